@@ -1,0 +1,27 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { assertRole } from '#ledger/caller';
+import { CLOCK, type Clock } from '../clock.js';
+import type { Request } from '../http.js';
+import { accessOf } from './access.js';
+import { TokenReader } from './token.js';
+
+/** The one guard, before every route: the token first (401), then the role (403). */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly tokens: TokenReader,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const access = accessOf(context.getHandler());
+    if (access === undefined) throw new Error(`${context.getHandler().name} has no access decorator`);
+    if (access.roles === 'everyone') return true;
+    const request = context.switchToHttp().getRequest<Request>();
+    const { authorization } = request.headers;
+    const header = typeof authorization === 'string' ? authorization : undefined;
+    request.caller = await this.tokens.callerOf(header, this.clock.now(), request.id);
+    assertRole(request.caller, access.roles, `${request.method} ${request.url.split('?')[0] ?? ''}`);
+    return true;
+  }
+}

@@ -1,0 +1,62 @@
+import { createParamDecorator, type CustomDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { invalid } from '#domain/errors';
+import type { Caller, Role } from '#ledger/caller';
+import { QUERIES } from '#ledger/queries/index';
+import type { Request } from '../http.js';
+
+/** Who may call a route; and the query that it answers, if it answers one. */
+export interface Access {
+  readonly roles: readonly Role[] | 'everyone';
+  readonly query?: string;
+}
+
+const ACCESS = 'ledgerline:access';
+
+/** The route answers this query, for the roles that the query is for. */
+export function AnswersQuery(name: string): CustomDecorator {
+  const query = QUERIES.get(name);
+  if (query === undefined) throw new Error(`there is no query ${name}; there are ${[...QUERIES.keys()].join(', ')}`);
+  return access({ roles: query.roles, query: name });
+}
+
+export const AllowedTo = (...roles: readonly Role[]): CustomDecorator => access({ roles });
+/** Without a token: health, docs, and the console's empty page. */
+export const OpenToAll = (): CustomDecorator => access({ roles: 'everyone' });
+
+const access = (value: Access): CustomDecorator => SetMetadata(ACCESS, value);
+
+
+export function accessOf(handler: object): Access | undefined {
+  const value: unknown = Reflect.getMetadata(ACCESS, handler);
+  return isAccess(value) ? value : undefined;
+}
+
+const isAccess = (value: unknown): value is Access => typeof value === 'object' && value !== null && 'roles' in value;
+
+export function callerOf({ caller, url }: Request): Caller {
+  if (caller === undefined) throw new Error(`the guard has let ${url} pass without a caller`);
+  return caller;
+}
+
+/** Who asks, as the token says. */
+export const AskedBy = createParamDecorator((_: undefined, context: ExecutionContext): Caller => callerOf(context.switchToHttp().getRequest<Request>()));
+
+/** The arguments of `Ledger.ask`. */
+export type Asked = readonly [query: string, params: Readonly<Record<string, unknown>>, caller: Caller];
+
+/**
+ * The question as it was asked: the query of the route itself (so a route can't answer one and have the roles of another),
+ * with the URL's parameters or the posted ones.
+ */
+export const Question = createParamDecorator((_: undefined, context: ExecutionContext): Asked => {
+  const query = accessOf(context.getHandler())?.query;
+  if (query === undefined) throw new Error(`${context.getHandler().name} answers no query`);
+  const request = context.switchToHttp().getRequest<Request>();
+  const posted = request.method === 'POST' ? bodyOf(request) : {};
+  return [query, { ...posted, ...request.query, ...request.params }, callerOf(request)];
+});
+
+const bodyOf = ({ body }: Request): object => {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalid('invalid_input', 'the body must be a JSON object');
+  return body;
+};

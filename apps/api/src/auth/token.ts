@@ -1,0 +1,97 @@
+import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey, SignJWT } from 'jose';
+import { z } from 'zod';
+import { DomainError } from '#domain/errors';
+import { zId } from '#domain/schema';
+import type { Instant } from '#domain/time/instant';
+import { type Caller, type Role, ROLES } from '#ledger/caller';
+import { Unauthenticated } from '../problem.js';
+
+const SHARED = 'HS256';
+/** By public key only. HS256 is not among them, so that no one can sign with a published key as if it were the secret. */
+const PUBLISHED = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
+
+const zClaims = z.object({ sub: zId, role: z.string().optional(), roles: z.array(z.string()).optional(), tenantId: zId.optional() });
+
+export interface TokenClaims {
+  readonly sub: string;
+  readonly role: Role;
+  readonly tenantId?: string;
+  /** How long it is valid: `15m`, `12h`, `30d`. */
+  readonly ttl: string;
+}
+
+const dateOf = (at: Instant): Date => new Date(at);
+const secretOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** A bearer token, signed with the shared secret, valid from `now` on. */
+export async function mintToken(secret: string, { sub, role, tenantId, ttl }: TokenClaims, now: Instant): Promise<string> {
+  return new SignJWT({ role, ...(tenantId === undefined ? {} : { tenantId }) })
+    .setProtectedHeader({ alg: SHARED, typ: 'JWT' })
+    .setSubject(sub)
+    .setIssuedAt(dateOf(now))
+    .setExpirationTime(expiry(ttl, now))
+    .sign(secretOf(secret));
+}
+
+const SECONDS = new Map([
+  ['s', 1],
+  ['m', 60],
+  ['h', 3600],
+  ['d', 86_400],
+]);
+
+function expiry(ttl: string, now: Instant): Date {
+  const [, count, unit] = /^(\d+)([smhd])$/.exec(ttl) ?? [];
+  const seconds = SECONDS.get(unit ?? '');
+  if (count === undefined || seconds === undefined) throw new Error(`ttl: ${JSON.stringify(ttl)} is not a span such as "15m", "12h" or "30d"`);
+  return new Date(dateOf(now).getTime() + Number(count) * seconds * 1000);
+}
+
+/** Reads bearer tokens: HS256 by the shared secret, anything else by the published keys. */
+export class TokenReader {
+  private readonly secret: Uint8Array;
+  private readonly published: JWTVerifyGetKey | undefined;
+
+  constructor(secret: string, jwksUrl: string | undefined) {
+    this.secret = secretOf(secret);
+    this.published = jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl));
+  }
+
+  /** Who asks. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable` (503), the keys could not be fetched. */
+  async callerOf(authorization: string | undefined, now: Instant, correlationId: string): Promise<Caller> {
+    const token = /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1];
+    if (token === undefined) throw new Unauthenticated('send a token: Authorization: Bearer …');
+    const claims = zClaims.safeParse(await this.verified(token, now));
+    if (!claims.success) throw new Unauthenticated('the token lacks a claim or has a wrong one: it needs sub, role, and for a tenant tenantId');
+    const { sub, roles, tenantId } = claims.data;
+    const role = claims.data.role ?? roles?.[0];
+    const known = ROLES.find((each) => each === role);
+    if (known === undefined) throw new DomainError('unknown_role', `the token's role must be one of ${ROLES.join(', ')}`, 'forbidden');
+    if (known === 'tenant' && tenantId === undefined) throw new DomainError('no_tenant', 'a tenant token must name its tenantId', 'forbidden');
+    return { actor: sub, role: known, ...(tenantId === undefined ? {} : { tenantId }), now, correlationId };
+  }
+
+  private async verified(token: string, now: Instant): Promise<JWTPayload> {
+    const at = { currentDate: dateOf(now) };
+    try {
+      const { alg } = decodeProtectedHeader(token);
+      const { payload } =
+        alg === SHARED || this.published === undefined
+          ? await jwtVerify(token, this.secret, { ...at, algorithms: [SHARED] })
+          : await jwtVerify(token, this.published, { ...at, algorithms: PUBLISHED });
+      return payload;
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw new Unauthenticated('the token has expired');
+      if (isFault(error)) throw new Unauthenticated('the token is not valid');
+      throw new DomainError('keys_unavailable', 'the keys that tokens are checked by could not be fetched', 'unavailable');
+    }
+  }
+}
+
+/** Whether the token is at fault. The rest is the key server: no answer, or not one with keys. */
+function isFault(error: unknown): boolean {
+  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return false;
+  if (error instanceof errors.JOSEError) return error.code !== 'ERR_JOSE_GENERIC';
+  // decodeProtectedHeader on what is no token at all.
+  return error instanceof TypeError && error.message.startsWith('Invalid Token');
+}

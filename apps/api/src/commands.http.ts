@@ -1,0 +1,44 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { DomainError, invalid } from '#domain/errors';
+import type { Caller } from '#ledger/caller';
+import { type CommandOutcome, nameOf } from '#ledger/command';
+import { Ledger } from '#ledger/ledger';
+import { AllowedTo, AskedBy } from './auth/access.js';
+import { V1 } from './http.js';
+
+/** A batch is answered as a whole: more would keep the asker waiting past any proxy's patience. */
+export const MAX_COMMANDS = 10_000;
+
+@Controller(V1)
+export class CommandsController {
+  constructor(private readonly ledger: Ledger) {}
+
+  /**
+   * One command answers with its outcome, or the problem that it is refused for. An array is executed in order, a refusal does not
+   * stop the rest, and each answers for itself. Whoever gets no answer sends the same again: what was done is `unchanged`.
+   */
+  @Post('commands')
+  @HttpCode(200)
+  @AllowedTo('platform_admin', 'operator', 'ingest')
+  async execute(@Body() body: unknown, @AskedBy() caller: Caller): Promise<object> {
+    if (!Array.isArray(body)) return doneOrThrown(await this.executeOne(body, caller));
+    if (body.length > MAX_COMMANDS) throw invalid('too_many_commands', `${body.length} commands at once; send at most ${MAX_COMMANDS}`);
+    const outcomes: object[] = [];
+    for (const [index, input] of body.entries()) outcomes.push({ index, ...(await this.executeOne(input, caller)) });
+    return outcomes;
+  }
+
+  private async executeOne(input: unknown, caller: Caller): Promise<CommandOutcome> {
+    const command = nameOf(input);
+    if (caller.role === 'ingest' && command !== 'observe-usage') {
+      return { command, status: 'refused', error: { code: 'forbidden', kind: 'forbidden', message: `${command} is not for the role ingest` } };
+    }
+    return this.ledger.execute(input, caller);
+  }
+}
+
+function doneOrThrown(outcome: CommandOutcome): CommandOutcome {
+  if (outcome.status !== 'refused') return outcome;
+  const { code, message, kind, errors } = outcome.error;
+  throw new DomainError(code, message, kind, errors);
+}

@@ -1,0 +1,20 @@
+/** HTML that may stand in a page as it is. */
+export class Html {
+  constructor(readonly text: string) {}
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+const escaped = (value: string): string => value.replace(/[&<>"']/g, (each) => ESCAPES[each] ?? each);
+
+type Part = string | number | Html | readonly Html[];
+
+const textOf = (part: Part): string => {
+  if (part instanceof Html) return part.text;
+  if (typeof part === 'object') return part.map(({ text }) => text).join('');
+  return escaped(String(part));
+};
+
+/** A page's template: whatever is put into it is escaped, unless it is HTML already. */
+export const html = (literals: TemplateStringsArray, ...parts: readonly Part[]): Html =>
+  new Html(literals.map((literal, index) => `${literal}${index < parts.length ? textOf(parts[index] ?? '') : ''}`).join(''));

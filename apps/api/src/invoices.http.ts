@@ -1,0 +1,33 @@
+import { Controller, Get } from '@nestjs/common';
+import { Ledger } from '#ledger/ledger';
+import { AnswersQuery, type Asked, Question } from './auth/access.js';
+import { V1 } from './http.js';
+
+@Controller(V1)
+export class InvoicesController {
+  constructor(private readonly ledger: Ledger) {}
+
+  @Get('invoices')
+  @AnswersQuery('invoices')
+  invoices(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('invoices/:id')
+  @AnswersQuery('invoice')
+  invoice(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('lines')
+  @AnswersQuery('lines')
+  lines(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('lines/:id')
+  @AnswersQuery('line')
+  line(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+export type JsonObject = { readonly [key: string]: Json };
+
+const zJsonObject = z.record(z.string(), z.json());
+
+/**
+ * What a schema accepts (`input`) or answers (`output`), as JSON Schema 2020-12, which OpenAPI 3.1 speaks. The definitions that it
+ * refers to are moved under `components/schemas`, named after it, since `$ref` counts from the document's root.
+ */
+export function jsonSchema(name: string, schema: z.ZodType, io: 'input' | 'output', components: Record<string, Json>): JsonObject {
+  // A check in code has no JSON Schema; what is left of it is its type.
+  const { $schema: _, $defs: definitions = {}, ...rest } = zJsonObject.parse(z.toJSONSchema(schema, { io, unrepresentable: 'any' }));
+  const moved = (reference: string): string => {
+    if (reference === '#') return `#/components/schemas/${name}`;
+    return reference.replace(/^#\/\$defs\/(.*)$/, (_all, id: string) => `#/components/schemas/${name}.${id}`);
+  };
+  for (const [id, definition] of Object.entries(zJsonObject.parse(definitions))) components[`${name}.${id}`] = withReferences(definition, moved);
+  return zJsonObject.parse(withReferences(rest, moved));
+}
+
+function withReferences(value: Json, moved: (reference: string) => string): Json {
+  if (Array.isArray(value)) return value.map((each: Json) => withReferences(each, moved));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [key, key === '$ref' && typeof each === 'string' ? moved(each) : withReferences(each, moved)]),
+  );
+}
+
+/** The fields of an object's schema; each with whether it must be given. */
+export function fieldsOf(schema: JsonObject): { readonly name: string; readonly required: boolean; readonly schema: Json }[] {
+  const required = z.array(z.string()).catch([]).parse(schema['required']);
+  return Object.entries(zJsonObject.catch({}).parse(schema['properties'])).map(([name, each]) => ({ name, required: required.includes(name), schema: each }));
+}

@@ -1,0 +1,21 @@
+import { Controller, Get } from '@nestjs/common';
+import { Ledger } from '#ledger/ledger';
+import { AnswersQuery, type Asked, Question } from './auth/access.js';
+import { V1 } from './http.js';
+
+@Controller(V1)
+export class UsageController {
+  constructor(private readonly ledger: Ledger) {}
+
+  @Get('usage-records')
+  @AnswersQuery('usage-records')
+  usageRecords(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('usage')
+  @AnswersQuery('usage')
+  usage(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+}

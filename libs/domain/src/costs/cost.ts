@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { zCurrency, zDecimal, zId, zPeriod, zText } from '../schema.js';
+
+/** A provider's invoice: what it charged us (COGS). */
+export const costStream = (provider: string, invoiceRef: string): string => `cost-${encodeURIComponent(provider)}-${encodeURIComponent(invoiceRef)}`;
+
+export const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustment'] as const;
+
+export const zCostLine = z.object({
+  lineKey: zId,
+  resourceId: zId.optional(),
+  kind: zId,
+  chargePeriod: zPeriod,
+  /** The billed amount. */
+  amount: zDecimal,
+  currency: zCurrency,
+  category: z.enum(COST_CATEGORIES),
+  class: z.literal('correction').nullable().optional(),
+  tenantId: zId.optional(),
+  /** Amortised; kept beside the billed amount, never added to it. */
+  effectiveAmount: zDecimal.optional(),
+  description: zText.optional(),
+});
+
+// Stored for ever. CostCorrected states the lines as they should be.
+export const costEvents = {
+  CostRecorded: z.object({ provider: zId, invoiceRef: zId, lines: z.array(zCostLine).min(1) }),
+  CostCorrected: z.object({ provider: zId, invoiceRef: zId, lines: z.array(zCostLine).min(1), reason: zText }),
+};
+
+export type CostLine = z.infer<typeof zCostLine>;

@@ -1,0 +1,54 @@
+import type { z } from 'zod';
+import { costEvents } from './costs/cost.js';
+import { inventoryEvents } from './inventory/resource.js';
+import { invoiceEvents } from './invoices/invoice.js';
+import { lineEvents } from './lines/line.js';
+import { meteringEvents } from './metering/metering.js';
+import { planEvents } from './plans/plan.js';
+import { rateEvents } from './rates/rate.js';
+import { deploymentEvents } from './tenants/deployment.js';
+import { tenantEvents } from './tenants/tenant.js';
+import type { Instant } from './time/instant.js';
+import { usageEvents } from './usage/usage.js';
+
+/**
+ * Every event there is. Names and shapes are for ever: a changed shape is a new version with an upcaster (the codec), and
+ * test/golden/events keeps a file of each shape ever written.
+ */
+export const eventSchemas = {
+  ...tenantEvents,
+  ...deploymentEvents,
+  ...inventoryEvents,
+  ...meteringEvents,
+  ...usageEvents,
+  ...rateEvents,
+  ...planEvents,
+  ...lineEvents,
+  ...invoiceEvents,
+  ...costEvents,
+};
+
+export type EventType = keyof typeof eventSchemas;
+export type EventData<Type extends EventType> = z.infer<(typeof eventSchemas)[Type]>;
+
+/** A fact as a decision yields it. */
+export type LedgerEvent = { [Type in EventType]: { readonly type: Type; readonly data: EventData<Type> } }[EventType];
+
+/** Who caused an event, and by which command. */
+export interface EventMetadata {
+  readonly actor: string;
+  /** When it happened in the world, where the command said so. */
+  readonly occurredAt?: Instant;
+  readonly command?: { readonly name: string; readonly key: string; readonly bodyHash: string; readonly idempotencyKey?: string };
+  readonly correlationId?: string;
+}
+
+/** A fact as the log holds it. */
+export type RecordedEvent<Type extends EventType = EventType> = Extract<LedgerEvent, { type: Type }> & {
+  readonly id: string;
+  readonly stream: string;
+  readonly revision: number;
+  readonly position: number;
+  readonly recordedAt: Instant;
+  readonly metadata: EventMetadata;
+};

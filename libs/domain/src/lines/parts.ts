@@ -1,0 +1,93 @@
+import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
+import type { Period } from '../time/period.js';
+import { billedHow, type LineDefinition, partIdOf } from './line.js';
+import type { Part } from './rate.js';
+
+/** A part as its line's stream recorded it, and the live invoice that claims it. */
+export interface RecordedPart {
+  readonly partId: string;
+  readonly start: Instant;
+  readonly invoiceId: string | null;
+}
+
+export interface TiledPart extends Part {
+  readonly invoiceId: string | null;
+}
+
+/**
+ * The parts that tile a line: the recorded cuts, over the line's period as it is known now. A line that ended early has
+ * shorter parts, or none where a part began after its end.
+ */
+export function tiles(line: LineDefinition, recorded: readonly RecordedPart[]): TiledPart[] {
+  if (recorded.length === 0) return [{ partId: line.lineId, period: line.period, invoiceId: null }];
+  const inOrder = [...recorded].sort((a, b) => compareInstants(a.start, b.start));
+  return inOrder.flatMap(({ partId, start, invoiceId }, index) => {
+    const end = earlier(inOrder[index + 1]?.start ?? line.period.end, line.period.end);
+    return isBefore(start, end) ? [{ partId, period: { start, end }, invoiceId }] : [];
+  });
+}
+
+/** A cut that billing up to an instant makes in a line. */
+export interface Cut {
+  readonly lineId: string;
+  readonly at: Instant;
+  readonly billedPartId: string;
+  readonly remainingPartId: string;
+}
+
+export interface DueParts {
+  /** Every part of the line up to the last that is due, in order; `due` of them are to be billed now. */
+  readonly parts: readonly Part[];
+  readonly due: readonly Part[];
+  readonly cut: Cut | null;
+}
+
+/**
+ * What of a line is due as of an instant: in advance with the period's start, when its period has ended, or any
+ * unclaimed stretch of it up to the instant, which cuts the part that holds it in two. A cut at the line's start or end,
+ * or outside it, makes no empty part.
+ */
+export function duePartsOf(line: LineDefinition, recorded: readonly RecordedPart[], asOf: Instant): DueParts | null {
+  const tiled = tiles(line, recorded);
+  switch (billedHow(line)) {
+    case 'in_advance':
+      return isBefore(asOf, line.period.start) ? null : unclaimed(tiled, null);
+    case 'at_period_end':
+      return isBefore(asOf, line.period.end) ? null : unclaimed(tiled, null);
+    case 'progressively': {
+      const begun = tiled.filter(({ period }) => isBefore(period.start, asOf));
+      const last = begun.at(-1);
+      if (last === undefined) return null;
+      if (last.invoiceId !== null || !isBefore(asOf, last.period.end)) return unclaimed(begun, null);
+      const whole = recorded.length <= 1;
+      const billed: TiledPart = {
+        partId: whole ? partIdOf(line.lineId, last.period.start) : last.partId,
+        period: { start: last.period.start, end: asOf },
+        invoiceId: null,
+      };
+      const cut = { lineId: line.lineId, at: asOf, billedPartId: billed.partId, remainingPartId: partIdOf(line.lineId, asOf) };
+      const parts = [...begun.slice(0, -1), billed];
+      return unclaimed(parts, cut);
+    }
+  }
+}
+
+function unclaimed(parts: readonly TiledPart[], cut: Cut | null): DueParts | null {
+  const due = parts.filter(({ invoiceId }) => invoiceId === null);
+  return due.length === 0 ? null : { parts, due, cut };
+}
+
+/** A line and its parts, as shown to people: the cut line groups, its parts count. One level, whatever the number of cuts. */
+export function splitParts(
+  lineId: string,
+  current: readonly { partId: string; period: Period }[],
+  split: { at: Instant; billedPartId: string; remainingPartId: string },
+): { partId: string; period: Period }[] {
+  const last = current.at(-1);
+  if (last === undefined) throw new Error(`line ${lineId} has no part to split`);
+  return [
+    ...current.slice(0, -1),
+    { partId: split.billedPartId, period: { start: last.period.start, end: split.at } },
+    { partId: split.remainingPartId, period: { start: split.at, end: last.period.end } },
+  ];
+}

@@ -1,0 +1,106 @@
+import { invalid, type DomainError } from '../errors.js';
+import { ZERO } from '../money/decimal.js';
+import { isDomainError } from '../schema.js';
+import type { Usage } from '../prices/model.js';
+import { ratedParts, type Segment } from '../rating/rate-line.js';
+import type { RatedRow } from '../rating/row.js';
+import { compareInstants, type Instant, isBefore } from '../time/instant.js';
+import { intersection, type Period } from '../time/period.js';
+import { billedHow, isBaseFee, type LineDefinition } from './line.js';
+
+/** A part of a line as the line's stream has cut it; a line without cuts is one part, with the line's own id. */
+export interface Part {
+  readonly partId: string;
+  readonly period: Period;
+}
+
+/** Usage from the line's period.start up to an instant, as its aggregation and filter measure it. */
+export type UsageUpTo = (at: Instant) => Usage;
+
+/** A line that can't be billed, and why: billing of all others goes on. */
+export interface Quarantined {
+  readonly lineId: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export type LineRating = { readonly rows: ReadonlyMap<string, readonly RatedRow[]> } | { readonly quarantined: Quarantined };
+
+/** The stretches of a line between its parts' and its segments' bounds: each lies in one part and in one segment. */
+function pieces(line: LineDefinition, parts: readonly Part[]): { segment: number; part: number; period: Period }[] {
+  return line.segments.flatMap((segment, segmentIndex) =>
+    parts.flatMap((part, partIndex) => {
+      const common = intersection(part.period, segment.period);
+      return common === null ? [] : [{ segment: segmentIndex, part: partIndex, period: common }];
+    }),
+  );
+}
+
+/** The instants up to which a line's usage must be known to rate these parts. */
+export function usageInstants(line: LineDefinition, parts: readonly Part[]): Instant[] {
+  if (isBaseFee(line)) return [];
+  const needed = pieces(line, parts).flatMap(({ period }) => [period.start, period.end]);
+  return [...new Set(needed)].filter((at) => isBefore(line.period.start, at)).sort(compareInstants);
+}
+
+/**
+ * The rows of every part of a line, as now known, by part id. `parts` are the line's from its start on, in order,
+ * without gaps; where the last of them ends with the line, the period is over.
+ */
+export function rateLine(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): LineRating {
+  try {
+    return { rows: isBaseFee(line) ? baseFeeRows(line, parts) : usageRows(line, parts, usageUpTo) };
+  } catch (error) {
+    if (!isDomainError(error)) throw error;
+    return { quarantined: quarantine(line, error) };
+  }
+}
+
+const quarantine = (line: LineDefinition, { code, message }: DomainError): Quarantined => ({
+  lineId: line.lineId,
+  code,
+  message: `${line.billingKind} of subscription ${line.subscriptionId}: ${message}`,
+});
+
+const isFinal = (line: LineDefinition, parts: readonly Part[]): boolean => {
+  const last = parts.at(-1);
+  return last !== undefined && !isBefore(last.period.end, line.period.end);
+};
+
+function usageRows(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): Map<string, readonly RatedRow[]> {
+  const usageAt = (at: Instant): Usage => (compareInstants(at, line.period.start) <= 0 ? nothingUsed(line) : usageUpTo(at));
+  const cut = pieces(line, parts);
+  const segments = line.segments.flatMap((segment, index): Segment[] => {
+    const within = cut.filter((piece) => piece.segment === index);
+    if (within.length === 0) return [];
+    return [
+      {
+        terms: segment.terms,
+        usedBefore: index === 0 ? null : usageAt(segment.period.start),
+        pieces: within.map(({ part, period }) => ({ part, cumulative: usageAt(period.end) })),
+        billedAtPeriodEnd: billedHow(line) === 'at_period_end',
+      },
+    ];
+  });
+  const rated = ratedParts({ currency: line.currency, segments, final: isFinal(line, parts) });
+  return new Map(rated.map(({ part, rows }) => [partIdAt(parts, part), rows]));
+}
+
+const nothingUsed = (line: LineDefinition): Usage => (line.segments.some(({ terms }) => terms.price.model === 'rate_card') ? [] : ZERO);
+
+/** Each segment of a base fee is a prorated piece of its own; together they are the fee. It is never split. */
+function baseFeeRows(line: LineDefinition, parts: readonly Part[]): Map<string, readonly RatedRow[]> {
+  const [only] = parts;
+  if (only === undefined || parts.length > 1) throw invalid('base_fee_split', `the base fee ${line.lineId} is billed whole, in one part`);
+  const rows = line.segments.flatMap(({ terms }) => {
+    const piece: Segment = { terms, usedBefore: null, pieces: [{ part: 0, cumulative: ZERO }] };
+    return ratedParts({ currency: line.currency, segments: [piece], final: isFinal(line, parts) }).flatMap((part) => part.rows);
+  });
+  return new Map([[only.partId, rows]]);
+}
+
+const partIdAt = (parts: readonly Part[], index: number): string => {
+  const part = parts[index];
+  if (part === undefined) throw new Error(`rated part ${index} is not a part of the line`);
+  return part.partId;
+};

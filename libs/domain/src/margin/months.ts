@@ -1,0 +1,29 @@
+import { type Decimal, divide, integer } from '../money/decimal.js';
+import { scaleOf } from '../money/money.js';
+import { lengthMicros, monthOf, type Period, piecesOf } from '../time/period.js';
+import type { Instant } from '../time/instant.js';
+
+/**
+ * An amount over a charge period divided into UTC months by time, telescoping: R(amount × elapsed at end) − R(amount ×
+ * elapsed at start), so that the months add up to it. `scale`: the amount's own decimals where they are more than the
+ * currency's (a provider's cost may have 18).
+ */
+export function byMonth(amount: Decimal, over: Period, currency: string): { month: string; amount: Decimal }[] {
+  const pieces = piecesOf(over, monthOf);
+  if (pieces.length === 1) return [{ month: monthText(over.start), amount }];
+  const upTo = shareUpTo(amount, over, Math.max(scaleOf(currency), decimals(amount)));
+  return pieces.map((piece) => ({ month: monthText(piece.start), amount: upTo(piece.end).minus(upTo(piece.start)) }));
+}
+
+export const monthText = (at: Instant): string => at.slice(0, 7);
+
+export const decimals = (amount: Decimal): number => (amount.toFixed().split('.')[1] ?? '').length;
+
+/** The share of an amount that has elapsed at an instant of its period. */
+export const shareUpTo =
+  (amount: Decimal, over: Period, scale: number) =>
+  (at: Instant): Decimal => {
+    if (at === over.end) return amount;
+    if (at === over.start) return integer(0);
+    return divide(amount.times(integer(lengthMicros({ start: over.start, end: at }))), integer(lengthMicros(over)), scale);
+  };

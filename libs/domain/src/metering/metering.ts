@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { stateAt, type ResourceState, type ResourceTimeline } from '../inventory/resource.js';
+import { invalid } from '../errors.js';
+import { type Decimal, decimal, divide, integer, text, ZERO } from '../money/decimal.js';
+import { zDate, zId, zInstant, zText } from '../schema.js';
+import { compareInstants, type Instant, isBefore, micros } from '../time/instant.js';
+import { contains, dayOf, hourOf, lengthMicros, monthOf, type Period, piecesOf } from '../time/period.js';
+import type { Observation } from '../usage/usage.js';
+
+/** How a billing kind is metered, from a day on. */
+export const meteringStream = (billingKind: string): string => `metering-${encodeURIComponent(billingKind)}`;
+/** Which days were metered. */
+export const METERED_DAYS_STREAM = 'metered-days';
+
+export const METERING_GRANULARITIES = ['day', 'hour'] as const;
+export type MeteringGranularity = (typeof METERING_GRANULARITIES)[number];
+
+// Stored for ever.
+export const meteringEvents = {
+  MeteringConfigured: z.object({
+    billingKind: zId,
+    granularity: z.enum(METERING_GRANULARITIES),
+    retentionDays: z.number().int().positive().nullable(),
+    from: zInstant,
+  }),
+  DayMetered: z.object({
+    date: zDate,
+    recordCount: z.number().int().nonnegative(),
+    skipped: z.array(z.object({ provider: zId, providerId: zId, kind: zId, reason: zText })),
+  }),
+};
+
+export interface MeteringConfiguration {
+  readonly billingKind: string;
+  readonly granularity: MeteringGranularity;
+  readonly retentionDays: number | null;
+  readonly from: Instant;
+}
+
+/** A granularity takes effect at a day boundary, so that no day is counted twice: the day that begins at or after `from`. */
+export function granularityOn(configurations: readonly MeteringConfiguration[], billingKind: string, day: Period): MeteringGranularity {
+  let found: MeteringConfiguration | undefined;
+  for (const each of configurations) {
+    const inForce = each.billingKind === billingKind && compareInstants(each.from, day.start) <= 0;
+    if (inForce && (found === undefined || compareInstants(found.from, each.from) <= 0)) found = each;
+  }
+  return found?.granularity ?? 'day';
+}
+
+interface KindMapping {
+  readonly billingKind: string;
+  /** Whole-month total that telescopes over the month's parts; null: counted by the hour while active. */
+  readonly monthTotal: ((state: ResourceState) => Decimal | null) | null;
+}
+
+const bySize = (state: ResourceState): Decimal | null => (state.sizeGb === null ? null : decimal(state.sizeGb));
+
+/** Inventory kind → billing kind. A kind that isn't here is reported and skipped. */
+const KINDS: Readonly<Record<string, KindMapping>> = {
+  droplet: { billingKind: 'droplet_hours', monthTotal: null },
+  spaces_bucket: { billingKind: 'spaces_gb_month', monthTotal: bySize },
+  snapshot: { billingKind: 'snapshot_gb_month', monthTotal: bySize },
+  droplet_backup: { billingKind: 'droplet_backup_gb_month', monthTotal: bySize },
+  dns_zone: { billingKind: 'dns_zones', monthTotal: () => integer(1) },
+};
+
+export const METERED_BILLING_KINDS: readonly string[] = Object.values(KINDS).map(({ billingKind }) => billingKind);
+
+const FRACTION_SCALE = 12;
+const HOUR = 3_600_000_000n;
+
+/**
+ * Part d of n of a month's total T: R(T·d/n) − R(T·(d−1)/n), to 12 decimals. The parts of a month sum exactly to T:
+ * a zone's 31 days are 31 × about 0.032258064516 and together 1, which 1/31 at no fixed scale is.
+ */
+export function telescopingPart(total: Decimal, d: bigint, n: bigint): Decimal {
+  if (d < 1n || d > n) throw invalid('part_outside_whole', `part ${d} of ${n} does not exist`);
+  const upTo = (parts: bigint): Decimal => divide(total.times(integer(parts)), integer(n), FRACTION_SCALE);
+  return upTo(d).minus(upTo(d - 1n));
+}
+
+/** The quantity of one day or hour of a resource in a state; null where its size is unknown. */
+function quantityOf(mapping: KindMapping, state: ResourceState, piece: Period): Decimal | null {
+  if (mapping.monthTotal === null) return state.status === 'active' ? integer(lengthMicros(piece) / HOUR) : ZERO;
+  const total = mapping.monthTotal(state);
+  if (total === null) return null;
+  const month = monthOf(piece.start);
+  const length = lengthMicros(piece);
+  return telescopingPart(total, (micros(piece.end) - micros(month.start)) / length, lengthMicros(month) / length);
+}
+
+export interface MeteredResource {
+  readonly provider: string;
+  readonly providerId: string;
+  readonly timeline: ResourceTimeline;
+}
+
+export interface MeteredReading {
+  readonly deploymentId: string;
+  readonly observation: Observation;
+}
+
+export interface SkippedResource {
+  readonly provider: string;
+  readonly providerId: string;
+  readonly kind: string;
+  readonly reason: string;
+}
+
+/** The state that counts for a day or hour: at its start, or at first sight for a resource first seen within it. */
+function stateFor(timeline: ResourceTimeline, piece: Period): ResourceState | null {
+  const atStart = stateAt(timeline, piece.start);
+  if (atStart !== undefined) return atStart;
+  const firstSeen = timeline.sightings[0]?.seenAt;
+  if (firstSeen === undefined || !contains(piece, firstSeen)) return null;
+  return stateAt(timeline, firstSeen) ?? null;
+}
+
+/**
+ * What a UTC day comes to, from the inventory as it stood during that day: one reading per attributed resource, or one
+ * per hour where its billing kind is metered by the hour. Pure: the same inventory gives the same readings.
+ */
+export function meterDay(
+  day: Period,
+  resources: readonly MeteredResource[],
+  configurations: readonly MeteringConfiguration[],
+): { readings: MeteredReading[]; skipped: SkippedResource[] } {
+  const readings: MeteredReading[] = [];
+  const skipped: SkippedResource[] = [];
+  for (const { provider, providerId, timeline } of resources) {
+    const seenKind = timeline.sightings.find(({ state }) => state !== null)?.state?.kind;
+    if (seenKind === undefined) continue;
+    const mapping = KINDS[seenKind];
+    if (mapping === undefined) {
+      if (stateFor(timeline, day) !== null) skipped.push({ provider, providerId, kind: seenKind, reason: `kind ${seenKind} has no billing kind` });
+      continue;
+    }
+    const granularity = granularityOn(configurations, mapping.billingKind, day);
+    for (const piece of granularity === 'day' ? [day] : piecesOf(day, hourOf)) {
+      const state = stateFor(timeline, piece);
+      if (state === null || state.deploymentId === null) continue;
+      const quantity = quantityOf(mapping, state, piece);
+      if (quantity === null) {
+        skipped.push({ provider, providerId, kind: seenKind, reason: 'its size in GB is not known' });
+        break;
+      }
+      readings.push({
+        deploymentId: state.deploymentId,
+        observation: { provider, resourceId: providerId, billingKind: mapping.billingKind, period: piece, granularity, quantity: text(quantity) },
+      });
+    }
+  }
+  return { readings, skipped };
+}
+
+/** The UTC days from one date to another, both included. */
+export function daysFrom(first: string, last: string): Period[] {
+  const start = `${first}T00:00:00Z` as Instant;
+  const end = dayOf(`${last}T00:00:00Z` as Instant).end;
+  if (!isBefore(start, end)) throw invalid('empty_period', `${last} is before ${first}`);
+  return piecesOf({ start, end }, dayOf);
+}

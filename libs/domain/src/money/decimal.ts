@@ -1,0 +1,71 @@
+import { Big } from 'big.js';
+import { invalid } from '../errors.js';
+
+/**
+ * Exact decimals from end to end: strings in JSON, `numeric` in Postgres, big.js here.
+ * A decimal is written plainly (`-12.50`): no exponent, no thousands separator, at least one digit before the point.
+ */
+export type Decimal = Big;
+
+// Strict: a JavaScript number can't become a decimal by accident. 20 decimals and half away from zero
+// are what a dividing unit conversion keeps; no other division uses these defaults.
+const Exact = Big();
+Exact.strict = true;
+Exact.DP = 20;
+Exact.RM = 1;
+
+const PLAIN = /^-?\d{1,60}(\.\d{1,60})?$/;
+
+export const isDecimalText = (text: string): boolean => PLAIN.test(text);
+
+/** Reads a plain decimal; `what` names it in the error (`not_a_decimal`). */
+export function decimal(text: string, what = 'value'): Decimal {
+  if (!PLAIN.test(text)) throw invalid('not_a_decimal', `${what}: ${JSON.stringify(text)} is not a plain decimal such as "12.50"`);
+  return new Exact(text);
+}
+
+export const ZERO: Decimal = new Exact('0');
+export const ONE: Decimal = new Exact('1');
+export const integer = (value: bigint | number): Decimal => new Exact(value.toString());
+
+/** Plain text without trailing zeros: `0.645161290322`, `3600`, `-1.5`. */
+export const text = (value: Decimal): string => (value.eq(ZERO) ? '0' : value.toFixed());
+
+const HALF_AWAY_FROM_ZERO = 1;
+const DOWN = 0;
+const AWAY = 3;
+
+/** The one rounding: half away from zero, to `scale` decimals. */
+export const round = (value: Decimal, scale: number): Decimal => value.round(scale, HALF_AWAY_FROM_ZERO);
+
+export function floor(value: Decimal, scale: number): Decimal {
+  return value.round(scale, value.lt(ZERO) ? AWAY : DOWN);
+}
+export function ceiling(value: Decimal, scale: number): Decimal {
+  return value.round(scale, value.lt(ZERO) ? DOWN : AWAY);
+}
+
+const atScale = new Map<number, typeof Exact>();
+
+/** numerator / denominator, rounded once, half away from zero, to `scale` decimals. */
+export function divide(numerator: Decimal, denominator: Decimal, scale: number): Decimal {
+  let constructor = atScale.get(scale);
+  if (constructor === undefined) {
+    constructor = Big();
+    constructor.strict = true;
+    constructor.DP = scale;
+    constructor.RM = HALF_AWAY_FROM_ZERO;
+    atScale.set(scale, constructor);
+  }
+  const quotient = new constructor(numerator.toFixed()).div(denominator.toFixed());
+  return new Exact(quotient.toFixed());
+}
+
+export const sum = (values: Iterable<Decimal>): Decimal => {
+  let total = ZERO;
+  for (const value of values) total = total.plus(value);
+  return total;
+};
+
+export const max = (a: Decimal, b: Decimal): Decimal => (a.gt(b) ? a : b);
+export const min = (a: Decimal, b: Decimal): Decimal => (a.lt(b) ? a : b);

@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { conflict, invalid, notFound } from '../errors.js';
+import { zPrice } from '../prices/price.js';
+import { guardCommitments, zItemTerms } from '../rating/terms.js';
+import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
+import { contains, overlaps, periodText } from '../time/period.js';
+
+/** A plan: base fee, and per billing kind what is included and what the rest costs. One stream a plan. */
+export const planStream = (planId: string): string => `plan-${encodeURIComponent(planId)}`;
+
+export const BASE_FEE = 'base_fee';
+
+/** How readings of a period become one quantity. The first four only grow, so their parts bill their growth. */
+export const AGGREGATIONS = ['sum', 'count', 'max', 'unique_count', 'latest', 'average', 'minimum'] as const;
+export type Aggregation = (typeof AGGREGATIONS)[number];
+
+export const zPlanItem = z.strictObject({
+  billingKind: zId.refine((kind) => kind !== BASE_FEE, 'base_fee is the plan\'s own: use baseFee'),
+  ...zItemTerms.shape,
+  aggregation: z.enum(AGGREGATIONS).default('sum'),
+  /** Only readings whose attributes have exactly these values. */
+  filter: z.record(z.string(), z.string()).optional(),
+  uniqueBy: z.string().optional(),
+});
+
+const zPlan = z.object({
+  planId: zId,
+  name: zText,
+  currency: zCurrency,
+  baseFee: zDecimal,
+  paymentTerm: z.enum(['in_advance', 'in_arrears']),
+  interval: z.enum(['month', 'year']),
+  effectiveFrom: zInstant,
+  items: z.array(zPlanItem),
+});
+
+// Stored for ever.
+export const planEvents = {
+  PlanPublished: zPlan,
+  PlanPriceCorrected: z.object({
+    planId: zId,
+    billingKind: zId,
+    price: zPrice,
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.nullable(),
+    reason: zText,
+  }),
+};
+
+export type PlanItem = z.infer<typeof zPlanItem>;
+export type PlanEvent = {
+  [Type in keyof typeof planEvents]: { readonly type: Type; readonly data: z.infer<(typeof planEvents)[Type]> };
+}[keyof typeof planEvents];
+type PlanPublished = z.infer<typeof planEvents.PlanPublished>;
+type PlanPriceCorrected = z.infer<typeof planEvents.PlanPriceCorrected>;
+
+/** A plan's terms over `[effectiveFrom, effectiveUntil)`; the versions of a plan never overlap. */
+export interface PlanVersion {
+  readonly planId: string;
+  readonly effectiveFrom: Instant;
+  readonly effectiveUntil: Instant | null;
+  readonly name: string;
+  readonly currency: string;
+  readonly baseFee: string;
+  readonly paymentTerm: 'in_advance' | 'in_arrears';
+  readonly interval: 'month' | 'year';
+  readonly items: readonly PlanItem[];
+}
+
+const span = (version: PlanVersion): { start: Instant; end: Instant | null } => ({ start: version.effectiveFrom, end: version.effectiveUntil });
+
+export const planAt = (versions: readonly PlanVersion[], at: Instant): PlanVersion | undefined =>
+  versions.find((version) => contains(span(version), at));
+
+/** An item of a plan across its versions: the billing kind, and the filter where it has one. */
+export const itemKey = ({ billingKind, filter }: Pick<PlanItem, 'billingKind' | 'filter'>): string =>
+  filter === undefined ? billingKind : `${billingKind}?${JSON.stringify(Object.entries(filter).sort(([a], [b]) => (a < b ? -1 : 1)))}`;
+
+export function applyPlanEvent(versions: readonly PlanVersion[], event: PlanEvent): PlanVersion[] {
+  switch (event.type) {
+    case 'PlanPublished': {
+      const next = changes(versions).find((at) => isBefore(event.data.effectiveFrom, at)) ?? null;
+      const added: PlanVersion = { ...event.data, effectiveUntil: next };
+      const before = versions.filter(({ effectiveFrom }) => effectiveFrom !== added.effectiveFrom).map((version) => endedBy(version, added.effectiveFrom));
+      return [...before, added].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
+    }
+    case 'PlanPriceCorrected':
+      return versions.flatMap((version) => corrected(version, event.data));
+  }
+}
+
+export const foldPlan = (events: Iterable<PlanEvent>): PlanVersion[] => [...events].reduce<PlanVersion[]>(applyPlanEvent, []);
+
+const endedBy = (version: PlanVersion, at: Instant): PlanVersion =>
+  contains(span(version), at) ? { ...version, effectiveUntil: at } : version;
+
+/** The version cut at the correction's edges, the price replaced in the piece between. */
+function corrected(version: PlanVersion, correction: PlanPriceCorrected): PlanVersion[] {
+  const { effectiveFrom: from, effectiveUntil: until } = correction;
+  if (!overlaps(span(version), { start: from, end: until })) return [version];
+  const start = isBefore(version.effectiveFrom, from) ? from : version.effectiveFrom;
+  const end = until === null ? version.effectiveUntil : version.effectiveUntil === null ? until : earlier(version.effectiveUntil, until);
+  const before: PlanVersion[] = start === version.effectiveFrom ? [] : [{ ...version, effectiveUntil: start }];
+  const after: PlanVersion[] = end === null || end === version.effectiveUntil ? [] : [{ ...version, effectiveFrom: end }];
+  return [...before, { ...version, effectiveFrom: start, effectiveUntil: end, ...withPrice(version, correction) }, ...after];
+}
+
+function withPrice(version: PlanVersion, { billingKind, price }: PlanPriceCorrected): Pick<PlanVersion, 'baseFee' | 'items'> {
+  if (billingKind === BASE_FEE) return { baseFee: price.model === 'flat' ? price.amount : version.baseFee, items: version.items };
+  return { baseFee: version.baseFee, items: version.items.map((item) => (item.billingKind === billingKind ? { ...item, price } : item)) };
+}
+
+const changes = (versions: readonly PlanVersion[]): Instant[] =>
+  [...new Set(versions.flatMap(({ effectiveFrom, effectiveUntil }) => (effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil])))].sort(
+    compareInstants,
+  );
+
+/** Publishes a plan, or its next version. One that begins before the latest is a correction, and is refused. */
+export function publishPlan(versions: readonly PlanVersion[], input: PlanPublished): PlanEvent[] {
+  const keys = input.items.map(itemKey);
+  const twice = keys.findIndex((key, index) => keys.indexOf(key) !== index);
+  if (twice !== -1)
+    throw invalid('duplicate_plan_item', `plan ${input.planId} has two items for ${keys[twice]}`, [
+      { field: `items[${twice}].billingKind`, message: 'has an item already' },
+    ]);
+  for (const item of input.items) guardCommitments(item, input.currency);
+  const first = versions[0];
+  if (first !== undefined && first.currency !== input.currency)
+    throw conflict('currency_mismatch', `plan ${input.planId} is in ${first.currency}, not ${input.currency}: publish another plan`);
+  if (first !== undefined && first.interval !== input.interval)
+    throw conflict('interval_mismatch', `plan ${input.planId} is billed by the ${first.interval}, not the ${input.interval}: publish another plan`);
+  const inTheWay = versions.find((version) => overlaps(span(version), { start: input.effectiveFrom, end: null }));
+  const latest = changes(versions).at(-1);
+  if (inTheWay !== undefined && latest !== undefined && isBefore(input.effectiveFrom, latest) && planAt(versions, input.effectiveFrom) !== undefined)
+    throw conflict('plan_overlap', `plan ${input.planId} has terms over ${periodText(span(inTheWay))}; to change a price before ${latest}, use correct-price`);
+  return [{ type: 'PlanPublished', data: input }];
+}
+
+/** The right price of an item over a stretch; without an end until the plan's next version. */
+export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceCorrected): PlanEvent[] {
+  const { planId, billingKind, effectiveFrom, effectiveUntil } = input;
+  if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
+  if (effectiveUntil !== null && !isBefore(effectiveFrom, effectiveUntil))
+    throw invalid('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`);
+  const until = effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null;
+  const touched = versions.filter((version) => overlaps(span(version), { start: effectiveFrom, end: until }));
+  const has = billingKind === BASE_FEE || touched.some(({ items }) => items.some((item) => item.billingKind === billingKind));
+  if (!has) throw notFound('unknown_plan_item', `plan ${planId} has no item for ${billingKind} over ${periodText({ start: effectiveFrom, end: until })}`);
+  if (billingKind === BASE_FEE && input.price.model !== 'flat') throw invalid('base_fee_is_flat', 'a base fee is corrected with a flat price');
+  return [{ type: 'PlanPriceCorrected', data: { ...input, effectiveUntil: until } }];
+}

@@ -1,0 +1,62 @@
+import { invalid } from '../errors.js';
+import { taxShares } from '../invoices/tax.js';
+import { decimal, sum, text, ZERO } from '../money/decimal.js';
+import { moneyText } from '../money/money.js';
+import { quoteItem } from '../rating/quote.js';
+import { type PrintedRow, printRow } from '../rating/row.js';
+import { BASE_FEE, type PlanVersion } from './plan.js';
+
+export interface Quote {
+  readonly planId: string;
+  readonly currency: string;
+  readonly lines: readonly {
+    readonly billingKind: string;
+    readonly quantity: string;
+    readonly included: string;
+    readonly billable: string;
+    readonly rows: readonly PrintedRow[];
+    readonly net: string;
+  }[];
+  readonly subtotal: string;
+  readonly tax: string;
+  readonly total: string;
+  /** Usage of billing kinds that the plan has no item for. */
+  readonly unbilled: readonly { readonly billingKind: string; readonly quantity: string }[];
+}
+
+/**
+ * What a whole period under a plan comes to for a usage map (quantity by billing kind): the same engine as an invoice's,
+ * nothing stored. Errors: `not_a_decimal`; `rate_card_quote` where an item is priced by rate keys, which a map does not name.
+ */
+export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, string>>, taxRatePercent = '0'): Quote {
+  const { currency } = plan;
+  const baseFee = { billingKind: BASE_FEE, price: { model: 'flat' as const, amount: plan.baseFee, paymentTerm: plan.paymentTerm } };
+  const quoted = [baseFee, ...plan.items].map((item) => {
+    if (item.price.model === 'rate_card')
+      throw invalid('rate_card_quote', `${item.billingKind} is priced by rate keys: a quote by quantity alone can't rate it`);
+    const used = item.billingKind === BASE_FEE ? '1' : (usage[item.billingKind] ?? '0');
+    return { billingKind: item.billingKind, ...quoteItem(item, decimal(used, `usage.${item.billingKind}`), currency) };
+  });
+  const nets = quoted.map(({ net }) => net);
+  const subtotal = sum(nets);
+  const tax = sum(taxShares(nets, taxRatePercent, currency));
+  const known = new Set(quoted.map(({ billingKind }) => billingKind));
+  return {
+    planId: plan.planId,
+    currency,
+    lines: quoted.map(({ billingKind, quantity, included, billable, rows, net }) => ({
+      billingKind,
+      quantity: text(quantity),
+      included: text(included),
+      billable: text(billable),
+      rows: rows.map((row) => printRow(row, currency)),
+      net: moneyText(net, currency),
+    })),
+    subtotal: moneyText(subtotal, currency),
+    tax: moneyText(tax, currency),
+    total: moneyText(subtotal.plus(tax), currency),
+    unbilled: Object.entries(usage)
+      .filter(([billingKind, quantity]) => !known.has(billingKind) && !decimal(quantity, `usage.${billingKind}`).eq(ZERO))
+      .map(([billingKind, quantity]) => ({ billingKind, quantity: text(decimal(quantity)) })),
+  };
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { fieldErrors } from '../schema.js';
+import { decimal, integer, isDecimalText } from '../money/decimal.js';
+import { invalid } from '../errors.js';
+
+/**
+ * The figures of prices and terms: decimals as strings, kept exactly as written ("1.00" stays "1.00"), because a rated
+ * row prints the unit amount in the price's own text. Each fault carries a code of its own in `params.code`.
+ */
+export const figure = z
+  .string('must be a decimal as a string, such as "12.50"')
+  // abort: what is not a decimal is not compared with anything
+  .refine(isDecimalText, { error: 'is not a plain decimal such as "12.50"', params: { code: 'not_a_decimal' }, abort: true });
+
+/**
+ * No price, allowance, discount or commitment is below zero: money goes back as a credit note or a correction, which
+ * names what it gives back. A negative price would also let a maximum be crossed downwards.
+ */
+export const nonNegative = figure.refine((text) => !text.startsWith('-'), {
+  error: 'must not be negative',
+  params: { code: 'negative_figure' },
+});
+
+const HUNDRED = integer(100);
+
+/** 0 to 100: a discount of more than everything would pay for being used. */
+export const discountPercent = nonNegative.refine((text) => decimal(text).lte(HUNDRED), {
+  error: 'must be at most 100',
+  params: { code: 'percentage_above_100' },
+});
+
+/** Above zero; `code` names what is at fault. */
+export const positive = (code: string): typeof figure =>
+  figure.refine((text) => decimal(text).gt(integer(0)), { error: 'must be greater than 0', params: { code } });
+
+/** The code of the first fault that has one of its own. */
+function codeOf(error: z.ZodError): string | undefined {
+  for (const issue of error.issues) {
+    if (issue.code === 'unrecognized_keys') return 'unknown_field';
+    if (issue.code !== 'custom') continue;
+    const code: unknown = issue.params?.['code'];
+    if (typeof code === 'string') return code;
+  }
+  return undefined;
+}
+
+/** Checks an input against its schema; refused with the code of its first fault, else `code`, and every field at fault. */
+export function readNamed<Schema extends z.ZodType>(schema: Schema, input: unknown, what: string, code: string): z.output<Schema> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const errors = fieldErrors(result.error);
+  const listed = errors.map(({ field, message }) => (field === '' ? message : `${field} ${message}`)).join('; ');
+  throw invalid(codeOf(result.error) ?? code, `${what}: ${listed}`, errors);
+}

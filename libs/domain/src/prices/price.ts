@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { invalid } from '../errors.js';
+import { readNamed } from './figure.js';
+import type { BilledWhen, Component, PricedBy, Usage } from './model.js';
+import { MODELS } from './registry.js';
+
+type AnySchema = (typeof MODELS)[keyof typeof MODELS]['schema'];
+
+/** A price on a plan item, as written in JSON: told apart by `model`, its figures decimals as strings. */
+export const zPrice = z.discriminatedUnion(
+  'model',
+  // the registry is an object that is not empty, which Object.values does not tell the compiler
+  Object.values(MODELS).map(({ schema }) => schema) as [AnySchema, ...AnySchema[]],
+);
+export type Price = z.infer<AnySchema>;
+
+/** Reads a price; refused with a code (`tiers_out_of_order`, `not_a_decimal`, …; else `invalid_price`) and the fields at fault. */
+export const parsePrice = (input: unknown): Price => readNamed(zPrice, input, 'price', 'invalid_price');
+
+/** What every model offers, whatever its price. Method syntax: a model is only ever given the price that named it. */
+interface AnyModel {
+  readonly pricedBy: PricedBy;
+  billedWhen(price: Price): BilledWhen;
+  components(price: Price, billable: Usage): Component[];
+}
+
+const modelOf = (price: Price): AnyModel => MODELS[price.model];
+
+export const pricedBy = (price: Price): PricedBy => modelOf(price).pricedBy;
+export const billedWhen = (price: Price): BilledWhen => modelOf(price).billedWhen(price);
+
+/** Refuses a quantity where the price needs usage by rate, and the other way round (`wrong_kind_of_usage`). */
+export function guardUsage(price: Price, usage: Usage): void {
+  if (Array.isArray(usage) === (pricedBy(price) === 'card_usage')) return;
+  const needed = pricedBy(price) === 'card_usage' ? 'usage divided by rate' : 'one quantity';
+  throw invalid('wrong_kind_of_usage', `price: a ${price.model} price is applied to ${needed}`);
+}
+
+/** The components of a cumulative billable quantity (≥ 0), in the order in which a maximum takes effect. */
+export function components(price: Price, billable: Usage): Component[] {
+  guardUsage(price, billable);
+  return modelOf(price).components(price, billable);
+}

@@ -1,0 +1,170 @@
+import { z } from 'zod';
+import { conflict, notFound, DomainError } from '../errors.js';
+import { type Decimal, decimal, divide, integer } from '../money/decimal.js';
+import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
+import { contains, cutAt, lengthMicros, overlaps, type Period, periodText } from '../time/period.js';
+import { type RateKey, zRateKey } from '../usage/usage.js';
+
+/** The price history of one rate key. Keys are compared byte by byte. */
+export const rateStream = ({ resourceType, resourceFamily, location }: RateKey): string =>
+  `rate-${[resourceType, resourceFamily, location].map(encodeURIComponent).join('/')}`;
+
+export const rateKeyText = ({ resourceType, resourceFamily, location }: RateKey): string => `${resourceType}/${resourceFamily}/${location}`;
+
+/** `duration`: a quantity is amount × duration in the rate's unit; `amount`: a plain amount. */
+export const RATE_BASES = ['duration', 'amount'] as const;
+
+// Stored for ever. The end of a correction is the one decided: the key's next change where none was given.
+export const rateEvents = {
+  RateSet: zRateKey.extend({
+    unit: zText.nullable(),
+    unitPrice: zDecimal,
+    currency: zCurrency,
+    basis: z.enum(RATE_BASES),
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.nullable(),
+  }),
+  RateCorrected: zRateKey.extend({ unitPrice: zDecimal, effectiveFrom: zInstant, effectiveUntil: zInstant.nullable(), reason: zText }),
+  RateWithdrawn: z.object({ resourceType: zId, resourceFamily: zId, location: zId, from: zInstant, reason: zText }),
+};
+
+export type RateEvent = {
+  [Type in keyof typeof rateEvents]: { readonly type: Type; readonly data: z.infer<(typeof rateEvents)[Type]> };
+}[keyof typeof rateEvents];
+
+/** A price over `[effectiveFrom, effectiveUntil)`; the segments of a key never overlap. */
+export interface RateSegment {
+  readonly effectiveFrom: Instant;
+  readonly effectiveUntil: Instant | null;
+  readonly unitPrice: string;
+  readonly unit: string | null;
+  readonly currency: string;
+  readonly basis: (typeof RATE_BASES)[number];
+}
+
+const span = (segment: RateSegment): { start: Instant; end: Instant | null } => ({ start: segment.effectiveFrom, end: segment.effectiveUntil });
+
+/** The segments of a key after one more event, in order of time. */
+export function applyRateEvent(segments: readonly RateSegment[], event: RateEvent): RateSegment[] {
+  switch (event.type) {
+    case 'RateSet': {
+      const { unit, unitPrice, currency, basis, effectiveFrom, effectiveUntil } = event.data;
+      return replaceOver(segments, { effectiveFrom, effectiveUntil, unitPrice, unit, currency, basis });
+    }
+    case 'RateCorrected': {
+      const { unitPrice, effectiveFrom, effectiveUntil } = event.data;
+      const like = likeAt(segments, effectiveFrom);
+      return like === undefined ? [...segments] : replaceOver(segments, { ...like, effectiveFrom, effectiveUntil, unitPrice });
+    }
+    case 'RateWithdrawn':
+      return remainderOutside(segments, event.data.from, null);
+  }
+}
+
+export const foldRates = (events: Iterable<RateEvent>): RateSegment[] => [...events].reduce<RateSegment[]>(applyRateEvent, []);
+
+/** Unit, currency and basis of a correction are those of the segment it corrects, else of the nearest before, else after. */
+function likeAt(segments: readonly RateSegment[], at: Instant): RateSegment | undefined {
+  const before = segments.filter(({ effectiveFrom }) => compareInstants(effectiveFrom, at) <= 0);
+  return before.at(-1) ?? segments[0];
+}
+
+function replaceOver(segments: readonly RateSegment[], added: RateSegment): RateSegment[] {
+  const rest = remainderOutside(segments, added.effectiveFrom, added.effectiveUntil);
+  return [...rest, added].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
+}
+
+function remainderOutside(segments: readonly RateSegment[], from: Instant, until: Instant | null): RateSegment[] {
+  return segments.flatMap((segment) => {
+    const before: RateSegment[] = isBefore(segment.effectiveFrom, from)
+      ? [{ ...segment, effectiveUntil: segment.effectiveUntil === null ? from : earlier(segment.effectiveUntil, from) }]
+      : [];
+    const endsAfter = until !== null && (segment.effectiveUntil === null || isBefore(until, segment.effectiveUntil));
+    const after: RateSegment[] = endsAfter
+      ? [{ ...segment, effectiveFrom: isBefore(segment.effectiveFrom, until) ? until : segment.effectiveFrom }]
+      : [];
+    return [...before, ...after];
+  });
+}
+
+/** Every instant at which the key's price changes, its ends included. */
+const changes = (segments: readonly RateSegment[]): Instant[] =>
+  [...new Set(segments.flatMap(({ effectiveFrom, effectiveUntil }) => (effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil])))].sort(
+    compareInstants,
+  );
+
+const nextChange = (segments: readonly RateSegment[], after: Instant): Instant | null =>
+  changes(segments).find((at) => isBefore(after, at)) ?? null;
+
+type SetRate = Extract<RateEvent, { type: 'RateSet' }>['data'];
+type CorrectRate = Extract<RateEvent, { type: 'RateCorrected' }>['data'];
+type WithdrawRate = Extract<RateEvent, { type: 'RateWithdrawn' }>['data'];
+
+/**
+ * Sets a price from an instant on. It closes the one before it; without an end it holds until the key's next change.
+ * Over a stretch that has a price and begins before the key's latest change it is refused: that is a correction.
+ */
+export function setRate(segments: readonly RateSegment[], input: SetRate): RateEvent[] {
+  assertPeriod(input);
+  const latest = changes(segments).at(-1);
+  const effectiveUntil = input.effectiveUntil ?? nextChange(segments, input.effectiveFrom);
+  const stretch = { start: input.effectiveFrom, end: effectiveUntil };
+  const inTheWay = segments.find((segment) => overlaps(span(segment), stretch));
+  if (latest !== undefined && isBefore(input.effectiveFrom, latest) && inTheWay !== undefined)
+    throw conflict(
+      'rate_overlap',
+      `${rateKeyText(input)} has the price ${inTheWay.unitPrice} over ${periodText(span(inTheWay))}; to change it before ${latest}, use correct-rate`,
+    );
+  return [{ type: 'RateSet', data: { ...input, effectiveUntil } }];
+}
+
+/** The right price over a stretch of the past (or future). Without an end it holds until the key's next change. */
+export function correctRate(segments: readonly RateSegment[], input: CorrectRate): RateEvent[] {
+  assertPeriod(input);
+  if (segments.length === 0) throw notFound('unknown_rate', `${rateKeyText(input)} has no price to correct; use set-rate`);
+  return [{ type: 'RateCorrected', data: { ...input, effectiveUntil: input.effectiveUntil ?? nextChange(segments, input.effectiveFrom) } }];
+}
+
+/** Ends a key: from that instant on it has no price. */
+export function withdrawRate(segments: readonly RateSegment[], input: WithdrawRate): RateEvent[] {
+  const last = segments.at(-1);
+  if (last === undefined) throw notFound('unknown_rate', `${rateKeyText(input)} has no price to withdraw`);
+  if (last.effectiveUntil !== null && !isBefore(input.from, last.effectiveUntil))
+    throw conflict('rate_ended', `${rateKeyText(input)} has no price after ${last.effectiveUntil} already`);
+  return [{ type: 'RateWithdrawn', data: input }];
+}
+
+function assertPeriod({ effectiveFrom, effectiveUntil }: { effectiveFrom: Instant; effectiveUntil: Instant | null }): void {
+  if (effectiveUntil !== null && !isBefore(effectiveFrom, effectiveUntil))
+    throw new DomainError('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`, 'invalid', [
+      { field: 'effectiveUntil', message: 'must be after effectiveFrom' },
+    ]);
+}
+
+/** The segment in force at an instant; at the very instant of effectiveFrom the new price holds. */
+export const rateAt = (segments: readonly RateSegment[], at: Instant): RateSegment | undefined =>
+  segments.find((segment) => contains(span(segment), at));
+
+/** total = unit price × amount × duration, exactly: 0.000171296 × 4 × 1000 = 0.685184. Rounded by nobody here. */
+export const rateTotal = (unitPrice: string, amount: string, duration: string): Decimal =>
+  decimal(unitPrice, 'unitPrice').times(decimal(amount, 'amount')).times(decimal(duration, 'duration'));
+
+const SPLIT_SCALE = 12;
+
+/**
+ * A reading's quantity divided at the price changes within its period, in proportion to time. The pieces telescope to
+ * 12 decimals, R(q × elapsed at end) − R(q × elapsed at start), so that they add up to the quantity.
+ */
+export function divideAtRateChanges(
+  quantity: Decimal,
+  over: Period,
+  segments: readonly RateSegment[],
+): { period: Period; quantity: Decimal; segment: RateSegment | undefined }[] {
+  const pieces = cutAt(over, changes(segments));
+  if (pieces.length === 1) return [{ period: over, quantity, segment: rateAt(segments, over.start) }];
+  const whole = integer(lengthMicros(over));
+  const upTo = (end: Instant): Decimal =>
+    end === over.end ? quantity : end === over.start ? integer(0) : divide(quantity.times(integer(lengthMicros({ start: over.start, end }))), whole, SPLIT_SCALE);
+  return pieces.map((piece) => ({ period: piece, quantity: upTo(piece.end).minus(upTo(piece.start)), segment: rateAt(segments, piece.start) }));
+}

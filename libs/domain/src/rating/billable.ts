@@ -1,0 +1,29 @@
+import { type Decimal, decimal, max, min, ZERO } from '../money/decimal.js';
+import type { Usage } from '../prices/model.js';
+import { guardUsage, pricedBy } from '../prices/price.js';
+import { convert } from './convert.js';
+import type { ItemTerms } from './terms.js';
+
+/** Units that are not billed: the included ones and the usage discount, in converted units. */
+const allowanceOf = ({ included, discounts }: ItemTerms): Decimal =>
+  decimal(included ?? '0', 'included').plus(decimal(discounts?.quantity ?? '0', 'discounts.quantity'));
+
+/**
+ * Steps 1 and 2: billable = max(0, converted − included − usage discount), of a cumulative quantity; below 0 counts as 0.
+ * Usage by rate is converted rate by rate, and uses the allowance up in the order given. A flat price takes neither step.
+ */
+export function billable(terms: ItemTerms, used: Usage): Usage {
+  guardUsage(terms.price, used);
+  if (pricedBy(terms.price) === 'period') return used;
+  const converted = (quantity: Decimal): Decimal => convert(max(quantity, ZERO), terms.unitConversion);
+  let allowance = allowanceOf(terms);
+  const beyondAllowance = (quantity: Decimal): Decimal => {
+    const free = min(quantity, allowance);
+    allowance = allowance.minus(free);
+    return quantity.minus(free);
+  };
+  if (!isCardUsage(used)) return beyondAllowance(converted(used));
+  return used.map((row) => ({ ...row, quantity: beyondAllowance(converted(row.quantity)) }));
+}
+
+export const isCardUsage = (used: Usage): used is Exclude<Usage, Decimal> => Array.isArray(used);

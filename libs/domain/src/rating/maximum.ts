@@ -1,0 +1,32 @@
+import { type Decimal, max, min, ZERO } from '../money/decimal.js';
+import { money } from '../money/money.js';
+import { pricedBy } from '../prices/price.js';
+import { netOf, type RatedRow } from './row.js';
+import type { ItemTerms } from './terms.js';
+
+/** What the terms' maximum leaves room for beside what the period already came to; null without one. A flat price takes none. */
+export function headroom(terms: ItemTerms, netBefore: Decimal, currency: string): Decimal | null {
+  const maximum = terms.commitments?.maximum;
+  if (maximum === undefined || pricedBy(terms.price) === 'period') return null;
+  return max(ZERO, money(maximum, currency, 'commitments.maximum').minus(netBefore));
+}
+
+/**
+ * Step 5: rows that come to no more than `room`. The excess becomes discount, of the last rows first: so it stands
+ * on the row that crosses the maximum and on all after it. Rows of 60.00 and 70.00 with room for 100.00: the second's
+ * discount is 30.00. Negative rows (a tier left again) give nothing off, and leave more to the others.
+ */
+export function capped(rows: readonly RatedRow[], room: Decimal | null): RatedRow[] {
+  if (room === null) return [...rows];
+  let excess = netOf(rows).minus(room);
+  if (excess.lte(ZERO)) return [...rows];
+  const result = [...rows];
+  for (let index = result.length - 1; index >= 0 && excess.gt(ZERO); index -= 1) {
+    const row = result[index];
+    if (row === undefined || row.net.lte(ZERO)) continue;
+    const off = min(row.net, excess);
+    result[index] = { ...row, discount: row.discount.plus(off), net: row.net.minus(off) };
+    excess = excess.minus(off);
+  }
+  return result;
+}

@@ -1,0 +1,34 @@
+import { type Decimal, decimal, sum, ZERO } from '../money/decimal.js';
+import type { Usage } from '../prices/model.js';
+import { pricedBy } from '../prices/price.js';
+import { billable, isCardUsage } from './billable.js';
+import { ratedParts } from './rate-line.js';
+import { netOf, type RatedRow, rowsWithMoney } from './row.js';
+import type { ItemTerms } from './terms.js';
+
+export interface QuotedItem {
+  /** As used, before any conversion. */
+  readonly quantity: Decimal;
+  /** The terms' allowance, in converted units; 0 for a flat price, which takes none. */
+  readonly included: Decimal;
+  /** What is priced, in converted units; 0 for a flat price. */
+  readonly billable: Decimal;
+  readonly rows: readonly RatedRow[];
+  readonly net: Decimal;
+}
+
+const quantityOf = (usage: Usage): Decimal => (isCardUsage(usage) ? sum(usage.map(({ quantity }) => quantity)) : usage);
+
+/** A whole period at once, as when it is over. `used` is a quantity, or for a rate card the usage of each rate. */
+export function quoteItem(terms: ItemTerms, used: Usage, currency: string): QuotedItem {
+  const parts = ratedParts({ currency, segments: [{ terms, usedBefore: null, pieces: [{ part: 1, cumulative: used }] }], final: true });
+  const rows = parts.flatMap((part) => rowsWithMoney(part.rows));
+  const perPeriod = pricedBy(terms.price) === 'period';
+  return {
+    quantity: quantityOf(used),
+    included: perPeriod ? ZERO : decimal(terms.included ?? '0', 'included'),
+    billable: perPeriod ? ZERO : quantityOf(billable(terms, used)),
+    rows,
+    net: netOf(rows),
+  };
+}

@@ -1,0 +1,113 @@
+import { invalid } from '../errors.js';
+import type { Decimal } from '../money/decimal.js';
+import { scaleOf } from '../money/money.js';
+import type { Usage } from '../prices/model.js';
+import { billedWhen } from '../prices/price.js';
+import { cumulativeRows } from './cumulative.js';
+import { capped, headroom } from './maximum.js';
+import { minimumCommitment } from './minimum.js';
+import { netOf, type RatedRow } from './row.js';
+import { add, subtract } from './subtract.js';
+import { guardCommitments, type ItemTerms } from './terms.js';
+
+/** A stretch of a part within one segment. `cumulative` is the usage from the period's start to the end of this piece. */
+export interface Piece {
+  readonly part: number;
+  readonly cumulative: Usage;
+}
+
+/** A stretch of the period under one version of the terms, cut into pieces that tile it. */
+export interface Segment {
+  readonly terms: ItemTerms;
+  /** What was used from the period's start to where this segment begins, as these terms measure it; null at the line's start. */
+  readonly usedBefore: Usage | null;
+  readonly pieces: readonly Piece[];
+  /** True where the quantity itself is only known at the end (average, minimum, latest): then nothing is billed before. */
+  readonly billedAtPeriodEnd?: boolean;
+}
+
+/** A line over one period. `final`: the period is over, and the last piece ends with it. */
+export interface LineUsage {
+  readonly currency: string;
+  readonly segments: readonly Segment[];
+  readonly final: boolean;
+}
+
+export interface RatedPart {
+  readonly part: number;
+  readonly rows: readonly RatedRow[];
+}
+
+/** What the parts have come to so far, part by part and in all. */
+class Booking {
+  private readonly rowsByPart = new Map<number, RatedRow[]>();
+  private total: Decimal = netOf([]);
+  get net(): Decimal {
+    return this.total;
+  }
+  book(part: number, rows: readonly RatedRow[]): void {
+    this.rowsByPart.set(part, add(this.rowsByPart.get(part) ?? [], rows));
+    this.total = this.total.plus(netOf(rows));
+  }
+  parts(): RatedPart[] {
+    return [...this.rowsByPart].map(([part, rows]) => ({ part, rows }));
+  }
+}
+
+/**
+ * The rows of every part of a line, as now known. A piece comes to its cumulative rows minus those
+ * at its start. Where the line starts these are none, so that tier 1's flat amount and a flat price fall due at once;
+ * where a later segment starts they are its own terms applied to what was used before it.
+ * What ends a period stands in the last part, and not before `final`.
+ */
+export function ratedParts({ currency, segments, final }: LineUsage): RatedPart[] {
+  const scale = scaleOf(currency);
+  guardSegments(segments, currency);
+  const booking = new Booking();
+  const atPeriodEnd: RatedRow[][] = [];
+  for (const { terms, usedBefore, pieces, billedAtPeriodEnd } of segments) {
+    const before = usedBefore === null ? [] : cumulativeRows(terms, usedBefore, scale);
+    const sinceStart = (used: Usage): RatedRow[] => subtract(cumulativeRows(terms, used, scale), before);
+    if (billedAtPeriodEnd === true || billedWhen(terms.price) === 'at_period_end') {
+      for (const { part } of pieces) booking.book(part, []);
+      const last = pieces.at(-1);
+      if (last !== undefined) atPeriodEnd.push(sinceStart(last.cumulative));
+      continue;
+    }
+    const room = headroom(terms, booking.net, currency);
+    let atPieceStart: RatedRow[] = [];
+    for (const { part, cumulative } of pieces) {
+      const atPieceEnd = capped(sinceStart(cumulative), room);
+      booking.book(part, subtract(atPieceEnd, atPieceStart));
+      atPieceStart = atPieceEnd;
+    }
+  }
+  if (final) bookPeriodEnd(booking, atPeriodEnd, segments, currency);
+  return booking.parts();
+}
+
+/** What falls due at the period's end is booked last, so the commitments in force then apply to it. */
+function bookPeriodEnd(booking: Booking, atPeriodEnd: readonly RatedRow[][], segments: readonly Segment[], currency: string): void {
+  const closing = segments.findLast(({ pieces }) => pieces.length > 0);
+  const lastPart = closing?.pieces.at(-1)?.part;
+  if (closing === undefined || lastPart === undefined) return;
+  for (const rows of atPeriodEnd) booking.book(lastPart, capped(rows, headroom(closing.terms, booking.net, currency)));
+  const minimum = minimumCommitment(closing.terms, booking.net, currency);
+  if (minimum !== null) booking.book(lastPart, [minimum]);
+}
+
+function guardSegments(segments: readonly Segment[], currency: string): void {
+  let previous: number | undefined;
+  for (const [index, { terms, usedBefore, pieces }] of segments.entries()) {
+    guardCommitments(terms, currency);
+    if ((index === 0) !== (usedBefore === null)) {
+      throw invalid('segment_without_start', `segments[${index}]: what was used before a segment is needed for all but the line's first`);
+    }
+    for (const { part } of pieces) {
+      if (previous !== undefined && part < previous) {
+        throw invalid('parts_out_of_order', `segments[${index}]: part ${part} comes after part ${previous}`);
+      }
+      previous = part;
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import { type Decimal, text, ZERO } from '../money/decimal.js';
+import { moneyText } from '../money/money.js';
+
+/** One priced component of a line. gross − discount − credit = net, always; a correction's may be negative. */
+export interface RatedRow {
+  /** `usage`, `tier-N`, `tier-N-flat`, `flat`, `fixed`, `minimum-commitment`, or a rate's own. */
+  readonly ref: string;
+  readonly quantity: Decimal;
+  readonly unitAmount: Decimal;
+  /** The unit amount as its price writes it. */
+  readonly unitAmountText: string;
+  readonly gross: Decimal;
+  readonly discount: Decimal;
+  readonly credit: Decimal;
+  readonly net: Decimal;
+}
+
+/** A row as JSON: quantity plain, unit amount in its price's own text, money at the currency's scale. */
+export interface PrintedRow {
+  readonly ref: string;
+  readonly quantity: string;
+  readonly unitAmount: string;
+  readonly gross: string;
+  readonly discount: string;
+  readonly credit: string;
+  readonly net: string;
+}
+
+export const printRow = (row: RatedRow, currency: string): PrintedRow => ({
+  ref: row.ref,
+  quantity: text(row.quantity),
+  unitAmount: row.unitAmountText,
+  gross: moneyText(row.gross, currency),
+  discount: moneyText(row.discount, currency),
+  credit: moneyText(row.credit, currency),
+  net: moneyText(row.net, currency),
+});
+
+const hasMoney = ({ gross, discount, credit, net }: RatedRow): boolean => [gross, discount, credit, net].some((amount) => !amount.eq(ZERO));
+
+/** The rows that a document shows and books: those whose money is not all zero. */
+export const rowsWithMoney = (rows: readonly RatedRow[]): RatedRow[] => rows.filter(hasMoney);
+
+/** A row that says nothing: no quantity and no money. */
+export const isNothing = (row: RatedRow): boolean => row.quantity.eq(ZERO) && !hasMoney(row);
+
+export const netOf = (rows: Iterable<RatedRow>): Decimal => {
+  let net = ZERO;
+  for (const row of rows) net = net.plus(row.net);
+  return net;
+};

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { decimal, isDecimalText, text } from './money/decimal.js';
+import { isCurrency } from './money/money.js';
+import { type Instant, instant, isBefore } from './time/instant.js';
+import { DomainError, type FieldError, invalid } from './errors.js';
+
+/** The building blocks of every schema, of commands, events and requests alike. What they accept they also bring to one canonical form. */
+
+/** Free text id of a tenant, a resource, …: 1 to 512 characters, without control characters. */
+export const zId = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(512, 'is longer than 512 characters')
+  .regex(/^[^\u0000-\u001f\u007f]*$/, 'contains control characters');
+
+export const zText = z.string().max(2000, 'is longer than 2000 characters').refine((value) => !value.includes('\u0000'), 'contains a NUL character');
+
+/** A plain decimal as a string; comes out without trailing zeros: "0.010" is "0.01". */
+export const zDecimal = z
+  .string('must be a decimal as a string, such as "12.50"')
+  .refine(isDecimalText, 'is not a plain decimal such as "12.50"')
+  .transform((value) => text(decimal(value)));
+
+export const zInstant = z.string('must be an instant as a string').transform((value, context): Instant => {
+  try {
+    return instant(value);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message.replace(/^instant: /, '') : String(error) });
+    return z.NEVER;
+  }
+});
+
+export const zPeriod = z
+  .strictObject({ start: zInstant, end: zInstant })
+  .refine(({ start, end }) => isBefore(start, end), 'must end after it starts');
+
+export const zCurrency = z.string().refine(isCurrency, 'is not an ISO 4217 currency');
+
+/** A UTC calendar date, `2026-04-15`. */
+export const zDate = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}$/, 'is not a date such as "2026-04-15"')
+  .refine((value) => {
+    try {
+      instant(`${value}T00:00:00Z`);
+      return true;
+    } catch {
+      return false;
+    }
+  }, 'does not exist in the calendar');
+
+/** JSON as it came; carried through untouched. */
+export const zJsonObject = z.record(z.string(), z.json());
+
+const fieldPath = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((soFar, part) => (typeof part === 'number' ? `${soFar}[${part}]` : soFar === '' ? String(part) : `${soFar}.${String(part)}`), '');
+
+/** The faults of a zod error, field by field. A field that doesn't belong is named itself. */
+export function fieldErrors(error: z.ZodError): FieldError[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ field: fieldPath([...issue.path, key]), message: 'is not a known field' }));
+    }
+    return [{ field: fieldPath(issue.path), message: issue.message }];
+  });
+}
+
+/** Checks an input against its schema; every fault is named with its field (`code`, by default `invalid_input`). */
+export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, what: string, code = 'invalid_input'): z.output<Schema> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const errors = fieldErrors(result.error);
+  const listed = errors.map(({ field, message }) => (field === '' ? message : `${field} ${message}`)).join('; ');
+  throw invalid(code, `${what}: ${listed}`, errors);
+}
+
+export const isDomainError = (error: unknown): error is DomainError => error instanceof DomainError;

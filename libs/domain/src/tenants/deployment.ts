@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import { conflict, invalid, notFound } from '../errors.js';
+import { zId, zInstant, zText } from '../schema.js';
+import { compareInstants, earlier, type Instant, isBefore, later } from '../time/instant.js';
+import type { OpenPeriod } from '../time/period.js';
+
+/**
+ * A deployment: what a tenant runs. Its stream also holds its subscriptions, so that "at most one subscription at any
+ * instant" and "one tenant at any instant" are each decided against one stream.
+ */
+export const deploymentStream = (deploymentId: string): string => `deployment-${encodeURIComponent(deploymentId)}`;
+
+// Stored for ever.
+export const deploymentEvents = {
+  DeploymentRegistered: z.object({ deploymentId: zId, tenantId: zId, name: zText, from: zInstant }),
+  DeploymentAssigned: z.object({ deploymentId: zId, tenantId: zId, from: zInstant }),
+  SubscriptionStarted: z.object({ subscriptionId: zId, deploymentId: zId, planId: zId, from: zInstant, anchor: zInstant.nullable() }),
+  SubscriptionPlanChanged: z.object({ subscriptionId: zId, deploymentId: zId, planId: zId, at: zInstant }),
+  SubscriptionCancelled: z.object({ subscriptionId: zId, deploymentId: zId, at: zInstant }),
+};
+
+export type DeploymentEvent = {
+  [Type in keyof typeof deploymentEvents]: { readonly type: Type; readonly data: z.infer<(typeof deploymentEvents)[Type]> };
+}[keyof typeof deploymentEvents];
+
+export interface Assignment {
+  readonly tenantId: string;
+  readonly from: Instant;
+}
+
+export interface Subscription {
+  readonly subscriptionId: string;
+  readonly deploymentId: string;
+  readonly from: Instant;
+  readonly anchor: Instant | null;
+  /** In order of time; the first from the subscription's start. */
+  readonly plans: readonly { readonly planId: string; readonly from: Instant }[];
+  readonly cancelledAt: Instant | null;
+}
+
+export interface Deployment {
+  readonly deploymentId: string;
+  readonly name: string;
+  /** In order of time, by their instant; of two for the same instant the later recorded holds. */
+  readonly assignments: readonly Assignment[];
+  readonly subscriptions: readonly Subscription[];
+}
+
+export function foldDeployment(events: Iterable<DeploymentEvent>): Deployment | null {
+  let state: Deployment | null = null;
+  for (const event of events) state = evolve(state, event);
+  return state;
+}
+
+function evolve(state: Deployment | null, event: DeploymentEvent): Deployment | null {
+  if (event.type === 'DeploymentRegistered') {
+    const { deploymentId, name, tenantId, from } = event.data;
+    return { deploymentId, name, assignments: [{ tenantId, from }], subscriptions: [] };
+  }
+  if (state === null) return null;
+  switch (event.type) {
+    case 'DeploymentAssigned':
+      return { ...state, assignments: withAssignment(state.assignments, event.data) };
+    case 'SubscriptionStarted': {
+      const { subscriptionId, deploymentId, planId, from, anchor } = event.data;
+      const started: Subscription = { subscriptionId, deploymentId, from, anchor, plans: [{ planId, from }], cancelledAt: null };
+      return { ...state, subscriptions: [...state.subscriptions, started] };
+    }
+    case 'SubscriptionPlanChanged':
+      return change(state, event.data.subscriptionId, (current) => withPlan(current, event.data.planId, event.data.at));
+    case 'SubscriptionCancelled':
+      return change(state, event.data.subscriptionId, (current) => ({ ...current, cancelledAt: event.data.at }));
+  }
+}
+
+const change = (state: Deployment, id: string, next: (current: Subscription) => Subscription): Deployment => ({
+  ...state,
+  subscriptions: state.subscriptions.map((each) => (each.subscriptionId === id ? next(each) : each)),
+});
+
+export const withAssignment = (assignments: readonly Assignment[], { tenantId, from }: Assignment): Assignment[] =>
+  [...assignments.filter((each) => each.from !== from), { tenantId, from }].sort((a, b) => compareInstants(a.from, b.from));
+
+export const withPlan = (subscription: Subscription, planId: string, from: Instant): Subscription => ({
+  ...subscription,
+  plans: [...subscription.plans.filter((each) => each.from !== from), { planId, from }].sort((a, b) => compareInstants(a.from, b.from)),
+});
+
+/** Who holds the deployment at an instant; null before it is anyone's. */
+export function tenantAt(assignments: readonly Assignment[], at: Instant): string | null {
+  let holder: string | null = null;
+  for (const each of assignments) if (!isBefore(at, each.from)) holder = each.tenantId;
+  return holder;
+}
+
+/** The stretches in which the deployment was one tenant's, in order. */
+export function tenancies(assignments: readonly Assignment[]): { tenantId: string; period: OpenPeriod }[] {
+  const merged = assignments.filter((each, index) => index === 0 || assignments[index - 1]?.tenantId !== each.tenantId);
+  return merged.map((each, index) => ({ tenantId: each.tenantId, period: { start: each.from, end: merged[index + 1]?.from ?? null } }));
+}
+
+/** The stretches in which the subscription ran for one tenant: assigning the deployment elsewhere ends one and begins another. */
+export function subscriptionSpans(subscription: Subscription, assignments: readonly Assignment[]): { tenantId: string; period: OpenPeriod }[] {
+  return tenancies(assignments).flatMap(({ tenantId, period }) => {
+    const start = later(period.start, subscription.from);
+    const ends = [period.end, subscription.cancelledAt].filter((end) => end !== null);
+    const end = ends.length === 0 ? null : ends.reduce(earlier);
+    return end !== null && !isBefore(start, end) ? [] : [{ tenantId, period: { start, end } }];
+  });
+}
+
+export function startSubscription(
+  deployment: Deployment | null,
+  input: { subscriptionId: string; deploymentId: string; planId: string; from: Instant; anchor: Instant | null },
+): DeploymentEvent[] {
+  if (deployment === null) throw notFound('unknown_deployment', `deployment ${input.deploymentId} is not registered`);
+  if (tenantAt(deployment.assignments, input.from) === null)
+    throw invalid('deployment_not_assigned', `deployment ${input.deploymentId} belongs to no tenant at ${input.from}`);
+  const overlapping = deployment.subscriptions.find(
+    (each) => each.cancelledAt === null || (isBefore(input.from, each.cancelledAt) && each.from !== each.cancelledAt),
+  );
+  if (overlapping !== undefined)
+    throw conflict(
+      'subscription_overlap',
+      `deployment ${input.deploymentId} has subscription ${overlapping.subscriptionId} from ${overlapping.from}` +
+        ` until ${overlapping.cancelledAt ?? 'further notice'}: cancel it at or before ${input.from}`,
+    );
+  return [{ type: 'SubscriptionStarted', data: input }];
+}
+
+export function changePlan(subscription: Subscription, planId: string, at: Instant): DeploymentEvent[] {
+  assertRunning(subscription, at);
+  if (!isBefore(subscription.from, at))
+    throw invalid('before_subscription', `subscription ${subscription.subscriptionId} starts at ${subscription.from}: change its plan after that`);
+  const { subscriptionId, deploymentId } = subscription;
+  return [{ type: 'SubscriptionPlanChanged', data: { subscriptionId, deploymentId, planId, at } }];
+}
+
+export function cancelSubscription(subscription: Subscription, at: Instant): DeploymentEvent[] {
+  if (subscription.cancelledAt !== null)
+    throw conflict('subscription_cancelled', `subscription ${subscription.subscriptionId} is cancelled already, at ${subscription.cancelledAt}`);
+  if (isBefore(at, subscription.from))
+    throw invalid('before_subscription', `subscription ${subscription.subscriptionId} starts at ${subscription.from}, after ${at}`);
+  return [{ type: 'SubscriptionCancelled', data: { subscriptionId: subscription.subscriptionId, deploymentId: subscription.deploymentId, at } }];
+}
+
+function assertRunning(subscription: Subscription, at: Instant): void {
+  if (subscription.cancelledAt !== null && !isBefore(at, subscription.cancelledAt))
+    throw conflict('subscription_cancelled', `subscription ${subscription.subscriptionId} ends at ${subscription.cancelledAt}, not after ${at}`);
+}

@@ -1,0 +1,92 @@
+import { fromMicros, type Instant, isBefore, micros } from './instant.js';
+import type { Period } from './period.js';
+
+/**
+ * Billing periods: calendar months (or years) in a tenant's time zone, moved by a subscription's anchor. The zone
+ * decides where a period begins and ends and nothing else; instants are UTC everywhere.
+ */
+export type Interval = 'month' | 'year';
+
+interface LocalTime {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+  /** Microseconds since local midnight. */
+  readonly timeMicros: bigint;
+}
+
+const SECOND = 1_000_000n;
+const MINUTE = 60n * SECOND;
+const HOUR = 60n * MINUTE;
+const DAY = 24n * HOUR;
+
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+function formatterOf(timeZone: string): Intl.DateTimeFormat {
+  let formatter = formatters.get(timeZone);
+  if (formatter === undefined) {
+    formatter = new Intl.DateTimeFormat('en-u-ca-iso8601-nu-latn', {
+      timeZone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric',
+    });
+    formatters.set(timeZone, formatter);
+  }
+  return formatter;
+}
+
+function localTime(at: Instant, timeZone: string): LocalTime {
+  const value = micros(at);
+  const fraction = ((value % SECOND) + SECOND) % SECOND;
+  const parts = new Map(formatterOf(timeZone).formatToParts(Number((value - fraction) / 1000n)).map(({ type, value: text }) => [type, Number(text)]));
+  const part = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) ?? 0;
+  const timeMicros = BigInt(part('hour')) * HOUR + BigInt(part('minute')) * MINUTE + BigInt(part('second')) * SECOND + fraction;
+  return { year: part('year'), month: part('month'), day: part('day'), timeMicros };
+}
+
+/** The local time read as if it were UTC, in microseconds: the difference to the instant is the zone's offset. */
+const asIfUtc = ({ year, month, day, timeMicros }: LocalTime): bigint => {
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  return BigInt(date.getTime()) * 1000n + timeMicros;
+};
+
+/** The instant of a local time: of two (clocks put back) the earlier, of none (clocks put forward) the first after the gap. */
+function instantOf(local: LocalTime, timeZone: string): Instant {
+  const target = asIfUtc(local);
+  const offsetAt = (value: bigint): bigint => asIfUtc(localTime(fromMicros(value), timeZone)) - value;
+  const candidates = [...new Set([offsetAt(target - DAY), offsetAt(target), offsetAt(target + DAY)])].map((offset) => target - offset);
+  const exact = candidates.filter((value) => value + offsetAt(value) === target);
+  if (exact.length > 0) return fromMicros(exact.reduce((a, b) => (a < b ? a : b)));
+  // In the gap: the change lies between the two readings of the clock; the first instant after it is found by bisection.
+  let [low, high] = [target - offsetAt(target + DAY) - DAY, target + DAY];
+  while (high - low > 1n) {
+    const middle = (low + high) / 2n;
+    if (middle + offsetAt(middle) < target) low = middle;
+    else high = middle;
+  }
+  return fromMicros(high);
+}
+
+const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate();
+
+/** The n-th boundary of a subscription's billing periods, counted in months or years from year 0. */
+function boundary(index: number, anchor: LocalTime, interval: Interval, timeZone: string): Instant {
+  const [year, month] = interval === 'month' ? [Math.floor(index / 12), (index % 12) + 1] : [index, anchor.month];
+  const day = Math.min(anchor.day, daysInMonth(year, month));
+  return instantOf({ year, month, day, timeMicros: anchor.timeMicros }, timeZone);
+}
+
+/** The first of January, at midnight: calendar months and years. */
+const CALENDAR: LocalTime = { year: 2000, month: 1, day: 1, timeMicros: 0n };
+
+/**
+ * The billing period that holds an instant. An anchor on the 29th to 31st falls on the last day of a shorter month,
+ * and on its own day again in a longer one.
+ */
+export function billingPeriodAt(at: Instant, interval: Interval, timeZone: string, anchor: Instant | null): Period {
+  const anchored = anchor === null ? CALENDAR : localTime(anchor, timeZone);
+  const local = localTime(at, timeZone);
+  let index = interval === 'month' ? local.year * 12 + local.month - 1 : local.year;
+  while (isBefore(at, boundary(index, anchored, interval, timeZone))) index -= 1;
+  while (!isBefore(at, boundary(index + 1, anchored, interval, timeZone))) index += 1;
+  return { start: boundary(index, anchored, interval, timeZone), end: boundary(index + 1, anchored, interval, timeZone) };
+}

@@ -1,0 +1,80 @@
+import { invalid } from '../errors.js';
+
+/**
+ * An instant in UTC, as RFC 3339 text in one canonical form, with microseconds at most and no trailing zeros:
+ * `2026-04-01T00:00:00Z`, `2026-04-01T00:00:00.5Z`. Text, so that it is the same in events, SQL and JSON.
+ */
+export type Instant = string & { readonly __instant: true };
+
+const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,6})0*)?(Z|z|[+-]\d{2}:\d{2})$/;
+const CANONICAL = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{0,5}[1-9])?Z$/;
+
+/** The earliest instant there is: "from ever". */
+export const FROM_EVER = '0001-01-01T00:00:00Z' as Instant;
+
+const MICROS_PER_MS = 1000n;
+
+function utcMillis(year: number, month: number, day: number, hour: number, minute: number, second: number): number {
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  date.setUTCHours(hour, minute, second, 0);
+  return date.getTime();
+}
+
+/**
+ * Reads RFC 3339 with a zone (`Z` or an offset), to at most microseconds; `what` names it in the error (`not_an_instant`).
+ * A date that does not exist (31 February), a leap second or a time without zone is refused, never moved.
+ */
+export function instant(text: string, what = 'instant'): Instant {
+  const parts = RFC3339.exec(text);
+  if (parts === null) {
+    throw invalid('not_an_instant', `${what}: ${JSON.stringify(text)} is not an RFC 3339 instant such as "2026-04-01T00:00:00Z"`);
+  }
+  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const millis = utcMillis(year, month, day, hour, minute, second);
+  const local = new Date(millis);
+  const exists =
+    year >= 1 && local.getUTCMonth() === month - 1 && local.getUTCDate() === day && local.getUTCHours() === hour && local.getUTCMinutes() === minute && second < 60;
+  if (!exists) throw invalid('not_an_instant', `${what}: ${JSON.stringify(text)} does not exist in the calendar`);
+  const zone = (parts[8] ?? 'Z').toUpperCase();
+  const [zoneHour, zoneMinute] = zone === 'Z' ? [0, 0] : [Number(zone.slice(1, 3)), Number(zone.slice(4, 6))];
+  if (zoneHour > 23 || zoneMinute > 59) throw invalid('not_an_instant', `${what}: ${JSON.stringify(text)} has no such zone offset`);
+  const offsetMs = (zone.startsWith('-') ? -1 : 1) * (zoneHour * 60 + zoneMinute) * 60_000;
+  const fraction = (parts[7] ?? '').replace(/0+$/, '');
+  return canonical(millis - offsetMs, fraction, what);
+}
+
+function canonical(millis: number, fraction: string, what: string): Instant {
+  const iso = new Date(millis).toISOString();
+  if (!/^\d{4}-/.test(iso) || iso.startsWith('0000')) throw invalid('not_an_instant', `${what}: outside the years 0001 to 9999`);
+  return `${iso.slice(0, 19)}${fraction === '' ? '' : `.${fraction}`}Z` as Instant;
+}
+
+export const isInstant = (text: string): text is Instant => CANONICAL.test(text);
+
+/** Negative, zero or positive as `a` is before, at or after `b`. Canonical text sorts by time once its `Z` is cut off. */
+export function compareInstants(a: Instant, b: Instant): number {
+  if (a === b) return 0;
+  return a.slice(0, -1) < b.slice(0, -1) ? -1 : 1;
+}
+export const isBefore = (a: Instant, b: Instant): boolean => compareInstants(a, b) < 0;
+export const earlier = (a: Instant, b: Instant): Instant => (isBefore(b, a) ? b : a);
+export const later = (a: Instant, b: Instant): Instant => (isBefore(a, b) ? b : a);
+
+/** Microseconds since 1970-01-01T00:00:00Z. */
+export function micros(at: Instant): bigint {
+  const [seconds, fraction = ''] = at.slice(0, -1).split('.') as [string, string?];
+  return BigInt(Date.parse(`${seconds}Z`)) * MICROS_PER_MS + BigInt(fraction.padEnd(6, '0'));
+}
+
+/** The instant so many microseconds since 1970. */
+export function fromMicros(value: bigint): Instant {
+  const perSecond = 1_000_000n;
+  let seconds = value / perSecond;
+  let rest = value % perSecond;
+  if (rest < 0n) {
+    seconds -= 1n;
+    rest += perSecond;
+  }
+  return canonical(Number(seconds) * 1000, rest.toString().padStart(6, '0').replace(/0+$/, ''), 'instant');
+}

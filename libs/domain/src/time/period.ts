@@ -1,0 +1,83 @@
+import { invalid } from '../errors.js';
+import { compareInstants, earlier, fromMicros, type Instant, instant, isBefore, later, micros } from './instant.js';
+
+/** `[start, end)`: start included, end not, UTC. Every period is one of these; it is never empty. */
+export interface Period {
+  readonly start: Instant;
+  readonly end: Instant;
+}
+
+/** `[start, end)` where `end` null means: until further notice. */
+export interface OpenPeriod {
+  readonly start: Instant;
+  readonly end: Instant | null;
+}
+
+/** `empty_period` where the end is not after the start. */
+export function period(start: Instant, end: Instant): Period {
+  if (!isBefore(start, end)) throw invalid('empty_period', `a period must end after it starts: [${start}, ${end})`);
+  return { start, end };
+}
+
+export const parsePeriod = (value: { start: string; end: string }, what = 'period'): Period =>
+  period(instant(value.start, `${what}.start`), instant(value.end, `${what}.end`));
+
+/** The one meaning of "contains": start ≤ at < end. */
+export const contains = (within: OpenPeriod, at: Instant): boolean =>
+  compareInstants(within.start, at) <= 0 && (within.end === null || isBefore(at, within.end));
+
+export const overlaps = (a: OpenPeriod, b: OpenPeriod): boolean =>
+  (b.end === null || isBefore(a.start, b.end)) && (a.end === null || isBefore(b.start, a.end));
+
+/** The part of `a` within `b`, or null where they have none in common. */
+export function intersection(a: Period, b: OpenPeriod): Period | null {
+  const start = later(a.start, b.start);
+  const end = b.end === null ? a.end : earlier(a.end, b.end);
+  return isBefore(start, end) ? { start, end } : null;
+}
+
+export const samePeriod = (a: Period, b: Period): boolean => a.start === b.start && a.end === b.end;
+export const comparePeriods = (a: Period, b: Period): number => compareInstants(a.start, b.start) || compareInstants(a.end, b.end);
+export const periodText = (value: OpenPeriod): string => `[${value.start}, ${value.end ?? 'open'})`;
+
+/** Cuts a period at the instants strictly inside it: the pieces tile it. Cuts outside or at its edges make no empty piece. */
+export function cutAt(whole: Period, cuts: readonly Instant[]): Period[] {
+  const inside = [...new Set(cuts)].filter((cut) => isBefore(whole.start, cut) && isBefore(cut, whole.end)).sort(compareInstants);
+  const bounds = [whole.start, ...inside, whole.end];
+  return bounds.slice(0, -1).map((start, index) => ({ start, end: bounds[index + 1] ?? whole.end }));
+}
+
+/** Length in microseconds. */
+export const lengthMicros = (value: Period): bigint => micros(value.end) - micros(value.start);
+
+const DAY_MICROS = 86_400_000_000n;
+const HOUR_MICROS = 3_600_000_000n;
+
+const pieceAt = (at: Instant, length: bigint): Period => {
+  const value = micros(at);
+  const start = value - (((value % length) + length) % length);
+  return { start: fromMicros(start), end: fromMicros(start + length) };
+};
+
+/** The UTC day that holds the instant. */
+export const dayOf = (at: Instant): Period => pieceAt(at, DAY_MICROS);
+export const hourOf = (at: Instant): Period => pieceAt(at, HOUR_MICROS);
+
+/** The UTC calendar month that holds the instant. */
+export function monthOf(at: Instant): Period {
+  const year = Number(at.slice(0, 4));
+  const month = Number(at.slice(5, 7));
+  const next = month === 12 ? { year: year + 1, month: 1 } : { year, month: month + 1 };
+  return { start: monthStart(year, month), end: monthStart(next.year, next.month) };
+}
+const monthStart = (year: number, month: number): Instant =>
+  instant(`${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-01T00:00:00Z`);
+
+/** The pieces of `whole` of one such length each: its days, hours or months. */
+export function piecesOf(whole: Period, pieceHolding: (at: Instant) => Period): Period[] {
+  const pieces: Period[] = [];
+  for (let at = whole.start; isBefore(at, whole.end); at = pieceHolding(at).end) {
+    pieces.push({ start: at, end: earlier(pieceHolding(at).end, whole.end) });
+  }
+  return pieces;
+}

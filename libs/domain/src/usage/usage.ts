@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { zDecimal, zId, zJsonObject, zPeriod, zText } from '../schema.js';
+import type { Instant } from '../time/instant.js';
+
+/** A key has one stream for ever: the deployment's, of the UTC month of the reading's period.start. */
+export const usageStream = (deploymentId: string, month: string): string => `usage-${encodeURIComponent(deploymentId)}-${month}`;
+export const usageMonth = (periodStart: Instant): string => periodStart.slice(0, 7);
+
+export const GRANULARITIES = ['hour', 'day', 'event'] as const;
+export const ORIGINS = ['command', 'metering', 'backfill'] as const;
+
+export const zRateKey = z.strictObject({ resourceType: zId, resourceFamily: zId, location: zId });
+export type RateKey = z.infer<typeof zRateKey>;
+
+/** What identifies a reading, beside its deployment. */
+export const zReadingKey = z.object({
+  provider: zId.optional(),
+  resourceId: zId,
+  billingKind: zId,
+  period: zPeriod,
+  granularity: z.enum(GRANULARITIES),
+  sourceId: zId.optional(),
+});
+
+export const zObservation = zReadingKey.extend({
+  quantity: zDecimal,
+  rateKey: zRateKey.optional(),
+  attributes: zJsonObject.optional(),
+  subAttribution: zJsonObject.optional(),
+});
+
+export const zUsageCorrection = zReadingKey.extend({
+  /** null: it never was. */
+  quantity: zDecimal.nullable(),
+});
+
+// Stored for ever. Packed: one event carries a batch of one deployment's readings of one month.
+export const usageEvents = {
+  UsageObserved: z.object({ deploymentId: zId, month: z.string(), origin: z.enum(ORIGINS), observations: z.array(zObservation).min(1).max(1000) }),
+  UsageCorrected: z.object({
+    deploymentId: zId,
+    month: z.string(),
+    origin: z.enum(ORIGINS),
+    corrections: z.array(zUsageCorrection).min(1).max(1000),
+    reason: zText,
+  }),
+};
+
+export type ReadingKey = z.infer<typeof zReadingKey>;
+export type Observation = z.infer<typeof zObservation>;
+export type UsageCorrection = z.infer<typeof zUsageCorrection>;
+export type UsageOrigin = (typeof ORIGINS)[number];
+
+/** A reading's key without its provider: two readings with the same are one, unless both name a provider and these differ. */
+export const readingKeyText = (key: ReadingKey): string =>
+  JSON.stringify([key.resourceId, key.billingKind, key.period.start, key.period.end, key.granularity, key.sourceId ?? null]);
+
+export const MAX_READINGS_PER_EVENT = 1000;
+export const MAX_EVENT_BYTES = 512 * 1024;
+
+const utf8 = new TextEncoder();
+
+/** Packs items into batches of at most 1,000 and 512 KiB of JSON, in their order. */
+export function packed<Item>(items: readonly Item[]): Item[][] {
+  const batches: Item[][] = [];
+  let batch: Item[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = utf8.encode(JSON.stringify(item)).length + 1;
+    if (batch.length > 0 && (batch.length === MAX_READINGS_PER_EVENT || bytes + size > MAX_EVENT_BYTES)) {
+      batches.push(batch);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(item);
+    bytes += size;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
+}

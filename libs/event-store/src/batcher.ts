@@ -1,0 +1,82 @@
+import type { Append } from './append.js';
+import type { Appended } from './port.js';
+
+/** How one append of a batch ended: an error refuses that append alone. */
+export type Outcome = Appended | Error;
+
+const MAX_APPENDS = 200;
+const MAX_BYTES = 4 * 1024 * 1024;
+
+interface Waiting {
+  readonly append: Append;
+  resolve(appended: Appended): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Group commit: while one batch is written, the appends that come in gather for the next one, so that a commit's wait for
+ * the disk is shared by all of them. One batch is in flight at a time, and a batch holds a stream once at most, so that
+ * the log can decide on all of its appends set-wise; a second append to the stream waits for the batch after.
+ */
+export class Batcher {
+  #queue: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  readonly #write: (appends: readonly Append[]) => Promise<readonly Outcome[]>;
+
+  constructor(write: (appends: readonly Append[]) => Promise<readonly Outcome[]>) {
+    this.#write = write;
+  }
+
+  add(append: Append): Promise<Appended> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ append, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Until everything that was added has its answer. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // One turn of the microtask queue first: appends made in one go then share the first batch too.
+    await Promise.resolve();
+    for (let batch = this.#take(); batch.length > 0; batch = this.#take()) await this.#send(batch);
+    this.#running = undefined;
+  }
+
+  #take(): Waiting[] {
+    const batch: Waiting[] = [];
+    const kept: Waiting[] = [];
+    const streams = new Set<string>();
+    let bytes = 0;
+    let full = false;
+    for (const waiting of this.#queue) {
+      const { stream, bytes: size } = waiting.append;
+      full ||= batch.length === MAX_APPENDS || (batch.length > 0 && bytes + size > MAX_BYTES);
+      if (full || streams.has(stream)) {
+        kept.push(waiting);
+        continue;
+      }
+      streams.add(stream);
+      bytes += size;
+      batch.push(waiting);
+    }
+    this.#queue = kept;
+    return batch;
+  }
+
+  async #send(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const outcomes = await this.#write(batch.map((waiting) => waiting.append));
+      for (const [i, waiting] of batch.entries()) {
+        const outcome = outcomes[i] ?? new Error(`the log gave no answer to an append to ${waiting.append.stream}`);
+        if (outcome instanceof Error) waiting.reject(outcome);
+        else waiting.resolve(outcome);
+      }
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { type EventData, type EventMetadata, type EventType, eventSchemas, type LedgerEvent, type RecordedEvent } from '#domain/events';
+import { fieldErrors, zInstant } from '#domain/schema';
+import type { NewEvent, StoredEvent } from './port.js';
+
+/**
+ * Between facts and the bytes in the log. Every event is checked against its schema when it is written and when it is
+ * read; an old shape is lifted to the present one by its upcaster before the check.
+ */
+
+const zMetadata = z.object({
+  actor: z.string(),
+  occurredAt: zInstant.optional(),
+  command: z.object({ name: z.string(), key: z.string(), bodyHash: z.string(), idempotencyKey: z.string().optional() }).optional(),
+  correlationId: z.string().optional(),
+  /** Version of the event's shape; 1 unless it says so. */
+  v: z.number().int().positive().optional(),
+});
+
+/** Lifts the data of one version of an event's shape to the next. */
+type Upcaster = (data: unknown) => unknown;
+
+/** By event type: the upcasters from version 1 on, in order. The present version is their number + 1. */
+export type Upcasters = { readonly [Type in EventType]?: readonly Upcaster[] };
+
+/** No shape has changed yet. */
+const UPCASTERS: Upcasters = {};
+
+export class UnreadableEvent extends Error {
+  override readonly name = 'UnreadableEvent';
+  constructor(
+    readonly event: Pick<StoredEvent, 'stream' | 'revision' | 'position' | 'type'>,
+    reason: string,
+  ) {
+    super(`event ${event.type} at position ${event.position} (${event.stream}, revision ${event.revision}) can't be read: ${reason}`);
+  }
+}
+
+const isEventType = (type: string): type is EventType => Object.hasOwn(eventSchemas, type);
+
+export class EventCodec {
+  constructor(private readonly upcasters: Upcasters = UPCASTERS) {}
+
+  private version(type: EventType): number {
+    return (this.upcasters[type]?.length ?? 0) + 1;
+  }
+
+  /** Refuses a fact whose shape is not its schema's: that is a defect of the decision that made it. */
+  encode(id: string, event: LedgerEvent, metadata: EventMetadata): NewEvent {
+    const checked = eventSchemas[event.type].safeParse(event.data);
+    if (!checked.success) throw new Error(`${event.type} has a wrong shape: ${listed(checked.error)}`);
+    const version = this.version(event.type);
+    return {
+      id,
+      type: event.type,
+      data: JSON.stringify(checked.data),
+      metadata: JSON.stringify(version === 1 ? metadata : { ...metadata, v: version }),
+    };
+  }
+
+  /** Refuses what has no schema or does not fit it (UnreadableEvent): a projection halts there rather than guess. */
+  decode(stored: StoredEvent): RecordedEvent {
+    const { type } = stored;
+    if (!isEventType(type)) throw new UnreadableEvent(stored, 'its type is unknown to this version');
+    const metadata = zMetadata.safeParse(json(stored, stored.metadata));
+    if (!metadata.success) throw new UnreadableEvent(stored, `its metadata: ${listed(metadata.error)}`);
+    const { v = 1, ...known } = metadata.data;
+    if (v > this.version(type)) throw new UnreadableEvent(stored, `its shape has version ${v}, this program knows ${this.version(type)}`);
+    const lifted = (this.upcasters[type] ?? []).slice(v - 1).reduce<unknown>((data, upcast) => upcast(data), json(stored, stored.data));
+    const data = eventSchemas[type].safeParse(lifted);
+    if (!data.success) throw new UnreadableEvent(stored, listed(data.error));
+    const { id, stream, revision, position, recordedAt } = stored;
+    // The schema that was looked up by `type` checked the data: the pair belongs together.
+    return { type, data: data.data as EventData<EventType>, metadata: known, id, stream, revision, position, recordedAt } as RecordedEvent;
+  }
+}
+
+const listed = (error: z.ZodError): string =>
+  fieldErrors(error)
+    .map(({ field, message }) => `${field} ${message}`)
+    .join('; ');
+
+function json(stored: StoredEvent, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UnreadableEvent(stored, 'it is not JSON');
+  }
+}

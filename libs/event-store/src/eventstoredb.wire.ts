@@ -1,0 +1,164 @@
+import { EventStoreDBClient } from '@eventstore/db-client';
+import { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
+import type { AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import sharedPb from '@eventstore/db-client/generated/shared_pb.js';
+import type { CallOptions, Channel, Client, Metadata } from '@grpc/grpc-js';
+import type { Readable } from 'node:stream';
+import type { Append } from './append.js';
+import { NO_STREAM } from './port.js';
+
+/**
+ * The gRPC calls of the log, made with the client's own channel, credentials, leader discovery and generated messages, but
+ * below its commands, because those
+ * - parse JSON data and write it anew, which loses its bytes (order of keys survives, white space and `1.0` do not);
+ *   binary events would keep them, but then the server's own tools could not show or query the ledger;
+ * - cut `created` to milliseconds;
+ * - put appends of all clients of the process into one map of promises, so that one broken connection rejects the
+ *   appends of every client, and an answer that comes after that throws outside of any call.
+ */
+export class EventStoreDbWire {
+  readonly #client: EventStoreDBClient;
+  readonly #internals: ClientInternals;
+
+  constructor(connectionString: string) {
+    this.#client = EventStoreDBClient.connectionString(connectionString);
+    this.#internals = this.#client as unknown as ClientInternals;
+  }
+
+  /** One append, answered within the deadline or rejected with what gRPC says. */
+  append({ stream, expectedRevision, events }: Append, deadlineMs: number): Promise<AppendResp> {
+    return this.#internals.execute(
+      StreamsClient,
+      'append',
+      (client) =>
+        new Promise((resolve, reject) => {
+          const call = client.append(...this.#internals.callArguments({ requiresLeader: true, deadline: deadlineMs }), (error, answer) => {
+            if (error !== null) reject(error);
+            else resolve(answer);
+          });
+          call.on('error', reject);
+          call.write(new streamsPb.AppendReq().setOptions(appendOptions(stream, expectedRevision)));
+          for (const event of events) call.write(new streamsPb.AppendReq().setProposedMessage(proposed(event)));
+          call.end();
+        }),
+    );
+  }
+
+  /** What the server sends for a read or a subscription, until it ends, breaks (throws), or the signal aborts (throws). */
+  async *read(options: ReadReq.Options, signal?: AbortSignal): AsyncIterable<ReadResp> {
+    if (signal?.aborted === true) return;
+    const request = new streamsPb.ReadReq().setOptions(
+      options.setUuidOption(new streamsPb.ReadReq.Options.UUIDOption().setString(new sharedPb.Empty())),
+    );
+    const open = this.#internals.GRPCStreamCreator(StreamsClient, 'read', (client) =>
+      client.read(request, ...this.#internals.callArguments({}, { deadline: Infinity })),
+    );
+    const call = await open();
+    const cancel = (): void => call.cancel();
+    // The error of a call that was left early comes when nobody iterates any more: unheard, it would end the process.
+    call.on('error', () => undefined);
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      for await (const response of call as AsyncIterable<ReadResp>) yield response;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      call.cancel();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.dispose();
+    // `dispose` leaves the channel open. Where none could be made, there is none to close.
+    const channel = await this.#internals.getChannel().catch(() => undefined);
+    channel?.close();
+  }
+}
+
+/** What the client declares as protected, for its own commands. It is pinned to 6.2.1, and the contract suite runs over it. */
+interface ClientInternals {
+  execute<C extends Client, T>(client: ClientConstructor<C>, name: string, action: (client: C) => Promise<T>): Promise<T>;
+  GRPCStreamCreator<C extends Client, T extends Readable>(
+    client: ClientConstructor<C>,
+    name: string,
+    create: (client: C) => T,
+  ): () => Promise<T>;
+  callArguments(base: { requiresLeader?: boolean; deadline?: number }, options?: CallOptions): [Metadata, CallOptions];
+  getChannel(): Promise<Channel>;
+}
+type ClientConstructor<C extends Client> = new (...parameters: ConstructorParameters<typeof StreamsClient>) => C;
+
+function appendOptions(stream: string, expectedRevision: number): InstanceType<typeof streamsPb.AppendReq.Options> {
+  const options = new streamsPb.AppendReq.Options().setStreamIdentifier(streamIdentifier(stream));
+  return expectedRevision === NO_STREAM ? options.setNoStream(new sharedPb.Empty()) : options.setRevision(String(expectedRevision));
+}
+
+function proposed(event: Append['events'][number]): InstanceType<typeof streamsPb.AppendReq.ProposedMessage> {
+  const message = new streamsPb.AppendReq.ProposedMessage()
+    .setId(new sharedPb.UUID().setString(event.id))
+    .setData(bytes(event.data))
+    .setCustomMetadata(bytes(event.metadata));
+  message.getMetadataMap().set('type', event.type).set('content-type', 'application/json');
+  return message;
+}
+
+/** A plain Uint8Array: the messages take no Buffer. */
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'utf8'));
+const streamIdentifier = (stream: string): InstanceType<typeof sharedPb.StreamIdentifier> =>
+  new sharedPb.StreamIdentifier().setStreamName(bytes(stream));
+
+const FORWARDS = 0;
+const BACKWARDS = 1;
+const EVERYTHING = String(Number.MAX_SAFE_INTEGER);
+
+/** A stream from a revision on. */
+export function streamFrom(stream: string, revision: number, count = EVERYTHING): ReadReq.Options {
+  const from = new streamsPb.ReadReq.Options.StreamOptions().setStreamIdentifier(streamIdentifier(stream)).setRevision(String(revision));
+  return new streamsPb.ReadReq.Options()
+    .setStream(from)
+    .setReadDirection(FORWARDS)
+    .setCount(count)
+    .setNoFilter(new sharedPb.Empty());
+}
+
+/** The last event of a stream. */
+export function streamBackwards(stream: string): ReadReq.Options {
+  const end = new streamsPb.ReadReq.Options.StreamOptions().setStreamIdentifier(streamIdentifier(stream)).setEnd(new sharedPb.Empty());
+  return new streamsPb.ReadReq.Options().setStream(end).setReadDirection(BACKWARDS).setCount('1').setNoFilter(new sharedPb.Empty());
+}
+
+/** The whole log from a position on, the event there included; 0: from the start. */
+export const allFrom = (position: number): ReadReq.Options =>
+  new streamsPb.ReadReq.Options()
+    .setAll(allOptions(position))
+    .setReadDirection(FORWARDS)
+    .setCount(EVERYTHING)
+    .setNoFilter(new sharedPb.Empty());
+
+/** The whole log from its end back. */
+export const allBackwards = (): ReadReq.Options =>
+  new streamsPb.ReadReq.Options()
+    .setAll(new streamsPb.ReadReq.Options.AllOptions().setEnd(new sharedPb.Empty()))
+    .setReadDirection(BACKWARDS)
+    .setCount(EVERYTHING)
+    .setNoFilter(new sharedPb.Empty());
+
+/** A subscription to what comes after a position, to streams with one of the prefixes, or to all but system events. */
+export function allAfter(position: number, streamPrefixes: readonly string[] | undefined): ReadReq.Options {
+  const { FilterOptions } = streamsPb.ReadReq.Options;
+  const filter = new FilterOptions().setCheckpointintervalmultiplier(1000).setMax(1000);
+  if (streamPrefixes === undefined) filter.setEventType(new FilterOptions.Expression().setRegex('^[^\\$].*'));
+  else filter.setStreamIdentifier(new FilterOptions.Expression().setPrefixList([...streamPrefixes]));
+  return new streamsPb.ReadReq.Options()
+    .setAll(allOptions(position))
+    .setSubscription(new streamsPb.ReadReq.Options.SubscriptionOptions())
+    .setFilter(filter);
+}
+
+function allOptions(position: number): InstanceType<typeof streamsPb.ReadReq.Options.AllOptions> {
+  const options = new streamsPb.ReadReq.Options.AllOptions();
+  if (position === 0) return options.setStart(new sharedPb.Empty());
+  // Commit and prepare position differ in explicit transactions alone, which no gRPC client can write.
+  const text = String(position);
+  return options.setPosition(new streamsPb.ReadReq.Options.Position().setCommitPosition(text).setPreparePosition(text));
+}

@@ -1,0 +1,153 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { dropDatabaseConnections } from '../../../test/support/drop-connections.js';
+import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
+import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
+import { instant } from '#domain/time/instant';
+import { all, event, retried } from './contract.js';
+import { EventStoreDbLog } from './eventstoredb.js';
+import { mirrorLog } from './mirror.js';
+import { type EventLog, NO_STREAM } from './port.js';
+import { PostgresLog } from './postgres.js';
+
+describe('the mirror of EventStoreDB in Postgres', () => {
+  let node: EventStoreDbNode;
+  let database: TestDatabase;
+  let source: EventStoreDbLog;
+  let target: PostgresLog;
+  beforeEach(async () => {
+    node = await EventStoreDbNode.start();
+    database = await testDatabase();
+    source = new EventStoreDbLog(node.connectionString);
+    target = new PostgresLog(database.pool);
+    await target.migrate();
+  });
+  afterEach(async () => {
+    await source.close();
+    await target.close();
+    await node.stop();
+    await database.drop();
+  });
+
+  it('equals its source, but for positions, which are dense', async () => {
+    await appendTo(source, 0, 10);
+    const odd = '{ "b": 1.0, "a":\t"ü𝄞\\u0000" }';
+    await source.append('odd', NO_STREAM, [{ ...event(1), data: odd, metadata: odd }]);
+    const mirror = run();
+    await arrived(41);
+    await appendTo(source, 10, 5);
+    await arrived(61);
+    await mirror.stop();
+    await expectEqual(61);
+    const copies = await all(target.readAll(0));
+    expect(copies.find((each) => each.stream === 'odd')?.data).toBe(odd);
+    expect((await all(target.read('s0', 13))).map((each) => each.revision)).toEqual([13, 14]);
+  });
+
+  it('knows the position of each event of its source, and which is the last', async () => {
+    expect(await target.lastSourcePosition()).toBe(0);
+    const first = await source.append('a', NO_STREAM, [event(1)]);
+    const second = await source.append('b', NO_STREAM, [event(2)]);
+    expect(await target.positionOfSource(second.position)).toBeUndefined();
+    const mirror = run();
+    await arrived(2);
+    await mirror.stop();
+    expect(await target.lastSourcePosition()).toBe(second.position);
+    expect([await target.positionOfSource(first.position), await target.positionOfSource(second.position)]).toEqual([1, 2]);
+  });
+
+  it('goes on where it was stopped, and copies nothing twice where two run at once', async () => {
+    await appendTo(source, 0, 5);
+    const first = run();
+    await arrived(7);
+    await first.stop();
+    const both = [run(), run()];
+    await appendTo(source, 5, 10);
+    await arrived(60);
+    for (const mirror of both) await mirror.stop();
+    await expectEqual(60);
+  });
+
+  it('goes on after broken connections on either side', async () => {
+    const mirror = run();
+    for (let round = 0; round < 4; round += 1) {
+      await appendTo(source, round * 5, 5);
+      if (round % 2 === 0) node.dropConnections();
+      else await dropDatabaseConnections(database.url);
+    }
+    await arrived(80);
+    await mirror.stop();
+    await expectEqual(80);
+  });
+
+  it('passes over what it has, when a batch is sent again', async () => {
+    await appendTo(source, 0, 3);
+    const events = await all(source.readAll(0));
+    await target.appendMirrored(events.slice(0, 5));
+    await target.appendMirrored(events.slice(0, 5));
+    await target.appendMirrored(events.slice(3));
+    await expectEqual(12);
+  });
+
+  it('stops where the source skips a revision', async () => {
+    await appendTo(source, 0, 3);
+    const events = await all(source.readAll(0));
+    const hole = events.filter((each) => each.stream !== 's1' || each.revision !== 1);
+    await expect(target.appendMirrored(hole)).rejects.toThrow('the source skips: s1 comes at revision 2 where 1 is due');
+    expect(await target.head()).toBe(0);
+  });
+
+  it('is not appended to, and does not begin in a log that has events of its own', async () => {
+    await source.append('a', NO_STREAM, [event(1)]);
+    await target.appendMirrored(await all(source.readAll(0)));
+    await expect(target.append('a', 0, [event(2)])).rejects.toThrow('this log is a mirror: append to its source');
+    const own = new PostgresLog(database.pool, { schema: 'own_log' });
+    await own.migrate();
+    await own.append('a', NO_STREAM, [event(1)]);
+    await expect(mirrorLog(source, own, { signal: AbortSignal.timeout(10_000) })).rejects.toThrow('this log has events of its own');
+    await own.close();
+  });
+
+  it('lets recordedAt stand still where the clock of its source went back', async () => {
+    await appendTo(source, 0, 1);
+    const [first, second, third] = await all(source.readAll(0));
+    if (first === undefined || second === undefined || third === undefined) throw new Error('the source has four events');
+    const noon = instant('2026-04-01T12:00:00Z');
+    await target.appendMirrored([
+      { ...first, recordedAt: noon },
+      { ...second, recordedAt: instant('2026-04-01T11:59:59Z') },
+      { ...third, recordedAt: instant('2026-04-01T12:00:00.000001Z') },
+    ]);
+    expect((await all(target.readAll(0))).map((each) => each.recordedAt)).toEqual([noon, noon, '2026-04-01T12:00:00.000001Z']);
+  });
+
+  function run(): { stop(): Promise<void> } {
+    const controller = new AbortController();
+    const running = mirrorLog(source, target, { signal: controller.signal });
+    return {
+      stop: async () => {
+        controller.abort();
+        await running;
+      },
+    };
+  }
+
+  async function arrived(position: number): Promise<void> {
+    const signal = AbortSignal.timeout(20_000);
+    for await (const each of target.subscribe(0, { signal })) if (each.position === position) return;
+    throw new Error(`the mirror did not come to position ${position}`);
+  }
+
+  async function expectEqual(count: number): Promise<void> {
+    const copies = await all(target.readAll(0));
+    expect(copies.map((each) => each.position)).toEqual(Array.from({ length: count }, (_, i) => i + 1));
+    const originals = await all(source.readAll(0));
+    expect(copies).toEqual(originals.map((each, i) => ({ ...each, position: i + 1 })));
+  }
+});
+
+/** So many events to each of four streams that hold `from` events so far. */
+async function appendTo(log: EventLog, from: number, count: number): Promise<void> {
+  for (let i = from; i < from + count; i += 1) {
+    for (const n of [0, 1, 2, 3]) await retried(() => log.append(`s${n}`, i - 1, [event(i * 4 + n)]));
+  }
+}

@@ -1,0 +1,74 @@
+import { Backoff } from './backoff.js';
+import type { EventStoreDbLog } from './eventstoredb.js';
+import { type StoredEvent, UnknownOutcome } from './port.js';
+import { isConnectionError, type PostgresLog } from './postgres.js';
+
+/** One write holds what has come in, up to these; more would only make each commit longer. */
+const MAX_EVENTS = 1_000;
+const MAX_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Copies all events of EventStoreDB into the Postgres log, in order, each exactly once, until the signal aborts; goes on where
+ * an earlier run ended, whatever ended it. Several may run: what one has copied, the others pass over.
+ * Ends with an error where the source skips a revision of a stream, because a mirror with a hole proves nothing.
+ */
+export async function mirrorLog(source: EventStoreDbLog, target: PostgresLog, { signal }: { signal: AbortSignal }): Promise<void> {
+  const backoff = new Backoff();
+  while (!signal.aborted) {
+    // Stops the subscription when a write fails, without stopping the mirror.
+    const attempt = new AbortController();
+    try {
+      const copied = await lastSourcePosition(target);
+      for await (const batch of gathered(source.subscribe(copied, { signal: AbortSignal.any([signal, attempt.signal]) }))) {
+        await target.appendMirrored(batch);
+        backoff.reset();
+      }
+    } catch (error) {
+      // The target says how far it came: what it did not take is read again.
+      if (!(error instanceof UnknownOutcome)) throw error;
+    } finally {
+      attempt.abort();
+    }
+    await backoff.wait(signal);
+  }
+}
+
+async function lastSourcePosition(target: PostgresLog): Promise<number> {
+  try {
+    return await target.lastSourcePosition();
+  } catch (error) {
+    if (!isConnectionError(error)) throw error;
+    throw new UnknownOutcome('the mirror does not answer', { cause: error });
+  }
+}
+
+/** What has come in while the batch before was used, at least one event. */
+async function* gathered(events: AsyncIterable<StoredEvent>): AsyncIterable<readonly StoredEvent[]> {
+  const iterator = events[Symbol.asyncIterator]();
+  const pull = (): Promise<IteratorResult<StoredEvent>> => {
+    const pulled = iterator.next();
+    // An error comes out where the event is awaited; until then the batch before is written, and nobody listens.
+    pulled.catch(() => undefined);
+    return pulled;
+  };
+  let next = pull();
+  for (;;) {
+    const first = await next;
+    if (first.done === true) return;
+    const batch = [first.value];
+    let bytes = size(first.value);
+    next = pull();
+    for (;;) {
+      const ready = await Promise.race([next, nothingMore()]);
+      if (ready === undefined || ready.done === true || batch.length === MAX_EVENTS || bytes > MAX_BYTES) break;
+      batch.push(ready.value);
+      bytes += size(ready.value);
+      next = pull();
+    }
+    yield batch;
+  }
+}
+
+const size = (event: StoredEvent): number => event.data.length + event.metadata.length;
+/** One turn of the event loop: whatever has arrived is handed over before it ends. */
+const nothingMore = (): Promise<undefined> => new Promise((resolve) => setImmediate(() => resolve(undefined)));

@@ -1,0 +1,184 @@
+/**
+ * The log in Postgres, as SQL. `schema` is a plain identifier (PostgresLog checks it).
+ *
+ * - `head`, one row, is the lock that puts all appends in one order: positions are dense and in commit order, which a
+ *   sequence would not give (a later number may be seen before an earlier one, and a reader that has passed it loses it).
+ * - `data` and `metadata` are text, because jsonb does not keep bytes and these bytes are hashed.
+ * - `source_position` is set where the log is a mirror: the commit position of the event in its source.
+ */
+export const schemaSql = (schema: string): string => `
+create schema if not exists ${schema};
+
+create table if not exists ${schema}.head (
+  only_row        boolean primary key default true check (only_row),
+  position        bigint not null,
+  recorded_at     timestamptz not null,
+  source_position bigint
+);
+insert into ${schema}.head (position, recorded_at) values (0, '0001-01-01T00:00:00Z') on conflict do nothing;
+
+create table if not exists ${schema}.streams (
+  name     text collate "C" primary key,
+  revision bigint not null
+);
+
+create table if not exists ${schema}.events (
+  position        bigint primary key,
+  stream          text collate "C" not null,
+  revision        bigint not null,
+  event_id        uuid not null,
+  type            text collate "C" not null,
+  data            text not null,
+  metadata        text not null,
+  recorded_at     timestamptz not null,
+  source_position bigint unique,
+  unique (stream, revision)
+);
+
+create or replace function ${schema}.refuse_change() returns trigger language plpgsql as $refuse$
+begin
+  raise exception 'events are never changed: % on %.% is refused', tg_op, tg_table_schema, tg_table_name
+    using errcode = 'insufficient_privilege', hint = 'Append an event that corrects the earlier one.';
+end
+$refuse$;
+create or replace trigger refuse_change before update or delete or truncate on ${schema}.events
+  for each statement execute function ${schema}.refuse_change();
+revoke update, delete, truncate on ${schema}.events from public;
+
+-- One batch of appends, each to another stream; event k belongs to append append_no[k], as its event_no[k]-th (from 1).
+-- Answers per append, in order: 'appended'; 'repeated' (the stream went on from there with exactly these event ids: nothing
+-- is written, the answer is that of the first time); or 'conflict', with the stream's actual revision.
+-- What is looked up in a table is looked up row by row (a subquery, a limited lateral join): a batch is small, and a planner
+-- without fresh statistics would read the whole table instead.
+create or replace function ${schema}.append(
+  streams text[], expected bigint[], sizes integer[],
+  append_no integer[], event_no integer[], event_ids uuid[], types text[], datas text[], metadatas text[]
+) returns table (answer text, at_revision bigint, at_position bigint) language plpgsql as $append$
+declare
+  last_position bigint;
+  recorded      timestamptz;
+  mirrored      bigint;
+begin
+  select h.position, greatest(clock_timestamp(), h.recorded_at), h.source_position into strict last_position, recorded, mirrored
+    from ${schema}.head h for update;
+  if mirrored is not null then
+    raise exception 'this log is a mirror: append to its source' using errcode = 'object_not_in_prerequisite_state';
+  end if;
+
+  return query
+  with request as materialized (
+    select r.n::integer as n, r.stream, r.expected, r.size,
+      coalesce((select s.revision from ${schema}.streams s where s.name = r.stream), -1) as actual
+    from unnest(streams, expected, sizes) with ordinality as r(stream, expected, size, n)
+  ),
+  event as materialized (
+    select e.* from unnest(append_no, event_no, event_ids, types, datas, metadatas) with ordinality
+      as e(n, i, event_id, type, data, metadata, ordinal)
+  ),
+  repetition as (
+    select r.n, max(w.position) as position
+    from request r
+    join event e on e.n = r.n
+    left join lateral (
+      select s.position, s.event_id from ${schema}.events s where s.stream = r.stream and s.revision = r.expected + e.i limit 1
+    ) w on true
+    where r.expected < r.actual
+    group by r.n
+    having bool_and(coalesce(w.event_id = e.event_id, false))
+  ),
+  decided as materialized (
+    select r.n, r.stream, r.expected, r.size, r.actual, p.position,
+      case when r.expected = r.actual then 'appended' when p.n is not null then 'repeated' else 'conflict' end as answer
+    from request r
+    left join repetition p on p.n = r.n
+  ),
+  numbered as materialized (
+    select e.n, last_position + row_number() over (order by e.ordinal) as position,
+      d.stream, d.expected + e.i as revision, e.event_id, e.type, e.data, e.metadata
+    from event e
+    join decided d on d.n = e.n
+    where d.answer = 'appended'
+  ),
+  written as (
+    insert into ${schema}.events (position, stream, revision, event_id, type, data, metadata, recorded_at)
+    select w.position, w.stream, w.revision, w.event_id, w.type, w.data, w.metadata, recorded from numbered w order by w.position
+  ),
+  stream_moved as (
+    insert into ${schema}.streams (name, revision)
+    select d.stream, d.expected + d.size from decided d where d.answer = 'appended'
+    on conflict (name) do update set revision = excluded.revision
+  ),
+  head_moved as (
+    update ${schema}.head h set position = w.position, recorded_at = recorded
+    from (select max(position) as position from numbered) w
+    where w.position is not null
+  )
+  select d.answer, case d.answer when 'conflict' then d.actual else d.expected + d.size end, coalesce(d.position, w.position)
+  from decided d
+  left join (select n, max(position) as position from numbered group by n) w on w.n = d.n
+  order by d.n;
+
+  perform pg_notify('${schema}', h.position::text) from ${schema}.head h where h.position > last_position;
+end
+$append$;
+
+-- Copies events of another log, in its order, at the next dense positions. Those up to the last one copied are passed over, so
+-- that a batch may be sent again. recordedAt is the source's; only where the source's clock went back does it stand still
+-- instead, because here an instant must stand for one position. Answers the last position.
+create or replace function ${schema}.append_mirrored(
+  source_positions bigint[], streams text[], revisions bigint[], event_ids uuid[], types text[], datas text[], metadatas text[],
+  recorded_ats timestamptz[]
+) returns bigint language plpgsql as $mirror$
+declare
+  last_position bigint;
+  last_recorded timestamptz;
+  last_source   bigint;
+  broken        record;
+begin
+  select h.position, h.recorded_at, h.source_position into strict last_position, last_recorded, last_source
+    from ${schema}.head h for update;
+  if last_source is null and last_position > 0 then
+    raise exception 'this log has events of its own: it can''t become a mirror' using errcode = 'object_not_in_prerequisite_state';
+  end if;
+
+  select m.stream, m.revision, m.source_position, m.due into broken
+  from (
+    select m.*, coalesce((select s.revision from ${schema}.streams s where s.name = m.stream), -1)
+      + row_number() over (partition by m.stream order by m.source_position) as due
+    from unnest(source_positions, streams, revisions) as m(source_position, stream, revision)
+    where m.source_position > coalesce(last_source, -1)
+  ) m
+  where m.revision <> m.due
+  order by m.source_position
+  limit 1;
+  if found then
+    raise exception 'the source skips: % comes at revision % where % is due (source position %)',
+      broken.stream, broken.revision, broken.due, broken.source_position
+      using errcode = 'data_exception', hint = 'Was the stream deleted, truncated or scavenged in the source?';
+  end if;
+
+  with copied as (
+    select last_position + row_number() over (order by m.source_position) as position, m.*,
+      greatest(last_recorded, max(m.recorded_at) over (order by m.source_position rows unbounded preceding)) as recorded
+    from unnest(source_positions, streams, revisions, event_ids, types, datas, metadatas, recorded_ats)
+      as m(source_position, stream, revision, event_id, type, data, metadata, recorded_at)
+    where m.source_position > coalesce(last_source, -1)
+  ),
+  written as (
+    insert into ${schema}.events (position, stream, revision, event_id, type, data, metadata, recorded_at, source_position)
+    select c.position, c.stream, c.revision, c.event_id, c.type, c.data, c.metadata, c.recorded, c.source_position
+    from copied c order by c.position
+  ),
+  stream_moved as (
+    insert into ${schema}.streams (name, revision)
+    select c.stream, max(c.revision) from copied c group by c.stream
+    on conflict (name) do update set revision = excluded.revision
+  )
+  update ${schema}.head h set position = c.position, recorded_at = c.recorded, source_position = c.source_position
+  from (select * from copied order by position desc limit 1) c;
+
+  perform pg_notify('${schema}', h.position::text) from ${schema}.head h where h.position > last_position;
+  return (select h.position from ${schema}.head h);
+end
+$mirror$;
+`;

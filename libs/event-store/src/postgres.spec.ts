@@ -1,0 +1,146 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { dropDatabaseConnections } from '../../../test/support/drop-connections.js';
+import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
+import { all, type DroppableLog, droppedConnectionsContract, event, eventLogContract } from './contract.js';
+import { type NewEvent, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from './port.js';
+import { PostgresLog } from './postgres.js';
+
+const onDatabase = async (): Promise<DroppableLog> => {
+  const database = await testDatabase();
+  const log = new PostgresLog(database.pool);
+  await log.migrate();
+  return { log, dense: true, dropConnections: () => dropDatabaseConnections(database.url), close: () => database.drop() };
+};
+eventLogContract('the log in Postgres', onDatabase);
+droppedConnectionsContract('the log in Postgres', onDatabase);
+
+describe('the log in Postgres', () => {
+  let database: TestDatabase;
+  let log: PostgresLog;
+  beforeEach(async () => {
+    database = await testDatabase();
+    log = new PostgresLog(database.pool);
+    await log.migrate();
+  });
+  afterEach(async () => {
+    await log.close();
+    await database.drop();
+  });
+
+  it('is made by any number of processes at once, and again', async () => {
+    await log.append('a', NO_STREAM, [event(1)]);
+    await Promise.all(Array.from({ length: 4 }, () => log.migrate()));
+    expect(await all(log.readAll(0))).toHaveLength(1);
+  });
+
+  it('lives in the schema that it is given', async () => {
+    const other = new PostgresLog(database.pool, { schema: 'other_log' });
+    await other.migrate();
+    await other.append('a', NO_STREAM, [event(1)]);
+    expect([await other.head(), await log.head()]).toEqual([1, 0]);
+    await other.close();
+    expect(() => new PostgresLog(database.pool, { schema: 'x; drop' })).toThrow('not a plain identifier');
+  });
+
+  it('refuses to change or remove what was appended', async () => {
+    await log.append('a', NO_STREAM, [event(1)]);
+    const changes = ['update ledgerline_log.events set data = data', 'delete from ledgerline_log.events', 'truncate ledgerline_log.events'];
+    for (const change of changes) await expect(database.pool.query(change)).rejects.toThrow('events are never changed');
+    expect(await all(log.readAll(0))).toHaveLength(1);
+  });
+
+  it('keeps positions dense and every event once with writers in several processes', async () => {
+    const pools = [1, 2, 3].map(() => new pg.Pool({ connectionString: database.url, max: 2 }));
+    const logs = pools.map((pool) => new PostgresLog(pool));
+    const wins = logs.map(async (each, writer) => {
+      for (let i = 0; i < 20; i += 1) await Promise.all([each.append(`own${writer}`, i - 1, [event(i)]), contend(each, writer, i)]);
+    });
+    await Promise.all(wins);
+    const events = await all(log.readAll(0));
+    expect(events.map((each) => each.position)).toEqual(events.map((_, i) => i + 1));
+    const contended = events.filter(({ stream }) => stream === 'contended');
+    expect(contended.map((each) => each.revision)).toEqual(contended.map((_, i) => i));
+    expect(events).toHaveLength(60 + contended.length);
+    for (const each of logs) await each.close();
+    for (const pool of pools) await pool.end();
+  });
+
+  it('refuses one append of a batch without harm to its neighbours', async () => {
+    await log.append('taken', NO_STREAM, [event(1)]);
+    const appends = [
+      log.append('a', NO_STREAM, [event(2), event(3)]),
+      log.append('taken', NO_STREAM, [event(4)]),
+      log.append('b', NO_STREAM, [event(5)]),
+      log.append('taken', NO_STREAM, [event(1)]),
+      log.append('a', 1, [event(6)]),
+      log.append('a', 1, [event(7)]),
+    ];
+    expect(await Promise.allSettled(appends)).toEqual([
+      { status: 'fulfilled', value: { revision: 1, position: 3 } },
+      { status: 'rejected', reason: new WrongExpectedRevision('taken', NO_STREAM, 0) },
+      { status: 'fulfilled', value: { revision: 0, position: 4 } },
+      { status: 'fulfilled', value: { revision: 0, position: 1 } },
+      { status: 'fulfilled', value: { revision: 2, position: 5 } },
+      { status: 'rejected', reason: new WrongExpectedRevision('a', 1, 2) },
+    ]);
+    const streams = (await all(log.readAll(0))).map(({ stream }) => stream);
+    expect(streams).toEqual(['taken', 'a', 'a', 'b', 'a']);
+  });
+
+  it('commits concurrent appends together', async () => {
+    await Promise.all(Array.from({ length: 100 }, (_, i) => log.append(`s${i}`, NO_STREAM, [event(i)])));
+    const { rows } = await database.pool.query('select count(distinct recorded_at)::int as commits from ledgerline_log.events');
+    expect(rows).toEqual([{ commits: 1 }]);
+  });
+
+  it('says that the outcome is unknown where the connection breaks before the answer; a retry is recognised', async () => {
+    // Held at the head's lock, the append is under way for as long as the test needs.
+    const holder = new pg.Client(database.url);
+    await holder.connect();
+    await holder.query('begin; select * from ledgerline_log.head for update');
+    const append = log.append('a', NO_STREAM, [event(1)]);
+    const waiting = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    const pids = async (): Promise<number[]> => (await holder.query<{ pid: number }>(waiting)).rows.map(({ pid }) => pid);
+    while ((await pids()).length === 0);
+    await holder.query('select pg_terminate_backend($1)', [(await pids())[0]]);
+    await expect(append).rejects.toBeInstanceOf(UnknownOutcome);
+    await holder.query('commit');
+    await holder.end();
+    expect(await log.append('a', NO_STREAM, [event(1)])).toEqual({ revision: 0, position: 1 });
+    expect(await log.append('a', NO_STREAM, [event(1)])).toEqual({ revision: 0, position: 1 });
+  });
+
+  it('reads pages bounded by rows and by bytes', async () => {
+    const large = 'x'.repeat(800_000);
+    for (let i = 0; i < 12; i += 1) await log.append('large', i - 1, [{ ...event(i), data: large }]);
+    for (let i = 0; i < 3; i += 1) await log.append('small', i * 1_500 - 1, several(1_500));
+    const events = await all(log.readAll(0));
+    expect(events.map((each) => each.position)).toEqual(Array.from({ length: 4_512 }, (_, i) => i + 1));
+    expect(await all(log.read('large'))).toHaveLength(12);
+    expect((await all(log.read('small', 100))).map((each) => each.revision)).toEqual(Array.from({ length: 4_400 }, (_, i) => i + 100));
+    expect(await all(log.readAll(5, { streamPrefixes: ['sm'] }))).toHaveLength(4_500);
+    for (let i = 0; i < 8; i += 1) await log.append('many', i * 2_500 - 1, several(2_500));
+    await log.append('last', NO_STREAM, [event(1)]);
+    const filtered = (await all(log.readAll(0, { streamPrefixes: ['la'] }))).map((each) => each.stream);
+    expect(filtered).toEqual([...Array.from({ length: 12 }, () => 'large'), 'last']);
+  });
+
+  it('does not let recordedAt go back, and keeps its microseconds', async () => {
+    await database.pool.query(`update ledgerline_log.head set recorded_at = '2999-12-31T23:59:59.123450Z'`);
+    await log.append('a', NO_STREAM, [event(1)]);
+    expect((await all(log.read('a'))).map((each) => each.recordedAt)).toEqual(['2999-12-31T23:59:59.12345Z']);
+  });
+});
+
+/** Appends to the stream that all writers want, wherever it is by then. */
+async function contend(log: PostgresLog, writer: number, i: number): Promise<void> {
+  const revision = (await all(log.read('contended'))).length - 1;
+  try {
+    await log.append('contended', revision, [event(writer * 1_000 + i)]);
+  } catch (error) {
+    if (!(error instanceof WrongExpectedRevision)) throw error;
+  }
+}
+
+const several = (count: number): NewEvent[] => Array.from({ length: count }, (_, n) => event(n));

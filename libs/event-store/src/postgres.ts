@@ -1,0 +1,306 @@
+import pg from 'pg';
+import type { Instant } from '#domain/time/instant';
+import { type Append, checkedAppend } from './append.js';
+import { Backoff } from './backoff.js';
+import { Batcher, type Outcome } from './batcher.js';
+import { LogListener } from './postgres.listener.js';
+import { schemaSql } from './postgres.schema.js';
+import {
+  type Appended,
+  type EventFilter,
+  type EventLog,
+  type NewEvent,
+  NO_STREAM,
+  type StoredEvent,
+  UnknownOutcome,
+  WrongExpectedRevision,
+} from './port.js';
+
+interface PostgresLogOptions {
+  /** The schema that holds the log, and the channel that it notifies: a plain identifier. */
+  readonly schema?: string;
+}
+
+const PLAIN_IDENTIFIER = /^[a-z_][a-z0-9_]{0,62}$/;
+/** Any fixed number: migrations of the log wait for each other on it. */
+const MIGRATION_LOCK = 5_061_727_368;
+/** A page ends at the first of these; of an event of 500 KiB, 2,000 would not fit in memory. */
+const PAGE_ROWS = 2_000;
+const PAGE_BYTES = 8 * 1024 * 1024;
+/** How many positions are looked through at once where a filter passes a part of them. */
+const FILTERED_PAGE_POSITIONS = 20_000;
+/** How long a subscriber trusts the notifications before it looks by itself. */
+const POLL_MS = 1_000;
+
+/**
+ * The log in a Postgres schema of its own: positions are 1, 2, 3 … in commit order. The pool stays its owner's: `close`
+ * does not end it.
+ */
+export class PostgresLog implements EventLog {
+  readonly #pool: pg.Pool;
+  readonly #schema: string;
+  readonly #batcher = new Batcher((appends) => this.#write(appends));
+  readonly #listener: LogListener;
+  readonly #closing = new AbortController();
+
+  constructor(pool: pg.Pool, options: PostgresLogOptions = {}) {
+    const schema = options.schema ?? 'ledgerline_log';
+    if (!PLAIN_IDENTIFIER.test(schema)) throw new Error(`${JSON.stringify(schema)} is not a plain identifier for the log's schema`);
+    this.#pool = pool;
+    this.#schema = schema;
+    this.#listener = new LogListener(pool.options, schema);
+    if (!pool.listeners('error').includes(survive)) pool.on('error', survive);
+  }
+
+  /** Creates the schema, or brings it up to date; any number of processes may do so at once. */
+  async migrate(): Promise<void> {
+    // Several statements in one query are one transaction.
+    await this.#pool.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK}); ${schemaSql(this.#schema)}`);
+  }
+
+  async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
+    return this.#batcher.add(checkedAppend(stream, expectedRevision, events));
+  }
+
+  async *read(stream: string, fromRevision = 0): AsyncIterable<StoredEvent> {
+    for (let from = fromRevision; ; ) {
+      const where = 'stream = $1 and revision >= $2 and revision < $3';
+      const { events, isCut } = await this.#page(where, 'revision', [stream, from, from + PAGE_ROWS]);
+      yield* events;
+      const last = events.at(-1);
+      if (last === undefined || !isCut) return;
+      from = last.revision + 1;
+    }
+  }
+
+  async *readAll(after: number, filter?: EventFilter): AsyncIterable<StoredEvent> {
+    yield* this.#range(after, await this.head(), filter);
+  }
+
+  async *subscribe(after: number, options: { signal: AbortSignal; filter?: EventFilter }): AsyncIterable<StoredEvent> {
+    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    const { bell } = this.#listener;
+    const backoff = new Backoff();
+    this.#listener.start();
+    let last = after;
+    while (!signal.aborted) {
+      const seen = bell.rings;
+      try {
+        const head = await this.head();
+        for await (const event of this.#range(last, head, options.filter)) {
+          if (signal.aborted) return;
+          last = event.position;
+          yield event;
+        }
+        last = Math.max(last, head);
+        backoff.reset();
+      } catch (error) {
+        if (!isConnectionError(error) || this.#pool.ended) throw error;
+        await backoff.wait(signal);
+        continue;
+      }
+      await bell.wait(seen, signal, POLL_MS);
+    }
+  }
+
+  async revisionOf(stream: string): Promise<number> {
+    const { rows } = await this.#pool.query<{ revision: Int8 }>(`select revision from ${this.#schema}.streams where name = $1`, [stream]);
+    return safeNumber(rows[0]?.revision ?? `${NO_STREAM}`);
+  }
+
+  async head(): Promise<number> {
+    const { rows } = await this.#pool.query<{ position: Int8 }>(`select position from ${this.#schema}.head`);
+    return safeNumber(rows[0]?.position ?? '0');
+  }
+
+  /** Waits for the appends under way, and ends the subscriptions. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#batcher.idle();
+    await this.#listener.stop();
+  }
+
+  // As the mirror of another log. Its events come at dense positions, each with its position in the source beside it.
+
+  /**
+   * Copies events as the source gave them out (`position` is their position there), in its order. Those already copied are
+   * passed over, so a batch may be sent again. Refused where the log has events of its own, or where the source skips a revision.
+   */
+  async appendMirrored(events: readonly StoredEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    const columns = [
+      events.map((event) => event.position),
+      events.map((event) => event.stream),
+      events.map((event) => event.revision),
+      events.map((event) => event.id),
+      events.map((event) => event.type),
+      events.map((event) => event.data),
+      events.map((event) => event.metadata),
+      events.map((event) => event.recordedAt),
+    ];
+    const query = `select ${this.#schema}.append_mirrored($1::bigint[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::text[],
+      $7::text[], $8::timestamptz[])`;
+    await this.#settled(() => this.#pool.query(query, columns));
+  }
+
+  /** The position in the source of the last event copied; 0 where there is none. */
+  async lastSourcePosition(): Promise<number> {
+    const { rows } = await this.#pool.query<{ source_position: Int8 | null }>(`select source_position from ${this.#schema}.head`);
+    return safeNumber(rows[0]?.source_position ?? '0');
+  }
+
+  /** The position here of the event at a position in the source; undefined where it is not copied (yet). */
+  async positionOfSource(sourcePosition: number): Promise<number | undefined> {
+    const query = `select position from ${this.#schema}.events where source_position = $1`;
+    const { rows } = await this.#pool.query<{ position: Int8 }>(query, [sourcePosition]);
+    return rows[0] === undefined ? undefined : safeNumber(rows[0].position);
+  }
+
+  async #write(appends: readonly Append[]): Promise<readonly Outcome[]> {
+    const events = appends.flatMap(({ events: own }, n) => own.map((event, i) => ({ event, append: n + 1, place: i + 1 })));
+    const columns = [
+      appends.map((append) => append.stream),
+      appends.map((append) => append.expectedRevision),
+      appends.map((append) => append.events.length),
+      events.map(({ append }) => append),
+      events.map(({ place }) => place),
+      events.map(({ event }) => event.id),
+      events.map(({ event }) => event.type),
+      events.map(({ event }) => event.data),
+      events.map(({ event }) => event.metadata),
+    ];
+    const query = `select * from ${this.#schema}.append($1::text[], $2::bigint[], $3::integer[], $4::integer[], $5::integer[], $6::uuid[],
+      $7::text[], $8::text[], $9::text[])`;
+    const { rows } = await this.#settled(() => this.#pool.query<AnswerRow>(query, columns));
+    return rows.map((row, n) => outcome(row, appends[n]));
+  }
+
+  /** A write's outcome is unknown when its connection breaks: the commit may have come before. */
+  async #settled<T>(write: () => Promise<T>): Promise<T> {
+    try {
+      return await write();
+    } catch (error) {
+      if (!isConnectionError(error)) throw error;
+      throw new UnknownOutcome('the connection to the log broke before it answered', { cause: error });
+    }
+  }
+
+  /** The events in (after, upTo]; the next page is fetched while this one is used. */
+  async *#range(after: number, upTo: number, filter: EventFilter | undefined): AsyncIterable<StoredEvent> {
+    const fetch = (from: number): Promise<Positions> => {
+      const page = this.#positions(from, upTo, filter);
+      // Whoever waits for it gets the error; where nobody does any more, it must not end the process.
+      page.catch(() => undefined);
+      return page;
+    };
+    let next = after < upTo ? fetch(after) : undefined;
+    while (next !== undefined) {
+      const { events, done } = await next;
+      next = done < upTo ? fetch(done) : undefined;
+      yield* events;
+    }
+  }
+
+  /**
+   * The events of the next positions, at most `upTo`. Positions are dense, so a range of them bounds the page: by a mere limit, a
+   * planner without fresh statistics would sort the rest of the log for each page.
+   */
+  async #positions(after: number, upTo: number, filter: EventFilter | undefined): Promise<Positions> {
+    const where = `position > $1 and position <= $2
+      and ($3::text[] is null or exists (select from unnest($3::text[]) as prefix where starts_with(stream, prefix)))
+      and ($4::text[] is null or type = any ($4::text[]))`;
+    const end = Math.min(upTo, after + (filter === undefined ? PAGE_ROWS : FILTERED_PAGE_POSITIONS));
+    const page = await this.#page(where, 'position', [after, end, filter?.streamPrefixes ?? null, filter?.types ?? null]);
+    const last = page.events.at(-1);
+    return { events: page.events, done: page.isCut && last !== undefined ? last.position : end };
+  }
+
+  async #page(where: string, order: 'position' | 'revision', parameters: readonly unknown[]): Promise<Page> {
+    // recorded_at as text, from SQL: a JavaScript Date would cut the microseconds off.
+    const { rows } = await this.#pool.query<EventRow>(
+      `select position, stream, revision, event_id, type, data, metadata, page_bytes,
+         rtrim(rtrim(to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z' as recorded_at
+       from (
+         select e.*, octet_length(data) + octet_length(metadata) as bytes,
+           sum(octet_length(data) + octet_length(metadata)) over (order by ${order} rows unbounded preceding) as page_bytes
+         from ${this.#schema}.events e
+         where ${where}
+         order by ${order}
+         limit ${PAGE_ROWS}
+       ) page
+       where page_bytes - bytes < ${PAGE_BYTES}
+       order by ${order}`,
+      [...parameters],
+    );
+    const isCut = rows.length === PAGE_ROWS || safeNumber(rows.at(-1)?.page_bytes ?? '0') >= PAGE_BYTES;
+    return { events: rows.map(storedEvent), isCut };
+  }
+}
+
+interface Page {
+  readonly events: readonly StoredEvent[];
+  /** The page ends because it is full: there may be more in the range that was asked for. */
+  readonly isCut: boolean;
+}
+
+interface Positions {
+  readonly events: readonly StoredEvent[];
+  /** The last position that was looked at. */
+  readonly done: number;
+}
+
+interface EventRow {
+  readonly position: Int8;
+  readonly stream: string;
+  readonly revision: Int8;
+  readonly event_id: string;
+  readonly type: string;
+  readonly data: string;
+  readonly metadata: string;
+  readonly recorded_at: Instant;
+  readonly page_bytes: Int8;
+}
+
+const storedEvent = (row: EventRow): StoredEvent => ({
+  id: row.event_id,
+  type: row.type,
+  data: row.data,
+  metadata: row.metadata,
+  stream: row.stream,
+  revision: safeNumber(row.revision),
+  position: safeNumber(row.position),
+  recordedAt: row.recorded_at,
+});
+
+interface AnswerRow {
+  readonly answer: 'appended' | 'repeated' | 'conflict';
+  readonly at_revision: Int8;
+  readonly at_position: Int8 | null;
+}
+
+function outcome(row: AnswerRow, append: Append | undefined): Outcome {
+  if (append === undefined) return new Error('the log answered an append that was not made');
+  const revision = safeNumber(row.at_revision);
+  if (row.at_position === null) return new WrongExpectedRevision(append.stream, append.expectedRevision, revision);
+  return { revision, position: safeNumber(row.at_position) };
+}
+
+/** bigint comes as pg reads it, or as the pool's own types do. */
+type Int8 = string | number;
+
+/** Beyond 2^53 a JavaScript number would be another one. */
+function safeNumber(int8: Int8): number {
+  const value = Number(int8);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${int8} is not a position or revision that can be counted exactly`);
+  return value;
+}
+
+/** Without a listener, an idle connection that dies would end the process, also while the pool ends; it makes new ones by itself. */
+const survive = (): void => undefined;
+
+/** Class 08: connection; 57P01 to 57P03: the server shuts down, crashed, or is starting. What else pg throws is about the socket. */
+export function isConnectionError(error: unknown): boolean {
+  if (error instanceof RangeError || error instanceof TypeError) return false;
+  if (!(error instanceof pg.DatabaseError)) return true;
+  return error.code === undefined || error.code.startsWith('08') || /^57P0[1-3]$/.test(error.code);
+}

@@ -1,0 +1,281 @@
+import { sql } from 'kysely';
+import { DomainError, invalid, notFound } from '#domain/errors';
+import type { FrozenRow } from '#domain/invoices/invoice';
+import type { BillingFacts } from '#domain/invoices/rate-invoice';
+import { type LineDefinition, linesOf } from '#domain/lines/line';
+import type { RecordedPart } from '#domain/lines/parts';
+import type { UsageUpTo } from '#domain/lines/rate';
+import { decimal, divide, integer, ZERO } from '#domain/money/decimal';
+import type { PlanVersion } from '#domain/plans/plan';
+import type { CardUsage, Usage } from '#domain/prices/model';
+import { divideAtRateChanges, type RateSegment, rateKeyText } from '#domain/rates/rate';
+import type { Assignment, Subscription } from '#domain/tenants/deployment';
+import type { TaxRate } from '#domain/tenants/tenant';
+import { compareInstants, type Instant } from '#domain/time/instant';
+import { toVersion } from '#projections/plans/plans.projection';
+import { toSegment } from '#projections/rates/rates.projection';
+import { usageRecords } from '#projections/usage-records/usage-records.table';
+import { inForce } from '#read-model/table';
+import { inForceAt, type LedgerCore } from './ledger-core.js';
+
+export interface TenantAccount {
+  readonly tenantId: string;
+  readonly currency: string;
+  readonly timeZone: string;
+  readonly detailsRef: string;
+  readonly detailsHash: string;
+  readonly taxes: readonly TaxRate[];
+}
+
+/** A tenant as known at a position; `unknown_tenant` where it is not registered. */
+export async function tenantAccount(core: LedgerCore, position: number, tenantId: string): Promise<TenantAccount> {
+  const row = await core.db.selectFrom('tenants').selectAll().where('tenant_id', '=', tenantId).where(inForceAt(position)).executeTakeFirst();
+  if (row === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
+  const taxes = await core.db.selectFrom('tenant_taxes').selectAll().where('tenant_id', '=', tenantId).where(inForceAt(position)).execute();
+  return {
+    tenantId,
+    currency: row.currency,
+    timeZone: row.time_zone,
+    detailsRef: row.details_ref,
+    detailsHash: row.details_hash,
+    taxes: taxes.map(({ name, rate_percent, effective_from }) => ({ name, ratePercent: rate_percent, from: effective_from })),
+  };
+}
+
+export interface Contract {
+  readonly subscription: Subscription;
+  readonly assignments: readonly Assignment[];
+}
+
+/** The subscriptions of every deployment that is or was a tenant's (null: of all), with who held the deployment when. */
+export async function contractsOf(core: LedgerCore, position: number, tenantId: string | null): Promise<Contract[]> {
+  let ofTenant = core.db.selectFrom('deployment_assignments').select('deployment_id').distinct();
+  if (tenantId !== null) ofTenant = ofTenant.where('tenant_id', '=', tenantId);
+  const assignments = await core.db
+    .selectFrom('deployment_assignments')
+    .selectAll()
+    .where('deployment_id', 'in', ofTenant)
+    .where(inForceAt(position))
+    .orderBy('effective_from')
+    .execute();
+  const rows = await core.db
+    .selectFrom('subscriptions')
+    .selectAll()
+    .where('deployment_id', 'in', ofTenant)
+    .where(inForceAt(position))
+    .orderBy('subscription_id')
+    .execute();
+  const plans = await core.db
+    .selectFrom('subscription_plans')
+    .selectAll()
+    .where('subscription_id', '=', sql<string>`ANY(${rows.map(({ subscription_id }) => subscription_id)}::text[])`)
+    .where(inForceAt(position))
+    .orderBy('effective_from')
+    .execute();
+  const plansOf = Map.groupBy(plans, ({ subscription_id }) => subscription_id);
+  const assignmentsOf = Map.groupBy(assignments, ({ deployment_id }) => deployment_id);
+  return rows.map((row) => ({
+    subscription: {
+      subscriptionId: row.subscription_id,
+      deploymentId: row.deployment_id,
+      from: row.started_at,
+      anchor: row.anchor,
+      plans: (plansOf.get(row.subscription_id) ?? []).map(({ plan_id, effective_from }) => ({ planId: plan_id, from: effective_from })),
+      cancelledAt: row.cancelled_at,
+    },
+    assignments: (assignmentsOf.get(row.deployment_id) ?? []).map(({ tenant_id, effective_from }) => ({ tenantId: tenant_id, from: effective_from })),
+  }));
+}
+
+export async function plansById(core: LedgerCore, position: number): Promise<Map<string, PlanVersion[]>> {
+  const rows = await core.db.selectFrom('plan_versions').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
+  return Map.groupBy(rows.map(toVersion), ({ planId }) => planId);
+}
+
+/** A tenant's lines whose charge period starts at or before `until`, as subscriptions and plans are known at a position. */
+export async function linesOfTenant(core: LedgerCore, position: number, account: TenantAccount, until: Instant): Promise<LineDefinition[]> {
+  const contracts = await contractsOf(core, position, account.tenantId);
+  const plans = await plansById(core, position);
+  return contracts
+    .flatMap(({ subscription, assignments }) => linesOf(subscription, assignments, plans, () => account.timeZone, until))
+    .filter(({ tenantId, currency }) => tenantId === account.tenantId && currency === account.currency);
+}
+
+/** What billing a tenant up to an instant starts from, all as of one position. */
+export async function billingFacts(core: LedgerCore, position: number, account: TenantAccount, until: Instant): Promise<BillingFacts> {
+  const { tenantId, currency, taxes } = account;
+  const lines = await linesOfTenant(core, position, account, until);
+  const marks = await pendingMarks(core, position, tenantId, currency);
+  return { currency, taxes, lines, recorded: await recordedParts(core, position, tenantId), booked: await bookedRows(core, position, tenantId, currency), marks };
+}
+
+/** Marks that no issued invoice of the tenant has settled yet, by line. */
+async function pendingMarks(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, string>> {
+  const { rows } = await core.pool.query<{ line_id: string; reason: string }>(
+    `SELECT DISTINCT ON (r.line_id) r.line_id, r.reason FROM restatements r WHERE r.tenant_id = $2 AND r.position_from <= $1
+       AND r.marked_at > coalesce((SELECT max(i.computed_at) FROM invoices i WHERE i.tenant_id = $2 AND i.currency = $3
+         AND i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)), 0)
+     ORDER BY r.line_id, r.marked_at DESC`,
+    [position, tenantId, currency],
+  );
+  return new Map(rows.map(({ line_id, reason }) => [line_id, reason]));
+}
+
+/** Parts as their lines' streams cut them, each with the live invoice that claims it. */
+export async function recordedParts(core: LedgerCore, position: number, tenantId: string): Promise<Map<string, RecordedPart[]>> {
+  const { rows } = await core.pool.query<{ root_line_id: string; line_id: string; period_start: Instant; invoice_id: string | null }>(
+    `SELECT l.root_line_id, l.line_id, l.period_start, c.invoice_id FROM invoice_lines l
+     LEFT JOIN LATERAL (SELECT p.invoice_id FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
+       WHERE p.part_id = l.line_id AND i.status <> 'void' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1) LIMIT 1) c ON true
+     WHERE l.tenant_id = $2 AND l.status = 'valid' AND l.position_from <= $1 AND (l.position_to IS NULL OR l.position_to > $1)`,
+    [position, tenantId],
+  );
+  return Map.groupBy(
+    rows.map((row) => ({ lineId: row.root_line_id, partId: row.line_id, start: row.period_start, invoiceId: row.invoice_id })),
+    ({ lineId }) => lineId,
+  );
+}
+
+/** Rows on issued, non-void invoices, by line, in the order in which they were issued. */
+async function bookedRows(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, FrozenRow[]>> {
+  const { rows } = await core.pool.query<{ row: FrozenRow }>(
+    `SELECT r.row FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+     WHERE i.tenant_id = $2 AND i.currency = $3 AND i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
+     ORDER BY i.ordinal, r.n`,
+    [position, tenantId, currency],
+  );
+  return Map.groupBy(rows.map(({ row }) => row), ({ lineId }) => lineId);
+}
+
+export interface UsageNeed {
+  readonly line: LineDefinition;
+  readonly instants: readonly Instant[];
+}
+
+const isRateCard = (line: LineDefinition): boolean => line.segments.some(({ terms }) => terms.price.model === 'rate_card');
+
+/** Usage of each line up to the instants that rating it needs: two set-wise reads, whatever the number of lines. */
+export async function loadUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[]): Promise<(line: LineDefinition) => UsageUpTo> {
+  const scalar = await scalarUsage(core, position, needs.filter(({ line }) => !isRateCard(line)));
+  const cards = await cardUsage(core, position, needs.filter(({ line }) => isRateCard(line)));
+  return (line) => (at) => (isRateCard(line) ? cards(line, at) : (scalar.get(`${line.lineId}|${at}`) ?? missing(line, at)));
+}
+
+const missing = (line: LineDefinition, at: Instant): never => {
+  throw new Error(`usage of line ${line.lineId} up to ${at} was not loaded`);
+};
+
+/** The SQL of an aggregation over readings, in the units of the reading's quantity. */
+const AGGREGATES: Readonly<Record<LineDefinition['aggregation'], string>> = {
+  sum: 'sum(u.quantity)',
+  count: 'count(*)::numeric',
+  max: 'max(u.quantity)',
+  unique_count: 'count(DISTINCT u.attributes ->> n.unique_by)::numeric',
+  latest: '(array_agg(u.quantity ORDER BY u.period_start DESC, u.resource_id, u.source_id))[1]',
+  average: 'sum(u.quantity)',
+  minimum: 'min(u.quantity)',
+};
+
+const AVERAGE_SCALE = 20;
+
+async function scalarUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[]): Promise<Map<string, Usage>> {
+  const usage = new Map<string, Usage>();
+  const rows = needs.flatMap(({ line, instants }) => instants.map((at) => ({ line, at })));
+  for (const [aggregation, group] of Map.groupBy(rows, ({ line }) => line.aggregation)) {
+    const records = inForce(usageRecords, '$1', 'deployment_id = n.deployment_id AND billing_kind = n.billing_kind AND period_start >= n.start_at AND period_start < n.end_at');
+    const { rows: found } = await core.pool.query<{ n: number; value: string | null; readings: string }>(
+      `SELECT n.n, a.value, a.readings FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::jsonb[], $8::text[])
+         AS n(n, deployment_id, billing_kind, start_at, end_at, filter, unique_by)
+       CROSS JOIN LATERAL (SELECT ${AGGREGATES[aggregation]} AS value, count(*)::text AS readings FROM ${records} u
+         WHERE n.filter IS NULL OR u.attributes @> n.filter) a`,
+      [
+        position,
+        group.map((_, index) => index),
+        group.map(({ line }) => line.deploymentId),
+        group.map(({ line }) => line.billingKind),
+        group.map(({ line }) => line.period.start),
+        group.map(({ at }) => at),
+        group.map(({ line }) => (line.filter === null ? null : JSON.stringify(line.filter))),
+        group.map(({ line }) => line.uniqueBy),
+      ],
+    );
+    for (const { n, value, readings } of found) {
+      const need = group[n];
+      if (need === undefined) continue;
+      const total = value === null ? ZERO : decimal(value);
+      const quantity = aggregation === 'average' && readings !== '0' ? divide(total, integer(BigInt(readings)), AVERAGE_SCALE) : total;
+      usage.set(`${need.line.lineId}|${need.at}`, quantity);
+    }
+  }
+  return usage;
+}
+
+interface CardReading {
+  readonly n: number;
+  readonly resource_type: string | null;
+  readonly resource_family: string | null;
+  readonly location: string | null;
+  readonly period_start: Instant;
+  readonly period_end: Instant;
+  readonly quantity: string;
+}
+
+/** Rate-card usage: each reading at the rate of its key in force, divided at a price change within its period. */
+async function cardUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[]): Promise<(line: LineDefinition, at: Instant) => Usage> {
+  if (needs.length === 0) return missing;
+  const records = inForce(usageRecords, '$1', 'deployment_id = n.deployment_id AND billing_kind = n.billing_kind AND period_start >= n.start_at AND period_start < n.end_at');
+  const lastNeeded = needs.map(({ instants }) => instants.reduce((a, b) => (compareInstants(a, b) < 0 ? b : a)));
+  const { rows } = await core.pool.query<CardReading>(
+    `SELECT n.n, u.resource_type, u.resource_family, u.location, u.period_start, u.period_end, sum(u.quantity) AS quantity
+     FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::jsonb[])
+       AS n(n, deployment_id, billing_kind, start_at, end_at, filter)
+     CROSS JOIN LATERAL (SELECT * FROM ${records} r WHERE n.filter IS NULL OR r.attributes @> n.filter) u
+     GROUP BY n.n, u.resource_type, u.resource_family, u.location, u.period_start, u.period_end
+     ORDER BY n.n, u.resource_type, u.resource_family, u.location, u.period_start, u.period_end`,
+    [
+      position,
+      needs.map((_, index) => index),
+      needs.map(({ line }) => line.deploymentId),
+      needs.map(({ line }) => line.billingKind),
+      needs.map(({ line }) => line.period.start),
+      lastNeeded,
+      needs.map(({ line }) => (line.filter === null ? null : JSON.stringify(line.filter))),
+    ],
+  );
+  const keys = [...new Set(rows.map(keyOf))];
+  const segments = await rateSegments(core, position, keys);
+  const byLine = Map.groupBy(rows, ({ n }) => needs[n]?.line.lineId ?? '');
+  return (line, at) => {
+    const readings = (byLine.get(line.lineId) ?? []).filter(({ period_start }) => compareInstants(period_start, at) < 0);
+    return readings.flatMap((reading) => priced(line, reading, segments));
+  };
+}
+
+const keyOf = (reading: CardReading): string => JSON.stringify([reading.resource_type, reading.resource_family, reading.location]);
+
+/** A reading's pieces with their unit amounts. Errors: `missing_rate_key`, `missing_rate`, `currency_mismatch`. */
+function priced(line: LineDefinition, reading: CardReading, segments: ReadonlyMap<string, readonly RateSegment[]>): CardUsage[] {
+  const { resource_type: resourceType, resource_family: resourceFamily, location } = reading;
+  if (resourceType === null || resourceFamily === null || location === null)
+    throw invalid('missing_rate_key', `a reading at ${reading.period_start} names no rate key`);
+  const key = rateKeyText({ resourceType, resourceFamily, location });
+  const over = { start: reading.period_start, end: reading.period_end };
+  return divideAtRateChanges(decimal(reading.quantity), over, segments.get(keyOf(reading)) ?? []).map(({ period, quantity, segment }) => {
+    if (segment === undefined) throw new DomainError('missing_rate', `${key} has no price at ${period.start}: set one with set-rate`, 'not_found');
+    if (segment.currency !== line.currency)
+      throw invalid('currency_mismatch', `${key} is priced in ${segment.currency}, the line is in ${line.currency}: nothing is converted`);
+    return { ref: `${key}@${segment.effectiveFrom}`, quantity, unitAmount: decimal(segment.unitPrice) };
+  });
+}
+
+async function rateSegments(core: LedgerCore, position: number, keys: readonly string[]): Promise<Map<string, RateSegment[]>> {
+  const parsed = keys.map((key) => JSON.parse(key) as [string | null, string | null, string | null]);
+  const { rows } = await core.pool.query<Parameters<typeof toSegment>[0]>(
+    `SELECT r.* FROM rates r WHERE (resource_type, resource_family, location) IN (SELECT * FROM unnest($2::text[], $3::text[], $4::text[]))
+       AND position_from <= $1 AND (position_to IS NULL OR position_to > $1) ORDER BY effective_from`,
+    [position, parsed.map(([type]) => type), parsed.map(([, family]) => family), parsed.map(([, , location]) => location)],
+  );
+  return new Map(
+    [...Map.groupBy(rows, (row) => JSON.stringify([row.resource_type, row.resource_family, row.location]))].map(([key, group]) => [key, group.map(toSegment)]),
+  );
+}

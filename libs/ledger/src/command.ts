@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { type ErrorKind, invalid, type FieldError } from '#domain/errors';
+import { parse, zId, zInstant, zText } from '#domain/schema';
+import type { Instant } from '#domain/time/instant';
+import type { Caller } from './caller.js';
+
+/** What a command came to: `done` with the position of its last event, `unchanged` where it was known already. */
+export interface CommandDone {
+  readonly status: 'done' | 'unchanged';
+  readonly result?: object;
+  readonly position?: number;
+}
+
+export type CommandOutcome =
+  | ({ readonly command: string } & CommandDone)
+  | {
+      readonly command: string;
+      readonly status: 'refused';
+      readonly kind: ErrorKind;
+      readonly error: { readonly code: string; readonly message: string; readonly errors?: readonly FieldError[] };
+    };
+
+/** A command as given: its fields checked, and what identifies it. */
+export interface CommandCall<Fields = unknown> {
+  readonly name: string;
+  readonly fields: Fields;
+  readonly occurredAt: Instant | null;
+  /** The natural key, the idempotency key of a correction, or a hash of the body. */
+  readonly key: string;
+  readonly idempotencyKey: string | null;
+  readonly bodyHash: string;
+  readonly caller: Caller;
+}
+
+export interface CommandDefinition<Name extends string = string, Schema extends z.ZodType = z.ZodType> {
+  readonly name: Name;
+  readonly schema: Schema;
+  /**
+   * The fields of its natural key: the same again is `unchanged`, another body a conflict. `body`: the whole body is the
+   * key, unless the command has an idempotency key of its own. `none`: the handler recognises what is known by itself.
+   */
+  readonly key: ((fields: z.output<Schema>) => readonly unknown[]) | 'body' | 'none';
+}
+
+export const defineCommand = <const Name extends string, Schema extends z.ZodType>(
+  definition: CommandDefinition<Name, Schema>,
+): CommandDefinition<Name, Schema> => definition;
+
+const zEnvelope = z.looseObject({
+  command: z.string('must name a command'),
+  idempotencyKey: zId.optional(),
+  occurredAt: zInstant.optional(),
+});
+
+/** JSON with its keys in order: equal values have equal text. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value ?? null);
+  const entries = Object.entries(value).filter(([, each]) => each !== undefined);
+  return `{${entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, each]) => `${JSON.stringify(key)}:${canonicalJson(each)}`)
+    .join(',')}}`;
+}
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The command's name alone, for messages about one that can't be read. */
+export const nameOf = (input: unknown): string =>
+  typeof input === 'object' && input !== null && 'command' in input && typeof input.command === 'string' ? input.command : '(no command)';
+
+/** Checks a command against its schema. Errors: `unknown_command`, `invalid_input` with every field at fault. */
+export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>, input: unknown, caller: Caller): CommandCall {
+  const envelope = parse(zEnvelope, input, 'command');
+  const definition = definitions.get(envelope.command);
+  if (definition === undefined) {
+    throw invalid('unknown_command', `there is no command ${JSON.stringify(envelope.command)}; there are ${[...definitions.keys()].join(', ')}`);
+  }
+  const { command: name, idempotencyKey, occurredAt, ...body } = envelope;
+  const fields: unknown = parse(withReason(definition.schema, body), body, name);
+  const bodyHash = sha256(canonicalJson({ name, fields }));
+  return {
+    name,
+    fields,
+    occurredAt: occurredAt ?? null,
+    key: keyOf(definition, fields, idempotencyKey ?? null, bodyHash),
+    idempotencyKey: idempotencyKey ?? null,
+    bodyHash,
+    caller,
+  };
+}
+
+/** Any command may give a reason; where its schema has none of its own, it is checked and left to the envelope. */
+function withReason(schema: z.ZodType, body: Record<string, unknown>): z.ZodType {
+  if (!(schema instanceof z.ZodObject) || 'reason' in schema.shape || !('reason' in body)) return schema;
+  return schema.extend({ reason: zText });
+}
+
+function keyOf(definition: CommandDefinition, fields: unknown, idempotencyKey: string | null, bodyHash: string): string {
+  const { name, key } = definition;
+  if (typeof key === 'function') return `${name}:${JSON.stringify(key(fields))}`;
+  return idempotencyKey === null ? `${name}:${bodyHash}` : `idempotency:${idempotencyKey}`;
+}
+
+/** Narrows a call to a definition's fields: its schema has checked them. */
+export const isCall = <Schema extends z.ZodType>(call: CommandCall, definition: CommandDefinition<string, Schema>): call is CommandCall<z.output<Schema>> =>
+  call.name === definition.name;

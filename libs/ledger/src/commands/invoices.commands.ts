@@ -1,0 +1,65 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import { assertPayable, assertVoidable } from '#domain/invoices/invoice';
+import { zId, zInstant, zText } from '#domain/schema';
+import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
+import { Invoicing } from '../invoicing.js';
+import { LedgerCore } from '../ledger-core.js';
+
+const createInvoice = defineCommand({ name: 'create-invoice', schema: z.strictObject({ tenantId: zId, asOf: zInstant }), key: 'none' });
+const zOnInvoice = z.strictObject({ invoiceId: zId, at: zInstant, reason: zText.optional() });
+const issueInvoice = defineCommand({ name: 'issue-invoice', schema: zOnInvoice, key: ({ invoiceId }) => [invoiceId] });
+const voidInvoice = defineCommand({ name: 'void-invoice', schema: zOnInvoice, key: ({ invoiceId }) => [invoiceId] });
+const payInvoice = defineCommand({ name: 'pay-invoice', schema: zOnInvoice, key: ({ invoiceId }) => [invoiceId] });
+
+export const invoiceCommands = [createInvoice, issueInvoice, voidInvoice, payInvoice];
+
+export class InvoiceCommand extends Command<CommandDone> {
+  constructor(readonly call: CommandCall) {
+    super();
+  }
+}
+
+@CommandHandler(InvoiceCommand)
+export class InvoiceHandler implements ICommandHandler<InvoiceCommand> {
+  private readonly invoicing: Invoicing;
+  constructor(private readonly core: LedgerCore) {
+    this.invoicing = new Invoicing(core);
+  }
+
+  async execute({ call }: InvoiceCommand): Promise<CommandDone> {
+    if (isCall(call, createInvoice)) return this.invoicing.create(call, call.fields.tenantId, call.fields.asOf);
+    if (isCall(call, issueInvoice)) return this.invoicing.issue(call, call.fields.invoiceId, call.fields.at);
+    if (isCall(call, voidInvoice)) return this.void(call, call.fields);
+    if (isCall(call, payInvoice)) return this.pay(call, call.fields);
+    throw new Error(`${call.name} is not a command of invoices`);
+  }
+
+  private async void(call: CommandCall, { invoiceId, at, reason }: z.output<typeof zOnInvoice>): Promise<CommandDone> {
+    return this.invoicing.onInvoice(call, invoiceId, async (state, invoice) => {
+      assertVoidable(state, invoiceId, await this.correctedBy(invoiceId));
+      return [{ type: 'InvoiceVoided', data: { invoiceId, ...invoice, at, ...(reason === undefined ? {} : { reason }) } }];
+    });
+  }
+
+  private async pay(call: CommandCall, { invoiceId, at }: z.output<typeof zOnInvoice>): Promise<CommandDone> {
+    return this.invoicing.onInvoice(call, invoiceId, async (state, invoice) => {
+      assertPayable(state, invoiceId);
+      return [{ type: 'InvoicePaid', data: { invoiceId, ...invoice, at } }];
+    });
+  }
+
+  /** Issued invoices that correct rows of this one. */
+  private async correctedBy(invoiceId: string): Promise<string[]> {
+    const position = await this.core.projector.catchUp();
+    const { rows } = await this.core.pool.query<{ invoice_id: string }>(
+      `SELECT DISTINCT i.invoice_id FROM invoice_rows mine JOIN invoices own ON own.invoice_id = mine.invoice_id AND own.rows_attempt = mine.attempt
+       JOIN invoice_rows r ON r.part_id = mine.part_id AND r.row -> 'corrects' ? mine.row_id::text
+       JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND i.status IN ('issued', 'paid')
+         AND i.position_from <= $2 AND (i.position_to IS NULL OR i.position_to > $2)
+       WHERE own.invoice_id = $1 AND own.position_to IS NULL AND i.invoice_id <> $1`,
+      [invoiceId, position],
+    );
+    return rows.map(({ invoice_id }) => invoice_id);
+  }
+}

@@ -1,0 +1,141 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import { invalid } from '#domain/errors';
+import type { LedgerEvent } from '#domain/events';
+import {
+  METERED_BILLING_KINDS,
+  METERED_DAYS_STREAM,
+  meterDay,
+  METERING_GRANULARITIES,
+  type MeteredReading,
+  meteringStream,
+} from '#domain/metering/metering';
+import { zDate, zId, zInstant } from '#domain/schema';
+import { instant } from '#domain/time/instant';
+import { dayOf, type Period } from '#domain/time/period';
+import { packed, usageMonth, usageStream } from '#domain/usage/usage';
+import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
+import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
+import { timelinesOf } from '../inventory.js';
+import { inForceAt, LedgerCore } from '../ledger-core.js';
+import { keyOfRow, recordsOf, writeUsage } from '../usage-writer.js';
+
+const configureMetering = defineCommand({
+  name: 'configure-metering',
+  schema: z.strictObject({
+    billingKind: zId,
+    granularity: z.enum(METERING_GRANULARITIES),
+    retentionDays: z.int().positive().optional(),
+    from: zInstant,
+  }),
+  key: ({ billingKind, from }) => [billingKind, from],
+});
+const runMetering = defineCommand({ name: 'run-metering', schema: z.strictObject({ date: zDate }), key: 'none' });
+
+export const meteringCommands = [configureMetering, runMetering];
+
+export class MeteringCommand extends Command<CommandDone> {
+  constructor(readonly call: CommandCall) {
+    super();
+  }
+}
+
+@CommandHandler(MeteringCommand)
+export class MeteringHandler implements ICommandHandler<MeteringCommand> {
+  constructor(private readonly core: LedgerCore) {}
+
+  async execute({ call }: MeteringCommand): Promise<CommandDone> {
+    if (isCall(call, configureMetering)) return this.configure(call);
+    if (isCall(call, runMetering)) return this.run(call);
+    throw new Error(`${call.name} is not a command of metering`);
+  }
+
+  private async configure(call: CommandCall<z.output<typeof configureMetering.schema>>): Promise<CommandDone> {
+    const { billingKind, granularity, retentionDays, from } = call.fields;
+    if (!METERED_BILLING_KINDS.includes(billingKind))
+      throw invalid('unmetered_billing_kind', `${billingKind} is not metered from the inventory; there are ${METERED_BILLING_KINDS.join(', ')}`, [
+        { field: 'billingKind', message: 'is not metered from the inventory' },
+      ]);
+    return this.core.book.decide(meteringStream(billingKind), call, () => ({
+      events: [{ type: 'MeteringConfigured', data: { billingKind, granularity, retentionDays: retentionDays ?? null, from } }],
+    }));
+  }
+
+  /** Meters a UTC day from the inventory as it stood during it, and again only what has changed since. */
+  private async run(call: CommandCall<z.output<typeof runMetering.schema>>): Promise<CommandDone> {
+    const { date } = call.fields;
+    const day = dayOf(instant(`${date}T00:00:00Z`));
+    const at = await this.core.projector.catchUp();
+    const resources = await timelinesOf(this.core, at, { before: day.end });
+    const configured = await this.core.db.selectFrom('metering_configurations').selectAll().where(inForceAt(at)).execute();
+    const configurations = configured.map((row) => ({
+      billingKind: row.billing_kind,
+      granularity: row.granularity,
+      retentionDays: row.retention_days,
+      from: row.effective_from,
+    }));
+    const { readings, skipped } = meterDay(day, resources, configurations);
+    let written = { accepted: 0, corrected: 0, position: null as number | null };
+    for (const [deploymentId, group] of Map.groupBy(readings, (reading) => reading.deploymentId)) {
+      const done = await writeUsage(this.core, call, deploymentId, group.map(({ observation }) => observation), 'metering', 're-metered');
+      written = { accepted: written.accepted + done.accepted, corrected: written.corrected + done.corrected, position: done.position ?? written.position };
+    }
+    const withdrawn = await this.withdraw(call, day, readings);
+    const marked = await this.markDay(call, date, readings.length, skipped);
+    const changed = written.accepted + written.corrected + withdrawn.count > 0 || marked.status === 'done';
+    const position = marked.position ?? withdrawn.position ?? written.position;
+    return {
+      status: changed ? 'done' : 'unchanged',
+      ...(position === null ? {} : { position }),
+      result: {
+        date,
+        count: readings.length,
+        accepted: written.accepted,
+        corrected: written.corrected + withdrawn.count,
+        skipped: skipped.map(({ provider, providerId, reason }) => ({ provider, providerId, reason })),
+      },
+    };
+  }
+
+  /** What was metered for the day and turns out not to have been: another deployment's, another granularity's, or gone. */
+  private async withdraw(call: CommandCall, day: Period, readings: readonly MeteredReading[]): Promise<{ count: number; position: number | null }> {
+    const { rows } = await this.core.pool.query<UsageRecordRow>(
+      "SELECT * FROM usage_records WHERE origin = 'metering' AND position_to IS NULL AND period_start >= $1::timestamptz AND period_start < $2::timestamptz",
+      [day.start, day.end],
+    );
+    const expected = new Set(readings.map(({ deploymentId, observation: { quantity: _quantity, ...key } }) => canonicalJson([deploymentId, key])));
+    const stale = rows.filter((row) => !expected.has(canonicalJson([row.deployment_id, keyOfRow(row)])));
+    let position: number | null = null;
+    for (const [deploymentId, group] of Map.groupBy(stale, ({ deployment_id }) => deployment_id)) {
+      const month = usageMonth(day.start);
+      const done = await this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
+        const inForce = [...(await recordsOf(this.core, deploymentId, group.map(keyOfRow))).values()].flat();
+        const metered = inForce.filter(({ origin }) => origin === 'metering').map((row) => ({ ...keyOfRow(row), quantity: null }));
+        return {
+          events: packed(metered).map(
+            (corrections): LedgerEvent => ({
+              type: 'UsageCorrected',
+              data: { deploymentId, month, origin: 'metering', corrections, reason: 're-metered' },
+            }),
+          ),
+        };
+      });
+      position = done.position ?? position;
+    }
+    return { count: stale.length, position };
+  }
+
+  /** Says that the day was metered, once, and again only where the outcome is another. */
+  private async markDay(
+    call: CommandCall,
+    date: string,
+    recordCount: number,
+    skipped: readonly { provider: string; providerId: string; kind: string; reason: string }[],
+  ): Promise<CommandDone> {
+    return this.core.book.decideOnReadModels(METERED_DAYS_STREAM, call, async (position) => {
+      const known = await this.core.db.selectFrom('metered_days').selectAll().where('date', '=', date).where(inForceAt(position)).executeTakeFirst();
+      const same = known?.record_count === recordCount && canonicalJson(known.skipped) === canonicalJson(skipped);
+      return { events: same ? [] : [{ type: 'DayMetered', data: { date, recordCount, skipped: [...skipped] } }] };
+    });
+  }
+}

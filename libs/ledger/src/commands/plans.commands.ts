@@ -1,0 +1,64 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import { correctPrice, foldPlan, type PlanEvent, planStream, type PlanVersion, publishPlan, zPlanItem } from '#domain/plans/plan';
+import { zPrice } from '#domain/prices/price';
+import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
+import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
+import { LedgerCore } from '../ledger-core.js';
+import { isPlanEvent } from './deployments.commands.js';
+
+/** A plan as it is published, and as a quote may bring one of its own. */
+export const zPublishedPlan = z.strictObject({
+  planId: zId,
+  name: zText,
+  currency: zCurrency,
+  baseFee: zDecimal.refine((value) => !value.startsWith('-'), 'must not be negative'),
+  paymentTerm: z.enum(['in_advance', 'in_arrears']),
+  interval: z.enum(['month', 'year']).default('month'),
+  effectiveFrom: zInstant,
+  items: z.array(zPlanItem),
+});
+
+const publishPlanCommand = defineCommand({
+  name: 'publish-plan',
+  schema: zPublishedPlan,
+  key: ({ planId, effectiveFrom }) => [planId, effectiveFrom],
+});
+const correctPriceCommand = defineCommand({
+  name: 'correct-price',
+  schema: z.strictObject({
+    planId: zId,
+    billingKind: zId,
+    price: zPrice,
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.optional(),
+    reason: zText.min(1),
+  }),
+  key: 'body',
+});
+
+export const planCommands = [publishPlanCommand, correctPriceCommand];
+
+export class PlanCommand extends Command<CommandDone> {
+  constructor(readonly call: CommandCall) {
+    super();
+  }
+}
+
+@CommandHandler(PlanCommand)
+export class PlanHandler implements ICommandHandler<PlanCommand> {
+  constructor(private readonly core: LedgerCore) {}
+
+  async execute({ call }: PlanCommand): Promise<CommandDone> {
+    if (isCall(call, publishPlanCommand)) return this.decide(call, call.fields.planId, (versions) => publishPlan(versions, call.fields));
+    if (isCall(call, correctPriceCommand)) {
+      const { effectiveUntil, ...fields } = call.fields;
+      return this.decide(call, fields.planId, (versions) => correctPrice(versions, { ...fields, effectiveUntil: effectiveUntil ?? null }));
+    }
+    throw new Error(`${call.name} is not a command of plans`);
+  }
+
+  private async decide(call: CommandCall, planId: string, decision: (versions: readonly PlanVersion[]) => PlanEvent[]): Promise<CommandDone> {
+    return this.core.book.decide(planStream(planId), call, (events) => ({ events: decision(foldPlan(events.filter(isPlanEvent))) }));
+  }
+}

@@ -1,0 +1,66 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import type { RecordedEvent } from '#domain/events';
+import { correctRate, foldRates, RATE_BASES, type RateEvent, type RateSegment, rateStream, setRate, withdrawRate } from '#domain/rates/rate';
+import { zCurrency, zDecimal, zInstant, zText } from '#domain/schema';
+import { type RateKey, zRateKey } from '#domain/usage/usage';
+import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
+import { LedgerCore } from '../ledger-core.js';
+
+const zPrice = zDecimal.refine((value) => !value.startsWith('-'), 'must not be negative');
+
+const setRateCommand = defineCommand({
+  name: 'set-rate',
+  schema: zRateKey.extend({
+    unit: zText.optional(),
+    unitPrice: zPrice,
+    currency: zCurrency.default('USD'),
+    basis: z.enum(RATE_BASES).default('duration'),
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.optional(),
+  }),
+  key: ({ resourceType, resourceFamily, location, effectiveFrom }) => [resourceType, resourceFamily, location, effectiveFrom],
+});
+const correctRateCommand = defineCommand({
+  name: 'correct-rate',
+  schema: zRateKey.extend({ unitPrice: zPrice, effectiveFrom: zInstant, effectiveUntil: zInstant.optional(), reason: zText.min(1) }),
+  key: 'body',
+});
+const withdrawRateCommand = defineCommand({
+  name: 'withdraw-rate',
+  schema: zRateKey.extend({ from: zInstant, reason: zText.min(1) }),
+  key: ({ resourceType, resourceFamily, location, from }) => [resourceType, resourceFamily, location, from],
+});
+
+export const rateCommands = [setRateCommand, correctRateCommand, withdrawRateCommand];
+
+export class RateCommand extends Command<CommandDone> {
+  constructor(readonly call: CommandCall) {
+    super();
+  }
+}
+
+@CommandHandler(RateCommand)
+export class RateHandler implements ICommandHandler<RateCommand> {
+  constructor(private readonly core: LedgerCore) {}
+
+  async execute({ call }: RateCommand): Promise<CommandDone> {
+    if (isCall(call, setRateCommand)) {
+      const { unit, effectiveUntil, ...fields } = call.fields;
+      return this.decide(call, fields, (segments) => setRate(segments, { ...fields, unit: unit ?? null, effectiveUntil: effectiveUntil ?? null }));
+    }
+    if (isCall(call, correctRateCommand)) {
+      const { effectiveUntil, ...fields } = call.fields;
+      return this.decide(call, fields, (segments) => correctRate(segments, { ...fields, effectiveUntil: effectiveUntil ?? null }));
+    }
+    if (isCall(call, withdrawRateCommand)) return this.decide(call, call.fields, (segments) => withdrawRate(segments, call.fields));
+    throw new Error(`${call.name} is not a command of rates`);
+  }
+
+  private async decide(call: CommandCall, key: RateKey, decision: (segments: readonly RateSegment[]) => RateEvent[]): Promise<CommandDone> {
+    return this.core.book.decide(rateStream(key), call, (events) => ({ events: decision(foldRates(events.filter(isRateEvent))) }));
+  }
+}
+
+const isRateEvent = (event: RecordedEvent): event is Extract<RecordedEvent, RateEvent> =>
+  event.type === 'RateSet' || event.type === 'RateCorrected' || event.type === 'RateWithdrawn';

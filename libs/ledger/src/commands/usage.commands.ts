@@ -1,0 +1,70 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import { notFound } from '#domain/errors';
+import { zDecimal, zId, zText } from '#domain/schema';
+import { deploymentStream, tenantAt } from '#domain/tenants/deployment';
+import { usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
+import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
+import { confinedTo } from '../caller.js';
+import { LedgerCore } from '../ledger-core.js';
+import { keyOfRow, matching, recordsOf, writeUsage } from '../usage-writer.js';
+import { deploymentOf } from './deployments.commands.js';
+
+const observeUsage = defineCommand({
+  name: 'observe-usage',
+  schema: z.strictObject({ deploymentId: zId, observations: z.array(z.strictObject(zObservation.shape)).min(1).max(10_000) }),
+  key: 'none',
+});
+const correctUsage = defineCommand({
+  name: 'correct-usage',
+  schema: z.strictObject({ deploymentId: zId, ...zReadingKey.shape, quantity: zDecimal.nullable(), reason: zText.min(1) }),
+  key: 'body',
+});
+
+export const usageCommands = [observeUsage, correctUsage];
+
+export class UsageCommand extends Command<CommandDone> {
+  constructor(readonly call: CommandCall) {
+    super();
+  }
+}
+
+@CommandHandler(UsageCommand)
+export class UsageHandler implements ICommandHandler<UsageCommand> {
+  constructor(private readonly core: LedgerCore) {}
+
+  async execute({ call }: UsageCommand): Promise<CommandDone> {
+    if (isCall(call, observeUsage)) return this.observe(call);
+    if (isCall(call, correctUsage)) return this.correct(call);
+    throw new Error(`${call.name} is not a command of usage`);
+  }
+
+  private async observe(call: CommandCall<z.output<typeof observeUsage.schema>>): Promise<CommandDone> {
+    const { deploymentId, observations } = call.fields;
+    await this.assertDeployment(call, deploymentId);
+    const { position, ...counts } = await writeUsage(this.core, call, deploymentId, observations, 'command');
+    return position === null ? { status: 'unchanged', result: counts } : { status: 'done', position, result: counts };
+  }
+
+  private async correct(call: CommandCall<z.output<typeof correctUsage.schema>>): Promise<CommandDone> {
+    const { deploymentId, quantity, reason, ...key } = call.fields;
+    await this.assertDeployment(call, deploymentId);
+    const month = usageMonth(key.period.start);
+    return this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
+      const record = matching(await recordsOf(this.core, deploymentId, [key]), key, 0);
+      if (record === undefined)
+        throw notFound('unknown_usage', `there is no ${key.billingKind} of ${key.resourceId} over [${key.period.start}, ${key.period.end}) to correct`);
+      if (record.quantity === quantity) return { events: [] };
+      const correction = { ...keyOfRow(record), quantity };
+      return { events: [{ type: 'UsageCorrected', data: { deploymentId, month, origin: 'command', corrections: [correction], reason } }] };
+    });
+  }
+
+  /** An ingest token appends for its own tenant's deployments only; another's is as if it did not exist. */
+  private async assertDeployment(call: CommandCall, deploymentId: string): Promise<void> {
+    const { assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId);
+    const tenantId = confinedTo(call.caller);
+    if (tenantId !== null && tenantAt(assignments, call.caller.now) !== tenantId)
+      throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
+  }
+}

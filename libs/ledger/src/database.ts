@@ -1,0 +1,48 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import type pg from 'pg';
+import type { Instant } from '#domain/time/instant';
+import type { Versioned } from '#read-model/table';
+import type { CommandKeyRow } from '#projections/commands/commands.table';
+import type { CostLineRow } from '#projections/costs/costs.table';
+import type { AssignmentRow, DeploymentRow, SubscriptionPlanRow, SubscriptionRow } from '#projections/deployments/deployments.table';
+import type { ResourceCorrectionRow, ResourceRow, SightingRow } from '#projections/inventory/inventory.table';
+import type { InvoiceLineRow } from '#projections/invoice-lines/invoice-lines.table';
+import type { InvoicePartRow, InvoiceRow, InvoiceRowRow } from '#projections/invoices/invoices.table';
+import type { RevenueRow } from '#projections/margins/margins.table';
+import type { MeteredDayRow, MeteringConfigurationRow } from '#projections/metering/metering.table';
+import type { PlanVersionRow } from '#projections/plans/plans.table';
+import type { RateRow } from '#projections/rates/rates.table';
+import type { RestatementRow } from '#projections/restatements/restatements.table';
+import type { TenantRow, TenantTaxRow } from '#projections/tenants/tenants.table';
+import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
+
+type History<Row> = Row & Versioned;
+
+/** The read models, as queries see them. */
+export interface ReadModels {
+  tenants: History<TenantRow>;
+  tenant_taxes: History<TenantTaxRow>;
+  deployments: History<DeploymentRow>;
+  deployment_assignments: History<AssignmentRow>;
+  subscriptions: History<SubscriptionRow>;
+  subscription_plans: History<SubscriptionPlanRow>;
+  resources: History<ResourceRow>;
+  resource_sightings: History<SightingRow>;
+  resource_corrections: History<ResourceCorrectionRow>;
+  metering_configurations: History<MeteringConfigurationRow>;
+  metered_days: History<MeteredDayRow>;
+  usage_records: History<UsageRecordRow>;
+  rates: History<RateRow>;
+  plan_versions: History<PlanVersionRow>;
+  invoice_lines: History<InvoiceLineRow>;
+  invoices: History<InvoiceRow>;
+  invoice_parts: History<InvoicePartRow>;
+  invoice_rows: History<InvoiceRowRow>;
+  restatements: History<RestatementRow>;
+  cost_lines: History<CostLineRow>;
+  revenue: History<RevenueRow>;
+  command_keys: History<CommandKeyRow>;
+  checkpoint: { position: number; versions: string; moved_at: Instant };
+}
+
+export const readModels = (pool: pg.Pool): Kysely<ReadModels> => new Kysely<ReadModels>({ dialect: new PostgresDialect({ pool }) });

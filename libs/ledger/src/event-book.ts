@@ -1,0 +1,146 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
+import { conflict } from '#domain/errors';
+import { derivedId } from '#domain/lines/line';
+import { EventCodec } from '#event-store/codec';
+import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
+import type { Projector } from '#read-model/projector';
+import { canonicalJson, sha256, type CommandCall, type CommandDone } from './command.js';
+
+const MAX_ATTEMPTS = 20;
+
+/** Facts in and out of the log: load a stream, decide, append at exactly the revision that was decided on. */
+export class EventBook {
+  private readonly codec = new EventCodec();
+  constructor(
+    private readonly log: EventLog,
+    private readonly projector: Projector,
+  ) {}
+
+  async load(stream: string): Promise<RecordedEvent[]> {
+    const events: RecordedEvent[] = [];
+    for await (const stored of this.log.read(stream)) events.push(this.codec.decode(stored));
+    return events;
+  }
+
+  /**
+   * Decides on a whole stream and appends what was decided; anew where another writer was quicker. A command that the
+   * stream already knows by its key is `unchanged`, or a conflict where its body differs.
+   */
+  async decide(stream: string, call: CommandCall, decision: (events: readonly RecordedEvent[]) => Promise<Decision> | Decision): Promise<CommandDone> {
+    return retried(stream, async () => {
+      const events = await this.load(stream);
+      if (isRepeated(call, events.map(({ metadata }) => metadata.command))) return { status: 'unchanged' };
+      return this.append(stream, events.at(-1)?.revision ?? NO_STREAM, call, await decision(events));
+    });
+  }
+
+  /**
+   * Decides on read models that cover the stream's last event. For streams that are too long to fold: the revision is
+   * read first, so that whatever is recorded while deciding refuses the append, and it is decided anew.
+   */
+  async decideOnReadModels(stream: string, call: CommandCall, decision: (position: number) => Promise<Decision>): Promise<CommandDone> {
+    return retried(stream, async () => {
+      const revision = await this.log.revisionOf(stream);
+      const position = await this.projector.catchUp();
+      return this.append(stream, revision, call, await decision(position));
+    });
+  }
+
+  async append(stream: string, revision: number, call: CommandCall, decision: Decision): Promise<CommandDone> {
+    const { events, result } = decision;
+    const withResult = result === undefined ? {} : { result };
+    if (events.length === 0) return { status: 'unchanged', ...withResult };
+    const { position } = await this.appendAll(stream, revision, call, events);
+    return { status: 'done', position, ...withResult };
+  }
+
+  /** Several appends where one can't hold all; the command's key goes with the last, so that a half-done one is done again. */
+  async appendAll(stream: string, revision: number, call: CommandCall, events: readonly LedgerEvent[]): Promise<Appended> {
+    const batches = byAppend(events);
+    let at: Appended = { revision, position: 0 };
+    for (const [index, batch] of batches.entries()) {
+      at = await this.appendAt(stream, at.revision, index === batches.length - 1 ? call : { ...call, key: null, idempotencyKey: null }, batch);
+    }
+    return at;
+  }
+
+  /** Errors: WrongExpectedRevision. An outcome that stays unknown is retried with the same ids, which the log recognises. */
+  async appendAt(stream: string, revision: number, call: AppendCause, events: readonly LedgerEvent[]): Promise<Appended> {
+    const metadata: EventMetadata = {
+      actor: call.caller.actor,
+      ...(call.occurredAt === null ? {} : { occurredAt: call.occurredAt }),
+      ...(call.key === null
+        ? {}
+        : {
+            command: {
+              name: call.name,
+              key: call.key,
+              bodyHash: call.bodyHash,
+              ...(call.idempotencyKey === null ? {} : { idempotencyKey: call.idempotencyKey }),
+            },
+          }),
+      ...(call.caller.correlationId === undefined ? {} : { correlationId: call.caller.correlationId }),
+    };
+    // Derived from place and content: the same decision, made again after a lost answer, is the same event.
+    const encoded = events.map((event, index) =>
+      this.codec.encode(derivedId('event', stream, revision + 1 + index, sha256(canonicalJson({ event, metadata }))), event, metadata),
+    );
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.log.append(stream, revision, encoded);
+      } catch (error) {
+        if (!(error instanceof UnknownOutcome) || attempt === 5) throw error;
+        await delay(50 * 2 ** attempt);
+      }
+    }
+  }
+}
+
+/** The command behind an append; without a key, a step of its work that alone does not make it known. */
+export type AppendCause = Pick<CommandCall, 'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'caller'> & { readonly key: string | null };
+
+const utf8 = new TextEncoder();
+
+/** Groups events into appends below the log's limit, with room for ids and metadata. */
+function byAppend(events: readonly LedgerEvent[]): LedgerEvent[][] {
+  const batches: LedgerEvent[][] = [[]];
+  let bytes = 0;
+  for (const event of events) {
+    const size = utf8.encode(JSON.stringify(event.data)).length + 1024;
+    if (bytes > 0 && bytes + size > MAX_APPEND_BYTES) {
+      batches.push([]);
+      bytes = 0;
+    }
+    batches.at(-1)?.push(event);
+    bytes += size;
+  }
+  return batches;
+}
+
+/** What a decision yields: the facts, and what the command answers. */
+export interface Decision {
+  readonly events: readonly LedgerEvent[];
+  readonly result?: object;
+}
+
+type KnownCommand = { readonly key: string; readonly bodyHash: string } | undefined;
+
+export function isRepeated(call: CommandCall, known: readonly KnownCommand[]): boolean {
+  const same = known.find((command) => command?.key === call.key);
+  if (same === undefined) return false;
+  if (same.bodyHash !== call.bodyHash)
+    throw conflict('conflicting_body', `${call.name}: the same key was recorded before with another body; nothing was changed`);
+  return true;
+}
+
+async function retried<Result>(stream: string, attempt: () => Promise<Result>): Promise<Result> {
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof WrongExpectedRevision)) throw error;
+      if (attempts === MAX_ATTEMPTS) throw conflict('busy_stream', `${stream} was changed by others ${MAX_ATTEMPTS} times over: try again`);
+    }
+  }
+}

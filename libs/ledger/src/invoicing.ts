@@ -1,0 +1,254 @@
+import { randomUUID } from 'node:crypto';
+import type { LedgerEvent, RecordedEvent } from '#domain/events';
+import {
+  billingStream,
+  type ClaimedPart,
+  foldInvoices,
+  type FrozenRow,
+  type InvoiceEvent,
+  invoiceFor,
+  type InvoiceState,
+  assertIssuable,
+} from '#domain/invoices/invoice';
+import { billingAsOf, billingOfClaim, type BillingFacts, type LineBilling, rateInvoice, type RatedInvoice, usageNeeded } from '#domain/invoices/rate-invoice';
+import { notFound } from '#domain/errors';
+import { type LineDefinition, lineStream, partIdOf } from '#domain/lines/line';
+import { decimal, text, ZERO } from '#domain/money/decimal';
+import type { Instant } from '#domain/time/instant';
+import { packed } from '#domain/usage/usage';
+import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
+import { billingFacts, loadUsage, tenantAccount, type TenantAccount } from './billing.js';
+import { canonicalJson, type CommandCall, type CommandDone, sha256 } from './command.js';
+import { type AppendCause, isRepeated } from './event-book.js';
+import { inForceAt, type LedgerCore } from './ledger-core.js';
+
+/** Rates what is due of a tenant as of an instant, or what a draft claims, from the knowledge of one position. Stores nothing. */
+export async function rated(
+  core: LedgerCore,
+  position: number,
+  account: TenantAccount,
+  invoiceId: string,
+  until: Instant,
+  select: (facts: BillingFacts) => LineBilling[],
+): Promise<{ invoice: RatedInvoice; facts: BillingFacts }> {
+  const facts = await billingFacts(core, position, account, until);
+  const billing = select(facts);
+  const usage = await loadUsage(core, position, usageNeeded(billing));
+  return { invoice: rateInvoice(invoiceId, facts, billing, usage), facts };
+}
+
+const isNothing = ({ rows }: RatedInvoice): boolean => rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)));
+
+/** The parts that an invoice claims, as known at a position. */
+export async function claimedParts(core: LedgerCore, position: number, invoiceId: string): Promise<ClaimedPart[]> {
+  const rows = await core.db
+    .selectFrom('invoices')
+    .innerJoin('invoice_parts', (join) =>
+      join.onRef('invoice_parts.invoice_id', '=', 'invoices.invoice_id').onRef('invoice_parts.attempt', '=', 'invoices.parts_attempt'),
+    )
+    .select(['invoice_parts.line_id', 'invoice_parts.part_id', 'invoice_parts.period_start', 'invoice_parts.period_end'])
+    .where('invoices.invoice_id', '=', invoiceId)
+    .where('invoices.position_from', '<=', position)
+    .where((eb) => eb.or([eb('invoices.position_to', 'is', null), eb('invoices.position_to', '>', position)]))
+    .execute();
+  return rows.map((row) => ({ lineId: row.line_id, partId: row.part_id, period: { start: row.period_start, end: row.period_end } }));
+}
+
+const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> => event.stream.startsWith('billing-');
+
+/**
+ * Invoicing is a process over streams, each step of which can be done again: (1) the draft claims parts, at the exact
+ * revision of the tenant's billing stream; (2) each line's stream records the cut; (3) issuing freezes the rows. Any process
+ * may die between them: whoever invoices the tenant next finishes what it finds half done.
+ */
+export class Invoicing {
+  constructor(private readonly core: LedgerCore) {}
+
+  /** Creates the draft of what is due as of an instant; `unchanged` with the same answer where there is one, or nothing is due. */
+  async create(call: CommandCall, tenantId: string, asOf: Instant): Promise<CommandDone> {
+    for (;;) {
+      const position = await this.core.projector.catchUp();
+      const account = await tenantAccount(this.core, position, tenantId);
+      const { currency } = account;
+      const stream = billingStream(tenantId, currency);
+      const events = await this.core.book.load(stream);
+      const invoices = foldInvoices(events.filter(isInvoiceEvent));
+      await this.finishClaims(call, account, invoices);
+      const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf);
+      if (live !== undefined) return { status: 'unchanged', result: { invoices: [{ invoiceId: live.invoiceId, currency }] } };
+      const at = await this.core.projector.catchUp();
+      const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, (each) => billingAsOf(each, asOf));
+      if (isNothing(invoice)) return { status: 'unchanged', result: { invoices: [] } };
+      try {
+        await this.openLines(call, facts.lines, invoice.claimed);
+        const drafted = await this.claim(call, stream, events.at(-1)?.revision ?? NO_STREAM, account, nextId, asOf, invoice.claimed);
+        await this.cutLines(call, nextId, facts, invoice.claimed);
+        return { status: 'done', position: drafted.position, result: { invoices: [{ invoiceId: nextId, currency }] } };
+      } catch (error) {
+        // Another run was quicker: look again at what there is.
+        if (!(error instanceof WrongExpectedRevision)) throw error;
+      }
+    }
+  }
+
+  /** Freezes a draft: rated at a position that covers its stream's last event, appended at that revision; else rated anew. */
+  async issue(call: CommandCall, invoiceId: string, issuedAt: Instant): Promise<CommandDone> {
+    const { tenantId, currency } = await this.invoiceRow(invoiceId);
+    const stream = billingStream(tenantId, currency);
+    return this.core.book.decideOnReadModels(stream, call, async () => {
+      const events = await this.core.book.load(stream);
+      const invoices = foldInvoices(events.filter(isInvoiceEvent));
+      if (isRepeated(call, events.map(({ metadata }) => metadata.command))) return { events: [], result: { invoiceId } };
+      const state = invoices.get(invoiceId);
+      assertIssuable(state, invoiceId);
+      await this.finishClaims(call, await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId), invoices);
+      const position = await this.core.projector.catchUp();
+      const account = await tenantAccount(this.core, position, tenantId);
+      const claimed = await claimedParts(this.core, position, invoiceId);
+      const asOf = state?.asOf ?? issuedAt;
+      const { invoice } = await rated(this.core, position, account, invoiceId, asOf, (facts) => billingOfClaim(facts, claimed));
+      return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice), result: { invoiceId } };
+    });
+  }
+
+  private async invoiceRow(invoiceId: string): Promise<{ tenantId: string; currency: string }> {
+    const position = await this.core.projector.catchUp();
+    const row = isUuid(invoiceId)
+      ? await this.core.db.selectFrom('invoices').select(['tenant_id', 'currency']).where('invoice_id', '=', invoiceId).where(inForceAt(position)).executeTakeFirst()
+      : undefined;
+    if (row === undefined) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
+    return { tenantId: row.tenant_id, currency: row.currency };
+  }
+
+  /** Decides on one invoice of its billing stream: void, pay. */
+  async onInvoice(
+    call: CommandCall,
+    invoiceId: string,
+    decision: (state: InvoiceState | undefined, invoice: { tenantId: string; currency: string }) => Promise<readonly LedgerEvent[]>,
+  ): Promise<CommandDone> {
+    const invoice = await this.invoiceRow(invoiceId);
+    return this.core.book.decide(billingStream(invoice.tenantId, invoice.currency), call, async (events) => {
+      const state = foldInvoices(events.filter(isInvoiceEvent)).get(invoiceId);
+      return { events: await decision(state, invoice), result: { invoiceId } };
+    });
+  }
+
+  private async claim(
+    call: CommandCall,
+    stream: string,
+    revision: number,
+    { tenantId, currency }: TenantAccount,
+    invoiceId: string,
+    asOf: Instant,
+    claimed: readonly ClaimedPart[],
+  ): Promise<{ position: number }> {
+    const attempt = randomUUID();
+    const chunks = packed(claimed);
+    const parts = chunks.map((each, n): LedgerEvent => ({ type: 'InvoicePartsClaimed', data: { invoiceId, attempt, n, parts: each } }));
+    const drafted: LedgerEvent = {
+      type: 'InvoiceDrafted',
+      data: { invoiceId, tenantId, currency, asOf, attempt, chunks: chunks.length, partsHash: sha256(canonicalJson(claimed)) },
+    };
+    return this.core.book.appendAll(stream, revision, call, [...parts, drafted]);
+  }
+
+  /** Lines are opened by an event, so that read models, which have no clock, know them. Opened already is fine. */
+  async openLines(call: CommandCall, lines: readonly LineDefinition[], claimed: readonly ClaimedPart[]): Promise<void> {
+    const ids = new Set(claimed.map(({ lineId }) => lineId));
+    await inTurns(
+      lines.filter(({ lineId }) => ids.has(lineId)),
+      async (line) => {
+        const { lineId, tenantId, subscriptionId, deploymentId, billingKind, itemKey, currency, period } = line;
+        if ((await this.core.log.revisionOf(lineStream(lineId))) !== NO_STREAM) return;
+        const opened: LedgerEvent = { type: 'LineOpened', data: { lineId, tenantId, subscriptionId, deploymentId, billingKind, itemKey, currency, period } };
+        await this.appendOnce(call, lineStream(lineId), NO_STREAM, opened);
+      },
+    );
+  }
+
+  /** Records the cuts that claimed parts make, each in its line's stream: at the revision that the number of cuts implies. */
+  private async cutLines(call: CommandCall, invoiceId: string, facts: Pick<BillingFacts, 'lines' | 'recorded'>, claimed: readonly ClaimedPart[]): Promise<void> {
+    const lines = new Map(facts.lines.map((line) => [line.lineId, line]));
+    await inTurns(claimed, async ({ lineId, partId, period }) => {
+      const line = lines.get(lineId);
+      if (line === undefined || period.end === line.period.end || partId === lineId) return;
+      const stream = lineStream(lineId);
+      const events = await this.core.book.load(stream);
+      const cutAlready = events.some((event) => event.type === 'LineSplit' && event.data.at === period.end);
+      if (cutAlready) return;
+      const split: LedgerEvent = {
+        type: 'LineSplit',
+        data: { lineId, at: period.end, billedPartId: partId, remainingPartId: partIdOf(lineId, period.end), invoiceId },
+      };
+      await this.appendOnce(call, stream, events.at(-1)?.revision ?? NO_STREAM, split);
+    });
+  }
+
+  /** A step of the process; where another run has done it in the meantime there is nothing left to do. */
+  private async appendOnce(call: CommandCall, stream: string, revision: number, event: LedgerEvent): Promise<void> {
+    const step: AppendCause = { ...call, key: null, idempotencyKey: null };
+    try {
+      await this.core.book.appendAt(stream, revision, step, [event]);
+    } catch (error) {
+      if (!(error instanceof WrongExpectedRevision)) throw error;
+      const now = await this.core.book.load(stream);
+      const done = now.some((each) => each.type === event.type && canonicalJson(each.data) === canonicalJson(event.data));
+      if (!done) throw error;
+    }
+  }
+
+  /** Claims whose lines were not cut yet, because the process died in between. */
+  private async finishClaims(call: CommandCall, account: TenantAccount, invoices: ReadonlyMap<string, InvoiceState>): Promise<void> {
+    const position = await this.core.projector.catchUp();
+    const drafts = [...invoices.values()].filter(({ status }) => status === 'draft');
+    for (const { invoiceId, asOf } of drafts) {
+      const claimed = await claimedParts(this.core, position, invoiceId);
+      const facts = await billingFacts(this.core, position, account, asOf);
+      const known = new Set([...facts.recorded.values()].flat().map(({ partId }) => partId));
+      const unfinished = claimed.filter(({ partId }) => !known.has(partId));
+      if (unfinished.length > 0) await this.cutLines(call, invoiceId, facts, unfinished);
+    }
+  }
+}
+
+function issuedEvents(invoiceId: string, account: TenantAccount, issuedAt: Instant, computedAt: number, invoice: RatedInvoice): LedgerEvent[] {
+  const { tenantId, currency, detailsRef, detailsHash } = account;
+  const attempt = randomUUID();
+  const chunks: FrozenRow[][] = packed(invoice.rows);
+  return [
+    ...chunks.map((rows, n): LedgerEvent => ({ type: 'InvoiceRowsFrozen', data: { invoiceId, attempt, n, rows } })),
+    {
+      type: 'InvoiceIssued',
+      data: {
+        invoiceId,
+        tenantId,
+        currency,
+        issuedAt,
+        computedAt,
+        attempt,
+        chunks: chunks.length,
+        rowsHash: sha256(canonicalJson(invoice.rows)),
+        subtotal: text(invoice.subtotal),
+        tax: text(invoice.tax),
+        total: text(invoice.total),
+        detailsRef,
+        detailsHash,
+      },
+    },
+  ];
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+export const isUuid = (id: string): boolean => UUID.test(id);
+
+const AT_ONCE = 32;
+
+/** Works on several items at a time, which the log's batcher makes one transaction. */
+async function inTurns<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  await Promise.all(
+    Array.from({ length: Math.min(AT_ONCE, items.length) }, async () => {
+      for (const item of queue) await work(item);
+    }),
+  );
+}

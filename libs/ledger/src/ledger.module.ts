@@ -1,0 +1,79 @@
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import type pg from 'pg';
+import { EventStoreDbLog } from '#event-store/eventstoredb';
+import { MirroredLog } from '#event-store/mirrored';
+import type { EventLog } from '#event-store/port';
+import { PostgresLog } from '#event-store/postgres';
+import { createPool } from '#postgres/pool';
+import { projections } from '#projections/index';
+import { Projector } from '#read-model/projector';
+import { HANDLERS } from './commands/index.js';
+import { LedgerCore } from './ledger-core.js';
+import { Ledger, LedgerQueryHandler } from './ledger.js';
+
+export interface LedgerOptions {
+  readonly databaseUrl: string;
+  /** `esdb://…`: EventStoreDB is the log, and Postgres holds its mirror; else Postgres is the log. */
+  readonly eventStoreUrl?: string;
+  readonly applicationName?: string;
+}
+
+const SCHEMA = 'ledgerline';
+const OPENED = Symbol('opened ledger');
+
+interface Opened {
+  readonly core: LedgerCore;
+  readonly pool: pg.Pool;
+  readonly log: EventLog;
+}
+
+/** The read models were made by other versions of the projections: they must be built anew before anything is asked of them. */
+export class OutdatedReadModels extends Error {
+  override readonly name = 'OutdatedReadModels';
+  constructor() {
+    super('the read models were made by another version of the projections; use that version, or drop the schema ledgerline: it is built anew from the log');
+  }
+}
+
+async function open(options: LedgerOptions): Promise<Opened> {
+  const pool = createPool(options.databaseUrl, { schema: SCHEMA, ...(options.applicationName === undefined ? {} : { applicationName: options.applicationName }) });
+  try {
+    const postgres = new PostgresLog(pool);
+    await postgres.migrate();
+    const log: EventLog = options.eventStoreUrl === undefined ? postgres : new MirroredLog(new EventStoreDbLog(options.eventStoreUrl), postgres);
+    const projector = new Projector(log, pool, projections, SCHEMA);
+    if (!(await projector.prepare())) throw new OutdatedReadModels();
+    const core = new LedgerCore(log, projector, pool);
+    await core.details.migrate();
+    return { core, pool, log };
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+}
+
+@Module({})
+export class LedgerModule implements OnApplicationShutdown {
+  constructor(@Inject(OPENED) private readonly opened: Opened) {}
+
+  static forRoot(options: LedgerOptions): DynamicModule {
+    return {
+      module: LedgerModule,
+      imports: [CqrsModule.forRoot()],
+      providers: [
+        { provide: OPENED, useFactory: () => open(options) },
+        { provide: LedgerCore, useFactory: ({ core }: Opened) => core, inject: [OPENED] },
+        Ledger,
+        LedgerQueryHandler,
+        ...HANDLERS,
+      ],
+      exports: [Ledger, LedgerCore],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.opened.log.close();
+    await this.opened.pool.end();
+  }
+}

@@ -1,0 +1,127 @@
+import { notFound } from '#domain/errors';
+import { subscriptionSpans, tenantAt } from '#domain/tenants/deployment';
+import { contractsOf } from '../billing.js';
+import { inForceAt } from '../ledger-core.js';
+import { defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zOptionalId, zPage } from '../query.js';
+
+export const tenantsQuery = defineQuery({
+  name: 'tenants',
+  summary: 'Who is billed',
+  params: zPage.extend({ tenantId: zOptionalId }),
+  roles: READERS,
+  async answer({ tenantId, ...page }, context) {
+    const { core, position } = context;
+    const visible = visibleTenant(context, tenantId);
+    let query = core.db.selectFrom('tenants').selectAll().where(inForceAt(position));
+    if (visible !== null) query = query.where('tenant_id', '=', visible);
+    const rows = await query.execute();
+    const names = await core.details.names(rows.map(({ details_ref }) => details_ref));
+    const taxes = await core.db.selectFrom('tenant_taxes').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
+    const taxesOf = Map.groupBy(taxes, ({ tenant_id }) => tenant_id);
+    const items = rows.map((row) => ({
+      tenantId: row.tenant_id,
+      // null: the tenant's details were erased.
+      name: names.get(row.details_ref) ?? null,
+      currency: row.currency,
+      timeZone: row.time_zone,
+      taxes: (taxesOf.get(row.tenant_id) ?? []).map((tax) => ({ name: tax.name, ratePercent: tax.rate_percent, from: tax.effective_from })),
+    }));
+    return pageOfAll(items, page, position, (item) => item.tenantId);
+  },
+});
+
+export const deploymentsQuery = defineQuery({
+  name: 'deployments',
+  summary: 'What tenants run, and whose each was when',
+  params: zPage.extend({ deploymentId: zOptionalId, tenantId: zOptionalId }),
+  roles: READERS,
+  async answer({ deploymentId, tenantId, ...page }, context) {
+    const { core, position, caller } = context;
+    const visible = visibleTenant(context, tenantId);
+    let query = core.db.selectFrom('deployments').selectAll().where(inForceAt(position));
+    if (deploymentId !== undefined) query = query.where('deployment_id', '=', deploymentId);
+    const rows = await query.execute();
+    const assignments = await core.db.selectFrom('deployment_assignments').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
+    const assignmentsOf = Map.groupBy(
+      assignments.map((row) => ({ deploymentId: row.deployment_id, tenantId: row.tenant_id, from: row.effective_from })),
+      (each) => each.deploymentId,
+    );
+    const items = rows
+      .map((row) => {
+        const all = assignmentsOf.get(row.deployment_id) ?? [];
+        return {
+          deploymentId: row.deployment_id,
+          name: row.name,
+          tenantId: tenantAt(all, caller.now),
+          assignments: all.map(({ tenantId: holder, from }) => ({ tenantId: holder, from })),
+        };
+      })
+      .filter((item) => visible === null || item.tenantId === visible);
+    return pageOfAll(items, page, position, (item) => item.deploymentId);
+  },
+});
+
+export const subscriptionsQuery = defineQuery({
+  name: 'subscriptions',
+  summary: 'Which deployment is on which plan, from when to when, and for whom',
+  params: zPage.extend({ subscriptionId: zOptionalId, deploymentId: zOptionalId, tenantId: zOptionalId }),
+  roles: READERS,
+  async answer({ subscriptionId, deploymentId, tenantId, ...page }, context) {
+    const { core, position } = context;
+    const visible = visibleTenant(context, tenantId);
+    const items = (await contractsOf(core, position, visible))
+      .map(({ subscription, assignments }) => ({
+        subscriptionId: subscription.subscriptionId,
+        deploymentId: subscription.deploymentId,
+        tenantId: tenantAt(assignments, subscription.cancelledAt ?? context.caller.now) ?? tenantAt(assignments, subscription.from),
+        planId: subscription.plans.at(-1)?.planId ?? null,
+        period: { start: subscription.from, end: subscription.cancelledAt },
+        anchor: subscription.anchor,
+        plans: subscription.plans,
+        tenancies: subscriptionSpans(subscription, assignments),
+      }))
+      .filter((item) => subscriptionId === undefined || item.subscriptionId === subscriptionId)
+      .filter((item) => deploymentId === undefined || item.deploymentId === deploymentId)
+      .filter((item) => visible === null || item.tenancies.some((each) => each.tenantId === visible))
+      .map((item) => ({ ...item, tenancies: item.tenancies.filter((each) => context.confinedTo === null || each.tenantId === context.confinedTo) }));
+    if (subscriptionId !== undefined && items.length === 0) throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
+    return pageOfAll(items, page, position, (item) => item.subscriptionId);
+  },
+});
+
+export const resourcesQuery = defineQuery({
+  name: 'resources',
+  summary: 'The inventory: what providers run for us, as last seen',
+  params: zPage.extend({ provider: zOptionalId, providerId: zOptionalId, kind: zOptionalId, deploymentId: zOptionalId, tenantId: zOptionalId }),
+  roles: STAFF,
+  async answer({ provider, providerId, kind, deploymentId, tenantId, ...page }, { core, position }) {
+    let query = core.db.selectFrom('resources').selectAll().where(inForceAt(position));
+    if (provider !== undefined) query = query.where('provider', '=', provider);
+    if (providerId !== undefined) query = query.where('provider_id', '=', providerId);
+    if (kind !== undefined) query = query.where('kind', '=', kind);
+    if (deploymentId !== undefined) query = query.where('deployment_id', '=', deploymentId);
+    if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId);
+    const items = (await query.execute()).map((row) => ({
+      provider: row.provider,
+      providerId: row.provider_id,
+      kind: row.kind,
+      name: row.name,
+      region: row.region,
+      project: row.project,
+      status: row.status,
+      sizeSlug: row.size_slug,
+      sizeGb: row.size_gb,
+      tenantId: row.tenant_id,
+      deploymentId: row.deployment_id,
+      tags: row.tags,
+      attrs: row.attrs,
+      firstSeenAt: row.first_seen_at,
+      lastSeenAt: row.last_seen_at,
+      staleStrikeCount: row.stale_strike_count,
+      deletedAt: row.deleted_at,
+    }));
+    return pageOfAll(items, page, position, (item) => JSON.stringify([item.provider, item.providerId]));
+  },
+});
+
+export const accountQueries = [tenantsQuery, deploymentsQuery, subscriptionsQuery, resourcesQuery];

@@ -1,0 +1,145 @@
+import { notFound } from '#domain/errors';
+import type { FrozenRow } from '#domain/invoices/invoice';
+import { invoiceNumber } from '#domain/invoices/invoice';
+import { zId } from '#domain/schema';
+import type { Instant } from '#domain/time/instant';
+import { z } from 'zod';
+import { linesOfTenant, tenantAccount } from '../billing.js';
+import { isUuid } from '../invoicing.js';
+import { inForceAt } from '../ledger-core.js';
+import { defineQuery, type QueryContext, STAFF, zAsOf, zOptionalId } from '../query.js';
+
+interface LoggedEvent {
+  readonly position: number;
+  readonly stream: string;
+  readonly revision: number;
+  readonly event_id: string;
+  readonly type: string;
+  readonly recorded_at: Instant;
+  readonly data: string;
+  readonly metadata: string;
+}
+
+const DEFAULT_EVENTS = 100;
+
+export const eventsQuery = defineQuery({
+  name: 'events',
+  summary: 'The log itself: events of a stream, or all, after a position',
+  params: zAsOf.extend({
+    stream: z.string().optional(),
+    after: z.coerce.number().int().nonnegative().default(0),
+    type: zOptionalId,
+    limit: z.coerce.number().int().min(1).max(10_000).default(DEFAULT_EVENTS),
+    cursor: z.string().regex(/^\d{1,15}$/, 'is not one that this list gave out').optional(),
+  }),
+  roles: ['platform_admin', 'auditor', 'operator'],
+  async answer({ stream, after, type, limit, cursor }, { core, position }) {
+    const { rows } = await core.pool.query<LoggedEvent>(
+      `SELECT position, stream, revision, event_id, type, recorded_at, data, metadata FROM ledgerline_log.events
+       WHERE position > $1 AND position <= $2 AND ($3::text IS NULL OR stream = $3) AND ($4::text IS NULL OR type = $4) ORDER BY position LIMIT $5`,
+      [cursor === undefined ? after : Number(cursor), position, stream ?? null, type ?? null, limit + 1],
+    );
+    const items = rows.slice(0, limit);
+    return {
+      items: items.map((row) => ({ ...reference(row), data: JSON.parse(row.data) as unknown })),
+      nextCursor: rows.length > limit ? String(items.at(-1)?.position) : null,
+    };
+  },
+});
+
+/** An event as evidence: where it stands, when it was recorded, by whom. */
+function reference(row: LoggedEvent) {
+  const { actor, occurredAt, command } = JSON.parse(row.metadata) as { actor: string; occurredAt?: string; command?: { name: string } };
+  return {
+    position: row.position,
+    stream: row.stream,
+    revision: row.revision,
+    eventId: row.event_id,
+    type: row.type,
+    recordedAt: row.recorded_at,
+    actor,
+    occurredAt: occurredAt ?? null,
+    command: command?.name ?? null,
+  };
+}
+
+export const explainQuery = defineQuery({
+  name: 'explain',
+  summary: 'An invoice, line, part or row, down to the events that it rests on',
+  params: zAsOf.extend({ id: zId }),
+  roles: ['platform_admin', 'auditor', 'operator'],
+  async answer({ id }, context) {
+    const rows = isUuid(id) ? await rowsFor(context, id) : [];
+    if (rows.length === 0) throw notFound('nothing_to_explain', `there is no issued invoice, line, part or row ${id}`);
+    return { id, rows: await Promise.all(rows.map((row) => explainRow(context, row))) };
+  },
+});
+
+type IssuedRow = { readonly invoice_id: string; readonly ordinal: number | null; readonly computed_at: number; readonly tenant_id: string; readonly row: FrozenRow };
+
+async function rowsFor({ core, position }: QueryContext, id: string): Promise<IssuedRow[]> {
+  const { rows } = await core.pool.query<IssuedRow>(
+    `SELECT i.invoice_id, i.ordinal, i.computed_at, i.tenant_id, r.row FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+     WHERE $1::uuid IN (i.invoice_id, r.line_id, r.part_id, r.row_id) AND i.position_from <= $2 AND (i.position_to IS NULL OR i.position_to > $2) ORDER BY i.ordinal, r.n`,
+    [id, position],
+  );
+  return rows;
+}
+
+/** A row: its arithmetic, the terms and readings that gave it, and their events. */
+async function explainRow(context: QueryContext, { invoice_id, ordinal, computed_at, tenant_id, row }: IssuedRow) {
+  const { core } = context;
+  const account = await tenantAccount(core, computed_at, tenant_id);
+  const line = (await linesOfTenant(core, computed_at, account, row.chargePeriod.end)).find(({ lineId }) => lineId === row.lineId);
+  const since = line?.period.start ?? row.chargePeriod.start;
+  const { rows: usage } = await core.pool.query<{ quantity: string; readings: number; positions: number[] | null }>(
+    `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions FROM usage_records
+     WHERE deployment_id = $1 AND billing_kind = $2 AND period_start >= $3 AND period_start < $4 AND position_from <= $5 AND (position_to IS NULL OR position_to > $5)`,
+    [row.deploymentId, row.billingKind, since, row.chargePeriod.end, computed_at],
+  );
+  const positions = usage[0]?.positions ?? [];
+  const streams = [`plan-${encodeURIComponent(row.planId)}`, `deployment-${encodeURIComponent(row.deploymentId)}`, `line-${row.lineId}`];
+  const { rows: events } = await core.pool.query<LoggedEvent>(
+    `SELECT position, stream, revision, event_id, type, recorded_at, data, metadata FROM ledgerline_log.events
+     WHERE position <= $1 AND (position = ANY($2::bigint[]) OR stream = ANY($3::text[])) ORDER BY position`,
+    [computed_at, positions, streams],
+  );
+  const segment = line?.segments.find(({ planId }) => planId === row.planId);
+  return {
+    invoiceId: invoice_id,
+    number: ordinal === null ? null : invoiceNumber(ordinal),
+    computedAt: computed_at,
+    row,
+    arithmetic: `${row.quantity} × ${row.unitAmount} = ${row.gross}; ${row.gross} − ${row.discount} − ${row.credit} = ${row.net}`,
+    price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms: segment?.terms ?? null },
+    usage: { since, until: row.chargePeriod.end, quantity: usage[0]?.quantity ?? '0', readings: usage[0]?.readings ?? 0 },
+    events: events.map(reference),
+  };
+}
+
+export const projectionsQuery = defineQuery({
+  name: 'projections',
+  summary: 'Each projection with its version, position, the log\'s head, and its lag in events',
+  params: zAsOf,
+  roles: STAFF,
+  async answer(_params, { core }) {
+    const head = await core.log.head();
+    const position = await core.projector.position();
+    const items = core.projector.list().map(({ name, version }) => ({ name, version, position, head, lag: head - position }));
+    return { items, nextCursor: null };
+  },
+});
+
+
+export const meteredDaysQuery = defineQuery({
+  name: 'metered-days',
+  summary: 'Which days were metered, with the number of records and what was skipped',
+  params: zAsOf,
+  roles: STAFF,
+  async answer(_params, { core, position }) {
+    const rows = await core.db.selectFrom('metered_days').selectAll().where(inForceAt(position)).orderBy('date').execute();
+    return { items: rows.map((row) => ({ date: row.date, recordCount: row.record_count, skipped: row.skipped })), nextCursor: null };
+  },
+});
+
+export const auditQueries = [eventsQuery, explainQuery, projectionsQuery, meteredDaysQuery];

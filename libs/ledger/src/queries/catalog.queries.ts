@@ -1,0 +1,69 @@
+import { decimal, text } from '#domain/money/decimal';
+import { contains } from '#domain/time/period';
+import { inForceAt } from '../ledger-core.js';
+import { defineQuery, pageOfAll, positionOf, READERS, zOptionalId, zOptionalInstant, zPage } from '../query.js';
+import { z } from 'zod';
+
+export const ratesQuery = defineQuery({
+  name: 'rates',
+  summary: 'The prices of rate keys, with the periods over which they are in force; as known at a position or instant',
+  params: zPage.extend({
+    resourceType: zOptionalId,
+    resourceFamily: zOptionalId,
+    location: zOptionalId,
+    at: zOptionalInstant,
+    knownAt: z.string().optional(),
+  }),
+  roles: READERS,
+  async answer({ resourceType, resourceFamily, location, at, knownAt, ...page }, { core, position }) {
+    const known = knownAt === undefined ? position : await positionOf(core, { asOf: knownAt });
+    let query = core.db.selectFrom('rates').selectAll().where(inForceAt(known));
+    if (resourceType !== undefined) query = query.where('resource_type', '=', resourceType);
+    if (resourceFamily !== undefined) query = query.where('resource_family', '=', resourceFamily);
+    if (location !== undefined) query = query.where('location', '=', location);
+    const rows = await query.execute();
+    const items = rows
+      .map((row) => ({
+        resourceType: row.resource_type,
+        resourceFamily: row.resource_family,
+        location: row.location,
+        unit: row.unit,
+        unitPrice: text(decimal(row.unit_price)),
+        currency: row.currency,
+        basis: row.basis,
+        effectiveFrom: row.effective_from,
+        effectiveUntil: row.effective_until,
+        period: { start: row.effective_from, end: row.effective_until },
+      }))
+      .filter(({ period }) => at === undefined || contains(period, at));
+    return pageOfAll(items, page, known, (item) => JSON.stringify([item.resourceType, item.resourceFamily, item.location, item.effectiveFrom]));
+  },
+});
+
+export const plansQuery = defineQuery({
+  name: 'plans',
+  summary: 'Plans with the periods over which their terms are in force',
+  params: zPage.extend({ planId: zOptionalId, at: zOptionalInstant }),
+  roles: READERS,
+  async answer({ planId, at, ...page }, { core, position }) {
+    let query = core.db.selectFrom('plan_versions').selectAll().where(inForceAt(position));
+    if (planId !== undefined) query = query.where('plan_id', '=', planId);
+    const items = (await query.execute())
+      .map((row) => ({
+        planId: row.plan_id,
+        name: row.name,
+        currency: row.currency,
+        baseFee: text(decimal(row.base_fee)),
+        paymentTerm: row.payment_term,
+        interval: row.interval,
+        effectiveFrom: row.effective_from,
+        effectiveUntil: row.effective_until,
+        period: { start: row.effective_from, end: row.effective_until },
+        items: row.items,
+      }))
+      .filter(({ period }) => at === undefined || contains(period, at));
+    return pageOfAll(items, page, position, (item) => JSON.stringify([item.planId, item.effectiveFrom]));
+  },
+});
+
+export const catalogQueries = [ratesQuery, plansQuery];

@@ -1,0 +1,139 @@
+import { invalid } from '#domain/errors';
+import { attributedShares } from '#domain/margin/attribution';
+import { type CostShare, marginOf } from '#domain/margin/margin';
+import { type LineDefinition, linesOf } from '#domain/lines/line';
+import { decimal, sum } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import { zCurrency } from '#domain/schema';
+import { type Instant, instant } from '#domain/time/instant';
+import { contains, monthOf, type Period } from '#domain/time/period';
+import { z } from 'zod';
+import type { CostLineRow } from '#projections/costs/costs.table';
+import { contractsOf, plansById } from '../billing.js';
+import { timelinesOf } from '../inventory.js';
+import { inForceAt } from '../ledger-core.js';
+import { ADMIN, defineQuery, type QueryContext, zAsOf, zOptionalInstant } from '../query.js';
+import { netText, printRated, rateLines } from '../rated-lines.js';
+
+/** The UTC month that holds a date: `2026-04-15` and `2026-04` are both April. */
+const zMonth = z.string().transform((value, context): Period => {
+  const date = /^\d{4}-\d{2}$/.test(value) ? `${value}-01` : value;
+  try {
+    return monthOf(instant(/^\d{4}-\d{2}-\d{2}$/.test(date) ? `${date}T00:00:00Z` : date));
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not a month or date such as "2026-04" or "2026-04-15"' });
+    return z.NEVER;
+  }
+});
+
+export const marginQuery = defineQuery({
+  name: 'margin',
+  summary: 'Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across',
+  params: zAsOf.extend({ period: zMonth, currency: zCurrency.default('USD') }),
+  roles: ADMIN,
+  async answer({ period, currency }, context) {
+    const { core, position } = context;
+    const month = period.start.slice(0, 7);
+    const { rows: revenue } = await core.pool.query<{ tenant_id: string; deployment_id: string; billing_kind: string; amount: string }>(
+      `SELECT tenant_id, deployment_id, billing_kind, sum(amount) AS amount FROM revenue WHERE month = $1 AND currency = $2 AND position_from <= $3
+       GROUP BY tenant_id, deployment_id, billing_kind ORDER BY billing_kind`,
+      [month, currency, position],
+    );
+    const shares = revenue.map((row) => ({
+      tenantId: row.tenant_id,
+      deploymentId: row.deployment_id,
+      billingKind: row.billing_kind,
+      amount: decimal(row.amount),
+    }));
+    const margin = marginOf(shares, await costShares(context, period, currency), currency);
+    return { period: month, currency, ...margin, otherCurrencies: await otherCurrencies(context, period, month, currency) };
+  },
+});
+
+/** The month's cost, tax left out, each share with whose it was then. */
+async function costShares({ core, position }: QueryContext, period: Period, currency: string): Promise<CostShare[]> {
+  const { rows } = await core.pool.query<CostLineRow>(
+    `SELECT * FROM cost_lines WHERE currency = $1 AND category <> 'tax' AND charge_period_start < $3 AND charge_period_end > $2
+       AND position_from <= $4 AND (position_to IS NULL OR position_to > $4) ORDER BY kind, provider, invoice_ref, line_key`,
+    [currency, period.start, period.end, position],
+  );
+  const resourceIds = [...new Set(rows.flatMap(({ resource_id }) => (resource_id === null ? [] : [resource_id])))];
+  const timelines = new Map(
+    (await timelinesOf(core, position, { providerIds: resourceIds })).map((each) => [JSON.stringify([each.provider, each.providerId]), each.timeline]),
+  );
+  const assigned = await core.db.selectFrom('deployment_assignments').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
+  const assignments = Map.groupBy(
+    assigned.map((row) => ({ deploymentId: row.deployment_id, tenantId: row.tenant_id, from: row.effective_from })),
+    ({ deploymentId }) => deploymentId,
+  );
+  return rows.flatMap((row) => {
+    const resource = row.resource_id === null ? null : (timelines.get(JSON.stringify([row.provider, row.resource_id])) ?? null);
+    const cost = {
+      amount: decimal(row.amount),
+      currency: row.currency,
+      chargePeriod: { start: row.charge_period_start, end: row.charge_period_end },
+      tenantId: row.tenant_id,
+      resource,
+    };
+    return attributedShares(cost, period, (id) => assignments.get(id) ?? []).map((share) => ({ ...share, kind: row.kind }));
+  });
+}
+
+async function otherCurrencies({ core, position }: QueryContext, period: Period, month: string, currency: string): Promise<string[]> {
+  const { rows } = await core.pool.query<{ currency: string }>(
+    `SELECT DISTINCT currency FROM (
+       SELECT currency FROM revenue WHERE month = $1 AND position_from <= $4
+       UNION SELECT currency FROM cost_lines WHERE charge_period_start < $3 AND charge_period_end > $2 AND position_from <= $4 AND (position_to IS NULL OR position_to > $4)
+     ) c WHERE currency <> $5 ORDER BY currency`,
+    [month, period.start, period.end, position, currency],
+  );
+  return rows.map((row) => row.currency);
+}
+
+export const accrualQuery = defineQuery({
+  name: 'accrual',
+  summary: 'What the open period of each active subscription comes to so far, by the engine of the invoice; not billed',
+  params: zAsOf.extend({ at: zOptionalInstant, currency: zCurrency.default('USD') }),
+  roles: ADMIN,
+  async answer({ at: asked, currency }, context) {
+    const { core, position, caller } = context;
+    const at = asked ?? caller.now;
+    const lines = (await openLines(context, at)).filter((line) => line.currency === currency);
+    const rated = await rateLines(core, position, lines, new Map(), at);
+    const subscriptions = [...Map.groupBy(rated, ({ line }) => line.subscriptionId)].map(([subscriptionId, group]) => {
+      const shown = group.map(({ line, parts, quarantined }) => {
+        const rows = printRated(parts.flatMap((part) => part.rows), currency);
+        return {
+          lineId: line.lineId,
+          billingKind: line.billingKind,
+          period: line.period,
+          quantity: parts[0]?.quantity ?? '0',
+          rows,
+          net: netText(rows, currency),
+          quarantine: quarantined === null ? null : { code: quarantined.code, message: quarantined.message },
+        };
+      });
+      const first = group[0]?.line;
+      return { subscriptionId, tenantId: first?.tenantId ?? null, deploymentId: first?.deploymentId ?? null, lines: shown, total: netText(shown, currency) };
+    });
+    const total = moneyText(sum(subscriptions.map((each) => decimal(each.total))), currency);
+    return { at, currency, billed: false, subscriptions: subscriptions.sort((a, b) => (a.subscriptionId < b.subscriptionId ? -1 : 1)), total };
+  },
+});
+
+/** The lines whose billing period holds the instant, of every subscription active then. */
+async function openLines({ core, position }: QueryContext, at: Instant): Promise<LineDefinition[]> {
+  const plans = await plansById(core, position);
+  const tenants = await core.db.selectFrom('tenants').selectAll().where(inForceAt(position)).execute();
+  const zones = new Map(tenants.map((row) => [row.tenant_id, row.time_zone]));
+  const zoneOf = (tenantId: string): string => {
+    const zone = zones.get(tenantId);
+    if (zone === undefined) throw invalid('unknown_tenant', `tenant ${tenantId} is not registered`);
+    return zone;
+  };
+  return (await contractsOf(core, position, null))
+    .flatMap(({ subscription, assignments }) => linesOf(subscription, assignments, plans, zoneOf, at))
+    .filter((line) => contains(line.period, at));
+}
+
+export const dashboardQueries = [marginQuery, accrualQuery];

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { invalid, notFound } from '#domain/errors';
+import { applyPlanEvent, planAt, type PlanVersion } from '#domain/plans/plan';
+import { quotePlan } from '#domain/plans/quote';
+import { zDecimal, zId, zInstant } from '#domain/schema';
+import { taxAt } from '#domain/tenants/tenant';
+import { plansById, tenantAccount } from '../billing.js';
+import { zPublishedPlan } from '../commands/plans.commands.js';
+import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId } from '../query.js';
+
+/** A plan brought with the question, as one version that is always in force. */
+export const planOfItsOwn = (plan: z.output<typeof zPublishedPlan>): PlanVersion | undefined => applyPlanEvent([], { type: 'PlanPublished', data: plan })[0];
+
+export const quoteQuery = defineQuery({
+  name: 'quote',
+  summary: 'What usage would come to under a plan, for a whole period; stored nowhere',
+  params: zAsOf.extend({
+    planId: zOptionalId,
+    plan: zPublishedPlan.optional(),
+    usage: z.record(zId, zDecimal),
+    period: z.object({ start: zInstant, end: zInstant }).optional(),
+    tenantId: zOptionalId,
+  }),
+  roles: READERS,
+  async answer({ planId, plan, usage, period, tenantId }, context) {
+    const { core, position, caller } = context;
+    const at = period?.start ?? caller.now;
+    const version = plan === undefined ? planAt((await plansById(core, position)).get(planId ?? '') ?? [], at) : planOfItsOwn(plan);
+    if (planId === undefined && plan === undefined)
+      throw invalid('plan_missing', 'a quote needs planId, or a plan of its own', [{ field: 'planId', message: 'must be given, or plan' }]);
+    if (version === undefined) throw notFound('unknown_plan', `plan ${planId ?? ''} has no terms at ${at}`);
+    const payer = visibleTenant(context, tenantId);
+    const tax = payer === null ? null : taxAt((await tenantAccount(core, position, payer)).taxes, at);
+    return quotePlan(version, usage, tax?.ratePercent ?? '0');
+  },
+});
+
+export const quoteQueries = [quoteQuery];

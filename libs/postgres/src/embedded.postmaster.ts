@@ -1,0 +1,136 @@
+import { closeSync, openSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Cluster, isAlive } from './embedded.cluster.js';
+import { start } from './embedded.runner.js';
+import { DatabaseError } from './errors.js';
+
+/** A running server, as `postmaster.pid` in its data directory tells it. */
+export interface Postmaster {
+  readonly pid: number;
+  readonly port: number;
+}
+
+const POLL_MS = 20;
+const LINES = { pid: 0, port: 3 } as const;
+/** Greater than any process id on Linux (2^22 at most, itself never given). */
+const NOBODYS_PID = 4_194_304;
+
+export async function readPostmaster(dataFolder: string): Promise<Postmaster | undefined> {
+  const text = await readFile(pidFile(dataFolder), 'utf8').catch(() => undefined);
+  const lines = text?.split('\n') ?? [];
+  const [pid, port] = [Number(lines[LINES.pid]), Number(lines[LINES.port])];
+  return pid > 0 && port > 0 ? { pid, port } : undefined;
+}
+
+const pidFile = (dataFolder: string): string => path.join(dataFolder, 'postmaster.pid');
+
+/** Whether the process is (still) the server of this data directory, and not another that was given its number since. */
+export async function isServing(dataFolder: string, { pid }: Postmaster): Promise<boolean> {
+  if (!isAlive(pid)) return false;
+  if (process.platform !== 'linux') return true;
+  // Empty for a dead process that its parent has not yet collected. Readable for everyone, unlike /proc/<pid>/cwd.
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return commandLine.split('\0').includes(dataFolder);
+}
+
+/**
+ * Postgres takes over the pid file of a dead process, but not where the number was given to another process since.
+ * It is therefore given a number that nobody has; the rest stays, by which Postgres finds children of the dead server that
+ * still use its memory. Written to the file that was read: one that a new server has put there since is not touched.
+ */
+export async function disownPidFile(dataFolder: string, { pid }: Postmaster): Promise<void> {
+  if (!isAlive(pid)) return;
+  const file = await open(pidFile(dataFolder), 'r+').catch(() => undefined);
+  if (file === undefined) return;
+  try {
+    const [first = '', ...rest] = (await file.readFile('utf8')).split('\n');
+    if (first !== String(pid)) return;
+    const text = [NOBODYS_PID, ...rest].join('\n');
+    await file.truncate(0);
+    await file.write(text, 0);
+  } finally {
+    await file.close();
+  }
+}
+
+/** What suits a ledger on one machine; some may be set otherwise for a server that is thrown away. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  datestyle: 'ISO, YMD',
+  max_connections: '100',
+  shared_buffers: '256MB',
+  max_wal_size: '2GB',
+  fsync: 'on',
+  synchronous_commit: 'on',
+  // Our queries are many and short: compiling one costs more than it saves.
+  jit: 'off',
+  // With the server's own files in UTF-8 whatever the caller's language.
+  lc_messages: 'C',
+};
+
+/**
+ * Starts the server and resolves once its pid file is there, or says how it ended: another process may have been first.
+ * It outlives us, and holds none of our files or terminals.
+ */
+export async function startPostmaster(cluster: Cluster, settings: Readonly<Record<string, string>>): Promise<'started' | 'ended'> {
+  const options = Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const logDescriptor = openLog(cluster.logFile);
+  const child = start(cluster.runner, 'postgres', ['-D', cluster.dataFolder, '-p', String(await freePort()), ...options], {
+    stdio: ['ignore', logDescriptor, logDescriptor],
+    detached: true,
+  });
+  closeSync(logDescriptor);
+  child.unref();
+  let ended = false;
+  child.once('exit', () => (ended = true));
+  child.once('error', () => (ended = true));
+  for (;;) {
+    const postmaster = await readPostmaster(cluster.dataFolder);
+    if (postmaster?.pid === child.pid) return 'started';
+    if (ended) return 'ended';
+    await delay(POLL_MS);
+  }
+}
+
+function openLog(logFile: string): number {
+  try {
+    return openSync(logFile, 'a', 0o600);
+  } catch (error) {
+    throw new DatabaseError('data_directory_unusable', `the server's log ${logFile} can't be written: make it writable for you, or remove it`, {
+      cause: error,
+    });
+  }
+}
+
+/** Free now; the server ends at once if another took it meanwhile, and is started again with the next. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has an address with a port');
+  return address.port;
+}
+
+/** Ends all sessions, writes everything down, and returns when the server has let go of its data directory. */
+export async function stopPostmaster(cluster: Cluster, postmaster: Postmaster, timeoutMs: number): Promise<void> {
+  process.kill(postmaster.pid, 'SIGINT');
+  const deadline = Date.now() + timeoutMs;
+  while ((await readPostmaster(cluster.dataFolder))?.pid === postmaster.pid) {
+    if (Date.now() > deadline) {
+      throw new DatabaseError(
+        'embedded_stop_failed',
+        `the embedded Postgres (process ${postmaster.pid}) did not stop within ${timeoutMs / 1000} s: see the end of ${cluster.logFile}`,
+      );
+    }
+    await delay(POLL_MS);
+  }
+}

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { testDatabase, type TestDatabase } from '../../../test/support/postgres.js';
+import { createPool } from './pool.js';
+
+describe('a pool', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await testDatabase();
+  });
+  afterAll(() => database.drop());
+
+  const value = async (expression: string): Promise<unknown> => {
+    const { rows } = await database.pool.query<{ value: unknown }>(`select ${expression} as value`);
+    return rows[0]?.value;
+  };
+
+  it('keeps decimals as they are written', async () => {
+    expect(await value('21.120::numeric')).toBe('21.120');
+    expect(await value(`array[0.1, null, 1e30]::numeric[]`)).toEqual(['0.1', null, '1000000000000000000000000000000']);
+  });
+
+  it('gives int8 as a number, and refuses one that a number can not hold', async () => {
+    expect(await value('9007199254740991::int8')).toBe(9007199254740991);
+    expect(await value('array[1, null, -3]::int8[]')).toEqual([1, null, -3]);
+    await expect(value('9007199254740992::int8')).rejects.toThrow(/int8 9007199254740992 is beyond a safe integer/);
+  });
+
+  it('gives instants as canonical text, to the microsecond, whatever the zone', async () => {
+    expect(await value(`'2026-04-01T02:00:00+02:00'::timestamptz`)).toBe('2026-04-01T00:00:00Z');
+    expect(await value(`'2026-04-01T00:00:00.000100Z'::timestamptz`)).toBe('2026-04-01T00:00:00.0001Z');
+    expect(await value(`'0001-01-01T00:00:00Z'::timestamptz`)).toBe('0001-01-01T00:00:00Z');
+    expect(await value(`array['2026-04-01T00:00:00.5Z', null]::timestamptz[]`)).toEqual(['2026-04-01T00:00:00.5Z', null]);
+    expect(await value(`'2026-04-01'::date`)).toBe('2026-04-01');
+  });
+
+  it('refuses an instant that is none of ours', async () => {
+    await expect(value(`'infinity'::timestamptz`)).rejects.toThrow(/timestamptz "infinity" is no instant/);
+    await expect(value(`'0044-03-15 BC'::timestamptz`)).rejects.toThrow(/is no instant/);
+  });
+
+  it('parses jsonb', async () => {
+    expect(await value(`'{"a": [1, "2.50"]}'::jsonb`)).toEqual({ a: [1, '2.50'] });
+  });
+
+  it('leaves the rest of the process as it was', async () => {
+    const { default: pg } = await import('pg');
+    const plain = new pg.Client(database.url);
+    await plain.connect();
+    const { rows } = await plain.query<{ value: unknown }>('select 1::int8 as value');
+    expect(rows[0]?.value).toBe('1');
+    await plain.end();
+  });
+
+  it('works in the schema, UTC and name that it is given, beside the options of the URL', async () => {
+    await database.pool.query('create schema ledger; create table ledger.t (at timestamptz)');
+    const url = new URL(database.url);
+    url.searchParams.set('options', '-c statement_timeout=1234 -c TimeZone=Asia/Tokyo');
+    const pool = createPool(url.href, { schema: 'ledger', max: 2, applicationName: 'a spec' });
+    try {
+      await pool.query(`insert into t values ('2026-04-01')`);
+      const { rows } = await pool.query(`select at, current_setting('statement_timeout') as timeout, current_setting('TimeZone') as zone,
+        current_setting('application_name') as name from t`);
+      expect(rows).toEqual([{ at: '2026-04-01T00:00:00Z', timeout: '1234ms', zone: 'UTC', name: 'a spec' }]);
+    } finally {
+      await pool.end();
+    }
+  });
+
+  it('refuses a schema name that would be SQL, and a URL that is none', () => {
+    expect(() => createPool(database.url, { schema: 'a b' })).toThrow(/"a b" is no schema name/);
+    expect(() => createPool('localhost/secret')).toThrow(/not of the form "postgres:\/\/user:password@host:5432\/database"/);
+  });
+});

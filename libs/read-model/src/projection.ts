@@ -1,0 +1,27 @@
+import type pg from 'pg';
+import type { EventType, RecordedEvent } from '#domain/events';
+import type { TableDefinition } from './table.js';
+
+/**
+ * Read models from the log. A projection is a pure function of the events, in order: no clock, no chance, no calls.
+ * It answers for every event: handled or ignored, so that a new event type is a compile error until it has.
+ */
+export interface Projection {
+  readonly name: string;
+  /** Raised when its tables or what it makes of an event change: its read models are then built anew. */
+  readonly version: number;
+  readonly tables: readonly TableDefinition[];
+  readonly handles: Readonly<Record<EventType, 'handled' | 'ignored'>>;
+  /** Applies the batch's events in order, within the caller's transaction; the checkpoint moves in the same one. */
+  project(batch: readonly RecordedEvent[], client: pg.ClientBase): Promise<void>;
+}
+
+/** Says of these event types that a projection has nothing to do with them. */
+export const ignoring = <const Type extends EventType>(...types: readonly Type[]): { [T in Type]: 'ignored' } =>
+  Object.fromEntries(types.map((type) => [type, 'ignored'])) as { [T in Type]: 'ignored' };
+
+export const handled = (answers: { readonly [Type in EventType]: unknown }): Readonly<Record<EventType, 'handled' | 'ignored'>> =>
+  Object.fromEntries(Object.entries(answers).map(([type, answer]) => [type, answer === 'ignored' ? 'ignored' : 'handled'])) as Record<
+    EventType,
+    'handled' | 'ignored'
+  >;

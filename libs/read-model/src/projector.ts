@@ -1,0 +1,237 @@
+import pg from 'pg';
+import { type EventLog } from '#event-store/port';
+import { EventCodec, UnreadableEvent } from '#event-store/codec';
+import type { RecordedEvent } from '#domain/events';
+import type { StoredEvent } from '#event-store/port';
+import type { Projection } from './projection.js';
+import { createTableSql } from './table.js';
+
+/** An event that can't be applied halts the projections there: an operator decides, nothing is guessed and nothing is lost. */
+export class ProjectionHalted extends Error {
+  override readonly name = 'ProjectionHalted';
+  constructor(
+    readonly position: number,
+    readonly projection: string,
+    reason: unknown,
+  ) {
+    super(`the projections halted at position ${position} (${projection}): ${reason instanceof Error ? reason.message : String(reason)}`, { cause: reason });
+  }
+}
+
+/** Another process moved the checkpoint: this one is no longer the writer. */
+export class LostWriter extends Error {
+  override readonly name = 'LostWriter';
+}
+
+export interface Progress {
+  readonly position: number;
+  readonly head: number;
+}
+
+const MAX_BATCH_EVENTS = 1000;
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Runs the projections in their one order: one subscription, one transaction a batch, one checkpoint in it, so that read
+ * models never disagree and each event takes effect exactly once, whatever dies. One writer at a time, by an advisory lock
+ * on the schema; the checkpoint's update names the position that it replaces, so that a writer that lost its lock fails.
+ */
+export class Projector {
+  private readonly codec = new EventCodec();
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly pool: pg.Pool,
+    private readonly projections: readonly Projection[],
+    readonly schema: string,
+  ) {}
+
+  /** Creates the schema and its tables where they are not there yet. Returns false where they were made by other versions. */
+  async prepare(): Promise<boolean> {
+    const client = await this.pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query("SELECT pg_advisory_xact_lock(hashtext('ledgerline:prepare'))");
+      await client.query(`CREATE SCHEMA IF NOT EXISTS ${this.schema}`);
+      await client.query(
+        `CREATE TABLE IF NOT EXISTS ${this.schema}.checkpoint (position bigint NOT NULL, versions text NOT NULL, moved_at timestamptz NOT NULL)`,
+      );
+      const { rows } = await client.query<{ versions: string }>(`SELECT versions FROM ${this.schema}.checkpoint`);
+      const made = rows[0]?.versions;
+      if (made === undefined) {
+        await client.query(`SET LOCAL search_path TO ${this.schema}`);
+        for (const projection of this.projections) for (const table of projection.tables) await client.query(createTableSql(table));
+        await client.query(`INSERT INTO ${this.schema}.checkpoint VALUES (0, $1, now())`, [this.versions]);
+      }
+      await client.query('COMMIT');
+      return made === undefined || made === this.versions;
+    } catch (error) {
+      await client.query('ROLLBACK');
+      throw error;
+    } finally {
+      client.release();
+    }
+  }
+
+  /** The projections, in their order. */
+  list(): readonly Projection[] {
+    return this.projections;
+  }
+
+  private get versions(): string {
+    return this.projections.map(({ name, version }) => `${name}@${version}`).join(' ');
+  }
+
+  async position(): Promise<number> {
+    const { rows } = await this.pool.query<{ position: number }>(`SELECT position FROM ${this.schema}.checkpoint`);
+    return rows[0]?.position ?? 0;
+  }
+
+  /** Projects up to the log's head if no other process does; then waits until `position` is projected, by whomever. */
+  async catchUp(position?: number, options: { timeoutMs?: number } = {}): Promise<number> {
+    const target = position ?? (await this.log.head());
+    const at = await this.position();
+    if (at >= target) return at;
+    const deadline = performance.now() + (options.timeoutMs ?? 60_000);
+    for (;;) {
+      const done = await this.asWriter(async (client) => this.projectTo(client, target));
+      const reached = done ?? (await this.position());
+      if (reached >= target) return reached;
+      if (performance.now() > deadline)
+        throw new Error(`the projections are at position ${reached} of ${target}: another process holds them; is its worker stuck?`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Projects for as long as the signal lasts. Where another process is the writer it stands by and takes over. */
+  async run(signal: AbortSignal, onProgress: (progress: Progress) => void = () => undefined): Promise<void> {
+    while (!signal.aborted) {
+      await this.asWriter(async (client) => {
+        await this.projectTo(client, Number.MAX_SAFE_INTEGER);
+        const subscription = this.log.subscribe(await this.position(), { signal });
+        for await (const batch of batched(subscription)) onProgress({ position: await this.apply(client, batch), head: await this.log.head() });
+        return 0;
+      });
+      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+
+  /** Runs with the writer's lock, or answers undefined where another process has it. */
+  private async asWriter(work: (client: pg.ClientBase) => Promise<number>): Promise<number | undefined> {
+    const client = await this.pool.connect();
+    let broken: Error | undefined;
+    try {
+      const { rows } = await client.query<{ locked: boolean }>("SELECT pg_try_advisory_lock(hashtext('ledgerline:' || $1)) AS locked", [this.schema]);
+      if (rows[0]?.locked !== true) return undefined;
+      try {
+        return await work(client);
+      } finally {
+        await client.query("SELECT pg_advisory_unlock(hashtext('ledgerline:' || $1))", [this.schema]);
+      }
+    } catch (error) {
+      broken = error instanceof Error ? error : new Error(String(error));
+      throw error;
+    } finally {
+      // A client that failed is closed, not pooled: its lock and its settings go with it.
+      client.release(broken);
+    }
+  }
+
+  private async projectTo(client: pg.ClientBase, target: number): Promise<number> {
+    let at = await this.position();
+    if (at >= target) return at;
+    for await (const batch of batched(this.log.readAll(at))) {
+      at = await this.apply(client, batch);
+      if (at >= target) break;
+    }
+    return at;
+  }
+
+  /** One transaction: every projection's rows and the checkpoint. A batch that fails is taken apart to name the event. */
+  private async apply(client: pg.ClientBase, stored: readonly StoredEvent[]): Promise<number> {
+    const events: RecordedEvent[] = [];
+    for (const event of stored) {
+      try {
+        events.push(this.codec.decode(event));
+      } catch (error) {
+        if (!(error instanceof UnreadableEvent)) throw error;
+        if (events.length > 0) await this.apply(client, stored.slice(0, events.length));
+        throw new ProjectionHalted(event.position, 'codec', error);
+      }
+    }
+    try {
+      return await this.transaction(client, events);
+    } catch (error) {
+      if (stored.length === 1 || error instanceof LostWriter || isConnectionError(error)) throw error;
+      let at = 0;
+      for (const event of stored) at = await this.apply(client, [event]);
+      return at;
+    }
+  }
+
+  private async transaction(client: pg.ClientBase, events: readonly RecordedEvent[]): Promise<number> {
+    const [first, last] = [events[0], events.at(-1)];
+    if (first === undefined || last === undefined) return this.position();
+    await client.query('BEGIN');
+    try {
+      await client.query(`SET LOCAL search_path TO ${this.schema}`);
+      for (const projection of this.projections) {
+        const relevant = events.filter(({ type }) => projection.handles[type] === 'handled');
+        if (relevant.length === 0) continue;
+        try {
+          await projection.project(relevant, client);
+        } catch (error) {
+          if (isConnectionError(error)) throw error;
+          throw new ProjectionHalted(first.position, projection.name, error);
+        }
+      }
+      const moved = await client.query(
+        `UPDATE ${this.schema}.checkpoint SET position = $1, moved_at = clock_timestamp() WHERE position = $2 AND versions = $3`,
+        [last.position, first.position - 1, this.versions],
+      );
+      if (moved.rowCount !== 1) throw new LostWriter(`the checkpoint is not at ${first.position - 1}: another process projects into ${this.schema}`);
+      await client.query('COMMIT');
+      return last.position;
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+const isConnectionError = (error: unknown): boolean =>
+  error instanceof Error && (/^(Connection terminated|Client has encountered|write EPIPE)/.test(error.message) || 'errno' in error || /^(08|57P)/.test(codeOf(error)));
+const codeOf = (error: Error): string => ('code' in error && typeof error.code === 'string' ? error.code : '');
+
+/** Groups events by number and size; what is at hand goes as one batch, nothing is waited for. */
+async function* batched(events: AsyncIterable<StoredEvent>): AsyncIterable<StoredEvent[]> {
+  const iterator = events[Symbol.asyncIterator]();
+  let pending: Promise<IteratorResult<StoredEvent>> | null = null;
+  try {
+    for (;;) {
+      const first = await (pending ?? iterator.next());
+      pending = null;
+      if (first.done === true) return;
+      const batch = [first.value];
+      let bytes = first.value.data.length;
+      while (batch.length < MAX_BATCH_EVENTS && bytes < MAX_BATCH_BYTES) {
+        pending = iterator.next();
+        const next = await Promise.race([pending, turn()]);
+        if (next === null) break;
+        pending = null;
+        if (next.done === true) {
+          yield batch;
+          return;
+        }
+        batch.push(next.value);
+        bytes += next.value.data.length;
+      }
+      yield batch;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/** Resolves after what is ready now has run: an event that is not at hand by then belongs to the next batch. */
+const turn = (): Promise<null> => new Promise((resolve) => setImmediate(() => { resolve(null); }));

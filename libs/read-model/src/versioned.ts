@@ -1,0 +1,207 @@
+import type pg from 'pg';
+import type { EventType, RecordedEvent } from '#domain/events';
+import { handled, type Projection } from './projection.js';
+import type { Table, TableDefinition } from './table.js';
+
+/** A group of rows of one table that an event changes. */
+export interface Touch {
+  readonly table: TableDefinition;
+  readonly group: readonly unknown[];
+}
+
+/** The rows in force while a batch is folded in memory. */
+export interface Rows {
+  get<Row extends object>(table: Table<Row>, ...group: readonly unknown[]): readonly Row[];
+  /** Replaces the group's rows, from this event's position on. */
+  set<Row extends object>(table: Table<Row>, group: readonly unknown[], rows: readonly Row[]): void;
+}
+
+export interface Handler<Type extends EventType> {
+  /** Every group that `apply` reads or changes: they are loaded set-wise for the whole batch. */
+  touches(event: RecordedEvent<Type>): readonly Touch[];
+  apply(event: RecordedEvent<Type>, rows: Rows): void;
+}
+
+export type Answers = { readonly [Type in EventType]: Handler<Type> | 'ignored' };
+
+/** The most common handler: one group of one table, from its rows to its next rows. */
+export const changing = <Type extends EventType, Row extends object>(
+  table: Table<Row>,
+  groupOf: (event: RecordedEvent<Type>) => readonly unknown[],
+  next: (event: RecordedEvent<Type>, rows: readonly Row[]) => readonly Row[],
+): Handler<Type> => ({
+  touches: (event) => [{ table, group: groupOf(event) }],
+  apply: (event, rows) => {
+    const group = groupOf(event);
+    rows.set(table, group, next(event, rows.get(table, ...group)));
+  },
+});
+
+/** A projection whose events are folded in memory over the rows they touch, and written set-wise, every version of a row kept. */
+export function versionedProjection(options: {
+  readonly name: string;
+  readonly version: number;
+  readonly tables: readonly TableDefinition[];
+  readonly on: Answers;
+}): Projection {
+  const { name, version, tables, on } = options;
+  return {
+    name,
+    version,
+    tables,
+    handles: handled(on),
+    async project(batch, client) {
+      const relevant = batch.filter((event) => on[event.type] !== 'ignored');
+      if (relevant.length === 0) return;
+      const store = new BatchRows(tables);
+      // The handler was looked up by the event's own type, which the compiler can't follow through a union.
+      const handlerOf = (event: RecordedEvent): Handler<EventType> => on[event.type] as Handler<EventType>;
+      await store.load(client, relevant.flatMap((event) => handlerOf(event).touches(event)));
+      for (const event of relevant) handlerOf(event).apply(event, store.at(event.position));
+      await store.flush(client);
+    },
+  };
+}
+
+interface Version {
+  readonly row: Record<string, unknown>;
+  readonly from: number;
+  readonly stored: boolean;
+}
+interface ClosedVersion extends Version {
+  readonly to: number;
+}
+
+const keyText = (values: readonly unknown[]): string => JSON.stringify(values);
+
+class TableRows {
+  readonly groups = new Map<string, Map<string, Version>>();
+  readonly closed: ClosedVersion[] = [];
+  constructor(readonly table: TableDefinition) {}
+
+  private readonly keyColumns = (row: Record<string, unknown>): unknown[] => this.table.key.map((column) => row[column]);
+
+  group(group: readonly unknown[]): Map<string, Version> {
+    const found = this.groups.get(keyText(group));
+    if (found === undefined) throw new Error(`${this.table.name}: group ${keyText(group)} is changed but not named in touches`);
+    return found;
+  }
+
+  add(groupKey: string, row: Record<string, unknown>, from: number): void {
+    this.groups.get(groupKey)?.set(keyText(this.keyColumns(row)), { row, from, stored: true });
+  }
+
+  replace(group: readonly unknown[], rows: readonly Record<string, unknown>[], position: number): void {
+    const current = this.group(group);
+    const next = new Map(rows.map((row) => [keyText(this.keyColumns(row)), row]));
+    if (next.size !== rows.length) throw new Error(`${this.table.name}: two rows of group ${keyText(group)} have the same key`);
+    for (const [key, version] of current) {
+      const row = next.get(key);
+      if (row !== undefined && sameRow(row, version.row)) next.delete(key);
+      else {
+        current.delete(key);
+        // What one event both made and replaced was never in force.
+        if (version.from < position) this.closed.push({ ...version, to: position });
+      }
+    }
+    for (const [key, row] of next) current.set(key, { row, from: position, stored: false });
+  }
+}
+
+/** Values are compared as they are written: key order of an object counts, absent and null are the same. */
+function sameRow(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
+  const columns = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...columns].every((column) => JSON.stringify(a[column] ?? null) === JSON.stringify(b[column] ?? null));
+}
+
+class BatchRows {
+  private readonly tables: Map<string, TableRows>;
+  constructor(tables: readonly TableDefinition[]) {
+    this.tables = new Map(tables.map((table) => [table.name, new TableRows(table)]));
+  }
+
+  private of(table: TableDefinition): TableRows {
+    const rows = this.tables.get(table.name);
+    if (rows === undefined) throw new Error(`table ${table.name} is not this projection's`);
+    return rows;
+  }
+
+  at(position: number): Rows {
+    return {
+      get: <Row extends object>(table: Table<Row>, ...group: readonly unknown[]) =>
+        [...this.of(table).group(group).values()].map(({ row }) => row as Row),
+      set: (table, group, rows) => {
+        this.of(table).replace(group, rows as readonly Record<string, unknown>[], position);
+      },
+    };
+  }
+
+  async load(client: pg.ClientBase, touches: readonly Touch[]): Promise<void> {
+    for (const { table, group } of touches) this.of(table).groups.set(keyText(group), new Map());
+    for (const rows of this.tables.values()) if (rows.groups.size > 0) await loadGroups(client, rows);
+  }
+
+  async flush(client: pg.ClientBase): Promise<void> {
+    for (const rows of this.tables.values()) {
+      await closeVersions(client, rows.table, rows.closed.filter(({ stored }) => stored));
+      const opened = [...rows.groups.values()].flatMap((group) => [...group.values()].filter(({ stored }) => !stored));
+      await insertVersions(client, rows.table, [...rows.closed.filter(({ stored }) => !stored), ...opened.map((version) => ({ ...version, to: null }))]);
+    }
+  }
+}
+
+async function loadGroups(client: pg.ClientBase, rows: TableRows): Promise<void> {
+  const { table } = rows;
+  const groups = [...rows.groups.keys()].map((key) => JSON.parse(key) as unknown[]);
+  const columns = table.group.map((_, index) => groups.map((group) => group[index]));
+  const names = table.group.map((column) => `t.${column}`).join(', ');
+  const { rows: found } = await client.query<Record<string, unknown>>({
+    text: `SELECT t.* FROM ${table.name} t WHERE t.position_to IS NULL AND (${names}) IN (SELECT * FROM unnest(${unnested(table, table.group)}))`,
+    values: columns,
+  });
+  for (const { position_from: from, position_to: _open, ...row } of found) {
+    rows.add(keyText(table.group.map((column) => row[column])), row, from as number);
+  }
+}
+
+async function closeVersions(client: pg.ClientBase, table: TableDefinition, versions: readonly ClosedVersion[]): Promise<void> {
+  if (versions.length === 0) return;
+  const on = table.key.map((column) => `t.${column} = v.${column}`).join(' AND ');
+  await client.query({
+    text:
+      `UPDATE ${table.name} t SET position_to = v.position_to FROM unnest(${unnested(table, table.key)}, $${table.key.length + 1}::bigint[])` +
+      ` AS v(${table.key.join(', ')}, position_to) WHERE t.position_to IS NULL AND ${on}`,
+    values: [...table.key.map((column) => versions.map(({ row }) => row[column])), versions.map(({ to }) => to)],
+  });
+}
+
+async function insertVersions(
+  client: pg.ClientBase,
+  table: TableDefinition,
+  versions: readonly (Version & { readonly to: number | null })[],
+): Promise<void> {
+  if (versions.length === 0) return;
+  const names = Object.keys(table.columns);
+  const value = (row: Record<string, unknown>, column: string): unknown =>
+    table.columns[column] === 'jsonb' && row[column] !== null && row[column] !== undefined ? JSON.stringify(row[column]) : row[column];
+  await client.query({
+    text:
+      `INSERT INTO ${table.name} (${[...names, 'position_from', 'position_to'].join(', ')}) SELECT * FROM unnest(` +
+      `${unnested(table, names)}, $${names.length + 1}::bigint[], $${names.length + 2}::bigint[])`,
+    values: [
+      ...names.map((column) => versions.map(({ row }) => value(row, column))),
+      versions.map(({ from }) => from),
+      versions.map(({ to }) => to),
+    ],
+  });
+}
+
+/** `$1::text[], $2::numeric[], …`: the array parameters of these columns. An array column can't be unnested: use jsonb. */
+const unnested = (table: TableDefinition, columns: readonly string[]): string =>
+  columns
+    .map((column, index) => {
+      const type = table.columns[column];
+      if (type === undefined) throw new Error(`${table.name} has no column ${column}`);
+      return `$${index + 1}::${type.replace(/ NOT NULL$/, '')}[]`;
+    })
+    .join(', ');

@@ -1,0 +1,33 @@
+import { eventSchemas } from '#domain/events';
+import { handled, type Projection } from '#read-model/projection';
+import { commandKeys } from './commands.table.js';
+
+/** Any event may carry the key of the command that caused it: the first with a key makes it known. */
+export const commandsProjection: Projection = {
+  name: 'commands',
+  version: 1,
+  tables: [commandKeys],
+  handles: handled(eventSchemas),
+  async project(batch, client) {
+    const firsts = new Map<string, { command: string; bodyHash: string; position: number }>();
+    for (const { metadata, position } of batch) {
+      const { command } = metadata;
+      if (command === undefined) continue;
+      const { name, key, bodyHash, idempotencyKey } = command;
+      const keys = idempotencyKey === undefined ? [key] : [key, `idempotency:${idempotencyKey}`];
+      for (const each of keys) if (!firsts.has(each)) firsts.set(each, { command: name, bodyHash, position });
+    }
+    if (firsts.size === 0) return;
+    const known = [...firsts.values()];
+    await client.query(
+      'INSERT INTO command_keys (key, command, body_hash, position_from)' +
+        ' SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) ON CONFLICT DO NOTHING',
+      [
+        [...firsts.keys()],
+        known.map(({ command }) => command),
+        known.map(({ bodyHash }) => bodyHash),
+        known.map(({ position }) => position),
+      ],
+    );
+  },
+};

@@ -1,0 +1,15 @@
+import { defineTable } from '#read-model/table';
+
+/** Commands by their key, so that the same again changes nothing and the same key with another body is a conflict. */
+export interface CommandKeyRow {
+  readonly key: string;
+  readonly command: string;
+  readonly body_hash: string;
+}
+
+export const commandKeys = defineTable<CommandKeyRow>({
+  name: 'command_keys',
+  columns: { key: 'text', command: 'text', body_hash: 'text' },
+  key: ['key'],
+  group: ['key'],
+});

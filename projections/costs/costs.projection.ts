@@ -1,0 +1,53 @@
+import type { RecordedEvent } from '#domain/events';
+import { ignoring } from '#read-model/projection';
+import { type Handler, versionedProjection } from '#read-model/versioned';
+import { type CostLineRow, costLines } from './costs.table.js';
+
+type CostEvents = RecordedEvent<'CostRecorded'> | RecordedEvent<'CostCorrected'>;
+type Line = CostEvents['data']['lines'][number];
+
+const toRow = (provider: string, invoiceRef: string, line: Line): CostLineRow => ({
+  provider,
+  invoice_ref: invoiceRef,
+  line_key: line.lineKey,
+  resource_id: line.resourceId ?? null,
+  kind: line.kind,
+  charge_period_start: line.chargePeriod.start,
+  charge_period_end: line.chargePeriod.end,
+  amount: line.amount,
+  effective_amount: line.effectiveAmount ?? null,
+  currency: line.currency,
+  category: line.category,
+  class: line.class ?? null,
+  tenant_id: line.tenantId ?? null,
+  description: line.description ?? null,
+});
+
+/** A correction states its lines as they should be: both events set them. */
+const setLines: Handler<'CostRecorded'> & Handler<'CostCorrected'> = {
+  touches: ({ data }: CostEvents) => data.lines.map(({ lineKey }) => ({ table: costLines, group: [data.provider, data.invoiceRef, lineKey] })),
+  apply: ({ data }: CostEvents, rows) => {
+    for (const line of data.lines) {
+      rows.set(costLines, [data.provider, data.invoiceRef, line.lineKey], [toRow(data.provider, data.invoiceRef, line)]);
+    }
+  },
+};
+
+export const costsProjection = versionedProjection({
+  name: 'costs',
+  version: 1,
+  tables: [costLines],
+  on: {
+    CostRecorded: setLines,
+    CostCorrected: setLines,
+    ...ignoring('TenantRegistered', 'TenantTaxSet'),
+    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+    ...ignoring('MeteringConfigured', 'DayMetered'),
+    ...ignoring('UsageObserved', 'UsageCorrected'),
+    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
+    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
+    ...ignoring('LineOpened', 'LineSplit'),
+    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
+  },
+});

@@ -1,0 +1,55 @@
+import type { RecordedEvent } from '#domain/events';
+import { ignoring } from '#read-model/projection';
+import { changing, versionedProjection } from '#read-model/versioned';
+import { type AssignmentRow, deploymentAssignments, deployments, subscriptionPlans, subscriptions } from './deployments.table.js';
+
+type Placed = RecordedEvent<'DeploymentRegistered'> | RecordedEvent<'DeploymentAssigned'>;
+const assignment = ({ data }: Placed) => [{ deployment_id: data.deploymentId, effective_from: data.from, tenant_id: data.tenantId }];
+
+export const deploymentsProjection = versionedProjection({
+  name: 'deployments',
+  version: 1,
+  tables: [deployments, deploymentAssignments, subscriptions, subscriptionPlans],
+  on: {
+    DeploymentRegistered: {
+      touches: ({ data }) => [
+        { table: deployments, group: [data.deploymentId] },
+        { table: deploymentAssignments, group: [data.deploymentId, data.from] },
+      ],
+      apply: (event, rows) => {
+        const { deploymentId, name, from } = event.data;
+        rows.set(deployments, [deploymentId], [{ deployment_id: deploymentId, name }]);
+        rows.set(deploymentAssignments, [deploymentId, from], assignment(event));
+      },
+    },
+    DeploymentAssigned: changing<'DeploymentAssigned', AssignmentRow>(deploymentAssignments, ({ data }) => [data.deploymentId, data.from], assignment),
+    SubscriptionStarted: {
+      touches: ({ data }) => [
+        { table: subscriptions, group: [data.subscriptionId] },
+        { table: subscriptionPlans, group: [data.subscriptionId, data.from] },
+      ],
+      apply: ({ data }, rows) => {
+        const { subscriptionId, deploymentId, planId, from, anchor } = data;
+        rows.set(subscriptions, [subscriptionId], [
+          { subscription_id: subscriptionId, deployment_id: deploymentId, started_at: from, anchor, cancelled_at: null },
+        ]);
+        rows.set(subscriptionPlans, [subscriptionId, from], [{ subscription_id: subscriptionId, effective_from: from, plan_id: planId }]);
+      },
+    },
+    SubscriptionPlanChanged: changing(subscriptionPlans, ({ data }) => [data.subscriptionId, data.at], ({ data }) => [
+      { subscription_id: data.subscriptionId, effective_from: data.at, plan_id: data.planId },
+    ]),
+    SubscriptionCancelled: changing(subscriptions, ({ data }) => [data.subscriptionId], ({ data }, rows) =>
+      rows.map((row) => ({ ...row, cancelled_at: data.at })),
+    ),
+    ...ignoring('TenantRegistered', 'TenantTaxSet'),
+    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+    ...ignoring('MeteringConfigured', 'DayMetered'),
+    ...ignoring('UsageObserved', 'UsageCorrected'),
+    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
+    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
+    ...ignoring('LineOpened', 'LineSplit'),
+    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
+    ...ignoring('CostRecorded', 'CostCorrected'),
+  },
+});

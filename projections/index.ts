@@ -1,0 +1,31 @@
+import type { Projection } from '#read-model/projection';
+import { commandsProjection } from './commands/commands.projection.js';
+import { costsProjection } from './costs/costs.projection.js';
+import { deploymentsProjection } from './deployments/deployments.projection.js';
+import { inventoryProjection } from './inventory/inventory.projection.js';
+import { invoiceLinesProjection } from './invoice-lines/invoice-lines.projection.js';
+import { invoicesProjection } from './invoices/invoices.projection.js';
+import { marginsProjection } from './margins/margins.projection.js';
+import { meteringProjection } from './metering/metering.projection.js';
+import { plansProjection } from './plans/plans.projection.js';
+import { ratesProjection } from './rates/rates.projection.js';
+import { restatementsProjection } from './restatements/restatements.projection.js';
+import { tenantsProjection } from './tenants/tenants.projection.js';
+import { usageRecordsProjection } from './usage-records/usage-records.projection.js';
+
+/** The flow: each event passes them in this order, all in one transaction. One may read the tables of those before it. */
+export const projections: readonly Projection[] = [
+  tenantsProjection,
+  deploymentsProjection,
+  inventoryProjection,
+  meteringProjection,
+  usageRecordsProjection,
+  ratesProjection,
+  plansProjection,
+  invoiceLinesProjection,
+  invoicesProjection,
+  restatementsProjection,
+  costsProjection,
+  marginsProjection,
+  commandsProjection,
+];

@@ -1,0 +1,72 @@
+import type pg from 'pg';
+import type { RecordedEvent } from '#domain/events';
+import type { FrozenRow } from '#domain/invoices/invoice';
+import { byMonth } from '#domain/margin/months';
+import { decimal, sum, text } from '#domain/money/decimal';
+import { handled, ignoring, type Projection } from '#read-model/projection';
+import { revenue } from './margins.table.js';
+
+const answers = {
+  InvoiceIssued: 'handled',
+  InvoiceVoided: 'handled',
+  ...ignoring('TenantRegistered', 'TenantTaxSet'),
+    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+    ...ignoring('MeteringConfigured', 'DayMetered'),
+    ...ignoring('UsageObserved', 'UsageCorrected'),
+    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
+    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
+    ...ignoring('LineOpened', 'LineSplit'),
+    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoicePaid'),
+    ...ignoring('CostRecorded', 'CostCorrected'),
+} as const;
+
+export const marginsProjection: Projection = {
+  name: 'margins',
+  version: 1,
+  tables: [revenue],
+  handles: handled(answers),
+  async project(batch, client) {
+    for (const event of batch) {
+      if (event.type === 'InvoiceIssued') await recognise(client, event);
+      if (event.type === 'InvoiceVoided') await takeBack(client, event);
+    }
+  },
+};
+
+/** The frozen rows were written by the invoices projection, which comes before this one, in the same transaction. */
+async function recognise(client: pg.ClientBase, { data, position }: RecordedEvent<'InvoiceIssued'>): Promise<void> {
+  const { rows } = await client.query<{ row: FrozenRow }>('SELECT row FROM invoice_rows WHERE invoice_id = $1 AND attempt = $2', [data.invoiceId, data.attempt]);
+  const shares = rows.flatMap(({ row }) =>
+    byMonth(decimal(row.net), row.chargePeriod, data.currency).map(({ month, amount }) => ({
+      key: JSON.stringify([row.deploymentId, row.billingKind, month]),
+      amount,
+    })),
+  );
+  const totals = [...Map.groupBy(shares, ({ key }) => key)].map(([key, group]) => {
+    const [deploymentId, billingKind, month] = JSON.parse(key) as [string, string, string];
+    return { deploymentId, billingKind, month, amount: text(sum(group.map(({ amount }) => amount))) };
+  });
+  await client.query(
+    'INSERT INTO revenue (invoice_id, cause, deployment_id, billing_kind, month, tenant_id, currency, amount, position_from)' +
+      " SELECT $1, 'issued', d, k, m, $2, $3, a, $4 FROM unnest($5::text[], $6::text[], $7::text[], $8::numeric[]) AS s(d, k, m, a)",
+    [
+      data.invoiceId,
+      data.tenantId,
+      data.currency,
+      position,
+      totals.map(({ deploymentId }) => deploymentId),
+      totals.map(({ billingKind }) => billingKind),
+      totals.map(({ month }) => month),
+      totals.map(({ amount }) => amount),
+    ],
+  );
+}
+
+async function takeBack(client: pg.ClientBase, { data, position }: RecordedEvent<'InvoiceVoided'>): Promise<void> {
+  await client.query(
+    'INSERT INTO revenue (invoice_id, cause, deployment_id, billing_kind, month, tenant_id, currency, amount, position_from)' +
+      " SELECT invoice_id, 'voided', deployment_id, billing_kind, month, tenant_id, currency, -amount, $2 FROM revenue WHERE invoice_id = $1 AND cause = 'issued'",
+    [data.invoiceId, position],
+  );
+}

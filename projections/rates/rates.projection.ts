@@ -1,0 +1,57 @@
+import type { RecordedEvent } from '#domain/events';
+import { applyRateEvent, type RateSegment } from '#domain/rates/rate';
+import type { RateKey } from '#domain/usage/usage';
+import { ignoring } from '#read-model/projection';
+import { changing, versionedProjection } from '#read-model/versioned';
+import { type RateRow, rates } from './rates.table.js';
+
+type RateEvents = RecordedEvent<'RateSet'> | RecordedEvent<'RateCorrected'> | RecordedEvent<'RateWithdrawn'>;
+
+export const toSegment = (row: RateRow): RateSegment => ({
+  effectiveFrom: row.effective_from,
+  effectiveUntil: row.effective_until,
+  unitPrice: row.unit_price,
+  unit: row.unit,
+  currency: row.currency,
+  basis: row.basis,
+});
+
+const toRow = ({ resourceType, resourceFamily, location }: RateKey, segment: RateSegment): RateRow => ({
+  resource_type: resourceType,
+  resource_family: resourceFamily,
+  location,
+  effective_from: segment.effectiveFrom,
+  effective_until: segment.effectiveUntil,
+  unit_price: segment.unitPrice,
+  unit: segment.unit,
+  currency: segment.currency,
+  basis: segment.basis,
+});
+
+const keyOf = ({ data }: RateEvents): readonly string[] => [data.resourceType, data.resourceFamily, data.location];
+
+/** The rows of a key after an event: the fold that also decided it. */
+const next = (event: RateEvents, rows: readonly RateRow[]): RateRow[] => {
+  const segments = rows.map(toSegment).sort((a, b) => (a.effectiveFrom < b.effectiveFrom ? -1 : 1));
+  return applyRateEvent(segments, event).map((segment) => toRow(event.data, segment));
+};
+
+export const ratesProjection = versionedProjection({
+  name: 'rates',
+  version: 1,
+  tables: [rates],
+  on: {
+    RateSet: changing<'RateSet', RateRow>(rates, keyOf, next),
+    RateCorrected: changing<'RateCorrected', RateRow>(rates, keyOf, next),
+    RateWithdrawn: changing<'RateWithdrawn', RateRow>(rates, keyOf, next),
+    ...ignoring('TenantRegistered', 'TenantTaxSet'),
+    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+    ...ignoring('MeteringConfigured', 'DayMetered'),
+    ...ignoring('UsageObserved', 'UsageCorrected'),
+    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
+    ...ignoring('LineOpened', 'LineSplit'),
+    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
+    ...ignoring('CostRecorded', 'CostCorrected'),
+  },
+});

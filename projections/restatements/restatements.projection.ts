@@ -1,0 +1,141 @@
+import type pg from 'pg';
+import type { RecordedEvent } from '#domain/events';
+import type { Instant } from '#domain/time/instant';
+import { handled, ignoring, type Projection } from '#read-model/projection';
+import { restatements } from './restatements.table.js';
+
+const answers = {
+  UsageObserved: 'handled',
+  UsageCorrected: 'handled',
+  RateSet: 'handled',
+  RateCorrected: 'handled',
+  RateWithdrawn: 'handled',
+  PlanPublished: 'handled',
+  PlanPriceCorrected: 'handled',
+  SubscriptionPlanChanged: 'handled',
+  SubscriptionCancelled: 'handled',
+  DeploymentAssigned: 'handled',
+  InvoiceVoided: 'handled',
+  ...ignoring('TenantRegistered', 'TenantTaxSet'),
+    ...ignoring('DeploymentRegistered', 'SubscriptionStarted'),
+    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+    ...ignoring('MeteringConfigured', 'DayMetered'),
+    ...ignoring('LineOpened', 'LineSplit'),
+    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid'),
+    ...ignoring('CostRecorded', 'CostCorrected'),
+} as const;
+
+type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 'handled' ? Type : never }[keyof typeof answers];
+
+/**
+ * Every look-up is as of the event's own position, whatever else its batch holds: the size of batches makes no difference.
+ * A line is marked too often rather than too seldom: where nothing differs, nothing is booked.
+ */
+export const restatementsProjection: Projection = {
+  name: 'restatements',
+  version: 1,
+  tables: [restatements],
+  handles: handled(answers),
+  async project(batch, client) {
+    for (const event of batch) if (isHandled(event)) await mark(client, event);
+  },
+};
+
+const isHandled = (event: RecordedEvent): event is RecordedEvent<Handled> => answers[event.type] === 'handled';
+
+async function mark(client: pg.ClientBase, event: RecordedEvent<Handled>): Promise<void> {
+  const { data, position, type } = event;
+  switch (type) {
+    case 'UsageObserved':
+      await markUsage(client, position, 'late usage', data.deploymentId, data.observations);
+      break;
+    case 'UsageCorrected':
+      await markUsage(client, position, data.reason, data.deploymentId, data.corrections);
+      break;
+    case 'RateSet':
+      await markRate(client, position, 'a rate was set', data, data.effectiveFrom, data.effectiveUntil);
+      break;
+    case 'RateCorrected':
+      await markRate(client, position, data.reason, data, data.effectiveFrom, data.effectiveUntil);
+      break;
+    case 'RateWithdrawn':
+      await markRate(client, position, data.reason, data, data.from, null);
+      break;
+    case 'PlanPublished':
+      await markLines(client, position, 'the plan was published', ON_PLAN, data.planId, data.effectiveFrom);
+      break;
+    case 'PlanPriceCorrected':
+      await markLines(client, position, data.reason, ON_PLAN, data.planId, data.effectiveFrom);
+      break;
+    case 'SubscriptionPlanChanged':
+      await markLines(client, position, 'the plan was changed', 'l.subscription_id = $3', data.subscriptionId, data.at);
+      break;
+    case 'SubscriptionCancelled':
+      await markLines(client, position, 'the subscription was cancelled', 'l.subscription_id = $3', data.subscriptionId, data.at);
+      break;
+    case 'DeploymentAssigned':
+      await markLines(client, position, 'the deployment was assigned', 'l.deployment_id = $3', data.deploymentId, data.from);
+      break;
+    case 'InvoiceVoided':
+      await client.query(
+        `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES} JOIN invoice_rows r ON r.line_id = l.line_id` +
+          " AND r.invoice_id = $3::uuid AND r.row ->> 'kind' <> 'charge' ON CONFLICT DO NOTHING",
+        [position, `invoice ${data.invoiceId} was voided`, data.invoiceId],
+      );
+      break;
+  }
+}
+
+const INSERT = 'INSERT INTO restatements (line_id, marked_at, tenant_id, reason, position_from)';
+/** Lines, cut or not, as of the event's position ($1). */
+const LINES =
+  '(SELECT * FROM invoice_lines WHERE parent_line_id IS NULL AND position_from < $1::bigint AND (position_to IS NULL OR position_to >= $1::bigint)) l';
+/** Of which some part stands on an issued invoice, as of then. */
+const ISSUED =
+  'EXISTS (SELECT FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt' +
+  " WHERE p.line_id = l.line_id AND i.status IN ('issued', 'paid') AND i.position_from < $1::bigint AND (i.position_to IS NULL OR i.position_to >= $1::bigint))";
+const ON_PLAN = 'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3)';
+
+/** Lines whose period ends after an instant, on some condition. */
+const markLines = async (client: pg.ClientBase, position: number, reason: string, condition: string, value: string, from: Instant): Promise<void> => {
+  await client.query(
+    `${INSERT} SELECT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES} WHERE ${condition} AND l.period_end > $4::timestamptz AND ${ISSUED}` +
+      ' ON CONFLICT DO NOTHING',
+    [position, reason, value, from],
+  );
+};
+
+async function markUsage(
+  client: pg.ClientBase,
+  position: number,
+  reason: string,
+  deploymentId: string,
+  readings: readonly { readonly billingKind: string; readonly period: { readonly start: Instant } }[],
+): Promise<void> {
+  await client.query(
+    `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES}` +
+      ' JOIN (SELECT DISTINCT * FROM unnest($4::text[], $5::timestamptz[])) u(billing_kind, period_start)' +
+      ' ON u.billing_kind = l.billing_kind AND u.period_start >= l.period_start AND u.period_start < l.period_end' +
+      ` WHERE l.deployment_id = $3 AND ${ISSUED} ON CONFLICT DO NOTHING`,
+    [position, reason, deploymentId, readings.map(({ billingKind }) => billingKind), readings.map(({ period }) => period.start)],
+  );
+}
+
+/** Lines of deployments that used the rate's key within the stretch. */
+async function markRate(
+  client: pg.ClientBase,
+  position: number,
+  reason: string,
+  key: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string },
+  from: Instant,
+  until: Instant | null,
+): Promise<void> {
+  await client.query(
+    `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES}` +
+      ' JOIN (SELECT DISTINCT deployment_id, billing_kind, period_start FROM usage_records WHERE resource_type = $3 AND resource_family = $4 AND location = $5' +
+      ' AND period_end > $6::timestamptz AND ($7::timestamptz IS NULL OR period_start < $7::timestamptz)) u' +
+      ' ON u.deployment_id = l.deployment_id AND u.billing_kind = l.billing_kind AND u.period_start >= l.period_start AND u.period_start < l.period_end' +
+      ` WHERE ${ISSUED} ON CONFLICT DO NOTHING`,
+    [position, reason, key.resourceType, key.resourceFamily, key.location, from, until],
+  );
+}

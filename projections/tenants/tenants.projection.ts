@@ -1,0 +1,28 @@
+import { ignoring } from '#read-model/projection';
+import { changing, versionedProjection } from '#read-model/versioned';
+import { tenants, tenantTaxes } from './tenants.table.js';
+
+export const tenantsProjection = versionedProjection({
+  name: 'tenants',
+  version: 1,
+  tables: [tenants, tenantTaxes],
+  on: {
+    TenantRegistered: changing(tenants, ({ data }) => [data.tenantId], ({ data }) => [
+      {
+        tenant_id: data.tenantId,
+        currency: data.currency,
+        time_zone: data.timeZone,
+        details_ref: data.detailsRef,
+        details_hash: data.detailsHash,
+      },
+    ]),
+    TenantTaxSet: changing(tenantTaxes, ({ data }) => [data.tenantId, data.from], ({ data }) => [
+      { tenant_id: data.tenantId, effective_from: data.from, name: data.name, rate_percent: data.ratePercent },
+    ]),
+    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected', 'MeteringConfigured', 'DayMetered'),
+    ...ignoring('UsageObserved', 'UsageCorrected', 'RateSet', 'RateCorrected', 'RateWithdrawn', 'PlanPublished', 'PlanPriceCorrected'),
+    ...ignoring('LineOpened', 'LineSplit', 'InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued'),
+    ...ignoring('InvoiceVoided', 'InvoicePaid', 'CostRecorded', 'CostCorrected'),
+  },
+});

@@ -1,0 +1,47 @@
+import type { Instant } from '#domain/time/instant';
+import { defineTable } from '#read-model/table';
+
+/** The observation now in force of a deployment, resource, billing kind, period and granularity. '' stands for: not given. */
+export interface UsageRecordRow {
+  readonly deployment_id: string;
+  readonly billing_kind: string;
+  readonly period_start: Instant;
+  readonly resource_id: string;
+  readonly period_end: Instant;
+  readonly granularity: string;
+  readonly provider: string;
+  readonly source_id: string;
+  readonly quantity: string;
+  readonly origin: string;
+  readonly resource_type: string | null;
+  readonly resource_family: string | null;
+  readonly location: string | null;
+  readonly attributes: object | null;
+  readonly sub_attribution: object | null;
+}
+
+export const usageRecords = defineTable<UsageRecordRow>({
+  name: 'usage_records',
+  columns: {
+    deployment_id: 'text',
+    billing_kind: 'text',
+    period_start: 'timestamptz',
+    resource_id: 'text',
+    period_end: 'timestamptz',
+    granularity: 'text',
+    provider: 'text',
+    source_id: 'text',
+    quantity: 'numeric',
+    origin: 'text',
+    resource_type: 'text',
+    resource_family: 'text',
+    location: 'text',
+    attributes: 'jsonb',
+    sub_attribution: 'jsonb',
+  },
+  // In the order in which usage is asked for: one deployment's, of a kind, over a stretch of time.
+  key: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'],
+  group: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'],
+  indexes: [['period_start']],
+  fewSuperseded: true,
+});

@@ -1,0 +1,67 @@
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { eventSchemas } from '#domain/events';
+import { FROM_EVER } from '#domain/time/instant';
+import { EventCodec } from '#event-store/codec';
+import { sourcesIn } from './sources.js';
+
+/** What no other check says of the sources. Jest runs in the root of the repository. */
+
+const HERE = 'test/architecture/architecture.spec.ts';
+const sources = ['apps', 'libs', 'projections', 'test'].flatMap(sourcesIn);
+const codec = new EventCodec();
+
+/** How many versions of an event's shape the codec knows: it refuses the first one beyond by its version, whatever the data. */
+function versionsOf(type: string): number {
+  for (let v = 1; ; v += 1) {
+    const metadata = JSON.stringify({ actor: 'test', v });
+    try {
+      codec.decode({ id: '', stream: '', revision: 0, position: 1, type, data: '{}', metadata, recordedAt: FROM_EVER });
+    } catch (error) {
+      if (error instanceof Error && error.message.includes('its shape has version')) return v - 1;
+    }
+  }
+}
+
+describe('events', () => {
+  it('each have one golden file per version ever written, and no file is of another', () => {
+    const files = (type: string): string[] => Array.from({ length: versionsOf(type) }, (_, index) => `${type}.v${index + 1}.json`);
+    const wanted = Object.keys(eventSchemas).flatMap(files);
+    expect(readdirSync('test/golden/events').sort()).toEqual(wanted.sort());
+  });
+});
+
+describe('projections', () => {
+  it('each have a folder with tables and a projection, and a place in the flow', () => {
+    const flow = readFileSync('projections/index.ts', 'utf8');
+    for (const { name } of readdirSync('projections', { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
+      expect([name, flow.includes(`'./${name}/${name}.projection.js'`)]).toEqual([name, true]);
+      expect([name, existsSync(`projections/${name}/${name}.table.ts`)]).toEqual([name, true]);
+    }
+  });
+});
+
+describe('sources', () => {
+  const linesWith = (pattern: RegExp): string[] =>
+    sources
+      .filter(({ path }) => path !== HERE)
+      .flatMap(({ path, text }) => text.split('\n').map((line, index) => ({ line, place: `${path}:${index + 1}` })))
+      .flatMap(({ line, place }) => (pattern.test(line) ? [`${place} ${line.trim()}`] : []));
+
+  it('have at most 400 lines a file', () => {
+    const lengths = sources.map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }));
+    expect(lengths.filter(({ lines }) => lines > 400)).toEqual([]);
+  });
+
+  it('leave out no test, and run none alone', () => {
+    expect(linesWith(/\b(describe|it|test)(\.\w+)*\.(only|skip|todo|failing)\b|\b[fx](describe|it|test)\(/)).toEqual([]);
+  });
+
+  it('switch no check off, and put nothing off', () => {
+    expect(linesWith(/eslint-disable|@ts-(ignore|nocheck|expect-error)|\b(TODO|FIXME|XXX)\b/)).toEqual([]);
+  });
+
+  it('are TypeScript, but for what a tool loads itself', () => {
+    expect(globSync('{apps,libs,projections}/**/*.{js,mjs,cjs}')).toEqual([]);
+  });
+});

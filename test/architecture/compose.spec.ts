@@ -1,0 +1,179 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { sourcesIn } from './sources.js';
+
+/** What can be said of docker-compose.yml and its Dockerfile without an engine. Jest runs in the root of the repository. */
+
+const zService = z.strictObject({
+  image: z.string(),
+  build: z.literal('.').optional(),
+  command: z.array(z.string()).optional(),
+  init: z.boolean().optional(),
+  environment: z.record(z.string(), z.string()),
+  ports: z.array(z.string()).optional(),
+  volumes: z.array(z.string()).optional(),
+  depends_on: z.record(z.string(), z.strictObject({ condition: z.literal('service_healthy') })).optional(),
+  healthcheck: z.strictObject({
+    test: z.tuple([z.literal('CMD')], z.string()),
+    interval: z.string(),
+    timeout: z.string(),
+    retries: z.number(),
+    start_period: z.string().optional(),
+  }),
+  shm_size: z.string().optional(),
+  restart: z.literal('unless-stopped'),
+});
+const zCompose = z.strictObject({
+  name: z.string(),
+  services: z.record(z.string(), zService),
+  volumes: z.record(z.string(), z.null()),
+});
+
+const SECRET = /SECRET|PASSWORD|TOKEN|KEY/;
+
+const manifest = z
+  .object({ version: z.string(), scripts: z.record(z.string(), z.string()), dependencies: z.record(z.string(), z.string()) })
+  .parse(JSON.parse(readFileSync('package.json', 'utf8')));
+
+const composeText = readFileSync('docker-compose.yml', 'utf8');
+const { services, volumes } = zCompose.parse(parse(composeText, { merge: true }));
+const ours = Object.entries(services).filter(([, { build }]) => build !== undefined);
+
+const dockerfile = readFileSync('Dockerfile', 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => {
+    const [instruction = '', ...rest] = line.split(' ');
+    return { instruction, text: rest.join(' ') };
+  });
+const texts = (instruction: string): string[] => dockerfile.filter((line) => line.instruction === instruction).map(({ text }) => text);
+
+/** `postgres:18.4-bookworm`: a version down to the minor one, not a name that moves. */
+const PINNED = /^[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z-]+)?$/;
+
+/** `dist/apps/api/src/main.js` is built from `apps/api/src/main.ts`. */
+const sourceOf = (built: string): string => built.replace(/^dist\//, '').replace(/\.js$/, '.ts');
+const builtIn = (command: readonly string[]): string[] => command.filter((word) => word.startsWith('dist/'));
+
+describe('docker-compose.yml', () => {
+  it('has the two stores and the two apps', () => {
+    expect(Object.keys(services).sort()).toEqual(['api', 'eventstore', 'postgres', 'worker']);
+    expect(ours.map(([name]) => name).sort()).toEqual(['api', 'worker']);
+  });
+
+  it('pins every image', () => {
+    for (const { image } of Object.values(services)) expect(image).toMatch(PINNED);
+    expect(services['eventstore']?.image).toMatch(/^eventstore\/eventstore:23\.10\.\d+/);
+    expect(services['postgres']?.image).toMatch(/^postgres:18\./);
+  });
+
+  it('names the image of the apps after the version of the package', () => {
+    expect(new Set(ours.map(([, { image }]) => image))).toEqual(new Set([`ledgerline:${manifest.version}`]));
+  });
+
+  it('runs files that the repository has the sources of', () => {
+    for (const [, { command = [], healthcheck }] of ours) {
+      expect(command[0]).toBe('node');
+      expect(builtIn(command)).toHaveLength(1);
+      for (const built of builtIn([...command, ...healthcheck.test])) expect([built, existsSync(sourceOf(built))]).toEqual([built, true]);
+    }
+  });
+
+  it('starts the apps once both stores answer', () => {
+    for (const [, { depends_on: stores = {} }] of ours) expect(Object.keys(stores).sort()).toEqual(['eventstore', 'postgres']);
+  });
+
+  it('tells the apps where everything is, in variables that they read', () => {
+    const names = ['DATABASE_URL', 'EVENT_STORE_URL', 'LEDGERLINE_HOST', 'LEDGERLINE_JWT_SECRET', 'LEDGERLINE_PORT'];
+    const sources = ['apps', 'libs'].flatMap(sourcesIn).filter(({ path }) => !path.endsWith('.spec.ts'));
+    for (const [, { environment }] of ours) expect(Object.keys(environment).sort()).toEqual(names);
+    expect(names.filter((name) => !sources.some(({ text }) => text.includes(name)))).toEqual([]);
+  });
+
+  it('reaches the stores by the names of their services', () => {
+    for (const [, { environment }] of ours) {
+      const database = new URL(environment['DATABASE_URL'] ?? '');
+      expect([database.protocol, database.hostname, database.port]).toEqual(['postgres:', 'postgres', '5432']);
+      expect([database.username, database.pathname]).toEqual([
+        services['postgres']?.environment['POSTGRES_USER'],
+        `/${services['postgres']?.environment['POSTGRES_DB'] ?? ''}`,
+      ]);
+      const log = new URL(environment['EVENT_STORE_URL'] ?? '');
+      expect([log.protocol, log.hostname, log.port, log.searchParams.get('tls')]).toEqual(['esdb:', 'eventstore', '2113', 'false']);
+    }
+  });
+
+  it('holds no secret: each is required from outside', () => {
+    for (const [name, { environment }] of Object.entries(services)) {
+      for (const [variable, value] of Object.entries(environment)) {
+        const place = `${name} ${variable}`;
+        if (SECRET.test(variable)) expect([place, value]).toEqual([place, expect.stringMatching(/^\$\{\w+:\?.+\}$/)]);
+        if (value.includes('://')) expect([place, new URL(value).password]).toEqual([place, '']);
+      }
+    }
+    expect(composeText).toContain('${LEDGERLINE_JWT_SECRET:?');
+    expect([...texts('ENV'), ...texts('ARG')].filter((text) => SECRET.test(text))).toEqual([]);
+  });
+
+  it('publishes ports on the loopback interface only, none twice, and none of Postgres, which trusts whoever reaches it', () => {
+    const published = Object.values(services).flatMap(({ ports = [] }) => ports);
+    for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:(\d+|\$\{LEDGERLINE_PORT:-\d+\}):\d+$/);
+    expect(new Set(published).size).toBe(published.length);
+    expect(services['postgres']?.ports).toBeUndefined();
+  });
+
+  it('publishes, exposes and checks the port that the API listens on', () => {
+    const { environment = {}, ports = [], healthcheck } = services['api'] ?? {};
+    const port = environment['LEDGERLINE_PORT'] ?? '';
+    expect(environment['LEDGERLINE_HOST']).toBe('0.0.0.0');
+    expect(ports.map((published) => published.split(':').at(-1))).toEqual([port]);
+    expect(texts('EXPOSE')).toEqual([port]);
+    expect(healthcheck?.test.join(' ')).toContain(`http://127.0.0.1:${port}/health/live`);
+  });
+
+  it('keeps what the stores write in volumes that it declares', () => {
+    const mounted = Object.values(services).flatMap(({ volumes: mounts = [] }) => mounts.map((mount) => mount.split(':')[0]));
+    expect(mounted.sort()).toEqual(Object.keys(volumes).sort());
+    // From 18 on, the image of Postgres declares its volume one folder higher than before; data elsewhere is lost with the container.
+    expect(services['postgres']?.volumes).toEqual(['postgres-data:/var/lib/postgresql']);
+  });
+});
+
+describe('Dockerfile', () => {
+  const ignored = readFileSync('.dockerignore', 'utf8').split('\n');
+
+  it('builds and runs on one pinned Node, the one that the package asks for', () => {
+    const bases = texts('FROM').map((text) => text.split(' ')[0] ?? '');
+    expect(new Set(bases)).toEqual(new Set([`node:${manifest.dependencies['node'] ?? ''}-bookworm-slim`]));
+    for (const base of bases) expect(base).toMatch(PINNED);
+  });
+
+  it('copies what is there, and not what .dockerignore leaves out', () => {
+    const copied = texts('COPY')
+      .filter((text) => !text.startsWith('--from='))
+      .flatMap((text) => text.split(' ').slice(0, -1));
+    expect(copied).toEqual(expect.arrayContaining(['package.json', 'package-lock.json', 'apps', 'libs', 'projections']));
+    expect(copied.filter((source) => !existsSync(source) || ignored.includes(source))).toEqual([]);
+  });
+
+  it('leaves out of the image what is built or installed in it', () => {
+    expect(ignored).toEqual(expect.arrayContaining(['.git', '.ledgerline', 'dist', 'node_modules']));
+  });
+
+  it('installs what is locked, runs scripts of the package, and not as root', () => {
+    expect(texts('RUN')[0]).toMatch(/^npm ci\b/);
+    expect(texts('RUN').flatMap((text) => /npm run (\S+)/.exec(text)?.[1] ?? [])).toEqual(['build']);
+    expect(Object.keys(manifest.scripts)).toContain('build');
+    expect(texts('USER')).toEqual(['node']);
+    expect(dockerfile.findLastIndex(({ instruction }) => instruction === 'USER')).toBeGreaterThan(
+      dockerfile.findLastIndex(({ instruction }) => instruction === 'FROM'),
+    );
+  });
+
+  it('runs the API unless told otherwise', () => {
+    const command = z.array(z.string()).parse(JSON.parse(texts('CMD')[0] ?? ''));
+    expect(command).toEqual(services['api']?.command);
+  });
+});

@@ -1,0 +1,96 @@
+/** Who may import whom. Below, `$1` is what the first group of the rule's `from.path` matched. */
+const spec = ['[.]spec[.]ts$', '^libs/event-store/src/contract[.]ts$', '^test/'];
+const npm = (...names) => `^node_modules/(@types/)?(${names.join('|')})/`;
+
+/** A root imports itself, the roots below it, and packages. */
+const downwards = (root, below) => ({
+  name: `${root.split('/').pop()}-imports-downwards`,
+  comment: `${root} imports ${below.length === 0 ? 'no other root' : below.join(', ')}`,
+  severity: 'error',
+  from: { path: `^${root}/`, pathNot: spec },
+  to: { path: '^(libs|projections|apps|test)/', pathNot: [root, ...below].map((name) => `^${name}/`) },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'domain-is-pure',
+      comment: 'The domain imports itself, big.js, zod, and uuid for ids derived from names: no framework, no I/O, no clock.',
+      severity: 'error',
+      from: { path: '^libs/domain/', pathNot: spec },
+      to: { pathNot: ['^libs/domain/', npm('big[.]js', 'zod', 'uuid')] },
+    },
+    downwards('libs/postgres', ['libs/domain']),
+    downwards('libs/event-store', ['libs/domain', 'libs/postgres']),
+    downwards('libs/read-model', ['libs/domain', 'libs/event-store', 'libs/postgres']),
+    downwards('projections', ['libs/domain', 'libs/read-model']),
+    downwards('libs/ledger', ['libs/domain', 'libs/event-store', 'libs/postgres', 'libs/read-model', 'projections']),
+    {
+      name: 'projection-reads-tables',
+      comment: 'Of another projection, only its tables: what it computes is in their rows.',
+      severity: 'error',
+      from: { path: '^projections/([^/]+)/', pathNot: spec },
+      to: { path: '^projections/', pathNot: ['^projections/$1/', '[.]table[.]ts$'] },
+    },
+    {
+      name: 'apps-stand-alone',
+      comment: 'Apps share what is in libs; one starts another as a process.',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'nest-stays-above',
+      comment: 'Events, logs and read models work without a framework.',
+      severity: 'error',
+      from: { path: ['^libs/(domain|event-store|postgres|read-model)/', '^projections/'] },
+      to: { path: npm('@nestjs') },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'The flow goes one way.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'tests-are-not-imported',
+      comment: 'What ships does not need a test to run.',
+      severity: 'error',
+      from: { path: '^(apps|libs|projections)/', pathNot: spec },
+      to: { path: spec },
+    },
+    {
+      name: 'no-dev-dependencies',
+      comment: 'What ships runs without the packages for development; types are gone by then.',
+      severity: 'error',
+      from: { path: '^(apps|libs|projections)/', pathNot: spec },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '^node_modules/@types/' },
+    },
+    {
+      name: 'no-unlisted-packages',
+      comment: 'A package that is not in package.json is there by chance.',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'everything-resolves',
+      comment: 'An import that is not found escapes all the other rules.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules', '^dist/'] },
+    tsConfig: { fileName: 'tsconfig.json' },
+    // Imports of types count: they bind as much as others.
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      // `source` is the condition of package.json's imports that leads to the TypeScript files.
+      conditionNames: ['source', 'import', 'node', 'default', 'types'],
+      exportsFields: ['exports'],
+    },
+  },
+};

@@ -1,0 +1,460 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Controller, Get, Module } from '@nestjs/common';
+import { DiscoveryModule, NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { createServer } from 'node:http';
+import { Script } from 'node:vm';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import pino from 'pino';
+import { z } from 'zod';
+import { mintToken } from '#api/auth/token';
+import { CONSOLE_SCRIPT } from '#api/console/script';
+import { settingsFrom } from '#api/environment';
+import { ANSWERS } from '#api/openapi/answers';
+import { zProblem } from '#api/problem';
+import { Routes } from '#api/routes';
+import { createApi, startApi } from '#api/start';
+import { instant } from '#domain/time/instant';
+import { type Role, ROLES } from '#ledger/caller';
+import { testDatabase, type TestDatabase } from '../support/postgres.js';
+
+const SECRET = 'a secret of the specs, longer than 32 characters';
+/** In the middle of the month that the story is billed for. */
+const NOW = instant('2026-04-15T00:00:00Z');
+const clock = { now: () => NOW };
+const logger = pino({ level: 'silent' });
+
+let database: TestDatabase;
+let app: NestFastifyApplication;
+let url: string;
+/** Every route that Fastify has, `GET /api/v1/…`. */
+const served = new Set<string>();
+const tokens = new Map<string, string>();
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+}
+
+async function ask(who: string | null, method: string, path: string, body?: string): Promise<Answer> {
+  const headers: Record<string, string> = {};
+  if (who !== null) headers['authorization'] = `Bearer ${tokens.get(who) ?? who}`;
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  const response = await fetch(`${url}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+}
+
+const get = (who: string | null, path: string): Promise<Answer> => ask(who, 'GET', path);
+const post = (who: string | null, path: string, body: unknown): Promise<Answer> => ask(who, 'POST', path, JSON.stringify(body));
+
+/** The problem that an answer is, with its status in the body too. */
+function problemIn(answer: Answer): z.output<typeof zProblem> {
+  expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+  const problem = zProblem.parse(answer.body);
+  expect(problem.status).toBe(answer.status);
+  return problem;
+}
+
+const april = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
+
+/** Two tenants; acme has a deployment on a plan: base fee 10.00, gateway at 0.50 a unit, and has used 8. */
+const STORY: readonly object[] = [
+  { command: 'register-tenant', tenantId: 'acme', name: 'Acme', currency: 'USD' },
+  { command: 'register-tenant', tenantId: 'globex', name: 'Globex', currency: 'USD' },
+  { command: 'register-deployment', deploymentId: 'acme-prod', tenantId: 'acme', name: 'Production', from: april.start },
+  {
+    command: 'publish-plan',
+    planId: 'standard',
+    name: 'Standard',
+    currency: 'USD',
+    baseFee: '10.00',
+    paymentTerm: 'in_arrears',
+    effectiveFrom: '2026-01-01T00:00:00Z',
+    items: [{ billingKind: 'gateway', price: { model: 'unit', unitAmount: '0.50' } }],
+  },
+  { command: 'start-subscription', subscriptionId: 'acme-sub', deploymentId: 'acme-prod', planId: 'standard', from: april.start },
+  { command: 'set-rate', resourceType: 'gateway', resourceFamily: 'small', location: 'fra1', unitPrice: '0.01', effectiveFrom: '2026-01-01T00:00:00Z' },
+  {
+    command: 'observe-usage',
+    deploymentId: 'acme-prod',
+    observations: [{ resourceId: 'gw-1', billingKind: 'gateway', period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' }, granularity: 'day', quantity: '8' }],
+  },
+  {
+    command: 'observe-resource',
+    provider: 'digitalocean',
+    providerId: 'gw-1',
+    kind: 'gateway',
+    name: 'gateway 1',
+    status: 'active',
+    seenAt: '2026-04-02T00:00:00Z',
+    tenantId: 'acme',
+    deploymentId: 'acme-prod',
+  },
+  {
+    command: 'record-cost',
+    provider: 'digitalocean',
+    invoiceRef: 'do-2026-04',
+    lines: [{ lineKey: '1', resourceId: 'gw-1', kind: 'gateway', chargePeriod: april, amount: '3.00', currency: 'USD', category: 'usage', tenantId: 'acme' }],
+  },
+];
+
+const created = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string(), currency: z.string() })) }) });
+let invoiceId = '';
+let lineId = '';
+
+beforeAll(async () => {
+  database = await testDatabase();
+  app = await createApi({ databaseUrl: database.url, jwtSecret: SECRET, host: '127.0.0.1', port: 0, logger, clock });
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRoute', ({ method, url: path }: { method: string | string[]; url: string }) => {
+      for (const each of [method].flat()) if (each !== 'HEAD') served.add(`${each} ${path === '' ? '/' : path}`);
+    });
+  await app.listen(0, '127.0.0.1');
+  url = await app.getUrl();
+  for (const role of ROLES) {
+    const tenantId = role === 'tenant' || role === 'ingest' ? { tenantId: 'acme' } : {};
+    tokens.set(role, await mintToken(SECRET, { sub: `${role}@specs`, role, ...tenantId, ttl: '1h' }, NOW));
+  }
+  tokens.set('globex', await mintToken(SECRET, { sub: 'globex', role: 'tenant', tenantId: 'globex', ttl: '1h' }, NOW));
+  const story = await post('operator', '/api/v1/commands', STORY);
+  expect(story).toMatchObject({ status: 200, body: STORY.map((_, index) => ({ index, status: 'done' })) });
+  const draft = created.parse((await post('operator', '/api/v1/commands', { command: 'create-invoice', tenantId: 'acme', asOf: NOW })).body);
+  invoiceId = draft.result.invoices[0]?.invoiceId ?? '';
+  await post('operator', '/api/v1/commands', { command: 'issue-invoice', invoiceId, at: NOW });
+  const invoice = z.object({ lines: z.array(z.object({ lineId: z.string() })) }).parse((await get('operator', `/api/v1/invoices/${invoiceId}`)).body);
+  lineId = invoice.lines[0]?.lineId ?? '';
+});
+
+afterAll(async () => {
+  await app.close();
+  await database.drop();
+});
+
+const ALL = ROLES;
+const READ: readonly Role[] = ['platform_admin', 'operator', 'auditor', 'tenant'];
+const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
+const ADMIN: readonly Role[] = ['platform_admin'];
+const EVERYONE = 'everyone';
+
+/** Whom each route is for, and an example of asking it. A route that is not in the table fails below. */
+const TABLE: ReadonlyMap<string, { readonly for: readonly Role[] | typeof EVERYONE; readonly query?: string; readonly example: () => string; readonly body?: unknown }> = new Map([
+  ['GET /api/v1/usage-records', { for: READ, query: 'usage-records', example: () => '/api/v1/usage-records?deploymentId=acme-prod&billingKind=gateway' }],
+  ['GET /api/v1/usage', { for: READ, query: 'usage', example: () => '/api/v1/usage?deploymentId=acme-prod' }],
+  ['GET /api/v1/rates', { for: READ, query: 'rates', example: () => '/api/v1/rates?resourceType=gateway' }],
+  ['GET /api/v1/invoices', { for: READ, query: 'invoices', example: () => '/api/v1/invoices?tenantId=acme' }],
+  ['GET /api/v1/invoices/:id', { for: READ, query: 'invoice', example: () => `/api/v1/invoices/${invoiceId}` }],
+  ['GET /api/v1/lines', { for: READ, query: 'lines', example: () => '/api/v1/lines?subscriptionId=acme-sub' }],
+  ['GET /api/v1/lines/:id', { for: READ, query: 'line', example: () => `/api/v1/lines/${lineId}` }],
+  ['GET /api/v1/dashboard/margin', { for: ADMIN, query: 'margin', example: () => '/api/v1/dashboard/margin?period=2026-04-15' }],
+  ['GET /api/v1/dashboard/accrual', { for: ADMIN, query: 'accrual', example: () => '/api/v1/dashboard/accrual' }],
+  ['GET /api/v1/resources', { for: STAFF, query: 'resources', example: () => '/api/v1/resources' }],
+  ['GET /api/v1/tenants', { for: READ, query: 'tenants', example: () => '/api/v1/tenants' }],
+  ['GET /api/v1/deployments', { for: READ, query: 'deployments', example: () => '/api/v1/deployments' }],
+  ['GET /api/v1/plans', { for: READ, query: 'plans', example: () => '/api/v1/plans' }],
+  ['GET /api/v1/subscriptions', { for: READ, query: 'subscriptions', example: () => '/api/v1/subscriptions' }],
+  ['POST /api/v1/quotes', { for: READ, query: 'quote', example: () => '/api/v1/quotes', body: { planId: 'standard', usage: { gateway: '8' } } }],
+  ['GET /api/v1/audit/explain/:id', { for: STAFF, query: 'explain', example: () => `/api/v1/audit/explain/${invoiceId}` }],
+  ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
+  ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],
+  ['POST /api/v1/commands', { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/commands', body: STORY[6] }],
+  ['GET /api/docs', { for: EVERYONE, example: () => '/api/docs' }],
+  ['GET /api/docs-json', { for: EVERYONE, example: () => '/api/docs-json' }],
+  ['GET /health/live', { for: EVERYONE, example: () => '/health/live' }],
+  ['GET /health/ready', { for: EVERYONE, example: () => '/health/ready' }],
+  ['GET /', { for: EVERYONE, example: () => '/' }],
+  ['GET /console/console.js', { for: EVERYONE, example: () => '/console/console.js' }],
+  ['GET /console/console.css', { for: EVERYONE, example: () => '/console/console.css' }],
+]);
+
+const cases = [...TABLE].map(([route, each]) => ({ route, ...each }));
+const askCase = (who: string | null, { route, example, body }: (typeof cases)[number]): Promise<Answer> =>
+  route.startsWith('POST') ? post(who, example(), body) : get(who, example());
+
+describe('roles', () => {
+  it('has every route that is served in the table, and no other', () => {
+    expect([...TABLE.keys()].sort()).toEqual([...served].sort());
+  });
+
+  it.each(cases)('$route is for $for', async (each) => {
+    const anonymous = await askCase(null, each);
+    if (each.for === EVERYONE) {
+      expect(anonymous.status).toBe(200);
+      return;
+    }
+    expect(problemIn(anonymous)).toMatchObject({ status: 401, code: 'unauthenticated' });
+    expect(anonymous.headers.get('www-authenticate')).toBe('Bearer');
+    for (const role of ALL) {
+      const answer = await askCase(role, each);
+      if (each.for.includes(role)) expect({ role, status: answer.status, body: answer.body }).toMatchObject({ role, status: 200 });
+      else expect({ role, ...problemIn(answer) }).toMatchObject({ role, status: 403, code: 'forbidden' });
+    }
+  });
+
+  it.each(cases.filter(({ query }) => query !== undefined))('$route answers what it promises', async (each) => {
+    const { body } = await askCase('platform_admin', each);
+    const answer = ANSWERS.get(each.query ?? '');
+    expect(answer?.safeParse(body).error?.issues).toBeUndefined();
+    // An empty list promises nothing.
+    if (typeof body === 'object' && body !== null && 'items' in body) expect(body.items).not.toEqual([]);
+  });
+
+  it('does not start with a route that does not say whom it is for', async () => {
+    @Controller('naked')
+    class Naked {
+      @Get()
+      answer(): string {
+        return 'to anyone';
+      }
+    }
+    @Module({ imports: [DiscoveryModule], controllers: [Naked], providers: [Routes] })
+    class NakedModule {}
+    await expect(NestFactory.createApplicationContext(NakedModule, { logger: false, abortOnError: false })).rejects.toThrow(/\/naked .* does not say whom it is for/);
+  });
+});
+
+describe('tokens', () => {
+  const bad = async (token: string) => problemIn(await get(token, '/api/v1/tenants'));
+
+  it('refuses what is no token, another secret, no signature, and one that has expired', async () => {
+    const expired = await mintToken(SECRET, { sub: 'late', role: 'operator', ttl: '1h' }, instant('2026-04-14T00:00:00Z'));
+    const foreign = await mintToken(SECRET.toUpperCase(), { sub: 'foreign', role: 'operator', ttl: '1h' }, NOW);
+    const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"x","role":"platform_admin"}').toString('base64url')}.`;
+    for (const token of ['nonsense', 'a.b.c', foreign, unsigned, expired]) expect(await bad(token)).toMatchObject({ status: 401, code: 'unauthenticated' });
+    expect((await bad(expired)).detail).toBe('the token has expired');
+  });
+
+  it('refuses a role that there is not, and a tenant of nothing', async () => {
+    const sign = (claims: Record<string, unknown>) => new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setSubject('x').sign(new TextEncoder().encode(SECRET));
+    expect(await bad(await sign({ role: 'root' }))).toMatchObject({ status: 403, code: 'unknown_role' });
+    expect(await bad(await sign({ role: 'tenant' }))).toMatchObject({ status: 403, code: 'no_tenant' });
+    expect((await get(await sign({ roles: ['auditor'] }), '/api/v1/tenants')).status).toBe(200);
+  });
+
+  it('reads tokens by published keys, never by a published key as the secret, and says when the keys are out of reach', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256');
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' };
+    const keys = createServer((_, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] })));
+    await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
+    const address = z.object({ port: z.number() }).parse(keys.address());
+    const api = await startApi({ databaseUrl: database.url, jwtSecret: SECRET, jwksUrl: `http://127.0.0.1:${address.port}/jwks`, host: '127.0.0.1', port: 0, logger, clock });
+    const statusOf = async (token: string) => (await fetch(`${api.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
+    const sign = (kid: string) => new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'ES256', kid }).setSubject('x').sign(privateKey);
+    try {
+      expect(await statusOf(await sign('k1'))).toBe(200);
+      expect(await statusOf(await sign('k2'))).toBe(401);
+      expect(await statusOf(tokens.get('operator') ?? '')).toBe(200);
+      const confused = await new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'HS256', kid: 'k1' }).setSubject('x').sign(new TextEncoder().encode(JSON.stringify(jwk)));
+      expect(await statusOf(confused)).toBe(401);
+    } finally {
+      await api.close();
+    }
+    keys.closeAllConnections();
+    await new Promise((resolve) => keys.close(resolve));
+    const cut = await startApi({ databaseUrl: database.url, jwtSecret: SECRET, jwksUrl: `http://127.0.0.1:${address.port}/jwks`, host: '127.0.0.1', port: 0, logger, clock });
+    try {
+      expect((await fetch(`${cut.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${await sign('k1')}` } })).status).toBe(503);
+    } finally {
+      await cut.close();
+    }
+  });
+});
+
+describe("another tenant's things", () => {
+  it('are not found', async () => {
+    const paths = [
+      `/api/v1/invoices/${invoiceId}`,
+      `/api/v1/lines/${lineId}`,
+      '/api/v1/invoices?tenantId=acme',
+      '/api/v1/lines?tenantId=acme',
+      '/api/v1/tenants?tenantId=acme',
+      '/api/v1/deployments?tenantId=acme',
+      '/api/v1/subscriptions?subscriptionId=acme-sub',
+      '/api/v1/usage?deploymentId=acme-prod',
+      '/api/v1/usage-records?deploymentId=acme-prod',
+    ];
+    for (const path of paths) expect({ path, ...problemIn(await get('globex', path)) }).toMatchObject({ path, status: 404 });
+  });
+
+  it('are in no list', async () => {
+    expect(await get('globex', '/api/v1/tenants')).toMatchObject({ status: 200, body: { items: [{ tenantId: 'globex' }] } });
+    for (const list of ['invoices', 'lines', 'deployments', 'subscriptions', 'usage-records'])
+      expect({ list, ...(await get('globex', `/api/v1/${list}`)) }).toMatchObject({ list, status: 200, body: { items: [] } });
+  });
+});
+
+describe('commands', () => {
+  const tenant = { command: 'register-tenant', tenantId: 'initech', name: 'Initech', currency: 'EUR' };
+
+  it('answers one with its outcome: done, unchanged, and a conflict as a problem', async () => {
+    expect(await post('operator', '/api/v1/commands', tenant)).toMatchObject({ status: 200, body: { command: 'register-tenant', status: 'done' } });
+    expect(await post('operator', '/api/v1/commands', tenant)).toMatchObject({ status: 200, body: { command: 'register-tenant', status: 'unchanged' } });
+    expect(problemIn(await post('operator', '/api/v1/commands', { ...tenant, currency: 'USD' })).status).toBe(409);
+  });
+
+  it('says of a wrong one which fields are', async () => {
+    const problem = problemIn(await post('operator', '/api/v1/commands', { ...tenant, tenantId: '', colour: 'red' }));
+    expect(problem).toMatchObject({ status: 400, code: 'invalid_input', type: '/api/docs#invalid' });
+    expect(problem.errors.map(({ field }) => field).sort()).toEqual(['colour', 'tenantId']);
+    expect(problemIn(await post('operator', '/api/v1/commands', { command: 'fly' }))).toMatchObject({ status: 400, code: 'unknown_command' });
+    expect(problemIn(await post('operator', '/api/v1/commands', 'fly')).status).toBe(400);
+    const unknown = { command: 'register-deployment', deploymentId: 'd', tenantId: 'nobody', name: 'd', from: april.start };
+    expect(problemIn(await post('operator', '/api/v1/commands', unknown))).toMatchObject({ status: 404, code: 'unknown_tenant' });
+  });
+
+  it('executes an array in order, and a refusal does not stop the rest', async () => {
+    const hooli = { ...tenant, tenantId: 'hooli' };
+    const answer = await post('operator', '/api/v1/commands', [hooli, { ...hooli, currency: 'USD' }, { command: 'fly' }, hooli]);
+    expect(answer).toMatchObject({
+      status: 200,
+      body: [
+        { index: 0, command: 'register-tenant', status: 'done' },
+        { index: 1, command: 'register-tenant', status: 'refused', error: {} },
+        { index: 2, command: 'fly', status: 'refused', error: { code: 'unknown_command' } },
+        { index: 3, command: 'register-tenant', status: 'unchanged' },
+      ],
+    });
+    expect(await post('operator', '/api/v1/commands', [])).toMatchObject({ status: 200, body: [] });
+  });
+
+  it('lets ingest append usage of its own tenant only', async () => {
+    expect(problemIn(await post('ingest', '/api/v1/commands', tenant))).toMatchObject({ status: 403, code: 'forbidden' });
+    expect(await post('ingest', '/api/v1/commands', [STORY[6], tenant])).toMatchObject({
+      status: 200,
+      body: [
+        { index: 0, status: 'unchanged' },
+        { index: 1, command: 'register-tenant', status: 'refused', error: { code: 'forbidden' } },
+      ],
+    });
+    tokens.set('ingest of globex', await mintToken(SECRET, { sub: 'agent', role: 'ingest', tenantId: 'globex', ttl: '1h' }, NOW));
+    expect(problemIn(await post('ingest of globex', '/api/v1/commands', STORY[6])).status).toBe(404);
+  });
+});
+
+describe('figures', () => {
+  it('bills the base fee in arrears and 8 gateway units at 0.50', async () => {
+    // 8 × 0.50 = 4.00; half of April's base fee is not due before the month is over, so what is billed is at least the usage.
+    const invoice = z.object({ status: z.string(), lines: z.array(z.object({ billingKind: z.string(), net: z.string() })) });
+    const found = invoice.parse((await get('tenant', `/api/v1/invoices/${invoiceId}`)).body);
+    expect(found.status).toBe('issued');
+    expect(found.lines.find(({ billingKind }) => billingKind === 'gateway')?.net).toBe('4.00');
+  });
+
+  it('pages by cursor', async () => {
+    const zPage = z.object({ items: z.array(z.object({ tenantId: z.string() })), nextCursor: z.string().nullable() });
+    const first = zPage.parse((await get('operator', '/api/v1/tenants?limit=1')).body);
+    expect(first.items).toHaveLength(1);
+    const second = zPage.parse((await get('operator', `/api/v1/tenants?limit=1&cursor=${first.nextCursor ?? ''}`)).body);
+    expect(second.items[0]?.tenantId).not.toBe(first.items[0]?.tenantId);
+    expect(problemIn(await get('operator', '/api/v1/tenants?cursor=x')).errors).toEqual([expect.objectContaining({ field: 'cursor' })]);
+  });
+
+  it('answers as of an earlier position', async () => {
+    expect(await get('operator', '/api/v1/tenants?asOf=0')).toMatchObject({ status: 200, body: { items: [] } });
+  });
+});
+
+describe('problems', () => {
+  it.each([
+    ['an unknown route', 'GET', '/api/v1/nothing', undefined, 404, 'unknown_route'],
+    ['another method', 'DELETE', '/api/v1/tenants', undefined, 404, 'unknown_route'],
+    ['a URL that is none', 'GET', '/api/v1/invoices/%zz', undefined, 400, 'malformed_request'],
+    ['malformed JSON', 'POST', '/api/v1/commands', '{"command":', 400, 'malformed_request'],
+    ['no body', 'POST', '/api/v1/commands', '', 400, 'malformed_request'],
+    ['a poisoned prototype', 'POST', '/api/v1/commands', '{"__proto__":{"role":"x"}}', 400, 'malformed_request'],
+    ['an unknown parameter', 'GET', '/api/v1/tenants?colour=red', undefined, 400, 'invalid_input'],
+    ['a parameter twice', 'GET', '/api/v1/tenants?tenantId=a&tenantId=b', undefined, 400, 'invalid_input'],
+    ['a limit of nothing', 'GET', '/api/v1/tenants?limit=0', undefined, 400, 'invalid_input'],
+    ['an id that is none', 'GET', '/api/v1/invoices/none', undefined, 404, 'unknown_invoice'],
+    ['a quote that is no object', 'POST', '/api/v1/quotes', '[]', 400, 'invalid_input'],
+  ])('answers %s', async (_, method, path, body, status, code) => {
+    expect(problemIn(await ask('operator', method, path, body))).toMatchObject({ status, code });
+  });
+
+  it('takes JSON only, and not more than it can hold', async () => {
+    const headers = { authorization: `Bearer ${tokens.get('operator') ?? ''}` };
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded']) {
+      const response = await fetch(`${url}/api/v1/commands`, { method: 'POST', headers: { ...headers, 'content-type': type }, body: 'command=fly' });
+      expect(zProblem.parse(await response.json())).toMatchObject({ status: 415, code: 'unsupported_media_type' });
+    }
+    const large = await post('operator', '/api/v1/commands', { command: 'x'.repeat(17 * 1024 * 1024) });
+    expect(problemIn(large)).toMatchObject({ status: 413, code: 'body_too_large' });
+  });
+
+  it('carries the id of the request, the asker’s if it looks like one', async () => {
+    const idFor = async (id: string) => (await fetch(`${url}/health/live`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
+    expect(await idFor('trace-1')).toBe('trace-1');
+    expect(await idFor('<b>')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('leaks nothing of a defect, and is not ready without its database', async () => {
+    const other = await testDatabase();
+    const api = await startApi({ databaseUrl: other.url, jwtSecret: SECRET, host: '127.0.0.1', port: 0, logger, clock });
+    const status = async (path: string) => {
+      const response = await fetch(`${api.url}${path}`, { headers: { authorization: `Bearer ${tokens.get('operator') ?? ''}` } });
+      return { status: response.status, body: await response.json() };
+    };
+    try {
+      expect(await status('/health/ready')).toEqual({ status: 200, body: { status: 'ready', lag: 0 } });
+      await other.drop();
+      const broken = await status('/api/v1/tenants');
+      expect([500, 503]).toContain(broken.status);
+      expect(JSON.stringify(broken.body)).not.toMatch(/test_|select|postgres/i);
+      expect((await status('/health/ready')).status).toBe(503);
+      expect((await status('/health/live')).status).toBe(200);
+    } finally {
+      await api.close();
+    }
+  });
+});
+
+describe('pages', () => {
+  it('documents every route that is served, by the roles of the guard', async () => {
+    const zDocument = z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.record(z.string(), z.looseObject({ 'x-roles': z.array(z.string()).optional() }))) });
+    const { body } = await get(null, '/api/docs-json');
+    const { openapi, paths } = zDocument.parse(body);
+    expect(openapi).toBe('3.1.0');
+    const documented = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`));
+    expect(documented.sort()).toEqual([...served].sort());
+    expect(paths['/api/v1/dashboard/margin']?.['get']?.['x-roles']).toEqual(['platform_admin']);
+    const text = JSON.stringify(body);
+    for (const [, pointer] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) expect(body).toHaveProperty(['components', 'schemas', pointer ?? '']);
+  });
+
+  it('shows the docs without a script, and the problem types that problems point to', async () => {
+    const { body, headers } = await get(null, '/api/docs');
+    expect(headers.get('content-type')).toMatch(/^text\/html/);
+    expect(body).toContain('GET /api/v1/usage-records');
+    expect(body).not.toContain('<script');
+    for (const kind of ['invalid', 'not_found', 'conflict', 'forbidden', 'unavailable', 'unauthenticated', 'internal']) expect(body).toContain(`id="${kind}"`);
+  });
+
+  it('serves a console that runs nothing inline and knows no way from text to markup', async () => {
+    const page = await get(null, '/');
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
+    expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+    expect(page.body).not.toMatch(/<script(?![^>]*\ssrc=)|<style|\son\w+=/);
+    expect(() => new Script(`(async () => {${CONSOLE_SCRIPT}})`)).not.toThrow();
+    expect(CONSOLE_SCRIPT).not.toMatch(/innerHTML|outerHTML|insertAdjacent|document\.write|eval/);
+  });
+});
+
+describe('the environment', () => {
+  it('is read once, with its defaults', () => {
+    expect(settingsFrom({ DATABASE_URL: 'postgres://localhost/ledger', LEDGERLINE_JWT_SECRET: SECRET, EVENT_STORE_URL: '' })).toEqual({
+      databaseUrl: 'postgres://localhost/ledger',
+      jwtSecret: SECRET,
+      host: '127.0.0.1',
+      port: 3000,
+    });
+  });
+
+  it('is refused with all its faults at once', () => {
+    const faults = /DATABASE_URL is not set\n.*LEDGERLINE_JWT_SECRET must have at least 32 characters\n.*LEDGERLINE_PORT must be a port/;
+    expect(() => settingsFrom({ LEDGERLINE_JWT_SECRET: 'short', LEDGERLINE_PORT: '70000' })).toThrow(faults);
+  });
+});

@@ -1,0 +1,48 @@
+import { type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { Caller } from '#ledger/caller';
+import type { CommandOutcome } from '#ledger/command';
+import { Ledger } from '#ledger/ledger';
+import { LedgerModule } from '#ledger/ledger.module';
+import { instant } from '#domain/time/instant';
+import { testDatabase } from './postgres.js';
+
+export const ADMIN: Caller = { actor: 'test', role: 'platform_admin', now: instant('2026-06-01T00:00:00Z') };
+
+/** A ledger on a database of its own, and what tests do with it. */
+export interface TestLedger {
+  readonly ledger: Ledger;
+  readonly app: INestApplicationContext;
+  readonly url: string;
+  /** Carries out commands, in order; each must not be refused. */
+  apply(...commands: object[]): Promise<CommandOutcome[]>;
+  ask<Answer>(name: string, params?: Record<string, unknown>): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export async function testLedger(options: { eventStoreUrl?: string } = {}): Promise<TestLedger> {
+  const database = await testDatabase();
+  const app = await NestFactory.createApplicationContext(LedgerModule.forRoot({ databaseUrl: database.url, ...options }), { logger: false });
+  const ledger = app.get(Ledger);
+  return {
+    ledger,
+    app,
+    url: database.url,
+    async apply(...commands) {
+      const outcomes: CommandOutcome[] = [];
+      for (const command of commands) {
+        const outcome = await ledger.execute(command, ADMIN);
+        if (outcome.status === 'refused') throw new Error(`${JSON.stringify(command)} was refused: ${JSON.stringify(outcome.error)}`);
+        outcomes.push(outcome);
+      }
+      return outcomes;
+    },
+    async ask<Answer>(name: string, params: Record<string, unknown> = {}) {
+      return (await ledger.ask(name, params, ADMIN)) as Answer;
+    },
+    async close() {
+      await app.close();
+      await database.drop();
+    },
+  };
+}
