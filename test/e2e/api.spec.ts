@@ -366,9 +366,9 @@ describe('problems', () => {
     ['malformed JSON', 'POST', '/api/v1/commands', '{"command":', 400, 'malformed_request'],
     ['no body', 'POST', '/api/v1/commands', '', 400, 'malformed_request'],
     ['a poisoned prototype', 'POST', '/api/v1/commands', '{"__proto__":{"role":"x"}}', 400, 'malformed_request'],
-    ['an unknown parameter', 'GET', '/api/v1/tenants?colour=red', undefined, 400, 'invalid_input'],
-    ['a parameter twice', 'GET', '/api/v1/tenants?tenantId=a&tenantId=b', undefined, 400, 'invalid_input'],
-    ['a limit of nothing', 'GET', '/api/v1/tenants?limit=0', undefined, 400, 'invalid_input'],
+    ['an unknown parameter', 'GET', '/api/v1/tenants?colour=red', undefined, 400, 'invalid_parameter'],
+    ['a parameter twice', 'GET', '/api/v1/tenants?tenantId=a&tenantId=b', undefined, 400, 'invalid_parameter'],
+    ['a limit of nothing', 'GET', '/api/v1/tenants?limit=0', undefined, 400, 'invalid_parameter'],
     ['an id that is none', 'GET', '/api/v1/invoices/none', undefined, 404, 'unknown_invoice'],
     ['a quote that is no object', 'POST', '/api/v1/quotes', '[]', 400, 'invalid_input'],
   ])('answers %s', async (_, method, path, body, status, code) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type TestLedger, testLedger } from '../support/ledger.js';
+import { LOGS, type TestLedger } from '../support/ledger.js';
 
 // The figures that the domain's rules are proven by, through the whole stack: commands, log, projections, queries.
 
@@ -55,7 +55,7 @@ interface Invoice {
   readonly total: string;
 }
 
-describe('ten days of March', () => {
+describe.each(LOGS)('ten days of March, the log in %s,', (_log, testLedger) => {
   let test: TestLedger;
   beforeAll(async () => {
     test = await testLedger();
@@ -107,7 +107,7 @@ describe('ten days of March', () => {
   });
 });
 
-describe('April of the dashboard pilot', () => {
+describe.each(LOGS)('April of the dashboard pilot, the log in %s,', (_log, testLedger) => {
   let test: TestLedger;
   beforeAll(async () => {
     test = await testLedger();

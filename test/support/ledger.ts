@@ -5,6 +5,7 @@ import type { CommandOutcome } from '#ledger/command';
 import { Ledger } from '#ledger/ledger';
 import { LedgerModule } from '#ledger/ledger.module';
 import { instant } from '#domain/time/instant';
+import { EventStoreDbNode } from './eventstoredb-node.js';
 import { testDatabase } from './postgres.js';
 
 export const ADMIN: Caller = { actor: 'test', role: 'platform_admin', now: instant('2026-06-01T00:00:00Z') };
@@ -46,3 +47,23 @@ export async function testLedger(options: { eventStoreUrl?: string } = {}): Prom
     },
   };
 }
+
+/** A ledger whose log is EventStoreDB, over real gRPC, with its mirror in Postgres. */
+async function onEventStoreDb(): Promise<TestLedger> {
+  const node = await EventStoreDbNode.start();
+  const test = await testLedger({ eventStoreUrl: node.connectionString });
+  return {
+    ...test,
+    async close() {
+      await test.close();
+      if (node.appends === 0) throw new Error('no event went to EventStoreDB: what was tested is not what it says');
+      await node.stop();
+    },
+  };
+}
+
+/** Both logs: what is true of the ledger is true of it on either. */
+export const LOGS: readonly (readonly [string, () => Promise<TestLedger>])[] = [
+  ['Postgres', () => testLedger()],
+  ['EventStoreDB', onEventStoreDb],
+];

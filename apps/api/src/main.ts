@@ -3,10 +3,10 @@ import { startApi } from './start.js';
 
 /** Serves until it is told to stop; then answers what it was asked and ends. */
 try {
-  const { url, close } = await startApi(settingsFrom(process.env));
-  process.stdout.write(`${url}\n`);
+  const api = await startApi(settingsFrom(process.env));
+  process.stdout.write(`${api.url}\n`);
   const stop = (): void => {
-    close().then(
+    api.close().then(
       () => process.exit(0),
       (error: unknown) => {
         process.stderr.write(`the API did not stop cleanly: ${String(error)}\n`);

@@ -5,7 +5,9 @@ import pino, { type Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { type Clock, systemClock } from './clock.js';
 import type { ApiSettings } from './environment.js';
+import type { Reply, Request } from './http.js';
 import { NestLogger } from './logger.js';
+import { PROBLEM_TYPE, problemOf } from './problem.js';
 
 export interface ApiOptions extends ApiSettings {
   readonly logger?: Logger;
@@ -46,6 +48,12 @@ export async function createApi({ logger = pino({ name: 'ledgerline-api' }, pino
     genReqId: ({ headers }: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }) => {
       const given = headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    // A URL that can't be read has no route, so it comes by no hook and no filter.
+    frameworkErrors: (error: Error, _request: Request, reply: Reply) => {
+      const problem = problemOf(error);
+      for (const [name, value] of Object.entries({ ...HEADERS, 'content-type': PROBLEM_TYPE })) void reply.header(name, value);
+      void reply.status(problem.status).send(JSON.stringify(problem));
     },
   });
   const fastify = adapter.getInstance();

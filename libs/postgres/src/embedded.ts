@@ -137,15 +137,12 @@ async function createDatabase(client: pg.Client): Promise<void> {
 async function leave(cluster: Cluster, postmaster: Postmaster, presence: PresenceClient, { log }: EmbeddedOptions): Promise<void> {
   presence.ref();
   try {
-    if (!(await isLast(presence))) {
-      log?.('the embedded Postgres goes on: others use it');
-      return;
+    if (await isLast(presence)) {
+      log?.('stopping the embedded Postgres');
+      await stopPostmaster(cluster, postmaster, STOP_TIMEOUT_MS);
+    } else {
+      log?.('leaving the embedded Postgres to others');
     }
-    log?.('stopping the embedded Postgres');
-    await stopPostmaster(cluster, postmaster, STOP_TIMEOUT_MS);
-  } catch (error) {
-    // A server that someone else stopped or killed needs no stopping.
-    if (await isServing(cluster.dataFolder, postmaster)) throw error;
   } finally {
     await presence.end().catch(() => undefined);
   }
@@ -156,15 +153,20 @@ async function leave(cluster: Cluster, postmaster: Postmaster, presence: Presenc
  * the last to let go of its share gets it, and the others needn't wait: whoever holds it decides for all.
  */
 async function isLast(presence: pg.Client): Promise<boolean> {
-  await presence.query('select pg_advisory_unlock_shared($1)', [PRESENCE_LOCK]);
-  const { rows } = await presence.query<{ alone: boolean }>('select pg_try_advisory_lock($1) as alone', [PRESENCE_LOCK]);
-  if (rows[0]?.alone !== true) return false;
-  const deadline = Date.now() + CLOSING_GRACE_MS;
-  while (await othersAreConnected(presence)) {
-    if (Date.now() > deadline) return false;
-    await delay(POLL_MS);
+  try {
+    await presence.query('select pg_advisory_unlock_shared($1)', [PRESENCE_LOCK]);
+    const { rows } = await presence.query<{ alone: boolean }>('select pg_try_advisory_lock($1) as alone', [PRESENCE_LOCK]);
+    if (rows[0]?.alone !== true) return false;
+    const deadline = Date.now() + CLOSING_GRACE_MS;
+    while (await othersAreConnected(presence)) {
+      if (Date.now() > deadline) return false;
+      await delay(POLL_MS);
+    }
+    return true;
+  } catch {
+    // The session is gone: the server was killed, or another process is stopping it.
+    return false;
   }
-  return true;
 }
 
 /** Presence sessions aside: one without its share is leaving, and one that waits for it starts the server again. */

@@ -33,7 +33,7 @@ export function accessOf(handler: object): Access | undefined {
 
 const isAccess = (value: unknown): value is Access => typeof value === 'object' && value !== null && 'roles' in value;
 
-export function callerOf({ caller, url }: Request): Caller {
+function callerOf({ caller, url }: Request): Caller {
   if (caller === undefined) throw new Error(`the guard has let ${url} pass without a caller`);
   return caller;
 }

@@ -41,7 +41,7 @@ const invoiceFields = {
 const marginFields = { revenue: zMoney, cogs: zMoney, margin: zMoney, marginPct: z.string().nullable() };
 
 const zMargin = z.looseObject({
-  period: zSpan,
+  period: z.string().describe('The month: 2026-04'),
   currency: z.string(),
   overall: z.looseObject(marginFields),
   byTenant: z.array(z.looseObject({ tenantId: z.string(), ...marginFields })),
