@@ -1,5 +1,7 @@
+import { HttpException } from '@nestjs/common';
 import { z } from 'zod';
 import { DomainError, type ErrorKind, type FieldError } from '#domain/errors';
+import { outageOf } from './outage.js';
 
 /** The one table from what a thing is refused for to its status; the titles stand in the problem and in the docs. */
 export const KINDS: Readonly<Record<ErrorKind, { readonly status: number; readonly title: string }>> = {
@@ -46,18 +48,19 @@ const problem = (kind: string, status: number, title: string, detail: string, co
 export class Unauthenticated extends Error {}
 
 const httpStatus = (error: unknown): number | undefined => {
-  if (!(error instanceof Error)) return undefined;
-  if ('getStatus' in error && typeof error.getStatus === 'function') return z.int().safeParse(error.getStatus()).data;
-  return 'statusCode' in error ? z.int().safeParse(error.statusCode).data : undefined;
+  if (error instanceof Unauthenticated) return 401;
+  if (error instanceof HttpException) return error.getStatus();
+  return error instanceof Error && 'statusCode' in error ? z.int().safeParse(error.statusCode).data : undefined;
 };
 
-/** The problem of anything thrown. What is not a refusal is a defect of ours: 500, and nothing of it leaks. */
+/** The problem of anything thrown. What is neither a refusal nor an outage is a defect of ours: 500, and nothing of it leaks. */
 export function problemOf(error: unknown): Problem {
-  if (error instanceof DomainError) {
-    const { status, title } = KINDS[error.kind];
-    return problem(error.kind, status, title, error.message, error.code, error.errors);
+  const refusal = error instanceof DomainError ? error : outageOf(error);
+  if (refusal !== undefined) {
+    const { status, title } = KINDS[refusal.kind];
+    return problem(refusal.kind, status, title, refusal.message, refusal.code, refusal.errors);
   }
-  const status = error instanceof Unauthenticated ? 401 : httpStatus(error);
+  const status = httpStatus(error);
   const known = status === undefined ? undefined : OF_HTTP.get(status);
   if (status !== undefined && known !== undefined && error instanceof Error) return problem(known.code, status, known.title, error.message, known.code);
   if (status !== undefined && status >= 400 && status < 500) return problem('malformed_request', status, 'The request is wrong', 'HTTP refuses it', 'malformed_request');

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import pino, { type Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { type Clock, systemClock } from './clock.js';
 import type { ApiSettings } from './environment.js';
-import type { Reply, Request } from './http.js';
 import { NestLogger } from './logger.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 
@@ -50,10 +50,9 @@ export async function createApi({ logger = pino({ name: 'ledgerline-api' }, pino
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
     // A URL that can't be read has no route, so it comes by no hook and no filter.
-    frameworkErrors: (error: Error, _request: Request, reply: Reply) => {
+    frameworkErrors: (error: Error, _request: unknown, { raw }: { readonly raw: ServerResponse }) => {
       const problem = problemOf(error);
-      for (const [name, value] of Object.entries({ ...HEADERS, 'content-type': PROBLEM_TYPE })) void reply.header(name, value);
-      void reply.status(problem.status).send(JSON.stringify(problem));
+      raw.writeHead(problem.status, { ...HEADERS, 'content-type': PROBLEM_TYPE }).end(JSON.stringify(problem));
     },
   });
   const fastify = adapter.getInstance();

@@ -14,7 +14,7 @@ export interface Caller {
   readonly correlationId?: string;
 }
 
-export const forbidden = (what: string, role: Role): DomainError =>
+const forbidden = (what: string, role: Role): DomainError =>
   new DomainError('forbidden', `${what} is not for the role ${role}`, 'forbidden');
 
 export function assertRole(caller: Caller, allowed: readonly Role[], what: string): void {

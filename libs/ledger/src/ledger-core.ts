@@ -17,6 +17,8 @@ export class LedgerCore {
     readonly log: EventLog,
     readonly projector: Projector,
     readonly pool: pg.Pool,
+    /** Connections that only hold locks: apart, so that those who hold one never wait for those who want one. */
+    private readonly lockPool: pg.Pool,
   ) {
     this.book = new EventBook(log, projector);
     this.db = readModels(pool);
@@ -44,7 +46,7 @@ export class LedgerCore {
 
   /** Runs while no other process does the same for this name: keeps apart what no one stream can. */
   async exclusively<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-    const client = await this.pool.connect();
+    const client = await this.lockPool.connect();
     let broken: Error | undefined;
     try {
       await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${name}`]);

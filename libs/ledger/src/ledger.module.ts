@@ -24,12 +24,12 @@ const OPENED = Symbol('opened ledger');
 
 interface Opened {
   readonly core: LedgerCore;
-  readonly pool: pg.Pool;
+  readonly pools: readonly pg.Pool[];
   readonly log: EventLog;
 }
 
 /** The read models were made by other versions of the projections: they must be built anew before anything is asked of them. */
-export class OutdatedReadModels extends Error {
+class OutdatedReadModels extends Error {
   override readonly name = 'OutdatedReadModels';
   constructor() {
     super('the read models were made by another version of the projections; use that version, or drop the schema ledgerline: it is built anew from the log');
@@ -37,18 +37,20 @@ export class OutdatedReadModels extends Error {
 }
 
 async function open(options: LedgerOptions): Promise<Opened> {
-  const pool = createPool(options.databaseUrl, { schema: SCHEMA, ...(options.applicationName === undefined ? {} : { applicationName: options.applicationName }) });
+  const named = options.applicationName === undefined ? {} : { applicationName: options.applicationName };
+  const pool = createPool(options.databaseUrl, { schema: SCHEMA, ...named });
+  const locks = createPool(options.databaseUrl, { max: 4, ...named });
   try {
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
     const log: EventLog = options.eventStoreUrl === undefined ? postgres : new MirroredLog(new EventStoreDbLog(options.eventStoreUrl), postgres);
     const projector = new Projector(log, pool, projections, SCHEMA);
     if (!(await projector.prepare())) throw new OutdatedReadModels();
-    const core = new LedgerCore(log, projector, pool);
+    const core = new LedgerCore(log, projector, pool, locks);
     await core.details.migrate();
-    return { core, pool, log };
+    return { core, pools: [pool, locks], log };
   } catch (error) {
-    await pool.end();
+    await Promise.all([pool.end(), locks.end()]);
     throw error;
   }
 }
@@ -74,6 +76,6 @@ export class LedgerModule implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.opened.log.close();
-    await this.opened.pool.end();
+    await Promise.all(this.opened.pools.map(async (pool) => pool.end()));
   }
 }

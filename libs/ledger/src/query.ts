@@ -51,7 +51,7 @@ interface Cursor {
   readonly after: readonly string[];
 }
 
-export const encodeCursor = (cursor: Cursor): string => Buffer.from(JSON.stringify(cursor)).toString('base64url');
+const encodeCursor = (cursor: Cursor): string => Buffer.from(JSON.stringify(cursor)).toString('base64url');
 
 const zCursor = z.object({ position: z.int().nonnegative(), after: z.array(z.string()) });
 

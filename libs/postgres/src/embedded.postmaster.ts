@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cluster, isAlive } from './embedded.cluster.js';
 import { start } from './embedded.runner.js';
-import { DatabaseError } from './errors.js';
+import { DatabaseError, reason } from './errors.js';
 
 /** A running server, as `postmaster.pid` in its data directory tells it. */
 export interface Postmaster {
@@ -122,7 +122,11 @@ async function freePort(): Promise<number> {
 
 /** Ends all sessions, writes everything down, and returns when the server has let go of its data directory. */
 export async function stopPostmaster(cluster: Cluster, postmaster: Postmaster, timeoutMs: number): Promise<void> {
-  process.kill(postmaster.pid, 'SIGINT');
+  try {
+    process.kill(postmaster.pid, 'SIGINT');
+  } catch (error) {
+    throw new DatabaseError('embedded_stop_failed', `the embedded Postgres (process ${postmaster.pid}) can't be told to stop: ${reason(error)}`, { cause: error });
+  }
   const deadline = Date.now() + timeoutMs;
   while ((await readPostmaster(cluster.dataFolder))?.pid === postmaster.pid) {
     if (Date.now() > deadline) {

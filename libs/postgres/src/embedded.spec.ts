@@ -277,7 +277,8 @@ describe('the embedded Postgres', () => {
     });
 
     // A user who can't enter the checkout has no command to run in it.
-    it.each(canBeEntered(REPOSITORY) ? [NOBODY, NAMELESS] : [])('runs for user %i, and for root after that', async (uid) => {
+    const users = canBeEntered(REPOSITORY) ? [NOBODY, NAMELESS] : [];
+    for (const uid of users) it(`runs for user ${uid}, and for root after that`, async () => {
       await mkdir(dataDir);
       await chown(parent, uid, uid);
       await chown(dataDir, uid, uid);

@@ -34,6 +34,7 @@ const STOP_TIMEOUT_MS = 60_000;
 /** A session that was closed is still listed until its process has ended. */
 const CLOSING_GRACE_MS = 500;
 const POLL_MS = 20;
+const ENDED_PAUSE_MS = 100;
 const STARTS_AT_MOST = 5;
 const LOG_LINES_SHOWN = 12;
 
@@ -82,6 +83,8 @@ async function attach(cluster: Cluster, { log, settings = {} }: EmbeddedOptions)
       log?.(`starting the embedded Postgres on ${cluster.dataFolder}`);
       starts += 1;
       adopted = (await startPostmaster(cluster, settings)) === 'ended';
+      // Another process was first, or a killed server's sessions still use its memory, for the moment they take to end.
+      if (adopted) await delay(ENDED_PAUSE_MS);
       continue;
     }
     const presence = await connect(cluster, postmaster);

@@ -1,6 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { testDatabase, type TestDatabase } from '../../../test/support/postgres.js';
-import { createPool } from './pool.js';
+import { createPool, openDatabase } from './pool.js';
 
 describe('a pool', () => {
   let database: TestDatabase;
@@ -69,5 +72,33 @@ describe('a pool', () => {
   it('refuses a schema name that would be SQL, and a URL that is none', () => {
     expect(() => createPool(database.url, { schema: 'a b' })).toThrow(/"a b" is no schema name/);
     expect(() => createPool('localhost/secret')).toThrow(/not of the form "postgres:\/\/user:password@host:5432\/database"/);
+  });
+});
+
+describe('the database to work on', () => {
+  it('is the one given, which is left running', async () => {
+    const database = await testDatabase();
+    const opened = await openDatabase({ databaseUrl: database.url, dataDir: '/nowhere' });
+    expect([opened.url, opened.embedded]).toEqual([database.url, false]);
+    await opened.close();
+    expect((await database.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await database.drop();
+  });
+
+  it('is refused when it does not answer, without its password', async () => {
+    const refused = expect(openDatabase({ databaseUrl: 'postgres://me:secret@127.0.0.1:1/ledger', dataDir: '/nowhere' })).rejects;
+    await refused.toMatchObject({ code: 'database_unreachable', message: expect.stringMatching(/ledger at 127\.0\.0\.1:1.*ECONNREFUSED.*unset/) });
+    await refused.not.toThrow(/secret/);
+  });
+
+  it('is embedded in the data directory when none is given', async () => {
+    const dataDir = await mkdtemp(path.join(os.tmpdir(), 'ledgerline-open-'));
+    const opened = await openDatabase({ dataDir });
+    const pool = createPool(opened.url);
+    expect((await pool.query('select 21.12 as amount')).rows).toEqual([{ amount: '21.12' }]);
+    await pool.end();
+    await opened.close();
+    await expect(openDatabase({ databaseUrl: opened.url, dataDir })).rejects.toMatchObject({ code: 'database_unreachable' });
+    await rm(dataDir, { recursive: true });
   });
 });

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { type EventLog } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
@@ -28,6 +28,8 @@ export interface Progress {
   readonly head: number;
 }
 
+/** How often a writer that stands by looks whether it may take over. */
+const STANDBY_MS = 250;
 const MAX_BATCH_EVENTS = 1000;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
@@ -106,13 +108,18 @@ export class Projector {
   /** Projects for as long as the signal lasts. Where another process is the writer it stands by and takes over. */
   async run(signal: AbortSignal, onProgress: (progress: Progress) => void = () => undefined): Promise<void> {
     while (!signal.aborted) {
-      await this.asWriter(async (client) => {
-        await this.projectTo(client, Number.MAX_SAFE_INTEGER);
-        const subscription = this.log.subscribe(await this.position(), { signal });
-        for await (const batch of batched(subscription)) onProgress({ position: await this.apply(client, batch), head: await this.log.head() });
-        return 0;
-      });
-      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 250));
+      try {
+        await this.asWriter(async (client) => {
+          await this.projectTo(client, Number.MAX_SAFE_INTEGER);
+          const subscription = this.log.subscribe(await this.position(), { signal });
+          for await (const batch of batched(subscription)) onProgress({ position: await this.apply(client, batch), head: await this.log.head() });
+          return 0;
+        });
+      } catch (error) {
+        // The database is away, or another writer took over: nothing is lost, the checkpoint says where to go on.
+        if (!isLostConnection(error) && !(error instanceof LostWriter)) throw error;
+      }
+      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, STANDBY_MS));
     }
   }
 
@@ -162,7 +169,7 @@ export class Projector {
     try {
       return await this.transaction(client, events);
     } catch (error) {
-      if (stored.length === 1 || error instanceof LostWriter || isConnectionError(error)) throw error;
+      if (stored.length === 1 || error instanceof LostWriter || isLostConnection(error)) throw error;
       let at = 0;
       for (const event of stored) at = await this.apply(client, [event]);
       return at;
@@ -181,7 +188,7 @@ export class Projector {
         try {
           await projection.project(relevant, client);
         } catch (error) {
-          if (isConnectionError(error)) throw error;
+          if (isLostConnection(error)) throw error;
           throw new ProjectionHalted(first.position, projection.name, error);
         }
       }
@@ -199,7 +206,7 @@ export class Projector {
   }
 }
 
-const isConnectionError = (error: unknown): boolean =>
+const isLostConnection = (error: unknown): boolean =>
   error instanceof Error && (/^(Connection terminated|Client has encountered|write EPIPE)/.test(error.message) || 'errno' in error || /^(08|57P)/.test(codeOf(error)));
 const codeOf = (error: Error): string => ('code' in error && typeof error.code === 'string' ? error.code : '');
 

@@ -4,7 +4,7 @@ import { zCurrency, zDecimal, zId, zPeriod, zText } from '../schema.js';
 /** A provider's invoice: what it charged us (COGS). */
 export const costStream = (provider: string, invoiceRef: string): string => `cost-${encodeURIComponent(provider)}-${encodeURIComponent(invoiceRef)}`;
 
-export const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustment'] as const;
+const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustment'] as const;
 
 export const zCostLine = z.object({
   lineKey: zId,

@@ -115,7 +115,7 @@ function planVersionAt(subscription: Subscription, plans: ReadonlyMap<string, re
   return planId === undefined ? undefined : planAt(plans.get(planId) ?? [], at);
 }
 
-export const planIdAt = (subscription: Subscription, at: Instant): string | undefined =>
+const planIdAt = (subscription: Subscription, at: Instant): string | undefined =>
   subscription.plans.findLast(({ from }) => compareInstants(from, at) <= 0)?.planId;
 
 function linesOver(

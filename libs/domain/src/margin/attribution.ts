@@ -58,7 +58,7 @@ function stateFrom(resource: ResourceTimeline, at: Instant) {
 
 function holderAt({ resource, tenantId }: AttributableCost, at: Instant, assignmentsOf: (deploymentId: string) => readonly Assignment[]): Attribution {
   const state = resource === null ? null : stateFrom(resource, at);
-  if (state?.deploymentId != null) {
+  if (state !== null && state.deploymentId !== null) {
     const holder = tenantAt(assignmentsOf(state.deploymentId), at);
     if (holder !== null) return { tenantId: holder, deploymentId: state.deploymentId };
   }

@@ -15,7 +15,7 @@ export function byMonth(amount: Decimal, over: Period, currency: string): { mont
   return pieces.map((piece) => ({ month: monthText(piece.start), amount: upTo(piece.end).minus(upTo(piece.start)) }));
 }
 
-export const monthText = (at: Instant): string => at.slice(0, 7);
+const monthText = (at: Instant): string => at.slice(0, 7);
 
 export const decimals = (amount: Decimal): number => (amount.toFixed().split('.')[1] ?? '').length;
 

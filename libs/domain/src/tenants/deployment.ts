@@ -78,10 +78,10 @@ const change = (state: Deployment, id: string, next: (current: Subscription) => 
   subscriptions: state.subscriptions.map((each) => (each.subscriptionId === id ? next(each) : each)),
 });
 
-export const withAssignment = (assignments: readonly Assignment[], { tenantId, from }: Assignment): Assignment[] =>
+const withAssignment = (assignments: readonly Assignment[], { tenantId, from }: Assignment): Assignment[] =>
   [...assignments.filter((each) => each.from !== from), { tenantId, from }].sort((a, b) => compareInstants(a.from, b.from));
 
-export const withPlan = (subscription: Subscription, planId: string, from: Instant): Subscription => ({
+const withPlan = (subscription: Subscription, planId: string, from: Instant): Subscription => ({
   ...subscription,
   plans: [...subscription.plans.filter((each) => each.from !== from), { planId, from }].sort((a, b) => compareInstants(a.from, b.from)),
 });

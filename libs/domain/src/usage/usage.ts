@@ -6,7 +6,7 @@ import type { Instant } from '../time/instant.js';
 export const usageStream = (deploymentId: string, month: string): string => `usage-${encodeURIComponent(deploymentId)}-${month}`;
 export const usageMonth = (periodStart: Instant): string => periodStart.slice(0, 7);
 
-export const GRANULARITIES = ['hour', 'day', 'event'] as const;
+const GRANULARITIES = ['hour', 'day', 'event'] as const;
 export const ORIGINS = ['command', 'metering', 'backfill'] as const;
 
 export const zRateKey = z.strictObject({ resourceType: zId, resourceFamily: zId, location: zId });
@@ -51,12 +51,8 @@ export type Observation = z.infer<typeof zObservation>;
 export type UsageCorrection = z.infer<typeof zUsageCorrection>;
 export type UsageOrigin = (typeof ORIGINS)[number];
 
-/** A reading's key without its provider: two readings with the same are one, unless both name a provider and these differ. */
-export const readingKeyText = (key: ReadingKey): string =>
-  JSON.stringify([key.resourceId, key.billingKind, key.period.start, key.period.end, key.granularity, key.sourceId ?? null]);
-
-export const MAX_READINGS_PER_EVENT = 1000;
-export const MAX_EVENT_BYTES = 512 * 1024;
+const MAX_READINGS_PER_EVENT = 1000;
+const MAX_EVENT_BYTES = 512 * 1024;
 
 const utf8 = new TextEncoder();
 

@@ -4,7 +4,7 @@ import { contractsOf } from '../billing.js';
 import { inForceAt } from '../ledger-core.js';
 import { defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zOptionalId, zPage } from '../query.js';
 
-export const tenantsQuery = defineQuery({
+const tenantsQuery = defineQuery({
   name: 'tenants',
   summary: 'Who is billed',
   params: zPage.extend({ tenantId: zOptionalId }),
@@ -30,7 +30,7 @@ export const tenantsQuery = defineQuery({
   },
 });
 
-export const deploymentsQuery = defineQuery({
+const deploymentsQuery = defineQuery({
   name: 'deployments',
   summary: 'What tenants run, and whose each was when',
   params: zPage.extend({ deploymentId: zOptionalId, tenantId: zOptionalId }),
@@ -61,7 +61,7 @@ export const deploymentsQuery = defineQuery({
   },
 });
 
-export const subscriptionsQuery = defineQuery({
+const subscriptionsQuery = defineQuery({
   name: 'subscriptions',
   summary: 'Which deployment is on which plan, from when to when, and for whom',
   params: zPage.extend({ subscriptionId: zOptionalId, deploymentId: zOptionalId, tenantId: zOptionalId }),
@@ -89,7 +89,7 @@ export const subscriptionsQuery = defineQuery({
   },
 });
 
-export const resourcesQuery = defineQuery({
+const resourcesQuery = defineQuery({
   name: 'resources',
   summary: 'The inventory: what providers run for us, as last seen',
   params: zPage.extend({ provider: zOptionalId, providerId: zOptionalId, kind: zOptionalId, deploymentId: zOptionalId, tenantId: zOptionalId }),

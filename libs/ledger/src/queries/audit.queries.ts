@@ -22,7 +22,7 @@ interface LoggedEvent {
 
 const DEFAULT_EVENTS = 100;
 
-export const eventsQuery = defineQuery({
+const eventsQuery = defineQuery({
   name: 'events',
   summary: 'The log itself: events of a stream, or all, after a position',
   params: zAsOf.extend({
@@ -63,7 +63,7 @@ function reference(row: LoggedEvent) {
   };
 }
 
-export const explainQuery = defineQuery({
+const explainQuery = defineQuery({
   name: 'explain',
   summary: 'An invoice, line, part or row, down to the events that it rests on',
   params: zAsOf.extend({ id: zId }),
@@ -117,7 +117,7 @@ async function explainRow(context: QueryContext, { invoice_id, ordinal, computed
   };
 }
 
-export const projectionsQuery = defineQuery({
+const projectionsQuery = defineQuery({
   name: 'projections',
   summary: 'Each projection with its version, position, the log\'s head, and its lag in events',
   params: zAsOf,
@@ -131,7 +131,7 @@ export const projectionsQuery = defineQuery({
 });
 
 
-export const meteredDaysQuery = defineQuery({
+const meteredDaysQuery = defineQuery({
   name: 'metered-days',
   summary: 'Which days were metered, with the number of records and what was skipped',
   params: zAsOf,

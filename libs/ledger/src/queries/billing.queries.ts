@@ -123,7 +123,7 @@ async function lineViews(
   return views;
 }
 
-export const linesQuery = defineQuery({
+const linesQuery = defineQuery({
   name: 'lines',
   summary: 'Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`)',
   params: zPage.extend({
@@ -144,7 +144,7 @@ export const linesQuery = defineQuery({
   },
 });
 
-export const lineQuery = defineQuery({
+const lineQuery = defineQuery({
   name: 'line',
   summary: 'One line or part; a line that was cut comes with its parts',
   params: zAsOf.extend({ id: zId, at: zOptionalInstant }),
@@ -249,7 +249,7 @@ async function frozenRows({ core }: QueryContext, row: InvoiceRow): Promise<Froz
   return rows.map((each) => each.row);
 }
 
-export const invoicesQuery = defineQuery({
+const invoicesQuery = defineQuery({
   name: 'invoices',
   summary: 'Invoices: issued ones as they were frozen, drafts as they rate now',
   params: zPage.extend({ tenantId: zOptionalId, status: z.enum(INVOICE_STATUSES).optional() }),
@@ -266,7 +266,7 @@ export const invoicesQuery = defineQuery({
   },
 });
 
-export const invoiceQuery = defineQuery({
+const invoiceQuery = defineQuery({
   name: 'invoice',
   summary: 'One invoice with its lines and rows',
   params: zAsOf.extend({ id: zId }),

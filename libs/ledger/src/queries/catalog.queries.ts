@@ -4,7 +4,7 @@ import { inForceAt } from '../ledger-core.js';
 import { defineQuery, pageOfAll, positionOf, READERS, zOptionalId, zOptionalInstant, zPage } from '../query.js';
 import { z } from 'zod';
 
-export const ratesQuery = defineQuery({
+const ratesQuery = defineQuery({
   name: 'rates',
   summary: 'The prices of rate keys, with the periods over which they are in force; as known at a position or instant',
   params: zPage.extend({
@@ -40,7 +40,7 @@ export const ratesQuery = defineQuery({
   },
 });
 
-export const plansQuery = defineQuery({
+const plansQuery = defineQuery({
   name: 'plans',
   summary: 'Plans with the periods over which their terms are in force',
   params: zPage.extend({ planId: zOptionalId, at: zOptionalInstant }),

@@ -26,7 +26,7 @@ const zMonth = z.string().transform((value, context): Period => {
   }
 });
 
-export const marginQuery = defineQuery({
+const marginQuery = defineQuery({
   name: 'margin',
   summary: 'Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across',
   params: zAsOf.extend({ period: zMonth, currency: zCurrency.default('USD') }),
@@ -90,7 +90,7 @@ async function otherCurrencies({ core, position }: QueryContext, period: Period,
   return rows.map((row) => row.currency);
 }
 
-export const accrualQuery = defineQuery({
+const accrualQuery = defineQuery({
   name: 'accrual',
   summary: 'What the open period of each active subscription comes to so far, by the engine of the invoice; not billed',
   params: zAsOf.extend({ at: zOptionalInstant, currency: zCurrency.default('USD') }),

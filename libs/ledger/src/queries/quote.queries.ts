@@ -11,7 +11,7 @@ import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId } from '../quer
 /** A plan brought with the question, as one version that is always in force. */
 export const planOfItsOwn = (plan: z.output<typeof zPublishedPlan>): PlanVersion | undefined => applyPlanEvent([], { type: 'PlanPublished', data: plan })[0];
 
-export const quoteQuery = defineQuery({
+const quoteQuery = defineQuery({
   name: 'quote',
   summary: 'What usage would come to under a plan, for a whole period; stored nowhere',
   params: zAsOf.extend({

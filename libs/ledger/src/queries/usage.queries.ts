@@ -21,7 +21,7 @@ async function visibleDeployments(context: QueryContext, deploymentId: string | 
 
 const KEY = ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'] as const;
 
-export const usageRecordsQuery = defineQuery({
+const usageRecordsQuery = defineQuery({
   name: 'usage-records',
   summary: 'The observations in force: one row per deployment, resource, billing kind, period and granularity',
   params: zPage.extend({ deploymentId: zOptionalId, billingKind: zOptionalId, resourceId: zOptionalId, start: zOptionalInstant, end: zOptionalInstant }),
@@ -65,7 +65,7 @@ const toRecord = (row: UsageRecordRow) => ({
   origin: row.origin,
 });
 
-export const usageQuery = defineQuery({
+const usageQuery = defineQuery({
   name: 'usage',
   summary: 'Quantity by billing kind of one deployment over a period: the shape that a quote takes',
   params: zAsOf.extend({ deploymentId: zId, start: zInstant.optional(), end: zInstant.optional() }),
