@@ -7,7 +7,7 @@ import { Script } from 'node:vm';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import pino from 'pino';
 import { z } from 'zod';
-import { mintToken } from '#api/auth/token';
+import { mintToken } from '#ledger/token';
 import { CONSOLE_SCRIPT } from '#api/console/script';
 import { settingsFrom } from '#api/environment';
 import { ANSWERS } from '#api/openapi/answers';
@@ -77,11 +77,26 @@ const STORY: readonly object[] = [
     items: [{ billingKind: 'gateway', price: { model: 'unit', unitAmount: '0.50' } }],
   },
   { command: 'start-subscription', subscriptionId: 'acme-sub', deploymentId: 'acme-prod', planId: 'standard', from: april.start },
-  { command: 'set-rate', resourceType: 'gateway', resourceFamily: 'small', location: 'fra1', unitPrice: '0.01', effectiveFrom: '2026-01-01T00:00:00Z' },
+  {
+    command: 'set-rate',
+    resourceType: 'gateway',
+    resourceFamily: 'small',
+    location: 'fra1',
+    unitPrice: '0.01',
+    effectiveFrom: '2026-01-01T00:00:00Z',
+  },
   {
     command: 'observe-usage',
     deploymentId: 'acme-prod',
-    observations: [{ resourceId: 'gw-1', billingKind: 'gateway', period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' }, granularity: 'day', quantity: '8' }],
+    observations: [
+      {
+        resourceId: 'gw-1',
+        billingKind: 'gateway',
+        period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+        granularity: 'day',
+        quantity: '8',
+      },
+    ],
   },
   {
     command: 'observe-resource',
@@ -98,7 +113,18 @@ const STORY: readonly object[] = [
     command: 'record-cost',
     provider: 'digitalocean',
     invoiceRef: 'do-2026-04',
-    lines: [{ lineKey: '1', resourceId: 'gw-1', kind: 'gateway', chargePeriod: april, amount: '3.00', currency: 'USD', category: 'usage', tenantId: 'acme' }],
+    lines: [
+      {
+        lineKey: '1',
+        resourceId: 'gw-1',
+        kind: 'gateway',
+        chargePeriod: april,
+        amount: '3.00',
+        currency: 'USD',
+        category: 'usage',
+        tenantId: 'acme',
+      },
+    ],
   },
 ];
 
@@ -124,10 +150,14 @@ beforeAll(async () => {
   tokens.set('globex', await mintToken(SECRET, { sub: 'globex', role: 'tenant', tenantId: 'globex', ttl: '1h' }, NOW));
   const story = await post('operator', '/api/v1/commands', STORY);
   expect(story).toMatchObject({ status: 200, body: STORY.map((_, index) => ({ index, status: 'done' })) });
-  const draft = created.parse((await post('operator', '/api/v1/commands', { command: 'create-invoice', tenantId: 'acme', asOf: NOW })).body);
+  const draft = created.parse(
+    (await post('operator', '/api/v1/commands', { command: 'create-invoice', tenantId: 'acme', asOf: NOW })).body,
+  );
   invoiceId = draft.result.invoices[0]?.invoiceId ?? '';
   await post('operator', '/api/v1/commands', { command: 'issue-invoice', invoiceId, at: NOW });
-  const invoice = z.object({ lines: z.array(z.object({ lineId: z.string() })) }).parse((await get('operator', `/api/v1/invoices/${invoiceId}`)).body);
+  const invoice = z
+    .object({ lines: z.array(z.object({ lineId: z.string() })) })
+    .parse((await get('operator', `/api/v1/invoices/${invoiceId}`)).body);
   lineId = invoice.lines[0]?.lineId ?? '';
 });
 
@@ -143,8 +173,14 @@ const ADMIN: readonly Role[] = ['platform_admin'];
 const EVERYONE = 'everyone';
 
 /** Whom each route is for, and an example of asking it. A route that is not in the table fails below. */
-const TABLE: ReadonlyMap<string, { readonly for: readonly Role[] | typeof EVERYONE; readonly query?: string; readonly example: () => string; readonly body?: unknown }> = new Map([
-  ['GET /api/v1/usage-records', { for: READ, query: 'usage-records', example: () => '/api/v1/usage-records?deploymentId=acme-prod&billingKind=gateway' }],
+const TABLE: ReadonlyMap<
+  string,
+  { readonly for: readonly Role[] | typeof EVERYONE; readonly query?: string; readonly example: () => string; readonly body?: unknown }
+> = new Map([
+  [
+    'GET /api/v1/usage-records',
+    { for: READ, query: 'usage-records', example: () => '/api/v1/usage-records?deploymentId=acme-prod&billingKind=gateway' },
+  ],
   ['GET /api/v1/usage', { for: READ, query: 'usage', example: () => '/api/v1/usage?deploymentId=acme-prod' }],
   ['GET /api/v1/rates', { for: READ, query: 'rates', example: () => '/api/v1/rates?resourceType=gateway' }],
   ['GET /api/v1/invoices', { for: READ, query: 'invoices', example: () => '/api/v1/invoices?tenantId=acme' }],
@@ -158,7 +194,10 @@ const TABLE: ReadonlyMap<string, { readonly for: readonly Role[] | typeof EVERYO
   ['GET /api/v1/deployments', { for: READ, query: 'deployments', example: () => '/api/v1/deployments' }],
   ['GET /api/v1/plans', { for: READ, query: 'plans', example: () => '/api/v1/plans' }],
   ['GET /api/v1/subscriptions', { for: READ, query: 'subscriptions', example: () => '/api/v1/subscriptions' }],
-  ['POST /api/v1/quotes', { for: READ, query: 'quote', example: () => '/api/v1/quotes', body: { planId: 'standard', usage: { gateway: '8' } } }],
+  [
+    'POST /api/v1/quotes',
+    { for: READ, query: 'quote', example: () => '/api/v1/quotes', body: { planId: 'standard', usage: { gateway: '8' } } },
+  ],
   ['GET /api/v1/audit/explain/:id', { for: STAFF, query: 'explain', example: () => `/api/v1/audit/explain/${invoiceId}` }],
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
   ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],
@@ -213,7 +252,9 @@ describe('roles', () => {
       }
     }
     const module = { module: Naked, imports: [DiscoveryModule], controllers: [Naked], providers: [Routes] };
-    await expect(NestFactory.createApplicationContext(module, { logger: false, abortOnError: false })).rejects.toThrow(/^\/naked .* does not say whom it is for/);
+    await expect(NestFactory.createApplicationContext(module, { logger: false, abortOnError: false })).rejects.toThrow(
+      /^\/naked .* does not say whom it is for/,
+    );
   });
 });
 
@@ -223,13 +264,16 @@ describe('tokens', () => {
   it('refuses what is no token, another secret, no signature, and one that has expired', async () => {
     const expired = await mintToken(SECRET, { sub: 'late', role: 'operator', ttl: '1h' }, instant('2026-04-14T00:00:00Z'));
     const foreign = await mintToken(SECRET.toUpperCase(), { sub: 'foreign', role: 'operator', ttl: '1h' }, NOW);
-    const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"x","role":"platform_admin"}').toString('base64url')}.`;
-    for (const token of ['nonsense', 'a.b.c', foreign, unsigned, expired]) expect(await bad(token)).toMatchObject({ status: 401, code: 'unauthenticated' });
+    const parts = ['{"alg":"none"}', '{"sub":"x","role":"platform_admin"}', ''];
+    const unsigned = parts.map((part) => Buffer.from(part).toString('base64url')).join('.');
+    for (const token of ['nonsense', 'a.b.c', foreign, unsigned, expired])
+      expect(await bad(token)).toMatchObject({ status: 401, code: 'unauthenticated' });
     expect((await bad(expired)).detail).toBe('the token has expired');
   });
 
   it('refuses a role that there is not, and a tenant of nothing', async () => {
-    const sign = (claims: Record<string, unknown>) => new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setSubject('x').sign(new TextEncoder().encode(SECRET));
+    const sign = (claims: Record<string, unknown>) =>
+      new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setSubject('x').sign(new TextEncoder().encode(SECRET));
     expect(await bad(await sign({ role: 'root' }))).toMatchObject({ status: 403, code: 'unknown_role' });
     expect(await bad(await sign({ role: 'tenant' }))).toMatchObject({ status: 403, code: 'no_tenant' });
     expect((await get(await sign({ roles: ['auditor'] }), '/api/v1/tenants')).status).toBe(200);
@@ -241,21 +285,42 @@ describe('tokens', () => {
     const keys = createServer((_, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] })));
     await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
     const address = z.object({ port: z.number() }).parse(keys.address());
-    const api = await startApi({ databaseUrl: database.url, jwtSecret: SECRET, jwksUrl: `http://127.0.0.1:${address.port}/jwks`, host: '127.0.0.1', port: 0, logger, clock });
-    const statusOf = async (token: string) => (await fetch(`${api.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
-    const sign = (kid: string) => new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'ES256', kid }).setSubject('x').sign(privateKey);
+    const api = await startApi({
+      databaseUrl: database.url,
+      jwtSecret: SECRET,
+      jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
+      host: '127.0.0.1',
+      port: 0,
+      logger,
+      clock,
+    });
+    const statusOf = async (token: string) =>
+      (await fetch(`${api.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
+    const sign = (kid: string) =>
+      new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'ES256', kid }).setSubject('x').sign(privateKey);
     try {
       expect(await statusOf(await sign('k1'))).toBe(200);
       expect(await statusOf(await sign('k2'))).toBe(401);
       expect(await statusOf(tokens.get('operator') ?? '')).toBe(200);
-      const confused = await new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'HS256', kid: 'k1' }).setSubject('x').sign(new TextEncoder().encode(JSON.stringify(jwk)));
+      const confused = await new SignJWT({ role: 'operator' })
+        .setProtectedHeader({ alg: 'HS256', kid: 'k1' })
+        .setSubject('x')
+        .sign(new TextEncoder().encode(JSON.stringify(jwk)));
       expect(await statusOf(confused)).toBe(401);
     } finally {
       await api.close();
     }
     keys.closeAllConnections();
     await new Promise((resolve) => keys.close(resolve));
-    const cut = await startApi({ databaseUrl: database.url, jwtSecret: SECRET, jwksUrl: `http://127.0.0.1:${address.port}/jwks`, host: '127.0.0.1', port: 0, logger, clock });
+    const cut = await startApi({
+      databaseUrl: database.url,
+      jwtSecret: SECRET,
+      jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
+      host: '127.0.0.1',
+      port: 0,
+      logger,
+      clock,
+    });
     try {
       expect((await fetch(`${cut.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${await sign('k1')}` } })).status).toBe(503);
     } finally {
@@ -291,8 +356,14 @@ describe('commands', () => {
   const tenant = { command: 'register-tenant', tenantId: 'initech', name: 'Initech', currency: 'EUR' };
 
   it('answers one with its outcome: done, unchanged, and a conflict as a problem', async () => {
-    expect(await post('operator', '/api/v1/commands', tenant)).toMatchObject({ status: 200, body: { command: 'register-tenant', status: 'done' } });
-    expect(await post('operator', '/api/v1/commands', tenant)).toMatchObject({ status: 200, body: { command: 'register-tenant', status: 'unchanged' } });
+    expect(await post('operator', '/api/v1/commands', tenant)).toMatchObject({
+      status: 200,
+      body: { command: 'register-tenant', status: 'done' },
+    });
+    expect(await post('operator', '/api/v1/commands', tenant)).toMatchObject({
+      status: 200,
+      body: { command: 'register-tenant', status: 'unchanged' },
+    });
     expect(problemIn(await post('operator', '/api/v1/commands', { ...tenant, currency: 'USD' })).status).toBe(409);
   });
 
@@ -300,7 +371,10 @@ describe('commands', () => {
     const problem = problemIn(await post('operator', '/api/v1/commands', { ...tenant, tenantId: '', colour: 'red' }));
     expect(problem).toMatchObject({ status: 400, code: 'invalid_input', type: '/api/docs#invalid' });
     expect(problem.errors.map(({ field }) => field).sort()).toEqual(['colour', 'tenantId']);
-    expect(problemIn(await post('operator', '/api/v1/commands', { command: 'fly' }))).toMatchObject({ status: 400, code: 'unknown_command' });
+    expect(problemIn(await post('operator', '/api/v1/commands', { command: 'fly' }))).toMatchObject({
+      status: 400,
+      code: 'unknown_command',
+    });
     expect(problemIn(await post('operator', '/api/v1/commands', 'fly')).status).toBe(400);
     const unknown = { command: 'register-deployment', deploymentId: 'd', tenantId: 'nobody', name: 'd', from: april.start };
     expect(problemIn(await post('operator', '/api/v1/commands', unknown))).toMatchObject({ status: 404, code: 'unknown_tenant' });
@@ -336,12 +410,26 @@ describe('commands', () => {
 });
 
 describe('figures', () => {
-  it('bills the base fee in arrears and 8 gateway units at 0.50', async () => {
-    // 8 × 0.50 = 4.00; half of April's base fee is not due before the month is over, so what is billed is at least the usage.
-    const invoice = z.object({ status: z.string(), lines: z.array(z.object({ billingKind: z.string(), net: z.string() })) });
-    const found = invoice.parse((await get('tenant', `/api/v1/invoices/${invoiceId}`)).body);
-    expect(found.status).toBe('issued');
-    expect(found.lines.find(({ billingKind }) => billingKind === 'gateway')?.net).toBe('4.00');
+  it('bill 8 gateway units at 0.50, and the base fee in arrears not before the month is over', async () => {
+    // 8 × 0.50 = 4.00
+    const { body } = await get('tenant', `/api/v1/invoices/${invoiceId}`);
+    expect(body).toMatchObject({
+      status: 'issued',
+      lines: [{ billingKind: 'gateway', quantity: '8', net: '4.00' }],
+      subtotal: '4.00',
+      tax: '0.00',
+      total: '4.00',
+    });
+  });
+
+  it('set what was billed against what it cost', async () => {
+    // 4.00 − 3.00 = 1.00, a quarter of 4.00
+    const { body } = await get('platform_admin', '/api/v1/dashboard/margin?period=2026-04-15');
+    expect(body).toMatchObject({
+      period: '2026-04',
+      currency: 'USD',
+      overall: { revenue: '4.00', cogs: '3.00', margin: '1.00', marginPct: '25.0' },
+    });
   });
 
   it('pages by cursor', async () => {
@@ -378,7 +466,11 @@ describe('problems', () => {
   it('takes JSON only, and not more than it can hold', async () => {
     const headers = { authorization: `Bearer ${tokens.get('operator') ?? ''}` };
     for (const type of ['text/plain', 'application/x-www-form-urlencoded']) {
-      const response = await fetch(`${url}/api/v1/commands`, { method: 'POST', headers: { ...headers, 'content-type': type }, body: 'command=fly' });
+      const response = await fetch(`${url}/api/v1/commands`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': type },
+        body: 'command=fly',
+      });
       expect(zProblem.parse(await response.json())).toMatchObject({ status: 415, code: 'unsupported_media_type' });
     }
     const large = await post('operator', '/api/v1/commands', { command: 'x'.repeat(17 * 1024 * 1024) });
@@ -386,7 +478,8 @@ describe('problems', () => {
   });
 
   it('carries the id of the request, the asker’s if it looks like one', async () => {
-    const idFor = async (id: string) => (await fetch(`${url}/health/live`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
+    const idFor = async (id: string) =>
+      (await fetch(`${url}/health/live`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
     expect(await idFor('trace-1')).toBe('trace-1');
     expect(await idFor('<b>')).toMatch(/^[0-9a-f-]{36}$/);
   });
@@ -429,15 +522,21 @@ describe('what is thrown', () => {
 
 describe('pages', () => {
   it('documents every route that is served, by the roles of the guard', async () => {
-    const zDocument = z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.record(z.string(), z.looseObject({ 'x-roles': z.array(z.string()).optional() }))) });
+    const zDocument = z.looseObject({
+      openapi: z.string(),
+      paths: z.record(z.string(), z.record(z.string(), z.looseObject({ 'x-roles': z.array(z.string()).optional() }))),
+    });
     const { body } = await get(null, '/api/docs-json');
     const { openapi, paths } = zDocument.parse(body);
     expect(openapi).toBe('3.1.0');
-    const documented = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`));
+    const documented = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
+    );
     expect(documented.sort()).toEqual([...served].sort());
     expect(paths['/api/v1/dashboard/margin']?.['get']?.['x-roles']).toEqual(['platform_admin']);
     const text = JSON.stringify(body);
-    for (const [, pointer] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) expect(body).toHaveProperty(['components', 'schemas', pointer ?? '']);
+    for (const [, pointer] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g))
+      expect(body).toHaveProperty(['components', 'schemas', pointer ?? '']);
   });
 
   it('shows the docs without a script, and the problem types that problems point to', async () => {
@@ -445,7 +544,8 @@ describe('pages', () => {
     expect(headers.get('content-type')).toMatch(/^text\/html/);
     expect(body).toContain('GET /api/v1/usage-records');
     expect(body).not.toContain('<script');
-    for (const kind of ['invalid', 'not_found', 'conflict', 'forbidden', 'unavailable', 'unauthenticated', 'internal']) expect(body).toContain(`id="${kind}"`);
+    for (const kind of ['invalid', 'not_found', 'conflict', 'forbidden', 'unavailable', 'unauthenticated', 'internal'])
+      expect(body).toContain(`id="${kind}"`);
   });
 
   it('serves a console that runs nothing inline and knows no way from text to markup', async () => {

@@ -235,13 +235,13 @@ describe('commands', () => {
     const register = { command: 'register-tenant', tenantId: 't1', name: 'Tenant', currency: 'USD' };
     await test.apply(register);
     expect((await test.apply(register))[0]?.status).toBe('unchanged');
-    expect(await test.ledger.execute({ ...register, currency: 'EUR' }, ADMIN)).toMatchObject({ status: 'refused', kind: 'conflict' });
+    expect(await test.ledger.execute({ ...register, currency: 'EUR' }, ADMIN)).toMatchObject({ status: 'refused', error: { kind: 'conflict' } });
   });
 
   it('with the same idempotency key and another body conflict, whatever they are', async () => {
     await test.apply({ command: 'register-tenant', tenantId: 't1', name: 'Tenant', currency: 'USD', idempotencyKey: 'k' });
     const other = { command: 'register-tenant', tenantId: 't2', name: 'Tenant', currency: 'USD', idempotencyKey: 'k' };
-    expect(await test.ledger.execute(other, ADMIN)).toMatchObject({ status: 'refused', kind: 'conflict' });
+    expect(await test.ledger.execute(other, ADMIN)).toMatchObject({ status: 'refused', error: { kind: 'conflict' } });
   });
 
   it('name every field at fault', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -7,13 +7,11 @@ import path from 'node:path';
 export default function globalSetup() {
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'ledgerline-test-'));
   const watch = watchOver(dataDir);
-  const options = { dataDir, settings: { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: '200' } };
-  const args = ['--conditions=source', '--import', './test/support/typescript.js', 'test/support/embedded-process.ts', JSON.stringify(options)];
+  const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: '200' };
+  const program = ['--conditions=source', '--import', './test/support/typescript.js', 'test/support/embedded-process.ts'];
+  const args = [...program, JSON.stringify({ dataDir, settings })];
   const cwd = path.resolve(import.meta.dirname, '../..');
   const { url } = JSON.parse(execFileSync(process.execPath, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
-  const location = `${dataDir}/postgres/location`;
-  const home = existsSync(location) ? readFileSync(location, 'utf8').trim() : `${dataDir}/postgres`;
-  watch.stdin.write(`${home}\n`);
   process.env.LEDGERLINE_TEST_POSTGRES_URL = url;
   globalThis.ledgerlineTestPostgres = watch;
 }
@@ -24,8 +22,10 @@ export default function globalSetup() {
  */
 function watchOver(dataDir) {
   const script = `
-    read -r home; cat > /dev/null
-    read -r pid < "$home/data/postmaster.pid" && kill -INT "$pid" && while [ -e "$home/data/postmaster.pid" ] && kill -0 "$pid"; do sleep 0.02; done
+    cat > /dev/null
+    home=$(cat "$0/postgres/location" || echo "$0/postgres")
+    file="$home/data/postmaster.pid"
+    read -r pid < "$file" && kill -INT "$pid" && while [ -e "$file" ] && kill -0 "$pid"; do sleep 0.02; done
     rm -rf "$0" "$home"`;
   const watch = spawn('sh', ['-c', script, dataDir], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   watch.unref();

@@ -3,7 +3,7 @@ export default {
   rootDir: '../..',
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
-  testMatch: ['<rootDir>/libs/**/*.spec.ts', '<rootDir>/projections/**/*.spec.ts', '<rootDir>/apps/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
+  testMatch: ['libs', 'projections', 'apps', 'test'].map((root) => `<rootDir>/${root}/**/*.spec.ts`),
   extensionsToTreatAsEsm: ['.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

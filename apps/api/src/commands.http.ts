@@ -31,6 +31,6 @@ export class CommandsController {
 
 function doneOrThrown(outcome: CommandOutcome): CommandOutcome {
   if (outcome.status !== 'refused') return outcome;
-  const { code, message, errors } = outcome.error;
-  throw new DomainError(code, message, outcome.kind, errors);
+  const { code, kind, message, errors } = outcome.error;
+  throw new DomainError(code, message, kind, errors);
 }

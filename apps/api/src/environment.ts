@@ -4,10 +4,12 @@ import { z } from 'zod';
 const MIN_SECRET_CHARS = 32;
 
 const zUrl = (...schemes: string[]) =>
-  z.string().refine(
-    (value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)) && URL.canParse(value),
-    `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
-  );
+  z
+    .string()
+    .refine(
+      (value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)) && URL.canParse(value),
+      `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+    );
 
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),

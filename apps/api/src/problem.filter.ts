@@ -12,7 +12,8 @@ export class ProblemFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<Request>();
     const reply = host.switchToHttp().getResponse<Reply>();
     const problem = problemOf(error);
-    if (problem.status >= 500) this.logger.error({ err: error, requestId: request.id, method: request.method, url: request.url }, 'a request failed');
+    if (problem.status >= 500)
+      this.logger.error({ err: error, requestId: request.id, method: request.method, url: request.url }, 'a request failed');
     if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
     if (problem.status === 503) void reply.header('retry-after', '1');
     void reply.status(problem.status).header('content-type', PROBLEM_TYPE).send(problem);

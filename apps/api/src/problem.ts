@@ -35,7 +35,14 @@ const OF_HTTP: ReadonlyMap<number, { readonly code: string; readonly title: stri
   [415, { code: 'unsupported_media_type', title: 'The body is not JSON' }],
 ]);
 
-const problem = (kind: string, status: number, title: string, detail: string, code: string, errors: readonly FieldError[] = []): Problem => ({
+const problem = (
+  kind: string,
+  status: number,
+  title: string,
+  detail: string,
+  code: string,
+  errors: readonly FieldError[] = [],
+): Problem => ({
   type: `/api/docs#${kind}`,
   title,
   status,
@@ -62,9 +69,17 @@ export function problemOf(error: unknown): Problem {
   }
   const status = httpStatus(error);
   const known = status === undefined ? undefined : OF_HTTP.get(status);
-  if (status !== undefined && known !== undefined && error instanceof Error) return problem(known.code, status, known.title, error.message, known.code);
-  if (status !== undefined && status >= 400 && status < 500) return problem('malformed_request', status, 'The request is wrong', 'HTTP refuses it', 'malformed_request');
-  return problem('internal', 500, 'A defect on our side', 'The request could not be answered; the log has the reason under its x-request-id.', 'internal');
+  if (status !== undefined && known !== undefined && error instanceof Error)
+    return problem(known.code, status, known.title, error.message, known.code);
+  if (status !== undefined && status >= 400 && status < 500)
+    return problem('malformed_request', status, 'The request is wrong', 'HTTP refuses it', 'malformed_request');
+  return problem(
+    'internal',
+    500,
+    'A defect on our side',
+    'The request could not be answered; the log has the reason under its x-request-id.',
+    'internal',
+  );
 }
 
 /** For the docs: each place that a problem's `type` leads to. */

@@ -35,7 +35,8 @@ export class Routes implements OnModuleInit {
       if (typeof handler !== 'function' || !Reflect.hasMetadata(PATH_METADATA, handler)) return [];
       const path = pathOf(prefix, textOf(Reflect.getMetadata(PATH_METADATA, handler)));
       const access = accessOf(handler);
-      if (access === undefined) throw new Error(`${path} (${name}) does not say whom it is for: give it @AnswersQuery, @AllowedTo or @OpenToAll`);
+      if (access === undefined)
+        throw new Error(`${path} (${name}) does not say whom it is for: give it @AnswersQuery, @AllowedTo or @OpenToAll`);
       return [{ method: methodOf(handler, path), path, access }];
     });
   }
@@ -53,4 +54,8 @@ const textOf = (value: unknown): string => {
   return value;
 };
 
-const pathOf = (...parts: string[]): string => `/${parts.flatMap((part) => part.split('/')).filter((part) => part !== '').join('/')}`;
+const pathOf = (...parts: string[]): string =>
+  `/${parts
+    .flatMap((part) => part.split('/'))
+    .filter((part) => part !== '')
+    .join('/')}`;

@@ -29,8 +29,16 @@ const MAX_PARAM_CHARS = 6144;
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** Pages load nothing from elsewhere and run nothing inline; nothing may frame them. */
-const CONTENT_SECURITY_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
 
 const HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': CONTENT_SECURITY_POLICY,
@@ -41,7 +49,11 @@ const HEADERS: Readonly<Record<string, string>> = {
 };
 
 /** The Nest application, not listening yet. */
-export async function createApi({ logger = pino({ name: 'ledgerline-api' }, pino.destination(2)), clock = systemClock, ...settings }: ApiOptions): Promise<NestFastifyApplication> {
+export async function createApi({
+  logger = pino({ name: 'ledgerline-api' }, pino.destination(2)),
+  clock = systemClock,
+  ...settings
+}: ApiOptions): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },

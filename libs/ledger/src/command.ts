@@ -17,8 +17,7 @@ export type CommandOutcome =
   | {
       readonly command: string;
       readonly status: 'refused';
-      readonly kind: ErrorKind;
-      readonly error: { readonly code: string; readonly message: string; readonly errors?: readonly FieldError[] };
+      readonly error: { readonly code: string; readonly kind: ErrorKind; readonly message: string; readonly errors?: readonly FieldError[] };
     };
 
 /** A command as given: its fields checked, and what identifies it. */

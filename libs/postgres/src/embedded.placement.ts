@@ -113,7 +113,11 @@ export async function placementOf(nativeFolder: string, clusterFolder: string): 
 }
 
 /** The runner itself, if its user reaches our node_modules; else with a copy of the binaries in `base`. */
-async function reachableRunner(runner: Runner, base: string | undefined, folder: string): Promise<Runner | { readonly impossible: string }> {
+async function reachableRunner(
+  runner: Runner,
+  base: string | undefined,
+  folder: string,
+): Promise<Runner | { readonly impossible: string }> {
   const tried = await probe(runner, folder);
   if (tried.ok || base === undefined || runner.user === undefined) return tried.ok ? runner : { impossible: tried.output };
   const copied = { ...runner, nativeFolder: await copyBinaries(runner.nativeFolder, base, runner.user) };

@@ -103,9 +103,8 @@ function openLog(logFile: string): number {
   try {
     return openSync(logFile, 'a', 0o600);
   } catch (error) {
-    throw new DatabaseError('data_directory_unusable', `the server's log ${logFile} can't be written: make it writable for you, or remove it`, {
-      cause: error,
-    });
+    const message = `the server's log ${logFile} can't be written: make it writable for you, or remove it`;
+    throw new DatabaseError('data_directory_unusable', message, { cause: error });
   }
 }
 
@@ -125,11 +124,12 @@ export async function stopPostmaster(cluster: Cluster, postmaster: Postmaster, t
   try {
     process.kill(postmaster.pid, 'SIGINT');
   } catch (error) {
-    throw new DatabaseError('embedded_stop_failed', `the embedded Postgres (process ${postmaster.pid}) can't be told to stop: ${reason(error)}`, { cause: error });
+    const message = `the embedded Postgres (process ${postmaster.pid}) can't be told to stop: ${reason(error)}; end that process yourself`;
+    throw new DatabaseError('embedded_stop_failed', message, { cause: error });
   }
-  const deadline = Date.now() + timeoutMs;
+  const deadline = AbortSignal.timeout(timeoutMs);
   while ((await readPostmaster(cluster.dataFolder))?.pid === postmaster.pid) {
-    if (Date.now() > deadline) {
+    if (deadline.aborted) {
       throw new DatabaseError(
         'embedded_stop_failed',
         `the embedded Postgres (process ${postmaster.pid}) did not stop within ${timeoutMs / 1000} s: see the end of ${cluster.logFile}`,

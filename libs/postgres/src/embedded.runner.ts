@@ -43,7 +43,8 @@ export function unprivilegedUser(passwd = readFileSync('/etc/passwd', 'utf8')): 
     .map((line) => line.split(':'))
     .map(([name = '', , uid, gid]) => ({ name, uid: Number(uid), gid: Number(gid) }))
     .filter(({ uid, gid }) => uid > ROOT_UID && gid > ROOT_UID);
-  const preferred = PREFERRED_NAMES.map((name) => accounts.find((account) => account.name === name)).find((account) => account !== undefined);
+  const named = PREFERRED_NAMES.map((name) => accounts.find((account) => account.name === name));
+  const preferred = named.find((account) => account !== undefined);
   const chosen = preferred ?? accounts[0];
   return chosen === undefined ? undefined : { uid: chosen.uid, gid: chosen.gid };
 }

@@ -27,7 +27,7 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
-export const DATABASE = 'ledgerline';
+const DATABASE = 'ledgerline';
 /** Recovery after a crash is part of starting. */
 const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -72,11 +72,11 @@ interface Attached {
 
 /** Looks, starts if there is nothing, connects; and again, since other processes do the same and servers stop. */
 async function attach(cluster: Cluster, { log, settings = {} }: EmbeddedOptions): Promise<Attached> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const deadline = AbortSignal.timeout(START_TIMEOUT_MS);
   let adopted = true;
   let starts = 0;
   let problem = 'it ended at once';
-  while (Date.now() < deadline && starts < STARTS_AT_MOST) {
+  while (!deadline.aborted && starts < STARTS_AT_MOST) {
     const postmaster = await readPostmaster(cluster.dataFolder);
     if (postmaster === undefined || !(await isServing(cluster.dataFolder, postmaster))) {
       if (postmaster !== undefined) await disownPidFile(cluster.dataFolder, postmaster);
@@ -160,9 +160,9 @@ async function isLast(presence: pg.Client): Promise<boolean> {
     await presence.query('select pg_advisory_unlock_shared($1)', [PRESENCE_LOCK]);
     const { rows } = await presence.query<{ alone: boolean }>('select pg_try_advisory_lock($1) as alone', [PRESENCE_LOCK]);
     if (rows[0]?.alone !== true) return false;
-    const deadline = Date.now() + CLOSING_GRACE_MS;
+    const grace = AbortSignal.timeout(CLOSING_GRACE_MS);
     while (await othersAreConnected(presence)) {
-      if (Date.now() > deadline) return false;
+      if (grace.aborted) return false;
       await delay(POLL_MS);
     }
     return true;

@@ -47,10 +47,11 @@ function splitOptions(url: string): { connectionString: string; options: string 
 }
 
 /** A `postgres:` URL, or `database_url_invalid`; the URL itself is not repeated, as it may hold a password. */
-export function parseDatabaseUrl(url: string): URL {
+function parseDatabaseUrl(url: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed?.protocol === 'postgres:' || parsed?.protocol === 'postgresql:') return parsed;
-  throw new DatabaseError('database_url_invalid', 'the database URL is not of the form "postgres://user:password@host:5432/database": correct DATABASE_URL');
+  const form = 'postgres://user:password@host:5432/database';
+  throw new DatabaseError('database_url_invalid', `the database URL is not of the form "${form}": correct DATABASE_URL`);
 }
 
 export interface OpenDatabase {

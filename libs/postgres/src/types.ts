@@ -7,7 +7,7 @@ type Parse = (text: string) => unknown;
 const TIMESTAMPTZ = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?\+00$/;
 
 /** `2026-04-01 00:00:00.500+00`, as a session in UTC writes it, to `2026-04-01T00:00:00.5Z`. */
-export function instantOf(text: string): Instant {
+function instantOf(text: string): Instant {
   const parts = TIMESTAMPTZ.exec(text);
   if (parts === null) {
     throw new DatabaseError(
@@ -21,7 +21,7 @@ export function instantOf(text: string): Instant {
 }
 
 /** int8 as a number, exactly: past 2^53 - 1 a number would silently be another one. */
-export function integerOf(text: string): number {
+function integerOf(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value)) return value;
   throw new DatabaseError('value_out_of_range', `int8 ${text} is beyond a safe integer (2^53 - 1): select it as text ("column::text")`);
@@ -52,8 +52,8 @@ const PARSERS: ReadonlyMap<number, Parse> = new Map([
 
 /** Ours alone, and never `pg.types.setTypeParser`, which would change every other user of pg in the process (pg-boss). */
 export const types: pg.CustomTypesConfig = {
-  getTypeParser(oid: number, format?: 'text' | 'binary') {
+  getTypeParser(oid: number, format?: 'text' | 'binary'): Parse {
     const parse = format === 'binary' ? undefined : PARSERS.get(oid);
-    return parse ?? pg.types.getTypeParser(oid, format ?? 'text');
+    return parse ?? (pg.types.getTypeParser(oid, format ?? 'text') as Parse);
   },
 };

@@ -25,7 +25,6 @@ export const OpenToAll = (): CustomDecorator => access({ roles: 'everyone' });
 
 const access = (value: Access): CustomDecorator => SetMetadata(ACCESS, value);
 
-
 export function accessOf(handler: object): Access | undefined {
   const value: unknown = Reflect.getMetadata(ACCESS, handler);
   return isAccess(value) ? value : undefined;
@@ -39,7 +38,9 @@ function callerOf({ caller, url }: Request): Caller {
 }
 
 /** Who asks, as the token says. */
-export const AskedBy = createParamDecorator((_: undefined, context: ExecutionContext): Caller => callerOf(context.switchToHttp().getRequest<Request>()));
+export const AskedBy = createParamDecorator((_: undefined, context: ExecutionContext): Caller =>
+  callerOf(context.switchToHttp().getRequest<Request>()),
+);
 
 /** The arguments of `Ledger.ask`. */
 export type Asked = readonly [query: string, params: Readonly<Record<string, unknown>>, caller: Caller];

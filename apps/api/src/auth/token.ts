@@ -1,9 +1,9 @@
-import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey, SignJWT } from 'jose';
+import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { DomainError } from '#domain/errors';
 import { zId } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
-import { type Caller, type Role, ROLES } from '#ledger/caller';
+import { type Caller, ROLES } from '#ledger/caller';
 import { Unauthenticated } from '../problem.js';
 
 const SHARED = 'HS256';
@@ -12,40 +12,8 @@ const PUBLISHED = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
 
 const zClaims = z.object({ sub: zId, role: z.string().optional(), roles: z.array(z.string()).optional(), tenantId: zId.optional() });
 
-export interface TokenClaims {
-  readonly sub: string;
-  readonly role: Role;
-  readonly tenantId?: string;
-  /** How long it is valid: `15m`, `12h`, `30d`. */
-  readonly ttl: string;
-}
-
 const dateOf = (at: Instant): Date => new Date(at);
 const secretOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** A bearer token, signed with the shared secret, valid from `now` on. */
-export async function mintToken(secret: string, { sub, role, tenantId, ttl }: TokenClaims, now: Instant): Promise<string> {
-  return new SignJWT({ role, ...(tenantId === undefined ? {} : { tenantId }) })
-    .setProtectedHeader({ alg: SHARED, typ: 'JWT' })
-    .setSubject(sub)
-    .setIssuedAt(dateOf(now))
-    .setExpirationTime(expiry(ttl, now))
-    .sign(secretOf(secret));
-}
-
-const SECONDS = new Map([
-  ['s', 1],
-  ['m', 60],
-  ['h', 3600],
-  ['d', 86_400],
-]);
-
-function expiry(ttl: string, now: Instant): Date {
-  const [, count, unit] = /^(\d+)([smhd])$/.exec(ttl) ?? [];
-  const seconds = SECONDS.get(unit ?? '');
-  if (count === undefined || seconds === undefined) throw new Error(`ttl: ${JSON.stringify(ttl)} is not a span such as "15m", "12h" or "30d"`);
-  return new Date(dateOf(now).getTime() + Number(count) * seconds * 1000);
-}
 
 /** Reads bearer tokens: HS256 by the shared secret, anything else by the published keys. */
 export class TokenReader {
@@ -62,12 +30,14 @@ export class TokenReader {
     const token = /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) throw new Unauthenticated('send a token: Authorization: Bearer …');
     const claims = zClaims.safeParse(await this.verified(token, now));
-    if (!claims.success) throw new Unauthenticated('the token lacks a claim or has a wrong one: it needs sub, role, and for a tenant tenantId');
+    if (!claims.success)
+      throw new Unauthenticated('the token lacks a claim or has a wrong one: it needs sub, role, and for a tenant tenantId');
     const { sub, roles, tenantId } = claims.data;
     const role = claims.data.role ?? roles?.[0];
     const known = ROLES.find((each) => each === role);
     if (known === undefined) throw new DomainError('unknown_role', `the token's role must be one of ${ROLES.join(', ')}`, 'forbidden');
-    if (known === 'tenant' && tenantId === undefined) throw new DomainError('no_tenant', 'a tenant token must name its tenantId', 'forbidden');
+    if (known === 'tenant' && tenantId === undefined)
+      throw new DomainError('no_tenant', 'a tenant token must name its tenantId', 'forbidden');
     return { actor: sub, role: known, ...(tenantId === undefined ? {} : { tenantId }), now, correlationId };
   }
 

@@ -10,8 +10,14 @@ function element(name, properties, ...children) {
   const [tag, ...classes] = name.split('.');
   const made = document.createElement(tag);
   if (classes.length > 0) made.className = classes.join(' ');
-  for (const [key, value] of Object.entries(properties ?? {})) key.startsWith('aria-') ? made.setAttribute(key, value) : (made[key] = value);
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined).map((child) => child instanceof Node ? child : String(child)));
+  for (const [key, value] of Object.entries(properties ?? {}))
+    key.startsWith('aria-') ? made.setAttribute(key, value) : (made[key] = value);
+  made.append(
+    ...children
+      .flat()
+      .filter((child) => child !== null && child !== undefined)
+      .map((child) => (child instanceof Node ? child : String(child))),
+  );
   return made;
 }
 
@@ -28,17 +34,50 @@ async function ask(path, parameters) {
   return body;
 }
 
-const problemBox = (error) => element('div.problem', { role: 'alert' },
-  element('strong', {}, error.problem?.title ?? 'The API does not answer'),
-  element('p', {}, error.message),
-  error.problem?.errors?.length > 0 ? element('ul', {}, error.problem.errors.map((each) => element('li', {}, each.field + ': ' + each.message))) : null);
+const problemBox = (error) =>
+  element(
+    'div.problem',
+    { role: 'alert' },
+    element('strong', {}, error.problem?.title ?? 'The API does not answer'),
+    element('p', {}, error.message),
+    error.problem?.errors?.length > 0
+      ? element(
+          'ul',
+          {},
+          error.problem.errors.map((each) => element('li', {}, each.field + ': ' + each.message)),
+        )
+      : null,
+  );
 
 /** Columns: [heading, value of a row, whether it is a figure]. */
 const cells = (columns, row) => columns.map(([, value, figure]) => element(figure ? 'td.figure' : 'td', {}, value(row) ?? ''));
-const headings = (columns) => element('thead', {}, element('tr', {}, columns.map(([heading, , figure]) => element(figure ? 'th.figure' : 'th', { scope: 'col' }, heading))));
-const table = (columns, rows) => rows.length === 0
-  ? element('p.quiet', {}, 'None.')
-  : element('div.scroll', {}, element('table', {}, headings(columns), element('tbody', {}, rows.map((row) => element('tr', {}, cells(columns, row))))));
+const headings = (columns) =>
+  element(
+    'thead',
+    {},
+    element(
+      'tr',
+      {},
+      columns.map(([heading, , figure]) => element(figure ? 'th.figure' : 'th', { scope: 'col' }, heading)),
+    ),
+  );
+const table = (columns, rows) =>
+  rows.length === 0
+    ? element('p.quiet', {}, 'None.')
+    : element(
+        'div.scroll',
+        {},
+        element(
+          'table',
+          {},
+          headings(columns),
+          element(
+            'tbody',
+            {},
+            rows.map((row) => element('tr', {}, cells(columns, row))),
+          ),
+        ),
+      );
 
 /** A list, page by page. */
 async function pages(path, parameters, columns) {
@@ -59,43 +98,57 @@ async function pages(path, parameters, columns) {
 }
 
 const day = (at) => (at ?? '').slice(0, 10);
-const span = (period) => period.start.replace('T00:00:00Z', '') + ' – ' + (period.end === null ? 'open' : period.end.replace('T00:00:00Z', ''));
+const span = (period) =>
+  period.start.replace('T00:00:00Z', '') + ' – ' + (period.end === null ? 'open' : period.end.replace('T00:00:00Z', ''));
 const link = (hash, label) => element('a', { href: '#' + hash }, label);
-const money = (amount, currency) => amount === null || amount === undefined ? '' : amount + ' ' + currency;
+const money = (amount, currency) => (amount === null || amount === undefined ? '' : amount + ' ' + currency);
 
 async function projections() {
-  return [element('h2', {}, 'Projections'), await pages('projections', {}, [
-    ['Name', (each) => each.name],
-    ['Version', (each) => each.version, true],
-    ['Position', (each) => each.position, true],
-    ['Head of the log', (each) => each.head, true],
-    ['Lag', (each) => each.lag, true],
-  ])];
+  const { items } = await ask('projections');
+  return [
+    element('h2', {}, 'Projections'),
+    table(
+      [
+        ['Name', (each) => each.name],
+        ['Version', (each) => each.version, true],
+        ['Position', (each) => each.position, true],
+        ['Head of the log', (each) => each.head, true],
+        ['Lag', (each) => each.lag, true],
+      ],
+      items,
+    ),
+  ];
 }
 
 async function tenants() {
-  return [element('h2', {}, 'Tenants'), await pages('tenants', {}, [
-    ['Tenant', (each) => link('invoices?tenantId=' + encodeURIComponent(each.tenantId), each.tenantId)],
-    ['Name', (each) => each.name ?? '(erased)'],
-    ['Currency', (each) => each.currency],
-    ['Time zone', (each) => each.timeZone],
-    ['Taxes', (each) => (each.taxes ?? []).map((tax) => tax.name + ' ' + tax.ratePercent + ' % from ' + day(tax.from)).join(', ')],
-  ])];
+  return [
+    element('h2', {}, 'Tenants'),
+    await pages('tenants', {}, [
+      ['Tenant', (each) => link('invoices?tenantId=' + encodeURIComponent(each.tenantId), each.tenantId)],
+      ['Name', (each) => each.name ?? '(erased)'],
+      ['Currency', (each) => each.currency],
+      ['Time zone', (each) => each.timeZone],
+      ['Taxes', (each) => (each.taxes ?? []).map((tax) => tax.name + ' ' + tax.ratePercent + ' % from ' + day(tax.from)).join(', ')],
+    ]),
+  ];
 }
 
 async function invoices(parameters) {
   const id = parameters.get('id');
   if (id !== null) return invoice(id);
   const tenantId = parameters.get('tenantId');
-  return [element('h2', {}, tenantId === null ? 'Invoices' : 'Invoices of ' + tenantId), await pages('invoices', { tenantId }, [
-    ['Invoice', (each) => link('invoices?id=' + encodeURIComponent(each.invoiceId), each.number ?? each.invoiceId)],
-    ['Tenant', (each) => each.tenantId],
-    ['Status', (each) => each.status],
-    ['As of', (each) => each.asOf],
-    ['Net', (each) => money(each.subtotal, each.currency), true],
-    ['Tax', (each) => money(each.tax, each.currency), true],
-    ['Total', (each) => money(each.total, each.currency), true],
-  ])];
+  return [
+    element('h2', {}, tenantId === null ? 'Invoices' : 'Invoices of ' + tenantId),
+    await pages('invoices', { tenantId }, [
+      ['Invoice', (each) => link('invoices?id=' + encodeURIComponent(each.invoiceId), each.number ?? each.invoiceId)],
+      ['Tenant', (each) => each.tenantId],
+      ['Status', (each) => each.status],
+      ['As of', (each) => each.asOf],
+      ['Net', (each) => money(each.subtotal, each.currency), true],
+      ['Tax', (each) => money(each.tax, each.currency), true],
+      ['Total', (each) => money(each.total, each.currency), true],
+    ]),
+  ];
 }
 
 const lineColumns = [
@@ -107,11 +160,21 @@ const lineColumns = [
   ['Net', (line) => line.net, true],
 ];
 
-const rowLine = (row) => element('tr.row', {},
-  element('td', {}, row.ref),
-  element('td', { colSpan: 3 }, [row.quantity + (row.unitAmount === undefined || row.unitAmount === null ? '' : ' × ' + row.unitAmount), row.reason].filter(Boolean).join(', ')),
-  element('td.figure', {}, row.gross),
-  element('td.figure', {}, row.net));
+const rowLine = (row) =>
+  element(
+    'tr.row',
+    {},
+    element('td', {}, row.ref),
+    element(
+      'td',
+      { colSpan: 3 },
+      [row.quantity + (row.unitAmount === undefined || row.unitAmount === null ? '' : ' × ' + row.unitAmount), row.reason]
+        .filter(Boolean)
+        .join(', '),
+    ),
+    element('td.figure', {}, row.gross),
+    element('td.figure', {}, row.net),
+  );
 
 /** One invoice: a part stands under the line that it was cut from, its rows under it. */
 async function invoice(id) {
@@ -121,13 +184,22 @@ async function invoice(id) {
   for (const [parentId, family] of families) {
     const isSplit = family.some((line) => line.parentLineId !== null);
     if (isSplit) body.append(await parentRow(parentId, family));
-    for (const line of family) body.append(element(line.parentLineId === null ? 'tr' : 'tr.part', {}, cells(lineColumns, line)), ...line.rows.map(rowLine));
+    for (const line of family)
+      body.append(element(line.parentLineId === null ? 'tr' : 'tr.part', {}, cells(lineColumns, line)), ...line.rows.map(rowLine));
   }
   return [
     element('h2', {}, 'Invoice ' + (found.number ?? found.invoiceId)),
     element('p', {}, found.tenantId + ', ' + found.status + ', as of ' + found.asOf + ', amounts in ' + found.currency),
     element('div.scroll', {}, element('table', {}, headings(lineColumns), body)),
-    table([['', (each) => each[0]], ['', (each) => money(each[1], found.currency), true]], [['Net', found.subtotal], ['Tax', found.tax], ['Total', found.total]]),
+    table(
+      [
+        ['Net', (each) => each.subtotal, true],
+        ['Tax', (each) => each.tax, true],
+        ['Total', (each) => each.total, true],
+      ],
+      [found],
+    ),
+    (found.quarantined ?? []).map((each) => element('p.problem', {}, element('strong', {}, 'Set aside: '), each.message ?? each.code)),
     element('p', {}, link('explain?id=' + encodeURIComponent(found.invoiceId), 'Explain, down to its events')),
   ];
 }
@@ -147,17 +219,20 @@ async function explain(parameters) {
 }
 
 async function resources() {
-  return [element('h2', {}, 'Resources'), await pages('resources', {}, [
-    ['Provider', (each) => each.provider],
-    ['Id', (each) => each.providerId],
-    ['Kind', (each) => each.kind],
-    ['Name', (each) => each.name],
-    ['Status', (each) => each.status],
-    ['Tenant', (each) => each.tenantId],
-    ['Deployment', (each) => each.deploymentId ?? 'standalone'],
-    ['Last seen', (each) => each.lastSeenAt],
-    ['Deleted', (each) => each.deletedAt],
-  ])];
+  return [
+    element('h2', {}, 'Resources'),
+    await pages('resources', {}, [
+      ['Provider', (each) => each.provider],
+      ['Id', (each) => each.providerId],
+      ['Kind', (each) => each.kind],
+      ['Name', (each) => each.name],
+      ['Status', (each) => each.status],
+      ['Tenant', (each) => each.tenantId],
+      ['Deployment', (each) => each.deploymentId ?? 'standalone'],
+      ['Last seen', (each) => each.lastSeenAt],
+      ['Deleted', (each) => each.deletedAt],
+    ]),
+  ];
 }
 
 const marginFigures = [
@@ -172,7 +247,12 @@ const today = () => new Date().toISOString().slice(0, 10);
 
 function choice(view, fields) {
   const inputs = fields.map(([name, label, type, value]) => element('input', { name, type, value, 'aria-label': label }));
-  const form = element('form', {}, inputs.map((input, index) => element('label', {}, fields[index][1] + ' ', input)), element('button', {}, 'Show'));
+  const form = element(
+    'form',
+    {},
+    inputs.map((input, index) => element('label', {}, fields[index][1] + ' ', input)),
+    element('button', {}, 'Show'),
+  );
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     location.hash = view + '?' + new URLSearchParams(inputs.map((input) => [input.name, input.value]));
@@ -186,16 +266,45 @@ async function margin(parameters) {
   const found = await ask('dashboard/margin', { period, currency });
   return [
     element('h2', {}, 'Margin'),
-    choice('margin', [['period', 'Month that holds', 'date', period], ['currency', 'Currency', 'text', currency]]),
-    element('p', {}, (typeof found.period === 'string' ? found.period : span(found.period)) + ', ' + found.currency
-      + (found.otherCurrencies.length > 0 ? '; there is also ' + found.otherCurrencies.map((each) => each.currency ?? each).join(', ') : '')),
+    choice('margin', [
+      ['period', 'Month that holds', 'date', period],
+      ['currency', 'Currency', 'text', currency],
+    ]),
+    element(
+      'p',
+      {},
+      (typeof found.period === 'string' ? found.period : span(found.period)) +
+        ', ' +
+        found.currency +
+        (found.otherCurrencies.length > 0
+          ? '; there is also ' + found.otherCurrencies.map((each) => each.currency ?? each).join(', ')
+          : ''),
+    ),
     table(marginFigures, [found.overall]),
     element('p', {}, 'Cost of no tenant: ' + money(found.unattributed.cogs, found.currency)),
-    element('h3', {}, 'By tenant'), table([['Tenant', (each) => each.tenantId], ...marginFigures], found.byTenant),
+    element('h3', {}, 'By tenant'),
+    table([['Tenant', (each) => each.tenantId], ...marginFigures], found.byTenant),
     element('h3', {}, 'By deployment'),
-    table([['Tenant', (each) => each.tenantId], ['Deployment', (each) => each.deploymentId ?? 'standalone'], ...marginFigures], found.byDeployment),
-    element('h3', {}, 'Revenue by billing kind'), table([['Kind', (each) => each.billingKind], ['Revenue', (each) => each.revenue, true]], found.byKind.revenue),
-    element('h3', {}, 'Cost by kind'), table([['Kind', (each) => each.kind], ['Cost', (each) => each.cogs, true]], found.byKind.cogs),
+    table(
+      [['Tenant', (each) => each.tenantId], ['Deployment', (each) => each.deploymentId ?? 'standalone'], ...marginFigures],
+      found.byDeployment,
+    ),
+    element('h3', {}, 'Revenue by billing kind'),
+    table(
+      [
+        ['Kind', (each) => each.billingKind],
+        ['Revenue', (each) => each.revenue, true],
+      ],
+      found.byKind.revenue,
+    ),
+    element('h3', {}, 'Cost by kind'),
+    table(
+      [
+        ['Kind', (each) => each.kind],
+        ['Cost', (each) => each.cogs, true],
+      ],
+      found.byKind.cogs,
+    ),
   ];
 }
 
@@ -206,13 +315,16 @@ async function accrual(parameters) {
     element('h2', {}, 'Accrual'),
     choice('accrual', [['at', 'At (RFC 3339)', 'text', found.at]]),
     element('p', {}, 'The open periods come to ' + money(found.total, found.currency) + ' so far.'),
-    table([
-      ['Subscription', (each) => each.subscriptionId],
-      ['Tenant', (each) => each.tenantId],
-      ['Deployment', (each) => each.deploymentId],
-      ['Lines', (each) => each.lines.length, true],
-      ['Total', (each) => money(each.total, each.currency ?? found.currency), true],
-    ], found.subscriptions),
+    table(
+      [
+        ['Subscription', (each) => each.subscriptionId],
+        ['Tenant', (each) => each.tenantId],
+        ['Deployment', (each) => each.deploymentId],
+        ['Lines', (each) => each.lines.length, true],
+        ['Total', (each) => money(each.total, each.currency ?? found.currency), true],
+      ],
+      found.subscriptions,
+    ),
   ];
 }
 
@@ -225,9 +337,10 @@ async function show() {
   const [name, query] = location.hash.slice(1).split('?');
   const view = Object.hasOwn(VIEWS, name) ? name : 'projections';
   const turn = (asked += 1);
-  for (const each of document.querySelectorAll('#views a')) each.hash === '#' + view ? each.setAttribute('aria-current', 'page') : each.removeAttribute('aria-current');
+  for (const each of document.querySelectorAll('#views a'))
+    each.hash === '#' + view ? each.setAttribute('aria-current', 'page') : each.removeAttribute('aria-current');
   const content = await VIEWS[view](new URLSearchParams(query ?? '')).catch((error) => [problemBox(error)]);
-  if (turn === asked && token() !== null) byId('view').replaceChildren(...content);
+  if (turn === asked && token() !== null) byId('view').replaceChildren(...content.flat());
 }
 
 function signedIn() {
@@ -248,6 +361,8 @@ byId('sign-out').addEventListener('click', () => {
   sessionStorage.removeItem(KEY);
   location.replace('/');
 });
-addEventListener('hashchange', () => { if (token() !== null) void show(); });
+addEventListener('hashchange', () => {
+  if (token() !== null) void show();
+});
 signedIn();
 `;

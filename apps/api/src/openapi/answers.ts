@@ -5,8 +5,14 @@ import { z } from 'zod';
  * against these, and the OpenAPI document prints them.
  */
 
-const zMoney = z.string().regex(/^-?\d+(\.\d+)?$/).describe('A decimal, at the scale of the currency');
-const zQuantity = z.string().regex(/^-?\d+(\.\d+)?$/).describe('A decimal');
+const zMoney = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?$/)
+  .describe('A decimal, at the scale of the currency');
+const zQuantity = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?$/)
+  .describe('A decimal');
 const zAt = z.string().describe('RFC 3339, UTC');
 const zSpan = z.looseObject({ start: zAt, end: zAt }).describe('Half-open');
 const zOpenSpan = z.looseObject({ start: zAt, end: zAt.nullable() }).describe('Half-open; end null: it goes on');
@@ -71,7 +77,16 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   ['usage', z.record(z.string(), zQuantity).describe('Quantity by billing kind')],
   [
     'rates',
-    listOf(z.looseObject({ resourceType: z.string(), resourceFamily: z.string(), location: z.string(), unitPrice: zMoney, currency: z.string(), period: zOpenSpan })),
+    listOf(
+      z.looseObject({
+        resourceType: z.string(),
+        resourceFamily: z.string(),
+        location: z.string(),
+        unitPrice: zMoney,
+        currency: z.string(),
+        period: zOpenSpan,
+      }),
+    ),
   ],
   ['invoices', listOf(z.looseObject(invoiceFields))],
   ['invoice', z.looseObject({ ...invoiceFields, lines: z.array(z.looseObject({ lineId: z.string() })) })],
@@ -84,12 +99,21 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
       at: zAt,
       currency: z.string(),
       subscriptions: z.array(
-        z.looseObject({ subscriptionId: z.string(), tenantId: z.string(), deploymentId: z.string(), lines: z.array(z.looseObject({})), total: zMoney }),
+        z.looseObject({
+          subscriptionId: z.string(),
+          tenantId: z.string(),
+          deploymentId: z.string(),
+          lines: z.array(z.looseObject({})),
+          total: zMoney,
+        }),
       ),
       total: zMoney,
     }),
   ],
-  ['resources', listOf(z.looseObject({ provider: z.string(), providerId: z.string(), kind: z.string(), name: z.string(), status: z.string() }))],
+  [
+    'resources',
+    listOf(z.looseObject({ provider: z.string(), providerId: z.string(), kind: z.string(), name: z.string(), status: z.string() })),
+  ],
   ['tenants', listOf(z.looseObject({ tenantId: z.string(), name: z.string().nullable(), currency: z.string(), timeZone: z.string() }))],
   ['deployments', listOf(z.looseObject({ deploymentId: z.string(), tenantId: z.string().nullable(), name: z.string() }))],
   ['subscriptions', listOf(z.looseObject({ subscriptionId: z.string(), deploymentId: z.string(), tenantId: z.string().nullable() }))],
@@ -97,7 +121,9 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   [
     'quote',
     z.looseObject({
-      lines: z.array(z.looseObject({ billingKind: z.string(), quantity: zQuantity, included: zQuantity, billable: zQuantity, rows: z.array(zRow) })),
+      lines: z.array(
+        z.looseObject({ billingKind: z.string(), quantity: zQuantity, included: zQuantity, billable: zQuantity, rows: z.array(zRow) }),
+      ),
       subtotal: zMoney,
       tax: zMoney,
       total: zMoney,
@@ -107,6 +133,14 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   ['events', listOf(z.looseObject({}))],
   [
     'projections',
-    listOf(z.looseObject({ name: z.string(), version: z.int(), position: z.int(), head: z.int().describe('Of the log'), lag: z.int().describe('Events') })),
+    listOf(
+      z.looseObject({
+        name: z.string(),
+        version: z.int(),
+        position: z.int(),
+        head: z.int().describe('Of the log'),
+        lag: z.int().describe('Events'),
+      }),
+    ),
   ],
 ]);

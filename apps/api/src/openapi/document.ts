@@ -22,14 +22,17 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
       title: 'Ledgerline',
       version: '1',
       description:
-        'An event-sourced billing ledger for cloud usage. Decimals and money are strings; instants are RFC 3339 in UTC; periods are half-open.' +
+        'An event-sourced billing ledger for cloud usage.' +
+        ' Decimals and money are strings; instants are RFC 3339 in UTC; periods are half-open.' +
         ' Every read may be asked as of an earlier instant or log position. Every write may be sent again: it changes nothing.',
     },
     servers: [{ url: '/' }],
     paths,
     components: {
       schemas: components,
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Claims: sub, role, and tenantId for a tenant' } },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Claims: sub, role, and tenantId for a tenant' },
+      },
     },
   };
 }
@@ -82,7 +85,9 @@ function aboutQuery(route: Route, name: string, components: Record<string, Json>
   return {
     ...about,
     parameters: fieldsOf(asked).map(({ name: field, required, schema }) =>
-      route.path.includes(`:${field}`) ? { name: field, in: 'path', required: true, schema } : { name: field, in: 'query', required, schema },
+      route.path.includes(`:${field}`)
+        ? { name: field, in: 'path', required: true, schema }
+        : { name: field, in: 'query', required, schema },
     ),
   };
 }
@@ -124,11 +129,15 @@ const zEnvelope = z.object({
 
 function aboutCommands(components: Record<string, Json>): JsonObject {
   const envelope = jsonSchema('envelope', zEnvelope, 'input', components);
-  for (const [name, { schema }] of COMMANDS) components[name] = commandSchema(name, jsonSchema(name, schema, 'input', components), envelope);
+  for (const [name, { schema }] of COMMANDS)
+    components[name] = commandSchema(name, jsonSchema(name, schema, 'input', components), envelope);
   const references = [...COMMANDS.keys()].map((name) => ({ $ref: `#/components/schemas/${name}` }));
   components['Command'] = {
     oneOf: references,
-    discriminator: { propertyName: 'command', mapping: Object.fromEntries([...COMMANDS.keys()].map((name) => [name, `#/components/schemas/${name}`])) },
+    discriminator: {
+      propertyName: 'command',
+      mapping: Object.fromEntries([...COMMANDS.keys()].map((name) => [name, `#/components/schemas/${name}`])),
+    },
   };
   components['CommandOutcome'] = jsonSchema('CommandOutcome', zOutcome, 'output', components);
   const command = { $ref: '#/components/schemas/Command' };
@@ -139,7 +148,10 @@ function aboutCommands(components: Record<string, Json>): JsonObject {
     summary: 'Executes one command, or an array of them in order; a refusal does not stop the rest',
     requestBody: { required: true, content: json({ oneOf: [command, { type: 'array', items: command, maxItems: MAX_COMMANDS }] }) },
     responses: {
-      200: { description: 'The outcome of the one, or of each: a single command that is refused answers with its problem', content: json({ oneOf: [outcome, { type: 'array', items: outcome }] }) },
+      200: {
+        description: 'The outcome of the one, or of each: a single command that is refused answers with its problem',
+        content: json({ oneOf: [outcome, { type: 'array', items: outcome }] }),
+      },
     },
   };
 }

@@ -16,7 +16,8 @@ export function jsonSchema(name: string, schema: z.ZodType, io: 'input' | 'outpu
     if (reference === '#') return `#/components/schemas/${name}`;
     return reference.replace(/^#\/\$defs\/(.*)$/, (_all, id: string) => `#/components/schemas/${name}.${id}`);
   };
-  for (const [id, definition] of Object.entries(zJsonObject.parse(definitions))) components[`${name}.${id}`] = withReferences(definition, moved);
+  for (const [id, definition] of Object.entries(zJsonObject.parse(definitions)))
+    components[`${name}.${id}`] = withReferences(definition, moved);
   return zJsonObject.parse(withReferences(rest, moved));
 }
 
@@ -24,12 +25,19 @@ function withReferences(value: Json, moved: (reference: string) => string): Json
   if (Array.isArray(value)) return value.map((each: Json) => withReferences(each, moved));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, each]) => [key, key === '$ref' && typeof each === 'string' ? moved(each) : withReferences(each, moved)]),
+    Object.entries(value).map(([key, each]) => [
+      key,
+      key === '$ref' && typeof each === 'string' ? moved(each) : withReferences(each, moved),
+    ]),
   );
 }
 
 /** The fields of an object's schema; each with whether it must be given. */
 export function fieldsOf(schema: JsonObject): { readonly name: string; readonly required: boolean; readonly schema: Json }[] {
   const required = z.array(z.string()).catch([]).parse(schema['required']);
-  return Object.entries(zJsonObject.catch({}).parse(schema['properties'])).map(([name, each]) => ({ name, required: required.includes(name), schema: each }));
+  return Object.entries(zJsonObject.catch({}).parse(schema['properties'])).map(([name, each]) => ({
+    name,
+    required: required.includes(name),
+    schema: each,
+  }));
 }

@@ -21,8 +21,14 @@ const zDocument = z.object({
 /** The OpenAPI document to read: no script, nothing from elsewhere. Tools take /api/docs-json. */
 export function docsPage(document: JsonObject): string {
   const { info, paths, components } = zDocument.parse(document);
-  const operations = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
   const bySubject = Map.groupBy(operations, ({ operation }) => operation.tags[0] ?? '');
+  const subjects = [...bySubject].map(
+    ([subject, each]) => html`<section id="${subject}"><h2>${subject}</h2>${each.map(operationBlock)}</section>`,
+  );
+  const schemas = Object.entries(components.schemas).map(([name, schema]) => foldedJson(`schema-${name}`, name, schema));
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -35,9 +41,9 @@ export function docsPage(document: JsonObject): string {
         <header><h1>${info.title} API</h1><nav><a href="/api/docs-json">OpenAPI 3.1 as JSON</a> <a href="/">Console</a></nav></header>
         <main>
           <p>${info.description}</p>
-          ${[...bySubject].map(([subject, each]) => html`<section id="${subject}"><h2>${subject}</h2>${each.map(operationBlock)}</section>`)}
+          ${subjects}
           <section><h2>Problems</h2>${problems()}</section>
-          <section><h2>Schemas</h2>${Object.entries(components.schemas).map(([name, schema]) => foldedJson(`schema-${name}`, name, schema))}</section>
+          <section><h2>Schemas</h2>${schemas}</section>
         </main>
       </body>
     </html>`.text;
@@ -48,12 +54,15 @@ type Operation = z.output<typeof zOperation>;
 function operationBlock({ path, method, operation }: { path: string; method: string; operation: Operation }): Html {
   const roles = operation['x-roles'];
   const parameters = operation.parameters.map(
-    ({ name, in: where, required, schema }) => html`<tr><td><code>${name}</code></td><td>${where}${required ? ', required' : ''}</td><td><code>${JSON.stringify(schema)}</code></td></tr>`,
+    ({ name, in: where, required, schema }) =>
+      html`<tr>
+        <td><code>${name}</code></td><td>${where}${required ? ', required' : ''}</td><td><code>${JSON.stringify(schema)}</code></td>
+      </tr>`,
   );
   return html`<article>
     <h3><code>${method.toUpperCase()} ${path}</code></h3>
     <p>${operation.summary}. ${roles === undefined ? 'Open to all.' : `For ${roles.join(', ')}.`}</p>
-    ${parameters.length === 0 ? '' : html`<table><thead><tr><th>Parameter</th><th>In</th><th>Schema</th></tr></thead><tbody>${parameters}</tbody></table>`}
+    ${parameters.length === 0 ? '' : table(['Parameter', 'In', 'Schema'], parameters)}
     ${references(operation)}
   </article>`;
 }
@@ -69,8 +78,16 @@ function references(operation: Operation): Html {
 const foldedJson = (id: string, name: string, value: z.core.util.JSONType): Html =>
   html`<details id="${id}"><summary>${name}</summary><pre>${JSON.stringify(value, null, 2)}</pre></details>`;
 
-const problems = (): Html =>
-  html`<p>Refusals are <code>application/problem+json</code> (RFC 9457), with a stable <code>code</code> and the faulty fields in <code>errors</code>.</p>
-    <table><thead><tr><th>Type</th><th>Status</th><th>Meaning</th></tr></thead><tbody>
-      ${PROBLEM_KINDS.map(({ anchor, status, title }) => html`<tr id="${anchor}"><td><code>${anchor}</code></td><td>${status}</td><td>${title}</td></tr>`)}
-    </tbody></table>`;
+const table = (headings: readonly string[], rows: readonly Html[]): Html =>
+  html`<table><thead><tr>${headings.map((each) => html`<th>${each}</th>`)}</tr></thead><tbody>${rows}</tbody></table>`;
+
+function problems(): Html {
+  const rows = PROBLEM_KINDS.map(
+    ({ anchor, status, title }) => html`<tr id="${anchor}"><td><code>${anchor}</code></td><td>${status}</td><td>${title}</td></tr>`,
+  );
+  return html`<p>
+      Refusals are <code>application/problem+json</code> (RFC 9457), with a stable <code>code</code> and the faulty fields in
+      <code>errors</code>.
+    </p>
+    ${table(['Type', 'Status', 'Meaning'], rows)}`;
+}

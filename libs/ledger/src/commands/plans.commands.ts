@@ -1,23 +1,12 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { correctPrice, foldPlan, type PlanEvent, planStream, type PlanVersion, publishPlan, zPlanItem } from '#domain/plans/plan';
+import { correctPrice, foldPlan, type PlanEvent, planStream, type PlanVersion, publishPlan } from '#domain/plans/plan';
 import { zPrice } from '#domain/prices/price';
-import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
+import { zId, zInstant, zText } from '#domain/schema';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { LedgerCore } from '../ledger-core.js';
+import { zPublishedPlan } from '../published-plan.js';
 import { isPlanEvent } from './deployments.commands.js';
-
-/** A plan as it is published, and as a quote may bring one of its own. */
-export const zPublishedPlan = z.strictObject({
-  planId: zId,
-  name: zText,
-  currency: zCurrency,
-  baseFee: zDecimal.refine((value) => !value.startsWith('-'), 'must not be negative'),
-  paymentTerm: z.enum(['in_advance', 'in_arrears']),
-  interval: z.enum(['month', 'year']).default('month'),
-  effectiveFrom: zInstant,
-  items: z.array(zPlanItem),
-});
 
 const publishPlanCommand = defineCommand({
   name: 'publish-plan',

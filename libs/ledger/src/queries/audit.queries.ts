@@ -122,6 +122,7 @@ const projectionsQuery = defineQuery({
   summary: 'Each projection with its version, position, the log\'s head, and its lag in events',
   params: zAsOf,
   roles: STAFF,
+  withoutCatchUp: true,
   async answer(_params, { core }) {
     const head = await core.log.head();
     const position = await core.projector.position();

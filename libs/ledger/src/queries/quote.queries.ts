@@ -1,15 +1,12 @@
 import { z } from 'zod';
 import { invalid, notFound } from '#domain/errors';
-import { applyPlanEvent, planAt, type PlanVersion } from '#domain/plans/plan';
+import { planAt } from '#domain/plans/plan';
 import { quotePlan } from '#domain/plans/quote';
 import { zDecimal, zId, zInstant } from '#domain/schema';
 import { taxAt } from '#domain/tenants/tenant';
 import { plansById, tenantAccount } from '../billing.js';
-import { zPublishedPlan } from '../commands/plans.commands.js';
+import { planOfItsOwn, zPublishedPlan } from '../published-plan.js';
 import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId } from '../query.js';
-
-/** A plan brought with the question, as one version that is always in force. */
-export const planOfItsOwn = (plan: z.output<typeof zPublishedPlan>): PlanVersion | undefined => applyPlanEvent([], { type: 'PlanPublished', data: plan })[0];
 
 const quoteQuery = defineQuery({
   name: 'quote',

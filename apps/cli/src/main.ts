@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { say } from './output.js';
+
+const DONE = 0;
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+/** What every command takes. */
+export interface GlobalOptions {
+  readonly dataDir: string;
+  readonly json: boolean;
+}
+
+type Options = GlobalOptions & Readonly<Record<string, unknown>>;
+type Run = (args: readonly string[], options: Options) => Promise<number>;
+
+const program = new Command('ledgerline')
+  .description('An event-sourced billing ledger for cloud usage')
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError('(add --help for its options and an example)');
+
+/** A command whose code is loaded only when it runs, so that `rate` does not pay for the server. */
+function command(name: string, summary: string, example: string, load: () => Promise<{ run: Run }>): Command {
+  return program
+    .command(name)
+    .description(summary)
+    .option('--data-dir <dir>', 'where the embedded Postgres keeps its data, unless DATABASE_URL is set', './.ledgerline')
+    .option('--json', 'one JSON document on stdout', false)
+    .addHelpText('after', `\nExample:\n  ${example}`)
+    .exitOverride()
+    .action(async function (this: Command) {
+      const { run } = await load();
+      process.exitCode = await run(this.args, this.opts<Options>());
+    });
+}
+
+command('demo', 'the whole story on real input, in a fresh data directory', 'ledgerline demo', () => import('./demo.js'));
+command('up', 'serves API, worker and console on loopback', 'ledgerline up --port 3000', () => import('./up.js')).option(
+  '--port <port>',
+  'the port of the API; 0 for any',
+  '3000',
+);
+command('apply', 'executes commands from JSONL, in order; - is stdin', "ledgerline apply commands.jsonl --json\n  echo '{\"command\":\"run-metering\",\"date\":\"2026-04-01\"}' | ledgerline apply -", () =>
+  import('./apply.js'),
+)
+  .argument('<files...>')
+  .option('--actor <name>', 'who does it, as the events will say', `cli:${process.env['USER'] ?? 'unknown'}`);
+command('rate', 'rates each request of a JSON array; touches no store', 'ledgerline rate requests.json', () => import('./rate.js')).argument('<file>');
+command('quote', 'what usage would come to under a plan', 'ledgerline quote --plan plan.json --usage usage.json', () => import('./quote.js'))
+  .requiredOption('--plan <file|id>', 'a plan as publish-plan takes it, or the id of a published one')
+  .requiredOption('--usage <file>', 'a JSON object: quantity by billing kind')
+  .option('--period <start/end>', 'the period quoted; the plan in force at its start counts');
+command('meter', 'meters UTC days from the inventory', 'ledgerline meter --date 2026-04-01 --to 2026-04-30', () => import('./meter.js'))
+  .requiredOption('--date <date>', 'the day, or the first of several')
+  .option('--to <date>', 'the last day');
+command('invoice', 'creates (and issues) the invoices due as of an instant', 'ledgerline invoice --as-of 2026-05-01T00:00:00Z --issue', () => import('./invoice.js'))
+  .requiredOption('--as-of <instant>', 'bills what is due as of then')
+  .option('--tenant <id>', 'one tenant only')
+  .option('--issue', 'issues them too', false);
+command('query', 'asks a read model, now or as of a log position or instant', 'ledgerline query margin period=2026-04-15 --json', () => import('./query.js'))
+  .argument('<name>')
+  .argument('[params...]', 'key=value, as in REST')
+  .option('--as-of <instant|position>', 'what was known then');
+command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
+command('projections', 'position and lag of the projections', 'ledgerline projections status', () => import('./projections.js')).argument('<status>');
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? DONE : WRONG_USAGE;
+  else {
+    say(`ledgerline: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = FAILED;
+  }
+}

@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
+import { type Quote, quotePlan } from '#domain/plans/quote';
+import { parse, zDecimal, zId } from '#domain/schema';
+import { parsePeriod } from '#domain/time/period';
+import { readJson } from './input.js';
+import { print, printJson, table } from './output.js';
+
+/** Quotes usage under a plan: one from a file touches no store, a published one is read from it. */
+export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; plan?: unknown; usage?: unknown; period?: unknown }): Promise<number> {
+  const plan = String(options.plan);
+  const usage = parse(z.record(zId, zDecimal), await readJson(String(options.usage)), 'usage');
+  const period = options.period === undefined ? undefined : periodOf(String(options.period));
+  const quote = existsSync(plan) ? await fromFile(plan, usage) : await fromLedger(options, plan, usage, period);
+  if (options.json) printJson(quote);
+  else {
+    print(table(quote.lines.map(({ rows: _rows, ...line }) => line)));
+    print(`subtotal ${quote.subtotal}  tax ${quote.tax}  total ${quote.total} ${quote.currency}`);
+    for (const { billingKind, quantity } of quote.unbilled) print(`not in the plan: ${billingKind} ${quantity}`);
+  }
+  return 0;
+}
+
+function periodOf(text: string): { start: string; end: string } {
+  const [start = '', end = ''] = text.split('/');
+  return parsePeriod({ start, end }, '--period');
+}
+
+async function fromFile(file: string, usage: Record<string, string>): Promise<Quote> {
+  const { readPlan } = await import('#ledger/published-plan');
+  const version = readPlan(await readJson(file));
+  return quotePlan(version, usage);
+}
+
+async function fromLedger(
+  options: { dataDir: string },
+  planId: string,
+  usage: Record<string, string>,
+  period: { start: string; end: string } | undefined,
+): Promise<Quote> {
+  const { cliCaller, withLedger } = await import('./session.js');
+  return withLedger(options, async (ledger) => (await ledger.ask('quote', { planId, usage, period }, cliCaller())) as Quote);
+}

@@ -1,0 +1,21 @@
+import 'reflect-metadata';
+import { pino } from 'pino';
+import { startWorker } from './worker.js';
+
+const logger = pino({ name: 'ledgerline-worker' });
+
+/** Runs until it is told to stop, or until an event can't be projected: then it says which and why, and ends. */
+try {
+  const databaseUrl = process.env['DATABASE_URL'];
+  const eventStoreUrl = process.env['EVENT_STORE_URL'];
+  if (databaseUrl === undefined || databaseUrl === '') throw new Error('DATABASE_URL is not set: name the Postgres database, postgres://…');
+  const worker = await startWorker({ databaseUrl, ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }), logger });
+  const stop = (): void => {
+    void worker.stop().then(() => process.exit(0));
+  };
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  await worker.ended;
+} catch (error) {
+  logger.fatal({ error: error instanceof Error ? error.message : String(error) }, 'the worker ends');
+  process.exit(1);
+}

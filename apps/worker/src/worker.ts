@@ -1,0 +1,45 @@
+import { NestFactory } from '@nestjs/core';
+import type { Logger } from 'pino';
+import { type Instant, instant } from '#domain/time/instant';
+import { Ledger } from '#ledger/ledger';
+import { LedgerModule } from '#ledger/ledger.module';
+import { scheduleMetering } from './schedule.js';
+
+export interface WorkerOptions {
+  readonly databaseUrl: string;
+  readonly eventStoreUrl?: string;
+  readonly logger: Logger;
+  readonly now?: () => Instant;
+}
+
+export interface RunningWorker {
+  /** Ends with the error where an event can't be projected; until then, when the worker is stopped. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+const systemNow = (): Instant => instant(new Date().toISOString());
+
+/** Runs the projections and the scheduled jobs. */
+export async function startWorker({ databaseUrl, eventStoreUrl, logger, now = systemNow }: WorkerOptions): Promise<RunningWorker> {
+  const module = LedgerModule.forRoot({ databaseUrl, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }), applicationName: 'ledgerline worker' });
+  const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+  const ledger = app.get(Ledger);
+  const stopping = new AbortController();
+  const ended = ledger.project(stopping.signal, ({ position, head }) => {
+    logger.debug({ position, head }, 'projected');
+  });
+  // Reported where it is awaited; until then it must not end the process as unhandled.
+  ended.catch(() => undefined);
+  const schedule = await scheduleMetering(databaseUrl, ledger, now, logger);
+  logger.info('the worker runs');
+  return {
+    ended,
+    async stop() {
+      await schedule.stop();
+      stopping.abort();
+      await ended.catch(() => undefined);
+      await app.close();
+    },
+  };
+}
