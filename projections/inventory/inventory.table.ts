@@ -1,3 +1,4 @@
+import type { ResourceChanges } from '#domain/inventory/resource';
 import type { Instant } from '#domain/time/instant';
 import { defineTable } from '#read-model/table';
 
@@ -83,7 +84,7 @@ export interface ResourceCorrectionRow {
   readonly recorded_position: number;
   readonly effective_from: Instant;
   readonly effective_until: Instant | null;
-  readonly changes: object;
+  readonly changes: ResourceChanges;
   readonly reason: string;
 }
 

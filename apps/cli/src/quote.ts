@@ -10,7 +10,7 @@ import { print, printJson, table } from './output.js';
 export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; plan?: unknown; usage?: unknown; period?: unknown }): Promise<number> {
   const plan = String(options.plan);
   const usage = parse(z.record(zId, zDecimal), await readJson(String(options.usage)), 'usage');
-  const period = options.period === undefined ? undefined : periodOf(String(options.period));
+  const period = typeof options.period === 'string' ? periodOf(options.period) : undefined;
   const quote = existsSync(plan) ? await fromFile(plan, usage) : await fromLedger(options, plan, usage, period);
   if (options.json) printJson(quote);
   else {

@@ -66,8 +66,8 @@ async function firstLine(child: ChildProcess): Promise<string> {
 async function announce(url: string, secret: string, json: boolean): Promise<void> {
   const token = await mintToken(secret, { sub: 'admin', role: 'platform_admin', ttl: TOKEN_TTL }, now());
   const addresses = { console: `${url}/`, api: `${url}/api/v1`, docs: `${url}/api/docs`, token };
-  if (json) return printJson(addresses);
-  print(`console  ${addresses.console}\nAPI      ${addresses.api}\ndocs     ${addresses.docs}\ntoken    ${token}\n         (platform_admin, ${TOKEN_TTL}; Ctrl-C stops)`);
+  if (json) printJson(addresses);
+  else print(`console  ${addresses.console}\nAPI      ${addresses.api}\ndocs     ${addresses.docs}\ntoken    ${token}\n         (platform_admin, ${TOKEN_TTL}; Ctrl-C stops)`);
 }
 
 /** The secret that tokens are signed with: made once, readable by its owner only. */

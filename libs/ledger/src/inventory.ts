@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { ResourceChanges, ResourceTimeline } from '#domain/inventory/resource';
+import type { ResourceTimeline } from '#domain/inventory/resource';
 import type { MeteredResource } from '#domain/metering/metering';
 import type { Instant } from '#domain/time/instant';
 import type { ResourceCorrectionRow, ResourceRow, SightingRow } from '#projections/inventory/inventory.table';
@@ -49,7 +49,7 @@ export async function timelinesOf(core: LedgerCore, position: number, filter: Ti
         corrections: (correctionsOf.get(key) ?? []).map((row) => ({
           from: row.effective_from,
           until: row.effective_until,
-          changes: row.changes as ResourceChanges,
+          changes: row.changes,
           position: row.recorded_position,
         })),
       },

@@ -140,12 +140,9 @@ async function createDatabase(client: pg.Client): Promise<void> {
 async function leave(cluster: Cluster, postmaster: Postmaster, presence: PresenceClient, { log }: EmbeddedOptions): Promise<void> {
   presence.ref();
   try {
-    if (await isLast(presence)) {
-      log?.('stopping the embedded Postgres');
-      await stopPostmaster(cluster, postmaster, STOP_TIMEOUT_MS);
-    } else {
-      log?.('leaving the embedded Postgres to others');
-    }
+    if (!(await isLast(presence))) return;
+    log?.('stopping the embedded Postgres');
+    await stopPostmaster(cluster, postmaster, STOP_TIMEOUT_MS);
   } finally {
     await presence.end().catch(() => undefined);
   }

@@ -19,7 +19,7 @@ export class ProjectionHalted extends Error {
 }
 
 /** Another process moved the checkpoint: this one is no longer the writer. */
-export class LostWriter extends Error {
+class LostWriter extends Error {
   override readonly name = 'LostWriter';
 }
 

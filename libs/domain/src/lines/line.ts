@@ -36,9 +36,6 @@ export const lineEvents = {
   }),
 };
 
-export type LineOpened = z.infer<typeof lineEvents.LineOpened>;
-export type LineSplit = z.infer<typeof lineEvents.LineSplit>;
-
 /** Ids are derived, so that computing them again anywhere gives the same: a retry finds what it did before. */
 const NAMESPACE = '6e2a3a3c-6ad1-4c2f-8f0e-2d6cf6a1c1d4';
 export const derivedId = (...parts: readonly (string | number)[]): string => uuidV5(JSON.stringify(parts), NAMESPACE);

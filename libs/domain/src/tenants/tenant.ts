@@ -12,9 +12,6 @@ export const tenantEvents = {
   TenantTaxSet: z.object({ tenantId: zId, name: zText, ratePercent: zDecimal, from: zInstant }),
 };
 
-export type TenantRegistered = z.infer<typeof tenantEvents.TenantRegistered>;
-export type TenantTaxSet = z.infer<typeof tenantEvents.TenantTaxSet>;
-
 /** IANA names only, as the platform knows them. */
 export function isTimeZone(name: string): boolean {
   try {
