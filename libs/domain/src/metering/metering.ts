@@ -56,15 +56,15 @@ interface KindMapping {
 const bySize = (state: ResourceState): Decimal | null => (state.sizeGb === null ? null : decimal(state.sizeGb));
 
 /** Inventory kind → billing kind. A kind that isn't here is reported and skipped. */
-const KINDS: Readonly<Record<string, KindMapping>> = {
+const KINDS: ReadonlyMap<string, KindMapping> = new Map(Object.entries({
   droplet: { billingKind: 'droplet_hours', monthTotal: null },
   spaces_bucket: { billingKind: 'spaces_gb_month', monthTotal: bySize },
   snapshot: { billingKind: 'snapshot_gb_month', monthTotal: bySize },
   droplet_backup: { billingKind: 'droplet_backup_gb_month', monthTotal: bySize },
   dns_zone: { billingKind: 'dns_zones', monthTotal: () => integer(1) },
-};
+}));
 
-export const METERED_BILLING_KINDS: readonly string[] = Object.values(KINDS).map(({ billingKind }) => billingKind);
+export const METERED_BILLING_KINDS: readonly string[] = [...KINDS.values()].map(({ billingKind }) => billingKind);
 
 const FRACTION_SCALE = 12;
 const HOUR = 3_600_000_000n;
@@ -130,7 +130,7 @@ export function meterDay(
   for (const { provider, providerId, timeline } of resources) {
     const seenKind = timeline.sightings.find(({ state }) => state !== null)?.state?.kind;
     if (seenKind === undefined) continue;
-    const mapping = KINDS[seenKind];
+    const mapping = KINDS.get(seenKind);
     if (mapping === undefined) {
       if (stateFor(timeline, day) !== null) skipped.push({ provider, providerId, kind: seenKind, reason: `kind ${seenKind} has no billing kind` });
       continue;

@@ -1,0 +1,287 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { decimal, sum, text } from '../money/decimal.js';
+import { isDomainError } from '../schema.js';
+import { fromMicros, type Instant, instant, isBefore } from '../time/instant.js';
+import { overlaps, period } from '../time/period.js';
+import {
+  applyRateEvent, correctRate, divideAtRateChanges, foldRates, type RateEvent, rateAt, type RateSegment, rateStream, rateTotal, setRate, withdrawRate,
+} from './rate.js';
+
+const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+
+const KEY = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hetzner-fsn1' };
+const T = (day: string) => instant(`2026-${day}T00:00:00Z`);
+const orNull = (day: string | null): Instant | null => (day === null ? null : T(day));
+const price = (unitPrice: string, from: string, until: string | null = null) => ({
+  ...KEY, unit: null, unitPrice, currency: 'USD', basis: 'duration' as const, effectiveFrom: T(from), effectiveUntil: orNull(until),
+});
+const right = (unitPrice: string, from: string, until: string | null = null) => ({
+  ...KEY, unitPrice, effectiveFrom: T(from), effectiveUntil: orNull(until), reason: 'a typo',
+});
+const ended = (from: string) => ({ ...KEY, from: T(from), reason: 'no longer offered' });
+
+type Decision = (segments: readonly RateSegment[]) => RateEvent[];
+const set = (...given: Parameters<typeof price>): Decision => (segments) => setRate(segments, price(...given));
+const correct = (...given: Parameters<typeof right>): Decision => (segments) => correctRate(segments, right(...given));
+const withdraw = (from: string): Decision => (segments) => withdrawRate(segments, ended(from));
+
+/** The segments after a row of decisions, each applied before the next. */
+const after = (...decisions: readonly Decision[]): RateSegment[] =>
+  decisions.reduce<RateSegment[]>((segments, decide) => decide(segments).reduce<RateSegment[]>(applyRateEvent, segments), []);
+const shown = (segments: readonly RateSegment[]) =>
+  segments.map(({ unitPrice, effectiveFrom, effectiveUntil }) => [unitPrice, effectiveFrom.slice(5, 10), effectiveUntil?.slice(5, 10) ?? null]);
+
+describe('set-rate', () => {
+  it('closes the price before it', () => {
+    expect(shown(after(set('0.10', '01-01'), set('0.12', '04-01'), set('0.15', '07-01')))).toEqual([
+      ['0.10', '01-01', '04-01'],
+      ['0.12', '04-01', '07-01'],
+      ['0.15', '07-01', null],
+    ]);
+  });
+
+  it('states in its event the end that was decided', () => {
+    // the key begins on 1 April: a price set before that holds until then
+    expect(setRate(after(set('0.12', '04-01')), price('0.10', '01-01'))).toEqual([
+      { type: 'RateSet', data: expect.objectContaining({ effectiveUntil: '2026-04-01T00:00:00Z' }) },
+    ]);
+    expect(setRate([], price('0.10', '01-01'))[0]?.data).toMatchObject({ effectiveUntil: null });
+  });
+
+  it('is refused over a stretch that has a price and begins before the latest change', () => {
+    const refused = expect.objectContaining({ code: 'rate_overlap', kind: 'conflict' });
+    expect(() => after(set('0.10', '01-01'), set('0.12', '04-01'), set('0.11', '02-01'))).toThrow(refused);
+    expect(() => after(set('0.10', '01-01', '04-01'), set('0.11', '02-01'))).toThrow(refused);
+    // it begins where there is no price, but reaches over one
+    expect(() => after(set('0.10', '02-01', '04-01'), set('0.11', '01-01', '03-01'))).toThrow(refused);
+  });
+
+  it('is taken into a stretch without a price, before, between or after', () => {
+    expect(shown(after(set('0.10', '04-01'), set('0.08', '01-01')))).toEqual([
+      ['0.08', '01-01', '04-01'],
+      ['0.10', '04-01', null],
+    ]);
+    expect(shown(after(set('0.10', '01-01', '02-01'), set('0.12', '04-01'), set('0.11', '03-01')))).toEqual([
+      ['0.10', '01-01', '02-01'],
+      ['0.11', '03-01', '04-01'],
+      ['0.12', '04-01', null],
+    ]);
+    expect(shown(after(set('0.10', '01-01', '02-01'), set('0.11', '03-01')))).toEqual([
+      ['0.10', '01-01', '02-01'],
+      ['0.11', '03-01', null],
+    ]);
+  });
+
+  it('takes a price of 0: it is a price', () => {
+    const segments = after(set('0', '01-01'));
+    expect(rateAt(segments, T('02-01'))?.unitPrice).toBe('0');
+    expect(() => after(set('0', '01-01', '04-01'), set('0.10', '02-01', '03-01'))).toThrow(expect.objectContaining({ code: 'rate_overlap' }));
+  });
+
+  it('is refused where it would end before it begins', () => {
+    expect(() => after(set('0.10', '02-01', '02-01'))).toThrow(
+      expect.objectContaining({ code: 'empty_period', errors: [{ field: 'effectiveUntil', message: 'must be after effectiveFrom' }] }),
+    );
+  });
+});
+
+describe('correct-rate', () => {
+  const history = [set('0.10', '01-01'), set('1.20', '04-01'), set('0.15', '07-01')];
+
+  it('holds until the key’s next change where no end is given', () => {
+    expect(shown(after(...history, correct('0.12', '04-01')))).toEqual([
+      ['0.10', '01-01', '04-01'],
+      ['0.12', '04-01', '07-01'],
+      ['0.15', '07-01', null],
+    ]);
+    expect(shown(after(...history, correct('0.16', '08-01'))).at(-1)).toEqual(['0.16', '08-01', null]);
+  });
+
+  it('reaches over a stretch of its own, across other prices, and leaves what is around as it was', () => {
+    expect(shown(after(...history, correct('0.11', '02-01', '05-01')))).toEqual([
+      ['0.10', '01-01', '02-01'],
+      ['0.11', '02-01', '05-01'],
+      ['1.20', '05-01', '07-01'],
+      ['0.15', '07-01', null],
+    ]);
+  });
+
+  it('of a correction is one more correction', () => {
+    expect(shown(after(...history, correct('12.00', '04-01'), correct('0.12', '04-01'))).at(1)).toEqual(['0.12', '04-01', '07-01']);
+  });
+
+  it('keeps unit, currency and basis of the price that it corrects', () => {
+    const gigabytes = setRate([], { ...price('0.10', '01-01'), unit: 'GB', currency: 'EUR', basis: 'amount' });
+    const [, corrected] = correctRate(foldRates(gigabytes), right('0.11', '02-01')).reduce<RateSegment[]>(applyRateEvent, foldRates(gigabytes));
+    expect(corrected).toMatchObject({ unitPrice: '0.11', unit: 'GB', currency: 'EUR', basis: 'amount' });
+  });
+
+  it('is refused where the key has no price at all', () => {
+    expect(() => after(correct('0.12', '04-01'))).toThrow(expect.objectContaining({ code: 'unknown_rate', kind: 'not_found' }));
+    expect(() => after(...history, correct('0.12', '04-01', '03-01'))).toThrow(expect.objectContaining({ code: 'empty_period' }));
+  });
+});
+
+describe('withdraw-rate', () => {
+  it('ends the key: from then on it has no price', () => {
+    const segments = after(set('0.10', '01-01'), set('0.12', '04-01'), withdraw('06-01'));
+    expect(shown(segments)).toEqual([['0.10', '01-01', '04-01'], ['0.12', '04-01', '06-01']]);
+    expect([rateAt(segments, instant('2026-05-31T23:59:59.999999Z'))?.unitPrice, rateAt(segments, T('06-01'))]).toEqual(['0.12', undefined]);
+  });
+
+  it('takes back prices that were to follow', () => {
+    expect(shown(after(set('0.10', '01-01'), set('0.12', '04-01'), withdraw('02-01')))).toEqual([['0.10', '01-01', '02-01']]);
+  });
+
+  it('is not for ever: a price can be set again', () => {
+    expect(shown(after(set('0.10', '01-01'), withdraw('02-01'), set('0.20', '03-01')))).toEqual([
+      ['0.10', '01-01', '02-01'],
+      ['0.20', '03-01', null],
+    ]);
+  });
+
+  it('is refused where there is nothing to end', () => {
+    expect(() => after(withdraw('02-01'))).toThrow(expect.objectContaining({ code: 'unknown_rate' }));
+    expect(() => after(set('0.10', '01-01'), withdraw('02-01'), withdraw('02-01'))).toThrow(expect.objectContaining({ code: 'rate_ended' }));
+  });
+});
+
+describe('the rate in force', () => {
+  it('is the new one at the very instant of its effectiveFrom', () => {
+    const segments = after(set('0.10', '01-01'), set('0.12', '04-01'));
+    expect([rateAt(segments, instant('2026-03-31T23:59:59.999999Z')), rateAt(segments, T('04-01'))].map((each) => each?.unitPrice)).toEqual(['0.10', '0.12']);
+  });
+
+  it('is missing, not 0, where there is none', () => {
+    expect(rateAt(after(set('0.10', '02-01')), T('01-31'))).toBeUndefined();
+    expect(rateAt([], T('01-31'))).toBeUndefined();
+  });
+
+  it('is of a key that is compared byte by byte', () => {
+    const streams = [KEY, { ...KEY, resourceType: 'vmvcpu' }, { ...KEY, location: 'hetzner-fsn1 ' }, { resourceType: 'VmVCpu/standard', resourceFamily: 'x', location: '' }];
+    expect(new Set(streams.map(rateStream)).size).toBe(4);
+    expect(rateStream({ resourceType: 'a/b', resourceFamily: 'c', location: 'd' })).not.toBe(rateStream({ resourceType: 'a', resourceFamily: 'b/c', location: 'd' }));
+  });
+});
+
+describe('a total', () => {
+  it('is unit price × amount × duration, exactly', () => {
+    // 0.000171296 × 4 cores × 1000 minutes
+    expect(text(rateTotal('0.000171296', '4', '1000'))).toBe('0.685184');
+    expect(text(rateTotal('0', '4', '1000'))).toBe('0');
+    expect(() => rateTotal('0.1', 'four', '1')).toThrow(/^amount: /);
+  });
+});
+
+describe('a reading that straddles price changes', () => {
+  const segments = after(set('0.10', '01-01'), set('0.12', '04-01'), withdraw('04-02'));
+
+  it('is divided at them in proportion to time', () => {
+    // of 4 days, 2 + 1 + 1: 10 × 2/4, 10 × 1/4, 10 × 1/4
+    const pieces = divideAtRateChanges(decimal('10'), period(T('03-30'), T('04-03')), segments);
+    expect(pieces.map((piece) => [text(piece.quantity), piece.period.start.slice(5, 10), piece.segment?.unitPrice])).toEqual([
+      ['5', '03-30', '0.10'],
+      ['2.5', '04-01', '0.12'],
+      ['2.5', '04-02', undefined],
+    ]);
+  });
+
+  it('telescopes to 12 decimals', () => {
+    // 1 × 1/3 = 0.333333333333, and the rest to 1 is in the second piece
+    const pieces = divideAtRateChanges(decimal('1'), period(T('03-31'), T('04-03')), after(set('0.10', '01-01'), set('0.12', '04-01')));
+    expect(pieces.map(({ quantity }) => text(quantity))).toEqual(['0.333333333333', '0.666666666667']);
+  });
+
+  it('is one piece where no price changes strictly within it', () => {
+    const pieces = divideAtRateChanges(decimal('10'), period(T('04-01'), T('04-02')), segments);
+    expect(pieces.map((piece) => [text(piece.quantity), piece.segment?.unitPrice])).toEqual([['10', '0.12']]);
+  });
+
+  it('adds up, whatever the changes', () => {
+    const instants = fc.integer({ min: 0, max: 10 ** 9 }).map((each) => fromMicros(1_774_000_000_000_000n + BigInt(each) * 1_000n));
+    fc.assert(
+      fc.property(fc.uniqueArray(instants, { minLength: 2, maxLength: 8 }), fc.integer({ min: -(10 ** 9), max: 10 ** 9 }), (bounds, units) => {
+        const [a, b, ...changes] = bounds;
+        if (a === undefined || b === undefined) return;
+        const over = isBefore(a, b) ? period(a, b) : period(b, a);
+        const quantity = decimal(String(units)).times(decimal('0.000001'));
+        const priced = changes.sort().flatMap((at) => setRate([], { ...price('0.1', '01-01'), effectiveFrom: at })).reduce<RateSegment[]>(applyRateEvent, []);
+        const pieces = divideAtRateChanges(quantity, over, priced);
+        expect(text(sum(pieces.map((piece) => piece.quantity)))).toBe(text(quantity));
+        expect(pieces.every(({ period: { start }, segment }) => segment === rateAt(priced, start))).toBe(true);
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('any row of commands', () => {
+  const day = fc.integer({ min: 0, max: 40 }).map((each) => fromMicros(1_774_000_000_000_000n + BigInt(each) * 86_400_000_000n));
+  const end = fc.oneof(fc.constant(null), day);
+  const unitPrice = fc.constantFrom('0', '0.1', '0.2', '3');
+  const command = fc.oneof(
+    fc.tuple(day, end, unitPrice).map(([effectiveFrom, effectiveUntil, each]): Decision => (segments) =>
+      setRate(segments, { ...price(each, '01-01'), effectiveFrom, effectiveUntil })),
+    fc.tuple(day, end, unitPrice).map(([effectiveFrom, effectiveUntil, each]): Decision => (segments) =>
+      correctRate(segments, { ...right(each, '01-01'), effectiveFrom, effectiveUntil })),
+    day.map((from): Decision => (segments) => withdrawRate(segments, { ...ended('01-01'), from })),
+  );
+
+  it('leaves segments in order that never overlap, none of them empty', () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 15 }), (commands) => {
+        const events: RateEvent[] = [];
+        for (const decide of commands) {
+          try {
+            events.push(...decide(foldRates(events)));
+          } catch (error) {
+            if (!isDomainError(error)) throw error;
+          }
+        }
+        const segments = foldRates(events);
+        for (const [index, { effectiveFrom, effectiveUntil }] of segments.entries()) {
+          expect(effectiveUntil === null || isBefore(effectiveFrom, effectiveUntil)).toBe(true);
+          const next = segments[index + 1];
+          const span = { start: effectiveFrom, end: effectiveUntil };
+          if (next !== undefined) expect(overlaps(span, { start: next.effectiveFrom, end: next.effectiveUntil })).toBe(false);
+          if (next !== undefined) expect(isBefore(effectiveFrom, next.effectiveFrom)).toBe(true);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('changes a price only where a decision says so', () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 10 }), command, fc.array(day, { minLength: 1, maxLength: 10 }), (commands, last, instants) => {
+        let segments: RateSegment[] = [];
+        const apply = (decide: Decision): RateEvent[] => {
+          try {
+            const events = decide(segments);
+            segments = events.reduce<RateSegment[]>(applyRateEvent, segments);
+            return events;
+          } catch (error) {
+            if (!isDomainError(error)) throw error;
+            return [];
+          }
+        };
+        commands.forEach(apply);
+        const before = segments;
+        const [event] = apply(last);
+        for (const at of instants) {
+          const was = rateAt(before, at)?.unitPrice;
+          const is = rateAt(segments, at)?.unitPrice;
+          if (event === undefined) expect(is).toBe(was);
+          else if (event.type === 'RateWithdrawn') expect(is).toBe(isBefore(at, event.data.from) ? was : undefined);
+          else {
+            const { effectiveFrom, effectiveUntil } = event.data;
+            const within = !isBefore(at, effectiveFrom) && (effectiveUntil === null || isBefore(at, effectiveUntil));
+            expect(is).toBe(within ? event.data.unitPrice : was);
+          }
+        }
+      }),
+      RUNS,
+    );
+  });
+});

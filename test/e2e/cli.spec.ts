@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { cli, folder } from '../support/cli.js';
+import { testDatabase } from '../support/postgres.js';
+
+let files: Awaited<ReturnType<typeof folder>>;
+beforeAll(async () => {
+  files = await folder();
+});
+afterAll(async () => files.remove());
+
+describe('ledgerline demo', () => {
+  let story: { code: number | null; stdout: string; stderr: string };
+  let dataDir: string;
+  beforeAll(async () => {
+    dataDir = join(files.path, 'demo');
+    story = await cli(['demo', '--data-dir', dataDir]);
+  });
+
+  it('tells the story with its figures, computed live', () => {
+    expect(story.code).toBe(0);
+    for (const figure of [
+      '1025 rates of 872 keys, 128 keys with several dates, 45 dates; 594 prices of 0',
+      '70 usage records',
+      'droplet_hours 480, dns_zones 0.645161290322 (0.65), snapshot_gb_month 15.483870967743 (15.48)',
+      'metered again: still 70',
+      'total 50.00',
+      '0.000171296 × 4 cores × 1000 minutes = 0.685184',
+      'April: base fee 50.00 + 3.12 + 8.40 + 9.60 = 71.12',
+      'in advance, for 2026-05',
+      'revenue 71.12  cost 30.53  margin 40.59 (57.1 %)',
+      'unattributed     cost 56.39',
+      'revenue 71.12  cost 86.92  margin -15.80',
+      'as known at position 1160 0.000552518, as known now 0.0000552518',
+    ]) {
+      expect(story.stdout).toContain(figure);
+    }
+  });
+
+  it('draws the split line with its three parts', () => {
+    expect(story.stdout).toContain(
+      [
+        '     line L   split  |-----------------------------------------------------------|  groups its parts',
+        '     part P1  valid  |-----------------------------|                                billed 3.12',
+        '     part P2  valid                                |-------------|                  billed 8.40',
+        '     part P3  valid                                              |---------------|  billed 9.60',
+      ].join('\n'),
+    );
+  });
+
+  it('leaves a ledger that the other commands work on', async () => {
+    const margin = await cli(['query', 'margin', 'period=2026-04-15', '--json', '--data-dir', dataDir]);
+    expect(JSON.parse(margin.stdout)).toMatchObject({ overall: { revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2' } });
+    const status = await cli(['projections', 'status', '--json', '--data-dir', dataDir]);
+    const { items } = JSON.parse(status.stdout) as { items: { name: string; lag: number }[] };
+    expect(items).toHaveLength(13);
+    expect(items.every(({ lag }) => lag === 0)).toBe(true);
+  });
+
+  it('begins afresh on its own directory and leaves anyone else\'s alone', async () => {
+    expect((await cli(['demo', '--data-dir', dataDir])).code).toBe(0);
+    await files.write('someone', 'else');
+    const refused = await cli(['demo', '--data-dir', files.path]);
+    expect([refused.code, refused.stdout]).toEqual([1, '']);
+    expect(refused.stderr).toContain('name another with --data-dir');
+    expect(existsSync(join(files.path, 'someone'))).toBe(true);
+  });
+});
+
+describe('ledgerline apply', () => {
+  let database: Awaited<ReturnType<typeof testDatabase>>;
+  let env: { DATABASE_URL: string };
+  beforeAll(async () => {
+    database = await testDatabase();
+    env = { DATABASE_URL: database.url };
+  });
+  afterAll(async () => database.drop());
+
+  const commands = [
+    '{"command":"register-tenant","tenantId":"t","name":"T","currency":"USD"}',
+    '',
+    '{"command":"register-tenant","tenantId":"t","name":"T","currency":"EUR"}',
+    'not json',
+    '{"command":"register-deployment","deploymentId":"d","tenantId":"nobody","name":"d","from":"2026-04-01T00:00:00Z"}',
+    '{"command":"register-deployment","deploymentId":"d","tenantId":"t","name":"d","from":"2026-04-01T02:00:00+02:00"}',
+  ].join('\n');
+
+  it('answers each command by itself; a refusal does not stop the rest, and is the exit code', async () => {
+    const file = await files.write('commands.jsonl', commands);
+    const { code, stdout, stderr } = await cli(['apply', file, '--json'], { env });
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { index: 0, command: 'register-tenant', status: 'done', position: 1 },
+      { index: 1, command: 'register-tenant', status: 'refused', error: { code: 'conflicting_body' } },
+      { index: 2, status: 'refused', error: { code: 'not_json' } },
+      { index: 3, command: 'register-deployment', status: 'refused', error: { code: 'unknown_tenant' } },
+      { index: 4, command: 'register-deployment', status: 'done', position: 2 },
+    ]);
+    expect(stderr).toContain('commands.jsonl:4: (not JSON) was refused');
+  });
+
+  it('changes nothing when the same is applied again, and reads from stdin', async () => {
+    const again = await cli(['apply', '-', '--json'], { env, input: commands });
+    expect((JSON.parse(again.stdout) as { status: string }[]).map(({ status }) => status)).toEqual(['unchanged', 'refused', 'refused', 'refused', 'unchanged']);
+  });
+
+  it('is seen by the next query, as REST would answer it', async () => {
+    const { stdout } = await cli(['query', 'deployments', '--json'], { env });
+    expect(JSON.parse(stdout)).toEqual({
+      items: [{ deploymentId: 'd', name: 'd', tenantId: 't', assignments: [{ tenantId: 't', from: '2026-04-01T00:00:00Z' }] }],
+      nextCursor: null,
+    });
+  });
+
+  it('meters days and invoices what is due', async () => {
+    const input = [
+      '{"command":"publish-plan","planId":"p","name":"p","currency":"USD","baseFee":"10.00","paymentTerm":"in_advance","effectiveFrom":"2026-01-01T00:00:00Z","items":[{"billingKind":"droplet_hours","price":{"model":"unit","unitAmount":"0.01"}}]}',
+      '{"command":"start-subscription","subscriptionId":"s","deploymentId":"d","planId":"p","from":"2026-04-01T00:00:00Z"}',
+      '{"command":"observe-resource","provider":"do","providerId":"1","kind":"droplet","name":"1","status":"active","seenAt":"2026-04-01T00:00:00Z","deploymentId":"d"}',
+    ].join('\n');
+    expect((await cli(['apply', '-'], { env, input })).code).toBe(0);
+    const metered = await cli(['meter', '--date', '2026-04-01', '--to', '2026-04-03', '--json'], { env });
+    expect(JSON.parse(metered.stdout)).toEqual({
+      days: [
+        { date: '2026-04-01', count: 1 },
+        { date: '2026-04-02', count: 1 },
+        { date: '2026-04-03', count: 1 },
+      ],
+    });
+    const asOf = ['--as-of', '2026-04-03T00:00:00Z', '--issue', '--json'];
+    const first = await cli(['invoice', ...asOf], { env });
+    // 10.00 in advance, and 2 × 24 × 0.01.
+    expect(JSON.parse(first.stdout)).toMatchObject({ invoices: [{ number: 'INV-000001', tenantId: 't', total: '10.48', status: 'issued' }] });
+    expect(JSON.parse((await cli(['invoice', ...asOf], { env })).stdout)).toEqual(JSON.parse(first.stdout));
+  });
+});
+
+describe('ledgerline rate and quote', () => {
+  it('rates each request of a batch, the bad ones too', async () => {
+    const requests = [
+      { id: 'x1', currency: 'USD', price: { model: 'unit', unitAmount: '0.001' }, steps: [{ cumulatives: ['333'] }, { cumulatives: ['333', '666'], final: true }] },
+      { id: 'x2', currency: 'USD', price: { model: 'package', packageSize: '-1', packageAmount: '1' }, steps: [] },
+    ];
+    const { code, stdout } = await cli(['rate', await files.write('requests.json', JSON.stringify(requests))]);
+    expect(code).toBe(0);
+    // 0.333 is 0.33; 0.666 is 0.67, of which 0.33 is booked: 0.34.
+    expect(JSON.parse(stdout)).toMatchObject([{ id: 'x1', net: '0.67', steps: [{ net: '0.33' }, { net: '0.34' }] }, { id: 'x2', error: { code: 'package_size_not_positive' } }]);
+  });
+
+  it('quotes a plan from a file without a store', async () => {
+    const plan = {
+      planId: 'studio',
+      name: 'Studio',
+      currency: 'USD',
+      baseFee: '50.00',
+      paymentTerm: 'in_advance',
+      items: [{ billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' } }],
+    };
+    const planFile = await files.write('plan.json', JSON.stringify(plan));
+    const usageFile = await files.write('usage.json', '{"droplet_hours":"3600"}');
+    const { code, stdout } = await cli(['quote', '--plan', planFile, '--usage', usageFile, '--json'], { env: { DATABASE_URL: 'postgres://nowhere.invalid/none' } });
+    expect(code).toBe(0);
+    // (3600 − 1488) × 0.01 = 21.12
+    expect(JSON.parse(stdout)).toMatchObject({ subtotal: '71.12', tax: '0.00', total: '71.12' });
+  });
+});
+
+describe('wrong usage', () => {
+  it.each([[['nonsense']], [['rate']], [['apply']], [['quote', '--plan', 'x']], [['query', 'usage', '--nonsense']], [['projections', 'nonsense']]])('%j exits 2', async (args) => {
+    expect((await cli(args)).code).toBe(2);
+  });
+
+  it('is told apart from failure, which exits 1 and says what is wrong', async () => {
+    const missing = await cli(['rate', join(files.path, 'missing.json')]);
+    expect([missing.code, missing.stderr]).toEqual([1, `ledgerline: there is no file ${join(files.path, 'missing.json')}\n`]);
+  });
+
+  it('has an example in the help of every command', async () => {
+    for (const name of ['demo', 'up', 'apply', 'rate', 'quote', 'meter', 'invoice', 'query', 'explain', 'projections']) {
+      const { code, stdout } = await cli([name, '--help']);
+      expect([name, code, stdout.includes(`ledgerline ${name}`), stdout.includes('Example:')]).toEqual([name, 0, true, true]);
+    }
+  });
+});
