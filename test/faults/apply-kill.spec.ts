@@ -65,6 +65,7 @@ afterEach(async () => {
 });
 
 const random = randoms(SEED);
+let killed = 0;
 
 describe('apply, killed at a seeded moment', () => {
   it.each(Array.from({ length: ROUNDS }, (_, round) => [round + 1, 400 + Math.floor(random.next().value * 1600)]))(
@@ -72,7 +73,12 @@ describe('apply, killed at a seeded moment', () => {
     async (_round, afterMs) => {
       const env = { DATABASE_URL: database.url };
       const child = startCli(['apply', '-'], env);
-      const ended = new Promise<void>((resolve) => child.once('exit', () => { resolve(); }));
+      const ended = new Promise<void>((resolve) =>
+        child.once('exit', (_code, signal) => {
+          if (signal === 'SIGKILL') killed += 1;
+          resolve();
+        }),
+      );
       child.stdin?.on('error', () => undefined);
       child.stdin?.end(FILE);
       child.stdout?.resume();
@@ -93,6 +99,10 @@ describe('apply, killed at a seeded moment', () => {
       await assertReplayIsLive();
     },
   );
+
+  it('met apply at work, not only before or after it', () => {
+    expect(killed).toBeGreaterThan(0);
+  });
 });
 
 /** The read models equal a replay from nothing, row for row. */

@@ -26,7 +26,7 @@ export const lineEvents = {
     currency: z.string(),
     period: zPeriod,
   }),
-  /** The line, or its last part, was cut at `at`: `billedPartId` ends there, `remainingPartId` begins. */
+  /** The line, or the part of it that holds `at`, was cut there: `billedPartId` ends, `remainingPartId` begins. */
   LineSplit: z.object({
     lineId: z.uuid(),
     at: zInstant,
@@ -39,7 +39,9 @@ export const lineEvents = {
 /** Ids are derived, so that computing them again anywhere gives the same: a retry finds what it did before. */
 const NAMESPACE = '6e2a3a3c-6ad1-4c2f-8f0e-2d6cf6a1c1d4';
 export const derivedId = (...parts: readonly (string | number)[]): string => uuidV5(JSON.stringify(parts), NAMESPACE);
-export const lineIdOf = (subscriptionId: string, item: string, start: Instant): string => derivedId('line', subscriptionId, item, start);
+/** With the tenant: a deployment that turns out to have been another's from the start gives that tenant lines of its own. */
+const lineIdOf = (subscriptionId: string, tenantId: string, item: string, start: Instant): string =>
+  derivedId('line', subscriptionId, tenantId, item, start);
 export const partIdOf = (lineId: string, start: Instant): string => derivedId('part', lineId, start);
 
 /** The terms of a line over a piece of its period: a plan may change within it. */
@@ -177,7 +179,7 @@ function toDefinition(draft: Draft, subscription: Subscription, tenantId: string
     return { period: piece, planId: version.planId, planEffectiveFrom: version.effectiveFrom, terms };
   });
   return {
-    lineId: lineIdOf(subscription.subscriptionId, draft.key, period.start),
+    lineId: lineIdOf(subscription.subscriptionId, tenantId, draft.key, period.start),
     tenantId,
     subscriptionId: subscription.subscriptionId,
     deploymentId: subscription.deploymentId,

@@ -77,17 +77,22 @@ function unclaimed(parts: readonly TiledPart[], cut: Cut | null): DueParts | nul
   return due.length === 0 ? null : { parts, due, cut };
 }
 
-/** A line and its parts, as shown to people: the cut line groups, its parts count. One level, whatever the number of cuts. */
+/**
+ * A line and its parts, as shown to people: the cut line groups, its parts count. One level, whatever the number of cuts.
+ * The part that holds the cut is divided: the last one, unless a voided invoice gave back an earlier one.
+ */
 export function splitParts(
   lineId: string,
   current: readonly { partId: string; period: Period }[],
   split: { at: Instant; billedPartId: string; remainingPartId: string },
 ): { partId: string; period: Period }[] {
-  const last = current.at(-1);
-  if (last === undefined) throw new Error(`line ${lineId} has no part to split`);
+  const index = current.findLastIndex(({ period }) => isBefore(period.start, split.at));
+  const cut = current[index];
+  if (cut === undefined) throw new Error(`line ${lineId} has no part to split at ${split.at}`);
   return [
-    ...current.slice(0, -1),
-    { partId: split.billedPartId, period: { start: last.period.start, end: split.at } },
-    { partId: split.remainingPartId, period: { start: split.at, end: last.period.end } },
+    ...current.slice(0, index),
+    { partId: split.billedPartId, period: { start: cut.period.start, end: split.at } },
+    { partId: split.remainingPartId, period: { start: split.at, end: cut.period.end } },
+    ...current.slice(index + 1),
   ];
 }

@@ -145,7 +145,7 @@ export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceC
     throw invalid('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`);
   const until = effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null;
   const touched = versions.filter((version) => overlaps(span(version), { start: effectiveFrom, end: until }));
-  const has = billingKind === BASE_FEE || touched.some(({ items }) => items.some((item) => item.billingKind === billingKind));
+  const has = touched.some(({ items }) => billingKind === BASE_FEE || items.some((item) => item.billingKind === billingKind));
   if (!has) throw notFound('unknown_plan_item', `plan ${planId} has no item for ${billingKind} over ${periodText({ start: effectiveFrom, end: until })}`);
   if (billingKind === BASE_FEE && input.price.model !== 'flat') throw invalid('base_fee_is_flat', 'a base fee is corrected with a flat price');
   return [{ type: 'PlanPriceCorrected', data: { ...input, effectiveUntil: until } }];

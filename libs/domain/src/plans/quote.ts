@@ -30,11 +30,12 @@ export interface Quote {
  */
 export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, string>>, taxRatePercent = '0'): Quote {
   const { currency } = plan;
+  const usedOf = new Map(Object.entries(usage));
   const baseFee = { billingKind: BASE_FEE, price: { model: 'flat' as const, amount: plan.baseFee, paymentTerm: plan.paymentTerm } };
   const quoted = [baseFee, ...plan.items].map((item) => {
     if (item.price.model === 'rate_card')
       throw invalid('rate_card_quote', `${item.billingKind} is priced by rate keys: a quote by quantity alone can't rate it`);
-    const used = item.billingKind === BASE_FEE ? '1' : (usage[item.billingKind] ?? '0');
+    const used = item.billingKind === BASE_FEE ? '1' : (usedOf.get(item.billingKind) ?? '0');
     return { billingKind: item.billingKind, ...quoteItem(item, decimal(used, `usage.${item.billingKind}`), currency) };
   });
   const nets = quoted.map(({ net }) => net);

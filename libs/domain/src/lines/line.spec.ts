@@ -1,0 +1,254 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { decimal, sum, text } from '../money/decimal.js';
+import { scaleOf } from '../money/money.js';
+import type { PlanItem, PlanVersion } from '../plans/plan.js';
+import type { Assignment, Subscription } from '../tenants/deployment.js';
+import { type Instant, instant } from '../time/instant.js';
+import { cutAt, monthOf, type Period } from '../time/period.js';
+import { billedHow, isBaseFee, type LineDefinition, linesOf, prorated } from './line.js';
+
+const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+
+const T = (day: string) => instant(`2026-${day}T00:00:00Z`);
+const hours: PlanItem = { billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' }, aggregation: 'sum' };
+const zones: PlanItem = { billingKind: 'dns_zones', price: { model: 'unit', unitAmount: '0.10' }, aggregation: 'sum' };
+const version = (planId: string, more: Partial<PlanVersion> = {}): PlanVersion => ({
+  planId, effectiveFrom: T('01-01'), effectiveUntil: null, name: planId, currency: 'USD', baseFee: '50', paymentTerm: 'in_advance', interval: 'month',
+  items: [hours], ...more,
+});
+const subscription = (more: Partial<Subscription> = {}): Subscription => ({
+  subscriptionId: 's1', deploymentId: 'd1', from: T('04-01'), anchor: null, plans: [{ planId: 'studio', from: T('04-01') }], cancelledAt: null, ...more,
+});
+const T1: Assignment[] = [{ tenantId: 't1', from: T('01-01') }];
+
+interface Given {
+  readonly subscription?: Partial<Subscription>;
+  readonly assignments?: readonly Assignment[];
+  readonly versions?: readonly PlanVersion[];
+  readonly timeZone?: string;
+  readonly until?: Instant;
+}
+const lines = ({ subscription: of = {}, assignments = T1, versions = [version('studio')], timeZone = 'UTC', until = T('04-01') }: Given): LineDefinition[] =>
+  linesOf(subscription(of), assignments, Map.groupBy(versions, ({ planId }) => planId), () => timeZone, until);
+
+const shown = (of: readonly LineDefinition[]) =>
+  of.map(({ tenantId, billingKind, period }) => [tenantId, billingKind, period.start.slice(5, 10), period.end.slice(5, 10)]);
+const fees = (of: readonly LineDefinition[]): (string | undefined)[] =>
+  of.filter(isBaseFee).flatMap(({ segments }) => segments.map(({ terms }) => ('amount' in terms.price ? terms.price.amount : undefined)));
+const only = (of: readonly LineDefinition[], billingKind: string): LineDefinition => {
+  const [found, ...more] = of.filter((line) => line.billingKind === billingKind);
+  if (found === undefined || more.length > 0) throw new Error(`${more.length + 1} lines of ${billingKind}`);
+  return found;
+};
+
+describe('the lines of a subscription', () => {
+  it('are the base fee and each item of its plan, a billing period each', () => {
+    expect(shown(lines({ until: T('05-01') }))).toEqual([
+      ['t1', 'base_fee', '04-01', '05-01'],
+      ['t1', 'droplet_hours', '04-01', '05-01'],
+      ['t1', 'base_fee', '05-01', '06-01'],
+      ['t1', 'droplet_hours', '05-01', '06-01'],
+    ]);
+    expect(lines({ until: instant('2026-03-31T23:59:59.999999Z') })).toEqual([]);
+  });
+
+  it('have ids that are derived: the same wherever they are computed, and no two alike', () => {
+    const ids = lines({ until: T('09-01') }).map(({ lineId }) => lineId);
+    expect(lines({ until: T('10-01') }).slice(0, ids.length).map(({ lineId }) => lineId)).toEqual(ids);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('end where it is cancelled, and are none where it never ran', () => {
+    expect(shown(lines({ subscription: { cancelledAt: T('04-16') }, until: T('06-01') }))).toEqual([
+      ['t1', 'base_fee', '04-01', '04-16'],
+      ['t1', 'droplet_hours', '04-01', '04-16'],
+    ]);
+    expect(lines({ subscription: { cancelledAt: T('04-01') }, until: T('06-01') })).toEqual([]);
+  });
+
+  it('end for one tenant and begin anew for the next where the deployment is assigned', () => {
+    const assignments = [...T1, { tenantId: 't2', from: T('04-16') }];
+    const both = lines({ assignments, until: T('04-20') });
+    expect(shown(both)).toEqual([
+      ['t1', 'base_fee', '04-01', '04-16'],
+      ['t1', 'droplet_hours', '04-01', '04-16'],
+      ['t2', 'base_fee', '04-16', '05-01'],
+      ['t2', 'droplet_hours', '04-16', '05-01'],
+    ]);
+    // 50.00 × 15/30 each
+    expect(fees(both)).toEqual(['25.00', '25.00']);
+  });
+
+  it('of two tenants are never one line, even where the deployment turns out to have been the other’s from the start', () => {
+    const before = lines({}).map(({ lineId }) => lineId);
+    const after = lines({ assignments: [{ tenantId: 't2', from: T('01-01') }] }).map(({ lineId }) => lineId);
+    expect(after.filter((lineId) => before.includes(lineId))).toEqual([]);
+  });
+
+  it('begin where its plan has terms', () => {
+    expect(shown(lines({ versions: [version('studio', { effectiveFrom: T('04-11') })], until: T('04-01') }))).toEqual([
+      ['t1', 'base_fee', '04-11', '05-01'],
+      ['t1', 'droplet_hours', '04-11', '05-01'],
+    ]);
+    expect(lines({ versions: [] })).toEqual([]);
+  });
+});
+
+describe('a billing period', () => {
+  it('is the month in the tenant’s time zone', () => {
+    // Berlin is two hours ahead of UTC in April
+    const from = instant('2026-03-31T22:00:00Z');
+    const berlin = lines({ subscription: { from, plans: [{ planId: 'studio', from }] }, timeZone: 'Europe/Berlin', until: from });
+    expect(berlin[0]?.period).toEqual({ start: '2026-03-31T22:00:00Z', end: '2026-04-30T22:00:00Z' });
+    expect(fees(berlin)).toEqual(['50.00']);
+  });
+
+  it('is moved by the subscription’s anchor, so that it starts whole', () => {
+    const from = T('04-15');
+    const anchored = lines({ subscription: { from, anchor: from, plans: [{ planId: 'studio', from }] }, until: T('05-15') });
+    expect(shown(anchored.filter(isBaseFee))).toEqual([['t1', 'base_fee', '04-15', '05-15'], ['t1', 'base_fee', '05-15', '06-15']]);
+    expect(fees(anchored)).toEqual(['50.00', '50.00']);
+  });
+
+  it('falls on the last day of a month that is shorter than its anchor', () => {
+    const from = T('01-31');
+    const anchored = lines({ subscription: { from, anchor: from, plans: [{ planId: 'studio', from }] }, until: T('03-31') });
+    expect(shown(anchored.filter(isBaseFee)).map(([, , start, end]) => [start, end])).toEqual([
+      ['01-31', '02-28'],
+      ['02-28', '03-31'],
+      ['03-31', '04-30'],
+    ]);
+  });
+
+  it('is a year for a plan that is billed by the year', () => {
+    const from = T('01-01');
+    const yearly = lines({ subscription: { from, plans: [{ planId: 'studio', from }] }, versions: [version('studio', { interval: 'year' })], until: from });
+    expect(only(yearly, 'base_fee').period).toEqual({ start: '2026-01-01T00:00:00Z', end: '2027-01-01T00:00:00Z' });
+  });
+});
+
+describe('a base fee', () => {
+  it('is prorated by seconds where the subscription starts or ends within the period', () => {
+    const from = T('04-11');
+    // 50.00 × 20/30 = 33.333 → 33.34 in all with what came before: 50.00 − R(50.00 × 10/30) = 50.00 − 16.67
+    expect(fees(lines({ subscription: { from, plans: [{ planId: 'studio', from }] }, until: from }))).toEqual(['33.33']);
+    expect(fees(lines({ subscription: { cancelledAt: T('04-11') } }))).toEqual(['16.67']);
+    // one second of 30 days of 86,400: 50.00 / 2592000 rounds to 0.00
+    expect(fees(lines({ subscription: { cancelledAt: instant('2026-04-01T00:00:01Z') } }))).toEqual(['0.00']);
+  });
+
+  it('that changes within the period is the pieces of both, in one line', () => {
+    const versions = [version('studio', { effectiveUntil: T('04-11') }), version('studio', { baseFee: '80', effectiveFrom: T('04-11') })];
+    const changed = lines({ versions });
+    expect(shown(changed.filter(isBaseFee))).toEqual([['t1', 'base_fee', '04-01', '05-01']]);
+    // 50.00 × 10/30 = 16.67; 80.00 − R(80.00 × 10/30) = 80.00 − 26.67
+    expect(fees(changed)).toEqual(['16.67', '53.33']);
+  });
+
+  it('is whole in a light month', () => {
+    expect(fees(lines({ subscription: { from: T('02-01'), plans: [{ planId: 'studio', from: T('02-01') }] }, until: T('02-01') }))).toEqual(['50.00']);
+  });
+
+  it('has no decimals in a currency without', () => {
+    // 5000 × 15/30
+    const yen = version('studio', { currency: 'JPY', baseFee: '5001' });
+    // 5001 × 15/30 = 2500.5
+    expect(fees(lines({ versions: [yen], subscription: { cancelledAt: T('04-16') } }))).toEqual(['2501']);
+  });
+
+  it('telescopes: the pieces of a period add up to the fee, whatever the cuts', () => {
+    const april = monthOf(T('04-01'));
+    const day = fc.integer({ min: 0, max: 2_591_999 }).map((second) => instant(new Date(Date.parse(april.start) + second * 1000).toISOString()));
+    fc.assert(
+      fc.property(fc.nat(10 ** 7), fc.constantFrom('USD', 'JPY', 'KWD'), fc.array(day, { maxLength: 8 }), (units, currency, cuts) => {
+        const scale = scaleOf(currency);
+        const fee = decimal(String(units)).times(decimal(scale === 0 ? '1' : `0.${'0'.repeat(scale - 1)}1`));
+        const pieces = cutAt(april, cuts).map((piece: Period) => prorated(fee, currency, piece, april));
+        expect(text(sum(pieces))).toBe(text(fee));
+        expect(pieces.every((piece) => piece.gte(decimal('0')))).toBe(true);
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('an item', () => {
+  it('missing from the next plan ends there; one that is new begins', () => {
+    const plans = [{ planId: 'studio', from: T('04-01') }, { planId: 'zones', from: T('04-16') }];
+    const changed = lines({ subscription: { plans }, versions: [version('studio'), version('zones', { items: [zones] })] });
+    expect(shown(changed)).toEqual([
+      ['t1', 'base_fee', '04-01', '05-01'],
+      ['t1', 'droplet_hours', '04-01', '04-16'],
+      ['t1', 'dns_zones', '04-16', '05-01'],
+    ]);
+  });
+
+  it('that comes back is another line', () => {
+    const plans = [{ planId: 'studio', from: T('04-01') }, { planId: 'zones', from: T('04-11') }, { planId: 'studio', from: T('04-21') }];
+    const changed = lines({ subscription: { plans }, versions: [version('studio'), version('zones', { items: [zones] })] });
+    expect(shown(changed.filter(({ billingKind }) => billingKind === 'droplet_hours'))).toEqual([
+      ['t1', 'droplet_hours', '04-01', '04-11'],
+      ['t1', 'droplet_hours', '04-21', '05-01'],
+    ]);
+    expect(new Set(changed.map(({ lineId }) => lineId)).size).toBe(4);
+  });
+
+  it('of both plans is one line in two segments: its counter goes on', () => {
+    const plans = [{ planId: 'studio', from: T('04-01') }, { planId: 'more', from: T('04-16') }];
+    const more = version('more', { items: [{ ...hours, included: '2000' }] });
+    const line = only(lines({ subscription: { plans }, versions: [version('studio'), more] }), 'droplet_hours');
+    expect(line.segments.map(({ period, planId, terms }) => [period.start, period.end, planId, terms.included])).toEqual([
+      [T('04-01'), T('04-16'), 'studio', '1488'],
+      [T('04-16'), T('05-01'), 'more', '2000'],
+    ]);
+  });
+
+  it('that a new version leaves as it was is one segment', () => {
+    const versions = [version('studio', { effectiveUntil: T('04-11') }), version('studio', { baseFee: '80', effectiveFrom: T('04-11') })];
+    expect(only(lines({ versions }), 'droplet_hours').segments).toHaveLength(1);
+  });
+
+  it('that is measured otherwise is another line', () => {
+    const versions = [
+      version('studio', { effectiveUntil: T('04-11') }),
+      version('studio', { items: [{ ...hours, aggregation: 'max' }], effectiveFrom: T('04-11') }),
+    ];
+    expect(shown(lines({ versions })).slice(1)).toEqual([
+      ['t1', 'droplet_hours', '04-01', '04-11'],
+      ['t1', 'droplet_hours', '04-11', '05-01'],
+    ]);
+  });
+
+  it('has a minimum that is prorated where the subscription covers part of a period, and a maximum that is not', () => {
+    const committed = version('studio', { items: [{ ...hours, commitments: { minimum: '10.00', maximum: '100.00' } }] });
+    const terms = (of: readonly LineDefinition[]) => only(of, 'droplet_hours').segments[0]?.terms.commitments;
+    // 10.00 × 10/30 = 3.33
+    expect(terms(lines({ versions: [committed], subscription: { cancelledAt: T('04-11') } }))).toEqual({ minimum: '3.33', maximum: '100.00' });
+    expect(terms(lines({ versions: [committed] }))).toEqual({ minimum: '10.00', maximum: '100.00' });
+  });
+
+  it('tells apart two of a billing kind by their filters', () => {
+    const items = [{ ...hours, filter: { region: 'fra1' } }, { ...hours, filter: { region: 'nyc3' } }];
+    const two = lines({ versions: [version('studio', { items })] }).slice(1);
+    expect(two.map(({ filter }) => filter)).toEqual([{ region: 'fra1' }, { region: 'nyc3' }]);
+    expect(new Set(two.map(({ lineId }) => lineId)).size).toBe(2);
+  });
+});
+
+describe('when a line is billed', () => {
+  const of = (price: PlanItem['price'], aggregation: PlanItem['aggregation'] = 'sum') =>
+    billedHow(only(lines({ versions: [version('studio', { items: [{ billingKind: 'x', price, aggregation }] })] }), 'x'));
+  const open = [{ upTo: null, unitAmount: '1' }];
+
+  it('follows from its price and from what its readings are made into', () => {
+    expect(of({ model: 'flat', amount: '5', paymentTerm: 'in_advance' })).toBe('in_advance');
+    expect(of({ model: 'flat', amount: '5', paymentTerm: 'in_arrears' })).toBe('at_period_end');
+    expect(of({ model: 'volume', tiers: open })).toBe('at_period_end');
+    expect(of({ model: 'graduated', tiers: open })).toBe('progressively');
+    expect((['sum', 'count', 'max', 'unique_count'] as const).map((each) => of({ model: 'unit', unitAmount: '1' }, each))).toEqual(
+      Array(4).fill('progressively'),
+    );
+    expect((['average', 'minimum', 'latest'] as const).map((each) => of({ model: 'unit', unitAmount: '1' }, each))).toEqual(Array(3).fill('at_period_end'));
+  });
+});
