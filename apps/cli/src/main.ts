@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { say } from './output.js';
 
@@ -66,8 +68,20 @@ command('query', 'asks a read model, now or as of a log position or instant', 'l
 command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
 command('projections', 'position and lag of the projections', 'ledgerline projections status', () => import('./projections.js')).argument('<status>');
 
+const NEEDED_NODE = 24;
+
+/** Started with the machine's own Node, an older one: the one that was installed with us takes over. */
+function handedOver(): boolean {
+  if (Number(process.versions.node.split('.')[0]) >= NEEDED_NODE) return false;
+  const node = fileURLToPath(new URL('../../../../node_modules/.bin/node', import.meta.url));
+  const { status, error } = spawnSync(node, process.argv.slice(1), { stdio: 'inherit' });
+  if (error !== undefined) say(`ledgerline needs Node ${NEEDED_NODE}, and the one that comes with it does not start (${error.message}): run npm ci`);
+  process.exitCode = status ?? FAILED;
+  return true;
+}
+
 try {
-  await program.parseAsync();
+  if (!handedOver()) await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? DONE : WRONG_USAGE;
   else {
