@@ -1,11 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
-import { projections } from '#projections/index';
-import { PostgresLog } from '#event-store/postgres';
 import { createPool } from '#postgres/pool';
-import { Projector } from '#read-model/projector';
 import { cli, startCli } from '../support/cli.js';
 import { testDatabase } from '../support/postgres.js';
+import { expectReplayToBeLive } from '../support/replay.js';
 
 // `kill -9` at seeded moments of `apply`, then the same file again: nothing lost, nothing counted twice.
 
@@ -96,7 +94,7 @@ describe('apply, killed at a seeded moment', () => {
       const { items } = JSON.parse(drafts.stdout) as { items: { total: string }[] };
       // Each of 20 drafts has its own day: 50 × 3 × 0.01 = 1.50; the first also the base fee in advance.
       expect(items.map(({ total }) => total).sort()).toEqual([...Array<string>(19).fill('1.50'), '11.50'].sort());
-      await assertReplayIsLive();
+      await expectReplayToBeLive(database.url);
     },
   );
 
@@ -104,16 +102,3 @@ describe('apply, killed at a seeded moment', () => {
     expect(killed).toBeGreaterThan(0);
   });
 });
-
-/** The read models equal a replay from nothing, row for row. */
-async function assertReplayIsLive(): Promise<void> {
-  const log = new PostgresLog(pool);
-  const replayed = new Projector(log, pool, projections, 'replayed');
-  await replayed.prepare();
-  await replayed.catchUp();
-  for (const { name } of projections.flatMap(({ tables }) => tables)) {
-    const rowsOf = async (schema: string) => (await pool.query<{ row: string }>(`SELECT t::text AS row FROM ${schema}.${name} t ORDER BY 1`)).rows;
-    expect({ name, rows: await rowsOf('replayed') }).toEqual({ name, rows: await rowsOf('ledgerline') });
-  }
-  await log.close();
-}
