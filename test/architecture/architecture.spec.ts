@@ -48,9 +48,9 @@ describe('sources', () => {
       .flatMap(({ path, text }) => text.split('\n').map((line, index) => ({ line, place: `${path}:${index + 1}` })))
       .flatMap(({ line, place }) => (pattern.test(line) ? [`${place} ${line.trim()}`] : []));
 
-  it('have at most 400 lines a file', () => {
+  it('have at most 400 lines a file, a spec 600', () => {
     const lengths = sources.map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }));
-    expect(lengths.filter(({ lines }) => lines > 400)).toEqual([]);
+    expect(lengths.filter(({ path, lines }) => lines > (path.endsWith('.spec.ts') ? 600 : 400))).toEqual([]);
   });
 
   it('leave out no test, and run none alone', () => {

@@ -245,7 +245,7 @@ describe('commands', () => {
   });
 
   it('name every field at fault', async () => {
-    const outcome = await test.ledger.execute({ command: 'register-tenant', tenantId: '', currency: 'XXX', nmae: 'x' }, ADMIN);
+    const outcome = await test.ledger.execute({ command: 'register-tenant', tenantId: '', currency: 'QQQ', nmae: 'x' }, ADMIN);
     expect(outcome).toMatchObject({ status: 'refused', error: { code: 'invalid_input' } });
     const { errors } = (outcome as { error: { errors: readonly { field: string }[] } }).error;
     expect(errors.map(({ field }) => field).sort()).toEqual(['currency', 'name', 'nmae', 'tenantId']);

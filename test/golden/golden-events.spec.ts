@@ -36,7 +36,8 @@ function fieldsOf(schema: unknown, path = ''): string[] {
     });
   }
   if (schema instanceof z.ZodArray) return fieldsOf(schema.element, `${path}[]`);
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) return fieldsOf(schema.unwrap(), path);
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault)
+    return fieldsOf(schema.unwrap(), path);
   return [];
 }
 
@@ -58,7 +59,13 @@ describe.each(files)('%s', (file) => {
 
   it('decodes, and encodes back to the same bytes', () => {
     const decoded = codec.decode(event);
-    expect(decoded).toMatchObject({ type: event.type, stream: 'a-stream', revision: 3, position: 812, recordedAt: '2026-04-01T09:00:00.000001Z' });
+    expect(decoded).toMatchObject({
+      type: event.type,
+      stream: 'a-stream',
+      revision: 3,
+      position: 812,
+      recordedAt: '2026-04-01T09:00:00.000001Z',
+    });
     // Type and data belong together: the codec has just checked them.
     const fact = { type: decoded.type, data: decoded.data } as LedgerEvent;
     const encoded = codec.encode(decoded.id, fact, decoded.metadata);
@@ -71,7 +78,14 @@ describe.each(files)('%s', (file) => {
     expect(fieldsOf(eventSchemas[event.type as EventType]).filter((path) => !used.has(path))).toEqual([]);
     const metadata = pathsOf(JSON.parse(event.metadata)).sort();
     expect(metadata).toEqual([
-      'actor', 'command', 'command.bodyHash', 'command.idempotencyKey', 'command.key', 'command.name', 'correlationId', 'occurredAt',
+      'actor',
+      'command',
+      'command.bodyHash',
+      'command.idempotencyKey',
+      'command.key',
+      'command.name',
+      'correlationId',
+      'occurredAt',
     ]);
   });
 });

@@ -7,7 +7,10 @@ import type { StoredEvent } from './port.js';
 
 const ID = '3f0c8a52-5d0e-5b7a-9a44-0e6c1d2b3a49';
 const METADATA: EventMetadata = { actor: 'operator:mira' };
-const TAX: LedgerEvent = { type: 'TenantTaxSet', data: { tenantId: 't1', name: 'VAT', ratePercent: '19', from: instant('2026-01-01T00:00:00Z') } };
+const TAX: LedgerEvent = {
+  type: 'TenantTaxSet',
+  data: { tenantId: 't1', name: 'VAT', ratePercent: '19', from: instant('2026-01-01T00:00:00Z') },
+};
 
 const stored = (event: { type?: string; data?: string; metadata?: string }): StoredEvent => ({
   id: ID,
@@ -57,7 +60,9 @@ describe('an event', () => {
 
   it('of a wrong shape is not written', () => {
     const broken: LedgerEvent = { ...TAX, data: { ...TAX.data, ratePercent: 'a fifth' } };
-    expect(() => codec.encode(ID, broken, METADATA)).toThrow('TenantTaxSet has a wrong shape: ratePercent is not a plain decimal such as "12.50"');
+    expect(() => codec.encode(ID, broken, METADATA)).toThrow(
+      'TenantTaxSet has a wrong shape: ratePercent is not a plain decimal such as "12.50"',
+    );
   });
 
   it('of an unknown type is not read', () => {
@@ -91,7 +96,10 @@ describe('an event', () => {
 
   it('names its place to programs too', () => {
     expect(() => codec.decode(stored({ data: '[]' }))).toThrow(
-      expect.objectContaining({ name: 'UnreadableEvent', event: expect.objectContaining({ stream: 'tenant-t1', revision: 4, position: 1207 }) }),
+      expect.objectContaining({
+        name: 'UnreadableEvent',
+        event: expect.objectContaining({ stream: 'tenant-t1', revision: 4, position: 1207 }),
+      }),
     );
   });
 });
@@ -110,7 +118,9 @@ describe('a shape that was changed twice', () => {
   };
   const codec = new EventCodec(upcasters);
   const read = (version: number | null, data: object) =>
-    codec.decode(stored({ data: JSON.stringify(data), metadata: JSON.stringify({ actor: 'a', ...(version === null ? {} : { v: version }) }) })).data;
+    codec.decode(
+      stored({ data: JSON.stringify(data), metadata: JSON.stringify({ actor: 'a', ...(version === null ? {} : { v: version }) }) }),
+    ).data;
   const from = '2026-01-01T00:00:00Z';
 
   it('is lifted from version 1 by both upcasters, from version 2 by the second', () => {
@@ -118,7 +128,12 @@ describe('a shape that was changed twice', () => {
     expect(read(null, { tenantId: 't1', fraction: '0.19', from })).toEqual({ tenantId: 't1', name: 'VAT', ratePercent: '19', from });
     expect(read(1, { tenantId: 't1', fraction: '0.07', from })).toEqual({ tenantId: 't1', name: 'VAT', ratePercent: '7', from });
     expect(read(2, { tenantId: 't1', ratePercent: '19', from })).toEqual({ tenantId: 't1', name: 'VAT', ratePercent: '19', from });
-    expect(read(3, { tenantId: 't1', name: 'GST', ratePercent: '10', from })).toEqual({ tenantId: 't1', name: 'GST', ratePercent: '10', from });
+    expect(read(3, { tenantId: 't1', name: 'GST', ratePercent: '10', from })).toEqual({
+      tenantId: 't1',
+      name: 'GST',
+      ratePercent: '10',
+      from,
+    });
   });
 
   it('is written in version 3, and says so', () => {
@@ -132,7 +147,9 @@ describe('a shape that was changed twice', () => {
   });
 
   it('is not read where lifting gives no known shape, nor beyond version 3', () => {
-    expect(complaint(codec, stored({ data: '{"tenantId":"t1"}', metadata: '{"actor":"a","v":2}' }))).toContain('ratePercent must be a decimal');
+    expect(complaint(codec, stored({ data: '{"tenantId":"t1"}', metadata: '{"actor":"a","v":2}' }))).toContain(
+      'ratePercent must be a decimal',
+    );
     expect(complaint(codec, stored({ metadata: '{"actor":"a","v":4}' }))).toContain('its shape has version 4, this program knows 3');
   });
 });

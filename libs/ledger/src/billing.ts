@@ -11,7 +11,7 @@ import type { CardUsage, Usage } from '#domain/prices/model';
 import { divideAtRateChanges, type RateSegment, rateKeyText } from '#domain/rates/rate';
 import type { Assignment, Subscription } from '#domain/tenants/deployment';
 import type { TaxRate } from '#domain/tenants/tenant';
-import { compareInstants, type Instant } from '#domain/time/instant';
+import { compareInstants, type Instant, later } from '#domain/time/instant';
 import { toVersion } from '#projections/plans/plans.projection';
 import { toSegment } from '#projections/rates/rates.projection';
 import { usageRecords } from '#projections/usage-records/usage-records.table';
@@ -104,9 +104,12 @@ export async function linesOfTenant(core: LedgerCore, position: number, account:
 /** What billing a tenant up to an instant starts from, all as of one position. */
 export async function billingFacts(core: LedgerCore, position: number, account: TenantAccount, until: Instant): Promise<BillingFacts> {
   const { tenantId, currency, taxes } = account;
-  const lines = await linesOfTenant(core, position, account, until);
+  const booked = await bookedRows(core, position, tenantId, currency);
+  // What is billed of later periods already (a fee in advance) is a line too, also for an invoice of an earlier instant.
+  const horizon = [...booked.values()].flat().reduce((at, { chargePeriod }) => later(at, chargePeriod.start), until);
+  const lines = await linesOfTenant(core, position, account, horizon);
   const marks = await pendingMarks(core, position, tenantId, currency);
-  return { currency, taxes, lines, recorded: await recordedParts(core, position, tenantId), booked: await bookedRows(core, position, tenantId, currency), marks };
+  return { currency, taxes, lines, recorded: await recordedParts(core, position, tenantId), booked, marks };
 }
 
 /** Marks that no issued invoice of the tenant has settled yet, by line. */
@@ -123,15 +126,15 @@ async function pendingMarks(core: LedgerCore, position: number, tenantId: string
 
 /** Parts as their lines' streams cut them, each with the live invoice that claims it. */
 export async function recordedParts(core: LedgerCore, position: number, tenantId: string): Promise<Map<string, RecordedPart[]>> {
-  const { rows } = await core.pool.query<{ root_line_id: string; line_id: string; period_start: Instant; invoice_id: string | null }>(
-    `SELECT l.root_line_id, l.line_id, l.period_start, c.invoice_id FROM invoice_lines l
-     LEFT JOIN LATERAL (SELECT p.invoice_id FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
+  const { rows } = await core.pool.query<{ root_line_id: string; line_id: string; period_start: Instant; invoice_id: string | null; issued: boolean | null }>(
+    `SELECT l.root_line_id, l.line_id, l.period_start, c.invoice_id, c.issued FROM invoice_lines l
+     LEFT JOIN LATERAL (SELECT p.invoice_id, i.status IN ('issued', 'paid') AS issued FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
        WHERE p.part_id = l.line_id AND i.status <> 'void' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1) LIMIT 1) c ON true
      WHERE l.tenant_id = $2 AND l.status = 'valid' AND l.position_from <= $1 AND (l.position_to IS NULL OR l.position_to > $1)`,
     [position, tenantId],
   );
   return Map.groupBy(
-    rows.map((row) => ({ lineId: row.root_line_id, partId: row.line_id, start: row.period_start, invoiceId: row.invoice_id })),
+    rows.map((row) => ({ lineId: row.root_line_id, partId: row.line_id, start: row.period_start, invoiceId: row.invoice_id, issued: row.issued === true })),
     ({ lineId }) => lineId,
   );
 }

@@ -204,8 +204,9 @@ export class Invoicing {
     for (const { invoiceId, asOf } of drafts) {
       const claimed = await claimedParts(this.core, position, invoiceId);
       const facts = await billingFacts(this.core, position, account, asOf);
-      const known = new Set([...facts.recorded.values()].flat().map(({ partId }) => partId));
-      const unfinished = claimed.filter(({ partId }) => !known.has(partId));
+      // A cut is recorded where another part begins at the claim's end; a claim up to its line's end cuts nothing.
+      const begins = new Set([...facts.recorded].flatMap(([lineId, parts]) => parts.map(({ start }) => `${lineId}|${start}`)));
+      const unfinished = claimed.filter(({ lineId, period }) => !begins.has(`${lineId}|${period.end}`));
       if (unfinished.length > 0) await this.cutLines(call, invoiceId, facts, unfinished);
     }
   }

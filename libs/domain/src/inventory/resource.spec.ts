@@ -4,16 +4,28 @@ import { changesWithin, type ResourceCorrection, type ResourceState, type Resour
 
 const T = (day: string) => instant(`2026-04-${day}T00:00:00Z`);
 const state = (more: Partial<ResourceState> = {}): ResourceState => ({
-  kind: 'snapshot', status: 'active', sizeGb: '16', deploymentId: 'd1', tenantId: null, ...more,
+  kind: 'snapshot',
+  status: 'active',
+  sizeGb: '16',
+  deploymentId: 'd1',
+  tenantId: null,
+  ...more,
 });
 const seen = (day: string, position: number, of: ResourceState | null = state()) => ({ seenAt: T(day), state: of, position });
 const corrected = (from: string, until: string | null, position: number, changes: ResourceCorrection['changes']): ResourceCorrection => ({
-  from: T(from), until: until === null ? null : T(until), changes, position,
+  from: T(from),
+  until: until === null ? null : T(until),
+  changes,
+  position,
 });
 
 describe('a complete listing', () => {
   const known = (providerId: string, staleStrikeCount: number, more: object = {}) => ({
-    providerId, lastSeenAt: T('01'), staleStrikeCount, deletedAt: null, ...more,
+    providerId,
+    lastSeenAt: T('01'),
+    staleStrikeCount,
+    deletedAt: null,
+    ...more,
   });
 
   it('gives a strike to what it misses, and removes at the third', () => {
@@ -26,7 +38,11 @@ describe('a complete listing', () => {
   });
 
   it('does not count for what was seen later, at the same time, or is gone already', () => {
-    const resources = [known('later', 2, { lastSeenAt: T('06') }), known('now', 2, { lastSeenAt: T('05') }), known('gone', 2, { deletedAt: T('02') })];
+    const resources = [
+      known('later', 2, { lastSeenAt: T('06') }),
+      known('now', 2, { lastSeenAt: T('05') }),
+      known('gone', 2, { deletedAt: T('02') }),
+    ];
     expect(strikesOf(resources, new Set(), T('05'))).toEqual({ missed: [], removed: [] });
   });
 
@@ -38,13 +54,17 @@ describe('a complete listing', () => {
 
   it('names what it misses in order', () => {
     expect(strikesOf([known('z', 0), known('a', 0), known('y', 2), known('b', 2)], new Set(), T('05'))).toEqual({
-      missed: ['a', 'z'], removed: ['b', 'y'],
+      missed: ['a', 'z'],
+      removed: ['b', 'y'],
     });
   });
 });
 
 describe('the state at an instant', () => {
-  const timeline = (sightings: ResourceTimeline['sightings'], corrections: ResourceTimeline['corrections'] = []) => ({ sightings, corrections });
+  const timeline = (sightings: ResourceTimeline['sightings'], corrections: ResourceTimeline['corrections'] = []) => ({
+    sightings,
+    corrections,
+  });
 
   it('is that of the last sighting at or before it', () => {
     const moved = timeline([seen('02', 1), seen('05', 2, state({ deploymentId: 'd2' }))]);
@@ -56,7 +76,12 @@ describe('the state at an instant', () => {
 
   it('is null while it is gone, and a state again when it is seen again', () => {
     const back = timeline([seen('02', 1), seen('05', 2, null), seen('08', 3)]);
-    expect([stateAt(back, T('04')), stateAt(back, T('05')), stateAt(back, T('07')), stateAt(back, T('08'))]).toEqual([state(), null, null, state()]);
+    expect([stateAt(back, T('04')), stateAt(back, T('05')), stateAt(back, T('07')), stateAt(back, T('08'))]).toEqual([
+      state(),
+      null,
+      null,
+      state(),
+    ]);
   });
 
   it('is overlaid by a correction over its period, field by field', () => {
@@ -68,7 +93,10 @@ describe('the state at an instant', () => {
   });
 
   it('takes of two corrections the one recorded later', () => {
-    const twice = timeline([seen('02', 1)], [corrected('03', null, 2, { sizeGb: '32', status: 'off' }), corrected('03', null, 3, { sizeGb: '64' })]);
+    const twice = timeline(
+      [seen('02', 1)],
+      [corrected('03', null, 2, { sizeGb: '32', status: 'off' }), corrected('03', null, 3, { sizeGb: '64' })],
+    );
     expect(stateAt(twice, T('03'))).toEqual(state({ sizeGb: '64', status: 'off' }));
   });
 

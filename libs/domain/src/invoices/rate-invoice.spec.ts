@@ -1,121 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { invalid } from '../errors.js';
-import { derivedId, type LineDefinition, linesOf } from '../lines/line.js';
-import { type RecordedPart, splitParts } from '../lines/parts.js';
-import { decimal, sum, text } from '../money/decimal.js';
+import { Books, HOURS, item, MAY, plan, STUDIO, T } from '../../../../test/support/books.js';
+import { decimal, sum } from '../money/decimal.js';
 import { moneyText } from '../money/money.js';
-import type { PlanItem, PlanVersion } from '../plans/plan.js';
-import { quotePlan } from '../plans/quote.js';
-import type { Assignment, Subscription } from '../tenants/deployment.js';
 import type { TaxRate } from '../tenants/tenant.js';
-import { fromMicros, type Instant, instant, isBefore, micros } from '../time/instant.js';
-import type { Period } from '../time/period.js';
-import type { ClaimedPart, FrozenRow } from './invoice.js';
-import { billingAsOf, billingOfClaim, type BillingFacts, rateInvoice, type RatedInvoice, usageNeeded } from './rate-invoice.js';
+import { instant } from '../time/instant.js';
+import type { FrozenRow } from './invoice.js';
+import { billingAsOf, billingOfClaim, rateInvoice, type RatedInvoice, usageNeeded } from './rate-invoice.js';
 
 const RUNS = { numRuns: 300, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
 
-const T = (day: string) => instant(`2026-04-${day}T00:00:00Z`);
-const MAY = instant('2026-05-01T00:00:00Z');
 const JUNE = instant('2026-06-01T00:00:00Z');
-const item = (billingKind: string, price: PlanItem['price'], more: Partial<PlanItem> = {}): PlanItem => ({ billingKind, price, aggregation: 'sum', ...more });
-const plan = (items: readonly PlanItem[], baseFee = '50'): PlanVersion => ({
-  planId: 'p1', effectiveFrom: T('01'), effectiveUntil: null, name: 'p1', currency: 'USD', baseFee, paymentTerm: 'in_advance', interval: 'month',
-  items: [...items],
-});
-const HOURS = item('droplet_hours', { model: 'unit', unitAmount: '0.01' }, { included: '1488' });
-const STUDIO = plan([HOURS]);
 const VAT: TaxRate = { name: 'VAT', ratePercent: '19', from: instant('2026-01-01T00:00:00Z') };
-
-interface Booked {
-  readonly invoiceId: string;
-  readonly claimed: readonly ClaimedPart[];
-  readonly rows: readonly FrozenRow[];
-}
-
-/** A tenant's books: what is known, and the invoices that were issued on it. The engine alone, without log or read models. */
-class Books {
-  plan: PlanVersion = STUDIO;
-  taxes: readonly TaxRate[] = [];
-  assignments: readonly Assignment[] = [{ tenantId: 't1', from: T('01') }];
-  cancelledAt: Instant | null = null;
-  /** Billing kinds that can't be rated for want of a price. */
-  unpriced = new Set<string>();
-  issued: Booked[] = [];
-  private readonly readings: { billingKind: string; at: Instant; quantity: string }[] = [];
-  private readonly cuts = new Map<string, { partId: string; period: Period }[]>();
-
-  constructor(more: Partial<Pick<Books, 'plan' | 'taxes'>> = {}) {
-    Object.assign(this, more);
-  }
-
-  use(at: Instant, quantity: string, billingKind = 'droplet_hours'): this {
-    this.readings.push({ billingKind, at, quantity });
-    return this;
-  }
-
-  lines(until: Instant): LineDefinition[] {
-    const subscription: Subscription = {
-      subscriptionId: 's1', deploymentId: 'd1', from: T('01'), anchor: null, plans: [{ planId: 'p1', from: T('01') }], cancelledAt: this.cancelledAt,
-    };
-    return linesOf(subscription, this.assignments, new Map([['p1', [this.plan]]]), () => 'UTC', until).filter(({ tenantId }) => tenantId === 't1');
-  }
-
-  /** Every line that has booked anything, or claims a part, is marked, unless told which. */
-  facts(until: Instant, marked?: ReadonlyMap<string, string>): BillingFacts {
-    const claims = new Map(this.issued.flatMap(({ invoiceId, claimed }) => claimed.map(({ partId }) => [partId, invoiceId])));
-    const lineIds = new Set(this.issued.flatMap(({ claimed }) => claimed.map(({ lineId }) => lineId)));
-    const recorded = new Map(
-      [...this.cuts].map(([lineId, parts]): [string, RecordedPart[]] => [
-        lineId,
-        parts.map(({ partId, period }) => ({ partId, start: period.start, invoiceId: claims.get(partId) ?? null })),
-      ]),
-    );
-    return {
-      currency: 'USD',
-      taxes: this.taxes,
-      lines: this.lines(until),
-      recorded,
-      booked: Map.groupBy(this.issued.flatMap(({ rows }) => rows), ({ lineId }) => lineId),
-      marks: marked ?? new Map([...lineIds].map((lineId) => [lineId, 'late usage'])),
-    };
-  }
-
-  readonly usageOf = (line: LineDefinition) => (at: Instant) => {
-    if (this.unpriced.has(line.billingKind)) throw invalid('missing_rate', `${line.billingKind} has no price`);
-    const within = this.readings.filter((each) => each.billingKind === line.billingKind && !isBefore(each.at, line.period.start) && isBefore(each.at, at));
-    return sum(within.map(({ quantity }) => decimal(quantity)));
-  };
-
-  preview(asOf: Instant, marked?: ReadonlyMap<string, string>): RatedInvoice {
-    const facts = this.facts(asOf, marked);
-    return rateInvoice(derivedId('invoice', asOf, this.issued.length), facts, billingAsOf(facts, asOf), this.usageOf);
-  }
-
-  /** Drafts and issues at once: cuts are recorded, parts are claimed, rows are booked. */
-  bill(asOf: Instant, marked?: ReadonlyMap<string, string>): RatedInvoice {
-    const invoice = this.preview(asOf, marked);
-    const lines = new Map(this.lines(asOf).map((line) => [line.lineId, line]));
-    for (const { lineId } of invoice.claimed) {
-      const line = lines.get(lineId);
-      if (line !== undefined && !this.cuts.has(lineId)) this.cuts.set(lineId, [{ partId: lineId, period: line.period }]);
-    }
-    for (const cut of invoice.cuts) this.cuts.set(cut.lineId, splitParts(cut.lineId, this.cuts.get(cut.lineId) ?? [], cut));
-    this.issued.push({ invoiceId: derivedId('invoice', asOf, this.issued.length), claimed: invoice.claimed, rows: invoice.rows });
-    return invoice;
-  }
-
-  /** What all issued invoices come to, in all or of one billing kind. */
-  total(billingKind?: string): string {
-    const rows = this.issued.flatMap((invoice) => invoice.rows).filter((row) => billingKind === undefined || row.billingKind === billingKind);
-    return moneyText(sum(rows.map(({ net }) => decimal(net))), 'USD');
-  }
-}
 
 const shown = ({ rows }: { rows: readonly FrozenRow[] }) =>
   rows.map(({ billingKind, chargePeriod, kind, quantity, net }) => [
-    billingKind, `${chargePeriod.start.slice(5, 10)}/${chargePeriod.end.slice(5, 10)}`, kind, quantity, net,
+    billingKind,
+    `${chargePeriod.start.slice(5, 10)}/${chargePeriod.end.slice(5, 10)}`,
+    kind,
+    quantity,
+    net,
   ]);
 const money = ({ subtotal, tax, total }: RatedInvoice): string[] => [subtotal, tax, total].map((each) => moneyText(each, 'USD'));
 
@@ -143,7 +47,10 @@ describe('invoices within a period', () => {
     const books = new Books().use(T('02'), '1000');
     const invoice = books.bill(T('10'));
     expect(shown(invoice)).toEqual([['base_fee', '04-01/05-01', 'charge', '1', '50']]);
-    expect(invoice.claimed.map(({ period }) => [period.start, period.end])).toEqual([[T('01'), MAY], [T('01'), T('10')]]);
+    expect(invoice.claimed.map(({ period }) => [period.start, period.end])).toEqual([
+      [T('01'), MAY],
+      [T('01'), T('10')],
+    ]);
   });
 
   it('need usage up to the bounds of the parts, of metered lines alone', () => {
@@ -203,7 +110,10 @@ describe('what is learnt late', () => {
     books.plan = { ...STUDIO, baseFee: '60' };
     expect(base(books.preview(T('20'), new Map()))).toEqual([]);
     // 60.00 instead of 50.00
-    expect(base(books.preview(T('20'))).map(({ kind, net }) => [kind, net])).toEqual([['reversal', '-50'], ['rebooked', '60']]);
+    expect(base(books.preview(T('20'))).map(({ kind, net }) => [kind, net])).toEqual([
+      ['reversal', '-50'],
+      ['rebooked', '60'],
+    ]);
   });
 
   it('is owed for a part that was billed with nothing to pay', () => {
@@ -219,7 +129,10 @@ describe('what is learnt late', () => {
   });
 
   it('takes back what stands in a component that is no more', () => {
-    const tiers = [{ upTo: '10', unitAmount: '1.00' }, { upTo: null, unitAmount: '0.50', flatAmount: '2.00' }];
+    const tiers = [
+      { upTo: '10', unitAmount: '1.00' },
+      { upTo: null, unitAmount: '0.50', flatAmount: '2.00' },
+    ];
     const books = new Books({ plan: plan([item('zones', { model: 'graduated', tiers })], '0') }).use(T('02'), '14', 'zones');
     // 10 × 1.00 + 4 × 0.50 + 2.00
     expect(moneyText(books.bill(T('10')).subtotal, 'USD')).toBe('14.00');
@@ -267,22 +180,30 @@ describe('a voided invoice', () => {
     books.issued = [];
     books.bill(T('10'));
     // 1800 − 1488 = 312 by the 10th, 100 more by the 16th
-    expect(shown(books.bill(MAY)).filter(([billingKind]) => billingKind === 'droplet_hours')).toEqual([['droplet_hours', '04-10/04-16', 'charge', '100', '1']]);
+    expect(shown(books.bill(MAY)).filter(([billingKind]) => billingKind === 'droplet_hours')).toEqual([
+      ['droplet_hours', '04-10/04-16', 'charge', '100', '1'],
+    ]);
     expect(books.total('droplet_hours')).toBe('4.12');
   });
 });
 
 describe('a line that can not be billed', () => {
   it('is quarantined with its reason; all others are billed', () => {
-    const books = new Books({ plan: plan([HOURS, item('VmCores', { model: 'unit', unitAmount: '1' })]) }).use(T('02'), '1800').use(T('02'), '4', 'VmCores');
+    const books = new Books({ plan: plan([HOURS, item('VmCores', { model: 'unit', unitAmount: '1' })]) });
+    books.use(T('02'), '1800').use(T('02'), '4', 'VmCores');
     books.unpriced.add('VmCores');
     const invoice = books.bill(T('16'));
-    expect(shown(invoice).map(([billingKind, , , , net]) => [billingKind, net])).toEqual([['base_fee', '50'], ['droplet_hours', '3.12']]);
+    expect(shown(invoice).map(([billingKind, , , , net]) => [billingKind, net])).toEqual([
+      ['base_fee', '50'],
+      ['droplet_hours', '3.12'],
+    ]);
     expect(invoice.quarantined).toMatchObject([{ code: 'missing_rate', message: 'VmCores of subscription s1: VmCores has no price' }]);
     expect(invoice.claimed).toHaveLength(2);
     // once there is a price, it is billed whole
     books.unpriced.clear();
-    expect(shown(books.bill(T('20'))).filter(([billingKind]) => billingKind === 'VmCores')).toEqual([['VmCores', '04-01/04-20', 'charge', '4', '4']]);
+    expect(shown(books.bill(T('20'))).filter(([billingKind]) => billingKind === 'VmCores')).toEqual([
+      ['VmCores', '04-01/04-20', 'charge', '4', '4'],
+    ]);
   });
 });
 
@@ -380,82 +301,5 @@ describe('the billing of a draft', () => {
       { start: T('01'), end: T('16') },
       { start: T('16'), end: T('23') },
     ]);
-  });
-});
-
-describe('whatever is billed when', () => {
-  const second = fc.integer({ min: 0, max: 2_591_999 }).map((each) => fromMicros(micros(T('01')) + BigInt(each) * 1_000_000n));
-  const unitAmount = fc.nat(500).map((each) => `0.${String(each).padStart(3, '0')}`);
-  const price: fc.Arbitrary<PlanItem['price']> = fc.oneof(
-    unitAmount.map((each) => ({ model: 'unit' as const, unitAmount: each })),
-    fc.tuple(fc.integer({ min: 1, max: 900 }), unitAmount, unitAmount, unitAmount).map(([upTo, first, rest, flat]) => ({
-      model: 'graduated' as const,
-      tiers: [{ upTo: String(upTo), unitAmount: first }, { upTo: null, unitAmount: rest, flatAmount: flat }],
-    })),
-  );
-  const terms = fc.record({
-    price,
-    included: fc.constantFrom('0', '100', '1000'),
-    discounts: fc.constantFrom({}, { percentage: '33' }),
-    commitments: fc.constantFrom({}, { maximum: '20' }, { minimum: '3' }),
-  });
-  const reading = fc.record({ at: second, quantity: fc.integer({ min: -200, max: 900 }).map(String) });
-  const step = fc.record({ readings: fc.array(reading, { maxLength: 4 }), asOf: second });
-
-  it('bill-then-correct comes to the same as correct-then-bill, and to the quote', () => {
-    fc.assert(
-      fc.property(terms, fc.array(step, { maxLength: 6 }), (of, steps) => {
-        const only = plan([{ ...of, billingKind: 'requests', aggregation: 'sum' }], '0');
-        const [asItCame, atOnce] = [new Books({ plan: only }), new Books({ plan: only })];
-        for (const { readings, asOf } of steps) {
-          for (const { at, quantity } of readings) {
-            asItCame.use(at, quantity, 'requests');
-            atOnce.use(at, quantity, 'requests');
-          }
-          asItCame.bill(asOf);
-        }
-        asItCame.bill(MAY);
-        atOnce.bill(MAY);
-        expect(asItCame.total()).toBe(atOnce.total());
-        const used = sum(steps.flatMap(({ readings }) => readings.map(({ quantity }) => decimal(quantity))));
-        expect(asItCame.total()).toBe(quotePlan(only, { requests: text(used) }).total);
-      }),
-      RUNS,
-    );
-  });
-
-  it('billing twice books nothing', () => {
-    fc.assert(
-      fc.property(terms, fc.array(step, { maxLength: 5 }), second, (of, steps, asOf) => {
-        const books = new Books({ plan: plan([{ ...of, billingKind: 'requests', aggregation: 'sum' }]) });
-        for (const each of steps) {
-          for (const { at, quantity } of each.readings) books.use(at, quantity, 'requests');
-          books.bill(each.asOf);
-        }
-        books.bill(asOf);
-        const again = books.bill(asOf);
-        expect([again.rows, again.claimed, again.cuts]).toEqual([[], [], []]);
-      }),
-      RUNS,
-    );
-  });
-
-  it('a void and the invoice again come to what there was', () => {
-    fc.assert(
-      fc.property(terms, fc.array(step, { minLength: 1, maxLength: 5 }), (of, steps) => {
-        const books = new Books({ plan: plan([{ ...of, billingKind: 'requests', aggregation: 'sum' }], '0') });
-        for (const each of steps) {
-          for (const { at, quantity } of each.readings) books.use(at, quantity, 'requests');
-          books.bill(each.asOf);
-        }
-        books.bill(MAY);
-        const total = books.total();
-        const last = books.issued.length - 1;
-        books.issued = books.issued.filter((_each, index) => index !== last);
-        books.bill(MAY);
-        expect(books.total()).toBe(total);
-      }),
-      RUNS,
-    );
   });
 });

@@ -5,7 +5,7 @@ import { type Decimal, decimal, sum, text, ZERO } from '../money/decimal.js';
 import { toMoney } from '../money/money.js';
 import { type RatedRow, rowsWithMoney } from '../rating/row.js';
 import { type TaxRate, taxAt } from '../tenants/tenant.js';
-import { compareInstants, type Instant } from '../time/instant.js';
+import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 import { comparePeriods, type Period } from '../time/period.js';
 import type { ClaimedPart, FrozenRow } from './invoice.js';
 import { taxShares } from './tax.js';
@@ -37,6 +37,8 @@ export interface LineBilling {
   readonly cut: Cut | null;
   /** Ids of the line's later parts, which this billing leaves alone. */
   readonly untouched: ReadonlySet<string>;
+  /** Ids of the parts that stand on an issued invoice, also where it booked nothing for them. */
+  readonly issued: ReadonlySet<string>;
 }
 
 /** The billing of an instant: what is due as of it, and every line that is marked. */
@@ -55,8 +57,11 @@ export function billingOfClaim(facts: BillingFacts, claimed: readonly ClaimedPar
     if (parts === undefined) return null;
     const ids = new Set(parts.map(({ partId }) => partId));
     const all = tiles(line, recorded);
-    // A claim whose cut is not recorded yet (it is finished before anything else is billed): the cut as claimed.
-    const missing = parts.filter(({ partId }) => !all.some((tile) => tile.partId === partId));
+    // A claim whose cut is not recorded yet (it is finished before anything else is billed): the cut as claimed. The part that is
+    // cut a second time keeps its id, so that its end tells.
+    const isCut = ({ partId, period }: ClaimedPart): boolean =>
+      all.some((tile) => tile.partId === partId && !isBefore(period.end, tile.period.end));
+    const missing = parts.filter((part) => !isCut(part));
     if (missing.length > 0) {
       const first = missing.map(({ period }) => period).sort(comparePeriods)[0];
       const before = all.filter(({ period }) => first !== undefined && compareInstants(period.start, first.start) < 0);
@@ -80,11 +85,13 @@ function billings(facts: BillingFacts, select: (line: LineDefinition, recorded: 
     if (selected === null) return [];
     const touched = new Set(selected.parts.map(({ partId }) => partId));
     const untouched = new Set(all.map(({ partId }) => partId).filter((partId) => !touched.has(partId)));
-    return [{ line, lineId: line.lineId, ...selected, untouched }];
+    const issued = new Set(all.filter((tile) => tile.issued).map(({ partId }) => partId));
+    return [{ line, lineId: line.lineId, ...selected, untouched, issued }];
   });
   // A line that is no more (its subscription turned out to be another tenant's): all that it booked comes back.
   const vanished = [...facts.marks.keys()].filter((lineId) => !known.has(lineId));
-  return [...ofLines, ...vanished.map((lineId): LineBilling => ({ line: null, lineId, parts: [], due: NONE, cut: null, untouched: NONE }))];
+  const nothing = { line: null, parts: [], due: NONE, cut: null, untouched: NONE, issued: NONE };
+  return [...ofLines, ...vanished.map((lineId): LineBilling => ({ lineId, ...nothing }))];
 }
 
 /** The line's parts up to the last that is booked. */
@@ -121,7 +128,7 @@ export function rateInvoice(
   const claimed: ClaimedPart[] = [];
   const cuts: Cut[] = [];
   const quarantined: Quarantined[] = [];
-  for (const { line, lineId, parts, due, cut, untouched } of billing) {
+  for (const { line, lineId, parts, due, cut, untouched, issued } of billing) {
     const booked = (facts.booked.get(lineId) ?? []).filter(({ partId }) => !untouched.has(partId));
     if (line === null) {
       drafts.push(...corrections(lineId, new Map(), booked, facts.marks.get(lineId)));
@@ -139,6 +146,9 @@ export function rateInvoice(
     if (cut !== null) cuts.push(cut);
     const restated = new Map([...rating.rows].filter(([partId]) => !due.has(partId)));
     drafts.push(...corrections(lineId, restated, booked, facts.marks.get(lineId)));
+    const bookedParts = new Set(booked.map(({ partId }) => partId));
+    const forNothing = parts.filter(({ partId }) => issued.has(partId) && restated.has(partId) && !bookedParts.has(partId));
+    drafts.push(...forNothing.flatMap((part) => lateCharges(line, part, restated.get(part.partId) ?? [], facts.marks.get(lineId))));
   }
   const rows = withTax(invoiceId, drafts, facts);
   const subtotal = sum(rows.map(({ net }) => decimal(net)));
@@ -171,6 +181,10 @@ function chargeRow(line: LineDefinition, part: { partId: string; period: Period 
     taxRatePercent: null,
   };
 }
+
+/** What is owed for a part that was issued with nothing to pay: there is no row to take back. */
+const lateCharges = (line: LineDefinition, part: Part, rows: readonly RatedRow[], reason: string | undefined): DraftRow[] =>
+  rowsWithMoney(rows).map((row) => ({ ...chargeRow(line, part, row), kind: 'rebooked', ...(reason === undefined ? {} : { reason }) }));
 
 /**
  * What issued parts come to now against what is booked for them: where a component differs, the booked row is reversed

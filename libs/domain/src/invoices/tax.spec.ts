@@ -5,7 +5,12 @@ import { taxShares } from './tax.js';
 
 const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
 
-const shares = (nets: readonly string[], ratePercent: string, currency = 'USD'): string[] => taxShares(nets.map((net) => decimal(net)), ratePercent, currency).map(text);
+const shares = (nets: readonly string[], ratePercent: string, currency = 'USD'): string[] =>
+  taxShares(
+    nets.map((net) => decimal(net)),
+    ratePercent,
+    currency,
+  ).map(text);
 
 describe('tax on lines', () => {
   it('adds up to the header’s: what rounding leaves goes to the largest remainders, ties in order', () => {
@@ -42,7 +47,14 @@ describe('tax on lines', () => {
         const taxes = taxShares(nets, text(percent), 'USD');
         expect(text(sum(taxes))).toBe(text(divide(sum(nets).times(percent), decimal('100'), 2)));
         const exact = nets.map((net) => net.times(percent).times(decimal('0.01')));
-        expect(taxes.every((tax, index) => tax.minus(exact[index] ?? tax).abs().lt(decimal('0.01')))).toBe(true);
+        expect(
+          taxes.every((tax, index) =>
+            tax
+              .minus(exact[index] ?? tax)
+              .abs()
+              .lt(decimal('0.01')),
+          ),
+        ).toBe(true);
       }),
       RUNS,
     );

@@ -11,14 +11,33 @@ import { billedHow, isBaseFee, type LineDefinition, linesOf, prorated } from './
 const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
 
 const T = (day: string) => instant(`2026-${day}T00:00:00Z`);
-const hours: PlanItem = { billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' }, aggregation: 'sum' };
+const hours: PlanItem = {
+  billingKind: 'droplet_hours',
+  included: '1488',
+  price: { model: 'unit', unitAmount: '0.01' },
+  aggregation: 'sum',
+};
 const zones: PlanItem = { billingKind: 'dns_zones', price: { model: 'unit', unitAmount: '0.10' }, aggregation: 'sum' };
 const version = (planId: string, more: Partial<PlanVersion> = {}): PlanVersion => ({
-  planId, effectiveFrom: T('01-01'), effectiveUntil: null, name: planId, currency: 'USD', baseFee: '50', paymentTerm: 'in_advance', interval: 'month',
-  items: [hours], ...more,
+  planId,
+  effectiveFrom: T('01-01'),
+  effectiveUntil: null,
+  name: planId,
+  currency: 'USD',
+  baseFee: '50',
+  paymentTerm: 'in_advance',
+  interval: 'month',
+  items: [hours],
+  ...more,
 });
 const subscription = (more: Partial<Subscription> = {}): Subscription => ({
-  subscriptionId: 's1', deploymentId: 'd1', from: T('04-01'), anchor: null, plans: [{ planId: 'studio', from: T('04-01') }], cancelledAt: null, ...more,
+  subscriptionId: 's1',
+  deploymentId: 'd1',
+  from: T('04-01'),
+  anchor: null,
+  plans: [{ planId: 'studio', from: T('04-01') }],
+  cancelledAt: null,
+  ...more,
 });
 const T1: Assignment[] = [{ tenantId: 't1', from: T('01-01') }];
 
@@ -29,8 +48,20 @@ interface Given {
   readonly timeZone?: string;
   readonly until?: Instant;
 }
-const lines = ({ subscription: of = {}, assignments = T1, versions = [version('studio')], timeZone = 'UTC', until = T('04-01') }: Given): LineDefinition[] =>
-  linesOf(subscription(of), assignments, Map.groupBy(versions, ({ planId }) => planId), () => timeZone, until);
+const lines = ({
+  subscription: of = {},
+  assignments = T1,
+  versions = [version('studio')],
+  timeZone = 'UTC',
+  until = T('04-01'),
+}: Given): LineDefinition[] =>
+  linesOf(
+    subscription(of),
+    assignments,
+    Map.groupBy(versions, ({ planId }) => planId),
+    () => timeZone,
+    until,
+  );
 
 const shown = (of: readonly LineDefinition[]) =>
   of.map(({ tenantId, billingKind, period }) => [tenantId, billingKind, period.start.slice(5, 10), period.end.slice(5, 10)]);
@@ -55,7 +86,11 @@ describe('the lines of a subscription', () => {
 
   it('have ids that are derived: the same wherever they are computed, and no two alike', () => {
     const ids = lines({ until: T('09-01') }).map(({ lineId }) => lineId);
-    expect(lines({ until: T('10-01') }).slice(0, ids.length).map(({ lineId }) => lineId)).toEqual(ids);
+    expect(
+      lines({ until: T('10-01') })
+        .slice(0, ids.length)
+        .map(({ lineId }) => lineId),
+    ).toEqual(ids);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
@@ -107,7 +142,10 @@ describe('a billing period', () => {
   it('is moved by the subscription’s anchor, so that it starts whole', () => {
     const from = T('04-15');
     const anchored = lines({ subscription: { from, anchor: from, plans: [{ planId: 'studio', from }] }, until: T('05-15') });
-    expect(shown(anchored.filter(isBaseFee))).toEqual([['t1', 'base_fee', '04-15', '05-15'], ['t1', 'base_fee', '05-15', '06-15']]);
+    expect(shown(anchored.filter(isBaseFee))).toEqual([
+      ['t1', 'base_fee', '04-15', '05-15'],
+      ['t1', 'base_fee', '05-15', '06-15'],
+    ]);
     expect(fees(anchored)).toEqual(['50.00', '50.00']);
   });
 
@@ -123,7 +161,11 @@ describe('a billing period', () => {
 
   it('is a year for a plan that is billed by the year', () => {
     const from = T('01-01');
-    const yearly = lines({ subscription: { from, plans: [{ planId: 'studio', from }] }, versions: [version('studio', { interval: 'year' })], until: from });
+    const yearly = lines({
+      subscription: { from, plans: [{ planId: 'studio', from }] },
+      versions: [version('studio', { interval: 'year' })],
+      until: from,
+    });
     expect(only(yearly, 'base_fee').period).toEqual({ start: '2026-01-01T00:00:00Z', end: '2027-01-01T00:00:00Z' });
   });
 });
@@ -147,7 +189,9 @@ describe('a base fee', () => {
   });
 
   it('is whole in a light month', () => {
-    expect(fees(lines({ subscription: { from: T('02-01'), plans: [{ planId: 'studio', from: T('02-01') }] }, until: T('02-01') }))).toEqual(['50.00']);
+    expect(fees(lines({ subscription: { from: T('02-01'), plans: [{ planId: 'studio', from: T('02-01') }] }, until: T('02-01') }))).toEqual(
+      ['50.00'],
+    );
   });
 
   it('has no decimals in a currency without', () => {
@@ -159,7 +203,9 @@ describe('a base fee', () => {
 
   it('telescopes: the pieces of a period add up to the fee, whatever the cuts', () => {
     const april = monthOf(T('04-01'));
-    const day = fc.integer({ min: 0, max: 2_591_999 }).map((second) => instant(new Date(Date.parse(april.start) + second * 1000).toISOString()));
+    const day = fc
+      .integer({ min: 0, max: 2_591_999 })
+      .map((second) => instant(new Date(Date.parse(april.start) + second * 1000).toISOString()));
     fc.assert(
       fc.property(fc.nat(10 ** 7), fc.constantFrom('USD', 'JPY', 'KWD'), fc.array(day, { maxLength: 8 }), (units, currency, cuts) => {
         const scale = scaleOf(currency);
@@ -175,7 +221,10 @@ describe('a base fee', () => {
 
 describe('an item', () => {
   it('missing from the next plan ends there; one that is new begins', () => {
-    const plans = [{ planId: 'studio', from: T('04-01') }, { planId: 'zones', from: T('04-16') }];
+    const plans = [
+      { planId: 'studio', from: T('04-01') },
+      { planId: 'zones', from: T('04-16') },
+    ];
     const changed = lines({ subscription: { plans }, versions: [version('studio'), version('zones', { items: [zones] })] });
     expect(shown(changed)).toEqual([
       ['t1', 'base_fee', '04-01', '05-01'],
@@ -185,7 +234,11 @@ describe('an item', () => {
   });
 
   it('that comes back is another line', () => {
-    const plans = [{ planId: 'studio', from: T('04-01') }, { planId: 'zones', from: T('04-11') }, { planId: 'studio', from: T('04-21') }];
+    const plans = [
+      { planId: 'studio', from: T('04-01') },
+      { planId: 'zones', from: T('04-11') },
+      { planId: 'studio', from: T('04-21') },
+    ];
     const changed = lines({ subscription: { plans }, versions: [version('studio'), version('zones', { items: [zones] })] });
     expect(shown(changed.filter(({ billingKind }) => billingKind === 'droplet_hours'))).toEqual([
       ['t1', 'droplet_hours', '04-01', '04-11'],
@@ -195,7 +248,10 @@ describe('an item', () => {
   });
 
   it('of both plans is one line in two segments: its counter goes on', () => {
-    const plans = [{ planId: 'studio', from: T('04-01') }, { planId: 'more', from: T('04-16') }];
+    const plans = [
+      { planId: 'studio', from: T('04-01') },
+      { planId: 'more', from: T('04-16') },
+    ];
     const more = version('more', { items: [{ ...hours, included: '2000' }] });
     const line = only(lines({ subscription: { plans }, versions: [version('studio'), more] }), 'droplet_hours');
     expect(line.segments.map(({ period, planId, terms }) => [period.start, period.end, planId, terms.included])).toEqual([
@@ -224,12 +280,18 @@ describe('an item', () => {
     const committed = version('studio', { items: [{ ...hours, commitments: { minimum: '10.00', maximum: '100.00' } }] });
     const terms = (of: readonly LineDefinition[]) => only(of, 'droplet_hours').segments[0]?.terms.commitments;
     // 10.00 × 10/30 = 3.33
-    expect(terms(lines({ versions: [committed], subscription: { cancelledAt: T('04-11') } }))).toEqual({ minimum: '3.33', maximum: '100.00' });
+    expect(terms(lines({ versions: [committed], subscription: { cancelledAt: T('04-11') } }))).toEqual({
+      minimum: '3.33',
+      maximum: '100.00',
+    });
     expect(terms(lines({ versions: [committed] }))).toEqual({ minimum: '10.00', maximum: '100.00' });
   });
 
   it('tells apart two of a billing kind by their filters', () => {
-    const items = [{ ...hours, filter: { region: 'fra1' } }, { ...hours, filter: { region: 'nyc3' } }];
+    const items = [
+      { ...hours, filter: { region: 'fra1' } },
+      { ...hours, filter: { region: 'nyc3' } },
+    ];
     const two = lines({ versions: [version('studio', { items })] }).slice(1);
     expect(two.map(({ filter }) => filter)).toEqual([{ region: 'fra1' }, { region: 'nyc3' }]);
     expect(new Set(two.map(({ lineId }) => lineId)).size).toBe(2);
@@ -249,6 +311,8 @@ describe('when a line is billed', () => {
     expect((['sum', 'count', 'max', 'unique_count'] as const).map((each) => of({ model: 'unit', unitAmount: '1' }, each))).toEqual(
       Array(4).fill('progressively'),
     );
-    expect((['average', 'minimum', 'latest'] as const).map((each) => of({ model: 'unit', unitAmount: '1' }, each))).toEqual(Array(3).fill('at_period_end'));
+    expect((['average', 'minimum', 'latest'] as const).map((each) => of({ model: 'unit', unitAmount: '1' }, each))).toEqual(
+      Array(3).fill('at_period_end'),
+    );
   });
 });

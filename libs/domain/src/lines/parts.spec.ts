@@ -15,10 +15,18 @@ const APRIL: Period = { start: T('01'), end: MAY };
 /** April's line of one item. */
 function lineOf(price: PlanItem['price'], cancelledAt: Instant | null = null): LineDefinition {
   const plan: PlanVersion = {
-    planId: 'p1', effectiveFrom: T('01'), effectiveUntil: null, name: 'p1', currency: 'USD', baseFee: '50', paymentTerm: 'in_advance', interval: 'month',
+    planId: 'p1',
+    effectiveFrom: T('01'),
+    effectiveUntil: null,
+    name: 'p1',
+    currency: 'USD',
+    baseFee: '50',
+    paymentTerm: 'in_advance',
+    interval: 'month',
     items: [{ billingKind: 'requests', price, aggregation: 'sum' }],
   };
-  const subscription = { subscriptionId: 's1', deploymentId: 'd1', from: T('01'), anchor: null, plans: [{ planId: 'p1', from: T('01') }], cancelledAt };
+  const plans = [{ planId: 'p1', from: T('01') }];
+  const subscription = { subscriptionId: 's1', deploymentId: 'd1', from: T('01'), anchor: null, plans, cancelledAt };
   const [, line] = linesOf(subscription, [{ tenantId: 't1', from: T('01') }], new Map([['p1', [plan]]]), () => 'UTC', T('01'));
   if (line === undefined) throw new Error('the plan has no line');
   return line;
@@ -30,7 +38,8 @@ interface Stored {
   readonly period: Period;
   readonly invoiceId: string | null;
 }
-const recorded = (parts: readonly Stored[]): RecordedPart[] => parts.map(({ partId, period, invoiceId }) => ({ partId, start: period.start, invoiceId }));
+const recorded = (parts: readonly Stored[]): RecordedPart[] =>
+  parts.map(({ partId, period, invoiceId }) => ({ partId, start: period.start, invoiceId }));
 
 /** Bills up to an instant: the cut is recorded, what is due is claimed. */
 function billed(line: LineDefinition, parts: readonly Stored[], asOf: Instant, invoiceId: string): Stored[] {
@@ -40,22 +49,30 @@ function billed(line: LineDefinition, parts: readonly Stored[], asOf: Instant, i
   const after = due.cut === null ? before : splitParts(line.lineId, before, due.cut);
   const claimed = new Set(due.due.map(({ partId }) => partId));
   const claimedBy = new Map(parts.map(({ partId, invoiceId: by }) => [partId, by]));
-  return after.map(({ partId, period }) => ({ partId, period, invoiceId: claimed.has(partId) ? invoiceId : (claimedBy.get(partId) ?? null) }));
+  return after.map((part) => ({ ...part, invoiceId: claimed.has(part.partId) ? invoiceId : (claimedBy.get(part.partId) ?? null) }));
 }
 const voided = (parts: readonly Stored[], invoiceId: string): Stored[] =>
   parts.map((part) => (part.invoiceId === invoiceId ? { ...part, invoiceId: null } : part));
-const shown = (parts: readonly Stored[]) => parts.map(({ period, invoiceId }) => [period.start.slice(8, 10), period.end.slice(8, 10), invoiceId]);
+const shown = (parts: readonly Stored[]) =>
+  parts.map(({ period, invoiceId }) => [period.start.slice(8, 10), period.end.slice(8, 10), invoiceId]);
 
 describe('a line that is billed in parts', () => {
   it('is one part, with its own id, until it is cut', () => {
-    expect(tiles(METERED, [])).toEqual([{ partId: METERED.lineId, period: APRIL, invoiceId: null }]);
+    expect(tiles(METERED, [])).toEqual([{ partId: METERED.lineId, period: APRIL, invoiceId: null, issued: false }]);
   });
 
   it('is cut where it is billed up to: the part behind stays gathered', () => {
     const first = billed(METERED, [], T('16'), 'i1');
-    expect(shown(first)).toEqual([['01', '16', 'i1'], ['16', '01', null]]);
+    expect(shown(first)).toEqual([
+      ['01', '16', 'i1'],
+      ['16', '01', null],
+    ]);
     const second = billed(METERED, first, T('23'), 'i2');
-    expect(shown(second)).toEqual([['01', '16', 'i1'], ['16', '23', 'i2'], ['23', '01', null]]);
+    expect(shown(second)).toEqual([
+      ['01', '16', 'i1'],
+      ['16', '23', 'i2'],
+      ['23', '01', null],
+    ]);
     // one level: each is a part of the line, and the one that was shortened kept its id
     expect(second[1]?.partId).toBe(first[1]?.partId);
     expect(new Set(second.map(({ partId }) => partId)).size).toBe(3);
@@ -87,21 +104,36 @@ describe('a line that is billed in parts', () => {
   it('bills again what a voided invoice gave back, in the parts that there are', () => {
     const twice = billed(METERED, billed(METERED, [], T('16'), 'i1'), T('23'), 'i2');
     const due = duePartsOf(METERED, recorded(voided(twice, 'i1')), T('30'));
-    expect(due?.due.map(({ period }) => [period.start, period.end])).toEqual([[T('01'), T('16')], [T('23'), T('30')]]);
+    expect(due?.due.map(({ period }) => [period.start, period.end])).toEqual([
+      [T('01'), T('16')],
+      [T('23'), T('30')],
+    ]);
     expect(due?.parts).toHaveLength(3);
   });
 
   it('is cut within a part that was given back, also where others follow', () => {
     const back = voided(billed(METERED, [], T('16'), 'i1'), 'i1');
     const earlier = billed(METERED, back, T('10'), 'i2');
-    expect(shown(earlier)).toEqual([['01', '10', 'i2'], ['10', '16', null], ['16', '01', null]]);
-    expect(shown(billed(METERED, earlier, T('20'), 'i3'))).toEqual([['01', '10', 'i2'], ['10', '16', 'i3'], ['16', '20', 'i3'], ['20', '01', null]]);
+    expect(shown(earlier)).toEqual([
+      ['01', '10', 'i2'],
+      ['10', '16', null],
+      ['16', '01', null],
+    ]);
+    expect(shown(billed(METERED, earlier, T('20'), 'i3'))).toEqual([
+      ['01', '10', 'i2'],
+      ['10', '16', 'i3'],
+      ['16', '20', 'i3'],
+      ['20', '01', null],
+    ]);
   });
 
   it('has shorter parts, or fewer, where it turns out to end early', () => {
     const twice = billed(METERED, billed(METERED, [], T('16'), 'i1'), T('23'), 'i2');
     const ends = (day: string) => tiles(lineOf({ model: 'unit', unitAmount: '0.50' }, T(day)), recorded(twice));
-    expect(ends('20').map(({ period }) => [period.start, period.end])).toEqual([[T('01'), T('16')], [T('16'), T('20')]]);
+    expect(ends('20').map(({ period }) => [period.start, period.end])).toEqual([
+      [T('01'), T('16')],
+      [T('16'), T('20')],
+    ]);
     expect(ends('16').map(({ period }) => [period.start, period.end])).toEqual([[T('01'), T('16')]]);
     expect(ends('05').map(({ period }) => [period.start, period.end])).toEqual([[T('01'), T('05')]]);
   });
@@ -129,7 +161,9 @@ describe('a line that is billed whole', () => {
 
 describe('splitParts', () => {
   it('of a line without parts is a defect', () => {
-    expect(() => splitParts('l', [], { at: T('16'), billedPartId: 'a', remainingPartId: 'b' })).toThrow('line l has no part to split at 2026-04-16T00:00:00Z');
+    expect(() => splitParts('l', [], { at: T('16'), billedPartId: 'a', remainingPartId: 'b' })).toThrow(
+      'line l has no part to split at 2026-04-16T00:00:00Z',
+    );
   });
 });
 

@@ -8,10 +8,13 @@ export interface RecordedPart {
   readonly partId: string;
   readonly start: Instant;
   readonly invoiceId: string | null;
+  /** Whether that invoice is issued: a draft's claim books nothing. */
+  readonly issued: boolean;
 }
 
 export interface TiledPart extends Part {
   readonly invoiceId: string | null;
+  readonly issued: boolean;
 }
 
 /**
@@ -19,11 +22,11 @@ export interface TiledPart extends Part {
  * shorter parts, or none where a part began after its end.
  */
 export function tiles(line: LineDefinition, recorded: readonly RecordedPart[]): TiledPart[] {
-  if (recorded.length === 0) return [{ partId: line.lineId, period: line.period, invoiceId: null }];
+  if (recorded.length === 0) return [{ partId: line.lineId, period: line.period, invoiceId: null, issued: false }];
   const inOrder = [...recorded].sort((a, b) => compareInstants(a.start, b.start));
-  return inOrder.flatMap(({ partId, start, invoiceId }, index) => {
+  return inOrder.flatMap(({ partId, start, invoiceId, issued }, index) => {
     const end = earlier(inOrder[index + 1]?.start ?? line.period.end, line.period.end);
-    return isBefore(start, end) ? [{ partId, period: { start, end }, invoiceId }] : [];
+    return isBefore(start, end) ? [{ partId, period: { start, end }, invoiceId, issued }] : [];
   });
 }
 
@@ -64,6 +67,7 @@ export function duePartsOf(line: LineDefinition, recorded: readonly RecordedPart
         partId: whole ? partIdOf(line.lineId, last.period.start) : last.partId,
         period: { start: last.period.start, end: asOf },
         invoiceId: null,
+        issued: false,
       };
       const cut = { lineId: line.lineId, at: asOf, billedPartId: billed.partId, remainingPartId: partIdOf(line.lineId, asOf) };
       const parts = [...begun.slice(0, -1), billed];

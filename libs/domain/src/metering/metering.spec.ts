@@ -4,29 +4,52 @@ import type { ResourceCorrection, ResourceState, Sighting } from '../inventory/r
 import { decimal, sum, text } from '../money/decimal.js';
 import { type Instant, instant } from '../time/instant.js';
 import { dayOf, hourOf, monthOf, piecesOf } from '../time/period.js';
-import { daysFrom, granularityOn, meterDay, type MeteredReading, type MeteredResource, type MeteringConfiguration, telescopingPart } from './metering.js';
+import {
+  daysFrom,
+  granularityOn,
+  meterDay,
+  type MeteredReading,
+  type MeteredResource,
+  type MeteringConfiguration,
+  telescopingPart,
+} from './metering.js';
 
 const RUNS = { numRuns: 300, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
 
 const at = (text: string) => instant(text);
 const FROM = at('2026-03-01T00:00:00Z');
 const state = (kind: string, more: Partial<ResourceState> = {}): ResourceState => ({
-  kind, status: 'active', sizeGb: null, deploymentId: 'd1', tenantId: null, ...more,
+  kind,
+  status: 'active',
+  sizeGb: null,
+  deploymentId: 'd1',
+  tenantId: null,
+  ...more,
 });
 const seen = (seenAt: Instant, of: ResourceState | null, position = 1): Sighting => ({ seenAt, state: of, position });
-const resource = (providerId: string, sightings: readonly Sighting[], corrections: readonly ResourceCorrection[] = []): MeteredResource => ({
-  provider: 'digitalocean', providerId, timeline: { sightings, corrections },
-});
+const resource = (
+  providerId: string,
+  sightings: readonly Sighting[],
+  corrections: readonly ResourceCorrection[] = [],
+): MeteredResource => ({ provider: 'digitalocean', providerId, timeline: { sightings, corrections } });
 const one = (kind: string, more: Partial<ResourceState> = {}, id = kind): MeteredResource => resource(id, [seen(FROM, state(kind, more))]);
-const hourly = (billingKind: string, from: Instant = FROM): MeteringConfiguration => ({ billingKind, granularity: 'hour', retentionDays: null, from });
+const hourly = (billingKind: string, from: Instant = FROM): MeteringConfiguration => ({
+  billingKind,
+  granularity: 'hour',
+  retentionDays: null,
+  from,
+});
 
 /** Billing kind, start, deployment and quantity of each reading. */
 const shown = (readings: readonly MeteredReading[]) =>
   readings.map(({ deploymentId, observation }) => [observation.billingKind, observation.period.start, deploymentId, observation.quantity]);
 const quantities = (readings: readonly MeteredReading[]) => readings.map(({ observation }) => observation.quantity);
 const total = (readings: readonly MeteredReading[]): string => text(sum(quantities(readings).map((each) => decimal(each))));
-const metered = (days: readonly { start: Instant; end: Instant }[], resources: readonly MeteredResource[], configured: readonly MeteringConfiguration[] = []) =>
-  days.flatMap((day) => meterDay(day, resources, configured).readings);
+const metered = (
+  days: readonly { start: Instant; end: Instant }[],
+  resources: readonly MeteredResource[],
+  configured: readonly MeteringConfiguration[] = [],
+) => days.flatMap((day) => meterDay(day, resources, configured).readings);
 
 const MARCH_10 = dayOf(at('2026-03-10T00:00:00Z'));
 const march = piecesOf(monthOf(FROM), dayOf);
@@ -125,7 +148,10 @@ describe('the state that counts', () => {
   });
 
   it('meters a resource that moves once, for who held it', () => {
-    const moving = resource('x', march.map(({ start }, index) => seen(start, state('dns_zone', { deploymentId: index % 2 === 0 ? 'd1' : 'd2' }), index)));
+    const moving = resource(
+      'x',
+      march.map(({ start }, index) => seen(start, state('dns_zone', { deploymentId: index % 2 === 0 ? 'd1' : 'd2' }), index)),
+    );
     const readings = metered(march, [moving]);
     expect(readings).toHaveLength(31);
     expect(total(readings)).toBe('1');
@@ -134,7 +160,10 @@ describe('the state that counts', () => {
 
   it('is as inventory learnt later says: the day comes out otherwise when it is metered again', () => {
     const size = (from: string, until: string | null): ResourceCorrection => ({
-      from: at(from), until: until === null ? null : at(until), changes: { sizeGb: '62' }, position: 9,
+      from: at(from),
+      until: until === null ? null : at(until),
+      changes: { sizeGb: '62' },
+      position: 9,
     });
     const snapshot = [seen(FROM, state('snapshot', { sizeGb: '31' }))];
     const wrong = resource('x', snapshot, [size('2026-03-10T00:00:00Z', '2026-03-11T00:00:00Z')]);
@@ -155,7 +184,9 @@ describe('a month', () => {
   });
 
   it('of any size sums to that size, by the day, by the hour, and changing from one to the other', () => {
-    const size = fc.tuple(fc.nat(10 ** 9), fc.nat(6)).map(([digits, scale]) => text(decimal(String(digits)).div(decimal(`1${'0'.repeat(scale)}`))));
+    const size = fc
+      .tuple(fc.nat(10 ** 9), fc.nat(6))
+      .map(([digits, scale]) => text(decimal(String(digits)).div(decimal(`1${'0'.repeat(scale)}`))));
     fc.assert(
       fc.property(size, fc.constantFrom('2026-02', '2026-03', '2026-04'), fc.integer({ min: 1, max: 29 }), (sizeGb, month, changeDay) => {
         const days = piecesOf(monthOf(at(`${month}-01T00:00:00Z`)), dayOf);
@@ -191,7 +222,8 @@ describe('by the hour', () => {
     // on at the start of hours 0 to 5, off from hour 6 on
     expect(quantities(readings).join('')).toBe('111111000000000000000000');
     expect(readings[5]?.observation).toMatchObject({
-      granularity: 'hour', period: { start: '2026-03-10T05:00:00Z', end: '2026-03-10T06:00:00Z' },
+      granularity: 'hour',
+      period: { start: '2026-03-10T05:00:00Z', end: '2026-03-10T06:00:00Z' },
     });
   });
 
@@ -199,7 +231,9 @@ describe('by the hour', () => {
     const fresh = resource('x', [seen(at('2026-03-10T21:59:59Z'), state('droplet'))]);
     const { readings } = meterDay(MARCH_10, [fresh], [hourly('droplet_hours')]);
     expect(readings.map(({ observation }) => observation.period.start)).toEqual([
-      '2026-03-10T21:00:00Z', '2026-03-10T22:00:00Z', '2026-03-10T23:00:00Z',
+      '2026-03-10T21:00:00Z',
+      '2026-03-10T22:00:00Z',
+      '2026-03-10T23:00:00Z',
     ]);
   });
 
@@ -236,7 +270,12 @@ describe('a granularity', () => {
 
 describe('the days to meter', () => {
   it('are both ends included', () => {
-    expect(daysFrom('2026-02-27', '2026-03-02').map(({ start }) => start.slice(0, 10))).toEqual(['2026-02-27', '2026-02-28', '2026-03-01', '2026-03-02']);
+    expect(daysFrom('2026-02-27', '2026-03-02').map(({ start }) => start.slice(0, 10))).toEqual([
+      '2026-02-27',
+      '2026-02-28',
+      '2026-03-01',
+      '2026-03-02',
+    ]);
     expect(() => daysFrom('2026-03-02', '2026-03-01')).toThrow(expect.objectContaining({ code: 'empty_period' }));
   });
 });

@@ -7,22 +7,35 @@ const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260
 const d = (value: string) => decimal(value);
 
 describe('a decimal', () => {
-  it.each(['0', '-0', '12.50', '-12.5', '007', '0.000171296', '9'.repeat(60), `0.${'0'.repeat(59)}1`])('is written plainly: %s', (written) => {
-    expect(isDecimalText(written)).toBe(true);
-    expect(text(d(written))).not.toContain('e');
-  });
+  it.each(['0', '-0', '12.50', '-12.5', '007', '0.000171296', '9'.repeat(60), `0.${'0'.repeat(59)}1`])(
+    'is written plainly: %s',
+    (written) => {
+      expect(isDecimalText(written)).toBe(true);
+      expect(text(d(written))).not.toContain('e');
+    },
+  );
 
-  it.each(['', ' 1', '1 ', '+1', '1e3', '1,000', '.5', '1.', '0x10', 'NaN', 'Infinity', '١', '--1', '1.2.3', '9'.repeat(61)])('is not %j', (written) => {
-    expect(isDecimalText(written)).toBe(false);
-    expect(() => d(written)).toThrow(expect.objectContaining({ code: 'not_a_decimal', kind: 'invalid' }));
-  });
+  it.each(['', ' 1', '1 ', '+1', '1e3', '1,000', '.5', '1.', '0x10', 'NaN', 'Infinity', '١', '--1', '1.2.3', '9'.repeat(61)])(
+    'is not %j',
+    (written) => {
+      expect(isDecimalText(written)).toBe(false);
+      expect(() => d(written)).toThrow(expect.objectContaining({ code: 'not_a_decimal', kind: 'invalid' }));
+    },
+  );
 
   it('names in its error what it is of', () => {
     expect(() => decimal('ten', 'items[2].quantity')).toThrow('items[2].quantity: "ten" is not a plain decimal such as "12.50"');
   });
 
   it('prints without trailing zeros, and never as minus nothing', () => {
-    expect(['0.010', '3600.000', '-1.50', '-0', '-0.000', '00.1'].map((each) => text(d(each)))).toEqual(['0.01', '3600', '-1.5', '0', '0', '0.1']);
+    expect(['0.010', '3600.000', '-1.50', '-0', '-0.000', '00.1'].map((each) => text(d(each)))).toEqual([
+      '0.01',
+      '3600',
+      '-1.5',
+      '0',
+      '0',
+      '0.1',
+    ]);
     // 10^-59 stays plain: no exponent
     expect(text(d(`0.${'0'.repeat(58)}10`))).toBe(`0.${'0'.repeat(58)}1`);
   });
@@ -45,9 +58,14 @@ describe('a decimal', () => {
 
 describe('rounding', () => {
   it('is half away from zero', () => {
-    expect(['0.005', '0.0049', '-0.005', '-0.0049', '1.115', '2.5'].map((each) => text(round(d(each), 2)))).toEqual(
-      ['0.01', '0', '-0.01', '0', '1.12', '2.5'],
-    );
+    expect(['0.005', '0.0049', '-0.005', '-0.0049', '1.115', '2.5'].map((each) => text(round(d(each), 2)))).toEqual([
+      '0.01',
+      '0',
+      '-0.01',
+      '0',
+      '1.12',
+      '2.5',
+    ]);
     expect(['0.5', '1.5', '-0.5', '-1.5'].map((each) => text(round(d(each), 0)))).toEqual(['1', '2', '-1', '-2']);
   });
 
@@ -76,14 +94,19 @@ describe('rounding', () => {
 
   it('is never off by more than half a unit', () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: -(10n ** 24n), max: 10n ** 24n }), fc.integer({ min: 1, max: 10 ** 9 }), fc.nat(12), (numerator, denominator, scale) => {
-        const quotient = divide(integer(numerator), integer(denominator), scale);
-        // |quotient × denominator − numerator| ≤ denominator × half a unit
-        const off = quotient.times(integer(denominator)).minus(integer(numerator)).abs();
-        const half = integer(denominator).times(d(scale === 0 ? '0.5' : `0.${'0'.repeat(scale)}5`));
-        expect(off.lte(half)).toBe(true);
-        expect(floor(quotient, scale).eq(quotient) && ceiling(quotient, scale).eq(quotient)).toBe(true);
-      }),
+      fc.property(
+        fc.bigInt({ min: -(10n ** 24n), max: 10n ** 24n }),
+        fc.integer({ min: 1, max: 10 ** 9 }),
+        fc.nat(12),
+        (numerator, denominator, scale) => {
+          const quotient = divide(integer(numerator), integer(denominator), scale);
+          // |quotient × denominator − numerator| ≤ denominator × half a unit
+          const off = quotient.times(integer(denominator)).minus(integer(numerator)).abs();
+          const half = integer(denominator).times(d(scale === 0 ? '0.5' : `0.${'0'.repeat(scale)}5`));
+          expect(off.lte(half)).toBe(true);
+          expect(floor(quotient, scale).eq(quotient) && ceiling(quotient, scale).eq(quotient)).toBe(true);
+        },
+      ),
       RUNS,
     );
   });

@@ -58,7 +58,10 @@ describe('allocate', () => {
   });
 
   it('adds up, keeps the sign, and is never a unit off', () => {
-    const weight = fc.oneof(fc.nat(9).map(String), fc.nat(10 ** 9).map((digits) => `0.${String(digits).padStart(12, '0')}`));
+    const weight = fc.oneof(
+      fc.nat(9).map(String),
+      fc.nat(10 ** 9).map((digits) => `0.${String(digits).padStart(12, '0')}`),
+    );
     fc.assert(
       fc.property(
         fc.integer({ min: -(10 ** 9), max: 10 ** 9 }),
@@ -73,7 +76,13 @@ describe('allocate', () => {
           expect(parts.every((part) => part.times(amount).gte(integer(0)))).toBe(true);
           const whole = sum(given);
           // |part × Σ weights − amount × weight| < unit × Σ weights
-          const near = parts.every((part, index) => part.times(whole).minus(amount.times(given[index] ?? whole)).abs().lt(unit.times(whole)));
+          const near = parts.every((part, index) =>
+            part
+              .times(whole)
+              .minus(amount.times(given[index] ?? whole))
+              .abs()
+              .lt(unit.times(whole)),
+          );
           expect(near || whole.eq(integer(0))).toBe(true);
         },
       ),
@@ -85,7 +94,11 @@ describe('allocate', () => {
     fc.assert(
       fc.property(fc.nat(10 ** 6), fc.array(fc.nat(50), { minLength: 2, maxLength: 8 }), (cents, weights) => {
         const sorted = weights.sort((a, b) => b - a);
-        const parts = allocate(integer(cents).times(d('0.01')), sorted.map((each) => integer(each)), 2);
+        const parts = allocate(
+          integer(cents).times(d('0.01')),
+          sorted.map((each) => integer(each)),
+          2,
+        );
         expect(parts.every((part, index) => index === 0 || parts[index - 1]?.gte(part) === true)).toBe(true);
       }),
       RUNS,

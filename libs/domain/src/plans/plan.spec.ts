@@ -1,23 +1,61 @@
 import { describe, expect, it } from '@jest/globals';
 import { instant, isBefore } from '../time/instant.js';
-import { applyPlanEvent, correctPrice, foldPlan, itemKey, planAt, type PlanEvent, type PlanItem, type PlanVersion, publishPlan, zPlanItem } from './plan.js';
+import {
+  applyPlanEvent,
+  correctPrice,
+  foldPlan,
+  itemKey,
+  planAt,
+  type PlanEvent,
+  type PlanItem,
+  type PlanVersion,
+  publishPlan,
+  zPlanItem,
+} from './plan.js';
 
 const T = (day: string) => instant(`2026-${day}T00:00:00Z`);
 const hours = (unitAmount: string, more: Partial<PlanItem> = {}): PlanItem => ({
-  billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount }, aggregation: 'sum', ...more,
+  billingKind: 'droplet_hours',
+  included: '1488',
+  price: { model: 'unit', unitAmount },
+  aggregation: 'sum',
+  ...more,
 });
 const studio = (from: string, more: Partial<Parameters<typeof publishPlan>[1]> = {}): Parameters<typeof publishPlan>[1] => ({
-  planId: 'studio', name: 'Studio', currency: 'USD', baseFee: '50', paymentTerm: 'in_advance', interval: 'month', effectiveFrom: T(from),
-  items: [hours('0.01')], ...more,
+  planId: 'studio',
+  name: 'Studio',
+  currency: 'USD',
+  baseFee: '50',
+  paymentTerm: 'in_advance',
+  interval: 'month',
+  effectiveFrom: T(from),
+  items: [hours('0.01')],
+  ...more,
 });
-const right = (billingKind: string, price: PlanItem['price'], from: string, until: string | null = null): Parameters<typeof correctPrice>[1] => ({
-  planId: 'studio', billingKind, price, effectiveFrom: T(from), effectiveUntil: until === null ? null : T(until), reason: 'a typo',
+const right = (
+  billingKind: string,
+  price: PlanItem['price'],
+  from: string,
+  until: string | null = null,
+): Parameters<typeof correctPrice>[1] => ({
+  planId: 'studio',
+  billingKind,
+  price,
+  effectiveFrom: T(from),
+  effectiveUntil: until === null ? null : T(until),
+  reason: 'a typo',
 });
 const perUnit = (unitAmount: string): PlanItem['price'] => ({ model: 'unit', unitAmount });
 
 type Decision = (versions: readonly PlanVersion[]) => PlanEvent[];
-const publish = (...given: Parameters<typeof studio>): Decision => (versions) => publishPlan(versions, studio(...given));
-const correct = (...given: Parameters<typeof right>): Decision => (versions) => correctPrice(versions, right(...given));
+const publish =
+  (...given: Parameters<typeof studio>): Decision =>
+  (versions) =>
+    publishPlan(versions, studio(...given));
+const correct =
+  (...given: Parameters<typeof right>): Decision =>
+  (versions) =>
+    correctPrice(versions, right(...given));
 const after = (...decisions: readonly Decision[]): PlanVersion[] =>
   decisions.reduce<PlanVersion[]>((versions, decide) => decide(versions).reduce<PlanVersion[]>(applyPlanEvent, versions), []);
 /** Base fee and the price of hours, with the stretch over which they hold. */
@@ -37,9 +75,13 @@ describe('a plan', () => {
       ['60', '0.01', '04-01', '07-01'],
       ['70', '0.01', '07-01', null],
     ]);
-    expect([planAt(versions, instant('2026-03-31T23:59:59.999999Z')), planAt(versions, T('04-01')), planAt(versions, instant('2025-12-31T00:00:00Z'))].map(
-      (version) => version?.baseFee,
-    )).toEqual(['50', '60', undefined]);
+    expect(
+      [
+        planAt(versions, instant('2026-03-31T23:59:59.999999Z')),
+        planAt(versions, T('04-01')),
+        planAt(versions, instant('2025-12-31T00:00:00Z')),
+      ].map((version) => version?.baseFee),
+    ).toEqual(['50', '60', undefined]);
   });
 
   it('may begin earlier than first published, until its first version', () => {
@@ -50,12 +92,18 @@ describe('a plan', () => {
   });
 
   it('is not published over terms that a later version follows: that is a correction', () => {
-    expect(() => after(publish('01-01'), publish('04-01'), publish('02-01'))).toThrow(expect.objectContaining({ code: 'plan_overlap', kind: 'conflict' }));
+    expect(() => after(publish('01-01'), publish('04-01'), publish('02-01'))).toThrow(
+      expect.objectContaining({ code: 'plan_overlap', kind: 'conflict' }),
+    );
   });
 
   it('keeps its currency and interval', () => {
-    expect(() => after(publish('01-01'), publish('04-01', { currency: 'EUR' }))).toThrow(expect.objectContaining({ code: 'currency_mismatch' }));
-    expect(() => after(publish('01-01'), publish('04-01', { interval: 'year' }))).toThrow(expect.objectContaining({ code: 'interval_mismatch' }));
+    expect(() => after(publish('01-01'), publish('04-01', { currency: 'EUR' }))).toThrow(
+      expect.objectContaining({ code: 'currency_mismatch' }),
+    );
+    expect(() => after(publish('01-01'), publish('04-01', { interval: 'year' }))).toThrow(
+      expect.objectContaining({ code: 'interval_mismatch' }),
+    );
   });
 
   it('has one item a billing kind and filter', () => {
@@ -68,7 +116,9 @@ describe('a plan', () => {
 
   it('has no item whose minimum is above its maximum, as money', () => {
     const item = (minimum: string, maximum: string) => [hours('0.01', { commitments: { minimum, maximum } })];
-    expect(() => after(publish('01-01', { items: item('10.01', '10.00') }))).toThrow(expect.objectContaining({ code: 'minimum_above_maximum' }));
+    expect(() => after(publish('01-01', { items: item('10.01', '10.00') }))).toThrow(
+      expect.objectContaining({ code: 'minimum_above_maximum' }),
+    );
     // 10.004 USD is 10.00
     expect(after(publish('01-01', { items: item('10.004', '10.00') }))).toHaveLength(1);
   });
@@ -111,22 +161,36 @@ describe('correct-price', () => {
   it('corrects a base fee with a flat price', () => {
     const flat: PlanItem['price'] = { model: 'flat', amount: '55.00', paymentTerm: 'in_advance' };
     expect(shown(after(...history, correct('base_fee', flat, '01-01', '02-01')))[0]).toEqual(['55.00', '0.01', '01-01', '02-01']);
-    expect(() => after(...history, correct('base_fee', perUnit('1'), '01-01'))).toThrow(expect.objectContaining({ code: 'base_fee_is_flat' }));
+    expect(() => after(...history, correct('base_fee', perUnit('1'), '01-01'))).toThrow(
+      expect.objectContaining({ code: 'base_fee_is_flat' }),
+    );
   });
 
   it('is refused where there is nothing to correct', () => {
-    expect(() => after(correct('droplet_hours', perUnit('1'), '01-01'))).toThrow(expect.objectContaining({ code: 'unknown_plan', kind: 'not_found' }));
-    expect(() => after(...history, correct('dns_zones', perUnit('1'), '01-01'))).toThrow(expect.objectContaining({ code: 'unknown_plan_item' }));
-    expect(() => after(...history, correct('droplet_hours', perUnit('1'), '02-01', '02-01'))).toThrow(expect.objectContaining({ code: 'empty_period' }));
+    expect(() => after(correct('droplet_hours', perUnit('1'), '01-01'))).toThrow(
+      expect.objectContaining({ code: 'unknown_plan', kind: 'not_found' }),
+    );
+    expect(() => after(...history, correct('dns_zones', perUnit('1'), '01-01'))).toThrow(
+      expect.objectContaining({ code: 'unknown_plan_item' }),
+    );
+    expect(() => after(...history, correct('droplet_hours', perUnit('1'), '02-01', '02-01'))).toThrow(
+      expect.objectContaining({ code: 'empty_period' }),
+    );
   });
 
   it('is refused before the plan’s first version, of the base fee too', () => {
     const flat: PlanItem['price'] = { model: 'flat', amount: '55', paymentTerm: 'in_advance' };
-    expect(() => after(publish('04-01'), correct('base_fee', flat, '01-01', '02-01'))).toThrow(expect.objectContaining({ code: 'unknown_plan_item' }));
+    expect(() => after(publish('04-01'), correct('base_fee', flat, '01-01', '02-01'))).toThrow(
+      expect.objectContaining({ code: 'unknown_plan_item' }),
+    );
   });
 
   it('leaves versions that never overlap', () => {
-    const versions = after(...history, correct('droplet_hours', perUnit('0.03'), '03-01', '09-01'), correct('droplet_hours', perUnit('0.04'), '02-01', '08-01'));
+    const versions = after(
+      ...history,
+      correct('droplet_hours', perUnit('0.03'), '03-01', '09-01'),
+      correct('droplet_hours', perUnit('0.04'), '02-01', '08-01'),
+    );
     expect(shown(versions).map(([, unitAmount, from, until]) => [unitAmount, from, until])).toEqual([
       ['0.01', '01-01', '02-01'],
       ['0.04', '02-01', '03-01'],
@@ -135,7 +199,9 @@ describe('correct-price', () => {
       ['0.03', '08-01', '09-01'],
       ['0.02', '09-01', null],
     ]);
-    expect(versions.every(({ effectiveFrom, effectiveUntil }) => effectiveUntil === null || isBefore(effectiveFrom, effectiveUntil))).toBe(true);
+    expect(versions.every(({ effectiveFrom, effectiveUntil }) => effectiveUntil === null || isBefore(effectiveFrom, effectiveUntil))).toBe(
+      true,
+    );
   });
 });
 

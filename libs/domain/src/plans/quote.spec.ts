@@ -4,10 +4,19 @@ import type { PlanItem, PlanVersion } from './plan.js';
 import { quotePlan } from './quote.js';
 
 const item = (billingKind: string, included: string, unitAmount: string): PlanItem => ({
-  billingKind, included, price: { model: 'unit', unitAmount }, aggregation: 'sum',
+  billingKind,
+  included,
+  price: { model: 'unit', unitAmount },
+  aggregation: 'sum',
 });
 const STUDIO: PlanVersion = {
-  planId: 'studio', effectiveFrom: FROM_EVER, effectiveUntil: null, name: 'Studio', currency: 'USD', baseFee: '50', paymentTerm: 'in_advance',
+  planId: 'studio',
+  effectiveFrom: FROM_EVER,
+  effectiveUntil: null,
+  name: 'Studio',
+  currency: 'USD',
+  baseFee: '50',
+  paymentTerm: 'in_advance',
   interval: 'month',
   items: [
     item('droplet_hours', '1488', '0.01'),
@@ -77,14 +86,23 @@ describe('a quote on other plans', () => {
   it('has what falls due at a period’s end: it is of a whole period', () => {
     const volume: PlanItem = {
       billingKind: 'hours',
-      price: { model: 'volume', tiers: [{ upTo: '10', unitAmount: '1.00' }, { upTo: null, unitAmount: '0.50' }] },
+      price: {
+        model: 'volume',
+        tiers: [
+          { upTo: '10', unitAmount: '1.00' },
+          { upTo: null, unitAmount: '0.50' },
+        ],
+      },
       aggregation: 'sum',
     };
     const minimum: PlanItem = { ...item('zones', '0', '0.10'), commitments: { minimum: '5.00' } };
     const quote = quotePlan({ ...STUDIO, paymentTerm: 'in_arrears', items: [volume, minimum] }, { hours: '20', zones: '3' });
     // 20 × 0.50 = 10.00; 3 × 0.10 = 0.30, and 4.70 to the minimum; 50.00 + 10.00 + 5.00
     expect(quote.lines.map(({ net }) => net)).toEqual(['50.00', '10.00', '5.00']);
-    expect(quote.lines[2]?.rows.map(({ ref, net }) => [ref, net])).toEqual([['usage', '0.30'], ['minimum-commitment', '4.70']]);
+    expect(quote.lines[2]?.rows.map(({ ref, net }) => [ref, net])).toEqual([
+      ['usage', '0.30'],
+      ['minimum-commitment', '4.70'],
+    ]);
   });
 
   it('is refused where an item is priced by rate keys, which a usage map does not name', () => {

@@ -5,7 +5,17 @@ import { isDomainError } from '../schema.js';
 import { fromMicros, type Instant, instant, isBefore } from '../time/instant.js';
 import { overlaps, period } from '../time/period.js';
 import {
-  applyRateEvent, correctRate, divideAtRateChanges, foldRates, type RateEvent, rateAt, type RateSegment, rateStream, rateTotal, setRate, withdrawRate,
+  applyRateEvent,
+  correctRate,
+  divideAtRateChanges,
+  foldRates,
+  type RateEvent,
+  rateAt,
+  type RateSegment,
+  rateStream,
+  rateTotal,
+  setRate,
+  withdrawRate,
 } from './rate.js';
 
 const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
@@ -14,23 +24,46 @@ const KEY = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'het
 const T = (day: string) => instant(`2026-${day}T00:00:00Z`);
 const orNull = (day: string | null): Instant | null => (day === null ? null : T(day));
 const price = (unitPrice: string, from: string, until: string | null = null) => ({
-  ...KEY, unit: null, unitPrice, currency: 'USD', basis: 'duration' as const, effectiveFrom: T(from), effectiveUntil: orNull(until),
+  ...KEY,
+  unit: null,
+  unitPrice,
+  currency: 'USD',
+  basis: 'duration' as const,
+  effectiveFrom: T(from),
+  effectiveUntil: orNull(until),
 });
 const right = (unitPrice: string, from: string, until: string | null = null) => ({
-  ...KEY, unitPrice, effectiveFrom: T(from), effectiveUntil: orNull(until), reason: 'a typo',
+  ...KEY,
+  unitPrice,
+  effectiveFrom: T(from),
+  effectiveUntil: orNull(until),
+  reason: 'a typo',
 });
 const ended = (from: string) => ({ ...KEY, from: T(from), reason: 'no longer offered' });
 
 type Decision = (segments: readonly RateSegment[]) => RateEvent[];
-const set = (...given: Parameters<typeof price>): Decision => (segments) => setRate(segments, price(...given));
-const correct = (...given: Parameters<typeof right>): Decision => (segments) => correctRate(segments, right(...given));
-const withdraw = (from: string): Decision => (segments) => withdrawRate(segments, ended(from));
+const set =
+  (...given: Parameters<typeof price>): Decision =>
+  (segments) =>
+    setRate(segments, price(...given));
+const correct =
+  (...given: Parameters<typeof right>): Decision =>
+  (segments) =>
+    correctRate(segments, right(...given));
+const withdraw =
+  (from: string): Decision =>
+  (segments) =>
+    withdrawRate(segments, ended(from));
 
 /** The segments after a row of decisions, each applied before the next. */
 const after = (...decisions: readonly Decision[]): RateSegment[] =>
   decisions.reduce<RateSegment[]>((segments, decide) => decide(segments).reduce<RateSegment[]>(applyRateEvent, segments), []);
 const shown = (segments: readonly RateSegment[]) =>
-  segments.map(({ unitPrice, effectiveFrom, effectiveUntil }) => [unitPrice, effectiveFrom.slice(5, 10), effectiveUntil?.slice(5, 10) ?? null]);
+  segments.map(({ unitPrice, effectiveFrom, effectiveUntil }) => [
+    unitPrice,
+    effectiveFrom.slice(5, 10),
+    effectiveUntil?.slice(5, 10) ?? null,
+  ]);
 
 describe('set-rate', () => {
   it('closes the price before it', () => {
@@ -76,7 +109,9 @@ describe('set-rate', () => {
   it('takes a price of 0: it is a price', () => {
     const segments = after(set('0', '01-01'));
     expect(rateAt(segments, T('02-01'))?.unitPrice).toBe('0');
-    expect(() => after(set('0', '01-01', '04-01'), set('0.10', '02-01', '03-01'))).toThrow(expect.objectContaining({ code: 'rate_overlap' }));
+    expect(() => after(set('0', '01-01', '04-01'), set('0.10', '02-01', '03-01'))).toThrow(
+      expect.objectContaining({ code: 'rate_overlap' }),
+    );
   });
 
   it('is refused where it would end before it begins', () => {
@@ -113,7 +148,10 @@ describe('correct-rate', () => {
 
   it('keeps unit, currency and basis of the price that it corrects', () => {
     const gigabytes = setRate([], { ...price('0.10', '01-01'), unit: 'GB', currency: 'EUR', basis: 'amount' });
-    const [, corrected] = correctRate(foldRates(gigabytes), right('0.11', '02-01')).reduce<RateSegment[]>(applyRateEvent, foldRates(gigabytes));
+    const [, corrected] = correctRate(foldRates(gigabytes), right('0.11', '02-01')).reduce<RateSegment[]>(
+      applyRateEvent,
+      foldRates(gigabytes),
+    );
     expect(corrected).toMatchObject({ unitPrice: '0.11', unit: 'GB', currency: 'EUR', basis: 'amount' });
   });
 
@@ -126,8 +164,14 @@ describe('correct-rate', () => {
 describe('withdraw-rate', () => {
   it('ends the key: from then on it has no price', () => {
     const segments = after(set('0.10', '01-01'), set('0.12', '04-01'), withdraw('06-01'));
-    expect(shown(segments)).toEqual([['0.10', '01-01', '04-01'], ['0.12', '04-01', '06-01']]);
-    expect([rateAt(segments, instant('2026-05-31T23:59:59.999999Z'))?.unitPrice, rateAt(segments, T('06-01'))]).toEqual(['0.12', undefined]);
+    expect(shown(segments)).toEqual([
+      ['0.10', '01-01', '04-01'],
+      ['0.12', '04-01', '06-01'],
+    ]);
+    expect([rateAt(segments, instant('2026-05-31T23:59:59.999999Z'))?.unitPrice, rateAt(segments, T('06-01'))]).toEqual([
+      '0.12',
+      undefined,
+    ]);
   });
 
   it('takes back prices that were to follow', () => {
@@ -143,14 +187,18 @@ describe('withdraw-rate', () => {
 
   it('is refused where there is nothing to end', () => {
     expect(() => after(withdraw('02-01'))).toThrow(expect.objectContaining({ code: 'unknown_rate' }));
-    expect(() => after(set('0.10', '01-01'), withdraw('02-01'), withdraw('02-01'))).toThrow(expect.objectContaining({ code: 'rate_ended' }));
+    expect(() => after(set('0.10', '01-01'), withdraw('02-01'), withdraw('02-01'))).toThrow(
+      expect.objectContaining({ code: 'rate_ended' }),
+    );
   });
 });
 
 describe('the rate in force', () => {
   it('is the new one at the very instant of its effectiveFrom', () => {
     const segments = after(set('0.10', '01-01'), set('0.12', '04-01'));
-    expect([rateAt(segments, instant('2026-03-31T23:59:59.999999Z')), rateAt(segments, T('04-01'))].map((each) => each?.unitPrice)).toEqual(['0.10', '0.12']);
+    expect([rateAt(segments, instant('2026-03-31T23:59:59.999999Z')), rateAt(segments, T('04-01'))].map((each) => each?.unitPrice)).toEqual(
+      ['0.10', '0.12'],
+    );
   });
 
   it('is missing, not 0, where there is none', () => {
@@ -159,9 +207,16 @@ describe('the rate in force', () => {
   });
 
   it('is of a key that is compared byte by byte', () => {
-    const streams = [KEY, { ...KEY, resourceType: 'vmvcpu' }, { ...KEY, location: 'hetzner-fsn1 ' }, { resourceType: 'VmVCpu/standard', resourceFamily: 'x', location: '' }];
+    const streams = [
+      KEY,
+      { ...KEY, resourceType: 'vmvcpu' },
+      { ...KEY, location: 'hetzner-fsn1 ' },
+      { resourceType: 'VmVCpu/standard', resourceFamily: 'x', location: '' },
+    ];
     expect(new Set(streams.map(rateStream)).size).toBe(4);
-    expect(rateStream({ resourceType: 'a/b', resourceFamily: 'c', location: 'd' })).not.toBe(rateStream({ resourceType: 'a', resourceFamily: 'b/c', location: 'd' }));
+    expect(rateStream({ resourceType: 'a/b', resourceFamily: 'c', location: 'd' })).not.toBe(
+      rateStream({ resourceType: 'a', resourceFamily: 'b/c', location: 'd' }),
+    );
   });
 });
 
@@ -201,16 +256,23 @@ describe('a reading that straddles price changes', () => {
   it('adds up, whatever the changes', () => {
     const instants = fc.integer({ min: 0, max: 10 ** 9 }).map((each) => fromMicros(1_774_000_000_000_000n + BigInt(each) * 1_000n));
     fc.assert(
-      fc.property(fc.uniqueArray(instants, { minLength: 2, maxLength: 8 }), fc.integer({ min: -(10 ** 9), max: 10 ** 9 }), (bounds, units) => {
-        const [a, b, ...changes] = bounds;
-        if (a === undefined || b === undefined) return;
-        const over = isBefore(a, b) ? period(a, b) : period(b, a);
-        const quantity = decimal(String(units)).times(decimal('0.000001'));
-        const priced = changes.sort().flatMap((at) => setRate([], { ...price('0.1', '01-01'), effectiveFrom: at })).reduce<RateSegment[]>(applyRateEvent, []);
-        const pieces = divideAtRateChanges(quantity, over, priced);
-        expect(text(sum(pieces.map((piece) => piece.quantity)))).toBe(text(quantity));
-        expect(pieces.every(({ period: { start }, segment }) => segment === rateAt(priced, start))).toBe(true);
-      }),
+      fc.property(
+        fc.uniqueArray(instants, { minLength: 2, maxLength: 8 }),
+        fc.integer({ min: -(10 ** 9), max: 10 ** 9 }),
+        (bounds, units) => {
+          const [a, b, ...changes] = bounds;
+          if (a === undefined || b === undefined) return;
+          const over = isBefore(a, b) ? period(a, b) : period(b, a);
+          const quantity = decimal(String(units)).times(decimal('0.000001'));
+          const priced = changes
+            .sort()
+            .flatMap((at) => setRate([], { ...price('0.1', '01-01'), effectiveFrom: at }))
+            .reduce<RateSegment[]>(applyRateEvent, []);
+          const pieces = divideAtRateChanges(quantity, over, priced);
+          expect(text(sum(pieces.map((piece) => piece.quantity)))).toBe(text(quantity));
+          expect(pieces.every(({ period: { start }, segment }) => segment === rateAt(priced, start))).toBe(true);
+        },
+      ),
       RUNS,
     );
   });
@@ -221,11 +283,21 @@ describe('any row of commands', () => {
   const end = fc.oneof(fc.constant(null), day);
   const unitPrice = fc.constantFrom('0', '0.1', '0.2', '3');
   const command = fc.oneof(
-    fc.tuple(day, end, unitPrice).map(([effectiveFrom, effectiveUntil, each]): Decision => (segments) =>
-      setRate(segments, { ...price(each, '01-01'), effectiveFrom, effectiveUntil })),
-    fc.tuple(day, end, unitPrice).map(([effectiveFrom, effectiveUntil, each]): Decision => (segments) =>
-      correctRate(segments, { ...right(each, '01-01'), effectiveFrom, effectiveUntil })),
-    day.map((from): Decision => (segments) => withdrawRate(segments, { ...ended('01-01'), from })),
+    fc.tuple(day, end, unitPrice).map(
+      ([effectiveFrom, effectiveUntil, each]): Decision =>
+        (segments) =>
+          setRate(segments, { ...price(each, '01-01'), effectiveFrom, effectiveUntil }),
+    ),
+    fc.tuple(day, end, unitPrice).map(
+      ([effectiveFrom, effectiveUntil, each]): Decision =>
+        (segments) =>
+          correctRate(segments, { ...right(each, '01-01'), effectiveFrom, effectiveUntil }),
+    ),
+    day.map(
+      (from): Decision =>
+        (segments) =>
+          withdrawRate(segments, { ...ended('01-01'), from }),
+    ),
   );
 
   it('leaves segments in order that never overlap, none of them empty', () => {
@@ -254,33 +326,38 @@ describe('any row of commands', () => {
 
   it('changes a price only where a decision says so', () => {
     fc.assert(
-      fc.property(fc.array(command, { maxLength: 10 }), command, fc.array(day, { minLength: 1, maxLength: 10 }), (commands, last, instants) => {
-        let segments: RateSegment[] = [];
-        const apply = (decide: Decision): RateEvent[] => {
-          try {
-            const events = decide(segments);
-            segments = events.reduce<RateSegment[]>(applyRateEvent, segments);
-            return events;
-          } catch (error) {
-            if (!isDomainError(error)) throw error;
-            return [];
+      fc.property(
+        fc.array(command, { maxLength: 10 }),
+        command,
+        fc.array(day, { minLength: 1, maxLength: 10 }),
+        (commands, last, instants) => {
+          let segments: RateSegment[] = [];
+          const apply = (decide: Decision): RateEvent[] => {
+            try {
+              const events = decide(segments);
+              segments = events.reduce<RateSegment[]>(applyRateEvent, segments);
+              return events;
+            } catch (error) {
+              if (!isDomainError(error)) throw error;
+              return [];
+            }
+          };
+          commands.forEach(apply);
+          const before = segments;
+          const [event] = apply(last);
+          for (const at of instants) {
+            const was = rateAt(before, at)?.unitPrice;
+            const is = rateAt(segments, at)?.unitPrice;
+            if (event === undefined) expect(is).toBe(was);
+            else if (event.type === 'RateWithdrawn') expect(is).toBe(isBefore(at, event.data.from) ? was : undefined);
+            else {
+              const { effectiveFrom, effectiveUntil } = event.data;
+              const within = !isBefore(at, effectiveFrom) && (effectiveUntil === null || isBefore(at, effectiveUntil));
+              expect(is).toBe(within ? event.data.unitPrice : was);
+            }
           }
-        };
-        commands.forEach(apply);
-        const before = segments;
-        const [event] = apply(last);
-        for (const at of instants) {
-          const was = rateAt(before, at)?.unitPrice;
-          const is = rateAt(segments, at)?.unitPrice;
-          if (event === undefined) expect(is).toBe(was);
-          else if (event.type === 'RateWithdrawn') expect(is).toBe(isBefore(at, event.data.from) ? was : undefined);
-          else {
-            const { effectiveFrom, effectiveUntil } = event.data;
-            const within = !isBefore(at, effectiveFrom) && (effectiveUntil === null || isBefore(at, effectiveUntil));
-            expect(is).toBe(within ? event.data.unitPrice : was);
-          }
-        }
-      }),
+        },
+      ),
       RUNS,
     );
   });

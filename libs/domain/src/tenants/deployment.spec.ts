@@ -1,14 +1,26 @@
 import { describe, expect, it } from '@jest/globals';
 import { instant } from '../time/instant.js';
 import {
-  cancelSubscription, changePlan, type Deployment, type DeploymentEvent, foldDeployment, startSubscription, type Subscription, subscriptionSpans,
-  tenancies, tenantAt,
+  cancelSubscription,
+  changePlan,
+  type Deployment,
+  type DeploymentEvent,
+  foldDeployment,
+  startSubscription,
+  type Subscription,
+  subscriptionSpans,
+  tenancies,
+  tenantAt,
 } from './deployment.js';
 
 const T = (day: string) => instant(`2026-${day}T00:00:00Z`);
-const REGISTERED: DeploymentEvent = { type: 'DeploymentRegistered', data: { deploymentId: 'd1', tenantId: 't1', name: 'pilot', from: T('01-01') } };
+const REGISTERED: DeploymentEvent = {
+  type: 'DeploymentRegistered',
+  data: { deploymentId: 'd1', tenantId: 't1', name: 'pilot', from: T('01-01') },
+};
 const assigned = (tenantId: string, from: string): DeploymentEvent => ({
-  type: 'DeploymentAssigned', data: { deploymentId: 'd1', tenantId, from: T(from) },
+  type: 'DeploymentAssigned',
+  data: { deploymentId: 'd1', tenantId, from: T(from) },
 });
 const start = (subscriptionId: string, from: string) => ({ subscriptionId, deploymentId: 'd1', planId: 'p1', from: T(from), anchor: null });
 
@@ -25,7 +37,10 @@ const subscriptionOf = (deployment: Deployment, index = 0): Subscription => {
 };
 const started = (from: string, ...events: readonly DeploymentEvent[]): Deployment =>
   deploymentAfter({ type: 'SubscriptionStarted', data: start('s1', from) }, ...events);
-const cancelled = (at: string): DeploymentEvent => ({ type: 'SubscriptionCancelled', data: { subscriptionId: 's1', deploymentId: 'd1', at: T(at) } });
+const cancelled = (at: string): DeploymentEvent => ({
+  type: 'SubscriptionCancelled',
+  data: { subscriptionId: 's1', deploymentId: 'd1', at: T(at) },
+});
 
 describe('a deployment', () => {
   it('is nothing before it is registered', () => {
@@ -59,8 +74,12 @@ describe('a deployment', () => {
 
 describe('a subscription', () => {
   it('starts on a deployment that belongs to someone then', () => {
-    expect(startSubscription(deploymentAfter(), start('s1', '04-01'))).toEqual([{ type: 'SubscriptionStarted', data: start('s1', '04-01') }]);
-    expect(() => startSubscription(null, start('s1', '04-01'))).toThrow(expect.objectContaining({ code: 'unknown_deployment', kind: 'not_found' }));
+    expect(startSubscription(deploymentAfter(), start('s1', '04-01'))).toEqual([
+      { type: 'SubscriptionStarted', data: start('s1', '04-01') },
+    ]);
+    expect(() => startSubscription(null, start('s1', '04-01'))).toThrow(
+      expect.objectContaining({ code: 'unknown_deployment', kind: 'not_found' }),
+    );
     const early = { ...start('s1', '04-01'), from: instant('2025-12-01T00:00:00Z') };
     expect(() => startSubscription(deploymentAfter(), early)).toThrow(expect.objectContaining({ code: 'deployment_not_assigned' }));
   });
@@ -91,7 +110,8 @@ describe('a subscription', () => {
 
   it('has its plans in order of time; of two for one instant the later recorded holds', () => {
     const change = (planId: string, at: string): DeploymentEvent => ({
-      type: 'SubscriptionPlanChanged', data: { subscriptionId: 's1', deploymentId: 'd1', planId, at: T(at) },
+      type: 'SubscriptionPlanChanged',
+      data: { subscriptionId: 's1', deploymentId: 'd1', planId, at: T(at) },
     });
     expect(subscriptionOf(started('04-01', change('p3', '06-01'), change('p2', '05-01'), change('p4', '06-01'))).plans).toEqual([
       { planId: 'p1', from: T('04-01') },
@@ -102,7 +122,9 @@ describe('a subscription', () => {
 
   it('is cancelled once, not before its start', () => {
     expect(cancelSubscription(subscriptionOf(started('04-01')), T('04-01'))).toHaveLength(1);
-    expect(() => cancelSubscription(subscriptionOf(started('04-01')), T('03-31'))).toThrow(expect.objectContaining({ code: 'before_subscription' }));
+    expect(() => cancelSubscription(subscriptionOf(started('04-01')), T('03-31'))).toThrow(
+      expect.objectContaining({ code: 'before_subscription' }),
+    );
     expect(() => cancelSubscription(subscriptionOf(started('04-01', cancelled('06-01'))), T('07-01'))).toThrow(
       expect.objectContaining({ code: 'subscription_cancelled', kind: 'conflict' }),
     );
@@ -116,7 +138,11 @@ describe('a subscription', () => {
 
 describe('the spans of a subscription', () => {
   const spansOf = (deployment: Deployment) =>
-    subscriptionSpans(subscriptionOf(deployment), deployment.assignments).map(({ tenantId, period }) => [tenantId, period.start, period.end]);
+    subscriptionSpans(subscriptionOf(deployment), deployment.assignments).map(({ tenantId, period }) => [
+      tenantId,
+      period.start,
+      period.end,
+    ]);
 
   it('end for one tenant and begin for the other where the deployment is assigned', () => {
     expect(spansOf(started('02-01', assigned('t2', '04-16'), assigned('t3', '09-01'), cancelled('08-01')))).toEqual([

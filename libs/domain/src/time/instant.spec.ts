@@ -53,18 +53,26 @@ describe('an instant', () => {
   });
 
   it('names in its error what it is of', () => {
-    expect(() => instant('2026-02-31T00:00:00Z', 'period.start')).toThrow('period.start: "2026-02-31T00:00:00Z" does not exist in the calendar');
+    expect(() => instant('2026-02-31T00:00:00Z', 'period.start')).toThrow(
+      'period.start: "2026-02-31T00:00:00Z" does not exist in the calendar',
+    );
   });
 
   it('is canonical only in its one form', () => {
-    expect(['2026-04-01T00:00:00Z', '2026-04-01T00:00:00.5Z', '2026-04-01T00:00:00.50Z', '2026-04-01T00:00:00+00:00'].map(isInstant)).toEqual(
-      [true, true, false, false],
-    );
+    expect(
+      ['2026-04-01T00:00:00Z', '2026-04-01T00:00:00.5Z', '2026-04-01T00:00:00.50Z', '2026-04-01T00:00:00+00:00'].map(isInstant),
+    ).toEqual([true, true, false, false]);
   });
 });
 
 describe('the order of instants', () => {
-  const inOrder = ['0001-01-01T00:00:00Z', '2026-04-01T00:00:00Z', '2026-04-01T00:00:00.000001Z', '2026-04-01T00:00:00.1Z', '2026-04-01T00:00:01Z'];
+  const inOrder = [
+    '0001-01-01T00:00:00Z',
+    '2026-04-01T00:00:00Z',
+    '2026-04-01T00:00:00.000001Z',
+    '2026-04-01T00:00:00.1Z',
+    '2026-04-01T00:00:01Z',
+  ];
 
   it('is that of time: a whole second comes before its fractions', () => {
     const texts = inOrder.map((each) => instant(each));

@@ -2,7 +2,20 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { fromMicros, instant, isBefore } from './instant.js';
 import {
-  comparePeriods, contains, cutAt, dayOf, hourOf, intersection, lengthMicros, monthOf, overlaps, parsePeriod, period, periodText, piecesOf, samePeriod,
+  comparePeriods,
+  contains,
+  cutAt,
+  dayOf,
+  hourOf,
+  intersection,
+  lengthMicros,
+  monthOf,
+  overlaps,
+  parsePeriod,
+  period,
+  periodText,
+  piecesOf,
+  samePeriod,
 } from './period.js';
 
 const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
@@ -21,23 +34,32 @@ const aPeriod = fc
 describe('a period', () => {
   it('is never empty', () => {
     expect(() => p('02', '02')).toThrow(expect.objectContaining({ code: 'empty_period' }));
-    expect(() => parsePeriod({ start: '2026-04-02T00:00:00+02:00', end: '2026-04-01T22:00:00Z' })).toThrow(expect.objectContaining({ code: 'empty_period' }));
+    expect(() => parsePeriod({ start: '2026-04-02T00:00:00+02:00', end: '2026-04-01T22:00:00Z' })).toThrow(
+      expect.objectContaining({ code: 'empty_period' }),
+    );
     expect(() => parsePeriod({ start: 'now', end: '2026-04-01T22:00:00Z' }, 'usage.period')).toThrow(/^usage\.period\.start: /);
   });
 
   it('contains its start and not its end', () => {
     const april = p('01', '30');
-    expect([T('01'), T('29'), at('2026-04-29T23:59:59.999999Z'), T('30'), at('2026-03-31T23:59:59.999999Z')].map((each) => contains(april, each))).toEqual(
-      [true, true, true, false, false],
-    );
+    expect(
+      [T('01'), T('29'), at('2026-04-29T23:59:59.999999Z'), T('30'), at('2026-03-31T23:59:59.999999Z')].map((each) =>
+        contains(april, each),
+      ),
+    ).toEqual([true, true, true, false, false]);
     expect(contains({ start: T('01'), end: null }, at('9999-12-31T00:00:00Z'))).toBe(true);
   });
 
   it('overlaps what shares an instant with it; touching is not overlapping', () => {
-    expect([overlaps(p('01', '10'), p('10', '20')), overlaps(p('01', '11'), p('10', '20')), overlaps(p('01', '30'), p('10', '20'))]).toEqual(
-      [false, true, true],
-    );
-    expect([overlaps(p('01', '10'), { start: T('10'), end: null }), overlaps({ start: T('05'), end: null }, p('01', '10'))]).toEqual([false, true]);
+    expect([
+      overlaps(p('01', '10'), p('10', '20')),
+      overlaps(p('01', '11'), p('10', '20')),
+      overlaps(p('01', '30'), p('10', '20')),
+    ]).toEqual([false, true, true]);
+    expect([overlaps(p('01', '10'), { start: T('10'), end: null }), overlaps({ start: T('05'), end: null }, p('01', '10'))]).toEqual([
+      false,
+      true,
+    ]);
     expect(overlaps({ start: T('05'), end: null }, { start: T('20'), end: null })).toBe(true);
   });
 
@@ -56,7 +78,9 @@ describe('a period', () => {
 
 describe('cutAt', () => {
   it('makes no empty piece: cuts at the edges, outside, or given twice make none', () => {
-    expect(cutAt(p('01', '30'), [T('16'), T('01'), T('30'), at('2026-05-02T00:00:00Z'), at('2026-03-01T00:00:00Z'), T('16'), T('10')])).toEqual([
+    expect(
+      cutAt(p('01', '30'), [T('16'), T('01'), T('30'), at('2026-05-02T00:00:00Z'), at('2026-03-01T00:00:00Z'), T('16'), T('10')]),
+    ).toEqual([
       { start: T('01'), end: T('10') },
       { start: T('10'), end: T('16') },
       { start: T('16'), end: T('30') },
@@ -108,7 +132,12 @@ describe('days, hours and months', () => {
     fc.assert(
       fc.property(aPeriod, (whole) => {
         const months = piecesOf(whole, monthOf);
-        expect(cutAt(whole, months.map(({ start }) => start))).toEqual(months);
+        expect(
+          cutAt(
+            whole,
+            months.map(({ start }) => start),
+          ),
+        ).toEqual(months);
       }),
       RUNS,
     );

@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { billingStream, invoiceIdOf } from '#domain/invoices/invoice';
+import { lineStream, partIdOf } from '#domain/lines/line';
+import { instant } from '#domain/time/instant';
+import { NO_STREAM } from '#event-store/port';
+import { LedgerCore } from '#ledger/ledger-core';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+
+/** What is learnt or undone later, where it meets the edges of invoices, parts and tenants. */
+
+interface Invoice {
+  readonly lines: readonly {
+    readonly billingKind: string;
+    readonly period: { readonly start: string; readonly end: string };
+    readonly rows: readonly { readonly kind: string; readonly net: string }[];
+  }[];
+  readonly total: string;
+}
+interface Line {
+  readonly lineId: string;
+  readonly billingKind: string;
+  readonly status: string;
+  readonly period: { readonly start: string; readonly end: string };
+}
+
+const T = (date: string) => `${date}T00:00:00Z`;
+
+let test: TestLedger;
+beforeEach(async () => {
+  test = await testLedger();
+  await test.apply(
+    { command: 'register-tenant', tenantId: 't1', name: 'One', currency: 'USD' },
+    { command: 'register-tenant', tenantId: 't2', name: 'Two', currency: 'USD' },
+    { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
+    {
+      command: 'publish-plan',
+      planId: 'p1',
+      name: 'p1',
+      currency: 'USD',
+      baseFee: '50.00',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T('2026-01-01'),
+      items: [{ billingKind: 'hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' } }],
+    },
+    { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p1', from: T('2026-04-01') },
+  );
+});
+afterEach(async () => test.close());
+
+const use = async (date: string, quantity: string): Promise<void> => {
+  await test.apply({
+    command: 'observe-usage',
+    deploymentId: 'd1',
+    observations: [
+      { resourceId: 'r1', billingKind: 'hours', period: { start: T(date), end: `${date}T01:00:00Z` }, granularity: 'hour', quantity },
+    ],
+  });
+};
+const draft = async (asOf: string, tenantId = 't1'): Promise<string> => {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T(asOf) });
+  const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+  return invoices[0]?.invoiceId ?? 'none';
+};
+const issue = async (invoiceId: string): Promise<Invoice> => {
+  await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-06-01') });
+  return test.ask<Invoice>('invoice', { id: invoiceId });
+};
+const bill = async (asOf: string, tenantId = 't1'): Promise<Invoice> => issue(await draft(asOf, tenantId));
+/** Billing kind, charge period, kind and net of each row, by billing kind. */
+const shown = ({ lines }: Invoice) =>
+  lines
+    .flatMap(({ billingKind, period, rows }) =>
+      rows.map(({ kind, net }) => [billingKind, `${period.start.slice(5, 10)}/${period.end.slice(5, 10)}`, kind, net]),
+    )
+    .sort();
+
+describe('late usage', () => {
+  it('is owed for a part that was issued with nothing to pay', async () => {
+    await use('2026-04-02', '1000');
+    expect(shown(await bill('2026-04-10'))).toEqual([['base_fee', '04-01/05-01', 'charge', '50.00']]);
+    await use('2026-04-03', '600');
+    // 1600 − 1488 = 112 above the allowance by the 10th: 1.12
+    const next = await bill('2026-05-01');
+    expect(shown(next)).toEqual([
+      ['base_fee', '05-01/06-01', 'charge', '50.00'],
+      ['hours', '04-01/04-10', 'rebooked', '1.12'],
+    ]);
+    expect(next.total).toBe('51.12');
+  });
+
+  it('is not owed twice where the part stands on another draft', async () => {
+    await use('2026-04-02', '1000');
+    const first = await draft('2026-04-10');
+    await use('2026-04-03', '600');
+    // the second draft takes what follows; the first, issued later, bills its own part as it is known then
+    await use('2026-04-12', '100');
+    expect(shown(await bill('2026-04-20'))).toEqual([['hours', '04-10/04-20', 'charge', '1.00']]);
+    expect(shown(await issue(first))).toEqual([
+      ['base_fee', '04-01/05-01', 'charge', '50.00'],
+      ['hours', '04-01/04-10', 'charge', '1.12'],
+    ]);
+  });
+});
+
+describe('an invoice of an earlier instant', () => {
+  it('restates what begins later too, and does not take it back', async () => {
+    await bill('2026-05-01');
+    await test.apply({
+      command: 'correct-price',
+      planId: 'p1',
+      billingKind: 'base_fee',
+      price: { model: 'flat', amount: '60.00', paymentTerm: 'in_advance' },
+      effectiveFrom: T('2026-04-01'),
+      reason: 'the offer said so',
+    });
+    // April and May are 60.00 each instead of 50.00
+    expect(shown(await bill('2026-04-20'))).toEqual([
+      ['base_fee', '04-01/05-01', 'rebooked', '60.00'],
+      ['base_fee', '04-01/05-01', 'reversal', '-50.00'],
+      ['base_fee', '05-01/06-01', 'rebooked', '60.00'],
+      ['base_fee', '05-01/06-01', 'reversal', '-50.00'],
+    ]);
+    expect(await draft('2026-05-02')).toBe('none');
+  });
+
+  it('follows a voided one, and divides the part that it gave back', async () => {
+    await use('2026-04-02', '1800');
+    await use('2026-04-12', '100');
+    const first = await draft('2026-04-16');
+    await issue(first);
+    await test.apply({ command: 'void-invoice', invoiceId: first, at: T('2026-04-17') });
+    expect(shown(await bill('2026-04-10')).at(-1)).toEqual(['hours', '04-01/04-10', 'charge', '3.12']);
+    expect(shown(await bill('2026-04-20'))).toEqual([['hours', '04-10/04-16', 'charge', '1.00']]);
+    const { items } = await test.ask<{ items: readonly Line[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-04-20') });
+    const parts = items.filter(({ status }) => status === 'valid');
+    expect(parts.map(({ period }) => [period.start.slice(5, 10), period.end.slice(5, 10)])).toEqual([
+      ['04-01', '04-10'],
+      ['04-10', '04-16'],
+      ['04-16', '04-20'],
+      ['04-20', '05-01'],
+    ]);
+  });
+});
+
+describe('a deployment that turns out to have been another tenant’s from the start', () => {
+  it('gives the first its money back, and bills the second in parts of its own', async () => {
+    await use('2026-04-02', '1800');
+    await bill('2026-04-16');
+    await test.apply({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-04-01') });
+    expect(shown(await bill('2026-04-20'))).toEqual([
+      ['base_fee', '04-01/05-01', 'reversal', '-50.00'],
+      ['hours', '04-01/04-16', 'reversal', '-3.12'],
+    ]);
+    expect((await bill('2026-04-20', 't2')).total).toBe('53.12');
+    await use('2026-04-22', '50');
+    expect(shown(await bill('2026-05-01', 't2'))).toEqual([
+      ['base_fee', '05-01/06-01', 'charge', '50.00'],
+      ['hours', '04-20/05-01', 'charge', '0.50'],
+    ]);
+  });
+});
+
+describe('a run that died between claiming a part and cutting its line', () => {
+  it('is finished by the next, also where the part had been cut before', async () => {
+    await use('2026-04-02', '1800');
+    await bill('2026-04-16');
+    await use('2026-04-17', '100');
+    await use('2026-04-25', '200');
+    const { items } = await test.ask<{ items: readonly Line[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-04-16') });
+    const lineId = items.find(({ status }) => status === 'split')?.lineId ?? '';
+    const core = test.app.get(LedgerCore);
+    const asOf = instant(T('2026-04-23'));
+    const invoiceId = invoiceIdOf('t1', 'USD', asOf, 0);
+    const attempt = '4f1f7a52-5d0e-4b7a-9a44-0e6c1d2b3a49';
+    const parts = [{ lineId, partId: partIdOf(lineId, instant(T('2026-04-16'))), period: { start: instant(T('2026-04-16')), end: asOf } }];
+    const stream = billingStream('t1', 'USD');
+    // what a run appends before it cuts the line: the claim, and nothing more
+    await core.book.appendAll(
+      stream,
+      await core.log.revisionOf(stream),
+      { caller: ADMIN, name: 'create-invoice', key: 'died', bodyHash: '', occurredAt: null, idempotencyKey: null, fields: {} },
+      [
+        { type: 'InvoicePartsClaimed', data: { invoiceId, attempt, n: 0, parts } },
+        { type: 'InvoiceDrafted', data: { invoiceId, tenantId: 't1', currency: 'USD', asOf, attempt, chunks: 1, partsHash: '' } },
+      ],
+    );
+    expect(await core.log.revisionOf(lineStream(lineId))).toBe(NO_STREAM + 2);
+    expect(shown(await issue(invoiceId))).toEqual([['hours', '04-16/04-23', 'charge', '1.00']]);
+    expect(shown(await bill('2026-05-01'))).toEqual([
+      ['base_fee', '05-01/06-01', 'charge', '50.00'],
+      ['hours', '04-23/05-01', 'charge', '2.00'],
+    ]);
+  });
+});

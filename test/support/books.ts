@@ -1,0 +1,133 @@
+import { invalid } from '#domain/errors';
+import type { ClaimedPart, FrozenRow } from '#domain/invoices/invoice';
+import { billingAsOf, type BillingFacts, rateInvoice, type RatedInvoice } from '#domain/invoices/rate-invoice';
+import { derivedId, type LineDefinition, linesOf } from '#domain/lines/line';
+import { type RecordedPart, splitParts } from '#domain/lines/parts';
+import { decimal, sum } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import type { PlanItem, PlanVersion } from '#domain/plans/plan';
+import type { Assignment, Subscription } from '#domain/tenants/deployment';
+import type { TaxRate } from '#domain/tenants/tenant';
+import { type Instant, instant, isBefore } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+
+export const T = (day: string) => instant(`2026-04-${day}T00:00:00Z`);
+export const MAY = instant('2026-05-01T00:00:00Z');
+export const item = (billingKind: string, price: PlanItem['price'], more: Partial<PlanItem> = {}): PlanItem => ({
+  billingKind,
+  price,
+  aggregation: 'sum',
+  ...more,
+});
+export const plan = (items: readonly PlanItem[], baseFee = '50'): PlanVersion => ({
+  planId: 'p1',
+  effectiveFrom: T('01'),
+  effectiveUntil: null,
+  name: 'p1',
+  currency: 'USD',
+  baseFee,
+  paymentTerm: 'in_advance',
+  interval: 'month',
+  items: [...items],
+});
+export const HOURS = item('droplet_hours', { model: 'unit', unitAmount: '0.01' }, { included: '1488' });
+export const STUDIO = plan([HOURS]);
+
+interface Booked {
+  readonly invoiceId: string;
+  readonly claimed: readonly ClaimedPart[];
+  readonly rows: readonly FrozenRow[];
+}
+
+/** A tenant's books: what is known, and the invoices that were issued on it. The engine alone, without log or read models. */
+export class Books {
+  plan: PlanVersion = STUDIO;
+  taxes: readonly TaxRate[] = [];
+  assignments: readonly Assignment[] = [{ tenantId: 't1', from: T('01') }];
+  cancelledAt: Instant | null = null;
+  /** Billing kinds that can't be rated for want of a price. */
+  unpriced = new Set<string>();
+  issued: Booked[] = [];
+  private readonly readings: { billingKind: string; at: Instant; quantity: string }[] = [];
+  private readonly cuts = new Map<string, { partId: string; period: Period }[]>();
+
+  constructor(more: Partial<Pick<Books, 'plan' | 'taxes'>> = {}) {
+    Object.assign(this, more);
+  }
+
+  use(at: Instant, quantity: string, billingKind = 'droplet_hours'): this {
+    this.readings.push({ billingKind, at, quantity });
+    return this;
+  }
+
+  lines(until: Instant): LineDefinition[] {
+    const subscription: Subscription = {
+      subscriptionId: 's1',
+      deploymentId: 'd1',
+      from: T('01'),
+      anchor: null,
+      plans: [{ planId: 'p1', from: T('01') }],
+      cancelledAt: this.cancelledAt,
+    };
+    const plans = new Map([['p1', [this.plan]]]);
+    return linesOf(subscription, this.assignments, plans, () => 'UTC', until).filter(({ tenantId }) => tenantId === 't1');
+  }
+
+  /** Every line that has booked anything, or claims a part, is marked, unless told which. */
+  facts(until: Instant, marked?: ReadonlyMap<string, string>): BillingFacts {
+    const claims = new Map(this.issued.flatMap(({ invoiceId, claimed }) => claimed.map(({ partId }) => [partId, invoiceId])));
+    const lineIds = new Set(this.issued.flatMap(({ claimed }) => claimed.map(({ lineId }) => lineId)));
+    const recorded = new Map(
+      [...this.cuts].map(([lineId, parts]): [string, RecordedPart[]] => [
+        lineId,
+        parts.map(({ partId, period: { start } }) => {
+          const invoiceId = claims.get(partId) ?? null;
+          return { partId, start, invoiceId, issued: invoiceId !== null };
+        }),
+      ]),
+    );
+    return {
+      currency: 'USD',
+      taxes: this.taxes,
+      lines: this.lines(until),
+      recorded,
+      booked: Map.groupBy(
+        this.issued.flatMap(({ rows }) => rows),
+        ({ lineId }) => lineId,
+      ),
+      marks: marked ?? new Map([...lineIds].map((lineId) => [lineId, 'late usage'])),
+    };
+  }
+
+  readonly usageOf = (line: LineDefinition) => (at: Instant) => {
+    if (this.unpriced.has(line.billingKind)) throw invalid('missing_rate', `${line.billingKind} has no price`);
+    const ofKind = this.readings.filter(({ billingKind }) => billingKind === line.billingKind);
+    const within = ofKind.filter((each) => !isBefore(each.at, line.period.start) && isBefore(each.at, at));
+    return sum(within.map(({ quantity }) => decimal(quantity)));
+  };
+
+  preview(asOf: Instant, marked?: ReadonlyMap<string, string>): RatedInvoice {
+    const facts = this.facts(asOf, marked);
+    return rateInvoice(derivedId('invoice', asOf, this.issued.length), facts, billingAsOf(facts, asOf), this.usageOf);
+  }
+
+  /** Drafts and issues at once: cuts are recorded, parts are claimed, rows are booked. */
+  bill(asOf: Instant, marked?: ReadonlyMap<string, string>): RatedInvoice {
+    const invoice = this.preview(asOf, marked);
+    const lines = new Map(this.lines(asOf).map((line) => [line.lineId, line]));
+    for (const { lineId } of invoice.claimed) {
+      const line = lines.get(lineId);
+      if (line !== undefined && !this.cuts.has(lineId)) this.cuts.set(lineId, [{ partId: lineId, period: line.period }]);
+    }
+    for (const cut of invoice.cuts) this.cuts.set(cut.lineId, splitParts(cut.lineId, this.cuts.get(cut.lineId) ?? [], cut));
+    this.issued.push({ invoiceId: derivedId('invoice', asOf, this.issued.length), claimed: invoice.claimed, rows: invoice.rows });
+    return invoice;
+  }
+
+  /** What all issued invoices come to, in all or of one billing kind. */
+  total(billingKind?: string): string {
+    const all = this.issued.flatMap(({ rows }) => rows);
+    const rows = all.filter((row) => billingKind === undefined || row.billingKind === billingKind);
+    return moneyText(sum(rows.map(({ net }) => decimal(net))), 'USD');
+  }
+}
