@@ -86,7 +86,9 @@ describe('apply, killed at a seeded moment', () => {
       clearTimeout(timer);
 
       const again = await cli(['apply', '-', '--json'], { env, input: FILE });
-      expect({ code: again.code, stderr: again.stderr }).toEqual({ code: 0, stderr: '' });
+      // A slow machine may have told how far it was.
+      const complaints = again.stderr.split('\n').filter((line) => !/^(\d+ commands)?$/.test(line));
+      expect({ code: again.code, complaints }).toEqual({ code: 0, complaints: [] });
       // 20 days × 50 readings of 3.
       const usage = await pool.query<{ count: number; total: string }>('SELECT count(*)::int AS count, sum(quantity)::text AS total FROM usage_records WHERE position_to IS NULL');
       expect(usage.rows).toEqual([{ count: 1000, total: '3000' }]);

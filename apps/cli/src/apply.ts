@@ -1,42 +1,70 @@
 import type { CommandOutcome } from '#ledger/command';
 import type { Ledger } from '#ledger/ledger';
-import { readLines } from './input.js';
-import { print, printJson, say } from './output.js';
-import { cliCaller, now, withLedger } from './session.js';
+import { bytesOf, type Line, readLines } from './input.js';
+import { print, printJson, progress, say } from './output.js';
+import { cliCaller, withLedger } from './session.js';
 
 type Answer = { readonly index: number } & CommandOutcome;
 
 /** Executes commands in order. A refusal does not stop the rest, and is the exit code. */
 export async function run(files: readonly string[], options: { dataDir: string; json: boolean; actor?: unknown }): Promise<number> {
   const actor = typeof options.actor === 'string' ? options.actor : undefined;
-  let interrupted = false;
-  process.once('SIGINT', () => {
-    interrupted = true;
-    say('stopping after this command; what is done is kept, apply the same file again for the rest');
-  });
-  return withLedger(options, async (ledger) => {
-    const answers: Answer[] = [];
-    let refused = 0;
-    for (const file of files) {
-      for await (const { line, text } of readLines(file)) {
-        if (interrupted) break;
-        const outcome = await executed(ledger, file, line, text, actor);
-        const answer: Answer = { index: answers.length, ...outcome };
-        answers.push(answer);
-        if (outcome.status === 'refused') {
-          refused += 1;
-          say(`${file}:${line}: ${outcome.command} was refused (${outcome.error.code}): ${outcome.error.message}`);
-        } else if (!options.json) print(`${answer.index}\t${outcome.status}\t${outcome.command}${outcome.result === undefined ? '' : `\t${JSON.stringify(outcome.result)}`}`);
+  // All of them are looked for first: what is missing is told before anything is done.
+  const sizes = await Promise.all(files.map(bytesOf));
+  const bytes = sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+  const stopping = new AbortController();
+  const stop = (): void => {
+    say('stopping after this command');
+    stopping.abort();
+  };
+  return withLedger(
+    options,
+    async (ledger) => {
+      const answers: Answer[] = [];
+      try {
+        for await (const answer of applied(ledger, files, { actor, bytes, signal: stopping.signal })) {
+          answers.push(answer);
+          if (!options.json && answer.status !== 'refused') print(lineOf(answer));
+        }
+        await ledger.catchUp();
+      } finally {
+        if (options.json) printJson(answers);
       }
-    }
-    await ledger.catchUp();
-    if (options.json) printJson(answers);
-    else say(`${answers.length} commands: ${answers.length - refused} taken, ${refused} refused`);
-    return refused > 0 || interrupted ? 1 : 0;
-  });
+      const refused = answers.filter(({ status }) => status === 'refused').length;
+      if (!options.json) say(`${answers.length} commands: ${answers.length - refused} taken, ${refused} refused`);
+      if (stopping.signal.aborted) say(`interrupted after ${answers.length} commands: they are kept; apply the same again for the rest`);
+      return refused > 0 || stopping.signal.aborted ? 1 : 0;
+    },
+    stop,
+  );
 }
 
-async function executed(ledger: Ledger, file: string, line: number, text: string, actor: string | undefined): Promise<CommandOutcome> {
+interface Application {
+  readonly actor: string | undefined;
+  readonly bytes: number | null;
+  readonly signal: AbortSignal;
+}
+
+async function* applied(ledger: Ledger, files: readonly string[], { actor, bytes, signal }: Application): AsyncIterable<Answer> {
+  const shown = progress();
+  let [index, read] = [0, 0];
+  for (const file of files) {
+    for await (const line of readLines(file, signal)) {
+      const outcome = await executed(ledger, file, line, actor);
+      if (outcome.status === 'refused') {
+        say(`${file}:${line.line}: ${outcome.command} was refused (${outcome.error.code}): ${outcome.error.message}`);
+      }
+      yield { index, ...outcome };
+      index += 1;
+      read += line.bytes;
+      shown.show(bytes === null ? null : Math.min(read / bytes, 1), `${index} commands`);
+      if (signal.aborted) return;
+    }
+  }
+  shown.end();
+}
+
+async function executed(ledger: Ledger, file: string, { line, text }: Line, actor: string | undefined): Promise<CommandOutcome> {
   let command: unknown;
   try {
     command = JSON.parse(text);
@@ -44,5 +72,15 @@ async function executed(ledger: Ledger, file: string, line: number, text: string
     const message = `${file}, line ${line} is not JSON: ${error instanceof Error ? error.message : String(error)}`;
     return { command: '(not JSON)', status: 'refused', error: { code: 'not_json', kind: 'invalid', message } };
   }
-  return ledger.execute(command, { ...cliCaller(actor), now: now() });
+  try {
+    return await ledger.execute(command, cliCaller(actor));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${file}:${line}: ${reason}; what came before is kept, apply the same again for the rest`, { cause: error });
+  }
+}
+
+function lineOf({ index, status, command, ...rest }: Answer): string {
+  const result = 'result' in rest && rest.result !== undefined ? `\t${JSON.stringify(rest.result)}` : '';
+  return `${index}\t${status}\t${command}${result}`;
 }

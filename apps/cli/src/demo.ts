@@ -1,68 +1,74 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { rateTotal } from '#domain/rates/rate';
 import type { Ledger } from '#ledger/ledger';
-import { daysOf, MARCH, PILOT_COSTS, pilotDroplets, RATES, resourcesOfMarch, STUDIO } from './demo/input.js';
+import { isFree } from './demo/directory.js';
 import { splitDrawing } from './demo/drawing.js';
-import { print, say } from './output.js';
+import { APRIL, daysOf, MARCH, PILOT_COSTS, pilotDroplets, RATES, resourcesOfMarch, STUDIO } from './demo/input.js';
+import { print, printJson, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 
-const MARKER = 'made-by-demo';
+const NEXT = [
+  'query margin period=2026-04-15',
+  'query lines tenantId=dashboard-pilot at=2026-05-01T00:00:00Z',
+  'query usage deploymentId=pilot-site start=2026-04-01T00:00:00Z end=2026-05-01T00:00:00Z --json',
+  'query invoices tenantId=dashboard-pilot',
+  'projections status',
+  'up',
+];
 
 /** The whole story, each figure computed live, in a data directory that the other commands can be tried on. */
 export async function run(_args: readonly string[], options: { dataDir: string; json: boolean }): Promise<number> {
   const onServer = (process.env['DATABASE_URL'] ?? '') !== '';
-  if (!onServer && !(await freshDirectory(options.dataDir))) return 1;
+  if (!onServer && !(await isFree(options.dataDir))) return 1;
   const started = performance.now();
-  await withLedger(options, async (ledger) => {
-    if (onServer && (await new Story(ledger).isBegun())) throw new Error('the database that DATABASE_URL names has tenants already: give the demo an empty one');
-    await new Story(ledger).tell();
+  // With --json the story is what happens meanwhile, and its figures are the result.
+  const story = await withLedger(options, async (ledger) => {
+    const told = new Story(ledger, options.json ? say : print);
+    if (onServer && (await told.isBegun())) throw new Error('the database of DATABASE_URL has tenants already: give the demo an empty one');
+    await told.tell();
+    return told;
   });
-  print(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s.${onServer ? '' : ` The ledger is in ${options.dataDir}.`} Try:`);
-  const dir = options.dataDir === './.ledgerline' ? '' : ` --data-dir ${options.dataDir}`;
-  for (const next of [
-    'query margin period=2026-04-15',
-    'query lines tenantId=dashboard-pilot at=2026-05-01T00:00:00Z',
-    'query usage deploymentId=pilot-site start=2026-04-01T00:00:00Z end=2026-05-01T00:00:00Z --json',
-    'query invoices tenantId=dashboard-pilot',
-    'projections status',
-    'up',
-  ]) {
-    print(`  npx ledgerline ${next}${dir}`);
+  const dir = onServer || options.dataDir === './.ledgerline' ? '' : ` --data-dir ${quoted(options.dataDir)}`;
+  const next = NEXT.map((command) => `npx ledgerline ${command}${dir}`);
+  if (options.json) printJson({ ...story.figures, next });
+  else {
+    const where = onServer ? '' : ` The ledger is in ${options.dataDir}.`;
+    print(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s.${where} Try:`);
+    for (const command of next) print(`  ${command}`);
   }
   return 0;
 }
 
-/** A directory of an earlier demo is begun afresh; anyone else's is left alone. */
-async function freshDirectory(dataDir: string): Promise<boolean> {
-  const marker = join(dataDir, MARKER);
-  if (existsSync(dataDir) && (await readdir(dataDir)).length > 0) {
-    if (!existsSync(marker)) {
-      say(`${dataDir} holds a ledger that the demo did not make: name another with --data-dir`);
-      return false;
-    }
-    say(`${dataDir} is from an earlier demo: beginning afresh`);
-    await stopServer(dataDir);
-    await rm(dataDir, { recursive: true, force: true });
-  }
-  await mkdir(dataDir, { recursive: true });
-  await writeFile(marker, 'The demo may delete this directory and everything in it.\n');
-  return true;
-}
+/** As a shell takes it for one word. */
+const quoted = (word: string): string => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-/** A server that was left running on the old directory must be gone before the directory is. */
-async function stopServer(dataDir: string): Promise<void> {
-  const { openDatabase } = await import('#postgres/pool');
-  await (await openDatabase({ dataDir })).close();
+interface Quote {
+  readonly total: string;
+  readonly lines: readonly {
+    readonly billingKind: string;
+    readonly quantity: string;
+    readonly included: string;
+    readonly billable: string;
+    readonly rows: readonly { readonly unitAmount: string }[];
+    readonly net: string;
+  }[];
 }
-
+interface Margin {
+  readonly revenue: string;
+  readonly cogs: string;
+  readonly margin: string;
+  readonly marginPct: string | null;
+}
 interface Invoice {
   readonly invoiceId: string;
   readonly number: string;
   readonly total: string;
-  readonly lines: readonly { readonly billingKind: string; readonly period: { start: string; end: string }; readonly quantity: string; readonly net: string }[];
+  readonly lines: readonly {
+    readonly billingKind: string;
+    readonly period: { readonly start: string; readonly end: string };
+    readonly quantity: string;
+    readonly net: string;
+  }[];
 }
 interface Line {
   readonly lineId: string;
@@ -77,7 +83,13 @@ interface Line {
 const cents = (value: string): string => decimal(value).toFixed(2);
 
 class Story {
-  constructor(private readonly ledger: Ledger) {}
+  /** What was computed, by chapter. */
+  readonly figures: Record<string, unknown> = {};
+
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly say: (text: string) => void,
+  ) {}
 
   async tell(): Promise<void> {
     await this.rates();
@@ -93,6 +105,10 @@ class Story {
     return (await this.ask<{ items: unknown[] }>('tenants')).items.length > 0;
   }
 
+  private title(text: string): void {
+    this.say(`\n${text}`);
+  }
+
   private async ask<Answer>(name: string, params: Record<string, unknown> = {}): Promise<Answer> {
     return (await this.ledger.ask(name, params, cliCaller('demo'))) as Answer;
   }
@@ -104,9 +120,10 @@ class Story {
   }
 
   private async rates(): Promise<void> {
-    title('1. The rate catalog of a cloud: every price with the date from which it holds');
+    this.title('1. The rate catalog of a cloud: every price with the date from which it holds');
     // Each key's prices in order of their dates; keys side by side, which the log takes in one transaction.
-    const keys = [...Map.groupBy(RATES, ({ resourceType, resourceFamily, location }) => JSON.stringify([resourceType, resourceFamily, location])).values()];
+    const byKey = Map.groupBy(RATES, ({ resourceType, resourceFamily, location }) => JSON.stringify([resourceType, resourceFamily, location]));
+    const keys = [...byKey.values()];
     const queue = keys.values();
     await Promise.all(
       Array.from({ length: 16 }, async () => {
@@ -117,22 +134,33 @@ class Story {
     const zero = known.items.filter(({ unitPrice }) => unitPrice === '0').length;
     const dates = new Set(known.items.map(({ effectiveFrom }) => effectiveFrom)).size;
     const several = keys.filter((rates) => rates.length > 1).length;
-    print(`   ${known.items.length} rates of ${keys.length} keys, ${several} keys with several dates, ${dates} dates; ${zero} prices of 0: a price of 0 is a price`);
+    this.figures['rates'] = { count: known.items.length, keys: keys.length, keysWithSeveralDates: several, zeroPrices: zero };
+    this.say(
+      `   ${known.items.length} rates of ${keys.length} keys, ${several} keys with several dates, ${dates} dates; ` +
+        `${zero} prices of 0: a price of 0 is a price`,
+    );
   }
 
   private async tenDaysOfMarch(): Promise<void> {
-    title('2. Ten days of a 31-day month: 2 droplets, 2 zones, 3 snapshots of 16 GB');
+    this.title('2. Ten days of a 31-day month: 2 droplets, 2 zones, 3 snapshots of 16 GB');
     await this.apply({ command: 'register-tenant', tenantId: 'platform-admin', name: 'Platform', currency: 'USD' });
-    await this.apply({ command: 'register-deployment', deploymentId: 'platform', tenantId: 'platform-admin', name: 'Platform', from: MARCH });
+    const platform = { deploymentId: 'platform', tenantId: 'platform-admin', name: 'Platform', from: MARCH };
+    await this.apply({ command: 'register-deployment', ...platform });
     for (const resource of resourcesOfMarch) await this.apply(resource);
     for (const date of daysOf('2026-03', 10)) await this.apply({ command: 'run-metering', date });
     const usage = await this.usageOfMarch();
-    print(`   ${await this.records('platform')} usage records`);
-    print(`   droplet_hours ${usage['droplet_hours']}, dns_zones ${usage['dns_zones']} (${cents(usage['dns_zones'] ?? '0')}), snapshot_gb_month ${usage['snapshot_gb_month']} (${cents(usage['snapshot_gb_month'] ?? '0')})`);
+    const records = await this.records('platform');
+    const { droplet_hours: hours = '0', dns_zones: zones = '0', snapshot_gb_month: snapshots = '0' } = usage;
+    this.say(`   ${records} usage records`);
+    this.say(`   droplet_hours ${hours}, dns_zones ${zones} (${cents(zones)}), snapshot_gb_month ${snapshots} (${cents(snapshots)})`);
     for (const date of daysOf('2026-03', 10)) await this.apply({ command: 'run-metering', date });
-    print(`   metered again: still ${await this.records('platform')}`);
+    const recordsMeteredAgain = await this.records('platform');
+    this.figures['march'] = { usage, records, recordsMeteredAgain };
+    this.say(`   metered again: still ${recordsMeteredAgain}`);
     // Their ten days are over: April's metering finds them gone.
-    for (const { provider, providerId } of resourcesOfMarch) await this.apply({ command: 'remove-resource', provider, providerId, at: '2026-03-11T00:00:00Z' });
+    for (const { provider, providerId } of resourcesOfMarch) {
+      await this.apply({ command: 'remove-resource', provider, providerId, at: '2026-03-11T00:00:00Z' });
+    }
   }
 
   private async usageOfMarch(): Promise<Record<string, string>> {
@@ -144,91 +172,99 @@ class Story {
   }
 
   private async quote(): Promise<void> {
-    title('3. Quoted on the plan Studio: 50.00 a month, 1488 droplet hours included, then 0.01 each');
+    this.title('3. Quoted on the plan Studio: 50.00 a month, 1488 droplet hours included, then 0.01 each');
     await this.apply(STUDIO);
-    const quote = await this.ask<{ total: string; lines: { billingKind: string; quantity: string; included: string; billable: string; net: string }[] }>('quote', {
-      planId: 'studio',
-      usage: await this.usageOfMarch(),
-    });
+    const quote = await this.ask<Quote>('quote', { planId: 'studio', usage: await this.usageOfMarch() });
     for (const { billingKind, quantity, included, billable, net } of quote.lines.filter((line) => line.quantity !== '0')) {
-      print(`   ${billingKind.padEnd(20)} used ${quantity.padEnd(16)} included ${included.padEnd(6)} billable ${billable.padEnd(4)} ${net.padStart(6)}`);
+      const terms = `used ${quantity.padEnd(16)} included ${included.padEnd(6)} billable ${billable.padEnd(4)}`;
+      this.say(`   ${billingKind.padEnd(20)} ${terms} ${net.padStart(6)}`);
     }
-    print(`   total ${quote.total}`);
+    this.figures['quote'] = { total: quote.total };
+    this.say(`   total ${quote.total}`);
   }
 
   private unitPrice(): void {
-    title('4. Unit price × amount × duration, exactly');
+    this.title('4. Unit price × amount × duration, exactly');
     const [price, cores, minutes] = ['0.000171296', '4', '1000'] as const;
-    print(`   ${price} × ${cores} cores × ${minutes} minutes = ${text(rateTotal(price, cores, minutes))}`);
+    const total = text(rateTotal(price, cores, minutes));
+    this.figures['unitPrice'] = { price, cores, minutes, total };
+    this.say(`   ${price} × ${cores} cores × ${minutes} minutes = ${total}`);
   }
 
   private async april(): Promise<void> {
-    title('5. April of dashboard-pilot: 5 droplets on Studio, invoiced as the month goes');
+    this.title('5. April of dashboard-pilot: 5 droplets on Studio, invoiced as the month goes');
     await this.apply({ command: 'register-tenant', tenantId: 'dashboard-pilot', name: 'Dashboard Pilot', currency: 'USD' });
-    await this.apply({ command: 'register-deployment', deploymentId: 'pilot-site', tenantId: 'dashboard-pilot', name: 'Pilot site', from: '2026-04-01T00:00:00Z' });
-    await this.apply({ command: 'start-subscription', subscriptionId: 'pilot-studio', deploymentId: 'pilot-site', planId: 'studio', from: '2026-04-01T00:00:00Z' });
+    const site = { deploymentId: 'pilot-site', from: APRIL.start };
+    await this.apply({ command: 'register-deployment', ...site, tenantId: 'dashboard-pilot', name: 'Pilot site' });
+    await this.apply({ command: 'start-subscription', ...site, subscriptionId: 'pilot-studio', planId: 'studio' });
     for (const droplet of pilotDroplets) await this.apply(droplet);
     for (const date of daysOf('2026-04', 30)) await this.apply({ command: 'run-metering', date });
-    for (const asOf of ['2026-04-16T00:00:00Z', '2026-04-23T00:00:00Z', '2026-05-01T00:00:00Z']) await this.invoice(asOf);
-    const parts = await this.aprilParts();
-    const april = parts.map(({ net }) => decimal(net));
-    print(`   April: base fee 50.00 + ${parts.map(({ net }) => net).join(' + ')} = ${sum([decimal('50.00'), ...april]).toFixed(2)}`);
-    print(`   unsplit: 50.00 + (3600 − 1488) × 0.01 = ${decimal('50').plus(decimal('2112').times(decimal('0.01'))).toFixed(2)}`);
-  }
-
-  private async aprilParts(): Promise<Line[]> {
-    return (await this.dropletLines('2026-05-01T00:00:00Z')).filter(({ status, period }) => status === 'valid' && period.start < '2026-05');
+    const invoices: Invoice[] = [];
+    for (const asOf of ['2026-04-16T00:00:00Z', '2026-04-23T00:00:00Z', APRIL.end]) invoices.push(await this.invoice(asOf));
+    // Billed by charge period: May's base fee, on the invoice of 1 May, is not April's.
+    const ofApril = invoices.flatMap(({ lines }) => lines).filter(({ period, net }) => period.start < APRIL.end && net !== '0.00');
+    const nets = ofApril.map(({ billingKind, net }) => (billingKind === 'base_fee' ? `base fee ${net}` : net));
+    const total = sum(ofApril.map(({ net }) => decimal(net))).toFixed(2);
+    this.say(`   April: ${nets.join(' + ')} = ${total}`);
+    const usage = await this.ask<Record<string, string>>('usage', { deploymentId: 'pilot-site', ...APRIL });
+    const unsplit = await this.ask<Quote>('quote', { planId: 'studio', usage });
+    const [baseFee, hours] = ['base_fee', 'droplet_hours'].map((kind) => unsplit.lines.find(({ billingKind }) => billingKind === kind));
+    const overage = `(${hours?.quantity ?? '0'} − ${hours?.included ?? '0'}) × ${hours?.rows[0]?.unitAmount ?? '0'}`;
+    this.say(`   unsplit: ${baseFee?.net ?? '0'} + ${overage} = ${unsplit.total}`);
+    const issued = invoices.map(({ number, total: amount }) => ({ number, total: amount }));
+    this.figures['april'] = { usage, invoices: issued, total, unsplit: unsplit.total };
   }
 
   private async dropletLines(at: string): Promise<Line[]> {
     return (await this.ask<{ items: Line[] }>('lines', { tenantId: 'dashboard-pilot', billingKind: 'droplet_hours', at })).items;
   }
 
-  private async invoice(asOf: string): Promise<void> {
-    const created = (await this.apply({ command: 'create-invoice', tenantId: 'dashboard-pilot', asOf })) as { invoices: { invoiceId: string }[] };
-    const invoiceId = created.invoices[0]?.invoiceId;
+  private async invoice(asOf: string): Promise<Invoice> {
+    const created = await this.apply({ command: 'create-invoice', tenantId: 'dashboard-pilot', asOf });
+    const invoiceId = (created as { invoices: { invoiceId: string }[] }).invoices[0]?.invoiceId;
     if (invoiceId === undefined) throw new Error(`nothing was due as of ${asOf}`);
     await this.apply({ command: 'issue-invoice', invoiceId, at: asOf });
     const invoice = await this.ask<Invoice>('invoice', { id: invoiceId });
-    print(`   as of ${asOf}: ${invoice.number}, ${invoice.total} USD`);
+    this.say(`   as of ${asOf}: ${invoice.number}, ${invoice.total} USD`);
     for (const { billingKind, period, quantity, net } of invoice.lines.filter((line) => line.net !== '0.00')) {
       const note = billingKind === 'base_fee' ? `in advance, for ${period.start.slice(0, 7)}` : `${quantity} hours`;
-      print(`     ${billingKind.padEnd(14)} [${period.start.slice(0, 10)}, ${period.end.slice(0, 10)})  ${net.padStart(6)}  ${note}`);
+      this.say(`     ${billingKind.padEnd(14)} [${period.start.slice(0, 10)}, ${period.end.slice(0, 10)})  ${net.padStart(6)}  ${note}`);
     }
-    for (const line of splitDrawing((await this.dropletLines(asOf)).filter(({ period }) => period.start < '2026-05'))) print(`     ${line}`);
+    const drawn = (await this.dropletLines(asOf)).filter(({ period }) => period.start < APRIL.end);
+    for (const line of splitDrawing(drawn)) this.say(`     ${line}`);
+    return invoice;
   }
 
   private async margin(): Promise<void> {
-    title("6. Against what the provider charged: April's margin");
+    this.title("6. Against what the provider charged: April's margin");
     await this.apply(PILOT_COSTS);
     const margin = await this.ask<{
-      overall: Record<string, string>;
-      byTenant: (Record<string, string> & { tenantId: string })[];
+      overall: Margin;
+      byTenant: (Margin & { readonly tenantId: string })[];
       unattributed: { cogs: string };
     }>('margin', { period: '2026-04-15' });
-    for (const tenant of margin.byTenant) {
-      print(`   ${tenant.tenantId.padEnd(16)} revenue ${tenant['revenue']}  cost ${tenant['cogs']}  margin ${tenant['margin']} (${tenant['marginPct'] ?? '-'} %)`);
+    for (const { tenantId, revenue, cogs, margin: left, marginPct } of margin.byTenant) {
+      this.say(`   ${tenantId.padEnd(16)} revenue ${revenue}  cost ${cogs}  margin ${left} (${marginPct ?? '-'} %)`);
     }
-    print(`   unattributed     cost ${margin.unattributed.cogs}`);
-    const { revenue, cogs, margin: total } = margin.overall;
-    print(`   overall          revenue ${revenue}  cost ${cogs}  margin ${total}`);
+    this.say(`   unattributed     cost ${margin.unattributed.cogs}`);
+    this.say(`   overall          revenue ${margin.overall.revenue}  cost ${margin.overall.cogs}  margin ${margin.overall.margin}`);
+    this.figures['margin'] = { overall: margin.overall, byTenant: margin.byTenant, unattributed: margin.unattributed };
   }
 
   private async correction(): Promise<void> {
-    title('7. A rate corrected in the past: known then, known now');
+    this.title('7. A rate corrected in the past: known then, known now');
     const key = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'hetzner-fsn1' };
+    const june = { effectiveFrom: '2024-06-01T00:00:00Z', effectiveUntil: '2024-07-01T00:00:00Z' };
     const priceOf = async (asOf?: string): Promise<string> => {
-      const { items } = await this.ask<{ items: { unitPrice: string; period: { start: string } }[] }>('rates', { ...key, at: '2024-06-01T00:00:00Z', asOf });
+      const { items } = await this.ask<{ items: { unitPrice: string }[] }>('rates', { ...key, at: june.effectiveFrom, asOf });
       return items[0]?.unitPrice ?? 'none';
     };
     const before = await this.ledger.catchUp();
     const wrong = await priceOf();
     const right = text(decimal(wrong).times(decimal('0.1')));
-    await this.apply({ command: 'correct-rate', ...key, unitPrice: right, effectiveFrom: '2024-06-01T00:00:00Z', effectiveUntil: '2024-07-01T00:00:00Z', reason: 'demo: ten times too high' });
-    print(`   ${Object.values(key).join('/')} at 2024-06-01: as known at position ${before} ${await priceOf(String(before))}, as known now ${await priceOf()}`);
+    await this.apply({ command: 'correct-rate', ...key, unitPrice: right, ...june, reason: 'demo: ten times too high' });
+    const [knownThen, knownNow] = [await priceOf(String(before)), await priceOf()];
+    this.say(`   ${Object.values(key).join('/')} at 2024-06-01: as known at position ${before} ${knownThen}, as known now ${knownNow}`);
+    this.figures['correction'] = { ...key, ...june, position: before, knownThen, knownNow };
   }
 }
-
-const title = (text: string): void => {
-  print(`\n${text}`);
-};

@@ -15,24 +15,45 @@ export async function readJson(file: string): Promise<unknown> {
 
 async function readText(file: string): Promise<string> {
   if (file === '-') return wholeOf(process.stdin);
-  await assertFile(file);
+  await bytesOf(file);
   return readFile(file, 'utf8');
 }
 
-async function assertFile(file: string): Promise<void> {
+/** How large a file is; for stdin, and for what else has no size, null. Errors: there is none, or it is a directory. */
+export async function bytesOf(file: string): Promise<number | null> {
+  if (file === '-') return null;
   const found = await stat(file).catch(() => undefined);
   if (found === undefined) throw new Error(`there is no file ${file}`);
   if (found.isDirectory()) throw new Error(`${file} is a directory: name a file`);
+  return found.isFile() ? found.size : null;
 }
 
-/** The lines of a file (`-`: stdin) that are not blank, with their numbers. */
-export async function* readLines(file: string): AsyncIterable<{ line: number; text: string }> {
-  if (file !== '-') await assertFile(file);
+export interface Line {
+  readonly line: number;
+  readonly text: string;
+  readonly bytes: number;
+}
+
+/** The lines of a file (`-`: stdin) that are not blank, with their numbers; ends when the signal aborts, also where it waits for input. */
+export async function* readLines(file: string, signal: AbortSignal): AsyncIterable<Line> {
   const input = file === '-' ? process.stdin : createReadStream(file, 'utf8');
+  const lines = createInterface({ input, crlfDelay: Infinity, signal });
+  let failure: Error | undefined;
+  input.once('error', (error: Error) => {
+    failure = error;
+    lines.close();
+  });
   let line = 0;
-  for await (const text of createInterface({ input, crlfDelay: Infinity })) {
-    line += 1;
-    const content = line === 1 ? text.replace(/^\uFEFF/, '') : text;
-    if (content.trim() !== '') yield { line, text: content };
+  try {
+    for await (const text of lines) {
+      if (signal.aborted) return;
+      line += 1;
+      const content = line === 1 ? text.replace(/^\uFEFF/, '') : text;
+      if (content.trim() !== '') yield { line, text: content, bytes: Buffer.byteLength(text) + 1 };
+    }
+    if (failure !== undefined) throw new Error(`${file} can't be read beyond line ${line}: ${failure.message}`);
+  } finally {
+    // A pipe that is still open would keep the process waiting.
+    input.destroy();
   }
 }

@@ -1,8 +1,9 @@
 import { parse, zInstant } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { Ledger } from '#ledger/ledger';
-import { print, printJson, say, table } from './output.js';
+import { print, printJson, progress, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
+import { given } from './wrong-usage.js';
 
 interface Invoice {
   readonly invoiceId: string;
@@ -15,13 +16,18 @@ interface Invoice {
 }
 
 /** Creates, and with --issue issues, what is due as of an instant. The same again finds what is there. */
-export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; asOf?: unknown; tenant?: unknown; issue?: unknown }): Promise<number> {
-  const asOf = parse(zInstant, options.asOf, '--as-of');
+export async function run(
+  _args: readonly string[],
+  options: { dataDir: string; json: boolean; asOf?: unknown; tenant?: unknown; issue?: unknown },
+): Promise<number> {
+  const asOf = given(() => parse(zInstant, options.asOf, '--as-of'));
   return withLedger(options, async (ledger) => {
     const tenants = typeof options.tenant === 'string' ? [options.tenant] : await allTenants(ledger);
     const invoices: Invoice[] = [];
     let refused = 0;
-    for (const tenantId of tenants) {
+    const shown = progress();
+    for (const [index, tenantId] of tenants.entries()) {
+      shown.show(index / tenants.length, `tenant ${tenantId}`);
       try {
         invoices.push(...(await invoiced(ledger, tenantId, asOf, options.issue === true)));
       } catch (error) {
@@ -30,6 +36,7 @@ export async function run(_args: readonly string[], options: { dataDir: string; 
         say(`tenant ${tenantId}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
+    shown.end();
     if (options.json) printJson({ invoices });
     else invoices.forEach(show);
     if (!options.json && invoices.length === 0 && refused === 0) say(`nothing is due as of ${asOf}`);
@@ -66,6 +73,8 @@ async function carriedOut(ledger: Ledger, command: object): Promise<object> {
 
 function show(invoice: Invoice): void {
   print(`${invoice.number ?? 'draft'}  ${invoice.tenantId}  ${invoice.status}  ${invoice.total} ${invoice.currency}  (${invoice.invoiceId})`);
-  const lines = invoice.lines.map(({ billingKind, period, quantity, net, correction }) => ({ line: correction ? `${billingKind} (correction)` : billingKind, period, quantity, net }));
+  const lines = invoice.lines.map(({ billingKind, period, quantity, net, correction }) => {
+    return { line: correction ? `${billingKind} (correction)` : billingKind, period, quantity, net };
+  });
   if (lines.length > 0) print(table(lines).replace(/^/gm, '  '));
 }

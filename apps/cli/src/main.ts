@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { say } from './output.js';
+import { WrongUsage } from './wrong-usage.js';
 
 const DONE = 0;
 const FAILED = 1;
@@ -44,8 +45,11 @@ command('up', 'serves API, worker and console on loopback', 'ledgerline up --por
   'the port of the API; 0 for any',
   '3000',
 );
-command('apply', 'executes commands from JSONL, in order; - is stdin', "ledgerline apply commands.jsonl --json\n  echo '{\"command\":\"run-metering\",\"date\":\"2026-04-01\"}' | ledgerline apply -", () =>
-  import('./apply.js'),
+command(
+  'apply',
+  'executes commands from JSONL, in order; - is stdin',
+  'ledgerline apply commands.jsonl --json\n  echo \'{"command":"run-metering","date":"2026-04-01"}\' | ledgerline apply -',
+  () => import('./apply.js'),
 )
   .argument('<files...>')
   .option('--actor <name>', 'who does it, as the events will say', `cli:${process.env['USER'] ?? 'unknown'}`);
@@ -53,7 +57,7 @@ command('rate', 'rates each request of a JSON array; touches no store', 'ledgerl
 command('quote', 'what usage would come to under a plan', 'ledgerline quote --plan plan.json --usage usage.json', () => import('./quote.js'))
   .requiredOption('--plan <file|id>', 'a plan as publish-plan takes it, or the id of a published one')
   .requiredOption('--usage <file>', 'a JSON object: quantity by billing kind')
-  .option('--period <start/end>', 'the period quoted; the plan in force at its start counts');
+  .option('--period <start/end>', 'the period quoted; of a published plan, the terms in force at its start count');
 command('meter', 'meters UTC days from the inventory', 'ledgerline meter --date 2026-04-01 --to 2026-04-30', () => import('./meter.js'))
   .requiredOption('--date <date>', 'the day, or the first of several')
   .option('--to <date>', 'the last day');
@@ -68,12 +72,19 @@ command('query', 'asks a read model, now or as of a log position or instant', 'l
 command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
 command('projections', 'position and lag of the projections', 'ledgerline projections status', () => import('./projections.js')).argument('<status>');
 
+// Whoever reads our output may have seen enough (`| head`): that is no failure, and the database is still to be closed.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const NEEDED_NODE = 24;
 
 /** Started with the machine's own Node, an older one: the one that was installed with us takes over. */
 function handedOver(): boolean {
   if (Number(process.versions.node.split('.')[0]) >= NEEDED_NODE) return false;
   const node = fileURLToPath(new URL('../../../../node_modules/.bin/node', import.meta.url));
+  // Ctrl-C is for the one that works: it ends in its own way, and then we do.
+  process.on('SIGINT', () => undefined);
   const { status, error } = spawnSync(node, process.argv.slice(1), { stdio: 'inherit' });
   if (error !== undefined) say(`ledgerline needs Node ${NEEDED_NODE}, and the one that comes with it does not start (${error.message}): run npm ci`);
   process.exitCode = status ?? FAILED;
@@ -86,6 +97,6 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? DONE : WRONG_USAGE;
   else {
     say(`ledgerline: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = FAILED;
+    process.exitCode = error instanceof WrongUsage ? WRONG_USAGE : FAILED;
   }
 }

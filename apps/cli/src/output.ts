@@ -1,13 +1,49 @@
+const BAR_WIDTH = 24;
+const PLAIN_EVERY_MS = 10_000;
+const BAR_EVERY_MS = 100;
+/** What is done sooner needs no bar. */
+const NO_BAR_MS = 1000;
+
+let barShown = false;
+
+function clearBar(): void {
+  if (barShown) process.stderr.write('\r\u001b[K');
+  barShown = false;
+}
+
 /** Results go to stdout, everything else to stderr. */
 export const print = (text: string): void => {
+  clearBar();
   process.stdout.write(`${text}\n`);
 };
 export const printJson = (document: unknown): void => {
   print(JSON.stringify(document, null, 2));
 };
 export const say = (text: string): void => {
+  clearBar();
   process.stderr.write(`${text}\n`);
 };
+
+/** How far a long piece of work is: a bar on a terminal, a plain line now and then elsewhere. `share`: 0 to 1, null where no one knows. */
+export function progress(): { show(share: number | null, text: string): void; end(): void } {
+  const bar = process.stderr.isTTY;
+  let shownAt = performance.now() + (bar ? NO_BAR_MS : 0);
+  return {
+    show(share, text) {
+      if (performance.now() - shownAt < (bar ? BAR_EVERY_MS : PLAIN_EVERY_MS)) return;
+      shownAt = performance.now();
+      const percent = share === null ? '' : `${Math.floor(share * 100)} % `;
+      if (!bar) {
+        say(`${percent}${text}`);
+        return;
+      }
+      const full = Math.floor((share ?? 0) * BAR_WIDTH);
+      process.stderr.write(`\r\u001b[K[${'#'.repeat(full).padEnd(BAR_WIDTH)}] ${percent}${text}`);
+      barShown = true;
+    },
+    end: clearBar,
+  };
+}
 
 /** Rows as a plain table, columns by name; an object within a cell as JSON. */
 export function table(rows: readonly Readonly<Record<string, unknown>>[]): string {
@@ -17,12 +53,12 @@ export function table(rows: readonly Readonly<Record<string, unknown>>[]): strin
   return cells.map((row) => row.map((text, index) => text.padEnd(widths[index] ?? 0)).join('  ').trimEnd()).join('\n');
 }
 
-function cell(value: unknown): string {
+export function cell(value: unknown): string {
   if (value === null || value === undefined) return '-';
   if (typeof value === 'string') return value;
   if (isPeriod(value)) return `${value.start} … ${value.end ?? 'open'}`;
   return JSON.stringify(value);
 }
 
-const isPeriod = (value: unknown): value is { start: string; end: string | null } =>
+export const isPeriod = (value: unknown): value is { start: string; end: string | null } =>
   typeof value === 'object' && value !== null && Object.keys(value).join() === 'start,end';

@@ -1,16 +1,25 @@
-import { print, printJson, table } from './output.js';
+import { isDomainError } from '#domain/schema';
+import { cell, isPeriod, print, printJson, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
+import { WrongUsage } from './wrong-usage.js';
 
 /** A list that is asked for one by its id. */
 const ONE_OF: Readonly<Record<string, string>> = { invoices: 'invoice', lines: 'line' };
+/** What the ledger says of a name or a parameter that it doesn't know is said of the command line. */
+const OF_THE_COMMAND_LINE: readonly string[] = ['unknown_query', 'invalid_parameter', 'invalid_as_of'];
 
 /** Asks a read model: the same answers as REST. */
-export async function run([name = '', ...given]: readonly string[], options: { dataDir: string; json: boolean; asOf?: unknown }): Promise<number> {
-  const params = Object.fromEntries(given.map(pair));
+export async function run(
+  [name = '', ...parameters]: readonly string[],
+  options: { dataDir: string; json: boolean; asOf?: unknown },
+): Promise<number> {
+  const params = Object.fromEntries(parameters.map(pair));
   if (typeof options.asOf === 'string') params['asOf'] = options.asOf;
   const query = 'id' in params ? (ONE_OF[name] ?? name) : name;
   return withLedger(options, async (ledger) => {
-    const answer = await ledger.ask(query, params, cliCaller());
+    const answer = await ledger.ask(query, params, cliCaller()).catch((error: unknown) => {
+      throw isDomainError(error) && OF_THE_COMMAND_LINE.includes(error.code) ? new WrongUsage(error.message, { cause: error }) : error;
+    });
     if (options.json) printJson(answer);
     else show(answer);
     return 0;
@@ -19,7 +28,7 @@ export async function run([name = '', ...given]: readonly string[], options: { d
 
 function pair(text: string): [string, string] {
   const at = text.indexOf('=');
-  if (at < 1) throw new Error(`${JSON.stringify(text)} is not a parameter such as tenantId=dashboard-pilot`);
+  if (at < 1) throw new WrongUsage(`${JSON.stringify(text)} is not a parameter such as tenantId=dashboard-pilot`);
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
@@ -27,19 +36,28 @@ function show(answer: unknown): void {
   if (isList(answer)) {
     print(answer.items.length === 0 ? 'none' : table(answer.items.map(flat)));
     if (answer.nextCursor !== null) print(`more: cursor=${answer.nextCursor}`);
-    return;
-  }
-  if (typeof answer === 'object' && answer !== null) {
-    for (const [key, value] of Object.entries(answer)) {
-      if (Array.isArray(value) && value.length > 0) print(`${key}:\n${table((value as object[]).map(flat)).replace(/^/gm, '  ')}`);
-      else print(`${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
-    }
-  } else print(String(answer));
+  } else if (isObject(answer)) {
+    for (const [key, value] of Object.entries(answer)) showField(key, value);
+  } else print(cell(answer));
+}
+
+/** A field of an answer; one within another by its path: `byKind.revenue`. */
+function showField(path: string, value: unknown): void {
+  if (Array.isArray(value) && value.every(isObject)) {
+    print(value.length === 0 ? `${path}: none` : `${path}:\n${table(value.map(flat)).replace(/^/gm, '  ')}`);
+  } else if (!isObject(value) || isPeriod(value)) print(`${path}: ${cell(value)}`);
+  else if (Object.values(value).some((each) => typeof each === 'object' && each !== null)) {
+    for (const [key, each] of Object.entries(value)) showField(`${path}.${key}`, each);
+  } else print(`${path}: ${Object.entries(value).map(([key, each]) => `${key} ${cell(each)}`).join('  ')}`);
 }
 
 /** Rows within a row are many: their number says enough, --json has them. */
 const flat = (item: object): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(item).map(([key, value]) => [key, Array.isArray(value) && typeof value[0] === 'object' ? `${value.length}` : value]));
+  Object.fromEntries(Object.entries(item).map(([key, value]) => [key, isRows(value) ? `${value.length}` : value]));
+
+const isRows = (value: unknown): value is object[] => Array.isArray(value) && typeof value[0] === 'object';
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isList = (answer: unknown): answer is { items: object[]; nextCursor: string | null } =>
   typeof answer === 'object' && answer !== null && 'items' in answer && Array.isArray(answer.items);

@@ -1,23 +1,23 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { type Quote, quotePlan } from '#domain/plans/quote';
 import { parse, zDecimal, zId } from '#domain/schema';
 import { parsePeriod } from '#domain/time/period';
 import { readJson } from './input.js';
-import { print, printJson, table } from './output.js';
+import { printJson } from './output.js';
+import { given } from './wrong-usage.js';
 
-/** Quotes usage under a plan: one from a file touches no store, a published one is read from it. */
-export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; plan?: unknown; usage?: unknown; period?: unknown }): Promise<number> {
+/** Quotes usage under a plan, always as JSON: one from a file touches no store, a published one is read from it. */
+export async function run(
+  _args: readonly string[],
+  options: { dataDir: string; plan?: unknown; usage?: unknown; period?: unknown },
+): Promise<number> {
   const plan = String(options.plan);
+  const text = typeof options.period === 'string' ? options.period : undefined;
+  const period = text === undefined ? undefined : given(() => periodOf(text));
   const usage = parse(z.record(zId, zDecimal), await readJson(String(options.usage)), 'usage');
-  const period = typeof options.period === 'string' ? periodOf(options.period) : undefined;
-  const quote = existsSync(plan) ? await fromFile(plan, usage) : await fromLedger(options, plan, usage, period);
-  if (options.json) printJson(quote);
-  else {
-    print(table(quote.lines.map(({ rows: _rows, ...line }) => line)));
-    print(`subtotal ${quote.subtotal}  tax ${quote.tax}  total ${quote.total} ${quote.currency}`);
-    for (const { billingKind, quantity } of quote.unbilled) print(`not in the plan: ${billingKind} ${quantity}`);
-  }
+  const isFile = statSync(plan, { throwIfNoEntry: false })?.isFile() === true;
+  printJson(isFile ? await fromFile(plan, usage) : await fromLedger(options, plan, usage, period));
   return 0;
 }
 

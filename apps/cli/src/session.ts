@@ -13,15 +13,38 @@ export const now = (): Instant => instant(new Date().toISOString());
 /** Whoever may start the CLI on a database may do all that it offers. */
 export const cliCaller = (actor = `cli:${process.env['USER'] ?? 'unknown'}`): Caller => ({ actor, role: 'platform_admin', now: now() });
 
-/** Opens the database (an embedded one is started, or adopted from whoever runs it) and the ledger on it, for one piece of work. */
-export async function withLedger<Result>(options: { readonly dataDir: string }, work: (ledger: Ledger, databaseUrl: string) => Promise<Result>): Promise<Result> {
-  const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir: options.dataDir, log: say });
+/**
+ * Opens the database (an embedded one is started, or adopted from whoever runs it) and the ledger on it, for one piece of work.
+ * Ctrl-C gives the work up, unless `onInterrupt` ends it in a better way; the database is left as after any other command.
+ */
+export async function withLedger<Result>(
+  options: { readonly dataDir: string },
+  work: (ledger: Ledger) => Promise<Result>,
+  onInterrupt?: () => void,
+): Promise<Result> {
+  const interrupted = Promise.withResolvers<never>();
+  // Where nothing is in the race yet, it must not end the process as unhandled.
+  interrupted.promise.catch(() => undefined);
+  const giveUp = (): void => {
+    interrupted.reject(new Error('interrupted; what is done is kept, the same command again goes on'));
+  };
+  const interrupt = onInterrupt ?? giveUp;
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  try {
+    return await onDatabase(options, (ledger) => Promise.race([interrupted.promise, work(ledger)]));
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+async function onDatabase<Result>({ dataDir }: { readonly dataDir: string }, work: (ledger: Ledger) => Promise<Result>): Promise<Result> {
+  const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir, log: say });
   try {
     const eventStoreUrl = process.env['EVENT_STORE_URL'];
     const ledgerOptions = { databaseUrl: database.url, ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }) };
     const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(ledgerOptions), { logger: false, abortOnError: false });
     try {
-      return await work(app.get(Ledger), database.url);
+      return await work(app.get(Ledger));
     } finally {
       await app.close();
     }

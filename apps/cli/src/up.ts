@@ -1,66 +1,94 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { parse } from '#domain/schema';
 import { mintToken } from '#ledger/token';
 import { openDatabase } from '#postgres/pool';
 import { print, printJson, say } from './output.js';
 import { now } from './session.js';
+import { given } from './wrong-usage.js';
 
 const HOST = '127.0.0.1';
 const TOKEN_TTL = '30d';
 
 /** Serves until it is interrupted. API and worker are processes of their own; where one ends, all do, and it says which. */
 export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; port?: unknown }): Promise<number> {
+  const port = given(() => parse(zPort, options.port, '--port'));
   const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir: options.dataDir, log: say });
-  const secret = await secretIn(options.dataDir);
-  const environment = { ...process.env, DATABASE_URL: database.url, LEDGERLINE_JWT_SECRET: secret, LEDGERLINE_HOST: HOST, LEDGERLINE_PORT: String(options.port) };
-  const children: ChildProcess[] = [];
-  let stopping = false;
-  const stop = (): void => {
-    stopping = true;
-    for (const child of children) child.kill('SIGTERM');
-  };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
-    const api = start('api', environment);
-    children.push(api);
-    const url = await firstLine(api);
-    const worker = start('worker', environment);
-    children.push(worker);
-    await announce(url, secret, options.json);
-    const ended = children.map(async (child, index) => {
-      const [code] = (await once(child, 'exit')) as [number | null];
-      return { name: index === 0 ? 'API' : 'worker', code };
-    });
-    const first = await Promise.race(ended);
-    if (!stopping) say(`the ${first.name} ended by itself (exit code ${first.code ?? 'none'}): stopping the rest; its messages are above`);
-    const failed = !stopping;
-    stop();
-    await Promise.all(ended);
-    return failed ? 1 : 0;
+    const secret = await secretIn(options.dataDir);
+    const settings = { DATABASE_URL: database.url, LEDGERLINE_JWT_SECRET: secret, LEDGERLINE_HOST: HOST, LEDGERLINE_PORT: port };
+    return await serve({ ...process.env, ...settings }, (url) => announce(url, secret, options.json));
   } finally {
-    stop();
     await database.close();
   }
 }
 
-function start(app: 'api' | 'worker', environment: NodeJS.ProcessEnv): ChildProcess {
-  const main = fileURLToPath(new URL(`../../${app}/src/main.js`, import.meta.url));
-  // Logs are messages: they go to stderr, and stdout stays for what `up` prints. The API's first line is its address.
-  return spawn(process.execPath, [main], { env: environment, stdio: ['ignore', app === 'api' ? 'pipe' : 2, 'inherit'] });
+const zPort = z
+  .string()
+  .regex(/^\d{1,5}$/, 'is not a port number from 0 to 65535')
+  .refine((text) => Number(text) <= 65_535, 'is not a port number from 0 to 65535');
+
+interface Child {
+  readonly name: string;
+  readonly process: ChildProcess;
+  /** Its exit code; null where a signal ended it, or it could not be started. */
+  readonly ended: Promise<number | null>;
 }
 
-async function firstLine(child: ChildProcess): Promise<string> {
-  if (child.stdout === null) throw new Error('the API has no output to read');
-  for await (const line of createInterface({ input: child.stdout })) {
-    child.stdout.pipe(process.stderr);
+async function serve(environment: NodeJS.ProcessEnv, announced: (url: string) => Promise<void>): Promise<number> {
+  const children: Child[] = [];
+  let stopping = false;
+  const stop = (): void => {
+    stopping = true;
+    for (const child of children) child.process.kill('SIGTERM');
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
+  try {
+    const api = start('API', 'api', environment);
+    children.push(api);
+    const url = await firstLine(api.process);
+    if (url !== undefined && !stopping) {
+      // The API has made the tables; the worker finds them.
+      children.push(start('worker', 'worker', environment));
+      await announced(url);
+    }
+    const first = await Promise.race(children.map(async ({ name, ended }) => ({ name, code: await ended })));
+    if (stopping) return 0;
+    say(`the ${first.name} ended by itself (exit code ${first.code ?? 'none'}): stopping the rest; its messages are above`);
+    return 1;
+  } finally {
+    stop();
+    await Promise.all(children.map(async ({ ended }) => ended));
+  }
+}
+
+function start(name: string, app: 'api' | 'worker', environment: NodeJS.ProcessEnv): Child {
+  const main = fileURLToPath(new URL(`../../${app}/src/main.js`, import.meta.url));
+  // Logs are messages: they go to stderr, and stdout stays for what `up` prints. The API's first line is its address.
+  const child = spawn(process.execPath, [main], { env: environment, stdio: ['ignore', app === 'api' ? 'pipe' : 2, 'inherit'] });
+  const ended = Promise.withResolvers<number | null>();
+  // From the start on: a child that ends before anyone waits for it has ended all the same.
+  child.once('exit', ended.resolve);
+  child.once('error', (error) => {
+    say(`the ${name} can't be started: ${error.message}`);
+    ended.resolve(null);
+  });
+  return { name, process: child, ended: ended.promise };
+}
+
+/** undefined: it ended without one. */
+async function firstLine({ stdout }: ChildProcess): Promise<string | undefined> {
+  if (stdout === null) throw new Error('the API has no output to read');
+  for await (const line of createInterface({ input: stdout })) {
+    stdout.pipe(process.stderr);
     return line;
   }
-  throw new Error('the API ended before it served; its message is above');
+  return undefined;
 }
 
 async function announce(url: string, secret: string, json: boolean): Promise<void> {

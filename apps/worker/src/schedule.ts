@@ -9,6 +9,8 @@ const DAILY_METERING = 'daily-metering';
 /** 01:10 UTC: the last complete day, with an hour and ten minutes for what comes late. */
 const CRON = '10 1 * * *';
 const ATTEMPTS = 3;
+/** Years of days may be missed: a job that takes longer than this is taken for dead, and tried again. */
+const CATCH_UP_LIMIT_S = 4 * 3600;
 
 const callerAt = (now: Instant): Caller => ({ actor: 'scheduler', role: 'operator', now });
 
@@ -40,24 +42,52 @@ async function firstUnmetered(ledger: Ledger, caller: Caller): Promise<string | 
   const metered = (await ledger.ask('metered-days', {}, caller)) as { items: { date: string }[] };
   const lastMetered = metered.items.at(-1)?.date;
   if (lastMetered !== undefined) return dayAfter(lastMetered);
-  const { items } = (await ledger.ask('resources', { limit: '10000' }, caller)) as { items: { firstSeenAt: string }[] };
-  const first = items.map(({ firstSeenAt }) => firstSeenAt).sort()[0];
-  return first === undefined ? null : first.slice(0, 10);
+  let first: string | null = null;
+  for (let cursor: string | null | undefined; cursor !== null; ) {
+    const page = (await ledger.ask('resources', { limit: '10000', cursor }, caller)) as Sightings;
+    for (const { firstSeenAt } of page.items) if (first === null || firstSeenAt < first) first = firstSeenAt;
+    cursor = page.nextCursor;
+  }
+  return first?.slice(0, 10) ?? null;
+}
+
+interface Sightings {
+  readonly items: readonly { readonly firstSeenAt: string }[];
+  readonly nextCursor: string | null;
 }
 
 /** The daily job, kept in Postgres by pg-boss: missed while nothing ran, it runs at start; failed, it is tried again. */
-export async function scheduleMetering(databaseUrl: string, ledger: Ledger, now: () => Instant, logger: Logger): Promise<{ stop(): Promise<void> }> {
+export async function scheduleMetering(
+  databaseUrl: string,
+  ledger: Ledger,
+  now: () => Instant,
+  logger: Logger,
+): Promise<{ stop(): Promise<void> }> {
   const boss = new PgBoss({ connectionString: databaseUrl, schema: 'ledgerline_jobs', application_name: 'ledgerline scheduler' });
   boss.on('error', (error) => {
     logger.error({ error: error.message }, 'the scheduler has a fault');
   });
   await boss.start();
-  await boss.createQueue(DAILY_METERING, { retryLimit: ATTEMPTS - 1, retryDelay: 60, retryBackoff: true });
+  // `stately`: one that works and one that waits at most, however many workers start at once; it catches up for all.
+  await boss.createQueue(DAILY_METERING, {
+    policy: 'stately',
+    retryLimit: ATTEMPTS - 1,
+    retryDelay: 60,
+    retryBackoff: true,
+    expireInSeconds: CATCH_UP_LIMIT_S,
+  });
   await boss.work(DAILY_METERING, async () => {
-    await catchUpMetering(ledger, now(), logger);
+    try {
+      await catchUpMetering(ledger, now(), logger);
+    } catch (error) {
+      // The queue keeps why it failed and tries again, but tells no one.
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.error({ error: reason }, `the daily metering failed; it is tried ${ATTEMPTS} times`);
+      throw error;
+    }
   });
   await boss.schedule(DAILY_METERING, CRON, null, { tz: 'UTC' });
-  // What was missed while no worker ran; one job, however many workers start at once.
-  await boss.send(DAILY_METERING, {}, { singletonKey: 'at-start', retryLimit: ATTEMPTS - 1 });
+  // What was missed while no worker ran.
+  await boss.send(DAILY_METERING, {});
   return { stop: async () => boss.stop({ graceful: true }) };
 }

@@ -33,13 +33,13 @@ export async function startWorker({ databaseUrl, eventStoreUrl, logger, now = sy
   ended.catch(() => undefined);
   const schedule = await scheduleMetering(databaseUrl, ledger, now, logger);
   logger.info('the worker runs');
-  return {
-    ended,
-    async stop() {
-      await schedule.stop();
-      stopping.abort();
-      await ended.catch(() => undefined);
-      await app.close();
-    },
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await schedule.stop();
+    stopping.abort();
+    await ended.catch(() => undefined);
+    await app.close();
   };
+  // Ctrl-C in a terminal, and whoever started us, may both say so.
+  return { ended, stop: () => (stopped ??= stop()) };
 }

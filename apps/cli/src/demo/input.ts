@@ -1,18 +1,18 @@
 import rates from './rates.json' with { type: 'json' };
 
 /** A real price list of a cloud, 1,025 rates: type, family, location, unit, unit price, basis, effective from. */
-export const RATES = rates.map(([resourceType = '', resourceFamily = '', location = '', unit = '', unitPrice = '', basis = '', effectiveFrom = '']) => ({
+export const RATES = rates.map(([resourceType = '', resourceFamily = '', location = '', unit = '', ...rest]) => ({
   resourceType,
   resourceFamily,
   location,
   unit,
-  unitPrice,
-  basis,
-  effectiveFrom,
+  unitPrice: rest[0] ?? '',
+  basis: rest[1] ?? '',
+  effectiveFrom: rest[2] ?? '',
 }));
 
 export const MARCH = '2026-03-01T00:00:00Z';
-const APRIL = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
+export const APRIL = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
 
 const seen = (providerId: string, kind: string, deploymentId: string, seenAt: string, more: object = {}) => ({
   command: 'observe-resource',

@@ -170,6 +170,50 @@ describe('a billing period', () => {
   });
 });
 
+describe('a plan of another interval', () => {
+  const yearly = version('yearly', { interval: 'year', baseFee: '1200' });
+  const change = (at: string) => [
+    { planId: 'studio', from: T('04-01') },
+    { planId: 'yearly', from: T(at) },
+  ];
+
+  it('begins a billing period of its own: no time is billed twice', () => {
+    const changed = lines({ subscription: { plans: change('04-16') }, versions: [version('studio'), yearly], until: T('08-01') });
+    expect(changed.filter(isBaseFee).map(({ period }) => [period.start, period.end])).toEqual([
+      ['2026-04-01T00:00:00Z', '2026-04-16T00:00:00Z'],
+      ['2026-04-16T00:00:00Z', '2027-01-01T00:00:00Z'],
+    ]);
+    // 50.00 × 15/30; 105 days of the year are over by 16 April: 1200.00 − R(1200.00 × 105/365) = 1200.00 − 345.21
+    expect(fees(changed)).toEqual(['25.00', '854.79']);
+  });
+
+  it('follows from the end of a period where it begins there', () => {
+    const changed = lines({ subscription: { plans: change('05-01') }, versions: [version('studio'), yearly], until: T('08-01') });
+    // 120 days of the year are over by 1 May: 1200.00 − R(1200.00 × 120/365) = 1200.00 − 394.52
+    expect(fees(changed)).toEqual(['50.00', '805.48']);
+  });
+
+  it('leaves the lines of an item without overlap, whatever the changes', () => {
+    const day = fc.integer({ min: 2, max: 270 }).map((each) => instant(new Date(Date.UTC(2026, 3, each)).toISOString()));
+    const plans = fc.uniqueArray(fc.record({ planId: fc.constantFrom('studio', 'yearly'), from: day }), {
+      maxLength: 6,
+      selector: ({ from }) => from,
+    });
+    fc.assert(
+      fc.property(plans, (changes) => {
+        const inOrder = [{ planId: 'studio', from: T('04-01') }, ...changes.toSorted((a, b) => (a.from < b.from ? -1 : 1))];
+        const all = lines({ subscription: { plans: inOrder }, versions: [version('studio'), yearly], until: T('12-31') });
+        for (const [, ofItem] of Map.groupBy(all, ({ itemKey }) => itemKey)) {
+          const bounds = ofItem.map(({ period }) => period);
+          expect(bounds[0]?.start).toBe(T('04-01'));
+          expect(bounds.slice(1).map(({ start }) => start)).toEqual(bounds.slice(0, -1).map(({ end }) => end));
+        }
+      }),
+      { ...RUNS, numRuns: 100 },
+    );
+  });
+});
+
 describe('a base fee', () => {
   it('is prorated by seconds where the subscription starts or ends within the period', () => {
     const from = T('04-11');

@@ -7,7 +7,7 @@ import { BASE_FEE, itemKey, planAt, type Aggregation, type PlanItem, type PlanVe
 import type { ItemTerms } from '../rating/terms.js';
 import { zId, zInstant, zPeriod } from '../schema.js';
 import { type Assignment, type Subscription, subscriptionSpans } from '../tenants/deployment.js';
-import { billingPeriodAt } from '../time/calendar.js';
+import { billingPeriodAt, type Interval } from '../time/calendar.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 import { cutAt, intersection, lengthMicros, type Period } from '../time/period.js';
 
@@ -99,11 +99,14 @@ export function linesOf(
   return subscriptionSpans(subscription, assignments).flatMap(({ tenantId, period: span }) => {
     const lines: LineDefinition[] = [];
     for (let at = span.start; !isBefore(until, at) && (span.end === null || isBefore(at, span.end)); ) {
-      const interval = planVersionAt(subscription, plans, at)?.interval ?? 'month';
+      const interval = intervalAt(subscription, plans, at);
       const billingPeriod = billingPeriodAt(at, interval, timeZoneOf(tenantId), subscription.anchor);
-      const charged = intersection(billingPeriod, span);
+      // A plan of another interval begins a billing period of its own.
+      const rest = cutAt({ start: at, end: billingPeriod.end }, changesOf(subscription, plans));
+      const end = rest.find(({ start }) => intervalAt(subscription, plans, start) !== interval)?.start ?? billingPeriod.end;
+      const charged = intersection({ start: at, end }, span);
       if (charged !== null) lines.push(...linesOver(subscription, tenantId, charged, billingPeriod, plans));
-      at = billingPeriod.end;
+      at = end;
     }
     return lines;
   });
@@ -117,6 +120,18 @@ function planVersionAt(subscription: Subscription, plans: ReadonlyMap<string, re
 const planIdAt = (subscription: Subscription, at: Instant): string | undefined =>
   subscription.plans.findLast(({ from }) => compareInstants(from, at) <= 0)?.planId;
 
+/** A plan without terms yet has none of its own: months. */
+const intervalAt = (subscription: Subscription, plans: ReadonlyMap<string, readonly PlanVersion[]>, at: Instant): Interval =>
+  planVersionAt(subscription, plans, at)?.interval ?? 'month';
+
+/** Every instant at which the terms of a subscription may change. */
+const changesOf = (subscription: Subscription, plans: ReadonlyMap<string, readonly PlanVersion[]>): Instant[] => [
+  ...subscription.plans.map(({ from }) => from),
+  ...subscription.plans
+    .flatMap(({ planId }) => plans.get(planId) ?? [])
+    .flatMap(({ effectiveFrom, effectiveUntil }) => (effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil])),
+];
+
 function linesOver(
   subscription: Subscription,
   tenantId: string,
@@ -124,13 +139,9 @@ function linesOver(
   billingPeriod: Period,
   plans: ReadonlyMap<string, readonly PlanVersion[]>,
 ): LineDefinition[] {
-  const cuts = [
-    ...subscription.plans.map(({ from }) => from),
-    ...subscription.plans.flatMap(({ planId }) => (plans.get(planId) ?? []).flatMap((each) => [each.effectiveFrom, ...(each.effectiveUntil === null ? [] : [each.effectiveUntil])])),
-  ];
   const drafts: Draft[] = [];
   const open = new Map<string, Draft>();
-  for (const piece of cutAt(charged, cuts)) {
+  for (const piece of cutAt(charged, changesOf(subscription, plans))) {
     const version = planVersionAt(subscription, plans, piece.start);
     const items = version === undefined ? [] : [baseFeeItem(version), ...version.items];
     const present = new Set<string>();

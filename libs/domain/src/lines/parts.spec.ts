@@ -39,7 +39,7 @@ interface Stored {
   readonly invoiceId: string | null;
 }
 const recorded = (parts: readonly Stored[]): RecordedPart[] =>
-  parts.map(({ partId, period, invoiceId }) => ({ partId, start: period.start, invoiceId }));
+  parts.map(({ partId, period, invoiceId }) => ({ partId, start: period.start, invoiceId, issued: invoiceId !== null }));
 
 /** Bills up to an instant: the cut is recorded, what is due is claimed. */
 function billed(line: LineDefinition, parts: readonly Stored[], asOf: Instant, invoiceId: string): Stored[] {
@@ -144,7 +144,7 @@ describe('a line that is billed whole', () => {
     const flat = lineOf({ model: 'flat', amount: '5.00', paymentTerm: 'in_advance' });
     expect(duePartsOf(flat, [], instant('2026-03-31T23:59:59Z'))).toBeNull();
     expect(duePartsOf(flat, [], T('01'))).toMatchObject({ due: [{ partId: flat.lineId, period: APRIL }], cut: null });
-    expect(duePartsOf(flat, [{ partId: flat.lineId, start: T('01'), invoiceId: 'i1' }], MAY)).toBeNull();
+    expect(duePartsOf(flat, [{ partId: flat.lineId, start: T('01'), invoiceId: 'i1', issued: true }], MAY)).toBeNull();
   });
 
   it('is due when its period has ended otherwise, and is never cut', () => {

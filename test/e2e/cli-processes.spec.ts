@@ -1,0 +1,216 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { cli, folder, type Ran, startCli } from '../support/cli.js';
+
+// What the CLI does as a process among others: interrupted, piped, beside `up`, on a directory that another command uses.
+
+let files: Awaited<ReturnType<typeof folder>>;
+let dataDir: string;
+beforeAll(async () => {
+  files = await folder();
+  dataDir = join(files.path, 'demo');
+});
+afterAll(async () => files.remove());
+
+const tenant = (id: string): string => JSON.stringify({ command: 'register-tenant', tenantId: id, name: id, currency: 'USD' });
+
+/** The command, told to stop once it has printed its first line of results. */
+async function interrupted(args: readonly string[], input: string, signal: NodeJS.Signals): Promise<Ran> {
+  const child = startCli(args);
+  const { stdin, stdout, stderr } = pipesOf(child);
+  stdin.on('error', () => undefined);
+  // Left open: there may be more to come.
+  stdin.write(input);
+  stdout.once('data', () => child.kill(signal));
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const [out, err, code] = await Promise.all([text(stdout), text(stderr), exited]);
+  return { code, stdout: out, stderr: err };
+}
+
+function pipesOf({ stdin, stdout, stderr }: ChildProcess) {
+  if (stdin === null || stdout === null || stderr === null) throw new Error('the process has no pipes');
+  return { stdin, stdout, stderr };
+}
+
+/** Whether an embedded Postgres was left running on a data directory. */
+const isServed = (directory: string): boolean => existsSync(join(directory, 'postgres', 'data', 'postmaster.pid'));
+
+describe('ledgerline demo --json', () => {
+  let story: Ran;
+  beforeAll(async () => {
+    story = await cli(['demo', '--json', '--data-dir', dataDir]);
+  });
+
+  it('answers one document with the figures, and tells the story meanwhile', () => {
+    expect(story.code).toBe(0);
+    expect(JSON.parse(story.stdout)).toMatchObject({
+      rates: { count: 1025, keys: 872, keysWithSeveralDates: 128, zeroPrices: 594 },
+      // 2 droplets × 10 days × 24; 2 zones × 10/31; 3 × 16 GB × 10/31; (2 + 2 + 3) × 10 records.
+      march: {
+        usage: { droplet_hours: '480', dns_zones: '0.645161290322', snapshot_gb_month: '15.483870967743' },
+        records: 70,
+        recordsMeteredAgain: 70,
+      },
+      quote: { total: '50.00' },
+      unitPrice: { total: '0.685184' },
+      // 5 × 30 × 24 = 3600; 50.00 + 2112 × 0.01; (1800 − 1488) × 0.01 = 3.12, 840 × 0.01, 960 × 0.01 with May's 50.00.
+      april: {
+        usage: { droplet_hours: '3600' },
+        invoices: [{ total: '53.12' }, { total: '8.40' }, { total: '59.60' }],
+        total: '71.12',
+        unsplit: '71.12',
+      },
+      margin: {
+        overall: { revenue: '71.12', cogs: '86.92', margin: '-15.80' },
+        byTenant: [{ tenantId: 'dashboard-pilot', cogs: '30.53', margin: '40.59', marginPct: '57.1' }],
+        unattributed: { cogs: '56.39' },
+      },
+      correction: { knownThen: '0.000552518', knownNow: '0.0000552518' },
+    });
+    expect(story.stderr).toContain('7. A rate corrected in the past');
+  });
+
+  it('ends with commands that work on the ledger that it leaves', async () => {
+    const { next } = JSON.parse(story.stdout) as { next: string[] };
+    for (const command of next.filter((line) => !line.includes(' up'))) {
+      const [npx, name, ...args] = command.split(' ');
+      const tried = await cli(args);
+      expect([npx, name, command, tried.code]).toEqual(['npx', 'ledgerline', command, 0]);
+      expect(tried.stdout).not.toBe('');
+    }
+  });
+});
+
+describe('ledgerline up', () => {
+  let up: ChildProcess;
+  let served: { api: string; console: string; docs: string; token: string };
+  let messages: Promise<string>;
+  let exited: Promise<number | null>;
+  const start = async (): Promise<void> => {
+    up = startCli(['up', '--port', '0', '--json', '--data-dir', dataDir]);
+    const { stdout, stderr } = pipesOf(up);
+    messages = text(stderr);
+    exited = new Promise((resolve) => up.once('exit', resolve));
+    let document = '';
+    for await (const line of createInterface({ input: stdout })) {
+      document += line;
+      if (line === '}') break;
+    }
+    served = JSON.parse(document) as typeof served;
+  };
+
+  it('serves API and console, and keeps the secret to its owner', async () => {
+    await start();
+    const margin = await fetch(`${served.api}/dashboard/margin?period=2026-04-15`, { headers: { authorization: `Bearer ${served.token}` } });
+    expect(await margin.json()).toMatchObject({ overall: { margin: '-15.80' } });
+    expect((await fetch(served.console)).status).toBe(200);
+    expect((await fetch(`${served.api}/tenants`)).status).toBe(401);
+    expect((await stat(join(dataDir, 'jwt-secret'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('shares its Postgres with other commands, and what they write is served', async () => {
+    expect((await cli(['apply', '-', '--data-dir', dataDir], { input: tenant('beside-up') })).code).toBe(0);
+    const tenants = await fetch(`${served.api}/tenants?tenantId=beside-up`, { headers: { authorization: `Bearer ${served.token}` } });
+    expect(await tenants.json()).toMatchObject({ items: [{ tenantId: 'beside-up' }] });
+  });
+
+  it('keeps the demo from beginning afresh beneath it', async () => {
+    const { code, stderr } = await cli(['demo', '--data-dir', dataDir]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('another command, such as ledgerline up, uses');
+    const { stdout } = await cli(['query', 'tenants', 'tenantId=beside-up', '--json', '--data-dir', dataDir]);
+    expect(JSON.parse(stdout)).toMatchObject({ items: [{ tenantId: 'beside-up' }] });
+  });
+
+  it('stops all at Ctrl-C', async () => {
+    up.kill('SIGINT');
+    expect(await exited).toBe(0);
+    await expect(fetch(served.console)).rejects.toThrow();
+    expect(isServed(dataDir)).toBe(false);
+  });
+
+  it.each(['api', 'worker'])('ends, and says so, where its %s dies', async (app) => {
+    await start();
+    process.kill(await childOf(up, `/${app}/src/main.js`), 'SIGKILL');
+    expect(await exited).toBe(1);
+    expect(await messages).toContain(`the ${app === 'api' ? 'API' : app} ended by itself`);
+    await expect(fetch(served.console)).rejects.toThrow();
+    expect(isServed(dataDir)).toBe(false);
+  });
+
+  it('refuses a port that is none', async () => {
+    expect((await cli(['up', '--port', '65536', '--data-dir', dataDir])).code).toBe(2);
+  });
+});
+
+/** The process id of a child by what it runs. */
+async function childOf({ pid }: ChildProcess, program: string): Promise<number> {
+  const children = (await readFile(`/proc/${pid ?? 0}/task/${pid ?? 0}/children`, 'utf8')).trim().split(' ');
+  for (const child of children) if ((await readFile(`/proc/${child}/cmdline`, 'utf8')).includes(program)) return Number(child);
+  throw new Error(`process ${pid ?? 0} has no child that runs ${program}`);
+}
+
+describe('an interrupted command', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('apply stops at %s after its command, also where it waits for input; what is done is kept', async (signal) => {
+    const own = join(files.path, signal);
+    const { code, stdout, stderr } = await interrupted(['apply', '-', '--data-dir', own], `${tenant('a')}\n`, signal);
+    expect([code, stdout]).toEqual([1, '0\tdone\tregister-tenant\n']);
+    expect(stderr).toContain('interrupted after 1 commands: they are kept; apply the same again for the rest');
+    expect(isServed(own)).toBe(false);
+    const again = await cli(['apply', '-', '--json', '--data-dir', own], { input: `${tenant('a')}\n${tenant('b')}` });
+    expect(JSON.parse(again.stdout)).toMatchObject([{ status: 'unchanged' }, { status: 'done' }]);
+  });
+
+  it('meter gives up the rest of its days, and leaves no Postgres behind', async () => {
+    const own = join(files.path, 'meter');
+    const { code, stderr } = await interrupted(['meter', '--date', '2001-01-01', '--to', '2025-12-31', '--data-dir', own], '', 'SIGINT');
+    expect(code).toBe(1);
+    expect(stderr).toContain('ledgerline: interrupted; what is done is kept');
+    expect(isServed(own)).toBe(false);
+  });
+});
+
+describe('results', () => {
+  it('may be read in part: a closed pipe is no failure', async () => {
+    const child = startCli(['query', 'rates', '--data-dir', dataDir]);
+    const { stdin, stdout, stderr } = pipesOf(child);
+    stdin.end();
+    stdout.destroy();
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    expect([await text(stderr).then((said) => said.includes('Error')), await exited]).toEqual([false, 0]);
+    expect(isServed(dataDir)).toBe(false);
+  });
+});
+
+describe('values on the command line', () => {
+  it.each([
+    [['meter', '--date', '2026-02-30']],
+    [['meter', '--date', '2026-04-02', '--to', '2026-04-01']],
+    [['invoice', '--as-of', 'yesterday']],
+    [['quote', '--plan', 'x', '--usage', 'x', '--period', '2026-04']],
+    [['query', 'tenants', 'nonsense']],
+  ])('%j exits 2 before anything is started', async (args) => {
+    const own = join(files.path, 'none');
+    expect((await cli([...args, '--data-dir', own])).code).toBe(2);
+    expect(existsSync(own)).toBe(false);
+  });
+
+  it.each([[['query', 'nonsense']], [['query', 'margin', 'period=2026-04-15', 'nonsense=1']], [['query', 'rates', '--as-of', 'nonsense']]])(
+    '%j exits 2',
+    async (args) => {
+      expect((await cli([...args, '--data-dir', dataDir])).code).toBe(2);
+    },
+  );
+
+  it('name files that are all looked for before anything is done', async () => {
+    const own = join(files.path, 'none');
+    const { code, stderr } = await cli(['apply', await files.write('one.jsonl', tenant('a')), join(files.path, 'two.jsonl'), '--data-dir', own]);
+    expect([code, stderr]).toEqual([1, `ledgerline: there is no file ${join(files.path, 'two.jsonl')}\n`]);
+    expect(existsSync(own)).toBe(false);
+  });
+});
