@@ -143,6 +143,17 @@ describe('ledgerline up', () => {
     expect(isServed(dataDir)).toBe(false);
   });
 
+  it('leaves no process behind when it is killed, and a Postgres that the next command adopts and stops', async () => {
+    await start();
+    up.kill('SIGKILL');
+    // API and worker hold the other end of its messages: they end with the last of them.
+    await messages;
+    await expect(fetch(served.console)).rejects.toThrow();
+    expect(isServed(dataDir)).toBe(true);
+    expect((await cli(['query', 'tenants', '--data-dir', dataDir])).code).toBe(0);
+    expect(isServed(dataDir)).toBe(false);
+  });
+
   it('refuses a port that is none', async () => {
     expect((await cli(['up', '--port', '65536', '--data-dir', dataDir])).code).toBe(2);
   });

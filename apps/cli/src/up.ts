@@ -70,7 +70,8 @@ async function serve(environment: NodeJS.ProcessEnv, announced: (url: string) =>
 function start(name: string, app: 'api' | 'worker', environment: NodeJS.ProcessEnv): Child {
   const main = fileURLToPath(new URL(`../../${app}/src/main.js`, import.meta.url));
   // Logs are messages: they go to stderr, and stdout stays for what `up` prints. The API's first line is its address.
-  const child = spawn(process.execPath, [main], { env: environment, stdio: ['ignore', app === 'api' ? 'pipe' : 2, 'inherit'] });
+  // The fourth is a channel by which a child learns that we are gone, if we are killed.
+  const child = spawn(process.execPath, [main], { env: environment, stdio: ['ignore', app === 'api' ? 'pipe' : 2, 'inherit', 'ipc'] });
   const ended = Promise.withResolvers<number | null>();
   // From the start on: a child that ends before anyone waits for it has ended all the same.
   child.once('exit', ended.resolve);

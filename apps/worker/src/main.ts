@@ -4,6 +4,10 @@ import { startWorker } from './worker.js';
 
 const logger = pino({ name: 'ledgerline-worker' });
 
+/** The one that started us may be killed, and nobody else would end us: its channel to us is then closed. */
+let orphaned = (): void => process.exit(0);
+process.once('disconnect', () => { orphaned(); });
+
 /** Runs until it is told to stop, or until an event can't be projected: then it says which and why, and ends. */
 try {
   const databaseUrl = process.env['DATABASE_URL'];
@@ -13,6 +17,7 @@ try {
   const stop = (): void => {
     void worker.stop().then(() => process.exit(0));
   };
+  orphaned = stop;
   process.once('SIGTERM', stop).once('SIGINT', stop);
   await worker.ended;
 } catch (error) {

@@ -24,13 +24,14 @@ const dayAfter = (date: string): string => dayOf(instant(`${date}T00:00:00Z`)).e
 
 /**
  * Meters every complete UTC day that was not metered yet: from the day after the last metered one, or from the first on
- * which anything was seen, up to yesterday. Logs each day and its count.
+ * which anything was seen, up to yesterday. Logs each day and its count. An aborted signal leaves the rest to the next time.
  */
-export async function catchUpMetering(ledger: Ledger, now: Instant, logger: Logger): Promise<number> {
+export async function catchUpMetering(ledger: Ledger, now: Instant, logger: Logger, signal?: AbortSignal): Promise<number> {
   const caller = callerAt(now);
   const last = lastCompleteDay(now);
   let days = 0;
   for (let date = await firstUnmetered(ledger, caller); date !== null && date <= last; date = dayAfter(date)) {
+    if (signal?.aborted === true) break;
     const { count } = await ledger.meter(date, caller);
     logger.info({ date, count }, `metered ${date}: ${count} records`);
     days += 1;
@@ -67,10 +68,11 @@ export async function scheduleMetering(
   boss.on('error', (error) => {
     logger.error({ error: error.message }, 'the scheduler has a fault');
   });
+  const stopping = new AbortController();
   await boss.start();
-  // `stately`: one that works and one that waits at most, however many workers start at once; it catches up for all.
+  // `short`: one waits at most, and catches up for all. One that is at work keeps none from it: its worker may have been killed.
   await boss.createQueue(DAILY_METERING, {
-    policy: 'stately',
+    policy: 'short',
     retryLimit: ATTEMPTS - 1,
     retryDelay: 60,
     retryBackoff: true,
@@ -78,7 +80,7 @@ export async function scheduleMetering(
   });
   await boss.work(DAILY_METERING, async () => {
     try {
-      await catchUpMetering(ledger, now(), logger);
+      await catchUpMetering(ledger, now(), logger, stopping.signal);
     } catch (error) {
       // The queue keeps why it failed and tries again, but tells no one.
       const reason = error instanceof Error ? error.message : String(error);
@@ -89,5 +91,10 @@ export async function scheduleMetering(
   await boss.schedule(DAILY_METERING, CRON, null, { tz: 'UTC' });
   // What was missed while no worker ran.
   await boss.send(DAILY_METERING, {});
-  return { stop: async () => boss.stop({ graceful: true }) };
+  return {
+    async stop() {
+      stopping.abort();
+      await boss.stop({ graceful: true });
+    },
+  };
 }

@@ -106,10 +106,12 @@ export async function billingFacts(core: LedgerCore, position: number, account: 
   const { tenantId, currency, taxes } = account;
   const booked = await bookedRows(core, position, tenantId, currency);
   // What is billed of later periods already (a fee in advance) is a line too, also for an invoice of an earlier instant.
-  const horizon = [...booked.values()].flat().reduce((at, { chargePeriod }) => later(at, chargePeriod.start), until);
+  const recorded = await recordedParts(core, position, tenantId);
+  const issued = [...recorded.values()].flat().filter((part) => part.issued);
+  const horizon = issued.reduce((at, { start }) => later(at, start), until);
   const lines = await linesOfTenant(core, position, account, horizon);
   const marks = await pendingMarks(core, position, tenantId, currency);
-  return { currency, taxes, lines, recorded: await recordedParts(core, position, tenantId), booked, marks };
+  return { currency, taxes, lines, recorded, booked, marks };
 }
 
 /** Marks that no issued invoice of the tenant has settled yet, by line. */

@@ -74,6 +74,13 @@ describe('set-rate', () => {
     ]);
   });
 
+  it('closes the price before it for good: after an end of its own there is none', () => {
+    expect(shown(after(set('0.10', '01-01'), set('0.12', '04-01', '05-01')))).toEqual([
+      ['0.10', '01-01', '04-01'],
+      ['0.12', '04-01', '05-01'],
+    ]);
+  });
+
   it('states in its event the end that was decided', () => {
     // the key begins on 1 April: a price set before that holds until then
     expect(setRate(after(set('0.12', '04-01')), price('0.10', '01-01'))).toEqual([
@@ -353,7 +360,9 @@ describe('any row of commands', () => {
             else {
               const { effectiveFrom, effectiveUntil } = event.data;
               const within = !isBefore(at, effectiveFrom) && (effectiveUntil === null || isBefore(at, effectiveUntil));
-              expect(is).toBe(within ? event.data.unitPrice : was);
+              // A price that is set closes the one that it follows: after an end of its own there is none.
+              const closed = event.type === 'RateSet' && !isBefore(at, effectiveFrom) && rateAt(before, effectiveFrom) === rateAt(before, at);
+              expect(is).toBe(within ? event.data.unitPrice : closed ? undefined : was);
             }
           }
         },

@@ -50,7 +50,9 @@ export function applyRateEvent(segments: readonly RateSegment[], event: RateEven
   switch (event.type) {
     case 'RateSet': {
       const { unit, unitPrice, currency, basis, effectiveFrom, effectiveUntil } = event.data;
-      return replaceOver(segments, { effectiveFrom, effectiveUntil, unitPrice, unit, currency, basis });
+      // It closes the one before it, for good: after an end of its own the key has no price.
+      const closed = segments.flatMap((segment) => (contains(span(segment), effectiveFrom) ? remainderOutside([segment], effectiveFrom, null) : [segment]));
+      return inOrder([...closed, { effectiveFrom, effectiveUntil, unitPrice, unit, currency, basis }]);
     }
     case 'RateCorrected': {
       const { unitPrice, effectiveFrom, effectiveUntil } = event.data;
@@ -71,9 +73,10 @@ function likeAt(segments: readonly RateSegment[], at: Instant): RateSegment | un
 }
 
 function replaceOver(segments: readonly RateSegment[], added: RateSegment): RateSegment[] {
-  const rest = remainderOutside(segments, added.effectiveFrom, added.effectiveUntil);
-  return [...rest, added].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
+  return inOrder([...remainderOutside(segments, added.effectiveFrom, added.effectiveUntil), added]);
 }
+
+const inOrder = (segments: readonly RateSegment[]): RateSegment[] => [...segments].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
 
 function remainderOutside(segments: readonly RateSegment[], from: Instant, until: Instant | null): RateSegment[] {
   return segments.flatMap((segment) => {
