@@ -61,7 +61,9 @@ export function fieldErrors(error: z.ZodError): FieldError[] {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({ field: fieldPath([...issue.path, key]), message: 'is not a known field' }));
     }
-    return [{ field: fieldPath(issue.path), message: issue.message }];
+    // Zod's own words for a field that is not there speak of types.
+    const message = issue.message.endsWith('received undefined') ? 'must be given' : issue.message;
+    return [{ field: fieldPath(issue.path), message }];
   });
 }
 
