@@ -218,6 +218,9 @@ describe('usage priced by a rate card', () => {
   it('without a rate is quarantined, that line alone, until the rate is set', async () => {
     await onPlan({ ...card, items: [...card.items, { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } }] });
     await test.apply(vm('2026-04-03', '100'), usage('2026-04-03', '2'));
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-10') });
+    // Whoever bills is told what could not be.
+    expect(created).toMatchObject({ result: { quarantined: [{ code: 'missing_rate' }] } });
     const [draft = ''] = await create('2026-04-10');
     const invoice = await test.ask<Invoice>('invoice', { id: draft });
     expect(invoice.total).toBe('1.00');

@@ -3,8 +3,8 @@ import { UnknownOutcome } from '#event-store/port';
 import { ProjectionHalted } from '#read-model/projector';
 
 const SOCKET_CODES = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH'];
-/** Class 08: connection. 57P: the server stops, starts, or drops the database. 53300: no connection is free. 3D000: no such database. */
-const SERVER_CODE = /^(08...|57P0.|53300|3D000)$/;
+/** Class 08: connection, but for 08P01, which is a message of ours that the server can't read. 57P: the server stops, starts, or drops the database. 53300: no connection is free. 3D000: no such database. */
+const SERVER_CODE = /^(08(?!P01)...|57P0.|53300|3D000)$/;
 /** What pg throws when its socket is gone: plain errors without a code. */
 const SOCKET_MESSAGE = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
 

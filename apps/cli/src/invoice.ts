@@ -68,7 +68,9 @@ async function invoiced(ledger: Ledger, tenantId: string, asOf: Instant, issue: 
 async function carriedOut(ledger: Ledger, command: object): Promise<object> {
   const outcome = await ledger.execute(command, cliCaller());
   if (outcome.status === 'refused') throw new Error(`${outcome.error.message} (${outcome.error.code})`);
-  return outcome.result ?? {};
+  const result: { quarantined?: { code: string; message: string }[] } = outcome.result ?? {};
+  for (const { code, message } of result.quarantined ?? []) say(`not billed (${code}): ${message}`);
+  return result;
 }
 
 function show(invoice: Invoice): void {

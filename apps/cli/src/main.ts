@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { say } from './output.js';
@@ -80,19 +80,27 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const NEEDED_NODE = 24;
 
 /** Started with the machine's own Node, an older one: the one that was installed with us takes over. */
-function handedOver(): boolean {
+async function handedOver(): Promise<boolean> {
   if (Number(process.versions.node.split('.')[0]) >= NEEDED_NODE) return false;
   const node = fileURLToPath(new URL('../../../../node_modules/.bin/node', import.meta.url));
-  // Ctrl-C is for the one that works: it ends in its own way, and then we do.
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
+  // Signals are for the one that works: it ends in its own way, and then we do. A terminal's Ctrl-C reaches it by itself.
   process.on('SIGINT', () => undefined);
-  const { status, error } = spawnSync(node, process.argv.slice(1), { stdio: 'inherit' });
-  if (error !== undefined) say(`ledgerline needs Node ${NEEDED_NODE}, and the one that comes with it does not start (${error.message}): run npm ci`);
-  process.exitCode = status ?? FAILED;
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  process.exitCode = await new Promise<number>((resolve) => {
+    child.once('exit', (code) => {
+      resolve(code ?? FAILED);
+    });
+    child.once('error', ({ message }) => {
+      say(`ledgerline needs Node ${NEEDED_NODE}, and the one that comes with it does not start (${message}): run npm ci`);
+      resolve(FAILED);
+    });
+  });
   return true;
 }
 
 try {
-  if (!handedOver()) await program.parseAsync();
+  if (!(await handedOver())) await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? DONE : WRONG_USAGE;
   else {

@@ -61,4 +61,4 @@ export function cell(value: unknown): string {
 }
 
 export const isPeriod = (value: unknown): value is { start: string; end: string | null } =>
-  typeof value === 'object' && value !== null && Object.keys(value).join() === 'start,end';
+  typeof value === 'object' && value !== null && Object.keys(value).length === 2 && 'start' in value && 'end' in value;

@@ -23,15 +23,18 @@ const dayBefore = (start: Instant): string => dayOf(instant(new Date(Date.parse(
 const dayAfter = (date: string): string => dayOf(instant(`${date}T00:00:00Z`)).end.slice(0, 10);
 
 /**
- * Meters every complete UTC day that was not metered yet: from the day after the last metered one, or from the first on
- * which anything was seen, up to yesterday. Logs each day and its count. An aborted signal leaves the rest to the next time.
+ * Meters every complete UTC day that was not metered yet, from the first on which anything was seen up to yesterday, gaps
+ * included. Logs each day and its count. An aborted signal leaves the rest to the next time.
  */
 export async function catchUpMetering(ledger: Ledger, now: Instant, logger: Logger, signal?: AbortSignal): Promise<number> {
   const caller = callerAt(now);
   const last = lastCompleteDay(now);
+  const metered = (await ledger.ask('metered-days', {}, caller)) as { items: { date: string }[] };
+  const done = new Set(metered.items.map(({ date }) => date));
   let days = 0;
-  for (let date = await firstUnmetered(ledger, caller); date !== null && date <= last; date = dayAfter(date)) {
+  for (let date = await firstSighting(ledger, caller); date !== null && date <= last; date = dayAfter(date)) {
     if (signal?.aborted === true) break;
+    if (done.has(date)) continue;
     const { count } = await ledger.meter(date, caller);
     logger.info({ date, count }, `metered ${date}: ${count} records`);
     days += 1;
@@ -39,10 +42,7 @@ export async function catchUpMetering(ledger: Ledger, now: Instant, logger: Logg
   return days;
 }
 
-async function firstUnmetered(ledger: Ledger, caller: Caller): Promise<string | null> {
-  const metered = (await ledger.ask('metered-days', {}, caller)) as { items: { date: string }[] };
-  const lastMetered = metered.items.at(-1)?.date;
-  if (lastMetered !== undefined) return dayAfter(lastMetered);
+async function firstSighting(ledger: Ledger, caller: Caller): Promise<string | null> {
   let first: string | null = null;
   for (let cursor: string | null | undefined; cursor !== null; ) {
     const page = (await ledger.ask('resources', { limit: '10000', cursor }, caller)) as Sightings;

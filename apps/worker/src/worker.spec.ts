@@ -42,6 +42,12 @@ describe('the daily metering', () => {
     expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ droplet_hours: '96' });
   });
 
+  it('fills the gaps that were left, and is not put off by a day ahead of time', async () => {
+    await test.apply({ command: 'run-metering', date: '2026-04-03' }, { command: 'run-metering', date: '2027-01-01' });
+    expect(await catchUpMetering(test.ledger, instant('2026-04-05T01:10:00Z'), silent)).toBe(3);
+    expect((await metered()).map(([date]) => date)).toEqual(['2026-04-01', '2026-04-02', '2026-04-03', '2026-04-04', '2027-01-01']);
+  });
+
   it('is done by a worker when it starts, and what is recorded is projected by it', async () => {
     const done = Promise.withResolvers<void>();
     const logger = pino({ level: 'info' }, { write: (line) => {

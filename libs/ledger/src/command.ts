@@ -20,13 +20,15 @@ export type CommandOutcome =
       readonly error: { readonly code: string; readonly kind: ErrorKind; readonly message: string; readonly errors?: readonly FieldError[] };
     };
 
-/** A command as given: its fields checked, and what identifies it. */
+/** A command as given: its fields checked, and what identifies it. A key is remembered by the events that carry it. */
 export interface CommandCall<Fields = unknown> {
   readonly name: string;
   readonly fields: Fields;
   readonly occurredAt: Instant | null;
   /** The natural key, the idempotency key of a correction, or a hash of the body. */
   readonly key: string;
+  /** Whether the key makes the command known: not where its handler recognises what is known by itself. */
+  readonly isKeyed: boolean;
   readonly idempotencyKey: string | null;
   readonly bodyHash: string;
   readonly caller: Caller;
@@ -84,6 +86,7 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
     fields,
     occurredAt: occurredAt ?? null,
     key: keyOf(definition, fields, idempotencyKey ?? null, bodyHash),
+    isKeyed: definition.key !== 'none',
     idempotencyKey: idempotencyKey ?? null,
     bodyHash,
     caller,

@@ -15,6 +15,8 @@ export class EventBook {
   constructor(
     private readonly log: EventLog,
     private readonly projector: Projector,
+    /** The command that read models know by a key. */
+    private readonly commandOf: (key: string) => Promise<KnownCommand>,
   ) {}
 
   async load(stream: string): Promise<RecordedEvent[]> {
@@ -43,6 +45,8 @@ export class EventBook {
     return retried(stream, async () => {
       const revision = await this.log.revisionOf(stream);
       const position = await this.projector.catchUp();
+      // Anew each time: who was quicker may have done this very command.
+      if (call.isKeyed && isRepeated(call, [await this.commandOf(call.key)])) return { status: 'unchanged' };
       return this.append(stream, revision, call, await decision(position));
     });
   }
@@ -124,7 +128,7 @@ export interface Decision {
   readonly result?: object;
 }
 
-type KnownCommand = { readonly key: string; readonly bodyHash: string } | undefined;
+export type KnownCommand = { readonly key: string; readonly bodyHash: string } | undefined;
 
 export function isRepeated(call: CommandCall, known: readonly KnownCommand[]): boolean {
   const same = known.find((command) => command?.key === call.key);

@@ -37,6 +37,9 @@ export async function rated(
   return { invoice: rateInvoice(invoiceId, facts, billing, usage), facts };
 }
 
+/** Lines that could not be billed, named in the answer of whoever bills: silence would be a price of 0. */
+const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: RatedInvoice['quarantined'] } => (quarantined.length === 0 ? {} : { quarantined });
+
 const isNothing = ({ rows }: RatedInvoice): boolean => rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)));
 
 /** The parts that an invoice claims, as known at a position. */
@@ -78,12 +81,12 @@ export class Invoicing {
       if (live !== undefined) return { status: 'unchanged', result: { invoices: [{ invoiceId: live.invoiceId, currency }] } };
       const at = await this.core.projector.catchUp();
       const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, (each) => billingAsOf(each, asOf));
-      if (isNothing(invoice)) return { status: 'unchanged', result: { invoices: [] } };
+      if (isNothing(invoice)) return { status: 'unchanged', result: { invoices: [], ...quarantinedIn(invoice) } };
       try {
         await this.openLines(call, facts.lines, invoice.claimed);
         const drafted = await this.claim(call, stream, events.at(-1)?.revision ?? NO_STREAM, account, nextId, asOf, invoice.claimed);
         await this.cutLines(call, nextId, facts, invoice.claimed);
-        return { status: 'done', position: drafted.position, result: { invoices: [{ invoiceId: nextId, currency }] } };
+        return { status: 'done', position: drafted.position, result: { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) } };
       } catch (error) {
         // Another run was quicker: look again at what there is.
         if (!(error instanceof WrongExpectedRevision)) throw error;
@@ -107,7 +110,7 @@ export class Invoicing {
       const claimed = await claimedParts(this.core, position, invoiceId);
       const asOf = state?.asOf ?? issuedAt;
       const { invoice } = await rated(this.core, position, account, invoiceId, asOf, (facts) => billingOfClaim(facts, claimed));
-      return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice), result: { invoiceId } };
+      return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice), result: { invoiceId, ...quarantinedIn(invoice) } };
     });
   }
 

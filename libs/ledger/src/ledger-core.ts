@@ -1,10 +1,12 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { sql, type Kysely } from 'kysely';
 import type pg from 'pg';
+import { isDomainError } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { EventLog } from '#event-store/port';
 import type { Projector } from '#read-model/projector';
 import { type ReadModels, readModels } from './database.js';
-import { EventBook } from './event-book.js';
+import { EventBook, type KnownCommand } from './event-book.js';
 import { TenantDetails } from './tenant-details.js';
 
 /** What the handlers of commands and queries work with: the log, the projections, and the read models. */
@@ -13,6 +15,8 @@ export class LedgerCore {
   readonly db: Kysely<ReadModels>;
   readonly details: TenantDetails;
 
+  private readonly held = new AsyncLocalStorage<pg.PoolClient>();
+
   constructor(
     readonly log: EventLog,
     readonly projector: Projector,
@@ -20,8 +24,8 @@ export class LedgerCore {
     /** Connections that only hold locks: apart, so that those who hold one never wait for those who want one. */
     private readonly lockPool: pg.Pool,
   ) {
-    this.book = new EventBook(log, projector);
     this.db = readModels(pool);
+    this.book = new EventBook(log, projector, async (key) => this.commandOf(key));
     this.details = new TenantDetails(pool);
   }
 
@@ -38,28 +42,41 @@ export class LedgerCore {
   }
 
   /** A command with this idempotency key was recorded before: `unchanged`, or `conflicting_body`. */
-  async knownKey(key: string): Promise<{ key: string; bodyHash: string } | undefined> {
+  async knownKey(key: string): Promise<KnownCommand> {
     await this.projector.catchUp();
+    return this.commandOf(key);
+  }
+
+  private async commandOf(key: string): Promise<KnownCommand> {
     const row = await this.db.selectFrom('command_keys').select(['key', 'body_hash']).where('key', '=', key).executeTakeFirst();
     return row === undefined ? undefined : { key: row.key, bodyHash: row.body_hash };
   }
 
   /** Runs while no other process does the same for this name: keeps apart what no one stream can. */
   async exclusively<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+    // Work within such work takes its lock on the connection that is held already: no one waits for a second one.
+    const outer = this.held.getStore();
+    if (outer !== undefined) return locked(outer, name, work);
     const client = await this.lockPool.connect();
     let broken: Error | undefined;
     try {
-      await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${name}`]);
-      try {
-        return await work();
-      } finally {
-        await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [`ledgerline:${name}`]).catch((error: unknown) => {
-          broken = error instanceof Error ? error : new Error(String(error));
-        });
-      }
+      return await this.held.run(client, async () => locked(client, name, work));
+    } catch (error) {
+      // A refusal says nothing of the connection; anything else may have left its lock behind, which goes with it.
+      if (!isDomainError(error)) broken = error instanceof Error ? error : new Error(String(error));
+      throw error;
     } finally {
       client.release(broken);
     }
+  }
+}
+
+async function locked<Result>(client: pg.ClientBase, name: string, work: () => Promise<Result>): Promise<Result> {
+  await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${name}`]);
+  try {
+    return await work();
+  } finally {
+    await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [`ledgerline:${name}`]);
   }
 }
 

@@ -4,7 +4,7 @@ import { invalid, notFound } from '#domain/errors';
 import { isDomainError, parse } from '#domain/schema';
 import type { Progress } from '#read-model/projector';
 import { assertRole, type Caller, type Role } from './caller.js';
-import { type CommandDefinition, type CommandOutcome, nameOf, readCommand } from './command.js';
+import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
 import { COMMANDS, onBus } from './commands/index.js';
 import { isRepeated } from './event-book.js';
 import { LedgerCore } from './ledger-core.js';
@@ -55,8 +55,7 @@ export class Ledger {
     try {
       assertRole(caller, command === 'observe-usage' ? APPENDERS_OF_USAGE : WRITERS, `the command ${command}`);
       const call = readCommand(COMMANDS, input, caller);
-      if (await this.isKnown(call.idempotencyKey, COMMANDS.get(call.name), call)) return { command, status: 'unchanged' };
-      return { command, ...(await this.commands.execute(onBus(call))) };
+      return { command, ...(await this.once(call)) };
     } catch (error) {
       if (!isDomainError(error)) throw error;
       const { code, kind, message, errors } = error;
@@ -64,11 +63,15 @@ export class Ledger {
     }
   }
 
-  /** By its idempotency key, or for a correction by its whole body. */
-  private async isKnown(idempotencyKey: string | null, definition: CommandDefinition | undefined, call: { key: string; bodyHash: string } & Parameters<typeof isRepeated>[0]): Promise<boolean> {
-    const key = idempotencyKey !== null ? `idempotency:${idempotencyKey}` : definition?.key === 'body' ? call.key : null;
-    if (key === null) return false;
-    return isRepeated({ ...call, key }, [await this.core.knownKey(key)]);
+  /** An idempotency key is one command's, whatever it is and wherever else it is being carried out. */
+  private async once(call: CommandCall): Promise<CommandDone> {
+    const { idempotencyKey } = call;
+    if (idempotencyKey === null) return this.commands.execute(onBus(call));
+    const key = `idempotency:${idempotencyKey}`;
+    return this.core.exclusively(key, async () => {
+      if (isRepeated({ ...call, key }, [await this.core.knownKey(key)])) return { status: 'unchanged' };
+      return this.commands.execute(onBus(call));
+    });
   }
 
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */

@@ -43,8 +43,11 @@ export async function writeUsage(
   );
   if (reason === undefined) await refuseConflicts(core, deploymentId, [...byMonth.values()].flat());
   let written: UsageWritten = { accepted: 0, duplicate: 0, corrected: 0, position: null };
+  const lastMonth = [...byMonth.keys()].at(-1);
   for (const [month, readings] of byMonth) {
-    const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
+    // The command's key goes with its last month: half done, it is done again.
+    const step = month === lastMonth ? call : { ...call, isKeyed: false, idempotencyKey: null };
+    const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), step, async () => {
       const { fresh, same, different } = await classify(core, deploymentId, readings);
       if (reason === undefined) refuse(different);
       const toCorrect = different.filter(({ known }) => mayReplace(known, origin));

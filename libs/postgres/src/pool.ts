@@ -35,6 +35,10 @@ export function createPool(url: string, { schema, max = 10, applicationName = 'l
   });
   // The pool drops an idle connection that breaks, and the next query opens another or fails; unheard, it would end the process.
   pool.on('error', () => undefined);
+  // The same for one that is in use and idle, as one that only holds a lock: its next query says that it is gone.
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+  });
   return pool;
 }
 

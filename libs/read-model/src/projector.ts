@@ -111,7 +111,12 @@ export class Projector {
       try {
         await this.asWriter(async (client) => {
           await this.projectTo(client, Number.MAX_SAFE_INTEGER);
-          const subscription = this.log.subscribe(await this.position(), { signal });
+          // With the connection the lock is gone: another may be the writer at once.
+          const lost = new AbortController();
+          client.once('end', () => {
+            lost.abort();
+          });
+          const subscription = this.log.subscribe(await this.position(), { signal: AbortSignal.any([signal, lost.signal]) });
           for await (const batch of batched(subscription)) onProgress({ position: await this.apply(client, batch), head: await this.log.head() });
           return 0;
         });

@@ -1,5 +1,6 @@
 import { v5 as uuidV5 } from 'uuid';
 import { z } from 'zod';
+import { invalid } from '../errors.js';
 import type { Decimal } from '../money/decimal.js';
 import { decimal, divide, integer, text } from '../money/decimal.js';
 import { moneyText, scaleOf, toMoney } from '../money/money.js';
@@ -85,6 +86,9 @@ export function billedHow(line: Pick<LineDefinition, 'aggregation' | 'segments'>
   return waits || !GROWING.includes(line.aggregation) ? 'at_period_end' : 'progressively';
 }
 
+/** A hundred years of months: an instant further off is a typo, and would be billed for. */
+const MAX_PERIODS = 1200;
+
 /**
  * Every line of a subscription whose charge period starts at or before `until`, in order of time.
  * `plans` are the plans' versions by plan id; `timeZone` is the zone of the tenant.
@@ -98,7 +102,14 @@ export function linesOf(
 ): LineDefinition[] {
   return subscriptionSpans(subscription, assignments).flatMap(({ tenantId, period: span }) => {
     const lines: LineDefinition[] = [];
+    let periods = 0;
     for (let at = span.start; !isBefore(until, at) && (span.end === null || isBefore(at, span.end)); ) {
+      periods += 1;
+      if (periods > MAX_PERIODS)
+        throw invalid(
+          'too_many_periods',
+          `subscription ${subscription.subscriptionId} has more than ${MAX_PERIODS} billing periods from ${span.start} to ${until}: is that instant right?`,
+        );
       const interval = intervalAt(subscription, plans, at);
       const billingPeriod = billingPeriodAt(at, interval, timeZoneOf(tenantId), subscription.anchor);
       // A plan of another interval begins a billing period of its own.

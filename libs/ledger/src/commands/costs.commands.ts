@@ -62,7 +62,7 @@ function assertSame(lines: readonly CostLine[], known: ReadonlyMap<string, CostL
   const errors = lines.flatMap((line, index): FieldError[] => {
     const row = known.get(line.lineKey);
     if (row === undefined || canonicalJson(bodyOf(line)) === canonicalJson(bodyOfRow(row))) return [];
-    return [{ field: `lines[${index}]`, message: `line ${line.lineKey} is recorded with another body (amount ${row.amount} ${row.currency})` }];
+    return [{ field: `lines[${index}]`, message: `line ${line.lineKey} is recorded with another body` }];
   });
   if (errors.length === 0) return;
   const message = `${errors.length} of the lines contradict what is recorded; nothing was appended. ${errors[0]?.message ?? ''}`;

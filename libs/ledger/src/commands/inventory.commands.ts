@@ -7,7 +7,6 @@ import { zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
-import { isRepeated } from '../event-book.js';
 import { inForceAt, LedgerCore } from '../ledger-core.js';
 import { type Known, knownResources, timelinesOf } from '../inventory.js';
 
@@ -54,7 +53,6 @@ export class InventoryHandler implements ICommandHandler<InventoryCommand> {
   constructor(private readonly core: LedgerCore) {}
 
   async execute({ call }: InventoryCommand): Promise<CommandDone> {
-    if (isRepeated(call, [await this.core.knownKey(call.key)])) return { status: 'unchanged' };
     if (isCall(call, observeResource)) {
       const { provider, seenAt, ...resource } = call.fields;
       return this.observe(call, provider, seenAt, [resource], false);

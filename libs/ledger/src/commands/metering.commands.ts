@@ -40,6 +40,18 @@ export class MeteringCommand extends Command<CommandDone> {
   }
 }
 
+/** A resource may name a deployment that nobody registered, a typo: it is reported, and metered once that deployment is there. */
+function withoutUnknown({ readings, skipped }: ReturnType<typeof meterDay>, registered: ReadonlySet<string>): ReturnType<typeof meterDay> {
+  const unknown = new Map(
+    readings.flatMap(({ deploymentId, observation: { provider = '', resourceId, billingKind } }) =>
+      registered.has(deploymentId)
+        ? []
+        : [[`${provider}/${resourceId}`, { provider, providerId: resourceId, kind: billingKind, reason: `deployment ${deploymentId} is not registered` }]],
+    ),
+  );
+  return { readings: readings.filter(({ deploymentId }) => registered.has(deploymentId)), skipped: [...skipped, ...unknown.values()] };
+}
+
 @CommandHandler(MeteringCommand)
 export class MeteringHandler implements ICommandHandler<MeteringCommand> {
   constructor(private readonly core: LedgerCore) {}
@@ -74,13 +86,16 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
       retentionDays: row.retention_days,
       from: row.effective_from,
     }));
-    const { readings, skipped } = meterDay(day, resources, configurations);
+    const registered = await this.core.db.selectFrom('deployments').select('deployment_id').where(inForceAt(at)).execute();
+    const { readings, skipped } = withoutUnknown(meterDay(day, resources, configurations), new Set(registered.map(({ deployment_id }) => deployment_id)));
+    // The command's key goes with what is done last, the mark of the day.
+    const step = { ...call, idempotencyKey: null };
     let written = { accepted: 0, corrected: 0, position: null as number | null };
     for (const [deploymentId, group] of Map.groupBy(readings, (reading) => reading.deploymentId)) {
-      const done = await writeUsage(this.core, call, deploymentId, group.map(({ observation }) => observation), 'metering', 're-metered');
+      const done = await writeUsage(this.core, step, deploymentId, group.map(({ observation }) => observation), 'metering', 're-metered');
       written = { accepted: written.accepted + done.accepted, corrected: written.corrected + done.corrected, position: done.position ?? written.position };
     }
-    const withdrawn = await this.withdraw(call, day, readings);
+    const withdrawn = await this.withdraw(step, day, readings);
     const marked = await this.markDay(call, date, readings.length, skipped);
     const changed = written.accepted + written.corrected + withdrawn.count > 0 || marked.status === 'done';
     const position = marked.position ?? withdrawn.position ?? written.position;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { notFound } from '#domain/errors';
 import { zDecimal, zId, zText } from '#domain/schema';
 import { deploymentStream, tenantAt } from '#domain/tenants/deployment';
+import type { Period } from '#domain/time/period';
 import { usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { confinedTo } from '../caller.js';
@@ -41,14 +42,14 @@ export class UsageHandler implements ICommandHandler<UsageCommand> {
 
   private async observe(call: CommandCall<z.output<typeof observeUsage.schema>>): Promise<CommandDone> {
     const { deploymentId, observations } = call.fields;
-    await this.assertDeployment(call, deploymentId);
+    await this.assertDeployment(call, deploymentId, observations);
     const { position, ...counts } = await writeUsage(this.core, call, deploymentId, observations, 'command');
     return position === null ? { status: 'unchanged', result: counts } : { status: 'done', position, result: counts };
   }
 
   private async correct(call: CommandCall<z.output<typeof correctUsage.schema>>): Promise<CommandDone> {
     const { deploymentId, quantity, reason, ...key } = call.fields;
-    await this.assertDeployment(call, deploymentId);
+    await this.assertDeployment(call, deploymentId, [key]);
     const month = usageMonth(key.period.start);
     return this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
       const record = matching(await recordsOf(this.core, deploymentId, [key]), key, 0);
@@ -60,11 +61,11 @@ export class UsageHandler implements ICommandHandler<UsageCommand> {
     });
   }
 
-  /** An ingest token appends for its own tenant's deployments only; another's is as if it did not exist. */
-  private async assertDeployment(call: CommandCall, deploymentId: string): Promise<void> {
+  /** An ingest token appends what its own tenant used: readings of when the deployment was theirs. Another's is as if it did not exist. */
+  private async assertDeployment(call: CommandCall, deploymentId: string, readings: readonly { readonly period: Period }[]): Promise<void> {
     const { assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId);
     const tenantId = confinedTo(call.caller);
-    if (tenantId !== null && tenantAt(assignments, call.caller.now) !== tenantId)
+    if (tenantId !== null && readings.some(({ period }) => tenantAt(assignments, period.start) !== tenantId))
       throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
   }
 }

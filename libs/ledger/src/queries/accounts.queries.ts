@@ -1,4 +1,5 @@
 import { notFound } from '#domain/errors';
+import type { Instant } from '#domain/time/instant';
 import { subscriptionSpans, tenantAt } from '#domain/tenants/deployment';
 import { contractsOf } from '../billing.js';
 import { inForceAt } from '../ledger-core.js';
@@ -56,9 +57,23 @@ const deploymentsQuery = defineQuery({
           assignments: all.map(({ tenantId: holder, from }) => ({ tenantId: holder, from })),
         };
       })
-      .filter((item) => visible === null || item.tenantId === visible);
+      .filter(({ assignments: all }) => visible === null || all.some((each) => each.tenantId === visible))
+      .map((item) => (context.confinedTo === null ? item : ownView(item, context.confinedTo)));
     return pageOfAll(items, page, position, (item) => item.deploymentId);
   },
+});
+
+const ownSubscription = <Item extends { tenantId: string | null; tenancies: readonly { tenantId: string }[] }>(item: Item, own: string): Item => ({
+  ...item,
+  tenantId: own,
+  tenancies: item.tenancies.filter((each) => each.tenantId === own),
+});
+
+/** A deployment as one of its tenants may see it: when it was theirs, and of others nothing. */
+const ownView = <Item extends { tenantId: string | null; assignments: readonly { tenantId: string; from: Instant }[] }>(item: Item, own: string): Item => ({
+  ...item,
+  tenantId: item.tenantId === own ? own : null,
+  assignments: item.assignments.filter((each) => each.tenantId === own),
 });
 
 const subscriptionsQuery = defineQuery({
@@ -83,7 +98,7 @@ const subscriptionsQuery = defineQuery({
       .filter((item) => subscriptionId === undefined || item.subscriptionId === subscriptionId)
       .filter((item) => deploymentId === undefined || item.deploymentId === deploymentId)
       .filter((item) => visible === null || item.tenancies.some((each) => each.tenantId === visible))
-      .map((item) => ({ ...item, tenancies: item.tenancies.filter((each) => context.confinedTo === null || each.tenantId === context.confinedTo) }));
+      .map((item) => (context.confinedTo === null ? item : ownSubscription(item, context.confinedTo)));
     if (subscriptionId !== undefined && items.length === 0) throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
     return pageOfAll(items, page, position, (item) => item.subscriptionId);
   },

@@ -1,13 +1,15 @@
 import { notFound } from '#domain/errors';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { invoiceNumber } from '#domain/invoices/invoice';
-import { zId } from '#domain/schema';
+import { costEvents } from '#domain/costs/cost';
+import { zId, zText } from '#domain/schema';
+import type { Caller } from '../caller.js';
 import type { Instant } from '#domain/time/instant';
 import { z } from 'zod';
 import { linesOfTenant, tenantAccount } from '../billing.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, type QueryContext, STAFF, zAsOf, zOptionalId } from '../query.js';
+import { ADMIN, defineQuery, type QueryContext, STAFF, zAsOf, zOptionalId } from '../query.js';
 
 interface LoggedEvent {
   readonly position: number;
@@ -26,14 +28,14 @@ const eventsQuery = defineQuery({
   name: 'events',
   summary: 'The log itself: events of a stream, or all, after a position',
   params: zAsOf.extend({
-    stream: z.string().optional(),
+    stream: zText.optional(),
     after: z.coerce.number().int().nonnegative().default(0),
     type: zOptionalId,
     limit: z.coerce.number().int().min(1).max(10_000).default(DEFAULT_EVENTS),
     cursor: z.string().regex(/^\d{1,15}$/, 'is not one that this list gave out').optional(),
   }),
   roles: ['platform_admin', 'auditor', 'operator'],
-  async answer({ stream, after, type, limit, cursor }, { core, position }) {
+  async answer({ stream, after, type, limit, cursor }, { core, position, caller }) {
     const { rows } = await core.pool.query<LoggedEvent>(
       `SELECT position, stream, revision, event_id, type, recorded_at, data, metadata FROM ledgerline_log.events
        WHERE position > $1 AND position <= $2 AND ($3::text IS NULL OR stream = $3) AND ($4::text IS NULL OR type = $4) ORDER BY position LIMIT $5`,
@@ -41,11 +43,14 @@ const eventsQuery = defineQuery({
     );
     const items = rows.slice(0, limit);
     return {
-      items: items.map((row) => ({ ...reference(row), data: JSON.parse(row.data) as unknown })),
+      items: items.map((row) => ({ ...reference(row), data: maySee(caller, row.type) ? (JSON.parse(row.data) as unknown) : null })),
       nextCursor: rows.length > limit ? String(items.at(-1)?.position) : null,
     };
   },
 });
+
+/** Cost is for who may see margin: others see that there was such an event, and not what it says. */
+const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role) || !Object.hasOwn(costEvents, type);
 
 /** An event as evidence: where it stands, when it was recorded, by whom. */
 function reference(row: LoggedEvent) {

@@ -1,23 +1,45 @@
-import { notFound } from '#domain/errors';
+import { invalid, notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { zId, zInstant } from '#domain/schema';
-import { tenantAt } from '#domain/tenants/deployment';
+import { tenancies } from '#domain/tenants/deployment';
+import { FROM_EVER, isInstant } from '#domain/time/instant';
+import type { OpenPeriod } from '#domain/time/period';
 import { usageRecords, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
 import { inForceAt } from '../ledger-core.js';
 import { decodeCursor, defineQuery, pageOf, type QueryContext, READERS, zAsOf, zOptionalId, zOptionalInstant, zPage } from '../query.js';
 
-/** A confined caller sees the usage of deployments that are theirs; another's is as if it did not exist. */
-async function visibleDeployments(context: QueryContext, deploymentId: string | undefined): Promise<string[] | null> {
-  if (context.confinedTo === null) return deploymentId === undefined ? null : [deploymentId];
+/** Whose usage a caller may see: a deployment, over a stretch of time; null: all. */
+interface Visible {
+  readonly deploymentId: string;
+  readonly period: OpenPeriod;
+}
+
+/** A confined caller sees what their deployments used while these were theirs; another's deployment is as if it did not exist. */
+async function visibleUsage(context: QueryContext, deploymentId: string | undefined): Promise<Visible[] | null> {
+  const whole = { start: FROM_EVER, end: null };
+  if (context.confinedTo === null) return deploymentId === undefined ? null : [{ deploymentId, period: whole }];
   const rows = await context.core.db.selectFrom('deployment_assignments').selectAll().where(inForceAt(context.position)).orderBy('effective_from').execute();
   const own = [...Map.groupBy(rows, ({ deployment_id }) => deployment_id)]
-    .filter(([, assigned]) => tenantAt(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from })), context.caller.now) === context.confinedTo)
-    .map(([id]) => id);
+    .flatMap(([id, assigned]) =>
+      tenancies(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from }))).map((tenancy) => ({ deploymentId: id, ...tenancy })),
+    )
+    .filter(({ tenantId }) => tenantId === context.confinedTo);
   if (deploymentId === undefined) return own;
-  if (!own.includes(deploymentId)) throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
-  return [deploymentId];
+  const asked = own.filter((each) => each.deploymentId === deploymentId);
+  if (asked.length === 0) throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
+  return asked;
 }
+
+/** As SQL: parameters $2 to $4 are the deployments, and the start and end of each one's stretch. */
+const VISIBLE =
+  '($2::text[] IS NULL OR EXISTS (SELECT FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS v(id, start_at, end_at)' +
+  ' WHERE deployment_id = v.id AND period_start >= v.start_at AND (v.end_at IS NULL OR period_start < v.end_at)) AND deployment_id = ANY($2::text[]))';
+const visibleParams = (visible: readonly Visible[] | null): unknown[] => [
+  visible?.map(({ deploymentId }) => deploymentId) ?? null,
+  visible?.map(({ period }) => period.start) ?? null,
+  visible?.map(({ period }) => period.end) ?? null,
+];
 
 const KEY = ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'] as const;
 
@@ -27,17 +49,17 @@ const usageRecordsQuery = defineQuery({
   params: zPage.extend({ deploymentId: zOptionalId, billingKind: zOptionalId, resourceId: zOptionalId, start: zOptionalInstant, end: zOptionalInstant }),
   roles: READERS,
   async answer(params, context) {
-    const deployments = await visibleDeployments(context, params.deploymentId);
-    const after = params.cursor === undefined ? null : decodeCursor(params.cursor).after;
+    const visible = await visibleUsage(context, params.deploymentId);
+    const after = params.cursor === undefined ? null : cursorOf(params.cursor);
     const where =
-      '($2::text[] IS NULL OR deployment_id = ANY($2::text[])) AND ($3::text IS NULL OR billing_kind = $3) AND ($4::timestamptz IS NULL OR period_start >= $4)' +
-      ' AND ($5::timestamptz IS NULL OR period_start < $5) AND ($6::text IS NULL OR resource_id = $6)' +
-      (after === null ? '' : ` AND (${KEY.join(', ')}) > (${KEY.map((column, index) => `$${index + 8}::${usageRecords.columns[column]}`).join(', ')})`);
+      `${VISIBLE} AND ($5::text IS NULL OR billing_kind = $5) AND ($6::timestamptz IS NULL OR period_start >= $6)` +
+      ' AND ($7::timestamptz IS NULL OR period_start < $7) AND ($8::text IS NULL OR resource_id = $8)' +
+      (after === null ? '' : ` AND (${KEY.join(', ')}) > (${KEY.map((column, index) => `$${index + 10}::${usageRecords.columns[column]}`).join(', ')})`);
     const { rows } = await context.core.pool.query<UsageRecordRow>(
-      `SELECT * FROM ${inForce(usageRecords, '$1', where)} u ORDER BY ${KEY.join(', ')} LIMIT $7`,
+      `SELECT * FROM ${inForce(usageRecords, '$1', where)} u ORDER BY ${KEY.join(', ')} LIMIT $9`,
       [
         context.position,
-        deployments,
+        ...visibleParams(visible),
         params.billingKind ?? null,
         params.start ?? null,
         params.end ?? null,
@@ -49,6 +71,15 @@ const usageRecordsQuery = defineQuery({
     return pageOf(rows, params.limit, context.position, (row) => KEY.map((column) => row[column]), toRecord);
   },
 });
+
+/** The cursor's key, with as many values as the list's, of their kinds. */
+function cursorOf(cursor: string): readonly string[] {
+  const { after } = decodeCursor(cursor);
+  const [, , start = '', , end = ''] = after;
+  if (after.length !== KEY.length || !isInstant(start) || !isInstant(end))
+    throw invalid('invalid_cursor', 'cursor: is not one that this list gave out', [{ field: 'cursor', message: 'is not one that this list gave out' }]);
+  return after;
+}
 
 const toRecord = (row: UsageRecordRow) => ({
   deploymentId: row.deployment_id,
@@ -71,12 +102,11 @@ const usageQuery = defineQuery({
   params: zAsOf.extend({ deploymentId: zId, start: zInstant.optional(), end: zInstant.optional() }),
   roles: READERS,
   async answer(params, context) {
-    const deployments = await visibleDeployments(context, params.deploymentId);
-    const where =
-      'deployment_id = ANY($2::text[]) AND ($3::timestamptz IS NULL OR period_start >= $3) AND ($4::timestamptz IS NULL OR period_start < $4)';
+    const visible = await visibleUsage(context, params.deploymentId);
+    const where = `${VISIBLE} AND ($5::timestamptz IS NULL OR period_start >= $5) AND ($6::timestamptz IS NULL OR period_start < $6)`;
     const { rows } = await context.core.pool.query<{ billing_kind: string; quantity: string }>(
       `SELECT billing_kind, sum(quantity) AS quantity FROM ${inForce(usageRecords, '$1', where)} u GROUP BY billing_kind ORDER BY billing_kind`,
-      [context.position, deployments, params.start ?? null, params.end ?? null],
+      [context.position, ...visibleParams(visible), params.start ?? null, params.end ?? null],
     );
     return Object.fromEntries(rows.map((row) => [row.billing_kind, text(decimal(row.quantity))]));
   },
