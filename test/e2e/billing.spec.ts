@@ -265,6 +265,23 @@ describe('commands', () => {
   });
 });
 
+describe('usage that no line covers', () => {
+  it('is listed with its reason until a command covers it', async () => {
+    await onPlan(plan('p1'));
+    await test.apply(usage('2026-04-03', '10'), usage('2026-04-03', '4', { billingKind: 'calls' }), usage('2026-03-03', '7'));
+    expect(await test.ask('unbilled')).toEqual({
+      items: [
+        { deploymentId: 'd1', billingKind: 'calls', reason: 'no_plan_item', readings: 1, quantity: '4', period: { start: T('2026-04-03'), end: '2026-04-03T12:00:00Z' } },
+        { deploymentId: 'd1', billingKind: 'requests', reason: 'no_subscription', readings: 1, quantity: '7', period: { start: T('2026-03-03'), end: '2026-03-03T12:00:00Z' } },
+      ],
+      nextCursor: null,
+    });
+    await test.apply(plan('p1', { effectiveFrom: T('2026-04-02'), items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } }, { billingKind: 'calls', price: { model: 'unit', unitAmount: '1' } }] }));
+    const { items } = await test.ask<{ items: { billingKind: string }[] }>('unbilled');
+    expect(items.map(({ billingKind }) => billingKind)).toEqual(['requests']);
+  });
+});
+
 describe('what was believed', () => {
   it('is answered as of a position, for usage, rates, invoices and margin alike', async () => {
     await onPlan(plan('p1'));
