@@ -192,6 +192,17 @@ describe('a subscription', () => {
   });
 });
 
+describe('a plan published again with the same fee', () => {
+  it('takes nothing of the fee back: 25.00 + 25.00 is 50.00', async () => {
+    await onPlan(plan('p1', { baseFee: '50.00' }));
+    expect((await issue('2026-04-01')).total).toBe('50.00');
+    await test.apply(plan('p1', { baseFee: '50.00', effectiveFrom: T('2026-04-16') }));
+    const later = await create('2026-04-20');
+    const invoices = await Promise.all(later.map(async (id) => test.ask<Invoice>('invoice', { id })));
+    expect(invoices.map(({ total }) => total).filter((total) => total !== '0.00')).toEqual([]);
+  });
+});
+
 describe('usage priced by a rate card', () => {
   const card = plan('p1', { baseFee: '0', items: [{ billingKind: 'vm', price: { model: 'rate_card' } }] });
   const key = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };

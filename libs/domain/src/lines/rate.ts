@@ -4,6 +4,7 @@ import { isDomainError } from '../schema.js';
 import type { Usage } from '../prices/model.js';
 import { ratedParts, type Segment } from '../rating/rate-line.js';
 import type { RatedRow } from '../rating/row.js';
+import { add } from '../rating/subtract.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 import { intersection, type Period } from '../time/period.js';
 import { billedHow, isBaseFee, type LineDefinition } from './line.js';
@@ -96,7 +97,8 @@ function baseFeeRows(line: LineDefinition, parts: readonly Part[]): Map<string, 
     const piece: Segment = { terms, usedBefore: null, pieces: [{ part: 0, cumulative: ZERO }] };
     return ratedParts({ currency: line.currency, segments: [piece], final: isFinal(line, parts) }).flatMap((part) => part.rows);
   });
-  return new Map([[only.partId, rows]]);
+  // Pieces of the same amount are one component, as everywhere: a row is told from another by reference and unit amount.
+  return new Map([[only.partId, add([], rows)]]);
 }
 
 const partIdAt = (parts: readonly Part[], index: number): string => {
