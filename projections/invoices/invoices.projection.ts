@@ -23,6 +23,7 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
         subtotal: data.subtotal,
         tax: data.tax,
         total: data.total,
+        quarantined: data.quarantined ?? [],
       }),
     ),
   );
@@ -30,7 +31,7 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
 
 export const invoicesProjection = versionedProjection({
   name: 'invoices',
-  version: 1,
+  version: 2,
   tables: [invoices, invoiceSeries, invoiceParts, invoiceRows],
   on: {
     InvoicePartsClaimed: {
@@ -58,6 +59,7 @@ export const invoicesProjection = versionedProjection({
         subtotal: null,
         tax: null,
         total: null,
+        quarantined: null,
         paid_at: null,
         voided_at: null,
       },

@@ -1,4 +1,5 @@
 import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
+import type { Quarantined } from '#domain/lines/rate';
 import type { Instant } from '#domain/time/instant';
 import { defineTable } from '#read-model/table';
 
@@ -19,6 +20,8 @@ export interface InvoiceRow {
   readonly subtotal: string | null;
   readonly tax: string | null;
   readonly total: string | null;
+  /** Lines that could not be rated on issuing: what was claimed of them is open. */
+  readonly quarantined: readonly Quarantined[] | null;
   readonly paid_at: Instant | null;
   readonly voided_at: Instant | null;
 }
@@ -39,6 +42,7 @@ export const invoices = defineTable<InvoiceRow>({
     subtotal: 'numeric',
     tax: 'numeric',
     total: 'numeric',
+    quarantined: 'jsonb',
     paid_at: 'timestamptz',
     voided_at: 'timestamptz',
   },

@@ -114,24 +114,35 @@ export async function billingFacts(core: LedgerCore, position: number, account: 
   return { currency, taxes, lines, recorded, booked, marks };
 }
 
-/** Marks that no issued invoice of the tenant has settled yet, by line. */
+/** An issued invoice `i` leaves the lines that it names as quarantined as they were. */
+const QUARANTINED = (lineId: string): string => `i.quarantined @> jsonb_build_array(jsonb_build_object('lineId', ${lineId}))`;
+const LIVE = "i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)";
+
+/** Lines with marks that no issued invoice of the tenant has settled yet, and the reasons, in the order in which they came. */
 async function pendingMarks(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, string>> {
-  const { rows } = await core.pool.query<{ line_id: string; reason: string }>(
-    `SELECT DISTINCT ON (r.line_id) r.line_id, r.reason FROM restatements r WHERE r.tenant_id = $2 AND r.position_from <= $1
-       AND r.marked_at > coalesce((SELECT max(i.computed_at) FROM invoices i WHERE i.tenant_id = $2 AND i.currency = $3
-         AND i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)), 0)
-     ORDER BY r.line_id, r.marked_at DESC`,
+  const { rows } = await core.pool.query<{ line_id: string; reasons: string[] }>(
+    `SELECT m.line_id, array_agg(m.reason ORDER BY m.first_at) AS reasons FROM (
+       SELECT r.line_id, r.reason, min(r.marked_at) AS first_at FROM restatements r
+       WHERE r.tenant_id = $2 AND r.position_from <= $1
+         AND NOT EXISTS (SELECT FROM invoices i WHERE i.tenant_id = $2 AND i.currency = $3 AND ${LIVE} AND i.computed_at >= r.marked_at AND NOT ${QUARANTINED('r.line_id')})
+       GROUP BY r.line_id, r.reason) m
+     GROUP BY m.line_id`,
     [position, tenantId, currency],
   );
-  return new Map(rows.map(({ line_id, reason }) => [line_id, reason]));
+  return new Map(rows.map(({ line_id, reasons }) => [line_id, reasonsText(reasons)]));
 }
 
-/** Parts as their lines' streams cut them, each with the live invoice that claims it. */
+const MAX_REASONS = 5;
+const reasonsText = (reasons: readonly string[]): string =>
+  reasons.length <= MAX_REASONS ? reasons.join('; ') : `${reasons.slice(0, MAX_REASONS).join('; ')}; and ${reasons.length - MAX_REASONS} more`;
+
+/** Parts as their lines' streams cut them, each with the live invoice that claims it. An issued one claims nothing of a line that it could not rate. */
 export async function recordedParts(core: LedgerCore, position: number, tenantId: string): Promise<Map<string, RecordedPart[]>> {
   const { rows } = await core.pool.query<{ root_line_id: string; line_id: string; period_start: Instant; invoice_id: string | null; issued: boolean | null }>(
     `SELECT l.root_line_id, l.line_id, l.period_start, c.invoice_id, c.issued FROM invoice_lines l
      LEFT JOIN LATERAL (SELECT p.invoice_id, i.status IN ('issued', 'paid') AS issued FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
-       WHERE p.part_id = l.line_id AND i.status <> 'void' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1) LIMIT 1) c ON true
+       WHERE p.part_id = l.line_id AND i.status <> 'void' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
+         AND (i.quarantined IS NULL OR NOT ${QUARANTINED('p.line_id')}) LIMIT 1) c ON true
      WHERE l.tenant_id = $2 AND l.status = 'valid' AND l.position_from <= $1 AND (l.position_to IS NULL OR l.position_to > $1)`,
     [position, tenantId],
   );
@@ -145,8 +156,7 @@ export async function recordedParts(core: LedgerCore, position: number, tenantId
 async function bookedRows(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, FrozenRow[]>> {
   const { rows } = await core.pool.query<{ row: FrozenRow }>(
     `SELECT r.row FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
-     WHERE i.tenant_id = $2 AND i.currency = $3 AND i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
-     ORDER BY i.ordinal, r.n`,
+     WHERE i.tenant_id = $2 AND i.currency = $3 AND ${LIVE} ORDER BY i.ordinal, r.n`,
     [position, tenantId, currency],
   );
   return Map.groupBy(rows.map(({ row }) => row), ({ lineId }) => lineId);

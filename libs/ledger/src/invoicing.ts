@@ -13,6 +13,7 @@ import {
 import { billingAsOf, billingOfClaim, type BillingFacts, type LineBilling, rateInvoice, type RatedInvoice, usageNeeded } from '#domain/invoices/rate-invoice';
 import { notFound } from '#domain/errors';
 import { type LineDefinition, lineStream, partIdOf } from '#domain/lines/line';
+import type { Quarantined } from '#domain/lines/rate';
 import { decimal, text, ZERO } from '#domain/money/decimal';
 import type { Instant } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
@@ -38,7 +39,7 @@ export async function rated(
 }
 
 /** Lines that could not be billed, named in the answer of whoever bills: silence would be a price of 0. */
-const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: RatedInvoice['quarantined'] } => (quarantined.length === 0 ? {} : { quarantined });
+const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } => (quarantined.length === 0 ? {} : { quarantined: [...quarantined] });
 
 const isNothing = ({ rows }: RatedInvoice): boolean => rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)));
 
@@ -237,6 +238,7 @@ function issuedEvents(invoiceId: string, account: TenantAccount, issuedAt: Insta
         total: text(invoice.total),
         detailsRef,
         detailsHash,
+        ...quarantinedIn(invoice),
       },
     },
   ];

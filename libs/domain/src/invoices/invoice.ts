@@ -40,6 +40,8 @@ export const zFrozenRow = z.object({
   reason: zText.optional(),
 });
 
+const zQuarantined = z.object({ lineId: z.uuid(), code: z.string(), message: z.string() });
+
 // Stored for ever. Chunks come first and count only once the event that names their attempt follows: an invoice of
 // 20,000 rows fits no single event.
 export const invoiceEvents = {
@@ -69,6 +71,8 @@ export const invoiceEvents = {
     total: zDecimal,
     detailsRef: z.uuid(),
     detailsHash: z.string(),
+    /** Lines that could not be rated: what the draft claims of them is not billed, and stays open. Absent: none. */
+    quarantined: z.array(zQuarantined).optional(),
   }),
   InvoiceVoided: z.object({ invoiceId: z.uuid(), tenantId: zId, currency: zCurrency, at: zInstant, reason: zText.optional() }),
   InvoicePaid: z.object({ invoiceId: z.uuid(), tenantId: zId, currency: zCurrency, at: zInstant }),

@@ -204,7 +204,7 @@ async function invoiceView(context: QueryContext, row: InvoiceRow) {
     subtotal: total(row.subtotal, () => netText(rows, currency)),
     tax: total(row.tax, () => moneyText(sum(rows.map(({ tax }) => decimal(tax))), currency)),
     total: total(row.total, () => moneyText(sum(rows.map(({ net, tax }) => decimal(net).plus(decimal(tax)))), currency)),
-    quarantined: draft?.invoice.quarantined ?? [],
+    quarantined: draft?.invoice.quarantined ?? row.quarantined ?? [],
   };
 }
 
