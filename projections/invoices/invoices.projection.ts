@@ -1,14 +1,40 @@
 import type { RecordedEvent } from '#domain/events';
+import { creditAfterVoid, settle } from '#domain/invoices/settlement';
+import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
 import { ignoring } from '#read-model/projection';
 import { changing, type Rows, versionedProjection } from '#read-model/versioned';
-import { invoiceParts, type InvoiceRow, invoiceRows, invoices, invoiceSeries } from './invoices.table.js';
+import { invoiceParts, type InvoiceRow, invoiceRows, invoices, invoiceSeries, tenantCredits } from './invoices.table.js';
 
 const SERIES = 'INV';
 const MAX_ROWS_PER_CHUNK = 100_000;
 
+interface Account {
+  readonly tenantId: string;
+  readonly currency: string;
+}
+const creditOf = ({ tenantId, currency }: Account, rows: Rows): Decimal => decimal(rows.get(tenantCredits, tenantId, currency)[0]?.credit ?? '0');
+
+function setCredit({ tenantId, currency }: Account, credit: Decimal, rows: Rows): void {
+  rows.set(tenantCredits, [tenantId, currency], credit.eq(ZERO) ? [] : [{ tenant_id: tenantId, currency, credit: text(credit) }]);
+}
+
+function voidInvoice({ data }: RecordedEvent<'InvoiceVoided'>, rows: Rows): void {
+  for (const { total, credit_taken: taken } of rows.get(invoices, data.invoiceId)) {
+    if (total === null || taken === null) continue;
+    setCredit(data, creditAfterVoid(creditOf(data, rows), { total: decimal(total), creditTaken: decimal(taken) }), rows);
+  }
+  rows.set(
+    invoices,
+    [data.invoiceId],
+    rows.get(invoices, data.invoiceId).map((row): InvoiceRow => ({ ...row, status: 'void', voided_at: data.at, credit_taken: null, amount_due: null })),
+  );
+}
+
 function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
   const ordinal = (rows.get(invoiceSeries, SERIES)[0]?.last_ordinal ?? 0) + 1;
   rows.set(invoiceSeries, [SERIES], [{ series: SERIES, last_ordinal: ordinal }]);
+  const { creditTaken, amountDue, creditLeft } = settle(decimal(data.total), creditOf(data, rows));
+  setCredit(data, creditLeft, rows);
   rows.set(
     invoices,
     [data.invoiceId],
@@ -23,6 +49,8 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
         subtotal: data.subtotal,
         tax: data.tax,
         total: data.total,
+        credit_taken: text(creditTaken),
+        amount_due: text(amountDue),
         quarantined: data.quarantined ?? [],
       }),
     ),
@@ -32,7 +60,7 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
 export const invoicesProjection = versionedProjection({
   name: 'invoices',
   version: 2,
-  tables: [invoices, invoiceSeries, invoiceParts, invoiceRows],
+  tables: [invoices, invoiceSeries, tenantCredits, invoiceParts, invoiceRows],
   on: {
     InvoicePartsClaimed: {
       touches: ({ data }) => data.parts.map(({ partId }) => ({ table: invoiceParts, group: [data.invoiceId, data.attempt, partId] })),
@@ -59,6 +87,8 @@ export const invoicesProjection = versionedProjection({
         subtotal: null,
         tax: null,
         total: null,
+        credit_taken: null,
+        amount_due: null,
         quarantined: null,
         paid_at: null,
         voided_at: null,
@@ -87,12 +117,17 @@ export const invoicesProjection = versionedProjection({
       touches: ({ data }) => [
         { table: invoices, group: [data.invoiceId] },
         { table: invoiceSeries, group: [SERIES] },
+        { table: tenantCredits, group: [data.tenantId, data.currency] },
       ],
       apply: issue,
     },
-    InvoiceVoided: changing(invoices, ({ data }) => [data.invoiceId], ({ data }, rows) =>
-      rows.map((row): InvoiceRow => ({ ...row, status: 'void', voided_at: data.at })),
-    ),
+    InvoiceVoided: {
+      touches: ({ data }) => [
+        { table: invoices, group: [data.invoiceId] },
+        { table: tenantCredits, group: [data.tenantId, data.currency] },
+      ],
+      apply: voidInvoice,
+    },
     InvoicePaid: changing(invoices, ({ data }) => [data.invoiceId], ({ data }, rows) =>
       rows.map((row): InvoiceRow => ({ ...row, status: 'paid', paid_at: data.at })),
     ),

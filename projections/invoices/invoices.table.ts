@@ -20,6 +20,9 @@ export interface InvoiceRow {
   readonly subtotal: string | null;
   readonly tax: string | null;
   readonly total: string | null;
+  /** What it takes of the tenant's credit, and what is left to pay; null while it is a draft. */
+  readonly credit_taken: string | null;
+  readonly amount_due: string | null;
   /** Lines that could not be rated on issuing: what was claimed of them is open. */
   readonly quarantined: readonly Quarantined[] | null;
   readonly paid_at: Instant | null;
@@ -42,6 +45,8 @@ export const invoices = defineTable<InvoiceRow>({
     subtotal: 'numeric',
     tax: 'numeric',
     total: 'numeric',
+    credit_taken: 'numeric',
+    amount_due: 'numeric',
     quarantined: 'jsonb',
     paid_at: 'timestamptz',
     voided_at: 'timestamptz',
@@ -49,6 +54,20 @@ export const invoices = defineTable<InvoiceRow>({
   key: ['invoice_id'],
   group: ['invoice_id'],
   indexes: [['tenant_id']],
+});
+
+/** What a tenant has in credit: invoices below zero, less what later ones took. */
+export interface TenantCreditRow {
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly credit: string;
+}
+
+export const tenantCredits = defineTable<TenantCreditRow>({
+  name: 'tenant_credits',
+  columns: { tenant_id: 'text', currency: 'text', credit: 'numeric' },
+  key: ['tenant_id', 'currency'],
+  group: ['tenant_id', 'currency'],
 });
 
 export interface InvoiceSeriesRow {

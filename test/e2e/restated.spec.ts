@@ -12,10 +12,14 @@ interface Invoice {
   readonly lines: readonly {
     readonly billingKind: string;
     readonly period: { readonly start: string; readonly end: string };
+    readonly quantity: string;
+    readonly net: string;
     readonly rows: readonly { readonly kind: string; readonly net: string; readonly reason?: string }[];
   }[];
   readonly quarantined: readonly { readonly code: string }[];
   readonly total: string;
+  readonly creditTaken: string;
+  readonly amountDue: string;
 }
 interface Line {
   readonly lineId: string;
@@ -241,6 +245,85 @@ describe('a line that can’t be rated when its draft is issued', () => {
     await test.apply({ command: 'set-rate', ...rate, unitPrice: '2', effectiveFrom: T('2026-03-01') });
     // 3 × 2
     expect(shown(await bill('2026-04-20'))).toEqual([['cores', '04-01/04-10', 'charge', '6.00']]);
+  });
+});
+
+describe('an invoice below zero', () => {
+  const cancel = { command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-16') };
+  const second = [
+    { command: 'register-deployment', deploymentId: 'd2', tenantId: 't1', name: 'd2', from: T('2026-04-01') },
+    { command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd2', planId: 'p1', from: T('2026-05-01') },
+  ];
+  const due = ({ total, creditTaken, amountDue }: Invoice) => [total, creditTaken, amountDue];
+
+  it('is the tenant’s credit, which the next takes from its amount due, not from its total', async () => {
+    expect(due(await bill('2026-04-01'))).toEqual(['50.00', '0.00', '50.00']);
+    await test.apply(cancel, ...second);
+    // half of the fee in advance comes back
+    expect(due(await bill('2026-04-20'))).toEqual(['-25.00', '0.00', '0.00']);
+    const { items } = await test.ask<{ items: { credits: object[] }[] }>('tenants', { tenantId: 't1' });
+    expect(items[0]?.credits).toEqual([{ currency: 'USD', amount: '25.00' }]);
+    const next = await draft('2026-05-01');
+    expect(due(await test.ask<Invoice>('invoice', { id: next }))).toEqual(['50.00', '25.00', '25.00']);
+    expect(due(await issue(next))).toEqual(['50.00', '25.00', '25.00']);
+    expect(due(await bill('2026-06-01'))).toEqual(['50.00', '0.00', '50.00']);
+  });
+
+  it('can’t be voided once its credit was taken', async () => {
+    await bill('2026-04-01');
+    await test.apply(cancel, ...second);
+    const below = await draft('2026-04-20');
+    await issue(below);
+    const next = await draft('2026-05-01');
+    await issue(next);
+    const refused = await test.ledger.execute({ command: 'void-invoice', invoiceId: below, at: T('2026-05-02') }, ADMIN);
+    expect(refused).toMatchObject({ status: 'refused', error: { code: 'credit_taken' } });
+    await test.apply({ command: 'void-invoice', invoiceId: next, at: T('2026-05-02') }, { command: 'void-invoice', invoiceId: below, at: T('2026-05-02') });
+    expect(due(await test.ask<Invoice>('invoice', { id: below }))).toEqual(['-25.00', '0.00', '0.00']);
+  });
+});
+
+describe('what is shown of a part that is billed', () => {
+  it('is what was billed: usage that came later counts once it is corrected', async () => {
+    await use('2026-04-02', '1500');
+    await bill('2026-04-10');
+    await use('2026-04-03', '100');
+    const shownLine = async () => {
+      const { items } = await test.ask<{ items: readonly (Line & { quantity: string; net: string })[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-04-12') });
+      return items.filter(({ status }) => status === 'valid').map(({ quantity, net }) => [quantity, net]);
+    };
+    // 1500 − 1488 = 12
+    expect(await shownLine()).toEqual([
+      ['1500', '0.12'],
+      ['0', '0.00'],
+    ]);
+    const { lines } = await bill('2026-04-20');
+    // 100 more, at 0.01
+    expect(lines.map(({ billingKind, quantity, net }) => [billingKind, quantity, net])).toEqual([
+      ['hours', '100', '1.00'],
+      ['hours', '0', '0.00'],
+    ]);
+    expect((await shownLine())[0]).toEqual(['1600', '1.12']);
+  });
+
+  it('is in the order of time', async () => {
+    const { items } = await test.ask<{ items: readonly Line[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-12-01') });
+    expect(items.map(({ period }) => period.start.slice(0, 7))).toEqual(['04', '05', '06', '07', '08', '09', '10', '11', '12'].map((month) => `2026-${month}`));
+  });
+});
+
+describe('a preview', () => {
+  it('is the invoice that there would be, and leaves nothing behind', async () => {
+    await use('2026-04-02', '1600');
+    const preview = await test.ask<Invoice & { invoiceId: null; status: string }>('invoice-preview', { tenantId: 't1', at: T('2026-04-10') });
+    // 50.00 + 112 × 0.01
+    expect([preview.invoiceId, preview.status, preview.total]).toEqual([null, 'preview', '51.12']);
+    expect(shown(preview)).toEqual([
+      ['base_fee', '04-01/05-01', 'charge', '50.00'],
+      ['hours', '04-01/04-10', 'charge', '1.12'],
+    ]);
+    expect(await test.ask('invoices', { tenantId: 't1' })).toMatchObject({ items: [] });
+    expect(shown(await bill('2026-04-10'))).toEqual(shown(preview));
   });
 });
 

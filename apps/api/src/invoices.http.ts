@@ -13,6 +13,12 @@ export class InvoicesController {
     return this.ledger.ask(...asked);
   }
 
+  @Get('invoices/preview')
+  @AnswersQuery('invoice-preview')
+  preview(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
   @Get('invoices/:id')
   @AnswersQuery('invoice')
   invoice(@Question() asked: Asked): Promise<unknown> {

@@ -167,7 +167,7 @@ export interface UsageNeed {
   readonly instants: readonly Instant[];
 }
 
-const isRateCard = (line: LineDefinition): boolean => line.segments.some(({ terms }) => terms.price.model === 'rate_card');
+export const isRateCard = (line: LineDefinition): boolean => line.segments.some(({ terms }) => terms.price.model === 'rate_card');
 
 /** Usage of each line up to the instants that rating it needs: two set-wise reads, whatever the number of lines. */
 export async function loadUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[]): Promise<(line: LineDefinition) => UsageUpTo> {

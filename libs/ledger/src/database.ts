@@ -7,7 +7,7 @@ import type { CostLineRow } from '#projections/costs/costs.table';
 import type { AssignmentRow, DeploymentRow, SubscriptionPlanRow, SubscriptionRow } from '#projections/deployments/deployments.table';
 import type { ResourceCorrectionRow, ResourceRow, SightingRow } from '#projections/inventory/inventory.table';
 import type { InvoiceLineRow } from '#projections/invoice-lines/invoice-lines.table';
-import type { InvoicePartRow, InvoiceRow, InvoiceRowRow } from '#projections/invoices/invoices.table';
+import type { InvoicePartRow, InvoiceRow, InvoiceRowRow, TenantCreditRow } from '#projections/invoices/invoices.table';
 import type { RevenueRow } from '#projections/margins/margins.table';
 import type { MeteredDayRow, MeteringConfigurationRow } from '#projections/metering/metering.table';
 import type { PlanVersionRow } from '#projections/plans/plans.table';
@@ -36,6 +36,7 @@ export interface ReadModels {
   plan_versions: History<PlanVersionRow>;
   invoice_lines: History<InvoiceLineRow>;
   invoices: History<InvoiceRow>;
+  tenant_credits: History<TenantCreditRow>;
   invoice_parts: History<InvoicePartRow>;
   invoice_rows: History<InvoiceRowRow>;
   restatements: History<RestatementRow>;

@@ -11,6 +11,7 @@ import {
   assertIssuable,
 } from '#domain/invoices/invoice';
 import { billingAsOf, billingOfClaim, type BillingFacts, type LineBilling, rateInvoice, type RatedInvoice, usageNeeded } from '#domain/invoices/rate-invoice';
+import { type Account, foldAccount } from '#domain/invoices/settlement';
 import { notFound } from '#domain/errors';
 import { type LineDefinition, lineStream, partIdOf } from '#domain/lines/line';
 import type { Quarantined } from '#domain/lines/rate';
@@ -128,12 +129,13 @@ export class Invoicing {
   async onInvoice(
     call: CommandCall,
     invoiceId: string,
-    decision: (state: InvoiceState | undefined, invoice: { tenantId: string; currency: string }) => Promise<readonly LedgerEvent[]>,
+    decision: (found: { state: InvoiceState | undefined; invoice: { tenantId: string; currency: string }; account: Account }) => Promise<readonly LedgerEvent[]>,
   ): Promise<CommandDone> {
     const invoice = await this.invoiceRow(invoiceId);
     return this.core.book.decide(billingStream(invoice.tenantId, invoice.currency), call, async (events) => {
-      const state = foldInvoices(events.filter(isInvoiceEvent)).get(invoiceId);
-      return { events: await decision(state, invoice), result: { invoiceId } };
+      const own = events.filter(isInvoiceEvent);
+      const found = { state: foldInvoices(own).get(invoiceId), invoice, account: foldAccount(own) };
+      return { events: await decision(found), result: { invoiceId } };
     });
   }
 

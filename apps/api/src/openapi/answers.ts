@@ -42,6 +42,8 @@ const invoiceFields = {
   subtotal: zMoney.nullable(),
   tax: zMoney.nullable(),
   total: zMoney.nullable(),
+  creditTaken: zMoney.optional().describe('What it takes of the tenant’s credit: invoices below zero'),
+  amountDue: zMoney.optional().describe('total − creditTaken, never below 0'),
 };
 
 const marginFields = { revenue: zMoney, cogs: zMoney, margin: zMoney, marginPct: z.string().nullable() };
@@ -90,6 +92,7 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   ],
   ['invoices', listOf(z.looseObject(invoiceFields))],
   ['invoice', z.looseObject({ ...invoiceFields, lines: z.array(z.looseObject({ lineId: z.string() })) })],
+  ['invoice-preview', z.looseObject({ ...invoiceFields, invoiceId: z.null(), lines: z.array(z.looseObject({ lineId: z.string() })) })],
   ['lines', listOf(zLine)],
   ['line', zLine],
   ['margin', zMargin],

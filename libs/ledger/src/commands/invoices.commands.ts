@@ -1,6 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { assertPayable, assertVoidable } from '#domain/invoices/invoice';
+import { assertCreditUntaken } from '#domain/invoices/settlement';
 import { zId, zInstant, zText } from '#domain/schema';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { Invoicing } from '../invoicing.js';
@@ -36,14 +37,15 @@ export class InvoiceHandler implements ICommandHandler<InvoiceCommand> {
   }
 
   private async void(call: CommandCall, { invoiceId, at, reason }: z.output<typeof zOnInvoice>): Promise<CommandDone> {
-    return this.invoicing.onInvoice(call, invoiceId, async (state, invoice) => {
+    return this.invoicing.onInvoice(call, invoiceId, async ({ state, invoice, account }) => {
+      assertCreditUntaken(account, invoiceId);
       assertVoidable(state, invoiceId, await this.correctedBy(invoiceId));
       return [{ type: 'InvoiceVoided', data: { invoiceId, ...invoice, at, ...(reason === undefined ? {} : { reason }) } }];
     });
   }
 
   private async pay(call: CommandCall, { invoiceId, at }: z.output<typeof zOnInvoice>): Promise<CommandDone> {
-    return this.invoicing.onInvoice(call, invoiceId, async (state, invoice) => {
+    return this.invoicing.onInvoice(call, invoiceId, async ({ state, invoice }) => {
       assertPayable(state, invoiceId);
       return [{ type: 'InvoicePaid', data: { invoiceId, ...invoice, at } }];
     });

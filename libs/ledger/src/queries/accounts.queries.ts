@@ -1,4 +1,6 @@
 import { notFound } from '#domain/errors';
+import { decimal } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
 import { subscriptionSpans, tenantAt } from '#domain/tenants/deployment';
 import { contractsOf } from '../billing.js';
@@ -19,6 +21,8 @@ const tenantsQuery = defineQuery({
     const names = await core.details.names(rows.map(({ details_ref }) => details_ref));
     const taxes = await core.db.selectFrom('tenant_taxes').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
     const taxesOf = Map.groupBy(taxes, ({ tenant_id }) => tenant_id);
+    const credits = await core.db.selectFrom('tenant_credits').selectAll().where(inForceAt(position)).orderBy('currency').execute();
+    const creditsOf = Map.groupBy(credits, ({ tenant_id }) => tenant_id);
     const items = rows.map((row) => ({
       tenantId: row.tenant_id,
       // null: the tenant's details were erased.
@@ -26,6 +30,7 @@ const tenantsQuery = defineQuery({
       currency: row.currency,
       timeZone: row.time_zone,
       taxes: (taxesOf.get(row.tenant_id) ?? []).map((tax) => ({ name: tax.name, ratePercent: tax.rate_percent, from: tax.effective_from })),
+      credits: (creditsOf.get(row.tenant_id) ?? []).map(({ currency, credit }) => ({ currency, amount: moneyText(decimal(credit), currency) })),
     }));
     return pageOfAll(items, page, position, (item) => item.tenantId);
   },
