@@ -19,6 +19,7 @@ const answers = {
   ...ignoring('LineOpened', 'LineSplit'),
   ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoicePaid'),
   ...ignoring('CostRecorded', 'CostCorrected'),
+  ...ignoring('CommandUnchanged'),
 } as const;
 
 export const marginsProjection: Projection = {

@@ -53,5 +53,6 @@ export const ratesProjection = versionedProjection({
     ...ignoring('LineOpened', 'LineSplit'),
     ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
     ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
   },
 });

@@ -23,6 +23,7 @@ const answers = {
   ...ignoring('LineOpened', 'LineSplit'),
   ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid'),
   ...ignoring('CostRecorded', 'CostCorrected'),
+  ...ignoring('CommandUnchanged'),
 } as const;
 
 type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 'handled' ? Type : never }[keyof typeof answers];
