@@ -49,5 +49,6 @@ export const costsProjection = versionedProjection({
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),
     ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
+    ...ignoring('CommandUnchanged'),
   },
 });

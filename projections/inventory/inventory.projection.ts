@@ -116,5 +116,6 @@ export const inventoryProjection = versionedProjection({
     ...ignoring('LineOpened', 'LineSplit'),
     ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
     ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
   },
 });

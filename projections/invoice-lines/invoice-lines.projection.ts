@@ -54,5 +54,6 @@ export const invoiceLinesProjection = versionedProjection({
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
     ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
   },
 });

@@ -140,5 +140,6 @@ export const invoicesProjection = versionedProjection({
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),
     ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
   },
 });

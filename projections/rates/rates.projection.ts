@@ -38,7 +38,7 @@ const next = (event: RateEvents, rows: readonly RateRow[]): RateRow[] => {
 
 export const ratesProjection = versionedProjection({
   name: 'rates',
-  version: 1,
+  version: 2,
   tables: [rates],
   on: {
     RateSet: changing<'RateSet', RateRow>(rates, keyOf, next),
@@ -53,5 +53,6 @@ export const ratesProjection = versionedProjection({
     ...ignoring('LineOpened', 'LineSplit'),
     ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
     ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
   },
 });

@@ -17,12 +17,13 @@ const answers = {
   DeploymentAssigned: 'handled',
   InvoiceVoided: 'handled',
   ...ignoring('TenantRegistered', 'TenantTaxSet'),
-    ...ignoring('DeploymentRegistered', 'SubscriptionStarted'),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
+  ...ignoring('DeploymentRegistered', 'SubscriptionStarted'),
+  ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+  ...ignoring('MeteringConfigured', 'DayMetered'),
+  ...ignoring('LineOpened', 'LineSplit'),
+  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid'),
+  ...ignoring('CostRecorded', 'CostCorrected'),
+  ...ignoring('CommandUnchanged'),
 } as const;
 
 type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 'handled' ? Type : never }[keyof typeof answers];

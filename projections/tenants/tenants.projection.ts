@@ -24,5 +24,6 @@ export const tenantsProjection = versionedProjection({
     ...ignoring('UsageObserved', 'UsageCorrected', 'RateSet', 'RateCorrected', 'RateWithdrawn', 'PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit', 'InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued'),
     ...ignoring('InvoiceVoided', 'InvoicePaid', 'CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
   },
 });

@@ -15,6 +15,7 @@ const answers = {
     ...ignoring('LineOpened', 'LineSplit'),
     ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
     ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
 } as const;
 
 /**

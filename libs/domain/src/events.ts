@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { commandEvents } from './commands/command.js';
 import { costEvents } from './costs/cost.js';
 import { inventoryEvents } from './inventory/resource.js';
 import { invoiceEvents } from './invoices/invoice.js';
@@ -26,6 +27,7 @@ export const eventSchemas = {
   ...lineEvents,
   ...invoiceEvents,
   ...costEvents,
+  ...commandEvents,
 };
 
 export type EventType = keyof typeof eventSchemas;
@@ -39,7 +41,14 @@ export interface EventMetadata {
   readonly actor: string;
   /** When it happened in the world, where the command said so. */
   readonly occurredAt?: Instant;
-  readonly command?: { readonly name: string; readonly key: string; readonly bodyHash: string; readonly idempotencyKey?: string };
+  readonly command?: {
+    readonly name: string;
+    readonly key: string;
+    readonly bodyHash: string;
+    readonly idempotencyKey?: string;
+    /** What the command answered: whoever asks again is told the same. */
+    readonly result?: object;
+  };
   readonly correlationId?: string;
 }
 

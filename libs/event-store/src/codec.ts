@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type EventData, type EventMetadata, type EventType, eventSchemas, type LedgerEvent, type RecordedEvent } from '#domain/events';
-import { fieldErrors, zInstant } from '#domain/schema';
+import { fieldErrors, zInstant, zJsonObject } from '#domain/schema';
 import type { NewEvent, StoredEvent } from './port.js';
 
 /**
@@ -11,7 +11,9 @@ import type { NewEvent, StoredEvent } from './port.js';
 const zMetadata = z.object({
   actor: z.string(),
   occurredAt: zInstant.optional(),
-  command: z.object({ name: z.string(), key: z.string(), bodyHash: z.string(), idempotencyKey: z.string().optional() }).optional(),
+  command: z
+    .object({ name: z.string(), key: z.string(), bodyHash: z.string(), idempotencyKey: z.string().optional(), result: zJsonObject.optional() })
+    .optional(),
   correlationId: z.string().optional(),
   /** Version of the event's shape; 1 unless it says so. */
   v: z.number().int().positive().optional(),

@@ -6,6 +6,7 @@ import {
   foldInvoices,
   type FrozenRow,
   type InvoiceEvent,
+  invoiceEvents,
   invoiceFor,
   type InvoiceState,
   assertIssuable,
@@ -21,7 +22,7 @@ import { packed } from '#domain/usage/usage';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import { billingFacts, loadUsage, tenantAccount, type TenantAccount } from './billing.js';
 import { canonicalJson, type CommandCall, type CommandDone, sha256 } from './command.js';
-import { type AppendCause, isRepeated } from './event-book.js';
+import { answerIfKnown, type AppendCause } from './event-book.js';
 import { inForceAt, type LedgerCore } from './ledger-core.js';
 
 /** Rates what is due of a tenant as of an instant, or what a draft claims, from the knowledge of one position. Stores nothing. */
@@ -59,7 +60,7 @@ export async function claimedParts(core: LedgerCore, position: number, invoiceId
   return rows.map((row) => ({ lineId: row.line_id, partId: row.part_id, period: { start: row.period_start, end: row.period_end } }));
 }
 
-const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> => event.stream.startsWith('billing-');
+const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> => Object.hasOwn(invoiceEvents, event.type);
 
 /**
  * Invoicing is a process over streams, each step of which can be done again: (1) the draft claims parts, at the exact
@@ -78,17 +79,19 @@ export class Invoicing {
       const stream = billingStream(tenantId, currency);
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
+      const revision = events.at(-1)?.revision ?? NO_STREAM;
       await this.finishClaims(call, account, invoices);
       const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf);
-      if (live !== undefined) return { status: 'unchanged', result: { invoices: [{ invoiceId: live.invoiceId, currency }] } };
       const at = await this.core.projector.catchUp();
-      const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, (each) => billingAsOf(each, asOf));
-      if (isNothing(invoice)) return { status: 'unchanged', result: { invoices: [], ...quarantinedIn(invoice) } };
       try {
+        if (live !== undefined) return await this.core.book.append(stream, revision, call, { events: [], result: { invoices: [{ invoiceId: live.invoiceId, currency }] } });
+        const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, (each) => billingAsOf(each, asOf));
+        if (isNothing(invoice)) return await this.core.book.append(stream, revision, call, { events: [], result: { invoices: [], ...quarantinedIn(invoice) } });
+        const result = { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) };
         await this.openLines(call, facts.lines, invoice.claimed);
-        const drafted = await this.claim(call, stream, events.at(-1)?.revision ?? NO_STREAM, account, nextId, asOf, invoice.claimed);
+        const drafted = await this.claim(call, stream, revision, account, { invoiceId: nextId, asOf, claimed: invoice.claimed, result });
         await this.cutLines(call, nextId, facts, invoice.claimed);
-        return { status: 'done', position: drafted.position, result: { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) } };
+        return { status: 'done', position: drafted.position, result };
       } catch (error) {
         // Another run was quicker: look again at what there is.
         if (!(error instanceof WrongExpectedRevision)) throw error;
@@ -103,7 +106,8 @@ export class Invoicing {
     return this.core.book.decideOnReadModels(stream, call, async () => {
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
-      if (isRepeated(call, events.map(({ metadata }) => metadata.command))) return { events: [], result: { invoiceId } };
+      // Another run did this very command: the append is refused for it, and the command is known by then.
+      if (answerIfKnown(call, events.map(({ metadata }) => metadata.command)) !== undefined) return { events: [], result: { invoiceId } };
       const state = invoices.get(invoiceId);
       assertIssuable(state, invoiceId);
       await this.finishClaims(call, await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId), invoices);
@@ -144,9 +148,7 @@ export class Invoicing {
     stream: string,
     revision: number,
     { tenantId, currency }: TenantAccount,
-    invoiceId: string,
-    asOf: Instant,
-    claimed: readonly ClaimedPart[],
+    { invoiceId, asOf, claimed, result }: { invoiceId: string; asOf: Instant; claimed: readonly ClaimedPart[]; result: object },
   ): Promise<{ position: number }> {
     const attempt = randomUUID();
     const chunks = packed(claimed);
@@ -155,7 +157,7 @@ export class Invoicing {
       type: 'InvoiceDrafted',
       data: { invoiceId, tenantId, currency, asOf, attempt, chunks: chunks.length, partsHash: sha256(canonicalJson(claimed)) },
     };
-    return this.core.book.appendAll(stream, revision, call, [...parts, drafted]);
+    return this.core.book.appendAll(stream, revision, call, [...parts, drafted], result);
   }
 
   /** Lines are opened by an event, so that read models, which have no clock, know them. Opened already is fine. */

@@ -41,15 +41,15 @@ export class LedgerCore {
     return low;
   }
 
-  /** A command with this idempotency key was recorded before: `unchanged`, or `conflicting_body`. */
+  /** The command that was recorded under this key, if there is one. */
   async knownKey(key: string): Promise<KnownCommand> {
     await this.projector.catchUp();
     return this.commandOf(key);
   }
 
   private async commandOf(key: string): Promise<KnownCommand> {
-    const row = await this.db.selectFrom('command_keys').select(['key', 'body_hash']).where('key', '=', key).executeTakeFirst();
-    return row === undefined ? undefined : { key: row.key, bodyHash: row.body_hash };
+    const row = await this.db.selectFrom('command_keys').select(['key', 'body_hash', 'result']).where('key', '=', key).executeTakeFirst();
+    return row === undefined ? undefined : { key: row.key, bodyHash: row.body_hash, ...(row.result === null ? {} : { result: row.result }) };
   }
 
   /** Runs while no other process does the same for this name: keeps apart what no one stream can. */

@@ -6,7 +6,7 @@ import type { Progress } from '#read-model/projector';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
 import { COMMANDS, onBus } from './commands/index.js';
-import { isRepeated } from './event-book.js';
+import { answerIfKnown } from './event-book.js';
 import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
 import { contextFor, positionOf } from './query.js';
@@ -69,8 +69,7 @@ export class Ledger {
     if (idempotencyKey === null) return this.commands.execute(onBus(call));
     const key = `idempotency:${idempotencyKey}`;
     return this.core.exclusively(key, async () => {
-      if (isRepeated({ ...call, key }, [await this.core.knownKey(key)])) return { status: 'unchanged' };
-      return this.commands.execute(onBus(call));
+      return answerIfKnown({ ...call, key }, [await this.core.knownKey(key)]) ?? (await this.commands.execute(onBus(call)));
     });
   }
 

@@ -10,7 +10,7 @@ import {
   usageStream,
 } from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import { canonicalJson, type CommandCall } from './command.js';
+import { canonicalJson, type CommandCall, stepOf } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
 
 export interface UsageWritten {
@@ -46,7 +46,8 @@ export async function writeUsage(
   const lastMonth = [...byMonth.keys()].at(-1);
   for (const [month, readings] of byMonth) {
     // The command's key goes with its last month: half done, it is done again.
-    const step = month === lastMonth ? call : { ...call, isKeyed: false, idempotencyKey: null };
+    const step = month === lastMonth ? call : stepOf(call);
+    const before = written;
     const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), step, async () => {
       const { fresh, same, different } = await classify(core, deploymentId, readings);
       if (reason === undefined) refuse(different);
@@ -57,15 +58,15 @@ export async function writeUsage(
           (corrections): LedgerEvent => ({ type: 'UsageCorrected', data: { deploymentId, month, origin, corrections, reason: reason ?? '' } }),
         ),
       ];
-      return { events, result: { accepted: fresh.length, duplicate: same + different.length - toCorrect.length, corrected: toCorrect.length } };
+      // Of all months so far: with the last one the answer is recorded.
+      const counts = {
+        accepted: before.accepted + fresh.length,
+        duplicate: before.duplicate + same + different.length - toCorrect.length,
+        corrected: before.corrected + toCorrect.length,
+      };
+      return { events, result: counts };
     });
-    const counts = done.result as { accepted: number; duplicate: number; corrected: number };
-    written = {
-      accepted: written.accepted + counts.accepted,
-      duplicate: written.duplicate + counts.duplicate,
-      corrected: written.corrected + counts.corrected,
-      position: done.position ?? written.position,
-    };
+    written = { ...(done.result as Omit<UsageWritten, 'position'>), position: done.position ?? written.position };
   }
   return written;
 }

@@ -116,6 +116,27 @@ const changes = (versions: readonly PlanVersion[]): Instant[] =>
     compareInstants,
   );
 
+/** An item that can be billed as it says; `at` is where it stands in the input. */
+function guardItem(item: PlanItem, currency: string, at: string): void {
+  const { billingKind, aggregation, filter, uniqueBy, price } = item;
+  const refuse = (code: string, field: string, fault: string): never => {
+    throw invalid(code, `the item for ${billingKind}: ${at}${field} ${fault}`, [{ field: `${at}${field}`, message: fault }]);
+  };
+  const counts = aggregation === 'unique_count';
+  if (counts && (uniqueBy === undefined || uniqueBy === '')) refuse('unique_by_missing', 'uniqueBy', 'must name the attribute whose values are counted');
+  if (!counts && uniqueBy !== undefined) refuse('unique_by_unused', 'uniqueBy', `is for the aggregation unique_count, and this is ${aggregation}: leave it out`);
+  if (filter !== undefined && Object.keys(filter).length === 0) refuse('empty_filter', 'filter', 'names no attribute: leave it out');
+  guardAggregation(price, aggregation, `the item for ${billingKind}`, `${at}aggregation`);
+  guardCommitments(item, currency, at);
+}
+
+/** Each reading has its own rate: what is not a sum of readings has none. */
+function guardAggregation(price: PlanItem['price'], aggregation: Aggregation, what: string, field: string): void {
+  if (price.model !== 'rate_card' || aggregation === 'sum') return;
+  const fault = `a rate card prices each reading at its rate, so its readings are summed: there is no ${aggregation} of them`;
+  throw invalid('rate_card_aggregation', `${what}: ${fault}`, [{ field, message: fault }]);
+}
+
 /** Publishes a plan, or its next version. One that begins before the latest is a correction, and is refused. */
 export function publishPlan(versions: readonly PlanVersion[], input: PlanPublished): PlanEvent[] {
   const keys = input.items.map(itemKey);
@@ -124,7 +145,7 @@ export function publishPlan(versions: readonly PlanVersion[], input: PlanPublish
     throw invalid('duplicate_plan_item', `plan ${input.planId} has two items for ${keys[twice]}`, [
       { field: `items[${twice}].billingKind`, message: 'has an item already' },
     ]);
-  for (const item of input.items) guardCommitments(item, input.currency);
+  for (const [index, item] of input.items.entries()) guardItem(item, input.currency, `items[${index}].`);
   const first = versions[0];
   if (first !== undefined && first.currency !== input.currency)
     throw conflict('currency_mismatch', `plan ${input.planId} is in ${first.currency}, not ${input.currency}: publish another plan`);
@@ -147,6 +168,9 @@ export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceC
   const touched = versions.filter((version) => overlaps(span(version), { start: effectiveFrom, end: until }));
   const has = touched.some(({ items }) => billingKind === BASE_FEE || items.some((item) => item.billingKind === billingKind));
   if (!has) throw notFound('unknown_plan_item', `plan ${planId} has no item for ${billingKind} over ${periodText({ start: effectiveFrom, end: until })}`);
+  for (const item of touched.flatMap(({ items }) => items)) {
+    if (item.billingKind === billingKind) guardAggregation(input.price, item.aggregation, `plan ${planId}, ${billingKind}`, 'price');
+  }
   if (billingKind === BASE_FEE && input.price.model !== 'flat') throw invalid('base_fee_is_flat', 'a base fee is corrected with a flat price');
   return [{ type: 'PlanPriceCorrected', data: { ...input, effectiveUntil: until } }];
 }

@@ -15,7 +15,7 @@ import { instant } from '#domain/time/instant';
 import { dayOf, type Period } from '#domain/time/period';
 import { packed, usageMonth, usageStream } from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
+import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '../command.js';
 import { timelinesOf } from '../inventory.js';
 import { inForceAt, LedgerCore } from '../ledger-core.js';
 import { keyOfRow, recordsOf, writeUsage } from '../usage-writer.js';
@@ -89,26 +89,27 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
     const registered = await this.core.db.selectFrom('deployments').select('deployment_id').where(inForceAt(at)).execute();
     const { readings, skipped } = withoutUnknown(meterDay(day, resources, configurations), new Set(registered.map(({ deployment_id }) => deployment_id)));
     // The command's key goes with what is done last, the mark of the day.
-    const step = { ...call, idempotencyKey: null };
+    const step = stepOf(call);
     let written = { accepted: 0, corrected: 0, position: null as number | null };
     for (const [deploymentId, group] of Map.groupBy(readings, (reading) => reading.deploymentId)) {
       const done = await writeUsage(this.core, step, deploymentId, group.map(({ observation }) => observation), 'metering', 're-metered');
       written = { accepted: written.accepted + done.accepted, corrected: written.corrected + done.corrected, position: done.position ?? written.position };
     }
     const withdrawn = await this.withdraw(step, day, readings);
-    const marked = await this.markDay(call, date, readings.length, skipped);
+    const result = {
+      date,
+      count: readings.length,
+      accepted: written.accepted,
+      corrected: written.corrected + withdrawn.count,
+      skipped: skipped.map(({ provider, providerId, reason }) => ({ provider, providerId, reason })),
+    };
+    const marked = await this.markDay(call, date, readings.length, skipped, result);
     const changed = written.accepted + written.corrected + withdrawn.count > 0 || marked.status === 'done';
     const position = marked.position ?? withdrawn.position ?? written.position;
     return {
       status: changed ? 'done' : 'unchanged',
       ...(position === null ? {} : { position }),
-      result: {
-        date,
-        count: readings.length,
-        accepted: written.accepted,
-        corrected: written.corrected + withdrawn.count,
-        skipped: skipped.map(({ provider, providerId, reason }) => ({ provider, providerId, reason })),
-      },
+      result,
     };
   }
 
@@ -146,11 +147,12 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
     date: string,
     recordCount: number,
     skipped: readonly { provider: string; providerId: string; kind: string; reason: string }[],
+    result: object,
   ): Promise<CommandDone> {
     return this.core.book.decideOnReadModels(METERED_DAYS_STREAM, call, async (position) => {
       const known = await this.core.db.selectFrom('metered_days').selectAll().where('date', '=', date).where(inForceAt(position)).executeTakeFirst();
       const same = known?.record_count === recordCount && canonicalJson(known.skipped) === canonicalJson(skipped);
-      return { events: same ? [] : [{ type: 'DayMetered', data: { date, recordCount, skipped: [...skipped] } }] };
+      return { events: same ? [] : [{ type: 'DayMetered', data: { date, recordCount, skipped: [...skipped] } }], result };
     });
   }
 }
