@@ -1,11 +1,11 @@
 import type { RecordedEvent } from '#domain/events';
-import { creditAfterVoid, settle } from '#domain/invoices/settlement';
+import type { Series } from '#domain/invoices/invoice';
+import { creditAfterVoid, credited, settle } from '#domain/invoices/settlement';
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
 import { ignoring } from '#read-model/projection';
 import { changing, type Rows, versionedProjection } from '#read-model/versioned';
-import { invoiceParts, type InvoiceRow, invoiceRows, invoices, invoiceSeries, tenantCredits } from './invoices.table.js';
+import { creditNotes, invoiceParts, type InvoiceRow, invoiceRows, invoices, invoiceSeries, tenantCredits } from './invoices.table.js';
 
-const SERIES = 'INV';
 const MAX_ROWS_PER_CHUNK = 100_000;
 
 interface Account {
@@ -30,9 +30,43 @@ function voidInvoice({ data }: RecordedEvent<'InvoiceVoided'>, rows: Rows): void
   );
 }
 
+/** Gapless by construction: the number of a document is its ordinal in its series, in log order. */
+function nextOrdinal(series: Series, rows: Rows): number {
+  const ordinal = (rows.get(invoiceSeries, series)[0]?.last_ordinal ?? 0) + 1;
+  rows.set(invoiceSeries, [series], [{ series, last_ordinal: ordinal }]);
+  return ordinal;
+}
+
+function noteCredit({ data }: RecordedEvent<'CreditNoteIssued'>, rows: Rows): void {
+  rows.set(
+    creditNotes,
+    [data.creditNoteId],
+    [
+      {
+        credit_note_id: data.creditNoteId,
+        invoice_id: data.invoiceId,
+        tenant_id: data.tenantId,
+        currency: data.currency,
+        ordinal: nextOrdinal('CN', rows),
+        issued_at: data.issuedAt,
+        rows_attempt: data.attempt,
+        subtotal: data.subtotal,
+        tax: data.tax,
+        total: data.total,
+        reason: data.reason,
+      },
+    ],
+  );
+  const noted = rows.get(invoices, data.invoiceId).map((row): InvoiceRow => {
+    const { amountDue, creditLeft } = credited(creditOf(data, rows), decimal(row.amount_due ?? '0'), row.status === 'paid', decimal(data.total));
+    setCredit(data, creditLeft, rows);
+    return { ...row, amount_due: text(amountDue) };
+  });
+  rows.set(invoices, [data.invoiceId], noted);
+}
+
 function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
-  const ordinal = (rows.get(invoiceSeries, SERIES)[0]?.last_ordinal ?? 0) + 1;
-  rows.set(invoiceSeries, [SERIES], [{ series: SERIES, last_ordinal: ordinal }]);
+  const ordinal = nextOrdinal('INV', rows);
   const { creditTaken, amountDue, creditLeft } = settle(decimal(data.total), creditOf(data, rows));
   setCredit(data, creditLeft, rows);
   rows.set(
@@ -60,7 +94,7 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
 export const invoicesProjection = versionedProjection({
   name: 'invoices',
   version: 2,
-  tables: [invoices, invoiceSeries, tenantCredits, invoiceParts, invoiceRows],
+  tables: [invoices, invoiceSeries, creditNotes, tenantCredits, invoiceParts, invoiceRows],
   on: {
     InvoicePartsClaimed: {
       touches: ({ data }) => data.parts.map(({ partId }) => ({ table: invoiceParts, group: [data.invoiceId, data.attempt, partId] })),
@@ -90,6 +124,7 @@ export const invoicesProjection = versionedProjection({
         credit_taken: null,
         amount_due: null,
         quarantined: null,
+        selection: data.selection ?? null,
         paid_at: null,
         voided_at: null,
       },
@@ -116,7 +151,7 @@ export const invoicesProjection = versionedProjection({
     InvoiceIssued: {
       touches: ({ data }) => [
         { table: invoices, group: [data.invoiceId] },
-        { table: invoiceSeries, group: [SERIES] },
+        { table: invoiceSeries, group: ['INV'] },
         { table: tenantCredits, group: [data.tenantId, data.currency] },
       ],
       apply: issue,
@@ -128,17 +163,27 @@ export const invoicesProjection = versionedProjection({
       ],
       apply: voidInvoice,
     },
+    CreditNoteIssued: {
+      touches: ({ data }) => [
+        { table: creditNotes, group: [data.creditNoteId] },
+        { table: invoices, group: [data.invoiceId] },
+        { table: invoiceSeries, group: ['CN'] },
+        { table: tenantCredits, group: [data.tenantId, data.currency] },
+      ],
+      apply: noteCredit,
+    },
     InvoicePaid: changing(invoices, ({ data }) => [data.invoiceId], ({ data }, rows) =>
       rows.map((row): InvoiceRow => ({ ...row, status: 'paid', paid_at: data.at })),
     ),
-    ...ignoring('TenantRegistered', 'TenantTaxSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
+    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
     ...ignoring('UsageObserved', 'UsageCorrected'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),
+    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
     ...ignoring('CommandUnchanged'),
   },

@@ -1,4 +1,4 @@
-import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
+import type { FrozenRow, InvoiceStatus, Selection, Series } from '#domain/invoices/invoice';
 import type { Quarantined } from '#domain/lines/rate';
 import type { Instant } from '#domain/time/instant';
 import { defineTable } from '#read-model/table';
@@ -25,6 +25,8 @@ export interface InvoiceRow {
   readonly amount_due: string | null;
   /** Lines that could not be rated on issuing: what was claimed of them is open. */
   readonly quarantined: readonly Quarantined[] | null;
+  /** Which of the tenant's lines it was made of; null: all. */
+  readonly selection: Selection | null;
   readonly paid_at: Instant | null;
   readonly voided_at: Instant | null;
 }
@@ -48,6 +50,7 @@ export const invoices = defineTable<InvoiceRow>({
     credit_taken: 'numeric',
     amount_due: 'numeric',
     quarantined: 'jsonb',
+    selection: 'jsonb',
     paid_at: 'timestamptz',
     voided_at: 'timestamptz',
   },
@@ -70,8 +73,43 @@ export const tenantCredits = defineTable<TenantCreditRow>({
   group: ['tenant_id', 'currency'],
 });
 
+/** A credit note; its rows are in invoice_rows, under its own id. */
+export interface CreditNoteRow {
+  readonly credit_note_id: string;
+  readonly invoice_id: string;
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly ordinal: number;
+  readonly issued_at: Instant;
+  readonly rows_attempt: string;
+  readonly subtotal: string;
+  readonly tax: string;
+  readonly total: string;
+  readonly reason: string;
+}
+
+export const creditNotes = defineTable<CreditNoteRow>({
+  name: 'credit_notes',
+  columns: {
+    credit_note_id: 'uuid',
+    invoice_id: 'uuid',
+    tenant_id: 'text',
+    currency: 'text',
+    ordinal: 'int',
+    issued_at: 'timestamptz',
+    rows_attempt: 'uuid',
+    subtotal: 'numeric',
+    tax: 'numeric',
+    total: 'numeric',
+    reason: 'text',
+  },
+  key: ['credit_note_id'],
+  group: ['credit_note_id'],
+  indexes: [['invoice_id'], ['tenant_id']],
+});
+
 export interface InvoiceSeriesRow {
-  readonly series: string;
+  readonly series: Series;
   readonly last_ordinal: number;
 }
 

@@ -16,13 +16,14 @@ const answers = {
   SubscriptionCancelled: 'handled',
   DeploymentAssigned: 'handled',
   InvoiceVoided: 'handled',
-  ...ignoring('TenantRegistered', 'TenantTaxSet'),
-  ...ignoring('DeploymentRegistered', 'SubscriptionStarted'),
+  ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
+  ...ignoring('DeploymentRegistered', 'SubscriptionStarted', 'UsageWaived'),
   ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
   ...ignoring('MeteringConfigured', 'DayMetered'),
   ...ignoring('LineOpened', 'LineSplit'),
-  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid'),
+  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid', 'CreditNoteIssued'),
   ...ignoring('CostRecorded', 'CostCorrected'),
+  ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
   ...ignoring('CommandUnchanged'),
 } as const;
 

@@ -1,4 +1,5 @@
 import { invalid } from '#domain/errors';
+import { type Coupon, type Credit, creditsLeft, creditUsed } from '#domain/invoices/credits';
 import type { ClaimedPart, FrozenRow } from '#domain/invoices/invoice';
 import { billingAsOf, type BillingFacts, rateInvoice, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { derivedId, type LineDefinition, linesOf } from '#domain/lines/line';
@@ -47,6 +48,7 @@ export class Books {
   cancelledAt: Instant | null = null;
   /** Billing kinds that can't be rated for want of a price. */
   unpriced = new Set<string>();
+  grants: readonly (Coupon | Credit)[] = [];
   issued: Booked[] = [];
   private readonly readings: { billingKind: string; at: Instant; quantity: string }[] = [];
   private readonly cuts = new Map<string, { partId: string; period: Period }[]>();
@@ -95,6 +97,9 @@ export class Books {
         this.issued.flatMap(({ rows }) => rows),
         ({ lineId }) => lineId,
       ),
+      gracePeriods: [],
+      grants: this.grants,
+      creditsLeft: creditsLeft(this.grants, creditUsed(this.issued.flatMap(({ rows }) => rows)), until),
       marks: marked ?? new Map([...lineIds].map((lineId) => [lineId, 'late usage'])),
     };
   }

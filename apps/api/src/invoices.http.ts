@@ -36,4 +36,22 @@ export class InvoicesController {
   line(@Question() asked: Asked): Promise<unknown> {
     return this.ledger.ask(...asked);
   }
+
+  @Get('credits')
+  @AnswersQuery('credits')
+  credits(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('credit-notes')
+  @AnswersQuery('credit-notes')
+  creditNotes(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('credit-notes/:id')
+  @AnswersQuery('credit-note')
+  creditNote(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
 }

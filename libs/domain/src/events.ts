@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { commandEvents } from './commands/command.js';
 import { costEvents } from './costs/cost.js';
 import { inventoryEvents } from './inventory/resource.js';
+import { creditEvents } from './invoices/credits.js';
 import { invoiceEvents } from './invoices/invoice.js';
 import { lineEvents } from './lines/line.js';
 import { meteringEvents } from './metering/metering.js';
@@ -26,6 +27,7 @@ export const eventSchemas = {
   ...planEvents,
   ...lineEvents,
   ...invoiceEvents,
+  ...creditEvents,
   ...costEvents,
   ...commandEvents,
 };

@@ -1,4 +1,4 @@
-import { type ClaimedPart, type FrozenRow, invoiceNumber } from '#domain/invoices/invoice';
+import { type ClaimedPart, documentNumber, type FrozenRow } from '#domain/invoices/invoice';
 import { billingAsOf, billingOfClaim } from '#domain/invoices/rate-invoice';
 import { settle } from '#domain/invoices/settlement';
 import type { LineDefinition } from '#domain/lines/line';
@@ -30,17 +30,18 @@ export async function invoiceView(context: QueryContext, row: InvoiceRow) {
   const account = await tenantAccount(core, position, tenantId);
   const claimed = await claimedParts(core, position, row.invoice_id);
   const isRated = row.rows_attempt === null;
-  const draft = isRated ? await rated(core, position, account, row.invoice_id, row.as_of, (facts) => billingOfClaim(facts, claimed)) : null;
+  const draft = isRated ? await rated(core, position, account, row.invoice_id, row.as_of, row.selection, (facts) => billingOfClaim(facts, claimed)) : null;
   const rows = draft === null ? await frozenRows(context, row) : draft.invoice.rows;
   const known = row.computed_at ?? position;
   const contents = await contentsOf(context, account, claimed, rows, known, row.as_of);
   return {
     invoiceId: row.invoice_id,
-    number: row.ordinal === null ? null : invoiceNumber(row.ordinal),
+    number: row.ordinal === null ? null : documentNumber('INV', row.ordinal),
     status: row.status,
     tenantId,
     currency,
     asOf: row.as_of,
+    selection: row.selection,
     issuedAt: row.issued_at,
     paidAt: row.paid_at,
     voidedAt: row.voided_at,
@@ -48,6 +49,7 @@ export async function invoiceView(context: QueryContext, row: InvoiceRow) {
     lines: linesOf(contents, currency),
     ...totalsOf(rows, currency),
     ...(await settlementOf(context, row, rows)),
+    creditNotes: await creditNotesOf(context, row),
     quarantined: draft?.invoice.quarantined ?? row.quarantined ?? [],
   };
 }
@@ -56,7 +58,7 @@ export async function invoiceView(context: QueryContext, row: InvoiceRow) {
 export async function invoicePreview(context: QueryContext, tenantId: string, at: Instant) {
   const { core, position } = context;
   const account = await tenantAccount(core, position, tenantId);
-  const { invoice } = await rated(core, position, account, 'preview', at, (facts) => billingAsOf(facts, at));
+  const { invoice } = await rated(core, position, account, 'preview', at, null, (facts) => billingAsOf(facts, at));
   const contents = await contentsOf(context, account, invoice.claimed, invoice.rows, position, at);
   const quarantined: readonly Quarantined[] = invoice.quarantined;
   return { invoiceId: null, number: null, status: 'preview', tenantId, currency: account.currency, asOf: at, lines: linesOf(contents, account.currency), ...totalsOf(invoice.rows, account.currency), quarantined };
@@ -148,6 +150,11 @@ async function settlementOf({ core, position }: QueryContext, row: InvoiceRow, r
   const total = sum(rows.map(({ net, tax }) => decimal(net).plus(decimal(tax))));
   const { creditTaken, amountDue } = settle(total, credits === undefined ? ZERO : decimal(credits.credit));
   return shown(text(creditTaken), text(amountDue));
+}
+
+async function creditNotesOf({ core, position }: QueryContext, { invoice_id: invoiceId, currency }: InvoiceRow) {
+  const notes = await core.db.selectFrom('credit_notes').selectAll().where('invoice_id', '=', invoiceId).where(inForceAt(position)).orderBy('ordinal').execute();
+  return notes.map((note) => ({ creditNoteId: note.credit_note_id, number: documentNumber('CN', note.ordinal), total: moneyText(decimal(note.total), currency) }));
 }
 
 async function frozenRows({ core }: QueryContext, row: InvoiceRow): Promise<FrozenRow[]> {

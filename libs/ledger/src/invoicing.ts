@@ -10,8 +10,9 @@ import {
   invoiceFor,
   type InvoiceState,
   assertIssuable,
+  type Selection,
 } from '#domain/invoices/invoice';
-import { billingAsOf, billingOfClaim, type BillingFacts, type LineBilling, rateInvoice, type RatedInvoice, usageNeeded } from '#domain/invoices/rate-invoice';
+import { billingAsOf, billingOfClaim, type BillingFacts, type LineBilling, rateInvoice, type RatedInvoice, selectedFacts, usageNeeded } from '#domain/invoices/rate-invoice';
 import { type Account, foldAccount } from '#domain/invoices/settlement';
 import { notFound } from '#domain/errors';
 import { type LineDefinition, lineStream, partIdOf } from '#domain/lines/line';
@@ -22,7 +23,7 @@ import { packed } from '#domain/usage/usage';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import { billingFacts, loadUsage, tenantAccount, type TenantAccount } from './billing.js';
 import { canonicalJson, type CommandCall, type CommandDone, sha256 } from './command.js';
-import { answerIfKnown, type AppendCause } from './event-book.js';
+import { answerIfKnown, type AppendCause, type Decision } from './event-book.js';
 import { inForceAt, type LedgerCore } from './ledger-core.js';
 
 /** Rates what is due of a tenant as of an instant, or what a draft claims, from the knowledge of one position. Stores nothing. */
@@ -32,9 +33,10 @@ export async function rated(
   account: TenantAccount,
   invoiceId: string,
   until: Instant,
+  selection: Selection | null,
   select: (facts: BillingFacts) => LineBilling[],
 ): Promise<{ invoice: RatedInvoice; facts: BillingFacts }> {
-  const facts = await billingFacts(core, position, account, until);
+  const facts = selectedFacts(await billingFacts(core, position, account, until), selection);
   const billing = select(facts);
   const usage = await loadUsage(core, position, usageNeeded(billing));
   return { invoice: rateInvoice(invoiceId, facts, billing, usage), facts };
@@ -71,7 +73,7 @@ export class Invoicing {
   constructor(private readonly core: LedgerCore) {}
 
   /** Creates the draft of what is due as of an instant; `unchanged` with the same answer where there is one, or nothing is due. */
-  async create(call: CommandCall, tenantId: string, asOf: Instant): Promise<CommandDone> {
+  async create(call: CommandCall, tenantId: string, asOf: Instant, selection: Selection | null): Promise<CommandDone> {
     for (;;) {
       const position = await this.core.projector.catchUp();
       const account = await tenantAccount(this.core, position, tenantId);
@@ -81,15 +83,15 @@ export class Invoicing {
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
       const revision = events.at(-1)?.revision ?? NO_STREAM;
       await this.finishClaims(call, account, invoices);
-      const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf);
+      const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf, selection);
       const at = await this.core.projector.catchUp();
       try {
         if (live !== undefined) return await this.core.book.append(stream, revision, call, { events: [], result: { invoices: [{ invoiceId: live.invoiceId, currency }] } });
-        const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, (each) => billingAsOf(each, asOf));
+        const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, selection, (each) => billingAsOf(each, asOf));
         if (isNothing(invoice)) return await this.core.book.append(stream, revision, call, { events: [], result: { invoices: [], ...quarantinedIn(invoice) } });
         const result = { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) };
         await this.openLines(call, facts.lines, invoice.claimed);
-        const drafted = await this.claim(call, stream, revision, account, { invoiceId: nextId, asOf, claimed: invoice.claimed, result });
+        const drafted = await this.claim(call, stream, revision, account, { invoiceId: nextId, asOf, selection, claimed: invoice.claimed, result });
         await this.cutLines(call, nextId, facts, invoice.claimed);
         return { status: 'done', position: drafted.position, result };
       } catch (error) {
@@ -115,7 +117,7 @@ export class Invoicing {
       const account = await tenantAccount(this.core, position, tenantId);
       const claimed = await claimedParts(this.core, position, invoiceId);
       const asOf = state?.asOf ?? issuedAt;
-      const { invoice } = await rated(this.core, position, account, invoiceId, asOf, (facts) => billingOfClaim(facts, claimed));
+      const { invoice } = await rated(this.core, position, account, invoiceId, asOf, state?.selection ?? null, (facts) => billingOfClaim(facts, claimed));
       return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice), result: { invoiceId, ...quarantinedIn(invoice) } };
     });
   }
@@ -129,17 +131,17 @@ export class Invoicing {
     return { tenantId: row.tenant_id, currency: row.currency };
   }
 
-  /** Decides on one invoice of its billing stream: void, pay. */
+  /** Decides on one invoice of its billing stream: void, pay, credit. */
   async onInvoice(
     call: CommandCall,
     invoiceId: string,
-    decision: (found: { state: InvoiceState | undefined; invoice: { tenantId: string; currency: string }; account: Account }) => Promise<readonly LedgerEvent[]>,
+    decision: (found: { state: InvoiceState | undefined; invoice: { tenantId: string; currency: string }; account: Account }) => Promise<Decision>,
   ): Promise<CommandDone> {
     const invoice = await this.invoiceRow(invoiceId);
     return this.core.book.decide(billingStream(invoice.tenantId, invoice.currency), call, async (events) => {
       const own = events.filter(isInvoiceEvent);
       const found = { state: foldInvoices(own).get(invoiceId), invoice, account: foldAccount(own) };
-      return { events: await decision(found), result: { invoiceId } };
+      return { result: { invoiceId }, ...(await decision(found)) };
     });
   }
 
@@ -148,14 +150,14 @@ export class Invoicing {
     stream: string,
     revision: number,
     { tenantId, currency }: TenantAccount,
-    { invoiceId, asOf, claimed, result }: { invoiceId: string; asOf: Instant; claimed: readonly ClaimedPart[]; result: object },
+    { invoiceId, asOf, selection, claimed, result }: { invoiceId: string; asOf: Instant; selection: Selection | null; claimed: readonly ClaimedPart[]; result: object },
   ): Promise<{ position: number }> {
     const attempt = randomUUID();
     const chunks = packed(claimed);
     const parts = chunks.map((each, n): LedgerEvent => ({ type: 'InvoicePartsClaimed', data: { invoiceId, attempt, n, parts: each } }));
     const drafted: LedgerEvent = {
       type: 'InvoiceDrafted',
-      data: { invoiceId, tenantId, currency, asOf, attempt, chunks: chunks.length, partsHash: sha256(canonicalJson(claimed)) },
+      data: { invoiceId, tenantId, currency, asOf, attempt, chunks: chunks.length, partsHash: sha256(canonicalJson(claimed)), ...(selection === null ? {} : { selection }) },
     };
     return this.core.book.appendAll(stream, revision, call, [...parts, drafted], result);
   }

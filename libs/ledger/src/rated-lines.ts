@@ -121,6 +121,7 @@ export const printFrozen = (row: FrozenRow, currency: string) => ({
   discount: moneyText(decimal(row.discount), currency),
   credit: moneyText(decimal(row.credit), currency),
   net: moneyText(decimal(row.net), currency),
+  ...(row.credits === undefined ? {} : { credits: row.credits.map(({ creditId, amount }) => ({ creditId, amount: moneyText(decimal(amount), currency) })) }),
   taxRatePercent: row.taxRatePercent,
   tax: moneyText(decimal(row.tax), currency),
   ...(row.corrects === undefined ? {} : { corrects: row.corrects }),

@@ -1,8 +1,6 @@
 import { decimal, sum, text, ZERO } from '../money/decimal.js';
-import type { FrozenRow } from './invoice.js';
-
-/** A row of an invoice before its id and its tax. `taxRatePercent` is given where the row corrects one: that row's rate. */
-export type DraftRow = Omit<FrozenRow, 'rowId' | 'tax' | 'taxRatePercent'> & { readonly taxRatePercent: string | null };
+import { creditUsed } from './credits.js';
+import type { DraftRow, FrozenRow } from './invoice.js';
 
 /**
  * What issued parts come to now against what is booked for them: where a component differs, the booked row is reversed
@@ -15,13 +13,13 @@ export function corrections(now: readonly DraftRow[], booked: readonly FrozenRow
 }
 
 function correctionsOfPart(now: readonly DraftRow[], booked: readonly FrozenRow[], reason: string | undefined): DraftRow[] {
-  if (areEqual(now, booked, OWED)) return [];
+  if (chargeOf(now).eq(chargeOf(booked))) return [];
   const nowByKey = Map.groupBy(now, componentKey);
   const bookedByKey = Map.groupBy(booked, componentKey);
   return union(bookedByKey, nowByKey).flatMap((key): DraftRow[] => {
     const after = nowByKey.get(key) ?? [];
     const before = bookedByKey.get(key) ?? [];
-    if (areEqual(after, before, MONEY)) return [];
+    if (areEqual(after, before)) return [];
     // A component that was not booked yet corrects the part as it stands; a part issued with nothing to pay has no row to name.
     const corrected = standing(before.length > 0 ? before : booked);
     const shared = {
@@ -37,8 +35,9 @@ function correctionsOfPart(now: readonly DraftRow[], booked: readonly FrozenRow[
 /** Takes back what a component has booked so far, as one row; nothing where that is nothing. */
 function reversalOf(booked: readonly FrozenRow[]): DraftRow[] {
   const last = booked.at(-1);
-  if (last === undefined || areEqual([], booked, MONEY)) return [];
-  const { rowId: _id, tax: _tax, corrects: _corrects, reason: _reason, ...row } = last;
+  if (last === undefined || areEqual([], booked)) return [];
+  const { rowId: _id, tax: _tax, corrects: _corrects, reason: _reason, credits: _credits, ...row } = last;
+  const credits = [...creditUsed(booked)].filter(([, amount]) => !amount.eq(ZERO)).map(([creditId, amount]) => ({ creditId, amount: text(amount.neg()) }));
   const minus = (field: Amount): string => text(sumOf(booked, field).neg());
   return [
     {
@@ -48,6 +47,7 @@ function reversalOf(booked: readonly FrozenRow[]): DraftRow[] {
       discount: minus('discount'),
       credit: minus('credit'),
       net: minus('net'),
+      ...(credits.length === 0 ? {} : { credits }),
       kind: 'reversal',
     },
   ];
@@ -64,12 +64,14 @@ function standing(rows: readonly FrozenRow[]): FrozenRow[] {
 const componentKey = ({ ref, unitAmount }: Pick<FrozenRow, 'ref' | 'unitAmount'>): string => `${ref}\n${unitAmount}`;
 
 type Amount = 'quantity' | 'gross' | 'discount' | 'credit' | 'net';
-/** A quantity that moved without moving money books nothing; nor does a part whose components moved without moving what is owed. */
-const MONEY: readonly Amount[] = ['gross', 'discount', 'credit', 'net'];
-const OWED: readonly Amount[] = ['credit', 'net'];
-
 type Amounts = Pick<FrozenRow, Amount>;
 const sumOf = (rows: readonly Amounts[], field: Amount) => (rows.length === 0 ? ZERO : sum(rows.map((row) => decimal(row[field]))));
-const areEqual = (a: readonly Amounts[], b: readonly Amounts[], fields: readonly Amount[]): boolean =>
-  fields.every((field) => sumOf(a, field).eq(sumOf(b, field)));
+
+/** What is charged, before credits: these are taken from a corrected row anew. */
+const chargeOf = (rows: readonly Amounts[]) => sumOf(rows, 'gross').minus(sumOf(rows, 'discount'));
+
+/** A quantity that moved without moving money books nothing. */
+const areEqual = (a: readonly Amounts[], b: readonly Amounts[]): boolean =>
+  sumOf(a, 'gross').eq(sumOf(b, 'gross')) && sumOf(a, 'discount').eq(sumOf(b, 'discount'));
+
 const union = <Key>(a: ReadonlyMap<Key, unknown>, b: ReadonlyMap<Key, unknown>): Key[] => [...new Set([...a.keys(), ...b.keys()])];

@@ -4,11 +4,12 @@ import { rateLine, type Part, type Quarantined, type UsageUpTo, usageInstants } 
 import { type Decimal, decimal, sum, text, ZERO } from '../money/decimal.js';
 import { toMoney } from '../money/money.js';
 import { type RatedRow, rowsWithMoney } from '../rating/row.js';
-import { type TaxRate, taxAt } from '../tenants/tenant.js';
-import { compareInstants, type Instant, isBefore } from '../time/instant.js';
+import { graceHoursAt, type GracePeriod, type TaxRate, taxAt } from '../tenants/tenant.js';
+import { compareInstants, type Instant, isBefore, plusHours } from '../time/instant.js';
 import type { Period } from '../time/period.js';
-import { corrections, type DraftRow } from './corrections.js';
-import type { ClaimedPart, FrozenRow } from './invoice.js';
+import { corrections } from './corrections.js';
+import { type Coupon, type Credit, type CreditLeft, withCredits } from './credits.js';
+import { type ClaimedPart, type DraftRow, type FrozenRow, isSelected, type Selection } from './invoice.js';
 import { taxShares } from './tax.js';
 
 /**
@@ -18,11 +19,15 @@ import { taxShares } from './tax.js';
 export interface BillingFacts {
   readonly currency: string;
   readonly taxes: readonly TaxRate[];
+  readonly gracePeriods: readonly GracePeriod[];
   readonly lines: readonly LineDefinition[];
   /** Recorded parts by line. */
   readonly recorded: ReadonlyMap<string, readonly RecordedPart[]>;
   /** Rows on issued, non-void invoices, by line: what is booked. */
   readonly booked: ReadonlyMap<string, readonly FrozenRow[]>;
+  /** Coupons and credits of the tenant, in the order in which they were granted, and what is left of those that it may take now. */
+  readonly grants: readonly (Coupon | Credit)[];
+  readonly creditsLeft: readonly CreditLeft[];
   /** Lines with an issued part whose inputs changed since, and why. */
   readonly marks: ReadonlyMap<string, string>;
 }
@@ -40,9 +45,24 @@ export interface LineBilling {
   readonly issued: ReadonlySet<string>;
 }
 
+/** The facts of some of a tenant's lines alone. */
+export function selectedFacts(facts: BillingFacts, selection: Selection | null): BillingFacts {
+  if (selection === null) return facts;
+  const lines = facts.lines.filter((line) => isSelected(selection, line));
+  const ids = new Set(lines.map(({ lineId }) => lineId));
+  return { ...facts, lines, marks: new Map([...facts.marks].filter(([lineId]) => ids.has(lineId))) };
+}
+
 /** The billing of an instant: what is due as of it, and every line that is marked. */
 export const billingAsOf = (facts: BillingFacts, asOf: Instant): LineBilling[] =>
-  billings(facts, (line, recorded) => duePartsOf(line, recorded, asOf));
+  billings(facts, (line, recorded) => duePartsOf(line, recorded, asOf, collectedUntil(line, facts.gracePeriods)));
+
+/** Until when late usage of a line is waited for; a flat amount has none. */
+function collectedUntil(line: LineDefinition, gracePeriods: readonly GracePeriod[]): Instant {
+  const { end } = line.period;
+  const countsUsage = line.segments.some(({ terms }) => terms.price.model !== 'flat');
+  return countsUsage ? plusHours(end, graceHoursAt(gracePeriods, end)) : end;
+}
 
 /** The billing of a draft: the parts that it claims, whatever else has become due since. */
 export function billingOfClaim(facts: BillingFacts, claimed: readonly ClaimedPart[]): LineBilling[] {
@@ -132,7 +152,7 @@ export function rateInvoice(
     if (cut !== null) cuts.push(cut);
     drafts.push(...corrections(parts.filter(({ partId }) => issued.has(partId)).flatMap(charges), booked, reason));
   }
-  const rows = withTax(invoiceId, drafts, facts);
+  const rows = withTax(invoiceId, withCredits(drafts, facts.grants, facts.creditsLeft, facts.currency), facts);
   const subtotal = sum(rows.map(({ net }) => decimal(net)));
   const tax = sum(rows.map((row) => decimal(row.tax)));
   return { rows, claimed, cuts, quarantined, subtotal, tax, total: subtotal.plus(tax) };

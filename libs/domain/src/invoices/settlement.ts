@@ -28,9 +28,16 @@ export function settle(total: Decimal, credit: Decimal): Settlement & { readonly
 /** What a void invoice took is credit again; what it gave is none. */
 export const creditAfterVoid = (credit: Decimal, { total, creditTaken }: Pick<Settlement, 'total' | 'creditTaken'>): Decimal => credit.plus(creditTaken).minus(max(ZERO, total.neg()));
 
+/** What a credit note takes off an invoice that is not paid is due no more; the rest is the tenant's credit. */
+export function credited(credit: Decimal, amountDue: Decimal, isPaid: boolean, amount: Decimal): { amountDue: Decimal; creditLeft: Decimal } {
+  const off = isPaid ? ZERO : min(amountDue, amount);
+  return { amountDue: amountDue.minus(off), creditLeft: credit.plus(amount).minus(off) };
+}
+
 /** The account as a billing stream tells it. Drafts owe nothing. */
 export function foldAccount(events: Iterable<InvoiceEvent>): Account {
   const settlements = new Map<string, Settlement>();
+  const paid = new Set<string>();
   let credit = ZERO;
   for (const { type, data } of events) {
     if (type === 'InvoiceIssued') {
@@ -42,6 +49,14 @@ export function foldAccount(events: Iterable<InvoiceEvent>): Account {
       const settlement = settlements.get(data.invoiceId);
       if (settlement !== undefined) credit = creditAfterVoid(credit, settlement);
       settlements.delete(data.invoiceId);
+    }
+    if (type === 'InvoicePaid') paid.add(data.invoiceId);
+    if (type === 'CreditNoteIssued') {
+      const settlement = settlements.get(data.invoiceId);
+      if (settlement === undefined) continue;
+      const { amountDue, creditLeft } = credited(credit, settlement.amountDue, paid.has(data.invoiceId), decimal(data.total));
+      settlements.set(data.invoiceId, { ...settlement, amountDue });
+      credit = creditLeft;
     }
   }
   return { credit, settlements };

@@ -49,9 +49,15 @@ export interface DueParts {
 /**
  * What of a line is due as of an instant: in advance with the period's start, when its period has ended, or any
  * unclaimed stretch of it up to the instant, which cuts the part that holds it in two. A cut at the line's start or end,
- * or outside it, makes no empty part.
+ * or outside it, makes no empty part. What ends with the period waits for late usage until `collectedUntil`.
  */
-export function duePartsOf(line: LineDefinition, recorded: readonly RecordedPart[], asOf: Instant): DueParts | null {
+export function duePartsOf(
+  line: LineDefinition,
+  recorded: readonly RecordedPart[],
+  asOf: Instant,
+  collectedUntil: Instant = line.period.end,
+): DueParts | null {
+  if (!isBefore(asOf, line.period.end) && isBefore(asOf, collectedUntil)) return null;
   const tiled = tiles(line, recorded);
   const claimed = new Set(tiled.flatMap(({ partId, invoiceId }) => (invoiceId === null ? [] : [partId])));
   const dueOf = (parts: readonly Part[], begunBy: Instant, cut: Cut | null): DueParts | null => {

@@ -78,3 +78,6 @@ export function fromMicros(value: bigint): Instant {
   }
   return canonical(Number(seconds) * 1000, rest.toString().padStart(6, '0').replace(/0+$/, ''), 'instant');
 }
+
+const MICROS_PER_HOUR = 3_600_000_000n;
+export const plusHours = (at: Instant, hours: number): Instant => (hours === 0 ? at : fromMicros(micros(at) + BigInt(hours) * MICROS_PER_HOUR));

@@ -1,6 +1,7 @@
 import type { Command } from '@nestjs/cqrs';
 import type { CommandCall, CommandDefinition, CommandDone } from '../command.js';
 import { CostCommand, costCommands, CostHandler } from './costs.commands.js';
+import { CreditCommand, creditCommands, CreditHandler } from './credits.commands.js';
 import { DeploymentCommand, deploymentCommands, DeploymentHandler } from './deployments.commands.js';
 import { InventoryCommand, inventoryCommands, InventoryHandler } from './inventory.commands.js';
 import { InvoiceCommand, invoiceCommands, InvoiceHandler } from './invoices.commands.js';
@@ -23,6 +24,7 @@ const SUBJECTS: readonly (readonly [SubjectCommand, readonly CommandDefinition[]
   [UsageCommand, usageCommands],
   [CostCommand, costCommands],
   [InvoiceCommand, invoiceCommands],
+  [CreditCommand, creditCommands],
 ];
 
 export const HANDLERS = [
@@ -35,6 +37,7 @@ export const HANDLERS = [
   UsageHandler,
   CostHandler,
   InvoiceHandler,
+  CreditHandler,
 ];
 
 /** Every command by name. */

@@ -1,6 +1,6 @@
 import { notFound } from '#domain/errors';
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { invoiceNumber } from '#domain/invoices/invoice';
+import { documentNumber } from '#domain/invoices/invoice';
 import { costEvents } from '#domain/costs/cost';
 import { zId, zText } from '#domain/schema';
 import type { Caller } from '../caller.js';
@@ -112,7 +112,7 @@ async function explainRow(context: QueryContext, { invoice_id, ordinal, computed
   const segment = line?.segments.find(({ planId }) => planId === row.planId);
   return {
     invoiceId: invoice_id,
-    number: ordinal === null ? null : invoiceNumber(ordinal),
+    number: ordinal === null ? null : documentNumber('INV', ordinal),
     computedAt: computed_at,
     row,
     arithmetic: `${row.quantity} × ${row.unitAmount} = ${row.gross}; ${row.gross} − ${row.discount} − ${row.credit} = ${row.net}`,
