@@ -1,4 +1,5 @@
 import { DomainError } from '#domain/errors';
+import { MirrorStopped } from '#event-store/mirrored';
 import { UnknownOutcome } from '#event-store/port';
 import { isConnectionLost } from '#postgres/connection';
 import { ProjectionHalted } from '#read-model/projector';
@@ -9,6 +10,8 @@ const unavailable = (code: string, message: string): DomainError => new DomainEr
 export function outageOf(error: unknown): DomainError | undefined {
   if (error instanceof UnknownOutcome)
     return unavailable('outcome_unknown', 'the log did not answer in time: send the same again, what was done stays done once');
+  if (error instanceof MirrorStopped)
+    return unavailable('mirror_stopped', 'the log can be neither read nor written before an operator has looked at its mirror: send the same again then');
   if (error instanceof ProjectionHalted)
     return unavailable('projections_halted', 'an event could not be applied, and an operator must look at it: reads are not current');
   return isConnectionLost(error)

@@ -114,6 +114,21 @@ export class PostgresLog implements EventLog {
     return safeNumber(rows[0]?.position ?? '0');
   }
 
+  async positionAt(at: Instant): Promise<number> {
+    const { rows } = await this.#pool.query<{ position: Int8 }>(`select ${this.#schema}.position_at($1::timestamptz) as position`, [at]);
+    return safeNumber(rows[0]?.position ?? '0');
+  }
+
+  async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
+    const wanted = [...new Set(positions)].sort((a, b) => a - b);
+    for (let from = 0; from < wanted.length; ) {
+      const { events, isCut } = await this.#page('position = any ($1::bigint[])', 'position', [wanted.slice(from, from + PAGE_ROWS)]);
+      yield* events;
+      const last = isCut ? events.at(-1)?.position : undefined;
+      from = last === undefined ? from + PAGE_ROWS : wanted.indexOf(last) + 1;
+    }
+  }
+
   /** Waits for the appends under way, and ends the subscriptions. */
   async close(): Promise<void> {
     this.#closing.abort();

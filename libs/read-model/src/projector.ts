@@ -1,8 +1,7 @@
 import type pg from 'pg';
-import { type EventLog } from '#event-store/port';
+import { type EventLog, type StoredEvent, UnknownOutcome } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
-import type { StoredEvent } from '#event-store/port';
 import { isConnectionLost } from '#postgres/connection';
 import type { Projection } from './projection.js';
 import { createTableSql } from './table.js';
@@ -122,8 +121,8 @@ export class Projector {
           return 0;
         });
       } catch (error) {
-        // The database is away, or another writer took over: nothing is lost, the checkpoint says where to go on.
-        if (!isConnectionLost(error) && !(error instanceof LostWriter)) throw error;
+        // The database or the log is away, or another writer took over: nothing is lost, the checkpoint says where to go on.
+        if (!isConnectionLost(error) && !(error instanceof UnknownOutcome) && !(error instanceof LostWriter)) throw error;
       }
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, STANDBY_MS));
     }
