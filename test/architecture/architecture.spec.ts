@@ -53,6 +53,10 @@ describe('sources', () => {
     expect(lengths.filter(({ path, lines }) => lines > (path.endsWith('.spec.ts') ? 600 : 400))).toEqual([]);
   });
 
+  it('know the tables of the log in its adapter alone', () => {
+    expect(linesWith(/ledgerline_log/).filter((line) => !/^(libs\/event-store|test)\//.test(line))).toEqual([]);
+  });
+
   it('leave out no test, and run none alone', () => {
     expect(linesWith(/\b(describe|it|test)(\.\w+)*\.(only|skip|todo|failing)\b|\b[fx](describe|it|test)\(/)).toEqual([]);
   });

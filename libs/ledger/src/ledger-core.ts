@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { sql, type Kysely } from 'kysely';
 import type pg from 'pg';
 import { isDomainError } from '#domain/schema';
-import type { Instant } from '#domain/time/instant';
 import type { EventLog } from '#event-store/port';
 import type { Projector } from '#read-model/projector';
 import { type ReadModels, readModels } from './database.js';
@@ -27,18 +26,6 @@ export class LedgerCore {
     this.db = readModels(pool);
     this.book = new EventBook(log, projector, async (key) => this.commandOf(key));
     this.details = new TenantDetails(pool);
-  }
-
-  /** The position of the last event recorded at or before an instant; 0 before the first. recordedAt never goes back, so halving finds it. */
-  async positionAt(at: Instant): Promise<number> {
-    let [low, high] = [0, await this.projector.position()];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      const { rows } = await this.pool.query<{ before: boolean }>('SELECT recorded_at <= $2 AS before FROM ledgerline_log.events WHERE position = $1', [middle, at]);
-      if (rows[0]?.before === true) low = middle;
-      else high = middle - 1;
-    }
-    return low;
   }
 
   /** The command that was recorded under this key, if there is one. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invalid, notFound } from '#domain/errors';
+import { type DomainError, invalid, notFound } from '#domain/errors';
 import { zId, zInstant } from '#domain/schema';
 import { isInstant } from '#domain/time/instant';
 import { type Caller, confinedTo, type Role } from './caller.js';
@@ -61,9 +61,12 @@ export function decodeCursor(text: string): Cursor {
   try {
     return zCursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
   } catch {
-    throw invalid('invalid_cursor', 'cursor: is not one that this list gave out', [{ field: 'cursor', message: 'is not one that this list gave out' }]);
+    throw invalidCursor();
   }
 }
+
+export const invalidCursor = (): DomainError =>
+  invalid('invalid_cursor', 'cursor is not one that this list gave out', [{ field: 'cursor', message: 'is not one that this list gave out' }]);
 
 export interface Page<Item> {
   readonly items: readonly Item[];
@@ -115,7 +118,7 @@ export async function positionOf(core: LedgerCore, params: { asOf?: string | und
     throw invalid('invalid_as_of', `asOf: ${JSON.stringify(asOf)} is neither a log position nor an instant`, [
       { field: 'asOf', message: 'is neither a log position nor an instant' },
     ]);
-  return core.positionAt(parsed.data);
+  return Math.min(await core.log.positionAt(parsed.data), head);
 }
 
 /** The tenant asked for, within what the caller may see: another's is as if it did not exist. */

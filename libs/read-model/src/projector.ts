@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { type EventLog } from '#event-store/port';
+import { type EventLog, type StoredEvent, UnknownOutcome } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
-import type { StoredEvent } from '#event-store/port';
+import { isConnectionLost } from '#postgres/connection';
 import type { Projection } from './projection.js';
 import { createTableSql } from './table.js';
 
@@ -121,8 +121,8 @@ export class Projector {
           return 0;
         });
       } catch (error) {
-        // The database is away, or another writer took over: nothing is lost, the checkpoint says where to go on.
-        if (!isLostConnection(error) && !(error instanceof LostWriter)) throw error;
+        // The database or the log is away, or another writer took over: nothing is lost, the checkpoint says where to go on.
+        if (!isConnectionLost(error) && !(error instanceof UnknownOutcome) && !(error instanceof LostWriter)) throw error;
       }
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, STANDBY_MS));
     }
@@ -174,7 +174,7 @@ export class Projector {
     try {
       return await this.transaction(client, events);
     } catch (error) {
-      if (stored.length === 1 || error instanceof LostWriter || isLostConnection(error)) throw error;
+      if (stored.length === 1 || error instanceof LostWriter || isConnectionLost(error)) throw error;
       let at = 0;
       for (const event of stored) at = await this.apply(client, [event]);
       return at;
@@ -193,7 +193,7 @@ export class Projector {
         try {
           await projection.project(relevant, client);
         } catch (error) {
-          if (isLostConnection(error)) throw error;
+          if (isConnectionLost(error)) throw error;
           throw new ProjectionHalted(first.position, projection.name, error);
         }
       }
@@ -210,10 +210,6 @@ export class Projector {
     }
   }
 }
-
-const isLostConnection = (error: unknown): boolean =>
-  error instanceof Error && (/^(Connection terminated|Client has encountered|write EPIPE)/.test(error.message) || 'errno' in error || /^(08|57P)/.test(codeOf(error)));
-const codeOf = (error: Error): string => ('code' in error && typeof error.code === 'string' ? error.code : '');
 
 /** Groups events by number and size; what is at hand goes as one batch, nothing is waited for. */
 async function* batched(events: AsyncIterable<StoredEvent>): AsyncIterable<StoredEvent[]> {

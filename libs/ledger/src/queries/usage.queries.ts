@@ -1,4 +1,4 @@
-import { invalid, notFound } from '#domain/errors';
+import { notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { zId, zInstant } from '#domain/schema';
 import { tenancies } from '#domain/tenants/deployment';
@@ -7,7 +7,7 @@ import type { OpenPeriod } from '#domain/time/period';
 import { usageRecords, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
 import { inForceAt } from '../ledger-core.js';
-import { decodeCursor, defineQuery, pageOf, type QueryContext, READERS, zAsOf, zOptionalId, zOptionalInstant, zPage } from '../query.js';
+import { decodeCursor, defineQuery, invalidCursor, pageOf, type QueryContext, READERS, zAsOf, zOptionalId, zOptionalInstant, zPage } from '../query.js';
 
 /** Whose usage a caller may see: a deployment, over a stretch of time; null: all. */
 interface Visible {
@@ -77,7 +77,7 @@ function cursorOf(cursor: string): readonly string[] {
   const { after } = decodeCursor(cursor);
   const [, , start = '', , end = ''] = after;
   if (after.length !== KEY.length || !isInstant(start) || !isInstant(end))
-    throw invalid('invalid_cursor', 'cursor: is not one that this list gave out', [{ field: 'cursor', message: 'is not one that this list gave out' }]);
+    throw invalidCursor();
   return after;
 }
 
