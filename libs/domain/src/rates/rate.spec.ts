@@ -200,6 +200,13 @@ describe('correct-rate', () => {
     ]);
   });
 
+  it('prices a key again whose prices were all withdrawn, as it was last set', () => {
+    const gigabytes = setRate([], { ...price('0.20', '01-01'), unit: 'GB' });
+    expect(correctRate([], right('0.20', '01-01'), [...gigabytes, ...withdrawRate(foldRates(gigabytes), ended('01-01'))])).toEqual([
+      { type: 'RateSet', data: { ...price('0.20', '01-01'), unit: 'GB' } },
+    ]);
+  });
+
   it('is refused where the key has no price at all', () => {
     expect(() => after(correct('0.12', '04-01'))).toThrow(expect.objectContaining({ code: 'unknown_rate', kind: 'not_found' }));
     expect(() => after(...history, correct('0.12', '04-01', '03-01'))).toThrow(expect.objectContaining({ code: 'empty_period' }));

@@ -156,10 +156,18 @@ export function setRate(segments: readonly RateSegment[], input: SetRate): RateE
   return [{ type: 'RateSet', data: { ...input, effectiveUntil } }];
 }
 
-/** The right price over a stretch of the past (or future). Without an end it holds until the key's next change. Where it holds already, nothing. */
-export function correctRate(segments: readonly RateSegment[], input: CorrectRate): RateEvent[] {
+/**
+ * The right price over a stretch of the past (or future). Without an end it holds until the key's next change. Where it holds already,
+ * nothing. A key whose prices were all withdrawn, by mistake, is priced again as it was last set (`history`).
+ */
+export function correctRate(segments: readonly RateSegment[], input: CorrectRate, history: readonly RateEvent[] = []): RateEvent[] {
   assertPeriod(input);
-  if (segments.length === 0) throw notFound('unknown_rate', `${rateKeyText(input)} has no price to correct; use set-rate`);
+  if (segments.length === 0) {
+    const last = history.findLast((event) => event.type === 'RateSet')?.data;
+    if (last === undefined) throw notFound('unknown_rate', `${rateKeyText(input)} has no price to correct; use set-rate`);
+    const { reason: _, ...price } = input;
+    return [{ type: 'RateSet', data: { ...price, unit: last.unit, currency: last.currency, basis: last.basis } }];
+  }
   const event: RateEvent = { type: 'RateCorrected', data: { ...input, effectiveUntil: input.effectiveUntil ?? nextChange(segments, input.effectiveFrom) } };
   return samePrices(segments, applyRateEvent(segments, event)) ? [] : [event];
 }
