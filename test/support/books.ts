@@ -43,6 +43,8 @@ interface Booked {
 /** A tenant's books: what is known, and the invoices that were issued on it. The engine alone, without log or read models. */
 export class Books {
   plan: PlanVersion = STUDIO;
+  /** The versions that follow it. */
+  later: readonly PlanVersion[] = [];
   taxes: readonly TaxRate[] = [];
   assignments: readonly Assignment[] = [{ tenantId: 't1', from: T('01') }];
   cancelledAt: Instant | null = null;
@@ -53,7 +55,7 @@ export class Books {
   private readonly readings: { billingKind: string; at: Instant; quantity: string }[] = [];
   private readonly cuts = new Map<string, { partId: string; period: Period }[]>();
 
-  constructor(more: Partial<Pick<Books, 'plan' | 'taxes'>> = {}) {
+  constructor(more: Partial<Pick<Books, 'plan' | 'later' | 'taxes' | 'grants'>> = {}) {
     Object.assign(this, more);
   }
 
@@ -71,7 +73,7 @@ export class Books {
       plans: [{ planId: 'p1', from: T('01') }],
       cancelledAt: this.cancelledAt,
     };
-    const plans = new Map([['p1', [this.plan]]]);
+    const plans = new Map([['p1', [{ ...this.plan, effectiveUntil: this.later[0]?.effectiveFrom ?? null }, ...this.later]]]);
     return linesOf(subscription, this.assignments, plans, () => 'UTC', until).filter(({ tenantId }) => tenantId === 't1');
   }
 
