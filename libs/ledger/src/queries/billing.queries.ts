@@ -8,7 +8,7 @@ import { zId } from '#domain/schema';
 import { compareInstants, type Instant } from '#domain/time/instant';
 import { z } from 'zod';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
-import { linesOfTenant, recordedParts, tenantAccount } from '../billing.js';
+import { contractsOf, linesOfTenant, recordedParts, tenantAccount } from '../billing.js';
 import { claimedParts, isUuid, rated } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
 import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zOptionalInstant, zPage } from '../query.js';
@@ -100,7 +100,7 @@ async function issuedParts({ core, position }: QueryContext, tenantId: string): 
 
 /** Tenants whose lines are asked for: the one, the one that is visible, or all. */
 async function tenantsFor(context: QueryContext, tenantId: string | undefined): Promise<string[]> {
-  const visible = visibleTenant(context, tenantId);
+  const visible = await visibleTenant(context, tenantId);
   if (visible !== null) return [visible];
   const rows = await context.core.db.selectFrom('tenants').select('tenant_id').where(inForceAt(context.position)).orderBy('tenant_id').execute();
   return rows.map(({ tenant_id }) => tenant_id);
@@ -123,6 +123,12 @@ async function lineViews(
   return views;
 }
 
+async function assertVisibleSubscription({ core, position, confinedTo }: QueryContext, subscriptionId: string): Promise<void> {
+  const contracts = await contractsOf(core, position, confinedTo);
+  if (!contracts.some(({ subscription }) => subscription.subscriptionId === subscriptionId))
+    throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
+}
+
 const linesQuery = defineQuery({
   name: 'lines',
   summary: 'Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`)',
@@ -135,6 +141,7 @@ const linesQuery = defineQuery({
   }),
   roles: READERS,
   async answer({ tenantId, subscriptionId, billingKind, status, at, ...page }, context) {
+    if (subscriptionId !== undefined) await assertVisibleSubscription(context, subscriptionId);
     const views = (await lineViews(context, { tenantId, subscriptionId, at: at ?? context.caller.now }))
       .filter((view) => billingKind === undefined || view.billingKind === billingKind)
       .filter((view) => status === undefined || view.status === status);
@@ -255,7 +262,7 @@ const invoicesQuery = defineQuery({
   params: zPage.extend({ tenantId: zOptionalId, status: z.enum(INVOICE_STATUSES).optional() }),
   roles: READERS,
   async answer({ tenantId, status, ...page }, context) {
-    const visible = visibleTenant(context, tenantId);
+    const visible = await visibleTenant(context, tenantId);
     let query = context.core.db.selectFrom('invoices').selectAll().where(inForceAt(context.position));
     if (visible !== null) query = query.where('tenant_id', '=', visible);
     if (status !== undefined) query = query.where('status', '=', status);

@@ -1,7 +1,8 @@
+import { notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { contains } from '#domain/time/period';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, positionOf, READERS, zOptionalId, zOptionalInstant, zPage } from '../query.js';
+import { defineQuery, pageOfAll, knownPosition, READERS, zOptionalId, zOptionalInstant, zPage } from '../query.js';
 import { z } from 'zod';
 
 const ratesQuery = defineQuery({
@@ -16,7 +17,7 @@ const ratesQuery = defineQuery({
   }),
   roles: READERS,
   async answer({ resourceType, resourceFamily, location, at, knownAt, ...page }, { core, position }) {
-    const known = knownAt === undefined ? position : await positionOf(core, { asOf: knownAt });
+    const known = knownAt === undefined ? position : await knownPosition(core, 'knownAt', knownAt);
     let query = core.db.selectFrom('rates').selectAll().where(inForceAt(known));
     if (resourceType !== undefined) query = query.where('resource_type', '=', resourceType);
     if (resourceFamily !== undefined) query = query.where('resource_family', '=', resourceFamily);
@@ -48,7 +49,9 @@ const plansQuery = defineQuery({
   async answer({ planId, at, ...page }, { core, position }) {
     let query = core.db.selectFrom('plan_versions').selectAll().where(inForceAt(position));
     if (planId !== undefined) query = query.where('plan_id', '=', planId);
-    const items = (await query.execute())
+    const rows = await query.execute();
+    if (planId !== undefined && rows.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
+    const items = rows
       .map((row) => ({
         planId: row.plan_id,
         name: row.name,
