@@ -312,6 +312,18 @@ describe('what is shown of a part that is billed', () => {
   });
 });
 
+describe('a question as of before there was anything', () => {
+  it('is answered: there was nothing', async () => {
+    await bill('2026-04-01');
+    const names = ['invoices', 'lines', 'tenants', 'subscriptions', 'usage-records', 'deployments', 'credits', 'credit-notes'];
+    const of: Record<string, object> = { subscriptions: { deploymentId: 'd1' }, 'usage-records': { deploymentId: 'd1' }, deployments: { deploymentId: 'd1' } };
+    for (const name of names) expect([name, await test.ask(name, { asOf: '0', ...(of[name] ?? { tenantId: 't1' }) })]).toMatchObject([name, { items: [] }]);
+    expect(await test.ask('plans', { asOf: '0', planId: 'p1' })).toMatchObject({ items: [] });
+    expect(await test.ask('usage', { asOf: '0', deploymentId: 'd1' })).toEqual({});
+    await expect(test.ask('invoices', { tenantId: 'nobody' })).rejects.toMatchObject({ code: 'unknown_tenant' });
+  });
+});
+
 describe('a preview', () => {
   it('is the invoice that there would be, and leaves nothing behind', async () => {
     await use('2026-04-02', '1600');

@@ -5,7 +5,7 @@ import type { Instant } from '#domain/time/instant';
 import { subscriptionSpans, tenantAt } from '#domain/tenants/deployment';
 import { contractsOf } from '../billing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zOptionalId, zPage } from '../query.js';
+import { assertVisibleDeployment, defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zOptionalId, zPage } from '../query.js';
 
 const tenantsQuery = defineQuery({
   name: 'tenants',
@@ -14,7 +14,7 @@ const tenantsQuery = defineQuery({
   roles: READERS,
   async answer({ tenantId, ...page }, context) {
     const { core, position } = context;
-    const visible = visibleTenant(context, tenantId);
+    const visible = await visibleTenant(context, tenantId);
     let query = core.db.selectFrom('tenants').selectAll().where(inForceAt(position));
     if (visible !== null) query = query.where('tenant_id', '=', visible);
     const rows = await query.execute();
@@ -43,7 +43,8 @@ const deploymentsQuery = defineQuery({
   roles: READERS,
   async answer({ deploymentId, tenantId, ...page }, context) {
     const { core, position, caller } = context;
-    const visible = visibleTenant(context, tenantId);
+    const visible = await visibleTenant(context, tenantId);
+    if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
     let query = core.db.selectFrom('deployments').selectAll().where(inForceAt(position));
     if (deploymentId !== undefined) query = query.where('deployment_id', '=', deploymentId);
     const rows = await query.execute();
@@ -88,7 +89,8 @@ const subscriptionsQuery = defineQuery({
   roles: READERS,
   async answer({ subscriptionId, deploymentId, tenantId, ...page }, context) {
     const { core, position } = context;
-    const visible = visibleTenant(context, tenantId);
+    const visible = await visibleTenant(context, tenantId);
+    if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
     const items = (await contractsOf(core, position, visible))
       .map(({ subscription, assignments }) => ({
         subscriptionId: subscription.subscriptionId,

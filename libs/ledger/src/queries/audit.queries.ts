@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { linesOfTenant, tenantAccount } from '../billing.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { ADMIN, decodeCursor, defineQuery, invalidCursor, pageOf, type QueryContext, STAFF, zAsOf, zOptionalId } from '../query.js';
+import { ADMIN, decodeCursor, defineQuery, invalidCursor, pageOf, type QueryContext, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
 
 const DEFAULT_EVENTS = 100;
 
@@ -18,9 +18,9 @@ const eventsQuery = defineQuery({
   summary: 'The log itself: events of a stream, or all, after a position',
   params: zAsOf.extend({
     stream: zText.optional(),
-    after: z.coerce.number().int().nonnegative().default(0),
+    after: zAfter,
     type: zOptionalId,
-    limit: z.coerce.number().int().min(1).max(10_000).default(DEFAULT_EVENTS),
+    limit: zLimit(DEFAULT_EVENTS),
     cursor: z.string().optional(),
   }),
   roles: ['platform_admin', 'auditor', 'operator'],

@@ -16,7 +16,7 @@ const creditsQuery = defineQuery({
   roles: READERS,
   async answer({ tenantId, ...page }, context) {
     const { core, position } = context;
-    const visible = visibleTenant(context, tenantId);
+    const visible = await visibleTenant(context, tenantId);
     let query = core.db.selectFrom('credits').selectAll().where(inForceAt(position));
     if (visible !== null) query = query.where('tenant_id', '=', visible);
     const rows = await query.execute();
@@ -51,7 +51,7 @@ const creditNotesQuery = defineQuery({
   roles: READERS,
   async answer({ tenantId, invoiceId, ...page }, context) {
     const { core, position } = context;
-    const visible = visibleTenant(context, tenantId);
+    const visible = await visibleTenant(context, tenantId);
     if (invoiceId !== undefined && !isUuid(invoiceId)) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
     let query = core.db.selectFrom('credit_notes').selectAll().where(inForceAt(position));
     if (visible !== null) query = query.where('tenant_id', '=', visible);

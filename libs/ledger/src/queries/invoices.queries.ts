@@ -13,7 +13,7 @@ const invoicesQuery = defineQuery({
   params: zPage.extend({ tenantId: zOptionalId, status: z.enum(INVOICE_STATUSES).optional() }),
   roles: READERS,
   async answer({ tenantId, status, ...page }, context) {
-    const visible = visibleTenant(context, tenantId);
+    const visible = await visibleTenant(context, tenantId);
     let query = context.core.db.selectFrom('invoices').selectAll().where(inForceAt(context.position));
     if (visible !== null) query = query.where('tenant_id', '=', visible);
     if (status !== undefined) query = query.where('status', '=', status);
@@ -45,7 +45,7 @@ const invoicePreviewQuery = defineQuery({
   params: zAsOf.extend({ tenantId: zId, at: zOptionalInstant }),
   roles: READERS,
   async answer({ tenantId, at }, context) {
-    visibleTenant(context, tenantId);
+    await visibleTenant(context, tenantId);
     return invoicePreview(context, tenantId, at ?? context.caller.now);
   },
 });

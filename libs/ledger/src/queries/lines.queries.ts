@@ -116,11 +116,12 @@ async function bookedOf(context: QueryContext, tenantId: string, lines: readonly
   return { rows, quantities: at === null ? new Map() : await partQuantities(context.core, at, issued, recorded) };
 }
 
-/** Tenants whose lines are asked for: the one, the one that is visible, or all. */
+/** Tenants whose lines are asked for: the one, the one that is visible, or all; registered by then. */
 async function tenantsFor(context: QueryContext, tenantId: string | undefined): Promise<string[]> {
-  const visible = visibleTenant(context, tenantId);
-  if (visible !== null) return [visible];
-  const rows = await context.core.db.selectFrom('tenants').select('tenant_id').where(inForceAt(context.position)).orderBy('tenant_id').execute();
+  const visible = await visibleTenant(context, tenantId);
+  let query = context.core.db.selectFrom('tenants').select('tenant_id').where(inForceAt(context.position));
+  if (visible !== null) query = query.where('tenant_id', '=', visible);
+  const rows = await query.orderBy('tenant_id').execute();
   return rows.map(({ tenant_id }) => tenant_id);
 }
 
@@ -140,6 +141,16 @@ async function lineViews(
     views.push(...rated.flatMap((each) => viewsOf(each, booked)));
   }
   return views;
+}
+
+async function assertVisibleSubscription({ core, confinedTo }: QueryContext, subscriptionId: string): Promise<void> {
+  let query = core.db
+    .selectFrom('subscriptions')
+    .innerJoin('deployment_assignments', 'deployment_assignments.deployment_id', 'subscriptions.deployment_id')
+    .select('subscription_id')
+    .where('subscription_id', '=', subscriptionId);
+  if (confinedTo !== null) query = query.where('tenant_id', '=', confinedTo);
+  if ((await query.executeTakeFirst()) === undefined) throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
 }
 
 /** By tenant, subscription and billing kind, then in order of time: each cut line followed by its parts. */
@@ -163,6 +174,7 @@ const linesQuery = defineQuery({
   }),
   roles: READERS,
   async answer({ tenantId, subscriptionId, billingKind, status, at, ...page }, context) {
+    if (subscriptionId !== undefined) await assertVisibleSubscription(context, subscriptionId);
     const all = await lineViews(context, { tenantId, subscriptionId, at: at ?? context.caller.now });
     const views = all
       .filter((view) => billingKind === undefined || view.billingKind === billingKind)
