@@ -31,7 +31,10 @@ describe.each(LOGS)('the log in %s', (_name, makeLedger) => {
         baseFee: '0',
         paymentTerm: 'in_arrears',
         effectiveFrom: T('2026-01-01'),
-        items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } }],
+        items: [
+          { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } },
+          { billingKind: 'cores', price: { model: 'rate_card' } },
+        ],
       },
       { command: 'start-subscription', subscriptionId: 's', deploymentId: 'd', planId: 'p', from: T('2026-04-01') },
       {
@@ -75,13 +78,21 @@ describe.each(LOGS)('the log in %s', (_name, makeLedger) => {
   });
 
   it('has the events that an invoice’s row rests on', async () => {
+    const rateKey = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hel1' };
+    const period = { start: T('2026-04-03'), end: T('2026-04-04') };
+    await test.apply(
+      { command: 'set-rate', ...rateKey, unitPrice: '2', effectiveFrom: T('2026-01-01') },
+      { command: 'set-rate', ...rateKey, location: 'nyc3', unitPrice: '3', effectiveFrom: T('2026-01-01') },
+      { command: 'observe-usage', deploymentId: 'd', observations: [{ resourceId: 'v', billingKind: 'cores', period, granularity: 'day', quantity: '4', rateKey }] },
+    );
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 't', asOf: T('2026-05-01') });
     const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
     const id = invoices[0]?.invoiceId;
     await test.apply({ command: 'issue-invoice', invoiceId: id, at: T('2026-05-01') });
     const { rows } = await test.ask<{ rows: { arithmetic: string; events: Event[] }[] }>('explain', { id });
     expect(rows.map(({ arithmetic, events }) => [arithmetic, events.map(({ type }) => type)])).toEqual([
-      ['10 × 0.5 = 5; 5 − 0 − 0 = 5', ['DeploymentRegistered', 'PlanPublished', 'SubscriptionStarted', 'UsageObserved', 'LineOpened']],
+      ['10 × 0.50 = 5.00; 5.00 − 0.00 − 0.00 = 5.00', ['DeploymentRegistered', 'PlanPublished', 'SubscriptionStarted', 'UsageObserved', 'LineOpened']],
+      ['4 × 2.00 = 8.00; 8.00 − 0.00 − 0.00 = 8.00', ['DeploymentRegistered', 'PlanPublished', 'SubscriptionStarted', 'RateSet', 'UsageObserved', 'LineOpened']],
     ]);
   });
 });

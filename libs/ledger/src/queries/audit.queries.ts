@@ -2,6 +2,12 @@ import { notFound } from '#domain/errors';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { documentNumber } from '#domain/invoices/invoice';
 import { costEvents } from '#domain/costs/cost';
+import { lineStream } from '#domain/lines/line';
+import { decimal, text } from '#domain/money/decimal';
+import { planStream } from '#domain/plans/plan';
+import { rateKeyText, rateStream } from '#domain/rates/rate';
+import { deploymentStream } from '#domain/tenants/deployment';
+import type { RateKey } from '#domain/usage/usage';
 import { zId, zText } from '#domain/schema';
 import type { Caller } from '../caller.js';
 import type { EventLog, StoredEvent } from '#event-store/port';
@@ -9,6 +15,7 @@ import { z } from 'zod';
 import { linesOfTenant, tenantAccount } from '../billing.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
+import { printFrozen } from '../rated-lines.js';
 import { ADMIN, decodeCursor, defineQuery, invalidCursor, pageOf, type QueryContext, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
 
 const DEFAULT_EVENTS = 100;
@@ -107,23 +114,28 @@ async function explainRow(context: QueryContext, { invoice_id, ordinal, computed
   const account = await tenantAccount(core, computed_at, tenant_id);
   const line = (await linesOfTenant(core, computed_at, account, row.chargePeriod.end)).find(({ lineId }) => lineId === row.lineId);
   const since = line?.period.start ?? row.chargePeriod.start;
-  const { rows: usage } = await core.pool.query<{ quantity: string; readings: number; positions: number[] | null }>(
-    `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions FROM usage_records
+  const { rows: usage } = await core.pool.query<{ quantity: string; readings: number; positions: number[] | null; keys: (RateKey | null)[] | null }>(
+    `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions,
+       jsonb_agg(DISTINCT jsonb_build_object('resourceType', resource_type, 'resourceFamily', resource_family, 'location', location)) FILTER (WHERE resource_type IS NOT NULL) AS keys
+     FROM usage_records
      WHERE deployment_id = $1 AND billing_kind = $2 AND period_start >= $3 AND period_start < $4 AND position_from <= $5 AND (position_to IS NULL OR position_to > $5)`,
     [row.deploymentId, row.billingKind, since, row.chargePeriod.end, computed_at],
   );
   const positions = usage[0]?.positions ?? [];
-  const streams = [`plan-${encodeURIComponent(row.planId)}`, `deployment-${encodeURIComponent(row.deploymentId)}`, `line-${row.lineId}`];
+  // A rate-card row names its key; other rows rest on no rate.
+  const keys = (usage[0]?.keys ?? []).filter((key) => key !== null && row.ref.startsWith(`${rateKeyText(key)}@`)) as RateKey[];
+  const streams = [planStream(row.planId), deploymentStream(row.deploymentId), lineStream(row.lineId), ...keys.map(rateStream)];
   const events = await evidence(core.log, computed_at, positions, streams);
   const segment = line?.segments.find(({ planId }) => planId === row.planId);
+  const shown = { ...row, ...printFrozen(row, account.currency) };
   return {
     invoiceId: invoice_id,
     number: ordinal === null ? null : documentNumber('INV', ordinal),
     computedAt: computed_at,
-    row,
-    arithmetic: `${row.quantity} × ${row.unitAmount} = ${row.gross}; ${row.gross} − ${row.discount} − ${row.credit} = ${row.net}`,
+    row: shown,
+    arithmetic: `${shown.quantity} × ${shown.unitAmount} = ${shown.gross}; ${shown.gross} − ${shown.discount} − ${shown.credit} = ${shown.net}`,
     price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms: segment?.terms ?? null },
-    usage: { since, until: row.chargePeriod.end, quantity: usage[0]?.quantity ?? '0', readings: usage[0]?.readings ?? 0 },
+    usage: { since, until: row.chargePeriod.end, quantity: text(decimal(usage[0]?.quantity ?? '0')), readings: usage[0]?.readings ?? 0 },
     events: events.map(reference),
   };
 }
