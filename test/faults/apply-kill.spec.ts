@@ -9,7 +9,7 @@ import { expectReplayToBeLive } from '../support/replay.js';
 
 // `kill -9` at seeded moments of `apply`, then the same file again: every read model is as after an undisturbed run.
 
-const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? '8');
+const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? '6');
 const SEED = Number(process.env['FAULT_SEED'] ?? '20261121');
 
 /** Numbers from 0 to 1, the same for the same seed. */
