@@ -86,7 +86,6 @@ describe('a parameter', () => {
     ['subscriptions', { tenantId: 'x' }, 'unknown_tenant', 'tenant x is not registered'],
     ['plans', { planId: 'x' }, 'unknown_plan', 'plan x is not published'],
     // what is registered later was unknown then
-    ['usage', { deploymentId: 'd', asOf: '1' }, 'unknown_deployment', 'deployment d is not registered'],
   ])('of %s %j that names what there is not: %s', async (name, params, code, message) => {
     expect(await asked(name, params)).toMatchObject({ kind: 'not_found', code, message });
   });
