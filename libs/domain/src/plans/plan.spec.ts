@@ -186,6 +186,24 @@ describe('correct-price', () => {
     );
   });
 
+  it('corrects when a base fee is due', () => {
+    const flat: PlanItem['price'] = { model: 'flat', amount: '50', paymentTerm: 'in_arrears' };
+    expect(after(...history, correct('base_fee', flat, '01-01', '02-01'))[0]).toMatchObject({ baseFee: '50', paymentTerm: 'in_arrears' });
+  });
+
+  it('to what it is changes nothing', () => {
+    expect(correctPrice(after(...history), right('droplet_hours', perUnit('0.01'), '02-01', '03-01'))).toEqual([]);
+    expect(correctPrice(after(...history), right('droplet_hours', perUnit('0.01'), '02-01', '08-01'))).toHaveLength(1);
+  });
+
+  it('names the filter where the plan has several items of the billing kind', () => {
+    const items = ['fra1', 'nyc3'].map((region) => hours('0.01', { filter: { region } }));
+    const two = after(publish('01-01', { items }));
+    expect(() => correctPrice(two, right('droplet_hours', perUnit('0.03'), '02-01'))).toThrow(expect.objectContaining({ code: 'ambiguous_plan_item' }));
+    const corrected = correctPrice(two, { ...right('droplet_hours', perUnit('0.03'), '02-01'), filter: { region: 'nyc3' } }).reduce<PlanVersion[]>(applyPlanEvent, two);
+    expect(corrected[1]?.items.map(({ price }) => price)).toEqual([perUnit('0.01'), perUnit('0.03')]);
+  });
+
   it('is refused where there is nothing to correct', () => {
     expect(() => after(correct('droplet_hours', perUnit('1'), '01-01'))).toThrow(
       expect.objectContaining({ code: 'unknown_plan', kind: 'not_found' }),

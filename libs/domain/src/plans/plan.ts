@@ -41,6 +41,8 @@ export const planEvents = {
   PlanPriceCorrected: z.object({
     planId: zId,
     billingKind: zId,
+    /** Of several items of the billing kind, the one with this filter. */
+    filter: z.record(z.string(), z.string()).optional(),
     price: zPrice,
     effectiveFrom: zInstant,
     effectiveUntil: zInstant.nullable(),
@@ -106,10 +108,15 @@ function corrected(version: PlanVersion, correction: PlanPriceCorrected): PlanVe
   return [...before, { ...version, effectiveFrom: start, effectiveUntil: end, ...withPrice(version, correction) }, ...after];
 }
 
-function withPrice(version: PlanVersion, { billingKind, price }: PlanPriceCorrected): Pick<PlanVersion, 'baseFee' | 'items'> {
-  if (billingKind === BASE_FEE) return { baseFee: price.model === 'flat' ? price.amount : version.baseFee, items: version.items };
-  return { baseFee: version.baseFee, items: version.items.map((item) => (item.billingKind === billingKind ? { ...item, price } : item)) };
+function withPrice(version: PlanVersion, correction: PlanPriceCorrected): Pick<PlanVersion, 'baseFee' | 'paymentTerm' | 'items'> {
+  const { baseFee, paymentTerm, items } = version;
+  const { billingKind, price } = correction;
+  if (billingKind === BASE_FEE) return price.model === 'flat' ? { baseFee: price.amount, paymentTerm: price.paymentTerm, items } : { baseFee, paymentTerm, items };
+  return { baseFee, paymentTerm, items: items.map((item) => (isCorrected(item, correction) ? { ...item, price } : item)) };
 }
+
+const isCorrected = (item: PlanItem, { billingKind, filter }: Pick<PlanPriceCorrected, 'billingKind' | 'filter'>): boolean =>
+  item.billingKind === billingKind && (filter === undefined || itemKey(item) === itemKey({ billingKind, filter }));
 
 const changes = (versions: readonly PlanVersion[]): Instant[] =>
   [...new Set(versions.flatMap(({ effectiveFrom, effectiveUntil }) => (effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil])))].sort(
@@ -158,7 +165,7 @@ export function publishPlan(versions: readonly PlanVersion[], input: PlanPublish
   return [{ type: 'PlanPublished', data: input }];
 }
 
-/** The right price of an item over a stretch; without an end until the plan's next version. */
+/** The right price of an item over a stretch; without an end until the plan's next version. Where it is so already, nothing. */
 export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceCorrected): PlanEvent[] {
   const { planId, billingKind, effectiveFrom, effectiveUntil } = input;
   if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
@@ -166,11 +173,17 @@ export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceC
     throw invalid('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`);
   const until = effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null;
   const touched = versions.filter((version) => overlaps(span(version), { start: effectiveFrom, end: until }));
-  const has = touched.some(({ items }) => billingKind === BASE_FEE || items.some((item) => item.billingKind === billingKind));
+  const has = touched.some(({ items }) => billingKind === BASE_FEE || items.some((item) => isCorrected(item, input)));
   if (!has) throw notFound('unknown_plan_item', `plan ${planId} has no item for ${billingKind} over ${periodText({ start: effectiveFrom, end: until })}`);
   for (const item of touched.flatMap(({ items }) => items)) {
     if (item.billingKind === billingKind) guardAggregation(input.price, item.aggregation, `plan ${planId}, ${billingKind}`, 'price');
   }
   if (billingKind === BASE_FEE && input.price.model !== 'flat') throw invalid('base_fee_is_flat', 'a base fee is corrected with a flat price');
-  return [{ type: 'PlanPriceCorrected', data: { ...input, effectiveUntil: until } }];
+  if (touched.some(({ items }) => items.filter((item) => isCorrected(item, input)).length > 1))
+    throw invalid('ambiguous_plan_item', `plan ${planId} has several items for ${billingKind}: name the filter of the one that is meant`, [
+      { field: 'filter', message: 'must be given: there are several items of this billing kind' },
+    ]);
+  const data = { ...input, effectiveUntil: until };
+  const isRight = touched.every((version) => JSON.stringify({ ...version, ...withPrice(version, data) }) === JSON.stringify(version));
+  return isRight ? [] : [{ type: 'PlanPriceCorrected', data }];
 }
