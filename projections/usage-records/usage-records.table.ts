@@ -12,7 +12,12 @@ export interface UsageRecordRow {
   readonly provider: string;
   readonly source_id: string;
   readonly quantity: string;
+  /** Who observed it: `command`, `metering`, `backfill`. */
   readonly origin: string;
+  /** Who gave it this quantity by a correction; null: it is as it was observed. */
+  readonly corrected_by: string | null;
+  /** Who superseded this version, by a correction; null while it is in force. A last version that was closed was withdrawn: it never was. */
+  readonly superseded_by: string | null;
   readonly resource_type: string | null;
   readonly resource_family: string | null;
   readonly location: string | null;
@@ -33,6 +38,8 @@ export const usageRecords = defineTable<UsageRecordRow>({
     source_id: 'text',
     quantity: 'numeric',
     origin: 'text',
+    corrected_by: 'text',
+    superseded_by: 'text',
     resource_type: 'text',
     resource_family: 'text',
     location: 'text',

@@ -17,8 +17,9 @@ import { packed, usageMonth, usageStream } from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '../command.js';
 import { timelinesOf } from '../inventory.js';
+import { finder, keyOfRow } from '../known-usage.js';
 import { inForceAt, LedgerCore } from '../ledger-core.js';
-import { keyOfRow, recordsOf, writeUsage } from '../usage-writer.js';
+import { writeUsage } from '../usage-writer.js';
 
 const configureMetering = defineCommand({
   name: 'configure-metering',
@@ -125,8 +126,9 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
     for (const [deploymentId, group] of Map.groupBy(stale, ({ deployment_id }) => deployment_id)) {
       const month = usageMonth(day.start);
       const done = await this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
-        const inForce = [...(await recordsOf(this.core, deploymentId, group.map(keyOfRow))).values()].flat();
-        const metered = inForce.filter(({ origin }) => origin === 'metering').map((row) => ({ ...keyOfRow(row), quantity: null }));
+        const find = await finder(this.core, deploymentId, group.map(keyOfRow));
+        const inForce = group.map((row, index) => find(keyOfRow(row), index)).filter((known) => known?.isWithdrawn === false);
+        const metered = inForce.flatMap((known) => (known?.last.origin === 'metering' ? [{ ...keyOfRow(known.last), quantity: null }] : []));
         return {
           events: packed(metered).map(
             (corrections): LedgerEvent => ({

@@ -7,8 +7,9 @@ import type { Period } from '#domain/time/period';
 import { usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { confinedTo } from '../caller.js';
+import { finder, keyOfRow } from '../known-usage.js';
 import { LedgerCore } from '../ledger-core.js';
-import { keyOfRow, matching, recordsOf, writeUsage } from '../usage-writer.js';
+import { writeUsage } from '../usage-writer.js';
 import { deploymentOf } from './deployments.commands.js';
 
 const observeUsage = defineCommand({
@@ -52,11 +53,12 @@ export class UsageHandler implements ICommandHandler<UsageCommand> {
     await this.assertDeployment(call, deploymentId, [key]);
     const month = usageMonth(key.period.start);
     return this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
-      const record = matching(await recordsOf(this.core, deploymentId, [key]), key, 0);
-      if (record === undefined)
+      const known = (await finder(this.core, deploymentId, [key]))(key, 0);
+      if (known === undefined)
         throw notFound('unknown_usage', `there is no ${key.billingKind} of ${key.resourceId} over [${key.period.start}, ${key.period.end}) to correct`);
-      if (record.quantity === quantity) return { events: [] };
-      const correction = { ...keyOfRow(record), quantity };
+      const { last, isWithdrawn } = known;
+      if ((isWithdrawn ? null : last.quantity) === quantity) return { events: [] };
+      const correction = { ...keyOfRow(last), quantity };
       return { events: [{ type: 'UsageCorrected', data: { deploymentId, month, origin: 'command', corrections: [correction], reason } }] };
     });
   }

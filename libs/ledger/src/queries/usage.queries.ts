@@ -105,6 +105,7 @@ const toRecord = (row: UsageRecordRow) => ({
   attributes: row.attributes,
   subAttribution: row.sub_attribution,
   origin: row.origin,
+  correctedBy: row.corrected_by,
 });
 
 const usageQuery = defineQuery({
