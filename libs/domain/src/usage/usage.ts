@@ -29,7 +29,7 @@ export const zObservation = zReadingKey.extend({
   subAttribution: zJsonObject.optional(),
 });
 
-export const zUsageCorrection = zReadingKey.extend({
+const zUsageCorrection = zReadingKey.extend({
   /** null: it never was. */
   quantity: zDecimal.nullable(),
 });
@@ -48,7 +48,6 @@ export const usageEvents = {
 
 export type ReadingKey = z.infer<typeof zReadingKey>;
 export type Observation = z.infer<typeof zObservation>;
-export type UsageCorrection = z.infer<typeof zUsageCorrection>;
 export type UsageOrigin = (typeof ORIGINS)[number];
 
 const MAX_READINGS_PER_EVENT = 1000;
