@@ -221,6 +221,7 @@ const TABLE: ReadonlyMap<
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
   ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],
   ['POST /api/v1/commands', { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/commands', body: STORY[6] }],
+  ['POST /api/v1/preview', { for: ['platform_admin', 'operator'], example: () => '/api/v1/preview', body: { commands: [STORY[6]] } }],
   ['GET /api/docs', { for: EVERYONE, example: () => '/api/docs' }],
   ['GET /api/docs-json', { for: EVERYONE, example: () => '/api/docs-json' }],
   ['GET /health/live', { for: EVERYONE, example: () => '/health/live' }],

@@ -4,7 +4,7 @@ import { conflict } from '#domain/errors';
 import { derivedId } from '#domain/lines/line';
 import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
-import type { Projector } from '#read-model/projector';
+import type { Projecting } from '#read-model/projection';
 import { canonicalJson, sha256, type CommandCall, type CommandDone } from './command.js';
 
 const MAX_ATTEMPTS = 20;
@@ -14,7 +14,7 @@ export class EventBook {
   private readonly codec = new EventCodec();
   constructor(
     private readonly log: EventLog,
-    private readonly projector: Projector,
+    private readonly projector: Projecting,
     /** The command that read models know by a key. */
     private readonly commandOf: (key: string) => Promise<KnownCommand>,
   ) {}

@@ -3,7 +3,7 @@ import { sql, type Kysely } from 'kysely';
 import type pg from 'pg';
 import { isDomainError } from '#domain/schema';
 import type { EventLog } from '#event-store/port';
-import type { Projector } from '#read-model/projector';
+import type { Projecting } from '#read-model/projection';
 import { type ReadModels, readModels } from './database.js';
 import { EventBook, type KnownCommand } from './event-book.js';
 import { TenantDetails } from './tenant-details.js';
@@ -18,14 +18,22 @@ export class LedgerCore {
 
   constructor(
     readonly log: EventLog,
-    readonly projector: Projector,
+    readonly projector: Projecting,
     readonly pool: pg.Pool,
-    /** Connections that only hold locks: apart, so that those who hold one never wait for those who want one. */
-    private readonly lockPool: pg.Pool,
+    private readonly apart: {
+      /** Connections that only hold locks: apart, so that those who hold one never wait for those who want one. null: nothing is kept apart. */
+      readonly locks: pg.Pool | null;
+      /** A pool of one connection, for a trial's transaction. */
+      readonly trialPool: () => pg.Pool;
+    },
   ) {
     this.db = readModels(pool);
     this.book = new EventBook(log, projector, async (key) => this.commandOf(key));
     this.details = new TenantDetails(pool);
+  }
+
+  get trialPool(): () => pg.Pool {
+    return this.apart.trialPool;
   }
 
   /** The command that was recorded under this key, if there is one. */
@@ -44,7 +52,8 @@ export class LedgerCore {
     // Work within such work takes its lock on the connection that is held already: no one waits for a second one.
     const outer = this.held.getStore();
     if (outer !== undefined) return locked(outer, name, work);
-    const client = await this.lockPool.connect();
+    if (this.apart.locks === null) return work();
+    const client = await this.apart.locks.connect();
     let broken: Error | undefined;
     try {
       return await this.held.run(client, async () => locked(client, name, work));

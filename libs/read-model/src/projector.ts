@@ -3,7 +3,7 @@ import { type EventLog, type StoredEvent, UnknownOutcome } from '#event-store/po
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
 import { isConnectionLost } from '#postgres/connection';
-import type { Projection } from './projection.js';
+import type { Progress, Projecting, Projection } from './projection.js';
 import { createTableSql } from './table.js';
 
 /** An event that can't be applied halts the projections there: an operator decides, nothing is guessed and nothing is lost. */
@@ -23,11 +23,6 @@ class LostWriter extends Error {
   override readonly name = 'LostWriter';
 }
 
-export interface Progress {
-  readonly position: number;
-  readonly head: number;
-}
-
 /** How often a writer that stands by looks whether it may take over. */
 const STANDBY_MS = 250;
 const MAX_BATCH_EVENTS = 1000;
@@ -38,7 +33,7 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
  * models never disagree and each event takes effect exactly once, whatever dies. One writer at a time, by an advisory lock
  * on the schema; the checkpoint's update names the position that it replaces, so that a writer that lost its lock fails.
  */
-export class Projector {
+export class Projector implements Projecting {
   private readonly codec = new EventCodec();
 
   constructor(
