@@ -24,6 +24,7 @@ const answers = {
   ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid', 'CreditNoteIssued'),
   ...ignoring('CostRecorded', 'CostCorrected'),
   ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
+  ...ignoring('UsageProviderNamed'),
   ...ignoring('CommandUnchanged'),
 } as const;
 

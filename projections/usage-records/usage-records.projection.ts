@@ -1,11 +1,12 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import { handled, ignoring, type Projection } from '#read-model/projection';
-import { usageRecords } from './usage-records.table.js';
+import { usageProviders, usageRecords } from './usage-records.table.js';
 
 const answers = {
   UsageObserved: 'handled',
   UsageCorrected: 'handled',
+  UsageProviderNamed: 'handled',
   ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
   ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
   ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
@@ -25,8 +26,8 @@ const answers = {
  */
 export const usageRecordsProjection: Projection = {
   name: 'usage-records',
-  version: 2,
-  tables: [usageRecords],
+  version: 3,
+  tables: [usageRecords, usageProviders],
   handles: handled(answers),
   async project(batch, client) {
     let observed: RecordedEvent<'UsageObserved'>[] = [];
@@ -38,6 +39,7 @@ export const usageRecordsProjection: Projection = {
       await applyCorrection(client, event);
     }
     await insertObserved(client, observed);
+    await insertNamed(client, batch.filter((event) => event.type === 'UsageProviderNamed'));
   },
 };
 
@@ -75,6 +77,26 @@ async function insertObserved(client: pg.ClientBase, events: readonly RecordedEv
 }
 
 const jsonOrNull = (value: object | undefined): string | null => (value === undefined ? null : JSON.stringify(value));
+
+async function insertNamed(client: pg.ClientBase, events: readonly RecordedEvent<'UsageProviderNamed'>[]): Promise<void> {
+  const rows = events.flatMap(({ data, position }) => data.readings.map((reading) => ({ reading, deploymentId: data.deploymentId, position })));
+  if (rows.length === 0) return;
+  await client.query(
+    'INSERT INTO usage_providers (deployment_id, billing_kind, period_start, resource_id, period_end, granularity, source_id, provider, position_from)' +
+      ' SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::bigint[])',
+    [
+      rows.map(({ deploymentId }) => deploymentId),
+      rows.map(({ reading }) => reading.billingKind),
+      rows.map(({ reading }) => reading.period.start),
+      rows.map(({ reading }) => reading.resourceId),
+      rows.map(({ reading }) => reading.period.end),
+      rows.map(({ reading }) => reading.granularity),
+      rows.map(({ reading }) => reading.sourceId ?? ''),
+      rows.map(({ reading }) => reading.provider),
+      rows.map(({ position }) => position),
+    ],
+  );
+}
 
 const KEY = ['billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'];
 const keyOf = (table: string): string => KEY.map((column) => `${table}.${column}`).join(', ');

@@ -52,3 +52,31 @@ export const usageRecords = defineTable<UsageRecordRow>({
   indexes: [['period_start']],
   fewSuperseded: true,
 });
+
+/** Whose a reading is that was recorded without a provider: the one that a later reading of its key named. */
+export interface UsageProviderRow {
+  readonly deployment_id: string;
+  readonly billing_kind: string;
+  readonly period_start: Instant;
+  readonly resource_id: string;
+  readonly period_end: Instant;
+  readonly granularity: string;
+  readonly source_id: string;
+  readonly provider: string;
+}
+
+export const usageProviders = defineTable<UsageProviderRow>({
+  name: 'usage_providers',
+  columns: {
+    deployment_id: 'text',
+    billing_kind: 'text',
+    period_start: 'timestamptz',
+    resource_id: 'text',
+    period_end: 'timestamptz',
+    granularity: 'text',
+    source_id: 'text',
+    provider: 'text',
+  },
+  key: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'source_id'],
+  group: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'source_id'],
+});

@@ -1,4 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { zObservation } from '#domain/usage/usage';
+import { LedgerCore } from '#ledger/ledger-core';
+import { writeUsage } from '#ledger/usage-writer';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** What was observed, corrected and metered, again and in any order: each is counted once, and what a person said stays. */
@@ -92,38 +96,68 @@ describe('a reading that was withdrawn', () => {
   });
 });
 
-describe('two providers with a resource of the same id', () => {
+describe('readings of one key of which some name a provider', () => {
+  const NONE = {};
+  const A = { provider: 'a' };
+  const B = { provider: 'b' };
+  const one = (given: object, quantity = '5') => ({ ...KEY, quantity, ...given });
+  const batch = (...given: object[]) => ({ command: 'observe-usage', deploymentId: 'd1', observations: given.map((each) => one(each)) });
   const seen = (provider: string) => ({ command: 'observe-resource', provider, providerId: 'r1', kind: 'vm', name: 'r1', status: 'active', seenAt: T('2026-04-01') });
+  const total = async () => test.ask('usage', { deploymentId: 'd1' });
 
-  it('have a reading each, also beside one that names none', async () => {
-    await test.apply(seen('a'), seen('b'), observe('5'), observe('5', { provider: 'a' }), observe('5', { provider: 'b' }));
-    expect(await records()).toEqual([
-      ['d1', 'r1', '5'],
-      ['d1', 'r1', '5'],
-      ['d1', 'r1', '5'],
+  // The one without is a’s or b’s, whoever is named first: 5 of a and 5 of b, however they arrive.
+  it.each([
+    ['none, a, b', [NONE, A, B]],
+    ['none, b, a', [NONE, B, A]],
+    ['a, none, b', [A, NONE, B]],
+    ['b, none, a', [B, NONE, A]],
+    ['a, b, none', [A, B, NONE]],
+    ['b, a, none', [B, A, NONE]],
+  ])('are one for each provider in the order %s, one by one or at once, and again', async (_order, given) => {
+    for (const each of given) await test.apply(batch(each));
+    expect(await total()).toEqual({ requests: '10' });
+    await test.apply({ ...batch(...given), deploymentId: 'd2' });
+    expect(await test.ask('usage', { deploymentId: 'd2' })).toEqual({ requests: '10' });
+    for (const each of [...given, ...given.toReversed()]) expect(await execute(batch(each))).toEqual(['unchanged']);
+    expect(await execute(batch(...given))).toEqual(['unchanged']);
+  });
+
+  it('are known whatever the inventory learns meanwhile', async () => {
+    await test.apply(batch(NONE), batch(A), seen('a'), seen('b'));
+    expect(await execute(batch(A))).toEqual(['unchanged']);
+    expect(await total()).toEqual({ requests: '5' });
+  });
+
+  it('are one where only one provider is named', async () => {
+    await test.apply(batch(NONE));
+    expect(await execute(batch(A))).toEqual(['unchanged']);
+    expect(await execute({ ...batch(A), observations: [one(A, '6')] })).toMatchObject(['usage_conflict', expect.anything()]);
+    expect(await execute({ ...batch(B), observations: [one(NONE, '5'), one(B, '6')] })).toEqual(['done']);
+    expect(await total()).toEqual({ requests: '11' });
+  });
+
+  it('are refused where one without a provider says what none of several does', async () => {
+    await test.apply(batch(A, B));
+    expect(await execute({ ...batch(A), observations: [one(NONE, '6')] })).toMatchObject(['ambiguous_provider', expect.stringContaining('name the provider')]);
+    expect(await execute(correct('6'))).toMatchObject(['ambiguous_provider', expect.anything()]);
+    const refused = await test.ledger.execute(correct('6'), ADMIN);
+    expect(refused).toMatchObject({ error: { errors: [{ field: 'provider', message: 'must be one of a, b' }] } });
+  });
+
+  it('are refused within a batch where they contradict each other', async () => {
+    expect(await execute({ ...batch(A), observations: [one(NONE), one(A, '6')] })).toMatchObject(['usage_conflict', expect.anything()]);
+    expect(await total()).toEqual({});
+  });
+
+  it('are corrected as whose they are', async () => {
+    await test.apply(batch(NONE), batch(A), batch(B), correct('7', A), correct('1', B));
+    expect((await test.ask<{ items: object[] }>('usage-records')).items).toMatchObject([
+      { provider: null, quantity: '7' },
+      { provider: 'b', quantity: '1' },
     ]);
-    // which of the three is meant can't be known
-    expect(await execute(observe('5', { provider: 'a' }))).toEqual(['unchanged']);
-  });
-
-  it('are one where only one of them is known: the reading that names it is the one that does not', async () => {
-    await test.apply(seen('a'), observe('5'));
-    expect(await execute(observe('5', { provider: 'a' }))).toEqual(['unchanged']);
-    expect(await execute(observe('6', { provider: 'a' }))).toMatchObject(['usage_conflict', expect.anything()]);
-  });
-
-  it('are one within a batch too', async () => {
-    const batch = (quantity: string) => ({
-      command: 'observe-usage',
-      deploymentId: 'd1',
-      observations: [
-        { ...KEY, quantity: '5' },
-        { ...KEY, quantity, provider: 'a' },
-      ],
-    });
-    expect(await execute(batch('6'))).toMatchObject(['usage_conflict', expect.anything()]);
-    await test.apply(batch('5'));
-    expect(await records()).toEqual([['d1', 'r1', '5']]);
+    // the correction names b: what is a’s is another
+    await test.apply({ ...batch(NONE), deploymentId: 'd2' }, { ...correct('7', B), deploymentId: 'd2' }, { ...batch(A), deploymentId: 'd2' });
+    expect(await test.ask('usage', { deploymentId: 'd2' })).toEqual({ requests: '12' });
   });
 });
 
@@ -167,6 +201,16 @@ describe('metering again', () => {
     expect(await records()).toEqual([['d1', 'r1', '24']]);
   });
 
+  it('takes back what was metered of a resource that turns out to have been gone', async () => {
+    await test.apply(droplet('d1'), meter, { command: 'remove-resource', provider: 'do', providerId: 'r1', at: '2026-04-01T12:00:00Z' }, meter);
+    expect(await records()).toEqual([]);
+  });
+
+  it('moves what a person corrected also where the day is metered by the hour since', async () => {
+    await test.apply(droplet('d1'), meter, correct('12', metered), { command: 'configure-metering', billingKind: 'droplet_hours', granularity: 'hour', from: T('2026-04-01') }, meter);
+    expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ droplet_hours: '24' });
+  });
+
   it('counts a resource again that is seen again after its third strike: what a sighting leaves out is as it was', async () => {
     const { deploymentId: _, ...listed } = droplet('d1');
     const sync = (day: string, resources: object[]) => ({ command: 'sync-resources', provider: 'do', seenAt: T(`2026-04-${day}`), resources });
@@ -178,5 +222,92 @@ describe('metering again', () => {
     expect(await found()).toMatchObject([{ staleStrikeCount: 0, deletedAt: null, deploymentId: 'd1' }]);
     await test.apply({ command: 'run-metering', date: '2026-04-04' }, { command: 'run-metering', date: '2026-04-06' });
     expect((await test.ask<{ items: { period: { start: string } }[] }>('usage-records')).items.map(({ period }) => period.start)).toEqual([T('2026-04-06')]);
+  });
+});
+
+describe('a file delivered again', () => {
+  const deliver = async (...quantities: string[]) => {
+    const core = test.app.get(LedgerCore);
+    const call = { caller: ADMIN, name: 'backfill', key: 'file', bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, fields: {} };
+    const readings = zObservation.array().parse(quantities.map((quantity) => ({ ...KEY, quantity })));
+    const { accepted, duplicate, corrected } = await writeUsage(core, call, 'd1', readings, 'backfill', 're-delivered');
+    await test.ledger.catchUp();
+    return [accepted, duplicate, corrected];
+  };
+
+  it('corrects what it says otherwise, and what it said before is known', async () => {
+    expect(await deliver('5')).toEqual([1, 0, 0]);
+    expect(await deliver('7')).toEqual([0, 0, 1]);
+    expect([await deliver('7'), await deliver('5')]).toEqual([
+      [0, 1, 0],
+      [0, 1, 0],
+    ]);
+    expect(await records()).toEqual([['d1', 'r1', '7']]);
+  });
+
+  it('leaves what a person corrected since, until it says something new', async () => {
+    await deliver('5');
+    await deliver('7');
+    await test.apply(correct('6'));
+    expect(await deliver('7')).toEqual([0, 1, 0]);
+    expect(await records()).toEqual([['d1', 'r1', '6']]);
+    expect(await deliver('8')).toEqual([0, 0, 1]);
+    await test.apply(correct(null));
+    expect([await deliver('8'), await records()]).toEqual([[0, 1, 0], []]);
+  });
+
+  it('says one thing of a reading, however often it names it', async () => {
+    await deliver('5');
+    expect(await deliver('7', '7')).toEqual([0, 1, 1]);
+    await expect(deliver('8', '9')).rejects.toMatchObject({ code: 'usage_conflict' });
+    expect(await records()).toEqual([['d1', 'r1', '7']]);
+  });
+
+  it('is refused where it contradicts what no correction can change', async () => {
+    await test.apply(observe('5', { subAttribution: { team: 'a' } }));
+    await expect(deliver('5')).rejects.toMatchObject({ code: 'usage_conflict', message: expect.stringContaining('subAttribution {"team":"a"}, not none') });
+  });
+});
+
+describe('commands of one key, in any order', () => {
+  const RUNS = { numRuns: 40, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+  const provider = fc.constantFrom({}, {}, { provider: 'a' }, { provider: 'b' });
+  const seen = fc.tuple(fc.constantFrom('5', '5', '6'), provider).map(([quantity, of]) => observe(quantity, of));
+  const corrected = fc.tuple(fc.constantFrom('7', '9', null), provider).map(([quantity, of]) => correct(quantity, of));
+  const onDeployment = async (deploymentId: string, commands: readonly object[]): Promise<object[]> => {
+    const taken: object[] = [];
+    await test.apply({ command: 'register-deployment', deploymentId, tenantId: 't1', name: deploymentId, from: T('2026-04-01') });
+    for (const each of commands) {
+      const command = { ...each, deploymentId };
+      if ((await test.ledger.execute(command, ADMIN)).status !== 'refused') taken.push(command);
+    }
+    return taken;
+  };
+  let run = 0;
+
+  it('change nothing when what was taken of them is sent again', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(seen, seen, corrected), { minLength: 1, maxLength: 8 }), async (commands) => {
+        const deploymentId = `again-${(run += 1)}`;
+        const taken = await onDeployment(deploymentId, commands);
+        const before = await test.ask('usage-records', { deploymentId });
+        for (const command of taken) expect(await execute(command)).toEqual(['unchanged']);
+        expect(await test.ask('usage-records', { deploymentId })).toEqual(before);
+      }),
+      RUNS,
+    );
+  });
+
+  it('count one reading for each provider that is named, and one where none is', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(provider, { minLength: 1, maxLength: 6 }), async (given) => {
+        const deploymentId = `orders-${(run += 1)}`;
+        expect(await onDeployment(deploymentId, given.map((of) => observe('5', of)))).toHaveLength(given.length);
+        const named = new Set(given.flatMap((of) => ('provider' in of ? [of.provider] : [])));
+        const { items } = await test.ask<{ items: object[] }>('usage-records', { deploymentId });
+        expect(items).toHaveLength(Math.max(1, named.size));
+      }),
+      RUNS,
+    );
   });
 });

@@ -53,6 +53,8 @@ async function history(test: TestLedger): Promise<void> {
     ...['01', '02', '03', '04'].map((day) => ({ command: 'run-metering', date: `2026-04-${day}` })),
     reading('2026-04-02', 'requests', '10'),
     reading('2026-04-02', 'vm', '40', { rateKey: key }),
+    reading('2026-04-02', 'vm', '40', { rateKey: key, provider: 'ubicloud' }),
+    { command: 'correct-usage', deploymentId: 'd1', resourceId: 'a', billingKind: 'droplet_hours', period: { start: T('2026-04-01'), end: T('2026-04-02') }, granularity: 'day', quantity: null, reason: 'it was not ours yet' },
   );
   await test.apply(
     { command: 'set-grace-period', tenantId: 't1', hours: 24, from: T('2026-01-01') },

@@ -15,7 +15,7 @@ import type { PlanVersionRow } from '#projections/plans/plans.table';
 import type { RateRow } from '#projections/rates/rates.table';
 import type { RestatementRow } from '#projections/restatements/restatements.table';
 import type { TenantGracePeriodRow, TenantRow, TenantTaxRow } from '#projections/tenants/tenants.table';
-import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
+import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-records/usage-records.table';
 
 type History<Row> = Row & Versioned;
 
@@ -37,6 +37,7 @@ export interface ReadModels {
   metering_configurations: History<MeteringConfigurationRow>;
   metered_days: History<MeteredDayRow>;
   usage_records: History<UsageRecordRow>;
+  usage_providers: History<UsageProviderRow>;
   rates: History<RateRow>;
   plan_versions: History<PlanVersionRow>;
   invoice_lines: History<InvoiceLineRow>;

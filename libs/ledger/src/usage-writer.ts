@@ -1,8 +1,20 @@
 import type { LedgerEvent } from '#domain/events';
 import { conflict, type FieldError, invalid } from '#domain/errors';
-import { type Observation, packed, usageMonth, type UsageOrigin, usageStream } from '#domain/usage/usage';
+import { type NamedReading, type Observation, packed, type ReadingKey, usageMonth, type UsageOrigin, usageStream } from '#domain/usage/usage';
 import { canonicalJson, type CommandCall, stepOf } from './command.js';
-import { type Body, bodyOf, bodyOfRow, finder, keyOfRow, type KnownReading, looseKey, mayBeOne, sameBody } from './known-usage.js';
+import {
+  ambiguousProvider,
+  type Body,
+  bodyOf,
+  bodyOfRow,
+  fitting,
+  type Held,
+  keyOfRow,
+  knownReadings,
+  type KnownReading,
+  looseKey,
+  sameBody,
+} from './known-usage.js';
 import type { LedgerCore } from './ledger-core.js';
 
 export interface UsageWritten {
@@ -19,7 +31,8 @@ interface Indexed {
 
 /**
  * Appends readings of one deployment. Known ones append nothing. One with another body is refused, with all of its batch
- * (`usage_conflict`), or becomes a correction where `reason` is given. To decide, the batch's keys are looked up set-wise.
+ * (`usage_conflict`); where `reason` is given, one of another quantity becomes a correction. To decide, the batch's keys are
+ * looked up set-wise.
  */
 export async function writeUsage(
   core: LedgerCore,
@@ -33,7 +46,11 @@ export async function writeUsage(
     observations.map((observation, index): Indexed => ({ observation, index })),
     ({ observation }) => usageMonth(observation.period.start),
   );
-  if (reason === undefined) await refuseConflicts(core, deploymentId, [...byMonth.values()].flat(), origin);
+  // Several months are several appends: none of them where another is refused.
+  if (byMonth.size > 1) {
+    await core.projector.catchUp();
+    refuse(contradicting((await classify(core, deploymentId, [...byMonth.values()].flat(), origin)).different, reason));
+  }
   let written: UsageWritten = { accepted: 0, duplicate: 0, corrected: 0, position: null };
   const lastMonth = [...byMonth.keys()].at(-1);
   for (const [month, readings] of byMonth) {
@@ -41,10 +58,11 @@ export async function writeUsage(
     const step = month === lastMonth ? call : stepOf(call);
     const before = written;
     const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), step, async () => {
-      const { fresh, same, different } = await classify(core, deploymentId, readings, origin);
-      if (reason === undefined) refuse(different);
+      const { fresh, same, different, named } = await classify(core, deploymentId, readings, origin);
+      refuse(contradicting(different, reason));
       const events: LedgerEvent[] = [
         ...packed(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
+        ...namings(deploymentId, month, named),
         ...packed(different.map(({ observation, known }) => ({ ...keyOfRow(known.last), quantity: observation.quantity }))).map(
           (corrections): LedgerEvent => ({ type: 'UsageCorrected', data: { deploymentId, month, origin, corrections, reason: reason ?? '' } }),
         ),
@@ -62,14 +80,16 @@ export async function writeUsage(
   return written;
 }
 
-async function refuseConflicts(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin): Promise<void> {
-  await core.projector.catchUp();
-  refuse((await classify(core, deploymentId, readings, origin)).different);
-}
+export const namings = (deploymentId: string, month: string, named: readonly NamedReading[]): LedgerEvent[] =>
+  packed(named).map((readings): LedgerEvent => ({ type: 'UsageProviderNamed', data: { deploymentId, month, readings } }));
 
 interface Different extends Indexed {
   readonly known: KnownReading;
 }
+
+/** Without a reason all of them; with one, those that differ in what no correction changes. */
+const contradicting = (different: readonly Different[], reason: string | undefined): readonly Different[] =>
+  reason === undefined ? different : different.filter(({ observation, known }) => !sameBody({ ...known.last, quantity: observation.quantity }, observation));
 
 function refuse(different: readonly Different[]): void {
   if (different.length === 0) return;
@@ -96,47 +116,92 @@ function differenceText({ last, isWithdrawn }: KnownReading, observation: Observ
 const shown = (value: unknown): string => (typeof value === 'string' ? value : value === null ? 'none' : canonicalJson(value));
 
 interface Sorted {
-  readonly fresh: readonly Observation[];
-  readonly same: number;
-  readonly different: readonly Different[];
+  readonly fresh: Observation[];
+  readonly different: Different[];
+  /** Those that are recorded without a provider, and whose turn out to be now. */
+  readonly named: NamedReading[];
+  same: number;
 }
 
-/** Sorts readings into new, known and contradicting ones. The same key twice in one batch must say the same. */
+/** A reading of a key, known or of this batch, while the batch is sorted. */
+interface Entry extends Held {
+  holder: string;
+  readonly known: KnownReading | null;
+  /** What this batch says of it. */
+  said: Observation | null;
+}
+
+/** Sorts readings into new, known and contradicting ones. What says a thing twice in one batch must say the same. */
 async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin): Promise<Sorted> {
-  const find = await finder(core, deploymentId, readings.map(({ observation }) => observation));
-  const inBatch = new Map<string, Observation[]>();
-  const fresh: Observation[] = [];
-  const different: Different[] = [];
-  let same = 0;
-  for (const { observation, index } of readings) {
-    const known = find(observation, index);
-    const standing = known === undefined ? 'fresh' : standingOf(known, observation, origin);
-    if (standing === 'same') same += 1;
-    else if (standing === 'different' && known !== undefined) different.push({ observation, index, known });
-    else {
-      const key = looseKey(observation);
-      const others = inBatch.get(key) ?? [];
-      const earlier = others.find((other) => mayBeOne(other.provider ?? '', observation.provider ?? ''));
-      if (earlier === undefined) {
-        inBatch.set(key, [...others, observation]);
-        fresh.push(observation);
-      } else if (canonicalJson(bodyOf(earlier)) === canonicalJson(bodyOf(observation))) same += 1;
-      else
-        throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${key}`, [
-          { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
-        ]);
-    }
+  const known = await knownReadings(core, deploymentId, readings.map(({ observation }) => observation));
+  const entries = new Map<string, Entry[]>();
+  for (const [key, each] of known) entries.set(key, each.map((reading) => ({ provider: reading.provider, holder: reading.holder, known: reading, said: null })));
+  const sorted: Sorted = { fresh: [], different: [], named: [], same: 0 };
+  for (const reading of readings) {
+    const key = looseKey(reading.observation);
+    const ofKey = entries.get(key) ?? [];
+    entries.set(key, ofKey);
+    sortOne(sorted, ofKey, reading, origin);
   }
-  return { fresh, same, different };
+  return sorted;
+}
+
+function sortOne(sorted: Sorted, ofKey: Entry[], reading: Indexed, origin: UsageOrigin): void {
+  const { observation, index } = reading;
+  const provider = observation.provider ?? '';
+  const entry = entryOf(ofKey, reading, origin);
+  if (entry === undefined) {
+    ofKey.push({ provider, holder: provider, known: null, said: observation });
+    sorted.fresh.push(observation);
+    return;
+  }
+  const standing = standingIn(entry, observation, origin);
+  if (standing === 'contradicting')
+    throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${looseKey(observation)}`, [
+      { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
+    ]);
+  if (standing === 'same') sorted.same += 1;
+  else if (standing === 'different' && entry.known !== null) sorted.different.push({ ...reading, known: entry.known });
+  else sorted.fresh.push(observation);
+  entry.said = observation;
+  if (entry.holder !== '' || provider === '') return;
+  entry.holder = provider;
+  sorted.named.push(namedReading(observation, provider));
+}
+
+/** The one that it is of a key's readings; undefined: it is another. One that names no provider is any that says the same. */
+function entryOf(ofKey: readonly Entry[], { observation, index }: Indexed, origin: UsageOrigin): Entry | undefined {
+  const candidates = fitting(ofKey, observation.provider ?? '');
+  if (candidates.length <= 1) return candidates[0];
+  const same = candidates.find((entry) => standingIn(entry, observation, origin) === 'same');
+  if (same === undefined) throw ambiguousProvider(`observations[${index}]`, `observations[${index}].provider`, observation.resourceId, candidates);
+  return same;
+}
+
+export const namedReading = ({ resourceId, billingKind, period, granularity, sourceId }: ReadingKey, provider: string): NamedReading => ({
+  provider,
+  resourceId,
+  billingKind,
+  period,
+  granularity,
+  ...(sourceId === undefined ? {} : { sourceId }),
+});
+
+type Standing = 'fresh' | 'same' | 'different';
+
+function standingIn({ known, said }: Entry, observation: Observation, origin: UsageOrigin): Standing | 'contradicting' {
+  if (said !== null) return canonicalJson(bodyOf(said)) === canonicalJson(bodyOf(observation)) ? 'same' : 'contradicting';
+  return known === null ? 'fresh' : standingOf(known, observation, origin);
 }
 
 /**
- * What a reading is beside what is known of its key. One that was observed so before is known, whatever corrections have made of
- * it since. Metering follows the inventory, but what a person said stays: their observation, correction or withdrawal.
+ * What a reading is beside what is known of its key. One that was observed or delivered so before is known, whatever corrections
+ * have made of it since. Metering follows the inventory, but what a person said stays: their observation, correction or withdrawal.
  */
-function standingOf({ versions, last, isWithdrawn }: KnownReading, observation: Observation, origin: UsageOrigin): 'fresh' | 'same' | 'different' {
+function standingOf({ versions, last, isWithdrawn }: KnownReading, observation: Observation, origin: UsageOrigin): Standing {
   if (origin !== 'metering') {
-    const saidBefore = versions.some((version) => version.corrected_by === null && sameBody(version, observation));
+    const own = (by: string | null): boolean => by === null || (by === 'backfill' && origin === 'backfill');
+    const saidBefore = versions.some((version) => own(version.corrected_by) && sameBody(version, observation));
     return saidBefore || (!isWithdrawn && sameBody(last, observation)) ? 'same' : 'different';
   }
   if (isWithdrawn) return last.superseded_by === 'metering' ? 'fresh' : 'same';

@@ -17,7 +17,7 @@ import { packed, usageMonth, usageStream } from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '../command.js';
 import { timelinesOf } from '../inventory.js';
-import { finder, keyOfRow } from '../known-usage.js';
+import { keyOfRow, knownReadings } from '../known-usage.js';
 import { inForceAt, LedgerCore } from '../ledger-core.js';
 import { writeUsage } from '../usage-writer.js';
 
@@ -51,6 +51,12 @@ function withoutUnknown({ readings, skipped }: ReturnType<typeof meterDay>, regi
     ),
   );
   return { readings: readings.filter(({ deploymentId }) => registered.has(deploymentId)), skipped: [...skipped, ...unknown.values()] };
+}
+
+/** Whether a record that metering made is not what the day comes to. */
+function staleness(readings: readonly MeteredReading[]): (row: UsageRecordRow) => boolean {
+  const expected = new Set(readings.map(({ deploymentId, observation: { quantity: _quantity, ...key } }) => canonicalJson([deploymentId, key])));
+  return (row) => !expected.has(canonicalJson([row.deployment_id, keyOfRow(row)]));
 }
 
 @CommandHandler(MeteringCommand)
@@ -120,15 +126,16 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
       "SELECT * FROM usage_records WHERE origin = 'metering' AND position_to IS NULL AND period_start >= $1::timestamptz AND period_start < $2::timestamptz",
       [day.start, day.end],
     );
-    const expected = new Set(readings.map(({ deploymentId, observation: { quantity: _quantity, ...key } }) => canonicalJson([deploymentId, key])));
-    const stale = rows.filter((row) => !expected.has(canonicalJson([row.deployment_id, keyOfRow(row)])));
-    let position: number | null = null;
-    for (const [deploymentId, group] of Map.groupBy(stale, ({ deployment_id }) => deployment_id)) {
+    const isStale = staleness(readings);
+    let written = { count: 0, position: null as number | null };
+    for (const [deploymentId, group] of Map.groupBy(rows.filter(isStale), ({ deployment_id }) => deployment_id)) {
       const month = usageMonth(day.start);
       const done = await this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
-        const find = await finder(this.core, deploymentId, group.map(keyOfRow));
-        const inForce = group.map((row, index) => find(keyOfRow(row), index)).filter((known) => known?.isWithdrawn === false);
-        const metered = inForce.flatMap((known) => (known?.last.origin === 'metering' ? [{ ...keyOfRow(known.last), quantity: null }] : []));
+        const stale = new Set(group.map((row) => canonicalJson(keyOfRow(row))));
+        const known = [...(await knownReadings(this.core, deploymentId, group.map(keyOfRow))).values()].flat();
+        const metered = known
+          .filter(({ last, isWithdrawn }) => !isWithdrawn && stale.has(canonicalJson(keyOfRow(last))) && isStale(last))
+          .map(({ last }) => ({ ...keyOfRow(last), quantity: null }));
         return {
           events: packed(metered).map(
             (corrections): LedgerEvent => ({
@@ -136,11 +143,12 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
               data: { deploymentId, month, origin: 'metering', corrections, reason: 're-metered' },
             }),
           ),
+          result: { count: metered.length },
         };
       });
-      position = done.position ?? position;
+      written = { count: written.count + (done.result as { count: number }).count, position: done.position ?? written.position };
     }
-    return { count: stale.length, position };
+    return written;
   }
 
   /** Says that the day was metered, once, and again only where the outcome is another. */
