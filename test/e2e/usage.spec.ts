@@ -201,6 +201,14 @@ describe('metering again', () => {
     expect(await records()).toEqual([['d1', 'r1', '24']]);
   });
 
+  it('leaves what a person corrected of a resource that nothing else is metered for', async () => {
+    await test.apply(droplet('d1'), meter, correct('12', metered), { command: 'remove-resource', provider: 'do', providerId: 'r1', at: '2026-04-01T12:00:00Z' });
+    const again = async () => (await test.ledger.execute(meter, ADMIN)) as { status: string; result: object };
+    expect(await again()).toMatchObject({ status: 'done', result: { count: 0, corrected: 0 } });
+    expect(await again()).toMatchObject({ status: 'unchanged', result: { count: 0, corrected: 0 } });
+    expect(await records()).toEqual([['d1', 'r1', '12']]);
+  });
+
   it('takes back what was metered of a resource that turns out to have been gone', async () => {
     await test.apply(droplet('d1'), meter, { command: 'remove-resource', provider: 'do', providerId: 'r1', at: '2026-04-01T12:00:00Z' }, meter);
     expect(await records()).toEqual([]);

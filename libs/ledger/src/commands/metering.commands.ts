@@ -12,7 +12,7 @@ import {
 } from '#domain/metering/metering';
 import { zDate, zId, zInstant } from '#domain/schema';
 import { instant } from '#domain/time/instant';
-import { dayOf, type Period } from '#domain/time/period';
+import { dayOf, intersection, type Period } from '#domain/time/period';
 import { packed, usageMonth, usageStream } from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '../command.js';
@@ -53,10 +53,20 @@ function withoutUnknown({ readings, skipped }: ReturnType<typeof meterDay>, regi
   return { readings: readings.filter(({ deploymentId }) => registered.has(deploymentId)), skipped: [...skipped, ...unknown.values()] };
 }
 
-/** Whether a record that metering made is not what the day comes to. */
+/**
+ * Whether a record that metering made is not what the day comes to. What others have corrected since is theirs: it stays as they
+ * said, unless the same resource is metered under another key, where it would be counted twice.
+ */
 function staleness(readings: readonly MeteredReading[]): (row: UsageRecordRow) => boolean {
   const expected = new Set(readings.map(({ deploymentId, observation: { quantity: _quantity, ...key } }) => canonicalJson([deploymentId, key])));
-  return (row) => !expected.has(canonicalJson([row.deployment_id, keyOfRow(row)]));
+  const byResource = Map.groupBy(readings, ({ observation: { provider, resourceId } }) => canonicalJson([provider, resourceId]));
+  return (row) => {
+    const key = keyOfRow(row);
+    if (expected.has(canonicalJson([row.deployment_id, key]))) return false;
+    if (row.corrected_by === null || row.corrected_by === 'metering') return true;
+    const others = byResource.get(canonicalJson([key.provider, key.resourceId])) ?? [];
+    return others.some(({ observation }) => intersection(observation.period, key.period) !== null);
+  };
 }
 
 @CommandHandler(MeteringCommand)
