@@ -55,6 +55,7 @@ export class EventBook {
     const { events, result } = decision;
     const withResult = result === undefined ? {} : { result };
     if (events.length === 0) return { status: 'unchanged', ...withResult };
+    await call.inTurn?.();
     const { position } = await this.appendAll(stream, revision, call, events);
     return { status: 'done', position, ...withResult };
   }

@@ -35,28 +35,79 @@ export async function tenantIds(ledger: Ledger, caller: Caller): Promise<string[
   return tenants;
 }
 
-/** Bills tenants as of an instant, in order. The same again finds what is there; one tenant's refusal does not keep the others from being billed. */
-export async function* invoiceRun<Invoice extends { readonly status: string }>(ledger: Ledger, caller: Caller, run: InvoiceRun): AsyncGenerator<TenantBilled<Invoice>> {
-  for (const tenantId of run.tenantIds) {
-    const invoices: Invoice[] = [];
-    const quarantined: TenantBilled<Invoice>['quarantined'][number][] = [];
-    try {
-      const drafted = (await carriedOut(ledger, caller, { command: 'create-invoice', tenantId, asOf: run.asOf })) as Drafted;
-      quarantined.push(...(drafted.quarantined ?? []));
-      for (const { invoiceId } of drafted.invoices) {
-        const draft = (await ledger.ask('invoice', { id: invoiceId }, caller)) as Invoice;
-        if (run.issue && draft.status === 'draft') await carriedOut(ledger, caller, { command: 'issue-invoice', invoiceId, at: run.asOf });
-        invoices.push(run.issue ? ((await ledger.ask('invoice', { id: invoiceId }, caller)) as Invoice) : draft);
-      }
-      yield { tenantId, invoices, quarantined, failure: null };
-    } catch (error) {
-      yield { tenantId, invoices, quarantined, failure: error instanceof Error ? error : new Error(String(error)) };
-    }
+/** Tenants that are billed at the same time: what they record is then written, and projected, together. */
+const AT_ONCE = 32;
+
+/** Bills tenants as of an instant, and issues in their order. The same again finds what is there; one tenant's refusal does not keep the others from being billed. */
+export async function* invoiceRun<Invoice>(ledger: Ledger, caller: Caller, run: InvoiceRun): AsyncGenerator<TenantBilled<Invoice>> {
+  for (let from = 0; from < run.tenantIds.length; from += AT_ONCE) {
+    const drafted = await Promise.all(run.tenantIds.slice(from, from + AT_ONCE).map((tenantId) => draft(ledger, caller, tenantId, run.asOf)));
+    const issued = run.issue ? await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, run.asOf, inTurn)) : drafted;
+    yield* await Promise.all(issued.map((each) => viewed<Invoice>(ledger, caller, each)));
   }
 }
 
-async function carriedOut(ledger: Ledger, caller: Caller, command: object): Promise<object> {
-  const outcome = await ledger.execute(command, caller);
-  if (outcome.status === 'refused') throw new Error(`${outcome.error.message} (${outcome.error.code})`);
-  return outcome.result ?? {};
+/** By this command at another instant, or paid since. */
+const ISSUED_ALREADY: readonly string[] = ['conflicting_body', 'invoice_not_draft'];
+
+/** How far a tenant's billing is: ids of its invoices. */
+type Billing = TenantBilled<string>;
+
+async function draft(ledger: Ledger, caller: Caller, tenantId: string, asOf: Instant): Promise<Billing> {
+  const billing: Billing = { tenantId, invoices: [], quarantined: [], failure: null };
+  return unlessFailed(billing, async () => {
+    const outcome = await ledger.execute({ command: 'create-invoice', tenantId, asOf }, caller);
+    if (outcome.status === 'refused') throw refusal(outcome.error);
+    const { invoices, quarantined = [] } = outcome.result as Drafted;
+    return { ...billing, invoices: invoices.map(({ invoiceId }) => invoiceId), quarantined };
+  });
+}
+
+async function issue(ledger: Ledger, caller: Caller, billing: Billing, asOf: Instant, inTurn: () => Promise<void>): Promise<Billing> {
+  return unlessFailed(billing, async () => {
+    for (const invoiceId of billing.invoices) {
+      const outcome = await ledger.execute({ command: 'issue-invoice', invoiceId, at: asOf }, caller, { inTurn });
+      if (outcome.status === 'refused' && !ISSUED_ALREADY.includes(outcome.error.code)) throw refusal(outcome.error);
+    }
+    return billing;
+  });
+}
+
+async function viewed<Invoice>(ledger: Ledger, caller: Caller, { invoices, ...billing }: Billing): Promise<TenantBilled<Invoice>> {
+  return unlessFailed<TenantBilled<Invoice>>({ ...billing, invoices: [] }, async () => ({
+    ...billing,
+    invoices: await Promise.all(invoices.map(async (id) => (await ledger.ask('invoice', { id }, caller)) as Invoice)),
+  }));
+}
+
+/** One tenant's failure is its own; what there is by then is kept. */
+async function unlessFailed<Billed extends TenantBilled<unknown>>(billed: Billed, work: () => Promise<Billed>): Promise<Billed> {
+  try {
+    return await work();
+  } catch (error) {
+    return { ...billed, failure: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
+
+const refusal = ({ code, message }: { readonly code: string; readonly message: string }): Error => new Error(`${message} (${code})`);
+
+/** Works on all items at once; each calls `inTurn` before it appends, and goes on when all before it have got there, or have ended. */
+async function inOrder<Item, Result>(items: readonly Item[], work: (item: Item, inTurn: () => Promise<void>) => Promise<Result>): Promise<Result[]> {
+  let turn = Promise.resolve();
+  return Promise.all(
+    items.map(async (item) => {
+      const mine = turn;
+      const passed = Promise.withResolvers<void>();
+      turn = passed.promise;
+      const inTurn = async (): Promise<void> => {
+        await mine;
+        passed.resolve();
+      };
+      try {
+        return await work(item, inTurn);
+      } finally {
+        await inTurn();
+      }
+    }),
+  );
 }

@@ -50,11 +50,11 @@ export class Ledger {
   ) {}
 
   /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
-  async execute(input: unknown, caller: Caller): Promise<CommandOutcome> {
+  async execute(input: unknown, caller: Caller, options: Pick<CommandCall, 'inTurn'> = {}): Promise<CommandOutcome> {
     const command = nameOf(input);
     try {
       assertRole(caller, command === 'observe-usage' ? APPENDERS_OF_USAGE : WRITERS, `the command ${command}`);
-      const call = readCommand(COMMANDS, input, caller);
+      const call = { ...readCommand(COMMANDS, input, caller), ...options };
       return { command, ...(await this.once(call)) };
     } catch (error) {
       if (!isDomainError(error)) throw error;
