@@ -1,6 +1,5 @@
 import { parse, zInstant } from '#domain/schema';
-import type { Instant } from '#domain/time/instant';
-import type { Ledger } from '#ledger/ledger';
+import { invoiceRun, tenantIds } from '#ledger/invoice-run';
 import { print, printJson, progress, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { given } from './wrong-usage.js';
@@ -22,19 +21,18 @@ export async function run(
 ): Promise<number> {
   const asOf = given(() => parse(zInstant, options.asOf, '--as-of'));
   return withLedger(options, async (ledger) => {
-    const tenants = typeof options.tenant === 'string' ? [options.tenant] : await allTenants(ledger);
+    const caller = cliCaller();
+    const tenants = typeof options.tenant === 'string' ? [options.tenant] : await tenantIds(ledger, caller);
     const invoices: Invoice[] = [];
-    let refused = 0;
+    let [billed, refused] = [0, 0];
     const shown = progress();
-    for (const [index, tenantId] of tenants.entries()) {
-      shown.show(index / tenants.length, `tenant ${tenantId}`);
-      try {
-        invoices.push(...(await invoiced(ledger, tenantId, asOf, options.issue === true)));
-      } catch (error) {
-        // One tenant's refusal does not keep the others from being billed.
-        refused += 1;
-        say(`tenant ${tenantId}: ${error instanceof Error ? error.message : String(error)}`);
-      }
+    for await (const { tenantId, failure, quarantined, ...of } of invoiceRun<Invoice>(ledger, caller, { asOf, tenantIds: tenants, issue: options.issue === true })) {
+      for (const { code, message } of quarantined) say(`not billed (${code}): ${message}`);
+      if (failure !== null) say(`tenant ${tenantId}: ${failure.message}`);
+      if (failure !== null) refused += 1;
+      invoices.push(...of.invoices);
+      billed += 1;
+      shown.show(billed / tenants.length, `${billed} of ${tenants.length} tenants`);
     }
     shown.end();
     if (options.json) printJson({ invoices });
@@ -42,35 +40,6 @@ export async function run(
     if (!options.json && invoices.length === 0 && refused === 0) say(`nothing is due as of ${asOf}`);
     return refused > 0 ? 1 : 0;
   });
-}
-
-async function allTenants(ledger: Ledger): Promise<string[]> {
-  const tenants: string[] = [];
-  for (let cursor: string | null | undefined; cursor !== null; ) {
-    const page = (await ledger.ask('tenants', { cursor }, cliCaller())) as { items: { tenantId: string }[]; nextCursor: string | null };
-    tenants.push(...page.items.map(({ tenantId }) => tenantId));
-    cursor = page.nextCursor;
-  }
-  return tenants;
-}
-
-async function invoiced(ledger: Ledger, tenantId: string, asOf: Instant, issue: boolean): Promise<Invoice[]> {
-  const created = await carriedOut(ledger, { command: 'create-invoice', tenantId, asOf });
-  const invoices: Invoice[] = [];
-  for (const { invoiceId } of (created as { invoices: { invoiceId: string }[] }).invoices) {
-    const draft = (await ledger.ask('invoice', { id: invoiceId }, cliCaller())) as Invoice;
-    if (issue && draft.status === 'draft') await carriedOut(ledger, { command: 'issue-invoice', invoiceId, at: asOf });
-    invoices.push(issue ? ((await ledger.ask('invoice', { id: invoiceId }, cliCaller())) as Invoice) : draft);
-  }
-  return invoices;
-}
-
-async function carriedOut(ledger: Ledger, command: object): Promise<object> {
-  const outcome = await ledger.execute(command, cliCaller());
-  if (outcome.status === 'refused') throw new Error(`${outcome.error.message} (${outcome.error.code})`);
-  const result: { quarantined?: { code: string; message: string }[] } = outcome.result ?? {};
-  for (const { code, message } of result.quarantined ?? []) say(`not billed (${code}): ${message}`);
-  return result;
 }
 
 function show(invoice: Invoice): void {

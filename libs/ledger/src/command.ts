@@ -32,6 +32,8 @@ export interface CommandCall<Fields = unknown> {
   readonly idempotencyKey: string | null;
   readonly bodyHash: string;
   readonly caller: Caller;
+  /** Awaited right before its facts are appended: who carries out several commands at once keeps their order in the log so. */
+  readonly inTurn?: () => Promise<void>;
 }
 
 export interface CommandDefinition<Name extends string = string, Schema extends z.ZodType = z.ZodType> {

@@ -70,6 +70,7 @@ export class EventBook {
     const { events, result } = decision;
     const withResult = result === undefined ? {} : { result };
     if (events.length > 0) {
+      await call.inTurn?.();
       const { position } = await this.appendAll(stream, revision, call, events, result);
       return { status: 'done', position, ...withResult };
     }

@@ -15,7 +15,7 @@ import {
 import { billingAsOf, billingOfClaim, type BillingFacts, type LineBilling, rateInvoice, type RatedInvoice, selectedFacts, usageNeeded } from '#domain/invoices/rate-invoice';
 import { type Account, foldAccount } from '#domain/invoices/settlement';
 import { notFound } from '#domain/errors';
-import { type LineDefinition, lineStream, partIdOf } from '#domain/lines/line';
+import { lineStream, partIdOf } from '#domain/lines/line';
 import type { Quarantined } from '#domain/lines/rate';
 import { decimal, text, ZERO } from '#domain/money/decimal';
 import type { Instant } from '#domain/time/instant';
@@ -75,22 +75,22 @@ export class Invoicing {
   /** Creates the draft of what is due as of an instant; `unchanged` with the same answer where there is one, or nothing is due. */
   async create(call: CommandCall, tenantId: string, asOf: Instant, selection: Selection | null): Promise<CommandDone> {
     for (;;) {
-      const position = await this.core.projector.catchUp();
-      const account = await tenantAccount(this.core, position, tenantId);
+      const account = await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId);
       const { currency } = account;
       const stream = billingStream(tenantId, currency);
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
       const revision = events.at(-1)?.revision ?? NO_STREAM;
-      await this.finishClaims(call, account, invoices);
-      const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf, selection);
-      const at = await this.core.projector.catchUp();
+      // After the stream was read: a position that covers all of it.
+      const position = await this.core.projector.catchUp();
       try {
+        const at = (await this.finishClaims(call, account, invoices, position)) ? await this.core.projector.catchUp() : position;
+        const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf, selection);
         if (live !== undefined) return await this.core.book.append(stream, revision, call, { events: [], result: { invoices: [{ invoiceId: live.invoiceId, currency }] } });
         const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, selection, (each) => billingAsOf(each, asOf));
         if (isNothing(invoice)) return await this.core.book.append(stream, revision, call, { events: [], result: { invoices: [], ...quarantinedIn(invoice) } });
         const result = { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) };
-        await this.openLines(call, facts.lines, invoice.claimed);
+        await this.openLines(call, facts, invoice.claimed);
         const drafted = await this.claim(call, stream, revision, account, { invoiceId: nextId, asOf, selection, claimed: invoice.claimed, result });
         await this.cutLines(call, nextId, facts, invoice.claimed);
         return { status: 'done', position: drafted.position, result };
@@ -112,9 +112,9 @@ export class Invoicing {
       if (answerIfKnown(call, events.map(({ metadata }) => metadata.command)) !== undefined) return { events: [], result: { invoiceId } };
       const state = invoices.get(invoiceId);
       assertIssuable(state, invoiceId);
-      await this.finishClaims(call, await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId), invoices);
-      const position = await this.core.projector.catchUp();
-      const account = await tenantAccount(this.core, position, tenantId);
+      const known = await this.core.projector.catchUp();
+      const account = await tenantAccount(this.core, known, tenantId);
+      const position = (await this.finishClaims(call, account, invoices, known)) ? await this.core.projector.catchUp() : known;
       const claimed = await claimedParts(this.core, position, invoiceId);
       const asOf = state?.asOf ?? issuedAt;
       const { invoice } = await rated(this.core, position, account, invoiceId, asOf, state?.selection ?? null, (facts) => billingOfClaim(facts, claimed));
@@ -163,34 +163,32 @@ export class Invoicing {
   }
 
   /** Lines are opened by an event, so that read models, which have no clock, know them. Opened already is fine. */
-  async openLines(call: CommandCall, lines: readonly LineDefinition[], claimed: readonly ClaimedPart[]): Promise<void> {
+  private async openLines(call: CommandCall, { lines, recorded }: BillingFacts, claimed: readonly ClaimedPart[]): Promise<void> {
     const ids = new Set(claimed.map(({ lineId }) => lineId));
     await inTurns(
-      lines.filter(({ lineId }) => ids.has(lineId)),
+      lines.filter(({ lineId }) => ids.has(lineId) && !recorded.has(lineId)),
       async (line) => {
         const { lineId, tenantId, subscriptionId, deploymentId, billingKind, itemKey, currency, period } = line;
-        if ((await this.core.log.revisionOf(lineStream(lineId))) !== NO_STREAM) return;
         const opened: LedgerEvent = { type: 'LineOpened', data: { lineId, tenantId, subscriptionId, deploymentId, billingKind, itemKey, currency, period } };
         await this.appendOnce(call, lineStream(lineId), NO_STREAM, opened);
       },
     );
   }
 
-  /** Records the cuts that claimed parts make, each in its line's stream: at the revision that the number of cuts implies. */
-  private async cutLines(call: CommandCall, invoiceId: string, facts: Pick<BillingFacts, 'lines' | 'recorded'>, claimed: readonly ClaimedPart[]): Promise<void> {
-    const lines = new Map(facts.lines.map((line) => [line.lineId, line]));
+  /** Records the cuts that claimed parts make, each in its line's stream: at the revision that the number of parts implies. */
+  private async cutLines(call: CommandCall, invoiceId: string, { lines, recorded }: BillingFacts, claimed: readonly ClaimedPart[]): Promise<void> {
+    const lineOf = new Map(lines.map((line) => [line.lineId, line]));
     await inTurns(claimed, async ({ lineId, partId, period }) => {
-      const line = lines.get(lineId);
+      const line = lineOf.get(lineId);
       if (line === undefined || period.end === line.period.end || partId === lineId) return;
-      const stream = lineStream(lineId);
-      const events = await this.core.book.load(stream);
-      const cutAlready = events.some((event) => event.type === 'LineSplit' && event.data.at === period.end);
-      if (cutAlready) return;
+      const parts = recorded.get(lineId) ?? [];
+      if (parts.some(({ start }) => start === period.end)) return;
       const split: LedgerEvent = {
         type: 'LineSplit',
         data: { lineId, at: period.end, billedPartId: partId, remainingPartId: partIdOf(lineId, period.end), invoiceId },
       };
-      await this.appendOnce(call, stream, events.at(-1)?.revision ?? NO_STREAM, split);
+      // Its stream: opened, then cut once for every part but the first.
+      await this.appendOnce(call, lineStream(lineId), Math.max(parts.length - 1, 0), split);
     });
   }
 
@@ -207,19 +205,36 @@ export class Invoicing {
     }
   }
 
-  /** Claims whose lines were not cut yet, because the process died in between. */
-  private async finishClaims(call: CommandCall, account: TenantAccount, invoices: ReadonlyMap<string, InvoiceState>): Promise<void> {
-    const position = await this.core.projector.catchUp();
-    const drafts = [...invoices.values()].filter(({ status }) => status === 'draft');
-    for (const { invoiceId, asOf } of drafts) {
-      const claimed = await claimedParts(this.core, position, invoiceId);
-      const facts = await billingFacts(this.core, position, account, asOf);
-      // A cut is recorded where another part begins at the claim's end; a claim up to its line's end cuts nothing.
-      const begins = new Set([...facts.recorded].flatMap(([lineId, parts]) => parts.map(({ start }) => `${lineId}|${start}`)));
-      const unfinished = claimed.filter(({ lineId, period }) => !begins.has(`${lineId}|${period.end}`));
-      if (unfinished.length > 0) await this.cutLines(call, invoiceId, facts, unfinished);
+  /** Cuts the lines of claims whose process died before it did. Returns whether there were any. */
+  private async finishClaims(call: CommandCall, account: TenantAccount, invoices: ReadonlyMap<string, InvoiceState>, position: number): Promise<boolean> {
+    const unfinished = await uncutClaims(this.core, position, account);
+    for (const [invoiceId, claimed] of unfinished) {
+      const draft = invoices.get(invoiceId);
+      if (draft?.status !== 'draft') continue;
+      const facts = await billingFacts(this.core, position, account, draft.asOf);
+      await this.cutLines(call, invoiceId, facts, claimed);
     }
+    return unfinished.size > 0;
   }
+}
+
+/** Parts that a tenant's drafts claim up to some instant within their line, where no other part of it begins yet: by draft. */
+async function uncutClaims(core: LedgerCore, position: number, { tenantId, currency }: TenantAccount): Promise<Map<string, ClaimedPart[]>> {
+  const { rows } = await core.pool.query<{ invoice_id: string; line_id: string; part_id: string; period_start: Instant; period_end: Instant }>(
+    `SELECT i.invoice_id, p.line_id, p.part_id, p.period_start, p.period_end
+     FROM invoices i JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
+     JOIN invoice_lines l ON l.root_line_id = p.line_id AND l.parent_line_id IS NULL AND l.period_end > p.period_end
+       AND l.position_from <= $1 AND (l.position_to IS NULL OR l.position_to > $1)
+     WHERE i.tenant_id = $2 AND i.currency = $3 AND i.status = 'draft' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
+       AND NOT EXISTS (SELECT FROM invoice_lines c WHERE c.root_line_id = p.line_id AND c.period_start = p.period_end
+         AND c.position_from <= $1 AND (c.position_to IS NULL OR c.position_to > $1))`,
+    [position, tenantId, currency],
+  );
+  const claims = rows.map((row) => ({
+    invoiceId: row.invoice_id,
+    part: { lineId: row.line_id, partId: row.part_id, period: { start: row.period_start, end: row.period_end } },
+  }));
+  return new Map([...Map.groupBy(claims, ({ invoiceId }) => invoiceId)].map(([invoiceId, group]) => [invoiceId, group.map(({ part }) => part)]));
 }
 
 function issuedEvents(invoiceId: string, account: TenantAccount, issuedAt: Instant, computedAt: number, invoice: RatedInvoice): LedgerEvent[] {

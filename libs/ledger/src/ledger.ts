@@ -66,8 +66,8 @@ export class Ledger {
   ) {}
 
   /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
-  async execute(input: unknown, caller: Caller): Promise<CommandOutcome> {
-    return executed(this.core, input, caller, async (call) => this.commands.execute(onBus(call)));
+  async execute(input: unknown, caller: Caller, options: Pick<CommandCall, 'inTurn'> = {}): Promise<CommandOutcome> {
+    return executed(this.core, input, caller, async (call) => this.commands.execute(onBus({ ...call, ...options })));
   }
 
   /**

@@ -45,6 +45,22 @@ describe('a pool', () => {
     expect(await value(`'{"a": [1, "2.50"]}'::jsonb`)).toEqual({ a: [1, '2.50'] });
   });
 
+  it('prepares a statement with values once, whatever its values, and one without not at all', async () => {
+    const client = await database.pool.connect();
+    const prepared = async (): Promise<string[]> =>
+      (await client.query<{ statement: string }>("select statement from pg_prepared_statements where statement like '%twice%'")).rows.map(({ statement }) => statement);
+    try {
+      expect((await client.query('select $1::int * 2 as twice', [1])).rows).toEqual([{ twice: 2 }]);
+      expect((await client.query('select $1::int * 2 as twice', [2])).rows).toEqual([{ twice: 4 }]);
+      expect((await client.query('select 6 as twice', [])).rows).toEqual([{ twice: 6 }]);
+      expect(await prepared()).toEqual(['select $1::int * 2 as twice']);
+      await expect(client.query('select $1::int / 0 as twice', [1])).rejects.toThrow(/division by zero/);
+      await expect(client.query('select $1::int / 0 as twice', [1])).rejects.toThrow(/division by zero/);
+    } finally {
+      client.release();
+    }
+  });
+
   it('leaves the rest of the process as it was', async () => {
     const { default: pg } = await import('pg');
     const plain = new pg.Client(database.url);

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { startEmbeddedPostgres } from './embedded.js';
 import { DatabaseError, reason } from './errors.js';
+import { PreparingClient } from './prepared.js';
 import { types } from './types.js';
 
 export interface PoolOptions {
@@ -27,6 +28,7 @@ export function createPool(url: string, { schema, max = 10, applicationName = 'l
   const { connectionString, options } = splitOptions(url);
   const settings = ['-c TimeZone=UTC', '-c DateStyle=ISO', ...(schema === undefined ? [] : [`-c search_path=${schema}`])];
   const pool = new pg.Pool({
+    Client: PreparingClient,
     connectionString,
     max,
     idleTimeoutMillis: idleTimeoutMs,

@@ -20,11 +20,18 @@ export class ProjectionHalted extends Error {
 
 /** Another process moved the checkpoint: this one is no longer the writer. */
 class LostWriter extends Error {
-  override readonly name = 'LostWriter';
+  override readonly name: string = 'LostWriter';
+}
+
+/** The read models were made anew by projections of other versions: this process will not be their writer again. */
+class OtherVersions extends LostWriter {
+  override readonly name = 'OtherVersions';
 }
 
 /** How often a writer that stands by looks whether it may take over. */
 const STANDBY_MS = 250;
+/** How often one that waits for another writer looks how far that is. */
+const POLL_MS = 3;
 const MAX_BATCH_EVENTS = 1000;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
@@ -35,6 +42,7 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
  */
 export class Projector implements Projecting {
   private readonly codec = new EventCodec();
+  private underWay: Promise<number | undefined> | undefined;
 
   constructor(
     private readonly log: EventLog,
@@ -86,18 +94,33 @@ export class Projector implements Projecting {
 
   /** Projects up to the log's head if no other process does; then waits until `position` is projected, by whomever. */
   async catchUp(position?: number, options: { timeoutMs?: number } = {}): Promise<number> {
-    const target = position ?? (await this.log.head());
-    const at = await this.position();
+    const [target, at] = await Promise.all([position ?? this.log.head(), this.position()]);
     if (at >= target) return at;
     const deadline = performance.now() + (options.timeoutMs ?? 60_000);
     for (;;) {
-      const done = await this.asWriter(async (client) => this.projectTo(client, target));
+      const done = await this.pass(target);
       const reached = done ?? (await this.position());
       if (reached >= target) return reached;
       if (performance.now() > deadline)
         throw new Error(`the projections are at position ${reached} of ${target}: another process holds them; is its worker stuck?`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      if (done === undefined) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+  }
+
+  /**
+   * One pass up to a position, or undefined where another process is the writer. Within this process one pass is under way at a
+   * time: who comes meanwhile waits for it, and what was recorded meanwhile is projected by the next one, for all who wait.
+   */
+  private async pass(target: number): Promise<number | undefined> {
+    while (this.underWay !== undefined) {
+      // Who began it hears of its failure; the others try for themselves.
+      const reached = await this.underWay.catch(() => undefined);
+      if (reached !== undefined && reached >= target) return reached;
+    }
+    this.underWay = this.projectTo(target).finally(() => {
+      this.underWay = undefined;
+    });
+    return this.underWay;
   }
 
   /** Projects for as long as the signal lasts. Where another process is the writer it stands by and takes over. */
@@ -105,7 +128,6 @@ export class Projector implements Projecting {
     while (!signal.aborted) {
       try {
         await this.asWriter(async (client) => {
-          await this.projectTo(client, Number.MAX_SAFE_INTEGER);
           // With the connection the lock is gone: another may be the writer at once.
           const lost = new AbortController();
           client.once('end', () => {
@@ -113,7 +135,6 @@ export class Projector implements Projecting {
           });
           const subscription = this.log.subscribe(await this.position(), { signal: AbortSignal.any([signal, lost.signal]) });
           for await (const batch of batched(subscription)) onProgress({ position: await this.apply(client, batch), head: await this.log.head() });
-          return 0;
         });
       } catch (error) {
         // The database or the log is away, or another writer took over: nothing is lost, the checkpoint says where to go on.
@@ -123,18 +144,24 @@ export class Projector implements Projecting {
     }
   }
 
-  /** Runs with the writer's lock, or answers undefined where another process has it. */
-  private async asWriter(work: (client: pg.ClientBase) => Promise<number>): Promise<number | undefined> {
+  /** Runs with the writer's lock, where no other process has it. */
+  private async asWriter(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
+    await this.connected(async (client) => {
+      const { rows } = await client.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${this.lock}) AS locked`);
+      if (rows[0]?.locked !== true) return;
+      try {
+        await work(client);
+      } finally {
+        await client.query(`SELECT pg_advisory_unlock(${this.lock})`);
+      }
+    });
+  }
+
+  private async connected<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
     try {
-      const { rows } = await client.query<{ locked: boolean }>("SELECT pg_try_advisory_lock(hashtext('ledgerline:' || $1)) AS locked", [this.schema]);
-      if (rows[0]?.locked !== true) return undefined;
-      try {
-        return await work(client);
-      } finally {
-        await client.query("SELECT pg_advisory_unlock(hashtext('ledgerline:' || $1))", [this.schema]);
-      }
+      return await work(client);
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
       throw error;
@@ -144,14 +171,26 @@ export class Projector implements Projecting {
     }
   }
 
-  private async projectTo(client: pg.ClientBase, target: number): Promise<number> {
+  private get lock(): string {
+    return `hashtext('ledgerline:${this.schema}')`;
+  }
+
+  /** The position reached, or undefined where another process is the writer. */
+  private async projectTo(target: number): Promise<number | undefined> {
     let at = await this.position();
     if (at >= target) return at;
-    for await (const batch of batched(this.log.readAll(at))) {
-      at = await this.apply(client, batch);
-      if (at >= target) break;
-    }
-    return at;
+    return this.connected(async (client) => {
+      try {
+        for await (const batch of batched(this.log.readAll(at))) {
+          at = await this.apply(client, batch);
+          if (at >= target) break;
+        }
+        return at;
+      } catch (error) {
+        if (error instanceof LostWriter && !(error instanceof OtherVersions)) return undefined;
+        throw error;
+      }
+    });
   }
 
   /** One transaction: every projection's rows and the checkpoint. A batch that fails is taken apart to name the event. */
@@ -179,9 +218,8 @@ export class Projector implements Projecting {
   private async transaction(client: pg.ClientBase, events: readonly RecordedEvent[]): Promise<number> {
     const [first, last] = [events[0], events.at(-1)];
     if (first === undefined || last === undefined) return this.position();
-    await client.query('BEGIN');
     try {
-      await client.query(`SET LOCAL search_path TO ${this.schema}`);
+      await this.begin(client, first.position - 1);
       for (const projection of this.projections) {
         const relevant = events.filter(({ type }) => projection.handles[type] === 'handled');
         if (relevant.length === 0) continue;
@@ -196,13 +234,27 @@ export class Projector implements Projecting {
         `UPDATE ${this.schema}.checkpoint SET position = $1, moved_at = clock_timestamp() WHERE position = $2 AND versions = $3`,
         [last.position, first.position - 1, this.versions],
       );
-      if (moved.rowCount !== 1) throw new LostWriter(`the checkpoint is not at ${first.position - 1}: another process projects into ${this.schema}`);
+      if (moved.rowCount !== 1) throw new OtherVersions(`the read models in ${this.schema} are those of other projections now: start this process again`);
       await client.query('COMMIT');
       return last.position;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
       throw error;
     }
+  }
+
+  /**
+   * Begins a batch's transaction as its only writer, in one round trip. It does not wait for the disk: what a crash of the machine
+   * takes of it, checkpoint included, is projected again, and whatever is decided on it and appended waits for all before it.
+   */
+  private async begin(client: pg.ClientBase, after: number): Promise<void> {
+    const answers = (await client.query(
+      `BEGIN; SET LOCAL search_path TO ${this.schema}; SET LOCAL synchronous_commit TO off;` +
+        ` SELECT pg_try_advisory_xact_lock(${this.lock}) AS locked; SELECT position FROM checkpoint`,
+    )) as unknown as readonly { readonly rows: readonly { readonly locked?: boolean; readonly position?: number }[] }[];
+    const [locked, checkpoint] = answers.slice(-2).map(({ rows }) => rows[0]);
+    if (locked?.locked !== true || checkpoint?.position !== after)
+      throw new LostWriter(`another process projects into ${this.schema}, from position ${checkpoint?.position ?? 'unknown'} on, not ${after}`);
   }
 }
 

@@ -155,10 +155,10 @@ async function loadGroups(client: pg.ClientBase, rows: TableRows): Promise<void>
   const groups = [...rows.groups.keys()].map((key) => JSON.parse(key) as unknown[]);
   const columns = table.group.map((_, index) => groups.map((group) => group[index]));
   const names = table.group.map((column) => `t.${column}`).join(', ');
-  const { rows: found } = await client.query<Record<string, unknown>>({
-    text: `SELECT t.* FROM ${table.name} t WHERE t.position_to IS NULL AND (${names}) IN (SELECT * FROM unnest(${unnested(table, table.group)}))`,
-    values: columns,
-  });
+  const { rows: found } = await client.query<Record<string, unknown>>(
+    `SELECT t.* FROM ${table.name} t WHERE t.position_to IS NULL AND (${names}) IN (SELECT * FROM unnest(${unnested(table, table.group)}))`,
+    columns,
+  );
   for (const { position_from: from, position_to: _open, ...row } of found) {
     rows.add(keyText(table.group.map((column) => row[column])), row, from as number);
   }
@@ -167,12 +167,11 @@ async function loadGroups(client: pg.ClientBase, rows: TableRows): Promise<void>
 async function closeVersions(client: pg.ClientBase, table: TableDefinition, versions: readonly ClosedVersion[]): Promise<void> {
   if (versions.length === 0) return;
   const on = table.key.map((column) => `t.${column} = v.${column}`).join(' AND ');
-  await client.query({
-    text:
-      `UPDATE ${table.name} t SET position_to = v.position_to FROM unnest(${unnested(table, table.key)}, $${table.key.length + 1}::bigint[])` +
+  await client.query(
+    `UPDATE ${table.name} t SET position_to = v.position_to FROM unnest(${unnested(table, table.key)}, $${table.key.length + 1}::bigint[])` +
       ` AS v(${table.key.join(', ')}, position_to) WHERE t.position_to IS NULL AND ${on}`,
-    values: [...table.key.map((column) => versions.map(({ row }) => row[column])), versions.map(({ to }) => to)],
-  });
+    [...table.key.map((column) => versions.map(({ row }) => row[column])), versions.map(({ to }) => to)],
+  );
 }
 
 async function insertVersions(
@@ -184,16 +183,11 @@ async function insertVersions(
   const names = Object.keys(table.columns);
   const value = (row: Record<string, unknown>, column: string): unknown =>
     table.columns[column] === 'jsonb' && row[column] !== null && row[column] !== undefined ? JSON.stringify(row[column]) : row[column];
-  await client.query({
-    text:
-      `INSERT INTO ${table.name} (${[...names, 'position_from', 'position_to'].join(', ')}) SELECT * FROM unnest(` +
+  await client.query(
+    `INSERT INTO ${table.name} (${[...names, 'position_from', 'position_to'].join(', ')}) SELECT * FROM unnest(` +
       `${unnested(table, names)}, $${names.length + 1}::bigint[], $${names.length + 2}::bigint[])`,
-    values: [
-      ...names.map((column) => versions.map(({ row }) => value(row, column))),
-      versions.map(({ from }) => from),
-      versions.map(({ to }) => to),
-    ],
-  });
+    [...names.map((column) => versions.map(({ row }) => value(row, column))), versions.map(({ from }) => from), versions.map(({ to }) => to)],
+  );
 }
 
 /** `$1::text[], $2::numeric[], …`: the array parameters of these columns. An array column can't be unnested: use jsonb. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { billingPeriodAt } from './calendar.js';
-import { instant } from './instant.js';
+import { fromMicros, instant } from './instant.js';
 
 const at = (text: string) => instant(text);
 
@@ -33,5 +34,16 @@ describe('billingPeriodAt', () => {
     const anchor = at('2024-02-29T00:00:00Z');
     expect(billingPeriodAt(at('2026-01-01T00:00:00Z'), 'year', 'UTC', anchor)).toEqual({ start: '2025-02-28T00:00:00Z', end: '2026-02-28T00:00:00Z' });
     expect(billingPeriodAt(at('2028-03-01T00:00:00Z'), 'year', 'UTC', anchor).start).toBe('2028-02-29T00:00:00Z');
+  });
+
+  it('counts in UTC, without asking Intl, as Intl does', () => {
+    // 1900 to 2100, in microseconds. Etc/UTC is UTC by another name, which Intl is asked for.
+    const instants = fc.bigInt({ min: -2_208_988_800_000_000n, max: 4_102_444_800_000_000n }).map(fromMicros);
+    fc.assert(
+      fc.property(instants, fc.option(instants), fc.constantFrom('month', 'year'), (time, anchor, interval) => {
+        expect(billingPeriodAt(time, interval, 'UTC', anchor)).toEqual(billingPeriodAt(time, interval, 'Etc/UTC', anchor));
+      }),
+      { seed: Number(process.env['PROPERTY_SEED'] ?? '20261121') },
+    );
   });
 });

@@ -33,8 +33,16 @@ function formatterOf(timeZone: string): Intl.DateTimeFormat {
   return formatter;
 }
 
+/** Most tenants' zone, whose local time is the instant itself: asking Intl for it took a third of an invoice run. */
+const UTC = 'UTC';
+
 function localTime(at: Instant, timeZone: string): LocalTime {
   const value = micros(at);
+  if (timeZone === UTC) {
+    const timeMicros = ((value % DAY) + DAY) % DAY;
+    const date = new Date(Number((value - timeMicros) / 1000n));
+    return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate(), timeMicros };
+  }
   const fraction = ((value % SECOND) + SECOND) % SECOND;
   const parts = new Map(formatterOf(timeZone).formatToParts(Number((value - fraction) / 1000n)).map(({ type, value: text }) => [type, Number(text)]));
   const part = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) ?? 0;
@@ -52,6 +60,7 @@ const asIfUtc = ({ year, month, day, timeMicros }: LocalTime): bigint => {
 /** The instant of a local time: of two (clocks put back) the earlier, of none (clocks put forward) the first after the gap. */
 function instantOf(local: LocalTime, timeZone: string): Instant {
   const target = asIfUtc(local);
+  if (timeZone === UTC) return fromMicros(target);
   const offsetAt = (value: bigint): bigint => asIfUtc(localTime(fromMicros(value), timeZone)) - value;
   const candidates = [...new Set([offsetAt(target - DAY), offsetAt(target), offsetAt(target + DAY)])].map((offset) => target - offset);
   const exact = candidates.filter((value) => value + offsetAt(value) === target);

@@ -1,0 +1,39 @@
+import type { Caller } from '#ledger/caller';
+import { instant } from '#domain/time/instant';
+
+/** What a bench found at one size. Figures are decimals or counts; a ratio is against a limit measured in the same run. */
+export interface Measured {
+  readonly name: string;
+  readonly size: number;
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly figures: Readonly<Record<string, number>>;
+  /** Counts and sums were compared with what they must be; where they differ, the bench fails. */
+  readonly checked: boolean;
+}
+
+export interface Bench {
+  readonly name: string;
+  /** What it measures, in a line. */
+  readonly summary: string;
+  /** The size unless one is given. */
+  readonly size: number;
+  measure(size: number, say: (message: string) => void): Promise<Omit<Measured, 'name' | 'size'>>;
+}
+
+export const BENCHER: Caller = { actor: 'bench', role: 'platform_admin', now: instant('2026-06-01T00:00:00Z') };
+
+/** Milliseconds that some work takes. */
+export async function timed<Result>(work: () => Promise<Result>): Promise<{ ms: number; result: Result }> {
+  const start = performance.now();
+  const result = await work();
+  return { ms: performance.now() - start, result };
+}
+
+/** To three significant digits: more would be noise. */
+export const figure = (value: number): number => Number(value.toPrecision(3));
+
+/** A figure that is not what it must be makes all others worthless. */
+export function mustBe(what: string, actual: unknown, expected: unknown): void {
+  const [found, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (found !== wanted) throw new Error(`${what}: ${found}, and not ${wanted}`);
+}

@@ -1,0 +1,63 @@
+import 'reflect-metadata';
+import { parseArgs } from 'node:util';
+import type { Bench, Measured } from './bench.js';
+import { withServer } from './database.js';
+import { invoiceRunBench } from './invoice-run.bench.js';
+
+const BENCHES: readonly Bench[] = [invoiceRunBench];
+const WRONG_USAGE = 2;
+
+const say = (message: string): void => {
+  process.stderr.write(`${message}\n`);
+};
+
+interface Request {
+  readonly benches: readonly Bench[];
+  readonly size: number | null;
+  readonly json: boolean;
+}
+
+/** What is asked for, or why it can't be. */
+function requested(args: readonly string[]): Request | string {
+  const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: { size: { type: 'string' }, json: { type: 'boolean' } } });
+  const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
+  if (unknown.length > 0) return `there is no bench ${unknown.join(', ')}; there are\n${BENCHES.map(({ name, summary }) => `  ${name}: ${summary}`).join('\n')}`;
+  const { size, json = false } = values;
+  if (size !== undefined && !/^[1-9]\d{0,8}$/.test(size)) return `--size: ${JSON.stringify(size)} is no whole number from 1 on`;
+  const benches = positionals.length === 0 ? BENCHES : BENCHES.filter(({ name }) => positionals.includes(name));
+  return { benches, size: size === undefined ? null : Number(size), json };
+}
+
+async function measure({ benches, size }: Request): Promise<Measured[]> {
+  const measured: Measured[] = [];
+  for (const bench of benches) {
+    const at = size ?? bench.size;
+    say(`${bench.name}, size ${at}: ${bench.summary}`);
+    measured.push({ name: bench.name, size: at, ...(await bench.measure(at, say)) });
+  }
+  return measured;
+}
+
+const listed = (values: Readonly<Record<string, number>>): string[] => Object.entries(values).map(([name, value]) => `  ${name.padEnd(24)} ${value}`);
+
+const shown = ({ name, size, ratios, figures, checked }: Measured): string =>
+  [`${name}, size ${size}${checked ? ', checked' : ''}`, ...listed(ratios).map((line) => `${line}  (ratio)`), ...listed(figures)].join('\n');
+
+async function main(args: readonly string[]): Promise<number> {
+  let request: Request | string;
+  try {
+    request = requested(args);
+  } catch (error) {
+    request = error instanceof Error ? error.message : String(error);
+  }
+  if (typeof request === 'string') {
+    say(`bench: ${request}`);
+    return WRONG_USAGE;
+  }
+  const of = request;
+  const measured = await withServer(say, () => measure(of));
+  process.stdout.write(`${of.json ? JSON.stringify(measured, null, 2) : measured.map(shown).join('\n\n')}\n`);
+  return 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));
