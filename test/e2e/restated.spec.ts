@@ -427,6 +427,8 @@ describe('a question as of before there was anything', () => {
     const of: Record<string, object> = { subscriptions: { deploymentId: 'd1' }, 'usage-records': { deploymentId: 'd1' }, deployments: { deploymentId: 'd1' } };
     for (const name of names) expect([name, await test.ask(name, { asOf: '0', ...(of[name] ?? { tenantId: 't1' }) })]).toMatchObject([name, { items: [] }]);
     expect(await test.ask('plans', { asOf: '0', planId: 'p1' })).toMatchObject({ items: [] });
+    // money at its currency's scale
+    expect(await test.ask('plans', { planId: 'p1' })).toMatchObject({ items: [{ baseFee: '50.00' }] });
     expect(await test.ask('usage', { asOf: '0', deploymentId: 'd1' })).toEqual({});
     await expect(test.ask('invoices', { tenantId: 'nobody' })).rejects.toMatchObject({ code: 'unknown_tenant' });
   });

@@ -105,7 +105,7 @@ function pricedQuantity(line: LineDefinition, period: Period, usage: UsageUpTo):
 }
 
 /** A unit amount as people read it: at the currency's scale at least, however its price writes it. */
-function unitAmountText(unitAmount: Decimal, currency: string): string {
+export function unitAmountText(unitAmount: Decimal, currency: string): string {
   const plain = text(unitAmount);
   const decimals = plain.includes('.') ? plain.length - plain.indexOf('.') - 1 : 0;
   return decimals >= scaleOf(currency) ? plain : unitAmount.toFixed(scaleOf(currency));

@@ -3,6 +3,7 @@ import { decimal, text } from '#domain/money/decimal';
 import { contains } from '#domain/time/period';
 import { inForceAt, type LedgerCore } from '../ledger-core.js';
 import { defineQuery, pageOfAll, knownPosition, READERS, zOptionalId, zOptionalInstant, zPage } from '../query.js';
+import { unitAmountText } from '../rated-lines.js';
 import { z } from 'zod';
 
 const ratesQuery = defineQuery({
@@ -62,7 +63,7 @@ const plansQuery = defineQuery({
         planId: row.plan_id,
         name: row.name,
         currency: row.currency,
-        baseFee: text(decimal(row.base_fee)),
+        baseFee: unitAmountText(decimal(row.base_fee), row.currency),
         paymentTerm: row.payment_term,
         interval: row.interval,
         effectiveFrom: row.effective_from,
