@@ -1,6 +1,7 @@
 import type { Projection } from '#read-model/projection';
 import { commandsProjection } from './commands/commands.projection.js';
 import { costsProjection } from './costs/costs.projection.js';
+import { creditsProjection } from './credits/credits.projection.js';
 import { deploymentsProjection } from './deployments/deployments.projection.js';
 import { inventoryProjection } from './inventory/inventory.projection.js';
 import { invoiceLinesProjection } from './invoice-lines/invoice-lines.projection.js';
@@ -22,6 +23,7 @@ export const projections: readonly Projection[] = [
   usageRecordsProjection,
   ratesProjection,
   plansProjection,
+  creditsProjection,
   invoiceLinesProjection,
   invoicesProjection,
   restatementsProjection,

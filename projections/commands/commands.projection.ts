@@ -5,27 +5,29 @@ import { commandKeys } from './commands.table.js';
 /** Any event may carry the key of the command that caused it: the first with a key makes it known. */
 export const commandsProjection: Projection = {
   name: 'commands',
-  version: 1,
+  version: 2,
   tables: [commandKeys],
   handles: handled(eventSchemas),
   async project(batch, client) {
-    const firsts = new Map<string, { command: string; bodyHash: string; position: number }>();
+    const firsts = new Map<string, { command: string; bodyHash: string; result: string | null; position: number }>();
     for (const { metadata, position } of batch) {
       const { command } = metadata;
       if (command === undefined) continue;
       const { name, key, bodyHash, idempotencyKey } = command;
+      const result = command.result === undefined ? null : JSON.stringify(command.result);
       const keys = idempotencyKey === undefined ? [key] : [key, `idempotency:${idempotencyKey}`];
-      for (const each of keys) if (!firsts.has(each)) firsts.set(each, { command: name, bodyHash, position });
+      for (const each of keys) if (!firsts.has(each)) firsts.set(each, { command: name, bodyHash, result, position });
     }
     if (firsts.size === 0) return;
     const known = [...firsts.values()];
     await client.query(
-      'INSERT INTO command_keys (key, command, body_hash, position_from)' +
-        ' SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) ON CONFLICT DO NOTHING',
+      'INSERT INTO command_keys (key, command, body_hash, result, position_from)' +
+        ' SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::bigint[]) ON CONFLICT DO NOTHING',
       [
         [...firsts.keys()],
         known.map(({ command }) => command),
         known.map(({ bodyHash }) => bodyHash),
+        known.map(({ result }) => result),
         known.map(({ position }) => position),
       ],
     );

@@ -1,15 +1,15 @@
 import type { RecordedEvent } from '#domain/events';
 import { ignoring } from '#read-model/projection';
 import { changing, versionedProjection } from '#read-model/versioned';
-import { type AssignmentRow, deploymentAssignments, deployments, subscriptionPlans, subscriptions } from './deployments.table.js';
+import { type AssignmentRow, deploymentAssignments, deployments, subscriptionPlans, subscriptions, usageWaivers } from './deployments.table.js';
 
 type Placed = RecordedEvent<'DeploymentRegistered'> | RecordedEvent<'DeploymentAssigned'>;
 const assignment = ({ data }: Placed) => [{ deployment_id: data.deploymentId, effective_from: data.from, tenant_id: data.tenantId }];
 
 export const deploymentsProjection = versionedProjection({
   name: 'deployments',
-  version: 1,
-  tables: [deployments, deploymentAssignments, subscriptions, subscriptionPlans],
+  version: 2,
+  tables: [deployments, deploymentAssignments, subscriptions, subscriptionPlans, usageWaivers],
   on: {
     DeploymentRegistered: {
       touches: ({ data }) => [
@@ -42,14 +42,25 @@ export const deploymentsProjection = versionedProjection({
     SubscriptionCancelled: changing(subscriptions, ({ data }) => [data.subscriptionId], ({ data }, rows) =>
       rows.map((row) => ({ ...row, cancelled_at: data.at })),
     ),
-    ...ignoring('TenantRegistered', 'TenantTaxSet'),
+    UsageWaived: changing(usageWaivers, ({ data }) => [data.deploymentId, data.billingKind, data.period.start, data.period.end], ({ data }) => [
+      {
+        deployment_id: data.deploymentId,
+        billing_kind: data.billingKind,
+        period_start: data.period.start,
+        period_end: data.period.end,
+        reason: data.reason,
+      },
+    ]),
+    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected'),
+    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
+    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
   },
 });

@@ -58,3 +58,19 @@ export const subscriptionPlans = defineTable<SubscriptionPlanRow>({
   group: ['subscription_id', 'effective_from'],
   indexes: [['plan_id']],
 });
+
+/** Usage that nothing covers and that is not going to be billed. */
+export interface UsageWaiverRow {
+  readonly deployment_id: string;
+  readonly billing_kind: string;
+  readonly period_start: Instant;
+  readonly period_end: Instant;
+  readonly reason: string;
+}
+
+export const usageWaivers = defineTable<UsageWaiverRow>({
+  name: 'usage_waivers',
+  columns: { deployment_id: 'text', billing_kind: 'text', period_start: 'timestamptz', period_end: 'timestamptz', reason: 'text' },
+  key: ['deployment_id', 'billing_kind', 'period_start', 'period_end'],
+  group: ['deployment_id', 'billing_kind', 'period_start', 'period_end'],
+});

@@ -45,14 +45,16 @@ export const invoiceLinesProjection = versionedProjection({
       );
       return [{ ...line, status: 'split' }, ...after];
     }),
-    ...ignoring('TenantRegistered', 'TenantTaxSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
+    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected'),
+    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
+    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
   },
 });

@@ -1,14 +1,74 @@
 import type { RecordedEvent } from '#domain/events';
+import type { Series } from '#domain/invoices/invoice';
+import { creditAfterVoid, credited, settle } from '#domain/invoices/settlement';
+import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
 import { ignoring } from '#read-model/projection';
 import { changing, type Rows, versionedProjection } from '#read-model/versioned';
-import { invoiceParts, type InvoiceRow, invoiceRows, invoices, invoiceSeries } from './invoices.table.js';
+import { creditNotes, invoiceParts, type InvoiceRow, invoiceRows, invoices, invoiceSeries, tenantCredits } from './invoices.table.js';
 
-const SERIES = 'INV';
 const MAX_ROWS_PER_CHUNK = 100_000;
 
+interface Account {
+  readonly tenantId: string;
+  readonly currency: string;
+}
+const creditOf = ({ tenantId, currency }: Account, rows: Rows): Decimal => decimal(rows.get(tenantCredits, tenantId, currency)[0]?.credit ?? '0');
+
+function setCredit({ tenantId, currency }: Account, credit: Decimal, rows: Rows): void {
+  rows.set(tenantCredits, [tenantId, currency], credit.eq(ZERO) ? [] : [{ tenant_id: tenantId, currency, credit: text(credit) }]);
+}
+
+function voidInvoice({ data }: RecordedEvent<'InvoiceVoided'>, rows: Rows): void {
+  for (const { total, credit_taken: taken } of rows.get(invoices, data.invoiceId)) {
+    if (total === null || taken === null) continue;
+    setCredit(data, creditAfterVoid(creditOf(data, rows), { total: decimal(total), creditTaken: decimal(taken) }), rows);
+  }
+  rows.set(
+    invoices,
+    [data.invoiceId],
+    rows.get(invoices, data.invoiceId).map((row): InvoiceRow => ({ ...row, status: 'void', voided_at: data.at, credit_taken: null, amount_due: null })),
+  );
+}
+
+/** Gapless by construction: the number of a document is its ordinal in its series, in log order. */
+function nextOrdinal(series: Series, rows: Rows): number {
+  const ordinal = (rows.get(invoiceSeries, series)[0]?.last_ordinal ?? 0) + 1;
+  rows.set(invoiceSeries, [series], [{ series, last_ordinal: ordinal }]);
+  return ordinal;
+}
+
+function noteCredit({ data }: RecordedEvent<'CreditNoteIssued'>, rows: Rows): void {
+  rows.set(
+    creditNotes,
+    [data.creditNoteId],
+    [
+      {
+        credit_note_id: data.creditNoteId,
+        invoice_id: data.invoiceId,
+        tenant_id: data.tenantId,
+        currency: data.currency,
+        ordinal: nextOrdinal('CN', rows),
+        issued_at: data.issuedAt,
+        rows_attempt: data.attempt,
+        subtotal: data.subtotal,
+        tax: data.tax,
+        total: data.total,
+        reason: data.reason,
+      },
+    ],
+  );
+  const noted = rows.get(invoices, data.invoiceId).map((row): InvoiceRow => {
+    const { amountDue, creditLeft } = credited(creditOf(data, rows), decimal(row.amount_due ?? '0'), row.status === 'paid', decimal(data.total));
+    setCredit(data, creditLeft, rows);
+    return { ...row, amount_due: text(amountDue) };
+  });
+  rows.set(invoices, [data.invoiceId], noted);
+}
+
 function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
-  const ordinal = (rows.get(invoiceSeries, SERIES)[0]?.last_ordinal ?? 0) + 1;
-  rows.set(invoiceSeries, [SERIES], [{ series: SERIES, last_ordinal: ordinal }]);
+  const ordinal = nextOrdinal('INV', rows);
+  const { creditTaken, amountDue, creditLeft } = settle(decimal(data.total), creditOf(data, rows));
+  setCredit(data, creditLeft, rows);
   rows.set(
     invoices,
     [data.invoiceId],
@@ -23,6 +83,9 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
         subtotal: data.subtotal,
         tax: data.tax,
         total: data.total,
+        credit_taken: text(creditTaken),
+        amount_due: text(amountDue),
+        quarantined: data.quarantined ?? [],
       }),
     ),
   );
@@ -30,8 +93,8 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
 
 export const invoicesProjection = versionedProjection({
   name: 'invoices',
-  version: 1,
-  tables: [invoices, invoiceSeries, invoiceParts, invoiceRows],
+  version: 2,
+  tables: [invoices, invoiceSeries, creditNotes, tenantCredits, invoiceParts, invoiceRows],
   on: {
     InvoicePartsClaimed: {
       touches: ({ data }) => data.parts.map(({ partId }) => ({ table: invoiceParts, group: [data.invoiceId, data.attempt, partId] })),
@@ -58,6 +121,10 @@ export const invoicesProjection = versionedProjection({
         subtotal: null,
         tax: null,
         total: null,
+        credit_taken: null,
+        amount_due: null,
+        quarantined: null,
+        selection: data.selection ?? null,
         paid_at: null,
         voided_at: null,
       },
@@ -84,24 +151,40 @@ export const invoicesProjection = versionedProjection({
     InvoiceIssued: {
       touches: ({ data }) => [
         { table: invoices, group: [data.invoiceId] },
-        { table: invoiceSeries, group: [SERIES] },
+        { table: invoiceSeries, group: ['INV'] },
+        { table: tenantCredits, group: [data.tenantId, data.currency] },
       ],
       apply: issue,
     },
-    InvoiceVoided: changing(invoices, ({ data }) => [data.invoiceId], ({ data }, rows) =>
-      rows.map((row): InvoiceRow => ({ ...row, status: 'void', voided_at: data.at })),
-    ),
+    InvoiceVoided: {
+      touches: ({ data }) => [
+        { table: invoices, group: [data.invoiceId] },
+        { table: tenantCredits, group: [data.tenantId, data.currency] },
+      ],
+      apply: voidInvoice,
+    },
+    CreditNoteIssued: {
+      touches: ({ data }) => [
+        { table: creditNotes, group: [data.creditNoteId] },
+        { table: invoices, group: [data.invoiceId] },
+        { table: invoiceSeries, group: ['CN'] },
+        { table: tenantCredits, group: [data.tenantId, data.currency] },
+      ],
+      apply: noteCredit,
+    },
     InvoicePaid: changing(invoices, ({ data }) => [data.invoiceId], ({ data }, rows) =>
       rows.map((row): InvoiceRow => ({ ...row, status: 'paid', paid_at: data.at })),
     ),
-    ...ignoring('TenantRegistered', 'TenantTaxSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
+    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected'),
+    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),
+    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
   },
 });

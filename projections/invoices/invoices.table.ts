@@ -1,4 +1,5 @@
-import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
+import type { FrozenRow, InvoiceStatus, Selection, Series } from '#domain/invoices/invoice';
+import type { Quarantined } from '#domain/lines/rate';
 import type { Instant } from '#domain/time/instant';
 import { defineTable } from '#read-model/table';
 
@@ -19,6 +20,13 @@ export interface InvoiceRow {
   readonly subtotal: string | null;
   readonly tax: string | null;
   readonly total: string | null;
+  /** What it takes of the tenant's credit, and what is left to pay; null while it is a draft. */
+  readonly credit_taken: string | null;
+  readonly amount_due: string | null;
+  /** Lines that could not be rated on issuing: what was claimed of them is open. */
+  readonly quarantined: readonly Quarantined[] | null;
+  /** Which of the tenant's lines it was made of; null: all. */
+  readonly selection: Selection | null;
   readonly paid_at: Instant | null;
   readonly voided_at: Instant | null;
 }
@@ -39,6 +47,10 @@ export const invoices = defineTable<InvoiceRow>({
     subtotal: 'numeric',
     tax: 'numeric',
     total: 'numeric',
+    credit_taken: 'numeric',
+    amount_due: 'numeric',
+    quarantined: 'jsonb',
+    selection: 'jsonb',
     paid_at: 'timestamptz',
     voided_at: 'timestamptz',
   },
@@ -47,8 +59,57 @@ export const invoices = defineTable<InvoiceRow>({
   indexes: [['tenant_id']],
 });
 
+/** What a tenant has in credit: invoices below zero, less what later ones took. */
+export interface TenantCreditRow {
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly credit: string;
+}
+
+export const tenantCredits = defineTable<TenantCreditRow>({
+  name: 'tenant_credits',
+  columns: { tenant_id: 'text', currency: 'text', credit: 'numeric' },
+  key: ['tenant_id', 'currency'],
+  group: ['tenant_id', 'currency'],
+});
+
+/** A credit note; its rows are in invoice_rows, under its own id. */
+export interface CreditNoteRow {
+  readonly credit_note_id: string;
+  readonly invoice_id: string;
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly ordinal: number;
+  readonly issued_at: Instant;
+  readonly rows_attempt: string;
+  readonly subtotal: string;
+  readonly tax: string;
+  readonly total: string;
+  readonly reason: string;
+}
+
+export const creditNotes = defineTable<CreditNoteRow>({
+  name: 'credit_notes',
+  columns: {
+    credit_note_id: 'uuid',
+    invoice_id: 'uuid',
+    tenant_id: 'text',
+    currency: 'text',
+    ordinal: 'int',
+    issued_at: 'timestamptz',
+    rows_attempt: 'uuid',
+    subtotal: 'numeric',
+    tax: 'numeric',
+    total: 'numeric',
+    reason: 'text',
+  },
+  key: ['credit_note_id'],
+  group: ['credit_note_id'],
+  indexes: [['invoice_id'], ['tenant_id']],
+});
+
 export interface InvoiceSeriesRow {
-  readonly series: string;
+  readonly series: Series;
   readonly last_ordinal: number;
 }
 

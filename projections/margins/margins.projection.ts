@@ -4,39 +4,48 @@ import type { FrozenRow } from '#domain/invoices/invoice';
 import { byMonth } from '#domain/margin/months';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { handled, ignoring, type Projection } from '#read-model/projection';
-import { revenue } from './margins.table.js';
+import { revenue, type RevenueRow } from './margins.table.js';
 
 const answers = {
   InvoiceIssued: 'handled',
   InvoiceVoided: 'handled',
-  ...ignoring('TenantRegistered', 'TenantTaxSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected'),
-    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoicePaid'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
+  CreditNoteIssued: 'handled',
+  ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
+  ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
+  ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+  ...ignoring('MeteringConfigured', 'DayMetered'),
+  ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed'),
+  ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
+  ...ignoring('PlanPublished', 'PlanPriceCorrected'),
+  ...ignoring('LineOpened', 'LineSplit'),
+  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoicePaid'),
+  ...ignoring('CostRecorded', 'CostCorrected'),
+  ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
+  ...ignoring('CommandUnchanged'),
 } as const;
 
 export const marginsProjection: Projection = {
   name: 'margins',
-  version: 1,
+  version: 2,
   tables: [revenue],
   handles: handled(answers),
   async project(batch, client) {
     for (const event of batch) {
-      if (event.type === 'InvoiceIssued') await recognise(client, event);
+      if (event.type === 'InvoiceIssued') await recognise(client, event, event.data.invoiceId, 'issued');
+      if (event.type === 'CreditNoteIssued') await recognise(client, event, event.data.creditNoteId, 'credited');
       if (event.type === 'InvoiceVoided') await takeBack(client, event);
     }
   },
 };
 
 /** The frozen rows were written by the invoices projection, which comes before this one, in the same transaction. */
-async function recognise(client: pg.ClientBase, { data, position }: RecordedEvent<'InvoiceIssued'>): Promise<void> {
-  const { rows } = await client.query<{ row: FrozenRow }>('SELECT row FROM invoice_rows WHERE invoice_id = $1 AND attempt = $2', [data.invoiceId, data.attempt]);
+async function recognise(
+  client: pg.ClientBase,
+  { data, position }: RecordedEvent<'InvoiceIssued' | 'CreditNoteIssued'>,
+  documentId: string,
+  cause: RevenueRow['cause'],
+): Promise<void> {
+  const { rows } = await client.query<{ row: FrozenRow }>('SELECT row FROM invoice_rows WHERE invoice_id = $1 AND attempt = $2', [documentId, data.attempt]);
   const shares = rows.flatMap(({ row }) =>
     byMonth(decimal(row.net), row.chargePeriod, data.currency).map(({ month, amount }) => ({
       key: JSON.stringify([row.deploymentId, row.billingKind, month]),
@@ -49,9 +58,9 @@ async function recognise(client: pg.ClientBase, { data, position }: RecordedEven
   });
   await client.query(
     'INSERT INTO revenue (invoice_id, cause, deployment_id, billing_kind, month, tenant_id, currency, amount, position_from)' +
-      " SELECT $1, 'issued', d, k, m, $2, $3, a, $4 FROM unnest($5::text[], $6::text[], $7::text[], $8::numeric[]) AS s(d, k, m, a)",
+      ' SELECT $1, $9, d, k, m, $2, $3, a, $4 FROM unnest($5::text[], $6::text[], $7::text[], $8::numeric[]) AS s(d, k, m, a)',
     [
-      data.invoiceId,
+      documentId,
       data.tenantId,
       data.currency,
       position,
@@ -59,6 +68,7 @@ async function recognise(client: pg.ClientBase, { data, position }: RecordedEven
       totals.map(({ billingKind }) => billingKind),
       totals.map(({ month }) => month),
       totals.map(({ amount }) => amount),
+      cause,
     ],
   );
 }

@@ -5,9 +5,10 @@ import { defineTable } from '#read-model/table';
  * seconds; a voided invoice takes its deltas back. As of a position is the sum of the deltas up to it.
  */
 export interface RevenueRow {
+  /** The invoice's, or the credit note's. */
   readonly invoice_id: string;
-  /** `issued`, or `voided` for what is taken back. */
-  readonly cause: 'issued' | 'voided';
+  /** `issued`, `credited` by a credit note, or `voided` for what is taken back. */
+  readonly cause: 'issued' | 'credited' | 'voided';
   readonly deployment_id: string;
   readonly billing_kind: string;
   /** The UTC month, `2026-04`. */

@@ -38,20 +38,22 @@ const next = (event: RateEvents, rows: readonly RateRow[]): RateRow[] => {
 
 export const ratesProjection = versionedProjection({
   name: 'rates',
-  version: 1,
+  version: 2,
   tables: [rates],
   on: {
     RateSet: changing<'RateSet', RateRow>(rates, keyOf, next),
     RateCorrected: changing<'RateCorrected', RateRow>(rates, keyOf, next),
     RateWithdrawn: changing<'RateWithdrawn', RateRow>(rates, keyOf, next),
-    ...ignoring('TenantRegistered', 'TenantTaxSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
+    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected'),
+    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
+    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
   },
 });

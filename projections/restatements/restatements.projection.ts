@@ -16,13 +16,16 @@ const answers = {
   SubscriptionCancelled: 'handled',
   DeploymentAssigned: 'handled',
   InvoiceVoided: 'handled',
-  ...ignoring('TenantRegistered', 'TenantTaxSet'),
-    ...ignoring('DeploymentRegistered', 'SubscriptionStarted'),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
+  ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
+  ...ignoring('DeploymentRegistered', 'SubscriptionStarted', 'UsageWaived'),
+  ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+  ...ignoring('MeteringConfigured', 'DayMetered'),
+  ...ignoring('LineOpened', 'LineSplit'),
+  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid', 'CreditNoteIssued'),
+  ...ignoring('CostRecorded', 'CostCorrected'),
+  ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
+  ...ignoring('UsageProviderNamed'),
+  ...ignoring('CommandUnchanged'),
 } as const;
 
 type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 'handled' ? Type : never }[keyof typeof answers];

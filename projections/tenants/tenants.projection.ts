@@ -1,11 +1,11 @@
 import { ignoring } from '#read-model/projection';
 import { changing, versionedProjection } from '#read-model/versioned';
-import { tenants, tenantTaxes } from './tenants.table.js';
+import { tenantGracePeriods, tenants, tenantTaxes } from './tenants.table.js';
 
 export const tenantsProjection = versionedProjection({
   name: 'tenants',
-  version: 1,
-  tables: [tenants, tenantTaxes],
+  version: 2,
+  tables: [tenants, tenantTaxes, tenantGracePeriods],
   on: {
     TenantRegistered: changing(tenants, ({ data }) => [data.tenantId], ({ data }) => [
       {
@@ -19,10 +19,15 @@ export const tenantsProjection = versionedProjection({
     TenantTaxSet: changing(tenantTaxes, ({ data }) => [data.tenantId, data.from], ({ data }) => [
       { tenant_id: data.tenantId, effective_from: data.from, name: data.name, rate_percent: data.ratePercent },
     ]),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+    TenantGracePeriodSet: changing(tenantGracePeriods, ({ data }) => [data.tenantId, data.from], ({ data }) => [
+      { tenant_id: data.tenantId, effective_from: data.from, hours: data.hours },
+    ]),
+    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected', 'MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'RateSet', 'RateCorrected', 'RateWithdrawn', 'PlanPublished', 'PlanPriceCorrected'),
+    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'RateSet', 'RateCorrected', 'RateWithdrawn', 'PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit', 'InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued'),
-    ...ignoring('InvoiceVoided', 'InvoicePaid', 'CostRecorded', 'CostCorrected'),
+    ...ignoring('InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued', 'CostRecorded', 'CostCorrected'),
+    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
+    ...ignoring('CommandUnchanged'),
   },
 });

@@ -30,3 +30,16 @@ export const tenantTaxes = defineTable<TenantTaxRow>({
   key: ['tenant_id', 'effective_from'],
   group: ['tenant_id', 'effective_from'],
 });
+
+export interface TenantGracePeriodRow {
+  readonly tenant_id: string;
+  readonly effective_from: Instant;
+  readonly hours: number;
+}
+
+export const tenantGracePeriods = defineTable<TenantGracePeriodRow>({
+  name: 'tenant_grace_periods',
+  columns: { tenant_id: 'text', effective_from: 'timestamptz', hours: 'int' },
+  key: ['tenant_id', 'effective_from'],
+  group: ['tenant_id', 'effective_from'],
+});

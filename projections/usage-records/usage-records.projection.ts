@@ -1,20 +1,23 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import { handled, ignoring, type Projection } from '#read-model/projection';
-import { usageRecords } from './usage-records.table.js';
+import { usageProviders, usageRecords } from './usage-records.table.js';
 
 const answers = {
   UsageObserved: 'handled',
   UsageCorrected: 'handled',
-  ...ignoring('TenantRegistered', 'TenantTaxSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
+  UsageProviderNamed: 'handled',
+  ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
+  ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
+  ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+  ...ignoring('MeteringConfigured', 'DayMetered'),
+  ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
+  ...ignoring('PlanPublished', 'PlanPriceCorrected'),
+  ...ignoring('LineOpened', 'LineSplit'),
+  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+  ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
+  ...ignoring('CostRecorded', 'CostCorrected'),
+  ...ignoring('CommandUnchanged'),
 } as const;
 
 /**
@@ -23,8 +26,8 @@ const answers = {
  */
 export const usageRecordsProjection: Projection = {
   name: 'usage-records',
-  version: 1,
-  tables: [usageRecords],
+  version: 3,
+  tables: [usageRecords, usageProviders],
   handles: handled(answers),
   async project(batch, client) {
     let observed: RecordedEvent<'UsageObserved'>[] = [];
@@ -36,6 +39,7 @@ export const usageRecordsProjection: Projection = {
       await applyCorrection(client, event);
     }
     await insertObserved(client, observed);
+    await insertNamed(client, batch.filter((event) => event.type === 'UsageProviderNamed'));
   },
 };
 
@@ -74,36 +78,69 @@ async function insertObserved(client: pg.ClientBase, events: readonly RecordedEv
 
 const jsonOrNull = (value: object | undefined): string | null => (value === undefined ? null : JSON.stringify(value));
 
-/** Closes the versions of the corrected keys, and opens the next of those that still are: all but quantity and origin is kept. */
+async function insertNamed(client: pg.ClientBase, events: readonly RecordedEvent<'UsageProviderNamed'>[]): Promise<void> {
+  const rows = events.flatMap(({ data, position }) => data.readings.map((reading) => ({ reading, deploymentId: data.deploymentId, position })));
+  if (rows.length === 0) return;
+  await client.query(
+    'INSERT INTO usage_providers (deployment_id, billing_kind, period_start, resource_id, period_end, granularity, source_id, provider, position_from)' +
+      ' SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::bigint[])',
+    [
+      rows.map(({ deploymentId }) => deploymentId),
+      rows.map(({ reading }) => reading.billingKind),
+      rows.map(({ reading }) => reading.period.start),
+      rows.map(({ reading }) => reading.resourceId),
+      rows.map(({ reading }) => reading.period.end),
+      rows.map(({ reading }) => reading.granularity),
+      rows.map(({ reading }) => reading.sourceId ?? ''),
+      rows.map(({ reading }) => reading.provider),
+      rows.map(({ position }) => position),
+    ],
+  );
+}
+
+const KEY = ['billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'];
+const keyOf = (table: string): string => KEY.map((column) => `${table}.${column}`).join(', ');
+const CORRECTED =
+  '(SELECT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::numeric[])' +
+  ` AS c(${KEY.join(', ')}, quantity)) c`;
+/** All of a record but what a correction changes. */
+const KEPT = 'resource_type, resource_family, location, attributes, sub_attribution';
+
+/** Closes the versions in force of the corrected keys, then opens the next of those that still are: one that was withdrawn goes on from its last. */
 async function applyCorrection(client: pg.ClientBase, { data, position }: RecordedEvent<'UsageCorrected'>): Promise<void> {
   const { corrections, deploymentId, origin } = data;
-  const result = await client.query({
-    name: 'correct_usage_records',
+  const values = [
+    deploymentId,
+    corrections.map(({ billingKind }) => billingKind),
+    corrections.map(({ period }) => period.start),
+    corrections.map(({ resourceId }) => resourceId),
+    corrections.map(({ period }) => period.end),
+    corrections.map(({ granularity }) => granularity),
+    corrections.map(({ provider }) => provider ?? ''),
+    corrections.map(({ sourceId }) => sourceId ?? ''),
+    corrections.map(({ quantity }) => quantity),
+    position,
+    origin,
+  ];
+  await client.query({
+    name: 'close_corrected_usage_records',
     text:
-      'WITH corrected AS (SELECT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],' +
-      ' $9::numeric[]) AS c(billing_kind, period_start, resource_id, period_end, granularity, provider, source_id, quantity)),' +
-      ' closed AS (UPDATE usage_records u SET position_to = $10 FROM corrected c WHERE u.position_to IS NULL AND u.deployment_id = $1' +
-      ' AND u.billing_kind = c.billing_kind AND u.period_start = c.period_start AND u.resource_id = c.resource_id AND u.period_end = c.period_end' +
-      ' AND u.granularity = c.granularity AND u.provider = c.provider AND u.source_id = c.source_id RETURNING u.*, c.quantity AS corrected_quantity),' +
-      ' opened AS (INSERT INTO usage_records SELECT deployment_id, billing_kind, period_start, resource_id, period_end, granularity, provider,' +
-      ' source_id, corrected_quantity, $11, resource_type, resource_family, location, attributes, sub_attribution, $10::bigint, NULL::bigint' +
-      ' FROM closed WHERE corrected_quantity IS NOT NULL)' +
-      ' SELECT count(*)::int AS closed FROM closed',
-    values: [
-      deploymentId,
-      corrections.map(({ billingKind }) => billingKind),
-      corrections.map(({ period }) => period.start),
-      corrections.map(({ resourceId }) => resourceId),
-      corrections.map(({ period }) => period.end),
-      corrections.map(({ granularity }) => granularity),
-      corrections.map(({ provider }) => provider ?? ''),
-      corrections.map(({ sourceId }) => sourceId ?? ''),
-      corrections.map(({ quantity }) => quantity),
-      position,
-      origin,
-    ],
+      `UPDATE usage_records u SET position_to = $10, superseded_by = $11 FROM ${CORRECTED}` +
+      ` WHERE u.position_to IS NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')})`,
+    values,
   });
-  const closed = (result.rows[0] as { closed: number } | undefined)?.closed ?? 0;
-  if (closed !== corrections.length)
-    throw new Error(`${corrections.length - closed} of ${corrections.length} corrected readings of deployment ${deploymentId} are not in usage_records`);
+  const result = await client.query({
+    name: 'open_corrected_usage_records',
+    text:
+      `WITH last AS (SELECT DISTINCT ON (${keyOf('u')}) u.*, c.quantity AS corrected FROM ${CORRECTED}` +
+      ` JOIN usage_records u ON u.position_to IS NOT NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')})` +
+      ` ORDER BY ${keyOf('u')}, u.position_from DESC),` +
+      ` opened AS (INSERT INTO usage_records (deployment_id, ${KEY.join(', ')}, quantity, origin, corrected_by, ${KEPT}, position_from)` +
+      ` SELECT deployment_id, ${KEY.join(', ')}, corrected, origin, $11, ${KEPT}, $10::bigint FROM last WHERE corrected IS NOT NULL)` +
+      ' SELECT count(*)::int AS found FROM last',
+    values,
+  });
+  const found = (result.rows[0] as { found: number } | undefined)?.found ?? 0;
+  if (found !== corrections.length)
+    throw new Error(`${corrections.length - found} of ${corrections.length} corrected readings of deployment ${deploymentId} are not in usage_records`);
 }

@@ -12,7 +12,12 @@ export interface UsageRecordRow {
   readonly provider: string;
   readonly source_id: string;
   readonly quantity: string;
+  /** Who observed it: `command`, `metering`, `backfill`. */
   readonly origin: string;
+  /** Who gave it this quantity by a correction; null: it is as it was observed. */
+  readonly corrected_by: string | null;
+  /** Who superseded this version, by a correction; null while it is in force. A last version that was closed was withdrawn: it never was. */
+  readonly superseded_by: string | null;
   readonly resource_type: string | null;
   readonly resource_family: string | null;
   readonly location: string | null;
@@ -33,6 +38,8 @@ export const usageRecords = defineTable<UsageRecordRow>({
     source_id: 'text',
     quantity: 'numeric',
     origin: 'text',
+    corrected_by: 'text',
+    superseded_by: 'text',
     resource_type: 'text',
     resource_family: 'text',
     location: 'text',
@@ -44,4 +51,32 @@ export const usageRecords = defineTable<UsageRecordRow>({
   group: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'],
   indexes: [['period_start']],
   fewSuperseded: true,
+});
+
+/** Whose a reading is that was recorded without a provider: the one that a later reading of its key named. */
+export interface UsageProviderRow {
+  readonly deployment_id: string;
+  readonly billing_kind: string;
+  readonly period_start: Instant;
+  readonly resource_id: string;
+  readonly period_end: Instant;
+  readonly granularity: string;
+  readonly source_id: string;
+  readonly provider: string;
+}
+
+export const usageProviders = defineTable<UsageProviderRow>({
+  name: 'usage_providers',
+  columns: {
+    deployment_id: 'text',
+    billing_kind: 'text',
+    period_start: 'timestamptz',
+    resource_id: 'text',
+    period_end: 'timestamptz',
+    granularity: 'text',
+    source_id: 'text',
+    provider: 'text',
+  },
+  key: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'source_id'],
+  group: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'source_id'],
 });

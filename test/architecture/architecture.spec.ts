@@ -27,7 +27,9 @@ describe('events', () => {
   it('each have one golden file per version ever written, and no file is of another', () => {
     const files = (type: string): string[] => Array.from({ length: versionsOf(type) }, (_, index) => `${type}.v${index + 1}.json`);
     const wanted = Object.keys(eventSchemas).flatMap(files);
-    expect(readdirSync('test/golden/events').sort()).toEqual(wanted.sort());
+    // A field that was added later, as one that may be absent, has a file of its own beside: InvoiceIssued.v1.quarantined.json
+    const found = new Set(readdirSync('test/golden/events').map((file) => file.replace(/^(\w+\.v\d+)\.[a-z]+\.json$/, '$1.json')));
+    expect([...found].sort()).toEqual(wanted.sort());
   });
 });
 
@@ -51,6 +53,10 @@ describe('sources', () => {
   it('have at most 400 lines a file, a spec 600', () => {
     const lengths = sources.map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }));
     expect(lengths.filter(({ path, lines }) => lines > (path.endsWith('.spec.ts') ? 600 : 400))).toEqual([]);
+  });
+
+  it('know the tables of the log in its adapter alone', () => {
+    expect(linesWith(/ledgerline_log/).filter((line) => !/^(libs\/event-store|test)\//.test(line))).toEqual([]);
   });
 
   it('leave out no test, and run none alone', () => {

@@ -126,11 +126,21 @@ const STORY: readonly object[] = [
       },
     ],
   },
+  { command: 'grant-credit', creditId: 'later', tenantId: 'acme', currency: 'USD', amount: '1.00', from: '2027-01-01T00:00:00Z' },
+  {
+    command: 'observe-usage',
+    deploymentId: 'acme-prod',
+    observations: [
+      { resourceId: 'z-1', billingKind: 'zones', period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' }, granularity: 'day', quantity: '1' },
+    ],
+  },
+  { command: 'run-metering', date: '2026-04-02' },
 ];
 
 const created = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string(), currency: z.string() })) }) });
 let invoiceId = '';
 let lineId = '';
+let creditNoteId = '';
 
 beforeAll(async () => {
   database = await testDatabase();
@@ -159,6 +169,9 @@ beforeAll(async () => {
     .object({ lines: z.array(z.object({ lineId: z.string() })) })
     .parse((await get('operator', `/api/v1/invoices/${invoiceId}`)).body);
   lineId = invoice.lines[0]?.lineId ?? '';
+  const credit = { command: 'create-credit-note', invoiceId, at: NOW, amount: '0.01', reason: 'a test' };
+  const noted = z.object({ result: z.object({ creditNoteId: z.string() }) }).parse((await post('operator', '/api/v1/commands', credit)).body);
+  ({ creditNoteId } = noted.result);
 });
 
 afterAll(async () => {
@@ -184,7 +197,13 @@ const TABLE: ReadonlyMap<
   ['GET /api/v1/usage', { for: READ, query: 'usage', example: () => '/api/v1/usage?deploymentId=acme-prod' }],
   ['GET /api/v1/rates', { for: READ, query: 'rates', example: () => '/api/v1/rates?resourceType=gateway' }],
   ['GET /api/v1/invoices', { for: READ, query: 'invoices', example: () => '/api/v1/invoices?tenantId=acme' }],
+  ['GET /api/v1/invoices/preview', { for: READ, query: 'invoice-preview', example: () => `/api/v1/invoices/preview?tenantId=acme&at=${NOW}` }],
   ['GET /api/v1/invoices/:id', { for: READ, query: 'invoice', example: () => `/api/v1/invoices/${invoiceId}` }],
+  ['GET /api/v1/credits', { for: READ, query: 'credits', example: () => '/api/v1/credits?tenantId=acme' }],
+  ['GET /api/v1/credit-notes', { for: READ, query: 'credit-notes', example: () => '/api/v1/credit-notes?tenantId=acme' }],
+  ['GET /api/v1/credit-notes/:id', { for: READ, query: 'credit-note', example: () => `/api/v1/credit-notes/${creditNoteId}` }],
+  ['GET /api/v1/unbilled', { for: STAFF, query: 'unbilled', example: () => '/api/v1/unbilled' }],
+  ['GET /api/v1/metered-days', { for: STAFF, query: 'metered-days', example: () => '/api/v1/metered-days' }],
   ['GET /api/v1/lines', { for: READ, query: 'lines', example: () => '/api/v1/lines?subscriptionId=acme-sub' }],
   ['GET /api/v1/lines/:id', { for: READ, query: 'line', example: () => `/api/v1/lines/${lineId}` }],
   ['GET /api/v1/dashboard/margin', { for: ADMIN, query: 'margin', example: () => '/api/v1/dashboard/margin?period=2026-04-15' }],
@@ -202,6 +221,7 @@ const TABLE: ReadonlyMap<
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
   ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],
   ['POST /api/v1/commands', { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/commands', body: STORY[6] }],
+  ['POST /api/v1/preview', { for: ['platform_admin', 'operator'], example: () => '/api/v1/preview', body: { commands: [STORY[6]] } }],
   ['GET /api/docs', { for: EVERYONE, example: () => '/api/docs' }],
   ['GET /api/docs-json', { for: EVERYONE, example: () => '/api/docs-json' }],
   ['GET /health/live', { for: EVERYONE, example: () => '/health/live' }],
@@ -334,6 +354,9 @@ describe("another tenant's things", () => {
     const paths = [
       `/api/v1/invoices/${invoiceId}`,
       `/api/v1/lines/${lineId}`,
+      `/api/v1/credit-notes/${creditNoteId}`,
+      '/api/v1/credits?tenantId=acme',
+      '/api/v1/invoices/preview?tenantId=acme',
       '/api/v1/invoices?tenantId=acme',
       '/api/v1/lines?tenantId=acme',
       '/api/v1/tenants?tenantId=acme',
@@ -423,12 +446,12 @@ describe('figures', () => {
   });
 
   it('set what was billed against what it cost', async () => {
-    // 4.00 − 3.00 = 1.00, a quarter of 4.00
+    // 4.00 − 0.01 credited = 3.99; 3.99 − 3.00 = 0.99, 24.8 % of 3.99
     const { body } = await get('platform_admin', '/api/v1/dashboard/margin?period=2026-04-15');
     expect(body).toMatchObject({
       period: '2026-04',
       currency: 'USD',
-      overall: { revenue: '4.00', cogs: '3.00', margin: '1.00', marginPct: '25.0' },
+      overall: { revenue: '3.99', cogs: '3.00', margin: '0.99', marginPct: '24.8' },
     });
   });
 

@@ -226,6 +226,28 @@ describe('usage priced by a rate card', () => {
     expect(next.total).toBe('-8.50');
   });
 
+  it('books nothing where a rate is set or corrected to what it is', async () => {
+    await onPlan(card);
+    await test.apply({ command: 'set-rate', ...key, unitPrice: '0.10', effectiveFrom: T('2026-01-01') }, vm('2026-04-03', '100'), vm('2026-04-08', '100'));
+    expect((await issue('2026-04-10')).total).toBe('20.00');
+    const correct = (unitPrice: string, reason: string) => ({
+      command: 'correct-rate',
+      ...key,
+      unitPrice,
+      effectiveFrom: T('2026-04-01'),
+      effectiveUntil: T('2026-04-05'),
+      reason,
+    });
+    expect((await test.apply(correct('0.1', 'checked')))[0]?.status).toBe('unchanged');
+    await test.apply(correct('0.12', 'a typo'), correct('0.1', 'no typo after all'), { command: 'set-rate', ...key, unitPrice: '0.10', effectiveFrom: T('2026-04-07') });
+    expect(await create('2026-04-20')).toEqual([]);
+    const { items } = await test.ask<{ items: { unitPrice: string; period: object }[] }>('rates', key);
+    expect(items.map(({ unitPrice, period }) => [unitPrice, period])).toEqual([
+      ['0.1', { start: T('2026-01-01'), end: T('2026-04-07') }],
+      ['0.1', { start: T('2026-04-07'), end: null }],
+    ]);
+  });
+
   it('without a rate is quarantined, that line alone, until the rate is set', async () => {
     await onPlan({ ...card, items: [...card.items, { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } }] });
     await test.apply(vm('2026-04-03', '100'), usage('2026-04-03', '2'));

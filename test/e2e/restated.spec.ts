@@ -12,9 +12,14 @@ interface Invoice {
   readonly lines: readonly {
     readonly billingKind: string;
     readonly period: { readonly start: string; readonly end: string };
-    readonly rows: readonly { readonly kind: string; readonly net: string }[];
+    readonly quantity: string;
+    readonly net: string;
+    readonly rows: readonly { readonly kind: string; readonly net: string; readonly reason?: string }[];
   }[];
+  readonly quarantined: readonly { readonly code: string }[];
   readonly total: string;
+  readonly creditTaken: string;
+  readonly amountDue: string;
 }
 interface Line {
   readonly lineId: string;
@@ -99,6 +104,238 @@ describe('late usage', () => {
       ['base_fee', '04-01/05-01', 'charge', '50.00'],
       ['hours', '04-01/04-10', 'charge', '1.12'],
     ]);
+  });
+});
+
+describe('what is late for two invoices at once', () => {
+  it('is not lost where an older draft is issued after a later part was', async () => {
+    const older = await draft('2026-04-10');
+    await use('2026-04-02', '1488');
+    await bill('2026-05-01');
+    await use('2026-04-13', '100');
+    // 1488 are included; the 100 of the 13th are in the part that the invoice of 1 May billed
+    expect(shown(await issue(older))).toEqual([
+      ['base_fee', '04-01/05-01', 'charge', '50.00'],
+      ['hours', '04-10/05-01', 'rebooked', '1.00'],
+    ]);
+    expect(shown(await bill('2026-06-01'))).toEqual([['base_fee', '06-01/07-01', 'charge', '50.00']]);
+  });
+
+  it('comes out the same where the first part was voided and is billed anew', async () => {
+    await test.apply(
+      {
+        command: 'publish-plan',
+        planId: 'p1',
+        name: 'p1',
+        currency: 'USD',
+        baseFee: '0',
+        paymentTerm: 'in_advance',
+        effectiveFrom: T('2026-04-01'),
+        items: [{ billingKind: 'hours', price: { model: 'graduated', tiers: [{ upTo: '10', unitAmount: '1.00' }, { upTo: null, unitAmount: '0.50' }] } }],
+      },
+    );
+    await use('2026-04-02', '5');
+    const first = await draft('2026-04-10');
+    await issue(first);
+    await use('2026-04-12', '5');
+    await bill('2026-04-20');
+    await test.apply({ command: 'void-invoice', invoiceId: first, at: T('2026-04-21') });
+    await use('2026-04-03', '5');
+    await bill('2026-04-10');
+    const { items } = await test.ask<{ items: readonly { status: string; net: string }[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-04-30') });
+    // 15 in all: 10 × 1.00 + 5 × 0.50 = 12.50, of which 10.00 fall in the first part now and 2.50 in the second
+    expect(items.filter(({ status }) => status === 'valid').map(({ net }) => net)).toEqual(['10.00', '2.50', '0.00']);
+  });
+
+  it('is corrected with every reason that there was since', async () => {
+    await use('2026-04-02', '1600');
+    await bill('2026-04-10');
+    const correct = (quantity: string, reason: string) => ({
+      command: 'correct-usage',
+      deploymentId: 'd1',
+      resourceId: 'r1',
+      billingKind: 'hours',
+      period: { start: T('2026-04-02'), end: '2026-04-02T01:00:00Z' },
+      granularity: 'hour',
+      quantity,
+      reason,
+    });
+    await test.apply(correct('1700', 'the meter stood still'), correct('1800', 'and once more'));
+    const { lines } = await bill('2026-04-20');
+    expect(lines.flatMap(({ rows }) => rows.map(({ net, reason }) => [net, reason]))).toEqual([
+      ['-1.12', 'the meter stood still; and once more'],
+      ['3.12', 'the meter stood still; and once more'],
+    ]);
+  });
+});
+
+describe('terms that change after they were billed', () => {
+  const republish = (more: object) => ({
+    command: 'publish-plan',
+    planId: 'p1',
+    name: 'p1',
+    currency: 'USD',
+    baseFee: '50.00',
+    paymentTerm: 'in_advance',
+    effectiveFrom: T('2026-04-16'),
+    items: [{ billingKind: 'hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' } }],
+    ...more,
+  });
+
+  it('owe nothing where they come to the same', async () => {
+    await bill('2026-04-01');
+    await test.apply(republish({ name: 'same again' }));
+    expect(await draft('2026-04-20')).toBe('none');
+  });
+
+  it('leave what was billed under a unit price where a volume price follows, and bill that at the period’s end', async () => {
+    await use('2026-04-02', '1588');
+    await bill('2026-04-10');
+    await test.apply(republish({ items: [{ billingKind: 'hours', price: { model: 'volume', tiers: [{ upTo: null, unitAmount: '0.02' }] } }] }));
+    await use('2026-04-17', '100');
+    // from the 16th on 1588 to 1688 at 0.02 each: 33.76 − 31.76 = 2.00, due at the end
+    expect(await draft('2026-04-20')).toBe('none');
+    expect(shown(await bill('2026-05-01'))).toEqual([
+      ['base_fee', '05-01/06-01', 'charge', '50.00'],
+      ['hours', '04-10/05-01', 'charge', '2.00'],
+    ]);
+  });
+
+  it('bill a fee in arrears from when it is so, when its period ends', async () => {
+    await bill('2026-04-01');
+    await test.apply(republish({ baseFee: '80.00', paymentTerm: 'in_arrears' }));
+    // half of the 50.00 in advance comes back now, half of the 80.00 in arrears is due on 1 May
+    expect(shown(await bill('2026-04-20'))).toEqual([
+      ['base_fee', '04-01/05-01', 'rebooked', '25.00'],
+      ['base_fee', '04-01/05-01', 'reversal', '-50.00'],
+    ]);
+    expect(shown(await bill('2026-05-01'))).toEqual([['base_fee', '04-16/05-01', 'charge', '40.00']]);
+  });
+});
+
+describe('a line that can’t be rated when its draft is issued', () => {
+  it('is named on the invoice, and is billed by the next once it can', async () => {
+    const rate = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hel1' };
+    await test.apply(
+      {
+        command: 'publish-plan',
+        planId: 'p1',
+        name: 'p1',
+        currency: 'USD',
+        baseFee: '50.00',
+        paymentTerm: 'in_advance',
+        effectiveFrom: T('2026-04-01'),
+        items: [{ billingKind: 'cores', price: { model: 'rate_card' } }],
+      },
+      { command: 'set-rate', ...rate, unitPrice: '2', effectiveFrom: T('2026-04-01') },
+    );
+    const of = (date: string) => ({
+      command: 'observe-usage',
+      deploymentId: 'd1',
+      observations: [
+        { resourceId: 'r1', billingKind: 'cores', period: { start: T(date), end: `${date}T01:00:00Z` }, granularity: 'hour', quantity: '3', rateKey: rate },
+      ],
+    });
+    await test.apply(of('2026-04-02'));
+    const drafted = await draft('2026-04-10');
+    await test.apply({ command: 'withdraw-rate', ...rate, from: T('2026-04-01'), reason: 'by mistake' });
+    const issued = await issue(drafted);
+    expect(shown(issued)).toEqual([['base_fee', '04-01/05-01', 'charge', '50.00']]);
+    expect(issued.quarantined.map(({ code }) => code)).toEqual(['missing_rate']);
+    await test.apply({ command: 'correct-rate', ...rate, unitPrice: '2', effectiveFrom: T('2026-04-01'), reason: 'it was right' });
+    // 3 × 2
+    expect(shown(await bill('2026-04-20'))).toEqual([['cores', '04-01/04-10', 'charge', '6.00']]);
+  });
+});
+
+describe('an invoice below zero', () => {
+  const cancel = { command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-16') };
+  const second = [
+    { command: 'register-deployment', deploymentId: 'd2', tenantId: 't1', name: 'd2', from: T('2026-04-01') },
+    { command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd2', planId: 'p1', from: T('2026-05-01') },
+  ];
+  const due = ({ total, creditTaken, amountDue }: Invoice) => [total, creditTaken, amountDue];
+
+  it('is the tenant’s credit, which the next takes from its amount due, not from its total', async () => {
+    expect(due(await bill('2026-04-01'))).toEqual(['50.00', '0.00', '50.00']);
+    await test.apply(cancel, ...second);
+    // half of the fee in advance comes back
+    expect(due(await bill('2026-04-20'))).toEqual(['-25.00', '0.00', '0.00']);
+    const { items } = await test.ask<{ items: { credits: object[] }[] }>('tenants', { tenantId: 't1' });
+    expect(items[0]?.credits).toEqual([{ currency: 'USD', amount: '25.00' }]);
+    const next = await draft('2026-05-01');
+    expect(due(await test.ask<Invoice>('invoice', { id: next }))).toEqual(['50.00', '25.00', '25.00']);
+    expect(due(await issue(next))).toEqual(['50.00', '25.00', '25.00']);
+    expect(due(await bill('2026-06-01'))).toEqual(['50.00', '0.00', '50.00']);
+  });
+
+  it('can’t be voided once its credit was taken', async () => {
+    await bill('2026-04-01');
+    await test.apply(cancel, ...second);
+    const below = await draft('2026-04-20');
+    await issue(below);
+    const next = await draft('2026-05-01');
+    await issue(next);
+    const refused = await test.ledger.execute({ command: 'void-invoice', invoiceId: below, at: T('2026-05-02') }, ADMIN);
+    expect(refused).toMatchObject({ status: 'refused', error: { code: 'credit_taken' } });
+    await test.apply({ command: 'void-invoice', invoiceId: next, at: T('2026-05-02') }, { command: 'void-invoice', invoiceId: below, at: T('2026-05-02') });
+    expect(due(await test.ask<Invoice>('invoice', { id: below }))).toEqual(['-25.00', '0.00', '0.00']);
+  });
+});
+
+describe('what is shown of a part that is billed', () => {
+  it('is what was billed: usage that came later counts once it is corrected', async () => {
+    await use('2026-04-02', '1500');
+    await bill('2026-04-10');
+    await use('2026-04-03', '100');
+    const shownLine = async () => {
+      const { items } = await test.ask<{ items: readonly (Line & { quantity: string; net: string })[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-04-12') });
+      return items.filter(({ status }) => status === 'valid').map(({ quantity, net }) => [quantity, net]);
+    };
+    // 1500 − 1488 = 12
+    expect(await shownLine()).toEqual([
+      ['1500', '0.12'],
+      ['0', '0.00'],
+    ]);
+    const { lines } = await bill('2026-04-20');
+    // 100 more, at 0.01
+    expect(lines.map(({ billingKind, quantity, net }) => [billingKind, quantity, net])).toEqual([
+      ['hours', '100', '1.00'],
+      ['hours', '0', '0.00'],
+    ]);
+    expect((await shownLine())[0]).toEqual(['1600', '1.12']);
+  });
+
+  it('is in the order of time', async () => {
+    const { items } = await test.ask<{ items: readonly Line[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-12-01') });
+    expect(items.map(({ period }) => period.start.slice(0, 7))).toEqual(['04', '05', '06', '07', '08', '09', '10', '11', '12'].map((month) => `2026-${month}`));
+  });
+});
+
+describe('a question as of before there was anything', () => {
+  it('is answered: there was nothing', async () => {
+    await bill('2026-04-01');
+    const names = ['invoices', 'lines', 'tenants', 'subscriptions', 'usage-records', 'deployments', 'credits', 'credit-notes'];
+    const of: Record<string, object> = { subscriptions: { deploymentId: 'd1' }, 'usage-records': { deploymentId: 'd1' }, deployments: { deploymentId: 'd1' } };
+    for (const name of names) expect([name, await test.ask(name, { asOf: '0', ...(of[name] ?? { tenantId: 't1' }) })]).toMatchObject([name, { items: [] }]);
+    expect(await test.ask('plans', { asOf: '0', planId: 'p1' })).toMatchObject({ items: [] });
+    expect(await test.ask('usage', { asOf: '0', deploymentId: 'd1' })).toEqual({});
+    await expect(test.ask('invoices', { tenantId: 'nobody' })).rejects.toMatchObject({ code: 'unknown_tenant' });
+  });
+});
+
+describe('a preview', () => {
+  it('is the invoice that there would be, and leaves nothing behind', async () => {
+    await use('2026-04-02', '1600');
+    const preview = await test.ask<Invoice & { invoiceId: null; status: string }>('invoice-preview', { tenantId: 't1', at: T('2026-04-10') });
+    // 50.00 + 112 × 0.01
+    expect([preview.invoiceId, preview.status, preview.total]).toEqual([null, 'preview', '51.12']);
+    expect(shown(preview)).toEqual([
+      ['base_fee', '04-01/05-01', 'charge', '50.00'],
+      ['hours', '04-01/04-10', 'charge', '1.12'],
+    ]);
+    expect(await test.ask('invoices', { tenantId: 't1' })).toMatchObject({ items: [] });
+    expect(shown(await bill('2026-04-10'))).toEqual(shown(preview));
   });
 });
 

@@ -53,8 +53,16 @@ async function history(test: TestLedger): Promise<void> {
     ...['01', '02', '03', '04'].map((day) => ({ command: 'run-metering', date: `2026-04-${day}` })),
     reading('2026-04-02', 'requests', '10'),
     reading('2026-04-02', 'vm', '40', { rateKey: key }),
+    reading('2026-04-02', 'vm', '40', { rateKey: key, provider: 'ubicloud' }),
+    { command: 'correct-usage', deploymentId: 'd1', resourceId: 'a', billingKind: 'droplet_hours', period: { start: T('2026-04-01'), end: T('2026-04-02') }, granularity: 'day', quantity: null, reason: 'it was not ours yet' },
   );
-  await create('2026-04-05');
+  await test.apply(
+    { command: 'set-grace-period', tenantId: 't1', hours: 24, from: T('2026-01-01') },
+    { command: 'grant-coupon', creditId: 'spring', tenantId: 't1', currency: 'USD', percent: '10', from: T('2026-04-01'), until: T('2026-05-01') },
+    { command: 'grant-credit', creditId: 'welcome', tenantId: 't1', currency: 'USD', amount: '5', from: T('2026-04-01') },
+    { command: 'waive-usage', deploymentId: 'd1', billingKind: 'requests', period: { start: T('2026-03-01'), end: T('2026-04-01') }, reason: 'a test' },
+  );
+  const first = await create('2026-04-05');
   await test.apply(
     reading('2026-04-03', 'requests', '9'),
     seen('b', 'off', '2026-04-03T06:00:00Z'),
@@ -65,6 +73,10 @@ async function history(test: TestLedger): Promise<void> {
     { command: 'run-metering', date: '2026-04-02' },
   );
   await create('2026-04-08');
+  await test.apply(
+    { command: 'create-credit-note', invoiceId: first, at: T('2026-04-09'), amount: '1.00', reason: 'an outage' },
+    { command: 'revoke-credit', creditId: 'welcome', tenantId: 't1', currency: 'USD', at: T('2026-04-09'), reason: 'granted by mistake' },
+  );
   const wrong = await create('2026-04-09', false);
   if (wrong !== '') await test.apply({ command: 'void-invoice', invoiceId: wrong, at: T('2026-04-09') });
   await test.apply(

@@ -73,10 +73,9 @@ describe.each(files)('%s', (file) => {
     expect(encoded.metadata).toBe(event.metadata);
   });
 
-  it('uses every field of its shape and of the metadata', () => {
-    const used = new Set(pathsOf(JSON.parse(event.data)));
-    expect(fieldsOf(eventSchemas[event.type as EventType]).filter((path) => !used.has(path))).toEqual([]);
-    const metadata = pathsOf(JSON.parse(event.metadata)).sort();
+  it('uses every field of the metadata', () => {
+    // The answer of a command is optional, and of its own shape for each.
+    const metadata = pathsOf(JSON.parse(event.metadata)).filter((path) => !path.startsWith('command.result')).sort();
     expect(metadata).toEqual([
       'actor',
       'command',
@@ -88,4 +87,9 @@ describe.each(files)('%s', (file) => {
       'occurredAt',
     ]);
   });
+});
+
+it.each(Object.keys(eventSchemas))('%s: its files use every field of its shape between them', (type) => {
+  const used = new Set(files.filter((file) => file.startsWith(`${type}.v`)).flatMap((file) => pathsOf(JSON.parse(stored(file).data))));
+  expect(fieldsOf(eventSchemas[type as EventType]).filter((path) => !used.has(path))).toEqual([]);
 });

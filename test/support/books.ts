@@ -1,4 +1,5 @@
 import { invalid } from '#domain/errors';
+import { type Coupon, type Credit, creditsLeft, creditUsed } from '#domain/invoices/credits';
 import type { ClaimedPart, FrozenRow } from '#domain/invoices/invoice';
 import { billingAsOf, type BillingFacts, rateInvoice, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { derivedId, type LineDefinition, linesOf } from '#domain/lines/line';
@@ -42,16 +43,19 @@ interface Booked {
 /** A tenant's books: what is known, and the invoices that were issued on it. The engine alone, without log or read models. */
 export class Books {
   plan: PlanVersion = STUDIO;
+  /** The versions that follow it. */
+  later: readonly PlanVersion[] = [];
   taxes: readonly TaxRate[] = [];
   assignments: readonly Assignment[] = [{ tenantId: 't1', from: T('01') }];
   cancelledAt: Instant | null = null;
   /** Billing kinds that can't be rated for want of a price. */
   unpriced = new Set<string>();
+  grants: readonly (Coupon | Credit)[] = [];
   issued: Booked[] = [];
   private readonly readings: { billingKind: string; at: Instant; quantity: string }[] = [];
   private readonly cuts = new Map<string, { partId: string; period: Period }[]>();
 
-  constructor(more: Partial<Pick<Books, 'plan' | 'taxes'>> = {}) {
+  constructor(more: Partial<Pick<Books, 'plan' | 'later' | 'taxes' | 'grants'>> = {}) {
     Object.assign(this, more);
   }
 
@@ -69,7 +73,7 @@ export class Books {
       plans: [{ planId: 'p1', from: T('01') }],
       cancelledAt: this.cancelledAt,
     };
-    const plans = new Map([['p1', [this.plan]]]);
+    const plans = new Map([['p1', [{ ...this.plan, effectiveUntil: this.later[0]?.effectiveFrom ?? null }, ...this.later]]]);
     return linesOf(subscription, this.assignments, plans, () => 'UTC', until).filter(({ tenantId }) => tenantId === 't1');
   }
 
@@ -95,6 +99,9 @@ export class Books {
         this.issued.flatMap(({ rows }) => rows),
         ({ lineId }) => lineId,
       ),
+      gracePeriods: [],
+      grants: this.grants,
+      creditsLeft: creditsLeft(this.grants, creditUsed(this.issued.flatMap(({ rows }) => rows)), until),
       marks: marked ?? new Map([...lineIds].map((lineId) => [lineId, 'late usage'])),
     };
   }

@@ -23,12 +23,24 @@ export interface TestLedger {
 
 export async function testLedger(options: { eventStoreUrl?: string } = {}): Promise<TestLedger> {
   const database = await testDatabase();
-  const app = await NestFactory.createApplicationContext(LedgerModule.forRoot({ databaseUrl: database.url, ...options }), { logger: false });
+  const test = await ledgerOn(database.url, options);
+  return {
+    ...test,
+    async close() {
+      await test.close();
+      await database.drop();
+    },
+  };
+}
+
+/** A ledger on a database that is there, and stays. */
+export async function ledgerOn(databaseUrl: string, options: { eventStoreUrl?: string } = {}): Promise<TestLedger> {
+  const app = await NestFactory.createApplicationContext(LedgerModule.forRoot({ databaseUrl, ...options }), { logger: false });
   const ledger = app.get(Ledger);
   return {
     ledger,
     app,
-    url: database.url,
+    url: databaseUrl,
     async apply(...commands) {
       const outcomes: CommandOutcome[] = [];
       for (const command of commands) {
@@ -43,7 +55,6 @@ export async function testLedger(options: { eventStoreUrl?: string } = {}): Prom
     },
     async close() {
       await app.close();
-      await database.drop();
     },
   };
 }

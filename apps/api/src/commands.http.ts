@@ -1,8 +1,10 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { DomainError, invalid } from '#domain/errors';
+import { parse, zInstant } from '#domain/schema';
 import type { Caller } from '#ledger/caller';
 import type { CommandOutcome } from '#ledger/command';
 import { Ledger } from '#ledger/ledger';
+import { z } from 'zod';
 import { AllowedTo, AskedBy } from './auth/access.js';
 import { V1 } from './http.js';
 
@@ -27,7 +29,24 @@ export class CommandsController {
     for (const [index, input] of body.entries()) outcomes.push({ index, ...(await this.ledger.execute(input, caller)) });
     return outcomes;
   }
+
+  /** What commands would change, in money, were they carried out now: `{ commands, at?, period?, currency? }`. Nothing is kept. */
+  @Post('preview')
+  @HttpCode(200)
+  @AllowedTo('platform_admin', 'operator')
+  async preview(@Body() body: unknown, @AskedBy() caller: Caller): Promise<object> {
+    const { commands, at, period, currency } = parse(zPreview, body, 'preview');
+    const margin = period === undefined ? {} : { margin: { period, ...(currency === undefined ? {} : { currency }) } };
+    return this.ledger.preview(commands, caller, { ...(at === undefined ? {} : { at }), ...margin });
+  }
 }
+
+const zPreview = z.strictObject({
+  commands: z.array(z.unknown()).min(1).max(MAX_COMMANDS),
+  at: zInstant.optional(),
+  period: z.string().optional(),
+  currency: z.string().optional(),
+});
 
 function doneOrThrown(outcome: CommandOutcome): CommandOutcome {
   if (outcome.status !== 'refused') return outcome;

@@ -13,6 +13,12 @@ export class InvoicesController {
     return this.ledger.ask(...asked);
   }
 
+  @Get('invoices/preview')
+  @AnswersQuery('invoice-preview')
+  preview(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
   @Get('invoices/:id')
   @AnswersQuery('invoice')
   invoice(@Question() asked: Asked): Promise<unknown> {
@@ -28,6 +34,24 @@ export class InvoicesController {
   @Get('lines/:id')
   @AnswersQuery('line')
   line(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('credits')
+  @AnswersQuery('credits')
+  credits(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('credit-notes')
+  @AnswersQuery('credit-notes')
+  creditNotes(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('credit-notes/:id')
+  @AnswersQuery('credit-note')
+  creditNote(@Question() asked: Asked): Promise<unknown> {
     return this.ledger.ask(...asked);
   }
 }

@@ -18,4 +18,16 @@ export class UsageController {
   usage(@Question() asked: Asked): Promise<unknown> {
     return this.ledger.ask(...asked);
   }
+
+  @Get('unbilled')
+  @AnswersQuery('unbilled')
+  unbilled(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('metered-days')
+  @AnswersQuery('metered-days')
+  meteredDays(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
 }

@@ -65,6 +65,31 @@ command('invoice', 'creates (and issues) the invoices due as of an instant', 'le
   .requiredOption('--as-of <instant>', 'bills what is due as of then')
   .option('--tenant <id>', 'one tenant only')
   .option('--issue', 'issues them too', false);
+command(
+  'rates',
+  'corrects a rate in the past, or shows what that would change',
+  "ledgerline rates correct --type VmVCpu --family standard --location hetzner-fsn1 --price 0.01 --from 2026-04-01T00:00:00Z --reason 'ten times too high' --preview",
+  () => import('./rates.js'),
+)
+  .argument('<correct>')
+  .requiredOption('--type <resourceType>', 'the rate’s key')
+  .requiredOption('--family <resourceFamily>', 'the rate’s key')
+  .requiredOption('--location <location>', 'the rate’s key')
+  .requiredOption('--price <decimal>', 'the right unit price')
+  .requiredOption('--from <instant>', 'from when it is right')
+  .option('--until <instant>', 'up to when; else to the key’s next change')
+  .requiredOption('--reason <text>', 'why, as corrections will say')
+  .option('--preview', 'shows what would change, in money, and changes nothing', false);
+command(
+  'preview',
+  'what the commands of a JSONL file would change, in money; changes nothing',
+  'ledgerline preview corrections.jsonl --period 2026-04',
+  () => import('./preview.js'),
+)
+  .argument('<file>')
+  .option('--at <instant>', 'up to when open lines are rated; now unless given')
+  .option('--period <month>', 'the margin of this month, without the commands and with them')
+  .option('--currency <code>', 'of the margin');
 command('query', 'asks a read model, now or as of a log position or instant', 'ledgerline query margin period=2026-04-15 --json', () => import('./query.js'))
   .argument('<name>')
   .argument('[params...]', 'key=value, as in REST')

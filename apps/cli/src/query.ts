@@ -4,7 +4,7 @@ import { cliCaller, withLedger } from './session.js';
 import { WrongUsage } from './wrong-usage.js';
 
 /** A list that is asked for one by its id. */
-const ONE_OF: Readonly<Record<string, string>> = { invoices: 'invoice', lines: 'line' };
+const ONE_OF: Readonly<Record<string, string>> = { invoices: 'invoice', lines: 'line', 'credit-notes': 'credit-note' };
 /** What the ledger says of a name or a parameter that it doesn't know is said of the command line. */
 const OF_THE_COMMAND_LINE: readonly string[] = ['unknown_query', 'invalid_parameter', 'invalid_as_of'];
 

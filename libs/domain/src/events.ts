@@ -1,6 +1,8 @@
 import type { z } from 'zod';
+import { commandEvents } from './commands/command.js';
 import { costEvents } from './costs/cost.js';
 import { inventoryEvents } from './inventory/resource.js';
+import { creditEvents } from './invoices/credits.js';
 import { invoiceEvents } from './invoices/invoice.js';
 import { lineEvents } from './lines/line.js';
 import { meteringEvents } from './metering/metering.js';
@@ -25,7 +27,9 @@ export const eventSchemas = {
   ...planEvents,
   ...lineEvents,
   ...invoiceEvents,
+  ...creditEvents,
   ...costEvents,
+  ...commandEvents,
 };
 
 export type EventType = keyof typeof eventSchemas;
@@ -39,7 +43,14 @@ export interface EventMetadata {
   readonly actor: string;
   /** When it happened in the world, where the command said so. */
   readonly occurredAt?: Instant;
-  readonly command?: { readonly name: string; readonly key: string; readonly bodyHash: string; readonly idempotencyKey?: string };
+  readonly command?: {
+    readonly name: string;
+    readonly key: string;
+    readonly bodyHash: string;
+    readonly idempotencyKey?: string;
+    /** What the command answered: whoever asks again is told the same. */
+    readonly result?: object;
+  };
   readonly correlationId?: string;
 }
 

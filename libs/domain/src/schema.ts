@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { decimal, isDecimalText, text } from './money/decimal.js';
 import { isCurrency } from './money/money.js';
 import { type Instant, instant, isBefore } from './time/instant.js';
-import { DomainError, type FieldError, invalid } from './errors.js';
+import { DomainError, invalid } from './errors.js';
+import { checked, fieldErrors, listed } from './faults.js';
 
 /** The building blocks of every schema, of commands, events and requests alike. What they accept they also bring to one canonical form. */
 
@@ -21,7 +22,7 @@ export const zDecimal = z
   .refine(isDecimalText, 'is not a plain decimal such as "12.50"')
   .transform((value) => text(decimal(value)));
 
-export const zInstant = z.string('must be an instant as a string').transform((value, context): Instant => {
+export const zInstant = z.string('must be an instant as a string, such as "2026-04-01T00:00:00Z"').transform((value, context): Instant => {
   try {
     return instant(value);
   } catch (error) {
@@ -34,7 +35,7 @@ export const zPeriod = z
   .strictObject({ start: zInstant, end: zInstant })
   .refine(({ start, end }) => isBefore(start, end), 'must end after it starts');
 
-export const zCurrency = z.string().refine(isCurrency, 'is not an ISO 4217 currency');
+export const zCurrency = z.string().refine(isCurrency, 'is not an ISO 4217 currency such as "USD"');
 
 /** A UTC calendar date, `2026-04-15`. */
 export const zDate = z
@@ -52,28 +53,12 @@ export const zDate = z
 /** JSON as it came; carried through untouched. */
 export const zJsonObject = z.record(z.string(), z.json());
 
-const fieldPath = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>((soFar, part) => (typeof part === 'number' ? `${soFar}[${part}]` : soFar === '' ? String(part) : `${soFar}.${String(part)}`), '');
-
-/** The faults of a zod error, field by field. A field that doesn't belong is named itself. */
-export function fieldErrors(error: z.ZodError): FieldError[] {
-  return error.issues.flatMap((issue) => {
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ field: fieldPath([...issue.path, key]), message: 'is not a known field' }));
-    }
-    // Zod's own words for a field that is not there speak of types.
-    const message = issue.message.endsWith('received undefined') ? 'must be given' : issue.message;
-    return [{ field: fieldPath(issue.path), message }];
-  });
-}
-
 /** Checks an input against its schema; every fault is named with its field (`code`, by default `invalid_input`). */
 export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, what: string, code = 'invalid_input'): z.output<Schema> {
-  const result = schema.safeParse(input);
+  const result = checked(schema, input);
   if (result.success) return result.data;
   const errors = fieldErrors(result.error);
-  const listed = errors.map(({ field, message }) => (field === '' ? message : `${field} ${message}`)).join('; ');
-  throw invalid(code, `${what}: ${listed}`, errors);
+  throw invalid(code, `${what}: ${listed(errors)}`, errors);
 }
 
 export const isDomainError = (error: unknown): error is DomainError => error instanceof DomainError;

@@ -74,7 +74,7 @@ describe('an event', () => {
   it('of a wrong shape is not read; every fault is named', () => {
     expect(complaint(codec, stored({ data: '{"tenantId":"","name":"VAT","ratePercent":19}' }))).toBe(
       `event TenantTaxSet ${PLACE}tenantId must not be empty; ratePercent must be a decimal as a string, such as "12.50"; ` +
-        'from must be an instant as a string',
+        'from must be an instant as a string, such as "2026-04-01T00:00:00Z"',
     );
   });
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type EventData, type EventMetadata, type EventType, eventSchemas, type LedgerEvent, type RecordedEvent } from '#domain/events';
-import { fieldErrors, zInstant } from '#domain/schema';
+import { fieldErrors, listed } from '#domain/faults';
+import { zInstant, zJsonObject } from '#domain/schema';
 import type { NewEvent, StoredEvent } from './port.js';
 
 /**
@@ -11,7 +12,9 @@ import type { NewEvent, StoredEvent } from './port.js';
 const zMetadata = z.object({
   actor: z.string(),
   occurredAt: zInstant.optional(),
-  command: z.object({ name: z.string(), key: z.string(), bodyHash: z.string(), idempotencyKey: z.string().optional() }).optional(),
+  command: z
+    .object({ name: z.string(), key: z.string(), bodyHash: z.string(), idempotencyKey: z.string().optional(), result: zJsonObject.optional() })
+    .optional(),
   correlationId: z.string().optional(),
   /** Version of the event's shape; 1 unless it says so. */
   v: z.number().int().positive().optional(),
@@ -48,7 +51,7 @@ export class EventCodec {
   /** Refuses a fact whose shape is not its schema's: that is a defect of the decision that made it. */
   encode(id: string, event: LedgerEvent, metadata: EventMetadata): NewEvent {
     const checked = eventSchemas[event.type].safeParse(event.data);
-    if (!checked.success) throw new Error(`${event.type} has a wrong shape: ${listed(checked.error)}`);
+    if (!checked.success) throw new Error(`${event.type} has a wrong shape: ${listed(fieldErrors(checked.error))}`);
     const version = this.version(event.type);
     return {
       id,
@@ -63,22 +66,17 @@ export class EventCodec {
     const { type } = stored;
     if (!isEventType(type)) throw new UnreadableEvent(stored, 'its type is unknown to this version');
     const metadata = zMetadata.safeParse(json(stored, stored.metadata));
-    if (!metadata.success) throw new UnreadableEvent(stored, `its metadata: ${listed(metadata.error)}`);
+    if (!metadata.success) throw new UnreadableEvent(stored, `its metadata: ${listed(fieldErrors(metadata.error))}`);
     const { v = 1, ...known } = metadata.data;
     if (v > this.version(type)) throw new UnreadableEvent(stored, `its shape has version ${v}, this program knows ${this.version(type)}`);
     const lifted = (this.upcasters[type] ?? []).slice(v - 1).reduce<unknown>((data, upcast) => upcast(data), json(stored, stored.data));
     const data = eventSchemas[type].safeParse(lifted);
-    if (!data.success) throw new UnreadableEvent(stored, listed(data.error));
+    if (!data.success) throw new UnreadableEvent(stored, listed(fieldErrors(data.error)));
     const { id, stream, revision, position, recordedAt } = stored;
     // The schema that was looked up by `type` checked the data: the pair belongs together.
     return { type, data: data.data as EventData<EventType>, metadata: known, id, stream, revision, position, recordedAt } as RecordedEvent;
   }
 }
-
-const listed = (error: z.ZodError): string =>
-  fieldErrors(error)
-    .map(({ field, message }) => `${field} ${message}`)
-    .join('; ');
 
 function json(stored: StoredEvent, text: string): unknown {
   try {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { compareInstants, fromMicros, isInstant } from '#domain/time/instant';
+import { compareInstants, fromMicros, instant, isInstant, micros } from '#domain/time/instant';
 import { InvalidAppend } from './append.js';
 import { MemoryLog } from './memory.js';
 import {
@@ -62,6 +62,8 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
         { id: id(3), revision: 2, stream: named('a') },
       ]);
       expect(events.map((each) => each.position).slice(1)).toEqual([first.position, second.position]);
+      // One meaning of position: an event has the same one wherever it is read.
+      expect(events).toEqual(await all(log.readAll(start, ours())));
       expect((await all(log.read(named('a'), 1))).map((each) => each.id)).toEqual([id(2), id(3)]);
       expect(await all(log.read(named('a'), 3))).toEqual([]);
       expect(await log.revisionOf(named('a'))).toBe(2);
@@ -154,6 +156,31 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       const { position } = await log.append(named('a'), NO_STREAM, [event(1), event(2)]);
       expect(await log.head()).toBe(position);
       if (test.dense) expect(position).toBe(start + 2);
+    });
+
+    it('gives the events at positions, in order, and passes over those that have none', async () => {
+      await log.append(named('a'), NO_STREAM, [event(1), event(2)]);
+      const { position: third } = await log.append(named('b'), NO_STREAM, [event(3)]);
+      const [first] = await all(log.readAll(start, ours()));
+      if (first === undefined) throw new Error('the log has the first event');
+      expect((await all(log.readAt([third, first.position, third]))).map((each) => each.id)).toEqual([id(1), id(3)]);
+      expect(await all(log.readAt([third + 1_000_000]))).toEqual([]);
+      expect(await all(log.readAt([]))).toEqual([]);
+    });
+
+    it('knows the position of an instant: of the last event recorded at or before it', async () => {
+      for (let i = 0; i < 5; i += 1) await log.append(named('a'), i - 1, [event(i)]);
+      const events = await all(log.readAll(start, ours()));
+      for (const { recordedAt } of events) {
+        // Events of one instant are all of it.
+        expect(await log.positionAt(recordedAt)).toBe(events.findLast((each) => each.recordedAt === recordedAt)?.position);
+      }
+      const [first] = events;
+      if (first === undefined) throw new Error('the log has five events');
+      const before = await log.positionAt(fromMicros(micros(first.recordedAt) - 1n));
+      expect(before).toBeLessThanOrEqual(start);
+      if (start === 0) expect(before).toBe(0);
+      expect(await log.positionAt(instant('9999-12-31T23:59:59Z'))).toBe(await log.head());
     });
 
     it('gives 20 writers at once one order without gaps, also to who reads meanwhile', async () => {

@@ -78,6 +78,14 @@ describe('EventStoreDB', () => {
     expect((await log.append('a', NO_STREAM, [event(1)])).revision).toBe(0);
   });
 
+  it('says of a read that finds no server that it got no answer', async () => {
+    const nowhere = new EventStoreDbLog('esdb://127.0.0.1:1?tls=false');
+    await expect(nowhere.head()).rejects.toBeInstanceOf(UnknownOutcome);
+    await expect(nowhere.revisionOf('a')).rejects.toBeInstanceOf(UnknownOutcome);
+    await expect(all(nowhere.read('a'))).rejects.toThrow('EventStoreDB does not answer');
+    await nowhere.close();
+  });
+
   it('writes JSON that other clients can read', async () => {
     await log.append('a', NO_STREAM, [event(1)]);
     const other = EventStoreDBClient.connectionString(node.connectionString);

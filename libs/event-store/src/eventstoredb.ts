@@ -1,14 +1,18 @@
 import {
   AccessDeniedError,
+  CancelledError,
   convertToCommandError,
+  DeadlineExceededError,
   InvalidArgumentError,
   MaxAppendSizeExceededError,
   NotLeaderError,
   StreamDeletedError,
+  TimeoutError,
+  UnavailableError,
   UnknownError,
 } from '@eventstore/db-client';
 import type { AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
-import { fromMicros } from '#domain/time/instant';
+import { fromMicros, type Instant, isBefore } from '#domain/time/instant';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
 import { allAfter, allBackwards, allFrom, EventStoreDbWire, streamBackwards, streamFrom } from './eventstoredb.wire.js';
@@ -31,6 +35,8 @@ interface EventStoreDbLogOptions {
 }
 
 const TICKS_PER_MICROSECOND = 10n;
+/** The server is not there, or went away. */
+const NO_ANSWER = [UnavailableError, CancelledError, DeadlineExceededError, TimeoutError];
 
 /**
  * The log in EventStoreDB (or KurrentDB), by a connection string `esdb://…`, which also holds the credentials. Positions are
@@ -109,6 +115,21 @@ export class EventStoreDbLog implements EventLog {
     return 0;
   }
 
+  /** Looked for from the end, since the server has no index of time. Its clock may go back: the last event that is not after it counts. */
+  async positionAt(at: Instant): Promise<number> {
+    for await (const event of this.#events(allBackwards())) if (!isBefore(at, event.recordedAt)) return event.position;
+    return 0;
+  }
+
+  async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
+    for (const position of new Set([...positions].sort((a, b) => a - b))) {
+      for await (const event of this.#events(allFrom(position))) {
+        if (event.position === position) yield event;
+        break;
+      }
+    }
+  }
+
   /** Ends the subscriptions and closes the connection; an append under way is of unknown outcome. */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -116,9 +137,15 @@ export class EventStoreDbLog implements EventLog {
   }
 
   async *#events(options: ReadReq.Options, signal?: AbortSignal): AsyncIterable<StoredEvent> {
-    for await (const response of this.#wire.read(options, signal)) {
-      const event = storedEvent(response);
-      if (event !== undefined) yield event;
+    try {
+      for await (const response of this.#wire.read(options, signal)) {
+        const event = storedEvent(response);
+        if (event !== undefined) yield event;
+      }
+    } catch (error) {
+      const answer = commandError(error);
+      if (!NO_ANSWER.some((each) => answer instanceof each)) throw error;
+      throw new UnknownOutcome(`EventStoreDB does not answer: ${answer.message}`, { cause: error });
     }
   }
 

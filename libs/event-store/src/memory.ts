@@ -1,4 +1,4 @@
-import { later, type Instant } from '#domain/time/instant';
+import { isBefore, later, type Instant } from '#domain/time/instant';
 import { checkedAppend } from './append.js';
 import { Bell } from './bell.js';
 import { passes } from './filter.js';
@@ -62,6 +62,15 @@ export class MemoryLog implements EventLog {
 
   async head(): Promise<number> {
     return this.#all.length;
+  }
+
+  async positionAt(at: Instant): Promise<number> {
+    return this.#all.findLast(({ recordedAt }) => !isBefore(at, recordedAt))?.position ?? 0;
+  }
+
+  async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
+    const wanted = new Set(positions);
+    yield* this.#all.filter(({ position }) => wanted.has(position));
   }
 
   async close(): Promise<void> {

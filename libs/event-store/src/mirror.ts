@@ -1,7 +1,8 @@
+import { isConnectionLost } from '#postgres/connection';
 import { Backoff } from './backoff.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
 import { type StoredEvent, UnknownOutcome } from './port.js';
-import { isConnectionError, type PostgresLog } from './postgres.js';
+import type { PostgresLog } from './postgres.js';
 
 /** One write holds what has come in, up to these; more would only make each commit longer. */
 const MAX_EVENTS = 1_000;
@@ -37,7 +38,7 @@ async function lastSourcePosition(target: PostgresLog): Promise<number> {
   try {
     return await target.lastSourcePosition();
   } catch (error) {
-    if (!isConnectionError(error)) throw error;
+    if (!isConnectionLost(error)) throw error;
     throw new UnknownOutcome('the mirror does not answer', { cause: error });
   }
 }

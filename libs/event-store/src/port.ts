@@ -32,6 +32,12 @@ export interface EventLog {
   /** The position of the last event; 0 where there is none. */
   head(): Promise<number>;
 
+  /** The position of the last event recorded at or before an instant; 0 before the first. */
+  positionAt(at: Instant): Promise<number>;
+
+  /** The events at these positions, in global order; a position that has none is passed over. */
+  readAt(positions: readonly number[]): AsyncIterable<StoredEvent>;
+
   close(): Promise<void>;
 }
 
@@ -98,7 +104,7 @@ export class AppendTooLarge extends Error {
   }
 }
 
-/** No answer came in time, or the connection broke: the events may or may not be there. Retry with the same ids and revision. */
+/** No answer came in time, or the connection broke. Of an append: the events may or may not be there; retry with the same ids and revision. */
 export class UnknownOutcome extends Error {
   override readonly name = 'UnknownOutcome';
 }

@@ -45,6 +45,23 @@ create or replace trigger refuse_change before update or delete or truncate on $
   for each statement execute function ${schema}.refuse_change();
 revoke update, delete, truncate on ${schema}.events from public;
 
+-- The position of the last event recorded at or before an instant. recorded_at never goes back, so halving finds it, without an
+-- index that every append would have to keep.
+create or replace function ${schema}.position_at(instant timestamptz) returns bigint language plpgsql stable as $position$
+declare
+  low    bigint := 0;
+  high   bigint;
+  middle bigint;
+begin
+  select h.position into strict high from ${schema}.head h;
+  while low < high loop
+    middle := (low + high + 1) / 2;
+    if (select e.recorded_at <= instant from ${schema}.events e where e.position = middle) then low := middle; else high := middle - 1; end if;
+  end loop;
+  return low;
+end
+$position$;
+
 -- One batch of appends, each to another stream; event k belongs to append append_no[k], as its event_no[k]-th (from 1).
 -- Answers per append, in order: 'appended'; 'repeated' (the stream went on from there with exactly these event ids: nothing
 -- is written, the answer is that of the first time); or 'conflict', with the stream's actual revision.

@@ -1,5 +1,6 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Instant } from '#domain/time/instant';
+import { isConnectionLost } from '#postgres/connection';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
 import { Batcher, type Outcome } from './batcher.js';
@@ -95,7 +96,7 @@ export class PostgresLog implements EventLog {
         last = Math.max(last, head);
         backoff.reset();
       } catch (error) {
-        if (!isConnectionError(error) || this.#pool.ended) throw error;
+        if (!isConnectionLost(error) || this.#pool.ended) throw error;
         await backoff.wait(signal);
         continue;
       }
@@ -111,6 +112,21 @@ export class PostgresLog implements EventLog {
   async head(): Promise<number> {
     const { rows } = await this.#pool.query<{ position: Int8 }>(`select position from ${this.#schema}.head`);
     return safeNumber(rows[0]?.position ?? '0');
+  }
+
+  async positionAt(at: Instant): Promise<number> {
+    const { rows } = await this.#pool.query<{ position: Int8 }>(`select ${this.#schema}.position_at($1::timestamptz) as position`, [at]);
+    return safeNumber(rows[0]?.position ?? '0');
+  }
+
+  async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
+    const wanted = [...new Set(positions)].sort((a, b) => a - b);
+    for (let from = 0; from < wanted.length; ) {
+      const { events, isCut } = await this.#page('position = any ($1::bigint[])', 'position', [wanted.slice(from, from + PAGE_ROWS)]);
+      yield* events;
+      const last = isCut ? events.at(-1)?.position : undefined;
+      from = last === undefined ? from + PAGE_ROWS : wanted.indexOf(last) + 1;
+    }
   }
 
   /** Waits for the appends under way, and ends the subscriptions. */
@@ -180,7 +196,7 @@ export class PostgresLog implements EventLog {
     try {
       return await write();
     } catch (error) {
-      if (!isConnectionError(error)) throw error;
+      if (!isConnectionLost(error)) throw error;
       throw new UnknownOutcome('the connection to the log broke before it answered', { cause: error });
     }
   }
@@ -297,10 +313,3 @@ function safeNumber(int8: Int8): number {
 
 /** Without a listener, an idle connection that dies would end the process, also while the pool ends; it makes new ones by itself. */
 const survive = (): void => undefined;
-
-/** Class 08: connection; 57P01 to 57P03: the server shuts down, crashed, or is starting. What else pg throws is about the socket. */
-export function isConnectionError(error: unknown): boolean {
-  if (error instanceof RangeError || error instanceof TypeError) return false;
-  if (!(error instanceof pg.DatabaseError)) return true;
-  return error.code === undefined || error.code.startsWith('08') || /^57P0[1-3]$/.test(error.code);
-}

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { DomainError, invalid, notFound } from '#domain/errors';
+import { type Coupon, type Credit, creditsLeft, creditUsed } from '#domain/invoices/credits';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { BillingFacts } from '#domain/invoices/rate-invoice';
 import { type LineDefinition, linesOf } from '#domain/lines/line';
@@ -10,8 +11,9 @@ import type { PlanVersion } from '#domain/plans/plan';
 import type { CardUsage, Usage } from '#domain/prices/model';
 import { divideAtRateChanges, type RateSegment, rateKeyText } from '#domain/rates/rate';
 import type { Assignment, Subscription } from '#domain/tenants/deployment';
-import type { TaxRate } from '#domain/tenants/tenant';
+import type { GracePeriod, TaxRate } from '#domain/tenants/tenant';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
+import { toCredit } from '#projections/credits/credits.projection';
 import { toVersion } from '#projections/plans/plans.projection';
 import { toSegment } from '#projections/rates/rates.projection';
 import { usageRecords } from '#projections/usage-records/usage-records.table';
@@ -25,6 +27,7 @@ export interface TenantAccount {
   readonly detailsRef: string;
   readonly detailsHash: string;
   readonly taxes: readonly TaxRate[];
+  readonly gracePeriods: readonly GracePeriod[];
 }
 
 /** A tenant as known at a position; `unknown_tenant` where it is not registered. */
@@ -32,6 +35,7 @@ export async function tenantAccount(core: LedgerCore, position: number, tenantId
   const row = await core.db.selectFrom('tenants').selectAll().where('tenant_id', '=', tenantId).where(inForceAt(position)).executeTakeFirst();
   if (row === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
   const taxes = await core.db.selectFrom('tenant_taxes').selectAll().where('tenant_id', '=', tenantId).where(inForceAt(position)).execute();
+  const grace = await core.db.selectFrom('tenant_grace_periods').selectAll().where('tenant_id', '=', tenantId).where(inForceAt(position)).execute();
   return {
     tenantId,
     currency: row.currency,
@@ -39,6 +43,7 @@ export async function tenantAccount(core: LedgerCore, position: number, tenantId
     detailsRef: row.details_ref,
     detailsHash: row.details_hash,
     taxes: taxes.map(({ name, rate_percent, effective_from }) => ({ name, ratePercent: rate_percent, from: effective_from })),
+    gracePeriods: grace.map(({ hours, effective_from }) => ({ hours, from: effective_from })),
   };
 }
 
@@ -101,9 +106,22 @@ export async function linesOfTenant(core: LedgerCore, position: number, account:
     .filter(({ tenantId, currency }) => tenantId === account.tenantId && currency === account.currency);
 }
 
+/** The lines of all tenants whose charge period starts at or before `until`, each in its tenant's time zone. */
+export async function allLines(core: LedgerCore, position: number, until: Instant): Promise<LineDefinition[]> {
+  const plans = await plansById(core, position);
+  const tenants = await core.db.selectFrom('tenants').select(['tenant_id', 'time_zone']).where(inForceAt(position)).execute();
+  const zones = new Map(tenants.map((row) => [row.tenant_id, row.time_zone]));
+  const zoneOf = (tenantId: string): string => {
+    const zone = zones.get(tenantId);
+    if (zone === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
+    return zone;
+  };
+  return (await contractsOf(core, position, null)).flatMap(({ subscription, assignments }) => linesOf(subscription, assignments, plans, zoneOf, until));
+}
+
 /** What billing a tenant up to an instant starts from, all as of one position. */
 export async function billingFacts(core: LedgerCore, position: number, account: TenantAccount, until: Instant): Promise<BillingFacts> {
-  const { tenantId, currency, taxes } = account;
+  const { tenantId, currency, taxes, gracePeriods } = account;
   const booked = await bookedRows(core, position, tenantId, currency);
   // What is billed of later periods already (a fee in advance) is a line too, also for an invoice of an earlier instant.
   const recorded = await recordedParts(core, position, tenantId);
@@ -111,27 +129,53 @@ export async function billingFacts(core: LedgerCore, position: number, account: 
   const horizon = issued.reduce((at, { start }) => later(at, start), until);
   const lines = await linesOfTenant(core, position, account, horizon);
   const marks = await pendingMarks(core, position, tenantId, currency);
-  return { currency, taxes, lines, recorded, booked, marks };
+  const grants = await grantsOf(core, position, tenantId, currency);
+  const used = creditUsed([...booked.values()].flat());
+  return { currency, taxes, gracePeriods, lines, recorded, booked, grants, creditsLeft: creditsLeft(grants, used, until), marks };
 }
 
-/** Marks that no issued invoice of the tenant has settled yet, by line. */
+/** A tenant's coupons and credits, in the order in which they were granted. */
+async function grantsOf(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<(Coupon | Credit)[]> {
+  const rows = await core.db
+    .selectFrom('credits')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('currency', '=', currency)
+    .where(inForceAt(position))
+    .orderBy('granted_position')
+    .execute();
+  return rows.map(toCredit);
+}
+
+/** An issued invoice `i` leaves the lines that it names as quarantined as they were. */
+const QUARANTINED = (lineId: string): string => `i.quarantined @> jsonb_build_array(jsonb_build_object('lineId', ${lineId}))`;
+const LIVE = "i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)";
+
+/** Lines with marks that no issued invoice of all the tenant's lines has settled yet, and the reasons, in the order in which they came. */
 async function pendingMarks(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, string>> {
-  const { rows } = await core.pool.query<{ line_id: string; reason: string }>(
-    `SELECT DISTINCT ON (r.line_id) r.line_id, r.reason FROM restatements r WHERE r.tenant_id = $2 AND r.position_from <= $1
-       AND r.marked_at > coalesce((SELECT max(i.computed_at) FROM invoices i WHERE i.tenant_id = $2 AND i.currency = $3
-         AND i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)), 0)
-     ORDER BY r.line_id, r.marked_at DESC`,
+  const { rows } = await core.pool.query<{ line_id: string; reasons: string[] }>(
+    `SELECT m.line_id, array_agg(m.reason ORDER BY m.first_at) AS reasons FROM (
+       SELECT r.line_id, r.reason, min(r.marked_at) AS first_at FROM restatements r
+       WHERE r.tenant_id = $2 AND r.position_from <= $1
+         AND NOT EXISTS (SELECT FROM invoices i WHERE i.tenant_id = $2 AND i.currency = $3 AND ${LIVE} AND i.computed_at >= r.marked_at AND i.selection IS NULL AND NOT ${QUARANTINED('r.line_id')})
+       GROUP BY r.line_id, r.reason) m
+     GROUP BY m.line_id`,
     [position, tenantId, currency],
   );
-  return new Map(rows.map(({ line_id, reason }) => [line_id, reason]));
+  return new Map(rows.map(({ line_id, reasons }) => [line_id, reasonsText(reasons)]));
 }
 
-/** Parts as their lines' streams cut them, each with the live invoice that claims it. */
+const MAX_REASONS = 5;
+const reasonsText = (reasons: readonly string[]): string =>
+  reasons.length <= MAX_REASONS ? reasons.join('; ') : `${reasons.slice(0, MAX_REASONS).join('; ')}; and ${reasons.length - MAX_REASONS} more`;
+
+/** Parts as their lines' streams cut them, each with the live invoice that claims it. An issued one claims nothing of a line that it could not rate. */
 export async function recordedParts(core: LedgerCore, position: number, tenantId: string): Promise<Map<string, RecordedPart[]>> {
   const { rows } = await core.pool.query<{ root_line_id: string; line_id: string; period_start: Instant; invoice_id: string | null; issued: boolean | null }>(
     `SELECT l.root_line_id, l.line_id, l.period_start, c.invoice_id, c.issued FROM invoice_lines l
      LEFT JOIN LATERAL (SELECT p.invoice_id, i.status IN ('issued', 'paid') AS issued FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
-       WHERE p.part_id = l.line_id AND i.status <> 'void' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1) LIMIT 1) c ON true
+       WHERE p.part_id = l.line_id AND i.status <> 'void' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
+         AND (i.quarantined IS NULL OR NOT ${QUARANTINED('p.line_id')}) LIMIT 1) c ON true
      WHERE l.tenant_id = $2 AND l.status = 'valid' AND l.position_from <= $1 AND (l.position_to IS NULL OR l.position_to > $1)`,
     [position, tenantId],
   );
@@ -142,11 +186,10 @@ export async function recordedParts(core: LedgerCore, position: number, tenantId
 }
 
 /** Rows on issued, non-void invoices, by line, in the order in which they were issued. */
-async function bookedRows(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, FrozenRow[]>> {
+export async function bookedRows(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, FrozenRow[]>> {
   const { rows } = await core.pool.query<{ row: FrozenRow }>(
     `SELECT r.row FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
-     WHERE i.tenant_id = $2 AND i.currency = $3 AND i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
-     ORDER BY i.ordinal, r.n`,
+     WHERE i.tenant_id = $2 AND i.currency = $3 AND ${LIVE} ORDER BY i.ordinal, r.n`,
     [position, tenantId, currency],
   );
   return Map.groupBy(rows.map(({ row }) => row), ({ lineId }) => lineId);
@@ -157,7 +200,7 @@ export interface UsageNeed {
   readonly instants: readonly Instant[];
 }
 
-const isRateCard = (line: LineDefinition): boolean => line.segments.some(({ terms }) => terms.price.model === 'rate_card');
+export const isRateCard = (line: LineDefinition): boolean => line.segments.some(({ terms }) => terms.price.model === 'rate_card');
 
 /** Usage of each line up to the instants that rating it needs: two set-wise reads, whatever the number of lines. */
 export async function loadUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[]): Promise<(line: LineDefinition) => UsageUpTo> {

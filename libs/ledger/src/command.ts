@@ -107,6 +107,9 @@ function keyOf(definition: CommandDefinition, fields: unknown, idempotencyKey: s
   return idempotencyKey === null ? `${name}:${bodyHash}` : `idempotency:${idempotencyKey}`;
 }
 
+/** A step of a command's work, named as its own in the log; only the last one, the call itself, makes the command known by its key. */
+export const stepOf = (call: CommandCall): CommandCall => ({ ...call, key: `${call.name}:${call.bodyHash}`, isKeyed: false, idempotencyKey: null });
+
 /** Narrows a call to a definition's fields: its schema has checked them. */
 export const isCall = <Schema extends z.ZodType>(call: CommandCall, definition: CommandDefinition<string, Schema>): call is CommandCall<z.output<Schema>> =>
   call.name === definition.name;

@@ -4,7 +4,7 @@ import { conflict } from '#domain/errors';
 import { derivedId } from '#domain/lines/line';
 import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
-import type { Projector } from '#read-model/projector';
+import type { Projecting } from '#read-model/projection';
 import { canonicalJson, sha256, type CommandCall, type CommandDone } from './command.js';
 
 const MAX_ATTEMPTS = 20;
@@ -14,7 +14,7 @@ export class EventBook {
   private readonly codec = new EventCodec();
   constructor(
     private readonly log: EventLog,
-    private readonly projector: Projector,
+    private readonly projector: Projecting,
     /** The command that read models know by a key. */
     private readonly commandOf: (key: string) => Promise<KnownCommand>,
   ) {}
@@ -32,8 +32,9 @@ export class EventBook {
   async decide(stream: string, call: CommandCall, decision: (events: readonly RecordedEvent[]) => Promise<Decision> | Decision): Promise<CommandDone> {
     return retried(stream, async () => {
       const events = await this.load(stream);
-      if (isRepeated(call, events.map(({ metadata }) => metadata.command))) return { status: 'unchanged' };
-      return this.append(stream, events.at(-1)?.revision ?? NO_STREAM, call, await decision(events));
+      const revision = events.at(-1)?.revision ?? NO_STREAM;
+      const known = answerIfKnown(call, events.map(({ metadata }) => metadata.command));
+      return known === undefined ? this.append(stream, revision, call, await decision(events)) : this.knownAs(known, stream, revision, call);
     });
   }
 
@@ -46,32 +47,50 @@ export class EventBook {
       const revision = await this.log.revisionOf(stream);
       const position = await this.projector.catchUp();
       // Anew each time: who was quicker may have done this very command.
-      if (call.isKeyed && isRepeated(call, [await this.commandOf(call.key)])) return { status: 'unchanged' };
-      return this.append(stream, revision, call, await decision(position));
+      const known = call.isKeyed ? answerIfKnown(call, [await this.commandOf(call.key)]) : undefined;
+      return known === undefined ? this.append(stream, revision, call, await decision(position)) : this.knownAs(known, stream, revision, call);
     });
   }
 
+  /** Known by its natural key: an idempotency key that comes with it now becomes its own too. */
+  private async knownAs(known: CommandDone, stream: string, revision: number, call: CommandCall): Promise<CommandDone> {
+    if (call.idempotencyKey !== null) await this.remember(stream, revision, call, known.result);
+    return known;
+  }
+
+  private async remember(stream: string, revision: number, call: CommandCall, result: object | undefined): Promise<void> {
+    await this.appendAt(stream, revision, call, [{ type: 'CommandUnchanged', data: { command: call.name } }], result);
+  }
+
+  /**
+   * Appends what was decided at the revision that it was decided on. Where that is nothing, a command with a key is recorded all
+   * the same, in the stream that it was decided on: the key stays its own, and the same command later finds nothing to do either.
+   */
   async append(stream: string, revision: number, call: CommandCall, decision: Decision): Promise<CommandDone> {
     const { events, result } = decision;
     const withResult = result === undefined ? {} : { result };
-    if (events.length === 0) return { status: 'unchanged', ...withResult };
-    await call.inTurn?.();
-    const { position } = await this.appendAll(stream, revision, call, events);
-    return { status: 'done', position, ...withResult };
+    if (events.length > 0) {
+      await call.inTurn?.();
+      const { position } = await this.appendAll(stream, revision, call, events, result);
+      return { status: 'done', position, ...withResult };
+    }
+    if (isRemembered(call)) await this.remember(stream, revision, call, result);
+    return { status: 'unchanged', ...withResult };
   }
 
   /** Several appends where one can't hold all; the command's key goes with the last, so that a half-done one is done again. */
-  async appendAll(stream: string, revision: number, call: CommandCall, events: readonly LedgerEvent[]): Promise<Appended> {
+  async appendAll(stream: string, revision: number, call: CommandCall, events: readonly LedgerEvent[], result?: object): Promise<Appended> {
     const batches = byAppend(events);
     let at: Appended = { revision, position: 0 };
     for (const [index, batch] of batches.entries()) {
-      at = await this.appendAt(stream, at.revision, index === batches.length - 1 ? call : { ...call, key: null, idempotencyKey: null }, batch);
+      const isLast = index === batches.length - 1;
+      at = await this.appendAt(stream, at.revision, isLast ? call : { ...call, key: null, idempotencyKey: null }, batch, result);
     }
     return at;
   }
 
   /** Errors: WrongExpectedRevision. An outcome that stays unknown is retried with the same ids, which the log recognises. */
-  async appendAt(stream: string, revision: number, call: AppendCause, events: readonly LedgerEvent[]): Promise<Appended> {
+  async appendAt(stream: string, revision: number, call: AppendCause, events: readonly LedgerEvent[], result?: object): Promise<Appended> {
     const metadata: EventMetadata = {
       actor: call.caller.actor,
       ...(call.occurredAt === null ? {} : { occurredAt: call.occurredAt }),
@@ -83,6 +102,7 @@ export class EventBook {
               key: call.key,
               bodyHash: call.bodyHash,
               ...(call.idempotencyKey === null ? {} : { idempotencyKey: call.idempotencyKey }),
+              ...(isRemembered(call) && isKept(result) ? { result } : {}),
             },
           }),
       ...(call.caller.correlationId === undefined ? {} : { correlationId: call.caller.correlationId }),
@@ -103,7 +123,14 @@ export class EventBook {
 }
 
 /** The command behind an append; without a key, a step of its work that alone does not make it known. */
-export type AppendCause = Pick<CommandCall, 'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'caller'> & { readonly key: string | null };
+export type AppendCause = Pick<CommandCall, 'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'isKeyed' | 'caller'> & { readonly key: string | null };
+
+/** Whether the same command again is known by its key: else its handler recognises what is known by itself. */
+const isRemembered = ({ isKeyed, idempotencyKey }: AppendCause): boolean => isKeyed || idempotencyKey !== null;
+
+/** An answer stands in the metadata of each of the command's events: one that is longer is not worth that. */
+const LONGEST_RESULT = 16_384;
+const isKept = (result: object | undefined): result is object => result !== undefined && JSON.stringify(result).length <= LONGEST_RESULT;
 
 const utf8 = new TextEncoder();
 
@@ -129,14 +156,15 @@ export interface Decision {
   readonly result?: object;
 }
 
-export type KnownCommand = { readonly key: string; readonly bodyHash: string } | undefined;
+export type KnownCommand = { readonly key: string; readonly bodyHash: string; readonly result?: object } | undefined;
 
-export function isRepeated(call: CommandCall, known: readonly KnownCommand[]): boolean {
+/** `unchanged`, with the answer of the first time, where the command is recorded by its key; `conflicting_body` where it was another. */
+export function answerIfKnown(call: CommandCall, known: readonly KnownCommand[]): CommandDone | undefined {
   const same = known.find((command) => command?.key === call.key);
-  if (same === undefined) return false;
+  if (same === undefined) return undefined;
   if (same.bodyHash !== call.bodyHash)
     throw conflict('conflicting_body', `${call.name}: the same key was recorded before with another body; nothing was changed`);
-  return true;
+  return { status: 'unchanged', ...(same.result === undefined ? {} : { result: same.result }) };
 }
 
 async function retried<Result>(stream: string, attempt: () => Promise<Result>): Promise<Result> {

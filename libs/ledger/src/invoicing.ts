@@ -6,20 +6,24 @@ import {
   foldInvoices,
   type FrozenRow,
   type InvoiceEvent,
+  invoiceEvents,
   invoiceFor,
   type InvoiceState,
   assertIssuable,
+  type Selection,
 } from '#domain/invoices/invoice';
-import { billingAsOf, billingOfClaim, type BillingFacts, type LineBilling, rateInvoice, type RatedInvoice, usageNeeded } from '#domain/invoices/rate-invoice';
+import { billingAsOf, billingOfClaim, type BillingFacts, type LineBilling, rateInvoice, type RatedInvoice, selectedFacts, usageNeeded } from '#domain/invoices/rate-invoice';
+import { type Account, foldAccount } from '#domain/invoices/settlement';
 import { notFound } from '#domain/errors';
 import { lineStream, partIdOf } from '#domain/lines/line';
+import type { Quarantined } from '#domain/lines/rate';
 import { decimal, text, ZERO } from '#domain/money/decimal';
 import type { Instant } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import { billingFacts, loadUsage, tenantAccount, type TenantAccount } from './billing.js';
 import { canonicalJson, type CommandCall, type CommandDone, sha256 } from './command.js';
-import { type AppendCause, isRepeated } from './event-book.js';
+import { answerIfKnown, type AppendCause, type Decision } from './event-book.js';
 import { inForceAt, type LedgerCore } from './ledger-core.js';
 
 /** Rates what is due of a tenant as of an instant, or what a draft claims, from the knowledge of one position. Stores nothing. */
@@ -29,16 +33,17 @@ export async function rated(
   account: TenantAccount,
   invoiceId: string,
   until: Instant,
+  selection: Selection | null,
   select: (facts: BillingFacts) => LineBilling[],
 ): Promise<{ invoice: RatedInvoice; facts: BillingFacts }> {
-  const facts = await billingFacts(core, position, account, until);
+  const facts = selectedFacts(await billingFacts(core, position, account, until), selection);
   const billing = select(facts);
   const usage = await loadUsage(core, position, usageNeeded(billing));
   return { invoice: rateInvoice(invoiceId, facts, billing, usage), facts };
 }
 
 /** Lines that could not be billed, named in the answer of whoever bills: silence would be a price of 0. */
-const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: RatedInvoice['quarantined'] } => (quarantined.length === 0 ? {} : { quarantined });
+const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } => (quarantined.length === 0 ? {} : { quarantined: [...quarantined] });
 
 const isNothing = ({ rows }: RatedInvoice): boolean => rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)));
 
@@ -57,7 +62,7 @@ export async function claimedParts(core: LedgerCore, position: number, invoiceId
   return rows.map((row) => ({ lineId: row.line_id, partId: row.part_id, period: { start: row.period_start, end: row.period_end } }));
 }
 
-const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> => event.stream.startsWith('billing-');
+const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> => Object.hasOwn(invoiceEvents, event.type);
 
 /**
  * Invoicing is a process over streams, each step of which can be done again: (1) the draft claims parts, at the exact
@@ -68,25 +73,27 @@ export class Invoicing {
   constructor(private readonly core: LedgerCore) {}
 
   /** Creates the draft of what is due as of an instant; `unchanged` with the same answer where there is one, or nothing is due. */
-  async create(call: CommandCall, tenantId: string, asOf: Instant): Promise<CommandDone> {
+  async create(call: CommandCall, tenantId: string, asOf: Instant, selection: Selection | null): Promise<CommandDone> {
     for (;;) {
       const account = await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId);
       const { currency } = account;
       const stream = billingStream(tenantId, currency);
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
+      const revision = events.at(-1)?.revision ?? NO_STREAM;
       // After the stream was read: a position that covers all of it.
       const position = await this.core.projector.catchUp();
       try {
         const at = (await this.finishClaims(call, account, invoices, position)) ? await this.core.projector.catchUp() : position;
-        const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf);
-        if (live !== undefined) return { status: 'unchanged', result: { invoices: [{ invoiceId: live.invoiceId, currency }] } };
-        const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, (each) => billingAsOf(each, asOf));
-        if (isNothing(invoice)) return { status: 'unchanged', result: { invoices: [], ...quarantinedIn(invoice) } };
+        const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf, selection);
+        if (live !== undefined) return await this.core.book.append(stream, revision, call, { events: [], result: { invoices: [{ invoiceId: live.invoiceId, currency }] } });
+        const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, selection, (each) => billingAsOf(each, asOf));
+        if (isNothing(invoice)) return await this.core.book.append(stream, revision, call, { events: [], result: { invoices: [], ...quarantinedIn(invoice) } });
+        const result = { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) };
         await this.openLines(call, facts, invoice.claimed);
-        const drafted = await this.claim(call, stream, events.at(-1)?.revision ?? NO_STREAM, account, nextId, asOf, invoice.claimed);
+        const drafted = await this.claim(call, stream, revision, account, { invoiceId: nextId, asOf, selection, claimed: invoice.claimed, result });
         await this.cutLines(call, nextId, facts, invoice.claimed);
-        return { status: 'done', position: drafted.position, result: { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) } };
+        return { status: 'done', position: drafted.position, result };
       } catch (error) {
         // Another run was quicker: look again at what there is.
         if (!(error instanceof WrongExpectedRevision)) throw error;
@@ -101,7 +108,8 @@ export class Invoicing {
     return this.core.book.decideOnReadModels(stream, call, async () => {
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
-      if (isRepeated(call, events.map(({ metadata }) => metadata.command))) return { events: [], result: { invoiceId } };
+      // Another run did this very command: the append is refused for it, and the command is known by then.
+      if (answerIfKnown(call, events.map(({ metadata }) => metadata.command)) !== undefined) return { events: [], result: { invoiceId } };
       const state = invoices.get(invoiceId);
       assertIssuable(state, invoiceId);
       const known = await this.core.projector.catchUp();
@@ -109,7 +117,7 @@ export class Invoicing {
       const position = (await this.finishClaims(call, account, invoices, known)) ? await this.core.projector.catchUp() : known;
       const claimed = await claimedParts(this.core, position, invoiceId);
       const asOf = state?.asOf ?? issuedAt;
-      const { invoice } = await rated(this.core, position, account, invoiceId, asOf, (facts) => billingOfClaim(facts, claimed));
+      const { invoice } = await rated(this.core, position, account, invoiceId, asOf, state?.selection ?? null, (facts) => billingOfClaim(facts, claimed));
       return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice), result: { invoiceId, ...quarantinedIn(invoice) } };
     });
   }
@@ -123,16 +131,17 @@ export class Invoicing {
     return { tenantId: row.tenant_id, currency: row.currency };
   }
 
-  /** Decides on one invoice of its billing stream: void, pay. */
+  /** Decides on one invoice of its billing stream: void, pay, credit. */
   async onInvoice(
     call: CommandCall,
     invoiceId: string,
-    decision: (state: InvoiceState | undefined, invoice: { tenantId: string; currency: string }) => Promise<readonly LedgerEvent[]>,
+    decision: (found: { state: InvoiceState | undefined; invoice: { tenantId: string; currency: string }; account: Account }) => Promise<Decision>,
   ): Promise<CommandDone> {
     const invoice = await this.invoiceRow(invoiceId);
     return this.core.book.decide(billingStream(invoice.tenantId, invoice.currency), call, async (events) => {
-      const state = foldInvoices(events.filter(isInvoiceEvent)).get(invoiceId);
-      return { events: await decision(state, invoice), result: { invoiceId } };
+      const own = events.filter(isInvoiceEvent);
+      const found = { state: foldInvoices(own).get(invoiceId), invoice, account: foldAccount(own) };
+      return { result: { invoiceId }, ...(await decision(found)) };
     });
   }
 
@@ -141,18 +150,16 @@ export class Invoicing {
     stream: string,
     revision: number,
     { tenantId, currency }: TenantAccount,
-    invoiceId: string,
-    asOf: Instant,
-    claimed: readonly ClaimedPart[],
+    { invoiceId, asOf, selection, claimed, result }: { invoiceId: string; asOf: Instant; selection: Selection | null; claimed: readonly ClaimedPart[]; result: object },
   ): Promise<{ position: number }> {
     const attempt = randomUUID();
     const chunks = packed(claimed);
     const parts = chunks.map((each, n): LedgerEvent => ({ type: 'InvoicePartsClaimed', data: { invoiceId, attempt, n, parts: each } }));
     const drafted: LedgerEvent = {
       type: 'InvoiceDrafted',
-      data: { invoiceId, tenantId, currency, asOf, attempt, chunks: chunks.length, partsHash: sha256(canonicalJson(claimed)) },
+      data: { invoiceId, tenantId, currency, asOf, attempt, chunks: chunks.length, partsHash: sha256(canonicalJson(claimed)), ...(selection === null ? {} : { selection }) },
     };
-    return this.core.book.appendAll(stream, revision, call, [...parts, drafted]);
+    return this.core.book.appendAll(stream, revision, call, [...parts, drafted], result);
   }
 
   /** Lines are opened by an event, so that read models, which have no clock, know them. Opened already is fine. */
@@ -252,6 +259,7 @@ function issuedEvents(invoiceId: string, account: TenantAccount, issuedAt: Insta
         total: text(invoice.total),
         detailsRef,
         detailsHash,
+        ...quarantinedIn(invoice),
       },
     },
   ];

@@ -2,9 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { sql, type Kysely } from 'kysely';
 import type pg from 'pg';
 import { isDomainError } from '#domain/schema';
-import type { Instant } from '#domain/time/instant';
 import type { EventLog } from '#event-store/port';
-import type { Projector } from '#read-model/projector';
+import type { Projecting } from '#read-model/projection';
 import { type ReadModels, readModels } from './database.js';
 import { EventBook, type KnownCommand } from './event-book.js';
 import { TenantDetails } from './tenant-details.js';
@@ -19,37 +18,33 @@ export class LedgerCore {
 
   constructor(
     readonly log: EventLog,
-    readonly projector: Projector,
+    readonly projector: Projecting,
     readonly pool: pg.Pool,
-    /** Connections that only hold locks: apart, so that those who hold one never wait for those who want one. */
-    private readonly lockPool: pg.Pool,
+    private readonly apart: {
+      /** Connections that only hold locks: apart, so that those who hold one never wait for those who want one. null: nothing is kept apart. */
+      readonly locks: pg.Pool | null;
+      /** A pool of one connection, for a trial's transaction. */
+      readonly trialPool: () => pg.Pool;
+    },
   ) {
     this.db = readModels(pool);
     this.book = new EventBook(log, projector, async (key) => this.commandOf(key));
     this.details = new TenantDetails(pool);
   }
 
-  /** The position of the last event recorded at or before an instant; 0 before the first. recordedAt never goes back, so halving finds it. */
-  async positionAt(at: Instant): Promise<number> {
-    let [low, high] = [0, await this.projector.position()];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      const { rows } = await this.pool.query<{ before: boolean }>('SELECT recorded_at <= $2 AS before FROM ledgerline_log.events WHERE position = $1', [middle, at]);
-      if (rows[0]?.before === true) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+  get trialPool(): () => pg.Pool {
+    return this.apart.trialPool;
   }
 
-  /** A command with this idempotency key was recorded before: `unchanged`, or `conflicting_body`. */
+  /** The command that was recorded under this key, if there is one. */
   async knownKey(key: string): Promise<KnownCommand> {
     await this.projector.catchUp();
     return this.commandOf(key);
   }
 
   private async commandOf(key: string): Promise<KnownCommand> {
-    const row = await this.db.selectFrom('command_keys').select(['key', 'body_hash']).where('key', '=', key).executeTakeFirst();
-    return row === undefined ? undefined : { key: row.key, bodyHash: row.body_hash };
+    const row = await this.db.selectFrom('command_keys').select(['key', 'body_hash', 'result']).where('key', '=', key).executeTakeFirst();
+    return row === undefined ? undefined : { key: row.key, bodyHash: row.body_hash, ...(row.result === null ? {} : { result: row.result }) };
   }
 
   /** Runs while no other process does the same for this name: keeps apart what no one stream can. */
@@ -57,7 +52,8 @@ export class LedgerCore {
     // Work within such work takes its lock on the connection that is held already: no one waits for a second one.
     const outer = this.held.getStore();
     if (outer !== undefined) return locked(outer, name, work);
-    const client = await this.lockPool.connect();
+    if (this.apart.locks === null) return work();
+    const client = await this.apart.locks.connect();
     let broken: Error | undefined;
     try {
       return await this.held.run(client, async () => locked(client, name, work));

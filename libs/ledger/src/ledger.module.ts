@@ -46,7 +46,8 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const log: EventLog = options.eventStoreUrl === undefined ? postgres : new MirroredLog(new EventStoreDbLog(options.eventStoreUrl), postgres);
     const projector = new Projector(log, pool, projections, SCHEMA);
     if (!(await projector.prepare())) throw new OutdatedReadModels();
-    const core = new LedgerCore(log, projector, pool, locks);
+    const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: SCHEMA, max: 1, idleTimeoutMs: 0, ...named });
+    const core = new LedgerCore(log, projector, pool, { locks, trialPool });
     await core.details.migrate();
     return { core, pools: [pool, locks], log };
   } catch (error) {

@@ -2,14 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { CommandBus, Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { invalid, notFound } from '#domain/errors';
 import { isDomainError, parse } from '#domain/schema';
-import type { Progress } from '#read-model/projector';
+import type { Instant } from '#domain/time/instant';
+import type { Progress } from '#read-model/projection';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
-import { COMMANDS, onBus } from './commands/index.js';
-import { isRepeated } from './event-book.js';
+import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
+import { answerIfKnown } from './event-book.js';
 import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
+import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from './preview.js';
 import { contextFor, positionOf } from './query.js';
+import { onTrial } from './trial.js';
 
 const WRITERS: readonly Role[] = ['platform_admin', 'operator'];
 const APPENDERS_OF_USAGE: readonly Role[] = [...WRITERS, 'ingest'];
@@ -30,14 +33,27 @@ export class LedgerQueryHandler implements IQueryHandler<LedgerQuery> {
   constructor(private readonly core: LedgerCore) {}
 
   async execute({ name, params, caller }: LedgerQuery): Promise<unknown> {
-    const definition = QUERIES.get(name);
-    if (definition === undefined) throw notFound('unknown_query', `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`);
-    assertRole(caller, definition.roles, `the query ${name}`);
-    const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
-    const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
-    const position = definition.withoutCatchUp === true ? await this.core.projector.position() : await positionOf(this.core, checked);
-    return definition.answer(checked, contextFor(this.core, position, caller));
+    return answered(this.core, name, params, caller);
   }
+}
+
+async function answered(core: LedgerCore, name: string, params: Record<string, unknown>, caller: Caller): Promise<unknown> {
+  const definition = QUERIES.get(name);
+  if (definition === undefined) throw notFound('unknown_query', `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`);
+  assertRole(caller, definition.roles, `the query ${name}`);
+  const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
+  const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
+  const position = definition.withoutCatchUp === true ? await core.projector.position() : await positionOf(core, checked);
+  return definition.answer(checked, contextFor(core, position, caller));
+}
+
+/** What commands would come to: what became of each, and what they would change in money. */
+export interface Preview extends Effect {
+  readonly commands: readonly (CommandOutcome & { readonly index: number })[];
+  /** Days that were metered already and are metered again in the preview, for a correction of a resource. */
+  readonly remetered: readonly string[];
+  /** Where a month was asked for: its margin without the commands, and with them. */
+  readonly margin?: { readonly before: unknown; readonly after: unknown };
 }
 
 /** The ledger as the apps use it: commands in, queries out. */
@@ -51,26 +67,31 @@ export class Ledger {
 
   /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
   async execute(input: unknown, caller: Caller, options: Pick<CommandCall, 'inTurn'> = {}): Promise<CommandOutcome> {
-    const command = nameOf(input);
-    try {
-      assertRole(caller, command === 'observe-usage' ? APPENDERS_OF_USAGE : WRITERS, `the command ${command}`);
-      const call = { ...readCommand(COMMANDS, input, caller), ...options };
-      return { command, ...(await this.once(call)) };
-    } catch (error) {
-      if (!isDomainError(error)) throw error;
-      const { code, kind, message, errors } = error;
-      return { command, status: 'refused', error: { code, kind, message, ...(errors.length === 0 ? {} : { errors }) } };
-    }
+    return executed(this.core, input, caller, async (call) => this.commands.execute(onBus({ ...call, ...options })));
   }
 
-  /** An idempotency key is one command's, whatever it is and wherever else it is being carried out. */
-  private async once(call: CommandCall): Promise<CommandDone> {
-    const { idempotencyKey } = call;
-    if (idempotencyKey === null) return this.commands.execute(onBus(call));
-    const key = `idempotency:${idempotencyKey}`;
-    return this.core.exclusively(key, async () => {
-      if (isRepeated({ ...call, key }, [await this.core.knownKey(key)])) return { status: 'unchanged' };
-      return this.commands.execute(onBus(call));
+  /**
+   * What commands would change, in money, were they carried out now; nothing of it is kept. `at` is up to when open lines are
+   * rated; `margin` asks for that of a month besides (platform_admin). Errors: `forbidden`, `not_previewed`; a command that is
+   * refused is told so in its outcome, as when it is carried out.
+   */
+  async preview(inputs: readonly unknown[], caller: Caller, options: { at?: Instant; margin?: Record<string, unknown> } = {}): Promise<Preview> {
+    assertRole(caller, WRITERS, 'a preview');
+    for (const input of inputs) assertPreviewable(nameOf(input));
+    return onTrial(this.core, caller.now, async (trial) => {
+      const carryOut = async (input: unknown): Promise<CommandOutcome> => executed(trial.core, input, caller, async (call) => carriedOutOn(trial.core, call));
+      const commands: (CommandOutcome & { index: number })[] = [];
+      for (const [index, input] of inputs.entries()) commands.push({ index, ...(await carryOut(input)) });
+      await trial.core.projector.catchUp();
+      const remetered = await daysToMeterAgain(trial);
+      for (const date of remetered) await carryOut({ command: 'run-metering', date });
+      await trial.core.projector.catchUp();
+      const effect = await effectOf(trial, options.at ?? caller.now);
+      if (options.margin === undefined) return { commands, remetered, ...effect };
+      const before = await answered(trial.core, 'margin', { ...options.margin, asOf: String(trial.from) }, caller);
+      await bookDifferences(trial, effect.lines);
+      const after = await answered(trial.core, 'margin', options.margin, caller);
+      return { commands, remetered, ...effect, margin: { before, after } };
     });
   }
 
@@ -96,4 +117,24 @@ export class Ledger {
     const { count } = (outcome.result ?? { count: 0 }) as { count: number };
     return { date, count };
   }
+}
+
+async function executed(core: LedgerCore, input: unknown, caller: Caller, carryOut: (call: CommandCall) => Promise<CommandDone>): Promise<CommandOutcome> {
+  const command = nameOf(input);
+  try {
+    assertRole(caller, command === 'observe-usage' ? APPENDERS_OF_USAGE : WRITERS, `the command ${command}`);
+    return { command, ...(await once(core, readCommand(COMMANDS, input, caller), carryOut)) };
+  } catch (error) {
+    if (!isDomainError(error)) throw error;
+    const { code, kind, message, errors } = error;
+    return { command, status: 'refused', error: { code, kind, message, ...(errors.length === 0 ? {} : { errors }) } };
+  }
+}
+
+/** An idempotency key is one command's, whatever it is and wherever else it is being carried out. */
+async function once(core: LedgerCore, call: CommandCall, carryOut: (call: CommandCall) => Promise<CommandDone>): Promise<CommandDone> {
+  const { idempotencyKey } = call;
+  if (idempotencyKey === null) return carryOut(call);
+  const key = `idempotency:${idempotencyKey}`;
+  return core.exclusively(key, async () => answerIfKnown({ ...call, key }, [await core.knownKey(key)]) ?? (await carryOut(call)));
 }

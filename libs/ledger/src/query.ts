@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { invalid, notFound } from '#domain/errors';
+import { type DomainError, invalid, notFound } from '#domain/errors';
 import { zId, zInstant } from '#domain/schema';
-import { isInstant } from '#domain/time/instant';
+import { type Instant, isBefore } from '#domain/time/instant';
 import { type Caller, confinedTo, type Role } from './caller.js';
 import type { LedgerCore } from './ledger-core.js';
 
@@ -39,14 +39,28 @@ export const zAsOf = z.object({ asOf: z.string().optional() });
 const DEFAULT_LIMIT = 1000;
 const MAX_LIMIT = 10_000;
 
+/** A whole number, as a text where it comes from a URL or a command line. */
+const zWhole = (min: number, max: number, message: string): z.ZodCoercedNumber =>
+  z.coerce.number(message).int(message).min(min, message).max(max, message);
+
+export const zLimit = (unlessGiven: number): z.ZodDefault<z.ZodCoercedNumber> =>
+  zWhole(1, MAX_LIMIT, `must be a whole number from 1 to ${MAX_LIMIT}`).default(unlessGiven);
+export const zAfter = zWhole(0, Number.MAX_SAFE_INTEGER, 'must be a log position: a whole number such as 1207').default(0);
+
 /** Paging by opaque cursor; a page after the first is as of the same position as the first. */
 export const zPage = zAsOf.extend({
-  limit: z.coerce.number('must be a whole number').int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
+  limit: zLimit(DEFAULT_LIMIT),
   cursor: z.string().optional(),
 });
 
 export const zOptionalId = zId.optional();
 export const zOptionalInstant = zInstant.optional();
+
+/** A stretch of time that is asked for, either end left open; `inOrder` is its check, once all fields are. */
+export const zStretch = { start: zOptionalInstant, end: zOptionalInstant };
+export const inOrder = ({ start, end }: { start?: Instant | undefined; end?: Instant | undefined }): boolean =>
+  start === undefined || end === undefined || isBefore(start, end);
+export const IN_ORDER = { path: ['end'], error: 'must be after start' };
 
 interface Cursor {
   readonly position: number;
@@ -61,9 +75,12 @@ export function decodeCursor(text: string): Cursor {
   try {
     return zCursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
   } catch {
-    throw invalid('invalid_cursor', 'cursor: is not one that this list gave out', [{ field: 'cursor', message: 'is not one that this list gave out' }]);
+    throw invalidCursor();
   }
 }
+
+export const invalidCursor = (): DomainError =>
+  invalid('invalid_cursor', 'cursor is not one that this list gave out', [{ field: 'cursor', message: 'is not one that this list gave out' }]);
 
 export interface Page<Item> {
   readonly items: readonly Item[];
@@ -104,25 +121,37 @@ export function pageOfAll<Item>(
 export async function positionOf(core: LedgerCore, params: { asOf?: string | undefined; cursor?: string | undefined }): Promise<number> {
   const head = await core.projector.catchUp();
   if (params.cursor !== undefined) return Math.min(decodeCursor(params.cursor).position, head);
-  const { asOf } = params;
-  if (asOf === undefined) return head;
-  if (/^\d{1,15}$/.test(asOf)) {
-    if (Number(asOf) > head) throw invalid('position_ahead', `asOf: the log ends at position ${head}`, [{ field: 'asOf', message: `is beyond ${head}` }]);
-    return Number(asOf);
-  }
-  const parsed = zInstant.safeParse(asOf);
-  if (!parsed.success || !isInstant(parsed.data))
-    throw invalid('invalid_as_of', `asOf: ${JSON.stringify(asOf)} is neither a log position nor an instant`, [
-      { field: 'asOf', message: 'is neither a log position nor an instant' },
-    ]);
-  return core.positionAt(parsed.data);
+  return params.asOf === undefined ? head : knownPosition(core, 'asOf', params.asOf);
 }
 
-/** The tenant asked for, within what the caller may see: another's is as if it did not exist. */
-export function visibleTenant({ confinedTo: own }: Pick<QueryContext, 'confinedTo'>, asked: string | undefined): string | null {
-  if (own === null) return asked ?? null;
-  if (asked !== undefined && asked !== own) throw notFound('unknown_tenant', `tenant ${asked} is not registered`);
-  return own;
+/** The position that a parameter names, or that of the last event recorded at or before the instant that it names. */
+export async function knownPosition(core: LedgerCore, field: string, value: string): Promise<number> {
+  const head = await core.projector.catchUp();
+  const refuse = (code: string, fault: string): never => {
+    throw invalid(code, `${field} ${fault}`, [{ field, message: fault }]);
+  };
+  if (/^\d{1,15}$/.test(value)) return Number(value) > head ? refuse('position_ahead', `is beyond the end of the log, position ${head}`) : Number(value);
+  const parsed = zInstant.safeParse(value);
+  if (!parsed.success) return refuse('invalid_as_of', 'is neither a log position such as "1207" nor an instant such as "2026-04-01T00:00:00Z"');
+  return Math.min(await core.log.positionAt(parsed.data), head);
+}
+
+/**
+ * The tenant asked for, within what the caller may see: another's is as if it did not exist. null: all. Errors: `unknown_tenant`,
+ * where the log knows none at all; as of before it was registered the answer is that there is nothing.
+ */
+export async function visibleTenant({ core, confinedTo: own }: QueryContext, asked: string | undefined): Promise<string | null> {
+  if (asked === undefined) return own;
+  const row = await core.db.selectFrom('tenants').select('tenant_id').where('tenant_id', '=', asked).executeTakeFirst();
+  if (row === undefined || (own !== null && asked !== own)) throw notFound('unknown_tenant', `tenant ${asked} is not registered`);
+  return asked;
+}
+
+/** The deployment is registered, whenever that was, and for a confined caller is or was their tenant's. Errors: `unknown_deployment`. */
+export async function assertVisibleDeployment({ core, confinedTo: own }: QueryContext, deploymentId: string): Promise<void> {
+  let query = core.db.selectFrom('deployment_assignments').select('deployment_id').where('deployment_id', '=', deploymentId);
+  if (own !== null) query = query.where('tenant_id', '=', own);
+  if ((await query.executeTakeFirst()) === undefined) throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
 }
 
 export const contextFor = (core: LedgerCore, position: number, caller: Caller): QueryContext => ({

@@ -1,14 +1,15 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { billedHow, isBaseFee, type LineDefinition } from '#domain/lines/line';
+import { billedHow, type LineDefinition } from '#domain/lines/line';
 import { type RecordedPart, tiles, type TiledPart } from '#domain/lines/parts';
-import { rateLine, type Quarantined, usageInstants, type UsageUpTo } from '#domain/lines/rate';
+import { type Part, rateLine, type Quarantined, usageInstants, type UsageUpTo } from '#domain/lines/rate';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
-import { moneyText } from '#domain/money/money';
+import { moneyText, scaleOf } from '#domain/money/money';
 import type { Usage } from '#domain/prices/model';
 import { printRow, type PrintedRow, type RatedRow, rowsWithMoney } from '#domain/rating/row';
+import { isDomainError } from '#domain/schema';
 import { compareInstants, earlier, type Instant, isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
-import { loadUsage } from './billing.js';
+import { isRateCard, loadUsage } from './billing.js';
 import type { LedgerCore } from './ledger-core.js';
 
 /** A line's parts with what each comes to so far, up to an instant. */
@@ -67,11 +68,46 @@ const scalar = (usage: Usage): Decimal => ('times' in usage ? usage : sum(usage.
 
 function quantityIn(line: LineDefinition, period: Period | undefined, usageUpTo: UsageUpTo, quarantined: boolean): string {
   if (period === undefined) return '0';
-  if (isBaseFee(line)) return '1';
+  // A flat amount is one, whatever is used.
+  if (line.segments.every(({ terms }) => terms.price.model === 'flat')) return '1';
   // A line that can't be priced may not know its usage by rate either.
-  if (quarantined && line.segments.some(({ terms }) => terms.price.model === 'rate_card')) return '0';
+  if (quarantined && isRateCard(line)) return '0';
   const upTo = (at: Instant): Decimal => (compareInstants(at, line.period.start) <= 0 ? decimal('0') : scalar(usageUpTo(at)));
   return text(upTo(period.end).minus(upTo(period.start)));
+}
+
+/** Usage within each part of these lines, as known at a position: of the parts given, else of all that tile the line. */
+export async function partQuantities(
+  core: LedgerCore,
+  position: number,
+  lines: readonly LineDefinition[],
+  recorded: ReadonlyMap<string, readonly RecordedPart[]>,
+  given?: ReadonlyMap<string, readonly Part[]>,
+): Promise<Map<string, string>> {
+  const wanted = lines.map((line) => ({ line, parts: given?.get(line.lineId) ?? tiles(line, recorded.get(line.lineId) ?? []) }));
+  const boundsOf = ({ line, parts }: (typeof wanted)[number]): Instant[] =>
+    [...new Set(parts.flatMap(({ period }) => [period.start, period.end]))].filter((at) => isBefore(line.period.start, at));
+  const usageOf = await loadUsage(core, position, wanted.map((each) => ({ line: each.line, instants: boundsOf(each) })).filter(({ instants }) => instants.length > 0));
+  return new Map(
+    wanted.flatMap(({ line, parts }) => parts.map(({ partId, period }) => [partId, pricedQuantity(line, period, usageOf(line))] as const)),
+  );
+}
+
+/** Usage by rate is known only with its rates: where one is missing the line is quarantined, which says so. */
+function pricedQuantity(line: LineDefinition, period: Period, usage: UsageUpTo): string {
+  try {
+    return quantityIn(line, period, usage, false);
+  } catch (error) {
+    if (!isDomainError(error) || !isRateCard(line)) throw error;
+    return '0';
+  }
+}
+
+/** A unit amount as people read it: at the currency's scale at least, however its price writes it. */
+function unitAmountText(unitAmount: Decimal, currency: string): string {
+  const plain = text(unitAmount);
+  const decimals = plain.includes('.') ? plain.length - plain.indexOf('.') - 1 : 0;
+  return decimals >= scaleOf(currency) ? plain : unitAmount.toFixed(scaleOf(currency));
 }
 
 /** A frozen row as JSON, money at the currency's scale. */
@@ -80,16 +116,18 @@ export const printFrozen = (row: FrozenRow, currency: string) => ({
   kind: row.kind,
   ref: row.ref,
   quantity: row.quantity,
-  unitAmount: row.unitAmount,
+  unitAmount: unitAmountText(decimal(row.unitAmount), currency),
   gross: moneyText(decimal(row.gross), currency),
   discount: moneyText(decimal(row.discount), currency),
   credit: moneyText(decimal(row.credit), currency),
   net: moneyText(decimal(row.net), currency),
+  ...(row.credits === undefined ? {} : { credits: row.credits.map(({ creditId, amount }) => ({ creditId, amount: moneyText(decimal(amount), currency) })) }),
   taxRatePercent: row.taxRatePercent,
   tax: moneyText(decimal(row.tax), currency),
   ...(row.corrects === undefined ? {} : { corrects: row.corrects }),
   ...(row.reason === undefined ? {} : { reason: row.reason }),
 });
 
-export const printRated = (rows: readonly RatedRow[], currency: string): PrintedRow[] => rows.map((row) => printRow(row, currency));
+export const printRated = (rows: readonly RatedRow[], currency: string): PrintedRow[] =>
+  rows.map((row) => ({ ...printRow(row, currency), unitAmount: unitAmountText(row.unitAmount, currency) }));
 export const netText = (rows: readonly { readonly net: string }[], currency: string): string => moneyText(sum(rows.map(({ net }) => decimal(net))), currency);

@@ -1,16 +1,20 @@
 import type { LedgerEvent } from '#domain/events';
 import { conflict, type FieldError, invalid } from '#domain/errors';
+import { type NamedReading, type Observation, packed, type ReadingKey, usageMonth, type UsageOrigin, usageStream } from '#domain/usage/usage';
+import { canonicalJson, type CommandCall, stepOf } from './command.js';
 import {
-  type Observation,
-  packed,
-  type ReadingKey,
-  type UsageCorrection,
-  usageMonth,
-  type UsageOrigin,
-  usageStream,
-} from '#domain/usage/usage';
-import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import { canonicalJson, type CommandCall } from './command.js';
+  ambiguousProvider,
+  type Body,
+  bodyOf,
+  bodyOfRow,
+  fitting,
+  type Held,
+  keyOfRow,
+  knownReadings,
+  type KnownReading,
+  looseKey,
+  sameBody,
+} from './known-usage.js';
 import type { LedgerCore } from './ledger-core.js';
 
 export interface UsageWritten {
@@ -27,7 +31,8 @@ interface Indexed {
 
 /**
  * Appends readings of one deployment. Known ones append nothing. One with another body is refused, with all of its batch
- * (`usage_conflict`), or becomes a correction where `reason` is given. To decide, the batch's keys are looked up set-wise.
+ * (`usage_conflict`); where `reason` is given, one of another quantity becomes a correction. To decide, the batch's keys are
+ * looked up set-wise.
  */
 export async function writeUsage(
   core: LedgerCore,
@@ -41,46 +46,50 @@ export async function writeUsage(
     observations.map((observation, index): Indexed => ({ observation, index })),
     ({ observation }) => usageMonth(observation.period.start),
   );
-  if (reason === undefined) await refuseConflicts(core, deploymentId, [...byMonth.values()].flat());
+  // Several months are several appends: none of them where another is refused.
+  if (byMonth.size > 1) {
+    await core.projector.catchUp();
+    refuse(contradicting((await classify(core, deploymentId, [...byMonth.values()].flat(), origin)).different, reason));
+  }
   let written: UsageWritten = { accepted: 0, duplicate: 0, corrected: 0, position: null };
   const lastMonth = [...byMonth.keys()].at(-1);
   for (const [month, readings] of byMonth) {
     // The command's key goes with its last month: half done, it is done again.
-    const step = month === lastMonth ? call : { ...call, isKeyed: false, idempotencyKey: null };
+    const step = month === lastMonth ? call : stepOf(call);
+    const before = written;
     const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), step, async () => {
-      const { fresh, same, different } = await classify(core, deploymentId, readings);
-      if (reason === undefined) refuse(different);
-      const toCorrect = different.filter(({ known }) => mayReplace(known, origin));
+      const { fresh, same, different, named } = await classify(core, deploymentId, readings, origin);
+      refuse(contradicting(different, reason));
       const events: LedgerEvent[] = [
         ...packed(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
-        ...packed(toCorrect.map(({ observation, known }) => correctionOf(observation, known))).map(
+        ...namings(deploymentId, month, named),
+        ...packed(different.map(({ observation, known }) => ({ ...keyOfRow(known.last), quantity: observation.quantity }))).map(
           (corrections): LedgerEvent => ({ type: 'UsageCorrected', data: { deploymentId, month, origin, corrections, reason: reason ?? '' } }),
         ),
       ];
-      return { events, result: { accepted: fresh.length, duplicate: same + different.length - toCorrect.length, corrected: toCorrect.length } };
+      // Of all months so far: with the last one the answer is recorded.
+      const counts = {
+        accepted: before.accepted + fresh.length,
+        duplicate: before.duplicate + same,
+        corrected: before.corrected + different.length,
+      };
+      return { events, result: counts };
     });
-    const counts = done.result as { accepted: number; duplicate: number; corrected: number };
-    written = {
-      accepted: written.accepted + counts.accepted,
-      duplicate: written.duplicate + counts.duplicate,
-      corrected: written.corrected + counts.corrected,
-      position: done.position ?? written.position,
-    };
+    written = { ...(done.result as Omit<UsageWritten, 'position'>), position: done.position ?? written.position };
   }
   return written;
 }
 
-/** What a person corrected stays as they said, however often the day is metered again. */
-const mayReplace = (known: UsageRecordRow, origin: UsageOrigin): boolean => origin !== 'metering' || known.origin === 'metering';
-
-async function refuseConflicts(core: LedgerCore, deploymentId: string, readings: readonly Indexed[]): Promise<void> {
-  await core.projector.catchUp();
-  refuse((await classify(core, deploymentId, readings)).different);
-}
+export const namings = (deploymentId: string, month: string, named: readonly NamedReading[]): LedgerEvent[] =>
+  packed(named).map((readings): LedgerEvent => ({ type: 'UsageProviderNamed', data: { deploymentId, month, readings } }));
 
 interface Different extends Indexed {
-  readonly known: UsageRecordRow;
+  readonly known: KnownReading;
 }
+
+/** Without a reason all of them; with one, those that differ in what no correction changes. */
+const contradicting = (different: readonly Different[], reason: string | undefined): readonly Different[] =>
+  reason === undefined ? different : different.filter(({ observation, known }) => !sameBody({ ...known.last, quantity: observation.quantity }, observation));
 
 function refuse(different: readonly Different[]): void {
   if (different.length === 0) return;
@@ -88,107 +97,114 @@ function refuse(different: readonly Different[]): void {
     ({ index, observation, known }): FieldError => ({
       field: `observations[${index}]`,
       message:
-        `${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end}) is recorded as` +
-        ` ${known.quantity}, not ${observation.quantity}: use correct-usage`,
+        `${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end}) is recorded` +
+        ` ${differenceText(known, observation)}: use correct-usage to change a quantity`,
     }),
   );
   const message = `${different.length} of the observations contradict what is recorded; nothing was appended. ${errors[0]?.message ?? ''}`;
   throw conflict('usage_conflict', message, errors);
 }
 
-/** Sorts readings into new, known and contradicting ones. The same key twice in one batch must say the same. */
-async function classify(
-  core: LedgerCore,
-  deploymentId: string,
-  readings: readonly Indexed[],
-): Promise<{ fresh: Observation[]; same: number; different: Different[] }> {
-  const known = await recordsOf(core, deploymentId, readings.map(({ observation }) => observation));
-  const inBatch = new Map<string, Observation>();
-  const fresh: Observation[] = [];
-  const different: Different[] = [];
-  let same = 0;
-  for (const { observation, index } of readings) {
-    const record = matching(known, observation, index);
-    const key = `${looseKey(observation)}|${observation.provider ?? ''}`;
-    const earlier = inBatch.get(key);
-    if (record !== undefined) {
-      if (sameBody(record, observation)) same += 1;
-      else different.push({ observation, index, known: record });
-    } else if (earlier !== undefined) {
-      if (canonicalJson(earlier) !== canonicalJson(observation))
-        throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${key}`, [
-          { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
-        ]);
-      same += 1;
-    } else {
-      inBatch.set(key, observation);
-      fresh.push(observation);
-    }
+/** Field by field, what is recorded and what is observed now: `with quantity 5, not 6`. */
+function differenceText({ last, isWithdrawn }: KnownReading, observation: Observation): string {
+  const [recorded, observed] = [bodyOfRow(last), bodyOf(observation)];
+  const fields = (Object.keys(recorded) as (keyof Body)[]).filter((field) => canonicalJson(recorded[field]) !== canonicalJson(observed[field]));
+  const differences = fields.map((field) => `with ${field} ${shown(recorded[field])}, not ${shown(observed[field])}`).join(', ');
+  return isWithdrawn ? `and was withdrawn by a correction${differences === '' ? '' : ` (${differences})`}` : differences;
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? value : value === null ? 'none' : canonicalJson(value));
+
+interface Sorted {
+  readonly fresh: Observation[];
+  readonly different: Different[];
+  /** Those that are recorded without a provider, and whose turn out to be now. */
+  readonly named: NamedReading[];
+  same: number;
+}
+
+/** A reading of a key, known or of this batch, while the batch is sorted. */
+interface Entry extends Held {
+  holder: string;
+  readonly known: KnownReading | null;
+  /** What this batch says of it. */
+  said: Observation | null;
+}
+
+/** Sorts readings into new, known and contradicting ones. What says a thing twice in one batch must say the same. */
+async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin): Promise<Sorted> {
+  const known = await knownReadings(core, deploymentId, readings.map(({ observation }) => observation));
+  const entries = new Map<string, Entry[]>();
+  for (const [key, each] of known) entries.set(key, each.map((reading) => ({ provider: reading.provider, holder: reading.holder, known: reading, said: null })));
+  const sorted: Sorted = { fresh: [], different: [], named: [], same: 0 };
+  for (const reading of readings) {
+    const key = looseKey(reading.observation);
+    const ofKey = entries.get(key) ?? [];
+    entries.set(key, ofKey);
+    sortOne(sorted, ofKey, reading, origin);
   }
-  return { fresh, same, different };
+  return sorted;
 }
 
-const looseKey = (key: ReadingKey): string =>
-  JSON.stringify([key.resourceId, key.billingKind, key.period.start, key.period.end, key.granularity, key.sourceId ?? '']);
-const looseKeyOfRow = (row: UsageRecordRow): string =>
-  JSON.stringify([row.resource_id, row.billing_kind, row.period_start, row.period_end, row.granularity, row.source_id]);
-
-/** The records in force that have these readings' keys, by key without provider. */
-export async function recordsOf(core: LedgerCore, deploymentId: string, keys: readonly ReadingKey[]): Promise<Map<string, UsageRecordRow[]>> {
-  const { rows } = await core.pool.query<UsageRecordRow>({
-    name: 'usage_records_by_key',
-    text:
-      'SELECT u.* FROM (SELECT DISTINCT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[]))' +
-      ' k(billing_kind, period_start, resource_id, period_end, granularity, source_id)' +
-      ' JOIN usage_records u ON u.deployment_id = $1 AND u.billing_kind = k.billing_kind AND u.period_start = k.period_start' +
-      ' AND u.resource_id = k.resource_id AND u.period_end = k.period_end AND u.granularity = k.granularity AND u.source_id = k.source_id' +
-      ' WHERE u.position_to IS NULL',
-    values: [
-      deploymentId,
-      keys.map(({ billingKind }) => billingKind),
-      keys.map(({ period }) => period.start),
-      keys.map(({ resourceId }) => resourceId),
-      keys.map(({ period }) => period.end),
-      keys.map(({ granularity }) => granularity),
-      keys.map(({ sourceId }) => sourceId ?? ''),
-    ],
-  });
-  return Map.groupBy(rows, looseKeyOfRow);
-}
-
-/** Two readings are one unless both name a provider and these differ; one that names none must not fit several. */
-export function matching(known: ReadonlyMap<string, readonly UsageRecordRow[]>, key: ReadingKey, index: number): UsageRecordRow | undefined {
-  const candidates = (known.get(looseKey(key)) ?? []).filter(({ provider }) => key.provider === undefined || provider === '' || provider === key.provider);
-  const exact = candidates.find(({ provider }) => provider === (key.provider ?? ''));
-  if (exact !== undefined) return exact;
-  if (candidates.length > 1)
-    throw invalid('ambiguous_provider', `observations[${index}]: ${candidates.length} providers have a resource ${key.resourceId}: name the provider`, [
-      { field: `observations[${index}].provider`, message: `must be one of ${candidates.map(({ provider }) => provider).join(', ')}` },
+function sortOne(sorted: Sorted, ofKey: Entry[], reading: Indexed, origin: UsageOrigin): void {
+  const { observation, index } = reading;
+  const provider = observation.provider ?? '';
+  const entry = entryOf(ofKey, reading, origin);
+  if (entry === undefined) {
+    ofKey.push({ provider, holder: provider, known: null, said: observation });
+    sorted.fresh.push(observation);
+    return;
+  }
+  const standing = standingIn(entry, observation, origin);
+  if (standing === 'contradicting')
+    throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${looseKey(observation)}`, [
+      { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
     ]);
-  return candidates[0];
+  if (standing === 'same') sorted.same += 1;
+  else if (standing === 'different' && entry.known !== null) sorted.different.push({ ...reading, known: entry.known });
+  else sorted.fresh.push(observation);
+  entry.said = observation;
+  if (entry.holder !== '' || provider === '') return;
+  entry.holder = provider;
+  sorted.named.push(namedReading(observation, provider));
 }
 
-function sameBody(record: UsageRecordRow, observation: Observation): boolean {
-  const rateKey =
-    record.resource_type === null ? null : { resourceType: record.resource_type, resourceFamily: record.resource_family, location: record.location };
-  return (
-    record.quantity === observation.quantity &&
-    canonicalJson([rateKey, record.attributes, record.sub_attribution]) ===
-      canonicalJson([observation.rateKey ?? null, observation.attributes ?? null, observation.subAttribution ?? null])
-  );
+/** The one that it is of a key's readings; undefined: it is another. One that names no provider is any that says the same. */
+function entryOf(ofKey: readonly Entry[], { observation, index }: Indexed, origin: UsageOrigin): Entry | undefined {
+  const candidates = fitting(ofKey, observation.provider ?? '');
+  if (candidates.length <= 1) return candidates[0];
+  const same = candidates.find((entry) => standingIn(entry, observation, origin) === 'same');
+  if (same === undefined) throw ambiguousProvider(`observations[${index}]`, `observations[${index}].provider`, observation.resourceId, candidates);
+  return same;
 }
 
-const correctionOf = (observation: Observation, known: UsageRecordRow): UsageCorrection => ({
-  ...keyOfRow(known),
-  quantity: observation.quantity,
+export const namedReading = ({ resourceId, billingKind, period, granularity, sourceId }: ReadingKey, provider: string): NamedReading => ({
+  provider,
+  resourceId,
+  billingKind,
+  period,
+  granularity,
+  ...(sourceId === undefined ? {} : { sourceId }),
 });
 
-/** The key under which a record is stored: a correction names exactly that. */
-export const keyOfRow = (row: UsageRecordRow): ReadingKey => ({
-  ...(row.provider === '' ? {} : { provider: row.provider }),
-  resourceId: row.resource_id,
-  billingKind: row.billing_kind,
-  period: { start: row.period_start, end: row.period_end },
-  granularity: row.granularity as ReadingKey['granularity'],
-  ...(row.source_id === '' ? {} : { sourceId: row.source_id }),
-});
+type Standing = 'fresh' | 'same' | 'different';
+
+function standingIn({ known, said }: Entry, observation: Observation, origin: UsageOrigin): Standing | 'contradicting' {
+  if (said !== null) return canonicalJson(bodyOf(said)) === canonicalJson(bodyOf(observation)) ? 'same' : 'contradicting';
+  return known === null ? 'fresh' : standingOf(known, observation, origin);
+}
+
+/**
+ * What a reading is beside what is known of its key. One that was observed or delivered so before is known, whatever corrections
+ * have made of it since. Metering follows the inventory, but what a person said stays: their observation, correction or withdrawal.
+ */
+function standingOf({ versions, last, isWithdrawn }: KnownReading, observation: Observation, origin: UsageOrigin): Standing {
+  if (origin !== 'metering') {
+    const own = (by: string | null): boolean => by === null || (by === 'backfill' && origin === 'backfill');
+    const saidBefore = versions.some((version) => own(version.corrected_by) && sameBody(version, observation));
+    return saidBefore || (!isWithdrawn && sameBody(last, observation)) ? 'same' : 'different';
+  }
+  if (isWithdrawn) return last.superseded_by === 'metering' ? 'fresh' : 'same';
+  const isMetered = last.origin === 'metering' && (last.corrected_by === null || last.corrected_by === 'metering');
+  return !isMetered || sameBody(last, observation) ? 'same' : 'different';
+}

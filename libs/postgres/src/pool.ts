@@ -11,6 +11,8 @@ export interface PoolOptions {
   readonly max?: number;
   /** Names these sessions in pg_stat_activity. */
   readonly applicationName?: string;
+  /** After how long an idle connection is closed, in milliseconds; 0: never. */
+  readonly idleTimeoutMs?: number;
 }
 
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
@@ -19,7 +21,7 @@ const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
  * A pool whose values are ours: numeric and date as text, int8 as a safe number (else it throws `value_out_of_range`),
  * timestamptz as canonical Instant text, json and jsonb parsed. Sessions run in UTC.
  */
-export function createPool(url: string, { schema, max = 10, applicationName = 'ledgerline' }: PoolOptions = {}): pg.Pool {
+export function createPool(url: string, { schema, max = 10, applicationName = 'ledgerline', idleTimeoutMs = 10_000 }: PoolOptions = {}): pg.Pool {
   if (schema !== undefined && !SCHEMA.test(schema)) {
     throw new DatabaseError('schema_name_invalid', `${JSON.stringify(schema)} is no schema name: use a-z, 0-9 and _, 63 at most`);
   }
@@ -29,6 +31,7 @@ export function createPool(url: string, { schema, max = 10, applicationName = 'l
     Client: PreparingClient,
     connectionString,
     max,
+    idleTimeoutMillis: idleTimeoutMs,
     types,
     application_name: applicationName,
     // As start-up parameters they hold from the first query on, also after RESET ALL; ours come last, so that they win.

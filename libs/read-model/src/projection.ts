@@ -25,3 +25,20 @@ export const handled = (answers: { readonly [Type in EventType]: unknown }): Rea
     EventType,
     'handled' | 'ignored'
   >;
+
+/** How far the projections are: on the order in which events passed the log, for one's own write to be read. */
+export interface Projecting {
+  /** The projections, in their order. */
+  list(): readonly Projection[];
+  /** The position of the last event that is projected. */
+  position(): Promise<number>;
+  /** Projects up to the log's head, or waits until whoever projects has reached the position. */
+  catchUp(position?: number): Promise<number>;
+  /** Projects for as long as the signal lasts. */
+  run(signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void>;
+}
+
+export interface Progress {
+  readonly position: number;
+  readonly head: number;
+}

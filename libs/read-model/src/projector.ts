@@ -1,9 +1,9 @@
 import type pg from 'pg';
-import { type EventLog } from '#event-store/port';
+import { type EventLog, type StoredEvent, UnknownOutcome } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
-import type { StoredEvent } from '#event-store/port';
-import type { Projection } from './projection.js';
+import { isConnectionLost } from '#postgres/connection';
+import type { Progress, Projecting, Projection } from './projection.js';
 import { createTableSql } from './table.js';
 
 /** An event that can't be applied halts the projections there: an operator decides, nothing is guessed and nothing is lost. */
@@ -28,11 +28,6 @@ class OtherVersions extends LostWriter {
   override readonly name = 'OtherVersions';
 }
 
-export interface Progress {
-  readonly position: number;
-  readonly head: number;
-}
-
 /** How often a writer that stands by looks whether it may take over. */
 const STANDBY_MS = 250;
 /** How often one that waits for another writer looks how far that is. */
@@ -45,7 +40,7 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
  * models never disagree and each event takes effect exactly once, whatever dies. One writer at a time, by an advisory lock
  * on the schema; the checkpoint's update names the position that it replaces, so that a writer that lost its lock fails.
  */
-export class Projector {
+export class Projector implements Projecting {
   private readonly codec = new EventCodec();
   private underWay: Promise<number | undefined> | undefined;
 
@@ -142,8 +137,8 @@ export class Projector {
           for await (const batch of batched(subscription)) onProgress({ position: await this.apply(client, batch), head: await this.log.head() });
         });
       } catch (error) {
-        // The database is away, or another writer took over: nothing is lost, the checkpoint says where to go on.
-        if (!isLostConnection(error) && !(error instanceof LostWriter)) throw error;
+        // The database or the log is away, or another writer took over: nothing is lost, the checkpoint says where to go on.
+        if (!isConnectionLost(error) && !(error instanceof UnknownOutcome) && !(error instanceof LostWriter)) throw error;
       }
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, STANDBY_MS));
     }
@@ -213,7 +208,7 @@ export class Projector {
     try {
       return await this.transaction(client, events);
     } catch (error) {
-      if (stored.length === 1 || error instanceof LostWriter || isLostConnection(error)) throw error;
+      if (stored.length === 1 || error instanceof LostWriter || isConnectionLost(error)) throw error;
       let at = 0;
       for (const event of stored) at = await this.apply(client, [event]);
       return at;
@@ -231,7 +226,7 @@ export class Projector {
         try {
           await projection.project(relevant, client);
         } catch (error) {
-          if (isLostConnection(error)) throw error;
+          if (isConnectionLost(error)) throw error;
           throw new ProjectionHalted(first.position, projection.name, error);
         }
       }
@@ -262,10 +257,6 @@ export class Projector {
       throw new LostWriter(`another process projects into ${this.schema}, from position ${checkpoint?.position ?? 'unknown'} on, not ${after}`);
   }
 }
-
-const isLostConnection = (error: unknown): boolean =>
-  error instanceof Error && (/^(Connection terminated|Client has encountered|write EPIPE)/.test(error.message) || 'errno' in error || /^(08|57P)/.test(codeOf(error)));
-const codeOf = (error: Error): string => ('code' in error && typeof error.code === 'string' ? error.code : '');
 
 /** Groups events by number and size; what is at hand goes as one batch, nothing is waited for. */
 async function* batched(events: AsyncIterable<StoredEvent>): AsyncIterable<StoredEvent[]> {

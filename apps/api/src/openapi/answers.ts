@@ -42,6 +42,20 @@ const invoiceFields = {
   subtotal: zMoney.nullable(),
   tax: zMoney.nullable(),
   total: zMoney.nullable(),
+  creditTaken: zMoney.optional().describe('What it takes of the tenant’s credit: invoices below zero'),
+  amountDue: zMoney.optional().describe('total − creditTaken, never below 0'),
+};
+
+const creditNoteFields = {
+  creditNoteId: z.string(),
+  number: z.string().describe('Gapless, in a series of its own'),
+  invoiceId: z.string(),
+  tenantId: z.string(),
+  currency: z.string(),
+  reason: z.string(),
+  subtotal: zMoney,
+  tax: zMoney,
+  total: zMoney,
 };
 
 const marginFields = { revenue: zMoney, cogs: zMoney, margin: zMoney, marginPct: z.string().nullable() };
@@ -90,6 +104,15 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   ],
   ['invoices', listOf(z.looseObject(invoiceFields))],
   ['invoice', z.looseObject({ ...invoiceFields, lines: z.array(z.looseObject({ lineId: z.string() })) })],
+  ['invoice-preview', z.looseObject({ ...invoiceFields, invoiceId: z.null(), lines: z.array(z.looseObject({ lineId: z.string() })) })],
+  ['credits', listOf(z.looseObject({ creditId: z.string(), tenantId: z.string(), currency: z.string(), kind: z.enum(['coupon', 'credit']), taken: zMoney }))],
+  ['credit-notes', listOf(z.looseObject(creditNoteFields))],
+  ['credit-note', z.looseObject({ ...creditNoteFields, rows: z.array(z.looseObject({ net: zMoney })) })],
+  [
+    'unbilled',
+    listOf(z.looseObject({ deploymentId: z.string(), billingKind: z.string(), reason: z.enum(['no_subscription', 'no_plan_item']), quantity: zQuantity })),
+  ],
+  ['metered-days', listOf(z.looseObject({ date: z.string(), recordCount: z.int(), skipped: z.array(z.looseObject({ reason: z.string() })) }))],
   ['lines', listOf(zLine)],
   ['line', zLine],
   ['margin', zMargin],

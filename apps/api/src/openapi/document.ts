@@ -95,6 +95,7 @@ function aboutQuery(route: Route, name: string, components: Record<string, Json>
 /** The routes that answer no query: a page, a probe, or the commands. */
 function aboutRoute(route: Route, components: Record<string, Json>): JsonObject {
   if (route.path.endsWith('/commands')) return aboutCommands(components);
+  if (route.path.endsWith('/preview')) return aboutPreview(components);
   const last = route.path.split('/').at(-1) ?? '';
   const [summary, type] = PAGES.get(route.path) ?? [];
   if (summary === undefined || type === undefined) throw new Error(`${route.path} is not described in the OpenAPI document`);
@@ -155,6 +156,38 @@ function aboutCommands(components: Record<string, Json>): JsonObject {
     },
   };
 }
+
+function aboutPreview(components: Record<string, Json>): JsonObject {
+  components['Preview'] = jsonSchema('Preview', zPreviewed, 'output', components);
+  const commands = { type: 'array', items: { $ref: '#/components/schemas/Command' }, minItems: 1, maxItems: MAX_COMMANDS };
+  const at = { type: 'string', description: 'Up to when open lines are rated; now unless given' };
+  const period = { type: 'string', description: 'The month whose margin is answered, without the commands and with them (platform_admin)' };
+  return {
+    operationId: 'preview',
+    tags: ['commands'],
+    summary: 'What commands would change, in money, were they carried out now; nothing is kept',
+    requestBody: {
+      required: true,
+      content: json({ type: 'object', properties: { commands, at, period, currency: { type: 'string' } }, required: ['commands'], additionalProperties: false }),
+    },
+    responses: { 200: { description: 'OK', content: json({ $ref: '#/components/schemas/Preview' }) } },
+  };
+}
+
+const zPreviewed = z.looseObject({
+  lines: z.array(
+    z.looseObject({
+      tenantId: z.string(),
+      invoiceId: z.string().nullable().describe('The issued invoice that the difference would correct; null: the part is open'),
+      lineId: z.string(),
+      before: z.string(),
+      after: z.string(),
+      difference: z.string(),
+    }),
+  ),
+  byTenant: z.array(z.looseObject({ tenantId: z.string(), currency: z.string(), difference: z.string() })),
+  total: z.string().nullable().describe('null where the lines are in several currencies'),
+});
 
 const zOutcome = z.looseObject({
   index: z.int().optional().describe('In the array that was posted'),

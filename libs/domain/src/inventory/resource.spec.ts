@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { instant } from '../time/instant.js';
-import { changesWithin, type ResourceCorrection, type ResourceState, type ResourceTimeline, stateAt, strikesOf } from './resource.js';
+import { changesWithin, type ResourceCorrection, type ResourceState, type ResourceTimeline, lastStateAt, stateAt, strikesOf } from './resource.js';
 
 const T = (day: string) => instant(`2026-04-${day}T00:00:00Z`);
 const state = (more: Partial<ResourceState> = {}): ResourceState => ({
@@ -82,6 +82,12 @@ describe('the state at an instant', () => {
       null,
       state(),
     ]);
+  });
+
+  it('of one that is gone is the last in which it was there, where that is asked for', () => {
+    const gone = timeline([seen('02', 1), { seenAt: T('05'), state: null, position: 2 }]);
+    expect(lastStateAt(gone, T('06'))).toEqual(state());
+    expect(lastStateAt(gone, T('01'))).toBeUndefined();
   });
 
   it('is overlaid by a correction over its period, field by field', () => {

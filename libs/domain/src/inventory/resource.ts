@@ -88,16 +88,22 @@ export interface ResourceTimeline {
 
 /** The state at an instant: the last sighting at or before it, corrected. Undefined before the first, null when gone. */
 export function stateAt(timeline: ResourceTimeline, at: Instant): ResourceState | null | undefined {
-  let last: Sighting | undefined;
-  for (const sighting of timeline.sightings) {
-    if (isBefore(at, sighting.seenAt)) break;
-    last = sighting;
-  }
-  if (last === undefined || last.state === null) return last === undefined ? undefined : null;
-  let state = last.state;
-  for (const correction of timeline.corrections) {
+  const last = timeline.sightings.findLast(({ seenAt }) => !isBefore(at, seenAt));
+  if (last === undefined) return undefined;
+  return last.state === null ? null : corrected(timeline, last.state, last.position, at);
+}
+
+/** The same of a resource that is gone: the state in which it was last there. Undefined before the first sighting. */
+export function lastStateAt(timeline: ResourceTimeline, at: Instant): ResourceState | undefined {
+  const last = timeline.sightings.findLast(({ seenAt, state }) => state !== null && !isBefore(at, seenAt));
+  return last === undefined || last.state === null ? undefined : corrected(timeline, last.state, last.position, at);
+}
+
+function corrected({ corrections }: ResourceTimeline, seen: ResourceState, position: number, at: Instant): ResourceState {
+  let state = seen;
+  for (const correction of corrections) {
     const holds = compareInstants(correction.from, at) <= 0 && (correction.until === null || isBefore(at, correction.until));
-    if (holds && correction.position > last.position) state = { ...state, ...definedOnly(correction.changes) };
+    if (holds && correction.position > position) state = { ...state, ...definedOnly(correction.changes) };
   }
   return state;
 }

@@ -1,25 +1,28 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Books, MAY, plan, T } from '../../../../test/support/books.js';
-import { decimal, sum, text } from '../money/decimal.js';
+import { decimal, sum, text, ZERO } from '../money/decimal.js';
+import { creditUsed } from './credits.js';
+import type { FrozenRow } from './invoice.js';
 import type { PlanItem } from '../plans/plan.js';
 import { quotePlan } from '../plans/quote.js';
 import { fromMicros, micros } from '../time/instant.js';
 
-const RUNS = { numRuns: 300, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = { numRuns: 1000, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
 
 describe('whatever is billed when', () => {
   const second = fc.integer({ min: 0, max: 2_591_999 }).map((each) => fromMicros(micros(T('01')) + BigInt(each) * 1_000_000n));
   const unitAmount = fc.nat(500).map((each) => `0.${String(each).padStart(3, '0')}`);
+  const tiers = fc.tuple(fc.integer({ min: 1, max: 900 }), unitAmount, unitAmount, unitAmount).map(([upTo, first, rest, flat]) => [
+    { upTo: String(upTo), unitAmount: first },
+    { upTo: null, unitAmount: rest, flatAmount: flat },
+  ]);
   const price: fc.Arbitrary<PlanItem['price']> = fc.oneof(
     unitAmount.map((each) => ({ model: 'unit' as const, unitAmount: each })),
-    fc.tuple(fc.integer({ min: 1, max: 900 }), unitAmount, unitAmount, unitAmount).map(([upTo, first, rest, flat]) => ({
-      model: 'graduated' as const,
-      tiers: [
-        { upTo: String(upTo), unitAmount: first },
-        { upTo: null, unitAmount: rest, flatAmount: flat },
-      ],
-    })),
+    tiers.map((each) => ({ model: 'graduated' as const, tiers: each })),
+    tiers.map((each) => ({ model: 'volume' as const, tiers: each })),
+    fc.tuple(fc.integer({ min: 1, max: 90 }), unitAmount).map(([size, amount]) => ({ model: 'package' as const, packageSize: String(size), packageAmount: amount })),
+    fc.tuple(unitAmount, unitAmount).map(([percent, fixedAmount]) => ({ model: 'percentage' as const, percent, fixedAmount })),
   );
   const terms = fc.record({
     price,
@@ -27,6 +30,7 @@ describe('whatever is billed when', () => {
     discounts: fc.constantFrom({}, { percentage: '33' }),
     commitments: fc.constantFrom({}, { maximum: '20' }, { minimum: '3' }),
   });
+  const planOf = (of: Omit<PlanItem, 'billingKind' | 'aggregation'>) => plan([{ ...of, billingKind: 'requests', aggregation: 'sum' }], '0');
   const reading = fc.record({ at: second, quantity: fc.integer({ min: -200, max: 900 }).map(String) });
   const step = fc.record({ readings: fc.array(reading, { maxLength: 4 }), asOf: second });
 
@@ -82,6 +86,83 @@ describe('whatever is billed when', () => {
         books.issued = books.issued.filter((_each, index) => index !== last);
         books.bill(MAY);
         expect(books.total()).toBe(total);
+      }),
+      RUNS,
+    );
+  });
+
+  it('bill-then-correct comes to the same as correct-then-bill where the terms change within the period', () => {
+    fc.assert(
+      fc.property(terms, terms, second, fc.array(step, { maxLength: 6 }), (first, next, changedAt, steps) => {
+        fc.pre(changedAt !== T('01'));
+        const later = [{ ...planOf(next), effectiveFrom: changedAt }];
+        const [asItCame, atOnce] = [new Books({ plan: planOf(first), later }), new Books({ plan: planOf(first), later })];
+        for (const { readings, asOf } of steps) {
+          for (const { at, quantity } of readings) {
+            asItCame.use(at, quantity, 'requests');
+            atOnce.use(at, quantity, 'requests');
+          }
+          asItCame.bill(asOf);
+        }
+        asItCame.bill(MAY);
+        atOnce.bill(MAY);
+        expect(asItCame.total()).toBe(atOnce.total());
+      }),
+      RUNS,
+    );
+  });
+
+  it('terms that are corrected after they were billed come to what they would have come to', () => {
+    fc.assert(
+      fc.property(terms, terms, second, fc.array(step, { maxLength: 6 }), (wrong, right, correctedAt, steps) => {
+        const [asItCame, atOnce] = [new Books({ plan: planOf(wrong) }), new Books({ plan: planOf(right) })];
+        for (const { readings, asOf } of [...steps].sort((a, b) => (a.asOf < b.asOf ? -1 : 1))) {
+          if (asOf > correctedAt) asItCame.plan = planOf(right);
+          for (const { at, quantity } of readings) {
+            asItCame.use(at, quantity, 'requests');
+            atOnce.use(at, quantity, 'requests');
+          }
+          asItCame.bill(asOf);
+        }
+        asItCame.plan = planOf(right);
+        asItCame.bill(MAY);
+        atOnce.bill(MAY);
+        expect(asItCame.total()).toBe(atOnce.total());
+      }),
+      RUNS,
+    );
+  });
+
+  it('credits are never taken beyond what they are, and every row adds up', () => {
+    const amount = fc.nat(4000).map((cents) => `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`);
+    fc.assert(
+      fc.property(terms, amount, amount, fc.integer({ min: 1, max: 100 }), fc.array(step, { maxLength: 6 }), (of, one, other, percent, steps) => {
+        const credit = (creditId: string, value: string) => ({ kind: 'credit' as const, creditId, from: T('01'), until: null, amount: value });
+        const coupon = { kind: 'coupon' as const, creditId: 'coupon', from: T('01'), until: T('16'), percent: String(percent), billingKinds: null };
+        const grants = [credit('one', one), coupon, credit('other', other)];
+        const books = new Books({ plan: planOf(of), grants });
+        const without = new Books({ plan: planOf(of) });
+        for (const { readings, asOf } of steps) {
+          for (const { at, quantity } of readings) {
+            books.use(at, quantity, 'requests');
+            without.use(at, quantity, 'requests');
+          }
+          books.bill(asOf);
+          without.bill(asOf);
+        }
+        const rows = books.issued.flatMap((each) => each.rows);
+        for (const { gross, discount, credit: taken, net, credits } of rows) {
+          expect(text(decimal(gross).minus(decimal(discount)).minus(decimal(taken)))).toBe(net);
+          expect(text(sum((credits ?? []).map((each) => decimal(each.amount))))).toBe(taken);
+        }
+        const used = creditUsed(rows);
+        for (const [creditId, value] of [['one', one], ['other', other]] as const) {
+          const taken = used.get(creditId) ?? ZERO;
+          expect(taken.gte(ZERO) && taken.lte(decimal(value))).toBe(true);
+        }
+        // What is charged before credits is what it would be without them.
+        const charged = (each: readonly FrozenRow[]) => text(sum(each.map(({ gross, discount }) => decimal(gross).minus(decimal(discount)))));
+        expect(charged(rows)).toBe(charged(without.issued.flatMap((each) => each.rows)));
       }),
       RUNS,
     );

@@ -273,9 +273,10 @@ describe('the billing of a draft', () => {
   it('is of the parts that it claims, whatever else became due since', () => {
     const books = new Books().use(T('02'), '1800').use(T('17'), '100');
     const { claimed } = books.bill(T('16'));
-    const facts = books.facts(T('20'), new Map());
-    books.issued = [];
-    const drafted = rateInvoice('i', { ...facts, booked: new Map() }, billingOfClaim(facts, claimed), books.usageOf);
+    const known = books.facts(T('20'), new Map());
+    const recorded = new Map([...known.recorded].map(([lineId, parts]) => [lineId, parts.map((part) => ({ ...part, issued: false }))]));
+    const facts = { ...known, recorded, booked: new Map() };
+    const drafted = rateInvoice('i', facts, billingOfClaim(facts, claimed), books.usageOf);
     expect(shown(drafted).map(([billingKind, period, , , net]) => [billingKind, period, net])).toEqual([
       ['base_fee', '04-01/05-01', '50'],
       ['droplet_hours', '04-01/04-16', '3.12'],

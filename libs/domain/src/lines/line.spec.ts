@@ -232,6 +232,26 @@ describe('a base fee', () => {
     expect(fees(changed)).toEqual(['16.67', '53.33']);
   });
 
+  it('is one piece where a new version or plan leaves it as it was', () => {
+    const versions = [version('studio', { effectiveUntil: T('04-11') }), version('studio', { items: [zones], effectiveFrom: T('04-11') })];
+    expect(fees(lines({ versions }))).toEqual(['50.00']);
+    const plans = [
+      { planId: 'studio', from: T('04-01') },
+      { planId: 'other', from: T('04-16') },
+    ];
+    expect(fees(lines({ subscription: { plans }, versions: [version('studio'), version('other')] }))).toEqual(['50.00']);
+  });
+
+  it('that becomes due at another time is another line, from there on', () => {
+    const versions = [version('studio', { effectiveUntil: T('04-16') }), version('studio', { paymentTerm: 'in_arrears', effectiveFrom: T('04-16') })];
+    const both = lines({ versions }).filter(isBaseFee);
+    expect(both.map((line) => [billedHow(line), line.period.start.slice(5, 10), line.period.end.slice(5, 10)])).toEqual([
+      ['in_advance', '04-01', '04-16'],
+      ['at_period_end', '04-16', '05-01'],
+    ]);
+    expect(fees(both)).toEqual(['25.00', '25.00']);
+  });
+
   it('is whole in a light month', () => {
     expect(fees(lines({ subscription: { from: T('02-01'), plans: [{ planId: 'studio', from: T('02-01') }] }, until: T('02-01') }))).toEqual(
       ['50.00'],
@@ -331,6 +351,13 @@ describe('an item', () => {
     expect(terms(lines({ versions: [committed] }))).toEqual({ minimum: '10.00', maximum: '100.00' });
   });
 
+  it('has no minimum where it leaves the plan before the period ends: the minimum is the one in force then', () => {
+    const committed = version('studio', { items: [{ ...hours, commitments: { minimum: '10.00', maximum: '100.00' } }], effectiveUntil: T('04-11') });
+    const without = version('studio', { items: [zones], effectiveFrom: T('04-11') });
+    const line = only(lines({ versions: [committed, without] }), 'droplet_hours');
+    expect(line.segments.map(({ terms }) => terms.commitments)).toEqual([{ maximum: '100.00' }]);
+  });
+
   it('tells apart two of a billing kind by their filters', () => {
     const items = [
       { ...hours, filter: { region: 'fra1' } },
@@ -358,5 +385,13 @@ describe('when a line is billed', () => {
     expect((['average', 'minimum', 'latest'] as const).map((each) => of({ model: 'unit', unitAmount: '1' }, each))).toEqual(
       Array(3).fill('at_period_end'),
     );
+  });
+
+  it('is up to any instant where some stretch of it bills so: a volume price from mid-month on waits alone', () => {
+    const versions = [
+      version('studio', { effectiveUntil: T('04-11') }),
+      version('studio', { items: [{ ...hours, price: { model: 'volume', tiers: open } }], effectiveFrom: T('04-11') }),
+    ];
+    expect(billedHow(only(lines({ versions }), 'droplet_hours'))).toBe('progressively');
   });
 });

@@ -5,6 +5,8 @@ import type { Decimal } from '../money/decimal.js';
 import { decimal, divide, integer, text } from '../money/decimal.js';
 import { moneyText, scaleOf, toMoney } from '../money/money.js';
 import { BASE_FEE, itemKey, planAt, type Aggregation, type PlanItem, type PlanVersion } from '../plans/plan.js';
+import type { BilledWhen } from '../prices/model.js';
+import { billedWhen, pricedBy } from '../prices/price.js';
 import type { ItemTerms } from '../rating/terms.js';
 import { zId, zInstant, zPeriod } from '../schema.js';
 import { type Assignment, type Subscription, subscriptionSpans } from '../tenants/deployment.js';
@@ -74,16 +76,20 @@ export interface LineDefinition {
 
 export const isBaseFee = (line: Pick<LineDefinition, 'itemKey'>): boolean => line.itemKey === BASE_FEE;
 
-/** How a line becomes due: in advance with its period's start, progressively up to any instant, or when its period ends. */
-export type Billed = 'in_advance' | 'progressively' | 'at_period_end';
-
 const GROWING: readonly Aggregation[] = ['sum', 'count', 'max', 'unique_count'];
 
-export function billedHow(line: Pick<LineDefinition, 'aggregation' | 'segments'>): Billed {
-  const prices = line.segments.map(({ terms }) => terms.price);
-  if (prices.every((price) => price.model === 'flat' && price.paymentTerm === 'in_advance')) return 'in_advance';
-  const waits = prices.some((price) => price.model === 'flat' || price.model === 'volume');
-  return waits || !GROWING.includes(line.aggregation) ? 'at_period_end' : 'progressively';
+/** Whether a running value only grows, so that a part can bill its growth; else it is only known when the period ends. */
+export const isGrowing = ({ aggregation }: Pick<LineDefinition, 'aggregation'>): boolean => GROWING.includes(aggregation);
+
+/**
+ * How a line becomes due: in advance with its period's start, progressively up to any instant, or when its period ends.
+ * It is cut where any of its segments bills progressively; what of it waits for the period's end (a volume price from
+ * mid-month on) stands in the last part all the same. One that is billed in advance is so as a whole.
+ */
+export function billedHow(line: Pick<LineDefinition, 'aggregation' | 'segments'>): BilledWhen {
+  const when = line.segments.map(({ terms }) => billedWhen(terms.price));
+  if (when.every((each) => each === 'in_advance')) return 'in_advance';
+  return when.includes('progressively') && isGrowing(line) ? 'progressively' : 'at_period_end';
 }
 
 /** A hundred years of months: an instant further off is a typo, and would be billed for. */
@@ -100,6 +106,7 @@ export function linesOf(
   timeZoneOf: (tenantId: string) => string,
   until: Instant,
 ): LineDefinition[] {
+  const changes = changesOf(subscription, plans);
   return subscriptionSpans(subscription, assignments).flatMap(({ tenantId, period: span }) => {
     const lines: LineDefinition[] = [];
     let periods = 0;
@@ -113,10 +120,10 @@ export function linesOf(
       const interval = intervalAt(subscription, plans, at);
       const billingPeriod = billingPeriodAt(at, interval, timeZoneOf(tenantId), subscription.anchor);
       // A plan of another interval begins a billing period of its own.
-      const rest = cutAt({ start: at, end: billingPeriod.end }, changesOf(subscription, plans));
+      const rest = cutAt({ start: at, end: billingPeriod.end }, changes);
       const end = rest.find(({ start }) => intervalAt(subscription, plans, start) !== interval)?.start ?? billingPeriod.end;
       const charged = intersection({ start: at, end }, span);
-      if (charged !== null) lines.push(...linesOver(subscription, tenantId, charged, billingPeriod, plans));
+      if (charged !== null) lines.push(...linesOver(subscription, tenantId, charged, billingPeriod, plans, changes));
       at = end;
     }
     return lines;
@@ -149,10 +156,11 @@ function linesOver(
   charged: Period,
   billingPeriod: Period,
   plans: ReadonlyMap<string, readonly PlanVersion[]>,
+  changes: readonly Instant[],
 ): LineDefinition[] {
   const drafts: Draft[] = [];
   const open = new Map<string, Draft>();
-  for (const piece of cutAt(charged, changesOf(subscription, plans))) {
+  for (const piece of cutAt(charged, changes)) {
     const version = planVersionAt(subscription, plans, piece.start);
     const items = version === undefined ? [] : [baseFeeItem(version), ...version.items];
     const present = new Set<string>();
@@ -162,7 +170,7 @@ function linesOver(
       const segment: Segment = { piece, version, item };
       const line = open.get(key);
       present.add(key);
-      if (line !== undefined && line.segments[0].item.aggregation === item.aggregation) line.segments.push(segment);
+      if (line !== undefined && isContinued(line, item)) line.segments.push(segment);
       else {
         const draft: Draft = { key, segments: [segment] };
         open.set(key, draft);
@@ -174,6 +182,16 @@ function linesOver(
   }
   return drafts.map((draft) => toDefinition(draft, subscription, tenantId, charged, billingPeriod));
 }
+
+/**
+ * An item of the next version goes on in the same line, whose counters follow the period. Measured otherwise, or due at
+ * another time (a base fee that was in advance and is in arrears now), it is another line, which begins there.
+ */
+const isContinued = ({ segments: [{ item }] }: Draft, next: PlanItem): boolean =>
+  item.aggregation === next.aggregation &&
+  item.uniqueBy === next.uniqueBy &&
+  (billedWhen(item.price) === 'in_advance') === (billedWhen(next.price) === 'in_advance') &&
+  (pricedBy(item.price) === 'card_usage') === (pricedBy(next.price) === 'card_usage');
 
 interface Segment {
   readonly piece: Period;
@@ -196,10 +214,7 @@ function toDefinition(draft: Draft, subscription: Subscription, tenantId: string
   const last = draft.segments.at(-1) ?? first;
   const period = { start: first.piece.start, end: last.piece.end };
   const { currency } = first.version;
-  const segments = draft.segments.map(({ piece, version, item }): LineSegment => {
-    const terms = draft.key === BASE_FEE ? proratedBaseFee(version, piece, billingPeriod) : proratedMinimum(termsOf(item), currency, charged, billingPeriod);
-    return { period: piece, planId: version.planId, planEffectiveFrom: version.effectiveFrom, terms };
-  });
+  const segments = draft.key === BASE_FEE ? baseFeeSegments(draft, billingPeriod) : itemSegments(draft, charged, billingPeriod);
   return {
     lineId: lineIdOf(subscription.subscriptionId, tenantId, draft.key, period.start),
     tenantId,
@@ -213,7 +228,7 @@ function toDefinition(draft: Draft, subscription: Subscription, tenantId: string
     uniqueBy: first.item.uniqueBy ?? null,
     period,
     billingPeriod,
-    segments: draft.key === BASE_FEE ? segments : mergedSegments(segments),
+    segments,
   };
 }
 
@@ -228,16 +243,50 @@ function termsOf(item: PlanItem): ItemTerms {
   };
 }
 
-/** Neighbouring segments with the same terms are one: a new plan version that leaves an item as it was changes nothing for it. */
-function mergedSegments(segments: readonly LineSegment[]): LineSegment[] {
-  const merged: LineSegment[] = [];
-  for (const segment of segments) {
-    const previous = merged.at(-1);
-    if (previous !== undefined && JSON.stringify(previous.terms) === JSON.stringify(segment.terms))
-      merged[merged.length - 1] = { ...previous, period: { start: previous.period.start, end: segment.period.end } };
-    else merged.push(segment);
+/** Each stretch of one fee is prorated as a whole: a version that leaves the fee as it was makes no piece of its own. */
+function baseFeeSegments({ segments }: Draft, billingPeriod: Period): LineSegment[] {
+  const stretches = merged(segments, (a, b) => a.version.baseFee === b.version.baseFee && a.version.paymentTerm === b.version.paymentTerm, joined);
+  return stretches.map(({ piece, version }) => segmentOf(piece, version, proratedBaseFee(version, piece, billingPeriod)));
+}
+const joined = (first: Segment, next: Segment): Segment => ({ ...first, piece: { start: first.piece.start, end: next.piece.end } });
+
+/** The minimum is the one in force at the period's end: an item that left the plan before has none. */
+function itemSegments({ segments }: Draft, charged: Period, billingPeriod: Period): LineSegment[] {
+  const reachesEnd = segments.at(-1)?.piece.end === charged.end;
+  const all = segments.map(({ piece, version, item }) => {
+    const terms = reachesEnd ? proratedMinimum(termsOf(item), version.currency, charged, billingPeriod) : withoutMinimum(termsOf(item));
+    return segmentOf(piece, version, terms);
+  });
+  // A new plan version that leaves an item as it was changes nothing for it.
+  return merged(
+    all,
+    (a, b) => JSON.stringify(a.terms) === JSON.stringify(b.terms),
+    (first, next) => ({ ...first, period: { start: first.period.start, end: next.period.end } }),
+  );
+}
+
+const segmentOf = (period: Period, { planId, effectiveFrom }: PlanVersion, terms: ItemTerms): LineSegment => ({
+  period,
+  planId,
+  planEffectiveFrom: effectiveFrom,
+  terms,
+});
+
+function withoutMinimum(terms: ItemTerms): ItemTerms {
+  if (terms.commitments?.minimum === undefined) return terms;
+  const { minimum: _, ...commitments } = terms.commitments;
+  return { ...terms, commitments };
+}
+
+/** Neighbours that are alike, made one. */
+function merged<Item>(items: readonly Item[], alike: (a: Item, b: Item) => boolean, join: (first: Item, next: Item) => Item): Item[] {
+  const result: Item[] = [];
+  for (const item of items) {
+    const previous = result.at(-1);
+    if (previous !== undefined && alike(previous, item)) result[result.length - 1] = join(previous, item);
+    else result.push(item);
   }
-  return merged;
+  return result;
 }
 
 /**

@@ -39,46 +39,49 @@ export interface Cut {
 }
 
 export interface DueParts {
-  /** Every part of the line up to the last that is due, in order; `due` of them are to be billed now. */
+  /** The parts that tile the line, in order, once the cut is made. */
   readonly parts: readonly Part[];
-  readonly due: readonly Part[];
+  /** Ids of those that are to be billed now. */
+  readonly due: ReadonlySet<string>;
   readonly cut: Cut | null;
 }
 
 /**
  * What of a line is due as of an instant: in advance with the period's start, when its period has ended, or any
  * unclaimed stretch of it up to the instant, which cuts the part that holds it in two. A cut at the line's start or end,
- * or outside it, makes no empty part.
+ * or outside it, makes no empty part. What ends with the period waits for late usage until `collectedUntil`.
  */
-export function duePartsOf(line: LineDefinition, recorded: readonly RecordedPart[], asOf: Instant): DueParts | null {
+export function duePartsOf(
+  line: LineDefinition,
+  recorded: readonly RecordedPart[],
+  asOf: Instant,
+  collectedUntil: Instant = line.period.end,
+): DueParts | null {
+  if (!isBefore(asOf, line.period.end) && isBefore(asOf, collectedUntil)) return null;
   const tiled = tiles(line, recorded);
+  const claimed = new Set(tiled.flatMap(({ partId, invoiceId }) => (invoiceId === null ? [] : [partId])));
+  const dueOf = (parts: readonly Part[], begunBy: Instant, cut: Cut | null): DueParts | null => {
+    const due = parts.filter(({ partId, period }) => isBefore(period.start, begunBy) && !claimed.has(partId));
+    return due.length === 0 ? null : { parts, due: new Set(due.map(({ partId }) => partId)), cut };
+  };
   switch (billedHow(line)) {
     case 'in_advance':
-      return isBefore(asOf, line.period.start) ? null : unclaimed(tiled, null);
+      return isBefore(asOf, line.period.start) ? null : dueOf(tiled, line.period.end, null);
     case 'at_period_end':
-      return isBefore(asOf, line.period.end) ? null : unclaimed(tiled, null);
+      return isBefore(asOf, line.period.end) ? null : dueOf(tiled, line.period.end, null);
     case 'progressively': {
-      const begun = tiled.filter(({ period }) => isBefore(period.start, asOf));
-      const last = begun.at(-1);
-      if (last === undefined) return null;
-      if (last.invoiceId !== null || !isBefore(asOf, last.period.end)) return unclaimed(begun, null);
-      const whole = recorded.length <= 1;
-      const billed: TiledPart = {
-        partId: whole ? partIdOf(line.lineId, last.period.start) : last.partId,
-        period: { start: last.period.start, end: asOf },
-        invoiceId: null,
-        issued: false,
+      const holder = tiled.find(({ period, invoiceId }) => invoiceId === null && isBefore(period.start, asOf) && isBefore(asOf, period.end));
+      if (holder === undefined) return dueOf(tiled, asOf, null);
+      const isWhole = recorded.length <= 1;
+      const cut = {
+        lineId: line.lineId,
+        at: asOf,
+        billedPartId: isWhole ? partIdOf(line.lineId, holder.period.start) : holder.partId,
+        remainingPartId: partIdOf(line.lineId, asOf),
       };
-      const cut = { lineId: line.lineId, at: asOf, billedPartId: billed.partId, remainingPartId: partIdOf(line.lineId, asOf) };
-      const parts = [...begun.slice(0, -1), billed];
-      return unclaimed(parts, cut);
+      return dueOf(splitParts(line.lineId, tiled, cut), asOf, cut);
     }
   }
-}
-
-function unclaimed(parts: readonly TiledPart[], cut: Cut | null): DueParts | null {
-  const due = parts.filter(({ invoiceId }) => invoiceId === null);
-  return due.length === 0 ? null : { parts, due, cut };
 }
 
 /**

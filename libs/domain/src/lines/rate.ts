@@ -7,7 +7,7 @@ import type { RatedRow } from '../rating/row.js';
 import { add } from '../rating/subtract.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 import { intersection, type Period } from '../time/period.js';
-import { billedHow, isBaseFee, type LineDefinition } from './line.js';
+import { isBaseFee, isGrowing, type LineDefinition } from './line.js';
 
 /** A part of a line as the line's stream has cut it; a line without cuts is one part, with the line's own id. */
 export interface Part {
@@ -79,7 +79,7 @@ function usageRows(line: LineDefinition, parts: readonly Part[], usageUpTo: Usag
         terms: segment.terms,
         usedBefore: index === 0 ? null : usageAt(segment.period.start),
         pieces: within.map(({ part, period }) => ({ part, cumulative: usageAt(period.end) })),
-        billedAtPeriodEnd: billedHow(line) === 'at_period_end',
+        billedAtPeriodEnd: !isGrowing(line),
       },
     ];
   });

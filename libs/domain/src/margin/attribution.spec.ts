@@ -100,6 +100,20 @@ describe('a cost', () => {
     expect(shares(cost(after))).toEqual(shares(cost(before)));
   });
 
+  it('of a time after the resource was gone is of who held it last', () => {
+    const gone = timeline(['01-01', state('d1')], ['04-11', null]);
+    expect(shares(cost(gone)).map(([tenantId, deploymentId]) => [tenantId, deploymentId])).toEqual([
+      ['t1', 'd1'],
+      ['t1', 'd1'],
+    ]);
+    // it came back as another's: each has its time, 10/30 gone before and 20/30
+    const back = timeline(['01-01', state('d1')], ['04-01', null], ['04-11', state('d2')]);
+    expect(shares(cost(back))).toEqual([
+      ['t1', 'd1', '10'],
+      ['t2', 'd2', '20'],
+    ]);
+  });
+
   it('of a time before the resource was first seen counts as its first state', () => {
     expect(shares(cost(timeline(['06-15', state('d1')])))).toEqual([['t1', 'd1', '30']]);
     expect(shares(cost(timeline(['04-21', state('d1')])))).toEqual([

@@ -1,4 +1,4 @@
-import { stateAt, changesWithin, type ResourceTimeline } from '../inventory/resource.js';
+import { changesWithin, lastStateAt, type ResourceState, type ResourceTimeline } from '../inventory/resource.js';
 import type { Decimal } from '../money/decimal.js';
 import { scaleOf } from '../money/money.js';
 import { type Assignment, tenantAt } from '../tenants/deployment.js';
@@ -49,12 +49,12 @@ function changesOf({ resource }: AttributableCost, over: Period, assignmentsOf: 
   return [...changes, ...[...deployments].flatMap((id) => assignmentsOf(id).map(({ from }) => from))];
 }
 
-/** A provider's bill may reach back before the resource was first seen: then its first state counts. */
-function stateFrom(resource: ResourceTimeline, at: Instant) {
-  const state = stateAt(resource, at);
-  if (state !== undefined) return state;
-  return resource.sightings.find((sighting) => sighting.state !== null)?.state ?? null;
-}
+/**
+ * A provider's bill may reach back before the resource was first seen: then its first state counts; and beyond its end: then
+ * the last, since who held it last caused what came after.
+ */
+const stateFrom = (resource: ResourceTimeline, at: Instant): ResourceState | null =>
+  lastStateAt(resource, at) ?? resource.sightings.find(({ state }) => state !== null)?.state ?? null;
 
 function holderAt({ resource, tenantId }: AttributableCost, at: Instant, assignmentsOf: (deploymentId: string) => readonly Assignment[]): Attribution {
   const state = resource === null ? null : stateFrom(resource, at);

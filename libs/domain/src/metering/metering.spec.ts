@@ -158,6 +158,16 @@ describe('the state that counts', () => {
     expect(readings.filter(({ deploymentId }) => deploymentId === 'd1')).toHaveLength(16);
   });
 
+  it('has the kind of the day, not the one that was seen first', () => {
+    const rebuilt = resource('x', [seen(FROM, state('load_balancer')), seen(at('2026-03-09T12:00:00Z'), state('droplet'), 2)]);
+    const { readings, skipped } = meterDay(MARCH_10, [rebuilt], []);
+    expect([shown(readings), skipped]).toEqual([[['droplet_hours', '2026-03-10T00:00:00Z', 'd1', '24']], []]);
+    // by the hour each as it is; what changes within a day changes nothing of that day's own readings
+    const noon = resource('y', [seen(FROM, state('dns_zone')), seen(at('2026-03-10T12:00:00Z'), state('droplet'), 2)]);
+    const within = meterDay(MARCH_10, [noon], [hourly('droplet_hours')]).readings;
+    expect(within.map(({ observation }) => observation.billingKind)).toEqual(['dns_zones', ...Array<string>(12).fill('droplet_hours')]);
+  });
+
   it('is as inventory learnt later says: the day comes out otherwise when it is metered again', () => {
     const size = (from: string, until: string | null): ResourceCorrection => ({
       from: at(from),

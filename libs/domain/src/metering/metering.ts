@@ -116,6 +116,12 @@ function stateFor(timeline: ResourceTimeline, piece: Period): ResourceState | nu
   return stateAt(timeline, firstSeen) ?? null;
 }
 
+/** The kinds that a resource is during a day: one, but for what was observed as another. */
+function kindsOn(timeline: ResourceTimeline, day: Period): string[] {
+  const within = timeline.sightings.filter(({ seenAt }) => contains(day, seenAt)).map(({ state }) => state);
+  return [...new Set([stateFor(timeline, day), ...within].flatMap((state) => (state === null ? [] : [state.kind])))];
+}
+
 /**
  * What a UTC day comes to, from the inventory as it stood during that day: one reading per attributed resource, or one
  * per hour where its billing kind is metered by the hour. Pure: the same inventory gives the same readings.
@@ -128,26 +134,26 @@ export function meterDay(
   const readings: MeteredReading[] = [];
   const skipped: SkippedResource[] = [];
   for (const { provider, providerId, timeline } of resources) {
-    const seenKind = timeline.sightings.find(({ state }) => state !== null)?.state?.kind;
-    if (seenKind === undefined) continue;
-    const mapping = KINDS.get(seenKind);
-    if (mapping === undefined) {
-      if (stateFor(timeline, day) !== null) skipped.push({ provider, providerId, kind: seenKind, reason: `kind ${seenKind} has no billing kind` });
-      continue;
-    }
-    const granularity = granularityOn(configurations, mapping.billingKind, day);
-    for (const piece of granularity === 'day' ? [day] : piecesOf(day, hourOf)) {
-      const state = stateFor(timeline, piece);
-      if (state === null || state.deploymentId === null) continue;
-      const quantity = quantityOf(mapping, state, piece);
-      if (quantity === null) {
-        skipped.push({ provider, providerId, kind: seenKind, reason: 'its size in GB is not known' });
-        break;
+    for (const kind of kindsOn(timeline, day)) {
+      const mapping = KINDS.get(kind);
+      if (mapping === undefined) {
+        skipped.push({ provider, providerId, kind, reason: `kind ${kind} has no billing kind` });
+        continue;
       }
-      readings.push({
-        deploymentId: state.deploymentId,
-        observation: { provider, resourceId: providerId, billingKind: mapping.billingKind, period: piece, granularity, quantity: text(quantity) },
-      });
+      const granularity = granularityOn(configurations, mapping.billingKind, day);
+      for (const piece of granularity === 'day' ? [day] : piecesOf(day, hourOf)) {
+        const state = stateFor(timeline, piece);
+        if (state?.kind !== kind || state.deploymentId === null) continue;
+        const quantity = quantityOf(mapping, state, piece);
+        if (quantity === null) {
+          skipped.push({ provider, providerId, kind, reason: 'its size in GB is not known' });
+          break;
+        }
+        readings.push({
+          deploymentId: state.deploymentId,
+          observation: { provider, resourceId: providerId, billingKind: mapping.billingKind, period: piece, granularity, quantity: text(quantity) },
+        });
+      }
     }
   }
   return { readings, skipped };

@@ -123,6 +123,26 @@ describe('a plan', () => {
     expect(after(publish('01-01', { items: item('10.004', '10.00') }))).toHaveLength(1);
   });
 
+  it.each<[string, Partial<PlanItem>, string, string]>([
+    ['unique_count of nothing', { aggregation: 'unique_count' }, 'unique_by_missing', 'items[1].uniqueBy'],
+    ['unique_count of an attribute without a name', { aggregation: 'unique_count', uniqueBy: '' }, 'unique_by_missing', 'items[1].uniqueBy'],
+    ['a sum of unique values', { uniqueBy: 'user' }, 'unique_by_unused', 'items[1].uniqueBy'],
+    ['a count of unique values', { aggregation: 'count', uniqueBy: 'user' }, 'unique_by_unused', 'items[1].uniqueBy'],
+    ['the greatest reading at its rate', { aggregation: 'max', price: { model: 'rate_card' } }, 'rate_card_aggregation', 'items[1].aggregation'],
+    ['a filter that names no attribute', { filter: {} }, 'empty_filter', 'items[1].filter'],
+    ['a minimum above its maximum', { commitments: { minimum: '2', maximum: '1' } }, 'minimum_above_maximum', 'items[1].commitments.minimum'],
+  ])('has no item of %s', (_name, more, code, field) => {
+    const items = [hours('0.01'), hours('0.01', { billingKind: 'calls', ...more })];
+    expect(() => after(publish('01-01', { items }))).toThrow(
+      expect.objectContaining({ code, kind: 'invalid', errors: [expect.objectContaining({ field })] }),
+    );
+  });
+
+  it('has an item of unique values of an attribute, and one of a rate card’s sum', () => {
+    const items = [hours('0.01', { aggregation: 'unique_count', uniqueBy: 'user' }), hours('0.01', { billingKind: 'vm', price: { model: 'rate_card' } })];
+    expect(after(publish('01-01', { items }))[0]?.items).toHaveLength(2);
+  });
+
   it('tells items apart by their filter, however it is written', () => {
     expect(itemKey(hours('0.01'))).toBe('droplet_hours');
     expect(itemKey(hours('0.01', { filter: { b: '2', a: '1' } }))).toBe(itemKey(hours('0.01', { filter: { a: '1', b: '2' } })));
@@ -166,6 +186,24 @@ describe('correct-price', () => {
     );
   });
 
+  it('corrects when a base fee is due', () => {
+    const flat: PlanItem['price'] = { model: 'flat', amount: '50', paymentTerm: 'in_arrears' };
+    expect(after(...history, correct('base_fee', flat, '01-01', '02-01'))[0]).toMatchObject({ baseFee: '50', paymentTerm: 'in_arrears' });
+  });
+
+  it('to what it is changes nothing', () => {
+    expect(correctPrice(after(...history), right('droplet_hours', perUnit('0.01'), '02-01', '03-01'))).toEqual([]);
+    expect(correctPrice(after(...history), right('droplet_hours', perUnit('0.01'), '02-01', '08-01'))).toHaveLength(1);
+  });
+
+  it('names the filter where the plan has several items of the billing kind', () => {
+    const items = ['fra1', 'nyc3'].map((region) => hours('0.01', { filter: { region } }));
+    const two = after(publish('01-01', { items }));
+    expect(() => correctPrice(two, right('droplet_hours', perUnit('0.03'), '02-01'))).toThrow(expect.objectContaining({ code: 'ambiguous_plan_item' }));
+    const corrected = correctPrice(two, { ...right('droplet_hours', perUnit('0.03'), '02-01'), filter: { region: 'nyc3' } }).reduce<PlanVersion[]>(applyPlanEvent, two);
+    expect(corrected[1]?.items.map(({ price }) => price)).toEqual([perUnit('0.01'), perUnit('0.03')]);
+  });
+
   it('is refused where there is nothing to correct', () => {
     expect(() => after(correct('droplet_hours', perUnit('1'), '01-01'))).toThrow(
       expect.objectContaining({ code: 'unknown_plan', kind: 'not_found' }),
@@ -175,6 +213,13 @@ describe('correct-price', () => {
     );
     expect(() => after(...history, correct('droplet_hours', perUnit('1'), '02-01', '02-01'))).toThrow(
       expect.objectContaining({ code: 'empty_period' }),
+    );
+  });
+
+  it('is refused where the item could not have been published with that price', () => {
+    const counted = [hours('0.01', { aggregation: 'count' })];
+    expect(() => after(publish('01-01', { items: counted }), correct('droplet_hours', { model: 'rate_card' }, '01-01'))).toThrow(
+      expect.objectContaining({ code: 'rate_card_aggregation', errors: [expect.objectContaining({ field: 'price' })] }),
     );
   });
 

@@ -41,6 +41,8 @@ export const planEvents = {
   PlanPriceCorrected: z.object({
     planId: zId,
     billingKind: zId,
+    /** Of several items of the billing kind, the one with this filter. */
+    filter: z.record(z.string(), z.string()).optional(),
     price: zPrice,
     effectiveFrom: zInstant,
     effectiveUntil: zInstant.nullable(),
@@ -106,15 +108,41 @@ function corrected(version: PlanVersion, correction: PlanPriceCorrected): PlanVe
   return [...before, { ...version, effectiveFrom: start, effectiveUntil: end, ...withPrice(version, correction) }, ...after];
 }
 
-function withPrice(version: PlanVersion, { billingKind, price }: PlanPriceCorrected): Pick<PlanVersion, 'baseFee' | 'items'> {
-  if (billingKind === BASE_FEE) return { baseFee: price.model === 'flat' ? price.amount : version.baseFee, items: version.items };
-  return { baseFee: version.baseFee, items: version.items.map((item) => (item.billingKind === billingKind ? { ...item, price } : item)) };
+function withPrice(version: PlanVersion, correction: PlanPriceCorrected): Pick<PlanVersion, 'baseFee' | 'paymentTerm' | 'items'> {
+  const { baseFee, paymentTerm, items } = version;
+  const { billingKind, price } = correction;
+  if (billingKind === BASE_FEE) return price.model === 'flat' ? { baseFee: price.amount, paymentTerm: price.paymentTerm, items } : { baseFee, paymentTerm, items };
+  return { baseFee, paymentTerm, items: items.map((item) => (isCorrected(item, correction) ? { ...item, price } : item)) };
 }
+
+const isCorrected = (item: PlanItem, { billingKind, filter }: Pick<PlanPriceCorrected, 'billingKind' | 'filter'>): boolean =>
+  item.billingKind === billingKind && (filter === undefined || itemKey(item) === itemKey({ billingKind, filter }));
 
 const changes = (versions: readonly PlanVersion[]): Instant[] =>
   [...new Set(versions.flatMap(({ effectiveFrom, effectiveUntil }) => (effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil])))].sort(
     compareInstants,
   );
+
+/** An item that can be billed as it says; `at` is where it stands in the input. */
+function guardItem(item: PlanItem, currency: string, at: string): void {
+  const { billingKind, aggregation, filter, uniqueBy, price } = item;
+  const refuse = (code: string, field: string, fault: string): never => {
+    throw invalid(code, `the item for ${billingKind}: ${at}${field} ${fault}`, [{ field: `${at}${field}`, message: fault }]);
+  };
+  const counts = aggregation === 'unique_count';
+  if (counts && (uniqueBy === undefined || uniqueBy === '')) refuse('unique_by_missing', 'uniqueBy', 'must name the attribute whose values are counted');
+  if (!counts && uniqueBy !== undefined) refuse('unique_by_unused', 'uniqueBy', `is for the aggregation unique_count, and this is ${aggregation}: leave it out`);
+  if (filter !== undefined && Object.keys(filter).length === 0) refuse('empty_filter', 'filter', 'names no attribute: leave it out');
+  guardAggregation(price, aggregation, `the item for ${billingKind}`, `${at}aggregation`);
+  guardCommitments(item, currency, at);
+}
+
+/** Each reading has its own rate: what is not a sum of readings has none. */
+function guardAggregation(price: PlanItem['price'], aggregation: Aggregation, what: string, field: string): void {
+  if (price.model !== 'rate_card' || aggregation === 'sum') return;
+  const fault = `a rate card prices each reading at its rate, so its readings are summed: there is no ${aggregation} of them`;
+  throw invalid('rate_card_aggregation', `${what}: ${fault}`, [{ field, message: fault }]);
+}
 
 /** Publishes a plan, or its next version. One that begins before the latest is a correction, and is refused. */
 export function publishPlan(versions: readonly PlanVersion[], input: PlanPublished): PlanEvent[] {
@@ -124,7 +152,7 @@ export function publishPlan(versions: readonly PlanVersion[], input: PlanPublish
     throw invalid('duplicate_plan_item', `plan ${input.planId} has two items for ${keys[twice]}`, [
       { field: `items[${twice}].billingKind`, message: 'has an item already' },
     ]);
-  for (const item of input.items) guardCommitments(item, input.currency);
+  for (const [index, item] of input.items.entries()) guardItem(item, input.currency, `items[${index}].`);
   const first = versions[0];
   if (first !== undefined && first.currency !== input.currency)
     throw conflict('currency_mismatch', `plan ${input.planId} is in ${first.currency}, not ${input.currency}: publish another plan`);
@@ -137,7 +165,7 @@ export function publishPlan(versions: readonly PlanVersion[], input: PlanPublish
   return [{ type: 'PlanPublished', data: input }];
 }
 
-/** The right price of an item over a stretch; without an end until the plan's next version. */
+/** The right price of an item over a stretch; without an end until the plan's next version. Where it is so already, nothing. */
 export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceCorrected): PlanEvent[] {
   const { planId, billingKind, effectiveFrom, effectiveUntil } = input;
   if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
@@ -145,8 +173,17 @@ export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceC
     throw invalid('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`);
   const until = effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null;
   const touched = versions.filter((version) => overlaps(span(version), { start: effectiveFrom, end: until }));
-  const has = touched.some(({ items }) => billingKind === BASE_FEE || items.some((item) => item.billingKind === billingKind));
+  const has = touched.some(({ items }) => billingKind === BASE_FEE || items.some((item) => isCorrected(item, input)));
   if (!has) throw notFound('unknown_plan_item', `plan ${planId} has no item for ${billingKind} over ${periodText({ start: effectiveFrom, end: until })}`);
+  for (const item of touched.flatMap(({ items }) => items)) {
+    if (item.billingKind === billingKind) guardAggregation(input.price, item.aggregation, `plan ${planId}, ${billingKind}`, 'price');
+  }
   if (billingKind === BASE_FEE && input.price.model !== 'flat') throw invalid('base_fee_is_flat', 'a base fee is corrected with a flat price');
-  return [{ type: 'PlanPriceCorrected', data: { ...input, effectiveUntil: until } }];
+  if (touched.some(({ items }) => items.filter((item) => isCorrected(item, input)).length > 1))
+    throw invalid('ambiguous_plan_item', `plan ${planId} has several items for ${billingKind}: name the filter of the one that is meant`, [
+      { field: 'filter', message: 'must be given: there are several items of this billing kind' },
+    ]);
+  const data = { ...input, effectiveUntil: until };
+  const isRight = touched.every((version) => JSON.stringify({ ...version, ...withPrice(version, data) }) === JSON.stringify(version));
+  return isRight ? [] : [{ type: 'PlanPriceCorrected', data }];
 }

@@ -105,8 +105,32 @@ describe('a quote on other plans', () => {
     ]);
   });
 
-  it('is refused where an item is priced by rate keys, which a usage map does not name', () => {
-    const card: PlanVersion = { ...STUDIO, items: [{ billingKind: 'VmCores', price: { model: 'rate_card' }, aggregation: 'sum' }] };
-    expect(() => quotePlan(card, {})).toThrow(expect.objectContaining({ code: 'rate_card_quote' }));
+  it('has nothing for an item priced by rate keys; usage of it is refused, since a usage map names none', () => {
+    const card: PlanItem = { billingKind: 'VmCores', price: { model: 'rate_card' }, aggregation: 'sum', commitments: { minimum: '5.00' } };
+    const plan: PlanVersion = { ...STUDIO, items: [item('droplet_hours', '1488', '0.01'), card] };
+    // 50.00 + 2112 × 0.01 + the minimum of 5.00
+    expect(quotePlan(plan, { droplet_hours: '3600' })).toMatchObject({
+      lines: [{ net: '50.00' }, { net: '21.12' }, { billingKind: 'VmCores', quantity: '0', billable: '0', net: '5.00' }],
+      total: '76.12',
+    });
+    expect(quotePlan(plan, { VmCores: '0.0' }).total).toBe('55.00');
+    expect(() => quotePlan(plan, { VmCores: '4' })).toThrow(
+      expect.objectContaining({
+        code: 'rate_card_quote',
+        message: 'VmCores is priced by rate keys, which a quantity alone does not name: quote without it, and see its rates',
+        errors: [{ field: 'usage.VmCores', message: 'can’t be quoted by quantity alone' }],
+      }),
+    );
+  });
+
+  it('is refused for usage that several items divide by their filters, which a usage map does not say', () => {
+    const filtered = (region: string): PlanItem => ({ ...item('hours', '0', '1'), filter: { region } });
+    const plan: PlanVersion = { ...STUDIO, items: [filtered('fra1'), filtered('nyc3')] };
+    expect(quotePlan(plan, {}).total).toBe('50.00');
+    expect(() => quotePlan(plan, { hours: '4' })).toThrow(
+      expect.objectContaining({ code: 'filtered_quote', errors: [{ field: 'usage.hours', message: 'belongs to several items of the plan' }] }),
+    );
+    // One filter: the quantity is of what it lets through.
+    expect(quotePlan({ ...plan, items: [filtered('fra1')] }, { hours: '4' }).total).toBe('54.00');
   });
 });

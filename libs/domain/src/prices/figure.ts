@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { fieldErrors } from '../schema.js';
-import { decimal, integer, isDecimalText } from '../money/decimal.js';
 import { invalid } from '../errors.js';
+import { checked, fieldErrors, listed } from '../faults.js';
+import { decimal, integer, isDecimalText } from '../money/decimal.js';
 
 /**
  * The figures of prices and terms: decimals as strings, kept exactly as written ("1.00" stays "1.00"), because a rated
@@ -46,9 +46,8 @@ function codeOf(error: z.ZodError): string | undefined {
 
 /** Checks an input against its schema; refused with the code of its first fault, else `code`, and every field at fault. */
 export function readNamed<Schema extends z.ZodType>(schema: Schema, input: unknown, what: string, code: string): z.output<Schema> {
-  const result = schema.safeParse(input);
+  const result = checked(schema, input);
   if (result.success) return result.data;
   const errors = fieldErrors(result.error);
-  const listed = errors.map(({ field, message }) => (field === '' ? message : `${field} ${message}`)).join('; ');
-  throw invalid(codeOf(result.error) ?? code, `${what}: ${listed}`, errors);
+  throw invalid(codeOf(result.error) ?? code, `${what}: ${listed(errors)}`, errors);
 }

@@ -121,6 +121,16 @@ describe('set-rate', () => {
     );
   });
 
+  it('at the price that holds already is a rate of its own: its date stays the key’s latest change', () => {
+    const segments = after(set('0.10', '01-01'), set('0.10', '04-01'));
+    expect(shown(segments)).toEqual([
+      ['0.10', '01-01', '04-01'],
+      ['0.10', '04-01', null],
+    ]);
+    // It would silently end what was said of April.
+    expect(() => setRate(segments, price('0.12', '02-01'))).toThrow(expect.objectContaining({ code: 'rate_overlap' }));
+  });
+
   it('is refused where it would end before it begins', () => {
     expect(() => after(set('0.10', '02-01', '02-01'))).toThrow(
       expect.objectContaining({ code: 'empty_period', errors: [{ field: 'effectiveUntil', message: 'must be after effectiveFrom' }] }),
@@ -160,6 +170,41 @@ describe('correct-rate', () => {
       foldRates(gigabytes),
     );
     expect(corrected).toMatchObject({ unitPrice: '0.11', unit: 'GB', currency: 'EUR', basis: 'amount' });
+  });
+
+  it('to the price that holds already is nothing', () => {
+    expect(correctRate(after(...history), right('0.100', '02-01', '03-01'))).toEqual([]);
+    expect(correctRate(after(...history), right('0.15', '07-01'))).toEqual([]);
+    // the price that it would extend is over by then
+    expect(correctRate(after(set('0.10', '01-01', '02-01')), right('0.10', '02-01', '03-01'))).toHaveLength(1);
+    // a part of the stretch has another price
+    expect(correctRate(after(...history), right('0.10', '03-01', '05-01'))).toHaveLength(1);
+  });
+
+  it('leaves no trace where it is taken back: equal neighbours are one price again', () => {
+    expect(shown(after(set('0.10', '01-01'), correct('0.12', '02-01', '03-01'), correct('0.10', '02-01', '03-01')))).toEqual([
+      ['0.10', '01-01', null],
+    ]);
+    // The next change after 15 January is then not 1 February, where none is.
+    expect(shown(after(set('0.10', '01-01'), correct('0.12', '02-01', '03-01'), correct('0.10', '02-01', '03-01'), correct('0.11', '01-15')))).toEqual([
+      ['0.10', '01-01', '01-15'],
+      ['0.11', '01-15', null],
+    ]);
+  });
+
+  it('leaves apart what is not the same: another unit', () => {
+    const gigabytes: Decision = (segments) => setRate(segments, { ...price('0.10', '04-01'), unit: 'GB' });
+    expect(shown(after(set('0.20', '01-01'), gigabytes, correct('0.10', '01-01', '04-01')))).toEqual([
+      ['0.10', '01-01', '04-01'],
+      ['0.10', '04-01', null],
+    ]);
+  });
+
+  it('prices a key again whose prices were all withdrawn, as it was last set', () => {
+    const gigabytes = setRate([], { ...price('0.20', '01-01'), unit: 'GB' });
+    expect(correctRate([], right('0.20', '01-01'), [...gigabytes, ...withdrawRate(foldRates(gigabytes), ended('01-01'))])).toEqual([
+      { type: 'RateSet', data: { ...price('0.20', '01-01'), unit: 'GB' } },
+    ]);
   });
 
   it('is refused where the key has no price at all', () => {
@@ -260,6 +305,14 @@ describe('a reading that straddles price changes', () => {
     expect(pieces.map((piece) => [text(piece.quantity), piece.segment?.unitPrice])).toEqual([['10', '0.12']]);
   });
 
+  it('is one piece, of the price as it first held, where a price is set again at what it was', () => {
+    const again = after(set('0.10', '01-01'), set('0.10', '04-01'), set('0.12', '05-01'));
+    const pieces = divideAtRateChanges(decimal('10'), period(T('03-31'), T('04-03')), again);
+    expect(pieces.map((piece) => [text(piece.quantity), piece.segment?.effectiveFrom])).toEqual([['10', '2026-01-01T00:00:00Z']]);
+    const later = divideAtRateChanges(decimal('10'), period(T('04-10'), T('04-11')), again);
+    expect(later.map((piece) => piece.segment?.effectiveFrom)).toEqual(['2026-01-01T00:00:00Z']);
+  });
+
   it('adds up, whatever the changes', () => {
     const instants = fc.integer({ min: 0, max: 10 ** 9 }).map((each) => fromMicros(1_774_000_000_000_000n + BigInt(each) * 1_000n));
     fc.assert(
@@ -273,11 +326,11 @@ describe('a reading that straddles price changes', () => {
           const quantity = decimal(String(units)).times(decimal('0.000001'));
           const priced = changes
             .sort()
-            .flatMap((at) => setRate([], { ...price('0.1', '01-01'), effectiveFrom: at }))
+            .flatMap((at, index) => setRate([], { ...price(`0.${index + 1}`, '01-01'), effectiveFrom: at }))
             .reduce<RateSegment[]>(applyRateEvent, []);
           const pieces = divideAtRateChanges(quantity, over, priced);
           expect(text(sum(pieces.map((piece) => piece.quantity)))).toBe(text(quantity));
-          expect(pieces.every(({ period: { start }, segment }) => segment === rateAt(priced, start))).toBe(true);
+          expect(pieces.map(({ segment }) => segment)).toEqual(pieces.map(({ period: { start } }) => rateAt(priced, start)));
         },
       ),
       RUNS,

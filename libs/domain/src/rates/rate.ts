@@ -57,7 +57,9 @@ export function applyRateEvent(segments: readonly RateSegment[], event: RateEven
     case 'RateCorrected': {
       const { unitPrice, effectiveFrom, effectiveUntil } = event.data;
       const like = likeAt(segments, effectiveFrom);
-      return like === undefined ? [...segments] : replaceOver(segments, { ...like, effectiveFrom, effectiveUntil, unitPrice });
+      if (like === undefined) return [...segments];
+      // A correction that is taken back leaves no trace. What was set stands apart: from its date the key's next change is counted.
+      return joined(replaceOver(segments, { ...like, effectiveFrom, effectiveUntil, unitPrice }), (at) => at === effectiveFrom || at === effectiveUntil);
     }
     case 'RateWithdrawn':
       return remainderOutside(segments, event.data.from, null);
@@ -77,6 +79,38 @@ function replaceOver(segments: readonly RateSegment[], added: RateSegment): Rate
 }
 
 const inOrder = (segments: readonly RateSegment[]): RateSegment[] => [...segments].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
+
+/** The segments with neighbours of the same terms made one, from the earlier one's start on; `where`: only at these instants. */
+function joined(segments: readonly RateSegment[], where: (at: Instant) => boolean = () => true): RateSegment[] {
+  const result: RateSegment[] = [];
+  for (const segment of segments) {
+    const last = result.at(-1);
+    const isSame = last !== undefined && last.effectiveUntil === segment.effectiveFrom && sameTerms(last, segment) && where(segment.effectiveFrom);
+    if (isSame) result[result.length - 1] = { ...last, effectiveUntil: segment.effectiveUntil };
+    else result.push(segment);
+  }
+  return result;
+}
+
+const sameTerms = (a: RateSegment, b: RateSegment): boolean =>
+  decimal(a.unitPrice).eq(decimal(b.unitPrice)) && a.unit === b.unit && a.currency === b.currency && a.basis === b.basis;
+
+/** Whether the same price holds at every instant. */
+function samePrices(before: readonly RateSegment[], after: readonly RateSegment[]): boolean {
+  const [was, is] = [joined(before), joined(after)];
+  return (
+    was.length === is.length &&
+    was.every((segment, index) => {
+      const other = is[index];
+      return (
+        other !== undefined &&
+        segment.effectiveFrom === other.effectiveFrom &&
+        segment.effectiveUntil === other.effectiveUntil &&
+        sameTerms(segment, other)
+      );
+    })
+  );
+}
 
 function remainderOutside(segments: readonly RateSegment[], from: Instant, until: Instant | null): RateSegment[] {
   return segments.flatMap((segment) => {
@@ -122,11 +156,20 @@ export function setRate(segments: readonly RateSegment[], input: SetRate): RateE
   return [{ type: 'RateSet', data: { ...input, effectiveUntil } }];
 }
 
-/** The right price over a stretch of the past (or future). Without an end it holds until the key's next change. */
-export function correctRate(segments: readonly RateSegment[], input: CorrectRate): RateEvent[] {
+/**
+ * The right price over a stretch of the past (or future). Without an end it holds until the key's next change. Where it holds already,
+ * nothing. A key whose prices were all withdrawn, by mistake, is priced again as it was last set (`history`).
+ */
+export function correctRate(segments: readonly RateSegment[], input: CorrectRate, history: readonly RateEvent[] = []): RateEvent[] {
   assertPeriod(input);
-  if (segments.length === 0) throw notFound('unknown_rate', `${rateKeyText(input)} has no price to correct; use set-rate`);
-  return [{ type: 'RateCorrected', data: { ...input, effectiveUntil: input.effectiveUntil ?? nextChange(segments, input.effectiveFrom) } }];
+  if (segments.length === 0) {
+    const last = history.findLast((event) => event.type === 'RateSet')?.data;
+    if (last === undefined) throw notFound('unknown_rate', `${rateKeyText(input)} has no price to correct; use set-rate`);
+    const { reason: _, ...price } = input;
+    return [{ type: 'RateSet', data: { ...price, unit: last.unit, currency: last.currency, basis: last.basis } }];
+  }
+  const event: RateEvent = { type: 'RateCorrected', data: { ...input, effectiveUntil: input.effectiveUntil ?? nextChange(segments, input.effectiveFrom) } };
+  return samePrices(segments, applyRateEvent(segments, event)) ? [] : [event];
 }
 
 /** Ends a key: from that instant on it has no price. */
@@ -157,13 +200,15 @@ const SPLIT_SCALE = 12;
 
 /**
  * A reading's quantity divided at the price changes within its period, in proportion to time. The pieces telescope to
- * 12 decimals, R(q × elapsed at end) − R(q × elapsed at start), so that they add up to the quantity.
+ * 12 decimals, R(q × elapsed at end) − R(q × elapsed at start), so that they add up to the quantity. A price that was set
+ * again at what it was is no change: the piece's segment is that of the price as it first held.
  */
 export function divideAtRateChanges(
   quantity: Decimal,
   over: Period,
-  segments: readonly RateSegment[],
+  rates: readonly RateSegment[],
 ): { period: Period; quantity: Decimal; segment: RateSegment | undefined }[] {
+  const segments = joined(rates);
   const pieces = cutAt(over, changes(segments));
   if (pieces.length === 1) return [{ period: over, quantity, segment: rateAt(segments, over.start) }];
   const whole = integer(lengthMicros(over));

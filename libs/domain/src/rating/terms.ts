@@ -28,12 +28,12 @@ export type ItemTerms = z.infer<typeof zItemTerms>;
 /** Reads terms; refused with the code of the first fault (else `invalid_terms`) and every field at fault. */
 export const parseTerms = (input: unknown): ItemTerms => readNamed(zItemTerms, input, 'terms', 'invalid_terms');
 
-/** A minimum above the maximum can't both be kept (`minimum_above_maximum`); compared as money of the currency. */
-export function guardCommitments({ commitments }: ItemTerms, currency: string): void {
+/** A minimum above the maximum can't both be kept (`minimum_above_maximum`); compared as money of the currency. `at`: where the terms stand. */
+export function guardCommitments({ commitments }: ItemTerms, currency: string, at = ''): void {
   if (commitments?.minimum === undefined || commitments.maximum === undefined) return;
   const minimum = money(commitments.minimum, currency, 'commitments.minimum');
   const maximum = money(commitments.maximum, currency, 'commitments.maximum');
   if (minimum.lte(maximum)) return;
-  const message = `commitments: the minimum ${commitments.minimum} is above the maximum ${commitments.maximum}; change one of them`;
-  throw invalid('minimum_above_maximum', message, [{ field: 'commitments.minimum', message: 'is above the maximum' }]);
+  const message = `${at}commitments: the minimum ${commitments.minimum} is above the maximum ${commitments.maximum}; change one of them`;
+  throw invalid('minimum_above_maximum', message, [{ field: `${at}commitments.minimum`, message: 'is above the maximum' }]);
 }

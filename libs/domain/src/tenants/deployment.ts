@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
-import { zId, zInstant, zText } from '../schema.js';
+import { zId, zInstant, zPeriod, zText } from '../schema.js';
 import { compareInstants, earlier, type Instant, isBefore, later } from '../time/instant.js';
 import type { OpenPeriod } from '../time/period.js';
 
@@ -17,6 +17,8 @@ export const deploymentEvents = {
   SubscriptionStarted: z.object({ subscriptionId: zId, deploymentId: zId, planId: zId, from: zInstant, anchor: zInstant.nullable() }),
   SubscriptionPlanChanged: z.object({ subscriptionId: zId, deploymentId: zId, planId: zId, at: zInstant }),
   SubscriptionCancelled: z.object({ subscriptionId: zId, deploymentId: zId, at: zInstant }),
+  /** Usage that nothing covers is not going to be billed: it is listed as unbilled no more. */
+  UsageWaived: z.object({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText }),
 };
 
 export type DeploymentEvent = {
@@ -70,6 +72,8 @@ function evolve(state: Deployment | null, event: DeploymentEvent): Deployment | 
       return change(state, event.data.subscriptionId, (current) => withPlan(current, event.data.planId, event.data.at));
     case 'SubscriptionCancelled':
       return change(state, event.data.subscriptionId, (current) => ({ ...current, cancelledAt: event.data.at }));
+    case 'UsageWaived':
+      return state;
   }
 }
 

@@ -10,6 +10,8 @@ export const tenantStream = (tenantId: string): string => `tenant-${encodeURICom
 export const tenantEvents = {
   TenantRegistered: z.object({ tenantId: zId, currency: zCurrency, timeZone: z.string(), detailsRef: z.uuid(), detailsHash: z.string() }),
   TenantTaxSet: z.object({ tenantId: zId, name: zText, ratePercent: zDecimal, from: zInstant }),
+  /** For periods that end at or after `from`: how long late usage is waited for before their last part is billed. */
+  TenantGracePeriodSet: z.object({ tenantId: zId, hours: z.number().int().nonnegative(), from: zInstant }),
 };
 
 /** IANA names only, as the platform knows them. */
@@ -28,14 +30,25 @@ export interface TaxRate {
   readonly from: Instant;
 }
 
-/** The tax in force at an instant; null where the tenant has none yet. */
-export function taxAt(taxes: readonly TaxRate[], at: Instant): TaxRate | null {
-  let found: TaxRate | null = null;
-  for (const tax of taxes) {
-    if (!isBefore(at, tax.from) && (found === null || compareInstants(found.from, tax.from) <= 0)) found = tax;
+export interface GracePeriod {
+  readonly hours: number;
+  readonly from: Instant;
+}
+
+/** The last of these that is from before or at an instant; null where there is none. */
+function lastFrom<Dated extends { readonly from: Instant }>(dated: readonly Dated[], at: Instant): Dated | null {
+  let found: Dated | null = null;
+  for (const each of dated) {
+    if (!isBefore(at, each.from) && (found === null || compareInstants(found.from, each.from) <= 0)) found = each;
   }
   return found;
 }
+
+/** The tax in force at an instant; null where the tenant has none yet. */
+export const taxAt = (taxes: readonly TaxRate[], at: Instant): TaxRate | null => lastFrom(taxes, at);
+
+/** The grace period for a period that ends at an instant, in hours; 0 unless set. */
+export const graceHoursAt = (periods: readonly GracePeriod[], end: Instant): number => lastFrom(periods, end)?.hours ?? 0;
 
 /** Guards first: a second registration or a second tax from the same instant is a conflict. */
 export function assertNotRegistered(registered: boolean, tenantId: string): void {

@@ -21,6 +21,9 @@ function utcMillis(year: number, month: number, day: number, hour: number, minut
   return date.getTime();
 }
 
+/** What was given, as far as a message needs it. */
+const quoted = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+
 /**
  * Reads RFC 3339 with a zone (`Z` or an offset), to at most microseconds; `what` names it in the error (`not_an_instant`).
  * A date that does not exist (31 February), a leap second or a time without zone is refused, never moved.
@@ -28,17 +31,17 @@ function utcMillis(year: number, month: number, day: number, hour: number, minut
 export function instant(text: string, what = 'instant'): Instant {
   const parts = RFC3339.exec(text);
   if (parts === null) {
-    throw invalid('not_an_instant', `${what}: ${JSON.stringify(text)} is not an RFC 3339 instant such as "2026-04-01T00:00:00Z"`);
+    throw invalid('not_an_instant', `${what}: ${quoted(text)} is not an RFC 3339 instant such as "2026-04-01T00:00:00Z"`);
   }
   const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [number, number, number, number, number, number];
   const millis = utcMillis(year, month, day, hour, minute, second);
   const local = new Date(millis);
   const exists =
     year >= 1 && local.getUTCMonth() === month - 1 && local.getUTCDate() === day && local.getUTCHours() === hour && local.getUTCMinutes() === minute && second < 60;
-  if (!exists) throw invalid('not_an_instant', `${what}: ${JSON.stringify(text)} does not exist in the calendar`);
+  if (!exists) throw invalid('not_an_instant', `${what}: ${quoted(text)} does not exist in the calendar`);
   const zone = (parts[8] ?? 'Z').toUpperCase();
   const [zoneHour, zoneMinute] = zone === 'Z' ? [0, 0] : [Number(zone.slice(1, 3)), Number(zone.slice(4, 6))];
-  if (zoneHour > 23 || zoneMinute > 59) throw invalid('not_an_instant', `${what}: ${JSON.stringify(text)} has no such zone offset`);
+  if (zoneHour > 23 || zoneMinute > 59) throw invalid('not_an_instant', `${what}: ${quoted(text)} has no such zone offset`);
   const offsetMs = (zone.startsWith('-') ? -1 : 1) * (zoneHour * 60 + zoneMinute) * 60_000;
   const fraction = (parts[7] ?? '').replace(/0+$/, '');
   return canonical(millis - offsetMs, fraction, what);
@@ -78,3 +81,6 @@ export function fromMicros(value: bigint): Instant {
   }
   return canonical(Number(seconds) * 1000, rest.toString().padStart(6, '0').replace(/0+$/, ''), 'instant');
 }
+
+const MICROS_PER_HOUR = 3_600_000_000n;
+export const plusHours = (at: Instant, hours: number): Instant => (hours === 0 ? at : fromMicros(micros(at) + BigInt(hours) * MICROS_PER_HOUR));

@@ -29,10 +29,12 @@ export const zObservation = zReadingKey.extend({
   subAttribution: zJsonObject.optional(),
 });
 
-export const zUsageCorrection = zReadingKey.extend({
+const zUsageCorrection = zReadingKey.extend({
   /** null: it never was. */
   quantity: zDecimal.nullable(),
 });
+
+const zNamedReading = zReadingKey.extend({ provider: zId });
 
 // Stored for ever. Packed: one event carries a batch of one deployment's readings of one month.
 export const usageEvents = {
@@ -44,11 +46,13 @@ export const usageEvents = {
     corrections: z.array(zUsageCorrection).min(1).max(1000),
     reason: zText,
   }),
+  /** What is recorded under these keys without a provider is this provider's: a reading that names it came, and was known. */
+  UsageProviderNamed: z.object({ deploymentId: zId, month: z.string(), readings: z.array(zNamedReading).min(1).max(1000) }),
 };
 
 export type ReadingKey = z.infer<typeof zReadingKey>;
 export type Observation = z.infer<typeof zObservation>;
-export type UsageCorrection = z.infer<typeof zUsageCorrection>;
+export type NamedReading = z.infer<typeof zNamedReading>;
 export type UsageOrigin = (typeof ORIGINS)[number];
 
 const MAX_READINGS_PER_EVENT = 1000;

@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { conflict, notFound } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import { foldPlan, planAt, type PlanEvent, planStream } from '#domain/plans/plan';
-import { zId, zInstant, zText } from '#domain/schema';
+import { zId, zInstant, zPeriod, zText } from '#domain/schema';
 import {
   type Assignment,
   cancelSubscription,
   changePlan,
   type Deployment,
   type DeploymentEvent,
+  deploymentEvents,
   deploymentStream,
   foldDeployment,
   startSubscription,
@@ -48,7 +49,20 @@ const cancelSubscriptionCommand = defineCommand({
   key: ({ subscriptionId, at }) => [subscriptionId, at],
 });
 
-export const deploymentCommands = [registerDeployment, assignDeployment, startSubscriptionCommand, changePlanCommand, cancelSubscriptionCommand];
+const waiveUsage = defineCommand({
+  name: 'waive-usage',
+  schema: z.strictObject({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText.min(1) }),
+  key: ({ deploymentId, billingKind, period }) => [deploymentId, billingKind, period.start, period.end],
+});
+
+export const deploymentCommands = [
+  registerDeployment,
+  assignDeployment,
+  startSubscriptionCommand,
+  changePlanCommand,
+  cancelSubscriptionCommand,
+  waiveUsage,
+];
 
 export class DeploymentCommand extends Command<CommandDone> {
   constructor(readonly call: CommandCall) {
@@ -72,6 +86,7 @@ export class DeploymentHandler implements ICommandHandler<DeploymentCommand> {
         return changePlan(subscription, planId, at);
       });
     if (isCall(call, cancelSubscriptionCommand)) return this.onSubscription(call, call.fields, (subscription) => cancelSubscription(subscription, call.fields.at));
+    if (isCall(call, waiveUsage)) return this.waive(call);
     throw new Error(`${call.name} is not a command of deployments`);
   }
 
@@ -114,6 +129,15 @@ export class DeploymentHandler implements ICommandHandler<DeploymentCommand> {
         return { events: decided };
       }),
     );
+  }
+
+  /** What nothing covers yet, and is not going to be billed: it is listed as unbilled no more. What covers it later bills it all the same. */
+  private async waive(call: Call<typeof waiveUsage>): Promise<CommandDone> {
+    const { deploymentId } = call.fields;
+    return this.core.book.decide(deploymentStream(deploymentId), call, (events) => {
+      deploymentOf(events, deploymentId);
+      return { events: [{ type: 'UsageWaived', data: call.fields }] };
+    });
   }
 
   private async onSubscription(
@@ -161,13 +185,6 @@ export function deploymentOf(events: readonly RecordedEvent[], deploymentId: str
   return deployment;
 }
 
-const DEPLOYMENT_EVENTS: readonly string[] = [
-  'DeploymentRegistered',
-  'DeploymentAssigned',
-  'SubscriptionStarted',
-  'SubscriptionPlanChanged',
-  'SubscriptionCancelled',
-] satisfies DeploymentEvent['type'][];
-const isDeploymentEvent = (event: RecordedEvent): event is Extract<RecordedEvent, DeploymentEvent> => DEPLOYMENT_EVENTS.includes(event.type);
+const isDeploymentEvent = (event: RecordedEvent): event is Extract<RecordedEvent, DeploymentEvent> => Object.hasOwn(deploymentEvents, event.type);
 export const isPlanEvent = (event: RecordedEvent): event is Extract<RecordedEvent, PlanEvent> =>
   event.type === 'PlanPublished' || event.type === 'PlanPriceCorrected';

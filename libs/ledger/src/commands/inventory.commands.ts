@@ -2,7 +2,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { invalid, notFound } from '#domain/errors';
 import type { LedgerEvent } from '#domain/events';
-import { DEFAULT_STRIKES_UNTIL_REMOVED, inventoryStream, type ObservedResource, stateAt, strikesOf, zObservedResource, zResourceChanges } from '#domain/inventory/resource';
+import { DEFAULT_STRIKES_UNTIL_REMOVED, inventoryStream, type ObservedResource, lastStateAt, strikesOf, zObservedResource, zResourceChanges } from '#domain/inventory/resource';
 import { zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
@@ -126,9 +126,9 @@ function assertListedOnce(seen: readonly SeenResource[]): void {
   }
 }
 
-/** The observation with what it left out carried over from what was known at that time. */
+/** The observation with what it left out carried over from what was known at that time: of one that was gone, from when it was last there. */
 function completed(seen: SeenResource, known: Known | undefined, seenAt: Instant): ObservedResource {
-  const state = known === undefined ? null : (stateAt(known.timeline, seenAt) ?? null);
+  const state = known === undefined ? undefined : lastStateAt(known.timeline, seenAt);
   const pick = (given: string | null | undefined, before: string | null | undefined): string | undefined =>
     given === undefined ? (before ?? undefined) : (given ?? undefined);
   const { sizeGb, tenantId, deploymentId, region, project, sizeSlug, tags, attrs, ...rest } = seen;

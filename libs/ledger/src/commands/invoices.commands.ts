@@ -1,18 +1,36 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { assertPayable, assertVoidable } from '#domain/invoices/invoice';
-import { zId, zInstant, zText } from '#domain/schema';
+import { creditNoteRows } from '#domain/invoices/credit-note';
+import { assertCreditable, assertPayable, assertVoidable, zSelection } from '#domain/invoices/invoice';
+import { assertCreditUntaken } from '#domain/invoices/settlement';
+import { derivedId } from '#domain/lines/line';
+import { zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
+import { creditable, creditNoteEvents } from '../credit-notes.js';
 import { Invoicing } from '../invoicing.js';
 import { LedgerCore } from '../ledger-core.js';
 
-const createInvoice = defineCommand({ name: 'create-invoice', schema: z.strictObject({ tenantId: zId, asOf: zInstant }), key: 'none' });
+const createInvoice = defineCommand({ name: 'create-invoice', schema: z.strictObject({ tenantId: zId, asOf: zInstant, select: zSelection.optional() }), key: 'none' });
 const zOnInvoice = z.strictObject({ invoiceId: zId, at: zInstant, reason: zText.optional() });
 const issueInvoice = defineCommand({ name: 'issue-invoice', schema: zOnInvoice, key: ({ invoiceId }) => [invoiceId] });
 const voidInvoice = defineCommand({ name: 'void-invoice', schema: zOnInvoice, key: ({ invoiceId }) => [invoiceId] });
 const payInvoice = defineCommand({ name: 'pay-invoice', schema: zOnInvoice, key: ({ invoiceId }) => [invoiceId] });
 
-export const invoiceCommands = [createInvoice, issueInvoice, voidInvoice, payInvoice];
+const createCreditNote = defineCommand({
+  name: 'create-credit-note',
+  schema: z
+    .strictObject({
+      invoiceId: zId,
+      at: zInstant,
+      reason: zText.min(1),
+      amount: zDecimal.optional(),
+      rows: z.array(z.strictObject({ rowId: zId, amount: zDecimal })).min(1).optional(),
+    })
+    .refine(({ amount, rows }) => amount === undefined || rows === undefined, { path: ['rows'], message: 'can’t be given beside amount: one or the other' }),
+  key: 'body',
+});
+
+export const invoiceCommands = [createInvoice, issueInvoice, voidInvoice, payInvoice, createCreditNote];
 
 export class InvoiceCommand extends Command<CommandDone> {
   constructor(readonly call: CommandCall) {
@@ -28,24 +46,38 @@ export class InvoiceHandler implements ICommandHandler<InvoiceCommand> {
   }
 
   async execute({ call }: InvoiceCommand): Promise<CommandDone> {
-    if (isCall(call, createInvoice)) return this.invoicing.create(call, call.fields.tenantId, call.fields.asOf);
+    if (isCall(call, createInvoice)) return this.invoicing.create(call, call.fields.tenantId, call.fields.asOf, call.fields.select ?? null);
     if (isCall(call, issueInvoice)) return this.invoicing.issue(call, call.fields.invoiceId, call.fields.at);
     if (isCall(call, voidInvoice)) return this.void(call, call.fields);
     if (isCall(call, payInvoice)) return this.pay(call, call.fields);
+    if (isCall(call, createCreditNote)) return this.credit(call);
     throw new Error(`${call.name} is not a command of invoices`);
   }
 
   private async void(call: CommandCall, { invoiceId, at, reason }: z.output<typeof zOnInvoice>): Promise<CommandDone> {
-    return this.invoicing.onInvoice(call, invoiceId, async (state, invoice) => {
+    return this.invoicing.onInvoice(call, invoiceId, async ({ state, invoice, account }) => {
+      assertCreditUntaken(account, invoiceId);
       assertVoidable(state, invoiceId, await this.correctedBy(invoiceId));
-      return [{ type: 'InvoiceVoided', data: { invoiceId, ...invoice, at, ...(reason === undefined ? {} : { reason }) } }];
+      return { events: [{ type: 'InvoiceVoided', data: { invoiceId, ...invoice, at, ...(reason === undefined ? {} : { reason }) } }] };
     });
   }
 
   private async pay(call: CommandCall, { invoiceId, at }: z.output<typeof zOnInvoice>): Promise<CommandDone> {
-    return this.invoicing.onInvoice(call, invoiceId, async (state, invoice) => {
+    return this.invoicing.onInvoice(call, invoiceId, async ({ state, invoice }) => {
       assertPayable(state, invoiceId);
-      return [{ type: 'InvoicePaid', data: { invoiceId, ...invoice, at } }];
+      return { events: [{ type: 'InvoicePaid', data: { invoiceId, ...invoice, at } }] };
+    });
+  }
+
+  /** The same body again is the same credit note; a second one on purpose has an idempotency key of its own. */
+  private async credit(call: CommandCall<z.output<typeof createCreditNote.schema>>): Promise<CommandDone> {
+    const { invoiceId, at, reason, ...request } = call.fields;
+    const creditNoteId = derivedId('credit-note', call.key);
+    return this.invoicing.onInvoice(call, invoiceId, async ({ state, invoice }) => {
+      assertCreditable(state, invoiceId);
+      const found = await creditable(this.core, await this.core.projector.catchUp(), invoiceId, invoice.currency);
+      const rows = creditNoteRows(creditNoteId, found, request, reason);
+      return { events: creditNoteEvents({ creditNoteId, invoiceId, ...invoice, issuedAt: at, reason }, rows), result: { invoiceId, creditNoteId } };
     });
   }
 

@@ -12,13 +12,14 @@ import {
 } from '#domain/metering/metering';
 import { zDate, zId, zInstant } from '#domain/schema';
 import { instant } from '#domain/time/instant';
-import { dayOf, type Period } from '#domain/time/period';
+import { dayOf, intersection, type Period } from '#domain/time/period';
 import { packed, usageMonth, usageStream } from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
+import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '../command.js';
 import { timelinesOf } from '../inventory.js';
+import { keyOfRow, knownReadings } from '../known-usage.js';
 import { inForceAt, LedgerCore } from '../ledger-core.js';
-import { keyOfRow, recordsOf, writeUsage } from '../usage-writer.js';
+import { writeUsage } from '../usage-writer.js';
 
 const configureMetering = defineCommand({
   name: 'configure-metering',
@@ -50,6 +51,22 @@ function withoutUnknown({ readings, skipped }: ReturnType<typeof meterDay>, regi
     ),
   );
   return { readings: readings.filter(({ deploymentId }) => registered.has(deploymentId)), skipped: [...skipped, ...unknown.values()] };
+}
+
+/**
+ * Whether a record that metering made is not what the day comes to. What others have corrected since is theirs: it stays as they
+ * said, unless the same resource is metered under another key, where it would be counted twice.
+ */
+function staleness(readings: readonly MeteredReading[]): (row: UsageRecordRow) => boolean {
+  const expected = new Set(readings.map(({ deploymentId, observation: { quantity: _quantity, ...key } }) => canonicalJson([deploymentId, key])));
+  const byResource = Map.groupBy(readings, ({ observation: { provider, resourceId } }) => canonicalJson([provider, resourceId]));
+  return (row) => {
+    const key = keyOfRow(row);
+    if (expected.has(canonicalJson([row.deployment_id, key]))) return false;
+    if (row.corrected_by === null || row.corrected_by === 'metering') return true;
+    const others = byResource.get(canonicalJson([key.provider, key.resourceId])) ?? [];
+    return others.some(({ observation }) => intersection(observation.period, key.period) !== null);
+  };
 }
 
 @CommandHandler(MeteringCommand)
@@ -89,26 +106,27 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
     const registered = await this.core.db.selectFrom('deployments').select('deployment_id').where(inForceAt(at)).execute();
     const { readings, skipped } = withoutUnknown(meterDay(day, resources, configurations), new Set(registered.map(({ deployment_id }) => deployment_id)));
     // The command's key goes with what is done last, the mark of the day.
-    const step = { ...call, idempotencyKey: null };
+    const step = stepOf(call);
     let written = { accepted: 0, corrected: 0, position: null as number | null };
     for (const [deploymentId, group] of Map.groupBy(readings, (reading) => reading.deploymentId)) {
       const done = await writeUsage(this.core, step, deploymentId, group.map(({ observation }) => observation), 'metering', 're-metered');
       written = { accepted: written.accepted + done.accepted, corrected: written.corrected + done.corrected, position: done.position ?? written.position };
     }
     const withdrawn = await this.withdraw(step, day, readings);
-    const marked = await this.markDay(call, date, readings.length, skipped);
+    const result = {
+      date,
+      count: readings.length,
+      accepted: written.accepted,
+      corrected: written.corrected + withdrawn.count,
+      skipped: skipped.map(({ provider, providerId, reason }) => ({ provider, providerId, reason })),
+    };
+    const marked = await this.markDay(call, date, readings.length, skipped, result);
     const changed = written.accepted + written.corrected + withdrawn.count > 0 || marked.status === 'done';
     const position = marked.position ?? withdrawn.position ?? written.position;
     return {
       status: changed ? 'done' : 'unchanged',
       ...(position === null ? {} : { position }),
-      result: {
-        date,
-        count: readings.length,
-        accepted: written.accepted,
-        corrected: written.corrected + withdrawn.count,
-        skipped: skipped.map(({ provider, providerId, reason }) => ({ provider, providerId, reason })),
-      },
+      result,
     };
   }
 
@@ -118,14 +136,16 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
       "SELECT * FROM usage_records WHERE origin = 'metering' AND position_to IS NULL AND period_start >= $1::timestamptz AND period_start < $2::timestamptz",
       [day.start, day.end],
     );
-    const expected = new Set(readings.map(({ deploymentId, observation: { quantity: _quantity, ...key } }) => canonicalJson([deploymentId, key])));
-    const stale = rows.filter((row) => !expected.has(canonicalJson([row.deployment_id, keyOfRow(row)])));
-    let position: number | null = null;
-    for (const [deploymentId, group] of Map.groupBy(stale, ({ deployment_id }) => deployment_id)) {
+    const isStale = staleness(readings);
+    let written = { count: 0, position: null as number | null };
+    for (const [deploymentId, group] of Map.groupBy(rows.filter(isStale), ({ deployment_id }) => deployment_id)) {
       const month = usageMonth(day.start);
       const done = await this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
-        const inForce = [...(await recordsOf(this.core, deploymentId, group.map(keyOfRow))).values()].flat();
-        const metered = inForce.filter(({ origin }) => origin === 'metering').map((row) => ({ ...keyOfRow(row), quantity: null }));
+        const stale = new Set(group.map((row) => canonicalJson(keyOfRow(row))));
+        const known = [...(await knownReadings(this.core, deploymentId, group.map(keyOfRow))).values()].flat();
+        const metered = known
+          .filter(({ last, isWithdrawn }) => !isWithdrawn && stale.has(canonicalJson(keyOfRow(last))) && isStale(last))
+          .map(({ last }) => ({ ...keyOfRow(last), quantity: null }));
         return {
           events: packed(metered).map(
             (corrections): LedgerEvent => ({
@@ -133,11 +153,12 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
               data: { deploymentId, month, origin: 'metering', corrections, reason: 're-metered' },
             }),
           ),
+          result: { count: metered.length },
         };
       });
-      position = done.position ?? position;
+      written = { count: written.count + (done.result as { count: number }).count, position: done.position ?? written.position };
     }
-    return { count: stale.length, position };
+    return written;
   }
 
   /** Says that the day was metered, once, and again only where the outcome is another. */
@@ -146,11 +167,12 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
     date: string,
     recordCount: number,
     skipped: readonly { provider: string; providerId: string; kind: string; reason: string }[],
+    result: object,
   ): Promise<CommandDone> {
     return this.core.book.decideOnReadModels(METERED_DAYS_STREAM, call, async (position) => {
       const known = await this.core.db.selectFrom('metered_days').selectAll().where('date', '=', date).where(inForceAt(position)).executeTakeFirst();
       const same = known?.record_count === recordCount && canonicalJson(known.skipped) === canonicalJson(skipped);
-      return { events: same ? [] : [{ type: 'DayMetered', data: { date, recordCount, skipped: [...skipped] } }] };
+      return { events: same ? [] : [{ type: 'DayMetered', data: { date, recordCount, skipped: [...skipped] } }], result };
     });
   }
 }

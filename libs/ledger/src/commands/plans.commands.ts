@@ -18,6 +18,7 @@ const correctPriceCommand = defineCommand({
   schema: z.strictObject({
     planId: zId,
     billingKind: zId,
+    filter: z.record(z.string(), z.string()).optional(),
     price: zPrice,
     effectiveFrom: zInstant,
     effectiveUntil: zInstant.optional(),
@@ -41,8 +42,9 @@ export class PlanHandler implements ICommandHandler<PlanCommand> {
   async execute({ call }: PlanCommand): Promise<CommandDone> {
     if (isCall(call, publishPlanCommand)) return this.decide(call, call.fields.planId, (versions) => publishPlan(versions, call.fields));
     if (isCall(call, correctPriceCommand)) {
-      const { effectiveUntil, ...fields } = call.fields;
-      return this.decide(call, fields.planId, (versions) => correctPrice(versions, { ...fields, effectiveUntil: effectiveUntil ?? null }));
+      const { effectiveUntil, filter, ...fields } = call.fields;
+      const input = { ...fields, effectiveUntil: effectiveUntil ?? null, ...(filter === undefined ? {} : { filter }) };
+      return this.decide(call, fields.planId, (versions) => correctPrice(versions, input));
     }
     throw new Error(`${call.name} is not a command of plans`);
   }

@@ -51,14 +51,21 @@ export class RateHandler implements ICommandHandler<RateCommand> {
     }
     if (isCall(call, correctRateCommand)) {
       const { effectiveUntil, ...fields } = call.fields;
-      return this.decide(call, fields, (segments) => correctRate(segments, { ...fields, effectiveUntil: effectiveUntil ?? null }));
+      return this.decide(call, fields, (segments, history) => correctRate(segments, { ...fields, effectiveUntil: effectiveUntil ?? null }, history));
     }
     if (isCall(call, withdrawRateCommand)) return this.decide(call, call.fields, (segments) => withdrawRate(segments, call.fields));
     throw new Error(`${call.name} is not a command of rates`);
   }
 
-  private async decide(call: CommandCall, key: RateKey, decision: (segments: readonly RateSegment[]) => RateEvent[]): Promise<CommandDone> {
-    return this.core.book.decide(rateStream(key), call, (events) => ({ events: decision(foldRates(events.filter(isRateEvent))) }));
+  private async decide(
+    call: CommandCall,
+    key: RateKey,
+    decision: (segments: readonly RateSegment[], history: readonly RateEvent[]) => RateEvent[],
+  ): Promise<CommandDone> {
+    return this.core.book.decide(rateStream(key), call, (events) => {
+      const history = events.filter(isRateEvent);
+      return { events: decision(foldRates(history), history) };
+    });
   }
 }
 

@@ -11,6 +11,9 @@ import { LedgerCore } from '../ledger-core.js';
 const zPercent = zDecimal.refine((value) => !value.startsWith('-') && decimal(value).lte(decimal('100')), 'must be from 0 to 100');
 const zTax = z.strictObject({ name: zText, ratePercent: zPercent, from: zInstant });
 
+/** Longer than a period there is no use in waiting. */
+const MAX_GRACE_HOURS = 31 * 24;
+
 const registerTenant = defineCommand({
   name: 'register-tenant',
   schema: z.strictObject({
@@ -29,7 +32,13 @@ const setTax = defineCommand({
   key: ({ tenantId, from }) => [tenantId, from],
 });
 
-export const tenantCommands = [registerTenant, setTax];
+const setGracePeriod = defineCommand({
+  name: 'set-grace-period',
+  schema: z.strictObject({ tenantId: zId, hours: z.int().min(0).max(MAX_GRACE_HOURS), from: zInstant }),
+  key: ({ tenantId, from }) => [tenantId, from],
+});
+
+export const tenantCommands = [registerTenant, setTax, setGracePeriod];
 
 export class TenantCommand extends Command<CommandDone> {
   constructor(readonly call: CommandCall) {
@@ -44,6 +53,7 @@ export class TenantHandler implements ICommandHandler<TenantCommand> {
   async execute({ call }: TenantCommand): Promise<CommandDone> {
     if (isCall(call, registerTenant)) return this.register(call);
     if (isCall(call, setTax)) return this.setTax(call);
+    if (isCall(call, setGracePeriod)) return this.setGracePeriod(call);
     throw new Error(`${call.name} is not a command of tenants`);
   }
 
@@ -65,6 +75,14 @@ export class TenantHandler implements ICommandHandler<TenantCommand> {
       if (same !== undefined && same.name === name && same.ratePercent === ratePercent) return { events: [] };
       if (same !== undefined) throw conflict('tax_exists', `tenant ${tenantId} has ${same.name} of ${same.ratePercent} % from ${from} already`);
       return { events: [{ type: 'TenantTaxSet', data: { tenantId, name, ratePercent, from } }] };
+    });
+  }
+
+  private async setGracePeriod(call: CommandCall<z.output<typeof setGracePeriod.schema>>): Promise<CommandDone> {
+    const { tenantId } = call.fields;
+    return this.core.book.decide(tenantStream(tenantId), call, (events) => {
+      assertTenant(events, tenantId);
+      return { events: [{ type: 'TenantGracePeriodSet', data: call.fields }] };
     });
   }
 }

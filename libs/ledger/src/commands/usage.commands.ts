@@ -7,8 +7,9 @@ import type { Period } from '#domain/time/period';
 import { usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { confinedTo } from '../caller.js';
+import { ambiguousProvider, fitting, keyOfRow, knownReadings } from '../known-usage.js';
 import { LedgerCore } from '../ledger-core.js';
-import { keyOfRow, matching, recordsOf, writeUsage } from '../usage-writer.js';
+import { namedReading, namings, writeUsage } from '../usage-writer.js';
 import { deploymentOf } from './deployments.commands.js';
 
 const observeUsage = defineCommand({
@@ -44,7 +45,9 @@ export class UsageHandler implements ICommandHandler<UsageCommand> {
     const { deploymentId, observations } = call.fields;
     await this.assertDeployment(call, deploymentId, observations);
     const { position, ...counts } = await writeUsage(this.core, call, deploymentId, observations, 'command');
-    return position === null ? { status: 'unchanged', result: counts } : { status: 'done', position, result: counts };
+    // A known reading whose provider is named now is known all the same.
+    if (position === null || counts.accepted + counts.corrected === 0) return { status: 'unchanged', result: counts };
+    return { status: 'done', position, result: counts };
   }
 
   private async correct(call: CommandCall<z.output<typeof correctUsage.schema>>): Promise<CommandDone> {
@@ -52,12 +55,22 @@ export class UsageHandler implements ICommandHandler<UsageCommand> {
     await this.assertDeployment(call, deploymentId, [key]);
     const month = usageMonth(key.period.start);
     return this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
-      const record = matching(await recordsOf(this.core, deploymentId, [key]), key, 0);
-      if (record === undefined)
+      const readings = [...(await knownReadings(this.core, deploymentId, [key])).values()].flat();
+      const candidates = fitting(readings, key.provider ?? '');
+      if (candidates.length > 1) throw ambiguousProvider('correct-usage', 'provider', key.resourceId, candidates);
+      const [known] = candidates;
+      if (known === undefined)
         throw notFound('unknown_usage', `there is no ${key.billingKind} of ${key.resourceId} over [${key.period.start}, ${key.period.end}) to correct`);
-      if (record.quantity === quantity) return { events: [] };
-      const correction = { ...keyOfRow(record), quantity };
-      return { events: [{ type: 'UsageCorrected', data: { deploymentId, month, origin: 'command', corrections: [correction], reason } }] };
+      const { last, isWithdrawn, holder } = known;
+      if ((isWithdrawn ? null : last.quantity) === quantity) return { events: [] };
+      const named = holder === '' && key.provider !== undefined ? [namedReading(key, key.provider)] : [];
+      const correction = { ...keyOfRow(last), quantity };
+      return {
+        events: [
+          ...namings(deploymentId, month, named),
+          { type: 'UsageCorrected', data: { deploymentId, month, origin: 'command', corrections: [correction], reason } },
+        ],
+      };
     });
   }
 

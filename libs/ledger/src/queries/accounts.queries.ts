@@ -1,9 +1,11 @@
 import { notFound } from '#domain/errors';
+import { decimal } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
 import { subscriptionSpans, tenantAt } from '#domain/tenants/deployment';
 import { contractsOf } from '../billing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zOptionalId, zPage } from '../query.js';
+import { assertVisibleDeployment, defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zOptionalId, zPage } from '../query.js';
 
 const tenantsQuery = defineQuery({
   name: 'tenants',
@@ -12,13 +14,15 @@ const tenantsQuery = defineQuery({
   roles: READERS,
   async answer({ tenantId, ...page }, context) {
     const { core, position } = context;
-    const visible = visibleTenant(context, tenantId);
+    const visible = await visibleTenant(context, tenantId);
     let query = core.db.selectFrom('tenants').selectAll().where(inForceAt(position));
     if (visible !== null) query = query.where('tenant_id', '=', visible);
     const rows = await query.execute();
     const names = await core.details.names(rows.map(({ details_ref }) => details_ref));
     const taxes = await core.db.selectFrom('tenant_taxes').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
     const taxesOf = Map.groupBy(taxes, ({ tenant_id }) => tenant_id);
+    const credits = await core.db.selectFrom('tenant_credits').selectAll().where(inForceAt(position)).orderBy('currency').execute();
+    const creditsOf = Map.groupBy(credits, ({ tenant_id }) => tenant_id);
     const items = rows.map((row) => ({
       tenantId: row.tenant_id,
       // null: the tenant's details were erased.
@@ -26,6 +30,7 @@ const tenantsQuery = defineQuery({
       currency: row.currency,
       timeZone: row.time_zone,
       taxes: (taxesOf.get(row.tenant_id) ?? []).map((tax) => ({ name: tax.name, ratePercent: tax.rate_percent, from: tax.effective_from })),
+      credits: (creditsOf.get(row.tenant_id) ?? []).map(({ currency, credit }) => ({ currency, amount: moneyText(decimal(credit), currency) })),
     }));
     return pageOfAll(items, page, position, (item) => item.tenantId);
   },
@@ -38,7 +43,8 @@ const deploymentsQuery = defineQuery({
   roles: READERS,
   async answer({ deploymentId, tenantId, ...page }, context) {
     const { core, position, caller } = context;
-    const visible = visibleTenant(context, tenantId);
+    const visible = await visibleTenant(context, tenantId);
+    if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
     let query = core.db.selectFrom('deployments').selectAll().where(inForceAt(position));
     if (deploymentId !== undefined) query = query.where('deployment_id', '=', deploymentId);
     const rows = await query.execute();
@@ -83,7 +89,8 @@ const subscriptionsQuery = defineQuery({
   roles: READERS,
   async answer({ subscriptionId, deploymentId, tenantId, ...page }, context) {
     const { core, position } = context;
-    const visible = visibleTenant(context, tenantId);
+    const visible = await visibleTenant(context, tenantId);
+    if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
     const items = (await contractsOf(core, position, visible))
       .map(({ subscription, assignments }) => ({
         subscriptionId: subscription.subscriptionId,

@@ -1,26 +1,22 @@
 import { notFound } from '#domain/errors';
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { invoiceNumber } from '#domain/invoices/invoice';
+import { documentNumber } from '#domain/invoices/invoice';
 import { costEvents } from '#domain/costs/cost';
+import { lineStream } from '#domain/lines/line';
+import { decimal, text } from '#domain/money/decimal';
+import { planStream } from '#domain/plans/plan';
+import { rateKeyText, rateStream } from '#domain/rates/rate';
+import { deploymentStream } from '#domain/tenants/deployment';
+import type { RateKey } from '#domain/usage/usage';
 import { zId, zText } from '#domain/schema';
 import type { Caller } from '../caller.js';
-import type { Instant } from '#domain/time/instant';
+import type { EventLog, StoredEvent } from '#event-store/port';
 import { z } from 'zod';
 import { linesOfTenant, tenantAccount } from '../billing.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { ADMIN, defineQuery, type QueryContext, STAFF, zAsOf, zOptionalId } from '../query.js';
-
-interface LoggedEvent {
-  readonly position: number;
-  readonly stream: string;
-  readonly revision: number;
-  readonly event_id: string;
-  readonly type: string;
-  readonly recorded_at: Instant;
-  readonly data: string;
-  readonly metadata: string;
-}
+import { printFrozen } from '../rated-lines.js';
+import { ADMIN, decodeCursor, defineQuery, invalidCursor, pageOf, type QueryContext, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
 
 const DEFAULT_EVENTS = 100;
 
@@ -29,39 +25,60 @@ const eventsQuery = defineQuery({
   summary: 'The log itself: events of a stream, or all, after a position',
   params: zAsOf.extend({
     stream: zText.optional(),
-    after: z.coerce.number().int().nonnegative().default(0),
+    after: zAfter,
     type: zOptionalId,
-    limit: z.coerce.number().int().min(1).max(10_000).default(DEFAULT_EVENTS),
-    cursor: z.string().regex(/^\d{1,15}$/, 'is not one that this list gave out').optional(),
+    limit: zLimit(DEFAULT_EVENTS),
+    cursor: z.string().optional(),
   }),
   roles: ['platform_admin', 'auditor', 'operator'],
   async answer({ stream, after, type, limit, cursor }, { core, position, caller }) {
-    const { rows } = await core.pool.query<LoggedEvent>(
-      `SELECT position, stream, revision, event_id, type, recorded_at, data, metadata FROM ledgerline_log.events
-       WHERE position > $1 AND position <= $2 AND ($3::text IS NULL OR stream = $3) AND ($4::text IS NULL OR type = $4) ORDER BY position LIMIT $5`,
-      [cursor === undefined ? after : Number(cursor), position, stream ?? null, type ?? null, limit + 1],
-    );
-    const items = rows.slice(0, limit);
-    return {
-      items: items.map((row) => ({ ...reference(row), data: maySee(caller, row.type) ? (JSON.parse(row.data) as unknown) : null })),
-      nextCursor: rows.length > limit ? String(items.at(-1)?.position) : null,
-    };
+    const range = { after: cursor === undefined ? after : cursorOf(cursor), upTo: position };
+    const events = await firstOf(eventsIn(core.log, range, { stream, type, count: limit + 1 }), limit + 1);
+    const shown = (event: StoredEvent) => ({ ...reference(event), data: maySee(caller, event.type) ? (JSON.parse(event.data) as unknown) : null });
+    return pageOf(events, limit, position, (event) => [String(event.position)], shown);
   },
 });
+
+function cursorOf(cursor: string): number {
+  const [position = ''] = decodeCursor(cursor).after;
+  if (!/^\d{1,15}$/.test(position)) throw invalidCursor();
+  return Number(position);
+}
+
+/** The log's events after a position and up to another, in order; of all that there are, `count` is enough. */
+async function* eventsIn(
+  log: EventLog,
+  { after, upTo }: { after: number; upTo: number },
+  { stream, type, count }: { stream: string | undefined; type: string | undefined; count: number },
+): AsyncIterable<StoredEvent> {
+  // Positions are dense: without a condition, the next events are those at the next positions.
+  const next = Array.from({ length: Math.max(0, Math.min(count, upTo - after)) }, (_, index) => after + 1 + index);
+  const events = stream !== undefined ? log.read(stream) : type !== undefined ? log.readAll(after, { types: [type] }) : log.readAt(next);
+  for await (const event of events) {
+    if (event.position > upTo) return;
+    if (event.position > after && (type === undefined || event.type === type)) yield event;
+  }
+}
+
+async function firstOf(events: AsyncIterable<StoredEvent>, count: number): Promise<StoredEvent[]> {
+  const first: StoredEvent[] = [];
+  for await (const event of events) if (first.push(event) === count) break;
+  return first;
+}
 
 /** Cost is for who may see margin: others see that there was such an event, and not what it says. */
 const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role) || !Object.hasOwn(costEvents, type);
 
 /** An event as evidence: where it stands, when it was recorded, by whom. */
-function reference(row: LoggedEvent) {
-  const { actor, occurredAt, command } = JSON.parse(row.metadata) as { actor: string; occurredAt?: string; command?: { name: string } };
+function reference(event: StoredEvent) {
+  const { actor, occurredAt, command } = JSON.parse(event.metadata) as { actor: string; occurredAt?: string; command?: { name: string } };
   return {
-    position: row.position,
-    stream: row.stream,
-    revision: row.revision,
-    eventId: row.event_id,
-    type: row.type,
-    recordedAt: row.recorded_at,
+    position: event.position,
+    stream: event.stream,
+    revision: event.revision,
+    eventId: event.id,
+    type: event.type,
+    recordedAt: event.recordedAt,
     actor,
     occurredAt: occurredAt ?? null,
     command: command?.name ?? null,
@@ -97,29 +114,39 @@ async function explainRow(context: QueryContext, { invoice_id, ordinal, computed
   const account = await tenantAccount(core, computed_at, tenant_id);
   const line = (await linesOfTenant(core, computed_at, account, row.chargePeriod.end)).find(({ lineId }) => lineId === row.lineId);
   const since = line?.period.start ?? row.chargePeriod.start;
-  const { rows: usage } = await core.pool.query<{ quantity: string; readings: number; positions: number[] | null }>(
-    `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions FROM usage_records
+  const { rows: usage } = await core.pool.query<{ quantity: string; readings: number; positions: number[] | null; keys: (RateKey | null)[] | null }>(
+    `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions,
+       jsonb_agg(DISTINCT jsonb_build_object('resourceType', resource_type, 'resourceFamily', resource_family, 'location', location)) FILTER (WHERE resource_type IS NOT NULL) AS keys
+     FROM usage_records
      WHERE deployment_id = $1 AND billing_kind = $2 AND period_start >= $3 AND period_start < $4 AND position_from <= $5 AND (position_to IS NULL OR position_to > $5)`,
     [row.deploymentId, row.billingKind, since, row.chargePeriod.end, computed_at],
   );
   const positions = usage[0]?.positions ?? [];
-  const streams = [`plan-${encodeURIComponent(row.planId)}`, `deployment-${encodeURIComponent(row.deploymentId)}`, `line-${row.lineId}`];
-  const { rows: events } = await core.pool.query<LoggedEvent>(
-    `SELECT position, stream, revision, event_id, type, recorded_at, data, metadata FROM ledgerline_log.events
-     WHERE position <= $1 AND (position = ANY($2::bigint[]) OR stream = ANY($3::text[])) ORDER BY position`,
-    [computed_at, positions, streams],
-  );
+  // A rate-card row names its key; other rows rest on no rate.
+  const keys = (usage[0]?.keys ?? []).filter((key) => key !== null && row.ref.startsWith(`${rateKeyText(key)}@`)) as RateKey[];
+  const streams = [planStream(row.planId), deploymentStream(row.deploymentId), lineStream(row.lineId), ...keys.map(rateStream)];
+  const events = await evidence(core.log, computed_at, positions, streams);
   const segment = line?.segments.find(({ planId }) => planId === row.planId);
+  const shown = { ...row, ...printFrozen(row, account.currency) };
   return {
     invoiceId: invoice_id,
-    number: ordinal === null ? null : invoiceNumber(ordinal),
+    number: ordinal === null ? null : documentNumber('INV', ordinal),
     computedAt: computed_at,
-    row,
-    arithmetic: `${row.quantity} × ${row.unitAmount} = ${row.gross}; ${row.gross} − ${row.discount} − ${row.credit} = ${row.net}`,
+    row: shown,
+    arithmetic: `${shown.quantity} × ${shown.unitAmount} = ${shown.gross}; ${shown.gross} − ${shown.discount} − ${shown.credit} = ${shown.net}`,
     price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms: segment?.terms ?? null },
-    usage: { since, until: row.chargePeriod.end, quantity: usage[0]?.quantity ?? '0', readings: usage[0]?.readings ?? 0 },
+    usage: { since, until: row.chargePeriod.end, quantity: text(decimal(usage[0]?.quantity ?? '0')), readings: usage[0]?.readings ?? 0 },
     events: events.map(reference),
   };
+}
+
+/** The events at these positions and those of these streams, up to a position, each once, in order. */
+async function evidence(log: EventLog, upTo: number, positions: readonly number[], streams: readonly string[]): Promise<StoredEvent[]> {
+  const found = new Map<number, StoredEvent>();
+  for (const events of [log.readAt(positions), ...streams.map((stream) => log.read(stream))]) {
+    for await (const event of events) if (event.position <= upTo) found.set(event.position, event);
+  }
+  return [...found.values()].sort((a, b) => a.position - b.position);
 }
 
 const projectionsQuery = defineQuery({

@@ -1,7 +1,8 @@
+import { notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { contains } from '#domain/time/period';
-import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, positionOf, READERS, zOptionalId, zOptionalInstant, zPage } from '../query.js';
+import { inForceAt, type LedgerCore } from '../ledger-core.js';
+import { defineQuery, pageOfAll, knownPosition, READERS, zOptionalId, zOptionalInstant, zPage } from '../query.js';
 import { z } from 'zod';
 
 const ratesQuery = defineQuery({
@@ -16,7 +17,7 @@ const ratesQuery = defineQuery({
   }),
   roles: READERS,
   async answer({ resourceType, resourceFamily, location, at, knownAt, ...page }, { core, position }) {
-    const known = knownAt === undefined ? position : await positionOf(core, { asOf: knownAt });
+    const known = knownAt === undefined ? position : await knownPosition(core, 'knownAt', knownAt);
     let query = core.db.selectFrom('rates').selectAll().where(inForceAt(known));
     if (resourceType !== undefined) query = query.where('resource_type', '=', resourceType);
     if (resourceFamily !== undefined) query = query.where('resource_family', '=', resourceFamily);
@@ -40,6 +41,12 @@ const ratesQuery = defineQuery({
   },
 });
 
+/** As of before it was published there is nothing; a plan that never was is a mistake of who asks. */
+async function assertPublished({ db }: LedgerCore, planId: string): Promise<void> {
+  const version = await db.selectFrom('plan_versions').select('plan_id').where('plan_id', '=', planId).executeTakeFirst();
+  if (version === undefined) throw notFound('unknown_plan', `plan ${planId} is not published`);
+}
+
 const plansQuery = defineQuery({
   name: 'plans',
   summary: 'Plans with the periods over which their terms are in force',
@@ -48,7 +55,9 @@ const plansQuery = defineQuery({
   async answer({ planId, at, ...page }, { core, position }) {
     let query = core.db.selectFrom('plan_versions').selectAll().where(inForceAt(position));
     if (planId !== undefined) query = query.where('plan_id', '=', planId);
-    const items = (await query.execute())
+    const rows = await query.execute();
+    if (planId !== undefined && rows.length === 0) await assertPublished(core, planId);
+    const items = rows
       .map((row) => ({
         planId: row.plan_id,
         name: row.name,

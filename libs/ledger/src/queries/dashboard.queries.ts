@@ -1,7 +1,6 @@
-import { invalid } from '#domain/errors';
 import { attributedShares } from '#domain/margin/attribution';
 import { type CostShare, marginOf } from '#domain/margin/margin';
-import { type LineDefinition, linesOf } from '#domain/lines/line';
+import type { LineDefinition } from '#domain/lines/line';
 import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency } from '#domain/schema';
@@ -9,7 +8,7 @@ import { type Instant, instant } from '#domain/time/instant';
 import { contains, monthOf, type Period } from '#domain/time/period';
 import { z } from 'zod';
 import type { CostLineRow } from '#projections/costs/costs.table';
-import { contractsOf, plansById } from '../billing.js';
+import { allLines } from '../billing.js';
 import { timelinesOf } from '../inventory.js';
 import { inForceAt } from '../ledger-core.js';
 import { ADMIN, defineQuery, type QueryContext, zAsOf, zOptionalInstant } from '../query.js';
@@ -122,18 +121,7 @@ const accrualQuery = defineQuery({
 });
 
 /** The lines whose billing period holds the instant, of every subscription active then. */
-async function openLines({ core, position }: QueryContext, at: Instant): Promise<LineDefinition[]> {
-  const plans = await plansById(core, position);
-  const tenants = await core.db.selectFrom('tenants').selectAll().where(inForceAt(position)).execute();
-  const zones = new Map(tenants.map((row) => [row.tenant_id, row.time_zone]));
-  const zoneOf = (tenantId: string): string => {
-    const zone = zones.get(tenantId);
-    if (zone === undefined) throw invalid('unknown_tenant', `tenant ${tenantId} is not registered`);
-    return zone;
-  };
-  return (await contractsOf(core, position, null))
-    .flatMap(({ subscription, assignments }) => linesOf(subscription, assignments, plans, zoneOf, at))
-    .filter((line) => contains(line.period, at));
-}
+const openLines = async ({ core, position }: QueryContext, at: Instant): Promise<LineDefinition[]> =>
+  (await allLines(core, position, at)).filter((line) => contains(line.period, at));
 
 export const dashboardQueries = [marginQuery, accrualQuery];

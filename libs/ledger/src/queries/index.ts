@@ -1,16 +1,18 @@
 import type { QueryDefinition } from '../query.js';
 import { accountQueries } from './accounts.queries.js';
 import { auditQueries } from './audit.queries.js';
-import { billingQueries } from './billing.queries.js';
 import { catalogQueries } from './catalog.queries.js';
+import { creditQueries } from './credits.queries.js';
 import { dashboardQueries } from './dashboard.queries.js';
+import { invoiceQueries } from './invoices.queries.js';
+import { lineQueries } from './lines.queries.js';
 import { quoteQueries } from './quote.queries.js';
 import { unbilledQueries } from './unbilled.queries.js';
 import { usageQueries } from './usage.queries.js';
 
 /** Every query by name: REST, the CLI and the console ask the same. */
 export const QUERIES: ReadonlyMap<string, QueryDefinition> = new Map(
-  [...usageQueries, ...unbilledQueries, ...catalogQueries, ...accountQueries, ...billingQueries, ...dashboardQueries, ...quoteQueries, ...auditQueries].map((query) => [
+  [...usageQueries, ...unbilledQueries, ...catalogQueries, ...accountQueries, ...lineQueries, ...invoiceQueries, ...creditQueries, ...dashboardQueries, ...quoteQueries, ...auditQueries].map((query) => [
     query.name,
     query,
   ]),

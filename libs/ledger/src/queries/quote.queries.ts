@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { invalid, notFound } from '#domain/errors';
 import { planAt } from '#domain/plans/plan';
 import { quotePlan } from '#domain/plans/quote';
-import { zDecimal, zId, zInstant } from '#domain/schema';
+import { zDecimal, zId, zPeriod } from '#domain/schema';
 import { taxAt } from '#domain/tenants/tenant';
 import { plansById, tenantAccount } from '../billing.js';
 import { planOfItsOwn, zPublishedPlan } from '../published-plan.js';
@@ -15,7 +15,7 @@ const quoteQuery = defineQuery({
     planId: zOptionalId,
     plan: zPublishedPlan.optional(),
     usage: z.record(zId, zDecimal),
-    period: z.object({ start: zInstant, end: zInstant }).optional(),
+    period: zPeriod.optional(),
     tenantId: zOptionalId,
   }),
   roles: READERS,
@@ -26,7 +26,7 @@ const quoteQuery = defineQuery({
     if (planId === undefined && plan === undefined)
       throw invalid('plan_missing', 'a quote needs planId, or a plan of its own', [{ field: 'planId', message: 'must be given, or plan' }]);
     if (version === undefined) throw notFound('unknown_plan', `plan ${planId ?? ''} has no terms at ${at}`);
-    const payer = visibleTenant(context, tenantId);
+    const payer = await visibleTenant(context, tenantId);
     const tax = payer === null ? null : taxAt((await tenantAccount(core, position, payer)).taxes, at);
     return quotePlan(version, usage, tax?.ratePercent ?? '0');
   },

@@ -1,11 +1,10 @@
 import { BASE_FEE } from '#domain/plans/plan';
-import { linesOf } from '#domain/lines/line';
 import { decimal, text } from '#domain/money/decimal';
 import type { Instant } from '#domain/time/instant';
+import { usageWaivers } from '#projections/deployments/deployments.table';
 import { usageRecords } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
-import { contractsOf, plansById } from '../billing.js';
-import { inForceAt } from '../ledger-core.js';
+import { allLines } from '../billing.js';
 import { defineQuery, pageOfAll, STAFF, zPage } from '../query.js';
 
 interface UnbilledRow {
@@ -18,7 +17,7 @@ interface UnbilledRow {
   readonly last: Instant;
 }
 
-/** Usage that no line covers is on no invoice: it is listed, with the reason, until a command covers it. */
+/** Usage that no line covers is on no invoice: it is listed, with the reason, until a command covers it or waives it. */
 const unbilledQuery = defineQuery({
   name: 'unbilled',
   summary: 'Usage that no line covers: its deployment had no subscription then, or the plan no item for its billing kind',
@@ -28,12 +27,7 @@ const unbilledQuery = defineQuery({
     const latest = await core.pool.query<{ at: Instant | null }>(`SELECT max(period_start) AS at FROM ${inForce(usageRecords, '$1')} u`, [position]);
     const until = latest.rows[0]?.at ?? null;
     if (until === null) return { items: [], nextCursor: null };
-    const plans = await plansById(core, position);
-    const tenants = await core.db.selectFrom('tenants').select(['tenant_id', 'time_zone']).where(inForceAt(position)).execute();
-    const zones = new Map(tenants.map((row) => [row.tenant_id, row.time_zone]));
-    const lines = (await contractsOf(core, position, null)).flatMap(({ subscription, assignments }) =>
-      linesOf(subscription, assignments, plans, (tenantId) => zones.get(tenantId) ?? 'UTC', until),
-    );
+    const lines = await allLines(core, position, until);
     const { rows } = await core.pool.query<UnbilledRow>(
       `WITH lines AS (SELECT * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::jsonb[]) AS l(deployment_id, kind, start_at, end_at, filter))
        SELECT u.deployment_id, u.billing_kind, s.subscribed, count(*)::int AS readings, sum(u.quantity) AS quantity, min(u.period_start) AS first, max(u.period_end) AS last
@@ -42,6 +36,8 @@ const unbilledQuery = defineQuery({
          AND u.period_start >= l.start_at AND u.period_start < l.end_at) AS subscribed) s
        WHERE NOT EXISTS (SELECT FROM lines l WHERE l.deployment_id = u.deployment_id AND l.kind = u.billing_kind
          AND u.period_start >= l.start_at AND u.period_start < l.end_at AND (l.filter IS NULL OR u.attributes @> l.filter))
+         AND NOT EXISTS (SELECT FROM ${inForce(usageWaivers, '$1')} w WHERE w.deployment_id = u.deployment_id AND w.billing_kind = u.billing_kind
+         AND u.period_start >= w.period_start AND u.period_start < w.period_end)
        GROUP BY u.deployment_id, u.billing_kind, s.subscribed`,
       [
         position,

@@ -1,13 +1,26 @@
-import { invalid, notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
-import { zId, zInstant } from '#domain/schema';
+import { zId } from '#domain/schema';
 import { tenancies } from '#domain/tenants/deployment';
 import { FROM_EVER, isInstant } from '#domain/time/instant';
 import type { OpenPeriod } from '#domain/time/period';
 import { usageRecords, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
 import { inForceAt } from '../ledger-core.js';
-import { decodeCursor, defineQuery, pageOf, type QueryContext, READERS, zAsOf, zOptionalId, zOptionalInstant, zPage } from '../query.js';
+import {
+  assertVisibleDeployment,
+  decodeCursor,
+  defineQuery,
+  IN_ORDER,
+  inOrder,
+  invalidCursor,
+  pageOf,
+  type QueryContext,
+  READERS,
+  zAsOf,
+  zOptionalId,
+  zPage,
+  zStretch,
+} from '../query.js';
 
 /** Whose usage a caller may see: a deployment, over a stretch of time; null: all. */
 interface Visible {
@@ -18,6 +31,7 @@ interface Visible {
 /** A confined caller sees what their deployments used while these were theirs; another's deployment is as if it did not exist. */
 async function visibleUsage(context: QueryContext, deploymentId: string | undefined): Promise<Visible[] | null> {
   const whole = { start: FROM_EVER, end: null };
+  if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
   if (context.confinedTo === null) return deploymentId === undefined ? null : [{ deploymentId, period: whole }];
   const rows = await context.core.db.selectFrom('deployment_assignments').selectAll().where(inForceAt(context.position)).orderBy('effective_from').execute();
   const own = [...Map.groupBy(rows, ({ deployment_id }) => deployment_id)]
@@ -25,10 +39,7 @@ async function visibleUsage(context: QueryContext, deploymentId: string | undefi
       tenancies(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from }))).map((tenancy) => ({ deploymentId: id, ...tenancy })),
     )
     .filter(({ tenantId }) => tenantId === context.confinedTo);
-  if (deploymentId === undefined) return own;
-  const asked = own.filter((each) => each.deploymentId === deploymentId);
-  if (asked.length === 0) throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
-  return asked;
+  return own.filter((each) => deploymentId === undefined || each.deploymentId === deploymentId);
 }
 
 /** As SQL: parameters $2 to $4 are the deployments, and the start and end of each one's stretch. */
@@ -46,7 +57,7 @@ const KEY = ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'pe
 const usageRecordsQuery = defineQuery({
   name: 'usage-records',
   summary: 'The observations in force: one row per deployment, resource, billing kind, period and granularity',
-  params: zPage.extend({ deploymentId: zOptionalId, billingKind: zOptionalId, resourceId: zOptionalId, start: zOptionalInstant, end: zOptionalInstant }),
+  params: zPage.extend({ deploymentId: zOptionalId, billingKind: zOptionalId, resourceId: zOptionalId, ...zStretch }).refine(inOrder, IN_ORDER),
   roles: READERS,
   async answer(params, context) {
     const visible = await visibleUsage(context, params.deploymentId);
@@ -77,7 +88,7 @@ function cursorOf(cursor: string): readonly string[] {
   const { after } = decodeCursor(cursor);
   const [, , start = '', , end = ''] = after;
   if (after.length !== KEY.length || !isInstant(start) || !isInstant(end))
-    throw invalid('invalid_cursor', 'cursor: is not one that this list gave out', [{ field: 'cursor', message: 'is not one that this list gave out' }]);
+    throw invalidCursor();
   return after;
 }
 
@@ -94,12 +105,13 @@ const toRecord = (row: UsageRecordRow) => ({
   attributes: row.attributes,
   subAttribution: row.sub_attribution,
   origin: row.origin,
+  correctedBy: row.corrected_by,
 });
 
 const usageQuery = defineQuery({
   name: 'usage',
   summary: 'Quantity by billing kind of one deployment over a period: the shape that a quote takes',
-  params: zAsOf.extend({ deploymentId: zId, start: zInstant.optional(), end: zInstant.optional() }),
+  params: zAsOf.extend({ deploymentId: zId, ...zStretch }).refine(inOrder, IN_ORDER),
   roles: READERS,
   async answer(params, context) {
     const visible = await visibleUsage(context, params.deploymentId);

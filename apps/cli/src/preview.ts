@@ -1,0 +1,69 @@
+import { parse, zInstant } from '#domain/schema';
+import type { Preview } from '#ledger/ledger';
+import { readLines } from './input.js';
+import { print, printJson, say, table } from './output.js';
+import { cliCaller, withLedger } from './session.js';
+import { given } from './wrong-usage.js';
+
+interface Options {
+  readonly dataDir: string;
+  readonly json: boolean;
+  readonly at?: unknown;
+  readonly period?: unknown;
+  readonly currency?: unknown;
+}
+
+/** What commands of a file would change in money; nothing is kept. With --period, a month's margin without them and with them. */
+export async function run([file = '']: readonly string[], options: Options): Promise<number> {
+  const commands: unknown[] = [];
+  for await (const { line, text } of readLines(file, new AbortController().signal)) {
+    try {
+      commands.push(JSON.parse(text));
+    } catch (error) {
+      throw new Error(`${file}, line ${line} is not JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
+  }
+  return previewed(commands, options);
+}
+
+/** Shows what commands would change. Exit 1 where one of them would be refused. */
+export async function previewed(commands: readonly unknown[], options: Options): Promise<number> {
+  const at = options.at === undefined ? undefined : given(() => parse(zInstant, options.at, '--at'));
+  const margin = options.period === undefined ? undefined : { period: options.period, ...(options.currency === undefined ? {} : { currency: options.currency }) };
+  return withLedger(options, async (ledger) => {
+    const preview = await ledger.preview(commands, cliCaller(), { ...(at === undefined ? {} : { at }), ...(margin === undefined ? {} : { margin }) });
+    const refused = preview.commands.flatMap((each) => (each.status === 'refused' ? [each] : []));
+    for (const { index, command, error } of refused) say(`command ${index}, ${command}, would be refused (${error.code}): ${error.message}`);
+    if (options.json) printJson(preview);
+    else show(preview);
+    return refused.length > 0 ? 1 : 0;
+  });
+}
+
+function show({ lines, byTenant, byMonth, totals, remetered, margin }: Preview): void {
+  if (lines.length === 0) print('nothing would change');
+  else {
+    print(
+      table(
+        lines.map(({ tenantId, invoiceId, billingKind, period, before, after, difference, currency, quarantine }) => ({
+          tenantId,
+          invoice: invoiceId ?? 'open',
+          billingKind,
+          period,
+          before: quarantine?.before ?? before,
+          after: quarantine?.after ?? after,
+          difference,
+          currency,
+        })),
+      ),
+    );
+    for (const { tenantId, currency, difference } of byTenant) print(`tenant ${tenantId}  ${difference} ${currency}`);
+    for (const { month, currency, difference } of byMonth) print(`month ${month}  ${difference} ${currency}`);
+    for (const { currency, total } of totals) print(`in all  ${total} ${currency}`);
+  }
+  if (remetered.length > 0) say(`metered again for this: ${remetered.join(', ')}; applied in earnest, run-metering does it`);
+  if (margin !== undefined) print(`margin\n${table([{ when: 'without', ...overallOf(margin.before) }, { when: 'with', ...overallOf(margin.after) }])}`);
+}
+
+const overallOf = (margin: unknown): object =>
+  typeof margin === 'object' && margin !== null && 'overall' in margin && typeof margin.overall === 'object' && margin.overall !== null ? margin.overall : {};

@@ -1,0 +1,85 @@
+import type { z } from 'zod';
+import type { FieldError } from './errors.js';
+
+/** What a schema refuses, as people read it: each fault with its field, saying what is expected there. */
+
+type Issue = z.core.$ZodRawIssue;
+
+/** What JSON calls a value's type. */
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+  null: 'null',
+};
+
+const kindOf = (value: unknown): string => {
+  const type = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
+  return KINDS[type] ?? type;
+};
+
+const oneOf = (values: readonly unknown[]): string => {
+  const texts = values.map(String);
+  return texts.length === 1 ? `must be ${texts.join()}` : `must be one of ${texts.join(', ')}`;
+};
+
+/** Zod's own words speak of types and of what was "received"; where a schema has words of its own, those are used. */
+function words(issue: Issue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${KINDS[issue.expected] ?? issue.expected}${typeof issue.input === 'number' && issue.expected !== 'string' ? '' : `, not ${kindOf(issue.input)}`}`;
+    case 'invalid_value':
+      return oneOf(issue.values);
+    case 'too_small':
+      if (issue.origin === 'string') return issue.minimum === 1 ? 'must not be empty' : `must have at least ${issue.minimum} characters`;
+      if (issue.origin === 'array') return issue.minimum === 1 ? 'must not be empty' : `must have at least ${issue.minimum} entries`;
+      return `must be ${issue.inclusive === false ? 'greater than' : 'at least'} ${issue.minimum}`;
+    case 'too_big':
+      if (issue.origin === 'string') return `must have at most ${issue.maximum} characters`;
+      if (issue.origin === 'array') return `must have at most ${issue.maximum} entries`;
+      return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
+    case 'invalid_union':
+      return Array.isArray(issue.options) ? oneOf(issue.options) : 'is none of the kinds that it may be';
+    case 'invalid_format':
+      return `is not in the form that is expected (${issue.format})`;
+    case 'invalid_key':
+      return 'has a key that it may not have';
+    // The first is told key by key; the others have words of their own, or none of our schemas asks for them.
+    case 'unrecognized_keys':
+    case 'custom':
+    case 'invalid_element':
+    case 'not_multiple_of':
+      return undefined;
+  }
+}
+
+/** Checks an input; its faults have our words, and know which fields were not given. */
+export const checked = <Schema extends z.ZodType>(schema: Schema, input: unknown): z.ZodSafeParseResult<z.output<Schema>> =>
+  schema.safeParse(input, { error: words, reportInput: true });
+
+const fieldPath = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((soFar, part) => (typeof part === 'number' ? `${soFar}[${part}]` : soFar === '' ? String(part) : `${soFar}.${String(part)}`), '');
+
+/** The faults of a zod error, field by field. A field that doesn't belong is named itself; one of a wrong type has no other fault. */
+export function fieldErrors(error: z.ZodError): FieldError[] {
+  const errors = error.issues.flatMap((issue): (FieldError & { readonly ofType: boolean })[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ field: fieldPath([...issue.path, key]), message: 'is not a known field', ofType: false }));
+    }
+    const ofType = issue.code === 'invalid_type';
+    const isMissing = issue.message.endsWith('received undefined') || (ofType && 'input' in issue && issue.input === undefined);
+    return [{ field: fieldPath(issue.path), message: isMissing ? 'must be given' : issue.message, ofType }];
+  });
+  const ofWrongType = new Set(errors.filter(({ ofType }) => ofType).map(({ field }) => field));
+  const told = errors.filter(({ field, ofType }) => ofType || !ofWrongType.has(field));
+  const seen = new Map(told.map(({ field, message }) => [`${field} ${message}`, { field, message }]));
+  return [...seen.values()];
+}
+
+/** The faults in one line. */
+export const listed = (errors: readonly FieldError[]): string =>
+  errors.map(({ field, message }) => (field === '' ? message : `${field} ${message}`)).join('; ');

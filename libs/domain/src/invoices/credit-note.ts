@@ -1,0 +1,107 @@
+import { conflict, type FieldError, invalid } from '../errors.js';
+import { derivedId } from '../lines/line.js';
+import { allocate, scaleOf, toMoney } from '../money/money.js';
+import { type Decimal, decimal, min, sum, text, ZERO } from '../money/decimal.js';
+import type { FrozenRow } from './invoice.js';
+
+/** What is to be credited, ex tax: an amount of the whole invoice, or of some of its rows; all that is left where neither is given. */
+export interface CreditRequest {
+  readonly amount?: string | undefined;
+  readonly rows?: readonly { readonly rowId: string; readonly amount: string }[] | undefined;
+}
+
+/** `rows` stand on an issued invoice, `noted` on its credit notes so far. */
+export interface Creditable {
+  readonly invoiceId: string;
+  readonly currency: string;
+  readonly rows: readonly FrozenRow[];
+  readonly noted: readonly FrozenRow[];
+}
+
+/**
+ * The rows of a credit note: what is credited of each row of its invoice, below zero, with its tax at the rate frozen on it.
+ * Credit notes of an invoice together never exceed it, nor those of a row the row. Errors: `nothing_to_credit`,
+ * `credit_note_exceeds_invoice`, `credit_note_exceeds_row`, `unknown_row`, `invalid_amount`.
+ */
+export function creditNoteRows(creditNoteId: string, of: Creditable, request: CreditRequest, reason: string): FrozenRow[] {
+  const { currency, rows, noted } = of;
+  const all = sum([...rows, ...noted].map(({ net }) => decimal(net)));
+  if (all.lte(ZERO)) throw conflict('nothing_to_credit', `nothing is left to credit of invoice ${of.invoiceId}`);
+  const left = new Map(rows.map((row) => [row.rowId, leftOf(row, noted)]));
+  const shares = request.rows === undefined ? overall(of, left, request.amount ?? text(all)) : byRow(of, left, request.rows);
+  const total = sum(shares.values());
+  if (total.gt(all))
+    throw conflict('credit_note_exceeds_invoice', `${text(total)} is more than the ${text(all)} ${currency} (ex tax) that are left of invoice ${of.invoiceId}`);
+  return rows.flatMap((row): FrozenRow[] => {
+    const amount = shares.get(row.rowId) ?? ZERO;
+    return amount.eq(ZERO) ? [] : [noteRow(creditNoteId, of, row, amount, amount.eq(left.get(row.rowId)?.net ?? ZERO), reason)];
+  });
+}
+
+interface Left {
+  readonly net: Decimal;
+  readonly tax: Decimal;
+}
+function leftOf(row: FrozenRow, noted: readonly FrozenRow[]): Left {
+  const own = noted.filter(({ corrects }) => corrects?.includes(row.rowId) === true);
+  return { net: sum([row, ...own].map(({ net }) => decimal(net))), tax: sum([row, ...own].map(({ tax }) => decimal(tax))) };
+}
+
+function money(amount: string, currency: string, field: string): Decimal {
+  const value = decimal(amount, field);
+  if (value.lte(ZERO)) throw invalid('invalid_amount', `${field}: ${amount} must be above 0`, [{ field, message: 'must be above 0' }]);
+  if (!value.eq(toMoney(value, currency)))
+    throw invalid('invalid_amount', `${field}: ${amount} has more decimals than ${currency}`, [{ field, message: `has more decimals than ${currency}` }]);
+  return value;
+}
+
+/** In proportion to what is left of each row that charges. */
+function overall({ rows, currency, invoiceId }: Creditable, left: ReadonlyMap<string, Left>, amount: string): Map<string, Decimal> {
+  const charging = rows.flatMap(({ rowId }) => {
+    const net = left.get(rowId)?.net ?? ZERO;
+    return net.gt(ZERO) ? [{ rowId, net }] : [];
+  });
+  const asked = money(amount, currency, 'amount');
+  const most = sum(charging.map(({ net }) => net));
+  if (asked.gt(most)) throw conflict('credit_note_exceeds_invoice', `${amount} is more than the ${text(most)} ${currency} (ex tax) that are left of invoice ${invoiceId}`);
+  const shares = allocate(asked, charging.map(({ net }) => net), scaleOf(currency));
+  return new Map(charging.map(({ rowId }, index) => [rowId, shares[index] ?? ZERO]));
+}
+
+function byRow({ currency, invoiceId }: Creditable, left: ReadonlyMap<string, Left>, asked: NonNullable<CreditRequest['rows']>): Map<string, Decimal> {
+  const shares = new Map<string, Decimal>();
+  for (const [index, { rowId, amount }] of asked.entries()) {
+    const field = `rows[${index}]`;
+    const fault = (code: string, message: string, part: string): FieldError[] => {
+      throw conflict(code, `${field}: ${message}`, [{ field: `${field}.${part}`, message }]);
+    };
+    const of = left.get(rowId);
+    if (of === undefined) fault('unknown_row', `invoice ${invoiceId} has no row ${rowId}`, 'rowId');
+    if (shares.has(rowId)) fault('duplicate_row', `row ${rowId} is named twice`, 'rowId');
+    const value = money(amount, currency, `${field}.amount`);
+    if (of !== undefined && value.gt(of.net)) fault('credit_note_exceeds_row', `${amount} is more than the ${text(of.net)} ${currency} that are left of the row`, 'amount');
+    shares.set(rowId, value);
+  }
+  return shares;
+}
+
+function noteRow(creditNoteId: string, { noted, currency }: Creditable, row: FrozenRow, amount: Decimal, isAll: boolean, reason: string): FrozenRow {
+  const { credits: _credits, corrects: _corrects, ...shared } = row;
+  const left = leftOf(row, noted);
+  const share = toMoney(amount.times(decimal(row.taxRatePercent)).times(decimal('0.01')), currency);
+  const minus = text(amount.neg());
+  return {
+    ...shared,
+    rowId: derivedId('row', creditNoteId, row.rowId),
+    quantity: '-1',
+    unitAmount: text(amount),
+    gross: minus,
+    discount: '0',
+    credit: '0',
+    net: minus,
+    tax: text((isAll ? left.tax : min(share, left.tax)).neg()),
+    kind: 'credit_note',
+    corrects: [row.rowId],
+    reason,
+  };
+}

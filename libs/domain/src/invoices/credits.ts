@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { conflict, invalid, notFound } from '../errors.js';
+import { type Decimal, decimal, max, min, sum, text, ZERO } from '../money/decimal.js';
+import { toMoney } from '../money/money.js';
+import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { compareInstants, type Instant, isBefore } from '../time/instant.js';
+import type { DraftRow, FrozenRow } from './invoice.js';
+
+/** A tenant's coupons and credits in one currency. What invoices take of them is on their rows. */
+export const creditStream = (tenantId: string, currency: string): string => `credits-${encodeURIComponent(tenantId)}-${currency}`;
+
+const granted = { creditId: zId, tenantId: zId, currency: zCurrency, from: zInstant, until: zInstant.nullable(), reason: zText.optional() };
+
+// Stored for ever.
+export const creditEvents = {
+  /** A share of what is charged for periods that begin from `from` on, before `until`. */
+  CouponGranted: z.object({ ...granted, percent: zDecimal, billingKinds: z.array(zId).optional() }),
+  /** An amount that invoices as of instants from `from` on, before `until`, use up. */
+  CreditGranted: z.object({ ...granted, amount: zDecimal }),
+  /** What is not used of it yet is gone. */
+  CreditRevoked: z.object({ creditId: zId, tenantId: zId, currency: zCurrency, at: zInstant, reason: zText }),
+};
+
+export type CreditEvent = {
+  [Type in keyof typeof creditEvents]: { readonly type: Type; readonly data: z.infer<(typeof creditEvents)[Type]> };
+}[keyof typeof creditEvents];
+
+interface Granted {
+  readonly creditId: string;
+  readonly from: Instant;
+  /** Not included; null: without end. A revoked one ends when it was revoked. */
+  readonly until: Instant | null;
+}
+export interface Coupon extends Granted {
+  readonly kind: 'coupon';
+  /** From 0 to 100. */
+  readonly percent: string;
+  /** null: all of them. */
+  readonly billingKinds: readonly string[] | null;
+}
+export interface Credit extends Granted {
+  readonly kind: 'credit';
+  readonly amount: string;
+}
+
+export function applyCreditEvent(credits: readonly (Coupon | Credit)[], event: CreditEvent): (Coupon | Credit)[] {
+  switch (event.type) {
+    case 'CouponGranted': {
+      const { creditId, from, until, percent, billingKinds } = event.data;
+      return [...credits, { kind: 'coupon', creditId, from, until, percent, billingKinds: billingKinds ?? null }];
+    }
+    case 'CreditGranted': {
+      const { creditId, from, until, amount } = event.data;
+      return [...credits, { kind: 'credit', creditId, from, until, amount }];
+    }
+    case 'CreditRevoked': {
+      const { creditId, at } = event.data;
+      return credits.map((each) => (each.creditId === creditId ? { ...each, until: at } : each));
+    }
+  }
+}
+
+const foldCredits = (events: Iterable<CreditEvent>): (Coupon | Credit)[] => [...events].reduce<(Coupon | Credit)[]>(applyCreditEvent, []);
+
+/** Grants a coupon or a credit. Errors: `credit_exists`, `empty_period`, `invalid_amount`. */
+export function grant(events: Iterable<CreditEvent>, event: Exclude<CreditEvent, { type: 'CreditRevoked' }>): CreditEvent[] {
+  const { creditId, from, until } = event.data;
+  if (foldCredits(events).some((each) => each.creditId === creditId)) throw conflict('credit_exists', `there is a credit ${creditId} already`);
+  if (until !== null && !isBefore(from, until)) throw invalid('empty_period', `until ${until} is not after from ${from}`, [{ field: 'until', message: 'is not after from' }]);
+  const [field, value] = event.type === 'CouponGranted' ? (['percent', event.data.percent] as const) : (['amount', event.data.amount] as const);
+  if (decimal(value).lte(ZERO)) throw invalid('invalid_amount', `${field} ${value} must be above 0`, [{ field, message: 'must be above 0' }]);
+  if (event.type === 'CouponGranted' && decimal(value).gt(decimal('100')))
+    throw invalid('invalid_amount', `a coupon of ${value} % is more than everything`, [{ field, message: 'must be at most 100' }]);
+  if (event.type === 'CreditGranted' && !decimal(value).eq(toMoney(decimal(value), event.data.currency)))
+    throw invalid('invalid_amount', `${value} has more decimals than ${event.data.currency}`, [{ field, message: `has more decimals than ${event.data.currency}` }]);
+  return [event];
+}
+
+/** Errors: `unknown_credit`, `credit_revoked`. */
+export function revoke(events: readonly CreditEvent[], revoked: z.infer<typeof creditEvents.CreditRevoked>): CreditEvent[] {
+  const found = foldCredits(events).find(({ creditId }) => creditId === revoked.creditId);
+  if (found === undefined) throw notFound('unknown_credit', `there is no credit ${revoked.creditId}`);
+  if (events.some(({ type, data }) => type === 'CreditRevoked' && data.creditId === revoked.creditId))
+    throw conflict('credit_revoked', `credit ${revoked.creditId} is revoked already`);
+  return [{ type: 'CreditRevoked', data: revoked }];
+}
+
+/** What of each credit live invoices have taken, corrections set off. */
+export function creditUsed(rows: Iterable<FrozenRow>): Map<string, Decimal> {
+  const used = new Map<string, Decimal>();
+  for (const { credits } of rows) for (const { creditId, amount } of credits ?? []) used.set(creditId, (used.get(creditId) ?? ZERO).plus(decimal(amount)));
+  return used;
+}
+
+const inForce = ({ from, until }: Granted, at: Instant): boolean => !isBefore(at, from) && (until === null || isBefore(at, until));
+
+/** The credits that an invoice may take, with what is left of each: the first to end first, then in the order in which they were granted. */
+export function creditsLeft(credits: readonly (Coupon | Credit)[], used: ReadonlyMap<string, Decimal>, asOf: Instant): CreditLeft[] {
+  return credits
+    .filter((each): each is Credit => each.kind === 'credit')
+    .filter((each) => inForce(each, asOf))
+    .sort((a, b) => compareEnds(a.until, b.until))
+    .map(({ creditId, amount }) => ({ creditId, left: max(ZERO, decimal(amount).minus(used.get(creditId) ?? ZERO)) }));
+}
+
+export interface CreditLeft {
+  readonly creditId: string;
+  readonly left: Decimal;
+}
+
+const compareEnds = (a: Instant | null, b: Instant | null): number => {
+  if (a === b) return 0;
+  return a === null ? 1 : b === null ? -1 : compareInstants(a, b);
+};
+
+/**
+ * Takes coupons, then credits, from what each row charges, row by row in their order. What a reversal gives back may be
+ * taken again by the same part, also where its credit has ended since: a correction alone costs no one their credit.
+ */
+export function withCredits(rows: readonly DraftRow[], grants: readonly (Coupon | Credit)[], left: readonly CreditLeft[], currency: string): DraftRow[] {
+  const coupons = grants.filter((each): each is Coupon => each.kind === 'coupon');
+  const pool = new Map(left.map(({ creditId, left: amount }) => [creditId, amount]));
+  const couponIds = new Set(coupons.map(({ creditId }) => creditId));
+  const returned = new Map<string, Map<string, Decimal>>();
+  for (const { kind, partId, credits } of rows) {
+    for (const { creditId, amount } of kind === 'reversal' ? (credits ?? []) : []) {
+      if (couponIds.has(creditId)) continue;
+      const ofPart = returned.get(partId) ?? new Map<string, Decimal>();
+      returned.set(partId, ofPart.set(creditId, (ofPart.get(creditId) ?? ZERO).minus(decimal(amount))));
+    }
+  }
+  return rows.map((row) => {
+    const charge = decimal(row.gross).minus(decimal(row.discount));
+    if (row.kind === 'reversal' || charge.lte(ZERO)) return row;
+    const taken: { creditId: string; amount: Decimal }[] = [];
+    const open = (): Decimal => charge.minus(sum(taken.map(({ amount }) => amount)));
+    const take = (creditId: string, amount: Decimal): Decimal => {
+      if (amount.gt(ZERO)) taken.push({ creditId, amount });
+      return amount;
+    };
+    for (const coupon of coupons) {
+      const applies = inForce(coupon, row.chargePeriod.start) && (coupon.billingKinds?.includes(row.billingKind) ?? true);
+      if (applies) take(coupon.creditId, toMoney(open().times(decimal(coupon.percent)).times(decimal('0.01')), currency));
+    }
+    for (const from of [returned.get(row.partId) ?? new Map<string, Decimal>(), pool]) {
+      for (const [creditId, amount] of from) from.set(creditId, amount.minus(take(creditId, min(amount, open()))));
+    }
+    if (taken.length === 0) return row;
+    const credit = charge.minus(open());
+    return { ...row, credit: text(credit), net: text(open()), credits: taken.map(({ creditId, amount }) => ({ creditId, amount: text(amount) })) };
+  });
+}

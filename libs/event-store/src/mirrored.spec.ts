@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { dropDatabaseConnections } from '../../../test/support/drop-connections.js';
+import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
+import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
+import { all, type DroppableLog, droppedConnectionsContract, event, eventLogContract } from './contract.js';
+import { EventStoreDbLog } from './eventstoredb.js';
+import { MirroredLog, MirrorStopped } from './mirrored.js';
+import { NO_STREAM } from './port.js';
+import { PostgresLog } from './postgres.js';
+
+const onBoth = async (): Promise<DroppableLog> => {
+  const node = await EventStoreDbNode.start();
+  const database = await testDatabase();
+  const mirror = new PostgresLog(database.pool);
+  await mirror.migrate();
+  return {
+    log: new MirroredLog(new EventStoreDbLog(node.connectionString), mirror),
+    dense: true,
+    async dropConnections() {
+      node.dropConnections();
+      await dropDatabaseConnections(database.url);
+    },
+    async close() {
+      await node.stop();
+      await database.drop();
+    },
+  };
+};
+eventLogContract('EventStoreDB with its mirror', onBoth);
+droppedConnectionsContract('EventStoreDB with its mirror', onBoth);
+
+describe('EventStoreDB whose mirror stops', () => {
+  let node: EventStoreDbNode;
+  let database: TestDatabase;
+  let log: MirroredLog;
+  beforeEach(async () => {
+    node = await EventStoreDbNode.start();
+    database = await testDatabase();
+    const mirror = new PostgresLog(database.pool);
+    await mirror.migrate();
+    // A log with events of its own can't become a mirror: copying the first event fails, for good.
+    await mirror.append('own', NO_STREAM, [event(1)]);
+    log = new MirroredLog(new EventStoreDbLog(node.connectionString), mirror);
+  });
+  afterEach(async () => {
+    await log.close();
+    await node.stop();
+    await database.drop();
+  });
+
+  it('says so, with the reason, to whoever waits, and to whoever comes later', async () => {
+    const stopped = expect.objectContaining({
+      name: 'MirrorStopped',
+      message: expect.stringMatching(/^the mirror of EventStoreDB in Postgres stopped: this log has events of its own: it can't become a mirror; /),
+    });
+    const subscriber = all(log.subscribe(1, { signal: AbortSignal.timeout(60_000) }));
+    subscriber.catch(() => undefined);
+    await expect(log.append('a', NO_STREAM, [event(2)])).rejects.toEqual(stopped);
+    await expect(subscriber).rejects.toEqual(stopped);
+    await expect(all(log.subscribe(1, { signal: AbortSignal.timeout(60_000) }))).rejects.toEqual(stopped);
+    await expect(log.head()).rejects.toBeInstanceOf(MirrorStopped);
+    await expect(all(log.readAll(0))).rejects.toBeInstanceOf(MirrorStopped);
+    // What nobody could read is not written either.
+    const before = node.appends;
+    await expect(log.append('b', NO_STREAM, [event(3)])).rejects.toEqual(stopped);
+    expect(node.appends).toBe(before);
+  });
+
+  it('ends a subscription that its subscriber ends, without a word', async () => {
+    expect(await all(log.subscribe(1, { signal: AbortSignal.abort() }))).toEqual([]);
+  });
+});

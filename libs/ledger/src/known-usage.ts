@@ -1,0 +1,123 @@
+import { type DomainError, invalid } from '#domain/errors';
+import type { Observation, ReadingKey } from '#domain/usage/usage';
+import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-records/usage-records.table';
+import type { Versioned } from '#read-model/table';
+import { canonicalJson } from './command.js';
+import type { LedgerCore } from './ledger-core.js';
+
+/** A reading among those of its key. */
+export interface Held {
+  /** The provider that it was recorded with; '' for none. */
+  readonly provider: string;
+  /** Whose it is: the provider that it was recorded with, else the one that a later reading named; '' while nobody has. */
+  readonly holder: string;
+}
+
+/** What is known under a reading's key: every version of its record, from the first on. */
+export interface KnownReading extends Held {
+  readonly versions: readonly RecordVersion[];
+  readonly last: RecordVersion;
+  /** It was said never to have been. */
+  readonly isWithdrawn: boolean;
+}
+type RecordVersion = UsageRecordRow & Versioned;
+
+export const looseKey = (key: ReadingKey): string =>
+  JSON.stringify([key.resourceId, key.billingKind, key.period.start, key.period.end, key.granularity, key.sourceId ?? '']);
+const looseKeyOfRow = (row: Omit<UsageProviderRow, 'provider'>): string =>
+  JSON.stringify([row.resource_id, row.billing_kind, row.period_start, row.period_end, row.granularity, row.source_id]);
+
+const KEYS =
+  'WITH k AS (SELECT DISTINCT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])' +
+  ' AS k(billing_kind, period_start, resource_id, period_end, granularity, source_id))';
+const SAME_KEY =
+  'u.deployment_id = $1 AND u.billing_kind = k.billing_kind AND u.period_start = k.period_start AND u.resource_id = k.resource_id' +
+  ' AND u.period_end = k.period_end AND u.granularity = k.granularity AND u.source_id = k.source_id';
+const keyValues = (deploymentId: string, keys: readonly ReadingKey[]): unknown[] => [
+  deploymentId,
+  keys.map(({ billingKind }) => billingKind),
+  keys.map(({ period }) => period.start),
+  keys.map(({ resourceId }) => resourceId),
+  keys.map(({ period }) => period.end),
+  keys.map(({ granularity }) => granularity),
+  keys.map(({ sourceId }) => sourceId ?? ''),
+];
+
+/** What is known of these readings' keys, by key without provider: set-wise, whatever their number. */
+export async function knownReadings(core: LedgerCore, deploymentId: string, keys: readonly ReadingKey[]): Promise<Map<string, KnownReading[]>> {
+  const { rows } = await core.pool.query<RecordVersion>({
+    name: 'usage_records_by_key',
+    text:
+      `${KEYS} SELECT u.* FROM k JOIN usage_records u ON ${SAME_KEY} WHERE u.position_to IS NULL` +
+      ` UNION ALL SELECT u.* FROM k JOIN usage_records u ON ${SAME_KEY} WHERE u.position_to IS NOT NULL ORDER BY position_from`,
+    values: keyValues(deploymentId, keys),
+  });
+  const named = await namedProviders(core, deploymentId, rows.filter(({ provider }) => provider === '').map(keyOfRow));
+  const histories = [...Map.groupBy(rows, (row) => JSON.stringify([looseKeyOfRow(row), row.provider])).values()];
+  const known = histories.flatMap((versions): KnownReading[] => {
+    const last = versions.at(-1);
+    if (last === undefined) return [];
+    const holder = last.provider === '' ? (named.get(looseKeyOfRow(last)) ?? '') : last.provider;
+    return [{ provider: last.provider, holder, versions, last, isWithdrawn: last.position_to !== null }];
+  });
+  return Map.groupBy(known, ({ last }) => looseKeyOfRow(last));
+}
+
+/** Of readings that were recorded without a provider: the one that was named since. */
+async function namedProviders(core: LedgerCore, deploymentId: string, keys: readonly ReadingKey[]): Promise<ReadonlyMap<string, string>> {
+  if (keys.length === 0) return new Map();
+  const { rows } = await core.pool.query<UsageProviderRow>({
+    name: 'usage_providers_by_key',
+    text: `${KEYS} SELECT u.* FROM k JOIN usage_providers u ON ${SAME_KEY} WHERE u.position_to IS NULL`,
+    values: keyValues(deploymentId, keys),
+  });
+  return new Map(rows.map((row) => [looseKeyOfRow(row), row.provider]));
+}
+
+/**
+ * Which of the readings of a key one with this provider ('' for none) may be. Two are one unless both name a provider and these
+ * differ; one that names none is that of the first provider that is named, and no other's. Several only for one that names none.
+ */
+export function fitting<Reading extends Held>(readings: readonly Reading[], provider: string): Reading[] {
+  const exact = readings.find((each) => each.provider === provider);
+  if (exact !== undefined) return [exact];
+  if (provider === '') return [...readings];
+  const own = readings.find(({ holder }) => holder === provider) ?? readings.find(({ holder }) => holder === '');
+  return own === undefined ? [] : [own];
+}
+
+/** A reading that names no provider, where it may be that of several. `where`: of which part of the command, `field`: what is to be named. */
+export const ambiguousProvider = (where: string, field: string, resourceId: string, readings: readonly Held[]): DomainError =>
+  invalid('ambiguous_provider', `${where}: ${readings.length} providers have a resource ${resourceId}: name the provider`, [
+    { field, message: `must be one of ${readings.map(({ provider }) => provider).sort().join(', ')}` },
+  ]);
+
+export interface Body {
+  readonly quantity: string;
+  readonly rateKey: unknown;
+  readonly attributes: unknown;
+  readonly subAttribution: unknown;
+}
+export const bodyOf = ({ quantity, rateKey, attributes, subAttribution }: Observation): Body => ({
+  quantity,
+  rateKey: rateKey ?? null,
+  attributes: attributes ?? null,
+  subAttribution: subAttribution ?? null,
+});
+export const bodyOfRow = (row: UsageRecordRow): Body => ({
+  quantity: row.quantity,
+  rateKey: row.resource_type === null ? null : { resourceType: row.resource_type, resourceFamily: row.resource_family, location: row.location },
+  attributes: row.attributes,
+  subAttribution: row.sub_attribution,
+});
+export const sameBody = (row: UsageRecordRow, observation: Observation): boolean => canonicalJson(bodyOfRow(row)) === canonicalJson(bodyOf(observation));
+
+/** The key under which a record is stored: a correction names exactly that. */
+export const keyOfRow = (row: UsageRecordRow): ReadingKey => ({
+  ...(row.provider === '' ? {} : { provider: row.provider }),
+  resourceId: row.resource_id,
+  billingKind: row.billing_kind,
+  period: { start: row.period_start, end: row.period_end },
+  granularity: row.granularity as ReadingKey['granularity'],
+  ...(row.source_id === '' ? {} : { sourceId: row.source_id }),
+});

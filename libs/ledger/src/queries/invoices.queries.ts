@@ -1,0 +1,53 @@
+import { notFound } from '#domain/errors';
+import { INVOICE_STATUSES } from '#domain/invoices/invoice';
+import { zId } from '#domain/schema';
+import { z } from 'zod';
+import { invoicePreview, invoiceView } from '../invoice-view.js';
+import { isUuid } from '../invoicing.js';
+import { inForceAt } from '../ledger-core.js';
+import { defineQuery, pageOfAll, READERS, visibleTenant, zAsOf, zOptionalId, zOptionalInstant, zPage } from '../query.js';
+
+const invoicesQuery = defineQuery({
+  name: 'invoices',
+  summary: 'Invoices: issued ones as they were frozen, drafts as they rate now',
+  params: zPage.extend({ tenantId: zOptionalId, status: z.enum(INVOICE_STATUSES).optional() }),
+  roles: READERS,
+  async answer({ tenantId, status, ...page }, context) {
+    const visible = await visibleTenant(context, tenantId);
+    let query = context.core.db.selectFrom('invoices').selectAll().where(inForceAt(context.position));
+    if (visible !== null) query = query.where('tenant_id', '=', visible);
+    if (status !== undefined) query = query.where('status', '=', status);
+    const rows = pageOfAll(await query.execute(), page, context.position, (row) => JSON.stringify([row.tenant_id, row.as_of, row.invoice_id]));
+    const items = [];
+    for (const row of rows.items) items.push(await invoiceView(context, row));
+    return { items, nextCursor: rows.nextCursor };
+  },
+});
+
+const invoiceQuery = defineQuery({
+  name: 'invoice',
+  summary: 'One invoice with its lines and rows',
+  params: zAsOf.extend({ id: zId }),
+  roles: READERS,
+  async answer({ id }, context) {
+    const row = isUuid(id)
+      ? await context.core.db.selectFrom('invoices').selectAll().where('invoice_id', '=', id).where(inForceAt(context.position)).executeTakeFirst()
+      : undefined;
+    if (row === undefined || (context.confinedTo !== null && row.tenant_id !== context.confinedTo))
+      throw notFound('unknown_invoice', `there is no invoice ${id}`);
+    return invoiceView(context, row);
+  },
+});
+
+const invoicePreviewQuery = defineQuery({
+  name: 'invoice-preview',
+  summary: 'The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored',
+  params: zAsOf.extend({ tenantId: zId, at: zOptionalInstant }),
+  roles: READERS,
+  async answer({ tenantId, at }, context) {
+    await visibleTenant(context, tenantId);
+    return invoicePreview(context, tenantId, at ?? context.caller.now);
+  },
+});
+
+export const invoiceQueries = [invoicesQuery, invoiceQuery, invoicePreviewQuery];

@@ -1,0 +1,55 @@
+import { applyCreditEvent, type Coupon, type Credit } from '#domain/invoices/credits';
+import type { RecordedEvent } from '#domain/events';
+import { ignoring } from '#read-model/projection';
+import { changing, versionedProjection } from '#read-model/versioned';
+import { type CreditRow, credits } from './credits.table.js';
+
+type CreditEvents = RecordedEvent<'CouponGranted'> | RecordedEvent<'CreditGranted'> | RecordedEvent<'CreditRevoked'>;
+
+export const toCredit = (row: CreditRow): Coupon | Credit => {
+  const shared = { creditId: row.credit_id, from: row.effective_from, until: row.effective_until };
+  if (row.kind === 'coupon') return { kind: 'coupon', ...shared, percent: row.percent ?? '0', billingKinds: row.billing_kinds };
+  return { kind: 'credit', ...shared, amount: row.amount ?? '0' };
+};
+
+/** The fold that also decided the event. */
+function next(event: CreditEvents, rows: readonly CreditRow[]): CreditRow[] {
+  const { tenantId, currency } = event.data;
+  return applyCreditEvent(rows.map(toCredit), event).map((credit) => ({
+    credit_id: credit.creditId,
+    tenant_id: tenantId,
+    currency,
+    kind: credit.kind,
+    percent: credit.kind === 'coupon' ? credit.percent : null,
+    amount: credit.kind === 'credit' ? credit.amount : null,
+    billing_kinds: credit.kind === 'coupon' ? credit.billingKinds : null,
+    effective_from: credit.from,
+    effective_until: credit.until,
+    granted_position: rows[0]?.granted_position ?? event.position,
+    reason: rows[0]?.reason ?? event.data.reason ?? null,
+  }));
+}
+
+const keyOf = ({ data }: CreditEvents): readonly string[] => [data.tenantId, data.currency, data.creditId];
+
+export const creditsProjection = versionedProjection({
+  name: 'credits',
+  version: 1,
+  tables: [credits],
+  on: {
+    CouponGranted: changing<'CouponGranted', CreditRow>(credits, keyOf, next),
+    CreditGranted: changing<'CreditGranted', CreditRow>(credits, keyOf, next),
+    CreditRevoked: changing<'CreditRevoked', CreditRow>(credits, keyOf, next),
+    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
+    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
+    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+    ...ignoring('MeteringConfigured', 'DayMetered'),
+    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed'),
+    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
+    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
+    ...ignoring('LineOpened', 'LineSplit'),
+    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+    ...ignoring('CostRecorded', 'CostCorrected'),
+    ...ignoring('CommandUnchanged'),
+  },
+});

@@ -1,0 +1,279 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+
+/** Coupons, credits and credit notes: taken in order, given back with what they paid, never more than there is. */
+
+interface Row {
+  readonly rowId: string;
+  readonly kind: string;
+  readonly gross: string;
+  readonly credit: string;
+  readonly net: string;
+  readonly tax: string;
+}
+interface Invoice {
+  readonly invoiceId: string;
+  readonly lines: readonly { readonly billingKind: string; readonly rows: readonly Row[] }[];
+  readonly subtotal: string;
+  readonly tax: string;
+  readonly total: string;
+  readonly amountDue: string;
+  readonly creditNotes: readonly { readonly number: string; readonly total: string }[];
+}
+
+const T = (date: string) => `${date}T00:00:00Z`;
+
+let test: TestLedger;
+beforeEach(async () => {
+  test = await testLedger();
+  await test.apply(
+    { command: 'register-tenant', tenantId: 't1', name: 'One', currency: 'USD', tax: { name: 'VAT', ratePercent: '10', from: T('2026-01-01') } },
+    { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
+    {
+      command: 'publish-plan',
+      planId: 'p1',
+      name: 'p1',
+      currency: 'USD',
+      baseFee: '50.00',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T('2026-01-01'),
+      items: [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '0.10' } }],
+    },
+    { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p1', from: T('2026-04-01') },
+  );
+});
+afterEach(async () => test.close());
+
+const use = async (date: string, quantity: string): Promise<void> => {
+  await test.apply({
+    command: 'observe-usage',
+    deploymentId: 'd1',
+    observations: [
+      { resourceId: 'r1', billingKind: 'hours', period: { start: T(date), end: `${date}T01:00:00Z` }, granularity: 'hour', quantity },
+    ],
+  });
+};
+const bill = async (asOf: string, more: object = {}): Promise<Invoice> => {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T(asOf), ...more });
+  const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+  const invoiceId = invoices[0]?.invoiceId ?? 'none';
+  await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
+  return test.ask<Invoice>('invoice', { id: invoiceId });
+};
+const grant = (creditId: string, amount: string, more: object = {}) => ({
+  command: 'grant-credit',
+  creditId,
+  tenantId: 't1',
+  currency: 'USD',
+  amount,
+  from: T('2026-04-01'),
+  ...more,
+});
+const coupon = (creditId: string, percent: string, more: object = {}) => ({
+  command: 'grant-coupon',
+  creditId,
+  tenantId: 't1',
+  currency: 'USD',
+  percent,
+  from: T('2026-04-01'),
+  ...more,
+});
+const shown = ({ lines }: Invoice) =>
+  lines.flatMap(({ billingKind, rows }) => rows.map(({ kind, gross, credit, net }) => [billingKind, kind, gross, credit, net]));
+const refused = async (command: object): Promise<string> => {
+  const outcome = await test.ledger.execute(command, ADMIN);
+  return outcome.status === 'refused' ? outcome.error.code : outcome.status;
+};
+
+describe('credits', () => {
+  it('come after coupons, the first to end first, and lower the tax', async () => {
+    await test.apply(
+      grant('lasting', '100.00'),
+      grant('ending', '10.00', { until: T('2026-05-01') }),
+      coupon('tenth', '10', { billingKinds: ['base_fee'] }),
+    );
+    await use('2026-04-02', '30');
+    const invoice = await bill('2026-04-10');
+    // 50.00: coupon 5.00, then 10.00 of the ending credit and 35.00 of the lasting one; hours 30 × 0.10 = 3.00, all of it credit
+    expect(shown(invoice)).toEqual([
+      ['base_fee', 'charge', '50.00', '50.00', '0.00'],
+      ['hours', 'charge', '3.00', '3.00', '0.00'],
+    ]);
+    expect([invoice.subtotal, invoice.tax, invoice.total]).toEqual(['0.00', '0.00', '0.00']);
+    const { items } = await test.ask<{ items: { creditId: string; taken: string; left?: string }[] }>('credits', { tenantId: 't1' });
+    expect(items.map(({ creditId, taken, left }) => [creditId, taken, left])).toEqual([
+      ['ending', '10.00', '0.00'],
+      ['lasting', '38.00', '62.00'],
+      ['tenth', '5.00', undefined],
+    ]);
+  });
+
+  it('are taken once: what is used up is not there for the next', async () => {
+    await test.apply(grant('welcome', '52.00'));
+    await use('2026-04-02', '30');
+    expect(shown(await bill('2026-04-10'))).toEqual([
+      ['base_fee', 'charge', '50.00', '50.00', '0.00'],
+      ['hours', 'charge', '3.00', '2.00', '1.00'],
+    ]);
+    await use('2026-04-12', '10');
+    expect(shown(await bill('2026-04-20'))).toEqual([['hours', 'charge', '1.00', '0.00', '1.00']]);
+  });
+
+  it('come back with a voided invoice', async () => {
+    await test.apply(grant('welcome', '20.00'));
+    const { invoiceId } = await bill('2026-04-01');
+    await test.apply({ command: 'void-invoice', invoiceId, at: T('2026-04-02') });
+    expect(await test.ask('credits', { tenantId: 't1' })).toMatchObject({ items: [{ taken: '0.00', left: '20.00' }] });
+    expect(shown(await bill('2026-04-01'))).toEqual([['base_fee', 'charge', '50.00', '20.00', '30.00']]);
+  });
+
+  it('that ended still pay for the corrected row that they had paid for', async () => {
+    await test.apply(grant('april', '2.00', { until: T('2026-04-15') }));
+    await use('2026-04-02', '20');
+    await bill('2026-04-01');
+    // the fee of 50.00 took the 2.00
+    await test.apply({ command: 'correct-price', planId: 'p1', billingKind: 'base_fee', price: { model: 'flat', amount: '40.00', paymentTerm: 'in_advance' }, effectiveFrom: T('2026-04-01'), reason: 'agreed' });
+    const next = await bill('2026-04-20');
+    expect(shown(next)).toEqual([
+      ['base_fee', 'reversal', '-50.00', '-2.00', '-48.00'],
+      ['base_fee', 'rebooked', '40.00', '2.00', '38.00'],
+      ['hours', 'charge', '2.00', '0.00', '2.00'],
+    ]);
+  });
+
+  it('do not make a correction of their own', async () => {
+    await bill('2026-04-01');
+    await test.apply(grant('late', '20.00'), coupon('half', '50'));
+    await test.apply({ command: 'publish-plan', planId: 'p1', name: 'again', currency: 'USD', baseFee: '50.00', paymentTerm: 'in_advance', effectiveFrom: T('2026-04-01'), items: [] });
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-20') });
+    expect(created).toMatchObject({ result: { invoices: [] } });
+  });
+
+  it('end when they are revoked, and are refused where they could never be taken', async () => {
+    await test.apply(grant('oops', '20.00'), {
+      command: 'revoke-credit',
+      creditId: 'oops',
+      tenantId: 't1',
+      currency: 'USD',
+      at: T('2026-04-01'),
+      reason: 'granted twice',
+    });
+    expect(shown(await bill('2026-04-10'))).toEqual([['base_fee', 'charge', '50.00', '0.00', '50.00']]);
+    expect(await refused(grant('euro', '20.00', { currency: 'EUR' }))).toBe('currency_mismatch');
+    expect(await refused(grant('none', '0'))).toBe('invalid_amount');
+    expect(await refused(grant('fine', '0.001'))).toBe('invalid_amount');
+    expect(await refused(coupon('more', '101'))).toBe('invalid_amount');
+    expect(await refused(grant('backwards', '1', { until: T('2026-04-01') }))).toBe('empty_period');
+    expect(await refused(grant('oops', '21.00'))).toBe('conflicting_body');
+  });
+});
+
+describe('a credit note', () => {
+  it('takes from each row in proportion, with its tax, and lowers the amount due', async () => {
+    await use('2026-04-02', '500');
+    const { invoiceId } = await bill('2026-04-10');
+    // 50.00 + 50.00, 10.00 of tax
+    const [noted] = await test.apply({ command: 'create-credit-note', invoiceId, at: T('2026-04-12'), amount: '10.01', reason: 'an outage' });
+    const { creditNoteId } = (noted as { result: { creditNoteId: string } }).result;
+    const note = await test.ask<{ number: string; subtotal: string; tax: string; total: string; rows: Row[] }>('credit-note', { id: creditNoteId });
+    // 10.01 over two halves is 5.01 + 5.00; tax 0.501 and 0.50
+    expect(note.rows.map(({ net, tax }) => [net, tax])).toEqual([
+      ['-5.01', '-0.50'],
+      ['-5.00', '-0.50'],
+    ]);
+    expect([note.number, note.subtotal, note.tax, note.total]).toEqual(['CN-000001', '10.01', '1.00', '11.01']);
+    const invoice = await test.ask<Invoice>('invoice', { id: invoiceId });
+    expect([invoice.total, invoice.amountDue]).toEqual(['110.00', '98.99']);
+    expect(invoice.creditNotes).toMatchObject([{ number: 'CN-000001', total: '11.01' }]);
+    // revenue of April: 100.00 − 10.01
+    expect(await test.ask('margin', { period: '2026-04-15' })).toMatchObject({ overall: { revenue: '89.99' } });
+  });
+
+  it('is of one row, is all that is left, and never more than the invoice', async () => {
+    await use('2026-04-02', '100');
+    const { invoiceId, lines } = await bill('2026-04-10');
+    const fee = lines[0]?.rows[0]?.rowId ?? '';
+    const note = (more: object) => ({ command: 'create-credit-note', invoiceId, at: T('2026-04-12'), reason: 'agreed', ...more });
+    expect(await refused(note({ rows: [{ rowId: fee, amount: '50.01' }] }))).toBe('credit_note_exceeds_row');
+    expect(await refused(note({ amount: '60.01' }))).toBe('credit_note_exceeds_invoice');
+    expect(await refused(note({ rows: [{ rowId: invoiceId, amount: '1' }] }))).toBe('unknown_row');
+    expect(await refused(note({ amount: '1', rows: [{ rowId: fee, amount: '1' }] }))).toBe('invalid_input');
+    await test.apply(note({ rows: [{ rowId: fee, amount: '20.00' }] }), note({}));
+    const invoice = await test.ask<Invoice>('invoice', { id: invoiceId });
+    // 22.00, then the 40.00 + 4.00 that were left
+    expect(invoice.creditNotes.map(({ total }) => total)).toEqual(['22.00', '44.00']);
+    expect(invoice.amountDue).toBe('0.00');
+    expect(await refused(note({ amount: '0.01' }))).toBe('nothing_to_credit');
+    expect(await refused({ command: 'void-invoice', invoiceId, at: T('2026-04-13') })).toBe('invoice_credited');
+  });
+
+  it('of a paid invoice is the tenant’s credit, taken from the next amount due', async () => {
+    const { invoiceId } = await bill('2026-04-01');
+    await test.apply(
+      { command: 'pay-invoice', invoiceId, at: T('2026-04-02') },
+      { command: 'create-credit-note', invoiceId, at: T('2026-04-12'), amount: '10.00', reason: 'an outage' },
+    );
+    const next = await bill('2026-05-01');
+    // 55.00 − 11.00
+    expect([next.total, next.amountDue]).toEqual(['55.00', '44.00']);
+  });
+
+  it('is not one of a draft', async () => {
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-10') });
+    const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+    expect(await refused({ command: 'create-credit-note', invoiceId: invoices[0]?.invoiceId, at: T('2026-04-12'), reason: 'x' })).toBe('invoice_not_issued');
+  });
+});
+
+describe('an invoice of some lines', () => {
+  it('takes these alone, and leaves the rest to the next', async () => {
+    await use('2026-04-02', '30');
+    const some = await bill('2026-04-10', { select: { billingKinds: ['hours'] } });
+    expect(shown(some)).toEqual([['hours', 'charge', '3.00', '0.00', '3.00']]);
+    await use('2026-04-03', '10');
+    // late usage of the hours, and the fee that was left out
+    expect(shown(await bill('2026-04-10'))).toEqual([
+      ['base_fee', 'charge', '50.00', '0.00', '50.00'],
+      ['hours', 'reversal', '-3.00', '0.00', '-3.00'],
+      ['hours', 'rebooked', '4.00', '0.00', '4.00'],
+    ]);
+  });
+
+  it('does not settle what is owed on others', async () => {
+    await use('2026-04-02', '30');
+    await bill('2026-04-10');
+    await use('2026-04-03', '10');
+    await bill('2026-05-01', { select: { billingKinds: ['base_fee'] } });
+    expect(shown(await bill('2026-05-01'))).toContainEqual(['hours', 'rebooked', '4.00', '0.00', '4.00']);
+  });
+});
+
+describe('a grace period', () => {
+  it('waits for late usage before the last part of a period is billed, and for nothing else', async () => {
+    await test.apply({ command: 'set-grace-period', tenantId: 't1', hours: 48, from: T('2026-04-01') });
+    await use('2026-04-02', '30');
+    // mid-period nothing waits
+    expect(shown(await bill('2026-04-10'))).toHaveLength(2);
+    await use('2026-04-20', '10');
+    // on 1 May only the next fee in advance
+    expect(shown(await bill('2026-05-01'))).toEqual([['base_fee', 'charge', '50.00', '0.00', '50.00']]);
+    await use('2026-04-30', '5');
+    expect(shown(await bill('2026-05-03'))).toEqual([['hours', 'charge', '1.50', '0.00', '1.50']]);
+  });
+});
+
+describe('usage that nothing covers', () => {
+  it('is listed until it is waived', async () => {
+    const observe = (billingKind: string) => ({
+      command: 'observe-usage',
+      deploymentId: 'd1',
+      observations: [{ resourceId: 'r1', billingKind, period: { start: T('2026-04-02'), end: T('2026-04-03') }, granularity: 'day', quantity: '1' }],
+    });
+    await test.apply(observe('zones'), observe('snapshots'));
+    const listed = async () => (await test.ask<{ items: { billingKind: string }[] }>('unbilled')).items.map(({ billingKind }) => billingKind);
+    expect(await listed()).toEqual(['snapshots', 'zones']);
+    const period = { start: T('2026-04-01'), end: T('2026-05-01') };
+    await test.apply({ command: 'waive-usage', deploymentId: 'd1', billingKind: 'zones', period, reason: 'a trial' });
+    expect(await listed()).toEqual(['snapshots']);
+  });
+});

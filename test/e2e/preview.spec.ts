@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { instant } from '#domain/time/instant';
+import type { Preview } from '#ledger/ledger';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+
+/** A correction is seen in money before it is applied; what it then does is what was shown, to the cent. */
+
+const T = (date: string) => `${date}T00:00:00Z`;
+const RATE = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hel1' };
+
+let test: TestLedger;
+beforeEach(async () => {
+  test = await testLedger();
+  await test.apply(
+    { command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') },
+    {
+      command: 'publish-plan',
+      planId: 'p1',
+      name: 'p1',
+      currency: 'USD',
+      baseFee: '50.00',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T('2026-01-01'),
+      items: [
+        { billingKind: 'cores', price: { model: 'rate_card' } },
+        { billingKind: 'droplet_hours', price: { model: 'unit', unitAmount: '0.01' } },
+      ],
+    },
+    ...['1', '2'].flatMap((n) => [
+      { command: 'register-tenant', tenantId: `t${n}`, name: n, currency: 'USD' },
+      { command: 'register-deployment', deploymentId: `d${n}`, tenantId: `t${n}`, name: n, from: T('2026-04-01') },
+      { command: 'start-subscription', subscriptionId: `s${n}`, deploymentId: `d${n}`, planId: 'p1', from: T('2026-04-01') },
+    ]),
+  );
+});
+afterEach(async () => test.close());
+
+const use = (deploymentId: string, date: string, quantity: string) => ({
+  command: 'observe-usage',
+  deploymentId,
+  observations: [
+    { resourceId: 'r1', billingKind: 'cores', period: { start: T(date), end: `${date}T01:00:00Z` }, granularity: 'hour', quantity, rateKey: RATE },
+  ],
+});
+const bill = async (tenantId: string, asOf: string): Promise<{ total: string; lines: { billingKind: string; net: string }[] }> => {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T(asOf) });
+  const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+  const invoiceId = invoices[0]?.invoiceId ?? 'none';
+  await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
+  return test.ask('invoice', { id: invoiceId });
+};
+const preview = async (commands: object[], at: string, more: object = {}): Promise<Preview> => test.ledger.preview(commands, ADMIN, { at: instant(T(at)), ...more });
+const shown = ({ lines }: Preview) =>
+  lines.map(({ tenantId, invoiceId, period, before, after, difference }) => [
+    tenantId,
+    invoiceId === null ? 'open' : 'issued',
+    `${period.start.slice(5, 10)}/${period.end.slice(5, 10)}`,
+    before,
+    after,
+    difference,
+  ]);
+
+describe('the preview of a corrected rate', () => {
+  const right = { command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-05'), reason: 'ten times too high' };
+
+  it('shows every line, issued and open, by tenant and month, and is what the correction then does', async () => {
+    await test.apply(use('d1', '2026-04-02', '100'), use('d1', '2026-04-06', '200'), use('d2', '2026-04-07', '50'));
+    await bill('t1', '2026-04-10');
+    await test.apply(use('d1', '2026-04-12', '300'));
+    const seen = await preview([right], '2026-04-20');
+    // t1: 100 at 0.10 stay 10.00, 200 from 20.00 to 2.00 (issued), 300 from 30.00 to 3.00 (open); t2: 50 from 5.00 to 0.50 (open)
+    expect(shown(seen)).toEqual([
+      ['t1', 'issued', '04-01/04-10', '30.00', '12.00', '-18.00'],
+      ['t1', 'open', '04-10/05-01', '30.00', '3.00', '-27.00'],
+      ['t2', 'open', '04-01/05-01', '5.00', '0.50', '-4.50'],
+    ]);
+    expect(seen.byTenant).toEqual([
+      { tenantId: 't1', currency: 'USD', difference: '-45.00' },
+      { tenantId: 't2', currency: 'USD', difference: '-4.50' },
+    ]);
+    expect([seen.byMonth, seen.total]).toEqual([[{ month: '2026-04', currency: 'USD', difference: '-49.50' }], '-49.50']);
+    // nothing of it is kept
+    expect(shown(await preview([right], '2026-04-20'))).toEqual(shown(seen));
+    expect(await test.ask('rates', { at: T('2026-04-06') })).toMatchObject({ items: [{ unitPrice: '0.1' }] });
+    // and applied: the issued part is corrected by −18.00 beside 3.00 for what was open
+    await test.apply(right);
+    const { lines } = await bill('t1', '2026-04-20');
+    expect(lines.map(({ billingKind, net }) => [billingKind, net])).toEqual([
+      ['cores', '-18.00'],
+      ['cores', '3.00'],
+      ['droplet_hours', '0.00'],
+    ]);
+    expect((await preview([{ ...right, reason: 'again' }], '2026-04-20')).lines).toEqual([]);
+  });
+
+  it('shows that taking it back comes to nothing', async () => {
+    await test.apply(use('d1', '2026-04-06', '200'));
+    await bill('t1', '2026-04-10');
+    const back = { ...right, unitPrice: '0.10', reason: 'it was right' };
+    const seen = await preview([right, back], '2026-04-20');
+    expect([seen.lines, seen.total]).toEqual([[], '0.00']);
+  });
+
+  it('tells what is refused, and carries out the rest', async () => {
+    await test.apply(use('d1', '2026-04-06', '200'));
+    const seen = await preview([{ ...right, location: 'mars' }, right], '2026-04-20');
+    expect(seen.commands.map(({ index, status }) => [index, status])).toEqual([
+      [0, 'refused'],
+      [1, 'done'],
+    ]);
+    expect(seen.total).toBe('-18.00');
+  });
+
+  it('names what could not be rated then', async () => {
+    await test.apply(use('d1', '2026-04-06', '200'));
+    const seen = await preview([{ command: 'withdraw-rate', ...RATE, from: T('2026-04-01'), reason: 'no longer sold' }], '2026-04-20');
+    expect(seen.lines).toMatchObject([{ before: '20.00', after: '0.00', quarantine: { before: null, after: 'missing_rate' } }]);
+  });
+
+  it('is not for who can’t apply it', async () => {
+    await expect(test.ledger.preview([right], { ...ADMIN, role: 'auditor' })).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(test.ledger.preview([{ command: 'issue-invoice' }], ADMIN)).rejects.toMatchObject({ code: 'not_previewed' });
+  });
+});
+
+describe('the preview of', () => {
+  it('a corrected price of a plan', async () => {
+    await bill('t1', '2026-04-01');
+    const price = { model: 'flat', amount: '40.00', paymentTerm: 'in_advance' };
+    const seen = await preview([{ command: 'correct-price', planId: 'p1', billingKind: 'base_fee', price, effectiveFrom: T('2026-04-01'), reason: 'agreed' }], '2026-04-20');
+    expect(shown(seen)).toEqual([
+      ['t1', 'issued', '04-01/05-01', '50.00', '40.00', '-10.00'],
+      ['t2', 'open', '04-01/05-01', '50.00', '40.00', '-10.00'],
+    ]);
+  });
+
+  it('a corrected reading', async () => {
+    await test.apply(use('d1', '2026-04-06', '200'));
+    await bill('t1', '2026-04-10');
+    const key = { resourceId: 'r1', billingKind: 'cores', period: { start: T('2026-04-06'), end: '2026-04-06T01:00:00Z' }, granularity: 'hour' };
+    const seen = await preview([{ command: 'correct-usage', deploymentId: 'd1', ...key, quantity: null, reason: 'a test machine' }], '2026-04-20');
+    expect(shown(seen)).toEqual([['t1', 'issued', '04-01/04-10', '20.00', '0.00', '-20.00']]);
+  });
+
+  it('a resource that was another’s in the past: its days are metered again', async () => {
+    await test.apply(
+      { command: 'observe-resource', provider: 'do', providerId: 'm', kind: 'droplet', name: 'm', status: 'active', seenAt: T('2026-04-01'), deploymentId: 'd1' },
+      ...['02', '03', '04'].map((day) => ({ command: 'run-metering', date: `2026-04-${day}` })),
+    );
+    await bill('t1', '2026-04-10');
+    const moved = { command: 'correct-resource', provider: 'do', providerId: 'm', from: T('2026-04-03'), deploymentId: 'd2', reason: 'it is theirs' };
+    const seen = await preview([moved], '2026-04-20');
+    expect(seen.remetered).toEqual(['2026-04-03', '2026-04-04']);
+    // 48 hours at 0.01
+    expect(shown(seen)).toEqual([
+      ['t1', 'issued', '04-01/04-10', '0.72', '0.24', '-0.48'],
+      ['t2', 'open', '04-01/05-01', '0.00', '0.48', '0.48'],
+    ]);
+    expect(seen.total).toBe('0.00');
+  });
+
+  it('what is not in force: a rate card of last month, in revenue and margin', async () => {
+    await test.apply(use('d1', '2026-04-06', '200'), {
+      command: 'record-cost',
+      provider: 'do',
+      invoiceRef: 'x',
+      lines: [{ lineKey: '1', kind: 'droplet', chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') }, amount: '30.00', currency: 'USD', category: 'usage', tenantId: 't1' }],
+    });
+    await bill('t1', '2026-05-01');
+    const card = { command: 'correct-rate', ...RATE, unitPrice: '0.20', effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-05-01'), reason: 'what if' };
+    const seen = await preview([card], '2026-05-01', { margin: { period: '2026-04' } });
+    // 50.00 + 200 × 0.10, then × 0.20
+    expect(seen.margin).toMatchObject({
+      before: { overall: { revenue: '70.00', cogs: '30.00', margin: '40.00', marginPct: '57.1' } },
+      after: { overall: { revenue: '90.00', cogs: '30.00', margin: '60.00', marginPct: '66.7' }, byTenant: [{ tenantId: 't1', revenue: '90.00' }] },
+    });
+    expect(await test.ask('margin', { period: '2026-04' })).toMatchObject({ overall: { revenue: '70.00' } });
+  });
+});
