@@ -127,7 +127,7 @@ function check(invoices: readonly Invoice[], subscriptions: number, status: stri
 async function setUp(ledger: Ledger, core: LedgerCore, subscriptions: number): Promise<void> {
   const published = await ledger.execute(PLAN, BENCHER);
   mustBe('the plan', published.status, 'done');
-  const cause = { name: 'bench', key: null, isKeyed: false, bodyHash: '', occurredAt: null, idempotencyKey: null, caller: BENCHER };
+  const cause = { name: 'bench', key: null, bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, caller: BENCHER };
   const append = (stream: string, ...events: LedgerEvent[]) => core.book.appendAt(stream, NO_STREAM, cause, events);
   const tenants = Array.from({ length: Math.ceil(subscriptions / SUBSCRIPTIONS_PER_TENANT) }, (_, index) => tenantId(index));
   await inTurns(tenants, async (id) => {

@@ -242,6 +242,9 @@ describe('a line that can’t be rated when its draft is issued', () => {
     const issued = await issue(drafted);
     expect(shown(issued)).toEqual([['base_fee', '04-01/05-01', 'charge', '50.00']]);
     expect(issued.quarantined.map(({ code }) => code)).toEqual(['missing_rate']);
+    const listed = async (quarantined: string) =>
+      (await test.ask<{ items: Line[] }>('lines', { tenantId: 't1', status: 'valid', quarantined, at: T('2026-04-10') })).items.map(({ billingKind }) => billingKind);
+    expect([await listed('true'), await listed('false')]).toEqual([['cores', 'cores'], ['base_fee']]);
     await test.apply({ command: 'correct-rate', ...rate, unitPrice: '2', effectiveFrom: T('2026-04-01'), reason: 'it was right' });
     // 3 × 2
     expect(shown(await bill('2026-04-20'))).toEqual([['cores', '04-01/04-10', 'charge', '6.00']]);

@@ -43,7 +43,9 @@ describe('an observation again', () => {
     expect(await execute(observe('5'))).toEqual(['unchanged']);
     // and so is one that says what is true now
     expect(await execute(observe('7'))).toEqual(['unchanged']);
-    expect(await records()).toEqual([['d1', 'r1', '7']]);
+    await test.apply(correct('9', { reason: 'and again' }));
+    expect(await execute(observe('7'))).toEqual(['unchanged']);
+    expect(await records()).toEqual([['d1', 'r1', '9']]);
   });
 
   it('is unchanged after it was withdrawn, and does not come back', async () => {

@@ -200,8 +200,9 @@ function standingIn({ known, said }: Entry, observation: Observation, origin: Us
  */
 function standingOf({ versions, last, isWithdrawn }: KnownReading, observation: Observation, origin: UsageOrigin): Standing {
   if (origin !== 'metering') {
-    const own = (by: string | null): boolean => by === null || (by === 'backfill' && origin === 'backfill');
-    const saidBefore = versions.some((version) => own(version.corrected_by) && sameBody(version, observation));
+    // A command that said what was true at its time is known when it comes again, whatever was corrected since.
+    const isTold = (by: string | null): boolean => by === null || origin === 'command' || by === origin;
+    const saidBefore = versions.some((version) => isTold(version.corrected_by) && sameBody(version, observation));
     return saidBefore || (!isWithdrawn && sameBody(last, observation)) ? 'same' : 'different';
   }
   if (isWithdrawn) return last.superseded_by === 'metering' ? 'fresh' : 'same';

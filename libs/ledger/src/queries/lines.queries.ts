@@ -170,15 +170,18 @@ const linesQuery = defineQuery({
     subscriptionId: zOptionalId,
     billingKind: zOptionalId,
     status: z.enum(['valid', 'split']).optional(),
+    /** Only those that can't be rated, or only those that can. */
+    quarantined: z.enum(['true', 'false']).optional(),
     at: zOptionalInstant,
   }),
   roles: READERS,
-  async answer({ tenantId, subscriptionId, billingKind, status, at, ...page }, context) {
+  async answer({ tenantId, subscriptionId, billingKind, status, quarantined, at, ...page }, context) {
     if (subscriptionId !== undefined) await assertVisibleSubscription(context, subscriptionId);
     const all = await lineViews(context, { tenantId, subscriptionId, at: at ?? context.caller.now });
     const views = all
       .filter((view) => billingKind === undefined || view.billingKind === billingKind)
-      .filter((view) => status === undefined || view.status === status);
+      .filter((view) => status === undefined || view.status === status)
+      .filter((view) => quarantined === undefined || (view.quarantine !== null) === (quarantined === 'true'));
     return pageOfAll(views, page, context.position, orderOf(all));
   },
 });
