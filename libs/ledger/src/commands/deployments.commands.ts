@@ -156,7 +156,9 @@ export class DeploymentHandler implements ICommandHandler<DeploymentCommand> {
   }
 
   private async deploymentOfSubscription(subscriptionId: string): Promise<string | undefined> {
-    await this.core.projector.catchUp();
+    const { events } = await this.core.tail.read();
+    const started = events.find((event) => event.type === 'SubscriptionStarted' && event.data.subscriptionId === subscriptionId);
+    if (started?.type === 'SubscriptionStarted') return started.data.deploymentId;
     const row = await this.core.db.selectFrom('subscriptions').select('deployment_id').where('subscription_id', '=', subscriptionId).executeTakeFirst();
     return row?.deployment_id;
   }
