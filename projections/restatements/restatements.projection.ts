@@ -36,7 +36,7 @@ type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 
  */
 export const restatementsProjection: Projection = {
   name: 'restatements',
-  version: 1,
+  version: 2,
   tables: [restatements],
   handles: handled(answers),
   async project(batch, client) {
@@ -109,16 +109,16 @@ const INSERT = 'INSERT INTO restatements (line_id, marked_at, tenant_id, reason,
 /** Lines, cut or not, as of the event's position ($1). */
 const LINES =
   '(SELECT * FROM invoice_lines WHERE parent_line_id IS NULL AND position_from < $1::bigint AND (position_to IS NULL OR position_to >= $1::bigint)) l';
-/** Of which some part stands on an issued invoice, as of then. */
-const ISSUED =
+/** Of which some part stands on an invoice, as of then: on a draft too, since what comes while it is being issued is late for it. */
+const CLAIMED =
   'EXISTS (SELECT FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt' +
-  " WHERE p.line_id = l.line_id AND i.status IN ('issued', 'paid') AND i.position_from < $1::bigint AND (i.position_to IS NULL OR i.position_to >= $1::bigint))";
+  " WHERE p.line_id = l.line_id AND i.status <> 'void' AND i.position_from < $1::bigint AND (i.position_to IS NULL OR i.position_to >= $1::bigint))";
 const ON_PLAN = 'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3)';
 
-/** Lines whose period ends after an instant, on some condition. */
+/** Lines whose period ends at or after an instant, on some condition: one that ended there may go on now. */
 const markLines = async (client: pg.ClientBase, position: number, reason: string, condition: string, value: string, from: Instant): Promise<void> => {
   await client.query(
-    `${INSERT} SELECT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES} WHERE ${condition} AND l.period_end > $4::timestamptz AND ${ISSUED}` +
+    `${INSERT} SELECT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES} WHERE ${condition} AND l.period_end >= $4::timestamptz AND ${CLAIMED}` +
       ' ON CONFLICT DO NOTHING',
     [position, reason, value, from],
   );
@@ -134,8 +134,10 @@ async function markUsage(
   await client.query(
     `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES}` +
       ' JOIN (SELECT DISTINCT * FROM unnest($4::text[], $5::timestamptz[])) u(billing_kind, period_start)' +
-      ' ON u.billing_kind = l.billing_kind AND u.period_start >= l.period_start AND u.period_start < l.period_end' +
-      ` WHERE l.deployment_id = $3 AND ${ISSUED} ON CONFLICT DO NOTHING`,
+      ' ON u.billing_kind = l.billing_kind AND u.period_start >= l.period_start AND u.period_start < ' +
+      // A line that ended within its month when it was opened may go on to the month's end by now.
+      "greatest(l.period_end, l.period_start + interval '1 month')" +
+      ` WHERE l.deployment_id = $3 AND ${CLAIMED} ON CONFLICT DO NOTHING`,
     [position, reason, deploymentId, readings.map(({ billingKind }) => billingKind), readings.map(({ period }) => period.start)],
   );
 }
@@ -154,7 +156,7 @@ async function markRate(
       ' JOIN (SELECT DISTINCT deployment_id, billing_kind, period_start FROM usage_records WHERE resource_type = $3 AND resource_family = $4 AND location = $5' +
       ' AND period_end > $6::timestamptz AND ($7::timestamptz IS NULL OR period_start < $7::timestamptz)) u' +
       ' ON u.deployment_id = l.deployment_id AND u.billing_kind = l.billing_kind AND u.period_start >= l.period_start AND u.period_start < l.period_end' +
-      ` WHERE ${ISSUED} ON CONFLICT DO NOTHING`,
+      ` WHERE ${CLAIMED} ON CONFLICT DO NOTHING`,
     [position, reason, key.resourceType, key.resourceFamily, key.location, from, until],
   );
 }

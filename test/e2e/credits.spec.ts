@@ -149,6 +149,15 @@ describe('credits', () => {
     expect(created).toMatchObject({ result: { invoices: [] } });
   });
 
+  it('give back the share of a coupon where a row is below zero', async () => {
+    await test.apply(coupon('half', '50', { billingKinds: ['hours'] }));
+    await use('2026-04-02', '1000');
+    await bill('2026-04-10');
+    await use('2026-04-12', '-1000');
+    // half of 100.00 was paid, and half of it comes back
+    expect(shown(await bill('2026-04-20'))).toEqual([['hours', 'charge', '-100.00', '-50.00', '-50.00']]);
+  });
+
   it('end when they are revoked, and are refused where they could never be taken', async () => {
     await test.apply(grant('oops', '20.00'), {
       command: 'revoke-credit',
@@ -205,6 +214,29 @@ describe('a credit note', () => {
     expect(invoice.amountDue).toBe('0.00');
     expect(await refused(note({ amount: '0.01' }))).toBe('nothing_to_credit');
     expect(await refused({ command: 'void-invoice', invoiceId, at: T('2026-04-13') })).toBe('invoice_credited');
+  });
+
+  it('is never more than its invoice with tax, where what it gave back is taxed otherwise', async () => {
+    await test.apply({ command: 'set-tax', tenantId: 't1', name: 'VAT', ratePercent: '20', from: T('2026-05-01') });
+    await use('2026-04-02', '500');
+    await bill('2026-04-10');
+    await test.apply({
+      command: 'correct-usage',
+      deploymentId: 'd1',
+      resourceId: 'r1',
+      billingKind: 'hours',
+      period: { start: T('2026-04-02'), end: '2026-04-02T01:00:00Z' },
+      granularity: 'hour',
+      quantity: null,
+      reason: 'a test machine',
+    });
+    // May's fee of 50.00 at 20 %, and April's 50.00 back at 10 %: 0.00 and 5.00 of tax
+    await use('2026-05-02', '100');
+    const { invoiceId, subtotal, tax, total } = await bill('2026-05-03');
+    expect([subtotal, tax, total]).toEqual(['10.00', '7.00', '17.00']);
+    const note = (more: object) => ({ command: 'create-credit-note', invoiceId, at: T('2026-05-12'), reason: 'agreed', ...more });
+    await test.apply(note({}));
+    expect((await test.ask<Invoice>('invoice', { id: invoiceId })).creditNotes.map((each) => each.total)).toEqual(['17.00']);
   });
 
   it('of a paid invoice is the tenant’s credit, taken from the next amount due', async () => {

@@ -213,6 +213,111 @@ describe('terms that change after they were billed', () => {
   });
 });
 
+describe('a line that can’t be rated', () => {
+  it('is named in the answers and on the invoice that leaves it out', async () => {
+    await test.apply({
+      command: 'publish-plan',
+      planId: 'p1',
+      name: 'p1',
+      currency: 'USD',
+      baseFee: '50.00',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T('2026-04-01'),
+      items: [{ billingKind: 'cores', price: { model: 'rate_card' } }],
+    });
+    const rateKey = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'mars' };
+    const period = { start: T('2026-04-02'), end: T('2026-04-03') };
+    await test.apply({ command: 'observe-usage', deploymentId: 'd1', observations: [{ resourceId: 'r1', billingKind: 'cores', period, granularity: 'day', quantity: '3', rateKey }] });
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-10') });
+    expect(created).toMatchObject({ result: { quarantined: [{ code: 'missing_rate' }] } });
+    const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+    const issued = await issue(invoices[0]?.invoiceId ?? '');
+    expect([shown(issued), issued.quarantined.map(({ code }) => code)]).toEqual([[['base_fee', '04-01/05-01', 'charge', '50.00']], ['missing_rate']]);
+  });
+
+  it('is one in another currency than its tenant’s', async () => {
+    await test.apply(
+      { command: 'register-tenant', tenantId: 'euro', name: 'Euro', currency: 'EUR' },
+      { command: 'register-deployment', deploymentId: 'd2', tenantId: 't1', name: 'd2', from: T('2026-04-01') },
+      { command: 'assign-deployment', deploymentId: 'd2', tenantId: 'euro', from: T('2026-05-01') },
+      { command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd2', planId: 'p1', from: T('2026-04-01') },
+    );
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 'euro', asOf: T('2026-05-01') });
+    expect(created).toMatchObject({ result: { invoices: [], quarantined: [{ code: 'currency_mismatch' }] } });
+  });
+});
+
+describe('a line that goes on after it was billed to its end', () => {
+  const plan = (planId: string, effectiveFrom: string, items: object[]) => ({
+    command: 'publish-plan',
+    planId,
+    name: planId,
+    currency: 'USD',
+    baseFee: '0',
+    paymentTerm: 'in_advance',
+    effectiveFrom: T(effectiveFrom),
+    items,
+  });
+  const hours = { billingKind: 'hours', price: { model: 'unit', unitAmount: '1.00' } };
+  const billed = async (): Promise<string> => {
+    const { items } = await test.ask<{ items: Invoice[] }>('invoices', { tenantId: 't1' });
+    const lines = items.flatMap((each) => each.lines).filter(({ billingKind, net }) => billingKind === 'hours' && net !== '0.00');
+    return lines.map(({ net }) => net).join(' ');
+  };
+
+  it('is billed for the rest, and for what comes late of it', async () => {
+    await test.apply(plan('with', '2026-01-01', [hours]), plan('without', '2026-01-01', []), {
+      command: 'change-plan',
+      subscriptionId: 's1',
+      planId: 'with',
+      at: '2026-04-01T00:00:01Z',
+    });
+    await test.apply({ command: 'change-plan', subscriptionId: 's1', planId: 'without', at: T('2026-04-20') });
+    await use('2026-04-03', '10');
+    await use('2026-04-25', '7');
+    await bill('2026-05-01');
+    expect(await billed()).toBe('10.00');
+    // the item was forgotten in the second plan
+    await test.apply(plan('without', '2026-04-20', [hours]));
+    await bill('2026-05-02');
+    await use('2026-04-26', '3');
+    await bill('2026-05-03');
+    // 7 more, and 3 more
+    expect(await billed()).toBe('10.00 7.00 3.00');
+  });
+
+  it('is billed whole by a draft that had claimed it shorter', async () => {
+    await test.apply(plan('with', '2026-01-01', [hours]), plan('without', '2026-01-01', []), {
+      command: 'change-plan',
+      subscriptionId: 's1',
+      planId: 'with',
+      at: '2026-04-01T00:00:01Z',
+    });
+    await test.apply({ command: 'change-plan', subscriptionId: 's1', planId: 'without', at: T('2026-04-20') });
+    await use('2026-04-03', '10');
+    await use('2026-04-25', '7');
+    const drafted = await draft('2026-05-01');
+    await test.apply(plan('without', '2026-04-20', [hours]));
+    await issue(drafted);
+    expect(await billed()).toBe('17.00');
+    expect(await draft('2026-05-02')).toBe('none');
+  });
+});
+
+describe('usage that is recorded while an invoice is being issued', () => {
+  it('is late for it: the line is marked though it stands on a draft only', async () => {
+    await use('2026-04-02', '1488');
+    const drafted = await draft('2026-05-01');
+    await use('2026-04-04', '100');
+    await test.ledger.catchUp();
+    const { rows } = await test.app.get(LedgerCore).pool.query<{ reason: string }>('SELECT reason FROM restatements');
+    expect(rows).toEqual([{ reason: 'late usage' }]);
+    // issued later than that, the invoice has it, and the mark is settled
+    expect(shown(await issue(drafted)).at(-1)).toEqual(['hours', '04-01/05-01', 'charge', '1.00']);
+    expect(await draft('2026-05-02')).toBe('none');
+  });
+});
+
 describe('a line that can’t be rated when its draft is issued', () => {
   it('is named on the invoice, and is billed by the next once it can', async () => {
     const rate = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hel1' };

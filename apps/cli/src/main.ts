@@ -108,7 +108,8 @@ const NEEDED_NODE = 24;
 async function handedOver(): Promise<boolean> {
   if (Number(process.versions.node.split('.')[0]) >= NEEDED_NODE) return false;
   const node = fileURLToPath(new URL('../../../../node_modules/.bin/node', import.meta.url));
-  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
+  // The channel tells it that we are gone, killed: it must not go on alone.
+  const child = spawn(node, process.argv.slice(1), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   // Signals are for the one that works: it ends in its own way, and then we do. A terminal's Ctrl-C reaches it by itself.
   process.on('SIGINT', () => undefined);
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
@@ -124,7 +125,16 @@ async function handedOver(): Promise<boolean> {
   return true;
 }
 
+/** Whoever handed over to us was killed: so are we, as if we were one process. */
+function endWithParent(): void {
+  process.on('disconnect', () => {
+    process.kill(process.pid, 'SIGKILL');
+  });
+  process.channel?.unref();
+}
+
 try {
+  endWithParent();
   if (!(await handedOver())) await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? DONE : WRONG_USAGE;

@@ -103,7 +103,7 @@ export async function linesOfTenant(core: LedgerCore, position: number, account:
   const plans = await plansById(core, position);
   return contracts
     .flatMap(({ subscription, assignments }) => linesOf(subscription, assignments, plans, () => account.timeZone, until))
-    .filter(({ tenantId, currency }) => tenantId === account.tenantId && currency === account.currency);
+    .filter(({ tenantId }) => tenantId === account.tenantId);
 }
 
 /** The lines of all tenants whose charge period starts at or before `until`, each in its tenant's time zone. */

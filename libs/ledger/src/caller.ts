@@ -21,9 +21,13 @@ export function assertRole(caller: Caller, allowed: readonly Role[], what: strin
   if (!allowed.includes(caller.role)) throw forbidden(what, caller.role);
 }
 
-/** The tenant to which a caller's reading is confined; null: all. A tenant token that names no tenant sees nothing. */
+/**
+ * The tenant to which a caller is confined; null: to none. A tenant token that names no tenant sees nothing; an ingest token may
+ * name the one whose usage alone it appends.
+ */
 export function confinedTo(caller: Caller): string | null {
-  if (caller.role !== 'tenant' && caller.role !== 'ingest') return null;
+  if (caller.role === 'ingest') return caller.tenantId ?? null;
+  if (caller.role !== 'tenant') return null;
   if (caller.tenantId === undefined) throw new DomainError('forbidden', `the token has the role ${caller.role} but names no tenant`, 'forbidden');
   return caller.tenantId;
 }

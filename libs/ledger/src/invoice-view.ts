@@ -95,7 +95,12 @@ function linesOf({ claimed, rows, lines, quantities }: Contents, currency: strin
     return [lineView(of, group, currency, meteredQuantity(group), true)];
   });
   return [...billed, ...corrected].sort(
-    (a, b) => compareText(a.billingKind, b.billingKind) || compareInstants(a.period.start, b.period.start) || Number(a.correction) - Number(b.correction),
+    (a, b) =>
+      compareText(a.billingKind, b.billingKind) ||
+      compareInstants(a.period.start, b.period.start) ||
+      Number(a.correction) - Number(b.correction) ||
+      compareText(a.subscriptionId ?? '', b.subscriptionId ?? '') ||
+      compareText(a.lineId, b.lineId),
   );
 }
 

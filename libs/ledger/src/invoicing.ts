@@ -18,7 +18,7 @@ import { notFound } from '#domain/errors';
 import { lineStream, partIdOf } from '#domain/lines/line';
 import type { Quarantined } from '#domain/lines/rate';
 import { decimal, text, ZERO } from '#domain/money/decimal';
-import type { Instant } from '#domain/time/instant';
+import { type Instant, isBefore } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import { billingFacts, loadUsage, tenantAccount, type TenantAccount } from './billing.js';
@@ -40,6 +40,14 @@ export async function rated(
   const billing = select(facts);
   const usage = await loadUsage(core, position, usageNeeded(billing));
   return { invoice: rateInvoice(invoiceId, facts, billing, usage), facts };
+}
+
+/** Lines that are due as of an invoice's instant and that it does not claim, because they can't be rated: it says so. */
+async function leftOut(core: LedgerCore, position: number, facts: BillingFacts, asOf: Instant, claimed: readonly ClaimedPart[]): Promise<Quarantined[]> {
+  const ids = new Set(claimed.map(({ lineId }) => lineId));
+  const due = billingAsOf({ ...facts, marks: new Map() }, asOf).filter(({ lineId }) => !ids.has(lineId));
+  const usage = await loadUsage(core, position, usageNeeded(due));
+  return [...rateInvoice('left out', facts, due, usage).quarantined];
 }
 
 /** Lines that could not be billed, named in the answer of whoever bills: silence would be a price of 0. */
@@ -117,7 +125,8 @@ export class Invoicing {
       const position = (await this.finishClaims(call, account, invoices, known)) ? await this.core.projector.catchUp() : known;
       const claimed = await claimedParts(this.core, position, invoiceId);
       const asOf = state?.asOf ?? issuedAt;
-      const { invoice } = await rated(this.core, position, account, invoiceId, asOf, state?.selection ?? null, (facts) => billingOfClaim(facts, claimed));
+      const { invoice: claim, facts } = await rated(this.core, position, account, invoiceId, asOf, state?.selection ?? null, (all) => billingOfClaim(all, claimed));
+      const invoice = { ...claim, quarantined: [...claim.quarantined, ...(await leftOut(this.core, position, facts, asOf, claimed))] };
       return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice), result: { invoiceId, ...quarantinedIn(invoice) } };
     });
   }
@@ -180,7 +189,8 @@ export class Invoicing {
     const lineOf = new Map(lines.map((line) => [line.lineId, line]));
     await inTurns(claimed, async ({ lineId, partId, period }) => {
       const line = lineOf.get(lineId);
-      if (line === undefined || period.end === line.period.end || partId === lineId) return;
+      // A line that ended earlier since is not cut beyond its end.
+      if (line === undefined || !isBefore(period.end, line.period.end) || partId === lineId) return;
       const parts = recorded.get(lineId) ?? [];
       if (parts.some(({ start }) => start === period.end)) return;
       const split: LedgerEvent = {

@@ -123,7 +123,7 @@ async function ratedAt(core: LedgerCore, position: number, tenantId: string, dep
   // What is issued of later periods, a fee in advance, counts too.
   const until = [...recorded.values()].flat().reduce((horizon, { start, issued }) => (issued ? later(horizon, start) : horizon), at);
   const lines = (await linesOfTenant(core, position, account, until)).filter(({ deploymentId }) => deployments.has(deploymentId));
-  const rated = await rateLines(core, position, lines, recorded, until);
+  const rated = await rateLines(core, position, lines, recorded, until, () => account.currency);
   return new Map(
     rated.flatMap(({ line, parts, quarantined }) =>
       parts.map((part): [string, RatedAt] => [part.partId, { line, part, net: netOf(part.rows), quarantined: quarantined?.code ?? null }]),

@@ -32,13 +32,14 @@ export async function rateLines(
   lines: readonly LineDefinition[],
   recorded: ReadonlyMap<string, readonly RecordedPart[]>,
   at: Instant,
+  currencyOf: (line: LineDefinition) => string,
 ): Promise<RatedLine[]> {
   const tiled = lines.map((line) => ({ line, parts: tilesUpTo(line, recorded.get(line.lineId) ?? [], at) }));
   const needs = tiled.map(({ line, parts }) => ({ line, instants: usageInstants(line, parts.begun) })).filter(({ instants }) => instants.length > 0);
   const usageOf = await loadUsage(core, position, needs);
   return tiled.map(({ line, parts }) => {
     const usage = usageOf(line);
-    const rating = parts.begun.length === 0 ? { rows: new Map<string, readonly RatedRow[]>() } : rateLine(line, parts.begun, usage);
+    const rating = parts.begun.length === 0 ? { rows: new Map<string, readonly RatedRow[]>() } : rateLine(line, parts.begun, usage, currencyOf(line));
     const quarantined = 'quarantined' in rating ? rating.quarantined : null;
     const rows = 'quarantined' in rating ? new Map<string, readonly RatedRow[]>() : rating.rows;
     const clipped = new Map(parts.begun.map((part) => [part.partId, part.period]));

@@ -244,7 +244,7 @@ export class DomainLedger implements Ledger {
     const recorded = this.recorded();
     return lines.flatMap((line) => {
       const parts = tiles(line, recorded.get(line.lineId) ?? []);
-      const rating = rateLine(line, parts, this.usageOf(line));
+      const rating = rateLine(line, parts, this.usageOf(line), line.currency);
       const netIfOpen = ({ partId }: TiledPart) => ('rows' in rating ? netOf(rating.rows.get(partId) ?? []) : ZERO);
       const booked = Map.groupBy(this.rowsOf(line.tenantId), ({ partId }) => partId);
       return parts.map((part) => {

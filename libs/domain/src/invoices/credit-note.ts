@@ -24,18 +24,36 @@ export interface Creditable {
  * `credit_note_exceeds_invoice`, `credit_note_exceeds_row`, `unknown_row`, `invalid_amount`.
  */
 export function creditNoteRows(creditNoteId: string, of: Creditable, request: CreditRequest, reason: string): FrozenRow[] {
-  const { currency, rows, noted } = of;
+  const { rows, noted } = of;
   const all = sum([...rows, ...noted].map(({ net }) => decimal(net)));
   if (all.lte(ZERO)) throw conflict('nothing_to_credit', `nothing is left to credit of invoice ${of.invoiceId}`);
   const left = new Map(rows.map((row) => [row.rowId, leftOf(row, noted)]));
-  const shares = request.rows === undefined ? overall(of, left, request.amount ?? text(all)) : byRow(of, left, request.rows);
-  const total = sum(shares.values());
-  if (total.gt(all))
-    throw conflict('credit_note_exceeds_invoice', `${text(total)} is more than the ${text(all)} ${currency} (ex tax) that are left of invoice ${of.invoiceId}`);
-  return rows.flatMap((row): FrozenRow[] => {
+  const shares = sharesOf(of, left, request);
+  const note = rows.flatMap((row): FrozenRow[] => {
     const amount = shares.get(row.rowId) ?? ZERO;
     return amount.eq(ZERO) ? [] : [noteRow(creditNoteId, of, row, amount, amount.eq(left.get(row.rowId)?.net ?? ZERO), reason)];
   });
+  assertWithin(of, note);
+  return note;
+}
+
+function sharesOf(of: Creditable, left: ReadonlyMap<string, Left>, { rows, amount }: CreditRequest): Map<string, Decimal> {
+  if (rows !== undefined) return byRow(of, left, rows);
+  if (amount !== undefined) return overall(of, left, amount);
+  // All that is left: of every row, what it gave back included.
+  return new Map([...left].map(([rowId, { net }]) => [rowId, net]));
+}
+
+/** Neither ex tax nor with it more than is left of the invoice: rows below zero may be taxed otherwise than those that are credited. */
+function assertWithin({ rows, noted, currency, invoiceId }: Creditable, note: readonly FrozenRow[]): void {
+  const net = (of: readonly FrozenRow[]): Decimal => sum(of.map((row) => decimal(row.net)));
+  const gross = (of: readonly FrozenRow[]): Decimal => sum(of.map((row) => decimal(row.net).plus(decimal(row.tax))));
+  const all = [...rows, ...noted];
+  if (net(note).neg().lte(net(all)) && gross(note).neg().lte(gross(all))) return;
+  throw conflict(
+    'credit_note_exceeds_invoice',
+    `${text(net(note).neg())} (with tax ${text(gross(note).neg())}) is more than the ${text(net(all))} (${text(gross(all))}) ${currency} that are left of invoice ${invoiceId}`,
+  );
 }
 
 interface Left {

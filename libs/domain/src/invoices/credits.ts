@@ -114,7 +114,7 @@ const compareEnds = (a: Instant | null, b: Instant | null): number => {
 };
 
 /**
- * Takes coupons, then credits, from what each row charges, row by row in their order. What a reversal gives back may be
+ * Takes coupons, then credits, from what each row charges, row by row in their order; each is rounded for itself. What a reversal gives back may be
  * taken again by the same part, also where its credit has ended since: a correction alone costs no one their credit.
  */
 export function withCredits(rows: readonly DraftRow[], grants: readonly (Coupon | Credit)[], left: readonly CreditLeft[], currency: string): DraftRow[] {
@@ -131,18 +131,19 @@ export function withCredits(rows: readonly DraftRow[], grants: readonly (Coupon 
   }
   return rows.map((row) => {
     const charge = decimal(row.gross).minus(decimal(row.discount));
-    if (row.kind === 'reversal' || charge.lte(ZERO)) return row;
+    if (row.kind === 'reversal') return row;
     const taken: { creditId: string; amount: Decimal }[] = [];
     const open = (): Decimal => charge.minus(sum(taken.map(({ amount }) => amount)));
     const take = (creditId: string, amount: Decimal): Decimal => {
-      if (amount.gt(ZERO)) taken.push({ creditId, amount });
+      if (!amount.eq(ZERO)) taken.push({ creditId, amount });
       return amount;
     };
     for (const coupon of coupons) {
       const applies = inForce(coupon, row.chargePeriod.start) && (coupon.billingKinds?.includes(row.billingKind) ?? true);
       if (applies) take(coupon.creditId, toMoney(open().times(decimal(coupon.percent)).times(decimal('0.01')), currency));
     }
-    for (const from of [returned.get(row.partId) ?? new Map<string, Decimal>(), pool]) {
+    // A row below zero gives back its share of a coupon; credits pay for what is charged.
+    for (const from of charge.lte(ZERO) ? [] : [returned.get(row.partId) ?? new Map<string, Decimal>(), pool]) {
       for (const [creditId, amount] of from) from.set(creditId, amount.minus(take(creditId, min(amount, open()))));
     }
     if (taken.length === 0) return row;

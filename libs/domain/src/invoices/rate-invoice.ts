@@ -77,6 +77,8 @@ export function billingOfClaim(facts: BillingFacts, claimed: readonly ClaimedPar
 }
 
 function cutAsClaimed(lineId: string, current: readonly Part[], partId: string, claimed: Period): readonly Part[] {
+  // A line that was claimed whole is billed whole, also where it turned out to go on: nothing else would ever bill the rest.
+  if (partId === lineId) return current;
   const holder = current.find(({ period }) => isBefore(period.start, claimed.end) && isBefore(claimed.end, period.end));
   if (holder?.period.start !== claimed.start) return current;
   return splitParts(lineId, current, { at: claimed.end, billedPartId: partId, remainingPartId: partIdOf(lineId, claimed.end) });
@@ -139,7 +141,7 @@ export function rateInvoice(
       drafts.push(...corrections([], booked, reason));
       continue;
     }
-    const rating = rateLine(line, parts, usageOf(line));
+    const rating = rateLine(line, parts, usageOf(line), facts.currency);
     if ('quarantined' in rating) {
       quarantined.push(rating.quarantined);
       continue;

@@ -46,10 +46,12 @@ export function usageInstants(line: LineDefinition, parts: readonly Part[]): Ins
 
 /**
  * The rows of every part of a line, as now known, by part id. `parts` are the line's from its start on, in order,
- * without gaps; where the last of them ends with the line, the period is over.
+ * without gaps; where the last of them ends with the line, the period is over. `currency` is the tenant's.
  */
-export function rateLine(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): LineRating {
+export function rateLine(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo, currency: string): LineRating {
   try {
+    if (line.currency !== currency)
+      throw invalid('currency_mismatch', `plan ${line.segments[0]?.planId ?? '?'} is in ${line.currency}, tenant ${line.tenantId} is billed in ${currency}: nothing is converted`);
     return { rows: isBaseFee(line) ? baseFeeRows(line, parts) : usageRows(line, parts, usageUpTo) };
   } catch (error) {
     if (!isDomainError(error)) throw error;

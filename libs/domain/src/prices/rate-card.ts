@@ -4,22 +4,22 @@ import { type CardUsage, type Component, type PriceModel } from './model.js';
 
 const schema = z.strictObject({ model: z.literal('rate_card') });
 
-/**
- * Q × the rate in force. The price itself has no figures: usage arrives divided by rate, each piece with its unit amount.
- * Pieces of one reference and unit amount become one component, because money is rounded once on their cumulative quantity.
- */
+/** Usage of one reference and unit amount is one quantity, in the order of first use: money, and a conversion, is of the cumulative. */
+export function byRate(usage: readonly CardUsage[]): CardUsage[] {
+  const quantities = new Map<string, CardUsage>();
+  for (const each of usage) {
+    const key = `${each.ref}\n${text(each.unitAmount)}`;
+    const known = quantities.get(key);
+    quantities.set(key, known === undefined ? each : { ...known, quantity: known.quantity.plus(each.quantity) });
+  }
+  return [...quantities.values()];
+}
+
+/** Q × the rate in force. The price itself has no figures: usage arrives divided by rate, each piece with its unit amount. */
 export const rateCard: PriceModel<z.infer<typeof schema>, readonly CardUsage[]> & { schema: typeof schema } = {
   schema,
   pricedBy: 'card_usage',
   billedWhen: () => 'progressively',
-  components(_price, usage) {
-    const components = new Map<string, Component>();
-    for (const { ref, quantity, unitAmount } of usage) {
-      const unitAmountText = text(unitAmount);
-      const key = `${ref}\n${unitAmountText}`;
-      const known = components.get(key);
-      components.set(key, { ref, quantity: known === undefined ? quantity : known.quantity.plus(quantity), unitAmount, unitAmountText });
-    }
-    return [...components.values()];
-  },
+  components: (_price, usage) =>
+    byRate(usage).map(({ ref, quantity, unitAmount }): Component => ({ ref, quantity, unitAmount, unitAmountText: text(unitAmount) })),
 };

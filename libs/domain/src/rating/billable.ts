@@ -1,6 +1,7 @@
 import { type Decimal, decimal, max, min, ZERO } from '../money/decimal.js';
 import type { Usage } from '../prices/model.js';
 import { guardUsage, pricedBy } from '../prices/price.js';
+import { byRate } from '../prices/rate-card.js';
 import { convert } from './convert.js';
 import type { ItemTerms } from './terms.js';
 
@@ -23,7 +24,7 @@ export function billable(terms: ItemTerms, used: Usage): Usage {
     return quantity.minus(free);
   };
   if (!isCardUsage(used)) return beyondAllowance(converted(used));
-  return used.map((row) => ({ ...row, quantity: beyondAllowance(converted(row.quantity)) }));
+  return byRate(used).map((row) => ({ ...row, quantity: beyondAllowance(converted(row.quantity)) }));
 }
 
 export const isCardUsage = (used: Usage): used is Exclude<Usage, Decimal> => Array.isArray(used);

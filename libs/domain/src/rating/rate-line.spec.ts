@@ -233,6 +233,12 @@ describe('a rate card', () => {
       2: ['b: 10 × 1 = 10.00 − 4.00 = 6.00', 'a: -2 × 1 = -2.00'],
     });
   });
+  it('converts what was used at a rate in all, and lets a reading below zero count', () => {
+    const thousands: ItemTerms = { price: { model: 'rate_card' }, unitConversion: { operation: 'divide', factor: '1000', rounding: 'ceiling' } };
+    // 400 + 400 are 0.8 of a thousand: one
+    expect(shown(quoteItem(thousands, used(['a', '400', '1'], ['a', '400', '1']), 'USD').rows)).toEqual(['a: 1 × 1 = 1.00']);
+    expect(shown(quoteItem({ price: { model: 'rate_card' } }, used(['a', '10', '1'], ['a', '-4', '1']), 'USD').rows)).toEqual(['a: 6 × 1 = 6.00']);
+  });
   it('uses the allowance up in the order of the usage', () => {
     const terms: ItemTerms = { price: { model: 'rate_card' }, included: '5' };
     const { quantity, billable, rows } = quoteItem(terms, used(['a', '3', '1'], ['b', '4', '2']), 'USD');

@@ -18,7 +18,7 @@ import {
   tenantAt,
 } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
-import { type Instant, isBefore } from '#domain/time/instant';
+import { type Instant, isBefore, later } from '#domain/time/instant';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { LedgerCore } from '../ledger-core.js';
 import { assertTenant } from './tenants.commands.js';
@@ -111,10 +111,15 @@ export class DeploymentHandler implements ICommandHandler<DeploymentCommand> {
     });
   }
 
-  /** The subscription goes on for the new tenant: its plan must be in that tenant's currency. */
+  /** Its subscriptions go on for the new tenant: each plan, from when it is in force for them, must be in that tenant's currency. */
   private async assertCurrencyOf(deployment: Deployment, tenantId: string, from: Instant): Promise<void> {
-    const running = deployment.subscriptions.find(({ cancelledAt }) => cancelledAt === null || isBefore(from, cancelledAt));
-    for (const { planId } of running?.plans ?? []) await this.assertPlan(planId, from, [{ tenantId, from }]);
+    const running = deployment.subscriptions.filter(({ cancelledAt }) => cancelledAt === null || isBefore(from, cancelledAt));
+    for (const { plans } of running) {
+      for (const [index, plan] of plans.entries()) {
+        const until = plans[index + 1]?.from;
+        if (until === undefined || isBefore(from, until)) await this.assertPlan(plan.planId, later(from, plan.from), [{ tenantId, from }]);
+      }
+    }
   }
 
   private async start(call: Call<typeof startSubscriptionCommand>): Promise<CommandDone> {

@@ -98,7 +98,8 @@ const accrualQuery = defineQuery({
     const { core, position, caller } = context;
     const at = asked ?? caller.now;
     const lines = (await openLines(context, at)).filter((line) => line.currency === currency);
-    const rated = await rateLines(core, position, lines, new Map(), at);
+    // Of one currency: a plan in another than its tenant's is on no invoice, and says so there.
+    const rated = await rateLines(core, position, lines, new Map(), at, (line) => line.currency);
     const subscriptions = [...Map.groupBy(rated, ({ line }) => line.subscriptionId)].map(([subscriptionId, group]) => {
       const shown = group.map(({ line, parts, quarantined }) => {
         const rows = printRated(parts.flatMap((part) => part.rows), currency);

@@ -136,7 +136,7 @@ async function lineViews(
       ({ subscriptionId }) => filter.subscriptionId === undefined || subscriptionId === filter.subscriptionId,
     );
     const recorded = await recordedParts(context.core, context.position, tenantId);
-    const rated = await rateLines(context.core, context.position, lines, recorded, filter.at);
+    const rated = await rateLines(context.core, context.position, lines, recorded, filter.at, () => account.currency);
     const booked = await bookedOf(context, tenantId, lines, recorded);
     views.push(...rated.flatMap((each) => viewsOf(each, booked)));
   }
