@@ -40,11 +40,27 @@ export const restatementsProjection: Projection = {
   tables: [restatements],
   handles: handled(answers),
   async project(batch, client) {
-    for (const event of batch) if (isHandled(event)) await mark(client, event);
+    const relevant = batch.filter(isHandled);
+    const billed = await withLines(client, relevant.flatMap((event) => (isUsage(event) ? [event.data.deploymentId] : [])));
+    for (const event of relevant) if (!isUsage(event) || billed.has(event.data.deploymentId)) await mark(client, event);
   },
 };
 
 const isHandled = (event: RecordedEvent): event is RecordedEvent<Handled> => answers[event.type] === 'handled';
+
+const isUsage = (event: RecordedEvent<Handled>): event is RecordedEvent<'UsageObserved' | 'UsageCorrected'> =>
+  event.type === 'UsageObserved' || event.type === 'UsageCorrected';
+
+/** Deployments that have a line by the end of the batch, or ever had one: usage of any other is most usage, and marks nothing. */
+async function withLines(client: pg.ClientBase, deploymentIds: readonly string[]): Promise<ReadonlySet<string>> {
+  if (deploymentIds.length === 0) return new Set();
+  const { rows } = await client.query<{ deployment_id: string }>(
+    'SELECT d.deployment_id FROM (SELECT DISTINCT unnest($1::text[]) AS deployment_id) d' +
+      ' WHERE EXISTS (SELECT FROM invoice_lines l WHERE l.deployment_id = d.deployment_id)',
+    [deploymentIds],
+  );
+  return new Set(rows.map(({ deployment_id }) => deployment_id));
+}
 
 async function mark(client: pg.ClientBase, event: RecordedEvent<Handled>): Promise<void> {
   const { data, position, type } = event;

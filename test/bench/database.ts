@@ -28,7 +28,7 @@ export async function withServer<Result>(say: (message: string) => void, work: (
 let serverUrl: string | undefined;
 
 /** A database of its own for one measurement. */
-async function onDatabase<Result>(work: (url: string, pool: pg.Pool) => Promise<Result>): Promise<Result> {
+export async function onDatabase<Result>(work: (url: string, pool: pg.Pool) => Promise<Result>): Promise<Result> {
   if (serverUrl === undefined) throw new Error('there is no server yet: call withServer first');
   const name = `bench_${(count += 1)}`;
   const admin = createPool(serverUrl, { max: 1, applicationName: 'ledgerline bench' });

@@ -26,7 +26,7 @@ export class CommandsController {
     if (!Array.isArray(body)) return doneOrThrown(await this.ledger.execute(body, caller));
     if (body.length > MAX_COMMANDS) throw invalid('too_many_commands', `${body.length} commands at once; send at most ${MAX_COMMANDS}`);
     const outcomes: object[] = [];
-    for (const [index, input] of body.entries()) outcomes.push({ index, ...(await this.ledger.execute(input, caller)) });
+    for await (const outcome of this.ledger.executeInOrder(body, caller)) outcomes.push({ index: outcomes.length, ...outcome });
     return outcomes;
   }
 

@@ -1,6 +1,6 @@
 import type { CommandOutcome } from '#ledger/command';
 import type { Ledger } from '#ledger/ledger';
-import { bytesOf, type Line, readLines } from './input.js';
+import { bytesOf, type Line, readPages } from './input.js';
 import { print, printJson, progress, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 
@@ -49,35 +49,41 @@ async function* applied(ledger: Ledger, files: readonly string[], { actor, bytes
   const shown = progress();
   let [index, read] = [0, 0];
   for (const file of files) {
-    for await (const line of readLines(file, signal)) {
-      const outcome = await executed(ledger, file, line, actor);
-      if (outcome.status === 'refused') {
-        say(`${file}:${line.line}: ${outcome.command} was refused (${outcome.error.code}): ${outcome.error.message}`);
+    for await (const lines of readPages(file, signal)) {
+      let done = 0;
+      try {
+        for await (const outcome of outcomesOf(ledger, file, lines, { actor, signal })) {
+          const line = lines[done];
+          if (outcome.status === 'refused') say(`${file}:${line?.line}: ${outcome.command} was refused (${outcome.error.code}): ${outcome.error.message}`);
+          yield { index, ...outcome };
+          [index, done, read] = [index + 1, done + 1, read + (line?.bytes ?? 0)];
+          shown.show(bytes === null ? null : Math.min(read / bytes, 1), `${index} commands`);
+        }
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new Error(`${file}:${lines[done]?.line}: ${reason}; what came before is kept, apply the same again for the rest`, { cause: error });
       }
-      yield { index, ...outcome };
-      index += 1;
-      read += line.bytes;
-      shown.show(bytes === null ? null : Math.min(read / bytes, 1), `${index} commands`);
       if (signal.aborted) return;
     }
   }
   shown.end();
 }
 
-async function executed(ledger: Ledger, file: string, { line, text }: Line, actor: string | undefined): Promise<CommandOutcome> {
-  let command: unknown;
-  try {
-    command = JSON.parse(text);
-  } catch (error) {
-    const message = `${file}, line ${line} is not JSON: ${error instanceof Error ? error.message : String(error)}`;
-    return { command: '(not JSON)', status: 'refused', error: { code: 'not_json', kind: 'invalid', message } };
+/** One outcome a line, in order. */
+async function* outcomesOf(ledger: Ledger, file: string, lines: readonly Line[], { actor, signal }: Pick<Application, 'actor' | 'signal'>): AsyncIterable<CommandOutcome> {
+  let commands: unknown[] = [];
+  for (const { line, text } of lines) {
+    try {
+      commands.push(JSON.parse(text));
+    } catch (error) {
+      yield* ledger.executeInOrder(commands, cliCaller(actor), signal);
+      commands = [];
+      if (signal.aborted) return;
+      const message = `${file}, line ${line} is not JSON: ${error instanceof Error ? error.message : String(error)}`;
+      yield { command: '(not JSON)', status: 'refused', error: { code: 'not_json', kind: 'invalid', message } };
+    }
   }
-  try {
-    return await ledger.execute(command, cliCaller(actor));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`${file}:${line}: ${reason}; what came before is kept, apply the same again for the rest`, { cause: error });
-  }
+  yield* ledger.executeInOrder(commands, cliCaller(actor), signal);
 }
 
 function lineOf({ index, status, command, ...rest }: Answer): string {

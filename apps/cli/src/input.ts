@@ -57,3 +57,37 @@ export async function* readLines(file: string, signal: AbortSignal): AsyncIterab
     input.destroy();
   }
 }
+
+const PAGE_LINES = 100;
+
+/** The lines of a file in pages: what is at hand goes as one, nothing is waited for. */
+export async function* readPages(file: string, signal: AbortSignal): AsyncIterable<Line[]> {
+  const over = new AbortController();
+  const lines = readLines(file, AbortSignal.any([signal, over.signal]))[Symbol.asyncIterator]();
+  const fetch = (): Promise<IteratorResult<Line>> => {
+    const line = lines.next();
+    // Whoever waits for it gets the error; while a page is at work nobody does, and it must not end the process.
+    line.catch(() => undefined);
+    return line;
+  };
+  let coming = fetch();
+  try {
+    for (;;) {
+      const page: Line[] = [];
+      for (let next: IteratorResult<Line> | null = await coming; next !== null && next.done !== true; next = await Promise.race([coming, turn()])) {
+        page.push(next.value);
+        coming = fetch();
+        if (page.length === PAGE_LINES) break;
+      }
+      if (page.length === 0) return;
+      yield page;
+    }
+  } finally {
+    // One that still waits for input would keep the process waiting.
+    over.abort();
+    await coming.catch(() => undefined);
+  }
+}
+
+/** Resolves after what is ready now has run: a line that is not at hand by then belongs to the next page. */
+const turn = (): Promise<null> => new Promise((resolve) => setImmediate(() => resolve(null)));

@@ -6,6 +6,7 @@ import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
 import { canonicalJson, sha256, type CommandCall, type CommandDone } from './command.js';
+import type { Tail } from './tail.js';
 
 const MAX_ATTEMPTS = 20;
 
@@ -15,6 +16,7 @@ export class EventBook {
   constructor(
     private readonly log: EventLog,
     private readonly projector: Projecting,
+    private readonly tail: Tail,
     /** The command that read models know by a key. */
     private readonly commandOf: (key: string) => Promise<KnownCommand>,
   ) {}
@@ -40,14 +42,22 @@ export class EventBook {
 
   /**
    * Decides on read models that cover the stream's last event. For streams that are too long to fold: the revision is
-   * read first, so that whatever is recorded while deciding refuses the append, and it is decided anew.
+   * read first, so that whatever is recorded while deciding refuses the append, and it is decided anew. `matters` says
+   * whether an event of the stream changes what is decided; where none that is not projected yet does, nothing is waited for.
    */
-  async decideOnReadModels(stream: string, call: CommandCall, decision: (position: number) => Promise<Decision>): Promise<CommandDone> {
+  async decideOnReadModels(
+    stream: string,
+    call: CommandCall,
+    decision: (position: number) => Promise<Decision>,
+    matters: (event: RecordedEvent) => boolean = () => true,
+  ): Promise<CommandDone> {
     return retried(stream, async () => {
       const revision = await this.log.revisionOf(stream);
-      const position = await this.projector.catchUp();
+      const beyond = await this.tail.read();
+      const own = beyond.events.filter((event) => event.stream === stream);
+      const position = own.some(matters) ? await this.projector.catchUp() : beyond.position;
       // Anew each time: who was quicker may have done this very command.
-      const known = call.isKeyed ? answerIfKnown(call, [await this.commandOf(call.key)]) : undefined;
+      const known = call.isKeyed ? answerIfKnown(call, [await this.commandOf(call.key), ...own.map(({ metadata }) => metadata.command)]) : undefined;
       return known === undefined ? this.append(stream, revision, call, await decision(position)) : this.knownAs(known, stream, revision, call);
     });
   }

@@ -1,5 +1,6 @@
 import type { Instant } from '#domain/time/instant';
 import type { Caller } from './caller.js';
+import { inOrder, valueOf } from './in-order.js';
 import type { Ledger } from './ledger.js';
 
 export interface InvoiceRun {
@@ -42,7 +43,7 @@ const AT_ONCE = 32;
 export async function* invoiceRun<Invoice>(ledger: Ledger, caller: Caller, run: InvoiceRun): AsyncGenerator<TenantBilled<Invoice>> {
   for (let from = 0; from < run.tenantIds.length; from += AT_ONCE) {
     const drafted = await Promise.all(run.tenantIds.slice(from, from + AT_ONCE).map((tenantId) => draft(ledger, caller, tenantId, run.asOf)));
-    const issued = run.issue ? await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, run.asOf, inTurn)) : drafted;
+    const issued = run.issue ? (await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, run.asOf, inTurn))).map(valueOf) : drafted;
     yield* await Promise.all(issued.map((each) => viewed<Invoice>(ledger, caller, each)));
   }
 }
@@ -90,24 +91,3 @@ async function unlessFailed<Billed extends TenantBilled<unknown>>(billed: Billed
 }
 
 const refusal = ({ code, message }: { readonly code: string; readonly message: string }): Error => new Error(`${message} (${code})`);
-
-/** Works on all items at once; each calls `inTurn` before it appends, and goes on when all before it have got there, or have ended. */
-async function inOrder<Item, Result>(items: readonly Item[], work: (item: Item, inTurn: () => Promise<void>) => Promise<Result>): Promise<Result[]> {
-  let turn = Promise.resolve();
-  return Promise.all(
-    items.map(async (item) => {
-      const mine = turn;
-      const passed = Promise.withResolvers<void>();
-      turn = passed.promise;
-      const inTurn = async (): Promise<void> => {
-        await mine;
-        passed.resolve();
-      };
-      try {
-        return await work(item, inTurn);
-      } finally {
-        await inTurn();
-      }
-    }),
-  );
-}

@@ -1,11 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sql, type Kysely } from 'kysely';
 import type pg from 'pg';
+import type { RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
 import type { EventLog } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
 import { type ReadModels, readModels } from './database.js';
 import { EventBook, type KnownCommand } from './event-book.js';
+import { Tail } from './tail.js';
 import { TenantDetails } from './tenant-details.js';
 
 /** What the handlers of commands and queries work with: the log, the projections, and the read models. */
@@ -13,6 +15,7 @@ export class LedgerCore {
   readonly book: EventBook;
   readonly db: Kysely<ReadModels>;
   readonly details: TenantDetails;
+  readonly tail: Tail;
 
   private readonly held = new AsyncLocalStorage<pg.PoolClient>();
 
@@ -28,7 +31,8 @@ export class LedgerCore {
     },
   ) {
     this.db = readModels(pool);
-    this.book = new EventBook(log, projector, async (key) => this.commandOf(key));
+    this.tail = new Tail(log, projector);
+    this.book = new EventBook(log, projector, this.tail, async (key) => this.commandOf(key));
     this.details = new TenantDetails(pool);
   }
 
@@ -38,8 +42,8 @@ export class LedgerCore {
 
   /** The command that was recorded under this key, if there is one. */
   async knownKey(key: string): Promise<KnownCommand> {
-    await this.projector.catchUp();
-    return this.commandOf(key);
+    const { events } = await this.tail.read();
+    return (await this.commandOf(key)) ?? commandIn(events, key);
   }
 
   private async commandOf(key: string): Promise<KnownCommand> {
@@ -65,6 +69,16 @@ export class LedgerCore {
       client.release(broken);
     }
   }
+}
+
+/** The first with a key makes it known. */
+function commandIn(events: readonly RecordedEvent[], key: string): KnownCommand {
+  for (const { metadata } of events) {
+    const { command } = metadata;
+    if (command === undefined) continue;
+    if (command.key === key || (command.idempotencyKey !== undefined && `idempotency:${command.idempotencyKey}` === key)) return { ...command, key };
+  }
+  return undefined;
 }
 
 async function locked<Result>(client: pg.ClientBase, name: string, work: () => Promise<Result>): Promise<Result> {

@@ -4,10 +4,12 @@ import { invalid, notFound } from '#domain/errors';
 import { isDomainError, parse } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { Progress } from '#read-model/projection';
+import { groupsAtOnce } from './at-once.js';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
 import { answerIfKnown } from './event-book.js';
+import { inOrder, valueOf } from './in-order.js';
 import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
 import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from './preview.js';
@@ -68,6 +70,18 @@ export class Ledger {
   /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
   async execute(input: unknown, caller: Caller, options: Pick<CommandCall, 'inTurn'> = {}): Promise<CommandOutcome> {
     return executed(this.core, input, caller, async (call) => this.commands.execute(onBus({ ...call, ...options })));
+  }
+
+  /**
+   * Carries out commands in order, each with the outcome that it has after those before it; where they have nothing to do with each
+   * other, several at once. An aborted signal leaves out the rest. What came before one that fails is kept.
+   */
+  async *executeInOrder(inputs: readonly unknown[], caller: Caller, signal?: AbortSignal): AsyncGenerator<CommandOutcome> {
+    for (const group of groupsAtOnce(inputs)) {
+      if (signal?.aborted === true) return;
+      const outcomes = await inOrder(group, async (input, inTurn) => this.execute(input, caller, { inTurn }));
+      for (const outcome of outcomes) yield valueOf(outcome);
+    }
   }
 
   /**

@@ -19,13 +19,11 @@ export class TenantDetails {
   /** Keeps details; the same of the same tenant have the same reference and hash. */
   async keep(tenantId: string, name: string): Promise<{ detailsRef: string; detailsHash: string }> {
     const ref = derivedId('tenant-details', tenantId, name);
-    await this.pool.query('INSERT INTO ledgerline_private.tenant_details VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING', [
-      ref,
-      tenantId,
-      name,
-      randomBytes(16).toString('hex'),
-    ]);
-    const { rows } = await this.pool.query<{ salt: string }>('SELECT salt FROM ledgerline_private.tenant_details WHERE ref = $1', [ref]);
+    // What is there already stays as it is: setting a key to itself only makes its row answer.
+    const { rows } = await this.pool.query<{ salt: string }>(
+      'INSERT INTO ledgerline_private.tenant_details AS kept VALUES ($1, $2, $3, $4) ON CONFLICT (ref) DO UPDATE SET ref = kept.ref RETURNING salt',
+      [ref, tenantId, name, randomBytes(16).toString('hex')],
+    );
     return { detailsRef: ref, detailsHash: createHash('sha256').update(`${rows[0]?.salt ?? ''}\n${name}`).digest('hex') };
   }
 

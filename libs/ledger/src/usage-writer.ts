@@ -1,4 +1,4 @@
-import type { LedgerEvent } from '#domain/events';
+import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { conflict, type FieldError, invalid } from '#domain/errors';
 import { type NamedReading, type Observation, packed, type ReadingKey, usageMonth, type UsageOrigin, usageStream } from '#domain/usage/usage';
 import { canonicalJson, type CommandCall, stepOf } from './command.js';
@@ -74,10 +74,22 @@ export async function writeUsage(
         corrected: before.corrected + different.length,
       };
       return { events, result: counts };
-    });
+    }, touching(readings));
     written = { ...(done.result as Omit<UsageWritten, 'position'>), position: done.position ?? written.position };
   }
   return written;
+}
+
+/** Events of the same stream that say something of one of these readings' keys: what is known of the others, they leave as it is. */
+function touching(readings: readonly Indexed[]): (event: RecordedEvent) => boolean {
+  const keys = new Set(readings.map(({ observation }) => looseKey(observation)));
+  const touches = (named: readonly ReadingKey[]): boolean => named.some((key) => keys.has(looseKey(key)));
+  return ({ type, data }) => {
+    if (type === 'UsageObserved') return touches(data.observations);
+    if (type === 'UsageCorrected') return touches(data.corrections);
+    if (type === 'UsageProviderNamed') return touches(data.readings);
+    return type !== 'CommandUnchanged';
+  };
 }
 
 export const namings = (deploymentId: string, month: string, named: readonly NamedReading[]): LedgerEvent[] =>

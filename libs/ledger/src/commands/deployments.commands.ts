@@ -161,20 +161,22 @@ export class DeploymentHandler implements ICommandHandler<DeploymentCommand> {
   }
 
   private async deploymentOfSubscription(subscriptionId: string): Promise<string | undefined> {
-    await this.core.projector.catchUp();
+    const { events } = await this.core.tail.read();
+    const started = events.find((event) => event.type === 'SubscriptionStarted' && event.data.subscriptionId === subscriptionId);
+    if (started?.type === 'SubscriptionStarted') return started.data.deploymentId;
     const row = await this.core.db.selectFrom('subscriptions').select('deployment_id').where('subscription_id', '=', subscriptionId).executeTakeFirst();
     return row?.deployment_id;
   }
 
   /** The plan is published for that instant, in the currency of the tenant who then holds the deployment. */
   private async assertPlan(planId: string, at: Instant, assignments: readonly Assignment[]): Promise<void> {
-    const versions = foldPlan((await this.core.book.load(planStream(planId))).filter(isPlanEvent));
+    const tenantId = tenantAt(assignments, at);
+    const [plan, tenant] = await Promise.all([planStream(planId), ...(tenantId === null ? [] : [tenantStream(tenantId)])].map((stream) => this.core.book.load(stream)));
+    const versions = foldPlan((plan ?? []).filter(isPlanEvent));
     if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
     const version = planAt(versions, at);
     if (version === undefined) throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}: publish it from then on`);
-    const tenantId = tenantAt(assignments, at);
-    if (tenantId === null) return;
-    const registered = (await this.core.book.load(tenantStream(tenantId))).find((event) => event.type === 'TenantRegistered');
+    const registered = tenant?.find((event) => event.type === 'TenantRegistered');
     if (registered?.type === 'TenantRegistered' && registered.data.currency !== version.currency) {
       throw conflict(
         'currency_mismatch',

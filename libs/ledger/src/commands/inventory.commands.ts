@@ -1,7 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { invalid, notFound } from '#domain/errors';
-import type { LedgerEvent } from '#domain/events';
+import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { DEFAULT_STRIKES_UNTIL_REMOVED, inventoryStream, type ObservedResource, lastStateAt, strikesOf, zObservedResource, zResourceChanges } from '#domain/inventory/resource';
 import { zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
@@ -88,7 +88,7 @@ export class InventoryHandler implements ICommandHandler<InventoryCommand> {
         events: [...events, closing],
         result: { observed: resources.length, missed: strikes.missed.length, removed: strikes.removed },
       };
-    });
+    }, complete ? undefined : concerning(seen));
   }
 
   private async remove(call: CommandCall<z.output<typeof removeResource.schema>>): Promise<CommandDone> {
@@ -113,6 +113,16 @@ export class InventoryHandler implements ICommandHandler<InventoryCommand> {
     const timelines = await timelinesOf(this.core, position, { provider, providerIds: [providerId] });
     if (timelines.length === 0) throw notFound('unknown_resource', `provider ${provider} has no resource ${providerId}`);
   }
+}
+
+/** Events of the same provider that say something of one of these resources: an observation of others leaves them as they are. */
+function concerning(seen: readonly SeenResource[]): (event: RecordedEvent) => boolean {
+  const ids = new Set(seen.map(({ providerId }) => providerId));
+  return ({ type, data }) => {
+    if (type === 'ResourcesObserved') return [...data.resources.map(({ providerId }) => providerId), ...(data.missed ?? []), ...(data.removed ?? [])].some((id) => ids.has(id));
+    if (type === 'ResourceRemoved' || type === 'ResourceCorrected') return ids.has(data.providerId);
+    return type !== 'CommandUnchanged';
+  };
 }
 
 function assertListedOnce(seen: readonly SeenResource[]): void {

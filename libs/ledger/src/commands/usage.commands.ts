@@ -33,6 +33,9 @@ export class UsageCommand extends Command<CommandDone> {
 
 @CommandHandler(UsageCommand)
 export class UsageHandler implements ICommandHandler<UsageCommand> {
+  /** Deployments that were found: what is registered once, stays so. */
+  private readonly registered = new Set<string>();
+
   constructor(private readonly core: LedgerCore) {}
 
   async execute({ call }: UsageCommand): Promise<CommandDone> {
@@ -76,8 +79,10 @@ export class UsageHandler implements ICommandHandler<UsageCommand> {
 
   /** An ingest token appends what its own tenant used: readings of when the deployment was theirs. Another's is as if it did not exist. */
   private async assertDeployment(call: CommandCall, deploymentId: string, readings: readonly { readonly period: Period }[]): Promise<void> {
-    const { assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId);
     const tenantId = confinedTo(call.caller);
+    if (tenantId === null && this.registered.has(deploymentId)) return;
+    const { assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId);
+    this.registered.add(deploymentId);
     if (tenantId !== null && readings.some(({ period }) => tenantAt(assignments, period.start) !== tenantId))
       throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
   }
