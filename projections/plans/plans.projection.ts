@@ -38,7 +38,7 @@ const next = (event: PlanEvents, rows: readonly PlanVersionRow[]): PlanVersionRo
 
 export const plansProjection = versionedProjection({
   name: 'plans',
-  version: 1,
+  version: 2,
   tables: [planVersions],
   on: {
     PlanPublished: changing<'PlanPublished', PlanVersionRow>(planVersions, planOf, next),

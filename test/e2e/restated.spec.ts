@@ -525,7 +525,7 @@ describe('a run that died between claiming a part and cutting its line', () => {
     await core.book.appendAll(
       stream,
       await core.log.revisionOf(stream),
-      { caller: ADMIN, name: 'create-invoice', key: 'died', bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, fields: {} },
+      { caller: ADMIN, name: 'create-invoice', key: 'died', bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, basedOn: null, fields: {} },
       [
         { type: 'InvoicePartsClaimed', data: { invoiceId, attempt, n: 0, parts } },
         { type: 'InvoiceDrafted', data: { invoiceId, tenantId: 't1', currency: 'USD', asOf, attempt, chunks: 1, partsHash: '' } },

@@ -13,6 +13,8 @@ const MAX_ATTEMPTS = 20;
 /** Facts in and out of the log: load a stream, decide, append at exactly the revision that was decided on. */
 export class EventBook {
   private readonly codec = new EventCodec();
+  private lastAppended = 0;
+
   constructor(
     private readonly log: EventLog,
     private readonly projector: Projecting,
@@ -20,6 +22,11 @@ export class EventBook {
     /** The command that read models know by a key. */
     private readonly commandOf: (key: string) => Promise<KnownCommand>,
   ) {}
+
+  /** The position of the last event that this process has appended. */
+  get appendedUpTo(): number {
+    return this.lastAppended;
+  }
 
   async load(stream: string): Promise<RecordedEvent[]> {
     const events: RecordedEvent[] = [];
@@ -123,7 +130,9 @@ export class EventBook {
     );
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.log.append(stream, revision, encoded);
+        const appended = await this.log.append(stream, revision, encoded);
+        this.lastAppended = Math.max(this.lastAppended, appended.position);
+        return appended;
       } catch (error) {
         if (!(error instanceof UnknownOutcome) || attempt === 5) throw error;
         await delay(50 * 2 ** attempt);

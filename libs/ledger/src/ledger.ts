@@ -51,6 +51,8 @@ async function answered(core: LedgerCore, name: string, params: Record<string, u
 
 /** What commands would come to: what became of each, and what they would change in money. */
 export interface Preview extends Effect {
+  /** The log position that it is made at: a correction that is `basedOn` it is refused where another came in between. */
+  readonly position: number;
   readonly commands: readonly (CommandOutcome & { readonly index: number })[];
   /** Days that were metered already and are metered again in the preview, for a correction of a resource. */
   readonly remetered: readonly string[];
@@ -101,17 +103,23 @@ export class Ledger {
       for (const date of remetered) await carryOut({ command: 'run-metering', date });
       await trial.core.projector.catchUp();
       const effect = await effectOf(trial, options.at ?? caller.now);
-      if (options.margin === undefined) return { commands, remetered, ...effect };
+      const position = trial.from;
+      if (options.margin === undefined) return { position, commands, remetered, ...effect };
       const before = await answered(trial.core, 'margin', { ...options.margin, asOf: String(trial.from) }, caller);
       await bookDifferences(trial, effect.lines);
       const after = await answered(trial.core, 'margin', options.margin, caller);
-      return { commands, remetered, ...effect, margin: { before, after } };
+      return { position, commands, remetered, ...effect, margin: { before, after } };
     });
   }
 
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */
   async ask(name: string, params: Record<string, unknown>, caller: Caller): Promise<unknown> {
     return this.queries.execute(new LedgerQuery(name, params, caller));
+  }
+
+  /** The log position of the last event that was recorded at or before an instant. */
+  async positionAt(at: Instant): Promise<number> {
+    return this.core.log.positionAt(at);
   }
 
   /** Projects up to the log's head, or waits until whoever projects has reached the position. */

@@ -64,6 +64,8 @@ export class Projector implements Projecting {
       const { rows } = await client.query<{ versions: string }>(`SELECT versions FROM ${this.schema}.checkpoint`);
       const made = rows[0]?.versions;
       if (made === undefined) {
+        // For constraints over a key and a range; in public, so that it outlives any one schema of read models.
+        await client.query('CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public');
         await client.query(`SET LOCAL search_path TO ${this.schema}`);
         for (const projection of this.projections) for (const table of projection.tables) await client.query(createTableSql(table));
         await client.query(`INSERT INTO ${this.schema}.checkpoint VALUES (0, $1, now())`, [this.versions]);

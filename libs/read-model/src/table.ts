@@ -9,6 +9,8 @@ export interface TableDefinition {
   readonly group: readonly string[];
   /** Further indexes: the columns of each. */
   readonly indexes?: readonly (readonly string[])[];
+  /** Rows of the same values in `by` whose `[from, until)` overlap are refused by the database, among those in force at one position. */
+  readonly apart?: { readonly by: readonly string[]; readonly from: string; readonly until: string };
   /** Rows superseded are few beside those in force: they are indexed apart, and each look-up reads both (`inForce`). */
   readonly fewSuperseded?: boolean;
 }
@@ -25,6 +27,7 @@ export const defineTable = <Row extends object>(definition: {
   readonly key: readonly (keyof Row & string)[];
   readonly group: readonly (keyof Row & string)[];
   readonly indexes?: readonly (readonly string[])[];
+  readonly apart?: { readonly by: readonly (keyof Row & string)[]; readonly from: keyof Row & string; readonly until: keyof Row & string };
   readonly fewSuperseded?: boolean;
 }): Table<Row> => definition;
 
@@ -46,9 +49,15 @@ export function createTableSql(table: TableDefinition): string {
     `CREATE TABLE ${table.name} (${[...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ')})`,
     `CREATE UNIQUE INDEX ${table.name}_current ON ${table.name} (${key}) WHERE position_to IS NULL`,
     history,
+    ...(table.apart === undefined ? [] : [apartSql(table.name, table.apart)]),
     ...(table.indexes ?? []).map((columnsOf, index) => `CREATE INDEX ${table.name}_${index + 1} ON ${table.name} (${columnsOf.join(', ')})`),
   ].join(';\n');
 }
+
+/** One batch may write several versions of a row, in any order: only what it leaves is looked at. */
+const apartSql = (name: string, { by, from, until }: NonNullable<TableDefinition['apart']>): string =>
+  `ALTER TABLE ${name} ADD CONSTRAINT ${name}_apart EXCLUDE USING gist (${by.map((column) => `${column} WITH =`).join(', ')},` +
+  ` tstzrange(${from}, ${until}) WITH &&, int8range(position_from, position_to) WITH &&) DEFERRABLE INITIALLY DEFERRED`;
 
 /**
  * The rows of a table that were in force at a position (`$1`-style parameter or number), as a subquery for FROM. With
