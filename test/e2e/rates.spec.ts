@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Ledger } from '#ledger/ledger';
 import { createPool } from '#postgres/pool';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
@@ -47,6 +46,44 @@ describe('two rates of a key', () => {
     // one ends where the other begins; and what was superseded before the other was known stands beside it
     expect(await inserted(T('2025-12-01'), T('2026-01-01'))).toBe('taken');
     expect(await inserted(T('2026-03-01'), null, '0, 1')).toBe('taken');
+  });
+});
+
+describe('both axes of time', () => {
+  it('what a line comes to, with the prices that were believed then', async () => {
+    await test.apply(
+      {
+        command: 'publish-plan',
+        planId: 'p1',
+        name: 'p1',
+        currency: 'USD',
+        baseFee: '0',
+        paymentTerm: 'in_advance',
+        effectiveFrom: T('2026-01-01'),
+        items: [{ billingKind: 'cores', price: { model: 'rate_card' } }],
+      },
+      { command: 'register-tenant', tenantId: 't1', name: 't1', currency: 'USD' },
+      { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
+      { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p1', from: T('2026-04-01') },
+      {
+        command: 'observe-usage',
+        deploymentId: 'd1',
+        observations: [{ resourceId: 'r1', billingKind: 'cores', period: { start: T('2026-04-02'), end: T('2026-04-03') }, granularity: 'day', quantity: '100', rateKey: RATE }],
+      },
+    );
+    const before = String(await test.ledger.catchUp());
+    await test.apply({ command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-01'), reason: 'ten times too high' });
+    const at = T('2026-04-10');
+    const net = async (knownAt: object) =>
+      (await test.ask<{ items: { billingKind: string; net: string }[] }>('lines', { tenantId: 't1', at, ...knownAt })).items.find(({ billingKind }) => billingKind === 'cores')?.net;
+    // 100 × 0.10 as it was believed, 100 × 0.01 as it is known
+    expect([await net({ knownAt: before }), await net({})]).toEqual(['10.00', '1.00']);
+    const total = async (name: string, more: object) => (await test.ask<{ total: string }>(name, { at, ...more })).total;
+    expect([await total('accrual', { knownAt: before }), await total('accrual', {})]).toEqual(['10.00', '1.00']);
+    expect([await total('invoice-preview', { tenantId: 't1', knownAt: before }), await total('invoice-preview', { tenantId: 't1' })]).toEqual(['10.00', '1.00']);
+    expect([await prices({ at, knownAt: before }), await prices({ at })]).toEqual([['0.1 2026-01-01/'], ['0.01 2026-04-01/']]);
+    // As of before a correction, nothing of it is known, whatever is asked.
+    expect(await prices({ at, asOf: before, knownAt: String(Number(before) + 1) })).toEqual(['0.1 2026-01-01/']);
   });
 });
 
@@ -110,7 +147,7 @@ describe('corrections of two operators', () => {
     });
     const quantity = (hours: string) => ({ command: 'correct-usage', ...reading, quantity: hours, reason: 'misread' });
     const status = (value: string) => ({ command: 'correct-resource', provider: 'do', providerId: 'r1', from: T('2026-04-01'), status: value, reason: 'log' });
-    const basedOn = await (test.ledger as Ledger).catchUp();
+    const basedOn = await test.ledger.catchUp();
     for (const [first, second] of [
       [price('0.02'), price('0.03')],
       [quantity('23'), quantity('22')],

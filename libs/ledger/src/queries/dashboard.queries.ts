@@ -11,7 +11,7 @@ import type { CostLineRow } from '#projections/costs/costs.table';
 import { allLines } from '../billing.js';
 import { timelinesOf } from '../inventory.js';
 import { inForceAt } from '../ledger-core.js';
-import { ADMIN, defineQuery, type QueryContext, zAsOf, zOptionalInstant } from '../query.js';
+import { ADMIN, defineQuery, type QueryContext, zAsOf, zPriced } from '../query.js';
 import { netText, printRated, rateLines } from '../rated-lines.js';
 
 /** The UTC month that holds a date: `2026-04-15` and `2026-04` are both April. */
@@ -92,7 +92,7 @@ async function otherCurrencies({ core, position }: QueryContext, period: Period,
 const accrualQuery = defineQuery({
   name: 'accrual',
   summary: 'What the open period of each active subscription comes to so far, by the engine of the invoice; not billed',
-  params: zAsOf.extend({ at: zOptionalInstant, currency: zCurrency.default('USD') }),
+  params: zAsOf.extend({ ...zPriced, currency: zCurrency.default('USD') }),
   roles: ADMIN,
   async answer({ at: asked, currency }, context) {
     const { core, position, caller } = context;

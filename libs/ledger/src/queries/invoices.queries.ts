@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { invoicePreview, invoiceView } from '../invoice-view.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, READERS, visibleTenant, zAsOf, zOptionalId, zOptionalInstant, zPage } from '../query.js';
+import { defineQuery, pageOfAll, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zPriced } from '../query.js';
 
 const invoicesQuery = defineQuery({
   name: 'invoices',
@@ -42,7 +42,7 @@ const invoiceQuery = defineQuery({
 const invoicePreviewQuery = defineQuery({
   name: 'invoice-preview',
   summary: 'The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored',
-  params: zAsOf.extend({ tenantId: zId, at: zOptionalInstant }),
+  params: zAsOf.extend({ tenantId: zId, ...zPriced }),
   roles: READERS,
   async answer({ tenantId, at }, context) {
     await visibleTenant(context, tenantId);
