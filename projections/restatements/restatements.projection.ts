@@ -36,7 +36,7 @@ type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 
  */
 export const restatementsProjection: Projection = {
   name: 'restatements',
-  version: 2,
+  version: 3,
   tables: [restatements],
   handles: handled(answers),
   async project(batch, client) {
@@ -142,7 +142,7 @@ async function markUsage(
   );
 }
 
-/** Lines of deployments that used the rate's key within the stretch. */
+/** Lines of deployments that used the rate's key in months that the stretch touches. */
 async function markRate(
   client: pg.ClientBase,
   position: number,
@@ -152,11 +152,12 @@ async function markRate(
   until: Instant | null,
 ): Promise<void> {
   await client.query(
-    `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES}` +
-      ' JOIN (SELECT DISTINCT deployment_id, billing_kind, period_start FROM usage_records WHERE resource_type = $3 AND resource_family = $4 AND location = $5' +
-      ' AND period_end > $6::timestamptz AND ($7::timestamptz IS NULL OR period_start < $7::timestamptz)) u' +
-      ' ON u.deployment_id = l.deployment_id AND u.billing_kind = l.billing_kind AND u.period_start >= l.period_start AND u.period_start < l.period_end' +
-      ` WHERE ${CLAIMED} ON CONFLICT DO NOTHING`,
+    `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM rate_key_usage u JOIN ${LINES}` +
+      ' ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind' +
+      " AND l.period_start < u.first_month + interval '1 month' AND l.period_end > u.first_month" +
+      ' WHERE u.resource_type = $3 AND u.resource_family = $4 AND u.location = $5 AND u.position_from < $1::bigint' +
+      " AND u.last_month + interval '1 month' > $6::timestamptz AND ($7::timestamptz IS NULL OR u.first_month < $7::timestamptz)" +
+      ` AND ${CLAIMED} ON CONFLICT DO NOTHING`,
     [position, reason, key.resourceType, key.resourceFamily, key.location, from, until],
   );
 }

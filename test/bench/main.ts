@@ -5,8 +5,9 @@ import { applyBench } from './apply.bench.js';
 import type { Bench, Measured } from './bench.js';
 import { withServer } from './database.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
+import { rerateBench } from './rerate.bench.js';
 
-const BENCHES: readonly Bench[] = [appendBench, applyBench, invoiceRunBench];
+const BENCHES: readonly Bench[] = [appendBench, applyBench, invoiceRunBench, rerateBench];
 const WRONG_USAGE = 2;
 
 const say = (message: string): void => {

@@ -49,6 +49,34 @@ describe('two rates of a key', () => {
   });
 });
 
+describe('a rate that was withdrawn', () => {
+  const set = { command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') };
+  const withdraw = { command: 'withdraw-rate', ...RATE, from: T('2026-01-01'), reason: 'no longer sold' };
+
+  it('can be set again from the same date, and withdrawn again; each of these commands, sent once more, is known', async () => {
+    const again = { ...set, unitPrice: '0.20' };
+    const late = { ...set, occurredAt: T('2026-03-01') };
+    const story = [set, withdraw, again, { ...withdraw, reason: 'once more' }, late];
+    expect(await Promise.all([outcome(set)])).toEqual(['unchanged']);
+    for (const command of story.slice(1)) expect(await outcome(command)).toBe('done');
+    expect(await prices()).toEqual(['0.1 2026-01-01/']);
+    for (const command of story) expect(await outcome(command)).toBe('unchanged');
+    expect(await prices()).toEqual(['0.1 2026-01-01/']);
+  });
+
+  it('stays withdrawn where all is applied again', async () => {
+    expect(await outcome(withdraw)).toBe('done');
+    for (const command of [set, withdraw]) expect(await outcome(command)).toBe('unchanged');
+    expect(await prices()).toEqual([]);
+  });
+
+  it('is in conflict while it stands', async () => {
+    expect(await outcome({ ...set, unitPrice: '0.30' })).toMatch(/^conflicting_body: /);
+    expect(await outcome(withdraw)).toBe('done');
+    expect(await outcome({ ...withdraw, reason: 'another' })).toMatch(/^conflicting_body: /);
+  });
+});
+
 describe('both axes of time', () => {
   it('what a line comes to, with the prices that were believed then', async () => {
     await test.apply(

@@ -36,13 +36,20 @@ export class EventBook {
 
   /**
    * Decides on a whole stream and appends what was decided; anew where another writer was quicker. A command that the
-   * stream already knows by its key is `unchanged`, or a conflict where its body differs.
+   * stream already knows by its key is `unchanged`, or a conflict where its body differs. `undoes` says whether an event undid an earlier
+   * one: what was undone may be done again under the same key, unless it is the very command, body and occurredAt, that comes again.
    */
-  async decide(stream: string, call: CommandCall, decision: (events: readonly RecordedEvent[]) => Promise<Decision> | Decision): Promise<CommandDone> {
+  async decide(
+    stream: string,
+    call: CommandCall,
+    decision: (events: readonly RecordedEvent[]) => Promise<Decision> | Decision,
+    undoes: (later: RecordedEvent, earlier: RecordedEvent) => boolean = () => false,
+  ): Promise<CommandDone> {
     return retried(stream, async () => {
       const events = await this.load(stream);
       const revision = events.at(-1)?.revision ?? NO_STREAM;
-      const known = answerIfKnown(call, events.map(({ metadata }) => metadata.command));
+      const standing = events.filter((event, index) => isVery(call, event) || !events.slice(index + 1).some((later) => undoes(later, event)));
+      const known = answerIfKnown(call, standing.map(({ metadata }) => metadata.command));
       return known === undefined ? this.append(stream, revision, call, await decision(events)) : this.knownAs(known, stream, revision, call);
     });
   }
@@ -140,6 +147,10 @@ export class EventBook {
     }
   }
 }
+
+/** Whether an event is of the very command that comes again. */
+const isVery = (call: CommandCall, { metadata }: RecordedEvent): boolean =>
+  metadata.command?.bodyHash === call.bodyHash && (metadata.occurredAt ?? null) === call.occurredAt;
 
 /** The command behind an append; without a key, a step of its work that alone does not make it known. */
 export type AppendCause = Pick<CommandCall, 'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'isKeyed' | 'caller'> & { readonly key: string | null };

@@ -66,7 +66,9 @@ async function reachedBy(core: LedgerCore, event: RecordedEvent): Promise<string
   if (event.type === 'RateSet' || event.type === 'RateCorrected' || event.type === 'RateWithdrawn') {
     const { resourceType, resourceFamily, location } = event.data;
     const from = event.type === 'RateWithdrawn' ? event.data.from : event.data.effectiveFrom;
-    const used = 'SELECT DISTINCT deployment_id FROM usage_records WHERE resource_type = $1 AND resource_family = $2 AND location = $3 AND period_end > $4';
+    const used =
+      'SELECT DISTINCT deployment_id FROM rate_key_usage WHERE resource_type = $1 AND resource_family = $2 AND location = $3' +
+      " AND last_month + interval '1 month' > $4::timestamptz";
     return found(used, [resourceType, resourceFamily, location, from]);
   }
   if (event.type === 'PlanPublished' || event.type === 'PlanPriceCorrected') {

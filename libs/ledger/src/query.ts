@@ -57,7 +57,7 @@ export const zPage = zAsOf.extend({
 });
 
 export const zOptionalId = zId.optional();
-export const zOptionalInstant = zInstant.optional();
+const zOptionalInstant = zInstant.optional();
 
 /** A stretch of time that is asked for, either end left open; `inOrder` is its check, once all fields are. */
 export const zStretch = { start: zOptionalInstant, end: zOptionalInstant };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { RecordedEvent } from '#domain/events';
 import { correctRate, foldRates, RATE_BASES, type RateEvent, type RateSegment, rateKeyText, rateStream, setRate, withdrawRate } from '#domain/rates/rate';
 import { zCurrency, zDecimal, zInstant, zText } from '#domain/schema';
+import { compareInstants } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { type RateKey, zRateKey } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
@@ -71,11 +72,23 @@ export class RateHandler implements ICommandHandler<RateCommand> {
     key: RateKey,
     decision: (segments: readonly RateSegment[], history: readonly RecordedRateEvent[]) => RateEvent[],
   ): Promise<CommandDone> {
-    return this.core.book.decide(rateStream(key), call, (events) => {
-      const history = events.filter(isRateEvent);
-      return { events: decision(foldRates(history), history) };
-    });
+    return this.core.book.decide(
+      rateStream(key),
+      call,
+      (events) => {
+        const history = events.filter(isRateEvent);
+        return { events: decision(foldRates(history), history) };
+      },
+      undoes,
+    );
   }
+}
+
+/** A withdrawal undoes what was set from its instant on; a price that is set after a withdrawal's instant undoes that. */
+function undoes(later: RecordedEvent, earlier: RecordedEvent): boolean {
+  if (later.type === 'RateWithdrawn' && earlier.type === 'RateSet') return compareInstants(later.data.from, earlier.data.effectiveFrom) <= 0;
+  if (earlier.type !== 'RateWithdrawn' || (later.type !== 'RateSet' && later.type !== 'RateCorrected')) return false;
+  return overlaps(stretchOf(later.data), stretchOf(earlier.data));
 }
 
 /** What an event says of a key's price over a stretch; null: nothing. */
