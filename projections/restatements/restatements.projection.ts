@@ -16,6 +16,8 @@ const answers = {
   SubscriptionCancelled: 'handled',
   DeploymentAssigned: 'handled',
   InvoiceVoided: 'handled',
+  CouponGranted: 'handled',
+  CreditRevoked: 'handled',
   ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
   ...ignoring('DeploymentRegistered', 'SubscriptionStarted', 'UsageWaived'),
   ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
@@ -23,7 +25,7 @@ const answers = {
   ...ignoring('LineOpened', 'LineSplit'),
   ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid', 'CreditNoteIssued'),
   ...ignoring('CostRecorded', 'CostCorrected'),
-  ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
+  ...ignoring('CreditGranted'),
   ...ignoring('UsageProviderNamed'),
   ...ignoring('CommandUnchanged'),
 } as const;
@@ -36,7 +38,7 @@ type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 
  */
 export const restatementsProjection: Projection = {
   name: 'restatements',
-  version: 3,
+  version: 4,
   tables: [restatements],
   handles: handled(answers),
   async project(batch, client) {
@@ -94,6 +96,13 @@ async function mark(client: pg.ClientBase, event: RecordedEvent<Handled>): Promi
       break;
     case 'DeploymentAssigned':
       await markLines(client, position, 'the deployment was assigned', 'l.deployment_id = $3', data.deploymentId, data.from);
+      break;
+    case 'CouponGranted':
+      await markLines(client, position, data.reason ?? 'a coupon was granted', 'l.tenant_id = $3', data.tenantId, data.from);
+      break;
+    case 'CreditRevoked':
+      // Where it was a credit, nothing that is charged differs.
+      await markLines(client, position, data.reason, 'l.tenant_id = $3', data.tenantId, data.at);
       break;
     case 'InvoiceVoided':
       await client.query(
