@@ -109,7 +109,7 @@ export class Invoicing {
     }
   }
 
-  /** Freezes a draft: rated at a position that covers its stream's last event, appended at that revision; else rated anew. */
+  /** Freezes a draft (one that comes to nothing by now is voided instead): rated at a position that covers its stream's last event, appended at that revision; else rated anew. */
   async issue(call: CommandCall, invoiceId: string, issuedAt: Instant): Promise<CommandDone> {
     const { tenantId, currency } = await this.invoiceRow(invoiceId);
     const stream = billingStream(tenantId, currency);
@@ -127,6 +127,7 @@ export class Invoicing {
       const asOf = state?.asOf ?? issuedAt;
       const { invoice: claim, facts } = await rated(this.core, position, account, invoiceId, asOf, state?.selection ?? null, (all) => billingOfClaim(all, claimed));
       const invoice = { ...claim, quarantined: [...claim.quarantined, ...(await leftOut(this.core, position, facts, asOf, claimed))] };
+      if (isNothing(invoice)) return { events: [nothingDue(invoiceId, account, issuedAt)], result: { invoiceId, status: 'void', reason: NOTHING_DUE, ...quarantinedIn(invoice) } };
       return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice), result: { invoiceId, ...quarantinedIn(invoice) } };
     });
   }
@@ -246,6 +247,14 @@ async function uncutClaims(core: LedgerCore, position: number, { tenantId, curre
   }));
   return new Map([...Map.groupBy(claims, ({ invoiceId }) => invoiceId)].map(([invoiceId, group]) => [invoiceId, group.map(({ part }) => part)]));
 }
+
+const NOTHING_DUE = 'nothing is due of it any more';
+
+/** A draft that has become nothing takes no number; what it claimed is open again. */
+const nothingDue = (invoiceId: string, { tenantId, currency }: TenantAccount, at: Instant): LedgerEvent => ({
+  type: 'InvoiceVoided',
+  data: { invoiceId, tenantId, currency, at, reason: NOTHING_DUE },
+});
 
 function issuedEvents(invoiceId: string, account: TenantAccount, issuedAt: Instant, computedAt: number, invoice: RatedInvoice): LedgerEvent[] {
   const { tenantId, currency, detailsRef, detailsHash } = account;

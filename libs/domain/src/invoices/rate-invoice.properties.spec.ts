@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { Books, MAY, plan, T } from '../../../../test/support/books.js';
 import { decimal, sum, text, ZERO } from '../money/decimal.js';
 import { creditUsed } from './credits.js';
-import type { FrozenRow } from './invoice.js';
 import type { PlanItem } from '../plans/plan.js';
 import { quotePlan } from '../plans/quote.js';
 import { fromMicros, micros } from '../time/instant.js';
