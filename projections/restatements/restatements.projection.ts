@@ -26,6 +26,7 @@ const answers = {
   ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
   ...ignoring('UsageProviderNamed'),
   ...ignoring('CommandUnchanged'),
+  ...ignoring('EventSkipped'),
 } as const;
 
 type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 'handled' ? Type : never }[keyof typeof answers];

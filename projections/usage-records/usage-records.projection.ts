@@ -18,6 +18,7 @@ const answers = {
   ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
   ...ignoring('CostRecorded', 'CostCorrected'),
   ...ignoring('CommandUnchanged'),
+  ...ignoring('EventSkipped'),
 } as const;
 
 /**

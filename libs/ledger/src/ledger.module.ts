@@ -8,6 +8,7 @@ import { PostgresLog } from '#event-store/postgres';
 import { createPool } from '#postgres/pool';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
+import { Rebuilder } from '#read-model/rebuild';
 import { HANDLERS } from './commands/index.js';
 import { LedgerCore } from './ledger-core.js';
 import { Ledger, LedgerQueryHandler } from './ledger.js';
@@ -47,7 +48,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const projector = new Projector(log, pool, projections, SCHEMA);
     if (!(await projector.prepare())) throw new OutdatedReadModels();
     const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: SCHEMA, max: 1, idleTimeoutMs: 0, ...named });
-    const core = new LedgerCore(log, projector, pool, { locks, trialPool });
+    const core = new LedgerCore(log, projector, pool, { locks, trialPool, rebuilder: new Rebuilder(log, pool, projections, SCHEMA) });
     await core.details.migrate();
     return { core, pools: [pool, locks], log };
   } catch (error) {

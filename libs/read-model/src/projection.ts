@@ -12,6 +12,8 @@ export interface Projection {
   readonly version: number;
   readonly tables: readonly TableDefinition[];
   readonly handles: Readonly<Record<EventType, 'handled' | 'ignored'>>;
+  /** Sums of money that a rebuild compares: queries over its tables that answer tenant_id, month, currency and amount. */
+  readonly money?: readonly { readonly of: string; readonly sql: string }[];
   /** Applies the batch's events in order, within the caller's transaction; the checkpoint moves in the same one. */
   project(batch: readonly RecordedEvent[], client: pg.ClientBase): Promise<void>;
 }
