@@ -19,7 +19,7 @@ interface Options {
 export async function run([action = '', position]: readonly string[], options: Options): Promise<number> {
   switch (action) {
     case 'status':
-      return withLedger(options, async (ledger) => status(ledger, options));
+      return withLedger({ ...options, whenOutdated: 'leave' }, async (ledger) => status(ledger, options));
     case 'rebuild':
       return rebuild(options);
     case 'rollback':
@@ -44,14 +44,17 @@ interface Status {
   readonly kept: Beside | null;
 }
 
+const statusOf = async (ledger: Ledger): Promise<Status> => (await ledger.ask('projections', {}, cliCaller())) as Status;
+
 async function status(ledger: Ledger, { json }: Options): Promise<number> {
-  const answer = (await ledger.ask('projections', {}, cliCaller())) as Status;
+  const answer = await statusOf(ledger);
   if (json) {
     printJson(answer);
     return 0;
   }
   print(table(answer.items));
-  const { halted, rebuild: shadow, kept } = answer;
+  const { halted, rebuild: shadow, kept, state } = answer;
+  if (state === 'rebuilding') say('the read models were made by other versions of the projections: those of this one take their place with the next command, or "projections rebuild"');
   if (halted !== null) say(`halted at position ${halted.position} (${halted.projection}): ${halted.reason}`);
   if (shadow !== null) say(`a rebuild of ${named(shadow)} is at position ${shadow.position}, ${shadow.lag} events behind: "projections rebuild" goes on with it`);
   if (kept !== null) say(`read models of ${named(kept)} are kept from before, at position ${kept.position}: "projections rollback" puts them back`);
@@ -79,10 +82,11 @@ async function rebuild(options: Options): Promise<number> {
     stopping.abort();
   };
   const work = async (ledger: Ledger): Promise<RebuildReport> => {
-    await ledger.catchUp();
+    // Read models of other versions go on no further: they are compared where they stand.
+    if ((await statusOf(ledger)).state !== 'rebuilding') await ledger.catchUp();
     return ledger.rebuilder.rebuild(rebuilt);
   };
-  const report = await withLedger(options, work, interrupt);
+  const report = await withLedger({ ...options, whenOutdated: 'leave' }, work, interrupt);
   bar.end();
   if (options.json) printJson(report);
   else print(OUTCOMES[report.outcome]);

@@ -69,6 +69,7 @@ export class Rebuilder {
     const part = this.chosen(options.only ?? null);
     return this.alone(async (client) => {
       const start = performance.now();
+      if (part !== null) await this.assertOwnVersions();
       const resumedFrom = await this.prepareShadow(client, part);
       const built = part ?? this.projections;
       const projector = this.projectorOn(this.shadow, part);
@@ -117,6 +118,13 @@ export class Rebuilder {
     });
   }
 
+  /** Replaces read models of other versions: by the kept ones where those are of this program's versions, else by new ones, however they differ. */
+  async takeOver(options: Pick<RebuildOptions, 'signal' | 'onProgress'>): Promise<void> {
+    const { previous } = await this.status();
+    if (previous !== null && previous.only === null && previous.versions === versionsOf(this.projections)) await this.rollback(options);
+    else await this.rebuild({ ...options, accept: true });
+  }
+
   /** The read models that serve, the unfinished rebuild, and the kept ones, where there are any. */
   async status(): Promise<{ readonly live: Checkpoint | null; readonly shadow: Checkpoint | null; readonly previous: Checkpoint | null }> {
     const [live, shadow, previous] = await Promise.all([this.live, this.shadow, this.previous].map(async (schema) => (await checkpointOf(this.pool, schema)) ?? null));
@@ -130,6 +138,12 @@ export class Rebuilder {
     if (unknown.length > 0 || only.length === 0)
       throw invalid('unknown_projection', `there is no projection ${unknown.join(', ') || '""'}; there are ${names.join(', ')}`);
     return this.projections.filter(({ name }) => only.includes(name));
+  }
+
+  private async assertOwnVersions(): Promise<void> {
+    const live = await checkpointOf(this.pool, this.live);
+    if (live !== undefined && live.versions !== versionsOf(this.projections))
+      throw conflict('other_versions', 'the read models were made by other versions of the projections: rebuild all of them, without --only');
   }
 
   /** A part reads the tables of the others where they are: in the live schema. */

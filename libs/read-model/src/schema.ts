@@ -25,7 +25,7 @@ interface CheckpointRow {
   readonly position: number;
   readonly versions: string;
   readonly generation: string;
-  readonly only: readonly string[] | null;
+  readonly part: readonly string[] | null;
   readonly events_per_second: number | null;
   readonly halted: Halt | null;
 }
@@ -33,7 +33,7 @@ interface CheckpointRow {
 /** Columns that a checkpoint made by an earlier program lacks. */
 const ADDED = {
   generation: 'uuid NOT NULL DEFAULT gen_random_uuid()',
-  only: 'jsonb',
+  part: 'jsonb',
   events_per_second: 'int',
   halted: 'jsonb',
 } as const;
@@ -45,10 +45,10 @@ export async function checkpointOf(client: pg.ClientBase | pg.Pool, schema: stri
   const { rows: there } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [`${schema}.checkpoint`]);
   if (there[0]?.there !== true) return undefined;
   const { rows } = await client.query<CheckpointRow>(
-    `SELECT position, versions, generation, "only", events_per_second, halted FROM ${schema}.checkpoint`,
+    `SELECT position, versions, generation, part, events_per_second, halted FROM ${schema}.checkpoint`,
   );
   const [row] = rows;
-  return row === undefined ? undefined : { ...row, eventsPerSecond: row.events_per_second };
+  return row === undefined ? undefined : { ...row, only: row.part, eventsPerSecond: row.events_per_second };
 }
 
 /** Makes a schema with empty tables, at position 0, within the caller's transaction. */
@@ -58,12 +58,12 @@ export async function createReadModels(
   projections: readonly Projection[],
   only: readonly string[] | null,
 ): Promise<void> {
-  const added = Object.entries(ADDED).map(([name, type]) => `"${name}" ${type}`);
+  const added = Object.entries(ADDED).map(([name, type]) => `${name} ${type}`);
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
   await client.query(`CREATE TABLE ${schema}.checkpoint (position bigint NOT NULL, versions text NOT NULL, moved_at timestamptz NOT NULL, ${added.join(', ')})`);
   await client.query(`SET LOCAL search_path TO ${schema}`);
   for (const table of projections.flatMap(({ tables }) => tables)) await client.query(createTableSql(table));
-  await client.query(`INSERT INTO ${schema}.checkpoint (position, versions, moved_at, "only") VALUES (0, $1, now(), $2)`, [
+  await client.query(`INSERT INTO ${schema}.checkpoint (position, versions, moved_at, part) VALUES (0, $1, now(), $2)`, [
     versionsOf(projections),
     only === null ? null : JSON.stringify(only),
   ]);
@@ -78,5 +78,5 @@ export async function completeCheckpoint(client: pg.ClientBase, schema: string):
   const there = new Set(rows.map(({ name }) => name));
   const missing = Object.entries(ADDED).filter(([name]) => !there.has(name));
   if (there.size === 0 || missing.length === 0) return;
-  await client.query(`ALTER TABLE ${schema}.checkpoint ${missing.map(([name, type]) => `ADD COLUMN "${name}" ${type}`).join(', ')}`);
+  await client.query(`ALTER TABLE ${schema}.checkpoint ${missing.map(([name, type]) => `ADD COLUMN ${name} ${type}`).join(', ')}`);
 }
