@@ -58,7 +58,7 @@ describe('projections of other versions', () => {
     try {
       const ready = async () => {
         const response = await fetch(`${api.url}/health/ready`);
-        return { status: response.status, body: (await response.json()) as unknown };
+        return { status: response.status, body: (await response.json()) };
       };
       expect(await ready()).toMatchObject({ status: 503, body: { code: 'not_ready', detail: expect.stringContaining('are being built') } });
       await lock.query("SELECT pg_advisory_unlock(hashtext('ledgerline:rebuild:ledgerline'))");
