@@ -114,7 +114,7 @@ const LINES =
 const CLAIMED =
   'EXISTS (SELECT FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt' +
   " WHERE p.line_id = l.line_id AND i.status <> 'void' AND i.position_from < $1::bigint AND (i.position_to IS NULL OR i.position_to >= $1::bigint))";
-const ON_PLAN = 'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3)';
+const ON_PLAN = 'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3 AND position_from < $1::bigint)';
 
 /** Lines whose period ends at or after an instant, on some condition: one that ended there may go on now. */
 const markLines = async (client: pg.ClientBase, position: number, reason: string, condition: string, value: string, from: Instant): Promise<void> => {
@@ -154,7 +154,7 @@ async function markRate(
 ): Promise<void> {
   await client.query(
     `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES}` +
-      ' JOIN (SELECT DISTINCT deployment_id, billing_kind, period_start FROM usage_records WHERE resource_type = $3 AND resource_family = $4 AND location = $5' +
+      ' JOIN (SELECT DISTINCT deployment_id, billing_kind, period_start FROM usage_records WHERE position_from < $1::bigint AND resource_type = $3 AND resource_family = $4 AND location = $5' +
       ' AND period_end > $6::timestamptz AND ($7::timestamptz IS NULL OR period_start < $7::timestamptz)) u' +
       ' ON u.deployment_id = l.deployment_id AND u.billing_kind = l.billing_kind AND u.period_start >= l.period_start AND u.period_start < l.period_end' +
       ` WHERE ${CLAIMED} ON CONFLICT DO NOTHING`,

@@ -10,7 +10,7 @@ import { startWorker } from '../../apps/worker/src/worker.js';
 
 const SECRET = 'a secret of the specs, longer than 32 characters';
 const START = instant('2026-04-01T00:00:00Z');
-const logger = pino({ level: 'silent' });
+const logger = pino({ level: 'error' }, pino.destination(2));
 
 /** The n-th hour's reading: 1 each, so that n of them come to n. */
 const reading = (n: number) => {

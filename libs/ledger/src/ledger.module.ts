@@ -12,6 +12,7 @@ import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
 import { HANDLERS } from './commands/index.js';
+import { READ_MODELS } from './database.js';
 import { LedgerCore } from './ledger-core.js';
 import { Ledger, LedgerQueryHandler } from './ledger.js';
 import { takeOver, type WhenOutdated } from './outdated.js';
@@ -29,7 +30,6 @@ export interface LedgerOptions {
   readonly report?: (message: string) => void;
 }
 
-const SCHEMA = 'ledgerline';
 const OPENED = Symbol('opened ledger');
 
 interface Opened {
@@ -62,19 +62,19 @@ async function becomeCurrent(projector: Projector, rebuilder: Rebuilder, options
 
 async function open(options: LedgerOptions): Promise<Opened> {
   const named = options.applicationName === undefined ? {} : { applicationName: options.applicationName };
-  const pool = createPool(options.databaseUrl, { schema: SCHEMA, ...named });
+  const pool = createPool(options.databaseUrl, { schema: READ_MODELS, ...named });
   const locks = createPool(options.databaseUrl, { max: 4, ...named });
   try {
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
     const log: EventLog = options.eventStoreUrl === undefined ? postgres : new MirroredLog(new EventStoreDbLog(options.eventStoreUrl), postgres);
-    const projector = new Projector(log, pool, projections, SCHEMA);
-    const rebuilder = new Rebuilder(log, pool, projections, SCHEMA);
+    const projector = new Projector(log, pool, projections, READ_MODELS);
+    const rebuilder = new Rebuilder(log, pool, projections, READ_MODELS);
     const stopping = new AbortController();
     const isCurrent = await projector.prepare();
     const becoming = isCurrent ? Promise.resolve() : becomeCurrent(projector, rebuilder, options, stopping.signal);
     if (options.whenOutdated !== 'serve') await becoming;
-    const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: SCHEMA, max: 1, idleTimeoutMs: 0, ...named });
+    const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named });
     const core = new LedgerCore(log, projector, pool, { locks, trialPool, rebuilder });
     await core.details.migrate();
     const close = async (): Promise<void> => {

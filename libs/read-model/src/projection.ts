@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { EventType, RecordedEvent } from '#domain/events';
+import type { Partition } from './partitions.js';
 import type { TableDefinition } from './table.js';
 
 /**
@@ -14,6 +15,8 @@ export interface Projection {
   readonly handles: Readonly<Record<EventType, 'handled' | 'ignored'>>;
   /** Sums of money that a rebuild compares: queries over its tables that answer tenant_id, month, currency and amount. */
   readonly money?: readonly { readonly of: string; readonly sql: string }[];
+  /** The partitions that rows of these events go into: they are made before `project` is called. */
+  partitions?(batch: readonly RecordedEvent[]): readonly Partition[];
   /** Applies the batch's events in order, within the caller's transaction; the checkpoint moves in the same one. */
   project(batch: readonly RecordedEvent[], client: pg.ClientBase): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
 import { isConnectionLost } from '#postgres/connection';
 import { batched } from './batches.js';
+import { ensurePartitions } from './partitions.js';
 import type { Progress, Projecting, Projection } from './projection.js';
 import { checkpointOf, completeCheckpoint, createReadModels, type Halt, versionsOf } from './schema.js';
 import { skippedPositions } from './skips.js';
@@ -271,8 +272,10 @@ export class Projector implements Projecting {
     const [first, last] = [stored[0], stored.at(-1)];
     if (first === undefined || last === undefined) return this.position();
     const start = performance.now();
+    await ensurePartitions(client, this.schema, this.projections.flatMap((projection) => projection.partitions?.(events) ?? []));
+    let generation: string | undefined;
     try {
-      const generation = await this.begin(client, first.position - 1);
+      generation = await this.begin(client, first.position - 1);
       for (const projection of this.projections) {
         const relevant = events.filter(({ type }) => projection.handles[type] === 'handled');
         if (relevant.length === 0) continue;
@@ -294,6 +297,8 @@ export class Projector implements Projecting {
       return last.position;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
+      // What fails on tables that took the place of others meanwhile says nothing of the event.
+      if (error instanceof ProjectionHalted && generation !== (await checkpointOf(client, this.schema))?.generation) await this.fenced(client);
       throw error;
     }
   }

@@ -11,6 +11,8 @@ export interface TableDefinition {
   readonly indexes?: readonly (readonly string[])[];
   /** Rows superseded are few beside those in force: they are indexed apart, and each look-up reads both (`inForce`). */
   readonly fewSuperseded?: boolean;
+  /** A timestamptz of the key: rows of each UTC month are a partition of their own. */
+  readonly byMonthOf?: string;
 }
 
 /** A table whose rows have a known shape. */
@@ -26,6 +28,7 @@ export const defineTable = <Row extends object>(definition: {
   readonly group: readonly (keyof Row & string)[];
   readonly indexes?: readonly (readonly string[])[];
   readonly fewSuperseded?: boolean;
+  readonly byMonthOf?: keyof Row & string;
 }): Table<Row> => definition;
 
 /** `[position_from, position_to)`: the log positions in which the row was the truth; null: it still is. */
@@ -37,17 +40,22 @@ export interface Versioned {
 /** Keys are never null: null tells no two rows apart. */
 export function createTableSql(table: TableDefinition): string {
   const columns = Object.entries(table.columns).map(([name, type]) => `${name} ${type}${table.key.includes(name) ? ' NOT NULL' : ''}`);
+  const partitioned = table.byMonthOf === undefined ? '' : ` PARTITION BY RANGE (${table.byMonthOf})`;
+  return `CREATE TABLE ${table.name} (${[...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ')})${partitioned}`;
+}
+
+/** The statements that index a table; each by itself can be carried out beside the others. */
+export function createIndexesSql(table: TableDefinition): string[] {
   const key = table.key.join(', ');
   const history =
     table.fewSuperseded === true
-      ? `CREATE INDEX ${table.name}_superseded ON ${table.name} (${key}) WHERE position_to IS NOT NULL`
-      : `CREATE UNIQUE INDEX ${table.name}_history ON ${table.name} (${key}, position_from)`;
+      ? `CREATE INDEX IF NOT EXISTS ${table.name}_superseded ON ${table.name} (${key}) WHERE position_to IS NOT NULL`
+      : `CREATE UNIQUE INDEX IF NOT EXISTS ${table.name}_history ON ${table.name} (${key}, position_from)`;
   return [
-    `CREATE TABLE ${table.name} (${[...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ')})`,
-    `CREATE UNIQUE INDEX ${table.name}_current ON ${table.name} (${key}) WHERE position_to IS NULL`,
+    `CREATE UNIQUE INDEX IF NOT EXISTS ${table.name}_current ON ${table.name} (${key}) WHERE position_to IS NULL`,
     history,
-    ...(table.indexes ?? []).map((columnsOf, index) => `CREATE INDEX ${table.name}_${index + 1} ON ${table.name} (${columnsOf.join(', ')})`),
-  ].join(';\n');
+    ...(table.indexes ?? []).map((columnsOf, index) => `CREATE INDEX IF NOT EXISTS ${table.name}_${index + 1} ON ${table.name} (${columnsOf.join(', ')})`),
+  ];
 }
 
 /**
