@@ -3,6 +3,7 @@ import type { RecordedEvent } from '#domain/events';
 import { earlier, later } from '#domain/time/instant';
 import { usageMonth } from '#domain/usage/usage';
 import { handled, ignoring, type Projection } from '#read-model/projection';
+import { usageRecordsBulk } from './usage-records.bulk.js';
 import { usageProviders, usageRecords } from './usage-records.table.js';
 
 const answers = {
@@ -33,6 +34,7 @@ export const usageRecordsProjection: Projection = {
   tables: [usageRecords, usageProviders],
   handles: handled(answers),
   partitions: (batch) => [...new Set(batch.flatMap(monthsOf))].map((month) => ({ table: usageRecords, month })),
+  bulk: usageRecordsBulk,
   async project(batch, client) {
     let observed: RecordedEvent<'UsageObserved'>[] = [];
     for (const event of batch) {

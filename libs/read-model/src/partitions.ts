@@ -48,3 +48,12 @@ async function missingOf(client: pg.ClientBase, schema: string, partitions: read
   const there = new Set(rows.map(({ name }) => name));
   return partitions.filter((partition) => !there.has(nameOf(partition)));
 }
+
+/** The names of a table's partitions. */
+export async function partitionsOf(client: pg.ClientBase | pg.Pool, schema: string, table: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT relname AS name FROM pg_class JOIN pg_inherits ON inhrelid = pg_class.oid WHERE inhparent = $1::regclass ORDER BY 1',
+    [`${schema}.${table}`],
+  );
+  return rows.map(({ name }) => name);
+}

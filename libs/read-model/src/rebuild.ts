@@ -3,6 +3,7 @@ import { conflict, invalid } from '#domain/errors';
 import type { EventLog } from '#event-store/port';
 import { type Comparison, compareSchemas, isEqual } from './compare.js';
 import type { Projection } from './projection.js';
+import { bulkTables, Fold, foldedTo, prepareFold } from './fold.js';
 import { Projector } from './projector.js';
 import { type Checkpoint, checkpointOf, completeCheckpoint, createReadModels, versionsOf } from './schema.js';
 import { stopped, swap } from './swap.js';
@@ -22,7 +23,7 @@ export interface RebuildOptions {
 }
 
 export interface RebuildProgress {
-  readonly phase: 'fold' | 'compare' | 'swap';
+  readonly phase: 'fold' | 'index' | 'catch up' | 'compare' | 'swap';
   /** The log position reached, and the one to be reached. */
   readonly position: number;
   readonly target: number;
@@ -81,7 +82,8 @@ export class Rebuilder {
         seconds: Math.round(performance.now() - start) / 1000,
         ...comparison,
       });
-      const reached = await this.follow(projector, options);
+      await this.fold(part, options);
+      const reached = isAborted(options) ? await this.reached() : await this.follow(projector, options);
       if (isAborted(options)) return report('interrupted', reached, { tables: [], money: [] });
       const { position, comparison } = await this.compared(client, projector, built, options);
       options.onCompared?.(report('previewed', position, comparison));
@@ -128,7 +130,8 @@ export class Rebuilder {
   /** The read models that serve, the unfinished rebuild, and the kept ones, where there are any. */
   async status(): Promise<{ readonly live: Checkpoint | null; readonly shadow: Checkpoint | null; readonly previous: Checkpoint | null }> {
     const [live, shadow, previous] = await Promise.all([this.live, this.shadow, this.previous].map(async (schema) => (await checkpointOf(this.pool, schema)) ?? null));
-    return { live: live ?? null, shadow: shadow ?? null, previous: previous ?? null };
+    const folded = await foldedTo(this.pool, this.shadow);
+    return { live: live ?? null, shadow: shadow == null ? null : { ...shadow, position: folded ?? shadow.position }, previous: previous ?? null };
   }
 
   private chosen(only: readonly string[] | null): readonly Projection[] | null {
@@ -148,7 +151,11 @@ export class Rebuilder {
 
   /** A part reads the tables of the others where they are: in the live schema. */
   private projectorOn(schema: string, part: readonly Projection[] | null): Projector {
-    return new Projector(this.log, this.pool, part ?? this.projections, schema, part === null ? schema : `${schema}, ${this.live}`);
+    return new Projector(this.log, this.pool, part ?? this.projections, schema, this.searchPathOf(schema, part));
+  }
+
+  private searchPathOf(schema: string, part: readonly Projection[] | null): string {
+    return part === null ? schema : `${schema}, ${this.live}`;
   }
 
   private async alone<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
@@ -177,11 +184,13 @@ export class Rebuilder {
     const live = await checkpointOf(client, this.live);
     const only = part?.map(({ name }) => name) ?? null;
     const isSame = left !== undefined && left.versions === versionsOf(part ?? this.projections) && JSON.stringify(left.only) === JSON.stringify(only);
-    if (isSame && left.position <= (live?.position ?? 0)) return left.position;
+    if (isSame && left.position <= (live?.position ?? 0)) return (await foldedTo(client, this.shadow)) ?? left.position;
     await client.query('BEGIN');
     try {
       await client.query(`DROP SCHEMA IF EXISTS ${this.shadow} CASCADE`);
-      await createReadModels(client, this.shadow, part ?? this.projections, only);
+      const built = part ?? this.projections;
+      await createReadModels(client, this.shadow, built, only, bulkTables(built).map(({ name }) => name));
+      await prepareFold(client, this.shadow, built);
       await client.query('COMMIT');
     } catch (error) {
       await client.query('ROLLBACK');
@@ -194,6 +203,38 @@ export class Rebuilder {
     return (await checkpointOf(this.pool, this.live))?.position ?? 0;
   }
 
+  private async reached(): Promise<number> {
+    return (await foldedTo(this.pool, this.shadow)) ?? (await checkpointOf(this.pool, this.shadow))?.position ?? 0;
+  }
+
+  /** From nothing to where the live read models are now; where that is done, nothing. */
+  private async fold(part: readonly Projection[] | null, { signal, onProgress }: RebuildOptions): Promise<void> {
+    if ((await foldedTo(this.pool, this.shadow)) === null) return;
+    const [target, start] = [await this.livePosition(), performance.now()];
+    let from: number | undefined;
+    const fold = new Fold({
+      log: this.log,
+      pool: this.pool,
+      projections: part ?? this.projections,
+      schema: this.shadow,
+      searchPath: this.searchPathOf(this.shadow, part),
+      signal,
+      onProgress: ({ phase, position }) => {
+        from ??= position;
+        const perMs = (position - from) / (performance.now() - start);
+        const isFolding = phase === 'fold' && perMs > 0;
+        onProgress?.({
+          phase,
+          position,
+          target,
+          eventsPerSecond: isFolding ? Math.round(perMs * 1000) : null,
+          secondsLeft: isFolding ? Math.round((target - position) / perMs / 1000) : null,
+        });
+      },
+    });
+    await fold.run(target);
+  }
+
   /** Projects until hardly anything is missing of what is live; where the signal aborts, less. */
   private async follow(projector: Projector, options: Pick<RebuildOptions, 'signal' | 'onProgress'>): Promise<number> {
     const [from, start] = [await projector.position(), performance.now()];
@@ -202,7 +243,7 @@ export class Rebuilder {
       const onBatch = (position: number): void => {
         const perMs = (position - from) / (performance.now() - start);
         options.onProgress?.({
-          phase: 'fold',
+          phase: 'catch up',
           position,
           target,
           eventsPerSecond: Math.round(perMs * 1000),

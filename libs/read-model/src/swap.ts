@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { partitionsOf } from './partitions.js';
 import type { Projection } from './projection.js';
 import { checkpointOf, versionsOf } from './schema.js';
 
@@ -66,8 +67,9 @@ async function exchangeTables(client: pg.ClientBase, { live, next, previous }: S
   const aside = `${live}_aside`;
   await client.query(`CREATE SCHEMA ${aside}`);
   for (const table of tables) {
-    const ofLive = await relationsOf(client, live, table);
-    const ofNext = await relationsOf(client, next, table);
+    // Partitions do not move with their table.
+    const ofLive = [table, ...(await partitionsOf(client, live, table))];
+    const ofNext = [table, ...(await partitionsOf(client, next, table))];
     for (const name of ofLive) await client.query(`ALTER TABLE ${live}.${name} SET SCHEMA ${aside}`);
     for (const name of ofNext) await client.query(`ALTER TABLE ${next}.${name} SET SCHEMA ${live}`);
   }
@@ -78,13 +80,4 @@ async function exchangeTables(client: pg.ClientBase, { live, next, previous }: S
   await client.query(`UPDATE ${previous}.checkpoint SET versions = $1`, [versionsOf(part)]);
   // Whoever has begun a batch on the tables as they were must not end it on these.
   await client.query(`UPDATE ${live}.checkpoint SET generation = gen_random_uuid()`);
-}
-
-/** A table and its partitions: these do not move with it. */
-async function relationsOf(client: pg.ClientBase, schema: string, table: string): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    'SELECT relname AS name FROM pg_class WHERE oid = $1::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = $1::regclass)',
-    [`${schema}.${table}`],
-  );
-  return rows.map(({ name }) => name);
 }

@@ -44,17 +44,20 @@ export function createTableSql(table: TableDefinition): string {
   return `CREATE TABLE ${table.name} (${[...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ')})${partitioned}`;
 }
 
-/** The statements that index a table; each by itself can be carried out beside the others. */
-export function createIndexesSql(table: TableDefinition): string[] {
+/**
+ * The statements that index a table, or one partition of it; each by itself can be carried out beside the others. Of a table whose
+ * partitions are indexed, the statement takes up what is there.
+ */
+export function createIndexesSql(table: TableDefinition, on = table.name): string[] {
   const key = table.key.join(', ');
   const history =
     table.fewSuperseded === true
-      ? `CREATE INDEX IF NOT EXISTS ${table.name}_superseded ON ${table.name} (${key}) WHERE position_to IS NOT NULL`
-      : `CREATE UNIQUE INDEX IF NOT EXISTS ${table.name}_history ON ${table.name} (${key}, position_from)`;
+      ? `CREATE INDEX IF NOT EXISTS ${on}_superseded ON ${on} (${key}) WHERE position_to IS NOT NULL`
+      : `CREATE UNIQUE INDEX IF NOT EXISTS ${on}_history ON ${on} (${key}, position_from)`;
   return [
-    `CREATE UNIQUE INDEX IF NOT EXISTS ${table.name}_current ON ${table.name} (${key}) WHERE position_to IS NULL`,
+    `CREATE UNIQUE INDEX IF NOT EXISTS ${on}_current ON ${on} (${key}) WHERE position_to IS NULL`,
     history,
-    ...(table.indexes ?? []).map((columnsOf, index) => `CREATE INDEX IF NOT EXISTS ${table.name}_${index + 1} ON ${table.name} (${columnsOf.join(', ')})`),
+    ...(table.indexes ?? []).map((columnsOf, index) => `CREATE INDEX IF NOT EXISTS ${on}_${index + 1} ON ${on} (${columnsOf.join(', ')})`),
   ];
 }
 
