@@ -19,7 +19,7 @@ const answers = {
   ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
   ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
   ...ignoring('CostRecorded', 'CostCorrected'),
-  ...ignoring('CommandUnchanged'),
+  ...ignoring('CommandUnchanged', 'EventSkipped'),
 } as const;
 
 /** A row says that there are such readings, from the first on; it is never taken back: who is asked in vain has nothing to say. */

@@ -28,6 +28,7 @@ const answers = {
   ...ignoring('CreditGranted'),
   ...ignoring('UsageProviderNamed'),
   ...ignoring('CommandUnchanged'),
+  ...ignoring('EventSkipped'),
 } as const;
 
 type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 'handled' ? Type : never }[keyof typeof answers];
@@ -41,38 +42,47 @@ export const restatementsProjection: Projection = {
   version: 4,
   tables: [restatements],
   handles: handled(answers),
+  // Whose usage a rate touches is read from usage_records.
+  late: ['RateSet', 'RateCorrected', 'RateWithdrawn'],
   async project(batch, client) {
     const relevant = batch.filter(isHandled);
-    const billed = await withLines(client, relevant.flatMap((event) => (isUsage(event) ? [event.data.deploymentId] : [])));
-    for (const event of relevant) if (!isUsage(event) || billed.has(event.data.deploymentId)) await mark(client, event);
+    const usage = relevant.filter(isUsage);
+    const claimed = await withClaims(client, usage.map(({ data }) => data.deploymentId));
+    await markUsage(client, usage.filter(({ data }) => claimed.has(data.deploymentId)));
+    const others = relevant.filter((event): event is Other => !isUsage(event));
+    if (others.length === 0) return;
+    const first = await firstClaim(client);
+    for (const event of others) if (first !== null && first < event.position) await mark(client, event);
   },
 };
 
+type Usage = RecordedEvent<'UsageObserved' | 'UsageCorrected'>;
+type Other = RecordedEvent<Exclude<Handled, 'UsageObserved' | 'UsageCorrected'>>;
+
 const isHandled = (event: RecordedEvent): event is RecordedEvent<Handled> => answers[event.type] === 'handled';
 
-const isUsage = (event: RecordedEvent<Handled>): event is RecordedEvent<'UsageObserved' | 'UsageCorrected'> =>
-  event.type === 'UsageObserved' || event.type === 'UsageCorrected';
+const isUsage = (event: RecordedEvent<Handled>): event is Usage => event.type === 'UsageObserved' || event.type === 'UsageCorrected';
 
-/** Deployments that have a line by the end of the batch, or ever had one: usage of any other is most usage, and marks nothing. */
-async function withLines(client: pg.ClientBase, deploymentIds: readonly string[]): Promise<ReadonlySet<string>> {
+/** Deployments of which an invoice claims a line by the end of the batch, or ever did: usage of any other is most usage, and marks nothing. */
+async function withClaims(client: pg.ClientBase, deploymentIds: readonly string[]): Promise<ReadonlySet<string>> {
   if (deploymentIds.length === 0) return new Set();
   const { rows } = await client.query<{ deployment_id: string }>(
     'SELECT d.deployment_id FROM (SELECT DISTINCT unnest($1::text[]) AS deployment_id) d' +
-      ' WHERE EXISTS (SELECT FROM invoice_lines l WHERE l.deployment_id = d.deployment_id)',
+      ' WHERE EXISTS (SELECT FROM invoice_lines l WHERE l.deployment_id = d.deployment_id AND EXISTS (SELECT FROM invoice_parts p WHERE p.line_id = l.line_id))',
     [deploymentIds],
   );
   return new Set(rows.map(({ deployment_id }) => deployment_id));
 }
 
-async function mark(client: pg.ClientBase, event: RecordedEvent<Handled>): Promise<void> {
+/** Before the first invoice nothing is claimed, and nothing to be marked: a price list that is read in is looked up nowhere. */
+async function firstClaim(client: pg.ClientBase): Promise<number | null> {
+  const { rows } = await client.query<{ position: number | null }>('SELECT min(position_from) AS position FROM invoices');
+  return rows[0]?.position ?? null;
+}
+
+async function mark(client: pg.ClientBase, event: Other): Promise<void> {
   const { data, position, type } = event;
   switch (type) {
-    case 'UsageObserved':
-      await markUsage(client, position, 'late usage', data.deploymentId, data.observations);
-      break;
-    case 'UsageCorrected':
-      await markUsage(client, position, data.reason, data.deploymentId, data.corrections);
-      break;
     case 'RateSet':
       await markRate(client, position, 'a rate was set', data, data.effectiveFrom, data.effectiveUntil);
       break;
@@ -119,10 +129,11 @@ const INSERT = 'INSERT INTO restatements (line_id, marked_at, tenant_id, reason,
 const LINES =
   '(SELECT * FROM invoice_lines WHERE parent_line_id IS NULL AND position_from < $1::bigint AND (position_to IS NULL OR position_to >= $1::bigint)) l';
 /** Of which some part stands on an invoice, as of then: on a draft too, since what comes while it is being issued is late for it. */
-const CLAIMED =
+const claimedAt = (position: string): string =>
   'EXISTS (SELECT FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt' +
-  " WHERE p.line_id = l.line_id AND i.status <> 'void' AND i.position_from < $1::bigint AND (i.position_to IS NULL OR i.position_to >= $1::bigint))";
-const ON_PLAN = 'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3)';
+  ` WHERE p.line_id = l.line_id AND i.status <> 'void' AND i.position_from < ${position} AND (i.position_to IS NULL OR i.position_to >= ${position}))`;
+const CLAIMED = claimedAt('$1::bigint');
+const ON_PLAN = 'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3 AND position_from < $1::bigint)';
 
 /** Lines whose period ends at or after an instant, on some condition: one that ended there may go on now. */
 const markLines = async (client: pg.ClientBase, position: number, reason: string, condition: string, value: string, from: Instant): Promise<void> => {
@@ -133,21 +144,29 @@ const markLines = async (client: pg.ClientBase, position: number, reason: string
   );
 };
 
-async function markUsage(
-  client: pg.ClientBase,
-  position: number,
-  reason: string,
-  deploymentId: string,
-  readings: readonly { readonly billingKind: string; readonly period: { readonly start: Instant } }[],
-): Promise<void> {
+/** Each event's readings by kind and start, all events at once. */
+async function markUsage(client: pg.ClientBase, events: readonly Usage[]): Promise<void> {
+  const touched = events.flatMap(({ position, data }) => {
+    const [readings, reason] = 'observations' in data ? [data.observations, 'late usage'] : [data.corrections, data.reason];
+    const apart = new Map(readings.map(({ billingKind, period: { start } }) => [`${start} ${billingKind}`, { billingKind, start }]));
+    return [...apart.values()].map(({ billingKind, start }) => ({ position, reason, deploymentId: data.deploymentId, billingKind, start }));
+  });
+  if (touched.length === 0) return;
   await client.query(
-    `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES}` +
-      ' JOIN (SELECT DISTINCT * FROM unnest($4::text[], $5::timestamptz[])) u(billing_kind, period_start)' +
-      ' ON u.billing_kind = l.billing_kind AND u.period_start >= l.period_start AND u.period_start < ' +
+    `${INSERT} SELECT DISTINCT l.line_id, u.position, l.tenant_id, u.reason, u.position` +
+      ' FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) AS u(position, reason, deployment_id, billing_kind, period_start)' +
+      ' JOIN invoice_lines l ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind AND l.parent_line_id IS NULL' +
+      ' AND l.position_from < u.position AND (l.position_to IS NULL OR l.position_to >= u.position)' +
       // A line that ended within its month when it was opened may go on to the month's end by now.
-      "greatest(l.period_end, l.period_start + interval '1 month')" +
-      ` WHERE l.deployment_id = $3 AND ${CLAIMED} ON CONFLICT DO NOTHING`,
-    [position, reason, deploymentId, readings.map(({ billingKind }) => billingKind), readings.map(({ period }) => period.start)],
+      " AND u.period_start >= l.period_start AND u.period_start < greatest(l.period_end, l.period_start + interval '1 month')" +
+      ` WHERE ${claimedAt('u.position')} ON CONFLICT DO NOTHING`,
+    [
+      touched.map(({ position }) => position),
+      touched.map(({ reason }) => reason),
+      touched.map(({ deploymentId }) => deploymentId),
+      touched.map(({ billingKind }) => billingKind),
+      touched.map(({ start }) => start),
+    ],
   );
 }
 

@@ -1,6 +1,9 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
+import { earlier, later } from '#domain/time/instant';
+import { usageMonth } from '#domain/usage/usage';
 import { handled, ignoring, type Projection } from '#read-model/projection';
+import { usageRecordsBulk } from './usage-records.bulk.js';
 import { usageProviders, usageRecords } from './usage-records.table.js';
 
 const answers = {
@@ -18,6 +21,7 @@ const answers = {
   ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
   ...ignoring('CostRecorded', 'CostCorrected'),
   ...ignoring('CommandUnchanged'),
+  ...ignoring('EventSkipped'),
 } as const;
 
 /**
@@ -26,9 +30,11 @@ const answers = {
  */
 export const usageRecordsProjection: Projection = {
   name: 'usage-records',
-  version: 3,
+  version: 4,
   tables: [usageRecords, usageProviders],
   handles: handled(answers),
+  partitions: (batch) => [...new Set(batch.flatMap(monthsOf))].map((month) => ({ table: usageRecords, month })),
+  bulk: usageRecordsBulk,
   async project(batch, client) {
     let observed: RecordedEvent<'UsageObserved'>[] = [];
     for (const event of batch) {
@@ -42,6 +48,9 @@ export const usageRecordsProjection: Projection = {
     await insertNamed(client, batch.filter((event) => event.type === 'UsageProviderNamed'));
   },
 };
+
+const monthsOf = (event: RecordedEvent): string[] =>
+  event.type === 'UsageObserved' ? event.data.observations.map(({ period }) => usageMonth(period.start)) : [];
 
 async function insertObserved(client: pg.ClientBase, events: readonly RecordedEvent<'UsageObserved'>[]): Promise<void> {
   const rows = events.flatMap(({ data, position }) =>
@@ -106,9 +115,13 @@ const CORRECTED =
 /** All of a record but what a correction changes. */
 const KEPT = 'resource_type, resource_family, location, attributes, sub_attribution';
 
+/** The months that are to be looked at. */
+const WITHIN = 'u.period_start >= $12::timestamptz AND u.period_start <= $13::timestamptz';
+
 /** Closes the versions in force of the corrected keys, then opens the next of those that still are: one that was withdrawn goes on from its last. */
 async function applyCorrection(client: pg.ClientBase, { data, position }: RecordedEvent<'UsageCorrected'>): Promise<void> {
   const { corrections, deploymentId, origin } = data;
+  const starts = corrections.map(({ period }) => period.start);
   const values = [
     deploymentId,
     corrections.map(({ billingKind }) => billingKind),
@@ -121,19 +134,21 @@ async function applyCorrection(client: pg.ClientBase, { data, position }: Record
     corrections.map(({ quantity }) => quantity),
     position,
     origin,
+    starts.reduce(earlier),
+    starts.reduce(later),
   ];
   await client.query({
     name: 'close_corrected_usage_records',
     text:
       `UPDATE usage_records u SET position_to = $10, superseded_by = $11 FROM ${CORRECTED}` +
-      ` WHERE u.position_to IS NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')})`,
+      ` WHERE u.position_to IS NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')}) AND ${WITHIN}`,
     values,
   });
   const result = await client.query({
     name: 'open_corrected_usage_records',
     text:
       `WITH last AS (SELECT DISTINCT ON (${keyOf('u')}) u.*, c.quantity AS corrected FROM ${CORRECTED}` +
-      ` JOIN usage_records u ON u.position_to IS NOT NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')})` +
+      ` JOIN usage_records u ON u.position_to IS NOT NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')}) AND ${WITHIN}` +
       ` ORDER BY ${keyOf('u')}, u.position_from DESC),` +
       ` opened AS (INSERT INTO usage_records (deployment_id, ${KEY.join(', ')}, quantity, origin, corrected_by, ${KEPT}, position_from)` +
       ` SELECT deployment_id, ${KEY.join(', ')}, corrected, origin, $11, ${KEPT}, $10::bigint FROM last WHERE corrected IS NOT NULL)` +

@@ -51,6 +51,7 @@ export const usageRecords = defineTable<UsageRecordRow>({
   group: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'],
   indexes: [['period_start']],
   fewSuperseded: true,
+  byMonthOf: 'period_start',
 });
 
 /** Whose a reading is that was recorded without a provider: the one that a later reading of its key named. */

@@ -515,7 +515,7 @@ describe('problems', () => {
       return { status: response.status, body: await response.json() };
     };
     try {
-      expect(await status('/health/ready')).toEqual({ status: 200, body: { status: 'ready', lag: 0 } });
+      expect(await status('/health/ready')).toEqual({ status: 200, body: { status: 'ready', position: 0, head: 0, lag: 0, lagSeconds: 0 } });
       await other.drop();
       const broken = await status('/api/v1/tenants');
       expect(broken).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });

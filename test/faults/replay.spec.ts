@@ -109,4 +109,10 @@ describe('a replay from nothing', () => {
     // The history has something of everything but metering by the hour.
     expect([...counts].filter(([, rows]) => rows === 0).map(([name]) => name)).toEqual(['metering_configurations']);
   });
+
+  it('gives them also as a rebuild does it, by COPY and set-wise', async () => {
+    const { tables, money } = await test.ledger.rebuilder.rebuild({ preview: true });
+    expect(tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0)).toEqual([]);
+    expect(money).toEqual([]);
+  });
 });

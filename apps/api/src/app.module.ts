@@ -28,12 +28,23 @@ export interface AppOptions {
   readonly clock: Clock;
 }
 
+/** While the read models of this version are being built it answers that it is not ready, rather than not at all. */
+const ledgerModule = ({ databaseUrl, eventStoreUrl, logger }: Pick<AppOptions, 'databaseUrl' | 'logger'> & { readonly eventStoreUrl: string | undefined }): DynamicModule =>
+  LedgerModule.forRoot({
+    databaseUrl,
+    ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }),
+    whenOutdated: 'serve',
+    report: (message) => {
+      logger.info(message);
+    },
+  });
+
 @Module({})
 export class AppModule {
   static forRoot({ databaseUrl, eventStoreUrl, jwtSecret, jwksUrl, logger, clock }: AppOptions): DynamicModule {
     return {
       module: AppModule,
-      imports: [DiscoveryModule, LedgerModule.forRoot({ databaseUrl, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }) })],
+      imports: [DiscoveryModule, ledgerModule({ databaseUrl, eventStoreUrl, logger })],
       controllers: [
         UsageController,
         RatesController,

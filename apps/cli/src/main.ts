@@ -96,7 +96,19 @@ command('query', 'asks a read model, now or as of a log position or instant', 'l
   .argument('[params...]', 'key=value, as in REST')
   .option('--as-of <instant|position>', 'what was known then');
 command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
-command('projections', 'position and lag of the projections', 'ledgerline projections status', () => import('./projections.js')).argument('<status>');
+command(
+  'projections',
+  'where the read models are; rebuilds them from the log while they serve, puts the ones before back, skips an event that can\'t be applied',
+  'ledgerline projections status\n  ledgerline projections rebuild --preview\n  ledgerline projections rebuild --only margins,usage-records --accept\n' +
+    "  ledgerline projections rollback\n  ledgerline projections skip 4711 --reason 'written by a build that was withdrawn'",
+  () => import('./projections.js'),
+)
+  .argument('<status|rebuild|rollback|skip>')
+  .argument('[position]', 'of the event to be skipped')
+  .option('--only <names>', 'rebuild: these projections, separated by commas; else all')
+  .option('--preview', 'rebuild: builds and compares, and exchanges nothing', false)
+  .option('--accept', 'rebuild: takes the new read models also where they differ', false)
+  .option('--reason <text>', 'skip: why, as the event will say');
 
 // Whoever reads our output may have seen enough (`| head`): that is no failure, and the database is still to be closed.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,4 +1,5 @@
 import { type DomainError, invalid } from '#domain/errors';
+import { earlier, type Instant, later } from '#domain/time/instant';
 import type { Observation, ReadingKey } from '#domain/usage/usage';
 import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import type { Versioned } from '#read-model/table';
@@ -32,7 +33,9 @@ const KEYS =
   ' AS k(billing_kind, period_start, resource_id, period_end, granularity, source_id))';
 const SAME_KEY =
   'u.deployment_id = $1 AND u.billing_kind = k.billing_kind AND u.period_start = k.period_start AND u.resource_id = k.resource_id' +
-  ' AND u.period_end = k.period_end AND u.granularity = k.granularity AND u.source_id = k.source_id';
+  ' AND u.period_end = k.period_end AND u.granularity = k.granularity AND u.source_id = k.source_id' +
+  // The months that are to be looked at.
+  ' AND u.period_start >= $8::timestamptz AND u.period_start <= $9::timestamptz';
 const keyValues = (deploymentId: string, keys: readonly ReadingKey[]): unknown[] => [
   deploymentId,
   keys.map(({ billingKind }) => billingKind),
@@ -41,6 +44,8 @@ const keyValues = (deploymentId: string, keys: readonly ReadingKey[]): unknown[]
   keys.map(({ period }) => period.end),
   keys.map(({ granularity }) => granularity),
   keys.map(({ sourceId }) => sourceId ?? ''),
+  keys.map(({ period }) => period.start).reduce<Instant | null>((first, start) => (first === null ? start : earlier(first, start)), null),
+  keys.map(({ period }) => period.start).reduce<Instant | null>((last, start) => (last === null ? start : later(last, start)), null),
 ];
 
 /** What is known of these readings' keys, by key without provider: set-wise, whatever their number. */

@@ -5,6 +5,7 @@ import type { RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
 import type { EventLog } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
+import type { Rebuilder } from '#read-model/rebuild';
 import { type ReadModels, readModels } from './database.js';
 import { EventBook, type KnownCommand } from './event-book.js';
 import { Tail } from './tail.js';
@@ -28,12 +29,20 @@ export class LedgerCore {
       readonly locks: pg.Pool | null;
       /** A pool of one connection, for a trial's transaction. */
       readonly trialPool: () => pg.Pool;
+      /** null: the read models are not this process's to rebuild. */
+      readonly rebuilder: Rebuilder | null;
     },
   ) {
     this.db = readModels(pool);
     this.tail = new Tail(log, projector);
     this.book = new EventBook(log, projector, this.tail, async (key) => this.commandOf(key));
     this.details = new TenantDetails(pool);
+  }
+
+  /** Errors: where the read models are not to be rebuilt, as in a trial. */
+  get rebuilder(): Rebuilder {
+    if (this.apart.rebuilder === null) throw new Error('a trial has no read models of its own to rebuild');
+    return this.apart.rebuilder;
   }
 
   get trialPool(): () => pg.Pool {

@@ -4,6 +4,7 @@ import { invalid, notFound } from '#domain/errors';
 import { isDomainError, parse } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { Progress } from '#read-model/projection';
+import type { Rebuilder } from '#read-model/rebuild';
 import { groupsAtOnce } from './at-once.js';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
@@ -45,7 +46,7 @@ async function answered(core: LedgerCore, name: string, params: Record<string, u
   assertRole(caller, definition.roles, `the query ${name}`);
   const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
   const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
-  const position = definition.withoutCatchUp === true ? await core.projector.position() : await positionOf(core, checked);
+  const position = definition.withoutCatchUp === true ? 0 : await positionOf(core, checked);
   return definition.answer(checked, contextFor(core, position, caller));
 }
 
@@ -130,6 +131,11 @@ export class Ledger {
   /** Runs the projections until the signal aborts: what the worker does. */
   async project(signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void> {
     await this.core.projector.run(signal, onProgress);
+  }
+
+  /** What exchanges the read models for others, built anew from the log. */
+  get rebuilder(): Rebuilder {
+    return this.core.rebuilder;
   }
 
   /** Meters one UTC day. */

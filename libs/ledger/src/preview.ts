@@ -204,6 +204,6 @@ function stretchOf(event: RecordedEvent<'ResourceCorrected' | 'ResourcesObserved
 
 /** What a preview may hold: facts that change what is owed, not what bills it. */
 export function assertPreviewable(name: string): void {
-  if (['create-invoice', 'issue-invoice', 'void-invoice', 'pay-invoice', 'create-credit-note'].includes(name))
+  if (['create-invoice', 'issue-invoice', 'void-invoice', 'pay-invoice', 'create-credit-note', 'skip-event'].includes(name))
     throw invalid('not_previewed', `${name} is not previewed: a preview says what facts would change; for an invoice see invoice-preview`);
 }

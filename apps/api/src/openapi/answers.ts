@@ -163,6 +163,8 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
         position: z.int(),
         head: z.int().describe('Of the log'),
         lag: z.int().describe('Events'),
+        lagSeconds: z.int().describe('Since the oldest event was recorded that is not projected'),
+        eventsPerSecond: z.int().nullable().describe('Over the last batch'),
       }),
     ),
   ],

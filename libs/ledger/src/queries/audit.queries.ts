@@ -15,6 +15,7 @@ import { z } from 'zod';
 import { linesOfTenant, tenantAccount } from '../billing.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
+import { projectionsStatus } from '../projections-status.js';
 import { printFrozen } from '../rated-lines.js';
 import { ADMIN, decodeCursor, defineQuery, invalidCursor, pageOf, type QueryContext, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
 
@@ -151,18 +152,12 @@ async function evidence(log: EventLog, upTo: number, positions: readonly number[
 
 const projectionsQuery = defineQuery({
   name: 'projections',
-  summary: 'Each projection with its version, position, the log\'s head, and its lag in events',
+  summary: 'Each projection with its version, position, the log\'s head, and its lag in events and seconds; what is being rebuilt, and what is kept',
   params: zAsOf,
   roles: STAFF,
   withoutCatchUp: true,
-  async answer(_params, { core }) {
-    const head = await core.log.head();
-    const position = await core.projector.position();
-    const items = core.projector.list().map(({ name, version }) => ({ name, version, position, head, lag: head - position }));
-    return { items, nextCursor: null };
-  },
+  answer: async (_params, { core, caller }) => projectionsStatus(core, caller.now),
 });
-
 
 const meteredDaysQuery = defineQuery({
   name: 'metered-days',
