@@ -95,6 +95,13 @@ command('query', 'asks a read model, now or as of a log position or instant', 'l
   .argument('[params...]', 'key=value, as in REST')
   .option('--as-of <instant|position>', 'what was known then');
 command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
+command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
+  .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
+  .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');
+command('checkpoint', 'a signed statement of what the log holds now, to be kept elsewhere', 'ledgerline checkpoint --out 2026-05.checkpoint', () => import('./checkpoint.js')).option(
+  '--out <file>',
+  'writes it there instead of to stdout',
+);
 command('projections', 'position and lag of the projections', 'ledgerline projections status', () => import('./projections.js')).argument('<status>');
 
 // Whoever reads our output may have seen enough (`| head`): that is no failure, and the database is still to be closed.

@@ -5,6 +5,7 @@ import type { RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
 import type { EventLog } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
+import type { KeptTree } from '#transparency/kept-tree';
 import { type ReadModels, readModels } from './database.js';
 import { EventBook, type KnownCommand } from './event-book.js';
 import { Tail } from './tail.js';
@@ -28,6 +29,8 @@ export class LedgerCore {
       readonly locks: pg.Pool | null;
       /** A pool of one connection, for a trial's transaction. */
       readonly trialPool: () => pg.Pool;
+      /** The Merkle tree over the log. null: of a trial's events there is none. */
+      readonly tree: KeptTree | null;
     },
   ) {
     this.db = readModels(pool);
@@ -38,6 +41,10 @@ export class LedgerCore {
 
   get trialPool(): () => pg.Pool {
     return this.apart.trialPool;
+  }
+
+  get tree(): KeptTree | null {
+    return this.apart.tree;
   }
 
   /** The command that was recorded under this key, if there is one. */

@@ -8,6 +8,8 @@ import { PostgresLog } from '#event-store/postgres';
 import { createPool } from '#postgres/pool';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
+import { KeptTree } from '#transparency/kept-tree';
+import { Audit } from './audit.js';
 import { HANDLERS } from './commands/index.js';
 import { LedgerCore } from './ledger-core.js';
 import { Ledger, LedgerQueryHandler } from './ledger.js';
@@ -24,6 +26,7 @@ const OPENED = Symbol('opened ledger');
 
 interface Opened {
   readonly core: LedgerCore;
+  readonly tree: KeptTree;
   readonly pools: readonly pg.Pool[];
   readonly log: EventLog;
 }
@@ -47,9 +50,11 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const projector = new Projector(log, pool, projections, SCHEMA);
     if (!(await projector.prepare())) throw new OutdatedReadModels();
     const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: SCHEMA, max: 1, idleTimeoutMs: 0, ...named });
-    const core = new LedgerCore(log, projector, pool, { locks, trialPool });
+    const tree = new KeptTree(pool, postgres);
+    await tree.migrate();
+    const core = new LedgerCore(log, projector, pool, { locks, trialPool, tree });
     await core.details.migrate();
-    return { core, pools: [pool, locks], log };
+    return { core, tree, pools: [pool, locks], log };
   } catch (error) {
     await Promise.all([pool.end(), locks.end()]);
     throw error;
@@ -67,11 +72,13 @@ export class LedgerModule implements OnApplicationShutdown {
       providers: [
         { provide: OPENED, useFactory: () => open(options) },
         { provide: LedgerCore, useFactory: ({ core }: Opened) => core, inject: [OPENED] },
+        { provide: KeptTree, useFactory: ({ tree }: Opened) => tree, inject: [OPENED] },
         Ledger,
+        Audit,
         LedgerQueryHandler,
         ...HANDLERS,
       ],
-      exports: [Ledger, LedgerCore],
+      exports: [Ledger, LedgerCore, Audit],
     };
   }
 
