@@ -102,6 +102,15 @@ command('checkpoint', 'a signed statement of what the log holds now, to be kept 
   '--out <file>',
   'writes it there instead of to stdout',
 );
+command(
+  'audit',
+  'writes an invoice with all that proves it, to be checked offline',
+  'ledgerline audit bundle --invoice INV-000003 --out INV-000003.json\n  python3 libs/transparency/verify_bundle.py INV-000003.json',
+  () => import('./audit.js'),
+)
+  .argument('<bundle>')
+  .requiredOption('--invoice <id|number>', 'an issued invoice')
+  .requiredOption('--out <file>', 'the file to write');
 command('projections', 'position and lag of the projections', 'ledgerline projections status', () => import('./projections.js')).argument('<status>');
 
 // Whoever reads our output may have seen enough (`| head`): that is no failure, and the database is still to be closed.

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { PostgresLog } from '#event-store/postgres';
 import { GrowingTree, type Tile } from './growing-tree.js';
 import { HASH_BYTES, prefixedLeafHash } from './hash.js';
-import { KeptTiles, SCHEMA, sizeOf } from './kept-tiles.js';
+import { keptCheckpoints, KeptTiles, SCHEMA, sizeOf } from './kept-tiles.js';
 import { consistencyProof, inclusionProof, rootOf } from './tree.js';
 
 /** So many leaves are hashed before their tiles are written. */
@@ -79,6 +79,11 @@ export class KeptTree {
 
   async keepCheckpoint(size: number, note: string): Promise<void> {
     await this.pool.query(`INSERT INTO ${SCHEMA}.checkpoints (size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [size, note]);
+  }
+
+  /** The notes that were kept, of whichever key. */
+  async checkpoints(): Promise<readonly string[]> {
+    return keptCheckpoints(this.pool);
   }
 
   /** One after the other: what is read of the edge of the tree must not move meanwhile. */
