@@ -1,14 +1,13 @@
 import { notFound } from '#domain/errors';
 import { billingStream } from '#domain/invoices/invoice';
 import type { StoredEvent } from '#event-store/port';
-import { readCheckpoint } from '#transparency/checkpoint';
+import { readCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
 import { type KeptTree, rootText } from '#transparency/kept-tree';
 import type { Verifier } from '#transparency/note';
 import type { Caller } from './caller.js';
 import { evidenceOfInvoice } from './explain/evidence.js';
 import { type IssuedInvoice, issuedInvoice } from './explain/issued.js';
 import type { LedgerCore } from './ledger-core.js';
-import type { SignedCheckpoint } from './audit.js';
 import { contextFor } from './query.js';
 
 const FORMAT = 'ledgerline-audit-bundle/1';

@@ -2,19 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { type AuditBundle, auditBundle } from './audit-bundle.js';
 import type { Caller } from './caller.js';
 import { LedgerCore } from './ledger-core.js';
-import { signCheckpoint } from '#transparency/checkpoint';
+import { signCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
 import { KeptTree, rootText } from '#transparency/kept-tree';
 import type { Signer } from '#transparency/note';
-
-export interface SignedCheckpoint {
-  /** How many events it is of. */
-  readonly size: number;
-  /** In base64. */
-  readonly root: string;
-  /** The signed note: what is to be kept. */
-  readonly note: string;
-  readonly publicKey: string;
-}
 
 /** The log as evidence: its Merkle tree, and what is signed of it. */
 @Injectable()

@@ -11,6 +11,16 @@ export interface Checkpoint {
   readonly root: Buffer;
 }
 
+export interface SignedCheckpoint {
+  /** How many events it is of. */
+  readonly size: number;
+  /** In base64. */
+  readonly root: string;
+  /** The signed note: what is to be kept. */
+  readonly note: string;
+  readonly publicKey: string;
+}
+
 export const signCheckpoint = ({ size, root }: Omit<Checkpoint, 'origin'>, signer: Signer): string =>
   signNote(`${signer.verifier.name}\n${size}\n${root.toString('base64')}\n`, signer);
 

@@ -32,8 +32,6 @@ export async function explainRow(context: QueryContext, { invoice_id, ordinal, c
   };
 }
 
-export type ExplainedRow = Awaited<ReturnType<typeof explainRow>>;
-
 /** What the line's usage came to when the charge period began, and when it ended. */
 async function countedUsage({ core }: QueryContext, position: number, line: LineDefinition, { start, end }: { start: IssuedRow['row']['chargePeriod']['start']; end: IssuedRow['row']['chargePeriod']['end'] }): Promise<Counted | null> {
   if (isRateCard(line) || line.segments.every(({ terms }) => terms.price.model === 'flat')) return null;
