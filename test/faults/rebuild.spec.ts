@@ -50,7 +50,7 @@ describe('a rebuild', () => {
     expect(report).toMatchObject({ outcome: 'swapped', resumedFrom: 0, money: [] });
     expect(report.tables.find(({ table }) => table === 'usage_records')).toMatchObject({ rows: 10, onlyLive: 0, onlyShadow: 0, different: 0 });
     expect(await sql('SELECT nspname FROM pg_namespace WHERE nspname LIKE $$ledgerline%$$ ORDER BY 1')).toEqual(
-      ['ledgerline', 'ledgerline_log', 'ledgerline_previous', 'ledgerline_private'].map((nspname) => ({ nspname })),
+      ['ledgerline', 'ledgerline_audit', 'ledgerline_log', 'ledgerline_previous', 'ledgerline_private'].map((nspname) => ({ nspname })),
     );
     // What is recorded from now on is projected into the new ones.
     await test.apply({ command: 'observe-usage', deploymentId: 'd1', observations: [reading(11, '24')] });

@@ -96,6 +96,22 @@ command('query', 'asks a read model, now or as of a log position or instant', 'l
   .argument('[params...]', 'key=value, as in REST')
   .option('--as-of <instant|position>', 'what was known then');
 command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
+command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
+  .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
+  .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');
+command('checkpoint', 'a signed statement of what the log holds now, to be kept elsewhere', 'ledgerline checkpoint --out 2026-05.checkpoint', () => import('./checkpoint.js')).option(
+  '--out <file>',
+  'writes it there instead of to stdout',
+);
+command(
+  'audit',
+  'writes an invoice with all that proves it, to be checked offline',
+  'ledgerline audit bundle --invoice INV-000003 --out INV-000003.json\n  python3 libs/transparency/verify_bundle.py INV-000003.json',
+  () => import('./audit.js'),
+)
+  .argument('<bundle>')
+  .requiredOption('--invoice <id|number>', 'an issued invoice')
+  .requiredOption('--out <file>', 'the file to write');
 command(
   'projections',
   'where the read models are; rebuilds them from the log while they serve, puts the ones before back, skips an event that can\'t be applied',

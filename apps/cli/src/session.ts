@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { type Instant, instant } from '#domain/time/instant';
+import { Audit } from '#ledger/audit';
 import type { Caller } from '#ledger/caller';
 import { Ledger } from '#ledger/ledger';
 import { LedgerModule } from '#ledger/ledger.module';
@@ -20,7 +21,7 @@ export const cliCaller = (actor = `cli:${process.env['USER'] ?? 'unknown'}`): Ca
  */
 export async function withLedger<Result>(
   options: { readonly dataDir: string; readonly whenOutdated?: WhenOutdated },
-  work: (ledger: Ledger) => Promise<Result>,
+  work: (ledger: Ledger, audit: Audit) => Promise<Result>,
   onInterrupt?: () => void,
 ): Promise<Result> {
   const interrupted = Promise.withResolvers<never>();
@@ -37,7 +38,7 @@ export async function withLedger<Result>(
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    return await onDatabase(options, stopping.signal, (ledger) => Promise.race([interrupted.promise, work(ledger)]));
+    return await onDatabase(options, stopping.signal, (ledger, audit) => Promise.race([interrupted.promise, work(ledger, audit)]));
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
@@ -46,7 +47,7 @@ export async function withLedger<Result>(
 async function onDatabase<Result>(
   { dataDir, whenOutdated = 'wait' }: { readonly dataDir: string; readonly whenOutdated?: WhenOutdated },
   signal: AbortSignal,
-  work: (ledger: Ledger) => Promise<Result>,
+  work: (ledger: Ledger, audit: Audit) => Promise<Result>,
 ): Promise<Result> {
   const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir, log: say });
   try {
@@ -54,7 +55,11 @@ async function onDatabase<Result>(
     const ledgerOptions = { databaseUrl: database.url, whenOutdated, signal, report: say, ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }) };
     const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(ledgerOptions), { logger: false, abortOnError: false });
     try {
-      return await work(app.get(Ledger));
+      const audit = app.get(Audit);
+      const result = await work(app.get(Ledger), audit);
+      // What the command recorded is in the tree before it ends: from then on a change of it is noticed.
+      await audit.keepUp();
+      return result;
     } finally {
       await app.close();
     }

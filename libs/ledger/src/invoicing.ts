@@ -21,6 +21,7 @@ import { decimal, text, ZERO } from '#domain/money/decimal';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
+import { rootText } from '#transparency/kept-tree';
 import { billingFacts, loadUsage, tenantAccount, type TenantAccount } from './billing.js';
 import { canonicalJson, type CommandCall, type CommandDone, sha256 } from './command.js';
 import { answerIfKnown, type AppendCause, type Decision } from './event-book.js';
@@ -128,7 +129,7 @@ export class Invoicing {
       const { invoice: claim, facts } = await rated(this.core, position, account, invoiceId, asOf, state?.selection ?? null, (all) => billingOfClaim(all, claimed));
       const invoice = { ...claim, quarantined: [...claim.quarantined, ...(await leftOut(this.core, position, facts, asOf, claimed))] };
       if (isNothing(invoice)) return { events: [nothingDue(invoiceId, account, issuedAt)], result: { invoiceId, status: 'void', reason: NOTHING_DUE, ...quarantinedIn(invoice) } };
-      return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice), result: { invoiceId, ...quarantinedIn(invoice) } };
+      return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice, await treeAt(this.core, position)), result: { invoiceId, ...quarantinedIn(invoice) } };
     });
   }
 
@@ -256,7 +257,19 @@ const nothingDue = (invoiceId: string, { tenantId, currency }: TenantAccount, at
   data: { invoiceId, tenantId, currency, at, reason: NOTHING_DUE },
 });
 
-function issuedEvents(invoiceId: string, account: TenantAccount, issuedAt: Instant, computedAt: number, invoice: RatedInvoice): LedgerEvent[] {
+/** What the invoice says of the log that it is computed from, in the event itself: so that the log can't be made to fit it later. */
+async function treeAt({ tree }: LedgerCore, size: number): Promise<{ tree?: { size: number; root: string } }> {
+  return tree === null ? {} : { tree: { size, root: rootText(await tree.rootAt(size)) } };
+}
+
+function issuedEvents(
+  invoiceId: string,
+  account: TenantAccount,
+  issuedAt: Instant,
+  computedAt: number,
+  invoice: RatedInvoice,
+  tree: { readonly tree?: { readonly size: number; readonly root: string } },
+): LedgerEvent[] {
   const { tenantId, currency, detailsRef, detailsHash } = account;
   const attempt = randomUUID();
   const chunks: FrozenRow[][] = packed(invoice.rows);
@@ -279,6 +292,7 @@ function issuedEvents(invoiceId: string, account: TenantAccount, issuedAt: Insta
         detailsRef,
         detailsHash,
         ...quarantinedIn(invoice),
+        ...tree,
       },
     },
   ];

@@ -6,6 +6,7 @@ import { isDomainError } from '#domain/schema';
 import type { EventLog } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
+import type { KeptTree } from '#transparency/kept-tree';
 import { type ReadModels, readModels } from './database.js';
 import { EventBook, type KnownCommand } from './event-book.js';
 import { Tail } from './tail.js';
@@ -31,6 +32,8 @@ export class LedgerCore {
       readonly trialPool: () => pg.Pool;
       /** null: the read models are not this process's to rebuild. */
       readonly rebuilder: Rebuilder | null;
+      /** The Merkle tree over the log. null: of a trial's events there is none. */
+      readonly tree: KeptTree | null;
     },
   ) {
     this.db = readModels(pool);
@@ -47,6 +50,10 @@ export class LedgerCore {
 
   get trialPool(): () => pg.Pool {
     return this.apart.trialPool;
+  }
+
+  get tree(): KeptTree | null {
+    return this.apart.tree;
   }
 
   /** The command that was recorded under this key, if there is one. */

@@ -11,6 +11,8 @@ import { createPool } from '#postgres/pool';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
+import { KeptTree } from '#transparency/kept-tree';
+import { Audit } from './audit.js';
 import { HANDLERS } from './commands/index.js';
 import { READ_MODELS } from './database.js';
 import { LedgerCore } from './ledger-core.js';
@@ -34,6 +36,7 @@ const OPENED = Symbol('opened ledger');
 
 interface Opened {
   readonly core: LedgerCore;
+  readonly tree: KeptTree;
   close(): Promise<void>;
 }
 
@@ -75,7 +78,9 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const becoming = isCurrent ? Promise.resolve() : becomeCurrent(projector, rebuilder, options, stopping.signal);
     if (options.whenOutdated !== 'serve') await becoming;
     const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named });
-    const core = new LedgerCore(log, projector, pool, { locks, trialPool, rebuilder });
+    const tree = new KeptTree(pool, postgres);
+    await tree.migrate();
+    const core = new LedgerCore(log, projector, pool, { locks, trialPool, rebuilder, tree });
     await core.details.migrate();
     const close = async (): Promise<void> => {
       stopping.abort();
@@ -83,7 +88,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
       await log.close();
       await Promise.all([pool.end(), locks.end()]);
     };
-    return { core, close };
+    return { core, tree, close };
   } catch (error) {
     await Promise.all([pool.end(), locks.end()]);
     throw error;
@@ -101,11 +106,13 @@ export class LedgerModule implements OnApplicationShutdown {
       providers: [
         { provide: OPENED, useFactory: () => open(options) },
         { provide: LedgerCore, useFactory: ({ core }: Opened) => core, inject: [OPENED] },
+        { provide: KeptTree, useFactory: ({ tree }: Opened) => tree, inject: [OPENED] },
         Ledger,
+        Audit,
         LedgerQueryHandler,
         ...HANDLERS,
       ],
-      exports: [Ledger, LedgerCore],
+      exports: [Ledger, LedgerCore, Audit],
     };
   }
 

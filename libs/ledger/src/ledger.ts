@@ -5,6 +5,7 @@ import { isDomainError, parse } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { Progress } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
+import { KeptTree } from '#transparency/kept-tree';
 import { groupsAtOnce } from './at-once.js';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
@@ -15,6 +16,7 @@ import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
 import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from './preview.js';
 import { contextFor, positionOf } from './query.js';
+import { TreeKeeper } from './tree-keeper.js';
 import { onTrial } from './trial.js';
 
 const WRITERS: readonly Role[] = ['platform_admin', 'operator'];
@@ -68,6 +70,7 @@ export class Ledger {
     private readonly core: LedgerCore,
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly tree: KeptTree,
   ) {}
 
   /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
@@ -128,9 +131,19 @@ export class Ledger {
     return this.core.projector.catchUp(position);
   }
 
-  /** Runs the projections until the signal aborts: what the worker does. */
+  /** Runs the projections, and keeps the log's Merkle tree up, until the signal aborts: what the worker does. */
   async project(signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void> {
-    await this.core.projector.run(signal, onProgress);
+    const keeper = new TreeKeeper(this.tree);
+    const ended = new AbortController();
+    const both = AbortSignal.any([signal, ended.signal]);
+    // Where one of them fails, so does the worker: it says why, and whoever runs it looks.
+    const works = [keeper.run(both), this.core.projector.run(both, (progress) => { keeper.wake(); onProgress?.(progress); })];
+    try {
+      await Promise.race(works);
+    } finally {
+      ended.abort();
+      await Promise.allSettled(works);
+    }
   }
 
   /** What exchanges the read models for others, built anew from the log. */

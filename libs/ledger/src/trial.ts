@@ -30,7 +30,7 @@ export async function onTrial<Result>(core: LedgerCore, now: Instant, work: (tri
     const from = await positionOf(core, pool);
     const log = new TrialLog(core.log, from, now);
     const projector = new TrialProjector(log, pool, core.projector.list(), from, core.pool);
-    const trial = new LedgerCore(log, projector, pool, { locks: null, trialPool: core.trialPool, rebuilder: null });
+    const trial = new LedgerCore(log, projector, pool, { locks: null, trialPool: core.trialPool, rebuilder: null, tree: null });
     return await work({ core: trial, from, events: () => log.captured.map((event) => projector.decoded(event)) });
   } finally {
     await pool.query('ROLLBACK').catch(() => undefined);
