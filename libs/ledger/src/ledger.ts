@@ -5,6 +5,7 @@ import { isDomainError, parse } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { Progress } from '#read-model/projection';
 import { groupsAtOnce } from './at-once.js';
+import { backfill, type BackfillRequest, type BackfillSummary } from './backfill/backfill.js';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
@@ -107,6 +108,12 @@ export class Ledger {
       const after = await answered(trial.core, 'margin', options.margin, caller);
       return { commands, remetered, ...effect, margin: { before, after } };
     });
+  }
+
+  /** Imports files. Errors: `forbidden`, `unreadable_file`, `invalid_mapping`, `missing_column`; a row that can't be taken is told, and the rest goes on. */
+  async backfill(request: BackfillRequest, caller: Caller): Promise<BackfillSummary> {
+    assertRole(caller, WRITERS, 'a backfill');
+    return backfill(this.core, caller, request);
   }
 
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */
