@@ -113,7 +113,7 @@ export class Ledger {
   /** Imports files. Errors: `forbidden`, `unreadable_file`, `invalid_mapping`, `missing_column`; a row that can't be taken is told, and the rest goes on. */
   async backfill(request: BackfillRequest, caller: Caller): Promise<BackfillSummary> {
     assertRole(caller, WRITERS, 'a backfill');
-    return backfill(this.core, caller, request);
+    return backfill(this.core, caller, (commands) => this.executeInOrder(commands, caller), request);
   }
 
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */

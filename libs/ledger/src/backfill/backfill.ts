@@ -6,10 +6,18 @@ import type { Readable } from 'node:stream';
 import type { Caller } from '../caller.js';
 import type { CommandCall } from '../command.js';
 import type { LedgerCore } from '../ledger-core.js';
-import { identityOf, importFile } from './import-file.js';
+import { type CarryOut, CommandImport } from './command-import.js';
+import { CostsImport } from './costs-import.js';
+import { type FileImport, identityOf, importFile } from './import-file.js';
 import type { BackfillKind, Mapping } from './mapping.js';
 import type { Counts, NotedRow, Outcome, Reject, Told } from './outcome.js';
 import { placeOf, quoted, type SourceRow } from './row.js';
+import { awsCostReport } from './presets/aws.js';
+import { genericCosts } from './presets/costs.js';
+import { digitalOceanInvoiceCsv, digitalOceanInvoiceItems } from './presets/digitalocean-invoice.js';
+import { focusCosts } from './presets/focus.js';
+import { genericRates, ubicloudRates } from './presets/rates.js';
+import { digitalOceanApi, genericResources } from './presets/resources.js';
 import { genericUsage } from './presets/usage.js';
 import { openSource, type Source } from './source.js';
 import { UsageImport } from './usage-import.js';
@@ -40,7 +48,7 @@ export interface BackfillSummary extends Counts {
 }
 
 /** Imports files. What was done before it is interrupted, or fails, is kept: the same again goes on. */
-export async function backfill(core: LedgerCore, caller: Caller, request: BackfillRequest): Promise<BackfillSummary> {
+export async function backfill(core: LedgerCore, caller: Caller, carryOut: CarryOut, request: BackfillRequest): Promise<BackfillSummary> {
   const sources: Source[] = [];
   try {
     // All of them are looked at first: what can't be read is told before anything is done.
@@ -53,7 +61,7 @@ export async function backfill(core: LedgerCore, caller: Caller, request: Backfi
       if (request.signal.aborted) break;
       const report = new FileReport(source, request, odd);
       const progress = (bytes: number): void => request.onProgress({ share: Math.min(1, (before + bytes) / total), rows: report.counts.read, file: source.name });
-      files.push(await importSource(core, caller, request, source, report, progress));
+      files.push(await importSource({ core, call: callOf(request.kind, source, caller), carryOut, source }, request, report, progress));
       before += source.bytes;
     }
     const summed = (name: keyof Counts): number => files.reduce((sum, counts) => sum + counts[name], 0);
@@ -72,14 +80,19 @@ export async function backfill(core: LedgerCore, caller: Caller, request: Backfi
   }
 }
 
-async function importSource(core: LedgerCore, caller: Caller, request: BackfillRequest, source: Source, report: FileReport, progress: (bytes: number) => void): Promise<FileSummary> {
+/** What an import works with. */
+interface Work {
+  readonly core: LedgerCore;
+  readonly call: CommandCall;
+  readonly carryOut: CarryOut;
+  readonly source: Source;
+}
+
+async function importSource(work: Work, request: BackfillRequest, report: FileReport, progress: (bytes: number) => void): Promise<FileSummary> {
   let read = 0;
-  const call = callOf(request.kind, source, caller);
   try {
-    await importFile(source, {
-      presets: [genericUsage],
+    await carriedOut(request.kind, work, {
       mapping: request.mapping,
-      importer: () => new UsageImport(core, call, report),
       told: report,
       note: (note) => report.note(note),
       onRead(bytes) {
@@ -88,12 +101,32 @@ async function importSource(core: LedgerCore, caller: Caller, request: BackfillR
       },
       signal: request.signal,
     });
-    await core.projector.catchUp();
+    await work.core.projector.catchUp();
   } finally {
     await report.close();
   }
   return report.summary();
 }
+
+type Common = Omit<FileImport<never>, 'presets' | 'importer'>;
+
+async function carriedOut(kind: BackfillKind, { core, call, carryOut, source }: Work, common: Common): Promise<void> {
+  switch (kind) {
+    case 'usage':
+      return importFile(source, { ...common, presets: [genericUsage], importer: new UsageImport(core, call, common.told) });
+    case 'costs':
+      return importFile(source, { ...common, presets: COSTS, importer: new CostsImport(core, call, common.told) });
+    case 'resources':
+      return importFile(source, { ...common, presets: RESOURCES, importer: new CommandImport(carryOut, common.told) });
+    case 'rates':
+      return importFile(source, { ...common, presets: RATES, importer: new CommandImport(carryOut, common.told) });
+  }
+}
+
+/** The last of a kind is the generic one: it takes what no other recognises. */
+const COSTS = [focusCosts, awsCostReport, digitalOceanInvoiceCsv, digitalOceanInvoiceItems, genericCosts];
+const RESOURCES = [digitalOceanApi, genericResources];
+const RATES = [ubicloudRates, genericRates];
 
 /** What the events of an import say caused them. */
 const callOf = (kind: BackfillKind, { digest }: Source, caller: Caller): CommandCall => ({

@@ -5,9 +5,11 @@ import { exactly } from './json-rows.js';
 import { RowFault, type RowNote, type SourceRow } from './row.js';
 
 export interface CellOptions {
-  /** Field → column; a field that is not in it is looked up under its own name. */
+  /** Field → the columns that may hold it; a field that is not in it is looked up under its own name. */
   readonly columns: ReadonlyMap<string, readonly string[]>;
   readonly values: Readonly<Record<string, string>>;
+  /** Start of a tag → the field that the rest of it is. */
+  readonly tags: Readonly<Record<string, 'tenantId' | 'deploymentId'>>;
   readonly zone: string | null;
   readonly exponents: boolean;
   /** Texts that stand for nothing, beside the empty one. */
@@ -50,9 +52,16 @@ export class Cells {
     this.notes.push({ code, field, value, message });
   }
 
+  /** All fields of the row, as they stand there. */
+  fields(): Readonly<Record<string, unknown>> {
+    return this.row.fields;
+  }
+
   /** The value as it stands there: undefined where there is none. */
   raw(field: string): unknown {
     const { columns, values, nulls } = this.options;
+    const fixed = values[field];
+    if (fixed !== undefined) return fixed;
     for (const column of columns.get(field) ?? [field]) {
       const value = lookUp(this.row.fields, column);
       if (value === undefined || value === null || value === '') continue;
@@ -62,7 +71,7 @@ export class Cells {
       }
       return value;
     }
-    return values[field];
+    return undefined;
   }
 
   optional(field: string): string | undefined {
@@ -74,9 +83,26 @@ export class Cells {
     const last = found.charCodeAt(found.length - 1);
     if (first > 32 && last > 32) return found;
     const trimmed = found.trim();
-    if (trimmed === '') return values(this.options, field);
+    if (trimmed === '') return undefined;
     this.note('spaces', field, found, 'has spaces around it; taken without');
     return trimmed;
+  }
+
+  /** The text as it stands there, without a note of what is odd about it. */
+  quietly(field: string): string | undefined {
+    const noted = this.notes.length;
+    const value = this.optional(field);
+    this.notes.length = noted;
+    return value;
+  }
+
+  /** What tags say of a field, by the mapping. */
+  tagged(field: 'tenantId' | 'deploymentId', tags: readonly string[]): string | undefined {
+    for (const [start, named] of Object.entries(this.options.tags)) {
+      const tag = named === field ? tags.find((each) => each.startsWith(start) && each.length > start.length) : undefined;
+      if (tag !== undefined) return this.asId(field, tag.slice(start.length));
+    }
+    return undefined;
   }
 
   text(field: string): string {
@@ -188,8 +214,6 @@ export class Cells {
     return String(value);
   }
 }
-
-const values = ({ values: given }: CellOptions, field: string): string | undefined => given[field];
 
 function objectOf(value: string): unknown {
   try {

@@ -10,7 +10,7 @@ import type { Source } from './source.js';
 export interface FileImport<Item> {
   readonly presets: readonly Preset<Item>[];
   readonly mapping: Mapping;
-  readonly importer: (preset: Preset<Item>) => Importer<Item>;
+  readonly importer: Importer<Item>;
   readonly told: Told;
   readonly note: (note: NotedRow) => void;
   readonly onRead: (bytes: number) => void;
@@ -20,26 +20,29 @@ export interface FileImport<Item> {
 /** Reads a file to its end, or until the signal aborts, and has every row carried out, told as rejected, or both in part. */
 export async function importFile<Item>(source: Source, options: FileImport<Item>): Promise<void> {
   const { columns, pages } = await rowsOf(source, options.mapping, options.onRead);
-  let reading: { readonly cells: Cells; readonly preset: Preset<Item>; readonly importer: Importer<Item> } | undefined;
+  // A header is looked at also where no row follows; of objects, the first one tells what they are.
+  let reading = columns === null ? undefined : readingOf(source, options, columns, columns);
   for await (const page of pages) {
-    if (reading === undefined) {
-      const preset = presetFor(options.presets, options.mapping, columns ?? Object.keys(page.find(({ fault }) => fault === undefined)?.fields ?? {}));
-      reading = { cells: cellsFor(preset, options.mapping, source.name, columns), preset, importer: options.importer(preset) };
-    }
+    reading ??= readingOf(source, options, Object.keys(page.find(({ fault }) => fault === undefined)?.fields ?? {}), null);
     for (const row of page) await importRow(source, reading, row, options);
     if (options.signal.aborted) break;
   }
-  await reading?.importer.flush();
-  // A header without rows: its columns are looked at all the same.
-  if (reading === undefined && columns !== null) cellsFor(presetFor(options.presets, options.mapping, columns), options.mapping, source.name, columns);
+  await options.importer.flush();
 }
 
-async function importRow<Item>(
-  source: Source,
-  { cells, preset, importer }: { readonly cells: Cells; readonly preset: Preset<Item>; readonly importer: Importer<Item> },
-  row: SourceRow,
-  { told, note }: FileImport<Item>,
-): Promise<void> {
+interface Reading<Item> {
+  readonly preset: Preset<Item>;
+  readonly cells: Cells;
+}
+
+function readingOf<Item>(source: Source, { presets, mapping, note }: FileImport<Item>, names: readonly string[], columns: readonly string[] | null): Reading<Item> {
+  const preset = presetFor(presets, mapping, names);
+  const foreign = preset.isKnownColumn === undefined ? [] : names.filter((name) => preset.isKnownColumn?.(name) === false);
+  for (const field of foreign) note({ row: 0, line: 1, code: 'foreign_column', field, value: '', message: `a column that ${preset.name} does not define; it is not read` });
+  return { preset, cells: cellsFor(preset, mapping, source.name, columns) };
+}
+
+async function importRow<Item>(source: Source, { cells, preset }: Reading<Item>, row: SourceRow, { importer, told, note }: FileImport<Item>): Promise<void> {
   told.count('read');
   if (row.fault !== undefined) {
     told.reject(row, { field: null, value: null, reason: row.fault });

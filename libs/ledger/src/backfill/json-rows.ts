@@ -75,11 +75,14 @@ function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
 const isReject = (value: Fields): value is { readonly record: Fields; readonly identity?: string } =>
   isObject(value['record']) && typeof value['row'] === 'number' && typeof value['reason'] === 'string';
 
-/** The items of a provider's API answer: of its lists, or of all the answers that a file of examples holds. */
+/** The items of a provider's API answer: of its lists, or of the answers that it holds by name, as files of examples do. */
 function itemsOf(value: unknown): Fields[] | null {
   if (!isObject(value)) return null;
   const lists = LISTS.filter((name) => Array.isArray(value[name]));
-  if (lists.length === 0) return null;
+  if (lists.length === 0) {
+    const nested = Object.values(value).flatMap((answer) => (isObject(answer) && LISTS.some((name) => Array.isArray(answer[name])) ? [itemsOf(answer) ?? []] : []));
+    return nested.length === 0 ? null : nested.flat();
+  }
   return lists.flatMap((name) => (value[name] as unknown[]).map((item) => ({ ...(isObject(item) ? item : { '': item }), [LIST]: name })));
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parse } from '#domain/schema';
 
-export const BACKFILL_KINDS = ['usage'] as const;
+export const BACKFILL_KINDS = ['usage', 'costs', 'resources', 'rates'] as const;
 export type BackfillKind = (typeof BACKFILL_KINDS)[number];
 
 /** How to read a file whose columns are not named as ours: the mapping file of `--map` (docs/backfill.md). */
@@ -16,9 +16,9 @@ const zMapping = z.strictObject({
   exponents: z.boolean().optional(),
   /** Field → the column that holds it. */
   columns: z.record(z.string(), z.string()).optional(),
-  /** Field → what it is in every row; also where the row's own is empty. */
+  /** Field → what it is in every row, whatever the row says. */
   values: z.record(z.string(), z.string()).optional(),
-  /** Prefix of a tag → the field that the rest of the tag is: {"tenant:": "tenantId"}. */
+  /** Start of a tag → the field that the rest of it is: {"tenant:": "tenantId"}. A tag of key and value reads `key:value`. */
   tags: z.record(z.string(), z.enum(['tenantId', 'deploymentId'])).optional(),
 });
 

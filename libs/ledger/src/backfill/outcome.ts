@@ -1,5 +1,8 @@
 import type { RowNote, SourceRow } from './row.js';
 
+/** Why a delivery corrects an earlier one. */
+export const RE_DELIVERED = 're-delivered';
+
 /** What became of the rows; the four add up to those read. */
 export interface Counts {
   readonly read: number;

@@ -21,8 +21,8 @@ export interface Preset<Item> {
   readonly nulls?: readonly string[];
   /** Odd but usable values are expected of this source: they are taken, and noted. */
   readonly isLenient?: boolean;
-  /** Columns that the source defines; others are named once. */
-  readonly knownColumns?: ReadonlySet<string>;
+  /** Whether the source defines this column; others are noted, and not read. */
+  readonly isKnownColumn?: (column: string) => boolean;
   /** Errors: RowFault. */
   read(cells: Cells): Item;
 }
@@ -57,6 +57,7 @@ export function cellsFor<Item>(preset: Preset<Item>, mapping: Mapping, file: str
   const options: CellOptions = {
     columns: resolved,
     values: mapping.values ?? {},
+    tags: mapping.tags ?? {},
     zone: mapping.zone ?? preset.zone ?? null,
     exponents: mapping.exponents ?? preset.exponents ?? false,
     nulls: new Set(preset.nulls ?? []),

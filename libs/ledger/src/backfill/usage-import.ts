@@ -7,7 +7,7 @@ import { looseKey } from '../known-usage.js';
 import type { LedgerCore } from '../ledger-core.js';
 import { writeUsage } from '../usage-writer.js';
 import { Occurrences } from './occurrences.js';
-import type { Importer, Told } from './outcome.js';
+import { type Importer, RE_DELIVERED, type Told } from './outcome.js';
 import type { UsageItem } from './presets/usage.js';
 import type { SourceRow } from './row.js';
 
@@ -15,7 +15,6 @@ import type { SourceRow } from './row.js';
 const MOST_KEPT = 100_000;
 const READINGS_PER_WRITE = 1000;
 const WRITES_AT_ONCE = 4;
-const RE_DELIVERED = 're-delivered';
 
 interface Kept {
   readonly row: SourceRow;
