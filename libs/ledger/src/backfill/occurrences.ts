@@ -1,6 +1,6 @@
 import { invalid } from '#domain/errors';
 
-const FIRST_SLOTS = 1 << 16;
+const FIRST_SLOTS = 1 << 10;
 /** 12 bytes a slot, at most three quarters of them taken: 12.5 million keys in 200 MB is where it ends. */
 const MOST_SLOTS = 1 << 24;
 const MOST_KEYS = (MOST_SLOTS / 4) * 3;
@@ -27,6 +27,11 @@ export class Occurrences {
     }
     this.counts[slot] = (this.counts[slot] ?? 0) + 1;
     return this.counts[slot] ?? 0;
+  }
+
+  /** How often a key has come so far. */
+  count(key: string): number {
+    return this.taken === 0 ? 0 : (this.counts[this.find(...hashOf(key))] ?? 0);
   }
 
   private find(high: number, low: number): number {
