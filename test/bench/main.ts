@@ -2,12 +2,13 @@ import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { appendBench } from './append.bench.js';
 import { applyBench } from './apply.bench.js';
+import { backfillBench } from './backfill.bench.js';
 import type { Bench, Measured } from './bench.js';
 import { withServer } from './database.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
 import { rerateBench } from './rerate.bench.js';
 
-const BENCHES: readonly Bench[] = [appendBench, applyBench, invoiceRunBench, rerateBench];
+const BENCHES: readonly Bench[] = [appendBench, applyBench, backfillBench, invoiceRunBench, rerateBench];
 const WRONG_USAGE = 2;
 
 const say = (message: string): void => {

@@ -5,7 +5,7 @@ import { derivedId } from '#domain/lines/line';
 import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
-import { canonicalJson, sha256, type CommandCall, type CommandDone } from './command.js';
+import { sha256, type CommandCall, type CommandDone } from './command.js';
 import type { Tail } from './tail.js';
 
 const MAX_ATTEMPTS = 20;
@@ -132,9 +132,10 @@ export class EventBook {
       ...(call.caller.correlationId === undefined ? {} : { correlationId: call.caller.correlationId }),
     };
     // Derived from place and content: the same decision, made again after a lost answer, is the same event.
-    const encoded = events.map((event, index) =>
-      this.codec.encode(derivedId('event', stream, revision + 1 + index, sha256(canonicalJson({ event, metadata }))), event, metadata),
-    );
+    const encoded = events.map((event, index) => {
+      const unnamed = this.codec.encode('', event, metadata);
+      return { ...unnamed, id: derivedId('event', stream, revision + 1 + index, sha256(`${unnamed.type}\n${unnamed.data}\n${unnamed.metadata}`)) };
+    });
     for (let attempt = 1; ; attempt += 1) {
       try {
         const appended = await this.log.append(stream, revision, encoded);

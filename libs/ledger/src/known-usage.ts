@@ -53,8 +53,9 @@ export async function knownReadings(core: LedgerCore, deploymentId: string, keys
   const { rows } = await core.pool.query<RecordVersion>({
     name: 'usage_records_by_key',
     text:
-      `${KEYS} SELECT u.* FROM k JOIN usage_records u ON ${SAME_KEY} WHERE u.position_to IS NULL` +
-      ` UNION ALL SELECT u.* FROM k JOIN usage_records u ON ${SAME_KEY} WHERE u.position_to IS NOT NULL ORDER BY position_from`,
+      // Key by key, each a look into an index: planned as one join, a table that grows quicker than its statistics is read whole.
+      `${KEYS} SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NULL OFFSET 0) u` +
+      ` UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NOT NULL OFFSET 0) u ORDER BY position_from`,
     values: keyValues(deploymentId, keys),
   });
   const named = await namedProviders(core, deploymentId, rows.filter(({ provider }) => provider === '').map(keyOfRow));

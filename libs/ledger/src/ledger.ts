@@ -7,6 +7,7 @@ import type { Progress } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import { KeptTree } from '#transparency/kept-tree';
 import { groupsAtOnce } from './at-once.js';
+import { backfill, type BackfillRequest, type BackfillSummary } from './backfill/backfill.js';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
@@ -114,6 +115,12 @@ export class Ledger {
       const after = await answered(trial.core, 'margin', options.margin, caller);
       return { position, commands, remetered, ...effect, margin: { before, after } };
     });
+  }
+
+  /** Imports files. Errors: `forbidden`, `unreadable_file`, `invalid_mapping`, `missing_column`; a row that can't be taken is told, and the rest goes on. */
+  async backfill(request: BackfillRequest, caller: Caller): Promise<BackfillSummary> {
+    assertRole(caller, WRITERS, 'a backfill');
+    return backfill(this.core, caller, (commands) => this.executeInOrder(commands, caller), request);
   }
 
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */

@@ -58,26 +58,47 @@ export async function writeUsage(
     const step = month === lastMonth ? call : stepOf(call);
     const before = written;
     const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), step, async () => {
-      const { fresh, same, different, named } = await classify(core, deploymentId, readings, origin);
-      refuse(contradicting(different, reason));
-      const events: LedgerEvent[] = [
-        ...packed(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
-        ...namings(deploymentId, month, named),
-        ...packed(different.map(({ observation, known }) => ({ ...keyOfRow(known.last), quantity: observation.quantity }))).map(
-          (corrections): LedgerEvent => ({ type: 'UsageCorrected', data: { deploymentId, month, origin, corrections, reason: reason ?? '' } }),
-        ),
-      ];
+      const sorted = await classify(core, deploymentId, readings, origin);
+      const { events, accepted, duplicate, corrected } = decided({ deploymentId, month, origin, ...(reason === undefined ? {} : { reason }) }, sorted);
       // Of all months so far: with the last one the answer is recorded.
-      const counts = {
-        accepted: before.accepted + fresh.length,
-        duplicate: before.duplicate + same,
-        corrected: before.corrected + different.length,
-      };
-      return { events, result: counts };
+      return { events, result: { accepted: before.accepted + accepted, duplicate: before.duplicate + duplicate, corrected: before.corrected + corrected } };
     }, touching(readings));
     written = { ...(done.result as Omit<UsageWritten, 'position'>), position: done.position ?? written.position };
   }
   return written;
+}
+
+interface Delivered {
+  readonly deploymentId: string;
+  readonly month: string;
+  readonly origin: UsageOrigin;
+  /** Why another quantity is a correction; without one it is refused. */
+  readonly reason?: string;
+}
+
+export interface UsageDecided extends Omit<UsageWritten, 'position'> {
+  readonly events: readonly LedgerEvent[];
+}
+
+/**
+ * What readings of one deployment and month come to, beside what the read models know of their keys; `isFirst`: nothing is known of
+ * any of them, and nothing is looked up. Errors as in writeUsage.
+ */
+export async function decideUsage(core: LedgerCore, delivered: Delivered, observations: readonly Observation[], isFirst: boolean): Promise<UsageDecided> {
+  const readings = observations.map((observation, index): Indexed => ({ observation, index }));
+  return decided(delivered, await classify(core, delivered.deploymentId, readings, delivered.origin, isFirst));
+}
+
+function decided({ deploymentId, month, origin, reason }: Delivered, { fresh, same, different, named }: Sorted): UsageDecided {
+  refuse(contradicting(different, reason));
+  const events: LedgerEvent[] = [
+    ...packed(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
+    ...namings(deploymentId, month, named),
+    ...packed(different.map(({ observation, known }) => ({ ...keyOfRow(known.last), quantity: observation.quantity }))).map(
+      (corrections): LedgerEvent => ({ type: 'UsageCorrected', data: { deploymentId, month, origin, corrections, reason: reason ?? '' } }),
+    ),
+  ];
+  return { events, accepted: fresh.length, duplicate: same, corrected: different.length };
 }
 
 /** Events of the same stream that say something of one of these readings' keys: what is known of the others, they leave as it is. */
@@ -144,8 +165,8 @@ interface Entry extends Held {
 }
 
 /** Sorts readings into new, known and contradicting ones. What says a thing twice in one batch must say the same. */
-async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin): Promise<Sorted> {
-  const known = await knownReadings(core, deploymentId, readings.map(({ observation }) => observation));
+async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin, isFirst = false): Promise<Sorted> {
+  const known = isFirst ? new Map<string, KnownReading[]>() : await knownReadings(core, deploymentId, readings.map(({ observation }) => observation));
   const entries = new Map<string, Entry[]>();
   for (const [key, each] of known) entries.set(key, each.map((reading) => ({ provider: reading.provider, holder: reading.holder, known: reading, said: null })));
   const sorted: Sorted = { fresh: [], different: [], named: [], same: 0 };
