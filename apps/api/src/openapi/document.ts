@@ -68,7 +68,7 @@ function aboutQuery(route: Route, name: string, components: Record<string, Json>
   const query = QUERIES.get(name);
   const answer = ANSWERS.get(name);
   if (query === undefined || answer === undefined) throw new Error(`the query ${name} of ${route.path} is not described`);
-  const answerName = `${camelCase(name)}Answer`;
+  const answerName = z.globalRegistry.get(answer)?.id ?? `${camelCase(name)}Answer`;
   components[answerName] = jsonSchema(answerName, answer, 'output', components);
   const about = {
     operationId: camelCase(name),
