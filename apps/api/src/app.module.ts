@@ -9,6 +9,10 @@ import { CLOCK, type Clock } from './clock.js';
 import { CommandsController } from './commands.http.js';
 import { ConsoleController } from './console/console.http.js';
 import { DashboardController } from './dashboard.http.js';
+import { CommandsResolver } from './graphql/commands.graphql.js';
+import { graphQl } from './graphql/graphql.module.js';
+import { QueryFields } from './graphql/query-fields.js';
+import { SubscriptionsResolver } from './graphql/subscriptions.graphql.js';
 import { HealthController } from './health.http.js';
 import { InventoryController } from './inventory.http.js';
 import { InvoicesController } from './invoices.http.js';
@@ -28,12 +32,25 @@ export interface AppOptions {
   readonly clock: Clock;
 }
 
+/** Who asks, and when. */
+@Module({})
+class AccessModule {}
+
 @Module({})
 export class AppModule {
   static forRoot({ databaseUrl, eventStoreUrl, jwtSecret, jwksUrl, logger, clock }: AppOptions): DynamicModule {
+    const ledger = LedgerModule.forRoot({ databaseUrl, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }) });
+    const access: DynamicModule = {
+      module: AccessModule,
+      providers: [
+        { provide: CLOCK, useValue: clock },
+        { provide: TokenReader, useFactory: () => new TokenReader(jwtSecret, jwksUrl) },
+      ],
+      exports: [CLOCK, TokenReader],
+    };
     return {
       module: AppModule,
-      imports: [DiscoveryModule, LedgerModule.forRoot({ databaseUrl, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }) })],
+      imports: [DiscoveryModule, ledger, access, graphQl([ledger, access], logger)],
       controllers: [
         UsageController,
         RatesController,
@@ -49,8 +66,9 @@ export class AppModule {
       ],
       providers: [
         Routes,
-        { provide: CLOCK, useValue: clock },
-        { provide: TokenReader, useFactory: () => new TokenReader(jwtSecret, jwksUrl) },
+        QueryFields,
+        CommandsResolver,
+        SubscriptionsResolver,
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_FILTER, useFactory: () => new ProblemFilter(logger) },
       ],

@@ -19,7 +19,7 @@ export const zProblem = z.object({
   status: z.int(),
   detail: z.string().describe('What was wrong here, and what to do'),
   code: z.string().describe('Stable: programs may rely on it'),
-  errors: z.array(z.object({ field: z.string(), message: z.string() })).describe('The faulty fields, by JSON path'),
+  errors: z.array(z.object({ field: z.string(), message: z.string() }).meta({ id: 'FieldError' })).describe('The faulty fields, by JSON path'),
 });
 export type Problem = z.output<typeof zProblem>;
 

@@ -7,6 +7,7 @@ import { AppModule } from './app.module.js';
 import { type Clock, systemClock } from './clock.js';
 import type { ApiSettings } from './environment.js';
 import { NestLogger } from './logger.js';
+import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 
 export interface ApiOptions extends ApiSettings {
@@ -48,13 +49,23 @@ const HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
+/**
+ * Nest sets its handler of errors when all is started. A plugin that is loaded before that (GraphQL's) makes Fastify take the handler
+ * that there is by then, for every route: so it is set at once, and stays.
+ */
+class Adapter extends FastifyAdapter {
+  override setErrorHandler() {
+    return this.instance;
+  }
+}
+
 /** The Nest application, not listening yet. */
 export async function createApi({
   logger = pino({ name: 'ledgerline-api' }, pino.destination(2)),
   clock = systemClock,
   ...settings
 }: ApiOptions): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({
+  const adapter = new Adapter({
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     genReqId: ({ headers }: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }) => {
@@ -68,6 +79,7 @@ export async function createApi({
     },
   });
   const fastify = adapter.getInstance();
+  fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // JSON is all that the API takes; Nest's own parsers would also take forms.
   fastify.removeContentTypeParser('text/plain');
   fastify.addHook('onRequest', (request, reply, next) => {

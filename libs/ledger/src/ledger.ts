@@ -19,8 +19,14 @@ import { onTrial } from './trial.js';
 const WRITERS: readonly Role[] = ['platform_admin', 'operator'];
 const APPENDERS_OF_USAGE: readonly Role[] = [...WRITERS, 'ingest'];
 
+/** An answer, and the log position that it is as of. */
+export interface Answered {
+  readonly position: number;
+  readonly answer: unknown;
+}
+
 /** A query on its way over the query bus. */
-export class LedgerQuery extends Query<unknown> {
+export class LedgerQuery extends Query<Answered> {
   constructor(
     readonly name: string,
     readonly params: Record<string, unknown>,
@@ -34,19 +40,19 @@ export class LedgerQuery extends Query<unknown> {
 export class LedgerQueryHandler implements IQueryHandler<LedgerQuery> {
   constructor(private readonly core: LedgerCore) {}
 
-  async execute({ name, params, caller }: LedgerQuery): Promise<unknown> {
+  async execute({ name, params, caller }: LedgerQuery): Promise<Answered> {
     return answered(this.core, name, params, caller);
   }
 }
 
-async function answered(core: LedgerCore, name: string, params: Record<string, unknown>, caller: Caller): Promise<unknown> {
+async function answered(core: LedgerCore, name: string, params: Record<string, unknown>, caller: Caller): Promise<Answered> {
   const definition = QUERIES.get(name);
   if (definition === undefined) throw notFound('unknown_query', `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`);
   assertRole(caller, definition.roles, `the query ${name}`);
   const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
   const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
   const position = definition.withoutCatchUp === true ? await core.projector.position() : await positionOf(core, checked);
-  return definition.answer(checked, contextFor(core, position, caller));
+  return { position, answer: await definition.answer(checked, contextFor(core, position, caller)) };
 }
 
 /** What commands would come to: what became of each, and what they would change in money. */
@@ -102,15 +108,20 @@ export class Ledger {
       await trial.core.projector.catchUp();
       const effect = await effectOf(trial, options.at ?? caller.now);
       if (options.margin === undefined) return { commands, remetered, ...effect };
-      const before = await answered(trial.core, 'margin', { ...options.margin, asOf: String(trial.from) }, caller);
+      const { answer: before } = await answered(trial.core, 'margin', { ...options.margin, asOf: String(trial.from) }, caller);
       await bookDifferences(trial, effect.lines);
-      const after = await answered(trial.core, 'margin', options.margin, caller);
+      const { answer: after } = await answered(trial.core, 'margin', options.margin, caller);
       return { commands, remetered, ...effect, margin: { before, after } };
     });
   }
 
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */
   async ask(name: string, params: Record<string, unknown>, caller: Caller): Promise<unknown> {
+    return (await this.answer(name, params, caller)).answer;
+  }
+
+  /** As `ask`, with the position that the answer is as of: asked as of that again, it is the same. */
+  async answer(name: string, params: Record<string, unknown>, caller: Caller): Promise<Answered> {
     return this.queries.execute(new LedgerQuery(name, params, caller));
   }
 

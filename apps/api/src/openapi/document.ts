@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { zId, zInstant, zText } from '#domain/schema';
+import { ROLES } from '#ledger/caller';
 import { COMMANDS } from '#ledger/commands/index';
 import { QUERIES } from '#ledger/queries/index';
 import { MAX_COMMANDS } from '../commands.http.js';
 import { KINDS, PROBLEM_TYPE, zProblem } from '../problem.js';
 import type { Route } from '../routes.js';
 import { ANSWERS } from './answers.js';
+import { zOutcome } from './answers/commands.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject } from './json-schema.js';
 
 /**
@@ -13,9 +15,11 @@ import { fieldsOf, type Json, jsonSchema, type JsonObject } from './json-schema.
  * by, the roles that the guard asks. Nothing in it is written a second time.
  */
 export function openApiDocument(routes: readonly Route[]): JsonObject {
-  const components: Record<string, Json> = { Problem: jsonSchema('Problem', zProblem, 'output', {}) };
+  const components: Record<string, Json> = {};
+  components['Problem'] = jsonSchema('Problem', zProblem, 'output', components);
   const paths: Record<string, Record<string, Json>> = {};
   for (const route of routes) (paths[documentedPath(route)] ??= {})[route.method.toLowerCase()] = operation(route, components);
+  paths['/graphql'] = graphQlPaths();
   return {
     openapi: '3.1.0',
     info: {
@@ -34,6 +38,32 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Claims: sub, role, and tenantId for a tenant' },
       },
     },
+  };
+}
+
+/** Served by Mercurius itself, beside the controllers. */
+function graphQlPaths(): Record<string, Json> {
+  const asked = { query: { type: 'string' }, operationName: { type: ['string', 'null'] } };
+  const answer = { type: 'object', properties: { data: { type: ['object', 'null'] }, errors: { type: 'array', items: { type: 'object' } } } };
+  const of = (about: JsonObject): JsonObject => ({
+    tags: ['graphql'],
+    security: [{ bearer: [] }],
+    'x-roles': ROLES,
+    ...about,
+    responses: {
+      200: { description: 'Data, and the errors of fields that have none: each with its code and status', content: json(answer) },
+      400: { description: 'The query is wrong, too deep or too costly', content: json(answer) },
+      401: problemResponse('No valid token'),
+    },
+  });
+  const inQuery = (name: string, required: boolean): Json => ({ name, in: 'query', required, schema: { type: 'string' } });
+  return {
+    get: of({ operationId: 'graphqlQuery', summary: 'A GraphQL query; with an upgrade to WebSocket, GraphQL subscriptions', parameters: [inQuery('query', true), inQuery('variables', false), inQuery('operationName', false)] }),
+    post: of({
+      operationId: 'graphql',
+      summary: 'A GraphQL query or mutation: every query of this document by the same names and parameters, with relations',
+      requestBody: { required: true, content: json({ type: 'object', properties: { ...asked, variables: { type: ['object', 'null'] } }, required: ['query'] }) },
+    }),
   };
 }
 
@@ -187,15 +217,6 @@ const zPreviewed = z.looseObject({
   ),
   byTenant: z.array(z.looseObject({ tenantId: z.string(), currency: z.string(), difference: z.string() })),
   total: z.string().nullable().describe('null where the lines are in several currencies'),
-});
-
-const zOutcome = z.looseObject({
-  index: z.int().optional().describe('In the array that was posted'),
-  command: z.string(),
-  status: z.enum(['done', 'unchanged', 'refused']),
-  result: z.looseObject({}).optional(),
-  position: z.int().optional().describe('In the log, of its last event'),
-  error: z.looseObject({ code: z.string(), message: z.string(), errors: zProblem.shape.errors.optional() }).optional(),
 });
 
 /** A command as it is sent: its own fields, its name, and the envelope. A choice of shapes has them in each. */

@@ -34,7 +34,7 @@ export const zSubscription = z
     plans: z.array(z.object({ planId: z.string(), from: zAt }).meta({ id: 'SubscribedPlan' })),
     tenancies: z.array(z.object({ tenantId: z.string(), period: zOpenSpan }).meta({ id: 'Tenancy' })),
   })
-  .meta({ id: 'Subscription' });
+  .meta({ id: 'PlanSubscription' });
 
 export const zResource = z
   .object({

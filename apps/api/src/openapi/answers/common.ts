@@ -1,18 +1,18 @@
 import { z } from 'zod';
 
-/** The building blocks of what is answered. `id` names a type: in the OpenAPI document, in GraphQL, and in the client made of these. */
+/** The building blocks of what is answered. `id` names a type: in the OpenAPI document, in GraphQL, and in the client made of these; `format` a kind of text or number. */
 
 export const zMoney = z
   .string()
   .regex(/^-?\d+(\.\d+)?$/)
-  .describe('A decimal, at the scale of the currency');
+  .meta({ format: 'decimal', description: 'A decimal, at the scale of the currency' });
 export const zQuantity = z
   .string()
   .regex(/^-?\d+(\.\d+)?$/)
-  .describe('A decimal');
-export const zAt = z.string().describe('RFC 3339, UTC');
-/** Grows for ever: more than GraphQL's 32 bits. */
-export const zPosition = z.int().describe('In the log');
+  .meta({ format: 'decimal', description: 'A decimal' });
+export const zAt = z.string().meta({ format: 'date-time', description: 'RFC 3339, UTC' });
+/** Grows for ever: more than 32 bits. */
+export const zPosition = z.int().meta({ format: 'int64', description: 'In the log' });
 export const zAny = z.record(z.string(), z.json()).describe('As it came');
 
 export const zSpan = z.object({ start: zAt, end: zAt }).meta({ id: 'Period', description: 'Half-open' });
