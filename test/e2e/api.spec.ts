@@ -15,7 +15,7 @@ import { startApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { UnknownOutcome } from '#event-store/port';
 import { type Role, ROLES } from '#ledger/caller';
-import { type Answer, apiForAll, april, clock, logger, NOW, problemIn, SECRET, STORY, type TestApi } from '../support/api.js';
+import { type Answer, apiForAll, april, clock, LISTENING, logger, NOW, problemIn, SECRET, STORY, type TestApi } from '../support/api.js';
 import { testDatabase } from '../support/postgres.js';
 
 const api = apiForAll();
@@ -155,8 +155,7 @@ describe('tokens', () => {
       databaseUrl: api().database.url,
       jwtSecret: SECRET,
       jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
-      host: '127.0.0.1',
-      port: 0,
+      ...LISTENING,
       logger,
       clock,
     });
@@ -182,8 +181,7 @@ describe('tokens', () => {
       databaseUrl: api().database.url,
       jwtSecret: SECRET,
       jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
-      host: '127.0.0.1',
-      port: 0,
+      ...LISTENING,
       logger,
       clock,
     });
@@ -355,7 +353,7 @@ describe('problems', () => {
 
   it('is unavailable and not ready without its database, and tells nothing of it', async () => {
     const other = await testDatabase();
-    const failing = await startApi({ databaseUrl: other.url, jwtSecret: SECRET, host: '127.0.0.1', port: 0, logger, clock });
+    const failing = await startApi({ databaseUrl: other.url, jwtSecret: SECRET, ...LISTENING, logger, clock });
     const status = async (path: string) => {
       const response = await fetch(`${failing.url}${path}`, { headers: { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` } });
       return { status: response.status, body: await response.json() };
@@ -434,6 +432,8 @@ describe('the environment', () => {
       jwtSecret: SECRET,
       host: '127.0.0.1',
       port: 3000,
+      requestsPerMinute: 120_000,
+      requestsAtOnce: 200,
     });
   });
 

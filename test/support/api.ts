@@ -13,6 +13,7 @@ export const SECRET = 'a secret of the specs, longer than 32 characters';
 /** In the middle of the month that the story is billed for. */
 export const NOW = instant('2026-04-15T00:00:00Z');
 export const clock = { now: () => NOW };
+export const LISTENING = { host: '127.0.0.1', port: 0, requestsPerMinute: 1_000_000, requestsAtOnce: 1000 };
 export const logger = pino({ level: 'silent' });
 
 export interface Answer {
@@ -128,7 +129,7 @@ export class TestApi {
 
   static async start(): Promise<TestApi> {
     const database = await testDatabase();
-    const app = await createApi({ databaseUrl: database.url, jwtSecret: SECRET, host: '127.0.0.1', port: 0, logger, clock });
+    const app = await createApi({ databaseUrl: database.url, jwtSecret: SECRET, ...LISTENING, logger, clock });
     const api = new TestApi(database, app);
     app
       .getHttpAdapter()

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, DiscoveryModule } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { LedgerModule } from '#ledger/ledger.module';
 import { AuditController } from './audit.http.js';
@@ -22,6 +22,7 @@ import { ProblemFilter } from './problem.filter.js';
 import { RatesController } from './rates.http.js';
 import { Routes } from './routes.js';
 import { UsageController } from './usage.http.js';
+import { WaitForPosition } from './wait-for.js';
 
 export interface AppOptions {
   readonly databaseUrl: string;
@@ -70,6 +71,7 @@ export class AppModule {
         CommandsResolver,
         SubscriptionsResolver,
         { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_INTERCEPTOR, useClass: WaitForPosition },
         { provide: APP_FILTER, useFactory: () => new ProblemFilter(logger) },
       ],
     };

@@ -32,6 +32,8 @@ const OF_HTTP: ReadonlyMap<number, { readonly code: string; readonly title: stri
   [404, { code: 'unknown_route', title: 'There is no such route' }],
   [413, { code: 'body_too_large', title: 'The body is too large' }],
   [414, { code: 'url_too_long', title: 'The URL is too long' }],
+  [429, { code: 'too_many_requests', title: 'Too many requests' }],
+  [503, { code: 'overloaded', title: 'Try again later' }],
   [415, { code: 'unsupported_media_type', title: 'The body is not JSON' }],
 ]);
 
@@ -53,6 +55,15 @@ const problem = (
 
 /** The token is missing or wrong: 401. What is wrong with it is said; a secret is not in it. */
 export class Unauthenticated extends Error {}
+
+/** More requests than one may make in a while: 429, with Retry-After. */
+export class TooManyRequests extends Error {
+  readonly statusCode = 429;
+}
+/** More requests than can be answered in time: 503, with Retry-After. Nothing of it was done. */
+export class Overloaded extends Error {
+  readonly statusCode = 503;
+}
 
 const httpStatus = (error: unknown): number | undefined => {
   if (error instanceof Unauthenticated) return 401;

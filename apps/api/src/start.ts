@@ -6,9 +6,11 @@ import pino, { type Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { type Clock, systemClock } from './clock.js';
 import type { ApiSettings } from './environment.js';
+import { tagReads } from './etag.js';
 import { NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
+import { protect } from './protection.js';
 
 export interface ApiOptions extends ApiSettings {
   readonly logger?: Logger;
@@ -29,25 +31,8 @@ const MAX_PARAM_CHARS = 6144;
 /** Correlation ids go into the log for ever: one that is given must look like one. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-/** Pages load nothing from elsewhere and run nothing inline; nothing may frame them. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  'img-src data:',
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const HEADERS: Readonly<Record<string, string>> = {
-  'content-security-policy': CONTENT_SECURITY_POLICY,
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  // Figures as of now, and someone's own: neither a proxy nor a browser keeps them.
-  'cache-control': 'no-store',
-};
+/** Figures as of now, and someone's own: neither a proxy nor a browser keeps them. */
+const NOT_KEPT = { 'cache-control': 'no-store' };
 
 /**
  * Nest sets its handler of errors when all is started. A plugin that is loaded before that (GraphQL's) makes Fastify take the handler
@@ -75,7 +60,7 @@ export async function createApi({
     // A URL that can't be read has no route, so it comes by no hook and no filter.
     frameworkErrors: (error: Error, _request: unknown, { raw }: { readonly raw: ServerResponse }) => {
       const problem = problemOf(error);
-      raw.writeHead(problem.status, { ...HEADERS, 'content-type': PROBLEM_TYPE }).end(JSON.stringify(problem));
+      raw.writeHead(problem.status, { ...NOT_KEPT, 'x-content-type-options': 'nosniff', 'content-type': PROBLEM_TYPE }).end(JSON.stringify(problem));
     },
   });
   const fastify = adapter.getInstance();
@@ -83,9 +68,11 @@ export async function createApi({
   // JSON is all that the API takes; Nest's own parsers would also take forms.
   fastify.removeContentTypeParser('text/plain');
   fastify.addHook('onRequest', (request, reply, next) => {
-    void reply.headers({ ...HEADERS, 'x-request-id': request.id });
+    void reply.headers({ ...NOT_KEPT, 'x-request-id': request.id });
     next();
   });
+  tagReads(fastify);
+  protect(fastify, settings);
   return NestFactory.create<NestFastifyApplication>(AppModule.forRoot({ ...settings, logger, clock }), adapter, {
     logger: new NestLogger(logger),
     bodyParser: false,

@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { CommandBus, Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
-import { invalid, notFound } from '#domain/errors';
+import { DomainError, invalid, notFound } from '#domain/errors';
 import { isDomainError, parse } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { Progress } from '#read-model/projection';
@@ -16,6 +17,8 @@ import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effe
 import { contextFor, positionOf } from './query.js';
 import { onTrial } from './trial.js';
 
+/** How often one that waits for a position looks for it, in milliseconds. */
+const WAIT_MS = 20;
 const WRITERS: readonly Role[] = ['platform_admin', 'operator'];
 const APPENDERS_OF_USAGE: readonly Role[] = [...WRITERS, 'ingest'];
 
@@ -128,6 +131,22 @@ export class Ledger {
   /** Projects up to the log's head, or waits until whoever projects has reached the position. */
   async catchUp(position?: number): Promise<number> {
     return this.core.projector.catchUp(position);
+  }
+
+  /**
+   * Until a position is projected, wherever it was appended. Errors: `position_not_reached`, where it is not within the time: the same
+   * may be asked again.
+   */
+  async waitFor(position: number, timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (let at = await this.core.projector.position(); at < position; at = await this.core.projector.position()) {
+      const left = deadline - performance.now();
+      if (left <= 0)
+        throw new DomainError('position_not_reached', `position ${position} is not there within ${timeoutMs} ms; the read models are at ${at}: ask again`, 'unavailable');
+      // Beyond the log's head there is nothing to project yet; and who projects may be another, who is slow.
+      if ((await this.core.log.head()) >= position) await Promise.race([this.core.projector.catchUp(position), delay(left)]);
+      else await delay(Math.min(WAIT_MS, left));
+    }
   }
 
   /** Runs the projections until the signal aborts: what the worker does. */

@@ -62,7 +62,9 @@ export const Question = createParamDecorator((_: undefined, context: ExecutionCo
   if (query === undefined) throw new Error(`${context.getHandler().name} answers no query`);
   const request = context.switchToHttp().getRequest<Request>();
   const posted = request.method === 'POST' ? bodyOf(request) : {};
-  return [query, { ...posted, ...request.query, ...request.params }, callerOf(request)];
+  // Those are the transport's, and waited for by now.
+  const { waitFor: _waitFor, waitTimeoutMs: _waitTimeoutMs, ...asked } = request.query;
+  return [query, { ...posted, ...asked, ...request.params }, callerOf(request)];
 });
 
 const bodyOf = ({ body }: Request): object => {

@@ -6,6 +6,7 @@ import { QUERIES } from '#ledger/queries/index';
 import { MAX_COMMANDS } from '../commands.http.js';
 import { KINDS, PROBLEM_TYPE, zProblem } from '../problem.js';
 import type { Route } from '../routes.js';
+import { zWaiting } from '../wait-for.js';
 import { ANSWERS } from './answers.js';
 import { zOutcome } from './answers/commands.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject } from './json-schema.js';
@@ -114,7 +115,7 @@ function aboutQuery(route: Route, name: string, components: Record<string, Json>
   }
   return {
     ...about,
-    parameters: fieldsOf(asked).map(({ name: field, required, schema }) =>
+    parameters: [...fieldsOf(asked), ...fieldsOf(jsonSchema('Waiting', zWaiting, 'input', components))].map(({ name: field, required, schema }) =>
       route.path.includes(`:${field}`)
         ? { name: field, in: 'path', required: true, schema }
         : { name: field, in: 'query', required, schema },
