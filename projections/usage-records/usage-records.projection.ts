@@ -26,7 +26,7 @@ const answers = {
  */
 export const usageRecordsProjection: Projection = {
   name: 'usage-records',
-  version: 3,
+  version: 4,
   tables: [usageRecords, usageProviders],
   handles: handled(answers),
   async project(batch, client) {

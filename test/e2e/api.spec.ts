@@ -29,6 +29,9 @@ const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
 const ADMIN: readonly Role[] = ['platform_admin'];
 const EVERYONE = 'everyone';
 
+/** The readings of a command, as they are sent. */
+const readingsOf = ({ command: _, ...readings }: { command?: string }): object => readings;
+
 /** Whom each route is for, and an example of asking it. A route that is not in the table fails below. */
 const TABLE: ReadonlyMap<
   string,
@@ -65,6 +68,7 @@ const TABLE: ReadonlyMap<
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
   ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],
   ['POST /api/v1/commands', { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/commands', body: STORY[6] }],
+  ['POST /api/v1/usage', { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/usage', body: readingsOf(STORY[6] ?? {}) }],
   ['POST /api/v1/preview', { for: ['platform_admin', 'operator'], example: () => '/api/v1/preview', body: { commands: [STORY[6]] } }],
   ['POST /graphql', { for: ALL, example: () => '/graphql', body: { query: '{ __typename }' } }],
   ['GET /graphql', { for: ALL, example: () => '/graphql?query={__typename}' }],

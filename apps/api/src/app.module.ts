@@ -14,6 +14,7 @@ import { graphQl } from './graphql/graphql.module.js';
 import { QueryFields } from './graphql/query-fields.js';
 import { SubscriptionsResolver } from './graphql/subscriptions.graphql.js';
 import { HealthController } from './health.http.js';
+import { IngestController } from './ingest.http.js';
 import { InventoryController } from './inventory.http.js';
 import { InvoicesController } from './invoices.http.js';
 import { OpenApiController } from './openapi/openapi.http.js';
@@ -61,6 +62,7 @@ export class AppModule {
         PlansController,
         AuditController,
         CommandsController,
+        IngestController,
         HealthController,
         OpenApiController,
         ConsoleController,

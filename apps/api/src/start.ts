@@ -67,6 +67,8 @@ export async function createApi({
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // JSON is all that the API takes; Nest's own parsers would also take forms.
   fastify.removeContentTypeParser('text/plain');
+  // The parser that JSON has, with its refusal of poisoned prototypes.
+  fastify.addContentTypeParser(['application/cloudevents+json', 'application/cloudevents-batch+json'], { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
   fastify.addHook('onRequest', (request, reply, next) => {
     void reply.headers({ ...NOT_KEPT, 'x-request-id': request.id });
     next();

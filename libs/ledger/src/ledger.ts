@@ -11,6 +11,7 @@ import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCo
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
 import { answerIfKnown } from './event-book.js';
 import { inOrder, valueOf } from './in-order.js';
+import { type Incoming, type Ingested, UsageIntake } from './ingest.js';
 import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
 import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from './preview.js';
@@ -70,11 +71,15 @@ export interface Preview extends Effect {
 /** The ledger as the apps use it: commands in, queries out. */
 @Injectable()
 export class Ledger {
+  private readonly intake: UsageIntake;
+
   constructor(
     private readonly core: LedgerCore,
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
-  ) {}
+  ) {
+    this.intake = new UsageIntake(core);
+  }
 
   /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
   async execute(input: unknown, caller: Caller, options: Pick<CommandCall, 'inTurn'> = {}): Promise<CommandOutcome> {
@@ -91,6 +96,14 @@ export class Ledger {
       const outcomes = await inOrder(group, async (input, inTurn) => this.execute(input, caller, { inTurn }));
       for (const outcome of outcomes) yield valueOf(outcome);
     }
+  }
+
+  /**
+   * Takes readings, each with its own verdict: what is wrong with one leaves the others. Where several write one deployment's month at
+   * the same time, they are written together. Errors: `forbidden`.
+   */
+  async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
+    return this.intake.ingest(incoming, caller);
   }
 
   /**

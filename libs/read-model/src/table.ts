@@ -9,6 +9,8 @@ export interface TableDefinition {
   readonly group: readonly string[];
   /** Further indexes: the columns of each. */
   readonly indexes?: readonly (readonly string[])[];
+  /** Indexes of some rows only: those where the column is not ''. */
+  readonly indexesWhereGiven?: readonly { readonly columns: readonly string[]; readonly given: string }[];
   /** Rows superseded are few beside those in force: they are indexed apart, and each look-up reads both (`inForce`). */
   readonly fewSuperseded?: boolean;
 }
@@ -25,6 +27,7 @@ export const defineTable = <Row extends object>(definition: {
   readonly key: readonly (keyof Row & string)[];
   readonly group: readonly (keyof Row & string)[];
   readonly indexes?: readonly (readonly string[])[];
+  readonly indexesWhereGiven?: readonly { readonly columns: readonly (keyof Row & string)[]; readonly given: keyof Row & string }[];
   readonly fewSuperseded?: boolean;
 }): Table<Row> => definition;
 
@@ -46,6 +49,7 @@ export function createTableSql(table: TableDefinition): string {
     `CREATE TABLE ${table.name} (${[...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ')})`,
     `CREATE UNIQUE INDEX ${table.name}_current ON ${table.name} (${key}) WHERE position_to IS NULL`,
     history,
+    ...(table.indexesWhereGiven ?? []).map(({ columns: columnsOf, given }) => `CREATE INDEX ${table.name}_${given} ON ${table.name} (${columnsOf.join(', ')}) WHERE ${given} <> ''`),
     ...(table.indexes ?? []).map((columnsOf, index) => `CREATE INDEX ${table.name}_${index + 1} ON ${table.name} (${columnsOf.join(', ')})`),
   ].join(';\n');
 }

@@ -3,12 +3,15 @@ import { zId, zInstant, zText } from '#domain/schema';
 import { ROLES } from '#ledger/caller';
 import { COMMANDS } from '#ledger/commands/index';
 import { QUERIES } from '#ledger/queries/index';
+import { zCloudEvent } from '../cloud-event.js';
 import { MAX_COMMANDS } from '../commands.http.js';
+import { MAX_ITEMS, zSentObservation } from '../ingest.http.js';
 import { KINDS, PROBLEM_TYPE, zProblem } from '../problem.js';
 import type { Route } from '../routes.js';
 import { zWaiting } from '../wait-for.js';
 import { ANSWERS } from './answers.js';
 import { zOutcome } from './answers/commands.js';
+import { zIngested } from './answers/ingest.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject } from './json-schema.js';
 
 /**
@@ -93,7 +96,7 @@ const refusals: JsonObject = {
   default: problemResponse('Any other problem'),
 };
 
-const json = (schema: Json): Json => ({ 'application/json': { schema } });
+const json = (schema: Json): JsonObject => ({ 'application/json': { schema } });
 
 function aboutQuery(route: Route, name: string, components: Record<string, Json>): JsonObject {
   const query = QUERIES.get(name);
@@ -126,6 +129,7 @@ function aboutQuery(route: Route, name: string, components: Record<string, Json>
 /** The routes that answer no query: a page, a probe, or the commands. */
 function aboutRoute(route: Route, components: Record<string, Json>): JsonObject {
   if (route.path.endsWith('/commands')) return aboutCommands(components);
+  if (route.path.endsWith('/usage')) return aboutIngest(components);
   if (route.path.endsWith('/preview')) return aboutPreview(components);
   const last = route.path.split('/').at(-1) ?? '';
   const [summary, type] = PAGES.get(route.path) ?? [];
@@ -185,6 +189,30 @@ function aboutCommands(components: Record<string, Json>): JsonObject {
         content: json({ oneOf: [outcome, { type: 'array', items: outcome }] }),
       },
     },
+  };
+}
+
+function aboutIngest(components: Record<string, Json>): JsonObject {
+  const named = (name: string, schema: z.ZodType, io: 'input' | 'output'): Json => {
+    components[name] = jsonSchema(name, schema, io, components);
+    return { $ref: `#/components/schemas/${name}` };
+  };
+  const [observation, event] = [named('SentObservation', zSentObservation, 'input'), named('CloudEvent', zCloudEvent, 'input')];
+  const many = (item: Json): Json => ({ type: 'array', items: item, maxItems: MAX_ITEMS });
+  const ofOne = { type: 'object', properties: { deploymentId: { type: 'string' }, observations: many({ type: 'object' }) }, required: ['deploymentId', 'observations'] };
+  return {
+    operationId: 'ingest',
+    tags: ['usage'],
+    summary: 'Takes observations and CloudEvents 1.0, one or many; each is answered by itself, and may be sent again for ever',
+    requestBody: {
+      required: true,
+      content: {
+        ...json({ anyOf: [observation, ofOne, event, many({ anyOf: [observation, event] })] }),
+        'application/cloudevents+json': { schema: event },
+        'application/cloudevents-batch+json': { schema: many(event) },
+      },
+    },
+    responses: { 200: { description: 'What became of each', content: json(named('Ingested', zIngested, 'output')) } },
   };
 }
 
