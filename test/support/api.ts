@@ -128,6 +128,13 @@ export class TestApi {
   ) {}
 
   static async start(): Promise<TestApi> {
+    const api = await TestApi.startEmpty();
+    await api.happen();
+    return api;
+  }
+
+  /** Without the story: nothing is recorded. */
+  static async startEmpty(): Promise<TestApi> {
     const database = await testDatabase();
     const app = await createApi({ databaseUrl: database.url, jwtSecret: SECRET, ...LISTENING, logger, clock });
     const api = new TestApi(database, app);
@@ -139,16 +146,19 @@ export class TestApi {
       });
     await app.listen(0, '127.0.0.1');
     api.url = await app.getUrl();
-    await api.happen();
+    await api.issueTokens();
     return api;
   }
 
-  private async happen(): Promise<void> {
+  private async issueTokens(): Promise<void> {
     for (const role of ROLES) {
       const tenantId = role === 'tenant' || role === 'ingest' ? { tenantId: 'acme' } : {};
       this.tokens.set(role, await mintToken(SECRET, { sub: `${role}@specs`, role, ...tenantId, ttl: '1h' }, NOW));
     }
     this.tokens.set('globex', await mintToken(SECRET, { sub: 'globex', role: 'tenant', tenantId: 'globex', ttl: '1h' }, NOW));
+  }
+
+  private async happen(): Promise<void> {
     const story = await this.command(STORY);
     expect(story).toMatchObject({ status: 200, body: STORY.map((_, index) => ({ index, status: 'done' })) });
     const draft = created.parse((await this.command({ command: 'create-invoice', tenantId: 'acme', asOf: NOW })).body);

@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { z } from 'zod';
 import { DomainError, type ErrorKind, type FieldError } from '#domain/errors';
+import { ERROR_CODES } from './openapi/error-codes.js';
 import { outageOf } from './outage.js';
 
 /** The one table from what a thing is refused for to its status; the titles stand in the problem and in the docs. */
@@ -18,7 +19,7 @@ export const zProblem = z.object({
   title: z.string(),
   status: z.int(),
   detail: z.string().describe('What was wrong here, and what to do'),
-  code: z.string().describe('Stable: programs may rely on it'),
+  code: z.string().meta({ description: 'Stable: programs may rely on it', 'x-codes': ERROR_CODES }),
   errors: z.array(z.object({ field: z.string(), message: z.string() }).meta({ id: 'FieldError' })).describe('The faulty fields, by JSON path'),
 });
 export type Problem = z.output<typeof zProblem>;

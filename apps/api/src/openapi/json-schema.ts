@@ -16,9 +16,11 @@ export function jsonSchema(name: string, schema: z.ZodType, io: 'input' | 'outpu
     if (reference === '#') return `#/components/schemas/${name}`;
     return reference.replace(/^#\/\$defs\/(.*)$/, (_all, id: string) => `#/components/schemas/${placeOf(name, id)}`);
   };
+  // What has a name of its own comes as a definition too, and the root refers to it.
+  const root = rest['$ref'] === `#/$defs/${name}` ? zJsonObject.parse(zJsonObject.parse(definitions)[name]) : rest;
   for (const [id, definition] of Object.entries(zJsonObject.parse(definitions)))
     components[placeOf(name, id)] = withReferences(withoutId(definition), moved);
-  return zJsonObject.parse(withReferences(withoutId(rest), moved));
+  return zJsonObject.parse(withReferences(withoutId(root), moved));
 }
 
 /** zod calls a definition without a name `__schema0`. */

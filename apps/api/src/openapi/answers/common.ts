@@ -13,7 +13,7 @@ export const zQuantity = z
 export const zAt = z.string().meta({ format: 'date-time', description: 'RFC 3339, UTC' });
 /** Grows for ever: more than 32 bits. */
 export const zPosition = z.int().meta({ format: 'int64', description: 'In the log' });
-export const zAny = z.record(z.string(), z.json()).describe('As it came');
+export const zAny = z.record(z.string(), z.unknown()).describe('As it came');
 
 export const zSpan = z.object({ start: zAt, end: zAt }).meta({ id: 'Period', description: 'Half-open' });
 export const zOpenSpan = z.object({ start: zAt, end: zAt.nullable() }).meta({ id: 'OpenPeriod', description: 'Half-open; end null: it goes on' });
