@@ -50,6 +50,8 @@ export const usageRecords = defineTable<UsageRecordRow>({
   key: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'],
   group: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'],
   indexes: [['period_start']],
+  // An event that is sent again is known by its source's own id, whatever time it is given then.
+  indexesWhereGiven: [{ columns: ['deployment_id', 'source_id'], given: 'source_id' }],
   fewSuperseded: true,
   byMonthOf: 'period_start',
 });

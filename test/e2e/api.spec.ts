@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
 import { DiscoveryModule, NestFactory } from '@nestjs/core';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createServer } from 'node:http';
 import { Script } from 'node:vm';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import pino from 'pino';
 import { z } from 'zod';
 import { mintToken } from '#ledger/token';
 import { CONSOLE_SCRIPT } from '#api/console/script';
@@ -13,177 +11,26 @@ import { settingsFrom } from '#api/environment';
 import { ANSWERS } from '#api/openapi/answers';
 import { problemOf, zProblem } from '#api/problem';
 import { Routes } from '#api/routes';
-import { createApi, startApi } from '#api/start';
+import { startApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { UnknownOutcome } from '#event-store/port';
 import { type Role, ROLES } from '#ledger/caller';
-import { testDatabase, type TestDatabase } from '../support/postgres.js';
+import { type Answer, apiForAll, april, clock, LISTENING, logger, NOW, problemIn, SECRET, STORY, type TestApi } from '../support/api.js';
+import { testDatabase } from '../support/postgres.js';
 
-const SECRET = 'a secret of the specs, longer than 32 characters';
-/** In the middle of the month that the story is billed for. */
-const NOW = instant('2026-04-15T00:00:00Z');
-const clock = { now: () => NOW };
-const logger = pino({ level: 'silent' });
-
-let database: TestDatabase;
-let app: NestFastifyApplication;
-let url: string;
-/** Every route that Fastify has, `GET /api/v1/…`. */
-const served = new Set<string>();
-const tokens = new Map<string, string>();
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: unknown;
-}
-
-async function ask(who: string | null, method: string, path: string, body?: string): Promise<Answer> {
-  const headers: Record<string, string> = {};
-  if (who !== null) headers['authorization'] = `Bearer ${tokens.get(who) ?? who}`;
-  if (body !== undefined) headers['content-type'] = 'application/json';
-  const response = await fetch(`${url}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
-  const text = await response.text();
-  const isJson = /json/.test(response.headers.get('content-type') ?? '');
-  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
-}
-
-const get = (who: string | null, path: string): Promise<Answer> => ask(who, 'GET', path);
-const post = (who: string | null, path: string, body: unknown): Promise<Answer> => ask(who, 'POST', path, JSON.stringify(body));
-
-/** The problem that an answer is, with its status in the body too. */
-function problemIn(answer: Answer): z.output<typeof zProblem> {
-  expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
-  const problem = zProblem.parse(answer.body);
-  expect(problem.status).toBe(answer.status);
-  return problem;
-}
-
-const april = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
-
-/** Two tenants; acme has a deployment on a plan: base fee 10.00, gateway at 0.50 a unit, and has used 8. */
-const STORY: readonly object[] = [
-  { command: 'register-tenant', tenantId: 'acme', name: 'Acme', currency: 'USD' },
-  { command: 'register-tenant', tenantId: 'globex', name: 'Globex', currency: 'USD' },
-  { command: 'register-deployment', deploymentId: 'acme-prod', tenantId: 'acme', name: 'Production', from: april.start },
-  {
-    command: 'publish-plan',
-    planId: 'standard',
-    name: 'Standard',
-    currency: 'USD',
-    baseFee: '10.00',
-    paymentTerm: 'in_arrears',
-    effectiveFrom: '2026-01-01T00:00:00Z',
-    items: [{ billingKind: 'gateway', price: { model: 'unit', unitAmount: '0.50' } }],
-  },
-  { command: 'start-subscription', subscriptionId: 'acme-sub', deploymentId: 'acme-prod', planId: 'standard', from: april.start },
-  {
-    command: 'set-rate',
-    resourceType: 'gateway',
-    resourceFamily: 'small',
-    location: 'fra1',
-    unitPrice: '0.01',
-    effectiveFrom: '2026-01-01T00:00:00Z',
-  },
-  {
-    command: 'observe-usage',
-    deploymentId: 'acme-prod',
-    observations: [
-      {
-        resourceId: 'gw-1',
-        billingKind: 'gateway',
-        period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
-        granularity: 'day',
-        quantity: '8',
-      },
-    ],
-  },
-  {
-    command: 'observe-resource',
-    provider: 'digitalocean',
-    providerId: 'gw-1',
-    kind: 'gateway',
-    name: 'gateway 1',
-    status: 'active',
-    seenAt: '2026-04-02T00:00:00Z',
-    tenantId: 'acme',
-    deploymentId: 'acme-prod',
-  },
-  {
-    command: 'record-cost',
-    provider: 'digitalocean',
-    invoiceRef: 'do-2026-04',
-    lines: [
-      {
-        lineKey: '1',
-        resourceId: 'gw-1',
-        kind: 'gateway',
-        chargePeriod: april,
-        amount: '3.00',
-        currency: 'USD',
-        category: 'usage',
-        tenantId: 'acme',
-      },
-    ],
-  },
-  { command: 'grant-credit', creditId: 'later', tenantId: 'acme', currency: 'USD', amount: '1.00', from: '2027-01-01T00:00:00Z' },
-  {
-    command: 'observe-usage',
-    deploymentId: 'acme-prod',
-    observations: [
-      { resourceId: 'z-1', billingKind: 'zones', period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' }, granularity: 'day', quantity: '1' },
-    ],
-  },
-  { command: 'run-metering', date: '2026-04-02' },
-];
-
-const created = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string(), currency: z.string() })) }) });
-let invoiceId = '';
-let lineId = '';
-let creditNoteId = '';
-
-beforeAll(async () => {
-  database = await testDatabase();
-  app = await createApi({ databaseUrl: database.url, jwtSecret: SECRET, host: '127.0.0.1', port: 0, logger, clock });
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('onRoute', ({ method, url: path }: { method: string | string[]; url: string }) => {
-      for (const each of [method].flat()) if (each !== 'HEAD') served.add(`${each} ${path === '' ? '/' : path}`);
-    });
-  await app.listen(0, '127.0.0.1');
-  url = await app.getUrl();
-  for (const role of ROLES) {
-    const tenantId = role === 'tenant' || role === 'ingest' ? { tenantId: 'acme' } : {};
-    tokens.set(role, await mintToken(SECRET, { sub: `${role}@specs`, role, ...tenantId, ttl: '1h' }, NOW));
-  }
-  tokens.set('globex', await mintToken(SECRET, { sub: 'globex', role: 'tenant', tenantId: 'globex', ttl: '1h' }, NOW));
-  const story = await post('operator', '/api/v1/commands', STORY);
-  expect(story).toMatchObject({ status: 200, body: STORY.map((_, index) => ({ index, status: 'done' })) });
-  const draft = created.parse(
-    (await post('operator', '/api/v1/commands', { command: 'create-invoice', tenantId: 'acme', asOf: NOW })).body,
-  );
-  invoiceId = draft.result.invoices[0]?.invoiceId ?? '';
-  await post('operator', '/api/v1/commands', { command: 'issue-invoice', invoiceId, at: NOW });
-  const invoice = z
-    .object({ lines: z.array(z.object({ lineId: z.string() })) })
-    .parse((await get('operator', `/api/v1/invoices/${invoiceId}`)).body);
-  lineId = invoice.lines[0]?.lineId ?? '';
-  const credit = { command: 'create-credit-note', invoiceId, at: NOW, amount: '0.01', reason: 'a test' };
-  const noted = z.object({ result: z.object({ creditNoteId: z.string() }) }).parse((await post('operator', '/api/v1/commands', credit)).body);
-  ({ creditNoteId } = noted.result);
-});
-
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
+const api = apiForAll();
+const ask: TestApi['ask'] = (...asked) => api().ask(...asked);
+const get: TestApi['get'] = (...asked) => api().get(...asked);
+const post: TestApi['post'] = (...asked) => api().post(...asked);
 
 const ALL = ROLES;
 const READ: readonly Role[] = ['platform_admin', 'operator', 'auditor', 'tenant'];
 const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
 const ADMIN: readonly Role[] = ['platform_admin'];
 const EVERYONE = 'everyone';
+
+/** The readings of a command, as they are sent. */
+const readingsOf = ({ command: _, ...readings }: { command?: string }): object => readings;
 
 /** Whom each route is for, and an example of asking it. A route that is not in the table fails below. */
 const TABLE: ReadonlyMap<
@@ -198,14 +45,14 @@ const TABLE: ReadonlyMap<
   ['GET /api/v1/rates', { for: READ, query: 'rates', example: () => '/api/v1/rates?resourceType=gateway' }],
   ['GET /api/v1/invoices', { for: READ, query: 'invoices', example: () => '/api/v1/invoices?tenantId=acme' }],
   ['GET /api/v1/invoices/preview', { for: READ, query: 'invoice-preview', example: () => `/api/v1/invoices/preview?tenantId=acme&at=${NOW}` }],
-  ['GET /api/v1/invoices/:id', { for: READ, query: 'invoice', example: () => `/api/v1/invoices/${invoiceId}` }],
+  ['GET /api/v1/invoices/:id', { for: READ, query: 'invoice', example: () => `/api/v1/invoices/${api().invoiceId}` }],
   ['GET /api/v1/credits', { for: READ, query: 'credits', example: () => '/api/v1/credits?tenantId=acme' }],
   ['GET /api/v1/credit-notes', { for: READ, query: 'credit-notes', example: () => '/api/v1/credit-notes?tenantId=acme' }],
-  ['GET /api/v1/credit-notes/:id', { for: READ, query: 'credit-note', example: () => `/api/v1/credit-notes/${creditNoteId}` }],
+  ['GET /api/v1/credit-notes/:id', { for: READ, query: 'credit-note', example: () => `/api/v1/credit-notes/${api().creditNoteId}` }],
   ['GET /api/v1/unbilled', { for: STAFF, query: 'unbilled', example: () => '/api/v1/unbilled' }],
   ['GET /api/v1/metered-days', { for: STAFF, query: 'metered-days', example: () => '/api/v1/metered-days' }],
   ['GET /api/v1/lines', { for: READ, query: 'lines', example: () => '/api/v1/lines?subscriptionId=acme-sub' }],
-  ['GET /api/v1/lines/:id', { for: READ, query: 'line', example: () => `/api/v1/lines/${lineId}` }],
+  ['GET /api/v1/lines/:id', { for: READ, query: 'line', example: () => `/api/v1/lines/${api().lineId}` }],
   ['GET /api/v1/dashboard/margin', { for: ADMIN, query: 'margin', example: () => '/api/v1/dashboard/margin?period=2026-04-15' }],
   ['GET /api/v1/dashboard/accrual', { for: ADMIN, query: 'accrual', example: () => '/api/v1/dashboard/accrual' }],
   ['GET /api/v1/resources', { for: STAFF, query: 'resources', example: () => '/api/v1/resources' }],
@@ -217,11 +64,14 @@ const TABLE: ReadonlyMap<
     'POST /api/v1/quotes',
     { for: READ, query: 'quote', example: () => '/api/v1/quotes', body: { planId: 'standard', usage: { gateway: '8' } } },
   ],
-  ['GET /api/v1/audit/explain/:id', { for: STAFF, query: 'explain', example: () => `/api/v1/audit/explain/${invoiceId}` }],
+  ['GET /api/v1/audit/explain/:id', { for: STAFF, query: 'explain', example: () => `/api/v1/audit/explain/${api().invoiceId}` }],
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
   ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],
   ['POST /api/v1/commands', { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/commands', body: STORY[6] }],
+  ['POST /api/v1/usage', { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/usage', body: readingsOf(STORY[6] ?? {}) }],
   ['POST /api/v1/preview', { for: ['platform_admin', 'operator'], example: () => '/api/v1/preview', body: { commands: [STORY[6]] } }],
+  ['POST /graphql', { for: ALL, example: () => '/graphql', body: { query: '{ __typename }' } }],
+  ['GET /graphql', { for: ALL, example: () => '/graphql?query={__typename}' }],
   ['GET /api/docs', { for: EVERYONE, example: () => '/api/docs' }],
   ['GET /api/docs-json', { for: EVERYONE, example: () => '/api/docs-json' }],
   ['GET /health/live', { for: EVERYONE, example: () => '/health/live' }],
@@ -237,7 +87,7 @@ const askCase = (who: string | null, { route, example, body }: (typeof cases)[nu
 
 describe('roles', () => {
   it('has every route that is served in the table, and no other', () => {
-    expect([...TABLE.keys()].sort()).toEqual([...served].sort());
+    expect([...TABLE.keys()].sort()).toEqual([...api().served].sort());
   });
 
   it.each(cases)('$route is for $for', async (each) => {
@@ -305,39 +155,37 @@ describe('tokens', () => {
     const keys = createServer((_, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] })));
     await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
     const address = z.object({ port: z.number() }).parse(keys.address());
-    const api = await startApi({
-      databaseUrl: database.url,
+    const keyed = await startApi({
+      databaseUrl: api().database.url,
       jwtSecret: SECRET,
       jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
-      host: '127.0.0.1',
-      port: 0,
+      ...LISTENING,
       logger,
       clock,
     });
     const statusOf = async (token: string) =>
-      (await fetch(`${api.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
+      (await fetch(`${keyed.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
     const sign = (kid: string) =>
       new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'ES256', kid }).setSubject('x').sign(privateKey);
     try {
       expect(await statusOf(await sign('k1'))).toBe(200);
       expect(await statusOf(await sign('k2'))).toBe(401);
-      expect(await statusOf(tokens.get('operator') ?? '')).toBe(200);
+      expect(await statusOf(api().tokens.get('operator') ?? '')).toBe(200);
       const confused = await new SignJWT({ role: 'operator' })
         .setProtectedHeader({ alg: 'HS256', kid: 'k1' })
         .setSubject('x')
         .sign(new TextEncoder().encode(JSON.stringify(jwk)));
       expect(await statusOf(confused)).toBe(401);
     } finally {
-      await api.close();
+      await keyed.close();
     }
     keys.closeAllConnections();
     await new Promise((resolve) => keys.close(resolve));
     const cut = await startApi({
-      databaseUrl: database.url,
+      databaseUrl: api().database.url,
       jwtSecret: SECRET,
       jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
-      host: '127.0.0.1',
-      port: 0,
+      ...LISTENING,
       logger,
       clock,
     });
@@ -352,9 +200,9 @@ describe('tokens', () => {
 describe("another tenant's things", () => {
   it('are not found', async () => {
     const paths = [
-      `/api/v1/invoices/${invoiceId}`,
-      `/api/v1/lines/${lineId}`,
-      `/api/v1/credit-notes/${creditNoteId}`,
+      `/api/v1/invoices/${api().invoiceId}`,
+      `/api/v1/lines/${api().lineId}`,
+      `/api/v1/credit-notes/${api().creditNoteId}`,
       '/api/v1/credits?tenantId=acme',
       '/api/v1/invoices/preview?tenantId=acme',
       '/api/v1/invoices?tenantId=acme',
@@ -427,7 +275,7 @@ describe('commands', () => {
         { index: 1, command: 'register-tenant', status: 'refused', error: { code: 'forbidden' } },
       ],
     });
-    tokens.set('ingest of globex', await mintToken(SECRET, { sub: 'agent', role: 'ingest', tenantId: 'globex', ttl: '1h' }, NOW));
+    api().tokens.set('ingest of globex', await mintToken(SECRET, { sub: 'agent', role: 'ingest', tenantId: 'globex', ttl: '1h' }, NOW));
     expect(problemIn(await post('ingest of globex', '/api/v1/commands', STORY[6])).status).toBe(404);
   });
 });
@@ -435,7 +283,7 @@ describe('commands', () => {
 describe('figures', () => {
   it('bill 8 gateway units at 0.50, and the base fee in arrears not before the month is over', async () => {
     // 8 × 0.50 = 4.00
-    const { body } = await get('tenant', `/api/v1/invoices/${invoiceId}`);
+    const { body } = await get('tenant', `/api/v1/invoices/${api().invoiceId}`);
     expect(body).toMatchObject({
       status: 'issued',
       lines: [{ billingKind: 'gateway', quantity: '8', net: '4.00' }],
@@ -487,9 +335,9 @@ describe('problems', () => {
   });
 
   it('takes JSON only, and not more than it can hold', async () => {
-    const headers = { authorization: `Bearer ${tokens.get('operator') ?? ''}` };
+    const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` };
     for (const type of ['text/plain', 'application/x-www-form-urlencoded']) {
-      const response = await fetch(`${url}/api/v1/commands`, {
+      const response = await fetch(`${api().url}/api/v1/commands`, {
         method: 'POST',
         headers: { ...headers, 'content-type': type },
         body: 'command=fly',
@@ -502,16 +350,16 @@ describe('problems', () => {
 
   it('carries the id of the request, the asker’s if it looks like one', async () => {
     const idFor = async (id: string) =>
-      (await fetch(`${url}/health/live`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
+      (await fetch(`${api().url}/health/live`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
     expect(await idFor('trace-1')).toBe('trace-1');
     expect(await idFor('<b>')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   it('is unavailable and not ready without its database, and tells nothing of it', async () => {
     const other = await testDatabase();
-    const api = await startApi({ databaseUrl: other.url, jwtSecret: SECRET, host: '127.0.0.1', port: 0, logger, clock });
+    const failing = await startApi({ databaseUrl: other.url, jwtSecret: SECRET, ...LISTENING, logger, clock });
     const status = async (path: string) => {
-      const response = await fetch(`${api.url}${path}`, { headers: { authorization: `Bearer ${tokens.get('operator') ?? ''}` } });
+      const response = await fetch(`${failing.url}${path}`, { headers: { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` } });
       return { status: response.status, body: await response.json() };
     };
     try {
@@ -523,7 +371,7 @@ describe('problems', () => {
       expect((await status('/health/ready')).status).toBe(503);
       expect((await status('/health/live')).status).toBe(200);
     } finally {
-      await api.close();
+      await failing.close();
     }
   });
 });
@@ -555,7 +403,7 @@ describe('pages', () => {
     const documented = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
     );
-    expect(documented.sort()).toEqual([...served].sort());
+    expect(documented.sort()).toEqual([...api().served].sort());
     expect(paths['/api/v1/dashboard/margin']?.['get']?.['x-roles']).toEqual(['platform_admin']);
     const text = JSON.stringify(body);
     for (const [, pointer] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g))
@@ -588,6 +436,8 @@ describe('the environment', () => {
       jwtSecret: SECRET,
       host: '127.0.0.1',
       port: 3000,
+      requestsPerMinute: 120_000,
+      requestsAtOnce: 200,
     });
   });
 

@@ -5,6 +5,7 @@ import { takeOver } from '#ledger/outdated';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
+import { LISTENING } from '../support/api.js';
 import { cli } from '../support/cli.js';
 import { ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
@@ -54,7 +55,7 @@ describe('projections of other versions', () => {
     // Someone else is at it: it is waited for.
     const lock = await test.core.pool.connect();
     await lock.query("SELECT pg_advisory_lock(hashtext('ledgerline:rebuild:ledgerline'))");
-    const api = await startApi({ databaseUrl: test.url, jwtSecret: 'a secret of the specs, longer than 32 characters', host: '127.0.0.1', port: 0, logger });
+    const api = await startApi({ databaseUrl: test.url, jwtSecret: 'a secret of the specs, longer than 32 characters', ...LISTENING, logger });
     try {
       const ready = async () => {
         const response = await fetch(`${api.url}/health/ready`);

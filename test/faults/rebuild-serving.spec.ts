@@ -3,6 +3,7 @@ import pino from 'pino';
 import { startApi } from '#api/start';
 import { plusHours, instant } from '#domain/time/instant';
 import { mintToken } from '#ledger/token';
+import { LISTENING } from '../support/api.js';
 import { ADMIN, ledgerOn } from '../support/ledger.js';
 import { testDatabase } from '../support/postgres.js';
 import { expectReplayToBeLive } from '../support/replay.js';
@@ -22,7 +23,7 @@ describe('read models that are exchanged under load', () => {
   it('answer each request without an error, with all that was recorded before it', async () => {
     const database = await testDatabase();
     const url = database.url;
-    const api = await startApi({ databaseUrl: url, jwtSecret: SECRET, host: '127.0.0.1', port: 0, logger });
+    const api = await startApi({ databaseUrl: url, jwtSecret: SECRET, ...LISTENING, logger });
     const worker = await startWorker({ databaseUrl: url, logger, now: () => START });
     const operator = await ledgerOn(url);
     const token = await mintToken(SECRET, { sub: 'spec', role: 'platform_admin', ttl: '1h' }, instant(new Date().toISOString()));

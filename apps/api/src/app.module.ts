@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, DiscoveryModule } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { LedgerModule } from '#ledger/ledger.module';
 import { AuditController } from './audit.http.js';
@@ -9,7 +9,12 @@ import { CLOCK, type Clock } from './clock.js';
 import { CommandsController } from './commands.http.js';
 import { ConsoleController } from './console/console.http.js';
 import { DashboardController } from './dashboard.http.js';
+import { CommandsResolver } from './graphql/commands.graphql.js';
+import { graphQl } from './graphql/graphql.module.js';
+import { QueryFields } from './graphql/query-fields.js';
+import { SubscriptionsResolver } from './graphql/subscriptions.graphql.js';
 import { HealthController } from './health.http.js';
+import { IngestController } from './ingest.http.js';
 import { InventoryController } from './inventory.http.js';
 import { InvoicesController } from './invoices.http.js';
 import { OpenApiController } from './openapi/openapi.http.js';
@@ -18,6 +23,7 @@ import { ProblemFilter } from './problem.filter.js';
 import { RatesController } from './rates.http.js';
 import { Routes } from './routes.js';
 import { UsageController } from './usage.http.js';
+import { WaitForPosition } from './wait-for.js';
 
 export interface AppOptions {
   readonly databaseUrl: string;
@@ -38,13 +44,25 @@ const ledgerModule = ({ databaseUrl, eventStoreUrl, logger }: Pick<AppOptions, '
       logger.info(message);
     },
   });
+/** Who asks, and when. */
+@Module({})
+class AccessModule {}
 
 @Module({})
 export class AppModule {
   static forRoot({ databaseUrl, eventStoreUrl, jwtSecret, jwksUrl, logger, clock }: AppOptions): DynamicModule {
+    const ledger = ledgerModule({ databaseUrl, eventStoreUrl, logger });
+    const access: DynamicModule = {
+      module: AccessModule,
+      providers: [
+        { provide: CLOCK, useValue: clock },
+        { provide: TokenReader, useFactory: () => new TokenReader(jwtSecret, jwksUrl) },
+      ],
+      exports: [CLOCK, TokenReader],
+    };
     return {
       module: AppModule,
-      imports: [DiscoveryModule, ledgerModule({ databaseUrl, eventStoreUrl, logger })],
+      imports: [DiscoveryModule, ledger, access, graphQl([ledger, access], logger)],
       controllers: [
         UsageController,
         RatesController,
@@ -54,15 +72,18 @@ export class AppModule {
         PlansController,
         AuditController,
         CommandsController,
+        IngestController,
         HealthController,
         OpenApiController,
         ConsoleController,
       ],
       providers: [
         Routes,
-        { provide: CLOCK, useValue: clock },
-        { provide: TokenReader, useFactory: () => new TokenReader(jwtSecret, jwksUrl) },
+        QueryFields,
+        CommandsResolver,
+        SubscriptionsResolver,
         { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_INTERCEPTOR, useClass: WaitForPosition },
         { provide: APP_FILTER, useFactory: () => new ProblemFilter(logger) },
       ],
     };

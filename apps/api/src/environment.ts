@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Limits } from './protection.js';
 
 /** As many as HS256 has bytes: a shorter secret can be guessed from one token. */
 const MIN_SECRET_CHARS = 32;
@@ -10,6 +11,13 @@ const zUrl = (...schemes: string[]) =>
       (value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)) && URL.canParse(value),
       `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     );
+
+const zCount = (unlessGiven: number) =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, 'must be a whole number from 1 on')
+    .transform(Number)
+    .default(unlessGiven);
 
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
@@ -23,9 +31,11 @@ const zEnvironment = z.object({
     .transform(Number)
     .refine((port) => port <= 65_535, 'must be a port number from 0 to 65535')
     .default(3000),
+  LEDGERLINE_REQUESTS_PER_MINUTE: zCount(120_000),
+  LEDGERLINE_REQUESTS_AT_ONCE: zCount(200),
 });
 
-export interface ApiSettings {
+export interface ApiSettings extends Limits {
   readonly databaseUrl: string;
   readonly eventStoreUrl?: string;
   /** HS256, at least 32 characters. */
@@ -54,5 +64,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     ...(data.LEDGERLINE_JWKS_URL === undefined ? {} : { jwksUrl: data.LEDGERLINE_JWKS_URL }),
     host: data.LEDGERLINE_HOST,
     port: data.LEDGERLINE_PORT,
+    requestsPerMinute: data.LEDGERLINE_REQUESTS_PER_MINUTE,
+    requestsAtOnce: data.LEDGERLINE_REQUESTS_AT_ONCE,
   };
 }

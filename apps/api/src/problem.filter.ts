@@ -1,21 +1,28 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { Reply, Request } from './http.js';
-import { PROBLEM_TYPE, problemOf } from './problem.js';
+import { Overloaded, PROBLEM_TYPE, problemOf } from './problem.js';
 
 /** Answers whatever was thrown as problem+json. Defects and outages are logged: a refusal is the asker's business. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
 
-  catch(error: unknown, host: ArgumentsHost): void {
-    const request = host.switchToHttp().getRequest<Request>();
-    const reply = host.switchToHttp().getResponse<Reply>();
-    const problem = problemOf(error);
-    if (problem.status >= 500)
-      this.logger.error({ err: error, requestId: request.id, method: request.method, url: request.url }, 'a request failed');
-    if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
-    if (problem.status === 503) void reply.header('retry-after', '1');
-    void reply.status(problem.status).header('content-type', PROBLEM_TYPE).send(problem);
+  catch(error: unknown, host: ArgumentsHost): unknown {
+    if (host.getType<'http' | 'graphql'>() === 'graphql') {
+      if (problemOf(error).status >= 500) this.logger.error({ err: error }, 'a field of a query failed');
+      // GraphQL takes an error that is answered as one that is thrown, and says where in the query it is.
+      return error;
+    }
+    answerProblem(error, host.switchToHttp().getRequest<Request>(), host.switchToHttp().getResponse<Reply>(), this.logger);
+    return undefined;
   }
+}
+
+export function answerProblem(error: unknown, request: Pick<Request, 'id' | 'method' | 'url'>, reply: Pick<Reply, 'status' | 'header' | 'send'>, logger: Logger): void {
+  const problem = problemOf(error);
+  if (problem.status >= 500 && !(error instanceof Overloaded)) logger.error({ err: error, requestId: request.id, method: request.method, url: request.url }, 'a request failed');
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
+  if (problem.status === 503) reply.header('retry-after', '1');
+  reply.status(problem.status).header('content-type', PROBLEM_TYPE).send(problem);
 }

@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { z } from 'zod';
 import { DomainError, type ErrorKind, type FieldError } from '#domain/errors';
+import { ERROR_CODES } from './openapi/error-codes.js';
 import { outageOf } from './outage.js';
 
 /** The one table from what a thing is refused for to its status; the titles stand in the problem and in the docs. */
@@ -18,8 +19,8 @@ export const zProblem = z.object({
   title: z.string(),
   status: z.int(),
   detail: z.string().describe('What was wrong here, and what to do'),
-  code: z.string().describe('Stable: programs may rely on it'),
-  errors: z.array(z.object({ field: z.string(), message: z.string() })).describe('The faulty fields, by JSON path'),
+  code: z.string().meta({ description: 'Stable: programs may rely on it', 'x-codes': ERROR_CODES }),
+  errors: z.array(z.object({ field: z.string(), message: z.string() }).meta({ id: 'FieldError' })).describe('The faulty fields, by JSON path'),
 });
 export type Problem = z.output<typeof zProblem>;
 
@@ -32,6 +33,8 @@ const OF_HTTP: ReadonlyMap<number, { readonly code: string; readonly title: stri
   [404, { code: 'unknown_route', title: 'There is no such route' }],
   [413, { code: 'body_too_large', title: 'The body is too large' }],
   [414, { code: 'url_too_long', title: 'The URL is too long' }],
+  [429, { code: 'too_many_requests', title: 'Too many requests' }],
+  [503, { code: 'overloaded', title: 'Try again later' }],
   [415, { code: 'unsupported_media_type', title: 'The body is not JSON' }],
 ]);
 
@@ -53,6 +56,15 @@ const problem = (
 
 /** The token is missing or wrong: 401. What is wrong with it is said; a secret is not in it. */
 export class Unauthenticated extends Error {}
+
+/** More requests than one may make in a while: 429, with Retry-After. */
+export class TooManyRequests extends Error {
+  readonly statusCode = 429;
+}
+/** More requests than can be answered in time: 503, with Retry-After. Nothing of it was done. */
+export class Overloaded extends Error {
+  readonly statusCode = 503;
+}
 
 const httpStatus = (error: unknown): number | undefined => {
   if (error instanceof Unauthenticated) return 401;

@@ -6,8 +6,11 @@ import pino, { type Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { type Clock, systemClock } from './clock.js';
 import type { ApiSettings } from './environment.js';
+import { tagReads } from './etag.js';
 import { NestLogger } from './logger.js';
+import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
+import { protect } from './protection.js';
 
 export interface ApiOptions extends ApiSettings {
   readonly logger?: Logger;
@@ -28,25 +31,18 @@ const MAX_PARAM_CHARS = 6144;
 /** Correlation ids go into the log for ever: one that is given must look like one. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-/** Pages load nothing from elsewhere and run nothing inline; nothing may frame them. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  'img-src data:',
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+/** Figures as of now, and someone's own: neither a proxy nor a browser keeps them. */
+const NOT_KEPT = { 'cache-control': 'no-store' };
 
-const HEADERS: Readonly<Record<string, string>> = {
-  'content-security-policy': CONTENT_SECURITY_POLICY,
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  // Figures as of now, and someone's own: neither a proxy nor a browser keeps them.
-  'cache-control': 'no-store',
-};
+/**
+ * Nest sets its handler of errors when all is started. A plugin that is loaded before that (GraphQL's) makes Fastify take the handler
+ * that there is by then, for every route: so it is set at once, and stays.
+ */
+class Adapter extends FastifyAdapter {
+  override setErrorHandler() {
+    return this.instance;
+  }
+}
 
 /** The Nest application, not listening yet. */
 export async function createApi({
@@ -54,7 +50,7 @@ export async function createApi({
   clock = systemClock,
   ...settings
 }: ApiOptions): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({
+  const adapter = new Adapter({
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     genReqId: ({ headers }: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }) => {
@@ -64,16 +60,21 @@ export async function createApi({
     // A URL that can't be read has no route, so it comes by no hook and no filter.
     frameworkErrors: (error: Error, _request: unknown, { raw }: { readonly raw: ServerResponse }) => {
       const problem = problemOf(error);
-      raw.writeHead(problem.status, { ...HEADERS, 'content-type': PROBLEM_TYPE }).end(JSON.stringify(problem));
+      raw.writeHead(problem.status, { ...NOT_KEPT, 'x-content-type-options': 'nosniff', 'content-type': PROBLEM_TYPE }).end(JSON.stringify(problem));
     },
   });
   const fastify = adapter.getInstance();
+  fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // JSON is all that the API takes; Nest's own parsers would also take forms.
   fastify.removeContentTypeParser('text/plain');
+  // The parser that JSON has, with its refusal of poisoned prototypes.
+  fastify.addContentTypeParser(['application/cloudevents+json', 'application/cloudevents-batch+json'], { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
   fastify.addHook('onRequest', (request, reply, next) => {
-    void reply.headers({ ...HEADERS, 'x-request-id': request.id });
+    void reply.headers({ ...NOT_KEPT, 'x-request-id': request.id });
     next();
   });
+  tagReads(fastify);
+  protect(fastify, settings);
   return NestFactory.create<NestFastifyApplication>(AppModule.forRoot({ ...settings, logger, clock }), adapter, {
     logger: new NestLogger(logger),
     bodyParser: false,

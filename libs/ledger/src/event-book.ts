@@ -91,11 +91,11 @@ export class EventBook {
    * the same, in the stream that it was decided on: the key stays its own, and the same command later finds nothing to do either.
    */
   async append(stream: string, revision: number, call: CommandCall, decision: Decision): Promise<CommandDone> {
-    const { events, result } = decision;
+    const { events, result, causes } = decision;
     const withResult = result === undefined ? {} : { result };
     if (events.length > 0) {
       await call.inTurn?.();
-      const { position } = await this.appendAll(stream, revision, call, events, result);
+      const { position } = await this.appendAll(stream, revision, call, events, result, causes);
       return { status: 'done', position, ...withResult };
     }
     if (isRemembered(call)) await this.remember(stream, revision, call, result);
@@ -103,37 +103,35 @@ export class EventBook {
   }
 
   /** Several appends where one can't hold all; the command's key goes with the last, so that a half-done one is done again. */
-  async appendAll(stream: string, revision: number, call: CommandCall, events: readonly LedgerEvent[], result?: object): Promise<Appended> {
+  async appendAll(
+    stream: string,
+    revision: number,
+    call: CommandCall,
+    events: readonly LedgerEvent[],
+    result?: object,
+    causes?: ReadonlyMap<LedgerEvent, AppendCause>,
+  ): Promise<Appended> {
     const batches = byAppend(events);
     let at: Appended = { revision, position: 0 };
     for (const [index, batch] of batches.entries()) {
       const isLast = index === batches.length - 1;
-      at = await this.appendAt(stream, at.revision, isLast ? call : { ...call, key: null, idempotencyKey: null }, batch, result);
+      at = await this.appendAt(stream, at.revision, isLast ? call : { ...call, key: null, idempotencyKey: null }, batch, result, causes);
     }
     return at;
   }
 
   /** Errors: WrongExpectedRevision. An outcome that stays unknown is retried with the same ids, which the log recognises. */
-  async appendAt(stream: string, revision: number, call: AppendCause, events: readonly LedgerEvent[], result?: object): Promise<Appended> {
-    const metadata: EventMetadata = {
-      actor: call.caller.actor,
-      ...(call.occurredAt === null ? {} : { occurredAt: call.occurredAt }),
-      ...(call.key === null
-        ? {}
-        : {
-            command: {
-              name: call.name,
-              key: call.key,
-              bodyHash: call.bodyHash,
-              ...(call.idempotencyKey === null ? {} : { idempotencyKey: call.idempotencyKey }),
-              ...(isRemembered(call) && isKept(result) ? { result } : {}),
-            },
-          }),
-      ...(call.caller.correlationId === undefined ? {} : { correlationId: call.caller.correlationId }),
-    };
+  async appendAt(
+    stream: string,
+    revision: number,
+    call: AppendCause,
+    events: readonly LedgerEvent[],
+    result?: object,
+    causes?: ReadonlyMap<LedgerEvent, AppendCause>,
+  ): Promise<Appended> {
     // Derived from place and content: the same decision, made again after a lost answer, is the same event.
     const encoded = events.map((event, index) => {
-      const unnamed = this.codec.encode('', event, metadata);
+      const unnamed = this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, result));
       return { ...unnamed, id: derivedId('event', stream, revision + 1 + index, sha256(`${unnamed.type}\n${unnamed.data}\n${unnamed.metadata}`)) };
     });
     for (let attempt = 1; ; attempt += 1) {
@@ -152,6 +150,23 @@ export class EventBook {
 /** Whether an event is of the very command that comes again. */
 const isVery = (call: CommandCall, { metadata }: RecordedEvent): boolean =>
   metadata.command?.bodyHash === call.bodyHash && (metadata.occurredAt ?? null) === call.occurredAt;
+
+const metadataOf = (call: AppendCause, result: object | undefined): EventMetadata => ({
+  actor: call.caller.actor,
+  ...(call.occurredAt === null ? {} : { occurredAt: call.occurredAt }),
+  ...(call.key === null
+    ? {}
+    : {
+        command: {
+          name: call.name,
+          key: call.key,
+          bodyHash: call.bodyHash,
+          ...(call.idempotencyKey === null ? {} : { idempotencyKey: call.idempotencyKey }),
+          ...(isRemembered(call) && isKept(result) ? { result } : {}),
+        },
+      }),
+  ...(call.caller.correlationId === undefined ? {} : { correlationId: call.caller.correlationId }),
+});
 
 /** The command behind an append; without a key, a step of its work that alone does not make it known. */
 export type AppendCause = Pick<CommandCall, 'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'isKeyed' | 'caller'> & { readonly key: string | null };
@@ -185,6 +200,8 @@ function byAppend(events: readonly LedgerEvent[]): LedgerEvent[][] {
 export interface Decision {
   readonly events: readonly LedgerEvent[];
   readonly result?: object;
+  /** Where several callers' facts are appended together: whose each is; the deciding call's, where it is not said. */
+  readonly causes?: ReadonlyMap<LedgerEvent, AppendCause>;
 }
 
 export type KnownCommand = { readonly key: string; readonly bodyHash: string; readonly result?: object } | undefined;

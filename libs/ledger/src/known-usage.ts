@@ -58,6 +58,21 @@ export async function knownReadings(core: LedgerCore, deploymentId: string, keys
       ` UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NOT NULL OFFSET 0) u ORDER BY position_from`,
     values: keyValues(deploymentId, keys),
   });
+  return byKey(core, deploymentId, rows);
+}
+
+/** What is known of readings that have one of these source ids, whatever their time. */
+export async function knownBySource(core: LedgerCore, deploymentId: string, sourceIds: readonly string[]): Promise<KnownReading[]> {
+  const { rows } = await core.pool.query<RecordVersion>({
+    name: 'usage_records_by_source',
+    text: "SELECT * FROM usage_records WHERE deployment_id = $1 AND source_id = ANY($2) AND source_id <> '' ORDER BY position_from",
+    values: [deploymentId, sourceIds],
+  });
+  return [...(await byKey(core, deploymentId, rows)).values()].flat();
+}
+
+/** Versions of readings, in order of position, as what is known under each key. */
+async function byKey(core: LedgerCore, deploymentId: string, rows: readonly RecordVersion[]): Promise<Map<string, KnownReading[]>> {
   const named = await namedProviders(core, deploymentId, rows.filter(({ provider }) => provider === '').map(keyOfRow));
   const histories = [...Map.groupBy(rows, (row) => JSON.stringify([looseKeyOfRow(row), row.provider])).values()];
   const known = histories.flatMap((versions): KnownReading[] => {

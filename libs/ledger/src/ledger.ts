@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { CommandBus, Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
-import { invalid, notFound } from '#domain/errors';
+import { DomainError, invalid, notFound } from '#domain/errors';
 import { isDomainError, parse } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { Progress } from '#read-model/projection';
@@ -13,6 +14,7 @@ import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCo
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
 import { answerIfKnown } from './event-book.js';
 import { inOrder, valueOf } from './in-order.js';
+import { type Incoming, type Ingested, UsageIntake } from './ingest.js';
 import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
 import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from './preview.js';
@@ -20,11 +22,19 @@ import { contextFor, positionOf } from './query.js';
 import { TreeKeeper } from './tree-keeper.js';
 import { onTrial } from './trial.js';
 
+/** How often one that waits for a position looks for it, in milliseconds. */
+const WAIT_MS = 20;
 const WRITERS: readonly Role[] = ['platform_admin', 'operator'];
 const APPENDERS_OF_USAGE: readonly Role[] = [...WRITERS, 'ingest'];
 
+/** An answer, and the log position that it is as of. */
+export interface Answered {
+  readonly position: number;
+  readonly answer: unknown;
+}
+
 /** A query on its way over the query bus. */
-export class LedgerQuery extends Query<unknown> {
+export class LedgerQuery extends Query<Answered> {
   constructor(
     readonly name: string,
     readonly params: Record<string, unknown>,
@@ -38,19 +48,19 @@ export class LedgerQuery extends Query<unknown> {
 export class LedgerQueryHandler implements IQueryHandler<LedgerQuery> {
   constructor(private readonly core: LedgerCore) {}
 
-  async execute({ name, params, caller }: LedgerQuery): Promise<unknown> {
+  async execute({ name, params, caller }: LedgerQuery): Promise<Answered> {
     return answered(this.core, name, params, caller);
   }
 }
 
-async function answered(core: LedgerCore, name: string, params: Record<string, unknown>, caller: Caller): Promise<unknown> {
+async function answered(core: LedgerCore, name: string, params: Record<string, unknown>, caller: Caller): Promise<Answered> {
   const definition = QUERIES.get(name);
   if (definition === undefined) throw notFound('unknown_query', `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`);
   assertRole(caller, definition.roles, `the query ${name}`);
   const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
   const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
   const position = definition.withoutCatchUp === true ? 0 : await positionOf(core, checked);
-  return definition.answer(checked, contextFor(core, position, caller));
+  return { position, answer: await definition.answer(checked, contextFor(core, position, caller)) };
 }
 
 /** What commands would come to: what became of each, and what they would change in money. */
@@ -67,12 +77,16 @@ export interface Preview extends Effect {
 /** The ledger as the apps use it: commands in, queries out. */
 @Injectable()
 export class Ledger {
+  private readonly intake: UsageIntake;
+
   constructor(
     private readonly core: LedgerCore,
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly tree: KeptTree,
-  ) {}
+  ) {
+    this.intake = new UsageIntake(core);
+  }
 
   /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
   async execute(input: unknown, caller: Caller, options: Pick<CommandCall, 'inTurn'> = {}): Promise<CommandOutcome> {
@@ -89,6 +103,14 @@ export class Ledger {
       const outcomes = await inOrder(group, async (input, inTurn) => this.execute(input, caller, { inTurn }));
       for (const outcome of outcomes) yield valueOf(outcome);
     }
+  }
+
+  /**
+   * Takes readings, each with its own verdict: what is wrong with one leaves the others. Where several write one deployment's month at
+   * the same time, they are written together. Errors: `forbidden`.
+   */
+  async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
+    return this.intake.ingest(incoming, caller);
   }
 
   /**
@@ -110,9 +132,9 @@ export class Ledger {
       const effect = await effectOf(trial, options.at ?? caller.now);
       const position = trial.from;
       if (options.margin === undefined) return { position, commands, remetered, ...effect };
-      const before = await answered(trial.core, 'margin', { ...options.margin, asOf: String(trial.from) }, caller);
+      const { answer: before } = await answered(trial.core, 'margin', { ...options.margin, asOf: String(trial.from) }, caller);
       await bookDifferences(trial, effect.lines);
-      const after = await answered(trial.core, 'margin', options.margin, caller);
+      const { answer: after } = await answered(trial.core, 'margin', options.margin, caller);
       return { position, commands, remetered, ...effect, margin: { before, after } };
     });
   }
@@ -125,6 +147,11 @@ export class Ledger {
 
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */
   async ask(name: string, params: Record<string, unknown>, caller: Caller): Promise<unknown> {
+    return (await this.answer(name, params, caller)).answer;
+  }
+
+  /** As `ask`, with the position that the answer is as of: asked as of that again, it is the same. */
+  async answer(name: string, params: Record<string, unknown>, caller: Caller): Promise<Answered> {
     return this.queries.execute(new LedgerQuery(name, params, caller));
   }
 
@@ -136,6 +163,22 @@ export class Ledger {
   /** Projects up to the log's head, or waits until whoever projects has reached the position. */
   async catchUp(position?: number): Promise<number> {
     return this.core.projector.catchUp(position);
+  }
+
+  /**
+   * Until a position is projected, wherever it was appended. Errors: `position_not_reached`, where it is not within the time: the same
+   * may be asked again.
+   */
+  async waitFor(position: number, timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (let at = await this.core.projector.position(); at < position; at = await this.core.projector.position()) {
+      const left = deadline - performance.now();
+      if (left <= 0)
+        throw new DomainError('position_not_reached', `position ${position} is not there within ${timeoutMs} ms; the read models are at ${at}: ask again`, 'unavailable');
+      // Beyond the log's head there is nothing to project yet; and who projects may be another, who is slow.
+      if ((await this.core.log.head()) >= position) await Promise.race([this.core.projector.catchUp(position), delay(left)]);
+      else await delay(Math.min(WAIT_MS, left));
+    }
   }
 
   /** Runs the projections, and keeps the log's Merkle tree up, until the signal aborts: what the worker does. */

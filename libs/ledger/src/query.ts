@@ -39,8 +39,8 @@ export const zAsOf = z.object({ asOf: z.string().optional() });
 /** A query that prices is asked on both axes of time: what holds at an instant, as it was known at a position or an instant of recording. */
 export const zPriced = { at: zInstant.optional(), knownAt: z.string().optional() };
 
-const DEFAULT_LIMIT = 1000;
-const MAX_LIMIT = 10_000;
+export const DEFAULT_LIMIT = 1000;
+export const MAX_LIMIT = 10_000;
 
 /** A whole number, as a text where it comes from a URL or a command line. */
 const zWhole = (min: number, max: number, message: string): z.ZodCoercedNumber =>
@@ -57,6 +57,8 @@ export const zPage = zAsOf.extend({
 });
 
 export const zOptionalId = zId.optional();
+/** One id, or several: as an array, or as a parameter given more than once. Unknown ones are in no answer. */
+export const zOptionalIds = z.union([z.array(zId).min(1).max(1000), zId.transform((id) => [id])]).optional();
 const zOptionalInstant = zInstant.optional();
 
 /** A stretch of time that is asked for, either end left open; `inOrder` is its check, once all fields are. */

@@ -1,5 +1,6 @@
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
-import { conflict, type FieldError, invalid } from '#domain/errors';
+import { conflict, type DomainError, type FieldError, invalid } from '#domain/errors';
+import { isDomainError } from '#domain/schema';
 import { type NamedReading, type Observation, packed, type ReadingKey, usageMonth, type UsageOrigin, usageStream } from '#domain/usage/usage';
 import { canonicalJson, type CommandCall, stepOf } from './command.js';
 import {
@@ -101,8 +102,48 @@ function decided({ deploymentId, month, origin, reason }: Delivered, { fresh, sa
   return { events, accepted: fresh.length, duplicate: same, corrected: different.length };
 }
 
+function listFor<Key, Value>(lists: Map<Key, Value[]>, key: Key): Value[] {
+  const list = lists.get(key) ?? [];
+  lists.set(key, list);
+  return list;
+}
+
+/** What becomes of one reading of many that are decided on together. */
+export type Verdict =
+  | { readonly status: 'accepted' | 'duplicate' }
+  | { readonly status: 'conflict' | 'rejected'; readonly error: DomainError };
+
+/** What is decided on readings one by one: the verdict on each, and the new ones and namings by the number of their batch. */
+export interface Verdicts {
+  readonly verdicts: readonly Verdict[];
+  readonly fresh: ReadonlyMap<number, readonly Observation[]>;
+  readonly named: ReadonlyMap<number, readonly NamedReading[]>;
+}
+
+/** Decides on each reading by itself, in order, where `writeUsage` refuses all of a batch for one; `batches` are those of several callers. */
+export async function decideEach(core: LedgerCore, deploymentId: string, batches: readonly (readonly Observation[])[], origin: UsageOrigin): Promise<Verdicts> {
+  const readings = batches.flatMap((observations, batch) => observations.map((observation, index) => ({ observation, index, batch })));
+  const entries = await entriesOf(core, deploymentId, readings);
+  const [fresh, named] = [new Map<number, Observation[]>(), new Map<number, NamedReading[]>()];
+  const verdicts = readings.map(({ batch, ...reading }): Verdict => {
+    const sorted: Sorted = { fresh: [], different: [], named: [], same: 0 };
+    try {
+      sortOne(sorted, ofSameKey(entries, reading), reading, origin);
+    } catch (error) {
+      if (!isDomainError(error)) throw error;
+      return { status: error.code === 'usage_conflict' ? 'conflict' : 'rejected', error };
+    }
+    listFor(fresh, batch).push(...sorted.fresh);
+    listFor(named, batch).push(...sorted.named);
+    const [different] = sorted.different;
+    if (different !== undefined) return { status: 'conflict', error: contradiction(different) };
+    return { status: sorted.fresh.length > 0 ? 'accepted' : 'duplicate' };
+  });
+  return { verdicts, fresh, named };
+}
+
 /** Events of the same stream that say something of one of these readings' keys: what is known of the others, they leave as it is. */
-function touching(readings: readonly Indexed[]): (event: RecordedEvent) => boolean {
+export function touching(readings: readonly Pick<Indexed, 'observation'>[]): (event: RecordedEvent) => boolean {
   const keys = new Set(readings.map(({ observation }) => looseKey(observation)));
   const touches = (named: readonly ReadingKey[]): boolean => named.some((key) => keys.has(looseKey(key)));
   return ({ type, data }) => {
@@ -126,17 +167,16 @@ const contradicting = (different: readonly Different[], reason: string | undefin
 
 function refuse(different: readonly Different[]): void {
   if (different.length === 0) return;
-  const errors = different.map(
-    ({ index, observation, known }): FieldError => ({
-      field: `observations[${index}]`,
-      message:
-        `${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end}) is recorded` +
-        ` ${differenceText(known, observation)}: use correct-usage to change a quantity`,
-    }),
-  );
+  const errors = different.map((each): FieldError => ({ field: `observations[${each.index}]`, message: contradictionText(each) }));
   const message = `${different.length} of the observations contradict what is recorded; nothing was appended. ${errors[0]?.message ?? ''}`;
   throw conflict('usage_conflict', message, errors);
 }
+
+export const contradiction = (different: Pick<Different, 'observation' | 'known'>): DomainError => conflict('usage_conflict', contradictionText(different));
+
+const contradictionText = ({ observation, known }: Pick<Different, 'observation' | 'known'>): string =>
+  `${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end}) is recorded` +
+  ` ${differenceText(known, observation)}: use correct-usage to change a quantity`;
 
 /** Field by field, what is recorded and what is observed now: `with quantity 5, not 6`. */
 function differenceText({ last, isWithdrawn }: KnownReading, observation: Observation): string {
@@ -166,17 +206,22 @@ interface Entry extends Held {
 
 /** Sorts readings into new, known and contradicting ones. What says a thing twice in one batch must say the same. */
 async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin, isFirst = false): Promise<Sorted> {
-  const known = isFirst ? new Map<string, KnownReading[]>() : await knownReadings(core, deploymentId, readings.map(({ observation }) => observation));
-  const entries = new Map<string, Entry[]>();
-  for (const [key, each] of known) entries.set(key, each.map((reading) => ({ provider: reading.provider, holder: reading.holder, known: reading, said: null })));
+  const entries = isFirst ? new Map<string, Entry[]>() : await entriesOf(core, deploymentId, readings);
   const sorted: Sorted = { fresh: [], different: [], named: [], same: 0 };
-  for (const reading of readings) {
-    const key = looseKey(reading.observation);
-    const ofKey = entries.get(key) ?? [];
-    entries.set(key, ofKey);
-    sortOne(sorted, ofKey, reading, origin);
-  }
+  for (const reading of readings) sortOne(sorted, ofSameKey(entries, reading), reading, origin);
   return sorted;
+}
+
+async function entriesOf(core: LedgerCore, deploymentId: string, readings: readonly Indexed[]): Promise<Map<string, Entry[]>> {
+  const known = await knownReadings(core, deploymentId, readings.map(({ observation }) => observation));
+  return new Map([...known].map(([key, each]) => [key, each.map((reading) => ({ provider: reading.provider, holder: reading.holder, known: reading, said: null }))]));
+}
+
+function ofSameKey(entries: Map<string, Entry[]>, { observation }: Indexed): Entry[] {
+  const key = looseKey(observation);
+  const ofKey = entries.get(key) ?? [];
+  entries.set(key, ofKey);
+  return ofKey;
 }
 
 function sortOne(sorted: Sorted, ofKey: Entry[], reading: Indexed, origin: UsageOrigin): void {

@@ -2,10 +2,10 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { assertRole } from '#ledger/caller';
 import { CLOCK, type Clock } from '../clock.js';
 import type { Request } from '../http.js';
-import { accessOf } from './access.js';
+import { accessOf, graphQlCaller } from './access.js';
 import { TokenReader } from './token.js';
 
-/** The one guard, before every route: the token first (401), then the role (403). */
+/** The one guard, before every route and every root field of GraphQL: the token first (401), then the role (403). */
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(
@@ -17,6 +17,11 @@ export class AccessGuard implements CanActivate {
     const access = accessOf(context.getHandler());
     if (access === undefined) throw new Error(`${context.getHandler().name} has no access decorator`);
     if (access.roles === 'everyone') return true;
+    const asked = graphQlCaller(context);
+    if (asked !== undefined) {
+      assertRole(asked, access.roles, context.getHandler().name);
+      return true;
+    }
     const request = context.switchToHttp().getRequest<Request>();
     const { authorization } = request.headers;
     const header = typeof authorization === 'string' ? authorization : undefined;

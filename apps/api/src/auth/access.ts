@@ -1,4 +1,5 @@
 import { createParamDecorator, type CustomDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { GqlExecutionContext } from '@nestjs/graphql';
 import { invalid } from '#domain/errors';
 import type { Caller, Role } from '#ledger/caller';
 import { QUERIES } from '#ledger/queries/index';
@@ -32,14 +33,21 @@ export function accessOf(handler: object): Access | undefined {
 
 const isAccess = (value: unknown): value is Access => typeof value === 'object' && value !== null && 'roles' in value;
 
-function callerOf({ caller, url }: Request): Caller {
+function callerOf({ caller, url }: Pick<Request, 'caller' | 'url'>): Caller {
   if (caller === undefined) throw new Error(`the guard has let ${url} pass without a caller`);
   return caller;
 }
 
+const isGraphQl = (context: ExecutionContext): boolean => context.getType<'http' | 'graphql'>() === 'graphql';
+
+/** Who asks by GraphQL: the token is read before the query is. */
+export function graphQlCaller(context: ExecutionContext): Caller | undefined {
+  return isGraphQl(context) ? callerOf({ url: '/graphql', ...GqlExecutionContext.create(context).getContext<Pick<Request, 'caller'>>() }) : undefined;
+}
+
 /** Who asks, as the token says. */
 export const AskedBy = createParamDecorator((_: undefined, context: ExecutionContext): Caller =>
-  callerOf(context.switchToHttp().getRequest<Request>()),
+  graphQlCaller(context) ?? callerOf(context.switchToHttp().getRequest<Request>()),
 );
 
 /** The arguments of `Ledger.ask`. */
@@ -54,7 +62,9 @@ export const Question = createParamDecorator((_: undefined, context: ExecutionCo
   if (query === undefined) throw new Error(`${context.getHandler().name} answers no query`);
   const request = context.switchToHttp().getRequest<Request>();
   const posted = request.method === 'POST' ? bodyOf(request) : {};
-  return [query, { ...posted, ...request.query, ...request.params }, callerOf(request)];
+  // Those are the transport's, and waited for by now.
+  const { waitFor: _waitFor, waitTimeoutMs: _waitTimeoutMs, ...asked } = request.query;
+  return [query, { ...posted, ...asked, ...request.params }, callerOf(request)];
 });
 
 const bodyOf = ({ body }: Request): object => {

@@ -7,18 +7,29 @@ const zJsonObject = z.record(z.string(), z.json());
 
 /**
  * What a schema accepts (`input`) or answers (`output`), as JSON Schema 2020-12, which OpenAPI 3.1 speaks. The definitions that it
- * refers to are moved under `components/schemas`, named after it, since `$ref` counts from the document's root.
+ * refers to are moved under `components/schemas`, those without a name of their own named after it, since `$ref` counts from the document's root.
  */
 export function jsonSchema(name: string, schema: z.ZodType, io: 'input' | 'output', components: Record<string, Json>): JsonObject {
   // A check in code has no JSON Schema; what is left of it is its type.
   const { $schema: _, $defs: definitions = {}, ...rest } = zJsonObject.parse(z.toJSONSchema(schema, { io, unrepresentable: 'any' }));
   const moved = (reference: string): string => {
     if (reference === '#') return `#/components/schemas/${name}`;
-    return reference.replace(/^#\/\$defs\/(.*)$/, (_all, id: string) => `#/components/schemas/${name}.${id}`);
+    return reference.replace(/^#\/\$defs\/(.*)$/, (_all, id: string) => `#/components/schemas/${placeOf(name, id)}`);
   };
+  // What has a name of its own comes as a definition too, and the root refers to it.
+  const root = rest['$ref'] === `#/$defs/${name}` ? zJsonObject.parse(zJsonObject.parse(definitions)[name]) : rest;
   for (const [id, definition] of Object.entries(zJsonObject.parse(definitions)))
-    components[`${name}.${id}`] = withReferences(definition, moved);
-  return zJsonObject.parse(withReferences(rest, moved));
+    components[placeOf(name, id)] = withReferences(withoutId(definition), moved);
+  return zJsonObject.parse(withReferences(withoutId(root), moved));
+}
+
+/** zod calls a definition without a name `__schema0`. */
+const placeOf = (name: string, id: string): string => (id.startsWith('__') ? `${name}.${id}` : id);
+
+/** The name stands where the definition does; as a keyword, `id` means nothing to JSON Schema 2020-12. */
+function withoutId(definition: Json): Json {
+  const { id: _, ...rest } = zJsonObject.parse(definition);
+  return rest;
 }
 
 function withReferences(value: Json, moved: (reference: string) => string): Json {

@@ -135,7 +135,7 @@ const callOf = (kind: BackfillKind, { digest }: Source, caller: Caller): Command
   occurredAt: null,
   key: `backfill-${kind}:${digest}`,
   isKeyed: false,
-  idempotencyKey: null,
+  idempotencyKey: null, basedOn: null,
   bodyHash: digest,
   caller,
 });

@@ -5,18 +5,19 @@ import type { Instant } from '#domain/time/instant';
 import { subscriptionSpans, tenantAt } from '#domain/tenants/deployment';
 import { contractsOf } from '../billing.js';
 import { inForceAt } from '../ledger-core.js';
-import { assertVisibleDeployment, defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zOptionalId, zPage } from '../query.js';
+import { assertVisibleDeployment, defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zOptionalId, zOptionalIds, zPage } from '../query.js';
 
 const tenantsQuery = defineQuery({
   name: 'tenants',
   summary: 'Who is billed',
-  params: zPage.extend({ tenantId: zOptionalId }),
+  params: zPage.extend({ tenantId: zOptionalId, tenantIds: zOptionalIds }),
   roles: READERS,
-  async answer({ tenantId, ...page }, context) {
+  async answer({ tenantId, tenantIds, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     let query = core.db.selectFrom('tenants').selectAll().where(inForceAt(position));
     if (visible !== null) query = query.where('tenant_id', '=', visible);
+    if (tenantIds !== undefined) query = query.where('tenant_id', 'in', tenantIds);
     const rows = await query.execute();
     const names = await core.details.names(rows.map(({ details_ref }) => details_ref));
     const taxes = await core.db.selectFrom('tenant_taxes').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
@@ -39,14 +40,15 @@ const tenantsQuery = defineQuery({
 const deploymentsQuery = defineQuery({
   name: 'deployments',
   summary: 'What tenants run, and whose each was when',
-  params: zPage.extend({ deploymentId: zOptionalId, tenantId: zOptionalId }),
+  params: zPage.extend({ deploymentId: zOptionalId, deploymentIds: zOptionalIds, tenantId: zOptionalId, tenantIds: zOptionalIds }),
   roles: READERS,
-  async answer({ deploymentId, tenantId, ...page }, context) {
+  async answer({ deploymentId, deploymentIds, tenantId, tenantIds, ...page }, context) {
     const { core, position, caller } = context;
     const visible = await visibleTenant(context, tenantId);
     if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
     let query = core.db.selectFrom('deployments').selectAll().where(inForceAt(position));
     if (deploymentId !== undefined) query = query.where('deployment_id', '=', deploymentId);
+    if (deploymentIds !== undefined) query = query.where('deployment_id', 'in', deploymentIds);
     const rows = await query.execute();
     const assignments = await core.db.selectFrom('deployment_assignments').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
     const assignmentsOf = Map.groupBy(
@@ -64,7 +66,9 @@ const deploymentsQuery = defineQuery({
         };
       })
       .filter(({ assignments: all }) => visible === null || all.some((each) => each.tenantId === visible))
-      .map((item) => (context.confinedTo === null ? item : ownView(item, context.confinedTo)));
+      .map((item) => (context.confinedTo === null ? item : ownView(item, context.confinedTo)))
+      // Of what they may see only: whose it was before is not to be found out by asking for it.
+      .filter(({ assignments: seen }) => tenantIds === undefined || seen.some((each) => tenantIds.includes(each.tenantId)));
     return pageOfAll(items, page, position, (item) => item.deploymentId);
   },
 });
@@ -85,9 +89,16 @@ const ownView = <Item extends { tenantId: string | null; assignments: readonly {
 const subscriptionsQuery = defineQuery({
   name: 'subscriptions',
   summary: 'Which deployment is on which plan, from when to when, and for whom',
-  params: zPage.extend({ subscriptionId: zOptionalId, deploymentId: zOptionalId, tenantId: zOptionalId }),
+  params: zPage.extend({
+    subscriptionId: zOptionalId,
+    subscriptionIds: zOptionalIds,
+    deploymentId: zOptionalId,
+    deploymentIds: zOptionalIds,
+    tenantId: zOptionalId,
+    tenantIds: zOptionalIds,
+  }),
   roles: READERS,
-  async answer({ subscriptionId, deploymentId, tenantId, ...page }, context) {
+  async answer({ subscriptionId, subscriptionIds, deploymentId, deploymentIds, tenantId, tenantIds, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
@@ -104,8 +115,11 @@ const subscriptionsQuery = defineQuery({
       }))
       .filter((item) => subscriptionId === undefined || item.subscriptionId === subscriptionId)
       .filter((item) => deploymentId === undefined || item.deploymentId === deploymentId)
+      .filter((item) => subscriptionIds === undefined || subscriptionIds.includes(item.subscriptionId))
+      .filter((item) => deploymentIds === undefined || deploymentIds.includes(item.deploymentId))
       .filter((item) => visible === null || item.tenancies.some((each) => each.tenantId === visible))
-      .map((item) => (context.confinedTo === null ? item : ownSubscription(item, context.confinedTo)));
+      .map((item) => (context.confinedTo === null ? item : ownSubscription(item, context.confinedTo)))
+      .filter((item) => tenantIds === undefined || item.tenancies.some((each) => tenantIds.includes(each.tenantId)));
     if (subscriptionId !== undefined && items.length === 0) throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
     return pageOfAll(items, page, position, (item) => item.subscriptionId);
   },

@@ -2,7 +2,7 @@ import { notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { contains } from '#domain/time/period';
 import { inForceAt, type LedgerCore } from '../ledger-core.js';
-import { defineQuery, pageOfAll, READERS, zOptionalId, zPage, zPriced } from '../query.js';
+import { defineQuery, pageOfAll, READERS, zOptionalId, zOptionalIds, zPage, zPriced } from '../query.js';
 import { unitAmountText } from '../rated-lines.js';
 
 const ratesQuery = defineQuery({
@@ -48,11 +48,12 @@ async function assertPublished({ db }: LedgerCore, planId: string): Promise<void
 const plansQuery = defineQuery({
   name: 'plans',
   summary: 'Plans with the periods over which their terms are in force',
-  params: zPage.extend({ planId: zOptionalId, ...zPriced }),
+  params: zPage.extend({ planId: zOptionalId, planIds: zOptionalIds, ...zPriced }),
   roles: READERS,
-  async answer({ planId, at, ...page }, { core, position }) {
+  async answer({ planId, planIds, at, ...page }, { core, position }) {
     let query = core.db.selectFrom('plan_versions').selectAll().where(inForceAt(position));
     if (planId !== undefined) query = query.where('plan_id', '=', planId);
+    if (planIds !== undefined) query = query.where('plan_id', 'in', planIds);
     const rows = await query.execute();
     if (planId !== undefined && rows.length === 0) await assertPublished(core, planId);
     const items = rows

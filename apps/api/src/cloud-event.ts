@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { invalid } from '#domain/errors';
+import { isDecimalText } from '#domain/money/decimal';
+import { parse, zDecimal, zId, zInstant, zJsonObject } from '#domain/schema';
+import { fromMicros, type Instant, micros } from '#domain/time/instant';
+import { zObservation, zRateKey } from '#domain/usage/usage';
+import type { Incoming } from '#ledger/ingest';
+
+/** Numbers are exact up to so many digits; what has more is sent as text. */
+const EXACT_DIGITS = 15;
+
+const zQuantity = z.union([
+  zDecimal,
+  z
+    .number()
+    .refine((value) => String(value).replace(/[-.]/g, '').length <= EXACT_DIGITS && isDecimalText(String(value)), `has more than ${EXACT_DIGITS} digits: send it as a string`)
+    .transform(String)
+    .pipe(zDecimal),
+]);
+
+const zData = z.looseObject({
+  quantity: zQuantity.optional(),
+  value: zQuantity.optional(),
+  resourceId: zId.optional(),
+  provider: zId.optional(),
+  rateKey: zRateKey.optional(),
+  subAttribution: zJsonObject.optional(),
+});
+
+/** CloudEvents 1.0 in JSON, as OpenMeter's users send it; attributes that mean nothing here are passed over. */
+export const zCloudEvent = z
+  .looseObject({
+    specversion: z.literal('1.0', 'must be "1.0"'),
+    id: zId.describe('With the source, names the event for ever: sent again, whatever its time, it is a duplicate'),
+    source: zId.describe('The resource, unless data names one'),
+    type: zId.describe('The billing kind'),
+    subject: zId.describe('The deployment'),
+    time: zInstant.optional().describe('When it happened; on arrival, unless given'),
+    datacontenttype: z.literal('application/json', 'must be application/json').optional(),
+    data: zData.default({}).describe('quantity (or value; 1 unless given), resourceId, provider, rateKey, subAttribution; anything else is an attribute'),
+  })
+  .refine((event) => !('data_base64' in event), { path: ['data_base64'], message: 'is not taken: send JSON as data' })
+  .meta({ id: 'CloudEvent' });
+
+export const isCloudEvent = (item: unknown): boolean => typeof item === 'object' && item !== null && 'specversion' in item;
+
+/**
+ * An event as a reading: one point in time, a microsecond long; its own id, with its source's, is what it is known by. Errors:
+ * `invalid_input`, with every field at fault.
+ */
+export function readingOf(input: unknown, arrivedAt: Instant): Incoming {
+  const { id, source, type, subject, time, data } = parse(zCloudEvent, input, 'event');
+  const { quantity, value, resourceId, provider, rateKey, subAttribution, ...attributes } = data;
+  if (quantity !== undefined && value !== undefined && quantity !== value)
+    throw invalid('invalid_input', 'event: data.quantity and data.value contradict each other', [{ field: 'data.value', message: 'is another than data.quantity: give one of them' }]);
+  const start = time ?? arrivedAt;
+  const observation = {
+    resourceId: resourceId ?? source,
+    billingKind: type,
+    period: { start, end: fromMicros(micros(start) + 1n) },
+    granularity: 'event',
+    sourceId: `${encodeURIComponent(source)}/${encodeURIComponent(id)}`,
+    quantity: quantity ?? value ?? '1',
+    ...(provider === undefined ? {} : { provider }),
+    ...(rateKey === undefined ? {} : { rateKey }),
+    ...(subAttribution === undefined ? {} : { subAttribution }),
+    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
+  };
+  return { deploymentId: subject, observation: parse(zObservation, observation, 'event'), isEvent: true };
+}

@@ -1,0 +1,27 @@
+import { Args, Mutation, Resolver } from '@nestjs/graphql';
+import { invalid } from '#domain/errors';
+import type { Caller } from '#ledger/caller';
+import type { CommandOutcome } from '#ledger/command';
+import { Ledger } from '#ledger/ledger';
+import { AllowedTo, AskedBy } from '../auth/access.js';
+import { MAX_COMMANDS } from '../commands.http.js';
+import { zOutcome } from '../openapi/answers/commands.js';
+import { GqlJson } from './scalars.js';
+import { answerType } from './types.js';
+
+const outcomeType = answerType(zOutcome);
+
+@Resolver()
+export class CommandsResolver {
+  constructor(private readonly ledger: Ledger) {}
+
+  /** In order; a refusal is told in its outcome and does not stop the rest, as with POST /api/v1/commands. */
+  @Mutation(() => [outcomeType()], { description: 'Executes commands in order, each `{ command, …fields }`; a refusal does not stop the rest' })
+  @AllowedTo('platform_admin', 'operator', 'ingest')
+  async execute(@Args('commands', { type: () => [GqlJson] }) commands: unknown[], @AskedBy() caller: Caller): Promise<object[]> {
+    if (commands.length > MAX_COMMANDS) throw invalid('too_many_commands', `${commands.length} commands at once; send at most ${MAX_COMMANDS}`);
+    const outcomes: (CommandOutcome & { index: number })[] = [];
+    for await (const outcome of this.ledger.executeInOrder(commands, caller)) outcomes.push({ index: outcomes.length, ...outcome });
+    return outcomes;
+  }
+}

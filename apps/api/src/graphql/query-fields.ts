@@ -1,0 +1,43 @@
+import { Args, Query, Resolver } from '@nestjs/graphql';
+import type { Caller } from '#ledger/caller';
+import { Ledger } from '#ledger/ledger';
+import { QUERIES } from '#ledger/queries/index';
+import type { QueryDefinition } from '#ledger/query';
+import { AnswersQuery, AskedBy } from '../auth/access.js';
+import { ANSWERS } from '../openapi/answers.js';
+import { addRelations, remembered } from './relations.js';
+import { answerType, argumentsType } from './types.js';
+
+/** A query's name in GraphQL: `usage-records` is `usageRecords`. */
+export const fieldName = (query: string): string => query.replace(/-(\w)/g, (_all, letter: string) => letter.toUpperCase());
+
+/** A root field for every query: its parameters, its roles, and the ledger's one answer. A new query is one by itself. */
+@Resolver()
+export class QueryFields {
+  constructor(readonly ledger: Ledger) {}
+}
+
+function addQuery({ name, summary, params }: QueryDefinition): void {
+  const answer = ANSWERS.get(name);
+  if (answer === undefined) throw new Error(`the answer of the query ${name} is not described in openapi/answers.ts`);
+  const field = fieldName(name);
+  const ask = async function (this: QueryFields, asked: object, caller: Caller): Promise<unknown> {
+    // null and nothing are the same: a parameter that is not given.
+    const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null));
+    return remembered(await this.ledger.answer(name, given, caller));
+  };
+  // Refusals say what is not for a role by the method's name.
+  Object.defineProperty(ask, 'name', { value: field });
+  const method = { value: ask, writable: true, configurable: true };
+  Object.defineProperty(QueryFields.prototype, field, method);
+  const given = argumentsType(params);
+  // What the compiler would say of a method that is written out.
+  Reflect.defineMetadata('design:paramtypes', [given, Object], QueryFields.prototype, field);
+  Args({ type: () => given })(QueryFields.prototype, field, 0);
+  AskedBy()(QueryFields.prototype, field, 1);
+  Query(answerType(answer), { name: field, description: summary, nullable: true })(QueryFields.prototype, field, method);
+  AnswersQuery(name)(QueryFields.prototype, field, method);
+}
+
+for (const query of QUERIES.values()) addQuery(query);
+addRelations();

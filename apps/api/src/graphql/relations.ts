@@ -1,0 +1,152 @@
+import { Field } from '@nestjs/graphql';
+import { type GraphQLSchema, isObjectType } from 'graphql';
+import { z } from 'zod';
+import type { Caller } from '#ledger/caller';
+import type { Answered, Ledger } from '#ledger/ledger';
+import { MAX_LIMIT, type Page } from '#ledger/query';
+import { objectTypes, typeNamed } from './types.js';
+
+/** From what is answered to what it names, asked by the query that lists these: with its roles and its tenant filter. */
+interface Relation {
+  readonly field: string;
+  /** The types that have it: those with this field. */
+  readonly from: string;
+  readonly to: string;
+  readonly query: string;
+  /** The parameter of the query that takes several, and what in its answers they are. */
+  readonly parameter: string;
+  readonly keysOf: (item: Item) => readonly unknown[];
+  readonly many: boolean;
+}
+type Item = Readonly<Record<string, unknown>>;
+
+const of = (field: string) => (item: Item) => [item[field]];
+const zHeld = z.array(z.object({ tenantId: z.string() }));
+const holders = (field: string) => (item: Item) => zHeld.parse(item[field]).map(({ tenantId }) => tenantId);
+
+/** A type that names a thing has the thing. */
+const ONE: readonly Relation[] = [
+  { field: 'tenant', from: 'tenantId', to: 'Tenant', query: 'tenants', parameter: 'tenantIds', keysOf: of('tenantId'), many: false },
+  { field: 'deployment', from: 'deploymentId', to: 'Deployment', query: 'deployments', parameter: 'deploymentIds', keysOf: of('deploymentId'), many: false },
+  { field: 'subscription', from: 'subscriptionId', to: 'PlanSubscription', query: 'subscriptions', parameter: 'subscriptionIds', keysOf: of('subscriptionId'), many: false },
+  { field: 'planVersions', from: 'planId', to: 'Plan', query: 'plans', parameter: 'planIds', keysOf: of('planId'), many: true },
+];
+const MANY: Readonly<Record<string, readonly Relation[]>> = {
+  Tenant: [
+    { field: 'deployments', from: 'tenantId', to: 'Deployment', query: 'deployments', parameter: 'tenantIds', keysOf: holders('assignments'), many: true },
+    { field: 'subscriptions', from: 'tenantId', to: 'PlanSubscription', query: 'subscriptions', parameter: 'tenantIds', keysOf: holders('tenancies'), many: true },
+  ],
+  Deployment: [
+    { field: 'subscriptions', from: 'deploymentId', to: 'PlanSubscription', query: 'subscriptions', parameter: 'deploymentIds', keysOf: of('deploymentId'), many: true },
+  ],
+};
+
+const relationsOf = (type: string, fields: readonly string[]): Relation[] => [
+  ...ONE.filter(({ from, to }) => to !== type && fields.includes(from)),
+  ...(MANY[type] ?? []),
+];
+
+/** The names of the fields that are relations: each costs a question, whatever the number of those that have it. */
+export const RELATION_FIELDS: ReadonlySet<string> = new Set([...ONE, ...Object.values(MANY).flat()].map(({ field }) => field));
+
+/** Adds the relations to all types that answers are made of. */
+export function addRelations(): void {
+  for (const { name, made, fields } of objectTypes())
+    for (const relation of relationsOf(name, fields)) {
+      const type = (): unknown => (relation.many ? [typeNamed(relation.to)] : typeNamed(relation.to));
+      Field(type as () => typeof Object, { nullable: true })(made.prototype as object, relation.field);
+    }
+}
+
+/** As of which position each thing was answered: what it leads to is asked as of the same. */
+const positions = new WeakMap<object, number>();
+
+/** Remembers the position of an answer, and of all that is in it. */
+export function remembered({ answer, position }: Answered): unknown {
+  const remember = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if (!Array.isArray(value)) positions.set(value, position);
+    for (const each of Object.values(value)) remember(each);
+  };
+  remember(answer);
+  return answer;
+}
+
+/** Gives each relation's field its way to the answer. */
+export function resolveRelations(schema: GraphQLSchema, ledger: Ledger): GraphQLSchema {
+  const gathering = new Gathering(ledger);
+  for (const { name, fields } of objectTypes())
+    for (const relation of relationsOf(name, fields)) {
+      const type = schema.getType(name);
+      const field = isObjectType(type) ? type.getFields()[relation.field] : undefined;
+      if (field === undefined) throw new Error(`${name}.${relation.field} is not in the schema`);
+      field.resolve = (item: Item, _args: unknown, context: { readonly caller: Caller }) => gathering.ask(relation, item, context);
+    }
+  return schema;
+}
+
+/** Asked for together: by one caller, of one relation, as of one position. */
+interface Batch {
+  readonly relation: Relation;
+  readonly position: number;
+  readonly caller: Caller;
+  readonly ids: Set<string>;
+  readonly found: Promise<ReadonlyMap<unknown, readonly Item[]>>;
+}
+
+/** What is asked for in one go is one question, not one for each: those that have a relation may be many. */
+class Gathering {
+  private readonly open = new WeakMap<object, Map<string, Batch>>();
+
+  constructor(private readonly ledger: Ledger) {}
+
+  async ask(relation: Relation, item: Item, context: { readonly caller: Caller }): Promise<unknown> {
+    const id = item[relation.from];
+    if (typeof id !== 'string') return relation.many ? [] : null;
+    const position = positions.get(item);
+    if (position === undefined) throw new Error(`${relation.field} is asked of what no query has answered`);
+    const batch = this.batchFor(relation, position, context);
+    batch.ids.add(id);
+    const found = (await batch.found).get(id) ?? [];
+    return relation.many ? found : (found[0] ?? null);
+  }
+
+  private batchFor(relation: Relation, position: number, context: { readonly caller: Caller }): Batch {
+    const batches = this.open.get(context) ?? new Map<string, Batch>();
+    this.open.set(context, batches);
+    const name = JSON.stringify([relation.query, relation.parameter, position]);
+    const known = batches.get(name);
+    if (known !== undefined) return known;
+    const ids = new Set<string>();
+    // What is asked for until the event loop comes round again.
+    const found = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      batches.delete(name);
+      return this.find(batch);
+    });
+    const batch: Batch = { relation, position, caller: context.caller, ids, found };
+    batches.set(name, batch);
+    return batch;
+  }
+
+  private async find({ relation, position, caller, ids }: Batch): Promise<ReadonlyMap<unknown, readonly Item[]>> {
+    const all = [...ids];
+    const found = new Map<unknown, Item[]>();
+    for (let start = 0; start < all.length; start += MOST_IDS)
+      for await (const item of this.items(relation, all.slice(start, start + MOST_IDS), position, caller))
+        for (const key of new Set(relation.keysOf(item))) found.set(key, [...(found.get(key) ?? []), item]);
+    return found;
+  }
+
+  private async *items({ query, parameter }: Relation, ids: readonly string[], position: number, caller: Caller): AsyncGenerator<Item> {
+    for (let cursor: string | null = null, isLast = false; !isLast; isLast = cursor === null) {
+      const from: Record<string, unknown> = cursor === null ? { asOf: String(position) } : { cursor };
+      const page = (await this.ledger.ask(query, { [parameter]: ids, ...from, limit: MAX_LIMIT }, caller)) as Page<Item>;
+      remembered({ answer: page.items, position });
+      yield* page.items;
+      cursor = page.nextCursor;
+    }
+  }
+}
+
+/** As many as a query takes at once. */
+const MOST_IDS = 1000;

@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject } from '@nestjs/common';
+import { Args, Resolver, Subscription } from '@nestjs/graphql';
+import { z } from 'zod';
+import { isDomainError } from '#domain/schema';
+import type { EventLog } from '#event-store/port';
+import { type Caller, confinedTo } from '#ledger/caller';
+import { Ledger } from '#ledger/ledger';
+import { LedgerCore } from '#ledger/ledger-core';
+import { READERS, STAFF } from '#ledger/query';
+import { AllowedTo, AskedBy } from '../auth/access.js';
+import { CLOCK, type Clock } from '../clock.js';
+import { zProjection } from '../openapi/answers/audit.js';
+import { zInvoice } from '../openapi/answers/invoices.js';
+import { remembered } from './relations.js';
+import { stoppable } from './stoppable.js';
+import { answerType } from './types.js';
+
+/** How often the lag is looked at, in milliseconds; it is told when it has changed. */
+const LAG_EVERY_MS = 500;
+const INVOICE_STATES = { types: ['InvoiceDrafted', 'InvoiceIssued', 'InvoicePaid', 'InvoiceVoided'] };
+
+const projections = answerType(z.array(zProjection));
+const itself = <Value>(value: Value): Value => value;
+const zInvoiceEvent = z.object({ invoiceId: z.string(), tenantId: z.string() });
+
+@Resolver()
+export class SubscriptionsResolver {
+  private readonly log: EventLog;
+
+  constructor(
+    private readonly ledger: Ledger,
+    core: LedgerCore,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {
+    this.log = core.log;
+  }
+
+  @Subscription(projections, { description: 'How far each projection is, now and whenever that changes', resolve: itself })
+  @AllowedTo(...STAFF)
+  projectionLag(@AskedBy() caller: Caller): AsyncIterator<unknown> {
+    return stoppable((signal) => this.lags(caller, signal));
+  }
+
+  private async *lags(caller: Caller, signal: AbortSignal): AsyncGenerator {
+    for (let told = ''; !signal.aborted; ) {
+      const { items } = zLags.parse(await this.ledger.ask('projections', {}, this.asOfNow(caller)));
+      const now = JSON.stringify(items);
+      if (now !== told) yield items;
+      told = now;
+      await delay(LAG_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  @Subscription(answerType(zInvoice), {
+    description: 'Each invoice that is drafted, issued, paid or voided from now on, as it is right after',
+    resolve: itself,
+  })
+  @AllowedTo(...READERS)
+  invoiceState(@Args('tenantId', { type: () => String, nullable: true }) tenantId: string | null | undefined, @AskedBy() caller: Caller): AsyncIterator<unknown> {
+    return stoppable((signal) => this.states(tenantId ?? null, caller, signal));
+  }
+
+  private async *states(tenantId: string | null, caller: Caller, signal: AbortSignal): AsyncGenerator {
+    const own = confinedTo(caller);
+    for await (const event of this.log.subscribe(await this.log.head(), { signal, filter: INVOICE_STATES })) {
+      const of = zInvoiceEvent.parse(JSON.parse(event.data));
+      if ((own !== null && of.tenantId !== own) || (tenantId !== null && of.tenantId !== tenantId)) continue;
+      await this.ledger.catchUp(event.position);
+      try {
+        yield remembered(await this.ledger.answer('invoice', { id: of.invoiceId, asOf: String(event.position) }, this.asOfNow(caller)));
+      } catch (error) {
+        // An attempt to draft that came to nothing leaves no invoice.
+        if (!isDomainError(error) || error.kind !== 'not_found') throw error;
+      }
+    }
+  }
+
+  private asOfNow(caller: Caller): Caller {
+    return { ...caller, now: this.clock.now() };
+  }
+}
+
+const zLags = z.object({ items: z.array(zProjection) });

@@ -1,0 +1,100 @@
+import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
+import { z } from 'zod';
+import { invalid } from '#domain/errors';
+import { isDomainError, parse, zId } from '#domain/schema';
+import { zObservation } from '#domain/usage/usage';
+import type { Caller } from '#ledger/caller';
+import type { Incoming, Ingested } from '#ledger/ingest';
+import { Ledger } from '#ledger/ledger';
+import { AllowedTo, AskedBy } from './auth/access.js';
+import { CLOCK, type Clock } from './clock.js';
+import { isCloudEvent, readingOf } from './cloud-event.js';
+import { V1 } from './http.js';
+import type { zIngested } from './openapi/answers/ingest.js';
+
+/** A batch is answered as a whole: more would keep the asker waiting, and weigh on the others. */
+export const MAX_ITEMS = 10_000;
+
+/** One reading, with the deployment that it is of. */
+export const zSentObservation = z.strictObject({ deploymentId: zId, ...zObservation.shape }).meta({ id: 'SentObservation' });
+/** Readings of one deployment. */
+const zObservationBatch = z.strictObject({ deploymentId: zId, observations: z.array(z.unknown()) });
+
+type Answer = z.output<typeof zIngested>;
+/** An item that can be decided on, or the verdict that it has before it is. */
+type Read = { readonly incoming: Incoming } | { readonly verdict: Ingested };
+
+@Controller(V1)
+export class IngestController {
+  constructor(
+    private readonly ledger: Ledger,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** Observations and CloudEvents, one or many. */
+  @Post('usage')
+  @HttpCode(200)
+  @AllowedTo('platform_admin', 'operator', 'ingest')
+  async ingest(@Body() body: unknown, @AskedBy() caller: Caller): Promise<Answer> {
+    const items = itemsOf(body);
+    const arrivedAt = this.clock.now();
+    const read = items.map((item): Read => {
+      try {
+        if (isCloudEvent(item)) return { incoming: readingOf(item, arrivedAt) };
+        const { deploymentId, ...observation } = parse(zSentObservation, item, 'observation');
+        return { incoming: { deploymentId, observation, isEvent: false } };
+      } catch (error) {
+        if (!isDomainError(error)) throw error;
+        return { verdict: { status: 'rejected', error } };
+      }
+    });
+    const decided = (await this.ledger.ingest(read.flatMap((each) => ('incoming' in each ? [each.incoming] : [])), caller)).values();
+    const verdicts = read.map((each) => ('verdict' in each ? each.verdict : next(decided)));
+    return answerOf(items, verdicts);
+  }
+}
+
+function next(verdicts: Iterator<Ingested, undefined>): Ingested {
+  const { value } = verdicts.next();
+  if (value === undefined) throw new Error('an item has no verdict');
+  return value;
+}
+
+/** `[…]`, one item, or `{ deploymentId, observations: […] }`. */
+function itemsOf(body: unknown): readonly unknown[] {
+  const items = Array.isArray(body) ? (body as unknown[]) : ofOneDeployment(body);
+  if (items.length > MAX_ITEMS) throw invalid('too_many_items', `${items.length} items at once; send at most ${MAX_ITEMS}`);
+  return items;
+}
+
+function ofOneDeployment(body: unknown): readonly unknown[] {
+  if (typeof body !== 'object' || body === null) throw invalid('invalid_input', 'the body must be an observation, a CloudEvent, or an array of them');
+  if (!('observations' in body)) return [body];
+  const { deploymentId, observations } = parse(zObservationBatch, body, 'usage');
+  return observations.map((each) => (typeof each === 'object' && each !== null ? { ...each, deploymentId } : each));
+}
+
+const COUNTED = ['accepted', 'duplicate', 'conflict', 'rejected'] as const;
+
+function answerOf(items: readonly unknown[], verdicts: readonly Ingested[]): Answer {
+  const counts = Object.fromEntries(COUNTED.map((status) => [status, verdicts.filter((each) => each.status === status).length])) as Record<(typeof COUNTED)[number], number>;
+  const position = verdicts.reduce((last, each) => Math.max(last, each.position ?? 0), 0);
+  return {
+    items: verdicts.map((verdict, index) => ({
+      index,
+      ...idOf(items[index]),
+      status: verdict.status,
+      ...('error' in verdict ? { error: shown(verdict.error) } : {}),
+    })),
+    ...counts,
+    position: position === 0 ? null : position,
+  };
+}
+
+const idOf = (item: unknown): { id?: string } => (typeof item === 'object' && item !== null && 'id' in item && typeof item.id === 'string' ? { id: item.id } : {});
+
+const shown = ({ code, message, errors }: { code: string; message: string; errors: readonly { field: string; message: string }[] }): { code: string; message: string; errors?: { field: string; message: string }[] } => ({
+  code,
+  message,
+  ...(errors.length === 0 ? {} : { errors: [...errors] }),
+});

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { zAny, zAt, zPosition, zQuantity, zRow, zSpan } from './common.js';
+
+const reference = {
+  position: zPosition,
+  stream: z.string(),
+  revision: zPosition,
+  eventId: z.string(),
+  type: z.string(),
+  recordedAt: zAt,
+  actor: z.string(),
+  occurredAt: zAt.nullable(),
+  command: z.string().nullable().describe('The command that it was recorded for'),
+};
+const zEventReference = z.object(reference).meta({ id: 'EventReference' });
+
+export const zEvent = z
+  .object({ ...reference, data: zAny.nullable().describe('null: not for this role') })
+  .meta({ id: 'Event' });
+
+const zExplainedRow = z
+  .object({
+    ...zRow.shape,
+    lineId: z.string(),
+    partId: z.string(),
+    subscriptionId: z.string(),
+    deploymentId: z.string(),
+    billingKind: z.string(),
+    chargePeriod: zSpan,
+    planId: z.string(),
+    planEffectiveFrom: zAt,
+  })
+  .meta({ id: 'IssuedRow' });
+
+const zExplanationOfRow = z
+  .object({
+    invoiceId: z.string(),
+    number: z.string().nullable(),
+    computedAt: zPosition,
+    row: zExplainedRow,
+    arithmetic: z.string(),
+    price: z.object({ planId: z.string(), effectiveFrom: zAt, terms: zAny.nullable() }).meta({ id: 'AppliedPrice' }),
+    usage: z.object({ since: zAt, until: zAt, quantity: zQuantity, readings: z.int() }).meta({ id: 'RatedUsage' }),
+    events: z.array(zEventReference),
+  })
+  .meta({ id: 'RowExplanation' });
+
+export const zExplanation = z.object({ id: z.string(), rows: z.array(zExplanationOfRow) }).meta({ id: 'Explanation' });
+
+export const zProjection = z
+  .object({
+    name: z.string(),
+    version: z.int(),
+    position: zPosition,
+    head: zPosition.describe('Of the log'),
+    lag: zPosition.describe('Events that are recorded and not projected'),
+    lagSeconds: z.int().describe('Since the oldest event was recorded that is not projected'),
+    eventsPerSecond: z.int().nullable().describe('Over the last batch'),
+  })
+  .meta({ id: 'Projection' });

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { KINDS, PROBLEM_TYPE } from '../problem.js';
+import type { Json, JsonObject } from './json-schema.js';
+
+export const problemResponse = (description: string): Json => ({
+  description,
+  content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
+});
+
+export const refusals: JsonObject = {
+  401: problemResponse('No valid token'),
+  ...Object.fromEntries(Object.values(KINDS).map(({ status, title }) => [String(status), problemResponse(title)])),
+  429: problemResponse('Too many requests: Retry-After says when to go on'),
+  default: problemResponse('Any other problem'),
+};
+
+const zJson = z.json();
+type Examples = Readonly<Record<string, unknown>>;
+
+/** JSON of a schema; with examples, by name. */
+export const json = (schema: Json, examples?: Examples): JsonObject => ({ 'application/json': media(schema, examples) });
+
+export const media = (schema: Json, examples?: Examples): JsonObject => ({
+  schema,
+  ...(examples === undefined ? {} : { examples: Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value: zJson.parse(value) }])) }),
+});

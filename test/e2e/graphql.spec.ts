@@ -1,0 +1,326 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { describe, expect, it } from '@jest/globals';
+import { GraphQLSchemaHost } from '@nestjs/graphql';
+import { getNamedType, type GraphQLObjectType, isLeafType, isObjectType, printSchema } from 'graphql';
+import { z } from 'zod';
+import { fieldName } from '#api/graphql/query-fields';
+import { LedgerCore } from '#ledger/ledger-core';
+import { type Role, ROLES } from '#ledger/caller';
+import { QUERIES } from '#ledger/queries/index';
+import { apiForAll, NOW, STORY } from '../support/api.js';
+
+const api = apiForAll();
+const zAnswer = z.object({
+  data: z.record(z.string(), z.json()).nullable(),
+  errors: z.array(z.looseObject({ message: z.string(), extensions: z.looseObject({ code: z.string(), status: z.int() }) })).default([]),
+});
+
+async function query(who: string, text: string, variables?: object) {
+  const { status, body } = await api().post(who, '/graphql', { query: text, ...(variables === undefined ? {} : { variables }) });
+  return { status, ...zAnswer.parse(body) };
+}
+const schema = () => api().app.get(GraphQLSchemaHost).schema;
+const codes = (errors: z.output<typeof zAnswer>['errors']): string[] => errors.map(({ extensions: { code } }) => code);
+
+/** All of a type's fields that are not relations, down to the leaves. */
+function everything(type: GraphQLObjectType): string {
+  const fields = Object.values(type.getFields()).filter(({ name }) => !['tenant', 'deployment', 'subscription', 'subscriptions', 'planVersions', 'deployments'].includes(name) || isOwnField(type, name));
+  return `{ ${fields.map(({ name, type: of }) => { const inner = getNamedType(of); return isObjectType(inner) ? `${name} ${everything(inner)}` : name; }).join(' ')} }`;
+}
+/** The accrual's `subscriptions` are its own. */
+const isOwnField = ({ name }: GraphQLObjectType, field: string): boolean => name === 'Accrual' && field === 'subscriptions';
+
+function selectionOf(field: string): string {
+  const type = getNamedType(schema().getQueryType()?.getFields()[field]?.type);
+  if (type === undefined || isLeafType(type)) return '';
+  if (!isObjectType(type)) throw new Error(`${field} is of type ${type.name}`);
+  return everything(type);
+}
+
+const READ: readonly Role[] = ['platform_admin', 'operator', 'auditor', 'tenant'];
+const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
+const ADMIN: readonly Role[] = ['platform_admin'];
+
+/** Whom each root field is for, an example of asking it, and the same by REST. A field that is not in the table fails below. */
+const TABLE: ReadonlyMap<string, { readonly for: readonly Role[]; readonly given?: () => string; readonly rest: () => string }> = new Map([
+  ['usageRecords', { for: READ, given: () => '(deploymentId: "acme-prod", billingKind: "gateway")', rest: () => '/usage-records?deploymentId=acme-prod&billingKind=gateway' }],
+  ['usage', { for: READ, given: () => '(deploymentId: "acme-prod")', rest: () => '/usage?deploymentId=acme-prod' }],
+  ['rates', { for: READ, rest: () => '/rates' }],
+  ['invoices', { for: READ, given: () => '(tenantId: "acme")', rest: () => '/invoices?tenantId=acme' }],
+  ['invoice', { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/invoices/${api().invoiceId}` }],
+  ['invoicePreview', { for: READ, given: () => `(tenantId: "acme", at: "${NOW}")`, rest: () => `/invoices/preview?tenantId=acme&at=${NOW}` }],
+  ['credits', { for: READ, rest: () => '/credits' }],
+  ['creditNotes', { for: READ, rest: () => '/credit-notes' }],
+  ['creditNote', { for: READ, given: () => `(id: "${api().creditNoteId}")`, rest: () => `/credit-notes/${api().creditNoteId}` }],
+  ['unbilled', { for: STAFF, rest: () => '/unbilled' }],
+  ['meteredDays', { for: STAFF, rest: () => '/metered-days' }],
+  ['lines', { for: READ, given: () => '(subscriptionId: "acme-sub")', rest: () => '/lines?subscriptionId=acme-sub' }],
+  ['line', { for: READ, given: () => `(id: "${api().lineId}")`, rest: () => `/lines/${api().lineId}` }],
+  ['margin', { for: ADMIN, given: () => '(period: "2026-04-15")', rest: () => '/dashboard/margin?period=2026-04-15' }],
+  ['accrual', { for: ADMIN, rest: () => '/dashboard/accrual' }],
+  ['resources', { for: STAFF, rest: () => '/resources' }],
+  ['tenants', { for: READ, rest: () => '/tenants' }],
+  ['deployments', { for: READ, rest: () => '/deployments' }],
+  ['subscriptions', { for: READ, rest: () => '/subscriptions' }],
+  ['plans', { for: READ, rest: () => '/plans' }],
+  ['quote', { for: READ, given: () => '(planId: "standard", usage: { gateway: "8" })', rest: () => 'POST /quotes' }],
+  ['explain', { for: STAFF, given: () => `(id: "${api().invoiceId}")`, rest: () => `/audit/explain/${api().invoiceId}` }],
+  ['events', { for: STAFF, given: () => '(limit: 3)', rest: () => '/audit/events?limit=3' }],
+  ['projections', { for: STAFF, rest: () => '/projections' }],
+]);
+const cases = [...TABLE].map(([field, each]) => ({ field, ...each }));
+const asked = ({ field, given }: (typeof cases)[number]): string => `{ ${field}${given?.() ?? ''} ${selectionOf(field)} }`;
+
+describe('root fields', () => {
+  it('are all in the table: one for each query', () => {
+    const fields = Object.keys(schema().getQueryType()?.getFields() ?? {});
+    expect([...TABLE.keys()].sort()).toEqual(fields.sort());
+    expect([...QUERIES.keys()].map(fieldName).sort()).toEqual(fields);
+    expect(Object.keys(schema().getMutationType()?.getFields() ?? {})).toEqual(['execute']);
+    expect(Object.keys(schema().getSubscriptionType()?.getFields() ?? {}).sort()).toEqual(['invoiceState', 'projectionLag']);
+  });
+
+  it('take the parameters of REST, asOf among them', () => {
+    for (const { name, params } of QUERIES.values()) {
+      const args = schema().getQueryType()?.getFields()[fieldName(name)]?.args.map((each) => each.name) ?? [];
+      expect({ name, args: args.sort() }).toEqual({ name, args: Object.keys(params.shape).sort() });
+      expect(args).toContain('asOf');
+    }
+  });
+
+  it.each(cases)('$field is for $for, and answers what REST does', async (each) => {
+    for (const role of ROLES) {
+      const { status, data, errors } = await query(role, asked(each));
+      expect({ role, status, codes: codes(errors) }).toEqual({ role, status: 200, codes: each.for.includes(role) ? [] : ['forbidden'] });
+      if (!each.for.includes(role)) {
+        expect(data).toEqual({ [each.field]: null });
+        continue;
+      }
+      const rest = each.rest().startsWith('POST ')
+        ? await api().post(role, '/api/v1/quotes', { planId: 'standard', usage: { gateway: '8' } })
+        : await api().get(role, `/api/v1${each.rest()}`);
+      expect(withoutNulls(data?.[each.field])).toEqual(withoutNulls(rest.body));
+    }
+  });
+
+  it('without a token are not even named', async () => {
+    for (const ask of [api().post(null, '/graphql', { query: '{ __schema { types { name } } }' }), api().get(null, '/graphql?query={__typename}')])
+      expect(await ask).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+  });
+
+  it('answer each for itself: one that is refused leaves the others', async () => {
+    const { status, data, errors } = await query('tenant', '{ tenants { items { tenantId } } margin(period: "2026-04") { currency } usage(deploymentId: "nope") limited: tenants(limit: 0) { nextCursor } }');
+    expect({ status, data }).toEqual({ status: 200, data: { tenants: { items: [{ tenantId: 'acme' }] }, margin: null, usage: null, limited: null } });
+    expect(Object.fromEntries(errors.map(({ path, extensions }) => [String(path), extensions.code]))).toEqual({ margin: 'forbidden', limited: 'invalid_parameter', usage: 'unknown_deployment' });
+  });
+});
+
+/** REST leaves out what there is not; GraphQL says null. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null).map(([key, each]) => [key, withoutNulls(each)]));
+}
+
+describe('relations', () => {
+  const DEEP = '{ tenants { items { tenantId name deployments { deploymentId tenant { name } subscriptions { subscriptionId tenant { name } planVersions { name } } } } } }';
+
+  it('lead to what a thing names, and to what names it', async () => {
+    const { data } = await query('operator', DEEP);
+    expect(data).toMatchObject({
+      tenants: {
+        items: [
+          {
+            tenantId: 'acme',
+            deployments: [
+              { deploymentId: 'acme-prod', tenant: { name: 'Acme' }, subscriptions: [{ subscriptionId: 'acme-sub', tenant: { name: 'Acme' }, planVersions: [{ name: 'Standard' }] }] },
+            ],
+          },
+          { tenantId: 'globex', deployments: [] },
+        ],
+      },
+    });
+    const lines = await query('operator', '{ lines { items { billingKind subscription { planId } rows { net } tenant { name } } } }');
+    expect(lines.data).toMatchObject({ lines: { items: expect.arrayContaining([expect.objectContaining({ subscription: { planId: 'standard' }, tenant: { name: 'Acme' } })]) } });
+  });
+
+  it('are as of the position that the thing was answered as of', async () => {
+    // 1: acme is registered, 3: acme-prod, 5: its subscription.
+    const { data } = await query('operator', '{ then: tenants(asOf: "3") { items { tenantId deployments { deploymentId subscriptions { subscriptionId } } } } now: tenants { items { deployments { subscriptions { subscriptionId } } } } }');
+    expect(data).toEqual({
+      then: { items: [{ tenantId: 'acme', deployments: [{ deploymentId: 'acme-prod', subscriptions: [] }] }, { tenantId: 'globex', deployments: [] }] },
+      now: { items: [{ deployments: [{ subscriptions: [{ subscriptionId: 'acme-sub' }] }] }, { deployments: [] }] },
+    });
+  });
+
+  it('show a tenant nothing of another', async () => {
+    await api().command([
+      { command: 'register-deployment', deploymentId: 'moved', tenantId: 'acme', name: 'Moved', from: '2026-04-01T00:00:00Z' },
+      { command: 'assign-deployment', deploymentId: 'moved', tenantId: 'globex', from: '2026-04-10T00:00:00Z' },
+    ]);
+    const { data } = await query('globex', '{ tenants { items { tenantId deployments { deploymentId assignments { tenantId tenant { name } } } } } hidden: tenants(tenantIds: ["acme", "globex"]) { items { tenantId } } before: deployments(tenantIds: ["acme"]) { items { deploymentId } } }');
+    expect(data).toEqual({
+      tenants: { items: [{ tenantId: 'globex', deployments: [{ deploymentId: 'moved', assignments: [{ tenantId: 'globex', tenant: { name: 'Globex' } }] }] }] },
+      hidden: { items: [{ tenantId: 'globex' }] },
+      before: { items: [] },
+    });
+  });
+
+  it('cost the same SQL for two tenants and for forty', async () => {
+    let queries = 0;
+    const { pool } = api().app.get(LedgerCore);
+    const count = (): void => {
+      queries += 1;
+    };
+    const counted = async (): Promise<number> => {
+      await query('operator', DEEP);
+      queries = 0;
+      pool.on('acquire', count);
+      const { errors } = await query('operator', DEEP);
+      pool.off('acquire', count);
+      expect(errors).toEqual([]);
+      return queries;
+    };
+    const few = await counted();
+    const more = Array.from({ length: 38 }, (_, n) => [
+      { command: 'register-tenant', tenantId: `t${n}`, name: `T${n}`, currency: 'USD' },
+      { command: 'register-deployment', deploymentId: `d${n}`, tenantId: `t${n}`, name: `D${n}`, from: '2026-04-01T00:00:00Z' },
+      { command: 'start-subscription', subscriptionId: `s${n}`, deploymentId: `d${n}`, planId: 'standard', from: '2026-04-01T00:00:00Z' },
+    ]).flat();
+    await api().command(more);
+    expect(few).toBeGreaterThan(5);
+    expect(await counted()).toBe(few);
+  });
+});
+
+describe('limits', () => {
+  it('page by cursor, each page as of the first', async () => {
+    const zPage = z.object({ tenants: z.object({ items: z.array(z.object({ tenantId: z.string() })), nextCursor: z.string() }) });
+    const first = zPage.parse((await query('operator', '{ tenants(limit: 1) { items { tenantId } nextCursor } }')).data);
+    await api().command({ command: 'register-tenant', tenantId: 'aaa', name: 'Late', currency: 'USD' });
+    const { data } = await query('operator', 'query($cursor: String) { tenants(limit: 1, cursor: $cursor) { items { tenantId } } }', { cursor: first.tenants.nextCursor });
+    expect([first.tenants.items[0]?.tenantId, data]).toEqual(['acme', { tenants: { items: [{ tenantId: 'globex' }] } }]);
+  });
+
+  it('refuse what is too deep, too much, too long or no query, before anything is asked', async () => {
+    const deep = `{ tenants { items ${'{ tenantId deployments { tenant '.repeat(7)} { name } ${'} }'.repeat(7)} } }`;
+    const many = `{ ${Array.from({ length: 40 }, (_, n) => `t${n}: tenants(limit: 10000) { items { tenantId name } }`).join(' ')} }`;
+    const byVariable = 'query($limit: Int) { lines(limit: $limit) { items { rows { ref quantity unitAmount gross discount credit net rowId kind reason tax taxRatePercent } lineId net quantity status tenantId currency billingKind subscriptionId deploymentId invoiceId parentLineId period { start end } a: period { start end } b: period { start end } c: period { start end } d: period { start end } e: period { start end } f: period { start end } g: period { start end } h: period { start end } i: period { start end } j: period { start end } } } }';
+    const refusals = [
+      [deep, undefined, 'invalid_query', /depth/],
+      [many, undefined, 'query_too_costly', /give a smaller limit/],
+      [byVariable, { limit: 10_000 }, 'query_too_costly', /limit × fields/],
+      [`{ ${'__typename '.repeat(6000)} }`, undefined, 'invalid_query', /tokens/],
+      ['{ margn { currency } }', undefined, 'invalid_query', /Did you mean "margin"/],
+      ['{', undefined, 'invalid_query', /Syntax Error/],
+    ] as const;
+    for (const [text, variables, code, message] of refusals)
+      expect(await query('operator', text, variables)).toMatchObject({ status: 400, data: null, errors: [{ message: expect.stringMatching(message), extensions: { code } }] });
+    expect((await query('operator', byVariable, { limit: 10 })).status).toBe(200);
+    // 30 levels of a fragment that holds the next one twice: 2^30 fields, were each looked at.
+    const nested = Array.from({ length: 30 }, (_, n) => `fragment F${n} on Query { ${n === 29 ? '__typename' : `...F${n + 1} ...F${n + 1}`} }`).join(' ');
+    expect((await query('operator', `{ ...F0 } ${nested}`)).status).toBe(200);
+  });
+
+  it('let the schema be asked for', async () => {
+    const { getIntrospectionQuery } = await import('graphql');
+    expect(await query('tenant', getIntrospectionQuery())).toMatchObject({ status: 200, errors: [] });
+  });
+});
+
+describe('mutations', () => {
+  it('execute commands in order, by the roles of POST /commands', async () => {
+    const text = 'mutation($commands: [JSON!]!) { execute(commands: $commands) { index command status result error { code errors { field } } } }';
+    const tenant = { command: 'register-tenant', tenantId: 'umbrella', name: 'Umbrella', currency: 'USD' };
+    const { data } = await query('operator', text, { commands: [tenant, tenant, { ...tenant, tenantId: '' }] });
+    expect(data).toMatchObject({
+      execute: [
+        { index: 0, status: 'done', error: null },
+        { index: 1, status: 'unchanged' },
+        { index: 2, status: 'refused', error: { code: 'invalid_input', errors: [{ field: 'tenantId' }] } },
+      ],
+    });
+    for (const role of ['auditor', 'tenant']) expect(codes((await query(role, text, { commands: [tenant] })).errors)).toEqual(['forbidden']);
+    expect((await query('ingest', text, { commands: [STORY[6]] })).data).toMatchObject({ execute: [{ status: 'unchanged' }] });
+  });
+
+  it('are not carried out by GET', async () => {
+    const { status } = await api().get('operator', `/graphql?query=${encodeURIComponent('mutation { execute(commands: []) { status } }')}`);
+    expect(status).toBe(405);
+  });
+});
+
+describe('subscriptions', () => {
+  it('tell of each invoice of who asks, as it is right after', async () => {
+    const subscribed = await subscribe('tenant', 'subscription { invoiceState { invoiceId status number total tenant { name } } }');
+    const others = await subscribe('globex', 'subscription { invoiceState { invoiceId } }');
+    const zMade = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) });
+    const made = zMade.parse((await api().command({ command: 'create-invoice', tenantId: 'acme', asOf: '2026-05-01T00:00:00Z' })).body);
+    const invoiceId = made.result.invoices[0]?.invoiceId ?? '';
+    await api().command({ command: 'issue-invoice', invoiceId, at: '2026-05-01T00:00:00Z' });
+    // The base fee in arrears: 10.00; April's 8 units are billed already.
+    expect(await subscribed.next(2)).toEqual([
+      { data: { invoiceState: { invoiceId, status: 'draft', number: null, total: '10.00', tenant: { name: 'Acme' } } } },
+      { data: { invoiceState: { invoiceId, status: 'issued', number: 'INV-000002', total: '10.00', tenant: { name: 'Acme' } } } },
+    ]);
+    expect(others.received).toEqual([]);
+    subscribed.close();
+    others.close();
+  });
+
+  it('tell how far the projections are', async () => {
+    const lag = await subscribe('operator', 'subscription { projectionLag { name position head lag } }');
+    const [first] = await lag.next(1);
+    expect(first).toMatchObject({ data: { projectionLag: expect.arrayContaining([expect.objectContaining({ name: 'invoices' })]) } });
+    await api().command({ command: 'register-tenant', tenantId: 'stark', name: 'Stark', currency: 'USD' });
+    await api().get('operator', '/api/v1/tenants');
+    const [second] = (await lag.next(2)).slice(1);
+    expect(second).not.toEqual(first);
+    lag.close();
+  });
+
+  it('are for their roles, and for nobody without a token', async () => {
+    const refused = await subscribe('tenant', 'subscription { projectionLag { lag } }');
+    expect(await refused.next(1)).toMatchObject([[{ message: expect.stringContaining('not for the role tenant') }]]);
+    refused.close();
+    await expect(subscribe('nonsense', 'subscription { projectionLag { lag } }')).rejects.toThrow(/^closed/);
+  });
+});
+
+/** What a WebSocket client of the protocol graphql-transport-ws gets. */
+async function subscribe(who: string, text: string) {
+  const socket = new WebSocket(`${api().url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  const received: unknown[] = [];
+  const ready = Promise.withResolvers<void>();
+  let wake = (): void => undefined;
+  socket.onmessage = ({ data }) => {
+    const { type, payload } = z.looseObject({ type: z.string(), payload: z.unknown().optional() }).parse(JSON.parse(String(data)));
+    if (type === 'connection_ack') ready.resolve();
+    if (type === 'next' || type === 'error') received.push(payload);
+    wake();
+  };
+  socket.onclose = ({ code }) => ready.reject(new Error(`closed, code ${code}`));
+  await new Promise((resolve) => (socket.onopen = resolve));
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${api().tokens.get(who) ?? who}` } }));
+  await ready.promise;
+  socket.send(JSON.stringify({ type: 'subscribe', id: '1', payload: { query: text } }));
+  // The subscription begins where the log is when it is read: an answer to a second message says that the first was.
+  await api().get('operator', '/api/v1/projections');
+  return {
+    received,
+    async next(count: number): Promise<unknown[]> {
+      while (received.length < count) await new Promise<void>((resolve) => (wake = resolve));
+      return received.slice(0, count);
+    },
+    close: () => socket.close(),
+  };
+}
+
+describe('the schema', () => {
+  it('is the one in apps/api/schema.graphql; UPDATE_SCHEMA=1 writes it anew', async () => {
+    const file = new URL('../../apps/api/schema.graphql', import.meta.url);
+    const printed = `${printSchema(schema())}\n`;
+    if (process.env['UPDATE_SCHEMA'] === '1') await writeFile(file, printed);
+    expect(await readFile(file, 'utf8')).toBe(printed);
+  });
+});

@@ -1,0 +1,139 @@
+import { request } from 'node:http';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { startApi } from '#api/start';
+import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
+
+const api = apiForAll();
+const tenant = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' });
+const zDone = z.object({ position: z.int() });
+
+describe('what is read', () => {
+  it('has a tag, and is not sent again while it is the same', async () => {
+    const first = await api().get('operator', '/api/v1/tenants');
+    const tag = first.headers.get('etag') ?? '';
+    expect(tag).toMatch(/^W\/"[\w-]{27}"$/);
+    expect(first.headers.get('cache-control')).toBe('private, no-cache');
+    for (const given of [tag, `"other", ${tag}`, '*', tag.replace('W/', '')]) {
+      const again = await api().get('operator', '/api/v1/tenants', { 'if-none-match': given });
+      expect({ given, status: again.status, body: again.body, tag: again.headers.get('etag') }).toEqual({ given, status: 304, body: '', tag });
+    }
+    await api().command(tenant('changed'));
+    const changed = await api().get('operator', '/api/v1/tenants', { 'if-none-match': tag });
+    expect(changed.status).toBe(200);
+    expect(changed.headers.get('etag')).not.toBe(tag);
+    expect((await api().get('operator', '/api/v1/tenants?asOf=1', { 'if-none-match': tag })).status).toBe(200);
+  });
+
+  it('comes compressed to who takes that, and large', async () => {
+    const raw = await new Promise<{ encoding: string | undefined; body: Buffer }>((resolve, reject) => {
+      request(`${api().url}/api/docs-json`, { headers: { 'accept-encoding': 'gzip' } }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => resolve({ encoding: response.headers['content-encoding'], body: Buffer.concat(chunks) }));
+      })
+        .once('error', reject)
+        .end();
+    });
+    expect(raw.encoding).toBe('gzip');
+    expect(JSON.parse(gunzipSync(raw.body).toString())).toMatchObject({ openapi: '3.1.0' });
+    expect((await api().get(null, '/health/live')).headers.get('content-encoding')).toBeNull();
+  });
+
+  it('pages stably: what is written between two pages is on neither', async () => {
+    const zPage = z.object({ items: z.array(z.object({ tenantId: z.string() })), nextCursor: z.string().nullable() });
+    const before = zPage.parse((await api().get('operator', '/api/v1/tenants')).body).items.map(({ tenantId }) => tenantId);
+    const paged: string[] = [];
+    for (let cursor: string | null = '', page = 0; cursor !== null; page += 1) {
+      const { items, nextCursor } = zPage.parse((await api().get('operator', `/api/v1/tenants?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`)).body);
+      paged.push(...items.map(({ tenantId }) => tenantId));
+      await api().command(tenant(`between-${page}`));
+      cursor = nextCursor;
+    }
+    expect(paged).toEqual(before);
+  });
+
+  it('waits for a position that a command answered, and not for ever', async () => {
+    const { position } = zDone.parse((await api().command(tenant('waited-for'))).body);
+    expect((await api().get('operator', `/api/v1/tenants?tenantId=waited-for&waitFor=${position}`)).status).toBe(200);
+    const late = await api().get('operator', `/api/v1/tenants?waitFor=${position + 1}&waitTimeoutMs=100`);
+    expect(problemIn(late)).toMatchObject({ status: 503, code: 'position_not_reached', detail: expect.stringContaining(`the read models are at ${position}`) });
+    expect(late.headers.get('retry-after')).toBe('1');
+    // Someone else's write, while the read waits.
+    const waiting = api().get('operator', `/api/v1/tenants?waitFor=${position + 1}`);
+    await api().command(tenant('someone-else'));
+    expect((await waiting).status).toBe(200);
+    for (const [query, field] of [['waitFor=soon', 'waitFor'], ['waitFor=1&waitTimeoutMs=60000', 'waitTimeoutMs']])
+      expect(problemIn(await api().get('operator', `/api/v1/tenants?${query}`))).toMatchObject({ status: 400, code: 'invalid_parameter', errors: [{ field }] });
+  });
+});
+
+describe('what is written', () => {
+  it('with an idempotency key is done once: the same again has the same answer, another body is refused', async () => {
+    const command = { ...tenant('keyed'), idempotencyKey: 'key-1' };
+    const [first, again] = [await api().command(command), await api().command(command)];
+    expect(first).toMatchObject({ status: 200, body: { status: 'done' } });
+    expect(again).toMatchObject({ status: 200, body: { status: 'unchanged' } });
+    expect(problemIn(await api().command({ ...command, name: 'Other' }))).toMatchObject({ status: 409, code: 'conflicting_body' });
+    expect(problemIn(await api().command({ ...tenant('another'), idempotencyKey: 'key-1' }))).toMatchObject({ status: 409 });
+  });
+});
+
+describe('every answer', () => {
+  it('says what a browser may do with it', async () => {
+    for (const path of ['/', '/api/v1/tenants', '/health/live', '/api/v1/nothing']) {
+      const { headers } = await api().get(null, path);
+      expect(Object.fromEntries(['x-content-type-options', 'referrer-policy', 'cross-origin-resource-policy', 'x-frame-options', 'x-powered-by'].map((name) => [name, headers.get(name)]))).toEqual({
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'cross-origin-resource-policy': 'same-origin',
+        'x-frame-options': 'SAMEORIGIN',
+        'x-powered-by': null,
+      });
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    }
+  });
+});
+
+describe('load', () => {
+  it('is limited for each token apart: 429, and when to go on', async () => {
+    const limited = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsPerMinute: 3, logger, clock });
+    const ask = async (who: string, path = '/api/v1/tenants') => {
+      const response = await fetch(`${limited.url}${path}`, { headers: { authorization: `Bearer ${api().tokens.get(who) ?? ''}` } });
+      return { status: response.status, headers: response.headers, body: await response.json() };
+    };
+    try {
+      for (let n = 0; n < 3; n += 1) expect((await ask('operator')).status).toBe(200);
+      const refused = await ask('operator');
+      expect(problemIn(refused)).toMatchObject({ status: 429, code: 'too_many_requests', detail: expect.stringMatching(/more than 3 requests in a minute: go on in \d+ s/) });
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect((await ask('auditor')).status).toBe(200);
+      for (let n = 0; n < 10; n += 1) expect((await ask('operator', '/health/live')).status).toBe(200);
+    } finally {
+      await limited.close();
+    }
+  });
+
+  it('above what can be answered at once is shed with 503, probes excepted, and nothing of it was done', async () => {
+    const small = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, logger, clock });
+    const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}`, 'content-type': 'application/json' };
+    try {
+      const answers = await Promise.all(
+        Array.from({ length: 40 }, async (_, n) => {
+          const response = await fetch(`${small.url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(tenant(`shed-${n}`)) });
+          return { n, status: response.status, retry: response.headers.get('retry-after'), body: await response.json() };
+        }),
+      );
+      const shed = answers.filter(({ status }) => status === 503);
+      expect(shed.length).toBeGreaterThan(0);
+      expect(shed[0]).toMatchObject({ retry: '1', body: { code: 'overloaded' } });
+      const accepted = answers.filter(({ status }) => status === 200).map(({ n }) => `shed-${n}`);
+      expect(accepted.length + shed.length).toBe(40);
+      const { items } = z.object({ items: z.array(z.object({ tenantId: z.string() })) }).parse((await api().get('operator', '/api/v1/tenants')).body);
+      expect(items.map(({ tenantId }) => tenantId).filter((id) => id.startsWith('shed-')).sort()).toEqual(accepted.sort());
+      expect((await fetch(`${small.url}/health/live`)).status).toBe(200);
+    } finally {
+      await small.close();
+    }
+  });
+});

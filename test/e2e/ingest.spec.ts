@@ -1,0 +1,147 @@
+import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { zIngested } from '#api/openapi/answers/ingest';
+import { mintToken } from '#ledger/token';
+import { apiForAll, april, NOW, problemIn, SECRET } from '../support/api.js';
+
+const api = apiForAll();
+const send = async (body: unknown, who = 'ingest', type = 'application/json') => {
+  const answer = await api().ask(who, 'POST', '/api/v1/usage', JSON.stringify(body), { 'content-type': type });
+  expect({ status: answer.status, body: answer.body }).toMatchObject({ status: 200 });
+  return zIngested.parse(answer.body);
+};
+const hour = (n: number, more: object = {}) => ({
+  resourceId: 'gw-1',
+  billingKind: 'gateway',
+  period: { start: `2026-04-10T${String(n).padStart(2, '0')}:00:00Z`, end: `2026-04-10T${String(n + 1).padStart(2, '0')}:00:00Z` },
+  granularity: 'hour',
+  quantity: '1',
+  ...more,
+});
+const of = (observation: object, deploymentId = 'acme-prod') => ({ deploymentId, ...observation });
+/** As OpenMeter's own documentation has it, but for the subject. */
+const EVENT = {
+  specversion: '1.0',
+  type: 'request',
+  id: '00001',
+  time: '2026-04-01T00:00:00.001Z',
+  source: 'service-0',
+  subject: 'acme-prod',
+  data: { method: 'GET', route: '/hello' },
+};
+const zRecords = z.object({ items: z.array(z.looseObject({ quantity: z.string() })) });
+const records = async (query: string) => zRecords.parse((await api().get('operator', `/api/v1/usage-records?deploymentId=acme-prod&${query}`)).body).items;
+
+describe('POST /usage', () => {
+  it('answers each observation by itself: accepted, duplicate, conflict, rejected', async () => {
+    const body = [of(hour(0)), of(hour(0)), of(hour(0, { quantity: '2' })), of(hour(1, { quantity: 'many' })), of(hour(2), 'nobody'), of(hour(3))];
+    const answer = await send(body);
+    expect(answer).toMatchObject({
+      items: [
+        { index: 0, status: 'accepted' },
+        { index: 1, status: 'duplicate' },
+        { index: 2, status: 'conflict', error: { code: 'usage_conflict' } },
+        { index: 3, status: 'rejected', error: { code: 'invalid_input', errors: [{ field: 'quantity', message: 'is not a plain decimal such as "12.50"' }] } },
+        { index: 4, status: 'rejected', error: { code: 'unknown_deployment' } },
+        { index: 5, status: 'accepted' },
+      ],
+      accepted: 2,
+      duplicate: 1,
+      conflict: 1,
+      rejected: 2,
+    });
+    expect((await api().get('operator', `/api/v1/usage?deploymentId=acme-prod&start=2026-04-10T00:00:00Z&end=2026-04-11T00:00:00Z&waitFor=${answer.position ?? 0}`)).body).toEqual({ gateway: '2' });
+    // Sent again, and by someone else, in another form: nothing is counted twice.
+    const again = await send({ deploymentId: 'acme-prod', observations: [hour(0), hour(3)] }, 'operator');
+    expect(again).toMatchObject({ accepted: 0, duplicate: 2, position: null });
+    expect(await send(of(hour(0, { quantity: '7' })))).toMatchObject({ conflict: 1, items: [{ error: { message: expect.stringContaining('is recorded with quantity 1, not 7: use correct-usage') } }] });
+    expect(await records('billingKind=gateway&start=2026-04-10T00:00:00Z')).toHaveLength(2);
+  });
+
+  it('takes several deployments and months at once', async () => {
+    await api().command({ command: 'register-deployment', deploymentId: 'acme-test', tenantId: 'acme', name: 'Test', from: april.start });
+    const may = { start: '2026-05-01T00:00:00Z', end: '2026-05-01T01:00:00Z' };
+    expect(await send([of(hour(4)), of(hour(4), 'acme-test'), of(hour(4, { period: may })), of(hour(4, { period: may }), 'acme-test')])).toMatchObject({ accepted: 4 });
+  });
+
+  it('lets a token append usage of its own tenant only, while the deployment was theirs', async () => {
+    api().tokens.set('ingest of globex', await mintToken(SECRET, { sub: 'agent', role: 'ingest', tenantId: 'globex', ttl: '1h' }, NOW));
+    const refused = await send([of(hour(5)), { ...EVENT, id: 'foreign' }], 'ingest of globex');
+    expect(refused).toMatchObject({ rejected: 2, items: [{ error: { code: 'unknown_deployment' } }, { id: 'foreign', error: { code: 'unknown_deployment' } }] });
+    await api().command([
+      { command: 'register-deployment', deploymentId: 'moved', tenantId: 'acme', name: 'Moved', from: april.start },
+      { command: 'assign-deployment', deploymentId: 'moved', tenantId: 'globex', from: '2026-04-10T06:00:00Z' },
+    ]);
+    expect(await send([of(hour(5), 'moved'), of(hour(6), 'moved')], 'ingest of globex')).toMatchObject({ items: [{ status: 'rejected' }, { status: 'accepted' }] });
+  });
+
+  it('refuses as a whole what is no usage, or too much', async () => {
+    for (const [body, code] of [[null, 'invalid_input'], ['usage', 'invalid_input'], [{ deploymentId: 'acme-prod', observations: 1 }, 'invalid_input'], [Array.from({ length: 10_001 }, () => ({})), 'too_many_items']] as const)
+      expect(problemIn(await api().post('ingest', '/api/v1/usage', body))).toMatchObject({ status: 400, code });
+    expect(await send([])).toMatchObject({ items: [], accepted: 0, position: null });
+  });
+
+  it('takes what many send at once into one deployment, whoever they are, each fact under its own name', async () => {
+    const day = (n: number) => ({ resourceId: `r-${n}`, billingKind: 'gateway', period: { start: '2026-04-11T00:00:00Z', end: '2026-04-12T00:00:00Z' }, granularity: 'day', quantity: '1' });
+    const ask = (n: number) => api().ask(n % 2 === 0 ? 'ingest' : 'operator', 'POST', '/api/v1/usage', JSON.stringify(of(day(n % 50))), { 'x-request-id': `sent-${n}` });
+    // 50 readings, each sent twice.
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => ask(n)));
+    const statuses = answers.map(({ body }) => zIngested.parse(body).items[0]?.status);
+    expect([statuses.filter((each) => each === 'accepted').length, statuses.filter((each) => each === 'duplicate').length]).toEqual([50, 50]);
+    expect(await records('start=2026-04-11T00:00:00Z&end=2026-04-12T00:00:00Z')).toHaveLength(50);
+    const zEvents = z.object({ items: z.array(z.object({ actor: z.string(), data: z.object({ observations: z.array(z.object({ resourceId: z.string() })) }) })) });
+    const events = zEvents.parse((await api().get('operator', '/api/v1/audit/events?stream=usage-acme-prod-2026-04&limit=1000&type=UsageObserved')).body);
+    const actors = new Map(events.items.flatMap(({ actor, data }) => data.observations.map(({ resourceId }) => [resourceId, actor])));
+    for (const [n, status] of statuses.entries())
+      if (status === 'accepted') expect({ n, actor: actors.get(`r-${n % 50}`) }).toEqual({ n, actor: n % 2 === 0 ? 'ingest@specs' : 'operator@specs' });
+  });
+});
+
+describe('CloudEvents', () => {
+  it('are taken as they are sent to OpenMeter: one, and a batch', async () => {
+    expect(await send(EVENT, 'ingest', 'application/cloudevents+json')).toMatchObject({ items: [{ id: '00001', status: 'accepted' }] });
+    const batch = [
+      { ...EVENT, id: '00002', data: { ...EVENT.data, value: '12.5' } },
+      { ...EVENT, id: '00003', data: { quantity: 3, resourceId: 'gw-9' } },
+      { ...EVENT, id: '00004', data: undefined },
+    ];
+    expect(await send(batch, 'ingest', 'application/cloudevents-batch+json; charset=UTF-8')).toMatchObject({ accepted: 3 });
+    // 1 + 12.5 + 3 + 1
+    expect((await api().get('operator', '/api/v1/usage?deploymentId=acme-prod&start=2026-04-01T00:00:00Z&end=2026-04-01T01:00:00Z')).body).toEqual({ request: '17.5' });
+    expect(await records('billingKind=request&resourceId=gw-9')).toMatchObject([{ sourceId: 'service-0/00003', granularity: 'event', quantity: '3' }]);
+    expect(await records('billingKind=request&resourceId=service-0')).toEqual(
+      expect.arrayContaining([expect.objectContaining({ sourceId: 'service-0/00001', quantity: '1', period: { start: '2026-04-01T00:00:00.001Z', end: '2026-04-01T00:00:00.001001Z' }, attributes: { method: 'GET', route: '/hello' } })]),
+    );
+  });
+
+  it('are known for ever by their source and id, whatever their time', async () => {
+    const event = { ...EVENT, id: 'once', data: { quantity: '5' } };
+    expect(await send(event)).toMatchObject({ accepted: 1 });
+    const { time: _, ...untimed } = event;
+    const years = { ...event, time: '2031-01-01T00:00:00Z' };
+    expect(await send([event, untimed, years, event])).toMatchObject({ accepted: 0, duplicate: 4 });
+    expect(await send({ ...years, data: { quantity: '6' } })).toMatchObject({ conflict: 1, items: [{ error: { code: 'usage_conflict', message: expect.stringContaining('with quantity 5, not 6') } }] });
+    expect(await send({ ...event, type: 'another' })).toMatchObject({ conflict: 1 });
+    expect(await send({ ...event, source: 'service-1' })).toMatchObject({ accepted: 1 });
+    // The same, twice, and new: once, if it says the same.
+    const twice = { ...EVENT, id: 'twice' };
+    expect(await send([twice, { ...twice, time: '2026-05-05T00:00:00Z' }, { ...twice, data: { quantity: '9' } }])).toMatchObject({ accepted: 1, duplicate: 1, conflict: 1 });
+  });
+
+  it('without a time, sent by many at once, are counted once', async () => {
+    const { time: _, ...untimed } = EVENT;
+    const months = ['2026-04-01', '2026-05-01', '2026-06-01'].map((day) => `${day}T00:00:00Z`);
+    const events = [{ ...untimed, id: 'raced' }, ...months.map((time) => ({ ...untimed, id: 'raced', time }))];
+    const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => send(events[n % 4])));
+    expect(answers.map(({ accepted }) => accepted).reduce((a, b) => a + b)).toBe(1);
+    expect(answers.map(({ duplicate }) => duplicate).reduce((a, b) => a + b)).toBe(11);
+  });
+
+  it('are refused with every field at fault', async () => {
+    const wrong = { specversion: '0.3', id: '', source: 'service-0', type: 'request', time: 'yesterday', datacontenttype: 'text/xml', data: { quantity: 0.1 + 0.2 } };
+    const { items } = await send([wrong, { ...EVENT, id: 'x', data_base64: 'AAAA' }, { ...EVENT, id: 'y', data: { quantity: '1', value: '2' } }]);
+    expect(items[0]?.error?.errors?.map(({ field }) => field).sort()).toEqual(['data.quantity', 'datacontenttype', 'id', 'specversion', 'subject', 'time']);
+    expect(items[1]).toMatchObject({ status: 'rejected', error: { errors: [{ field: 'data_base64' }] } });
+    expect(items[2]).toMatchObject({ status: 'rejected', error: { errors: [{ field: 'data.value' }] } });
+  });
+});

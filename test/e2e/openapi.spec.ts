@@ -1,0 +1,153 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import addFormats from 'ajv-formats';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { z } from 'zod';
+import { COMMAND_EXAMPLES } from '#api/openapi/examples';
+import { COMMANDS } from '#ledger/commands/index';
+import { TestApi } from '../support/api.js';
+import { sourcesIn } from '../architecture/sources.js';
+
+const zExamples = z.record(z.string(), z.object({ summary: z.string().optional(), value: z.unknown() }));
+const zMedia = z.looseObject({ schema: z.json(), examples: zExamples.optional() });
+const zOperation = z.looseObject({
+  operationId: z.string(),
+  summary: z.string().min(1),
+  security: z.array(z.json()),
+  parameters: z.array(z.looseObject({ name: z.string(), in: z.enum(['path', 'query', 'header']), required: z.boolean().default(false), schema: z.json(), example: z.unknown().optional() })).default([]),
+  requestBody: z.looseObject({ content: z.record(z.string(), zMedia) }).optional(),
+  responses: z.record(z.string(), z.looseObject({ description: z.string(), content: z.record(z.string(), zMedia.or(z.looseObject({}))).optional() })),
+});
+const zDocument = z.looseObject({ paths: z.record(z.string(), z.record(z.string(), zOperation)), components: z.looseObject({ schemas: z.record(z.string(), z.json()) }) });
+type Operation = z.output<typeof zOperation>;
+
+let api: TestApi;
+let document: z.output<typeof zDocument>;
+let operations: { path: string; method: string; operation: Operation }[];
+
+beforeAll(async () => {
+  api = await TestApi.startEmpty();
+  document = zDocument.parse((await api.get(null, '/api/docs-json')).body);
+  operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
+});
+afterAll(async () => {
+  await api.close();
+});
+
+/** Where the document says nothing of further fields, the test allows none: an answer may not have what is not described. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const inner = Object.fromEntries(Object.entries(schema).map(([key, each]) => [key, key === 'examples' || key === 'example' ? each : closed(each)]));
+  return 'properties' in inner && !('additionalProperties' in inner) ? { ...inner, additionalProperties: false } : inner;
+}
+
+function validator(schema: unknown, strictly = true): (value: unknown) => string[] {
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  ajv.addFormat('decimal', /^-?\d+(\.\d+)?$/);
+  const components = strictly ? closed(document.components.schemas) : document.components.schemas;
+  const validate = ajv.compile({ ...(z.record(z.string(), z.unknown()).parse(strictly ? closed(schema) : schema)), components: { schemas: components } });
+  return (value) => (validate(value) ? [] : (validate.errors ?? []).map(({ instancePath, message, params }) => `${instancePath} ${message ?? ''} ${JSON.stringify(params)}`));
+}
+
+function operationAt(path: string, method: string): Operation {
+  const operation = document.paths[path]?.[method];
+  if (operation === undefined) throw new Error(`${method} ${path} is not in the document`);
+  return operation;
+}
+
+const answerSchema = (operation: Operation, status: number): unknown => {
+  const { content = {} } = operation.responses[String(status)] ?? operation.responses['default'] ?? { content: {} };
+  return Object.values(content)[0]?.['schema'];
+};
+
+describe('the examples', () => {
+  it('of commands: there is one of each, and in their order each is carried out', async () => {
+    const shown = [...COMMAND_EXAMPLES.values()].map((each) => z.looseObject({ command: z.string() }).parse(each).command);
+    expect([...new Set(shown)].sort()).toEqual([...COMMANDS.keys()].sort());
+    const commands = operationAt('/api/v1/commands', 'post');
+    const valid = validator(answerSchema(commands, 200));
+    const accepts = validator(commands.requestBody?.content['application/json']?.schema, false);
+    for (const example of COMMAND_EXAMPLES.values()) {
+      expect({ example, faults: accepts(example) }).toEqual({ example, faults: [] });
+      const { status, body } = await api.post('operator', '/api/v1/commands', example);
+      expect({ example, status, body, faults: valid(body) }).toMatchObject({ status: 200, body: { status: 'done' }, faults: [] });
+    }
+  });
+
+  it('of every other operation are answered as the document says', async () => {
+    for (const { path, method, operation } of operations) {
+      const ok = operation.responses['200'];
+      expect({ path, ok: ok !== undefined }).toEqual({ path, ok: true });
+      const [type, media] = Object.entries(ok?.content ?? {})[0] ?? ['', {}];
+      for (const [, body] of bodiesOf(operation)) {
+        const answer = await api.ask('platform_admin', method.toUpperCase(), pathOf(path, operation), body?.text, body === undefined ? {} : { 'content-type': body.type });
+        expect({ path, body, status: answer.status, answer: answer.body }).toMatchObject({ status: 200 });
+        expect(answer.headers.get('content-type')).toContain(type);
+        const schema = 'schema' in media ? media.schema : undefined;
+        if (schema !== undefined) expect({ path, faults: validator(schema)(answer.body) }).toEqual({ path, faults: [] });
+        // An empty list promises nothing.
+        if (typeof answer.body === 'object' && answer.body !== null && 'items' in answer.body) expect({ path, items: answer.body.items }).not.toEqual({ path, items: [] });
+      }
+    }
+  });
+
+  it('of each request are what its schema accepts', () => {
+    for (const { path, operation } of operations) {
+      for (const [type, { schema, examples = {} }] of Object.entries(operation.requestBody?.content ?? {})) {
+        expect({ path, type, examples: Object.keys(examples).length > 0 }).toEqual({ path, type, examples: true });
+        for (const { value } of Object.values(examples)) expect({ path, faults: validator(schema, false)(value) }).toEqual({ path, faults: [] });
+      }
+      for (const { name, schema, example, required } of operation.parameters) {
+        if (required || example !== undefined) expect({ path, name, faults: validator(schema, false)(example) }).toEqual({ path, name, faults: [] });
+      }
+    }
+  });
+});
+
+/** The path with the examples of its parameters. */
+function pathOf(path: string, { parameters }: Operation): string {
+  const given = parameters.filter(({ example }) => example !== undefined);
+  const filled = given.filter((each) => each.in === 'path').reduce((text, { name, example }) => text.replace(`{${name}}`, encodeURIComponent(String(example))), path);
+  const query = new URLSearchParams(Object.fromEntries(given.filter((each) => each.in === 'query').map(({ name, example }) => [name, String(example)])));
+  return query.size === 0 ? filled : `${filled}?${query.toString()}`;
+}
+
+function bodiesOf(operation: Operation): [string, { type: string; text: string } | undefined][] {
+  const content = Object.entries(operation.requestBody?.content ?? {});
+  if (content.length === 0) return [['', undefined]];
+  return content.flatMap(([type, { examples = {} }]) => Object.entries(examples).filter(([name]) => !COMMAND_EXAMPLES.has(name)).map(([name, { value }]): [string, { type: string; text: string }] => [name, { type, text: JSON.stringify(value) }]));
+}
+
+describe('what is refused', () => {
+  const refusals: readonly [string, string | null, string, string, string | undefined, number][] = [
+    ['no token', null, 'GET', '/api/v1/tenants', undefined, 401],
+    ['another role', 'tenant', 'GET', '/api/v1/resources', undefined, 403],
+    ['what there is not', 'operator', 'GET', '/api/v1/invoices/none', undefined, 404],
+    ['a wrong parameter', 'operator', 'GET', '/api/v1/tenants?limit=0', undefined, 400],
+    ['a wrong field', 'operator', 'POST', '/api/v1/commands', '{"command":"register-tenant"}', 400],
+    ['another body', 'operator', 'POST', '/api/v1/commands', '{"command":"register-tenant","tenantId":"acme","name":"A","currency":"EUR"}', 409],
+    ['a position that never comes', 'operator', 'GET', '/api/v1/tenants?waitFor=99999999&waitTimeoutMs=1', undefined, 503],
+  ];
+  it.each(refusals)('%s is a problem that is documented', async (_, who, method, path, body, status) => {
+    const answer = await api.ask(who, method, path, body);
+    const operation = operationAt(path.split('?')[0]?.replace('/none', '/{id}') ?? '', method.toLowerCase());
+    expect(answer.status).toBe(status);
+    expect(operation.responses[String(status)]).toBeDefined();
+    expect(validator(answerSchema(operation, status))(answer.body)).toEqual([]);
+  });
+
+  it('has a code that is in the document: those of the sources, all of them; UPDATE_CODES=1 writes them anew', async () => {
+    const file = new URL('../../apps/api/src/openapi/error-codes.ts', import.meta.url);
+    const raised = /\b(?:invalid|notFound|conflict|unavailable|DomainError|refuse)\(\s*'([a-z][a-z0-9_]+)'/g;
+    const codes = new Set<string>(['unauthenticated', 'unknown_route', 'malformed_request', 'body_too_large', 'url_too_long', 'unsupported_media_type', 'too_many_requests', 'overloaded', 'internal', 'invalid_parameter', 'invalid_input']);
+    for (const { path, text } of [...sourcesIn('apps'), ...sourcesIn('libs')])
+      if (!path.endsWith('.spec.ts')) for (const [, code] of text.matchAll(raised)) if (code !== undefined) codes.add(code);
+    const lines = [...codes].sort().map((code) => `  '${code}',\n`);
+    const listed = `/** Every code that a refusal may have; a test finds them in the sources. */\nexport const ERROR_CODES: readonly string[] = [\n${lines.join('')}];\n`;
+    if (process.env['UPDATE_CODES'] === '1') await writeFile(file, listed);
+    expect(await readFile(file, 'utf8')).toBe(listed);
+    for (const code of codes) expect(JSON.stringify(document.components.schemas['Problem'])).toContain(`"${code}"`);
+  });
+});

@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, expect } from '@jest/globals';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import pino from 'pino';
+import { z } from 'zod';
+import { zProblem } from '#api/problem';
+import { createApi } from '#api/start';
+import { instant } from '#domain/time/instant';
+import { ROLES } from '#ledger/caller';
+import { mintToken } from '#ledger/token';
+import { testDatabase, type TestDatabase } from './postgres.js';
+
+export const SECRET = 'a secret of the specs, longer than 32 characters';
+/** In the middle of the month that the story is billed for. */
+export const NOW = instant('2026-04-15T00:00:00Z');
+export const clock = { now: () => NOW };
+export const LISTENING = { host: '127.0.0.1', port: 0, requestsPerMinute: 1_000_000, requestsAtOnce: 1000 };
+export const logger = pino({ level: 'silent' });
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+}
+
+/** The problem that an answer is, with its status in the body too. */
+export function problemIn(answer: Answer): z.output<typeof zProblem> {
+  expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+  const problem = zProblem.parse(answer.body);
+  expect(problem.status).toBe(answer.status);
+  return problem;
+}
+
+export const april = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
+
+/** Two tenants; acme has a deployment on a plan: base fee 10.00, gateway at 0.50 a unit, and has used 8. */
+export const STORY: readonly object[] = [
+  { command: 'register-tenant', tenantId: 'acme', name: 'Acme', currency: 'USD' },
+  { command: 'register-tenant', tenantId: 'globex', name: 'Globex', currency: 'USD' },
+  { command: 'register-deployment', deploymentId: 'acme-prod', tenantId: 'acme', name: 'Production', from: april.start },
+  {
+    command: 'publish-plan',
+    planId: 'standard',
+    name: 'Standard',
+    currency: 'USD',
+    baseFee: '10.00',
+    paymentTerm: 'in_arrears',
+    effectiveFrom: '2026-01-01T00:00:00Z',
+    items: [{ billingKind: 'gateway', price: { model: 'unit', unitAmount: '0.50' } }],
+  },
+  { command: 'start-subscription', subscriptionId: 'acme-sub', deploymentId: 'acme-prod', planId: 'standard', from: april.start },
+  {
+    command: 'set-rate',
+    resourceType: 'gateway',
+    resourceFamily: 'small',
+    location: 'fra1',
+    unitPrice: '0.01',
+    effectiveFrom: '2026-01-01T00:00:00Z',
+  },
+  {
+    command: 'observe-usage',
+    deploymentId: 'acme-prod',
+    observations: [
+      {
+        resourceId: 'gw-1',
+        billingKind: 'gateway',
+        period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+        granularity: 'day',
+        quantity: '8',
+      },
+    ],
+  },
+  {
+    command: 'observe-resource',
+    provider: 'digitalocean',
+    providerId: 'gw-1',
+    kind: 'gateway',
+    name: 'gateway 1',
+    status: 'active',
+    seenAt: '2026-04-02T00:00:00Z',
+    tenantId: 'acme',
+    deploymentId: 'acme-prod',
+  },
+  {
+    command: 'record-cost',
+    provider: 'digitalocean',
+    invoiceRef: 'do-2026-04',
+    lines: [
+      {
+        lineKey: '1',
+        resourceId: 'gw-1',
+        kind: 'gateway',
+        chargePeriod: april,
+        amount: '3.00',
+        currency: 'USD',
+        category: 'usage',
+        tenantId: 'acme',
+      },
+    ],
+  },
+  { command: 'grant-credit', creditId: 'later', tenantId: 'acme', currency: 'USD', amount: '1.00', from: '2027-01-01T00:00:00Z' },
+  {
+    command: 'observe-usage',
+    deploymentId: 'acme-prod',
+    observations: [
+      { resourceId: 'z-1', billingKind: 'zones', period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' }, granularity: 'day', quantity: '1' },
+    ],
+  },
+  { command: 'run-metering', date: '2026-04-02' },
+];
+
+const created = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string(), currency: z.string() })) }) });
+const noted = z.object({ result: z.object({ creditNoteId: z.string() }) });
+const withLines = z.object({ lines: z.array(z.object({ lineId: z.string() })) });
+
+/** The API over HTTP, on a database of its own, where the story has happened; one token a role, of tenant acme where it needs one. */
+export class TestApi {
+  url = '';
+  invoiceId = '';
+  lineId = '';
+  creditNoteId = '';
+  readonly tokens = new Map<string, string>();
+  /** Every route that Fastify has, `GET /api/v1/…`. */
+  readonly served = new Set<string>();
+
+  private constructor(
+    readonly database: TestDatabase,
+    readonly app: NestFastifyApplication,
+  ) {}
+
+  static async start(): Promise<TestApi> {
+    const api = await TestApi.startEmpty();
+    await api.happen();
+    return api;
+  }
+
+  /** Without the story: nothing is recorded. */
+  static async startEmpty(): Promise<TestApi> {
+    const database = await testDatabase();
+    const app = await createApi({ databaseUrl: database.url, jwtSecret: SECRET, ...LISTENING, logger, clock });
+    const api = new TestApi(database, app);
+    app
+      .getHttpAdapter()
+      .getInstance()
+      .addHook('onRoute', ({ method, url }: { method: string | string[]; url: string }) => {
+        for (const each of [method].flat()) if (each !== 'HEAD') api.served.add(`${each} ${url === '' ? '/' : url}`);
+      });
+    await app.listen(0, '127.0.0.1');
+    api.url = await app.getUrl();
+    await api.issueTokens();
+    return api;
+  }
+
+  private async issueTokens(): Promise<void> {
+    for (const role of ROLES) {
+      const tenantId = role === 'tenant' || role === 'ingest' ? { tenantId: 'acme' } : {};
+      this.tokens.set(role, await mintToken(SECRET, { sub: `${role}@specs`, role, ...tenantId, ttl: '1h' }, NOW));
+    }
+    this.tokens.set('globex', await mintToken(SECRET, { sub: 'globex', role: 'tenant', tenantId: 'globex', ttl: '1h' }, NOW));
+  }
+
+  private async happen(): Promise<void> {
+    const story = await this.command(STORY);
+    expect(story).toMatchObject({ status: 200, body: STORY.map((_, index) => ({ index, status: 'done' })) });
+    const draft = created.parse((await this.command({ command: 'create-invoice', tenantId: 'acme', asOf: NOW })).body);
+    this.invoiceId = draft.result.invoices[0]?.invoiceId ?? '';
+    await this.command({ command: 'issue-invoice', invoiceId: this.invoiceId, at: NOW });
+    this.lineId = withLines.parse((await this.get('operator', `/api/v1/invoices/${this.invoiceId}`)).body).lines[0]?.lineId ?? '';
+    const credit = { command: 'create-credit-note', invoiceId: this.invoiceId, at: NOW, amount: '0.01', reason: 'a test' };
+    this.creditNoteId = noted.parse((await this.command(credit)).body).result.creditNoteId;
+  }
+
+  /** `who`: a role, or else a token; null: no one. */
+  async ask(who: string | null, method: string, path: string, body?: string, more: Record<string, string> = {}): Promise<Answer> {
+    const headers: Record<string, string> = { ...more };
+    if (who !== null) headers['authorization'] = `Bearer ${this.tokens.get(who) ?? who}`;
+    if (body !== undefined) headers['content-type'] ??= 'application/json';
+    const response = await fetch(`${this.url}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  }
+
+  get(who: string | null, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.ask(who, 'GET', path, undefined, headers);
+  }
+
+  post(who: string | null, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.ask(who, 'POST', path, JSON.stringify(body), headers);
+  }
+
+  command(body: unknown): Promise<Answer> {
+    return this.post('operator', '/api/v1/commands', body);
+  }
+
+  async close(): Promise<void> {
+    await this.app.close();
+    await this.database.drop();
+  }
+}
+
+/** One for all specs of a file. */
+export function apiForAll(): () => TestApi {
+  let api: TestApi | undefined;
+  const started = (): TestApi => {
+    if (api === undefined) throw new Error('the API has not started: ask for it within a spec');
+    return api;
+  };
+  beforeAll(async () => {
+    api = await TestApi.start();
+  });
+  afterAll(async () => {
+    await api?.close();
+  });
+  return started;
+}
