@@ -40,6 +40,11 @@ const zExplanationOfRow = z
     row: zExplainedRow,
     arithmetic: z.string(),
     price: z.object({ planId: z.string(), effectiveFrom: zAt, terms: zAny.nullable() }).meta({ id: 'AppliedPrice' }),
+    rates: z.array(
+      z
+        .object({ resourceType: z.string(), resourceFamily: z.string(), location: z.string(), effectiveFrom: zAt, unitPrice: zQuantity })
+        .meta({ id: 'AppliedRate' }),
+    ),
     usage: z.object({ since: zAt, until: zAt, quantity: zQuantity, readings: z.int() }).meta({ id: 'RatedUsage' }),
     events: z.array(zEventReference),
   })
@@ -58,3 +63,23 @@ export const zProjection = z
     eventsPerSecond: z.int().nullable().describe('Over the last batch'),
   })
   .meta({ id: 'Projection' });
+
+const zBeside = z
+  .object({
+    projections: zAny.describe('Their names, or "all"'),
+    position: zPosition,
+    lag: zPosition.describe('Events behind the read models that serve'),
+    eventsPerSecond: z.int().nullable(),
+  })
+  .meta({ id: 'ReadModelsBeside' });
+
+export const zProjections = z
+  .object({
+    items: z.array(zProjection),
+    nextCursor: z.string().nullable().describe('Opaque; null: this is the last page'),
+    state: z.enum(['current', 'halted', 'rebuilding']),
+    halted: z.object({ position: zPosition, projection: z.string(), reason: z.string() }).meta({ id: 'Halt' }).nullable().describe('The event that can’t be applied'),
+    rebuild: zBeside.nullable().describe('What is being built beside those that serve'),
+    kept: zBeside.nullable().describe('What projections rollback puts back'),
+  })
+  .meta({ id: 'ProjectionPage' });
