@@ -113,7 +113,11 @@ const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema
   ['/health/live', ['The process answers', 'application/json', { type: 'object', properties: { status: { const: 'live' } }, required: ['status'] }]],
   [
     '/health/ready',
-    ['The database answers; lag is how many events the read models are behind', 'application/json', { type: 'object', properties: { status: { const: 'ready' }, lag: { type: 'integer' } }, required: ['status', 'lag'] }],
+    ['The database answers; how far the read models are behind: lag in events, lagSeconds in time', 'application/json', {
+      type: 'object',
+      properties: { status: { const: 'ready' }, ...Object.fromEntries(['position', 'head', 'lag', 'lagSeconds'].map((name) => [name, { type: 'integer' }])) },
+      required: ['status', 'position', 'head', 'lag', 'lagSeconds'],
+    }],
   ],
 ]);
 

@@ -11,6 +11,8 @@ const reference = {
   actor: z.string(),
   occurredAt: zAt.nullable(),
   command: z.string().nullable().describe('The command that it was recorded for'),
+  idempotencyKey: z.string().nullable(),
+  reason: z.string().nullable(),
 };
 const zEventReference = z.object(reference).meta({ id: 'EventReference' });
 
