@@ -24,16 +24,18 @@ export interface AppOptions {
   readonly eventStoreUrl?: string;
   readonly jwtSecret: string;
   readonly jwksUrl?: string;
+  readonly seller?: string;
   readonly logger: Logger;
   readonly clock: Clock;
 }
 
 @Module({})
 export class AppModule {
-  static forRoot({ databaseUrl, eventStoreUrl, jwtSecret, jwksUrl, logger, clock }: AppOptions): DynamicModule {
+  static forRoot({ databaseUrl, eventStoreUrl, jwtSecret, jwksUrl, seller, logger, clock }: AppOptions): DynamicModule {
+    const ledger = { databaseUrl, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }), ...(seller === undefined ? {} : { seller }) };
     return {
       module: AppModule,
-      imports: [DiscoveryModule, LedgerModule.forRoot({ databaseUrl, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }) })],
+      imports: [DiscoveryModule, LedgerModule.forRoot(ledger)],
       controllers: [
         UsageController,
         RatesController,

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import pino, { type Logger } from 'pino';
+import { DOCUMENT_STYLE_SOURCE } from '#ledger/documents/page';
 import { AppModule } from './app.module.js';
 import { type Clock, systemClock } from './clock.js';
 import type { ApiSettings } from './environment.js';
@@ -28,11 +29,11 @@ const MAX_PARAM_CHARS = 6144;
 /** Correlation ids go into the log for ever: one that is given must look like one. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-/** Pages load nothing from elsewhere and run nothing inline; nothing may frame them. */
+/** Pages load nothing from elsewhere and run nothing inline; nothing may frame them. A document has its one style within. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self'",
+  `style-src 'self' ${DOCUMENT_STYLE_SOURCE}`,
   "connect-src 'self'",
   'img-src data:',
   "base-uri 'none'",

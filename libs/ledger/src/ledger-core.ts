@@ -29,6 +29,8 @@ export class LedgerCore {
       /** A pool of one connection, for a trial's transaction. */
       readonly trialPool: () => pg.Pool;
     },
+    /** Who bills, as documents say: free text, with its lines. null: not configured. */
+    readonly seller: string | null = null,
   ) {
     this.db = readModels(pool);
     this.tail = new Tail(log, projector);

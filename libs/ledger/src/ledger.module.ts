@@ -17,6 +17,8 @@ export interface LedgerOptions {
   /** `esdb://…`: EventStoreDB is the log, and Postgres holds its mirror; else Postgres is the log. */
   readonly eventStoreUrl?: string;
   readonly applicationName?: string;
+  /** Who bills, as documents say: name, address, tax number, a line each. */
+  readonly seller?: string;
 }
 
 const SCHEMA = 'ledgerline';
@@ -47,7 +49,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const projector = new Projector(log, pool, projections, SCHEMA);
     if (!(await projector.prepare())) throw new OutdatedReadModels();
     const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: SCHEMA, max: 1, idleTimeoutMs: 0, ...named });
-    const core = new LedgerCore(log, projector, pool, { locks, trialPool });
+    const core = new LedgerCore(log, projector, pool, { locks, trialPool }, options.seller ?? null);
     await core.details.migrate();
     return { core, pools: [pool, locks], log };
   } catch (error) {

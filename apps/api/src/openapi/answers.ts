@@ -42,6 +42,7 @@ const invoiceFields = {
   subtotal: zMoney.nullable(),
   tax: zMoney.nullable(),
   total: zMoney.nullable(),
+  taxes: z.array(z.looseObject({ name: z.string().nullable(), ratePercent: zQuantity, net: zMoney, tax: zMoney })).describe('By name and rate'),
   creditTaken: zMoney.optional().describe('What it takes of the tenant’s credit: invoices below zero'),
   amountDue: zMoney.optional().describe('total − creditTaken, never below 0'),
 };
@@ -108,6 +109,8 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   ['credits', listOf(z.looseObject({ creditId: z.string(), tenantId: z.string(), currency: z.string(), kind: z.enum(['coupon', 'credit']), taken: zMoney }))],
   ['credit-notes', listOf(z.looseObject(creditNoteFields))],
   ['credit-note', z.looseObject({ ...creditNoteFields, rows: z.array(z.looseObject({ net: zMoney })) })],
+  ['invoice-document', z.string().describe('One file: no script, no resource from elsewhere; it prints on A4')],
+  ['credit-note-document', z.string().describe('One file: no script, no resource from elsewhere; it prints on A4')],
   [
     'unbilled',
     listOf(z.looseObject({ deploymentId: z.string(), billingKind: z.string(), reason: z.enum(['no_subscription', 'no_plan_item']), quantity: zQuantity })),
