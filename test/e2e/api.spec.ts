@@ -46,9 +46,17 @@ const TABLE: ReadonlyMap<
   ['GET /api/v1/invoices', { for: READ, query: 'invoices', example: () => '/api/v1/invoices?tenantId=acme' }],
   ['GET /api/v1/invoices/preview', { for: READ, query: 'invoice-preview', example: () => `/api/v1/invoices/preview?tenantId=acme&at=${NOW}` }],
   ['GET /api/v1/invoices/:id', { for: READ, query: 'invoice', example: () => `/api/v1/invoices/${api().invoiceId}` }],
+  [
+    'GET /api/v1/invoices/:id/document',
+    { for: READ, query: 'invoice-document', example: () => `/api/v1/invoices/${api().invoiceId}/document` },
+  ],
   ['GET /api/v1/credits', { for: READ, query: 'credits', example: () => '/api/v1/credits?tenantId=acme' }],
   ['GET /api/v1/credit-notes', { for: READ, query: 'credit-notes', example: () => '/api/v1/credit-notes?tenantId=acme' }],
   ['GET /api/v1/credit-notes/:id', { for: READ, query: 'credit-note', example: () => `/api/v1/credit-notes/${api().creditNoteId}` }],
+  [
+    'GET /api/v1/credit-notes/:id/document',
+    { for: READ, query: 'credit-note-document', example: () => `/api/v1/credit-notes/${api().creditNoteId}/document` },
+  ],
   ['GET /api/v1/unbilled', { for: STAFF, query: 'unbilled', example: () => '/api/v1/unbilled' }],
   ['GET /api/v1/metered-days', { for: STAFF, query: 'metered-days', example: () => '/api/v1/metered-days' }],
   ['GET /api/v1/lines', { for: READ, query: 'lines', example: () => '/api/v1/lines?subscriptionId=acme-sub' }],

@@ -52,6 +52,8 @@ const TABLE: ReadonlyMap<string, { readonly for: readonly Role[]; readonly given
   ['credits', { for: READ, rest: () => '/credits' }],
   ['creditNotes', { for: READ, rest: () => '/credit-notes' }],
   ['creditNote', { for: READ, given: () => `(id: "${api().creditNoteId}")`, rest: () => `/credit-notes/${api().creditNoteId}` }],
+  ['invoiceDocument', { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/invoices/${api().invoiceId}/document` }],
+  ['creditNoteDocument', { for: READ, given: () => `(id: "${api().creditNoteId}")`, rest: () => `/credit-notes/${api().creditNoteId}/document` }],
   ['unbilled', { for: STAFF, rest: () => '/unbilled' }],
   ['meteredDays', { for: STAFF, rest: () => '/metered-days' }],
   ['lines', { for: READ, given: () => '(subscriptionId: "acme-sub")', rest: () => '/lines?subscriptionId=acme-sub' }],

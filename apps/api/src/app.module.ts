@@ -30,28 +30,31 @@ export interface AppOptions {
   readonly eventStoreUrl?: string;
   readonly jwtSecret: string;
   readonly jwksUrl?: string;
+  readonly seller?: string;
   readonly logger: Logger;
   readonly clock: Clock;
 }
 
 /** While the read models of this version are being built it answers that it is not ready, rather than not at all. */
-const ledgerModule = ({ databaseUrl, eventStoreUrl, logger }: Pick<AppOptions, 'databaseUrl' | 'logger'> & { readonly eventStoreUrl: string | undefined }): DynamicModule =>
+const ledgerModule = ({ databaseUrl, eventStoreUrl, seller, logger }: Pick<AppOptions, 'databaseUrl' | 'eventStoreUrl' | 'seller' | 'logger'>): DynamicModule =>
   LedgerModule.forRoot({
     databaseUrl,
     ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }),
+    ...(seller === undefined ? {} : { seller }),
     whenOutdated: 'serve',
     report: (message) => {
       logger.info(message);
     },
   });
+
 /** Who asks, and when. */
 @Module({})
 class AccessModule {}
 
 @Module({})
 export class AppModule {
-  static forRoot({ databaseUrl, eventStoreUrl, jwtSecret, jwksUrl, logger, clock }: AppOptions): DynamicModule {
-    const ledger = ledgerModule({ databaseUrl, eventStoreUrl, logger });
+  static forRoot({ jwtSecret, jwksUrl, logger, clock, ...settings }: AppOptions): DynamicModule {
+    const ledger = ledgerModule({ ...settings, logger });
     const access: DynamicModule = {
       module: AccessModule,
       providers: [

@@ -104,6 +104,15 @@ command('query', 'asks a read model, now or as of a log position or instant', 'l
   .argument('<name>')
   .argument('[params...]', 'key=value, as in REST')
   .option('--as-of <instant|position>', 'what was known then');
+command(
+  'document',
+  'an invoice or a credit note as HTML, to print or to send',
+  'ledgerline document 0198c2d4-… --out invoice.html',
+  () => import('./document.js'),
+)
+  .argument('<id>')
+  .option('--out <file>', 'writes it into this file instead of stdout')
+  .option('--as-of <instant|position>', 'as it was known then');
 command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
 command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
   .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')

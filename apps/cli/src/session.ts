@@ -52,7 +52,15 @@ async function onDatabase<Result>(
   const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir, log: say });
   try {
     const eventStoreUrl = process.env['EVENT_STORE_URL'];
-    const ledgerOptions = { databaseUrl: database.url, whenOutdated, signal, report: say, ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }) };
+    const seller = process.env['LEDGERLINE_SELLER'];
+    const ledgerOptions = {
+      databaseUrl: database.url,
+      whenOutdated,
+      signal,
+      report: say,
+      ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }),
+      ...(seller === undefined || seller === '' ? {} : { seller }),
+    };
     const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(ledgerOptions), { logger: false, abortOnError: false });
     try {
       const audit = app.get(Audit);

@@ -35,6 +35,8 @@ export class LedgerCore {
       /** The Merkle tree over the log. null: of a trial's events there is none. */
       readonly tree: KeptTree | null;
     },
+    /** Who bills, as documents say: free text, with its lines. null: not configured. */
+    readonly seller: string | null = null,
   ) {
     this.db = readModels(pool);
     this.tail = new Tail(log, projector);

@@ -30,6 +30,8 @@ export interface LedgerOptions {
   readonly signal?: AbortSignal;
   /** Told how the building of read models goes on, in words. */
   readonly report?: (message: string) => void;
+  /** Who bills, as documents say: name, address, tax number, a line each. */
+  readonly seller?: string;
 }
 
 const OPENED = Symbol('opened ledger');
@@ -80,7 +82,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named });
     const tree = new KeptTree(pool, postgres);
     await tree.migrate();
-    const core = new LedgerCore(log, projector, pool, { locks, trialPool, rebuilder, tree });
+    const core = new LedgerCore(log, projector, pool, { locks, trialPool, rebuilder, tree }, options.seller ?? null);
     await core.details.migrate();
     const close = async (): Promise<void> => {
       stopping.abort();

@@ -21,6 +21,8 @@ export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject> {
   readonly roles: readonly Role[];
   /** It tells how far behind the projections are, so it must not wait for them. */
   readonly withoutCatchUp?: true;
+  /** The answer is a text of this type; else it is JSON. */
+  readonly media?: 'text/html';
   answer(params: z.output<Params>, context: QueryContext): Promise<unknown>;
 }
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { zDeployment, zResource, zSubscription, zTenant } from './answers/accounts.js';
 import { zEvent, zExplanation, zProjections } from './answers/audit.js';
 import { zPlan, zQuote, zRate } from './answers/catalog.js';
@@ -21,6 +21,8 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   ['credits', listOf(zCredit)],
   ['credit-notes', listOf(zCreditNote)],
   ['credit-note', zCreditNoteWithRows],
+  ['invoice-document', z.string().describe('One file: no script, no resource from elsewhere; it prints on A4')],
+  ['credit-note-document', z.string().describe('One file: no script, no resource from elsewhere; it prints on A4')],
   ['unbilled', listOf(zUnbilled)],
   ['metered-days', listOf(zMeteredDay)],
   ['lines', listOf(zLine)],

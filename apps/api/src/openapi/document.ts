@@ -66,7 +66,7 @@ function aboutQuery(route: Route, name: string, components: Record<string, Json>
     operationId: camelCase(name),
     tags: [subjectOf(route)],
     summary: query.summary,
-    responses: { 200: { description: 'The answer', content: json({ $ref: `#/components/schemas/${answerName}` }) } },
+    responses: { 200: { description: 'The answer', content: { [query.media ?? 'application/json']: { schema: { $ref: `#/components/schemas/${answerName}` } } } } },
   };
   const example = QUERY_EXAMPLES.get(name) ?? {};
   const askedName = `${camelCase(name)}Question`;

@@ -105,6 +105,7 @@ export const ERROR_CODES: readonly string[] = [
   'unknown_credit_note',
   'unknown_currency',
   'unknown_deployment',
+  'unknown_document',
   'unknown_invoice',
   'unknown_line',
   'unknown_plan',

@@ -76,6 +76,8 @@ export const QUERY_EXAMPLES: ReadonlyMap<string, Readonly<Record<string, unknown
   ['credits', { tenantId: 'acme' }],
   ['credit-notes', { tenantId: 'acme' }],
   ['credit-note', { id: CREDIT_NOTE }],
+  ['invoice-document', { id: INVOICE }],
+  ['credit-note-document', { id: CREDIT_NOTE }],
   ['unbilled', { limit: 10 }],
   ['metered-days', {}],
   ['lines', { subscriptionId: 'acme-sub', at: MID_APRIL }],
