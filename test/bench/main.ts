@@ -5,8 +5,11 @@ import { applyBench } from './apply.bench.js';
 import type { Bench, Measured } from './bench.js';
 import { withServer } from './database.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
+import { liveBench } from './live.bench.js';
+import { rebuildBench } from './rebuild.bench.js';
+import { rebuildAllBench } from './rebuild-all.bench.js';
 
-const BENCHES: readonly Bench[] = [appendBench, applyBench, invoiceRunBench];
+const BENCHES: readonly Bench[] = [appendBench, applyBench, invoiceRunBench, rebuildBench, rebuildAllBench, liveBench];
 const WRONG_USAGE = 2;
 
 const say = (message: string): void => {
