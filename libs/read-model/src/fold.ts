@@ -14,6 +14,10 @@ import { createIndexesSql, createTableSql, type TableDefinition } from './table.
 /** Copies that are under way at once: while one waits for the server, the other's lines are made. */
 const COPY_LANES = 2;
 const INDEX_LANES = 2;
+/** Of the log's text: what is under way at once is in memory. */
+const BATCH_BYTES = 2 * 1024 * 1024;
+/** Tables that were empty a moment ago have no statistics, and a planner without any would read the whole of them for each look-up. */
+const BY_INDEX = 'SET LOCAL enable_seqscan TO off';
 const MAIN = 'main';
 const COPY = 'copy';
 
@@ -129,7 +133,7 @@ export class Fold {
     const lanes: Promise<unknown>[] = Array.from({ length: COPY_LANES }, () => Promise.resolve());
     let turn = 0;
     try {
-      for await (const batch of batched(log.readAll(from))) {
+      for await (const batch of batched(log.readAll(from), BATCH_BYTES)) {
         const stored = batch.filter(({ position }) => position <= target);
         const [first, last] = [stored[0], stored.at(-1)];
         if (first === undefined || last === undefined || signal?.aborted === true) break;
@@ -227,6 +231,7 @@ export class Fold {
 
   private async projectAtOnce(events: readonly RecordedEvent[], range: Range): Promise<void> {
     await this.inTransaction(async (client) => {
+      await client.query(BY_INDEX);
       for (const projection of this.options.projections) {
         if (projection.bulk !== undefined) continue;
         const relevant = events.filter(({ type }) => projection.handles[type] === 'handled' && projection.late?.includes(type) !== true);
