@@ -46,13 +46,12 @@ export const restatementsProjection: Projection = {
   late: ['RateSet', 'RateCorrected', 'RateWithdrawn'],
   async project(batch, client) {
     const relevant = batch.filter(isHandled);
-    const usage = relevant.filter(isUsage);
-    const claimed = await withClaims(client, usage.map(({ data }) => data.deploymentId));
-    await markUsage(client, usage.filter(({ data }) => claimed.has(data.deploymentId)));
-    const others = relevant.filter((event): event is Other => !isUsage(event));
-    if (others.length === 0) return;
-    const first = await firstClaim(client);
-    for (const event of others) if (first !== null && first < event.position) await mark(client, event);
+    const first = relevant.length === 0 ? null : await firstClaim(client);
+    if (first === null) return;
+    const touched = relevant.filter(isUsage).flatMap((event) => (event.position > first ? [touchedBy(event)] : []));
+    const claimed = await withClaims(client, touched.map(({ deploymentId }) => deploymentId));
+    await markUsage(client, touched.filter(({ deploymentId }) => claimed.has(deploymentId)));
+    for (const event of relevant) if (!isUsage(event) && event.position > first) await mark(client, event);
   },
 };
 
@@ -62,6 +61,20 @@ type Other = RecordedEvent<Exclude<Handled, 'UsageObserved' | 'UsageCorrected'>>
 const isHandled = (event: RecordedEvent): event is RecordedEvent<Handled> => answers[event.type] === 'handled';
 
 const isUsage = (event: RecordedEvent<Handled>): event is Usage => event.type === 'UsageObserved' || event.type === 'UsageCorrected';
+
+/** What of usage matters here, and little of it: a batch holds very many readings. */
+interface Touched {
+  readonly position: number;
+  readonly deploymentId: string;
+  readonly reason: string;
+  readonly readings: readonly { readonly billingKind: string; readonly start: Instant }[];
+}
+
+function touchedBy({ position, data }: Usage): Touched {
+  const [readings, reason] = 'observations' in data ? [data.observations, 'late usage'] : [data.corrections, data.reason];
+  const apart = new Map(readings.map(({ billingKind, period: { start } }) => [`${start} ${billingKind}`, { billingKind, start }]));
+  return { position, deploymentId: data.deploymentId, reason, readings: [...apart.values()] };
+}
 
 /** Deployments of which an invoice claims a line by the end of the batch, or ever did: usage of any other is most usage, and marks nothing. */
 async function withClaims(client: pg.ClientBase, deploymentIds: readonly string[]): Promise<ReadonlySet<string>> {
@@ -144,13 +157,9 @@ const markLines = async (client: pg.ClientBase, position: number, reason: string
   );
 };
 
-/** Each event's readings by kind and start, all events at once. */
-async function markUsage(client: pg.ClientBase, events: readonly Usage[]): Promise<void> {
-  const touched = events.flatMap(({ position, data }) => {
-    const [readings, reason] = 'observations' in data ? [data.observations, 'late usage'] : [data.corrections, data.reason];
-    const apart = new Map(readings.map(({ billingKind, period: { start } }) => [`${start} ${billingKind}`, { billingKind, start }]));
-    return [...apart.values()].map(({ billingKind, start }) => ({ position, reason, deploymentId: data.deploymentId, billingKind, start }));
-  });
+/** All events' readings at once. */
+async function markUsage(client: pg.ClientBase, events: readonly Touched[]): Promise<void> {
+  const touched = events.flatMap(({ position, deploymentId, reason, readings }) => readings.map((reading) => ({ position, deploymentId, reason, ...reading })));
   if (touched.length === 0) return;
   await client.query(
     `${INSERT} SELECT DISTINCT l.line_id, u.position, l.tenant_id, u.reason, u.position` +

@@ -30,10 +30,7 @@ const staging = defineTable<Pick<UsageRecordRow, 'deployment_id' | (typeof KEY)[
 
 const RECORDS: CopyTarget = { table: usageRecords.name, columns: ['deployment_id', ...KEY, ...BODY, 'position_from'] };
 const STAGED: CopyTarget = { table: staging.name, columns: ['deployment_id', ...KEY, 'quantity', 'origin', 'position_from'] };
-const PROVIDERS: CopyTarget = {
-  table: usageProviders.name,
-  columns: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'source_id', 'provider', 'position_from'],
-};
+const PROVIDERS: CopyTarget = { table: usageProviders.name, columns: ['deployment_id', ...KEY, 'position_from'] };
 
 /** The event's data is as it was written: a value that is missing must not become the text "undefined". */
 function required(value: unknown, field: string): string {
@@ -58,33 +55,27 @@ function bodyLine({ quantity, rateKey, attributes, subAttribution }: Observation
   return `${required(quantity, 'quantity')}\t${origin}\t${rate}\t${json(attributes)}\t${json(subAttribution)}`;
 }
 
+function observedRows({ data, position }: RecordedEvent<'UsageObserved'>, lines: CopyLines): void {
+  const [deployment, origin] = [required(data.deploymentId, 'deploymentId'), required(data.origin, 'origin')];
+  for (const observation of data.observations) lines.add(RECORDS, `${deployment}\t${keyLine(observation)}\t${bodyLine(observation, origin)}\t${position}`);
+}
+
+function correctedRows({ data, position }: RecordedEvent<'UsageCorrected'>, lines: CopyLines): void {
+  const [deployment, origin] = [required(data.deploymentId, 'deploymentId'), required(data.origin, 'origin')];
+  for (const correction of data.corrections)
+    lines.add(STAGED, `${deployment}\t${keyLine(correction)}\t${optional(correction.quantity, 'quantity', COPY_NULL)}\t${origin}\t${position}`);
+}
+
+function namedRows({ data, position }: RecordedEvent<'UsageProviderNamed'>, lines: CopyLines): void {
+  const deployment = required(data.deploymentId, 'deploymentId');
+  for (const reading of data.readings) lines.add(PROVIDERS, `${deployment}\t${keyLine(reading)}\t${position}`);
+}
+
 function rows(event: RecordedEvent, lines: CopyLines): void {
-  const { position } = event;
-  switch (event.type) {
-    case 'UsageObserved': {
-      const [deployment, origin] = [required(event.data.deploymentId, 'deploymentId'), required(event.data.origin, 'origin')];
-      for (const observation of event.data.observations) lines.add(RECORDS, `${deployment}\t${keyLine(observation)}\t${bodyLine(observation, origin)}\t${position}`);
-      return;
-    }
-    case 'UsageCorrected': {
-      const [deployment, origin] = [required(event.data.deploymentId, 'deploymentId'), required(event.data.origin, 'origin')];
-      for (const correction of event.data.corrections)
-        lines.add(STAGED, `${deployment}\t${keyLine(correction)}\t${optional(correction.quantity, 'quantity', COPY_NULL)}\t${origin}\t${position}`);
-      return;
-    }
-    case 'UsageProviderNamed': {
-      const deployment = required(event.data.deploymentId, 'deploymentId');
-      for (const { billingKind, period, resourceId, granularity, provider, sourceId } of event.data.readings)
-        lines.add(
-          PROVIDERS,
-          `${deployment}\t${required(billingKind, 'billingKind')}\t${required(period.start, 'period.start')}\t${required(resourceId, 'resourceId')}\t` +
-            `${required(period.end, 'period.end')}\t${required(granularity, 'granularity')}\t${optional(sourceId, 'sourceId', '')}\t${required(provider, 'provider')}\t${position}`,
-        );
-      return;
-    }
-    default:
-      throw new Error(`${event.type} has no rows in usage_records`);
-  }
+  if (event.type === 'UsageObserved') observedRows(event, lines);
+  else if (event.type === 'UsageCorrected') correctedRows(event, lines);
+  else if (event.type === 'UsageProviderNamed') namedRows(event, lines);
+  else throw new Error(`${event.type} has no rows in usage_records`);
 }
 
 const keyOf = (alias: string): string => ['deployment_id', ...KEY].map((column) => `${alias}.${column}`).join(', ');

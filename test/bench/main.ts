@@ -6,9 +6,12 @@ import { backfillBench } from './backfill.bench.js';
 import type { Bench, Measured } from './bench.js';
 import { withServer } from './database.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
+import { liveBench } from './live.bench.js';
+import { rebuildBench } from './rebuild.bench.js';
+import { rebuildAllBench } from './rebuild-all.bench.js';
 import { rerateBench } from './rerate.bench.js';
 
-const BENCHES: readonly Bench[] = [appendBench, applyBench, backfillBench, invoiceRunBench, rerateBench];
+const BENCHES: readonly Bench[] = [appendBench, applyBench, backfillBench, invoiceRunBench, liveBench, rebuildBench, rebuildAllBench, rerateBench];
 const WRONG_USAGE = 2;
 
 const say = (message: string): void => {

@@ -4,7 +4,7 @@ const MAX_BATCH_EVENTS = 1000;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 /** Groups events by number and size; what is at hand goes as one batch, nothing is waited for. */
-export async function* batched(events: AsyncIterable<StoredEvent>): AsyncIterable<StoredEvent[]> {
+export async function* batched(events: AsyncIterable<StoredEvent>, maxBytes = MAX_BATCH_BYTES): AsyncIterable<StoredEvent[]> {
   const iterator = events[Symbol.asyncIterator]();
   let pending: Promise<IteratorResult<StoredEvent>> | null = null;
   try {
@@ -14,7 +14,7 @@ export async function* batched(events: AsyncIterable<StoredEvent>): AsyncIterabl
       if (first.done === true) return;
       const batch = [first.value];
       let bytes = first.value.data.length;
-      while (batch.length < MAX_BATCH_EVENTS && bytes < MAX_BATCH_BYTES) {
+      while (batch.length < MAX_BATCH_EVENTS && bytes < maxBytes) {
         pending = iterator.next();
         const next = await Promise.race([pending, turn()]);
         if (next === null) break;

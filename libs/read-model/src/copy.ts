@@ -9,30 +9,33 @@ export interface CopyTarget {
   readonly columns: readonly string[];
 }
 
-/** Lines of COPY's text format, by target. */
+const LINES_PER_CHUNK = 1000;
+
+/** Lines of COPY's text format, by target. Kept as bytes: as very many short strings they would cost more to collect than to make. */
 export class CopyLines {
-  private readonly lines = new Map<CopyTarget, string[]>();
+  private readonly targets = new Map<CopyTarget, { lines: string[]; readonly chunks: Buffer[] }>();
 
   add(target: CopyTarget, line: string): void {
-    const known = this.lines.get(target);
-    if (known === undefined) this.lines.set(target, [line]);
-    else known.push(line);
+    let known = this.targets.get(target);
+    if (known === undefined) {
+      known = { lines: [], chunks: [] };
+      this.targets.set(target, known);
+    }
+    if (known.lines.push(line) < LINES_PER_CHUNK) return;
+    known.chunks.push(bytesOf(known.lines));
+    known.lines = [];
   }
 
   /** Within the client's transaction. */
   async copy(client: pg.ClientBase): Promise<void> {
-    for (const [{ table, columns }, lines] of this.lines) {
+    for (const [{ table, columns }, { lines, chunks }] of this.targets) {
       const stream = client.query(copyFrom(`COPY ${table} (${columns.join(', ')}) FROM STDIN`));
-      await pipeline(Readable.from(chunks(lines)), stream);
+      await pipeline(Readable.from(lines.length === 0 ? chunks : [...chunks, bytesOf(lines)]), stream);
     }
   }
 }
 
-const LINES_PER_CHUNK = 500;
-
-function* chunks(lines: readonly string[]): Generator<Buffer> {
-  for (let from = 0; from < lines.length; from += LINES_PER_CHUNK) yield Buffer.from(`${lines.slice(from, from + LINES_PER_CHUNK).join('\n')}\n`);
-}
+const bytesOf = (lines: readonly string[]): Buffer => Buffer.from(`${lines.join('\n')}\n`);
 
 const SPECIAL = /[\\\n\r\t]/;
 const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -5,7 +5,7 @@ import type { EventLog, StoredEvent } from '#event-store/port';
 import { isConnectionLost } from '#postgres/connection';
 import { batched } from './batches.js';
 import { CopyLines } from './copy.js';
-import { ensurePartitions, partitionsOf } from './partitions.js';
+import { ensurePartitions, type Partition, partitionsOf } from './partitions.js';
 import type { Projection } from './projection.js';
 import { ProjectionHalted } from './projector.js';
 import { skippedPositions } from './skips.js';
@@ -14,6 +14,10 @@ import { createIndexesSql, createTableSql, type TableDefinition } from './table.
 /** Copies that are under way at once: while one waits for the server, the other's lines are made. */
 const COPY_LANES = 2;
 const INDEX_LANES = 2;
+/** Of the log's text: what is under way at once is in memory. */
+const BATCH_BYTES = 2 * 1024 * 1024;
+/** Tables that were empty a moment ago have no statistics, and a planner without any would read the whole of them for each look-up. */
+const BY_INDEX = 'SET LOCAL enable_seqscan TO off';
 const MAIN = 'main';
 const COPY = 'copy';
 
@@ -50,6 +54,14 @@ interface FoldOptions {
   readonly onProgress: (progress: FoldProgress) => void;
 }
 
+interface Prepared {
+  readonly stored: readonly StoredEvent[];
+  readonly events: readonly RecordedEvent[];
+  readonly range: Range;
+  readonly lines: CopyLines;
+  readonly partitions: readonly Partition[];
+}
+
 interface Range {
   readonly first: number;
   readonly last: number;
@@ -65,6 +77,8 @@ export class Fold {
   private skipped: ReadonlySet<number> = new Set();
   private mainDone = 0;
   private copied: readonly Range[] = [];
+  /** Of which there are partitions: nobody else makes or removes any here. */
+  private readonly months = new Set<string>();
 
   constructor(private readonly options: FoldOptions) {}
 
@@ -98,7 +112,7 @@ export class Fold {
       `SELECT lane, first, last FROM ${this.options.schema}.folded ORDER BY first`,
     );
     this.mainDone = Math.max(0, ...rows.filter(({ lane }) => lane === MAIN).map(({ last }) => last));
-    this.copied = rows.filter(({ lane }) => lane === COPY);
+    this.copied = merged(rows.filter(({ lane }) => lane === COPY));
   }
 
   private isCopied(position: number): boolean {
@@ -107,9 +121,8 @@ export class Fold {
 
   /** The position up to which both are done without a gap. */
   private resumeFrom(): number {
-    let copied = 0;
-    for (const { first, last } of this.copied) if (first === copied + 1) copied = last;
-    return Math.min(this.mainDone, copied);
+    const [whole] = this.copied;
+    return whole === undefined || whole.first > 1 ? 0 : Math.min(this.mainDone, whole.last);
   }
 
   private async foldAll(target: number): Promise<boolean> {
@@ -120,18 +133,16 @@ export class Fold {
     const lanes: Promise<unknown>[] = Array.from({ length: COPY_LANES }, () => Promise.resolve());
     let turn = 0;
     try {
-      for await (const batch of batched(log.readAll(from))) {
+      for await (const batch of batched(log.readAll(from), BATCH_BYTES)) {
         const stored = batch.filter(({ position }) => position <= target);
         const [first, last] = [stored[0], stored.at(-1)];
         if (first === undefined || last === undefined || signal?.aborted === true) break;
-        const range = { first: first.position, last: last.position };
-        const events = this.decoded(stored);
-        // A lane that is free makes its lines while the server takes those of the other.
+        const prepared = this.prepared(stored, { first: first.position, last: last.position });
         await lanes[turn];
-        lanes[turn] = handled(this.copy(events, range));
+        lanes[turn] = handled(this.copy(prepared));
         turn = (turn + 1) % COPY_LANES;
         await main;
-        main = handled(this.project(events, range));
+        main = handled(this.project(prepared));
         onProgress({ phase: 'fold', position: last.position });
       }
     } finally {
@@ -141,69 +152,72 @@ export class Fold {
     return signal?.aborted !== true;
   }
 
-  /** Events of the great tables as they stand: their values are checked where the lines are made, and by the server. */
-  private decoded(stored: readonly StoredEvent[]): RecordedEvent[] {
-    return stored
+  /** The batch as the lanes take it. What goes into the great tables becomes lines at once, and is not kept in memory as objects. */
+  private prepared(stored: readonly StoredEvent[], range: Range): Prepared {
+    const [lines, partitions] = [new CopyLines(), new Map<string, Partition>()];
+    const bulk = this.options.projections.filter((projection) => projection.bulk !== undefined);
+    const events = stored
       .filter(({ position }) => !this.skipped.has(position))
-      .map((event) => {
-        try {
-          return this.bulkTypes.has(event.type) ? this.codec.decodeAsWritten(event) : this.codec.decode(event);
-        } catch (error) {
-          if (!(error instanceof UnreadableEvent)) throw error;
-          throw new ProjectionHalted(event.position, 'codec', error);
-        }
+      .map((each) => {
+        const projection = bulk.find(({ handles }) => handles[each.type as EventType] === 'handled');
+        if (projection === undefined) return this.decoded(each);
+        const event = this.decodedAsWritten(each);
+        if (!this.isCopied(each.position)) addRows(projection, event, lines, partitions);
+        return lazily(event, () => this.decodedAsWritten(each).data);
       });
+    return { stored, events, range, lines, partitions: [...partitions.values()] };
   }
 
-  private get bulkTypes(): ReadonlySet<string> {
-    return new Set(this.options.projections.filter(({ bulk }) => bulk !== undefined).flatMap(typesOf));
+  private decoded(stored: StoredEvent): RecordedEvent {
+    return this.read(stored, () => this.codec.decode(stored));
   }
 
-  private async copy(events: readonly RecordedEvent[], range: Range): Promise<void> {
-    const fresh = events.filter(({ position }) => !this.isCopied(position));
-    if (fresh.length === 0) return;
-    await this.partitions(fresh);
+  /** Its values are checked where the lines are made, and by the server. */
+  private decodedAsWritten(stored: StoredEvent): RecordedEvent {
+    return this.read(stored, () => this.codec.decodeAsWritten(stored));
+  }
+
+  private read(stored: StoredEvent, decode: () => RecordedEvent): RecordedEvent {
     try {
-      await this.copyRows(fresh, range);
+      return decode();
     } catch (error) {
-      if (error instanceof ProjectionHalted || isConnectionLost(error)) throw error;
-      throw await this.culprit(fresh, error);
+      if (!(error instanceof UnreadableEvent)) throw error;
+      throw new ProjectionHalted(stored.position, 'codec', error);
     }
   }
 
-  private async copyRows(events: readonly RecordedEvent[], range: Range | null): Promise<void> {
-    for (const projection of this.options.projections) {
-      if (projection.bulk === undefined) continue;
-      const lines = new CopyLines();
-      for (const event of events) {
-        if (projection.handles[event.type] !== 'handled') continue;
-        try {
-          projection.bulk.rows(event, lines);
-        } catch (error) {
-          throw new ProjectionHalted(event.position, projection.name, error);
-        }
-      }
-      await this.inTransaction(async (client) => {
-        await lines.copy(client);
-        if (range === null) throw new TriedOnly();
-        await this.mark(client, COPY, range);
-      });
+  private async copy(batch: Prepared): Promise<void> {
+    if (batch.stored.every(({ position }) => this.isCopied(position))) return;
+    try {
+      await this.copyLines(batch);
+    } catch (error) {
+      if (isConnectionLost(error)) throw error;
+      throw await this.culprit(batch, error);
     }
+  }
+
+  private async copyLines({ lines, partitions, range }: Prepared, keep = true): Promise<void> {
+    await this.partitions(partitions);
+    await this.inTransaction(async (client) => {
+      await lines.copy(client);
+      if (!keep) throw new TriedOnly();
+      await this.mark(client, COPY, range);
+    });
   }
 
   /** The first event whose rows the server does not take: each is tried by itself, and kept nowhere. */
-  private async culprit(events: readonly RecordedEvent[], cause: unknown): Promise<unknown> {
-    for (const event of events) {
-      const failure = await this.copyRows([event], null).then(
+  private async culprit({ stored }: Prepared, cause: unknown): Promise<unknown> {
+    for (const event of stored) {
+      const failure = await this.copyLines(this.prepared([event], { first: event.position, last: event.position }), false).then(
         () => undefined,
-        (error: unknown) => (error instanceof TriedOnly ? undefined : error),
+        (error: unknown) => error,
       );
-      if (failure !== undefined) return failure instanceof ProjectionHalted ? failure : new ProjectionHalted(event.position, 'copy', failure);
+      if (!(failure instanceof TriedOnly)) return new ProjectionHalted(event.position, 'copy', failure);
     }
     return cause;
   }
 
-  private async project(events: readonly RecordedEvent[], range: Range): Promise<void> {
+  private async project({ events, range }: Prepared): Promise<void> {
     if (range.last <= this.mainDone) return;
     const fresh = events.filter(({ position }) => position > this.mainDone);
     try {
@@ -217,6 +231,7 @@ export class Fold {
 
   private async projectAtOnce(events: readonly RecordedEvent[], range: Range): Promise<void> {
     await this.inTransaction(async (client) => {
+      await client.query(BY_INDEX);
       for (const projection of this.options.projections) {
         if (projection.bulk !== undefined) continue;
         const relevant = events.filter(({ type }) => projection.handles[type] === 'handled' && projection.late?.includes(type) !== true);
@@ -243,7 +258,7 @@ export class Fold {
       const { late } = projection;
       if (late === undefined) continue;
       for await (const batch of batched(this.options.log.readAll(0, { types: late }))) {
-        const events = this.decoded(batch.filter(({ position }) => position <= target));
+        const events = batch.filter(({ position }) => position <= target && !this.skipped.has(position)).map((event) => this.decoded(event));
         await this.projectInto(client, projection, events);
       }
     }
@@ -277,9 +292,10 @@ export class Fold {
     );
   }
 
-  private async partitions(events: readonly RecordedEvent[]): Promise<void> {
-    const { pool, schema, projections } = this.options;
-    const partitions = projections.flatMap((projection) => projection.partitions?.(events) ?? []);
+  private async partitions(partitions: readonly Partition[]): Promise<void> {
+    const { pool, schema } = this.options;
+    if (partitions.every(({ table, month }) => this.months.has(`${table.name} ${month}`))) return;
+    for (const { table, month } of partitions) this.months.add(`${table.name} ${month}`);
     const client = await pool.connect();
     try {
       await ensurePartitions(client, schema, partitions);
@@ -321,10 +337,34 @@ export class Fold {
   }
 }
 
+/** Ranges in the order of their first positions, those that touch or overlap as one. */
+function merged(ranges: readonly Range[]): Range[] {
+  const apart: Range[] = [];
+  for (const { first, last } of ranges) {
+    const before = apart.at(-1);
+    if (before === undefined || first > before.last + 1) apart.push({ first, last });
+    else apart[apart.length - 1] = { first: before.first, last: Math.max(before.last, last) };
+  }
+  return apart;
+}
+
 /** Ends a transaction that was only tried. */
 class TriedOnly extends Error {}
 
-const typesOf = ({ handles }: Projection): EventType[] => (Object.keys(handles) as EventType[]).filter((type) => handles[type] === 'handled');
+function addRows(projection: Projection, event: RecordedEvent, lines: CopyLines, partitions: Map<string, Partition>): void {
+  try {
+    projection.bulk?.rows(event, lines);
+    for (const partition of projection.partitions?.([event]) ?? []) partitions.set(`${partition.table.name} ${partition.month}`, partition);
+  } catch (error) {
+    throw new ProjectionHalted(event.position, projection.name, error);
+  }
+}
+
+/** The event with its data read again where someone asks for it, which is seldom. */
+function lazily(event: RecordedEvent, data: () => unknown): RecordedEvent {
+  const { data: _read, ...rest } = event;
+  return Object.defineProperty({ ...rest }, 'data', { get: data, enumerable: true }) as RecordedEvent;
+}
 
 /** Awaited later: until then its failure must not end the process as unhandled. */
 function handled<Result>(promise: Promise<Result>): Promise<Result> {

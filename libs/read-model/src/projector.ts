@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { type EventLog, type StoredEvent, UnknownOutcome } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
-import type { RecordedEvent } from '#domain/events';
+import type { EventType, RecordedEvent } from '#domain/events';
 import { isConnectionLost } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
@@ -241,6 +241,11 @@ export class Projector implements Projecting {
     }
   }
 
+  /** Very many readings in few events: their values are checked where they become rows. */
+  private isBulk(type: string): boolean {
+    return this.projections.some(({ bulk, handles }) => bulk !== undefined && handles[type as EventType] === 'handled');
+  }
+
   private async lookForSkips(): Promise<void> {
     this.skipped = await skippedPositions(this.log);
     this.hasLookedForSkips = true;
@@ -251,7 +256,7 @@ export class Projector implements Projecting {
     for (const [index, event] of stored.entries()) {
       if (this.skipped.has(event.position)) continue;
       try {
-        events.push(this.codec.decode(event));
+        events.push(this.isBulk(event.type) ? this.codec.decodeAsWritten(event) : this.codec.decode(event));
       } catch (error) {
         if (!(error instanceof UnreadableEvent)) throw error;
         if (index > 0) await this.applyUnlessSkipped(client, stored.slice(0, index));

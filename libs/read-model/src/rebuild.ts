@@ -131,7 +131,7 @@ export class Rebuilder {
   async status(): Promise<{ readonly live: Checkpoint | null; readonly shadow: Checkpoint | null; readonly previous: Checkpoint | null }> {
     const [live, shadow, previous] = await Promise.all([this.live, this.shadow, this.previous].map(async (schema) => (await checkpointOf(this.pool, schema)) ?? null));
     const folded = await foldedTo(this.pool, this.shadow);
-    return { live: live ?? null, shadow: shadow == null ? null : { ...shadow, position: folded ?? shadow.position }, previous: previous ?? null };
+    return { live: live ?? null, shadow: shadow === null || shadow === undefined ? null : { ...shadow, position: folded ?? shadow.position }, previous: previous ?? null };
   }
 
   private chosen(only: readonly string[] | null): readonly Projection[] | null {
