@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { CostLine } from '#domain/costs/cost';
 import { canonicalJson, type CommandCall } from '../command.js';
-import { writeCosts } from '../cost-writer.js';
+import { decideCosts, writeCosts } from '../cost-writer.js';
 import type { LedgerCore } from '../ledger-core.js';
 import { Occurrences } from './occurrences.js';
 import { type Importer, RE_DELIVERED, type Told } from './outcome.js';
@@ -34,6 +34,7 @@ export class CostsImport implements Importer<CostItem> {
     private readonly core: LedgerCore,
     private readonly call: CommandCall,
     private readonly told: Told,
+    private readonly isDry: boolean,
   ) {}
 
   async add({ provider, invoiceRef, line, key, isOwnId }: CostItem, row: SourceRow): Promise<void> {
@@ -66,7 +67,8 @@ export class CostsImport implements Importer<CostItem> {
     for (const { provider, invoiceRef, kept } of invoices) {
       const lines = [...kept.values()].map(({ line }) => line);
       for (let from = 0; from < lines.length; from += LINES_PER_WRITE) {
-        const written = await writeCosts(this.core, this.call, { provider, invoiceRef, lines: lines.slice(from, from + LINES_PER_WRITE) }, RE_DELIVERED);
+        const delivered = { provider, invoiceRef, lines: lines.slice(from, from + LINES_PER_WRITE) };
+        const written = this.isDry ? await decideCosts(this.core, delivered, RE_DELIVERED) : await writeCosts(this.core, this.call, delivered, RE_DELIVERED);
         this.told.count('accepted', written.accepted);
         this.told.count('duplicate', written.duplicate);
         this.told.count('correction', written.corrected);

@@ -11,6 +11,8 @@ export interface FileImport<Item> {
   readonly presets: readonly Preset<Item>[];
   readonly mapping: Mapping;
   readonly importer: Importer<Item>;
+  /** What a row is about, for a dry run. */
+  readonly survey: ((item: Item) => void) | null;
   readonly told: Told;
   readonly note: (note: NotedRow) => void;
   readonly onRead: (bytes: number) => void;
@@ -42,7 +44,7 @@ function readingOf<Item>(source: Source, { presets, mapping, note }: FileImport<
   return { preset, cells: cellsFor(preset, mapping, source.name, columns) };
 }
 
-async function importRow<Item>(source: Source, { cells, preset }: Reading<Item>, row: SourceRow, { importer, told, note }: FileImport<Item>): Promise<void> {
+async function importRow<Item>(source: Source, { cells, preset }: Reading<Item>, row: SourceRow, { importer, survey, told, note }: FileImport<Item>): Promise<void> {
   told.count('read');
   if (row.fault !== undefined) {
     told.reject(row, { field: null, value: null, reason: row.fault });
@@ -56,6 +58,7 @@ async function importRow<Item>(source: Source, { cells, preset }: Reading<Item>,
     told.reject(row, { field: error.field, value: error.value, reason: error.message });
     return;
   }
+  survey?.(item);
   for (const each of cells.noted()) note({ row: row.row, line: row.line, ...each });
   await importer.add(item, row, row.identity ?? identityOf(source, row));
 }

@@ -39,8 +39,9 @@ export class UsageImport implements Importer<UsageItem> {
     private readonly core: LedgerCore,
     call: CommandCall,
     private readonly told: Told,
+    isDry: boolean,
   ) {
-    this.delivery = new UsageDelivery(core, call);
+    this.delivery = new UsageDelivery(core, call, isDry);
   }
 
   async add({ deploymentId, observation }: UsageItem, row: SourceRow, identity: string): Promise<void> {
