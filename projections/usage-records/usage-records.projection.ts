@@ -1,4 +1,7 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import type { RecordedEvent } from '#domain/events';
 import { handled, ignoring, type Projection } from '#read-model/projection';
 import { usageProviders, usageRecords } from './usage-records.table.js';
@@ -48,6 +51,10 @@ async function insertObserved(client: pg.ClientBase, events: readonly RecordedEv
     data.observations.map((observation) => ({ observation, deploymentId: data.deploymentId, origin: data.origin, position })),
   );
   if (rows.length === 0) return;
+  if (rows.length >= FEWEST_COPIED) {
+    await copyObserved(client, rows);
+    return;
+  }
   await client.query({
     name: 'insert_usage_records',
     text:
@@ -75,6 +82,39 @@ async function insertObserved(client: pg.ClientBase, events: readonly RecordedEv
     ],
   });
 }
+
+/** From so many rows on, COPY's round trips are worth it: it takes half the time of an INSERT, here and in Postgres. */
+const FEWEST_COPIED = 500;
+const LINES_PER_WRITE = 1000;
+
+interface Observed {
+  readonly observation: RecordedEvent<'UsageObserved'>['data']['observations'][number];
+  readonly deploymentId: string;
+  readonly origin: string;
+  readonly position: number;
+}
+
+async function copyObserved(client: pg.ClientBase, rows: readonly Observed[]): Promise<void> {
+  const columns =
+    'deployment_id, billing_kind, period_start, resource_id, period_end, granularity, provider, source_id, quantity,' +
+    ' origin, resource_type, resource_family, location, attributes, sub_attribution, position_from';
+  await pipeline(Readable.from(copyLines(rows)), client.query(copyFrom(`COPY usage_records (${columns}) FROM STDIN`)));
+}
+
+function* copyLines(rows: readonly Observed[]): Generator<string> {
+  for (let from = 0; from < rows.length; from += LINES_PER_WRITE) yield rows.slice(from, from + LINES_PER_WRITE).map(copyLine).join('');
+}
+
+function copyLine({ observation, deploymentId, origin, position }: Observed): string {
+  const { billingKind, period, resourceId, granularity, provider, sourceId, quantity, rateKey, attributes, subAttribution } = observation;
+  const key = `${escaped(deploymentId)}\t${escaped(billingKind)}\t${period.start}\t${escaped(resourceId)}\t${period.end}\t${granularity}\t${escaped(provider ?? '')}\t${escaped(sourceId ?? '')}`;
+  const rate = rateKey === undefined ? '\\N\t\\N\t\\N' : `${escaped(rateKey.resourceType)}\t${escaped(rateKey.resourceFamily)}\t${escaped(rateKey.location)}`;
+  return `${key}\t${quantity}\t${origin}\t${rate}\t${escapedJson(attributes)}\t${escapedJson(subAttribution)}\t${position}\n`;
+}
+
+const escapedJson = (value: object | undefined): string => (value === undefined ? '\\N' : escaped(JSON.stringify(value)));
+/** COPY's own characters; ids and JSON have no other control characters. */
+const escaped = (text: string): string => (text.includes('\\') ? text.replaceAll('\\', '\\\\') : text);
 
 const jsonOrNull = (value: object | undefined): string | null => (value === undefined ? null : JSON.stringify(value));
 

@@ -16,6 +16,7 @@ const requestFor = (kind: BackfillKind, files: string | readonly string[], mappi
   mapping,
   stdin: () => Readable.from([]),
   signal: new AbortController().signal,
+  resume: false,
   onProgress: () => undefined,
   onReject: (sentence) => said.push(sentence),
 });

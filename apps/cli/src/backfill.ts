@@ -14,6 +14,7 @@ interface Options {
   readonly json: boolean;
   readonly map?: unknown;
   readonly dryRun?: unknown;
+  readonly resume?: unknown;
 }
 
 /** So many rejected rows are told one by one; all of them are in the file of rejects. */
@@ -41,6 +42,7 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
         mapping,
         stdin: () => process.stdin,
         signal: stopping.signal,
+        resume: options.resume === true,
         onProgress: ({ share, rows, file }) => shown.show(share, `${file}: ${rows} rows${paceOf(rows, share, performance.now() - began)}`),
         onReject(sentence) {
           told += 1;

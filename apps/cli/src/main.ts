@@ -99,7 +99,8 @@ command(
   .argument('<kind>', 'usage, costs, resources or rates')
   .argument('<files...>')
   .option('--map <file>', 'how to read the file: preset, columns, values, zone (docs/backfill.md)')
-  .option('--dry-run', 'says what would happen, and writes nothing', false);
+  .option('--dry-run', 'says what would happen, and writes nothing', false)
+  .option('--resume', 'passes over the rows that an interrupted run of the same file was done with', false);
 command('query', 'asks a read model, now or as of a log position or instant', 'ledgerline query margin period=2026-04-15 --json', () => import('./query.js'))
   .argument('<name>')
   .argument('[params...]', 'key=value, as in REST')

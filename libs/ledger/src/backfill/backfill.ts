@@ -5,6 +5,7 @@ import type { FileImport } from './import-file.js';
 import { importKind } from './kinds.js';
 import type { BackfillKind, Mapping } from './mapping.js';
 import type { Counts } from './outcome.js';
+import { ProgressMarks } from './progress-marks.js';
 import { FileReport, type FileSummary, type Odd } from './report.js';
 import { openSource, type Source } from './source.js';
 import type { Work } from './work.js';
@@ -19,6 +20,8 @@ export interface BackfillRequest {
   readonly onProgress: (progress: { readonly share: number; readonly rows: number; readonly file: string }) => void;
   /** A rejected row, as a sentence. */
   readonly onReject: (sentence: string) => void;
+  /** Whether rows that an interrupted import of the same file was done with are passed over, unlooked at. */
+  readonly resume: boolean;
 }
 
 export interface BackfillSummary extends Counts {
@@ -65,8 +68,21 @@ export async function importSources(sources: readonly Source[], request: Backfil
 }
 
 async function importSource(source: Source, request: BackfillRequest, work: Work, report: FileReport, onRead: (bytes: number) => void): Promise<FileSummary> {
+  const call = callOf(request.kind, source, work.caller);
+  // What a trial does is no progress.
+  const marks = work.keepsFiles ? new ProgressMarks(work.core, call, source, request.mapping) : null;
+  const whole = (await marks?.whole()) ?? null;
+  if (whole !== null) {
+    report.known(whole.read);
+    onRead(source.bytes);
+    return report.summary();
+  }
   let read = 0;
   const common: Omit<FileImport<never>, 'presets' | 'importer' | 'survey'> = {
+    rowsDone: request.resume && marks !== null ? await marks.rowsDone() : 0,
+    async reached(rows) {
+      if (report.counts.rejected === 0) await marks?.reached(rows, report.counts);
+    },
     mapping: request.mapping,
     told: report,
     note: (note) => report.note(note),
@@ -77,7 +93,8 @@ async function importSource(source: Source, request: BackfillRequest, work: Work
     signal: request.signal,
   };
   try {
-    await importKind(request.kind, source, callOf(request.kind, source, work.caller), work, common);
+    await importKind(request.kind, source, call, work, common);
+    if (!request.signal.aborted && report.counts.rejected === 0) await marks?.reached('whole', report.counts);
     await work.core.projector.catchUp();
   } finally {
     await report.close();

@@ -38,12 +38,9 @@ export class CostsImport implements Importer<CostItem> {
   ) {}
 
   async add({ provider, invoiceRef, line, key, isOwnId }: CostItem, row: SourceRow): Promise<void> {
-    const name = JSON.stringify([provider, invoiceRef]);
+    const { name, lineKey } = this.named({ provider, invoiceRef, key, isOwnId });
     const invoice = this.invoices.get(name) ?? { provider, invoiceRef, kept: new Map<string, Kept>() };
     this.invoices.set(name, invoice);
-    const short = key.length <= LONGEST_KEY ? key : createHash('sha256').update(key).digest('hex');
-    const occurrence = isOwnId ? 1 : this.occurrences.next(`${name}\u0000${short}`);
-    const lineKey = occurrence === 1 ? short : `${short}#${occurrence}`;
     const known = invoice.kept.get(lineKey);
     if (known !== undefined) {
       this.again(known, { row, line: { lineKey, ...line } });
@@ -52,6 +49,18 @@ export class CostsImport implements Importer<CostItem> {
     invoice.kept.set(lineKey, { row, line: { lineKey, ...line } });
     this.kept += 1;
     if (this.kept >= MOST_KEPT) await this.flush();
+  }
+
+  skip(item: CostItem): void {
+    this.named(item);
+  }
+
+  /** The invoice that a line is of, and its key there: of equal keys that are no ids, each is a line of its own. */
+  private named({ provider, invoiceRef, key, isOwnId }: Pick<CostItem, 'provider' | 'invoiceRef' | 'key' | 'isOwnId'>): { readonly name: string; readonly lineKey: string } {
+    const name = JSON.stringify([provider, invoiceRef]);
+    const short = key.length <= LONGEST_KEY ? key : createHash('sha256').update(key).digest('hex');
+    const occurrence = isOwnId ? 1 : this.occurrences.next(`${name}\u0000${short}`);
+    return { name, lineKey: occurrence === 1 ? short : `${short}#${occurrence}` };
   }
 
   /** A line's own id a second time: the same line, or another that is none. */

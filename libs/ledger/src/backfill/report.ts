@@ -81,6 +81,12 @@ export class FileReport implements Told {
     this.odd.set(key, { code, field, message, rows: (this.odd.get(key)?.rows ?? 0) + 1 });
   }
 
+  /** All rows of the file are known: what was written beside it when it was imported stays. */
+  known(rows: number): void {
+    this.count('read', rows);
+    this.count('duplicate', rows);
+  }
+
   async close(): Promise<void> {
     if (!this.isKept) return;
     this.paths = { rejects: await this.rejects.close(), notes: await this.notes.close() };

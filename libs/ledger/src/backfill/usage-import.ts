@@ -55,6 +55,10 @@ export class UsageImport implements Importer<UsageItem> {
     if (this.kept >= MOST_KEPT) await this.writeKept();
   }
 
+  skip({ deploymentId, observation }: UsageItem, _row: SourceRow, identity: string): void {
+    this.identity.of(deploymentId, observation, identity);
+  }
+
   async flush(): Promise<void> {
     await this.writeKept();
     await this.projected;
