@@ -99,6 +99,7 @@ async function imports(ledger: Ledger, file: string): Promise<Counts> {
       mapping: {},
       stdin: () => Readable.from([]),
       signal: new AbortController().signal,
+      resume: false,
       onProgress: () => undefined,
       onReject: () => undefined,
     },

@@ -16,7 +16,7 @@ describe('backfill usage', () => {
   let files: Awaited<ReturnType<typeof folder>>;
   beforeAll(async () => {
     [test, files] = await Promise.all([testLedger(), folder()]);
-    await test.apply(TENANT, ...['once', 'packed', 'twice', 'again', 'events', 'ids', 'mapped', 'lines', 'mended', 'days'].map(deployment));
+    await test.apply(TENANT, ...['once', 'packed', 'twice', 'again', 'events', 'ids', 'mapped', 'lines', 'mended', 'days', 'many'].map(deployment));
   });
   afterAll(async () => {
     await Promise.all([test.close(), files.remove()]);
@@ -75,6 +75,19 @@ describe('backfill usage', () => {
     expect(countsOf(await backfilled(test, 'usage', b))).toEqual([2, 0, 1, 1, 0]);
     // 4 + 1
     expect(await used('ids')).toEqual({ requests: '5' });
+  });
+
+  it('takes many readings at once as it takes few, whatever stands in their attributes', async () => {
+    const attributes = { path: 'C:\\temp\t"x"\n', tab: '\\N' };
+    const lines = Array.from({ length: 700 }, (_, n) => JSON.stringify({ deploymentId: 'many', resourceId: `vm\\${n}`, billingKind: 'gb', start: '2026-04-01T00:00:00Z', granularity: 'day', quantity: '0.5', attributes }));
+    const file = await files.write('many.jsonl', lines.join('\n'));
+    expect(countsOf(await backfilled(test, 'usage', file))).toEqual([700, 700, 0, 0, 0]);
+    // Row by row, and not by the file's mark: as another file, it holds the same readings.
+    expect(countsOf(await backfilled(test, 'usage', await files.write('many-2.jsonl', `\n${lines.join('\n')}`)))).toEqual([700, 0, 700, 0, 0]);
+    // 700 × 0.5
+    expect(await used('many')).toEqual({ gb: '350' });
+    const { items } = await test.ask<{ items: { resourceId: string }[] }>('usage-records', { deploymentId: 'many', limit: '1' });
+    expect(items[0]?.resourceId).toBe('vm\\0');
   });
 
   it('reads columns of other names by a mapping, and times in the zone that it says', async () => {

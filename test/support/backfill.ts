@@ -1,12 +1,25 @@
 import { Readable } from 'node:stream';
 import type { BackfillRequest, BackfillSummary } from '#ledger/backfill/backfill';
+import type { DryRun } from '#ledger/backfill/dry-run';
+import type { Imported } from '#ledger/backfill/imported';
 import type { BackfillKind, Mapping } from '#ledger/backfill/mapping';
 import { ADMIN, type TestLedger } from './ledger.js';
 
-export interface Backfilled extends BackfillSummary {
+export interface Said {
   /** What was said of rejected rows. */
   readonly said: readonly string[];
 }
+
+const requestFor = (kind: BackfillKind, files: string | readonly string[], mapping: Mapping, said: string[]): BackfillRequest => ({
+  kind,
+  files: typeof files === 'string' ? [files] : files,
+  mapping,
+  stdin: () => Readable.from([]),
+  signal: new AbortController().signal,
+  resume: false,
+  onProgress: () => undefined,
+  onReject: (sentence) => said.push(sentence),
+});
 
 /** Imports files into a ledger of a test. */
 export async function backfilled(
@@ -15,21 +28,16 @@ export async function backfilled(
   files: string | readonly string[],
   mapping: Mapping = {},
   more: Partial<BackfillRequest> = {},
-): Promise<Backfilled> {
+): Promise<Imported & Said> {
   const said: string[] = [];
-  const summary = await ledger.backfill(
-    {
-      kind,
-      files: typeof files === 'string' ? [files] : files,
-      mapping,
-      stdin: () => Readable.from([]),
-      signal: new AbortController().signal,
-      onProgress: () => undefined,
-      onReject: (sentence) => said.push(sentence),
-      ...more,
-    },
-    ADMIN,
-  );
+  const summary = await ledger.backfill({ ...requestFor(kind, files, mapping, said), ...more }, ADMIN);
+  return { ...summary, said };
+}
+
+/** The same, to see what it would do. */
+export async function dryRunOf({ ledger }: Pick<TestLedger, 'ledger'>, kind: BackfillKind, files: string | readonly string[], mapping: Mapping = {}): Promise<DryRun & Said> {
+  const said: string[] = [];
+  const summary = await ledger.backfillDryRun(requestFor(kind, files, mapping, said), ADMIN);
   return { ...summary, said };
 }
 

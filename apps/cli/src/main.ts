@@ -94,12 +94,14 @@ command(
 command(
   'backfill',
   'imports usage, costs, resources or rates from CSV or JSONL files, plain or gzip; - is stdin',
-  'ledgerline backfill usage 2025-*.csv.gz\n  ledgerline backfill usage meter.csv --map map.json --json',
+  'ledgerline backfill usage 2025-*.csv.gz --dry-run\n  ledgerline backfill costs focus.csv --map map.json --json',
   () => import('./backfill.js'),
 )
   .argument('<kind>', 'usage, costs, resources or rates')
   .argument('<files...>')
-  .option('--map <file>', 'how to read the file: preset, columns, values, zone (docs/backfill.md)');
+  .option('--map <file>', 'how to read the file: preset, columns, values, zone (docs/backfill.md)')
+  .option('--dry-run', 'says what would happen, and writes nothing', false)
+  .option('--resume', 'passes over the rows that an interrupted run of the same file was done with', false);
 command('query', 'asks a read model, now or as of a log position or instant', 'ledgerline query margin period=2026-04-15 --json', () => import('./query.js'))
   .argument('<name>')
   .argument('[params...]', 'key=value, as in REST')

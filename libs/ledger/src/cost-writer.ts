@@ -29,24 +29,30 @@ interface KnownLine {
  * Appends lines of one provider's invoice. One that was recorded so before appends nothing, whatever was corrected since; one with
  * another body is refused, with all of its command (`cost_conflict`), or where `reason` is given becomes a correction.
  */
-export async function writeCosts(core: LedgerCore, call: CommandCall, { provider, invoiceRef, lines }: DeliveredCosts, reason?: string): Promise<CostsWritten & { status: 'done' | 'unchanged'; position?: number }> {
+export async function writeCosts(core: LedgerCore, call: CommandCall, delivered: DeliveredCosts, reason?: string): Promise<CostsWritten & { status: 'done' | 'unchanged'; position?: number }> {
   const decided = await core.book.decideOnReadModels(
-    costStream(provider, invoiceRef),
+    costStream(delivered.provider, delivered.invoiceRef),
     call,
     async () => {
-      const known = await knownLines(core, provider, invoiceRef, lines);
-      const fresh = lines.filter(({ lineKey }) => !known.has(lineKey));
-      const different = lines.filter((line) => isDifferent(line, known.get(line.lineKey)));
-      if (reason === undefined) refuse(lines, different);
-      const events: LedgerEvent[] = [
-        ...packed(fresh).map((batch): LedgerEvent => ({ type: 'CostRecorded', data: { provider, invoiceRef, lines: batch } })),
-        ...packed(different).map((batch): LedgerEvent => ({ type: 'CostCorrected', data: { provider, invoiceRef, lines: batch, reason: reason ?? '' } })),
-      ];
-      return { events, result: { accepted: fresh.length, duplicate: lines.length - fresh.length - different.length, corrected: different.length } };
+      const { events, ...result } = await decideCosts(core, delivered, reason);
+      return { events, result };
     },
-    touching(lines),
+    touching(delivered.lines),
   );
   return { status: decided.status, ...(decided.position === undefined ? {} : { position: decided.position }), ...(decided.result as CostsWritten) };
+}
+
+/** What lines come to, beside what the read models know of them. Errors as in writeCosts. */
+export async function decideCosts(core: LedgerCore, { provider, invoiceRef, lines }: DeliveredCosts, reason?: string): Promise<CostsWritten & { readonly events: readonly LedgerEvent[] }> {
+  const known = await knownLines(core, provider, invoiceRef, lines);
+  const fresh = lines.filter(({ lineKey }) => !known.has(lineKey));
+  const different = lines.filter((line) => isDifferent(line, known.get(line.lineKey)));
+  if (reason === undefined) refuse(lines, different);
+  const events = [
+    ...packed(fresh).map((batch): LedgerEvent => ({ type: 'CostRecorded', data: { provider, invoiceRef, lines: batch } })),
+    ...packed(different).map((batch): LedgerEvent => ({ type: 'CostCorrected', data: { provider, invoiceRef, lines: batch, reason: reason ?? '' } })),
+  ];
+  return { events, accepted: fresh.length, duplicate: lines.length - fresh.length - different.length, corrected: different.length };
 }
 
 /** Events of the same invoice that say something of one of these lines. */

@@ -8,7 +8,10 @@ import type { Progress } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import { KeptTree } from '#transparency/kept-tree';
 import { groupsAtOnce } from './at-once.js';
-import { backfill, type BackfillRequest, type BackfillSummary } from './backfill/backfill.js';
+import { type BackfillRequest, withSources } from './backfill/backfill.js';
+import type { CarryOut } from './backfill/command-import.js';
+import { type DryRun, dryRun } from './backfill/dry-run.js';
+import { type Imported, imported } from './backfill/imported.js';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
@@ -140,9 +143,20 @@ export class Ledger {
   }
 
   /** Imports files. Errors: `forbidden`, `unreadable_file`, `invalid_mapping`, `missing_column`; a row that can't be taken is told, and the rest goes on. */
-  async backfill(request: BackfillRequest, caller: Caller): Promise<BackfillSummary> {
+  async backfill(request: BackfillRequest, caller: Caller): Promise<Imported> {
     assertRole(caller, WRITERS, 'a backfill');
-    return backfill(this.core, caller, (commands) => this.executeInOrder(commands, caller), request);
+    const carryOut: CarryOut = (commands) => this.executeInOrder(commands, caller);
+    return withSources(request, async (sources) => imported(this.core, sources, request, { caller, carryOut }));
+  }
+
+  /** What an import would do; nothing of it is kept. Errors as of backfill, and `too_large_for_dry_run`. */
+  async backfillDryRun(request: BackfillRequest, caller: Caller): Promise<DryRun> {
+    assertRole(caller, WRITERS, 'a dry run');
+    const carryOutOn = (core: LedgerCore): CarryOut =>
+      async function* (commands) {
+        for (const command of commands) yield await executed(core, command, caller, async (call) => carriedOutOn(core, call));
+      };
+    return withSources(request, async (sources) => dryRun(this.core, caller, carryOutOn, sources, request));
   }
 
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */

@@ -235,7 +235,7 @@ function sortOne(sorted: Sorted, ofKey: Entry[], reading: Indexed, origin: Usage
   }
   const standing = standingIn(entry, observation, origin);
   if (standing === 'contradicting')
-    throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${looseKey(observation)}`, [
+    throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end})`, [
       { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
     ]);
   if (standing === 'same') sorted.same += 1;

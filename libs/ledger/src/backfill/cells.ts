@@ -1,5 +1,5 @@
 import { isDomainError } from '#domain/schema';
-import { decimal, isDecimalText, text as plainText } from '#domain/money/decimal';
+import { canonicalText, isDecimalText } from '#domain/money/decimal';
 import { type Instant, instant } from '#domain/time/instant';
 import { exactly } from './json-rows.js';
 import { RowFault, type RowNote, type SourceRow } from './row.js';
@@ -19,7 +19,6 @@ export interface CellOptions {
 }
 
 const ID = /^[^\u0000-\u001f\u007f]{1,512}$/;
-const CANONICAL_DECIMAL = /^(0|-?(?:[1-9]\d{0,30}(?:\.\d{0,30}[1-9])?|0\.\d{0,30}[1-9]))$/;
 const EXPONENT = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
 const WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$/;
 const LOOSE_OFFSET = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?([+-]\d{2}):?(\d{2})$/;
@@ -136,14 +135,13 @@ export class Cells {
   }
 
   asDecimal(field: string, value: string): string {
-    if (CANONICAL_DECIMAL.test(value)) return value;
-    if (isDecimalText(value)) return plainText(decimal(value));
+    if (isDecimalText(value)) return canonicalText(value);
     const plain = withoutExponent(value);
     if (plain === null || !isDecimalText(plain)) throw new RowFault(field, value, 'is not a plain decimal such as "12.50": write it with a point, without separators or units');
     if (!this.options.exponents)
       throw new RowFault(field, value, `is in exponent form, in which spreadsheets lose digits: write it plainly (${plain}), or say {"exponents": true} in a mapping file (--map)`);
     if (this.options.isLenient) this.note('exponent', field, value, 'a decimal in exponent form; taken as it is written, exactly');
-    return plainText(decimal(plain));
+    return canonicalText(plain);
   }
 
   instant(field: string): Instant {

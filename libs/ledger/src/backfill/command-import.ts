@@ -26,6 +26,10 @@ export class CommandImport implements Importer<CommandItem> {
     if (this.kept.length >= MOST_KEPT) await this.flush();
   }
 
+  skip(): void {
+    // A command is known by its own key.
+  }
+
   async flush(): Promise<void> {
     // Prices are set from the earliest on; of equal dates in the file's order.
     const kept = this.kept.sort((a, b) => (a.item.order < b.item.order ? -1 : a.item.order > b.item.order ? 1 : 0));

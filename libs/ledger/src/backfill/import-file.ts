@@ -3,6 +3,7 @@ import { csvRows, type SourceRows } from './csv-rows.js';
 import { jsonDocument, jsonLines, startOf } from './json-rows.js';
 import type { Mapping } from './mapping.js';
 import type { Importer, NotedRow, Told } from './outcome.js';
+import { ROWS_PER_MARK } from './progress-marks.js';
 import { cellsFor, type Preset, presetFor } from './preset.js';
 import { RowFault, type SourceRow } from './row.js';
 import type { Source } from './source.js';
@@ -11,10 +12,16 @@ export interface FileImport<Item> {
   readonly presets: readonly Preset<Item>[];
   readonly mapping: Mapping;
   readonly importer: Importer<Item>;
+  /** What a row is about, for a dry run. */
+  readonly survey: ((item: Item) => void) | null;
   readonly told: Told;
   readonly note: (note: NotedRow) => void;
   readonly onRead: (bytes: number) => void;
   readonly signal: AbortSignal;
+  /** So many rows were carried out by an earlier run. */
+  readonly rowsDone: number;
+  /** All rows up to this one are carried out; told every so many rows. */
+  readonly reached: (rows: number) => Promise<void>;
 }
 
 /** Reads a file to its end, or until the signal aborts, and has every row carried out, told as rejected, or both in part. */
@@ -22,9 +29,16 @@ export async function importFile<Item>(source: Source, options: FileImport<Item>
   const { columns, pages } = await rowsOf(source, options.mapping, options.onRead);
   // A header is looked at also where no row follows; of objects, the first one tells what they are.
   let reading = columns === null ? undefined : readingOf(source, options, columns, columns);
+  let rows = 0;
   for await (const page of pages) {
     reading ??= readingOf(source, options, Object.keys(page.find(({ fault }) => fault === undefined)?.fields ?? {}), null);
-    for (const row of page) await importRow(source, reading, row, options);
+    for (const row of page) {
+      rows += 1;
+      await importRow(source, reading, row, options, rows <= options.rowsDone);
+      if (rows % ROWS_PER_MARK !== 0 || rows <= options.rowsDone) continue;
+      await options.importer.flush();
+      await options.reached(rows);
+    }
     if (options.signal.aborted) break;
   }
   await options.importer.flush();
@@ -42,7 +56,7 @@ function readingOf<Item>(source: Source, { presets, mapping, note }: FileImport<
   return { preset, cells: cellsFor(preset, mapping, source.name, columns) };
 }
 
-async function importRow<Item>(source: Source, { cells, preset }: Reading<Item>, row: SourceRow, { importer, told, note }: FileImport<Item>): Promise<void> {
+async function importRow<Item>(source: Source, { cells, preset }: Reading<Item>, row: SourceRow, { importer, survey, told, note }: FileImport<Item>, isDone: boolean): Promise<void> {
   told.count('read');
   if (row.fault !== undefined) {
     told.reject(row, { field: null, value: null, reason: row.fault });
@@ -56,8 +70,12 @@ async function importRow<Item>(source: Source, { cells, preset }: Reading<Item>,
     told.reject(row, { field: error.field, value: error.value, reason: error.message });
     return;
   }
+  survey?.(item);
   for (const each of cells.noted()) note({ row: row.row, line: row.line, ...each });
-  await importer.add(item, row, row.identity ?? identityOf(source, row));
+  const identity = row.identity ?? identityOf(source, row);
+  if (!isDone) return importer.add(item, row, identity);
+  importer.skip(item, row, identity);
+  told.count('duplicate');
 }
 
 const DIGEST_CHARACTERS = 16;

@@ -11,6 +11,7 @@ export interface Counts {
   readonly correction: number;
   readonly rejected: number;
 }
+export const COUNTS = ['read', 'accepted', 'duplicate', 'correction', 'rejected'] as const;
 export type Outcome = Exclude<keyof Counts, 'read'>;
 
 /** A row that was not taken, as it stands in `FILE.rejects.jsonl`: `record` can be mended there, and the file imported again. */
@@ -38,6 +39,8 @@ export interface Told {
 export interface Importer<Item> {
   /** Takes a row; it may be kept until `flush`. `identity` is what identifies it where it has no id of its own. */
   add(item: Item, row: SourceRow, identity: string): Promise<void>;
+  /** Knows of a row that was carried out by an earlier run: what tells rows apart counts it. */
+  skip(item: Item, row: SourceRow, identity: string): void;
   /** Carries out all that is kept. */
   flush(): Promise<void>;
 }

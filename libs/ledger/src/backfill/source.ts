@@ -16,6 +16,8 @@ export interface Source {
   /** Of the file as it lies there, compressed or not. */
   readonly bytes: number;
   readonly isGzip: boolean;
+  /** As many as the content has; of most files, a row more than it has rows. */
+  readonly lines: number;
   /** SHA-256 of the content, uncompressed: the same rows are the same file, packed or not. */
   readonly digest: string;
   /** Removes what was only kept to be read again. */
@@ -48,7 +50,7 @@ async function inspected(name: string, path: string, dispose: () => Promise<void
   if (found.isDirectory()) throw unreadable(`${name} is a directory: name its files, such as ${name.replace(/\/$/, '')}/*.csv`);
   if (found.size === 0 && found.isFile()) throw unreadable(`${name} is empty (0 bytes): nothing was imported; was it copied completely?`);
   const source = { name, path, bytes: found.size, isGzip: await isGzip(path), dispose };
-  return { ...source, digest: await digestOf(source) };
+  return { ...source, ...(await contentsOf(source)) };
 }
 
 const unreadable = (message: string): Error => invalid('unreadable_file', message);
@@ -74,7 +76,7 @@ export function contentOf({ path, isGzip: isPacked }: Pick<Source, 'path' | 'isG
   return file.pipe(unpacked);
 }
 
-async function digestOf(source: Pick<Source, 'name' | 'path' | 'isGzip'>): Promise<string> {
+async function contentsOf(source: Pick<Source, 'name' | 'path' | 'isGzip'>): Promise<Pick<Source, 'digest' | 'lines'>> {
   const hash = createHash('sha256');
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let lines = 0;
@@ -88,7 +90,7 @@ async function digestOf(source: Pick<Source, 'name' | 'path' | 'isGzip'>): Promi
   } catch (error) {
     throw unreadable(`${source.name}: ${causeOf(error, lines)}`);
   }
-  return hash.digest('hex');
+  return { digest: hash.digest('hex'), lines };
 }
 
 function causeOf(error: unknown, lines: number): string {

@@ -28,6 +28,8 @@ export class UsageDelivery {
   constructor(
     private readonly core: LedgerCore,
     private readonly call: CommandCall,
+    /** Decides, and appends nothing. */
+    private readonly isDry: boolean,
   ) {}
 
   /** Opens the streams of these batches: the read models then cover what others have recorded in them. */
@@ -51,7 +53,7 @@ export class UsageDelivery {
       if (stream === undefined) throw new Error(`${name} was not opened`);
       const delivered = { deploymentId: batch.deploymentId, month: monthOf(batch), origin: 'backfill' as const, reason: RE_DELIVERED };
       const { events, ...counts } = await decideUsage(this.core, delivered, batch.observations, stream.isOwn && !isRepeated);
-      if (events.length === 0) return counts;
+      if (events.length === 0 || this.isDry) return counts;
       try {
         const { revision } = await this.core.book.appendAll(name, stream.revision, this.call, events);
         this.streams.set(name, { ...stream, revision });

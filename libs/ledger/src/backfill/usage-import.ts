@@ -39,8 +39,9 @@ export class UsageImport implements Importer<UsageItem> {
     private readonly core: LedgerCore,
     call: CommandCall,
     private readonly told: Told,
+    isDry: boolean,
   ) {
-    this.delivery = new UsageDelivery(core, call);
+    this.delivery = new UsageDelivery(core, call, isDry);
   }
 
   async add({ deploymentId, observation }: UsageItem, row: SourceRow, identity: string): Promise<void> {
@@ -52,6 +53,10 @@ export class UsageImport implements Importer<UsageItem> {
     group.kept.push({ row, observation: identified });
     this.kept += 1;
     if (this.kept >= MOST_KEPT) await this.writeKept();
+  }
+
+  skip({ deploymentId, observation }: UsageItem, _row: SourceRow, identity: string): void {
+    this.identity.of(deploymentId, observation, identity);
   }
 
   async flush(): Promise<void> {
