@@ -95,6 +95,7 @@ command('query', 'asks a read model, now or as of a log position or instant', 'l
   .argument('[params...]', 'key=value, as in REST')
   .option('--as-of <instant|position>', 'what was known then');
 command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
+command('check', 'all invariants over the live data, each failure with its ids and the remedy', 'ledgerline check --json', () => import('./check.js'));
 command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
   .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
   .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');
