@@ -116,6 +116,7 @@ command(
   .option('--out <file>', 'writes it into this file instead of stdout')
   .option('--as-of <instant|position>', 'as it was known then');
 command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
+command('check', 'all invariants over the live data, each failure with its ids and the remedy', 'ledgerline check --json', () => import('./check.js'));
 command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
   .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
   .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { zDeployment, zResource, zSubscription, zTenant } from './answers/accounts.js';
-import { zEvent, zExplanation, zProjections } from './answers/audit.js';
+import { zChecked, zEvent, zExplanation, zProjections } from './answers/audit.js';
 import { zPlan, zQuote, zRate } from './answers/catalog.js';
 import { listOf } from './answers/common.js';
 import { zAccrual, zMargin } from './answers/dashboard.js';
@@ -37,5 +37,6 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   ['quote', zQuote],
   ['explain', zExplanation],
   ['events', listOf(zEvent)],
+  ['check', zChecked],
   ['projections', zProjections],
 ]);

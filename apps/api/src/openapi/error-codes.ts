@@ -92,6 +92,7 @@ export const ERROR_CODES: readonly string[] = [
   'tax_exists',
   'tenant_exists',
   'tiers_out_of_order',
+  'too_large_for_dry_run',
   'too_many_commands',
   'too_many_items',
   'too_many_keys',

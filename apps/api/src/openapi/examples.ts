@@ -91,6 +91,7 @@ export const QUERY_EXAMPLES: ReadonlyMap<string, Readonly<Record<string, unknown
   ['plans', { planId: 'standard', at: MID_APRIL }],
   ['quote', { planId: 'standard', usage: { gateway: '8' }, period: APRIL }],
   ['explain', { id: INVOICE }],
+  ['check', {}],
   ['events', { stream: 'tenant-acme', after: 0, limit: 10 }],
   ['projections', {}],
 ]);

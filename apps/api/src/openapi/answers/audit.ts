@@ -54,6 +54,14 @@ const zExplanationOfRow = z
 
 export const zExplanation = z.object({ id: z.string(), rows: z.array(zExplanationOfRow) }).meta({ id: 'Explanation' });
 
+const zFinding = z
+  .object({ code: z.string(), message: z.string(), ids: zAny, remedy: z.string() })
+  .meta({ id: 'Finding', description: 'Of what, and what to do about it' });
+
+export const zChecked = z
+  .object({ ok: z.boolean().describe('There are no failures'), position: zPosition, failures: z.array(zFinding), notices: z.array(zFinding) })
+  .meta({ id: 'Checked' });
+
 export const zProjection = z
   .object({
     name: z.string(),
