@@ -79,6 +79,7 @@ command(
   .requiredOption('--from <instant>', 'from when it is right')
   .option('--until <instant>', 'up to when; else to the key’s next change')
   .requiredOption('--reason <text>', 'why, as corrections will say')
+  .option('--idempotency-key <key>', 'of its own, for a correction that was recorded before and is meant again')
   .option('--based-on <position>', 'the position that --preview named: refused where someone changed the rate since')
   .option('--preview', 'shows what would change, in money, and changes nothing', false);
 command(

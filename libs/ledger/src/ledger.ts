@@ -169,11 +169,6 @@ export class Ledger {
     return this.queries.execute(new LedgerQuery(name, params, caller));
   }
 
-  /** The log position of the last event that was recorded at or before an instant. */
-  async positionAt(at: Instant): Promise<number> {
-    return this.core.log.positionAt(at);
-  }
-
   /** Projects up to the log's head, or waits until whoever projects has reached the position. */
   async catchUp(position?: number): Promise<number> {
     return this.core.projector.catchUp(position);

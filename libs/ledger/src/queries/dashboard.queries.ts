@@ -5,7 +5,7 @@ import { zCurrency } from '#domain/schema';
 import { type Instant, instant } from '#domain/time/instant';
 import { contains, monthOf, type Period } from '#domain/time/period';
 import { z } from 'zod';
-import { allLines } from '../billing.js';
+import { allLines, couponsOfLines } from '../billing.js';
 import { marginIn } from '../margin-month.js';
 import { ADMIN, defineQuery, type QueryContext, zAsOf, zPriced } from '../query.js';
 import { netText, printRated, rateLines } from '../rated-lines.js';
@@ -54,7 +54,7 @@ const accrualQuery = defineQuery({
     const at = asked ?? caller.now;
     const lines = (await openLines(context, at)).filter((line) => line.currency === currency);
     // Of one currency: a plan in another than its tenant's is on no invoice, and says so there.
-    const rated = await rateLines(core, position, lines, new Map(), at, (line) => line.currency);
+    const rated = await rateLines(core, position, lines, new Map(), at, (line) => line.currency, await couponsOfLines(core, position, null));
     const subscriptions = [...Map.groupBy(rated, ({ line }) => line.subscriptionId)].map(([subscriptionId, group]) => {
       const shown = group.map(({ line, parts, quarantined }) => {
         const rows = printRated(parts.flatMap((part) => part.rows), currency);
