@@ -121,8 +121,8 @@ export class Ledger {
   }
 
   /** Runs the projections until the signal aborts: what the worker does. */
-  async project(signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void> {
-    await this.core.projector.run(signal, onProgress);
+  async project(signal: AbortSignal, onProgress?: (progress: Progress) => void, onTrouble?: (error: Error) => void): Promise<void> {
+    await this.core.projector.run(signal, onProgress, onTrouble);
   }
 
   /** What exchanges the read models for others, built anew from the log. */
