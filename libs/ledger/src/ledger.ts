@@ -191,12 +191,12 @@ export class Ledger {
   }
 
   /** Runs the projections, and keeps the log's Merkle tree up, until the signal aborts: what the worker does. */
-  async project(signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void> {
+  async project(signal: AbortSignal, onProgress?: (progress: Progress) => void, onTrouble?: (error: Error) => void): Promise<void> {
     const keeper = new TreeKeeper(this.tree);
     const ended = new AbortController();
     const both = AbortSignal.any([signal, ended.signal]);
     // Where one of them fails, so does the worker: it says why, and whoever runs it looks.
-    const works = [keeper.run(both), this.core.projector.run(both, (progress) => { keeper.wake(); onProgress?.(progress); })];
+    const works = [keeper.run(both), this.core.projector.run(both, (progress) => { keeper.wake(); onProgress?.(progress); }, onTrouble)];
     try {
       await Promise.race(works);
     } finally {
