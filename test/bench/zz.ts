@@ -1,0 +1,20 @@
+import 'reflect-metadata';
+import { Readable } from 'node:stream';
+import { withServer, onLedger } from './database.js';
+import { instant } from '#domain/time/instant';
+const caller = { actor: 'b', role: 'platform_admin' as const, now: instant('2026-06-01T00:00:00Z') };
+const say = (m: string) => { process.stderr.write(m + '\n'); };
+for (const mode of process.argv.slice(3)) await withServer(say, () => onLedger(async ({ ledger, core, pool }) => {
+  if (mode === 'lz4') await pool.query('ALTER TABLE ledgerline_log.events ALTER data SET COMPRESSION lz4');
+  if (mode === 'external') await pool.query('ALTER TABLE ledgerline_log.events ALTER data SET STORAGE EXTERNAL');
+  const t = { append: 0, appends: 0, catch: 0 };
+  const a = core.log.append.bind(core.log); core.log.append = async (...x) => { const s = performance.now(); const r = await a(...x); t.append += performance.now() - s; t.appends++; return r; };
+  const c = core.projector.catchUp.bind(core.projector); core.projector.catchUp = async (...x) => { const s = performance.now(); const r = await c(...x); t.catch += performance.now() - s; return r; };
+  const cmds = [{ command: 'register-tenant', tenantId: 't', name: 't', currency: 'USD' }, ...Array.from({ length: 20 }, (_, n) => ({ command: 'register-deployment', deploymentId: `d-${n}`, tenantId: 't', name: `d-${n}`, from: '2026-01-01T00:00:00Z' }))];
+  for await (const o of ledger.executeInOrder(cmds, caller)) void o;
+  t.append = t.appends = t.catch = 0;
+  const s = performance.now();
+  const sum = await ledger.backfill({ kind: 'usage', files: [process.argv[2] ?? ''], mapping: {}, stdin: () => Readable.from([]), signal: new AbortController().signal, resume: false, onProgress: () => undefined, onReject: say }, caller);
+  const ms = performance.now() - s;
+  say(`${mode} ${sum.accepted} in ${ms.toFixed(0)} ms, ${(sum.accepted * 1000 / ms).toFixed(0)}/s append ${t.append.toFixed(0)} ms in ${t.appends} (4 at once), catchUp ${t.catch.toFixed(0)} rss ${(process.memoryUsage.rss() / 1e6).toFixed(0)}`);
+}));
