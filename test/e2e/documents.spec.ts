@@ -7,6 +7,7 @@ import pino from 'pino';
 import { createApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { mintToken } from '#ledger/token';
+import { LISTENING } from '../support/api.js';
 import { cli, folder } from '../support/cli.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
@@ -103,7 +104,7 @@ beforeAll(async () => {
   await test.apply({ command: 'issue-invoice', invoiceId: ids.voided, at: M('2026-05-15') }, { command: 'void-invoice', invoiceId: ids.voided, at: M('2026-05-16'), reason: 'wrong address' });
   ids.draft = await create(M('2026-05-20'));
 
-  api = await createApi({ databaseUrl: test.url, jwtSecret: SECRET, seller: SELLER, host: '127.0.0.1', port: 0, logger: pino({ level: 'silent' }), clock: { now: () => NOW } });
+  api = await createApi({ databaseUrl: test.url, jwtSecret: SECRET, seller: SELLER, ...LISTENING, logger: pino({ level: 'silent' }), clock: { now: () => NOW } });
   await api.listen(0, '127.0.0.1');
   url = await api.getUrl();
   for (const tenantId of ['t1', 't2']) tokens[tenantId] = await mintToken(SECRET, { sub: tenantId, role: 'tenant', tenantId, ttl: '1h' }, NOW);

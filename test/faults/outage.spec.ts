@@ -5,6 +5,7 @@ import { instant, plusHours } from '#domain/time/instant';
 import { NO_STREAM } from '#event-store/port';
 import { mintToken } from '#ledger/token';
 import { startWorker } from '../../apps/worker/src/worker.js';
+import { LISTENING } from '../support/api.js';
 import { dropDatabaseConnections } from '../support/drop-connections.js';
 import { ADMIN, ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
 import { postgresProxy, type PostgresProxy } from '../support/postgres-proxy.js';
@@ -124,7 +125,7 @@ describe('an API', () => {
   afterEach(async () => test.close());
 
   it('on a database that became read-only answers what is projected, and says of a write that nothing is wrong with it', async () => {
-    const api = await startApi({ databaseUrl: test.url, jwtSecret: SECRET, host: '127.0.0.1', port: 0, logger: silent });
+    const api = await startApi({ databaseUrl: test.url, jwtSecret: SECRET, ...LISTENING, logger: silent });
     try {
       const token = await mintToken(SECRET, { sub: 'spec', role: 'platform_admin', ttl: '1h' }, instant(new Date().toISOString()));
       const authorization = `Bearer ${token}`;

@@ -103,6 +103,18 @@ command(
   .option('--map <file>', 'how to read the file: preset, columns, values, zone (docs/backfill.md)')
   .option('--dry-run', 'says what would happen, and writes nothing', false)
   .option('--resume', 'passes over the rows that an interrupted run of the same file was done with', false);
+command(
+  'export',
+  'writes usage, lines, invoices, margin, or cost and revenue as FOCUS 1.2 rows, as CSV or lines of JSON',
+  'ledgerline export focus --period 2026-04 > focus.csv\n  ledgerline export usage --format jsonl --out usage.jsonl',
+  () => import('./export.js'),
+)
+  .argument('<kind>', 'focus, usage, lines, invoices or margin')
+  .option('--period <month>', 'a month such as 2026-04; focus and margin need it')
+  .option('--currency <code>', 'of the margin')
+  .option('--issuer <name>', 'who bills, as FOCUS rows name it')
+  .option('--format <csv|jsonl>', 'csv unless given; with --json, jsonl')
+  .option('--out <file>', 'a file instead of stdout');
 command('query', 'asks a read model, now or as of a log position or instant', 'ledgerline query margin period=2026-04-15 --json', () => import('./query.js'))
   .argument('<name>')
   .argument('[params...]', 'key=value, as in REST')

@@ -16,12 +16,13 @@ import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
 import { answerIfKnown } from './event-book.js';
+import { type Export, exported, type ExportKind } from './export/exports.js';
 import { inOrder, valueOf } from './in-order.js';
 import { type Incoming, type Ingested, UsageIntake } from './ingest.js';
 import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
 import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from './preview.js';
-import { contextFor, positionOf } from './query.js';
+import { ADMIN, contextFor, positionOf, STAFF } from './query.js';
 import { TreeKeeper } from './tree-keeper.js';
 import { onTrial } from './trial.js';
 
@@ -157,6 +158,12 @@ export class Ledger {
         for (const command of commands) yield await executed(core, command, caller, async (call) => carriedOutOn(core, call));
       };
     return withSources(request, async (sources) => dryRun(this.core, caller, carryOutOn, sources, request));
+  }
+
+  /** Rows to be written to a file, as of now. Errors: `forbidden`, `invalid_parameter`. */
+  async export(kind: ExportKind, params: Record<string, unknown>, caller: Caller): Promise<Export> {
+    assertRole(caller, kind === 'focus' || kind === 'margin' ? ADMIN : STAFF, `the export of ${kind}`);
+    return exported(this.core, kind, params, async (name, asked) => this.ask(name, asked, caller));
   }
 
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */
