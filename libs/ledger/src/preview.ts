@@ -107,7 +107,7 @@ async function differencesOf(trial: Trial, tenantId: string, deployments: Readon
   });
 }
 
-interface RatedAt {
+export interface RatedAt {
   readonly line: LineDefinition;
   readonly part: RatedLine['parts'][number];
   readonly net: Decimal;
@@ -115,7 +115,7 @@ interface RatedAt {
 }
 
 /** What each part of a tenant's lines of these deployments comes to, as known at a position. */
-async function ratedAt(core: LedgerCore, position: number, tenantId: string, deployments: ReadonlySet<string>, at: Instant): Promise<Map<string, RatedAt>> {
+export async function ratedAt(core: LedgerCore, position: number, tenantId: string, deployments: ReadonlySet<string>, at: Instant): Promise<Map<string, RatedAt>> {
   const registered = await core.db.selectFrom('tenants').select('tenant_id').where('tenant_id', '=', tenantId).where(inForceAt(position)).executeTakeFirst();
   if (registered === undefined) return new Map();
   const account = await tenantAccount(core, position, tenantId);
