@@ -3,10 +3,11 @@ import { zId, zText } from '#domain/schema';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { z } from 'zod';
 import type { Caller } from '../caller.js';
+import { differences } from '../diff/index.js';
 import { reference } from '../explain/evidence.js';
 import { explain } from '../explain/index.js';
 import { inForceAt } from '../ledger-core.js';
-import { ADMIN, decodeCursor, defineQuery, invalidCursor, pageOf, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
+import { ADMIN, decodeCursor, defineQuery, invalidCursor, knownPosition, pageOf, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
 
 const DEFAULT_EVENTS = 100;
 
@@ -93,4 +94,15 @@ const meteredDaysQuery = defineQuery({
   },
 });
 
-export const auditQueries = [eventsQuery, explainQuery, projectionsQuery, meteredDaysQuery];
+const diffQuery = defineQuery({
+  name: 'diff',
+  summary: 'What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events',
+  params: zAsOf.extend({ from: z.string(), to: z.string().optional() }),
+  roles: STAFF,
+  async answer({ from, to }, context) {
+    const { core, position } = context;
+    return differences(context, await knownPosition(core, 'from', from), to === undefined ? position : await knownPosition(core, 'to', to));
+  },
+});
+
+export const auditQueries = [eventsQuery, explainQuery, diffQuery, projectionsQuery, meteredDaysQuery];
