@@ -42,11 +42,11 @@ export const step: fc.Arbitrary<object> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ from: arbitraryDay, price: fc.constantFrom(...PRICES) }).map(({ from, price }) => ({ command: 'correct-rate', ...KEY, unitPrice: price, effectiveFrom: T(day(from)), reason: 'another price' })) },
   { weight: 1, arbitrary: fc.record({ from: arbitraryDay, amount: fc.constantFrom('0.01', '0.07') }).map(({ from, amount }) => ({ command: 'correct-price', planId: 'p', billingKind: 'requests', price: { model: 'unit', unitAmount: amount }, effectiveFrom: T(day(from)), reason: 'another plan' })) },
   { weight: 3, arbitrary: fc.record({ tenantId: fc.constantFrom('t1', 't2'), at: arbitraryDay }).map(({ tenantId, at }) => ({ bill: tenantId, at: T(day(at)) })) },
-  { weight: 1, arbitrary: fc.nat(5).map((n) => ({ void: n })) },
+  { weight: 1, arbitrary: fc.nat(1).map((n) => ({ void: n })) },
   { weight: 1, arbitrary: fc.record({ n: fc.integer({ min: 1, max: 99 }), amount: fc.integer({ min: 1, max: 30 }) }).map(({ n, amount }) => ({ command: 'record-cost', provider: 'do', invoiceRef: `c${n}`, lines: [{ lineKey: '1', kind: 'droplet', chargePeriod: { start: T('2026-04-10'), end: T('2026-05-10') }, amount: `${amount}.333`, currency: 'USD', category: 'usage', tenantId: 't1' }] })) },
 );
 
-/** Carries out what happens; refusals are part of life. `bill` drafts and issues, `void` voids one of what was issued. */
+/** Carries out what happens; refusals are part of life. `bill` drafts and issues, `void` voids the last or the one before. */
 export async function live({ ledger }: TestLedger, happening: object, issued: string[]): Promise<void> {
   const run = async (command: object) => ledger.execute(command, ADMIN);
   if ('bill' in happening) {
@@ -57,7 +57,7 @@ export async function live({ ledger }: TestLedger, happening: object, issued: st
     return;
   }
   if ('void' in happening) {
-    const invoiceId = issued[(happening as { void: number }).void];
+    const invoiceId = issued.at(-1 - (happening as { void: number }).void);
     if (invoiceId !== undefined) await run({ command: 'void-invoice', invoiceId, at: T('2026-05-01'), reason: 'made wrong' });
     return;
   }

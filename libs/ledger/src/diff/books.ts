@@ -100,7 +100,7 @@ export async function lineDifferences(span: Span): Promise<LineDifference[]> {
 /** Where what a line is rated from changed: its readings and their rates, its plans, its contract, its cuts. */
 async function positionsOfLine({ context, from, to }: Span, line: { lineId: string; deploymentId: string; billingKind: string; subscriptionId: string; period: Period; planIds: readonly string[] }): Promise<number[]> {
   const { rows } = await context.core.pool.query<{ position: number }>(
-    `WITH readings AS (SELECT * FROM usage_records WHERE deployment_id = $3 AND billing_kind = $4 AND period_start >= $5 AND period_start < $6)
+    `WITH readings AS (SELECT * FROM usage_records WHERE deployment_id = $3 AND billing_kind = $4 AND period_start >= $5 AND period_start < $6 AND position_from <= $2)
      SELECT DISTINCT p AS position FROM (
        SELECT position_from, position_to FROM readings
        UNION ALL SELECT r.position_from, r.position_to FROM rates r JOIN (SELECT DISTINCT resource_type, resource_family, location FROM readings) k USING (resource_type, resource_family, location)

@@ -56,7 +56,7 @@ export async function usageDifferences(span: Span): Promise<UsageDifference[]> {
        coalesce(sum(quantity) FILTER (WHERE position_from <= $1 AND (position_to IS NULL OR position_to > $1)), 0) AS before,
        coalesce(sum(quantity) FILTER (WHERE position_from <= $2 AND (position_to IS NULL OR position_to > $2)), 0) AS after,
        count(DISTINCT (resource_id, period_start, period_end, granularity, provider, source_id))::int AS readings,
-       array_agg(DISTINCT CASE WHEN position_from > $1 THEN position_from ELSE position_to END) AS positions
+       array_agg(position_from) || array_agg(position_to) FILTER (WHERE position_to IS NOT NULL) AS positions
      FROM usage_records WHERE ${CHANGED} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
     [span.from, span.to],
   );
