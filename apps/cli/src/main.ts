@@ -128,8 +128,20 @@ command(
   .argument('<id>')
   .option('--out <file>', 'writes it into this file instead of stdout')
   .option('--as-of <instant|position>', 'as it was known then');
-command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
+command(
+  'explain',
+  'an amount down to its events, an event up to its invoices',
+  'ledgerline explain INV-000003\n  ledgerline explain margin:2026-04/USD/dashboard-pilot\n  ledgerline explain usage:pilot-site/droplet_hours/pilot-1/2026-04-01T00:00:00Z\n  ledgerline explain 1071        # the event at that position',
+  () => import('./explain.js'),
+).argument('<id>', 'of an invoice (or its number), line, part or row; usage:…, margin:…; a log position, or STREAM#REVISION');
 command('check', 'all invariants over the live data, each failure with its ids and the remedy', 'ledgerline check --json', () => import('./check.js'));
+command('replay', 'the whole state as it was, in a schema that can be queried with SQL', 'ledgerline replay --as-of 2026-04-30T00:00:00Z --into april', () => import('./replay.js'))
+  .requiredOption('--as-of <instant|position>', 'what was recorded by then')
+  .option('--into <schema>', 'its name; replay_<position> unless given')
+  .option('--tenant <id>', 'only the rows of this tenant, and what belongs to none');
+command('diff', 'what changed between two moments of recording, and the events that explain it', 'ledgerline diff --from 1131 --to 1160', () => import('./diff.js'))
+  .requiredOption('--from <instant|position>', 'what was known then')
+  .option('--to <instant|position>', 'against what was known then; now unless given');
 command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
   .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
   .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');

@@ -111,7 +111,7 @@ async function differencesOf(trial: Trial, deploymentIds: readonly string[], at:
   });
 }
 
-interface RatedAt {
+export interface RatedAt {
   readonly line: LineDefinition;
   readonly part: RatedLine['parts'][number];
   readonly net: Decimal;
@@ -119,7 +119,7 @@ interface RatedAt {
 }
 
 /** What each part of the lines of these deployments comes to, as known at a position. */
-async function ratedAt(core: LedgerCore, position: number, deploymentIds: readonly string[], at: Instant): Promise<Map<string, RatedAt>> {
+export async function ratedAt(core: LedgerCore, position: number, deploymentIds: readonly string[], at: Instant): Promise<Map<string, RatedAt>> {
   const parts = await recordedPartsOf(core, position, { deploymentIds });
   // What is issued of later periods, a fee in advance, counts too.
   const issued = new Map<string, Instant>();
