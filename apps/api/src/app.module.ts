@@ -17,11 +17,13 @@ import { HealthController } from './health.http.js';
 import { IngestController } from './ingest.http.js';
 import { InventoryController } from './inventory.http.js';
 import { InvoicesController } from './invoices.http.js';
+import { MetricsController } from './metrics.http.js';
 import { OpenApiController } from './openapi/openapi.http.js';
 import { PlansController } from './plans.http.js';
 import { ProblemFilter } from './problem.filter.js';
 import { RatesController } from './rates.http.js';
 import { Routes } from './routes.js';
+import { Telemetry } from './telemetry/telemetry.js';
 import { UsageController } from './usage.http.js';
 import { WaitForPosition } from './wait-for.js';
 
@@ -32,6 +34,8 @@ export interface AppOptions {
   readonly jwksUrl?: string;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly queryTimeoutMs: number;
 }
 
 /** Who asks, and when. */
@@ -40,8 +44,8 @@ class AccessModule {}
 
 @Module({})
 export class AppModule {
-  static forRoot({ databaseUrl, eventStoreUrl, jwtSecret, jwksUrl, logger, clock }: AppOptions): DynamicModule {
-    const ledger = LedgerModule.forRoot({ databaseUrl, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }) });
+  static forRoot({ databaseUrl, eventStoreUrl, jwtSecret, jwksUrl, logger, clock, telemetry, queryTimeoutMs }: AppOptions): DynamicModule {
+    const ledger = LedgerModule.forRoot({ databaseUrl, measuring: telemetry, statementTimeoutMs: queryTimeoutMs, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }) });
     const access: DynamicModule = {
       module: AccessModule,
       providers: [
@@ -64,11 +68,13 @@ export class AppModule {
         CommandsController,
         IngestController,
         HealthController,
+        MetricsController,
         OpenApiController,
         ConsoleController,
       ],
       providers: [
         Routes,
+        { provide: Telemetry, useFactory: () => telemetry },
         QueryFields,
         CommandsResolver,
         SubscriptionsResolver,

@@ -17,7 +17,7 @@ export interface Limits {
 /** Below this the bytes saved are not worth the time. */
 const COMPRESS_FROM_BYTES = 1024;
 /** Probes and metrics are looked at when all else is too much. */
-const isWatched = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');
+export const isWatched = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');
 
 /** Headers, compression, and what sheds load. Registered before any route. */
 export function protect(fastify: Fastify, { requestsPerMinute, requestsAtOnce }: Limits): void {

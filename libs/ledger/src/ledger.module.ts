@@ -11,12 +11,17 @@ import { Projector } from '#read-model/projector';
 import { HANDLERS } from './commands/index.js';
 import { LedgerCore } from './ledger-core.js';
 import { Ledger, LedgerQueryHandler } from './ledger.js';
+import { MeasuredLog, MeasuredProjecting, type Measuring } from './measured.js';
 
 export interface LedgerOptions {
   readonly databaseUrl: string;
   /** `esdb://…`: EventStoreDB is the log, and Postgres holds its mirror; else Postgres is the log. */
   readonly eventStoreUrl?: string;
   readonly applicationName?: string;
+  /** After how long a statement is given up, in milliseconds; never, unless given. Who waits for a lock is not meant. */
+  readonly statementTimeoutMs?: number;
+  /** Told of appends and of waiting for the read models. */
+  readonly measuring?: Measuring;
 }
 
 const SCHEMA = 'ledgerline';
@@ -38,7 +43,8 @@ class OutdatedReadModels extends Error {
 
 async function open(options: LedgerOptions): Promise<Opened> {
   const named = options.applicationName === undefined ? {} : { applicationName: options.applicationName };
-  const pool = createPool(options.databaseUrl, { schema: SCHEMA, ...named });
+  const bounded = options.statementTimeoutMs === undefined ? {} : { statementTimeoutMs: options.statementTimeoutMs };
+  const pool = createPool(options.databaseUrl, { schema: SCHEMA, ...named, ...bounded });
   const locks = createPool(options.databaseUrl, { max: 4, ...named });
   try {
     const postgres = new PostgresLog(pool);
@@ -47,7 +53,9 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const projector = new Projector(log, pool, projections, SCHEMA);
     if (!(await projector.prepare())) throw new OutdatedReadModels();
     const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: SCHEMA, max: 1, idleTimeoutMs: 0, ...named });
-    const core = new LedgerCore(log, projector, pool, { locks, trialPool });
+    const { measuring } = options;
+    const [used, projecting] = measuring === undefined ? [log, projector] : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
+    const core = new LedgerCore(used, projecting, pool, { locks, trialPool });
     await core.details.migrate();
     return { core, pools: [pool, locks], log };
   } catch (error) {
