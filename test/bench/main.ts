@@ -4,9 +4,10 @@ import { appendBench } from './append.bench.js';
 import { applyBench } from './apply.bench.js';
 import type { Bench, Measured } from './bench.js';
 import { withServer } from './database.js';
+import { httpBench } from './http.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
 
-const BENCHES: readonly Bench[] = [appendBench, applyBench, invoiceRunBench];
+const BENCHES: readonly Bench[] = [appendBench, applyBench, httpBench, invoiceRunBench];
 const WRONG_USAGE = 2;
 
 const say = (message: string): void => {
