@@ -438,7 +438,7 @@ describe('the environment', () => {
       host: '127.0.0.1',
       port: 3000,
       requestsPerMinute: 120_000,
-      requestsAtOnce: 200,
+      requestsAtOnce: 64,
       queryTimeoutMs: 60_000,
       logLevel: 'info',
     });

@@ -28,7 +28,7 @@ const zEnvironment = z.object({
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
   LEDGERLINE_PORT: zCount(65_535, 'must be a port number from 0 to 65535').default(3000),
   LEDGERLINE_REQUESTS_PER_MINUTE: fromOne.default(120_000),
-  LEDGERLINE_REQUESTS_AT_ONCE: fromOne.default(200),
+  LEDGERLINE_REQUESTS_AT_ONCE: fromOne.default(64),
   LEDGERLINE_QUERY_TIMEOUT_MS: fromOne.default(60_000),
   LEDGERLINE_LOG_LEVEL: z.enum(LEVELS, `must be one of ${LEVELS.join(', ')}`).default('info'),
   OTEL_EXPORTER_OTLP_ENDPOINT: zUrl('https', 'http').optional(),

@@ -11,7 +11,7 @@ import { correlationIdOf, givenId, type Request } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
-import { protect } from './protection.js';
+import { protect, shedAbove } from './protection.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
 export interface ApiOptions extends ApiSettings {
@@ -62,6 +62,7 @@ export async function createApi({
     },
   });
   const fastify = adapter.getInstance();
+  shedAbove(fastify, settings.requestsAtOnce);
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // JSON is all that the API takes; Nest's own parsers would also take forms.
   fastify.removeContentTypeParser('text/plain');
