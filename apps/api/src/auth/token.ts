@@ -10,6 +10,9 @@ const SHARED = 'HS256';
 /** By public key only. HS256 is not among them, so that no one can sign with a published key as if it were the secret. */
 const PUBLISHED = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
 
+/** A token by a key that is not known yet has the keys fetched anew, at most so often: a new key is good at once, and nobody can ask for more. */
+const COOLDOWN_MS = 1000;
+
 /** As many as a fleet of collectors has; more begin anew. */
 const MOST_KNOWN = 10_000;
 
@@ -27,7 +30,7 @@ export class TokenReader {
 
   constructor(secret: string, jwksUrl: string | undefined) {
     this.secret = secretOf(secret);
-    this.published = jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl));
+    this.published = jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { cooldownDuration: COOLDOWN_MS });
   }
 
   /** Who asks. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable` (503), the keys could not be fetched. */
