@@ -9,6 +9,7 @@ import { invoicesProjection } from './invoices/invoices.projection.js';
 import { marginsProjection } from './margins/margins.projection.js';
 import { meteringProjection } from './metering/metering.projection.js';
 import { plansProjection } from './plans/plans.projection.js';
+import { rateKeyUsageProjection } from './rate-key-usage/rate-key-usage.projection.js';
 import { ratesProjection } from './rates/rates.projection.js';
 import { restatementsProjection } from './restatements/restatements.projection.js';
 import { tenantsProjection } from './tenants/tenants.projection.js';
@@ -21,6 +22,7 @@ export const projections: readonly Projection[] = [
   inventoryProjection,
   meteringProjection,
   usageRecordsProjection,
+  rateKeyUsageProjection,
   ratesProjection,
   plansProjection,
   creditsProjection,

@@ -16,13 +16,15 @@ export type RatePage = { readonly items: readonly (Rate)[]; readonly nextCursor:
 export type Rate = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly unit: string | null; readonly unitPrice: string; readonly currency: string; readonly basis: "duration" | "amount"; readonly effectiveFrom: string; readonly effectiveUntil: string | null; readonly period: OpenPeriod };
 export type OpenPeriod = { readonly start: string; readonly end: string | null };
 export type InvoicePage = { readonly items: readonly (Invoice)[]; readonly nextCursor: string | null };
-export type Invoice = { readonly invoiceId: string; readonly number: string | null; readonly status: "draft" | "issued" | "paid" | "void"; readonly tenantId: string; readonly currency: string; readonly asOf: string; readonly lines: readonly (InvoiceLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly quarantined: readonly (QuarantinedLine)[]; readonly selection: Readonly<Record<string, unknown>> | null; readonly issuedAt: string | null; readonly paidAt: string | null; readonly voidedAt: string | null; readonly computedAt: number | null; readonly creditTaken: string; readonly amountDue: string; readonly creditNotes: readonly (CreditNoteReference)[] };
-export type InvoiceLine = { readonly lineId: string; readonly parentLineId: string | null; readonly subscriptionId: string | null; readonly deploymentId: string | null; readonly billingKind: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly net: string; readonly tax: string; readonly correction: boolean };
-export type Row = { readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly reason?: string };
+export type Invoice = { readonly invoiceId: string; readonly number: string | null; readonly status: "draft" | "issued" | "paid" | "void"; readonly tenantId: string; readonly currency: string; readonly asOf: string; readonly lines: readonly (InvoiceLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly taxes: readonly (InvoiceTax)[]; readonly quarantined: readonly (QuarantinedLine)[]; readonly selection: Readonly<Record<string, unknown>> | null; readonly issuedAt: string | null; readonly paidAt: string | null; readonly voidedAt: string | null; readonly computedAt: number | null; readonly creditTaken: string; readonly amountDue: string; readonly creditNotes: readonly (CreditNoteReference)[] };
+export type InvoiceLine = { readonly lineId: string; readonly parentLineId: string | null; readonly parentPeriod: Period | null; readonly subscriptionId: string | null; readonly deploymentId: string | null; readonly billingKind: string; readonly period: Period; readonly quantity: string; readonly included: string | null; readonly unitConversion: Readonly<Record<string, unknown>> | null; readonly rows: readonly (Row)[]; readonly net: string; readonly tax: string; readonly correction: boolean };
+export type Row = { readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string };
 export type CreditTaken = { readonly creditId: string; readonly amount: string };
+export type InvoiceTax = { readonly name: string | null; readonly ratePercent: string; readonly net: string; readonly tax: string };
 export type QuarantinedLine = { readonly lineId: string; readonly code: string; readonly message: string };
-export type CreditNoteReference = { readonly creditNoteId: string; readonly number: string; readonly total: string };
-export type InvoicePreview = { readonly invoiceId: null; readonly number: null; readonly status: "preview"; readonly tenantId: string; readonly currency: string; readonly asOf: string; readonly lines: readonly (InvoiceLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly quarantined: readonly (QuarantinedLine)[] };
+export type CreditNoteReference = { readonly creditNoteId: string; readonly number: string; readonly issuedAt: string; readonly reason: string; readonly total: string };
+export type InvoicePreview = { readonly invoiceId: null; readonly number: null; readonly status: "preview"; readonly tenantId: string; readonly currency: string; readonly asOf: string; readonly lines: readonly (InvoiceLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly taxes: readonly (InvoiceTax)[]; readonly quarantined: readonly (QuarantinedLine)[] };
+export type InvoiceDocumentAnswer = string;
 export type LinePage = { readonly items: readonly (Line)[]; readonly nextCursor: string | null };
 export type Line = { readonly lineId: string; readonly parentLineId: string | null; readonly status: "valid" | "split"; readonly invoiceId: string | null; readonly tenantId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly currency: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly net: string; readonly quarantine: Quarantine | null };
 export type Quarantine = { readonly code: string; readonly message: string };
@@ -32,7 +34,8 @@ export type Credit = { readonly creditId: string; readonly tenantId: string; rea
 export type CreditNotePage = { readonly items: readonly (CreditNote)[]; readonly nextCursor: string | null };
 export type CreditNote = { readonly creditNoteId: string; readonly number: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string; readonly issuedAt: string; readonly reason: string; readonly subtotal: string; readonly tax: string; readonly total: string };
 export type CreditNoteWithRows = { readonly creditNoteId: string; readonly number: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string; readonly issuedAt: string; readonly reason: string; readonly subtotal: string; readonly tax: string; readonly total: string; readonly rows: readonly (CreditNoteRow)[] };
-export type CreditNoteRow = { readonly lineId: string; readonly billingKind: string; readonly period: Period; readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly reason?: string };
+export type CreditNoteRow = { readonly lineId: string; readonly deploymentId: string; readonly billingKind: string; readonly period: Period; readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string };
+export type CreditNoteDocumentAnswer = string;
 export type Margin = { readonly period: string; readonly currency: string; readonly overall: MarginFigures; readonly byTenant: readonly (TenantMargin)[]; readonly byDeployment: readonly (DeploymentMargin)[]; readonly byKind: MarginByKind; readonly unattributed: UnattributedCogs; readonly otherCurrencies: readonly (string)[] };
 export type MarginFigures = { readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null };
 export type TenantMargin = { readonly tenantId: string; readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null };
@@ -63,17 +66,22 @@ export type Tenancy = { readonly tenantId: string; readonly period: OpenPeriod }
 export type Quote = { readonly planId: string; readonly currency: string; readonly lines: readonly (QuoteLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly unbilled: readonly (UnbilledQuantity)[] };
 export type QuoteLine = { readonly billingKind: string; readonly quantity: string; readonly included: string; readonly billable: string; readonly rows: readonly (Row)[]; readonly net: string };
 export type UnbilledQuantity = { readonly billingKind: string; readonly quantity: string };
-export type QuoteQuestion = { readonly asOf?: string; readonly planId?: string; readonly plan?: { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[] }; readonly usage: Readonly<Record<string, string>>; readonly period?: { readonly start: string; readonly end: string }; readonly tenantId?: string };
+export type QuoteQuestion = { readonly asOf?: string; readonly at?: string; readonly knownAt?: string; readonly planId?: string; readonly plan?: { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[] }; readonly usage: Readonly<Record<string, string>>; readonly period?: { readonly start: string; readonly end: string }; readonly tenantId?: string };
 export type Explanation = { readonly id: string; readonly rows: readonly (RowExplanation)[] };
-export type RowExplanation = { readonly invoiceId: string; readonly number: string | null; readonly computedAt: number; readonly row: IssuedRow; readonly arithmetic: string; readonly price: AppliedPrice; readonly usage: RatedUsage; readonly events: readonly (EventReference)[] };
-export type IssuedRow = { readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly reason?: string; readonly lineId: string; readonly partId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly chargePeriod: Period; readonly planId: string; readonly planEffectiveFrom: string };
+export type RowExplanation = { readonly invoiceId: string; readonly number: string | null; readonly computedAt: number; readonly row: IssuedRow; readonly arithmetic: string; readonly price: AppliedPrice; readonly rates: readonly (AppliedRate)[]; readonly usage: RatedUsage; readonly events: readonly (EventReference)[] };
+export type IssuedRow = { readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string; readonly lineId: string; readonly partId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly chargePeriod: Period; readonly planId: string; readonly planEffectiveFrom: string };
 export type AppliedPrice = { readonly planId: string; readonly effectiveFrom: string; readonly terms: Readonly<Record<string, unknown>> | null };
+export type AppliedRate = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly effectiveFrom: string; readonly unitPrice: string };
 export type RatedUsage = { readonly since: string; readonly until: string; readonly quantity: string; readonly readings: number };
-export type EventReference = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null };
+export type EventReference = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null };
 export type EventPage = { readonly items: readonly (Event)[]; readonly nextCursor: string | null };
-export type Event = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly data: Readonly<Record<string, unknown>> | null };
-export type ProjectionPage = { readonly items: readonly (Projection)[]; readonly nextCursor: string | null };
-export type Projection = { readonly name: string; readonly version: number; readonly position: number; readonly head: number; readonly lag: number };
+export type Event = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly data: Readonly<Record<string, unknown>> | null };
+export type Checked = { readonly ok: boolean; readonly position: number; readonly failures: readonly (Finding)[]; readonly notices: readonly (Finding)[] };
+export type Finding = { readonly code: string; readonly message: string; readonly ids: Readonly<Record<string, unknown>>; readonly remedy: string };
+export type ProjectionPage = { readonly items: readonly (Projection)[]; readonly nextCursor: string | null; readonly state: "current" | "halted" | "rebuilding"; readonly halted: Halt | null; readonly rebuild: ReadModelsBeside | null; readonly kept: ReadModelsBeside | null };
+export type Projection = { readonly name: string; readonly version: number; readonly position: number; readonly head: number; readonly lag: number; readonly lagSeconds: number; readonly eventsPerSecond: number | null };
+export type Halt = { readonly position: number; readonly projection: string; readonly reason: string };
+export type ReadModelsBeside = { readonly projections: Readonly<Record<string, unknown>>; readonly position: number; readonly lag: number; readonly eventsPerSecond: number | null };
 export type RegisterTenant = { readonly command: "register-tenant"; readonly tenantId: string; readonly name: string; readonly currency: string; readonly timeZone?: string; readonly tax?: { readonly name: string; readonly ratePercent: string; readonly from: string }; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type SetTax = { readonly command: "set-tax"; readonly name: string; readonly ratePercent: string; readonly from: string; readonly tenantId: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type SetGracePeriod = { readonly command: "set-grace-period"; readonly tenantId: string; readonly hours: number; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
@@ -105,7 +113,8 @@ export type CreateCreditNote = { readonly command: "create-credit-note"; readonl
 export type GrantCredit = { readonly command: "grant-credit"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly from: string; readonly until?: string; readonly reason?: string; readonly amount: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type GrantCoupon = { readonly command: "grant-coupon"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly from: string; readonly until?: string; readonly reason?: string; readonly percent: string; readonly billingKinds?: readonly (string)[]; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type RevokeCredit = { readonly command: "revoke-credit"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly at: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
-export type Command = RegisterTenant | SetTax | SetGracePeriod | RegisterDeployment | AssignDeployment | StartSubscription | ChangePlan | CancelSubscription | WaiveUsage | ObserveResource | SyncResources | RemoveResource | CorrectResource | ConfigureMetering | RunMetering | SetRate | CorrectRate | WithdrawRate | PublishPlan | CorrectPrice | ObserveUsage | CorrectUsage | RecordCost | CreateInvoice | IssueInvoice | VoidInvoice | PayInvoice | CreateCreditNote | GrantCredit | GrantCoupon | RevokeCredit;
+export type SkipEvent = { readonly command: "skip-event"; readonly position: number; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type Command = RegisterTenant | SetTax | SetGracePeriod | RegisterDeployment | AssignDeployment | StartSubscription | ChangePlan | CancelSubscription | WaiveUsage | ObserveResource | SyncResources | RemoveResource | CorrectResource | ConfigureMetering | RunMetering | SetRate | CorrectRate | WithdrawRate | PublishPlan | CorrectPrice | ObserveUsage | CorrectUsage | RecordCost | CreateInvoice | IssueInvoice | VoidInvoice | PayInvoice | CreateCreditNote | GrantCredit | GrantCoupon | RevokeCredit | SkipEvent;
 export type CommandOutcome = { readonly index?: number; readonly command: string; readonly status: "done" | "unchanged" | "refused"; readonly result?: Readonly<Record<string, unknown>>; readonly position?: number; readonly error?: Refusal };
 export type Refusal = { readonly code: string; readonly kind: string; readonly message: string; readonly errors?: readonly (FieldError)[] };
 export type Preview = { readonly lines: readonly ({ readonly tenantId: string; readonly invoiceId: string | null; readonly lineId: string; readonly before: string; readonly after: string; readonly difference: string })[]; readonly byTenant: readonly ({ readonly tenantId: string; readonly currency: string; readonly difference: string })[]; readonly total: string | null };
@@ -159,7 +168,7 @@ export class Ledgerline {
   }
 
   /** The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored. */
-  async invoicePreview(question: { asOf?: string | undefined; tenantId: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
+  async invoicePreview(question: { asOf?: string | undefined; tenantId: string; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
   }
 
@@ -169,13 +178,19 @@ export class Ledgerline {
     return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}`, query });
   }
 
+  /** One invoice as a page of HTML to print or to send. */
+  async invoiceDocument(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
+    const { id, ...query } = question;
+    return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
+  }
+
   /** Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`). */
-  async lines(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
+  async lines(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/lines', query: question });
   }
 
   /** One line or part; a line that was cut comes with its parts. */
-  async line(question: { asOf?: string | undefined; id: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<LineWithParts> {
+  async line(question: { asOf?: string | undefined; id: string; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<LineWithParts> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/lines/${encodeURIComponent(id)}`, query });
   }
@@ -196,13 +211,19 @@ export class Ledgerline {
     return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}`, query });
   }
 
+  /** One credit note as a page of HTML to print or to send. */
+  async creditNoteDocument(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteDocumentAnswer> {
+    const { id, ...query } = question;
+    return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/document`, query });
+  }
+
   /** Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across. */
   async margin(question: { asOf?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/margin', query: question });
   }
 
   /** What the open period of each active subscription comes to so far, by the engine of the invoice; not billed. */
-  async accrual(question: { asOf?: string | undefined; at?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
+  async accrual(question: { asOf?: string | undefined; at?: string | undefined; knownAt?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/accrual', query: question });
   }
 
@@ -222,7 +243,7 @@ export class Ledgerline {
   }
 
   /** Plans with the periods over which their terms are in force. */
-  async plans(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
+  async plans(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/plans', query: question });
   }
 
@@ -247,7 +268,12 @@ export class Ledgerline {
     return this.#requester.send({ method: 'GET', path: '/api/v1/audit/events', query: question });
   }
 
-  /** Each projection with its version, position, the log's head, and its lag in events. */
+  /** Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy. */
+  async check(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Checked> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/audit/check', query: question });
+  }
+
+  /** Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. */
   async projections(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
   }

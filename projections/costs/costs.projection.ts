@@ -51,5 +51,6 @@ export const costsProjection = versionedProjection({
     ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CommandUnchanged'),
+    ...ignoring('EventSkipped'),
   },
 });

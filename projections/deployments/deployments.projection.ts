@@ -62,5 +62,6 @@ export const deploymentsProjection = versionedProjection({
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
     ...ignoring('CommandUnchanged'),
+    ...ignoring('EventSkipped'),
   },
 });

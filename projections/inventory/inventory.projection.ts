@@ -118,5 +118,6 @@ export const inventoryProjection = versionedProjection({
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
     ...ignoring('CommandUnchanged'),
+    ...ignoring('EventSkipped'),
   },
 });

@@ -22,12 +22,14 @@ const answers = {
   ...ignoring('CostRecorded', 'CostCorrected'),
   ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
   ...ignoring('CommandUnchanged'),
+  ...ignoring('EventSkipped'),
 } as const;
 
 export const marginsProjection: Projection = {
   name: 'margins',
   version: 2,
   tables: [revenue],
+  money: [{ of: 'revenue', sql: 'SELECT tenant_id, month, currency, sum(amount) AS amount FROM revenue GROUP BY 1, 2, 3' }],
   handles: handled(answers),
   async project(batch, client) {
     for (const event of batch) {

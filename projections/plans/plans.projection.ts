@@ -38,7 +38,7 @@ const next = (event: PlanEvents, rows: readonly PlanVersionRow[]): PlanVersionRo
 
 export const plansProjection = versionedProjection({
   name: 'plans',
-  version: 1,
+  version: 2,
   tables: [planVersions],
   on: {
     PlanPublished: changing<'PlanPublished', PlanVersionRow>(planVersions, planOf, next),
@@ -54,5 +54,6 @@ export const plansProjection = versionedProjection({
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
     ...ignoring('CommandUnchanged'),
+    ...ignoring('EventSkipped'),
   },
 });

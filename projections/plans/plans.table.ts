@@ -30,4 +30,5 @@ export const planVersions = defineTable<PlanVersionRow>({
   },
   key: ['plan_id', 'effective_from'],
   group: ['plan_id'],
+  apart: { by: ['plan_id'], from: 'effective_from', until: 'effective_until' },
 });

@@ -38,7 +38,7 @@ const next = (event: RateEvents, rows: readonly RateRow[]): RateRow[] => {
 
 export const ratesProjection = versionedProjection({
   name: 'rates',
-  version: 2,
+  version: 3,
   tables: [rates],
   on: {
     RateSet: changing<'RateSet', RateRow>(rates, keyOf, next),
@@ -55,5 +55,6 @@ export const ratesProjection = versionedProjection({
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
     ...ignoring('CommandUnchanged'),
+    ...ignoring('EventSkipped'),
   },
 });

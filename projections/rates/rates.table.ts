@@ -29,4 +29,5 @@ export const rates = defineTable<RateRow>({
   },
   key: ['resource_type', 'resource_family', 'location', 'effective_from'],
   group: ['resource_type', 'resource_family', 'location'],
+  apart: { by: ['resource_type', 'resource_family', 'location'], from: 'effective_from', until: 'effective_until' },
 });

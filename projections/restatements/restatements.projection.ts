@@ -16,6 +16,8 @@ const answers = {
   SubscriptionCancelled: 'handled',
   DeploymentAssigned: 'handled',
   InvoiceVoided: 'handled',
+  CouponGranted: 'handled',
+  CreditRevoked: 'handled',
   ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
   ...ignoring('DeploymentRegistered', 'SubscriptionStarted', 'UsageWaived'),
   ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
@@ -23,9 +25,10 @@ const answers = {
   ...ignoring('LineOpened', 'LineSplit'),
   ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid', 'CreditNoteIssued'),
   ...ignoring('CostRecorded', 'CostCorrected'),
-  ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
+  ...ignoring('CreditGranted'),
   ...ignoring('UsageProviderNamed'),
   ...ignoring('CommandUnchanged'),
+  ...ignoring('EventSkipped'),
 } as const;
 
 type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 'handled' ? Type : never }[keyof typeof answers];
@@ -36,41 +39,63 @@ type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 
  */
 export const restatementsProjection: Projection = {
   name: 'restatements',
-  version: 2,
+  version: 4,
   tables: [restatements],
   handles: handled(answers),
+  // Whose usage a rate touches is read from usage_records.
+  late: ['RateSet', 'RateCorrected', 'RateWithdrawn'],
   async project(batch, client) {
     const relevant = batch.filter(isHandled);
-    const billed = await withLines(client, relevant.flatMap((event) => (isUsage(event) ? [event.data.deploymentId] : [])));
-    for (const event of relevant) if (!isUsage(event) || billed.has(event.data.deploymentId)) await mark(client, event);
+    const first = relevant.length === 0 ? null : await firstClaim(client);
+    if (first === null) return;
+    const touched = relevant.filter(isUsage).flatMap((event) => (event.position > first ? [touchedBy(event)] : []));
+    const claimed = await withClaims(client, touched.map(({ deploymentId }) => deploymentId));
+    await markUsage(client, touched.filter(({ deploymentId }) => claimed.has(deploymentId)));
+    for (const event of relevant) if (!isUsage(event) && event.position > first) await mark(client, event);
   },
 };
 
+type Usage = RecordedEvent<'UsageObserved' | 'UsageCorrected'>;
+type Other = RecordedEvent<Exclude<Handled, 'UsageObserved' | 'UsageCorrected'>>;
+
 const isHandled = (event: RecordedEvent): event is RecordedEvent<Handled> => answers[event.type] === 'handled';
 
-const isUsage = (event: RecordedEvent<Handled>): event is RecordedEvent<'UsageObserved' | 'UsageCorrected'> =>
-  event.type === 'UsageObserved' || event.type === 'UsageCorrected';
+const isUsage = (event: RecordedEvent<Handled>): event is Usage => event.type === 'UsageObserved' || event.type === 'UsageCorrected';
 
-/** Deployments that have a line by the end of the batch, or ever had one: usage of any other is most usage, and marks nothing. */
-async function withLines(client: pg.ClientBase, deploymentIds: readonly string[]): Promise<ReadonlySet<string>> {
+/** What of usage matters here, and little of it: a batch holds very many readings. */
+interface Touched {
+  readonly position: number;
+  readonly deploymentId: string;
+  readonly reason: string;
+  readonly readings: readonly { readonly billingKind: string; readonly start: Instant }[];
+}
+
+function touchedBy({ position, data }: Usage): Touched {
+  const [readings, reason] = 'observations' in data ? [data.observations, 'late usage'] : [data.corrections, data.reason];
+  const apart = new Map(readings.map(({ billingKind, period: { start } }) => [`${start} ${billingKind}`, { billingKind, start }]));
+  return { position, deploymentId: data.deploymentId, reason, readings: [...apart.values()] };
+}
+
+/** Deployments of which an invoice claims a line by the end of the batch, or ever did: usage of any other is most usage, and marks nothing. */
+async function withClaims(client: pg.ClientBase, deploymentIds: readonly string[]): Promise<ReadonlySet<string>> {
   if (deploymentIds.length === 0) return new Set();
   const { rows } = await client.query<{ deployment_id: string }>(
     'SELECT d.deployment_id FROM (SELECT DISTINCT unnest($1::text[]) AS deployment_id) d' +
-      ' WHERE EXISTS (SELECT FROM invoice_lines l WHERE l.deployment_id = d.deployment_id)',
+      ' WHERE EXISTS (SELECT FROM invoice_lines l WHERE l.deployment_id = d.deployment_id AND EXISTS (SELECT FROM invoice_parts p WHERE p.line_id = l.line_id))',
     [deploymentIds],
   );
   return new Set(rows.map(({ deployment_id }) => deployment_id));
 }
 
-async function mark(client: pg.ClientBase, event: RecordedEvent<Handled>): Promise<void> {
+/** Before the first invoice nothing is claimed, and nothing to be marked: a price list that is read in is looked up nowhere. */
+async function firstClaim(client: pg.ClientBase): Promise<number | null> {
+  const { rows } = await client.query<{ position: number | null }>('SELECT min(position_from) AS position FROM invoices');
+  return rows[0]?.position ?? null;
+}
+
+async function mark(client: pg.ClientBase, event: Other): Promise<void> {
   const { data, position, type } = event;
   switch (type) {
-    case 'UsageObserved':
-      await markUsage(client, position, 'late usage', data.deploymentId, data.observations);
-      break;
-    case 'UsageCorrected':
-      await markUsage(client, position, data.reason, data.deploymentId, data.corrections);
-      break;
     case 'RateSet':
       await markRate(client, position, 'a rate was set', data, data.effectiveFrom, data.effectiveUntil);
       break;
@@ -95,6 +120,13 @@ async function mark(client: pg.ClientBase, event: RecordedEvent<Handled>): Promi
     case 'DeploymentAssigned':
       await markLines(client, position, 'the deployment was assigned', 'l.deployment_id = $3', data.deploymentId, data.from);
       break;
+    case 'CouponGranted':
+      await markLines(client, position, data.reason ?? 'a coupon was granted', 'l.tenant_id = $3', data.tenantId, data.from);
+      break;
+    case 'CreditRevoked':
+      // Where it was a credit, nothing that is charged differs.
+      await markLines(client, position, data.reason, 'l.tenant_id = $3', data.tenantId, data.at);
+      break;
     case 'InvoiceVoided':
       await client.query(
         `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES} JOIN invoice_rows r ON r.line_id = l.line_id` +
@@ -110,10 +142,11 @@ const INSERT = 'INSERT INTO restatements (line_id, marked_at, tenant_id, reason,
 const LINES =
   '(SELECT * FROM invoice_lines WHERE parent_line_id IS NULL AND position_from < $1::bigint AND (position_to IS NULL OR position_to >= $1::bigint)) l';
 /** Of which some part stands on an invoice, as of then: on a draft too, since what comes while it is being issued is late for it. */
-const CLAIMED =
+const claimedAt = (position: string): string =>
   'EXISTS (SELECT FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt' +
-  " WHERE p.line_id = l.line_id AND i.status <> 'void' AND i.position_from < $1::bigint AND (i.position_to IS NULL OR i.position_to >= $1::bigint))";
-const ON_PLAN = 'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3)';
+  ` WHERE p.line_id = l.line_id AND i.status <> 'void' AND i.position_from < ${position} AND (i.position_to IS NULL OR i.position_to >= ${position}))`;
+const CLAIMED = claimedAt('$1::bigint');
+const ON_PLAN = 'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3 AND position_from < $1::bigint)';
 
 /** Lines whose period ends at or after an instant, on some condition: one that ended there may go on now. */
 const markLines = async (client: pg.ClientBase, position: number, reason: string, condition: string, value: string, from: Instant): Promise<void> => {
@@ -124,25 +157,29 @@ const markLines = async (client: pg.ClientBase, position: number, reason: string
   );
 };
 
-async function markUsage(
-  client: pg.ClientBase,
-  position: number,
-  reason: string,
-  deploymentId: string,
-  readings: readonly { readonly billingKind: string; readonly period: { readonly start: Instant } }[],
-): Promise<void> {
+/** All events' readings at once. */
+async function markUsage(client: pg.ClientBase, events: readonly Touched[]): Promise<void> {
+  const touched = events.flatMap(({ position, deploymentId, reason, readings }) => readings.map((reading) => ({ position, deploymentId, reason, ...reading })));
+  if (touched.length === 0) return;
   await client.query(
-    `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES}` +
-      ' JOIN (SELECT DISTINCT * FROM unnest($4::text[], $5::timestamptz[])) u(billing_kind, period_start)' +
-      ' ON u.billing_kind = l.billing_kind AND u.period_start >= l.period_start AND u.period_start < ' +
+    `${INSERT} SELECT DISTINCT l.line_id, u.position, l.tenant_id, u.reason, u.position` +
+      ' FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) AS u(position, reason, deployment_id, billing_kind, period_start)' +
+      ' JOIN invoice_lines l ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind AND l.parent_line_id IS NULL' +
+      ' AND l.position_from < u.position AND (l.position_to IS NULL OR l.position_to >= u.position)' +
       // A line that ended within its month when it was opened may go on to the month's end by now.
-      "greatest(l.period_end, l.period_start + interval '1 month')" +
-      ` WHERE l.deployment_id = $3 AND ${CLAIMED} ON CONFLICT DO NOTHING`,
-    [position, reason, deploymentId, readings.map(({ billingKind }) => billingKind), readings.map(({ period }) => period.start)],
+      " AND u.period_start >= l.period_start AND u.period_start < greatest(l.period_end, l.period_start + interval '1 month')" +
+      ` WHERE ${claimedAt('u.position')} ON CONFLICT DO NOTHING`,
+    [
+      touched.map(({ position }) => position),
+      touched.map(({ reason }) => reason),
+      touched.map(({ deploymentId }) => deploymentId),
+      touched.map(({ billingKind }) => billingKind),
+      touched.map(({ start }) => start),
+    ],
   );
 }
 
-/** Lines of deployments that used the rate's key within the stretch. */
+/** Lines of deployments that used the rate's key in months that the stretch touches. */
 async function markRate(
   client: pg.ClientBase,
   position: number,
@@ -152,11 +189,12 @@ async function markRate(
   until: Instant | null,
 ): Promise<void> {
   await client.query(
-    `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES}` +
-      ' JOIN (SELECT DISTINCT deployment_id, billing_kind, period_start FROM usage_records WHERE resource_type = $3 AND resource_family = $4 AND location = $5' +
-      ' AND period_end > $6::timestamptz AND ($7::timestamptz IS NULL OR period_start < $7::timestamptz)) u' +
-      ' ON u.deployment_id = l.deployment_id AND u.billing_kind = l.billing_kind AND u.period_start >= l.period_start AND u.period_start < l.period_end' +
-      ` WHERE ${CLAIMED} ON CONFLICT DO NOTHING`,
+    `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM rate_key_usage u JOIN ${LINES}` +
+      ' ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind' +
+      " AND l.period_start < u.first_month + interval '1 month' AND l.period_end > u.first_month" +
+      ' WHERE u.resource_type = $3 AND u.resource_family = $4 AND u.location = $5 AND u.position_from < $1::bigint' +
+      " AND u.last_month + interval '1 month' > $6::timestamptz AND ($7::timestamptz IS NULL OR u.first_month < $7::timestamptz)" +
+      ` AND ${CLAIMED} ON CONFLICT DO NOTHING`,
     [position, reason, key.resourceType, key.resourceFamily, key.location, from, until],
   );
 }

@@ -29,5 +29,6 @@ export const tenantsProjection = versionedProjection({
     ...ignoring('InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued', 'CostRecorded', 'CostCorrected'),
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CommandUnchanged'),
+    ...ignoring('EventSkipped'),
   },
 });

@@ -1,6 +1,10 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
+import { earlier, later } from '#domain/time/instant';
+import { usageMonth } from '#domain/usage/usage';
+import { CopyLines } from '#read-model/copy';
 import { handled, ignoring, type Projection } from '#read-model/projection';
+import { usageRecordsBulk } from './usage-records.bulk.js';
 import { usageProviders, usageRecords } from './usage-records.table.js';
 
 const answers = {
@@ -18,6 +22,7 @@ const answers = {
   ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
   ...ignoring('CostRecorded', 'CostCorrected'),
   ...ignoring('CommandUnchanged'),
+  ...ignoring('EventSkipped'),
 } as const;
 
 /**
@@ -29,73 +34,29 @@ export const usageRecordsProjection: Projection = {
   version: 4,
   tables: [usageRecords, usageProviders],
   handles: handled(answers),
+  partitions(batch) {
+    const months = new Set<string>();
+    for (const event of batch) if (event.type === 'UsageObserved') for (const { period } of event.data.observations) months.add(usageMonth(period.start));
+    return [...months].map((month) => ({ table: usageRecords, month }));
+  },
+  bulk: usageRecordsBulk,
   async project(batch, client) {
-    let observed: RecordedEvent<'UsageObserved'>[] = [];
+    let added: (RecordedEvent<'UsageObserved'> | RecordedEvent<'UsageProviderNamed'>)[] = [];
     for (const event of batch) {
-      if (event.type === 'UsageObserved') observed.push(event);
+      if (event.type === 'UsageObserved' || event.type === 'UsageProviderNamed') added.push(event);
       if (event.type !== 'UsageCorrected') continue;
-      await insertObserved(client, observed);
-      observed = [];
+      await copyIn(client, added);
+      added = [];
       await applyCorrection(client, event);
     }
-    await insertObserved(client, observed);
-    await insertNamed(client, batch.filter((event) => event.type === 'UsageProviderNamed'));
+    await copyIn(client, added);
   },
 };
 
-async function insertObserved(client: pg.ClientBase, events: readonly RecordedEvent<'UsageObserved'>[]): Promise<void> {
-  const rows = events.flatMap(({ data, position }) =>
-    data.observations.map((observation) => ({ observation, deploymentId: data.deploymentId, origin: data.origin, position })),
-  );
-  if (rows.length === 0) return;
-  await client.query({
-    name: 'insert_usage_records',
-    text:
-      'INSERT INTO usage_records (deployment_id, billing_kind, period_start, resource_id, period_end, granularity, provider, source_id, quantity,' +
-      ' origin, resource_type, resource_family, location, attributes, sub_attribution, position_from)' +
-      ' SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],' +
-      ' $9::numeric[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[], $15::jsonb[], $16::bigint[])',
-    values: [
-      rows.map(({ deploymentId }) => deploymentId),
-      rows.map(({ observation }) => observation.billingKind),
-      rows.map(({ observation }) => observation.period.start),
-      rows.map(({ observation }) => observation.resourceId),
-      rows.map(({ observation }) => observation.period.end),
-      rows.map(({ observation }) => observation.granularity),
-      rows.map(({ observation }) => observation.provider ?? ''),
-      rows.map(({ observation }) => observation.sourceId ?? ''),
-      rows.map(({ observation }) => observation.quantity),
-      rows.map(({ origin }) => origin),
-      rows.map(({ observation }) => observation.rateKey?.resourceType ?? null),
-      rows.map(({ observation }) => observation.rateKey?.resourceFamily ?? null),
-      rows.map(({ observation }) => observation.rateKey?.location ?? null),
-      rows.map(({ observation }) => jsonOrNull(observation.attributes)),
-      rows.map(({ observation }) => jsonOrNull(observation.subAttribution)),
-      rows.map(({ position }) => position),
-    ],
-  });
-}
-
-const jsonOrNull = (value: object | undefined): string | null => (value === undefined ? null : JSON.stringify(value));
-
-async function insertNamed(client: pg.ClientBase, events: readonly RecordedEvent<'UsageProviderNamed'>[]): Promise<void> {
-  const rows = events.flatMap(({ data, position }) => data.readings.map((reading) => ({ reading, deploymentId: data.deploymentId, position })));
-  if (rows.length === 0) return;
-  await client.query(
-    'INSERT INTO usage_providers (deployment_id, billing_kind, period_start, resource_id, period_end, granularity, source_id, provider, position_from)' +
-      ' SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::bigint[])',
-    [
-      rows.map(({ deploymentId }) => deploymentId),
-      rows.map(({ reading }) => reading.billingKind),
-      rows.map(({ reading }) => reading.period.start),
-      rows.map(({ reading }) => reading.resourceId),
-      rows.map(({ reading }) => reading.period.end),
-      rows.map(({ reading }) => reading.granularity),
-      rows.map(({ reading }) => reading.sourceId ?? ''),
-      rows.map(({ reading }) => reading.provider),
-      rows.map(({ position }) => position),
-    ],
-  );
+async function copyIn(client: pg.ClientBase, events: readonly RecordedEvent[]): Promise<void> {
+  const lines = new CopyLines();
+  for (const event of events) usageRecordsBulk.rows(event, lines);
+  await lines.copy(client);
 }
 
 const KEY = ['billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'];
@@ -106,9 +67,13 @@ const CORRECTED =
 /** All of a record but what a correction changes. */
 const KEPT = 'resource_type, resource_family, location, attributes, sub_attribution';
 
+/** The months that are to be looked at. */
+const WITHIN = 'u.period_start >= $12::timestamptz AND u.period_start <= $13::timestamptz';
+
 /** Closes the versions in force of the corrected keys, then opens the next of those that still are: one that was withdrawn goes on from its last. */
 async function applyCorrection(client: pg.ClientBase, { data, position }: RecordedEvent<'UsageCorrected'>): Promise<void> {
   const { corrections, deploymentId, origin } = data;
+  const starts = corrections.map(({ period }) => period.start);
   const values = [
     deploymentId,
     corrections.map(({ billingKind }) => billingKind),
@@ -121,19 +86,21 @@ async function applyCorrection(client: pg.ClientBase, { data, position }: Record
     corrections.map(({ quantity }) => quantity),
     position,
     origin,
+    starts.reduce(earlier),
+    starts.reduce(later),
   ];
   await client.query({
     name: 'close_corrected_usage_records',
     text:
       `UPDATE usage_records u SET position_to = $10, superseded_by = $11 FROM ${CORRECTED}` +
-      ` WHERE u.position_to IS NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')})`,
+      ` WHERE u.position_to IS NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')}) AND ${WITHIN}`,
     values,
   });
   const result = await client.query({
     name: 'open_corrected_usage_records',
     text:
       `WITH last AS (SELECT DISTINCT ON (${keyOf('u')}) u.*, c.quantity AS corrected FROM ${CORRECTED}` +
-      ` JOIN usage_records u ON u.position_to IS NOT NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')})` +
+      ` JOIN usage_records u ON u.position_to IS NOT NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')}) AND ${WITHIN}` +
       ` ORDER BY ${keyOf('u')}, u.position_from DESC),` +
       ` opened AS (INSERT INTO usage_records (deployment_id, ${KEY.join(', ')}, quantity, origin, corrected_by, ${KEPT}, position_from)` +
       ` SELECT deployment_id, ${KEY.join(', ')}, corrected, origin, $11, ${KEPT}, $10::bigint FROM last WHERE corrected IS NOT NULL)` +

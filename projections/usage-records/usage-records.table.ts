@@ -53,6 +53,7 @@ export const usageRecords = defineTable<UsageRecordRow>({
   // An event that is sent again is known by its source's own id, whatever time it is given then.
   indexesWhereGiven: [{ columns: ['deployment_id', 'source_id'], given: 'source_id' }],
   fewSuperseded: true,
+  byMonthOf: 'period_start',
 });
 
 /** Whose a reading is that was recorded without a provider: the one that a later reading of its key named. */

@@ -23,8 +23,9 @@ module.exports = {
     downwards('libs/postgres', ['libs/domain']),
     downwards('libs/event-store', ['libs/domain', 'libs/postgres']),
     downwards('libs/read-model', ['libs/domain', 'libs/event-store', 'libs/postgres']),
+    downwards('libs/transparency', ['libs/domain', 'libs/event-store', 'libs/postgres']),
     downwards('projections', ['libs/domain', 'libs/read-model']),
-    downwards('libs/ledger', ['libs/domain', 'libs/event-store', 'libs/postgres', 'libs/read-model', 'projections']),
+    downwards('libs/ledger', ['libs/domain', 'libs/event-store', 'libs/postgres', 'libs/read-model', 'libs/transparency', 'projections']),
     {
       name: 'projection-reads-tables',
       comment: 'Of another projection, only its tables: what it computes is in their rows.',
@@ -43,7 +44,7 @@ module.exports = {
       name: 'nest-stays-above',
       comment: 'Events, logs and read models work without a framework.',
       severity: 'error',
-      from: { path: ['^libs/(domain|event-store|postgres|read-model)/', '^projections/'] },
+      from: { path: ['^libs/(domain|event-store|postgres|read-model|transparency)/', '^projections/'] },
       to: { path: npm('@nestjs') },
     },
     {

@@ -8,7 +8,7 @@ import { NO_STREAM } from '#event-store/port';
 import type { Ledger } from '#ledger/ledger';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { invoiceRun, tenantIds } from '#ledger/invoice-run';
-import { BENCHER, type Bench, figure, mustBe, timed } from './bench.js';
+import { BENCHER, type Bench, figure, inTurns, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
 
 const FROM = instant('2026-04-01T00:00:00Z');
@@ -159,15 +159,4 @@ function usageOf(deploymentId: string): LedgerEvent {
     })),
   );
   return { type: 'UsageObserved', data: { deploymentId, month: '2026-04', origin: 'command', observations } };
-}
-
-const AT_ONCE = 400;
-
-async function inTurns<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
-      for (const item of queue) await work(item);
-    }),
-  );
 }

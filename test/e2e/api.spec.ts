@@ -46,9 +46,17 @@ const TABLE: ReadonlyMap<
   ['GET /api/v1/invoices', { for: READ, query: 'invoices', example: () => '/api/v1/invoices?tenantId=acme' }],
   ['GET /api/v1/invoices/preview', { for: READ, query: 'invoice-preview', example: () => `/api/v1/invoices/preview?tenantId=acme&at=${NOW}` }],
   ['GET /api/v1/invoices/:id', { for: READ, query: 'invoice', example: () => `/api/v1/invoices/${api().invoiceId}` }],
+  [
+    'GET /api/v1/invoices/:id/document',
+    { for: READ, query: 'invoice-document', example: () => `/api/v1/invoices/${api().invoiceId}/document` },
+  ],
   ['GET /api/v1/credits', { for: READ, query: 'credits', example: () => '/api/v1/credits?tenantId=acme' }],
   ['GET /api/v1/credit-notes', { for: READ, query: 'credit-notes', example: () => '/api/v1/credit-notes?tenantId=acme' }],
   ['GET /api/v1/credit-notes/:id', { for: READ, query: 'credit-note', example: () => `/api/v1/credit-notes/${api().creditNoteId}` }],
+  [
+    'GET /api/v1/credit-notes/:id/document',
+    { for: READ, query: 'credit-note-document', example: () => `/api/v1/credit-notes/${api().creditNoteId}/document` },
+  ],
   ['GET /api/v1/unbilled', { for: STAFF, query: 'unbilled', example: () => '/api/v1/unbilled' }],
   ['GET /api/v1/metered-days', { for: STAFF, query: 'metered-days', example: () => '/api/v1/metered-days' }],
   ['GET /api/v1/lines', { for: READ, query: 'lines', example: () => '/api/v1/lines?subscriptionId=acme-sub' }],
@@ -64,6 +72,7 @@ const TABLE: ReadonlyMap<
     'POST /api/v1/quotes',
     { for: READ, query: 'quote', example: () => '/api/v1/quotes', body: { planId: 'standard', usage: { gateway: '8' } } },
   ],
+  ['GET /api/v1/audit/check', { for: STAFF, query: 'check', example: () => '/api/v1/audit/check' }],
   ['GET /api/v1/audit/explain/:id', { for: STAFF, query: 'explain', example: () => `/api/v1/audit/explain/${api().invoiceId}` }],
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
   ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],
@@ -364,7 +373,7 @@ describe('problems', () => {
       return { status: response.status, body: await response.json() };
     };
     try {
-      expect(await status('/health/ready')).toEqual({ status: 200, body: { status: 'ready', lag: 0 } });
+      expect(await status('/health/ready')).toEqual({ status: 200, body: { status: 'ready', position: 0, head: 0, lag: 0, lagSeconds: 0 } });
       await other.drop();
       const broken = await status('/api/v1/tenants');
       expect(broken).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });

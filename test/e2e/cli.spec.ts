@@ -54,7 +54,7 @@ describe('ledgerline demo', () => {
     expect(JSON.parse(margin.stdout)).toMatchObject({ overall: { revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2' } });
     const status = await cli(['projections', 'status', '--json', '--data-dir', dataDir]);
     const { items } = JSON.parse(status.stdout) as { items: { name: string; lag: number }[] };
-    expect(items).toHaveLength(14);
+    expect(items).toHaveLength(15);
     expect(items.every(({ lag }) => lag === 0)).toBe(true);
   });
 

@@ -143,10 +143,38 @@ describe('credits', () => {
 
   it('do not make a correction of their own', async () => {
     await bill('2026-04-01');
-    await test.apply(grant('late', '20.00'), coupon('half', '50'));
+    await test.apply(grant('late', '20.00'));
     await test.apply({ command: 'publish-plan', planId: 'p1', name: 'again', currency: 'USD', baseFee: '50.00', paymentTerm: 'in_advance', effectiveFrom: T('2026-04-01'), items: [] });
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-20') });
     expect(created).toMatchObject({ result: { invoices: [] } });
+  });
+
+  it('a coupon for periods that are billed is owed on the next invoice, and taken back where it is revoked', async () => {
+    await bill('2026-04-01');
+    await test.apply(coupon('half', '50'));
+    expect(shown(await bill('2026-04-02'))).toEqual([
+      ['base_fee', 'reversal', '-50.00', '0.00', '-50.00'],
+      ['base_fee', 'rebooked', '50.00', '25.00', '25.00'],
+    ]);
+    await test.apply({ command: 'revoke-credit', creditId: 'half', tenantId: 't1', currency: 'USD', at: T('2026-04-01'), reason: 'not for them' });
+    expect(shown(await bill('2026-04-03'))).toEqual([
+      ['base_fee', 'reversal', '-50.00', '-25.00', '-25.00'],
+      ['base_fee', 'rebooked', '50.00', '0.00', '50.00'],
+    ]);
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-04') });
+    expect(created).toMatchObject({ result: { invoices: [] } });
+  });
+
+  it('half of a line is half of it, however it is cut', async () => {
+    await test.apply(coupon('half', '50', { billingKinds: ['hours'] }));
+    const taken: string[] = [];
+    for (const day of ['02', '03', '04', '05']) {
+      await use(`2026-04-${day}`, '0.1');
+      const rows = shown(await bill(`2026-04-${String(Number(day) + 1).padStart(2, '0')}`)).filter(([kind]) => kind === 'hours');
+      taken.push(...rows.map((row) => `${row[2]} ${row[3]}`));
+    }
+    // each day 0.1 × 0.10 = 0.01; half of what it comes to so far is 0.005 → 0.01, 0.01, 0.015 → 0.02, 0.02
+    expect(taken).toEqual(['0.01 0.01', '0.01 0.00', '0.01 0.01', '0.01 0.00']);
   });
 
   it('give back the share of a coupon where a row is below zero', async () => {

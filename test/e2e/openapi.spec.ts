@@ -72,6 +72,11 @@ describe('the examples', () => {
     for (const example of COMMAND_EXAMPLES.values()) {
       expect({ example, faults: accepts(example) }).toEqual({ example, faults: [] });
       const { status, body } = await api.post('operator', '/api/v1/commands', example);
+      if (Reflect.get(example, 'command') === 'skip-event') {
+        // Nothing stands here: it is for when the projections halt.
+        expect({ status, body }).toMatchObject({ status: 409, body: { code: 'not_halted' } });
+        continue;
+      }
       expect({ example, status, body, faults: valid(body) }).toMatchObject({ status: 200, body: { status: 'done' }, faults: [] });
     }
   });

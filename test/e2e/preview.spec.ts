@@ -176,4 +176,23 @@ describe('the preview of', () => {
     });
     expect(await test.ask('margin', { period: '2026-04' })).toMatchObject({ overall: { revenue: '70.00' } });
   });
+
+  it('what is not in force: a plan that nobody is on', async () => {
+    await test.apply(use('d1', '2026-04-06', '200'));
+    await bill('t1', '2026-05-01');
+    const generous = {
+      command: 'publish-plan',
+      planId: 'generous',
+      name: 'generous',
+      currency: 'USD',
+      baseFee: '20.00',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T('2026-01-01'),
+      items: [{ billingKind: 'cores', price: { model: 'unit', unitAmount: '0.30' }, included: '100' }],
+    };
+    const seen = await preview([generous, { command: 'change-plan', subscriptionId: 's1', planId: 'generous', at: T('2026-04-01') }], '2026-05-01', { margin: { period: '2026-04' } });
+    // 50.00 + 200 × 0.10; then 20.00 + (200 − 100) × 0.30
+    expect(seen.margin).toMatchObject({ before: { overall: { revenue: '70.00' } }, after: { overall: { revenue: '50.00' } } });
+    expect(await test.ask('plans')).toMatchObject({ items: [{ planId: 'p1' }] });
+  });
 });

@@ -47,6 +47,16 @@ beforeEach(async () => {
       effectiveFrom: T('2026-01-01'),
       items: [{ billingKind: 'hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' } }],
     },
+    {
+      command: 'publish-plan',
+      planId: 'p2',
+      name: 'p2',
+      currency: 'USD',
+      baseFee: '0',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T('2026-01-01'),
+      items: [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '0.02' } }],
+    },
     { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p1', from: T('2026-04-01') },
   );
 });
@@ -525,7 +535,7 @@ describe('a run that died between claiming a part and cutting its line', () => {
     await core.book.appendAll(
       stream,
       await core.log.revisionOf(stream),
-      { caller: ADMIN, name: 'create-invoice', key: 'died', bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, fields: {} },
+      { caller: ADMIN, name: 'create-invoice', key: 'died', bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, basedOn: null, fields: {} },
       [
         { type: 'InvoicePartsClaimed', data: { invoiceId, attempt, n: 0, parts } },
         { type: 'InvoiceDrafted', data: { invoiceId, tenantId: 't1', currency: 'USD', asOf, attempt, chunks: 1, partsHash: '' } },
@@ -537,5 +547,23 @@ describe('a run that died between claiming a part and cutting its line', () => {
       ['base_fee', '05-01/06-01', 'charge', '50.00'],
       ['hours', '04-23/05-01', 'charge', '2.00'],
     ]);
+  });
+});
+
+describe('a draft that has become nothing', () => {
+  it('is voided when it is issued, takes no number, and what it claimed is billed when it comes to something', async () => {
+    await test.apply({ command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-01') });
+    await test.apply({ command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd1', planId: 'p2', from: T('2026-04-01') });
+    await use('2026-04-02', '300');
+    const invoiceId = await draft('2026-04-10');
+    const reading = { deploymentId: 'd1', resourceId: 'r1', billingKind: 'hours', period: { start: T('2026-04-02'), end: '2026-04-02T01:00:00Z' }, granularity: 'hour' };
+    await test.apply({ command: 'correct-usage', ...reading, quantity: '0', reason: 'a test' });
+    const [issued] = await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-04-10') });
+    expect(issued).toMatchObject({ status: 'done', result: { invoiceId, status: 'void', reason: 'nothing is due of it any more' } });
+    expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({ status: 'void', number: null, total: '0.00' });
+    expect(await draft('2026-04-10')).toBe('none');
+    await test.apply({ command: 'correct-usage', ...reading, quantity: '200', reason: 'no test' });
+    // 200 × 0.02, and the first number
+    expect(await bill('2026-04-11')).toMatchObject({ number: 'INV-000001', total: '4.00' });
   });
 });

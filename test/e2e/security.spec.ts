@@ -29,7 +29,7 @@ const ask = (who: string, name: string, params: Readonly<Record<string, unknown>
 /** acme's own ids, where the examples have those of their story. */
 const idsOf = (name: string): Readonly<Record<string, unknown>> => {
   const example = QUERY_EXAMPLES.get(name) ?? {};
-  const own = { invoice: api().invoiceId, line: api().lineId, 'credit-note': api().creditNoteId, explain: api().invoiceId }[name];
+  const own = { invoice: api().invoiceId, line: api().lineId, 'credit-note': api().creditNoteId, explain: api().invoiceId, 'invoice-document': api().invoiceId, 'credit-note-document': api().creditNoteId }[name];
   return own === undefined ? example : { ...example, id: own };
 };
 

@@ -238,7 +238,7 @@ describe('metering again', () => {
 describe('a file delivered again', () => {
   const deliver = async (...quantities: string[]) => {
     const core = test.app.get(LedgerCore);
-    const call = { caller: ADMIN, name: 'backfill', key: 'file', bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, fields: {} };
+    const call = { caller: ADMIN, name: 'backfill', key: 'file', bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, basedOn: null, fields: {} };
     const readings = zObservation.array().parse(quantities.map((quantity) => ({ ...KEY, quantity })));
     const { accepted, duplicate, corrected } = await writeUsage(core, call, 'd1', readings, 'backfill', 're-delivered');
     await test.ledger.catchUp();

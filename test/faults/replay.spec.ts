@@ -1,97 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { projections } from '#projections/index';
+import { compareSchemas } from '#read-model/compare';
+import { Projector } from '#read-model/projector';
+import { history } from '../support/history.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
 const T = (date: string) => `${date}T00:00:00Z`;
+const SEED = Number(process.env['PROPERTY_SEED'] ?? '20261121');
 
-/** A history with something of everything: splits, late usage, corrections of rates, usage and resources, voids, costs. */
-async function history(test: TestLedger): Promise<void> {
-  const key = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
-  const reading = (day: string, billingKind: string, quantity: string, more: object = {}) => ({
-    command: 'observe-usage',
-    deploymentId: 'd1',
-    observations: [{ resourceId: 'r', billingKind, period: { start: T(day), end: `${day}T12:00:00Z` }, granularity: 'event', quantity, ...more }],
-  });
-  const seen = (providerId: string, status: string, seenAt: string, more: object = {}) => ({
-    command: 'observe-resource',
-    provider: 'digitalocean',
-    providerId,
-    kind: 'droplet',
-    name: providerId,
-    status,
-    seenAt,
-    ...more,
-  });
-  const create = async (asOf: string, issue = true): Promise<string> => {
-    const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T(asOf) });
-    const invoiceId = (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result.invoices[0]?.invoiceId ?? '';
-    if (issue) await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
-    return invoiceId;
-  };
-  await test.apply(
-    { command: 'register-tenant', tenantId: 't1', name: 'One', currency: 'USD', tax: { name: 'VAT', ratePercent: '21', from: T('2026-01-01') } },
-    { command: 'register-tenant', tenantId: 't2', name: 'Two', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
-    {
-      command: 'publish-plan',
-      planId: 'p',
-      name: 'p',
-      currency: 'USD',
-      baseFee: '10',
-      paymentTerm: 'in_advance',
-      effectiveFrom: T('2026-01-01'),
-      items: [
-        { billingKind: 'droplet_hours', included: '100', price: { model: 'unit', unitAmount: '0.01' } },
-        { billingKind: 'requests', price: { model: 'package', packageSize: '7', packageAmount: '3.33' } },
-        { billingKind: 'vm', price: { model: 'rate_card' } },
-      ],
-    },
-    { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p', from: T('2026-04-01') },
-    { command: 'set-rate', ...key, unitPrice: '0.3', effectiveFrom: T('2026-01-01') },
-    seen('a', 'active', T('2026-04-01'), { deploymentId: 'd1' }),
-    seen('b', 'active', T('2026-04-02'), { deploymentId: 'd1' }),
-    ...['01', '02', '03', '04'].map((day) => ({ command: 'run-metering', date: `2026-04-${day}` })),
-    reading('2026-04-02', 'requests', '10'),
-    reading('2026-04-02', 'vm', '40', { rateKey: key }),
-    reading('2026-04-02', 'vm', '40', { rateKey: key, provider: 'ubicloud' }),
-    { command: 'correct-usage', deploymentId: 'd1', resourceId: 'a', billingKind: 'droplet_hours', period: { start: T('2026-04-01'), end: T('2026-04-02') }, granularity: 'day', quantity: null, reason: 'it was not ours yet' },
-  );
-  await test.apply(
-    { command: 'set-grace-period', tenantId: 't1', hours: 24, from: T('2026-01-01') },
-    { command: 'grant-coupon', creditId: 'spring', tenantId: 't1', currency: 'USD', percent: '10', from: T('2026-04-01'), until: T('2026-05-01') },
-    { command: 'grant-credit', creditId: 'welcome', tenantId: 't1', currency: 'USD', amount: '5', from: T('2026-04-01') },
-    { command: 'waive-usage', deploymentId: 'd1', billingKind: 'requests', period: { start: T('2026-03-01'), end: T('2026-04-01') }, reason: 'a test' },
-  );
-  const first = await create('2026-04-05');
-  await test.apply(
-    reading('2026-04-03', 'requests', '9'),
-    seen('b', 'off', '2026-04-03T06:00:00Z'),
-    { command: 'sync-resources', provider: 'digitalocean', seenAt: T('2026-04-05'), resources: [] },
-    { command: 'run-metering', date: '2026-04-04' },
-    { command: 'correct-rate', ...key, unitPrice: '0.03', effectiveFrom: T('2026-04-01'), reason: 'ten times too high' },
-    { command: 'correct-resource', provider: 'digitalocean', providerId: 'a', from: T('2026-04-02'), until: T('2026-04-03'), status: 'off', reason: 'was off' },
-    { command: 'run-metering', date: '2026-04-02' },
-  );
-  await create('2026-04-08');
-  await test.apply(
-    { command: 'create-credit-note', invoiceId: first, at: T('2026-04-09'), amount: '1.00', reason: 'an outage' },
-    { command: 'revoke-credit', creditId: 'welcome', tenantId: 't1', currency: 'USD', at: T('2026-04-09'), reason: 'granted by mistake' },
-  );
-  const wrong = await create('2026-04-09', false);
-  if (wrong !== '') await test.apply({ command: 'void-invoice', invoiceId: wrong, at: T('2026-04-09') });
-  await test.apply(
-    { command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-04-20') },
-    {
-      command: 'record-cost',
-      provider: 'digitalocean',
-      invoiceRef: 'x',
-      lines: [
-        { lineKey: '1', resourceId: 'a', kind: 'droplet', chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') }, amount: '6.000000001', currency: 'USD', category: 'usage' },
-      ],
-    },
-    { command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-25') },
-  );
-  await create('2026-05-01');
+/** The tables that are not the same in the live read models and in others, by a hash of their rows. */
+async function differing({ core }: TestLedger, schema: string): Promise<string[]> {
+  const client = await core.pool.connect();
+  try {
+    const { tables } = await compareSchemas(client, 'ledgerline', schema, projections.map(({ money: _sums, ...projection }) => projection));
+    return tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0).map(({ table }) => table);
+  } finally {
+    client.release();
+  }
 }
 
 describe('a replay from nothing', () => {
@@ -108,5 +35,40 @@ describe('a replay from nothing', () => {
     const counts = await expectReplayToBeLive(test.url);
     // The history has something of everything but metering by the hour.
     expect([...counts].filter(([, rows]) => rows === 0).map(([name]) => name)).toEqual(['metering_configurations']);
+  });
+
+  it('gives them whatever the size of its batches', async () => {
+    const head = await test.core.log.head();
+    const cuts = fc.uniqueArray(fc.integer({ min: 1, max: head }), { maxLength: 12 }).map((positions) => [...positions.sort((a, b) => a - b), head]);
+    await fc.assert(
+      fc.asyncProperty(cuts, async (positions) => {
+        await test.core.pool.query('DROP SCHEMA IF EXISTS stepped CASCADE');
+        const stepped = new Projector(test.core.log, test.core.pool, projections, 'stepped');
+        await stepped.prepare();
+        for (const position of positions) expect(await stepped.projectExactly(position)).toBe(position);
+        expect(await differing(test, 'stepped')).toEqual([]);
+      }),
+      { numRuns: 4, seed: SEED },
+    );
+  });
+
+  it('finds what a rate touches as of then, though the batch holds usage of it', async () => {
+    const later = { resourceType: 'gpu', resourceFamily: 'standard', location: 'de' };
+    // On a line that is billed already; nothing has used the key when its rate is set.
+    await test.apply(
+      { command: 'set-rate', ...later, unitPrice: '1.00', basis: 'amount', effectiveFrom: T('2026-04-01') },
+    );
+    await test.ledger.catchUp();
+    await test.apply(
+      { command: 'observe-usage', deploymentId: 'd1', observations: [{ resourceId: 'g', billingKind: 'vm', period: { start: T('2026-04-03'), end: T('2026-04-04') }, granularity: 'day', quantity: '1', rateKey: later }] },
+    );
+    await test.ledger.catchUp();
+    await expectReplayToBeLive(test.url, 'replayed_again');
+  });
+
+  it('gives them also as a rebuild does it, by COPY and set-wise', async () => {
+    const { tables, money } = await test.ledger.rebuilder.rebuild({ preview: true });
+    expect(tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0)).toEqual([]);
+    expect(money).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { Caller } from '#ledger/caller';
 import type { CommandOutcome } from '#ledger/command';
 import { Ledger } from '#ledger/ledger';
+import { LedgerCore } from '#ledger/ledger-core';
 import { LedgerModule } from '#ledger/ledger.module';
 import { instant } from '#domain/time/instant';
 import { EventStoreDbNode } from './eventstoredb-node.js';
@@ -14,6 +15,7 @@ export const ADMIN: Caller = { actor: 'test', role: 'platform_admin', now: insta
 export interface TestLedger {
   readonly ledger: Ledger;
   readonly app: INestApplicationContext;
+  readonly core: LedgerCore;
   readonly url: string;
   /** Carries out commands, in order; each must not be refused. */
   apply(...commands: object[]): Promise<CommandOutcome[]>;
@@ -40,6 +42,7 @@ export async function ledgerOn(databaseUrl: string, options: { eventStoreUrl?: s
   return {
     ledger,
     app,
+    core: app.get(LedgerCore),
     url: databaseUrl,
     async apply(...commands) {
       const outcomes: CommandOutcome[] = [];

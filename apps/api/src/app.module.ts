@@ -32,11 +32,28 @@ export interface AppOptions {
   readonly eventStoreUrl?: string;
   readonly jwtSecret: string;
   readonly jwksUrl?: string;
+  readonly seller?: string;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly queryTimeoutMs: number;
 }
+
+type LedgerSettings = Pick<AppOptions, 'databaseUrl' | 'eventStoreUrl' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs'>;
+
+/** While the read models of this version are being built it answers that it is not ready, rather than not at all. */
+const ledgerModule = ({ databaseUrl, eventStoreUrl, seller, logger, telemetry, queryTimeoutMs }: LedgerSettings): DynamicModule =>
+  LedgerModule.forRoot({
+    databaseUrl,
+    ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }),
+    ...(seller === undefined ? {} : { seller }),
+    measuring: telemetry,
+    statementTimeoutMs: queryTimeoutMs,
+    whenOutdated: 'serve',
+    report: (message) => {
+      logger.info(message);
+    },
+  });
 
 /** Who asks, and when. */
 @Module({})
@@ -44,8 +61,8 @@ class AccessModule {}
 
 @Module({})
 export class AppModule {
-  static forRoot({ databaseUrl, eventStoreUrl, jwtSecret, jwksUrl, logger, clock, telemetry, queryTimeoutMs }: AppOptions): DynamicModule {
-    const ledger = LedgerModule.forRoot({ databaseUrl, measuring: telemetry, statementTimeoutMs: queryTimeoutMs, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }) });
+  static forRoot({ jwtSecret, jwksUrl, logger, clock, telemetry, ...settings }: AppOptions): DynamicModule {
+    const ledger = ledgerModule({ ...settings, logger, telemetry });
     const access: DynamicModule = {
       module: AccessModule,
       providers: [

@@ -25,6 +25,7 @@ const zEnvironment = z.object({
   EVENT_STORE_URL: zUrl('esdb', 'esdb+discover').optional(),
   LEDGERLINE_JWT_SECRET: z.string().min(MIN_SECRET_CHARS, `must have at least ${MIN_SECRET_CHARS} characters`),
   LEDGERLINE_JWKS_URL: zUrl('https', 'http').optional(),
+  LEDGERLINE_SELLER: z.string().optional(),
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
   LEDGERLINE_PORT: zCount(65_535, 'must be a port number from 0 to 65535').default(3000),
   LEDGERLINE_REQUESTS_PER_MINUTE: fromOne.default(120_000),
@@ -41,6 +42,8 @@ export interface ApiSettings extends Limits {
   /** HS256, at least 32 characters. */
   readonly jwtSecret: string;
   readonly jwksUrl?: string;
+  /** Who bills, as invoices say. */
+  readonly seller?: string;
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
@@ -65,6 +68,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     ...(data.EVENT_STORE_URL === undefined ? {} : { eventStoreUrl: data.EVENT_STORE_URL }),
     jwtSecret: data.LEDGERLINE_JWT_SECRET,
     ...(data.LEDGERLINE_JWKS_URL === undefined ? {} : { jwksUrl: data.LEDGERLINE_JWKS_URL }),
+    ...(data.LEDGERLINE_SELLER === undefined ? {} : { seller: data.LEDGERLINE_SELLER }),
     host: data.LEDGERLINE_HOST,
     port: data.LEDGERLINE_PORT,
     requestsPerMinute: data.LEDGERLINE_REQUESTS_PER_MINUTE,

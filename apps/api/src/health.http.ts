@@ -8,7 +8,13 @@ import { CLOCK, type Clock } from './clock.js';
 /** A probe that hangs tells nothing: after this, the database counts as gone. */
 const PATIENCE_MS = 2000;
 
-const zLags = z.object({ items: z.array(z.object({ lag: z.number() })) });
+const zStatus = z.object({
+  items: z.array(z.object({ position: z.number(), head: z.number(), lag: z.number(), lagSeconds: z.number() })).min(1),
+  state: z.string(),
+});
+
+/** The read models that this process answers from are being built. */
+const REBUILDING = 'rebuilding';
 
 @Controller('health')
 export class HealthController {
@@ -24,17 +30,18 @@ export class HealthController {
     return { status: 'live' };
   }
 
-  /** The database answers, and how many events the read models are behind is known. */
+  /** The database answers, the read models are of this version, and how far they are behind is known. */
   @Get('ready')
   @OpenToAll()
   async ready(): Promise<object> {
     const asked = this.ledger.ask('projections', {}, { actor: 'health', role: 'platform_admin', now: this.clock.now() });
     try {
-      const { items } = zLags.parse(await withinPatience(asked));
-      return { status: 'ready', lag: Math.max(0, ...items.map(({ lag }) => lag)) };
+      const { items: [first], state } = zStatus.parse(await withinPatience(asked));
+      if (state !== REBUILDING) return { status: 'ready', ...first };
     } catch {
       throw new DomainError('not_ready', 'the database does not answer', 'unavailable');
     }
+    throw new DomainError('not_ready', 'the read models of this version are being built: it serves as soon as they are', 'unavailable');
   }
 }
 

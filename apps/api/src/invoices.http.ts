@@ -1,7 +1,9 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Header } from '@nestjs/common';
 import { Ledger } from '#ledger/ledger';
 import { AnswersQuery, type Asked, Question } from './auth/access.js';
 import { V1 } from './http.js';
+
+const HTML = 'text/html; charset=utf-8';
 
 @Controller(V1)
 export class InvoicesController {
@@ -22,6 +24,13 @@ export class InvoicesController {
   @Get('invoices/:id')
   @AnswersQuery('invoice')
   invoice(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('invoices/:id/document')
+  @Header('content-type', HTML)
+  @AnswersQuery('invoice-document')
+  invoiceDocument(@Question() asked: Asked): Promise<unknown> {
     return this.ledger.ask(...asked);
   }
 
@@ -52,6 +61,13 @@ export class InvoicesController {
   @Get('credit-notes/:id')
   @AnswersQuery('credit-note')
   creditNote(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('credit-notes/:id/document')
+  @Header('content-type', HTML)
+  @AnswersQuery('credit-note-document')
+  creditNoteDocument(@Question() asked: Asked): Promise<unknown> {
     return this.ledger.ask(...asked);
   }
 }

@@ -2,7 +2,7 @@ import { DomainError } from '#domain/errors';
 import { MirrorStopped } from '#event-store/mirrored';
 import { UnknownOutcome } from '#event-store/port';
 import { isConnectionLost } from '#postgres/connection';
-import { ProjectionHalted } from '#read-model/projector';
+import { OtherVersions, ProjectionHalted } from '#read-model/projector';
 
 const unavailable = (code: string, message: string): DomainError => new DomainError(code, message, 'unavailable');
 
@@ -19,6 +19,8 @@ export function outageOf(error: unknown): DomainError | undefined {
   if (isTimedOut(error)) return unavailable('query_timed_out', 'the answer took longer than is allowed: ask for less (a smaller limit, a shorter time), or again later');
   if (error instanceof ProjectionHalted)
     return unavailable('projections_halted', 'an event could not be applied, and an operator must look at it: reads are not current');
+  if (error instanceof OtherVersions)
+    return unavailable('read_models_rebuilding', 'the read models of this version are being built: send the same again when they are, or to a process of the version that serves');
   return isConnectionLost(error)
     ? unavailable('database_unavailable', 'the database does not answer: send the same again, nothing happens twice')
     : undefined;

@@ -3,6 +3,7 @@ import compress from '@fastify/compress';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DOCUMENT_STYLE_SOURCE } from '#ledger/documents/page';
 import { Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
@@ -22,13 +23,13 @@ export const isWatched = (url: string): boolean => url.startsWith('/health/') ||
 /** Headers, compression, and a limit for each who asks. Registered before any route. */
 export function protect(fastify: Fastify, { requestsPerMinute }: Limits): void {
   void fastify.register(helmet, {
-    // Pages load nothing from elsewhere and run nothing inline; nothing may frame them.
+    // Pages load nothing from elsewhere and run nothing inline; nothing may frame them. A document has its one style within.
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
         defaultSrc: ["'none'"],
         scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
+        styleSrc: ["'self'", DOCUMENT_STYLE_SOURCE],
         connectSrc: ["'self'"],
         imgSrc: ['data:'],
         baseUri: ["'none'"],

@@ -79,6 +79,7 @@ command(
   .requiredOption('--from <instant>', 'from when it is right')
   .option('--until <instant>', 'up to when; else to the key’s next change')
   .requiredOption('--reason <text>', 'why, as corrections will say')
+  .option('--based-on <position>', 'the position that --preview named: refused where someone changed the rate since')
   .option('--preview', 'shows what would change, in money, and changes nothing', false);
 command(
   'preview',
@@ -90,12 +91,61 @@ command(
   .option('--at <instant>', 'up to when open lines are rated; now unless given')
   .option('--period <month>', 'the margin of this month, without the commands and with them')
   .option('--currency <code>', 'of the margin');
+command(
+  'backfill',
+  'imports usage, costs, resources or rates from CSV or JSONL files, plain or gzip; - is stdin',
+  'ledgerline backfill usage 2025-*.csv.gz --dry-run\n  ledgerline backfill costs focus.csv --map map.json --json',
+  () => import('./backfill.js'),
+)
+  .argument('<kind>', 'usage, costs, resources or rates')
+  .argument('<files...>')
+  .option('--map <file>', 'how to read the file: preset, columns, values, zone (docs/backfill.md)')
+  .option('--dry-run', 'says what would happen, and writes nothing', false)
+  .option('--resume', 'passes over the rows that an interrupted run of the same file was done with', false);
 command('query', 'asks a read model, now or as of a log position or instant', 'ledgerline query margin period=2026-04-15 --json', () => import('./query.js'))
   .argument('<name>')
   .argument('[params...]', 'key=value, as in REST')
   .option('--as-of <instant|position>', 'what was known then');
+command(
+  'document',
+  'an invoice or a credit note as HTML, to print or to send',
+  'ledgerline document 0198c2d4-… --out invoice.html',
+  () => import('./document.js'),
+)
+  .argument('<id>')
+  .option('--out <file>', 'writes it into this file instead of stdout')
+  .option('--as-of <instant|position>', 'as it was known then');
 command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
-command('projections', 'position and lag of the projections', 'ledgerline projections status', () => import('./projections.js')).argument('<status>');
+command('check', 'all invariants over the live data, each failure with its ids and the remedy', 'ledgerline check --json', () => import('./check.js'));
+command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
+  .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
+  .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');
+command('checkpoint', 'a signed statement of what the log holds now, to be kept elsewhere', 'ledgerline checkpoint --out 2026-05.checkpoint', () => import('./checkpoint.js')).option(
+  '--out <file>',
+  'writes it there instead of to stdout',
+);
+command(
+  'audit',
+  'writes an invoice with all that proves it, to be checked offline',
+  'ledgerline audit bundle --invoice INV-000003 --out INV-000003.json\n  python3 libs/transparency/verify_bundle.py INV-000003.json',
+  () => import('./audit.js'),
+)
+  .argument('<bundle>')
+  .requiredOption('--invoice <id|number>', 'an issued invoice')
+  .requiredOption('--out <file>', 'the file to write');
+command(
+  'projections',
+  'where the read models are; rebuilds them from the log while they serve, puts the ones before back, skips an event that can\'t be applied',
+  'ledgerline projections status\n  ledgerline projections rebuild --preview\n  ledgerline projections rebuild --only margins,usage-records --accept\n' +
+    "  ledgerline projections rollback\n  ledgerline projections skip 4711 --reason 'written by a build that was withdrawn'",
+  () => import('./projections.js'),
+)
+  .argument('<status|rebuild|rollback|skip>')
+  .argument('[position]', 'of the event to be skipped')
+  .option('--only <names>', 'rebuild: these projections, separated by commas; else all')
+  .option('--preview', 'rebuild: builds and compares, and exchanges nothing', false)
+  .option('--accept', 'rebuild: takes the new read models also where they differ', false)
+  .option('--reason <text>', 'skip: why, as the event will say');
 
 // Whoever reads our output may have seen enough (`| head`): that is no failure, and the database is still to be closed.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -40,7 +40,7 @@ export async function previewed(commands: readonly unknown[], options: Options):
   });
 }
 
-function show({ lines, byTenant, byMonth, totals, remetered, margin }: Preview): void {
+function show({ position, lines, byTenant, byMonth, totals, remetered, margin }: Preview): void {
   if (lines.length === 0) print('nothing would change');
   else {
     print(
@@ -61,6 +61,7 @@ function show({ lines, byTenant, byMonth, totals, remetered, margin }: Preview):
     for (const { month, currency, difference } of byMonth) print(`month ${month}  ${difference} ${currency}`);
     for (const { currency, total } of totals) print(`in all  ${total} ${currency}`);
   }
+  say(`as of position ${position}: with basedOn ${position} (rates correct: --based-on ${position}) a correction is refused where another came in between`);
   if (remetered.length > 0) say(`metered again for this: ${remetered.join(', ')}; applied in earnest, run-metering does it`);
   if (margin !== undefined) print(`margin\n${table([{ when: 'without', ...overallOf(margin.before) }, { when: 'with', ...overallOf(margin.after) }])}`);
 }

@@ -1,7 +1,9 @@
+import { z } from 'zod';
+import { parse } from '#domain/schema';
 import { print, printJson, say } from './output.js';
 import { previewed } from './preview.js';
-import { cliCaller, withLedger } from './session.js';
-import { WrongUsage } from './wrong-usage.js';
+import { cliCaller, now, withLedger } from './session.js';
+import { given, WrongUsage } from './wrong-usage.js';
 
 interface Options {
   readonly dataDir: string;
@@ -13,6 +15,7 @@ interface Options {
   readonly from?: unknown;
   readonly until?: unknown;
   readonly reason?: unknown;
+  readonly basedOn?: unknown;
   readonly preview?: unknown;
 }
 
@@ -29,9 +32,12 @@ export async function run([action = '']: readonly string[], options: Options): P
     ...(options.until === undefined ? {} : { effectiveUntil: options.until }),
     reason: options.reason,
   };
+  const basedOn = options.basedOn === undefined ? null : given(() => parse(z.coerce.number().int().nonnegative(), options.basedOn, '--based-on'));
   if (options.preview === true) return previewed([command], options);
+  const startedAt = now();
   return withLedger(options, async (ledger) => {
-    const outcome = await ledger.execute(command, cliCaller());
+    // Whatever another recorded since this was entered, it does not know of.
+    const outcome = await ledger.execute({ ...command, basedOn: basedOn ?? (await ledger.positionAt(startedAt)) }, cliCaller());
     await ledger.catchUp();
     if (options.json) printJson(outcome);
     else if (outcome.status === 'refused') say(`refused (${outcome.error.code}): ${outcome.error.message}`);

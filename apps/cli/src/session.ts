@@ -1,9 +1,11 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { type Instant, instant } from '#domain/time/instant';
+import { Audit } from '#ledger/audit';
 import type { Caller } from '#ledger/caller';
 import { Ledger } from '#ledger/ledger';
 import { LedgerModule } from '#ledger/ledger.module';
+import type { WhenOutdated } from '#ledger/outdated';
 import { openDatabase } from '#postgres/pool';
 import { say } from './output.js';
 
@@ -18,33 +20,54 @@ export const cliCaller = (actor = `cli:${process.env['USER'] ?? 'unknown'}`): Ca
  * Ctrl-C gives the work up, unless `onInterrupt` ends it in a better way; the database is left as after any other command.
  */
 export async function withLedger<Result>(
-  options: { readonly dataDir: string },
-  work: (ledger: Ledger) => Promise<Result>,
+  options: { readonly dataDir: string; readonly whenOutdated?: WhenOutdated },
+  work: (ledger: Ledger, audit: Audit) => Promise<Result>,
   onInterrupt?: () => void,
 ): Promise<Result> {
   const interrupted = Promise.withResolvers<never>();
   // Where nothing is in the race yet, it must not end the process as unhandled.
   interrupted.promise.catch(() => undefined);
+  const stopping = new AbortController();
+  const interruption = new Error('interrupted; what is done is kept, the same command again goes on');
   const giveUp = (): void => {
-    interrupted.reject(new Error('interrupted; what is done is kept, the same command again goes on'));
+    interrupted.reject(interruption);
   };
-  const interrupt = onInterrupt ?? giveUp;
+  const interrupt = (): void => {
+    stopping.abort(interruption);
+    (onInterrupt ?? giveUp)();
+  };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    return await onDatabase(options, (ledger) => Promise.race([interrupted.promise, work(ledger)]));
+    return await onDatabase(options, stopping.signal, (ledger, audit) => Promise.race([interrupted.promise, work(ledger, audit)]));
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 
-async function onDatabase<Result>({ dataDir }: { readonly dataDir: string }, work: (ledger: Ledger) => Promise<Result>): Promise<Result> {
+async function onDatabase<Result>(
+  { dataDir, whenOutdated = 'wait' }: { readonly dataDir: string; readonly whenOutdated?: WhenOutdated },
+  signal: AbortSignal,
+  work: (ledger: Ledger, audit: Audit) => Promise<Result>,
+): Promise<Result> {
   const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir, log: say });
   try {
     const eventStoreUrl = process.env['EVENT_STORE_URL'];
-    const ledgerOptions = { databaseUrl: database.url, ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }) };
+    const seller = process.env['LEDGERLINE_SELLER'];
+    const ledgerOptions = {
+      databaseUrl: database.url,
+      whenOutdated,
+      signal,
+      report: say,
+      ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }),
+      ...(seller === undefined || seller === '' ? {} : { seller }),
+    };
     const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(ledgerOptions), { logger: false, abortOnError: false });
     try {
-      return await work(app.get(Ledger));
+      const audit = app.get(Audit);
+      const result = await work(app.get(Ledger), audit);
+      // What the command recorded is in the tree before it ends: from then on a change of it is noticed.
+      await audit.keepUp();
+      return result;
     } finally {
       await app.close();
     }

@@ -22,7 +22,10 @@ const systemNow = (): Instant => instant(new Date().toISOString());
 
 /** Runs the projections and the scheduled jobs. */
 export async function startWorker({ databaseUrl, eventStoreUrl, logger, now = systemNow }: WorkerOptions): Promise<RunningWorker> {
-  const module = LedgerModule.forRoot({ databaseUrl, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }), applicationName: 'ledgerline worker' });
+  const report = (message: string): void => {
+    logger.info(message);
+  };
+  const module = LedgerModule.forRoot({ databaseUrl, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }), applicationName: 'ledgerline worker', report });
   const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   const ledger = app.get(Ledger);
   const stopping = new AbortController();

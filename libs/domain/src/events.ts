@@ -6,6 +6,7 @@ import { creditEvents } from './invoices/credits.js';
 import { invoiceEvents } from './invoices/invoice.js';
 import { lineEvents } from './lines/line.js';
 import { meteringEvents } from './metering/metering.js';
+import { operationEvents } from './operations/skip.js';
 import { planEvents } from './plans/plan.js';
 import { rateEvents } from './rates/rate.js';
 import { deploymentEvents } from './tenants/deployment.js';
@@ -30,6 +31,7 @@ export const eventSchemas = {
   ...creditEvents,
   ...costEvents,
   ...commandEvents,
+  ...operationEvents,
 };
 
 export type EventType = keyof typeof eventSchemas;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decimal, isDecimalText, text } from './money/decimal.js';
+import { canonicalText, isDecimalText } from './money/decimal.js';
 import { isCurrency } from './money/money.js';
 import { type Instant, instant, isBefore } from './time/instant.js';
 import { DomainError, invalid } from './errors.js';
@@ -20,7 +20,7 @@ export const zText = z.string().max(2000, 'is longer than 2000 characters').refi
 export const zDecimal = z
   .string('must be a decimal as a string, such as "12.50"')
   .refine(isDecimalText, 'is not a plain decimal such as "12.50"')
-  .transform((value) => text(decimal(value)));
+  .transform((value) => canonicalText(value));
 
 export const zInstant = z.string('must be an instant as a string, such as "2026-04-01T00:00:00Z"').transform((value, context): Instant => {
   try {

@@ -61,6 +61,19 @@ export class EventCodec {
     };
   }
 
+  /**
+   * The data as it stands, unchecked: it was checked when it was written. For who reads very many events and checks each value that it
+   * uses; a shape of another version is lifted and checked as ever.
+   */
+  decodeAsWritten(stored: StoredEvent): RecordedEvent {
+    const { type, id, stream, revision, position, recordedAt } = stored;
+    if (!isEventType(type)) throw new UnreadableEvent(stored, 'its type is unknown to this version');
+    const metadata = zMetadata.safeParse(json(stored, stored.metadata));
+    if (!metadata.success || (metadata.data.v ?? 1) !== this.version(type)) return this.decode(stored);
+    const { v: _version, ...known } = metadata.data;
+    return { type, data: json(stored, stored.data) as EventData<EventType>, metadata: known, id, stream, revision, position, recordedAt } as RecordedEvent;
+  }
+
   /** Refuses what has no schema or does not fit it (UnreadableEvent): a projection halts there rather than guess. */
   decode(stored: StoredEvent): RecordedEvent {
     const { type } = stored;

@@ -4,6 +4,8 @@ import { isConnectionLost } from '#postgres/connection';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
 import { Batcher, type Outcome } from './batcher.js';
+import type { Leaf } from './leaf.js';
+import { leavesOf } from './postgres.leaves.js';
 import { LogListener } from './postgres.listener.js';
 import { schemaSql } from './postgres.schema.js';
 import {
@@ -57,6 +59,12 @@ export class PostgresLog implements EventLog {
   async migrate(): Promise<void> {
     // Several statements in one query are one transaction.
     await this.#pool.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK}); ${schemaSql(this.#schema)}`);
+  }
+
+  /** Whether the schema was made. */
+  async exists(): Promise<boolean> {
+    const { rows } = await this.#pool.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [`${this.#schema}.events`]);
+    return rows[0]?.exists === true;
   }
 
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
@@ -135,6 +143,11 @@ export class PostgresLog implements EventLog {
       const last = isCut ? events.at(-1)?.position : undefined;
       from = last === undefined ? from + PAGE_ROWS : wanted.indexOf(last) + 1;
     }
+  }
+
+  /** The bytes of events that are hashed, in the order of their positions, whatever these are: in (after, upTo], or all. */
+  leaves(range?: { readonly after: number; readonly upTo: number }): AsyncIterable<Leaf[]> {
+    return leavesOf(this.#pool, this.#schema, range);
   }
 
   /** Waits for the appends under way, and ends the subscriptions. */

@@ -52,10 +52,14 @@ export interface Contract {
   readonly assignments: readonly Assignment[];
 }
 
-/** The subscriptions of every deployment that is or was a tenant's (null: of all), with who held the deployment when. */
-export async function contractsOf(core: LedgerCore, position: number, tenantId: string | null): Promise<Contract[]> {
+/** Some deployments: those that are or were a tenant's, or these, or (null) all. */
+export type Deployments = { readonly tenantId: string } | { readonly deploymentIds: readonly string[] } | null;
+
+/** The subscriptions of these deployments, with who held the deployment when. */
+export async function contractsOf(core: LedgerCore, position: number, which: Deployments): Promise<Contract[]> {
   let ofTenant = core.db.selectFrom('deployment_assignments').select('deployment_id').distinct();
-  if (tenantId !== null) ofTenant = ofTenant.where('tenant_id', '=', tenantId);
+  if (which !== null && 'tenantId' in which) ofTenant = ofTenant.where('tenant_id', '=', which.tenantId);
+  if (which !== null && 'deploymentIds' in which) ofTenant = ofTenant.where('deployment_id', '=', sql<string>`ANY(${[...which.deploymentIds]}::text[])`);
   const assignments = await core.db
     .selectFrom('deployment_assignments')
     .selectAll()
@@ -99,15 +103,15 @@ export async function plansById(core: LedgerCore, position: number): Promise<Map
 
 /** A tenant's lines whose charge period starts at or before `until`, as subscriptions and plans are known at a position. */
 export async function linesOfTenant(core: LedgerCore, position: number, account: TenantAccount, until: Instant): Promise<LineDefinition[]> {
-  const contracts = await contractsOf(core, position, account.tenantId);
+  const contracts = await contractsOf(core, position, { tenantId: account.tenantId });
   const plans = await plansById(core, position);
   return contracts
     .flatMap(({ subscription, assignments }) => linesOf(subscription, assignments, plans, () => account.timeZone, until))
     .filter(({ tenantId }) => tenantId === account.tenantId);
 }
 
-/** The lines of all tenants whose charge period starts at or before `until`, each in its tenant's time zone. */
-export async function allLines(core: LedgerCore, position: number, until: Instant): Promise<LineDefinition[]> {
+/** The lines of all tenants whose charge period starts at or before `until`, each in its tenant's time zone; of some deployments, or all. */
+export async function allLines(core: LedgerCore, position: number, until: Instant | ((deploymentId: string) => Instant), which: Deployments = null): Promise<LineDefinition[]> {
   const plans = await plansById(core, position);
   const tenants = await core.db.selectFrom('tenants').select(['tenant_id', 'time_zone']).where(inForceAt(position)).execute();
   const zones = new Map(tenants.map((row) => [row.tenant_id, row.time_zone]));
@@ -116,7 +120,9 @@ export async function allLines(core: LedgerCore, position: number, until: Instan
     if (zone === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
     return zone;
   };
-  return (await contractsOf(core, position, null)).flatMap(({ subscription, assignments }) => linesOf(subscription, assignments, plans, zoneOf, until));
+  return (await contractsOf(core, position, which)).flatMap(({ subscription, assignments }) =>
+    linesOf(subscription, assignments, plans, zoneOf, typeof until === 'string' ? until : until(subscription.deploymentId)),
+  );
 }
 
 /** What billing a tenant up to an instant starts from, all as of one position. */
@@ -171,18 +177,34 @@ const reasonsText = (reasons: readonly string[]): string =>
 
 /** Parts as their lines' streams cut them, each with the live invoice that claims it. An issued one claims nothing of a line that it could not rate. */
 export async function recordedParts(core: LedgerCore, position: number, tenantId: string): Promise<Map<string, RecordedPart[]>> {
-  const { rows } = await core.pool.query<{ root_line_id: string; line_id: string; period_start: Instant; invoice_id: string | null; issued: boolean | null }>(
-    `SELECT l.root_line_id, l.line_id, l.period_start, c.invoice_id, c.issued FROM invoice_lines l
+  const recorded = await recordedPartsOf(core, position, { tenantId });
+  return Map.groupBy(recorded, ({ lineId }) => lineId);
+}
+
+export interface LinePart extends RecordedPart {
+  readonly deploymentId: string;
+  readonly lineId: string;
+}
+
+/** The recorded parts of one tenant's lines, or of those of some deployments. */
+export async function recordedPartsOf(core: LedgerCore, position: number, which: NonNullable<Deployments>): Promise<LinePart[]> {
+  const [condition, value] = 'tenantId' in which ? ['l.tenant_id = $2', which.tenantId] : ['l.deployment_id = ANY($2::text[])', [...which.deploymentIds]];
+  const { rows } = await core.pool.query<{ deployment_id: string; root_line_id: string; line_id: string; period_start: Instant; invoice_id: string | null; issued: boolean | null }>(
+    `SELECT l.deployment_id, l.root_line_id, l.line_id, l.period_start, c.invoice_id, c.issued FROM invoice_lines l
      LEFT JOIN LATERAL (SELECT p.invoice_id, i.status IN ('issued', 'paid') AS issued FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
        WHERE p.part_id = l.line_id AND i.status <> 'void' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
          AND (i.quarantined IS NULL OR NOT ${QUARANTINED('p.line_id')}) LIMIT 1) c ON true
-     WHERE l.tenant_id = $2 AND l.status = 'valid' AND l.position_from <= $1 AND (l.position_to IS NULL OR l.position_to > $1)`,
-    [position, tenantId],
+     WHERE ${condition} AND l.status = 'valid' AND l.position_from <= $1 AND (l.position_to IS NULL OR l.position_to > $1)`,
+    [position, value],
   );
-  return Map.groupBy(
-    rows.map((row) => ({ lineId: row.root_line_id, partId: row.line_id, start: row.period_start, invoiceId: row.invoice_id, issued: row.issued === true })),
-    ({ lineId }) => lineId,
-  );
+  return rows.map((row) => ({
+    deploymentId: row.deployment_id,
+    lineId: row.root_line_id,
+    partId: row.line_id,
+    start: row.period_start,
+    invoiceId: row.invoice_id,
+    issued: row.issued === true,
+  }));
 }
 
 /** Rows on issued, non-void invoices, by line, in the order in which they were issued. */
@@ -258,6 +280,7 @@ async function scalarUsage(core: LedgerCore, position: number, needs: readonly U
   return usage;
 }
 
+/** Readings of one key over a stretch without price changes; or those of one period, which a price change divides. */
 interface CardReading {
   readonly n: number;
   readonly resource_type: string | null;
@@ -268,30 +291,45 @@ interface CardReading {
   readonly quantity: string;
 }
 
-/** Rate-card usage: each reading at the rate of its key in force, divided at a price change within its period. */
+/**
+ * Rate-card usage: each reading at the rate of its key in force, divided at a price change within its period. Readings of a key that lie
+ * between the same two price changes and needed instants are one sum: of a million, a few rows come here.
+ */
 async function cardUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[]): Promise<(line: LineDefinition, at: Instant) => Usage> {
   if (needs.length === 0) return missing;
   const records = inForce(usageRecords, '$1', 'deployment_id = n.deployment_id AND billing_kind = n.billing_kind AND period_start >= n.start_at AND period_start < n.end_at');
-  const lastNeeded = needs.map(({ instants }) => instants.reduce((a, b) => (compareInstants(a, b) < 0 ? b : a)));
+  const instants = needs.map((need) => [...need.instants].sort(compareInstants));
   const { rows } = await core.pool.query<CardReading>(
-    `SELECT n.n, u.resource_type, u.resource_family, u.location, u.period_start, u.period_end, sum(u.quantity) AS quantity
-     FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::jsonb[])
-       AS n(n, deployment_id, billing_kind, start_at, end_at, filter)
-     CROSS JOIN LATERAL (SELECT * FROM ${records} r WHERE n.filter IS NULL OR r.attributes @> n.filter) u
-     GROUP BY n.n, u.resource_type, u.resource_family, u.location, u.period_start, u.period_end
-     ORDER BY n.n, u.resource_type, u.resource_family, u.location, u.period_start, u.period_end`,
+    `WITH prices AS (
+       SELECT resource_type, resource_family, location, array_agg(at ORDER BY at) AS changes
+       FROM rates, unnest(ARRAY[effective_from, effective_until]) at
+       WHERE position_from <= $1 AND (position_to IS NULL OR position_to > $1) AND at IS NOT NULL
+       GROUP BY resource_type, resource_family, location)
+     SELECT g.n, g.resource_type, g.resource_family, g.location, min(g.period_start) AS period_start, max(g.period_end) AS period_end, sum(g.quantity) AS quantity
+     FROM (
+       SELECT n.n, u.resource_type, u.resource_family, u.location, u.period_start, u.period_end, u.quantity, width_bucket(u.period_start, n.instants) AS needed,
+         coalesce(width_bucket(u.period_start, p.changes), 0) AS price, coalesce(width_bucket(u.period_end - interval '1 microsecond', p.changes), 0) AS last_price
+       FROM (
+         SELECT n, deployment_id, billing_kind, start_at, end_at, filter, ARRAY(SELECT jsonb_array_elements_text(needed)::timestamptz) AS instants
+         FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::jsonb[], $8::jsonb[])
+           AS n(n, deployment_id, billing_kind, start_at, end_at, filter, needed)) n
+       CROSS JOIN LATERAL (SELECT * FROM ${records} r WHERE n.filter IS NULL OR r.attributes @> n.filter) u
+       LEFT JOIN prices p USING (resource_type, resource_family, location)) g
+     GROUP BY g.n, g.resource_type, g.resource_family, g.location, g.needed, g.price,
+       CASE WHEN g.price <> g.last_price THEN g.period_start END, CASE WHEN g.price <> g.last_price THEN g.period_end END
+     ORDER BY g.n, g.resource_type, g.resource_family, g.location, period_start, period_end`,
     [
       position,
       needs.map((_, index) => index),
       needs.map(({ line }) => line.deploymentId),
       needs.map(({ line }) => line.billingKind),
       needs.map(({ line }) => line.period.start),
-      lastNeeded,
+      instants.map((of) => of.at(-1)),
       needs.map(({ line }) => (line.filter === null ? null : JSON.stringify(line.filter))),
+      instants.map((of) => JSON.stringify(of)),
     ],
   );
-  const keys = [...new Set(rows.map(keyOf))];
-  const segments = await rateSegments(core, position, keys);
+  const segments = await rateSegments(core, position, [...new Set(rows.map(keyOf))]);
   const byLine = Map.groupBy(rows, ({ n }) => needs[n]?.line.lineId ?? '');
   return (line, at) => {
     const readings = (byLine.get(line.lineId) ?? []).filter(({ period_start }) => compareInstants(period_start, at) < 0);

@@ -31,6 +31,8 @@ export interface CommandCall<Fields = unknown> {
   readonly isKeyed: boolean;
   readonly idempotencyKey: string | null;
   readonly bodyHash: string;
+  /** The log position that a correction was decided on; null: whatever stands when it comes. */
+  readonly basedOn: number | null;
   readonly caller: Caller;
   /** Awaited right before its facts are appended: who carries out several commands at once keeps their order in the log so. */
   readonly inTurn?: () => Promise<void>;
@@ -55,6 +57,7 @@ const zEnvelope = z.looseObject({
   idempotencyKey: zId.optional(),
   occurredAt: zInstant.optional(),
 });
+const zBasedOn = z.object({ basedOn: z.int().nonnegative().optional() });
 
 /** JSON with its keys in order: equal values have equal text. */
 export function canonicalJson(value: unknown): string {
@@ -80,7 +83,8 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
   if (definition === undefined) {
     throw invalid('unknown_command', `there is no command ${JSON.stringify(envelope.command)}; there are ${[...definitions.keys()].join(', ')}`);
   }
-  const { command: name, idempotencyKey, occurredAt, ...body } = envelope;
+  const { command: name, idempotencyKey, occurredAt, ...given } = envelope;
+  const { basedOn, body } = name.startsWith('correct-') ? withoutBasis(name, given) : { basedOn: null, body: given };
   const fields: unknown = parse(withReason(definition.schema, body), body, name);
   const bodyHash = sha256(canonicalJson({ name, fields }));
   return {
@@ -91,8 +95,14 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
     isKeyed: definition.key !== 'none',
     idempotencyKey: idempotencyKey ?? null,
     bodyHash,
+    basedOn,
     caller,
   };
+}
+
+/** What a correction is based on is no part of what it says. */
+function withoutBasis(name: string, { basedOn, ...body }: Record<string, unknown>): { basedOn: number | null; body: Record<string, unknown> } {
+  return { basedOn: parse(zBasedOn, { basedOn }, name).basedOn ?? null, body };
 }
 
 /** Any command may give a reason; where its schema has none of its own, it is checked and left to the envelope. */

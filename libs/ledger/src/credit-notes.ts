@@ -48,6 +48,8 @@ export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[]): 
   ];
 }
 
+export type CreditNoteView = ReturnType<typeof creditNoteView>;
+
 /** A credit note as people and programs see it: what it credits, above zero; its rows below. */
 export function creditNoteView(row: CreditNoteRow, rows: readonly FrozenRow[]) {
   const shown = (amount: string): string => moneyText(decimal(amount), row.currency);
@@ -62,6 +64,12 @@ export function creditNoteView(row: CreditNoteRow, rows: readonly FrozenRow[]) {
     subtotal: shown(row.subtotal),
     tax: shown(row.tax),
     total: shown(row.total),
-    rows: rows.map((each) => ({ lineId: each.partId, billingKind: each.billingKind, period: each.chargePeriod, ...printFrozen(each, row.currency) })),
+    rows: rows.map((each) => ({
+      lineId: each.partId,
+      deploymentId: each.deploymentId,
+      billingKind: each.billingKind,
+      period: each.chargePeriod,
+      ...printFrozen(each, row.currency),
+    })),
   };
 }

@@ -19,6 +19,9 @@ import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-record
 
 type History<Row> = Row & Versioned;
 
+/** The schema of the read models that serve. */
+export const READ_MODELS = 'ledgerline';
+
 /** The read models, as queries see them. */
 export interface ReadModels {
   tenants: History<TenantRow>;

@@ -5,7 +5,7 @@ import { derivedId } from '#domain/lines/line';
 import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
-import { canonicalJson, sha256, type CommandCall, type CommandDone } from './command.js';
+import { sha256, type CommandCall, type CommandDone } from './command.js';
 import type { Tail } from './tail.js';
 
 const MAX_ATTEMPTS = 20;
@@ -13,6 +13,8 @@ const MAX_ATTEMPTS = 20;
 /** Facts in and out of the log: load a stream, decide, append at exactly the revision that was decided on. */
 export class EventBook {
   private readonly codec = new EventCodec();
+  private lastAppended = 0;
+
   constructor(
     private readonly log: EventLog,
     private readonly projector: Projecting,
@@ -20,6 +22,11 @@ export class EventBook {
     /** The command that read models know by a key. */
     private readonly commandOf: (key: string) => Promise<KnownCommand>,
   ) {}
+
+  /** The position of the last event that this process has appended. */
+  get appendedUpTo(): number {
+    return this.lastAppended;
+  }
 
   async load(stream: string): Promise<RecordedEvent[]> {
     const events: RecordedEvent[] = [];
@@ -29,13 +36,20 @@ export class EventBook {
 
   /**
    * Decides on a whole stream and appends what was decided; anew where another writer was quicker. A command that the
-   * stream already knows by its key is `unchanged`, or a conflict where its body differs.
+   * stream already knows by its key is `unchanged`, or a conflict where its body differs. `undoes` says whether an event undid an earlier
+   * one: what was undone may be done again under the same key, unless it is the very command, body and occurredAt, that comes again.
    */
-  async decide(stream: string, call: CommandCall, decision: (events: readonly RecordedEvent[]) => Promise<Decision> | Decision): Promise<CommandDone> {
+  async decide(
+    stream: string,
+    call: CommandCall,
+    decision: (events: readonly RecordedEvent[]) => Promise<Decision> | Decision,
+    undoes: (later: RecordedEvent, earlier: RecordedEvent) => boolean = () => false,
+  ): Promise<CommandDone> {
     return retried(stream, async () => {
       const events = await this.load(stream);
       const revision = events.at(-1)?.revision ?? NO_STREAM;
-      const known = answerIfKnown(call, events.map(({ metadata }) => metadata.command));
+      const standing = events.filter((event, index) => isVery(call, event) || !events.slice(index + 1).some((later) => undoes(later, event)));
+      const known = answerIfKnown(call, standing.map(({ metadata }) => metadata.command));
       return known === undefined ? this.append(stream, revision, call, await decision(events)) : this.knownAs(known, stream, revision, call);
     });
   }
@@ -117,12 +131,14 @@ export class EventBook {
   ): Promise<Appended> {
     // Derived from place and content: the same decision, made again after a lost answer, is the same event.
     const encoded = events.map((event, index) => {
-      const metadata = metadataOf(causes?.get(event) ?? call, result);
-      return this.codec.encode(derivedId('event', stream, revision + 1 + index, sha256(canonicalJson({ event, metadata }))), event, metadata);
+      const unnamed = this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, result));
+      return { ...unnamed, id: derivedId('event', stream, revision + 1 + index, sha256(`${unnamed.type}\n${unnamed.data}\n${unnamed.metadata}`)) };
     });
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.log.append(stream, revision, encoded);
+        const appended = await this.log.append(stream, revision, encoded);
+        this.lastAppended = Math.max(this.lastAppended, appended.position);
+        return appended;
       } catch (error) {
         if (!(error instanceof UnknownOutcome) || attempt === 5) throw error;
         await delay(50 * 2 ** attempt);
@@ -130,6 +146,10 @@ export class EventBook {
     }
   }
 }
+
+/** Whether an event is of the very command that comes again. */
+const isVery = (call: CommandCall, { metadata }: RecordedEvent): boolean =>
+  metadata.command?.bodyHash === call.bodyHash && (metadata.occurredAt ?? null) === call.occurredAt;
 
 const metadataOf = (call: AppendCause, result: object | undefined): EventMetadata => ({
   actor: call.caller.actor,

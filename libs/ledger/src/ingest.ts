@@ -207,5 +207,5 @@ function callFor(deploymentId: string, observations: readonly Observation[], cal
   const name = 'observe-usage';
   const fields = { deploymentId, observations };
   const bodyHash = sha256(canonicalJson({ name, fields }));
-  return { name, fields, occurredAt: null, key: `${name}:${bodyHash}`, isKeyed: false, idempotencyKey: null, bodyHash, caller };
+  return { name, fields, occurredAt: null, key: `${name}:${bodyHash}`, isKeyed: false, idempotencyKey: null, basedOn: null, bodyHash, caller };
 }

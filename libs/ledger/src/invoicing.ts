@@ -21,6 +21,7 @@ import { decimal, text, ZERO } from '#domain/money/decimal';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
+import { rootText } from '#transparency/kept-tree';
 import { billingFacts, loadUsage, tenantAccount, type TenantAccount } from './billing.js';
 import { canonicalJson, type CommandCall, type CommandDone, sha256 } from './command.js';
 import { answerIfKnown, type AppendCause, type Decision } from './event-book.js';
@@ -109,7 +110,7 @@ export class Invoicing {
     }
   }
 
-  /** Freezes a draft: rated at a position that covers its stream's last event, appended at that revision; else rated anew. */
+  /** Freezes a draft (one that comes to nothing by now is voided instead): rated at a position that covers its stream's last event, appended at that revision; else rated anew. */
   async issue(call: CommandCall, invoiceId: string, issuedAt: Instant): Promise<CommandDone> {
     const { tenantId, currency } = await this.invoiceRow(invoiceId);
     const stream = billingStream(tenantId, currency);
@@ -127,7 +128,8 @@ export class Invoicing {
       const asOf = state?.asOf ?? issuedAt;
       const { invoice: claim, facts } = await rated(this.core, position, account, invoiceId, asOf, state?.selection ?? null, (all) => billingOfClaim(all, claimed));
       const invoice = { ...claim, quarantined: [...claim.quarantined, ...(await leftOut(this.core, position, facts, asOf, claimed))] };
-      return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice), result: { invoiceId, ...quarantinedIn(invoice) } };
+      if (isNothing(invoice)) return { events: [nothingDue(invoiceId, account, issuedAt)], result: { invoiceId, status: 'void', reason: NOTHING_DUE, ...quarantinedIn(invoice) } };
+      return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice, await treeAt(this.core, position)), result: { invoiceId, ...quarantinedIn(invoice) } };
     });
   }
 
@@ -247,7 +249,27 @@ async function uncutClaims(core: LedgerCore, position: number, { tenantId, curre
   return new Map([...Map.groupBy(claims, ({ invoiceId }) => invoiceId)].map(([invoiceId, group]) => [invoiceId, group.map(({ part }) => part)]));
 }
 
-function issuedEvents(invoiceId: string, account: TenantAccount, issuedAt: Instant, computedAt: number, invoice: RatedInvoice): LedgerEvent[] {
+const NOTHING_DUE = 'nothing is due of it any more';
+
+/** A draft that has become nothing takes no number; what it claimed is open again. */
+const nothingDue = (invoiceId: string, { tenantId, currency }: TenantAccount, at: Instant): LedgerEvent => ({
+  type: 'InvoiceVoided',
+  data: { invoiceId, tenantId, currency, at, reason: NOTHING_DUE },
+});
+
+/** What the invoice says of the log that it is computed from, in the event itself: so that the log can't be made to fit it later. */
+async function treeAt({ tree }: LedgerCore, size: number): Promise<{ tree?: { size: number; root: string } }> {
+  return tree === null ? {} : { tree: { size, root: rootText(await tree.rootAt(size)) } };
+}
+
+function issuedEvents(
+  invoiceId: string,
+  account: TenantAccount,
+  issuedAt: Instant,
+  computedAt: number,
+  invoice: RatedInvoice,
+  tree: { readonly tree?: { readonly size: number; readonly root: string } },
+): LedgerEvent[] {
   const { tenantId, currency, detailsRef, detailsHash } = account;
   const attempt = randomUUID();
   const chunks: FrozenRow[][] = packed(invoice.rows);
@@ -270,6 +292,7 @@ function issuedEvents(invoiceId: string, account: TenantAccount, issuedAt: Insta
         detailsRef,
         detailsHash,
         ...quarantinedIn(invoice),
+        ...tree,
       },
     },
   ];

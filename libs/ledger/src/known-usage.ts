@@ -1,4 +1,5 @@
 import { type DomainError, invalid } from '#domain/errors';
+import { earlier, type Instant, later } from '#domain/time/instant';
 import type { Observation, ReadingKey } from '#domain/usage/usage';
 import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import type { Versioned } from '#read-model/table';
@@ -22,17 +23,21 @@ export interface KnownReading extends Held {
 }
 type RecordVersion = UsageRecordRow & Versioned;
 
+/** Ids have no control characters: this one keeps them apart. */
+const joined = (...parts: readonly string[]): string => parts.join('\u0001');
 export const looseKey = (key: ReadingKey): string =>
-  JSON.stringify([key.resourceId, key.billingKind, key.period.start, key.period.end, key.granularity, key.sourceId ?? '']);
+  joined(key.resourceId, key.billingKind, key.period.start, key.period.end, key.granularity, key.sourceId ?? '');
 const looseKeyOfRow = (row: Omit<UsageProviderRow, 'provider'>): string =>
-  JSON.stringify([row.resource_id, row.billing_kind, row.period_start, row.period_end, row.granularity, row.source_id]);
+  joined(row.resource_id, row.billing_kind, row.period_start, row.period_end, row.granularity, row.source_id);
 
 const KEYS =
   'WITH k AS (SELECT DISTINCT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])' +
   ' AS k(billing_kind, period_start, resource_id, period_end, granularity, source_id))';
 const SAME_KEY =
   'u.deployment_id = $1 AND u.billing_kind = k.billing_kind AND u.period_start = k.period_start AND u.resource_id = k.resource_id' +
-  ' AND u.period_end = k.period_end AND u.granularity = k.granularity AND u.source_id = k.source_id';
+  ' AND u.period_end = k.period_end AND u.granularity = k.granularity AND u.source_id = k.source_id' +
+  // The months that are to be looked at.
+  ' AND u.period_start >= $8::timestamptz AND u.period_start <= $9::timestamptz';
 const keyValues = (deploymentId: string, keys: readonly ReadingKey[]): unknown[] => [
   deploymentId,
   keys.map(({ billingKind }) => billingKind),
@@ -41,6 +46,8 @@ const keyValues = (deploymentId: string, keys: readonly ReadingKey[]): unknown[]
   keys.map(({ period }) => period.end),
   keys.map(({ granularity }) => granularity),
   keys.map(({ sourceId }) => sourceId ?? ''),
+  keys.map(({ period }) => period.start).reduce<Instant | null>((first, start) => (first === null ? start : earlier(first, start)), null),
+  keys.map(({ period }) => period.start).reduce<Instant | null>((last, start) => (last === null ? start : later(last, start)), null),
 ];
 
 /** What is known of these readings' keys, by key without provider: set-wise, whatever their number. */
@@ -48,8 +55,9 @@ export async function knownReadings(core: LedgerCore, deploymentId: string, keys
   const { rows } = await core.pool.query<RecordVersion>({
     name: 'usage_records_by_key',
     text:
-      `${KEYS} SELECT u.* FROM k JOIN usage_records u ON ${SAME_KEY} WHERE u.position_to IS NULL` +
-      ` UNION ALL SELECT u.* FROM k JOIN usage_records u ON ${SAME_KEY} WHERE u.position_to IS NOT NULL ORDER BY position_from`,
+      // Key by key, each a look into an index: planned as one join, a table that grows quicker than its statistics is read whole.
+      `${KEYS} SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NULL OFFSET 0) u` +
+      ` UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NOT NULL OFFSET 0) u ORDER BY position_from`,
     values: keyValues(deploymentId, keys),
   });
   return byKey(core, deploymentId, rows);

@@ -5,6 +5,8 @@ import type { RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
 import type { EventLog } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
+import type { Rebuilder } from '#read-model/rebuild';
+import type { KeptTree } from '#transparency/kept-tree';
 import { type ReadModels, readModels } from './database.js';
 import { EventBook, type KnownCommand } from './event-book.js';
 import { Tail } from './tail.js';
@@ -28,7 +30,13 @@ export class LedgerCore {
       readonly locks: pg.Pool | null;
       /** A pool of one connection, for a trial's transaction. */
       readonly trialPool: () => pg.Pool;
+      /** null: the read models are not this process's to rebuild. */
+      readonly rebuilder: Rebuilder | null;
+      /** The Merkle tree over the log. null: of a trial's events there is none. */
+      readonly tree: KeptTree | null;
     },
+    /** Who bills, as documents say: free text, with its lines. null: not configured. */
+    readonly seller: string | null = null,
   ) {
     this.db = readModels(pool);
     this.tail = new Tail(log, projector);
@@ -36,8 +44,18 @@ export class LedgerCore {
     this.details = new TenantDetails(pool);
   }
 
+  /** Errors: where the read models are not to be rebuilt, as in a trial. */
+  get rebuilder(): Rebuilder {
+    if (this.apart.rebuilder === null) throw new Error('a trial has no read models of its own to rebuild');
+    return this.apart.rebuilder;
+  }
+
   get trialPool(): () => pg.Pool {
     return this.apart.trialPool;
+  }
+
+  get tree(): KeptTree | null {
+    return this.apart.tree;
   }
 
   /** The command that was recorded under this key, if there is one. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type pg from 'pg';
@@ -5,13 +6,19 @@ import { EventStoreDbLog } from '#event-store/eventstoredb';
 import { MirroredLog } from '#event-store/mirrored';
 import type { EventLog } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
+import { reason } from '#postgres/errors';
 import { createPool } from '#postgres/pool';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
+import { Rebuilder } from '#read-model/rebuild';
+import { KeptTree } from '#transparency/kept-tree';
+import { Audit } from './audit.js';
 import { HANDLERS } from './commands/index.js';
+import { READ_MODELS } from './database.js';
 import { LedgerCore } from './ledger-core.js';
 import { Ledger, LedgerQueryHandler } from './ledger.js';
 import { MeasuredLog, MeasuredProjecting, type Measuring } from './measured.js';
+import { takeOver, type WhenOutdated } from './outdated.js';
 
 export interface LedgerOptions {
   readonly databaseUrl: string;
@@ -22,44 +29,80 @@ export interface LedgerOptions {
   readonly statementTimeoutMs?: number;
   /** Told of appends and of waiting for the read models. */
   readonly measuring?: Measuring;
+  /** `wait` unless given. */
+  readonly whenOutdated?: WhenOutdated;
+  /** Gives up waiting. */
+  readonly signal?: AbortSignal;
+  /** Told how the building of read models goes on, in words. */
+  readonly report?: (message: string) => void;
+  /** Who bills, as documents say: name, address, tax number, a line each. */
+  readonly seller?: string;
 }
 
-const SCHEMA = 'ledgerline';
 const OPENED = Symbol('opened ledger');
 
 interface Opened {
   readonly core: LedgerCore;
-  readonly pools: readonly pg.Pool[];
-  readonly log: EventLog;
+  readonly tree: KeptTree;
+  close(): Promise<void>;
 }
 
-/** The read models were made by other versions of the projections: they must be built anew before anything is asked of them. */
-class OutdatedReadModels extends Error {
-  override readonly name = 'OutdatedReadModels';
-  constructor() {
-    super('the read models were made by another version of the projections; use that version, or drop the schema ledgerline: it is built anew from the log');
+/** How long after a failure the building of read models is tried again, by a process that serves meanwhile. */
+const TRY_AGAIN_MS = 5_000;
+
+async function becomeCurrent(projector: Projector, rebuilder: Rebuilder, options: LedgerOptions, closing: AbortSignal): Promise<void> {
+  const { whenOutdated = 'wait', report = () => undefined } = options;
+  if (whenOutdated === 'leave') return;
+  const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
+  if (whenOutdated === 'wait') {
+    await takeOver(projector, rebuilder, { signal, report });
+    return;
+  }
+  while (!signal.aborted) {
+    try {
+      await takeOver(projector, rebuilder, { signal, report });
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      report(`${reason(error)}: tried again in ${TRY_AGAIN_MS / 1000} s`);
+      await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+    }
   }
 }
 
 async function open(options: LedgerOptions): Promise<Opened> {
   const named = options.applicationName === undefined ? {} : { applicationName: options.applicationName };
-  const bounded = options.statementTimeoutMs === undefined ? {} : { statementTimeoutMs: options.statementTimeoutMs };
-  const pool = createPool(options.databaseUrl, { schema: SCHEMA, ...named, ...bounded });
+  const pool = createPool(options.databaseUrl, { schema: READ_MODELS, ...named });
+  // What is asked is bounded; building and projecting read models takes as long as it takes.
+  const { statementTimeoutMs, measuring } = options;
+  const asked = statementTimeoutMs === undefined ? pool : createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs });
   const locks = createPool(options.databaseUrl, { max: 4, ...named });
+  const pools = new Set([pool, asked, locks]);
   try {
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
     const log: EventLog = options.eventStoreUrl === undefined ? postgres : new MirroredLog(new EventStoreDbLog(options.eventStoreUrl), postgres);
-    const projector = new Projector(log, pool, projections, SCHEMA);
-    if (!(await projector.prepare())) throw new OutdatedReadModels();
-    const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: SCHEMA, max: 1, idleTimeoutMs: 0, ...named });
-    const { measuring } = options;
+    const projector = new Projector(log, pool, projections, READ_MODELS);
+    const rebuilder = new Rebuilder(log, pool, projections, READ_MODELS);
+    const stopping = new AbortController();
+    const isCurrent = await projector.prepare();
+    const becoming = isCurrent ? Promise.resolve() : becomeCurrent(projector, rebuilder, options, stopping.signal);
+    if (options.whenOutdated !== 'serve') await becoming;
+    const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named });
+    const tree = new KeptTree(pool, postgres);
+    await tree.migrate();
     const [used, projecting] = measuring === undefined ? [log, projector] : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
-    const core = new LedgerCore(used, projecting, pool, { locks, trialPool });
+    const core = new LedgerCore(used, projecting, asked, { locks, trialPool, rebuilder, tree }, options.seller ?? null);
     await core.details.migrate();
-    return { core, pools: [pool, locks], log };
+    const close = async (): Promise<void> => {
+      stopping.abort();
+      await becoming;
+      await log.close();
+      await Promise.all([...pools].map(async (each) => each.end()));
+    };
+    return { core, tree, close };
   } catch (error) {
-    await Promise.all([pool.end(), locks.end()]);
+    await Promise.all([...pools].map(async (each) => each.end()));
     throw error;
   }
 }
@@ -75,16 +118,17 @@ export class LedgerModule implements OnApplicationShutdown {
       providers: [
         { provide: OPENED, useFactory: () => open(options) },
         { provide: LedgerCore, useFactory: ({ core }: Opened) => core, inject: [OPENED] },
+        { provide: KeptTree, useFactory: ({ tree }: Opened) => tree, inject: [OPENED] },
         Ledger,
+        Audit,
         LedgerQueryHandler,
         ...HANDLERS,
       ],
-      exports: [Ledger, LedgerCore],
+      exports: [Ledger, LedgerCore, Audit],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.opened.log.close();
-    await Promise.all(this.opened.pools.map(async (pool) => pool.end()));
+    await this.opened.close();
   }
 }

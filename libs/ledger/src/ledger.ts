@@ -5,7 +5,13 @@ import { DomainError, invalid, notFound } from '#domain/errors';
 import { isDomainError, parse } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { Progress } from '#read-model/projection';
+import type { Rebuilder } from '#read-model/rebuild';
+import { KeptTree } from '#transparency/kept-tree';
 import { groupsAtOnce } from './at-once.js';
+import { type BackfillRequest, withSources } from './backfill/backfill.js';
+import type { CarryOut } from './backfill/command-import.js';
+import { type DryRun, dryRun } from './backfill/dry-run.js';
+import { type Imported, imported } from './backfill/imported.js';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
@@ -16,6 +22,7 @@ import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
 import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from './preview.js';
 import { contextFor, positionOf } from './query.js';
+import { TreeKeeper } from './tree-keeper.js';
 import { onTrial } from './trial.js';
 
 /** How often one that waits for a position looks for it, in milliseconds. */
@@ -55,12 +62,14 @@ async function answered(core: LedgerCore, name: string, params: Record<string, u
   assertRole(caller, definition.roles, `the query ${name}`);
   const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
   const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
-  const position = definition.withoutCatchUp === true ? await core.projector.position() : await positionOf(core, checked);
+  const position = definition.withoutCatchUp === true ? 0 : await positionOf(core, checked);
   return { position, answer: await definition.answer(checked, contextFor(core, position, caller)) };
 }
 
 /** What commands would come to: what became of each, and what they would change in money. */
 export interface Preview extends Effect {
+  /** The log position that it is made at: a correction that is `basedOn` it is refused where another came in between. */
+  readonly position: number;
   readonly commands: readonly (CommandOutcome & { readonly index: number })[];
   /** Days that were metered already and are metered again in the preview, for a correction of a resource. */
   readonly remetered: readonly string[];
@@ -77,6 +86,7 @@ export class Ledger {
     private readonly core: LedgerCore,
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly tree: KeptTree,
   ) {
     this.intake = new UsageIntake(core);
   }
@@ -123,12 +133,30 @@ export class Ledger {
       for (const date of remetered) await carryOut({ command: 'run-metering', date });
       await trial.core.projector.catchUp();
       const effect = await effectOf(trial, options.at ?? caller.now);
-      if (options.margin === undefined) return { commands, remetered, ...effect };
+      const position = trial.from;
+      if (options.margin === undefined) return { position, commands, remetered, ...effect };
       const { answer: before } = await answered(trial.core, 'margin', { ...options.margin, asOf: String(trial.from) }, caller);
       await bookDifferences(trial, effect.lines);
       const { answer: after } = await answered(trial.core, 'margin', options.margin, caller);
-      return { commands, remetered, ...effect, margin: { before, after } };
+      return { position, commands, remetered, ...effect, margin: { before, after } };
     });
+  }
+
+  /** Imports files. Errors: `forbidden`, `unreadable_file`, `invalid_mapping`, `missing_column`; a row that can't be taken is told, and the rest goes on. */
+  async backfill(request: BackfillRequest, caller: Caller): Promise<Imported> {
+    assertRole(caller, WRITERS, 'a backfill');
+    const carryOut: CarryOut = (commands) => this.executeInOrder(commands, caller);
+    return withSources(request, async (sources) => imported(this.core, sources, request, { caller, carryOut }));
+  }
+
+  /** What an import would do; nothing of it is kept. Errors as of backfill, and `too_large_for_dry_run`. */
+  async backfillDryRun(request: BackfillRequest, caller: Caller): Promise<DryRun> {
+    assertRole(caller, WRITERS, 'a dry run');
+    const carryOutOn = (core: LedgerCore): CarryOut =>
+      async function* (commands) {
+        for (const command of commands) yield await executed(core, command, caller, async (call) => carriedOutOn(core, call));
+      };
+    return withSources(request, async (sources) => dryRun(this.core, caller, carryOutOn, sources, request));
   }
 
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */
@@ -139,6 +167,11 @@ export class Ledger {
   /** As `ask`, with the position that the answer is as of: asked as of that again, it is the same. */
   async answer(name: string, params: Record<string, unknown>, caller: Caller): Promise<Answered> {
     return this.queries.execute(new LedgerQuery(name, params, caller));
+  }
+
+  /** The log position of the last event that was recorded at or before an instant. */
+  async positionAt(at: Instant): Promise<number> {
+    return this.core.log.positionAt(at);
   }
 
   /** Projects up to the log's head, or waits until whoever projects has reached the position. */
@@ -162,9 +195,24 @@ export class Ledger {
     }
   }
 
-  /** Runs the projections until the signal aborts: what the worker does. */
+  /** Runs the projections, and keeps the log's Merkle tree up, until the signal aborts: what the worker does. */
   async project(signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void> {
-    await this.core.projector.run(signal, onProgress);
+    const keeper = new TreeKeeper(this.tree);
+    const ended = new AbortController();
+    const both = AbortSignal.any([signal, ended.signal]);
+    // Where one of them fails, so does the worker: it says why, and whoever runs it looks.
+    const works = [keeper.run(both), this.core.projector.run(both, (progress) => { keeper.wake(); onProgress?.(progress); })];
+    try {
+      await Promise.race(works);
+    } finally {
+      ended.abort();
+      await Promise.allSettled(works);
+    }
+  }
+
+  /** What exchanges the read models for others, built anew from the log. */
+  get rebuilder(): Rebuilder {
+    return this.core.rebuilder;
   }
 
   /** Meters one UTC day. */

@@ -8,7 +8,7 @@ import { moneyText } from '#domain/money/money';
 import { netOf } from '#domain/rating/row';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
-import { linesOfTenant, recordedParts, tenantAccount } from './billing.js';
+import { allLines, recordedPartsOf } from './billing.js';
 import { inForceAt, type LedgerCore } from './ledger-core.js';
 import { type RatedLine, rateLines } from './rated-lines.js';
 import type { Trial } from './trial.js';
@@ -43,15 +43,15 @@ export interface Effect {
 
 /** What a trial's events make of every line that they reach, up to an instant: each is rated without them and with them. */
 export async function effectOf(trial: Trial, at: Instant): Promise<Effect> {
-  const deployments = await reachedDeployments(trial);
-  const { rows: tenants } = await trial.core.pool.query<{ tenant_id: string }>(
-    'SELECT DISTINCT tenant_id FROM deployment_assignments WHERE deployment_id = ANY($1) ORDER BY tenant_id',
-    [[...deployments]],
-  );
+  const deployments = [...(await reachedDeployments(trial))].sort();
   const lines: PreviewedLine[] = [];
-  for (const { tenant_id: tenantId } of tenants) lines.push(...(await differencesOf(trial, tenantId, deployments, at)));
+  for (let from = 0; from < deployments.length; from += DEPLOYMENTS_AT_ONCE)
+    lines.push(...(await differencesOf(trial, deployments.slice(from, from + DEPLOYMENTS_AT_ONCE), at)));
   return summed(lines);
 }
+
+/** Set-wise, and in bounded memory however many a correction reaches. */
+const DEPLOYMENTS_AT_ONCE = 500;
 
 /** Deployments whose lines may come to something else. One too many costs a comparison. */
 async function reachedDeployments(trial: Trial): Promise<ReadonlySet<string>> {
@@ -66,7 +66,9 @@ async function reachedBy(core: LedgerCore, event: RecordedEvent): Promise<string
   if (event.type === 'RateSet' || event.type === 'RateCorrected' || event.type === 'RateWithdrawn') {
     const { resourceType, resourceFamily, location } = event.data;
     const from = event.type === 'RateWithdrawn' ? event.data.from : event.data.effectiveFrom;
-    const used = 'SELECT DISTINCT deployment_id FROM usage_records WHERE resource_type = $1 AND resource_family = $2 AND location = $3 AND period_end > $4';
+    const used =
+      'SELECT DISTINCT deployment_id FROM rate_key_usage WHERE resource_type = $1 AND resource_family = $2 AND location = $3' +
+      " AND last_month + interval '1 month' > $4::timestamptz";
     return found(used, [resourceType, resourceFamily, location, from]);
   }
   if (event.type === 'PlanPublished' || event.type === 'PlanPriceCorrected') {
@@ -76,9 +78,9 @@ async function reachedBy(core: LedgerCore, event: RecordedEvent): Promise<string
   return 'deploymentId' in event.data ? [event.data.deploymentId] : [];
 }
 
-async function differencesOf(trial: Trial, tenantId: string, deployments: ReadonlySet<string>, at: Instant): Promise<PreviewedLine[]> {
+async function differencesOf(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<PreviewedLine[]> {
   const head = await trial.core.projector.position();
-  const [before, after] = [await ratedAt(trial.core, trial.from, tenantId, deployments, at), await ratedAt(trial.core, head, tenantId, deployments, at)];
+  const [before, after] = [await ratedAt(trial.core, trial.from, deploymentIds, at), await ratedAt(trial.core, head, deploymentIds, at)];
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((partId): PreviewedLine[] => {
     const [old, now] = [before.get(partId), after.get(partId)];
     const shown = now ?? old;
@@ -90,7 +92,7 @@ async function differencesOf(trial: Trial, tenantId: string, deployments: Readon
     const money = (amount: Decimal): string => moneyText(amount, line.currency);
     return [
       {
-        tenantId,
+        tenantId: line.tenantId,
         invoiceId: part.issued ? part.invoiceId : null,
         lineId: partId,
         subscriptionId: line.subscriptionId,
@@ -114,19 +116,21 @@ interface RatedAt {
   readonly quarantined: string | null;
 }
 
-/** What each part of a tenant's lines of these deployments comes to, as known at a position. */
-async function ratedAt(core: LedgerCore, position: number, tenantId: string, deployments: ReadonlySet<string>, at: Instant): Promise<Map<string, RatedAt>> {
-  const registered = await core.db.selectFrom('tenants').select('tenant_id').where('tenant_id', '=', tenantId).where(inForceAt(position)).executeTakeFirst();
-  if (registered === undefined) return new Map();
-  const account = await tenantAccount(core, position, tenantId);
-  const recorded = await recordedParts(core, position, tenantId);
+/** What each part of the lines of these deployments comes to, as known at a position. */
+async function ratedAt(core: LedgerCore, position: number, deploymentIds: readonly string[], at: Instant): Promise<Map<string, RatedAt>> {
+  const parts = await recordedPartsOf(core, position, { deploymentIds });
   // What is issued of later periods, a fee in advance, counts too.
-  const until = [...recorded.values()].flat().reduce((horizon, { start, issued }) => (issued ? later(horizon, start) : horizon), at);
-  const lines = (await linesOfTenant(core, position, account, until)).filter(({ deploymentId }) => deployments.has(deploymentId));
-  const rated = await rateLines(core, position, lines, recorded, until, () => account.currency);
+  const issued = new Map<string, Instant>();
+  for (const part of parts) if (part.issued) issued.set(part.deploymentId, later(issued.get(part.deploymentId) ?? at, part.start));
+  const untilOf = (deploymentId: string): Instant => issued.get(deploymentId) ?? at;
+  const tenants = await core.db.selectFrom('tenants').select(['tenant_id', 'currency']).where(inForceAt(position)).execute();
+  const currencies = new Map(tenants.map((row) => [row.tenant_id, row.currency]));
+  const recorded = Map.groupBy(parts, ({ lineId }) => lineId);
+  const lines = await allLines(core, position, untilOf, { deploymentIds });
+  const rated = await rateLines(core, position, lines, recorded, ({ deploymentId }) => untilOf(deploymentId), ({ tenantId, currency }) => currencies.get(tenantId) ?? currency);
   return new Map(
-    rated.flatMap(({ line, parts, quarantined }) =>
-      parts.map((part): [string, RatedAt] => [part.partId, { line, part, net: netOf(part.rows), quarantined: quarantined?.code ?? null }]),
+    rated.flatMap(({ line, parts: of, quarantined }) =>
+      of.map((part): [string, RatedAt] => [part.partId, { line, part, net: netOf(part.rows), quarantined: quarantined?.code ?? null }]),
     ),
   );
 }
@@ -200,6 +204,6 @@ function stretchOf(event: RecordedEvent<'ResourceCorrected' | 'ResourcesObserved
 
 /** What a preview may hold: facts that change what is owed, not what bills it. */
 export function assertPreviewable(name: string): void {
-  if (['create-invoice', 'issue-invoice', 'void-invoice', 'pay-invoice', 'create-credit-note'].includes(name))
+  if (['create-invoice', 'issue-invoice', 'void-invoice', 'pay-invoice', 'create-credit-note', 'skip-event'].includes(name))
     throw invalid('not_previewed', `${name} is not previewed: a preview says what facts would change; for an invoice see invoice-preview`);
 }

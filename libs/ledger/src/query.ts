@@ -21,6 +21,8 @@ export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject> {
   readonly roles: readonly Role[];
   /** It tells how far behind the projections are, so it must not wait for them. */
   readonly withoutCatchUp?: true;
+  /** The answer is a text of this type; else it is JSON. */
+  readonly media?: 'text/html';
   answer(params: z.output<Params>, context: QueryContext): Promise<unknown>;
 }
 
@@ -35,6 +37,9 @@ export const ADMIN: readonly Role[] = ['platform_admin'];
 
 /** Every query may be asked as of a log position or an instant of recording. */
 export const zAsOf = z.object({ asOf: z.string().optional() });
+
+/** A query that prices is asked on both axes of time: what holds at an instant, as it was known at a position or an instant of recording. */
+export const zPriced = { at: zInstant.optional(), knownAt: z.string().optional() };
 
 export const DEFAULT_LIMIT = 1000;
 export const MAX_LIMIT = 10_000;
@@ -56,7 +61,7 @@ export const zPage = zAsOf.extend({
 export const zOptionalId = zId.optional();
 /** One id, or several: as an array, or as a parameter given more than once. Unknown ones are in no answer. */
 export const zOptionalIds = z.union([z.array(zId).min(1).max(1000), zId.transform((id) => [id])]).optional();
-export const zOptionalInstant = zInstant.optional();
+const zOptionalInstant = zInstant.optional();
 
 /** A stretch of time that is asked for, either end left open; `inOrder` is its check, once all fields are. */
 export const zStretch = { start: zOptionalInstant, end: zOptionalInstant };
@@ -118,24 +123,28 @@ export function pageOfAll<Item>(
 
 /**
  * The position that a query is asked as of: the cursor's, that of the last event recorded at or before an instant, the
- * one named, else what is projected now. Errors: `position_ahead`, `invalid_as_of`.
+ * one named, else what is projected now. As of one position nothing is known of a later one: of `asOf` and `knownAt` the earlier counts.
+ * Errors: `position_ahead`, `invalid_as_of`.
  */
-export async function positionOf(core: LedgerCore, params: { asOf?: string | undefined; cursor?: string | undefined }): Promise<number> {
+export async function positionOf(
+  core: LedgerCore,
+  { asOf, knownAt, cursor }: { asOf?: string | undefined; knownAt?: string | undefined; cursor?: string | undefined },
+): Promise<number> {
   const head = await core.projector.catchUp();
-  if (params.cursor !== undefined) return Math.min(decodeCursor(params.cursor).position, head);
-  return params.asOf === undefined ? head : knownPosition(core, 'asOf', params.asOf);
+  if (cursor !== undefined) return Math.min(decodeCursor(cursor).position, head);
+  const asked = Object.entries({ asOf, knownAt }).flatMap(([field, value]) => (value === undefined ? [] : [knownPosition(core, head, field, value)]));
+  return Math.min(head, ...(await Promise.all(asked)));
 }
 
 /** The position that a parameter names, or that of the last event recorded at or before the instant that it names. */
-export async function knownPosition(core: LedgerCore, field: string, value: string): Promise<number> {
-  const head = await core.projector.catchUp();
+async function knownPosition(core: LedgerCore, head: number, field: string, value: string): Promise<number> {
   const refuse = (code: string, fault: string): never => {
     throw invalid(code, `${field} ${fault}`, [{ field, message: fault }]);
   };
   if (/^\d{1,15}$/.test(value)) return Number(value) > head ? refuse('position_ahead', `is beyond the end of the log, position ${head}`) : Number(value);
   const parsed = zInstant.safeParse(value);
   if (!parsed.success) return refuse('invalid_as_of', 'is neither a log position such as "1207" nor an instant such as "2026-04-01T00:00:00Z"');
-  return Math.min(await core.log.positionAt(parsed.data), head);
+  return core.log.positionAt(parsed.data);
 }
 
 /**

@@ -31,10 +31,10 @@ export async function rateLines(
   position: number,
   lines: readonly LineDefinition[],
   recorded: ReadonlyMap<string, readonly RecordedPart[]>,
-  at: Instant,
+  at: Instant | ((line: LineDefinition) => Instant),
   currencyOf: (line: LineDefinition) => string,
 ): Promise<RatedLine[]> {
-  const tiled = lines.map((line) => ({ line, parts: tilesUpTo(line, recorded.get(line.lineId) ?? [], at) }));
+  const tiled = lines.map((line) => ({ line, parts: tilesUpTo(line, recorded.get(line.lineId) ?? [], typeof at === 'string' ? at : at(line)) }));
   const needs = tiled.map(({ line, parts }) => ({ line, instants: usageInstants(line, parts.begun) })).filter(({ instants }) => instants.length > 0);
   const usageOf = await loadUsage(core, position, needs);
   return tiled.map(({ line, parts }) => {

@@ -3,7 +3,9 @@ import type { RecordedEvent } from '#domain/events';
 import type { Instant } from '#domain/time/instant';
 import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, NO_STREAM, type NewEvent, type StoredEvent, WrongExpectedRevision } from '#event-store/port';
+import { ensurePartitions } from '#read-model/partitions';
 import type { Projecting, Projection } from '#read-model/projection';
+import { READ_MODELS } from './database.js';
 import { LedgerCore } from './ledger-core.js';
 
 /**
@@ -27,8 +29,8 @@ export async function onTrial<Result>(core: LedgerCore, now: Instant, work: (tri
     await pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     const from = await positionOf(core, pool);
     const log = new TrialLog(core.log, from, now);
-    const projector = new TrialProjector(log, pool, core.projector.list(), from);
-    const trial = new LedgerCore(log, projector, pool, { locks: null, trialPool: core.trialPool });
+    const projector = new TrialProjector(log, pool, core.projector.list(), from, core.pool);
+    const trial = new LedgerCore(log, projector, pool, { locks: null, trialPool: core.trialPool, rebuilder: null, tree: null });
     return await work({ core: trial, from, events: () => log.captured.map((event) => projector.decoded(event)) });
   } finally {
     await pool.query('ROLLBACK').catch(() => undefined);
@@ -116,6 +118,8 @@ class TrialProjector implements Projecting {
     private readonly pool: pg.Pool,
     private readonly projections: readonly Projection[],
     private readonly from: number,
+    /** The ledger's own: a partition that is made in the trial's transaction would keep others from making it. */
+    private readonly outside: pg.Pool,
   ) {}
 
   decoded(event: StoredEvent): RecordedEvent {
@@ -134,6 +138,7 @@ class TrialProjector implements Projecting {
     const events = this.log.captured.slice(this.done).map((event) => this.decoded(event));
     this.done += events.length;
     if (events.length > 0) {
+      await this.preparePartitions(events);
       const client = await this.pool.connect();
       try {
         for (const projection of this.projections) {
@@ -145,6 +150,16 @@ class TrialProjector implements Projecting {
       }
     }
     return this.position();
+  }
+
+  private async preparePartitions(events: readonly RecordedEvent[]): Promise<void> {
+    const partitions = this.projections.flatMap((projection) => projection.partitions?.(events) ?? []);
+    const client = await this.outside.connect();
+    try {
+      await ensurePartitions(client, READ_MODELS, partitions);
+    } finally {
+      client.release();
+    }
   }
 
   async run(): Promise<never> {

@@ -59,26 +59,47 @@ export async function writeUsage(
     const step = month === lastMonth ? call : stepOf(call);
     const before = written;
     const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), step, async () => {
-      const { fresh, same, different, named } = await classify(core, deploymentId, readings, origin);
-      refuse(contradicting(different, reason));
-      const events: LedgerEvent[] = [
-        ...packed(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
-        ...namings(deploymentId, month, named),
-        ...packed(different.map(({ observation, known }) => ({ ...keyOfRow(known.last), quantity: observation.quantity }))).map(
-          (corrections): LedgerEvent => ({ type: 'UsageCorrected', data: { deploymentId, month, origin, corrections, reason: reason ?? '' } }),
-        ),
-      ];
+      const sorted = await classify(core, deploymentId, readings, origin);
+      const { events, accepted, duplicate, corrected } = decided({ deploymentId, month, origin, ...(reason === undefined ? {} : { reason }) }, sorted);
       // Of all months so far: with the last one the answer is recorded.
-      const counts = {
-        accepted: before.accepted + fresh.length,
-        duplicate: before.duplicate + same,
-        corrected: before.corrected + different.length,
-      };
-      return { events, result: counts };
+      return { events, result: { accepted: before.accepted + accepted, duplicate: before.duplicate + duplicate, corrected: before.corrected + corrected } };
     }, touching(readings));
     written = { ...(done.result as Omit<UsageWritten, 'position'>), position: done.position ?? written.position };
   }
   return written;
+}
+
+interface Delivered {
+  readonly deploymentId: string;
+  readonly month: string;
+  readonly origin: UsageOrigin;
+  /** Why another quantity is a correction; without one it is refused. */
+  readonly reason?: string;
+}
+
+export interface UsageDecided extends Omit<UsageWritten, 'position'> {
+  readonly events: readonly LedgerEvent[];
+}
+
+/**
+ * What readings of one deployment and month come to, beside what the read models know of their keys; `isFirst`: nothing is known of
+ * any of them, and nothing is looked up. Errors as in writeUsage.
+ */
+export async function decideUsage(core: LedgerCore, delivered: Delivered, observations: readonly Observation[], isFirst: boolean): Promise<UsageDecided> {
+  const readings = observations.map((observation, index): Indexed => ({ observation, index }));
+  return decided(delivered, await classify(core, delivered.deploymentId, readings, delivered.origin, isFirst));
+}
+
+function decided({ deploymentId, month, origin, reason }: Delivered, { fresh, same, different, named }: Sorted): UsageDecided {
+  refuse(contradicting(different, reason));
+  const events: LedgerEvent[] = [
+    ...packed(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
+    ...namings(deploymentId, month, named),
+    ...packed(different.map(({ observation, known }) => ({ ...keyOfRow(known.last), quantity: observation.quantity }))).map(
+      (corrections): LedgerEvent => ({ type: 'UsageCorrected', data: { deploymentId, month, origin, corrections, reason: reason ?? '' } }),
+    ),
+  ];
+  return { events, accepted: fresh.length, duplicate: same, corrected: different.length };
 }
 
 function listFor<Key, Value>(lists: Map<Key, Value[]>, key: Key): Value[] {
@@ -184,8 +205,8 @@ interface Entry extends Held {
 }
 
 /** Sorts readings into new, known and contradicting ones. What says a thing twice in one batch must say the same. */
-async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin): Promise<Sorted> {
-  const entries = await entriesOf(core, deploymentId, readings);
+async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin, isFirst = false): Promise<Sorted> {
+  const entries = isFirst ? new Map<string, Entry[]>() : await entriesOf(core, deploymentId, readings);
   const sorted: Sorted = { fresh: [], different: [], named: [], same: 0 };
   for (const reading of readings) sortOne(sorted, ofSameKey(entries, reading), reading, origin);
   return sorted;
@@ -214,7 +235,7 @@ function sortOne(sorted: Sorted, ofKey: Entry[], reading: Indexed, origin: Usage
   }
   const standing = standingIn(entry, observation, origin);
   if (standing === 'contradicting')
-    throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${looseKey(observation)}`, [
+    throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end})`, [
       { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
     ]);
   if (standing === 'same') sorted.same += 1;

@@ -11,6 +11,8 @@ export interface PoolOptions {
   readonly max?: number;
   /** Names these sessions in pg_stat_activity. */
   readonly applicationName?: string;
+  /** Its sessions refuse every write. */
+  readonly readOnly?: boolean;
   /** After how long an idle connection is closed, in milliseconds; 0: never. */
   readonly idleTimeoutMs?: number;
   /** After how long a statement is given up, in milliseconds; never, unless given. */
@@ -23,12 +25,18 @@ const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
  * A pool whose values are ours: numeric and date as text, int8 as a safe number (else it throws `value_out_of_range`),
  * timestamptz as canonical Instant text, json and jsonb parsed. Sessions run in UTC.
  */
-export function createPool(url: string, { schema, max = 10, applicationName = 'ledgerline', idleTimeoutMs = 10_000, statementTimeoutMs }: PoolOptions = {}): pg.Pool {
+export function createPool(url: string, { schema, max = 10, applicationName = 'ledgerline', idleTimeoutMs = 10_000, readOnly = false, statementTimeoutMs }: PoolOptions = {}): pg.Pool {
   if (schema !== undefined && !SCHEMA.test(schema)) {
     throw new DatabaseError('schema_name_invalid', `${JSON.stringify(schema)} is no schema name: use a-z, 0-9 and _, 63 at most`);
   }
   const { connectionString, options } = splitOptions(url);
-  const settings = ['-c TimeZone=UTC', '-c DateStyle=ISO', ...(schema === undefined ? [] : [`-c search_path=${schema}`]), ...(statementTimeoutMs === undefined ? [] : [`-c statement_timeout=${statementTimeoutMs}`])];
+  const settings = [
+    '-c TimeZone=UTC',
+    '-c DateStyle=ISO',
+    ...(schema === undefined ? [] : [`-c search_path=${schema}`]),
+    ...(readOnly ? ['-c default_transaction_read_only=on'] : []),
+    ...(statementTimeoutMs === undefined ? [] : [`-c statement_timeout=${statementTimeoutMs}`]),
+  ];
   const pool = new pg.Pool({
     Client: PreparingClient,
     connectionString,

@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import type { EventType, RecordedEvent } from '#domain/events';
+import type { CopyLines } from './copy.js';
+import type { Partition } from './partitions.js';
 import type { TableDefinition } from './table.js';
 
 /**
@@ -12,8 +14,26 @@ export interface Projection {
   readonly version: number;
   readonly tables: readonly TableDefinition[];
   readonly handles: Readonly<Record<EventType, 'handled' | 'ignored'>>;
+  /** Sums of money that a rebuild compares: queries over its tables that answer tenant_id, month, currency and amount. */
+  readonly money?: readonly { readonly of: string; readonly sql: string }[];
+  /** The partitions that rows of these events go into: they are made before `project` is called. */
+  partitions?(batch: readonly RecordedEvent[]): readonly Partition[];
+  /** How a rebuild fills its tables by COPY. */
+  readonly bulk?: Bulk;
+  /** Of these it reads what others fill by COPY, as of the event's position: a rebuild applies them once that is there. */
+  readonly late?: readonly EventType[];
   /** Applies the batch's events in order, within the caller's transaction; the checkpoint moves in the same one. */
   project(batch: readonly RecordedEvent[], client: pg.ClientBase): Promise<void>;
+}
+
+/** Rows of events without a look at what is there, in any order; what depends on others is told at the end. */
+export interface Bulk {
+  /** Tables beside its own, until `finish`. */
+  readonly staging: readonly TableDefinition[];
+  /** Of one event that it handles, whose data is as it was written; a value that is not what it must be is thrown. */
+  rows(event: RecordedEvent, lines: CopyLines): void;
+  /** Once all rows are there, set-wise, within the caller's transaction and its search path; the tables have no index yet. */
+  finish(client: pg.ClientBase): Promise<void>;
 }
 
 /** Says of these event types that a projection has nothing to do with them. */

@@ -1,10 +1,15 @@
 import type pg from 'pg';
 import { type EventLog, type StoredEvent, UnknownOutcome } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
-import type { RecordedEvent } from '#domain/events';
+import type { EventType, RecordedEvent } from '#domain/events';
 import { isConnectionLost } from '#postgres/connection';
+import { batched } from './batches.js';
+import { ensurePartitions } from './partitions.js';
 import type { Progress, Projecting, Projection } from './projection.js';
-import { createTableSql } from './table.js';
+import { checkpointOf, completeCheckpoint, createReadModels, type Halt, versionsOf } from './schema.js';
+import { skippedPositions } from './skips.js';
+
+const textOf = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason));
 
 /** An event that can't be applied halts the projections there: an operator decides, nothing is guessed and nothing is lost. */
 export class ProjectionHalted extends Error {
@@ -14,7 +19,15 @@ export class ProjectionHalted extends Error {
     readonly projection: string,
     reason: unknown,
   ) {
-    super(`the projections halted at position ${position} (${projection}): ${reason instanceof Error ? reason.message : String(reason)}`, { cause: reason });
+    super(
+      `the projections halted at position ${position} (${projection}): ${textOf(reason)}; all before it is projected, and they go on there once this` +
+        ` is mended, or after "ledgerline projections skip ${position} --reason …"`,
+      { cause: reason },
+    );
+  }
+
+  get halt(): Halt {
+    return { position: this.position, projection: this.projection, reason: textOf(this.cause) };
   }
 }
 
@@ -23,17 +36,21 @@ class LostWriter extends Error {
   override readonly name: string = 'LostWriter';
 }
 
-/** The read models were made anew by projections of other versions: this process will not be their writer again. */
-class OtherVersions extends LostWriter {
+/** The read models are those of projections of other versions: this process neither reads nor writes them. */
+export class OtherVersions extends LostWriter {
   override readonly name = 'OtherVersions';
+  constructor(schema: string) {
+    super(
+      `the read models in ${schema} were made by other versions of the projections than this process has: they are being rebuilt for it` +
+        ' ("ledgerline projections status" says how far that is), or a newer one took over, and this one is to be stopped',
+    );
+  }
 }
 
 /** How often a writer that stands by looks whether it may take over. */
 const STANDBY_MS = 250;
 /** How often one that waits for another writer looks how far that is. */
 const POLL_MS = 3;
-const MAX_BATCH_EVENTS = 1000;
-const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 /**
  * Runs the projections in their one order: one subscription, one transaction a batch, one checkpoint in it, so that read
@@ -44,11 +61,17 @@ export class Projector implements Projecting {
   private readonly codec = new EventCodec();
   private underWay: Promise<number | undefined> | undefined;
 
+  /** Positions of events that operators decided to skip. */
+  private skipped: ReadonlySet<number> = new Set();
+  private hasLookedForSkips = false;
+
+  /** `searchPath`: where projections look for tables, if not in their own schema alone. */
   constructor(
     private readonly log: EventLog,
     private readonly pool: pg.Pool,
     private readonly projections: readonly Projection[],
     readonly schema: string,
+    private readonly searchPath = schema,
   ) {}
 
   /** Creates the schema and its tables where they are not there yet. Returns false where they were made by other versions. */
@@ -57,19 +80,11 @@ export class Projector implements Projecting {
     try {
       await client.query('BEGIN');
       await client.query("SELECT pg_advisory_xact_lock(hashtext('ledgerline:prepare'))");
-      await client.query(`CREATE SCHEMA IF NOT EXISTS ${this.schema}`);
-      await client.query(
-        `CREATE TABLE IF NOT EXISTS ${this.schema}.checkpoint (position bigint NOT NULL, versions text NOT NULL, moved_at timestamptz NOT NULL)`,
-      );
-      const { rows } = await client.query<{ versions: string }>(`SELECT versions FROM ${this.schema}.checkpoint`);
-      const made = rows[0]?.versions;
-      if (made === undefined) {
-        await client.query(`SET LOCAL search_path TO ${this.schema}`);
-        for (const projection of this.projections) for (const table of projection.tables) await client.query(createTableSql(table));
-        await client.query(`INSERT INTO ${this.schema}.checkpoint VALUES (0, $1, now())`, [this.versions]);
-      }
+      await completeCheckpoint(client, this.schema);
+      const made = await checkpointOf(client, this.schema);
+      if (made === undefined) await createReadModels(client, this.schema, this.projections, null);
       await client.query('COMMIT');
-      return made === undefined || made === this.versions;
+      return made === undefined || made.versions === this.versions;
     } catch (error) {
       await client.query('ROLLBACK');
       throw error;
@@ -84,11 +99,13 @@ export class Projector implements Projecting {
   }
 
   private get versions(): string {
-    return this.projections.map(({ name, version }) => `${name}@${version}`).join(' ');
+    return versionsOf(this.projections);
   }
 
+  /** The position of the last event that is projected. Errors: OtherVersions. */
   async position(): Promise<number> {
-    const { rows } = await this.pool.query<{ position: number }>(`SELECT position FROM ${this.schema}.checkpoint`);
+    const { rows } = await this.pool.query<{ position: number; versions: string }>(`SELECT position, versions FROM ${this.schema}.checkpoint`);
+    if (rows[0] !== undefined && rows[0].versions !== this.versions) throw new OtherVersions(this.schema);
     return rows[0]?.position ?? 0;
   }
 
@@ -175,15 +192,28 @@ export class Projector implements Projecting {
     return `hashtext('ledgerline:${this.schema}')`;
   }
 
+  /**
+   * Projects up to a position and not beyond. Answers the position reached: less where the signal aborted, undefined where another
+   * process is the writer.
+   */
+  async projectExactly(upTo: number, options: { signal?: AbortSignal; onBatch?: (position: number) => void } = {}): Promise<number | undefined> {
+    return this.projectTo(upTo, { ...options, upTo });
+  }
+
   /** The position reached, or undefined where another process is the writer. */
-  private async projectTo(target: number): Promise<number | undefined> {
+  private async projectTo(
+    target: number,
+    { upTo = Infinity, signal, onBatch }: { upTo?: number; signal?: AbortSignal; onBatch?: (position: number) => void } = {},
+  ): Promise<number | undefined> {
     let at = await this.position();
     if (at >= target) return at;
     return this.connected(async (client) => {
       try {
         for await (const batch of batched(this.log.readAll(at))) {
-          at = await this.apply(client, batch);
-          if (at >= target) break;
+          const within = batch.filter(({ position }) => position <= upTo);
+          if (within.length > 0) at = await this.apply(client, within);
+          onBatch?.(at);
+          if (at >= target || signal?.aborted === true) break;
         }
         return at;
       } catch (error) {
@@ -193,33 +223,64 @@ export class Projector implements Projecting {
     });
   }
 
-  /** One transaction: every projection's rows and the checkpoint. A batch that fails is taken apart to name the event. */
+  /**
+   * One transaction: every projection's rows and the checkpoint. A batch that fails is taken apart to name the event. Events that
+   * an operator decided to skip are passed over, by all projections: the decision is looked up before one is given up.
+   */
   private async apply(client: pg.ClientBase, stored: readonly StoredEvent[]): Promise<number> {
+    if (!this.hasLookedForSkips) await this.lookForSkips();
+    try {
+      return await this.applyUnlessSkipped(client, stored);
+    } catch (error) {
+      if (!(error instanceof ProjectionHalted)) throw error;
+      await this.lookForSkips();
+      const rest = stored.filter(({ position }) => position >= error.position);
+      if (this.skipped.has(error.position)) return this.apply(client, rest);
+      await this.pool.query(`UPDATE ${this.schema}.checkpoint SET halted = $1 WHERE position = $2`, [JSON.stringify(error.halt), error.position - 1]);
+      throw error;
+    }
+  }
+
+  /** Very many readings in few events: their values are checked where they become rows. */
+  private isBulk(type: string): boolean {
+    return this.projections.some(({ bulk, handles }) => bulk !== undefined && handles[type as EventType] === 'handled');
+  }
+
+  private async lookForSkips(): Promise<void> {
+    this.skipped = await skippedPositions(this.log);
+    this.hasLookedForSkips = true;
+  }
+
+  private async applyUnlessSkipped(client: pg.ClientBase, stored: readonly StoredEvent[]): Promise<number> {
     const events: RecordedEvent[] = [];
-    for (const event of stored) {
+    for (const [index, event] of stored.entries()) {
+      if (this.skipped.has(event.position)) continue;
       try {
-        events.push(this.codec.decode(event));
+        events.push(this.isBulk(event.type) ? this.codec.decodeAsWritten(event) : this.codec.decode(event));
       } catch (error) {
         if (!(error instanceof UnreadableEvent)) throw error;
-        if (events.length > 0) await this.apply(client, stored.slice(0, events.length));
+        if (index > 0) await this.applyUnlessSkipped(client, stored.slice(0, index));
         throw new ProjectionHalted(event.position, 'codec', error);
       }
     }
     try {
-      return await this.transaction(client, events);
+      return await this.transaction(client, stored, events);
     } catch (error) {
       if (stored.length === 1 || error instanceof LostWriter || isConnectionLost(error)) throw error;
       let at = 0;
-      for (const event of stored) at = await this.apply(client, [event]);
+      for (const event of stored) at = await this.applyUnlessSkipped(client, [event]);
       return at;
     }
   }
 
-  private async transaction(client: pg.ClientBase, events: readonly RecordedEvent[]): Promise<number> {
-    const [first, last] = [events[0], events.at(-1)];
+  private async transaction(client: pg.ClientBase, stored: readonly StoredEvent[], events: readonly RecordedEvent[]): Promise<number> {
+    const [first, last] = [stored[0], stored.at(-1)];
     if (first === undefined || last === undefined) return this.position();
+    const start = performance.now();
+    await ensurePartitions(client, this.schema, this.projections.flatMap((projection) => projection.partitions?.(events) ?? []));
+    let generation: string | undefined;
     try {
-      await this.begin(client, first.position - 1);
+      generation = await this.begin(client, first.position - 1);
       for (const projection of this.projections) {
         const relevant = events.filter(({ type }) => projection.handles[type] === 'handled');
         if (relevant.length === 0) continue;
@@ -230,63 +291,46 @@ export class Projector implements Projecting {
           throw new ProjectionHalted(first.position, projection.name, error);
         }
       }
+      const eventsPerSecond = Math.round((stored.length * 1000) / Math.max(performance.now() - start, 1));
       const moved = await client.query(
-        `UPDATE ${this.schema}.checkpoint SET position = $1, moved_at = clock_timestamp() WHERE position = $2 AND versions = $3`,
-        [last.position, first.position - 1, this.versions],
+        `UPDATE ${this.schema}.checkpoint SET position = $1, moved_at = clock_timestamp(), events_per_second = $2, halted = NULL` +
+          ' WHERE position = $3 AND generation = $4 AND versions = $5',
+        [last.position, eventsPerSecond, first.position - 1, generation, this.versions],
       );
-      if (moved.rowCount !== 1) throw new OtherVersions(`the read models in ${this.schema} are those of other projections now: start this process again`);
+      if (moved.rowCount !== 1) await this.fenced(client);
       await client.query('COMMIT');
       return last.position;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
+      // What fails on tables that took the place of others meanwhile says nothing of the event.
+      if (error instanceof ProjectionHalted && generation !== (await checkpointOf(client, this.schema))?.generation) await this.fenced(client);
       throw error;
     }
+  }
+
+  /** The checkpoint is not the one that the batch began at: another schema took this one's place, or was made by others. */
+  private async fenced(client: pg.ClientBase): Promise<never> {
+    const now = await checkpointOf(client, this.schema);
+    if (now !== undefined && now.versions !== this.versions) throw new OtherVersions(this.schema);
+    throw new LostWriter(`the read models in ${this.schema} were exchanged while a batch was being written`);
   }
 
   /**
    * Begins a batch's transaction as its only writer, in one round trip. It does not wait for the disk: what a crash of the machine
    * takes of it, checkpoint included, is projected again, and whatever is decided on it and appended waits for all before it.
+   * The checkpoint is locked from the first on: whoever exchanges the schema waits for the batch, or the batch for the exchange,
+   * and then its own generation is not found at the end.
    */
-  private async begin(client: pg.ClientBase, after: number): Promise<void> {
+  private async begin(client: pg.ClientBase, after: number): Promise<string> {
     const answers = (await client.query(
-      `BEGIN; SET LOCAL search_path TO ${this.schema}; SET LOCAL synchronous_commit TO off;` +
-        ` SELECT pg_try_advisory_xact_lock(${this.lock}) AS locked; SELECT position FROM checkpoint`,
-    )) as unknown as readonly { readonly rows: readonly { readonly locked?: boolean; readonly position?: number }[] }[];
+      `BEGIN; SET LOCAL search_path TO ${this.searchPath}; SET LOCAL synchronous_commit TO off;` +
+        ` SELECT pg_try_advisory_xact_lock(${this.lock}) AS locked; SELECT position, generation FROM ${this.schema}.checkpoint FOR UPDATE`,
+    )) as unknown as readonly {
+      readonly rows: readonly { readonly locked?: boolean; readonly position?: number; readonly generation?: string }[];
+    }[];
     const [locked, checkpoint] = answers.slice(-2).map(({ rows }) => rows[0]);
-    if (locked?.locked !== true || checkpoint?.position !== after)
+    if (locked?.locked !== true || checkpoint?.position !== after || checkpoint.generation === undefined)
       throw new LostWriter(`another process projects into ${this.schema}, from position ${checkpoint?.position ?? 'unknown'} on, not ${after}`);
+    return checkpoint.generation;
   }
 }
-
-/** Groups events by number and size; what is at hand goes as one batch, nothing is waited for. */
-async function* batched(events: AsyncIterable<StoredEvent>): AsyncIterable<StoredEvent[]> {
-  const iterator = events[Symbol.asyncIterator]();
-  let pending: Promise<IteratorResult<StoredEvent>> | null = null;
-  try {
-    for (;;) {
-      const first = await (pending ?? iterator.next());
-      pending = null;
-      if (first.done === true) return;
-      const batch = [first.value];
-      let bytes = first.value.data.length;
-      while (batch.length < MAX_BATCH_EVENTS && bytes < MAX_BATCH_BYTES) {
-        pending = iterator.next();
-        const next = await Promise.race([pending, turn()]);
-        if (next === null) break;
-        pending = null;
-        if (next.done === true) {
-          yield batch;
-          return;
-        }
-        batch.push(next.value);
-        bytes += next.value.data.length;
-      }
-      yield batch;
-    }
-  } finally {
-    await iterator.return?.();
-  }
-}
-
-/** Resolves after what is ready now has run: an event that is not at hand by then belongs to the next batch. */
-const turn = (): Promise<null> => new Promise((resolve) => setImmediate(() => { resolve(null); }));

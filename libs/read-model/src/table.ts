@@ -9,10 +9,14 @@ export interface TableDefinition {
   readonly group: readonly string[];
   /** Further indexes: the columns of each. */
   readonly indexes?: readonly (readonly string[])[];
+  /** Rows of the same values in `by` whose `[from, until)` overlap are refused by the database, among those in force at one position. */
+  readonly apart?: { readonly by: readonly string[]; readonly from: string; readonly until: string };
   /** Indexes of some rows only: those where the column is not ''. */
   readonly indexesWhereGiven?: readonly { readonly columns: readonly string[]; readonly given: string }[];
   /** Rows superseded are few beside those in force: they are indexed apart, and each look-up reads both (`inForce`). */
   readonly fewSuperseded?: boolean;
+  /** A timestamptz of the key: rows of each UTC month are a partition of their own. */
+  readonly byMonthOf?: string;
 }
 
 /** A table whose rows have a known shape. */
@@ -27,8 +31,10 @@ export const defineTable = <Row extends object>(definition: {
   readonly key: readonly (keyof Row & string)[];
   readonly group: readonly (keyof Row & string)[];
   readonly indexes?: readonly (readonly string[])[];
+  readonly apart?: { readonly by: readonly (keyof Row & string)[]; readonly from: keyof Row & string; readonly until: keyof Row & string };
   readonly indexesWhereGiven?: readonly { readonly columns: readonly (keyof Row & string)[]; readonly given: keyof Row & string }[];
   readonly fewSuperseded?: boolean;
+  readonly byMonthOf?: keyof Row & string;
 }): Table<Row> => definition;
 
 /** `[position_from, position_to)`: the log positions in which the row was the truth; null: it still is. */
@@ -40,19 +46,34 @@ export interface Versioned {
 /** Keys are never null: null tells no two rows apart. */
 export function createTableSql(table: TableDefinition): string {
   const columns = Object.entries(table.columns).map(([name, type]) => `${name} ${type}${table.key.includes(name) ? ' NOT NULL' : ''}`);
+  const partitioned = table.byMonthOf === undefined ? '' : ` PARTITION BY RANGE (${table.byMonthOf})`;
+  return `CREATE TABLE ${table.name} (${[...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ')})${partitioned}`;
+}
+
+/**
+ * The statements that index a table, or one partition of it; each by itself can be carried out beside the others. Of a table whose
+ * partitions are indexed, the statement takes up what is there.
+ */
+export function createIndexesSql(table: TableDefinition, on = table.name): string[] {
   const key = table.key.join(', ');
   const history =
     table.fewSuperseded === true
-      ? `CREATE INDEX ${table.name}_superseded ON ${table.name} (${key}) WHERE position_to IS NOT NULL`
-      : `CREATE UNIQUE INDEX ${table.name}_history ON ${table.name} (${key}, position_from)`;
+      ? `CREATE INDEX IF NOT EXISTS ${on}_superseded ON ${on} (${key}) WHERE position_to IS NOT NULL`
+      : `CREATE UNIQUE INDEX IF NOT EXISTS ${on}_history ON ${on} (${key}, position_from)`;
   return [
-    `CREATE TABLE ${table.name} (${[...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ')})`,
-    `CREATE UNIQUE INDEX ${table.name}_current ON ${table.name} (${key}) WHERE position_to IS NULL`,
+    `CREATE UNIQUE INDEX IF NOT EXISTS ${on}_current ON ${on} (${key}) WHERE position_to IS NULL`,
     history,
-    ...(table.indexesWhereGiven ?? []).map(({ columns: columnsOf, given }) => `CREATE INDEX ${table.name}_${given} ON ${table.name} (${columnsOf.join(', ')}) WHERE ${given} <> ''`),
-    ...(table.indexes ?? []).map((columnsOf, index) => `CREATE INDEX ${table.name}_${index + 1} ON ${table.name} (${columnsOf.join(', ')})`),
-  ].join(';\n');
+    ...(table.apart === undefined ? [] : [apartSql(on, table.apart)]),
+    ...(table.indexesWhereGiven ?? []).map(({ columns, given }) => `CREATE INDEX IF NOT EXISTS ${on}_${given} ON ${on} (${columns.join(', ')}) WHERE ${given} <> ''`),
+    ...(table.indexes ?? []).map((columnsOf, index) => `CREATE INDEX IF NOT EXISTS ${on}_${index + 1} ON ${on} (${columnsOf.join(', ')})`),
+  ];
 }
+
+/** One batch may write several versions of a row, in any order: only what it leaves is looked at. */
+const apartSql = (on: string, { by, from, until }: NonNullable<TableDefinition['apart']>): string =>
+  `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = '${on}'::regclass AND conname = '${on}_apart') THEN` +
+  ` ALTER TABLE ${on} ADD CONSTRAINT ${on}_apart EXCLUDE USING gist (${by.map((column) => `${column} WITH =`).join(', ')},` +
+  ` tstzrange(${from}, ${until}) WITH &&, int8range(position_from, position_to) WITH &&) DEFERRABLE INITIALLY DEFERRED; END IF; END $$`;
 
 /**
  * The rows of a table that were in force at a position (`$1`-style parameter or number), as a subquery for FROM. With

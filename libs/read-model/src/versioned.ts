@@ -150,13 +150,19 @@ class BatchRows {
   }
 }
 
+/**
+ * The rows in force of one group or key, `v`'s, looked up by the index for each: a planner that knows a table only as it was when it was
+ * empty would join the whole of it.
+ */
+const inForceOf = (table: TableDefinition, by: readonly string[], columns: string): string =>
+  `(SELECT ${columns} FROM ${table.name} t WHERE t.position_to IS NULL AND ${by.map((column) => `t.${column} = v.${column}`).join(' AND ')} OFFSET 0)`;
+
 async function loadGroups(client: pg.ClientBase, rows: TableRows): Promise<void> {
   const { table } = rows;
   const groups = [...rows.groups.keys()].map((key) => JSON.parse(key) as unknown[]);
   const columns = table.group.map((_, index) => groups.map((group) => group[index]));
-  const names = table.group.map((column) => `t.${column}`).join(', ');
   const { rows: found } = await client.query<Record<string, unknown>>(
-    `SELECT t.* FROM ${table.name} t WHERE t.position_to IS NULL AND (${names}) IN (SELECT * FROM unnest(${unnested(table, table.group)}))`,
+    `SELECT t.* FROM unnest(${unnested(table, table.group)}) AS v(${table.group.join(', ')}) CROSS JOIN LATERAL ${inForceOf(table, table.group, '*')} t`,
     columns,
   );
   for (const { position_from: from, position_to: _open, ...row } of found) {
@@ -166,10 +172,10 @@ async function loadGroups(client: pg.ClientBase, rows: TableRows): Promise<void>
 
 async function closeVersions(client: pg.ClientBase, table: TableDefinition, versions: readonly ClosedVersion[]): Promise<void> {
   if (versions.length === 0) return;
-  const on = table.key.map((column) => `t.${column} = v.${column}`).join(' AND ');
   await client.query(
-    `UPDATE ${table.name} t SET position_to = v.position_to FROM unnest(${unnested(table, table.key)}, $${table.key.length + 1}::bigint[])` +
-      ` AS v(${table.key.join(', ')}, position_to) WHERE t.position_to IS NULL AND ${on}`,
+    `UPDATE ${table.name} t SET position_to = closed.position_to FROM (SELECT v.position_to, t.place` +
+      ` FROM unnest(${unnested(table, table.key)}, $${table.key.length + 1}::bigint[]) AS v(${table.key.join(', ')}, position_to)` +
+      ` CROSS JOIN LATERAL ${inForceOf(table, table.key, 'ctid AS place')} t) closed WHERE t.ctid = closed.place`,
     [...table.key.map((column) => versions.map(({ row }) => row[column])), versions.map(({ to }) => to)],
   );
 }

@@ -1,6 +1,6 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { zDeployment, zResource, zSubscription, zTenant } from './answers/accounts.js';
-import { zEvent, zExplanation, zProjection } from './answers/audit.js';
+import { zChecked, zEvent, zExplanation, zProjections } from './answers/audit.js';
 import { zPlan, zQuote, zRate } from './answers/catalog.js';
 import { listOf } from './answers/common.js';
 import { zAccrual, zMargin } from './answers/dashboard.js';
@@ -21,6 +21,8 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   ['credits', listOf(zCredit)],
   ['credit-notes', listOf(zCreditNote)],
   ['credit-note', zCreditNoteWithRows],
+  ['invoice-document', z.string().describe('One file: no script, no resource from elsewhere; it prints on A4')],
+  ['credit-note-document', z.string().describe('One file: no script, no resource from elsewhere; it prints on A4')],
   ['unbilled', listOf(zUnbilled)],
   ['metered-days', listOf(zMeteredDay)],
   ['lines', listOf(zLine)],
@@ -35,5 +37,6 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   ['quote', zQuote],
   ['explain', zExplanation],
   ['events', listOf(zEvent)],
-  ['projections', listOf(zProjection)],
+  ['check', zChecked],
+  ['projections', zProjections],
 ]);

@@ -66,7 +66,7 @@ function aboutQuery(route: Route, name: string, components: Record<string, Json>
     operationId: camelCase(name),
     tags: [subjectOf(route)],
     summary: query.summary,
-    responses: { 200: { description: 'The answer', content: json({ $ref: `#/components/schemas/${answerName}` }) } },
+    responses: { 200: { description: 'The answer', content: { [query.media ?? 'application/json']: { schema: { $ref: `#/components/schemas/${answerName}` } } } } },
   };
   const example = QUERY_EXAMPLES.get(name) ?? {};
   const askedName = `${camelCase(name)}Question`;
@@ -114,7 +114,11 @@ const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema
   ['/health/live', ['The process answers', 'application/json', { type: 'object', properties: { status: { const: 'live' } }, required: ['status'] }]],
   [
     '/health/ready',
-    ['The database answers; lag is how many events the read models are behind', 'application/json', { type: 'object', properties: { status: { const: 'ready' }, lag: { type: 'integer' } }, required: ['status', 'lag'] }],
+    ['The database answers; how far the read models are behind: lag in events, lagSeconds in time', 'application/json', {
+      type: 'object',
+      properties: { status: { const: 'ready' }, ...Object.fromEntries(['position', 'head', 'lag', 'lagSeconds'].map((name) => [name, { type: 'integer' }])) },
+      required: ['status', 'position', 'head', 'lag', 'lagSeconds'],
+    }],
   ],
 ]);
 

@@ -113,12 +113,63 @@ const compareEnds = (a: Instant | null, b: Instant | null): number => {
   return a === null ? 1 : b === null ? -1 : compareInstants(a, b);
 };
 
+/** The coupons among what was granted, in the order in which they were granted. */
+export const couponsOf = (grants: readonly (Coupon | Credit)[]): Coupon[] => grants.filter((each): each is Coupon => each.kind === 'coupon');
+
 /**
- * Takes coupons, then credits, from what each row charges, row by row in their order; each is rounded for itself. What a reversal gives back may be
- * taken again by the same part, also where its credit has ended since: a correction alone costs no one their credit.
+ * Takes coupons from the parts of a line, in their order. Of each component a coupon's share is rounded once, on the cumulative charge that
+ * it applies to, and a part has what that grew by: half of ten parts of 0.01 is 0.05, however the line was cut.
  */
-export function withCredits(rows: readonly DraftRow[], grants: readonly (Coupon | Credit)[], left: readonly CreditLeft[], currency: string): DraftRow[] {
-  const coupons = grants.filter((each): each is Coupon => each.kind === 'coupon');
+export function withCoupons(parts: readonly (readonly DraftRow[])[], coupons: readonly Coupon[], currency: string): DraftRow[][] {
+  const running = new Map<string, { charged: Decimal; taken: Decimal }>();
+  const shareOf = (coupon: Coupon, { ref, unitAmount }: DraftRow, open: Decimal): Decimal => {
+    const key = `${coupon.creditId}\n${ref}\n${unitAmount}`;
+    const before = running.get(key) ?? { charged: ZERO, taken: ZERO };
+    const charged = before.charged.plus(open);
+    const taken = toMoney(charged.times(decimal(coupon.percent)).times(decimal('0.01')), currency);
+    running.set(key, { charged, taken });
+    return taken.minus(before.taken);
+  };
+  return parts.map((rows) =>
+    rows.map((row) => {
+      const shares: Share[] = [];
+      let open = decimal(row.net);
+      for (const coupon of coupons.filter((each) => applies(each, row))) {
+        const amount = shareOf(coupon, row, open);
+        open = open.minus(amount);
+        shares.push({ creditId: coupon.creditId, amount });
+      }
+      return taking(row, shares);
+    }),
+  );
+}
+
+const applies = (coupon: Coupon, { chargePeriod, billingKind }: DraftRow): boolean =>
+  inForce(coupon, chargePeriod.start) && (coupon.billingKinds?.includes(billingKind) ?? true);
+
+interface Share {
+  readonly creditId: string;
+  readonly amount: Decimal;
+}
+
+/** A row with these shares taken from it, besides what was. */
+function taking(row: DraftRow, shares: readonly Share[]): DraftRow {
+  const taken = shares.filter(({ amount }) => !amount.eq(ZERO));
+  if (taken.length === 0) return row;
+  const total = sum(taken.map(({ amount }) => amount));
+  return {
+    ...row,
+    credit: text(decimal(row.credit).plus(total)),
+    net: text(decimal(row.net).minus(total)),
+    credits: [...(row.credits ?? []), ...taken.map(({ creditId, amount }) => ({ creditId, amount: text(amount) }))],
+  };
+}
+
+/**
+ * Takes credits from what each row charges once coupons are taken, row by row in their order. What a reversal gives back may be taken
+ * again by the same part, also where its credit has ended since: a correction alone costs no one their credit.
+ */
+export function withCredits(rows: readonly DraftRow[], coupons: readonly Coupon[], left: readonly CreditLeft[]): DraftRow[] {
   const pool = new Map(left.map(({ creditId, left: amount }) => [creditId, amount]));
   const couponIds = new Set(coupons.map(({ creditId }) => creditId));
   const returned = new Map<string, Map<string, Decimal>>();
@@ -130,24 +181,18 @@ export function withCredits(rows: readonly DraftRow[], grants: readonly (Coupon 
     }
   }
   return rows.map((row) => {
-    const charge = decimal(row.gross).minus(decimal(row.discount));
-    if (row.kind === 'reversal') return row;
-    const taken: { creditId: string; amount: Decimal }[] = [];
-    const open = (): Decimal => charge.minus(sum(taken.map(({ amount }) => amount)));
-    const take = (creditId: string, amount: Decimal): Decimal => {
-      if (!amount.eq(ZERO)) taken.push({ creditId, amount });
-      return amount;
-    };
-    for (const coupon of coupons) {
-      const applies = inForce(coupon, row.chargePeriod.start) && (coupon.billingKinds?.includes(row.billingKind) ?? true);
-      if (applies) take(coupon.creditId, toMoney(open().times(decimal(coupon.percent)).times(decimal('0.01')), currency));
+    let open = decimal(row.net);
+    // Credits pay for what is charged; a row below zero gives back nothing of them.
+    if (row.kind === 'reversal' || open.lte(ZERO)) return row;
+    const shares: Share[] = [];
+    for (const from of [returned.get(row.partId) ?? new Map<string, Decimal>(), pool]) {
+      for (const [creditId, available] of from) {
+        const amount = min(available, open);
+        from.set(creditId, available.minus(amount));
+        open = open.minus(amount);
+        shares.push({ creditId, amount });
+      }
     }
-    // A row below zero gives back its share of a coupon; credits pay for what is charged.
-    for (const from of charge.lte(ZERO) ? [] : [returned.get(row.partId) ?? new Map<string, Decimal>(), pool]) {
-      for (const [creditId, amount] of from) from.set(creditId, amount.minus(take(creditId, min(amount, open()))));
-    }
-    if (taken.length === 0) return row;
-    const credit = charge.minus(open());
-    return { ...row, credit: text(credit), net: text(open()), credits: taken.map(({ creditId, amount }) => ({ creditId, amount: text(amount) })) };
+    return taking(row, shares);
   });
 }

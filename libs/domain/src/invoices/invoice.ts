@@ -88,6 +88,8 @@ export const invoiceEvents = {
     detailsHash: z.string(),
     /** Lines that could not be rated: what the draft claims of them is not billed, and stays open. Absent: none. */
     quarantined: z.array(zQuarantined).optional(),
+    /** The Merkle tree over the log up to `computedAt`: what all was computed from. `root` in base64. Absent: issued before there was one. */
+    tree: z.object({ size: z.number().int(), root: z.string() }).optional(),
   }),
   InvoiceVoided: z.object({ invoiceId: z.uuid(), tenantId: zId, currency: zCurrency, at: zInstant, reason: zText.optional() }),
   InvoicePaid: z.object({ invoiceId: z.uuid(), tenantId: zId, currency: zCurrency, at: zInstant }),

@@ -8,7 +8,7 @@ import { graceHoursAt, type GracePeriod, type TaxRate, taxAt } from '../tenants/
 import { compareInstants, type Instant, isBefore, plusHours } from '../time/instant.js';
 import type { Period } from '../time/period.js';
 import { corrections } from './corrections.js';
-import { type Coupon, type Credit, type CreditLeft, withCredits } from './credits.js';
+import { type Coupon, couponsOf, type Credit, type CreditLeft, withCoupons, withCredits } from './credits.js';
 import { type ClaimedPart, type DraftRow, type FrozenRow, isSelected, type Selection } from './invoice.js';
 import { taxShares } from './tax.js';
 
@@ -134,11 +134,12 @@ export function rateInvoice(
   const claimed: ClaimedPart[] = [];
   const cuts: Cut[] = [];
   const quarantined: Quarantined[] = [];
+  const coupons = couponsOf(facts.grants);
   for (const { line, lineId, parts, due, cut, issued } of billing) {
     const booked = facts.booked.get(lineId) ?? [];
     const reason = facts.marks.get(lineId);
     if (line === null) {
-      drafts.push(...corrections([], booked, reason));
+      drafts.push(...corrections([], booked, coupons, reason));
       continue;
     }
     const rating = rateLine(line, parts, usageOf(line), facts.currency);
@@ -146,15 +147,17 @@ export function rateInvoice(
       quarantined.push(rating.quarantined);
       continue;
     }
-    const charges = (part: Part): DraftRow[] => rowsWithMoney(rating.rows.get(part.partId) ?? []).map((row) => chargeRow(line, part, row));
+    const rowsOf = parts.map((part) => rowsWithMoney(rating.rows.get(part.partId) ?? []).map((row) => chargeRow(line, part, row)));
+    const charged = new Map(withCoupons(rowsOf, coupons, facts.currency).map((rows, index) => [parts[index]?.partId, rows]));
+    const charges = ({ partId }: Part): DraftRow[] => charged.get(partId) ?? [];
     for (const part of parts.filter(({ partId }) => due.has(partId))) {
       claimed.push({ lineId, partId: part.partId, period: part.period });
       drafts.push(...charges(part));
     }
     if (cut !== null) cuts.push(cut);
-    drafts.push(...corrections(parts.filter(({ partId }) => issued.has(partId)).flatMap(charges), booked, reason));
+    drafts.push(...corrections(parts.filter(({ partId }) => issued.has(partId)).flatMap(charges), booked, coupons, reason));
   }
-  const rows = withTax(invoiceId, withCredits(drafts, facts.grants, facts.creditsLeft, facts.currency), facts);
+  const rows = withTax(invoiceId, withCredits(drafts, coupons, facts.creditsLeft), facts);
   const subtotal = sum(rows.map(({ net }) => decimal(net)));
   const tax = sum(rows.map((row) => decimal(row.tax)));
   return { rows, claimed, cuts, quarantined, subtotal, tax, total: subtotal.plus(tax) };

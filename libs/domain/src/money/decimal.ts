@@ -24,6 +24,12 @@ export function decimal(text: string, what = 'value'): Decimal {
   return new Exact(text);
 }
 
+/** Plain, and without a zero that could be left out: as `text` gives it. */
+const CANONICAL = /^(?:0|-?(?:[1-9]\d{0,59}|0(?=\.))(?:\.\d{0,59}[1-9])?)$/;
+
+/** A plain decimal's one canonical text: "0.010" is "0.01". Errors as of decimal. */
+export const canonicalText = (value: string, what?: string): string => (CANONICAL.test(value) ? value : text(decimal(value, what)));
+
 export const ZERO: Decimal = new Exact('0');
 export const ONE: Decimal = new Exact('1');
 export const integer = (value: bigint | number): Decimal => new Exact(value.toString());

@@ -98,13 +98,14 @@ describe('a subscription', () => {
     expect(startSubscription(started('04-01', cancelled('04-01')), start('s2', '02-01'))).toHaveLength(1);
   });
 
-  it('changes its plan while it runs, after its start', () => {
+  it('changes its plan while it runs, from its start on', () => {
     const deployment = started('04-01', cancelled('06-01'));
     const subscription = subscriptionOf(deployment);
     expect(changePlan(subscription, 'p2', T('05-16'))).toEqual([
       { type: 'SubscriptionPlanChanged', data: { subscriptionId: 's1', deploymentId: 'd1', planId: 'p2', at: T('05-16') } },
     ]);
-    expect(() => changePlan(subscription, 'p2', T('04-01'))).toThrow(expect.objectContaining({ code: 'before_subscription' }));
+    expect(changePlan(subscription, 'p2', T('04-01'))).toHaveLength(1);
+    expect(() => changePlan(subscription, 'p2', T('03-31'))).toThrow(expect.objectContaining({ code: 'before_subscription' }));
     expect(() => changePlan(subscription, 'p2', T('06-01'))).toThrow(expect.objectContaining({ code: 'subscription_cancelled' }));
   });
 

@@ -132,10 +132,11 @@ export function startSubscription(
   return [{ type: 'SubscriptionStarted', data: input }];
 }
 
+/** At its very start, it was never on another plan. */
 export function changePlan(subscription: Subscription, planId: string, at: Instant): DeploymentEvent[] {
   assertRunning(subscription, at);
-  if (!isBefore(subscription.from, at))
-    throw invalid('before_subscription', `subscription ${subscription.subscriptionId} starts at ${subscription.from}: change its plan after that`);
+  if (isBefore(at, subscription.from))
+    throw invalid('before_subscription', `subscription ${subscription.subscriptionId} starts at ${subscription.from}: change its plan from then on`);
   const { subscriptionId, deploymentId } = subscription;
   return [{ type: 'SubscriptionPlanChanged', data: { subscriptionId, deploymentId, planId, at } }];
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { billingPeriodAt } from './calendar.js';
+import { billingPeriodAt, clockAt } from './calendar.js';
 import { fromMicros, instant } from './instant.js';
 
 const at = (text: string) => instant(text);
@@ -45,5 +45,15 @@ describe('billingPeriodAt', () => {
       }),
       { seed: Number(process.env['PROPERTY_SEED'] ?? '20261121') },
     );
+  });
+});
+
+describe('clockAt', () => {
+  it('is what clocks in the zone show, no finer than need be', () => {
+    expect(clockAt(at('2026-04-01T00:00:00Z'), 'UTC')).toEqual({ date: '2026-04-01', time: '00:00' });
+    expect(clockAt(at('2026-04-01T07:05:09.5Z'), 'UTC')).toEqual({ date: '2026-04-01', time: '07:05:09.5' });
+    expect(clockAt(at('2026-04-01T07:05:00.000001Z'), 'UTC')).toEqual({ date: '2026-04-01', time: '07:05:00.000001' });
+    // Kolkata is UTC+5:30.
+    expect(clockAt(at('2026-03-31T18:30:00Z'), 'Asia/Kolkata')).toEqual({ date: '2026-04-01', time: '00:00' });
   });
 });

@@ -3,7 +3,7 @@ import type { Period } from './period.js';
 
 /**
  * Billing periods: calendar months (or years) in a tenant's time zone, moved by a subscription's anchor. The zone
- * decides where a period begins and ends and nothing else; instants are UTC everywhere.
+ * decides where a period begins and ends, and what people read on a document; instants are UTC everywhere.
  */
 export type Interval = 'month' | 'year';
 
@@ -73,6 +73,17 @@ function instantOf(local: LocalTime, timeZone: string): Instant {
     else high = middle;
   }
   return fromMicros(high);
+}
+
+/** An instant as clocks in a zone show it: the date, and the time of day, with seconds only where there are any. */
+export function clockAt(at: Instant, timeZone: string): { readonly date: string; readonly time: string } {
+  const { year, month, day, timeMicros } = localTime(at, timeZone);
+  const digits = (value: bigint | number, length: number): string => value.toString().padStart(length, '0');
+  const minutes = `${digits(timeMicros / HOUR, 2)}:${digits((timeMicros % HOUR) / MINUTE, 2)}`;
+  const seconds = digits((timeMicros % MINUTE) / SECOND, 2);
+  const fraction = digits(timeMicros % SECOND, 6).replace(/0+$/, '');
+  const rest = fraction === '' ? `:${seconds}`.replace(/^:00$/, '') : `:${seconds}.${fraction}`;
+  return { date: `${digits(year, 4)}-${digits(month, 2)}-${digits(day, 2)}`, time: `${minutes}${rest}` };
 }
 
 const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate();

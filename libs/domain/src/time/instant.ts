@@ -29,6 +29,19 @@ const quoted = (text: string): string => JSON.stringify(text.length > 60 ? `${te
  * A date that does not exist (31 February), a leap second or a time without zone is refused, never moved.
  */
 export function instant(text: string, what = 'instant'): Instant {
+  const known = read.get(text);
+  if (known !== undefined) return known;
+  const found = parsed(text, what);
+  if (read.size === MOST_READ) read.clear();
+  read.set(text, found);
+  return found;
+}
+
+/** Texts that were read, as what: the readings of an hour all name it. */
+const read = new Map<string, Instant>();
+const MOST_READ = 10_000;
+
+function parsed(text: string, what: string): Instant {
   const parts = RFC3339.exec(text);
   if (parts === null) {
     throw invalid('not_an_instant', `${what}: ${quoted(text)} is not an RFC 3339 instant such as "2026-04-01T00:00:00Z"`);

@@ -1,12 +1,11 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { type CostLine, costStream, zCostLine } from '#domain/costs/cost';
-import { conflict, type FieldError, invalid } from '#domain/errors';
+import { type CostLine, zCostLine } from '#domain/costs/cost';
+import { invalid } from '#domain/errors';
 import { zId } from '#domain/schema';
-import { packed } from '#domain/usage/usage';
-import type { CostLineRow } from '#projections/costs/costs.table';
-import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
-import { inForceAt, LedgerCore } from '../ledger-core.js';
+import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
+import { writeCosts } from '../cost-writer.js';
+import { LedgerCore } from '../ledger-core.js';
 
 const recordCost = defineCommand({
   name: 'record-cost',
@@ -30,22 +29,8 @@ export class CostHandler implements ICommandHandler<CostCommand> {
     if (!isCall(call, recordCost)) throw new Error(`${call.name} is not a command of costs`);
     const { provider, invoiceRef, lines } = call.fields;
     assertKeysOnce(lines);
-    return this.core.book.decideOnReadModels(costStream(provider, invoiceRef), call, async (position) => {
-      const rows = await this.core.db
-        .selectFrom('cost_lines')
-        .selectAll()
-        .where('provider', '=', provider)
-        .where('invoice_ref', '=', invoiceRef)
-        .where(inForceAt(position))
-        .execute();
-      const known = new Map(rows.map((row) => [row.line_key, row]));
-      assertSame(lines, known);
-      const fresh = lines.filter(({ lineKey }) => !known.has(lineKey));
-      return {
-        events: packed(fresh).map((batch) => ({ type: 'CostRecorded', data: { provider, invoiceRef, lines: batch } })),
-        result: { accepted: fresh.length, duplicate: lines.length - fresh.length },
-      };
-    });
+    const { status, position, accepted, duplicate } = await writeCosts(this.core, call, { provider, invoiceRef, lines });
+    return { status, ...(position === undefined ? {} : { position }), result: { accepted, duplicate } };
   }
 }
 
@@ -57,29 +42,3 @@ function assertKeysOnce(lines: readonly CostLine[]): void {
     seen.add(lineKey);
   }
 }
-
-function assertSame(lines: readonly CostLine[], known: ReadonlyMap<string, CostLineRow>): void {
-  const errors = lines.flatMap((line, index): FieldError[] => {
-    const row = known.get(line.lineKey);
-    if (row === undefined || canonicalJson(bodyOf(line)) === canonicalJson(bodyOfRow(row))) return [];
-    return [{ field: `lines[${index}]`, message: `line ${line.lineKey} is recorded with another body` }];
-  });
-  if (errors.length === 0) return;
-  const message = `${errors.length} of the lines contradict what is recorded; nothing was appended. ${errors[0]?.message ?? ''}`;
-  throw conflict('cost_conflict', message, errors);
-}
-
-const bodyOf = (line: CostLine): object => ({ ...line, class: line.class ?? undefined });
-const bodyOfRow = (row: CostLineRow): object => ({
-  lineKey: row.line_key,
-  resourceId: row.resource_id ?? undefined,
-  kind: row.kind,
-  chargePeriod: { start: row.charge_period_start, end: row.charge_period_end },
-  amount: row.amount,
-  currency: row.currency,
-  category: row.category,
-  class: row.class ?? undefined,
-  tenantId: row.tenant_id ?? undefined,
-  effectiveAmount: row.effective_amount ?? undefined,
-  description: row.description ?? undefined,
-});

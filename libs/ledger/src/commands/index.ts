@@ -8,6 +8,7 @@ import { InventoryCommand, inventoryCommands, InventoryHandler } from './invento
 import { InvoiceCommand, invoiceCommands, InvoiceHandler } from './invoices.commands.js';
 import { MeteringCommand, meteringCommands, MeteringHandler } from './metering.commands.js';
 import { PlanCommand, planCommands, PlanHandler } from './plans.commands.js';
+import { ProjectionCommand, projectionCommands, ProjectionHandler } from './projections.commands.js';
 import { RateCommand, rateCommands, RateHandler } from './rates.commands.js';
 import { TenantCommand, tenantCommands, TenantHandler } from './tenants.commands.js';
 import { UsageCommand, usageCommands, UsageHandler } from './usage.commands.js';
@@ -30,6 +31,7 @@ const SUBJECTS: readonly Subject[] = [
   { Subject: CostCommand, definitions: costCommands, Handler: CostHandler },
   { Subject: InvoiceCommand, definitions: invoiceCommands, Handler: InvoiceHandler },
   { Subject: CreditCommand, definitions: creditCommands, Handler: CreditHandler },
+  { Subject: ProjectionCommand, definitions: projectionCommands, Handler: ProjectionHandler },
 ];
 
 export const HANDLERS = SUBJECTS.map(({ Handler }) => Handler);

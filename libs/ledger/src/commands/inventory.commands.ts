@@ -2,12 +2,14 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { invalid, notFound } from '#domain/errors';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
-import { DEFAULT_STRIKES_UNTIL_REMOVED, inventoryStream, type ObservedResource, lastStateAt, strikesOf, zObservedResource, zResourceChanges } from '#domain/inventory/resource';
+import { DEFAULT_STRIKES_UNTIL_REMOVED, inventoryStream, type ObservedResource, lastStateAt, type ResourceChanges, strikesOf, zObservedResource, zResourceChanges } from '#domain/inventory/resource';
 import { zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
+import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { packed } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { inForceAt, LedgerCore } from '../ledger-core.js';
+import { overtaken, basisOf } from '../overtaken.js';
 import { type Known, knownResources, timelinesOf } from '../inventory.js';
 
 /** What an observation leaves out stays as it was; null says: none. */
@@ -103,8 +105,13 @@ export class InventoryHandler implements ICommandHandler<InventoryCommand> {
     const { provider, providerId, from, until, reason, ...changes } = call.fields;
     if (Object.keys(changes).length === 0)
       throw invalid('nothing_to_correct', 'correct-resource: name at least one of status, sizeGb, deploymentId, tenantId');
+    const basis = await basisOf(this.core, call);
     return this.core.book.decideOnReadModels(inventoryStream(provider), call, async (position) => {
       await this.assertKnown(position, provider, providerId);
+      const others = await correctionsSince(this.core, basis, provider, providerId);
+      const other = others.find((each) => overlaps(each.stretch, { start: from, end: until ?? null }) && Object.keys(each.changes).some((field) => Object.hasOwn(changes, field)));
+      if (other !== undefined)
+        throw overtaken(call, basis, `${providerId} was corrected over ${periodText(other.stretch)}: ${JSON.stringify(other.changes)} (position ${other.position})`);
       return { events: [{ type: 'ResourceCorrected', data: { provider, providerId, from, until: until ?? null, changes, reason } }] };
     });
   }
@@ -113,6 +120,22 @@ export class InventoryHandler implements ICommandHandler<InventoryCommand> {
     const timelines = await timelinesOf(this.core, position, { provider, providerIds: [providerId] });
     if (timelines.length === 0) throw notFound('unknown_resource', `provider ${provider} has no resource ${providerId}`);
   }
+}
+
+async function correctionsSince(
+  core: LedgerCore,
+  basis: number,
+  provider: string,
+  providerId: string,
+): Promise<{ position: number; stretch: OpenPeriod; changes: ResourceChanges }[]> {
+  const rows = await core.db
+    .selectFrom('resource_corrections')
+    .select(['recorded_position', 'effective_from', 'effective_until', 'changes'])
+    .where('provider', '=', provider)
+    .where('provider_id', '=', providerId)
+    .where('recorded_position', '>', basis)
+    .execute();
+  return rows.map((row) => ({ position: row.recorded_position, stretch: { start: row.effective_from, end: row.effective_until }, changes: row.changes }));
 }
 
 /** Events of the same provider that say something of one of these resources: an observation of others leaves them as they are. */

@@ -1,10 +1,14 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { correctPrice, foldPlan, type PlanEvent, planStream, type PlanVersion, publishPlan } from '#domain/plans/plan';
+import { correctPrice, foldPlan, itemKey, type PlanEvent, planStream, type PlanVersion, publishPlan } from '#domain/plans/plan';
+import type { RecordedEvent } from '#domain/events';
 import { zPrice } from '#domain/prices/price';
 import { zId, zInstant, zText } from '#domain/schema';
+import type { Instant } from '#domain/time/instant';
+import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { LedgerCore } from '../ledger-core.js';
+import { assertNotOvertaken, basisOf } from '../overtaken.js';
 import { zPublishedPlan } from '../published-plan.js';
 import { isPlanEvent } from './deployments.commands.js';
 
@@ -44,12 +48,37 @@ export class PlanHandler implements ICommandHandler<PlanCommand> {
     if (isCall(call, correctPriceCommand)) {
       const { effectiveUntil, filter, ...fields } = call.fields;
       const input = { ...fields, effectiveUntil: effectiveUntil ?? null, ...(filter === undefined ? {} : { filter }) };
-      return this.decide(call, fields.planId, (versions) => correctPrice(versions, input));
+      const basis = await basisOf(this.core, call);
+      return this.decide(call, fields.planId, (versions, history) => {
+        const corrected = correctPrice(versions, input);
+        for (const event of corrected) assertNotOvertaken(call, basis, history, (other) => saidOf(other, event));
+        return corrected;
+      });
     }
     throw new Error(`${call.name} is not a command of plans`);
   }
 
-  private async decide(call: CommandCall, planId: string, decision: (versions: readonly PlanVersion[]) => PlanEvent[]): Promise<CommandDone> {
-    return this.core.book.decide(planStream(planId), call, (events) => ({ events: decision(foldPlan(events.filter(isPlanEvent))) }));
+  private async decide(
+    call: CommandCall,
+    planId: string,
+    decision: (versions: readonly PlanVersion[], history: readonly RecordedPlanEvent[]) => PlanEvent[],
+  ): Promise<CommandDone> {
+    return this.core.book.decide(planStream(planId), call, (events) => {
+      const history = events.filter(isPlanEvent);
+      return { events: decision(foldPlan(history), history) };
+    });
   }
 }
+
+type RecordedPlanEvent = Extract<RecordedEvent, PlanEvent>;
+
+/** What an event says of what another one corrects; null: nothing. */
+function saidOf({ type, data }: RecordedPlanEvent, corrected: PlanEvent): string | null {
+  const stretch = stretchOf(type === 'PlanPublished' ? { ...data, effectiveUntil: null } : data);
+  if (!overlaps(stretch, stretchOf({ effectiveUntil: null, ...corrected.data }))) return null;
+  if (type === 'PlanPublished') return `plan ${data.planId} was published from ${data.effectiveFrom} on`;
+  const isSame = corrected.type === 'PlanPriceCorrected' && itemKey(data) === itemKey(corrected.data);
+  return isSame ? `the price of ${data.billingKind} in plan ${data.planId} was corrected over ${periodText(stretch)}` : null;
+}
+
+const stretchOf = ({ effectiveFrom, effectiveUntil }: { effectiveFrom: Instant; effectiveUntil: Instant | null }): OpenPeriod => ({ start: effectiveFrom, end: effectiveUntil });

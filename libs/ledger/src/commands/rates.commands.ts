@@ -1,11 +1,14 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import type { RecordedEvent } from '#domain/events';
-import { correctRate, foldRates, RATE_BASES, type RateEvent, type RateSegment, rateStream, setRate, withdrawRate } from '#domain/rates/rate';
+import { correctRate, foldRates, RATE_BASES, type RateEvent, type RateSegment, rateKeyText, rateStream, setRate, withdrawRate } from '#domain/rates/rate';
 import { zCurrency, zDecimal, zInstant, zText } from '#domain/schema';
+import { compareInstants } from '#domain/time/instant';
+import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { type RateKey, zRateKey } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { LedgerCore } from '../ledger-core.js';
+import { assertNotOvertaken, basisOf } from '../overtaken.js';
 
 const zPrice = zDecimal.refine((value) => !value.startsWith('-'), 'must not be negative');
 
@@ -49,25 +52,55 @@ export class RateHandler implements ICommandHandler<RateCommand> {
       const { unit, effectiveUntil, ...fields } = call.fields;
       return this.decide(call, fields, (segments) => setRate(segments, { ...fields, unit: unit ?? null, effectiveUntil: effectiveUntil ?? null }));
     }
-    if (isCall(call, correctRateCommand)) {
-      const { effectiveUntil, ...fields } = call.fields;
-      return this.decide(call, fields, (segments, history) => correctRate(segments, { ...fields, effectiveUntil: effectiveUntil ?? null }, history));
-    }
+    if (isCall(call, correctRateCommand)) return this.correct(call);
     if (isCall(call, withdrawRateCommand)) return this.decide(call, call.fields, (segments) => withdrawRate(segments, call.fields));
     throw new Error(`${call.name} is not a command of rates`);
+  }
+
+  private async correct(call: CommandCall<z.output<typeof correctRateCommand.schema>>): Promise<CommandDone> {
+    const { effectiveUntil, ...fields } = call.fields;
+    const basis = await basisOf(this.core, call);
+    return this.decide(call, fields, (segments, history) => {
+      const corrected = correctRate(segments, { ...fields, effectiveUntil: effectiveUntil ?? null }, history);
+      for (const { data } of corrected) assertNotOvertaken(call, basis, history, (event) => saidOf(event, stretchOf(data)));
+      return corrected;
+    });
   }
 
   private async decide(
     call: CommandCall,
     key: RateKey,
-    decision: (segments: readonly RateSegment[], history: readonly RateEvent[]) => RateEvent[],
+    decision: (segments: readonly RateSegment[], history: readonly RecordedRateEvent[]) => RateEvent[],
   ): Promise<CommandDone> {
-    return this.core.book.decide(rateStream(key), call, (events) => {
-      const history = events.filter(isRateEvent);
-      return { events: decision(foldRates(history), history) };
-    });
+    return this.core.book.decide(
+      rateStream(key),
+      call,
+      (events) => {
+        const history = events.filter(isRateEvent);
+        return { events: decision(foldRates(history), history) };
+      },
+      undoes,
+    );
   }
 }
 
-const isRateEvent = (event: RecordedEvent): event is Extract<RecordedEvent, RateEvent> =>
+/** A withdrawal undoes what was set from its instant on; a price that is set after a withdrawal's instant undoes that. */
+function undoes(later: RecordedEvent, earlier: RecordedEvent): boolean {
+  if (later.type === 'RateWithdrawn' && earlier.type === 'RateSet') return compareInstants(later.data.from, earlier.data.effectiveFrom) <= 0;
+  if (earlier.type !== 'RateWithdrawn' || (later.type !== 'RateSet' && later.type !== 'RateCorrected')) return false;
+  return overlaps(stretchOf(later.data), stretchOf(earlier.data));
+}
+
+/** What an event says of a key's price over a stretch; null: nothing. */
+function saidOf({ data }: RecordedRateEvent, stretch: OpenPeriod): string | null {
+  if (!overlaps(stretchOf(data), stretch)) return null;
+  const over = `${rateKeyText(data)} over ${periodText(stretchOf(data))}`;
+  return 'unitPrice' in data ? `${over} became ${data.unitPrice}` : `${over} was withdrawn`;
+}
+
+const stretchOf = (data: RateEvent['data']): OpenPeriod =>
+  'from' in data ? { start: data.from, end: null } : { start: data.effectiveFrom, end: data.effectiveUntil };
+
+type RecordedRateEvent = Extract<RecordedEvent, RateEvent>;
+const isRateEvent = (event: RecordedEvent): event is RecordedRateEvent =>
   event.type === 'RateSet' || event.type === 'RateCorrected' || event.type === 'RateWithdrawn';

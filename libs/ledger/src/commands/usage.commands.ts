@@ -9,6 +9,7 @@ import { type CommandCall, type CommandDone, defineCommand, isCall } from '../co
 import { confinedTo } from '../caller.js';
 import { ambiguousProvider, fitting, keyOfRow, knownReadings } from '../known-usage.js';
 import { LedgerCore } from '../ledger-core.js';
+import { basisOf, overtaken } from '../overtaken.js';
 import { namedReading, namings, writeUsage } from '../usage-writer.js';
 import { deploymentOf } from './deployments.commands.js';
 
@@ -57,6 +58,7 @@ export class UsageHandler implements ICommandHandler<UsageCommand> {
     const { deploymentId, quantity, reason, ...key } = call.fields;
     await this.assertDeployment(call, deploymentId, [key]);
     const month = usageMonth(key.period.start);
+    const basis = await basisOf(this.core, call);
     return this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
       const readings = [...(await knownReadings(this.core, deploymentId, [key])).values()].flat();
       const candidates = fitting(readings, key.provider ?? '');
@@ -66,6 +68,8 @@ export class UsageHandler implements ICommandHandler<UsageCommand> {
         throw notFound('unknown_usage', `there is no ${key.billingKind} of ${key.resourceId} over [${key.period.start}, ${key.period.end}) to correct`);
       const { last, isWithdrawn, holder } = known;
       if ((isWithdrawn ? null : last.quantity) === quantity) return { events: [] };
+      const changedAt = last.position_to ?? last.position_from;
+      if (changedAt > basis) throw overtaken(call, basis, `it ${isWithdrawn ? 'was withdrawn' : `became ${last.quantity}`} (position ${changedAt})`);
       const named = holder === '' && key.provider !== undefined ? [namedReading(key, key.provider)] : [];
       const correction = { ...keyOfRow(last), quantity };
       return {

@@ -102,7 +102,7 @@ const subscriptionsQuery = defineQuery({
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
-    const items = (await contractsOf(core, position, visible))
+    const items = (await contractsOf(core, position, visible === null ? null : { tenantId: visible }))
       .map(({ subscription, assignments }) => ({
         subscriptionId: subscription.subscriptionId,
         deploymentId: subscription.deploymentId,

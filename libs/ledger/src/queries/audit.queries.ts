@@ -1,22 +1,15 @@
-import { notFound } from '#domain/errors';
-import type { FrozenRow } from '#domain/invoices/invoice';
-import { documentNumber } from '#domain/invoices/invoice';
 import { costEvents } from '#domain/costs/cost';
-import { lineStream } from '#domain/lines/line';
-import { decimal, text } from '#domain/money/decimal';
-import { planStream } from '#domain/plans/plan';
-import { rateKeyText, rateStream } from '#domain/rates/rate';
-import { deploymentStream } from '#domain/tenants/deployment';
-import type { RateKey } from '#domain/usage/usage';
+import { notFound } from '#domain/errors';
 import { zId, zText } from '#domain/schema';
-import type { Caller } from '../caller.js';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { z } from 'zod';
-import { linesOfTenant, tenantAccount } from '../billing.js';
-import { isUuid } from '../invoicing.js';
+import type { Caller } from '../caller.js';
+import { reference } from '../explain/evidence.js';
+import { issuedRows } from '../explain/issued.js';
+import { explainRow } from '../explain/rows.js';
 import { inForceAt } from '../ledger-core.js';
-import { printFrozen } from '../rated-lines.js';
-import { ADMIN, decodeCursor, defineQuery, invalidCursor, pageOf, type QueryContext, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
+import { projectionsStatus } from '../projections-status.js';
+import { ADMIN, decodeCursor, defineQuery, invalidCursor, pageOf, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
 
 const DEFAULT_EVENTS = 100;
 
@@ -69,100 +62,26 @@ async function firstOf(events: AsyncIterable<StoredEvent>, count: number): Promi
 /** Cost is for who may see margin: others see that there was such an event, and not what it says. */
 const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role) || !Object.hasOwn(costEvents, type);
 
-/** An event as evidence: where it stands, when it was recorded, by whom. */
-function reference(event: StoredEvent) {
-  const { actor, occurredAt, command } = JSON.parse(event.metadata) as { actor: string; occurredAt?: string; command?: { name: string } };
-  return {
-    position: event.position,
-    stream: event.stream,
-    revision: event.revision,
-    eventId: event.id,
-    type: event.type,
-    recordedAt: event.recordedAt,
-    actor,
-    occurredAt: occurredAt ?? null,
-    command: command?.name ?? null,
-  };
-}
-
 const explainQuery = defineQuery({
   name: 'explain',
   summary: 'An invoice, line, part or row, down to the events that it rests on',
   params: zAsOf.extend({ id: zId }),
   roles: ['platform_admin', 'auditor', 'operator'],
   async answer({ id }, context) {
-    const rows = isUuid(id) ? await rowsFor(context, id) : [];
+    const rows = await issuedRows(context, id);
     if (rows.length === 0) throw notFound('nothing_to_explain', `there is no issued invoice, line, part or row ${id}`);
     return { id, rows: await Promise.all(rows.map((row) => explainRow(context, row))) };
   },
 });
 
-type IssuedRow = { readonly invoice_id: string; readonly ordinal: number | null; readonly computed_at: number; readonly tenant_id: string; readonly row: FrozenRow };
-
-async function rowsFor({ core, position }: QueryContext, id: string): Promise<IssuedRow[]> {
-  const { rows } = await core.pool.query<IssuedRow>(
-    `SELECT i.invoice_id, i.ordinal, i.computed_at, i.tenant_id, r.row FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
-     WHERE $1::uuid IN (i.invoice_id, r.line_id, r.part_id, r.row_id) AND i.position_from <= $2 AND (i.position_to IS NULL OR i.position_to > $2) ORDER BY i.ordinal, r.n`,
-    [id, position],
-  );
-  return rows;
-}
-
-/** A row: its arithmetic, the terms and readings that gave it, and their events. */
-async function explainRow(context: QueryContext, { invoice_id, ordinal, computed_at, tenant_id, row }: IssuedRow) {
-  const { core } = context;
-  const account = await tenantAccount(core, computed_at, tenant_id);
-  const line = (await linesOfTenant(core, computed_at, account, row.chargePeriod.end)).find(({ lineId }) => lineId === row.lineId);
-  const since = line?.period.start ?? row.chargePeriod.start;
-  const { rows: usage } = await core.pool.query<{ quantity: string; readings: number; positions: number[] | null; keys: (RateKey | null)[] | null }>(
-    `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions,
-       jsonb_agg(DISTINCT jsonb_build_object('resourceType', resource_type, 'resourceFamily', resource_family, 'location', location)) FILTER (WHERE resource_type IS NOT NULL) AS keys
-     FROM usage_records
-     WHERE deployment_id = $1 AND billing_kind = $2 AND period_start >= $3 AND period_start < $4 AND position_from <= $5 AND (position_to IS NULL OR position_to > $5)`,
-    [row.deploymentId, row.billingKind, since, row.chargePeriod.end, computed_at],
-  );
-  const positions = usage[0]?.positions ?? [];
-  // A rate-card row names its key; other rows rest on no rate.
-  const keys = (usage[0]?.keys ?? []).filter((key) => key !== null && row.ref.startsWith(`${rateKeyText(key)}@`)) as RateKey[];
-  const streams = [planStream(row.planId), deploymentStream(row.deploymentId), lineStream(row.lineId), ...keys.map(rateStream)];
-  const events = await evidence(core.log, computed_at, positions, streams);
-  const segment = line?.segments.find(({ planId }) => planId === row.planId);
-  const shown = { ...row, ...printFrozen(row, account.currency) };
-  return {
-    invoiceId: invoice_id,
-    number: ordinal === null ? null : documentNumber('INV', ordinal),
-    computedAt: computed_at,
-    row: shown,
-    arithmetic: `${shown.quantity} × ${shown.unitAmount} = ${shown.gross}; ${shown.gross} − ${shown.discount} − ${shown.credit} = ${shown.net}`,
-    price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms: segment?.terms ?? null },
-    usage: { since, until: row.chargePeriod.end, quantity: text(decimal(usage[0]?.quantity ?? '0')), readings: usage[0]?.readings ?? 0 },
-    events: events.map(reference),
-  };
-}
-
-/** The events at these positions and those of these streams, up to a position, each once, in order. */
-async function evidence(log: EventLog, upTo: number, positions: readonly number[], streams: readonly string[]): Promise<StoredEvent[]> {
-  const found = new Map<number, StoredEvent>();
-  for (const events of [log.readAt(positions), ...streams.map((stream) => log.read(stream))]) {
-    for await (const event of events) if (event.position <= upTo) found.set(event.position, event);
-  }
-  return [...found.values()].sort((a, b) => a.position - b.position);
-}
-
 const projectionsQuery = defineQuery({
   name: 'projections',
-  summary: 'Each projection with its version, position, the log\'s head, and its lag in events',
+  summary: 'Each projection with its version, position, the log\'s head, and its lag in events and seconds; what is being rebuilt, and what is kept',
   params: zAsOf,
   roles: STAFF,
   withoutCatchUp: true,
-  async answer(_params, { core }) {
-    const head = await core.log.head();
-    const position = await core.projector.position();
-    const items = core.projector.list().map(({ name, version }) => ({ name, version, position, head, lag: head - position }));
-    return { items, nextCursor: null };
-  },
+  answer: async (_params, { core, caller }) => projectionsStatus(core, caller.now),
 });
-
 
 const meteredDaysQuery = defineQuery({
   name: 'metered-days',

@@ -2,9 +2,8 @@ import { notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { contains } from '#domain/time/period';
 import { inForceAt, type LedgerCore } from '../ledger-core.js';
-import { defineQuery, pageOfAll, knownPosition, READERS, zOptionalId, zOptionalIds, zOptionalInstant, zPage } from '../query.js';
+import { defineQuery, pageOfAll, READERS, zOptionalId, zOptionalIds, zPage, zPriced } from '../query.js';
 import { unitAmountText } from '../rated-lines.js';
-import { z } from 'zod';
 
 const ratesQuery = defineQuery({
   name: 'rates',
@@ -13,13 +12,11 @@ const ratesQuery = defineQuery({
     resourceType: zOptionalId,
     resourceFamily: zOptionalId,
     location: zOptionalId,
-    at: zOptionalInstant,
-    knownAt: z.string().optional(),
+    ...zPriced,
   }),
   roles: READERS,
-  async answer({ resourceType, resourceFamily, location, at, knownAt, ...page }, { core, position }) {
-    const known = knownAt === undefined ? position : await knownPosition(core, 'knownAt', knownAt);
-    let query = core.db.selectFrom('rates').selectAll().where(inForceAt(known));
+  async answer({ resourceType, resourceFamily, location, at, ...page }, { core, position }) {
+    let query = core.db.selectFrom('rates').selectAll().where(inForceAt(position));
     if (resourceType !== undefined) query = query.where('resource_type', '=', resourceType);
     if (resourceFamily !== undefined) query = query.where('resource_family', '=', resourceFamily);
     if (location !== undefined) query = query.where('location', '=', location);
@@ -38,7 +35,7 @@ const ratesQuery = defineQuery({
         period: { start: row.effective_from, end: row.effective_until },
       }))
       .filter(({ period }) => at === undefined || contains(period, at));
-    return pageOfAll(items, page, known, (item) => JSON.stringify([item.resourceType, item.resourceFamily, item.location, item.effectiveFrom]));
+    return pageOfAll(items, page, position, (item) => JSON.stringify([item.resourceType, item.resourceFamily, item.location, item.effectiveFrom]));
   },
 });
 
@@ -51,7 +48,7 @@ async function assertPublished({ db }: LedgerCore, planId: string): Promise<void
 const plansQuery = defineQuery({
   name: 'plans',
   summary: 'Plans with the periods over which their terms are in force',
-  params: zPage.extend({ planId: zOptionalId, planIds: zOptionalIds, at: zOptionalInstant }),
+  params: zPage.extend({ planId: zOptionalId, planIds: zOptionalIds, ...zPriced }),
   roles: READERS,
   async answer({ planId, planIds, at, ...page }, { core, position }) {
     let query = core.db.selectFrom('plan_versions').selectAll().where(inForceAt(position));

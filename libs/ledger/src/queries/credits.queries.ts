@@ -1,13 +1,15 @@
 import { notFound } from '#domain/errors';
 import { creditUsed } from '#domain/invoices/credits';
+import type { FrozenRow } from '#domain/invoices/invoice';
 import { decimal, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zId } from '#domain/schema';
+import type { CreditNoteRow } from '#projections/invoices/invoices.table';
 import { bookedRows } from '../billing.js';
 import { creditNoteView } from '../credit-notes.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, READERS, visibleTenant, zAsOf, zOptionalId, zPage } from '../query.js';
+import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage } from '../query.js';
 
 const creditsQuery = defineQuery({
   name: 'credits',
@@ -69,14 +71,24 @@ const creditNoteQuery = defineQuery({
   summary: 'One credit note with its rows',
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
-  async answer({ id }, { core, position, confinedTo }) {
-    const row = isUuid(id)
-      ? await core.db.selectFrom('credit_notes').selectAll().where('credit_note_id', '=', id).where(inForceAt(position)).executeTakeFirst()
-      : undefined;
-    if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo)) throw notFound('unknown_credit_note', `there is no credit note ${id}`);
-    const rows = await core.db.selectFrom('invoice_rows').select('row').where('invoice_id', '=', id).where('attempt', '=', row.rows_attempt).orderBy('n').execute();
-    return creditNoteView(row, rows.map((each) => each.row));
+  async answer({ id }, context) {
+    const row = await visibleCreditNote(context, id);
+    return creditNoteView(row, await creditNoteRows(context, row));
   },
 });
+
+/** Errors: `unknown_credit_note`, also where it is another tenant's. */
+export async function visibleCreditNote({ core, position, confinedTo }: QueryContext, id: string): Promise<CreditNoteRow> {
+  const row = isUuid(id)
+    ? await core.db.selectFrom('credit_notes').selectAll().where('credit_note_id', '=', id).where(inForceAt(position)).executeTakeFirst()
+    : undefined;
+  if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo)) throw notFound('unknown_credit_note', `there is no credit note ${id}`);
+  return row;
+}
+
+export async function creditNoteRows({ core }: QueryContext, { credit_note_id: id, rows_attempt: attempt }: CreditNoteRow): Promise<FrozenRow[]> {
+  const rows = await core.db.selectFrom('invoice_rows').select('row').where('invoice_id', '=', id).where('attempt', '=', attempt).orderBy('n').execute();
+  return rows.map(({ row }) => row);
+}
 
 export const creditQueries = [creditsQuery, creditNotesQuery, creditNoteQuery];

@@ -1,5 +1,3 @@
-import { attributedShares } from '#domain/margin/attribution';
-import { type CostShare, marginOf } from '#domain/margin/margin';
 import type { LineDefinition } from '#domain/lines/line';
 import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
@@ -7,11 +5,9 @@ import { zCurrency } from '#domain/schema';
 import { type Instant, instant } from '#domain/time/instant';
 import { contains, monthOf, type Period } from '#domain/time/period';
 import { z } from 'zod';
-import type { CostLineRow } from '#projections/costs/costs.table';
 import { allLines } from '../billing.js';
-import { timelinesOf } from '../inventory.js';
-import { inForceAt } from '../ledger-core.js';
-import { ADMIN, defineQuery, type QueryContext, zAsOf, zOptionalInstant } from '../query.js';
+import { marginIn } from '../margin-month.js';
+import { ADMIN, defineQuery, type QueryContext, zAsOf, zPriced } from '../query.js';
 import { netText, printRated, rateLines } from '../rated-lines.js';
 
 /** The UTC month that holds a date: `2026-04-15` and `2026-04` are both April. */
@@ -31,52 +27,11 @@ const marginQuery = defineQuery({
   params: zAsOf.extend({ period: zMonth, currency: zCurrency.default('USD') }),
   roles: ADMIN,
   async answer({ period, currency }, context) {
-    const { core, position } = context;
     const month = period.start.slice(0, 7);
-    const { rows: revenue } = await core.pool.query<{ tenant_id: string; deployment_id: string; billing_kind: string; amount: string }>(
-      `SELECT tenant_id, deployment_id, billing_kind, sum(amount) AS amount FROM revenue WHERE month = $1 AND currency = $2 AND position_from <= $3
-       GROUP BY tenant_id, deployment_id, billing_kind ORDER BY billing_kind`,
-      [month, currency, position],
-    );
-    const shares = revenue.map((row) => ({
-      tenantId: row.tenant_id,
-      deploymentId: row.deployment_id,
-      billingKind: row.billing_kind,
-      amount: decimal(row.amount),
-    }));
-    const margin = marginOf(shares, await costShares(context, period, currency), currency);
+    const margin = await marginIn(context, period, currency);
     return { period: month, currency, ...margin, otherCurrencies: await otherCurrencies(context, period, month, currency) };
   },
 });
-
-/** The month's cost, tax left out, each share with whose it was then. */
-async function costShares({ core, position }: QueryContext, period: Period, currency: string): Promise<CostShare[]> {
-  const { rows } = await core.pool.query<CostLineRow>(
-    `SELECT * FROM cost_lines WHERE currency = $1 AND category <> 'tax' AND charge_period_start < $3 AND charge_period_end > $2
-       AND position_from <= $4 AND (position_to IS NULL OR position_to > $4) ORDER BY kind, provider, invoice_ref, line_key`,
-    [currency, period.start, period.end, position],
-  );
-  const resourceIds = [...new Set(rows.flatMap(({ resource_id }) => (resource_id === null ? [] : [resource_id])))];
-  const timelines = new Map(
-    (await timelinesOf(core, position, { providerIds: resourceIds })).map((each) => [JSON.stringify([each.provider, each.providerId]), each.timeline]),
-  );
-  const assigned = await core.db.selectFrom('deployment_assignments').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
-  const assignments = Map.groupBy(
-    assigned.map((row) => ({ deploymentId: row.deployment_id, tenantId: row.tenant_id, from: row.effective_from })),
-    ({ deploymentId }) => deploymentId,
-  );
-  return rows.flatMap((row) => {
-    const resource = row.resource_id === null ? null : (timelines.get(JSON.stringify([row.provider, row.resource_id])) ?? null);
-    const cost = {
-      amount: decimal(row.amount),
-      currency: row.currency,
-      chargePeriod: { start: row.charge_period_start, end: row.charge_period_end },
-      tenantId: row.tenant_id,
-      resource,
-    };
-    return attributedShares(cost, period, (id) => assignments.get(id) ?? []).map((share) => ({ ...share, kind: row.kind }));
-  });
-}
 
 async function otherCurrencies({ core, position }: QueryContext, period: Period, month: string, currency: string): Promise<string[]> {
   const { rows } = await core.pool.query<{ currency: string }>(
@@ -92,7 +47,7 @@ async function otherCurrencies({ core, position }: QueryContext, period: Period,
 const accrualQuery = defineQuery({
   name: 'accrual',
   summary: 'What the open period of each active subscription comes to so far, by the engine of the invoice; not billed',
-  params: zAsOf.extend({ at: zOptionalInstant, currency: zCurrency.default('USD') }),
+  params: zAsOf.extend({ ...zPriced, currency: zCurrency.default('USD') }),
   roles: ADMIN,
   async answer({ at: asked, currency }, context) {
     const { core, position, caller } = context;

@@ -1,11 +1,12 @@
 import { notFound } from '#domain/errors';
 import { INVOICE_STATUSES } from '#domain/invoices/invoice';
 import { zId } from '#domain/schema';
+import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { z } from 'zod';
 import { invoicePreview, invoiceView } from '../invoice-view.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, READERS, visibleTenant, zAsOf, zOptionalId, zOptionalInstant, zPage } from '../query.js';
+import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zPriced } from '../query.js';
 
 const invoicesQuery = defineQuery({
   name: 'invoices',
@@ -24,25 +25,27 @@ const invoicesQuery = defineQuery({
   },
 });
 
+/** Errors: `unknown_invoice`, also where it is another tenant's. */
+export async function visibleInvoice({ core, position, confinedTo }: QueryContext, id: string): Promise<InvoiceRow> {
+  const row = isUuid(id) ? await core.db.selectFrom('invoices').selectAll().where('invoice_id', '=', id).where(inForceAt(position)).executeTakeFirst() : undefined;
+  if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo)) throw notFound('unknown_invoice', `there is no invoice ${id}`);
+  return row;
+}
+
 const invoiceQuery = defineQuery({
   name: 'invoice',
   summary: 'One invoice with its lines and rows',
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
   async answer({ id }, context) {
-    const row = isUuid(id)
-      ? await context.core.db.selectFrom('invoices').selectAll().where('invoice_id', '=', id).where(inForceAt(context.position)).executeTakeFirst()
-      : undefined;
-    if (row === undefined || (context.confinedTo !== null && row.tenant_id !== context.confinedTo))
-      throw notFound('unknown_invoice', `there is no invoice ${id}`);
-    return invoiceView(context, row);
+    return invoiceView(context, await visibleInvoice(context, id));
   },
 });
 
 const invoicePreviewQuery = defineQuery({
   name: 'invoice-preview',
   summary: 'The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored',
-  params: zAsOf.extend({ tenantId: zId, at: zOptionalInstant }),
+  params: zAsOf.extend({ tenantId: zId, ...zPriced }),
   roles: READERS,
   async answer({ tenantId, at }, context) {
     await visibleTenant(context, tenantId);

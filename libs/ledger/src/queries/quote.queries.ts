@@ -6,12 +6,13 @@ import { zDecimal, zId, zPeriod } from '#domain/schema';
 import { taxAt } from '#domain/tenants/tenant';
 import { plansById, tenantAccount } from '../billing.js';
 import { planOfItsOwn, zPublishedPlan } from '../published-plan.js';
-import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId } from '../query.js';
+import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId, zPriced } from '../query.js';
 
 const quoteQuery = defineQuery({
   name: 'quote',
   summary: 'What usage would come to under a plan, for a whole period; stored nowhere',
   params: zAsOf.extend({
+    ...zPriced,
     planId: zOptionalId,
     plan: zPublishedPlan.optional(),
     usage: z.record(zId, zDecimal),
@@ -19,9 +20,9 @@ const quoteQuery = defineQuery({
     tenantId: zOptionalId,
   }),
   roles: READERS,
-  async answer({ planId, plan, usage, period, tenantId }, context) {
+  async answer({ planId, plan, usage, period, tenantId, at: asked }, context) {
     const { core, position, caller } = context;
-    const at = period?.start ?? caller.now;
+    const at = asked ?? period?.start ?? caller.now;
     const version = plan === undefined ? planAt((await plansById(core, position)).get(planId ?? '') ?? [], at) : planOfItsOwn(plan);
     if (planId === undefined && plan === undefined)
       throw invalid('plan_missing', 'a quote needs planId, or a plan of its own', [{ field: 'planId', message: 'must be given, or plan' }]);

@@ -11,6 +11,8 @@ const reference = {
   actor: z.string(),
   occurredAt: zAt.nullable(),
   command: z.string().nullable().describe('The command that it was recorded for'),
+  idempotencyKey: z.string().nullable(),
+  reason: z.string().nullable(),
 };
 const zEventReference = z.object(reference).meta({ id: 'EventReference' });
 
@@ -40,12 +42,25 @@ const zExplanationOfRow = z
     row: zExplainedRow,
     arithmetic: z.string(),
     price: z.object({ planId: z.string(), effectiveFrom: zAt, terms: zAny.nullable() }).meta({ id: 'AppliedPrice' }),
+    rates: z.array(
+      z
+        .object({ resourceType: z.string(), resourceFamily: z.string(), location: z.string(), effectiveFrom: zAt, unitPrice: zQuantity })
+        .meta({ id: 'AppliedRate' }),
+    ),
     usage: z.object({ since: zAt, until: zAt, quantity: zQuantity, readings: z.int() }).meta({ id: 'RatedUsage' }),
     events: z.array(zEventReference),
   })
   .meta({ id: 'RowExplanation' });
 
 export const zExplanation = z.object({ id: z.string(), rows: z.array(zExplanationOfRow) }).meta({ id: 'Explanation' });
+
+const zFinding = z
+  .object({ code: z.string(), message: z.string(), ids: zAny, remedy: z.string() })
+  .meta({ id: 'Finding', description: 'Of what, and what to do about it' });
+
+export const zChecked = z
+  .object({ ok: z.boolean().describe('There are no failures'), position: zPosition, failures: z.array(zFinding), notices: z.array(zFinding) })
+  .meta({ id: 'Checked' });
 
 export const zProjection = z
   .object({
@@ -54,5 +69,27 @@ export const zProjection = z
     position: zPosition,
     head: zPosition.describe('Of the log'),
     lag: zPosition.describe('Events that are recorded and not projected'),
+    lagSeconds: z.int().describe('Since the oldest event was recorded that is not projected'),
+    eventsPerSecond: z.int().nullable().describe('Over the last batch'),
   })
   .meta({ id: 'Projection' });
+
+const zBeside = z
+  .object({
+    projections: zAny.describe('Their names, or "all"'),
+    position: zPosition,
+    lag: zPosition.describe('Events behind the read models that serve'),
+    eventsPerSecond: z.int().nullable(),
+  })
+  .meta({ id: 'ReadModelsBeside' });
+
+export const zProjections = z
+  .object({
+    items: z.array(zProjection),
+    nextCursor: z.string().nullable().describe('Opaque; null: this is the last page'),
+    state: z.enum(['current', 'halted', 'rebuilding']),
+    halted: z.object({ position: zPosition, projection: z.string(), reason: z.string() }).meta({ id: 'Halt' }).nullable().describe('The event that can’t be applied'),
+    rebuild: zBeside.nullable().describe('What is being built beside those that serve'),
+    kept: zBeside.nullable().describe('What projections rollback puts back'),
+  })
+  .meta({ id: 'ProjectionPage' });

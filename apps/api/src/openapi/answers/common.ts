@@ -45,6 +45,7 @@ export const zRow = z
     taxRatePercent: zQuantity.optional(),
     tax: zMoney.optional(),
     corrects: z.array(z.string()).optional().describe('The ids of the rows that it corrects'),
+    correctsInvoices: z.array(z.string()).optional().describe('The numbers of the invoices that it corrects'),
     reason: z.string().optional(),
   })
   .meta({ id: 'Row', description: 'gross − discount − credit = net' });

@@ -31,11 +31,14 @@ const zInvoiceLine = z
   .object({
     lineId: z.string(),
     parentLineId: z.string().nullable(),
+    parentPeriod: zSpan.nullable().describe('The whole charge period of the line that was cut; null where none was'),
     subscriptionId: z.string().nullable(),
     deploymentId: z.string().nullable(),
     billingKind: z.string(),
     period: zSpan,
     quantity: zQuantity,
+    included: zQuantity.nullable().describe('Of the whole charge period, in units of the conversion'),
+    unitConversion: zAny.nullable(),
     rows: z.array(zRow),
     net: zMoney,
     tax: zMoney,
@@ -53,6 +56,9 @@ const invoiceFields = {
   subtotal: zMoney,
   tax: zMoney,
   total: zMoney,
+  taxes: z
+    .array(z.object({ name: z.string().nullable(), ratePercent: zQuantity, net: zMoney, tax: zMoney }).meta({ id: 'InvoiceTax' }))
+    .describe('By name and rate'),
   quarantined: z.array(zUnrated).describe('Lines that could not be rated: they stay open'),
 };
 
@@ -69,7 +75,7 @@ export const zInvoice = z
     computedAt: zPosition.nullable().describe('The log position that it was frozen from'),
     creditTaken: zMoney.describe('What it takes of the tenant’s credit: invoices below zero'),
     amountDue: zMoney.describe('total − creditTaken, never below 0'),
-    creditNotes: z.array(z.object({ creditNoteId: z.string(), number: z.string(), total: zMoney }).meta({ id: 'CreditNoteReference' })),
+    creditNotes: z.array(z.object({ creditNoteId: z.string(), number: z.string(), issuedAt: zAt, reason: z.string(), total: zMoney }).meta({ id: 'CreditNoteReference' })),
   })
   .meta({ id: 'Invoice' });
 
@@ -106,7 +112,7 @@ const creditNoteFields = {
   total: zMoney,
 };
 const zCreditNoteRow = z
-  .object({ lineId: z.string(), billingKind: z.string(), period: zSpan, ...zRow.shape })
+  .object({ lineId: z.string(), deploymentId: z.string(), billingKind: z.string(), period: zSpan, ...zRow.shape })
   .meta({ id: 'CreditNoteRow' });
 
 export const zCreditNote = z.object(creditNoteFields).meta({ id: 'CreditNote' });

@@ -1,0 +1,22 @@
+import { writeFile } from 'node:fs/promises';
+import { signingKey } from './checkpoint-key.js';
+import { print, printJson, say } from './output.js';
+import { cliCaller, withLedger } from './session.js';
+
+/** `audit bundle`: one file with events, proofs, checkpoints and the public key. */
+export async function run([action = '']: readonly string[], options: { dataDir: string; json: boolean; invoice?: string; out?: string }): Promise<number> {
+  if (action !== 'bundle') {
+    say(`audit ${action}: there is only "bundle"`);
+    return 2;
+  }
+  const { invoice: invoiceId = '', out = '' } = options;
+  const signer = await signingKey(options.dataDir);
+  return withLedger(options, async (_ledger, audit) => {
+    const bundle = await audit.bundle(invoiceId, signer, cliCaller());
+    await writeFile(out, `${JSON.stringify(bundle, null, 1)}\n`);
+    const { invoice, events, earlier, publicKey } = bundle;
+    if (options.json) printJson({ file: out, ...invoice, events: events.length, earlier: earlier.length, publicKey });
+    else print(`${out}: ${invoice.number}, ${events.length} events with their proofs, ${earlier.length} earlier checkpoints; signed as ${publicKey}`);
+    return 0;
+  });
+}

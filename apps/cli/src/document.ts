@@ -1,0 +1,46 @@
+import { writeFile } from 'node:fs/promises';
+import { notFound } from '#domain/errors';
+import { isDomainError } from '#domain/schema';
+import type { Ledger } from '#ledger/ledger';
+import { print, printJson, say } from './output.js';
+import { cliCaller, withLedger } from './session.js';
+
+/** An invoice or a credit note as HTML that prints: on stdout, or into a file. */
+export async function run(
+  [id = '']: readonly string[],
+  options: { dataDir: string; json: boolean; out?: unknown; asOf?: unknown },
+): Promise<number> {
+  return withLedger(options, async (ledger) => {
+    const html = await documentOf(ledger, { id, ...(typeof options.asOf === 'string' ? { asOf: options.asOf } : {}) });
+    if (typeof options.out === 'string') await write(options.out, html);
+    if (options.json) printJson({ html });
+    else if (options.out === undefined) print(html);
+    return 0;
+  });
+}
+
+async function documentOf(ledger: Ledger, params: { readonly id: string; readonly asOf?: string }): Promise<string> {
+  try {
+    return (await ledger.ask('invoice-document', params, cliCaller())) as string;
+  } catch (error) {
+    if (!isUnknown(error, 'unknown_invoice')) throw error;
+  }
+  try {
+    return (await ledger.ask('credit-note-document', params, cliCaller())) as string;
+  } catch (error) {
+    if (!isUnknown(error, 'unknown_credit_note')) throw error;
+    const when = params.asOf === undefined ? '' : ` as of ${params.asOf}`;
+    throw notFound('unknown_document', `there is no invoice or credit note ${params.id}${when}: query invoices and query credit-notes list their ids`);
+  }
+}
+
+const isUnknown = (error: unknown, code: string): boolean => isDomainError(error) && error.code === code;
+
+async function write(file: string, html: string): Promise<void> {
+  try {
+    await writeFile(file, `${html}\n`);
+  } catch (error) {
+    throw new Error(`${file} can't be written: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  say(`wrote ${file}: open it in a browser, and print it from there`);
+}

@@ -1,0 +1,29 @@
+import type pg from 'pg';
+import { to as copyTo } from 'pg-copy-streams';
+import { type Leaf, LeafReader } from './leaf.js';
+
+/** In the order of a leaf's fields. recorded_at as text from SQL: a JavaScript Date would cut the microseconds off. */
+const COLUMNS = `position::text, stream, revision::text, event_id::text, type, data, metadata,
+  rtrim(rtrim(to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z'`;
+
+/** By COPY: some times quicker than rows, and the bytes are hashed as they come. */
+export async function* leavesOf(pool: pg.Pool, schema: string, range?: { readonly after: number; readonly upTo: number }): AsyncIterable<Leaf[]> {
+  const where = range === undefined ? '' : `where e.position > ${safe(range.after)} and e.position <= ${safe(range.upTo)}`;
+  const client = await pool.connect();
+  let whole = false;
+  try {
+    const rows = client.query(copyTo(`copy (select ${COLUMNS} from ${schema}.events e ${where} order by e.position) to stdout (format binary)`));
+    const reader = new LeafReader();
+    for await (const chunk of rows) yield reader.read(chunk as Buffer);
+    whole = true;
+  } finally {
+    // Left half-way, the rest of the rows would still come over this connection: it is closed, not pooled.
+    client.release(!whole);
+  }
+}
+
+/** COPY takes no parameters. */
+function safe(position: number): number {
+  if (!Number.isSafeInteger(position)) throw new RangeError(`${position} is no log position`);
+  return position;
+}

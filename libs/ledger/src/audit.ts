@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { type AuditBundle, auditBundle } from './audit-bundle.js';
+import type { Caller } from './caller.js';
+import { LedgerCore } from './ledger-core.js';
+import { signCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
+import { KeptTree, rootText } from '#transparency/kept-tree';
+import type { Signer } from '#transparency/note';
+
+/** The log as evidence: its Merkle tree, and what is signed of it. */
+@Injectable()
+export class Audit {
+  constructor(
+    private readonly core: LedgerCore,
+    private readonly tree: KeptTree,
+  ) {}
+
+  /** Takes what was recorded into the tree. Errors: BrokenLog. */
+  async keepUp(): Promise<void> {
+    await this.tree.keepUp();
+  }
+
+  /** Signs what the log holds now, and keeps the note beside the tree. */
+  async checkpoint(signer: Signer): Promise<SignedCheckpoint> {
+    const { size, root } = await this.tree.head();
+    const note = signCheckpoint({ size, root }, signer);
+    await this.tree.keepCheckpoint(size, note);
+    return { size, root: rootText(root), note, publicKey: signer.verifier.text };
+  }
+
+  /** An issued invoice, by id or number, with all that proves it. Errors: `unknown_invoice`, `invoice_not_issued`. */
+  async bundle(invoice: string, signer: Signer, caller: Caller): Promise<AuditBundle> {
+    const now = await this.checkpoint(signer);
+    return auditBundle(this.core, this.tree, invoice, caller, { now, before: await this.tree.checkpoints(), verifier: signer.verifier });
+  }
+}

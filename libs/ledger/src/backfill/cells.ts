@@ -1,0 +1,243 @@
+import { isDomainError } from '#domain/schema';
+import { canonicalText, isDecimalText } from '#domain/money/decimal';
+import { type Instant, instant } from '#domain/time/instant';
+import { exactly } from './json-rows.js';
+import { RowFault, type RowNote, type SourceRow } from './row.js';
+
+export interface CellOptions {
+  /** Field → the columns that may hold it; a field that is not in it is looked up under its own name. */
+  readonly columns: ReadonlyMap<string, readonly string[]>;
+  readonly values: Readonly<Record<string, string>>;
+  /** Start of a tag → the field that the rest of it is. */
+  readonly tags: Readonly<Record<string, 'tenantId' | 'deploymentId'>>;
+  readonly zone: string | null;
+  readonly exponents: boolean;
+  /** Texts that stand for nothing, beside the empty one. */
+  readonly nulls: ReadonlySet<string>;
+  /** Whether times without zone, exponents and nulls are odd in this source: then each is noted. */
+  readonly isLenient: boolean;
+}
+
+const ID = /^[^\u0000-\u001f\u007f]{1,512}$/;
+const EXPONENT = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
+const WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$/;
+const LOOSE_OFFSET = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?([+-]\d{2}):?(\d{2})$/;
+/** Times repeat from row to row: so many are kept as they were read. */
+const MOST_KEPT = 10_000;
+
+/** A row's fields by our names, each checked as the ledger will: what is wrong is a RowFault that names the field. */
+export class Cells {
+  private row: SourceRow = { row: 0, line: null, fields: {} };
+  private exact: Readonly<Record<string, unknown>> | null = null;
+  private readonly instants = new Map<string, Instant>();
+  private notes: RowNote[] = [];
+
+  constructor(private readonly options: CellOptions) {}
+
+  /** Goes on to a row. */
+  on(row: SourceRow): this {
+    this.row = row;
+    this.exact = null;
+    this.notes = [];
+    return this;
+  }
+
+  /** What was odd in this row. */
+  noted(): readonly RowNote[] {
+    return this.notes;
+  }
+
+  note(code: string, field: string, value: string, message: string): void {
+    this.notes.push({ code, field, value, message });
+  }
+
+  /** All fields of the row, as they stand there. */
+  fields(): Readonly<Record<string, unknown>> {
+    return this.row.fields;
+  }
+
+  /** The value as it stands there: undefined where there is none. */
+  raw(field: string): unknown {
+    const { columns, values, nulls } = this.options;
+    const fixed = values[field];
+    if (fixed !== undefined) return fixed;
+    for (const column of columns.get(field) ?? [field]) {
+      const value = lookUp(this.row.fields, column);
+      if (value === undefined || value === null || value === '') continue;
+      if (typeof value === 'string' && nulls.has(value)) {
+        this.note('null_text', field, value, 'null is written as a text; taken as empty');
+        continue;
+      }
+      return value;
+    }
+    return undefined;
+  }
+
+  optional(field: string): string | undefined {
+    const value = this.raw(field);
+    if (value === undefined) return undefined;
+    if (typeof value === 'object') throw new RowFault(field, value, 'must be a text, not an object or a list');
+    const found = typeof value === 'string' ? value : this.exactText(field, value);
+    const first = found.charCodeAt(0);
+    const last = found.charCodeAt(found.length - 1);
+    if (first > 32 && last > 32) return found;
+    const trimmed = found.trim();
+    if (trimmed === '') return undefined;
+    this.note('spaces', field, found, 'has spaces around it; taken without');
+    return trimmed;
+  }
+
+  /** The text as it stands there, without a note of what is odd about it. */
+  quietly(field: string): string | undefined {
+    const noted = this.notes.length;
+    const value = this.optional(field);
+    this.notes.length = noted;
+    return value;
+  }
+
+  /** What tags say of a field, by the mapping. */
+  tagged(field: 'tenantId' | 'deploymentId', tags: readonly string[]): string | undefined {
+    for (const [start, named] of Object.entries(this.options.tags)) {
+      const tag = named === field ? tags.find((each) => each.startsWith(start) && each.length > start.length) : undefined;
+      if (tag !== undefined) return this.asId(field, tag.slice(start.length));
+    }
+    return undefined;
+  }
+
+  text(field: string): string {
+    const value = this.optional(field);
+    if (value === undefined) throw new RowFault(field, null, 'is missing: every row needs it');
+    return value;
+  }
+
+  id(field: string): string {
+    return this.asId(field, this.text(field));
+  }
+
+  optionalId(field: string): string | undefined {
+    const value = this.optional(field);
+    return value === undefined ? undefined : this.asId(field, value);
+  }
+
+  private asId(field: string, value: string): string {
+    if (ID.test(value)) return value;
+    throw new RowFault(field, value, value.length > 512 ? `is ${value.length} characters long; 512 are the most` : 'contains control characters: remove them');
+  }
+
+  /** A decimal in its one canonical form. */
+  decimal(field: string): string {
+    return this.asDecimal(field, this.text(field));
+  }
+
+  optionalDecimal(field: string): string | undefined {
+    const value = this.optional(field);
+    return value === undefined ? undefined : this.asDecimal(field, value);
+  }
+
+  asDecimal(field: string, value: string): string {
+    if (isDecimalText(value)) return canonicalText(value);
+    const plain = withoutExponent(value);
+    if (plain === null || !isDecimalText(plain)) throw new RowFault(field, value, 'is not a plain decimal such as "12.50": write it with a point, without separators or units');
+    if (!this.options.exponents)
+      throw new RowFault(field, value, `is in exponent form, in which spreadsheets lose digits: write it plainly (${plain}), or say {"exponents": true} in a mapping file (--map)`);
+    if (this.options.isLenient) this.note('exponent', field, value, 'a decimal in exponent form; taken as it is written, exactly');
+    return canonicalText(plain);
+  }
+
+  instant(field: string): Instant {
+    return this.asInstant(field, this.text(field));
+  }
+
+  optionalInstant(field: string): Instant | undefined {
+    const value = this.optional(field);
+    return value === undefined ? undefined : this.asInstant(field, value);
+  }
+
+  private asInstant(field: string, value: string): Instant {
+    const known = this.instants.get(value);
+    if (known !== undefined) return known;
+    const isWithout = WITHOUT_ZONE.test(value);
+    const read = this.readInstant(field, isWithout ? this.zoned(field, value) : value.replace(LOOSE_OFFSET, '$1$2:$3'), value);
+    if (isWithout && this.options.isLenient) return read;
+    if (this.instants.size === MOST_KEPT) this.instants.clear();
+    this.instants.set(value, read);
+    return read;
+  }
+
+  private zoned(field: string, value: string): string {
+    const { zone, isLenient } = this.options;
+    if (zone === null)
+      throw new RowFault(field, value, 'has no zone: write it as 2026-04-01T00:00:00Z, or say what the file is in, {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map)');
+    if (isLenient) this.note('no_zone', field, value, `a time without zone; taken as ${zone === 'Z' ? 'UTC' : zone}`);
+    const [date = '', time = '00:00:00'] = value.split(/[Tt ]/);
+    return `${date}T${time.length === 5 ? `${time}:00` : time}${zone}`;
+  }
+
+  private readInstant(field: string, zoned: string, value: string): Instant {
+    try {
+      return instant(zoned);
+    } catch (error) {
+      if (!isDomainError(error)) throw error;
+      throw new RowFault(field, value, error.message.includes('does not exist') ? 'does not exist in the calendar: correct the date' : 'is not an instant such as "2026-04-01T00:00:00Z"');
+    }
+  }
+
+  /** One of these words, whatever its case. */
+  oneOf<Word extends string>(field: string, words: readonly Word[]): Word {
+    const value = this.text(field);
+    const found = words.find((word) => word === value.toLowerCase());
+    if (found === undefined) throw new RowFault(field, value, `must be one of ${words.join(', ')}`);
+    return found;
+  }
+
+  /** A JSON object: as such, or as text in a CSV cell. */
+  optionalObject(field: string): Record<string, unknown> | undefined {
+    const value = this.raw(field);
+    if (value === undefined) return undefined;
+    const read = typeof value === 'string' ? objectOf(value) : value;
+    if (typeof read !== 'object' || read === null || Array.isArray(read)) throw new RowFault(field, value, 'must be a JSON object such as {"team": "a"}');
+    return read as Record<string, unknown>;
+  }
+
+  /** A number of JSON, as it was written: a float is not exact. */
+  private exactText(field: string, value: unknown): string {
+    const { text } = this.row;
+    if (typeof value !== 'number' || text === undefined) return String(value);
+    this.exact ??= exactly(text) as Readonly<Record<string, unknown>>;
+    const exact = this.exact['record'] ?? this.exact;
+    for (const column of this.options.columns.get(field) ?? [field]) {
+      const found = lookUp(exact as Readonly<Record<string, unknown>>, column);
+      if (typeof found === 'string') return found;
+    }
+    return String(value);
+  }
+}
+
+function objectOf(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A column by its name; of JSON, also within an object: `period.start`. */
+function lookUp(fields: Readonly<Record<string, unknown>>, column: string): unknown {
+  const value = fields[column];
+  if (value !== undefined || !column.includes('.')) return value;
+  let at: unknown = fields;
+  for (const step of column.split('.')) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[step] : undefined;
+  return at;
+}
+
+/** `1.81E-8` as `0.0000000181`: the same digits, only the point moves. */
+function withoutExponent(value: string): string | null {
+  const parts = EXPONENT.exec(value);
+  if (parts === null) return null;
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = parts;
+  const digits = whole + fraction;
+  const point = whole.length + Number(exponent);
+  if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`;
+  if (point >= digits.length) return `${sign}${digits}${'0'.repeat(point - digits.length)}`;
+  return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
+}

@@ -1,0 +1,119 @@
+import { createInterface } from 'node:readline';
+import { text as wholeOf } from 'node:stream/consumers';
+import { invalid } from '#domain/errors';
+import type { SourceRows } from './csv-rows.js';
+import type { SourceRow } from './row.js';
+import { contentOf, type Source } from './source.js';
+
+const PAGE_ROWS = 1000;
+/** A JSON document is read whole; lines of JSON may be any number. */
+const LONGEST_DOCUMENT = 64 * 1024 * 1024;
+
+type Fields = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Which list of a provider's API answer an item stood in: `droplets`, `invoice_items`, … */
+const LIST = '$list';
+const LISTS = ['droplets', 'snapshots', 'volumes', 'domains', 'invoice_items'];
+
+/** The first character of a file that is no space, and its first line. */
+export async function startOf(source: Source): Promise<{ readonly first: string; readonly line: string }> {
+  const content = contentOf(source);
+  try {
+    for await (const line of createInterface({ input: content, crlfDelay: Infinity })) {
+      const text = line.replace(/^\uFEFF/, '').trim();
+      if (text !== '') return { first: text.charAt(0), line: text };
+    }
+    return { first: '', line: '' };
+  } finally {
+    content.destroy();
+  }
+}
+
+/** Lines of JSON, an object each; or a page of a provider's API on each line. */
+export function jsonLines(source: Source, onRead: (bytes: number) => void): SourceRows {
+  return { columns: null, pages: linePages(source, onRead) };
+}
+
+async function* linePages(source: Source, onRead: (bytes: number) => void): AsyncGenerator<SourceRow[]> {
+  const content = contentOf(source, onRead);
+  let [row, line] = [0, 0];
+  let page: SourceRow[] = [];
+  try {
+    for await (const read of createInterface({ input: content, crlfDelay: Infinity })) {
+      line += 1;
+      const text = line === 1 ? read.replace(/^\uFEFF/, '') : read;
+      if (text.trim() === '') continue;
+      for (const found of rowsOfLine(text)) {
+        row += 1;
+        page.push({ row, line, ...found });
+      }
+      if (page.length < PAGE_ROWS) continue;
+      yield page;
+      page = [];
+    }
+    if (page.length > 0) yield page;
+  } finally {
+    content.destroy();
+  }
+}
+
+function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return [{ fields: { '': text.slice(0, 2000) }, fault: `is not JSON (${error instanceof Error ? error.message : String(error)}): mend or remove the line` }];
+  }
+  if (!isObject(value)) return [{ fields: { '': text.slice(0, 2000) }, fault: 'is no JSON object: a row is one, such as {"deploymentId": "…", …}' }];
+  const items = LISTS.some((name) => name in value) ? itemsOf(exactly(text)) : null;
+  if (items !== null) return items.map((fields) => ({ fields }));
+  return [isReject(value) ? { fields: value.record, ...(value.identity === undefined ? {} : { identity: value.identity }) } : { fields: value, text }];
+}
+
+/** A line of a file of rejects: the row itself, mended, and what identified it. */
+const isReject = (value: Fields): value is { readonly record: Fields; readonly identity?: string } =>
+  isObject(value['record']) && typeof value['row'] === 'number' && typeof value['reason'] === 'string';
+
+/** The items of a provider's API answer: of its lists, or of the answers that it holds by name, as files of examples do. */
+function itemsOf(value: unknown): Fields[] | null {
+  if (!isObject(value)) return null;
+  const lists = LISTS.filter((name) => Array.isArray(value[name]));
+  if (lists.length === 0) {
+    const nested = Object.values(value).flatMap((answer) => (isObject(answer) && LISTS.some((name) => Array.isArray(answer[name])) ? [itemsOf(answer) ?? []] : []));
+    return nested.length === 0 ? null : nested.flat();
+  }
+  return lists.flatMap((name) => (value[name] as unknown[]).map((item) => ({ ...(isObject(item) ? item : { '': item }), [LIST]: name })));
+}
+
+/** What Node gives a reviver beside key and value; its types do not know it yet. */
+type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
+const asWritten: Reviver = (_key, value, context) => (typeof value === 'number' ? context?.source : value);
+
+/** JSON with its numbers as the text that they were written in: a float would not be exact. */
+export const exactly = (text: string): unknown => JSON.parse(text, asWritten as Parameters<typeof JSON.parse>[1]);
+
+/** One JSON document: a list of objects, or a provider's API answer. Errors: `unreadable_file`. */
+export async function jsonDocument(source: Source, onRead: (bytes: number) => void): Promise<SourceRows> {
+  if (source.bytes > LONGEST_DOCUMENT)
+    throw invalid('unreadable_file', `${source.name} is one JSON document of ${source.bytes} bytes, and is read whole up to ${LONGEST_DOCUMENT}: make lines of it, as with jq -c '.[]'`);
+  const text = (await wholeOf(contentOf(source, onRead))).replace(/^\uFEFF/, '');
+  let value: unknown;
+  try {
+    value = exactly(text);
+  } catch (error) {
+    throw invalid('unreadable_file', `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}; nothing was imported`);
+  }
+  const items = Array.isArray(value) ? value : itemsOf(value);
+  if (items === null)
+    throw invalid('unreadable_file', `${source.name} is neither a list of objects nor an API answer with one of the lists ${LISTS.join(', ')}: nothing was imported`);
+  return { columns: null, pages: documentPages(items) };
+}
+
+async function* documentPages(items: readonly unknown[]): AsyncGenerator<SourceRow[]> {
+  for (let from = 0; from < items.length; from += PAGE_ROWS)
+    yield items.slice(from, from + PAGE_ROWS).map((item, index) => {
+      const row = from + index + 1;
+      return isObject(item) ? { row, line: null, fields: item } : { row, line: null, fields: { '': item }, fault: 'is no JSON object' };
+    });
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { parse } from '#domain/schema';
+
+export const BACKFILL_KINDS = ['usage', 'costs', 'resources', 'rates'] as const;
+export type BackfillKind = (typeof BACKFILL_KINDS)[number];
+
+/** How to read a file whose columns are not named as ours: the mapping file of `--map` (docs/backfill.md). */
+const zMapping = z.strictObject({
+  /** Which source it is; otherwise its columns tell. */
+  preset: z.string().optional(),
+  format: z.enum(['csv', 'jsonl', 'json']).optional(),
+  delimiter: z.string().length(1, 'must be one character').optional(),
+  /** What times without a zone are in: `Z`, `+02:00`. */
+  zone: z.string().regex(/^(Z|[+-]\d{2}:\d{2})$/, 'must be Z or an offset such as +02:00').optional(),
+  /** Whether decimals in exponent form, 1.5E-7, are taken. */
+  exponents: z.boolean().optional(),
+  /** Field → the column that holds it. */
+  columns: z.record(z.string(), z.string()).optional(),
+  /** Field → what it is in every row, whatever the row says. */
+  values: z.record(z.string(), z.string()).optional(),
+  /** Start of a tag → the field that the rest of it is: {"tenant:": "tenantId"}. A tag of key and value reads `key:value`. */
+  tags: z.record(z.string(), z.enum(['tenantId', 'deploymentId'])).optional(),
+});
+
+export type Mapping = z.infer<typeof zMapping>;
+
+/** Checks a mapping. Errors: `invalid_mapping`, with every field at fault. */
+export const readMapping = (input: unknown, file: string): Mapping => parse(zMapping, input, file, 'invalid_mapping');

@@ -1,0 +1,46 @@
+import type { RowNote, SourceRow } from './row.js';
+
+/** Why a delivery corrects an earlier one. */
+export const RE_DELIVERED = 're-delivered';
+
+/** What became of the rows; the four add up to those read. */
+export interface Counts {
+  readonly read: number;
+  readonly accepted: number;
+  readonly duplicate: number;
+  readonly correction: number;
+  readonly rejected: number;
+}
+export const COUNTS = ['read', 'accepted', 'duplicate', 'correction', 'rejected'] as const;
+export type Outcome = Exclude<keyof Counts, 'read'>;
+
+/** A row that was not taken, as it stands in `FILE.rejects.jsonl`: `record` can be mended there, and the file imported again. */
+export interface Reject {
+  readonly row: number;
+  readonly line: number | null;
+  readonly field: string | null;
+  readonly value: unknown;
+  readonly reason: string;
+  /** What identifies the row where it has no id of its own: the file that it came from, and its number. */
+  readonly identity?: string;
+  readonly record: Readonly<Record<string, unknown>>;
+}
+
+/** An odd row that was taken, as it stands in `FILE.notes.jsonl`. */
+export type NotedRow = RowNote & { readonly row: number; readonly line: number | null };
+
+/** Where what becomes of rows is told. */
+export interface Told {
+  reject(row: SourceRow, fault: { readonly field: string | null; readonly value: unknown; readonly reason: string }): void;
+  count(outcome: Outcome | 'read', rows?: number): void;
+}
+
+/** Carries out the rows of one kind. */
+export interface Importer<Item> {
+  /** Takes a row; it may be kept until `flush`. `identity` is what identifies it where it has no id of its own. */
+  add(item: Item, row: SourceRow, identity: string): Promise<void>;
+  /** Knows of a row that was carried out by an earlier run: what tells rows apart counts it. */
+  skip(item: Item, row: SourceRow, identity: string): void;
+  /** Carries out all that is kept. */
+  flush(): Promise<void>;
+}

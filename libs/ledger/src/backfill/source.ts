@@ -1,0 +1,104 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { invalid } from '#domain/errors';
+
+/** A file to read more than once: first whole, for its digest, then row by row. */
+export interface Source {
+  /** As messages and rejects name it. */
+  readonly name: string;
+  readonly path: string;
+  /** Of the file as it lies there, compressed or not. */
+  readonly bytes: number;
+  readonly isGzip: boolean;
+  /** As many as the content has; of most files, a row more than it has rows. */
+  readonly lines: number;
+  /** SHA-256 of the content, uncompressed: the same rows are the same file, packed or not. */
+  readonly digest: string;
+  /** Removes what was only kept to be read again. */
+  dispose(): Promise<void>;
+}
+
+const STDIN = '-';
+const GZIP = Buffer.from([0x1f, 0x8b]);
+
+/**
+ * Reads a file (`-`: stdin, which is kept in a temporary file) to its end before anything is made of it. Errors, `unreadable_file`:
+ * there is none, it is a directory, empty, cut off within its compression, or not text in UTF-8.
+ */
+export async function openSource(file: string, stdin: () => Readable): Promise<Source> {
+  if (file !== STDIN) return inspected(file, file, async () => undefined);
+  const kept = join(tmpdir(), `ledgerline-stdin-${randomUUID()}`);
+  const dispose = async (): Promise<void> => rm(kept, { force: true });
+  try {
+    await pipeline(stdin(), createWriteStream(kept, { mode: 0o600 }));
+    return await inspected('stdin', kept, dispose);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+async function inspected(name: string, path: string, dispose: () => Promise<void>): Promise<Source> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) throw unreadable(`there is no file ${name}`);
+  if (found.isDirectory()) throw unreadable(`${name} is a directory: name its files, such as ${name.replace(/\/$/, '')}/*.csv`);
+  if (found.size === 0 && found.isFile()) throw unreadable(`${name} is empty (0 bytes): nothing was imported; was it copied completely?`);
+  const source = { name, path, bytes: found.size, isGzip: await isGzip(path), dispose };
+  return { ...source, ...(await contentsOf(source)) };
+}
+
+const unreadable = (message: string): Error => invalid('unreadable_file', message);
+
+async function isGzip(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
+    return bytesRead === 2 && buffer.equals(GZIP);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The content, uncompressed; `onRead` is told how many bytes of the file itself have been read. */
+export function contentOf({ path, isGzip: isPacked }: Pick<Source, 'path' | 'isGzip'>, onRead: (bytes: number) => void = () => undefined): Readable {
+  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
+  file.on('data', (chunk) => onRead(chunk.length));
+  if (!isPacked) return file;
+  const unpacked = createGunzip();
+  file.once('error', (error) => unpacked.destroy(error));
+  unpacked.once('close', () => file.destroy());
+  return file.pipe(unpacked);
+}
+
+async function contentsOf(source: Pick<Source, 'name' | 'path' | 'isGzip'>): Promise<Pick<Source, 'digest' | 'lines'>> {
+  const hash = createHash('sha256');
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let lines = 0;
+  try {
+    for await (const chunk of contentOf(source) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      const text = decoder.decode(chunk, { stream: true });
+      for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines += 1;
+    }
+    decoder.decode();
+  } catch (error) {
+    throw unreadable(`${source.name}: ${causeOf(error, lines)}`);
+  }
+  return { digest: hash.digest('hex'), lines };
+}
+
+function causeOf(error: unknown, lines: number): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'Z_BUF_ERROR')
+    return `the gzip data ends too early, after some ${lines} lines: nothing was imported; copy the file again, it is cut off`;
+  if (code?.startsWith('Z_') === true) return `the gzip data is damaged after some ${lines} lines (${message}): nothing was imported; copy the file again`;
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+    return `it is not text in UTF-8, after some ${lines} lines: nothing was imported; convert it, as with iconv -f LATIN1 -t UTF-8 or -f UTF-16`;
+  return `it can't be read: ${message}`;
+}

@@ -1,0 +1,74 @@
+import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
+import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
+import type { CommandCall } from '../command.js';
+import type { LedgerCore } from '../ledger-core.js';
+import { decideUsage, type UsageDecided } from '../usage-writer.js';
+import { RE_DELIVERED } from './outcome.js';
+
+/** Readings of one deployment and month; no two of a run have the same key. */
+export interface UsageBatch {
+  readonly deploymentId: string;
+  readonly observations: readonly Observation[];
+}
+
+interface Stream {
+  revision: number;
+  /** Whether all that is in it came from this run: of its keys, which are each other's equals nowhere, nothing is known. */
+  readonly isOwn: boolean;
+}
+
+/**
+ * Writes the batches of an import. A command looks at all that was recorded before it; here that is done once a stream: what the run
+ * itself appends has other keys than what it appends next, so that a stream which began with it is not looked up at all. Whoever
+ * else appends to one meanwhile is found by its revision, and it is looked up from then on.
+ */
+export class UsageDelivery {
+  private readonly streams = new Map<string, Stream>();
+
+  constructor(
+    private readonly core: LedgerCore,
+    private readonly call: CommandCall,
+    /** Decides, and appends nothing. */
+    private readonly isDry: boolean,
+  ) {}
+
+  /** Opens the streams of these batches: the read models then cover what others have recorded in them. */
+  async open(batches: readonly UsageBatch[]): Promise<void> {
+    const names = new Set(batches.flatMap((batch) => (batch.observations.length === 0 ? [] : [nameOf(batch)])).filter((name) => !this.streams.has(name)));
+    for (const name of names) {
+      const revision = await this.core.log.revisionOf(name);
+      this.streams.set(name, { revision, isOwn: revision === NO_STREAM });
+    }
+    if ([...names].some((name) => this.streams.get(name)?.isOwn === false)) await this.core.projector.catchUp();
+  }
+
+  /**
+   * Appends what is new or corrected of an opened stream's batch; `isRepeated`: its keys came before in this run, and what was said of
+   * them is projected. Errors as in writeUsage; nothing of the batch is then appended.
+   */
+  async write(batch: UsageBatch, isRepeated: boolean): Promise<Omit<UsageDecided, 'events'>> {
+    const name = nameOf(batch);
+    for (;;) {
+      const stream = this.streams.get(name);
+      if (stream === undefined) throw new Error(`${name} was not opened`);
+      const delivered = { deploymentId: batch.deploymentId, month: monthOf(batch), origin: 'backfill' as const, reason: RE_DELIVERED };
+      const { events, ...counts } = await decideUsage(this.core, delivered, batch.observations, stream.isOwn && !isRepeated);
+      if (events.length === 0 || this.isDry) return counts;
+      try {
+        const { revision } = await this.core.book.appendAll(name, stream.revision, this.call, events);
+        this.streams.set(name, { ...stream, revision });
+        return counts;
+      } catch (error) {
+        if (!(error instanceof WrongExpectedRevision)) throw error;
+        this.streams.set(name, { revision: await this.core.log.revisionOf(name), isOwn: false });
+        await this.core.projector.catchUp();
+      }
+    }
+  }
+}
+
+function monthOf({ observations: [first] }: UsageBatch): string {
+  if (first === undefined) throw new Error('a batch has no readings');
+  return usageMonth(first.period.start);
+}
+const nameOf = (batch: UsageBatch): string => usageStream(batch.deploymentId, monthOf(batch));

@@ -1,0 +1,16 @@
+import type { Caller } from '../caller.js';
+import type { LedgerCore } from '../ledger-core.js';
+import type { CarryOut } from './command-import.js';
+import type { Surveyor } from './survey.js';
+
+/** What an import works with. */
+export interface Work {
+  readonly core: LedgerCore;
+  readonly caller: Caller;
+  readonly carryOut: CarryOut;
+  /** Decides, and appends nothing. */
+  readonly isDry: boolean;
+  /** Whether rejects and notes are written beside the files. */
+  readonly keepsFiles: boolean;
+  readonly surveyor: Surveyor | null;
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { html, Html } from '../html.js';
+import { DOCUMENT_STYLE } from './style.js';
+
+/** What a content security policy has to allow for a document to be shown: its one inline style, and nothing else. */
+export const DOCUMENT_STYLE_SOURCE = `'sha256-${createHash('sha256').update(DOCUMENT_STYLE).digest('base64')}'`;
+
+/** DRAFT or VOID: what no one may take for a document to be paid. It stands across every page. */
+export interface Mark {
+  readonly word: string;
+  readonly says: string;
+}
+
+export interface Column {
+  readonly heading: string;
+  /** Its width and alignment; see the style. */
+  readonly kind: 'name' | 'rate' | 'quantity' | 'unit' | 'money';
+}
+
+export interface DocumentPage {
+  /** `Invoice INV-000001`. */
+  readonly title: string;
+  readonly mark: Mark | null;
+  /** Who bills, as configured: free text, its lines kept. null: not configured. */
+  readonly seller: string | null;
+  /** null: erased. */
+  readonly tenantName: string | null;
+  readonly tenantId: string;
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  readonly columns: readonly Column[];
+  /** Bodies of the one table: so its head stands on every page. */
+  readonly bodies: readonly Html[];
+  readonly notes: readonly string[];
+  /** What the tenant is not told; never printed. */
+  readonly forStaff: readonly string[];
+}
+
+/** One file that needs nothing else: no script, no resource from elsewhere, the style within. */
+export function documentPage(page: DocumentPage): string {
+  const { title, mark, seller, tenantId, facts } = page;
+  const name = page.tenantName ?? '[name erased]';
+  const running = [mark?.word, title, name].filter((each) => each !== undefined).join(' · ');
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="content-security-policy" content="default-src 'none'; style-src ${DOCUMENT_STYLE_SOURCE}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${mark === null ? title : `${mark.word} · ${title}`}</title>
+<style>${new Html(DOCUMENT_STYLE)}</style>
+</head>
+<body>
+${mark === null ? '' : html`<div class="watermark" aria-hidden="true"><span>${mark.word}</span></div>`}
+<header class="heading"><h1>${title}</h1>${seller === null ? '' : html`<div><h2>From</h2><p class="seller">${seller}</p></div>`}</header>
+${mark === null ? '' : html`<p class="mark"><strong>${mark.word}</strong>${mark.says}</p>`}
+<section class="parties">
+<div><h2>To</h2><p class="tenant">${name}</p><p>Account ${tenantId}</p></div>
+<dl>${facts.map(([fact, value]) => html`<dt>${fact}</dt><dd>${value}</dd>`)}</dl>
+</section>
+${tableOf(page, running)}
+<footer class="notes">${page.notes.map((note) => html`<p>${note}</p>`)}</footer>
+${page.forStaff.length === 0 ? '' : html`<aside class="staff"><h2>For staff; not printed</h2>${page.forStaff.map((each) => html`<p>${each}</p>`)}</aside>`}
+</body>
+</html>`.text;
+}
+
+function tableOf({ columns, bodies }: DocumentPage, running: string): Html {
+  return html`<table>
+<colgroup>${columns.map(({ kind }) => html`<col class="${kind}">`)}</colgroup>
+<thead>
+<tr class="running"><th colspan="${columns.length}">${running}</th></tr>
+<tr>${columns.map(({ heading, kind }) => html`<th scope="col" class="${kind === 'name' ? 'name' : 'figure'}">${heading}</th>`)}</tr>
+</thead>
+${bodies.map((body) => html`${body}
+`)}</table>`;
+}

@@ -1,0 +1,49 @@
+import { BASE_FEE } from '#domain/plans/plan';
+import { decimal } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import { html, type Html } from '../html.js';
+
+const REFS: Readonly<Record<string, string>> = { usage: 'Usage', flat: 'Flat amount', fixed: 'Fixed amount', 'minimum-commitment': 'Minimum commitment' };
+
+/** A row's reference in words; one that is a rate's own key stays as it is. */
+export function refText(ref: string): string {
+  const [, tier, flat] = /^tier-(\d+)(-flat)?$/.exec(ref) ?? [];
+  if (tier !== undefined) return `Tier ${tier}${flat === undefined ? '' : ', flat amount'}`;
+  return REFS[ref] ?? ref;
+}
+
+export const kindText = (billingKind: string): string => (billingKind === BASE_FEE ? 'Base fee' : billingKind);
+
+export const taxText = (name: string | null, ratePercent: string): string =>
+  name === null && decimal(ratePercent).eq(decimal('0')) ? 'No tax' : `${name ?? 'Tax'} ${ratePercent} %`;
+
+export const negated = (amount: string, currency: string): string => moneyText(decimal(amount).neg(), currency);
+
+export const isZero = (amount: string): boolean => decimal(amount).eq(decimal('0'));
+
+export const figure = (value: string): Html => html`<td class="figure">${value}</td>`;
+
+/** A row of the table that is a heading, over all its columns. */
+export const headingRow = (kind: 'section' | 'line' | 'part', columns: number, title: string, quiet = ''): Html =>
+  html`<tr class="${kind}"><th colspan="${columns}" scope="${kind === 'section' ? 'rowgroup' : 'row'}">${title}${quiet === '' ? '' : html` <span class="quiet">${quiet}</span>`}</th></tr>`;
+
+/** A row with a name and a figure in the last column. */
+export const sumRow = (kind: 'row' | 'sum' | 'total', columns: number, name: string, amount: string): Html =>
+  html`<tr class="${kind}"><th colspan="${columns - 1}" scope="row">${name}</th>${figure(amount)}</tr>`;
+
+/** `Production (acme-prod)`: a name is for people, the id is what everything else calls it. */
+export function deploymentText(names: ReadonlyMap<string, string>, id: string | null): string {
+  if (id === null) return 'Other';
+  const name = names.get(id);
+  return name === undefined || name === id ? id : `${name} (${id})`;
+}
+
+/** Deployments in the order of their names. */
+export function byDeployment<Item extends { readonly deploymentId: string | null }>(
+  items: readonly Item[],
+  names: ReadonlyMap<string, string>,
+): { readonly title: string; readonly items: readonly Item[] }[] {
+  return [...Map.groupBy(items, ({ deploymentId }) => deploymentId)]
+    .map(([id, of]) => ({ title: deploymentText(names, id), items: of }))
+    .sort((a, b) => (a.title < b.title ? -1 : 1));
+}

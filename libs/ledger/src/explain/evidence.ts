@@ -1,0 +1,133 @@
+import { billingStream, type FrozenRow } from '#domain/invoices/invoice';
+import { lineStream } from '#domain/lines/line';
+import { planStream } from '#domain/plans/plan';
+import { rateKeyText, rateStream } from '#domain/rates/rate';
+import { deploymentStream } from '#domain/tenants/deployment';
+import { tenantStream } from '#domain/tenants/tenant';
+import type { RateKey } from '#domain/usage/usage';
+import type { EventLog, StoredEvent } from '#event-store/port';
+import type { LedgerCore } from '../ledger-core.js';
+import type { QueryContext } from '../query.js';
+import { type IssuedInvoice, issuedRows } from './issued.js';
+
+/** An event as evidence: where it stands, when it was recorded, by whom, and why. */
+export interface Reference {
+  readonly position: number;
+  readonly stream: string;
+  readonly revision: number;
+  readonly eventId: string;
+  readonly type: string;
+  readonly recordedAt: string;
+  readonly actor: string;
+  readonly occurredAt: string | null;
+  readonly command: string | null;
+  readonly idempotencyKey: string | null;
+  readonly reason: string | null;
+}
+
+export function reference(event: StoredEvent): Reference {
+  const { actor, occurredAt, command } = JSON.parse(event.metadata) as { actor: string; occurredAt?: string; command?: { name: string; idempotencyKey?: string } };
+  const { reason } = JSON.parse(event.data) as { reason?: string };
+  return {
+    position: event.position,
+    stream: event.stream,
+    revision: event.revision,
+    eventId: event.id,
+    type: event.type,
+    recordedAt: event.recordedAt,
+    actor,
+    occurredAt: occurredAt ?? null,
+    command: command?.name ?? null,
+    idempotencyKey: command?.idempotencyKey ?? null,
+    reason: reason ?? null,
+  };
+}
+
+/** The readings that a row counts: those of its line from the line's start to the end of its charge period. */
+export interface Readings {
+  readonly quantity: string;
+  readonly count: number;
+  /** Of the events that they stand in. */
+  readonly positions: readonly number[];
+  /** The rate keys that they name. */
+  readonly keys: readonly RateKey[];
+}
+
+export async function readingsOf(
+  core: LedgerCore,
+  position: number,
+  { deploymentId, billingKind, since, until, filter }: { deploymentId: string; billingKind: string; since: string; until: string; filter: object | null },
+): Promise<Readings> {
+  const where = 'deployment_id = $2 AND billing_kind = $3 AND period_start >= $4 AND period_start < $5 AND ($6::jsonb IS NULL OR attributes @> $6::jsonb)';
+  const { rows } = await core.pool.query<{ quantity: string; readings: number; positions: number[] | null; keys: RateKey[] | null }>(
+    `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions,
+       jsonb_agg(DISTINCT jsonb_build_object('resourceType', resource_type, 'resourceFamily', resource_family, 'location', location)) FILTER (WHERE resource_type IS NOT NULL) AS keys
+     FROM (SELECT * FROM usage_records WHERE position_from <= $1 AND (position_to IS NULL OR position_to > $1) AND ${where}) u`,
+    [position, deploymentId, billingKind, since, until, filter === null ? null : JSON.stringify(filter)],
+  );
+  const [found] = rows;
+  return { quantity: found?.quantity ?? '0', count: found?.readings ?? 0, positions: found?.positions ?? [], keys: found?.keys ?? [] };
+}
+
+/** A rate-card row names its key; other rows rest on no rate. */
+export const keysOfRow = (row: FrozenRow, keys: readonly RateKey[]): RateKey[] => keys.filter((key) => row.ref.startsWith(`${rateKeyText(key)}@`));
+
+export const streamsOfRow = (row: FrozenRow, keys: readonly RateKey[]): string[] => [
+  planStream(row.planId),
+  deploymentStream(row.deploymentId),
+  lineStream(row.lineId),
+  ...keysOfRow(row, keys).map(rateStream),
+];
+
+/** The events at these positions and those of these streams, up to a position, each once, in order. */
+export async function eventsOf(log: EventLog, upTo: number, positions: Iterable<number>, streams: Iterable<string>): Promise<StoredEvent[]> {
+  const found = new Map<number, StoredEvent>();
+  for (const events of [log.readAt([...positions]), ...[...streams].map((stream) => log.read(stream))]) {
+    for await (const event of events) if (event.position <= upTo) found.set(event.position, event);
+  }
+  return [...found.values()].sort((a, b) => a.position - b.position);
+}
+
+/** What an invoice rests on, set-wise over its rows; and its own events, from the draft to what became of it. */
+export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedInvoice): Promise<StoredEvent[]> {
+  const { core, position } = context;
+  const rows = (await issuedRows(context, invoice.invoiceId)).map(({ row }) => row);
+  const streams = new Set([tenantStream(invoice.tenantId)]);
+  const positions = new Set<number>();
+  // The lines of an invoice are of some few deployments: each kind's readings are looked up once, from the earliest line to the latest.
+  for (const group of Map.groupBy(rows, ({ deploymentId, billingKind }) => JSON.stringify([deploymentId, billingKind])).values()) {
+    const [first] = group;
+    if (first === undefined) continue;
+    const since = await earliestStart(core, invoice.computedAt, group);
+    const until = group.reduce((latest, { chargePeriod }) => (chargePeriod.end > latest ? chargePeriod.end : latest), first.chargePeriod.end);
+    const readings = await readingsOf(core, invoice.computedAt, { deploymentId: first.deploymentId, billingKind: first.billingKind, since, until, filter: null });
+    for (const each of readings.positions) positions.add(each);
+    for (const row of group) for (const stream of streamsOfRow(row, readings.keys)) streams.add(stream);
+  }
+  const grounds = await eventsOf(core.log, invoice.computedAt, positions, streams);
+  const own = await ownEvents(core.log, position, invoice);
+  return [...new Map([...grounds, ...own].map((event) => [event.position, event])).values()].sort((a, b) => a.position - b.position);
+}
+
+async function earliestStart(core: LedgerCore, position: number, rows: readonly FrozenRow[]): Promise<string> {
+  const { rows: found } = await core.pool.query<{ start: string | null }>(
+    `SELECT min(period_start) AS start FROM invoice_lines WHERE root_line_id = ANY($2::uuid[]) AND position_from <= $1 AND (position_to IS NULL OR position_to > $1)`,
+    [position, rows.map(({ lineId }) => lineId)],
+  );
+  const earliest = rows.map(({ chargePeriod }) => chargePeriod.start).reduce((a, b) => (a < b ? a : b));
+  const start = found[0]?.start ?? earliest;
+  return start < earliest ? start : earliest;
+}
+
+interface OfInvoice {
+  readonly invoiceId?: string;
+  readonly creditNoteId?: string;
+}
+
+/** The events of an invoice and of its credit notes, in its tenant's billing stream. */
+async function ownEvents(log: EventLog, upTo: number, { invoiceId, tenantId, currency }: IssuedInvoice): Promise<StoredEvent[]> {
+  const all: { event: StoredEvent; of: OfInvoice }[] = [];
+  for await (const event of log.read(billingStream(tenantId, currency))) if (event.position <= upTo) all.push({ event, of: JSON.parse(event.data) as OfInvoice });
+  const ids = new Set([invoiceId, ...all.flatMap(({ of }) => (of.invoiceId === invoiceId && of.creditNoteId !== undefined ? [of.creditNoteId] : []))]);
+  return all.filter(({ of }) => ids.has(of.creditNoteId ?? '') || ids.has(of.invoiceId ?? '')).map(({ event }) => event);
+}

@@ -1,0 +1,57 @@
+import { attributedShares } from '#domain/margin/attribution';
+import { type CostShare, type Margin, marginOf } from '#domain/margin/margin';
+import { decimal } from '#domain/money/decimal';
+import type { Period } from '#domain/time/period';
+import type { CostLineRow } from '#projections/costs/costs.table';
+import { timelinesOf } from './inventory.js';
+import { inForceAt } from './ledger-core.js';
+import type { QueryContext } from './query.js';
+
+/** A UTC month's margin in one currency. */
+export async function marginIn(context: QueryContext, period: Period, currency: string): Promise<Margin> {
+  const { rows: revenue } = await context.core.pool.query<{ tenant_id: string; deployment_id: string; billing_kind: string; amount: string }>(
+    `SELECT tenant_id, deployment_id, billing_kind, sum(amount) AS amount FROM revenue WHERE month = $1 AND currency = $2 AND position_from <= $3
+     GROUP BY tenant_id, deployment_id, billing_kind ORDER BY billing_kind`,
+    [period.start.slice(0, 7), currency, context.position],
+  );
+  const shares = revenue.map((row) => ({
+    tenantId: row.tenant_id,
+    deploymentId: row.deployment_id,
+    billingKind: row.billing_kind,
+    amount: decimal(row.amount),
+  }));
+  return marginOf(shares, await costsIn(context, period, currency), currency);
+}
+
+/** The month's cost, tax left out, each share with whose it was then, and the line that it is of. */
+export async function costsIn({ core, position }: QueryContext, period: Period, currency: string): Promise<(CostShare & { readonly costLine: string })[]> {
+  const { rows } = await core.pool.query<CostLineRow>(
+    `SELECT * FROM cost_lines WHERE currency = $1 AND category <> 'tax' AND charge_period_start < $3 AND charge_period_end > $2
+       AND position_from <= $4 AND (position_to IS NULL OR position_to > $4) ORDER BY kind, provider, invoice_ref, line_key`,
+    [currency, period.start, period.end, position],
+  );
+  const resourceIds = [...new Set(rows.flatMap(({ resource_id }) => (resource_id === null ? [] : [resource_id])))];
+  const timelines = new Map(
+    (await timelinesOf(core, position, { providerIds: resourceIds })).map((each) => [JSON.stringify([each.provider, each.providerId]), each.timeline]),
+  );
+  const assigned = await core.db.selectFrom('deployment_assignments').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
+  const assignments = Map.groupBy(
+    assigned.map((row) => ({ deploymentId: row.deployment_id, tenantId: row.tenant_id, from: row.effective_from })),
+    ({ deploymentId }) => deploymentId,
+  );
+  return rows.flatMap((row) => {
+    const resource = row.resource_id === null ? null : (timelines.get(JSON.stringify([row.provider, row.resource_id])) ?? null);
+    const cost = {
+      amount: decimal(row.amount),
+      currency: row.currency,
+      chargePeriod: { start: row.charge_period_start, end: row.charge_period_end },
+      tenantId: row.tenant_id,
+      resource,
+    };
+    return attributedShares(cost, period, (id) => assignments.get(id) ?? []).map((share) => ({
+      ...share,
+      kind: row.kind,
+      costLine: `${row.provider}/${row.invoice_ref}/${row.line_key}`,
+    }));
+  });
+}

@@ -1,0 +1,132 @@
+import type pg from 'pg';
+import { decimal, text } from '#domain/money/decimal';
+import type { Projection } from './projection.js';
+import type { TableDefinition } from './table.js';
+
+/** One table in the live schema and in another, at the same log position. Counts are of rows, every version of them. */
+export interface TableDifference {
+  readonly table: string;
+  readonly rows: number;
+  /** Rows that only one of them has, by key and the position from which they hold; and those that both have, with other values. */
+  readonly onlyLive: number;
+  readonly onlyShadow: number;
+  readonly different: number;
+  /** Columns that only one of them has: they are not compared. */
+  readonly columnsApart: readonly string[];
+  /** Some of the rows that are not the same, with their values in the live schema and in the shadow. */
+  readonly examples: readonly { readonly live: unknown; readonly shadow: unknown }[];
+}
+
+/** A sum of money of one tenant and month that is not the same in both. */
+export interface MoneyDifference {
+  readonly of: string;
+  readonly tenantId: string;
+  readonly month: string;
+  readonly currency: string;
+  readonly live: string;
+  readonly shadow: string;
+  readonly difference: string;
+}
+
+export interface Comparison {
+  readonly tables: readonly TableDifference[];
+  readonly money: readonly MoneyDifference[];
+}
+
+const MOST_EXAMPLES = 3;
+
+export const isEqual = ({ tables, money }: Comparison): boolean =>
+  money.length === 0 && tables.every(({ onlyLive, onlyShadow, different, columnsApart }) => onlyLive + onlyShadow + different + columnsApart.length === 0);
+
+/** Compares within the client's snapshot; both schemas must be at one position in it. */
+export async function compareSchemas(client: pg.ClientBase, live: string, shadow: string, projections: readonly Projection[]): Promise<Comparison> {
+  const tables: TableDifference[] = [];
+  const money: MoneyDifference[] = [];
+  for (const projection of projections) {
+    const own: TableDifference[] = [];
+    for (const table of projection.tables) own.push(await compareTable(client, live, shadow, table));
+    tables.push(...own);
+    // What an earlier version's tables lack can't be summed: that they differ is said.
+    if (own.some(({ columnsApart }) => columnsApart.length > 0)) continue;
+    for (const { of, sql } of projection.money ?? []) money.push(...(await compareMoney(client, live, shadow, of, sql)));
+  }
+  return { tables, money };
+}
+
+async function columnsOf(client: pg.ClientBase, schema: string, table: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT attname AS name FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum',
+    [`${schema}.${table}`],
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function compareTable(client: pg.ClientBase, live: string, shadow: string, table: TableDefinition): Promise<TableDifference> {
+  const { name } = table;
+  const [liveColumns, shadowColumns] = [await columnsOf(client, live, name), await columnsOf(client, shadow, name)];
+  const columns = shadowColumns.filter((column) => liveColumns.includes(column));
+  const columnsApart = [...new Set([...liveColumns, ...shadowColumns])].filter((column) => !columns.includes(column));
+  const selected = columns.map((column) => `"${column}"`).join(', ');
+  // A sum of hashes does not depend on the order of rows: two scans say that all is equal, which is what it nearly always is.
+  const hashed = async (schema: string, of: string) => {
+    const { rows } = await client.query<{ rows: number; hash: string }>(
+      `SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) AS hash FROM (SELECT ${of} FROM ${schema}.${name}) t`,
+    );
+    return rows[0] ?? { rows: 0, hash: '0' };
+  };
+  const ofShadow = await hashed(shadow, selected === '' ? '*' : selected);
+  const ofLive = liveColumns.length === 0 ? { rows: 0, hash: '0' } : await hashed(live, selected);
+  const same = { table: name, rows: ofShadow.rows, onlyLive: 0, onlyShadow: 0, different: 0, columnsApart, examples: [] };
+  if (ofLive.rows === ofShadow.rows && ofLive.hash === ofShadow.hash) return same;
+  if (liveColumns.length === 0) return { ...same, onlyShadow: ofShadow.rows };
+  return { ...same, ...(await rowByRow(client, live, shadow, table, columns)) };
+}
+
+async function rowByRow(
+  client: pg.ClientBase,
+  live: string,
+  shadow: string,
+  table: TableDefinition,
+  columns: readonly string[],
+): Promise<Pick<TableDifference, 'onlyLive' | 'onlyShadow' | 'different' | 'examples'>> {
+  const key = [...table.key, 'position_from'].filter((column) => columns.includes(column));
+  const selected = columns.map((column) => `"${column}"`).join(', ');
+  const rowsOf = (schema: string): string => `(SELECT ${key.join(', ')}, t AS r FROM (SELECT ${selected} FROM ${schema}.${table.name}) t)`;
+  const joined =
+    `FROM ${rowsOf(live)} l FULL JOIN ${rowsOf(shadow)} s ON ${key.map((column) => `l.${column} = s.${column}`).join(' AND ')}` +
+    ' WHERE l.r::text IS DISTINCT FROM s.r::text';
+  const { rows: counted } = await client.query<{ onlyLive: number; onlyShadow: number; different: number }>(
+    'SELECT count(*) FILTER (WHERE s.r::text IS NULL) AS "onlyLive", count(*) FILTER (WHERE l.r::text IS NULL) AS "onlyShadow",' +
+      ` count(*) FILTER (WHERE l.r::text IS NOT NULL AND s.r::text IS NOT NULL) AS different ${joined}`,
+  );
+  // Values as text: JSON would make numbers of decimals.
+  const shown = (row: string): string => `(SELECT jsonb_object_agg(k, v) FROM jsonb_each_text(to_jsonb(${row}.r)) AS e(k, v))`;
+  const { rows: examples } = await client.query<{ live: unknown; shadow: unknown }>(
+    `SELECT ${shown('l')} AS live, ${shown('s')} AS shadow ${joined} ORDER BY coalesce(l.r::text, s.r::text) LIMIT ${MOST_EXAMPLES}`,
+  );
+  return { ...(counted[0] ?? { onlyLive: 0, onlyShadow: 0, different: 0 }), examples };
+}
+
+interface MoneyRow {
+  readonly tenant_id: string;
+  readonly month: string;
+  readonly currency: string;
+  readonly amount: string;
+}
+
+async function compareMoney(client: pg.ClientBase, live: string, shadow: string, of: string, sql: string): Promise<MoneyDifference[]> {
+  const [ofLive, ofShadow] = [await sumsIn(client, live, sql), await sumsIn(client, shadow, sql)];
+  const keys = [...new Set([...ofLive.keys(), ...ofShadow.keys()])].sort();
+  return keys.flatMap((key) => {
+    const [before, after] = [decimal(ofLive.get(key) ?? '0'), decimal(ofShadow.get(key) ?? '0')];
+    if (before.eq(after)) return [];
+    const [tenantId, month, currency] = JSON.parse(key) as [string, string, string];
+    return [{ of, tenantId, month, currency, live: text(before), shadow: text(after), difference: text(after.minus(before)) }];
+  });
+}
+
+async function sumsIn(client: pg.ClientBase, schema: string, sql: string): Promise<Map<string, string>> {
+  await client.query(`SET LOCAL search_path TO ${schema}`);
+  const { rows } = await client.query<MoneyRow>(sql);
+  return new Map(rows.map(({ tenant_id, month, currency, amount }) => [JSON.stringify([tenant_id, month, currency]), amount]));
+}

@@ -1,0 +1,373 @@
+import type pg from 'pg';
+import type { EventType, RecordedEvent } from '#domain/events';
+import { EventCodec, UnreadableEvent } from '#event-store/codec';
+import type { EventLog, StoredEvent } from '#event-store/port';
+import { isConnectionLost } from '#postgres/connection';
+import { batched } from './batches.js';
+import { CopyLines } from './copy.js';
+import { ensurePartitions, type Partition, partitionsOf } from './partitions.js';
+import type { Projection } from './projection.js';
+import { ProjectionHalted } from './projector.js';
+import { skippedPositions } from './skips.js';
+import { createIndexesSql, createTableSql, type TableDefinition } from './table.js';
+
+/** Copies that are under way at once: while one waits for the server, the other's lines are made. */
+const COPY_LANES = 2;
+const INDEX_LANES = 2;
+/** Of the log's text: what is under way at once is in memory. */
+const BATCH_BYTES = 2 * 1024 * 1024;
+/** Tables that were empty a moment ago have no statistics, and a planner without any would read the whole of them for each look-up. */
+const BY_INDEX = 'SET LOCAL enable_seqscan TO off';
+const MAIN = 'main';
+const COPY = 'copy';
+
+/** Tables that are filled by COPY, and indexed once they are. */
+export const bulkTables = (projections: readonly Projection[]): readonly TableDefinition[] => projections.flatMap(({ bulk, tables }) => (bulk === undefined ? [] : tables));
+
+/** What a fold keeps beside the tables until it is done: which positions are in them. */
+export async function prepareFold(client: pg.ClientBase, schema: string, projections: readonly Projection[]): Promise<void> {
+  await client.query(`CREATE TABLE ${schema}.folded (lane text NOT NULL, first bigint NOT NULL, last bigint NOT NULL)`);
+  await client.query(`SET LOCAL search_path TO ${schema}`);
+  for (const table of projections.flatMap(({ bulk }) => bulk?.staging ?? [])) await client.query(createTableSql(table));
+}
+
+/** How far an unfinished fold is; null where the read models are whole. */
+export async function foldedTo(client: pg.ClientBase | pg.Pool, schema: string): Promise<number | null> {
+  const { rows: there } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [`${schema}.folded`]);
+  if (there[0]?.there !== true) return null;
+  const { rows } = await client.query<{ position: number | null }>(`SELECT max(last) AS position FROM ${schema}.folded WHERE lane = '${MAIN}'`);
+  return rows[0]?.position ?? 0;
+}
+
+export interface FoldProgress {
+  readonly phase: 'fold' | 'index';
+  readonly position: number;
+}
+
+interface FoldOptions {
+  readonly log: EventLog;
+  readonly pool: pg.Pool;
+  readonly projections: readonly Projection[];
+  readonly schema: string;
+  readonly searchPath: string;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: (progress: FoldProgress) => void;
+}
+
+interface Prepared {
+  readonly stored: readonly StoredEvent[];
+  readonly events: readonly RecordedEvent[];
+  readonly range: Range;
+  readonly lines: CopyLines;
+  readonly partitions: readonly Partition[];
+}
+
+interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * Fills empty read models from the log as fast as the database takes them: the great tables by COPY, in any order, without an index and
+ * without a look at what is there; all others in the log's order, as live; then the indexes, and what can only be told once they are
+ * there. Each transaction says which positions it holds, so that a fold that was killed goes on and takes no event twice.
+ */
+export class Fold {
+  private readonly codec = new EventCodec();
+  private skipped: ReadonlySet<number> = new Set();
+  private mainDone = 0;
+  private copied: readonly Range[] = [];
+  /** Of which there are partitions: nobody else makes or removes any here. */
+  private readonly months = new Set<string>();
+
+  constructor(private readonly options: FoldOptions) {}
+
+  /** Up to a position of the log. Answers false where the signal aborted: what is done is kept. Errors: ProjectionHalted. */
+  async run(target: number): Promise<boolean> {
+    const { pool, schema, onProgress } = this.options;
+    this.skipped = await skippedPositions(this.options.log);
+    await this.readMarks();
+    if (!(await this.foldAll(target))) return false;
+    onProgress({ phase: 'index', position: target });
+    await this.once('finish', async (client) => {
+      for (const { bulk } of this.options.projections) await bulk?.finish(client);
+    });
+    await this.index();
+    await this.inTransaction(async (client) => {
+      await this.foldLate(client, target);
+      await client.query(`UPDATE ${schema}.checkpoint SET position = $1, moved_at = clock_timestamp()`, [target]);
+      for (const table of this.options.projections.flatMap(({ bulk }) => bulk?.staging ?? [])) await client.query(`DROP TABLE ${schema}.${table.name}`);
+      await client.query(`DROP TABLE ${schema}.folded`);
+    });
+    await pool.query(this.tables().map(({ name }) => `ANALYZE ${schema}.${name}`).join('; '));
+    return true;
+  }
+
+  private tables(): readonly TableDefinition[] {
+    return this.options.projections.flatMap(({ tables }) => tables);
+  }
+
+  private async readMarks(): Promise<void> {
+    const { rows } = await this.options.pool.query<{ lane: string; first: number; last: number }>(
+      `SELECT lane, first, last FROM ${this.options.schema}.folded ORDER BY first`,
+    );
+    this.mainDone = Math.max(0, ...rows.filter(({ lane }) => lane === MAIN).map(({ last }) => last));
+    this.copied = merged(rows.filter(({ lane }) => lane === COPY));
+  }
+
+  private isCopied(position: number): boolean {
+    return this.copied.some(({ first, last }) => position >= first && position <= last);
+  }
+
+  /** The position up to which both are done without a gap. */
+  private resumeFrom(): number {
+    const [whole] = this.copied;
+    return whole === undefined || whole.first > 1 ? 0 : Math.min(this.mainDone, whole.last);
+  }
+
+  private async foldAll(target: number): Promise<boolean> {
+    const { log, signal, onProgress } = this.options;
+    const from = this.resumeFrom();
+    if (from >= target) return true;
+    let main: Promise<unknown> = Promise.resolve();
+    const lanes: Promise<unknown>[] = Array.from({ length: COPY_LANES }, () => Promise.resolve());
+    let turn = 0;
+    try {
+      for await (const batch of batched(log.readAll(from), BATCH_BYTES)) {
+        const stored = batch.filter(({ position }) => position <= target);
+        const [first, last] = [stored[0], stored.at(-1)];
+        if (first === undefined || last === undefined || signal?.aborted === true) break;
+        const prepared = this.prepared(stored, { first: first.position, last: last.position });
+        await lanes[turn];
+        lanes[turn] = handled(this.copy(prepared));
+        turn = (turn + 1) % COPY_LANES;
+        await main;
+        main = handled(this.project(prepared));
+        onProgress({ phase: 'fold', position: last.position });
+      }
+    } finally {
+      await Promise.allSettled([main, ...lanes]);
+    }
+    await Promise.all([main, ...lanes]);
+    return signal?.aborted !== true;
+  }
+
+  /** The batch as the lanes take it. What goes into the great tables becomes lines at once, and is not kept in memory as objects. */
+  private prepared(stored: readonly StoredEvent[], range: Range): Prepared {
+    const [lines, partitions] = [new CopyLines(), new Map<string, Partition>()];
+    const bulk = this.options.projections.filter((projection) => projection.bulk !== undefined);
+    const events = stored
+      .filter(({ position }) => !this.skipped.has(position))
+      .map((each) => {
+        const projection = bulk.find(({ handles }) => handles[each.type as EventType] === 'handled');
+        if (projection === undefined) return this.decoded(each);
+        const event = this.decodedAsWritten(each);
+        if (!this.isCopied(each.position)) addRows(projection, event, lines, partitions);
+        return lazily(event, () => this.decodedAsWritten(each).data);
+      });
+    return { stored, events, range, lines, partitions: [...partitions.values()] };
+  }
+
+  private decoded(stored: StoredEvent): RecordedEvent {
+    return this.read(stored, () => this.codec.decode(stored));
+  }
+
+  /** Its values are checked where the lines are made, and by the server. */
+  private decodedAsWritten(stored: StoredEvent): RecordedEvent {
+    return this.read(stored, () => this.codec.decodeAsWritten(stored));
+  }
+
+  private read(stored: StoredEvent, decode: () => RecordedEvent): RecordedEvent {
+    try {
+      return decode();
+    } catch (error) {
+      if (!(error instanceof UnreadableEvent)) throw error;
+      throw new ProjectionHalted(stored.position, 'codec', error);
+    }
+  }
+
+  private async copy(batch: Prepared): Promise<void> {
+    if (batch.stored.every(({ position }) => this.isCopied(position))) return;
+    try {
+      await this.copyLines(batch);
+    } catch (error) {
+      if (isConnectionLost(error)) throw error;
+      throw await this.culprit(batch, error);
+    }
+  }
+
+  private async copyLines({ lines, partitions, range }: Prepared, keep = true): Promise<void> {
+    await this.partitions(partitions);
+    await this.inTransaction(async (client) => {
+      await lines.copy(client);
+      if (!keep) throw new TriedOnly();
+      await this.mark(client, COPY, range);
+    });
+  }
+
+  /** The first event whose rows the server does not take: each is tried by itself, and kept nowhere. */
+  private async culprit({ stored }: Prepared, cause: unknown): Promise<unknown> {
+    for (const event of stored) {
+      const failure = await this.copyLines(this.prepared([event], { first: event.position, last: event.position }), false).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (!(failure instanceof TriedOnly)) return new ProjectionHalted(event.position, 'copy', failure);
+    }
+    return cause;
+  }
+
+  private async project({ events, range }: Prepared): Promise<void> {
+    if (range.last <= this.mainDone) return;
+    const fresh = events.filter(({ position }) => position > this.mainDone);
+    try {
+      await this.projectAtOnce(fresh, range);
+    } catch (error) {
+      if (isConnectionLost(error) || fresh.length <= 1) throw error;
+      // One by one: all before the one that can't be applied is kept, and it is named.
+      for (const event of fresh) await this.projectAtOnce([event], { first: event.position, last: event.position });
+    }
+  }
+
+  private async projectAtOnce(events: readonly RecordedEvent[], range: Range): Promise<void> {
+    await this.inTransaction(async (client) => {
+      await client.query(BY_INDEX);
+      for (const projection of this.options.projections) {
+        if (projection.bulk !== undefined) continue;
+        const relevant = events.filter(({ type }) => projection.handles[type] === 'handled' && projection.late?.includes(type) !== true);
+        await this.projectInto(client, projection, relevant);
+      }
+      await this.mark(client, MAIN, range);
+    });
+  }
+
+  private async projectInto(client: pg.ClientBase, projection: Projection, events: readonly RecordedEvent[]): Promise<void> {
+    const [first] = events;
+    if (first === undefined) return;
+    try {
+      await projection.project(events, client);
+    } catch (error) {
+      if (isConnectionLost(error)) throw error;
+      throw new ProjectionHalted(first.position, projection.name, error);
+    }
+  }
+
+  /** What reads a great table does so as of its event's position, so that it may come after all others. */
+  private async foldLate(client: pg.ClientBase, target: number): Promise<void> {
+    for (const projection of this.options.projections) {
+      const { late } = projection;
+      if (late === undefined) continue;
+      for await (const batch of batched(this.options.log.readAll(0, { types: late }))) {
+        const events = batch.filter(({ position }) => position <= target && !this.skipped.has(position)).map((event) => this.decoded(event));
+        await this.projectInto(client, projection, events);
+      }
+    }
+  }
+
+  /** Partitions and tables beside each other; then the partitioned tables, which take up what is there. */
+  private async index(): Promise<void> {
+    const { pool, schema } = this.options;
+    const parts: string[] = [];
+    const wholes: string[] = [];
+    for (const table of bulkTables(this.options.projections)) {
+      if (table.byMonthOf === undefined) parts.push(...createIndexesSql(table));
+      else {
+        parts.push(...(await partitionsOf(pool, schema, table.name)).flatMap((partition) => createIndexesSql(table, partition)));
+        wholes.push(...createIndexesSql(table));
+      }
+    }
+    await this.execute(parts, INDEX_LANES);
+    await this.execute(wholes, 1);
+  }
+
+  private async execute(statements: readonly string[], lanes: number): Promise<void> {
+    const queue = statements.values();
+    await Promise.all(
+      Array.from({ length: lanes }, async () => {
+        for (const statement of queue)
+          await this.inTransaction(async (client) => {
+            await client.query(`SET LOCAL maintenance_work_mem TO '128MB'; ${statement}`);
+          });
+      }),
+    );
+  }
+
+  private async partitions(partitions: readonly Partition[]): Promise<void> {
+    const { pool, schema } = this.options;
+    if (partitions.every(({ table, month }) => this.months.has(`${table.name} ${month}`))) return;
+    for (const { table, month } of partitions) this.months.add(`${table.name} ${month}`);
+    const client = await pool.connect();
+    try {
+      await ensurePartitions(client, schema, partitions);
+    } finally {
+      client.release();
+    }
+  }
+
+  /** Work that is done once, also where the fold is gone on with. */
+  private async once(lane: string, work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
+    await this.inTransaction(async (client) => {
+      const { rows } = await client.query(`SELECT FROM ${this.options.schema}.folded WHERE lane = $1`, [lane]);
+      if (rows.length > 0) return;
+      await work(client);
+      await this.mark(client, lane, { first: 0, last: 0 });
+    });
+  }
+
+  private async mark(client: pg.ClientBase, lane: string, { first, last }: Range): Promise<void> {
+    await client.query(`INSERT INTO ${this.options.schema}.folded VALUES ($1, $2, $3)`, [lane, first, last]);
+  }
+
+  private async inTransaction(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
+    const client = await this.options.pool.connect();
+    let isBroken = false;
+    try {
+      await client.query(`BEGIN; SET LOCAL search_path TO ${this.options.searchPath}; SET LOCAL synchronous_commit TO off`);
+      await work(client);
+      await client.query('COMMIT');
+    } catch (error) {
+      isBroken = await client.query('ROLLBACK').then(
+        () => false,
+        () => true,
+      );
+      throw error;
+    } finally {
+      client.release(isBroken);
+    }
+  }
+}
+
+/** Ranges in the order of their first positions, those that touch or overlap as one. */
+function merged(ranges: readonly Range[]): Range[] {
+  const apart: Range[] = [];
+  for (const { first, last } of ranges) {
+    const before = apart.at(-1);
+    if (before === undefined || first > before.last + 1) apart.push({ first, last });
+    else apart[apart.length - 1] = { first: before.first, last: Math.max(before.last, last) };
+  }
+  return apart;
+}
+
+/** Ends a transaction that was only tried. */
+class TriedOnly extends Error {}
+
+function addRows(projection: Projection, event: RecordedEvent, lines: CopyLines, partitions: Map<string, Partition>): void {
+  try {
+    projection.bulk?.rows(event, lines);
+    for (const partition of projection.partitions?.([event]) ?? []) partitions.set(`${partition.table.name} ${partition.month}`, partition);
+  } catch (error) {
+    throw new ProjectionHalted(event.position, projection.name, error);
+  }
+}
+
+/** The event with its data read again where someone asks for it, which is seldom. */
+function lazily(event: RecordedEvent, data: () => unknown): RecordedEvent {
+  const { data: _read, ...rest } = event;
+  return Object.defineProperty({ ...rest }, 'data', { get: data, enumerable: true }) as RecordedEvent;
+}
+
+/** Awaited later: until then its failure must not end the process as unhandled. */
+function handled<Result>(promise: Promise<Result>): Promise<Result> {
+  promise.catch(() => undefined);
+  return promise;
+}

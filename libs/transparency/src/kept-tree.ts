@@ -1,0 +1,165 @@
+import type pg from 'pg';
+import type { PostgresLog } from '#event-store/postgres';
+import { GrowingTree, type Tile } from './growing-tree.js';
+import { HASH_BYTES, prefixedLeafHash } from './hash.js';
+import { keptCheckpoints, KeptTiles, SCHEMA, sizeOf } from './kept-tiles.js';
+import { consistencyProof, inclusionProof, rootOf } from './tree.js';
+
+/** So many leaves are hashed before their tiles are written. */
+const LEAVES_AT_ONCE = 50_000;
+
+export interface SizedRoot {
+  /** Number of events: the position of the last. */
+  readonly size: number;
+  readonly root: Buffer;
+}
+
+/**
+ * The Merkle tree over the log's events, kept up behind it in Postgres: event n is leaf n − 1. Any number of processes may keep it up;
+ * it is derived from the log alone, and each writes only on top of the size that it has read.
+ */
+export class KeptTree {
+  readonly #tiles: KeptTiles;
+  /** Undefined where what is kept is to be looked up first. */
+  #growing: GrowingTree | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly log: PostgresLog,
+  ) {
+    this.#tiles = new KeptTiles(pool);
+  }
+
+  async migrate(): Promise<void> {
+    await this.pool.query(
+      `SELECT pg_advisory_xact_lock(hashtext('ledgerline:audit'));
+       CREATE SCHEMA IF NOT EXISTS ${SCHEMA};
+       CREATE TABLE IF NOT EXISTS ${SCHEMA}.tree (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), size bigint NOT NULL);
+       INSERT INTO ${SCHEMA}.tree (size) VALUES (0) ON CONFLICT DO NOTHING;
+       CREATE TABLE IF NOT EXISTS ${SCHEMA}.tiles (level int NOT NULL, n bigint NOT NULL, hashes bytea NOT NULL, PRIMARY KEY (level, n));
+       CREATE TABLE IF NOT EXISTS ${SCHEMA}.checkpoints (size bigint NOT NULL, note text NOT NULL, made_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (size, note))`,
+    );
+  }
+
+  /** Adds what the log has beyond the tree, up to its head as it is now. Answers the size. */
+  async keepUp(): Promise<number> {
+    return this.#inTurn(async () => this.#grow(await this.log.head()));
+  }
+
+  /** The root over the first events, which the log has. */
+  async rootAt(size: number): Promise<Buffer> {
+    return this.#inTurn(async () => {
+      await this.#grow(size);
+      return rootOf(this.#growing ?? this.#tiles, size);
+    });
+  }
+
+  /** The root over all events that the log has now. */
+  async head(): Promise<SizedRoot> {
+    const size = await this.keepUp();
+    return { size, root: await this.rootAt(size) };
+  }
+
+  /** That the event at a position is among the first `size`. */
+  async inclusion(position: number, size: number): Promise<Buffer[]> {
+    return this.#inTurn(async () => {
+      await this.#grow(size);
+      return inclusionProof(this.#growing ?? this.#tiles, position - 1, size);
+    });
+  }
+
+  /** That the first `from` events are the first of `to`. */
+  async consistency(from: number, to: number): Promise<Buffer[]> {
+    return this.#inTurn(async () => {
+      await this.#grow(to);
+      return consistencyProof(this.#growing ?? this.#tiles, from, to);
+    });
+  }
+
+  async keepCheckpoint(size: number, note: string): Promise<void> {
+    await this.pool.query(`INSERT INTO ${SCHEMA}.checkpoints (size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [size, note]);
+  }
+
+  /** The notes that were kept, of whichever key. */
+  async checkpoints(): Promise<readonly string[]> {
+    return keptCheckpoints(this.pool);
+  }
+
+  /** One after the other: what is read of the edge of the tree must not move meanwhile. */
+  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  async #grow(upTo: number): Promise<number> {
+    try {
+      let growing = await this.#current(upTo);
+      while (growing.size < upTo) {
+        const from = growing.size;
+        await this.#addLeaves(growing, Math.min(upTo, from + LEAVES_AT_ONCE));
+        if (!(await this.#write(from, growing.size, growing.take()))) {
+          // Another process was quicker: go on from what it has written.
+          this.#growing = undefined;
+          growing = await this.#current(upTo);
+        }
+      }
+      return growing.size;
+    } catch (error) {
+      this.#growing = undefined;
+      throw error;
+    }
+  }
+
+  /** The tree as this process knows it where that is enough, else as it is kept. */
+  async #current(upTo: number): Promise<GrowingTree> {
+    if (this.#growing !== undefined && this.#growing.size >= upTo) return this.#growing;
+    const size = await sizeOf(this.pool);
+    if (this.#growing?.size === size) return this.#growing;
+    const growing = new GrowingTree(this.#tiles);
+    await growing.resume(size);
+    this.#growing = growing;
+    return growing;
+  }
+
+  async #addLeaves(growing: GrowingTree, upTo: number): Promise<void> {
+    for await (const leaves of this.log.leaves({ after: growing.size, upTo })) {
+      for (const leaf of leaves) {
+        if (leaf.position !== growing.size + 1) throw new BrokenLog(growing.size + 1);
+        growing.add(prefixedLeafHash(leaf.prefixed));
+      }
+    }
+    if (growing.size < upTo) throw new BrokenLog(growing.size + 1);
+  }
+
+  /**
+   * False where the tree has moved on since. It does not wait for the disk: what a crash of the machine takes of it, its size included,
+   * is computed again from the log.
+   */
+  async #write(from: number, to: number, tiles: readonly Tile[]): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
+      `WITH moved AS (UPDATE ${SCHEMA}.tree SET size = $2 WHERE size = $1 AND set_config('synchronous_commit', 'off', true) = 'off' RETURNING size)
+       INSERT INTO ${SCHEMA}.tiles AS kept (level, n, hashes) SELECT t.* FROM moved, unnest($3::int[], $4::bigint[], $5::bytea[]) AS t
+       ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes`,
+      [from, to, tiles.map(({ level }) => level), tiles.map(({ n }) => n), tiles.map(({ hashes }) => hashes)],
+    );
+    return (rowCount ?? 0) > 0;
+  }
+}
+
+/** The log lacks an event: it is not hashed over. */
+class BrokenLog extends Error {
+  override readonly name = 'BrokenLog';
+  constructor(readonly position: number) {
+    super(`the log has no event at position ${position}, though it goes on after it: run ledgerline verify, and restore the log from a copy`);
+  }
+}
+
+export const rootText = (root: Uint8Array): string => Buffer.from(root).toString('base64');
+/** Errors: RangeError where it is none. */
+export function readRoot(text: string): Buffer {
+  const root = Buffer.from(text, 'base64');
+  if (root.length !== HASH_BYTES) throw new RangeError(`${JSON.stringify(text)} is no root: 32 bytes in base64`);
+  return root;
+}

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import type { Leaf } from '#event-store/leaf';
+import { type Checkpoint, readCheckpoint } from './checkpoint.js';
+import { failure, type Failure } from './failure.js';
+import { readRoot } from './kept-tree.js';
+import { NoteError, type Verifier } from './note.js';
+import { rootOf, type Tiles } from './tree.js';
+
+/** What someone said once of the log's first events: an issued invoice, or a signed checkpoint. */
+export interface Mark {
+  readonly said: string;
+  readonly size: number;
+  readonly root: Buffer;
+  /** Where the log says it itself. */
+  readonly position: number | null;
+  readonly invoiceId?: string;
+}
+
+const zIssued = z.object({ invoiceId: z.string(), tree: z.object({ size: z.int().nonnegative(), root: z.string() }).optional() });
+
+/** What an issued invoice says of the events before it; undefined of any other event, and of invoices older than the tree. */
+export function markIn(leaf: Leaf): Mark | Failure | undefined {
+  if (!leaf.field('type').equals(ISSUED)) return undefined;
+  try {
+    const { invoiceId, tree } = zIssued.parse(JSON.parse(leaf.text('data')));
+    return tree === undefined ? undefined : { said: `invoice ${invoiceId}`, size: tree.size, root: readRoot(tree.root), position: leaf.position, invoiceId };
+  } catch (error) {
+    const message = `the InvoiceIssued at position ${leaf.position} can't be read: ${error instanceof Error ? error.message : String(error)}`;
+    return failure('event_unreadable', leaf.position, message, 'Restore the log from a copy in which it can.');
+  }
+}
+
+const ISSUED = Buffer.from('InvoiceIssued');
+const UNSIGNED_BY_US = 'Name the public key that signed it with --key, or ask who keeps the signing key.';
+
+/** The marks that notes are, and what is wrong with those that are none. Without a key nothing says who signed them. */
+export function marksOf(notes: readonly { readonly name: string; readonly note: string }[], verifier: Verifier | null): { marks: Mark[]; failures: Failure[] } {
+  const marks: Mark[] = [];
+  const failures: Failure[] = [];
+  for (const { name, note } of notes) {
+    const read = checkpointIn(name, note, verifier);
+    if ('code' in read) failures.push(read);
+    else marks.push({ said: name, size: read.size, root: read.root, position: null });
+  }
+  return { marks, failures };
+}
+
+function checkpointIn(name: string, note: string, verifier: Verifier | null): Checkpoint | Failure {
+  if (verifier === null) return failure('no_key', null, `${name} is not checked: there is no key to check its signature with`, UNSIGNED_BY_US);
+  try {
+    return readCheckpoint(note, verifier);
+  } catch (error) {
+    if (!(error instanceof NoteError)) throw error;
+    return failure('checkpoint_not_signed', null, `${name}: ${error.message}`, UNSIGNED_BY_US);
+  }
+}
+
+/** The log as it is now, and the tree that was kept of it: its size, and the first event in which they differ. */
+export interface Compared {
+  readonly tiles: Tiles;
+  readonly size: number;
+  readonly stored: Tiles;
+  readonly kept: number;
+  readonly first: number | null;
+}
+
+/** The marks that the log's events do not bear out. */
+export async function contradicted(marks: readonly Mark[], { tiles, size, stored, kept, first }: Compared): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  let agreed = 0;
+  for (const mark of marks.toSorted((a, b) => a.size - b.size)) {
+    if (mark.size > size) failures.push(gone(mark, size));
+    else if ((await rootOf(tiles, mark.size)).equals(mark.root)) agreed = Math.max(agreed, mark.size);
+    else {
+      // Where the kept tree is the one that was spoken of, it tells the very event.
+      const isKept = first !== null && first <= mark.size && mark.size <= kept && (await rootOf(stored, mark.size)).equals(mark.root);
+      failures.push(differs(mark, isKept ? first - 1 : agreed));
+    }
+  }
+  return failures;
+}
+
+const gone = ({ said, size: then }: Mark, size: number): Failure =>
+  failure(
+    'events_gone',
+    size + 1,
+    `${said} is of ${then} events, the log has ${size}: positions ${size + 1} to ${then} are gone`,
+    'The log was cut, or an older copy of it was restored: restore a copy that has them, and find out who did it.',
+  );
+
+function differs({ said, size, position, invoiceId }: Mark, agreed: number): Failure {
+  const where = agreed + 1 === size ? `position ${size}` : `positions ${agreed + 1} to ${size}`;
+  return {
+    ...failure(
+      'root_differs',
+      agreed + 1,
+      `${said} is of other events than the log has now at ${where}`,
+      `Restore the log from a copy that agrees with it, and compare ${where} with what is there now.`,
+    ),
+    ...(invoiceId === undefined ? {} : { invoiceId, issuedAtPosition: position }),
+  };
+}

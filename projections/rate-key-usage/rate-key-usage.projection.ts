@@ -1,0 +1,66 @@
+import type pg from 'pg';
+import type { RecordedEvent } from '#domain/events';
+import { fromMicros, type Instant, micros } from '#domain/time/instant';
+import { monthOf, type Period } from '#domain/time/period';
+import { handled, ignoring, type Projection } from '#read-model/projection';
+import { rateKeyUsage } from './rate-key-usage.table.js';
+
+const answers = {
+  UsageObserved: 'handled',
+  // A correction leaves the reading's key and period as they are.
+  ...ignoring('UsageCorrected', 'UsageProviderNamed', 'UsageWaived'),
+  ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
+  ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
+  ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+  ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
+  ...ignoring('MeteringConfigured', 'DayMetered'),
+  ...ignoring('PlanPublished', 'PlanPriceCorrected'),
+  ...ignoring('LineOpened', 'LineSplit'),
+  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+  ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
+  ...ignoring('CostRecorded', 'CostCorrected'),
+  ...ignoring('CommandUnchanged', 'EventSkipped'),
+} as const;
+
+/** A row says that there are such readings, from the first on; it is never taken back: who is asked in vain has nothing to say. */
+export const rateKeyUsageProjection: Projection = {
+  name: 'rate-key-usage',
+  version: 1,
+  tables: [rateKeyUsage],
+  handles: handled(answers),
+  async project(batch, client) {
+    const used = new Map<string, readonly unknown[]>();
+    for (const event of batch) if (event.type === 'UsageObserved') collect(event, used);
+    if (used.size > 0) await insert(client, [...used.values()]);
+  },
+};
+
+/** Adds what an event's readings say, by their own position; most of them say what the one before them said. */
+function collect({ data, position }: RecordedEvent<'UsageObserved'>, used: Map<string, readonly unknown[]>): void {
+  let last = '';
+  for (const { rateKey, billingKind, period } of data.observations) {
+    if (rateKey === undefined) continue;
+    const { resourceType, resourceFamily, location } = rateKey;
+    const row = [resourceType, resourceFamily, location, data.deploymentId, billingKind, firstOf(period.start), lastMonth(period)];
+    const text = row.join('\n');
+    if (text !== last && !used.has(text)) used.set(text, [...row, position]);
+    last = text;
+  }
+}
+
+const firstOf = (at: Instant): string => `${at.slice(0, 7)}-01T00:00:00Z`;
+
+/** The month in which a reading ends; one that ends where a month begins ended with the month before. */
+function lastMonth({ start, end }: Period): string {
+  if (start.slice(0, 7) === end.slice(0, 7) || end === monthOf(start).end) return firstOf(start);
+  return firstOf(fromMicros(micros(end) - 1n));
+}
+
+async function insert(client: pg.ClientBase, rows: readonly (readonly unknown[])[]): Promise<void> {
+  const column = (index: number): unknown[] => rows.map((row) => row[index]);
+  await client.query(
+    'INSERT INTO rate_key_usage (resource_type, resource_family, location, deployment_id, billing_kind, first_month, last_month, position_from)' +
+      ' SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::bigint[]) ON CONFLICT DO NOTHING',
+    Array.from({ length: 8 }, (_, index) => column(index)),
+  );
+}

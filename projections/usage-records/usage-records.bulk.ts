@@ -1,0 +1,116 @@
+import type pg from 'pg';
+import type { RecordedEvent } from '#domain/events';
+import type { Observation, ReadingKey } from '#domain/usage/usage';
+import { COPY_NULL, type CopyLines, copyText, type CopyTarget } from '#read-model/copy';
+import type { Bulk } from '#read-model/projection';
+import { defineTable } from '#read-model/table';
+import { usageProviders, usageRecords, type UsageRecordRow } from './usage-records.table.js';
+
+const KEY = ['billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'] as const;
+const BODY = ['quantity', 'origin', 'resource_type', 'resource_family', 'location', 'attributes', 'sub_attribution'];
+
+/** Corrections as they come: what each does to a record is told once all are there. */
+const staging = defineTable<Pick<UsageRecordRow, 'deployment_id' | (typeof KEY)[number] | 'origin'> & { readonly quantity: string | null }>({
+  name: 'usage_corrections_staged',
+  columns: {
+    deployment_id: 'text',
+    billing_kind: 'text',
+    period_start: 'timestamptz',
+    resource_id: 'text',
+    period_end: 'timestamptz',
+    granularity: 'text',
+    provider: 'text',
+    source_id: 'text',
+    quantity: 'numeric',
+    origin: 'text',
+  },
+  key: ['deployment_id', ...KEY],
+  group: ['deployment_id', ...KEY],
+});
+
+const RECORDS: CopyTarget = { table: usageRecords.name, columns: ['deployment_id', ...KEY, ...BODY, 'position_from'] };
+const STAGED: CopyTarget = { table: staging.name, columns: ['deployment_id', ...KEY, 'quantity', 'origin', 'position_from'] };
+const PROVIDERS: CopyTarget = { table: usageProviders.name, columns: ['deployment_id', ...KEY, 'position_from'] };
+
+/** The event's data is as it was written: a value that is missing must not become the text "undefined". */
+function required(value: unknown, field: string): string {
+  if (typeof value !== 'string') throw new Error(`${field} must be a text, and is ${JSON.stringify(value)}`);
+  return copyText(value);
+}
+const optional = (value: unknown, field: string, absent: string): string => (value === undefined || value === null ? absent : required(value, field));
+const json = (value: object | undefined): string => (value === undefined ? COPY_NULL : copyText(JSON.stringify(value)));
+
+function keyLine({ billingKind, period, resourceId, granularity, provider, sourceId }: ReadingKey): string {
+  return (
+    `${required(billingKind, 'billingKind')}\t${required(period.start, 'period.start')}\t${required(resourceId, 'resourceId')}\t${required(period.end, 'period.end')}\t` +
+    `${required(granularity, 'granularity')}\t${optional(provider, 'provider', '')}\t${optional(sourceId, 'sourceId', '')}`
+  );
+}
+
+function bodyLine({ quantity, rateKey, attributes, subAttribution }: Observation, origin: string): string {
+  const rate =
+    rateKey === undefined
+      ? `${COPY_NULL}\t${COPY_NULL}\t${COPY_NULL}`
+      : `${required(rateKey.resourceType, 'resourceType')}\t${required(rateKey.resourceFamily, 'resourceFamily')}\t${required(rateKey.location, 'location')}`;
+  return `${required(quantity, 'quantity')}\t${origin}\t${rate}\t${json(attributes)}\t${json(subAttribution)}`;
+}
+
+function observedRows({ data, position }: RecordedEvent<'UsageObserved'>, lines: CopyLines): void {
+  const [deployment, origin] = [required(data.deploymentId, 'deploymentId'), required(data.origin, 'origin')];
+  for (const observation of data.observations) lines.add(RECORDS, `${deployment}\t${keyLine(observation)}\t${bodyLine(observation, origin)}\t${position}`);
+}
+
+function correctedRows({ data, position }: RecordedEvent<'UsageCorrected'>, lines: CopyLines): void {
+  const [deployment, origin] = [required(data.deploymentId, 'deploymentId'), required(data.origin, 'origin')];
+  for (const correction of data.corrections)
+    lines.add(STAGED, `${deployment}\t${keyLine(correction)}\t${optional(correction.quantity, 'quantity', COPY_NULL)}\t${origin}\t${position}`);
+}
+
+function namedRows({ data, position }: RecordedEvent<'UsageProviderNamed'>, lines: CopyLines): void {
+  const deployment = required(data.deploymentId, 'deploymentId');
+  for (const reading of data.readings) lines.add(PROVIDERS, `${deployment}\t${keyLine(reading)}\t${position}`);
+}
+
+function rows(event: RecordedEvent, lines: CopyLines): void {
+  if (event.type === 'UsageObserved') observedRows(event, lines);
+  else if (event.type === 'UsageCorrected') correctedRows(event, lines);
+  else if (event.type === 'UsageProviderNamed') namedRows(event, lines);
+  else throw new Error(`${event.type} has no rows in usage_records`);
+}
+
+const keyOf = (alias: string): string => ['deployment_id', ...KEY].map((column) => `${alias}.${column}`).join(', ');
+const sameKey = (a: string, b: string): string => ['deployment_id', ...KEY].map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
+
+/** A correction closes the version before it, by whomever, and opens its own unless it withdraws: the chain of each record's, set-wise. */
+async function finish(client: pg.ClientBase): Promise<void> {
+  const { rows: staged } = await client.query(`SELECT FROM ${staging.name} LIMIT 1`);
+  if (staged.length === 0) return;
+  await client.query(`ANALYZE ${staging.name}`);
+  await assertKnown(client);
+  await client.query(
+    `WITH chain AS (SELECT s.*, lead(s.position_from) OVER own AS next_position, lead(s.origin) OVER own AS next_origin` +
+      ` FROM ${staging.name} s WINDOW own AS (PARTITION BY ${keyOf('s')} ORDER BY s.position_from))` +
+      ` INSERT INTO usage_records (deployment_id, ${KEY.join(', ')}, quantity, origin, corrected_by, superseded_by, resource_type, resource_family, location,` +
+      ' attributes, sub_attribution, position_from, position_to)' +
+      ` SELECT ${keyOf('u')}, c.quantity, u.origin, c.origin, c.next_origin, u.resource_type, u.resource_family, u.location, u.attributes, u.sub_attribution,` +
+      ` c.position_from, c.next_position FROM chain c JOIN usage_records u ON ${sameKey('u', 'c')} WHERE c.quantity IS NOT NULL`,
+  );
+  await client.query(
+    `WITH first AS (SELECT DISTINCT ON (${keyOf('s')}) s.* FROM ${staging.name} s ORDER BY ${keyOf('s')}, s.position_from)` +
+      ` UPDATE usage_records u SET position_to = f.position_from, superseded_by = f.origin FROM first f WHERE ${sameKey('u', 'f')} AND u.position_from < f.position_from`,
+  );
+}
+
+/** As live, where a correction of what was never observed halts. */
+async function assertKnown(client: pg.ClientBase): Promise<void> {
+  const { rows: unknown } = await client.query<{ position_from: number; deployment_id: string; n: number }>(
+    `SELECT s.position_from, s.deployment_id, count(*)::int AS n FROM ${staging.name} s` +
+      ` WHERE NOT EXISTS (SELECT FROM usage_records u WHERE ${sameKey('u', 's')} AND u.position_from < s.position_from) GROUP BY 1, 2 ORDER BY 1 LIMIT 1`,
+  );
+  const [first] = unknown;
+  if (first !== undefined)
+    throw new Error(`position ${first.position_from}: ${first.n} corrected readings of deployment ${first.deployment_id} are not in usage_records`);
+}
+
+/** Usage is nearly all there is: it is copied in without a look at what is there. */
+export const usageRecordsBulk: Bulk = { staging: [staging], rows, finish };

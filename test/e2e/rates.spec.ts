@@ -1,0 +1,196 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createPool } from '#postgres/pool';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+
+/** Rates over time: what is in force never overlaps, and no correction silently overrules another. */
+
+const T = (date: string) => `${date}T00:00:00Z`;
+const RATE = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hel1' };
+
+let test: TestLedger;
+beforeEach(async () => {
+  test = await testLedger();
+  await test.apply({ command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') });
+});
+afterEach(async () => test.close());
+
+const outcome = async (command: object) => {
+  const done = await test.ledger.execute(command, ADMIN);
+  return done.status === 'refused' ? `${done.error.code}: ${done.error.message}` : done.status;
+};
+const prices = async (params: object = {}) =>
+  (await test.ask<{ items: { unitPrice: string; effectiveFrom: string; effectiveUntil: string | null }[] }>('rates', { ...RATE, ...params })).items.map(
+    ({ unitPrice, effectiveFrom, effectiveUntil }) => `${unitPrice} ${effectiveFrom.slice(0, 10)}/${effectiveUntil?.slice(0, 10) ?? ''}`,
+  );
+
+describe('two rates of a key', () => {
+  const inserted = async (from: string, until: string | null, positions = '1, NULL') => {
+    const pool = createPool(test.url, { schema: 'ledgerline' });
+    try {
+      await pool.query(
+        `INSERT INTO rates (resource_type, resource_family, location, effective_from, effective_until, unit_price, currency, basis, position_from, position_to)
+         VALUES ('VmVCpu', 'standard', 'hel1', '${from}', ${until === null ? 'NULL' : `'${until}'`}, 1, 'USD', 'duration', ${positions})`,
+      );
+      return 'taken';
+    } catch (error) {
+      return (error as { code?: string }).code;
+    } finally {
+      await pool.end();
+    }
+  };
+
+  it('that overlap are refused by the database too', async () => {
+    await test.ask('rates');
+    expect(await inserted(T('2026-02-01'), null)).toBe('23P01');
+    expect(await inserted(T('2025-12-01'), T('2026-01-02'))).toBe('23P01');
+    // one ends where the other begins; and what was superseded before the other was known stands beside it
+    expect(await inserted(T('2025-12-01'), T('2026-01-01'))).toBe('taken');
+    expect(await inserted(T('2026-03-01'), null, '0, 1')).toBe('taken');
+  });
+});
+
+describe('a rate that was withdrawn', () => {
+  const set = { command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') };
+  const withdraw = { command: 'withdraw-rate', ...RATE, from: T('2026-01-01'), reason: 'no longer sold' };
+
+  it('can be set again from the same date, and withdrawn again; each of these commands, sent once more, is known', async () => {
+    const again = { ...set, unitPrice: '0.20' };
+    const late = { ...set, occurredAt: T('2026-03-01') };
+    const story = [set, withdraw, again, { ...withdraw, reason: 'once more' }, late];
+    expect(await Promise.all([outcome(set)])).toEqual(['unchanged']);
+    for (const command of story.slice(1)) expect(await outcome(command)).toBe('done');
+    expect(await prices()).toEqual(['0.1 2026-01-01/']);
+    for (const command of story) expect(await outcome(command)).toBe('unchanged');
+    expect(await prices()).toEqual(['0.1 2026-01-01/']);
+  });
+
+  it('stays withdrawn where all is applied again', async () => {
+    expect(await outcome(withdraw)).toBe('done');
+    for (const command of [set, withdraw]) expect(await outcome(command)).toBe('unchanged');
+    expect(await prices()).toEqual([]);
+  });
+
+  it('is in conflict while it stands', async () => {
+    expect(await outcome({ ...set, unitPrice: '0.30' })).toMatch(/^conflicting_body: /);
+    expect(await outcome(withdraw)).toBe('done');
+    expect(await outcome({ ...withdraw, reason: 'another' })).toMatch(/^conflicting_body: /);
+  });
+});
+
+describe('both axes of time', () => {
+  it('what a line comes to, with the prices that were believed then', async () => {
+    await test.apply(
+      {
+        command: 'publish-plan',
+        planId: 'p1',
+        name: 'p1',
+        currency: 'USD',
+        baseFee: '0',
+        paymentTerm: 'in_advance',
+        effectiveFrom: T('2026-01-01'),
+        items: [{ billingKind: 'cores', price: { model: 'rate_card' } }],
+      },
+      { command: 'register-tenant', tenantId: 't1', name: 't1', currency: 'USD' },
+      { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
+      { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p1', from: T('2026-04-01') },
+      {
+        command: 'observe-usage',
+        deploymentId: 'd1',
+        observations: [{ resourceId: 'r1', billingKind: 'cores', period: { start: T('2026-04-02'), end: T('2026-04-03') }, granularity: 'day', quantity: '100', rateKey: RATE }],
+      },
+    );
+    const before = String(await test.ledger.catchUp());
+    await test.apply({ command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-01'), reason: 'ten times too high' });
+    const at = T('2026-04-10');
+    const net = async (knownAt: object) =>
+      (await test.ask<{ items: { billingKind: string; net: string }[] }>('lines', { tenantId: 't1', at, ...knownAt })).items.find(({ billingKind }) => billingKind === 'cores')?.net;
+    // 100 × 0.10 as it was believed, 100 × 0.01 as it is known
+    expect([await net({ knownAt: before }), await net({})]).toEqual(['10.00', '1.00']);
+    const total = async (name: string, more: object) => (await test.ask<{ total: string }>(name, { at, ...more })).total;
+    expect([await total('accrual', { knownAt: before }), await total('accrual', {})]).toEqual(['10.00', '1.00']);
+    expect([await total('invoice-preview', { tenantId: 't1', knownAt: before }), await total('invoice-preview', { tenantId: 't1' })]).toEqual(['10.00', '1.00']);
+    expect([await prices({ at, knownAt: before }), await prices({ at })]).toEqual([['0.1 2026-01-01/'], ['0.01 2026-04-01/']]);
+    // As of before a correction, nothing of it is known, whatever is asked.
+    expect(await prices({ at, asOf: before, knownAt: String(Number(before) + 1) })).toEqual(['0.1 2026-01-01/']);
+  });
+});
+
+describe('corrections of two operators', () => {
+  const right = { command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-05-01'), reason: 'ten times too high' };
+
+  it('over the same stretch, from the same preview: the second is told why it is refused', async () => {
+    const { position } = await test.ledger.preview([right], ADMIN);
+    expect(await outcome({ ...right, basedOn: position })).toBe('done');
+    const second = { ...right, unitPrice: '0.02', basedOn: position };
+    expect(await outcome(second)).toBe(
+      'overtaken: correct-rate is based on what stood at position 1; since then VmVCpu/standard/hel1 over [2026-04-01T00:00:00Z, 2026-05-01T00:00:00Z) became 0.01' +
+        ' (position 2, by test). Nothing was changed: look again, and correct what stands now',
+    );
+    expect(await prices({ at: T('2026-04-15') })).toEqual(['0.01 2026-04-01/2026-05-01']);
+    // Looked at again it is a correction of a correction; the same again is no news.
+    expect(await outcome({ ...second, basedOn: 2 })).toBe('done');
+    expect(await outcome({ ...second, basedOn: 2 })).toBe('unchanged');
+    expect(await prices({ at: T('2026-04-15') })).toEqual(['0.02 2026-04-01/2026-05-01']);
+  });
+
+  it('over other stretches, or to the same price, are both taken', async () => {
+    expect(await outcome({ ...right, basedOn: 1 })).toBe('done');
+    expect(await outcome({ ...right, unitPrice: '0.02', effectiveFrom: T('2026-05-01'), effectiveUntil: T('2026-06-01'), basedOn: 1 })).toBe('done');
+    expect(await outcome({ ...right, reason: 'me too', basedOn: 1 })).toBe('unchanged');
+  });
+
+  it('at the very same time: one is carried out, the other told, and who comes later may', async () => {
+    const attempts = await Promise.all(['0.01', '0.02', '0.03', '0.04'].map(async (unitPrice) => outcome({ ...right, unitPrice })));
+    expect(attempts.filter((each) => each === 'done')).toHaveLength(1);
+    expect(attempts.filter((each) => each.startsWith('overtaken: '))).toHaveLength(3);
+    expect(await outcome({ ...right, unitPrice: '0.05', reason: 'later' })).toBe('done');
+  });
+
+  it('of a plan, a reading or a resource are kept apart likewise', async () => {
+    await test.apply(
+      {
+        command: 'publish-plan',
+        planId: 'p1',
+        name: 'p1',
+        currency: 'USD',
+        baseFee: '50.00',
+        paymentTerm: 'in_advance',
+        effectiveFrom: T('2026-01-01'),
+        items: [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '0.01' } }],
+      },
+      { command: 'register-tenant', tenantId: 't1', name: 't1', currency: 'USD' },
+      { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-01-01') },
+      { command: 'observe-resource', provider: 'do', providerId: 'r1', kind: 'droplet', name: 'r1', status: 'active', seenAt: T('2026-01-01') },
+    );
+    const reading = { deploymentId: 'd1', resourceId: 'r1', billingKind: 'hours', period: { start: T('2026-04-02'), end: T('2026-04-03') }, granularity: 'day' };
+    const { deploymentId, ...observation } = reading;
+    await test.apply({ command: 'observe-usage', deploymentId, observations: [{ ...observation, quantity: '24' }] });
+    const price = (unitAmount: string) => ({
+      command: 'correct-price',
+      planId: 'p1',
+      billingKind: 'hours',
+      price: { model: 'unit', unitAmount },
+      effectiveFrom: T('2026-04-01'),
+      reason: 'typo',
+    });
+    const quantity = (hours: string) => ({ command: 'correct-usage', ...reading, quantity: hours, reason: 'misread' });
+    const status = (value: string) => ({ command: 'correct-resource', provider: 'do', providerId: 'r1', from: T('2026-04-01'), status: value, reason: 'log' });
+    const basedOn = await test.ledger.catchUp();
+    for (const [first, second] of [
+      [price('0.02'), price('0.03')],
+      [quantity('23'), quantity('22')],
+      [status('off'), status('resized')],
+    ] as const) {
+      expect(await outcome({ ...first, basedOn })).toBe('done');
+      expect(await outcome({ ...second, basedOn })).toMatch(/^overtaken: correct-\w+ is based on what stood at position \d+; since then /);
+      expect(await outcome(second)).toBe('done');
+    }
+    // another field of the resource is another thing
+    expect(await outcome({ command: 'correct-resource', provider: 'do', providerId: 'r1', from: T('2026-04-01'), sizeGb: '10', reason: 'log', basedOn })).toBe('done');
+  });
+
+  it('says what a basis must be', async () => {
+    expect(await outcome({ ...right, basedOn: 'yesterday' })).toMatch(/^invalid_input: .*basedOn/);
+    expect(await outcome({ command: 'set-rate', ...RATE, unitPrice: '0.2', effectiveFrom: T('2026-07-01'), basedOn: 1 })).toMatch(/^invalid_input: .*basedOn/);
+  });
+});

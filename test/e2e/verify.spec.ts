@@ -1,0 +1,68 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { cli, folder } from '../support/cli.js';
+import { type TestDatabase, testDatabase } from '../support/postgres.js';
+
+// Tamper evidence as an auditor meets it: processes, files, exit codes.
+
+let database: TestDatabase;
+let dir: Awaited<ReturnType<typeof folder>>;
+let env: Record<string, string>;
+
+const ledgerline = async (...args: string[]) => cli([...args, '--data-dir', dir.path], { env });
+const verified = async (...args: string[]) => {
+  const { code, stdout } = await ledgerline('verify', '--json', ...args);
+  return { code, ...(JSON.parse(stdout) as { ok: boolean; size: number; root: string; failures: { code: string; position: number; message: string }[] }) };
+};
+
+beforeAll(async () => {
+  database = await testDatabase();
+  dir = await folder();
+  env = { DATABASE_URL: database.url };
+});
+afterAll(async () => {
+  await dir.remove();
+  await database.drop();
+});
+
+describe('verify', () => {
+  it('says that there is nothing to verify, and makes nothing', async () => {
+    const { code, stderr } = await ledgerline('verify');
+    expect([code, stderr.includes('there is no log in this database')]).toEqual([1, true]);
+    const { rows } = await database.pool.query("select nspname from pg_namespace where nspname like 'ledgerline%'");
+    expect(rows).toEqual([]);
+  });
+
+  it('finds a log as it was recorded, from the command on that wrote it', async () => {
+    const commands = [1, 2, 3].map((n) => JSON.stringify({ command: 'register-tenant', tenantId: `t${n}`, name: `T ${n}`, currency: 'USD' })).join('\n');
+    const file = await dir.write('commands.jsonl', commands);
+    expect((await ledgerline('apply', file)).code).toBe(0);
+    const { rows } = await database.pool.query<{ size: number }>('select size from ledgerline_audit.tree');
+    expect(rows).toEqual([{ size: 3 }]);
+    expect(await verified()).toMatchObject({ code: 0, ok: true, size: 3, failures: [] });
+  });
+
+  it('takes a checkpoint that was kept, signed with a key that only its owner reads', async () => {
+    const kept = join(dir.path, 'kept.checkpoint');
+    const { code, stdout } = await ledgerline('checkpoint', '--out', kept, '--json');
+    const { root, publicKey } = JSON.parse(stdout) as { root: string; publicKey: string };
+    expect([code, (await stat(join(dir.path, 'checkpoint.key'))).mode & 0o777]).toEqual([0, 0o600]);
+    expect(await readFile(kept, 'utf8')).toMatch(new RegExp(`^ledgerline/[0-9a-f]{8}\n3\n${root.replaceAll('+', '\\+')}\n\n— ledgerline/`));
+    expect(await verified('--checkpoint', kept)).toMatchObject({ code: 0, ok: true, root });
+    // By the public key alone, as an auditor has it.
+    expect(await verified('--checkpoint', kept, '--key', publicKey)).toMatchObject({ code: 0, ok: true });
+    const changed = await dir.write('changed.checkpoint', (await readFile(kept, 'utf8')).replace('\n3\n', '\n2\n'));
+    expect(await verified('--checkpoint', changed)).toMatchObject({ code: 1, ok: false, failures: [{ code: 'checkpoint_not_signed' }] });
+    expect((await ledgerline('verify', '--checkpoint', join(dir.path, 'none'))).code).toBe(2);
+  });
+
+  it('names the event that was changed, and ends with 1', async () => {
+    await database.pool.query(
+      "begin; set local session_replication_role = replica; update ledgerline_log.events set data = replace(data, 'USD', 'EUR') where position = 2; commit",
+    );
+    expect(await verified()).toMatchObject({ code: 1, ok: false, size: 3, failures: [{ code: 'event_changed', position: 2, stream: 'tenant-t2', type: 'TenantRegistered' }, { code: 'root_differs', position: 2 }] });
+    const { code, stdout } = await ledgerline('verify');
+    expect([code, stdout.includes('FAILS at 2  the event at position 2 is not the one that was recorded there')]).toEqual([1, true]);
+  });
+});
