@@ -77,6 +77,7 @@ const TABLE: ReadonlyMap<
   ['GET /graphql', { for: ALL, example: () => '/graphql?query={__typename}' }],
   ['GET /api/docs', { for: EVERYONE, example: () => '/api/docs' }],
   ['GET /api/docs-json', { for: EVERYONE, example: () => '/api/docs-json' }],
+  ['GET /metrics', { for: EVERYONE, example: () => '/metrics' }],
   ['GET /health/live', { for: EVERYONE, example: () => '/health/live' }],
   ['GET /health/ready', { for: EVERYONE, example: () => '/health/ready' }],
   ['GET /', { for: EVERYONE, example: () => '/' }],
@@ -440,7 +441,9 @@ describe('the environment', () => {
       host: '127.0.0.1',
       port: 3000,
       requestsPerMinute: 120_000,
-      requestsAtOnce: 200,
+      requestsAtOnce: 64,
+      queryTimeoutMs: 60_000,
+      logLevel: 'info',
     });
   });
 

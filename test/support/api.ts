@@ -13,7 +13,7 @@ export const SECRET = 'a secret of the specs, longer than 32 characters';
 /** In the middle of the month that the story is billed for. */
 export const NOW = instant('2026-04-15T00:00:00Z');
 export const clock = { now: () => NOW };
-export const LISTENING = { host: '127.0.0.1', port: 0, requestsPerMinute: 1_000_000, requestsAtOnce: 1000 };
+export const LISTENING = { host: '127.0.0.1', port: 0, requestsPerMinute: 1_000_000, requestsAtOnce: 1000, queryTimeoutMs: 60_000 };
 export const logger = pino({ level: 'silent' });
 
 export interface Answer {

@@ -17,11 +17,13 @@ import { HealthController } from './health.http.js';
 import { IngestController } from './ingest.http.js';
 import { InventoryController } from './inventory.http.js';
 import { InvoicesController } from './invoices.http.js';
+import { MetricsController } from './metrics.http.js';
 import { OpenApiController } from './openapi/openapi.http.js';
 import { PlansController } from './plans.http.js';
 import { ProblemFilter } from './problem.filter.js';
 import { RatesController } from './rates.http.js';
 import { Routes } from './routes.js';
+import { Telemetry } from './telemetry/telemetry.js';
 import { UsageController } from './usage.http.js';
 import { WaitForPosition } from './wait-for.js';
 
@@ -33,14 +35,20 @@ export interface AppOptions {
   readonly seller?: string;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly queryTimeoutMs: number;
 }
 
+type LedgerSettings = Pick<AppOptions, 'databaseUrl' | 'eventStoreUrl' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs'>;
+
 /** While the read models of this version are being built it answers that it is not ready, rather than not at all. */
-const ledgerModule = ({ databaseUrl, eventStoreUrl, seller, logger }: Pick<AppOptions, 'databaseUrl' | 'eventStoreUrl' | 'seller' | 'logger'>): DynamicModule =>
+const ledgerModule = ({ databaseUrl, eventStoreUrl, seller, logger, telemetry, queryTimeoutMs }: LedgerSettings): DynamicModule =>
   LedgerModule.forRoot({
     databaseUrl,
     ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }),
     ...(seller === undefined ? {} : { seller }),
+    measuring: telemetry,
+    statementTimeoutMs: queryTimeoutMs,
     whenOutdated: 'serve',
     report: (message) => {
       logger.info(message);
@@ -53,8 +61,8 @@ class AccessModule {}
 
 @Module({})
 export class AppModule {
-  static forRoot({ jwtSecret, jwksUrl, logger, clock, ...settings }: AppOptions): DynamicModule {
-    const ledger = ledgerModule({ ...settings, logger });
+  static forRoot({ jwtSecret, jwksUrl, logger, clock, telemetry, ...settings }: AppOptions): DynamicModule {
+    const ledger = ledgerModule({ ...settings, logger, telemetry });
     const access: DynamicModule = {
       module: AccessModule,
       providers: [
@@ -77,11 +85,13 @@ export class AppModule {
         CommandsController,
         IngestController,
         HealthController,
+        MetricsController,
         OpenApiController,
         ConsoleController,
       ],
       providers: [
         Routes,
+        { provide: Telemetry, useFactory: () => telemetry },
         QueryFields,
         CommandsResolver,
         SubscriptionsResolver,

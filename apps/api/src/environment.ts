@@ -3,6 +3,7 @@ import type { Limits } from './protection.js';
 
 /** As many as HS256 has bytes: a shorter secret can be guessed from one token. */
 const MIN_SECRET_CHARS = 32;
+const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const zUrl = (...schemes: string[]) =>
   z
@@ -11,14 +12,14 @@ const zUrl = (...schemes: string[]) =>
       (value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)) && URL.canParse(value),
       `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     );
-
-const zCount = (unlessGiven: number) =>
+const zCount = (most: number, message: string) =>
   z
     .string()
-    .regex(/^[1-9]\d{0,8}$/, 'must be a whole number from 1 on')
-    .transform(Number)
-    .default(unlessGiven);
+    .refine((value) => /^\d{1,9}$/.test(value) && Number(value) <= most, message)
+    .transform(Number);
+const fromOne = zCount(999_999_999, 'must be a whole number from 1 on').refine((value) => value > 0, 'must be a whole number from 1 on');
 
+/** Every variable that the API reads; README has them in one table, which a test holds against this. */
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
   EVENT_STORE_URL: zUrl('esdb', 'esdb+discover').optional(),
@@ -26,15 +27,14 @@ const zEnvironment = z.object({
   LEDGERLINE_JWKS_URL: zUrl('https', 'http').optional(),
   LEDGERLINE_SELLER: z.string().optional(),
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
-  LEDGERLINE_PORT: z
-    .string()
-    .regex(/^\d{1,5}$/, 'must be a port number from 0 to 65535')
-    .transform(Number)
-    .refine((port) => port <= 65_535, 'must be a port number from 0 to 65535')
-    .default(3000),
-  LEDGERLINE_REQUESTS_PER_MINUTE: zCount(120_000),
-  LEDGERLINE_REQUESTS_AT_ONCE: zCount(200),
+  LEDGERLINE_PORT: zCount(65_535, 'must be a port number from 0 to 65535').default(3000),
+  LEDGERLINE_REQUESTS_PER_MINUTE: fromOne.default(120_000),
+  LEDGERLINE_REQUESTS_AT_ONCE: fromOne.default(64),
+  LEDGERLINE_QUERY_TIMEOUT_MS: fromOne.default(60_000),
+  LEDGERLINE_LOG_LEVEL: z.enum(LEVELS, `must be one of ${LEVELS.join(', ')}`).default('info'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: zUrl('https', 'http').optional(),
 });
+export const VARIABLES: readonly string[] = Object.keys(zEnvironment.shape);
 
 export interface ApiSettings extends Limits {
   readonly databaseUrl: string;
@@ -47,18 +47,21 @@ export interface ApiSettings extends Limits {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
+  /** After how long a query is given up, in milliseconds. */
+  readonly queryTimeoutMs: number;
+  readonly logLevel?: (typeof LEVELS)[number];
+  /** Traces are sent there; without it none are made. */
+  readonly otlpEndpoint?: string;
 }
 
-/** The settings from the environment; an empty variable counts as not set. Every fault is named in the one error. */
+/** The settings from the environment; an empty variable counts as not set. Every fault is named in the one error; no value is. */
 export function settingsFrom(environment: Readonly<Record<string, string | undefined>>): ApiSettings {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
   const { success, data, error } = zEnvironment.safeParse(given);
   if (!success) {
-    const faults = error.issues.map(({ path, code, message }) => {
-      const name = path.join('.');
-      return `  ${name} ${code === 'invalid_type' && given[name] === undefined ? 'is not set' : message}`;
-    });
-    throw new Error(`the environment is not complete; nothing was started. Set or correct:\n${faults.join('\n')}`);
+    const faults = new Map(error.issues.map(({ path, message }) => [path.join('.'), message]));
+    const lines = [...faults].map(([name, message]) => `  ${name} ${given[name] === undefined ? 'is not set' : message}`);
+    throw new Error(`the environment is not complete; nothing was started. Set or correct:\n${lines.join('\n')}`);
   }
   return {
     databaseUrl: data.DATABASE_URL,
@@ -70,5 +73,8 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     port: data.LEDGERLINE_PORT,
     requestsPerMinute: data.LEDGERLINE_REQUESTS_PER_MINUTE,
     requestsAtOnce: data.LEDGERLINE_REQUESTS_AT_ONCE,
+    queryTimeoutMs: data.LEDGERLINE_QUERY_TIMEOUT_MS,
+    logLevel: data.LEDGERLINE_LOG_LEVEL,
+    ...(data.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? {} : { otlpEndpoint: data.OTEL_EXPORTER_OTLP_ENDPOINT }),
   };
 }

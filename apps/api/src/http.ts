@@ -22,3 +22,14 @@ export interface Reply {
 
 /** Everything the API answers with stands under this path, but for health and the console. */
 export const V1 = 'api/v1';
+
+/** Ids go into the log for ever: one that is given must look like one. */
+const ID = /^[\w.:-]{1,128}$/;
+
+export function givenId(headers: Request['headers'], name: string): string | undefined {
+  const given = headers[name];
+  return typeof given === 'string' && ID.test(given) ? given : undefined;
+}
+
+/** What the request is part of, in the words of who asks; else the request itself. It stands in the metadata of what is recorded. */
+export const correlationIdOf = ({ id, headers }: Pick<Request, 'id' | 'headers'>): string => givenId(headers, 'x-correlation-id') ?? id;

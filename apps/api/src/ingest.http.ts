@@ -11,6 +11,7 @@ import { CLOCK, type Clock } from './clock.js';
 import { isCloudEvent, readingOf } from './cloud-event.js';
 import { V1 } from './http.js';
 import type { zIngested } from './openapi/answers/ingest.js';
+import { Telemetry } from './telemetry/telemetry.js';
 
 /** A batch is answered as a whole: more would keep the asker waiting, and weigh on the others. */
 export const MAX_ITEMS = 10_000;
@@ -29,6 +30,7 @@ export class IngestController {
   constructor(
     private readonly ledger: Ledger,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly telemetry: Telemetry,
   ) {}
 
   /** Observations and CloudEvents, one or many. */
@@ -50,7 +52,9 @@ export class IngestController {
     });
     const decided = (await this.ledger.ingest(read.flatMap((each) => ('incoming' in each ? [each.incoming] : [])), caller)).values();
     const verdicts = read.map((each) => ('verdict' in each ? each.verdict : next(decided)));
-    return answerOf(items, verdicts);
+    const answer = answerOf(items, verdicts);
+    for (const status of COUNTED) this.telemetry.metrics.ingested.inc({ status }, answer[status]);
+    return answer;
   }
 }
 

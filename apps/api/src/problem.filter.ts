@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { Reply, Request } from './http.js';
-import { Overloaded, PROBLEM_TYPE, problemOf } from './problem.js';
+import { PROBLEM_TYPE, problemOf } from './problem.js';
 
 /** Answers whatever was thrown as problem+json. Defects and outages are logged: a refusal is the asker's business. */
 @Catch()
@@ -21,7 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
 
 export function answerProblem(error: unknown, request: Pick<Request, 'id' | 'method' | 'url'>, reply: Pick<Reply, 'status' | 'header' | 'send'>, logger: Logger): void {
   const problem = problemOf(error);
-  if (problem.status >= 500 && !(error instanceof Overloaded)) logger.error({ err: error, requestId: request.id, method: request.method, url: request.url }, 'a request failed');
+  if (problem.status >= 500) logger.error({ err: error, requestId: request.id, method: request.method, path: request.url.split('?')[0] }, 'a request failed');
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
   if (problem.status === 503) reply.header('retry-after', '1');
   reply.status(problem.status).header('content-type', PROBLEM_TYPE).send(problem);

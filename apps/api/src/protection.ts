@@ -4,7 +4,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DOCUMENT_STYLE_SOURCE } from '#ledger/documents/page';
-import { Overloaded, TooManyRequests } from './problem.js';
+import { Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
@@ -18,11 +18,10 @@ export interface Limits {
 /** Below this the bytes saved are not worth the time. */
 const COMPRESS_FROM_BYTES = 1024;
 /** Probes and metrics are looked at when all else is too much. */
-const isWatched = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');
+export const isWatched = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');
 
-/** Headers, compression, and what sheds load. Registered before any route. */
-export function protect(fastify: Fastify, { requestsPerMinute, requestsAtOnce }: Limits): void {
-  shedAbove(fastify, requestsAtOnce);
+/** Headers, compression, and a limit for each who asks. Registered before any route. */
+export function protect(fastify: Fastify, { requestsPerMinute }: Limits): void {
   void fastify.register(helmet, {
     // Pages load nothing from elsewhere and run nothing inline; nothing may frame them. A document has its one style within.
     contentSecurityPolicy: {
@@ -52,18 +51,25 @@ export function protect(fastify: Fastify, { requestsPerMinute, requestsAtOnce }:
   });
 }
 
-/** A queue that grows makes every answer late, and then useless: above so many at once, who comes is told to come again. */
-function shedAbove(fastify: Fastify, requestsAtOnce: number): void {
+/** The answer is made once: what sheds load must cost next to nothing. */
+const OVERLOADED = JSON.stringify(problemOf(new Overloaded('as many requests as can be answered in time are being answered: nothing was done of this one; send it again')));
+
+/**
+ * A queue that grows makes every answer late, and then useless: above so many at once, who comes is told to come again. To be
+ * registered before any other hook.
+ */
+export function shedAbove(fastify: Fastify, requestsAtOnce: number): void {
   let underWay = 0;
   const counted = new WeakSet<object>();
-  fastify.addHook('onRequest', (request, _reply, done) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
     if (isWatched(request.url) || underWay < requestsAtOnce) {
       underWay += 1;
       counted.add(request);
       done();
       return;
     }
-    done(new Overloaded(`${requestsAtOnce} requests are being answered: nothing was done of this one; send it again`));
+    reply.raw.writeHead(503, { 'content-type': PROBLEM_TYPE, 'retry-after': '1', 'x-request-id': request.id }).end(OVERLOADED);
+    reply.hijack();
   });
   fastify.addHook('onResponse', (request, _reply, done) => {
     if (counted.delete(request)) underWay -= 1;

@@ -7,10 +7,12 @@ import { AppModule } from './app.module.js';
 import { type Clock, systemClock } from './clock.js';
 import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
-import { NestLogger } from './logger.js';
+import { correlationIdOf, givenId, type Request } from './http.js';
+import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
-import { protect } from './protection.js';
+import { protect, shedAbove } from './protection.js';
+import { Telemetry } from './telemetry/telemetry.js';
 
 export interface ApiOptions extends ApiSettings {
   readonly logger?: Logger;
@@ -28,8 +30,6 @@ export interface RunningApi {
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** An id is at most 512 characters, each up to twelve when escaped; Fastify's own limit is 100. */
 const MAX_PARAM_CHARS = 6144;
-/** Correlation ids go into the log for ever: one that is given must look like one. */
-const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** Figures as of now, and someone's own: neither a proxy nor a browser keeps them. */
 const NOT_KEPT = { 'cache-control': 'no-store' };
@@ -46,17 +46,15 @@ class Adapter extends FastifyAdapter {
 
 /** The Nest application, not listening yet. */
 export async function createApi({
-  logger = pino({ name: 'ledgerline-api' }, pino.destination(2)),
+  logLevel = 'info',
+  logger = pino({ name: 'ledgerline-api', level: logLevel }, pino.destination(2)),
   clock = systemClock,
   ...settings
 }: ApiOptions): Promise<NestFastifyApplication> {
   const adapter = new Adapter({
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
-    genReqId: ({ headers }: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }) => {
-      const given = headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
-    },
+    genReqId: ({ headers }: Pick<Request, 'headers'>) => givenId(headers, 'x-request-id') ?? randomUUID(),
     // A URL that can't be read has no route, so it comes by no hook and no filter.
     frameworkErrors: (error: Error, _request: unknown, { raw }: { readonly raw: ServerResponse }) => {
       const problem = problemOf(error);
@@ -64,18 +62,22 @@ export async function createApi({
     },
   });
   const fastify = adapter.getInstance();
+  shedAbove(fastify, settings.requestsAtOnce);
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // JSON is all that the API takes; Nest's own parsers would also take forms.
   fastify.removeContentTypeParser('text/plain');
   // The parser that JSON has, with its refusal of poisoned prototypes.
   fastify.addContentTypeParser(['application/cloudevents+json', 'application/cloudevents-batch+json'], { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
   fastify.addHook('onRequest', (request, reply, next) => {
-    void reply.headers({ ...NOT_KEPT, 'x-request-id': request.id });
+    void reply.headers({ ...NOT_KEPT, 'x-request-id': request.id, 'x-correlation-id': correlationIdOf(request) });
     next();
   });
+  logRequests(fastify, logger);
+  const telemetry = new Telemetry(settings.otlpEndpoint);
+  telemetry.attach(fastify);
   tagReads(fastify);
   protect(fastify, settings);
-  return NestFactory.create<NestFastifyApplication>(AppModule.forRoot({ ...settings, logger, clock }), adapter, {
+  return NestFactory.create<NestFastifyApplication>(AppModule.forRoot({ ...settings, logger, clock, telemetry }), adapter, {
     logger: new NestLogger(logger),
     bodyParser: false,
     abortOnError: false,

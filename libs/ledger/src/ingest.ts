@@ -41,6 +41,8 @@ const rejected = (error: unknown): Ingested => {
  */
 export class UsageIntake {
   private readonly waiting = new Map<string, Job[]>();
+  /** Deployments that were found: what is registered once, stays so. */
+  private readonly registered = new Set<string>();
 
   constructor(private readonly core: LedgerCore) {}
 
@@ -60,9 +62,10 @@ export class UsageIntake {
 
   private async ofDeployment(deploymentId: string, readings: readonly Incoming[], caller: Caller): Promise<readonly Ingested[]> {
     const tenantId = confinedTo(caller);
-    let assignments: readonly Assignment[];
+    let assignments: readonly Assignment[] = [];
     try {
-      ({ assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId));
+      if (tenantId !== null || !this.registered.has(deploymentId)) ({ assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId));
+      this.registered.add(deploymentId);
     } catch (error) {
       return readings.map(() => rejected(error));
     }

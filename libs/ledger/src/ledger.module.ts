@@ -17,6 +17,7 @@ import { HANDLERS } from './commands/index.js';
 import { READ_MODELS } from './database.js';
 import { LedgerCore } from './ledger-core.js';
 import { Ledger, LedgerQueryHandler } from './ledger.js';
+import { MeasuredLog, MeasuredProjecting, type Measuring } from './measured.js';
 import { takeOver, type WhenOutdated } from './outdated.js';
 
 export interface LedgerOptions {
@@ -24,6 +25,10 @@ export interface LedgerOptions {
   /** `esdb://…`: EventStoreDB is the log, and Postgres holds its mirror; else Postgres is the log. */
   readonly eventStoreUrl?: string;
   readonly applicationName?: string;
+  /** After how long a statement is given up, in milliseconds; never, unless given. Who waits for a lock is not meant. */
+  readonly statementTimeoutMs?: number;
+  /** Told of appends and of waiting for the read models. */
+  readonly measuring?: Measuring;
   /** `wait` unless given. */
   readonly whenOutdated?: WhenOutdated;
   /** Gives up waiting. */
@@ -68,7 +73,11 @@ async function becomeCurrent(projector: Projector, rebuilder: Rebuilder, options
 async function open(options: LedgerOptions): Promise<Opened> {
   const named = options.applicationName === undefined ? {} : { applicationName: options.applicationName };
   const pool = createPool(options.databaseUrl, { schema: READ_MODELS, ...named });
+  // What is asked is bounded; building and projecting read models takes as long as it takes.
+  const { statementTimeoutMs, measuring } = options;
+  const asked = statementTimeoutMs === undefined ? pool : createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs });
   const locks = createPool(options.databaseUrl, { max: 4, ...named });
+  const pools = new Set([pool, asked, locks]);
   try {
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
@@ -82,17 +91,18 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named });
     const tree = new KeptTree(pool, postgres);
     await tree.migrate();
-    const core = new LedgerCore(log, projector, pool, { locks, trialPool, rebuilder, tree }, options.seller ?? null);
+    const [used, projecting] = measuring === undefined ? [log, projector] : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
+    const core = new LedgerCore(used, projecting, asked, { locks, trialPool, rebuilder, tree }, options.seller ?? null);
     await core.details.migrate();
     const close = async (): Promise<void> => {
       stopping.abort();
       await becoming;
       await log.close();
-      await Promise.all([pool.end(), locks.end()]);
+      await Promise.all([...pools].map(async (each) => each.end()));
     };
     return { core, tree, close };
   } catch (error) {
-    await Promise.all([pool.end(), locks.end()]);
+    await Promise.all([...pools].map(async (each) => each.end()));
     throw error;
   }
 }

@@ -15,6 +15,8 @@ export interface PoolOptions {
   readonly readOnly?: boolean;
   /** After how long an idle connection is closed, in milliseconds; 0: never. */
   readonly idleTimeoutMs?: number;
+  /** After how long a statement is given up, in milliseconds; never, unless given. */
+  readonly statementTimeoutMs?: number;
 }
 
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
@@ -23,12 +25,18 @@ const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
  * A pool whose values are ours: numeric and date as text, int8 as a safe number (else it throws `value_out_of_range`),
  * timestamptz as canonical Instant text, json and jsonb parsed. Sessions run in UTC.
  */
-export function createPool(url: string, { schema, max = 10, applicationName = 'ledgerline', idleTimeoutMs = 10_000, readOnly = false }: PoolOptions = {}): pg.Pool {
+export function createPool(url: string, { schema, max = 10, applicationName = 'ledgerline', idleTimeoutMs = 10_000, readOnly = false, statementTimeoutMs }: PoolOptions = {}): pg.Pool {
   if (schema !== undefined && !SCHEMA.test(schema)) {
     throw new DatabaseError('schema_name_invalid', `${JSON.stringify(schema)} is no schema name: use a-z, 0-9 and _, 63 at most`);
   }
   const { connectionString, options } = splitOptions(url);
-  const settings = ['-c TimeZone=UTC', '-c DateStyle=ISO', ...(schema === undefined ? [] : [`-c search_path=${schema}`]), ...(readOnly ? ['-c default_transaction_read_only=on'] : [])];
+  const settings = [
+    '-c TimeZone=UTC',
+    '-c DateStyle=ISO',
+    ...(schema === undefined ? [] : [`-c search_path=${schema}`]),
+    ...(readOnly ? ['-c default_transaction_read_only=on'] : []),
+    ...(statementTimeoutMs === undefined ? [] : [`-c statement_timeout=${statementTimeoutMs}`]),
+  ];
   const pool = new pg.Pool({
     Client: PreparingClient,
     connectionString,

@@ -10,6 +10,12 @@ const SHARED = 'HS256';
 /** By public key only. HS256 is not among them, so that no one can sign with a published key as if it were the secret. */
 const PUBLISHED = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
 
+/** A token by a key that is not known yet has the keys fetched anew, at most so often: a new key is good at once, and nobody can ask for more. */
+const COOLDOWN_MS = 1000;
+
+/** As many as a fleet of collectors has; more begin anew. */
+const MOST_KNOWN = 10_000;
+
 const zClaims = z.object({ sub: zId, role: z.string().optional(), roles: z.array(z.string()).optional(), tenantId: zId.optional() });
 
 const dateOf = (at: Instant): Date => new Date(at);
@@ -19,10 +25,12 @@ const secretOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 export class TokenReader {
   private readonly secret: Uint8Array;
   private readonly published: JWTVerifyGetKey | undefined;
+  /** Tokens whose signature by the shared secret was found right: it stays so, and their times are looked at each time. */
+  private readonly known = new Map<string, JWTPayload>();
 
   constructor(secret: string, jwksUrl: string | undefined) {
     this.secret = secretOf(secret);
-    this.published = jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl));
+    this.published = jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { cooldownDuration: COOLDOWN_MS });
   }
 
   /** Who asks. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable` (503), the keys could not be fetched. */
@@ -43,12 +51,15 @@ export class TokenReader {
 
   private async verified(token: string, now: Instant): Promise<JWTPayload> {
     const at = { currentDate: dateOf(now) };
+    const known = this.known.get(token);
+    if (known !== undefined && isValidAt(known, at.currentDate)) return known;
     try {
       const { alg } = decodeProtectedHeader(token);
-      const { payload } =
-        alg === SHARED || this.published === undefined
-          ? await jwtVerify(token, this.secret, { ...at, algorithms: [SHARED] })
-          : await jwtVerify(token, this.published, { ...at, algorithms: PUBLISHED });
+      // By published keys each time: one that is withdrawn must not go on.
+      if (alg !== SHARED && this.published !== undefined) return (await jwtVerify(token, this.published, { ...at, algorithms: PUBLISHED })).payload;
+      const { payload } = await jwtVerify(token, this.secret, { ...at, algorithms: [SHARED] });
+      if (this.known.size === MOST_KNOWN) this.known.clear();
+      this.known.set(token, payload);
       return payload;
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new Unauthenticated('the token has expired');
@@ -57,6 +68,8 @@ export class TokenReader {
     }
   }
 }
+
+const isValidAt = ({ exp, nbf }: JWTPayload, at: Date): boolean => (exp === undefined || at.getTime() < exp * 1000) && (nbf === undefined || at.getTime() >= nbf * 1000);
 
 /** Whether the token is at fault. The rest is the key server: no answer, or not one with keys. */
 function isFault(error: unknown): boolean {

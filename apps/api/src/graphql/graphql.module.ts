@@ -8,7 +8,7 @@ import type { Caller } from '#ledger/caller';
 import { Ledger } from '#ledger/ledger';
 import { CLOCK, type Clock } from '../clock.js';
 import { TokenReader } from '../auth/token.js';
-import type { Reply, Request } from '../http.js';
+import { correlationIdOf, type Reply, type Request } from '../http.js';
 import { answerProblem } from '../problem.filter.js';
 import { formatErrors, isAboutQuery } from './errors.js';
 import { guardCost, MAX_DEPTH } from './limits.js';
@@ -60,7 +60,7 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
         // Who comes by WebSocket can't send headers from a browser, and says who it is in its first message.
         if (request.ws === true) return;
         try {
-          request.caller = await callerOf(request.headers['authorization'], request.id);
+          request.caller = await callerOf(request.headers['authorization'], correlationIdOf(request));
         } catch (error) {
           answerProblem(error, request, reply, logger);
         }

@@ -110,6 +110,7 @@ const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema
   ['/console/console.css', ['The style of the console and the docs', 'text/css']],
   ['/api/docs', ['This document, to read', 'text/html']],
   ['/api/docs-json', ['This document', 'application/json']],
+  ['/metrics', ['Figures for Prometheus', 'text/plain']],
   ['/health/live', ['The process answers', 'application/json', { type: 'object', properties: { status: { const: 'live' } }, required: ['status'] }]],
   [
     '/health/ready',

@@ -76,6 +76,7 @@ export const ERROR_CODES: readonly string[] = [
   'position_ahead',
   'position_not_reached',
   'projections_halted',
+  'query_timed_out',
   'query_too_costly',
   'rate_card_aggregation',
   'rate_card_not_rated_here',

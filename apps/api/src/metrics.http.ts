@@ -1,0 +1,22 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { LedgerCore } from '#ledger/ledger-core';
+import { OpenToAll } from './auth/access.js';
+import { Telemetry } from './telemetry/telemetry.js';
+
+@Controller('metrics')
+export class MetricsController {
+  constructor(
+    private readonly telemetry: Telemetry,
+    core: LedgerCore,
+  ) {
+    telemetry.metrics.watch(async () => ({ head: await core.log.head(), position: await core.projector.position() }));
+  }
+
+  /** Totals of the process: nothing of who asked, and nothing of what is recorded. */
+  @Get()
+  @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+  @OpenToAll()
+  metrics(): Promise<string> {
+    return this.telemetry.metrics.registry.metrics();
+  }
+}

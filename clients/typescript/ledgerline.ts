@@ -1,0 +1,290 @@
+/** Generated from the OpenAPI document: a change to it is made there. */
+import { type ClientOptions, Requester } from './runtime.js';
+
+export type FieldError = { readonly field: string; readonly message: string };
+export type Problem = { readonly type: string; readonly title: string; readonly status: number; readonly detail: string; readonly code: string; readonly errors: readonly (FieldError)[] };
+export type UsageRecordPage = { readonly items: readonly (UsageRecord)[]; readonly nextCursor: string | null };
+export type UsageRecord = { readonly deploymentId: string; readonly provider: string | null; readonly resourceId: string; readonly billingKind: string; readonly period: Period; readonly granularity: "hour" | "day" | "event"; readonly sourceId: string | null; readonly quantity: string; readonly rateKey: RateKey | null; readonly attributes: Readonly<Record<string, unknown>> | null; readonly subAttribution: Readonly<Record<string, unknown>> | null; readonly origin: "command" | "metering" | "backfill"; readonly correctedBy: "command" | "metering" | "backfill" | null };
+export type Period = { readonly start: string; readonly end: string };
+export type RateKey = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string };
+export type UsageAnswer = Readonly<Record<string, string>>;
+export type UnbilledUsagePage = { readonly items: readonly (UnbilledUsage)[]; readonly nextCursor: string | null };
+export type UnbilledUsage = { readonly deploymentId: string; readonly billingKind: string; readonly reason: "no_subscription" | "no_plan_item"; readonly readings: number; readonly quantity: string; readonly period: Period };
+export type MeteredDayPage = { readonly items: readonly (MeteredDay)[]; readonly nextCursor: string | null };
+export type MeteredDay = { readonly date: string; readonly recordCount: number; readonly skipped: readonly ({ readonly reason: string })[] };
+export type RatePage = { readonly items: readonly (Rate)[]; readonly nextCursor: string | null };
+export type Rate = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly unit: string | null; readonly unitPrice: string; readonly currency: string; readonly basis: "duration" | "amount"; readonly effectiveFrom: string; readonly effectiveUntil: string | null; readonly period: OpenPeriod };
+export type OpenPeriod = { readonly start: string; readonly end: string | null };
+export type InvoicePage = { readonly items: readonly (Invoice)[]; readonly nextCursor: string | null };
+export type Invoice = { readonly invoiceId: string; readonly number: string | null; readonly status: "draft" | "issued" | "paid" | "void"; readonly tenantId: string; readonly currency: string; readonly asOf: string; readonly lines: readonly (InvoiceLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly taxes: readonly (InvoiceTax)[]; readonly quarantined: readonly (QuarantinedLine)[]; readonly selection: Readonly<Record<string, unknown>> | null; readonly issuedAt: string | null; readonly paidAt: string | null; readonly voidedAt: string | null; readonly computedAt: number | null; readonly creditTaken: string; readonly amountDue: string; readonly creditNotes: readonly (CreditNoteReference)[] };
+export type InvoiceLine = { readonly lineId: string; readonly parentLineId: string | null; readonly parentPeriod: Period | null; readonly subscriptionId: string | null; readonly deploymentId: string | null; readonly billingKind: string; readonly period: Period; readonly quantity: string; readonly included: string | null; readonly unitConversion: Readonly<Record<string, unknown>> | null; readonly rows: readonly (Row)[]; readonly net: string; readonly tax: string; readonly correction: boolean };
+export type Row = { readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string };
+export type CreditTaken = { readonly creditId: string; readonly amount: string };
+export type InvoiceTax = { readonly name: string | null; readonly ratePercent: string; readonly net: string; readonly tax: string };
+export type QuarantinedLine = { readonly lineId: string; readonly code: string; readonly message: string };
+export type CreditNoteReference = { readonly creditNoteId: string; readonly number: string; readonly issuedAt: string; readonly reason: string; readonly total: string };
+export type InvoicePreview = { readonly invoiceId: null; readonly number: null; readonly status: "preview"; readonly tenantId: string; readonly currency: string; readonly asOf: string; readonly lines: readonly (InvoiceLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly taxes: readonly (InvoiceTax)[]; readonly quarantined: readonly (QuarantinedLine)[] };
+export type InvoiceDocumentAnswer = string;
+export type LinePage = { readonly items: readonly (Line)[]; readonly nextCursor: string | null };
+export type Line = { readonly lineId: string; readonly parentLineId: string | null; readonly status: "valid" | "split"; readonly invoiceId: string | null; readonly tenantId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly currency: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly net: string; readonly quarantine: Quarantine | null };
+export type Quarantine = { readonly code: string; readonly message: string };
+export type LineWithParts = { readonly lineId: string; readonly parentLineId: string | null; readonly status: "valid" | "split"; readonly invoiceId: string | null; readonly tenantId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly currency: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly net: string; readonly quarantine: Quarantine | null; readonly parts?: readonly (Line)[]; readonly partsNet?: string };
+export type CreditPage = { readonly items: readonly (Credit)[]; readonly nextCursor: string | null };
+export type Credit = { readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly kind: "coupon" | "credit"; readonly amount?: string; readonly left?: string; readonly percent?: string; readonly billingKinds?: readonly (string)[] | null; readonly taken: string; readonly period: OpenPeriod; readonly reason: string | null };
+export type CreditNotePage = { readonly items: readonly (CreditNote)[]; readonly nextCursor: string | null };
+export type CreditNote = { readonly creditNoteId: string; readonly number: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string; readonly issuedAt: string; readonly reason: string; readonly subtotal: string; readonly tax: string; readonly total: string };
+export type CreditNoteWithRows = { readonly creditNoteId: string; readonly number: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string; readonly issuedAt: string; readonly reason: string; readonly subtotal: string; readonly tax: string; readonly total: string; readonly rows: readonly (CreditNoteRow)[] };
+export type CreditNoteRow = { readonly lineId: string; readonly deploymentId: string; readonly billingKind: string; readonly period: Period; readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string };
+export type CreditNoteDocumentAnswer = string;
+export type Margin = { readonly period: string; readonly currency: string; readonly overall: MarginFigures; readonly byTenant: readonly (TenantMargin)[]; readonly byDeployment: readonly (DeploymentMargin)[]; readonly byKind: MarginByKind; readonly unattributed: UnattributedCogs; readonly otherCurrencies: readonly (string)[] };
+export type MarginFigures = { readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null };
+export type TenantMargin = { readonly tenantId: string; readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null };
+export type DeploymentMargin = { readonly tenantId: string; readonly deploymentId: string | null; readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null };
+export type MarginByKind = { readonly revenue: readonly (KindRevenue)[]; readonly cogs: readonly (KindCogs)[] };
+export type KindRevenue = { readonly billingKind: string; readonly revenue: string };
+export type KindCogs = { readonly kind: string; readonly cogs: string };
+export type UnattributedCogs = { readonly cogs: string };
+export type Accrual = { readonly at: string; readonly currency: string; readonly billed: false; readonly subscriptions: readonly (AccruedSubscription)[]; readonly total: string };
+export type AccruedSubscription = { readonly subscriptionId: string; readonly tenantId: string; readonly deploymentId: string; readonly lines: readonly (AccruedLine)[]; readonly total: string };
+export type AccruedLine = { readonly lineId: string; readonly billingKind: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly net: string; readonly quarantine: Quarantine | null };
+export type ResourcePage = { readonly items: readonly (Resource)[]; readonly nextCursor: string | null };
+export type Resource = { readonly provider: string; readonly providerId: string; readonly kind: string; readonly name: string; readonly region: string | null; readonly project: string | null; readonly status: string; readonly sizeSlug: string | null; readonly sizeGb: string | null; readonly tenantId: string | null; readonly deploymentId: string | null; readonly tags: readonly (string)[]; readonly attrs: Readonly<Record<string, unknown>>; readonly firstSeenAt: string; readonly lastSeenAt: string; readonly staleStrikeCount: number; readonly deletedAt: string | null };
+export type TenantPage = { readonly items: readonly (Tenant)[]; readonly nextCursor: string | null };
+export type Tenant = { readonly tenantId: string; readonly name: string | null; readonly currency: string; readonly timeZone: string; readonly taxes: readonly (Tax)[]; readonly credits: readonly (TenantCredit)[] };
+export type Tax = { readonly name: string; readonly ratePercent: string; readonly from: string };
+export type TenantCredit = { readonly currency: string; readonly amount: string };
+export type DeploymentPage = { readonly items: readonly (Deployment)[]; readonly nextCursor: string | null };
+export type Deployment = { readonly deploymentId: string; readonly name: string; readonly tenantId: string | null; readonly assignments: readonly (Assignment)[] };
+export type Assignment = { readonly tenantId: string; readonly from: string };
+export type PlanPage = { readonly items: readonly (Plan)[]; readonly nextCursor: string | null };
+export type Plan = { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval: "month" | "year"; readonly effectiveFrom: string; readonly effectiveUntil: string | null; readonly period: OpenPeriod; readonly items: readonly (PlanItem)[] };
+export type PlanItem = { readonly billingKind: string; readonly price: Readonly<Record<string, unknown>>; readonly aggregation: string; readonly included?: string; readonly unitConversion?: Readonly<Record<string, unknown>>; readonly discounts?: Readonly<Record<string, unknown>>; readonly commitments?: Readonly<Record<string, unknown>>; readonly filter?: Readonly<Record<string, unknown>>; readonly uniqueBy?: string };
+export type PlanSubscriptionPage = { readonly items: readonly (PlanSubscription)[]; readonly nextCursor: string | null };
+export type PlanSubscription = { readonly subscriptionId: string; readonly deploymentId: string; readonly tenantId: string | null; readonly planId: string | null; readonly period: OpenPeriod; readonly anchor: string | null; readonly plans: readonly (SubscribedPlan)[]; readonly tenancies: readonly (Tenancy)[] };
+export type SubscribedPlan = { readonly planId: string; readonly from: string };
+export type Tenancy = { readonly tenantId: string; readonly period: OpenPeriod };
+export type Quote = { readonly planId: string; readonly currency: string; readonly lines: readonly (QuoteLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly unbilled: readonly (UnbilledQuantity)[] };
+export type QuoteLine = { readonly billingKind: string; readonly quantity: string; readonly included: string; readonly billable: string; readonly rows: readonly (Row)[]; readonly net: string };
+export type UnbilledQuantity = { readonly billingKind: string; readonly quantity: string };
+export type QuoteQuestion = { readonly asOf?: string; readonly at?: string; readonly knownAt?: string; readonly planId?: string; readonly plan?: { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[] }; readonly usage: Readonly<Record<string, string>>; readonly period?: { readonly start: string; readonly end: string }; readonly tenantId?: string };
+export type Explanation = { readonly id: string; readonly rows: readonly (RowExplanation)[] };
+export type RowExplanation = { readonly invoiceId: string; readonly number: string | null; readonly computedAt: number; readonly row: IssuedRow; readonly arithmetic: string; readonly price: AppliedPrice; readonly rates: readonly (AppliedRate)[]; readonly usage: RatedUsage; readonly events: readonly (EventReference)[] };
+export type IssuedRow = { readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string; readonly lineId: string; readonly partId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly chargePeriod: Period; readonly planId: string; readonly planEffectiveFrom: string };
+export type AppliedPrice = { readonly planId: string; readonly effectiveFrom: string; readonly terms: Readonly<Record<string, unknown>> | null };
+export type AppliedRate = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly effectiveFrom: string; readonly unitPrice: string };
+export type RatedUsage = { readonly since: string; readonly until: string; readonly quantity: string; readonly readings: number };
+export type EventReference = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null };
+export type EventPage = { readonly items: readonly (Event)[]; readonly nextCursor: string | null };
+export type Event = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly data: Readonly<Record<string, unknown>> | null };
+export type Checked = { readonly ok: boolean; readonly position: number; readonly failures: readonly (Finding)[]; readonly notices: readonly (Finding)[] };
+export type Finding = { readonly code: string; readonly message: string; readonly ids: Readonly<Record<string, unknown>>; readonly remedy: string };
+export type ProjectionPage = { readonly items: readonly (Projection)[]; readonly nextCursor: string | null; readonly state: "current" | "halted" | "rebuilding"; readonly halted: Halt | null; readonly rebuild: ReadModelsBeside | null; readonly kept: ReadModelsBeside | null };
+export type Projection = { readonly name: string; readonly version: number; readonly position: number; readonly head: number; readonly lag: number; readonly lagSeconds: number; readonly eventsPerSecond: number | null };
+export type Halt = { readonly position: number; readonly projection: string; readonly reason: string };
+export type ReadModelsBeside = { readonly projections: Readonly<Record<string, unknown>>; readonly position: number; readonly lag: number; readonly eventsPerSecond: number | null };
+export type RegisterTenant = { readonly command: "register-tenant"; readonly tenantId: string; readonly name: string; readonly currency: string; readonly timeZone?: string; readonly tax?: { readonly name: string; readonly ratePercent: string; readonly from: string }; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type SetTax = { readonly command: "set-tax"; readonly name: string; readonly ratePercent: string; readonly from: string; readonly tenantId: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type SetGracePeriod = { readonly command: "set-grace-period"; readonly tenantId: string; readonly hours: number; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type RegisterDeployment = { readonly command: "register-deployment"; readonly deploymentId: string; readonly tenantId: string; readonly name: string; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type AssignDeployment = { readonly command: "assign-deployment"; readonly deploymentId: string; readonly tenantId: string; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type StartSubscription = { readonly command: "start-subscription"; readonly subscriptionId: string; readonly deploymentId: string; readonly planId: string; readonly from: string; readonly anchor?: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type ChangePlan = { readonly command: "change-plan"; readonly subscriptionId: string; readonly planId: string; readonly at: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type CancelSubscription = { readonly command: "cancel-subscription"; readonly subscriptionId: string; readonly at: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type WaiveUsage = { readonly command: "waive-usage"; readonly deploymentId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type ObserveResource = { readonly command: "observe-resource"; readonly providerId: string; readonly kind: string; readonly name: string; readonly status: string; readonly region?: string; readonly project?: string; readonly sizeSlug?: string; readonly sizeGb?: string | null; readonly tenantId?: string | null; readonly deploymentId?: string | null; readonly tags?: readonly (string)[]; readonly attrs?: Readonly<Record<string, unknown>>; readonly provider: string; readonly seenAt: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type SyncResources = { readonly command: "sync-resources"; readonly provider: string; readonly seenAt: string; readonly resources: readonly ({ readonly providerId: string; readonly kind: string; readonly name: string; readonly status: string; readonly region?: string; readonly project?: string; readonly sizeSlug?: string; readonly sizeGb?: string | null; readonly tenantId?: string | null; readonly deploymentId?: string | null; readonly tags?: readonly (string)[]; readonly attrs?: Readonly<Record<string, unknown>> })[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type RemoveResource = { readonly command: "remove-resource"; readonly provider: string; readonly providerId: string; readonly at: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type CorrectResource = { readonly command: "correct-resource"; readonly provider: string; readonly providerId: string; readonly from: string; readonly until?: string; readonly status?: string; readonly sizeGb?: string | null; readonly deploymentId?: string | null; readonly tenantId?: string | null; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type ConfigureMetering = { readonly command: "configure-metering"; readonly billingKind: string; readonly granularity: "day" | "hour"; readonly retentionDays?: number; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type RunMetering = { readonly command: "run-metering"; readonly date: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type SetRate = { readonly command: "set-rate"; readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly unit?: string; readonly unitPrice: string; readonly currency?: string; readonly basis?: "duration" | "amount"; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type CorrectRate = { readonly command: "correct-rate"; readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly unitPrice: string; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type WithdrawRate = { readonly command: "withdraw-rate"; readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly from: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type PublishPlan = { readonly command: "publish-plan"; readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type CorrectPrice = { readonly command: "correct-price"; readonly planId: string; readonly billingKind: string; readonly filter?: Readonly<Record<string, string>>; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type ObserveUsage = { readonly command: "observe-usage"; readonly deploymentId: string; readonly observations: readonly ({ readonly provider?: string; readonly resourceId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly granularity: "hour" | "day" | "event"; readonly sourceId?: string; readonly quantity: string; readonly rateKey?: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string }; readonly attributes?: Readonly<Record<string, unknown>>; readonly subAttribution?: Readonly<Record<string, unknown>> })[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type CorrectUsage = { readonly command: "correct-usage"; readonly deploymentId: string; readonly provider?: string; readonly resourceId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly granularity: "hour" | "day" | "event"; readonly sourceId?: string; readonly quantity: string | null; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type RecordCost = { readonly command: "record-cost"; readonly provider: string; readonly invoiceRef: string; readonly lines: readonly ({ readonly lineKey: string; readonly resourceId?: string; readonly kind: string; readonly chargePeriod: { readonly start: string; readonly end: string }; readonly amount: string; readonly currency: string; readonly category: "usage" | "purchase" | "tax" | "credit" | "adjustment"; readonly class?: "correction" | null; readonly tenantId?: string; readonly effectiveAmount?: string; readonly description?: string })[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type CreateInvoice = { readonly command: "create-invoice"; readonly tenantId: string; readonly asOf: string; readonly select?: { readonly subscriptionIds?: readonly (string)[]; readonly billingKinds?: readonly (string)[] }; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type IssueInvoice = { readonly command: "issue-invoice"; readonly invoiceId: string; readonly at: string; readonly reason?: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type VoidInvoice = { readonly command: "void-invoice"; readonly invoiceId: string; readonly at: string; readonly reason?: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type PayInvoice = { readonly command: "pay-invoice"; readonly invoiceId: string; readonly at: string; readonly reason?: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type CreateCreditNote = { readonly command: "create-credit-note"; readonly invoiceId: string; readonly at: string; readonly reason: string; readonly amount?: string; readonly rows?: readonly ({ readonly rowId: string; readonly amount: string })[]; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type GrantCredit = { readonly command: "grant-credit"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly from: string; readonly until?: string; readonly reason?: string; readonly amount: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type GrantCoupon = { readonly command: "grant-coupon"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly from: string; readonly until?: string; readonly reason?: string; readonly percent: string; readonly billingKinds?: readonly (string)[]; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type RevokeCredit = { readonly command: "revoke-credit"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly at: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type SkipEvent = { readonly command: "skip-event"; readonly position: number; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type Command = RegisterTenant | SetTax | SetGracePeriod | RegisterDeployment | AssignDeployment | StartSubscription | ChangePlan | CancelSubscription | WaiveUsage | ObserveResource | SyncResources | RemoveResource | CorrectResource | ConfigureMetering | RunMetering | SetRate | CorrectRate | WithdrawRate | PublishPlan | CorrectPrice | ObserveUsage | CorrectUsage | RecordCost | CreateInvoice | IssueInvoice | VoidInvoice | PayInvoice | CreateCreditNote | GrantCredit | GrantCoupon | RevokeCredit | SkipEvent;
+export type CommandOutcome = { readonly index?: number; readonly command: string; readonly status: "done" | "unchanged" | "refused"; readonly result?: Readonly<Record<string, unknown>>; readonly position?: number; readonly error?: Refusal };
+export type Refusal = { readonly code: string; readonly kind: string; readonly message: string; readonly errors?: readonly (FieldError)[] };
+export type Preview = { readonly lines: readonly ({ readonly tenantId: string; readonly invoiceId: string | null; readonly lineId: string; readonly before: string; readonly after: string; readonly difference: string })[]; readonly byTenant: readonly ({ readonly tenantId: string; readonly currency: string; readonly difference: string })[]; readonly total: string | null };
+export type SentObservation = { readonly deploymentId: string; readonly provider?: string; readonly resourceId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly granularity: "hour" | "day" | "event"; readonly sourceId?: string; readonly quantity: string; readonly rateKey?: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string }; readonly attributes?: Readonly<Record<string, unknown>>; readonly subAttribution?: Readonly<Record<string, unknown>> };
+export type CloudEvent = { readonly specversion: "1.0"; readonly id: string; readonly source: string; readonly type: string; readonly subject: string; readonly time?: string; readonly datacontenttype?: "application/json"; readonly data?: { readonly quantity?: string | number; readonly value?: string | number; readonly resourceId?: string; readonly provider?: string; readonly rateKey?: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string }; readonly subAttribution?: Readonly<Record<string, unknown>> } };
+export type Ingested = { readonly items: readonly (IngestedItem)[]; readonly accepted: number; readonly duplicate: number; readonly conflict: number; readonly rejected: number; readonly position: number | null };
+export type IngestedItem = { readonly index: number; readonly id?: string; readonly status: "accepted" | "duplicate" | "conflict" | "rejected"; readonly error?: IngestError };
+export type IngestError = { readonly code: string; readonly message: string; readonly errors?: readonly (FieldError)[] };
+
+/** Every operation of the API. Errors: LedgerlineProblem. */
+export class Ledgerline {
+  readonly #requester: Requester;
+
+  constructor(options: ClientOptions) {
+    this.#requester = new Requester(options);
+  }
+
+  /** The observations in force: one row per deployment, resource, billing kind, period and granularity. */
+  async usageRecords(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; resourceId?: string | undefined; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UsageRecordPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/usage-records', query: question });
+  }
+
+  /** Quantity by billing kind of one deployment over a period: the shape that a quote takes. */
+  async usage(question: { asOf?: string | undefined; deploymentId: string; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<UsageAnswer> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/usage', query: question });
+  }
+
+  /** Takes observations and CloudEvents 1.0, one or many; each is answered by itself, and may be sent again for ever. */
+  async ingest(body: SentObservation | { readonly deploymentId: string; readonly observations: readonly (Readonly<Record<string, unknown>>)[] } | CloudEvent | readonly (SentObservation | CloudEvent)[]): Promise<Ingested> {
+    return this.#requester.send({ method: 'POST', path: '/api/v1/usage', body });
+  }
+
+  /** Usage that no line covers: its deployment had no subscription then, or the plan no item for its billing kind. */
+  async unbilled(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UnbilledUsagePage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/unbilled', query: question });
+  }
+
+  /** Which days were metered, with the number of records and what was skipped. */
+  async meteredDays(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MeteredDayPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/metered-days', query: question });
+  }
+
+  /** The prices of rate keys, with the periods over which they are in force; as known at a position or instant. */
+  async rates(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; resourceType?: string | undefined; resourceFamily?: string | undefined; location?: string | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<RatePage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/rates', query: question });
+  }
+
+  /** Invoices: issued ones as they were frozen, drafts as they rate now. */
+  async invoices(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/invoices', query: question });
+  }
+
+  /** The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored. */
+  async invoicePreview(question: { asOf?: string | undefined; tenantId: string; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
+  }
+
+  /** One invoice with its lines and rows. */
+  async invoice(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Invoice> {
+    const { id, ...query } = question;
+    return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}`, query });
+  }
+
+  /** One invoice as a page of HTML to print or to send. */
+  async invoiceDocument(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
+    const { id, ...query } = question;
+    return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
+  }
+
+  /** Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`). */
+  async lines(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/lines', query: question });
+  }
+
+  /** One line or part; a line that was cut comes with its parts. */
+  async line(question: { asOf?: string | undefined; id: string; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<LineWithParts> {
+    const { id, ...query } = question;
+    return this.#requester.send({ method: 'GET', path: `/api/v1/lines/${encodeURIComponent(id)}`, query });
+  }
+
+  /** Coupons and credits, and what issued invoices have taken of each. */
+  async credits(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/credits', query: question });
+  }
+
+  /** Credit notes, each of one issued invoice. */
+  async creditNotes(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; invoiceId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditNotePage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/credit-notes', query: question });
+  }
+
+  /** One credit note with its rows. */
+  async creditNote(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteWithRows> {
+    const { id, ...query } = question;
+    return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}`, query });
+  }
+
+  /** One credit note as a page of HTML to print or to send. */
+  async creditNoteDocument(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteDocumentAnswer> {
+    const { id, ...query } = question;
+    return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/document`, query });
+  }
+
+  /** Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across. */
+  async margin(question: { asOf?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/margin', query: question });
+  }
+
+  /** What the open period of each active subscription comes to so far, by the engine of the invoice; not billed. */
+  async accrual(question: { asOf?: string | undefined; at?: string | undefined; knownAt?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/accrual', query: question });
+  }
+
+  /** The inventory: what providers run for us, as last seen. */
+  async resources(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; provider?: string | undefined; providerId?: string | undefined; kind?: string | undefined; deploymentId?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ResourcePage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/resources', query: question });
+  }
+
+  /** Who is billed. */
+  async tenants(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/tenants', query: question });
+  }
+
+  /** What tenants run, and whose each was when. */
+  async deployments(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/deployments', query: question });
+  }
+
+  /** Plans with the periods over which their terms are in force. */
+  async plans(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/plans', query: question });
+  }
+
+  /** Which deployment is on which plan, from when to when, and for whom. */
+  async subscriptions(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; subscriptionId?: string | undefined; subscriptionIds?: readonly (string)[] | string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanSubscriptionPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/subscriptions', query: question });
+  }
+
+  /** What usage would come to under a plan, for a whole period; stored nowhere. */
+  async quote(body: QuoteQuestion): Promise<Quote> {
+    return this.#requester.send({ method: 'POST', path: '/api/v1/quotes', body });
+  }
+
+  /** An invoice, line, part or row, down to the events that it rests on. */
+  async explain(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Explanation> {
+    const { id, ...query } = question;
+    return this.#requester.send({ method: 'GET', path: `/api/v1/audit/explain/${encodeURIComponent(id)}`, query });
+  }
+
+  /** The log itself: events of a stream, or all, after a position. */
+  async events(question: { asOf?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/audit/events', query: question });
+  }
+
+  /** Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy. */
+  async check(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Checked> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/audit/check', query: question });
+  }
+
+  /** Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. */
+  async projections(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
+  }
+
+  /** Executes one command, or an array of them in order; a refusal does not stop the rest. */
+  async commands(body: Command | readonly (Command)[]): Promise<CommandOutcome | readonly (CommandOutcome)[]> {
+    return this.#requester.send({ method: 'POST', path: '/api/v1/commands', body });
+  }
+
+  /** What commands would change, in money, were they carried out now; nothing is kept. */
+  async preview(body: { readonly commands: readonly (Command)[]; readonly at?: string; readonly period?: string; readonly currency?: string }): Promise<Preview> {
+    return this.#requester.send({ method: 'POST', path: '/api/v1/preview', body });
+  }
+}

@@ -1,0 +1,224 @@
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { Writable } from 'node:stream';
+import { describe, expect, it } from '@jest/globals';
+import pino from 'pino';
+import { z } from 'zod';
+import { settingsFrom, VARIABLES } from '#api/environment';
+import { startApi } from '#api/start';
+import { LedgerCore } from '#ledger/ledger-core';
+import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
+import { ledgerOn } from '../support/ledger.js';
+import { testDatabase } from '../support/postgres.js';
+
+const api = apiForAll();
+const bearer = (who: string): Record<string, string> => ({ authorization: `Bearer ${api().tokens.get(who) ?? ''}` });
+const tenant = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' });
+
+/** The lines of a log, as they are written. */
+function lines(): { readonly log: pino.Logger; readonly written: string[] } {
+  const written: string[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      written.push(...chunk.toString().split('\n').filter((line) => line !== ''));
+      done();
+    },
+  });
+  return { log: pino({ level: 'debug' }, stream), written };
+}
+
+async function metrics(): Promise<Map<string, number>> {
+  const text = String((await api().get(null, '/metrics')).body);
+  return new Map(text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
+}
+
+describe('metrics', () => {
+  it('count requests by route, appends with their size, readings by verdict, and the lag', async () => {
+    const route = 'ledgerline_http_request_duration_seconds_count{method="GET",route="/api/v1/invoices/:id",status="404"}';
+    const before = await metrics();
+    await api().get('operator', '/api/v1/invoices/none');
+    await api().get('operator', '/api/v1/invoices/nothing');
+    await api().command([tenant('m1'), tenant('m2')]);
+    await api().post('ingest', '/api/v1/usage', [{ deploymentId: 'nobody' }]);
+    const after = await metrics();
+    const grown = (name: string): number => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+    expect(grown(route)).toBe(2);
+    expect(grown('ledgerline_append_duration_seconds_count{outcome="appended"}')).toBe(2);
+    expect(grown('ledgerline_append_events_sum')).toBe(2);
+    expect(grown('ledgerline_ingested_total{status="rejected"}')).toBe(1);
+    expect(after.get('ledgerline_log_head')).toBe((before.get('ledgerline_log_head') ?? 0) + 2);
+    expect(after.get('ledgerline_projection_lag_events')).toBe((after.get('ledgerline_log_head') ?? 0) - (after.get('ledgerline_projected_position') ?? 0));
+    expect(after.get('process_cpu_seconds_total')).toBeGreaterThan(0);
+    // What is in a request is never a label: ids would be without end, and someone's.
+    expect([...after.keys()].filter((name) => name.includes('nothing'))).toEqual([]);
+  });
+});
+
+describe('ids', () => {
+  it('of the request and of what it is part of come back, and stand with the actor in what is recorded', async () => {
+    const answer = await api().post('operator', '/api/v1/commands', tenant('traced'), { 'x-request-id': 'request-7', 'x-correlation-id': 'import:2026-04' });
+    expect([answer.headers.get('x-request-id'), answer.headers.get('x-correlation-id')]).toEqual(['request-7', 'import:2026-04']);
+    await api().post('operator', '/graphql', { query: 'mutation { execute(commands: [{ command: "register-tenant", tenantId: "traced-2", name: "T", currency: "USD" }]) { status } }' }, { 'x-request-id': 'request-8' });
+    const recorded: unknown[] = [];
+    for await (const { stream, metadata } of api().app.get(LedgerCore).log.readAll(0)) if (stream.startsWith('tenant-traced')) recorded.push(JSON.parse(metadata));
+    expect(recorded).toMatchObject([
+      { actor: 'operator@specs', correlationId: 'import:2026-04' },
+      { actor: 'operator@specs', correlationId: 'request-8' },
+    ]);
+  });
+});
+
+describe('the log', () => {
+  it('has a line for each request, and no secret in any; what is sent to forge lines stays within one', async () => {
+    const { log, written } = lines();
+    const logged = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, logger: log, clock });
+    const forged = '\n{"level":60,"msg":"forged"}\r\n';
+    try {
+      await fetch(`${logged.url}/api/v1/tenants?tenantId=sesame-open`, { headers: { ...bearer('operator'), 'x-request-id': 'line-1' } });
+      await fetch(`${logged.url}/api/v1/invoices/${encodeURIComponent(forged)}`, { headers: bearer('operator') });
+      await fetch(`${logged.url}/api/v1/commands`, { method: 'POST', headers: { ...bearer('operator'), 'content-type': 'application/json' }, body: JSON.stringify({ ...tenant('logged'), name: forged }) });
+      await fetch(`${logged.url}/api/v1/tenants`, { headers: { authorization: `Bearer sesame${SECRET}` } });
+    } finally {
+      await logged.close();
+    }
+    const parsed = written.map((line) => z.looseObject({ msg: z.string(), level: z.number() }).parse(JSON.parse(line)));
+    expect(parsed.filter(({ msg }) => msg === 'answered')).toMatchObject([
+      { requestId: 'line-1', method: 'GET', path: '/api/v1/tenants', status: 404 },
+      { method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(forged)}`, status: 400 },
+      { method: 'POST', path: '/api/v1/commands', status: 200 },
+      { status: 401 },
+    ]);
+    expect(parsed.filter(({ level }) => level === 60)).toEqual([]);
+    const all = written.join('\n');
+    for (const secret of [SECRET, 'sesame', api().tokens.get('operator') ?? '', 'authorization', new URL(api().database.url).password || 'no password'])
+      expect(all).not.toContain(secret);
+  });
+});
+
+describe('traces', () => {
+  it('go from the request to the append and the projection, to the collector that is named', async () => {
+    const spans: { name: string; traceId: string; spanId: string; parentSpanId?: string | undefined }[] = [];
+    const zSpans = z.object({ resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(z.object({ name: z.string(), traceId: z.string(), spanId: z.string(), parentSpanId: z.string().optional() })) })) })) });
+    const collector = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
+        for (const { scopeSpans } of zSpans.parse(JSON.parse(Buffer.concat(chunks).toString())).resourceSpans) for (const scope of scopeSpans) spans.push(...scope.spans);
+        response.setHeader('content-type', 'application/json').end('{}');
+      });
+    });
+    await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+    const { port } = z.object({ port: z.number() }).parse(collector.address());
+    const traced = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, otlpEndpoint: `http://127.0.0.1:${port}`, logger, clock });
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    try {
+      const headers = { ...bearer('operator'), 'content-type': 'application/json', traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+      await fetch(`${traced.url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(tenant('traced-3')) });
+      await fetch(`${traced.url}/api/v1/tenants`, { headers });
+    } finally {
+      // It sends what it has.
+      await traced.close();
+      await new Promise((resolve) => collector.close(resolve));
+    }
+    const own = spans.filter((span) => span.traceId === traceId);
+    const named = (name: string) => own.filter((span) => span.name === name);
+    const [post, get] = [named('POST /api/v1/commands')[0], named('GET /api/v1/tenants')[0]];
+    expect(post?.parentSpanId).toBe('b7ad6b7169203331');
+    expect(named('append').map(({ parentSpanId }) => parentSpanId)).toEqual([post?.spanId]);
+    expect(named('project').map(({ parentSpanId }) => parentSpanId)).toContain(get?.spanId);
+  });
+});
+
+describe('a query that takes too long', () => {
+  it('is given up: 503, and the next one is answered', async () => {
+    const impatient = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, queryTimeoutMs: 300, logger, clock });
+    const ask = async () => {
+      const response = await fetch(`${impatient.url}/api/v1/tenants`, { headers: bearer('operator') });
+      return { status: response.status, headers: response.headers, body: await response.json() };
+    };
+    const blocker = await api().database.pool.connect();
+    try {
+      await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
+      expect(problemIn(await ask())).toMatchObject({ status: 503, code: 'query_timed_out' });
+      await blocker.query('ROLLBACK');
+      expect((await ask()).status).toBe(200);
+    } finally {
+      blocker.release();
+      await impatient.close();
+    }
+  });
+});
+
+describe('stopping', () => {
+  it('under load answers what it took, and drops nothing that it answered', async () => {
+    const database = await testDatabase();
+    const stopping = await startApi({ databaseUrl: database.url, jwtSecret: SECRET, ...LISTENING, logger, clock });
+    const headers = { ...bearer('operator'), 'content-type': 'application/json' };
+    const accepted: string[] = [];
+    let refused = 0;
+    let isOver = false;
+    const writer = async (name: string): Promise<void> => {
+      for (let n = 0; !isOver; n += 1) {
+        const tenantId = `${name}-${n}`;
+        try {
+          const response = await fetch(`${stopping.url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(tenant(tenantId)) });
+          if (response.status === 200) accepted.push(tenantId);
+          else refused += 1;
+          await response.text();
+        } catch {
+          refused += 1;
+        }
+      }
+    };
+    const writers = Array.from({ length: 8 }, (_, n) => writer(`w${n}`));
+    while (accepted.length < 40) await new Promise((resolve) => setImmediate(resolve));
+    const closed = stopping.close();
+    await closed;
+    isOver = true;
+    await Promise.all(writers);
+    const after = await ledgerOn(database.url);
+    try {
+      const { items } = await after.ask<{ items: { tenantId: string }[] }>('tenants', { limit: 10_000 });
+      const recorded = new Set(items.map(({ tenantId }) => tenantId));
+      expect(accepted.filter((id) => !recorded.has(id))).toEqual([]);
+      // Those that were cut off may have been recorded; no more than one for each writer were under way.
+      expect(recorded.size - accepted.length).toBeLessThanOrEqual(8);
+      expect(refused).toBeGreaterThan(0);
+    } finally {
+      await after.close();
+      await database.drop();
+    }
+  });
+});
+
+describe('the environment', () => {
+  it('stands in one table of the README, each variable of it', async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const table = readme.slice(readme.indexOf('## Configuration'), readme.indexOf('\n## ', readme.indexOf('## Configuration') + 5));
+    expect(VARIABLES.filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  it('names every fault in one message, in words, and no value', () => {
+    const wrong = { DATABASE_URL: 'mysql://user:sesame@db', EVENT_STORE_URL: 'http://x', LEDGERLINE_JWT_SECRET: 'sesame', LEDGERLINE_JWKS_URL: 'nowhere', LEDGERLINE_PORT: '-1', LEDGERLINE_REQUESTS_PER_MINUTE: '0', LEDGERLINE_REQUESTS_AT_ONCE: 'many', LEDGERLINE_QUERY_TIMEOUT_MS: '1e3', LEDGERLINE_LOG_LEVEL: 'loud', OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://x' };
+    const message = ((): string => {
+      try {
+        settingsFrom(wrong);
+        return '';
+      } catch (error) {
+        return String(error);
+      }
+    })();
+    expect(message.split('\n').slice(1)).toEqual([
+      '  DATABASE_URL must be a URL that starts with postgres:// or postgresql://',
+      '  EVENT_STORE_URL must be a URL that starts with esdb:// or esdb+discover://',
+      '  LEDGERLINE_JWT_SECRET must have at least 32 characters',
+      '  LEDGERLINE_JWKS_URL must be a URL that starts with https:// or http://',
+      '  LEDGERLINE_PORT must be a port number from 0 to 65535',
+      '  LEDGERLINE_REQUESTS_PER_MINUTE must be a whole number from 1 on',
+      '  LEDGERLINE_REQUESTS_AT_ONCE must be a whole number from 1 on',
+      '  LEDGERLINE_QUERY_TIMEOUT_MS must be a whole number from 1 on',
+      '  LEDGERLINE_LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent',
+      '  OTEL_EXPORTER_OTLP_ENDPOINT must be a URL that starts with https:// or http://',
+    ]);
+    expect(message).not.toContain('sesame');
+  });
+});
