@@ -66,6 +66,7 @@ const TABLE: ReadonlyMap<
     'POST /api/v1/quotes',
     { for: READ, query: 'quote', example: () => '/api/v1/quotes', body: { planId: 'standard', usage: { gateway: '8' } } },
   ],
+  ['GET /api/v1/audit/diff', { for: STAFF, query: 'diff', example: () => '/api/v1/audit/diff?from=1' }],
   ['GET /api/v1/audit/check', { for: STAFF, query: 'check', example: () => '/api/v1/audit/check' }],
   ['GET /api/v1/audit/explain/:id', { for: STAFF, query: 'explain', example: () => `/api/v1/audit/explain/${api().invoiceId}` }],
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
