@@ -4,12 +4,14 @@ import { appendBench } from './append.bench.js';
 import { applyBench } from './apply.bench.js';
 import type { Bench, Measured } from './bench.js';
 import { withServer } from './database.js';
+import { grpcBench } from './grpc.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
 import { liveBench } from './live.bench.js';
+import { peersBench } from './peers.bench.js';
 import { rebuildBench } from './rebuild.bench.js';
 import { rebuildAllBench } from './rebuild-all.bench.js';
 
-const BENCHES: readonly Bench[] = [appendBench, applyBench, invoiceRunBench, rebuildBench, rebuildAllBench, liveBench];
+const BENCHES: readonly Bench[] = [appendBench, applyBench, invoiceRunBench, rebuildBench, rebuildAllBench, liveBench, grpcBench, peersBench];
 const WRONG_USAGE = 2;
 
 const say = (message: string): void => {
