@@ -24,6 +24,16 @@ describe('npm run bench', () => {
     ]);
   });
 
+  it('rebuilds, and reads over gRPC', async () => {
+    const { code, stdout } = await bench('rebuild', 'grpc', '--size', '1000', '--json');
+    expect(code).toBe(0);
+    const positive: unknown = expect.any(Number);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { name: 'rebuild', size: 1000, ratios: { rebuild: positive, live: positive }, figures: { peakMiB: positive }, checked: true },
+      { name: 'grpc', size: 1000, ratios: { read: positive, mirror: positive }, figures: { events: 1 }, checked: true },
+    ]);
+  });
+
   it('refuses a name or a size that it does not know, with those that it does', async () => {
     expect(await bench('append', 'faster')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/there is no bench faster; there are\n {2}append: [^]*\n {2}apply: [^]*\n {2}http: [^]*\n {2}invoice-run: /) as unknown });
     expect(await bench('--size', 'many')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('"many" is no whole number from 1 on') as unknown });

@@ -5,14 +5,16 @@ import { applyBench } from './apply.bench.js';
 import { backfillBench } from './backfill.bench.js';
 import type { Bench, Measured } from './bench.js';
 import { withServer } from './database.js';
+import { grpcBench } from './grpc.bench.js';
 import { httpBench } from './http.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
 import { liveBench } from './live.bench.js';
+import { peersBench } from './peers.bench.js';
 import { rebuildBench } from './rebuild.bench.js';
 import { rebuildAllBench } from './rebuild-all.bench.js';
 import { rerateBench } from './rerate.bench.js';
 
-const BENCHES: readonly Bench[] = [appendBench, applyBench, backfillBench, httpBench, invoiceRunBench, liveBench, rebuildBench, rebuildAllBench, rerateBench];
+const BENCHES: readonly Bench[] = [appendBench, applyBench, backfillBench, grpcBench, httpBench, invoiceRunBench, liveBench, peersBench, rebuildBench, rebuildAllBench, rerateBench];
 const WRONG_USAGE = 2;
 
 const say = (message: string): void => {

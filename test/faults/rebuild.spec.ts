@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import { expectReplayToBeLive } from '../support/replay.js';
-import { type TestLedger, testLedger } from '../support/ledger.js';
+import { LOGS, type TestLedger } from '../support/ledger.js';
 
 const T = (date: string) => instant(`${date}T00:00:00Z`);
 const KEY = { resourceType: 'cpu', resourceFamily: 'standard', location: 'de' };
@@ -35,10 +35,10 @@ async function history(test: TestLedger): Promise<void> {
   await test.apply(...invoices.map(({ invoiceId }) => ({ command: 'issue-invoice', invoiceId, at: T('2026-05-01') })));
 }
 
-describe('a rebuild', () => {
+describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
   let test: TestLedger;
   beforeAll(async () => {
-    test = await testLedger();
+    test = await open();
     await history(test);
   });
   afterAll(async () => test.close());

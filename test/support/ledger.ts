@@ -23,7 +23,14 @@ export interface TestLedger {
   close(): Promise<void>;
 }
 
+/** `eventstoredb`: every spec's ledger has its log behind gRPC, unless it says otherwise. */
+const LOG = process.env['LEDGERLINE_TEST_LOG'] ?? 'postgres';
+
 export async function testLedger(options: { eventStoreUrl?: string } = {}): Promise<TestLedger> {
+  return LOG === 'eventstoredb' && options.eventStoreUrl === undefined ? onEventStoreDb() : onDatabaseOfItsOwn(options);
+}
+
+async function onDatabaseOfItsOwn(options: { eventStoreUrl?: string } = {}): Promise<TestLedger> {
   const database = await testDatabase();
   const test = await ledgerOn(database.url, options);
   return {
@@ -65,7 +72,7 @@ export async function ledgerOn(databaseUrl: string, options: { eventStoreUrl?: s
 /** A ledger whose log is EventStoreDB, over real gRPC, with its mirror in Postgres. */
 async function onEventStoreDb(): Promise<TestLedger> {
   const node = await EventStoreDbNode.start();
-  const test = await testLedger({ eventStoreUrl: node.connectionString });
+  const test = await onDatabaseOfItsOwn({ eventStoreUrl: node.connectionString });
   return {
     ...test,
     async close() {
@@ -78,6 +85,6 @@ async function onEventStoreDb(): Promise<TestLedger> {
 
 /** Both logs: what is true of the ledger is true of it on either. */
 export const LOGS: readonly (readonly [string, () => Promise<TestLedger>])[] = [
-  ['Postgres', () => testLedger()],
+  ['Postgres', () => onDatabaseOfItsOwn()],
   ['EventStoreDB', onEventStoreDb],
 ];

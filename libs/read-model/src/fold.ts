@@ -77,8 +77,8 @@ export class Fold {
   private skipped: ReadonlySet<number> = new Set();
   private mainDone = 0;
   private copied: readonly Range[] = [];
-  /** Of which there are partitions: nobody else makes or removes any here. */
-  private readonly months = new Set<string>();
+  /** The partitions that are made, or being made: nobody else makes or removes any here. */
+  private readonly months = new Map<string, Promise<void>>();
 
   constructor(private readonly options: FoldOptions) {}
 
@@ -292,13 +292,22 @@ export class Fold {
     );
   }
 
+  /** Both lanes may need the same one: the second waits for the first to have made it. */
   private async partitions(partitions: readonly Partition[]): Promise<void> {
-    const { pool, schema } = this.options;
-    if (partitions.every(({ table, month }) => this.months.has(`${table.name} ${month}`))) return;
-    for (const { table, month } of partitions) this.months.add(`${table.name} ${month}`);
-    const client = await pool.connect();
+    await Promise.all(
+      partitions.map(async (partition) => {
+        const name = `${partition.table.name} ${partition.month}`;
+        const made = this.months.get(name) ?? handled(this.makePartition(partition));
+        this.months.set(name, made);
+        await made;
+      }),
+    );
+  }
+
+  private async makePartition(partition: Partition): Promise<void> {
+    const client = await this.options.pool.connect();
     try {
-      await ensurePartitions(client, schema, partitions);
+      await ensurePartitions(client, this.options.schema, [partition]);
     } finally {
       client.release();
     }
