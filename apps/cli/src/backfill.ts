@@ -102,7 +102,7 @@ const countsText = ({ read, accepted, duplicate, correction, rejected }: Counts)
 function tellDryRun({ survey: { from, until, kinds, deployments, tenants }, effect, notTried }: DryRun): void {
   if (from !== null) print(`from ${from} until ${until ?? 'open'}`);
   for (const { kind, currency, rows, sum } of kinds) print(`${kind}: ${rows} rows${sum === null ? '' : `, sum ${sum}${currency === null ? '' : ` ${currency}`}`}`);
-  print(`${deployments} deployments, tenants: ${tenants.length === 0 ? 'none' : tenants.join(', ')}`);
+  print(`${deployments} deployment${deployments === 1 ? '' : 's'}, tenants: ${tenants.length === 0 ? 'none' : tenants.join(', ')}`);
   for (const { invoiceId, tenantId, difference, currency } of effect?.invoices ?? [])
     print(`invoice ${invoiceId} of ${tenantId} is issued: ${difference} ${currency} would be booked as corrections on its next one`);
   for (const { tenantId, difference, currency } of effect?.open ?? []) print(`open lines of ${tenantId}: ${difference} ${currency}`);
@@ -111,8 +111,6 @@ function tellDryRun({ survey: { from, until, kinds, deployments, tenants }, effe
 }
 
 function tellHistoric({ tenantId, lines, invoices }: Historic): void {
-  say(
-    `${tenantId}: ${lines} billed line${lines === 1 ? ' is' : 's are'} reached (invoice ${invoices.join(', ')}): what they come to otherwise now` +
-      ' is booked as corrections on the next invoice (ledgerline invoice)',
-  );
+  const billed = `${lines} billed line${lines === 1 ? '' : 's'} (invoice ${invoices.join(', ')})`;
+  say(`${tenantId}: this reaches ${billed}: what differs now is booked as corrections on the next invoice (ledgerline invoice)`);
 }

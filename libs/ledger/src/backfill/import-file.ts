@@ -13,8 +13,8 @@ export interface FileImport<Item> {
   readonly presets: readonly Preset<Item>[];
   readonly mapping: Mapping;
   readonly importer: Importer<Item>;
-  /** What a row is about, for a dry run. */
-  readonly survey: ((item: Item) => void) | null;
+  /** Told of each row that can be read. */
+  readonly survey: (item: Item) => void;
   readonly told: Told;
   readonly note: (note: NotedRow) => void;
   readonly onRead: (bytes: number) => void;
@@ -81,7 +81,7 @@ async function importRow<Item>(source: Source, { cells, preset }: Reading<Item>,
     told.reject(row, { field: error.field, value: error.value, reason: error.message });
     return;
   }
-  survey?.(item);
+  survey(item);
   for (const each of cells.noted()) note({ row: row.row, line: row.line, ...each });
   const identity = row.identity ?? identityOf(source, row);
   if (!isDone) return importer.add(item, row, identity);
