@@ -3,6 +3,7 @@ import { BACKFILL_KINDS, type BackfillKind, type Mapping, readMapping } from '#l
 import type { BackfillRequest } from '#ledger/backfill/backfill';
 import type { DryRun } from '#ledger/backfill/dry-run';
 import type { Historic, Imported } from '#ledger/backfill/imported';
+import { keepHeapSmall } from '#ledger/backfill/memory';
 import type { Counts } from '#ledger/backfill/outcome';
 import { readJson } from './input.js';
 import { print, printJson, progress, say } from './output.js';
@@ -25,6 +26,7 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
   if (!isKind(kind)) throw new WrongUsage(`there is no backfill of ${JSON.stringify(kind)}; there is ${BACKFILL_KINDS.join(', ')}`);
   const mapping = typeof options.map === 'string' ? await mappingIn(options.map) : {};
   const files = (await Promise.all(named.map(matching))).flat();
+  keepHeapSmall();
   const stopping = new AbortController();
   const stop = (): void => {
     say('stopping: what is read is finished first');
