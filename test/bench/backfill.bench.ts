@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { instant } from '#domain/time/instant';
+import { keepHeapSmall } from '#ledger/backfill/memory';
 import type { Counts } from '#ledger/backfill/outcome';
 import type { Caller } from '#ledger/caller';
 import type { Ledger } from '#ledger/ledger';
@@ -61,6 +62,7 @@ export const backfillBench: Bench = {
         await registered(ledger);
         const copied = await timed(() => copyRows(pool, size));
         say(`backfill: copied, ${figure((size * 1000) / copied.ms)} rows a second`);
+        keepHeapSmall();
         const memory = memoryWatch();
         const imported = await timed(() => imports(ledger, file));
         const again = await timed(() => imports(ledger, file));

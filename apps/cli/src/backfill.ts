@@ -3,6 +3,7 @@ import { BACKFILL_KINDS, type BackfillKind, type Mapping, readMapping } from '#l
 import type { BackfillRequest } from '#ledger/backfill/backfill';
 import type { DryRun } from '#ledger/backfill/dry-run';
 import type { Historic, Imported } from '#ledger/backfill/imported';
+import { keepHeapSmall } from '#ledger/backfill/memory';
 import type { Counts } from '#ledger/backfill/outcome';
 import { readJson } from './input.js';
 import { print, printJson, progress, say } from './output.js';
@@ -25,6 +26,7 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
   if (!isKind(kind)) throw new WrongUsage(`there is no backfill of ${JSON.stringify(kind)}; there is ${BACKFILL_KINDS.join(', ')}`);
   const mapping = typeof options.map === 'string' ? await mappingIn(options.map) : {};
   const files = (await Promise.all(named.map(matching))).flat();
+  keepHeapSmall();
   const stopping = new AbortController();
   const stop = (): void => {
     say('stopping: what is read is finished first');
@@ -102,7 +104,7 @@ const countsText = ({ read, accepted, duplicate, correction, rejected }: Counts)
 function tellDryRun({ survey: { from, until, kinds, deployments, tenants }, effect, notTried }: DryRun): void {
   if (from !== null) print(`from ${from} until ${until ?? 'open'}`);
   for (const { kind, currency, rows, sum } of kinds) print(`${kind}: ${rows} rows${sum === null ? '' : `, sum ${sum}${currency === null ? '' : ` ${currency}`}`}`);
-  print(`${deployments} deployments, tenants: ${tenants.length === 0 ? 'none' : tenants.join(', ')}`);
+  print(`${deployments} deployment${deployments === 1 ? '' : 's'}, tenants: ${tenants.length === 0 ? 'none' : tenants.join(', ')}`);
   for (const { invoiceId, tenantId, difference, currency } of effect?.invoices ?? [])
     print(`invoice ${invoiceId} of ${tenantId} is issued: ${difference} ${currency} would be booked as corrections on its next one`);
   for (const { tenantId, difference, currency } of effect?.open ?? []) print(`open lines of ${tenantId}: ${difference} ${currency}`);
@@ -111,8 +113,6 @@ function tellDryRun({ survey: { from, until, kinds, deployments, tenants }, effe
 }
 
 function tellHistoric({ tenantId, lines, invoices }: Historic): void {
-  say(
-    `${tenantId}: ${lines} billed line${lines === 1 ? ' is' : 's are'} reached (invoice ${invoices.join(', ')}): what they come to otherwise now` +
-      ' is booked as corrections on the next invoice (ledgerline invoice)',
-  );
+  const billed = `${lines} billed line${lines === 1 ? '' : 's'} (invoice ${invoices.join(', ')})`;
+  say(`${tenantId}: this reaches ${billed}: what differs now is booked as corrections on the next invoice (ledgerline invoice)`);
 }

@@ -190,6 +190,8 @@ const utf8 = new TextEncoder();
 
 /** Groups events into appends below the log's limit, with room for ids and metadata. */
 function byAppend(events: readonly LedgerEvent[]): LedgerEvent[][] {
+  // There is nothing to divide: a single event was packed below the limit.
+  if (events.length === 1) return [[...events]];
   const batches: LedgerEvent[][] = [[]];
   let bytes = 0;
   for (const event of events) {

@@ -24,11 +24,11 @@ export interface KnownReading extends Held {
 type RecordVersion = UsageRecordRow & Versioned;
 
 /** Ids have no control characters: this one keeps them apart. */
-const joined = (...parts: readonly string[]): string => parts.join('\u0001');
+const APART = '\u0001';
 export const looseKey = (key: ReadingKey): string =>
-  joined(key.resourceId, key.billingKind, key.period.start, key.period.end, key.granularity, key.sourceId ?? '');
+  `${key.resourceId}${APART}${key.billingKind}${APART}${key.period.start}${APART}${key.period.end}${APART}${key.granularity}${APART}${key.sourceId ?? ''}`;
 const looseKeyOfRow = (row: Omit<UsageProviderRow, 'provider'>): string =>
-  joined(row.resource_id, row.billing_kind, row.period_start, row.period_end, row.granularity, row.source_id);
+  `${row.resource_id}${APART}${row.billing_kind}${APART}${row.period_start}${APART}${row.period_end}${APART}${row.granularity}${APART}${row.source_id}`;
 
 const KEYS =
   'WITH k AS (SELECT DISTINCT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])' +

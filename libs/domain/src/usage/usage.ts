@@ -62,6 +62,9 @@ const utf8 = new TextEncoder();
 
 /** Packs items into batches of at most 1,000 and 512 KiB of JSON, in their order. */
 export function packed<Item>(items: readonly Item[]): Item[][] {
+  if (items.length === 0) return [];
+  // Most fit together: measured at once, not one by one.
+  if (items.length <= MAX_READINGS_PER_EVENT && utf8.encode(JSON.stringify(items)).length <= MAX_EVENT_BYTES) return [[...items]];
   const batches: Item[][] = [];
   let batch: Item[] = [];
   let bytes = 0;

@@ -21,9 +21,9 @@ export class CommandImport implements Importer<CommandItem> {
     private readonly told: Told,
   ) {}
 
-  async add(item: CommandItem, row: SourceRow): Promise<void> {
+  add(item: CommandItem, row: SourceRow): Promise<void> | undefined {
     this.kept.push({ item, row });
-    if (this.kept.length >= MOST_KEPT) await this.flush();
+    return this.kept.length >= MOST_KEPT ? this.flush() : undefined;
   }
 
   skip(): void {

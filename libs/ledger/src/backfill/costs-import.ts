@@ -37,18 +37,18 @@ export class CostsImport implements Importer<CostItem> {
     private readonly isDry: boolean,
   ) {}
 
-  async add({ provider, invoiceRef, line, key, isOwnId }: CostItem, row: SourceRow): Promise<void> {
+  add({ provider, invoiceRef, line, key, isOwnId }: CostItem, row: SourceRow): Promise<void> | undefined {
     const { name, lineKey } = this.named({ provider, invoiceRef, key, isOwnId });
     const invoice = this.invoices.get(name) ?? { provider, invoiceRef, kept: new Map<string, Kept>() };
     this.invoices.set(name, invoice);
     const known = invoice.kept.get(lineKey);
     if (known !== undefined) {
       this.again(known, { row, line: { lineKey, ...line } });
-      return;
+      return undefined;
     }
     invoice.kept.set(lineKey, { row, line: { lineKey, ...line } });
     this.kept += 1;
-    if (this.kept >= MOST_KEPT) await this.flush();
+    return this.kept >= MOST_KEPT ? this.flush() : undefined;
   }
 
   skip(item: CostItem): void {

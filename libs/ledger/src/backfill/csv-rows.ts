@@ -68,10 +68,8 @@ async function* pagesOf(next: () => Promise<CsvRecord | null>, columns: readonly
 
 function rowOf(columns: readonly string[], record: readonly string[], row: number, line: number): SourceRow {
   const fields: Record<string, string> = {};
-  for (const [index, column] of columns.entries()) {
-    const value = record[index];
-    if (value !== undefined) fields[column] = value;
-  }
+  const read = Math.min(columns.length, record.length);
+  for (let index = 0; index < read; index += 1) fields[columns[index] ?? ''] = record[index] ?? '';
   if (record.length === columns.length) return { row, line, fields };
   const fault = `has ${record.length} fields where the header has ${columns.length}: is a delimiter or a newline in it not quoted?`;
   return { row, line, fields: record.length > columns.length ? { ...fields, '': record.slice(columns.length).join(',') } : fields, fault };

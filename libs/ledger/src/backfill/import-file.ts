@@ -13,8 +13,8 @@ export interface FileImport<Item> {
   readonly presets: readonly Preset<Item>[];
   readonly mapping: Mapping;
   readonly importer: Importer<Item>;
-  /** What a row is about, for a dry run. */
-  readonly survey: ((item: Item) => void) | null;
+  /** Told of each row that can be read. */
+  readonly survey: (item: Item) => void;
   readonly told: Told;
   readonly note: (note: NotedRow) => void;
   readonly onRead: (bytes: number) => void;
@@ -46,7 +46,8 @@ async function importPages<Item>(source: Source, options: FileImport<Item>, page
     reading ??= readingOf(source, options, Object.keys(page.find(({ fault }) => fault === undefined)?.fields ?? {}), null);
     for (const row of page) {
       rows += 1;
-      await importRow(source, reading, row, options, rows <= options.rowsDone);
+      const taken = importRow(source, reading, row, options, rows <= options.rowsDone);
+      if (taken !== undefined) await taken;
       if (rows % ROWS_PER_MARK !== 0 || rows <= options.rowsDone) continue;
       await options.importer.flush();
       await options.reached(rows);
@@ -67,11 +68,11 @@ function readingOf<Item>(source: Source, { presets, mapping, note }: FileImport<
   return { preset, cells: cellsFor(preset, mapping, source.name, columns) };
 }
 
-async function importRow<Item>(source: Source, { cells, preset }: Reading<Item>, row: SourceRow, { importer, survey, told, note }: FileImport<Item>, isDone: boolean): Promise<void> {
+function importRow<Item>(source: Source, { cells, preset }: Reading<Item>, row: SourceRow, { importer, survey, told, note }: FileImport<Item>, isDone: boolean): Promise<void> | undefined {
   told.count('read');
   if (row.fault !== undefined) {
     told.reject(row, { field: null, value: null, reason: row.fault });
-    return;
+    return undefined;
   }
   let item: Item;
   try {
@@ -79,14 +80,15 @@ async function importRow<Item>(source: Source, { cells, preset }: Reading<Item>,
   } catch (error) {
     if (!(error instanceof RowFault)) throw error;
     told.reject(row, { field: error.field, value: error.value, reason: error.message });
-    return;
+    return undefined;
   }
-  survey?.(item);
+  survey(item);
   for (const each of cells.noted()) note({ row: row.row, line: row.line, ...each });
   const identity = row.identity ?? identityOf(source, row);
   if (!isDone) return importer.add(item, row, identity);
   importer.skip(item, row, identity);
   told.count('duplicate');
+  return undefined;
 }
 
 const DIGEST_CHARACTERS = 16;

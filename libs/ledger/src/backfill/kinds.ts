@@ -26,7 +26,10 @@ const RATES = [ubicloudRates, genericRates];
 export async function importKind(kind: BackfillKind, source: Source, call: CommandCall, work: Work, common: Omit<FileImport<never>, 'presets' | 'importer' | 'survey'>): Promise<void> {
   const { core, carryOut, isDry, surveyor } = work;
   const { told } = common;
-  const surveying = <Item>(of: (item: Item) => Surveyed): ((item: Item) => void) | null => (surveyor === null ? null : (item) => surveyor.add(of(item)));
+  const surveying =
+    <Item>(of: (item: Item) => Surveyed) =>
+    (item: Item): void =>
+      surveyor.add(of(item));
   switch (kind) {
     case 'usage':
       return importFile(source, { ...common, presets: USAGE, importer: new UsageImport(core, call, told, isDry), survey: surveying(usageSurveyed) });

@@ -37,8 +37,8 @@ export interface Told {
 
 /** Carries out the rows of one kind. */
 export interface Importer<Item> {
-  /** Takes a row; it may be kept until `flush`. `identity` is what identifies it where it has no id of its own. */
-  add(item: Item, row: SourceRow, identity: string): Promise<void>;
+  /** Takes a row; it may be kept until `flush`. Where that is a promise, the next row waits for it; most rows need none. `identity` is what identifies it where it has no id of its own. */
+  add(item: Item, row: SourceRow, identity: string): Promise<void> | undefined;
   /** Knows of a row that was carried out by an earlier run: what tells rows apart counts it. */
   skip(item: Item, row: SourceRow, identity: string): void;
   /** Carries out all that is kept. */

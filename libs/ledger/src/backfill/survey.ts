@@ -23,17 +23,26 @@ export interface Survey {
   readonly tenants: readonly string[];
 }
 
+/** The stretch of time that rows are about. */
+export class Stretch {
+  from: Instant | null = null;
+  until: Instant | null = null;
+
+  add({ from, until }: Pick<Surveyed, 'from' | 'until'>): void {
+    if (from !== null && (this.from === null || isBefore(from, this.from))) this.from = from;
+    if (until !== null && (this.until === null || isBefore(this.until, until))) this.until = until;
+  }
+}
+
 /** Adds rows up, in the memory of their kinds, deployments and tenants. */
 export class Surveyor {
-  private from: Instant | null = null;
-  private until: Instant | null = null;
+  private readonly stretch = new Stretch();
   private readonly kinds = new Map<string, { readonly kind: string; readonly currency: string | null; rows: number; sum: Decimal | null }>();
   private readonly deployments = new Set<string>();
   private readonly tenants = new Set<string>();
 
   add({ kind, from, until, deploymentId, tenantId, amount, currency }: Surveyed): void {
-    if (from !== null && (this.from === null || isBefore(from, this.from))) this.from = from;
-    if (until !== null && (this.until === null || isBefore(this.until, until))) this.until = until;
+    this.stretch.add({ from, until });
     if (deploymentId !== undefined) this.deployments.add(deploymentId);
     if (tenantId !== undefined) this.tenants.add(tenantId);
     const name = JSON.stringify([kind, currency ?? null]);
@@ -51,8 +60,8 @@ export class Surveyor {
     for (const { tenant_id } of rows) this.tenants.add(tenant_id);
     const kinds = [...this.kinds.values()].map((each) => ({ ...each, sum: each.sum === null ? null : text(each.sum) }));
     return {
-      from: this.from,
-      until: this.until,
+      from: this.stretch.from,
+      until: this.stretch.until,
       kinds: kinds.sort((a, b) => compareText(a.kind, b.kind) || compareText(a.currency ?? '', b.currency ?? '')),
       deployments: this.deployments.size,
       tenants: [...this.tenants].sort(compareText),

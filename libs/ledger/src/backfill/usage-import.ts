@@ -45,7 +45,7 @@ export class UsageImport implements Importer<UsageItem> {
     this.delivery = new UsageDelivery(core, call, isDry);
   }
 
-  async add({ deploymentId, observation }: UsageItem, row: SourceRow, identity: string): Promise<void> {
+  add({ deploymentId, observation }: UsageItem, row: SourceRow, identity: string): Promise<void> | undefined {
     const { identified, before } = this.identity.of(deploymentId, observation, identity);
     const round = (this.rounds[before] ??= new Map<string, Group>());
     const key = `${deploymentId}\u0000${usageMonth(observation.period.start)}`;
@@ -53,7 +53,7 @@ export class UsageImport implements Importer<UsageItem> {
     if (group.kept.length === 0) round.set(key, group);
     group.kept.push({ row, observation: identified });
     this.kept += 1;
-    if (this.kept >= MOST_KEPT) await this.beginWriting();
+    return this.kept >= MOST_KEPT ? this.beginWriting() : undefined;
   }
 
   skip({ deploymentId, observation }: UsageItem, _row: SourceRow, identity: string): void {

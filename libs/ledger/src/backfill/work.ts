@@ -12,5 +12,6 @@ export interface Work {
   readonly isDry: boolean;
   /** Whether rejects and notes are written beside the files. */
   readonly keepsFiles: boolean;
-  readonly surveyor: Surveyor | null;
+  /** Told of every row that can be read. */
+  readonly surveyor: Pick<Surveyor, 'add'>;
 }
