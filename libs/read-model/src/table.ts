@@ -11,8 +11,8 @@ export interface TableDefinition {
   readonly indexes?: readonly (readonly string[])[];
   /** Rows of the same values in `by` whose `[from, until)` overlap are refused by the database, among those in force at one position. */
   readonly apart?: { readonly by: readonly string[]; readonly from: string; readonly until: string };
-  /** Indexes of some rows only: those where the column is not ''. */
-  readonly indexesWhereGiven?: readonly { readonly columns: readonly string[]; readonly given: string }[];
+  /** Indexes of some rows only: no other look-up can be led into them, whatever a planner without statistics takes them for. */
+  readonly partialIndexes?: readonly { readonly name: string; readonly columns: readonly string[]; readonly where: string }[];
   /** Rows superseded are few beside those in force: they are indexed apart, and each look-up reads both (`inForce`). */
   readonly fewSuperseded?: boolean;
   /** A timestamptz of the key: rows of each UTC month are a partition of their own. */
@@ -32,7 +32,7 @@ export const defineTable = <Row extends object>(definition: {
   readonly group: readonly (keyof Row & string)[];
   readonly indexes?: readonly (readonly string[])[];
   readonly apart?: { readonly by: readonly (keyof Row & string)[]; readonly from: keyof Row & string; readonly until: keyof Row & string };
-  readonly indexesWhereGiven?: readonly { readonly columns: readonly (keyof Row & string)[]; readonly given: keyof Row & string }[];
+  readonly partialIndexes?: readonly { readonly name: string; readonly columns: readonly (keyof Row & string)[]; readonly where: string }[];
   readonly fewSuperseded?: boolean;
   readonly byMonthOf?: keyof Row & string;
 }): Table<Row> => definition;
@@ -64,7 +64,7 @@ export function createIndexesSql(table: TableDefinition, on = table.name): strin
     `CREATE UNIQUE INDEX IF NOT EXISTS ${on}_current ON ${on} (${key}) WHERE position_to IS NULL`,
     history,
     ...(table.apart === undefined ? [] : [apartSql(on, table.apart)]),
-    ...(table.indexesWhereGiven ?? []).map(({ columns, given }) => `CREATE INDEX IF NOT EXISTS ${on}_${given} ON ${on} (${columns.join(', ')}) WHERE ${given} <> ''`),
+    ...(table.partialIndexes ?? []).map(({ name, columns, where }) => `CREATE INDEX IF NOT EXISTS ${on}_${name} ON ${on} (${columns.join(', ')}) WHERE ${where}`),
     ...(table.indexes ?? []).map((columnsOf, index) => `CREATE INDEX IF NOT EXISTS ${on}_${index + 1} ON ${on} (${columnsOf.join(', ')})`),
   ];
 }
