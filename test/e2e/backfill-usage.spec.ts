@@ -5,11 +5,29 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { backfilled, countsOf, deployment, TENANT } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
-import { testLedger, type TestLedger } from '../support/ledger.js';
+import { LOGS, testLedger, type TestLedger } from '../support/ledger.js';
 
 const HEADER = 'deploymentId,resourceId,billingKind,start,end,granularity,quantity\n';
 const hour = (site: string, at: number, quantity: string): string =>
   `${site},vm-1,cpu_hours,2026-04-01T0${at}:00:00Z,2026-04-01T0${at + 1}:00:00Z,hour,${quantity}\n`;
+
+describe.each(LOGS)('backfill into %s', (_name, open) => {
+  it('takes each row once, also where two import the same file at the same time', async () => {
+    const [test, files] = await Promise.all([open(), folder()]);
+    try {
+      await test.apply(TENANT, deployment('site'));
+      const rows = Array.from({ length: 2500 }, (_, n) => `site,vm-${n},cpu_hours,2026-04-01T01:00:00Z,,hour,0.5\n`);
+      const file = await files.write('both.csv', HEADER + rows.join(''));
+      const both = await Promise.all([backfilled(test, 'usage', file), backfilled(test, 'usage', file)]);
+      expect(both.map(countsOf).reduce((sum, counts) => sum.map((each, index) => each + (counts[index] ?? 0)), [0, 0, 0, 0, 0])).toEqual([5000, 2500, 2500, 0, 0]);
+      expect(countsOf(await backfilled(test, 'usage', file))).toEqual([2500, 0, 2500, 0, 0]);
+      // 2,500 × 0.5
+      expect(await test.ask('usage', { deploymentId: 'site', start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' })).toEqual({ cpu_hours: '1250' });
+    } finally {
+      await Promise.all([test.close(), files.remove()]);
+    }
+  });
+});
 
 describe('backfill usage', () => {
   let test: TestLedger;

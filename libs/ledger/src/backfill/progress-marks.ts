@@ -44,8 +44,8 @@ export class ProgressMarks {
   }
 
   async reached(rows: number | 'whole', counts: Counts): Promise<void> {
-    const revision = await this.core.log.revisionOf(this.stream);
-    await this.core.book.append(this.stream, revision, { ...this.call, key: `${this.key}:${rows}`, isKeyed: true }, { events: [], result: { rows: counts.read, ...counts } });
+    // Who imports the same file at the same time may have been quicker: it is the same mark.
+    await this.core.book.decide(this.stream, { ...this.call, key: `${this.key}:${rows}`, isKeyed: true }, () => ({ events: [], result: { rows: counts.read, ...counts } }));
   }
 
   private async at(rows: string): Promise<Counts | null> {

@@ -1,3 +1,4 @@
+import { conflict } from '#domain/errors';
 import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import type { CommandCall } from '../command.js';
@@ -10,6 +11,8 @@ export interface UsageBatch {
   readonly deploymentId: string;
   readonly observations: readonly Observation[];
 }
+
+const MAX_ATTEMPTS = 20;
 
 interface Stream {
   revision: number;
@@ -48,7 +51,7 @@ export class UsageDelivery {
    */
   async write(batch: UsageBatch, isRepeated: boolean): Promise<Omit<UsageDecided, 'events'>> {
     const name = nameOf(batch);
-    for (;;) {
+    for (let attempts = 1; ; attempts += 1) {
       const stream = this.streams.get(name);
       if (stream === undefined) throw new Error(`${name} was not opened`);
       const delivered = { deploymentId: batch.deploymentId, month: monthOf(batch), origin: 'backfill' as const, reason: RE_DELIVERED };
@@ -60,6 +63,7 @@ export class UsageDelivery {
         return counts;
       } catch (error) {
         if (!(error instanceof WrongExpectedRevision)) throw error;
+        if (attempts === MAX_ATTEMPTS) throw conflict('busy_stream', `${name} was changed by others ${MAX_ATTEMPTS} times over: run the same import again`);
         this.streams.set(name, { revision: await this.core.log.revisionOf(name), isOwn: false });
         await this.core.projector.catchUp();
       }
