@@ -4,9 +4,11 @@ import { appendBench } from './append.bench.js';
 import { applyBench } from './apply.bench.js';
 import type { Bench, Measured } from './bench.js';
 import { withServer } from './database.js';
+import { asOfBench } from './as-of.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
+import { verifyBench } from './verify.bench.js';
 
-const BENCHES: readonly Bench[] = [appendBench, applyBench, invoiceRunBench];
+const BENCHES: readonly Bench[] = [appendBench, applyBench, invoiceRunBench, asOfBench, verifyBench];
 const WRONG_USAGE = 2;
 
 const say = (message: string): void => {
