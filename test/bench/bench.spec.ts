@@ -12,7 +12,7 @@ async function bench(...args: string[]): Promise<{ code: number | null; stdout: 
 
 describe('npm run bench', () => {
   it('measures the named ones at a size, checks what they came to, and answers one JSON document', async () => {
-    const { code, stdout } = await bench('apply', 'append', 'backfill', 'invoice-run', '--size', '70', '--json');
+    const { code, stdout } = await bench('apply', 'append', 'backfill', 'invoice-run', 'as-of', 'verify', '--size', '70', '--json');
     expect(code).toBe(0);
     const positive: unknown = expect.any(Number);
     expect(JSON.parse(stdout)).toMatchObject([
@@ -21,6 +21,9 @@ describe('npm run bench', () => {
       { name: 'backfill', size: 70, ratios: { backfill: positive, again: positive }, figures: { rowsPerSecond: positive, peakMegabytes: positive }, checked: true },
       // 7 tenants of 10 subscriptions, each of 5 metered lines and a fee.
       { name: 'invoice-run', size: 70, ratios: { draftGrowth: positive, issueGrowth: positive }, figures: { lines: 420, invoices: 7 }, checked: true },
+      // 50 tenants, a reading and an invoice a month.
+      { name: 'as-of', size: 70, ratios: { asOfAgainstThen: positive }, figures: { asOfMs: positive, records: 650, invoices: 650 }, checked: true },
+      { name: 'verify', size: 70, ratios: { verifiedAgainstSha256: positive, ingestWithTree: positive }, figures: { eventsVerifiedPerSecond: positive }, checked: true },
     ]);
   });
 
@@ -35,7 +38,7 @@ describe('npm run bench', () => {
   });
 
   it('refuses a name or a size that it does not know, with those that it does', async () => {
-    expect(await bench('append', 'faster')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/there is no bench faster; there are\n {2}append: [^]*\n {2}apply: [^]*\n {2}http: [^]*\n {2}invoice-run: /) as unknown });
+    expect(await bench('append', 'faster')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/there is no bench faster; there are\n {2}append: [^]*\n {2}apply: [^]*\n {2}http: [^]*\n {2}invoice-run: [^]*\n {2}as-of: [^]*\n {2}verify: /) as unknown });
     expect(await bench('--size', 'many')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('"many" is no whole number from 1 on') as unknown });
   });
 });

@@ -5,6 +5,7 @@ import { applyBench } from './apply.bench.js';
 import { backfillBench } from './backfill.bench.js';
 import type { Bench, Measured } from './bench.js';
 import { withServer } from './database.js';
+import { asOfBench } from './as-of.bench.js';
 import { grpcBench } from './grpc.bench.js';
 import { httpBench } from './http.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
@@ -13,8 +14,23 @@ import { peersBench } from './peers.bench.js';
 import { rebuildBench } from './rebuild.bench.js';
 import { rebuildAllBench } from './rebuild-all.bench.js';
 import { rerateBench } from './rerate.bench.js';
+import { verifyBench } from './verify.bench.js';
 
-const BENCHES: readonly Bench[] = [appendBench, applyBench, backfillBench, grpcBench, httpBench, invoiceRunBench, liveBench, peersBench, rebuildBench, rebuildAllBench, rerateBench];
+const BENCHES: readonly Bench[] = [
+  appendBench,
+  applyBench,
+  backfillBench,
+  grpcBench,
+  httpBench,
+  invoiceRunBench,
+  asOfBench,
+  verifyBench,
+  liveBench,
+  peersBench,
+  rebuildBench,
+  rebuildAllBench,
+  rerateBench,
+];
 const WRONG_USAGE = 2;
 
 const say = (message: string): void => {

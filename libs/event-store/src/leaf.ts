@@ -71,13 +71,32 @@ export class LeafReader {
     }
     this.#begun = true;
     for (let end = endOfRow(bytes, at); end !== undefined; end = endOfRow(bytes, at)) {
-      leaves.push(new Leaf(bytes.subarray(at, end)));
+      leaves.push(new Leaf(bytes.subarray(at, end - asInstant(bytes, end))));
       at = end;
     }
     this.#rest = bytes.subarray(at);
     return leaves;
   }
 }
+
+const OFFSET = Buffer.from('+00');
+
+/**
+ * Makes an instant of the time that a row ends with: `2026-04-01 09:00:00.5+00`, as a session in UTC writes it, becomes
+ * `2026-04-01T09:00:00.5Z`, in place. Answers by how many bytes it is shorter.
+ */
+function asInstant(bytes: Buffer, end: number): number {
+  const start = bytes.lastIndexOf(SPACE, end) - DATE_BYTES;
+  const length = end - start;
+  if (!bytes.subarray(end - OFFSET.length, end).equals(OFFSET) || bytes.readUInt32BE(start - LENGTH_BYTES) !== length) throw new Error('the session that reads the log is not in UTC with ISO dates, as createPool sets it');
+  bytes.write('T', start + DATE_BYTES);
+  bytes.write('Z', end - OFFSET.length);
+  bytes.writeUInt32BE(length - OFFSET.length + 1, start - LENGTH_BYTES);
+  return OFFSET.length - 1;
+}
+
+const SPACE = 0x20;
+const DATE_BYTES = '2026-04-01'.length;
 
 /** Signature, flags, and the length of an extension that there is not. */
 const COPY_HEADER_BYTES = 19;

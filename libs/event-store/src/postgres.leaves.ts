@@ -2,9 +2,8 @@ import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { type Leaf, LeafReader } from './leaf.js';
 
-/** In the order of a leaf's fields. recorded_at as text from SQL: a JavaScript Date would cut the microseconds off. */
-const COLUMNS = `position::text, stream, revision::text, event_id::text, type, data, metadata,
-  rtrim(rtrim(to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z'`;
+/** In the order of a leaf's fields. recorded_at as Postgres writes it: to_char would take longer than all the rest. */
+const COLUMNS = 'position::text, stream, revision::text, event_id::text, type, data, metadata, recorded_at::text';
 
 /** By COPY: some times quicker than rows, and the bytes are hashed as they come. */
 export async function* leavesOf(pool: pg.Pool, schema: string, range?: { readonly after: number; readonly upTo: number }): AsyncIterable<Leaf[]> {

@@ -42,7 +42,10 @@ export async function verifyLog(
   const keptTiles = new KeptTiles(pool);
   const checking = new Recomputed(keptTiles, await keptSize(pool), await log.head());
   for await (const leaves of log.leaves()) {
-    for (const leaf of leaves) await checking.add(leaf);
+    for (const leaf of leaves) {
+      if (!checking.isReadyFor(leaf)) await checking.prepare(leaf);
+      checking.add(leaf);
+    }
     checking.flush();
   }
   const { size, kept } = await checking.end(await log.head());
@@ -78,15 +81,24 @@ class Recomputed {
     private readonly head: number,
   ) {}
 
-  async add(leaf: Leaf): Promise<void> {
+  /** Whether what it is compared with is at hand: to wait at each event would take longer than to hash it. */
+  isReadyFor({ position }: Leaf): boolean {
+    return position === this.#tree.size + 1 && (position > this.kept || this.#keptTile?.n === tileOf(position));
+  }
+
+  async prepare({ position }: Leaf): Promise<void> {
+    if (position > this.#tree.size + 1) await this.#passOver(position);
+    if (position > 0 && position <= this.kept) await this.#load(position);
+  }
+
+  add(leaf: Leaf): void {
     const { position } = leaf;
     if (position <= this.#tree.size) {
       this.failures.push(ofLeaf(leaf, 'event_inserted', `an event stands at position ${position}, where nothing is ever appended`));
       return;
     }
-    if (position > this.#tree.size + 1) await this.#passOver(position);
     const hash = prefixedLeafHash(leaf.prefixed);
-    if (position <= this.kept && Buffer.compare(hash, await this.#keptHash(position)) !== 0) this.#isChanged(leaf);
+    if (position <= this.kept && !hash.equals(this.#keptHash(position))) this.#isChanged(leaf);
     this.#tree.add(hash);
     const mark = markIn(leaf);
     if (mark === undefined) return;
@@ -114,7 +126,10 @@ class Recomputed {
   /** Positions that the log leaves out: with the hashes that were kept of them, what comes after can be checked all the same. */
   async #passOver(position: number): Promise<void> {
     this.failures.push(missing(this.#tree.size + 1, position - 1));
-    while (this.#tree.size + 1 < position) this.#tree.add(this.#tree.size < this.kept ? await this.#keptHash(this.#tree.size + 1) : NO_HASH);
+    for (let left = this.#tree.size + 1; left < position; left += 1) {
+      if (left <= this.kept) await this.#load(left);
+      this.#tree.add(left <= this.kept ? this.#keptHash(left) : NO_HASH);
+    }
   }
 
   #isChanged(leaf: Leaf): void {
@@ -122,11 +137,14 @@ class Recomputed {
     if (this.#changed <= MOST_CHANGED) this.failures.push(ofLeaf(leaf, 'event_changed', `the event at position ${leaf.position} is not the one that was recorded there`));
   }
 
-  async #keptHash(position: number): Promise<Uint8Array> {
-    const n = Math.floor((position - 1) / TILE_WIDTH);
+  async #load(position: number): Promise<void> {
+    const n = tileOf(position);
     if (this.#keptTile?.n !== n) this.#keptTile = { n, hashes: await this.stored.tile(0, n) };
+  }
+
+  #keptHash(position: number): Uint8Array {
     const offset = ((position - 1) % TILE_WIDTH) * HASH_BYTES;
-    return this.#keptTile.hashes.subarray(offset, offset + HASH_BYTES);
+    return this.#keptTile?.hashes.subarray(offset, offset + HASH_BYTES) ?? NO_HASH;
   }
 
   /** The hashes above the leaves: whoever changed these wanted a proof to fit something else. */
@@ -143,6 +161,8 @@ class Recomputed {
     }
   }
 }
+
+const tileOf = (position: number): number => Math.floor((position - 1) / TILE_WIDTH);
 
 const RESTORE = 'Compare it with a copy of the log from before, restore that, and find out who changed it: the log is only ever appended to.';
 

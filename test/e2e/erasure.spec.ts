@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { PostgresLog } from '#event-store/postgres';
+import { Audit } from '#ledger/audit';
+import { createPool } from '#postgres/pool';
+import { newSigner } from '#transparency/note';
+import { verifyLog } from '#transparency/verify';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+
+// A person may ask to be forgotten; the log may not forget. The name is where it can be erased, and no hash is of it.
+
+const NAME = 'Ada Lovelace, 12 St James Square';
+const T = '2026-04-01T00:00:00Z';
+let test: TestLedger;
+
+beforeAll(async () => {
+  test = await testLedger();
+  await test.apply(
+    { command: 'register-tenant', tenantId: 't', name: NAME, currency: 'USD' },
+    { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: T },
+    { command: 'publish-plan', planId: 'p', name: 'p', currency: 'USD', baseFee: '10', paymentTerm: 'in_advance', effectiveFrom: T, items: [] },
+    { command: 'start-subscription', subscriptionId: 's', deploymentId: 'd', planId: 'p', from: T },
+  );
+  const [created] = await test.apply({ command: 'create-invoice', tenantId: 't', asOf: T });
+  const { invoices } = (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result;
+  await test.apply({ command: 'issue-invoice', invoiceId: invoices[0]?.invoiceId, at: T });
+});
+afterAll(async () => test.close());
+
+describe('erasing a tenant’s details', () => {
+  it('leaves the log, its roots, its checkpoints and what was proved of it as they were', async () => {
+    const audit = test.app.get(Audit);
+    const signer = newSigner('ledgerline/test');
+    const before = await audit.bundle('INV-000001', signer, ADMIN);
+    const pool = createPool(test.url);
+    const log = new PostgresLog(pool);
+    try {
+      const bytes: string[] = [];
+      for await (const leaves of log.leaves()) bytes.push(...leaves.map((leaf) => leaf.bytes.toString('utf8')));
+      expect(bytes.filter((each) => each.includes('Lovelace'))).toEqual([]);
+
+      const { rowCount } = await pool.query("DELETE FROM ledgerline_private.tenant_details WHERE tenant_id = 't'");
+      expect(rowCount).toBe(1);
+      const verified = await verifyLog(log, pool, { notes: [{ name: 'before', note: before.checkpoint }], verifier: signer.verifier });
+      expect(verified).toMatchObject({ ok: true, failures: [], compared: { checkpoints: 1, invoices: 1 } });
+      const after = await audit.bundle('INV-000001', signer, ADMIN);
+      expect([after.checkpoint, after.events]).toEqual([before.checkpoint, before.events]);
+      expect(JSON.stringify(await test.ask('tenants'))).not.toContain('Lovelace');
+    } finally {
+      await log.close();
+      await pool.end();
+    }
+  });
+});
