@@ -67,15 +67,10 @@ export type Quote = { readonly planId: string; readonly currency: string; readon
 export type QuoteLine = { readonly billingKind: string; readonly quantity: string; readonly included: string; readonly billable: string; readonly rows: readonly (Row)[]; readonly net: string };
 export type UnbilledQuantity = { readonly billingKind: string; readonly quantity: string };
 export type QuoteQuestion = { readonly asOf?: string; readonly at?: string; readonly knownAt?: string; readonly planId?: string; readonly plan?: { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[] }; readonly usage: Readonly<Record<string, string>>; readonly period?: { readonly start: string; readonly end: string }; readonly tenantId?: string };
-export type Explanation = { readonly id: string; readonly rows: readonly (RowExplanation)[] };
-export type RowExplanation = { readonly invoiceId: string; readonly number: string | null; readonly computedAt: number; readonly row: IssuedRow; readonly arithmetic: string; readonly price: AppliedPrice; readonly rates: readonly (AppliedRate)[]; readonly usage: RatedUsage; readonly events: readonly (EventReference)[] };
-export type IssuedRow = { readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string; readonly lineId: string; readonly partId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly chargePeriod: Period; readonly planId: string; readonly planEffectiveFrom: string };
-export type AppliedPrice = { readonly planId: string; readonly effectiveFrom: string; readonly terms: Readonly<Record<string, unknown>> | null };
-export type AppliedRate = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly effectiveFrom: string; readonly unitPrice: string };
-export type RatedUsage = { readonly since: string; readonly until: string; readonly quantity: string; readonly readings: number };
-export type EventReference = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null };
+export type ExplainAnswer = Readonly<Record<string, unknown>>;
 export type EventPage = { readonly items: readonly (Event)[]; readonly nextCursor: string | null };
 export type Event = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly data: Readonly<Record<string, unknown>> | null };
+export type DiffAnswer = Readonly<Record<string, unknown>>;
 export type Checked = { readonly ok: boolean; readonly position: number; readonly failures: readonly (Finding)[]; readonly notices: readonly (Finding)[] };
 export type Finding = { readonly code: string; readonly message: string; readonly ids: Readonly<Record<string, unknown>>; readonly remedy: string };
 export type ProjectionPage = { readonly items: readonly (Projection)[]; readonly nextCursor: string | null; readonly state: "current" | "halted" | "rebuilding"; readonly halted: Halt | null; readonly rebuild: ReadModelsBeside | null; readonly kept: ReadModelsBeside | null };
@@ -257,8 +252,8 @@ export class Ledgerline {
     return this.#requester.send({ method: 'POST', path: '/api/v1/quotes', body });
   }
 
-  /** An invoice, line, part or row, down to the events that it rests on. */
-  async explain(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Explanation> {
+  /** An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in. */
+  async explain(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<ExplainAnswer> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/audit/explain/${encodeURIComponent(id)}`, query });
   }
@@ -266,6 +261,11 @@ export class Ledgerline {
   /** The log itself: events of a stream, or all, after a position. */
   async events(question: { asOf?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/audit/events', query: question });
+  }
+
+  /** What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events. */
+  async diff(question: { asOf?: string | undefined; from: string; to?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<DiffAnswer> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/audit/diff', query: question });
   }
 
   /** Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy. */

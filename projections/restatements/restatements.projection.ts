@@ -121,11 +121,10 @@ async function mark(client: pg.ClientBase, event: Other): Promise<void> {
       await markLines(client, position, 'the deployment was assigned', 'l.deployment_id = $3', data.deploymentId, data.from);
       break;
     case 'CouponGranted':
-      await markLines(client, position, data.reason ?? 'a coupon was granted', 'l.tenant_id = $3', data.tenantId, data.from);
+      await markCouponed(client, position, data.reason ?? 'a coupon was granted', data, data.from);
       break;
     case 'CreditRevoked':
-      // Where it was a credit, nothing that is charged differs.
-      await markLines(client, position, data.reason, 'l.tenant_id = $3', data.tenantId, data.at);
+      await markCouponed(client, position, data.reason, data, data.at);
       break;
     case 'InvoiceVoided':
       await client.query(
@@ -147,6 +146,18 @@ const claimedAt = (position: string): string =>
   ` WHERE p.line_id = l.line_id AND i.status <> 'void' AND i.position_from < ${position} AND (i.position_to IS NULL OR i.position_to >= ${position}))`;
 const CLAIMED = claimedAt('$1::bigint');
 const ON_PLAN = 'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3 AND position_from < $1::bigint)';
+
+/** Lines that a coupon reaches from an instant on; of a credit none: what is charged is the same without it. */
+const markCouponed = async (client: pg.ClientBase, position: number, reason: string, { creditId, tenantId, currency }: { creditId: string; tenantId: string; currency: string }, from: Instant): Promise<void> => {
+  await client.query(
+    `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES} JOIN credits c ON c.tenant_id = l.tenant_id AND c.currency = $4 AND c.credit_id = $5` +
+      " AND c.kind = 'coupon' AND c.position_from <= $1::bigint AND (c.billing_kinds IS NULL OR c.billing_kinds ? l.billing_kind)" +
+      // Also as it was granted, until when it was to last.
+      ' AND (c.effective_until IS NULL OR c.effective_until > l.period_start)' +
+      ` WHERE l.tenant_id = $3 AND l.period_end > $6::timestamptz AND ${CLAIMED} ON CONFLICT DO NOTHING`,
+    [position, reason, tenantId, currency, creditId, from],
+  );
+};
 
 /** Lines whose period ends at or after an instant, on some condition: one that ended there may go on now. */
 const markLines = async (client: pg.ClientBase, position: number, reason: string, condition: string, value: string, from: Instant): Promise<void> => {

@@ -56,7 +56,8 @@ describe('sources', () => {
   });
 
   it('know the tables of the log in its adapter alone', () => {
-    expect(linesWith(/ledgerline_log/).filter((line) => !/^(libs\/event-store|test)\//.test(line))).toEqual([]);
+    // Whoever tests that tampering is noticed tampers.
+    expect(linesWith(/ledgerline_log\b/).filter((line) => !/^((libs\/event-store|test)\/|libs\/transparency\/src\/verify\.spec\.ts)/.test(line))).toEqual([]);
   });
 
   it('leave out no test, and run none alone', () => {

@@ -86,7 +86,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('tells the apps where everything is, in variables that they read', () => {
-    const names = ['DATABASE_URL', 'EVENT_STORE_URL', 'LEDGERLINE_HOST', 'LEDGERLINE_JWT_SECRET', 'LEDGERLINE_PORT'];
+    const names = ['DATABASE_URL', 'EVENT_STORE_URL', 'LEDGERLINE_HOST', 'LEDGERLINE_JWT_SECRET', 'LEDGERLINE_PORT', 'LEDGERLINE_SELLER'];
     const sources = ['apps', 'libs'].flatMap(sourcesIn).filter(({ path }) => !path.endsWith('.spec.ts'));
     for (const [, { environment }] of ours) expect(Object.keys(environment).sort()).toEqual(names);
     expect(names.filter((name) => !sources.some(({ text }) => text.includes(name)))).toEqual([]);

@@ -12,12 +12,13 @@ async function bench(...args: string[]): Promise<{ code: number | null; stdout: 
 
 describe('npm run bench', () => {
   it('measures the named ones at a size, checks what they came to, and answers one JSON document', async () => {
-    const { code, stdout } = await bench('apply', 'append', 'invoice-run', '--size', '70', '--json');
+    const { code, stdout } = await bench('apply', 'append', 'backfill', 'invoice-run', '--size', '70', '--json');
     expect(code).toBe(0);
     const positive: unknown = expect.any(Number);
     expect(JSON.parse(stdout)).toMatchObject([
       { name: 'append', size: 70, ratios: { append: positive }, figures: { appendsPerSecond: positive }, checked: true },
       { name: 'apply', size: 70, ratios: { entered: positive, metered: positive }, figures: { meteredPerSecond: positive }, checked: true },
+      { name: 'backfill', size: 70, ratios: { backfill: positive, again: positive }, figures: { rowsPerSecond: positive, peakMegabytes: positive }, checked: true },
       // 7 tenants of 10 subscriptions, each of 5 metered lines and a fee.
       { name: 'invoice-run', size: 70, ratios: { draftGrowth: positive, issueGrowth: positive }, figures: { lines: 420, invoices: 7 }, checked: true },
     ]);

@@ -165,6 +165,14 @@ describe('credits', () => {
     expect(created).toMatchObject({ result: { invoices: [] } });
   });
 
+  it('a coupon that has ended is not prolonged by being revoked', async () => {
+    await test.apply(coupon('april', '50', { until: T('2026-04-15') }));
+    const revoked = { command: 'revoke-credit', creditId: 'april', tenantId: 't1', currency: 'USD', at: T('2026-06-01'), reason: 'tidy up' };
+    expect(await refused(revoked)).toBe('credit_ended');
+    await bill('2026-04-01');
+    expect(shown(await bill('2026-05-01'))).toEqual([['base_fee', 'charge', '50.00', '0.00', '50.00']]);
+  });
+
   it('half of a line is half of it, however it is cut', async () => {
     await test.apply(coupon('half', '50', { billingKinds: ['hours'] }));
     const taken: string[] = [];

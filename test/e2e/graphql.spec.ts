@@ -66,6 +66,7 @@ const TABLE: ReadonlyMap<string, { readonly for: readonly Role[]; readonly given
   ['subscriptions', { for: READ, rest: () => '/subscriptions' }],
   ['plans', { for: READ, rest: () => '/plans' }],
   ['quote', { for: READ, given: () => '(planId: "standard", usage: { gateway: "8" })', rest: () => 'POST /quotes' }],
+  ['diff', { for: STAFF, given: () => '(from: "1")', rest: () => '/audit/diff?from=1' }],
   ['check', { for: STAFF, rest: () => '/audit/check' }],
   ['explain', { for: STAFF, given: () => `(id: "${api().invoiceId}")`, rest: () => `/audit/explain/${api().invoiceId}` }],
   ['events', { for: STAFF, given: () => '(limit: 3)', rest: () => '/audit/events?limit=3' }],

@@ -93,6 +93,20 @@ describe('the preview of a corrected rate', () => {
     expect((await preview([{ ...right, reason: 'again' }], '2026-04-20')).lines).toEqual([]);
   });
 
+  it('is less what coupons take, as the correction then is; and a coupon is previewed like anything else', async () => {
+    await test.apply(use('d1', '2026-04-06', '200'));
+    const coupon = { command: 'grant-coupon', creditId: 'half', tenantId: 't1', currency: 'USD', percent: '50', from: T('2026-04-01'), billingKinds: ['cores'] };
+    await bill('t1', '2026-04-10');
+    // half of 20.00 that is issued
+    expect((await preview([coupon], '2026-04-10')).total).toBe('-10.00');
+    await test.apply(coupon);
+    expect(shown(await preview([right], '2026-04-10'))).toEqual([['t1', 'issued', '04-01/04-10', '10.00', '1.00', '-9.00']]);
+    await test.apply(right);
+    // 20.00 are taken back, and half of 2.00 is charged
+    expect((await bill('t1', '2026-04-20')).total).toBe('-19.00');
+    expect(await test.ask('accrual', { at: T('2026-04-20') })).toMatchObject({ subscriptions: expect.arrayContaining([expect.objectContaining({ subscriptionId: 's1', total: '51.00' })]) });
+  });
+
   it('shows that taking it back comes to nothing', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
     await bill('t1', '2026-04-10');

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createPool } from '#postgres/pool';
-import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+import { ADMIN, ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** Rates over time: what is in force never overlaps, and no correction silently overrules another. */
 
@@ -139,6 +139,29 @@ describe('corrections of two operators', () => {
     expect(await outcome({ ...right, reason: 'me too', basedOn: 1 })).toBe('unchanged');
   });
 
+  it('without an end: the first must not shorten the second unseen', async () => {
+    const open = { command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-01'), reason: 'ten times too high' };
+    const { position } = await test.ledger.preview([open], ADMIN);
+    expect(await outcome({ ...open, unitPrice: '0.05', effectiveFrom: T('2026-06-01'), basedOn: position })).toBe('done');
+    expect(await outcome({ ...open, basedOn: position })).toMatch(/^overtaken: .* over \[2026-06-01T00:00:00Z, open\) became 0.05/);
+  });
+
+  it('are not refused for what was there before they came, whatever else is recorded meanwhile', async () => {
+    const other = await ledgerOn(test.url);
+    try {
+      for (let n = 0; n < 5; n += 1) {
+        const [corrected] = await Promise.all([
+          other.ledger.execute({ ...right, unitPrice: `0.0${n + 1}`, reason: `${n}` }, ADMIN),
+          ...[1, 2].map(async (each) => other.apply({ command: 'register-tenant', tenantId: `t${n}-${each}`, name: 't', currency: 'USD' })),
+        ]);
+        expect(corrected.status).toBe('done');
+        expect(await outcome({ ...right, unitPrice: '0.09', reason: `back ${n}` })).toBe('done');
+      }
+    } finally {
+      await other.close();
+    }
+  });
+
   it('at the very same time: one is carried out, the other told, and who comes later may', async () => {
     const attempts = await Promise.all(['0.01', '0.02', '0.03', '0.04'].map(async (unitPrice) => outcome({ ...right, unitPrice })));
     expect(attempts.filter((each) => each === 'done')).toHaveLength(1);
@@ -190,6 +213,7 @@ describe('corrections of two operators', () => {
   });
 
   it('says what a basis must be', async () => {
+    expect(await outcome({ ...right, basedOn: 99_999 })).toBe('position_ahead: basedOn is beyond the end of the log, position 1');
     expect(await outcome({ ...right, basedOn: 'yesterday' })).toMatch(/^invalid_input: .*basedOn/);
     expect(await outcome({ command: 'set-rate', ...RATE, unitPrice: '0.2', effectiveFrom: T('2026-07-01'), basedOn: 1 })).toMatch(/^invalid_input: .*basedOn/);
   });

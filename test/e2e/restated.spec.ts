@@ -3,6 +3,7 @@ import { billingStream, invoiceIdOf } from '#domain/invoices/invoice';
 import { lineStream, partIdOf } from '#domain/lines/line';
 import { instant } from '#domain/time/instant';
 import { NO_STREAM } from '#event-store/port';
+import { invoiceRun } from '#ledger/invoice-run';
 import { LedgerCore } from '#ledger/ledger-core';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
@@ -29,6 +30,7 @@ interface Line {
 }
 
 const T = (date: string) => `${date}T00:00:00Z`;
+const RATE = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hel1' };
 
 let test: TestLedger;
 beforeEach(async () => {
@@ -56,6 +58,16 @@ beforeEach(async () => {
       paymentTerm: 'in_advance',
       effectiveFrom: T('2026-01-01'),
       items: [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '0.02' } }],
+    },
+    {
+      command: 'publish-plan',
+      planId: 'p3',
+      name: 'p3',
+      currency: 'USD',
+      baseFee: '0',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T('2026-01-01'),
+      items: [{ billingKind: 'cores', price: { model: 'rate_card' } }],
     },
     { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p1', from: T('2026-04-01') },
   );
@@ -565,5 +577,23 @@ describe('a draft that has become nothing', () => {
     await test.apply({ command: 'correct-usage', ...reading, quantity: '200', reason: 'no test' });
     // 200 × 0.02, and the first number
     expect(await bill('2026-04-11')).toMatchObject({ number: 'INV-000001', total: '4.00' });
+  });
+
+  it('because it can’t be rated any more says so', async () => {
+    await test.apply(
+      { command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-01') },
+      { command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd1', planId: 'p3', from: T('2026-04-01') },
+      { command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') },
+      {
+        command: 'observe-usage',
+        deploymentId: 'd1',
+        observations: [{ resourceId: 'r1', billingKind: 'cores', period: { start: T('2026-04-02'), end: T('2026-04-03') }, granularity: 'day', quantity: '100', rateKey: RATE }],
+      },
+    );
+    await draft('2026-04-10');
+    await test.apply({ command: 'withdraw-rate', ...RATE, from: T('2026-01-01'), reason: 'no longer sold' });
+    const billed = [];
+    for await (const each of invoiceRun<{ status: string; number: null }>(test.ledger, ADMIN, { asOf: instant(T('2026-04-10')), tenantIds: ['t1'], issue: true })) billed.push(each);
+    expect(billed).toMatchObject([{ invoices: [{ status: 'void', number: null }], quarantined: [{ code: 'missing_rate' }], failure: null }]);
   });
 });

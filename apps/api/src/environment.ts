@@ -68,7 +68,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     ...(data.EVENT_STORE_URL === undefined ? {} : { eventStoreUrl: data.EVENT_STORE_URL }),
     jwtSecret: data.LEDGERLINE_JWT_SECRET,
     ...(data.LEDGERLINE_JWKS_URL === undefined ? {} : { jwksUrl: data.LEDGERLINE_JWKS_URL }),
-    ...(data.LEDGERLINE_SELLER === undefined ? {} : { seller: data.LEDGERLINE_SELLER }),
+    ...(data.LEDGERLINE_SELLER === undefined || data.LEDGERLINE_SELLER === '' ? {} : { seller: data.LEDGERLINE_SELLER }),
     host: data.LEDGERLINE_HOST,
     port: data.LEDGERLINE_PORT,
     requestsPerMinute: data.LEDGERLINE_REQUESTS_PER_MINUTE,

@@ -1,7 +1,7 @@
 import { DomainError } from '#domain/errors';
 import { MirrorStopped } from '#event-store/mirrored';
 import { UnknownOutcome } from '#event-store/port';
-import { isConnectionLost } from '#postgres/connection';
+import { isConnectionLost, isNotNow } from '#postgres/connection';
 import { OtherVersions, ProjectionHalted } from '#read-model/projector';
 
 const unavailable = (code: string, message: string): DomainError => new DomainError(code, message, 'unavailable');
@@ -21,7 +21,8 @@ export function outageOf(error: unknown): DomainError | undefined {
     return unavailable('projections_halted', 'an event could not be applied, and an operator must look at it: reads are not current');
   if (error instanceof OtherVersions)
     return unavailable('read_models_rebuilding', 'the read models of this version are being built: send the same again when they are, or to a process of the version that serves');
-  return isConnectionLost(error)
-    ? unavailable('database_unavailable', 'the database does not answer: send the same again, nothing happens twice')
+  if (isConnectionLost(error)) return unavailable('database_unavailable', 'the database does not answer: send the same again, nothing happens twice');
+  return isNotNow(error)
+    ? unavailable('database_not_writable', 'the database can not do it now (its disk is full, or it is read-only): an operator must look at it; send the same again then, nothing happens twice')
     : undefined;
 }

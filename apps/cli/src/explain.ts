@@ -1,31 +1,95 @@
+import type { Explained, ExplainedRows } from '#ledger/explain/index';
+import type { Reference } from '#ledger/explain/evidence';
+import type { UsedIn } from '#ledger/explain/used-in';
 import { print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
+import { type Node, treeLines } from './tree.js';
 
-interface Explained {
-  readonly rows: readonly {
-    readonly number: string | null;
-    readonly row: { readonly billingKind: string; readonly ref: string; readonly kind: string; readonly chargePeriod: { start: string; end: string }; readonly reason?: string };
-    readonly arithmetic: string;
-    readonly price: { readonly planId: string; readonly effectiveFrom: string };
-    readonly usage: { readonly since: string; readonly until: string; readonly quantity: string; readonly readings: number };
-    readonly events: readonly { position: number; stream: string; revision: number; type: string; recordedAt: string; actor: string }[];
-  }[];
-}
-
-/** An amount down to the events that it rests on. */
+/** An amount down to the events that it rests on, or an event up to the invoices that it is in. */
 export async function run([id = '']: readonly string[], options: { dataDir: string; json: boolean }): Promise<number> {
   return withLedger(options, async (ledger) => {
-    const answer = (await ledger.ask('explain', { id }, cliCaller())) as Explained;
-    if (options.json) printJson(answer);
-    else answer.rows.forEach(show);
+    const explained = (await ledger.ask('explain', { id }, cliCaller())) as Explained;
+    if (options.json) printJson(explained);
+    else for (const node of nodesOf(explained)) print(treeLines(node).join('\n'));
     return 0;
   });
 }
 
-function show({ number, row, arithmetic, price, usage, events }: Explained['rows'][number]): void {
-  print(`${number ?? 'draft'}  ${row.billingKind} ${row.ref}  [${row.chargePeriod.start}, ${row.chargePeriod.end})  ${row.kind}${row.reason === undefined ? '' : `: ${row.reason}`}`);
-  print(`  ${arithmetic}`);
-  print(`  price   plan ${price.planId} as of ${price.effectiveFrom}`);
-  print(`  usage   ${usage.quantity} in ${usage.readings} readings of [${usage.since}, ${usage.until})`);
-  for (const event of events) print(`  event   ${event.position}  ${event.type}  ${event.stream}#${event.revision}  ${event.recordedAt}  ${event.actor}`);
+function nodesOf(explained: Explained): Node[] {
+  switch (explained.is) {
+    case 'issued':
+      return [...Map.groupBy(explained.rows, ({ number }) => number)].map(([number, rows]) => ({ text: number ?? 'draft', below: rows.map(rowNode) }));
+    case 'open line':
+      return [
+        {
+          text: `open line ${explained.lineId}: ${explained.billingKind} of ${explained.tenantId} ${period(explained.period)}`,
+          below: [
+            ...(explained.quarantine === null ? [] : [{ text: `can't be rated: ${explained.quarantine}` }]),
+            ...explained.parts.map((part) => ({
+              text: `part ${part.partId} ${period(part.period)}, ${part.quantity} so far`,
+              below: part.rows.map((row) => ({ text: `${row.ref}: ${row.quantity} × ${row.unitAmount} = ${row.gross}, net ${row.net}` })),
+            })),
+            ...eventNodes(explained.events),
+          ],
+        },
+      ];
+    case 'usage record':
+      return [
+        {
+          text: `usage record ${explained.id}`,
+          below: [
+            ...explained.versions.map(({ quantity, isInForce, origin, event, until }) => ({
+              text: `${quantity}, ${isInForce ? 'in force' : 'no longer in force'}, by ${origin}`,
+              below: [...(event === null ? [] : eventNodes([event])), ...(until === null ? [] : [{ text: `until ${eventText(until)}` }])],
+            })),
+            usedInNode(explained.usedIn),
+          ],
+        },
+      ];
+    case 'margin':
+      return [
+        {
+          text: `margin of ${explained.month} in ${explained.currency}${explained.tenantId === null ? '' : `, ${explained.tenantId}`}: ${explained.arithmetic}`,
+          below: [
+            { text: 'revenue', below: explained.revenue.map(({ amount, cause, number, invoiceId, billingKind, deploymentId, event }) => ({ text: `${amount}  ${billingKind} of ${deploymentId}, ${cause} on ${number ?? invoiceId}`, below: event === null ? [] : eventNodes([event]) })) },
+            { text: 'cost', below: explained.costs.map(({ amount, kind, costLine, deploymentId, tenantId, event }) => ({ text: `${amount}  ${kind} ${costLine}, ${deploymentId ?? tenantId ?? 'nobody'}'s`, below: event === null ? [] : eventNodes([event]) })) },
+          ],
+        },
+      ];
+    case 'event':
+      return [{ text: eventText(explained.event), below: [{ text: JSON.stringify(explained.event.data) }, usedInNode(explained.usedIn), ...explained.margin.map((id) => ({ text: `in ${id}` }))] }];
+  }
 }
+
+function rowNode({ row, arithmetic, price, rates, usage, events }: ExplainedRows['rows'][number]): Node {
+  return {
+    text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)}  ${row.kind}${row.reason === undefined ? '' : `: ${row.reason}`}`,
+    below: [
+      { text: arithmetic },
+      { text: `row ${row.rowId}, line ${row.lineId}` },
+      { text: `price: plan ${price.planId} as of ${price.effectiveFrom}` },
+      ...rates.map((rate) => ({ text: `rate: ${rate.resourceType}/${rate.resourceFamily}/${rate.location} ${rate.unitPrice} from ${rate.effectiveFrom}`, below: rate.event === null ? [] : eventNodes([rate.event]) })),
+      ...(usage.readings === 0 ? [] : [{ text: `usage: ${usage.quantity} in ${usage.readings} readings of ${period({ start: usage.since, end: usage.until })}` }]),
+      ...eventNodes(events),
+    ],
+  };
+}
+
+/** Of one type, so many are shown; --json has all. */
+const MOST_SHOWN = 5;
+
+const eventNodes = (events: readonly Reference[]): Node[] =>
+  [...Map.groupBy(events, ({ type }) => type).values()].flatMap((group) => [
+    ...group.slice(0, MOST_SHOWN).map((event) => ({ text: eventText(event) })),
+    ...(group.length > MOST_SHOWN ? [{ text: `… and ${group.length - MOST_SHOWN} more ${group[0]?.type ?? ''}, up to position ${group.at(-1)?.position ?? ''}` }] : []),
+  ]);
+
+const eventText = ({ position, type, stream, revision, recordedAt, actor, reason }: Reference): string =>
+  `event ${position}  ${type}  ${stream}#${revision}  ${recordedAt}  ${actor}${reason === null ? '' : `: ${reason}`}`;
+
+const usedInNode = (used: readonly UsedIn[]): Node =>
+  used.length === 0
+    ? { text: 'in no issued invoice' }
+    : { text: 'ended up in', below: used.map(({ number, invoiceId, net, rows }) => ({ text: `${number ?? invoiceId}: ${net}`, below: rows.map((row) => ({ text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)} ${row.kind} ${row.net}  row ${row.rowId}` })) })) };
+
+const period = ({ start, end }: { readonly start: string; readonly end: string }): string => `[${start}, ${end})`;

@@ -43,7 +43,7 @@ export async function run(
 }
 
 function show(invoice: Invoice): void {
-  print(`${invoice.number ?? 'draft'}  ${invoice.tenantId}  ${invoice.status}  ${invoice.total} ${invoice.currency}  (${invoice.invoiceId})`);
+  print(`${invoice.number ?? '-'}  ${invoice.tenantId}  ${invoice.status}  ${invoice.total} ${invoice.currency}  (${invoice.invoiceId})`);
   const lines = invoice.lines.map(({ billingKind, period, quantity, net, correction }) => {
     return { line: correction ? `${billingKind} (correction)` : billingKind, period, quantity, net };
   });

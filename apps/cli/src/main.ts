@@ -79,6 +79,7 @@ command(
   .requiredOption('--from <instant>', 'from when it is right')
   .option('--until <instant>', 'up to when; else to the key’s next change')
   .requiredOption('--reason <text>', 'why, as corrections will say')
+  .option('--idempotency-key <key>', 'of its own, for a correction that was recorded before and is meant again')
   .option('--based-on <position>', 'the position that --preview named: refused where someone changed the rate since')
   .option('--preview', 'shows what would change, in money, and changes nothing', false);
 command(
@@ -102,6 +103,18 @@ command(
   .option('--map <file>', 'how to read the file: preset, columns, values, zone (docs/backfill.md)')
   .option('--dry-run', 'says what would happen, and writes nothing', false)
   .option('--resume', 'passes over the rows that an interrupted run of the same file was done with', false);
+command(
+  'export',
+  'writes usage, lines, invoices, margin, or cost and revenue as FOCUS 1.2 rows, as CSV or lines of JSON',
+  'ledgerline export focus --period 2026-04 > focus.csv\n  ledgerline export usage --format jsonl --out usage.jsonl',
+  () => import('./export.js'),
+)
+  .argument('<kind>', 'focus, usage, lines, invoices or margin')
+  .option('--period <month>', 'a month such as 2026-04; focus and margin need it')
+  .option('--currency <code>', 'of the margin')
+  .option('--issuer <name>', 'who bills, as FOCUS rows name it')
+  .option('--format <csv|jsonl>', 'csv unless given; with --json, jsonl')
+  .option('--out <file>', 'a file instead of stdout');
 command('query', 'asks a read model, now or as of a log position or instant', 'ledgerline query margin period=2026-04-15 --json', () => import('./query.js'))
   .argument('<name>')
   .argument('[params...]', 'key=value, as in REST')
@@ -115,8 +128,20 @@ command(
   .argument('<id>')
   .option('--out <file>', 'writes it into this file instead of stdout')
   .option('--as-of <instant|position>', 'as it was known then');
-command('explain', 'an invoice, line or row down to its events', 'ledgerline explain 0198c2d4-…', () => import('./explain.js')).argument('<id>');
+command(
+  'explain',
+  'an amount down to its events, an event up to its invoices',
+  'ledgerline explain INV-000003\n  ledgerline explain margin:2026-04/USD/dashboard-pilot\n  ledgerline explain usage:pilot-site/droplet_hours/pilot-1/2026-04-01T00:00:00Z\n  ledgerline explain 1071        # the event at that position',
+  () => import('./explain.js'),
+).argument('<id>', 'of an invoice (or its number), line, part or row; usage:…, margin:…; a log position, or STREAM#REVISION');
 command('check', 'all invariants over the live data, each failure with its ids and the remedy', 'ledgerline check --json', () => import('./check.js'));
+command('replay', 'the whole state as it was, in a schema that can be queried with SQL', 'ledgerline replay --as-of 2026-04-30T00:00:00Z --into april', () => import('./replay.js'))
+  .requiredOption('--as-of <instant|position>', 'what was recorded by then')
+  .option('--into <schema>', 'its name; replay_<position> unless given')
+  .option('--tenant <id>', 'only the rows of this tenant, and what belongs to none');
+command('diff', 'what changed between two moments of recording, and the events that explain it', 'ledgerline diff --from 1131 --to 1160', () => import('./diff.js'))
+  .requiredOption('--from <instant|position>', 'what was known then')
+  .option('--to <instant|position>', 'against what was known then; now unless given');
 command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
   .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
   .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');

@@ -61,7 +61,7 @@ function show({ position, lines, byTenant, byMonth, totals, remetered, margin }:
     for (const { month, currency, difference } of byMonth) print(`month ${month}  ${difference} ${currency}`);
     for (const { currency, total } of totals) print(`in all  ${total} ${currency}`);
   }
-  say(`as of position ${position}: with basedOn ${position} (rates correct: --based-on ${position}) a correction is refused where another came in between`);
+  say(`as of position ${position}: applied with --based-on ${position} (in a command: "basedOn": ${position}), a correction is refused where someone corrected the same since`);
   if (remetered.length > 0) say(`metered again for this: ${remetered.join(', ')}; applied in earnest, run-metering does it`);
   if (margin !== undefined) print(`margin\n${table([{ when: 'without', ...overallOf(margin.before) }, { when: 'with', ...overallOf(margin.after) }])}`);
 }

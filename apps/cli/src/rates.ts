@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parse } from '#domain/schema';
 import { print, printJson, say } from './output.js';
 import { previewed } from './preview.js';
-import { cliCaller, now, withLedger } from './session.js';
+import { cliCaller, withLedger } from './session.js';
 import { given, WrongUsage } from './wrong-usage.js';
 
 interface Options {
@@ -16,6 +16,7 @@ interface Options {
   readonly until?: unknown;
   readonly reason?: unknown;
   readonly basedOn?: unknown;
+  readonly idempotencyKey?: unknown;
   readonly preview?: unknown;
 }
 
@@ -31,17 +32,17 @@ export async function run([action = '']: readonly string[], options: Options): P
     effectiveFrom: options.from,
     ...(options.until === undefined ? {} : { effectiveUntil: options.until }),
     reason: options.reason,
+    ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
   };
   const basedOn = options.basedOn === undefined ? null : given(() => parse(z.coerce.number().int().nonnegative(), options.basedOn, '--based-on'));
+  if (options.preview === true && basedOn !== null) throw new WrongUsage('--based-on is for the correction itself: a preview shows what stands now');
   if (options.preview === true) return previewed([command], options);
-  const startedAt = now();
   return withLedger(options, async (ledger) => {
-    // Whatever another recorded since this was entered, it does not know of.
-    const outcome = await ledger.execute({ ...command, basedOn: basedOn ?? (await ledger.positionAt(startedAt)) }, cliCaller());
+    const outcome = await ledger.execute({ ...command, ...(basedOn === null ? {} : { basedOn }) }, cliCaller());
     await ledger.catchUp();
     if (options.json) printJson(outcome);
     else if (outcome.status === 'refused') say(`refused (${outcome.error.code}): ${outcome.error.message}`);
-    else print(outcome.status === 'done' ? 'corrected; what issued invoices owe for it is booked by the next run of ledgerline invoice' : 'unchanged: it is so already');
+    else print(outcome.status === 'done' ? 'corrected; what issued invoices owe for it is booked by the next run of ledgerline invoice' : 'unchanged: it is so already, or this very correction was recorded before; where another overruled it since, give it an --idempotency-key of its own');
     return outcome.status === 'refused' ? 1 : 0;
   });
 }

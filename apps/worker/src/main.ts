@@ -8,7 +8,7 @@ const logger = pino({ name: 'ledgerline-worker' });
 let orphaned = (): void => process.exit(0);
 process.once('disconnect', () => { orphaned(); });
 
-/** Runs until it is told to stop, or until an event can't be projected: then it says which and why, and ends. */
+/** Runs until it is told to stop. An event that can't be projected is reported, with the reason, and tried again until it can or is skipped. */
 try {
   const databaseUrl = process.env['DATABASE_URL'];
   const eventStoreUrl = process.env['EVENT_STORE_URL'];

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type Instant, instant } from '#domain/time/instant';
 import { Ledger } from '#ledger/ledger';
 import { LedgerModule } from '#ledger/ledger.module';
+import type { Progress } from '#read-model/projection';
 import { scheduleMetering } from './schedule.js';
 
 export interface WorkerOptions {
@@ -13,7 +14,7 @@ export interface WorkerOptions {
 }
 
 export interface RunningWorker {
-  /** Ends with the error where an event can't be projected; until then, when the worker is stopped. */
+  /** Ends when the worker is stopped, or with an error that is a defect. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
@@ -29,8 +30,12 @@ export async function startWorker({ databaseUrl, eventStoreUrl, logger, now = sy
   const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   const ledger = app.get(Ledger);
   const stopping = new AbortController();
-  const ended = ledger.project(stopping.signal, ({ position, head }) => {
+  const onProgress = ({ position, head }: Progress): void => {
     logger.debug({ position, head }, 'projected');
+  };
+  // Told once each; it goes on by itself once that is mended.
+  const ended = ledger.project(stopping.signal, onProgress, ({ message }) => {
+    logger.error(message);
   });
   // Reported where it is awaited; until then it must not end the process as unhandled.
   ended.catch(() => undefined);

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { type AuditBundle, auditBundle } from './audit-bundle.js';
 import type { Caller } from './caller.js';
 import { LedgerCore } from './ledger-core.js';
+import { contextFor, knownPosition } from './query.js';
+import { type Replayed, replayInto } from './replay.js';
 import { signCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
 import { KeptTree, rootText } from '#transparency/kept-tree';
 import type { Signer } from '#transparency/note';
@@ -25,6 +27,12 @@ export class Audit {
     const note = signCheckpoint({ size, root }, signer);
     await this.tree.keepCheckpoint(size, note);
     return { size, root: rootText(root), note, publicKey: signer.verifier.text };
+  }
+
+  /** The whole state as it was at a position or instant of recording, in a schema of its own. Errors: those of `replayInto`, `position_ahead`, `invalid_as_of`. */
+  async replay({ asOf, into, tenantId }: { asOf: string; into?: string | undefined; tenantId?: string | undefined }, caller: Caller): Promise<Replayed> {
+    const position = await knownPosition(this.core, 'asOf', asOf);
+    return replayInto(contextFor(this.core, position, caller), into ?? `replay_${position}`, tenantId ?? null);
   }
 
   /** An issued invoice, by id or number, with all that proves it. Errors: `unknown_invoice`, `invoice_not_issued`. */

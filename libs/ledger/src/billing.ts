@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { DomainError, invalid, notFound } from '#domain/errors';
-import { type Coupon, type Credit, creditsLeft, creditUsed } from '#domain/invoices/credits';
+import { type Coupon, couponsOf, type Credit, creditsLeft, creditUsed } from '#domain/invoices/credits';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { BillingFacts } from '#domain/invoices/rate-invoice';
 import { type LineDefinition, linesOf } from '#domain/lines/line';
@@ -138,6 +138,14 @@ export async function billingFacts(core: LedgerCore, position: number, account: 
   const grants = await grantsOf(core, position, tenantId, currency);
   const used = creditUsed([...booked.values()].flat());
   return { currency, taxes, gracePeriods, lines, recorded, booked, grants, creditsLeft: creditsLeft(grants, used, until), marks };
+}
+
+/** The coupons of these tenants (null: of all), in the order in which they were granted, for each of their lines. */
+export async function couponsOfLines(core: LedgerCore, position: number, tenantIds: readonly string[] | null): Promise<(line: LineDefinition) => readonly Coupon[]> {
+  let query = core.db.selectFrom('credits').selectAll().where('kind', '=', 'coupon').where(inForceAt(position)).orderBy('granted_position');
+  if (tenantIds !== null) query = query.where('tenant_id', '=', sql<string>`ANY(${[...tenantIds]}::text[])`);
+  const coupons = Map.groupBy(await query.execute(), ({ tenant_id, currency }) => JSON.stringify([tenant_id, currency]));
+  return ({ tenantId, currency }) => couponsOf((coupons.get(JSON.stringify([tenantId, currency])) ?? []).map(toCredit));
 }
 
 /** A tenant's coupons and credits, in the order in which they were granted. */

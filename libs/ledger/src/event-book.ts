@@ -13,7 +13,8 @@ const MAX_ATTEMPTS = 20;
 /** Facts in and out of the log: load a stream, decide, append at exactly the revision that was decided on. */
 export class EventBook {
   private readonly codec = new EventCodec();
-  private lastAppended = 0;
+  /** Who wants to know what this process appends meanwhile: the position of the first event, once there is one. */
+  private readonly watching = new Set<{ first: number | null }>();
 
   constructor(
     private readonly log: EventLog,
@@ -23,9 +24,16 @@ export class EventBook {
     private readonly commandOf: (key: string) => Promise<KnownCommand>,
   ) {}
 
-  /** The position of the last event that this process has appended. */
-  get appendedUpTo(): number {
-    return this.lastAppended;
+  /** Watches what this process appends from now on; `end` answers the position of the first event, null where there was none. */
+  watchAppends(): { end(): number | null } {
+    const watch: { first: number | null } = { first: null };
+    this.watching.add(watch);
+    return {
+      end: () => {
+        this.watching.delete(watch);
+        return watch.first;
+      },
+    };
   }
 
   async load(stream: string): Promise<RecordedEvent[]> {
@@ -137,7 +145,7 @@ export class EventBook {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const appended = await this.log.append(stream, revision, encoded);
-        this.lastAppended = Math.max(this.lastAppended, appended.position);
+        for (const watch of this.watching) watch.first = Math.min(watch.first ?? Infinity, appended.position - events.length + 1);
         return appended;
       } catch (error) {
         if (!(error instanceof UnknownOutcome) || attempt === 5) throw error;

@@ -15,13 +15,17 @@ export interface TenantBilled<Invoice> {
   readonly tenantId: string;
   readonly invoices: readonly Invoice[];
   /** Lines that could not be billed, and why. */
-  readonly quarantined: readonly { readonly code: string; readonly message: string }[];
+  readonly quarantined: readonly { readonly lineId: string; readonly code: string; readonly message: string }[];
   /** Why it ended early; the invoices that there are by then are kept. Null: it did not. */
   readonly failure: Error | null;
 }
 
 interface Drafted {
   readonly invoices: readonly { readonly invoiceId: string }[];
+  readonly quarantined?: TenantBilled<unknown>['quarantined'];
+}
+
+interface Issued {
   readonly quarantined?: TenantBilled<unknown>['quarantined'];
 }
 
@@ -66,11 +70,14 @@ async function draft(ledger: Ledger, caller: Caller, tenantId: string, asOf: Ins
 
 async function issue(ledger: Ledger, caller: Caller, billing: Billing, asOf: Instant, inTurn: () => Promise<void>): Promise<Billing> {
   return unlessFailed(billing, async () => {
+    const quarantined = new Map(billing.quarantined.map((each) => [each.lineId, each]));
     for (const invoiceId of billing.invoices) {
       const outcome = await ledger.execute({ command: 'issue-invoice', invoiceId, at: asOf }, caller, { inTurn });
       if (outcome.status === 'refused' && !ISSUED_ALREADY.includes(outcome.error.code)) throw refusal(outcome.error);
+      // What could be drafted, and can't be rated any more by now.
+      if (outcome.status !== 'refused') for (const each of (outcome.result as Issued).quarantined ?? []) quarantined.set(each.lineId, each);
     }
-    return billing;
+    return { ...billing, quarantined: [...quarantined.values()] };
   });
 }
 

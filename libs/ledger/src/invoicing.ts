@@ -128,7 +128,10 @@ export class Invoicing {
       const asOf = state?.asOf ?? issuedAt;
       const { invoice: claim, facts } = await rated(this.core, position, account, invoiceId, asOf, state?.selection ?? null, (all) => billingOfClaim(all, claimed));
       const invoice = { ...claim, quarantined: [...claim.quarantined, ...(await leftOut(this.core, position, facts, asOf, claimed))] };
-      if (isNothing(invoice)) return { events: [nothingDue(invoiceId, account, issuedAt)], result: { invoiceId, status: 'void', reason: NOTHING_DUE, ...quarantinedIn(invoice) } };
+      if (isNothing(invoice)) {
+        const reason = invoice.quarantined.length === 0 ? 'nothing is due of it any more' : 'nothing of it can be billed now: its lines can\'t be rated';
+        return { events: [voided(invoiceId, account, issuedAt, reason)], result: { invoiceId, status: 'void', reason, ...quarantinedIn(invoice) } };
+      }
       return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice, await treeAt(this.core, position)), result: { invoiceId, ...quarantinedIn(invoice) } };
     });
   }
@@ -249,12 +252,10 @@ async function uncutClaims(core: LedgerCore, position: number, { tenantId, curre
   return new Map([...Map.groupBy(claims, ({ invoiceId }) => invoiceId)].map(([invoiceId, group]) => [invoiceId, group.map(({ part }) => part)]));
 }
 
-const NOTHING_DUE = 'nothing is due of it any more';
-
 /** A draft that has become nothing takes no number; what it claimed is open again. */
-const nothingDue = (invoiceId: string, { tenantId, currency }: TenantAccount, at: Instant): LedgerEvent => ({
+const voided = (invoiceId: string, { tenantId, currency }: TenantAccount, at: Instant, reason: string): LedgerEvent => ({
   type: 'InvoiceVoided',
-  data: { invoiceId, tenantId, currency, at, reason: NOTHING_DUE },
+  data: { invoiceId, tenantId, currency, at, reason },
 });
 
 /** What the invoice says of the log that it is computed from, in the event itself: so that the log can't be made to fit it later. */

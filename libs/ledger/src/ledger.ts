@@ -16,12 +16,13 @@ import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
 import { answerIfKnown } from './event-book.js';
+import { type Export, exported, type ExportKind } from './export/exports.js';
 import { inOrder, valueOf } from './in-order.js';
 import { type Incoming, type Ingested, UsageIntake } from './ingest.js';
 import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
 import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from './preview.js';
-import { contextFor, positionOf } from './query.js';
+import { ADMIN, contextFor, positionOf, STAFF } from './query.js';
 import { TreeKeeper } from './tree-keeper.js';
 import { onTrial } from './trial.js';
 
@@ -159,6 +160,12 @@ export class Ledger {
     return withSources(request, async (sources) => dryRun(this.core, caller, carryOutOn, sources, request));
   }
 
+  /** Rows to be written to a file, as of now. Errors: `forbidden`, `invalid_parameter`. */
+  async export(kind: ExportKind, params: Record<string, unknown>, caller: Caller): Promise<Export> {
+    assertRole(caller, kind === 'focus' || kind === 'margin' ? ADMIN : STAFF, `the export of ${kind}`);
+    return exported(this.core, kind, params, async (name, asked) => this.ask(name, asked, caller));
+  }
+
   /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */
   async ask(name: string, params: Record<string, unknown>, caller: Caller): Promise<unknown> {
     return (await this.answer(name, params, caller)).answer;
@@ -167,11 +174,6 @@ export class Ledger {
   /** As `ask`, with the position that the answer is as of: asked as of that again, it is the same. */
   async answer(name: string, params: Record<string, unknown>, caller: Caller): Promise<Answered> {
     return this.queries.execute(new LedgerQuery(name, params, caller));
-  }
-
-  /** The log position of the last event that was recorded at or before an instant. */
-  async positionAt(at: Instant): Promise<number> {
-    return this.core.log.positionAt(at);
   }
 
   /** Projects up to the log's head, or waits until whoever projects has reached the position. */
@@ -196,12 +198,12 @@ export class Ledger {
   }
 
   /** Runs the projections, and keeps the log's Merkle tree up, until the signal aborts: what the worker does. */
-  async project(signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void> {
+  async project(signal: AbortSignal, onProgress?: (progress: Progress) => void, onTrouble?: (error: Error) => void): Promise<void> {
     const keeper = new TreeKeeper(this.tree);
     const ended = new AbortController();
     const both = AbortSignal.any([signal, ended.signal]);
     // Where one of them fails, so does the worker: it says why, and whoever runs it looks.
-    const works = [keeper.run(both), this.core.projector.run(both, (progress) => { keeper.wake(); onProgress?.(progress); })];
+    const works = [keeper.run(both), this.core.projector.run(both, (progress) => { keeper.wake(); onProgress?.(progress); }, onTrouble)];
     try {
       await Promise.race(works);
     } finally {

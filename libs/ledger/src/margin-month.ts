@@ -55,3 +55,19 @@ export async function costsIn({ core, position }: QueryContext, period: Period, 
     }));
   });
 }
+
+/** Every month and currency that has revenue or cost; with `since`, those alone whose figures may have changed after that position. */
+export async function marginMonths({ core, position }: QueryContext, since?: number): Promise<{ readonly month: string; readonly currency: string }[]> {
+  const { rows } = await core.pool.query<{ month: string; currency: string; changed: boolean }>(
+    `WITH moved AS (SELECT EXISTS (SELECT FROM deployment_assignments WHERE position_from > $2 AND position_from <= $1)
+       OR EXISTS (SELECT FROM resource_sightings WHERE position_from > $2 AND position_from <= $1) OR EXISTS (SELECT FROM resource_corrections WHERE position_from > $2 AND position_from <= $1) AS holder)
+     SELECT month, currency, bool_or(changed) OR (SELECT holder FROM moved) AS changed FROM (
+       SELECT month, currency, position_from > $2 AS changed FROM revenue WHERE position_from <= $1
+       UNION ALL SELECT to_char(m AT TIME ZONE 'UTC', 'YYYY-MM'), currency, position_from > $2 OR position_to IS NOT NULL
+       FROM cost_lines c, generate_series(date_trunc('month', charge_period_start, 'UTC'), charge_period_end - interval '1 microsecond', interval '1 month') m
+       WHERE category <> 'tax' AND position_from <= $1) f
+     GROUP BY month, currency ORDER BY month, currency`,
+    [position, since ?? 0],
+  );
+  return rows.filter(({ changed }) => since === undefined || changed).map(({ month, currency }) => ({ month, currency }));
+}

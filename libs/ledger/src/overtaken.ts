@@ -1,17 +1,20 @@
-import { conflict, type DomainError } from '#domain/errors';
+import { conflict, type DomainError, invalid } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import type { CommandCall } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
 
 /**
  * The log position that a correction is based on: the one that its preview was made at, else where the log was when it came. Of two that
- * come at once, neither knows of what the other appends while it asks for that.
+ * come at once, neither knows of what the other appends while it asks for that. Errors: `position_ahead`.
  */
 export async function basisOf(core: LedgerCore, call: CommandCall): Promise<number> {
-  if (call.basedOn !== null) return call.basedOn;
-  const before = core.book.appendedUpTo;
+  const meanwhile = core.book.watchAppends();
   const head = await core.log.head();
-  return core.book.appendedUpTo === before ? head : Math.min(head, before);
+  const first = meanwhile.end();
+  if (call.basedOn === null) return first === null ? head : Math.min(head, first - 1);
+  if (call.basedOn > head)
+    throw invalid('position_ahead', `basedOn is beyond the end of the log, position ${head}`, [{ field: 'basedOn', message: `is beyond the end of the log, position ${head}` }]);
+  return call.basedOn;
 }
 
 /**

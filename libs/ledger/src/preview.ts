@@ -8,7 +8,7 @@ import { moneyText } from '#domain/money/money';
 import { netOf } from '#domain/rating/row';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
-import { allLines, recordedPartsOf } from './billing.js';
+import { allLines, couponsOfLines, recordedPartsOf } from './billing.js';
 import { inForceAt, type LedgerCore } from './ledger-core.js';
 import { type RatedLine, rateLines } from './rated-lines.js';
 import type { Trial } from './trial.js';
@@ -75,6 +75,8 @@ async function reachedBy(core: LedgerCore, event: RecordedEvent): Promise<string
     const subscribed = 'SELECT DISTINCT s.deployment_id FROM subscriptions s JOIN subscription_plans p ON p.subscription_id = s.subscription_id WHERE p.plan_id = $1';
     return found(subscribed, [event.data.planId]);
   }
+  if (event.type === 'CouponGranted' || event.type === 'CreditRevoked')
+    return found('SELECT DISTINCT deployment_id FROM deployment_assignments WHERE tenant_id = $1', [event.data.tenantId]);
   return 'deploymentId' in event.data ? [event.data.deploymentId] : [];
 }
 
@@ -109,7 +111,7 @@ async function differencesOf(trial: Trial, deploymentIds: readonly string[], at:
   });
 }
 
-interface RatedAt {
+export interface RatedAt {
   readonly line: LineDefinition;
   readonly part: RatedLine['parts'][number];
   readonly net: Decimal;
@@ -117,7 +119,7 @@ interface RatedAt {
 }
 
 /** What each part of the lines of these deployments comes to, as known at a position. */
-async function ratedAt(core: LedgerCore, position: number, deploymentIds: readonly string[], at: Instant): Promise<Map<string, RatedAt>> {
+export async function ratedAt(core: LedgerCore, position: number, deploymentIds: readonly string[], at: Instant): Promise<Map<string, RatedAt>> {
   const parts = await recordedPartsOf(core, position, { deploymentIds });
   // What is issued of later periods, a fee in advance, counts too.
   const issued = new Map<string, Instant>();
@@ -127,7 +129,9 @@ async function ratedAt(core: LedgerCore, position: number, deploymentIds: readon
   const currencies = new Map(tenants.map((row) => [row.tenant_id, row.currency]));
   const recorded = Map.groupBy(parts, ({ lineId }) => lineId);
   const lines = await allLines(core, position, untilOf, { deploymentIds });
-  const rated = await rateLines(core, position, lines, recorded, ({ deploymentId }) => untilOf(deploymentId), ({ tenantId, currency }) => currencies.get(tenantId) ?? currency);
+  const coupons = await couponsOfLines(core, position, [...new Set(lines.map(({ tenantId }) => tenantId))]);
+  const currencyOf = ({ tenantId, currency }: LineDefinition): string => currencies.get(tenantId) ?? currency;
+  const rated = await rateLines(core, position, lines, recorded, ({ deploymentId }) => untilOf(deploymentId), currencyOf, coupons);
   return new Map(
     rated.flatMap(({ line, parts: of, quarantined }) =>
       of.map((part): [string, RatedAt] => [part.partId, { line, part, net: netOf(part.rows), quarantined: quarantined?.code ?? null }]),

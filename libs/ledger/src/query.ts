@@ -132,12 +132,16 @@ export async function positionOf(
 ): Promise<number> {
   const head = await core.projector.catchUp();
   if (cursor !== undefined) return Math.min(decodeCursor(cursor).position, head);
-  const asked = Object.entries({ asOf, knownAt }).flatMap(([field, value]) => (value === undefined ? [] : [knownPosition(core, head, field, value)]));
+  const asked = Object.entries({ asOf, knownAt }).flatMap(([field, value]) => (value === undefined ? [] : [namedPosition(core, head, field, value)]));
   return Math.min(head, ...(await Promise.all(asked)));
 }
 
 /** The position that a parameter names, or that of the last event recorded at or before the instant that it names. */
-async function knownPosition(core: LedgerCore, head: number, field: string, value: string): Promise<number> {
+export async function knownPosition(core: LedgerCore, field: string, value: string): Promise<number> {
+  return namedPosition(core, await core.projector.catchUp(), field, value);
+}
+
+async function namedPosition(core: LedgerCore, head: number, field: string, value: string): Promise<number> {
   const refuse = (code: string, fault: string): never => {
     throw invalid(code, `${field} ${fault}`, [{ field, message: fault }]);
   };

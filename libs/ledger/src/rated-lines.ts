@@ -1,4 +1,5 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
+import { type Coupon, couponShares } from '#domain/invoices/credits';
 import { billedHow, type LineDefinition } from '#domain/lines/line';
 import { type RecordedPart, tiles, type TiledPart } from '#domain/lines/parts';
 import { type Part, rateLine, type Quarantined, usageInstants, type UsageUpTo } from '#domain/lines/rate';
@@ -33,6 +34,7 @@ export async function rateLines(
   recorded: ReadonlyMap<string, readonly RecordedPart[]>,
   at: Instant | ((line: LineDefinition) => Instant),
   currencyOf: (line: LineDefinition) => string,
+  couponsOf: (line: LineDefinition) => readonly Coupon[],
 ): Promise<RatedLine[]> {
   const tiled = lines.map((line) => ({ line, parts: tilesUpTo(line, recorded.get(line.lineId) ?? [], typeof at === 'string' ? at : at(line)) }));
   const needs = tiled.map(({ line, parts }) => ({ line, instants: usageInstants(line, parts.begun) })).filter(({ instants }) => instants.length > 0);
@@ -42,17 +44,40 @@ export async function rateLines(
     const rating = parts.begun.length === 0 ? { rows: new Map<string, readonly RatedRow[]>() } : rateLine(line, parts.begun, usage, currencyOf(line));
     const quarantined = 'quarantined' in rating ? rating.quarantined : null;
     const rows = 'quarantined' in rating ? new Map<string, readonly RatedRow[]>() : rating.rows;
+    const net = withCouponsTaken(line, parts.begun, rows, couponsOf(line), currencyOf(line));
     const clipped = new Map(parts.begun.map((part) => [part.partId, part.period]));
     return {
       line,
       quarantined,
       parts: parts.all.map((part) => ({
         ...part,
-        rows: rowsWithMoney(rows.get(part.partId) ?? []),
+        rows: net.get(part.partId) ?? [],
         quantity: quantityIn(line, clipped.get(part.partId), usage, quarantined !== null),
       })),
     };
   });
+}
+
+/** The rows that say something, by part, less what coupons take of them. */
+function withCouponsTaken(
+  { billingKind }: LineDefinition,
+  parts: readonly TiledPart[],
+  rows: ReadonlyMap<string, readonly RatedRow[]>,
+  coupons: readonly Coupon[],
+  currency: string,
+): Map<string, RatedRow[]> {
+  const shown = parts.map(({ partId, period }) => ({ partId, start: period.start, rows: rowsWithMoney(rows.get(partId) ?? []) }));
+  const charged = shown.map((part) => ({ ...part, billingKind, rows: part.rows.map((row) => ({ ...row, unitAmount: text(row.unitAmount) })) }));
+  const shares = couponShares(charged, coupons, currency);
+  return new Map(
+    shown.map(({ partId, rows: ofPart }, part) => [
+      partId,
+      ofPart.map((row, index) => {
+        const taken = sum((shares[part]?.[index] ?? []).map(({ amount }) => amount));
+        return { ...row, credit: row.credit.plus(taken), net: row.net.minus(taken) };
+      }),
+    ]),
+  );
 }
 
 /** All of a line's parts, and those that have begun by an instant, the last cut off there; a flat amount is whole at once. */

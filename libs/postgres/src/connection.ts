@@ -33,6 +33,17 @@ export function isConnectionLost(error: unknown): boolean {
   return SOCKET_CODES.includes(code) || SERVER_CODE.test(code) || MESSAGES.test(textOf(error, 'message'));
 }
 
+/**
+ * What the server says where it can't do its work for now, whatever it is asked: class 53, no disk, memory or connections; 58, its own
+ * files; 25006, it is read-only, as a standby is; 57014, someone cancelled; 40, two transactions in each other's way; 55P03, a lock that
+ * was not had in time.
+ */
+const NOT_NOW = /^(53...|58...|25006|57014|40...|55P03)$/;
+
+/** Whether the database could not do it now, and nothing is wrong with what was asked: it may be asked again once that is mended. */
+export const isNotNow = (error: unknown): boolean =>
+  isConnectionLost(error) || (typeof error === 'object' && error !== null && NOT_NOW.test(textOf(error, 'code')));
+
 const textOf = (error: object, field: 'name' | 'code' | 'message'): string => {
   const value: unknown = Reflect.get(error, field);
   return typeof value === 'string' ? value : '';

@@ -1,5 +1,3 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 
@@ -29,10 +27,31 @@ export class CopyLines {
   /** Within the client's transaction. */
   async copy(client: pg.ClientBase): Promise<void> {
     for (const [{ table, columns }, { lines, chunks }] of this.targets) {
-      const stream = client.query(copyFrom(`COPY ${table} (${columns.join(', ')}) FROM STDIN`));
-      await pipeline(Readable.from(lines.length === 0 ? chunks : [...chunks, bytesOf(lines)]), stream);
+      await copyIn(client, `COPY ${table} (${columns.join(', ')}) FROM STDIN`, lines.length === 0 ? chunks : [...chunks, bytesOf(lines)]);
     }
   }
+}
+
+/**
+ * Not by `pipeline`: where the server refuses the statement, or the connection breaks before it answers, pg-copy-streams never ends the
+ * stream that `pipeline` waits for. One chunk at a time, since after a failure it would write the rest to a connection that it let go.
+ */
+async function copyIn(client: pg.ClientBase, statement: string, chunks: readonly Buffer[]): Promise<void> {
+  const stream = client.query(copyFrom(statement));
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  stream.on('error', failed.reject);
+  for (const chunk of chunks) {
+    const written = new Promise((resolve) => {
+      stream.write(chunk, resolve);
+    });
+    await Promise.race([written, failed.promise]);
+  }
+  const finished = new Promise<void>((resolve) => {
+    stream.once('finish', resolve);
+  });
+  stream.end();
+  await Promise.race([finished, failed.promise]);
 }
 
 const bytesOf = (lines: readonly string[]): Buffer => Buffer.from(`${lines.join('\n')}\n`);

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { EventType, RecordedEvent } from '#domain/events';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { EventLog, StoredEvent } from '#event-store/port';
-import { isConnectionLost } from '#postgres/connection';
+import { isNotNow } from '#postgres/connection';
 import { batched } from './batches.js';
 import { CopyLines } from './copy.js';
 import { ensurePartitions, type Partition, partitionsOf } from './partitions.js';
@@ -191,7 +191,7 @@ export class Fold {
     try {
       await this.copyLines(batch);
     } catch (error) {
-      if (isConnectionLost(error)) throw error;
+      if (isNotNow(error)) throw error;
       throw await this.culprit(batch, error);
     }
   }
@@ -223,7 +223,7 @@ export class Fold {
     try {
       await this.projectAtOnce(fresh, range);
     } catch (error) {
-      if (isConnectionLost(error) || fresh.length <= 1) throw error;
+      if (isNotNow(error) || fresh.length <= 1) throw error;
       // One by one: all before the one that can't be applied is kept, and it is named.
       for (const event of fresh) await this.projectAtOnce([event], { first: event.position, last: event.position });
     }
@@ -247,7 +247,7 @@ export class Fold {
     try {
       await projection.project(events, client);
     } catch (error) {
-      if (isConnectionLost(error)) throw error;
+      if (isNotNow(error)) throw error;
       throw new ProjectionHalted(first.position, projection.name, error);
     }
   }

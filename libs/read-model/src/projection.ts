@@ -55,7 +55,7 @@ export interface Projecting {
   /** Projects up to the log's head, or waits until whoever projects has reached the position. */
   catchUp(position?: number): Promise<number>;
   /** Projects for as long as the signal lasts. */
-  run(signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void>;
+  run(signal: AbortSignal, onProgress?: (progress: Progress) => void, onTrouble?: (error: Error) => void): Promise<void>;
 }
 
 export interface Progress {

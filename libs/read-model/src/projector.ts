@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { type EventLog, type StoredEvent, UnknownOutcome } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { EventType, RecordedEvent } from '#domain/events';
-import { isConnectionLost } from '#postgres/connection';
+import { isNotNow } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
 import type { Progress, Projecting, Projection } from './projection.js';
@@ -46,6 +46,10 @@ export class OtherVersions extends LostWriter {
     );
   }
 }
+
+/** What passes by itself, or by what an operator does about it. */
+const isTrouble = (error: Error): boolean =>
+  isNotNow(error) || error instanceof UnknownOutcome || error instanceof LostWriter || error instanceof ProjectionHalted;
 
 /** How often a writer that stands by looks whether it may take over. */
 const STANDBY_MS = 250;
@@ -140,8 +144,13 @@ export class Projector implements Projecting {
     return this.underWay;
   }
 
-  /** Projects for as long as the signal lasts. Where another process is the writer it stands by and takes over. */
-  async run(signal: AbortSignal, onProgress: (progress: Progress) => void = () => undefined): Promise<void> {
+  /**
+   * Projects for as long as the signal lasts. Where another process is the writer it stands by and takes over. What keeps it from
+   * projecting is told, each thing once: an event that can't be applied (it goes on when that is mended, or skipped), a database that
+   * is away, full or read-only. Nothing is lost by it: the checkpoint says where to go on.
+   */
+  async run(signal: AbortSignal, onProgress: (progress: Progress) => void = () => undefined, onTrouble: (error: Error) => void = () => undefined): Promise<void> {
+    let told: string | undefined;
     while (!signal.aborted) {
       try {
         await this.asWriter(async (client) => {
@@ -151,11 +160,21 @@ export class Projector implements Projecting {
             lost.abort();
           });
           const subscription = this.log.subscribe(await this.position(), { signal: AbortSignal.any([signal, lost.signal]) });
-          for await (const batch of batched(subscription)) onProgress({ position: await this.apply(client, batch), head: await this.log.head() });
+          for await (const batch of batched(subscription)) {
+            try {
+              onProgress({ position: await this.apply(client, batch), head: await this.log.head() });
+            } catch (error) {
+              // The subscription waits for its next event, and leaving the loop would wait with it, with the lock in hand.
+              lost.abort();
+              throw error;
+            }
+            told = undefined;
+          }
         });
       } catch (error) {
-        // The database or the log is away, or another writer took over: nothing is lost, the checkpoint says where to go on.
-        if (!isConnectionLost(error) && !(error instanceof UnknownOutcome) && !(error instanceof LostWriter)) throw error;
+        if (!(error instanceof Error) || !isTrouble(error)) throw error;
+        if (!(error instanceof LostWriter) && error.message !== told) onTrouble(error);
+        told = error.message;
       }
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, STANDBY_MS));
     }
@@ -236,7 +255,7 @@ export class Projector implements Projecting {
       await this.lookForSkips();
       const rest = stored.filter(({ position }) => position >= error.position);
       if (this.skipped.has(error.position)) return this.apply(client, rest);
-      await this.pool.query(`UPDATE ${this.schema}.checkpoint SET halted = $1 WHERE position = $2`, [JSON.stringify(error.halt), error.position - 1]);
+      await this.pool.query(`UPDATE ${this.schema}.checkpoint SET halted = $1 WHERE position = $2 AND halted IS DISTINCT FROM $1::jsonb`, [JSON.stringify(error.halt), error.position - 1]);
       throw error;
     }
   }
@@ -266,7 +285,7 @@ export class Projector implements Projecting {
     try {
       return await this.transaction(client, stored, events);
     } catch (error) {
-      if (stored.length === 1 || error instanceof LostWriter || isConnectionLost(error)) throw error;
+      if (stored.length === 1 || error instanceof LostWriter || isNotNow(error)) throw error;
       let at = 0;
       for (const event of stored) at = await this.applyUnlessSkipped(client, [event]);
       return at;
@@ -287,7 +306,7 @@ export class Projector implements Projecting {
         try {
           await projection.project(relevant, client);
         } catch (error) {
-          if (isConnectionLost(error)) throw error;
+          if (isNotNow(error)) throw error;
           throw new ProjectionHalted(first.position, projection.name, error);
         }
       }

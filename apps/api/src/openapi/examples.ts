@@ -92,6 +92,7 @@ export const QUERY_EXAMPLES: ReadonlyMap<string, Readonly<Record<string, unknown
   ['quote', { planId: 'standard', usage: { gateway: '8' }, period: APRIL }],
   ['explain', { id: INVOICE }],
   ['check', {}],
+  ['diff', { from: '1' }],
   ['events', { stream: 'tenant-acme', after: 0, limit: 10 }],
   ['projections', {}],
 ]);

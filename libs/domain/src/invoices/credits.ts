@@ -3,7 +3,7 @@ import { conflict, invalid, notFound } from '../errors.js';
 import { type Decimal, decimal, max, min, sum, text, ZERO } from '../money/decimal.js';
 import { toMoney } from '../money/money.js';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
-import { compareInstants, type Instant, isBefore } from '../time/instant.js';
+import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import type { DraftRow, FrozenRow } from './invoice.js';
 
 /** A tenant's coupons and credits in one currency. What invoices take of them is on their rows. */
@@ -55,7 +55,7 @@ export function applyCreditEvent(credits: readonly (Coupon | Credit)[], event: C
     }
     case 'CreditRevoked': {
       const { creditId, at } = event.data;
-      return credits.map((each) => (each.creditId === creditId ? { ...each, until: at } : each));
+      return credits.map((each) => (each.creditId === creditId ? { ...each, until: each.until === null ? at : earlier(each.until, at) } : each));
     }
   }
 }
@@ -76,12 +76,14 @@ export function grant(events: Iterable<CreditEvent>, event: Exclude<CreditEvent,
   return [event];
 }
 
-/** Errors: `unknown_credit`, `credit_revoked`. */
+/** Errors: `unknown_credit`, `credit_revoked`, `credit_ended`. */
 export function revoke(events: readonly CreditEvent[], revoked: z.infer<typeof creditEvents.CreditRevoked>): CreditEvent[] {
   const found = foldCredits(events).find(({ creditId }) => creditId === revoked.creditId);
   if (found === undefined) throw notFound('unknown_credit', `there is no credit ${revoked.creditId}`);
   if (events.some(({ type, data }) => type === 'CreditRevoked' && data.creditId === revoked.creditId))
     throw conflict('credit_revoked', `credit ${revoked.creditId} is revoked already`);
+  if (found.until !== null && !isBefore(revoked.at, found.until))
+    throw conflict('credit_ended', `credit ${revoked.creditId} ended at ${found.until} already: there is nothing to revoke at ${revoked.at}`);
   return [{ type: 'CreditRevoked', data: revoked }];
 }
 
@@ -117,12 +119,12 @@ const compareEnds = (a: Instant | null, b: Instant | null): number => {
 export const couponsOf = (grants: readonly (Coupon | Credit)[]): Coupon[] => grants.filter((each): each is Coupon => each.kind === 'coupon');
 
 /**
- * Takes coupons from the parts of a line, in their order. Of each component a coupon's share is rounded once, on the cumulative charge that
+ * What coupons take from the parts of a line, in their order. Of each component a coupon's share is rounded once, on the cumulative charge that
  * it applies to, and a part has what that grew by: half of ten parts of 0.01 is 0.05, however the line was cut.
  */
-export function withCoupons(parts: readonly (readonly DraftRow[])[], coupons: readonly Coupon[], currency: string): DraftRow[][] {
+export function couponShares(parts: readonly CouponedPart[], coupons: readonly Coupon[], currency: string): Share[][][] {
   const running = new Map<string, { charged: Decimal; taken: Decimal }>();
-  const shareOf = (coupon: Coupon, { ref, unitAmount }: DraftRow, open: Decimal): Decimal => {
+  const shareOf = (coupon: Coupon, { ref, unitAmount }: CouponedPart['rows'][number], open: Decimal): Decimal => {
     const key = `${coupon.creditId}\n${ref}\n${unitAmount}`;
     const before = running.get(key) ?? { charged: ZERO, taken: ZERO };
     const charged = before.charged.plus(open);
@@ -130,26 +132,38 @@ export function withCoupons(parts: readonly (readonly DraftRow[])[], coupons: re
     running.set(key, { charged, taken });
     return taken.minus(before.taken);
   };
-  return parts.map((rows) =>
+  return parts.map(({ start, billingKind, rows }) =>
     rows.map((row) => {
       const shares: Share[] = [];
-      let open = decimal(row.net);
-      for (const coupon of coupons.filter((each) => applies(each, row))) {
+      let open = row.net;
+      for (const coupon of coupons.filter((each) => inForce(each, start) && (each.billingKinds?.includes(billingKind) ?? true))) {
         const amount = shareOf(coupon, row, open);
         open = open.minus(amount);
         shares.push({ creditId: coupon.creditId, amount });
       }
-      return taking(row, shares);
+      return shares;
     }),
   );
 }
 
-const applies = (coupon: Coupon, { chargePeriod, billingKind }: DraftRow): boolean =>
-  inForce(coupon, chargePeriod.start) && (coupon.billingKinds?.includes(billingKind) ?? true);
+/** A part of a line before coupons: when its charge period starts, and what its components come to. */
+export interface CouponedPart {
+  readonly start: Instant;
+  readonly billingKind: string;
+  readonly rows: readonly { readonly ref: string; readonly unitAmount: string; readonly net: Decimal }[];
+}
 
-interface Share {
+/** What a coupon or a credit takes of a row. */
+export interface Share {
   readonly creditId: string;
   readonly amount: Decimal;
+}
+
+/** The rows of a line's parts, in their order, with coupons taken. */
+export function withCoupons(parts: readonly { readonly start: Instant; readonly rows: readonly DraftRow[] }[], billingKind: string, coupons: readonly Coupon[], currency: string): DraftRow[][] {
+  const charged = parts.map(({ start, rows }) => ({ start, billingKind, rows: rows.map(({ ref, unitAmount, net }) => ({ ref, unitAmount, net: decimal(net) })) }));
+  const shares = couponShares(charged, coupons, currency);
+  return parts.map(({ rows }, part) => rows.map((row, index) => taking(row, shares[part]?.[index] ?? [])));
 }
 
 /** A row with these shares taken from it, besides what was. */

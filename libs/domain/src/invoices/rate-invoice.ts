@@ -147,8 +147,8 @@ export function rateInvoice(
       quarantined.push(rating.quarantined);
       continue;
     }
-    const rowsOf = parts.map((part) => rowsWithMoney(rating.rows.get(part.partId) ?? []).map((row) => chargeRow(line, part, row)));
-    const charged = new Map(withCoupons(rowsOf, coupons, facts.currency).map((rows, index) => [parts[index]?.partId, rows]));
+    const rowsOf = parts.map((part) => ({ start: part.period.start, rows: rowsWithMoney(rating.rows.get(part.partId) ?? []).map((row) => chargeRow(line, part, row)) }));
+    const charged = new Map(withCoupons(rowsOf, line.billingKind, coupons, facts.currency).map((rows, index) => [parts[index]?.partId, rows]));
     const charges = ({ partId }: Part): DraftRow[] => charged.get(partId) ?? [];
     for (const part of parts.filter(({ partId }) => due.has(partId))) {
       claimed.push({ lineId, partId: part.partId, period: part.period });

@@ -4,7 +4,7 @@ import { zPrice } from '../prices/price.js';
 import { guardCommitments, zItemTerms } from '../rating/terms.js';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
-import { contains, overlaps, periodText } from '../time/period.js';
+import { contains, type OpenPeriod, overlaps, periodText } from '../time/period.js';
 
 /** A plan: base fee, and per billing kind what is included and what the rest costs. One stream a plan. */
 export const planStream = (planId: string): string => `plan-${encodeURIComponent(planId)}`;
@@ -165,13 +165,19 @@ export function publishPlan(versions: readonly PlanVersion[], input: PlanPublish
   return [{ type: 'PlanPublished', data: input }];
 }
 
+/** The stretch that a correction is meant for, as the plan's terms stand: without an end it goes to the next version. */
+export const priceCorrectionStretch = (versions: readonly PlanVersion[], { effectiveFrom, effectiveUntil }: Pick<PlanPriceCorrected, 'effectiveFrom' | 'effectiveUntil'>): OpenPeriod => ({
+  start: effectiveFrom,
+  end: effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null,
+});
+
 /** The right price of an item over a stretch; without an end until the plan's next version. Where it is so already, nothing. */
 export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceCorrected): PlanEvent[] {
   const { planId, billingKind, effectiveFrom, effectiveUntil } = input;
   if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
   if (effectiveUntil !== null && !isBefore(effectiveFrom, effectiveUntil))
     throw invalid('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`);
-  const until = effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null;
+  const until = priceCorrectionStretch(versions, input).end;
   const touched = versions.filter((version) => overlaps(span(version), { start: effectiveFrom, end: until }));
   const has = touched.some(({ items }) => billingKind === BASE_FEE || items.some((item) => isCorrected(item, input)));
   if (!has) throw notFound('unknown_plan_item', `plan ${planId} has no item for ${billingKind} over ${periodText({ start: effectiveFrom, end: until })}`);

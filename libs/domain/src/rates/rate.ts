@@ -3,7 +3,7 @@ import { conflict, notFound, DomainError } from '../errors.js';
 import { type Decimal, decimal, divide, integer } from '../money/decimal.js';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
-import { contains, cutAt, lengthMicros, overlaps, type Period, periodText } from '../time/period.js';
+import { contains, cutAt, lengthMicros, type OpenPeriod, overlaps, type Period, periodText } from '../time/period.js';
 import { type RateKey, zRateKey } from '../usage/usage.js';
 
 /** The price history of one rate key. Keys are compared byte by byte. */
@@ -168,9 +168,15 @@ export function correctRate(segments: readonly RateSegment[], input: CorrectRate
     const { reason: _, ...price } = input;
     return [{ type: 'RateSet', data: { ...price, unit: last.unit, currency: last.currency, basis: last.basis } }];
   }
-  const event: RateEvent = { type: 'RateCorrected', data: { ...input, effectiveUntil: input.effectiveUntil ?? nextChange(segments, input.effectiveFrom) } };
+  const event: RateEvent = { type: 'RateCorrected', data: { ...input, effectiveUntil: correctionStretch(segments, input).end } };
   return samePrices(segments, applyRateEvent(segments, event)) ? [] : [event];
 }
+
+/** The stretch that a correction is meant for, as the key's price stands: without an end it goes to the next change. */
+export const correctionStretch = (segments: readonly RateSegment[], { effectiveFrom, effectiveUntil }: Pick<CorrectRate, 'effectiveFrom' | 'effectiveUntil'>): OpenPeriod => ({
+  start: effectiveFrom,
+  end: effectiveUntil ?? nextChange(segments, effectiveFrom),
+});
 
 /** Ends a key: from that instant on it has no price. */
 export function withdrawRate(segments: readonly RateSegment[], input: WithdrawRate): RateEvent[] {

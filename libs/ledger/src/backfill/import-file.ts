@@ -1,3 +1,4 @@
+import { isDomainError } from '#domain/schema';
 import type { Cells } from './cells.js';
 import { csvRows, type SourceRows } from './csv-rows.js';
 import { jsonDocument, jsonLines, startOf } from './json-rows.js';
@@ -28,8 +29,19 @@ export interface FileImport<Item> {
 export async function importFile<Item>(source: Source, options: FileImport<Item>): Promise<void> {
   const { columns, pages } = await rowsOf(source, options.mapping, options.onRead);
   // A header is looked at also where no row follows; of objects, the first one tells what they are.
-  let reading = columns === null ? undefined : readingOf(source, options, columns, columns);
-  let rows = 0;
+  const reading = columns === null ? undefined : readingOf(source, options, columns, columns);
+  try {
+    await importPages(source, options, pages, reading);
+  } catch (error) {
+    // The file can't be read beyond this row: what came before it is carried out all the same.
+    if (isDomainError(error)) await options.importer.flush();
+    throw error;
+  }
+  await options.importer.flush();
+}
+
+async function importPages<Item>(source: Source, options: FileImport<Item>, pages: SourceRows['pages'], known: Reading<Item> | undefined): Promise<void> {
+  let [reading, rows] = [known, 0];
   for await (const page of pages) {
     reading ??= readingOf(source, options, Object.keys(page.find(({ fault }) => fault === undefined)?.fields ?? {}), null);
     for (const row of page) {
@@ -39,9 +51,8 @@ export async function importFile<Item>(source: Source, options: FileImport<Item>
       await options.importer.flush();
       await options.reached(rows);
     }
-    if (options.signal.aborted) break;
+    if (options.signal.aborted) return;
   }
-  await options.importer.flush();
 }
 
 interface Reading<Item> {

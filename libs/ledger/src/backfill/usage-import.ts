@@ -11,7 +11,7 @@ import { UsageDelivery } from './usage-delivery.js';
 import { UsageIdentity } from './usage-identity.js';
 
 /** Rows that are kept until they are written: the more, the better they pack. */
-const MOST_KEPT = 40_000;
+const MOST_KEPT = 20_000;
 const READINGS_PER_WRITE = 1000;
 const WRITES_AT_ONCE = 4;
 
@@ -33,6 +33,7 @@ export class UsageImport implements Importer<UsageItem> {
   /** By how often their keys came before in this run, then by deployment and month. */
   private rounds: Map<string, Group>[] = [];
   private kept = 0;
+  private writing: Promise<unknown> = Promise.resolve();
   private projected: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -52,7 +53,7 @@ export class UsageImport implements Importer<UsageItem> {
     if (group.kept.length === 0) round.set(key, group);
     group.kept.push({ row, observation: identified });
     this.kept += 1;
-    if (this.kept >= MOST_KEPT) await this.writeKept();
+    if (this.kept >= MOST_KEPT) await this.beginWriting();
   }
 
   skip({ deploymentId, observation }: UsageItem, _row: SourceRow, identity: string): void {
@@ -60,20 +61,29 @@ export class UsageImport implements Importer<UsageItem> {
   }
 
   async flush(): Promise<void> {
-    await this.writeKept();
+    await this.beginWriting();
+    await this.writing;
     await this.projected;
   }
 
-  private async writeKept(): Promise<void> {
+  /** What is kept is written while the next rows are read: one such piece at a time, so that memory is bounded. */
+  private async beginWriting(): Promise<void> {
+    await this.writing;
     const rounds = this.rounds;
     this.rounds = [];
     this.kept = 0;
+    this.writing = this.writeRounds(rounds);
+    // Whoever waits for it hears of its failure.
+    this.writing.catch(() => undefined);
+  }
+
+  private async writeRounds(rounds: readonly (Map<string, Group> | undefined)[]): Promise<void> {
     for (const [before, round] of rounds.entries()) {
       // What says more of a key than was said before is decided when that is projected.
       if (before > 0) await this.core.projector.catchUp();
       if (round !== undefined) await this.writeRound([...round.values()], before > 0);
     }
-    // Projected while the next rows are read; one failure is enough to hear of, where it is waited for.
+    // Projected while the next piece is written.
     await this.projected;
     this.projected = this.core.projector.catchUp();
     this.projected.catch(() => undefined);

@@ -67,7 +67,7 @@ const reissues: Check = async ({ core, position }) => {
 /** A missing price is never 0: the line is kept from billing until there is one. */
 const prices: Check = async ({ core, position, caller }) => {
   const lines = await allLines(core, position, caller.now);
-  const rated = await rateLines(core, position, lines, new Map(), caller.now, ({ currency }) => currency);
+  const rated = await rateLines(core, position, lines, new Map(), caller.now, ({ currency }) => currency, () => []);
   return rated.flatMap(({ line, quarantined }): Finding[] => {
     if (quarantined === null) return [];
     const { lineId, tenantId, deploymentId, billingKind, period } = line;

@@ -2,33 +2,16 @@ import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { marginPercent } from '#domain/margin/margin';
 import { type Instant, instant } from '#domain/time/instant';
 import { monthOf, type Period } from '#domain/time/period';
-import { costsIn, marginIn } from '../margin-month.js';
-import { ADMIN, type QueryContext } from '../query.js';
+import { costsIn, marginIn, marginMonths } from '../margin-month.js';
+import { ADMIN } from '../query.js';
 import { type Check, type Finding, now } from './finding.js';
-
-interface Month {
-  readonly month: string;
-  readonly currency: string;
-}
-
-/** Every month and currency that has revenue or cost. */
-async function monthsOf({ core, position }: QueryContext): Promise<Month[]> {
-  const { rows } = await core.pool.query<Month>(
-    `SELECT month, currency FROM revenue WHERE position_from <= $1
-     UNION SELECT to_char(m AT TIME ZONE 'UTC', 'YYYY-MM'), currency FROM ${now('cost_lines')} c,
-       generate_series(date_trunc('month', charge_period_start, 'UTC'), charge_period_end - interval '1 microsecond', interval '1 month') m
-     WHERE category <> 'tax' ORDER BY 1, 2`,
-    [position],
-  );
-  return rows;
-}
 
 const periodOf = (month: string): Period => monthOf(instant(`${month}-01T00:00:00Z` as Instant));
 
 /** Tenants + unattributed = overall; deployments + standalone = tenant; kinds = overall on each axis; margin = revenue − cost. Exactly. */
 const identities: Check = async (context) => {
   const findings: Finding[] = [];
-  for (const { month, currency } of await monthsOf(context)) {
+  for (const { month, currency } of await marginMonths(context)) {
     const { overall, byTenant, byDeployment, byKind, unattributed } = await marginIn(context, periodOf(month), currency);
     const total = (values: readonly string[]): Decimal => sum(values.map((value) => decimal(value)));
     const need = (what: string, a: Decimal, b: string): void => {
@@ -62,7 +45,7 @@ const costs: Check = async (context) => {
     `SELECT currency, sum(amount)::text AS amount FROM ${now('cost_lines')} c WHERE category <> 'tax' GROUP BY currency ORDER BY currency`,
     [context.position],
   );
-  const months = await monthsOf(context);
+  const months = await marginMonths(context);
   const findings: Finding[] = [];
   for (const { currency, amount } of rows) {
     const spent: Decimal[] = [];
@@ -81,7 +64,7 @@ const MOST_LINES = 20;
 const unattributed: Check = async (context) => {
   if (!ADMIN.includes(context.caller.role)) return [];
   const findings: Finding[] = [];
-  for (const { month, currency } of await monthsOf(context)) {
+  for (const { month, currency } of await marginMonths(context)) {
     const shares = (await costsIn(context, periodOf(month), currency)).filter(({ tenantId }) => tenantId === null);
     if (shares.length === 0) continue;
     const amount = text(sum(shares.map((share) => share.amount)));

@@ -1,10 +1,9 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { correctPrice, foldPlan, itemKey, type PlanEvent, planStream, type PlanVersion, publishPlan } from '#domain/plans/plan';
+import { correctPrice, foldPlan, itemKey, type PlanEvent, planStream, type PlanVersion, priceCorrectionStretch, publishPlan } from '#domain/plans/plan';
 import type { RecordedEvent } from '#domain/events';
 import { zPrice } from '#domain/prices/price';
 import { zId, zInstant, zText } from '#domain/schema';
-import type { Instant } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { LedgerCore } from '../ledger-core.js';
@@ -51,7 +50,8 @@ export class PlanHandler implements ICommandHandler<PlanCommand> {
       const basis = await basisOf(this.core, call);
       return this.decide(call, fields.planId, (versions, history) => {
         const corrected = correctPrice(versions, input);
-        for (const event of corrected) assertNotOvertaken(call, basis, history, (other) => saidOf(other, event));
+        const meant = priceCorrectionStretch(foldPlan(history.filter(({ position }) => position <= basis)), input);
+        if (corrected.length > 0) assertNotOvertaken(call, basis, history, (other) => saidOf(other, itemKey(input), meant));
         return corrected;
       });
     }
@@ -72,13 +72,10 @@ export class PlanHandler implements ICommandHandler<PlanCommand> {
 
 type RecordedPlanEvent = Extract<RecordedEvent, PlanEvent>;
 
-/** What an event says of what another one corrects; null: nothing. */
-function saidOf({ type, data }: RecordedPlanEvent, corrected: PlanEvent): string | null {
-  const stretch = stretchOf(type === 'PlanPublished' ? { ...data, effectiveUntil: null } : data);
-  if (!overlaps(stretch, stretchOf({ effectiveUntil: null, ...corrected.data }))) return null;
+/** What an event says of an item's price over a stretch; null: nothing. */
+function saidOf({ type, data }: RecordedPlanEvent, item: string, meant: OpenPeriod): string | null {
+  const stretch = { start: data.effectiveFrom, end: type === 'PlanPublished' ? null : data.effectiveUntil };
+  if (!overlaps(stretch, meant)) return null;
   if (type === 'PlanPublished') return `plan ${data.planId} was published from ${data.effectiveFrom} on`;
-  const isSame = corrected.type === 'PlanPriceCorrected' && itemKey(data) === itemKey(corrected.data);
-  return isSame ? `the price of ${data.billingKind} in plan ${data.planId} was corrected over ${periodText(stretch)}` : null;
+  return itemKey(data) === item ? `the price of ${data.billingKind} in plan ${data.planId} was corrected over ${periodText(stretch)}` : null;
 }
-
-const stretchOf = ({ effectiveFrom, effectiveUntil }: { effectiveFrom: Instant; effectiveUntil: Instant | null }): OpenPeriod => ({ start: effectiveFrom, end: effectiveUntil });

@@ -1,7 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import type { RecordedEvent } from '#domain/events';
-import { correctRate, foldRates, RATE_BASES, type RateEvent, type RateSegment, rateKeyText, rateStream, setRate, withdrawRate } from '#domain/rates/rate';
+import { correctionStretch, correctRate, foldRates, RATE_BASES, type RateEvent, type RateSegment, rateKeyText, rateStream, setRate, withdrawRate } from '#domain/rates/rate';
 import { zCurrency, zDecimal, zInstant, zText } from '#domain/schema';
 import { compareInstants } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
@@ -61,8 +61,11 @@ export class RateHandler implements ICommandHandler<RateCommand> {
     const { effectiveUntil, ...fields } = call.fields;
     const basis = await basisOf(this.core, call);
     return this.decide(call, fields, (segments, history) => {
-      const corrected = correctRate(segments, { ...fields, effectiveUntil: effectiveUntil ?? null }, history);
-      for (const { data } of corrected) assertNotOvertaken(call, basis, history, (event) => saidOf(event, stretchOf(data)));
+      const input = { ...fields, effectiveUntil: effectiveUntil ?? null };
+      const corrected = correctRate(segments, input, history);
+      // As it was meant by who looked then: another's change must not shorten it unseen.
+      const meant = correctionStretch(foldRates(history.filter(({ position }) => position <= basis)), input);
+      if (corrected.length > 0) assertNotOvertaken(call, basis, history, (event) => saidOf(event, meant));
       return corrected;
     });
   }
@@ -84,9 +87,9 @@ export class RateHandler implements ICommandHandler<RateCommand> {
   }
 }
 
-/** A withdrawal undoes what was set from its instant on; a price that is set after a withdrawal's instant undoes that. */
+/** A withdrawal undoes what was set or corrected from its instant on; a price that is set after a withdrawal's instant undoes that. */
 function undoes(later: RecordedEvent, earlier: RecordedEvent): boolean {
-  if (later.type === 'RateWithdrawn' && earlier.type === 'RateSet') return compareInstants(later.data.from, earlier.data.effectiveFrom) <= 0;
+  if (later.type === 'RateWithdrawn' && (earlier.type === 'RateSet' || earlier.type === 'RateCorrected')) return compareInstants(later.data.from, earlier.data.effectiveFrom) <= 0;
   if (earlier.type !== 'RateWithdrawn' || (later.type !== 'RateSet' && later.type !== 'RateCorrected')) return false;
   return overlaps(stretchOf(later.data), stretchOf(earlier.data));
 }

@@ -69,7 +69,8 @@ export class UsageHandler implements ICommandHandler<UsageCommand> {
       const { last, isWithdrawn, holder } = known;
       if ((isWithdrawn ? null : last.quantity) === quantity) return { events: [] };
       const changedAt = last.position_to ?? last.position_from;
-      if (changedAt > basis) throw overtaken(call, basis, `it ${isWithdrawn ? 'was withdrawn' : `became ${last.quantity}`} (position ${changedAt})`);
+      if (changedAt > basis)
+        throw overtaken(call, basis, `it ${isWithdrawn ? 'was withdrawn' : `became ${last.quantity}`} (position ${changedAt}; query events after=${changedAt - 1} says by whom)`);
       const named = holder === '' && key.provider !== undefined ? [namedReading(key, key.provider)] : [];
       const correction = { ...keyOfRow(last), quantity };
       return {

@@ -1,5 +1,7 @@
 import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
+import { BASE_FEE } from '#domain/plans/plan';
+import { compareInstants } from '#domain/time/instant';
 import type { CreditNoteView } from '../credit-notes.js';
 import { html, type Html } from '../html.js';
 import type { InvoiceView } from '../invoice-view.js';
@@ -17,9 +19,9 @@ export interface CreditNoteDocument extends Parties {
 
 const COLUMNS: readonly Column[] = [
   { heading: 'Credited', kind: 'name' },
-  { heading: 'Tax', kind: 'rate' },
-  { heading: 'Tax credited', kind: 'unit' },
-  { heading: 'Net credited', kind: 'unit' },
+  { heading: 'Tax', kind: 'figure' },
+  { heading: 'Tax credited', kind: 'figure' },
+  { heading: 'Net credited', kind: 'figure' },
 ];
 const WIDTH = COLUMNS.length;
 
@@ -48,7 +50,7 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
     ],
     columns: COLUMNS,
     bodies: [
-      ...byDeployment(rows, deploymentNames).map(
+      ...byDeployment(inOrder(rows), deploymentNames).map(
         ({ title: name, items }) => html`<tbody>${headingRow('section', WIDTH, name)}${items.map((row) => creditedRow(row, currency, dates))}</tbody>`,
       ),
       totalsBody(document),
@@ -60,6 +62,14 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
     forStaff: [],
   });
 }
+
+/** The fee first, then by kind and charge period: as invoices have them. */
+const inOrder = (rows: CreditNoteView['rows']): CreditNoteView['rows'] =>
+  rows.toSorted((a, b) => compareText(feeFirst(a), feeFirst(b)) || compareInstants(a.period.start, b.period.start) || compareText(a.ref, b.ref));
+
+const feeFirst = ({ billingKind }: { readonly billingKind: string }): string => (billingKind === BASE_FEE ? '' : billingKind);
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function creditedRow(row: CreditNoteView['rows'][number], currency: string, dates: Dates): Html {
   const of = `${kindText(row.billingKind)}, ${dates.period(row.period)}: ${refText(row.ref)}`;

@@ -31,13 +31,13 @@ type Row = Line['rows'][number];
 
 const COLUMNS: readonly Column[] = [
   { heading: 'Description', kind: 'name' },
-  { heading: 'Tax', kind: 'rate' },
-  { heading: 'Quantity', kind: 'quantity' },
-  { heading: 'Unit amount', kind: 'unit' },
-  { heading: 'Gross', kind: 'money' },
-  { heading: 'Discount', kind: 'money' },
-  { heading: 'Credit', kind: 'money' },
-  { heading: 'Net', kind: 'money' },
+  { heading: 'Tax', kind: 'figure' },
+  { heading: 'Quantity', kind: 'figure' },
+  { heading: 'Unit amount', kind: 'figure' },
+  { heading: 'Gross', kind: 'figure' },
+  { heading: 'Discount', kind: 'figure' },
+  { heading: 'Credit', kind: 'figure' },
+  { heading: 'Net', kind: 'figure' },
 ];
 const WIDTH = COLUMNS.length;
 

@@ -13,8 +13,8 @@ export interface Mark {
 
 export interface Column {
   readonly heading: string;
-  /** Its width and alignment; see the style. */
-  readonly kind: 'name' | 'rate' | 'quantity' | 'unit' | 'money';
+  /** A figure stands to the right and is never broken; see the style. */
+  readonly kind: 'name' | 'figure';
 }
 
 export interface DocumentPage {
@@ -69,7 +69,7 @@ function tableOf({ columns, bodies }: DocumentPage, running: string): Html {
 <colgroup>${columns.map(({ kind }) => html`<col class="${kind}">`)}</colgroup>
 <thead>
 <tr class="running"><th colspan="${columns.length}">${running}</th></tr>
-<tr>${columns.map(({ heading, kind }) => html`<th scope="col" class="${kind === 'name' ? 'name' : 'figure'}">${heading}</th>`)}</tr>
+<tr>${columns.map(({ heading, kind }) => html`<th scope="col" class="${kind}">${heading}</th>`)}</tr>
 </thead>
 ${bodies.map((body) => html`${body}
 `)}</table>`;

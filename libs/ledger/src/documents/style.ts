@@ -1,6 +1,7 @@
 /**
  * Of a document on paper and on screen. Black on white whatever the screen prefers: it is a sheet of paper. The table's head, with
- * the document's name in it, is repeated on every page, and no row is broken across two.
+ * the document's name in it, is repeated on every page, and no row is broken across two. Figures are never broken: columns are as wide as
+ * theirs, and descriptions get what is left.
  */
 export const DOCUMENT_STYLE = `
 @page { size: A4; margin: 15mm 14mm 17mm;
@@ -24,22 +25,20 @@ dd { margin: 0; }
 .watermark { position: fixed; inset: 0; display: flex; align-items: center; justify-content: center; pointer-events: none; }
 .watermark { font-size: 9rem; font-weight: 700; letter-spacing: 0.1em; color: rgb(164 22 26 / 14%); print-color-adjust: exact; }
 .watermark span { transform: rotate(-35deg); }
-table { width: 100%; border-collapse: collapse; table-layout: fixed; font-size: 0.92em; }
-col.rate { width: 7%; }
-col.quantity { width: 14%; }
-col.unit { width: 12%; }
-col.money { width: 9.5%; }
+table { width: 100%; border-collapse: collapse; font-size: 0.92em; }
+col.name { width: 100%; }
 thead { display: table-header-group; }
 tr { break-inside: avoid; }
-th, td { padding: 0.22rem 0.35rem; text-align: left; vertical-align: top; font-weight: 400; }
+th, td { padding: 0.22rem 0.45rem; text-align: left; vertical-align: top; font-weight: 400; }
 thead th { color: #555; font-weight: 600; border-bottom: 1px solid #16191d; vertical-align: bottom; overflow-wrap: normal; }
 tr.running th { border-bottom: 0; }
+td.figure { white-space: nowrap; }
 .figure { text-align: right; font-variant-numeric: tabular-nums; }
 tr.section th { padding-top: 1rem; font-weight: 700; font-size: 1.05em; border-bottom: 1px solid #c9ced6; }
 tr.line th { padding-top: 0.5rem; font-weight: 600; }
 tr.part th { padding-left: 1.2rem; }
 tr.section, tr.line, tr.part { break-after: avoid; }
-tr.row td:first-child { padding-left: 1.2rem; }
+tr.row td:first-child { padding-left: 1.2rem; min-width: 28mm; }
 tr.row.of-part td:first-child { padding-left: 2.2rem; }
 tr.sum th, tr.sum td { border-top: 1px solid #c9ced6; font-weight: 600; }
 tr.total th, tr.total td { border-top: 2px solid #16191d; font-weight: 700; font-size: 1.1em; }

@@ -21,7 +21,7 @@ export function arithmeticOf(row: FrozenRow, currency: string, terms: ItemTerms 
   const isExact = exact.eq(decimal(row.gross));
   const product = `${quantityText(row, unit, terms, counted)} = ${isExact ? amount(row.gross) : `${signed(text(exact))}, booked ${amount(row.gross)}`}`;
   const taken = [row.discount, row.credit].filter((each) => !decimal(each).eq(ZERO));
-  return taken.length === 0 ? product : `${product}; ${[row.gross, ...taken].map(amount).join(' − ')} = ${amount(row.net)}`;
+  return taken.length === 0 ? product : `${product}; ${[amount(row.gross), ...taken.map((each) => bracketed(amount(each)))].join(' − ')} = ${amount(row.net)}`;
 }
 
 function quantityText(row: FrozenRow, unit: string, terms: ItemTerms | null, counted: Counted | null): string {
@@ -36,6 +36,8 @@ function quantityText(row: FrozenRow, unit: string, terms: ItemTerms | null, cou
   if (before.eq(ZERO)) return `${shown(counted.upTo)} × ${unit}`;
   return free.eq(ZERO) ? `(${text(counted.upTo)} − ${text(counted.before)}) × ${unit}` : `(${shown(counted.upTo)} − ${shown(counted.before)}) × ${unit}`;
 }
+
+const bracketed = (value: string): string => (value.startsWith('−') ? `(${value})` : value);
 
 /** With the minus sign of arithmetic, which a hyphen is not. */
 const signed = (value: string): string => value.replace(/^-/, '−');

@@ -70,9 +70,9 @@ export async function readingsOf(
 }
 
 /** A rate-card row names its key; other rows rest on no rate. */
-export const keysOfRow = (row: FrozenRow, keys: readonly RateKey[]): RateKey[] => keys.filter((key) => row.ref.startsWith(`${rateKeyText(key)}@`));
+export const keysOfRow = (row: Pick<FrozenRow, 'ref'>, keys: readonly RateKey[]): RateKey[] => keys.filter((key) => row.ref.startsWith(`${rateKeyText(key)}@`));
 
-export const streamsOfRow = (row: FrozenRow, keys: readonly RateKey[]): string[] => [
+export const streamsOfRow = (row: Pick<FrozenRow, 'planId' | 'deploymentId' | 'lineId' | 'ref'>, keys: readonly RateKey[]): string[] => [
   planStream(row.planId),
   deploymentStream(row.deploymentId),
   lineStream(row.lineId),

@@ -13,12 +13,16 @@ export interface IssuedRow {
   readonly row: FrozenRow;
 }
 
+const NUMBER = /^INV-(\d{6,9})$/;
+
 const ISSUED_ROWS = `SELECT i.invoice_id, i.ordinal, i.computed_at, i.tenant_id, i.currency, r.row FROM invoices i
   JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
   WHERE i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)`;
 
-/** Of an invoice, line, part or row: the rows that were issued, in order. */
-export async function issuedRows({ core, position }: QueryContext, id: string): Promise<IssuedRow[]> {
+/** Of an invoice (by its number too), line, part or row: the rows that were issued, in order. */
+export async function issuedRows(context: QueryContext, idOrNumber: string): Promise<IssuedRow[]> {
+  const { core, position } = context;
+  const id = NUMBER.test(idOrNumber) ? (await issuedInvoice(context, idOrNumber)).invoiceId : idOrNumber;
   if (!isUuid(id)) return [];
   const { rows } = await core.pool.query<IssuedRow>(`${ISSUED_ROWS} AND $2::uuid IN (i.invoice_id, r.line_id, r.part_id, r.row_id) ORDER BY i.ordinal, r.n`, [position, id]);
   return rows;
@@ -34,8 +38,6 @@ export interface IssuedInvoice {
   readonly currency: string;
   readonly computedAt: number;
 }
-
-const NUMBER = /^INV-(\d{6,9})$/;
 
 /** By id or number. Errors: `unknown_invoice`, `invoice_not_issued`. */
 export async function issuedInvoice({ core, position }: QueryContext, idOrNumber: string): Promise<IssuedInvoice> {

@@ -1,6 +1,11 @@
+import type { FrozenRow } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
 import { decimal, sum, text, ZERO } from '#domain/money/decimal';
-import { compareInstants } from '#domain/time/instant';
+import { rateStream } from '#domain/rates/rate';
+import { compareInstants, type Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import type { RateKey } from '#domain/usage/usage';
+import type { StoredEvent } from '#event-store/port';
 import { isRateCard, linesOfTenant, loadUsage, tenantAccount } from '../billing.js';
 import type { QueryContext } from '../query.js';
 import { printFrozen } from '../rated-lines.js';
@@ -26,18 +31,29 @@ export async function explainRow(context: QueryContext, { invoice_id, ordinal, c
     row: { ...row, ...printFrozen(row, currency) },
     arithmetic: arithmeticOf(row, currency, terms, row.kind === 'charge' || row.kind === 'rebooked' ? counted : null),
     price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms },
-    rates: keysOfRow(row, readings.keys).map((key) => ({ ...key, effectiveFrom: row.ref.slice(row.ref.lastIndexOf('@') + 1), unitPrice: row.unitAmount })),
+    rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, events)),
     usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
     events: events.map(reference),
   };
 }
 
+/** The rate of a rate-card row, with the event that set or corrected it to this price. */
+function rateOf(row: FrozenRow, key: RateKey, events: readonly StoredEvent[]) {
+  const effectiveFrom = row.ref.slice(row.ref.lastIndexOf('@') + 1);
+  const setBy = events.findLast(({ stream, type, data }) => {
+    if (stream !== rateStream(key) || (type !== 'RateSet' && type !== 'RateCorrected')) return false;
+    const set = JSON.parse(data) as { unitPrice: string; effectiveFrom: string; effectiveUntil: string | null };
+    return decimal(set.unitPrice).eq(decimal(row.unitAmount)) && set.effectiveFrom <= effectiveFrom && (set.effectiveUntil === null || set.effectiveUntil > effectiveFrom);
+  });
+  return { ...key, effectiveFrom, unitPrice: row.unitAmount, event: setBy === undefined ? null : reference(setBy) };
+}
+
 /** What the line's usage came to when the charge period began, and when it ended. */
-async function countedUsage({ core }: QueryContext, position: number, line: LineDefinition, { start, end }: { start: IssuedRow['row']['chargePeriod']['start']; end: IssuedRow['row']['chargePeriod']['end'] }): Promise<Counted | null> {
+async function countedUsage({ core }: QueryContext, position: number, line: LineDefinition, { start, end }: Period): Promise<Counted | null> {
   if (isRateCard(line) || line.segments.every(({ terms }) => terms.price.model === 'flat')) return null;
   const isFirst = compareInstants(start, line.period.start) <= 0;
   const usage = (await loadUsage(core, position, [{ line, instants: isFirst ? [end] : [start, end] }]))(line);
-  const scalar = (at: typeof start) => {
+  const scalar = (at: Instant) => {
     const value = usage(at);
     return 'times' in value ? value : sum(value.map(({ quantity }) => quantity));
   };

@@ -1,15 +1,14 @@
 import { costEvents } from '#domain/costs/cost';
-import { notFound } from '#domain/errors';
 import { zId, zText } from '#domain/schema';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { z } from 'zod';
 import type { Caller } from '../caller.js';
+import { differences } from '../diff/index.js';
 import { reference } from '../explain/evidence.js';
-import { issuedRows } from '../explain/issued.js';
-import { explainRow } from '../explain/rows.js';
+import { explain } from '../explain/index.js';
 import { inForceAt } from '../ledger-core.js';
 import { projectionsStatus } from '../projections-status.js';
-import { ADMIN, decodeCursor, defineQuery, invalidCursor, pageOf, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
+import { ADMIN, decodeCursor, defineQuery, invalidCursor, knownPosition, pageOf, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
 
 const DEFAULT_EVENTS = 100;
 
@@ -64,14 +63,10 @@ const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role)
 
 const explainQuery = defineQuery({
   name: 'explain',
-  summary: 'An invoice, line, part or row, down to the events that it rests on',
+  summary: 'An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in',
   params: zAsOf.extend({ id: zId }),
   roles: ['platform_admin', 'auditor', 'operator'],
-  async answer({ id }, context) {
-    const rows = await issuedRows(context, id);
-    if (rows.length === 0) throw notFound('nothing_to_explain', `there is no issued invoice, line, part or row ${id}`);
-    return { id, rows: await Promise.all(rows.map((row) => explainRow(context, row))) };
-  },
+  answer: async ({ id }, context) => explain(context, id),
 });
 
 const projectionsQuery = defineQuery({
@@ -94,4 +89,15 @@ const meteredDaysQuery = defineQuery({
   },
 });
 
-export const auditQueries = [eventsQuery, explainQuery, projectionsQuery, meteredDaysQuery];
+const diffQuery = defineQuery({
+  name: 'diff',
+  summary: 'What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events',
+  params: zAsOf.extend({ from: z.string(), to: z.string().optional() }),
+  roles: STAFF,
+  async answer({ from, to }, context) {
+    const { core, position } = context;
+    return differences(context, await knownPosition(core, 'from', from), to === undefined ? position : await knownPosition(core, 'to', to));
+  },
+});
+
+export const auditQueries = [eventsQuery, explainQuery, diffQuery, projectionsQuery, meteredDaysQuery];

@@ -2,24 +2,13 @@ import type { LineDefinition } from '#domain/lines/line';
 import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency } from '#domain/schema';
-import { type Instant, instant } from '#domain/time/instant';
-import { contains, monthOf, type Period } from '#domain/time/period';
-import { z } from 'zod';
-import { allLines } from '../billing.js';
+import type { Instant } from '#domain/time/instant';
+import { contains, type Period } from '#domain/time/period';
+import { allLines, couponsOfLines } from '../billing.js';
 import { marginIn } from '../margin-month.js';
+import { zMonth } from '../month.js';
 import { ADMIN, defineQuery, type QueryContext, zAsOf, zPriced } from '../query.js';
 import { netText, printRated, rateLines } from '../rated-lines.js';
-
-/** The UTC month that holds a date: `2026-04-15` and `2026-04` are both April. */
-const zMonth = z.string().transform((value, context): Period => {
-  const date = /^\d{4}-\d{2}$/.test(value) ? `${value}-01` : value;
-  try {
-    return monthOf(instant(/^\d{4}-\d{2}-\d{2}$/.test(date) ? `${date}T00:00:00Z` : date));
-  } catch {
-    context.addIssue({ code: 'custom', message: 'is not a month or date such as "2026-04" or "2026-04-15"' });
-    return z.NEVER;
-  }
-});
 
 const marginQuery = defineQuery({
   name: 'margin',
@@ -54,7 +43,7 @@ const accrualQuery = defineQuery({
     const at = asked ?? caller.now;
     const lines = (await openLines(context, at)).filter((line) => line.currency === currency);
     // Of one currency: a plan in another than its tenant's is on no invoice, and says so there.
-    const rated = await rateLines(core, position, lines, new Map(), at, (line) => line.currency);
+    const rated = await rateLines(core, position, lines, new Map(), at, (line) => line.currency, await couponsOfLines(core, position, null));
     const subscriptions = [...Map.groupBy(rated, ({ line }) => line.subscriptionId)].map(([subscriptionId, group]) => {
       const shown = group.map(({ line, parts, quarantined }) => {
         const rows = printRated(parts.flatMap((part) => part.rows), currency);

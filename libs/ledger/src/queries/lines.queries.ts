@@ -7,7 +7,7 @@ import { moneyText } from '#domain/money/money';
 import { zId } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { z } from 'zod';
-import { linesOfTenant, recordedParts, tenantAccount } from '../billing.js';
+import { couponsOfLines, linesOfTenant, recordedParts, tenantAccount } from '../billing.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
 import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zPriced } from '../query.js';
@@ -136,7 +136,7 @@ async function lineViews(
       ({ subscriptionId }) => filter.subscriptionId === undefined || subscriptionId === filter.subscriptionId,
     );
     const recorded = await recordedParts(context.core, context.position, tenantId);
-    const rated = await rateLines(context.core, context.position, lines, recorded, filter.at, () => account.currency);
+    const rated = await rateLines(context.core, context.position, lines, recorded, filter.at, () => account.currency, await couponsOfLines(context.core, context.position, [tenantId]));
     const booked = await bookedOf(context, tenantId, lines, recorded);
     views.push(...rated.flatMap((each) => viewsOf(each, booked)));
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { zAny, zAt, zPosition, zQuantity, zRow, zSpan } from './common.js';
+import { zAny, zAt, zPosition } from './common.js';
 
 const reference = {
   position: zPosition,
@@ -14,45 +14,10 @@ const reference = {
   idempotencyKey: z.string().nullable(),
   reason: z.string().nullable(),
 };
-const zEventReference = z.object(reference).meta({ id: 'EventReference' });
 
 export const zEvent = z
   .object({ ...reference, data: zAny.nullable().describe('null: not for this role') })
   .meta({ id: 'Event' });
-
-const zExplainedRow = z
-  .object({
-    ...zRow.shape,
-    lineId: z.string(),
-    partId: z.string(),
-    subscriptionId: z.string(),
-    deploymentId: z.string(),
-    billingKind: z.string(),
-    chargePeriod: zSpan,
-    planId: z.string(),
-    planEffectiveFrom: zAt,
-  })
-  .meta({ id: 'IssuedRow' });
-
-const zExplanationOfRow = z
-  .object({
-    invoiceId: z.string(),
-    number: z.string().nullable(),
-    computedAt: zPosition,
-    row: zExplainedRow,
-    arithmetic: z.string(),
-    price: z.object({ planId: z.string(), effectiveFrom: zAt, terms: zAny.nullable() }).meta({ id: 'AppliedPrice' }),
-    rates: z.array(
-      z
-        .object({ resourceType: z.string(), resourceFamily: z.string(), location: z.string(), effectiveFrom: zAt, unitPrice: zQuantity })
-        .meta({ id: 'AppliedRate' }),
-    ),
-    usage: z.object({ since: zAt, until: zAt, quantity: zQuantity, readings: z.int() }).meta({ id: 'RatedUsage' }),
-    events: z.array(zEventReference),
-  })
-  .meta({ id: 'RowExplanation' });
-
-export const zExplanation = z.object({ id: z.string(), rows: z.array(zExplanationOfRow) }).meta({ id: 'Explanation' });
 
 const zFinding = z
   .object({ code: z.string(), message: z.string(), ids: zAny, remedy: z.string() })

@@ -1,0 +1,58 @@
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { EXPORT_KINDS, type Export, type ExportKind } from '#ledger/export/exports';
+import { say } from './output.js';
+import { cliCaller, withLedger } from './session.js';
+import { WrongUsage } from './wrong-usage.js';
+
+interface Options {
+  readonly dataDir: string;
+  readonly json: boolean;
+  readonly period?: unknown;
+  readonly currency?: unknown;
+  readonly issuer?: unknown;
+  readonly format?: unknown;
+  readonly out?: unknown;
+}
+
+/** Writes rows as they are read: no more of them than a page is in memory. */
+export async function run([kind = '']: readonly string[], { period, currency, issuer, out, ...options }: Options): Promise<number> {
+  if (!isKind(kind)) throw new WrongUsage(`there is no export of ${JSON.stringify(kind)}; there is ${EXPORT_KINDS.join(', ')}`);
+  const format = options.format ?? (options.json ? 'jsonl' : 'csv');
+  if (format !== 'csv' && format !== 'jsonl') throw new WrongUsage(`--format: ${JSON.stringify(format)} is neither csv nor jsonl`);
+  const params = Object.fromEntries(Object.entries({ period, currency, issuer }).filter(([, value]) => value !== undefined));
+  return withLedger(options, async (ledger) => {
+    const counted = { rows: 0 };
+    const lines = Readable.from(linesOf(await ledger.export(kind, params, cliCaller()), format, counted));
+    if (typeof out === 'string') await pipeline(lines, createWriteStream(out));
+    else await pipeline(lines, process.stdout, { end: false });
+    say(`${counted.rows} rows`);
+    return 0;
+  });
+}
+
+const isKind = (kind: string): kind is ExportKind => EXPORT_KINDS.some((each) => each === kind);
+
+async function* linesOf({ columns, rows }: Export, format: 'csv' | 'jsonl', counted: { rows: number }): AsyncGenerator<string> {
+  if (format === 'csv') yield `${columns.join(',')}\n`;
+  for await (const row of rows) {
+    counted.rows += 1;
+    yield format === 'csv' ? `${columns.map((column) => cellOf(valueAt(row, column))).join(',')}\n` : `${JSON.stringify(row)}\n`;
+  }
+}
+
+/** `period.start` is the start of the period. */
+function valueAt(row: unknown, column: string): unknown {
+  let value = row;
+  for (const step of column.split('.')) value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[step] : undefined;
+  return value;
+}
+
+const NEEDS_QUOTES = /[",\r\n]/;
+
+function cellOf(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,16 @@
+/** A text and what stands below it. */
+export interface Node {
+  readonly text: string;
+  readonly below?: readonly Node[];
+}
+
+/** As lines, each level indented by its branches. */
+export function treeLines({ text, below = [] }: Node): string[] {
+  return [
+    text,
+    ...below.flatMap((node, index) => {
+      const isLast = index === below.length - 1;
+      return treeLines(node).map((line, n) => (n === 0 ? `${isLast ? '└─' : '├─'} ${line}` : `${isLast ? '  ' : '│ '} ${line}`));
+    }),
+  ];
+}

@@ -1,0 +1,55 @@
+import type { Instant } from '#domain/time/instant';
+import { type EventFilter, type EventLog, NO_STREAM, type StoredEvent } from './port.js';
+
+/** A log as it was when its last event was at a position: what was recorded since is not in it, and nothing is appended to it. */
+export class LogUntil implements EventLog {
+  constructor(
+    private readonly log: EventLog,
+    private readonly until: number,
+  ) {}
+
+  append(): never {
+    throw new Error(`the log as of position ${this.until} is only read`);
+  }
+
+  read(stream: string, fromRevision?: number): AsyncIterable<StoredEvent> {
+    return this.#upTo(this.log.read(stream, fromRevision));
+  }
+
+  readAll(after: number, filter?: EventFilter): AsyncIterable<StoredEvent> {
+    return this.#upTo(this.log.readAll(after, filter));
+  }
+
+  readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
+    return this.log.readAt(positions.filter((position) => position <= this.until));
+  }
+
+  subscribe(): never {
+    throw new Error(`nothing follows in the log as of position ${this.until}`);
+  }
+
+  async revisionOf(stream: string): Promise<number> {
+    let revision = NO_STREAM;
+    for await (const event of this.read(stream)) revision = event.revision;
+    return revision;
+  }
+
+  async head(): Promise<number> {
+    return Math.min(this.until, await this.log.head());
+  }
+
+  async positionAt(at: Instant): Promise<number> {
+    return Math.min(this.until, await this.log.positionAt(at));
+  }
+
+  async close(): Promise<void> {
+    // The log that it reads is not its own.
+  }
+
+  async *#upTo(events: AsyncIterable<StoredEvent>): AsyncIterable<StoredEvent> {
+    for await (const event of events) {
+      if (event.position > this.until) return;
+      yield event;
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { decimal, text } from '#domain/money/decimal';
+import { at, CHANGED, type Explaining, explaining, type Span } from './span.js';
+
+export interface RateDifference extends Explaining {
+  readonly resourceType: string;
+  readonly resourceFamily: string;
+  readonly location: string;
+  readonly effectiveFrom: string;
+  readonly before: RateThen | null;
+  readonly after: RateThen | null;
+}
+interface RateThen {
+  readonly unitPrice: string;
+  readonly effectiveUntil: string | null;
+}
+
+const KEY = ['resource_type', 'resource_family', 'location', 'effective_from'] as const;
+type Row = Record<(typeof KEY)[number], string> & Record<'before_price' | 'before_until' | 'after_price' | 'after_until', string | null> & { readonly positions: number[] };
+
+/** Rates that are others now: by key and date. */
+export async function rateDifferences(span: Span): Promise<RateDifference[]> {
+  const { rows } = await span.context.core.pool.query<Row>(
+    `SELECT ${KEY.map((column) => `k.${column}`).join(', ')}, b.unit_price AS before_price, b.effective_until AS before_until, a.unit_price AS after_price, a.effective_until AS after_until, k.positions
+     FROM (SELECT ${KEY.join(', ')}, array_agg(DISTINCT p) AS positions FROM rates, unnest(ARRAY[position_from, position_to]) p WHERE ${CHANGED} AND p IS NOT NULL GROUP BY ${KEY.join(', ')}) k
+     LEFT JOIN ${at('rates', '$1')} b USING (${KEY.join(', ')}) LEFT JOIN ${at('rates', '$2')} a USING (${KEY.join(', ')})
+     WHERE (b.unit_price, b.effective_until) IS DISTINCT FROM (a.unit_price, a.effective_until) ORDER BY ${KEY.map((column) => `k.${column}`).join(', ')}`,
+    [span.from, span.to],
+  );
+  const then = (price: string | null, until: string | null): RateThen | null => (price === null ? null : { unitPrice: text(decimal(price)), effectiveUntil: until });
+  return inTurn(rows, async (row) => ({
+    resourceType: row.resource_type,
+    resourceFamily: row.resource_family,
+    location: row.location,
+    effectiveFrom: row.effective_from,
+    before: then(row.before_price, row.before_until),
+    after: then(row.after_price, row.after_until),
+    ...(await explaining(span, row.positions)),
+  }));
+}
+
+export interface UsageDifference extends Explaining {
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  /** The UTC month of the readings. */
+  readonly month: string;
+  readonly before: string;
+  readonly after: string;
+  /** How many readings came, went or changed. */
+  readonly readings: number;
+}
+
+/** Usage that is another now: by deployment, billing kind and month. */
+export async function usageDifferences(span: Span): Promise<UsageDifference[]> {
+  const { rows } = await span.context.core.pool.query<{ deployment_id: string; billing_kind: string; month: string; before: string; after: string; readings: number; positions: number[] }>(
+    `SELECT deployment_id, billing_kind, to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
+       coalesce(sum(quantity) FILTER (WHERE position_from <= $1 AND (position_to IS NULL OR position_to > $1)), 0) AS before,
+       coalesce(sum(quantity) FILTER (WHERE position_from <= $2 AND (position_to IS NULL OR position_to > $2)), 0) AS after,
+       count(DISTINCT (resource_id, period_start, period_end, granularity, provider, source_id))::int AS readings,
+       array_agg(position_from) || array_agg(position_to) FILTER (WHERE position_to IS NOT NULL) AS positions
+     FROM usage_records WHERE ${CHANGED} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+    [span.from, span.to],
+  );
+  return inTurn(rows, async (row) => ({
+    deploymentId: row.deployment_id,
+    billingKind: row.billing_kind,
+    month: row.month,
+    before: text(decimal(row.before)),
+    after: text(decimal(row.after)),
+    readings: row.readings,
+    ...(await explaining(span, row.positions)),
+  }));
+}
+
+export async function inTurn<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const item of items) results.push(await work(item));
+  return results;
+}

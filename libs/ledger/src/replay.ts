@@ -1,0 +1,99 @@
+import { invalid } from '#domain/errors';
+import { LogUntil } from '#event-store/until';
+import { Projector } from '#read-model/projector';
+import type { TableDefinition } from '#read-model/table';
+import { visibleTenant, type QueryContext } from './query.js';
+
+export interface Replayed {
+  readonly schema: string;
+  /** The log position that it is the state of. */
+  readonly position: number;
+  readonly tenantId: string | null;
+  /** Row versions by table. */
+  readonly tables: Readonly<Record<string, number>>;
+  /** Tables that the live read models, asked as of the position, do not agree with: none, unless something is wrong. null for one tenant. */
+  readonly differing: readonly string[] | null;
+}
+
+const PLAIN = /^[a-z_][a-z0-9_]{0,62}$/;
+const OURS = /^(ledgerline.*|pg_.*|public|information_schema)$/;
+
+/**
+ * Replays the log up to the context's position into a schema of its own, where it can be queried with SQL. A schema that an earlier replay
+ * made is made anew. Errors: `invalid_schema`, `schema_exists`, `unknown_tenant`.
+ */
+export async function replayInto(context: QueryContext, schema: string, tenantId: string | null): Promise<Replayed> {
+  const { core, position } = context;
+  if (!PLAIN.test(schema) || OURS.test(schema)) throw refused('invalid_schema', `${JSON.stringify(schema)} can't be replayed into: use a name of a-z, 0-9 and _ that is neither Postgres's nor the ledger's`);
+  if (tenantId !== null) await visibleTenant(context, tenantId);
+  await clear(context, schema);
+  const projections = core.projector.list();
+  const replay = new Projector(new LogUntil(core.log, position), core.pool, projections, schema);
+  await replay.prepare();
+  await replay.catchUp();
+  await core.pool.query(`CREATE TABLE ${schema}.replay AS SELECT $1::bigint AS position, $2::text AS tenant_id`, [position, tenantId]);
+  const tables = projections.flatMap((projection) => projection.tables);
+  const differing = tenantId === null ? await differingTables(context, schema, tables) : null;
+  if (tenantId !== null) await keepOnly(context, schema, tenantId, tables);
+  return { schema, position, tenantId, tables: await countsOf(context, schema, tables), differing };
+}
+
+const refused = (code: string, message: string) => invalid(code, message, [{ field: 'into', message }]);
+
+async function clear({ core }: QueryContext, schema: string): Promise<void> {
+  const { rows } = await core.pool.query<{ schema: boolean; replay: boolean }>('SELECT to_regnamespace($1) IS NOT NULL AS schema, to_regclass($2) IS NOT NULL AS replay', [schema, `${schema}.replay`]);
+  if (rows[0]?.schema !== true) return;
+  if (!rows[0].replay) throw refused('schema_exists', `the schema ${schema} is there, and no replay made it: nothing was changed; name another with --into, or drop it`);
+  await core.pool.query(`DROP SCHEMA ${schema} CASCADE`);
+}
+
+/** Versions that were known then, as they were then: one that ended later was in force. */
+const then = (schema: string, { name, columns }: TableDefinition): string =>
+  `SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from, CASE WHEN position_to <= $1 THEN position_to END AS position_to FROM ${schema}.${name} WHERE position_from <= $1`;
+
+/** Who superseded a version is written on it when that happens: as of then it had not. */
+const thenColumn = (column: string): string => (column === 'superseded_by' ? 'CASE WHEN position_to <= $1 THEN superseded_by END AS superseded_by' : column);
+
+/** Where the replay and the live tables, cut off at the position, do not have the same row versions. */
+async function differingTables({ core, position }: QueryContext, schema: string, tables: readonly TableDefinition[]): Promise<string[]> {
+  const differing: string[] = [];
+  const digest = async (of: string, table: TableDefinition): Promise<string> => {
+    const { rows } = await core.pool.query<{ digest: string }>(`SELECT count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) AS digest FROM (${then(of, table)}) t`, [position]);
+    return rows[0]?.digest ?? '';
+  };
+  for (const table of tables) if ((await digest(schema, table)) !== (await digest(LIVE, table))) differing.push(table.name);
+  return differing;
+}
+
+const LIVE = 'ledgerline';
+
+/** Leaves the tenant's rows, and what belongs to no tenant: rates, plans, metering. */
+async function keepOnly({ core }: QueryContext, schema: string, tenantId: string, tables: readonly TableDefinition[]): Promise<void> {
+  const deployments = `SELECT deployment_id FROM ${schema}.deployment_assignments WHERE tenant_id = $1`;
+  const invoices = `SELECT invoice_id FROM ${schema}.invoices WHERE tenant_id = $1 UNION SELECT credit_note_id FROM ${schema}.credit_notes WHERE tenant_id = $1`;
+  const subscriptions = `SELECT subscription_id FROM ${schema}.subscriptions WHERE deployment_id IN (${deployments})`;
+  const resources = `SELECT provider_id FROM ${schema}.resources WHERE tenant_id = $1 OR deployment_id IN (${deployments})`;
+  const owned = (columns: readonly string[]): string | null => {
+    if (columns.includes('tenant_id')) return columns.includes('deployment_id') ? `tenant_id = $1 OR (tenant_id IS NULL AND deployment_id IN (${deployments}))` : columns.includes('resource_id') ? `tenant_id = $1 OR resource_id IN (${resources})` : 'tenant_id = $1';
+    if (columns.includes('deployment_id')) return `deployment_id IN (${deployments})`;
+    if (columns.includes('invoice_id')) return `invoice_id IN (${invoices})`;
+    if (columns.includes('subscription_id')) return `subscription_id IN (${subscriptions})`;
+    if (columns.includes('provider_id')) return `provider_id IN (${resources})`;
+    return null;
+  };
+  // Tables that others are looked up by come last.
+  const lookedUp = ['resources', 'subscriptions', 'credit_notes', 'invoices', 'deployment_assignments'];
+  const ordered = [...tables].sort((a, b) => lookedUp.indexOf(a.name) - lookedUp.indexOf(b.name));
+  for (const { name, columns } of ordered) {
+    const condition = owned(Object.keys(columns));
+    if (condition !== null) await core.pool.query(`DELETE FROM ${schema}.${name} WHERE NOT coalesce((${condition}), false)`, [tenantId]);
+  }
+  // Keys of commands name what others did.
+  await core.pool.query(`TRUNCATE ${schema}.command_keys`);
+}
+
+async function countsOf({ core }: QueryContext, schema: string, tables: readonly TableDefinition[]): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { name } of tables) counts[name] = (await core.pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${schema}.${name}`)).rows[0]?.n ?? 0;
+  return counts;
+}

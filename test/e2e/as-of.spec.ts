@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { FrozenRow } from '#domain/invoices/invoice';
+import { LedgerCore } from '#ledger/ledger-core';
+import { QUERIES } from '#ledger/queries/index';
+import { canonicalInvoice, reissued } from '#ledger/reissue';
+import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import { type TestLedger, testLedger } from '../support/ledger.js';
+import { BEGINNING, live, step } from '../support/random-history.js';
+
+// A long history of whatever happens: usage, late and corrected, other prices, invoices in between, some of them voided. What each query
+// answered at the time is what it answers later, asked as of then; and every invoice comes out again.
+
+const STEPS = 120;
+/** How often all queries are asked on the way. */
+const EACH = 15;
+const SEED = Number(process.env['PROPERTY_SEED'] ?? 20261121);
+
+const AT = '2026-05-01T00:00:00Z';
+/** What queries need to be asked with. */
+const PARAMETERS: Readonly<Record<string, Record<string, string>>> = {
+  usage: { deploymentId: 'd1' },
+  margin: { period: '2026-04' },
+  accrual: { at: AT },
+  lines: { at: AT },
+  'invoice-preview': { tenantId: 't1', at: AT },
+  diff: { from: '3' },
+  explain: { id: '5' },
+};
+/** It says how far the projections are: that is not in the log. */
+const NOT_OF_THE_LOG = ['projections'];
+
+let test: TestLedger;
+let core: LedgerCore;
+const taken: { position: number; name: string; params: Record<string, unknown>; answer: string }[] = [];
+const issued: string[] = [];
+
+/** Its answer, or why it has none. */
+async function answerOf(name: string, params: Record<string, unknown>): Promise<string> {
+  try {
+    return JSON.stringify(await test.ask(name, params));
+  } catch (error) {
+    return `refused: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+beforeAll(async () => {
+  test = await testLedger();
+  core = test.app.get(LedgerCore);
+  await test.apply(...BEGINNING);
+  // Of what is asked for by its id there is one from the start.
+  await live(test, { bill: 't1', at: '2026-04-02T00:00:00Z' }, issued);
+  await test.apply({ command: 'create-credit-note', invoiceId: issued[0], at: AT, amount: '1.00', reason: 'an outage' });
+  const idOf = async (name: string, field: string): Promise<string> => (await test.ask<{ items: Record<string, string>[] }>(name, { at: name === 'lines' ? AT : undefined })).items[0]?.[field] ?? '';
+  const ids: Readonly<Record<string, object>> = {
+    invoice: { id: issued[0] },
+    line: { id: await idOf('lines', 'lineId'), at: AT },
+    'credit-note': { id: await idOf('credit-notes', 'creditNoteId') },
+    quote: { planId: 'p', usage: { requests: '50' }, period: { start: '2026-04-01T00:00:00Z', end: AT } },
+  };
+  const happenings = fc.sample(step, { numRuns: STEPS, seed: SEED });
+  for (const [index, happening] of happenings.entries()) {
+    await live(test, happening, issued);
+    if (index % EACH !== EACH - 1) continue;
+    const position = await test.ledger.catchUp();
+    for (const name of QUERIES.keys()) {
+      if (NOT_OF_THE_LOG.includes(name)) continue;
+      const params = { ...PARAMETERS[name], ...ids[name] };
+      taken.push({ position, name, params, answer: await answerOf(name, params) });
+    }
+  }
+});
+afterAll(async () => test.close());
+
+describe('as of', () => {
+  it.each([...QUERIES.keys()].filter((name) => !NOT_OF_THE_LOG.includes(name)))('%s answers what it answered then', async (name) => {
+    const asked = taken.filter((each) => each.name === name);
+    expect(asked).toHaveLength(STEPS / EACH);
+    for (const { position, params, answer } of asked) expect([position, await answerOf(name, { ...params, asOf: String(position) })]).toEqual([position, answer]);
+    // It was asked something: not each answer is a refusal.
+    expect(asked.filter(({ answer }) => answer.startsWith('refused')).map(({ answer }) => answer)).toEqual([]);
+  });
+});
+
+describe('every issued invoice', () => {
+  it('comes out again from the log, byte for byte', async () => {
+    const { rows } = await core.pool.query<InvoiceRow & { computed_at: number; rows: FrozenRow[] }>(
+      `SELECT i.*, (SELECT coalesce(jsonb_agg(r.row ORDER BY r.n), '[]') FROM invoice_rows r WHERE r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt) AS rows
+       FROM invoices i WHERE i.position_to IS NULL AND i.rows_attempt IS NOT NULL ORDER BY i.ordinal`,
+    );
+    expect(rows.length).toBeGreaterThan(5);
+    // With corrections, and voided ones among them: otherwise the history was too short to say anything.
+    expect([rows.some(({ status }) => status === 'void'), rows.some(({ rows: own }) => own.some(({ kind }) => kind === 'rebooked'))]).toEqual([true, true]);
+    for (const invoice of rows) expect([invoice.ordinal, await reissued(core, invoice)]).toEqual([invoice.ordinal, canonicalInvoice(invoice.invoice_id, invoice.rows)]);
+  });
+
+  it('leaves a ledger of which every invariant holds', async () => {
+    const { failures } = await test.ask<{ failures: object[] }>('check');
+    expect(failures).toEqual([]);
+  });
+});

@@ -1,0 +1,137 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { backfilled, countsOf, deployment, TENANT } from '../support/backfill.js';
+import { folder } from '../support/cli.js';
+import { testLedger, type TestLedger } from '../support/ledger.js';
+
+const HEADER = 'deploymentId,resourceId,billingKind,start,end,granularity,quantity';
+const ROW = 'site,vm-1,cpu_hours,2026-04-01T01:00:00Z,2026-04-01T02:00:00Z,hour,2';
+const with_ = (column: number, value: string): string => ROW.split(',').with(column, value).join(',');
+const [RESOURCE, START, QUANTITY] = [1, 3, 6];
+
+describe('bad input is told by file, row and remedy', () => {
+  let test: TestLedger;
+  let files: Awaited<ReturnType<typeof folder>>;
+  beforeAll(async () => {
+    [test, files] = await Promise.all([testLedger(), folder()]);
+    await test.apply(TENANT, ...['site', 'marked', 'windows', 'newline'].map(deployment));
+  });
+  afterAll(async () => {
+    await Promise.all([test.close(), files.remove()]);
+  });
+  const refusal = async (path: string): Promise<string> => {
+    try {
+      await backfilled(test, 'usage', path);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    return 'taken';
+  };
+  /** The sentences about a CSV of these rows. */
+  const said = async (...rows: string[]): Promise<readonly string[]> => (await backfilled(test, 'usage', await files.write('usage.csv', [HEADER, ...rows].join('\n')))).said;
+
+  it('another delimiter', async () => {
+    const file = await files.write('semicolons.csv', `${HEADER}\n${ROW}\n`.replaceAll(',', ';'));
+    expect(await refusal(file)).toMatch(/semicolons\.csv, line 1: the header is one column, "deploymentId;.*": the delimiter is ";", not ","; say \{"delimiter": ";"\} in a mapping file \(--map\)$/);
+  });
+
+  it('a BOM and Windows newlines are borne', async () => {
+    const file = await files.write('marked.csv', `\uFEFF${HEADER}\r\n${ROW.replace('site', 'marked')}\r\n`);
+    expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);
+  });
+
+  it('a quoted newline is part of its field; rows after it have their own line', async () => {
+    const file = await files.write('newline.csv', `${HEADER},attributes\n${ROW.replace('site', 'newline')},"{\n""a"": 1}"\n${with_(QUANTITY, 'x')},\n`);
+    const summary = await backfilled(test, 'usage', file);
+    expect(countsOf(summary)).toEqual([2, 1, 0, 0, 1]);
+    expect(summary.said[0]).toMatch(/^newline\.csv, row 2 \(line 4\): quantity "x"/);
+  });
+
+  it('a quote that is never closed', async () => {
+    const file = await files.write('open.csv', `${HEADER}\n${ROW}\n${ROW.replace('vm-1', '"vm-1')}\n`);
+    expect(await refusal(file)).toMatch(/open\.csv, line \d: a quote is opened before it and never closed: close it, or double it where it is part of the text; what came before is kept/);
+  });
+
+  it('a missing column', async () => {
+    const file = await files.write('missing.csv', `${HEADER.replace('quantity', 'amount')}\n${ROW}\n`);
+    expect(await refusal(file)).toMatch(/missing\.csv, line 1: "quantity" is missing \(read as usage\); the columns are deploymentId, .*amount\. Say which column holds it, \{"columns": \{"quantity": "…"\}\}/);
+  });
+
+  it('a row with a field too many or too few', async () => {
+    expect(await said(`${ROW},7`, 'site,vm-1')).toEqual([
+      'usage.csv, row 1 (line 2) has 8 fields where the header has 7: is a delimiter or a newline in it not quoted?',
+      'usage.csv, row 2 (line 3) has 2 fields where the header has 7: is a delimiter or a newline in it not quoted?',
+    ]);
+  });
+
+  it('a truncated gzip: nothing of it is taken', async () => {
+    const packed = gzipSync(`${HEADER}\n${Array.from({ length: 1000 }, (_, n) => with_(RESOURCE, `vm-${n}`)).join('\n')}`);
+    const file = join(files.path, 'cut.csv.gz');
+    await writeFile(file, packed.subarray(0, packed.length - 40));
+    expect(await refusal(file)).toMatch(/cut\.csv\.gz: the gzip data ends too early, after some \d+ lines: nothing was imported; copy the file again, it is cut off$/);
+  });
+
+  it('decimals in exponent form', async () => {
+    expect(await said(with_(QUANTITY, '1.5E-7'))).toEqual([
+      'usage.csv, row 1 (line 2): quantity "1.5E-7" is in exponent form, in which spreadsheets lose digits: write it plainly (0.00000015), or say {"exponents": true} in a mapping file (--map)',
+    ]);
+    const file = await files.write('exponents.csv', `${HEADER}\n${with_(QUANTITY, '1.5E-7')}\n`);
+    expect(countsOf(await backfilled(test, 'usage', file, { exponents: true }))).toEqual([1, 1, 0, 0, 0]);
+  });
+
+  it('a decimal comma, thousands, a unit', async () => {
+    for (const written of ['"1,5"', '1 000', '5h']) expect((await said(with_(QUANTITY, written)))[0]).toMatch(/^usage\.csv, row 1 \(line 2\): quantity ".*" is not a plain decimal such as "12\.50": write it with a point/);
+  });
+
+  it('times without a zone', async () => {
+    for (const written of ['2026-04-01 01:00:00', '2026-04-01T01:00', '2026-04-01'])
+      expect(await said(with_(START, written))).toEqual([
+        `usage.csv, row 1 (line 2): start "${written}" has no zone: write it as 2026-04-01T00:00:00Z, or say what the file is in, {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map)`,
+      ]);
+  });
+
+  it('the 31st of February', async () => {
+    expect(await said(with_(START, '2026-02-31T00:00:00Z'))).toEqual(['usage.csv, row 1 (line 2): start "2026-02-31T00:00:00Z" does not exist in the calendar: correct the date']);
+  });
+
+  it('18 decimals are kept', async () => {
+    const file = await files.write('decimals.csv', `${HEADER}\n${with_(QUANTITY, '0.123456789012345678').replace('vm-1', 'vm-18')}\n`);
+    expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);
+    const { items } = await test.ask<{ items: { resourceId: string; quantity: string }[] }>('usage-records', { deploymentId: 'site' });
+    expect(items.find(({ resourceId }) => resourceId === 'vm-18')?.quantity).toBe('0.123456789012345678');
+  });
+
+  it('ids of 200 characters are taken, of 513 not', async () => {
+    const file = await files.write('long.csv', `${HEADER}\n${with_(RESOURCE, 'i'.repeat(200))}\n`);
+    expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);
+    expect((await said(with_(RESOURCE, 'i'.repeat(513))))[0]).toMatch(/^usage\.csv, row 1 \(line 2\): resourceId "i+…" is 513 characters long; 512 are the most$/);
+  });
+
+  it('a file of 0 bytes, a directory, no file, a file that is not UTF-8', async () => {
+    expect(await refusal(await files.write('empty.csv', ''))).toMatch(/empty\.csv is empty \(0 bytes\): nothing was imported; was it copied completely\?$/);
+    const directory = join(files.path, 'folder');
+    await mkdir(directory);
+    expect(await refusal(directory)).toMatch(/folder is a directory: name its files, such as .*folder\/\*\.csv$/);
+    expect(await refusal(join(files.path, 'nowhere.csv'))).toMatch(/^there is no file .*nowhere\.csv$/);
+    const latin = join(files.path, 'latin.csv');
+    await writeFile(latin, Buffer.concat([Buffer.from(`${HEADER}\n`), Buffer.from([0xe9, 0x0a])]));
+    expect(await refusal(latin)).toMatch(/latin\.csv: it is not text in UTF-8, after some \d+ lines: nothing was imported; convert it, as with iconv/);
+  });
+
+  it('lines that are no JSON, or no object', async () => {
+    const file = await files.write('lines.jsonl', '{"deploymentId": \n[1]\n');
+    expect((await backfilled(test, 'usage', file)).said).toEqual([
+      expect.stringMatching(/^lines\.jsonl, row 1 \(line 1\) is not JSON \(.*\): mend or remove the line$/),
+      'lines.jsonl, row 2 (line 2) is no JSON object: a row is one, such as {"deploymentId": "…", …}',
+    ]);
+  });
+
+  it('a mapping that names what is not there', async () => {
+    const file = await files.write('usage.csv', `${HEADER}\n${ROW}\n`);
+    await expect(backfilled(test, 'usage', file, { preset: 'focus' })).rejects.toThrow('there is no preset "focus" here; there are usage');
+    await expect(backfilled(test, 'usage', file, { columns: { amount: 'quantity' } })).rejects.toThrow(/^the mapping names amount, which usage does not have; its fields are deploymentId, /);
+    await expect(backfilled(test, 'usage', file, { columns: { quantity: 'volume' } })).rejects.toThrow(/usage\.csv, line 1: "volume" is missing/);
+  });
+});

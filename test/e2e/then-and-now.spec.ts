@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Audit } from '#ledger/audit';
+import type { Differences } from '#ledger/diff/index';
+import { createPool } from '#postgres/pool';
+import { history } from '../support/history.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+
+// What was known then, whole and as SQL; and what changed since, with who changed it and why.
+
+let test: TestLedger;
+let audit: Audit;
+const query = async <Row>(sql: string): Promise<Row[]> => {
+  const pool = createPool(test.url);
+  try {
+    return (await pool.query(sql)).rows as Row[];
+  } finally {
+    await pool.end();
+  }
+};
+
+beforeAll(async () => {
+  test = await testLedger();
+  audit = test.app.get(Audit);
+  await history(test);
+});
+afterAll(async () => test.close());
+
+const positionOf = async (type: string): Promise<number> => {
+  const { items } = await test.ask<{ items: { position: number }[] }>('events', { type, limit: '1' });
+  return items[0]?.position ?? 0;
+};
+
+describe('replay', () => {
+  it('is the state as it was, which the live read models asked as of then agree with, at any position', async () => {
+    const head = await test.ledger.catchUp();
+    for (const position of [1, Math.floor(head / 3), Math.floor((2 * head) / 3), head]) {
+      const replayed = await audit.replay({ asOf: String(position) }, ADMIN);
+      expect([replayed.schema, replayed.position, replayed.differing]).toEqual([`replay_${position}`, position, []]);
+    }
+    const [rates] = await query<{ n: number }>('select count(*)::int as n from replay_1.tenants');
+    expect(rates).toEqual({ n: 1 });
+  });
+
+  it('goes into the schema that is named, again where a replay made it, and into no other', async () => {
+    await audit.replay({ asOf: '5', into: 'april' }, ADMIN);
+    expect(await audit.replay({ asOf: '9', into: 'april' }, ADMIN)).toMatchObject({ schema: 'april', position: 9, differing: [] });
+    await query('create schema mine');
+    await expect(audit.replay({ asOf: '9', into: 'mine' }, ADMIN)).rejects.toMatchObject({ code: 'schema_exists' });
+    for (const into of ['ledgerline', 'pg_catalog', 'public', 'a; drop']) await expect(audit.replay({ asOf: '9', into }, ADMIN)).rejects.toMatchObject({ code: 'invalid_schema' });
+    await expect(audit.replay({ asOf: '900000' }, ADMIN)).rejects.toMatchObject({ code: 'position_ahead' });
+  });
+
+  it('finds read models that are not what the log says', async () => {
+    await query('update ledgerline.rates set unit_price = unit_price + 1 where position_to is not null');
+    expect(await audit.replay({ asOf: String(await test.ledger.catchUp()) }, ADMIN)).toMatchObject({ differing: ['rates'] });
+    await query('update ledgerline.rates set unit_price = unit_price - 1 where position_to is not null');
+  });
+
+  it('keeps one tenant’s rows where that is asked', async () => {
+    await audit.replay({ asOf: String(await test.ledger.catchUp()), into: 'only_t2', tenantId: 't2' }, ADMIN);
+    expect(await query('select distinct tenant_id from only_t2.tenants union select distinct tenant_id from only_t2.invoices')).toEqual([{ tenant_id: 't2' }]);
+    expect(await query('select count(*)::int as n from only_t2.command_keys')).toEqual([{ n: 0 }]);
+    await expect(audit.replay({ asOf: '9', tenantId: 'nobody' }, ADMIN)).rejects.toMatchObject({ code: 'unknown_tenant' });
+  });
+});
+
+describe('diff', () => {
+  const diff = async (from: number, to?: number): Promise<Differences> => test.ask('diff', { from: String(from), ...(to === undefined ? {} : { to: String(to) }) });
+  const why = ({ events }: { events: readonly { type: string; actor: string; reason: string | null }[] }) => events.map(({ type, actor, reason }) => [type, actor, reason]);
+
+  it('has a corrected rate, and the line that it makes another, with who did it and why', async () => {
+    const corrected = await positionOf('RateCorrected');
+    const { rates, usage, lines, invoices, margin } = await diff(corrected - 1, corrected);
+    // 0.3 until 1 April, 0.03 from then on.
+    expect(rates.map(({ effectiveFrom, before, after }) => [effectiveFrom, before, after])).toEqual([
+      ['2026-01-01T00:00:00Z', { unitPrice: '0.3', effectiveUntil: null }, { unitPrice: '0.3', effectiveUntil: '2026-04-01T00:00:00Z' }],
+      ['2026-04-01T00:00:00Z', null, { unitPrice: '0.03', effectiveUntil: null }],
+    ]);
+    const because = [['RateCorrected', 'test', 'ten times too high']];
+    expect(rates.map(why)).toEqual([because, because]);
+    // The reading that names a provider is the one that named none: 40 × 0.3 = 12.00 and 40 × 0.03 = 1.20
+    expect(lines.map(({ billingKind, before, after, difference }) => [billingKind, before, after, difference])).toEqual([['vm', '12.00', '1.20', '-10.80']]);
+    expect(lines.map(why)).toEqual([because]);
+    expect([usage, invoices, margin]).toEqual([[], [], []]);
+  });
+
+  it('has usage that was corrected, by month', async () => {
+    const corrected = await positionOf('UsageCorrected');
+    const { usage } = await diff(corrected - 1, corrected);
+    expect(usage).toMatchObject([{ deploymentId: 'd1', billingKind: 'droplet_hours', month: '2026-04', readings: 1, events: [{ type: 'UsageCorrected', reason: 'it was not ours yet' }] }]);
+    expect(Number(usage[0]?.before) - Number(usage[0]?.after)).toBe(24);
+  });
+
+  it('has an invoice from draft to issued, and what it makes of the margin', async () => {
+    const issued = await positionOf('InvoiceIssued');
+    const { invoices, margin } = await diff(issued - 1, issued);
+    expect(invoices).toMatchObject([{ number: 'INV-000001', before: { status: 'draft', total: null }, after: { status: 'issued' }, events: [{ type: 'InvoiceIssued', actor: 'test' }] }]);
+    const [overall, tenant] = margin ?? [];
+    expect([overall?.tenantId, tenant?.tenantId, overall?.before.revenue, overall?.after.revenue === tenant?.after.revenue]).toEqual([null, 't1', '0.00', true]);
+    expect(why(overall ?? { events: [] })).toEqual([['InvoiceIssued', 'test', null]]);
+  });
+
+  it('has nothing between a position and itself, and all of it from the beginning', async () => {
+    const head = await test.ledger.catchUp();
+    expect(await diff(head)).toEqual({ from: head, to: head, rates: [], usage: [], lines: [], invoices: [], margin: [] });
+    const all = await diff(0);
+    expect(all.invoices.every(({ before, after }) => before === null && after !== null)).toBe(true);
+    for (const { eventCount, events } of [...all.rates, ...all.usage, ...all.invoices, ...(all.margin ?? [])]) expect([eventCount >= events.length, events.length > 0]).toEqual([true, true]);
+    await expect(diff(head, 1)).rejects.toMatchObject({ code: 'invalid_span' });
+    expect(await test.ledger.ask('diff', { from: '0' }, { ...ADMIN, role: 'auditor' })).toMatchObject({ margin: null });
+  });
+});

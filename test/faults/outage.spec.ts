@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pino from 'pino';
+import { startApi } from '#api/start';
+import { instant, plusHours } from '#domain/time/instant';
+import { NO_STREAM } from '#event-store/port';
+import { mintToken } from '#ledger/token';
+import { startWorker } from '../../apps/worker/src/worker.js';
+import { LISTENING } from '../support/api.js';
+import { dropDatabaseConnections } from '../support/drop-connections.js';
+import { ADMIN, ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
+import { postgresProxy, type PostgresProxy } from '../support/postgres-proxy.js';
+import { expectReplayToBeLive } from '../support/replay.js';
+
+const SECRET = 'a secret of the specs, longer than 32 characters';
+const START = instant('2026-04-01T00:00:00Z');
+const silent = pino({ level: 'silent' });
+const DISK_FULL = { statement: /^COPY usage_records /, code: '53100', message: 'could not extend file "base/5/16384": No space left on device' };
+
+/** The n-th hour's reading: 1 each, so that n of them come to n. */
+const observation = (n: number) => ({
+  resourceId: 'r',
+  billingKind: 'cpu',
+  period: { start: plusHours(START, n), end: plusHours(START, n + 1) },
+  granularity: 'hour' as const,
+  quantity: '1',
+});
+const usage = (n: number) => ({ command: 'observe-usage', deploymentId: 'd', observations: [observation(n)] });
+
+const CAUSE = { name: 'spec', key: null, bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, caller: ADMIN };
+
+/** Recorded past the command, which would project for itself what it decides on. */
+const record = async ({ core }: TestLedger, n: number): Promise<unknown> =>
+  core.book.appendAt(`usage-d-2026-04-${n}`, NO_STREAM, CAUSE, [
+    { type: 'UsageObserved', data: { deploymentId: 'd', month: '2026-04', origin: 'command', observations: [observation(n)] } },
+  ]);
+
+/** A logger whose errors can be waited for. */
+function listening() {
+  const messages: string[] = [];
+  const waiting: { text: string; heard: () => void }[] = [];
+  const logger = pino({ level: 'error' }, {
+    write(line: string) {
+      const { msg } = JSON.parse(line) as { msg: string };
+      messages.push(msg);
+      for (const { text, heard } of waiting) if (msg.includes(text)) heard();
+    },
+  });
+  const hear = async (text: string): Promise<void> =>
+    new Promise((resolve) => {
+      if (messages.some((message) => message.includes(text))) resolve();
+      else waiting.push({ text, heard: resolve });
+    });
+  return { logger, messages, hear };
+}
+
+describe('a worker', () => {
+  let test: TestLedger;
+  let proxy: PostgresProxy;
+  beforeEach(async () => {
+    test = await testLedger();
+    proxy = await postgresProxy(test.url);
+    await test.apply(
+      { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
+      { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
+    );
+    await test.ledger.catchUp();
+  });
+  afterEach(async () => {
+    await proxy.close();
+    await test.close();
+  });
+
+  /** Waits until someone has projected all that is recorded. */
+  const projected = async (): Promise<void> => {
+    const head = await test.core.log.head();
+    while ((await test.core.projector.position()) < head) await test.core.pool.query('SELECT 1');
+  };
+
+  it('whose disk is full says so once, blames no event, and goes on where it was', async () => {
+    const { logger, messages, hear } = listening();
+    const worker = await startWorker({ databaseUrl: proxy.url, logger, now: () => START });
+    try {
+      proxy.refuse(DISK_FULL);
+      const position = await test.core.projector.position();
+      await record(test, 0);
+      await hear('No space left on device');
+      expect(await test.ask('projections')).toMatchObject({ state: 'current', halted: null, items: expect.arrayContaining([expect.objectContaining({ position, lag: 1 })]) });
+      proxy.refuse(null);
+      await projected();
+      expect(messages).toHaveLength(1);
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '1' });
+      await expectReplayToBeLive(test.url);
+    } finally {
+      await worker.stop();
+    }
+  });
+
+  it('whose connections break in the middle of its batches loses nothing and does nothing twice', async () => {
+    const worker = await startWorker({ databaseUrl: proxy.url, logger: silent, now: () => START });
+    try {
+      for (let n = 0; n < 60; n += 1) {
+        await record(test, n);
+        if (n % 7 === 3) proxy.cut();
+      }
+      await projected();
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '60' });
+      await expectReplayToBeLive(test.url);
+    } finally {
+      await worker.stop();
+    }
+  });
+});
+
+describe('an API', () => {
+  let test: TestLedger;
+  beforeEach(async () => {
+    test = await testLedger();
+    await test.apply(
+      { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
+      { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
+      usage(0),
+    );
+    await test.ledger.catchUp();
+  });
+  afterEach(async () => test.close());
+
+  it('on a database that became read-only answers what is projected, and says of a write that nothing is wrong with it', async () => {
+    const api = await startApi({ databaseUrl: test.url, jwtSecret: SECRET, ...LISTENING, logger: silent });
+    try {
+      const token = await mintToken(SECRET, { sub: 'spec', role: 'platform_admin', ttl: '1h' }, instant(new Date().toISOString()));
+      const authorization = `Bearer ${token}`;
+      const read = async () => (await fetch(`${api.url}/api/v1/usage?deploymentId=d`, { headers: { authorization } })).json();
+      const write = async () => {
+        const response = await fetch(`${api.url}/api/v1/commands`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: JSON.stringify(usage(1)) });
+        return { status: response.status, body: (await response.json()) };
+      };
+      const name = new URL(test.url).pathname.slice(1);
+      await test.core.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+      await dropDatabaseConnections(test.url);
+      expect(await read()).toEqual({ cpu: '1' });
+      expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
+      await test.core.pool.query(`BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`);
+      await dropDatabaseConnections(test.url);
+      expect(await write()).toMatchObject({ status: 200 });
+      expect(await read()).toEqual({ cpu: '2' });
+    } finally {
+      await api.close();
+    }
+    const again = await ledgerOn(test.url);
+    await again.ledger.catchUp();
+    await again.close();
+    await expectReplayToBeLive(test.url);
+  });
+});

@@ -1,0 +1,109 @@
+import { once } from 'node:events';
+import net from 'node:net';
+
+/** What the server is made to answer to statements that match. */
+export interface Refusal {
+  readonly statement: RegExp;
+  /** SQLSTATE */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface PostgresProxy {
+  readonly url: string;
+  /** From now on; null: nothing is refused. */
+  refuse(refusal: Refusal | null): void;
+  /** Breaks every connection, as a network would. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+const QUERY = 'Q';
+const PARSE = 'P';
+const SYNC = 'S';
+/** A start-up message has no type: it begins with its length. */
+const HEAD_BYTES = 5;
+
+/** A server in front of Postgres that passes on what it gets, but for the statements that it is told to refuse. */
+export async function postgresProxy(databaseUrl: string): Promise<PostgresProxy> {
+  const target = new URL(databaseUrl);
+  const connections = new Set<net.Socket>();
+  let refusal: Refusal | null = null;
+  const server = net.createServer((client) => {
+    const upstream = net.connect(Number(target.port), target.hostname);
+    for (const socket of [client, upstream]) {
+      connections.add(socket);
+      socket.on('error', () => undefined).on('close', () => {
+        connections.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    upstream.pipe(client);
+    passOn(client, upstream, (text) => (refusal?.statement.test(text) === true ? refusal : null));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = new URL(databaseUrl);
+  url.host = `127.0.0.1:${String((server.address() as net.AddressInfo).port)}`;
+  const cut = (): void => {
+    for (const socket of connections) socket.destroy();
+  };
+  return {
+    url: url.href,
+    refuse(next) {
+      refusal = next;
+    },
+    cut,
+    async close() {
+      cut();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** Takes the client's bytes apart into messages, and passes on each that is not refused. */
+function passOn(client: net.Socket, upstream: net.Socket, refusalOf: (text: string) => Refusal | null): void {
+  let pending = Buffer.alloc(0);
+  let hasStarted = false;
+  let isRefused = false;
+  client.on('data', (bytes) => {
+    pending = Buffer.concat([pending, typeof bytes === 'string' ? Buffer.from(bytes) : bytes]);
+    if (!hasStarted) {
+      hasStarted = true;
+      upstream.write(pending);
+      pending = Buffer.alloc(0);
+      return;
+    }
+    while (pending.length >= HEAD_BYTES && pending.length > pending.readInt32BE(1)) {
+      const message = pending.subarray(0, 1 + pending.readInt32BE(1));
+      pending = pending.subarray(message.length);
+      const type = String.fromCharCode(message[0] ?? 0);
+      const refusal = type === QUERY || type === PARSE ? refusalOf(textIn(message, type)) : null;
+      if (refusal !== null) client.write(errorOf(refusal));
+      isRefused ||= refusal !== null;
+      if (!isRefused) upstream.write(message);
+      if (isRefused && (type === QUERY || type === SYNC)) {
+        client.write(READY_IN_FAILED_TRANSACTION);
+        isRefused = false;
+      }
+    }
+  });
+}
+
+/** Of a Parse message, the second of its texts: the first is the statement's name. */
+function textIn(message: Buffer, type: string): string {
+  const texts = message.subarray(HEAD_BYTES).toString('latin1').split('\0');
+  return texts[type === PARSE ? 1 : 0] ?? '';
+}
+
+function errorOf({ code, message }: Refusal): Buffer {
+  const fields = Buffer.from(`SERROR\0VERROR\0C${code}\0M${message}\0\0`);
+  const head = Buffer.alloc(HEAD_BYTES);
+  head.write('E');
+  head.writeInt32BE(4 + fields.length, 1);
+  return Buffer.concat([head, fields]);
+}
+
+const READY_IN_FAILED_TRANSACTION = Buffer.from([0x5a, 0, 0, 0, 5, 0x45]);
