@@ -46,8 +46,8 @@ describe('metrics', () => {
     expect(grown('ledgerline_append_duration_seconds_count{outcome="appended"}')).toBe(2);
     expect(grown('ledgerline_append_events_sum')).toBe(2);
     expect(grown('ledgerline_ingested_total{status="rejected"}')).toBe(1);
-    expect(after.get('ledgerline_log_head')).toBe((before.get('ledgerline_log_head') ?? 0) + 2);
-    expect(after.get('ledgerline_projection_lag_events')).toBe((after.get('ledgerline_log_head') ?? 0) - (after.get('ledgerline_projected_position') ?? 0));
+    expect(after.get('ledgerline_head_position')).toBe((before.get('ledgerline_head_position') ?? 0) + 2);
+    expect(after.get('ledgerline_projection_lag_events')).toBe((after.get('ledgerline_head_position') ?? 0) - (after.get('ledgerline_projected_position') ?? 0));
     expect(after.get('process_cpu_seconds_total')).toBeGreaterThan(0);
     // What is in a request is never a label: ids would be without end, and someone's.
     expect([...after.keys()].filter((name) => name.includes('nothing'))).toEqual([]);

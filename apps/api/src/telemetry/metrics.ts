@@ -61,7 +61,7 @@ export class Metrics implements Measuring {
           else this.set(of(at));
         },
       });
-    gauge('ledgerline_log_head', 'The position of the log’s last event', ({ head }) => head);
+    gauge('ledgerline_head_position', 'The position of the log’s last event', ({ head }) => head);
     gauge('ledgerline_projected_position', 'The position of the last event that is projected', ({ position }) => position);
     gauge('ledgerline_projection_lag_events', 'Events that are recorded and not projected yet', ({ head, position }) => head - position);
   }
