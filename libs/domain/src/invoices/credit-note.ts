@@ -3,6 +3,7 @@ import { derivedId } from '../lines/line.js';
 import { allocate, scaleOf, toMoney } from '../money/money.js';
 import { type Decimal, decimal, min, sum, text, ZERO } from '../money/decimal.js';
 import type { FrozenRow } from './invoice.js';
+import { taxShares } from './tax.js';
 
 /** What is to be credited, ex tax: an amount of the whole invoice, or of some of its rows; all that is left where neither is given. */
 export interface CreditRequest {
@@ -29,10 +30,12 @@ export function creditNoteRows(creditNoteId: string, of: Creditable, request: Cr
   if (all.lte(ZERO)) throw conflict('nothing_to_credit', `nothing is left to credit of invoice ${of.invoiceId}`);
   const left = new Map(rows.map((row) => [row.rowId, leftOf(row, noted)]));
   const shares = sharesOf(of, left, request);
-  const note = rows.flatMap((row): FrozenRow[] => {
+  const credited = rows.flatMap((row): Credited[] => {
     const amount = shares.get(row.rowId) ?? ZERO;
-    return amount.eq(ZERO) ? [] : [noteRow(creditNoteId, of, row, amount, amount.eq(left.get(row.rowId)?.net ?? ZERO), reason)];
+    return amount.eq(ZERO) ? [] : [{ row, amount, left: left.get(row.rowId) ?? { net: ZERO, tax: ZERO } }];
   });
+  const taxes = taxesOf(credited, of.currency);
+  const note = credited.map((each) => noteRow(creditNoteId, each, taxes.get(each) ?? ZERO, reason));
   assertWithin(of, note);
   return note;
 }
@@ -54,6 +57,24 @@ function assertWithin({ rows, noted, currency, invoiceId }: Creditable, note: re
     'credit_note_exceeds_invoice',
     `${text(net(note).neg())} (with tax ${text(gross(note).neg())}) is more than the ${text(net(all))} (${text(gross(all))}) ${currency} that are left of invoice ${invoiceId}`,
   );
+}
+
+interface Credited {
+  readonly row: FrozenRow;
+  readonly amount: Decimal;
+  readonly left: Left;
+}
+
+/** Of a row that is credited whole, the tax that is left of it; of the others at each rate by largest remainder, as on the invoice. */
+function taxesOf(credited: readonly Credited[], currency: string): Map<Credited, Decimal> {
+  const taxes = new Map<Credited, Decimal>();
+  const inPart = credited.filter(({ amount, left }) => !amount.eq(left.net));
+  for (const each of credited) taxes.set(each, each.left.tax);
+  for (const [ratePercent, group] of Map.groupBy(inPart, ({ row }) => row.taxRatePercent)) {
+    const shares = taxShares(group.map(({ amount }) => amount), ratePercent, currency);
+    for (const [index, each] of group.entries()) taxes.set(each, min(shares[index] ?? ZERO, each.left.tax));
+  }
+  return taxes;
 }
 
 interface Left {
@@ -103,10 +124,8 @@ function byRow({ currency, invoiceId }: Creditable, left: ReadonlyMap<string, Le
   return shares;
 }
 
-function noteRow(creditNoteId: string, { noted, currency }: Creditable, row: FrozenRow, amount: Decimal, isAll: boolean, reason: string): FrozenRow {
+function noteRow(creditNoteId: string, { row, amount }: Credited, tax: Decimal, reason: string): FrozenRow {
   const { credits: _credits, corrects: _corrects, ...shared } = row;
-  const left = leftOf(row, noted);
-  const share = toMoney(amount.times(decimal(row.taxRatePercent)).times(decimal('0.01')), currency);
   const minus = text(amount.neg());
   return {
     ...shared,
@@ -117,7 +136,7 @@ function noteRow(creditNoteId: string, { noted, currency }: Creditable, row: Fro
     discount: '0',
     credit: '0',
     net: minus,
-    tax: text((isAll ? left.tax : min(share, left.tax)).neg()),
+    tax: text(tax.neg()),
     kind: 'credit_note',
     corrects: [row.rowId],
     reason,
