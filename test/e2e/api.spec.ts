@@ -218,6 +218,8 @@ const TABLE: ReadonlyMap<
     { for: READ, query: 'quote', example: () => '/api/v1/quotes', body: { planId: 'standard', usage: { gateway: '8' } } },
   ],
   ['GET /api/v1/audit/explain/:id', { for: STAFF, query: 'explain', example: () => `/api/v1/audit/explain/${invoiceId}` }],
+  ['GET /api/v1/audit/check', { for: STAFF, query: 'check', example: () => '/api/v1/audit/check' }],
+  ['GET /api/v1/audit/diff', { for: STAFF, query: 'diff', example: () => '/api/v1/audit/diff?from=1&to=4' }],
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
   ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],
   ['POST /api/v1/commands', { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/commands', body: STORY[6] }],

@@ -19,6 +19,18 @@ export class AuditController {
     return this.ledger.ask(...asked);
   }
 
+  @Get('audit/check')
+  @AnswersQuery('check')
+  check(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
+  @Get('audit/diff')
+  @AnswersQuery('diff')
+  diff(@Question() asked: Asked): Promise<unknown> {
+    return this.ledger.ask(...asked);
+  }
+
   @Get('projections')
   @AnswersQuery('projections')
   projections(@Question() asked: Asked): Promise<unknown> {

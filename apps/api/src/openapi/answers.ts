@@ -20,6 +20,10 @@ const zOpenSpan = z.looseObject({ start: zAt, end: zAt.nullable() }).describe('H
 const listOf = (item: z.ZodType): z.ZodType =>
   z.looseObject({ items: z.array(item), nextCursor: z.string().nullable().describe('Opaque; null: this is the last page') });
 
+/** What does not hold, or someone may want to see. */
+const zFinding = z.looseObject({ code: z.string(), message: z.string(), ids: z.looseObject({}), remedy: z.string() });
+const zDifferences = z.array(z.looseObject({ events: z.array(z.looseObject({ position: z.int(), type: z.string(), actor: z.string() })), eventCount: z.int() }));
+
 const zRow = z.looseObject({ ref: z.string(), quantity: zQuantity, gross: zMoney, discount: zMoney, credit: zMoney, net: zMoney });
 
 const zLine = z.looseObject({
@@ -152,7 +156,12 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
       total: zMoney,
     }),
   ],
-  ['explain', z.looseObject({})],
+  ['explain', z.looseObject({ id: z.string(), is: z.enum(['issued', 'open line', 'usage record', 'margin', 'event']) })],
+  ['check', z.looseObject({ ok: z.boolean(), position: z.int(), failures: z.array(zFinding), notices: z.array(zFinding) })],
+  [
+    'diff',
+    z.looseObject({ from: z.int(), to: z.int(), rates: zDifferences, usage: zDifferences, lines: zDifferences, invoices: zDifferences, margin: zDifferences.nullable() }),
+  ],
   ['events', listOf(z.looseObject({}))],
   [
     'projections',
