@@ -66,3 +66,14 @@ describe('verify', () => {
     expect([code, stdout.includes('FAILS at 2  the event at position 2 is not the one that was recorded there')]).toEqual([1, true]);
   });
 });
+
+describe('a moment that can’t be meant', () => {
+  it.each([
+    [['replay', '--as-of', 'then']],
+    [['replay', '--as-of', '1', '--into', 'public']],
+    [['diff', '--from', 'then']],
+    [['diff', '--from', '3', '--to', '1']],
+  ])('%j is wrong usage', async (args) => {
+    expect((await ledgerline(...args)).code).toBe(2);
+  });
+});

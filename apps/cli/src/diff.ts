@@ -3,11 +3,12 @@ import type { Explaining } from '#ledger/diff/span';
 import { print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { type Node, treeLines } from './tree.js';
+import { asked } from './wrong-usage.js';
 
 /** What changed between two moments of recording. */
 export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; from?: string; to?: string }): Promise<number> {
   return withLedger(options, async (ledger) => {
-    const answer = (await ledger.ask('diff', { from: options.from, to: options.to }, cliCaller())) as Differences;
+    const answer = (await asked(ledger.ask('diff', { from: options.from, to: options.to }, cliCaller()))) as Differences;
     if (options.json) printJson(answer);
     else for (const node of nodesOf(answer)) print(treeLines(node).join('\n'));
     return 0;

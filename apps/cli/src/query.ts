@@ -1,12 +1,9 @@
-import { isDomainError } from '#domain/schema';
 import { cell, isPeriod, print, printJson, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { WrongUsage } from './wrong-usage.js';
+import { asked, WrongUsage } from './wrong-usage.js';
 
 /** A list that is asked for one by its id. */
 const ONE_OF: Readonly<Record<string, string>> = { invoices: 'invoice', lines: 'line', 'credit-notes': 'credit-note' };
-/** What the ledger says of a name or a parameter that it doesn't know is said of the command line. */
-const OF_THE_COMMAND_LINE: readonly string[] = ['unknown_query', 'invalid_parameter', 'invalid_as_of'];
 
 /** Asks a read model: the same answers as REST. */
 export async function run(
@@ -17,9 +14,7 @@ export async function run(
   if (typeof options.asOf === 'string') params['asOf'] = options.asOf;
   const query = 'id' in params ? (ONE_OF[name] ?? name) : name;
   return withLedger(options, async (ledger) => {
-    const answer = await ledger.ask(query, params, cliCaller()).catch((error: unknown) => {
-      throw isDomainError(error) && OF_THE_COMMAND_LINE.includes(error.code) ? new WrongUsage(error.message, { cause: error }) : error;
-    });
+    const answer = await asked(ledger.ask(query, params, cliCaller()));
     if (options.json) printJson(answer);
     else show(answer);
     return 0;

@@ -50,7 +50,8 @@ export class KeptTree {
   /** The root over the first events, which the log has. */
   async rootAt(size: number): Promise<Buffer> {
     return this.#inTurn(async () => {
-      await this.#grow(size);
+      // Up to the head: where many ask at once, each for what it has just read, the first grows the tree for all.
+      if ((this.#growing?.size ?? 0) < size) await this.#grow(Math.max(size, await this.log.head()));
       return rootOf(this.#growing ?? this.#tiles, size);
     });
   }
@@ -95,14 +96,13 @@ export class KeptTree {
 
   async #grow(upTo: number): Promise<number> {
     try {
-      let growing = await this.#current(upTo);
+      let growing = this.#growing ?? (await this.#asKept());
       while (growing.size < upTo) {
         const from = growing.size;
         await this.#addLeaves(growing, Math.min(upTo, from + LEAVES_AT_ONCE));
         if (!(await this.#write(from, growing.size, growing.take()))) {
           // Another process was quicker: go on from what it has written.
-          this.#growing = undefined;
-          growing = await this.#current(upTo);
+          growing = await this.#asKept();
         }
       }
       return growing.size;
@@ -112,13 +112,10 @@ export class KeptTree {
     }
   }
 
-  /** The tree as this process knows it where that is enough, else as it is kept. */
-  async #current(upTo: number): Promise<GrowingTree> {
-    if (this.#growing !== undefined && this.#growing.size >= upTo) return this.#growing;
-    const size = await sizeOf(this.pool);
-    if (this.#growing?.size === size) return this.#growing;
+  async #asKept(): Promise<GrowingTree> {
+    this.#growing = undefined;
     const growing = new GrowingTree(this.#tiles);
-    await growing.resume(size);
+    await growing.resume(await sizeOf(this.pool));
     this.#growing = growing;
     return growing;
   }

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { PostgresLog } from '#event-store/postgres';
 import { NO_STREAM } from '#event-store/port';
-import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
+import { type TestDatabase, testDatabase } from '../support/postgres.js';
 import { createPool } from '#postgres/pool';
-import { signCheckpoint } from './checkpoint.js';
-import { KeptTree, rootText } from './kept-tree.js';
-import { newSigner } from './note.js';
-import { verifyLog } from './verify.js';
+import { signCheckpoint } from '#transparency/checkpoint';
+import { KeptTree, rootText } from '#transparency/kept-tree';
+import { newSigner } from '#transparency/note';
+import { verifyLog } from '#transparency/verify';
 
 // Whoever may write to the tables of the log, past its trigger, changes it: each is found, and where.
 

@@ -1,0 +1,59 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type pg from 'pg';
+import { createPool } from '#postgres/pool';
+import { type TestLedger, testLedger } from '../support/ledger.js';
+
+// Whoever projects keeps the Merkle tree up, and does not hash over a hole.
+
+let test: TestLedger;
+let pool: pg.Pool;
+let stopping: AbortController;
+let working: Promise<void>;
+
+beforeEach(async () => {
+  test = await testLedger();
+  pool = createPool(test.url);
+  stopping = new AbortController();
+  working = test.ledger.project(stopping.signal);
+  working.catch(() => undefined);
+});
+afterEach(async () => {
+  stopping.abort();
+  await working.catch(() => undefined);
+  await pool.end();
+  await test.close();
+});
+
+const register = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' });
+
+/** Waits until the tree has as many leaves, or the worker ends. */
+async function untilKept(size: number): Promise<void> {
+  for (;;) {
+    const { rows } = await pool.query<{ size: number }>('SELECT size FROM ledgerline_audit.tree');
+    if (rows[0]?.size === size) return;
+    await Promise.race([delay(20), working]);
+  }
+}
+
+describe('the worker', () => {
+  it('keeps the tree up behind the log', async () => {
+    await test.apply(register('a'), register('b'));
+    await untilKept(2);
+    await test.apply(register('c'));
+    await untilKept(3);
+  });
+
+  it('ends where the log lacks an event, and says which', async () => {
+    await test.apply(register('a'));
+    await untilKept(1);
+    // Without its table the tree is not kept, which ends the worker too; meanwhile an event is taken out.
+    await pool.query('ALTER TABLE ledgerline_audit.tree RENAME TO tree_away');
+    await test.apply(register('b'));
+    await expect(working).rejects.toThrow('ledgerline_audit.tree');
+    await pool.query('ALTER TABLE ledgerline_audit.tree_away RENAME TO tree');
+    await test.apply(register('c'));
+    await pool.query('BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM ledgerline_log.events WHERE position = 2; COMMIT');
+    await expect(test.ledger.project(AbortSignal.timeout(20_000))).rejects.toThrow('the log has no event at position 2');
+  });
+});
