@@ -173,7 +173,7 @@ export class Projector implements Projecting {
         });
       } catch (error) {
         if (!(error instanceof Error) || !isTrouble(error)) throw error;
-        if (!(error instanceof LostWriter) && error.message !== told) onTrouble(error);
+        if ((!(error instanceof LostWriter) || error instanceof OtherVersions) && error.message !== told) onTrouble(error);
         told = error.message;
       }
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, STANDBY_MS));
