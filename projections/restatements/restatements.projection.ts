@@ -26,7 +26,7 @@ const answers = {
   ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid', 'CreditNoteIssued'),
   ...ignoring('CostRecorded', 'CostCorrected'),
   ...ignoring('CreditGranted'),
-  ...ignoring('UsageProviderNamed'),
+  ...ignoring('UsageProviderNamed', 'UsagePruned'),
   ...ignoring('CommandUnchanged'),
   ...ignoring('EventSkipped'),
 } as const;

@@ -1,5 +1,6 @@
 import { invalid } from '#domain/errors';
 import { LogUntil } from '#event-store/until';
+import { prunedUsage, usageProviders, usageRecords } from '#projections/usage-records/usage-records.table';
 import { Projector } from '#read-model/projector';
 import type { TableDefinition } from '#read-model/table';
 import { visibleTenant, type QueryContext } from './query.js';
@@ -15,6 +16,7 @@ export interface Replayed {
   readonly differing: readonly string[] | null;
 }
 
+const LIVE = 'ledgerline';
 const PLAIN = /^[a-z_][a-z0-9_]{0,62}$/;
 const OURS = /^(ledgerline.*|pg_.*|public|information_schema)$/;
 
@@ -49,7 +51,13 @@ async function clear({ core }: QueryContext, schema: string): Promise<void> {
 
 /** Versions that were known then, as they were then: one that ended later was in force. */
 const then = (schema: string, { name, columns }: TableDefinition): string =>
-  `SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from, CASE WHEN position_to <= $1 THEN position_to END AS position_to FROM ${schema}.${name} WHERE position_from <= $1`;
+  `SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from, CASE WHEN position_to <= $1 THEN position_to END AS position_to FROM ${schema}.${name} t WHERE position_from <= $1${PRUNED.includes(name) ? KEPT : ''}`;
+
+/** Raw records that were pruned since are in the replay alone. */
+const PRUNED: readonly string[] = [usageRecords.name, usageProviders.name];
+const KEPT =
+  ` AND NOT EXISTS (SELECT FROM ${LIVE}.${prunedUsage.name} p WHERE p.deployment_id = t.deployment_id AND p.billing_kind = t.billing_kind` +
+  " AND t.period_start >= p.month AND t.period_start < p.month + interval '1 month')";
 
 /** Who superseded a version is written on it when that happens: as of then it had not. */
 const thenColumn = (column: string): string => (column === 'superseded_by' ? 'CASE WHEN position_to <= $1 THEN superseded_by END AS superseded_by' : column);
@@ -64,8 +72,6 @@ async function differingTables({ core, position }: QueryContext, schema: string,
   for (const table of tables) if ((await digest(schema, table)) !== (await digest(LIVE, table))) differing.push(table.name);
   return differing;
 }
-
-const LIVE = 'ledgerline';
 
 /** Leaves the tenant's rows, and what belongs to no tenant: rates, plans, metering. */
 async function keepOnly({ core }: QueryContext, schema: string, tenantId: string, tables: readonly TableDefinition[]): Promise<void> {
