@@ -1,4 +1,7 @@
 import { decimal, text } from '#domain/money/decimal';
+import { zInstant } from '#domain/schema';
+import { monthOf } from '#domain/time/period';
+import { asJsonb, type RecordVersion, recordVersions, within, withPruned } from '../pruned-usage.js';
 import type { QueryContext } from '../query.js';
 import { eventsOf, type Reference, reference } from './evidence.js';
 import { byInvoice, rowsOfReadings, type UsedIn } from './used-in.js';
@@ -20,29 +23,21 @@ export interface ExplainedUsage {
   readonly usedIn: readonly UsedIn[];
 }
 
-interface Version {
-  readonly deployment_id: string;
-  readonly billing_kind: string;
-  readonly resource_id: string;
-  readonly period_start: string;
-  readonly period_end: string;
-  readonly quantity: string;
-  readonly origin: string;
-  readonly position_from: number;
-  readonly position_to: number | null;
-}
-
 /** `usage:<deployment>/<billing kind>/<resource>/<period start>`, each part encoded as in a URL. */
 const USAGE = /^usage:([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)$/;
 
 /** A usage record with every version that it had; null where the id is of another form, or there is none. */
 export async function explainUsage(context: QueryContext, id: string): Promise<ExplainedUsage | null> {
-  const parts = USAGE.exec(id)?.slice(1).map(decodeURIComponent);
-  if (parts === undefined || Number.isNaN(Date.parse(parts[3] ?? ''))) return null;
+  const [deploymentId, billingKind, resourceId, start] = (USAGE.exec(id)?.slice(1) ?? []).map(decodeURIComponent);
+  const at = zInstant.safeParse(start);
+  if (deploymentId === undefined || billingKind === undefined || resourceId === undefined || !at.success) return null;
   const { core, position } = context;
-  const { rows } = await core.pool.query<Version>(
-    `SELECT * FROM usage_records WHERE deployment_id = $2 AND billing_kind = $3 AND resource_id = $4 AND period_start = $5::timestamptz AND position_from <= $1 ORDER BY position_from`,
-    [position, ...parts],
+  const stretch = { deploymentId, billingKind, ...monthOf(at.data) };
+  const { rows } = await withPruned(core, [stretch], async (pruned) =>
+    core.pool.query<RecordVersion>(
+      `SELECT * FROM ${recordVersions('deployment_id = $2 AND billing_kind = $3 AND resource_id = $4 AND period_start = $5::timestamptz AND position_from <= $1', '$6')} u ORDER BY position_from`,
+      [position, deploymentId, billingKind, resourceId, at.data, asJsonb(within(pruned, stretch))],
+    ),
   );
   const [first] = rows;
   if (first === undefined) return null;

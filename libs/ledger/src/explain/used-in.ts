@@ -59,6 +59,7 @@ export async function usedIn(context: QueryContext, event: RecordedEvent): Promi
       return byInvoice(await issuedWhere(context, position, 'i.tenant_id = $3', [data.tenantId]));
     // Rows name readings, not what these were metered from; cost is on no invoice.
     case 'UsageProviderNamed':
+    case 'UsagePruned':
     case 'UsageWaived':
     case 'ResourcesObserved':
     case 'ResourceRemoved':
