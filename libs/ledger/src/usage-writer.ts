@@ -1,6 +1,7 @@
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError, type FieldError, invalid } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
+import { packedReadings } from '#domain/usage/plain';
 import { type NamedReading, type Observation, packed, type ReadingKey, usageMonth, type UsageOrigin, usageStream } from '#domain/usage/usage';
 import { canonicalJson, type CommandCall, stepOf } from './command.js';
 import {
@@ -93,7 +94,7 @@ export async function decideUsage(core: LedgerCore, delivered: Delivered, observ
 function decided({ deploymentId, month, origin, reason }: Delivered, { fresh, same, different, named }: Sorted): UsageDecided {
   refuse(contradicting(different, reason));
   const events: LedgerEvent[] = [
-    ...packed(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
+    ...packedReadings(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
     ...namings(deploymentId, month, named),
     ...packed(different.map(({ observation, known }) => ({ ...keyOfRow(known.last), quantity: observation.quantity }))).map(
       (corrections): LedgerEvent => ({ type: 'UsageCorrected', data: { deploymentId, month, origin, corrections, reason: reason ?? '' } }),
