@@ -83,12 +83,13 @@ export interface UsageDecided extends Omit<UsageWritten, 'position'> {
 }
 
 /**
- * What readings of one deployment and month come to, beside what the read models know of their keys; `isFirst`: nothing is known of
- * any of them, and nothing is looked up. Errors as in writeUsage.
+ * What readings of one deployment and month come to, beside what the read models know of their keys; `isFirst`: no two of them have the
+ * same key, nothing is known of any, and nothing is looked up. Errors as in writeUsage.
  */
 export async function decideUsage(core: LedgerCore, delivered: Delivered, observations: readonly Observation[], isFirst: boolean): Promise<UsageDecided> {
+  if (isFirst) return decided(delivered, { fresh: [...observations], different: [], named: [], same: 0 });
   const readings = observations.map((observation, index): Indexed => ({ observation, index }));
-  return decided(delivered, await classify(core, delivered.deploymentId, readings, delivered.origin, isFirst));
+  return decided(delivered, await classify(core, delivered.deploymentId, readings, delivered.origin));
 }
 
 function decided({ deploymentId, month, origin, reason }: Delivered, { fresh, same, different, named }: Sorted): UsageDecided {
@@ -206,8 +207,8 @@ interface Entry extends Held {
 }
 
 /** Sorts readings into new, known and contradicting ones. What says a thing twice in one batch must say the same. */
-async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin, isFirst = false): Promise<Sorted> {
-  const entries = isFirst ? new Map<string, Entry[]>() : await entriesOf(core, deploymentId, readings);
+async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin): Promise<Sorted> {
+  const entries = await entriesOf(core, deploymentId, readings);
   const sorted: Sorted = { fresh: [], different: [], named: [], same: 0 };
   for (const reading of readings) sortOne(sorted, ofSameKey(entries, reading), reading, origin);
   return sorted;
