@@ -95,6 +95,12 @@ describe('every answer', () => {
   });
 });
 
+async function statusOf(url: string, headers: Record<string, string>): Promise<number> {
+  const response = await fetch(url, { headers });
+  await response.text();
+  return response.status;
+}
+
 describe('load', () => {
   it('is limited for each token apart: 429, and when to go on', async () => {
     const limited = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsPerMinute: 3, logger, clock });
@@ -133,6 +139,45 @@ describe('load', () => {
       expect(items.map(({ tenantId }) => tenantId).filter((id) => id.startsWith('shed-')).sort()).toEqual(accepted.sort());
       expect((await fetch(`${small.url}/health/live`)).status).toBe(200);
     } finally {
+      await small.close();
+    }
+  });
+
+  it('counts a request as under way until its work is done, also where who asked has hung up, and no longer', async () => {
+    const small = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, logger, clock });
+    const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` };
+    const blocker = await api().database.pool.connect();
+    try {
+      await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
+      const waitingFor = async (count: number) => {
+        const blocked = 'SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = \'Lock\'';
+        while (z.object({ count: z.int() }).parse((await api().database.pool.query(blocked)).rows[0]).count < count) await new Promise((resolve) => setImmediate(resolve));
+      };
+      const hangUp = new AbortController();
+      const gone = [1, 2].map(async () => fetch(`${small.url}/api/v1/tenants`, { headers, signal: hangUp.signal }).catch(() => null));
+      await waitingFor(2); 
+      hangUp.abort();
+      expect(await Promise.all(gone)).toEqual([null, null]);
+      // Their work is not done.
+      expect(await statusOf(`${small.url}/api/v1/rates`, headers)).toBe(503);
+      await blocker.query('ROLLBACK');
+      const statuses: number[] = [];
+      while (statuses.at(-1) !== 200 && statuses.length < 1000) statuses.push(await statusOf(`${small.url}/api/v1/rates`, headers));
+      expect(statuses.at(-1)).toBe(200);
+    } finally {
+      blocker.release();
+      await small.close();
+    }
+  });
+
+  it('leaves WebSockets open beside what it answers at once', async () => {
+    const small = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 1, logger, clock });
+    const sockets = [1, 2].map(() => new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws'));
+    try {
+      await Promise.all(sockets.map(async (socket) => new Promise((resolve) => { socket.addEventListener('open', resolve); })));
+      expect(await statusOf(`${small.url}/api/v1/rates`, { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` })).toBe(200);
+    } finally {
+      for (const socket of sockets) socket.close();
       await small.close();
     }
   });

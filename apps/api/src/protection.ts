@@ -4,6 +4,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DOCUMENT_STYLE_SOURCE } from '#ledger/documents/page';
+import { isUpgrade, type RequestEnds } from './request-ends.js';
 import { Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
@@ -56,13 +57,17 @@ const OVERLOADED = JSON.stringify(problemOf(new Overloaded('as many requests as 
 
 /**
  * A queue that grows makes every answer late, and then useless: above so many at once, who comes is told to come again. To be
- * registered before any other hook.
+ * registered before any other hook. Probes are answered always, and a WebSocket is no request under way.
  */
-export function shedAbove(fastify: Fastify, requestsAtOnce: number): void {
+export function shedAbove(fastify: Fastify, requestsAtOnce: number, ends: RequestEnds): void {
   let underWay = 0;
   const counted = new WeakSet<object>();
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (isWatched(request.url) || underWay < requestsAtOnce) {
+    if (isWatched(request.url) || isUpgrade(request)) {
+      done();
+      return;
+    }
+    if (underWay < requestsAtOnce) {
       underWay += 1;
       counted.add(request);
       done();
@@ -71,8 +76,7 @@ export function shedAbove(fastify: Fastify, requestsAtOnce: number): void {
     reply.raw.writeHead(503, { 'content-type': PROBLEM_TYPE, 'retry-after': '1', 'x-request-id': request.id }).end(OVERLOADED);
     reply.hijack();
   });
-  fastify.addHook('onResponse', (request, _reply, done) => {
+  ends.tell((request) => {
     if (counted.delete(request)) underWay -= 1;
-    done();
   });
 }

@@ -12,6 +12,7 @@ import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 import { protect, shedAbove } from './protection.js';
+import { RequestEnds } from './request-ends.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
 export interface ApiOptions extends ApiSettings {
@@ -62,7 +63,9 @@ export async function createApi({
     },
   });
   const fastify = adapter.getInstance();
-  shedAbove(fastify, settings.requestsAtOnce);
+  const ends = new RequestEnds();
+  shedAbove(fastify, settings.requestsAtOnce, ends);
+  ends.attach(fastify);
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // JSON is all that the API takes; Nest's own parsers would also take forms.
   fastify.removeContentTypeParser('text/plain');
@@ -72,9 +75,9 @@ export async function createApi({
     void reply.headers({ ...NOT_KEPT, 'x-request-id': request.id, 'x-correlation-id': correlationIdOf(request) });
     next();
   });
-  logRequests(fastify, logger);
+  logRequests(ends, logger);
   const telemetry = new Telemetry(settings.otlpEndpoint);
-  telemetry.attach(fastify);
+  telemetry.attach(fastify, ends);
   tagReads(fastify);
   protect(fastify, settings);
   return NestFactory.create<NestFastifyApplication>(AppModule.forRoot({ ...settings, logger, clock, telemetry }), adapter, {
