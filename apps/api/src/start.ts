@@ -64,7 +64,7 @@ export async function createApi({
   });
   const fastify = adapter.getInstance();
   const ends = new RequestEnds();
-  shedAbove(fastify, settings.requestsAtOnce, ends);
+  shedAbove(fastify, settings, ends);
   ends.attach(fastify);
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // JSON is all that the API takes; Nest's own parsers would also take forms.
