@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import pino, { type Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { type Clock, systemClock } from './clock.js';
+import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
 import { correlationIdOf, givenId, type Request } from './http.js';
@@ -70,7 +71,7 @@ export async function createApi({
   // JSON is all that the API takes; Nest's own parsers would also take forms.
   fastify.removeContentTypeParser('text/plain');
   // The parser that JSON has, with its refusal of poisoned prototypes.
-  fastify.addContentTypeParser(['application/cloudevents+json', 'application/cloudevents-batch+json'], { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
+  fastify.addContentTypeParser([EVENT_TYPE, EVENTS_TYPE], { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
   fastify.addHook('onRequest', (request, reply, next) => {
     void reply.headers({ ...NOT_KEPT, 'x-request-id': request.id, 'x-correlation-id': correlationIdOf(request) });
     next();
