@@ -49,6 +49,15 @@ describe('backfill costs', () => {
   const notes = async (file: string): Promise<{ row: number; code: string; field: string }[]> =>
     (await readFile(`${file}.notes.jsonl`, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { row: number; code: string; field: string });
 
+  it('counts each line once, also where two import the same bill at the same time', async () => {
+    const rows = Array.from({ length: 1500 }, (_, n) => aws(`line-${n}`, 1, '0.01'));
+    const file = await files.write('both.csv', AWS_HEADER + rows.join(''));
+    const both = await Promise.all([backfilled(test, 'costs', file), backfilled(test, 'costs', file)]);
+    expect(both.map(countsOf).reduce((sum, counts) => sum.map((each, index) => each + (counts[index] ?? 0)), [0, 0, 0, 0, 0])).toEqual([3000, 1500, 1500, 0, 0]);
+    // 1,500 × 0.01
+    expect(await cogs('2023-11-15')).toBe('15.00');
+  });
+
   it('reads a DigitalOcean invoice: 122.11, once', async () => {
     const file = await files.write('do.csv', DO_INVOICE);
     expect(countsOf(await backfilled(test, 'costs', file))).toEqual([7, 7, 0, 0, 0]);

@@ -34,7 +34,7 @@ describe('backfill usage', () => {
   let files: Awaited<ReturnType<typeof folder>>;
   beforeAll(async () => {
     [test, files] = await Promise.all([testLedger(), folder()]);
-    await test.apply(TENANT, ...['once', 'packed', 'twice', 'again', 'events', 'ids', 'mapped', 'lines', 'mended', 'days', 'many'].map(deployment));
+    await test.apply(TENANT, ...['once', 'packed', 'twice', 'again', 'events', 'ids', 'mapped', 'lines', 'mended', 'days', 'many', 'runs'].map(deployment));
   });
   afterAll(async () => {
     await Promise.all([test.close(), files.remove()]);
@@ -47,6 +47,15 @@ describe('backfill usage', () => {
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([2, 0, 2, 0, 0]);
     // 2 + 0.50
     expect(await used('once')).toEqual({ cpu_hours: '2.5' });
+  });
+
+  it('says in its events which import recorded them', async () => {
+    const [a, b] = [await files.write('run-a.csv', HEADER + hour('runs', 1, '1') + hour('runs', 2, '1')), await files.write('run-b.csv', HEADER + hour('runs', 3, '1'))];
+    await backfilled(test, 'usage', [a]);
+    await backfilled(test, 'usage', [b]);
+    const runs = (await test.core.book.load('usage-runs-2026-04')).map(({ metadata }) => metadata.correlationId);
+    expect(runs).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/), expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+    expect(new Set(runs).size).toBe(2);
   });
 
   it('reads gzip and stdin as the file that they hold', async () => {

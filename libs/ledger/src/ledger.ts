@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { CommandBus, Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
@@ -146,8 +147,9 @@ export class Ledger {
   /** Imports files. Errors: `forbidden`, `unreadable_file`, `invalid_mapping`, `missing_column`; a row that can't be taken is told, and the rest goes on. */
   async backfill(request: BackfillRequest, caller: Caller): Promise<Imported> {
     assertRole(caller, WRITERS, 'a backfill');
-    const carryOut: CarryOut = (commands) => this.executeInOrder(commands, caller);
-    return withSources(request, async (sources) => imported(this.core, sources, request, { caller, carryOut }));
+    const run = asRun(caller);
+    const carryOut: CarryOut = (commands) => this.executeInOrder(commands, run);
+    return withSources(request, async (sources) => imported(this.core, sources, request, { caller: run, carryOut }));
   }
 
   /** What an import would do; nothing of it is kept. Errors as of backfill, and `too_large_for_dry_run`. */
@@ -245,3 +247,9 @@ async function once(core: LedgerCore, call: CommandCall, carryOut: (call: Comman
   const key = `idempotency:${idempotencyKey}`;
   return core.exclusively(key, async () => answerIfKnown({ ...call, key }, [await core.knownKey(key)]) ?? (await carryOut(call)));
 }
+
+/**
+ * Ids of events are derived from what they say: by this, each event says which import recorded it. Of two imports of one file at the same
+ * time, the log would else take the second one's events for the first one's, sent again, and both would count them as accepted.
+ */
+const asRun = (caller: Caller): Caller => ({ ...caller, correlationId: caller.correlationId ?? randomUUID() });

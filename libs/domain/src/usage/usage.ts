@@ -6,7 +6,7 @@ import type { Instant } from '../time/instant.js';
 export const usageStream = (deploymentId: string, month: string): string => `usage-${encodeURIComponent(deploymentId)}-${month}`;
 export const usageMonth = (periodStart: Instant): string => periodStart.slice(0, 7);
 
-const GRANULARITIES = ['hour', 'day', 'event'] as const;
+export const GRANULARITIES = ['hour', 'day', 'event'] as const;
 export const ORIGINS = ['command', 'metering', 'backfill'] as const;
 
 export const zRateKey = z.strictObject({ resourceType: zId, resourceFamily: zId, location: zId });
@@ -57,8 +57,8 @@ export type Observation = z.infer<typeof zObservation>;
 export type NamedReading = z.infer<typeof zNamedReading>;
 export type UsageOrigin = (typeof ORIGINS)[number];
 
-const MAX_READINGS_PER_EVENT = 1000;
-const MAX_EVENT_BYTES = 512 * 1024;
+export const MAX_READINGS_PER_EVENT = 1000;
+export const MAX_EVENT_BYTES = 512 * 1024;
 
 const utf8 = new TextEncoder();
 
