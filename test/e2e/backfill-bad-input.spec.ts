@@ -16,7 +16,7 @@ describe('bad input is told by file, row and remedy', () => {
   let files: Awaited<ReturnType<typeof folder>>;
   beforeAll(async () => {
     [test, files] = await Promise.all([testLedger(), folder()]);
-    await test.apply(TENANT, ...['site', 'marked', 'windows', 'newline'].map(deployment));
+    await test.apply(TENANT, ...['site', 'marked', 'windows', 'newline', 'open'].map(deployment));
   });
   afterAll(async () => {
     await Promise.all([test.close(), files.remove()]);
@@ -49,9 +49,13 @@ describe('bad input is told by file, row and remedy', () => {
     expect(summary.said[0]).toMatch(/^newline\.csv, row 2 \(line 4\): quantity "x"/);
   });
 
-  it('a quote that is never closed', async () => {
-    const file = await files.write('open.csv', `${HEADER}\n${ROW}\n${ROW.replace('vm-1', '"vm-1')}\n`);
-    expect(await refusal(file)).toMatch(/open\.csv, line \d: a quote is opened before it and never closed: close it, or double it where it is part of the text; what came before is kept/);
+  it('a quote that is never closed: what comes before it is kept', async () => {
+    const row = ROW.replace('site', 'open');
+    const file = await files.write('open.csv', `${HEADER}\n${row}\n${row.replace('vm-1', '"vm-1')}\n${row}\n${row}\n`);
+    expect(await refusal(file)).toMatch(
+      /open\.csv, line 3: a quote is opened in the row that begins here and never closed: close it, or double it where it is part of the text; what came before is kept, mend it and run the same again$/,
+    );
+    expect(await test.ask('usage', { deploymentId: 'open', start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' })).toEqual({ cpu_hours: '2' });
   });
 
   it('a missing column', async () => {

@@ -111,6 +111,15 @@ describe('a worker', () => {
   });
 });
 
+/** Sends the same again where the answer says to: of a connection that was dropped, the next who takes it may be the first to learn. */
+async function asTold(send: () => Promise<Response>): Promise<{ status: number; body: unknown }> {
+  for (let left = 9; ; left -= 1) {
+    const response = await send();
+    const body = (await response.json()) as { code?: string };
+    if (left === 0 || body.code !== 'database_unavailable') return { status: response.status, body };
+  }
+}
+
 describe('an API', () => {
   let test: TestLedger;
   beforeEach(async () => {
@@ -129,11 +138,10 @@ describe('an API', () => {
     try {
       const token = await mintToken(SECRET, { sub: 'spec', role: 'platform_admin', ttl: '1h' }, instant(new Date().toISOString()));
       const authorization = `Bearer ${token}`;
-      const read = async () => (await fetch(`${api.url}/api/v1/usage?deploymentId=d`, { headers: { authorization } })).json();
-      const write = async () => {
-        const response = await fetch(`${api.url}/api/v1/commands`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: JSON.stringify(usage(1)) });
-        return { status: response.status, body: (await response.json()) };
-      };
+      const url = `${api.url}/api/v1`;
+      const read = async () => (await asTold(async () => fetch(`${url}/usage?deploymentId=d`, { headers: { authorization } }))).body;
+      const write = async () =>
+        asTold(async () => fetch(`${url}/commands`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: JSON.stringify(usage(1)) }));
       const name = new URL(test.url).pathname.slice(1);
       await test.core.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
       await dropDatabaseConnections(test.url);

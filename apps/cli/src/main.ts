@@ -43,7 +43,8 @@ command('demo', 'the whole story on real input, in a fresh data directory', 'led
 command('up', 'serves API, worker and console on loopback', 'ledgerline up --port 3000', () => import('./up.js')).option(
   '--port <port>',
   'the port of the API; 0 for any',
-  '3000',
+  // The same variable as for the API alone.
+  process.env['LEDGERLINE_PORT'] ?? '3000',
 );
 command(
   'apply',

@@ -1,11 +1,12 @@
+import type { Readable } from 'node:stream';
 import { CsvError, type Info, parse } from 'csv-parse';
 import { invalid } from '#domain/errors';
+import { type CsvRecord, PlainLines } from './plain-lines.js';
 import type { SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
 
 /** A field that is longer is no field: a quote was opened and never closed. */
 const LONGEST_RECORD = 1024 * 1024;
-const PAGE_ROWS = 1000;
 const OTHER_DELIMITERS = [';', '\t', '|', ','];
 
 /** Rows in pages, and the names of their columns, where the file has them. */
@@ -14,57 +15,102 @@ export interface SourceRows {
   readonly pages: AsyncIterable<readonly SourceRow[]>;
 }
 
-interface CsvRecord {
-  readonly record: readonly string[];
-  readonly info: Pick<Info, 'lines'>;
-}
-
 /** A CSV file with a header: BOM, Windows newlines and quoted newlines are borne. Errors: `unreadable_file`, with the line. */
 export async function csvRows(source: Source, delimiter: string | undefined, onRead: (bytes: number) => void): Promise<SourceRows> {
   const used = delimiter ?? (/\.tsv(\.gz)?$/.test(source.name) ? '\t' : ',');
   const content = contentOf(source, onRead);
-  const parser = parse({
-    bom: true,
-    delimiter: used,
-    info: true,
-    relax_column_count: true,
-    relax_quotes: true,
-    skip_empty_lines: true,
-    max_record_size: LONGEST_RECORD,
-  });
-  content.once('error', (error) => parser.destroy(error));
-  const records = content.pipe(parser)[Symbol.asyncIterator]() as AsyncIterator<CsvRecord, undefined>;
-  const next = async (): Promise<CsvRecord | null> => {
-    try {
-      return (await records.next()).value ?? null;
-    } catch (error) {
-      throw unreadable(source, error);
-    }
-  };
-  const header = await next();
-  if (header === null) throw invalid('unreadable_file', `${source.name} has no rows, only blank lines: nothing was imported`);
-  const columns = header.record.map((name) => name.trim());
+  const blocks = csvRecords(source, content.setEncoding('utf8'), used);
+  const first = await firstOf(blocks);
+  if (first === null) throw invalid('unreadable_file', `${source.name} has no rows, only blank lines: nothing was imported`);
+  const columns = first.header.map((name) => name.trim());
   assertHeader(source, columns, used);
-  return { columns, pages: pagesOf(next, columns, header.info.lines, () => content.destroy()) };
+  return { columns, pages: pagesOf(first.rest, blocks, columns, () => content.destroy()) };
 }
 
-async function* pagesOf(next: () => Promise<CsvRecord | null>, columns: readonly string[], headerLines: number, close: () => void): AsyncGenerator<SourceRow[]> {
-  let [row, lines] = [0, headerLines];
-  let page: SourceRow[] = [];
+async function firstOf(blocks: AsyncGenerator<readonly CsvRecord[]>): Promise<{ readonly header: readonly string[]; readonly rest: readonly CsvRecord[] } | null> {
+  for (let next = await blocks.next(); next.done !== true; next = await blocks.next()) {
+    const [header, ...rest] = next.value;
+    if (header !== undefined) return { header: header.record, rest };
+  }
+  return null;
+}
+
+async function* pagesOf(first: readonly CsvRecord[], blocks: AsyncGenerator<readonly CsvRecord[]>, columns: readonly string[], close: () => void): AsyncGenerator<SourceRow[]> {
+  let row = 0;
+  const page = (records: readonly CsvRecord[]): SourceRow[] => records.map(({ record, line }) => rowOf(columns, record, (row += 1), line));
   try {
-    for (let read = await next(); read !== null; read = await next()) {
-      row += 1;
-      page.push(rowOf(columns, read.record, row, lines + 1));
-      lines = read.info.lines;
-      if (page.length < PAGE_ROWS) continue;
-      yield page;
-      page = [];
-    }
-    if (page.length > 0) yield page;
+    yield page(first);
+    for await (const records of blocks) yield page(records);
   } finally {
     close();
   }
 }
+
+/** Records in blocks: by the splitting of lines as far as that goes, from there on by a parser. */
+async function* csvRecords(source: Source, content: Readable, delimiter: string): AsyncGenerator<readonly CsvRecord[]> {
+  const plain = new PlainLines(delimiter, LONGEST_RECORD);
+  const chunks = content[Symbol.asyncIterator]() as AsyncIterator<string, undefined>;
+  for (let chunk = await chunks.next(); chunk.done !== true; chunk = await chunks.next()) {
+    const records = plain.take(chunk.value);
+    if (records === null) {
+      yield* parsedRecords(source, restOf(plain.rest, chunks), delimiter, plain);
+      return;
+    }
+    yield records;
+  }
+  yield plain.end();
+}
+
+async function* restOf(begun: string, chunks: AsyncIterator<string, undefined>): AsyncGenerator<string> {
+  yield begun;
+  for (let chunk = await chunks.next(); chunk.done !== true; chunk = await chunks.next()) yield chunk.value;
+}
+
+async function* parsedRecords(source: Source, text: AsyncIterable<string>, delimiter: string, { newline, lines: before }: PlainLines): AsyncGenerator<readonly CsvRecord[]> {
+  let [lines, blank] = [0, 0];
+  const lineAfter = (info: Pick<Info, 'empty_lines'>): number => before + lines + 1 + info.empty_lines - blank;
+  let records: CsvRecord[] = [];
+  const parser = parse({
+    delimiter,
+    ...(newline === null ? {} : { record_delimiter: newline }),
+    relax_column_count: true,
+    relax_quotes: true,
+    skip_empty_lines: true,
+    max_record_size: LONGEST_RECORD,
+    // Taken here, and not from the stream, which forgets those that it holds once it meets an error.
+    on_record(record: readonly string[], info) {
+      records.push({ record, line: lineAfter(info) });
+      [lines, blank] = [info.lines, info.empty_lines];
+      return null;
+    },
+  });
+  // Told to the callback of what was written too.
+  parser.on('error', () => undefined);
+  const taken = (): readonly CsvRecord[] => {
+    const each = records;
+    records = [];
+    return each;
+  };
+  try {
+    for await (const chunk of text) {
+      await written((done) => parser.write(chunk, done));
+      yield taken();
+    }
+    await written((done) => parser.end(done));
+  } catch (error) {
+    yield taken();
+    throw unreadable(source, error, lineAfter(parser.info));
+  }
+  yield taken();
+}
+
+const written = async (write: (done: (error?: Error | null) => void) => void): Promise<void> =>
+  new Promise((resolve, reject) => {
+    write((error) => {
+      if (error === undefined || error === null) resolve();
+      else reject(error);
+    });
+  });
 
 function rowOf(columns: readonly string[], record: readonly string[], row: number, line: number): SourceRow {
   const fields: Record<string, string> = {};
@@ -88,10 +134,10 @@ function assertHeader(source: Source, columns: readonly string[], used: string):
   if (twice !== undefined) throw invalid('unreadable_file', `${source.name}, line 1: the column ${JSON.stringify(twice)} is there twice: rename one of them`);
 }
 
-function unreadable(source: Source, error: unknown): Error {
+/** `line`: where the record begins that can't be read. */
+function unreadable(source: Source, error: unknown, line: number): Error {
   if (!(error instanceof CsvError)) return error instanceof Error ? error : new Error(String(error));
-  const line = typeof error['lines'] === 'number' ? error['lines'] : '?';
   const isOpen = error.code === 'CSV_QUOTE_NOT_CLOSED' || error.code === 'CSV_MAX_RECORD_SIZE';
-  const why = isOpen ? 'a quote is opened before it and never closed: close it, or double it where it is part of the text' : error.message;
+  const why = isOpen ? 'a quote is opened in the row that begins here and never closed: close it, or double it where it is part of the text' : error.message;
   return invalid('unreadable_file', `${source.name}, line ${line}: ${why}; what came before is kept, mend it and run the same again`);
 }

@@ -1,0 +1,101 @@
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parse } from 'csv-parse/sync';
+import fc from 'fast-check';
+import { folder } from '../../../../test/support/cli.js';
+import { csvRows } from './csv-rows.js';
+import { type CsvRecord, PlainLines } from './plain-lines.js';
+import type { SourceRow } from './row.js';
+import { openSource } from './source.js';
+
+const RUNS = { numRuns: 200, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const LONGEST = 1024;
+
+let files: Awaited<ReturnType<typeof folder>>;
+beforeAll(async () => {
+  files = await folder();
+});
+afterAll(async () => files.remove());
+
+const read = async (content: string): Promise<{ columns: readonly string[]; rows: SourceRow[] }> => {
+  const source = await openSource(await files.write('rows.csv', content), () => Readable.from([]));
+  const { columns, pages } = await csvRows(source, undefined, () => undefined);
+  const rows: SourceRow[] = [];
+  for await (const page of pages) rows.push(...page);
+  return { columns: columns ?? [], rows };
+};
+
+describe('rows of a CSV', () => {
+  it('each have the line that they begin on, behind blank lines and quoted newlines too', async () => {
+    const { rows } = await read('a,b\n1,2\n\n\n3,"x\ny"\n\n4,5\n6,7');
+    expect(rows.map(({ row, line, fields }) => [row, line, fields])).toEqual([
+      [1, 2, { a: '1', b: '2' }],
+      [2, 5, { a: '3', b: 'x\ny' }],
+      [3, 8, { a: '4', b: '5' }],
+      [4, 9, { a: '6', b: '7' }],
+    ]);
+    expect((await read('\uFEFFa,b\r\n\r\n1,2\r\n')).rows).toEqual([{ row: 1, line: 3, fields: { a: '1', b: '2' } }]);
+  });
+
+  it('are read up to the quote that is never closed', async () => {
+    const source = await openSource(await files.write('open.csv', 'a,b\n1,2\n3,"4\n5,6\n'), () => Readable.from([]));
+    const { pages } = await csvRows(source, undefined, () => undefined);
+    const seen: SourceRow[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const page of pages) seen.push(...page);
+    };
+    await expect(reading()).rejects.toThrow(/open\.csv, line 3: a quote is opened in the row that begins here and never closed/);
+    expect(seen.map(({ fields }) => fields)).toEqual([{ a: '1', b: '2' }]);
+  });
+
+  it('are those of a parser that looks for quotes everywhere, whatever the file', async () => {
+    const part = fc.constantFrom('a', '7', ',', ',', '\n', '\n', '\r\n', '"', '"x"', ' ', 'é', '\uFEFF');
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { maxLength: 30 }), async (parts) => {
+        const content = `a,b\n${parts.join('')}`;
+        const expected = (): string[][] => parse(content, { bom: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true });
+        const outcome = await read(content).then(({ rows }) => rows.map(({ fields }) => Object.values(fields).join(',')), () => 'unreadable');
+        expect(outcome).toEqual(attempted(() => expected().slice(1).map((record) => record.join(','))));
+      }),
+      RUNS,
+    );
+  });
+});
+
+const attempted = <Result>(work: () => Result): Result | 'unreadable' => {
+  try {
+    return work();
+  } catch {
+    return 'unreadable';
+  }
+};
+
+describe('plain lines', () => {
+  it('are the same however the file comes in pieces', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('a', ',', '\n', 'bc', '\n\n'), { maxLength: 40 }), fc.boolean(), fc.array(fc.nat(40), { maxLength: 5 }), (parts, isWindows, cuts) => {
+        const content = (isWindows ? parts.map((part) => part.replaceAll('\n', '\r\n')) : parts).join('');
+        const at = [0, ...cuts.filter((cut) => cut < content.length), content.length].sort((a, b) => a - b);
+        const plain = new PlainLines(',', LONGEST);
+        const records = at.slice(1).flatMap((end, index) => taken(plain, content.slice(at[index], end)));
+        const expected = content.split(isWindows ? '\r\n' : '\n').flatMap((line, index) => (line === '' ? [] : [{ record: line.split(','), line: index + 1 }]));
+        expect([...records, ...plain.end()]).toEqual(expected);
+      }),
+      RUNS,
+    );
+  });
+
+  it('end at a quote, at a line that ends otherwise, and at one that is too long', () => {
+    for (const chunk of ['1,2\n3,"4"\n', '1,2\n3,4\r\n', '1,2\r\n3,4\n', '1,2\n3\r4\n', `1,2\n${'x'.repeat(LONGEST + 1)}\n`, 'x'.repeat(LONGEST + 1)]) {
+      const plain = new PlainLines(',', LONGEST);
+      expect(plain.take(chunk)).toBeNull();
+      expect(plain).toMatchObject({ rest: chunk, lines: 0 });
+    }
+  });
+});
+
+function taken(plain: PlainLines, piece: string): readonly CsvRecord[] {
+  const records = plain.take(piece);
+  if (records === null) throw new Error(`${JSON.stringify(plain.rest)} is plain`);
+  return records;
+}
