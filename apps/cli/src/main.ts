@@ -138,7 +138,9 @@ command(
   'an amount down to its events, an event up to its invoices',
   'ledgerline explain INV-000003\n  ledgerline explain margin:2026-04/USD/dashboard-pilot\n  ledgerline explain usage:pilot-site/droplet_hours/pilot-1/2026-04-01T00:00:00Z\n  ledgerline explain 1071        # the event at that position',
   () => import('./explain.js'),
-).argument('<id>', 'of an invoice (or its number), line, part or row; usage:…, margin:…; a log position, or STREAM#REVISION');
+)
+  .argument('<id>', 'of an invoice or a credit note (or its number), line, part or row; usage:…, margin:…; a log position, or STREAM#REVISION')
+  .option('--as-of <instant|position>', 'what was known then');
 command('check', 'all invariants over the live data, each failure with its ids and the remedy', 'ledgerline check --json', () => import('./check.js'))
   .option('--no-replay', 'leaves out the replay of the log that the read models are held against: it takes about as long as a rebuild')
   .option('--as-of <instant|position>', 'what was known then');

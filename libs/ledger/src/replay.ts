@@ -16,7 +16,6 @@ export interface Replayed {
   readonly differing: readonly string[] | null;
 }
 
-const LIVE = 'ledgerline';
 const PLAIN = /^[a-z_][a-z0-9_]{0,62}$/;
 const OURS = /^(ledgerline.*|pg_.*|public|information_schema)$/;
 
