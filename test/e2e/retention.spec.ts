@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
+import { Audit } from '#ledger/audit';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
@@ -186,6 +187,9 @@ describe('a pruned month', () => {
     expect(report).toMatchObject({ outcome: 'swapped', money: [] });
     expect(report.tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0)).toEqual([]);
     expect((await records()).pruned).toEqual(['2026-04']);
+    // As of before, the replay has the raw records, and all else is as the live read models say that it was.
+    const replayed = await test.app.get(Audit).replay({ asOf: String(before), into: 'before_pruning' }, ADMIN);
+    expect([replayed.tables['usage_records'], replayed.differing]).toEqual([150, []]);
   });
 
   it('shows what changed in it between two positions', async () => {

@@ -82,8 +82,9 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
 
   private async configure(call: CommandCall<z.output<typeof configureMetering.schema>>): Promise<CommandDone> {
     const { billingKind, granularity, retentionDays, from } = call.fields;
-    if (!METERED_BILLING_KINDS.includes(billingKind))
-      throw invalid('unmetered_billing_kind', `${billingKind} is not metered from the inventory; there are ${METERED_BILLING_KINDS.join(', ')}`, [
+    // Of a kind that others meter, retention is all that there is to configure.
+    if (!METERED_BILLING_KINDS.includes(billingKind) && retentionDays === undefined)
+      throw invalid('unmetered_billing_kind', `${billingKind} is not metered from the inventory, and without retentionDays nothing is configured; metered are ${METERED_BILLING_KINDS.join(', ')}`, [
         { field: 'billingKind', message: 'is not metered from the inventory' },
       ]);
     return this.core.book.decide(meteringStream(billingKind), call, () => ({
