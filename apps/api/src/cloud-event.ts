@@ -60,7 +60,7 @@ const ATTRIBUTE = /^ce-(.*)/;
  */
 export function eventOfHeaders(headers: Readonly<Record<string, string | string[] | undefined>>, body: unknown): object | null {
   if (headers['ce-specversion'] === undefined && headers['ce-id'] === undefined) return null;
-  const attributes = Object.entries(headers).flatMap(([name, value]) => {
+  const attributes = Object.entries(headers).flatMap(([name, value]): [string, string][] => {
     const attribute = ATTRIBUTE.exec(name)?.[1];
     return attribute === undefined || typeof value !== 'string' ? [] : [[attribute, unescaped(value)] as const];
   });
