@@ -41,6 +41,7 @@ export const rerateBench: Bench = {
   name: 'rerate',
   summary: `a rate corrected under N usage records of ${TENANTS} tenants, all invoiced: previewed, applied, booked; against one read of these records`,
   size: 1_000_000,
+  bounds: [{ of: 'previewToRead', most: 5, from: 100_000 }],
   async measure(size, say) {
     return onLedger(async ({ ledger, core, pool }) => {
       const tenants = Math.min(TENANTS, size);
