@@ -95,6 +95,28 @@ describe('a worker', () => {
     }
   });
 
+  it('on a database that became read-only says so once, and goes on where it was', async () => {
+    const { logger, messages, hear } = listening();
+    const name = new URL(test.url).pathname.slice(1);
+    const worker = await startWorker({ databaseUrl: proxy.url, logger, now: () => START });
+    try {
+      await test.core.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+      proxy.cut();
+      // Past the worker: our own connection is from before.
+      await record(test, 0);
+      await hear('read-only');
+      expect(await test.ask('projections')).toMatchObject({ state: 'current', halted: null, items: expect.arrayContaining([expect.objectContaining({ lag: 1 })]) });
+      await test.core.pool.query(`BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`);
+      proxy.cut();
+      await projected();
+      expect(messages.filter((message) => message.includes('read-only'))).toHaveLength(1);
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '1' });
+      await expectReplayToBeLive(test.url);
+    } finally {
+      await worker.stop();
+    }
+  });
+
   it('whose connections break in the middle of its batches loses nothing and does nothing twice', async () => {
     const worker = await startWorker({ databaseUrl: proxy.url, logger: silent, now: () => START });
     try {
@@ -110,6 +132,46 @@ describe('a worker', () => {
     }
   });
 });
+
+describe('a rebuild', () => {
+  it.each([
+    ['while it copies', /^COPY usage_records /],
+    ['while it indexes', /CREATE UNIQUE INDEX IF NOT EXISTS usage_records_/],
+  ])('whose disk is full %s leaves the live read models as they are, and goes on when there is room', async (_when, statement) => {
+    const test = await testLedger();
+    const proxy = await postgresProxy(test.url);
+    const behind = await ledgerOn(proxy.url);
+    try {
+      await test.apply(
+        { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
+        { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
+        ...Array.from({ length: 5 }, (_, n) => usage(n)),
+      );
+      await test.ledger.catchUp();
+      proxy.refuse({ ...DISK_FULL, statement });
+      await expect(behind.ledger.rebuilder.rebuild()).rejects.toThrow('No space left on device');
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '5' });
+      expect(await test.ask('projections')).toMatchObject({ state: 'current', halted: null });
+      proxy.refuse(null);
+      expect(await behind.ledger.rebuilder.rebuild()).toMatchObject({ outcome: 'swapped', money: [] });
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '5' });
+      await expectReplayToBeLive(test.url);
+    } finally {
+      await behind.close();
+      await proxy.close();
+      await test.close();
+    }
+  });
+});
+
+/** Sends the same again where the answer says to: of a connection that was dropped, the next who takes it may be the first to learn. */
+async function asTold(send: () => Promise<Response>): Promise<{ status: number; body: unknown }> {
+  for (let left = 9; ; left -= 1) {
+    const response = await send();
+    const body = (await response.json()) as { code?: string };
+    if (left === 0 || body.code !== 'database_unavailable') return { status: response.status, body };
+  }
+}
 
 describe('an API', () => {
   let test: TestLedger;
@@ -129,11 +191,10 @@ describe('an API', () => {
     try {
       const token = await mintToken(SECRET, { sub: 'spec', role: 'platform_admin', ttl: '1h' }, instant(new Date().toISOString()));
       const authorization = `Bearer ${token}`;
-      const read = async () => (await fetch(`${api.url}/api/v1/usage?deploymentId=d`, { headers: { authorization } })).json();
-      const write = async () => {
-        const response = await fetch(`${api.url}/api/v1/commands`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: JSON.stringify(usage(1)) });
-        return { status: response.status, body: (await response.json()) };
-      };
+      const url = `${api.url}/api/v1`;
+      const read = async () => (await asTold(async () => fetch(`${url}/usage?deploymentId=d`, { headers: { authorization } }))).body;
+      const write = async () =>
+        asTold(async () => fetch(`${url}/commands`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: JSON.stringify(usage(1)) }));
       const name = new URL(test.url).pathname.slice(1);
       await test.core.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
       await dropDatabaseConnections(test.url);

@@ -1,22 +1,22 @@
-import { print, printJson } from './output.js';
+import type { Checked } from '#ledger/check/index';
+import { print, printJson, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
+import { asked } from './wrong-usage.js';
 
-interface Finding {
-  readonly code: string;
-  readonly message: string;
-  readonly remedy: string;
-}
-interface Checked {
-  readonly ok: boolean;
-  readonly position: number;
-  readonly failures: readonly Finding[];
-  readonly notices: readonly Finding[];
+interface Options {
+  readonly dataDir: string;
+  readonly json: boolean;
+  readonly asOf?: string;
+  /** False for --no-replay. */
+  readonly replay?: boolean;
 }
 
-/** All invariants over the live data; exit 1 where one does not hold. Notices fail nothing. */
-export async function run(_args: readonly string[], options: { dataDir: string; json: boolean }): Promise<number> {
-  return withLedger(options, async (ledger) => {
-    const checked = (await ledger.ask('check', {}, cliCaller())) as Checked;
+/** All invariants over the live data, and a replay of the log beside it; exit 1 where one does not hold. Notices fail nothing. */
+export async function run(_args: readonly string[], options: Options): Promise<number> {
+  return withLedger(options, async (_ledger, audit) => {
+    const { replay: replays = true } = options;
+    if (replays) say('replaying the log beside the live read models; --no-replay leaves this out');
+    const checked = await asked(audit.check(cliCaller(), { asOf: options.asOf, replays }));
     if (options.json) printJson(checked);
     else show(checked);
     return checked.ok ? 0 : 1;

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditBundle, auditBundle } from './audit-bundle.js';
-import type { Caller } from './caller.js';
+import { assertRole, type Caller } from './caller.js';
+import { differencesFromLog } from './check/against-log.js';
+import { type Checked, checkAll } from './check/index.js';
 import { LedgerCore } from './ledger-core.js';
-import { contextFor, knownPosition } from './query.js';
+import { contextFor, knownPosition, positionOf, STAFF } from './query.js';
 import { type Replayed, replayInto } from './replay.js';
 import { signCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
 import { KeptTree, rootText } from '#transparency/kept-tree';
@@ -33,6 +35,18 @@ export class Audit {
   async replay({ asOf, into, tenantId }: { asOf: string; into?: string | undefined; tenantId?: string | undefined }, caller: Caller): Promise<Replayed> {
     const position = await knownPosition(this.core, 'asOf', asOf);
     return replayInto(contextFor(this.core, position, caller), into ?? `replay_${position}`, tenantId ?? null);
+  }
+
+  /**
+   * All invariants over the live data, and unless `replays` is false that the read models are what the log says. Errors: `forbidden`,
+   * `position_ahead`, `invalid_as_of`.
+   */
+  async check(caller: Caller, { asOf, replays }: { asOf?: string | undefined; replays: boolean }): Promise<Checked> {
+    assertRole(caller, STAFF, 'check');
+    const context = contextFor(this.core, await positionOf(this.core, { asOf }), caller);
+    const checked = await checkAll(context);
+    const failures = [...(replays ? await differencesFromLog(context) : []), ...checked.failures];
+    return { ...checked, ok: failures.length === 0, failures };
   }
 
   /** An issued invoice, by id or number, with all that proves it. Errors: `unknown_invoice`, `invoice_not_issued`. */

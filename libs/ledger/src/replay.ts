@@ -3,6 +3,7 @@ import { LogUntil } from '#event-store/until';
 import { Projector } from '#read-model/projector';
 import type { TableDefinition } from '#read-model/table';
 import { visibleTenant, type QueryContext } from './query.js';
+import { differingTables } from './replay-compare.js';
 
 export interface Replayed {
   readonly schema: string;
@@ -27,15 +28,19 @@ export async function replayInto(context: QueryContext, schema: string, tenantId
   if (!PLAIN.test(schema) || OURS.test(schema)) throw refused('invalid_schema', `${JSON.stringify(schema)} can't be replayed into: use a name of a-z, 0-9 and _ that is neither Postgres's nor the ledger's`);
   if (tenantId !== null) await visibleTenant(context, tenantId);
   await clear(context, schema);
-  const projections = core.projector.list();
-  const replay = new Projector(new LogUntil(core.log, position), core.pool, projections, schema);
-  await replay.prepare();
-  await replay.catchUp();
+  await project(context, schema);
   await core.pool.query(`CREATE TABLE ${schema}.replay AS SELECT $1::bigint AS position, $2::text AS tenant_id`, [position, tenantId]);
-  const tables = projections.flatMap((projection) => projection.tables);
-  const differing = tenantId === null ? await differingTables(context, schema, tables) : null;
+  const tables = core.projector.list().flatMap((projection) => projection.tables);
+  const differing = tenantId === null ? (await differingTables(context, schema)).map(({ name }) => name) : null;
   if (tenantId !== null) await keepOnly(context, schema, tenantId, tables);
   return { schema, position, tenantId, tables: await countsOf(context, schema, tables), differing };
+}
+
+/** The read models as of the context's position, from the log alone, in a schema that is not there yet. */
+export async function project({ core, position }: QueryContext, schema: string): Promise<void> {
+  const replay = new Projector(new LogUntil(core.log, position), core.pool, core.projector.list(), schema);
+  await replay.prepare();
+  await replay.catchUp();
 }
 
 const refused = (code: string, message: string) => invalid(code, message, [{ field: 'into', message }]);
@@ -46,26 +51,6 @@ async function clear({ core }: QueryContext, schema: string): Promise<void> {
   if (!rows[0].replay) throw refused('schema_exists', `the schema ${schema} is there, and no replay made it: nothing was changed; name another with --into, or drop it`);
   await core.pool.query(`DROP SCHEMA ${schema} CASCADE`);
 }
-
-/** Versions that were known then, as they were then: one that ended later was in force. */
-const then = (schema: string, { name, columns }: TableDefinition): string =>
-  `SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from, CASE WHEN position_to <= $1 THEN position_to END AS position_to FROM ${schema}.${name} WHERE position_from <= $1`;
-
-/** Who superseded a version is written on it when that happens: as of then it had not. */
-const thenColumn = (column: string): string => (column === 'superseded_by' ? 'CASE WHEN position_to <= $1 THEN superseded_by END AS superseded_by' : column);
-
-/** Where the replay and the live tables, cut off at the position, do not have the same row versions. */
-async function differingTables({ core, position }: QueryContext, schema: string, tables: readonly TableDefinition[]): Promise<string[]> {
-  const differing: string[] = [];
-  const digest = async (of: string, table: TableDefinition): Promise<string> => {
-    const { rows } = await core.pool.query<{ digest: string }>(`SELECT count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) AS digest FROM (${then(of, table)}) t`, [position]);
-    return rows[0]?.digest ?? '';
-  };
-  for (const table of tables) if ((await digest(schema, table)) !== (await digest(LIVE, table))) differing.push(table.name);
-  return differing;
-}
-
-const LIVE = 'ledgerline';
 
 /** Leaves the tenant's rows, and what belongs to no tenant: rates, plans, metering. */
 async function keepOnly({ core }: QueryContext, schema: string, tenantId: string, tables: readonly TableDefinition[]): Promise<void> {

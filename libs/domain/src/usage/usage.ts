@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { zDecimal, zId, zJsonObject, zPeriod, zText } from '../schema.js';
+import { zDecimal, zId, zInstant, zJsonObject, zPeriod, zText } from '../schema.js';
 import type { Instant } from '../time/instant.js';
 
 /** A key has one stream for ever: the deployment's, of the UTC month of the reading's period.start. */
@@ -48,6 +48,8 @@ export const usageEvents = {
   }),
   /** What is recorded under these keys without a provider is this provider's: a reading that names it came, and was known. */
   UsageProviderNamed: z.object({ deploymentId: zId, month: z.string(), readings: z.array(zNamedReading).min(1).max(1000) }),
+  /** The read models keep no raw records of these kinds in this month any more, as their retention was over by `at`: this stream does. */
+  UsagePruned: z.object({ deploymentId: zId, month: z.string(), billingKinds: z.array(zId).min(1), at: zInstant }),
 };
 
 export type ReadingKey = z.infer<typeof zReadingKey>;
