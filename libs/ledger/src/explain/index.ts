@@ -1,4 +1,5 @@
 import { notFound } from '#domain/errors';
+import type { Instant } from '#domain/time/instant';
 import { isUuid } from '../invoicing.js';
 import type { QueryContext } from '../query.js';
 import { eventNamed, type ExplainedEvent, explainEvent } from './event.js';
@@ -15,11 +16,11 @@ export interface ExplainedRows {
 
 export type Explained = { readonly id: string } & (ExplainedRows | ExplainedOpenLine | ExplainedUsage | ExplainedMargin | ExplainedEvent);
 
-/** Whatever an id names, down to its events; an event, up to what it ended up in. Errors: `nothing_to_explain`. */
-export async function explain(context: QueryContext, id: string): Promise<Explained> {
+/** Whatever an id names, down to its events; an event, up to what it ended up in. An open line is rated up to `at`. Errors: `nothing_to_explain`. */
+export async function explain(context: QueryContext, id: string, at: Instant): Promise<Explained> {
   const rows = await issuedRows(context, id);
   if (rows.length > 0) return { id, is: 'issued', rows: await inTurn(rows, (row) => explainRow(context, row)) };
-  const open = isUuid(id) ? await explainOpenLine(context, id) : null;
+  const open = isUuid(id) ? await explainOpenLine(context, id, at) : null;
   if (open !== null) return { id, ...open };
   const usage = await explainUsage(context, id);
   if (usage !== null) return { id, ...usage };

@@ -1,3 +1,4 @@
+import type { Instant } from '#domain/time/instant';
 import { allLines, couponsOfLines } from '../billing.js';
 import type { QueryContext } from '../query.js';
 import { printRated, rateLines } from '../rated-lines.js';
@@ -15,11 +16,11 @@ export interface ExplainedOpenLine {
   readonly events: readonly Reference[];
 }
 
-/** A line that no invoice has issued yet, as it rates up to now; null where there is none of this id. */
-export async function explainOpenLine({ core, position, caller }: QueryContext, id: string): Promise<ExplainedOpenLine | null> {
-  const line = (await allLines(core, position, caller.now)).find(({ lineId }) => lineId === id);
+/** A line that no invoice has issued yet, as it rates up to `at`; null where there is none of this id. */
+export async function explainOpenLine({ core, position }: QueryContext, id: string, at: Instant): Promise<ExplainedOpenLine | null> {
+  const line = (await allLines(core, position, at)).find(({ lineId }) => lineId === id);
   if (line === undefined) return null;
-  const [rated] = await rateLines(core, position, [line], new Map(), caller.now, ({ currency }) => currency, await couponsOfLines(core, position, [line.tenantId]));
+  const [rated] = await rateLines(core, position, [line], new Map(), at, ({ currency }) => currency, await couponsOfLines(core, position, [line.tenantId]));
   const { deploymentId, billingKind, period, filter } = line;
   const readings = await readingsOf(core, position, { deploymentId, billingKind, since: period.start, until: period.end, filter });
   const streams = line.segments.flatMap(({ planId }) => streamsOfRow({ planId, deploymentId, lineId: id, ref: '' }, readings.keys));

@@ -15,6 +15,9 @@ const reference = {
   reason: z.string().nullable(),
 };
 
+/** An event as evidence: where it stands, when it was recorded, by whom, and why. */
+export const zReference = z.object(reference).meta({ id: 'EventReference' });
+
 export const zEvent = z
   .object({ ...reference, data: zAny.nullable().describe('null: not for this role') })
   .meta({ id: 'Event' });
