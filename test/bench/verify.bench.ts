@@ -82,6 +82,10 @@ export const verifyBench: Bench = {
   name: 'verify',
   summary: 'the whole log verified, against plain SHA-256 over the bytes of its events; and what keeping its tree up costs appends',
   size: 200_000,
+  bounds: [
+    { of: 'verifiedAgainstSha256', least: 0.3, from: 50_000 },
+    { of: 'ingestWithTree', least: 0.9, from: 20_000 },
+  ],
   async measure(size) {
     return onDatabase(async (_url, pool) => {
       const log = new PostgresLog(pool);

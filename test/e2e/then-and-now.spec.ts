@@ -95,7 +95,7 @@ describe('diff', () => {
     const corrected = await positionOf('RateCorrected');
     const { rates, usage, lines, invoices, margin } = await diff(corrected - 1, corrected);
     // 0.3 until 1 April, 0.03 from then on.
-    expect(rates.map(({ effectiveFrom, before, after }) => [effectiveFrom, before, after])).toEqual([
+    expect(rates.map(({ effectiveFrom, before, after }) => [effectiveFrom, before, after])).toMatchObject([
       ['2026-01-01T00:00:00Z', { unitPrice: '0.3', effectiveUntil: null }, { unitPrice: '0.3', effectiveUntil: '2026-04-01T00:00:00Z' }],
       ['2026-04-01T00:00:00Z', null, { unitPrice: '0.03', effectiveUntil: null }],
     ]);

@@ -62,7 +62,7 @@ export function eventOfHeaders(headers: Readonly<Record<string, string | string[
   if (headers['ce-specversion'] === undefined && headers['ce-id'] === undefined) return null;
   const attributes = Object.entries(headers).flatMap(([name, value]): [string, string][] => {
     const attribute = ATTRIBUTE.exec(name)?.[1];
-    return attribute === undefined || typeof value !== 'string' ? [] : [[attribute, unescaped(value)]];
+    return attribute === undefined || typeof value !== 'string' ? [] : [[attribute, unescaped(value)] as const];
   });
   return { ...Object.fromEntries(attributes), data: body };
 }

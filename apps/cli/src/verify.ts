@@ -44,6 +44,7 @@ async function textOf(file: string): Promise<string> {
 function show({ ok, size, root, kept, compared, failures }: Verified): void {
   print(`${size} events, root ${root}`);
   print(`held against ${kept} kept hashes, ${compared.checkpoints} signed checkpoints and ${compared.invoices} issued invoices`);
+  if (compared.ofOtherKeys > 0) print(`${compared.ofOtherKeys} kept checkpoints are not checked: they are of other keys than the one here, or the one named with --key`);
   for (const { code, position, message, remedy } of failures) {
     print(`${position === null ? 'FAILS' : `FAILS at ${position}`}  ${message} (${code})`);
     print(`  ${remedy}`);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { EventSource, LedgerEvent } from '#domain/events';
 import { type ErrorKind, invalid, type FieldError } from '#domain/errors';
 import { parse, zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
@@ -34,6 +35,8 @@ export interface CommandCall<Fields = unknown> {
   /** The log position that a correction was decided on; null: whatever stands when it comes. */
   readonly basedOn: number | null;
   readonly caller: Caller;
+  /** Where in a file each of its facts was read; undefined: in none. */
+  readonly sourceOf?: (event: LedgerEvent) => EventSource | undefined;
   /** Awaited right before its facts are appended: who carries out several commands at once keeps their order in the log so. */
   readonly inTurn?: () => Promise<void>;
 }

@@ -139,7 +139,7 @@ export class EventBook {
   ): Promise<Appended> {
     // Derived from place and content: the same decision, made again after a lost answer, is the same event.
     const encoded = events.map((event, index) => {
-      const unnamed = this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, result));
+      const unnamed = this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, event, result));
       return { ...unnamed, id: derivedId('event', stream, revision + 1 + index, sha256(`${unnamed.type}\n${unnamed.data}\n${unnamed.metadata}`)) };
     });
     for (let attempt = 1; ; attempt += 1) {
@@ -159,7 +159,7 @@ export class EventBook {
 const isVery = (call: CommandCall, { metadata }: RecordedEvent): boolean =>
   metadata.command?.bodyHash === call.bodyHash && (metadata.occurredAt ?? null) === call.occurredAt;
 
-const metadataOf = (call: AppendCause, result: object | undefined): EventMetadata => ({
+const metadataOf = (call: AppendCause, event: LedgerEvent, result: object | undefined): EventMetadata => ({
   actor: call.caller.actor,
   ...(call.occurredAt === null ? {} : { occurredAt: call.occurredAt }),
   ...(call.key === null
@@ -174,10 +174,16 @@ const metadataOf = (call: AppendCause, result: object | undefined): EventMetadat
         },
       }),
   ...(call.caller.correlationId === undefined ? {} : { correlationId: call.caller.correlationId }),
+  ...sourceIn(call, event),
 });
 
+function sourceIn(call: AppendCause, event: LedgerEvent): Pick<EventMetadata, 'source'> {
+  const source = call.sourceOf?.(event);
+  return source === undefined ? {} : { source };
+}
+
 /** The command behind an append; without a key, a step of its work that alone does not make it known. */
-export type AppendCause = Pick<CommandCall, 'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'isKeyed' | 'caller'> & { readonly key: string | null };
+export type AppendCause = Pick<CommandCall, 'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'isKeyed' | 'caller' | 'sourceOf'> & { readonly key: string | null };
 
 /** Whether the same command again is known by its key: else its handler recognises what is known by itself. */
 const isRemembered = ({ isKeyed, idempotencyKey }: AppendCause): boolean => isKeyed || idempotencyKey !== null;

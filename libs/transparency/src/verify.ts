@@ -7,7 +7,7 @@ import { HASH_BYTES, prefixedLeafHash } from './hash.js';
 import { keptCheckpoints, keptSize, KeptTiles } from './kept-tiles.js';
 import { rootText } from './kept-tree.js';
 import { contradicted, type Mark, markIn, marksOf } from './marks.js';
-import type { Verifier } from './note.js';
+import { isNamedIn, type Verifier } from './note.js';
 import { rootOf, TILE_WIDTH } from './tree.js';
 
 export interface Verified {
@@ -19,7 +19,12 @@ export interface Verified {
   /** How many of them the kept tree has: what was recorded since is only in the log yet. */
   readonly kept: number;
   /** What was held against the log: signed checkpoints, those that were given included, and issued invoices. */
-  readonly compared: { readonly checkpoints: number; readonly invoices: number };
+  readonly compared: {
+    readonly checkpoints: number;
+    /** Kept beside the tree, and signed by another key than was given: these are not checked. */
+    readonly ofOtherKeys: number;
+    readonly invoices: number;
+  };
   /** In the order of the events. */
   readonly failures: readonly Failure[];
 }
@@ -51,8 +56,10 @@ export async function verifyLog(
   const { size, kept } = await checking.end(await log.head());
   const named = new Set(given.notes.map(({ note }) => note));
   const stored = (await keptCheckpoints(pool)).filter((note) => !named.has(note)).map((note) => ({ name: `the kept checkpoint of ${note.split('\n')[1] ?? '?'} events`, note }));
-  // Without a key nobody can tell who signed those of the database: only what was given has to be checked.
-  const { marks, failures } = marksOf([...(given.verifier === null ? [] : stored), ...given.notes], given.verifier);
+  // Nobody can tell who signed those of another key, or without a key any: a key that was lost or replaced leaves its own behind.
+  const { verifier } = given;
+  const own = stored.filter(({ note }) => verifier !== null && isNamedIn(note, verifier));
+  const { marks, failures } = marksOf([...own, ...given.notes], verifier);
   const first = checking.failures.reduce<number | null>((least, { position }) => (position === null ? least : Math.min(least ?? position, position)), null);
   const differing = await contradicted([...checking.marks, ...marks], { tiles: checking.tiles, size, stored: keptTiles, kept, first });
   const all = [...checking.failures, ...differing, ...failures].sort((a, b) => (a.position ?? Infinity) - (b.position ?? Infinity));
@@ -61,7 +68,7 @@ export async function verifyLog(
     size,
     root: rootText(await rootOf(checking.tiles, size)),
     kept,
-    compared: { checkpoints: marks.length, invoices: checking.marks.length },
+    compared: { checkpoints: marks.length, ofOtherKeys: stored.length - own.length, invoices: checking.marks.length },
     failures: all,
   };
 }

@@ -5,7 +5,7 @@ import { zAt, zMoney, zPosition, zQuantity, zSpan } from './common.js';
 /** What changed from one log position to another. */
 
 const because = { events: z.array(zReference).describe('That explain it: the first 50'), eventCount: z.int().describe('Of all that do') };
-const zThenRate = z.object({ unitPrice: zMoney, effectiveUntil: zAt.nullable() }).meta({ id: 'RateThen' });
+const zThenRate = z.object({ unitPrice: zMoney, currency: z.string(), unit: z.string().nullable(), basis: z.enum(['duration', 'amount']), effectiveUntil: zAt.nullable() }).meta({ id: 'RateThen' });
 const zThenInvoice = z.object({ status: z.string(), total: zMoney.nullable(), amountDue: zMoney.nullable() }).meta({ id: 'InvoiceThen' });
 const zThenMargin = z.object({ revenue: zMoney, cogs: zMoney, margin: zMoney }).meta({ id: 'MarginThen' });
 
