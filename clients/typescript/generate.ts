@@ -7,7 +7,7 @@ const zSchema = z.record(z.string(), z.unknown());
 const zOperation = z.looseObject({
   operationId: z.string(),
   summary: z.string(),
-  parameters: z.array(z.object({ name: z.string(), in: z.enum(['path', 'query']), required: z.boolean(), schema: zSchema })).default([]),
+  parameters: z.array(z.object({ name: z.string(), in: z.enum(['path', 'query', 'header']), required: z.boolean(), schema: zSchema })).default([]),
   requestBody: z.object({ content: z.record(z.string(), z.looseObject({ schema: zSchema })) }).optional(),
   responses: z.looseObject({ 200: z.object({ content: z.record(z.string(), z.looseObject({ schema: zSchema.optional() })) }) }),
 });
@@ -79,7 +79,9 @@ function objectOf(schema: Schema): string {
 type Operation = z.output<typeof zOperation>;
 
 function methodOf(path: string, method: string, operation: Operation): string {
-  const { operationId, summary, parameters, requestBody, responses } = operation;
+  const { operationId, summary, requestBody, responses } = operation;
+  // Headers are for who has nothing else: here, an event is an object.
+  const parameters = operation.parameters.filter((each) => each.in !== 'header');
   const answer = Object.values(responses[200].content)[0]?.schema;
   const body = requestBody?.content['application/json']?.schema;
   const inPath = parameters.filter((each) => each.in === 'path').map(({ name }) => name);

@@ -3,7 +3,7 @@ import { type ClientOptions, Requester } from './runtime.js';
 
 export type FieldError = { readonly field: string; readonly message: string };
 export type Problem = { readonly type: string; readonly title: string; readonly status: number; readonly detail: string; readonly code: string; readonly errors: readonly (FieldError)[] };
-export type UsageRecordPage = { readonly items: readonly (UsageRecord)[]; readonly nextCursor: string | null };
+export type UsageRecordPage = { readonly items: readonly (UsageRecord)[]; readonly nextCursor: string | null; readonly pruned?: readonly (string)[] };
 export type UsageRecord = { readonly deploymentId: string; readonly provider: string | null; readonly resourceId: string; readonly billingKind: string; readonly period: Period; readonly granularity: "hour" | "day" | "event"; readonly sourceId: string | null; readonly quantity: string; readonly rateKey: RateKey | null; readonly attributes: Readonly<Record<string, unknown>> | null; readonly subAttribution: Readonly<Record<string, unknown>> | null; readonly origin: "command" | "metering" | "backfill"; readonly correctedBy: "command" | "metering" | "backfill" | null };
 export type Period = { readonly start: string; readonly end: string };
 export type RateKey = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string };
@@ -66,7 +66,7 @@ export type Tenancy = { readonly tenantId: string; readonly period: OpenPeriod }
 export type Quote = { readonly planId: string; readonly currency: string; readonly lines: readonly (QuoteLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly unbilled: readonly (UnbilledQuantity)[] };
 export type QuoteLine = { readonly billingKind: string; readonly quantity: string; readonly included: string; readonly billable: string; readonly rows: readonly (Row)[]; readonly net: string };
 export type UnbilledQuantity = { readonly billingKind: string; readonly quantity: string };
-export type QuoteQuestion = { readonly asOf?: string; readonly at?: string; readonly knownAt?: string; readonly planId?: string; readonly plan?: { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[] }; readonly usage: Readonly<Record<string, string>>; readonly period?: { readonly start: string; readonly end: string }; readonly tenantId?: string };
+export type QuoteQuestion = { readonly asOf?: string; readonly knownAt?: string; readonly at?: string; readonly planId?: string; readonly plan?: { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[] }; readonly usage: Readonly<Record<string, string>>; readonly period?: { readonly start: string; readonly end: string }; readonly tenantId?: string };
 export type ExplainAnswer = Readonly<Record<string, unknown>>;
 export type EventPage = { readonly items: readonly (Event)[]; readonly nextCursor: string | null };
 export type Event = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly source: EventSource | null; readonly data: Readonly<Record<string, unknown>> | null };
@@ -100,6 +100,7 @@ export type PublishPlan = { readonly command: "publish-plan"; readonly planId: s
 export type CorrectPrice = { readonly command: "correct-price"; readonly planId: string; readonly billingKind: string; readonly filter?: Readonly<Record<string, string>>; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type ObserveUsage = { readonly command: "observe-usage"; readonly deploymentId: string; readonly observations: readonly ({ readonly provider?: string; readonly resourceId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly granularity: "hour" | "day" | "event"; readonly sourceId?: string; readonly quantity: string; readonly rateKey?: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string }; readonly attributes?: Readonly<Record<string, unknown>>; readonly subAttribution?: Readonly<Record<string, unknown>> })[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type CorrectUsage = { readonly command: "correct-usage"; readonly deploymentId: string; readonly provider?: string; readonly resourceId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly granularity: "hour" | "day" | "event"; readonly sourceId?: string; readonly quantity: string | null; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type PruneUsage = { readonly command: "prune-usage"; readonly month: string; readonly at: string; readonly deploymentId?: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type RecordCost = { readonly command: "record-cost"; readonly provider: string; readonly invoiceRef: string; readonly lines: readonly ({ readonly lineKey: string; readonly resourceId?: string; readonly kind: string; readonly chargePeriod: { readonly start: string; readonly end: string }; readonly amount: string; readonly currency: string; readonly category: "usage" | "purchase" | "tax" | "credit" | "adjustment"; readonly class?: "correction" | null; readonly tenantId?: string; readonly effectiveAmount?: string; readonly description?: string })[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type CreateInvoice = { readonly command: "create-invoice"; readonly tenantId: string; readonly asOf: string; readonly select?: { readonly subscriptionIds?: readonly (string)[]; readonly billingKinds?: readonly (string)[] }; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type IssueInvoice = { readonly command: "issue-invoice"; readonly invoiceId: string; readonly at: string; readonly reason?: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
@@ -110,12 +111,12 @@ export type GrantCredit = { readonly command: "grant-credit"; readonly creditId:
 export type GrantCoupon = { readonly command: "grant-coupon"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly from: string; readonly until?: string; readonly reason?: string; readonly percent: string; readonly billingKinds?: readonly (string)[]; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type RevokeCredit = { readonly command: "revoke-credit"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly at: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type SkipEvent = { readonly command: "skip-event"; readonly position: number; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
-export type Command = RegisterTenant | SetTax | SetGracePeriod | RegisterDeployment | AssignDeployment | StartSubscription | ChangePlan | CancelSubscription | WaiveUsage | ObserveResource | SyncResources | RemoveResource | CorrectResource | ConfigureMetering | RunMetering | SetRate | CorrectRate | WithdrawRate | PublishPlan | CorrectPrice | ObserveUsage | CorrectUsage | RecordCost | CreateInvoice | IssueInvoice | VoidInvoice | PayInvoice | CreateCreditNote | GrantCredit | GrantCoupon | RevokeCredit | SkipEvent;
+export type Command = RegisterTenant | SetTax | SetGracePeriod | RegisterDeployment | AssignDeployment | StartSubscription | ChangePlan | CancelSubscription | WaiveUsage | ObserveResource | SyncResources | RemoveResource | CorrectResource | ConfigureMetering | RunMetering | SetRate | CorrectRate | WithdrawRate | PublishPlan | CorrectPrice | ObserveUsage | CorrectUsage | PruneUsage | RecordCost | CreateInvoice | IssueInvoice | VoidInvoice | PayInvoice | CreateCreditNote | GrantCredit | GrantCoupon | RevokeCredit | SkipEvent;
 export type CommandOutcome = { readonly index?: number; readonly command: string; readonly status: "done" | "unchanged" | "refused"; readonly result?: Readonly<Record<string, unknown>>; readonly position?: number; readonly error?: Refusal };
 export type Refusal = { readonly code: string; readonly kind: string; readonly message: string; readonly errors?: readonly (FieldError)[] };
 export type Preview = { readonly lines: readonly ({ readonly tenantId: string; readonly invoiceId: string | null; readonly lineId: string; readonly before: string; readonly after: string; readonly difference: string })[]; readonly byTenant: readonly ({ readonly tenantId: string; readonly currency: string; readonly difference: string })[]; readonly total: string | null };
 export type SentObservation = { readonly deploymentId: string; readonly provider?: string; readonly resourceId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly granularity: "hour" | "day" | "event"; readonly sourceId?: string; readonly quantity: string; readonly rateKey?: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string }; readonly attributes?: Readonly<Record<string, unknown>>; readonly subAttribution?: Readonly<Record<string, unknown>> };
-export type CloudEvent = { readonly specversion: "1.0"; readonly id: string; readonly source: string; readonly type: string; readonly subject: string; readonly time?: string; readonly datacontenttype?: "application/json"; readonly data?: { readonly quantity?: string | number; readonly value?: string | number; readonly resourceId?: string; readonly provider?: string; readonly rateKey?: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string }; readonly subAttribution?: Readonly<Record<string, unknown>> } };
+export type CloudEvent = { readonly specversion: "1.0"; readonly id: string; readonly source: string; readonly type: string; readonly subject: string; readonly time?: string | null; readonly datacontenttype?: "application/json" | null; readonly data?: { readonly quantity?: string | number; readonly value?: string | number; readonly resourceId?: string; readonly provider?: string; readonly rateKey?: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string }; readonly subAttribution?: Readonly<Record<string, unknown>> } | null };
 export type Ingested = { readonly items: readonly (IngestedItem)[]; readonly accepted: number; readonly duplicate: number; readonly conflict: number; readonly rejected: number; readonly position: number | null };
 export type IngestedItem = { readonly index: number; readonly id?: string; readonly status: "accepted" | "duplicate" | "conflict" | "rejected"; readonly error?: IngestError };
 export type IngestError = { readonly code: string; readonly message: string; readonly errors?: readonly (FieldError)[] };
@@ -129,12 +130,12 @@ export class Ledgerline {
   }
 
   /** The observations in force: one row per deployment, resource, billing kind, period and granularity. */
-  async usageRecords(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; resourceId?: string | undefined; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UsageRecordPage> {
+  async usageRecords(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; resourceId?: string | undefined; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UsageRecordPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/usage-records', query: question });
   }
 
   /** Quantity by billing kind of one deployment over a period: the shape that a quote takes. */
-  async usage(question: { asOf?: string | undefined; deploymentId: string; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<UsageAnswer> {
+  async usage(question: { asOf?: string | undefined; knownAt?: string | undefined; deploymentId: string; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<UsageAnswer> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/usage', query: question });
   }
 
@@ -144,107 +145,107 @@ export class Ledgerline {
   }
 
   /** Usage that no line covers: its deployment had no subscription then, or the plan no item for its billing kind. */
-  async unbilled(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UnbilledUsagePage> {
+  async unbilled(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UnbilledUsagePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/unbilled', query: question });
   }
 
   /** Which days were metered, with the number of records and what was skipped. */
-  async meteredDays(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MeteredDayPage> {
+  async meteredDays(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MeteredDayPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/metered-days', query: question });
   }
 
   /** The prices of rate keys, with the periods over which they are in force; as known at a position or instant. */
-  async rates(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; resourceType?: string | undefined; resourceFamily?: string | undefined; location?: string | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<RatePage> {
+  async rates(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; resourceType?: string | undefined; resourceFamily?: string | undefined; location?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<RatePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/rates', query: question });
   }
 
   /** Invoices: issued ones as they were frozen, drafts as they rate now. */
-  async invoices(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
+  async invoices(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/invoices', query: question });
   }
 
   /** The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored. */
-  async invoicePreview(question: { asOf?: string | undefined; tenantId: string; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
+  async invoicePreview(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
   }
 
   /** One invoice with its lines and rows. */
-  async invoice(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Invoice> {
+  async invoice(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Invoice> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}`, query });
   }
 
   /** One invoice as a page of HTML to print or to send. */
-  async invoiceDocument(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
+  async invoiceDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
   }
 
   /** Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`). */
-  async lines(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
+  async lines(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/lines', query: question });
   }
 
   /** One line or part; a line that was cut comes with its parts. */
-  async line(question: { asOf?: string | undefined; id: string; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<LineWithParts> {
+  async line(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<LineWithParts> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/lines/${encodeURIComponent(id)}`, query });
   }
 
   /** Coupons and credits, and what issued invoices have taken of each. */
-  async credits(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
+  async credits(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/credits', query: question });
   }
 
   /** Credit notes, each of one issued invoice. */
-  async creditNotes(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; invoiceId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditNotePage> {
+  async creditNotes(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; invoiceId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditNotePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/credit-notes', query: question });
   }
 
   /** One credit note with its rows. */
-  async creditNote(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteWithRows> {
+  async creditNote(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteWithRows> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}`, query });
   }
 
   /** One credit note as a page of HTML to print or to send. */
-  async creditNoteDocument(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteDocumentAnswer> {
+  async creditNoteDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteDocumentAnswer> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/document`, query });
   }
 
   /** Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across. */
-  async margin(question: { asOf?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
+  async margin(question: { asOf?: string | undefined; knownAt?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/margin', query: question });
   }
 
   /** What the open period of each active subscription comes to so far, by the engine of the invoice; not billed. */
-  async accrual(question: { asOf?: string | undefined; at?: string | undefined; knownAt?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
+  async accrual(question: { asOf?: string | undefined; knownAt?: string | undefined; at?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/accrual', query: question });
   }
 
-  /** The inventory: what providers run for us, as last seen. */
-  async resources(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; provider?: string | undefined; providerId?: string | undefined; kind?: string | undefined; deploymentId?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ResourcePage> {
+  /** The inventory: what providers run for us, as last seen; or with its kind, status, size and holder at an instant, and what there was then. */
+  async resources(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; provider?: string | undefined; providerId?: string | undefined; kind?: string | undefined; deploymentId?: string | undefined; tenantId?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ResourcePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/resources', query: question });
   }
 
   /** Who is billed. */
-  async tenants(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
+  async tenants(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/tenants', query: question });
   }
 
   /** What tenants run, and whose each was when. */
-  async deployments(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
+  async deployments(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/deployments', query: question });
   }
 
   /** Plans with the periods over which their terms are in force. */
-  async plans(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
+  async plans(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/plans', query: question });
   }
 
   /** Which deployment is on which plan, from when to when, and for whom. */
-  async subscriptions(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; subscriptionId?: string | undefined; subscriptionIds?: readonly (string)[] | string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanSubscriptionPage> {
+  async subscriptions(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; subscriptionId?: string | undefined; subscriptionIds?: readonly (string)[] | string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanSubscriptionPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/subscriptions', query: question });
   }
 
@@ -254,28 +255,28 @@ export class Ledgerline {
   }
 
   /** An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in. */
-  async explain(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<ExplainAnswer> {
+  async explain(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<ExplainAnswer> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/audit/explain/${encodeURIComponent(id)}`, query });
   }
 
   /** The log itself: events of a stream, or all, after a position. */
-  async events(question: { asOf?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
+  async events(question: { asOf?: string | undefined; knownAt?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/audit/events', query: question });
   }
 
   /** What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events. */
-  async diff(question: { asOf?: string | undefined; from: string; to?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<DiffAnswer> {
+  async diff(question: { asOf?: string | undefined; knownAt?: string | undefined; from: string; to?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<DiffAnswer> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/audit/diff', query: question });
   }
 
   /** Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy. */
-  async check(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Checked> {
+  async check(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Checked> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/audit/check', query: question });
   }
 
   /** Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. */
-  async projections(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
+  async projections(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
   }
 

@@ -54,7 +54,7 @@ export const deploymentsProjection = versionedProjection({
     ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed'),
+    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),

@@ -110,7 +110,7 @@ export const inventoryProjection = versionedProjection({
     ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
     ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed'),
+    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),

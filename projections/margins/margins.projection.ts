@@ -14,7 +14,7 @@ const answers = {
   ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
   ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
   ...ignoring('MeteringConfigured', 'DayMetered'),
-  ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed'),
+  ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
   ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
   ...ignoring('PlanPublished', 'PlanPriceCorrected'),
   ...ignoring('LineOpened', 'LineSplit'),

@@ -8,7 +8,7 @@ import { rateKeyUsage } from './rate-key-usage.table.js';
 const answers = {
   UsageObserved: 'handled',
   // A correction leaves the reading's key and period as they are.
-  ...ignoring('UsageCorrected', 'UsageProviderNamed', 'UsageWaived'),
+  ...ignoring('UsageCorrected', 'UsageProviderNamed', 'UsagePruned', 'UsageWaived'),
   ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
   ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
   ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),

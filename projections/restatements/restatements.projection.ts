@@ -26,7 +26,7 @@ const answers = {
   ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid', 'CreditNoteIssued'),
   ...ignoring('CostRecorded', 'CostCorrected'),
   ...ignoring('CreditGranted'),
-  ...ignoring('UsageProviderNamed'),
+  ...ignoring('UsageProviderNamed', 'UsagePruned'),
   ...ignoring('CommandUnchanged'),
   ...ignoring('EventSkipped'),
 } as const;
@@ -42,8 +42,6 @@ export const restatementsProjection: Projection = {
   version: 4,
   tables: [restatements],
   handles: handled(answers),
-  // Whose usage a rate touches is read from usage_records.
-  late: ['RateSet', 'RateCorrected', 'RateWithdrawn'],
   async project(batch, client) {
     const relevant = batch.filter(isHandled);
     const first = relevant.length === 0 ? null : await firstClaim(client);

@@ -24,7 +24,7 @@ export const tenantsProjection = versionedProjection({
     ]),
     ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected', 'MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'RateSet', 'RateCorrected', 'RateWithdrawn', 'PlanPublished', 'PlanPriceCorrected'),
+    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned', 'RateSet', 'RateCorrected', 'RateWithdrawn', 'PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit', 'InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued'),
     ...ignoring('InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued', 'CostRecorded', 'CostCorrected'),
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),

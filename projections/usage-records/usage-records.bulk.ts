@@ -4,7 +4,7 @@ import type { Observation, ReadingKey } from '#domain/usage/usage';
 import { COPY_NULL, type CopyLines, copyText, type CopyTarget } from '#read-model/copy';
 import type { Bulk } from '#read-model/projection';
 import { defineTable } from '#read-model/table';
-import { usageProviders, usageRecords, type UsageRecordRow } from './usage-records.table.js';
+import { prunedUsage, usageProviders, usageRecords, type UsageRecordRow } from './usage-records.table.js';
 
 const KEY = ['billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'] as const;
 const BODY = ['quantity', 'origin', 'resource_type', 'resource_family', 'location', 'attributes', 'sub_attribution'];
@@ -30,6 +30,7 @@ const staging = defineTable<Pick<UsageRecordRow, 'deployment_id' | (typeof KEY)[
 
 const RECORDS: CopyTarget = { table: usageRecords.name, columns: ['deployment_id', ...KEY, ...BODY, 'position_from'] };
 const STAGED: CopyTarget = { table: staging.name, columns: ['deployment_id', ...KEY, 'quantity', 'origin', 'position_from'] };
+const PRUNED: CopyTarget = { table: prunedUsage.name, columns: ['deployment_id', 'billing_kind', 'month', 'pruned_at', 'position_from'] };
 const PROVIDERS: CopyTarget = { table: usageProviders.name, columns: ['deployment_id', ...KEY, 'position_from'] };
 
 /** The event's data is as it was written: a value that is missing must not become the text "undefined". */
@@ -71,18 +72,45 @@ function namedRows({ data, position }: RecordedEvent<'UsageProviderNamed'>, line
   for (const reading of data.readings) lines.add(PROVIDERS, `${deployment}\t${keyLine(reading)}\t${position}`);
 }
 
+function prunedRows({ data, position }: RecordedEvent<'UsagePruned'>, lines: CopyLines): void {
+  const [deployment, month, at] = [required(data.deploymentId, 'deploymentId'), required(data.month, 'month'), required(data.at, 'at')];
+  for (const billingKind of data.billingKinds) lines.add(PRUNED, `${deployment}\t${required(billingKind, 'billingKinds')}\t${month}-01T00:00:00Z\t${at}\t${position}`);
+}
+
 function rows(event: RecordedEvent, lines: CopyLines): void {
   if (event.type === 'UsageObserved') observedRows(event, lines);
   else if (event.type === 'UsageCorrected') correctedRows(event, lines);
   else if (event.type === 'UsageProviderNamed') namedRows(event, lines);
+  else if (event.type === 'UsagePruned') prunedRows(event, lines);
   else throw new Error(`${event.type} has no rows in usage_records`);
 }
 
 const keyOf = (alias: string): string => ['deployment_id', ...KEY].map((column) => `${alias}.${column}`).join(', ');
 const sameKey = (a: string, b: string): string => ['deployment_id', ...KEY].map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
 
-/** A correction closes the version before it, by whomever, and opens its own unless it withdraws: the chain of each record's, set-wise. */
+/** What only the whole can tell: what corrections did, and of which months nothing is kept, whenever it came. */
 async function finish(client: pg.ClientBase): Promise<void> {
+  await correct(client);
+  await prune(client);
+}
+
+async function prune(client: pg.ClientBase): Promise<void> {
+  const { rows: pruned } = await client.query<{ first: string | null; last: string | null }>(`SELECT min(month)::text AS first, max(month)::text AS last FROM ${prunedUsage.name}`);
+  const [{ first, last } = { first: null, last: null }] = pruned;
+  if (first === null || last === null) return;
+  await client.query(`ANALYZE ${prunedUsage.name}`);
+  for (const { name } of [usageRecords, usageProviders])
+    await client.query(
+      `DELETE FROM ${name} u USING ${prunedUsage.name} p WHERE u.deployment_id = p.deployment_id AND u.billing_kind = p.billing_kind` +
+        " AND u.period_start >= p.month AND u.period_start < p.month + interval '1 month'" +
+        // The months that are to be looked at.
+        " AND u.period_start >= $1::timestamptz AND u.period_start < $2::timestamptz + interval '1 month'",
+      [first, last],
+    );
+}
+
+/** A correction closes the version before it, by whomever, and opens its own unless it withdraws: the chain of each record's, set-wise. */
+async function correct(client: pg.ClientBase): Promise<void> {
   const { rows: staged } = await client.query(`SELECT FROM ${staging.name} LIMIT 1`);
   if (staged.length === 0) return;
   await client.query(`ANALYZE ${staging.name}`);

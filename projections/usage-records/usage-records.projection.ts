@@ -4,13 +4,15 @@ import { earlier, later } from '#domain/time/instant';
 import { usageMonth } from '#domain/usage/usage';
 import { CopyLines } from '#read-model/copy';
 import { handled, ignoring, type Projection } from '#read-model/projection';
+import { prunedAmong, pruneUsage } from './pruned-usage.js';
 import { usageRecordsBulk } from './usage-records.bulk.js';
-import { usageProviders, usageRecords } from './usage-records.table.js';
+import { prunedUsage, usageProviders, usageRecords } from './usage-records.table.js';
 
 const answers = {
   UsageObserved: 'handled',
   UsageCorrected: 'handled',
   UsageProviderNamed: 'handled',
+  UsagePruned: 'handled',
   ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
   ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
   ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
@@ -31,8 +33,8 @@ const answers = {
  */
 export const usageRecordsProjection: Projection = {
   name: 'usage-records',
-  version: 4,
-  tables: [usageRecords, usageProviders],
+  version: 5,
+  tables: [usageRecords, usageProviders, prunedUsage],
   handles: handled(answers),
   partitions(batch) {
     const months = new Set<string>();
@@ -41,15 +43,23 @@ export const usageRecordsProjection: Projection = {
   },
   bulk: usageRecordsBulk,
   async project(batch, client) {
-    let added: (RecordedEvent<'UsageObserved'> | RecordedEvent<'UsageProviderNamed'>)[] = [];
-    for (const event of batch) {
-      if (event.type === 'UsageObserved' || event.type === 'UsageProviderNamed') added.push(event);
-      if (event.type !== 'UsageCorrected') continue;
+    const pruned = await prunedAmong(client, batch);
+    let added: RecordedEvent[] = [];
+    let prunings: RecordedEvent<'UsagePruned'>[] = [];
+    const write = async (): Promise<void> => {
       await copyIn(client, added);
-      added = [];
-      await applyCorrection(client, event);
+      await pruneUsage(client, prunings);
+      [added, prunings] = [[], []];
+    };
+    for (const each of batch) {
+      const event = pruned.without(each);
+      if (event === null) continue;
+      if (event.type === 'UsagePruned' ? added.length > 0 : prunings.length > 0 || event.type === 'UsageCorrected') await write();
+      if (event.type === 'UsageCorrected') await applyCorrection(client, event);
+      else if (event.type === 'UsagePruned') prunings.push(event);
+      else added.push(event);
     }
-    await copyIn(client, added);
+    await write();
   },
 };
 

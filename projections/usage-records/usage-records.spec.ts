@@ -49,7 +49,7 @@ describe('usage_records by month', () => {
 
   it('is read in one month only for the usage of a month', async () => {
     expect(await test.ask('usage', { deploymentId: 'd', start: T('2026-04-01'), end: T('2026-05-01') })).toEqual({ cpu: '1' });
-    const values = `(100, '{d}', '{0001-01-01T00:00:00Z}', '{NULL}', '2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z')`;
+    const values = `(100, '{d}', '{0001-01-01T00:00:00Z}', '{NULL}', '2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z', '[]')`;
     expect(monthsIn(await planOf(test.core.pool, 'sum(quantity) AS quantity', values))).toEqual(['usage_records_2026_04']);
   });
 

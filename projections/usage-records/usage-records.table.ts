@@ -87,3 +87,20 @@ export const usageProviders = defineTable<UsageProviderRow>({
   key: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'source_id'],
   group: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'source_id'],
 });
+
+/** A deployment's raw records of a kind and UTC month that are kept here no more: there are none in usage_records, also of what came since. */
+export interface PrunedUsageRow {
+  readonly deployment_id: string;
+  readonly billing_kind: string;
+  readonly month: Instant;
+  /** By when their retention was over. */
+  readonly pruned_at: Instant;
+}
+
+export const prunedUsage = defineTable<PrunedUsageRow>({
+  name: 'pruned_usage',
+  columns: { deployment_id: 'text', billing_kind: 'text', month: 'timestamptz', pruned_at: 'timestamptz' },
+  key: ['deployment_id', 'billing_kind', 'month'],
+  group: ['deployment_id', 'billing_kind', 'month'],
+  indexes: [['month']],
+});

@@ -95,6 +95,19 @@ describe('every answer', () => {
   });
 });
 
+/** Until so many of the API's statements wait for a lock. */
+async function waitForLocks(count: number): Promise<void> {
+  const asked = "SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  const zCount = z.tuple([z.object({ count: z.int() })]);
+  while (zCount.parse((await api().database.pool.query(asked)).rows)[0].count < count) await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function statusOf(url: string, headers: Record<string, string>): Promise<number> {
+  const response = await fetch(url, { headers });
+  await response.text();
+  return response.status;
+}
+
 describe('load', () => {
   it('is limited for each token apart: 429, and when to go on', async () => {
     const limited = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsPerMinute: 3, logger, clock });
@@ -114,25 +127,89 @@ describe('load', () => {
     }
   });
 
-  it('above what can be answered at once is shed with 503, probes excepted, and nothing of it was done', async () => {
-    const small = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, logger, clock });
-    const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}`, 'content-type': 'application/json' };
+  /** An API that answers two at once, and what is asked of it while nothing can be appended; `release` ends that. */
+  const whileNothingIsAppended = async (patienceMs: number, ask: (url: string, headers: Record<string, string>, release: () => Promise<unknown>) => Promise<void>) => {
+    const small = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, patienceMs, logger, clock });
+    const blocker = await api().database.pool.connect();
     try {
-      const answers = await Promise.all(
-        Array.from({ length: 40 }, async (_, n) => {
-          const response = await fetch(`${small.url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(tenant(`shed-${n}`)) });
-          return { n, status: response.status, retry: response.headers.get('retry-after'), body: await response.json() };
-        }),
-      );
-      const shed = answers.filter(({ status }) => status === 503);
-      expect(shed.length).toBeGreaterThan(0);
-      expect(shed[0]).toMatchObject({ retry: '1', body: { code: 'overloaded' } });
-      const accepted = answers.filter(({ status }) => status === 200).map(({ n }) => `shed-${n}`);
-      expect(accepted.length + shed.length).toBe(40);
-      const { items } = z.object({ items: z.array(z.object({ tenantId: z.string() })) }).parse((await api().get('operator', '/api/v1/tenants')).body);
-      expect(items.map(({ tenantId }) => tenantId).filter((id) => id.startsWith('shed-')).sort()).toEqual(accepted.sort());
-      expect((await fetch(`${small.url}/health/live`)).status).toBe(200);
+      await blocker.query('BEGIN; LOCK TABLE ledgerline_log.head IN EXCLUSIVE MODE');
+      await ask(small.url, { authorization: `Bearer ${api().tokens.get('operator') ?? ''}`, 'content-type': 'application/json' }, async () => blocker.query('ROLLBACK'));
     } finally {
+      blocker.release();
+      await small.close();
+    }
+  };
+  const zItems = z.object({ items: z.array(z.object({ tenantId: z.string() })) });
+  const tenantsNamed = async (prefix: string) => zItems.parse((await api().get('operator', '/api/v1/tenants')).body).items.map(({ tenantId }) => tenantId).filter((id) => id.startsWith(prefix)).sort();
+
+  it('above what can be answered at once is shed with 503, probes excepted, and nothing of it was done', async () => {
+    await whileNothingIsAppended(50, async (url, headers, release) => {
+      let refusals = 0;
+      const refused = Promise.withResolvers<undefined>();
+      const answers = Array.from({ length: 40 }, async (_, n) => {
+        const response = await fetch(`${url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(tenant(`shed-${n}`)) });
+        const answer = { n, status: response.status, retry: response.headers.get('retry-after'), body: await response.json() };
+        if (response.status === 503 && (refusals += 1) === 38) refused.resolve(undefined);
+        return answer;
+      });
+      await refused.promise;
+      expect((await fetch(`${url}/health/live`)).status).toBe(200);
+      await release();
+      const [accepted, shed] = [200, 503].map(async (status) => (await Promise.all(answers)).filter((answer) => answer.status === status));
+      expect(await accepted).toHaveLength(2);
+      expect(await shed).toMatchObject(Array.from({ length: 38 }, () => ({ retry: '1', body: { code: 'overloaded' } })));
+      expect(await tenantsNamed('shed-')).toEqual(((await accepted) ?? []).map(({ n }) => `shed-${n}`).sort());
+    });
+  });
+
+  it('that comes in a burst waits for its turn, also behind one that has hung up', async () => {
+    await whileNothingIsAppended(60_000, async (url, headers, release) => {
+      const hangUp = new AbortController();
+      const send = async (n: number, signal?: AbortSignal) => fetch(`${url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(tenant(`burst-${n}`)), signal: signal ?? null });
+      const first = [send(0), send(1)];
+      await waitForLocks(1);
+      const gone = send(9, hangUp.signal).catch(() => null);
+      const later = [2, 3, 4, 5].map(async (n) => send(n));
+      hangUp.abort();
+      expect(await gone).toBeNull();
+      await release();
+      const answers = await Promise.all([...first, ...later]);
+      expect(await Promise.all(answers.map(async (each) => { await each.text(); return each.status; }))).toEqual([200, 200, 200, 200, 200, 200]);
+      expect((await tenantsNamed('burst-')).slice(0, 6)).toEqual(['burst-0', 'burst-1', 'burst-2', 'burst-3', 'burst-4', 'burst-5']);
+    });
+  });
+
+  it('counts a request as under way until its work is done, also where who asked has hung up, and no longer', async () => {
+    const small = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, patienceMs: 10, logger, clock });
+    const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` };
+    const blocker = await api().database.pool.connect();
+    try {
+      await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
+      const hangUp = new AbortController();
+      const gone = [1, 2].map(async () => fetch(`${small.url}/api/v1/tenants`, { headers, signal: hangUp.signal }).catch(() => null));
+      await waitForLocks(2); 
+      hangUp.abort();
+      expect(await Promise.all(gone)).toEqual([null, null]);
+      // Their work is not done.
+      expect(await statusOf(`${small.url}/api/v1/rates`, headers)).toBe(503);
+      await blocker.query('ROLLBACK');
+      const statuses: number[] = [];
+      while (statuses.at(-1) !== 200 && statuses.length < 1000) statuses.push(await statusOf(`${small.url}/api/v1/rates`, headers));
+      expect(statuses.at(-1)).toBe(200);
+    } finally {
+      blocker.release();
+      await small.close();
+    }
+  });
+
+  it('leaves WebSockets open beside what it answers at once', async () => {
+    const small = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 1, logger, clock });
+    const sockets = [1, 2].map(() => new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws'));
+    try {
+      await Promise.all(sockets.map(async (socket) => new Promise((resolve) => { socket.addEventListener('open', resolve); })));
+      expect(await statusOf(`${small.url}/api/v1/rates`, { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` })).toBe(200);
+    } finally {
+      for (const socket of sockets) socket.close();
       await small.close();
     }
   });

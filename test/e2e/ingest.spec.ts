@@ -114,6 +114,39 @@ describe('CloudEvents', () => {
     );
   });
 
+  it('are taken in binary mode: attributes in headers, the data as the body, or none', async () => {
+    const sent = async (headers: Record<string, string>, body?: string) => {
+      const answer = await api().ask('ingest', 'POST', '/api/v1/usage', body, headers);
+      expect({ status: answer.status, body: answer.body }).toMatchObject({ status: 200 });
+      return zIngested.parse(answer.body);
+    };
+    const attributes = { 'ce-specversion': '1.0', 'ce-type': 'binary', 'ce-source': 'caf%C3%A9 1', 'ce-subject': 'acme-prod', 'ce-time': '2026-04-05T12:00:00.123456789Z', 'ce-traceparent': '00-0-0-00' };
+    expect(await sent({ ...attributes, 'ce-id': 'b1', 'content-type': 'application/json; charset=utf-8' }, '{"quantity":"2","route":"/hello"}')).toMatchObject({ items: [{ index: 0, id: 'b1', status: 'accepted' }] });
+    expect(await sent({ ...attributes, 'ce-id': 'b2' })).toMatchObject({ items: [{ id: 'b2', status: 'accepted' }] });
+    expect(await records('billingKind=binary')).toMatchObject([
+      { sourceId: 'caf%C3%A9%201/b1', resourceId: 'café 1', quantity: '2', attributes: { route: '/hello' }, period: { start: '2026-04-05T12:00:00.123456Z' } },
+      { quantity: '1', attributes: null },
+    ]);
+    // The same event in either mode is one.
+    const { subject, type, specversion } = { subject: 'acme-prod', type: 'binary', specversion: '1.0' };
+    expect(await send({ specversion, id: 'b2', source: 'café 1', subject, type }, 'ingest', 'application/cloudevents+json')).toMatchObject({ duplicate: 1 });
+    expect(await sent({ 'ce-id': 'b3', 'ce-specversion': '1.0' })).toMatchObject({ rejected: 1, items: [{ error: { errors: [{ field: 'source' }, { field: 'type' }, { field: 'subject' }] } }] });
+  });
+
+  it('may leave out with null what they need not have', async () => {
+    expect(await send({ ...EVENT, id: 'nulls', time: null, datacontenttype: null, dataschema: null, data: null })).toMatchObject({ accepted: 1 });
+  });
+
+  it('are what their content type says that is sent: one, or an array', async () => {
+    const observation = of(hour(12));
+    for (const [type, body, detail] of [
+      ['application/cloudevents+json', [EVENT], 'an array of them is application/cloudevents-batch+json'],
+      ['application/cloudevents-batch+json', EVENT, 'one alone is application/cloudevents+json'],
+    ] as const)
+      expect(problemIn(await api().post('ingest', '/api/v1/usage', body, { 'content-type': type }))).toMatchObject({ status: 400, code: 'invalid_input', detail: expect.stringContaining(detail) });
+    expect(await send(observation, 'ingest', 'application/cloudevents+json')).toMatchObject({ rejected: 1, items: [{ error: { message: expect.stringMatching(/^event: /) } }] });
+  });
+
   it('are known for ever by their source and id, whatever their time', async () => {
     const event = { ...EVENT, id: 'once', data: { quantity: '5' } };
     expect(await send(event)).toMatchObject({ accepted: 1 });

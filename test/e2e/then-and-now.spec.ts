@@ -64,6 +64,29 @@ describe('replay', () => {
   });
 });
 
+describe('resources', () => {
+  const seen = (seenAt: string, status: string, deploymentId: string) => ({ command: 'observe-resource', provider: 'hetzner', providerId: 'h1', kind: 'droplet', name: 'h1', status, seenAt, deploymentId, tenantId: 't1' });
+  const held = async (params: object) =>
+    (await test.ask<{ items: Record<string, string>[] }>('resources', { provider: 'hetzner', ...params })).items.map(({ status, deploymentId, lastSeenAt }) => `${status} in ${deploymentId}, last seen ${lastSeenAt?.slice(5, 10)}`);
+
+  it('are asked for on both axes of time: whose they were at an instant, as it was known when', async () => {
+    await test.apply({ command: 'register-deployment', deploymentId: 'h-a', tenantId: 't1', name: 'A', from: '2026-03-01T00:00:00Z' }, { command: 'register-deployment', deploymentId: 'h-b', tenantId: 't1', name: 'B', from: '2026-03-01T00:00:00Z' });
+    await test.apply(seen('2026-03-01T00:00:00Z', 'active', 'h-a'), seen('2026-03-20T00:00:00Z', 'off', 'h-b'));
+    const before = String(await test.ledger.catchUp());
+    await test.apply({ command: 'correct-resource', provider: 'hetzner', providerId: 'h1', from: '2026-03-10T00:00:00Z', until: '2026-03-20T00:00:00Z', deploymentId: 'h-b', reason: 'moved earlier' });
+    const at = (day: string) => ({ at: `2026-03-${day}T00:00:00Z` });
+    expect(await held({})).toEqual(['off in h-b, last seen 03-20']);
+    expect(await held(at('05'))).toEqual(['active in h-a, last seen 03-20']);
+    expect(await held(at('15'))).toEqual(['active in h-b, last seen 03-20']);
+    expect(await held({ ...at('15'), knownAt: before })).toEqual(['active in h-a, last seen 03-20']);
+    expect(await held({ ...at('15'), deploymentId: 'h-a' })).toEqual([]);
+    // Before it was first seen there was none; once it is removed there is none any more.
+    expect(await held({ at: '2026-02-28T23:59:59Z' })).toEqual([]);
+    await test.apply({ command: 'remove-resource', provider: 'hetzner', providerId: 'h1', at: '2026-03-25T00:00:00Z' });
+    expect([await held(at('24')), await held(at('25'))]).toEqual([['off in h-b, last seen 03-20'], []]);
+  });
+});
+
 describe('diff', () => {
   const diff = async (from: number, to?: number): Promise<Differences> => test.ask('diff', { from: String(from), ...(to === undefined ? {} : { to: String(to) }) });
   const why = ({ events }: { events: readonly { type: string; actor: string; reason: string | null }[] }) => events.map(({ type, actor, reason }) => [type, actor, reason]);

@@ -95,6 +95,28 @@ describe('a worker', () => {
     }
   });
 
+  it('on a database that became read-only says so once, and goes on where it was', async () => {
+    const { logger, messages, hear } = listening();
+    const name = new URL(test.url).pathname.slice(1);
+    const worker = await startWorker({ databaseUrl: proxy.url, logger, now: () => START });
+    try {
+      await test.core.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+      proxy.cut();
+      // Past the worker: our own connection is from before.
+      await record(test, 0);
+      await hear('read-only');
+      expect(await test.ask('projections')).toMatchObject({ state: 'current', halted: null, items: expect.arrayContaining([expect.objectContaining({ lag: 1 })]) });
+      await test.core.pool.query(`BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`);
+      proxy.cut();
+      await projected();
+      expect(messages.filter((message) => message.includes('read-only'))).toHaveLength(1);
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '1' });
+      await expectReplayToBeLive(test.url);
+    } finally {
+      await worker.stop();
+    }
+  });
+
   it('whose connections break in the middle of its batches loses nothing and does nothing twice', async () => {
     const worker = await startWorker({ databaseUrl: proxy.url, logger: silent, now: () => START });
     try {
@@ -107,6 +129,37 @@ describe('a worker', () => {
       await expectReplayToBeLive(test.url);
     } finally {
       await worker.stop();
+    }
+  });
+});
+
+describe('a rebuild', () => {
+  it.each([
+    ['while it copies', /^COPY usage_records /],
+    ['while it indexes', /CREATE UNIQUE INDEX IF NOT EXISTS usage_records_/],
+  ])('whose disk is full %s leaves the live read models as they are, and goes on when there is room', async (_when, statement) => {
+    const test = await testLedger();
+    const proxy = await postgresProxy(test.url);
+    const behind = await ledgerOn(proxy.url);
+    try {
+      await test.apply(
+        { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
+        { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
+        ...Array.from({ length: 5 }, (_, n) => usage(n)),
+      );
+      await test.ledger.catchUp();
+      proxy.refuse({ ...DISK_FULL, statement });
+      await expect(behind.ledger.rebuilder.rebuild()).rejects.toThrow('No space left on device');
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '5' });
+      expect(await test.ask('projections')).toMatchObject({ state: 'current', halted: null });
+      proxy.refuse(null);
+      expect(await behind.ledger.rebuilder.rebuild()).toMatchObject({ outcome: 'swapped', money: [] });
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '5' });
+      await expectReplayToBeLive(test.url);
+    } finally {
+      await behind.close();
+      await proxy.close();
+      await test.close();
     }
   });
 });

@@ -27,6 +27,12 @@ const zData = z.looseObject({
   subAttribution: zJsonObject.optional(),
 });
 
+/** Some senders give nanoseconds: what is finer than instants are is cut off. */
+const zTime = z
+  .string('must be an instant as a string, such as "2026-04-01T00:00:00Z"')
+  .transform((text) => text.replace(/(\.\d{6})\d+/, '$1'))
+  .pipe(zInstant);
+
 /** CloudEvents 1.0 in JSON, as OpenMeter's users send it; attributes that mean nothing here are passed over. */
 export const zCloudEvent = z
   .looseObject({
@@ -35,12 +41,40 @@ export const zCloudEvent = z
     source: zId.describe('The resource, unless data names one'),
     type: zId.describe('The billing kind'),
     subject: zId.describe('The deployment'),
-    time: zInstant.optional().describe('When it happened; on arrival, unless given'),
-    datacontenttype: z.literal('application/json', 'must be application/json').optional(),
-    data: zData.default({}).describe('quantity (or value; 1 unless given), resourceId, provider, rateKey, subAttribution; anything else is an attribute'),
+    time: zTime.nullish().describe('When it happened, to the microsecond; on arrival, unless given'),
+    datacontenttype: z.literal('application/json', 'must be application/json').nullish(),
+    data: zData.nullish().describe('quantity (or value; 1 unless given), resourceId, provider, rateKey, subAttribution; anything else is an attribute'),
   })
   .refine((event) => !('data_base64' in event), { path: ['data_base64'], message: 'is not taken: send JSON as data' })
   .meta({ id: 'CloudEvent' });
+
+/** The content types of events as JSON, one and many. */
+export const EVENT_TYPE = 'application/cloudevents+json';
+export const EVENTS_TYPE = 'application/cloudevents-batch+json';
+
+const ATTRIBUTE = /^ce-(.*)/;
+
+/**
+ * In binary mode an event's attributes are headers (`ce-id`), and the body is its data alone. null: no header of the request says that it
+ * is one.
+ */
+export function eventOfHeaders(headers: Readonly<Record<string, string | string[] | undefined>>, body: unknown): object | null {
+  if (headers['ce-specversion'] === undefined && headers['ce-id'] === undefined) return null;
+  const attributes = Object.entries(headers).flatMap(([name, value]): [string, string][] => {
+    const attribute = ATTRIBUTE.exec(name)?.[1];
+    return attribute === undefined || typeof value !== 'string' ? [] : [[attribute, unescaped(value)] as const];
+  });
+  return { ...Object.fromEntries(attributes), data: body };
+}
+
+/** Headers hold no letter beyond ASCII: such are sent with percent signs. What is none such is meant as it is. */
+function unescaped(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
 
 export const isCloudEvent = (item: unknown): boolean => typeof item === 'object' && item !== null && 'specversion' in item;
 
@@ -50,7 +84,7 @@ export const isCloudEvent = (item: unknown): boolean => typeof item === 'object'
  */
 export function readingOf(input: unknown, arrivedAt: Instant): Incoming {
   const { id, source, type, subject, time, data } = parse(zCloudEvent, input, 'event');
-  const { quantity, value, resourceId, provider, rateKey, subAttribution, ...attributes } = data;
+  const { quantity, value, resourceId, provider, rateKey, subAttribution, ...attributes } = data ?? {};
   if (quantity !== undefined && value !== undefined && quantity !== value)
     throw invalid('invalid_input', 'event: data.quantity and data.value contradict each other', [{ field: 'data.value', message: 'is another than data.quantity: give one of them' }]);
   const start = time ?? arrivedAt;

@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
+import { Body, Controller, Headers, HttpCode, Inject, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
 import { isDomainError, parse, zId } from '#domain/schema';
@@ -8,8 +8,8 @@ import type { Incoming, Ingested } from '#ledger/ingest';
 import { Ledger } from '#ledger/ledger';
 import { AllowedTo, AskedBy } from './auth/access.js';
 import { CLOCK, type Clock } from './clock.js';
-import { isCloudEvent, readingOf } from './cloud-event.js';
-import { V1 } from './http.js';
+import { EVENT_TYPE, eventOfHeaders, EVENTS_TYPE, isCloudEvent, readingOf } from './cloud-event.js';
+import { type Request, V1 } from './http.js';
 import type { zIngested } from './openapi/answers/ingest.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
@@ -37,12 +37,12 @@ export class IngestController {
   @Post('usage')
   @HttpCode(200)
   @AllowedTo('platform_admin', 'operator', 'ingest')
-  async ingest(@Body() body: unknown, @AskedBy() caller: Caller): Promise<Answer> {
-    const items = itemsOf(body);
+  async ingest(@Body() body: unknown, @Headers() headers: Request['headers'], @AskedBy() caller: Caller): Promise<Answer> {
+    const { items, areEvents } = sentItems(headers, body);
     const arrivedAt = this.clock.now();
     const read = items.map((item): Read => {
       try {
-        if (isCloudEvent(item)) return { incoming: readingOf(item, arrivedAt) };
+        if (areEvents || isCloudEvent(item)) return { incoming: readingOf(item, arrivedAt) };
         const { deploymentId, ...observation } = parse(zSentObservation, item, 'observation');
         return { incoming: { deploymentId, observation, isEvent: false } };
       } catch (error) {
@@ -62,6 +62,22 @@ function next(verdicts: Iterator<Ingested, undefined>): Ingested {
   const { value } = verdicts.next();
   if (value === undefined) throw new Error('an item has no verdict');
   return value;
+}
+
+interface Sent {
+  readonly items: readonly unknown[];
+  /** It was said that they are events; else each shows what it is. */
+  readonly areEvents: boolean;
+}
+
+/** As the headers say: an event in binary mode, or events as JSON; else what the body is. */
+function sentItems(headers: Request['headers'], body: unknown): Sent {
+  const type = headers['content-type']?.toString().split(';')[0]?.trim().toLowerCase();
+  if (type === EVENTS_TYPE && !Array.isArray(body)) throw invalid('invalid_input', `the body must be an array of CloudEvents, as its content type says; one alone is ${EVENT_TYPE}`);
+  if (type === EVENT_TYPE && Array.isArray(body)) throw invalid('invalid_input', `the body must be one CloudEvent, as its content type says; an array of them is ${EVENTS_TYPE}`);
+  if (type === EVENTS_TYPE || type === EVENT_TYPE) return { items: itemsOf(Array.isArray(body) ? body : [body]), areEvents: true };
+  const binary = eventOfHeaders(headers, body);
+  return binary === null ? { items: itemsOf(body), areEvents: false } : { items: [binary], areEvents: true };
 }
 
 /** `[…]`, one item, or `{ deploymentId, observations: […] }`. */

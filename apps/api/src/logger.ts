@@ -1,10 +1,8 @@
 import type { LoggerService } from '@nestjs/common';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
 import { correlationIdOf } from './http.js';
 import { isWatched } from './protection.js';
-
-type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
+import type { RequestEnds } from './request-ends.js';
 
 /** Nest's own messages, in our log: what it maps at start is of no interest, what it complains of is. */
 export class NestLogger implements LoggerService {
@@ -25,15 +23,15 @@ export class NestLogger implements LoggerService {
 }
 
 /** A line for each request: where, how it ended, how long it took. Neither headers nor bodies, and of the URL no parameters: who asks may put a secret there. */
-export function logRequests(fastify: Fastify, logger: Logger): void {
-  fastify.addHook('onResponse', (request, reply, done) => {
+export function logRequests(ends: RequestEnds, logger: Logger): void {
+  ends.tell((request, reply, hungUp) => {
     const { id: requestId, method } = request;
     const [path] = request.url.split('?');
     const correlationId = correlationIdOf(request);
-    const line = { requestId, ...(correlationId === requestId ? {} : { correlationId }), method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
+    const more = { ...(correlationId === requestId ? {} : { correlationId }), ...(hungUp ? { hungUp } : {}) };
+    const line = { requestId, ...more, method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
     if (isWatched(request.url)) logger.debug(line, 'answered');
     else logger.info(line, 'answered');
-    done();
   });
 }
 

@@ -4,6 +4,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DOCUMENT_STYLE_SOURCE } from '#ledger/documents/page';
+import { isUpgrade, type RequestEnds } from './request-ends.js';
 import { Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
@@ -11,8 +12,10 @@ type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['
 export interface Limits {
   /** Requests that one token, or one address without a token, may make in a minute. */
   readonly requestsPerMinute: number;
-  /** Requests that are answered at once; what comes on top is refused at once, rather than answered late. */
+  /** Requests that are answered at once; what comes on top waits for a moment, and is then refused rather than answered late. */
   readonly requestsAtOnce: number;
+  /** How long it waits, in milliseconds; 250 unless given. */
+  readonly patienceMs?: number;
 }
 
 /** Below this the bytes saved are not worth the time. */
@@ -55,24 +58,54 @@ export function protect(fastify: Fastify, { requestsPerMinute }: Limits): void {
 const OVERLOADED = JSON.stringify(problemOf(new Overloaded('as many requests as can be answered in time are being answered: nothing was done of this one; send it again')));
 
 /**
- * A queue that grows makes every answer late, and then useless: above so many at once, who comes is told to come again. To be
- * registered before any other hook.
+ * A burst is answered, and who sends the same again at once, as many do who are refused, is held up. Refused at once, they came so often
+ * that hardly anything was done but refusing them.
  */
-export function shedAbove(fastify: Fastify, requestsAtOnce: number): void {
+const PATIENCE_MS = 250;
+
+/**
+ * A queue that grows makes every answer late, and then useless: above so many at once, who comes waits for a place for a moment, and is
+ * then told to come again. To be registered before any other hook. Probes are answered always, and a WebSocket is no request under way.
+ */
+export function shedAbove(fastify: Fastify, { requestsAtOnce, patienceMs = PATIENCE_MS }: Limits, ends: RequestEnds): void {
+  const answering = new WeakSet<object>();
+  /** In the order in which they came: what lets each go on. */
+  const line = new Set<() => void>();
   let underWay = 0;
-  const counted = new WeakSet<object>();
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (isWatched(request.url) || underWay < requestsAtOnce) {
-      underWay += 1;
-      counted.add(request);
+    if (isWatched(request.url) || isUpgrade(request)) {
       done();
       return;
     }
-    reply.raw.writeHead(503, { 'content-type': PROBLEM_TYPE, 'retry-after': '1', 'x-request-id': request.id }).end(OVERLOADED);
-    reply.hijack();
+    const enter = (): void => {
+      underWay += 1;
+      answering.add(request);
+      done();
+    };
+    if (underWay < requestsAtOnce) {
+      enter();
+      return;
+    }
+    const leave = (): void => {
+      line.delete(goOn);
+      clearTimeout(timer);
+    };
+    const goOn = (): void => {
+      leave();
+      enter();
+    };
+    const timer = setTimeout(() => {
+      leave();
+      reply.raw.writeHead(503, { 'content-type': PROBLEM_TYPE, 'retry-after': '1', 'x-request-id': request.id }).end(OVERLOADED);
+      reply.hijack();
+    }, patienceMs);
+    line.add(goOn);
+    reply.raw.once('close', leave);
   });
-  fastify.addHook('onResponse', (request, _reply, done) => {
-    if (counted.delete(request)) underWay -= 1;
-    done();
+  ends.tell((request) => {
+    if (!answering.delete(request)) return;
+    underWay -= 1;
+    const [next] = line;
+    next?.();
   });
 }

@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import pino, { type Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { type Clock, systemClock } from './clock.js';
+import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
 import { correlationIdOf, givenId, type Request } from './http.js';
@@ -12,6 +13,7 @@ import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 import { protect, shedAbove } from './protection.js';
+import { RequestEnds } from './request-ends.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
 export interface ApiOptions extends ApiSettings {
@@ -62,19 +64,21 @@ export async function createApi({
     },
   });
   const fastify = adapter.getInstance();
-  shedAbove(fastify, settings.requestsAtOnce);
+  const ends = new RequestEnds();
+  shedAbove(fastify, settings, ends);
+  ends.attach(fastify);
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // JSON is all that the API takes; Nest's own parsers would also take forms.
   fastify.removeContentTypeParser('text/plain');
   // The parser that JSON has, with its refusal of poisoned prototypes.
-  fastify.addContentTypeParser(['application/cloudevents+json', 'application/cloudevents-batch+json'], { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
+  fastify.addContentTypeParser([EVENT_TYPE, EVENTS_TYPE], { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
   fastify.addHook('onRequest', (request, reply, next) => {
     void reply.headers({ ...NOT_KEPT, 'x-request-id': request.id, 'x-correlation-id': correlationIdOf(request) });
     next();
   });
-  logRequests(fastify, logger);
+  logRequests(ends, logger);
   const telemetry = new Telemetry(settings.otlpEndpoint);
-  telemetry.attach(fastify);
+  telemetry.attach(fastify, ends);
   tagReads(fastify);
   protect(fastify, settings);
   return NestFactory.create<NestFastifyApplication>(AppModule.forRoot({ ...settings, logger, clock, telemetry }), adapter, {

@@ -62,6 +62,10 @@ command('quote', 'what usage would come to under a plan', 'ledgerline quote --pl
 command('meter', 'meters UTC days from the inventory', 'ledgerline meter --date 2026-04-01 --to 2026-04-30', () => import('./meter.js'))
   .requiredOption('--date <date>', 'the day, or the first of several')
   .option('--to <date>', 'the last day');
+command('prune', 'drops the raw usage records of a month whose retention is over, where every invoice that uses them is issued', 'ledgerline prune --month 2026-04', () => import('./prune.js'))
+  .requiredOption('--month <month>', 'a UTC month such as 2026-04')
+  .option('--deployment <id>', 'of this deployment only')
+  .option('--at <instant>', 'by when retention must be over; now unless given');
 command('invoice', 'creates (and issues) the invoices due as of an instant', 'ledgerline invoice --as-of 2026-05-01T00:00:00Z --issue', () => import('./invoice.js'))
   .requiredOption('--as-of <instant>', 'bills what is due as of then')
   .option('--tenant <id>', 'one tenant only')

@@ -1,4 +1,4 @@
-import { cell, isPeriod, print, printJson, table } from './output.js';
+import { cell, isPeriod, print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked, WrongUsage } from './wrong-usage.js';
 
@@ -31,6 +31,7 @@ function show(answer: unknown): void {
   if (isList(answer)) {
     print(answer.items.length === 0 ? 'none' : table(answer.items.map(flat)));
     if (answer.nextCursor !== null) print(`more: cursor=${answer.nextCursor}`);
+    if (answer.pruned !== undefined) say(`raw usage records of ${answer.pruned.join(', ')} were pruned: these are not listed; query usage still knows the quantities`);
   } else if (isObject(answer)) {
     for (const [key, value] of Object.entries(answer)) showField(key, value);
   } else print(cell(answer));
@@ -54,5 +55,5 @@ const isRows = (value: unknown): value is object[] => Array.isArray(value) && ty
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const isList = (answer: unknown): answer is { items: object[]; nextCursor: string | null } =>
+const isList = (answer: unknown): answer is { items: object[]; nextCursor: string | null; pruned?: string[] } =>
   typeof answer === 'object' && answer !== null && 'items' in answer && Array.isArray(answer.items);

@@ -14,6 +14,10 @@ export const zId = z
   .max(512, 'is longer than 512 characters')
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'contains control characters');
 
+/** Whether it is an id as zId takes it. */
+export const isId = (value: unknown): boolean => typeof value === 'string' && ID.test(value);
+const ID = /^[^\u0000-\u001f\u007f]{1,512}$/;
+
 export const zText = z.string().max(2000, 'is longer than 2000 characters').refine((value) => !value.includes('\u0000'), 'contains a NUL character');
 
 /** A plain decimal as a string; comes out without trailing zeros: "0.010" is "0.01". */

@@ -16,9 +16,8 @@ import { compareInstants, type Instant, later } from '#domain/time/instant';
 import { toCredit } from '#projections/credits/credits.projection';
 import { toVersion } from '#projections/plans/plans.projection';
 import { toSegment } from '#projections/rates/rates.projection';
-import { usageRecords } from '#projections/usage-records/usage-records.table';
-import { inForce } from '#read-model/table';
 import { inForceAt, type LedgerCore } from './ledger-core.js';
+import { asJsonb, type FromLog, recordsInForce, type Stretch, within, withPruned } from './pruned-usage.js';
 
 export interface TenantAccount {
   readonly tenantId: string;
@@ -166,7 +165,7 @@ const QUARANTINED = (lineId: string): string => `i.quarantined @> jsonb_build_ar
 const LIVE = "i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)";
 
 /** Lines with marks that no issued invoice of all the tenant's lines has settled yet, and the reasons, in the order in which they came. */
-async function pendingMarks(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, string>> {
+export async function pendingMarks(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, string>> {
   const { rows } = await core.pool.query<{ line_id: string; reasons: string[] }>(
     `SELECT m.line_id, array_agg(m.reason ORDER BY m.first_at) AS reasons FROM (
        SELECT r.line_id, r.reason, min(r.marked_at) AS first_at FROM restatements r
@@ -234,10 +233,28 @@ export const isRateCard = (line: LineDefinition): boolean => line.segments.some(
 
 /** Usage of each line up to the instants that rating it needs: two set-wise reads, whatever the number of lines. */
 export async function loadUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[]): Promise<(line: LineDefinition) => UsageUpTo> {
-  const scalar = await scalarUsage(core, position, needs.filter(({ line }) => !isRateCard(line)));
-  const cards = await cardUsage(core, position, needs.filter(({ line }) => isRateCard(line)));
+  const [scalar, cards] = await withPruned(core, needs.map(stretchOf), async (pruned) => [
+    await scalarUsage(core, position, needs.filter(({ line }) => !isRateCard(line)), pruned),
+    await cardUsage(core, position, needs.filter(({ line }) => isRateCard(line)), pruned),
+  ] as const);
   return (line) => (at) => (isRateCard(line) ? cards(line, at) : (scalar.get(`${line.lineId}|${at}`) ?? missing(line, at)));
 }
+
+const stretchOf = ({ line, instants }: UsageNeed): Stretch => ({
+  deploymentId: line.deploymentId,
+  billingKind: line.billingKind,
+  start: line.period.start,
+  end: instants.reduce((last, at) => later(last, at), line.period.start),
+});
+
+/** The readings of each need, once in `pruned`; null: none. */
+const fromLogOf = (pruned: FromLog, needs: readonly UsageNeed[]): (string | null)[] =>
+  needs.map((need) => {
+    const versions = pruned.versions.length === 0 ? [] : within(pruned, stretchOf(need));
+    return versions.length === 0 ? null : asJsonb(versions);
+  });
+
+const RECORDS = recordsInForce('$1', 'deployment_id = n.deployment_id AND billing_kind = n.billing_kind AND period_start >= n.start_at AND period_start < n.end_at', 'n.from_log');
 
 const missing = (line: LineDefinition, at: Instant): never => {
   throw new Error(`usage of line ${line.lineId} up to ${at} was not loaded`);
@@ -256,15 +273,15 @@ const AGGREGATES: Readonly<Record<LineDefinition['aggregation'], string>> = {
 
 const AVERAGE_SCALE = 20;
 
-async function scalarUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[]): Promise<Map<string, Usage>> {
+async function scalarUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[], pruned: FromLog): Promise<Map<string, Usage>> {
   const usage = new Map<string, Usage>();
-  const rows = needs.flatMap(({ line, instants }) => instants.map((at) => ({ line, at })));
+  const logged = fromLogOf(pruned, needs);
+  const rows = needs.flatMap(({ line, instants }, index) => instants.map((at) => ({ line, at, fromLog: logged[index] ?? null })));
   for (const [aggregation, group] of Map.groupBy(rows, ({ line }) => line.aggregation)) {
-    const records = inForce(usageRecords, '$1', 'deployment_id = n.deployment_id AND billing_kind = n.billing_kind AND period_start >= n.start_at AND period_start < n.end_at');
     const { rows: found } = await core.pool.query<{ n: number; value: string | null; readings: string }>(
-      `SELECT n.n, a.value, a.readings FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::jsonb[], $8::text[])
-         AS n(n, deployment_id, billing_kind, start_at, end_at, filter, unique_by)
-       CROSS JOIN LATERAL (SELECT ${AGGREGATES[aggregation]} AS value, count(*)::text AS readings FROM ${records} u
+      `SELECT n.n, a.value, a.readings FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::jsonb[], $8::text[], $9::jsonb[])
+         AS n(n, deployment_id, billing_kind, start_at, end_at, filter, unique_by, from_log)
+       CROSS JOIN LATERAL (SELECT ${AGGREGATES[aggregation]} AS value, count(*)::text AS readings FROM ${RECORDS} u
          WHERE n.filter IS NULL OR u.attributes @> n.filter) a`,
       [
         position,
@@ -275,6 +292,7 @@ async function scalarUsage(core: LedgerCore, position: number, needs: readonly U
         group.map(({ at }) => at),
         group.map(({ line }) => (line.filter === null ? null : JSON.stringify(line.filter))),
         group.map(({ line }) => line.uniqueBy),
+        group.map(({ fromLog }) => fromLog),
       ],
     );
     for (const { n, value, readings } of found) {
@@ -303,9 +321,8 @@ interface CardReading {
  * Rate-card usage: each reading at the rate of its key in force, divided at a price change within its period. Readings of a key that lie
  * between the same two price changes and needed instants are one sum: of a million, a few rows come here.
  */
-async function cardUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[]): Promise<(line: LineDefinition, at: Instant) => Usage> {
+async function cardUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[], pruned: FromLog): Promise<(line: LineDefinition, at: Instant) => Usage> {
   if (needs.length === 0) return missing;
-  const records = inForce(usageRecords, '$1', 'deployment_id = n.deployment_id AND billing_kind = n.billing_kind AND period_start >= n.start_at AND period_start < n.end_at');
   const instants = needs.map((need) => [...need.instants].sort(compareInstants));
   const { rows } = await core.pool.query<CardReading>(
     `WITH prices AS (
@@ -318,10 +335,10 @@ async function cardUsage(core: LedgerCore, position: number, needs: readonly Usa
        SELECT n.n, u.resource_type, u.resource_family, u.location, u.period_start, u.period_end, u.quantity, width_bucket(u.period_start, n.instants) AS needed,
          coalesce(width_bucket(u.period_start, p.changes), 0) AS price, coalesce(width_bucket(u.period_end - interval '1 microsecond', p.changes), 0) AS last_price
        FROM (
-         SELECT n, deployment_id, billing_kind, start_at, end_at, filter, ARRAY(SELECT jsonb_array_elements_text(needed)::timestamptz) AS instants
-         FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::jsonb[], $8::jsonb[])
-           AS n(n, deployment_id, billing_kind, start_at, end_at, filter, needed)) n
-       CROSS JOIN LATERAL (SELECT * FROM ${records} r WHERE n.filter IS NULL OR r.attributes @> n.filter) u
+         SELECT n, deployment_id, billing_kind, start_at, end_at, filter, from_log, ARRAY(SELECT jsonb_array_elements_text(needed)::timestamptz) AS instants
+         FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::jsonb[], $8::jsonb[], $9::jsonb[])
+           AS n(n, deployment_id, billing_kind, start_at, end_at, filter, needed, from_log)) n
+       CROSS JOIN LATERAL (SELECT * FROM ${RECORDS} r WHERE n.filter IS NULL OR r.attributes @> n.filter) u
        LEFT JOIN prices p USING (resource_type, resource_family, location)) g
      GROUP BY g.n, g.resource_type, g.resource_family, g.location, g.needed, g.price,
        CASE WHEN g.price <> g.last_price THEN g.period_start END, CASE WHEN g.price <> g.last_price THEN g.period_end END
@@ -335,6 +352,7 @@ async function cardUsage(core: LedgerCore, position: number, needs: readonly Usa
       instants.map((of) => of.at(-1)),
       needs.map(({ line }) => (line.filter === null ? null : JSON.stringify(line.filter))),
       instants.map((of) => JSON.stringify(of)),
+      fromLogOf(pruned, needs),
     ],
   );
   const segments = await rateSegments(core, position, [...new Set(rows.map(keyOf))]);

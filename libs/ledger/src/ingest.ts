@@ -2,7 +2,8 @@ import type { LedgerEvent } from '#domain/events';
 import { DomainError, notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
 import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
-import { type Observation, packed, usageMonth, usageStream } from '#domain/usage/usage';
+import { packedReadings } from '#domain/usage/plain';
+import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
 import { assertRole, type Caller, confinedTo, type Role } from './caller.js';
 import { canonicalJson, type CommandCall, sha256 } from './command.js';
 import { deploymentOf } from './commands/deployments.commands.js';
@@ -173,7 +174,7 @@ export class UsageIntake {
         ({ verdicts } = decided);
         const causes = new Map<LedgerEvent, CommandCall>();
         for (const [number, { call }] of jobs.entries()) {
-          const observed = packed(decided.fresh.get(number) ?? []).map((observations): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin: 'command', observations } }));
+          const observed = packedReadings(decided.fresh.get(number) ?? []).map((observations): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin: 'command', observations } }));
           for (const event of [...observed, ...namings(deploymentId, month, decided.named.get(number) ?? [])]) causes.set(event, call);
         }
         return { events: [...causes.keys()], causes };

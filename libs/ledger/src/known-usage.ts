@@ -1,10 +1,11 @@
 import { type DomainError, invalid } from '#domain/errors';
 import { earlier, type Instant, later } from '#domain/time/instant';
-import type { Observation, ReadingKey } from '#domain/usage/usage';
+import { monthOf } from '#domain/time/period';
+import { type Observation, type ReadingKey, usageMonth } from '#domain/usage/usage';
 import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import type { Versioned } from '#read-model/table';
 import { canonicalJson } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
+import { type RecordVersion, type Stretch, withPruned } from './pruned-usage.js';
 
 /** A reading among those of its key. */
 export interface Held {
@@ -21,7 +22,6 @@ export interface KnownReading extends Held {
   /** It was said never to have been. */
   readonly isWithdrawn: boolean;
 }
-type RecordVersion = UsageRecordRow & Versioned;
 
 /** Ids have no control characters: this one keeps them apart. */
 const APART = '\u0001';
@@ -52,6 +52,21 @@ const keyValues = (deploymentId: string, keys: readonly ReadingKey[]): unknown[]
 
 /** What is known of these readings' keys, by key without provider: set-wise, whatever their number. */
 export async function knownReadings(core: LedgerCore, deploymentId: string, keys: readonly ReadingKey[]): Promise<Map<string, KnownReading[]>> {
+  return withPruned(core, stretchesOf(deploymentId, keys), async ({ versions, providers }) => {
+    const asked = versions.length === 0 ? new Set<string>() : new Set(keys.map(looseKey));
+    const isAsked = (row: Omit<UsageProviderRow, 'provider'>): boolean => asked.has(looseKeyOfRow(row));
+    return byKey(core, deploymentId, [...(await keptReadings(core, deploymentId, keys)), ...versions.filter(isAsked)], providers.filter(isAsked));
+  });
+}
+
+/** The months and kinds that keys are of. */
+function stretchesOf(deploymentId: string, keys: readonly ReadingKey[]): Stretch[] {
+  const apart = new Map(keys.map(({ billingKind, period: { start } }) => [`${usageMonth(start)} ${billingKind}`, { billingKind, start }]));
+  return [...apart.values()].map(({ billingKind, start }) => ({ deploymentId, billingKind, ...monthOf(start) }));
+}
+
+/** Versions of readings that the tables keep. */
+async function keptReadings(core: LedgerCore, deploymentId: string, keys: readonly ReadingKey[]): Promise<RecordVersion[]> {
   const { rows } = await core.pool.query<RecordVersion>({
     name: 'usage_records_by_key',
     text:
@@ -60,22 +75,29 @@ export async function knownReadings(core: LedgerCore, deploymentId: string, keys
       ` UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NOT NULL OFFSET 0) u ORDER BY position_from`,
     values: keyValues(deploymentId, keys),
   });
-  return byKey(core, deploymentId, rows);
+  return rows;
 }
 
 /** What is known of readings that have one of these source ids, whatever their time. */
 export async function knownBySource(core: LedgerCore, deploymentId: string, sourceIds: readonly string[]): Promise<KnownReading[]> {
-  const { rows } = await core.pool.query<RecordVersion>({
-    name: 'usage_records_by_source',
-    text: "SELECT * FROM usage_records WHERE deployment_id = $1 AND source_id = ANY($2) AND source_id <> '' ORDER BY position_from",
-    values: [deploymentId, sourceIds],
+  const asked = new Set(sourceIds.filter((sourceId) => sourceId !== ''));
+  return withPruned(core, [{ deploymentId, billingKind: null, start: null, end: null }], async ({ versions, providers }) => {
+    const { rows } = await core.pool.query<RecordVersion>({
+      name: 'usage_records_by_source',
+      text: "SELECT * FROM usage_records WHERE deployment_id = $1 AND source_id = ANY($2) AND source_id <> '' ORDER BY position_from",
+      values: [deploymentId, sourceIds],
+    });
+    const isAsked = ({ source_id }: { readonly source_id: string }): boolean => asked.has(source_id);
+    return [...(await byKey(core, deploymentId, [...rows, ...versions.filter(isAsked)], providers.filter(isAsked))).values()].flat();
   });
-  return [...(await byKey(core, deploymentId, rows)).values()].flat();
 }
 
-/** Versions of readings, in order of position, as what is known under each key. */
-async function byKey(core: LedgerCore, deploymentId: string, rows: readonly RecordVersion[]): Promise<Map<string, KnownReading[]>> {
-  const named = await namedProviders(core, deploymentId, rows.filter(({ provider }) => provider === '').map(keyOfRow));
+/** Versions of readings, those of each in order of position, as what is known under each key; `providers`: those that were named, as the log alone says. */
+async function byKey(core: LedgerCore, deploymentId: string, rows: readonly RecordVersion[], providers: readonly UsageProviderRow[]): Promise<Map<string, KnownReading[]>> {
+  const named = new Map([
+    ...(await namedProviders(core, deploymentId, rows.filter(({ provider }) => provider === '').map(keyOfRow))),
+    ...providers.map((row) => [looseKeyOfRow(row), row.provider] as const),
+  ]);
   const histories = [...Map.groupBy(rows, (row) => JSON.stringify([looseKeyOfRow(row), row.provider])).values()];
   const known = histories.flatMap((versions): KnownReading[] => {
     const last = versions.at(-1);

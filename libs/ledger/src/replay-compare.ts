@@ -1,12 +1,19 @@
 import { READ_MODELS } from './database.js';
 import type { QueryContext } from './query.js';
+import { prunedUsage, usageProviders, usageRecords } from '#projections/usage-records/usage-records.table';
 import type { TableDefinition } from '#read-model/table';
 
 /** The live read models, as they were at the context's position, held against what the log gives. */
 
 /** Versions that were known then, as they were then: one that ended later was in force. */
 const then = (schema: string, { name, columns }: TableDefinition): string =>
-  `SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from, CASE WHEN position_to <= $1 THEN position_to END AS position_to FROM ${schema}.${name} WHERE position_from <= $1`;
+  `SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from, CASE WHEN position_to <= $1 THEN position_to END AS position_to FROM ${schema}.${name} t WHERE position_from <= $1${PRUNED.includes(name) ? KEPT : ''}`;
+
+/** Raw records that were pruned since are in the replay alone. */
+const PRUNED: readonly string[] = [usageRecords.name, usageProviders.name];
+const KEPT =
+  ` AND NOT EXISTS (SELECT FROM ${READ_MODELS}.${prunedUsage.name} p WHERE p.deployment_id = t.deployment_id AND p.billing_kind = t.billing_kind` +
+  " AND t.period_start >= p.month AND t.period_start < p.month + interval '1 month')";
 
 /** Who superseded a version is written on it when that happens: as of then it had not. */
 const thenColumn = (column: string): string => (column === 'superseded_by' ? 'CASE WHEN position_to <= $1 THEN superseded_by END AS superseded_by' : column);

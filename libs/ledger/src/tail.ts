@@ -19,8 +19,8 @@ export interface Beyond {
  */
 export class Tail {
   private readonly codec = new EventCodec();
-  /** The events after one position, up to another: at first, none after none. */
-  private events: RecordedEvent[] = [];
+  /** The events after one position, up to another, and how long each was: at first, none after none. */
+  private kept: { readonly event: RecordedEvent; readonly characters: number }[] = [];
   private after = 0;
   private upTo = 0;
   private characters = 0;
@@ -49,17 +49,19 @@ export class Tail {
     // Too much; or the read models were put back to an earlier position than what is kept begins at.
     if (!isWhole || position < this.after) return this.projected();
     this.after = position;
-    this.events = this.events.filter((event) => event.position > position);
-    return { position, events: [...this.events] };
+    this.kept = this.kept.filter(({ event }) => event.position > position);
+    this.characters = this.kept.reduce((total, { characters }) => total + characters, 0);
+    return { position, events: this.kept.map(({ event }) => event) };
   }
 
   /** Reads what was recorded since. False where that is too much to keep, or can't be read: the projections halt at it, and say more. */
   private async readFurther(): Promise<boolean> {
     try {
       for await (const stored of this.log.readAll(this.upTo)) {
-        this.characters += stored.data.length;
-        if (this.events.length === MOST_EVENTS || this.characters > MOST_CHARACTERS) return false;
-        this.events.push(this.codec.decode(stored));
+        const characters = stored.data.length;
+        if (this.kept.length === MOST_EVENTS || this.characters + characters > MOST_CHARACTERS) return false;
+        this.kept.push({ event: this.codec.decode(stored), characters });
+        this.characters += characters;
         this.upTo = stored.position;
       }
       return true;
@@ -71,7 +73,7 @@ export class Tail {
 
   private async projected(): Promise<Beyond> {
     const position = await this.projector.catchUp();
-    this.events = [];
+    this.kept = [];
     this.characters = 0;
     this.after = position;
     this.upTo = position;

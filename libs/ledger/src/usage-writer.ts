@@ -1,6 +1,7 @@
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError, type FieldError, invalid } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
+import { packedReadings } from '#domain/usage/plain';
 import { type NamedReading, type Observation, packed, type ReadingKey, usageMonth, type UsageOrigin, usageStream } from '#domain/usage/usage';
 import { canonicalJson, type CommandCall, stepOf } from './command.js';
 import {
@@ -82,18 +83,19 @@ export interface UsageDecided extends Omit<UsageWritten, 'position'> {
 }
 
 /**
- * What readings of one deployment and month come to, beside what the read models know of their keys; `isFirst`: nothing is known of
- * any of them, and nothing is looked up. Errors as in writeUsage.
+ * What readings of one deployment and month come to, beside what the read models know of their keys; `isFirst`: no two of them have the
+ * same key, nothing is known of any, and nothing is looked up. Errors as in writeUsage.
  */
 export async function decideUsage(core: LedgerCore, delivered: Delivered, observations: readonly Observation[], isFirst: boolean): Promise<UsageDecided> {
+  if (isFirst) return decided(delivered, { fresh: [...observations], different: [], named: [], same: 0 });
   const readings = observations.map((observation, index): Indexed => ({ observation, index }));
-  return decided(delivered, await classify(core, delivered.deploymentId, readings, delivered.origin, isFirst));
+  return decided(delivered, await classify(core, delivered.deploymentId, readings, delivered.origin));
 }
 
 function decided({ deploymentId, month, origin, reason }: Delivered, { fresh, same, different, named }: Sorted): UsageDecided {
   refuse(contradicting(different, reason));
   const events: LedgerEvent[] = [
-    ...packed(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
+    ...packedReadings(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
     ...namings(deploymentId, month, named),
     ...packed(different.map(({ observation, known }) => ({ ...keyOfRow(known.last), quantity: observation.quantity }))).map(
       (corrections): LedgerEvent => ({ type: 'UsageCorrected', data: { deploymentId, month, origin, corrections, reason: reason ?? '' } }),
@@ -205,8 +207,8 @@ interface Entry extends Held {
 }
 
 /** Sorts readings into new, known and contradicting ones. What says a thing twice in one batch must say the same. */
-async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin, isFirst = false): Promise<Sorted> {
-  const entries = isFirst ? new Map<string, Entry[]>() : await entriesOf(core, deploymentId, readings);
+async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin): Promise<Sorted> {
+  const entries = await entriesOf(core, deploymentId, readings);
   const sorted: Sorted = { fresh: [], different: [], named: [], same: 0 };
   for (const reading of readings) sortOne(sorted, ofSameKey(entries, reading), reading, origin);
   return sorted;

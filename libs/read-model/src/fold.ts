@@ -94,7 +94,6 @@ export class Fold {
     });
     await this.index();
     await this.inTransaction(async (client) => {
-      await this.foldLate(client, target);
       await client.query(`UPDATE ${schema}.checkpoint SET position = $1, moved_at = clock_timestamp()`, [target]);
       for (const table of this.options.projections.flatMap(({ bulk }) => bulk?.staging ?? [])) await client.query(`DROP TABLE ${schema}.${table.name}`);
       await client.query(`DROP TABLE ${schema}.folded`);
@@ -234,7 +233,7 @@ export class Fold {
       await client.query(BY_INDEX);
       for (const projection of this.options.projections) {
         if (projection.bulk !== undefined) continue;
-        const relevant = events.filter(({ type }) => projection.handles[type] === 'handled' && projection.late?.includes(type) !== true);
+        const relevant = events.filter(({ type }) => projection.handles[type] === 'handled');
         await this.projectInto(client, projection, relevant);
       }
       await this.mark(client, MAIN, range);
@@ -249,18 +248,6 @@ export class Fold {
     } catch (error) {
       if (isNotNow(error)) throw error;
       throw new ProjectionHalted(first.position, projection.name, error);
-    }
-  }
-
-  /** What reads a great table does so as of its event's position, so that it may come after all others. */
-  private async foldLate(client: pg.ClientBase, target: number): Promise<void> {
-    for (const projection of this.options.projections) {
-      const { late } = projection;
-      if (late === undefined) continue;
-      for await (const batch of batched(this.options.log.readAll(0, { types: late }))) {
-        const events = batch.filter(({ position }) => position <= target && !this.skipped.has(position)).map((event) => this.decoded(event));
-        await this.projectInto(client, projection, events);
-      }
     }
   }
 

@@ -20,8 +20,6 @@ export interface Projection {
   partitions?(batch: readonly RecordedEvent[]): readonly Partition[];
   /** How a rebuild fills its tables by COPY. */
   readonly bulk?: Bulk;
-  /** Of these it reads what others fill by COPY, as of the event's position: a rebuild applies them once that is there. */
-  readonly late?: readonly EventType[];
   /** Applies the batch's events in order, within the caller's transaction; the checkpoint moves in the same one. */
   project(batch: readonly RecordedEvent[], client: pg.ClientBase): Promise<void>;
 }

@@ -5,14 +5,14 @@ import { zPlan, zQuote, zRate } from './answers/catalog.js';
 import { listOf, zAny } from './answers/common.js';
 import { zAccrual, zMargin } from './answers/dashboard.js';
 import { zCredit, zCreditNote, zCreditNoteWithRows, zInvoice, zInvoicePreview, zLine, zLineWithParts } from './answers/invoices.js';
-import { zMeteredDay, zUnbilled, zUsage, zUsageRecord } from './answers/usage.js';
+import { zMeteredDay, zUnbilled, zUsage, zUsageRecords } from './answers/usage.js';
 
 /**
  * What each query answers, whole: the OpenAPI document and the GraphQL schema are made of these, and the e2e test holds real
  * answers against them, field by field.
  */
 export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
-  ['usage-records', listOf(zUsageRecord)],
+  ['usage-records', zUsageRecords],
   ['usage', zUsage],
   ['rates', listOf(zRate)],
   ['invoices', listOf(zInvoice)],

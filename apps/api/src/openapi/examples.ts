@@ -58,6 +58,7 @@ export const COMMAND_EXAMPLES: ReadonlyMap<string, object> = new Map<string, obj
     { command: 'create-credit-note', invoiceId: INVOICE, at: APRIL.end, amount: '1.00', reason: 'an outage' },
     { command: 'pay-invoice', invoiceId: INVOICE, at: '2026-05-10T00:00:00Z' },
     { command: 'correct-price', planId: 'standard', billingKind: 'gateway', price: { model: 'unit', unitAmount: '0.40' }, effectiveFrom: APRIL.start, effectiveUntil: APRIL.end, reason: 'as agreed' },
+    { command: 'prune-usage', month: '2026-04', at: MID_APRIL },
     { command: 'skip-event', position: 4711, reason: 'written by a build that was withdrawn' },
     { command: 'change-plan', subscriptionId: 'acme-sub', planId: 'standard', at: '2026-06-01T00:00:00Z' },
     { command: 'cancel-subscription', subscriptionId: 'acme-sub', at: '2027-01-01T00:00:00Z' },

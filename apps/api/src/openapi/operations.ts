@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { zId, zInstant, zText } from '#domain/schema';
 import { ROLES } from '#ledger/caller';
 import { COMMANDS } from '#ledger/commands/index';
-import { zCloudEvent } from '../cloud-event.js';
+import { EVENT_TYPE, EVENTS_TYPE, zCloudEvent } from '../cloud-event.js';
 import { MAX_COMMANDS } from '../commands.http.js';
 import { MAX_ITEMS, zSentObservation } from '../ingest.http.js';
 import { zOutcome } from './answers/commands.js';
@@ -61,12 +61,14 @@ export function aboutIngest(components: Record<string, Json>): JsonObject {
     operationId: 'ingest',
     tags: ['usage'],
     summary: 'Takes observations and CloudEvents 1.0, one or many; each is answered by itself, and may be sent again for ever',
+    description: 'A CloudEvent in binary mode has its attributes in headers, and its data alone as the body.',
+    parameters: ['specversion', 'id', 'source', 'type', 'subject', 'time'].map((name) => ({ name: `ce-${name}`, in: 'header', required: false, schema: { type: 'string' } })),
     requestBody: {
       required: true,
       content: {
         ...json({ anyOf: [observation, ofOne, event, many({ anyOf: [observation, event] })] }, { one: INGEST_EXAMPLES.observation, several: [INGEST_EXAMPLES.observation, INGEST_EXAMPLES.event] }),
-        'application/cloudevents+json': media(event, { event: INGEST_EXAMPLES.event }),
-        'application/cloudevents-batch+json': media(many(event), { batch: [INGEST_EXAMPLES.event] }),
+        [EVENT_TYPE]: media(event, { event: INGEST_EXAMPLES.event }),
+        [EVENTS_TYPE]: media(many(event), { batch: [INGEST_EXAMPLES.event] }),
       },
     },
     responses: { 200: { description: 'What became of each', content: json(named('Ingested', zIngested, 'output')) } },

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { RequestEnds } from '../request-ends.js';
 import type { Measuring } from '#ledger/measured';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
@@ -67,16 +68,15 @@ export class Metrics implements Measuring {
   }
 
   /** Times every request. */
-  attach(fastify: Fastify): void {
+  attach(fastify: Fastify, ends: RequestEnds): void {
     fastify.addHook('onRequest', (_request, _reply, done) => {
       this.underWay.inc();
       done();
     });
-    fastify.addHook('onResponse', (request, reply, done) => {
+    ends.tell((request, reply) => {
       this.underWay.dec();
       const route = request.routeOptions.url ?? 'none';
       this.requests.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
-      done();
     });
   }
 

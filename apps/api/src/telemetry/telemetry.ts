@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { RequestEnds } from '../request-ends.js';
 import type { Measuring } from '#ledger/measured';
 import { Metrics } from './metrics.js';
 import { Tracing } from './tracing.js';
@@ -16,9 +17,9 @@ export class Telemetry implements Measuring, OnApplicationShutdown {
     this.tracing = otlpEndpoint === undefined ? null : new Tracing(otlpEndpoint);
   }
 
-  attach(fastify: Fastify): void {
-    this.metrics.attach(fastify);
-    this.tracing?.attach(fastify);
+  attach(fastify: Fastify, ends: RequestEnds): void {
+    this.metrics.attach(fastify, ends);
+    this.tracing?.attach(fastify, ends);
   }
 
   append<Result>(of: { stream: string; events: number; bytes: number }, work: () => Promise<Result>): Promise<Result> {

@@ -2,6 +2,7 @@ import { type Attributes, context, propagation, type Span, SpanKind, SpanStatusC
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { RequestEnds } from '../request-ends.js';
 import type { Measuring } from '#ledger/measured';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
@@ -22,7 +23,7 @@ export class Tracing implements Measuring {
   }
 
   /** Each request is a span, of the trace that its `traceparent` names; all that is done for it is below. */
-  attach(fastify: Fastify): void {
+  attach(fastify: Fastify, ends: RequestEnds): void {
     fastify.addHook('onRequest', (request, _reply, done) => {
       const parent = propagation.extract(context.active(), request.headers);
       const attributes = { 'http.request.method': request.method, 'ledgerline.request_id': request.id };
@@ -30,12 +31,11 @@ export class Tracing implements Measuring {
       this.spans.set(request, span);
       context.with(trace.setSpan(parent, span), done);
     });
-    fastify.addHook('onResponse', (request, reply, done) => {
+    ends.tell((request, reply) => {
       const span = this.spans.get(request);
       span?.setAttribute('http.response.status_code', reply.statusCode);
       if (reply.statusCode >= 500) span?.setStatus({ code: SpanStatusCode.ERROR });
       span?.end();
-      done();
     });
   }
 

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { zDecimal, zId, zJsonObject, zPeriod, zText } from '../schema.js';
+import { zDecimal, zId, zInstant, zJsonObject, zPeriod, zText } from '../schema.js';
 import type { Instant } from '../time/instant.js';
 
 /** A key has one stream for ever: the deployment's, of the UTC month of the reading's period.start. */
 export const usageStream = (deploymentId: string, month: string): string => `usage-${encodeURIComponent(deploymentId)}-${month}`;
 export const usageMonth = (periodStart: Instant): string => periodStart.slice(0, 7);
 
-const GRANULARITIES = ['hour', 'day', 'event'] as const;
+export const GRANULARITIES = ['hour', 'day', 'event'] as const;
 export const ORIGINS = ['command', 'metering', 'backfill'] as const;
 
 export const zRateKey = z.strictObject({ resourceType: zId, resourceFamily: zId, location: zId });
@@ -48,6 +48,8 @@ export const usageEvents = {
   }),
   /** What is recorded under these keys without a provider is this provider's: a reading that names it came, and was known. */
   UsageProviderNamed: z.object({ deploymentId: zId, month: z.string(), readings: z.array(zNamedReading).min(1).max(1000) }),
+  /** The read models keep no raw records of these kinds in this month any more, as their retention was over by `at`: this stream does. */
+  UsagePruned: z.object({ deploymentId: zId, month: z.string(), billingKinds: z.array(zId).min(1), at: zInstant }),
 };
 
 export type ReadingKey = z.infer<typeof zReadingKey>;
@@ -55,8 +57,8 @@ export type Observation = z.infer<typeof zObservation>;
 export type NamedReading = z.infer<typeof zNamedReading>;
 export type UsageOrigin = (typeof ORIGINS)[number];
 
-const MAX_READINGS_PER_EVENT = 1000;
-const MAX_EVENT_BYTES = 512 * 1024;
+export const MAX_READINGS_PER_EVENT = 1000;
+export const MAX_EVENT_BYTES = 512 * 1024;
 
 const utf8 = new TextEncoder();
 

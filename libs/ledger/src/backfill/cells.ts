@@ -1,4 +1,4 @@
-import { isDomainError } from '#domain/schema';
+import { isDomainError, isId } from '#domain/schema';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
 import { type Instant, instant } from '#domain/time/instant';
 import { exactly } from './json-rows.js';
@@ -18,7 +18,6 @@ export interface CellOptions {
   readonly isLenient: boolean;
 }
 
-const ID = /^[^\u0000-\u001f\u007f]{1,512}$/;
 const EXPONENT = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
 const WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$/;
 const LOOSE_OFFSET = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?([+-]\d{2}):?(\d{2})$/;
@@ -120,7 +119,7 @@ export class Cells {
   }
 
   private asId(field: string, value: string): string {
-    if (ID.test(value)) return value;
+    if (isId(value)) return value;
     throw new RowFault(field, value, value.length > 512 ? `is ${value.length} characters long; 512 are the most` : 'contains control characters: remove them');
   }
 

@@ -10,6 +10,7 @@ import { MeteringCommand, meteringCommands, MeteringHandler } from './metering.c
 import { PlanCommand, planCommands, PlanHandler } from './plans.commands.js';
 import { ProjectionCommand, projectionCommands, ProjectionHandler } from './projections.commands.js';
 import { RateCommand, rateCommands, RateHandler } from './rates.commands.js';
+import { RetentionCommand, retentionCommands, RetentionHandler } from './retention.commands.js';
 import { TenantCommand, tenantCommands, TenantHandler } from './tenants.commands.js';
 import { UsageCommand, usageCommands, UsageHandler } from './usage.commands.js';
 
@@ -28,6 +29,7 @@ const SUBJECTS: readonly Subject[] = [
   { Subject: RateCommand, definitions: rateCommands, Handler: RateHandler },
   { Subject: PlanCommand, definitions: planCommands, Handler: PlanHandler },
   { Subject: UsageCommand, definitions: usageCommands, Handler: UsageHandler },
+  { Subject: RetentionCommand, definitions: retentionCommands, Handler: RetentionHandler },
   { Subject: CostCommand, definitions: costCommands, Handler: CostHandler },
   { Subject: InvoiceCommand, definitions: invoiceCommands, Handler: InvoiceHandler },
   { Subject: CreditCommand, definitions: creditCommands, Handler: CreditHandler },

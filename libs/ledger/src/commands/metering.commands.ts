@@ -12,13 +12,14 @@ import {
 } from '#domain/metering/metering';
 import { zDate, zId, zInstant } from '#domain/schema';
 import { instant } from '#domain/time/instant';
-import { dayOf, intersection, type Period } from '#domain/time/period';
+import { contains, dayOf, intersection, monthOf, type Period } from '#domain/time/period';
 import { packed, usageMonth, usageStream } from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '../command.js';
 import { timelinesOf } from '../inventory.js';
 import { keyOfRow, knownReadings } from '../known-usage.js';
 import { inForceAt, LedgerCore } from '../ledger-core.js';
+import { fromLog, prunedOfMonth } from '../pruned-usage.js';
 import { writeUsage } from '../usage-writer.js';
 
 const configureMetering = defineCommand({
@@ -81,8 +82,9 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
 
   private async configure(call: CommandCall<z.output<typeof configureMetering.schema>>): Promise<CommandDone> {
     const { billingKind, granularity, retentionDays, from } = call.fields;
-    if (!METERED_BILLING_KINDS.includes(billingKind))
-      throw invalid('unmetered_billing_kind', `${billingKind} is not metered from the inventory; there are ${METERED_BILLING_KINDS.join(', ')}`, [
+    // Of a kind that others meter, retention is all that there is to configure.
+    if (!METERED_BILLING_KINDS.includes(billingKind) && retentionDays === undefined)
+      throw invalid('unmetered_billing_kind', `${billingKind} is not metered from the inventory, and without retentionDays nothing is configured; metered are ${METERED_BILLING_KINDS.join(', ')}`, [
         { field: 'billingKind', message: 'is not metered from the inventory' },
       ]);
     return this.core.book.decide(meteringStream(billingKind), call, () => ({
@@ -136,6 +138,8 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
       "SELECT * FROM usage_records WHERE origin = 'metering' AND position_to IS NULL AND period_start >= $1::timestamptz AND period_start < $2::timestamptz",
       [day.start, day.end],
     );
+    const pruned = await fromLog(this.core, await prunedOfMonth(this.core, monthOf(day.start).start));
+    rows.push(...pruned.versions.filter((row) => row.origin === 'metering' && row.position_to === null && contains(day, row.period_start)));
     const isStale = staleness(readings);
     let written = { count: 0, position: null as number | null };
     for (const [deploymentId, group] of Map.groupBy(rows.filter(isStale), ({ deployment_id }) => deployment_id)) {

@@ -5,6 +5,7 @@ import { monthOf, type Period } from '#domain/time/period';
 import { numberOf } from '../explain/issued.js';
 import { marginIn, marginMonths } from '../margin-month.js';
 import { ratedAt } from '../preview.js';
+import { asJsonb, recordVersions, within, withPruned } from '../pruned-usage.js';
 import { inTurn } from './catalog.js';
 import { at, CHANGED, type Explaining, explaining, type Span } from './span.js';
 
@@ -100,8 +101,9 @@ export async function lineDifferences(span: Span): Promise<LineDifference[]> {
 
 /** Where what a line is rated from changed: its readings and their rates, its plans, its contract, its cuts. */
 async function positionsOfLine({ context, from, to }: Span, line: { lineId: string; tenantId: string; currency: string; deploymentId: string; billingKind: string; subscriptionId: string; period: Period; planIds: readonly string[] }): Promise<number[]> {
-  const { rows } = await context.core.pool.query<{ position: number }>(
-    `WITH readings AS (SELECT * FROM usage_records WHERE deployment_id = $3 AND billing_kind = $4 AND period_start >= $5 AND period_start < $6 AND position_from <= $2)
+  const stretch = { deploymentId: line.deploymentId, billingKind: line.billingKind, ...line.period };
+  const { rows } = await withPruned(context.core, [stretch], async (pruned) => context.core.pool.query<{ position: number }>(
+    `WITH readings AS (SELECT * FROM ${recordVersions('deployment_id = $3 AND billing_kind = $4 AND period_start >= $5 AND period_start < $6 AND position_from <= $2', '$12')} u)
      SELECT DISTINCT p AS position FROM (
        SELECT position_from, position_to FROM readings
        UNION ALL SELECT r.position_from, r.position_to FROM rates r JOIN (SELECT DISTINCT resource_type, resource_family, location FROM readings) k USING (resource_type, resource_family, location)
@@ -112,8 +114,8 @@ async function positionsOfLine({ context, from, to }: Span, line: { lineId: stri
        UNION ALL SELECT position_from, position_to FROM invoice_lines WHERE root_line_id = $9
        UNION ALL SELECT position_from, position_to FROM credits WHERE kind = 'coupon' AND tenant_id = $10 AND currency = $11
      ) v, unnest(ARRAY[position_from, position_to]) p WHERE p > $1 AND p <= $2`,
-    [from, to, line.deploymentId, line.billingKind, line.period.start, line.period.end, line.planIds, line.subscriptionId, line.lineId, line.tenantId, line.currency],
-  );
+    [from, to, line.deploymentId, line.billingKind, line.period.start, line.period.end, line.planIds, line.subscriptionId, line.lineId, line.tenantId, line.currency, asJsonb(within(pruned, stretch))],
+  ));
   return rows.map(({ position }) => position);
 }
 

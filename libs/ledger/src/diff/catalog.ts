@@ -1,4 +1,8 @@
+import type { EventType } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
+import { instant } from '#domain/time/instant';
+import { monthOf } from '#domain/time/period';
+import { asJsonb, fromLog, type FromLog, NOTHING, prunedMonths, recordVersions, type Stretch } from '../pruned-usage.js';
 import { at, CHANGED, type Explaining, explaining, type Span } from './span.js';
 
 export interface RateDifference extends Explaining {
@@ -68,8 +72,8 @@ export async function usageDifferences(span: Span): Promise<UsageDifference[]> {
        coalesce(sum(quantity) FILTER (WHERE position_from <= $2 AND (position_to IS NULL OR position_to > $2)), 0) AS after,
        count(DISTINCT (resource_id, period_start, period_end, granularity, provider, source_id))::int AS readings,
        array_agg(position_from) || array_agg(position_to) FILTER (WHERE position_to IS NOT NULL) AS positions
-     FROM usage_records WHERE ${CHANGED} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
-    [span.from, span.to],
+     FROM ${recordVersions(CHANGED, '$3')} u GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+    [span.from, span.to, asJsonb((await prunedUsageOf(span)).versions)],
   );
   return inTurn(rows, async (row) => ({
     deploymentId: row.deployment_id,
@@ -80,6 +84,21 @@ export async function usageDifferences(span: Span): Promise<UsageDifference[]> {
     readings: row.readings,
     ...(await explaining(span, row.positions)),
   }));
+}
+
+const USAGE_EVENTS: readonly EventType[] = ['UsageObserved', 'UsageCorrected'];
+
+/** Readings of pruned months of which some changed. */
+async function prunedUsageOf({ context: { core }, from, to }: Span): Promise<FromLog> {
+  const { rows } = await core.pool.query<{ any: boolean }>('SELECT EXISTS (SELECT FROM pruned_usage) AS any');
+  if (rows[0]?.any !== true) return NOTHING;
+  const streams = new Map<string, Stretch>();
+  for await (const { position, data } of core.log.readAll(from, { types: USAGE_EVENTS })) {
+    if (position > to) break;
+    const { deploymentId, month } = JSON.parse(data) as { deploymentId: string; month: string };
+    streams.set(`${deploymentId} ${month}`, { deploymentId, billingKind: null, ...monthOf(instant(`${month}-01T00:00:00Z`)) });
+  }
+  return fromLog(core, await prunedMonths(core, [...streams.values()]));
 }
 
 export async function inTurn<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {

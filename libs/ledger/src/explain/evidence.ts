@@ -5,10 +5,12 @@ import { planStream } from '#domain/plans/plan';
 import { rateKeyText, rateStream } from '#domain/rates/rate';
 import { deploymentStream } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
+import { instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { rowAt } from '../file-rows.js';
 import type { LedgerCore } from '../ledger-core.js';
+import { asJsonb, recordVersions, within, withPruned } from '../pruned-usage.js';
 import type { QueryContext } from '../query.js';
 import { type IssuedInvoice, issuedRows } from './issued.js';
 
@@ -79,12 +81,13 @@ export async function readingsOf(
   { deploymentId, billingKind, since, until, filter }: { deploymentId: string; billingKind: string; since: string; until: string; filter: object | null },
 ): Promise<Readings> {
   const where = 'deployment_id = $2 AND billing_kind = $3 AND period_start >= $4 AND period_start < $5 AND ($6::jsonb IS NULL OR attributes @> $6::jsonb)';
-  const { rows } = await core.pool.query<{ quantity: string; readings: number; positions: number[] | null; keys: RateKey[] | null }>(
+  const stretch = { deploymentId, billingKind, start: instant(since), end: instant(until) };
+  const { rows } = await withPruned(core, [stretch], async (pruned) => core.pool.query<{ quantity: string; readings: number; positions: number[] | null; keys: RateKey[] | null }>(
     `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions,
        jsonb_agg(DISTINCT jsonb_build_object('resourceType', resource_type, 'resourceFamily', resource_family, 'location', location)) FILTER (WHERE resource_type IS NOT NULL) AS keys
-     FROM (SELECT * FROM usage_records WHERE position_from <= $1 AND (position_to IS NULL OR position_to > $1) AND ${where}) u`,
-    [position, deploymentId, billingKind, since, until, filter === null ? null : JSON.stringify(filter)],
-  );
+     FROM ${recordVersions(`position_from <= $1 AND (position_to IS NULL OR position_to > $1) AND ${where}`, '$7')} u`,
+    [position, deploymentId, billingKind, since, until, filter === null ? null : JSON.stringify(filter), asJsonb(within(pruned, stretch))],
+  ));
   const [found] = rows;
   return { quantity: found?.quantity ?? '0', count: found?.readings ?? 0, positions: found?.positions ?? [], keys: found?.keys ?? [] };
 }

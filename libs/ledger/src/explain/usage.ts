@@ -1,9 +1,10 @@
 import { decimal, text } from '#domain/money/decimal';
+import { zInstant } from '#domain/schema';
+import { monthOf } from '#domain/time/period';
 import type { ReadingKey } from '#domain/usage/usage';
 import type { StoredEvent } from '#event-store/port';
-import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import type { Versioned } from '#read-model/table';
 import { looseKey } from '../known-usage.js';
+import { asJsonb, type RecordVersion, recordVersions, within, withPruned } from '../pruned-usage.js';
 import type { QueryContext } from '../query.js';
 import { eventsOf, type FileRow, fileRow, type Reference, reference } from './evidence.js';
 import { byInvoice, rowsOfReadings, type UsedIn } from './used-in.js';
@@ -35,20 +36,21 @@ export interface UsageVersion {
   readonly metered: readonly Reference[];
 }
 
-type Version = UsageRecordRow & Versioned;
-
 /** `usage:<deployment>/<billing kind>/<resource>/<period start>`, each part encoded as in a URL. */
 const USAGE = /^usage:([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)$/;
 
 /** A usage record with every version that it had; null where the id is of another form, or there is none. */
 export async function explainUsage(context: QueryContext, id: string): Promise<ExplainedUsage | null> {
-  const parts = USAGE.exec(id)?.slice(1).map(decodeURIComponent);
-  if (parts === undefined || Number.isNaN(Date.parse(parts[3] ?? ''))) return null;
+  const [deploymentId, billingKind, resourceId, start] = (USAGE.exec(id)?.slice(1) ?? []).map(decodeURIComponent);
+  const at = zInstant.safeParse(start);
+  if (deploymentId === undefined || billingKind === undefined || resourceId === undefined || !at.success) return null;
   const { core, position } = context;
-  const { rows } = await core.pool.query<Version>(
-    `SELECT * FROM usage_records WHERE deployment_id = $2 AND billing_kind = $3 AND resource_id = $4 AND period_start = $5::timestamptz AND position_from <= $1
-     ORDER BY period_end, granularity, provider, source_id, position_from`,
-    [position, ...parts],
+  const stretch = { deploymentId, billingKind, ...monthOf(at.data) };
+  const { rows } = await withPruned(core, [stretch], async (pruned) =>
+    core.pool.query<RecordVersion>(
+      `SELECT * FROM ${recordVersions('deployment_id = $2 AND billing_kind = $3 AND resource_id = $4 AND period_start = $5::timestamptz AND position_from <= $1', '$6')} u ORDER BY period_end, granularity, provider, source_id, position_from`,
+      [position, deploymentId, billingKind, resourceId, at.data, asJsonb(within(pruned, stretch))],
+    ),
   );
   const [first] = rows;
   if (first === undefined) return null;
@@ -60,7 +62,7 @@ export async function explainUsage(context: QueryContext, id: string): Promise<E
   return { is: 'usage record', versions, usedIn: byInvoice(await rowsOfReadings(context, since, first.deployment_id, [{ billingKind: first.billing_kind, period: { start: first.period_start } }])) };
 }
 
-async function versionOf(context: QueryContext, row: Version, events: ReadonlyMap<number, StoredEvent>): Promise<UsageVersion> {
+async function versionOf(context: QueryContext, row: RecordVersion, events: ReadonlyMap<number, StoredEvent>): Promise<UsageVersion> {
   const [event, until] = [events.get(row.position_from), row.position_to === null ? undefined : events.get(row.position_to)];
   return {
     deploymentId: row.deployment_id,
@@ -81,7 +83,7 @@ async function versionOf(context: QueryContext, row: Version, events: ReadonlyMa
 }
 
 /** Which of the readings that an event holds a record is. */
-function placeIn(event: StoredEvent, row: Version): number {
+function placeIn(event: StoredEvent, row: RecordVersion): number {
   const { observations, corrections } = JSON.parse(event.data) as { observations?: readonly ReadingKey[]; corrections?: readonly ReadingKey[] };
   const { resource_id: resourceId, billing_kind: billingKind, period_start: start, period_end: end, granularity, source_id: sourceId, provider } = row;
   const key = looseKey({ resourceId, billingKind, period: { start, end }, granularity, sourceId } as ReadingKey);
@@ -89,7 +91,7 @@ function placeIn(event: StoredEvent, row: Version): number {
 }
 
 /** What was known of the resource at the reading's start, or when it was first seen within it: its last sighting, the last that said whose it was, and corrections. */
-async function meteredFrom({ core }: QueryContext, row: Version): Promise<Reference[]> {
+async function meteredFrom({ core }: QueryContext, row: RecordVersion): Promise<Reference[]> {
   const { rows } = await core.pool.query<{ position: number }>(
     `WITH seen AS (SELECT * FROM resource_sightings WHERE provider = $2 AND provider_id = $3 AND position_from <= $1 AND (position_to IS NULL OR position_to > $1)),
        by_then AS (SELECT * FROM seen WHERE seen_at <= greatest($4::timestamptz, (SELECT min(seen_at) FROM seen)))

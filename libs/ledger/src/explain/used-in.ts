@@ -69,6 +69,7 @@ export async function usedIn(context: QueryContext, event: RecordedEvent): Promi
       return byInvoice(await rowsOfMetered(context, position, null, null, dayOf(instant(`${data.date}T00:00:00Z`))));
     // What is gone has no readings. Cost is in the margin; the others change nothing by themselves.
     case 'ResourceRemoved':
+    case 'UsagePruned':
     case 'UsageWaived':
     case 'MeteringConfigured':
     case 'CostRecorded':

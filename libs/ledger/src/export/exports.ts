@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invalid } from '#domain/errors';
+import { conflict, invalid } from '#domain/errors';
 import { zMonth } from '../month.js';
 import { parse } from '#domain/schema';
 import type { LedgerCore } from '../ledger-core.js';
@@ -42,7 +42,7 @@ export async function exported(core: LedgerCore, kind: ExportKind, input: Record
     case 'focus':
       return { columns: FOCUS_COLUMNS, rows: focusRows(core, Number(asOf), required(kind, period), issuer) };
     case 'usage':
-      return { columns: USAGE, rows: pages(ask, 'usage-records', { asOf, ...within }) };
+      return { columns: USAGE, rows: pages(ask, 'usage-records', { asOf, ...within }, whole) };
     case 'lines':
       return { columns: LINES, rows: linesByTenant(ask, asOf, period === undefined ? null : period.start.slice(0, 7)) };
     case 'invoices':
@@ -61,13 +61,20 @@ type Item = Readonly<Record<string, unknown>>;
 interface ItemPage {
   readonly items: readonly Item[];
   readonly nextCursor: string | null;
+  readonly pruned?: readonly string[];
+}
+
+/** A file has no place to say what it lacks. */
+function whole({ pruned = [] }: ItemPage): void {
+  if (pruned.length > 0) throw conflict('usage_pruned', `export usage: raw records of ${pruned.join(', ')} were pruned: export other months, one at a time (--period)`);
 }
 
 /** All items of a list, a page at a time. */
-async function* pages(ask: Ask, name: string, params: Record<string, unknown>): AsyncGenerator<Item> {
+async function* pages(ask: Ask, name: string, params: Record<string, unknown>, check: (page: ItemPage) => void = () => undefined): AsyncGenerator<Item> {
   let cursor: string | null = null;
   do {
     const page = (await ask(name, { ...params, limit: String(PAGE_ROWS), ...(cursor === null ? {} : { cursor }) })) as ItemPage;
+    check(page);
     yield* page.items;
     cursor = page.nextCursor;
   } while (cursor !== null);

@@ -1,11 +1,13 @@
+import { conflict } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { zId } from '#domain/schema';
 import { tenancies } from '#domain/tenants/deployment';
-import { FROM_EVER, isInstant } from '#domain/time/instant';
+import { FROM_EVER, type Instant, isInstant } from '#domain/time/instant';
 import type { OpenPeriod } from '#domain/time/period';
 import { usageRecords, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
 import { inForceAt } from '../ledger-core.js';
+import { asJsonb, recordsInForce, within, withPruned } from '../pruned-usage.js';
 import {
   assertVisibleDeployment,
   decodeCursor,
@@ -79,9 +81,36 @@ const usageRecordsQuery = defineQuery({
         ...(after ?? []),
       ],
     );
-    return pageOf(rows, params.limit, context.position, (row) => KEY.map((column) => row[column]), toRecord);
+    const page = pageOf(rows, params.limit, context.position, (row) => KEY.map((column) => row[column]), toRecord);
+    const pruned = await prunedOf(context, visible, params);
+    return pruned.length === 0 ? page : { ...page, pruned };
   },
 });
+
+/**
+ * Of which months of those asked for raw records are kept no more. Errors: `usage_pruned` where they were, as of the position: what was
+ * in force then can't be listed.
+ */
+async function prunedOf(
+  { core, position }: QueryContext,
+  visible: readonly Visible[] | null,
+  { billingKind, start, end }: { billingKind?: string | undefined; start?: Instant | undefined; end?: Instant | undefined },
+): Promise<string[]> {
+  const { rows } = await core.pool.query<{ month: string; billing_kind: string; since: number }>(
+    "SELECT to_char(month AT TIME ZONE 'UTC', 'YYYY-MM') AS month, billing_kind, max(position_from) AS since FROM pruned_usage" +
+      ' WHERE ($1::text[] IS NULL OR deployment_id = ANY($1)) AND ($2::text IS NULL OR billing_kind = $2)' +
+      " AND ($3::timestamptz IS NULL OR month + interval '1 month' > $3) AND ($4::timestamptz IS NULL OR month < $4) GROUP BY 1, 2 ORDER BY 1, 2",
+    [visible?.map(({ deploymentId }) => deploymentId) ?? null, billingKind ?? null, start ?? null, end ?? null],
+  );
+  const gone = rows.find(({ since }) => since > position);
+  if (gone !== undefined)
+    throw conflict(
+      'usage_pruned',
+      `raw records of ${gone.billing_kind} of ${gone.month} were pruned at position ${gone.since}: what was in force at position ${position} can't be listed any more.` +
+        ' Ask for later months alone (start), for quantities (query usage), or for the readings themselves (query events stream=usage-<deployment>-<month>)',
+    );
+  return [...new Set(rows.map(({ month }) => month))];
+}
 
 /** The cursor's key, with as many values as the list's, of their kinds. */
 function cursorOf(cursor: string): readonly string[] {
@@ -116,9 +145,12 @@ const usageQuery = defineQuery({
   async answer(params, context) {
     const visible = await visibleUsage(context, params.deploymentId);
     const where = `${VISIBLE} AND ($5::timestamptz IS NULL OR period_start >= $5) AND ($6::timestamptz IS NULL OR period_start < $6)`;
-    const { rows } = await context.core.pool.query<{ billing_kind: string; quantity: string }>(
-      `SELECT billing_kind, sum(quantity) AS quantity FROM ${inForce(usageRecords, '$1', where)} u GROUP BY billing_kind ORDER BY billing_kind`,
-      [context.position, ...visibleParams(visible), params.start ?? null, params.end ?? null],
+    const stretch = { deploymentId: params.deploymentId, billingKind: null, start: params.start ?? null, end: params.end ?? null };
+    const { rows } = await withPruned(context.core, [stretch], async (pruned) =>
+      context.core.pool.query<{ billing_kind: string; quantity: string }>(
+        `SELECT billing_kind, sum(quantity) AS quantity FROM ${recordsInForce('$1', where, '$7')} u GROUP BY billing_kind ORDER BY billing_kind`,
+        [context.position, ...visibleParams(visible), params.start ?? null, params.end ?? null, asJsonb(within(pruned, stretch))],
+      ),
     );
     return Object.fromEntries(rows.map((row) => [row.billing_kind, text(decimal(row.quantity))]));
   },

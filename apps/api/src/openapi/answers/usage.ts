@@ -4,7 +4,7 @@ import { zAny, zQuantity, zSpan } from './common.js';
 const zRateKey = z.object({ resourceType: z.string(), resourceFamily: z.string(), location: z.string() }).meta({ id: 'RateKey' });
 const zOrigin = z.enum(['command', 'metering', 'backfill']);
 
-export const zUsageRecord = z
+const zUsageRecord = z
   .object({
     deploymentId: z.string(),
     provider: z.string().nullable(),
@@ -21,6 +21,14 @@ export const zUsageRecord = z
     correctedBy: zOrigin.nullable().describe('Who corrected it last'),
   })
   .meta({ id: 'UsageRecord' });
+
+export const zUsageRecords = z
+  .object({
+    items: z.array(zUsageRecord),
+    nextCursor: z.string().nullable().describe('Opaque; null: this is the last page'),
+    pruned: z.array(z.string()).optional().describe('Months of those asked for, such as "2026-04", of which raw records were pruned: these are not among the items, and `usage` still knows the quantities'),
+  })
+  .meta({ id: 'UsageRecordPage' });
 
 export const zUsage = z.record(z.string(), zQuantity).describe('Quantity by billing kind');
 

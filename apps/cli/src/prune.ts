@@ -1,0 +1,34 @@
+import { parse, zInstant } from '#domain/schema';
+import { zMonth } from '#ledger/month';
+import { print, printJson, say } from './output.js';
+import { cliCaller, withLedger } from './session.js';
+import { given } from './wrong-usage.js';
+
+interface Pruned {
+  readonly month: string;
+  readonly records: number;
+  readonly deployments: number;
+  readonly kept: readonly { readonly message: string }[];
+  readonly keptCount: number;
+}
+
+/** Prunes a month's raw usage records. What is kept, and why, is told; exit 1 where nothing could be pruned. */
+export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; month?: unknown; deployment?: unknown; at?: unknown }): Promise<number> {
+  const caller = cliCaller();
+  const month = given(() => parse(zMonth, options.month, '--month').start.slice(0, 7));
+  const at = given(() => (options.at === undefined ? caller.now : parse(zInstant, options.at, '--at')));
+  return withLedger(options, async (ledger) => {
+    const outcome = await ledger.execute({ command: 'prune-usage', month, at, ...(options.deployment === undefined ? {} : { deploymentId: options.deployment }) }, caller);
+    await ledger.catchUp();
+    if (options.json) printJson(outcome);
+    else if (outcome.status === 'refused') say(`${outcome.error.code}: ${outcome.error.message}`);
+    else show(outcome.result as Pruned);
+    return outcome.status === 'refused' ? 1 : 0;
+  });
+}
+
+function show({ month, records, deployments, kept, keptCount }: Pruned): void {
+  print(`${month}: ${records} raw usage records of ${deployments} deployments pruned`);
+  for (const { message } of kept) say(`kept: ${message}`);
+  if (keptCount > kept.length) say(`and ${keptCount - kept.length} more are kept`);
+}
