@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
-import { conflict } from '#domain/errors';
+import { conflict, type DomainError } from '#domain/errors';
 import { derivedId } from '#domain/lines/line';
 import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
@@ -243,10 +243,12 @@ export type KnownCommand = { readonly key: string; readonly bodyHash: string; re
 export function answerIfKnown(call: CommandCall, known: readonly KnownCommand[]): CommandDone | undefined {
   const same = known.find((command) => command?.key === call.key);
   if (same === undefined) return undefined;
-  if (same.bodyHash !== call.bodyHash)
-    throw conflict('conflicting_body', `${call.name}: the same key was recorded before with another body; nothing was changed`);
+  if (same.bodyHash !== call.bodyHash) throw conflictingBody(call);
   return { status: 'unchanged', ...(same.result === undefined ? {} : { result: same.result }) };
 }
+
+export const conflictingBody = ({ name }: Pick<CommandCall, 'name'>): DomainError =>
+  conflict('conflicting_body', `${name}: the same key was recorded before with another body; nothing was changed`);
 
 async function retried<Result>(stream: string, attempt: () => Promise<Result>): Promise<Result> {
   for (let attempts = 1; ; attempts += 1) {
