@@ -66,11 +66,36 @@ export type Tenancy = { readonly tenantId: string; readonly period: OpenPeriod }
 export type Quote = { readonly planId: string; readonly currency: string; readonly lines: readonly (QuoteLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly unbilled: readonly (UnbilledQuantity)[] };
 export type QuoteLine = { readonly billingKind: string; readonly quantity: string; readonly included: string; readonly billable: string; readonly rows: readonly (Row)[]; readonly net: string };
 export type UnbilledQuantity = { readonly billingKind: string; readonly quantity: string };
-export type QuoteQuestion = { readonly asOf?: string; readonly at?: string; readonly knownAt?: string; readonly planId?: string; readonly plan?: { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[] }; readonly usage: Readonly<Record<string, string>>; readonly period?: { readonly start: string; readonly end: string }; readonly tenantId?: string };
-export type ExplainAnswer = Readonly<Record<string, unknown>>;
+export type QuoteQuestion = { readonly asOf?: string; readonly knownAt?: string; readonly at?: string; readonly planId?: string; readonly plan?: { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[] }; readonly usage: Readonly<Record<string, string>>; readonly period?: { readonly start: string; readonly end: string }; readonly tenantId?: string };
+export type Explained = { readonly id: string; readonly is: "issued"; readonly documents: readonly (ExplainedDocument)[]; readonly rows: readonly (ExplainedRow)[]; readonly open: ExplainedOpenLine | null } | { readonly id: string; readonly is: "draft"; readonly documents: readonly (ExplainedDocument)[]; readonly rows: readonly (ExplainedRow)[]; readonly open: ExplainedOpenLine | null } | { readonly id: string; readonly is: "open line"; readonly lineId: string; readonly tenantId: string; readonly billingKind: string; readonly period: Period; readonly quarantine: string | null; readonly parts: readonly (ExplainedPart)[]; readonly usage: OpenUsage; readonly events: readonly (EventReference)[] } | { readonly id: string; readonly is: "usage record"; readonly versions: readonly (UsageVersion)[]; readonly usedIn: readonly (UsedIn)[] } | { readonly id: string; readonly is: "margin"; readonly month: string; readonly currency: string; readonly tenantId: string | null; readonly arithmetic: string; readonly revenue: readonly (ExplainedRevenue)[]; readonly costs: readonly (ExplainedCost)[] } | { readonly id: string; readonly is: "event"; readonly event: Event; readonly usedIn: readonly (UsedIn)[] | null; readonly margin: readonly (string)[] };
+export type ExplainedDocument = { readonly documentId: string; readonly number: string | null; readonly status: "draft" | "issued" | "paid" | "void"; readonly tenantId: string; readonly currency: string; readonly credits: string | null; readonly arithmetic: string; readonly reason: string | null; readonly events: readonly (EventReference)[] };
+export type EventReference = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly source: EventSource | null };
+export type EventSource = { readonly file: string; readonly sha256?: string; readonly rows: string };
+export type ExplainedRow = { readonly invoiceId: string; readonly number: string | null; readonly computedAt: number; readonly row: IssuedRow; readonly arithmetic: string; readonly tax: string; readonly price: ExplainedPrice; readonly rates: readonly (ExplainedRate)[]; readonly usage: ReadingsCounted; readonly events: readonly (EventReference)[] };
+export type IssuedRow = { readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string; readonly lineId: string; readonly partId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly chargePeriod: Period; readonly planId: string; readonly planEffectiveFrom: string };
+export type ExplainedPrice = { readonly planId: string; readonly effectiveFrom: string; readonly terms: Readonly<Record<string, unknown>> | null };
+export type ExplainedRate = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly effectiveFrom: string; readonly unitPrice: string; readonly event: EventReference | null };
+export type ReadingsCounted = { readonly since: string; readonly until: string; readonly quantity: string; readonly readings: number };
+export type ExplainedOpenLine = { readonly is: "open line"; readonly lineId: string; readonly tenantId: string; readonly billingKind: string; readonly period: Period; readonly quarantine: string | null; readonly parts: readonly (ExplainedPart)[]; readonly usage: OpenUsage; readonly events: readonly (EventReference)[] };
+export type ExplainedPart = { readonly partId: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[] };
+export type OpenUsage = { readonly quantity: string; readonly readings: number };
+export type UsageVersion = { readonly deploymentId: string; readonly billingKind: string; readonly resourceId: string; readonly period: Period; readonly quantity: string; readonly granularity: "hour" | "day" | "event"; readonly provider: string | null; readonly sourceId: string | null; readonly origin: "command" | "metering" | "backfill"; readonly isInForce: boolean; readonly file: FileRow | null; readonly event: EventReference | null; readonly until: EventReference | null; readonly metered: readonly (EventReference)[] };
+export type FileRow = { readonly file: string; readonly sha256: string | null; readonly row: number };
+export type UsedIn = { readonly invoiceId: string; readonly number: string | null; readonly tenantId: string; readonly rows: readonly (UsedInRow)[]; readonly net: string };
+export type UsedInRow = { readonly rowId: string; readonly lineId: string; readonly billingKind: string; readonly ref: string; readonly kind: "charge" | "reversal" | "rebooked" | "credit_note"; readonly chargePeriod: Period; readonly net: string };
+export type ExplainedRevenue = { readonly invoiceId: string; readonly number: string | null; readonly cause: string; readonly deploymentId: string; readonly billingKind: string; readonly amount: string; readonly event: EventReference | null };
+export type ExplainedCost = { readonly costLine: string; readonly kind: string; readonly tenantId: string | null; readonly deploymentId: string | null; readonly amount: string; readonly file: FileRow | null; readonly event: EventReference | null };
+export type Event = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly source: EventSource | null; readonly data: Readonly<Record<string, unknown>> | null };
 export type EventPage = { readonly items: readonly (Event)[]; readonly nextCursor: string | null };
-export type Event = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly data: Readonly<Record<string, unknown>> | null };
-export type DiffAnswer = Readonly<Record<string, unknown>>;
+export type Differences = { readonly from: number; readonly to: number; readonly rates: readonly (RateDifference)[]; readonly usage: readonly (UsageDifference)[]; readonly lines: readonly (LineDifference)[]; readonly invoices: readonly (InvoiceDifference)[]; readonly margin: readonly (MarginDifference)[] | null };
+export type RateDifference = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly effectiveFrom: string; readonly before: RateThen | null; readonly after: RateThen | null; readonly events: readonly (EventReference)[]; readonly eventCount: number };
+export type RateThen = { readonly unitPrice: string; readonly currency: string; readonly unit: string | null; readonly basis: "duration" | "amount"; readonly effectiveUntil: string | null };
+export type UsageDifference = { readonly deploymentId: string; readonly billingKind: string; readonly month: string; readonly before: string; readonly after: string; readonly readings: number; readonly events: readonly (EventReference)[]; readonly eventCount: number };
+export type LineDifference = { readonly lineId: string; readonly parentLineId: string | null; readonly tenantId: string; readonly deploymentId: string; readonly billingKind: string; readonly currency: string; readonly period: Period; readonly before: string | null; readonly after: string | null; readonly difference: string; readonly events: readonly (EventReference)[]; readonly eventCount: number };
+export type InvoiceDifference = { readonly invoiceId: string; readonly number: string | null; readonly tenantId: string; readonly currency: string; readonly before: InvoiceThen | null; readonly after: InvoiceThen | null; readonly events: readonly (EventReference)[]; readonly eventCount: number };
+export type InvoiceThen = { readonly status: string; readonly total: string | null; readonly amountDue: string | null };
+export type MarginDifference = { readonly month: string; readonly currency: string; readonly tenantId: string | null; readonly before: MarginThen; readonly after: MarginThen; readonly events: readonly (EventReference)[]; readonly eventCount: number };
+export type MarginThen = { readonly revenue: string; readonly cogs: string; readonly margin: string };
 export type Checked = { readonly ok: boolean; readonly position: number; readonly failures: readonly (Finding)[]; readonly notices: readonly (Finding)[] };
 export type Finding = { readonly code: string; readonly message: string; readonly ids: Readonly<Record<string, unknown>>; readonly remedy: string };
 export type ProjectionPage = { readonly items: readonly (Projection)[]; readonly nextCursor: string | null; readonly state: "current" | "halted" | "rebuilding"; readonly halted: Halt | null; readonly rebuild: ReadModelsBeside | null; readonly kept: ReadModelsBeside | null };
@@ -89,16 +114,16 @@ export type WaiveUsage = { readonly command: "waive-usage"; readonly deploymentI
 export type ObserveResource = { readonly command: "observe-resource"; readonly providerId: string; readonly kind: string; readonly name: string; readonly status: string; readonly region?: string; readonly project?: string; readonly sizeSlug?: string; readonly sizeGb?: string | null; readonly tenantId?: string | null; readonly deploymentId?: string | null; readonly tags?: readonly (string)[]; readonly attrs?: Readonly<Record<string, unknown>>; readonly provider: string; readonly seenAt: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type SyncResources = { readonly command: "sync-resources"; readonly provider: string; readonly seenAt: string; readonly resources: readonly ({ readonly providerId: string; readonly kind: string; readonly name: string; readonly status: string; readonly region?: string; readonly project?: string; readonly sizeSlug?: string; readonly sizeGb?: string | null; readonly tenantId?: string | null; readonly deploymentId?: string | null; readonly tags?: readonly (string)[]; readonly attrs?: Readonly<Record<string, unknown>> })[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type RemoveResource = { readonly command: "remove-resource"; readonly provider: string; readonly providerId: string; readonly at: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
-export type CorrectResource = { readonly command: "correct-resource"; readonly provider: string; readonly providerId: string; readonly from: string; readonly until?: string; readonly status?: string; readonly sizeGb?: string | null; readonly deploymentId?: string | null; readonly tenantId?: string | null; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type CorrectResource = { readonly command: "correct-resource"; readonly provider: string; readonly providerId: string; readonly from: string; readonly until?: string; readonly status?: string; readonly sizeGb?: string | null; readonly deploymentId?: string | null; readonly tenantId?: string | null; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
 export type ConfigureMetering = { readonly command: "configure-metering"; readonly billingKind: string; readonly granularity: "day" | "hour"; readonly retentionDays?: number; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type RunMetering = { readonly command: "run-metering"; readonly date: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type SetRate = { readonly command: "set-rate"; readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly unit?: string; readonly unitPrice: string; readonly currency?: string; readonly basis?: "duration" | "amount"; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
-export type CorrectRate = { readonly command: "correct-rate"; readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly unitPrice: string; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type CorrectRate = { readonly command: "correct-rate"; readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly unitPrice: string; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
 export type WithdrawRate = { readonly command: "withdraw-rate"; readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly from: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type PublishPlan = { readonly command: "publish-plan"; readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
-export type CorrectPrice = { readonly command: "correct-price"; readonly planId: string; readonly billingKind: string; readonly filter?: Readonly<Record<string, string>>; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type CorrectPrice = { readonly command: "correct-price"; readonly planId: string; readonly billingKind: string; readonly filter?: Readonly<Record<string, string>>; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
 export type ObserveUsage = { readonly command: "observe-usage"; readonly deploymentId: string; readonly observations: readonly ({ readonly provider?: string; readonly resourceId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly granularity: "hour" | "day" | "event"; readonly sourceId?: string; readonly quantity: string; readonly rateKey?: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string }; readonly attributes?: Readonly<Record<string, unknown>>; readonly subAttribution?: Readonly<Record<string, unknown>> })[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
-export type CorrectUsage = { readonly command: "correct-usage"; readonly deploymentId: string; readonly provider?: string; readonly resourceId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly granularity: "hour" | "day" | "event"; readonly sourceId?: string; readonly quantity: string | null; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type CorrectUsage = { readonly command: "correct-usage"; readonly deploymentId: string; readonly provider?: string; readonly resourceId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly granularity: "hour" | "day" | "event"; readonly sourceId?: string; readonly quantity: string | null; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
 export type PruneUsage = { readonly command: "prune-usage"; readonly month: string; readonly at: string; readonly deploymentId?: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type RecordCost = { readonly command: "record-cost"; readonly provider: string; readonly invoiceRef: string; readonly lines: readonly ({ readonly lineKey: string; readonly resourceId?: string; readonly kind: string; readonly chargePeriod: { readonly start: string; readonly end: string }; readonly amount: string; readonly currency: string; readonly category: "usage" | "purchase" | "tax" | "credit" | "adjustment"; readonly class?: "correction" | null; readonly tenantId?: string; readonly effectiveAmount?: string; readonly description?: string })[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type CreateInvoice = { readonly command: "create-invoice"; readonly tenantId: string; readonly asOf: string; readonly select?: { readonly subscriptionIds?: readonly (string)[]; readonly billingKinds?: readonly (string)[] }; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
@@ -129,12 +154,12 @@ export class Ledgerline {
   }
 
   /** The observations in force: one row per deployment, resource, billing kind, period and granularity. */
-  async usageRecords(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; resourceId?: string | undefined; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UsageRecordPage> {
+  async usageRecords(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; resourceId?: string | undefined; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UsageRecordPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/usage-records', query: question });
   }
 
   /** Quantity by billing kind of one deployment over a period: the shape that a quote takes. */
-  async usage(question: { asOf?: string | undefined; deploymentId: string; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<UsageAnswer> {
+  async usage(question: { asOf?: string | undefined; knownAt?: string | undefined; deploymentId: string; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<UsageAnswer> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/usage', query: question });
   }
 
@@ -144,107 +169,107 @@ export class Ledgerline {
   }
 
   /** Usage that no line covers: its deployment had no subscription then, or the plan no item for its billing kind. */
-  async unbilled(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UnbilledUsagePage> {
+  async unbilled(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UnbilledUsagePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/unbilled', query: question });
   }
 
   /** Which days were metered, with the number of records and what was skipped. */
-  async meteredDays(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MeteredDayPage> {
+  async meteredDays(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MeteredDayPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/metered-days', query: question });
   }
 
   /** The prices of rate keys, with the periods over which they are in force; as known at a position or instant. */
-  async rates(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; resourceType?: string | undefined; resourceFamily?: string | undefined; location?: string | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<RatePage> {
+  async rates(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; resourceType?: string | undefined; resourceFamily?: string | undefined; location?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<RatePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/rates', query: question });
   }
 
   /** Invoices: issued ones as they were frozen, drafts as they rate now. */
-  async invoices(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
+  async invoices(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/invoices', query: question });
   }
 
   /** The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored. */
-  async invoicePreview(question: { asOf?: string | undefined; tenantId: string; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
+  async invoicePreview(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
   }
 
   /** One invoice with its lines and rows. */
-  async invoice(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Invoice> {
+  async invoice(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Invoice> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}`, query });
   }
 
   /** One invoice as a page of HTML to print or to send. */
-  async invoiceDocument(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
+  async invoiceDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
   }
 
   /** Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`). */
-  async lines(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
+  async lines(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/lines', query: question });
   }
 
   /** One line or part; a line that was cut comes with its parts. */
-  async line(question: { asOf?: string | undefined; id: string; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<LineWithParts> {
+  async line(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<LineWithParts> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/lines/${encodeURIComponent(id)}`, query });
   }
 
   /** Coupons and credits, and what issued invoices have taken of each. */
-  async credits(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
+  async credits(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/credits', query: question });
   }
 
   /** Credit notes, each of one issued invoice. */
-  async creditNotes(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; invoiceId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditNotePage> {
+  async creditNotes(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; invoiceId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditNotePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/credit-notes', query: question });
   }
 
   /** One credit note with its rows. */
-  async creditNote(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteWithRows> {
+  async creditNote(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteWithRows> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}`, query });
   }
 
   /** One credit note as a page of HTML to print or to send. */
-  async creditNoteDocument(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteDocumentAnswer> {
+  async creditNoteDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteDocumentAnswer> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/document`, query });
   }
 
   /** Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across. */
-  async margin(question: { asOf?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
+  async margin(question: { asOf?: string | undefined; knownAt?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/margin', query: question });
   }
 
   /** What the open period of each active subscription comes to so far, by the engine of the invoice; not billed. */
-  async accrual(question: { asOf?: string | undefined; at?: string | undefined; knownAt?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
+  async accrual(question: { asOf?: string | undefined; knownAt?: string | undefined; at?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/accrual', query: question });
   }
 
-  /** The inventory: what providers run for us, as last seen. */
-  async resources(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; provider?: string | undefined; providerId?: string | undefined; kind?: string | undefined; deploymentId?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ResourcePage> {
+  /** The inventory: what providers run for us, as last seen; or with its kind, status, size and holder at an instant, and what there was then. */
+  async resources(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; provider?: string | undefined; providerId?: string | undefined; kind?: string | undefined; deploymentId?: string | undefined; tenantId?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ResourcePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/resources', query: question });
   }
 
   /** Who is billed. */
-  async tenants(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
+  async tenants(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/tenants', query: question });
   }
 
   /** What tenants run, and whose each was when. */
-  async deployments(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
+  async deployments(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/deployments', query: question });
   }
 
   /** Plans with the periods over which their terms are in force. */
-  async plans(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
+  async plans(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/plans', query: question });
   }
 
   /** Which deployment is on which plan, from when to when, and for whom. */
-  async subscriptions(question: { asOf?: string | undefined; limit?: number | undefined; cursor?: string | undefined; subscriptionId?: string | undefined; subscriptionIds?: readonly (string)[] | string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanSubscriptionPage> {
+  async subscriptions(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; subscriptionId?: string | undefined; subscriptionIds?: readonly (string)[] | string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanSubscriptionPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/subscriptions', query: question });
   }
 
@@ -254,28 +279,28 @@ export class Ledgerline {
   }
 
   /** An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in. */
-  async explain(question: { asOf?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<ExplainAnswer> {
+  async explain(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Explained> {
     const { id, ...query } = question;
     return this.#requester.send({ method: 'GET', path: `/api/v1/audit/explain/${encodeURIComponent(id)}`, query });
   }
 
   /** The log itself: events of a stream, or all, after a position. */
-  async events(question: { asOf?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
+  async events(question: { asOf?: string | undefined; knownAt?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/audit/events', query: question });
   }
 
   /** What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events. */
-  async diff(question: { asOf?: string | undefined; from: string; to?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<DiffAnswer> {
+  async diff(question: { asOf?: string | undefined; knownAt?: string | undefined; from: string; to?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Differences> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/audit/diff', query: question });
   }
 
   /** Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy. */
-  async check(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Checked> {
+  async check(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Checked> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/audit/check', query: question });
   }
 
   /** Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. */
-  async projections(question: { asOf?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
+  async projections(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
   }
 

@@ -158,4 +158,10 @@ def main(path, key=None):
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    if len(sys.argv) not in (2, 3):
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+    try:
+        main(*sys.argv[1:])
+    except (OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
+        sys.exit(f'DOES NOT FIT: {sys.argv[1]} is no audit bundle, or was cut or changed ({type(error).__name__}: {error})')

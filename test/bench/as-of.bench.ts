@@ -62,6 +62,10 @@ export const asOfBench: Bench = {
   name: 'as-of',
   summary: 'a month’s invoices of one tenant, and its margin, as of a year ago, with N usage records in the log; against the same asked at that time',
   size: 1_000_000,
+  bounds: [
+    { of: 'asOfMs', most: 2000, from: 1 },
+    { of: 'firstMs', most: 2000, from: 1 },
+  ],
   async measure(size, say) {
     return onLedger(async ({ ledger, core, pool }) => {
       const perTenant = Math.max(1, Math.round(size / TENANTS / MONTHS));

@@ -1,5 +1,6 @@
 import type { Caller } from '#ledger/caller';
 import { instant } from '#domain/time/instant';
+import type { Bound, Held } from './bounds.js';
 
 /** What a bench found at one size. Figures are decimals or counts; a ratio is against a limit measured in the same run. */
 export interface Measured {
@@ -9,6 +10,8 @@ export interface Measured {
   readonly figures: Readonly<Record<string, number>>;
   /** Counts and sums were compared with what they must be; where they differ, the bench fails. */
   readonly checked: boolean;
+  /** Those that count at this size; where one does not hold, the bench fails. */
+  readonly bounds: readonly Held[];
 }
 
 export interface Bench {
@@ -17,7 +20,8 @@ export interface Bench {
   readonly summary: string;
   /** The size unless one is given. */
   readonly size: number;
-  measure(size: number, say: (message: string) => void): Promise<Omit<Measured, 'name' | 'size'>>;
+  readonly bounds?: readonly Bound[];
+  measure(size: number, say: (message: string) => void): Promise<Omit<Measured, 'name' | 'size' | 'bounds'>>;
 }
 
 export const BENCHER: Caller = { actor: 'bench', role: 'platform_admin', now: instant('2026-06-01T00:00:00Z') };

@@ -4,6 +4,7 @@ import { appendBench } from './append.bench.js';
 import { applyBench } from './apply.bench.js';
 import { backfillBench } from './backfill.bench.js';
 import type { Bench, Measured } from './bench.js';
+import { held, heldText } from './bounds.js';
 import { withServer } from './database.js';
 import { asOfBench } from './as-of.bench.js';
 import { grpcBench } from './grpc.bench.js';
@@ -31,6 +32,7 @@ const BENCHES: readonly Bench[] = [
   rebuildAllBench,
   rerateBench,
 ];
+const FAILED = 1;
 const WRONG_USAGE = 2;
 
 const say = (message: string): void => {
@@ -59,15 +61,16 @@ async function measure({ benches, size }: Request): Promise<Measured[]> {
   for (const bench of benches) {
     const at = size ?? bench.size;
     say(`${bench.name}, size ${at}: ${bench.summary}`);
-    measured.push({ name: bench.name, size: at, ...(await bench.measure(at, say)) });
+    const found = { name: bench.name, size: at, ...(await bench.measure(at, say)) };
+    measured.push({ ...found, bounds: held(found, bench.bounds ?? []) });
   }
   return measured;
 }
 
 const listed = (values: Readonly<Record<string, number>>): string[] => Object.entries(values).map(([name, value]) => `  ${name.padEnd(24)} ${value}`);
 
-const shown = ({ name, size, ratios, figures, checked }: Measured): string =>
-  [`${name}, size ${size}${checked ? ', checked' : ''}`, ...listed(ratios).map((line) => `${line}  (ratio)`), ...listed(figures)].join('\n');
+const shown = ({ name, size, ratios, figures, checked, bounds }: Measured): string =>
+  [`${name}, size ${size}${checked ? ', checked' : ''}`, ...listed(ratios).map((line) => `${line}  (ratio)`), ...listed(figures), ...bounds.map(heldText)].join('\n');
 
 async function main(args: readonly string[]): Promise<number> {
   let request: Request | string;
@@ -83,7 +86,9 @@ async function main(args: readonly string[]): Promise<number> {
   const of = request;
   const measured = await withServer(say, () => measure(of));
   process.stdout.write(`${of.json ? JSON.stringify(measured, null, 2) : measured.map(shown).join('\n\n')}\n`);
-  return 0;
+  const failed = measured.flatMap(({ name, bounds }) => bounds.filter(({ holds }) => !holds).map((bound) => `${name}: ${heldText(bound).trim()}`));
+  for (const each of failed) say(each);
+  return failed.length === 0 ? 0 : FAILED;
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -12,7 +12,7 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { BENCHER, type Bench, figure, inTurns, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
 
-const TENANTS = 1_000;
+const RECORDS_OF_A_TENANT = 1_000;
 const HOURS_IN_APRIL = 720;
 const FROM = instant('2026-04-01T00:00:00Z');
 const MAY = instant('2026-05-01T00:00:00Z');
@@ -39,11 +39,12 @@ const CORRECTION = { command: 'correct-rate', ...RATE, unitPrice: RIGHT, effecti
 /** A rate corrected in the past: previewed, applied, and booked on the next invoices, against one read of the records that it touches. */
 export const rerateBench: Bench = {
   name: 'rerate',
-  summary: `a rate corrected under N usage records of ${TENANTS} tenants, all invoiced: previewed, applied, booked; against one read of these records`,
+  summary: `a rate corrected under N usage records, ${RECORDS_OF_A_TENANT} a tenant, all invoiced: previewed, applied, booked; against one read of these records`,
   size: 1_000_000,
+  bounds: [{ of: 'previewToRead', most: 5, from: 100_000 }],
   async measure(size, say) {
     return onLedger(async ({ ledger, core, pool }) => {
-      const tenants = Math.min(TENANTS, size);
+      const tenants = Math.max(1, Math.round(size / RECORDS_OF_A_TENANT));
       const perTenant = Math.ceil(size / tenants);
       const records = tenants * perTenant;
       const set = await timed(() => setUp(ledger, core, tenants, perTenant));

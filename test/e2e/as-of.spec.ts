@@ -80,6 +80,8 @@ describe('as of', () => {
     const asked = taken.filter((each) => each.name === name);
     expect(asked).toHaveLength(STEPS / EACH);
     for (const { position, params, answer } of asked) expect([position, await answerOf(name, { ...params, asOf: String(position) })]).toEqual([position, answer]);
+    // By the name that it has beside `at`, too.
+    for (const { position, params, answer } of asked.slice(0, 1)) expect([position, await answerOf(name, { ...params, knownAt: String(position) })]).toEqual([position, answer]);
     // It was asked something: not each answer is a refusal.
     expect(asked.filter(({ answer }) => answer.startsWith('refused')).map(({ answer }) => answer)).toEqual([]);
   });

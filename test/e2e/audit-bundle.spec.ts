@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AuditBundle } from '#ledger/audit-bundle';
 import { Leaf } from '#event-store/leaf';
-import { readCheckpoint } from '#transparency/checkpoint';
+import { readCheckpoint, signCheckpoint } from '#transparency/checkpoint';
 import { leafHash } from '#transparency/hash';
-import { readVerifier } from '#transparency/note';
+import { newSigner, readVerifier } from '#transparency/note';
 import { includes, isExtendedBy } from '#transparency/proofs';
 import { cli, folder } from '../support/cli.js';
 import { type TestDatabase, testDatabase } from '../support/postgres.js';
@@ -95,6 +95,30 @@ describe('an audit bundle', () => {
   });
 });
 
+describe('verify --invoice', () => {
+  const verified = async (...args: string[]) => {
+    const { code, stdout } = await ledgerline('verify', '--json', ...args);
+    return { code, ...(JSON.parse(stdout) as { ok: boolean; failures: { code: string }[]; invoice?: { invoiceId: string; number: string; events: { position: number; type: string; includedIn: string | null }[] } }) };
+  };
+
+  it('shows each event of an invoice to be in the checkpoints that cover it, else in the log', async () => {
+    const early = join(dir.path, 'early');
+    const { code, invoice } = await verified('--checkpoint', early, '--invoice', bundle.invoice.invoiceId);
+    expect([code, invoice?.number]).toEqual([0, 'INV-000002']);
+    const { size } = readCheckpoint(bundle.checkpoint, readVerifier(bundle.publicKey));
+    // Each was recorded after the early checkpoint, and before the one that the bundle was made with, which is kept.
+    expect(new Set(invoice?.events.map(({ includedIn }) => includedIn))).toEqual(new Set([`the kept checkpoint of ${size} events`]));
+    expect(invoice?.events.map(({ type }) => type)).toEqual(['InvoicePartsClaimed', 'InvoiceDrafted', 'LineSplit', 'InvoiceRowsFrozen', 'InvoiceIssued']);
+    const own = bundle.events.filter(({ data }) => data.includes(bundle.invoice.invoiceId)).map(({ position }) => position);
+    expect(invoice?.events.map(({ position }) => position)).toEqual(own);
+    expect((await verified('--invoice', 'INV-000002')).invoice).toEqual(invoice);
+  });
+
+  it('says that there is no such invoice', async () => {
+    expect(await verified('--invoice', 'INV-000009')).toMatchObject({ code: 1, ok: false, failures: [{ code: 'unknown_invoice' }] });
+  });
+});
+
 /** What the verifier says, and whether it is content. */
 async function python(changed: AuditBundle, ...args: string[]) {
   const file = await dir.write('checked.json', JSON.stringify(changed));
@@ -146,12 +170,38 @@ describe('the verifier in Python', () => {
     ['another position', () => ({ ...bundle, events: bundle.events.map((event) => ({ ...event, position: event.position + 1 })) }), 'is not in the log that was signed'],
     ['a changed checkpoint', () => ({ ...bundle, checkpoint: bundle.checkpoint.replace(/\n\d+\n/, '\n99\n') }), 'was changed after'],
     ['another root on the invoice', () => ({ ...bundle, invoice: { ...bundle.invoice, tree: { size: 7, root: Buffer.alloc(32).toString('base64'), consistency: [] } } }), 'does not continue the one of 7'],
+    ['an earlier checkpoint of another log', () => ({ ...bundle, earlier: bundle.earlier.map((each) => ({ ...each, consistency: [...each.consistency].reverse() })) }), 'does not continue the one of 6'],
+    ['a proof that is cut', () => ({ ...bundle, events: bundle.events.map((event) => ({ ...event, inclusion: event.inclusion.slice(1) })) }), 'is not in the log that was signed'],
+    ['an event twice', () => ({ ...bundle, events: [...bundle.events, ...bundle.events.filter(({ type }) => type === 'InvoiceIssued')] }), 'is not issued exactly once'],
+    ['another number', () => ({ ...bundle, invoice: { ...bundle.invoice, invoiceId: '00000000-0000-5000-8000-000000000000' } }), 'is not issued exactly once'],
+    ['a key of the same name, and a wrong id', () => ({ ...bundle, publicKey: bundle.publicKey.replace(/\+[0-9a-f]{8}\+/, '+00000000+') }), 'the public key has another id'],
+    ['no tree where the invoice names one', () => ({ ...bundle, invoice: { ...bundle.invoice, tree: null } }), 'the invoice names another root'],
   ])('refuses %s', async (_what, changed, reason) =>
     needsPython(async () => {
       const { status, said } = await python(changed());
       expect([status, said]).toEqual([1, expect.stringContaining(reason)]);
     }),
   );
+
+  it('says what is wrong with a file that is no bundle, or one that was cut', async () =>
+    needsPython(async () => {
+      const { events: _events, ...cut } = bundle;
+      expect(await python(cut as AuditBundle)).toEqual({ status: 1, said: expect.stringMatching(/^DOES NOT FIT: .*'events'.*\n$/) });
+      expect(await python({ ...bundle, checkpoint: 'nothing' })).toEqual({ status: 1, said: expect.stringMatching(/^DOES NOT FIT: [^\n]*\n$/) });
+      const half = await dir.write('half.json', JSON.stringify(bundle).slice(0, 500));
+      const { status, stderr } = spawnSync('python3', [VERIFIER, half], { encoding: 'utf8' });
+      expect([status, stderr]).toEqual([1, expect.stringMatching(/^DOES NOT FIT: .*half\.json.*\n$/)]);
+      expect(spawnSync('python3', [VERIFIER], { encoding: 'utf8' })).toMatchObject({ status: 2, stderr: expect.stringContaining('verify_bundle.py BUNDLE') as unknown });
+    }));
+
+  it('is signed by whoever wrote it: another who signs his own log is found by the key that was given', async () =>
+    needsPython(async () => {
+      const theirs = newSigner('ledgerline/theirs');
+      const { size, root } = readCheckpoint(bundle.checkpoint, readVerifier(bundle.publicKey));
+      const forged = { ...bundle, publicKey: theirs.verifier.text, checkpoint: signCheckpoint({ size, root }, theirs), earlier: [] };
+      expect(await python(forged)).toMatchObject({ status: 0, said: expect.stringContaining('compare the public key with one that you were given elsewhere') as unknown });
+      expect(await python(forged, bundle.publicKey)).toMatchObject({ status: 1, said: expect.stringContaining('signed with another key than yours') as unknown });
+    }));
 
   it('refuses a key that is not the one that was given', async () =>
     needsPython(async () => {

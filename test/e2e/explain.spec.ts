@@ -89,6 +89,8 @@ describe('explain', () => {
 
   it('takes an invoice, a line and a row, by id', async () => {
     const { rows } = await explain(invoices[0] ?? '', 'issued');
+    // 50.00 + 8.00 + 10.56, without tax.
+    expect((await explain(invoices[0] ?? '', 'issued')).documents.map(({ arithmetic }) => arithmetic)).toEqual(['68.56']);
     const [first] = rows;
     expect([rows.length, (await explain(first?.row.rowId ?? '', 'issued')).rows.length]).toEqual([3, 1]);
     const line = rows.find(({ row }) => row.billingKind === 'droplet_hours')?.row.lineId ?? '';
@@ -119,7 +121,7 @@ describe('explain', () => {
   });
 
   it('follows an event up to the invoices that it is in', async () => {
-    const upwards = async (id: string) => (await explain(id, 'event')).usedIn.map(({ number, rows }) => [number, rows.map(({ billingKind, kind }) => `${billingKind} ${kind}`).sort()]);
+    const upwards = async (id: string) => (await explain(id, 'event')).usedIn?.map(({ number, rows }) => [number, rows.map(({ billingKind, kind }) => `${billingKind} ${kind}`).sort()]);
     expect(await upwards('usage-d-2026-04#0')).toEqual([
       ['INV-000001', ['droplet_hours charge']],
       ['INV-000002', ['droplet_hours rebooked', 'droplet_hours reversal']],
@@ -135,7 +137,7 @@ describe('explain', () => {
     const asAuditor = async (id: string) => test.ledger.ask('explain', { id }, { ...ADMIN, role: 'auditor' });
     await expect(asAuditor('margin:2026-04')).rejects.toMatchObject({ code: 'nothing_to_explain' });
     expect(await asAuditor('cost-digitalocean-april#0')).toMatchObject({ event: { data: null }, margin: [] });
-    await expect(test.ask('explain', { id: 'nothing' })).rejects.toThrow('name an invoice (id or number)');
+    await expect(test.ask('explain', { id: 'nothing' })).rejects.toThrow('name an invoice or a credit note (id or number)');
     await expect(test.ask('explain', { id: 'INV-000099' })).rejects.toMatchObject({ code: 'unknown_invoice' });
   });
 });

@@ -64,6 +64,78 @@ describe('replay', () => {
   });
 });
 
+describe('resources', () => {
+  const seen = (seenAt: string, status: string, deploymentId: string) => ({ command: 'observe-resource', provider: 'hetzner', providerId: 'h1', kind: 'droplet', name: 'h1', status, seenAt, deploymentId, tenantId: 't1' });
+  const held = async (params: object) =>
+    (await test.ask<{ items: Record<string, string>[] }>('resources', { provider: 'hetzner', ...params })).items.map(({ status, deploymentId, lastSeenAt }) => `${status} in ${deploymentId}, last seen ${lastSeenAt?.slice(5, 10)}`);
+
+  it('are asked for on both axes of time: whose they were at an instant, as it was known when', async () => {
+    await test.apply({ command: 'register-deployment', deploymentId: 'h-a', tenantId: 't1', name: 'A', from: '2026-03-01T00:00:00Z' }, { command: 'register-deployment', deploymentId: 'h-b', tenantId: 't1', name: 'B', from: '2026-03-01T00:00:00Z' });
+    await test.apply(seen('2026-03-01T00:00:00Z', 'active', 'h-a'), seen('2026-03-20T00:00:00Z', 'off', 'h-b'));
+    const before = String(await test.ledger.catchUp());
+    await test.apply({ command: 'correct-resource', provider: 'hetzner', providerId: 'h1', from: '2026-03-10T00:00:00Z', until: '2026-03-20T00:00:00Z', deploymentId: 'h-b', reason: 'moved earlier' });
+    const at = (day: string) => ({ at: `2026-03-${day}T00:00:00Z` });
+    expect(await held({})).toEqual(['off in h-b, last seen 03-20']);
+    expect(await held(at('05'))).toEqual(['active in h-a, last seen 03-20']);
+    expect(await held(at('15'))).toEqual(['active in h-b, last seen 03-20']);
+    expect(await held({ ...at('15'), knownAt: before })).toEqual(['active in h-a, last seen 03-20']);
+    expect(await held({ ...at('15'), deploymentId: 'h-a' })).toEqual([]);
+    // Before it was first seen there was none; once it is removed there is none any more.
+    expect(await held({ at: '2026-02-28T23:59:59Z' })).toEqual([]);
+    await test.apply({ command: 'remove-resource', provider: 'hetzner', providerId: 'h1', at: '2026-03-25T00:00:00Z' });
+    expect([await held(at('24')), await held(at('25'))]).toEqual([['off in h-b, last seen 03-20'], []]);
+  });
+});
+
+describe('the replay of one tenant', () => {
+  const T = (date: string) => `${date}T00:00:00Z`;
+  const seen = (provider: string, tenantId: string) => ({ command: 'observe-resource', provider, providerId: 'same', kind: 'floppy', name: 'n', status: 'active', seenAt: T('2026-04-21'), tenantId });
+  const cost = (provider: string) => ({
+    command: 'record-cost',
+    provider,
+    invoiceRef: 'apr',
+    lines: [{ lineKey: '1', resourceId: 'same', kind: 'floppy', chargePeriod: { start: T('2026-04-21'), end: T('2026-04-22') }, amount: '1', currency: 'USD', category: 'usage' }],
+  });
+  let position: string;
+  beforeAll(async () => {
+    // d1 was t1's, and is t2's from 20 April on.
+    const observations = [{ resourceId: 'r', billingKind: 'requests', period: { start: T('2026-04-22'), end: T('2026-04-23') }, granularity: 'day', quantity: '5' }];
+    await test.apply({ command: 'observe-usage', deploymentId: 'd1', observations }, seen('x', 't2'), seen('y', 't1'), cost('x'), cost('y'), { command: 'run-metering', date: '2026-04-21' });
+    position = String(await test.ledger.catchUp());
+  });
+
+  it('has the usage of a deployment for as long as it was the tenant’s', async () => {
+    await audit.replay({ asOf: position, into: 'of_t2', tenantId: 't2' }, ADMIN);
+    await audit.replay({ asOf: position, into: 'of_t1', tenantId: 't1' }, ADMIN);
+    const usage = async (schema: string) => query<{ n: number; first: string }>(`select count(*)::int as n, min(period_start) as first from ${schema}.usage_records where position_to is null`);
+    // Two droplets of the 21st, metered, and the requests of the 22nd.
+    expect(await usage('of_t2')).toEqual([{ n: 3, first: T('2026-04-21') }]);
+    const [whole, t1] = [await usage('ledgerline'), await usage('of_t1')];
+    expect([t1[0]?.n, t1[0]?.first]).toEqual([(whole[0]?.n ?? 0) - 3, T('2026-04-02')]);
+  });
+
+  it('has the resources and costs of the tenant, not those of another that have the same id with another provider', async () => {
+    const of = async (schema: string) => [
+      await query(`select provider, tenant_id from ${schema}.resources where provider_id = 'same'`),
+      await query(`select provider from ${schema}.cost_lines where resource_id = 'same'`),
+      await query(`select s ->> 'provider' as provider from ${schema}.metered_days, jsonb_array_elements(skipped) s where s ->> 'providerId' = 'same'`),
+    ];
+    expect(await of('of_t2')).toEqual([[{ provider: 'x', tenant_id: 't2' }], [{ provider: 'x' }], [{ provider: 'x' }]]);
+    expect(await of('of_t1')).toEqual([[{ provider: 'y', tenant_id: 't1' }], [{ provider: 'y' }], [{ provider: 'y' }]]);
+  });
+
+  it('is a state that sums agree in: what invoices of it bill is its revenue', async () => {
+    for (const schema of ['of_t1', 'of_t2']) {
+      const [sums] = await query<{ billed: string; revenue: string }>(
+        `select (select coalesce(sum((r.row ->> 'net')::numeric), 0) from ${schema}.invoice_rows r join ${schema}.invoices i on i.invoice_id = r.invoice_id and i.rows_attempt = r.attempt and i.position_to is null and i.status <> 'void')
+           + (select coalesce(sum((r.row ->> 'net')::numeric), 0) from ${schema}.invoice_rows r join ${schema}.credit_notes c on c.credit_note_id = r.invoice_id) as billed,
+           (select coalesce(sum(amount), 0) from ${schema}.revenue) as revenue`,
+      );
+      expect(sums?.billed).toBe(sums?.revenue);
+    }
+  });
+});
+
 describe('diff', () => {
   const diff = async (from: number, to?: number): Promise<Differences> => test.ask('diff', { from: String(from), ...(to === undefined ? {} : { to: String(to) }) });
   const why = ({ events }: { events: readonly { type: string; actor: string; reason: string | null }[] }) => events.map(({ type, actor, reason }) => [type, actor, reason]);
@@ -72,7 +144,7 @@ describe('diff', () => {
     const corrected = await positionOf('RateCorrected');
     const { rates, usage, lines, invoices, margin } = await diff(corrected - 1, corrected);
     // 0.3 until 1 April, 0.03 from then on.
-    expect(rates.map(({ effectiveFrom, before, after }) => [effectiveFrom, before, after])).toEqual([
+    expect(rates.map(({ effectiveFrom, before, after }) => [effectiveFrom, before, after])).toMatchObject([
       ['2026-01-01T00:00:00Z', { unitPrice: '0.3', effectiveUntil: null }, { unitPrice: '0.3', effectiveUntil: '2026-04-01T00:00:00Z' }],
       ['2026-04-01T00:00:00Z', null, { unitPrice: '0.03', effectiveUntil: null }],
     ]);

@@ -60,7 +60,7 @@ describe('a log that nobody touched', () => {
     await append(EVENTS + 1, EVENTS + 10);
     const verified = await verifyLog(log, database.pool, { notes: [{ name: 'early', note: early }], verifier: signer.verifier });
     const { size, root } = await tree.head();
-    expect(verified).toEqual({ ok: true, size: 610, root: rootText(root), kept: 600, compared: { checkpoints: 1, invoices: 0 }, failures: [] });
+    expect(verified).toEqual({ ok: true, size: 610, root: rootText(root), kept: 600, compared: { checkpoints: 1, ofOtherKeys: 0, invoices: 0 }, failures: [] });
     expect(size).toBe(610);
   });
 
@@ -196,6 +196,15 @@ describe('tampering with the log in Postgres', () => {
 });
 
 describe('verification', () => {
+  it('checks the kept checkpoints of the key that it is given, and says how many are of others', async () => {
+    const later = newSigner('ledgerline/later');
+    for (const key of [signer, later]) await tree.keepCheckpoint(600, signCheckpoint(await tree.head(), key));
+    await tree.keepCheckpoint(590, signCheckpoint({ size: 590, root: Buffer.alloc(32) }, later));
+    const by = async (verifier: typeof signer.verifier) => verifyLog(log, database.pool, { notes: [], verifier });
+    expect(await by(signer.verifier)).toMatchObject({ ok: true, compared: { checkpoints: 1, ofOtherKeys: 2 } });
+    expect(await by(later.verifier)).toMatchObject({ ok: false, compared: { checkpoints: 2, ofOtherKeys: 1 }, failures: [{ code: 'root_differs' }] });
+  });
+
   it('needs no right but to read', async () => {
     const role = `reader_${process.pid}`;
     await database.pool.query(

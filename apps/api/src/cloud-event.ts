@@ -60,12 +60,11 @@ const ATTRIBUTE = /^ce-(.*)/;
  */
 export function eventOfHeaders(headers: Readonly<Record<string, string | string[] | undefined>>, body: unknown): object | null {
   if (headers['ce-specversion'] === undefined && headers['ce-id'] === undefined) return null;
-  const attributes = Object.entries(headers).flatMap(([name, value]) => {
+  const attributes = Object.entries(headers).flatMap(([name, value]): [string, string][] => {
     const attribute = ATTRIBUTE.exec(name)?.[1];
-    return attribute === undefined || typeof value !== 'string' ? [] : [[attribute, unescaped(value)]];
+    return attribute === undefined || typeof value !== 'string' ? [] : [[attribute, unescaped(value)] as const];
   });
-  const named: Record<string, string> = Object.fromEntries(attributes);
-  return { ...named, data: body };
+  return { ...Object.fromEntries(attributes), data: body };
 }
 
 /** Headers hold no letter beyond ASCII: such are sent with percent signs. What is none such is meant as it is. */

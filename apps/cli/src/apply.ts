@@ -1,4 +1,6 @@
+import type { EventSource } from '#domain/events';
 import type { CommandOutcome } from '#ledger/command';
+import { sourceInFile } from '#ledger/file-rows';
 import type { Ledger } from '#ledger/ledger';
 import { bytesOf, type Line, readPages } from './input.js';
 import { print, printJson, progress, say } from './output.js';
@@ -72,18 +74,21 @@ async function* applied(ledger: Ledger, files: readonly string[], { actor, bytes
 /** One outcome a line, in order. */
 async function* outcomesOf(ledger: Ledger, file: string, lines: readonly Line[], { actor, signal }: Pick<Application, 'actor' | 'signal'>): AsyncIterable<CommandOutcome> {
   let commands: unknown[] = [];
+  let sources: EventSource[] = [];
   for (const { line, text } of lines) {
     try {
       commands.push(JSON.parse(text));
+      sources.push(sourceInFile({ name: file === '-' ? 'stdin' : file }, [line]));
     } catch (error) {
-      yield* ledger.executeInOrder(commands, cliCaller(actor), signal);
+      yield* ledger.executeInOrder(commands, cliCaller(actor), signal, sources);
       commands = [];
+      sources = [];
       if (signal.aborted) return;
       const message = `${file}, line ${line} is not JSON: ${error instanceof Error ? error.message : String(error)}`;
       yield { command: '(not JSON)', status: 'refused', error: { code: 'not_json', kind: 'invalid', message } };
     }
   }
-  yield* ledger.executeInOrder(commands, cliCaller(actor), signal);
+  yield* ledger.executeInOrder(commands, cliCaller(actor), signal, sources);
 }
 
 function lineOf({ index, status, command, ...rest }: Answer): string {

@@ -16,7 +16,7 @@ export async function run(_args: readonly string[], options: { dataDir: string; 
 }
 
 const rateText = (rate: Differences['rates'][number]['before']): string | null =>
-  rate === null ? null : `${rate.unitPrice}${rate.effectiveUntil === null ? '' : ` until ${rate.effectiveUntil}`}`;
+  rate === null ? null : `${rate.unitPrice} ${rate.currency}${rate.unit === null ? '' : ` per ${rate.unit}`}${rate.effectiveUntil === null ? '' : ` until ${rate.effectiveUntil}`}`;
 
 function nodesOf({ from, to, rates, usage, lines, invoices, margin }: Differences): Node[] {
   const node = (text: string, { events, eventCount }: Explaining): Node => ({

@@ -1,14 +1,17 @@
+import type { ExplainedDocument } from '#ledger/explain/documents';
 import type { Explained, ExplainedRows } from '#ledger/explain/index';
-import type { Reference } from '#ledger/explain/evidence';
+import type { FileRow, Reference } from '#ledger/explain/evidence';
+import type { ExplainedOpenLine } from '#ledger/explain/open-line';
 import type { UsedIn } from '#ledger/explain/used-in';
 import { print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { type Node, treeLines } from './tree.js';
+import { asked } from './wrong-usage.js';
 
 /** An amount down to the events that it rests on, or an event up to the invoices that it is in. */
-export async function run([id = '']: readonly string[], options: { dataDir: string; json: boolean }): Promise<number> {
+export async function run([id = '']: readonly string[], options: { dataDir: string; json: boolean; asOf?: string }): Promise<number> {
   return withLedger(options, async (ledger) => {
-    const explained = (await ledger.ask('explain', { id }, cliCaller())) as Explained;
+    const explained = (await asked(ledger.ask('explain', { id, asOf: options.asOf }, cliCaller()))) as Explained;
     if (options.json) printJson(explained);
     else for (const node of nodesOf(explained)) print(treeLines(node).join('\n'));
     return 0;
@@ -18,29 +21,22 @@ export async function run([id = '']: readonly string[], options: { dataDir: stri
 function nodesOf(explained: Explained): Node[] {
   switch (explained.is) {
     case 'issued':
-      return [...Map.groupBy(explained.rows, ({ number }) => number)].map(([number, rows]) => ({ text: number ?? 'draft', below: rows.map(rowNode) }));
+    case 'draft':
+      return [...explained.documents.map((document) => documentNode(document, explained.rows)), ...(explained.open === null ? [] : [openNode(explained.open)])];
     case 'open line':
-      return [
-        {
-          text: `open line ${explained.lineId}: ${explained.billingKind} of ${explained.tenantId} ${period(explained.period)}`,
-          below: [
-            ...(explained.quarantine === null ? [] : [{ text: `can't be rated: ${explained.quarantine}` }]),
-            ...explained.parts.map((part) => ({
-              text: `part ${part.partId} ${period(part.period)}, ${part.quantity} so far`,
-              below: part.rows.map((row) => ({ text: `${row.ref}: ${row.quantity} × ${row.unitAmount} = ${row.gross}, net ${row.net}` })),
-            })),
-            ...eventNodes(explained.events),
-          ],
-        },
-      ];
+      return [openNode(explained)];
     case 'usage record':
       return [
         {
           text: `usage record ${explained.id}`,
           below: [
-            ...explained.versions.map(({ quantity, isInForce, origin, event, until }) => ({
-              text: `${quantity}, ${isInForce ? 'in force' : 'no longer in force'}, by ${origin}`,
-              below: [...(event === null ? [] : eventNodes([event])), ...(until === null ? [] : [{ text: `until ${eventText(until)}` }])],
+            ...explained.versions.map(({ quantity, isInForce, origin, sourceId, file, event, until, metered }) => ({
+              text: `${quantity}${sourceId === null ? '' : ` (${sourceId})`}, ${isInForce ? 'in force' : 'no longer in force'}, by ${origin}${fileText(file)}`,
+              below: [
+                ...(event === null ? [] : eventNodes([event])),
+                ...(metered.length === 0 ? [] : [{ text: 'metered from', below: eventNodes(metered) }]),
+                ...(until === null ? [] : [{ text: `until ${eventText(until)}` }]),
+              ],
             })),
             usedInNode(explained.usedIn),
           ],
@@ -52,20 +48,43 @@ function nodesOf(explained: Explained): Node[] {
           text: `margin of ${explained.month} in ${explained.currency}${explained.tenantId === null ? '' : `, ${explained.tenantId}`}: ${explained.arithmetic}`,
           below: [
             { text: 'revenue', below: explained.revenue.map(({ amount, cause, number, invoiceId, billingKind, deploymentId, event }) => ({ text: `${amount}  ${billingKind} of ${deploymentId}, ${cause} on ${number ?? invoiceId}`, below: event === null ? [] : eventNodes([event]) })) },
-            { text: 'cost', below: explained.costs.map(({ amount, kind, costLine, deploymentId, tenantId, event }) => ({ text: `${amount}  ${kind} ${costLine}, ${deploymentId ?? tenantId ?? 'nobody'}'s`, below: event === null ? [] : eventNodes([event]) })) },
+            { text: 'cost', below: explained.costs.map(({ amount, kind, costLine, deploymentId, tenantId, file, event }) => ({ text: `${amount}  ${kind} ${costLine}, ${deploymentId ?? tenantId ?? 'nobody'}'s${fileText(file)}`, below: event === null ? [] : eventNodes([event]) })) },
           ],
         },
       ];
     case 'event':
-      return [{ text: eventText(explained.event), below: [{ text: JSON.stringify(explained.event.data) }, usedInNode(explained.usedIn), ...explained.margin.map((id) => ({ text: `in ${id}` }))] }];
+      return [{ text: eventText(explained.event), below: [{ text: JSON.stringify(explained.event.data) }, ...(explained.usedIn === null ? [] : [usedInNode(explained.usedIn)]), ...explained.margin.map((id) => ({ text: `in ${id}` }))] }];
   }
 }
 
-function rowNode({ row, arithmetic, price, rates, usage, events }: ExplainedRows['rows'][number]): Node {
+function documentNode({ documentId, number, status, arithmetic, currency, credits, reason, events }: ExplainedDocument, rows: ExplainedRows['rows']): Node {
+  const of = credits === null ? '' : ` of ${credits}`;
+  return {
+    text: `${number ?? `draft ${documentId}`}${of}${number === null || credits !== null ? '' : `, ${status}`}: ${arithmetic} ${currency}${reason === null ? '' : `: ${reason}`}`,
+    below: [...rows.filter(({ invoiceId }) => invoiceId === documentId).map(rowNode), ...eventNodes(events)],
+  };
+}
+
+function openNode({ lineId, billingKind, tenantId, period: of, quarantine, parts, events }: ExplainedOpenLine): Node {
+  return {
+    text: `not billed yet, line ${lineId}: ${billingKind} of ${tenantId} ${period(of)}`,
+    below: [
+      ...(quarantine === null ? [] : [{ text: `can't be rated: ${quarantine}` }]),
+      ...parts.map((part) => ({
+        text: `part ${part.partId} ${period(part.period)}, ${part.quantity} so far`,
+        below: part.rows.map((row) => ({ text: `${row.ref}: ${row.quantity} × ${row.unitAmount} = ${row.gross}, net ${row.net}` })),
+      })),
+      ...eventNodes(events),
+    ],
+  };
+}
+
+function rowNode({ row, arithmetic, tax, price, rates, usage, events }: ExplainedRows['rows'][number]): Node {
   return {
     text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)}  ${row.kind}${row.reason === undefined ? '' : `: ${row.reason}`}`,
     below: [
       { text: arithmetic },
+      ...(row.taxRatePercent === '0' ? [] : [{ text: `tax: ${tax}` }]),
       { text: `row ${row.rowId}, line ${row.lineId}` },
       { text: `price: plan ${price.planId} as of ${price.effectiveFrom}` },
       ...rates.map((rate) => ({ text: `rate: ${rate.resourceType}/${rate.resourceFamily}/${rate.location} ${rate.unitPrice} from ${rate.effectiveFrom}`, below: rate.event === null ? [] : eventNodes([rate.event]) })),
@@ -84,8 +103,10 @@ const eventNodes = (events: readonly Reference[]): Node[] =>
     ...(group.length > MOST_SHOWN ? [{ text: `… and ${group.length - MOST_SHOWN} more ${group[0]?.type ?? ''}, up to position ${group.at(-1)?.position ?? ''}` }] : []),
   ]);
 
-const eventText = ({ position, type, stream, revision, recordedAt, actor, reason }: Reference): string =>
-  `event ${position}  ${type}  ${stream}#${revision}  ${recordedAt}  ${actor}${reason === null ? '' : `: ${reason}`}`;
+const eventText = ({ position, type, stream, revision, recordedAt, actor, reason, source }: Reference): string =>
+  `event ${position}  ${type}  ${stream}#${revision}  ${recordedAt}  ${actor}${source === null ? '' : `  ${source.file}`}${reason === null ? '' : `: ${reason}`}`;
+
+const fileText = (file: FileRow | null): string => (file === null ? '' : `, ${file.file} row ${file.row}`);
 
 const usedInNode = (used: readonly UsedIn[]): Node =>
   used.length === 0

@@ -138,7 +138,9 @@ command(
   'an amount down to its events, an event up to its invoices',
   'ledgerline explain INV-000003\n  ledgerline explain margin:2026-04/USD/dashboard-pilot\n  ledgerline explain usage:pilot-site/droplet_hours/pilot-1/2026-04-01T00:00:00Z\n  ledgerline explain 1071        # the event at that position',
   () => import('./explain.js'),
-).argument('<id>', 'of an invoice (or its number), line, part or row; usage:…, margin:…; a log position, or STREAM#REVISION');
+)
+  .argument('<id>', 'of an invoice or a credit note (or its number), line, part or row; usage:…, margin:…; a log position, or STREAM#REVISION')
+  .option('--as-of <instant|position>', 'what was known then');
 command('check', 'all invariants over the live data, each failure with its ids and the remedy', 'ledgerline check --json', () => import('./check.js'))
   .option('--no-replay', 'leaves out the replay of the log that the read models are held against: it takes about as long as a rebuild')
   .option('--as-of <instant|position>', 'what was known then');
@@ -151,6 +153,7 @@ command('diff', 'what changed between two moments of recording, and the events t
   .option('--to <instant|position>', 'against what was known then; now unless given');
 command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
   .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
+  .option('--invoice <id|number>', 'shows that the events of this issued invoice are in the log, and in the largest of the checkpoints')
   .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');
 command('checkpoint', 'a signed statement of what the log holds now, to be kept elsewhere', 'ledgerline checkpoint --out 2026-05.checkpoint', () => import('./checkpoint.js')).option(
   '--out <file>',

@@ -54,6 +54,15 @@ export interface EventMetadata {
     readonly result?: object;
   };
   readonly correlationId?: string;
+  /** The file that it was read from. */
+  readonly source?: EventSource;
+}
+
+/** Where a fact stands in a file: its name without folders, the content's hash where it was known, and its rows, `4-9,12`, in the order of what the event holds. */
+export interface EventSource {
+  readonly file: string;
+  readonly sha256?: string;
+  readonly rows: string;
 }
 
 /** A fact as the log holds it. */

@@ -3,7 +3,7 @@ import { billingStream } from '#domain/invoices/invoice';
 import type { StoredEvent } from '#event-store/port';
 import { readCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
 import { type KeptTree, rootText } from '#transparency/kept-tree';
-import type { Verifier } from '#transparency/note';
+import { isNamedIn, type Verifier } from '#transparency/note';
 import type { Caller } from './caller.js';
 import { evidenceOfInvoice } from './explain/evidence.js';
 import { type IssuedInvoice, issuedInvoice } from './explain/issued.js';
@@ -66,7 +66,7 @@ async function proven(tree: KeptTree, notes: readonly string[], verifier: Verifi
   const earlier: { checkpoint: string; consistency: string[] }[] = [];
   for (const note of notes) {
     // Those of another key are another's word.
-    if (!note.includes(`\n— ${verifier.name} `)) continue;
+    if (!isNamedIn(note, verifier)) continue;
     const before = readCheckpoint(note, verifier);
     if (before.size < size) earlier.push({ checkpoint: note, consistency: texts(await tree.consistency(before.size, size)) });
   }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
-import { conflict } from '#domain/errors';
+import { conflict, type DomainError } from '#domain/errors';
 import { derivedId } from '#domain/lines/line';
 import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
@@ -145,7 +145,7 @@ export class EventBook {
   ): Promise<Appended> {
     // Derived from place and content: the same decision, made again after a lost answer, is the same event.
     const encoded = events.map((event, index) => {
-      const unnamed = this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, result));
+      const unnamed = this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, event, result));
       return { ...unnamed, id: derivedId('event', stream, revision + 1 + index, sha256(`${unnamed.type}\n${unnamed.data}\n${unnamed.metadata}`)) };
     });
     for (let attempt = 1; ; attempt += 1) {
@@ -176,7 +176,7 @@ export class EventBook {
 const isVery = (call: CommandCall, { metadata }: RecordedEvent): boolean =>
   metadata.command?.bodyHash === call.bodyHash && (metadata.occurredAt ?? null) === call.occurredAt;
 
-const metadataOf = (call: AppendCause, result: object | undefined): EventMetadata => ({
+const metadataOf = (call: AppendCause, event: LedgerEvent, result: object | undefined): EventMetadata => ({
   actor: call.caller.actor,
   ...(call.occurredAt === null ? {} : { occurredAt: call.occurredAt }),
   ...(call.key === null
@@ -191,10 +191,16 @@ const metadataOf = (call: AppendCause, result: object | undefined): EventMetadat
         },
       }),
   ...(call.caller.correlationId === undefined ? {} : { correlationId: call.caller.correlationId }),
+  ...sourceIn(call, event),
 });
 
+function sourceIn(call: AppendCause, event: LedgerEvent): Pick<EventMetadata, 'source'> {
+  const source = call.sourceOf?.(event);
+  return source === undefined ? {} : { source };
+}
+
 /** The command behind an append; without a key, a step of its work that alone does not make it known. */
-export type AppendCause = Pick<CommandCall, 'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'isKeyed' | 'caller'> & { readonly key: string | null };
+export type AppendCause = Pick<CommandCall, 'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'isKeyed' | 'caller' | 'sourceOf'> & { readonly key: string | null };
 
 /** Whether the same command again is known by its key: else its handler recognises what is known by itself. */
 const isRemembered = ({ isKeyed, idempotencyKey }: AppendCause): boolean => isKeyed || idempotencyKey !== null;
@@ -237,10 +243,12 @@ export type KnownCommand = { readonly key: string; readonly bodyHash: string; re
 export function answerIfKnown(call: CommandCall, known: readonly KnownCommand[]): CommandDone | undefined {
   const same = known.find((command) => command?.key === call.key);
   if (same === undefined) return undefined;
-  if (same.bodyHash !== call.bodyHash)
-    throw conflict('conflicting_body', `${call.name}: the same key was recorded before with another body; nothing was changed`);
+  if (same.bodyHash !== call.bodyHash) throw conflictingBody(call);
   return { status: 'unchanged', ...(same.result === undefined ? {} : { result: same.result }) };
 }
+
+export const conflictingBody = ({ name }: Pick<CommandCall, 'name'>): DomainError =>
+  conflict('conflicting_body', `${name}: the same key was recorded before with another body; nothing was changed`);
 
 async function retried<Result>(stream: string, attempt: () => Promise<Result>): Promise<Result> {
   for (let attempts = 1; ; attempts += 1) {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { CommandBus, Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { DomainError, invalid, notFound } from '#domain/errors';
+import type { EventSource } from '#domain/events';
 import { isDomainError, parse } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { Progress } from '#read-model/projection';
@@ -15,6 +16,7 @@ import { type DryRun, dryRun } from './backfill/dry-run.js';
 import { type Imported, imported } from './backfill/imported.js';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
+import { assertSameName } from './commands/tenants.commands.js';
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
 import { answerIfKnown } from './event-book.js';
 import { type Export, exported, type ExportKind } from './export/exports.js';
@@ -94,18 +96,21 @@ export class Ledger {
   }
 
   /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
-  async execute(input: unknown, caller: Caller, options: Pick<CommandCall, 'inTurn'> = {}): Promise<CommandOutcome> {
+  async execute(input: unknown, caller: Caller, options: Pick<CommandCall, 'inTurn' | 'sourceOf'> = {}): Promise<CommandOutcome> {
     return executed(this.core, input, caller, async (call) => this.commands.execute(onBus({ ...call, ...options })));
   }
 
   /**
    * Carries out commands in order, each with the outcome that it has after those before it; where they have nothing to do with each
-   * other, several at once. An aborted signal leaves out the rest. What came before one that fails is kept.
+   * other, several at once. An aborted signal leaves out the rest. What came before one that fails is kept. `sources`: where in a file each stands.
    */
-  async *executeInOrder(inputs: readonly unknown[], caller: Caller, signal?: AbortSignal): AsyncGenerator<CommandOutcome> {
+  async *executeInOrder(inputs: readonly unknown[], caller: Caller, signal?: AbortSignal, sources: readonly EventSource[] = []): AsyncGenerator<CommandOutcome> {
+    let done = 0;
     for (const group of groupsAtOnce(inputs)) {
       if (signal?.aborted === true) return;
-      const outcomes = await inOrder(group, async (input, inTurn) => this.execute(input, caller, { inTurn }));
+      const items = group.map((input, n) => ({ input, source: sources[done + n] }));
+      const outcomes = await inOrder(items, async ({ input, source }, inTurn) => this.execute(input, caller, { inTurn, ...(source === undefined ? {} : { sourceOf: () => source }) }));
+      done += group.length;
       for (const outcome of outcomes) yield valueOf(outcome);
     }
   }
@@ -148,7 +153,7 @@ export class Ledger {
   async backfill(request: BackfillRequest, caller: Caller): Promise<Imported> {
     assertRole(caller, WRITERS, 'a backfill');
     const run = asRun(caller);
-    const carryOut: CarryOut = (commands) => this.executeInOrder(commands, run);
+    const carryOut: CarryOut = (commands, sources) => this.executeInOrder(commands, run, undefined, sources);
     return withSources(request, async (sources) => imported(this.core, sources, request, { caller: run, carryOut }));
   }
 
@@ -232,7 +237,10 @@ async function executed(core: LedgerCore, input: unknown, caller: Caller, carryO
   const command = nameOf(input);
   try {
     assertRole(caller, command === 'observe-usage' ? APPENDERS_OF_USAGE : WRITERS, `the command ${command}`);
-    return { command, ...(await once(core, readCommand(COMMANDS, input, caller), carryOut)) };
+    const call = readCommand(COMMANDS, input, caller);
+    const done = await once(core, call, carryOut);
+    if (done.status === 'unchanged') await assertSameName(core, call);
+    return { command, ...done };
   } catch (error) {
     if (!isDomainError(error)) throw error;
     const { code, kind, message, errors } = error;

@@ -35,11 +35,17 @@ export const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
 /** Margin and cost. */
 export const ADMIN: readonly Role[] = ['platform_admin'];
 
-/** Every query may be asked as of a log position or an instant of recording. */
-export const zAsOf = z.object({ asOf: z.string().optional() });
+/**
+ * Every query may be asked as of a log position or an instant of recording: as it would have been answered then. `knownAt` is its name
+ * beside `at`, the other axis of time.
+ */
+export const zAsOf = z.object({
+  asOf: z.string().optional().describe('A log position, or an instant of recording: what would have been answered then'),
+  knownAt: z.string().optional().describe('The same as asOf; of both the earlier counts'),
+});
 
-/** A query that prices is asked on both axes of time: what holds at an instant, as it was known at a position or an instant of recording. */
-export const zPriced = { at: zInstant.optional(), knownAt: z.string().optional() };
+/** What holds at an instant in the world, for a query whose answer changes with it: now, unless given. */
+export const zAt = { at: zInstant.optional().describe('What holds at this instant; knownAt says as it was known when') };
 
 export const DEFAULT_LIMIT = 1000;
 export const MAX_LIMIT = 10_000;

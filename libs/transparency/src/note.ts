@@ -86,15 +86,23 @@ export function signNote(text: string, { verifier, privateKey }: Signer): string
   return `${text}\n— ${verifier.name} ${signature.toString('base64')}\n`;
 }
 
+const SIGNATURE = /^— (\S+) (\S+)$/u;
+const isOf = ({ name, keyId }: Verifier, line: string): boolean => {
+  const [, named, base64 = ''] = SIGNATURE.exec(line) ?? [];
+  return named === name && Buffer.from(base64, 'base64').subarray(0, KEY_ID_BYTES).equals(keyId);
+};
+
+/** Whether a note has a signature that says to be this key's: whether it fits, `openNote` finds out. */
+export const isNamedIn = (note: string, verifier: Verifier): boolean => note.split('\n').some((line) => isOf(verifier, line));
+
 /** The text of a note that this key signed. Errors: NoteError where it did not, or where the note was changed since. */
 export function openNote(note: string, verifier: Verifier): string {
   const split = note.lastIndexOf('\n\n');
   if (split < 0 || !note.endsWith('\n')) throw new NoteError('this is no signed note: it has no empty line before its signatures');
   const text = note.slice(0, split + 1);
   for (const line of note.slice(split + 2).split('\n')) {
-    const [, name, base64 = ''] = /^— (\S+) (\S+)$/u.exec(line) ?? [];
-    const signature = Buffer.from(base64, 'base64');
-    if (name !== verifier.name || !signature.subarray(0, KEY_ID_BYTES).equals(verifier.keyId)) continue;
+    if (!isOf(verifier, line)) continue;
+    const signature = Buffer.from(SIGNATURE.exec(line)?.[2] ?? '', 'base64');
     if (verify(null, Buffer.from(text), verifier.publicKey, signature.subarray(KEY_ID_BYTES))) return text;
     throw new NoteError(`the signature of ${verifier.name} does not fit: the note was changed after it was signed`);
   }

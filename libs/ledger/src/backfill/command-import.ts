@@ -1,13 +1,16 @@
+import type { EventSource } from '#domain/events';
 import type { CommandOutcome } from '../command.js';
+import { sourceInFile } from '../file-rows.js';
 import type { Importer, Told } from './outcome.js';
 import type { CommandItem } from './presets/resources.js';
 import type { SourceRow } from './row.js';
+import type { Source } from './source.js';
 
 /** So many rows are brought into the order of their dates: a price list that is longer is in that order, or has refusals. */
 const MOST_KEPT = 50_000;
 
-/** Carries out commands in order, several at once where they have nothing to do with each other. */
-export type CarryOut = (commands: readonly object[]) => AsyncIterable<CommandOutcome>;
+/** Carries out commands in order, several at once where they have nothing to do with each other; `sources` says where each was read. */
+export type CarryOut = (commands: readonly object[], sources: readonly EventSource[]) => AsyncIterable<CommandOutcome>;
 
 /** What an earlier delivery of the same key said otherwise. */
 const OTHERWISE = ['conflicting_body', 'rate_overlap'];
@@ -18,6 +21,7 @@ export class CommandImport implements Importer<CommandItem> {
 
   constructor(
     private readonly carryOut: CarryOut,
+    private readonly source: Source,
     private readonly told: Told,
   ) {}
 
@@ -35,11 +39,15 @@ export class CommandImport implements Importer<CommandItem> {
     const kept = this.kept.sort((a, b) => (a.item.order < b.item.order ? -1 : a.item.order > b.item.order ? 1 : 0));
     this.kept = [];
     let index = 0;
-    for await (const outcome of this.carryOut(kept.map(({ item }) => item.command))) {
+    for await (const outcome of this.carryOut(kept.map(({ item }) => item.command), kept.map(({ row }) => this.sourceOf(row)))) {
       const each = kept[index];
       index += 1;
       if (each !== undefined) await this.tell(each.row, each.item, outcome);
     }
+  }
+
+  private sourceOf({ row }: SourceRow): EventSource {
+    return sourceInFile(this.source, [row]);
   }
 
   private async tell(row: SourceRow, { correction }: CommandItem, outcome: CommandOutcome): Promise<void> {
@@ -53,7 +61,7 @@ export class CommandImport implements Importer<CommandItem> {
       this.told.reject(row, { field: errors[0]?.field ?? null, value: null, reason: `${message}${hint}` });
       return;
     }
-    for await (const corrected of this.carryOut([correction])) {
+    for await (const corrected of this.carryOut([correction], [this.sourceOf(row)])) {
       if (corrected.status === 'refused') this.told.reject(row, { field: null, value: null, reason: corrected.error.message });
       else this.told.count(corrected.status === 'done' ? 'correction' : 'duplicate');
     }

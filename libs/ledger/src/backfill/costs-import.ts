@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import type { CostLine } from '#domain/costs/cost';
 import { canonicalJson, type CommandCall } from '../command.js';
 import { decideCosts, writeCosts } from '../cost-writer.js';
+import { sourceInFile } from '../file-rows.js';
 import type { LedgerCore } from '../ledger-core.js';
 import { Occurrences } from './occurrences.js';
 import { type Importer, RE_DELIVERED, type Told } from './outcome.js';
 import type { CostItem } from './presets/costs.js';
 import type { SourceRow } from './row.js';
+import type { Source } from './source.js';
 
 const MOST_KEPT = 50_000;
 const LINES_PER_WRITE = 1000;
@@ -33,6 +35,7 @@ export class CostsImport implements Importer<CostItem> {
   constructor(
     private readonly core: LedgerCore,
     private readonly call: CommandCall,
+    private readonly source: Source,
     private readonly told: Told,
     private readonly isDry: boolean,
   ) {}
@@ -75,13 +78,22 @@ export class CostsImport implements Importer<CostItem> {
     this.kept = 0;
     for (const { provider, invoiceRef, kept } of invoices) {
       const lines = [...kept.values()].map(({ line }) => line);
+      const call = { ...this.call, sourceOf: this.sourceOf(kept) };
       for (let from = 0; from < lines.length; from += LINES_PER_WRITE) {
         const delivered = { provider, invoiceRef, lines: lines.slice(from, from + LINES_PER_WRITE) };
-        const written = this.isDry ? await decideCosts(this.core, delivered, RE_DELIVERED) : await writeCosts(this.core, this.call, delivered, RE_DELIVERED);
+        const written = this.isDry ? await decideCosts(this.core, delivered, RE_DELIVERED) : await writeCosts(this.core, call, delivered, RE_DELIVERED);
         this.told.count('accepted', written.accepted);
         this.told.count('duplicate', written.duplicate);
         this.told.count('correction', written.corrected);
       }
     }
+  }
+
+  /** The rows that an event's lines were read from. */
+  private sourceOf(kept: ReadonlyMap<string, Kept>): NonNullable<CommandCall['sourceOf']> {
+    return ({ type, data }) => {
+      if (type !== 'CostRecorded' && type !== 'CostCorrected') return undefined;
+      return sourceInFile(this.source, data.lines.flatMap(({ lineKey }) => kept.get(lineKey)?.row.row ?? []));
+    };
   }
 }

@@ -32,13 +32,13 @@ export async function importKind(kind: BackfillKind, source: Source, call: Comma
       surveyor.add(of(item));
   switch (kind) {
     case 'usage':
-      return importFile(source, { ...common, presets: USAGE, importer: new UsageImport(core, call, told, isDry), survey: surveying(usageSurveyed) });
+      return importFile(source, { ...common, presets: USAGE, importer: new UsageImport(core, call, source, told, isDry), survey: surveying(usageSurveyed) });
     case 'costs':
-      return importFile(source, { ...common, presets: COSTS, importer: new CostsImport(core, call, told, isDry), survey: surveying(costSurveyed) });
+      return importFile(source, { ...common, presets: COSTS, importer: new CostsImport(core, call, source, told, isDry), survey: surveying(costSurveyed) });
     case 'resources':
-      return importFile(source, { ...common, presets: RESOURCES, importer: new CommandImport(carryOut, told), survey: surveying(commandSurveyed('kind')) });
+      return importFile(source, { ...common, presets: RESOURCES, importer: new CommandImport(carryOut, source, told), survey: surveying(commandSurveyed('kind')) });
     case 'rates':
-      return importFile(source, { ...common, presets: RATES, importer: new CommandImport(carryOut, told), survey: surveying(commandSurveyed('resourceType')) });
+      return importFile(source, { ...common, presets: RATES, importer: new CommandImport(carryOut, source, told), survey: surveying(commandSurveyed('resourceType')) });
   }
 }
 

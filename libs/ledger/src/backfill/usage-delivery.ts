@@ -1,15 +1,20 @@
 import { conflict } from '#domain/errors';
-import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
+import { type Observation, type ReadingKey, usageMonth, usageStream } from '#domain/usage/usage';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import type { CommandCall } from '../command.js';
+import { sourceInFile } from '../file-rows.js';
+import { looseKey } from '../known-usage.js';
 import type { LedgerCore } from '../ledger-core.js';
 import { decideUsage, type UsageDecided } from '../usage-writer.js';
 import { RE_DELIVERED } from './outcome.js';
+import type { Source } from './source.js';
 
 /** Readings of one deployment and month; no two of a run have the same key. */
 export interface UsageBatch {
   readonly deploymentId: string;
   readonly observations: readonly Observation[];
+  /** Of its file, as the observations. */
+  readonly rows: readonly number[];
 }
 
 const MAX_ATTEMPTS = 20;
@@ -31,12 +36,13 @@ export class UsageDelivery {
   constructor(
     private readonly core: LedgerCore,
     private readonly call: CommandCall,
+    private readonly source: Source,
     /** Decides, and appends nothing. */
     private readonly isDry: boolean,
   ) {}
 
   /** Opens the streams of these batches: the read models then cover what others have recorded in them. */
-  async open(batches: readonly UsageBatch[]): Promise<void> {
+  async open(batches: readonly OfOneMonth[]): Promise<void> {
     const names = new Set(batches.flatMap((batch) => (batch.observations.length === 0 ? [] : [nameOf(batch)])).filter((name) => !this.streams.has(name)));
     for (const name of names) {
       const revision = await this.core.log.revisionOf(name);
@@ -51,6 +57,7 @@ export class UsageDelivery {
    */
   async write(batch: UsageBatch, isRepeated: boolean): Promise<Omit<UsageDecided, 'events'>> {
     const name = nameOf(batch);
+    const call = { ...this.call, sourceOf: this.sourceOf(batch) };
     for (let attempts = 1; ; attempts += 1) {
       const stream = this.streams.get(name);
       if (stream === undefined) throw new Error(`${name} was not opened`);
@@ -58,7 +65,7 @@ export class UsageDelivery {
       const { events, ...counts } = await decideUsage(this.core, delivered, batch.observations, stream.isOwn && !isRepeated);
       if (events.length === 0 || this.isDry) return counts;
       try {
-        const { revision } = await this.core.book.appendAll(name, stream.revision, this.call, events);
+        const { revision } = await this.core.book.appendAll(name, stream.revision, call, events);
         this.streams.set(name, { ...stream, revision });
         return counts;
       } catch (error) {
@@ -69,10 +76,25 @@ export class UsageDelivery {
       }
     }
   }
+
+  /** The rows that an event's readings were read from. */
+  private sourceOf({ observations, rows }: UsageBatch): NonNullable<CommandCall['sourceOf']> {
+    // Of several providers' readings of one key, each is its own.
+    const ofProvider = new Map(observations.map((each, index) => [`${each.provider ?? ''}\u0000${looseKey(each)}`, rows[index]]));
+    const ofAny = new Map(observations.map((each, index) => [looseKey(each), rows[index]]));
+    return ({ type, data }) => {
+      if (type !== 'UsageObserved' && type !== 'UsageCorrected') return undefined;
+      const named: readonly ReadingKey[] = type === 'UsageObserved' ? data.observations : data.corrections;
+      const found = named.flatMap((key) => ofProvider.get(`${key.provider ?? ''}\u0000${looseKey(key)}`) ?? ofAny.get(looseKey(key)) ?? []);
+      return found.length === named.length ? sourceInFile(this.source, found) : undefined;
+    };
+  }
 }
 
-function monthOf({ observations: [first] }: UsageBatch): string {
+type OfOneMonth = Pick<UsageBatch, 'deploymentId' | 'observations'>;
+
+function monthOf({ observations: [first] }: OfOneMonth): string {
   if (first === undefined) throw new Error('a batch has no readings');
   return usageMonth(first.period.start);
 }
-const nameOf = (batch: UsageBatch): string => usageStream(batch.deploymentId, monthOf(batch));
+const nameOf = (batch: OfOneMonth): string => usageStream(batch.deploymentId, monthOf(batch));

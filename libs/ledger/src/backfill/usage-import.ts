@@ -7,6 +7,7 @@ import type { LedgerCore } from '../ledger-core.js';
 import type { Importer, Told } from './outcome.js';
 import type { UsageItem } from './presets/usage.js';
 import type { SourceRow } from './row.js';
+import type { Source } from './source.js';
 import { UsageDelivery } from './usage-delivery.js';
 import { UsageIdentity } from './usage-identity.js';
 
@@ -39,10 +40,11 @@ export class UsageImport implements Importer<UsageItem> {
   constructor(
     private readonly core: LedgerCore,
     call: CommandCall,
+    source: Source,
     private readonly told: Told,
     isDry: boolean,
   ) {
-    this.delivery = new UsageDelivery(core, call, isDry);
+    this.delivery = new UsageDelivery(core, call, source, isDry);
   }
 
   add({ deploymentId, observation }: UsageItem, row: SourceRow, identity: string): Promise<void> | undefined {
@@ -127,7 +129,7 @@ export class UsageImport implements Importer<UsageItem> {
   private async write(deploymentId: string, kept: readonly Kept[], isRepeated: boolean): Promise<void> {
     if (kept.length === 0) return;
     try {
-      const { accepted, duplicate, corrected } = await this.delivery.write({ deploymentId, observations: kept.map(({ observation }) => observation) }, isRepeated);
+      const { accepted, duplicate, corrected } = await this.delivery.write({ deploymentId, observations: kept.map(({ observation }) => observation), rows: kept.map(({ row }) => row.row) }, isRepeated);
       this.told.count('accepted', accepted);
       this.told.count('duplicate', duplicate);
       this.told.count('correction', corrected);

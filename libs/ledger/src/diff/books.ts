@@ -100,10 +100,10 @@ export async function lineDifferences(span: Span): Promise<LineDifference[]> {
 }
 
 /** Where what a line is rated from changed: its readings and their rates, its plans, its contract, its cuts. */
-async function positionsOfLine({ context, from, to }: Span, line: { lineId: string; deploymentId: string; billingKind: string; subscriptionId: string; period: Period; planIds: readonly string[] }): Promise<number[]> {
+async function positionsOfLine({ context, from, to }: Span, line: { lineId: string; tenantId: string; currency: string; deploymentId: string; billingKind: string; subscriptionId: string; period: Period; planIds: readonly string[] }): Promise<number[]> {
   const stretch = { deploymentId: line.deploymentId, billingKind: line.billingKind, ...line.period };
   const { rows } = await withPruned(context.core, [stretch], async (pruned) => context.core.pool.query<{ position: number }>(
-    `WITH readings AS (SELECT * FROM ${recordVersions('deployment_id = $3 AND billing_kind = $4 AND period_start >= $5 AND period_start < $6 AND position_from <= $2', '$10')} u)
+    `WITH readings AS (SELECT * FROM ${recordVersions('deployment_id = $3 AND billing_kind = $4 AND period_start >= $5 AND period_start < $6 AND position_from <= $2', '$12')} u)
      SELECT DISTINCT p AS position FROM (
        SELECT position_from, position_to FROM readings
        UNION ALL SELECT r.position_from, r.position_to FROM rates r JOIN (SELECT DISTINCT resource_type, resource_family, location FROM readings) k USING (resource_type, resource_family, location)
@@ -112,8 +112,9 @@ async function positionsOfLine({ context, from, to }: Span, line: { lineId: stri
        UNION ALL SELECT position_from, position_to FROM subscription_plans WHERE subscription_id = $8
        UNION ALL SELECT position_from, position_to FROM deployment_assignments WHERE deployment_id = $3
        UNION ALL SELECT position_from, position_to FROM invoice_lines WHERE root_line_id = $9
+       UNION ALL SELECT position_from, position_to FROM credits WHERE kind = 'coupon' AND tenant_id = $10 AND currency = $11
      ) v, unnest(ARRAY[position_from, position_to]) p WHERE p > $1 AND p <= $2`,
-    [from, to, line.deploymentId, line.billingKind, line.period.start, line.period.end, line.planIds, line.subscriptionId, line.lineId, asJsonb(within(pruned, stretch))],
+    [from, to, line.deploymentId, line.billingKind, line.period.start, line.period.end, line.planIds, line.subscriptionId, line.lineId, line.tenantId, line.currency, asJsonb(within(pruned, stretch))],
   ));
   return rows.map(({ position }) => position);
 }
@@ -158,11 +159,14 @@ export async function marginDifferences(span: Span): Promise<MarginDifference[]>
 async function positionsOfMonth({ context, from, to }: Span, month: string, currency: string, tenantId: string | null): Promise<number[]> {
   const { start, end } = monthOf(instant(`${month}-01T00:00:00Z`));
   const { rows } = await context.core.pool.query<{ position: number }>(
-    `SELECT DISTINCT p AS position FROM (
+    `WITH costs AS (SELECT * FROM cost_lines WHERE currency = $4 AND charge_period_start < $7 AND charge_period_end > $6 AND position_from <= $2),
+       charged AS (SELECT DISTINCT provider, resource_id AS provider_id FROM costs)
+     SELECT DISTINCT p AS position FROM (
        SELECT position_from, position_to FROM revenue WHERE month = $3 AND currency = $4 AND ($5::text IS NULL OR tenant_id = $5)
-       UNION ALL SELECT position_from, position_to FROM cost_lines WHERE currency = $4 AND charge_period_start < $7 AND charge_period_end > $6
+       UNION ALL SELECT position_from, position_to FROM costs
        UNION ALL SELECT position_from, position_to FROM deployment_assignments WHERE effective_from < $7
-       UNION ALL SELECT position_from, position_to FROM resource_corrections WHERE effective_from < $7
+       UNION ALL SELECT position_from, position_to FROM resource_sightings JOIN charged USING (provider, provider_id) WHERE seen_at < $7
+       UNION ALL SELECT position_from, position_to FROM resource_corrections JOIN charged USING (provider, provider_id) WHERE effective_from < $7
      ) v, unnest(ARRAY[position_from, position_to]) p WHERE p > $1 AND p <= $2`,
     [from, to, month, currency, tenantId, start, end],
   );

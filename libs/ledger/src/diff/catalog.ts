@@ -15,29 +15,40 @@ export interface RateDifference extends Explaining {
 }
 interface RateThen {
   readonly unitPrice: string;
+  readonly currency: string;
+  readonly unit: string | null;
+  readonly basis: string;
   readonly effectiveUntil: string | null;
 }
 
 const KEY = ['resource_type', 'resource_family', 'location', 'effective_from'] as const;
-type Row = Record<(typeof KEY)[number], string> & Record<'before_price' | 'before_until' | 'after_price' | 'after_until', string | null> & { readonly positions: number[] };
+type Row = Record<(typeof KEY)[number], string> & Record<`${'before' | 'after'}_${'price' | 'currency' | 'unit' | 'basis' | 'until'}`, string | null> & { readonly positions: number[] };
+
+const valuesOf = (table: 'a' | 'b'): string => ['unit_price', 'currency', 'unit', 'basis', 'effective_until'].map((column) => `${table}.${column}`).join(', ');
+const thenOf = (when: 'before' | 'after', table: 'a' | 'b'): string =>
+  `${table}.unit_price AS ${when}_price, ${table}.currency AS ${when}_currency, ${table}.unit AS ${when}_unit, ${table}.basis AS ${when}_basis, ${table}.effective_until AS ${when}_until`;
 
 /** Rates that are others now: by key and date. */
 export async function rateDifferences(span: Span): Promise<RateDifference[]> {
   const { rows } = await span.context.core.pool.query<Row>(
-    `SELECT ${KEY.map((column) => `k.${column}`).join(', ')}, b.unit_price AS before_price, b.effective_until AS before_until, a.unit_price AS after_price, a.effective_until AS after_until, k.positions
+    `SELECT ${KEY.map((column) => `k.${column}`).join(', ')}, ${thenOf('before', 'b')}, ${thenOf('after', 'a')}, k.positions
      FROM (SELECT ${KEY.join(', ')}, array_agg(DISTINCT p) AS positions FROM rates, unnest(ARRAY[position_from, position_to]) p WHERE ${CHANGED} AND p IS NOT NULL GROUP BY ${KEY.join(', ')}) k
      LEFT JOIN ${at('rates', '$1')} b USING (${KEY.join(', ')}) LEFT JOIN ${at('rates', '$2')} a USING (${KEY.join(', ')})
-     WHERE (b.unit_price, b.effective_until) IS DISTINCT FROM (a.unit_price, a.effective_until) ORDER BY ${KEY.map((column) => `k.${column}`).join(', ')}`,
+     WHERE (${valuesOf('b')}) IS DISTINCT FROM (${valuesOf('a')}) ORDER BY ${KEY.map((column) => `k.${column}`).join(', ')}`,
     [span.from, span.to],
   );
-  const then = (price: string | null, until: string | null): RateThen | null => (price === null ? null : { unitPrice: text(decimal(price)), effectiveUntil: until });
+  const then = (row: Row, when: 'before' | 'after'): RateThen | null => {
+    const { [`${when}_price` as const]: price, [`${when}_currency` as const]: currency, [`${when}_basis` as const]: basis } = row;
+    if (price === null || currency === null || basis === null) return null;
+    return { unitPrice: text(decimal(price)), currency, unit: row[`${when}_unit`], basis, effectiveUntil: row[`${when}_until`] };
+  };
   return inTurn(rows, async (row) => ({
     resourceType: row.resource_type,
     resourceFamily: row.resource_family,
     location: row.location,
     effectiveFrom: row.effective_from,
-    before: then(row.before_price, row.before_until),
-    after: then(row.after_price, row.after_until),
+    before: then(row, 'before'),
+    after: then(row, 'after'),
     ...(await explaining(span, row.positions)),
   }));
 }

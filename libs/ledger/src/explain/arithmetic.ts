@@ -16,16 +16,16 @@ export interface Counted {
  */
 export function arithmeticOf(row: FrozenRow, currency: string, terms: ItemTerms | null, counted: Counted | null): string {
   const unit = unitAmountText(decimal(row.unitAmount), currency);
-  const amount = (value: string): string => signed(moneyText(decimal(value), currency));
+  const amount = (value: string): string => arithmeticSign(moneyText(decimal(value), currency));
   const exact = decimal(row.quantity).times(decimal(row.unitAmount));
   const isExact = exact.eq(decimal(row.gross));
-  const product = `${quantityText(row, unit, terms, counted)} = ${isExact ? amount(row.gross) : `${signed(text(exact))}, booked ${amount(row.gross)}`}`;
+  const product = `${quantityText(row, unit, terms, counted)} = ${isExact ? amount(row.gross) : `${arithmeticSign(text(exact))}, booked ${amount(row.gross)}`}`;
   const taken = [row.discount, row.credit].filter((each) => !decimal(each).eq(ZERO));
   return taken.length === 0 ? product : `${product}; ${[amount(row.gross), ...taken.map((each) => bracketed(amount(each)))].join(' − ')} = ${amount(row.net)}`;
 }
 
 function quantityText(row: FrozenRow, unit: string, terms: ItemTerms | null, counted: Counted | null): string {
-  const plain = `${signed(row.quantity)} × ${unit}`;
+  const plain = `${arithmeticSign(row.quantity)} × ${unit}`;
   if (counted === null || terms === null || row.ref !== 'usage' || terms.unitConversion !== undefined) return plain;
   const free = decimal(terms.included ?? '0').plus(decimal(terms.discounts?.quantity ?? '0'));
   const billable = (usage: Decimal): Decimal => (usage.gt(free) ? usage.minus(free) : ZERO);
@@ -37,7 +37,17 @@ function quantityText(row: FrozenRow, unit: string, terms: ItemTerms | null, cou
   return free.eq(ZERO) ? `(${text(counted.upTo)} − ${text(counted.before)}) × ${unit}` : `(${shown(counted.upTo)} − ${shown(counted.before)}) × ${unit}`;
 }
 
+const A_HUNDREDTH = decimal('0.01');
+
+/** How a row's tax came to its amount: rounded together with those of the other rows at its rate, it may be off its own product. */
+export function taxArithmeticOf(row: FrozenRow, currency: string): string {
+  const exact = decimal(row.net).times(decimal(row.taxRatePercent)).times(A_HUNDREDTH);
+  const amount = (value: string): string => arithmeticSign(moneyText(decimal(value), currency));
+  const product = `${row.taxRatePercent} % of ${amount(row.net)}`;
+  return exact.eq(decimal(row.tax)) ? `${product} = ${amount(row.tax)}` : `${product} = ${arithmeticSign(text(exact))}, booked ${amount(row.tax)}`;
+}
+
 const bracketed = (value: string): string => (value.startsWith('−') ? `(${value})` : value);
 
 /** With the minus sign of arithmetic, which a hyphen is not. */
-const signed = (value: string): string => value.replace(/^-/, '−');
+export const arithmeticSign = (value: string): string => value.replace(/^-/, '−');

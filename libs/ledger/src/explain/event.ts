@@ -8,8 +8,8 @@ import { type UsedIn, usedIn } from './used-in.js';
 export interface ExplainedEvent {
   readonly is: 'event';
   readonly event: Reference & { readonly data: unknown };
-  /** Upwards: what it ended up in. */
-  readonly usedIn: readonly UsedIn[];
+  /** Upwards: what it ended up in; null: what it says is on no invoice. */
+  readonly usedIn: readonly UsedIn[] | null;
   /** Of a cost: the months of the margin that it is in, to be explained in turn. */
   readonly margin: readonly string[];
 }

@@ -1,3 +1,4 @@
+import type { EventMetadata, EventSource } from '#domain/events';
 import { billingStream, type FrozenRow } from '#domain/invoices/invoice';
 import { lineStream } from '#domain/lines/line';
 import { planStream } from '#domain/plans/plan';
@@ -7,6 +8,7 @@ import { tenantStream } from '#domain/tenants/tenant';
 import { instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
 import type { EventLog, StoredEvent } from '#event-store/port';
+import { rowAt } from '../file-rows.js';
 import type { LedgerCore } from '../ledger-core.js';
 import { asJsonb, recordVersions, within, withPruned } from '../pruned-usage.js';
 import type { QueryContext } from '../query.js';
@@ -25,10 +27,12 @@ export interface Reference {
   readonly command: string | null;
   readonly idempotencyKey: string | null;
   readonly reason: string | null;
+  /** The file that it was read from, and its rows there. */
+  readonly source: EventSource | null;
 }
 
 export function reference(event: StoredEvent): Reference {
-  const { actor, occurredAt, command } = JSON.parse(event.metadata) as { actor: string; occurredAt?: string; command?: { name: string; idempotencyKey?: string } };
+  const { actor, occurredAt, command, source } = JSON.parse(event.metadata) as EventMetadata;
   const { reason } = JSON.parse(event.data) as { reason?: string };
   return {
     position: event.position,
@@ -42,7 +46,23 @@ export function reference(event: StoredEvent): Reference {
     command: command?.name ?? null,
     idempotencyKey: command?.idempotencyKey ?? null,
     reason: reason ?? null,
+    source: source ?? null,
   };
+}
+
+/** Where in a file something was read. */
+export interface FileRow {
+  readonly file: string;
+  readonly sha256: string | null;
+  readonly row: number;
+}
+
+/** The row of the n-th of what an event holds; null where it came from no file. */
+export function fileRow(event: StoredEvent, n: number): FileRow | null {
+  const { source } = JSON.parse(event.metadata) as EventMetadata;
+  // What one command recorded, it recorded from one row.
+  const row = source === undefined || n < 0 ? undefined : rowAt(source, n) ?? rowAt(source, 0);
+  return source === undefined || row === undefined ? null : { file: source.file, sha256: source.sha256 ?? null, row };
 }
 
 /** The readings that a row counts: those of its line from the line's start to the end of its charge period. */
@@ -127,8 +147,18 @@ interface OfInvoice {
   readonly creditNoteId?: string;
 }
 
+/** The own events of an invoice, its credit notes' included, or of one credit note. */
+export async function eventsOfDocument({ core, position }: QueryContext, { documentId, ...invoice }: { readonly documentId: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string }): Promise<StoredEvent[]> {
+  const all = await ownEvents(core.log, position, invoice);
+  if (documentId === invoice.invoiceId) return all;
+  return all.filter(({ data }) => {
+    const { invoiceId, creditNoteId } = JSON.parse(data) as OfInvoice;
+    return creditNoteId === documentId || invoiceId === documentId;
+  });
+}
+
 /** The events of an invoice and of its credit notes, in its tenant's billing stream. */
-async function ownEvents(log: EventLog, upTo: number, { invoiceId, tenantId, currency }: IssuedInvoice): Promise<StoredEvent[]> {
+async function ownEvents(log: EventLog, upTo: number, { invoiceId, tenantId, currency }: Pick<IssuedInvoice, 'invoiceId' | 'tenantId' | 'currency'>): Promise<StoredEvent[]> {
   const all: { event: StoredEvent; of: OfInvoice }[] = [];
   for await (const event of log.read(billingStream(tenantId, currency))) if (event.position <= upTo) all.push({ event, of: JSON.parse(event.data) as OfInvoice });
   const ids = new Set([invoiceId, ...all.flatMap(({ of }) => (of.invoiceId === invoiceId && of.creditNoteId !== undefined ? [of.creditNoteId] : []))]);

@@ -1,11 +1,13 @@
 import { conflict, notFound } from '#domain/errors';
-import { documentNumber, type FrozenRow, type InvoiceStatus } from '#domain/invoices/invoice';
+import { documentNumber, type FrozenRow, type InvoiceStatus, type Series } from '#domain/invoices/invoice';
 import { isUuid } from '../invoicing.js';
 import type { QueryContext } from '../query.js';
 
-/** A row of an issued invoice, and what it was computed from. */
+/** A row of an invoice or a credit note, and what it was computed from: a credit note's, what its invoice was. */
 export interface IssuedRow {
+  /** The credit note's own, of one. */
   readonly invoice_id: string;
+  readonly series: Series;
   readonly ordinal: number | null;
   readonly computed_at: number;
   readonly tenant_id: string;
@@ -15,20 +17,36 @@ export interface IssuedRow {
 
 const NUMBER = /^INV-(\d{6,9})$/;
 
-const ISSUED_ROWS = `SELECT i.invoice_id, i.ordinal, i.computed_at, i.tenant_id, i.currency, r.row FROM invoices i
-  JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
-  WHERE i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)`;
+const NOTE_NUMBER = /^CN-(\d{6,9})$/;
 
-/** Of an invoice (by its number too), line, part or row: the rows that were issued, in order. */
+const NOW = (table: string): string => `${table}.position_from <= $1 AND (${table}.position_to IS NULL OR ${table}.position_to > $1)`;
+const ISSUED_ROWS = `SELECT i.invoice_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.currency, r.row, r.n FROM invoices i
+  JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+  WHERE ${NOW('i')} AND $2::uuid IN (i.invoice_id, r.line_id, r.part_id, r.row_id)
+  UNION ALL SELECT c.credit_note_id, 'CN', c.ordinal, i.computed_at, c.tenant_id, c.currency, r.row, r.n FROM credit_notes c
+  JOIN invoices i ON i.invoice_id = c.invoice_id AND ${NOW('i')}
+  JOIN invoice_rows r ON r.invoice_id = c.credit_note_id AND r.attempt = c.rows_attempt
+  WHERE ${NOW('c')} AND $2::uuid IN (c.credit_note_id, r.line_id, r.part_id, r.row_id)`;
+
+/** Of an invoice or a credit note (by its number too), line, part or row: the rows that were issued, in order. */
 export async function issuedRows(context: QueryContext, idOrNumber: string): Promise<IssuedRow[]> {
   const { core, position } = context;
-  const id = NUMBER.test(idOrNumber) ? (await issuedInvoice(context, idOrNumber)).invoiceId : idOrNumber;
+  const id = await documentId(context, idOrNumber);
   if (!isUuid(id)) return [];
-  const { rows } = await core.pool.query<IssuedRow>(`${ISSUED_ROWS} AND $2::uuid IN (i.invoice_id, r.line_id, r.part_id, r.row_id) ORDER BY i.ordinal, r.n`, [position, id]);
+  const { rows } = await core.pool.query<IssuedRow>(`${ISSUED_ROWS} ORDER BY series DESC, ordinal, n`, [position, id]);
   return rows;
 }
 
-export const numberOf = (ordinal: number | null): string | null => (ordinal === null ? null : documentNumber('INV', ordinal));
+async function documentId(context: QueryContext, idOrNumber: string): Promise<string> {
+  if (NUMBER.test(idOrNumber)) return (await issuedInvoice(context, idOrNumber)).invoiceId;
+  const ordinal = NOTE_NUMBER.exec(idOrNumber)?.[1];
+  if (ordinal === undefined) return idOrNumber;
+  const { rows } = await context.core.pool.query<{ id: string }>(`SELECT credit_note_id AS id FROM credit_notes c WHERE ordinal = $2 AND ${NOW('c')}`, [context.position, Number(ordinal)]);
+  if (rows[0] === undefined) throw notFound('unknown_credit_note', `there is no credit note ${idOrNumber}`);
+  return rows[0].id;
+}
+
+export const numberOf = (ordinal: number | null, series: Series = 'INV'): string | null => (ordinal === null ? null : documentNumber(series, ordinal));
 
 export interface IssuedInvoice {
   readonly invoiceId: string;

@@ -1,10 +1,12 @@
-import { decimal, sum, text } from '#domain/money/decimal';
+import type { Series } from '#domain/invoices/invoice';
+import { decimal, sum } from '#domain/money/decimal';
 import { exactMoney, marginPercent } from '#domain/margin/margin';
 import { instant } from '#domain/time/instant';
 import { monthOf } from '#domain/time/period';
 import { costsIn } from '../margin-month.js';
 import { ADMIN, type QueryContext } from '../query.js';
-import { eventsOf, reference, type Reference } from './evidence.js';
+import type { StoredEvent } from '#event-store/port';
+import { eventsOf, type FileRow, fileRow, reference, type Reference } from './evidence.js';
 import { numberOf } from './issued.js';
 
 export interface ExplainedMargin {
@@ -16,7 +18,7 @@ export interface ExplainedMargin {
   readonly arithmetic: string;
   readonly revenue: readonly { readonly invoiceId: string; readonly number: string | null; readonly cause: string; readonly deploymentId: string; readonly billingKind: string; readonly amount: string; readonly event: Reference | null }[];
   /** Each provider's line as far as it is in the month and the tenant's, with the file that it came in. */
-  readonly costs: readonly { readonly costLine: string; readonly kind: string; readonly tenantId: string | null; readonly deploymentId: string | null; readonly amount: string; readonly event: Reference | null }[];
+  readonly costs: readonly { readonly costLine: string; readonly kind: string; readonly tenantId: string | null; readonly deploymentId: string | null; readonly amount: string; readonly file: FileRow | null; readonly event: Reference | null }[];
 }
 
 /** `margin:2026-04`, `margin:2026-04/EUR`, `margin:2026-04/USD/<tenant>`. */
@@ -31,7 +33,9 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
   const all = await costsIn(context, monthOf(instant(`${month}-01T00:00:00Z`)), currency);
   const costs = all.filter((share) => tenantId === null || share.tenantId === tenantId);
   const recorded = await positionsOf(context, costs.map(({ costLine }) => costLine));
-  const events = new Map((await eventsOf(context.core.log, context.position, [...revenue.map(({ position_from }) => position_from), ...recorded.values()], [])).map((event) => [event.position, reference(event)]));
+  const positions = [...revenue.map(({ position_from }) => position_from), ...recorded.values()];
+  const stored = new Map((await eventsOf(context.core.log, context.position, positions, [])).map((event) => [event.position, event]));
+  const events = new Map([...stored].map(([position, event]) => [position, reference(event)]));
   const [earned, spent] = [sum(revenue.map(({ amount }) => decimal(amount))), sum(costs.map(({ amount }) => amount))];
   const margin = earned.minus(spent);
   const percent = marginPercent(earned, margin);
@@ -44,7 +48,7 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
     arithmetic: `${money(earned)} − ${money(spent)} = ${money(margin)}${percent === null ? '' : ` (${percent} %)`}`,
     revenue: revenue.map((row) => ({
       invoiceId: row.invoice_id,
-      number: numberOf(row.ordinal),
+      number: numberOf(row.ordinal, row.series),
       cause: row.cause,
       deploymentId: row.deployment_id,
       billingKind: row.billing_kind,
@@ -56,15 +60,24 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
       kind,
       tenantId: bearer,
       deploymentId,
-      amount: text(amount),
+      amount: exactMoney(amount, currency),
+      file: fileRowOf(stored.get(recorded.get(costLine) ?? 0), costLine),
       event: events.get(recorded.get(costLine) ?? 0) ?? null,
     })),
   };
 }
 
+/** The row of the file that a provider's line was read from. */
+function fileRowOf(event: StoredEvent | undefined, costLine: string): FileRow | null {
+  if (event === undefined) return null;
+  const { provider, invoiceRef, lines } = JSON.parse(event.data) as { provider: string; invoiceRef: string; lines: { lineKey: string }[] };
+  return fileRow(event, lines.findIndex(({ lineKey }) => `${provider}/${invoiceRef}/${lineKey}` === costLine));
+}
+
 interface Revenue {
   readonly invoice_id: string;
   readonly ordinal: number | null;
+  readonly series: Series;
   readonly cause: string;
   readonly deployment_id: string;
   readonly billing_kind: string;
@@ -74,7 +87,9 @@ interface Revenue {
 
 async function revenueOf({ core, position }: QueryContext, month: string, currency: string, tenantId: string | null): Promise<Revenue[]> {
   const { rows } = await core.pool.query<Revenue>(
-    `SELECT v.*, i.ordinal FROM revenue v LEFT JOIN invoices i ON i.invoice_id = v.invoice_id AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
+    `SELECT v.*, CASE WHEN v.cause = 'credited' THEN 'CN' ELSE 'INV' END AS series,
+       coalesce(i.ordinal, (SELECT c.ordinal FROM credit_notes c WHERE c.credit_note_id = v.invoice_id AND c.position_from <= $1)) AS ordinal
+     FROM revenue v LEFT JOIN invoices i ON i.invoice_id = v.invoice_id AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
      WHERE v.month = $2 AND v.currency = $3 AND v.position_from <= $1 AND ($4::text IS NULL OR v.tenant_id = $4) ORDER BY v.position_from, v.billing_kind, v.deployment_id`,
     [position, month, currency, tenantId],
   );

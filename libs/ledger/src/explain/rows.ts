@@ -2,39 +2,73 @@ import type { FrozenRow } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
 import { decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { rateStream } from '#domain/rates/rate';
-import { compareInstants, type Instant } from '#domain/time/instant';
+import { compareInstants, FROM_EVER, type Instant, isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import type { RateKey } from '#domain/usage/usage';
 import type { StoredEvent } from '#event-store/port';
 import { isRateCard, linesOfTenant, loadUsage, tenantAccount } from '../billing.js';
 import type { QueryContext } from '../query.js';
 import { printFrozen } from '../rated-lines.js';
-import { arithmeticOf, type Counted } from './arithmetic.js';
-import { eventsOf, keysOfRow, readingsOf, reference, streamsOfRow } from './evidence.js';
+import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
+import { eventsOf, eventsOfDocument, keysOfRow, readingsOf, reference, streamsOfRow } from './evidence.js';
 import { type IssuedRow, numberOf } from './issued.js';
 
-/** A row: its arithmetic, the terms and readings that gave it, and their events. */
-export async function explainRow(context: QueryContext, { invoice_id, ordinal, computed_at, tenant_id, currency, row }: IssuedRow) {
+/** Lines by what was known, and of whom: an invoice may have 20,000 rows, which are of one. */
+type Known = (row: IssuedRow) => Promise<ReadonlyMap<string, LineDefinition>>;
+
+/** Rows: the arithmetic of each, the terms and readings that gave it, and their events. One after the other, as each asks the database. */
+export async function explainRows(context: QueryContext, rows: readonly IssuedRow[]) {
+  const known = linesKnown(context, rows);
+  const explained: Awaited<ReturnType<typeof explainRow>>[] = [];
+  for (const row of rows) explained.push(await explainRow(context, row, known));
+  return explained;
+}
+
+function linesKnown({ core }: QueryContext, rows: readonly IssuedRow[]): Known {
+  const lines = new Map<string, Promise<ReadonlyMap<string, LineDefinition>>>();
+  const until = rows.map(({ row }) => row.chargePeriod.end).reduce((latest, end) => (isBefore(latest, end) ? end : latest), FROM_EVER);
+  const load = async ({ computed_at, tenant_id }: IssuedRow) =>
+    new Map((await linesOfTenant(core, computed_at, await tenantAccount(core, computed_at, tenant_id), until)).map((line) => [line.lineId, line]));
+  return async (row) => {
+    const key = JSON.stringify([row.computed_at, row.tenant_id]);
+    const loading = lines.get(key) ?? load(row);
+    lines.set(key, loading);
+    return loading;
+  };
+}
+
+async function explainRow(context: QueryContext, issued: IssuedRow, known: Known) {
   const { core } = context;
-  const account = await tenantAccount(core, computed_at, tenant_id);
-  const line = (await linesOfTenant(core, computed_at, account, row.chargePeriod.end)).find(({ lineId }) => lineId === row.lineId);
+  const { invoice_id, series, ordinal, computed_at, currency, row } = issued;
+  const line = (await known(issued)).get(row.lineId);
   const since = line?.period.start ?? row.chargePeriod.start;
   const until = row.chargePeriod.end;
   const readings = await readingsOf(core, computed_at, { deploymentId: row.deploymentId, billingKind: row.billingKind, since, until, filter: line?.filter ?? null });
-  const events = await eventsOf(core.log, computed_at, readings.positions, streamsOfRow(row, readings.keys));
+  const grounds = await eventsOf(core.log, computed_at, readings.positions, streamsOfRow(row, readings.keys));
+  const events = series === 'CN' ? [...grounds, ...(await noteEvent(context, issued))] : grounds;
   const terms = line?.segments.findLast(({ planId, period }) => planId === row.planId && compareInstants(period.start, row.chargePeriod.end) < 0)?.terms ?? null;
   const counted = line === undefined ? null : await countedUsage(context, computed_at, line, row.chargePeriod);
   return {
     invoiceId: invoice_id,
-    number: numberOf(ordinal),
+    number: numberOf(ordinal, series),
     computedAt: computed_at,
     row: { ...row, ...printFrozen(row, currency) },
     arithmetic: arithmeticOf(row, currency, terms, row.kind === 'charge' || row.kind === 'rebooked' ? counted : null),
+    tax: taxArithmeticOf(row, currency),
     price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms },
     rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, events)),
     usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
     events: events.map(reference),
   };
+}
+
+/** The event that issued a row's credit note: it says why. */
+async function noteEvent(context: QueryContext, { invoice_id, tenant_id, currency }: IssuedRow): Promise<StoredEvent[]> {
+  const { rows } = await context.core.pool.query<{ invoice_id: string }>('SELECT invoice_id FROM credit_notes WHERE credit_note_id = $1 AND position_from <= $2', [invoice_id, context.position]);
+  const [note] = rows;
+  if (note === undefined) return [];
+  const own = await eventsOfDocument(context, { documentId: invoice_id, invoiceId: note.invoice_id, tenantId: tenant_id, currency });
+  return own.filter(({ type }) => type === 'CreditNoteIssued');
 }
 
 /** The rate of a rate-card row, with the event that set or corrected it to this price. */

@@ -1,11 +1,14 @@
 import { notFound } from '#domain/errors';
+import { stateAt } from '#domain/inventory/resource';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
 import { subscriptionSpans, tenantAt } from '#domain/tenants/deployment';
+import type { ResourceRow } from '#projections/inventory/inventory.table';
 import { contractsOf } from '../billing.js';
-import { inForceAt } from '../ledger-core.js';
-import { assertVisibleDeployment, defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zOptionalId, zOptionalIds, zPage } from '../query.js';
+import { timelinesOf } from '../inventory.js';
+import { inForceAt, type LedgerCore } from '../ledger-core.js';
+import { assertVisibleDeployment, defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zAt, zOptionalId, zOptionalIds, zPage } from '../query.js';
 
 const tenantsQuery = defineQuery({
   name: 'tenants',
@@ -125,19 +128,34 @@ const subscriptionsQuery = defineQuery({
   },
 });
 
+/** Those that there were at an instant, as they were then; what has no history, as its name, is as last seen. */
+async function rowsAt(core: LedgerCore, position: number, rows: readonly ResourceRow[], at: Instant): Promise<ResourceRow[]> {
+  const keyOf = (provider: string, providerId: string): string => JSON.stringify([provider, providerId]);
+  const timelines = new Map((await timelinesOf(core, position)).map((each) => [keyOf(each.provider, each.providerId), each.timeline]));
+  return rows.flatMap((row) => {
+    const timeline = timelines.get(keyOf(row.provider, row.provider_id));
+    const state = timeline === undefined ? undefined : stateAt(timeline, at);
+    if (state === undefined || state === null) return [];
+    return [{ ...row, kind: state.kind, status: state.status, size_gb: state.sizeGb, deployment_id: state.deploymentId, tenant_id: state.tenantId }];
+  });
+}
+
 const resourcesQuery = defineQuery({
   name: 'resources',
-  summary: 'The inventory: what providers run for us, as last seen',
-  params: zPage.extend({ provider: zOptionalId, providerId: zOptionalId, kind: zOptionalId, deploymentId: zOptionalId, tenantId: zOptionalId }),
+  summary: 'The inventory: what providers run for us, as last seen; or with its kind, status, size and holder at an instant, and what there was then',
+  params: zPage.extend({ provider: zOptionalId, providerId: zOptionalId, kind: zOptionalId, deploymentId: zOptionalId, tenantId: zOptionalId, ...zAt }),
   roles: STAFF,
-  async answer({ provider, providerId, kind, deploymentId, tenantId, ...page }, { core, position }) {
+  async answer({ provider, providerId, kind, deploymentId, tenantId, at, ...page }, { core, position }) {
     let query = core.db.selectFrom('resources').selectAll().where(inForceAt(position));
     if (provider !== undefined) query = query.where('provider', '=', provider);
     if (providerId !== undefined) query = query.where('provider_id', '=', providerId);
-    if (kind !== undefined) query = query.where('kind', '=', kind);
-    if (deploymentId !== undefined) query = query.where('deployment_id', '=', deploymentId);
-    if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId);
-    const items = (await query.execute()).map((row) => ({
+    const last = await query.execute();
+    const rows = at === undefined ? last : await rowsAt(core, position, last, at);
+    const asked = rows
+      .filter((row) => kind === undefined || row.kind === kind)
+      .filter((row) => deploymentId === undefined || row.deployment_id === deploymentId)
+      .filter((row) => tenantId === undefined || row.tenant_id === tenantId);
+    const items = asked.map((row) => ({
       provider: row.provider,
       providerId: row.provider_id,
       kind: row.kind,

@@ -2,7 +2,7 @@ import { notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { contains } from '#domain/time/period';
 import { inForceAt, type LedgerCore } from '../ledger-core.js';
-import { defineQuery, pageOfAll, READERS, zOptionalId, zOptionalIds, zPage, zPriced } from '../query.js';
+import { defineQuery, pageOfAll, READERS, zOptionalId, zOptionalIds, zPage, zAt } from '../query.js';
 import { unitAmountText } from '../rated-lines.js';
 
 const ratesQuery = defineQuery({
@@ -12,7 +12,7 @@ const ratesQuery = defineQuery({
     resourceType: zOptionalId,
     resourceFamily: zOptionalId,
     location: zOptionalId,
-    ...zPriced,
+    ...zAt,
   }),
   roles: READERS,
   async answer({ resourceType, resourceFamily, location, at, ...page }, { core, position }) {
@@ -48,7 +48,7 @@ async function assertPublished({ db }: LedgerCore, planId: string): Promise<void
 const plansQuery = defineQuery({
   name: 'plans',
   summary: 'Plans with the periods over which their terms are in force',
-  params: zPage.extend({ planId: zOptionalId, planIds: zOptionalIds, ...zPriced }),
+  params: zPage.extend({ planId: zOptionalId, planIds: zOptionalIds, ...zAt }),
   roles: READERS,
   async answer({ planId, planIds, at, ...page }, { core, position }) {
     let query = core.db.selectFrom('plan_versions').selectAll().where(inForceAt(position));

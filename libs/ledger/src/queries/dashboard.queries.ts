@@ -7,7 +7,7 @@ import { contains, type Period } from '#domain/time/period';
 import { allLines, couponsOfLines } from '../billing.js';
 import { marginIn } from '../margin-month.js';
 import { zMonth } from '../month.js';
-import { ADMIN, defineQuery, type QueryContext, zAsOf, zPriced } from '../query.js';
+import { ADMIN, defineQuery, type QueryContext, zAsOf, zAt } from '../query.js';
 import { netText, printRated, rateLines } from '../rated-lines.js';
 
 const marginQuery = defineQuery({
@@ -36,7 +36,7 @@ async function otherCurrencies({ core, position }: QueryContext, period: Period,
 const accrualQuery = defineQuery({
   name: 'accrual',
   summary: 'What the open period of each active subscription comes to so far, by the engine of the invoice; not billed',
-  params: zAsOf.extend({ ...zPriced, currency: zCurrency.default('USD') }),
+  params: zAsOf.extend({ ...zAt, currency: zCurrency.default('USD') }),
   roles: ADMIN,
   async answer({ at: asked, currency }, context) {
     const { core, position, caller } = context;

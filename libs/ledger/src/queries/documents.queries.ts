@@ -17,7 +17,7 @@ const invoiceDocumentQuery = defineQuery({
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
   media: 'text/html',
-  async answer({ id, asOf }, context) {
+  async answer({ id, ...asOf }, context) {
     const row = await visibleInvoice(context, id);
     const invoice = await invoiceView(context, row);
     const parties = await partiesOf(context, row, invoice.lines.map(({ deploymentId }) => deploymentId), asOf);
@@ -31,7 +31,7 @@ const creditNoteDocumentQuery = defineQuery({
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
   media: 'text/html',
-  async answer({ id, asOf }, context) {
+  async answer({ id, ...asOf }, context) {
     const row = await visibleCreditNote(context, id);
     const creditNote = creditNoteView(row, await creditNoteRows(context, row));
     const invoice = await visibleInvoice(context, row.invoice_id);
@@ -41,7 +41,16 @@ const creditNoteDocumentQuery = defineQuery({
 });
 
 /** As they were when the invoice was computed; of a draft, as they are. */
-async function partiesOf(context: QueryContext, invoice: InvoiceRow, deploymentIds: readonly (string | null)[], asOf: string | undefined): Promise<Parties> {
+type AsOf = Pick<z.output<typeof zAsOf>, 'asOf' | 'knownAt'>;
+
+/** As it was asked for; where both were, what came of it. */
+function shownAsOf({ asOf, knownAt }: AsOf, position: number): string | null {
+  if (asOf !== undefined && knownAt !== undefined) return `log position ${position}`;
+  const asked = asOf ?? knownAt ?? null;
+  return asked !== null && /^\d+$/.test(asked) ? `log position ${asked}` : asked;
+}
+
+async function partiesOf(context: QueryContext, invoice: InvoiceRow, deploymentIds: readonly (string | null)[], asOf: AsOf): Promise<Parties> {
   const { core, position } = context;
   const known = invoice.computed_at ?? position;
   const tenant = await core.db
@@ -59,7 +68,7 @@ async function partiesOf(context: QueryContext, invoice: InvoiceRow, deploymentI
     tenantName: (await core.details.names([ref])).get(ref) ?? null,
     timeZone: tenant.time_zone,
     deploymentNames: new Map(deployments.map(({ deployment_id, name }) => [deployment_id, name])),
-    shownAsOf: asOf === undefined ? null : /^\d+$/.test(asOf) ? `log position ${asOf}` : asOf,
+    shownAsOf: shownAsOf(asOf, context.position),
   };
 }
 

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { invoicePreview, invoiceView } from '../invoice-view.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zPriced } from '../query.js';
+import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zAt } from '../query.js';
 
 const invoicesQuery = defineQuery({
   name: 'invoices',
@@ -45,7 +45,7 @@ const invoiceQuery = defineQuery({
 const invoicePreviewQuery = defineQuery({
   name: 'invoice-preview',
   summary: 'The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored',
-  params: zAsOf.extend({ tenantId: zId, ...zPriced }),
+  params: zAsOf.extend({ tenantId: zId, ...zAt }),
   roles: READERS,
   async answer({ tenantId, at }, context) {
     await visibleTenant(context, tenantId);

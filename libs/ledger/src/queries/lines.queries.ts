@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { couponsOfLines, linesOfTenant, recordedParts, tenantAccount } from '../billing.js';
 import { isUuid } from '../invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zPriced } from '../query.js';
+import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zAt } from '../query.js';
 import { netText, partQuantities, printFrozen, printRated, rateLines, type RatedLine, type RatedTile } from '../rated-lines.js';
 
 /** A line or part as people and programs see it. */
@@ -172,7 +172,7 @@ const linesQuery = defineQuery({
     status: z.enum(['valid', 'split']).optional(),
     /** Only those that can't be rated, or only those that can. */
     quarantined: z.enum(['true', 'false']).optional(),
-    ...zPriced,
+    ...zAt,
   }),
   roles: READERS,
   async answer({ tenantId, subscriptionId, billingKind, status, quarantined, at, ...page }, context) {
@@ -203,7 +203,7 @@ async function ownerOf({ core, position, confinedTo }: QueryContext, id: string)
 const lineQuery = defineQuery({
   name: 'line',
   summary: 'One line or part; a line that was cut comes with its parts',
-  params: zAsOf.extend({ id: zId, ...zPriced }),
+  params: zAsOf.extend({ id: zId, ...zAt }),
   roles: READERS,
   async answer({ id, at }, context) {
     const views = await lineViews(context, { ...(await ownerOf(context, id)), at: at ?? context.caller.now });

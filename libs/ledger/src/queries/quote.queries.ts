@@ -6,13 +6,13 @@ import { zDecimal, zId, zPeriod } from '#domain/schema';
 import { taxAt } from '#domain/tenants/tenant';
 import { plansById, tenantAccount } from '../billing.js';
 import { planOfItsOwn, zPublishedPlan } from '../published-plan.js';
-import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId, zPriced } from '../query.js';
+import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId, zAt } from '../query.js';
 
 const quoteQuery = defineQuery({
   name: 'quote',
   summary: 'What usage would come to under a plan, for a whole period; stored nowhere',
   params: zAsOf.extend({
-    ...zPriced,
+    ...zAt,
     planId: zOptionalId,
     plan: zPublishedPlan.optional(),
     usage: z.record(zId, zDecimal),

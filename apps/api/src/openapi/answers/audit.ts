@@ -13,7 +13,15 @@ const reference = {
   command: z.string().nullable().describe('The command that it was recorded for'),
   idempotencyKey: z.string().nullable(),
   reason: z.string().nullable(),
+  source: z
+    .object({ file: z.string(), sha256: z.string().optional(), rows: z.string().describe('`4-9,12`: in the order of what the event holds') })
+    .meta({ id: 'EventSource' })
+    .nullable()
+    .describe('The file that it was read from'),
 };
+
+/** An event as evidence: where it stands, when it was recorded, by whom, and why. */
+export const zReference = z.object(reference).meta({ id: 'EventReference' });
 
 export const zEvent = z
   .object({ ...reference, data: zAny.nullable().describe('null: not for this role') })

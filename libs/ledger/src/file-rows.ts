@@ -1,0 +1,31 @@
+import { basename } from 'node:path';
+import type { EventSource } from '#domain/events';
+
+/** Rows of a file, in order; neighbours as a range: `4-9,12`. */
+function rowsText(rows: readonly number[]): string {
+  const ranges: { from: number; to: number }[] = [];
+  for (const row of rows) {
+    const last = ranges.at(-1);
+    if (last !== undefined && row === last.to + 1) last.to = row;
+    else ranges.push({ from: row, to: row });
+  }
+  return ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
+}
+
+/** Its folders are those of whoever imported it, and nobody else's concern. */
+export const sourceInFile = ({ name, digest }: { readonly name: string; readonly digest?: string }, rows: readonly number[]): EventSource => ({
+  file: basename(name),
+  ...(digest === undefined ? {} : { sha256: digest }),
+  rows: rowsText(rows),
+});
+
+/** The row of the n-th of what an event holds; undefined where there are fewer. */
+export function rowAt({ rows }: EventSource, n: number): number | undefined {
+  let before = 0;
+  for (const range of rows.split(',')) {
+    const [from = 0, to = from] = range.split('-').map(Number);
+    if (n < before + to - from + 1) return from + n - before;
+    before += to - from + 1;
+  }
+  return undefined;
+}
