@@ -14,4 +14,5 @@ export const commandKeys = defineTable<CommandKeyRow>({
   columns: { key: 'text', command: 'text', body_hash: 'text', result: 'jsonb' },
   key: ['key'],
   group: ['key'],
+  readByItsOwn: true,
 });

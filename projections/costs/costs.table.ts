@@ -39,5 +39,6 @@ export const costLines = defineTable<CostLineRow>({
   },
   key: ['provider', 'invoice_ref', 'line_key'],
   group: ['provider', 'invoice_ref', 'line_key'],
+  readByItsOwn: true,
   indexes: [['currency', 'charge_period_start']],
 });

@@ -46,6 +46,7 @@ export const resources = defineTable<ResourceRow>({
   },
   key: ['provider', 'provider_id'],
   group: ['provider', 'provider_id'],
+  readByItsOwn: true,
 });
 
 /** From seen_at on the resource was in this state, or gone. position_from orders what was recorded. */
@@ -76,6 +77,7 @@ export const resourceSightings = defineTable<SightingRow>({
   },
   key: ['provider', 'provider_id', 'seen_at', 'gone'],
   group: ['provider', 'provider_id', 'seen_at', 'gone'],
+  readByItsOwn: true,
 });
 
 export interface ResourceCorrectionRow {

@@ -58,6 +58,17 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
     await expectReplayToBeLive(test.url);
   });
 
+  it('has the indexes and constraints that the live ones were made with, whenever it makes them', async () => {
+    // Those of partitions are named by us, or by Postgres.
+    const indexesOf = async (schema: string) =>
+      sql<{ on: string; is: string }>(
+        `SELECT tablename AS on, regexp_replace(replace(indexdef, '${schema}.', ''), 'INDEX \\S+ ON', 'INDEX ON') AS is FROM pg_indexes WHERE schemaname = '${schema}' ORDER BY 1, 2`,
+      );
+    const made = await indexesOf('ledgerline_previous');
+    expect(made.length).toBeGreaterThan(30);
+    expect(await indexesOf('ledgerline')).toEqual(made);
+  });
+
   it('puts the kept ones back after they caught up, and so again', async () => {
     const { position } = await test.ledger.rebuilder.rollback();
     expect(position).toBe(await test.core.log.head());

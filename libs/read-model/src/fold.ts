@@ -9,7 +9,7 @@ import { ensurePartitions, type Partition, partitionsOf } from './partitions.js'
 import type { Projection } from './projection.js';
 import { ProjectionHalted } from './projector.js';
 import { skippedPositions } from './skips.js';
-import { createIndexesSql, createTableSql, type TableDefinition } from './table.js';
+import { createIndexesSql, createTableSql, currentIndexSql, furtherIndexesSql, type TableDefinition } from './table.js';
 
 /** Copies that are under way at once: while one waits for the server, the other's lines are made. */
 const COPY_LANES = 2;
@@ -21,8 +21,14 @@ const BY_INDEX = 'SET LOCAL enable_seqscan TO off';
 const MAIN = 'main';
 const COPY = 'copy';
 
+/** The indexes of a table that is to be folded into: those that the fold itself looks into, and at its end the rest. */
+export function indexesBefore(projections: readonly Projection[]): (table: TableDefinition) => readonly string[] {
+  const bulk = new Set(bulkTables(projections).map(({ name }) => name));
+  return (table) => (bulk.has(table.name) ? [] : table.readByItsOwn === true ? [currentIndexSql(table)] : createIndexesSql(table));
+}
+
 /** Tables that are filled by COPY, and indexed once they are. */
-export const bulkTables = (projections: readonly Projection[]): readonly TableDefinition[] => projections.flatMap(({ bulk, tables }) => (bulk === undefined ? [] : tables));
+const bulkTables = (projections: readonly Projection[]): readonly TableDefinition[] => projections.flatMap(({ bulk, tables }) => (bulk === undefined ? [] : tables));
 
 /** What a fold keeps beside the tables until it is done: which positions are in them. */
 export async function prepareFold(client: pg.ClientBase, schema: string, projections: readonly Projection[]): Promise<void> {
@@ -254,7 +260,7 @@ export class Fold {
   /** Partitions and tables beside each other; then the partitioned tables, which take up what is there. */
   private async index(): Promise<void> {
     const { pool, schema } = this.options;
-    const parts: string[] = [];
+    const parts: string[] = this.tables().flatMap((table) => (table.readByItsOwn === true ? furtherIndexesSql(table) : []));
     const wholes: string[] = [];
     for (const table of bulkTables(this.options.projections)) {
       if (table.byMonthOf === undefined) parts.push(...createIndexesSql(table));

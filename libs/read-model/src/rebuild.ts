@@ -3,7 +3,7 @@ import { conflict, invalid } from '#domain/errors';
 import type { EventLog } from '#event-store/port';
 import { type Comparison, compareSchemas, isEqual } from './compare.js';
 import type { Projection } from './projection.js';
-import { bulkTables, Fold, foldedTo, prepareFold } from './fold.js';
+import { Fold, foldedTo, indexesBefore, prepareFold } from './fold.js';
 import { Projector } from './projector.js';
 import { type Checkpoint, checkpointOf, completeCheckpoint, createReadModels, versionsOf } from './schema.js';
 import { stopped, swap } from './swap.js';
@@ -189,7 +189,7 @@ export class Rebuilder {
     try {
       await client.query(`DROP SCHEMA IF EXISTS ${this.shadow} CASCADE`);
       const built = part ?? this.projections;
-      await createReadModels(client, this.shadow, built, only, bulkTables(built).map(({ name }) => name));
+      await createReadModels(client, this.shadow, built, only, indexesBefore(built));
       await prepareFold(client, this.shadow, built);
       await client.query('COMMIT');
     } catch (error) {

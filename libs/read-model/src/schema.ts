@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Projection } from './projection.js';
-import { createIndexesSql, createTableSql } from './table.js';
+import { createIndexesSql, createTableSql, type TableDefinition } from './table.js';
 
 /** Where a schema's read models are: one row, moved in the transaction of each batch. */
 export interface Checkpoint {
@@ -57,7 +57,7 @@ export async function createReadModels(
   schema: string,
   projections: readonly Projection[],
   only: readonly string[] | null,
-  withoutIndexes: readonly string[] = [],
+  indexes: (table: TableDefinition) => readonly string[] = createIndexesSql,
 ): Promise<void> {
   const added = Object.entries(ADDED).map(([name, type]) => `${name} ${type}`);
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
@@ -67,7 +67,7 @@ export async function createReadModels(
   await client.query(`SET LOCAL search_path TO ${schema}`);
   for (const table of projections.flatMap(({ tables }) => tables)) {
     await client.query(createTableSql(table));
-    if (!withoutIndexes.includes(table.name)) for (const index of createIndexesSql(table)) await client.query(index);
+    for (const index of indexes(table)) await client.query(index);
   }
   await client.query(`INSERT INTO ${schema}.checkpoint (position, versions, moved_at, part) VALUES (0, $1, now(), $2)`, [
     versionsOf(projections),

@@ -15,6 +15,8 @@ export interface TableDefinition {
   readonly partialIndexes?: readonly { readonly name: string; readonly columns: readonly string[]; readonly where: string }[];
   /** Rows superseded are few beside those in force: they are indexed apart, and each look-up reads both (`inForce`). */
   readonly fewSuperseded?: boolean;
+  /** No other projection looks into it, and its own only for the rows in force: a rebuild makes all indexes but theirs at its end. */
+  readonly readByItsOwn?: boolean;
   /** A timestamptz of the key: rows of each UTC month are a partition of their own. */
   readonly byMonthOf?: string;
 }
@@ -34,6 +36,7 @@ export const defineTable = <Row extends object>(definition: {
   readonly apart?: { readonly by: readonly (keyof Row & string)[]; readonly from: keyof Row & string; readonly until: keyof Row & string };
   readonly partialIndexes?: readonly { readonly name: string; readonly columns: readonly (keyof Row & string)[]; readonly where: string }[];
   readonly fewSuperseded?: boolean;
+  readonly readByItsOwn?: boolean;
   readonly byMonthOf?: keyof Row & string;
 }): Table<Row> => definition;
 
@@ -54,14 +57,20 @@ export function createTableSql(table: TableDefinition): string {
  * The statements that index a table, or one partition of it; each by itself can be carried out beside the others. Of a table whose
  * partitions are indexed, the statement takes up what is there.
  */
-export function createIndexesSql(table: TableDefinition, on = table.name): string[] {
+export const createIndexesSql = (table: TableDefinition, on = table.name): string[] => [currentIndexSql(table, on), ...furtherIndexesSql(table, on)];
+
+/** That of the rows in force. */
+export const currentIndexSql = (table: TableDefinition, on = table.name): string =>
+  `CREATE UNIQUE INDEX IF NOT EXISTS ${on}_current ON ${on} (${table.key.join(', ')}) WHERE position_to IS NULL`;
+
+/** All others. */
+export function furtherIndexesSql(table: TableDefinition, on = table.name): string[] {
   const key = table.key.join(', ');
   const history =
     table.fewSuperseded === true
       ? `CREATE INDEX IF NOT EXISTS ${on}_superseded ON ${on} (${key}) WHERE position_to IS NOT NULL`
       : `CREATE UNIQUE INDEX IF NOT EXISTS ${on}_history ON ${on} (${key}, position_from)`;
   return [
-    `CREATE UNIQUE INDEX IF NOT EXISTS ${on}_current ON ${on} (${key}) WHERE position_to IS NULL`,
     history,
     ...(table.apart === undefined ? [] : [apartSql(on, table.apart)]),
     ...(table.partialIndexes ?? []).map(({ name, columns, where }) => `CREATE INDEX IF NOT EXISTS ${on}_${name} ON ${on} (${columns.join(', ')}) WHERE ${where}`),
