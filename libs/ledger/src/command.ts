@@ -49,6 +49,8 @@ export interface CommandDefinition<Name extends string = string, Schema extends 
    * key, unless the command has an idempotency key of its own. `none`: the handler recognises what is known by itself.
    */
   readonly key: ((fields: z.output<Schema>) => readonly unknown[]) | 'body' | 'none';
+  /** Fields that are about a person: no hash of them is recorded, which would outlive their erasure. Whether they are the same, the handler finds out. */
+  readonly personal?: readonly (keyof z.output<Schema>)[];
 }
 
 export const defineCommand = <const Name extends string, Schema extends z.ZodType>(
@@ -60,7 +62,9 @@ const zEnvelope = z.looseObject({
   idempotencyKey: zId.optional(),
   occurredAt: zInstant.optional(),
 });
-const zBasedOn = z.object({ basedOn: z.int().nonnegative().optional() });
+/** What a correction may carry besides. */
+export const zBasedOn = z.object({ basedOn: z.int().nonnegative().optional().describe('The log position that it was decided on: overtaken, where another came in between') });
+export const isCorrection = (name: string): boolean => name.startsWith('correct-');
 
 /** JSON with its keys in order: equal values have equal text. */
 export function canonicalJson(value: unknown): string {
@@ -87,9 +91,9 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
     throw invalid('unknown_command', `there is no command ${JSON.stringify(envelope.command)}; there are ${[...definitions.keys()].join(', ')}`);
   }
   const { command: name, idempotencyKey, occurredAt, ...given } = envelope;
-  const { basedOn, body } = name.startsWith('correct-') ? withoutBasis(name, given) : { basedOn: null, body: given };
+  const { basedOn, body } = isCorrection(name) ? withoutBasis(name, given) : { basedOn: null, body: given };
   const fields: unknown = parse(withReason(definition.schema, body), body, name);
-  const bodyHash = sha256(canonicalJson({ name, fields }));
+  const bodyHash = sha256(canonicalJson({ name, fields: withoutPersonal(definition, fields) }));
   return {
     name,
     fields,
@@ -102,6 +106,9 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
     caller,
   };
 }
+
+const withoutPersonal = ({ personal = [] }: CommandDefinition, fields: unknown): unknown =>
+  personal.length === 0 || typeof fields !== 'object' || fields === null ? fields : Object.fromEntries(Object.entries(fields).filter(([field]) => !(personal as readonly string[]).includes(field)));
 
 /** What a correction is based on is no part of what it says. */
 function withoutBasis(name: string, { basedOn, ...body }: Record<string, unknown>): { basedOn: number | null; body: Record<string, unknown> } {
