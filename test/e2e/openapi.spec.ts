@@ -104,6 +104,37 @@ describe('the examples', () => {
     }
   });
 
+  it('of an explanation: whatever an id names is explained as the document says', async () => {
+    const valid = validator(answerSchema(operationAt('/api/v1/audit/explain/{id}', 'get'), 200));
+    const zOpen = z.object({ items: z.array(z.object({ lineId: z.string(), invoiceId: z.string().nullable() })) });
+    const zEvents = z.object({ items: z.array(z.object({ position: z.int(), type: z.string() })) });
+    const open = zOpen.parse((await api.get('operator', '/api/v1/lines?at=2026-06-15T00:00:00Z')).body).items.find(({ invoiceId }) => invoiceId === null)?.lineId ?? '';
+    const events = zEvents.parse((await api.get('platform_admin', '/api/v1/audit/events?limit=1000')).body).items;
+    const cost = events.find(({ type }) => type === 'CostRecorded')?.position ?? 0;
+    const rate = events.find(({ type }) => type === 'RateSet')?.position ?? 0;
+    const explained: string[] = [];
+    for (const id of ['INV-000001', open, 'usage:acme-prod/gateway/gw-1/2026-04-02T00:00:00Z', 'margin:2026-04', String(cost), String(rate)]) {
+      const { status, body } = await api.get('platform_admin', `/api/v1/audit/explain/${encodeURIComponent(id)}?at=2026-06-15T00:00:00Z`);
+      expect({ id, status, body, faults: valid(body) }).toMatchObject({ id, status: 200, faults: [] });
+      explained.push(z.object({ is: z.string() }).parse(body).is);
+    }
+    expect(explained).toEqual(['issued', 'open line', 'usage record', 'margin', 'event', 'event']);
+  });
+
+  it('of commands may carry what any command may, and of corrections what they are based on', () => {
+    const zFields = z.looseObject({ properties: z.record(z.string(), z.unknown()) });
+    const zChoices = z.looseObject({ anyOf: z.array(zFields) }).or(z.looseObject({ oneOf: z.array(zFields) }));
+    for (const name of COMMANDS.keys()) {
+      const schema = document.components.schemas[name];
+      const choices = zFields.or(zChoices).parse(schema);
+      const shapes = 'properties' in choices ? [zFields.parse(choices)] : z.array(zFields).parse('anyOf' in choices ? choices['anyOf'] : choices['oneOf']);
+      for (const { properties } of shapes) {
+        expect({ name, fields: Object.keys(properties) }).toEqual({ name, fields: expect.arrayContaining(['command', 'idempotencyKey', 'occurredAt', 'reason']) });
+        expect({ name, basedOn: 'basedOn' in properties }).toEqual({ name, basedOn: name.startsWith('correct-') });
+      }
+    }
+  });
+
   it('of each request are what its schema accepts', () => {
     for (const { path, operation } of operations) {
       for (const [type, { schema, examples = {} }] of Object.entries(operation.requestBody?.content ?? {})) {

@@ -9,6 +9,7 @@ import { startApi } from '#api/start';
 import { LedgerCore } from '#ledger/ledger-core';
 import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
 import { ledgerOn } from '../support/ledger.js';
+import { on } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
 
 const api = apiForAll();
@@ -71,7 +72,7 @@ describe('ids', () => {
 describe('the log', () => {
   it('has a line for each request, and no secret in any; what is sent to forge lines stays within one', async () => {
     const { log, written } = lines();
-    const logged = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, logger: log, clock });
+    const logged = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, logger: log, clock });
     const forged = '\n{"level":60,"msg":"forged"}\r\n';
     try {
       await fetch(`${logged.url}/api/v1/tenants?tenantId=sesame-open`, { headers: { ...bearer('operator'), 'x-request-id': 'line-1' } });
@@ -108,7 +109,7 @@ describe('traces', () => {
     });
     await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
     const { port } = z.object({ port: z.number() }).parse(collector.address());
-    const traced = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, otlpEndpoint: `http://127.0.0.1:${port}`, logger, clock });
+    const traced = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, otlpEndpoint: `http://127.0.0.1:${port}`, logger, clock });
     const traceId = '0af7651916cd43dd8448eb211c80319c';
     try {
       const headers = { ...bearer('operator'), 'content-type': 'application/json', traceparent: `00-${traceId}-b7ad6b7169203331-01` };
@@ -130,7 +131,7 @@ describe('traces', () => {
 
 describe('a query that takes too long', () => {
   it('is given up: 503, and the next one is answered', async () => {
-    const impatient = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, queryTimeoutMs: 300, logger, clock });
+    const impatient = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, queryTimeoutMs: 300, logger, clock });
     const ask = async () => {
       const response = await fetch(`${impatient.url}/api/v1/tenants`, { headers: bearer('operator') });
       return { status: response.status, headers: response.headers, body: await response.json() };
@@ -151,7 +152,7 @@ describe('a query that takes too long', () => {
 describe('stopping', () => {
   it('under load answers what it took, and drops nothing that it answered', async () => {
     const database = await testDatabase();
-    const stopping = await startApi({ databaseUrl: database.url, jwtSecret: SECRET, ...LISTENING, logger, clock });
+    const stopping = await startApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, logger, clock });
     const headers = { ...bearer('operator'), 'content-type': 'application/json' };
     const accepted: string[] = [];
     let refused = 0;

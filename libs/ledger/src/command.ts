@@ -62,7 +62,9 @@ const zEnvelope = z.looseObject({
   idempotencyKey: zId.optional(),
   occurredAt: zInstant.optional(),
 });
-const zBasedOn = z.object({ basedOn: z.int().nonnegative().optional() });
+/** What a correction may carry besides. */
+export const zBasedOn = z.object({ basedOn: z.int().nonnegative().optional().describe('The log position that it was decided on: overtaken, where another came in between') });
+export const isCorrection = (name: string): boolean => name.startsWith('correct-');
 
 /** JSON with its keys in order: equal values have equal text. */
 export function canonicalJson(value: unknown): string {
@@ -89,7 +91,7 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
     throw invalid('unknown_command', `there is no command ${JSON.stringify(envelope.command)}; there are ${[...definitions.keys()].join(', ')}`);
   }
   const { command: name, idempotencyKey, occurredAt, ...given } = envelope;
-  const { basedOn, body } = name.startsWith('correct-') ? withoutBasis(name, given) : { basedOn: null, body: given };
+  const { basedOn, body } = isCorrection(name) ? withoutBasis(name, given) : { basedOn: null, body: given };
   const fields: unknown = parse(withReason(definition.schema, body), body, name);
   const bodyHash = sha256(canonicalJson({ name, fields: withoutPersonal(definition, fields) }));
   return {

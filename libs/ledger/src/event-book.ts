@@ -15,6 +15,8 @@ export class EventBook {
   private readonly codec = new EventCodec();
   /** Who wants to know what this process appends meanwhile: the position of the first event, once there is one. */
   private readonly watching = new Set<{ first: number | null }>();
+  /** Appends that were begun here and are not answered yet: the log may hold their events already. */
+  private readonly underWay = new Set<Promise<unknown>>();
 
   constructor(
     private readonly log: EventLog,
@@ -24,12 +26,16 @@ export class EventBook {
     private readonly commandOf: (key: string) => Promise<KnownCommand>,
   ) {}
 
-  /** Watches what this process appends from now on; `end` answers the position of the first event, null where there was none. */
-  watchAppends(): { end(): number | null } {
+  /**
+   * Watches what this process appends from now on, and what is under way; `end` answers the position of the first event, null where
+   * there was none. It waits for what is under way: its events may be in the log, and whoever read the log's end has then seen them.
+   */
+  watchAppends(): { end(): Promise<number | null> } {
     const watch: { first: number | null } = { first: null };
     this.watching.add(watch);
     return {
-      end: () => {
+      end: async () => {
+        await Promise.allSettled(this.underWay);
         this.watching.delete(watch);
         return watch.first;
       },
@@ -144,13 +150,24 @@ export class EventBook {
     });
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const appended = await this.log.append(stream, revision, encoded);
-        for (const watch of this.watching) watch.first = Math.min(watch.first ?? Infinity, appended.position - events.length + 1);
-        return appended;
+        return await this.tracked(this.log.append(stream, revision, encoded), events.length);
       } catch (error) {
         if (!(error instanceof UnknownOutcome) || attempt === 5) throw error;
         await delay(50 * 2 ** attempt);
       }
+    }
+  }
+
+  private async tracked(append: Promise<Appended>, count: number): Promise<Appended> {
+    const told = append.then((appended) => {
+      for (const watch of this.watching) watch.first = Math.min(watch.first ?? Infinity, appended.position - count + 1);
+      return appended;
+    });
+    this.underWay.add(told);
+    try {
+      return await told;
+    } finally {
+      this.underWay.delete(told);
     }
   }
 }

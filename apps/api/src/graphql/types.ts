@@ -30,6 +30,7 @@ function typeOf(schema: z.core.$ZodType): TypeOf {
   if (schema instanceof z.ZodArray) return { ...scalar(typeOf(schema.element).named), isList: true };
   const { id, format } = metaOf(schema);
   if (schema instanceof z.ZodObject && id !== undefined) return scalar(objectType(id, schema));
+  if (schema instanceof z.ZodDiscriminatedUnion && id !== undefined) return scalar(objectType(id, z.object(shapeOfAll(schema)), descriptionOf(schema)));
   const formatted = SCALARS.get(format);
   if (formatted !== undefined) return scalar(formatted);
   if (schema instanceof z.ZodNull) return { ...scalar(String), isNullable: true };
@@ -68,6 +69,13 @@ const descriptionOf = (schema: z.core.$ZodType): string | undefined =>
   metaOf(schema).description ??
   (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? descriptionOf(schema.unwrap()) : undefined);
 
+/** One type for all choices, whose discriminator says which fields there are: what not each of them has may be null. */
+function shapeOfAll({ options, def }: z.ZodDiscriminatedUnion): Record<string, z.ZodType> {
+  const shapes = options.map((option): Record<string, z.ZodType> => (option instanceof z.ZodObject ? option.shape as Record<string, z.ZodType> : {}));
+  const all = Object.assign({}, ...shapes) as Record<string, z.ZodType>;
+  return Object.fromEntries(Object.entries(all).map(([name, field]) => [name, name === def.discriminator ? z.string() : shapes.every((shape) => name in shape) ? field : field.optional()]));
+}
+
 /** Nest describes types by classes; none of these is ever made, since answers come as they are. */
 const emptyClass = (): Class => class Described {
   readonly described = true;
@@ -76,11 +84,10 @@ const emptyClass = (): Class => class Described {
 const objects = new Map<string, { readonly made: Class; readonly fields: readonly string[] }>();
 
 /** Nest's own decorators, applied to a class that is made here: its schema builder then knows the type. */
-function objectType(id: string, schema: z.ZodObject): Class {
+function objectType(id: string, schema: z.ZodObject, description = descriptionOf(schema)): Class {
   const known = objects.get(id);
   if (known !== undefined) return known.made;
   const made = emptyClass();
-  const { description } = metaOf(schema);
   ObjectType(id, description === undefined ? {} : { description })(made);
   objects.set(id, { made, fields: Object.keys(schema.shape) });
   addFields(made, schema, typeOf);

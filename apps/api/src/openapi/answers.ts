@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { zDeployment, zResource, zSubscription, zTenant } from './answers/accounts.js';
 import { zChecked, zEvent, zProjections } from './answers/audit.js';
 import { zPlan, zQuote, zRate } from './answers/catalog.js';
-import { listOf, zAny } from './answers/common.js';
+import { listOf } from './answers/common.js';
 import { zAccrual, zMargin } from './answers/dashboard.js';
+import { zDifferences } from './answers/differences.js';
+import { zExplained } from './answers/explained.js';
 import { zCredit, zCreditNote, zCreditNoteWithRows, zInvoice, zInvoicePreview, zLine, zLineWithParts } from './answers/invoices.js';
 import { zMeteredDay, zUnbilled, zUsage, zUsageRecords } from './answers/usage.js';
 
@@ -35,8 +37,8 @@ export const ANSWERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType
   ['subscriptions', listOf(zSubscription)],
   ['plans', listOf(zPlan)],
   ['quote', zQuote],
-  ['explain', zAny.describe('As a tree: what it is, its arithmetic, and the events it rests on; of an event, what it ended up in')],
-  ['diff', zAny.describe('What changed in rates, usage, lines, invoices and margin, each with the events that explain it')],
+  ['explain', zExplained],
+  ['diff', zDifferences],
   ['events', listOf(zEvent)],
   ['check', zChecked],
   ['projections', zProjections],

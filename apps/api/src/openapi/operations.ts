@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { zId, zInstant, zText } from '#domain/schema';
 import { ROLES } from '#ledger/caller';
+import { isCorrection, zBasedOn } from '#ledger/command';
 import { COMMANDS } from '#ledger/commands/index';
 import { EVENT_TYPE, EVENTS_TYPE, zCloudEvent } from '../cloud-event.js';
 import { MAX_COMMANDS } from '../commands.http.js';
@@ -22,8 +23,9 @@ const zEnvelope = z.object({
 
 export function aboutCommands(components: Record<string, Json>): JsonObject {
   const envelope = jsonSchema('envelope', zEnvelope, 'input', components);
+  const correction = jsonSchema('envelope', zEnvelope.extend(zBasedOn.shape), 'input', components);
   for (const [name, { schema }] of COMMANDS)
-    components[name] = commandSchema(name, jsonSchema(name, schema, 'input', components), envelope);
+    components[name] = commandSchema(name, jsonSchema(name, schema, 'input', components), isCorrection(name) ? correction : envelope);
   const references = [...COMMANDS.keys()].map((name) => ({ $ref: `#/components/schemas/${name}` }));
   components['Command'] = {
     oneOf: references,

@@ -1,4 +1,5 @@
 import { notFound } from '#domain/errors';
+import type { Instant } from '#domain/time/instant';
 import { isUuid } from '../invoicing.js';
 import type { QueryContext } from '../query.js';
 import { eventNamed, type ExplainedEvent, explainEvent } from './event.js';
@@ -21,10 +22,10 @@ export interface ExplainedRows<Is extends 'issued' | 'draft' = 'issued' | 'draft
 
 export type Explained = { readonly id: string } & (ExplainedRows<'issued'> | ExplainedRows<'draft'> | ExplainedOpenLine | ExplainedUsage | ExplainedMargin | ExplainedEvent);
 
-/** Whatever an id names, down to its events; an event, up to what it ended up in. Errors: `nothing_to_explain`. */
-export async function explain(context: QueryContext, id: string): Promise<Explained> {
+/** Whatever an id names, down to its events; an event, up to what it ended up in. An open line is rated up to `at`. Errors: `nothing_to_explain`. */
+export async function explain(context: QueryContext, id: string, at: Instant): Promise<Explained> {
   const rows = await issuedRows(context, id);
-  const open = isUuid(id) ? await explainOpenLine(context, id) : null;
+  const open = isUuid(id) ? await explainOpenLine(context, id, at) : null;
   if (rows.length > 0) return { id, is: 'issued', documents: await documentsOf(context, rows), rows: await explainRows(context, rows), open };
   const draft = await draftOf(context, id);
   if (draft !== null) return { id, is: 'draft', documents: [draft.document], rows: await explainRows(context, draft.rows), open: null };

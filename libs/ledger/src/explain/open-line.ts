@@ -1,3 +1,4 @@
+import type { Instant } from '#domain/time/instant';
 import { allLines, couponsOfLines, recordedParts } from '../billing.js';
 import { inForceAt } from '../ledger-core.js';
 import type { QueryContext } from '../query.js';
@@ -16,14 +17,14 @@ export interface ExplainedOpenLine {
   readonly events: readonly Reference[];
 }
 
-/** What of a line no invoice has issued yet, as it rates up to now: of all its parts, or of the one that the id names; null where there is none. */
-export async function explainOpenLine(context: QueryContext, id: string): Promise<ExplainedOpenLine | null> {
-  const { core, position, caller } = context;
+/** What of a line no invoice has issued yet, as it rates up to `at`: of all its parts, or of the one that the id names; null where there is none. */
+export async function explainOpenLine(context: QueryContext, id: string, at: Instant): Promise<ExplainedOpenLine | null> {
+  const { core, position } = context;
   const lineId = await lineOf(context, id);
-  const line = (await allLines(core, position, caller.now)).find((each) => each.lineId === lineId);
+  const line = (await allLines(core, position, at)).find((each) => each.lineId === lineId);
   if (line === undefined) return null;
   const recorded = await recordedParts(core, position, line.tenantId);
-  const [rated] = await rateLines(core, position, [line], recorded, caller.now, ({ currency }) => currency, await couponsOfLines(core, position, [line.tenantId]));
+  const [rated] = await rateLines(core, position, [line], recorded, at, ({ currency }) => currency, await couponsOfLines(core, position, [line.tenantId]));
   const parts = (rated?.parts ?? []).filter(({ partId, issued }) => !issued && (id === lineId || id === partId));
   if (parts.length === 0) return null;
   const { deploymentId, billingKind, period, filter } = line;

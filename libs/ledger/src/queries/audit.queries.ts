@@ -8,7 +8,7 @@ import { reference } from '../explain/evidence.js';
 import { explain } from '../explain/index.js';
 import { inForceAt } from '../ledger-core.js';
 import { projectionsStatus } from '../projections-status.js';
-import { ADMIN, decodeCursor, defineQuery, invalidCursor, knownPosition, pageOf, STAFF, zAfter, zAsOf, zLimit, zOptionalId } from '../query.js';
+import { ADMIN, decodeCursor, defineQuery, invalidCursor, knownPosition, pageOf, STAFF, zAfter, zAsOf, zAt, zLimit, zOptionalId } from '../query.js';
 
 const DEFAULT_EVENTS = 100;
 
@@ -64,9 +64,9 @@ const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role)
 const explainQuery = defineQuery({
   name: 'explain',
   summary: 'An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in',
-  params: zAsOf.extend({ id: zId }),
+  params: zAsOf.extend({ id: zId, ...zAt }),
   roles: ['platform_admin', 'auditor', 'operator'],
-  answer: async ({ id }, context) => explain(context, id),
+  answer: async ({ id, at }, context) => explain(context, id, at ?? context.caller.now),
 });
 
 const projectionsQuery = defineQuery({

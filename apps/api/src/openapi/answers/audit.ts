@@ -20,6 +20,9 @@ const reference = {
     .describe('The file that it was read from'),
 };
 
+/** An event as evidence: where it stands, when it was recorded, by whom, and why. */
+export const zReference = z.object(reference).meta({ id: 'EventReference' });
+
 export const zEvent = z
   .object({ ...reference, data: zAny.nullable().describe('null: not for this role') })
   .meta({ id: 'Event' });
