@@ -67,7 +67,7 @@ describe('SQL in parameters', () => {
       for (const attempt of ATTEMPTS) {
         const { status, body } = await ask('platform_admin', name, { ...example, [field]: attempt });
         expect({ field, attempt, status: [200, 400, 404].includes(status) ? 'answered' : status, body: status >= 500 ? body : null }).toEqual({ field, attempt, status: 'answered', body: null });
-        if (status === 200 && typeof body === 'object' && body !== null && 'items' in body && !['asOf', 'cursor', 'limit'].includes(field)) expect({ field, attempt, items: body.items }).toEqual({ field, attempt, items: [] });
+        if (status === 200 && typeof body === 'object' && body !== null && 'items' in body && !['asOf', 'knownAt', 'cursor', 'limit'].includes(field)) expect({ field, attempt, items: body.items }).toEqual({ field, attempt, items: [] });
       }
     const { items } = z.object({ items: z.array(z.object({ tenantId: z.string() })) }).parse((await api().get('operator', '/api/v1/tenants')).body);
     expect(items.map(({ tenantId }) => tenantId)).toEqual(['acme', 'globex']);
