@@ -16,6 +16,7 @@ import { instant } from '#domain/time/instant';
 import { UnknownOutcome } from '#event-store/port';
 import { type Role, ROLES } from '#ledger/caller';
 import { type Answer, apiForAll, april, clock, LISTENING, logger, NOW, problemIn, SECRET, STORY, type TestApi } from '../support/api.js';
+import { on } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
 
 const api = apiForAll();
@@ -161,7 +162,7 @@ describe('tokens', () => {
     await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
     const address = z.object({ port: z.number() }).parse(keys.address());
     const keyed = await startApi({
-      databaseUrl: api().database.url,
+      ...on(api().database.url),
       jwtSecret: SECRET,
       jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
       ...LISTENING,
@@ -187,7 +188,7 @@ describe('tokens', () => {
     keys.closeAllConnections();
     await new Promise((resolve) => keys.close(resolve));
     const cut = await startApi({
-      databaseUrl: api().database.url,
+      ...on(api().database.url),
       jwtSecret: SECRET,
       jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
       ...LISTENING,
@@ -362,7 +363,7 @@ describe('problems', () => {
 
   it('is unavailable and not ready without its database, and tells nothing of it', async () => {
     const other = await testDatabase();
-    const failing = await startApi({ databaseUrl: other.url, jwtSecret: SECRET, ...LISTENING, logger, clock });
+    const failing = await startApi({ ...on(other.url), jwtSecret: SECRET, ...LISTENING, logger, clock });
     const status = async (path: string) => {
       const response = await fetch(`${failing.url}${path}`, { headers: { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` } });
       return { status: response.status, body: await response.json() };

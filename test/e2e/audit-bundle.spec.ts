@@ -95,6 +95,30 @@ describe('an audit bundle', () => {
   });
 });
 
+describe('verify --invoice', () => {
+  const verified = async (...args: string[]) => {
+    const { code, stdout } = await ledgerline('verify', '--json', ...args);
+    return { code, ...(JSON.parse(stdout) as { ok: boolean; failures: { code: string }[]; invoice?: { invoiceId: string; number: string; events: { position: number; type: string; includedIn: string | null }[] } }) };
+  };
+
+  it('shows each event of an invoice to be in the checkpoints that cover it, else in the log', async () => {
+    const early = join(dir.path, 'early');
+    const { code, invoice } = await verified('--checkpoint', early, '--invoice', bundle.invoice.invoiceId);
+    expect([code, invoice?.number]).toEqual([0, 'INV-000002']);
+    const { size } = readCheckpoint(bundle.checkpoint, readVerifier(bundle.publicKey));
+    // Each was recorded after the early checkpoint, and before the one that the bundle was made with, which is kept.
+    expect(new Set(invoice?.events.map(({ includedIn }) => includedIn))).toEqual(new Set([`the kept checkpoint of ${size} events`]));
+    expect(invoice?.events.map(({ type }) => type)).toEqual(['InvoicePartsClaimed', 'InvoiceDrafted', 'LineSplit', 'InvoiceRowsFrozen', 'InvoiceIssued']);
+    const own = bundle.events.filter(({ data }) => data.includes(bundle.invoice.invoiceId)).map(({ position }) => position);
+    expect(invoice?.events.map(({ position }) => position)).toEqual(own);
+    expect((await verified('--invoice', 'INV-000002')).invoice).toEqual(invoice);
+  });
+
+  it('says that there is no such invoice', async () => {
+    expect(await verified('--invoice', 'INV-000009')).toMatchObject({ code: 1, ok: false, failures: [{ code: 'unknown_invoice' }] });
+  });
+});
+
 /** What the verifier says, and whether it is content. */
 async function python(changed: AuditBundle, ...args: string[]) {
   const file = await dir.write('checked.json', JSON.stringify(changed));

@@ -10,6 +10,7 @@ import { mintToken } from '#ledger/token';
 import { LISTENING } from '../support/api.js';
 import { cli, folder } from '../support/cli.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
+import { on } from '../support/log.js';
 
 /** Invoices and credit notes as a tenant gets them: a month in two invoices, with corrections, and what came of them. */
 
@@ -104,7 +105,7 @@ beforeAll(async () => {
   await test.apply({ command: 'issue-invoice', invoiceId: ids.voided, at: M('2026-05-15') }, { command: 'void-invoice', invoiceId: ids.voided, at: M('2026-05-16'), reason: 'wrong address' });
   ids.draft = await create(M('2026-05-20'));
 
-  api = await createApi({ databaseUrl: test.url, jwtSecret: SECRET, seller: SELLER, ...LISTENING, logger: pino({ level: 'silent' }), clock: { now: () => NOW } });
+  api = await createApi({ ...on(test.url), jwtSecret: SECRET, seller: SELLER, ...LISTENING, logger: pino({ level: 'silent' }), clock: { now: () => NOW } });
   await api.listen(0, '127.0.0.1');
   url = await api.getUrl();
   for (const tenantId of ['t1', 't2']) tokens[tenantId] = await mintToken(SECRET, { sub: tenantId, role: 'tenant', tenantId, ttl: '1h' }, NOW);

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PostgresLog } from '#event-store/postgres';
+import { derivedId } from '#domain/lines/line';
 import { Audit } from '#ledger/audit';
+import { canonicalJson, sha256 } from '#ledger/command';
 import { createPool } from '#postgres/pool';
 import { newSigner } from '#transparency/note';
 import { verifyLog } from '#transparency/verify';
@@ -37,6 +39,9 @@ describe('erasing a tenant’s details', () => {
       const bytes: string[] = [];
       for await (const leaves of log.leaves()) bytes.push(...leaves.map((leaf) => leaf.bytes.toString('utf8')));
       expect(bytes.filter((each) => each.includes('Lovelace'))).toEqual([]);
+      // Nor what anyone who guesses the name could compute from it, and find there.
+      const guesses = [derivedId('tenant-details', 't', NAME), ...[NAME, canonicalJson({ name: 'register-tenant', fields: { tenantId: 't', name: NAME, currency: 'USD', timeZone: 'UTC' } })].map(sha256)];
+      expect(bytes.filter((each) => guesses.some((guess) => each.includes(guess)))).toEqual([]);
 
       const { rowCount } = await pool.query("DELETE FROM ledgerline_private.tenant_details WHERE tenant_id = 't'");
       expect(rowCount).toBe(1);
@@ -49,5 +54,27 @@ describe('erasing a tenant’s details', () => {
       await log.close();
       await pool.end();
     }
+  });
+});
+
+describe('a tenant that is registered again', () => {
+  const register = (name: string, more: object = {}) => ({ command: 'register-tenant', tenantId: 'u', name, currency: 'USD', ...more });
+  const status = async (command: object) => {
+    const outcome = await test.ledger.execute(command, ADMIN);
+    return outcome.status === 'refused' ? outcome.error.code : outcome.status;
+  };
+
+  it('is known by its name, though no hash of that is in the log; once it is erased, by the rest', async () => {
+    expect([await status(register('Ada')), await status(register('Ada')), await status(register('Grace')), await status(register('Ada', { currency: 'EUR' }))]).toEqual(['done', 'unchanged', 'conflicting_body', 'conflicting_body']);
+    expect([await status(register('Ada', { idempotencyKey: 'k' })), await status(register('Grace', { idempotencyKey: 'k' }))]).toEqual(['unchanged', 'conflicting_body']);
+    const pool = createPool(test.url);
+    try {
+      const { rows } = await pool.query("SELECT name FROM ledgerline_private.tenant_details WHERE tenant_id = 'u'");
+      expect(rows).toEqual([{ name: 'Ada' }]);
+      await pool.query("DELETE FROM ledgerline_private.tenant_details WHERE tenant_id = 'u'");
+    } finally {
+      await pool.end();
+    }
+    expect([await status(register('Ada')), await status(register('Ada', { currency: 'EUR' }))]).toEqual(['unchanged', 'conflicting_body']);
   });
 });

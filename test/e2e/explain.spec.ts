@@ -89,6 +89,8 @@ describe('explain', () => {
 
   it('takes an invoice, a line and a row, by id', async () => {
     const { rows } = await explain(invoices[0] ?? '', 'issued');
+    // 50.00 + 8.00 + 10.56, without tax.
+    expect((await explain(invoices[0] ?? '', 'issued')).documents.map(({ arithmetic }) => arithmetic)).toEqual(['68.56']);
     const [first] = rows;
     expect([rows.length, (await explain(first?.row.rowId ?? '', 'issued')).rows.length]).toEqual([3, 1]);
     const line = rows.find(({ row }) => row.billingKind === 'droplet_hours')?.row.lineId ?? '';

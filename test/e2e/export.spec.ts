@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { cli, folder } from '../support/cli.js';
 import { ADMIN, testLedger, type TestLedger } from '../support/ledger.js';
 import { deployment, TENANT } from '../support/backfill.js';
+import { brokenRules } from '../support/focus-rules.js';
 
 type Row = Record<string, string>;
 
@@ -26,40 +27,10 @@ const observed = (day: string, quantity: string): object => ({
 });
 const cost = (lineKey: string, amount: string, more: object = {}): object => ({ lineKey, kind: 'droplet', chargePeriod: { start: '2026-04-01T00:00:00Z', end: MAY }, amount, currency: 'USD', category: 'usage', ...more });
 
-/** FOCUS 1.2: columns that must be there, and those of them that must not be null. */
-const NOT_NULL = [
-  'BilledCost', 'BillingAccountId', 'BillingCurrency', 'BillingPeriodEnd', 'BillingPeriodStart', 'ChargeCategory', 'ChargePeriodEnd', 'ChargePeriodStart', 'ContractedCost',
-  'EffectiveCost', 'InvoiceIssuerName', 'ListCost', 'ProviderName', 'PublisherName', 'ServiceCategory', 'ServiceName', 'ServiceSubcategory', 'ChargeFrequency',
-];
-const PRESENT = [...NOT_NULL, 'BillingAccountName', 'ChargeClass', 'ChargeDescription', 'PricingQuantity', 'PricingUnit'];
-const NUMBERS = ['BilledCost', 'ContractedCost', 'EffectiveCost', 'ListCost', 'PricingQuantity', 'ConsumedQuantity'];
-
-/** The rules of FOCUS 1.2 that apply to what we have, by the ids of its requirements model; those that a row breaks. */
-function broken(row: Row): string[] {
-  const isNull = (column: string): boolean => row[column] === '' || row[column] === undefined;
-  const isPriced = (row['ChargeCategory'] === 'Usage' || row['ChargeCategory'] === 'Purchase') && isNull('ChargeClass');
-  const rules: readonly (readonly [string, boolean])[] = [
-    ['CostAndUsage-D-*: present', PRESENT.every((column) => column in row)],
-    ['*: not null', NOT_NULL.every((column) => !isNull(column))],
-    ['ChargeCategory-C-003', ['Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment'].includes(row['ChargeCategory'] ?? '')],
-    ['ChargeClass-C-005', isNull('ChargeClass') || row['ChargeClass'] === 'Correction'],
-    ['ChargeFrequency-C-003', ['One-Time', 'Recurring', 'Usage-Based'].includes(row['ChargeFrequency'] ?? '')],
-    ['ChargeFrequency-C-004', row['ChargeCategory'] !== 'Purchase' || row['ChargeFrequency'] !== 'Usage-Based'],
-    ['DateTimeFormat-A', ['BillingPeriodStart', 'BillingPeriodEnd', 'ChargePeriodStart', 'ChargePeriodEnd'].every((column) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(row[column] ?? ''))],
-    ['NumericFormat-A', NUMBERS.every((column) => isNull(column) || /^-?\d+(\.\d+)?$/.test(row[column] ?? ''))],
-    ['BillingPeriodEnd-C: after its start', (row['BillingPeriodStart'] ?? '') < (row['BillingPeriodEnd'] ?? '')],
-    ['PricingQuantity-C-004, PricingCategory-C-003, SkuId-C-004, SkuPriceId-C-004', row['ChargeCategory'] !== 'Tax' || ['PricingQuantity', 'PricingCategory', 'SkuId', 'SkuPriceId'].every(isNull)],
-    ['PricingQuantity-C-005, PricingCategory-C-004, SkuId-C-005, SkuPriceId-C-005', !isPriced || ['PricingQuantity', 'PricingCategory', 'SkuId', 'SkuPriceId'].every((column) => !isNull(column))],
-    ['PricingUnit-C-005 and C-006', isNull('PricingQuantity') === isNull('PricingUnit')],
-    ['PricingCategory-C-007', isNull('PricingCategory') || ['Standard', 'Dynamic', 'Committed', 'Other'].includes(row['PricingCategory'] ?? '')],
-    ['ConsumedQuantity-C-004', row['ChargeCategory'] === 'Usage' || isNull('ConsumedQuantity')],
-    ['ConsumedQuantity-C-006', row['ChargeCategory'] !== 'Usage' || !isNull('ChargeClass') || !isNull('ConsumedQuantity')],
-    ['BillingCurrency-C-006', /^[A-Z]{3}$/.test(row['BillingCurrency'] ?? '')],
-    ['NullHandling-A-002', !Object.values(row).some((value) => /^(null|n\/a|not applicable|none)$/i.test(value))],
-    ['ColumnHandling-A', Object.keys(row).every((column) => /^(x_)?[A-Z][A-Za-z]*$/.test(column))],
-    ['ColumnHandling-A-013', Object.keys(row).findIndex((column) => column.startsWith('x_')) === Object.keys(row).length - 2],
-  ];
-  return rules.filter(([, holds]) => !holds).map(([rule]) => rule);
+async function billedIn(test: TestLedger, at: string): Promise<void> {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId: 'acme', asOf: at });
+  const { invoices } = (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result;
+  for (const { invoiceId } of invoices) await test.apply({ command: 'issue-invoice', invoiceId, at });
 }
 
 describe('export', () => {
@@ -70,6 +41,22 @@ describe('export', () => {
     const tax = { command: 'set-tax', tenantId: 'acme', name: 'VAT', ratePercent: '10', from: '2026-01-01T00:00:00Z' };
     await test.apply(TENANT, tax, deployment('site'), PLAN, { command: 'start-subscription', subscriptionId: 's', deploymentId: 'site', planId: 'studio', from: '2026-04-01T00:00:00Z' });
     await test.apply(observed('10', '110'), { command: 'record-cost', provider: 'do', invoiceRef: 'R1', lines: [cost('1', '30.53', { resourceId: 'vm-1' }), cost('2', '1.00', { category: 'tax' }), cost('3', '-2', { class: 'correction' })] });
+    // In March: of each category one, and a resource that has a name of its own and one that nobody has seen.
+    const march = { chargePeriod: { start: '2026-03-01T00:00:00Z', end: '2026-04-01T00:00:00Z' } };
+    await test.apply(
+      { command: 'observe-resource', provider: 'do', providerId: 'vm-2', kind: 'droplet', name: 'web', status: 'active', seenAt: '2026-03-01T00:00:00Z' },
+      {
+        command: 'record-cost',
+        provider: 'do',
+        invoiceRef: 'R0',
+        lines: [
+          cost('1', '5.00', { ...march, resourceId: 'vm-2', kind: 'hours', tenantId: 'acme' }),
+          cost('2', '7.00', { ...march, category: 'purchase', effectiveAmount: '0.00', resourceId: 'gone' }),
+          cost('3', '-3.00', { ...march, category: 'credit', effectiveAmount: '-1.00' }),
+          cost('4', '0.10', { ...march, category: 'adjustment' }),
+        ],
+      },
+    );
     await billed('2026-05-01T00:00:00Z');
     // Learnt in June: it corrects April, on the invoice of June.
     await test.apply(observed('11', '5'));
@@ -78,11 +65,7 @@ describe('export', () => {
   afterAll(async () => {
     await Promise.all([test.close(), files.remove()]);
   });
-  async function billed(at: string): Promise<void> {
-    const [created] = await test.apply({ command: 'create-invoice', tenantId: 'acme', asOf: at });
-    const { invoices } = (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result;
-    for (const { invoiceId } of invoices) await test.apply({ command: 'issue-invoice', invoiceId, at });
-  }
+  const billed = async (at: string): Promise<void> => billedIn(test, at);
   const exportedCsv = async (kind: string, ...args: string[]): Promise<Row[]> => {
     const { code, stdout, stderr } = await cli(['export', kind, ...args, '--data-dir', files.path], { env: { DATABASE_URL: test.url } });
     if (code !== 0) throw new Error(stderr);
@@ -92,7 +75,7 @@ describe('export', () => {
 
   it('writes cost and revenue of a month as FOCUS 1.2 rows, which keep the rules that apply', async () => {
     const rows = await exportedCsv('focus', '--period', '2026-04', '--issuer', 'Acme Cloud');
-    expect(rows.flatMap(broken)).toEqual([]);
+    expect(rows.flatMap(brokenRules)).toEqual([]);
     expect(shown(rows, 'x_Side', 'ChargeCategory', 'ChargeClass', 'ServiceName', 'BilledCost', 'InvoiceId', 'ProviderName')).toEqual([
       ['cost', 'Tax', '', 'droplet', '1', 'R1', 'do'],
       ['cost', 'Usage', '', 'droplet', '30.53', 'R1', 'do'],
@@ -105,9 +88,35 @@ describe('export', () => {
     ]);
   });
 
+  it('names the resource and the tenant of a cost, and keeps the rules for each category', async () => {
+    const march = await exportedCsv('focus', '--period', '2026-03');
+    expect(march.flatMap(brokenRules)).toEqual([]);
+    expect(shown(march, 'ChargeCategory', 'BilledCost', 'EffectiveCost', 'ResourceId', 'ResourceName', 'ResourceType')).toEqual([
+      ['Adjustment', '0.1', '0.1', '', '', ''],
+      // A credit is its own effect: what it was amortised to is not told.
+      ['Credit', '-3', '-3', '', '', ''],
+      ['Purchase', '7', '0', 'gone', '', 'droplet'],
+      ['Usage', '5', '5', 'vm-2', 'web', 'droplet'],
+    ]);
+    expect(shown(march.filter(({ SubAccountId }) => SubAccountId !== ''), 'ResourceId', 'SubAccountId', 'SubAccountName', 'BillingAccountName')).toEqual([['vm-2', 'acme', 'Acme', 'do']]);
+  });
+
+  it('has one SKU to a SKU price, and one category to a service', async () => {
+    const rows = (await Promise.all(['2026-03', '2026-04', '2026-05', '2026-06'].map((month) => exportedCsv('focus', '--period', month)))).flat();
+    // SkuPriceId-C-008-M, ServiceName-C-005-C
+    for (const [of, one] of [['SkuPriceId', 'SkuId'], ['ServiceName', 'ServiceCategory']] as const) {
+      const known = Map.groupBy(rows, (row) => row[of] ?? '');
+      expect([...known.values()].map((group) => new Set(group.map((row) => row[one])).size)).toEqual([...known].map(() => 1));
+    }
+  });
+
+  it('breaks a rule that is named where a row is wrong', () => {
+    expect(brokenRules({ BilledCost: '1,00' })).toEqual(expect.arrayContaining(['CostAndUsage-D-005-M: BillingAccountName is present', 'BilledCost-C-002-M: BilledCost is a plain number', 'ListCost-C-003-M: ListCost is not null']));
+  });
+
   it('puts a correction into the billing period of its invoice, with the charge period that it corrects', async () => {
     const rows = await exportedCsv('focus', '--period', '2026-06');
-    expect(rows.flatMap(broken)).toEqual([]);
+    expect(rows.flatMap(brokenRules)).toEqual([]);
     const corrections = rows.filter(({ ChargeClass }) => ChargeClass === 'Correction');
     expect(shown(corrections, 'ChargeCategory', 'ChargePeriodStart', 'BillingPeriodStart', 'BilledCost', 'InvoiceId')).toEqual([
       // (115 − 10) × 0.10 = 10.50, for 10.00 that is taken back
@@ -166,5 +175,31 @@ describe('export', () => {
     await expect(ledger.export('focus', {}, ADMIN)).rejects.toThrow('export focus is of a month: give --period, such as 2026-04');
     await expect(ledger.export('focus', { period: 'April' }, ADMIN)).rejects.toThrow(/period.*is not a month or date/);
     await expect(ledger.export('margin', { period: '2026-04' }, { ...ADMIN, role: 'operator' })).rejects.toMatchObject({ code: 'forbidden' });
+  });
+});
+
+describe('export of a discounted charge', () => {
+  it('tells the tax on what is listed and contracted beside the tax that is billed', async () => {
+    const test = await testLedger();
+    try {
+      await test.apply(
+        TENANT,
+        { command: 'set-tax', tenantId: 'acme', name: 'VAT', ratePercent: '10', from: '2026-01-01T00:00:00Z' },
+        deployment('site'),
+        { ...PLAN, baseFee: '0', items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.10' }, discounts: { percentage: '50' } }] },
+        { command: 'start-subscription', subscriptionId: 's', deploymentId: 'site', planId: 'studio', from: '2026-04-01T00:00:00Z' },
+        observed('10', '101'),
+      );
+      await billedIn(test, MAY);
+      const rows: Row[] = [];
+      for await (const row of (await test.ledger.export('focus', { period: '2026-04' }, ADMIN)).rows) rows.push(row as Row);
+      expect(rows.map(({ ChargeCategory, ListCost, ContractedCost, BilledCost }) => [ChargeCategory, ListCost, ContractedCost, BilledCost])).toEqual([
+        // 101 × 0.10, and half of it; 10 % of 10.10 and of 5.05
+        ['Usage', '10.1', '5.05', '5.05'],
+        ['Tax', '1.01', '0.51', '0.51'],
+      ]);
+    } finally {
+      await test.close();
+    }
   });
 });

@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { startApi } from '#api/start';
 import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
+import { on } from '../support/log.js';
 
 const api = apiForAll();
 const tenant = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' });
@@ -110,7 +111,7 @@ async function statusOf(url: string, headers: Record<string, string>): Promise<n
 
 describe('load', () => {
   it('is limited for each token apart: 429, and when to go on', async () => {
-    const limited = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsPerMinute: 3, logger, clock });
+    const limited = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsPerMinute: 3, logger, clock });
     const ask = async (who: string, path = '/api/v1/tenants') => {
       const response = await fetch(`${limited.url}${path}`, { headers: { authorization: `Bearer ${api().tokens.get(who) ?? ''}` } });
       return { status: response.status, headers: response.headers, body: await response.json() };
@@ -129,7 +130,7 @@ describe('load', () => {
 
   /** An API that answers two at once, and what is asked of it while nothing can be appended; `release` ends that. */
   const whileNothingIsAppended = async (patienceMs: number, ask: (url: string, headers: Record<string, string>, release: () => Promise<unknown>) => Promise<void>) => {
-    const small = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, patienceMs, logger, clock });
+    const small = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, patienceMs, logger, clock });
     const blocker = await api().database.pool.connect();
     try {
       await blocker.query('BEGIN; LOCK TABLE ledgerline_log.head IN EXCLUSIVE MODE');
@@ -180,7 +181,7 @@ describe('load', () => {
   });
 
   it('counts a request as under way until its work is done, also where who asked has hung up, and no longer', async () => {
-    const small = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, patienceMs: 10, logger, clock });
+    const small = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, patienceMs: 10, logger, clock });
     const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` };
     const blocker = await api().database.pool.connect();
     try {
@@ -203,7 +204,7 @@ describe('load', () => {
   });
 
   it('leaves WebSockets open beside what it answers at once', async () => {
-    const small = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 1, logger, clock });
+    const small = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 1, logger, clock });
     const sockets = [1, 2].map(() => new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws'));
     try {
       await Promise.all(sockets.map(async (socket) => new Promise((resolve) => { socket.addEventListener('open', resolve); })));

@@ -11,6 +11,7 @@ import { settingsFrom as workerSettingsFrom, VARIABLES as WORKER_VARIABLES } fro
 import { startWorker } from '../../apps/worker/src/worker.js';
 import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
 import { ledgerOn } from '../support/ledger.js';
+import { on } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
 
 const api = apiForAll();
@@ -91,7 +92,7 @@ describe('ids', () => {
 describe('the log', () => {
   it('has a line for each request, and no secret in any; what is sent to forge lines stays within one', async () => {
     const { log, written } = lines();
-    const logged = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, logger: log, clock });
+    const logged = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, logger: log, clock });
     const forged = '\n{"level":60,"msg":"forged"}\r\n';
     try {
       await fetch(`${logged.url}/api/v1/tenants?tenantId=sesame-open`, { headers: { ...bearer('operator'), 'x-request-id': 'line-1' } });
@@ -151,13 +152,13 @@ describe('traces', () => {
   it('go on in the worker that projects what a request recorded', async () => {
     const database = await testDatabase();
     const spans = await collecting(async (otlpEndpoint) => {
-      const traced = await startApi({ databaseUrl: database.url, jwtSecret: SECRET, ...LISTENING, otlpEndpoint, logger, clock });
+      const traced = await startApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, otlpEndpoint, logger, clock });
       try {
         expect((await fetch(`${traced.url}/api/v1/commands`, { method: 'POST', headers: headers(), body: JSON.stringify(tenant('traced')) })).status).toBe(200);
       } finally {
         await traced.close();
       }
-      const worker = await startWorker({ databaseUrl: database.url, otlpEndpoint, metrics: { host: '127.0.0.1', port: 0 }, logger, now: clock.now });
+      const worker = await startWorker({ ...on(database.url), otlpEndpoint, metrics: { host: '127.0.0.1', port: 0 }, logger, now: clock.now });
       try {
         const figures = async (): Promise<string> => (await fetch(worker.metricsUrl ?? '')).text();
         while (!/^ledgerline_projected_position 1$/m.test(await figures())) await new Promise((resolve) => setImmediate(resolve));
@@ -179,7 +180,7 @@ describe('traces', () => {
 
   it('go from the request to the append and the projection, to the collector that is named', async () => {
     const spans = await collecting(async (otlpEndpoint) => {
-      const traced = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, otlpEndpoint, logger, clock });
+      const traced = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, otlpEndpoint, logger, clock });
       try {
         await fetch(`${traced.url}/api/v1/commands`, { method: 'POST', headers: headers(), body: JSON.stringify(tenant('traced-3')) });
         await fetch(`${traced.url}/api/v1/tenants`, { headers: headers() });
@@ -199,7 +200,7 @@ describe('traces', () => {
 
 describe('a query that takes too long', () => {
   it('is given up: 503, and the next one is answered', async () => {
-    const impatient = await startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, ...LISTENING, queryTimeoutMs: 300, logger, clock });
+    const impatient = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, queryTimeoutMs: 300, logger, clock });
     const ask = async () => {
       const response = await fetch(`${impatient.url}/api/v1/tenants`, { headers: bearer('operator') });
       return { status: response.status, headers: response.headers, body: await response.json() };
@@ -220,7 +221,7 @@ describe('a query that takes too long', () => {
 describe('stopping', () => {
   it('under load answers what it took, and drops nothing that it answered', async () => {
     const database = await testDatabase();
-    const stopping = await startApi({ databaseUrl: database.url, jwtSecret: SECRET, ...LISTENING, logger, clock });
+    const stopping = await startApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, logger, clock });
     const headers = { ...bearer('operator'), 'content-type': 'application/json' };
     const accepted: string[] = [];
     let refused = 0;

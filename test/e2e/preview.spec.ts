@@ -191,6 +191,25 @@ describe('the preview of', () => {
     expect(await test.ask('margin', { period: '2026-04' })).toMatchObject({ overall: { revenue: '70.00' } });
   });
 
+  it('what is not in force: another price of a plan, by one command for all who are on it', async () => {
+    const dearer = {
+      command: 'publish-plan',
+      planId: 'p1',
+      name: 'p1',
+      currency: 'USD',
+      baseFee: '60.00',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T('2026-05-01'),
+      items: [{ billingKind: 'cores', price: { model: 'rate_card' } }],
+    };
+    const seen = await preview([dearer], '2026-05-10');
+    expect(shown(seen)).toEqual([
+      ['t1', 'open', '05-01/06-01', '50.00', '60.00', '10.00'],
+      ['t2', 'open', '05-01/06-01', '50.00', '60.00', '10.00'],
+    ]);
+    expect(seen.total).toBe('20.00');
+  });
+
   it('what is not in force: a plan that nobody is on', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
     await bill('t1', '2026-05-01');

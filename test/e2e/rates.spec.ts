@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createPool } from '#postgres/pool';
 import { ADMIN, ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
+import { logBehindGrpc } from '../support/log.js';
+import { testDatabase } from '../support/postgres.js';
 
 /** Rates over time: what is in force never overlaps, and no correction silently overrules another. */
 
@@ -216,5 +218,27 @@ describe('corrections of two operators', () => {
     expect(await outcome({ ...right, basedOn: 99_999 })).toBe('position_ahead: basedOn is beyond the end of the log, position 1');
     expect(await outcome({ ...right, basedOn: 'yesterday' })).toMatch(/^invalid_input: .*basedOn/);
     expect(await outcome({ command: 'set-rate', ...RATE, unitPrice: '0.2', effectiveFrom: T('2026-07-01'), basedOn: 1 })).toMatch(/^invalid_input: .*basedOn/);
+  });
+});
+
+describe('a correction that the log has, and whose answer is under way', () => {
+  const right = { command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-05-01'), reason: 'ten times too high' };
+
+  it('is not what another of this moment is based on: who sent that one has not heard of it', async () => {
+    const database = await testDatabase();
+    const log = await logBehindGrpc(database.url);
+    const late = await ledgerOn(database.url);
+    try {
+      await late.apply({ command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') });
+      log.node.answerLate(500);
+      const first = late.ledger.execute(right, ADMIN);
+      while ((await late.core.log.head()) < 2) await database.pool.query('SELECT 1');
+      const second = await late.ledger.execute({ ...right, unitPrice: '0.02' }, ADMIN);
+      expect([await first, second]).toMatchObject([{ status: 'done', position: 2 }, { status: 'refused', error: { code: 'overtaken' } }]);
+    } finally {
+      await late.close();
+      await database.drop();
+      await log.stop(true);
+    }
   });
 });

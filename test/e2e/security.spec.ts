@@ -8,6 +8,7 @@ import { Routes } from '#api/routes';
 import { startApi } from '#api/start';
 import { QUERIES } from '#ledger/queries/index';
 import { apiForAll, clock, LISTENING, logger, SECRET, type TestApi } from '../support/api.js';
+import { on } from '../support/log.js';
 
 const api = apiForAll();
 
@@ -95,7 +96,7 @@ describe('published keys', () => {
     await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
     const { port } = z.object({ port: z.number() }).parse(keys.address());
     // A second API stands for the first one once its keys have aged: those are kept for a while, so that not each request fetches them.
-    const started = () => startApi({ databaseUrl: api().database.url, jwtSecret: SECRET, jwksUrl: `http://127.0.0.1:${port}/jwks`, ...LISTENING, logger, clock });
+    const started = () => startApi({ ...on(api().database.url), jwtSecret: SECRET, jwksUrl: `http://127.0.0.1:${port}/jwks`, ...LISTENING, logger, clock });
     const [first, second] = [await started(), await started()];
     const status = async (url: string, token: string) => (await fetch(`${url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
     try {

@@ -87,6 +87,55 @@ describe('resources', () => {
   });
 });
 
+describe('the replay of one tenant', () => {
+  const T = (date: string) => `${date}T00:00:00Z`;
+  const seen = (provider: string, tenantId: string) => ({ command: 'observe-resource', provider, providerId: 'same', kind: 'floppy', name: 'n', status: 'active', seenAt: T('2026-04-21'), tenantId });
+  const cost = (provider: string) => ({
+    command: 'record-cost',
+    provider,
+    invoiceRef: 'apr',
+    lines: [{ lineKey: '1', resourceId: 'same', kind: 'floppy', chargePeriod: { start: T('2026-04-21'), end: T('2026-04-22') }, amount: '1', currency: 'USD', category: 'usage' }],
+  });
+  let position: string;
+  beforeAll(async () => {
+    // d1 was t1's, and is t2's from 20 April on.
+    const observations = [{ resourceId: 'r', billingKind: 'requests', period: { start: T('2026-04-22'), end: T('2026-04-23') }, granularity: 'day', quantity: '5' }];
+    await test.apply({ command: 'observe-usage', deploymentId: 'd1', observations }, seen('x', 't2'), seen('y', 't1'), cost('x'), cost('y'), { command: 'run-metering', date: '2026-04-21' });
+    position = String(await test.ledger.catchUp());
+  });
+
+  it('has the usage of a deployment for as long as it was the tenant’s', async () => {
+    await audit.replay({ asOf: position, into: 'of_t2', tenantId: 't2' }, ADMIN);
+    await audit.replay({ asOf: position, into: 'of_t1', tenantId: 't1' }, ADMIN);
+    const usage = async (schema: string) => query<{ n: number; first: string }>(`select count(*)::int as n, min(period_start) as first from ${schema}.usage_records where position_to is null`);
+    // Two droplets of the 21st, metered, and the requests of the 22nd.
+    expect(await usage('of_t2')).toEqual([{ n: 3, first: T('2026-04-21') }]);
+    const [whole, t1] = [await usage('ledgerline'), await usage('of_t1')];
+    expect([t1[0]?.n, t1[0]?.first]).toEqual([(whole[0]?.n ?? 0) - 3, T('2026-04-02')]);
+  });
+
+  it('has the resources and costs of the tenant, not those of another that have the same id with another provider', async () => {
+    const of = async (schema: string) => [
+      await query(`select provider, tenant_id from ${schema}.resources where provider_id = 'same'`),
+      await query(`select provider from ${schema}.cost_lines where resource_id = 'same'`),
+      await query(`select s ->> 'provider' as provider from ${schema}.metered_days, jsonb_array_elements(skipped) s where s ->> 'providerId' = 'same'`),
+    ];
+    expect(await of('of_t2')).toEqual([[{ provider: 'x', tenant_id: 't2' }], [{ provider: 'x' }], [{ provider: 'x' }]]);
+    expect(await of('of_t1')).toEqual([[{ provider: 'y', tenant_id: 't1' }], [{ provider: 'y' }], [{ provider: 'y' }]]);
+  });
+
+  it('is a state that sums agree in: what invoices of it bill is its revenue', async () => {
+    for (const schema of ['of_t1', 'of_t2']) {
+      const [sums] = await query<{ billed: string; revenue: string }>(
+        `select (select coalesce(sum((r.row ->> 'net')::numeric), 0) from ${schema}.invoice_rows r join ${schema}.invoices i on i.invoice_id = r.invoice_id and i.rows_attempt = r.attempt and i.position_to is null and i.status <> 'void')
+           + (select coalesce(sum((r.row ->> 'net')::numeric), 0) from ${schema}.invoice_rows r join ${schema}.credit_notes c on c.credit_note_id = r.invoice_id) as billed,
+           (select coalesce(sum(amount), 0) from ${schema}.revenue) as revenue`,
+      );
+      expect(sums?.billed).toBe(sums?.revenue);
+    }
+  });
+});
+
 describe('diff', () => {
   const diff = async (from: number, to?: number): Promise<Differences> => test.ask('diff', { from: String(from), ...(to === undefined ? {} : { to: String(to) }) });
   const why = ({ events }: { events: readonly { type: string; actor: string; reason: string | null }[] }) => events.map(({ type, actor, reason }) => [type, actor, reason]);

@@ -8,6 +8,7 @@ import { Rebuilder } from '#read-model/rebuild';
 import { LISTENING } from '../support/api.js';
 import { cli } from '../support/cli.js';
 import { ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
+import { on } from '../support/log.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
 const register = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' });
@@ -55,7 +56,7 @@ describe('projections of other versions', () => {
     // Someone else is at it: it is waited for.
     const lock = await test.core.pool.connect();
     await lock.query("SELECT pg_advisory_lock(hashtext('ledgerline:rebuild:ledgerline'))");
-    const api = await startApi({ databaseUrl: test.url, jwtSecret: 'a secret of the specs, longer than 32 characters', ...LISTENING, logger });
+    const api = await startApi({ ...on(test.url), jwtSecret: 'a secret of the specs, longer than 32 characters', ...LISTENING, logger });
     try {
       const ready = async () => {
         const response = await fetch(`${api.url}/health/ready`);

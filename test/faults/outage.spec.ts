@@ -8,6 +8,7 @@ import { startWorker } from '../../apps/worker/src/worker.js';
 import { LISTENING } from '../support/api.js';
 import { dropDatabaseConnections } from '../support/drop-connections.js';
 import { ADMIN, ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
+import { on } from '../support/log.js';
 import { postgresProxy, type PostgresProxy } from '../support/postgres-proxy.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
@@ -78,7 +79,7 @@ describe('a worker', () => {
 
   it('whose disk is full says so once, blames no event, and goes on where it was', async () => {
     const { logger, messages, hear } = listening();
-    const worker = await startWorker({ databaseUrl: proxy.url, logger, now: () => START });
+    const worker = await startWorker({ ...on(proxy.url), logger, now: () => START });
     try {
       proxy.refuse(DISK_FULL);
       const position = await test.core.projector.position();
@@ -98,7 +99,7 @@ describe('a worker', () => {
   it('on a database that became read-only says so once, and goes on where it was', async () => {
     const { logger, messages, hear } = listening();
     const name = new URL(test.url).pathname.slice(1);
-    const worker = await startWorker({ databaseUrl: proxy.url, logger, now: () => START });
+    const worker = await startWorker({ ...on(proxy.url), logger, now: () => START });
     try {
       await test.core.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
       proxy.cut();
@@ -118,7 +119,7 @@ describe('a worker', () => {
   });
 
   it('whose connections break in the middle of its batches loses nothing and does nothing twice', async () => {
-    const worker = await startWorker({ databaseUrl: proxy.url, logger: silent, now: () => START });
+    const worker = await startWorker({ ...on(proxy.url), logger: silent, now: () => START });
     try {
       for (let n = 0; n < 60; n += 1) {
         await record(test, n);
@@ -187,7 +188,7 @@ describe('an API', () => {
   afterEach(async () => test.close());
 
   it('on a database that became read-only answers what is projected, and says of a write that nothing is wrong with it', async () => {
-    const api = await startApi({ databaseUrl: test.url, jwtSecret: SECRET, ...LISTENING, logger: silent });
+    const api = await startApi({ ...on(test.url), jwtSecret: SECRET, ...LISTENING, logger: silent });
     try {
       const token = await mintToken(SECRET, { sub: 'spec', role: 'platform_admin', ttl: '1h' }, instant(new Date().toISOString()));
       const authorization = `Bearer ${token}`;

@@ -5,6 +5,7 @@ import { plusHours, instant } from '#domain/time/instant';
 import { mintToken } from '#ledger/token';
 import { LISTENING } from '../support/api.js';
 import { ADMIN, ledgerOn } from '../support/ledger.js';
+import { on } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 import { startWorker } from '../../apps/worker/src/worker.js';
@@ -23,8 +24,8 @@ describe('read models that are exchanged under load', () => {
   it('answer each request without an error, with all that was recorded before it', async () => {
     const database = await testDatabase();
     const url = database.url;
-    const api = await startApi({ databaseUrl: url, jwtSecret: SECRET, ...LISTENING, logger });
-    const worker = await startWorker({ databaseUrl: url, logger, now: () => START });
+    const api = await startApi({ ...on(url), jwtSecret: SECRET, ...LISTENING, logger });
+    const worker = await startWorker({ ...on(url), logger, now: () => START });
     const operator = await ledgerOn(url);
     const token = await mintToken(SECRET, { sub: 'spec', role: 'platform_admin', ttl: '1h' }, instant(new Date().toISOString()));
     const ask = async (method: string, path: string, body?: object): Promise<unknown> => {

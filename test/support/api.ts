@@ -7,6 +7,7 @@ import { createApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { ROLES } from '#ledger/caller';
 import { mintToken } from '#ledger/token';
+import { isBehindGrpc, logBehindGrpc, on } from './log.js';
 import { testDatabase, type TestDatabase } from './postgres.js';
 
 export const SECRET = 'a secret of the specs, longer than 32 characters';
@@ -125,6 +126,7 @@ export class TestApi {
   private constructor(
     readonly database: TestDatabase,
     readonly app: NestFastifyApplication,
+    private readonly log: { stop(recorded: boolean): Promise<void> } | null,
   ) {}
 
   static async start(): Promise<TestApi> {
@@ -136,8 +138,9 @@ export class TestApi {
   /** Without the story: nothing is recorded. */
   static async startEmpty(): Promise<TestApi> {
     const database = await testDatabase();
-    const app = await createApi({ databaseUrl: database.url, jwtSecret: SECRET, ...LISTENING, logger, clock });
-    const api = new TestApi(database, app);
+    const log = isBehindGrpc ? await logBehindGrpc(database.url) : null;
+    const app = await createApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, logger, clock });
+    const api = new TestApi(database, app, log);
     app
       .getHttpAdapter()
       .getInstance()
@@ -195,6 +198,7 @@ export class TestApi {
   async close(): Promise<void> {
     await this.app.close();
     await this.database.drop();
+    await this.log?.stop(false);
   }
 }
 

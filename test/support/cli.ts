@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { logEnvironment } from './log.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/apps/cli/src/main.js', import.meta.url));
 
@@ -18,7 +19,7 @@ export interface Ran {
 export function startCli(args: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run npm run build first`);
   const { DATABASE_URL: _none, ...inherited } = process.env;
-  return spawn(process.execPath, [MAIN, ...args], { env: { ...inherited, ...environment }, stdio: ['pipe', 'pipe', 'pipe'] });
+  return spawn(process.execPath, [MAIN, ...args], { env: { ...inherited, ...logEnvironment(environment), ...environment }, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 /** Runs the CLI to its end. */

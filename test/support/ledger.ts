@@ -6,7 +6,7 @@ import { Ledger } from '#ledger/ledger';
 import { LedgerCore } from '#ledger/ledger-core';
 import { LedgerModule } from '#ledger/ledger.module';
 import { instant } from '#domain/time/instant';
-import { EventStoreDbNode } from './eventstoredb-node.js';
+import { isBehindGrpc, logBehindGrpc, on } from './log.js';
 import { testDatabase } from './postgres.js';
 
 export const ADMIN: Caller = { actor: 'test', role: 'platform_admin', now: instant('2026-06-01T00:00:00Z') };
@@ -23,16 +23,11 @@ export interface TestLedger {
   close(): Promise<void>;
 }
 
-/** `eventstoredb`: every spec's ledger has its log behind gRPC, unless it says otherwise. */
-const LOG = process.env['LEDGERLINE_TEST_LOG'] ?? 'postgres';
+export const testLedger = async (): Promise<TestLedger> => (isBehindGrpc ? onEventStoreDb() : onPostgres());
 
-export async function testLedger(options: { eventStoreUrl?: string } = {}): Promise<TestLedger> {
-  return LOG === 'eventstoredb' && options.eventStoreUrl === undefined ? onEventStoreDb() : onDatabaseOfItsOwn(options);
-}
-
-async function onDatabaseOfItsOwn(options: { eventStoreUrl?: string } = {}): Promise<TestLedger> {
+async function onPostgres(): Promise<TestLedger> {
   const database = await testDatabase();
-  const test = await ledgerOn(database.url, options);
+  const test = await ledgerOn(database.url);
   return {
     ...test,
     async close() {
@@ -43,8 +38,8 @@ async function onDatabaseOfItsOwn(options: { eventStoreUrl?: string } = {}): Pro
 }
 
 /** A ledger on a database that is there, and stays. */
-export async function ledgerOn(databaseUrl: string, options: { eventStoreUrl?: string } = {}): Promise<TestLedger> {
-  const app = await NestFactory.createApplicationContext(LedgerModule.forRoot({ databaseUrl, ...options }), { logger: false });
+export async function ledgerOn(databaseUrl: string): Promise<TestLedger> {
+  const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(on(databaseUrl)), { logger: false });
   const ledger = app.get(Ledger);
   return {
     ledger,
@@ -71,20 +66,22 @@ export async function ledgerOn(databaseUrl: string, options: { eventStoreUrl?: s
 
 /** A ledger whose log is EventStoreDB, over real gRPC, with its mirror in Postgres. */
 async function onEventStoreDb(): Promise<TestLedger> {
-  const node = await EventStoreDbNode.start();
-  const test = await onDatabaseOfItsOwn({ eventStoreUrl: node.connectionString });
+  const database = await testDatabase();
+  const log = await logBehindGrpc(database.url);
+  const test = await ledgerOn(database.url);
   return {
     ...test,
     async close() {
+      const recorded = (await test.core.log.head()) > 0;
       await test.close();
-      if (node.appends === 0) throw new Error('no event went to EventStoreDB: what was tested is not what it says');
-      await node.stop();
+      await database.drop();
+      await log.stop(recorded);
     },
   };
 }
 
 /** Both logs: what is true of the ledger is true of it on either. */
 export const LOGS: readonly (readonly [string, () => Promise<TestLedger>])[] = [
-  ['Postgres', () => onDatabaseOfItsOwn()],
+  ['Postgres', onPostgres],
   ['EventStoreDB', onEventStoreDb],
 ];

@@ -153,6 +153,7 @@ command('diff', 'what changed between two moments of recording, and the events t
   .option('--to <instant|position>', 'against what was known then; now unless given');
 command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
   .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
+  .option('--invoice <id|number>', 'shows that the events of this issued invoice are in the log, and in the largest of the checkpoints')
   .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');
 command('checkpoint', 'a signed statement of what the log holds now, to be kept elsewhere', 'ledgerline checkpoint --out 2026-05.checkpoint', () => import('./checkpoint.js')).option(
   '--out <file>',

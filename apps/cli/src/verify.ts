@@ -11,6 +11,7 @@ interface Options {
   readonly json: boolean;
   readonly checkpoint?: readonly string[];
   readonly key?: string;
+  readonly invoice?: string;
 }
 
 /** Whether the log is as it was recorded. Nothing is written, not even tables that are missing; exit 1 where anything does not fit. */
@@ -22,7 +23,7 @@ export async function run(_args: readonly string[], options: Options): Promise<n
   const log = new PostgresLog(pool);
   try {
     if (!(await log.exists())) throw new Error(`there is no log in this database, so nothing to verify: is it the one under ${options.dataDir}, or in DATABASE_URL, that you mean?`);
-    const verified = await verifyLog(log, pool, { notes, verifier });
+    const verified = await verifyLog(log, pool, { notes, verifier, invoice: options.invoice });
     if (options.json) printJson(verified);
     else show(verified);
     return verified.ok ? 0 : 1;
@@ -41,10 +42,14 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-function show({ ok, size, root, kept, compared, failures }: Verified): void {
+function show({ ok, size, root, kept, compared, invoice, failures }: Verified): void {
   print(`${size} events, root ${root}`);
   print(`held against ${kept} kept hashes, ${compared.checkpoints} signed checkpoints and ${compared.invoices} issued invoices`);
   if (compared.ofOtherKeys > 0) print(`${compared.ofOtherKeys} kept checkpoints are not checked: they are of other keys than the one here, or the one named with --key`);
+  if (invoice !== undefined) {
+    print(`${invoice.number} (${invoice.invoiceId}): ${invoice.events.length} events name it`);
+    for (const { position, type, includedIn } of invoice.events) print(`  event ${position}  ${type}  ${includedIn === null ? 'is in nothing' : `is in ${includedIn}`}`);
+  }
   for (const { code, position, message, remedy } of failures) {
     print(`${position === null ? 'FAILS' : `FAILS at ${position}`}  ${message} (${code})`);
     print(`  ${remedy}`);

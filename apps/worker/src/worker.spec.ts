@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { instant } from '#domain/time/instant';
 import { type TestLedger, testLedger } from '../../../test/support/ledger.js';
+import { on } from '../../../test/support/log.js';
 import { catchUpMetering } from './schedule.js';
 import { startWorker } from './worker.js';
 
@@ -48,12 +49,21 @@ describe('the daily metering', () => {
     expect((await metered()).map(([date]) => date)).toEqual(['2026-04-01', '2026-04-02', '2026-04-03', '2026-04-04', '2027-01-01']);
   });
 
+  it('meters each day once, however the clock jumps', async () => {
+    // A day ahead, back by two, and on again: 1 to 3 April, then nothing that is not metered, then the 4th.
+    expect(await catchUpMetering(test.ledger, instant('2026-04-04T01:10:00Z'), silent)).toBe(3);
+    expect(await catchUpMetering(test.ledger, instant('2026-04-02T01:10:00Z'), silent)).toBe(0);
+    expect(await catchUpMetering(test.ledger, instant('2026-04-05T01:10:00Z'), silent)).toBe(1);
+    // 4 days × 24 h.
+    expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ droplet_hours: '96' });
+  });
+
   it('is done by a worker when it starts, and what is recorded is projected by it', async () => {
     const done = Promise.withResolvers<void>();
     const logger = pino({ level: 'info' }, { write: (line) => {
       if (line.includes('metered 2026-04-02')) done.resolve();
     } });
-    const worker = await startWorker({ databaseUrl: test.url, logger, now: () => instant('2026-04-03T01:10:00Z') });
+    const worker = await startWorker({ ...on(test.url), logger, now: () => instant('2026-04-03T01:10:00Z') });
     try {
       await done.promise;
       expect(await metered()).toHaveLength(2);

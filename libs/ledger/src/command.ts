@@ -49,6 +49,8 @@ export interface CommandDefinition<Name extends string = string, Schema extends 
    * key, unless the command has an idempotency key of its own. `none`: the handler recognises what is known by itself.
    */
   readonly key: ((fields: z.output<Schema>) => readonly unknown[]) | 'body' | 'none';
+  /** Fields that are about a person: no hash of them is recorded, which would outlive their erasure. Whether they are the same, the handler finds out. */
+  readonly personal?: readonly (keyof z.output<Schema>)[];
 }
 
 export const defineCommand = <const Name extends string, Schema extends z.ZodType>(
@@ -91,7 +93,7 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
   const { command: name, idempotencyKey, occurredAt, ...given } = envelope;
   const { basedOn, body } = isCorrection(name) ? withoutBasis(name, given) : { basedOn: null, body: given };
   const fields: unknown = parse(withReason(definition.schema, body), body, name);
-  const bodyHash = sha256(canonicalJson({ name, fields }));
+  const bodyHash = sha256(canonicalJson({ name, fields: withoutPersonal(definition, fields) }));
   return {
     name,
     fields,
@@ -104,6 +106,9 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
     caller,
   };
 }
+
+const withoutPersonal = ({ personal = [] }: CommandDefinition, fields: unknown): unknown =>
+  personal.length === 0 || typeof fields !== 'object' || fields === null ? fields : Object.fromEntries(Object.entries(fields).filter(([field]) => !(personal as readonly string[]).includes(field)));
 
 /** What a correction is based on is no part of what it says. */
 function withoutBasis(name: string, { basedOn, ...body }: Record<string, unknown>): { basedOn: number | null; body: Record<string, unknown> } {

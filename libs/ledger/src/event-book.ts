@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
-import { conflict } from '#domain/errors';
+import { conflict, type DomainError } from '#domain/errors';
 import { derivedId } from '#domain/lines/line';
 import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
@@ -15,6 +15,8 @@ export class EventBook {
   private readonly codec = new EventCodec();
   /** Who wants to know what this process appends meanwhile: the position of the first event, once there is one. */
   private readonly watching = new Set<{ first: number | null }>();
+  /** Appends that were begun here and are not answered yet: the log may hold their events already. */
+  private readonly underWay = new Set<Promise<unknown>>();
 
   constructor(
     private readonly log: EventLog,
@@ -24,12 +26,16 @@ export class EventBook {
     private readonly commandOf: (key: string) => Promise<KnownCommand>,
   ) {}
 
-  /** Watches what this process appends from now on; `end` answers the position of the first event, null where there was none. */
-  watchAppends(): { end(): number | null } {
+  /**
+   * Watches what this process appends from now on, and what is under way; `end` answers the position of the first event, null where
+   * there was none. It waits for what is under way: its events may be in the log, and whoever read the log's end has then seen them.
+   */
+  watchAppends(): { end(): Promise<number | null> } {
     const watch: { first: number | null } = { first: null };
     this.watching.add(watch);
     return {
-      end: () => {
+      end: async () => {
+        await Promise.allSettled(this.underWay);
         this.watching.delete(watch);
         return watch.first;
       },
@@ -144,13 +150,24 @@ export class EventBook {
     });
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const appended = await this.log.append(stream, revision, encoded);
-        for (const watch of this.watching) watch.first = Math.min(watch.first ?? Infinity, appended.position - events.length + 1);
-        return appended;
+        return await this.tracked(this.log.append(stream, revision, encoded), events.length);
       } catch (error) {
         if (!(error instanceof UnknownOutcome) || attempt === 5) throw error;
         await delay(50 * 2 ** attempt);
       }
+    }
+  }
+
+  private async tracked(append: Promise<Appended>, count: number): Promise<Appended> {
+    const told = append.then((appended) => {
+      for (const watch of this.watching) watch.first = Math.min(watch.first ?? Infinity, appended.position - count + 1);
+      return appended;
+    });
+    this.underWay.add(told);
+    try {
+      return await told;
+    } finally {
+      this.underWay.delete(told);
     }
   }
 }
@@ -227,10 +244,12 @@ export type KnownCommand = { readonly key: string; readonly bodyHash: string; re
 export function answerIfKnown(call: CommandCall, known: readonly KnownCommand[]): CommandDone | undefined {
   const same = known.find((command) => command?.key === call.key);
   if (same === undefined) return undefined;
-  if (same.bodyHash !== call.bodyHash)
-    throw conflict('conflicting_body', `${call.name}: the same key was recorded before with another body; nothing was changed`);
+  if (same.bodyHash !== call.bodyHash) throw conflictingBody(call);
   return { status: 'unchanged', ...(same.result === undefined ? {} : { result: same.result }) };
 }
+
+export const conflictingBody = ({ name }: Pick<CommandCall, 'name'>): DomainError =>
+  conflict('conflicting_body', `${name}: the same key was recorded before with another body; nothing was changed`);
 
 async function retried<Result>(stream: string, attempt: () => Promise<Result>): Promise<Result> {
   for (let attempts = 1; ; attempts += 1) {

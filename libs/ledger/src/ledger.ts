@@ -16,6 +16,7 @@ import { type DryRun, dryRun } from './backfill/dry-run.js';
 import { type Imported, imported } from './backfill/imported.js';
 import { assertRole, type Caller, type Role } from './caller.js';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from './command.js';
+import { assertSameName } from './commands/tenants.commands.js';
 import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
 import { answerIfKnown } from './event-book.js';
 import { type Export, exported, type ExportKind } from './export/exports.js';
@@ -236,7 +237,10 @@ async function executed(core: LedgerCore, input: unknown, caller: Caller, carryO
   const command = nameOf(input);
   try {
     assertRole(caller, command === 'observe-usage' ? APPENDERS_OF_USAGE : WRITERS, `the command ${command}`);
-    return { command, ...(await once(core, readCommand(COMMANDS, input, caller), carryOut)) };
+    const call = readCommand(COMMANDS, input, caller);
+    const done = await once(core, call, carryOut);
+    if (done.status === 'unchanged') await assertSameName(core, call);
+    return { command, ...done };
   } catch (error) {
     if (!isDomainError(error)) throw error;
     const { code, kind, message, errors } = error;

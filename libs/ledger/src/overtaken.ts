@@ -10,7 +10,7 @@ import type { LedgerCore } from './ledger-core.js';
 export async function basisOf(core: LedgerCore, call: CommandCall): Promise<number> {
   const meanwhile = core.book.watchAppends();
   const head = await core.log.head();
-  const first = meanwhile.end();
+  const first = await meanwhile.end();
   if (call.basedOn === null) return first === null ? head : Math.min(head, first - 1);
   if (call.basedOn > head)
     throw invalid('position_ahead', `basedOn is beyond the end of the log, position ${head}`, [{ field: 'basedOn', message: `is beyond the end of the log, position ${head}` }]);

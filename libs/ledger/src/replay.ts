@@ -4,6 +4,7 @@ import { Projector } from '#read-model/projector';
 import type { TableDefinition } from '#read-model/table';
 import { visibleTenant, type QueryContext } from './query.js';
 import { differingTables } from './replay-compare.js';
+import { keepOnly } from './replay-tenant.js';
 
 export interface Replayed {
   readonly schema: string;
@@ -32,7 +33,7 @@ export async function replayInto(context: QueryContext, schema: string, tenantId
   await core.pool.query(`CREATE TABLE ${schema}.replay AS SELECT $1::bigint AS position, $2::text AS tenant_id`, [position, tenantId]);
   const tables = core.projector.list().flatMap((projection) => projection.tables);
   const differing = tenantId === null ? (await differingTables(context, schema)).map(({ name }) => name) : null;
-  if (tenantId !== null) await keepOnly(context, schema, tenantId, tables);
+  if (tenantId !== null) await keepOnly(core, schema, tenantId, tables);
   return { schema, position, tenantId, tables: await countsOf(context, schema, tables), differing };
 }
 
@@ -50,31 +51,6 @@ async function clear({ core }: QueryContext, schema: string): Promise<void> {
   if (rows[0]?.schema !== true) return;
   if (!rows[0].replay) throw refused('schema_exists', `the schema ${schema} is there, and no replay made it: nothing was changed; name another with --into, or drop it`);
   await core.pool.query(`DROP SCHEMA ${schema} CASCADE`);
-}
-
-/** Leaves the tenant's rows, and what belongs to no tenant: rates, plans, metering. */
-async function keepOnly({ core }: QueryContext, schema: string, tenantId: string, tables: readonly TableDefinition[]): Promise<void> {
-  const deployments = `SELECT deployment_id FROM ${schema}.deployment_assignments WHERE tenant_id = $1`;
-  const invoices = `SELECT invoice_id FROM ${schema}.invoices WHERE tenant_id = $1 UNION SELECT credit_note_id FROM ${schema}.credit_notes WHERE tenant_id = $1`;
-  const subscriptions = `SELECT subscription_id FROM ${schema}.subscriptions WHERE deployment_id IN (${deployments})`;
-  const resources = `SELECT provider_id FROM ${schema}.resources WHERE tenant_id = $1 OR deployment_id IN (${deployments})`;
-  const owned = (columns: readonly string[]): string | null => {
-    if (columns.includes('tenant_id')) return columns.includes('deployment_id') ? `tenant_id = $1 OR (tenant_id IS NULL AND deployment_id IN (${deployments}))` : columns.includes('resource_id') ? `tenant_id = $1 OR resource_id IN (${resources})` : 'tenant_id = $1';
-    if (columns.includes('deployment_id')) return `deployment_id IN (${deployments})`;
-    if (columns.includes('invoice_id')) return `invoice_id IN (${invoices})`;
-    if (columns.includes('subscription_id')) return `subscription_id IN (${subscriptions})`;
-    if (columns.includes('provider_id')) return `provider_id IN (${resources})`;
-    return null;
-  };
-  // Tables that others are looked up by come last.
-  const lookedUp = ['resources', 'subscriptions', 'credit_notes', 'invoices', 'deployment_assignments'];
-  const ordered = [...tables].sort((a, b) => lookedUp.indexOf(a.name) - lookedUp.indexOf(b.name));
-  for (const { name, columns } of ordered) {
-    const condition = owned(Object.keys(columns));
-    if (condition !== null) await core.pool.query(`DELETE FROM ${schema}.${name} WHERE NOT coalesce((${condition}), false)`, [tenantId]);
-  }
-  // Keys of commands name what others did.
-  await core.pool.query(`TRUNCATE ${schema}.command_keys`);
 }
 
 async function countsOf({ core }: QueryContext, schema: string, tables: readonly TableDefinition[]): Promise<Record<string, number>> {

@@ -1,6 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { derivedId } from '#domain/lines/line';
 
 /**
  * Personal details of tenants, in a table of their own: events hold a reference and a salted hash, so that erasing a row
@@ -11,20 +10,22 @@ export class TenantDetails {
 
   async migrate(): Promise<void> {
     await this.pool.query(
-      'CREATE SCHEMA IF NOT EXISTS ledgerline_private;' +
-        ' CREATE TABLE IF NOT EXISTS ledgerline_private.tenant_details (ref uuid PRIMARY KEY, tenant_id text NOT NULL, name text NOT NULL, salt text NOT NULL)',
+      "SELECT pg_advisory_xact_lock(hashtext('ledgerline:private')); CREATE SCHEMA IF NOT EXISTS ledgerline_private;" +
+        ' CREATE TABLE IF NOT EXISTS ledgerline_private.tenant_details (ref uuid PRIMARY KEY, tenant_id text NOT NULL, name text NOT NULL, salt text NOT NULL);' +
+        ' CREATE UNIQUE INDEX IF NOT EXISTS tenant_details_once ON ledgerline_private.tenant_details (tenant_id, md5(name))',
     );
   }
 
-  /** Keeps details; the same of the same tenant have the same reference and hash. */
+  /** Keeps details; the same of the same tenant have the same reference and hash. Neither can be computed from them: whoever guesses a name finds nothing to confirm it by. */
   async keep(tenantId: string, name: string): Promise<{ detailsRef: string; detailsHash: string }> {
-    const ref = derivedId('tenant-details', tenantId, name);
     // What is there already stays as it is: setting a key to itself only makes its row answer.
-    const { rows } = await this.pool.query<{ salt: string }>(
-      'INSERT INTO ledgerline_private.tenant_details AS kept VALUES ($1, $2, $3, $4) ON CONFLICT (ref) DO UPDATE SET ref = kept.ref RETURNING salt',
-      [ref, tenantId, name, randomBytes(16).toString('hex')],
+    const { rows } = await this.pool.query<{ ref: string; salt: string }>(
+      'INSERT INTO ledgerline_private.tenant_details AS kept VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, md5(name)) DO UPDATE SET ref = kept.ref RETURNING ref, salt',
+      [randomUUID(), tenantId, name, randomBytes(16).toString('hex')],
     );
-    return { detailsRef: ref, detailsHash: createHash('sha256').update(`${rows[0]?.salt ?? ''}\n${name}`).digest('hex') };
+    const [kept] = rows;
+    if (kept === undefined) throw new Error(`the details of tenant ${tenantId} were not kept`);
+    return { detailsRef: kept.ref, detailsHash: createHash('sha256').update(`${kept.salt}\n${name}`).digest('hex') };
   }
 
   /** Names by reference; one that was erased is missing. */

@@ -64,6 +64,13 @@ export interface Compared {
   readonly first: number | null;
 }
 
+/** The marks that the log's events bear out, the smallest first. */
+export async function borneOut(marks: readonly Mark[], { tiles, size }: Pick<Compared, 'tiles' | 'size'>): Promise<Mark[]> {
+  const agreed: Mark[] = [];
+  for (const mark of marks.toSorted((a, b) => a.size - b.size)) if (mark.size <= size && (await rootOf(tiles, mark.size)).equals(mark.root)) agreed.push(mark);
+  return agreed;
+}
+
 /** The marks that the log's events do not bear out. */
 export async function contradicted(marks: readonly Mark[], { tiles, size, stored, kept, first }: Compared): Promise<Failure[]> {
   const failures: Failure[] = [];

@@ -6,7 +6,8 @@ import { GrowingTree, MemoryTiles } from './growing-tree.js';
 import { HASH_BYTES, prefixedLeafHash } from './hash.js';
 import { keptCheckpoints, keptSize, KeptTiles } from './kept-tiles.js';
 import { rootText } from './kept-tree.js';
-import { contradicted, type Mark, markIn, marksOf } from './marks.js';
+import { inclusionOf, type InvoiceIncluded, invoiceNamed, type NamingEvent } from './invoice-inclusion.js';
+import { borneOut, contradicted, type Mark, markIn, marksOf } from './marks.js';
 import { isNamedIn, type Verifier } from './note.js';
 import { rootOf, TILE_WIDTH } from './tree.js';
 
@@ -25,6 +26,8 @@ export interface Verified {
     readonly ofOtherKeys: number;
     readonly invoices: number;
   };
+  /** Where one was asked for: the events that name it, and what each is included in. */
+  readonly invoice?: InvoiceIncluded;
   /** In the order of the events. */
   readonly failures: readonly Failure[];
 }
@@ -41,11 +44,17 @@ const NO_HASH = Buffer.alloc(HASH_BYTES);
 export async function verifyLog(
   log: PostgresLog,
   pool: pg.Pool,
-  given: { readonly notes: readonly { readonly name: string; readonly note: string }[]; readonly verifier: Verifier | null },
+  given: {
+    readonly notes: readonly { readonly name: string; readonly note: string }[];
+    readonly verifier: Verifier | null;
+    /** An issued invoice, by id or number: its events are each shown to be included. */
+    readonly invoice?: string | undefined;
+  },
 ): Promise<Verified> {
+  const invoice = given.invoice === undefined ? undefined : await invoiceNamed(log, given.invoice);
   // Others append meanwhile: what was there before must be there, what came since may be.
   const keptTiles = new KeptTiles(pool);
-  const checking = new Recomputed(keptTiles, await keptSize(pool), await log.head());
+  const checking = new Recomputed(keptTiles, await keptSize(pool), await log.head(), invoice?.invoiceId ?? null);
   for await (const leaves of log.leaves()) {
     for (const leaf of leaves) {
       if (!checking.isReadyFor(leaf)) await checking.prepare(leaf);
@@ -62,13 +71,17 @@ export async function verifyLog(
   const { marks, failures } = marksOf([...own, ...given.notes], verifier);
   const first = checking.failures.reduce<number | null>((least, { position }) => (position === null ? least : Math.min(least ?? position, position)), null);
   const differing = await contradicted([...checking.marks, ...marks], { tiles: checking.tiles, size, stored: keptTiles, kept, first });
-  const all = [...checking.failures, ...differing, ...failures].sort((a, b) => (a.position ?? Infinity) - (b.position ?? Infinity));
+  const agreed = await borneOut(marks, { tiles: checking.tiles, size });
+  const inclusion = invoice === undefined || invoice === null ? undefined : await inclusionOf(invoice, checking.naming, { tiles: checking.tiles, size, agreed });
+  const unknown = invoice === null ? [failure('unknown_invoice', null, `the log has issued no invoice ${given.invoice ?? ''}`, 'Name it by its id, or by its number such as INV-000001.')] : [];
+  const all = [...checking.failures, ...differing, ...failures, ...unknown, ...(inclusion?.failures ?? [])].sort((a, b) => (a.position ?? Infinity) - (b.position ?? Infinity));
   return {
     ok: all.length === 0,
     size,
     root: rootText(await rootOf(checking.tiles, size)),
     kept,
     compared: { checkpoints: marks.length, ofOtherKeys: stored.length - own.length, invoices: checking.marks.length },
+    ...(inclusion === undefined ? {} : { invoice: inclusion.included }),
     failures: all,
   };
 }
@@ -78,6 +91,7 @@ class Recomputed {
   readonly tiles = new MemoryTiles();
   readonly failures: Failure[] = [];
   readonly marks: Mark[] = [];
+  readonly naming: NamingEvent[] = [];
   readonly #tree = new GrowingTree(this.tiles);
   #keptTile: { n: number; hashes: Uint8Array } | undefined;
   #changed = 0;
@@ -86,6 +100,8 @@ class Recomputed {
     private readonly stored: KeptTiles,
     private readonly kept: number,
     private readonly head: number,
+    /** The id of an invoice whose events are wanted. */
+    private readonly invoiceId: string | null,
   ) {}
 
   /** Whether what it is compared with is at hand: to wait at each event would take longer than to hash it. */
@@ -107,6 +123,7 @@ class Recomputed {
     const hash = prefixedLeafHash(leaf.prefixed);
     if (position <= this.kept && !hash.equals(this.#keptHash(position))) this.#isChanged(leaf);
     this.#tree.add(hash);
+    if (this.invoiceId !== null && leaf.prefixed.includes(this.invoiceId)) this.naming.push({ position, type: leaf.text('type'), hash });
     const mark = markIn(leaf);
     if (mark === undefined) return;
     if ('code' in mark) this.failures.push(mark);

@@ -171,7 +171,8 @@ describe('what can’t be rated', () => {
   it.each<[string, unknown, string | null, string]>([
     ['no object', 7, null, 'invalid_request'],
     ['null', null, null, 'invalid_request'],
-    ['no id', { ...good, id: 7 }, null, 'invalid_request'],
+    ['no id', { ...good, id: undefined }, null, 'invalid_request'],
+    ['an id that is a number', { ...good, id: 7 }, '7', 'invalid_request'],
     ['an unknown currency', { ...good, currency: 'USX' }, 'x', 'unknown_currency'],
     ['an unknown field', { ...good, credits: [] }, 'x', 'unknown_field'],
     ['an unknown field of a step', { ...good, steps: [{ cumulatives: ['1'], over: true }] }, 'x', 'unknown_field'],

@@ -76,8 +76,12 @@ function rated(input: unknown): RateAnswer {
   return { id, steps: result.steps, net: moneyText(result.net, currency) };
 }
 
-const idOf = (input: unknown): string | null =>
-  typeof input === 'object' && input !== null && 'id' in input && typeof input.id === 'string' ? input.id : null;
+/** Of a request that is refused. Ids are texts; one that is given as a number is answered as its digits, so that it can be found again. */
+function idOf(input: unknown): string | null {
+  if (typeof input !== 'object' || input === null || !('id' in input)) return null;
+  const { id } = input;
+  return typeof id === 'string' ? id : typeof id === 'number' ? String(id) : null;
+}
 
 /** Rates one request; what can't be rated is answered with its code and message, never thrown. */
 export function rateRequest(input: unknown): RateAnswer {

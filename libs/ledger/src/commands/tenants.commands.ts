@@ -6,6 +6,7 @@ import { decimal } from '#domain/money/decimal';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { assertNotRegistered, isTimeZone, type TaxRate, tenantStream } from '#domain/tenants/tenant';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
+import { conflictingBody } from '../event-book.js';
 import { LedgerCore } from '../ledger-core.js';
 
 const zPercent = zDecimal.refine((value) => !value.startsWith('-') && decimal(value).lte(decimal('100')), 'must be from 0 to 100');
@@ -24,6 +25,7 @@ const registerTenant = defineCommand({
     tax: zTax.optional(),
   }),
   key: ({ tenantId }) => [tenantId],
+  personal: ['name'],
 });
 
 const setTax = defineCommand({
@@ -39,6 +41,19 @@ const setGracePeriod = defineCommand({
 });
 
 export const tenantCommands = [registerTenant, setTax, setGracePeriod];
+
+/**
+ * Of a tenant that was known already: that it is known by this name. Where the name was erased nobody can tell any more, and the rest of
+ * the command is what it is known by. Errors: `conflicting_body`.
+ */
+export async function assertSameName(core: LedgerCore, call: CommandCall): Promise<void> {
+  if (!isCall(call, registerTenant)) return;
+  const { tenantId, name } = call.fields;
+  const registered = (await core.book.load(tenantStream(tenantId))).find((event) => event.type === 'TenantRegistered');
+  const ref = registered?.data.detailsRef ?? '';
+  const kept = registered === undefined ? undefined : (await core.details.names([ref])).get(ref);
+  if (kept !== undefined && kept !== name) throw conflictingBody(call);
+}
 
 export class TenantCommand extends Command<CommandDone> {
   constructor(readonly call: CommandCall) {

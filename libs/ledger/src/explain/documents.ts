@@ -55,9 +55,10 @@ export async function documentsOf(context: QueryContext, rows: readonly IssuedRo
   return documents;
 }
 
-/** `58.74 + 11.16 = 69.90`; of a credit note `−2.00 − 0.38 = −2.38`. */
+/** `58.74 + 11.16 = 69.90`; of a credit note `−2.00 − 0.38 = −2.38`; without tax `58.74`. */
 export function sumText(subtotal: Decimal, tax: Decimal, currency: string): string {
   const money = (amount: Decimal): string => arithmeticSign(moneyText(amount, currency));
+  if (tax.eq(ZERO)) return money(subtotal);
   return `${money(subtotal)} ${tax.lt(ZERO) ? '−' : '+'} ${money(tax.abs())} = ${money(subtotal.plus(tax))}`;
 }
 

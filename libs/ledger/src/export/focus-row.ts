@@ -1,5 +1,6 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { decimal, text } from '#domain/money/decimal';
+import { decimal, text, ZERO } from '#domain/money/decimal';
+import { toMoney } from '#domain/money/money';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
 import { contains, monthOf, type Period } from '#domain/time/period';
 import type { CostLineRow } from '#projections/costs/costs.table';
@@ -31,12 +32,15 @@ export const FOCUS_COLUMNS = [
   'ProviderName',
   'PublisherName',
   'ResourceId',
+  'ResourceName',
+  'ResourceType',
   'ServiceCategory',
   'ServiceName',
   'ServiceSubcategory',
   'SkuId',
   'SkuPriceId',
   'SubAccountId',
+  'SubAccountName',
   'x_Side',
   'x_DeploymentId',
 ] as const;
@@ -81,8 +85,16 @@ function pricingColumns({ category, quantity, unit, sku, skuPrice }: Priced): Pi
 
 const CATEGORIES: Readonly<Record<string, string>> = { usage: 'Usage', purchase: 'Purchase', tax: 'Tax', credit: 'Credit', adjustment: 'Adjustment' };
 
+/** A cost line, and what is known of its resource and tenant. */
+export interface ExportedCost {
+  readonly row: CostLineRow;
+  readonly resourceName: string | null;
+  readonly resourceKind: string | null;
+  readonly tenantName: string | null;
+}
+
 /** What a provider charged us, in the month in which its charge period begins. */
-export function focusOfCost(row: CostLineRow): FocusRow {
+export function focusOfCost({ row, resourceName, resourceKind, tenantName }: ExportedCost): FocusRow {
   const category = CATEGORIES[row.category];
   if (category === undefined) throw new Error(`a cost line has the category ${row.category}, which FOCUS does not know`);
   const amount = text(decimal(row.amount));
@@ -91,7 +103,7 @@ export function focusOfCost(row: CostLineRow): FocusRow {
     BilledCost: amount,
     // Of the account we know whose it is: the provider's.
     BillingAccountId: row.provider,
-    BillingAccountName: null,
+    BillingAccountName: row.provider,
     BillingCurrency: row.currency,
     ...periodColumns(monthOf(charge.start), charge),
     ChargeCategory: category,
@@ -99,7 +111,8 @@ export function focusOfCost(row: CostLineRow): FocusRow {
     ChargeDescription: row.description ?? row.kind,
     ChargeFrequency: category === 'Usage' ? 'Usage-Based' : 'One-Time',
     ContractedCost: amount,
-    EffectiveCost: row.effective_amount === null ? amount : text(decimal(row.effective_amount)),
+    // FOCUS spreads no credit over what it is for.
+    EffectiveCost: row.effective_amount === null || category === 'Credit' ? amount : text(decimal(row.effective_amount)),
     InvoiceId: row.invoice_ref,
     InvoiceIssuerName: row.provider,
     ListCost: amount,
@@ -107,9 +120,14 @@ export function focusOfCost(row: CostLineRow): FocusRow {
     ProviderName: row.provider,
     PublisherName: row.provider,
     ResourceId: row.resource_id,
+    // A name that is the id again is none.
+    ResourceName: resourceName === row.resource_id ? null : resourceName,
+    ResourceType: row.resource_id === null ? null : (resourceKind ?? row.kind),
     ...SERVICE,
     ServiceName: row.kind,
     SubAccountId: row.tenant_id,
+    // A tenant whose name was erased keeps its id.
+    SubAccountName: tenantName ?? row.tenant_id,
     x_Side: 'cost',
     x_DeploymentId: null,
   };
@@ -141,19 +159,24 @@ const FREQUENCIES = { Usage: 'Usage-Based', Purchase: 'Recurring', Credit: 'One-
 
 /** What we billed: the charge, and where it is taxed, the tax. Together they are what the invoice comes to. */
 export function focusOfIssued(issued: IssuedRow, issuer: string): FocusRow[] {
-  const { row } = issued;
+  const { row, currency } = issued;
+  const contracted = text(decimal(row.gross).minus(decimal(row.discount)));
   const charged = focusOfCharge(issued, issuer, categoryOf(row), {
     BilledCost: row.net,
     EffectiveCost: row.net,
     ListCost: row.gross,
-    ContractedCost: text(decimal(row.gross).minus(decimal(row.discount))),
+    ContractedCost: contracted,
     ChargeDescription: `${row.billingKind} ${row.ref}${row.reason === undefined ? '' : `: ${row.reason}`}`,
   });
   const { tax } = row;
-  if (decimal(tax).eq(decimal('0'))) return [charged];
-  const taxed = { BilledCost: tax, EffectiveCost: tax, ListCost: tax, ContractedCost: tax, ChargeDescription: `tax of ${row.taxRatePercent} % on ${row.billingKind}` };
+  if (decimal(tax).eq(ZERO)) return [charged];
+  // What the tax would be on the charge before its discounts; on what is billed it is the invoice's own, to the cent.
+  const taxOn = (amount: string): string => (decimal(amount).eq(decimal(row.net)) ? tax : text(toMoney(decimal(amount).times(decimal(row.taxRatePercent)).div(HUNDRED), currency)));
+  const taxed = { BilledCost: tax, EffectiveCost: tax, ListCost: taxOn(row.gross), ContractedCost: taxOn(contracted), ChargeDescription: `tax of ${row.taxRatePercent} % on ${row.billingKind}` };
   return [charged, focusOfCharge(issued, issuer, 'Tax', taxed)];
 }
+
+const HUNDRED = decimal('100');
 
 type Amounts = Pick<FocusRow, 'BilledCost' | 'EffectiveCost' | 'ListCost' | 'ContractedCost' | 'ChargeDescription'>;
 
@@ -166,7 +189,7 @@ function focusOfCharge(issued: IssuedRow, issuer: string, category: keyof typeof
   return {
     ...amounts,
     BillingAccountId: tenantId,
-    BillingAccountName: tenantName,
+    BillingAccountName: tenantName ?? tenantId,
     BillingCurrency: currency,
     ...periodColumns(billing, row.chargePeriod),
     ChargeCategory: category,
@@ -178,9 +201,12 @@ function focusOfCharge(issued: IssuedRow, issuer: string, category: keyof typeof
     ProviderName: issuer,
     PublisherName: issuer,
     ResourceId: null,
+    ResourceName: null,
+    ResourceType: null,
     ...SERVICE,
     ServiceName: row.billingKind,
     SubAccountId: null,
+    SubAccountName: null,
     x_Side: 'revenue',
     x_DeploymentId: row.deploymentId,
   };

@@ -2,30 +2,54 @@ import { documentNumber, type FrozenRow } from '#domain/invoices/invoice';
 import type { Instant } from '#domain/time/instant';
 import { type Period, samePeriod } from '#domain/time/period';
 import { type CostLineRow, costLines } from '#projections/costs/costs.table';
+import { resources } from '#projections/inventory/inventory.table';
+import { tenants } from '#projections/tenants/tenants.table';
 import { inForce } from '#read-model/table';
 import type { LedgerCore } from '../ledger-core.js';
-import { billingMonthOf, type FocusRow, focusOfCost, focusOfIssued } from './focus-row.js';
+import { billingMonthOf, type ExportedCost, type FocusRow, focusOfCost, focusOfIssued } from './focus-row.js';
 
 const PAGE_ROWS = 1000;
 
 /** A month's cost and revenue as rows of FOCUS 1.2, as known at a position; page by page, whatever their number. */
 export async function* focusRows(core: LedgerCore, position: number, month: Period, issuer: string): AsyncGenerator<FocusRow> {
-  for await (const row of costsOf(core, position, month)) yield focusOfCost(row);
+  for await (const cost of costsOf(core, position, month)) yield focusOfCost(cost);
   yield* issuedOf(core, position, month, issuer);
 }
 
-async function* costsOf({ pool }: LedgerCore, position: number, month: Period): AsyncGenerator<CostLineRow> {
+type CostRecord = CostLineRow & { readonly resource_name: string | null; readonly resource_kind: string | null; readonly details_ref: string | null };
+
+async function* costsOf({ pool, details }: LedgerCore, position: number, month: Period): AsyncGenerator<ExportedCost> {
+  const names = new Names(details);
   let after: readonly string[] = ['', '', ''];
   for (;;) {
-    const { rows } = await pool.query<CostLineRow>(
-      `SELECT * FROM ${inForce(costLines, '$1')} c WHERE charge_period_start >= $2 AND charge_period_start < $3` +
-        ' AND (provider, invoice_ref, line_key) > ($4, $5, $6) ORDER BY provider, invoice_ref, line_key LIMIT $7',
+    const { rows } = await pool.query<CostRecord>(
+      `SELECT c.*, r.name AS resource_name, r.kind AS resource_kind, t.details_ref FROM ${inForce(costLines, '$1')} c` +
+        ` LEFT JOIN ${inForce(resources, '$1')} r ON r.provider = c.provider AND r.provider_id = c.resource_id` +
+        ` LEFT JOIN ${inForce(tenants, '$1')} t ON t.tenant_id = c.tenant_id` +
+        ' WHERE c.charge_period_start >= $2 AND c.charge_period_start < $3' +
+        ' AND (c.provider, c.invoice_ref, c.line_key) > ($4, $5, $6) ORDER BY c.provider, c.invoice_ref, c.line_key LIMIT $7',
       [position, month.start, month.end, ...after, PAGE_ROWS],
     );
-    yield* rows;
+    await names.learn(rows.flatMap(({ details_ref }) => details_ref ?? []));
+    for (const row of rows) yield { row, resourceName: row.resource_name, resourceKind: row.resource_kind, tenantName: names.of(row.details_ref) };
     const last = rows.at(-1);
     if (last === undefined || rows.length < PAGE_ROWS) return;
     after = [last.provider, last.invoice_ref, last.line_key];
+  }
+}
+
+/** Tenants' names, each asked for once; of one that was erased there is none. */
+class Names {
+  private readonly known = new Map<string, string>();
+  constructor(private readonly details: LedgerCore['details']) {}
+
+  async learn(refs: readonly string[]): Promise<void> {
+    const unknown = [...new Set(refs)].filter((ref) => !this.known.has(ref));
+    for (const [ref, name] of await this.details.names(unknown)) this.known.set(ref, name);
+  }
+
+  of(ref: string | null): string | null {
+    return ref === null ? null : (this.known.get(ref) ?? null);
   }
 }
 
@@ -49,11 +73,11 @@ const DOCUMENTS =
   " UNION ALL SELECT creditnote.credit_note_id, 'CN', creditnote.ordinal, creditnote.issued_at, creditnote.tenant_id, creditnote.currency, creditnote.rows_attempt FROM credit_notes creditnote" +
   ' WHERE creditnote.position_from <= $1 AND (creditnote.position_to IS NULL OR creditnote.position_to > $1)) d';
 
-async function* issuedOf(core: LedgerCore, position: number, month: Period, issuer: string): AsyncGenerator<FocusRow> {
-  const names = new Map<string, string>();
+async function* issuedOf({ pool, details }: LedgerCore, position: number, month: Period, issuer: string): AsyncGenerator<FocusRow> {
+  const names = new Names(details);
   let after: readonly [string, string] = ['00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000'];
   for (;;) {
-    const { rows } = await core.pool.query<IssuedRecord>(
+    const { rows } = await pool.query<IssuedRecord>(
       `SELECT d.document_id, d.series, d.ordinal, d.issued_at, d.tenant_id, d.currency, t.details_ref, r.n, r.row_id, r.row FROM ${DOCUMENTS}` +
         ' JOIN invoice_rows r ON r.invoice_id = d.document_id AND r.attempt = d.rows_attempt' +
         ' JOIN tenants t ON t.tenant_id = d.tenant_id AND t.position_from <= $1 AND (t.position_to IS NULL OR t.position_to > $1)' +
@@ -62,10 +86,9 @@ async function* issuedOf(core: LedgerCore, position: number, month: Period, issu
         ' AND (d.document_id, r.row_id) > ($4::uuid, $5::uuid) ORDER BY d.document_id, r.row_id LIMIT $6',
       [position, month.start, month.end, ...after, PAGE_ROWS],
     );
-    const unknown = [...new Set(rows.map(({ details_ref }) => details_ref))].filter((ref) => !names.has(ref));
-    for (const [ref, name] of await core.details.names(unknown)) names.set(ref, name);
+    await names.learn(rows.map(({ details_ref }) => details_ref));
     for (const { series, ordinal, issued_at: issuedAt, tenant_id: tenantId, currency, details_ref, row } of rows) {
-      const issued = { row, number: documentNumber(series, ordinal), issuedAt, tenantId, tenantName: names.get(details_ref) ?? null, currency };
+      const issued = { row, number: documentNumber(series, ordinal), issuedAt, tenantId, tenantName: names.of(details_ref), currency };
       if (samePeriod(billingMonthOf(issued), month)) yield* focusOfIssued(issued, issuer);
     }
     const last = rows.at(-1);

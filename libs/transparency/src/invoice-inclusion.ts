@@ -1,0 +1,55 @@
+import type { PostgresLog } from '#event-store/postgres';
+import { failure, type Failure } from './failure.js';
+import type { Mark } from './marks.js';
+import { includes } from './proofs.js';
+import { inclusionProof, rootOf, type Tiles } from './tree.js';
+
+/** An event that names an invoice: from its draft to what became of it, and the cuts of its lines. */
+export interface NamingEvent {
+  readonly position: number;
+  readonly type: string;
+  readonly hash: Buffer;
+}
+
+export interface InvoiceIncluded {
+  readonly invoiceId: string;
+  readonly number: string;
+  readonly events: readonly {
+    readonly position: number;
+    readonly type: string;
+    /** What it is shown to be in, by an RFC 6962 proof: the largest signed checkpoint that covers it, else the log as it is. */
+    readonly includedIn: string | null;
+  }[];
+}
+
+const NUMBER = /^INV-(\d{6,9})$/;
+
+/** The id of an issued invoice that is named by it or by its number, which is how many were issued up to it; null where there is none. */
+export async function invoiceNamed(log: PostgresLog, named: string): Promise<Pick<InvoiceIncluded, 'invoiceId' | 'number'> | null> {
+  const wanted = NUMBER.exec(named)?.[1];
+  let ordinal = 0;
+  for await (const { data } of log.readAll(0, { types: ['InvoiceIssued'] })) {
+    ordinal += 1;
+    const { invoiceId } = JSON.parse(data) as { invoiceId: string };
+    if (wanted === undefined ? invoiceId === named : ordinal === Number(wanted)) return { invoiceId, number: `INV-${String(ordinal).padStart(6, '0')}` };
+  }
+  return null;
+}
+
+/** Of each event, what it is included in; those that are in nothing are failures. `agreed`: the checkpoints that the log bears out. */
+export async function inclusionOf(
+  invoice: Pick<InvoiceIncluded, 'invoiceId' | 'number'>,
+  naming: readonly NamingEvent[],
+  { tiles, size, agreed }: { readonly tiles: Tiles; readonly size: number; readonly agreed: readonly Mark[] },
+): Promise<{ included: InvoiceIncluded; failures: Failure[] }> {
+  const events: InvoiceIncluded['events'][number][] = [];
+  const failures: Failure[] = [];
+  for (const { position, type, hash } of naming) {
+    const signed = agreed.filter((mark) => mark.invoiceId === undefined && mark.size >= position).at(-1);
+    const [upTo, root] = signed === undefined ? [size, await rootOf(tiles, size)] : [signed.size, signed.root];
+    const isIncluded = includes(hash, position - 1, upTo, await inclusionProof(tiles, position - 1, upTo), root);
+    events.push({ position, type, includedIn: isIncluded ? (signed?.said ?? `the log of ${size} events`) : null });
+    if (!isIncluded) failures.push(failure('event_not_included', position, `the ${type} at position ${position} of ${invoice.number} is not in ${signed?.said ?? 'the log'}`, 'Restore the log from a copy that agrees with the checkpoint.'));
+  }
+  return { included: { ...invoice, events }, failures };
+}
