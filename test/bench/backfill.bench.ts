@@ -53,6 +53,12 @@ export const backfillBench: Bench = {
   name: 'backfill',
   summary: `a CSV of N hourly readings of ${RESOURCES} resources, imported and projected, and imported again; against COPY of the same rows into an equal, indexed table`,
   size: 1_000_000,
+  bounds: [
+    { of: 'backfill', least: 0.3, from: 1_000_000 },
+    { of: 'again', least: 3, from: 100_000 },
+    // 512 MiB
+    { of: 'peakMegabytes', most: 536.8, from: 1 },
+  ],
   async measure(size, say) {
     // As the command does first: what the heap has grown to, it keeps.
     keepHeapSmall();

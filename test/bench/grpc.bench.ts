@@ -36,6 +36,7 @@ export const grpcBench: Bench = {
   name: 'grpc',
   summary: `N readings, packed ${READINGS_PER_EVENT} to an event, read from EventStoreDB and mirrored; against a bare readAll loop with the client`,
   size: 1_000_000,
+  bounds: [{ of: 'read', least: 0.8, from: 100_000 }],
   async measure(size, say) {
     return onNode(async (connectionString) =>
       onDatabase(async (_url, pool) => {

@@ -51,6 +51,11 @@ export const invoiceRunBench: Bench = {
   name: 'invoice-run',
   summary: `a month of N subscriptions of 5 metered lines each, ${SUBSCRIPTIONS_PER_TENANT} a tenant: drafted, then issued; and of a tenth of them`,
   size: 10_000,
+  // 1 is linear; the rest is what one run differs from the next.
+  bounds: [
+    { of: 'draftGrowth', most: 1.3, from: 10_000 },
+    { of: 'issueGrowth', most: 1.3, from: 10_000 },
+  ],
   async measure(size, say) {
     const small = await measured(Math.max(1, Math.ceil(size / 10)), say);
     const large = await measured(size, say);

@@ -11,6 +11,10 @@ export const rebuildAllBench: Bench = {
   name: 'rebuild-all',
   summary: 'all read models of N readings, with their tenants, resources, rates, lines, issued invoices and costs, rebuilt; against plain COPYs of all their rows',
   size: 1_000_000,
+  bounds: [
+    { of: 'rebuildAll', least: 0.5, from: 1_000_000 },
+    { of: 'peakMiB', most: 512, from: 1 },
+  ],
   async measure(size, say) {
     return onLedger(async ({ ledger, core, pool, url }) => {
       const set = await timed(() => wholeLedger(ledger, core, size));

@@ -29,6 +29,10 @@ export const rebuildBench: Bench = {
   name: 'rebuild',
   summary: `usage_records of N readings, packed ${READINGS_PER_EVENT} to an event, rebuilt; against a plain COPY of the same rows into an identical table with its indexes`,
   size: 1_000_000,
+  bounds: [
+    { of: 'rebuild', least: 0.8, from: 1_000_000 },
+    { of: 'peakMiB', most: 512, from: 1 },
+  ],
   async measure(size, say) {
     return onLedger(async ({ ledger, pool, url }) => {
       const log = new PostgresLog(pool);

@@ -87,6 +87,20 @@ describe('explain', () => {
     expect((await rates('INV-000002')).find(([kind]) => kind === 'rebooked')).toEqual(['rebooked', '0.2', 'RateCorrected', 'ten times too high']);
   });
 
+  it('names what a correction corrects, and why; and what a corrected row is corrected by', async () => {
+    const { rows } = await explain('INV-000002', 'issued');
+    const of = (billingKind: string, kind: string) => rows.find(({ row }) => row.billingKind === billingKind && row.kind === kind);
+    for (const kind of ['reversal', 'rebooked'])
+      expect([of('cores', kind)?.corrects.map((each) => [each.number, each.kind]), of('cores', kind)?.because.map(({ type, reason }) => [type, reason])]).toEqual([
+        [['INV-000001', 'charge']],
+        [['RateCorrected', 'ten times too high']],
+      ]);
+    // That of the 5th came after the first invoice; that of the 17th is in another part.
+    expect(of('droplet_hours', 'rebooked')?.because.map(({ type }) => type)).toEqual(['UsageObserved']);
+    const first = (await explain('INV-000001', 'issued')).rows.find(({ row }) => row.billingKind === 'cores');
+    expect([first?.corrects, first?.because, first?.correctedBy.map(({ number, kind }) => [number, kind]).sort()]).toEqual([[], [], [['INV-000002', 'rebooked'], ['INV-000002', 'reversal']]]);
+  });
+
   it('takes an invoice, a line and a row, by id', async () => {
     const { rows } = await explain(invoices[0] ?? '', 'issued');
     // 50.00 + 8.00 + 10.56, without tax.

@@ -294,6 +294,6 @@ describe('the environment', () => {
 
   it('of the worker is checked at its start too', () => {
     expect(() => workerSettingsFrom({ DATABASE_URL: '', LEDGERLINE_WORKER_PORT: 'http' })).toThrow('  DATABASE_URL is not set\n  LEDGERLINE_WORKER_PORT must be a port number from 0 to 65535');
-    expect(workerSettingsFrom({ DATABASE_URL: 'postgres://db/x', LEDGERLINE_WORKER_PORT: '9464' })).toEqual({ databaseUrl: 'postgres://db/x', metrics: { host: '127.0.0.1', port: 9464 } });
+    expect(workerSettingsFrom({ DATABASE_URL: 'postgres://db/x', LEDGERLINE_WORKER_PORT: '9464' })).toEqual({ databaseUrl: 'postgres://db/x', logLevel: 'info', metrics: { host: '127.0.0.1', port: 9464 } });
   });
 });

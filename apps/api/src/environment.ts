@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { readEnvironment, zCount, zUrl } from '#ledger/environment';
+import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#ledger/environment';
 import type { Limits } from './protection.js';
 
 /** As many as HS256 has bytes: a shorter secret can be guessed from one token. */
 const MIN_SECRET_CHARS = 32;
-const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const fromOne = zCount(999_999_999, 'must be a whole number from 1 on').refine((value) => value > 0, 'must be a whole number from 1 on');
 
@@ -20,7 +19,7 @@ const zEnvironment = z.object({
   LEDGERLINE_REQUESTS_PER_MINUTE: fromOne.default(120_000),
   LEDGERLINE_REQUESTS_AT_ONCE: fromOne.default(64),
   LEDGERLINE_QUERY_TIMEOUT_MS: fromOne.default(60_000),
-  LEDGERLINE_LOG_LEVEL: z.enum(LEVELS, `must be one of ${LEVELS.join(', ')}`).default('info'),
+  LEDGERLINE_LOG_LEVEL: zLogLevel,
   OTEL_EXPORTER_OTLP_ENDPOINT: zUrl('https', 'http').optional(),
 });
 export const VARIABLES: readonly string[] = Object.keys(zEnvironment.shape);
@@ -38,7 +37,7 @@ export interface ApiSettings extends Limits {
   readonly port: number;
   /** After how long a query is given up, in milliseconds. */
   readonly queryTimeoutMs: number;
-  readonly logLevel?: (typeof LEVELS)[number];
+  readonly logLevel?: LogLevel;
   /** Traces are sent there; without it none are made. */
   readonly otlpEndpoint?: string;
 }

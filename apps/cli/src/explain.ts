@@ -1,3 +1,4 @@
+import type { RelatedRow } from '#ledger/explain/corrected';
 import type { ExplainedDocument } from '#ledger/explain/documents';
 import type { Explained, ExplainedRows } from '#ledger/explain/index';
 import type { FileRow, Reference } from '#ledger/explain/evidence';
@@ -79,13 +80,17 @@ function openNode({ lineId, billingKind, tenantId, period: of, quarantine, parts
   };
 }
 
-function rowNode({ row, arithmetic, tax, price, rates, usage, events }: ExplainedRows['rows'][number]): Node {
+const relatedText = (rows: readonly RelatedRow[]): string => rows.map(({ rowId, number, kind }) => `${kind} ${rowId} of ${number ?? 'a draft'}`).join(', ');
+
+function rowNode({ row, arithmetic, tax, price, rates, usage, corrects, correctedBy, because, events }: ExplainedRows['rows'][number]): Node {
   return {
     text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)}  ${row.kind}${row.reason === undefined ? '' : `: ${row.reason}`}`,
     below: [
       { text: arithmetic },
       ...(row.taxRatePercent === '0' ? [] : [{ text: `tax: ${tax}` }]),
       { text: `row ${row.rowId}, line ${row.lineId}` },
+      ...(corrects.length === 0 ? [] : [{ text: `corrects ${relatedText(corrects)}`, below: because.length === 0 ? [] : [{ text: 'for what was recorded since', below: eventNodes(because) }] }]),
+      ...(correctedBy.length === 0 ? [] : [{ text: `corrected by ${relatedText(correctedBy)}` }]),
       { text: `price: plan ${price.planId} as of ${price.effectiveFrom}` },
       ...rates.map((rate) => ({ text: `rate: ${rate.resourceType}/${rate.resourceFamily}/${rate.location} ${rate.unitPrice} from ${rate.effectiveFrom}`, below: rate.event === null ? [] : eventNodes([rate.event]) })),
       ...(usage.readings === 0 ? [] : [{ text: `usage: ${usage.quantity} in ${usage.readings} readings of ${period({ start: usage.since, end: usage.until })}` }]),

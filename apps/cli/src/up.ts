@@ -22,7 +22,7 @@ export async function run(_args: readonly string[], options: { dataDir: string; 
   try {
     const secret = await secretIn(options.dataDir);
     const settings = { DATABASE_URL: database.url, LEDGERLINE_JWT_SECRET: secret, LEDGERLINE_HOST: HOST, LEDGERLINE_PORT: port };
-    // A line for each request is for a server's log, not for the terminal that it was started in.
+    // A line for each request, or for each day that is metered, is for a server's log, not for the terminal that it was started in.
     return await serve({ LEDGERLINE_LOG_LEVEL: 'warn', ...process.env, ...settings }, (url) => announce(url, secret, options.json));
   } finally {
     await database.close();

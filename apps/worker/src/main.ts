@@ -11,7 +11,9 @@ process.once('disconnect', () => { orphaned(); });
 
 /** Runs until it is told to stop. An event that can't be projected is reported, with the reason, and tried again until it can or is skipped. */
 try {
-  const worker = await startWorker({ ...settingsFrom(process.env), logger });
+  const { logLevel, ...settings } = settingsFrom(process.env);
+  logger.level = logLevel;
+  const worker = await startWorker({ ...settings, logger });
   const stop = (): void => {
     void worker.stop().then(() => process.exit(0));
   };

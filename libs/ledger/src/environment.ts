@@ -14,6 +14,9 @@ export const zCount = (most: number, message: string) =>
     .string()
     .refine((value) => /^\d{1,9}$/.test(value) && Number(value) <= most, message)
     .transform(Number);
+const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LEVELS)[number];
+export const zLogLevel = z.enum(LEVELS, `must be one of ${LEVELS.join(', ')}`).default('info');
 
 /** Reads what a process needs; an empty variable counts as not set. Every fault is named in the one error; no value is. */
 export function readEnvironment<Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>, environment: Readonly<Record<string, string | undefined>>): z.output<z.ZodObject<Shape>> {

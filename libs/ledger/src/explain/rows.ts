@@ -10,6 +10,7 @@ import { isRateCard, linesOfTenant, loadUsage, tenantAccount } from '../billing.
 import type { QueryContext } from '../query.js';
 import { printFrozen } from '../rated-lines.js';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
+import { type Relations, relationsOf } from './corrected.js';
 import { eventsOf, eventsOfDocument, keysOfRow, readingsOf, reference, streamsOfRow } from './evidence.js';
 import { type IssuedRow, numberOf } from './issued.js';
 
@@ -18,9 +19,9 @@ type Known = (row: IssuedRow) => Promise<ReadonlyMap<string, LineDefinition>>;
 
 /** Rows: the arithmetic of each, the terms and readings that gave it, and their events. One after the other, as each asks the database. */
 export async function explainRows(context: QueryContext, rows: readonly IssuedRow[]) {
-  const known = linesKnown(context, rows);
+  const [known, relations] = [linesKnown(context, rows), await relationsOf(context, rows)];
   const explained: Awaited<ReturnType<typeof explainRow>>[] = [];
-  for (const row of rows) explained.push(await explainRow(context, row, known));
+  for (const row of rows) explained.push(await explainRow(context, row, known, relations(row)));
   return explained;
 }
 
@@ -37,7 +38,7 @@ function linesKnown({ core }: QueryContext, rows: readonly IssuedRow[]): Known {
   };
 }
 
-async function explainRow(context: QueryContext, issued: IssuedRow, known: Known) {
+async function explainRow(context: QueryContext, issued: IssuedRow, known: Known, { corrects, correctedBy, knownBefore }: Relations) {
   const { core } = context;
   const { invoice_id, series, ordinal, computed_at, currency, row } = issued;
   const line = (await known(issued)).get(row.lineId);
@@ -58,6 +59,10 @@ async function explainRow(context: QueryContext, issued: IssuedRow, known: Known
     price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms },
     rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, events)),
     usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
+    corrects,
+    correctedBy,
+    /** Of a correction: what was recorded since the corrected rows were computed; where its line was cut makes it no other. */
+    because: knownBefore === null ? [] : events.filter(({ position, type }) => position > knownBefore && type !== 'LineSplit').map(reference),
     events: events.map(reference),
   };
 }

@@ -22,6 +22,8 @@ const zFileRow = z.object({ file: z.string(), sha256: z.string().nullable(), row
 
 const zUsed = z.object({ since: zAt, until: zAt, quantity: zQuantity, readings: z.int() }).meta({ id: 'ReadingsCounted' });
 
+const zRelatedRow = z.object({ rowId: z.string(), number: z.string().nullable(), kind: z.enum(['charge', 'reversal', 'rebooked', 'credit_note']) }).meta({ id: 'RelatedRow' });
+
 const zExplainedRow = z
   .object({
     invoiceId: z.string(),
@@ -39,6 +41,9 @@ const zExplainedRow = z
         .meta({ id: 'ExplainedRate' }),
     ),
     usage: zUsed,
+    corrects: z.array(zRelatedRow).describe('Rows of earlier invoices that it takes back, or books as they should be'),
+    correctedBy: z.array(zRelatedRow).describe('Rows of later invoices and credit notes'),
+    because: z.array(zReference).describe('Of a correction: what was recorded since the corrected rows were computed'),
     events: z.array(zReference),
   })
   .meta({ id: 'ExplainedRow' });
