@@ -152,13 +152,13 @@ describe('traces', () => {
   it('go on in the worker that projects what a request recorded', async () => {
     const database = await testDatabase();
     const spans = await collecting(async (otlpEndpoint) => {
-      const traced = await startApi({ databaseUrl: database.url, jwtSecret: SECRET, ...LISTENING, otlpEndpoint, logger, clock });
+      const traced = await startApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, otlpEndpoint, logger, clock });
       try {
         expect((await fetch(`${traced.url}/api/v1/commands`, { method: 'POST', headers: headers(), body: JSON.stringify(tenant('traced')) })).status).toBe(200);
       } finally {
         await traced.close();
       }
-      const worker = await startWorker({ databaseUrl: database.url, otlpEndpoint, metrics: { host: '127.0.0.1', port: 0 }, logger, now: clock.now });
+      const worker = await startWorker({ ...on(database.url), otlpEndpoint, metrics: { host: '127.0.0.1', port: 0 }, logger, now: clock.now });
       try {
         const figures = async (): Promise<string> => (await fetch(worker.metricsUrl ?? '')).text();
         while (!/^ledgerline_projected_position 1$/m.test(await figures())) await new Promise((resolve) => setImmediate(resolve));
