@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { backfilled, countsOf, deployment, TENANT } from '../support/backfill.js';
@@ -87,6 +89,18 @@ describe('bad input is told by file, row and remedy', () => {
 
   it('a decimal comma, thousands, a unit', async () => {
     for (const written of ['"1,5"', '1 000', '5h']) expect((await said(with_(QUANTITY, written)))[0]).toMatch(/^usage\.csv, row 1 \(line 2\): quantity ".*" is not a plain decimal such as "12\.50": write it with a point/);
+  });
+
+  it('more digits than are kept', async () => {
+    expect((await said(with_(QUANTITY, `0.${'1'.repeat(61)}`)))[0]).toMatch(/^usage\.csv, row 1 \(line 2\): quantity "0\.1+…" has more than 60 digits before or after its point, which are the most: shorten it$/);
+  });
+
+  it('a pipe is read as a file; one that brings nothing is told', async () => {
+    const pipe = join(files.path, 'pipe.csv');
+    await promisify(execFile)('mkfifo', [pipe]);
+    const [summary] = await Promise.all([backfilled(test, 'usage', pipe), writeFile(pipe, `${HEADER}\n${with_(RESOURCE, 'vm-piped')}\n${with_(QUANTITY, 'x')}\n`)]);
+    expect([countsOf(summary), summary.files[0]?.rejects]).toEqual([[2, 1, 0, 0, 1], `${pipe}.rejects.jsonl`]);
+    expect((await Promise.all([refusal(pipe), writeFile(pipe, '')]))[0]).toMatch(/pipe\.csv is empty \(0 bytes\): nothing was imported/);
   });
 
   it('times without a zone', async () => {

@@ -143,6 +143,33 @@ describe('backfill costs', () => {
     expect(await cogs('2023-11-15')).toBe('0.2500000181');
   });
 
+  it('reads an AWS report in the columns of CUR 2.0, and knows a line of the legacy report again', async () => {
+    const legacy = await files.write('legacy.csv', AWS_HEADER + aws('a', 1, '0.50'));
+    expect(countsOf(await backfilled(test, 'costs', legacy))).toEqual([1, 1, 0, 0, 0]);
+    const header =
+      'bill_bill_type,bill_billing_period_start_date,bill_payer_account_id,identity_line_item_id,identity_time_interval,line_item_currency_code,line_item_line_item_description,' +
+      'line_item_line_item_type,line_item_product_code,line_item_unblended_cost,line_item_usage_end_date,line_item_usage_start_date,savings_plan_savings_plan_effective_cost\n';
+    const cur2 = (id: string, cost: string, type: string, effective: string): string =>
+      `Anniversary,2023-11-01T00:00:00.000Z,42,${id},2023-11-01T00:00:00Z/2023-11-02T00:00:00Z,USD,storage,${type},AmazonS3,${cost},2023-11-02T00:00:00.000Z,2023-11-01T00:00:00.000Z,${effective}\n`;
+    const file = await files.write('cur2.csv', header + cur2('a', '0.50', 'Usage', '') + cur2('b', '1.25', 'SavingsPlanCoveredUsage', '0.75'));
+    expect(countsOf(await backfilled(test, 'costs', file))).toEqual([2, 1, 1, 0, 0]);
+    // 0.50 + 1.25; amortised 0.50 + 0.75
+    expect(await cogs('2023-11-15')).toBe('1.75');
+    const { rows } = await test.core.pool.query<{ effective: string }>('SELECT trim_scale(sum(coalesce(effective_amount, amount)))::text AS effective FROM cost_lines');
+    expect(rows).toEqual([{ effective: '1.25' }]);
+  });
+
+  it('reads FOCUS 1.3, whose provider has another name, and a month that is delivered again once it has an invoice', async () => {
+    const columns = FOCUS_COLUMNS.map((column) => (column === 'ProviderName' ? 'ServiceProviderName' : column)).concat('HostProviderName', 'InvoiceId');
+    const month = (invoice: string, ...costs: string[]): string =>
+      [columns.join(','), ...costs.map((cost, n) => columns.map((column) => cell({ ...FOCUS_ROW, ServiceProviderName: 'AWS', HostProviderName: 'AWS', InvoiceId: invoice, SkuId: `sku-${n}`, BilledCost: cost }[column] ?? '')).join(','))].join('\n');
+    const [open, closed] = [await files.write('open.csv', month('', '1.00', '2.00')), await files.write('closed.csv', month('INV-7', '1.00', '2.50', '0.25'))];
+    expect(countsOf(await backfilled(test, 'costs', open))).toEqual([2, 2, 0, 0, 0]);
+    expect(countsOf(await backfilled(test, 'costs', closed))).toEqual([3, 1, 1, 1, 0]);
+    // 1.00 + 2.50 + 0.25
+    expect(await cogs('2024-09-15')).toBe('3.75');
+  });
+
   it('reads any bill with a column for each field', async () => {
     const header = 'provider,invoice_ref,line_key,kind,start,end,amount,currency,category\n';
     const file = await files.write('costs.csv', `${header}hetzner,R1,1,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,4.15,USD,usage\nhetzner,R1,2,server,2026-04-01T00:00:00Z,2026-04-01T00:00:00Z,1,USD,usage\nhetzner,R1,3,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,1,XYZ,gift\n`);

@@ -7,6 +7,8 @@ import { z } from 'zod';
 import { settingsFrom, VARIABLES } from '#api/environment';
 import { startApi } from '#api/start';
 import { LedgerCore } from '#ledger/ledger-core';
+import { settingsFrom as workerSettingsFrom, VARIABLES as WORKER_VARIABLES } from '../../apps/worker/src/environment.js';
+import { startWorker } from '../../apps/worker/src/worker.js';
 import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
 import { ledgerOn } from '../support/ledger.js';
 import { on } from '../support/log.js';
@@ -55,6 +57,24 @@ describe('metrics', () => {
   });
 });
 
+describe('a rebuild', () => {
+  it('shows in the metrics how far it is, while there is one', async () => {
+    const names = ['ledgerline_rebuild_position', 'ledgerline_rebuild_lag_events'];
+    const before = await metrics();
+    expect(names.map((name) => before.get(name))).toEqual([undefined, undefined]);
+    const { rebuilder } = api().app.get(LedgerCore);
+    const stopping = new AbortController();
+    // Left as soon as it has begun: what is built so far waits to be gone on with.
+    await rebuilder.rebuild({ signal: stopping.signal, onProgress: () => { stopping.abort(); } });
+    const during = await metrics();
+    const [position = -1, lag] = names.map((name) => during.get(name));
+    expect(lag).toBe((during.get('ledgerline_projected_position') ?? 0) - position);
+    await rebuilder.rebuild({ accept: true });
+    const after = await metrics();
+    expect(names.map((name) => after.get(name))).toEqual([undefined, undefined]);
+  });
+});
+
 describe('ids', () => {
   it('of the request and of what it is part of come back, and stand with the actor in what is recorded', async () => {
     const answer = await api().post('operator', '/api/v1/commands', tenant('traced'), { 'x-request-id': 'request-7', 'x-correlation-id': 'import:2026-04' });
@@ -96,30 +116,79 @@ describe('the log', () => {
   });
 });
 
-describe('traces', () => {
-  it('go from the request to the append and the projection, to the collector that is named', async () => {
-    const spans: { name: string; traceId: string; spanId: string; parentSpanId?: string | undefined }[] = [];
-    const zSpans = z.object({ resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(z.object({ name: z.string(), traceId: z.string(), spanId: z.string(), parentSpanId: z.string().optional() })) })) })) });
-    const collector = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
-        for (const { scopeSpans } of zSpans.parse(JSON.parse(Buffer.concat(chunks).toString())).resourceSpans) for (const scope of scopeSpans) spans.push(...scope.spans);
-        response.setHeader('content-type', 'application/json').end('{}');
-      });
+interface Span {
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string | undefined;
+}
+
+/** Collects what is sent to it by OTLP over HTTP. */
+async function collecting(work: (endpoint: string) => Promise<void>): Promise<Span[]> {
+  const spans: Span[] = [];
+  const zSpan = z.object({ name: z.string(), traceId: z.string(), spanId: z.string(), parentSpanId: z.string().optional() });
+  const zSpans = z.object({ resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(zSpan) })) })) });
+  const collector = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
+      for (const { scopeSpans } of zSpans.parse(JSON.parse(Buffer.concat(chunks).toString())).resourceSpans) for (const scope of scopeSpans) spans.push(...scope.spans);
+      response.setHeader('content-type', 'application/json').end('{}');
     });
-    await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
-    const { port } = z.object({ port: z.number() }).parse(collector.address());
-    const traced = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, otlpEndpoint: `http://127.0.0.1:${port}`, logger, clock });
-    const traceId = '0af7651916cd43dd8448eb211c80319c';
-    try {
-      const headers = { ...bearer('operator'), 'content-type': 'application/json', traceparent: `00-${traceId}-b7ad6b7169203331-01` };
-      await fetch(`${traced.url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(tenant('traced-3')) });
-      await fetch(`${traced.url}/api/v1/tenants`, { headers });
-    } finally {
-      // It sends what it has.
-      await traced.close();
-      await new Promise((resolve) => collector.close(resolve));
-    }
+  });
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+  const { port } = z.object({ port: z.number() }).parse(collector.address());
+  try {
+    await work(`http://127.0.0.1:${port}`);
+  } finally {
+    await new Promise((resolve) => { collector.close(resolve); collector.closeAllConnections(); });
+  }
+  return spans;
+}
+
+describe('traces', () => {
+  const traceId = '0af7651916cd43dd8448eb211c80319c';
+  const headers = (): Record<string, string> => ({ ...bearer('operator'), 'content-type': 'application/json', traceparent: `00-${traceId}-b7ad6b7169203331-01` });
+
+  it('go on in the worker that projects what a request recorded', async () => {
+    const database = await testDatabase();
+    const spans = await collecting(async (otlpEndpoint) => {
+      const traced = await startApi({ databaseUrl: database.url, jwtSecret: SECRET, ...LISTENING, otlpEndpoint, logger, clock });
+      try {
+        expect((await fetch(`${traced.url}/api/v1/commands`, { method: 'POST', headers: headers(), body: JSON.stringify(tenant('traced')) })).status).toBe(200);
+      } finally {
+        await traced.close();
+      }
+      const worker = await startWorker({ databaseUrl: database.url, otlpEndpoint, metrics: { host: '127.0.0.1', port: 0 }, logger, now: clock.now });
+      try {
+        const figures = async (): Promise<string> => (await fetch(worker.metricsUrl ?? '')).text();
+        while (!/^ledgerline_projected_position 1$/m.test(await figures())) await new Promise((resolve) => setImmediate(resolve));
+        // Told once the batch is done, which is after its position is there.
+        while (!/^ledgerline_projected_events_sum 1$/m.test(await figures())) await new Promise((resolve) => setImmediate(resolve));
+        const text = await figures();
+        for (const line of ['ledgerline_head_position 1', 'ledgerline_projection_lag_events 0', 'ledgerline_projections_halted 0', 'ledgerline_project_duration_seconds_count 1', 'ledgerline_append_events_count 0'])
+          expect(text.split('\n')).toContain(line);
+        expect((await fetch((worker.metricsUrl ?? '').replace('/metrics', '/'))).status).toBe(404);
+      } finally {
+        await worker.stop();
+        await database.drop();
+      }
+    });
+    const own = spans.filter((span) => span.traceId === traceId);
+    const post = own.find(({ name }) => name === 'POST /api/v1/commands');
+    expect(own.filter(({ name }) => name === 'project').map(({ parentSpanId }) => parentSpanId)).toEqual([post?.spanId]);
+  });
+
+  it('go from the request to the append and the projection, to the collector that is named', async () => {
+    const spans = await collecting(async (otlpEndpoint) => {
+      const traced = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, otlpEndpoint, logger, clock });
+      try {
+        await fetch(`${traced.url}/api/v1/commands`, { method: 'POST', headers: headers(), body: JSON.stringify(tenant('traced-3')) });
+        await fetch(`${traced.url}/api/v1/tenants`, { headers: headers() });
+      } finally {
+        // It sends what it has.
+        await traced.close();
+      }
+    });
     const own = spans.filter((span) => span.traceId === traceId);
     const named = (name: string) => own.filter((span) => span.name === name);
     const [post, get] = [named('POST /api/v1/commands')[0], named('GET /api/v1/tenants')[0]];
@@ -195,7 +264,7 @@ describe('the environment', () => {
   it('stands in one table of the README, each variable of it', async () => {
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
     const table = readme.slice(readme.indexOf('## Configuration'), readme.indexOf('\n## ', readme.indexOf('## Configuration') + 5));
-    expect(VARIABLES.filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
+    expect([...VARIABLES, ...WORKER_VARIABLES].filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
   });
 
   it('names every fault in one message, in words, and no value', () => {
@@ -221,5 +290,10 @@ describe('the environment', () => {
       '  OTEL_EXPORTER_OTLP_ENDPOINT must be a URL that starts with https:// or http://',
     ]);
     expect(message).not.toContain('sesame');
+  });
+
+  it('of the worker is checked at its start too', () => {
+    expect(() => workerSettingsFrom({ DATABASE_URL: '', LEDGERLINE_WORKER_PORT: 'http' })).toThrow('  DATABASE_URL is not set\n  LEDGERLINE_WORKER_PORT must be a port number from 0 to 65535');
+    expect(workerSettingsFrom({ DATABASE_URL: 'postgres://db/x', LEDGERLINE_WORKER_PORT: '9464' })).toEqual({ databaseUrl: 'postgres://db/x', metrics: { host: '127.0.0.1', port: 9464 } });
   });
 });

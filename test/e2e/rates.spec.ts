@@ -226,11 +226,11 @@ describe('a correction that the log has, and whose answer is under way', () => {
 
   it('is not what another of this moment is based on: who sent that one has not heard of it', async () => {
     const database = await testDatabase();
-    const { node, stop } = await logBehindGrpc(database.url);
+    const log = await logBehindGrpc(database.url);
     const late = await ledgerOn(database.url);
     try {
       await late.apply({ command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') });
-      node.answerLate(500);
+      log.node.answerLate(500);
       const first = late.ledger.execute(right, ADMIN);
       while ((await late.core.log.head()) < 2) await database.pool.query('SELECT 1');
       const second = await late.ledger.execute({ ...right, unitPrice: '0.02' }, ADMIN);
@@ -238,7 +238,7 @@ describe('a correction that the log has, and whose answer is under way', () => {
     } finally {
       await late.close();
       await database.drop();
-      await stop(true);
+      await log.stop(true);
     }
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { logEnvironment, prepareDataDir } from './log.js';
+import { logEnvironment } from './log.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/apps/cli/src/main.js', import.meta.url));
 
@@ -19,13 +19,11 @@ export interface Ran {
 export function startCli(args: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run npm run build first`);
   const { DATABASE_URL: _none, ...inherited } = process.env;
-  return spawn(process.execPath, [MAIN, ...args], { env: { ...inherited, ...logEnvironment(environment, args), ...environment }, stdio: ['pipe', 'pipe', 'pipe'] });
+  return spawn(process.execPath, [MAIN, ...args], { env: { ...inherited, ...logEnvironment(environment), ...environment }, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 /** Runs the CLI to its end. */
 export async function cli(args: readonly string[], options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {}): Promise<Ran> {
-  const dataDir = args[args.indexOf('--data-dir') + 1];
-  if (args.includes('--data-dir') && dataDir !== undefined) await prepareDataDir(dataDir);
   const child = startCli(args, options.env);
   if (child.stdin === null || child.stdout === null || child.stderr === null) throw new Error('the process has no pipes');
   child.stdin.end(options.input ?? '');

@@ -1,22 +1,11 @@
 import { z } from 'zod';
+import { readEnvironment, zCount, zUrl } from '#ledger/environment';
 import type { Limits } from './protection.js';
 
 /** As many as HS256 has bytes: a shorter secret can be guessed from one token. */
 const MIN_SECRET_CHARS = 32;
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-const zUrl = (...schemes: string[]) =>
-  z
-    .string()
-    .refine(
-      (value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)) && URL.canParse(value),
-      `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
-    );
-const zCount = (most: number, message: string) =>
-  z
-    .string()
-    .refine((value) => /^\d{1,9}$/.test(value) && Number(value) <= most, message)
-    .transform(Number);
 const fromOne = zCount(999_999_999, 'must be a whole number from 1 on').refine((value) => value > 0, 'must be a whole number from 1 on');
 
 /** Every variable that the API reads; README has them in one table, which a test holds against this. */
@@ -54,15 +43,9 @@ export interface ApiSettings extends Limits {
   readonly otlpEndpoint?: string;
 }
 
-/** The settings from the environment; an empty variable counts as not set. Every fault is named in the one error; no value is. */
+/** The settings from the environment. Errors: all its faults, in one. */
 export function settingsFrom(environment: Readonly<Record<string, string | undefined>>): ApiSettings {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
-  const { success, data, error } = zEnvironment.safeParse(given);
-  if (!success) {
-    const faults = new Map(error.issues.map(({ path, message }) => [path.join('.'), message]));
-    const lines = [...faults].map(([name, message]) => `  ${name} ${given[name] === undefined ? 'is not set' : message}`);
-    throw new Error(`the environment is not complete; nothing was started. Set or correct:\n${lines.join('\n')}`);
-  }
+  const data = readEnvironment(zEnvironment, environment);
   return {
     databaseUrl: data.DATABASE_URL,
     ...(data.EVENT_STORE_URL === undefined ? {} : { eventStoreUrl: data.EVENT_STORE_URL }),

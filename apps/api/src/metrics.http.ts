@@ -9,7 +9,7 @@ export class MetricsController {
     private readonly telemetry: Telemetry,
     core: LedgerCore,
   ) {
-    telemetry.metrics.watch(async () => ({ head: await core.log.head(), position: await core.projector.position() }));
+    telemetry.metrics.watch(core);
   }
 
   /** Totals of the process: nothing of who asked, and nothing of what is recorded. */

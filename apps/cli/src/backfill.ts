@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { BACKFILL_KINDS, type BackfillKind, type Mapping, readMapping } from '#ledger/backfill/mapping';
 import type { BackfillRequest } from '#ledger/backfill/backfill';
@@ -69,11 +70,14 @@ async function mappingIn(file: string): Promise<Mapping> {
   return given(() => readMapping(json, file));
 }
 
-/** A shell expands most patterns; one in quotes, or where there is no shell, is expanded here. */
+/** What an import writes beside a file: a pattern that names all of a folder does not mean it. */
+const BESIDE = /\.(rejects|notes)\.jsonl$/;
+
+/** A shell expands most patterns; one in quotes, or where there is no shell, is expanded here. A file of this very name is that file. */
 async function matching(file: string): Promise<string[]> {
-  if (!/[*?[{]/.test(file)) return [file];
+  if (!/[*?[{]/.test(file) || existsSync(file)) return [file];
   const found: string[] = [];
-  for await (const each of glob(file)) found.push(each);
+  for await (const each of glob(file)) if (BESIDE.test(file) || !BESIDE.test(each)) found.push(each);
   if (found.length === 0) throw new Error(`no file matches ${file}`);
   return found.sort();
 }

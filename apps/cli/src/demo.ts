@@ -24,7 +24,8 @@ export async function run(_args: readonly string[], options: { dataDir: string; 
   // With --json the story is what happens meanwhile, and its figures are the result.
   const story = await withLedger(options, async (ledger) => {
     const told = new Story(ledger, options.json ? say : print);
-    if (onServer && (await told.isBegun())) throw new Error('the database of DATABASE_URL has tenants already: give the demo an empty one');
+    // In a directory of its own there is nothing, unless the log is elsewhere.
+    if (await told.isBegun()) throw new Error(`${onServer ? 'the database of DATABASE_URL' : 'the log of EVENT_STORE_URL'} has tenants already: give the demo an empty one`);
     await told.tell();
     return told;
   });

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { pino } from 'pino';
+import { settingsFrom } from './environment.js';
 import { startWorker } from './worker.js';
 
 const logger = pino({ name: 'ledgerline-worker' });
@@ -10,10 +11,7 @@ process.once('disconnect', () => { orphaned(); });
 
 /** Runs until it is told to stop. An event that can't be projected is reported, with the reason, and tried again until it can or is skipped. */
 try {
-  const databaseUrl = process.env['DATABASE_URL'];
-  const eventStoreUrl = process.env['EVENT_STORE_URL'];
-  if (databaseUrl === undefined || databaseUrl === '') throw new Error('DATABASE_URL is not set: name the Postgres database, postgres://…');
-  const worker = await startWorker({ databaseUrl, ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }), logger });
+  const worker = await startWorker({ ...settingsFrom(process.env), logger });
   const stop = (): void => {
     void worker.stop().then(() => process.exit(0));
   };

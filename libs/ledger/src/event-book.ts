@@ -191,6 +191,7 @@ const metadataOf = (call: AppendCause, event: LedgerEvent, result: object | unde
         },
       }),
   ...(call.caller.correlationId === undefined ? {} : { correlationId: call.caller.correlationId }),
+  ...(call.caller.traceparent === undefined ? {} : { traceparent: call.caller.traceparent }),
   ...sourceIn(call, event),
 });
 

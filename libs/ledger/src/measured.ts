@@ -1,5 +1,5 @@
 import type { Appended, EventFilter, EventLog, NewEvent } from '#event-store/port';
-import type { Progress, Projecting, Projection } from '#read-model/projection';
+import type { Projecting, Projection } from '#read-model/projection';
 
 /** Told of each piece of work as it is done: what it was, how much, and the work itself, which it must carry out once. */
 export interface Measuring {
@@ -60,7 +60,7 @@ export class MeasuredProjecting implements Projecting {
   catchUp(position?: number): Promise<number> {
     return this.measuring.catchUp(() => this.projecting.catchUp(position));
   }
-  run(signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<void> {
-    return this.projecting.run(signal, onProgress);
+  run(...asked: Parameters<Projecting['run']>): Promise<void> {
+    return this.projecting.run(...asked);
   }
 }

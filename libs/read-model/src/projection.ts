@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { EventType, RecordedEvent } from '#domain/events';
+import type { StoredEvent } from '#event-store/port';
 import type { CopyLines } from './copy.js';
 import type { Partition } from './partitions.js';
 import type { TableDefinition } from './table.js';
@@ -56,7 +57,10 @@ export interface Projecting {
   run(signal: AbortSignal, onProgress?: (progress: Progress) => void, onTrouble?: (error: Error) => void): Promise<void>;
 }
 
+/** After a batch: how far it is, what was in it, and how long it took, in milliseconds. */
 export interface Progress {
   readonly position: number;
   readonly head: number;
+  readonly batch: readonly StoredEvent[];
+  readonly ms: number;
 }

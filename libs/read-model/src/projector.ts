@@ -162,7 +162,9 @@ export class Projector implements Projecting {
           const subscription = this.log.subscribe(await this.position(), { signal: AbortSignal.any([signal, lost.signal]) });
           for await (const batch of batched(subscription)) {
             try {
-              onProgress({ position: await this.apply(client, batch), head: await this.log.head() });
+              const start = performance.now();
+              const position = await this.apply(client, batch);
+              onProgress({ position, head: await this.log.head(), batch, ms: performance.now() - start });
             } catch (error) {
               // The subscription waits for its next event, and leaving the loop would wait with it, with the lock in hand.
               lost.abort();

@@ -4,6 +4,7 @@ import { DomainError } from '#domain/errors';
 import { zId } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { type Caller, ROLES } from '#ledger/caller';
+import { traceparentNow } from '#ledger/telemetry/ledger-tracing';
 import { Unauthenticated } from '../problem.js';
 
 const SHARED = 'HS256';
@@ -46,7 +47,8 @@ export class TokenReader {
     if (known === undefined) throw new DomainError('unknown_role', `the token's role must be one of ${ROLES.join(', ')}`, 'forbidden');
     if (known === 'tenant' && tenantId === undefined)
       throw new DomainError('no_tenant', 'a tenant token must name its tenantId', 'forbidden');
-    return { actor: sub, role: known, ...(tenantId === undefined ? {} : { tenantId }), now, correlationId };
+    const traceparent = traceparentNow();
+    return { actor: sub, role: known, ...(tenantId === undefined ? {} : { tenantId }), now, correlationId, ...(traceparent === undefined ? {} : { traceparent }) };
   }
 
   private async verified(token: string, now: Instant): Promise<JWTPayload> {

@@ -14,7 +14,7 @@ export class Telemetry implements Measuring, OnApplicationShutdown {
   private readonly tracing: Tracing | null;
 
   constructor(otlpEndpoint: string | undefined) {
-    this.tracing = otlpEndpoint === undefined ? null : new Tracing(otlpEndpoint);
+    this.tracing = otlpEndpoint === undefined ? null : new Tracing(otlpEndpoint, 'ledgerline-api');
   }
 
   attach(fastify: Fastify, ends: RequestEnds): void {

@@ -18,6 +18,8 @@ export interface CellOptions {
   readonly isLenient: boolean;
 }
 
+/** A decimal but for its length. */
+const TOO_LONG = /^-?\d+(?:\.\d+)?$/;
 const EXPONENT = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
 const WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$/;
 const LOOSE_OFFSET = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?([+-]\d{2}):?(\d{2})$/;
@@ -135,6 +137,7 @@ export class Cells {
 
   asDecimal(field: string, value: string): string {
     if (isDecimalText(value)) return canonicalText(value);
+    if (TOO_LONG.test(value)) throw new RowFault(field, value, 'has more than 60 digits before or after its point, which are the most: shorten it');
     const plain = withoutExponent(value);
     if (plain === null || !isDecimalText(plain)) throw new RowFault(field, value, 'is not a plain decimal such as "12.50": write it with a point, without separators or units');
     if (!this.options.exponents)

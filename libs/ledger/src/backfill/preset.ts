@@ -84,7 +84,7 @@ function assertColumns<Item>(preset: Preset<Item>, mapping: Mapping, file: strin
   const field = missing[0]?.name ?? gone[0]?.[0] ?? '';
   throw invalid(
     'missing_column',
-    `${file}, line 1: ${names.map((name) => JSON.stringify(name)).join(', ')} is missing (read as ${preset.name}); the columns are ${columns.join(', ')}.` +
+    `${file}, line 1: ${names.map((name) => JSON.stringify(name)).join(', ')} ${names.length === 1 ? 'is' : 'are'} missing (read as ${preset.name}); the columns are ${columns.join(', ')}.` +
       ` Say which column holds it, {"columns": {"${field}": "…"}}, or what it is in all rows, {"values": {"${field}": "…"}}, in a mapping file (--map)`,
   );
 }

@@ -28,16 +28,25 @@ const STDIN = '-';
 const GZIP = Buffer.from([0x1f, 0x8b]);
 
 /**
- * Reads a file (`-`: stdin, which is kept in a temporary file) to its end before anything is made of it. Errors, `unreadable_file`:
- * there is none, it is a directory, empty, cut off within its compression, or not text in UTF-8.
+ * Reads a file to its end before anything is made of it; stdin (`-`) and a pipe, which can be read but once, are kept in a temporary file.
+ * Errors, `unreadable_file`: there is none, it is a directory, empty, cut off within its compression, or not text in UTF-8.
  */
 export async function openSource(file: string, stdin: () => Readable): Promise<Source> {
-  if (file !== STDIN) return inspected(file, file, async () => undefined);
-  const kept = join(tmpdir(), `ledgerline-stdin-${randomUUID()}`);
-  const dispose = async (): Promise<void> => rm(kept, { force: true });
+  if (file === STDIN) return kept('stdin', stdin);
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined) throw unreadable(`there is no file ${file}`);
+  if (found.isDirectory()) throw unreadable(`${file} is a directory: name its files, such as ${file.replace(/\/$/, '')}/*.csv`);
+  // `<(zcat usage.csv.gz)` is /dev/fd/63: beside that, no rejects can be written.
+  if (!found.isFile()) return kept(/^\/(dev|proc)\//.test(file) ? 'pipe' : file, () => createReadStream(file));
+  return inspected(file, file, async () => undefined);
+}
+
+async function kept(name: string, content: () => Readable): Promise<Source> {
+  const path = join(tmpdir(), `ledgerline-stdin-${randomUUID()}`);
+  const dispose = async (): Promise<void> => rm(path, { force: true });
   try {
-    await pipeline(stdin(), createWriteStream(kept, { mode: 0o600 }));
-    return await inspected('stdin', kept, dispose);
+    await pipeline(content(), createWriteStream(path, { mode: 0o600 }));
+    return await inspected(name, path, dispose);
   } catch (error) {
     await dispose();
     throw error;
@@ -45,11 +54,9 @@ export async function openSource(file: string, stdin: () => Readable): Promise<S
 }
 
 async function inspected(name: string, path: string, dispose: () => Promise<void>): Promise<Source> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) throw unreadable(`there is no file ${name}`);
-  if (found.isDirectory()) throw unreadable(`${name} is a directory: name its files, such as ${name.replace(/\/$/, '')}/*.csv`);
-  if (found.size === 0 && found.isFile()) throw unreadable(`${name} is empty (0 bytes): nothing was imported; was it copied completely?`);
-  const source = { name, path, bytes: found.size, isGzip: await isGzip(path), dispose };
+  const { size } = await stat(path);
+  if (size === 0) throw unreadable(`${name} is empty (0 bytes): nothing was imported; was it copied completely?`);
+  const source = { name, path, bytes: size, isGzip: await isGzip(path), dispose };
   return { ...source, ...(await contentsOf(source)) };
 }
 

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { readEnvironment, zCount, zUrl } from '#ledger/environment';
+import type { WorkerSettings } from './worker.js';
+
+/** Every variable that the worker reads; README has them in one table. */
+const zEnvironment = z.object({
+  DATABASE_URL: zUrl('postgres', 'postgresql'),
+  EVENT_STORE_URL: zUrl('esdb', 'esdb+discover').optional(),
+  LEDGERLINE_HOST: z.string().default('127.0.0.1'),
+  LEDGERLINE_WORKER_PORT: zCount(65_535, 'must be a port number from 0 to 65535').optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: zUrl('https', 'http').optional(),
+});
+export const VARIABLES: readonly string[] = Object.keys(zEnvironment.shape);
+
+/** The settings from the environment. Errors: all its faults, in one. */
+export function settingsFrom(environment: Readonly<Record<string, string | undefined>>): WorkerSettings {
+  const data = readEnvironment(zEnvironment, environment);
+  return {
+    databaseUrl: data.DATABASE_URL,
+    ...(data.EVENT_STORE_URL === undefined ? {} : { eventStoreUrl: data.EVENT_STORE_URL }),
+    ...(data.LEDGERLINE_WORKER_PORT === undefined ? {} : { metrics: { host: data.LEDGERLINE_HOST, port: data.LEDGERLINE_WORKER_PORT } }),
+    ...(data.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? {} : { otlpEndpoint: data.OTEL_EXPORTER_OTLP_ENDPOINT }),
+  };
+}

@@ -1,0 +1,56 @@
+import { createServer, type Server } from 'node:http';
+import type { LedgerCore } from '#ledger/ledger-core';
+import type { Measuring } from '#ledger/measured';
+import { LedgerMetrics } from '#ledger/telemetry/ledger-metrics';
+import { LedgerTracing } from '#ledger/telemetry/ledger-tracing';
+import type { Progress } from '#read-model/projection';
+
+/** Figures of the worker, and traces where a collector is named. */
+export class WorkerTelemetry implements Measuring {
+  private readonly metrics = new LedgerMetrics();
+  private readonly tracing: LedgerTracing | null;
+  private server: Server | undefined;
+
+  constructor(otlpEndpoint: string | undefined) {
+    this.tracing = otlpEndpoint === undefined ? null : new LedgerTracing(otlpEndpoint, 'ledgerline-worker');
+  }
+
+  append<Result>(of: Parameters<Measuring['append']>[0], work: () => Promise<Result>): Promise<Result> {
+    return this.metrics.append(of, () => (this.tracing === null ? work() : this.tracing.append(of, work)));
+  }
+
+  catchUp<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.metrics.catchUp(() => (this.tracing === null ? work() : this.tracing.catchUp(work)));
+  }
+
+  progressed(progress: Progress): void {
+    this.metrics.progressed(progress);
+    this.tracing?.progressed(progress, Date.now());
+  }
+
+  /** Answers `GET /metrics`, and nothing else. Returns its address. */
+  async serve(core: LedgerCore, { host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+    this.metrics.watch(core);
+    const server = createServer((request, response) => {
+      if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
+        response.writeHead(404).end();
+        return;
+      }
+      this.metrics.registry.metrics().then(
+        (text) => response.writeHead(200, { 'content-type': this.metrics.registry.contentType }).end(text),
+        () => response.writeHead(500).end(),
+      );
+    });
+    this.server = server;
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+    const address = server.address();
+    return `http://${host}:${typeof address === 'object' && address !== null ? address.port : port}`;
+  }
+
+  async close(): Promise<void> {
+    const { server } = this;
+    if (server !== undefined) await new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); });
+    this.metrics.registry.clear();
+    await this.tracing?.close();
+  }
+}
