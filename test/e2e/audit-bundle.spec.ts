@@ -115,7 +115,8 @@ describe('verify --invoice', () => {
   });
 
   it('says that there is no such invoice', async () => {
-    expect(await verified('--invoice', 'INV-000009')).toMatchObject({ code: 1, ok: false, failures: [{ code: 'unknown_invoice' }] });
+    const { code, stdout, stderr } = await ledgerline('verify', '--invoice', 'INV-000009');
+    expect([code, stdout, stderr.includes('the log has issued no invoice INV-000009: name it by its id, or by its number')]).toEqual([1, '', true]);
   });
 });
 

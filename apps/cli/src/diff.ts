@@ -22,7 +22,7 @@ function nodesOf({ from, to, rates, usage, lines, invoices, margin }: Difference
   const node = (text: string, { events, eventCount }: Explaining): Node => ({
     text,
     below: [
-      ...events.map(({ position, type, recordedAt, actor, command, reason }) => ({ text: `event ${position}  ${type}  ${recordedAt}  ${actor}  ${command ?? ''}${reason === null ? '' : `: ${reason}`}` })),
+      ...events.map(({ position, type, recordedAt, actor, command, reason }) => ({ text: `event ${position}  ${type}  ${recordedAt}  ${actor}${command === null ? '' : `  ${command}`}${reason === null ? '' : `: ${reason}`}` })),
       ...(eventCount > events.length ? [{ text: `… and ${eventCount - events.length} more` }] : []),
     ],
   });

@@ -1,3 +1,4 @@
+import { notFound } from '#domain/errors';
 import type { PostgresLog } from '#event-store/postgres';
 import { failure, type Failure } from './failure.js';
 import type { Mark } from './marks.js';
@@ -24,8 +25,8 @@ export interface InvoiceIncluded {
 
 const NUMBER = /^INV-(\d{6,9})$/;
 
-/** The id of an issued invoice that is named by it or by its number, which is how many were issued up to it; null where there is none. */
-export async function invoiceNamed(log: PostgresLog, named: string): Promise<Pick<InvoiceIncluded, 'invoiceId' | 'number'> | null> {
+/** The id of an issued invoice that is named by it or by its number, which is how many were issued up to it. Errors: `unknown_invoice`. */
+export async function invoiceNamed(log: PostgresLog, named: string): Promise<Pick<InvoiceIncluded, 'invoiceId' | 'number'>> {
   const wanted = NUMBER.exec(named)?.[1];
   let ordinal = 0;
   for await (const { data } of log.readAll(0, { types: ['InvoiceIssued'] })) {
@@ -33,7 +34,7 @@ export async function invoiceNamed(log: PostgresLog, named: string): Promise<Pic
     const { invoiceId } = JSON.parse(data) as { invoiceId: string };
     if (wanted === undefined ? invoiceId === named : ordinal === Number(wanted)) return { invoiceId, number: `INV-${String(ordinal).padStart(6, '0')}` };
   }
-  return null;
+  throw notFound('unknown_invoice', `the log has issued no invoice ${named}: name it by its id, or by its number such as INV-000001`);
 }
 
 /** Of each event, what it is included in; those that are in nothing are failures. `agreed`: the checkpoints that the log bears out. */
