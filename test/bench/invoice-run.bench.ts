@@ -7,7 +7,7 @@ import { usageStream } from '#domain/usage/usage';
 import { NO_STREAM } from '#event-store/port';
 import type { Ledger } from '#ledger/ledger';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { invoiceRun, tenantIds } from '#ledger/invoice-run';
+import { invoiceRun, tenantIds } from '#ledger/invoices/invoice-run';
 import { BENCHER, type Bench, figure, inTurns, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
 

@@ -6,7 +6,7 @@ import { tenantStream } from '#domain/tenants/tenant';
 import { instant, plusHours } from '#domain/time/instant';
 import { usageStream } from '#domain/usage/usage';
 import { NO_STREAM } from '#event-store/port';
-import { invoiceRun, tenantIds } from '#ledger/invoice-run';
+import { invoiceRun, tenantIds } from '#ledger/invoices/invoice-run';
 import type { Ledger } from '#ledger/ledger';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { BENCHER, type Bench, figure, inTurns, mustBe, timed } from './bench.js';

@@ -8,7 +8,7 @@ import { tenantStream } from '#domain/tenants/tenant';
 import { instant } from '#domain/time/instant';
 import { NO_STREAM, type EventLog } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
-import { invoiceRun, tenantIds } from '#ledger/invoice-run';
+import { invoiceRun, tenantIds } from '#ledger/invoices/invoice-run';
 import type { Ledger } from '#ledger/ledger';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { BENCHER, mustBe } from './bench.js';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { LedgerCore } from '#ledger/ledger-core';
 import { QUERIES } from '#ledger/queries/index';
-import { canonicalInvoice, reissued } from '#ledger/reissue';
+import { canonicalInvoice, reissued } from '#ledger/invoices/reissue';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 import { BEGINNING, live, step } from '../support/random-history.js';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Audit } from '#ledger/audit';
+import { Audit } from '#ledger/audit/audit';
 import type { Finding } from '#ledger/check/finding';
 import { createPool } from '#postgres/pool';
 import { history } from '../support/history.js';

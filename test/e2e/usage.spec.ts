@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { zObservation } from '#domain/usage/usage';
 import { LedgerCore } from '#ledger/ledger-core';
-import { writeUsage } from '#ledger/usage-writer';
+import { writeUsage } from '#ledger/usage/usage-writer';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** What was observed, corrected and metered, again and in any order: each is counted once, and what a person said stays. */

@@ -4,7 +4,7 @@ import { invalid } from '#domain/errors';
 import { isDomainError, parse, zId } from '#domain/schema';
 import { zObservation } from '#domain/usage/usage';
 import type { Caller } from '#ledger/caller';
-import type { Incoming, Ingested } from '#ledger/ingest';
+import type { Incoming, Ingested } from '#ledger/usage/ingest';
 import { Ledger } from '#ledger/ledger';
 import { AllowedTo, AskedBy } from './auth/access.js';
 import { CLOCK, type Clock } from './clock.js';

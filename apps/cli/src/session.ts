@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { type Instant, instant } from '#domain/time/instant';
-import { Audit } from '#ledger/audit';
+import { Audit } from '#ledger/audit/audit';
 import type { Caller } from '#ledger/caller';
 import { Ledger } from '#ledger/ledger';
 import { LedgerModule } from '#ledger/ledger.module';

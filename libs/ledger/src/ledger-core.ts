@@ -8,9 +8,9 @@ import type { Projecting } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import type { KeptTree } from '#transparency/kept-tree';
 import { type ReadModels, readModels } from './database.js';
-import { EventBook, type KnownCommand } from './event-book.js';
-import { Tail } from './tail.js';
-import { TenantDetails } from './tenant-details.js';
+import { EventBook, type KnownCommand } from './appending/event-book.js';
+import { Tail } from './appending/tail.js';
+import { TenantDetails } from './invoices/tenant-details.js';
 
 /** What the handlers of commands and queries work with: the log, the projections, and the read models. */
 export class LedgerCore {

@@ -12,7 +12,7 @@ import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
 import { KeptTree } from '#transparency/kept-tree';
-import { Audit } from './audit.js';
+import { Audit } from './audit/audit.js';
 import { HANDLERS } from './commands/index.js';
 import { READ_MODELS } from './database.js';
 import { LedgerCore } from './ledger-core.js';

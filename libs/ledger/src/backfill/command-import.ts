@@ -1,6 +1,6 @@
 import type { EventSource } from '#domain/events';
 import type { CommandOutcome } from '../command.js';
-import { sourceInFile } from '../file-rows.js';
+import { sourceInFile } from './file-rows.js';
 import type { Importer, Told } from './outcome.js';
 import type { CommandItem } from './presets/resources.js';
 import type { SourceRow } from './row.js';

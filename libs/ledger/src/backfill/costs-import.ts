@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { CostLine } from '#domain/costs/cost';
 import { canonicalJson, type CommandCall } from '../command.js';
-import { decideCosts, writeCosts } from '../cost-writer.js';
-import { sourceInFile } from '../file-rows.js';
+import { decideCosts, writeCosts } from '../costs/cost-writer.js';
+import { sourceInFile } from './file-rows.js';
 import type { LedgerCore } from '../ledger-core.js';
 import { Occurrences } from './occurrences.js';
 import { type Importer, RE_DELIVERED, type Told } from './outcome.js';

@@ -1,10 +1,10 @@
 import { invalid } from '#domain/errors';
-import { effectOf, type PreviewedLine } from '../preview.js';
+import { effectOf, type PreviewedLine } from '../preview/preview.js';
 import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import type { Caller } from '../caller.js';
 import type { LedgerCore } from '../ledger-core.js';
-import { onTrial } from '../trial.js';
+import { onTrial } from '../preview/trial.js';
 import { type BackfillRequest, type BackfillSummary, importSources } from './backfill.js';
 import type { CarryOut } from './command-import.js';
 import type { Source } from './source.js';

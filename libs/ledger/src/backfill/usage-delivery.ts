@@ -2,10 +2,10 @@ import { conflict } from '#domain/errors';
 import { type Observation, type ReadingKey, usageMonth, usageStream } from '#domain/usage/usage';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import type { CommandCall } from '../command.js';
-import { sourceInFile } from '../file-rows.js';
-import { looseKey } from '../known-usage.js';
+import { sourceInFile } from './file-rows.js';
+import { looseKey } from '../usage/known-usage.js';
 import type { LedgerCore } from '../ledger-core.js';
-import { decideUsage, type UsageDecided } from '../usage-writer.js';
+import { decideUsage, type UsageDecided } from '../usage/usage-writer.js';
 import { RE_DELIVERED } from './outcome.js';
 import type { Source } from './source.js';
 

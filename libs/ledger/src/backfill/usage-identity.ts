@@ -1,5 +1,5 @@
 import type { Observation } from '#domain/usage/usage';
-import { looseKey } from '../known-usage.js';
+import { looseKey } from '../usage/known-usage.js';
 import { Occurrences } from './occurrences.js';
 
 export interface Identified {

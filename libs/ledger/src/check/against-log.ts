@@ -1,7 +1,7 @@
 import type { TableDefinition } from '#read-model/table';
 import type { QueryContext } from '../query.js';
-import { project } from '../replay.js';
-import { type DifferingRow, differingRows, differingTables } from '../replay-compare.js';
+import { project } from '../audit/replay.js';
+import { type DifferingRow, differingRows, differingTables } from '../audit/replay-compare.js';
 import { type Finding, REBUILD } from './finding.js';
 
 /** The schema of a replay that is dropped when it is compared. */

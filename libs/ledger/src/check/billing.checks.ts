@@ -4,10 +4,10 @@ import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { FROM_EVER, type Instant } from '#domain/time/instant';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
-import { allLines, billingFacts, loadUsage, tenantAccount } from '../billing.js';
+import { allLines, billingFacts, loadUsage, tenantAccount } from '../invoices/billing.js';
 import type { QueryContext } from '../query.js';
-import { rateLines } from '../rated-lines.js';
-import { canonicalInvoice, reissued } from '../reissue.js';
+import { rateLines } from '../invoices/rated-lines.js';
+import { canonicalInvoice, reissued } from '../invoices/reissue.js';
 import { type Check, type Finding, now, REBUILD } from './finding.js';
 
 /** What is billed, computed once more by the engine. */

@@ -2,7 +2,7 @@ import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { marginPercent } from '#domain/margin/margin';
 import { type Instant, instant } from '#domain/time/instant';
 import { monthOf, type Period } from '#domain/time/period';
-import { costsIn, marginIn, marginMonths } from '../margin-month.js';
+import { costsIn, marginIn, marginMonths } from '../costs/margin-month.js';
 import { ADMIN } from '../query.js';
 import { type Check, type Finding, now } from './finding.js';
 

@@ -1,8 +1,8 @@
 import { usageRecords } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
-import { allLines } from '../billing.js';
-import { prunedBesideLines } from '../pruned-beside-lines.js';
-import { asJsonb, fromLog, prunedMonths, recordsInForce } from '../pruned-usage.js';
+import { allLines } from '../invoices/billing.js';
+import { prunedBesideLines } from '../usage/pruned-beside-lines.js';
+import { asJsonb, fromLog, prunedMonths, recordsInForce } from '../usage/pruned-usage.js';
 import { lastReading, unbilledUsage } from '../queries/unbilled.queries.js';
 import { type Check, type Finding, now, sqlCheck } from './finding.js';
 

@@ -4,7 +4,7 @@ import { type CostLine, zCostLine } from '#domain/costs/cost';
 import { invalid } from '#domain/errors';
 import { zId } from '#domain/schema';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
-import { writeCosts } from '../cost-writer.js';
+import { writeCosts } from '../costs/cost-writer.js';
 import { LedgerCore } from '../ledger-core.js';
 
 const recordCost = defineCommand({

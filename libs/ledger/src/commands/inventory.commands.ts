@@ -9,7 +9,7 @@ import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { packed } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { inForceAt, LedgerCore } from '../ledger-core.js';
-import { overtaken, basisOf } from '../overtaken.js';
+import { overtaken, basisOf } from '../preview/overtaken.js';
 import { type Known, knownResources, timelinesOf } from '../inventory.js';
 
 /** What an observation leaves out stays as it was; null says: none. */

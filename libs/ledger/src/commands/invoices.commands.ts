@@ -6,8 +6,8 @@ import { assertCreditUntaken } from '#domain/invoices/settlement';
 import { derivedId } from '#domain/lines/line';
 import { zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
-import { creditable, creditNoteEvents } from '../credit-notes.js';
-import { Invoicing } from '../invoicing.js';
+import { creditable, creditNoteEvents } from '../invoices/credit-notes.js';
+import { Invoicing } from '../invoices/invoicing.js';
 import { LedgerCore } from '../ledger-core.js';
 
 const createInvoice = defineCommand({ name: 'create-invoice', schema: z.strictObject({ tenantId: zId, asOf: zInstant, select: zSelection.optional() }), key: 'none' });

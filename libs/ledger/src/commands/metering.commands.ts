@@ -17,10 +17,10 @@ import { packed, usageMonth, usageStream } from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { canonicalJson, type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '../command.js';
 import { timelinesOf } from '../inventory.js';
-import { keyOfRow, knownReadings } from '../known-usage.js';
+import { keyOfRow, knownReadings } from '../usage/known-usage.js';
 import { inForceAt, LedgerCore } from '../ledger-core.js';
-import { fromLog, prunedOfMonth } from '../pruned-usage.js';
-import { writeUsage } from '../usage-writer.js';
+import { fromLog, prunedOfMonth } from '../usage/pruned-usage.js';
+import { writeUsage } from '../usage/usage-writer.js';
 
 const configureMetering = defineCommand({
   name: 'configure-metering',

@@ -7,7 +7,7 @@ import { zId, zInstant, zText } from '#domain/schema';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { LedgerCore } from '../ledger-core.js';
-import { assertNotOvertaken, basisOf } from '../overtaken.js';
+import { assertNotOvertaken, basisOf } from '../preview/overtaken.js';
 import { zPublishedPlan } from '../published-plan.js';
 import { isPlanEvent } from './deployments.commands.js';
 

@@ -8,7 +8,7 @@ import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { type RateKey, zRateKey } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { LedgerCore } from '../ledger-core.js';
-import { assertNotOvertaken, basisOf } from '../overtaken.js';
+import { assertNotOvertaken, basisOf } from '../preview/overtaken.js';
 
 const zPrice = zDecimal.refine((value) => !value.startsWith('-'), 'must not be negative');
 

@@ -9,9 +9,9 @@ import { usageMonth, usageStream } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '../command.js';
 import { LedgerCore } from '../ledger-core.js';
 import { zMonth } from '../month.js';
-import { prunedMonths } from '../pruned-usage.js';
+import { prunedMonths } from '../usage/pruned-usage.js';
 import { contextFor } from '../query.js';
-import { type Kept, type Prunable, retentionOf } from '../retention.js';
+import { type Kept, type Prunable, retentionOf } from '../usage/retention.js';
 
 const pruneUsage = defineCommand({
   name: 'prune-usage',

@@ -6,7 +6,7 @@ import { decimal } from '#domain/money/decimal';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { assertNotRegistered, isTimeZone, type TaxRate, tenantStream } from '#domain/tenants/tenant';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
-import { conflictingBody } from '../event-book.js';
+import { conflictingBody } from '../appending/event-book.js';
 import { LedgerCore } from '../ledger-core.js';
 
 const zPercent = zDecimal.refine((value) => !value.startsWith('-') && decimal(value).lte(decimal('100')), 'must be from 0 to 100');

@@ -7,10 +7,10 @@ import type { Period } from '#domain/time/period';
 import { usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { confinedTo } from '../caller.js';
-import { ambiguousProvider, fitting, keyOfRow, knownReadings } from '../known-usage.js';
+import { ambiguousProvider, fitting, keyOfRow, knownReadings } from '../usage/known-usage.js';
 import { LedgerCore } from '../ledger-core.js';
-import { basisOf, overtaken } from '../overtaken.js';
-import { namedReading, namings, writeUsage } from '../usage-writer.js';
+import { basisOf, overtaken } from '../preview/overtaken.js';
+import { namedReading, namings, writeUsage } from '../usage/usage-writer.js';
 import { deploymentOf } from './deployments.commands.js';
 
 const observeUsage = defineCommand({

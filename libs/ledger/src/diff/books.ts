@@ -3,9 +3,9 @@ import { moneyText } from '#domain/money/money';
 import { instant } from '#domain/time/instant';
 import { monthOf, type Period } from '#domain/time/period';
 import { numberOf } from '../explain/issued.js';
-import { marginIn, marginMonths } from '../margin-month.js';
-import { ratedAt } from '../preview.js';
-import { asJsonb, recordVersions, within, withPruned } from '../pruned-usage.js';
+import { marginIn, marginMonths } from '../costs/margin-month.js';
+import { ratedAt } from '../preview/preview.js';
+import { asJsonb, recordVersions, within, withPruned } from '../usage/pruned-usage.js';
 import { inTurn } from './catalog.js';
 import { at, CHANGED, type Explaining, explaining, type Span } from './span.js';
 

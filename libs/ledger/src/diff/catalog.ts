@@ -2,7 +2,7 @@ import type { EventType } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
 import { instant } from '#domain/time/instant';
 import { monthOf } from '#domain/time/period';
-import { asJsonb, fromLog, type FromLog, NOTHING, prunedMonths, recordVersions, type Stretch } from '../pruned-usage.js';
+import { asJsonb, fromLog, type FromLog, NOTHING, prunedMonths, recordVersions, type Stretch } from '../usage/pruned-usage.js';
 import { at, CHANGED, type Explaining, explaining, type Span } from './span.js';
 
 export interface RateDifference extends Explaining {

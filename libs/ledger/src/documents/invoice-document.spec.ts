@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
-import type { InvoiceView } from '../invoice-view.js';
+import type { InvoiceView } from '../invoices/invoice-view.js';
 import { invoiceDocument, type InvoiceDocument } from './invoice-document.js';
 
 const april = { start: instant('2026-04-01T00:00:00Z'), end: instant('2026-05-01T00:00:00Z') };

@@ -1,8 +1,8 @@
 import { BASE_FEE } from '#domain/plans/plan';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
-import { html, type Html } from '../html.js';
-import type { InvoiceView } from '../invoice-view.js';
+import { html, type Html } from './html.js';
+import type { InvoiceView } from '../invoices/invoice-view.js';
 import { assertAddsUp } from './adds-up.js';
 import { Dates } from './dates.js';
 import { type Column, documentPage, type Mark } from './page.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { html, Html } from '../html.js';
+import { html, Html } from './html.js';
 import { DOCUMENT_STYLE } from './style.js';
 
 /** What a content security policy has to allow for a document to be shown: its one inline style, and nothing else. */

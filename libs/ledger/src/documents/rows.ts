@@ -1,7 +1,7 @@
 import { BASE_FEE } from '#domain/plans/plan';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
-import { html, type Html } from '../html.js';
+import { html, type Html } from './html.js';
 
 const REFS: Readonly<Record<string, string>> = { usage: 'Usage', flat: 'Flat amount', fixed: 'Fixed amount', 'minimum-commitment': 'Minimum commitment' };
 

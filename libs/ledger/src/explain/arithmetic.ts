@@ -2,7 +2,7 @@ import type { FrozenRow } from '#domain/invoices/invoice';
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import type { ItemTerms } from '#domain/rating/terms';
-import { unitAmountText } from '../rated-lines.js';
+import { unitAmountText } from '../invoices/rated-lines.js';
 
 /** Usage of the line up to the row's charge period, and up to its end; null where the line does not count one quantity. */
 export interface Counted {

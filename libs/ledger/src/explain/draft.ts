@@ -1,8 +1,8 @@
 import { billingOfClaim } from '#domain/invoices/rate-invoice';
 import type { Instant } from '#domain/time/instant';
 import type { Selection } from '#domain/invoices/invoice';
-import { tenantAccount } from '../billing.js';
-import { claimedParts, isUuid, rated } from '../invoicing.js';
+import { tenantAccount } from '../invoices/billing.js';
+import { claimedParts, isUuid, rated } from '../invoices/invoicing.js';
 import { inForceAt } from '../ledger-core.js';
 import type { QueryContext } from '../query.js';
 import { type ExplainedDocument, sumText } from './documents.js';

@@ -8,9 +8,9 @@ import { tenantStream } from '#domain/tenants/tenant';
 import { instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
 import type { EventLog, StoredEvent } from '#event-store/port';
-import { rowAt } from '../file-rows.js';
+import { rowAt } from '../backfill/file-rows.js';
 import type { LedgerCore } from '../ledger-core.js';
-import { asJsonb, recordVersions, within, withPruned } from '../pruned-usage.js';
+import { asJsonb, recordVersions, within, withPruned } from '../usage/pruned-usage.js';
 import type { QueryContext } from '../query.js';
 import { type IssuedInvoice, issuedRows } from './issued.js';
 

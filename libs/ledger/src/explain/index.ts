@@ -1,6 +1,6 @@
 import { notFound } from '#domain/errors';
 import type { Instant } from '#domain/time/instant';
-import { isUuid } from '../invoicing.js';
+import { isUuid } from '../invoices/invoicing.js';
 import type { QueryContext } from '../query.js';
 import { eventNamed, type ExplainedEvent, explainEvent } from './event.js';
 import { draftOf } from './draft.js';

@@ -1,6 +1,6 @@
 import { conflict, notFound } from '#domain/errors';
 import { documentNumber, type FrozenRow, type InvoiceStatus, type Series } from '#domain/invoices/invoice';
-import { isUuid } from '../invoicing.js';
+import { isUuid } from '../invoices/invoicing.js';
 import type { QueryContext } from '../query.js';
 
 /** A row of an invoice or a credit note, and what it was computed from: a credit note's, what its invoice was. */

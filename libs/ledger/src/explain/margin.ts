@@ -3,7 +3,7 @@ import { decimal, sum } from '#domain/money/decimal';
 import { exactMoney, marginPercent } from '#domain/margin/margin';
 import { instant } from '#domain/time/instant';
 import { monthOf } from '#domain/time/period';
-import { costsIn } from '../margin-month.js';
+import { costsIn } from '../costs/margin-month.js';
 import { ADMIN, type QueryContext } from '../query.js';
 import type { StoredEvent } from '#event-store/port';
 import { eventsOf, type FileRow, fileRow, reference, type Reference } from './evidence.js';

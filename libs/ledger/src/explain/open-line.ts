@@ -1,8 +1,8 @@
 import type { Instant } from '#domain/time/instant';
-import { allLines, couponsOfLines, recordedParts } from '../billing.js';
+import { allLines, couponsOfLines, recordedParts } from '../invoices/billing.js';
 import { inForceAt } from '../ledger-core.js';
 import type { QueryContext } from '../query.js';
-import { printRated, rateLines } from '../rated-lines.js';
+import { printRated, rateLines } from '../invoices/rated-lines.js';
 import { eventsOf, readingsOf, type Reference, reference, streamsOfRow } from './evidence.js';
 
 export interface ExplainedOpenLine {

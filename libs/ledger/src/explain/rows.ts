@@ -6,9 +6,9 @@ import { compareInstants, FROM_EVER, type Instant, isBefore } from '#domain/time
 import type { Period } from '#domain/time/period';
 import type { RateKey } from '#domain/usage/usage';
 import type { StoredEvent } from '#event-store/port';
-import { isRateCard, linesOfTenant, loadUsage, tenantAccount } from '../billing.js';
+import { isRateCard, linesOfTenant, loadUsage, tenantAccount } from '../invoices/billing.js';
 import type { QueryContext } from '../query.js';
-import { printFrozen } from '../rated-lines.js';
+import { printFrozen } from '../invoices/rated-lines.js';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
 import { type Relations, relationsOf } from './corrected.js';
 import { eventsOf, eventsOfDocument, keysOfRow, readingsOf, reference, streamsOfRow } from './evidence.js';

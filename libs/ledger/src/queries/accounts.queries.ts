@@ -5,7 +5,7 @@ import { moneyText } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
 import { subscriptionSpans, tenantAt } from '#domain/tenants/deployment';
 import type { ResourceRow } from '#projections/inventory/inventory.table';
-import { contractsOf } from '../billing.js';
+import { contractsOf } from '../invoices/billing.js';
 import { timelinesOf } from '../inventory.js';
 import { inForceAt, type LedgerCore } from '../ledger-core.js';
 import { assertVisibleDeployment, defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zAt, zOptionalId, zOptionalIds, zPage } from '../query.js';

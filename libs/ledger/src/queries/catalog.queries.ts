@@ -3,7 +3,7 @@ import { decimal, text } from '#domain/money/decimal';
 import { contains } from '#domain/time/period';
 import { inForceAt, type LedgerCore } from '../ledger-core.js';
 import { defineQuery, pageOfAll, READERS, zOptionalId, zOptionalIds, zPage, zAt } from '../query.js';
-import { unitAmountText } from '../rated-lines.js';
+import { unitAmountText } from '../invoices/rated-lines.js';
 
 const ratesQuery = defineQuery({
   name: 'rates',

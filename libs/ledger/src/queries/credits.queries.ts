@@ -5,9 +5,9 @@ import { decimal, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zId } from '#domain/schema';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
-import { bookedRows } from '../billing.js';
-import { creditNoteView } from '../credit-notes.js';
-import { isUuid } from '../invoicing.js';
+import { bookedRows } from '../invoices/billing.js';
+import { creditNoteView } from '../invoices/credit-notes.js';
+import { isUuid } from '../invoices/invoicing.js';
 import { inForceAt } from '../ledger-core.js';
 import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage } from '../query.js';
 

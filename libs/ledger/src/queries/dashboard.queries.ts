@@ -4,11 +4,11 @@ import { moneyText } from '#domain/money/money';
 import { zCurrency } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { contains, type Period } from '#domain/time/period';
-import { allLines, couponsOfLines } from '../billing.js';
-import { marginIn } from '../margin-month.js';
+import { allLines, couponsOfLines } from '../invoices/billing.js';
+import { marginIn } from '../costs/margin-month.js';
 import { zMonth } from '../month.js';
 import { ADMIN, defineQuery, type QueryContext, zAsOf, zAt } from '../query.js';
-import { netText, printRated, rateLines } from '../rated-lines.js';
+import { netText, printRated, rateLines } from '../invoices/rated-lines.js';
 
 const marginQuery = defineQuery({
   name: 'margin',

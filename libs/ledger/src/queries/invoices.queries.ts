@@ -3,8 +3,8 @@ import { INVOICE_STATUSES } from '#domain/invoices/invoice';
 import { zId } from '#domain/schema';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { z } from 'zod';
-import { invoicePreview, invoiceView } from '../invoice-view.js';
-import { isUuid } from '../invoicing.js';
+import { invoicePreview, invoiceView } from '../invoices/invoice-view.js';
+import { isUuid } from '../invoices/invoicing.js';
 import { inForceAt } from '../ledger-core.js';
 import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zAt } from '../query.js';
 

@@ -7,11 +7,11 @@ import { moneyText } from '#domain/money/money';
 import { zId } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { z } from 'zod';
-import { couponsOfLines, linesOfTenant, recordedParts, tenantAccount } from '../billing.js';
-import { isUuid } from '../invoicing.js';
+import { couponsOfLines, linesOfTenant, recordedParts, tenantAccount } from '../invoices/billing.js';
+import { isUuid } from '../invoices/invoicing.js';
 import { inForceAt } from '../ledger-core.js';
 import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zAt } from '../query.js';
-import { netText, partQuantities, printFrozen, printRated, rateLines, type RatedLine, type RatedTile } from '../rated-lines.js';
+import { netText, partQuantities, printFrozen, printRated, rateLines, type RatedLine, type RatedTile } from '../invoices/rated-lines.js';
 
 /** A line or part as people and programs see it. */
 interface LineView {

@@ -4,7 +4,7 @@ import { planAt } from '#domain/plans/plan';
 import { quotePlan } from '#domain/plans/quote';
 import { zDecimal, zId, zPeriod } from '#domain/schema';
 import { taxAt } from '#domain/tenants/tenant';
-import { plansById, tenantAccount } from '../billing.js';
+import { plansById, tenantAccount } from '../invoices/billing.js';
 import { planOfItsOwn, zPublishedPlan } from '../published-plan.js';
 import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId, zAt } from '../query.js';
 

@@ -5,9 +5,9 @@ import type { Period } from '#domain/time/period';
 import { usageWaivers } from '#projections/deployments/deployments.table';
 import { usageRecords } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
-import { allLines } from '../billing.js';
-import { prunedBesideLines } from '../pruned-beside-lines.js';
-import { asJsonb, recordsInForce } from '../pruned-usage.js';
+import { allLines } from '../invoices/billing.js';
+import { prunedBesideLines } from '../usage/pruned-beside-lines.js';
+import { asJsonb, recordsInForce } from '../usage/pruned-usage.js';
 import { defineQuery, pageOfAll, type QueryContext, STAFF, zPage } from '../query.js';
 
 interface UnbilledRow {

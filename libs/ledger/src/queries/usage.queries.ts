@@ -7,7 +7,7 @@ import type { OpenPeriod } from '#domain/time/period';
 import { usageRecords, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
 import { inForceAt } from '../ledger-core.js';
-import { asJsonb, recordsInForce, within, withPruned } from '../pruned-usage.js';
+import { asJsonb, recordsInForce, within, withPruned } from '../usage/pruned-usage.js';
 import {
   assertVisibleDeployment,
   decodeCursor,

@@ -11,8 +11,8 @@ import type { Period } from '#domain/time/period';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { linesOfTenant, recordedParts, type TenantAccount, tenantAccount } from './billing.js';
 import { claimedParts, rated } from './invoicing.js';
-import { inForceAt, type LedgerCore } from './ledger-core.js';
-import type { QueryContext } from './query.js';
+import { inForceAt, type LedgerCore } from '../ledger-core.js';
+import type { QueryContext } from '../query.js';
 import { netText, partQuantities, printFrozen } from './rated-lines.js';
 
 /** What stands on an invoice: the parts it bills, and its rows, which are of these and of parts that they correct. */

@@ -1,7 +1,7 @@
 import type { Instant } from '#domain/time/instant';
-import type { Caller } from './caller.js';
-import { inOrder, valueOf } from './in-order.js';
-import type { Ledger } from './ledger.js';
+import type { Caller } from '../caller.js';
+import { inOrder, valueOf } from '../appending/in-order.js';
+import type { Ledger } from '../ledger.js';
 
 export interface InvoiceRun {
   readonly asOf: Instant;

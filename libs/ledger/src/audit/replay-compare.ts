@@ -1,5 +1,5 @@
-import { READ_MODELS } from './database.js';
-import type { QueryContext } from './query.js';
+import { READ_MODELS } from '../database.js';
+import type { QueryContext } from '../query.js';
 import { prunedUsage, usageProviders, usageRecords } from '#projections/usage-records/usage-records.table';
 import type { TableDefinition } from '#read-model/table';
 

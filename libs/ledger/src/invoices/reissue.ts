@@ -3,9 +3,9 @@ import { billingOfClaim } from '#domain/invoices/rate-invoice';
 import { decimal, sum, text } from '#domain/money/decimal';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { tenantAccount } from './billing.js';
-import { canonicalJson } from './command.js';
+import { canonicalJson } from '../command.js';
 import { claimedParts, rated } from './invoicing.js';
-import type { LedgerCore } from './ledger-core.js';
+import type { LedgerCore } from '../ledger-core.js';
 
 /** An issued invoice as bytes: its rows and what they come to, in one canonical form. */
 export const canonicalInvoice = (invoiceId: string, rows: readonly FrozenRow[]): string => {

@@ -5,8 +5,8 @@ import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, NO_STREAM, type NewEvent, type StoredEvent, WrongExpectedRevision } from '#event-store/port';
 import { ensurePartitions } from '#read-model/partitions';
 import type { Projecting, Projection } from '#read-model/projection';
-import { READ_MODELS } from './database.js';
-import { LedgerCore } from './ledger-core.js';
+import { READ_MODELS } from '../database.js';
+import { LedgerCore } from '../ledger-core.js';
 
 /**
  * The ledger as it would be: commands are carried out and projected by the very code that does it in earnest, in a transaction

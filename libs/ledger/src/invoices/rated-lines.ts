@@ -11,7 +11,7 @@ import { isDomainError } from '#domain/schema';
 import { compareInstants, earlier, type Instant, isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { isRateCard, loadUsage } from './billing.js';
-import type { LedgerCore } from './ledger-core.js';
+import type { LedgerCore } from '../ledger-core.js';
 
 /** A line's parts with what each comes to so far, up to an instant. */
 export interface RatedLine {

@@ -3,7 +3,7 @@ import { type Instant, isBefore } from '#domain/time/instant';
 import { type Observation, type ReadingKey, usageStream } from '#domain/usage/usage';
 import { usageRecords, type UsageProviderRow, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { inForce, type Versioned } from '#read-model/table';
-import type { LedgerCore } from './ledger-core.js';
+import type { LedgerCore } from '../ledger-core.js';
 
 /**
  * Raw records that the read models keep no more. Their readings are in the log for ever, and whoever needs them asks their stream: a month

@@ -4,11 +4,11 @@ import type { StoredEvent } from '#event-store/port';
 import { readCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
 import { type KeptTree, rootText } from '#transparency/kept-tree';
 import { isNamedIn, type Verifier } from '#transparency/note';
-import type { Caller } from './caller.js';
-import { evidenceOfInvoice } from './explain/evidence.js';
-import { type IssuedInvoice, issuedInvoice } from './explain/issued.js';
-import type { LedgerCore } from './ledger-core.js';
-import { contextFor } from './query.js';
+import type { Caller } from '../caller.js';
+import { evidenceOfInvoice } from '../explain/evidence.js';
+import { type IssuedInvoice, issuedInvoice } from '../explain/issued.js';
+import type { LedgerCore } from '../ledger-core.js';
+import { contextFor } from '../query.js';
 
 const FORMAT = 'ledgerline-audit-bundle/1';
 

@@ -16,8 +16,8 @@ import { compareInstants, type Instant, later } from '#domain/time/instant';
 import { toCredit } from '#projections/credits/credits.projection';
 import { toVersion } from '#projections/plans/plans.projection';
 import { toSegment } from '#projections/rates/rates.projection';
-import { inForceAt, type LedgerCore } from './ledger-core.js';
-import { asJsonb, type FromLog, recordsInForce, type Stretch, within, withPruned } from './pruned-usage.js';
+import { inForceAt, type LedgerCore } from '../ledger-core.js';
+import { asJsonb, type FromLog, recordsInForce, type Stretch, within, withPruned } from '../usage/pruned-usage.js';
 
 export interface TenantAccount {
   readonly tenantId: string;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { testLedger, type TestLedger } from '../../../test/support/ledger.js';
+import { testLedger, type TestLedger } from '../../../../test/support/ledger.js';
 
 /** 1,000 readings, of some 170 KB. */
 const batch = (n: number): object => ({

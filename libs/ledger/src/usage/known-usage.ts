@@ -3,8 +3,8 @@ import { earlier, type Instant, later } from '#domain/time/instant';
 import { monthOf } from '#domain/time/period';
 import { type Observation, type ReadingKey, usageMonth } from '#domain/usage/usage';
 import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import { canonicalJson } from './command.js';
-import type { LedgerCore } from './ledger-core.js';
+import { canonicalJson } from '../command.js';
+import type { LedgerCore } from '../ledger-core.js';
 import { type RecordVersion, type Stretch, withPruned } from './pruned-usage.js';
 
 /** A reading among those of its key. */

@@ -3,10 +3,10 @@ import { tiles } from '#domain/lines/parts';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { overlaps, type Period, periodText } from '#domain/time/period';
 import { keptUntil } from '#domain/usage/retention';
-import { allLines, type LinePart, pendingMarks, recordedPartsOf } from './billing.js';
-import { inForceAt } from './ledger-core.js';
-import { unbilledUsage } from './queries/unbilled.queries.js';
-import type { QueryContext } from './query.js';
+import { allLines, type LinePart, pendingMarks, recordedPartsOf } from '../invoices/billing.js';
+import { inForceAt } from '../ledger-core.js';
+import { unbilledUsage } from '../queries/unbilled.queries.js';
+import type { QueryContext } from '../query.js';
 
 /** Raw records of one deployment and kind in the month. */
 export interface Prunable {

@@ -23,9 +23,9 @@ import { packed } from '#domain/usage/usage';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import { rootText } from '#transparency/kept-tree';
 import { billingFacts, loadUsage, tenantAccount, type TenantAccount } from './billing.js';
-import { canonicalJson, type CommandCall, type CommandDone, sha256 } from './command.js';
-import { answerIfKnown, type AppendCause, type Decision } from './event-book.js';
-import { inForceAt, type LedgerCore } from './ledger-core.js';
+import { canonicalJson, type CommandCall, type CommandDone, sha256 } from '../command.js';
+import { answerIfKnown, type AppendCause, type Decision } from '../appending/event-book.js';
+import { inForceAt, type LedgerCore } from '../ledger-core.js';
 
 /** Rates what is due of a tenant as of an instant, or what a draft claims, from the knowledge of one position. Stores nothing. */
 export async function rated(

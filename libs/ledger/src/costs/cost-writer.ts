@@ -4,8 +4,8 @@ import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { packed } from '#domain/usage/usage';
 import type { CostLineRow } from '#projections/costs/costs.table';
 import type { Versioned } from '#read-model/table';
-import { canonicalJson, type CommandCall } from './command.js';
-import type { LedgerCore } from './ledger-core.js';
+import { canonicalJson, type CommandCall } from '../command.js';
+import type { LedgerCore } from '../ledger-core.js';
 
 export interface CostsWritten {
   readonly accepted: number;

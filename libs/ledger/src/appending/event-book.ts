@@ -5,7 +5,7 @@ import { derivedId } from '#domain/lines/line';
 import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
-import { sha256, type CommandCall, type CommandDone } from './command.js';
+import { sha256, type CommandCall, type CommandDone } from '../command.js';
 import type { Tail } from './tail.js';
 
 const MAX_ATTEMPTS = 20;

@@ -1,7 +1,7 @@
 import { conflict, type DomainError, invalid } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
-import type { CommandCall } from './command.js';
-import type { LedgerCore } from './ledger-core.js';
+import type { CommandCall } from '../command.js';
+import type { LedgerCore } from '../ledger-core.js';
 
 /**
  * The log position that a correction is based on: the one that its preview was made at, else where the log was when it came. Of two that

@@ -1,5 +1,5 @@
 import type { TableDefinition } from '#read-model/table';
-import type { LedgerCore } from './ledger-core.js';
+import type { LedgerCore } from '../ledger-core.js';
 
 /** What tells a tenant's rows apart, looked up before any row goes: whose deployments were when, resources, documents, subscriptions. */
 const LOOK_UPS = (schema: string): Readonly<Record<string, string>> => ({

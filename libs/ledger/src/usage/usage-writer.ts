@@ -3,7 +3,7 @@ import { conflict, type DomainError, type FieldError, invalid } from '#domain/er
 import { isDomainError } from '#domain/schema';
 import { packedReadings } from '#domain/usage/plain';
 import { type NamedReading, type Observation, packed, type ReadingKey, usageMonth, type UsageOrigin, usageStream } from '#domain/usage/usage';
-import { canonicalJson, type CommandCall, stepOf } from './command.js';
+import { canonicalJson, type CommandCall, stepOf } from '../command.js';
 import {
   ambiguousProvider,
   type Body,
@@ -17,7 +17,7 @@ import {
   looseKey,
   sameBody,
 } from './known-usage.js';
-import type { LedgerCore } from './ledger-core.js';
+import type { LedgerCore } from '../ledger-core.js';
 
 export interface UsageWritten {
   readonly accepted: number;

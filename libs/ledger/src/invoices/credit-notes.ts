@@ -6,8 +6,8 @@ import { decimal, sum, text } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { packed } from '#domain/usage/usage';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
-import { canonicalJson, sha256 } from './command.js';
-import type { LedgerCore } from './ledger-core.js';
+import { canonicalJson, sha256 } from '../command.js';
+import type { LedgerCore } from '../ledger-core.js';
 import { printFrozen } from './rated-lines.js';
 
 /** An issued invoice's rows, and those of its credit notes so far, as known at a position. */

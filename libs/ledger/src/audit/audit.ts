@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditBundle, auditBundle } from './audit-bundle.js';
-import { assertRole, type Caller } from './caller.js';
-import { differencesFromLog } from './check/against-log.js';
-import { type Checked, checkAll } from './check/index.js';
-import { LedgerCore } from './ledger-core.js';
-import { contextFor, knownPosition, positionOf, STAFF } from './query.js';
+import { assertRole, type Caller } from '../caller.js';
+import { differencesFromLog } from '../check/against-log.js';
+import { type Checked, checkAll } from '../check/index.js';
+import { LedgerCore } from '../ledger-core.js';
+import { contextFor, knownPosition, positionOf, STAFF } from '../query.js';
 import { type Replayed, replayInto } from './replay.js';
 import { signCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
 import { KeptTree, rootText } from '#transparency/kept-tree';

@@ -3,9 +3,9 @@ import { type CostShare, type Margin, marginOf } from '#domain/margin/margin';
 import { decimal } from '#domain/money/decimal';
 import type { Period } from '#domain/time/period';
 import type { CostLineRow } from '#projections/costs/costs.table';
-import { timelinesOf } from './inventory.js';
-import { inForceAt } from './ledger-core.js';
-import type { QueryContext } from './query.js';
+import { timelinesOf } from '../inventory.js';
+import { inForceAt } from '../ledger-core.js';
+import type { QueryContext } from '../query.js';
 
 /** A UTC month's margin in one currency. */
 export async function marginIn(context: QueryContext, period: Period, currency: string): Promise<Margin> {

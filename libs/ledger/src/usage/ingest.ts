@@ -4,11 +4,11 @@ import { isDomainError } from '#domain/schema';
 import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
 import { packedReadings } from '#domain/usage/plain';
 import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
-import { assertRole, type Caller, confinedTo, type Role } from './caller.js';
-import { canonicalJson, type CommandCall, sha256 } from './command.js';
-import { deploymentOf } from './commands/deployments.commands.js';
+import { assertRole, type Caller, confinedTo, type Role } from '../caller.js';
+import { canonicalJson, type CommandCall, sha256 } from '../command.js';
+import { deploymentOf } from '../commands/deployments.commands.js';
 import { bodyOf, bodyOfRow, type KnownReading, knownBySource } from './known-usage.js';
-import type { LedgerCore } from './ledger-core.js';
+import type { LedgerCore } from '../ledger-core.js';
 import { contradiction, decideEach, namings, touching, type Verdict } from './usage-writer.js';
 
 /** A reading on its way in. `isEvent`: its sourceId names it for ever, also where it comes again with another time. */

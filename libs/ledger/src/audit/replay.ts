@@ -2,7 +2,7 @@ import { invalid } from '#domain/errors';
 import { LogUntil } from '#event-store/until';
 import { Projector } from '#read-model/projector';
 import type { TableDefinition } from '#read-model/table';
-import { visibleTenant, type QueryContext } from './query.js';
+import { visibleTenant, type QueryContext } from '../query.js';
 import { differingTables } from './replay-compare.js';
 import { keepOnly } from './replay-tenant.js';
 

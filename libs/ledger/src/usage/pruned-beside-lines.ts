@@ -1,5 +1,5 @@
 import type { LineDefinition } from '#domain/lines/line';
-import type { LedgerCore } from './ledger-core.js';
+import type { LedgerCore } from '../ledger-core.js';
 import { fromLog, type PrunedMonth, type RecordVersion } from './pruned-usage.js';
 
 /**

@@ -8,9 +8,9 @@ import { moneyText } from '#domain/money/money';
 import { netOf } from '#domain/rating/row';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
-import { allLines, couponsOfLines, recordedPartsOf } from './billing.js';
-import { inForceAt, type LedgerCore } from './ledger-core.js';
-import { type RatedLine, rateLines } from './rated-lines.js';
+import { allLines, couponsOfLines, recordedPartsOf } from '../invoices/billing.js';
+import { inForceAt, type LedgerCore } from '../ledger-core.js';
+import { type RatedLine, rateLines } from '../invoices/rated-lines.js';
 import type { Trial } from './trial.js';
 
 /** A part that comes to something else. Before and after are what it comes to as known now, and as it would be known. */
