@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { instant } from '#domain/time/instant';
-import { keepHeapSmall } from '#ledger/backfill/memory';
+import { keepHeapSmall } from '#ledger/small-heap';
 import type { Counts } from '#ledger/backfill/outcome';
 import type { Caller } from '#ledger/caller';
 import type { Ledger } from '#ledger/ledger';

@@ -2,8 +2,11 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { Ledger } from '#ledger/ledger';
 import { LedgerModule } from '#ledger/ledger.module';
+import { keepHeapSmall } from '#ledger/small-heap';
 
 /** `rebuild-process.ts URL [NAMES]`: a rebuild in a process of its own, so that its memory is its own; tells what it took. */
+// As the command does.
+keepHeapSmall();
 const [databaseUrl = '', only] = process.argv.slice(2);
 const app = await NestFactory.createApplicationContext(LedgerModule.forRoot({ databaseUrl }), { logger: false });
 const phases: Record<string, number> = {};

@@ -9,6 +9,7 @@ import { leafHash } from '#transparency/hash';
 import { newSigner, readVerifier } from '#transparency/note';
 import { includes, isExtendedBy } from '#transparency/proofs';
 import { cli, folder } from '../support/cli.js';
+import { subscription } from '../support/commands.js';
 import { type TestDatabase, testDatabase } from '../support/postgres.js';
 
 // An invoice and all that proves it in one file, checked by a program in another language that knows nothing of us.
@@ -41,7 +42,7 @@ beforeAll(async () => {
     { command: 'register-tenant', tenantId: 't', name: 'Zoë & Søn', currency: 'USD', tax: { name: 'VAT', ratePercent: '21', from: T('2026-01-01') } },
     { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'dé', from: T('2026-04-01') },
     { command: 'publish-plan', planId: 'p', name: 'p', currency: 'USD', baseFee: '10', paymentTerm: 'in_advance', effectiveFrom: T('2026-01-01'), items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.07' } }] },
-    { command: 'start-subscription', subscriptionId: 's', deploymentId: 'd', planId: 'p', from: T('2026-04-01') },
+    subscription('s', 'd', 'p'),
     reading('2026-04-02', '13'),
   );
   expect((await ledgerline('checkpoint', '--out', join(dir.path, 'early'))).code).toBe(0);

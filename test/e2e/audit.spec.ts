@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { deployment, subscription, tenant } from '../support/commands.js';
 import { LOGS, type TestLedger } from '../support/ledger.js';
 
 // The log as evidence: what was recorded, page by page, and what a figure rests on. The same on either log.
@@ -20,9 +21,9 @@ describe.each(LOGS)('the log in %s', (_name, makeLedger) => {
   beforeAll(async () => {
     test = await makeLedger();
     await test.apply(
-      { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD', tax: { name: 'VAT', ratePercent: '0', from: T('2026-01-01') } },
-      { command: 'register-tenant', tenantId: 'u', name: 'U', currency: 'USD' },
-      { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: T('2026-04-01') },
+      tenant('t', { tax: { name: 'VAT', ratePercent: '0', from: T('2026-01-01') } }),
+      tenant('u'),
+      deployment('d', 't'),
       {
         command: 'publish-plan',
         planId: 'p',
@@ -36,7 +37,7 @@ describe.each(LOGS)('the log in %s', (_name, makeLedger) => {
           { billingKind: 'cores', price: { model: 'rate_card' } },
         ],
       },
-      { command: 'start-subscription', subscriptionId: 's', deploymentId: 'd', planId: 'p', from: T('2026-04-01') },
+      subscription('s', 'd', 'p'),
       {
         command: 'observe-usage',
         deploymentId: 'd',

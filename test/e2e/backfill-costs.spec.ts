@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { backfilled, countsOf } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
+import { tenant } from '../support/commands.js';
 import { testLedger, type TestLedger } from '../support/ledger.js';
 
 const DO_HEADER = 'product,group_description,description,hours,start,end,USD,project_name\n';
@@ -127,7 +128,7 @@ describe('backfill costs', () => {
   });
 
   it('gives a cost to the tenant that a tag names', async () => {
-    await test.apply({ command: 'register-tenant', tenantId: 'acme', name: 'Acme', currency: 'USD' });
+    await test.apply(tenant('acme'));
     const file = await files.write('focus.csv', focus({ BilledCost: '2', Tags: '{"tenant": "acme"}' }, { BilledCost: '1', SkuId: 'b' }));
     await backfilled(test, 'costs', file, { tags: { 'tenant:': 'tenantId' } });
     expect(await test.ask('margin', { period: '2024-09-15' })).toMatchObject({ byTenant: [{ tenantId: 'acme', cogs: '2.00' }], unattributed: { cogs: '1.00' } });

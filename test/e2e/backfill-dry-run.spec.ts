@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { backfilled, countsOf, deployment, dryRunOf, TENANT } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
+import { subscription } from '../support/commands.js';
 import { testLedger, type TestLedger } from '../support/ledger.js';
 
 const HEADER = 'deploymentId,resourceId,billingKind,start,granularity,quantity\n';
@@ -22,7 +23,7 @@ describe('backfill --dry-run', () => {
   let files: Awaited<ReturnType<typeof folder>>;
   beforeEach(async () => {
     [test, files] = await Promise.all([testLedger(), folder()]);
-    const subscribed = { command: 'start-subscription', subscriptionId: 's', deploymentId: 'site', planId: 'plan', from: '2026-04-01T00:00:00Z' };
+    const subscribed = subscription('s', 'site', 'plan');
     await test.apply(TENANT, deployment('site'), PLAN, subscribed);
   });
   afterEach(async () => {

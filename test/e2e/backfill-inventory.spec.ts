@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { backfilled, countsOf, deployment, TENANT } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
+import { subscription } from '../support/commands.js';
 import { testLedger, type TestLedger } from '../support/ledger.js';
 
 let test: TestLedger;
@@ -86,7 +87,7 @@ describe('backfill rates', () => {
   it('rates tokens by the list: 18,059,974 + 245,896 tokens at 0.00000088 are 16.1091656', async () => {
     await test.apply(TENANT, deployment('site'));
     const plan = { command: 'publish-plan', planId: 'p', name: 'P', currency: 'USD', baseFee: '0', paymentTerm: 'in_arrears', effectiveFrom: '2026-01-01T00:00:00Z', items: [{ billingKind: 'tokens', price: { model: 'rate_card' } }] };
-    await test.apply(plan, { command: 'start-subscription', subscriptionId: 's', deploymentId: 'site', planId: 'p', from: '2026-04-01T00:00:00Z' });
+    await test.apply(plan, subscription('s', 'site', 'p'));
     const list = await files.write('rates.csv', 'type,family,location,price,from\ntokens,llm,global,0.00000088,2026-01-01T00:00:00Z\n');
     expect(countsOf(await backfilled(test, 'rates', list, { values: { basis: 'amount' } }))).toEqual([1, 1, 0, 0, 0]);
     const usage = await files.write('trace.csv', 'TIMESTAMP,Tokens\n2026-04-02 18:17:03.9799600,18059974\n2026-04-02 18:17:03.9799600,245896\n');

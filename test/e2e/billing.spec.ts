@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { deployment, subscription } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 interface Row {
@@ -50,9 +51,9 @@ const plan = (planId: string, more: object = {}) => ({
 const onPlan = async (published: object, tenant: object = {}): Promise<void> => {
   await test.apply(
     { command: 'register-tenant', tenantId: 't1', name: 'Tenant', currency: 'USD', ...tenant },
-    { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
+    deployment('d1', 't1'),
     published,
-    { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p1', from: T('2026-04-01') },
+    subscription('s1', 'd1', 'p1'),
   );
 };
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** Coupons, credits and credit notes: taken in order, given back with what they paid, never more than there is. */
@@ -27,19 +28,10 @@ let test: TestLedger;
 beforeEach(async () => {
   test = await testLedger();
   await test.apply(
-    { command: 'register-tenant', tenantId: 't1', name: 'One', currency: 'USD', tax: { name: 'VAT', ratePercent: '10', from: T('2026-01-01') } },
-    { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
-    {
-      command: 'publish-plan',
-      planId: 'p1',
-      name: 'p1',
-      currency: 'USD',
-      baseFee: '50.00',
-      paymentTerm: 'in_advance',
-      effectiveFrom: T('2026-01-01'),
-      items: [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '0.10' } }],
-    },
-    { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p1', from: T('2026-04-01') },
+    tenant('t1', { tax: { name: 'VAT', ratePercent: '10', from: T('2026-01-01') } }),
+    deployment('d1', 't1'),
+    plan('p1', '50.00', [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '0.10' } }]),
+    subscription('s1', 'd1', 'p1'),
   );
 });
 afterEach(async () => test.close());

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Differences } from '#ledger/diff/index';
+import { deployment, subscription, tenant } from '../support/commands.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
 // Whatever makes a figure another one is named: each kind of cause by itself, with who did it and why.
@@ -17,9 +18,9 @@ const used = (billingKind: string, quantity: string, more: object = {}) => ({
 beforeAll(async () => {
   test = await testLedger();
   await test.apply(
-    { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
-    { command: 'register-tenant', tenantId: 'u', name: 'U', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: T('2026-04-01') },
+    tenant('t'),
+    tenant('u'),
+    deployment('d', 't'),
     {
       command: 'publish-plan',
       planId: 'p',
@@ -33,7 +34,7 @@ beforeAll(async () => {
         { billingKind: 'cores', price: { model: 'rate_card' } },
       ],
     },
-    { command: 'start-subscription', subscriptionId: 's', deploymentId: 'd', planId: 'p', from: T('2026-04-01') },
+    subscription('s', 'd', 'p'),
     { command: 'set-rate', ...key, unitPrice: '2', effectiveFrom: T('2026-01-01') },
     used('requests', '10'),
     used('cores', '4', { rateKey: key }),

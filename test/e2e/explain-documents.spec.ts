@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Explained } from '#ledger/explain/index';
 import { backfilled } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
+import { deployment, subscription, tenant } from '../support/commands.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
 // What else an auditor asks of: drafts, credit notes, what is not billed yet, and the files and sightings that usage came from.
@@ -27,8 +28,8 @@ beforeAll(async () => {
   const rates = await dir.write('rates.csv', 'resourceType,resourceFamily,location,unitPrice,effectiveFrom\nVmVCpu,standard,nyc3,3,2026-01-01T00:00:00Z\nVmVCpu,standard,hel1,2,2026-01-01T00:00:00Z\n');
   await backfilled(test, 'rates', rates);
   await test.apply(
-    { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD', tax: { name: 'VAT', ratePercent: '19', from: T('2026-01-01') } },
-    { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: T('2026-04-01') },
+    tenant('t', { tax: { name: 'VAT', ratePercent: '19', from: T('2026-01-01') } }),
+    deployment('d', 't'),
     {
       command: 'publish-plan',
       planId: 'studio',
@@ -43,7 +44,7 @@ beforeAll(async () => {
         { billingKind: 'cores', price: { model: 'rate_card' } },
       ],
     },
-    { command: 'start-subscription', subscriptionId: 's', deploymentId: 'd', planId: 'studio', from: T('2026-04-01') },
+    subscription('s', 'd', 'studio'),
     { command: 'observe-resource', provider: 'digitalocean', providerId: 'web', kind: 'droplet', name: 'web', status: 'active', seenAt: T('2026-04-01'), deploymentId: 'd' },
     { command: 'observe-resource', provider: 'digitalocean', providerId: 'web', kind: 'droplet', name: 'web', status: 'off', seenAt: '2026-04-03T12:00:00Z', deploymentId: 'd' },
     ...['01', '02', '03', '04'].map((day) => ({ command: 'run-metering', date: `2026-04-${day}` })),

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Explained } from '#ledger/explain/index';
+import { deployment, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 // Any amount down to its events, with the arithmetic written out; any event up to what it ended up in.
@@ -29,8 +30,8 @@ const explain = async <Is extends Explained['is']>(id: string, is: Is): Promise<
 beforeAll(async () => {
   test = await testLedger();
   await test.apply(
-    { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: T('2026-04-01') },
+    tenant('t'),
+    deployment('d', 't'),
     {
       command: 'publish-plan',
       planId: 'studio',
@@ -44,7 +45,7 @@ beforeAll(async () => {
         { billingKind: 'cores', price: { model: 'rate_card' } },
       ],
     },
-    { command: 'start-subscription', subscriptionId: 's', deploymentId: 'd', planId: 'studio', from: T('2026-04-01') },
+    subscription('s', 'd', 'studio'),
     { command: 'set-rate', ...key, unitPrice: '2', effectiveFrom: T('2026-01-01') },
     hours('2026-04-02', '3600'),
     { ...hours('2026-04-03', '4', { billingKind: 'cores', rateKey: key }) },

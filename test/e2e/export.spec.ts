@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { cli, folder } from '../support/cli.js';
+import { subscription } from '../support/commands.js';
 import { ADMIN, testLedger, type TestLedger } from '../support/ledger.js';
 import { deployment, TENANT } from '../support/backfill.js';
 import { brokenRules } from '../support/focus-rules.js';
@@ -39,7 +40,7 @@ describe('export', () => {
   beforeAll(async () => {
     [test, files] = await Promise.all([testLedger(), folder()]);
     const tax = { command: 'set-tax', tenantId: 'acme', name: 'VAT', ratePercent: '10', from: '2026-01-01T00:00:00Z' };
-    await test.apply(TENANT, tax, deployment('site'), PLAN, { command: 'start-subscription', subscriptionId: 's', deploymentId: 'site', planId: 'studio', from: '2026-04-01T00:00:00Z' });
+    await test.apply(TENANT, tax, deployment('site'), PLAN, subscription('s', 'site', 'studio'));
     await test.apply(observed('10', '110'), { command: 'record-cost', provider: 'do', invoiceRef: 'R1', lines: [cost('1', '30.53', { resourceId: 'vm-1' }), cost('2', '1.00', { category: 'tax' }), cost('3', '-2', { class: 'correction' })] });
     // In March: of each category one, and a resource that has a name of its own and one that nobody has seen.
     const march = { chargePeriod: { start: '2026-03-01T00:00:00Z', end: '2026-04-01T00:00:00Z' } };
@@ -187,7 +188,7 @@ describe('export of a discounted charge', () => {
         { command: 'set-tax', tenantId: 'acme', name: 'VAT', ratePercent: '10', from: '2026-01-01T00:00:00Z' },
         deployment('site'),
         { ...PLAN, baseFee: '0', items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.10' }, discounts: { percentage: '50' } }] },
-        { command: 'start-subscription', subscriptionId: 's', deploymentId: 'site', planId: 'studio', from: '2026-04-01T00:00:00Z' },
+        subscription('s', 'site', 'studio'),
         observed('10', '101'),
       );
       await billedIn(test, MAY);

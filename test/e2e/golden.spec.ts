@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { tenant } from '../support/commands.js';
 import { LOGS, type TestLedger } from '../support/ledger.js';
 
 // The figures that the domain's rules are proven by, through the whole stack: commands, log, projections, queries.
@@ -61,7 +62,7 @@ describe.each(LOGS)('ten days of March, the log in %s,', (_log, testLedger) => {
     test = await testLedger();
     const from = '2026-03-01T00:00:00Z';
     await test.apply(
-      { command: 'register-tenant', tenantId: 'platform-admin', name: 'Platform', currency: 'USD' },
+      tenant('platform-admin'),
       { command: 'register-deployment', deploymentId: 'd1', tenantId: 'platform-admin', name: 'pilot', from },
       STUDIO,
       ...['a', 'b'].map((id) => seen(`droplet-${id}`, 'droplet', 'd1', from)),
@@ -113,7 +114,7 @@ describe.each(LOGS)('April of the dashboard pilot, the log in %s,', (_log, testL
     test = await testLedger();
     const from = '2026-04-01T00:00:00Z';
     await test.apply(
-      { command: 'register-tenant', tenantId: 'dashboard-pilot', name: 'Pilot', currency: 'USD' },
+      tenant('dashboard-pilot'),
       { command: 'register-deployment', deploymentId: 'd2', tenantId: 'dashboard-pilot', name: 'dashboard', from },
       STUDIO,
       { command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd2', planId: 'studio', from },

@@ -4,10 +4,10 @@ import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { startApi } from '#api/start';
 import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
+import { tenant } from '../support/commands.js';
 import { on } from '../support/log.js';
 
 const api = apiForAll();
-const tenant = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' });
 const zDone = z.object({ position: z.int() });
 
 describe('what is read', () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { usageStream } from '#domain/usage/usage';
 import { LedgerCore } from '#ledger/ledger-core';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
@@ -20,8 +21,8 @@ beforeEach(async () => {
   test = await testLedger();
   await test.apply(
     { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
-    { command: 'register-tenant', tenantId: 'u', name: 'U', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: T('2026-04-01') },
+    tenant('u'),
+    deployment('d', 't'),
     observe('10'),
   );
 });
@@ -71,17 +72,8 @@ describe('an idempotency key', () => {
 
   it('gives the answer of the first time: who lost it learns the invoice’s id', async () => {
     await test.apply(
-      {
-        command: 'publish-plan',
-        planId: 'p',
-        name: 'p',
-        currency: 'USD',
-        baseFee: '50.00',
-        paymentTerm: 'in_advance',
-        effectiveFrom: T('2026-01-01'),
-        items: [],
-      },
-      { command: 'start-subscription', subscriptionId: 's', deploymentId: 'd', planId: 'p', from: T('2026-04-01') },
+      plan('p', '50.00', []),
+      subscription('s', 'd', 'p'),
     );
     const create = { command: 'create-invoice', tenantId: 't', asOf: T('2026-04-15'), idempotencyKey: 'k' };
     const first = await execute(create);

@@ -7,6 +7,7 @@ import { decimal, text } from '#domain/money/decimal';
 import type { Mapping } from '#ledger/backfill/mapping';
 import { backfilled, countsOf, deployment, dryRunOf, TENANT } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
+import { subscription } from '../support/commands.js';
 import { testLedger, type TestLedger } from '../support/ledger.js';
 
 // Sums that were computed apart from any of our code, of files that are public: from files of as many rows that the test writes, and, where
@@ -72,7 +73,7 @@ describe('known results', () => {
   });
 
   it('of pods: 41,775,626.5582 vCPU-minutes are 12,744.055927593868720', async () => {
-    await test.apply(planOf({ billingKind: 'vcpu_minutes', price: { model: 'unit', unitAmount: POD_PRICE } }), { command: 'start-subscription', subscriptionId: 's', deploymentId: 'site', planId: 'p', from: '2026-04-01T00:00:00Z' });
+    await test.apply(planOf({ billingKind: 'vcpu_minutes', price: { model: 'unit', unitAmount: POD_PRICE } }), subscription('s', 'site', 'p'));
     const minutes = (ten_thousandths: bigint): string => `${ten_thousandths / 10_000n}.${String(ten_thousandths % 10_000n).padStart(4, '0')}`;
     const rows = parts(417_756_265_582n, PODS).map((each, n) => `site,pod-${n},vcpu_minutes,2026-04-01T00:00:00Z,event,${minutes(each)}\n`);
     const file = await files.write('pods.csv', `deploymentId,resourceId,billingKind,start,granularity,quantity\n${rows.join('')}`);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isDomainError } from '#domain/schema';
 import { COMMANDS } from '#ledger/commands/index';
 import { QUERIES } from '#ledger/queries/index';
+import { deployment } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 // What a stranger reads who gets a field wrong: what is expected there, in words, and nothing of our tools.
@@ -14,7 +15,7 @@ beforeAll(async () => {
   test = await testLedger();
   await test.apply(
     { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: T('2026-04-01') },
+    deployment('d', 't'),
   );
 });
 afterAll(async () => test.close());

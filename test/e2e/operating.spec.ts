@@ -10,13 +10,13 @@ import { LedgerCore } from '#ledger/ledger-core';
 import { settingsFrom as workerSettingsFrom, VARIABLES as WORKER_VARIABLES } from '../../apps/worker/src/environment.js';
 import { startWorker } from '../../apps/worker/src/worker.js';
 import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
+import { tenant } from '../support/commands.js';
 import { ledgerOn } from '../support/ledger.js';
 import { on } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
 
 const api = apiForAll();
 const bearer = (who: string): Record<string, string> => ({ authorization: `Bearer ${api().tokens.get(who) ?? ''}` });
-const tenant = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' });
 
 /** The lines of a log, as they are written. */
 function lines(): { readonly log: pino.Logger; readonly written: string[] } {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import type { Preview } from '#ledger/ledger';
+import { plan } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** A correction is seen in money before it is applied; what it then does is what was shown, to the cent. */
@@ -13,19 +14,10 @@ beforeEach(async () => {
   test = await testLedger();
   await test.apply(
     { command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') },
-    {
-      command: 'publish-plan',
-      planId: 'p1',
-      name: 'p1',
-      currency: 'USD',
-      baseFee: '50.00',
-      paymentTerm: 'in_advance',
-      effectiveFrom: T('2026-01-01'),
-      items: [
+    plan('p1', '50.00', [
         { billingKind: 'cores', price: { model: 'rate_card' } },
         { billingKind: 'droplet_hours', price: { model: 'unit', unitAmount: '0.01' } },
-      ],
-    },
+      ]),
     ...['1', '2'].flatMap((n) => [
       { command: 'register-tenant', tenantId: `t${n}`, name: n, currency: 'USD' },
       { command: 'register-deployment', deploymentId: `d${n}`, tenantId: `t${n}`, name: n, from: T('2026-04-01') },

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createPool } from '#postgres/pool';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
 import { logBehindGrpc } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
@@ -82,19 +83,10 @@ describe('a rate that was withdrawn', () => {
 describe('both axes of time', () => {
   it('what a line comes to, with the prices that were believed then', async () => {
     await test.apply(
-      {
-        command: 'publish-plan',
-        planId: 'p1',
-        name: 'p1',
-        currency: 'USD',
-        baseFee: '0',
-        paymentTerm: 'in_advance',
-        effectiveFrom: T('2026-01-01'),
-        items: [{ billingKind: 'cores', price: { model: 'rate_card' } }],
-      },
-      { command: 'register-tenant', tenantId: 't1', name: 't1', currency: 'USD' },
-      { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
-      { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p1', from: T('2026-04-01') },
+      plan('p1', '0', [{ billingKind: 'cores', price: { model: 'rate_card' } }]),
+      tenant('t1'),
+      deployment('d1', 't1'),
+      subscription('s1', 'd1', 'p1'),
       {
         command: 'observe-usage',
         deploymentId: 'd1',
@@ -173,17 +165,8 @@ describe('corrections of two operators', () => {
 
   it('of a plan, a reading or a resource are kept apart likewise', async () => {
     await test.apply(
-      {
-        command: 'publish-plan',
-        planId: 'p1',
-        name: 'p1',
-        currency: 'USD',
-        baseFee: '50.00',
-        paymentTerm: 'in_advance',
-        effectiveFrom: T('2026-01-01'),
-        items: [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '0.01' } }],
-      },
-      { command: 'register-tenant', tenantId: 't1', name: 't1', currency: 'USD' },
+      plan('p1', '50.00', [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '0.01' } }]),
+      tenant('t1'),
       { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-01-01') },
       { command: 'observe-resource', provider: 'do', providerId: 'r1', kind: 'droplet', name: 'r1', status: 'active', seenAt: T('2026-01-01') },
     );

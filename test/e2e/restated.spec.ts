@@ -5,6 +5,7 @@ import { instant } from '#domain/time/instant';
 import { NO_STREAM } from '#event-store/port';
 import { invoiceRun } from '#ledger/invoices/invoice-run';
 import { LedgerCore } from '#ledger/ledger-core';
+import { deployment, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** What is learnt or undone later, where it meets the edges of invoices, parts and tenants. */
@@ -36,9 +37,9 @@ let test: TestLedger;
 beforeEach(async () => {
   test = await testLedger();
   await test.apply(
-    { command: 'register-tenant', tenantId: 't1', name: 'One', currency: 'USD' },
-    { command: 'register-tenant', tenantId: 't2', name: 'Two', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
+    tenant('t1'),
+    tenant('t2'),
+    deployment('d1', 't1'),
     {
       command: 'publish-plan',
       planId: 'p1',
@@ -69,7 +70,7 @@ beforeEach(async () => {
       effectiveFrom: T('2026-01-01'),
       items: [{ billingKind: 'cores', price: { model: 'rate_card' } }],
     },
-    { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p1', from: T('2026-04-01') },
+    subscription('s1', 'd1', 'p1'),
   );
 });
 afterEach(async () => test.close());
@@ -260,9 +261,9 @@ describe('a line that can’t be rated', () => {
   it('is one in another currency than its tenant’s', async () => {
     await test.apply(
       { command: 'register-tenant', tenantId: 'euro', name: 'Euro', currency: 'EUR' },
-      { command: 'register-deployment', deploymentId: 'd2', tenantId: 't1', name: 'd2', from: T('2026-04-01') },
+      deployment('d2', 't1'),
       { command: 'assign-deployment', deploymentId: 'd2', tenantId: 'euro', from: T('2026-05-01') },
-      { command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd2', planId: 'p1', from: T('2026-04-01') },
+      subscription('s2', 'd2', 'p1'),
     );
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 'euro', asOf: T('2026-05-01') });
     expect(created).toMatchObject({ result: { invoices: [], quarantined: [{ code: 'currency_mismatch' }] } });
@@ -381,7 +382,7 @@ describe('a line that can’t be rated when its draft is issued', () => {
 describe('an invoice below zero', () => {
   const cancel = { command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-16') };
   const second = [
-    { command: 'register-deployment', deploymentId: 'd2', tenantId: 't1', name: 'd2', from: T('2026-04-01') },
+    deployment('d2', 't1'),
     { command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd2', planId: 'p1', from: T('2026-05-01') },
   ];
   const due = ({ total, creditTaken, amountDue }: Invoice) => [total, creditTaken, amountDue];
@@ -565,7 +566,7 @@ describe('a run that died between claiming a part and cutting its line', () => {
 describe('a draft that has become nothing', () => {
   it('is voided when it is issued, takes no number, and what it claimed is billed when it comes to something', async () => {
     await test.apply({ command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-01') });
-    await test.apply({ command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd1', planId: 'p2', from: T('2026-04-01') });
+    await test.apply(subscription('s2', 'd1', 'p2'));
     await use('2026-04-02', '300');
     const invoiceId = await draft('2026-04-10');
     const reading = { deploymentId: 'd1', resourceId: 'r1', billingKind: 'hours', period: { start: T('2026-04-02'), end: '2026-04-02T01:00:00Z' }, granularity: 'hour' };
@@ -582,7 +583,7 @@ describe('a draft that has become nothing', () => {
   it('because it can’t be rated any more says so', async () => {
     await test.apply(
       { command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-01') },
-      { command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd1', planId: 'p3', from: T('2026-04-01') },
+      subscription('s2', 'd1', 'p3'),
       { command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') },
       {
         command: 'observe-usage',

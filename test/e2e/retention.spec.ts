@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import { Audit } from '#ledger/audit/audit';
+import { deployment, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
@@ -14,8 +15,8 @@ let test: TestLedger;
 beforeEach(async () => {
   test = await testLedger();
   await test.apply(
-    { command: 'register-tenant', tenantId: 't1', name: 'One', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
+    tenant('t1'),
+    deployment('d1', 't1'),
     {
       command: 'publish-plan',
       planId: 'studio',
@@ -26,7 +27,7 @@ beforeEach(async () => {
       effectiveFrom: T('2026-01-01'),
       items: [{ billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' } }],
     },
-    { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'studio', from: T('2026-04-01') },
+    subscription('s1', 'd1', 'studio'),
     { command: 'configure-metering', billingKind: 'droplet_hours', granularity: 'day', retentionDays: 30, from: T('2026-01-01') },
     { command: 'observe-usage', deploymentId: 'd1', observations: APRIL },
     // Without a provider, and then with it: whose it is, is a fact of its own.

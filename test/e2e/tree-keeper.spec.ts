@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createPool } from '#postgres/pool';
+import { tenant } from '../support/commands.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
 // Whoever projects keeps the Merkle tree up, and does not hash over a hole.
@@ -25,8 +26,6 @@ afterEach(async () => {
   await test.close();
 });
 
-const register = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' });
-
 /** Waits until the tree has as many leaves, or the worker ends. */
 async function untilKept(size: number): Promise<void> {
   for (;;) {
@@ -38,21 +37,21 @@ async function untilKept(size: number): Promise<void> {
 
 describe('the worker', () => {
   it('keeps the tree up behind the log', async () => {
-    await test.apply(register('a'), register('b'));
+    await test.apply(tenant('a'), tenant('b'));
     await untilKept(2);
-    await test.apply(register('c'));
+    await test.apply(tenant('c'));
     await untilKept(3);
   });
 
   it('ends where the log lacks an event, and says which', async () => {
-    await test.apply(register('a'));
+    await test.apply(tenant('a'));
     await untilKept(1);
     // Without its table the tree is not kept, which ends the worker too; meanwhile an event is taken out.
     await pool.query('ALTER TABLE ledgerline_audit.tree RENAME TO tree_away');
-    await test.apply(register('b'));
+    await test.apply(tenant('b'));
     await expect(working).rejects.toThrow('ledgerline_audit.tree');
     await pool.query('ALTER TABLE ledgerline_audit.tree_away RENAME TO tree');
-    await test.apply(register('c'));
+    await test.apply(tenant('c'));
     await pool.query('BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM ledgerline_log.events WHERE position = 2; COMMIT');
     await expect(test.ledger.project(AbortSignal.timeout(20_000))).rejects.toThrow('the log has no event at position 2');
   });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { zObservation } from '#domain/usage/usage';
 import { LedgerCore } from '#ledger/ledger-core';
 import { writeUsage } from '#ledger/usage/usage-writer';
+import { deployment, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** What was observed, corrected and metered, again and in any order: each is counted once, and what a person said stays. */
@@ -16,9 +17,9 @@ let test: TestLedger;
 beforeEach(async () => {
   test = await testLedger();
   await test.apply(
-    { command: 'register-tenant', tenantId: 't1', name: 'One', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
-    { command: 'register-deployment', deploymentId: 'd2', tenantId: 't1', name: 'd2', from: T('2026-04-01') },
+    tenant('t1'),
+    deployment('d1', 't1'),
+    deployment('d2', 't1'),
   );
 });
 afterEach(async () => test.close());

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { invoiceIdOf } from '#domain/invoices/invoice';
 import { instant } from '#domain/time/instant';
 import { cli, startCli } from '../support/cli.js';
+import { tenant } from '../support/commands.js';
 import { ledgerOn } from '../support/ledger.js';
 import { testDatabase } from '../support/postgres.js';
 import { expectReplayToBeLive } from '../support/replay.js';
@@ -52,8 +53,8 @@ const plan = (planId: string, included: string) => ({
 });
 
 const COMMANDS: readonly object[] = [
-  { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD', tax: { name: 'VAT', ratePercent: '19', from: T('2026-01-01') } },
-  { command: 'register-tenant', tenantId: 'u', name: 'U', currency: 'USD' },
+  tenant('t', { tax: { name: 'VAT', ratePercent: '19', from: T('2026-01-01') } }),
+  tenant('u'),
   { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: T(april(1)) },
   plan('p', '100'),
   plan('q', '200'),

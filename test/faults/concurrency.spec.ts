@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import type { Caller } from '#ledger/caller';
 import { createPool } from '#postgres/pool';
+import { deployment, plan, subscription } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 // The same command from several at once is done once; the same key with other bodies is done once and refused otherwise.
@@ -25,7 +26,7 @@ beforeEach(async () => {
   await test.apply(
     { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
     { command: 'register-tenant', tenantId: 'u', name: 'U', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: T('2026-04-01') },
+    deployment('d', 't'),
   );
 });
 afterEach(async () => test.close());
@@ -56,16 +57,7 @@ describe('commands at once', () => {
   });
 
   it('never starve one another of connections', async () => {
-    await test.apply({
-      command: 'publish-plan',
-      planId: 'p',
-      name: 'p',
-      currency: 'USD',
-      baseFee: '1',
-      paymentTerm: 'in_advance',
-      effectiveFrom: T('2026-01-01'),
-      items: [],
-    });
+    await test.apply(plan('p', '1', []));
     const starts = Array.from({ length: 12 }, (_, index) => ({
       command: 'start-subscription',
       subscriptionId: `s${index}`,
@@ -138,7 +130,7 @@ describe('an instant far off', () => {
   it('is refused as the typo that it is, and writes nothing', async () => {
     await test.apply(
       { command: 'publish-plan', planId: 'p', name: 'p', currency: 'USD', baseFee: '1', paymentTerm: 'in_advance', effectiveFrom: T('2026-01-01'), items: [] },
-      { command: 'start-subscription', subscriptionId: 's', deploymentId: 'd', planId: 'p', from: T('2026-04-01') },
+      subscription('s', 'd', 'p'),
     );
     const before = await test.ledger.catchUp();
     const refused = await test.ledger.execute({ command: 'create-invoice', tenantId: 't', asOf: T('3026-06-01') }, ADMIN);

@@ -11,6 +11,7 @@ import { instant, plusHours } from '#domain/time/instant';
 import { mintToken } from '#ledger/token';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#postgres/embedded';
 import { cli, startCli } from '../support/cli.js';
+import { tenant } from '../support/commands.js';
 import { ledgerOn } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
@@ -110,7 +111,7 @@ describe('kill -9', () => {
     const random = randoms(SEED);
     let api = await startApi();
     let workers = [start('worker'), start('worker')];
-    expect(await sent(api.url, { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' })).toBe(true);
+    expect(await sent(api.url, tenant('t'))).toBe(true);
     expect(await sent(api.url, { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START })).toBe(true);
     let n = 0;
     for (let round = 0; round < ROUNDS; round += 1) {

@@ -7,11 +7,11 @@ import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
 import { LISTENING } from '../support/api.js';
 import { cli } from '../support/cli.js';
+import { tenant } from '../support/commands.js';
 import { ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
 import { on } from '../support/log.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
-const register = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' });
 const logger = pino({ level: 'silent' });
 
 /** As a later program has them: its tenants are of another version. */
@@ -22,7 +22,7 @@ describe('projections of other versions', () => {
   let test: TestLedger;
   beforeEach(async () => {
     test = await testLedger();
-    await test.apply(register('t1'));
+    await test.apply(tenant('t1'));
     await test.ledger.catchUp();
   });
   afterEach(async () => test.close());

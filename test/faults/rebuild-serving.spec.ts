@@ -4,6 +4,7 @@ import { startApi } from '#api/start';
 import { plusHours, instant } from '#domain/time/instant';
 import { mintToken } from '#ledger/token';
 import { LISTENING } from '../support/api.js';
+import { tenant } from '../support/commands.js';
 import { ADMIN, ledgerOn } from '../support/ledger.js';
 import { on } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
@@ -43,7 +44,7 @@ describe('read models that are exchanged under load', () => {
     };
     try {
       await operator.apply(
-        { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
+        tenant('t'),
         { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
       );
       const write = async (): Promise<void> => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
+import { subscription, tenant } from '../support/commands.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 import { LOGS, type TestLedger } from '../support/ledger.js';
 
@@ -14,7 +15,7 @@ const reading = (day: number, quantity: string) => {
 /** A tenant with usage, a plan with a rate card, and an issued invoice over it: 10 days × 24 × 0.01 = 2.40. */
 async function history(test: TestLedger): Promise<void> {
   await test.apply(
-    { command: 'register-tenant', tenantId: 't1', name: 'Acme', currency: 'USD' },
+    tenant('t1'),
     { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'D1', from: T('2026-01-01') },
     { command: 'set-rate', ...KEY, unitPrice: '0.01', basis: 'amount', effectiveFrom: T('2026-01-01') },
     {
@@ -27,7 +28,7 @@ async function history(test: TestLedger): Promise<void> {
       effectiveFrom: T('2026-01-01'),
       items: [{ billingKind: 'cpu', price: { model: 'rate_card' } }],
     },
-    { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p', from: T('2026-04-01') },
+    subscription('s1', 'd1', 'p'),
     { command: 'observe-usage', deploymentId: 'd1', observations: Array.from({ length: 10 }, (_, index) => reading(index + 1, '24')) },
   );
   const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-05-01') });

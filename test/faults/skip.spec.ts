@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import { NO_STREAM } from '#event-store/port';
+import { tenant } from '../support/commands.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
-
-const register = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' });
 
 /** An event that a program of another version wrote: no projection here knows what to make of it. */
 const POISON = { type: 'TenantRenamed', data: '{"tenantId":"t1"}', metadata: '{"actor":"a-later-version"}' };
@@ -26,7 +25,7 @@ describe('an event that can not be applied', () => {
   let test: TestLedger;
   beforeEach(async () => {
     test = await testLedger();
-    await test.apply(register('t1'));
+    await test.apply(tenant('t1'));
     await test.ledger.catchUp();
   });
   afterEach(async () => test.close());
@@ -52,7 +51,7 @@ describe('an event that can not be applied', () => {
     await expect(test.ledger.catchUp()).rejects.toThrow('halted');
     const command = { command: 'skip-event', position, reason: 'written by hand' };
     await test.apply(command);
-    await test.apply(register('t2'));
+    await test.apply(tenant('t2'));
     expect(await test.ask('tenants')).toMatchObject({ items: [{ tenantId: 't1' }, { tenantId: 't2' }] });
     expect(await test.ask('projections')).toMatchObject({ state: 'current', halted: null });
     expect((await test.apply(command))[0]).toMatchObject({ status: 'unchanged' });

@@ -1,4 +1,5 @@
 import type { TestLedger } from './ledger.js';
+import { deployment, plan, subscription, tenant } from './commands.js';
 
 const T = (date: string) => `${date}T00:00:00Z`;
 
@@ -27,24 +28,15 @@ export async function history(test: TestLedger): Promise<void> {
     return invoiceId;
   };
   await test.apply(
-    { command: 'register-tenant', tenantId: 't1', name: 'One', currency: 'USD', tax: { name: 'VAT', ratePercent: '21', from: T('2026-01-01') } },
-    { command: 'register-tenant', tenantId: 't2', name: 'Two', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-04-01') },
-    {
-      command: 'publish-plan',
-      planId: 'p',
-      name: 'p',
-      currency: 'USD',
-      baseFee: '10',
-      paymentTerm: 'in_advance',
-      effectiveFrom: T('2026-01-01'),
-      items: [
+    tenant('t1', { tax: { name: 'VAT', ratePercent: '21', from: T('2026-01-01') } }),
+    tenant('t2'),
+    deployment('d1', 't1'),
+    plan('p', '10', [
         { billingKind: 'droplet_hours', included: '100', price: { model: 'unit', unitAmount: '0.01' } },
         { billingKind: 'requests', price: { model: 'package', packageSize: '7', packageAmount: '3.33' } },
         { billingKind: 'vm', price: { model: 'rate_card' } },
-      ],
-    },
-    { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'd1', planId: 'p', from: T('2026-04-01') },
+      ]),
+    subscription('s1', 'd1', 'p'),
     { command: 'set-rate', ...key, unitPrice: '0.3', effectiveFrom: T('2026-01-01') },
     seen('a', 'active', T('2026-04-01'), { deploymentId: 'd1' }),
     seen('b', 'active', T('2026-04-02'), { deploymentId: 'd1' }),

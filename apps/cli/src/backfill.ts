@@ -4,7 +4,7 @@ import { BACKFILL_KINDS, type BackfillKind, type Mapping, readMapping } from '#l
 import type { BackfillRequest } from '#ledger/backfill/backfill';
 import type { DryRun } from '#ledger/backfill/dry-run';
 import type { Historic, Imported } from '#ledger/backfill/imported';
-import { keepHeapSmall } from '#ledger/backfill/memory';
+import { keepHeapSmall } from '#ledger/small-heap';
 import type { Counts } from '#ledger/backfill/outcome';
 import { readJson } from './input.js';
 import { print, printJson, progress, say } from './output.js';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parse } from '#domain/schema';
 import type { Ledger } from '#ledger/ledger';
+import { keepHeapSmall } from '#ledger/small-heap';
 import type { RebuildOptions, RebuildProgress, RebuildReport } from '#read-model/rebuild';
 import { print, printJson, progress, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
@@ -64,6 +65,7 @@ async function status(ledger: Ledger, { json }: Options): Promise<number> {
 const named = ({ projections }: Beside): string => (projections === 'all' ? 'all projections' : projections.join(', '));
 
 async function rebuild(options: Options): Promise<number> {
+  keepHeapSmall();
   const only = options.only === undefined ? null : given(() => parse(zNames, options.only, '--only'));
   const stopping = new AbortController();
   const bar = progress();
