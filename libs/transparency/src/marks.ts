@@ -20,7 +20,7 @@ const zIssued = z.object({ invoiceId: z.string(), tree: z.object({ size: z.int()
 
 /** What an issued invoice says of the events before it; undefined of any other event, and of invoices older than the tree. */
 export function markIn(leaf: Leaf): Mark | Failure | undefined {
-  if (!leaf.field('type').equals(ISSUED)) return undefined;
+  if (!leaf.is('type', ISSUED)) return undefined;
   try {
     const { invoiceId, tree } = zIssued.parse(JSON.parse(leaf.text('data')));
     return tree === undefined ? undefined : { said: `invoice ${invoiceId}`, size: tree.size, root: readRoot(tree.root), position: leaf.position, invoiceId };

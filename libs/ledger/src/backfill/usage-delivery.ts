@@ -79,16 +79,23 @@ export class UsageDelivery {
 
   /** The rows that an event's readings were read from. */
   private sourceOf({ observations, rows }: UsageBatch): NonNullable<CommandCall['sourceOf']> {
-    // Of several providers' readings of one key, each is its own.
-    const ofProvider = new Map(observations.map((each, index) => [`${each.provider ?? ''}\u0000${looseKey(each)}`, rows[index]]));
-    const ofAny = new Map(observations.map((each, index) => [looseKey(each), rows[index]]));
+    const rowOf = new Map<object, number | undefined>(observations.map((each, index) => [each, rows[index]]));
     return ({ type, data }) => {
       if (type !== 'UsageObserved' && type !== 'UsageCorrected') return undefined;
       const named: readonly ReadingKey[] = type === 'UsageObserved' ? data.observations : data.corrections;
-      const found = named.flatMap((key) => ofProvider.get(`${key.provider ?? ''}\u0000${looseKey(key)}`) ?? ofAny.get(looseKey(key)) ?? []);
-      return found.length === named.length ? sourceInFile(this.source, found) : undefined;
+      // Mostly the very readings that came in; else what was made of them.
+      const found = named.every((each) => rowOf.has(each)) ? named.map((each) => rowOf.get(each)) : rowsByKey(named, observations, rows);
+      const known = found.filter((row) => row !== undefined);
+      return known.length === named.length ? sourceInFile(this.source, known) : undefined;
     };
   }
+}
+
+function rowsByKey(named: readonly ReadingKey[], observations: readonly Observation[], rows: readonly number[]): (number | undefined)[] {
+  // Of several providers' readings of one key, each is its own.
+  const ofProvider = new Map(observations.map((each, index) => [`${each.provider ?? ''}\u0000${looseKey(each)}`, rows[index]]));
+  const ofAny = new Map(observations.map((each, index) => [looseKey(each), rows[index]]));
+  return named.map((key) => ofProvider.get(`${key.provider ?? ''}\u0000${looseKey(key)}`) ?? ofAny.get(looseKey(key)));
 }
 
 type OfOneMonth = Pick<UsageBatch, 'deploymentId' | 'observations'>;
