@@ -7,6 +7,12 @@ import { checkpointOf, versionsOf } from './schema.js';
 const LOCK_TIMEOUT_MS = 200;
 const LOCK_NOT_AVAILABLE = '55P03';
 const MOST_ATTEMPTS = 100;
+/**
+ * But each so many attempts it is waited longer: vacuuming that Postgres began by itself gives way only to who has waited for a lock as
+ * long as `deadlock_timeout`, and over large tables it takes minutes.
+ */
+const PATIENT_EACH = 10;
+const PATIENCE_MS = 500;
 
 export interface Schemas {
   readonly live: string;
@@ -27,13 +33,14 @@ export async function swap(
   part: readonly Projection[] | null,
   catchUp: (position: number) => Promise<void>,
 ): Promise<number> {
+  const patientMs = (await deadlockTimeoutMs(client)) + PATIENCE_MS;
   for (let attempt = 1; ; attempt += 1) {
     try {
       await client.query('BEGIN');
       const position = await stopped(client, live);
       await catchUp(position);
       if ((await checkpointOf(client, next))?.position !== position) throw new Error(`${next} is not at position ${position}: nothing was exchanged`);
-      await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+      await client.query("SELECT set_config('lock_timeout', $1, true)", [`${attempt % PATIENT_EACH === 0 ? patientMs : LOCK_TIMEOUT_MS}ms`]);
       if (part === null) await exchangeSchemas(client, { live, next, previous });
       else await exchangeTables(client, { live, next, previous }, part);
       await client.query('COMMIT');
@@ -50,6 +57,12 @@ export async function stopped(client: pg.ClientBase, live: string): Promise<numb
   const { rows } = await client.query<{ position: number }>(`SELECT position FROM ${live}.checkpoint FOR UPDATE`);
   if (rows[0] === undefined) throw new Error(`${live} has no checkpoint`);
   return rows[0].position;
+}
+
+async function deadlockTimeoutMs(client: pg.ClientBase): Promise<number> {
+  const { rows } = await client.query<{ ms: number }>("SELECT setting::int AS ms FROM pg_settings WHERE name = 'deadlock_timeout'");
+  if (rows[0] === undefined) throw new Error('the server has no deadlock_timeout');
+  return rows[0].ms;
 }
 
 const isLockTimeout = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE;
