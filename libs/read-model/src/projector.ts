@@ -69,6 +69,9 @@ export class Projector implements Projecting {
   private skipped: ReadonlySet<number> = new Set();
   private hasLookedForSkips = false;
 
+  /** The read models that the last batch went into, and which partitions these were seen to have: none is ever removed. */
+  private known: { readonly generation: string; readonly partitions: Set<string> } | undefined;
+
   /** `searchPath`: where projections look for tables, if not in their own schema alone. */
   constructor(
     private readonly log: EventLog,
@@ -298,10 +301,9 @@ export class Projector implements Projecting {
     const [first, last] = [stored[0], stored.at(-1)];
     if (first === undefined || last === undefined) return this.position();
     const start = performance.now();
-    await ensurePartitions(client, this.schema, this.projections.flatMap((projection) => projection.partitions?.(events) ?? []));
-    let generation: string | undefined;
+    const generation = await this.ensurePartitions(client, events);
     try {
-      generation = await this.begin(client, first.position - 1);
+      await this.begin(client, first.position - 1, generation);
       for (const projection of this.projections) {
         const relevant = events.filter(({ type }) => projection.handles[type] === 'handled');
         if (relevant.length === 0) continue;
@@ -323,10 +325,26 @@ export class Projector implements Projecting {
       return last.position;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
-      // What fails on tables that took the place of others meanwhile says nothing of the event.
-      if (error instanceof ProjectionHalted && generation !== (await checkpointOf(client, this.schema))?.generation) await this.fenced(client);
+      // Nothing is taken for known of tables that something failed on.
+      this.known = undefined;
       throw error;
     }
+  }
+
+  /** Makes the partitions that a batch needs, where they are not there. Returns the generation of the read models that have them. */
+  private async ensurePartitions(client: pg.ClientBase, events: readonly RecordedEvent[]): Promise<string> {
+    this.known ??= { generation: await this.generation(client), partitions: new Set() };
+    const { generation, partitions } = this.known;
+    const unseen = this.projections.flatMap((projection) => projection.partitions?.(events) ?? []).filter(({ table, month }) => !partitions.has(`${table.name} ${month}`));
+    await ensurePartitions(client, this.schema, unseen);
+    for (const { table, month } of unseen) partitions.add(`${table.name} ${month}`);
+    return generation;
+  }
+
+  private async generation(client: pg.ClientBase): Promise<string> {
+    const checkpoint = await checkpointOf(client, this.schema);
+    if (checkpoint === undefined) throw new Error(`${this.schema} has no checkpoint`);
+    return checkpoint.generation;
   }
 
   /** The checkpoint is not the one that the batch began at: another schema took this one's place, or was made by others. */
@@ -340,9 +358,9 @@ export class Projector implements Projecting {
    * Begins a batch's transaction as its only writer, in one round trip. It does not wait for the disk: what a crash of the machine
    * takes of it, checkpoint included, is projected again, and whatever is decided on it and appended waits for all before it.
    * The checkpoint is locked from the first on: whoever exchanges the schema waits for the batch, or the batch for the exchange,
-   * and then its own generation is not found at the end.
+   * and then it finds another generation than its own, whose partitions and names it does not know.
    */
-  private async begin(client: pg.ClientBase, after: number): Promise<string> {
+  private async begin(client: pg.ClientBase, after: number, generation: string): Promise<void> {
     const answers = (await client.query(
       `BEGIN; SET LOCAL search_path TO ${this.searchPath}; SET LOCAL synchronous_commit TO off;` +
         ` SELECT pg_try_advisory_xact_lock(${this.lock}) AS locked; SELECT position, generation FROM ${this.schema}.checkpoint FOR UPDATE`,
@@ -350,8 +368,8 @@ export class Projector implements Projecting {
       readonly rows: readonly { readonly locked?: boolean; readonly position?: number; readonly generation?: string }[];
     }[];
     const [locked, checkpoint] = answers.slice(-2).map(({ rows }) => rows[0]);
-    if (locked?.locked !== true || checkpoint?.position !== after || checkpoint.generation === undefined)
+    if (checkpoint?.generation !== generation) await this.fenced(client);
+    if (locked?.locked !== true || checkpoint?.position !== after)
       throw new LostWriter(`another process projects into ${this.schema}, from position ${checkpoint?.position ?? 'unknown'} on, not ${after}`);
-    return checkpoint.generation;
   }
 }

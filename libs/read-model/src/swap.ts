@@ -24,7 +24,7 @@ export interface Schemas {
 /**
  * Puts the next schema in the place of the live one, which is kept as the previous one, in one short transaction. Names are exchanged:
  * statements under way end on the tables that they began on, and prepared ones are planned anew. Whoever projects waits for the
- * checkpoint's lock meanwhile, and then finds another generation. `next` may itself be the previous one: then they change places.
+ * lock on the checkpoint meanwhile, whichever of the two a name still means there, and then finds another generation. `next` may itself be the previous one: then they change places.
  * `catchUp` brings `next` to the live position, while that stands still. `part`: only these projections' tables; null: all.
  */
 export async function swap(
@@ -39,6 +39,7 @@ export async function swap(
       await client.query('BEGIN');
       const position = await stopped(client, live);
       await catchUp(position);
+      await lockCheckpoint(client, next);
       if ((await checkpointOf(client, next))?.position !== position) throw new Error(`${next} is not at position ${position}: nothing was exchanged`);
       await client.query("SELECT set_config('lock_timeout', $1, true)", [`${attempt % PATIENT_EACH === 0 ? patientMs : LOCK_TIMEOUT_MS}ms`]);
       if (part === null) await exchangeSchemas(client, { live, next, previous });
@@ -54,10 +55,17 @@ export async function swap(
 
 /** Keeps the live read models at their position until the client's transaction ends; they can be read all the while. */
 export async function stopped(client: pg.ClientBase, live: string): Promise<number> {
-  const { rows } = await client.query<{ position: number }>(`SELECT position FROM ${live}.checkpoint FOR UPDATE`);
+  await lockCheckpoint(client, live);
+  const { rows } = await client.query<{ position: number }>(`SELECT position FROM ${live}.checkpoint`);
   if (rows[0] === undefined) throw new Error(`${live} has no checkpoint`);
   return rows[0].position;
 }
+
+/**
+ * Keeps out whoever writes, not who reads. The table, not its row: a session that waits for a table looks its name up again when it
+ * gets it, by which time it has heard of every change of names; one that gets the row alone may not have, and write into the old tables.
+ */
+const lockCheckpoint = async (client: pg.ClientBase, schema: string): Promise<unknown> => client.query(`LOCK TABLE ${schema}.checkpoint IN EXCLUSIVE MODE`);
 
 async function deadlockTimeoutMs(client: pg.ClientBase): Promise<number> {
   const { rows } = await client.query<{ ms: number }>("SELECT setting::int AS ms FROM pg_settings WHERE name = 'deadlock_timeout'");
