@@ -1,13 +1,11 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
-import { instant } from '#domain/time/instant';
-import { monthOf } from '#domain/time/period';
+import { monthNamed } from '#domain/time/period';
 import { prunedUsage, usageProviders, usageRecords } from './usage-records.table.js';
 
 type UsageEvent = RecordedEvent<'UsageObserved' | 'UsageCorrected' | 'UsageProviderNamed' | 'UsagePruned'>;
 const isUsage = ({ type }: RecordedEvent): boolean => type === 'UsageObserved' || type === 'UsageCorrected' || type === 'UsageProviderNamed' || type === 'UsagePruned';
 
-const monthNamed = (month: string) => monthOf(instant(`${month}-01T00:00:00Z`));
 
 /** What of a batch concerns months whose raw records are kept no more, also from within the batch on. */
 export interface Pruned {

@@ -1,26 +1,16 @@
 import { createServer, type Server } from 'node:http';
 import type { LedgerCore } from '#ledger/ledger-core';
-import type { Measuring } from '#ledger/measured';
 import { LedgerMetrics } from '#ledger/telemetry/ledger-metrics';
+import { LedgerTelemetry } from '#ledger/telemetry/ledger-telemetry';
 import { LedgerTracing } from '#ledger/telemetry/ledger-tracing';
 import type { Progress } from '#read-model/projection';
 
 /** Figures of the worker, and traces where a collector is named. */
-export class WorkerTelemetry implements Measuring {
-  private readonly metrics = new LedgerMetrics();
-  private readonly tracing: LedgerTracing | null;
+export class WorkerTelemetry extends LedgerTelemetry {
   private server: Server | undefined;
 
   constructor(otlpEndpoint: string | undefined) {
-    this.tracing = otlpEndpoint === undefined ? null : new LedgerTracing(otlpEndpoint, 'ledgerline-worker');
-  }
-
-  append<Result>(of: Parameters<Measuring['append']>[0], work: () => Promise<Result>): Promise<Result> {
-    return this.metrics.append(of, () => (this.tracing === null ? work() : this.tracing.append(of, work)));
-  }
-
-  catchUp<Result>(work: () => Promise<Result>): Promise<Result> {
-    return this.metrics.catchUp(() => (this.tracing === null ? work() : this.tracing.catchUp(work)));
+    super(new LedgerMetrics(), otlpEndpoint === undefined ? null : new LedgerTracing(otlpEndpoint, 'ledgerline-worker'));
   }
 
   progressed(progress: Progress): void {
@@ -47,10 +37,9 @@ export class WorkerTelemetry implements Measuring {
     return `http://${host}:${typeof address === 'object' && address !== null ? address.port : port}`;
   }
 
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     const { server } = this;
     if (server !== undefined) await new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); });
-    this.metrics.registry.clear();
-    await this.tracing?.close();
+    await super.close();
   }
 }

@@ -67,19 +67,28 @@ async function compareTable(client: pg.ClientBase, live: string, shadow: string,
   const columns = shadowColumns.filter((column) => liveColumns.includes(column));
   const columnsApart = [...new Set([...liveColumns, ...shadowColumns])].filter((column) => !columns.includes(column));
   const selected = columns.map((column) => `"${column}"`).join(', ');
-  // A sum of hashes does not depend on the order of rows: two scans say that all is equal, which is what it nearly always is.
-  const hashed = async (schema: string, of: string) => {
-    const { rows } = await client.query<{ rows: number; hash: string }>(
-      `SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) AS hash FROM (SELECT ${of} FROM ${schema}.${name}) t`,
-    );
-    return rows[0] ?? { rows: 0, hash: '0' };
-  };
-  const ofShadow = await hashed(shadow, selected === '' ? '*' : selected);
-  const ofLive = liveColumns.length === 0 ? { rows: 0, hash: '0' } : await hashed(live, selected);
+  // Two scans say that all is equal, which is what it nearly always is.
+  const digest = async (schema: string, of: string): Promise<Digest> => digestOf(client, `SELECT ${of} FROM ${schema}.${name}`);
+  const ofShadow = await digest(shadow, selected === '' ? '*' : selected);
+  const ofLive = liveColumns.length === 0 ? NO_ROWS : await digest(live, selected);
   const same = { table: name, rows: ofShadow.rows, onlyLive: 0, onlyShadow: 0, different: 0, columnsApart, examples: [] };
   if (ofLive.rows === ofShadow.rows && ofLive.hash === ofShadow.hash) return same;
   if (liveColumns.length === 0) return { ...same, onlyShadow: ofShadow.rows };
   return { ...same, ...(await rowByRow(client, live, shadow, table, columns)) };
+}
+
+interface Digest {
+  readonly rows: number;
+  /** A sum of hashes: it does not depend on the order of rows. */
+  readonly hash: string;
+}
+
+const NO_ROWS: Digest = { rows: 0, hash: '0' };
+
+/** What tells the rows of a query from any others, but by ill luck. */
+export async function digestOf(client: pg.ClientBase | pg.Pool, query: string, values: readonly unknown[] = []): Promise<Digest> {
+  const { rows } = await client.query<Digest>(`SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) AS hash FROM (${query}) t`, [...values]);
+  return rows[0] ?? NO_ROWS;
 }
 
 async function rowByRow(

@@ -70,6 +70,9 @@ export function monthOf(at: Instant): Period {
   const next = month === 12 ? { year: year + 1, month: 1 } : { year, month: month + 1 };
   return { start: monthStart(year, month), end: monthStart(next.year, next.month) };
 }
+
+/** The UTC month of a name such as `2026-04`. */
+export const monthNamed = (name: string): Period => monthOf(instant(`${name}-01T00:00:00Z`));
 const monthStart = (year: number, month: number): Instant =>
   instant(`${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-01T00:00:00Z`);
 

@@ -1,6 +1,7 @@
 import { READ_MODELS } from '../database.js';
 import type { QueryContext } from '../query.js';
 import { prunedUsage, usageProviders, usageRecords } from '#projections/usage-records/usage-records.table';
+import { digestOf } from '#read-model/compare';
 import type { TableDefinition } from '#read-model/table';
 
 /** The live read models, as they were at the context's position, held against what the log gives. */
@@ -21,11 +22,10 @@ const thenColumn = (column: string): string => (column === 'superseded_by' ? 'CA
 /** Tables of which the replay and the live one, cut off at the position, do not have the same row versions. */
 export async function differingTables({ core, position }: QueryContext, schema: string): Promise<TableDefinition[]> {
   const differing: TableDefinition[] = [];
-  const digest = async (of: string, table: TableDefinition): Promise<string> => {
-    const { rows } = await core.pool.query<{ digest: string }>(`SELECT count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) AS digest FROM (${then(of, table)}) t`, [position]);
-    return rows[0]?.digest ?? '';
-  };
-  for (const table of core.projector.list().flatMap(({ tables }) => tables)) if ((await digest(schema, table)) !== (await digest(READ_MODELS, table))) differing.push(table);
+  for (const table of core.projector.list().flatMap(({ tables }) => tables)) {
+    const [replayed, live] = await Promise.all([schema, READ_MODELS].map((of) => digestOf(core.pool, then(of, table), [position])));
+    if (replayed?.rows !== live?.rows || replayed?.hash !== live?.hash) differing.push(table);
+  }
   return differing;
 }
 

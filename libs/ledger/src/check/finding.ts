@@ -1,3 +1,4 @@
+import { rowsInForce } from '#read-model/table';
 import type { QueryContext } from '../query.js';
 
 /** An invariant that does not hold, or a notice: of what, and what to do about it. */
@@ -12,7 +13,7 @@ export interface Finding {
 export type Check = (context: QueryContext) => Promise<Finding[]>;
 
 /** Rows of a read model that are in force at `$1`. */
-export const now = (table: string): string => `(SELECT * FROM ${table} WHERE position_from <= $1 AND (position_to IS NULL OR position_to > $1))`;
+export const now = (table: string): string => rowsInForce(table, '$1');
 
 /** A check that is one statement: each row of its answer is a finding, and all of its columns are the ids. */
 export const sqlCheck =

@@ -1,18 +1,15 @@
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { marginPercent } from '#domain/margin/margin';
-import { type Instant, instant } from '#domain/time/instant';
-import { monthOf, type Period } from '#domain/time/period';
+import { monthNamed } from '#domain/time/period';
 import { costsIn, marginIn, marginMonths } from '../costs/margin-month.js';
 import { ADMIN } from '../query.js';
 import { type Check, type Finding, now } from './finding.js';
-
-const periodOf = (month: string): Period => monthOf(instant(`${month}-01T00:00:00Z` as Instant));
 
 /** Tenants + unattributed = overall; deployments + standalone = tenant; kinds = overall on each axis; margin = revenue − cost. Exactly. */
 const identities: Check = async (context) => {
   const findings: Finding[] = [];
   for (const { month, currency } of await marginMonths(context)) {
-    const { overall, byTenant, byDeployment, byKind, unattributed } = await marginIn(context, periodOf(month), currency);
+    const { overall, byTenant, byDeployment, byKind, unattributed } = await marginIn(context, monthNamed(month), currency);
     const total = (values: readonly string[]): Decimal => sum(values.map((value) => decimal(value)));
     const need = (what: string, a: Decimal, b: string): void => {
       if (!a.eq(decimal(b))) findings.push(broken(month, currency, `${what} ${text(a)}, not ${b}`));
@@ -49,7 +46,7 @@ const costs: Check = async (context) => {
   const findings: Finding[] = [];
   for (const { currency, amount } of rows) {
     const spent: Decimal[] = [];
-    for (const { month } of months.filter((each) => each.currency === currency)) spent.push(...(await costsIn(context, periodOf(month), currency)).map((share) => share.amount));
+    for (const { month } of months.filter((each) => each.currency === currency)) spent.push(...(await costsIn(context, monthNamed(month), currency)).map((share) => share.amount));
     if (sum(spent).eq(decimal(amount))) continue;
     const message = `providers charged ${amount} ${currency} without tax, the months of the margin come to ${text(sum(spent))}`;
     findings.push({ code: 'cost_differs', message, ids: { currency }, remedy: 'A cost is lost or counted twice between months or tenants: report it with the currency.' });
@@ -65,7 +62,7 @@ const unattributed: Check = async (context) => {
   if (!ADMIN.includes(context.caller.role)) return [];
   const findings: Finding[] = [];
   for (const { month, currency } of await marginMonths(context)) {
-    const shares = (await costsIn(context, periodOf(month), currency)).filter(({ tenantId }) => tenantId === null);
+    const shares = (await costsIn(context, monthNamed(month), currency)).filter(({ tenantId }) => tenantId === null);
     if (shares.length === 0) continue;
     const amount = text(sum(shares.map((share) => share.amount)));
     const costLines = [...new Set(shares.map(({ costLine }) => costLine))];

@@ -41,7 +41,9 @@ async function settlingEvents({ core, position }: QueryContext): Promise<Map<str
     if (stored.position > position) break;
     const event = codec.decode(stored) as Extract<RecordedEvent, { type: 'InvoiceIssued' }>;
     const key = JSON.stringify([event.data.tenantId, event.data.currency]);
-    accounts.set(key, [...(accounts.get(key) ?? []), event]);
+    const own = accounts.get(key);
+    if (own === undefined) accounts.set(key, [event]);
+    else own.push(event);
   }
   return accounts;
 }

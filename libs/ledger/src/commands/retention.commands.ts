@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { conflict, type DomainError, invalid } from '#domain/errors';
 import { METERED_DAYS_STREAM } from '#domain/metering/metering';
 import { zId, zInstant } from '#domain/schema';
-import { type Instant, instant, isBefore } from '#domain/time/instant';
-import { monthOf } from '#domain/time/period';
+import { type Instant, isBefore } from '#domain/time/instant';
+import { monthNamed } from '#domain/time/period';
 import { usageMonth, usageStream } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '../command.js';
 import { LedgerCore } from '../ledger-core.js';
@@ -61,7 +61,7 @@ export class RetentionHandler implements ICommandHandler<RetentionCommand> {
   }
 
   private async pruneOne(call: CommandCall, deploymentId: string, month: string, records: readonly Prunable[], at: Instant): Promise<CommandDone> {
-    const whole = monthOf(instant(`${month}-01T00:00:00Z`));
+    const whole = monthNamed(month);
     const stretches = records.map(({ billingKind }) => ({ deploymentId, billingKind, ...whole }));
     return this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
       const gone = new Set((await prunedMonths(this.core, stretches)).map(({ billingKind }) => billingKind));

@@ -1,13 +1,11 @@
 import { decimal, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
-import { instant } from '#domain/time/instant';
-import { monthOf, type Period } from '#domain/time/period';
+import { monthNamed, type Period } from '#domain/time/period';
 import { numberOf } from '../explain/issued.js';
 import { marginIn, marginMonths } from '../costs/margin-month.js';
 import { ratedAt } from '../preview/preview.js';
 import { asJsonb, recordVersions, within, withPruned } from '../usage/pruned-usage.js';
-import { inTurn } from './catalog.js';
-import { at, CHANGED, type Explaining, explaining, type Span } from './span.js';
+import { at, CHANGED, type Explaining, explaining, inTurn, type Span } from './span.js';
 
 export interface InvoiceDifference extends Explaining {
   readonly invoiceId: string;
@@ -138,7 +136,7 @@ export async function marginDifferences(span: Span): Promise<MarginDifference[]>
   const { context, from, to } = span;
   const differences: MarginDifference[] = [];
   for (const { month, currency } of await marginMonths({ ...context, position: to }, from)) {
-    const period = monthOf(instant(`${month}-01T00:00:00Z`));
+    const period = monthNamed(month);
     const [before, after] = [await marginIn({ ...context, position: from }, period, currency), await marginIn({ ...context, position: to }, period, currency)];
     const nothing = { revenue: moneyText(ZERO, currency), cogs: moneyText(ZERO, currency), margin: moneyText(ZERO, currency) };
     const figures = (of: Figures | undefined): Figures => (of === undefined ? nothing : { revenue: of.revenue, cogs: of.cogs, margin: of.margin });
@@ -157,7 +155,7 @@ export async function marginDifferences(span: Span): Promise<MarginDifference[]>
 
 /** Where revenue was booked and cost recorded, and where it changed who bears it. */
 async function positionsOfMonth({ context, from, to }: Span, month: string, currency: string, tenantId: string | null): Promise<number[]> {
-  const { start, end } = monthOf(instant(`${month}-01T00:00:00Z`));
+  const { start, end } = monthNamed(month);
   const { rows } = await context.core.pool.query<{ position: number }>(
     `WITH costs AS (SELECT * FROM cost_lines WHERE currency = $4 AND charge_period_start < $7 AND charge_period_end > $6 AND position_from <= $2),
        charged AS (SELECT DISTINCT provider, resource_id AS provider_id FROM costs)

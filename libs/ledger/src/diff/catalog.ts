@@ -1,9 +1,8 @@
 import type { EventType } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
-import { instant } from '#domain/time/instant';
-import { monthOf } from '#domain/time/period';
+import { monthNamed } from '#domain/time/period';
 import { asJsonb, fromLog, type FromLog, NOTHING, prunedMonths, recordVersions, type Stretch } from '../usage/pruned-usage.js';
-import { at, CHANGED, type Explaining, explaining, type Span } from './span.js';
+import { at, CHANGED, type Explaining, explaining, inTurn, type Span } from './span.js';
 
 export interface RateDifference extends Explaining {
   readonly resourceType: string;
@@ -96,13 +95,7 @@ async function prunedUsageOf({ context: { core }, from, to }: Span): Promise<Fro
   for await (const { position, data } of core.log.readAll(from, { types: USAGE_EVENTS })) {
     if (position > to) break;
     const { deploymentId, month } = JSON.parse(data) as { deploymentId: string; month: string };
-    streams.set(`${deploymentId} ${month}`, { deploymentId, billingKind: null, ...monthOf(instant(`${month}-01T00:00:00Z`)) });
+    streams.set(`${deploymentId} ${month}`, { deploymentId, billingKind: null, ...monthNamed(month) });
   }
   return fromLog(core, await prunedMonths(core, [...streams.values()]));
-}
-
-export async function inTurn<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
-  const results: Result[] = [];
-  for (const item of items) results.push(await work(item));
-  return results;
 }

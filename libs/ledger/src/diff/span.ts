@@ -1,4 +1,5 @@
 import type { StoredEvent } from '#event-store/port';
+import { rowsInForce } from '#read-model/table';
 import { eventsOf, reference, type Reference } from '../explain/evidence.js';
 import type { QueryContext } from '../query.js';
 
@@ -26,5 +27,10 @@ export async function explaining({ context, from, to }: Span, positions: Iterabl
 
 /** SQL: a version began or ended within (`$1`, `$2`]. */
 export const CHANGED = '((position_from > $1 AND position_from <= $2) OR (position_to > $1 AND position_to <= $2))';
-export const at = (table: string, position: '$1' | '$2'): string => `(SELECT * FROM ${table} WHERE position_from <= ${position} AND (position_to IS NULL OR position_to > ${position}))`;
+export const at = (table: string, position: '$1' | '$2'): string => rowsInForce(table, position);
 
+export async function inTurn<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const item of items) results.push(await work(item));
+  return results;
+}

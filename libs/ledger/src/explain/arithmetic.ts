@@ -16,7 +16,7 @@ export interface Counted {
  */
 export function arithmeticOf(row: FrozenRow, currency: string, terms: ItemTerms | null, counted: Counted | null): string {
   const unit = unitAmountText(decimal(row.unitAmount), currency);
-  const amount = (value: string): string => arithmeticSign(moneyText(decimal(value), currency));
+  const amount = (value: string): string => amountText(decimal(value), currency);
   const exact = decimal(row.quantity).times(decimal(row.unitAmount));
   const isExact = exact.eq(decimal(row.gross));
   const product = `${quantityText(row, unit, terms, counted)} = ${isExact ? amount(row.gross) : `${arithmeticSign(text(exact))}, booked ${amount(row.gross)}`}`;
@@ -42,7 +42,7 @@ const A_HUNDREDTH = decimal('0.01');
 /** How a row's tax came to its amount: rounded together with those of the other rows at its rate, it may be off its own product. */
 export function taxArithmeticOf(row: FrozenRow, currency: string): string {
   const exact = decimal(row.net).times(decimal(row.taxRatePercent)).times(A_HUNDREDTH);
-  const amount = (value: string): string => arithmeticSign(moneyText(decimal(value), currency));
+  const amount = (value: string): string => amountText(decimal(value), currency);
   const product = `${row.taxRatePercent} % of ${amount(row.net)}`;
   return exact.eq(decimal(row.tax)) ? `${product} = ${amount(row.tax)}` : `${product} = ${arithmeticSign(text(exact))}, booked ${amount(row.tax)}`;
 }
@@ -50,4 +50,7 @@ export function taxArithmeticOf(row: FrozenRow, currency: string): string {
 const bracketed = (value: string): string => (value.startsWith('−') ? `(${value})` : value);
 
 /** With the minus sign of arithmetic, which a hyphen is not. */
-export const arithmeticSign = (value: string): string => value.replace(/^-/, '−');
+/** An amount at the scale of its currency, as arithmetic writes it. */
+export const amountText = (amount: Decimal, currency: string): string => arithmeticSign(moneyText(amount, currency));
+
+const arithmeticSign = (value: string): string => value.replace(/^-/, '−');

@@ -1,4 +1,5 @@
 import type { Series } from '#domain/invoices/invoice';
+import { isInForce } from '#read-model/table';
 import type { QueryContext } from '../query.js';
 import { type IssuedRow, numberOf } from './issued.js';
 
@@ -31,7 +32,7 @@ const related = ({ row_id: rowId, series, ordinal, kind }: Found): RelatedRow =>
 
 /** What corrects what, of the lines of these rows, looked up once for all of them. */
 export async function relationsOf({ core, position }: QueryContext, rows: readonly IssuedRow[]): Promise<(row: IssuedRow) => Relations> {
-  const now = (table: string): string => `${table}.position_from <= $1 AND (${table}.position_to IS NULL OR ${table}.position_to > $1)`;
+  const now = (table: string): string => isInForce('$1', table);
   const shown = "r.row_id, r.row ->> 'kind' AS kind, r.row -> 'corrects' AS corrects";
   const { rows: found } = await core.pool.query<Found>(
     `SELECT 'INV' AS series, i.ordinal, i.computed_at, ${shown} FROM invoice_rows r JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND ${now('i')} WHERE r.line_id = ANY($2::uuid[])
@@ -40,13 +41,13 @@ export async function relationsOf({ core, position }: QueryContext, rows: readon
     [position, [...new Set(rows.map(({ row }) => row.lineId))]],
   );
   const byId = new Map(found.map((each) => [each.row_id, each]));
-  const correctors = new Map<string, Found[]>();
-  for (const each of found) for (const id of each.corrects ?? []) correctors.set(id, [...(correctors.get(id) ?? []), each]);
+  const corrections = found.flatMap((by) => (by.corrects ?? []).map((id) => ({ id, by })));
+  const correctors = Map.groupBy(corrections, ({ id }) => id);
   return ({ row }) => {
     const corrected = (row.corrects ?? []).flatMap((id) => byId.get(id) ?? []);
     return {
       corrects: corrected.map(related),
-      correctedBy: (correctors.get(row.rowId) ?? []).map(related),
+      correctedBy: (correctors.get(row.rowId) ?? []).map(({ by }) => related(by)),
       knownBefore: corrected.length === 0 || row.kind === 'credit_note' ? null : Math.max(...corrected.map((each) => each.computed_at)),
     };
   };

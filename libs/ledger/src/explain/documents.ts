@@ -1,8 +1,8 @@
 import { documentNumber } from '#domain/invoices/invoice';
 import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
-import { moneyText } from '#domain/money/money';
+import { isInForce } from '#read-model/table';
 import type { QueryContext } from '../query.js';
-import { arithmeticSign } from './arithmetic.js';
+import { amountText } from './arithmetic.js';
 import { eventsOfDocument, type Reference, reference } from './evidence.js';
 import { type IssuedRow, numberOf } from './issued.js';
 
@@ -57,13 +57,13 @@ export async function documentsOf(context: QueryContext, rows: readonly IssuedRo
 
 /** `58.74 + 11.16 = 69.90`; of a credit note `−2.00 − 0.38 = −2.38`; without tax `58.74`. */
 export function sumText(subtotal: Decimal, tax: Decimal, currency: string): string {
-  const money = (amount: Decimal): string => arithmeticSign(moneyText(amount, currency));
+  const money = (amount: Decimal): string => amountText(amount, currency);
   if (tax.eq(ZERO)) return money(subtotal);
   return `${money(subtotal)} ${tax.lt(ZERO) ? '−' : '+'} ${money(tax.abs())} = ${money(subtotal.plus(tax))}`;
 }
 
 async function headsOf({ core, position }: QueryContext, ids: readonly string[]): Promise<Head[]> {
-  const now = (table: string): string => `${table}.position_from <= $1 AND (${table}.position_to IS NULL OR ${table}.position_to > $1)`;
+  const now = (table: string): string => isInForce('$1', table);
   const { rows } = await core.pool.query<Head>(
     `SELECT i.invoice_id AS document_id, i.invoice_id, i.status, i.ordinal AS invoice_ordinal, NULL AS reason FROM invoices i WHERE i.invoice_id = ANY($2::uuid[]) AND ${now('i')}
      UNION ALL SELECT c.credit_note_id, c.invoice_id, 'issued', i.ordinal, c.reason FROM credit_notes c JOIN invoices i ON i.invoice_id = c.invoice_id AND ${now('i')}

@@ -1,6 +1,7 @@
 import { conflict, notFound } from '#domain/errors';
 import { documentNumber, type FrozenRow, type InvoiceStatus, type Series } from '#domain/invoices/invoice';
 import { isUuid } from '../invoices/invoicing.js';
+import { isInForce } from '#read-model/table';
 import type { QueryContext } from '../query.js';
 
 /** A row of an invoice or a credit note, and what it was computed from: a credit note's, what its invoice was. */
@@ -19,7 +20,7 @@ const NUMBER = /^INV-(\d{6,9})$/;
 
 const NOTE_NUMBER = /^CN-(\d{6,9})$/;
 
-const NOW = (table: string): string => `${table}.position_from <= $1 AND (${table}.position_to IS NULL OR ${table}.position_to > $1)`;
+const NOW = (table: string): string => isInForce('$1', table);
 const ISSUED_ROWS = `SELECT i.invoice_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.currency, r.row, r.n FROM invoices i
   JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
   WHERE ${NOW('i')} AND $2::uuid IN (i.invoice_id, r.line_id, r.part_id, r.row_id)

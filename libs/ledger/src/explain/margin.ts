@@ -1,8 +1,7 @@
 import type { Series } from '#domain/invoices/invoice';
 import { decimal, sum } from '#domain/money/decimal';
 import { exactMoney, marginPercent } from '#domain/margin/margin';
-import { instant } from '#domain/time/instant';
-import { monthOf } from '#domain/time/period';
+import { monthNamed } from '#domain/time/period';
 import { costsIn } from '../costs/margin-month.js';
 import { ADMIN, type QueryContext } from '../query.js';
 import type { StoredEvent } from '#event-store/port';
@@ -30,7 +29,7 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
   if (month === '' || !ADMIN.includes(context.caller.role)) return null;
   const tenantId = encoded === undefined ? null : decodeURIComponent(encoded);
   const revenue = await revenueOf(context, month, currency, tenantId);
-  const all = await costsIn(context, monthOf(instant(`${month}-01T00:00:00Z`)), currency);
+  const all = await costsIn(context, monthNamed(month), currency);
   const costs = all.filter((share) => tenantId === null || share.tenantId === tenantId);
   const recorded = await positionsOf(context, costs.map(({ costLine }) => costLine));
   const positions = [...revenue.map(({ position_from }) => position_from), ...recorded.values()];
