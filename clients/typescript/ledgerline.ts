@@ -300,7 +300,7 @@ export class Ledgerline {
     return this.#requester.send({ method: 'GET', path: '/api/v1/audit/check', query: question });
   }
 
-  /** Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. */
+  /** Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. With asOf: of the events up to then. */
   async projections(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
   }

@@ -88,8 +88,10 @@ describe('docker-compose.yml', () => {
   it('tells the apps where everything is, in variables that they read', () => {
     const names = ['DATABASE_URL', 'EVENT_STORE_URL', 'LEDGERLINE_HOST', 'LEDGERLINE_JWT_SECRET', 'LEDGERLINE_PORT', 'LEDGERLINE_SELLER'];
     const sources = ['apps', 'libs'].flatMap(sourcesIn).filter(({ path }) => !path.endsWith('.spec.ts'));
-    for (const [, { environment }] of ours) expect(Object.keys(environment).sort()).toEqual(names);
-    expect(names.filter((name) => !sources.some(({ text }) => text.includes(name)))).toEqual([]);
+    expect(Object.keys(services['api']?.environment ?? {}).sort()).toEqual(names);
+    const ofWorker = [...names, 'LEDGERLINE_WORKER_PORT'];
+    expect(Object.keys(services['worker']?.environment ?? {}).sort()).toEqual(ofWorker);
+    expect(ofWorker.filter((name) => !sources.some(({ text }) => text.includes(name)))).toEqual([]);
   });
 
   it('reaches the stores by the names of their services', () => {

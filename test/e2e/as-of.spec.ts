@@ -27,7 +27,7 @@ const PARAMETERS: Readonly<Record<string, Record<string, string>>> = {
   diff: { from: '3' },
   explain: { id: '5' },
 };
-/** It says how far the projections are: that is not in the log. */
+/** It says how far the projections are now: that is not in the log. */
 const NOT_OF_THE_LOG = ['projections'];
 
 let test: TestLedger;
@@ -84,6 +84,16 @@ describe('as of', () => {
     for (const { position, params, answer } of asked.slice(0, 1)) expect([position, await answerOf(name, { ...params, knownAt: String(position) })]).toEqual([position, answer]);
     // It was asked something: not each answer is a refusal.
     expect(asked.filter(({ answer }) => answer.startsWith('refused')).map(({ answer }) => answer)).toEqual([]);
+  });
+});
+
+describe('projections', () => {
+  it('as of a position or an instant are told of the events up to then alone', async () => {
+    const head = await core.log.head();
+    const standing = async (params: object) => new Set((await test.ask<{ items: { position: number; head: number; lag: number }[] }>('projections', { ...params })).items.map((item) => [item.position, item.head, item.lag].join(' ')));
+    expect([await standing({}), await standing({ asOf: '5' }), await standing({ knownAt: '4' })]).toEqual([new Set([`${head} ${head} 0`]), new Set(['5 5 0']), new Set(['4 4 0'])]);
+    expect(await standing({ asOf: '2000-01-01T00:00:00Z' })).toEqual(new Set(['0 0 0']));
+    await expect(standing({ asOf: String(head + 1) })).rejects.toMatchObject({ code: 'position_ahead' });
   });
 });
 

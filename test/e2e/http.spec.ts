@@ -155,6 +155,7 @@ describe('load', () => {
       });
       await refused.promise;
       expect((await fetch(`${url}/health/live`)).status).toBe(200);
+      expect(await (await fetch(`${url}/metrics`)).text()).toContain('\nledgerline_http_requests_shed_total 38\n');
       await release();
       const [accepted, shed] = [200, 503].map(async (status) => (await Promise.all(answers)).filter((answer) => answer.status === status));
       expect(await accepted).toHaveLength(2);

@@ -67,7 +67,7 @@ const PATIENCE_MS = 250;
  * A queue that grows makes every answer late, and then useless: above so many at once, who comes waits for a place for a moment, and is
  * then told to come again. To be registered before any other hook. Probes are answered always, and a WebSocket is no request under way.
  */
-export function shedAbove(fastify: Fastify, { requestsAtOnce, patienceMs = PATIENCE_MS }: Limits, ends: RequestEnds): void {
+export function shedAbove(fastify: Fastify, { requestsAtOnce, patienceMs = PATIENCE_MS }: Limits, ends: RequestEnds, onShed: () => void): void {
   const answering = new WeakSet<object>();
   /** In the order in which they came: what lets each go on. */
   const line = new Set<() => void>();
@@ -96,6 +96,7 @@ export function shedAbove(fastify: Fastify, { requestsAtOnce, patienceMs = PATIE
     };
     const timer = setTimeout(() => {
       leave();
+      onShed();
       reply.raw.writeHead(503, { 'content-type': PROBLEM_TYPE, 'retry-after': '1', 'x-request-id': request.id }).end(OVERLOADED);
       reply.hijack();
     }, patienceMs);

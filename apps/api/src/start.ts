@@ -65,7 +65,8 @@ export async function createApi({
   });
   const fastify = adapter.getInstance();
   const ends = new RequestEnds();
-  shedAbove(fastify, settings, ends);
+  const telemetry = new Telemetry(settings.otlpEndpoint);
+  shedAbove(fastify, settings, ends, () => { telemetry.metrics.shed.inc(); });
   ends.attach(fastify);
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // JSON is all that the API takes; Nest's own parsers would also take forms.
@@ -77,7 +78,6 @@ export async function createApi({
     next();
   });
   logRequests(ends, logger);
-  const telemetry = new Telemetry(settings.otlpEndpoint);
   telemetry.attach(fastify, ends);
   tagReads(fastify);
   protect(fastify, settings);

@@ -25,7 +25,7 @@ import { type Incoming, type Ingested, UsageIntake } from './usage/ingest.js';
 import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
 import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from './preview/preview.js';
-import { ADMIN, contextFor, positionOf, STAFF } from './query.js';
+import { ADMIN, contextFor, positionOf, positionUpTo, STAFF } from './query.js';
 import { TreeKeeper } from './audit/tree-keeper.js';
 import { onTrial } from './preview/trial.js';
 
@@ -66,7 +66,7 @@ async function answered(core: LedgerCore, name: string, params: Record<string, u
   assertRole(caller, definition.roles, `the query ${name}`);
   const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
   const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
-  const position = definition.withoutCatchUp === true ? 0 : await positionOf(core, checked);
+  const position = definition.withoutCatchUp === true ? await positionUpTo(core, await core.log.head(), checked) : await positionOf(core, checked);
   return { position, answer: await definition.answer(checked, contextFor(core, position, caller)) };
 }
 

@@ -5,18 +5,17 @@ import type { LedgerCore } from './ledger-core.js';
 const MICROS_PER_SECOND = 1_000_000n;
 
 /**
- * Where the read models are; what is being built beside them, and what is kept of the ones before. `lag` is in events; `lagSeconds` is
+ * Where the read models are, of the events up to `head`; what is being built beside them, and what is kept of the ones before. `lag` is in events; `lagSeconds` is
  * how long ago the oldest event that is not projected was recorded; `eventsPerSecond` is of the last batch. `state`: `rebuilding` where
  * the read models are those of other versions than this process has, so that it answers nothing until its own are built.
  */
-export async function projectionsStatus(core: LedgerCore, now: Instant) {
-  const head = await core.log.head();
+export async function projectionsStatus(core: LedgerCore, now: Instant, head: number) {
   const { live, shadow, previous } = await core.rebuilder.status();
-  const position = live?.position ?? 0;
+  const position = Math.min(live?.position ?? 0, head);
   const shared = {
     position,
     head,
-    lag: Math.max(0, head - position),
+    lag: head - position,
     lagSeconds: position < head ? await secondsSince(core, position + 1, now) : 0,
     eventsPerSecond: live?.eventsPerSecond ?? null,
   };
@@ -27,15 +26,15 @@ export async function projectionsStatus(core: LedgerCore, now: Instant) {
     nextCursor: null,
     state: isOurs ? (halted === null ? 'current' : 'halted') : 'rebuilding',
     halted,
-    rebuild: shadow === null ? null : beside(shadow, position),
-    kept: previous === null ? null : beside(previous, position),
+    rebuild: shadow === null ? null : beside(shadow, { position, head }),
+    kept: previous === null ? null : beside(previous, { position, head }),
   };
 }
 
-const beside = ({ only, position, eventsPerSecond }: Checkpoint, live: number) => ({
+const beside = ({ only, position, eventsPerSecond }: Checkpoint, live: { readonly position: number; readonly head: number }) => ({
   projections: only ?? 'all',
-  position,
-  lag: Math.max(0, live - position),
+  position: Math.min(position, live.head),
+  lag: Math.max(0, live.position - position),
   eventsPerSecond,
 });
 

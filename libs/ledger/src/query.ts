@@ -134,9 +134,17 @@ export function pageOfAll<Item>(
  */
 export async function positionOf(
   core: LedgerCore,
+  asked: { asOf?: string | undefined; knownAt?: string | undefined; cursor?: string | undefined },
+): Promise<number> {
+  return positionUpTo(core, await core.projector.catchUp(), asked);
+}
+
+/** The same, where the log is asked of and not what is projected: `head` is the last position there is. */
+export async function positionUpTo(
+  core: LedgerCore,
+  head: number,
   { asOf, knownAt, cursor }: { asOf?: string | undefined; knownAt?: string | undefined; cursor?: string | undefined },
 ): Promise<number> {
-  const head = await core.projector.catchUp();
   if (cursor !== undefined) return Math.min(decodeCursor(cursor).position, head);
   const asked = Object.entries({ asOf, knownAt }).flatMap(([field, value]) => (value === undefined ? [] : [namedPosition(core, head, field, value)]));
   return Math.min(head, ...(await Promise.all(asked)));

@@ -15,6 +15,7 @@ export class Metrics extends LedgerMetrics {
     registers: [this.registry],
   });
   private readonly underWay = new Gauge({ name: 'ledgerline_http_requests_under_way', help: 'Requests that are being answered', registers: [this.registry] });
+  readonly shed = new Counter({ name: 'ledgerline_http_requests_shed_total', help: 'Requests refused unread, with 503: too many were being answered', registers: [this.registry] });
   readonly ingested = new Counter({ name: 'ledgerline_ingested_total', help: 'Readings sent to POST /usage, by what became of them', labelNames: ['status'] as const, registers: [this.registry] });
 
   /** Times every request. */

@@ -71,11 +71,11 @@ const explainQuery = defineQuery({
 
 const projectionsQuery = defineQuery({
   name: 'projections',
-  summary: 'Each projection with its version, position, the log\'s head, and its lag in events and seconds; what is being rebuilt, and what is kept',
+  summary: 'Each projection with its version, position, the log\'s head, and its lag in events and seconds; what is being rebuilt, and what is kept. With asOf: of the events up to then',
   params: zAsOf,
   roles: STAFF,
   withoutCatchUp: true,
-  answer: async (_params, { core, caller }) => projectionsStatus(core, caller.now),
+  answer: async (_params, { core, caller, position }) => projectionsStatus(core, caller.now, position),
 });
 
 const meteredDaysQuery = defineQuery({
