@@ -13,6 +13,8 @@ const DEPLOYMENTS = 100;
 const BATCH = 100;
 /** As many as a collector in front of many machines has open. */
 const CONNECTIONS = 10;
+/** Who sends one reading at a time waits for each answer: a thousand a second are of many senders. */
+const SINGLE_CONNECTIONS = 20;
 const SECONDS = 5;
 /** Ten times as many at once as the API takes. */
 const OVERLOAD_CONNECTIONS = 640;
@@ -172,7 +174,7 @@ export const httpBench: Bench = {
           return load;
         };
         const batches = await phase('batches', loaded(api, '/api/v1/usage', batch));
-        const singles = await phase('one by one', loaded(api, '/api/v1/usage', single));
+        const singles = await phase('one by one', loaded(api, '/api/v1/usage', single, { connections: SINGLE_CONNECTIONS }));
         const usage = await phase('usage', loaded(api, '/api/v1/usage?deploymentId=d1&start=2026-04-01T00:00:00Z&end=2026-05-01T00:00:00Z', null));
         const margin = await phase('margin', loaded(api, '/api/v1/dashboard/margin?period=2026-04', null));
         say('  visible');

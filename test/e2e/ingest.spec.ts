@@ -81,6 +81,18 @@ describe('POST /usage', () => {
     expect(await send([])).toMatchObject({ items: [], accepted: 0, position: null });
   });
 
+  it('holds each of many deployments that send at once against what is known of its own', async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `fleet-${n}`);
+    await api().command(names.map((deploymentId) => ({ command: 'register-deployment', deploymentId, tenantId: 'acme', name: 'Fleet', from: april.start })));
+    const readings = (quantity: (n: number) => string) => names.map((name, n) => of(hour(n % 4, { quantity: quantity(n) }), name));
+    // The same resource and kind in all: those of odd numbers are recorded.
+    expect(await send(readings(String).filter((_, n) => n % 2 === 1))).toMatchObject({ accepted: 10 });
+    // Then all at once, each in a request of its own: every third says another quantity.
+    const answers = await Promise.all(readings((n) => String(n % 3 === 0 ? n + 100 : n)).map(async (reading) => send(reading)));
+    expect(answers.map(({ items }) => items[0]?.status)).toEqual(names.map((_, n) => (n % 2 === 0 ? 'accepted' : n % 3 === 0 ? 'conflict' : 'duplicate')));
+    for (const [n, { items }] of answers.entries()) if (n % 6 === 3) expect(items[0]?.error?.message).toContain(`is recorded with quantity ${n}, not ${n + 100}`);
+  });
+
   it('takes what many send at once into one deployment, whoever they are, each fact under its own name', async () => {
     const day = (n: number) => ({ resourceId: `r-${n}`, billingKind: 'gateway', period: { start: '2026-04-11T00:00:00Z', end: '2026-04-12T00:00:00Z' }, granularity: 'day', quantity: '1' });
     const ask = (n: number) => api().ask(n % 2 === 0 ? 'ingest' : 'operator', 'POST', '/api/v1/usage', JSON.stringify(of(day(n % 50))), { 'x-request-id': `sent-${n}` });

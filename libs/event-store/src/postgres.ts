@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Instant } from '#domain/time/instant';
 import { isConnectionLost } from '#postgres/connection';
+import { Gathered } from '#postgres/gathered';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
 import { Batcher, type Outcome } from './batcher.js';
@@ -43,6 +44,7 @@ export class PostgresLog implements EventLog {
   readonly #pool: pg.Pool;
   readonly #schema: string;
   readonly #batcher = new Batcher((appends) => this.#write(appends));
+  readonly #revisions = new Gathered(async (streams: readonly string[]) => this.#revisionsOf(streams));
   readonly #listener: LogListener;
   readonly #closing = new AbortController();
 
@@ -121,8 +123,7 @@ export class PostgresLog implements EventLog {
   }
 
   async revisionOf(stream: string): Promise<number> {
-    const { rows } = await this.#pool.query<{ revision: Int8 }>(`select revision from ${this.#schema}.streams where name = $1`, [stream]);
-    return safeNumber(rows[0]?.revision ?? `${NO_STREAM}`);
+    return this.#revisions.ask(stream);
   }
 
   async head(): Promise<number> {
@@ -191,6 +192,12 @@ export class PostgresLog implements EventLog {
     const query = `select position from ${this.#schema}.events where source_position = $1`;
     const { rows } = await this.#pool.query<{ position: Int8 }>(query, [sourcePosition]);
     return rows[0] === undefined ? undefined : safeNumber(rows[0].position);
+  }
+
+  async #revisionsOf(streams: readonly string[]): Promise<readonly number[]> {
+    const { rows } = await this.#pool.query<{ name: string; revision: Int8 }>(`select name, revision from ${this.#schema}.streams where name = any ($1)`, [streams]);
+    const known = new Map(rows.map(({ name, revision }) => [name, safeNumber(revision)]));
+    return streams.map((stream) => known.get(stream) ?? NO_STREAM);
   }
 
   async #write(appends: readonly Append[]): Promise<readonly Outcome[]> {

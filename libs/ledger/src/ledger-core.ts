@@ -11,6 +11,7 @@ import { type ReadModels, readModels } from './database.js';
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
 import { TenantDetails } from './invoices/tenant-details.js';
+import { UsageLookups } from './usage/usage-lookups.js';
 
 /** What the handlers of commands and queries work with: the log, the projections, and the read models. */
 export class LedgerCore {
@@ -18,6 +19,7 @@ export class LedgerCore {
   readonly db: Kysely<ReadModels>;
   readonly details: TenantDetails;
   readonly tail: Tail;
+  readonly usage: UsageLookups;
 
   private readonly held = new AsyncLocalStorage<pg.PoolClient>();
 
@@ -42,6 +44,7 @@ export class LedgerCore {
     this.tail = new Tail(log, projector);
     this.book = new EventBook(log, projector, this.tail, async (key) => this.commandOf(key));
     this.details = new TenantDetails(pool);
+    this.usage = new UsageLookups(pool);
   }
 
   /** Errors: where the read models are not to be rebuilt, as in a trial. */

@@ -3,11 +3,11 @@ import { type Observation, type ReadingKey, usageMonth, usageStream } from '#dom
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import type { CommandCall } from '../command.js';
 import { sourceInFile } from './file-rows.js';
-import { looseKey } from '../usage/known-usage.js';
 import type { LedgerCore } from '../ledger-core.js';
 import { decideUsage, type UsageDecided } from '../usage/usage-writer.js';
 import { RE_DELIVERED } from './outcome.js';
 import type { Source } from './source.js';
+import { looseKey } from '../usage/usage-lookups.js';
 
 /** Readings of one deployment and month; no two of a run have the same key. */
 export interface UsageBatch {

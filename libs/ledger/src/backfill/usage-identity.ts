@@ -1,6 +1,6 @@
 import type { Observation } from '#domain/usage/usage';
-import { looseKey } from '../usage/known-usage.js';
 import { Occurrences } from './occurrences.js';
+import { looseKey } from '../usage/usage-lookups.js';
 
 export interface Identified {
   readonly identified: Observation;

@@ -2,7 +2,7 @@ import { usageRecords } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
 import { allLines } from '../invoices/billing.js';
 import { prunedBesideLines } from '../usage/pruned-beside-lines.js';
-import { asJsonb, fromLog, prunedMonths, recordsInForce } from '../usage/pruned-usage.js';
+import { asJsonb, fromLog, recordsInForce } from '../usage/pruned-usage.js';
 import { lastReading, unbilledUsage } from '../queries/unbilled.queries.js';
 import { type Check, type Finding, now, sqlCheck } from './finding.js';
 
@@ -61,7 +61,7 @@ const notRecorded = sqlCheck(
 const idle: Check = async (context) => {
   const found = await notRecorded(context);
   const deploymentIds = [...new Set(found.map(({ ids }) => String(ids['deploymentId'])))];
-  const months = await prunedMonths(context.core, deploymentIds.map((deploymentId) => ({ deploymentId, billingKind: null, start: null, end: null })));
+  const months = await context.core.usage.prunedMonths(deploymentIds.map((deploymentId) => ({ deploymentId, billingKind: null, start: null, end: null })));
   const { versions } = await fromLog(context.core, months);
   const recorded = new Set(versions.filter(({ position_to }) => position_to === null).map((row) => JSON.stringify([row.deployment_id, row.resource_id])));
   return found.filter(({ ids }) => !recorded.has(JSON.stringify([ids['deploymentId'], ids['providerId']])));

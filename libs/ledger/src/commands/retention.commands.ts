@@ -9,7 +9,6 @@ import { usageMonth, usageStream } from '#domain/usage/usage';
 import { type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '../command.js';
 import { LedgerCore } from '../ledger-core.js';
 import { zMonth } from '../month.js';
-import { prunedMonths } from '../usage/pruned-usage.js';
 import { contextFor } from '../query.js';
 import { type Kept, type Prunable, retentionOf } from '../usage/retention.js';
 
@@ -64,7 +63,7 @@ export class RetentionHandler implements ICommandHandler<RetentionCommand> {
     const whole = monthNamed(month);
     const stretches = records.map(({ billingKind }) => ({ deploymentId, billingKind, ...whole }));
     return this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
-      const gone = new Set((await prunedMonths(this.core, stretches)).map(({ billingKind }) => billingKind));
+      const gone = new Set((await this.core.usage.prunedMonths(stretches)).map(({ billingKind }) => billingKind));
       const left = records.filter(({ billingKind }) => !gone.has(billingKind));
       const billingKinds = left.map(({ billingKind }) => billingKind);
       return {

@@ -1,8 +1,9 @@
 import type { EventType } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
 import { monthNamed } from '#domain/time/period';
-import { asJsonb, fromLog, type FromLog, NOTHING, prunedMonths, recordVersions, type Stretch } from '../usage/pruned-usage.js';
+import { asJsonb, fromLog, type FromLog, NOTHING, recordVersions } from '../usage/pruned-usage.js';
 import { at, CHANGED, type Explaining, explaining, inTurn, type Span } from './span.js';
+import type { Stretch } from '../usage/usage-lookups.js';
 
 export interface RateDifference extends Explaining {
   readonly resourceType: string;
@@ -97,5 +98,5 @@ async function prunedUsageOf({ context: { core }, from, to }: Span): Promise<Fro
     const { deploymentId, month } = JSON.parse(data) as { deploymentId: string; month: string };
     streams.set(`${deploymentId} ${month}`, { deploymentId, billingKind: null, ...monthNamed(month) });
   }
-  return fromLog(core, await prunedMonths(core, [...streams.values()]));
+  return fromLog(core, await core.usage.prunedMonths([...streams.values()]));
 }

@@ -3,11 +3,11 @@ import { zInstant } from '#domain/schema';
 import { monthOf } from '#domain/time/period';
 import type { ReadingKey } from '#domain/usage/usage';
 import type { StoredEvent } from '#event-store/port';
-import { looseKey } from '../usage/known-usage.js';
-import { asJsonb, type RecordVersion, recordVersions, within, withPruned } from '../usage/pruned-usage.js';
+import { asJsonb, recordVersions, within, withPruned } from '../usage/pruned-usage.js';
 import type { QueryContext } from '../query.js';
 import { eventsOf, type FileRow, fileRow, type Reference, reference } from './evidence.js';
 import { byInvoice, rowsOfReadings, type UsedIn } from './used-in.js';
+import { looseKey, type RecordVersion } from '../usage/usage-lookups.js';
 
 export interface ExplainedUsage {
   readonly is: 'usage record';

@@ -17,7 +17,8 @@ import { toCredit } from '#projections/credits/credits.projection';
 import { toVersion } from '#projections/plans/plans.projection';
 import { toSegment } from '#projections/rates/rates.projection';
 import { inForceAt, type LedgerCore } from '../ledger-core.js';
-import { asJsonb, type FromLog, recordsInForce, type Stretch, within, withPruned } from '../usage/pruned-usage.js';
+import { asJsonb, type FromLog, recordsInForce, within, withPruned } from '../usage/pruned-usage.js';
+import type { Stretch } from '../usage/usage-lookups.js';
 
 export interface TenantAccount {
   readonly tenantId: string;

@@ -1,11 +1,11 @@
 import { type DomainError, invalid } from '#domain/errors';
-import { earlier, type Instant, later } from '#domain/time/instant';
 import { monthOf } from '#domain/time/period';
 import { type Observation, type ReadingKey, usageMonth } from '#domain/usage/usage';
 import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { canonicalJson } from '../command.js';
 import type { LedgerCore } from '../ledger-core.js';
-import { type RecordVersion, type Stretch, withPruned } from './pruned-usage.js';
+import { withPruned } from './pruned-usage.js';
+import { looseKey, looseKeyOfRow, type RecordVersion, type Stretch } from './usage-lookups.js';
 
 /** A reading among those of its key. */
 export interface Held {
@@ -23,39 +23,12 @@ export interface KnownReading extends Held {
   readonly isWithdrawn: boolean;
 }
 
-/** Ids have no control characters: this one keeps them apart. */
-const APART = '\u0001';
-export const looseKey = (key: ReadingKey): string =>
-  `${key.resourceId}${APART}${key.billingKind}${APART}${key.period.start}${APART}${key.period.end}${APART}${key.granularity}${APART}${key.sourceId ?? ''}`;
-const looseKeyOfRow = (row: Omit<UsageProviderRow, 'provider'>): string =>
-  `${row.resource_id}${APART}${row.billing_kind}${APART}${row.period_start}${APART}${row.period_end}${APART}${row.granularity}${APART}${row.source_id}`;
-
-const KEYS =
-  'WITH k AS (SELECT DISTINCT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])' +
-  ' AS k(billing_kind, period_start, resource_id, period_end, granularity, source_id))';
-const SAME_KEY =
-  'u.deployment_id = $1 AND u.billing_kind = k.billing_kind AND u.period_start = k.period_start AND u.resource_id = k.resource_id' +
-  ' AND u.period_end = k.period_end AND u.granularity = k.granularity AND u.source_id = k.source_id' +
-  // The months that are to be looked at.
-  ' AND u.period_start >= $8::timestamptz AND u.period_start <= $9::timestamptz';
-const keyValues = (deploymentId: string, keys: readonly ReadingKey[]): unknown[] => [
-  deploymentId,
-  keys.map(({ billingKind }) => billingKind),
-  keys.map(({ period }) => period.start),
-  keys.map(({ resourceId }) => resourceId),
-  keys.map(({ period }) => period.end),
-  keys.map(({ granularity }) => granularity),
-  keys.map(({ sourceId }) => sourceId ?? ''),
-  keys.map(({ period }) => period.start).reduce<Instant | null>((first, start) => (first === null ? start : earlier(first, start)), null),
-  keys.map(({ period }) => period.start).reduce<Instant | null>((last, start) => (last === null ? start : later(last, start)), null),
-];
-
 /** What is known of these readings' keys, by key without provider: set-wise, whatever their number. */
 export async function knownReadings(core: LedgerCore, deploymentId: string, keys: readonly ReadingKey[]): Promise<Map<string, KnownReading[]>> {
   return withPruned(core, stretchesOf(deploymentId, keys), async ({ versions, providers }) => {
     const asked = versions.length === 0 ? new Set<string>() : new Set(keys.map(looseKey));
     const isAsked = (row: Omit<UsageProviderRow, 'provider'>): boolean => asked.has(looseKeyOfRow(row));
-    return byKey(core, deploymentId, [...(await keptReadings(core, deploymentId, keys)), ...versions.filter(isAsked)], providers.filter(isAsked));
+    return byKey(core, deploymentId, [...(await core.usage.versions(deploymentId, keys)), ...versions.filter(isAsked)], providers.filter(isAsked));
   });
 }
 
@@ -63,19 +36,6 @@ export async function knownReadings(core: LedgerCore, deploymentId: string, keys
 function stretchesOf(deploymentId: string, keys: readonly ReadingKey[]): Stretch[] {
   const apart = new Map(keys.map(({ billingKind, period: { start } }) => [`${usageMonth(start)} ${billingKind}`, { billingKind, start }]));
   return [...apart.values()].map(({ billingKind, start }) => ({ deploymentId, billingKind, ...monthOf(start) }));
-}
-
-/** Versions of readings that the tables keep. */
-async function keptReadings(core: LedgerCore, deploymentId: string, keys: readonly ReadingKey[]): Promise<RecordVersion[]> {
-  const { rows } = await core.pool.query<RecordVersion>({
-    name: 'usage_records_by_key',
-    text:
-      // Key by key, each a look into an index: planned as one join, a table that grows quicker than its statistics is read whole.
-      `${KEYS} SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NULL OFFSET 0) u` +
-      ` UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NOT NULL OFFSET 0) u ORDER BY position_from`,
-    values: keyValues(deploymentId, keys),
-  });
-  return rows;
 }
 
 /** What is known of readings that have one of these source ids, whatever their time. */
@@ -95,8 +55,7 @@ export async function knownBySource(core: LedgerCore, deploymentId: string, sour
 /** Versions of readings, those of each in order of position, as what is known under each key; `providers`: those that were named, as the log alone says. */
 async function byKey(core: LedgerCore, deploymentId: string, rows: readonly RecordVersion[], providers: readonly UsageProviderRow[]): Promise<Map<string, KnownReading[]>> {
   const named = new Map([
-    ...(await namedProviders(core, deploymentId, rows.filter(({ provider }) => provider === '').map(keyOfRow))),
-    ...providers.map((row) => [looseKeyOfRow(row), row.provider] as const),
+    ...[...(await core.usage.namedProviders(deploymentId, rows.filter(({ provider }) => provider === '').map(keyOfRow))), ...providers].map((row) => [looseKeyOfRow(row), row.provider] as const),
   ]);
   const histories = [...Map.groupBy(rows, (row) => JSON.stringify([looseKeyOfRow(row), row.provider])).values()];
   const known = histories.flatMap((versions): KnownReading[] => {
@@ -106,17 +65,6 @@ async function byKey(core: LedgerCore, deploymentId: string, rows: readonly Reco
     return [{ provider: last.provider, holder, versions, last, isWithdrawn: last.position_to !== null }];
   });
   return Map.groupBy(known, ({ last }) => looseKeyOfRow(last));
-}
-
-/** Of readings that were recorded without a provider: the one that was named since. */
-async function namedProviders(core: LedgerCore, deploymentId: string, keys: readonly ReadingKey[]): Promise<ReadonlyMap<string, string>> {
-  if (keys.length === 0) return new Map();
-  const { rows } = await core.pool.query<UsageProviderRow>({
-    name: 'usage_providers_by_key',
-    text: `${KEYS} SELECT u.* FROM k JOIN usage_providers u ON ${SAME_KEY} WHERE u.position_to IS NULL`,
-    values: keyValues(deploymentId, keys),
-  });
-  return new Map(rows.map((row) => [looseKeyOfRow(row), row.provider]));
 }
 
 /**

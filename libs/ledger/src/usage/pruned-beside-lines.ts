@@ -1,6 +1,7 @@
 import type { LineDefinition } from '#domain/lines/line';
 import type { LedgerCore } from '../ledger-core.js';
-import { fromLog, type PrunedMonth, type RecordVersion } from './pruned-usage.js';
+import { fromLog } from './pruned-usage.js';
+import type { PrunedMonth, RecordVersion } from './usage-lookups.js';
 
 /**
  * Readings of pruned months that may be on no line or on several, as known at a position. Where lines without a filter, and waivers, cover

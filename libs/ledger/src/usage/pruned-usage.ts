@@ -1,59 +1,20 @@
 import type { RecordedEvent } from '#domain/events';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { type Observation, type ReadingKey, usageStream } from '#domain/usage/usage';
-import { usageRecords, type UsageProviderRow, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import { inForce, type Versioned } from '#read-model/table';
+import { usageRecords, type UsageProviderRow } from '#projections/usage-records/usage-records.table';
+import { inForce } from '#read-model/table';
 import type { LedgerCore } from '../ledger-core.js';
+import { MONTH_NAME, type PrunedMonth, type RecordVersion, type Stretch } from './usage-lookups.js';
 
 /**
  * Raw records that the read models keep no more. Their readings are in the log for ever, and whoever needs them asks their stream: a month
  * of which records were pruned has none in usage_records, so that stream and table never hold the same reading.
  */
 
-/** A deployment's usage of one kind (null: of any) over a stretch of time; an end that is null is open. */
-export interface Stretch {
-  readonly deploymentId: string;
-  readonly billingKind: string | null;
-  readonly start: Instant | null;
-  readonly end: Instant | null;
-}
-
-export interface PrunedMonth {
-  readonly deploymentId: string;
-  readonly billingKind: string;
-  /** `2026-04` */
-  readonly month: string;
-  /** The position at which its records were pruned. */
-  readonly position: number;
-}
-
-export type RecordVersion = UsageRecordRow & Versioned;
-
-const MONTH = "to_char(p.month AT TIME ZONE 'UTC', 'YYYY-MM')";
-
-/** The months whose records were pruned, of these stretches; whatever the position that is asked as of, they are not here now. */
-export async function prunedMonths(core: LedgerCore, stretches: readonly Stretch[]): Promise<PrunedMonth[]> {
-  const { rows } = await core.pool.query<PrunedMonth>({
-    name: 'pruned_months',
-    text:
-      `SELECT DISTINCT p.deployment_id AS "deploymentId", p.billing_kind AS "billingKind", ${MONTH} AS month, p.position_from AS position` +
-      ' FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS n(deployment_id, billing_kind, start_at, end_at)' +
-      ' JOIN pruned_usage p ON p.deployment_id = n.deployment_id AND p.billing_kind = coalesce(n.billing_kind, p.billing_kind)' +
-      " AND (n.end_at IS NULL OR p.month < n.end_at) AND (n.start_at IS NULL OR p.month + interval '1 month' > n.start_at) ORDER BY 1, 3, 2",
-    values: [
-      stretches.map(({ deploymentId }) => deploymentId),
-      stretches.map(({ billingKind }) => billingKind),
-      stretches.map(({ start }) => start),
-      stretches.map(({ end }) => end),
-    ],
-  });
-  return rows;
-}
-
 /** Of whatever deployment. */
 export async function prunedOfMonth(core: LedgerCore, month: Instant): Promise<PrunedMonth[]> {
   const { rows } = await core.pool.query<PrunedMonth>(
-    `SELECT deployment_id AS "deploymentId", billing_kind AS "billingKind", ${MONTH} AS month, position_from AS position FROM pruned_usage p WHERE month = $1`,
+    `SELECT deployment_id AS "deploymentId", billing_kind AS "billingKind", ${MONTH_NAME} AS month, position_from AS position FROM pruned_usage p WHERE month = $1`,
     [month],
   );
   return rows;
@@ -84,7 +45,7 @@ export async function fromLog(core: LedgerCore, months: readonly PrunedMonth[]):
 export async function withPruned<Result>(core: LedgerCore, stretches: readonly Stretch[], read: (pruned: FromLog, months: readonly PrunedMonth[]) => Promise<Result>): Promise<Result> {
   for (let months: readonly PrunedMonth[] = []; ; ) {
     const result = await read(months.length === 0 ? NOTHING : await fromLog(core, months), months);
-    const now = await prunedMonths(core, stretches);
+    const now = await core.usage.prunedMonths(stretches);
     if (now.length === months.length) return result;
     months = now;
   }

@@ -14,10 +14,10 @@ import {
   keyOfRow,
   knownReadings,
   type KnownReading,
-  looseKey,
   sameBody,
 } from './known-usage.js';
 import type { LedgerCore } from '../ledger-core.js';
+import { looseKey } from './usage-lookups.js';
 
 export interface UsageWritten {
   readonly accepted: number;
