@@ -103,11 +103,17 @@ export const streamsOfRow = (row: Pick<FrozenRow, 'planId' | 'deploymentId' | 'l
 ];
 
 /** The events at these positions and those of these streams, up to a position, each once, in order. */
-export async function eventsOf(log: EventLog, upTo: number, positions: Iterable<number>, streams: Iterable<string>): Promise<StoredEvent[]> {
+export async function eventsOf(
+  log: EventLog,
+  upTo: number,
+  positions: Iterable<number>,
+  streams: Iterable<string>,
+  read: (stream: string) => Promise<readonly StoredEvent[]> = async (stream) => Array.fromAsync(log.read(stream)),
+): Promise<StoredEvent[]> {
   const found = new Map<number, StoredEvent>();
-  for (const events of [log.readAt([...positions]), ...[...streams].map((stream) => log.read(stream))]) {
-    for await (const event of events) if (event.position <= upTo) found.set(event.position, event);
-  }
+  const add = (event: StoredEvent): unknown => event.position <= upTo && found.set(event.position, event);
+  for await (const event of log.readAt([...positions])) add(event);
+  for (const stream of streams) for (const event of await read(stream)) add(event);
   return [...found.values()].sort((a, b) => a.position - b.position);
 }
 

@@ -11,44 +11,65 @@ import type { QueryContext } from '../query.js';
 import { printFrozen } from '../invoices/rated-lines.js';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
 import { type Relations, relationsOf } from './corrected.js';
-import { eventsOf, eventsOfDocument, keysOfRow, readingsOf, reference, streamsOfRow } from './evidence.js';
+import { eventsOf, eventsOfDocument, keysOfRow, type Readings, readingsOf, reference, streamsOfRow } from './evidence.js';
 import { type IssuedRow, numberOf } from './issued.js';
 
-/** Lines by what was known, and of whom: an invoice may have 20,000 rows, which are of one. */
-type Known = (row: IssuedRow) => Promise<ReadonlyMap<string, LineDefinition>>;
+/** What rows rest on: an invoice may have 20,000 of them, and many rest on the same. Each is looked up once. */
+interface Grounds {
+  readonly lines: (of: Pick<IssuedRow, 'computed_at' | 'tenant_id'>) => Promise<ReadonlyMap<string, LineDefinition>>;
+  readonly readings: (of: Parameters<typeof readingsOf>[2] & { readonly position: number }) => Promise<Readings>;
+  readonly stream: (name: string) => Promise<readonly StoredEvent[]>;
+  /** The event that issued a credit note: it says why. */
+  readonly note: (of: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>) => Promise<readonly StoredEvent[]>;
+  readonly counted: (of: { readonly position: number; readonly line: LineDefinition; readonly period: Period }) => Promise<Counted | null>;
+}
 
 /** Rows: the arithmetic of each, the terms and readings that gave it, and their events. One after the other, as each asks the database. */
 export async function explainRows(context: QueryContext, rows: readonly IssuedRow[]) {
-  const [known, relations] = [linesKnown(context, rows), await relationsOf(context, rows)];
+  const [grounds, relations] = [groundsOf(context, rows), await relationsOf(context, rows)];
   const explained: Awaited<ReturnType<typeof explainRow>>[] = [];
-  for (const row of rows) explained.push(await explainRow(context, row, known, relations(row)));
+  for (const row of rows) explained.push(await explainRow(context, row, grounds, relations(row)));
   return explained;
 }
 
-function linesKnown({ core }: QueryContext, rows: readonly IssuedRow[]): Known {
-  const lines = new Map<string, Promise<ReadonlyMap<string, LineDefinition>>>();
+function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
+  const { core } = context;
   const until = rows.map(({ row }) => row.chargePeriod.end).reduce((latest, end) => (isBefore(latest, end) ? end : latest), FROM_EVER);
-  const load = async ({ computed_at, tenant_id }: IssuedRow) =>
-    new Map((await linesOfTenant(core, computed_at, await tenantAccount(core, computed_at, tenant_id), until)).map((line) => [line.lineId, line]));
-  return async (row) => {
-    const key = JSON.stringify([row.computed_at, row.tenant_id]);
-    const loading = lines.get(key) ?? load(row);
-    lines.set(key, loading);
-    return loading;
+  return {
+    lines: remembering(
+      ({ computed_at, tenant_id }) => `${computed_at} ${tenant_id}`,
+      async ({ computed_at, tenant_id }) => new Map((await linesOfTenant(core, computed_at, await tenantAccount(core, computed_at, tenant_id), until)).map((line) => [line.lineId, line])),
+    ),
+    readings: remembering((of) => JSON.stringify(of), async ({ position, ...of }) => readingsOf(core, position, of)),
+    stream: remembering((name) => name, async (name) => Array.fromAsync(core.log.read(name))),
+    note: remembering(({ invoice_id }) => invoice_id, async (of) => noteEvents(context, of)),
+    counted: remembering(
+      ({ position, line, period }) => JSON.stringify([position, line.lineId, period]),
+      async ({ position, line, period }) => countedUsage(context, position, line, period),
+    ),
   };
 }
 
-async function explainRow(context: QueryContext, issued: IssuedRow, known: Known, { corrects, correctedBy, knownBefore }: Relations) {
-  const { core } = context;
+function remembering<Of, Found>(nameOf: (of: Of) => string, load: (of: Of) => Promise<Found>): (of: Of) => Promise<Found> {
+  const kept = new Map<string, Promise<Found>>();
+  return async (of) => {
+    const name = nameOf(of);
+    const found = kept.get(name) ?? load(of);
+    kept.set(name, found);
+    return found;
+  };
+}
+
+async function explainRow(context: QueryContext, issued: IssuedRow, grounds: Grounds, { corrects, correctedBy, knownBefore }: Relations) {
   const { invoice_id, series, ordinal, computed_at, currency, row } = issued;
-  const line = (await known(issued)).get(row.lineId);
+  const line = (await grounds.lines(issued)).get(row.lineId);
   const since = line?.period.start ?? row.chargePeriod.start;
   const until = row.chargePeriod.end;
-  const readings = await readingsOf(core, computed_at, { deploymentId: row.deploymentId, billingKind: row.billingKind, since, until, filter: line?.filter ?? null });
-  const grounds = await eventsOf(core.log, computed_at, readings.positions, streamsOfRow(row, readings.keys));
-  const events = series === 'CN' ? [...grounds, ...(await noteEvent(context, issued))] : grounds;
+  const readings = await grounds.readings({ position: computed_at, deploymentId: row.deploymentId, billingKind: row.billingKind, since, until, filter: line?.filter ?? null });
+  const restsOn = await eventsOf(context.core.log, computed_at, readings.positions, streamsOfRow(row, readings.keys), grounds.stream);
+  const events = series === 'CN' ? [...restsOn, ...(await grounds.note(issued))] : restsOn;
   const terms = line?.segments.findLast(({ planId, period }) => planId === row.planId && compareInstants(period.start, row.chargePeriod.end) < 0)?.terms ?? null;
-  const counted = line === undefined ? null : await countedUsage(context, computed_at, line, row.chargePeriod);
+  const counted = line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
   return {
     invoiceId: invoice_id,
     number: numberOf(ordinal, series),
@@ -67,8 +88,7 @@ async function explainRow(context: QueryContext, issued: IssuedRow, known: Known
   };
 }
 
-/** The event that issued a row's credit note: it says why. */
-async function noteEvent(context: QueryContext, { invoice_id, tenant_id, currency }: IssuedRow): Promise<StoredEvent[]> {
+async function noteEvents(context: QueryContext, { invoice_id, tenant_id, currency }: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>): Promise<StoredEvent[]> {
   const { rows } = await context.core.pool.query<{ invoice_id: string }>('SELECT invoice_id FROM credit_notes WHERE credit_note_id = $1 AND position_from <= $2', [invoice_id, context.position]);
   const [note] = rows;
   if (note === undefined) return [];
