@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Explained } from '#ledger/explain/index';
-import { deployment, subscription, tenant } from '../support/commands.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 // Any amount down to its events, with the arithmetic written out; any event up to what it ended up in.
@@ -63,6 +63,31 @@ beforeAll(async () => {
 afterAll(async () => test.close());
 
 describe('explain', () => {
+  it('asks the database no more often for many rows of a line than for one', async () => {
+    const tiers = [...Array.from({ length: 9 }, (_, n) => ({ upTo: String((n + 1) * 10), unitAmount: '1' })), { upTo: null, unitAmount: '1' }];
+    await test.apply(plan('tiered', '0', [{ billingKind: 'calls', price: { model: 'graduated', tiers } }]));
+    const queriesFor = async (name: string, quantity: string): Promise<{ rows: number; queries: number }> => {
+      const reading = { resourceId: 'r', billingKind: 'calls', period: { start: T('2026-05-02'), end: T('2026-05-03') }, granularity: 'day', quantity };
+      await test.apply(tenant(name), deployment(name, name), subscription(name, name, 'tiered', { from: T('2026-05-01') }), { command: 'observe-usage', deploymentId: name, observations: [reading] });
+      const [created] = await test.apply({ command: 'create-invoice', tenantId: name, asOf: T('2026-06-01') });
+      const { invoices } = (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result;
+      await test.apply({ command: 'issue-invoice', invoiceId: invoices[0]?.invoiceId, at: T('2026-06-01') });
+      await test.ledger.catchUp();
+      let queries = 0;
+      const count = (): void => {
+        queries += 1;
+      };
+      test.core.pool.on('acquire', count);
+      const { rows } = await explain(invoices[0]?.invoiceId ?? '', 'issued');
+      test.core.pool.off('acquire', count);
+      return { rows: rows.length, queries };
+    };
+    // 5 are in the first tier; 95 in all ten, a row each.
+    const [few, many] = [await queriesFor('few', '5'), await queriesFor('many', '95')];
+    expect([few.rows, many.rows]).toEqual([1, 10]);
+    expect(many.queries).toBe(few.queries);
+  });
+
   it('writes out how each row came to its amount', async () => {
     const shown = async (number: string) => (await explain(number, 'issued')).rows.map(({ row, arithmetic }) => [row.billingKind, row.kind, arithmetic]);
     expect((await shown('INV-000001')).sort()).toEqual([

@@ -103,19 +103,15 @@ export const streamsOfRow = (row: Pick<FrozenRow, 'planId' | 'deploymentId' | 'l
 ];
 
 /** The events at these positions and those of these streams, up to a position, each once, in order. */
-export async function eventsOf(
-  log: EventLog,
-  upTo: number,
-  positions: Iterable<number>,
-  streams: Iterable<string>,
-  read: (stream: string) => Promise<readonly StoredEvent[]> = async (stream) => Array.fromAsync(log.read(stream)),
-): Promise<StoredEvent[]> {
-  const found = new Map<number, StoredEvent>();
-  const add = (event: StoredEvent): unknown => event.position <= upTo && found.set(event.position, event);
-  for await (const event of log.readAt([...positions])) add(event);
-  for (const stream of streams) for (const event of await read(stream)) add(event);
-  return [...found.values()].sort((a, b) => a.position - b.position);
+export async function eventsOf(log: EventLog, upTo: number, positions: Iterable<number>, streams: Iterable<string>): Promise<StoredEvent[]> {
+  const found = [await Array.fromAsync(log.readAt([...positions]))];
+  for (const stream of streams) found.push(await Array.fromAsync(log.read(stream)));
+  return inOrder(upTo, found.flat());
 }
+
+/** Events up to a position, each once, in order. */
+export const inOrder = (upTo: number, events: readonly StoredEvent[]): StoredEvent[] =>
+  [...new Map(events.filter(({ position }) => position <= upTo).map((event) => [event.position, event])).values()].sort((a, b) => a.position - b.position);
 
 /** What an invoice rests on, set-wise over its rows; and its own events, from the draft to what became of it. */
 export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedInvoice): Promise<StoredEvent[]> {
@@ -135,7 +131,7 @@ export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedIn
   }
   const grounds = await eventsOf(core.log, invoice.computedAt, positions, streams);
   const own = await ownEvents(core.log, position, invoice);
-  return [...new Map([...grounds, ...own].map((event) => [event.position, event])).values()].sort((a, b) => a.position - b.position);
+  return inOrder(position, [...grounds, ...own]);
 }
 
 async function earliestStart(core: LedgerCore, position: number, rows: readonly FrozenRow[]): Promise<string> {

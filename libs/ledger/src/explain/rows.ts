@@ -11,13 +11,13 @@ import type { QueryContext } from '../query.js';
 import { printFrozen } from '../invoices/rated-lines.js';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
 import { type Relations, relationsOf } from './corrected.js';
-import { eventsOf, eventsOfDocument, keysOfRow, type Readings, readingsOf, reference, streamsOfRow } from './evidence.js';
+import { eventsOfDocument, inOrder, keysOfRow, type Readings, readingsOf, reference, streamsOfRow } from './evidence.js';
 import { type IssuedRow, numberOf } from './issued.js';
 
 /** What rows rest on: an invoice may have 20,000 of them, and many rest on the same. Each is looked up once. */
 interface Grounds {
   readonly lines: (of: Pick<IssuedRow, 'computed_at' | 'tenant_id'>) => Promise<ReadonlyMap<string, LineDefinition>>;
-  readonly readings: (of: Parameters<typeof readingsOf>[2] & { readonly position: number }) => Promise<Readings>;
+  readonly readings: (of: Parameters<typeof readingsOf>[2] & { readonly position: number }) => Promise<Readings & { readonly events: readonly StoredEvent[] }>;
   readonly stream: (name: string) => Promise<readonly StoredEvent[]>;
   /** The event that issued a credit note: it says why. */
   readonly note: (of: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>) => Promise<readonly StoredEvent[]>;
@@ -28,7 +28,7 @@ interface Grounds {
 export async function explainRows(context: QueryContext, rows: readonly IssuedRow[]) {
   const [grounds, relations] = [groundsOf(context, rows), await relationsOf(context, rows)];
   const explained: Awaited<ReturnType<typeof explainRow>>[] = [];
-  for (const row of rows) explained.push(await explainRow(context, row, grounds, relations(row)));
+  for (const row of rows) explained.push(await explainRow(row, grounds, relations(row)));
   return explained;
 }
 
@@ -40,7 +40,13 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
       ({ computed_at, tenant_id }) => `${computed_at} ${tenant_id}`,
       async ({ computed_at, tenant_id }) => new Map((await linesOfTenant(core, computed_at, await tenantAccount(core, computed_at, tenant_id), until)).map((line) => [line.lineId, line])),
     ),
-    readings: remembering((of) => JSON.stringify(of), async ({ position, ...of }) => readingsOf(core, position, of)),
+    readings: remembering(
+      (of) => JSON.stringify(of),
+      async ({ position, ...of }) => {
+        const readings = await readingsOf(core, position, of);
+        return { ...readings, events: await Array.fromAsync(core.log.readAt(readings.positions)) };
+      },
+    ),
     stream: remembering((name) => name, async (name) => Array.fromAsync(core.log.read(name))),
     note: remembering(({ invoice_id }) => invoice_id, async (of) => noteEvents(context, of)),
     counted: remembering(
@@ -60,13 +66,14 @@ function remembering<Of, Found>(nameOf: (of: Of) => string, load: (of: Of) => Pr
   };
 }
 
-async function explainRow(context: QueryContext, issued: IssuedRow, grounds: Grounds, { corrects, correctedBy, knownBefore }: Relations) {
+async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, correctedBy, knownBefore }: Relations) {
   const { invoice_id, series, ordinal, computed_at, currency, row } = issued;
   const line = (await grounds.lines(issued)).get(row.lineId);
   const since = line?.period.start ?? row.chargePeriod.start;
   const until = row.chargePeriod.end;
   const readings = await grounds.readings({ position: computed_at, deploymentId: row.deploymentId, billingKind: row.billingKind, since, until, filter: line?.filter ?? null });
-  const restsOn = await eventsOf(context.core.log, computed_at, readings.positions, streamsOfRow(row, readings.keys), grounds.stream);
+  const streams = await Promise.all(streamsOfRow(row, readings.keys).map(async (stream) => grounds.stream(stream)));
+  const restsOn = inOrder(computed_at, [...readings.events, ...streams.flat()]);
   const events = series === 'CN' ? [...restsOn, ...(await grounds.note(issued))] : restsOn;
   const terms = line?.segments.findLast(({ planId, period }) => planId === row.planId && compareInstants(period.start, row.chargePeriod.end) < 0)?.terms ?? null;
   const counted = line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
