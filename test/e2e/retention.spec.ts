@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import { Audit } from '#ledger/audit/audit';
-import { deployment, subscription, tenant } from '../support/commands.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
@@ -17,16 +17,7 @@ beforeEach(async () => {
   await test.apply(
     tenant('t1'),
     deployment('d1', 't1'),
-    {
-      command: 'publish-plan',
-      planId: 'studio',
-      name: 'Studio',
-      currency: 'USD',
-      baseFee: '50.00',
-      paymentTerm: 'in_advance',
-      effectiveFrom: T('2026-01-01'),
-      items: [{ billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' } }],
-    },
+    plan('studio', '50.00', [{ billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' } }]),
     subscription('s1', 'd1', 'studio'),
     { command: 'configure-metering', billingKind: 'droplet_hours', granularity: 'day', retentionDays: 30, from: T('2026-01-01') },
     { command: 'observe-usage', deploymentId: 'd1', observations: APRIL },
@@ -104,6 +95,19 @@ describe('what may be pruned', () => {
       result: { records: 151, kept: [{ reason: 'unbilled', billingKind: 'dns_zones', deploymentId: 'd1', message: expect.stringContaining('1 readings of dns_zones of d1 (7) are on no line') }] },
     });
     expect((await records()).items).toMatchObject([{ billingKind: 'dns_zones', quantity: '7' }]);
+  });
+
+  it('takes what comes to nothing, which no invoice will ever have, and bills what is found of it later', async () => {
+    const free = plan('free', '0', [{ billingKind: 'droplet_hours', included: '1000', price: { model: 'unit', unitAmount: '0.01' } }]);
+    await test.apply(tenant('t2'), deployment('d2', 't2'), free, subscription('s2', 'd2', 'free'), { command: 'observe-usage', deploymentId: 'd2', observations: [reading('r1', 1, '10')] });
+    // Before its line ends it may come to more.
+    expect(await prune('2026-04-20', { deploymentId: 'd2' })).toMatchObject({ status: 'refused', error: { code: 'retention_not_over' } });
+    expect(await prune('2026-08-01', { deploymentId: 'd2' })).toMatchObject({ status: 'done', result: { records: 1, kept: [] } });
+    await test.apply({ command: 'observe-usage', deploymentId: 'd2', observations: [reading('r2', 2, '2000')] });
+    const [late] = await test.apply({ command: 'create-invoice', tenantId: 't2', asOf: T('2026-08-01') });
+    const { invoices } = (late as { result: { invoices: { invoiceId: string }[] } }).result;
+    // 10 + 2000 − 1000 included = 1010 × 0.01 = 10.10, one of the readings from the log alone.
+    expect(await test.ask('invoice', { id: invoices[0]?.invoiceId })).toMatchObject({ total: '10.10' });
   });
 
   it('keeps a kind for ever that has no retention in some of the month', async () => {

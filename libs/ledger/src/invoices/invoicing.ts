@@ -54,6 +54,13 @@ async function leftOut(core: LedgerCore, position: number, facts: BillingFacts, 
 /** Lines that could not be billed, named in the answer of whoever bills: silence would be a price of 0. */
 const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } => (quarantined.length === 0 ? {} : { quarantined: [...quarantined] });
 
+/** Nothing is due to a tenant as of an instant, and no line is held back: create-invoice would make none. */
+export async function isNothingDue(core: LedgerCore, position: number, tenantId: string, asOf: Instant): Promise<boolean> {
+  const account = await tenantAccount(core, position, tenantId);
+  const { invoice } = await rated(core, position, account, 'nothing', asOf, null, (facts) => billingAsOf(facts, asOf));
+  return isNothing(invoice) && invoice.quarantined.length === 0;
+}
+
 const isNothing = ({ rows }: RatedInvoice): boolean => rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)));
 
 /** The parts that an invoice claims, as known at a position. */

@@ -4,6 +4,7 @@ import { type Instant, isBefore } from '#domain/time/instant';
 import { overlaps, type Period, periodText } from '#domain/time/period';
 import { keptUntil } from '#domain/usage/retention';
 import { allLines, type LinePart, pendingMarks, recordedPartsOf } from '../invoices/billing.js';
+import { isNothingDue } from '../invoices/invoicing.js';
 import { inForceAt } from '../ledger-core.js';
 import { unbilledUsage } from '../queries/unbilled.queries.js';
 import type { QueryContext } from '../query.js';
@@ -32,12 +33,12 @@ export interface Retention {
 
 /**
  * Of which raw records of a UTC month the retention is over at an instant, and which of them nothing that is still to be issued uses: all
- * parts of their lines are on issued invoices, no correction of these is owed, and no reading is left without a line (docs/domain.md).
+ * parts of their lines are on issued invoices, or come to nothing that an invoice could have, no correction of these is owed, and no reading is left without a line (docs/domain.md).
  */
 export async function retentionOf(context: QueryContext, month: Period, at: Instant, deploymentId: string | null): Promise<Retention> {
   const held = await heldIn(context, month, deploymentId);
   const { over, kept } = await byRetention(context, held, month, at);
-  const inUse = await usesOf(context, over, month);
+  const inUse = await usesOf(context, over, month, at);
   const keyed = new Set(inUse.map(keyOf));
   return { prunable: over.filter((each) => !keyed.has(keyOf(each))), kept: [...kept, ...inUse] };
 }
@@ -71,7 +72,7 @@ async function byRetention({ core, position }: QueryContext, held: readonly Prun
 }
 
 /** What uses these records and is not issued yet. */
-async function usesOf(context: QueryContext, records: readonly Prunable[], month: Period): Promise<Kept[]> {
+async function usesOf(context: QueryContext, records: readonly Prunable[], month: Period, at: Instant): Promise<Kept[]> {
   const { core, position } = context;
   const deploymentIds = [...new Set(records.map(({ deploymentId }) => deploymentId))];
   if (deploymentIds.length === 0) return [];
@@ -79,14 +80,29 @@ async function usesOf(context: QueryContext, records: readonly Prunable[], month
   const lines = (await allLines(core, position, month.end, { deploymentIds })).filter((line) => asked.has(keyOf(line)) && overlaps(line.period, month));
   const parts = Map.groupBy(await recordedPartsOf(core, position, { deploymentIds }), ({ lineId }) => lineId);
   const unbilled = (await unbilledUsage(context, { deploymentIds, period: month })).filter((each) => asked.has(keyOf(each)));
+  const open = lines.flatMap((line) => unissued(line, parts.get(line.lineId) ?? []).map((kept) => ({ kept, line })));
   return [
-    ...lines.flatMap((line) => unissued(line, parts.get(line.lineId) ?? [])),
+    ...(await withoutNothings(context, open, at)),
     ...(await owed(context, deploymentIds, month)).filter((each) => asked.has(keyOf(each))),
     ...unbilled.map(({ deploymentId, billingKind, readings, quantity }): Kept => ({
       ...{ reason: 'unbilled', billingKind, deploymentId, invoiceIds: [], lineIds: [] },
       message: `${readings} readings of ${billingKind} of ${deploymentId} (${quantity}) are on no line: start a subscription that covers them, or waive-usage`,
     })),
   ];
+}
+
+/**
+ * Without the lines that have ended and come to nothing, as all of their tenant's do that are due: no invoice will ever have them. What is
+ * found of them later is billed all the same, from the log.
+ */
+async function withoutNothings({ core, position }: QueryContext, open: readonly { readonly kept: Kept; readonly line: LineDefinition }[], at: Instant): Promise<Kept[]> {
+  const left: Kept[] = [];
+  for (const [tenantId, own] of Map.groupBy(open, ({ line }) => line.tenantId)) {
+    const mayGo = ({ kept, line }: (typeof own)[number]): boolean => kept.reason === 'not_billed' && !isBefore(at, line.period.end);
+    const areNothing = own.some(mayGo) && (await isNothingDue(core, position, tenantId, at));
+    left.push(...own.filter((each) => !(areNothing && mayGo(each))).map(({ kept }) => kept));
+  }
+  return left;
 }
 
 /** A line counts from its start: until its last part is issued, its next invoice uses all of its readings. */
