@@ -2,7 +2,7 @@ import { projections } from '#projections/index';
 import { type Bench, figure, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
 import { plainCopy } from './plain-copy.js';
-import { buildMs, rebuiltInProcess } from './rebuild.bench.js';
+import { buildMs, phaseFigures, rebuiltInProcess } from './rebuild.bench.js';
 import { usageTotals } from './usage-log.js';
 import { wholeLedger } from './whole-ledger.js';
 
@@ -32,11 +32,7 @@ export const rebuildAllBench: Bench = {
           rows: copied.rows,
           rebuiltPerSecond: figure((rebuilt.rows * 1000) / ms),
           copiedPerSecond: figure((copied.rows * 1000) / copied.ms),
-          foldSeconds: figure((rebuilt.phases['fold'] ?? 0) / 1000),
-          indexSeconds: figure((rebuilt.phases['index'] ?? 0) / 1000),
-          compareSeconds: figure((rebuilt.phases['compare'] ?? 0) / 1000),
-          swapSeconds: figure((rebuilt.phases['swap'] ?? 0) / 1000),
-          peakMiB: figure(rebuilt.peakMiB),
+          ...phaseFigures(rebuilt),
         },
         checked: true,
       };
