@@ -153,7 +153,9 @@ const usageQuery = defineQuery({
   async answer(params, context) {
     // Stretch by stretch, each by the index: as a condition on every row it cost more than adding the rows up.
     const visible = await visibleOf(context, params.deploymentId);
-    const where = 'deployment_id = v.id AND period_start >= greatest(v.start_at, $5::timestamptz) AND period_start < least(v.end_at, $6::timestamptz, timestamptz \'infinity\')';
+    const where =
+      "deployment_id = v.id AND period_start >= coalesce($5::timestamptz, '-infinity') AND period_start < coalesce($6::timestamptz, 'infinity')" +
+      " AND period_start >= v.start_at AND period_start < coalesce(v.end_at, 'infinity')";
     const stretch = { deploymentId: params.deploymentId, billingKind: null, start: params.start ?? null, end: params.end ?? null };
     const { rows } = await withPruned(context.core, [stretch], async (pruned) =>
       context.core.pool.query<{ billing_kind: string; quantity: string }>(
