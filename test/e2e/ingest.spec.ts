@@ -93,6 +93,20 @@ describe('POST /usage', () => {
     for (const [n, { items }] of answers.entries()) if (n % 6 === 3) expect(items[0]?.error?.message).toContain(`is recorded with quantity ${n}, not ${n + 100}`);
   });
 
+  it('holds a reading against what is recorded, never against one that was refused', async () => {
+    const at = (quantity: string) => of(hour(9, { resourceId: 'gw-9', quantity }));
+    expect(await send(at('1'))).toMatchObject({ accepted: 1 });
+    const statuses = async (body: object[]) => (await send(body)).items.map(({ status }) => status);
+    expect(await statuses([at('7'), at('7')])).toEqual(['conflict', 'conflict']);
+    expect(await statuses([at('7'), at('1')])).toEqual(['conflict', 'duplicate']);
+    // One that names a provider and is refused names it for no other.
+    expect(await statuses([of(hour(9, { resourceId: 'gw-9', quantity: '7', provider: 'aws' })), of(hour(9, { resourceId: 'gw-9', provider: 'gcp' }))])).toEqual(['conflict', 'duplicate']);
+    // Each by a sender of its own, all at once: they are decided on together, and told of what is recorded alone.
+    const answers = await Promise.all(['7', '1', '7', '1', '8', '1'].map(async (quantity) => send(at(quantity))));
+    expect(answers.map(({ items }) => items[0]?.status)).toEqual(['conflict', 'duplicate', 'conflict', 'duplicate', 'conflict', 'duplicate']);
+    expect(answers[4]?.items[0]?.error?.message).toContain('is recorded with quantity 1, not 8');
+  });
+
   it('takes what many send at once into one deployment, whoever they are, each fact under its own name', async () => {
     const day = (n: number) => ({ resourceId: `r-${n}`, billingKind: 'gateway', period: { start: '2026-04-11T00:00:00Z', end: '2026-04-12T00:00:00Z' }, granularity: 'day', quantity: '1' });
     const ask = (n: number) => api().ask(n % 2 === 0 ? 'ingest' : 'operator', 'POST', '/api/v1/usage', JSON.stringify(of(day(n % 50))), { 'x-request-id': `sent-${n}` });

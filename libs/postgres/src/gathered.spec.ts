@@ -27,15 +27,31 @@ describe('gathered look-ups', () => {
     expect(statements.at(-1)).toEqual([6]);
   });
 
-  it('asks no more than a hundred at once', async () => {
-    const { gathered, statements } = doubled();
-    await Promise.all(Array.from({ length: 250 }, async (_, question) => gathered.ask(question)));
-    expect(statements.map(({ length }) => length)).toEqual([100, 100, 50]);
+  it('asks no more than so much at once, and what is large by itself, without waiting', async () => {
+    const statements: number[][] = [];
+    const gathered = new Gathered<number, number>(
+      async (questions) => {
+        statements.push([...questions]);
+        await new Promise((resolve) => setImmediate(resolve));
+        return questions;
+      },
+      (size) => size,
+    );
+    // 1000 at once: 90 × 11 = 990; 100 and more alone.
+    const sizes = [...Array.from({ length: 12 }, () => 90), 100, 5000];
+    expect(await Promise.all(sizes.map(async (size) => gathered.ask(size)))).toEqual(sizes);
+    expect(statements).toEqual([[100], [5000], Array.from({ length: 11 }, () => 90), [90]]);
   });
 
   it('refuses the question alone that it is refused for', async () => {
     const { gathered } = doubled((question) => (question === 2 ? new Error('2 is refused') : undefined));
     expect(await Promise.allSettled([1, 2, 3].map(async (question) => gathered.ask(question)))).toMatchObject([{ value: 2 }, { reason: { message: '2 is refused' } }, { value: 6 }]);
+  });
+
+  it('asks each again by itself where they took too long together', async () => {
+    const { gathered, statements } = doubled((question) => (question === 2 ? Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' }) : undefined));
+    expect(await Promise.allSettled([1, 2, 3].map(async (question) => gathered.ask(question)))).toMatchObject([{ value: 2 }, { reason: { code: '57014' } }, { value: 6 }]);
+    expect(statements).toEqual([[1, 2, 3], [1], [2], [3]]);
   });
 
   it('refuses all where the database is away, and answers again once it is back', async () => {

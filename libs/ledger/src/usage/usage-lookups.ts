@@ -67,7 +67,6 @@ function apart<Row extends UsageProviderRow>(asked: readonly Keys[], rows: reado
   const ofDeployment = Map.groupBy(rows, ({ deployment_id }) => deployment_id);
   return asked.map(({ deploymentId, keys }) => {
     const found = ofDeployment.get(deploymentId) ?? [];
-    if (asked.length === 1 || found.length === 0) return found;
     const own = new Set(keys.map(looseKey));
     return found.filter((row) => own.has(looseKeyOfRow(row)));
   });
@@ -83,9 +82,10 @@ export class UsageLookups {
   private readonly pruned: Gathered<readonly Stretch[], PrunedMonth[]>;
 
   constructor(private readonly pool: pg.Pool) {
-    this.kept = new Gathered(async (asked) => apart(asked, await this.keptOf(asked)));
-    this.named = new Gathered(async (asked) => apart(asked, await this.namedOf(asked)));
-    this.pruned = new Gathered(async (asked) => this.prunedOf(asked));
+    const sizeOf = ({ keys }: Keys): number => keys.length;
+    this.kept = new Gathered(async (asked) => apart(asked, await this.keptOf(asked)), sizeOf);
+    this.named = new Gathered(async (asked) => apart(asked, await this.namedOf(asked)), sizeOf);
+    this.pruned = new Gathered(async (asked) => this.prunedOf(asked), (stretches) => stretches.length);
   }
 
   /** Every version of readings that the tables keep, whatever their provider, in order of position. */

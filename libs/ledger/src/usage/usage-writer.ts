@@ -130,15 +130,18 @@ export async function decideEach(core: LedgerCore, deploymentId: string, batches
   const verdicts = readings.map(({ batch, ...reading }): Verdict => {
     const sorted: Sorted = { fresh: [], different: [], named: [], same: 0 };
     try {
-      sortOne(sorted, ofSameKey(entries, reading), reading, origin);
+      const ofKey = ofSameKey(entries, reading);
+      const found = heldAgainst(ofKey, reading, origin);
+      const refused = refusalOf(found, reading.observation);
+      // What is refused is not recorded: neither the next of its key is held against it, nor is a provider named by it.
+      if (refused !== null) return { status: 'conflict', error: refused };
+      take(sorted, ofKey, reading, found);
     } catch (error) {
       if (!isDomainError(error)) throw error;
-      return { status: error.code === 'usage_conflict' ? 'conflict' : 'rejected', error };
+      return { status: 'rejected', error };
     }
     listFor(fresh, batch).push(...sorted.fresh);
     listFor(named, batch).push(...sorted.named);
-    const [different] = sorted.different;
-    if (different !== undefined) return { status: 'conflict', error: contradiction(different) };
     return { status: sorted.fresh.length > 0 ? 'accepted' : 'duplicate' };
   });
   return { verdicts, fresh, named };
@@ -176,17 +179,20 @@ function refuse(different: readonly Different[]): void {
 
 export const contradiction = (different: Pick<Different, 'observation' | 'known'>): DomainError => conflict('usage_conflict', contradictionText(different));
 
-const contradictionText = ({ observation, known }: Pick<Different, 'observation' | 'known'>): string =>
-  `${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end}) is recorded` +
-  ` ${differenceText(known, observation)}: use correct-usage to change a quantity`;
+const contradictionText = ({ observation, known: { last, isWithdrawn } }: Pick<Different, 'observation' | 'known'>): string => {
+  const apart = differences(bodyOfRow(last), bodyOf(observation));
+  return contradictionOf(observation, isWithdrawn ? `and was withdrawn by a correction${apart === '' ? '' : ` (with ${apart})`}` : `with ${apart}`);
+};
 
-/** Field by field, what is recorded and what is observed now: `with quantity 5, not 6`. */
-function differenceText({ last, isWithdrawn }: KnownReading, observation: Observation): string {
-  const [recorded, observed] = [bodyOfRow(last), bodyOf(observation)];
-  const fields = (Object.keys(recorded) as (keyof Body)[]).filter((field) => canonicalJson(recorded[field]) !== canonicalJson(observed[field]));
-  const differences = fields.map((field) => `with ${field} ${shown(recorded[field])}, not ${shown(observed[field])}`).join(', ');
-  return isWithdrawn ? `and was withdrawn by a correction${differences === '' ? '' : ` (${differences})`}` : differences;
-}
+const contradictionOf = ({ billingKind, resourceId, period }: Observation, how: string): string =>
+  `${billingKind} of ${resourceId} over [${period.start}, ${period.end}) is recorded ${how}: use correct-usage to change a quantity`;
+
+/** Field by field, what is recorded and what is observed now: `quantity 5, not 6`. */
+const differences = (recorded: Body, observed: Body): string =>
+  (Object.keys(recorded) as (keyof Body)[])
+    .filter((field) => canonicalJson(recorded[field]) !== canonicalJson(observed[field]))
+    .map((field) => `${field} ${shown(recorded[field])}, not ${shown(observed[field])}`)
+    .join(', ');
 
 const shown = (value: unknown): string => (typeof value === 'string' ? value : value === null ? 'none' : canonicalJson(value));
 
@@ -227,19 +233,41 @@ function ofSameKey(entries: Map<string, Entry[]>, { observation }: Indexed): Ent
 }
 
 function sortOne(sorted: Sorted, ofKey: Entry[], reading: Indexed, origin: UsageOrigin): void {
+  const found = heldAgainst(ofKey, reading, origin);
   const { observation, index } = reading;
-  const provider = observation.provider ?? '';
+  if (found?.standing === 'contradicting')
+    throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end})`, [
+      { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
+    ]);
+  take(sorted, ofKey, reading, found);
+}
+
+/** The reading of its key that one is held against, and how it stands beside it; undefined: it is the first of its key. */
+type Found = { readonly entry: Entry; readonly standing: Standing | 'contradicting' } | undefined;
+
+function heldAgainst(ofKey: readonly Entry[], reading: Indexed, origin: UsageOrigin): Found {
   const entry = entryOf(ofKey, reading, origin);
-  if (entry === undefined) {
+  return entry === undefined ? undefined : { entry, standing: standingIn(entry, reading.observation, origin) };
+}
+
+/** Why a reading by itself is refused: it says otherwise than what is recorded, or is being recorded with it; null: it is not. */
+function refusalOf(found: Found, observation: Observation): DomainError | null {
+  if (found === undefined) return null;
+  const { entry, standing } = found;
+  if (standing === 'different' && entry.known !== null) return contradiction({ observation, known: entry.known });
+  if (standing === 'contradicting' && entry.said !== null) return conflict('usage_conflict', contradictionOf(observation, `with ${differences(bodyOf(entry.said), bodyOf(observation))}`));
+  return null;
+}
+
+function take(sorted: Sorted, ofKey: Entry[], reading: Indexed, found: Found): void {
+  const { observation } = reading;
+  const provider = observation.provider ?? '';
+  if (found === undefined) {
     ofKey.push({ provider, holder: provider, known: null, said: observation });
     sorted.fresh.push(observation);
     return;
   }
-  const standing = standingIn(entry, observation, origin);
-  if (standing === 'contradicting')
-    throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end})`, [
-      { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
-    ]);
+  const { entry, standing } = found;
   if (standing === 'same') sorted.same += 1;
   else if (standing === 'different' && entry.known !== null) sorted.different.push({ ...reading, known: entry.known });
   else sorted.fresh.push(observation);
