@@ -124,7 +124,7 @@ describe('bad input is told by file, row and remedy', () => {
   it('ids of 200 characters are taken, of 513 not', async () => {
     const file = await files.write('long.csv', `${HEADER}\n${with_(RESOURCE, 'i'.repeat(200))}\n`);
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);
-    expect((await said(with_(RESOURCE, 'i'.repeat(513))))[0]).toMatch(/^usage\.csv, row 1 \(line 2\): resourceId "i+…" is 513 characters long; 512 are the most$/);
+    expect((await said(with_(RESOURCE, 'i'.repeat(513))))[0]).toMatch(/^usage\.csv, row 1 \(line 2\): resourceId "i+…" is 513 bytes long; 512 are the most$/);
   });
 
   it('a file of 0 bytes, a directory, no file, a file that is not UTF-8', async () => {

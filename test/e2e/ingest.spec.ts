@@ -93,6 +93,17 @@ describe('POST /usage', () => {
     for (const [n, { items }] of answers.entries()) if (n % 6 === 3) expect(items[0]?.error?.message).toContain(`is recorded with quantity ${n}, not ${n + 100}`);
   });
 
+  it('rejects by itself what no read model could keep', async () => {
+    const observations = [hour(10), hour(11, { attributes: { a: '\u0000' } }), hour(12, { resourceId: 'r\ud800' }), hour(13, { subAttribution: JSON.parse('{"a":'.repeat(3000) + '1' + '}'.repeat(3000)) as object })];
+    const rejected = (field: string, message: string) => ({ status: 'rejected', error: { code: 'invalid_input', errors: [{ field, message: expect.stringContaining(message) }] } });
+    expect(await send({ deploymentId: 'acme-prod', observations })).toMatchObject({
+      accepted: 1,
+      items: [{ status: 'accepted' }, rejected('attributes.a', 'holds a NUL character'), rejected('resourceId', 'half a surrogate pair'), rejected(`subAttribution${'.a'.repeat(63)}`, 'nested deeper than 64 levels')],
+    });
+    expect(await send([{ ...EVENT, id: 'x\ud800' }, { ...EVENT, id: 'whole', time: '2026-06-05T00:00:00Z' }])).toMatchObject({ items: [rejected('id', 'half a surrogate pair'), { status: 'accepted' }] });
+    expect((await api().get('operator', '/api/v1/projections')).body).toMatchObject({ state: 'current' });
+  });
+
   it('holds a reading against what is recorded, never against one that was refused', async () => {
     const at = (quantity: string) => of(hour(9, { resourceId: 'gw-9', quantity }));
     expect(await send(at('1'))).toMatchObject({ accepted: 1 });

@@ -16,7 +16,7 @@ const zQuantity = z.union([
     .refine((value) => String(value).replace(/[-.]/g, '').length <= EXACT_DIGITS && isDecimalText(String(value)), `has more than ${EXACT_DIGITS} digits: send it as a string`)
     .transform(String)
     .pipe(zDecimal),
-]);
+], `must be a decimal as a string, such as "12.50", or a number of at most ${EXACT_DIGITS} digits without an exponent`);
 
 const zData = z.looseObject({
   quantity: zQuantity.optional(),

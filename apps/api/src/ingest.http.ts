@@ -18,8 +18,9 @@ export const MAX_ITEMS = 10_000;
 
 /** One reading, with the deployment that it is of. */
 export const zSentObservation = z.strictObject({ deploymentId: zId, ...zObservation.shape }).meta({ id: 'SentObservation' });
-/** Readings of one deployment. */
-const zObservationBatch = z.strictObject({ deploymentId: zId, observations: z.array(z.unknown()) });
+/** Readings of one deployment, each of which is looked at by itself. */
+const zObservationBatch = z.strictObject({ deploymentId: zId });
+const zItems = z.array(z.unknown());
 
 type Answer = z.output<typeof zIngested>;
 /** An item that can be decided on, or the verdict that it has before it is. */
@@ -90,8 +91,11 @@ function itemsOf(body: unknown): readonly unknown[] {
 function ofOneDeployment(body: unknown): readonly unknown[] {
   if (typeof body !== 'object' || body === null) throw invalid('invalid_input', 'the body must be an observation, a CloudEvent, or an array of them');
   if (!('observations' in body)) return [body];
-  const { deploymentId, observations } = parse(zObservationBatch, body, 'usage');
-  return observations.map((each) => (typeof each === 'object' && each !== null ? { ...each, deploymentId } : each));
+  const { observations, ...rest } = body;
+  const { deploymentId } = parse(zObservationBatch, rest, 'usage');
+  const items = zItems.safeParse(observations);
+  if (!items.success) throw invalid('invalid_input', 'usage: observations must be a list', [{ field: 'observations', message: 'must be a list' }]);
+  return items.data.map((each) => (typeof each === 'object' && each !== null ? { ...each, deploymentId } : each));
 }
 
 const COUNTED = ['accepted', 'duplicate', 'conflict', 'rejected'] as const;

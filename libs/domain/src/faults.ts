@@ -61,7 +61,8 @@ function words(issue: Issue): string | undefined {
 export const checked = <Schema extends z.ZodType>(schema: Schema, input: unknown): z.ZodSafeParseResult<z.output<Schema>> =>
   schema.safeParse(input, { error: words, reportInput: true });
 
-const fieldPath = (path: readonly PropertyKey[]): string =>
+/** `observations[0].period.start` */
+export const fieldPath = (path: readonly PropertyKey[]): string =>
   path.reduce<string>((soFar, part) => (typeof part === 'number' ? `${soFar}[${part}]` : soFar === '' ? String(part) : `${soFar}.${String(part)}`), '');
 
 /** The faults of a zod error, field by field. A field that doesn't belong is named itself; one of a wrong type has no other fault. */

@@ -3,19 +3,27 @@ import { canonicalText, isDecimalText } from './money/decimal.js';
 import { isCurrency } from './money/money.js';
 import { type Instant, instant, isBefore } from './time/instant.js';
 import { DomainError, invalid } from './errors.js';
-import { checked, fieldErrors, listed } from './faults.js';
+import { checked, fieldErrors, fieldPath, listed } from './faults.js';
+import { isStorable, unstorableIn } from './storable.js';
 
 /** The building blocks of every schema, of commands, events and requests alike. What they accept they also bring to one canonical form. */
 
-/** Free text id of a tenant, a resource, …: 1 to 512 characters, without control characters. */
+/** Five of them, with the times beside them, are what an index of Postgres takes. */
+const LONGEST_ID_BYTES = 512;
+const utf8 = new TextEncoder();
+const fits = (id: string): boolean => id.length * 3 <= LONGEST_ID_BYTES || utf8.encode(id).length <= LONGEST_ID_BYTES;
+
+/** Free text id of a tenant, a resource, …: 1 to 512 bytes of UTF-8, without control characters. */
 export const zId = z
   .string()
   .min(1, 'must not be empty')
   .max(512, 'is longer than 512 characters')
-  .regex(/^[^\u0000-\u001f\u007f]*$/, 'contains control characters');
+  .regex(/^[^\u0000-\u001f\u007f]*$/, 'contains control characters')
+  .refine(isStorable, 'holds half a surrogate pair, which is no text that can be kept')
+  .refine(fits, `is longer than ${LONGEST_ID_BYTES} bytes: letters beyond ASCII take two to four`);
 
 /** Whether it is an id as zId takes it. */
-export const isId = (value: unknown): boolean => typeof value === 'string' && ID.test(value);
+export const isId = (value: unknown): boolean => typeof value === 'string' && ID.test(value) && isStorable(value) && fits(value);
 const ID = /^[^\u0000-\u001f\u007f]{1,512}$/;
 
 export const zText = z.string().max(2000, 'is longer than 2000 characters').refine((value) => !value.includes('\u0000'), 'contains a NUL character');
@@ -57,8 +65,13 @@ export const zDate = z
 /** JSON as it came; carried through untouched. */
 export const zJsonObject = z.record(z.string(), z.json());
 
-/** Checks an input against its schema; every fault is named with its field (`code`, by default `invalid_input`). */
+/** Checks an input against its schema, and that the log and the read models can keep it; every fault is named with its field (`code`, by default `invalid_input`). */
 export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, what: string, code = 'invalid_input'): z.output<Schema> {
+  const unstorable = unstorableIn(input);
+  if (unstorable !== undefined) {
+    const error = { field: fieldPath(unstorable.path), message: unstorable.message };
+    throw invalid(code, `${what}: ${listed([error])}`, [error]);
+  }
   const result = checked(schema, input);
   if (result.success) return result.data;
   const errors = fieldErrors(result.error);

@@ -1,8 +1,8 @@
+import { isStorable } from '#domain/storable';
+import { LONGEST_NAME } from '#domain/stream-name';
 import { AppendTooLarge, MAX_APPEND_BYTES, NO_STREAM, type NewEvent } from './port.js';
 
 const CANONICAL_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** A longer name does not fit a Postgres index entry beside the revision. */
-const MAX_NAME_CHARACTERS = 500;
 
 /** One append as the adapters hand it on, its size known. */
 export interface Append {
@@ -42,5 +42,4 @@ export function checkedAppend(stream: string, expectedRevision: number, events: 
   return { stream, expectedRevision, events, bytes };
 }
 
-const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
-const isName = (name: string): boolean => name !== '' && name.length <= MAX_NAME_CHARACTERS && !name.startsWith('$') && isStorable(name);
+const isName = (name: string): boolean => name !== '' && name.length <= LONGEST_NAME && !name.startsWith('$') && isStorable(name);

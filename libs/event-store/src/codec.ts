@@ -42,6 +42,9 @@ export class UnreadableEvent extends Error {
   }
 }
 
+/** What JSON writes as an escape, after an even number of backslashes: the bytes are text, what is read of them is not. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
+
 const isEventType = (type: string): type is EventType => Object.hasOwn(eventSchemas, type);
 
 export class EventCodec {
@@ -55,12 +58,10 @@ export class EventCodec {
   encode(id: string, event: LedgerEvent, metadata: EventMetadata): NewEvent {
     const data = isPlain(event) ? event.data : this.checked(event);
     const version = this.version(event.type);
-    return {
-      id,
-      type: event.type,
-      data: JSON.stringify(data),
-      metadata: JSON.stringify(version === 1 ? metadata : { ...metadata, v: version }),
-    };
+    const encoded = { data: JSON.stringify(data), metadata: JSON.stringify(version === 1 ? metadata : { ...metadata, v: version }) };
+    for (const [where, text] of Object.entries(encoded))
+      if (text.includes('\\u') && UNSTORABLE.test(text)) throw new Error(`${event.type} holds a NUL or half a surrogate pair in its ${where}: no read model could keep it`);
+    return { id, type: event.type, ...encoded };
   }
 
   private checked({ type, data }: LedgerEvent): unknown {

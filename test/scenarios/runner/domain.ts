@@ -1,7 +1,8 @@
 import { isDomainError, parse } from '#domain/schema';
 import { assertPayable, assertVoidable, type ClaimedPart, documentNumber, type FrozenRow, type InvoiceStatus } from '#domain/invoices/invoice';
 import { billingAsOf, type BillingFacts, rateInvoice } from '#domain/invoices/rate-invoice';
-import { derivedId, isBaseFee, type LineDefinition, linesOf } from '#domain/lines/line';
+import { derivedId } from '#domain/derived-id';
+import { isBaseFee, type LineDefinition, linesOf } from '#domain/lines/line';
 import { type RecordedPart, splitParts, type TiledPart, tiles } from '#domain/lines/parts';
 import { rateLine } from '#domain/lines/rate';
 import { decimal, sum, text, ZERO } from '#domain/money/decimal';

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { zCurrency, zDecimal, zId, zPeriod, zText } from '../schema.js';
+import { streamName } from '../stream-name.js';
 
 /** A provider's invoice: what it charged us (COGS). */
-export const costStream = (provider: string, invoiceRef: string): string => `cost-${encodeURIComponent(provider)}-${encodeURIComponent(invoiceRef)}`;
+export const costStream = (provider: string, invoiceRef: string): string => streamName('cost', [provider, invoiceRef]);
 
 const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustment'] as const;
 

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { invalid } from '../errors.js';
 import { zDecimal, zId, zInstant, zJsonObject, zText } from '../schema.js';
+import { streamName } from '../stream-name.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 
 /**
  * The inventory: what a provider runs for us. One stream a provider, so that a complete listing and what it misses are
  * decided in one order.
  */
-export const inventoryStream = (provider: string): string => `inventory-${encodeURIComponent(provider)}`;
+export const inventoryStream = (provider: string): string => streamName('inventory', [provider]);
 
 /** A resource as it was seen, with what an observation left out already carried over from the one before. */
 export const zObservedResource = z.object({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { decimal, sum, text } from '../money/decimal.js';
 import { instant } from '../time/instant.js';
-import { derivedId } from '../lines/line.js';
+import { derivedId } from '../derived-id.js';
 import { creditNoteRows } from './credit-note.js';
 import type { FrozenRow } from './invoice.js';
 

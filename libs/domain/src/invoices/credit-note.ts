@@ -1,5 +1,5 @@
 import { conflict, type FieldError, invalid } from '../errors.js';
-import { derivedId } from '../lines/line.js';
+import { derivedId } from '../derived-id.js';
 import { allocate, scaleOf, toMoney } from '../money/money.js';
 import { type Decimal, decimal, min, sum, text, ZERO } from '../money/decimal.js';
 import type { FrozenRow } from './invoice.js';

@@ -3,11 +3,12 @@ import { conflict, invalid, notFound } from '../errors.js';
 import { type Decimal, decimal, max, min, sum, text, ZERO } from '../money/decimal.js';
 import { toMoney } from '../money/money.js';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import type { DraftRow, FrozenRow } from './invoice.js';
 
 /** A tenant's coupons and credits in one currency. What invoices take of them is on their rows. */
-export const creditStream = (tenantId: string, currency: string): string => `credits-${encodeURIComponent(tenantId)}-${currency}`;
+export const creditStream = (tenantId: string, currency: string): string => streamName('credits', [tenantId], { end: `-${currency}` });
 
 const granted = { creditId: zId, tenantId: zId, currency: zCurrency, from: zInstant, until: zInstant.nullable(), reason: zText.optional() };
 

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
-import { derivedId } from '../lines/line.js';
+import { derivedId } from '../derived-id.js';
 import { zCurrency, zDecimal, zId, zInstant, zPeriod, zText } from '../schema.js';
+import { streamName } from '../stream-name.js';
 import type { Instant } from '../time/instant.js';
 
 /** Puts a tenant's invoices of one currency in order. */
-export const billingStream = (tenantId: string, currency: string): string => `billing-${encodeURIComponent(tenantId)}-${currency}`;
+export const billingStream = (tenantId: string, currency: string): string => streamName('billing', [tenantId], { end: `-${currency}` });
 
 export const invoiceIdOf = (tenantId: string, currency: string, asOf: Instant, voidedBefore: number, selection: Selection | null = null): string =>
   selection === null ? derivedId('invoice', tenantId, currency, asOf, voidedBefore) : derivedId('invoice', tenantId, currency, asOf, voidedBefore, selectionText(selection));

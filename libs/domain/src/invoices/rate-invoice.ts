@@ -1,4 +1,5 @@
-import { derivedId, type LineDefinition, partIdOf } from '../lines/line.js';
+import { derivedId } from '../derived-id.js';
+import { type LineDefinition, partIdOf } from '../lines/line.js';
 import { duePartsOf, type Cut, type DueParts, type RecordedPart, splitParts, tiles } from '../lines/parts.js';
 import { rateLine, type Part, type Quarantined, type UsageUpTo, usageInstants } from '../lines/rate.js';
 import { type Decimal, decimal, sum, text, ZERO } from '../money/decimal.js';

@@ -1,5 +1,5 @@
-import { v5 as uuidV5 } from 'uuid';
 import { z } from 'zod';
+import { derivedId } from '../derived-id.js';
 import { invalid } from '../errors.js';
 import type { Decimal } from '../money/decimal.js';
 import { decimal, divide, integer, text } from '../money/decimal.js';
@@ -39,9 +39,6 @@ export const lineEvents = {
   }),
 };
 
-/** Ids are derived, so that computing them again anywhere gives the same: a retry finds what it did before. */
-const NAMESPACE = '6e2a3a3c-6ad1-4c2f-8f0e-2d6cf6a1c1d4';
-export const derivedId = (...parts: readonly (string | number)[]): string => uuidV5(JSON.stringify(parts), NAMESPACE);
 /** With the tenant: a deployment that turns out to have been another's from the start gives that tenant lines of its own. */
 const lineIdOf = (subscriptionId: string, tenantId: string, item: string, start: Instant): string =>
   derivedId('line', subscriptionId, tenantId, item, start);

@@ -3,12 +3,13 @@ import { stateAt, type ResourceState, type ResourceTimeline } from '../inventory
 import { invalid } from '../errors.js';
 import { type Decimal, decimal, divide, integer, text, ZERO } from '../money/decimal.js';
 import { zDate, zId, zInstant, zText } from '../schema.js';
+import { streamName } from '../stream-name.js';
 import { compareInstants, type Instant, isBefore, micros } from '../time/instant.js';
 import { contains, dayOf, hourOf, lengthMicros, monthOf, type Period, piecesOf } from '../time/period.js';
 import type { Observation } from '../usage/usage.js';
 
 /** How a billing kind is metered, from a day on. */
-export const meteringStream = (billingKind: string): string => `metering-${encodeURIComponent(billingKind)}`;
+export const meteringStream = (billingKind: string): string => streamName('metering', [billingKind]);
 /** Which days were metered. */
 export const METERED_DAYS_STREAM = 'metered-days';
 

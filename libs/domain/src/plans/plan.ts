@@ -3,11 +3,12 @@ import { conflict, invalid, notFound } from '../errors.js';
 import { zPrice } from '../prices/price.js';
 import { guardCommitments, zItemTerms } from '../rating/terms.js';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import { contains, type OpenPeriod, overlaps, periodText } from '../time/period.js';
 
 /** A plan: base fee, and per billing kind what is included and what the rest costs. One stream a plan. */
-export const planStream = (planId: string): string => `plan-${encodeURIComponent(planId)}`;
+export const planStream = (planId: string): string => streamName('plan', [planId]);
 
 export const BASE_FEE = 'base_fee';
 

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { conflict, notFound, DomainError } from '../errors.js';
 import { type Decimal, decimal, divide, integer } from '../money/decimal.js';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import { contains, cutAt, lengthMicros, type OpenPeriod, overlaps, type Period, periodText } from '../time/period.js';
 import { type RateKey, zRateKey } from '../usage/usage.js';
 
 /** The price history of one rate key. Keys are compared byte by byte. */
-export const rateStream = ({ resourceType, resourceFamily, location }: RateKey): string =>
-  `rate-${[resourceType, resourceFamily, location].map(encodeURIComponent).join('/')}`;
+export const rateStream = ({ resourceType, resourceFamily, location }: RateKey): string => streamName('rate', [resourceType, resourceFamily, location], { separator: '/' });
 
 export const rateKeyText = ({ resourceType, resourceFamily, location }: RateKey): string => `${resourceType}/${resourceFamily}/${location}`;
 

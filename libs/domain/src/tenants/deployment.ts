@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
 import { zId, zInstant, zPeriod, zText } from '../schema.js';
+import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore, later } from '../time/instant.js';
 import type { OpenPeriod } from '../time/period.js';
 
@@ -8,7 +9,7 @@ import type { OpenPeriod } from '../time/period.js';
  * A deployment: what a tenant runs. Its stream also holds its subscriptions, so that "at most one subscription at any
  * instant" and "one tenant at any instant" are each decided against one stream.
  */
-export const deploymentStream = (deploymentId: string): string => `deployment-${encodeURIComponent(deploymentId)}`;
+export const deploymentStream = (deploymentId: string): string => streamName('deployment', [deploymentId]);
 
 // Stored for ever.
 export const deploymentEvents = {

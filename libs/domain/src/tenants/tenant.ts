@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { conflict } from '../errors.js';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { streamName } from '../stream-name.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 
 /** A tenant: who is billed. One stream holds what is decided about it. */
-export const tenantStream = (tenantId: string): string => `tenant-${encodeURIComponent(tenantId)}`;
+export const tenantStream = (tenantId: string): string => streamName('tenant', [tenantId]);
 
 // Stored for ever. A name is personal data: it lives in an erasable table, the event holds its reference and a salted hash.
 export const tenantEvents = {

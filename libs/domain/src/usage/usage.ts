@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { zDecimal, zId, zInstant, zJsonObject, zPeriod, zText } from '../schema.js';
+import { streamName } from '../stream-name.js';
 import type { Instant } from '../time/instant.js';
 
 /** A key has one stream for ever: the deployment's, of the UTC month of the reading's period.start. */
-export const usageStream = (deploymentId: string, month: string): string => `usage-${encodeURIComponent(deploymentId)}-${month}`;
+export const usageStream = (deploymentId: string, month: string): string => streamName('usage', [deploymentId], { end: `-${month}` });
 export const usageMonth = (periodStart: Instant): string => periodStart.slice(0, 7);
 
 export const GRANULARITIES = ['hour', 'day', 'event'] as const;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError } from '#domain/errors';
-import { derivedId } from '#domain/lines/line';
+import { derivedId } from '#domain/derived-id';
 import { EventCodec } from '#event-store/codec';
 import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';

@@ -1,4 +1,6 @@
+import { fieldPath } from '#domain/faults';
 import { isDomainError, isId } from '#domain/schema';
+import { unstorableIn } from '#domain/storable';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
 import { type Instant, instant } from '#domain/time/instant';
 import { exactly } from './json-rows.js';
@@ -69,7 +71,7 @@ export class Cells {
         this.note('null_text', field, value, 'null is written as a text; taken as empty');
         continue;
       }
-      return value;
+      return storable(field, value);
     }
     return undefined;
   }
@@ -122,7 +124,7 @@ export class Cells {
 
   private asId(field: string, value: string): string {
     if (isId(value)) return value;
-    throw new RowFault(field, value, value.length > 512 ? `is ${value.length} characters long; 512 are the most` : 'contains control characters: remove them');
+    throw new RowFault(field, value, Buffer.byteLength(value) > 512 ? `is ${Buffer.byteLength(value)} bytes long; 512 are the most` : 'contains control characters: remove them');
   }
 
   /** A decimal in its one canonical form. */
@@ -198,7 +200,7 @@ export class Cells {
     if (value === undefined) return undefined;
     const read = typeof value === 'string' ? objectOf(value) : value;
     if (typeof read !== 'object' || read === null || Array.isArray(read)) throw new RowFault(field, value, 'must be a JSON object such as {"team": "a"}');
-    return read as Record<string, unknown>;
+    return storable(field, read as Record<string, unknown>);
   }
 
   /** A number of JSON, as it was written: a float is not exact. */
@@ -213,6 +215,13 @@ export class Cells {
     }
     return String(value);
   }
+}
+
+/** Errors: RowFault, where the log can't keep it. */
+export function storable<Value>(field: string, value: Value): Value {
+  const found = unstorableIn(value);
+  if (found === undefined) return value;
+  throw new RowFault(fieldPath([field, ...found.path]), value, found.message);
 }
 
 function objectOf(value: string): unknown {

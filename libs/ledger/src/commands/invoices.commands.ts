@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { creditNoteRows } from '#domain/invoices/credit-note';
 import { assertCreditable, assertPayable, assertVoidable, zSelection } from '#domain/invoices/invoice';
 import { assertCreditUntaken } from '#domain/invoices/settlement';
-import { derivedId } from '#domain/lines/line';
+import { derivedId } from '#domain/derived-id';
 import { zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { type CommandCall, type CommandDone, defineCommand, isCall } from '../command.js';
 import { creditable, creditNoteEvents } from '../invoices/credit-notes.js';

@@ -1,5 +1,6 @@
 import type { Preset } from '../preset.js';
 import { given } from './costs.js';
+import { storable } from '../cells.js';
 import { RowFault } from '../row.js';
 
 /** A command for each row, and the one that corrects what an earlier delivery said; null: it can't be corrected so. */
@@ -61,8 +62,12 @@ function tagsOf(value: unknown): string[] | undefined {
   if (Array.isArray(value)) return value.map(String);
   if (typeof value !== 'string') throw new RowFault('tags', value, 'must be a list such as ["web", "env:prod"]');
   if (!value.trim().startsWith('[')) return value.split(';').map((tag) => tag.trim());
+  return storable('tags', listOf(value)).map(String);
+}
+
+function listOf(value: string): unknown[] {
   try {
-    return (JSON.parse(value) as unknown[]).map(String);
+    return JSON.parse(value) as unknown[];
   } catch {
     throw new RowFault('tags', value, 'must be a list such as ["web", "env:prod"]');
   }
