@@ -309,12 +309,25 @@ describe('figures', () => {
     });
   });
 
+  it('goes on with a page’s own parameters, said again or not, and with no others', async () => {
+    const path = '/api/v1/usage-records?limit=1';
+    const zPage = z.object({ items: z.array(z.unknown()), nextCursor: z.string().nullable() });
+    const first = zPage.parse((await get('operator', `${path}&deploymentId=acme-prod&start=${april.start}`)).body);
+    const cursor = `cursor=${first.nextCursor ?? ''}`;
+    const [silent, again] = await Promise.all([`${path}&${cursor}`, `${path}&${cursor}&deploymentId=acme-prod`].map(async (url) => zPage.parse((await get('operator', url)).body)));
+    expect(silent?.items).toHaveLength(1);
+    expect(again).toEqual(silent);
+    expect(problemIn(await get('operator', `${path}&${cursor}&deploymentId=other`))).toMatchObject({ status: 400, code: 'invalid_cursor', errors: [{ field: 'deploymentId' }] });
+  });
+
   it('pages by cursor', async () => {
     const zPage = z.object({ items: z.array(z.object({ tenantId: z.string() })), nextCursor: z.string().nullable() });
     const first = zPage.parse((await get('operator', '/api/v1/tenants?limit=1')).body);
     expect(first.items).toHaveLength(1);
     const second = zPage.parse((await get('operator', `/api/v1/tenants?limit=1&cursor=${first.nextCursor ?? ''}`)).body);
     expect(second.items[0]?.tenantId).not.toBe(first.items[0]?.tenantId);
+    // It is of this list alone.
+    expect(problemIn(await get('operator', `/api/v1/deployments?cursor=${first.nextCursor ?? ''}`))).toMatchObject({ status: 400, code: 'invalid_cursor' });
     expect(problemIn(await get('operator', '/api/v1/tenants?cursor=x')).errors).toEqual([expect.objectContaining({ field: 'cursor' })]);
   });
 

@@ -41,6 +41,15 @@ const NOTHING_TO_DO: readonly (readonly [string, object, object])[] = [
 ];
 
 describe('an idempotency key', () => {
+  it('of a token that is bound to a tenant is that tenant’s own', async () => {
+    const bound = { ...ADMIN, role: 'ingest' as const, tenantId: 't', actor: 'device' };
+    const send = async (quantity: string, kind: string) => test.ledger.execute({ ...observe(quantity, kind), idempotencyKey: 'april-run' }, bound);
+    expect(await send('1', 'calls')).toMatchObject({ status: 'done' });
+    expect(await execute({ command: 'create-invoice', tenantId: 't', asOf: T('2026-05-01'), idempotencyKey: 'april-run' })).toMatchObject({ status: 'unchanged', result: { invoices: [] } });
+    expect(await send('1', 'calls')).toMatchObject({ status: 'unchanged' });
+    expect(await send('2', 'others')).toMatchObject(conflicting);
+  });
+
   it.each(NOTHING_TO_DO)('of %s is kept where it changed nothing', async (_name, command, other) => {
     const first = await execute({ ...command, idempotencyKey: 'k' });
     expect(first.status).toBe('unchanged');

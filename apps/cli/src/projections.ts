@@ -142,10 +142,11 @@ async function skip(position: string | undefined, options: Options): Promise<num
   const command = given(() => parse(zSkip, { position, reason: options.reason }, 'projections skip POSITION --reason TEXT'));
   return withLedger(options, async (ledger) => {
     const outcome = await ledger.execute({ command: 'skip-event', ...command }, cliCaller());
-    if (outcome.status !== 'refused') await ledger.catchUp();
     if (options.json) printJson(outcome);
     else if (outcome.status === 'refused') say(outcome.error.message);
     else print(outcome.status === 'done' ? `the event at position ${command.position} is skipped, now and in every rebuild` : `the event at position ${command.position} was skipped before`);
+    // Said first: that they halt at another event next is another matter.
+    if (outcome.status !== 'refused') await ledger.catchUp();
     return outcome.status === 'refused' ? 1 : 0;
   });
 }

@@ -4,7 +4,7 @@ import type { EventSource, LedgerEvent } from '#domain/events';
 import { type ErrorKind, invalid, type FieldError } from '#domain/errors';
 import { parse, zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
-import type { Caller } from './caller.js';
+import { type Caller, confinedTo } from './caller.js';
 
 /** What a command came to: `done` with the position of its last event, `unchanged` where it was known already. */
 export interface CommandDone {
@@ -90,7 +90,8 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
   if (definition === undefined) {
     throw invalid('unknown_command', `there is no command ${JSON.stringify(envelope.command)}; there are ${[...definitions.keys()].join(', ')}`);
   }
-  const { command: name, idempotencyKey, occurredAt, ...given } = envelope;
+  const { command: name, idempotencyKey: givenKey, occurredAt, ...given } = envelope;
+  const idempotencyKey = ownKey(caller, givenKey ?? null);
   const { basedOn, body } = isCorrection(name) ? withoutBasis(name, given) : { basedOn: null, body: given };
   const fields: unknown = parse(withReason(definition.schema, body), body, name);
   const bodyHash = sha256(canonicalJson({ name, fields: withoutPersonal(definition, fields) }));
@@ -98,13 +99,19 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
     name,
     fields,
     occurredAt: occurredAt ?? null,
-    key: keyOf(definition, fields, idempotencyKey ?? null, bodyHash),
+    key: keyOf(definition, fields, idempotencyKey, bodyHash),
     isKeyed: definition.key !== 'none',
-    idempotencyKey: idempotencyKey ?? null,
+    idempotencyKey,
     bodyHash,
     basedOn,
     caller,
   };
+}
+
+/** A tenant's device has keys of its own: it can neither take an operator's, nor learn by a conflict which there are. */
+function ownKey(caller: Caller, key: string | null): string | null {
+  const tenantId = confinedTo(caller);
+  return key === null || tenantId === null ? key : `${tenantId}/${key}`;
 }
 
 const withoutPersonal = ({ personal = [] }: CommandDefinition, fields: unknown): unknown =>

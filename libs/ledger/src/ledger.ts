@@ -25,7 +25,7 @@ import { type Incoming, type Ingested, UsageIntake } from './usage/ingest.js';
 import { LedgerCore } from './ledger-core.js';
 import { QUERIES } from './queries/index.js';
 import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from './preview/preview.js';
-import { ADMIN, contextFor, positionOf, positionUpTo, STAFF } from './query.js';
+import { ADMIN, contextFor, pagedOn, positionOf, positionUpTo, STAFF, withCursor } from './query.js';
 import { TreeKeeper } from './audit/tree-keeper.js';
 import { onTrial } from './preview/trial.js';
 
@@ -64,10 +64,10 @@ async function answered(core: LedgerCore, name: string, params: Record<string, u
   const definition = QUERIES.get(name);
   if (definition === undefined) throw notFound('unknown_query', `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`);
   assertRole(caller, definition.roles, `the query ${name}`);
-  const given = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
+  const given = withCursor(name, Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined)));
   const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
   const position = definition.withoutCatchUp === true ? await positionUpTo(core, await core.log.head(), checked) : await positionOf(core, checked);
-  return { position, answer: await definition.answer(checked, contextFor(core, position, caller)) };
+  return { position, answer: pagedOn(name, given, await definition.answer(checked, contextFor(core, position, caller))) };
 }
 
 /** What commands would come to: what became of each, and what they would change in money. */

@@ -3,6 +3,7 @@ import { type DomainError, invalid, notFound } from '#domain/errors';
 import { zId, zInstant } from '#domain/schema';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { type Caller, confinedTo, type Role } from './caller.js';
+import { canonicalJson } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
 
 /** What every query is asked with: the position up to which the log counts, who asks, and their tenant if confined to one. */
@@ -85,11 +86,42 @@ const encodeCursor = (cursor: Cursor): string => Buffer.from(JSON.stringify(curs
 const zCursor = z.object({ position: z.int().nonnegative(), after: z.array(z.string()) });
 
 export function decodeCursor(text: string): Cursor {
+  const known = zCursor.safeParse(jsonIn(text));
+  if (!known.success) throw invalidCursor();
+  return known.data;
+}
+
+function jsonIn(text: string): unknown {
   try {
-    return zCursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
+    return JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
   } catch {
     throw invalidCursor();
   }
+}
+
+/** What the caller is given: the list that it is of, what was asked of it, and where it goes on. */
+const zPageCursor = z.object({ list: z.string(), asked: z.record(z.string(), z.json()), next: z.string() });
+
+/** Not of what is asked, but of how much of it, and as of when, which the cursor itself says. */
+const BESIDE: readonly string[] = ['cursor', 'limit', 'asOf', 'knownAt'];
+const askedIn = (params: Readonly<Record<string, unknown>>): Record<string, unknown> => Object.fromEntries(Object.entries(params).filter(([name]) => !BESIDE.includes(name)));
+
+/** The parameters of a page: with a cursor those of the first one, which need not be said again. Errors: `invalid_cursor`, also where it is of another list, or of other parameters. */
+export function withCursor(list: string, params: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { cursor } = params;
+  if (typeof cursor !== 'string') return params;
+  const known = zPageCursor.safeParse(jsonIn(cursor));
+  if (!known.success || known.data.list !== list) throw invalidCursor();
+  const { asked, next } = known.data;
+  const other = Object.entries(askedIn(params)).find(([name, value]) => canonicalJson(value) !== canonicalJson(asked[name]));
+  if (other !== undefined) throw invalid('invalid_cursor', `cursor is of the same list asked with another ${other[0]}: begin anew without it`, [{ field: other[0], message: 'is another than that of the first page' }]);
+  return { ...asked, ...params, cursor: next };
+}
+
+/** An answer whose next page is asked for with the same parameters. */
+export function pagedOn(list: string, params: Readonly<Record<string, unknown>>, answer: unknown): unknown {
+  if (typeof answer !== 'object' || answer === null || !('nextCursor' in answer) || typeof answer.nextCursor !== 'string') return answer;
+  return { ...answer, nextCursor: Buffer.from(JSON.stringify({ list, asked: askedIn(params), next: answer.nextCursor })).toString('base64url') };
 }
 
 export const invalidCursor = (): DomainError =>
