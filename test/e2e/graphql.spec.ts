@@ -220,6 +220,12 @@ describe('limits', () => {
     for (const [text, variables, code, message] of refusals)
       expect(await query('operator', text, variables)).toMatchObject({ status: 400, data: null, errors: [{ message: expect.stringMatching(message), extensions: { code } }] });
     expect((await query('operator', byVariable, { limit: 10 })).status).toBe(200);
+    const byDefault = byVariable.replace('$limit: Int', '$limit: Int = 10000');
+    for (const variables of [undefined, {}])
+      expect(await query('operator', byDefault, variables)).toMatchObject({ status: 400, errors: [{ extensions: { code: 'query_too_costly' } }] });
+    expect((await query('operator', byDefault, { limit: 10 })).status).toBe(200);
+    // null is no limit given: the usual one.
+    expect((await query('operator', byDefault, { limit: null })).status).toBe((await query('operator', byVariable)).status);
     // 30 levels of a fragment that holds the next one twice: 2^30 fields, were each looked at.
     const nested = Array.from({ length: 30 }, (_, n) => `fragment F${n} on Query { ${n === 29 ? '__typename' : `...F${n + 1} ...F${n + 1}`} }`).join(' ');
     expect((await query('operator', `{ ...F0 } ${nested}`)).status).toBe(200);
