@@ -19,6 +19,7 @@ const MOST_KNOWN = 10_000;
 
 const zClaims = z.object({ sub: zId, role: z.string().optional(), roles: z.array(z.string()).optional(), tenantId: zId.optional() });
 
+const bearerIn = (authorization: string | undefined): string | undefined => /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1];
 const dateOf = (at: Instant): Date => new Date(at);
 const secretOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -36,7 +37,7 @@ export class TokenReader {
 
   /** Who asks. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable` (503), the keys could not be fetched. */
   async callerOf(authorization: string | undefined, now: Instant, correlationId: string): Promise<Caller> {
-    const token = /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1];
+    const token = bearerIn(authorization);
     if (token === undefined) throw new Unauthenticated('send a token: Authorization: Bearer …');
     const claims = zClaims.safeParse(await this.verified(token, now));
     if (!claims.success)
@@ -49,6 +50,13 @@ export class TokenReader {
       throw new DomainError('no_tenant', 'a tenant token must name its tenantId', 'forbidden');
     const traceparent = traceparentNow();
     return { actor: sub, role: known, ...(tenantId === undefined ? {} : { tenantId }), now, correlationId, ...(traceparent === undefined ? {} : { traceparent }) };
+  }
+
+  /** The token itself, where it can be checked and is good. */
+  async goodTokenIn(authorization: string | undefined, now: Instant): Promise<string | undefined> {
+    const token = bearerIn(authorization);
+    if (token === undefined) return undefined;
+    return this.verified(token, now).then(() => token, () => undefined);
   }
 
   private async verified(token: string, now: Instant): Promise<JWTPayload> {
