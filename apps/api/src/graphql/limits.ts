@@ -1,10 +1,12 @@
-import { type DefinitionNode, type DocumentNode, type FieldNode, type FragmentDefinitionNode, getVariableValues, type GraphQLSchema, Kind, type OperationDefinitionNode, type SelectionSetNode, valueFromASTUntyped } from 'graphql';
+import { type DefinitionNode, type DocumentNode, type FieldNode, type FragmentDefinitionNode, getVariableValues, GraphQLError, type GraphQLSchema, Kind, type OperationDefinitionNode, parse, print, type SelectionSetNode, validate, valueFromASTUntyped } from 'graphql';
 import { invalid } from '#domain/errors';
 import { DEFAULT_LIMIT, MAX_LIMIT } from '#ledger/query';
 import { RELATION_FIELDS } from './relations.js';
 
 /** From the root to a row's credits through a relation is 8; the standard introspection query is 15. */
 export const MAX_DEPTH = 16;
+/** As text, before anything is made of it. */
+export const MAX_TOKENS = 5000;
 /** Some 10,000 items with fifty fields each. */
 const MAX_COST = 500_000;
 /** What a question to the ledger costs, in fields that are printed. */
@@ -50,6 +52,24 @@ export function guardCost(schema: GraphQLSchema, document: DocumentNode, variabl
   }
   if (cost > MAX_COST)
     throw invalid('query_too_costly', `the query costs up to ${cost} (limit × fields, and ${COST_OF_QUESTION} for each question); ${MAX_COST} is the most: give a smaller limit, or ask for less at once`);
+}
+
+/**
+ * A subscription is held against the schema here: Mercurius does that for queries only. It takes a document that is no text too,
+ * and one that is too long; what is read here is neither. Errors: `invalid_query`.
+ */
+export function assertValid(schema: GraphQLSchema, sent: DocumentNode): void {
+  const faults = faultsOf(schema, sent);
+  if (faults.length > 0) throw new GraphQLError(faults.join(' '), { extensions: { code: 'invalid_query', status: 400 } });
+}
+
+function faultsOf(schema: GraphQLSchema, sent: DocumentNode): string[] {
+  try {
+    return validate(schema, parse(print(sent), { maxTokens: MAX_TOKENS })).map(({ message }) => message);
+  } catch (error) {
+    if (error instanceof GraphQLError) return [error.message];
+    throw error;
+  }
 }
 
 const isFragment = (each: DefinitionNode): each is FragmentDefinitionNode => each.kind === Kind.FRAGMENT_DEFINITION;
