@@ -37,6 +37,7 @@ export const ERROR_CODES: readonly string[] = [
   'invalid_input',
   'invalid_mapping',
   'invalid_parameter',
+  'invalid_query',
   'invalid_span',
   'invalid_ttl',
   'invoice_corrected',
