@@ -2,12 +2,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
 import { getNamedType, type GraphQLObjectType, isLeafType, isObjectType, printSchema } from 'graphql';
+import { SignJWT } from 'jose';
 import { z } from 'zod';
 import { fieldName } from '#api/graphql/query-fields';
 import { LedgerCore } from '#ledger/ledger-core';
 import { type Role, ROLES } from '#ledger/caller';
+import { mintToken } from '#ledger/token';
 import { QUERIES } from '#ledger/queries/index';
-import { apiForAll, NOW, STORY } from '../support/api.js';
+import { apiForAll, NOW, SECRET, STORY } from '../support/api.js';
 
 const api = apiForAll();
 const zAnswer = z.object({
@@ -220,6 +222,12 @@ describe('limits', () => {
     for (const [text, variables, code, message] of refusals)
       expect(await query('operator', text, variables)).toMatchObject({ status: 400, data: null, errors: [{ message: expect.stringMatching(message), extensions: { code } }] });
     expect((await query('operator', byVariable, { limit: 10 })).status).toBe(200);
+    const byDefault = byVariable.replace('$limit: Int', '$limit: Int = 10000');
+    for (const variables of [undefined, {}])
+      expect(await query('operator', byDefault, variables)).toMatchObject({ status: 400, errors: [{ extensions: { code: 'query_too_costly' } }] });
+    expect((await query('operator', byDefault, { limit: 10 })).status).toBe(200);
+    // null is no limit given: the usual one.
+    expect((await query('operator', byDefault, { limit: null })).status).toBe((await query('operator', byVariable)).status);
     // 30 levels of a fragment that holds the next one twice: 2^30 fields, were each looked at.
     const nested = Array.from({ length: 30 }, (_, n) => `fragment F${n} on Query { ${n === 29 ? '__typename' : `...F${n + 1} ...F${n + 1}`} }`).join(' ');
     expect((await query('operator', `{ ...F0 } ${nested}`)).status).toBe(200);
@@ -293,7 +301,7 @@ describe('subscriptions', () => {
     for (const [field, { for: roles, asks }] of SUBSCRIPTIONS) {
       for (const role of ROLES.filter((each) => !roles.includes(each))) {
         const refused = await subscribe(role, `subscription { ${asks} }`);
-        expect({ field, role, said: await refused.next(1) }).toMatchObject({ field, role, said: [[{ message: expect.stringContaining(`not for the role ${role}`) }]] });
+        expect({ field, role, said: await refused.next(1) }).toMatchObject({ field, role, said: [[{ message: expect.stringContaining(`not for the role ${role}`), extensions: { code: 'forbidden', status: 403 } }]] });
         refused.close();
       }
       for (const role of roles) {
@@ -306,7 +314,112 @@ describe('subscriptions', () => {
     }
     await expect(subscribe('nonsense', 'subscription { projectionLag { lag } }')).rejects.toThrow(/^closed/);
   });
+
+  const INVOICES = 'subscription { invoiceState { invoiceId } }';
+  const LAG = 'subscription { projectionLag { lag } }';
+
+  it('are held against the schema as they begin, and against what who asks may see', async () => {
+    const wrong = [
+      ['tenant', 'subscription { invoiceState { invoiceId nonsense } }', 'invalid_query', /Cannot query field "nonsense"/],
+      ['tenant', 'subscription { invoiceState(tenant: "acme") { invoiceId } }', 'invalid_query', /Unknown argument "tenant"/],
+      ['operator', 'subscription { invoiceState { invoiceId } projectionLag { lag } }', 'invalid_query', /only one top level field/],
+      ['operator', `subscription { projectionLag { ${'lag '.repeat(6000)} } }`, 'invalid_query', /tokens/],
+      ['tenant', 'subscription { invoiceState(tenantId: "globex") { invoiceId } }', 'unknown_tenant', /globex/],
+      ['operator', 'subscription { invoiceState(tenantId: "nobody") { invoiceId } }', 'unknown_tenant', /nobody/],
+    ] as const;
+    for (const [who, text, code, message] of wrong) {
+      const refused = await subscribe(who, text);
+      expect({ text, said: await refused.next(1) }).toMatchObject({ text, said: [[{ message: expect.stringMatching(message), extensions: { code } }]] });
+      refused.close();
+    }
+  });
+
+  it('end with the token, and without a good one do not begin: why, the close frame says', async () => {
+    const lasting = async (ttl: string) => mintToken(SECRET, { sub: 'brief', role: 'operator', ttl }, NOW);
+    const brief = dial();
+    brief.send('connection_init', { payload: { authorization: `Bearer ${await lasting('1s')}` } });
+    brief.send('subscribe', { id: '1', payload: { query: LAG } });
+    expect(await brief.closed).toEqual([4401, 'unauthenticated: the token has expired']);
+    expect(brief.types()).toEqual(expect.arrayContaining(['connection_ack', 'next']));
+    const stranger = await new SignJWT({ role: 'king' }).setProtectedHeader({ alg: 'HS256' }).setSubject('x').sign(new TextEncoder().encode(SECRET));
+    const refused = [
+      [{}, 4401, 'unauthenticated: send { "authorization": "Bearer …" } as payload of connection_init'],
+      [{ authorization: 'Bearer nonsense' }, 4401, 'unauthenticated: the token is not valid'],
+      [{ authorization: `Bearer ${stranger}` }, 4403, expect.stringContaining('unknown_role: ')],
+    ] as const;
+    for (const [payload, code, reason] of refused) {
+      const socket = dial();
+      socket.send('connection_init', { payload });
+      expect(await socket.closed).toEqual([code, reason]);
+      expect(socket.types()).toEqual([]);
+    }
+    const twice = await connected('operator');
+    twice.send('connection_init', { payload: { authorization: `Bearer ${await lasting('1h')}` } });
+    expect(await twice.closed).toEqual([4409, expect.stringContaining('already_connected: ')]);
+    // Who says nothing is not waited for.
+    expect(await dial().closed).toEqual([1006, '']);
+  });
+
+  it('are so many on a socket, and sockets so many of a token', async () => {
+    const socket = await connected('tenant');
+    for (let n = 0; n < 11; n += 1) socket.send('subscribe', { id: `${n}`, payload: { query: INVOICES } });
+    expect(await socket.told('error')).toMatchObject({ payload: [{ extensions: { code: 'too_many_subscriptions' } }] });
+    expect(socket.types()).toEqual(['connection_ack', 'error']);
+    socket.send('complete', { id: '3' });
+    socket.send('subscribe', { id: 'another', payload: { query: INVOICES } });
+    socket.send('subscribe', { id: 'wrong', payload: { query: 'subscription { projectionLag { lag } }' } });
+    expect(await socket.told('error', 2)).toMatchObject({ id: 'wrong', payload: [{ extensions: { code: 'too_many_subscriptions' } }] });
+    socket.send('complete', { id: '4' });
+    // What is refused takes no place.
+    for (const n of [3, 4, 5]) {
+      socket.send('subscribe', { id: 'wrong', payload: { query: 'subscription { projectionLag { lag } }' } });
+      expect(await socket.told('error', n)).toMatchObject({ id: 'wrong', payload: [{ extensions: { code: 'forbidden' } }] });
+    }
+    socket.send('subscribe', { id: '5', payload: { query: INVOICES } });
+    expect(await socket.closed).toEqual([4409, 'subscriber_exists: there is a subscription 5 already']);
+
+    const sockets = await Promise.all(Array.from({ length: 20 }, async () => connected('auditor')));
+    const more = dial();
+    more.send('connection_init', { payload: { authorization: `Bearer ${api().tokens.get('auditor') ?? ''}` } });
+    expect(await more.closed).toEqual([4400, expect.stringContaining('too_many_websockets: ')]);
+    sockets[0]?.close();
+    await sockets[0]?.closed;
+    const again = await connected('auditor');
+    for (const each of [...sockets, again]) each.close();
+  });
 });
+
+/** A WebSocket, message by message. */
+function dial() {
+  const socket = new WebSocket(`${api().url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  const messages: { type: string; id?: string | undefined; payload?: unknown }[] = [];
+  let wake = (): void => undefined;
+  const isOpen = new Promise((resolve) => (socket.onopen = resolve));
+  const closed = new Promise<[number, string]>((resolve) => (socket.onclose = ({ code, reason }) => { resolve([code, reason]); }));
+  socket.onmessage = ({ data }) => {
+    messages.push(z.looseObject({ type: z.string(), id: z.string().optional(), payload: z.unknown().optional() }).parse(JSON.parse(String(data))));
+    wake();
+  };
+  return {
+    closed,
+    send: (type: string, more: object) => void isOpen.then(() => { socket.send(JSON.stringify({ type, ...more })); }),
+    types: () => messages.map(({ type }) => type),
+    /** The nth message of this type. */
+    async told(type: string, nth = 1) {
+      const those = () => messages.filter((each) => each.type === type);
+      while (those().length < nth) await new Promise<void>((resolve) => (wake = resolve));
+      return those()[nth - 1];
+    },
+    close: () => { socket.close(); },
+  };
+}
+
+async function connected(who: string) {
+  const socket = dial();
+  socket.send('connection_init', { payload: { authorization: `Bearer ${api().tokens.get(who) ?? ''}` } });
+  await socket.told('connection_ack');
+  return socket;
+}
 
 /** What a WebSocket client of the protocol graphql-transport-ws gets. */
 async function subscribe(who: string, text: string) {

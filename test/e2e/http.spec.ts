@@ -128,6 +128,21 @@ describe('load', () => {
     }
   });
 
+  it('is limited by the token itself, however its header is written, and refused tokens by their address', async () => {
+    const limited = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsPerMinute: 3, logger, clock });
+    const ask = async (authorization: string) => statusOf(`${limited.url}/api/v1/tenants`, { authorization });
+    const inTurn = async (headers: readonly string[]) => headers.reduce<Promise<number[]>>(async (statuses, header) => [...(await statuses), await ask(header)], Promise.resolve([]));
+    const token = api().tokens.get('operator') ?? '';
+    try {
+      expect(await inTurn([`Bearer ${token}`, `bearer  ${token}`, `BEARER ${' '.repeat(50)}${token}`, `Bearer   ${token}`])).toEqual([200, 200, 200, 429]);
+      expect(await inTurn(['Bearer junk-1', 'Bearer junk-2', 'Basic junk', 'Bearer junk-3', 'Bearer junk-4'])).toEqual([401, 401, 401, 429, 429]);
+      // Another collector behind the same address.
+      expect(await ask(`Bearer ${api().tokens.get('auditor') ?? ''}`)).toBe(200);
+    } finally {
+      await limited.close();
+    }
+  });
+
   /** An API that answers two at once, and what is asked of it while nothing can be appended; `release` ends that. */
   const whileNothingIsAppended = async (patienceMs: number, ask: (url: string, headers: Record<string, string>, release: () => Promise<unknown>) => Promise<void>) => {
     const small = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, patienceMs, logger, clock });

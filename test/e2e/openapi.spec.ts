@@ -57,9 +57,9 @@ function operationAt(path: string, method: string): Operation {
   return operation;
 }
 
-const answerSchema = (operation: Operation, status: number): unknown => {
+const answerSchema = (operation: Operation, status: number, type?: string): unknown => {
   const { content = {} } = operation.responses[String(status)] ?? operation.responses['default'] ?? { content: {} };
-  return Object.values(content)[0]?.['schema'];
+  return (type === undefined ? Object.values(content)[0] : content[type])?.['schema'];
 };
 
 /** What this story gives no cause for: the projections do not halt, and no retention is configured. */
@@ -171,19 +171,32 @@ describe('what is refused', () => {
     ['a wrong field', 'operator', 'POST', '/api/v1/commands', '{"command":"register-tenant"}', 400],
     ['another body', 'operator', 'POST', '/api/v1/commands', '{"command":"register-tenant","tenantId":"acme","name":"A","currency":"EUR"}', 409],
     ['a position that never comes', 'operator', 'GET', '/api/v1/tenants?waitFor=99999999&waitTimeoutMs=1', undefined, 503],
+    ['GraphQL without a token', null, 'POST', '/graphql', '{"query":"{ __typename }"}', 401],
+    ['GraphQL with a body that is no JSON', 'operator', 'POST', '/graphql', '{', 400],
+    ['a wrong query', 'operator', 'POST', '/graphql', '{"query":"{ nonsense }"}', 400],
+    ['a wrong query by GET', 'operator', 'GET', '/graphql?query={nonsense}', undefined, 400],
+    ['a mutation by another role', 'auditor', 'POST', '/graphql', '{"query":"mutation { execute(commands: []) { status } }"}', 403],
+    ['a mutation by GET', 'operator', 'GET', '/graphql?query=mutation{execute(commands:[]){status}}', undefined, 405],
   ];
   it.each(refusals)('%s is a problem that is documented', async (_, who, method, path, body, status) => {
     const answer = await api.ask(who, method, path, body);
     const operation = operationAt(path.split('?')[0]?.replace('/none', '/{id}') ?? '', method.toLowerCase());
     expect(answer.status).toBe(status);
     expect(operation.responses[String(status)]).toBeDefined();
-    expect(validator(answerSchema(operation, status))(answer.body)).toEqual([]);
+    const schema = answerSchema(operation, status, answer.headers.get('content-type')?.split(';')[0]);
+    expect(schema).toBeDefined();
+    expect(validator(schema)(answer.body)).toEqual([]);
+  });
+
+  it('wherever a token is asked for, is also a token too often, or at a bad time', () => {
+    for (const { path, method, operation } of operations.filter(({ operation: { security } }) => security.length > 0))
+      expect({ path, method, statuses: Object.keys(operation.responses) }).toEqual({ path, method, statuses: expect.arrayContaining(['400', '401', '403', '429', '503', 'default']) });
   });
 
   it('has a code that is in the document: those of the sources, all of them; UPDATE_CODES=1 writes them anew', async () => {
     const file = new URL('../../apps/api/src/openapi/error-codes.ts', import.meta.url);
     const raised = /\b(?:invalid|notFound|conflict|unavailable|DomainError|refuse)\(\s*'([a-z][a-z0-9_]+)'/g;
-    const codes = new Set<string>(['unauthenticated', 'unknown_route', 'malformed_request', 'body_too_large', 'url_too_long', 'unsupported_media_type', 'too_many_requests', 'overloaded', 'internal', 'invalid_parameter', 'invalid_input']);
+    const codes = new Set<string>(['unauthenticated', 'unknown_route', 'malformed_request', 'body_too_large', 'url_too_long', 'unsupported_media_type', 'too_many_requests', 'overloaded', 'internal', 'invalid_parameter', 'invalid_input', 'invalid_query']);
     for (const { path, text } of [...sourcesIn('apps'), ...sourcesIn('libs')])
       if (!path.endsWith('.spec.ts')) for (const [, code] of text.matchAll(raised)) if (code !== undefined) codes.add(code);
     const lines = [...codes].sort().map((code) => `  '${code}',\n`);

@@ -30,12 +30,11 @@ import { WaitForPosition } from './wait-for.js';
 export interface AppOptions {
   readonly databaseUrl: string;
   readonly eventStoreUrl?: string;
-  readonly jwtSecret: string;
-  readonly jwksUrl?: string;
   readonly seller?: string;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  readonly tokens: TokenReader;
   readonly queryTimeoutMs: number;
 }
 
@@ -61,13 +60,13 @@ class AccessModule {}
 
 @Module({})
 export class AppModule {
-  static forRoot({ jwtSecret, jwksUrl, logger, clock, telemetry, ...settings }: AppOptions): DynamicModule {
+  static forRoot({ tokens, logger, clock, telemetry, ...settings }: AppOptions): DynamicModule {
     const ledger = ledgerModule({ ...settings, logger, telemetry });
     const access: DynamicModule = {
       module: AccessModule,
       providers: [
         { provide: CLOCK, useValue: clock },
-        { provide: TokenReader, useFactory: () => new TokenReader(jwtSecret, jwksUrl) },
+        { provide: TokenReader, useValue: tokens },
       ],
       exports: [CLOCK, TokenReader],
     };

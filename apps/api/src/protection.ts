@@ -10,7 +10,7 @@ import { Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
 export interface Limits {
-  /** Requests that one token, or one address without a token, may make in a minute. */
+  /** Requests that one token may make in a minute, or one address without a token or with refused ones. */
   readonly requestsPerMinute: number;
   /** Requests that are answered at once; what comes on top waits for a moment, and is then refused rather than answered late. */
   readonly requestsAtOnce: number;
@@ -24,7 +24,7 @@ const COMPRESS_FROM_BYTES = 1024;
 export const isWatched = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');
 
 /** Headers, compression, and a limit for each who asks. Registered before any route. */
-export function protect(fastify: Fastify, { requestsPerMinute }: Limits): void {
+export function protect(fastify: Fastify, { requestsPerMinute }: Limits, goodTokenIn: (authorization: string | undefined) => Promise<string | undefined>): void {
   void fastify.register(helmet, {
     // Pages load nothing from elsewhere and run nothing inline; nothing may frame them. A document has its one style within.
     contentSecurityPolicy: {
@@ -47,8 +47,11 @@ export function protect(fastify: Fastify, { requestsPerMinute }: Limits): void {
   void fastify.register(rateLimit, {
     max: requestsPerMinute,
     timeWindow: 60_000,
-    // A token is a secret: it is not kept.
-    keyGenerator: ({ headers, ip }) => (headers.authorization === undefined ? ip : createHash('sha256').update(headers.authorization).digest('base64url')),
+    // By a token that was not checked yet, whoever makes one up for each request would never be at the end. A token is a secret: it is not kept.
+    keyGenerator: async ({ headers, ip }) => {
+      const token = await goodTokenIn(headers.authorization);
+      return token === undefined ? ip : createHash('sha256').update(token).digest('base64url');
+    },
     allowList: ({ url }) => isWatched(url),
     errorResponseBuilder: (_request, { ttl, max }) => new TooManyRequests(`more than ${max} requests in a minute: go on in ${Math.ceil(ttl / 1000)} s`),
   });

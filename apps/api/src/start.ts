@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import pino, { type Logger } from 'pino';
 import { AppModule } from './app.module.js';
+import { TokenReader } from './auth/token.js';
 import { type Clock, systemClock } from './clock.js';
 import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
@@ -80,8 +81,9 @@ export async function createApi({
   logRequests(ends, logger);
   telemetry.attach(fastify, ends);
   tagReads(fastify);
-  protect(fastify, settings);
-  return NestFactory.create<NestFastifyApplication>(AppModule.forRoot({ ...settings, logger, clock, telemetry }), adapter, {
+  const tokens = new TokenReader(settings.jwtSecret, settings.jwksUrl);
+  protect(fastify, settings, async (authorization) => tokens.goodTokenIn(authorization, clock.now()));
+  return NestFactory.create<NestFastifyApplication>(AppModule.forRoot({ ...settings, logger, clock, telemetry, tokens }), adapter, {
     logger: new NestLogger(logger),
     bodyParser: false,
     abortOnError: false,

@@ -19,8 +19,17 @@ const MOST_KNOWN = 10_000;
 
 const zClaims = z.object({ sub: zId, role: z.string().optional(), roles: z.array(z.string()).optional(), tenantId: zId.optional() });
 
+const bearerIn = (authorization: string | undefined): string | undefined => /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1];
 const dateOf = (at: Instant): Date => new Date(at);
 const secretOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** A token that is good, whose it is, and until when. */
+export interface Held {
+  readonly caller: Caller;
+  readonly token: string;
+  /** null: it does not expire. */
+  readonly expires: Date | null;
+}
 
 /** Reads bearer tokens: HS256 by the shared secret, anything else by the published keys. */
 export class TokenReader {
@@ -34,11 +43,17 @@ export class TokenReader {
     this.published = jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { cooldownDuration: COOLDOWN_MS });
   }
 
-  /** Who asks. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable` (503), the keys could not be fetched. */
+  /** Who asks. Errors: as of `read`. */
   async callerOf(authorization: string | undefined, now: Instant, correlationId: string): Promise<Caller> {
-    const token = /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1];
+    return (await this.read(authorization, now, correlationId)).caller;
+  }
+
+  /** Who asks, and for how long they may. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable` (503), the keys could not be fetched. */
+  async read(authorization: string | undefined, now: Instant, correlationId: string): Promise<Held> {
+    const token = bearerIn(authorization);
     if (token === undefined) throw new Unauthenticated('send a token: Authorization: Bearer …');
-    const claims = zClaims.safeParse(await this.verified(token, now));
+    const payload = await this.verified(token, now);
+    const claims = zClaims.safeParse(payload);
     if (!claims.success)
       throw new Unauthenticated('the token lacks a claim or has a wrong one: it needs sub, role, and for a tenant tenantId');
     const { sub, roles, tenantId } = claims.data;
@@ -48,7 +63,15 @@ export class TokenReader {
     if (known === 'tenant' && tenantId === undefined)
       throw new DomainError('no_tenant', 'a tenant token must name its tenantId', 'forbidden');
     const traceparent = traceparentNow();
-    return { actor: sub, role: known, ...(tenantId === undefined ? {} : { tenantId }), now, correlationId, ...(traceparent === undefined ? {} : { traceparent }) };
+    const caller = { actor: sub, role: known, ...(tenantId === undefined ? {} : { tenantId }), now, correlationId, ...(traceparent === undefined ? {} : { traceparent }) };
+    return { caller, token, expires: payload.exp === undefined ? null : new Date(payload.exp * 1000) };
+  }
+
+  /** The token itself, where it can be checked and is good. */
+  async goodTokenIn(authorization: string | undefined, now: Instant): Promise<string | undefined> {
+    const token = bearerIn(authorization);
+    if (token === undefined) return undefined;
+    return this.verified(token, now).then(() => token, () => undefined);
   }
 
   private async verified(token: string, now: Instant): Promise<JWTPayload> {

@@ -7,6 +7,12 @@ import { type Problem, problemOf } from '../problem.js';
 /** A refusal in GraphQL says what it says in REST: the code, the status it would have, and the fields at fault. */
 const extensionsOf = ({ code, status, errors }: Problem): Record<string, unknown> => ({ code, status, ...(errors.length === 0 ? {} : { errors }) });
 
+/** Where nothing formats what is thrown, as where a subscription begins. */
+export function coded(error: unknown): GraphQLError {
+  const problem = problemOf(error);
+  return new GraphQLError(problem.detail, { extensions: extensionsOf(problem) });
+}
+
 const zStatus = z.looseObject({ statusCode: z.int() });
 /** What mercurius refuses: the query, by each rule that it breaks. */
 const zRefused = z.looseObject({ statusCode: z.literal([400, 405]), errors: z.array(z.instanceof(Error)).min(1) });

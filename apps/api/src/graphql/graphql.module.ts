@@ -3,7 +3,6 @@ import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
-import { z } from 'zod';
 import type { Caller } from '#ledger/caller';
 import { Ledger } from '#ledger/ledger';
 import { CLOCK, type Clock } from '../clock.js';
@@ -11,13 +10,12 @@ import { TokenReader } from '../auth/token.js';
 import { correlationIdOf, type Reply, type Request } from '../http.js';
 import { answerProblem } from '../problem.filter.js';
 import { formatErrors, isAboutQuery } from './errors.js';
-import { guardCost, MAX_DEPTH } from './limits.js';
+import { assertValid, guardCost, MAX_DEPTH, MAX_TOKENS } from './limits.js';
 import { resolveRelations } from './relations.js';
+import { countSubscriptions, type Socket, Sockets } from './sockets.js';
 
 /** Of a request as it arrives, by HTTP or to become a WebSocket. */
-type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'caller'> & { readonly ws?: boolean };
-/** As text, before anything is made of it. */
-const MAX_TOKENS = 5000;
+type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'caller'> & { readonly ws?: boolean; readonly raw: { readonly socket: { destroy(): unknown } } };
 
 export const graphQl = (imports: NonNullable<DynamicModule['imports']>, logger: Logger): DynamicModule =>
   GraphQLModule.forRootAsync<MercuriusDriverConfig>({
@@ -30,12 +28,13 @@ export const graphQl = (imports: NonNullable<DynamicModule['imports']>, logger: 
 function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger: Logger): MercuriusDriverConfig {
   const callerOf = (authorization: unknown, id: string): Promise<Caller> =>
     tokens.callerOf(typeof authorization === 'string' ? authorization : undefined, clock.now(), id);
+  const sockets = new Sockets(tokens, clock, logger);
   return {
     path: '/graphql',
     autoSchemaFile: true,
     sortSchema: true,
     graphiql: false,
-    transformSchema: (schema) => resolveRelations(schema, ledger),
+    transformSchema: (schema) => countSubscriptions(resolveRelations(schema, ledger)),
     queryDepth: MAX_DEPTH,
     graphql: { parseOptions: { maxLexicalTokens: MAX_TOKENS } },
     errorFormatter: formatErrors,
@@ -52,25 +51,31 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
       preExecution: (schema, document, _context, variables) => {
         guardCost(schema, document, variables ?? {});
       },
+      preSubscriptionExecution: (schema, document) => {
+        assertValid(schema, document);
+      },
     },
     context: (request: Arriving) => ({ caller: request.caller }),
     additionalRouteOptions: {
       // Before the query is read: without a token there is not even a schema to see.
-      preHandler: async (request: Arriving, reply: Reply) => {
+      preHandler: (request: Arriving, reply: Reply, next: () => void) => {
         // Who comes by WebSocket can't send headers from a browser, and says who it is in its first message.
-        if (request.ws === true) return;
-        try {
-          request.caller = await callerOf(request.headers['authorization'], correlationIdOf(request));
-        } catch (error) {
-          answerProblem(error, request, reply, logger);
+        if (request.ws === true) {
+          sockets.arrive(request.raw.socket, next);
+          return;
         }
+        callerOf(request.headers['authorization'], correlationIdOf(request)).then(
+          (caller) => {
+            request.caller = caller;
+            next();
+          },
+          (error: unknown) => { answerProblem(error, request, reply, logger); },
+        );
       },
     },
     subscription: {
-      context: (_socket: unknown, request: Arriving) => ({ request }),
-      onConnect: async ({ payload }: { payload: unknown }) => ({ caller: await callerOf(zInit.parse(payload).authorization, 'websocket') }),
+      context: (socket: Socket, request: Arriving) => ({ request, connection: sockets.attach(socket) }),
+      onConnect: async ({ payload }: { payload: unknown }) => sockets.welcome(payload),
     },
   };
 }
-
-const zInit = z.object({ authorization: z.string().optional() }).catch({});

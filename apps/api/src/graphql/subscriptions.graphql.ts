@@ -57,7 +57,9 @@ export class SubscriptionsResolver {
     resolve: itself,
   })
   @AllowedTo(...READERS)
-  invoiceState(@Args('tenantId', { type: () => String, nullable: true }) tenantId: string | null | undefined, @AskedBy() caller: Caller): AsyncIterator<unknown> {
+  async invoiceState(@Args('tenantId', { type: () => String, nullable: true }) tenantId: string | null | undefined, @AskedBy() caller: Caller): Promise<AsyncIterator<unknown>> {
+    // Of a tenant that there is not, or not for who asks, silence would say nothing.
+    if (typeof tenantId === 'string') await this.ledger.ask('tenants', { tenantId }, this.asOfNow(caller));
     return stoppable((signal) => this.states(tenantId ?? null, caller, signal));
   }
 

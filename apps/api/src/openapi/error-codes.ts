@@ -1,5 +1,6 @@
 /** Every code that a refusal may have; a test finds them in the sources. */
 export const ERROR_CODES: readonly string[] = [
+  'already_connected',
   'ambiguous_plan_item',
   'ambiguous_provider',
   'amount_not_at_scale',
@@ -36,6 +37,7 @@ export const ERROR_CODES: readonly string[] = [
   'invalid_input',
   'invalid_mapping',
   'invalid_parameter',
+  'invalid_query',
   'invalid_span',
   'invalid_ttl',
   'invoice_corrected',
@@ -92,6 +94,7 @@ export const ERROR_CODES: readonly string[] = [
   'retention_not_over',
   'segment_without_start',
   'strikes_not_positive',
+  'subscriber_exists',
   'subscription_cancelled',
   'subscription_exists',
   'subscription_overlap',
@@ -104,6 +107,8 @@ export const ERROR_CODES: readonly string[] = [
   'too_many_keys',
   'too_many_periods',
   'too_many_requests',
+  'too_many_subscriptions',
+  'too_many_websockets',
   'unauthenticated',
   'unique_by_missing',
   'unique_by_unused',

@@ -6,11 +6,12 @@ import { COMMANDS } from '#ledger/commands/index';
 import { EVENT_TYPE, EVENTS_TYPE, zCloudEvent } from '../cloud-event.js';
 import { MAX_COMMANDS } from '../commands.http.js';
 import { MAX_ITEMS, zSentObservation } from '../ingest.http.js';
+import { PROBLEM_TYPE, zProblem } from '../problem.js';
 import { zOutcome } from './answers/commands.js';
 import { zIngested } from './answers/ingest.js';
 import { COMMAND_EXAMPLES, GRAPHQL_EXAMPLE, INGEST_EXAMPLES, PREVIEW_EXAMPLE } from './examples.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject } from './json-schema.js';
-import { json, media, problemResponse } from './responses.js';
+import { json, media, PROBLEM, refusals } from './responses.js';
 
 /** What is asked with a body of its own: commands, usage, a preview, and GraphQL. */
 
@@ -112,21 +113,31 @@ const zPreviewed = z.looseObject({
 /** Served by Mercurius itself, beside the controllers. */
 export function graphQlPaths(): Record<string, Json> {
   const asked = { query: { type: 'string' }, operationName: { type: ['string', 'null'] } };
-  const answer = { type: 'object', properties: { data: { type: ['object', 'null'] }, errors: { type: 'array', items: { type: 'object' } } } };
-  const of = (about: JsonObject): JsonObject => ({
+  const refusal = { type: 'object', properties: { code: jsonSchema('code', zProblem.shape.code, 'output', {}), status: { type: 'integer' }, errors: { type: 'array', items: { $ref: '#/components/schemas/FieldError' } } }, required: ['code', 'status'] };
+  const position = { type: 'object', properties: { line: { type: 'integer' }, column: { type: 'integer' } } };
+  const error = { type: 'object', properties: { message: { type: 'string' }, path: { type: 'array' }, locations: { type: 'array', items: position }, extensions: refusal }, required: ['message', 'extensions'] };
+  const answer = { type: 'object', properties: { data: { type: ['object', 'null'] }, errors: { type: 'array', items: error } } };
+  /** Of the query, GraphQL's own answer; of the request that it came in, a problem. */
+  const refused = (description: string): Json => ({ description, content: { ...json(answer), [PROBLEM_TYPE]: media(PROBLEM) } });
+  const of = (about: JsonObject, more: JsonObject = {}): JsonObject => ({
     tags: ['graphql'],
     security: [{ bearer: [] }],
     'x-roles': ROLES,
     ...about,
     responses: {
       200: { description: 'Data, and the errors of fields that have none: each with its code and status', content: json(answer) },
-      400: { description: 'The query is wrong, too deep or too costly', content: json(answer) },
-      401: problemResponse('No valid token'),
+      400: refused('The query is wrong, too deep (`invalid_query`) or too costly'),
+      401: refusals[401],
+      403: refused('Not for this role, where the query leaves no other data'),
+      429: refusals[429],
+      503: refused('Try again later'),
+      default: refusals.default,
+      ...more,
     },
   });
   const inQuery = (name: string, example?: string): Json => ({ name, in: 'query', required: example !== undefined, schema: { type: 'string' }, ...(example === undefined ? {} : { example }) });
   return {
-    get: of({ operationId: 'graphqlQuery', summary: 'A GraphQL query; with an upgrade to WebSocket, GraphQL subscriptions', parameters: [inQuery('query', GRAPHQL_EXAMPLE.query), inQuery('variables'), inQuery('operationName')] }),
+    get: of({ operationId: 'graphqlQuery', summary: 'A GraphQL query; with an upgrade to WebSocket, GraphQL subscriptions', parameters: [inQuery('query', GRAPHQL_EXAMPLE.query), inQuery('variables'), inQuery('operationName')] }, { 405: refused('A mutation: send it by POST') }),
     post: of({
       operationId: 'graphql',
       summary: 'A GraphQL query or mutation: every query of this document by the same names and parameters, with relations',

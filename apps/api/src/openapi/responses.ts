@@ -2,17 +2,16 @@ import { z } from 'zod';
 import { KINDS, PROBLEM_TYPE } from '../problem.js';
 import type { Json, JsonObject } from './json-schema.js';
 
-export const problemResponse = (description: string): Json => ({
-  description,
-  content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
-});
+export const PROBLEM = { $ref: '#/components/schemas/Problem' };
 
-export const refusals: JsonObject = {
+export const problemResponse = (description: string): Json => ({ description, content: { [PROBLEM_TYPE]: { schema: PROBLEM } } });
+
+export const refusals = {
   401: problemResponse('No valid token'),
   ...Object.fromEntries(Object.values(KINDS).map(({ status, title }) => [String(status), problemResponse(title)])),
   429: problemResponse('Too many requests: Retry-After says when to go on'),
   default: problemResponse('Any other problem'),
-};
+} satisfies JsonObject;
 
 const zJson = z.json();
 type Examples = Readonly<Record<string, unknown>>;
