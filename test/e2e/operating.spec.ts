@@ -83,7 +83,7 @@ describe('ids', () => {
     const recorded: unknown[] = [];
     for await (const { stream, metadata } of api().app.get(LedgerCore).log.readAll(0)) if (stream.startsWith('tenant-traced')) recorded.push(JSON.parse(metadata));
     expect(recorded).toMatchObject([
-      { actor: 'operator@specs', correlationId: 'import:2026-04' },
+      { actor: 'operator@specs', correlationId: 'import:2026-04', requestId: 'request-7' },
       { actor: 'operator@specs', correlationId: 'request-8' },
     ]);
   });

@@ -54,6 +54,8 @@ export interface EventMetadata {
     readonly result?: object;
   };
   readonly correlationId?: string;
+  /** The request that it was recorded by, where it is part of something greater, which the correlation id names. */
+  readonly requestId?: string;
   /** The trace that it was recorded in, for whoever projects it to go on with. */
   readonly traceparent?: string;
   /** The file that it was read from. */

@@ -17,6 +17,7 @@ const zMetadata = z.object({
     .object({ name: z.string(), key: z.string(), bodyHash: z.string(), idempotencyKey: z.string().optional(), result: zJsonObject.optional() })
     .optional(),
   correlationId: z.string().optional(),
+  requestId: z.string().optional(),
   traceparent: z.string().optional(),
   source: z.object({ file: z.string(), sha256: z.string().optional(), rows: z.string() }).optional(),
   /** Version of the event's shape; 1 unless it says so. */

@@ -12,6 +12,7 @@ export interface Caller {
   readonly tenantId?: string;
   readonly now: Instant;
   readonly correlationId?: string;
+  readonly requestId?: string;
   /** The trace that it is asked in, as W3C's trace context writes it down. */
   readonly traceparent?: string;
 }

@@ -25,7 +25,7 @@ export class AccessGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<Request>();
     const { authorization } = request.headers;
     const header = typeof authorization === 'string' ? authorization : undefined;
-    request.caller = await this.tokens.callerOf(header, this.clock.now(), correlationIdOf(request));
+    request.caller = { ...(await this.tokens.callerOf(header, this.clock.now(), correlationIdOf(request))), requestId: request.id };
     assertRole(request.caller, access.roles, `${request.method} ${request.url.split('?')[0] ?? ''}`);
     return true;
   }

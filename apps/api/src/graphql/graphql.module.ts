@@ -66,7 +66,7 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
         }
         callerOf(request.headers['authorization'], correlationIdOf(request)).then(
           (caller) => {
-            request.caller = caller;
+            request.caller = { ...caller, requestId: request.id };
             next();
           },
           (error: unknown) => { answerProblem(error, request, reply, logger); },

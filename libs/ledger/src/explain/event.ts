@@ -2,12 +2,12 @@ import { costEvents } from '#domain/costs/cost';
 import { EventCodec } from '#event-store/codec';
 import type { StoredEvent } from '#event-store/port';
 import { ADMIN, type QueryContext } from '../query.js';
-import { type Reference, reference } from './evidence.js';
+import { type ShownEvent, shownEvent } from './evidence.js';
 import { type UsedIn, usedIn } from './used-in.js';
 
 export interface ExplainedEvent {
   readonly is: 'event';
-  readonly event: Reference & { readonly data: unknown };
+  readonly event: ShownEvent;
   /** Upwards: what it ended up in; null: what it says is on no invoice. */
   readonly usedIn: readonly UsedIn[] | null;
   /** Of a cost: the months of the margin that it is in, to be explained in turn. */
@@ -32,7 +32,7 @@ export async function explainEvent(context: QueryContext, stored: StoredEvent): 
   const maySee = ADMIN.includes(context.caller.role) || !Object.hasOwn(costEvents, event.type);
   return {
     is: 'event',
-    event: { ...reference(stored), data: maySee ? event.data : null },
+    event: shownEvent(stored, maySee ? event.data : null),
     usedIn: await usedIn(context, event),
     margin: isCost && maySee ? [...new Set(event.data.lines.map(({ chargePeriod, currency }) => `margin:${chargePeriod.start.slice(0, 7)}/${currency}`))] : [],
   };

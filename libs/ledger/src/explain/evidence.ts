@@ -50,6 +50,19 @@ export function reference(event: StoredEvent): Reference {
   };
 }
 
+/** An event itself, with what is said of it in the API's log. */
+export interface ShownEvent extends Reference {
+  readonly correlationId: string | null;
+  readonly requestId: string | null;
+  /** null: not for this role. */
+  readonly data: unknown;
+}
+
+export function shownEvent(event: StoredEvent, data: unknown): ShownEvent {
+  const { correlationId = null, requestId = null } = JSON.parse(event.metadata) as EventMetadata;
+  return { ...reference(event), correlationId, requestId, data };
+}
+
 /** Where in a file something was read. */
 export interface FileRow {
   readonly file: string;

@@ -4,7 +4,7 @@ import type { EventLog, StoredEvent } from '#event-store/port';
 import { z } from 'zod';
 import type { Caller } from '../caller.js';
 import { differences } from '../diff/index.js';
-import { reference } from '../explain/evidence.js';
+import { shownEvent } from '../explain/evidence.js';
 import { explain } from '../explain/index.js';
 import { inForceAt } from '../ledger-core.js';
 import { projectionsStatus } from '../projections-status.js';
@@ -26,7 +26,7 @@ const eventsQuery = defineQuery({
   async answer({ stream, after, type, limit, cursor }, { core, position, caller }) {
     const range = { after: cursor === undefined ? after : cursorOf(cursor), upTo: position };
     const events = await firstOf(eventsIn(core.log, range, { stream, type, count: limit + 1 }), limit + 1);
-    const shown = (event: StoredEvent) => ({ ...reference(event), data: maySee(caller, event.type) ? (JSON.parse(event.data) as unknown) : null });
+    const shown = (event: StoredEvent) => shownEvent(event, maySee(caller, event.type) ? (JSON.parse(event.data) as unknown) : null);
     return pageOf(events, limit, position, (event) => [String(event.position)], shown);
   },
 });

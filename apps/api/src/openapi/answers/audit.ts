@@ -24,7 +24,7 @@ const reference = {
 export const zReference = z.object(reference).meta({ id: 'EventReference' });
 
 export const zEvent = z
-  .object({ ...reference, data: zAny.nullable().describe('null: not for this role') })
+  .object({ ...reference, correlationId: z.string().nullable().describe('As in the API’s log: the request’s own, or what it said to be part of'), requestId: z.string().nullable().describe('null: the correlation id is the request’s own, or it came by none'), data: zAny.nullable().describe('null: not for this role') })
   .meta({ id: 'Event' });
 
 const zFinding = z
