@@ -20,6 +20,11 @@ describe('what is read', () => {
       const again = await api().get('operator', '/api/v1/tenants', { 'if-none-match': given });
       expect({ given, status: again.status, body: again.body, tag: again.headers.get('etag') }).toEqual({ given, status: 304, body: '', tag });
     }
+    // HEAD says what GET would, without the body.
+    for (const [given, status] of [['"other"', 200], [tag, 304]] as const) {
+      const head = await fetch(`${api().url}/api/v1/tenants`, { method: 'HEAD', headers: { authorization: `Bearer ${api().tokens.get('operator') ?? ''}`, 'if-none-match': given } });
+      expect([head.status, head.headers.get('etag'), head.headers.get('cache-control'), head.headers.get('content-length')]).toEqual([status, tag, 'private, no-cache', String(JSON.stringify(first.body).length)]);
+    }
     await api().command(tenant('changed'));
     const changed = await api().get('operator', '/api/v1/tenants', { 'if-none-match': tag });
     expect(changed.status).toBe(200);
@@ -64,7 +69,7 @@ describe('what is read', () => {
     const waiting = api().get('operator', `/api/v1/tenants?waitFor=${position + 1}`);
     await api().command(tenant('someone-else'));
     expect((await waiting).status).toBe(200);
-    for (const [query, field] of [['waitFor=soon', 'waitFor'], ['waitFor=1&waitTimeoutMs=60000', 'waitTimeoutMs']])
+    for (const [query, field] of [['waitFor=soon', 'waitFor'], ['waitFor=', 'waitFor'], ['waitFor=0x1', 'waitFor'], ['waitFor=1e0', 'waitFor'], ['waitFor=1&waitFor=2', 'waitFor'], ['waitFor=-1', 'waitFor'], ['waitFor=1&waitTimeoutMs=60000', 'waitTimeoutMs'], ['waitFor=1&waitTimeoutMs=', 'waitTimeoutMs']])
       expect(problemIn(await api().get('operator', `/api/v1/tenants?${query}`))).toMatchObject({ status: 400, code: 'invalid_parameter', errors: [{ field }] });
   });
 });
