@@ -83,9 +83,31 @@ describe('what is written', () => {
     expect(problemIn(await api().command({ ...command, name: 'Other' }))).toMatchObject({ status: 409, code: 'conflicting_body' });
     expect(problemIn(await api().command({ ...tenant('another'), idempotencyKey: 'key-1' }))).toMatchObject({ status: 409 });
   });
+
+  it('takes the key of one command from its header, and refuses one that it can not be', async () => {
+    const send = async (body: unknown, key: string) => api().post('operator', '/api/v1/commands', body, { 'idempotency-key': key });
+    expect([await send(tenant('by-header'), 'key-2'), await send(tenant('by-header'), 'key-2')]).toMatchObject([{ body: { status: 'done' } }, { body: { status: 'unchanged' } }]);
+    expect(problemIn(await send(tenant('another'), 'key-2'))).toMatchObject({ status: 409, code: 'conflicting_body' });
+    expect(await send({ ...tenant('by-header'), idempotencyKey: 'key-2' }, 'key-2')).toMatchObject({ body: { status: 'unchanged' } });
+    const refused = [
+      [[tenant('a'), tenant('b')], 'key-3', []],
+      [{ ...tenant('a'), idempotencyKey: 'key-4' }, 'key-3', [{ field: 'idempotencyKey' }]],
+      [tenant('a'), 'k'.repeat(1000), [{ field: 'idempotencyKey' }]],
+    ] as const;
+    for (const [body, key, errors] of refused) expect(problemIn(await send(body, key))).toMatchObject({ status: 400, code: 'invalid_input', errors });
+    expect((await api().get('operator', '/api/v1/tenants?tenantId=a')).status).toBe(404);
+  });
 });
 
 describe('every answer', () => {
+  it('says which request it is of, also where its URL can not be read', async () => {
+    for (const path of ['/', '/api/v1/nothing', '/api/v1/invoices/%zz']) {
+      const { headers } = await api().get(null, path, { 'x-request-id': 'asked-1', 'x-correlation-id': 'run-1' });
+      expect({ path, ids: [headers.get('x-request-id'), headers.get('x-correlation-id')] }).toEqual({ path, ids: ['asked-1', 'run-1'] });
+      expect((await api().get(null, path)).headers.get('x-request-id')).toMatch(/^[\da-f-]{36}$/);
+    }
+  });
+
   it('says what a browser may do with it', async () => {
     for (const path of ['/', '/api/v1/tenants', '/health/live', '/api/v1/nothing']) {
       const { headers } = await api().get(null, path);
