@@ -356,8 +356,13 @@ describe('subscriptions', () => {
     const twice = await connected('operator');
     twice.send('connection_init', { payload: { authorization: `Bearer ${await lasting('1h')}` } });
     expect(await twice.closed).toEqual([4409, expect.stringContaining('already_connected: ')]);
-    // Who says nothing is not waited for.
+    const unending = new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'HS256' }).setSubject('x');
+    const forEver = await connected(await unending.sign(new TextEncoder().encode(SECRET)));
+    // Who says nothing is not waited for; who did, and whose token does not expire, stays.
     expect(await dial().closed).toEqual([1006, '']);
+    forEver.send('subscribe', { id: '1', payload: { query: LAG } });
+    expect(await forEver.told('next')).toMatchObject({ id: '1' });
+    forEver.close();
   });
 
   it('are so many on a socket, and sockets so many of a token', async () => {
@@ -416,7 +421,7 @@ function dial() {
 
 async function connected(who: string) {
   const socket = dial();
-  socket.send('connection_init', { payload: { authorization: `Bearer ${api().tokens.get(who) ?? ''}` } });
+  socket.send('connection_init', { payload: { authorization: `Bearer ${api().tokens.get(who) ?? who}` } });
   await socket.told('connection_ack');
   return socket;
 }

@@ -20,6 +20,11 @@ describe('what is read', () => {
       const again = await api().get('operator', '/api/v1/tenants', { 'if-none-match': given });
       expect({ given, status: again.status, body: again.body, tag: again.headers.get('etag') }).toEqual({ given, status: 304, body: '', tag });
     }
+    // HEAD says what GET would, without the body.
+    for (const [given, status] of [['"other"', 200], [tag, 304]] as const) {
+      const head = await fetch(`${api().url}/api/v1/tenants`, { method: 'HEAD', headers: { authorization: `Bearer ${api().tokens.get('operator') ?? ''}`, 'if-none-match': given } });
+      expect([head.status, head.headers.get('etag'), head.headers.get('cache-control'), head.headers.get('content-length')]).toEqual([status, tag, 'private, no-cache', String(JSON.stringify(first.body).length)]);
+    }
     await api().command(tenant('changed'));
     const changed = await api().get('operator', '/api/v1/tenants', { 'if-none-match': tag });
     expect(changed.status).toBe(200);
@@ -64,7 +69,7 @@ describe('what is read', () => {
     const waiting = api().get('operator', `/api/v1/tenants?waitFor=${position + 1}`);
     await api().command(tenant('someone-else'));
     expect((await waiting).status).toBe(200);
-    for (const [query, field] of [['waitFor=soon', 'waitFor'], ['waitFor=1&waitTimeoutMs=60000', 'waitTimeoutMs']])
+    for (const [query, field] of [['waitFor=soon', 'waitFor'], ['waitFor=', 'waitFor'], ['waitFor=0x1', 'waitFor'], ['waitFor=1e0', 'waitFor'], ['waitFor=1&waitFor=2', 'waitFor'], ['waitFor=-1', 'waitFor'], ['waitFor=1&waitTimeoutMs=60000', 'waitTimeoutMs'], ['waitFor=1&waitTimeoutMs=', 'waitTimeoutMs']])
       expect(problemIn(await api().get('operator', `/api/v1/tenants?${query}`))).toMatchObject({ status: 400, code: 'invalid_parameter', errors: [{ field }] });
   });
 });
@@ -78,9 +83,31 @@ describe('what is written', () => {
     expect(problemIn(await api().command({ ...command, name: 'Other' }))).toMatchObject({ status: 409, code: 'conflicting_body' });
     expect(problemIn(await api().command({ ...tenant('another'), idempotencyKey: 'key-1' }))).toMatchObject({ status: 409 });
   });
+
+  it('takes the key of one command from its header, and refuses one that it can not be', async () => {
+    const send = async (body: unknown, key: string) => api().post('operator', '/api/v1/commands', body, { 'idempotency-key': key });
+    expect([await send(tenant('by-header'), 'key-2'), await send(tenant('by-header'), 'key-2')]).toMatchObject([{ body: { status: 'done' } }, { body: { status: 'unchanged' } }]);
+    expect(problemIn(await send(tenant('another'), 'key-2'))).toMatchObject({ status: 409, code: 'conflicting_body' });
+    expect(await send({ ...tenant('by-header'), idempotencyKey: 'key-2' }, 'key-2')).toMatchObject({ body: { status: 'unchanged' } });
+    const refused = [
+      [[tenant('a'), tenant('b')], 'key-3', []],
+      [{ ...tenant('a'), idempotencyKey: 'key-4' }, 'key-3', [{ field: 'idempotencyKey' }]],
+      [tenant('a'), 'k'.repeat(1000), [{ field: 'idempotencyKey' }]],
+    ] as const;
+    for (const [body, key, errors] of refused) expect(problemIn(await send(body, key))).toMatchObject({ status: 400, code: 'invalid_input', errors });
+    expect((await api().get('operator', '/api/v1/tenants?tenantId=a')).status).toBe(404);
+  });
 });
 
 describe('every answer', () => {
+  it('says which request it is of, also where its URL can not be read', async () => {
+    for (const path of ['/', '/api/v1/nothing', '/api/v1/invoices/%zz']) {
+      const { headers } = await api().get(null, path, { 'x-request-id': 'asked-1', 'x-correlation-id': 'run-1' });
+      expect({ path, ids: [headers.get('x-request-id'), headers.get('x-correlation-id')] }).toEqual({ path, ids: ['asked-1', 'run-1'] });
+      expect((await api().get(null, path)).headers.get('x-request-id')).toMatch(/^[\da-f-]{36}$/);
+    }
+  });
+
   it('says what a browser may do with it', async () => {
     for (const path of ['/', '/api/v1/tenants', '/health/live', '/api/v1/nothing']) {
       const { headers } = await api().get(null, path);

@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
 import { DomainError, invalid } from '#domain/errors';
 import { parse, zInstant } from '#domain/schema';
 import type { Caller } from '#ledger/caller';
@@ -22,8 +22,9 @@ export class CommandsController {
   @Post('commands')
   @HttpCode(200)
   @AllowedTo('platform_admin', 'operator', 'ingest')
-  async execute(@Body() body: unknown, @AskedBy() caller: Caller): Promise<object> {
-    if (!Array.isArray(body)) return doneOrThrown(await this.ledger.execute(body, caller));
+  async execute(@Body() body: unknown, @Headers('idempotency-key') key: string | undefined, @AskedBy() caller: Caller): Promise<object> {
+    if (!Array.isArray(body)) return doneOrThrown(await this.ledger.execute(withKey(body, key), caller));
+    if (key !== undefined) throw invalid('invalid_input', 'Idempotency-Key is of one command: in an array, give each its own idempotencyKey, and send no header');
     if (body.length > MAX_COMMANDS) throw invalid('too_many_commands', `${body.length} commands at once; send at most ${MAX_COMMANDS}`);
     const outcomes: object[] = [];
     for await (const outcome of this.ledger.executeInOrder(body, caller)) outcomes.push({ index: outcomes.length, ...outcome });
@@ -39,6 +40,14 @@ export class CommandsController {
     const margin = period === undefined ? {} : { margin: { period, ...(currency === undefined ? {} : { currency }) } };
     return this.ledger.preview(commands, caller, { ...(at === undefined ? {} : { at }), ...margin });
   }
+}
+
+/** A command with the key of its header. Errors: `invalid_input`, where it has another of its own. */
+function withKey(command: unknown, key: string | undefined): unknown {
+  if (key === undefined || typeof command !== 'object' || command === null) return command;
+  if ('idempotencyKey' in command && command.idempotencyKey !== key)
+    throw invalid('invalid_input', 'the command has another idempotencyKey than the header Idempotency-Key: send one of them', [{ field: 'idempotencyKey', message: 'is not that of the header Idempotency-Key' }]);
+  return { ...command, idempotencyKey: key };
 }
 
 const zPreview = z.strictObject({

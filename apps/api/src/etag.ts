@@ -10,7 +10,7 @@ type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['
  */
 export function tagReads(fastify: Fastify): void {
   fastify.addHook('onSend', (request, reply, payload, done) => {
-    if (request.method !== 'GET' || reply.statusCode !== 200 || typeof payload !== 'string' || !request.url.startsWith(`/${V1}/`)) {
+    if (!['GET', 'HEAD'].includes(request.method) || reply.statusCode !== 200 || typeof payload !== 'string' || !request.url.startsWith(`/${V1}/`)) {
       done(null, payload);
       return;
     }
@@ -22,7 +22,8 @@ export function tagReads(fastify: Fastify): void {
       return;
     }
     void reply.code(304).removeHeader('content-type').removeHeader('content-length');
-    done(null, '');
+    // Of HEAD, the body that is not sent is still measured.
+    done(null, request.method === 'HEAD' ? payload : '');
   });
 }
 

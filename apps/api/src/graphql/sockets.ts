@@ -113,6 +113,7 @@ class Connection {
   }
 
   attach(socket: Socket): void {
+    clearTimeout(this.timer);
     this.socket ??= socket;
     if (socket.readyState === IS_OPEN) socket.once('close', () => { this.end(); });
     else this.end();

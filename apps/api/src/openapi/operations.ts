@@ -42,6 +42,7 @@ export function aboutCommands(components: Record<string, Json>): JsonObject {
     operationId: 'commands',
     tags: ['commands'],
     summary: 'Executes one command, or an array of them in order; a refusal does not stop the rest',
+    parameters: [{ name: 'Idempotency-Key', in: 'header', required: false, description: 'The idempotencyKey of a single command that has none in its body', schema: { type: 'string' } }],
     requestBody: { required: true, content: json({ oneOf: [command, { type: 'array', items: command, maxItems: MAX_COMMANDS }] }, Object.fromEntries(COMMAND_EXAMPLES)) },
     responses: {
       200: {
