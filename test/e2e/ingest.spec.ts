@@ -98,7 +98,7 @@ describe('POST /usage', () => {
     const rejected = (field: string, message: string) => ({ status: 'rejected', error: { code: 'invalid_input', errors: [{ field, message: expect.stringContaining(message) }] } });
     expect(await send({ deploymentId: 'acme-prod', observations })).toMatchObject({
       accepted: 1,
-      items: [{ status: 'accepted' }, rejected('attributes.a', 'holds a NUL character'), rejected('resourceId', 'half a surrogate pair'), rejected(`subAttribution${'.a'.repeat(63)}`, 'nested deeper than 64 levels')],
+      items: [{ status: 'accepted' }, rejected('attributes.a', 'contains a NUL character'), rejected('resourceId', 'half a surrogate pair'), rejected(`subAttribution${'.a'.repeat(63)}`, 'nested deeper than 64 levels')],
     });
     expect(await send([{ ...EVENT, id: 'x\ud800' }, { ...EVENT, id: 'whole', time: '2026-06-05T00:00:00Z' }])).toMatchObject({ items: [rejected('id', 'half a surrogate pair'), { status: 'accepted' }] });
     expect((await api().get('operator', '/api/v1/projections')).body).toMatchObject({ state: 'current' });

@@ -19,7 +19,7 @@ export const zId = z
   .min(1, 'must not be empty')
   .max(512, 'is longer than 512 characters')
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'contains control characters')
-  .refine(isStorable, 'holds half a surrogate pair, which is no text that can be kept')
+  .refine(isStorable, 'contains half a surrogate pair, and is no text that can be kept')
   .refine(fits, `is longer than ${LONGEST_ID_BYTES} bytes: letters beyond ASCII take two to four`);
 
 /** Whether it is an id as zId takes it. */
