@@ -6,7 +6,6 @@ import { prunedUsage, usageProviders, usageRecords } from './usage-records.table
 type UsageEvent = RecordedEvent<'UsageObserved' | 'UsageCorrected' | 'UsageProviderNamed' | 'UsagePruned'>;
 const isUsage = ({ type }: RecordedEvent): boolean => type === 'UsageObserved' || type === 'UsageCorrected' || type === 'UsageProviderNamed' || type === 'UsagePruned';
 
-
 /** What of a batch concerns months whose raw records are kept no more, also from within the batch on. */
 export interface Pruned {
   /** The event with what the tables keep of it; null: nothing. */

@@ -326,6 +326,11 @@ describe('figures', () => {
     expect(first.items).toHaveLength(1);
     const second = zPage.parse((await get('operator', `/api/v1/tenants?limit=1&cursor=${first.nextCursor ?? ''}`)).body);
     expect(second.items[0]?.tenantId).not.toBe(first.items[0]?.tenantId);
+    // What no list gave out: nested beyond measure, or with what no database takes.
+    const made = (cursor: unknown) => Buffer.from(JSON.stringify(cursor)).toString('base64url');
+    const deep = JSON.parse('['.repeat(4000) + ']'.repeat(4000)) as unknown;
+    for (const cursor of [made({ list: 'tenants', asked: { a: deep }, next: 'x' }), made({ list: 'tenants', asked: {}, next: made({ position: 1, after: ['\u0000'] }) })])
+      expect(problemIn(await get('operator', `/api/v1/tenants?limit=1&cursor=${cursor}`))).toMatchObject({ status: 400, code: 'invalid_cursor' });
     // It is of this list alone.
     expect(problemIn(await get('operator', `/api/v1/deployments?cursor=${first.nextCursor ?? ''}`))).toMatchObject({ status: 400, code: 'invalid_cursor' });
     expect(problemIn(await get('operator', '/api/v1/tenants?cursor=x')).errors).toEqual([expect.objectContaining({ field: 'cursor' })]);

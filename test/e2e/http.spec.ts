@@ -170,6 +170,20 @@ describe('load', () => {
     }
   });
 
+  it.each([
+    ['is limited by the address that a trusted proxy gives', { trustedProxies: '127.0.0.0/8' }, [401, 401, 401, 429, 401]],
+    ['by nobody else’s word for it', {}, [401, 401, 401, 429, 429]],
+  ])('%s', async (_, trusted, expected) => {
+    const limited = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, ...trusted, requestsPerMinute: 3, logger, clock });
+    try {
+      const statuses: number[] = [];
+      for (const address of ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2']) statuses.push(await statusOf(`${limited.url}/api/v1/tenants`, { 'x-forwarded-for': address }));
+      expect(statuses).toEqual(expected);
+    } finally {
+      await limited.close();
+    }
+  });
+
   /** An API that answers two at once, and what is asked of it while nothing can be appended; `release` ends that. */
   const whileNothingIsAppended = async (patienceMs: number, ask: (url: string, headers: Record<string, string>, release: () => Promise<unknown>) => Promise<void>) => {
     const small = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, patienceMs, logger, clock });

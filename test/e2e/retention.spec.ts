@@ -110,6 +110,21 @@ describe('what may be pruned', () => {
     expect(await test.ask('invoice', { id: invoices[0]?.invoiceId })).toMatchObject({ total: '10.10' });
   });
 
+  it('keeps what is not due yet because its tenant has a grace period, though nothing else is due', async () => {
+    await test.apply(
+      tenant('t3'),
+      { command: 'set-grace-period', tenantId: 't3', hours: 72, from: T('2026-01-01') },
+      deployment('d3', 't3'),
+      plan('usage', '0', [{ billingKind: 'calls', price: { model: 'unit', unitAmount: '1' } }]),
+      subscription('s3', 'd3', 'usage'),
+      { command: 'configure-metering', billingKind: 'calls', granularity: 'day', retentionDays: 1, from: T('2026-01-01') },
+      { command: 'observe-usage', deploymentId: 'd3', observations: [{ ...reading('r1', 1, '500'), billingKind: 'calls' }] },
+    );
+    // April ends on 1 May and is retained until 2 May; late usage of it is waited for until 4 May.
+    expect(await prune('2026-05-03', { deploymentId: 'd3' })).toMatchObject({ status: 'refused', error: { code: 'usage_in_use' } });
+    expect(await prune('2026-05-05', { deploymentId: 'd3' })).toMatchObject({ status: 'refused', error: { code: 'usage_in_use' } });
+  });
+
   it('keeps a kind for ever that has no retention in some of the month', async () => {
     await bill('2026-05-01');
     await test.apply({ command: 'configure-metering', billingKind: 'droplet_hours', granularity: 'day', from: T('2026-04-20') });

@@ -104,6 +104,16 @@ describe('what is taken', () => {
     expect(outcome).toMatchObject({ status: 'refused', error: { code: 'invalid_input', errors: [{ field: place }] } });
   });
 
+  it('is read where it was recorded before the limit came', () => {
+    const codec = new EventCodec();
+    const at = { id: '00000000-0000-4000-8000-000000000001', stream: 's', revision: 0, position: 1, recordedAt: T('2026-04-02'), metadata: '{"actor":"a"}' };
+    // 200 letters of three bytes each.
+    const resource = '\u4e00'.repeat(200);
+    const data = { deploymentId: 'd', month: '2026-04', origin: 'command', observations: [{ ...reading, resourceId: resource }] };
+    expect(codec.decode({ ...at, type: 'UsageObserved', data: JSON.stringify(data) }).data).toMatchObject({ observations: [{ resourceId: resource }] });
+    expect(() => codec.encode('', { type: 'UsageObserved', data: data as never }, { actor: 'a' })).toThrow('is longer than 512 bytes');
+  });
+
   it('is refused by the codec, where it came by another way', () => {
     const codec = new EventCodec();
     const encoded = (text: string, actor = 'a') => {

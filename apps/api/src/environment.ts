@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#ledger/environment';
 import type { Limits } from './protection.js';
@@ -6,6 +7,13 @@ import type { Limits } from './protection.js';
 const MIN_SECRET_CHARS = 32;
 
 const fromOne = zCount(999_999_999, 'must be a whole number from 1 on').refine((value) => value > 0, 'must be a whole number from 1 on');
+
+const isNetwork = (text: string): boolean => {
+  const [, address = text, bits = '0'] = /^(.*)\/(\d{1,3})$/.exec(text) ?? [];
+  const version = isIP(address);
+  return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128);
+};
+const areNetworks = (text: string): boolean => text.split(',').every((each) => isNetwork(each.trim()));
 
 /** Every variable that the API reads; README has them in one table, which a test holds against this. */
 const zEnvironment = z.object({
@@ -16,6 +24,7 @@ const zEnvironment = z.object({
   LEDGERLINE_SELLER: z.string().optional(),
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
   LEDGERLINE_PORT: zCount(65_535, 'must be a port number from 0 to 65535').default(3000),
+  LEDGERLINE_TRUSTED_PROXIES: z.string().refine(areNetworks, 'must be addresses or networks with commas between them, such as "127.0.0.1,10.0.0.0/8"').optional(),
   LEDGERLINE_REQUESTS_PER_MINUTE: fromOne.default(120_000),
   LEDGERLINE_REQUESTS_AT_ONCE: fromOne.default(64),
   LEDGERLINE_QUERY_TIMEOUT_MS: fromOne.default(60_000),
@@ -35,6 +44,8 @@ export interface ApiSettings extends Limits {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
+  /** Addresses and networks of proxies, with commas between them, whose X-Forwarded-For says who asks; without any, nobody's does. */
+  readonly trustedProxies?: string;
   /** After how long a query is given up, in milliseconds. */
   readonly queryTimeoutMs: number;
   readonly logLevel?: LogLevel;
@@ -53,6 +64,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     ...(data.LEDGERLINE_SELLER === undefined || data.LEDGERLINE_SELLER === '' ? {} : { seller: data.LEDGERLINE_SELLER }),
     host: data.LEDGERLINE_HOST,
     port: data.LEDGERLINE_PORT,
+    ...(data.LEDGERLINE_TRUSTED_PROXIES === undefined ? {} : { trustedProxies: data.LEDGERLINE_TRUSTED_PROXIES }),
     requestsPerMinute: data.LEDGERLINE_REQUESTS_PER_MINUTE,
     requestsAtOnce: data.LEDGERLINE_REQUESTS_AT_ONCE,
     queryTimeoutMs: data.LEDGERLINE_QUERY_TIMEOUT_MS,

@@ -58,6 +58,7 @@ export async function createApi({
 }: ApiOptions): Promise<NestFastifyApplication> {
   const adapter = new Adapter({
     bodyLimit: MAX_BODY_BYTES,
+    trustProxy: settings.trustedProxies ?? false,
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     genReqId: ({ headers }: Pick<Request, 'headers'>) => givenId(headers, 'x-request-id') ?? randomUUID(),
     // A URL that can't be read has no route, so it comes by no hook and no filter.

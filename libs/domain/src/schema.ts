@@ -11,7 +11,20 @@ import { isStorable, unstorableIn } from './storable.js';
 /** Five of them, with the times beside them, are what an index of Postgres takes. */
 const LONGEST_ID_BYTES = 512;
 const utf8 = new TextEncoder();
-const fits = (id: string): boolean => id.length * 3 <= LONGEST_ID_BYTES || utf8.encode(id).length <= LONGEST_ID_BYTES;
+/** One of too many characters has that fault already. */
+const fits = (id: string): boolean => id.length * 3 <= LONGEST_ID_BYTES || id.length > LONGEST_ID_BYTES || utf8.encode(id).length <= LONGEST_ID_BYTES;
+
+/** What was recorded before a limit came is read as it is: else no read model could be built from it any more. */
+let isReading = false;
+export function asRecorded<Result>(read: () => Result): Result {
+  isReading = true;
+  try {
+    return read();
+  } finally {
+    isReading = false;
+  }
+}
+const unlessReading = (holds: (id: string) => boolean) => (id: string): boolean => isReading || holds(id);
 
 /** Free text id of a tenant, a resource, …: 1 to 512 bytes of UTF-8, without control characters. */
 export const zId = z
@@ -19,8 +32,8 @@ export const zId = z
   .min(1, 'must not be empty')
   .max(512, 'is longer than 512 characters')
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'contains control characters')
-  .refine(isStorable, 'contains half a surrogate pair, and is no text that can be kept')
-  .refine(fits, `is longer than ${LONGEST_ID_BYTES} bytes: letters beyond ASCII take two to four`);
+  .refine(unlessReading(isStorable), 'contains half a surrogate pair, and is no text that can be kept')
+  .refine(unlessReading(fits), `is longer than ${LONGEST_ID_BYTES} bytes: letters beyond ASCII take two to four`);
 
 /** Whether it is an id as zId takes it. */
 export const isId = (value: unknown): boolean => typeof value === 'string' && ID.test(value) && isStorable(value) && fits(value);

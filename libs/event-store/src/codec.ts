@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type EventData, type EventMetadata, type EventType, eventSchemas, type LedgerEvent, type RecordedEvent } from '#domain/events';
 import { fieldErrors, listed } from '#domain/faults';
-import { zInstant, zJsonObject } from '#domain/schema';
+import { asRecorded, zInstant, zJsonObject } from '#domain/schema';
 import { isPlainlyObserved } from '#domain/usage/plain';
 import type { NewEvent, StoredEvent } from './port.js';
 
@@ -93,7 +93,7 @@ export class EventCodec {
     const { v = 1, ...known } = metadata.data;
     if (v > this.version(type)) throw new UnreadableEvent(stored, `its shape has version ${v}, this program knows ${this.version(type)}`);
     const lifted = (this.upcasters[type] ?? []).slice(v - 1).reduce<unknown>((data, upcast) => upcast(data), json(stored, stored.data));
-    const data = eventSchemas[type].safeParse(lifted);
+    const data = asRecorded(() => eventSchemas[type].safeParse(lifted));
     if (!data.success) throw new UnreadableEvent(stored, listed(fieldErrors(data.error)));
     const { id, stream, revision, position, recordedAt } = stored;
     // The schema that was looked up by `type` checked the data: the pair belongs together.

@@ -90,8 +90,8 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
   if (definition === undefined) {
     throw invalid('unknown_command', `there is no command ${JSON.stringify(envelope.command)}; there are ${[...definitions.keys()].join(', ')}`);
   }
-  const { command: name, idempotencyKey: givenKey, occurredAt, ...given } = envelope;
-  const idempotencyKey = ownKey(caller, givenKey ?? null);
+  const { command: name, idempotencyKey: keyGiven, occurredAt, ...given } = envelope;
+  const idempotencyKey = ownKey(caller, keyGiven ?? null);
   const { basedOn, body } = isCorrection(name) ? withoutBasis(name, given) : { basedOn: null, body: given };
   const fields: unknown = parse(withReason(definition.schema, body), body, name);
   const bodyHash = sha256(canonicalJson({ name, fields: withoutPersonal(definition, fields) }));
@@ -111,8 +111,14 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
 /** A tenant's device has keys of its own: it can neither take an operator's, nor learn by a conflict which there are. */
 function ownKey(caller: Caller, key: string | null): string | null {
   const tenantId = confinedTo(caller);
-  return key === null || tenantId === null ? key : `${tenantId}/${key}`;
+  return key === null || tenantId === null ? key : `${tenantId}${OF_TENANT}${key}`;
 }
+
+/** No id and no key has it. */
+const OF_TENANT = '\u0001';
+
+/** A key as it was given. */
+export const givenKey = (key: string): string => key.slice(key.indexOf(OF_TENANT) + 1);
 
 const withoutPersonal = ({ personal = [] }: CommandDefinition, fields: unknown): unknown =>
   personal.length === 0 || typeof fields !== 'object' || fields === null ? fields : Object.fromEntries(Object.entries(fields).filter(([field]) => !(personal as readonly string[]).includes(field)));

@@ -64,7 +64,8 @@ async function answered(core: LedgerCore, name: string, params: Record<string, u
   const definition = QUERIES.get(name);
   if (definition === undefined) throw notFound('unknown_query', `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`);
   assertRole(caller, definition.roles, `the query ${name}`);
-  const given = withCursor(name, Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined)));
+  const sent = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
+  const given = 'cursor' in definition.params.shape ? withCursor(name, sent) : sent;
   const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
   const position = definition.withoutCatchUp === true ? await positionUpTo(core, await core.log.head(), checked) : await positionOf(core, checked);
   return { position, answer: pagedOn(name, given, await definition.answer(checked, contextFor(core, position, caller))) };

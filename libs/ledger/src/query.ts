@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type DomainError, invalid, notFound } from '#domain/errors';
 import { zId, zInstant } from '#domain/schema';
+import { unstorableIn } from '#domain/storable';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { type Caller, confinedTo, type Role } from './caller.js';
 import { canonicalJson } from './command.js';
@@ -93,10 +94,12 @@ export function decodeCursor(text: string): Cursor {
 
 function jsonIn(text: string): unknown {
   try {
-    return JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-  } catch {
-    throw invalidCursor();
+    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+    if (unstorableIn(value) === undefined) return value;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
   }
+  throw invalidCursor();
 }
 
 /** What the caller is given: the list that it is of, what was asked of it, and where it goes on. */

@@ -52,6 +52,9 @@ describe('gathered look-ups', () => {
     const { gathered, statements } = doubled((question) => (question === 2 ? Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' }) : undefined));
     expect(await Promise.allSettled([1, 2, 3].map(async (question) => gathered.ask(question)))).toMatchObject([{ value: 2 }, { reason: { code: '57014' } }, { value: 6 }]);
     expect(statements).toEqual([[1, 2, 3], [1], [2], [3]]);
+    // Who comes meanwhile does not wait for them.
+    const [slow, next] = [gathered.ask(2).catch(() => 'refused'), gathered.ask(4)];
+    expect(await Promise.all([slow, next])).toEqual(['refused', 8]);
   });
 
   it('refuses all where the database is away, and answers again once it is back', async () => {

@@ -1,4 +1,4 @@
-import { isConnectionLost } from './connection.js';
+import { isNotNow } from './connection.js';
 
 interface Waiting<Question, Answer> {
   readonly question: Question;
@@ -58,9 +58,12 @@ export class Gathered<Question, Answer> {
       if (answers.length !== asked.length) throw new Error(`${answers.length} answers to ${asked.length} questions`);
       for (const [index, { resolve }] of asked.entries()) resolve(answers[index] as Answer);
     } catch (error) {
-      // What one question is refused for, or took too long with, says nothing of the others; that the connection is lost, all the same.
-      if (asked.length === 1 || isConnectionLost(error)) for (const { reject } of asked) reject(error);
-      else for (const each of asked) await this.answer([each]);
+      if (asked.length === 1 || (isNotNow(error) && !isTimeout(error))) for (const { reject } of asked) reject(error);
+      // What one question is refused for, or took too long with, says nothing of the others: nor do those who come now wait for it.
+      else for (const each of asked) void this.answer([each]);
     }
   }
 }
+
+/** A statement that took longer than it may: 57014. */
+const isTimeout = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === '57014';

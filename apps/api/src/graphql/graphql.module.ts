@@ -53,6 +53,8 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
       },
       preSubscriptionExecution: (schema, document) => {
         assertValid(schema, document);
+        // Its variables are not told here: where a limit is one, the largest counts.
+        guardCost(schema, document, {});
       },
     },
     context: (request: Arriving) => ({ caller: request.caller }),

@@ -113,7 +113,7 @@ class Connection {
   }
 
   attach(socket: Socket): void {
-    clearTimeout(this.timer);
+    if (this.socket === undefined) clearTimeout(this.timer);
     this.socket ??= socket;
     if (socket.readyState === IS_OPEN) socket.once('close', () => { this.end(); });
     else this.end();
@@ -197,7 +197,7 @@ class Connection {
     clearTimeout(this.timer);
     this.leave?.();
     this.leave = () => undefined;
-    for (const values of this.open.values()) void values?.return?.();
+    for (const values of this.open.values()) values?.return?.().catch((error: unknown) => { this.logger.warn({ err: error }, 'a subscription did not end as it should'); });
     this.open.clear();
   }
 }

@@ -49,8 +49,8 @@ export function taxArithmeticOf(row: FrozenRow, currency: string): string {
 
 const bracketed = (value: string): string => (value.startsWith('−') ? `(${value})` : value);
 
-/** With the minus sign of arithmetic, which a hyphen is not. */
 /** An amount at the scale of its currency, as arithmetic writes it. */
 export const amountText = (amount: Decimal, currency: string): string => arithmeticSign(moneyText(amount, currency));
 
+/** With the minus sign of arithmetic, which a hyphen is not. */
 const arithmeticSign = (value: string): string => value.replace(/^-/, '−');

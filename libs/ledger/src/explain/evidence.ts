@@ -9,6 +9,7 @@ import { instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { rowAt } from '../backfill/file-rows.js';
+import { givenKey } from '../command.js';
 import type { LedgerCore } from '../ledger-core.js';
 import { asJsonb, recordVersions, within, withPruned } from '../usage/pruned-usage.js';
 import type { QueryContext } from '../query.js';
@@ -44,7 +45,7 @@ export function reference(event: StoredEvent): Reference {
     actor,
     occurredAt: occurredAt ?? null,
     command: command?.name ?? null,
-    idempotencyKey: command?.idempotencyKey ?? null,
+    idempotencyKey: command?.idempotencyKey === undefined ? null : givenKey(command.idempotencyKey),
     reason: reason ?? null,
     source: source ?? null,
   };
@@ -123,7 +124,7 @@ export async function eventsOf(log: EventLog, upTo: number, positions: Iterable<
 }
 
 /** Events up to a position, each once, in order. */
-export const inOrder = (upTo: number, events: readonly StoredEvent[]): StoredEvent[] =>
+export const inOrder = <Event extends { readonly position: number }>(upTo: number, events: readonly Event[]): Event[] =>
   [...new Map(events.filter(({ position }) => position <= upTo).map((event) => [event.position, event])).values()].sort((a, b) => a.position - b.position);
 
 /** What an invoice rests on, set-wise over its rows; and its own events, from the draft to what became of it. */

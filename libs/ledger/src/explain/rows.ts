@@ -11,13 +11,13 @@ import type { QueryContext } from '../query.js';
 import { printFrozen } from '../invoices/rated-lines.js';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
 import { type Relations, relationsOf } from './corrected.js';
-import { eventsOfDocument, inOrder, keysOfRow, type Readings, readingsOf, reference, streamsOfRow } from './evidence.js';
+import { eventsOfDocument, inOrder, keysOfRow, type Readings, readingsOf, type Reference, reference, streamsOfRow } from './evidence.js';
 import { type IssuedRow, numberOf } from './issued.js';
 
 /** What rows rest on: an invoice may have 20,000 of them, and many rest on the same. Each is looked up once. */
 interface Grounds {
   readonly lines: (of: Pick<IssuedRow, 'computed_at' | 'tenant_id'>) => Promise<ReadonlyMap<string, LineDefinition>>;
-  readonly readings: (of: Parameters<typeof readingsOf>[2] & { readonly position: number }) => Promise<Readings & { readonly events: readonly StoredEvent[] }>;
+  readonly readings: (of: Parameters<typeof readingsOf>[2] & { readonly position: number }) => Promise<Readings & { readonly events: readonly Reference[] }>;
   readonly stream: (name: string) => Promise<readonly StoredEvent[]>;
   /** The event that issued a credit note: it says why. */
   readonly note: (of: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>) => Promise<readonly StoredEvent[]>;
@@ -44,7 +44,8 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
       (of) => JSON.stringify(of),
       async ({ position, ...of }) => {
         const readings = await readingsOf(core, position, of);
-        return { ...readings, events: await Array.fromAsync(core.log.readAt(readings.positions)) };
+        // Of very many readings, only what is shown of their events is kept.
+        return { ...readings, events: await Array.fromAsync(core.log.readAt(readings.positions), reference) };
       },
     ),
     stream: remembering((name) => name, async (name) => Array.fromAsync(core.log.read(name))),
@@ -73,8 +74,8 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
   const until = row.chargePeriod.end;
   const readings = await grounds.readings({ position: computed_at, deploymentId: row.deploymentId, billingKind: row.billingKind, since, until, filter: line?.filter ?? null });
   const streams = await Promise.all(streamsOfRow(row, readings.keys).map(async (stream) => grounds.stream(stream)));
-  const restsOn = inOrder(computed_at, [...readings.events, ...streams.flat()]);
-  const events = series === 'CN' ? [...restsOn, ...(await grounds.note(issued))] : restsOn;
+  const restsOn = inOrder(computed_at, [...readings.events, ...streams.flat().map(reference)]);
+  const events = series === 'CN' ? [...restsOn, ...(await grounds.note(issued)).map(reference)] : restsOn;
   const terms = line?.segments.findLast(({ planId, period }) => planId === row.planId && compareInstants(period.start, row.chargePeriod.end) < 0)?.terms ?? null;
   const counted = line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
   return {
@@ -85,13 +86,13 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
     arithmetic: arithmeticOf(row, currency, terms, row.kind === 'charge' || row.kind === 'rebooked' ? counted : null),
     tax: taxArithmeticOf(row, currency),
     price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms },
-    rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, events)),
+    rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, inOrder(computed_at, streams.flat()))),
     usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
     corrects,
     correctedBy,
     /** Of a correction: what was recorded since the corrected rows were computed; where its line was cut makes it no other. */
-    because: knownBefore === null ? [] : events.filter(({ position, type }) => position > knownBefore && type !== 'LineSplit').map(reference),
-    events: events.map(reference),
+    because: knownBefore === null ? [] : events.filter(({ position, type }) => position > knownBefore && type !== 'LineSplit'),
+    events,
   };
 }
 

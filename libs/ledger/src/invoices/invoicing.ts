@@ -54,11 +54,16 @@ async function leftOut(core: LedgerCore, position: number, facts: BillingFacts, 
 /** Lines that could not be billed, named in the answer of whoever bills: silence would be a price of 0. */
 const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } => (quarantined.length === 0 ? {} : { quarantined: [...quarantined] });
 
-/** Nothing is due to a tenant as of an instant, and no line is held back: create-invoice would make none. */
-export async function isNothingDue(core: LedgerCore, position: number, tenantId: string, asOf: Instant): Promise<boolean> {
+/** The lines that are due as of an instant, where all of them together come to nothing: create-invoice makes none of them. */
+export async function dueForNothing(core: LedgerCore, position: number, tenantId: string, asOf: Instant): Promise<ReadonlySet<string>> {
   const account = await tenantAccount(core, position, tenantId);
-  const { invoice } = await rated(core, position, account, 'nothing', asOf, null, (facts) => billingAsOf(facts, asOf));
-  return isNothing(invoice) && invoice.quarantined.length === 0;
+  let due: readonly LineBilling[] = [];
+  const { invoice } = await rated(core, position, account, 'nothing', asOf, null, (facts) => {
+    const billing = billingAsOf(facts, asOf);
+    due = billing;
+    return billing;
+  });
+  return new Set(isNothing(invoice) && invoice.quarantined.length === 0 ? due.map(({ lineId }) => lineId) : []);
 }
 
 const isNothing = ({ rows }: RatedInvoice): boolean => rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)));

@@ -4,7 +4,7 @@ import { type Instant, isBefore } from '#domain/time/instant';
 import { overlaps, type Period, periodText } from '#domain/time/period';
 import { keptUntil } from '#domain/usage/retention';
 import { allLines, type LinePart, pendingMarks, recordedPartsOf } from '../invoices/billing.js';
-import { isNothingDue } from '../invoices/invoicing.js';
+import { dueForNothing } from '../invoices/invoicing.js';
 import { inForceAt } from '../ledger-core.js';
 import { unbilledUsage } from '../queries/unbilled.queries.js';
 import type { QueryContext } from '../query.js';
@@ -92,15 +92,16 @@ async function usesOf(context: QueryContext, records: readonly Prunable[], month
 }
 
 /**
- * Without the lines that have ended and come to nothing, as all of their tenant's do that are due: no invoice will ever have them. What is
- * found of them later is billed all the same, from the log.
+ * Without the lines that have ended and come to nothing, as all of their tenant's do that are due: no invoice is made of them. What is found
+ * of them later is billed all the same, from the log.
  */
 async function withoutNothings({ core, position }: QueryContext, open: readonly { readonly kept: Kept; readonly line: LineDefinition }[], at: Instant): Promise<Kept[]> {
   const left: Kept[] = [];
   for (const [tenantId, own] of Map.groupBy(open, ({ line }) => line.tenantId)) {
-    const mayGo = ({ kept, line }: (typeof own)[number]): boolean => kept.reason === 'not_billed' && !isBefore(at, line.period.end);
-    const areNothing = own.some(mayGo) && (await isNothingDue(core, position, tenantId, at));
-    left.push(...own.filter((each) => !(areNothing && mayGo(each))).map(({ kept }) => kept));
+    const isOver = ({ kept, line }: (typeof own)[number]): boolean => kept.reason === 'not_billed' && !isBefore(at, line.period.end);
+    // Within the grace period of its tenant a line is not due yet: it may come to something.
+    const nothing = own.some(isOver) ? await dueForNothing(core, position, tenantId, at) : new Set<string>();
+    left.push(...own.filter((each) => !(isOver(each) && nothing.has(each.line.lineId))).map(({ kept }) => kept));
   }
   return left;
 }
