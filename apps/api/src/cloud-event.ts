@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
 import { isDecimalText } from '#domain/money/decimal';
-import { parse, zDecimal, zId, zInstant, zJsonObject } from '#domain/schema';
+import { parse, shaped, zDecimal, zId, zInstant, zJsonObject } from '#domain/schema';
 import { fromMicros, type Instant, micros } from '#domain/time/instant';
 import { zObservation, zRateKey } from '#domain/usage/usage';
 import type { Incoming } from '#ledger/usage/ingest';
@@ -100,5 +100,5 @@ export function readingOf(input: unknown, arrivedAt: Instant): Incoming {
     ...(subAttribution === undefined ? {} : { subAttribution }),
     ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
   };
-  return { deploymentId: subject, observation: parse(zObservation, observation, 'event'), isEvent: true };
+  return { deploymentId: subject, observation: shaped(zObservation, observation, 'event'), isEvent: true };
 }

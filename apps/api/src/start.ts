@@ -37,7 +37,7 @@ const MAX_PARAM_CHARS = 6144;
 /** Figures as of now, and someone's own: neither a proxy nor a browser keeps them. */
 const NOT_KEPT = { 'cache-control': 'no-store' };
 
-const idsOf = (request: Pick<Request, 'id' | 'headers'>) => ({ 'x-request-id': request.id, 'x-correlation-id': correlationIdOf(request) });
+const idHeadersOf = (request: Pick<Request, 'id' | 'headers'>) => ({ 'x-request-id': request.id, 'x-correlation-id': correlationIdOf(request) });
 
 /**
  * Nest sets its handler of errors when all is started. A plugin that is loaded before that (GraphQL's) makes Fastify take the handler
@@ -64,7 +64,7 @@ export async function createApi({
     // A URL that can't be read has no route, so it comes by no hook and no filter.
     frameworkErrors: (error: Error, request: Pick<Request, 'id' | 'headers'>, { raw }: { readonly raw: ServerResponse }) => {
       const problem = problemOf(error);
-      raw.writeHead(problem.status, { ...idsOf(request), ...NOT_KEPT, 'x-content-type-options': 'nosniff', 'content-type': PROBLEM_TYPE }).end(JSON.stringify(problem));
+      raw.writeHead(problem.status, { ...idHeadersOf(request), ...NOT_KEPT, 'x-content-type-options': 'nosniff', 'content-type': PROBLEM_TYPE }).end(JSON.stringify(problem));
     },
   });
   const fastify = adapter.getInstance();
@@ -78,7 +78,7 @@ export async function createApi({
   // The parser that JSON has, with its refusal of poisoned prototypes.
   fastify.addContentTypeParser([EVENT_TYPE, EVENTS_TYPE], { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
   fastify.addHook('onRequest', (request, reply, next) => {
-    void reply.headers({ ...NOT_KEPT, ...idsOf(request) });
+    void reply.headers({ ...NOT_KEPT, ...idHeadersOf(request) });
     next();
   });
   logRequests(ends, logger);

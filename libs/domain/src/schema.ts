@@ -85,6 +85,11 @@ export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, 
     const error = { field: fieldPath(unstorable.path), message: unstorable.message };
     throw invalid(code, `${what}: ${listed([error])}`, [error]);
   }
+  return shaped(schema, input, what, code);
+}
+
+/** The same, of what was a part of an input that `parse` has taken: very many readings are searched once. */
+export function shaped<Schema extends z.ZodType>(schema: Schema, input: unknown, what: string, code = 'invalid_input'): z.output<Schema> {
   const result = checked(schema, input);
   if (result.success) return result.data;
   const errors = fieldErrors(result.error);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { EventSource, LedgerEvent } from '#domain/events';
 import { type ErrorKind, invalid, type FieldError } from '#domain/errors';
-import { parse, zId, zInstant, zText } from '#domain/schema';
+import { parse, shaped, zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { type Caller, confinedTo } from './caller.js';
 
@@ -93,7 +93,7 @@ export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>,
   const { command: name, idempotencyKey: keyGiven, occurredAt, ...given } = envelope;
   const idempotencyKey = ownKey(caller, keyGiven ?? null);
   const { basedOn, body } = isCorrection(name) ? withoutBasis(name, given) : { basedOn: null, body: given };
-  const fields: unknown = parse(withReason(definition.schema, body), body, name);
+  const fields: unknown = shaped(withReason(definition.schema, body), body, name);
   const bodyHash = sha256(canonicalJson({ name, fields: withoutPersonal(definition, fields) }));
   return {
     name,
@@ -125,7 +125,7 @@ const withoutPersonal = ({ personal = [] }: CommandDefinition, fields: unknown):
 
 /** What a correction is based on is no part of what it says. */
 function withoutBasis(name: string, { basedOn, ...body }: Record<string, unknown>): { basedOn: number | null; body: Record<string, unknown> } {
-  return { basedOn: parse(zBasedOn, { basedOn }, name).basedOn ?? null, body };
+  return { basedOn: shaped(zBasedOn, { basedOn }, name).basedOn ?? null, body };
 }
 
 /** Any command may give a reason; where its schema has none of its own, it is checked and left to the envelope. */

@@ -325,8 +325,8 @@ export class Projector implements Projecting {
       return last.position;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
-      // Nothing is taken for known of tables that something failed on.
-      this.known = undefined;
+      // Nothing is taken for known of tables that something failed on; that another process is the writer is no such thing.
+      if (!(error instanceof LostWriter)) this.known = undefined;
       throw error;
     }
   }
@@ -349,6 +349,7 @@ export class Projector implements Projecting {
 
   /** The checkpoint is not the one that the batch began at: another schema took this one's place, or was made by others. */
   private async fenced(client: pg.ClientBase): Promise<never> {
+    this.known = undefined;
     const now = await checkpointOf(client, this.schema);
     if (now !== undefined && now.versions !== this.versions) throw new OtherVersions(this.schema);
     throw new LostWriter(`the read models in ${this.schema} were exchanged while a batch was being written`);

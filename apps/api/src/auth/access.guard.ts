@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { assertRole } from '#ledger/caller';
 import { CLOCK, type Clock } from '../clock.js';
-import { correlationIdOf, type Request } from '../http.js';
+import { idsOf, type Request } from '../http.js';
 import { accessOf, graphQlCaller } from './access.js';
 import { TokenReader } from './token.js';
 
@@ -25,7 +25,7 @@ export class AccessGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<Request>();
     const { authorization } = request.headers;
     const header = typeof authorization === 'string' ? authorization : undefined;
-    request.caller = { ...(await this.tokens.callerOf(header, this.clock.now(), correlationIdOf(request))), requestId: request.id };
+    request.caller = await this.tokens.callerOf(header, this.clock.now(), idsOf(request));
     assertRole(request.caller, access.roles, `${request.method} ${request.url.split('?')[0] ?? ''}`);
     return true;
   }

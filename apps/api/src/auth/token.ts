@@ -5,6 +5,7 @@ import { zId } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { type Caller, ROLES } from '#ledger/caller';
 import { traceparentNow } from '#ledger/telemetry/ledger-tracing';
+import type { RequestIds } from '../http.js';
 import { Unauthenticated } from '../problem.js';
 
 const SHARED = 'HS256';
@@ -44,12 +45,12 @@ export class TokenReader {
   }
 
   /** Who asks. Errors: as of `read`. */
-  async callerOf(authorization: string | undefined, now: Instant, correlationId: string): Promise<Caller> {
-    return (await this.read(authorization, now, correlationId)).caller;
+  async callerOf(authorization: string | undefined, now: Instant, ids: RequestIds): Promise<Caller> {
+    return (await this.read(authorization, now, ids)).caller;
   }
 
   /** Who asks, and for how long they may. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable` (503), the keys could not be fetched. */
-  async read(authorization: string | undefined, now: Instant, correlationId: string): Promise<Held> {
+  async read(authorization: string | undefined, now: Instant, ids: RequestIds): Promise<Held> {
     const token = bearerIn(authorization);
     if (token === undefined) throw new Unauthenticated('send a token: Authorization: Bearer …');
     const payload = await this.verified(token, now);
@@ -63,7 +64,7 @@ export class TokenReader {
     if (known === 'tenant' && tenantId === undefined)
       throw new DomainError('no_tenant', 'a tenant token must name its tenantId', 'forbidden');
     const traceparent = traceparentNow();
-    const caller = { actor: sub, role: known, ...(tenantId === undefined ? {} : { tenantId }), now, correlationId, ...(traceparent === undefined ? {} : { traceparent }) };
+    const caller = { actor: sub, role: known, ...(tenantId === undefined ? {} : { tenantId }), now, ...ids, ...(traceparent === undefined ? {} : { traceparent }) };
     return { caller, token, expires: payload.exp === undefined ? null : new Date(payload.exp * 1000) };
   }
 

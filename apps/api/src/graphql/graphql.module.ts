@@ -3,11 +3,10 @@ import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
-import type { Caller } from '#ledger/caller';
 import { Ledger } from '#ledger/ledger';
 import { CLOCK, type Clock } from '../clock.js';
 import { TokenReader } from '../auth/token.js';
-import { correlationIdOf, type Reply, type Request } from '../http.js';
+import { idsOf, type Reply, type Request } from '../http.js';
 import { answerProblem } from '../problem.filter.js';
 import { formatErrors, isAboutQuery } from './errors.js';
 import { assertValid, guardCost, MAX_DEPTH, MAX_TOKENS } from './limits.js';
@@ -26,8 +25,6 @@ export const graphQl = (imports: NonNullable<DynamicModule['imports']>, logger: 
   });
 
 function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger: Logger): MercuriusDriverConfig {
-  const callerOf = (authorization: unknown, id: string): Promise<Caller> =>
-    tokens.callerOf(typeof authorization === 'string' ? authorization : undefined, clock.now(), id);
   const sockets = new Sockets(tokens, clock, logger);
   return {
     path: '/graphql',
@@ -66,9 +63,10 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
           sockets.arrive(request.raw.socket, next);
           return;
         }
-        callerOf(request.headers['authorization'], correlationIdOf(request)).then(
+        const { authorization } = request.headers;
+        tokens.callerOf(typeof authorization === 'string' ? authorization : undefined, clock.now(), idsOf(request)).then(
           (caller) => {
-            request.caller = { ...caller, requestId: request.id };
+            request.caller = caller;
             next();
           },
           (error: unknown) => { answerProblem(error, request, reply, logger); },

@@ -59,7 +59,7 @@ export class Sockets {
     try {
       const { authorization } = zInit.parse(payload);
       if (authorization === undefined) throw new Unauthenticated('send { "authorization": "Bearer …" } as payload of connection_init');
-      const held = await this.tokens.read(authorization, this.clock.now(), 'websocket');
+      const held = await this.tokens.read(authorization, this.clock.now(), { correlationId: 'websocket' });
       return this.letIn(connection, held) ? { caller: held.caller } : false;
     } catch (error) {
       connection.refuse(error);

@@ -191,7 +191,7 @@ const metadataOf = (call: AppendCause, event: LedgerEvent, result: object | unde
         },
       }),
   ...(call.caller.correlationId === undefined ? {} : { correlationId: call.caller.correlationId }),
-  ...(call.caller.requestId === undefined || call.caller.requestId === call.caller.correlationId ? {} : { requestId: call.caller.requestId }),
+  ...(call.caller.requestId === undefined ? {} : { requestId: call.caller.requestId }),
   ...(call.caller.traceparent === undefined ? {} : { traceparent: call.caller.traceparent }),
   ...sourceIn(call, event),
 });

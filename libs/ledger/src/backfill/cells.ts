@@ -198,9 +198,9 @@ export class Cells {
   optionalObject(field: string): Record<string, unknown> | undefined {
     const value = this.raw(field);
     if (value === undefined) return undefined;
-    const read = typeof value === 'string' ? objectOf(value) : value;
+    const read = typeof value === 'string' ? storable(field, objectOf(value)) : value;
     if (typeof read !== 'object' || read === null || Array.isArray(read)) throw new RowFault(field, value, 'must be a JSON object such as {"team": "a"}');
-    return storable(field, read as Record<string, unknown>);
+    return read as Record<string, unknown>;
   }
 
   /** A number of JSON, as it was written: a float is not exact. */

@@ -1,7 +1,6 @@
 import type { Series } from '#domain/invoices/invoice';
-import { isInForce } from '#read-model/table';
 import type { QueryContext } from '../query.js';
-import { type IssuedRow, numberOf } from './issued.js';
+import { type IssuedRow, NOW, numberOf } from './issued.js';
 
 /** A row that another corrects, or that corrects it: where it stands. */
 export interface RelatedRow {
@@ -32,11 +31,10 @@ const related = ({ row_id: rowId, series, ordinal, kind }: Found): RelatedRow =>
 
 /** What corrects what, of the lines of these rows, looked up once for all of them. */
 export async function relationsOf({ core, position }: QueryContext, rows: readonly IssuedRow[]): Promise<(row: IssuedRow) => Relations> {
-  const now = (table: string): string => isInForce('$1', table);
   const shown = "r.row_id, r.row ->> 'kind' AS kind, r.row -> 'corrects' AS corrects";
   const { rows: found } = await core.pool.query<Found>(
-    `SELECT 'INV' AS series, i.ordinal, i.computed_at, ${shown} FROM invoice_rows r JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND ${now('i')} WHERE r.line_id = ANY($2::uuid[])
-     UNION ALL SELECT 'CN', c.ordinal, c.position_from, ${shown} FROM invoice_rows r JOIN credit_notes c ON c.credit_note_id = r.invoice_id AND c.rows_attempt = r.attempt AND ${now('c')} WHERE r.line_id = ANY($2::uuid[])
+    `SELECT 'INV' AS series, i.ordinal, i.computed_at, ${shown} FROM invoice_rows r JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND ${NOW('i')} WHERE r.line_id = ANY($2::uuid[])
+     UNION ALL SELECT 'CN', c.ordinal, c.position_from, ${shown} FROM invoice_rows r JOIN credit_notes c ON c.credit_note_id = r.invoice_id AND c.rows_attempt = r.attempt AND ${NOW('c')} WHERE r.line_id = ANY($2::uuid[])
      ORDER BY computed_at, row_id`,
     [position, [...new Set(rows.map(({ row }) => row.lineId))]],
   );

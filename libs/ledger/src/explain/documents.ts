@@ -1,10 +1,9 @@
 import { documentNumber } from '#domain/invoices/invoice';
 import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
-import { isInForce } from '#read-model/table';
 import type { QueryContext } from '../query.js';
 import { amountText } from './arithmetic.js';
 import { eventsOfDocument, type Reference, reference } from './evidence.js';
-import { type IssuedRow, numberOf } from './issued.js';
+import { type IssuedRow, NOW, numberOf } from './issued.js';
 
 /** An invoice or a credit note as a whole. */
 export interface ExplainedDocument {
@@ -63,11 +62,10 @@ export function sumText(subtotal: Decimal, tax: Decimal, currency: string): stri
 }
 
 async function headsOf({ core, position }: QueryContext, ids: readonly string[]): Promise<Head[]> {
-  const now = (table: string): string => isInForce('$1', table);
   const { rows } = await core.pool.query<Head>(
-    `SELECT i.invoice_id AS document_id, i.invoice_id, i.status, i.ordinal AS invoice_ordinal, NULL AS reason FROM invoices i WHERE i.invoice_id = ANY($2::uuid[]) AND ${now('i')}
-     UNION ALL SELECT c.credit_note_id, c.invoice_id, 'issued', i.ordinal, c.reason FROM credit_notes c JOIN invoices i ON i.invoice_id = c.invoice_id AND ${now('i')}
-     WHERE c.credit_note_id = ANY($2::uuid[]) AND ${now('c')}`,
+    `SELECT i.invoice_id AS document_id, i.invoice_id, i.status, i.ordinal AS invoice_ordinal, NULL AS reason FROM invoices i WHERE i.invoice_id = ANY($2::uuid[]) AND ${NOW('i')}
+     UNION ALL SELECT c.credit_note_id, c.invoice_id, 'issued', i.ordinal, c.reason FROM credit_notes c JOIN invoices i ON i.invoice_id = c.invoice_id AND ${NOW('i')}
+     WHERE c.credit_note_id = ANY($2::uuid[]) AND ${NOW('c')}`,
     [position, ids],
   );
   return rows;

@@ -20,7 +20,8 @@ const NUMBER = /^INV-(\d{6,9})$/;
 
 const NOTE_NUMBER = /^CN-(\d{6,9})$/;
 
-const NOW = (table: string): string => isInForce('$1', table);
+/** SQL: a row of a table, by its alias, is in force at `$1`. */
+export const NOW = (table: string): string => isInForce('$1', table);
 const ISSUED_ROWS = `SELECT i.invoice_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.currency, r.row, r.n FROM invoices i
   JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
   WHERE ${NOW('i')} AND $2::uuid IN (i.invoice_id, r.line_id, r.part_id, r.row_id)

@@ -73,8 +73,8 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
   const since = line?.period.start ?? row.chargePeriod.start;
   const until = row.chargePeriod.end;
   const readings = await grounds.readings({ position: computed_at, deploymentId: row.deploymentId, billingKind: row.billingKind, since, until, filter: line?.filter ?? null });
-  const streams = await Promise.all(streamsOfRow(row, readings.keys).map(async (stream) => grounds.stream(stream)));
-  const restsOn = inOrder(computed_at, [...readings.events, ...streams.flat().map(reference)]);
+  const ofStreams = inOrder(computed_at, (await Promise.all(streamsOfRow(row, readings.keys).map(async (stream) => grounds.stream(stream)))).flat());
+  const restsOn = inOrder(computed_at, [...readings.events, ...ofStreams.map(reference)]);
   const events = series === 'CN' ? [...restsOn, ...(await grounds.note(issued)).map(reference)] : restsOn;
   const terms = line?.segments.findLast(({ planId, period }) => planId === row.planId && compareInstants(period.start, row.chargePeriod.end) < 0)?.terms ?? null;
   const counted = line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
@@ -86,7 +86,7 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
     arithmetic: arithmeticOf(row, currency, terms, row.kind === 'charge' || row.kind === 'rebooked' ? counted : null),
     tax: taxArithmeticOf(row, currency),
     price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms },
-    rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, inOrder(computed_at, streams.flat()))),
+    rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, ofStreams)),
     usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
     corrects,
     correctedBy,

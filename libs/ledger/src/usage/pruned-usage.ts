@@ -2,7 +2,7 @@ import type { RecordedEvent } from '#domain/events';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { type Observation, type ReadingKey, usageStream } from '#domain/usage/usage';
 import { usageRecords, type UsageProviderRow } from '#projections/usage-records/usage-records.table';
-import { inForce } from '#read-model/table';
+import { inForce, isInForce } from '#read-model/table';
 import type { LedgerCore } from '../ledger-core.js';
 import { MONTH_NAME, type PrunedMonth, type RecordVersion, type Stretch } from './usage-lookups.js';
 
@@ -121,7 +121,7 @@ const rowsOf = (jsonb: string): string =>
 /** The records in force at a position, of the table and of `jsonb` (`readingsIn`), as a subquery for FROM. */
 export const recordsInForce = (position: string, where: string, jsonb: string): string =>
   `(SELECT ${Object.keys(usageRecords.columns).join(', ')} FROM ${inForce(usageRecords, position, where)} kept` +
-  ` UNION ALL SELECT ${Object.keys(usageRecords.columns).join(', ')} FROM ${rowsOf(jsonb)} WHERE position_from <= ${position} AND (position_to IS NULL OR position_to > ${position}) AND ${where})`;
+  ` UNION ALL SELECT ${Object.keys(usageRecords.columns).join(', ')} FROM ${rowsOf(jsonb)} WHERE ${isInForce(position)} AND ${where})`;
 
 /** Every version, of the table and of `jsonb`, as a subquery for FROM. */
 export const recordVersions = (where: string, jsonb: string): string =>

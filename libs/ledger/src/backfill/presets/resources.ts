@@ -59,7 +59,7 @@ export const genericResources: Preset<CommandItem> = {
 /** A list of texts; in a CSV cell as JSON, or divided by semicolons. */
 function tagsOf(value: unknown): string[] | undefined {
   if (value === undefined) return undefined;
-  if (Array.isArray(value)) return storable('tags', value as unknown[]).map(String);
+  if (Array.isArray(value)) return value.map(String);
   if (typeof value !== 'string') throw new RowFault('tags', value, 'must be a list such as ["web", "env:prod"]');
   if (!value.trim().startsWith('[')) return value.split(';').map((tag) => tag.trim());
   return storable('tags', listOf(value)).map(String);
