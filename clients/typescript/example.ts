@@ -11,8 +11,23 @@ const [deploymentId = 'acme-prod'] = process.argv.slice(2);
 const ledgerline = new Ledgerline({ url, token });
 
 try {
-  const reading = { deploymentId, resourceId: 'gw-7', billingKind: 'gateway', granularity: 'hour' as const, quantity: '3', period: { start: '2026-04-05T10:00:00Z', end: '2026-04-05T11:00:00Z' } };
-  const event = { specversion: '1.0' as const, id: 'e-1', source: 'gw-7', type: 'gateway', subject: deploymentId, time: '2026-04-05T11:30:00Z', data: { quantity: '2' } };
+  const reading = {
+    deploymentId,
+    resourceId: 'gw-7',
+    billingKind: 'gateway',
+    granularity: 'hour' as const,
+    quantity: '3',
+    period: { start: '2026-04-05T10:00:00Z', end: '2026-04-05T11:00:00Z' },
+  };
+  const event = {
+    specversion: '1.0' as const,
+    id: 'e-1',
+    source: 'gw-7',
+    type: 'gateway',
+    subject: deploymentId,
+    time: '2026-04-05T11:30:00Z',
+    data: { quantity: '2' },
+  };
   const sent = await ledgerline.ingest([reading, event]);
   console.log(`sent: ${sent.accepted} accepted, ${sent.duplicate} known already`);
 
@@ -21,7 +36,9 @@ try {
   console.log(`again: ${again.accepted} accepted, ${again.duplicate} known already`);
 
   const waitFor = sent.position ?? undefined;
-  for await (const record of everyItem((cursor) => ledgerline.usageRecords({ deploymentId, limit: 1, cursor, waitFor })))
+  for await (const record of everyItem((cursor) =>
+    ledgerline.usageRecords({ deploymentId, limit: 1, cursor, waitFor }),
+  ))
     console.log(`${record.billingKind} of ${record.resourceId} from ${record.period.start}: ${record.quantity}`);
 
   const usage = await ledgerline.usage({ deploymentId });

@@ -7,11 +7,20 @@ const zSchema = z.record(z.string(), z.unknown());
 const zOperation = z.looseObject({
   operationId: z.string(),
   summary: z.string(),
-  parameters: z.array(z.object({ name: z.string(), in: z.enum(['path', 'query', 'header']), required: z.boolean(), schema: zSchema })).default([]),
+  parameters: z
+    .array(
+      z.object({ name: z.string(), in: z.enum(['path', 'query', 'header']), required: z.boolean(), schema: zSchema }),
+    )
+    .default([]),
   requestBody: z.object({ content: z.record(z.string(), z.looseObject({ schema: zSchema })) }).optional(),
-  responses: z.looseObject({ 200: z.object({ content: z.record(z.string(), z.looseObject({ schema: zSchema.optional() })) }) }),
+  responses: z.looseObject({
+    200: z.object({ content: z.record(z.string(), z.looseObject({ schema: zSchema.optional() })) }),
+  }),
 });
-const zDocument = z.looseObject({ paths: z.record(z.string(), z.record(z.string(), zOperation)), components: z.object({ schemas: z.record(z.string(), zSchema) }) });
+const zDocument = z.looseObject({
+  paths: z.record(z.string(), z.record(z.string(), zOperation)),
+  components: z.object({ schemas: z.record(z.string(), zSchema) }),
+});
 
 export function clientOf(document: unknown): string {
   const { paths, components } = zDocument.parse(document);
@@ -20,7 +29,9 @@ export function clientOf(document: unknown): string {
     .map(([name, schema]) => `export type ${typeName(name)} = ${typeOf(schema)};`);
   const operations = Object.entries(paths)
     .filter(([path]) => path.startsWith('/api/v1/'))
-    .flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => methodOf(path, method.toUpperCase(), operation)));
+    .flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => methodOf(path, method.toUpperCase(), operation)),
+    );
   return `/** Generated from the OpenAPI document: a change to it is made there. */
 import { type ClientOptions, Requester } from './runtime.js';
 
@@ -53,7 +64,8 @@ const quoted = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name
 
 function typeOf(schema: Schema): string {
   const { $ref, anyOf, oneOf, type } = schema;
-  if (typeof $ref === 'string') return isAnyJson($ref) ? 'unknown' : typeName($ref.replace('#/components/schemas/', ''));
+  if (typeof $ref === 'string')
+    return isAnyJson($ref) ? 'unknown' : typeName($ref.replace('#/components/schemas/', ''));
   if ('const' in schema) return JSON.stringify(schema['const']);
   if (Array.isArray(schema['enum'])) return schema['enum'].map((value) => JSON.stringify(value)).join(' | ');
   const choices = anyOf ?? oneOf;
@@ -70,7 +82,9 @@ const union = (types: readonly string[]): string => [...new Set(types)].join(' |
 function objectOf(schema: Schema): string {
   const required = z.array(z.string()).catch([]).parse(schema['required']);
   const properties = z.record(z.string(), zSchema).catch({}).parse(schema['properties']);
-  const fields = Object.entries(properties).map(([name, each]) => `readonly ${quoted(name)}${required.includes(name) ? '' : '?'}: ${typeOf(each)}`);
+  const fields = Object.entries(properties).map(
+    ([name, each]) => `readonly ${quoted(name)}${required.includes(name) ? '' : '?'}: ${typeOf(each)}`,
+  );
   if (fields.length > 0) return `{ ${fields.join('; ')} }`;
   const values = zSchema.safeParse(schema['additionalProperties']);
   return `Readonly<Record<string, ${values.success ? typeOf(values.data) : 'unknown'}>>`;
@@ -85,11 +99,15 @@ function methodOf(path: string, method: string, operation: Operation): string {
   const answer = Object.values(responses[200].content)[0]?.schema;
   const body = requestBody?.content['application/json']?.schema;
   const inPath = parameters.filter((each) => each.in === 'path').map(({ name }) => name);
-  const fields = parameters.map(({ name, required, schema }) => `${quoted(name)}${required ? '' : '?'}: ${typeOf(schema)}${required ? '' : ' | undefined'}`);
+  const fields = parameters.map(
+    ({ name, required, schema }) =>
+      `${quoted(name)}${required ? '' : '?'}: ${typeOf(schema)}${required ? '' : ' | undefined'}`,
+  );
   const isOptional = parameters.every(({ required }) => !required);
   const given = parameters.length === 0 ? [] : [`question: { ${fields.join('; ')} }${isOptional ? ' = {}' : ''}`];
   const filled = inPath.reduce((text, name) => text.replace(`{${name}}`, `\${encodeURIComponent(${name})}`), path);
-  const [taken, query] = inPath.length === 0 ? ['', 'question'] : [`    const { ${inPath.join(', ')}, ...query } = question;\n`, 'query'];
+  const [taken, query] =
+    inPath.length === 0 ? ['', 'question'] : [`    const { ${inPath.join(', ')}, ...query } = question;\n`, 'query'];
   const call = [
     `method: '${method}'`,
     `path: ${inPath.length === 0 ? `'${path}'` : `\`${filled}\``}`,

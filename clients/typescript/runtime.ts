@@ -15,7 +15,17 @@ export class LedgerlineProblem extends Error {
   readonly code: string;
   readonly errors: readonly { readonly field: string; readonly message: string }[];
 
-  constructor({ status, code, detail, errors }: { status: number; code: string; detail: string; errors: readonly { field: string; message: string }[] }) {
+  constructor({
+    status,
+    code,
+    detail,
+    errors,
+  }: {
+    status: number;
+    code: string;
+    detail: string;
+    errors: readonly { field: string; message: string }[];
+  }) {
     super(detail);
     this.status = status;
     this.code = code;
@@ -60,7 +70,8 @@ export class Requester {
   #fetch({ method, path, query = {}, body }: Call): Promise<Response> {
     const url = new URL(path, this.#options.url);
     for (const [name, value] of Object.entries(query))
-      for (const each of Array.isArray(value) ? (value as unknown[]) : [value]) if (each !== undefined) url.searchParams.append(name, typeof each === 'string' ? each : JSON.stringify(each));
+      for (const each of Array.isArray(value) ? (value as unknown[]) : [value])
+        if (each !== undefined) url.searchParams.append(name, typeof each === 'string' ? each : JSON.stringify(each));
     const headers: Record<string, string> = { authorization: `Bearer ${this.#options.token}` };
     if (body !== undefined) headers['content-type'] = 'application/json';
     return fetch(url, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
@@ -73,15 +84,24 @@ async function problemOf(response: Response): Promise<LedgerlineProblem> {
   return new LedgerlineProblem(
     isProblem
       ? (JSON.parse(text) as ConstructorParameters<typeof LedgerlineProblem>[0])
-      : { status: response.status, code: 'no_problem', detail: `${response.status} ${response.statusText}`, errors: [] },
+      : {
+          status: response.status,
+          code: 'no_problem',
+          detail: `${response.status} ${response.statusText}`,
+          errors: [],
+        },
   );
 }
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Every item of a list, page after page, all as of the same log position. `page` asks for the one at a cursor; undefined: the first. */
-export async function* everyItem<Item>(page: (cursor: string | undefined) => Promise<{ readonly items: readonly Item[]; readonly nextCursor: string | null }>): AsyncGenerator<Item> {
-  for (let cursor: string | null | undefined; cursor !== null; ) {
+export async function* everyItem<Item>(
+  page: (
+    cursor: string | undefined,
+  ) => Promise<{ readonly items: readonly Item[]; readonly nextCursor: string | null }>,
+): AsyncGenerator<Item> {
+  for (let cursor: string | null | undefined; cursor !== null;) {
     const { items, nextCursor } = await page(cursor);
     yield* items;
     cursor = nextCursor;

@@ -25,10 +25,15 @@ const toRow = (provider: string, invoiceRef: string, line: Line): CostLineRow =>
 
 /** A correction states its lines as they should be: both events set them. */
 const setLines: Handler<'CostRecorded'> & Handler<'CostCorrected'> = {
-  touches: ({ data }: CostEvents) => data.lines.map(({ lineKey }) => ({ table: costLines, group: [data.provider, data.invoiceRef, lineKey] })),
+  touches: ({ data }: CostEvents) =>
+    data.lines.map(({ lineKey }) => ({ table: costLines, group: [data.provider, data.invoiceRef, lineKey] })),
   apply: ({ data }: CostEvents, rows) => {
     for (const line of data.lines) {
-      rows.set(costLines, [data.provider, data.invoiceRef, line.lineKey], [toRow(data.provider, data.invoiceRef, line)]);
+      rows.set(
+        costLines,
+        [data.provider, data.invoiceRef, line.lineKey],
+        [toRow(data.provider, data.invoiceRef, line)],
+      );
     }
   },
 };
@@ -41,14 +46,29 @@ export const costsProjection = versionedProjection({
     CostRecorded: setLines,
     CostCorrected: setLines,
     ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
+    ...ignoring(
+      'DeploymentRegistered',
+      'DeploymentAssigned',
+      'SubscriptionStarted',
+      'SubscriptionPlanChanged',
+      'SubscriptionCancelled',
+      'UsageWaived',
+    ),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
     ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+    ...ignoring(
+      'InvoicePartsClaimed',
+      'InvoiceDrafted',
+      'InvoiceRowsFrozen',
+      'InvoiceIssued',
+      'InvoiceVoided',
+      'InvoicePaid',
+      'CreditNoteIssued',
+    ),
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CommandUnchanged'),
     ...ignoring('EventSkipped'),

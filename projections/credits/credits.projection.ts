@@ -8,7 +8,8 @@ type CreditEvents = RecordedEvent<'CouponGranted'> | RecordedEvent<'CreditGrante
 
 export const toCredit = (row: CreditRow): Coupon | Credit => {
   const shared = { creditId: row.credit_id, from: row.effective_from, until: row.effective_until };
-  if (row.kind === 'coupon') return { kind: 'coupon', ...shared, percent: row.percent ?? '0', billingKinds: row.billing_kinds };
+  if (row.kind === 'coupon')
+    return { kind: 'coupon', ...shared, percent: row.percent ?? '0', billingKinds: row.billing_kinds };
   return { kind: 'credit', ...shared, amount: row.amount ?? '0' };
 };
 
@@ -41,14 +42,29 @@ export const creditsProjection = versionedProjection({
     CreditGranted: changing<'CreditGranted', CreditRow>(credits, keyOf, next),
     CreditRevoked: changing<'CreditRevoked', CreditRow>(credits, keyOf, next),
     ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
+    ...ignoring(
+      'DeploymentRegistered',
+      'DeploymentAssigned',
+      'SubscriptionStarted',
+      'SubscriptionPlanChanged',
+      'SubscriptionCancelled',
+      'UsageWaived',
+    ),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
     ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+    ...ignoring(
+      'InvoicePartsClaimed',
+      'InvoiceDrafted',
+      'InvoiceRowsFrozen',
+      'InvoiceIssued',
+      'InvoiceVoided',
+      'InvoicePaid',
+      'CreditNoteIssued',
+    ),
     ...ignoring('CostRecorded', 'CostCorrected'),
     ...ignoring('CommandUnchanged'),
     ...ignoring('EventSkipped'),

@@ -1,10 +1,19 @@
 import type { RecordedEvent } from '#domain/events';
 import { ignoring } from '#read-model/projection';
 import { changing, versionedProjection } from '#read-model/versioned';
-import { type AssignmentRow, deploymentAssignments, deployments, subscriptionPlans, subscriptions, usageWaivers } from './deployments.table.js';
+import {
+  type AssignmentRow,
+  deploymentAssignments,
+  deployments,
+  subscriptionPlans,
+  subscriptions,
+  usageWaivers,
+} from './deployments.table.js';
 
 type Placed = RecordedEvent<'DeploymentRegistered'> | RecordedEvent<'DeploymentAssigned'>;
-const assignment = ({ data }: Placed) => [{ deployment_id: data.deploymentId, effective_from: data.from, tenant_id: data.tenantId }];
+const assignment = ({ data }: Placed) => [
+  { deployment_id: data.deploymentId, effective_from: data.from, tenant_id: data.tenantId },
+];
 
 export const deploymentsProjection = versionedProjection({
   name: 'deployments',
@@ -22,7 +31,11 @@ export const deploymentsProjection = versionedProjection({
         rows.set(deploymentAssignments, [deploymentId, from], assignment(event));
       },
     },
-    DeploymentAssigned: changing<'DeploymentAssigned', AssignmentRow>(deploymentAssignments, ({ data }) => [data.deploymentId, data.from], assignment),
+    DeploymentAssigned: changing<'DeploymentAssigned', AssignmentRow>(
+      deploymentAssignments,
+      ({ data }) => [data.deploymentId, data.from],
+      assignment,
+    ),
     SubscriptionStarted: {
       touches: ({ data }) => [
         { table: subscriptions, group: [data.subscriptionId] },
@@ -30,27 +43,49 @@ export const deploymentsProjection = versionedProjection({
       ],
       apply: ({ data }, rows) => {
         const { subscriptionId, deploymentId, planId, from, anchor } = data;
-        rows.set(subscriptions, [subscriptionId], [
-          { subscription_id: subscriptionId, deployment_id: deploymentId, started_at: from, anchor, cancelled_at: null },
-        ]);
-        rows.set(subscriptionPlans, [subscriptionId, from], [{ subscription_id: subscriptionId, effective_from: from, plan_id: planId }]);
+        rows.set(
+          subscriptions,
+          [subscriptionId],
+          [
+            {
+              subscription_id: subscriptionId,
+              deployment_id: deploymentId,
+              started_at: from,
+              anchor,
+              cancelled_at: null,
+            },
+          ],
+        );
+        rows.set(
+          subscriptionPlans,
+          [subscriptionId, from],
+          [{ subscription_id: subscriptionId, effective_from: from, plan_id: planId }],
+        );
       },
     },
-    SubscriptionPlanChanged: changing(subscriptionPlans, ({ data }) => [data.subscriptionId, data.at], ({ data }) => [
-      { subscription_id: data.subscriptionId, effective_from: data.at, plan_id: data.planId },
-    ]),
-    SubscriptionCancelled: changing(subscriptions, ({ data }) => [data.subscriptionId], ({ data }, rows) =>
-      rows.map((row) => ({ ...row, cancelled_at: data.at })),
+    SubscriptionPlanChanged: changing(
+      subscriptionPlans,
+      ({ data }) => [data.subscriptionId, data.at],
+      ({ data }) => [{ subscription_id: data.subscriptionId, effective_from: data.at, plan_id: data.planId }],
     ),
-    UsageWaived: changing(usageWaivers, ({ data }) => [data.deploymentId, data.billingKind, data.period.start, data.period.end], ({ data }) => [
-      {
-        deployment_id: data.deploymentId,
-        billing_kind: data.billingKind,
-        period_start: data.period.start,
-        period_end: data.period.end,
-        reason: data.reason,
-      },
-    ]),
+    SubscriptionCancelled: changing(
+      subscriptions,
+      ({ data }) => [data.subscriptionId],
+      ({ data }, rows) => rows.map((row) => ({ ...row, cancelled_at: data.at })),
+    ),
+    UsageWaived: changing(
+      usageWaivers,
+      ({ data }) => [data.deploymentId, data.billingKind, data.period.start, data.period.end],
+      ({ data }) => [
+        {
+          deployment_id: data.deploymentId,
+          billing_kind: data.billingKind,
+          period_start: data.period.start,
+          period_end: data.period.end,
+          reason: data.reason,
+        },
+      ],
+    ),
     ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
@@ -58,7 +93,15 @@ export const deploymentsProjection = versionedProjection({
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+    ...ignoring(
+      'InvoicePartsClaimed',
+      'InvoiceDrafted',
+      'InvoiceRowsFrozen',
+      'InvoiceIssued',
+      'InvoiceVoided',
+      'InvoicePaid',
+      'CreditNoteIssued',
+    ),
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
     ...ignoring('CommandUnchanged'),

@@ -38,7 +38,13 @@ export interface SubscriptionRow {
 
 export const subscriptions = defineTable<SubscriptionRow>({
   name: 'subscriptions',
-  columns: { subscription_id: 'text', deployment_id: 'text', started_at: 'timestamptz', anchor: 'timestamptz', cancelled_at: 'timestamptz' },
+  columns: {
+    subscription_id: 'text',
+    deployment_id: 'text',
+    started_at: 'timestamptz',
+    anchor: 'timestamptz',
+    cancelled_at: 'timestamptz',
+  },
   key: ['subscription_id'],
   group: ['subscription_id'],
   indexes: [['deployment_id']],
@@ -70,7 +76,13 @@ export interface UsageWaiverRow {
 
 export const usageWaivers = defineTable<UsageWaiverRow>({
   name: 'usage_waivers',
-  columns: { deployment_id: 'text', billing_kind: 'text', period_start: 'timestamptz', period_end: 'timestamptz', reason: 'text' },
+  columns: {
+    deployment_id: 'text',
+    billing_kind: 'text',
+    period_start: 'timestamptz',
+    period_end: 'timestamptz',
+    reason: 'text',
+  },
   key: ['deployment_id', 'billing_kind', 'period_start', 'period_end'],
   group: ['deployment_id', 'billing_kind', 'period_start', 'period_end'],
 });

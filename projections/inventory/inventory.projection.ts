@@ -10,7 +10,12 @@ const touchesOf = (provider: string, providerId: string, at: Instant, gone: bool
   { table: resourceSightings, group: [provider, providerId, at, gone] },
 ];
 
-const seen = (provider: string, resource: ObservedResource, seenAt: Instant, known: ResourceRow | undefined): ResourceRow => {
+const seen = (
+  provider: string,
+  resource: ObservedResource,
+  seenAt: Instant,
+  known: ResourceRow | undefined,
+): ResourceRow => {
   const isLatest = known === undefined || !isBefore(seenAt, known.last_seen_at);
   const fields = {
     provider,
@@ -27,8 +32,12 @@ const seen = (provider: string, resource: ObservedResource, seenAt: Instant, kno
     tags: resource.tags ?? [],
     attrs: resource.attrs ?? {},
   };
-  if (known === undefined) return { ...fields, first_seen_at: seenAt, last_seen_at: seenAt, stale_strike_count: 0, deleted_at: null };
-  const dates = { first_seen_at: earlier(known.first_seen_at, seenAt), last_seen_at: later(known.last_seen_at, seenAt) };
+  if (known === undefined)
+    return { ...fields, first_seen_at: seenAt, last_seen_at: seenAt, stale_strike_count: 0, deleted_at: null };
+  const dates = {
+    first_seen_at: earlier(known.first_seen_at, seenAt),
+    last_seen_at: later(known.last_seen_at, seenAt),
+  };
   // Seen again: the strikes go back to 0 and it is there again. An older sighting, learnt late, moves nothing but first_seen_at.
   if (!isLatest) return { ...known, ...dates };
   const goneSince = known.deleted_at !== null && isBefore(seenAt, known.deleted_at) ? known.deleted_at : null;
@@ -42,37 +51,67 @@ function markGone(rows: Rows, provider: string, providerId: string, at: Instant)
     [provider, providerId],
     known.map((row) => (isBefore(at, row.last_seen_at) ? row : { ...row, deleted_at: at })),
   );
-  rows.set(resourceSightings, [provider, providerId, at, true], [
-    { provider, provider_id: providerId, seen_at: at, gone: true, kind: null, status: null, size_gb: null, deployment_id: null, tenant_id: null },
-  ]);
+  rows.set(
+    resourceSightings,
+    [provider, providerId, at, true],
+    [
+      {
+        provider,
+        provider_id: providerId,
+        seen_at: at,
+        gone: true,
+        kind: null,
+        status: null,
+        size_gb: null,
+        deployment_id: null,
+        tenant_id: null,
+      },
+    ],
+  );
 }
 
 function observe({ data }: RecordedEvent<'ResourcesObserved'>, rows: Rows): void {
   const { provider, seenAt } = data;
   for (const resource of data.resources) {
     const { providerId, kind, status, sizeGb, deploymentId, tenantId } = resource;
-    rows.set(resources, [provider, providerId], [seen(provider, resource, seenAt, rows.get(resources, provider, providerId)[0])]);
-    rows.set(resourceSightings, [provider, providerId, seenAt, false], [
-      {
-        provider,
-        provider_id: providerId,
-        seen_at: seenAt,
-        gone: false,
-        kind,
-        status,
-        size_gb: sizeGb ?? null,
-        deployment_id: deploymentId ?? null,
-        tenant_id: tenantId ?? null,
-      },
-    ]);
+    rows.set(
+      resources,
+      [provider, providerId],
+      [seen(provider, resource, seenAt, rows.get(resources, provider, providerId)[0])],
+    );
+    rows.set(
+      resourceSightings,
+      [provider, providerId, seenAt, false],
+      [
+        {
+          provider,
+          provider_id: providerId,
+          seen_at: seenAt,
+          gone: false,
+          kind,
+          status,
+          size_gb: sizeGb ?? null,
+          deployment_id: deploymentId ?? null,
+          tenant_id: tenantId ?? null,
+        },
+      ],
+    );
   }
   for (const providerId of data.missed ?? []) {
     const known = rows.get(resources, provider, providerId);
-    rows.set(resources, [provider, providerId], known.map((row) => ({ ...row, stale_strike_count: row.stale_strike_count + 1 })));
+    rows.set(
+      resources,
+      [provider, providerId],
+      known.map((row) => ({ ...row, stale_strike_count: row.stale_strike_count + 1 })),
+    );
   }
   for (const providerId of data.removed ?? []) {
     const known = rows.get(resources, provider, providerId);
-    rows.set(resources, [provider, providerId], known.map((row) => ({ ...row, stale_strike_count: row.stale_strike_count + 1 })));
+    rows.set(
+      resources,
+      [provider, providerId],
+      known.map((row) => ({ ...row, stale_strike_count: row.stale_strike_count + 1 })),
+    );
     markGone(rows, provider, providerId, seenAt);
   }
 }
@@ -96,25 +135,44 @@ export const inventoryProjection = versionedProjection({
         markGone(rows, data.provider, data.providerId, data.at);
       },
     },
-    ResourceCorrected: changing(resourceCorrections, ({ data, position }) => [data.provider, data.providerId, position], ({ data, position }) => [
-      {
-        provider: data.provider,
-        provider_id: data.providerId,
-        recorded_position: position,
-        effective_from: data.from,
-        effective_until: data.until,
-        changes: data.changes,
-        reason: data.reason,
-      },
-    ]),
+    ResourceCorrected: changing(
+      resourceCorrections,
+      ({ data, position }) => [data.provider, data.providerId, position],
+      ({ data, position }) => [
+        {
+          provider: data.provider,
+          provider_id: data.providerId,
+          recorded_position: position,
+          effective_from: data.from,
+          effective_until: data.until,
+          changes: data.changes,
+          reason: data.reason,
+        },
+      ],
+    ),
     ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
+    ...ignoring(
+      'DeploymentRegistered',
+      'DeploymentAssigned',
+      'SubscriptionStarted',
+      'SubscriptionPlanChanged',
+      'SubscriptionCancelled',
+      'UsageWaived',
+    ),
     ...ignoring('MeteringConfigured', 'DayMetered'),
     ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
     ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+    ...ignoring(
+      'InvoicePartsClaimed',
+      'InvoiceDrafted',
+      'InvoiceRowsFrozen',
+      'InvoiceIssued',
+      'InvoiceVoided',
+      'InvoicePaid',
+      'CreditNoteIssued',
+    ),
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
     ...ignoring('CommandUnchanged'),

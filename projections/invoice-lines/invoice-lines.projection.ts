@@ -9,50 +9,73 @@ export const invoiceLinesProjection = versionedProjection({
   version: 1,
   tables: [invoiceLines],
   on: {
-    LineOpened: changing(invoiceLines, ({ data }) => [data.lineId], ({ data }): InvoiceLineRow[] => [
-      {
-        root_line_id: data.lineId,
-        line_id: data.lineId,
-        parent_line_id: null,
-        status: 'valid',
-        tenant_id: data.tenantId,
-        subscription_id: data.subscriptionId,
-        deployment_id: data.deploymentId,
-        billing_kind: data.billingKind,
-        item_key: data.itemKey,
-        currency: data.currency,
-        period_start: data.period.start,
-        period_end: data.period.end,
-      },
-    ]),
-    LineSplit: changing(invoiceLines, ({ data }) => [data.lineId], ({ data }, rows): InvoiceLineRow[] => {
-      const line = rows.find(({ parent_line_id }) => parent_line_id === null);
-      if (line === undefined) throw new Error(`line ${data.lineId} is split but was never opened`);
-      const parts = rows.filter(({ parent_line_id }) => parent_line_id !== null).sort((a, b) => compareInstants(a.period_start, b.period_start));
-      const before = (parts.length === 0 ? [line] : parts).map((row) => ({
-        partId: row.line_id,
-        period: { start: row.period_start, end: row.period_end },
-      }));
-      const after = splitParts(data.lineId, before, data).map(
-        ({ partId, period }): InvoiceLineRow => ({
+    LineOpened: changing(
+      invoiceLines,
+      ({ data }) => [data.lineId],
+      ({ data }): InvoiceLineRow[] => [
+        {
+          root_line_id: data.lineId,
+          line_id: data.lineId,
+          parent_line_id: null,
+          status: 'valid',
+          tenant_id: data.tenantId,
+          subscription_id: data.subscriptionId,
+          deployment_id: data.deploymentId,
+          billing_kind: data.billingKind,
+          item_key: data.itemKey,
+          currency: data.currency,
+          period_start: data.period.start,
+          period_end: data.period.end,
+        },
+      ],
+    ),
+    LineSplit: changing(
+      invoiceLines,
+      ({ data }) => [data.lineId],
+      ({ data }, rows): InvoiceLineRow[] => {
+        const line = rows.find(({ parent_line_id }) => parent_line_id === null);
+        if (line === undefined) throw new Error(`line ${data.lineId} is split but was never opened`);
+        const parts = rows
+          .filter(({ parent_line_id }) => parent_line_id !== null)
+          .sort((a, b) => compareInstants(a.period_start, b.period_start));
+        const before = (parts.length === 0 ? [line] : parts).map((row) => ({
+          partId: row.line_id,
+          period: { start: row.period_start, end: row.period_end },
+        }));
+        const after = splitParts(data.lineId, before, data).map(({ partId, period }): InvoiceLineRow => ({
           ...line,
           line_id: partId,
           parent_line_id: line.line_id,
           status: 'valid',
           period_start: period.start,
           period_end: period.end,
-        }),
-      );
-      return [{ ...line, status: 'split' }, ...after];
-    }),
+        }));
+        return [{ ...line, status: 'split' }, ...after];
+      },
+    ),
     ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
+    ...ignoring(
+      'DeploymentRegistered',
+      'DeploymentAssigned',
+      'SubscriptionStarted',
+      'SubscriptionPlanChanged',
+      'SubscriptionCancelled',
+      'UsageWaived',
+    ),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
     ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+    ...ignoring(
+      'InvoicePartsClaimed',
+      'InvoiceDrafted',
+      'InvoiceRowsFrozen',
+      'InvoiceIssued',
+      'InvoiceVoided',
+      'InvoicePaid',
+      'CreditNoteIssued',
+    ),
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
     ...ignoring('CommandUnchanged'),

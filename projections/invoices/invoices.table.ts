@@ -132,7 +132,14 @@ export interface InvoicePartRow {
 
 export const invoiceParts = defineTable<InvoicePartRow>({
   name: 'invoice_parts',
-  columns: { invoice_id: 'uuid', attempt: 'uuid', part_id: 'uuid', line_id: 'uuid', period_start: 'timestamptz', period_end: 'timestamptz' },
+  columns: {
+    invoice_id: 'uuid',
+    attempt: 'uuid',
+    part_id: 'uuid',
+    line_id: 'uuid',
+    period_start: 'timestamptz',
+    period_end: 'timestamptz',
+  },
   key: ['invoice_id', 'attempt', 'part_id'],
   group: ['invoice_id', 'attempt', 'part_id'],
   indexes: [['line_id'], ['part_id']],
@@ -151,7 +158,15 @@ export interface InvoiceRowRow {
 
 export const invoiceRows = defineTable<InvoiceRowRow>({
   name: 'invoice_rows',
-  columns: { invoice_id: 'uuid', attempt: 'uuid', row_id: 'uuid', n: 'int', line_id: 'uuid', part_id: 'uuid', row: 'jsonb' },
+  columns: {
+    invoice_id: 'uuid',
+    attempt: 'uuid',
+    row_id: 'uuid',
+    n: 'int',
+    line_id: 'uuid',
+    part_id: 'uuid',
+    row: 'jsonb',
+  },
   key: ['invoice_id', 'attempt', 'row_id'],
   group: ['invoice_id', 'attempt', 'row_id'],
   indexes: [['line_id'], ['part_id'], ['row_id']],

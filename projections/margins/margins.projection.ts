@@ -11,7 +11,14 @@ const answers = {
   InvoiceVoided: 'handled',
   CreditNoteIssued: 'handled',
   ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-  ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
+  ...ignoring(
+    'DeploymentRegistered',
+    'DeploymentAssigned',
+    'SubscriptionStarted',
+    'SubscriptionPlanChanged',
+    'SubscriptionCancelled',
+    'UsageWaived',
+  ),
   ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
   ...ignoring('MeteringConfigured', 'DayMetered'),
   ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
@@ -29,7 +36,9 @@ export const marginsProjection: Projection = {
   name: 'margins',
   version: 2,
   tables: [revenue],
-  money: [{ of: 'revenue', sql: 'SELECT tenant_id, month, currency, sum(amount) AS amount FROM revenue GROUP BY 1, 2, 3' }],
+  money: [
+    { of: 'revenue', sql: 'SELECT tenant_id, month, currency, sum(amount) AS amount FROM revenue GROUP BY 1, 2, 3' },
+  ],
   handles: handled(answers),
   async project(batch, client) {
     for (const event of batch) {
@@ -47,7 +56,10 @@ async function recognise(
   documentId: string,
   cause: RevenueRow['cause'],
 ): Promise<void> {
-  const { rows } = await client.query<{ row: FrozenRow }>('SELECT row FROM invoice_rows WHERE invoice_id = $1 AND attempt = $2', [documentId, data.attempt]);
+  const { rows } = await client.query<{ row: FrozenRow }>(
+    'SELECT row FROM invoice_rows WHERE invoice_id = $1 AND attempt = $2',
+    [documentId, data.attempt],
+  );
   const shares = rows.flatMap(({ row }) =>
     byMonth(decimal(row.net), row.chargePeriod, data.currency).map(({ month, amount }) => ({
       key: JSON.stringify([row.deploymentId, row.billingKind, month]),

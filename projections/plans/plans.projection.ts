@@ -34,7 +34,10 @@ const toRow = (version: PlanVersion): PlanVersionRow => ({
 const planOf = ({ data }: PlanEvents): readonly string[] => [data.planId];
 
 const next = (event: PlanEvents, rows: readonly PlanVersionRow[]): PlanVersionRow[] =>
-  applyPlanEvent(rows.map(toVersion).sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom)), event).map(toRow);
+  applyPlanEvent(
+    rows.map(toVersion).sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom)),
+    event,
+  ).map(toRow);
 
 export const plansProjection = versionedProjection({
   name: 'plans',
@@ -44,13 +47,28 @@ export const plansProjection = versionedProjection({
     PlanPublished: changing<'PlanPublished', PlanVersionRow>(planVersions, planOf, next),
     PlanPriceCorrected: changing<'PlanPriceCorrected', PlanVersionRow>(planVersions, planOf, next),
     ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
+    ...ignoring(
+      'DeploymentRegistered',
+      'DeploymentAssigned',
+      'SubscriptionStarted',
+      'SubscriptionPlanChanged',
+      'SubscriptionCancelled',
+      'UsageWaived',
+    ),
     ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
     ...ignoring('MeteringConfigured', 'DayMetered'),
     ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
     ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
     ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+    ...ignoring(
+      'InvoicePartsClaimed',
+      'InvoiceDrafted',
+      'InvoiceRowsFrozen',
+      'InvoiceIssued',
+      'InvoiceVoided',
+      'InvoicePaid',
+      'CreditNoteIssued',
+    ),
     ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
     ...ignoring('CostRecorded', 'CostCorrected'),
     ...ignoring('CommandUnchanged'),

@@ -11,12 +11,26 @@ const answers = {
   ...ignoring('UsageCorrected', 'UsageProviderNamed', 'UsagePruned', 'UsageWaived'),
   ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
   ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-  ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'),
+  ...ignoring(
+    'DeploymentRegistered',
+    'DeploymentAssigned',
+    'SubscriptionStarted',
+    'SubscriptionPlanChanged',
+    'SubscriptionCancelled',
+  ),
   ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
   ...ignoring('MeteringConfigured', 'DayMetered'),
   ...ignoring('PlanPublished', 'PlanPriceCorrected'),
   ...ignoring('LineOpened', 'LineSplit'),
-  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+  ...ignoring(
+    'InvoicePartsClaimed',
+    'InvoiceDrafted',
+    'InvoiceRowsFrozen',
+    'InvoiceIssued',
+    'InvoiceVoided',
+    'InvoicePaid',
+    'CreditNoteIssued',
+  ),
   ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
   ...ignoring('CostRecorded', 'CostCorrected'),
   ...ignoring('CommandUnchanged', 'EventSkipped'),
@@ -41,7 +55,15 @@ function collect({ data, position }: RecordedEvent<'UsageObserved'>, used: Map<s
   for (const { rateKey, billingKind, period } of data.observations) {
     if (rateKey === undefined) continue;
     const { resourceType, resourceFamily, location } = rateKey;
-    const row = [resourceType, resourceFamily, location, data.deploymentId, billingKind, firstOf(period.start), lastMonth(period)];
+    const row = [
+      resourceType,
+      resourceFamily,
+      location,
+      data.deploymentId,
+      billingKind,
+      firstOf(period.start),
+      lastMonth(period),
+    ];
     const text = row.join('\n');
     if (text !== last && !used.has(text)) used.set(text, [...row, position]);
     last = text;

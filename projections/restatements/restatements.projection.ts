@@ -23,7 +23,14 @@ const answers = {
   ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
   ...ignoring('MeteringConfigured', 'DayMetered'),
   ...ignoring('LineOpened', 'LineSplit'),
-  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoicePaid', 'CreditNoteIssued'),
+  ...ignoring(
+    'InvoicePartsClaimed',
+    'InvoiceDrafted',
+    'InvoiceRowsFrozen',
+    'InvoiceIssued',
+    'InvoicePaid',
+    'CreditNoteIssued',
+  ),
   ...ignoring('CostRecorded', 'CostCorrected'),
   ...ignoring('CreditGranted'),
   ...ignoring('UsageProviderNamed', 'UsagePruned'),
@@ -31,7 +38,9 @@ const answers = {
   ...ignoring('EventSkipped'),
 } as const;
 
-type Handled = { [Type in keyof typeof answers]: (typeof answers)[Type] extends 'handled' ? Type : never }[keyof typeof answers];
+type Handled = {
+  [Type in keyof typeof answers]: (typeof answers)[Type] extends 'handled' ? Type : never;
+}[keyof typeof answers];
 
 /**
  * Every look-up is as of the event's own position, whatever else its batch holds: the size of batches makes no difference.
@@ -47,8 +56,14 @@ export const restatementsProjection: Projection = {
     const first = relevant.length === 0 ? null : await firstClaim(client);
     if (first === null) return;
     const touched = relevant.filter(isUsage).flatMap((event) => (event.position > first ? [touchedBy(event)] : []));
-    const claimed = await withClaims(client, touched.map(({ deploymentId }) => deploymentId));
-    await markUsage(client, touched.filter(({ deploymentId }) => claimed.has(deploymentId)));
+    const claimed = await withClaims(
+      client,
+      touched.map(({ deploymentId }) => deploymentId),
+    );
+    await markUsage(
+      client,
+      touched.filter(({ deploymentId }) => claimed.has(deploymentId)),
+    );
     for (const event of relevant) if (!isUsage(event) && event.position > first) await mark(client, event);
   },
 };
@@ -58,7 +73,8 @@ type Other = RecordedEvent<Exclude<Handled, 'UsageObserved' | 'UsageCorrected'>>
 
 const isHandled = (event: RecordedEvent): event is RecordedEvent<Handled> => answers[event.type] === 'handled';
 
-const isUsage = (event: RecordedEvent<Handled>): event is Usage => event.type === 'UsageObserved' || event.type === 'UsageCorrected';
+const isUsage = (event: RecordedEvent<Handled>): event is Usage =>
+  event.type === 'UsageObserved' || event.type === 'UsageCorrected';
 
 /** What of usage matters here, and little of it: a batch holds very many readings. */
 interface Touched {
@@ -69,8 +85,11 @@ interface Touched {
 }
 
 function touchedBy({ position, data }: Usage): Touched {
-  const [readings, reason] = 'observations' in data ? [data.observations, 'late usage'] : [data.corrections, data.reason];
-  const apart = new Map(readings.map(({ billingKind, period: { start } }) => [`${start} ${billingKind}`, { billingKind, start }]));
+  const [readings, reason] =
+    'observations' in data ? [data.observations, 'late usage'] : [data.corrections, data.reason];
+  const apart = new Map(
+    readings.map(({ billingKind, period: { start } }) => [`${start} ${billingKind}`, { billingKind, start }]),
+  );
   return { position, deploymentId: data.deploymentId, reason, readings: [...apart.values()] };
 }
 
@@ -87,7 +106,9 @@ async function withClaims(client: pg.ClientBase, deploymentIds: readonly string[
 
 /** Before the first invoice nothing is claimed, and nothing to be marked: a price list that is read in is looked up nowhere. */
 async function firstClaim(client: pg.ClientBase): Promise<number | null> {
-  const { rows } = await client.query<{ position: number | null }>('SELECT min(position_from) AS position FROM invoices');
+  const { rows } = await client.query<{ position: number | null }>(
+    'SELECT min(position_from) AS position FROM invoices',
+  );
   return rows[0]?.position ?? null;
 }
 
@@ -113,10 +134,24 @@ async function mark(client: pg.ClientBase, event: Other): Promise<void> {
       await markLines(client, position, 'the plan was changed', 'l.subscription_id = $3', data.subscriptionId, data.at);
       break;
     case 'SubscriptionCancelled':
-      await markLines(client, position, 'the subscription was cancelled', 'l.subscription_id = $3', data.subscriptionId, data.at);
+      await markLines(
+        client,
+        position,
+        'the subscription was cancelled',
+        'l.subscription_id = $3',
+        data.subscriptionId,
+        data.at,
+      );
       break;
     case 'DeploymentAssigned':
-      await markLines(client, position, 'the deployment was assigned', 'l.deployment_id = $3', data.deploymentId, data.from);
+      await markLines(
+        client,
+        position,
+        'the deployment was assigned',
+        'l.deployment_id = $3',
+        data.deploymentId,
+        data.from,
+      );
       break;
     case 'CouponGranted':
       await markCouponed(client, position, data.reason ?? 'a coupon was granted', data, data.from);
@@ -143,10 +178,17 @@ const claimedAt = (position: string): string =>
   'EXISTS (SELECT FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt' +
   ` WHERE p.line_id = l.line_id AND i.status <> 'void' AND i.position_from < ${position} AND (i.position_to IS NULL OR i.position_to >= ${position}))`;
 const CLAIMED = claimedAt('$1::bigint');
-const ON_PLAN = 'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3 AND position_from < $1::bigint)';
+const ON_PLAN =
+  'l.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = $3 AND position_from < $1::bigint)';
 
 /** Lines that a coupon reaches from an instant on; of a credit none: what is charged is the same without it. */
-const markCouponed = async (client: pg.ClientBase, position: number, reason: string, { creditId, tenantId, currency }: { creditId: string; tenantId: string; currency: string }, from: Instant): Promise<void> => {
+const markCouponed = async (
+  client: pg.ClientBase,
+  position: number,
+  reason: string,
+  { creditId, tenantId, currency }: { creditId: string; tenantId: string; currency: string },
+  from: Instant,
+): Promise<void> => {
   await client.query(
     `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES} JOIN credits c ON c.tenant_id = l.tenant_id AND c.currency = $4 AND c.credit_id = $5` +
       " AND c.kind = 'coupon' AND c.position_from <= $1::bigint AND (c.billing_kinds IS NULL OR c.billing_kinds ? l.billing_kind)" +
@@ -158,7 +200,14 @@ const markCouponed = async (client: pg.ClientBase, position: number, reason: str
 };
 
 /** Lines whose period ends at or after an instant, on some condition: one that ended there may go on now. */
-const markLines = async (client: pg.ClientBase, position: number, reason: string, condition: string, value: string, from: Instant): Promise<void> => {
+const markLines = async (
+  client: pg.ClientBase,
+  position: number,
+  reason: string,
+  condition: string,
+  value: string,
+  from: Instant,
+): Promise<void> => {
   await client.query(
     `${INSERT} SELECT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${LINES} WHERE ${condition} AND l.period_end >= $4::timestamptz AND ${CLAIMED}` +
       ' ON CONFLICT DO NOTHING',
@@ -168,7 +217,9 @@ const markLines = async (client: pg.ClientBase, position: number, reason: string
 
 /** All events' readings at once. */
 async function markUsage(client: pg.ClientBase, events: readonly Touched[]): Promise<void> {
-  const touched = events.flatMap(({ position, deploymentId, reason, readings }) => readings.map((reading) => ({ position, deploymentId, reason, ...reading })));
+  const touched = events.flatMap(({ position, deploymentId, reason, readings }) =>
+    readings.map((reading) => ({ position, deploymentId, reason, ...reading })),
+  );
   if (touched.length === 0) return;
   await client.query(
     `${INSERT} SELECT DISTINCT l.line_id, u.position, l.tenant_id, u.reason, u.position` +

@@ -6,11 +6,21 @@ import type { Bulk } from '#read-model/projection';
 import { defineTable } from '#read-model/table';
 import { prunedUsage, usageProviders, usageRecords, type UsageRecordRow } from './usage-records.table.js';
 
-const KEY = ['billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'] as const;
+const KEY = [
+  'billing_kind',
+  'period_start',
+  'resource_id',
+  'period_end',
+  'granularity',
+  'provider',
+  'source_id',
+] as const;
 const BODY = ['quantity', 'origin', 'resource_type', 'resource_family', 'location', 'attributes', 'sub_attribution'];
 
 /** Corrections as they come: what each does to a record is told once all are there. */
-const staging = defineTable<Pick<UsageRecordRow, 'deployment_id' | (typeof KEY)[number] | 'origin'> & { readonly quantity: string | null }>({
+const staging = defineTable<
+  Pick<UsageRecordRow, 'deployment_id' | (typeof KEY)[number] | 'origin'> & { readonly quantity: string | null }
+>({
   name: 'usage_corrections_staged',
   columns: {
     deployment_id: 'text',
@@ -29,8 +39,14 @@ const staging = defineTable<Pick<UsageRecordRow, 'deployment_id' | (typeof KEY)[
 });
 
 const RECORDS: CopyTarget = { table: usageRecords.name, columns: ['deployment_id', ...KEY, ...BODY, 'position_from'] };
-const STAGED: CopyTarget = { table: staging.name, columns: ['deployment_id', ...KEY, 'quantity', 'origin', 'position_from'] };
-const PRUNED: CopyTarget = { table: prunedUsage.name, columns: ['deployment_id', 'billing_kind', 'month', 'pruned_at', 'position_from'] };
+const STAGED: CopyTarget = {
+  table: staging.name,
+  columns: ['deployment_id', ...KEY, 'quantity', 'origin', 'position_from'],
+};
+const PRUNED: CopyTarget = {
+  table: prunedUsage.name,
+  columns: ['deployment_id', 'billing_kind', 'month', 'pruned_at', 'position_from'],
+};
 const PROVIDERS: CopyTarget = { table: usageProviders.name, columns: ['deployment_id', ...KEY, 'position_from'] };
 
 /** The event's data is as it was written: a value that is missing must not become the text "undefined". */
@@ -38,7 +54,8 @@ function required(value: unknown, field: string): string {
   if (typeof value !== 'string') throw new Error(`${field} must be a text, and is ${JSON.stringify(value)}`);
   return copyText(value);
 }
-const optional = (value: unknown, field: string, absent: string): string => (value === undefined || value === null ? absent : required(value, field));
+const optional = (value: unknown, field: string, absent: string): string =>
+  value === undefined || value === null ? absent : required(value, field);
 const json = (value: object | undefined): string => (value === undefined ? COPY_NULL : copyText(JSON.stringify(value)));
 
 function keyLine({ billingKind, period, resourceId, granularity, provider, sourceId }: ReadingKey): string {
@@ -58,13 +75,17 @@ function bodyLine({ quantity, rateKey, attributes, subAttribution }: Observation
 
 function observedRows({ data, position }: RecordedEvent<'UsageObserved'>, lines: CopyLines): void {
   const [deployment, origin] = [required(data.deploymentId, 'deploymentId'), required(data.origin, 'origin')];
-  for (const observation of data.observations) lines.add(RECORDS, `${deployment}\t${keyLine(observation)}\t${bodyLine(observation, origin)}\t${position}`);
+  for (const observation of data.observations)
+    lines.add(RECORDS, `${deployment}\t${keyLine(observation)}\t${bodyLine(observation, origin)}\t${position}`);
 }
 
 function correctedRows({ data, position }: RecordedEvent<'UsageCorrected'>, lines: CopyLines): void {
   const [deployment, origin] = [required(data.deploymentId, 'deploymentId'), required(data.origin, 'origin')];
   for (const correction of data.corrections)
-    lines.add(STAGED, `${deployment}\t${keyLine(correction)}\t${optional(correction.quantity, 'quantity', COPY_NULL)}\t${origin}\t${position}`);
+    lines.add(
+      STAGED,
+      `${deployment}\t${keyLine(correction)}\t${optional(correction.quantity, 'quantity', COPY_NULL)}\t${origin}\t${position}`,
+    );
 }
 
 function namedRows({ data, position }: RecordedEvent<'UsageProviderNamed'>, lines: CopyLines): void {
@@ -73,8 +94,16 @@ function namedRows({ data, position }: RecordedEvent<'UsageProviderNamed'>, line
 }
 
 function prunedRows({ data, position }: RecordedEvent<'UsagePruned'>, lines: CopyLines): void {
-  const [deployment, month, at] = [required(data.deploymentId, 'deploymentId'), required(data.month, 'month'), required(data.at, 'at')];
-  for (const billingKind of data.billingKinds) lines.add(PRUNED, `${deployment}\t${required(billingKind, 'billingKinds')}\t${month}-01T00:00:00Z\t${at}\t${position}`);
+  const [deployment, month, at] = [
+    required(data.deploymentId, 'deploymentId'),
+    required(data.month, 'month'),
+    required(data.at, 'at'),
+  ];
+  for (const billingKind of data.billingKinds)
+    lines.add(
+      PRUNED,
+      `${deployment}\t${required(billingKind, 'billingKinds')}\t${month}-01T00:00:00Z\t${at}\t${position}`,
+    );
 }
 
 function rows(event: RecordedEvent, lines: CopyLines): void {
@@ -86,7 +115,8 @@ function rows(event: RecordedEvent, lines: CopyLines): void {
 }
 
 const keyOf = (alias: string): string => ['deployment_id', ...KEY].map((column) => `${alias}.${column}`).join(', ');
-const sameKey = (a: string, b: string): string => ['deployment_id', ...KEY].map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
+const sameKey = (a: string, b: string): string =>
+  ['deployment_id', ...KEY].map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
 
 /** What only the whole can tell: what corrections did, and of which months nothing is kept, whenever it came. */
 async function finish(client: pg.ClientBase): Promise<void> {
@@ -95,7 +125,9 @@ async function finish(client: pg.ClientBase): Promise<void> {
 }
 
 async function prune(client: pg.ClientBase): Promise<void> {
-  const { rows: pruned } = await client.query<{ first: string | null; last: string | null }>(`SELECT min(month)::text AS first, max(month)::text AS last FROM ${prunedUsage.name}`);
+  const { rows: pruned } = await client.query<{ first: string | null; last: string | null }>(
+    `SELECT min(month)::text AS first, max(month)::text AS last FROM ${prunedUsage.name}`,
+  );
   const [{ first, last } = { first: null, last: null }] = pruned;
   if (first === null || last === null) return;
   await client.query(`ANALYZE ${prunedUsage.name}`);
@@ -137,7 +169,9 @@ async function assertKnown(client: pg.ClientBase): Promise<void> {
   );
   const [first] = unknown;
   if (first !== undefined)
-    throw new Error(`position ${first.position_from}: ${first.n} corrected readings of deployment ${first.deployment_id} are not in usage_records`);
+    throw new Error(
+      `position ${first.position_from}: ${first.n} corrected readings of deployment ${first.deployment_id} are not in usage_records`,
+    );
 }
 
 /** Usage is nearly all there is: it is copied in without a look at what is there. */

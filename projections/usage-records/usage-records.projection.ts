@@ -14,13 +14,28 @@ const answers = {
   UsageProviderNamed: 'handled',
   UsagePruned: 'handled',
   ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-  ...ignoring('DeploymentRegistered', 'DeploymentAssigned', 'SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled', 'UsageWaived'),
+  ...ignoring(
+    'DeploymentRegistered',
+    'DeploymentAssigned',
+    'SubscriptionStarted',
+    'SubscriptionPlanChanged',
+    'SubscriptionCancelled',
+    'UsageWaived',
+  ),
   ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
   ...ignoring('MeteringConfigured', 'DayMetered'),
   ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
   ...ignoring('PlanPublished', 'PlanPriceCorrected'),
   ...ignoring('LineOpened', 'LineSplit'),
-  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'),
+  ...ignoring(
+    'InvoicePartsClaimed',
+    'InvoiceDrafted',
+    'InvoiceRowsFrozen',
+    'InvoiceIssued',
+    'InvoiceVoided',
+    'InvoicePaid',
+    'CreditNoteIssued',
+  ),
   ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
   ...ignoring('CostRecorded', 'CostCorrected'),
   ...ignoring('CommandUnchanged'),
@@ -38,7 +53,9 @@ export const usageRecordsProjection: Projection = {
   handles: handled(answers),
   partitions(batch) {
     const months = new Set<string>();
-    for (const event of batch) if (event.type === 'UsageObserved') for (const { period } of event.data.observations) months.add(usageMonth(period.start));
+    for (const event of batch)
+      if (event.type === 'UsageObserved')
+        for (const { period } of event.data.observations) months.add(usageMonth(period.start));
     return [...months].map((month) => ({ table: usageRecords, month }));
   },
   bulk: usageRecordsBulk,
@@ -54,7 +71,8 @@ export const usageRecordsProjection: Projection = {
     for (const each of batch) {
       const event = pruned.without(each);
       if (event === null) continue;
-      if (event.type === 'UsagePruned' ? added.length > 0 : prunings.length > 0 || event.type === 'UsageCorrected') await write();
+      if (event.type === 'UsagePruned' ? added.length > 0 : prunings.length > 0 || event.type === 'UsageCorrected')
+        await write();
       if (event.type === 'UsageCorrected') await applyCorrection(client, event);
       else if (event.type === 'UsagePruned') prunings.push(event);
       else added.push(event);
@@ -81,7 +99,10 @@ const KEPT = 'resource_type, resource_family, location, attributes, sub_attribut
 const WITHIN = 'u.period_start >= $12::timestamptz AND u.period_start <= $13::timestamptz';
 
 /** Closes the versions in force of the corrected keys, then opens the next of those that still are: one that was withdrawn goes on from its last. */
-async function applyCorrection(client: pg.ClientBase, { data, position }: RecordedEvent<'UsageCorrected'>): Promise<void> {
+async function applyCorrection(
+  client: pg.ClientBase,
+  { data, position }: RecordedEvent<'UsageCorrected'>,
+): Promise<void> {
   const { corrections, deploymentId, origin } = data;
   const starts = corrections.map(({ period }) => period.start);
   const values = [
@@ -119,5 +140,7 @@ async function applyCorrection(client: pg.ClientBase, { data, position }: Record
   });
   const found = (result.rows[0] as { found: number } | undefined)?.found ?? 0;
   if (found !== corrections.length)
-    throw new Error(`${corrections.length - found} of ${corrections.length} corrected readings of deployment ${deploymentId} are not in usage_records`);
+    throw new Error(
+      `${corrections.length - found} of ${corrections.length} corrected readings of deployment ${deploymentId} are not in usage_records`,
+    );
 }

@@ -4,7 +4,13 @@ import { instant } from '#domain/time/instant';
 import { type TestLedger, testLedger } from '../../test/support/ledger.js';
 
 const T = (date: string) => instant(`${date}T00:00:00Z`);
-const reading = (start: string, end: string) => ({ resourceId: 'r', billingKind: 'cpu', period: { start: T(start), end: T(end) }, granularity: 'day', quantity: '1' });
+const reading = (start: string, end: string) => ({
+  resourceId: 'r',
+  billingKind: 'cpu',
+  period: { start: T(start), end: T(end) },
+  granularity: 'day',
+  quantity: '1',
+});
 
 let test: TestLedger;
 beforeAll(async () => {
@@ -13,9 +19,12 @@ beforeAll(async () => {
     { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
     { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: T('2026-01-01') },
     // The last day of December is a reading of December, wherever it ends.
-    ...[reading('2025-12-31', '2026-01-01'), reading('2026-03-31', '2026-04-01'), reading('2026-04-01', '2026-04-02'), reading('2026-05-01', '2026-05-02')].map(
-      (each) => ({ command: 'observe-usage', deploymentId: 'd', observations: [each] }),
-    ),
+    ...[
+      reading('2025-12-31', '2026-01-01'),
+      reading('2026-03-31', '2026-04-01'),
+      reading('2026-04-01', '2026-04-02'),
+      reading('2026-05-01', '2026-05-02'),
+    ].map((each) => ({ command: 'observe-usage', deploymentId: 'd', observations: [each] })),
   );
   await test.ledger.catchUp();
 });
@@ -28,7 +37,10 @@ async function planOf(pool: pg.Pool, contains: string, values: string): Promise<
     for (let n = 0; n < pool.totalCount; n += 1) {
       const client = await pool.connect();
       clients.push(client);
-      const { rows } = await client.query<{ name: string }>('SELECT name FROM pg_prepared_statements WHERE position($1 in statement) > 0 LIMIT 1', [contains]);
+      const { rows } = await client.query<{ name: string }>(
+        'SELECT name FROM pg_prepared_statements WHERE position($1 in statement) > 0 LIMIT 1',
+        [contains],
+      );
       if (rows[0] === undefined) continue;
       const plan = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN EXECUTE "${rows[0].name}" ${values}`);
       return plan.rows.map((row) => row['QUERY PLAN']).join('\n');
@@ -43,14 +55,22 @@ const monthsIn = (plan: string): string[] => [...new Set(plan.match(/usage_recor
 
 describe('usage_records by month', () => {
   it('has a partition for each month that a reading starts in', async () => {
-    const { rows } = await test.core.pool.query<{ month: string; rows: number }>('SELECT tableoid::regclass::text AS month, count(*) AS rows FROM usage_records GROUP BY 1 ORDER BY 1');
-    expect(rows).toEqual(['2025_12', '2026_03', '2026_04', '2026_05'].map((month) => ({ month: `usage_records_${month}`, rows: 1 })));
+    const { rows } = await test.core.pool.query<{ month: string; rows: number }>(
+      'SELECT tableoid::regclass::text AS month, count(*) AS rows FROM usage_records GROUP BY 1 ORDER BY 1',
+    );
+    expect(rows).toEqual(
+      ['2025_12', '2026_03', '2026_04', '2026_05'].map((month) => ({ month: `usage_records_${month}`, rows: 1 })),
+    );
   });
 
   it('is read in one month only for the usage of a month', async () => {
-    expect(await test.ask('usage', { deploymentId: 'd', start: T('2026-04-01'), end: T('2026-05-01') })).toEqual({ cpu: '1' });
+    expect(await test.ask('usage', { deploymentId: 'd', start: T('2026-04-01'), end: T('2026-05-01') })).toEqual({
+      cpu: '1',
+    });
     const values = `(100, '{d}', '{0001-01-01T00:00:00Z}', '{NULL}', '2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z', '[]')`;
-    expect(monthsIn(await planOf(test.core.pool, 'sum(u.quantity) AS quantity', values))).toEqual(['usage_records_2026_04']);
+    expect(monthsIn(await planOf(test.core.pool, 'sum(u.quantity) AS quantity', values))).toEqual([
+      'usage_records_2026_04',
+    ]);
   });
 
   it('is read in one month only for the records of a month, and for what is known of readings of a month', async () => {

@@ -47,8 +47,26 @@ export const usageRecords = defineTable<UsageRecordRow>({
     sub_attribution: 'jsonb',
   },
   // In the order in which usage is asked for: one deployment's, of a kind, over a stretch of time.
-  key: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'],
-  group: ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'],
+  key: [
+    'deployment_id',
+    'billing_kind',
+    'period_start',
+    'resource_id',
+    'period_end',
+    'granularity',
+    'provider',
+    'source_id',
+  ],
+  group: [
+    'deployment_id',
+    'billing_kind',
+    'period_start',
+    'resource_id',
+    'period_end',
+    'granularity',
+    'provider',
+    'source_id',
+  ],
   partialIndexes: [
     // A day's metering, when it is metered again. Of all records, this index was taken for every look-up by key while the table had no
     // statistics yet, and read all that was used at the same hour.

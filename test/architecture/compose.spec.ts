@@ -34,7 +34,11 @@ const zCompose = z.strictObject({
 const SECRET = /SECRET|PASSWORD|TOKEN|KEY/;
 
 const manifest = z
-  .object({ version: z.string(), scripts: z.record(z.string(), z.string()), dependencies: z.record(z.string(), z.string()) })
+  .object({
+    version: z.string(),
+    scripts: z.record(z.string(), z.string()),
+    dependencies: z.record(z.string(), z.string()),
+  })
   .parse(JSON.parse(readFileSync('package.json', 'utf8')));
 
 const composeText = readFileSync('docker-compose.yml', 'utf8');
@@ -48,7 +52,8 @@ const dockerfile = readFileSync('Dockerfile', 'utf8')
     const [instruction = '', ...rest] = line.split(' ');
     return { instruction, text: rest.join(' ') };
   });
-const texts = (instruction: string): string[] => dockerfile.filter((line) => line.instruction === instruction).map(({ text }) => text);
+const texts = (instruction: string): string[] =>
+  dockerfile.filter((line) => line.instruction === instruction).map(({ text }) => text);
 
 /** `postgres:18.4-bookworm`: a version down to the minor one, not a name that moves. */
 const PINNED = /^[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z-]+)?$/;
@@ -77,16 +82,25 @@ describe('docker-compose.yml', () => {
     for (const [, { command = [], healthcheck }] of ours) {
       expect(command[0]).toBe('node');
       expect(builtIn(command)).toHaveLength(1);
-      for (const built of builtIn([...command, ...healthcheck.test])) expect([built, existsSync(sourceOf(built))]).toEqual([built, true]);
+      for (const built of builtIn([...command, ...healthcheck.test]))
+        expect([built, existsSync(sourceOf(built))]).toEqual([built, true]);
     }
   });
 
   it('starts the apps once both stores answer', () => {
-    for (const [, { depends_on: stores = {} }] of ours) expect(Object.keys(stores).sort()).toEqual(['eventstore', 'postgres']);
+    for (const [, { depends_on: stores = {} }] of ours)
+      expect(Object.keys(stores).sort()).toEqual(['eventstore', 'postgres']);
   });
 
   it('tells the apps where everything is, in variables that they read', () => {
-    const names = ['DATABASE_URL', 'EVENT_STORE_URL', 'LEDGERLINE_HOST', 'LEDGERLINE_JWT_SECRET', 'LEDGERLINE_PORT', 'LEDGERLINE_SELLER'];
+    const names = [
+      'DATABASE_URL',
+      'EVENT_STORE_URL',
+      'LEDGERLINE_HOST',
+      'LEDGERLINE_JWT_SECRET',
+      'LEDGERLINE_PORT',
+      'LEDGERLINE_SELLER',
+    ];
     const sources = ['apps', 'libs'].flatMap(sourcesIn).filter(({ path }) => !path.endsWith('.spec.ts'));
     expect(Object.keys(services['api']?.environment ?? {}).sort()).toEqual(names);
     const ofWorker = [...names, 'LEDGERLINE_WORKER_PORT'];
@@ -103,7 +117,12 @@ describe('docker-compose.yml', () => {
         `/${services['postgres']?.environment['POSTGRES_DB'] ?? ''}`,
       ]);
       const log = new URL(environment['EVENT_STORE_URL'] ?? '');
-      expect([log.protocol, log.hostname, log.port, log.searchParams.get('tls')]).toEqual(['esdb:', 'eventstore', '2113', 'false']);
+      expect([log.protocol, log.hostname, log.port, log.searchParams.get('tls')]).toEqual([
+        'esdb:',
+        'eventstore',
+        '2113',
+        'false',
+      ]);
     }
   });
 
@@ -136,7 +155,9 @@ describe('docker-compose.yml', () => {
   });
 
   it('keeps what the stores write in volumes that it declares', () => {
-    const mounted = Object.values(services).flatMap(({ volumes: mounts = [] }) => mounts.map((mount) => mount.split(':')[0]));
+    const mounted = Object.values(services).flatMap(({ volumes: mounts = [] }) =>
+      mounts.map((mount) => mount.split(':')[0]),
+    );
     expect(mounted.sort()).toEqual(Object.keys(volumes).sort());
     // From 18 on, the image of Postgres declares its volume one folder higher than before; data elsewhere is lost with the container.
     expect(services['postgres']?.volumes).toEqual(['postgres-data:/var/lib/postgresql']);
@@ -156,7 +177,9 @@ describe('Dockerfile', () => {
     const copied = texts('COPY')
       .filter((text) => !text.startsWith('--from='))
       .flatMap((text) => text.split(' ').slice(0, -1));
-    expect(copied).toEqual(expect.arrayContaining(['package.json', 'package-lock.json', 'apps', 'libs', 'projections']));
+    expect(copied).toEqual(
+      expect.arrayContaining(['package.json', 'package-lock.json', 'apps', 'libs', 'projections']),
+    );
     expect(copied.filter((source) => !existsSync(source) || ignored.includes(source))).toEqual([]);
   });
 

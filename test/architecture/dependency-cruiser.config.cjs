@@ -15,7 +15,8 @@ module.exports = {
   forbidden: [
     {
       name: 'domain-is-pure',
-      comment: 'The domain imports itself, big.js, zod, and uuid for ids derived from names: no framework, no I/O, no clock.',
+      comment:
+        'The domain imports itself, big.js, zod, and uuid for ids derived from names: no framework, no I/O, no clock.',
       severity: 'error',
       from: { path: '^libs/domain/', pathNot: spec },
       to: { pathNot: ['^libs/domain/', npm('big[.]js', 'zod', 'uuid')] },
@@ -25,7 +26,14 @@ module.exports = {
     downwards('libs/read-model', ['libs/domain', 'libs/event-store', 'libs/postgres']),
     downwards('libs/transparency', ['libs/domain', 'libs/event-store', 'libs/postgres']),
     downwards('projections', ['libs/domain', 'libs/read-model']),
-    downwards('libs/ledger', ['libs/domain', 'libs/event-store', 'libs/postgres', 'libs/read-model', 'libs/transparency', 'projections']),
+    downwards('libs/ledger', [
+      'libs/domain',
+      'libs/event-store',
+      'libs/postgres',
+      'libs/read-model',
+      'libs/transparency',
+      'projections',
+    ]),
     {
       name: 'projection-reads-tables',
       comment: 'Of another projection, only its tables: what it computes is in their rows.',

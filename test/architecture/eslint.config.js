@@ -8,12 +8,18 @@ const noClock = [
   { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: 'Time is passed in.' },
   { selector: 'CallExpression[callee.name="Date"]', message: 'Time is passed in.' },
   { selector: 'MemberExpression[object.name="Date"][property.name="now"]', message: 'Time is passed in.' },
-  { selector: 'MemberExpression[object.name="Math"][property.name="random"]', message: 'Replay must equal live: no chance.' },
+  {
+    selector: 'MemberExpression[object.name="Math"][property.name="random"]',
+    message: 'Replay must equal live: no chance.',
+  },
 ];
 
 /** Money and quantities are exact decimals from end to end; the one rounding is money/decimal's. */
 const exactDecimals = [
-  { selector: 'CallExpression[callee.property.name="toNumber"]', message: 'Money and quantities stay decimals: a float is not exact.' },
+  {
+    selector: 'CallExpression[callee.property.name="toNumber"]',
+    message: 'Money and quantities stay decimals: a float is not exact.',
+  },
   { selector: 'UnaryExpression[operator="+"]', message: 'Read decimals with decimal(): a float is not exact.' },
   {
     selector: 'MemberExpression[object.name="Math"][property.name=/^(round|floor|ceil|trunc|fround)$/]',
@@ -26,7 +32,17 @@ const floats = ['Number', 'parseFloat', 'parseInt'].map((name) => ({
   name,
   message: 'Money and quantities are decimals: see money/decimal.',
 }));
-const globals = ['Date', 'crypto', 'fetch', 'performance', 'process', 'queueMicrotask', 'setImmediate', 'setInterval', 'setTimeout'];
+const globals = [
+  'Date',
+  'crypto',
+  'fetch',
+  'performance',
+  'process',
+  'queueMicrotask',
+  'setImmediate',
+  'setInterval',
+  'setTimeout',
+];
 const outside = globals.map((name) => ({
   name,
   message: 'The domain and the projections are pure: no clock, no I/O. Pass in what they need.',
@@ -48,10 +64,17 @@ export default defineConfig(
       // A `default` branch would answer for an event type, a price model or an error kind that nobody has thought about yet.
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
-        { allowDefaultCaseForExhaustiveSwitch: false, considerDefaultExhaustiveForUnions: false, requireDefaultForNonUnion: true },
+        {
+          allowDefaultCaseForExhaustiveSwitch: false,
+          considerDefaultExhaustiveForUnions: false,
+          requireDefaultForNonUnion: true,
+        },
       ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
-      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true }],
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
       // `async` without `await` keeps a promise's promise: what throws in it is a rejection.
       '@typescript-eslint/require-await': 'off',
       // These are wrong where a signal is aborted during an await, in `withResolvers<void>()`, and on enums of generated code.
@@ -64,7 +87,11 @@ export default defineConfig(
   },
   { files: ['libs/**/*.ts', 'projections/**/*.ts'], ignores: specs, rules: { 'no-console': 'error' } },
   { files: ['projections/**/*.ts'], ignores: specs, rules: { 'no-restricted-globals': ['error', ...outside] } },
-  { files: ['libs/domain/src/**/*.ts'], ignores: specs, rules: { 'no-restricted-syntax': ['error', ...noClock, ...exactDecimals] } },
+  {
+    files: ['libs/domain/src/**/*.ts'],
+    ignores: specs,
+    rules: { 'no-restricted-syntax': ['error', ...noClock, ...exactDecimals] },
+  },
   {
     files: ['libs/domain/src/**/*.ts'],
     ignores: [...specs, 'libs/domain/src/time/**'],
@@ -82,7 +109,10 @@ export default defineConfig(
   // Nest's modules are classes with nothing but a decorator.
   {
     files: ['apps/**/*.ts'],
-    rules: { '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }], 'no-restricted-syntax': 'off' },
+    rules: {
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      'no-restricted-syntax': 'off',
+    },
   },
   { files: specs, rules: { 'no-restricted-syntax': 'off' } },
 );

@@ -13,7 +13,12 @@ const METADATA = JSON.stringify({ actor: 'bench' });
 const newEvent = (n: number): NewEvent => ({
   id: randomUUID(),
   type: 'UsageObserved',
-  data: JSON.stringify({ deploymentId: `d-${n}`, month: '2026-04', origin: 'command', observations: [{ resourceId: 'r', billingKind: 'requests', quantity: '3' }] }),
+  data: JSON.stringify({
+    deploymentId: `d-${n}`,
+    month: '2026-04',
+    origin: 'command',
+    observations: [{ resourceId: 'r', billingKind: 'requests', quantity: '3' }],
+  }),
   metadata: METADATA,
 });
 
@@ -31,7 +36,11 @@ export const appendBench: Bench = {
       mustBe('the head', await log.head(), size);
       const inserted = await timed(() => insertAll(pool, events));
       const totals = async (table: string): Promise<unknown> =>
-        (await pool.query(`SELECT count(*)::int AS rows, count(DISTINCT event_id)::int AS ids, sum(length(data))::int AS characters, max(position)::int AS head FROM ${table}`)).rows;
+        (
+          await pool.query(
+            `SELECT count(*)::int AS rows, count(DISTINCT event_id)::int AS ids, sum(length(data))::int AS characters, max(position)::int AS head FROM ${table}`,
+          )
+        ).rows;
       mustBe('what the log holds', await totals('ledgerline_log.events'), await totals('plain'));
       await log.close();
       const [perSecond, limit] = [(size * 1000) / appended.ms, (size * 1000) / inserted.ms];

@@ -19,22 +19,38 @@ const PLAN = {
 };
 
 /** One tenant after the other, as whoever enters them would write it: each command needs the one before it. */
-const commandsOf = (tenants: number): object[] => names(tenants).flatMap((id) => [...opened(id), ...Array.from({ length: HOURS }, (_, hour) => reading(id, hour))]);
+const commandsOf = (tenants: number): object[] =>
+  names(tenants).flatMap((id) => [...opened(id), ...Array.from({ length: HOURS }, (_, hour) => reading(id, hour))]);
 
 /** One hour after the other, as a meter would write it. */
-const hourly = (tenants: number): object[] => Array.from({ length: HOURS }, (_, hour) => names(tenants).map((id) => reading(id, HOURS + hour))).flat();
+const hourly = (tenants: number): object[] =>
+  Array.from({ length: HOURS }, (_, hour) => names(tenants).map((id) => reading(id, HOURS + hour))).flat();
 
 const names = (tenants: number): string[] => Array.from({ length: tenants }, (_, index) => `t${index}`);
 const opened = (id: string): object[] => [
   { command: 'register-tenant', tenantId: id, name: id, currency: 'USD' },
   { command: 'register-deployment', deploymentId: id, tenantId: id, name: id, from: '2026-04-01T00:00:00Z' },
-  { command: 'start-subscription', subscriptionId: id, deploymentId: id, planId: PLAN.planId, from: '2026-04-01T00:00:00Z' },
+  {
+    command: 'start-subscription',
+    subscriptionId: id,
+    deploymentId: id,
+    planId: PLAN.planId,
+    from: '2026-04-01T00:00:00Z',
+  },
 ];
 const instantOf = (hour: number): string => `2026-04-01T${String(hour).padStart(2, '0')}:00:00Z`;
 const reading = (id: string, hour: number): object => ({
   command: 'observe-usage',
   deploymentId: id,
-  observations: [{ resourceId: 'r', billingKind: 'requests', period: { start: instantOf(hour), end: instantOf(hour + 1) }, granularity: 'hour', quantity: '3' }],
+  observations: [
+    {
+      resourceId: 'r',
+      billingKind: 'requests',
+      period: { start: instantOf(hour), end: instantOf(hour + 1) },
+      granularity: 'hour',
+      quantity: '3',
+    },
+  ],
 });
 
 /** Small commands, as `ledgerline apply` carries them out, read models caught up; against rows that are committed one by one. */
@@ -52,13 +68,21 @@ export const applyBench: Bench = {
       mustBe('entered', entered.result, { done: tenants * COMMANDS_PER_TENANT });
       mustBe('metered', metered.result, { done: tenants * HOURS });
       mustBe('metered again', again.result, { unchanged: tenants * HOURS });
-      const { rows } = await pool.query('SELECT count(*)::int AS readings, sum(quantity)::text AS quantity FROM ledgerline.usage_records WHERE position_to IS NULL');
+      const { rows } = await pool.query(
+        'SELECT count(*)::int AS readings, sum(quantity)::text AS quantity FROM ledgerline.usage_records WHERE position_to IS NULL',
+      );
       mustBe('readings', rows, [{ readings: tenants * 2 * HOURS, quantity: String(tenants * 2 * HOURS * 3) }]);
-      const [enteredPerSecond, meteredPerSecond] = [(tenants * COMMANDS_PER_TENANT * 1000) / entered.ms, (tenants * HOURS * 1000) / metered.ms];
+      const [enteredPerSecond, meteredPerSecond] = [
+        (tenants * COMMANDS_PER_TENANT * 1000) / entered.ms,
+        (tenants * HOURS * 1000) / metered.ms,
+      ];
       const insertsPerSecond = await inserted(pool, Math.min(1000, size));
       return {
         // Of the limit for one who waits for each: rows committed one by one.
-        ratios: { entered: figure(enteredPerSecond / insertsPerSecond), metered: figure(meteredPerSecond / insertsPerSecond) },
+        ratios: {
+          entered: figure(enteredPerSecond / insertsPerSecond),
+          metered: figure(meteredPerSecond / insertsPerSecond),
+        },
         figures: {
           enteredPerSecond: figure(enteredPerSecond),
           meteredPerSecond: figure(meteredPerSecond),
@@ -81,7 +105,8 @@ async function applied(ledger: Ledger, commands: readonly object[]): Promise<Rec
 async function inserted(pool: pg.Pool, rows: number): Promise<number> {
   await pool.query('CREATE TABLE plain (n int PRIMARY KEY, data text NOT NULL)');
   const { ms } = await timed(async () => {
-    for (let n = 0; n < rows; n += 1) await pool.query('INSERT INTO plain VALUES ($1, $2)', [n, JSON.stringify(reading('t', 1))]);
+    for (let n = 0; n < rows; n += 1)
+      await pool.query('INSERT INTO plain VALUES ($1, $2)', [n, JSON.stringify(reading('t', 1))]);
   });
   return (rows * 1000) / ms;
 }

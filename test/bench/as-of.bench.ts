@@ -12,7 +12,8 @@ const MONTHS = 13;
 const READINGS_AN_EVENT = 1000;
 const codec = new EventCodec();
 
-const month = (n: number): Period => monthOf(instant(`${2025 + Math.floor((3 + n) / 12)}-${String(((3 + n) % 12) + 1).padStart(2, '0')}-01T00:00:00Z`));
+const month = (n: number): Period =>
+  monthOf(instant(`${2025 + Math.floor((3 + n) / 12)}-${String(((3 + n) % 12) + 1).padStart(2, '0')}-01T00:00:00Z`));
 
 async function carriedOut(ledger: Ledger, command: object): Promise<unknown> {
   const outcome = await ledger.execute(command, BENCHER);
@@ -23,11 +24,32 @@ async function carriedOut(ledger: Ledger, command: object): Promise<unknown> {
 async function begin(ledger: Ledger): Promise<void> {
   const from = month(0).start;
   const items = [{ billingKind: 'requests', included: '10', price: { model: 'unit', unitAmount: '0.01' } }];
-  await carriedOut(ledger, { command: 'publish-plan', planId: 'p', name: 'p', currency: 'USD', baseFee: '10', paymentTerm: 'in_arrears', effectiveFrom: from, items });
+  await carriedOut(ledger, {
+    command: 'publish-plan',
+    planId: 'p',
+    name: 'p',
+    currency: 'USD',
+    baseFee: '10',
+    paymentTerm: 'in_arrears',
+    effectiveFrom: from,
+    items,
+  });
   for (let n = 0; n < TENANTS; n += 1) {
     await carriedOut(ledger, { command: 'register-tenant', tenantId: `t${n}`, name: `T${n}`, currency: 'USD' });
-    await carriedOut(ledger, { command: 'register-deployment', deploymentId: `d${n}`, tenantId: `t${n}`, name: `d${n}`, from });
-    await carriedOut(ledger, { command: 'start-subscription', subscriptionId: `s${n}`, deploymentId: `d${n}`, planId: 'p', from });
+    await carriedOut(ledger, {
+      command: 'register-deployment',
+      deploymentId: `d${n}`,
+      tenantId: `t${n}`,
+      name: `d${n}`,
+      from,
+    });
+    await carriedOut(ledger, {
+      command: 'start-subscription',
+      subscriptionId: `s${n}`,
+      deploymentId: `d${n}`,
+      planId: 'p',
+      from,
+    });
   }
 }
 
@@ -36,9 +58,17 @@ async function observe({ log }: LedgerCore, deploymentId: string, { start }: Per
   const stream = `usage-${deploymentId}-${start.slice(0, 7)}`;
   const period = { start, end: `${start.slice(0, 8)}02T00:00:00Z` as Instant };
   for (let from = 0, revision = NO_STREAM; from < count; from += READINGS_AN_EVENT, revision += 1) {
-    const observations = Array.from({ length: Math.min(READINGS_AN_EVENT, count - from) }, (_, n) => ({ resourceId: `r${from + n}`, billingKind: 'requests', period, granularity: 'day' as const, quantity: '3' }));
+    const observations = Array.from({ length: Math.min(READINGS_AN_EVENT, count - from) }, (_, n) => ({
+      resourceId: `r${from + n}`,
+      billingKind: 'requests',
+      period,
+      granularity: 'day' as const,
+      quantity: '3',
+    }));
     const data = { deploymentId, month: start.slice(0, 7), origin: 'backfill' as const, observations };
-    await log.append(stream, revision, [codec.encode(crypto.randomUUID(), { type: 'UsageObserved', data }, { actor: 'bench' })]);
+    await log.append(stream, revision, [
+      codec.encode(crypto.randomUUID(), { type: 'UsageObserved', data }, { actor: 'bench' }),
+    ]);
   }
 }
 
@@ -46,21 +76,38 @@ async function live(ledger: Ledger, core: LedgerCore, n: number, perTenant: numb
   const period = month(n);
   for (let tenant = 0; tenant < TENANTS; tenant += 1) await observe(core, `d${tenant}`, period, perTenant);
   await core.projector.catchUp();
-  const lines = Array.from({ length: TENANTS }, (_, tenant) => ({ lineKey: `${tenant}`, kind: 'droplet', chargePeriod: period, amount: '7.001', currency: 'USD', category: 'usage', tenantId: `t${tenant}` }));
+  const lines = Array.from({ length: TENANTS }, (_, tenant) => ({
+    lineKey: `${tenant}`,
+    kind: 'droplet',
+    chargePeriod: period,
+    amount: '7.001',
+    currency: 'USD',
+    category: 'usage',
+    tenantId: `t${tenant}`,
+  }));
   await carriedOut(ledger, { command: 'record-cost', provider: 'do', invoiceRef: period.start, lines });
   for (let tenant = 0; tenant < TENANTS; tenant += 1) {
-    const { invoices } = (await carriedOut(ledger, { command: 'create-invoice', tenantId: `t${tenant}`, asOf: period.end })) as { invoices: { invoiceId: string }[] };
-    for (const { invoiceId } of invoices) await carriedOut(ledger, { command: 'issue-invoice', invoiceId, at: period.end });
+    const { invoices } = (await carriedOut(ledger, {
+      command: 'create-invoice',
+      tenantId: `t${tenant}`,
+      asOf: period.end,
+    })) as { invoices: { invoiceId: string }[] };
+    for (const { invoiceId } of invoices)
+      await carriedOut(ledger, { command: 'issue-invoice', invoiceId, at: period.end });
   }
 }
 
 /** A month's invoices of one tenant, and the month's margin. */
 const asked = async (ledger: Ledger, asOf: object): Promise<string> =>
-  JSON.stringify([await ledger.ask('invoices', { tenantId: 't7', ...asOf }, BENCHER), await ledger.ask('margin', { period: month(0).start.slice(0, 10), ...asOf }, BENCHER)]);
+  JSON.stringify([
+    await ledger.ask('invoices', { tenantId: 't7', ...asOf }, BENCHER),
+    await ledger.ask('margin', { period: month(0).start.slice(0, 10), ...asOf }, BENCHER),
+  ]);
 
 export const asOfBench: Bench = {
   name: 'as-of',
-  summary: 'a month’s invoices of one tenant, and its margin, as of a year ago, with N usage records in the log; against the same asked at that time',
+  summary:
+    'a month’s invoices of one tenant, and its margin, as of a year ago, with N usage records in the log; against the same asked at that time',
   size: 1_000_000,
   bounds: [
     { of: 'asOfMs', most: 2000, from: 1 },
@@ -80,13 +127,23 @@ export const asOfBench: Bench = {
       await pool.query('ANALYZE');
       const asOf = await best(() => asked(ledger, { asOf: String(position) }));
       mustBe('the answer as of then', asOf.result, then.result);
-      const { rows } = await pool.query<{ n: number; recorded_at: Instant }>(`SELECT (SELECT count(*)::int FROM ledgerline.usage_records) AS n, recorded_at FROM ledgerline_log.events WHERE position = $1`, [position]);
+      const { rows } = await pool.query<{ n: number; recorded_at: Instant }>(
+        `SELECT (SELECT count(*)::int FROM ledgerline.usage_records) AS n, recorded_at FROM ledgerline_log.events WHERE position = $1`,
+        [position],
+      );
       mustBe('usage records', rows[0]?.n, perTenant * TENANTS * MONTHS);
       const byInstant = await best(() => asked(ledger, { asOf: rows[0]?.recorded_at }));
       mustBe('the answer as of the instant', byInstant.result, then.result);
       return {
         ratios: { asOfAgainstThen: figure(asOf.ms / then.ms) },
-        figures: { asOfMs: figure(asOf.ms), asOfInstantMs: figure(byInstant.ms), firstMs: figure(asOf.firstMs), thenMs: figure(then.ms), records: perTenant * TENANTS * MONTHS, invoices: TENANTS * MONTHS },
+        figures: {
+          asOfMs: figure(asOf.ms),
+          asOfInstantMs: figure(byInstant.ms),
+          firstMs: figure(asOf.firstMs),
+          thenMs: figure(then.ms),
+          records: perTenant * TENANTS * MONTHS,
+          invoices: TENANTS * MONTHS,
+        },
         checked: true,
       };
     });

@@ -32,7 +32,13 @@ interface Row {
 function rowOf(n: number): Row {
   const [hour, resource] = [Math.floor(n / RESOURCES), n % RESOURCES];
   const at = (hours: number): string => `${new Date(START + hours * HOUR_MS).toISOString().slice(0, 19)}Z`;
-  return { deployment: `d-${resource % DEPLOYMENTS}`, resource: `r-${resource}`, start: at(hour), end: at(hour + 1), quantity: String((n % 97) / 8) };
+  return {
+    deployment: `d-${resource % DEPLOYMENTS}`,
+    resource: `r-${resource}`,
+    start: at(hour),
+    end: at(hour + 1),
+    quantity: String((n % 97) / 8),
+  };
 }
 
 async function writeUsage(file: string, size: number): Promise<void> {
@@ -41,7 +47,14 @@ async function writeUsage(file: string, size: number): Promise<void> {
     await out.write('deploymentId,resourceId,billingKind,start,end,granularity,quantity\n');
     for (let from = 0; from < size; from += 10_000) {
       const rows = Array.from({ length: Math.min(10_000, size - from) }, (_, index) => rowOf(from + index));
-      await out.write(rows.map(({ deployment, resource, start, end, quantity }) => `${deployment},${resource},cpu_hours,${start},${end},hour,${quantity}\n`).join(''));
+      await out.write(
+        rows
+          .map(
+            ({ deployment, resource, start, end, quantity }) =>
+              `${deployment},${resource},cpu_hours,${start},${end},hour,${quantity}\n`,
+          )
+          .join(''),
+      );
     }
   } finally {
     await out.close();
@@ -75,7 +88,13 @@ export const backfillBench: Bench = {
         const again = await timed(() => imports(ledger, file));
         const peakMegabytes = memory.stop();
         mustBe('imported', imported.result, { read: size, accepted: size, duplicate: 0, correction: 0, rejected: 0 });
-        mustBe('imported again', again.result, { read: size, accepted: 0, duplicate: size, correction: 0, rejected: 0 });
+        mustBe('imported again', again.result, {
+          read: size,
+          accepted: 0,
+          duplicate: size,
+          correction: 0,
+          rejected: 0,
+        });
         mustBe('usage records', await totals(pool, 'usage_records'), await totals(pool, 'copied'));
         return {
           ratios: { backfill: figure(copied.ms / imported.ms), again: figure(imported.ms / again.ms) },
@@ -95,8 +114,18 @@ export const backfillBench: Bench = {
 };
 
 async function registered(ledger: Ledger): Promise<void> {
-  const deployments = Array.from({ length: DEPLOYMENTS }, (_, n) => ({ command: 'register-deployment', deploymentId: `d-${n}`, tenantId: 't', name: `d-${n}`, from: '2026-01-01T00:00:00Z' }));
-  for await (const { status } of ledger.executeInOrder([{ command: 'register-tenant', tenantId: 't', name: 't', currency: 'USD' }, ...deployments], BENCHER)) mustBe('registered', status, 'done');
+  const deployments = Array.from({ length: DEPLOYMENTS }, (_, n) => ({
+    command: 'register-deployment',
+    deploymentId: `d-${n}`,
+    tenantId: 't',
+    name: `d-${n}`,
+    from: '2026-01-01T00:00:00Z',
+  }));
+  for await (const { status } of ledger.executeInOrder(
+    [{ command: 'register-tenant', tenantId: 't', name: 't', currency: 'USD' }, ...deployments],
+    BENCHER,
+  ))
+    mustBe('registered', status, 'done');
   await ledger.catchUp();
 }
 
@@ -125,10 +154,16 @@ async function copyRows(pool: pg.Pool, size: number): Promise<void> {
     const text = function* (): Generator<string> {
       for (let from = 0; from < size; from += 1000) {
         const rows = Array.from({ length: Math.min(1000, size - from) }, (_, index) => rowOf(from + index));
-        yield rows.map(({ deployment, resource, start, end, quantity }) => `${deployment}\tcpu_hours\t${start}\t${resource}\t${end}\thour\t\t\t${quantity}\tbackfill\t1\n`).join('');
+        yield rows
+          .map(
+            ({ deployment, resource, start, end, quantity }) =>
+              `${deployment}\tcpu_hours\t${start}\t${resource}\t${end}\thour\t\t\t${quantity}\tbackfill\t1\n`,
+          )
+          .join('');
       }
     };
-    const columns = 'deployment_id, billing_kind, period_start, resource_id, period_end, granularity, provider, source_id, quantity, origin, position_from';
+    const columns =
+      'deployment_id, billing_kind, period_start, resource_id, period_end, granularity, provider, source_id, quantity, origin, position_from';
     await pipeline(Readable.from(text()), client.query(copyFrom(`COPY ledgerline.copied (${columns}) FROM STDIN`)));
   } finally {
     client.release();

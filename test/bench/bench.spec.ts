@@ -4,7 +4,11 @@ import { describe, expect, it, jest } from '@jest/globals';
 
 /** `npm run bench -- …`, without npm. */
 async function bench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', './test/support/typescript.js', 'test/bench/main.ts', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(
+    process.execPath,
+    ['--conditions=source', '--import', './test/support/typescript.js', 'test/bench/main.ts', ...args],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
   return { code, stdout, stderr };
@@ -15,18 +19,64 @@ jest.setTimeout(180_000);
 
 describe('npm run bench', () => {
   it('measures the named ones at a size, checks what they came to, and answers one JSON document', async () => {
-    const { code, stdout } = await bench('apply', 'append', 'backfill', 'invoice-run', 'as-of', 'verify', '--size', '70', '--json');
+    const { code, stdout } = await bench(
+      'apply',
+      'append',
+      'backfill',
+      'invoice-run',
+      'as-of',
+      'verify',
+      '--size',
+      '70',
+      '--json',
+    );
     expect(code).toBe(0);
     const positive: unknown = expect.any(Number);
     expect(JSON.parse(stdout)).toMatchObject([
-      { name: 'append', size: 70, ratios: { append: positive }, figures: { appendsPerSecond: positive }, checked: true },
-      { name: 'apply', size: 70, ratios: { entered: positive, metered: positive }, figures: { meteredPerSecond: positive }, checked: true },
-      { name: 'backfill', size: 70, ratios: { backfill: positive, again: positive }, figures: { rowsPerSecond: positive, peakMegabytes: positive }, checked: true },
+      {
+        name: 'append',
+        size: 70,
+        ratios: { append: positive },
+        figures: { appendsPerSecond: positive },
+        checked: true,
+      },
+      {
+        name: 'apply',
+        size: 70,
+        ratios: { entered: positive, metered: positive },
+        figures: { meteredPerSecond: positive },
+        checked: true,
+      },
+      {
+        name: 'backfill',
+        size: 70,
+        ratios: { backfill: positive, again: positive },
+        figures: { rowsPerSecond: positive, peakMegabytes: positive },
+        checked: true,
+      },
       // 7 tenants of 10 subscriptions, each of 5 metered lines and a fee.
-      { name: 'invoice-run', size: 70, ratios: { draftGrowth: positive, issueGrowth: positive }, figures: { lines: 420, invoices: 7 }, checked: true },
+      {
+        name: 'invoice-run',
+        size: 70,
+        ratios: { draftGrowth: positive, issueGrowth: positive },
+        figures: { lines: 420, invoices: 7 },
+        checked: true,
+      },
       // 50 tenants, a reading and an invoice a month.
-      { name: 'as-of', size: 70, ratios: { asOfAgainstThen: positive }, figures: { asOfMs: positive, records: 650, invoices: 650 }, checked: true },
-      { name: 'verify', size: 70, ratios: { verifiedAgainstSha256: positive, ingestWithTree: positive }, figures: { eventsVerifiedPerSecond: positive }, checked: true },
+      {
+        name: 'as-of',
+        size: 70,
+        ratios: { asOfAgainstThen: positive },
+        figures: { asOfMs: positive, records: 650, invoices: 650 },
+        checked: true,
+      },
+      {
+        name: 'verify',
+        size: 70,
+        ratios: { verifiedAgainstSha256: positive, ingestWithTree: positive },
+        figures: { eventsVerifiedPerSecond: positive },
+        checked: true,
+      },
     ]);
   });
 
@@ -36,12 +86,28 @@ describe('npm run bench', () => {
     const positive: unknown = expect.any(Number);
     expect(JSON.parse(stdout)).toMatchObject([
       { name: 'grpc', size: 1000, ratios: { read: positive, mirror: positive }, figures: { events: 1 }, checked: true },
-      { name: 'rebuild', size: 1000, ratios: { rebuild: positive, live: positive }, figures: { peakMiB: positive }, checked: true },
+      {
+        name: 'rebuild',
+        size: 1000,
+        ratios: { rebuild: positive, live: positive },
+        figures: { peakMiB: positive },
+        checked: true,
+      },
     ]);
   });
 
   it('refuses a name or a size that it does not know, with those that it does', async () => {
-    expect(await bench('append', 'faster')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/there is no bench faster; there are\n {2}append: [^]*\n {2}apply: [^]*\n {2}http: [^]*\n {2}invoice-run: [^]*\n {2}as-of: [^]*\n {2}verify: /) as unknown });
-    expect(await bench('--size', 'many')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('"many" is no whole number from 1 on') as unknown });
+    expect(await bench('append', 'faster')).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /there is no bench faster; there are\n {2}append: [^]*\n {2}apply: [^]*\n {2}http: [^]*\n {2}invoice-run: [^]*\n {2}as-of: [^]*\n {2}verify: /,
+      ) as unknown,
+    });
+    expect(await bench('--size', 'many')).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('"many" is no whole number from 1 on') as unknown,
+    });
   });
 });

@@ -8,13 +8,23 @@ describe('the bounds of a bench', () => {
   ];
 
   it('hold at the bound itself, and fail beyond it', () => {
-    const at = (ratio: number, ms: number) => held({ size: 100, ratios: { ratio }, figures: { ms } }, bounds).map(({ holds }) => holds);
-    expect([at(0.3, 2000), at(0.299, 1), at(1, 2001)]).toEqual([[true, true], [false, true], [true, false]]);
-    expect(held({ size: 100, ratios: { ratio: 0.2 }, figures: { ms: 1 } }, bounds).map(heldText)).toEqual(['  FAILS  ratio 0.2: at least 0.3', '  holds  ms 1: at most 2000']);
+    const at = (ratio: number, ms: number) =>
+      held({ size: 100, ratios: { ratio }, figures: { ms } }, bounds).map(({ holds }) => holds);
+    expect([at(0.3, 2000), at(0.299, 1), at(1, 2001)]).toEqual([
+      [true, true],
+      [false, true],
+      [true, false],
+    ]);
+    expect(held({ size: 100, ratios: { ratio: 0.2 }, figures: { ms: 1 } }, bounds).map(heldText)).toEqual([
+      '  FAILS  ratio 0.2: at least 0.3',
+      '  holds  ms 1: at most 2000',
+    ]);
   });
 
   it('count from their size on, and must be of something that was measured', () => {
     expect(held({ size: 99, ratios: {}, figures: { ms: 1 } }, bounds).map(({ of }) => of)).toEqual(['ms']);
-    expect(() => held({ size: 100, ratios: {}, figures: { ms: 1 } }, bounds)).toThrow('a bound of ratio, which was not measured');
+    expect(() => held({ size: 100, ratios: {}, figures: { ms: 1 } }, bounds)).toThrow(
+      'a bound of ratio, which was not measured',
+    );
   });
 });

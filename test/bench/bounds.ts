@@ -12,7 +12,10 @@ export interface Bound {
 export type Held = Omit<Bound, 'from'> & { readonly found: number; readonly holds: boolean };
 
 /** Those that count at the measured size. */
-export function held({ size, ratios, figures }: Pick<Measured, 'size' | 'ratios' | 'figures'>, bounds: readonly Bound[]): Held[] {
+export function held(
+  { size, ratios, figures }: Pick<Measured, 'size' | 'ratios' | 'figures'>,
+  bounds: readonly Bound[],
+): Held[] {
   return bounds.flatMap(({ from, ...bound }): Held[] => {
     if (size < from) return [];
     const found = ratios[bound.of] ?? figures[bound.of];

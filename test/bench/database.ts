@@ -49,9 +49,14 @@ export async function onDatabase<Result>(work: (url: string, pool: pg.Pool) => P
 }
 
 /** An empty ledger on a database of its own. */
-export async function onLedger<Result>(work: (opened: { ledger: Ledger; core: LedgerCore; pool: pg.Pool; url: string }) => Promise<Result>): Promise<Result> {
+export async function onLedger<Result>(
+  work: (opened: { ledger: Ledger; core: LedgerCore; pool: pg.Pool; url: string }) => Promise<Result>,
+): Promise<Result> {
   return onDatabase(async (databaseUrl, pool) => {
-    const app: INestApplicationContext = await NestFactory.createApplicationContext(LedgerModule.forRoot({ databaseUrl }), { logger: false });
+    const app: INestApplicationContext = await NestFactory.createApplicationContext(
+      LedgerModule.forRoot({ databaseUrl }),
+      { logger: false },
+    );
     try {
       return await work({ ledger: app.get(Ledger), core: app.get(LedgerCore), pool, url: databaseUrl });
     } finally {

@@ -44,7 +44,8 @@ export const grpcBench: Bench = {
         const source = new EventStoreDbLog(connectionString);
         const mirror = new PostgresLog(pool);
         await mirror.migrate();
-        for (let n = 0; n < events; n += 1) await source.append(usageStream(deploymentId(n), '2026-04'), NO_STREAM, [usageEvent(n)]);
+        for (let n = 0; n < events; n += 1)
+          await source.append(usageStream(deploymentId(n), '2026-04'), NO_STREAM, [usageEvent(n)]);
         say(`grpc: ${events} events in EventStoreDB`);
         const bare = await timed(() => bareReadAll(connectionString));
         const read = await timed(async () => {
@@ -59,18 +60,26 @@ export const grpcBench: Bench = {
         const stopping = new AbortController();
         const mirrored = await timed(async () => {
           const running = mirrorLog(source, mirror, { signal: stopping.signal });
-          for await (const { position } of mirror.subscribe(0, { signal: stopping.signal })) if (position === events) break;
+          for await (const { position } of mirror.subscribe(0, { signal: stopping.signal }))
+            if (position === events) break;
           stopping.abort();
           await running;
         });
-        const { rows } = await pool.query('SELECT count(*)::int AS events, sum(length(data))::int AS bytes FROM ledgerline_log.events');
+        const { rows } = await pool.query(
+          'SELECT count(*)::int AS events, sum(length(data))::int AS bytes FROM ledgerline_log.events',
+        );
         mustBe('what is mirrored', rows[0], read.result);
         await mirror.close();
         await source.close();
         const perSecond = (ms: number): number => figure((events * READINGS_PER_EVENT * 1000) / ms);
         return {
           ratios: { read: figure(bare.ms / read.ms), mirror: figure(bare.ms / mirrored.ms) },
-          figures: { barePerSecond: perSecond(bare.ms), readPerSecond: perSecond(read.ms), mirroredPerSecond: perSecond(mirrored.ms), events },
+          figures: {
+            barePerSecond: perSecond(bare.ms),
+            readPerSecond: perSecond(read.ms),
+            mirroredPerSecond: perSecond(mirrored.ms),
+            events,
+          },
           checked: true,
         };
       }),

@@ -27,13 +27,28 @@ interface Running {
 
 /** The API and the worker, as `up` has them: processes of their own, on this machine with the database and the load. */
 async function withApi<Result>(databaseUrl: string, work: (api: Running) => Promise<Result>): Promise<Result> {
-  const environment = { ...process.env, DATABASE_URL: databaseUrl, LEDGERLINE_JWT_SECRET: SECRET, LEDGERLINE_PORT: '0', LEDGERLINE_LOG_LEVEL: 'warn', LEDGERLINE_REQUESTS_PER_MINUTE: '100000000' };
-  const start = (app: string): ChildProcess => spawn(process.execPath, [`dist/apps/${app}/src/main.js`], { env: environment, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  const environment = {
+    ...process.env,
+    DATABASE_URL: databaseUrl,
+    LEDGERLINE_JWT_SECRET: SECRET,
+    LEDGERLINE_PORT: '0',
+    LEDGERLINE_LOG_LEVEL: 'warn',
+    LEDGERLINE_REQUESTS_PER_MINUTE: '100000000',
+  };
+  const start = (app: string): ChildProcess =>
+    spawn(process.execPath, [`dist/apps/${app}/src/main.js`], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
   const processes: ChildProcess[] = [start('api')];
   try {
     const url = await firstLine(processes[0]);
     processes.push(start('worker'));
-    const token = await mintToken(SECRET, { sub: 'bench', role: 'platform_admin', ttl: '12h' }, instant(new Date().toISOString()));
+    const token = await mintToken(
+      SECRET,
+      { sub: 'bench', role: 'platform_admin', ttl: '12h' },
+      instant(new Date().toISOString()),
+    );
     return await work({ url, token, stop: async () => stopped(processes) });
   } finally {
     await stopped(processes);
@@ -57,10 +72,17 @@ async function stopped(processes: readonly ChildProcess[]): Promise<void> {
   );
 }
 
-const headersOf = ({ token }: Running): Record<string, string> => ({ authorization: `Bearer ${token}`, 'content-type': 'application/json' });
+const headersOf = ({ token }: Running): Record<string, string> => ({
+  authorization: `Bearer ${token}`,
+  'content-type': 'application/json',
+});
 
 async function post(api: Running, path: string, body: unknown): Promise<unknown> {
-  const response = await fetch(`${api.url}${path}`, { method: 'POST', headers: headersOf(api), body: JSON.stringify(body) });
+  const response = await fetch(`${api.url}${path}`, {
+    method: 'POST',
+    headers: headersOf(api),
+    body: JSON.stringify(body),
+  });
   if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   return response.json();
 }
@@ -71,15 +93,27 @@ async function register(api: Running): Promise<void> {
   const from = '2026-01-01T00:00:00Z';
   await post(api, '/api/v1/commands', [
     { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
-    ...Array.from({ length: DEPLOYMENTS }, (_, n) => ({ command: 'register-deployment', deploymentId: deployment(n), tenantId: 't', name: 'D', from })),
+    ...Array.from({ length: DEPLOYMENTS }, (_, n) => ({
+      command: 'register-deployment',
+      deploymentId: deployment(n),
+      tenantId: 't',
+      name: 'D',
+      from,
+    })),
   ]);
 }
 
 let sent = 0;
-const DAY = { period: { start: '2026-04-10T00:00:00Z', end: '2026-04-11T00:00:00Z' }, granularity: 'day', billingKind: 'requests', quantity: '1' };
+const DAY = {
+  period: { start: '2026-04-10T00:00:00Z', end: '2026-04-11T00:00:00Z' },
+  granularity: 'day',
+  billingKind: 'requests',
+  quantity: '1',
+};
 const reading = (): object => ({ resourceId: `r${(sent += 1)}`, ...DAY });
 /** A collector's batch is of one deployment. */
-const batch = (): string => JSON.stringify({ deploymentId: deployment(sent / BATCH), observations: Array.from({ length: BATCH }, reading) });
+const batch = (): string =>
+  JSON.stringify({ deploymentId: deployment(sent / BATCH), observations: Array.from({ length: BATCH }, reading) });
 const single = (): string => JSON.stringify({ deploymentId: deployment(sent), ...reading() });
 
 interface Load {
@@ -92,7 +126,12 @@ interface Load {
 const zAccepted = z.object({ accepted: z.int() });
 
 /** Requests as fast as the connections take them. */
-async function loaded(api: Running, path: string, body: (() => string) | null, { connections = CONNECTIONS, amount }: { connections?: number; amount?: number } = {}): Promise<Load> {
+async function loaded(
+  api: Running,
+  path: string,
+  body: (() => string) | null,
+  { connections = CONNECTIONS, amount }: { connections?: number; amount?: number } = {},
+): Promise<Load> {
   const statuses = new Map<number, number>();
   let accepted = 0;
   const result = await autocannon({
@@ -113,11 +152,18 @@ async function loaded(api: Running, path: string, body: (() => string) | null, {
       },
     ],
   });
-  return { perSecond: (statuses.get(200) ?? 0) / ((result.finish.getTime() - result.start.getTime()) / 1000), p99Ms: result.latency.p99, statuses, accepted };
+  return {
+    perSecond: (statuses.get(200) ?? 0) / ((result.finish.getTime() - result.start.getTime()) / 1000),
+    p99Ms: result.latency.p99,
+    statuses,
+    accepted,
+  };
 }
 
 async function recorded(pool: pg.Pool): Promise<number> {
-  const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM ledgerline.usage_records WHERE position_to IS NULL');
+  const { rows } = await pool.query<{ count: number }>(
+    'SELECT count(*)::int AS count FROM ledgerline.usage_records WHERE position_to IS NULL',
+  );
   return rows[0]?.count ?? 0;
 }
 
@@ -134,20 +180,22 @@ async function visibleAfterMs(api: Running, pool: pg.Pool): Promise<number> {
   return Math.max(...times);
 }
 
-async function isVisible(pool: pg.Pool, { deploymentId, resourceId }: { deploymentId: string; resourceId: string }): Promise<boolean> {
-  const { rowCount } = await pool.query('SELECT FROM ledgerline.usage_records WHERE position_to IS NULL AND deployment_id = $1 AND billing_kind = $2 AND period_start = $3 AND resource_id = $4', [
-    deploymentId,
-    DAY.billingKind,
-    DAY.period.start,
-    resourceId,
-  ]);
+async function isVisible(
+  pool: pg.Pool,
+  { deploymentId, resourceId }: { deploymentId: string; resourceId: string },
+): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    'SELECT FROM ledgerline.usage_records WHERE position_to IS NULL AND deployment_id = $1 AND billing_kind = $2 AND period_start = $3 AND resource_id = $4',
+    [deploymentId, DAY.billingKind, DAY.period.start, resourceId],
+  );
   return rowCount === 1;
 }
 
 /** `size` readings in the table before anything is read. */
 export const httpBench: Bench = {
   name: 'http',
-  summary: 'the running API under load: usage in batches of 100 and one by one, reads in a table of N records, and an overload',
+  summary:
+    'the running API under load: usage in batches of 100 and one by one, reads in a table of N records, and an overload',
   size: 100_000,
   async measure(size, say) {
     return onDatabase(async (databaseUrl, pool) =>
@@ -169,18 +217,28 @@ export const httpBench: Bench = {
           const now = await recorded(pool);
           // At the end of its time the load hangs up: what was under way then may be recorded without an answer.
           const unanswered = now - expected - load.accepted;
-          if (unanswered < 0 || unanswered > OVERLOAD_CONNECTIONS * BATCH) throw new Error(`${name}: ${load.accepted} were accepted, ${now - expected} recorded`);
+          if (unanswered < 0 || unanswered > OVERLOAD_CONNECTIONS * BATCH)
+            throw new Error(`${name}: ${load.accepted} were accepted, ${now - expected} recorded`);
           expected = now;
           return load;
         };
         const batches = await phase('batches', loaded(api, '/api/v1/usage', batch));
-        const singles = await phase('one by one', loaded(api, '/api/v1/usage', single, { connections: SINGLE_CONNECTIONS }));
-        const usage = await phase('usage', loaded(api, '/api/v1/usage?deploymentId=d1&start=2026-04-01T00:00:00Z&end=2026-05-01T00:00:00Z', null));
+        const singles = await phase(
+          'one by one',
+          loaded(api, '/api/v1/usage', single, { connections: SINGLE_CONNECTIONS }),
+        );
+        const usage = await phase(
+          'usage',
+          loaded(api, '/api/v1/usage?deploymentId=d1&start=2026-04-01T00:00:00Z&end=2026-05-01T00:00:00Z', null),
+        );
         const margin = await phase('margin', loaded(api, '/api/v1/dashboard/margin?period=2026-04', null));
         say('  visible');
         const visibleMs = await visibleAfterMs(api, pool);
         expected += 100;
-        const overload = await phase('overload', loaded(api, '/api/v1/usage', single, { connections: OVERLOAD_CONNECTIONS }));
+        const overload = await phase(
+          'overload',
+          loaded(api, '/api/v1/usage', single, { connections: OVERLOAD_CONNECTIONS }),
+        );
         const shed = (overload.statuses.get(503) ?? 0) + (overload.statuses.get(429) ?? 0);
         const others = [...overload.statuses].filter(([status]) => ![200, 429, 503].includes(status));
         mustBe('overload: other answers than 200, 429 and 503', others, []);

@@ -28,9 +28,27 @@ const PLAN = {
   effectiveFrom: '2026-01-01T00:00:00Z',
   items: [
     { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.01' } },
-    { billingKind: 'traffic', price: { model: 'graduated', tiers: [{ upTo: '10', unitAmount: '0.10' }, { upTo: null, unitAmount: '0.05' }] } },
+    {
+      billingKind: 'traffic',
+      price: {
+        model: 'graduated',
+        tiers: [
+          { upTo: '10', unitAmount: '0.10' },
+          { upTo: null, unitAmount: '0.05' },
+        ],
+      },
+    },
     { billingKind: 'mails', price: { model: 'package', packageSize: '10', packageAmount: '1.00' } },
-    { billingKind: 'builds', price: { model: 'volume', tiers: [{ upTo: '20', unitAmount: '0.20' }, { upTo: null, unitAmount: '0.10' }] } },
+    {
+      billingKind: 'builds',
+      price: {
+        model: 'volume',
+        tiers: [
+          { upTo: '20', unitAmount: '0.20' },
+          { upTo: null, unitAmount: '0.10' },
+        ],
+      },
+    },
     { billingKind: 'seats', price: { model: 'unit', unitAmount: '0.02' }, included: '10' },
   ],
 };
@@ -121,10 +139,21 @@ function check(invoices: readonly Invoice[], subscriptions: number, status: stri
   const tenants = Math.ceil(subscriptions / SUBSCRIPTIONS_PER_TENANT);
   mustBe('invoices', invoices.length, tenants);
   mustBe('statuses', [...new Set(invoices.map((invoice) => invoice.status))], [status]);
-  mustBe('lines', invoices.reduce((count, { lines }) => count + lines.length, 0), subscriptions * LINES_PER_SUBSCRIPTION);
-  mustBe('total', text(sum(invoices.map(({ total }) => decimal(total)))), text(decimal(PER_SUBSCRIPTION).times(decimal(String(subscriptions)))));
+  mustBe(
+    'lines',
+    invoices.reduce((count, { lines }) => count + lines.length, 0),
+    subscriptions * LINES_PER_SUBSCRIPTION,
+  );
+  mustBe(
+    'total',
+    text(sum(invoices.map(({ total }) => decimal(total)))),
+    text(decimal(PER_SUBSCRIPTION).times(decimal(String(subscriptions)))),
+  );
   const numbers = invoices.flatMap(({ number }) => (number === null ? [] : [number])).sort();
-  const gapless = Array.from({ length: status === 'issued' ? tenants : 0 }, (_, index) => `INV-${String(index + 1).padStart(6, '0')}`);
+  const gapless = Array.from(
+    { length: status === 'issued' ? tenants : 0 },
+    (_, index) => `INV-${String(index + 1).padStart(6, '0')}`,
+  );
   mustBe('numbers', numbers, gapless);
 }
 
@@ -132,11 +161,24 @@ function check(invoices: readonly Invoice[], subscriptions: number, status: stri
 async function setUp(ledger: Ledger, core: LedgerCore, subscriptions: number): Promise<void> {
   const published = await ledger.execute(PLAN, BENCHER);
   mustBe('the plan', published.status, 'done');
-  const cause = { name: 'bench', key: null, bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, caller: BENCHER };
+  const cause = {
+    name: 'bench',
+    key: null,
+    bodyHash: '',
+    occurredAt: null,
+    isKeyed: false,
+    idempotencyKey: null,
+    caller: BENCHER,
+  };
   const append = (stream: string, ...events: LedgerEvent[]) => core.book.appendAt(stream, NO_STREAM, cause, events);
-  const tenants = Array.from({ length: Math.ceil(subscriptions / SUBSCRIPTIONS_PER_TENANT) }, (_, index) => tenantId(index));
+  const tenants = Array.from({ length: Math.ceil(subscriptions / SUBSCRIPTIONS_PER_TENANT) }, (_, index) =>
+    tenantId(index),
+  );
   await inTurns(tenants, async (id) => {
-    await append(tenantStream(id), { type: 'TenantRegistered', data: { tenantId: id, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(id, id)) } });
+    await append(tenantStream(id), {
+      type: 'TenantRegistered',
+      data: { tenantId: id, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(id, id)) },
+    });
   });
   await inTurns([...Array(subscriptions).keys()], async (index) => {
     const [deploymentId, subscriptionId] = [`d-${index}`, `s-${index}`];
@@ -144,7 +186,10 @@ async function setUp(ledger: Ledger, core: LedgerCore, subscriptions: number): P
     await append(
       deploymentStream(deploymentId),
       { type: 'DeploymentRegistered', data: { deploymentId, tenantId: owner, name: deploymentId, from: FROM } },
-      { type: 'SubscriptionStarted', data: { subscriptionId, deploymentId, planId: PLAN.planId, from: FROM, anchor: null } },
+      {
+        type: 'SubscriptionStarted',
+        data: { subscriptionId, deploymentId, planId: PLAN.planId, from: FROM, anchor: null },
+      },
     );
     await append(usageStream(deploymentId, '2026-04'), usageOf(deploymentId));
   });

@@ -6,7 +6,14 @@ import { usageRecords } from '#projections/usage-records/usage-records.table';
 import { type Bench, figure, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
 import { plainCopy } from './plain-copy.js';
-import { appendUsage, deploymentId, QUANTITY_PER_EVENT, READINGS_PER_EVENT, usageEvent, usageTotals } from './usage-log.js';
+import {
+  appendUsage,
+  deploymentId,
+  QUANTITY_PER_EVENT,
+  READINGS_PER_EVENT,
+  usageEvent,
+  usageTotals,
+} from './usage-log.js';
 
 const RECORDS_PER_SECOND = 10_000;
 const INGEST_SECONDS = 20;
@@ -28,7 +35,11 @@ export const liveBench: Bench = {
       const projected = await timed(() => ledger.catchUp());
       say(`live: ${readings} readings projected in ${(projected.ms / 1000).toFixed(1)} s`);
       const copied = await plainCopy(pool, 'ledgerline', [usageRecords]);
-      mustBe('the copied records', await usageTotals(pool, 'plain.usage_records'), await usageTotals(pool, 'ledgerline.usage_records'));
+      mustBe(
+        'the copied records',
+        await usageTotals(pool, 'plain.usage_records'),
+        await usageTotals(pool, 'ledgerline.usage_records'),
+      );
       const stopping = new AbortController();
       const running = ledger.project(stopping.signal);
       const lags = await ingest(log, readings / READINGS_PER_EVENT, async () => core.projector.position());
@@ -36,7 +47,12 @@ export const liveBench: Bench = {
       await ledger.catchUp();
       stopping.abort();
       await running;
-      const expected = { rows: String(events * READINGS_PER_EVENT), quantity: String(events * QUANTITY_PER_EVENT), resources: String((events * READINGS_PER_EVENT) / 10), last: String(events) };
+      const expected = {
+        rows: String(events * READINGS_PER_EVENT),
+        quantity: String(events * QUANTITY_PER_EVENT),
+        resources: String((events * READINGS_PER_EVENT) / 10),
+        last: String(events),
+      };
       mustBe('the records', await usageTotals(pool, 'ledgerline.usage_records'), expected);
       await log.close();
       return {
@@ -64,7 +80,9 @@ async function ingest(log: PostgresLog, from: number, position: () => Promise<nu
     let n = 0;
     for (; n < (RECORDS_PER_SECOND * INGEST_SECONDS) / READINGS_PER_EVENT; n += 1) {
       await delay(Math.max(0, start + (n * READINGS_PER_EVENT * 1000) / RECORDS_PER_SECOND - performance.now()));
-      const { position: at } = await log.append(usageStream(deploymentId(from + n), '2026-04'), NO_STREAM, [usageEvent(from + n)]);
+      const { position: at } = await log.append(usageStream(deploymentId(from + n), '2026-04'), NO_STREAM, [
+        usageEvent(from + n),
+      ]);
       appendedAt.set(at, performance.now());
     }
     isOver = true;
@@ -80,5 +98,10 @@ async function ingest(log: PostgresLog, from: number, position: () => Promise<nu
   };
   const [appended] = await Promise.all([append(), sample()]);
   const ordered = lags.sort((a, b) => a - b);
-  return { appended, ms: performance.now() - start, largestMs: ordered.at(-1) ?? 0, medianMs: ordered[Math.floor(ordered.length / 2)] ?? 0 };
+  return {
+    appended,
+    ms: performance.now() - start,
+    largestMs: ordered.at(-1) ?? 0,
+    medianMs: ordered[Math.floor(ordered.length / 2)] ?? 0,
+  };
 }

@@ -47,11 +47,17 @@ interface Request {
 
 /** What is asked for, or why it can't be. */
 function requested(args: readonly string[]): Request | string {
-  const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: { size: { type: 'string' }, json: { type: 'boolean' } } });
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { size: { type: 'string' }, json: { type: 'boolean' } },
+  });
   const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
-  if (unknown.length > 0) return `there is no bench ${unknown.join(', ')}; there are\n${BENCHES.map(({ name, summary }) => `  ${name}: ${summary}`).join('\n')}`;
+  if (unknown.length > 0)
+    return `there is no bench ${unknown.join(', ')}; there are\n${BENCHES.map(({ name, summary }) => `  ${name}: ${summary}`).join('\n')}`;
   const { size, json = false } = values;
-  if (size !== undefined && !/^[1-9]\d{0,8}$/.test(size)) return `--size: ${JSON.stringify(size)} is no whole number from 1 on`;
+  if (size !== undefined && !/^[1-9]\d{0,8}$/.test(size))
+    return `--size: ${JSON.stringify(size)} is no whole number from 1 on`;
   const benches = positionals.length === 0 ? BENCHES : BENCHES.filter(({ name }) => positionals.includes(name));
   return { benches, size: size === undefined ? null : Number(size), json };
 }
@@ -67,10 +73,16 @@ async function measure({ benches, size }: Request): Promise<Measured[]> {
   return measured;
 }
 
-const listed = (values: Readonly<Record<string, number>>): string[] => Object.entries(values).map(([name, value]) => `  ${name.padEnd(24)} ${value}`);
+const listed = (values: Readonly<Record<string, number>>): string[] =>
+  Object.entries(values).map(([name, value]) => `  ${name.padEnd(24)} ${value}`);
 
 const shown = ({ name, size, ratios, figures, checked, bounds }: Measured): string =>
-  [`${name}, size ${size}${checked ? ', checked' : ''}`, ...listed(ratios).map((line) => `${line}  (ratio)`), ...listed(figures), ...bounds.map(heldText)].join('\n');
+  [
+    `${name}, size ${size}${checked ? ', checked' : ''}`,
+    ...listed(ratios).map((line) => `${line}  (ratio)`),
+    ...listed(figures),
+    ...bounds.map(heldText),
+  ].join('\n');
 
 async function main(args: readonly string[]): Promise<number> {
   let request: Request | string;
@@ -86,7 +98,9 @@ async function main(args: readonly string[]): Promise<number> {
   const of = request;
   const measured = await withServer(say, () => measure(of));
   process.stdout.write(`${of.json ? JSON.stringify(measured, null, 2) : measured.map(shown).join('\n\n')}\n`);
-  const failed = measured.flatMap(({ name, bounds }) => bounds.filter(({ holds }) => !holds).map((bound) => `${name}: ${heldText(bound).trim()}`));
+  const failed = measured.flatMap(({ name, bounds }) =>
+    bounds.filter(({ holds }) => !holds).map((bound) => `${name}: ${heldText(bound).trim()}`),
+  );
   for (const each of failed) say(each);
   return failed.length === 0 ? 0 : FAILED;
 }

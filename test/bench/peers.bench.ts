@@ -15,7 +15,10 @@ const SOURCES = fileURLToPath(new URL('emmett', import.meta.url));
 const zTook = z.object({ ms: z.number() });
 
 /** Its packages conflict with ours: they are installed in a folder of their own, away from the checkout, and removed with it. */
-async function withPeer<Result>(say: (message: string) => void, work: (script: string) => Promise<Result>): Promise<Result> {
+async function withPeer<Result>(
+  say: (message: string) => void,
+  work: (script: string) => Promise<Result>,
+): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), 'ledgerline-peer-'));
   try {
     await cp(SOURCES, folder, { recursive: true });
@@ -36,7 +39,10 @@ export const peersBench: Bench = {
     const readings = Math.ceil(size / READINGS_PER_EVENT) * READINGS_PER_EVENT;
     const quantity = String((readings / READINGS_PER_EVENT) * QUANTITY_PER_EVENT);
     const expected = { rows: String(readings), quantity };
-    const totals = async (pool: { query(sql: string): Promise<{ rows: unknown[] }> }, table: string): Promise<unknown> =>
+    const totals = async (
+      pool: { query(sql: string): Promise<{ rows: unknown[] }> },
+      table: string,
+    ): Promise<unknown> =>
       (await pool.query(`SELECT count(*)::text AS rows, sum(quantity)::text AS quantity FROM ${table}`)).rows[0];
     const theirs = await withPeer(say, async (script) =>
       onDatabase(async (url, pool) => {

@@ -13,7 +13,11 @@ import { timed } from './bench.js';
  * The limit: the rows of these tables, as they stand in a schema, by a plain COPY from a file into identical tables with their
  * indexes, one after the other. Answers the milliseconds of the COPYs alone.
  */
-export async function plainCopy(pool: pg.Pool, schema: string, tables: readonly TableDefinition[]): Promise<{ ms: number; rows: number }> {
+export async function plainCopy(
+  pool: pg.Pool,
+  schema: string,
+  tables: readonly TableDefinition[],
+): Promise<{ ms: number; rows: number }> {
   const folder = await mkdtemp(join(tmpdir(), 'ledgerline-bench-copy-'));
   const client = await pool.connect();
   let [ms, rows] = [0, 0];
@@ -21,10 +25,17 @@ export async function plainCopy(pool: pg.Pool, schema: string, tables: readonly 
     await client.query('DROP SCHEMA IF EXISTS plain CASCADE; CREATE SCHEMA plain; SET search_path TO plain');
     for (const table of tables) {
       const file = join(folder, table.name);
-      await pipeline(client.query(copyTo(`COPY (SELECT * FROM ${schema}.${table.name}) TO STDOUT`)), createWriteStream(file));
+      await pipeline(
+        client.query(copyTo(`COPY (SELECT * FROM ${schema}.${table.name}) TO STDOUT`)),
+        createWriteStream(file),
+      );
       await client.query([createTableSql(table), ...createIndexesSql(table)].join('; '));
       const months = (await partitionsOf(client, schema, table.name)).map((name) => name.slice(-7).replace('_', '-'));
-      await ensurePartitions(client, 'plain', months.map((month) => ({ table, month })));
+      await ensurePartitions(
+        client,
+        'plain',
+        months.map((month) => ({ table, month })),
+      );
       await client.query('CHECKPOINT');
       const copied = await timed(async () => {
         const stream = client.query(copyFrom(`COPY ${table.name} FROM STDIN`));

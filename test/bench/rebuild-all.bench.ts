@@ -9,7 +9,8 @@ import { wholeLedger } from './whole-ledger.js';
 /** `projections rebuild`, against plain COPYs of the same rows into identical tables with their indexes. */
 export const rebuildAllBench: Bench = {
   name: 'rebuild-all',
-  summary: 'all read models of N readings, with their tenants, resources, rates, lines, issued invoices and costs, rebuilt; against plain COPYs of all their rows',
+  summary:
+    'all read models of N readings, with their tenants, resources, rates, lines, issued invoices and costs, rebuilt; against plain COPYs of all their rows',
   size: 1_000_000,
   bounds: [
     { of: 'rebuildAll', least: 0.5, from: 1_000_000 },
@@ -20,10 +21,18 @@ export const rebuildAllBench: Bench = {
       const set = await timed(() => wholeLedger(ledger, core, size));
       say(`rebuild-all: ${set.result} readings and all else recorded in ${(set.ms / 1000).toFixed(1)} s`);
       const expected = await usageTotals(pool, 'ledgerline.usage_records');
-      const copied = await plainCopy(pool, 'ledgerline', projections.flatMap(({ tables }) => tables));
+      const copied = await plainCopy(
+        pool,
+        'ledgerline',
+        projections.flatMap(({ tables }) => tables),
+      );
       await pool.query('CHECKPOINT');
       const rebuilt = await rebuiltInProcess(url);
-      mustBe('the rebuild', { outcome: rebuilt.outcome, differences: rebuilt.differences, rows: rebuilt.rows }, { outcome: 'swapped', differences: 0, rows: copied.rows });
+      mustBe(
+        'the rebuild',
+        { outcome: rebuilt.outcome, differences: rebuilt.differences, rows: rebuilt.rows },
+        { outcome: 'swapped', differences: 0, rows: copied.rows },
+      );
       mustBe('the rebuilt records', await usageTotals(pool, 'ledgerline.usage_records'), expected);
       const ms = buildMs(rebuilt);
       return {

@@ -23,7 +23,10 @@ const { outcome, tables, money } = await app.get(Ledger).rebuilder.rebuild({
   },
 });
 enter('done');
-const differences = tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0).length + money.length;
+const differences =
+  tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0).length + money.length;
 const rows = tables.reduce((sum, table) => sum + table.rows, 0);
-process.stdout.write(JSON.stringify({ outcome, differences, rows, phases, peakMiB: process.resourceUsage().maxRSS / 1024 }));
+process.stdout.write(
+  JSON.stringify({ outcome, differences, rows, phases, peakMiB: process.resourceUsage().maxRSS / 1024 }),
+);
 await app.close();

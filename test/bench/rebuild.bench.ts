@@ -8,22 +8,39 @@ import { onLedger } from './database.js';
 import { plainCopy } from './plain-copy.js';
 import { appendUsage, QUANTITY_PER_EVENT, READINGS_PER_EVENT, usageTotals } from './usage-log.js';
 
-const zRebuilt = z.object({ outcome: z.string(), differences: z.number(), rows: z.number(), phases: z.record(z.string(), z.number()), peakMiB: z.number() });
+const zRebuilt = z.object({
+  outcome: z.string(),
+  differences: z.number(),
+  rows: z.number(),
+  phases: z.record(z.string(), z.number()),
+  peakMiB: z.number(),
+});
 type Rebuilt = z.output<typeof zRebuilt>;
 
 export async function rebuiltInProcess(databaseUrl: string, only: readonly string[] = []): Promise<Rebuilt> {
-  const args = ['--conditions=source', '--import', './test/support/typescript.js', 'test/bench/rebuild-process.ts', databaseUrl];
-  const child = spawn(process.execPath, [...args, ...(only.length === 0 ? [] : [only.join(',')])], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = [
+    '--conditions=source',
+    '--import',
+    './test/support/typescript.js',
+    'test/bench/rebuild-process.ts',
+    databaseUrl,
+  ];
+  const child = spawn(process.execPath, [...args, ...(only.length === 0 ? [] : [only.join(',')])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const answer = await text(child.stdout);
   return zRebuilt.parse(JSON.parse(answer));
 }
 
 /** Reading, rows, indexes and the last events: what stands against the COPY. Comparing and exchanging come on top. */
-export const buildMs = ({ phases }: Rebuilt): number => (phases['fold'] ?? 0) + (phases['start'] ?? 0) + (phases['index'] ?? 0) + (phases['catch up'] ?? 0);
+export const buildMs = ({ phases }: Rebuilt): number =>
+  (phases['fold'] ?? 0) + (phases['start'] ?? 0) + (phases['index'] ?? 0) + (phases['catch up'] ?? 0);
 
 /** Where the time went, in seconds, and the memory that it took. */
 export const phaseFigures = ({ phases, peakMiB }: Rebuilt): Record<string, number> => ({
-  ...Object.fromEntries(['fold', 'index', 'compare', 'swap'].map((phase) => [`${phase}Seconds`, figure((phases[phase] ?? 0) / 1000)])),
+  ...Object.fromEntries(
+    ['fold', 'index', 'compare', 'swap'].map((phase) => [`${phase}Seconds`, figure((phases[phase] ?? 0) / 1000)]),
+  ),
   peakMiB: figure(peakMiB),
 });
 
@@ -44,12 +61,21 @@ export const rebuildBench: Bench = {
       const projected = await timed(() => ledger.catchUp());
       say(`rebuild: projected live in ${(projected.ms / 1000).toFixed(1)} s`);
       const events = appended.result / READINGS_PER_EVENT;
-      const expected = { rows: String(appended.result), quantity: String(events * QUANTITY_PER_EVENT), resources: String(appended.result / 10), last: String(events) };
+      const expected = {
+        rows: String(appended.result),
+        quantity: String(events * QUANTITY_PER_EVENT),
+        resources: String(appended.result / 10),
+        last: String(events),
+      };
       mustBe('the live records', await usageTotals(pool, 'ledgerline.usage_records'), expected);
       const copied = await plainCopy(pool, 'ledgerline', [usageRecords]);
       await pool.query('CHECKPOINT');
       const rebuilt = await rebuiltInProcess(url, ['usage-records']);
-      mustBe('the rebuild', { outcome: rebuilt.outcome, differences: rebuilt.differences }, { outcome: 'swapped', differences: 0 });
+      mustBe(
+        'the rebuild',
+        { outcome: rebuilt.outcome, differences: rebuilt.differences },
+        { outcome: 'swapped', differences: 0 },
+      );
       mustBe('the rebuilt records', await usageTotals(pool, 'ledgerline.usage_records'), expected);
       mustBe('the copied records', await usageTotals(pool, 'plain.usage_records'), expected);
       await log.close();

@@ -34,7 +34,14 @@ const SET_UP = [
     items: [{ billingKind: 'cores', price: { model: 'rate_card' } }],
   },
 ];
-const CORRECTION = { command: 'correct-rate', ...RATE, unitPrice: RIGHT, effectiveFrom: FROM, effectiveUntil: MAY, reason: 'ten times too high' };
+const CORRECTION = {
+  command: 'correct-rate',
+  ...RATE,
+  unitPrice: RIGHT,
+  effectiveFrom: FROM,
+  effectiveUntil: MAY,
+  reason: 'ten times too high',
+};
 
 /** A rate corrected in the past: previewed, applied, and booked on the next invoices, against one read of the records that it touches. */
 export const rerateBench: Bench = {
@@ -69,7 +76,11 @@ export const rerateBench: Bench = {
       const readMs = (read.ms + second.ms) / 2;
       return {
         // The preview rates every record twice: as it was known, and as it would be.
-        ratios: { previewToRead: figure(preview.ms / readMs), applyToRead: figure(applied.ms / readMs), bookToRead: figure(booked.ms / readMs) },
+        ratios: {
+          previewToRead: figure(preview.ms / readMs),
+          applyToRead: figure(applied.ms / readMs),
+          bookToRead: figure(booked.ms / readMs),
+        },
         figures: {
           records,
           tenants,
@@ -98,7 +109,7 @@ async function readAll(pool: pg.Pool): Promise<number> {
       'DECLARE records CURSOR FOR SELECT deployment_id, billing_kind, period_start, period_end, quantity, resource_type, resource_family, location' +
         ' FROM ledgerline.usage_records WHERE position_to IS NULL',
     );
-    for (let count = 0; ; ) {
+    for (let count = 0; ;) {
       const { rows } = await client.query(`FETCH ${PAGE_ROWS} FROM records`);
       count += rows.length;
       if (rows.length < PAGE_ROWS) return count;
@@ -112,7 +123,11 @@ async function readAll(pool: pg.Pool): Promise<number> {
 /** Invoices all tenants and issues; what the invoices come to. */
 async function invoices(ledger: Ledger, asOf: typeof MAY): Promise<string> {
   const totals: string[] = [];
-  for await (const billed of invoiceRun<{ total: string }>(ledger, BENCHER, { asOf, tenantIds: await tenantIds(ledger, BENCHER), issue: true })) {
+  for await (const billed of invoiceRun<{ total: string }>(ledger, BENCHER, {
+    asOf,
+    tenantIds: await tenantIds(ledger, BENCHER),
+    issue: true,
+  })) {
     if (billed.failure !== null) throw billed.failure;
     totals.push(...billed.invoices.map(({ total }) => total));
   }
@@ -122,15 +137,29 @@ async function invoices(ledger: Ledger, asOf: typeof MAY): Promise<string> {
 /** Not timed: the facts as the commands would record them, many streams at a time. */
 async function setUp(ledger: Ledger, core: LedgerCore, tenants: number, perTenant: number): Promise<void> {
   for (const command of SET_UP) mustBe(command.command, (await ledger.execute(command, BENCHER)).status, 'done');
-  const cause = { name: 'bench', key: null, bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, caller: BENCHER };
+  const cause = {
+    name: 'bench',
+    key: null,
+    bodyHash: '',
+    occurredAt: null,
+    isKeyed: false,
+    idempotencyKey: null,
+    caller: BENCHER,
+  };
   const append = (stream: string, ...events: LedgerEvent[]) => core.book.appendAt(stream, NO_STREAM, cause, events);
   await inTurns([...Array(tenants).keys()], async (index) => {
     const [tenantId, deploymentId] = [`t-${index}`, `d-${index}`];
-    await append(tenantStream(tenantId), { type: 'TenantRegistered', data: { tenantId, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(tenantId, tenantId)) } });
+    await append(tenantStream(tenantId), {
+      type: 'TenantRegistered',
+      data: { tenantId, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(tenantId, tenantId)) },
+    });
     await append(
       deploymentStream(deploymentId),
       { type: 'DeploymentRegistered', data: { deploymentId, tenantId, name: deploymentId, from: FROM } },
-      { type: 'SubscriptionStarted', data: { subscriptionId: `s-${index}`, deploymentId, planId: 'bench', from: FROM, anchor: null } },
+      {
+        type: 'SubscriptionStarted',
+        data: { subscriptionId: `s-${index}`, deploymentId, planId: 'bench', from: FROM, anchor: null },
+      },
     );
     await append(usageStream(deploymentId, '2026-04'), ...usageOf(deploymentId, perTenant));
   });
@@ -153,6 +182,11 @@ function usageOf(deploymentId: string, count: number): LedgerEvent[] {
   });
   return Array.from({ length: Math.ceil(count / PER_EVENT) }, (_, n) => ({
     type: 'UsageObserved',
-    data: { deploymentId, month: '2026-04', origin: 'command', observations: readings.slice(n * PER_EVENT, (n + 1) * PER_EVENT) },
+    data: {
+      deploymentId,
+      month: '2026-04',
+      origin: 'command',
+      observations: readings.slice(n * PER_EVENT, (n + 1) * PER_EVENT),
+    },
   }));
 }

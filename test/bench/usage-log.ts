@@ -32,7 +32,11 @@ function observations(deployment: number): object[] {
 }
 
 /** A UUID that the number alone gives. */
-const idOf = (n: number): string => createHash('sha256').update(`bench ${n}`).digest('hex').replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
+const idOf = (n: number): string =>
+  createHash('sha256')
+    .update(`bench ${n}`)
+    .digest('hex')
+    .replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
 
 export function usageEvent(n: number): NewEvent {
   const data = { deploymentId: deploymentId(n), month: MONTH, origin: 'metering', observations: observations(n) };

@@ -16,7 +16,13 @@ const DATA = JSON.stringify({
   deploymentId: 'd',
   month: '2026-04',
   origin: 'command',
-  observations: Array.from({ length: 10 }, (_, n) => ({ resourceId: `r-${n}`, billingKind: 'requests', period: { start: '2026-04-03T00:00:00Z', end: '2026-04-04T00:00:00Z' }, granularity: 'day', quantity: '3' })),
+  observations: Array.from({ length: 10 }, (_, n) => ({
+    resourceId: `r-${n}`,
+    billingKind: 'requests',
+    period: { start: '2026-04-03T00:00:00Z', end: '2026-04-04T00:00:00Z' },
+    granularity: 'day',
+    quantity: '3',
+  })),
 });
 
 /** Events as the log holds them, made by SQL: what is measured is reading and hashing them. */
@@ -33,7 +39,8 @@ async function fill(pool: pg.Pool, size: number): Promise<void> {
 /** The same bytes, one event after the other, by plain SHA-256 as one writes it in Node, and by its quickest call: milliseconds. */
 async function plain(log: PostgresLog, size: number): Promise<{ plainMs: number; quickestMs: number }> {
   const bytes: Buffer[] = [];
-  for await (const leaves of log.leaves({ after: 0, upTo: size })) for (const leaf of leaves) bytes.push(Buffer.from(leaf.bytes));
+  for await (const leaves of log.leaves({ after: 0, upTo: size }))
+    for (const leaf of leaves) bytes.push(Buffer.from(leaf.bytes));
   const plainly = await timed(async () => {
     for (const each of bytes) createHash('sha256').update(each).digest();
   });
@@ -46,7 +53,8 @@ async function plain(log: PostgresLog, size: number): Promise<{ plainMs: number;
 /** Appends per second while the tree is kept up behind them, as the worker does, and without it; in turns, the best of each. */
 async function ingested(size: number): Promise<{ withTree: number; without: number }> {
   const best = { withTree: 0, without: 0 };
-  for (const kind of ['without', 'withTree', 'withTree', 'without', 'without', 'withTree'] as const) best[kind] = Math.max(best[kind], await appendedPerSecond(size, kind === 'withTree'));
+  for (const kind of ['without', 'withTree', 'withTree', 'without', 'without', 'withTree'] as const)
+    best[kind] = Math.max(best[kind], await appendedPerSecond(size, kind === 'withTree'));
   return best;
 }
 
@@ -64,7 +72,9 @@ async function appendedPerSecond(size: number, keepsTree: boolean): Promise<numb
       await Promise.all(
         Array.from({ length: APPENDS_AT_ONCE }, async () => {
           for (const n of queue) {
-            await log.append(`usage-${n}`, NO_STREAM, [{ id: randomUUID(), type: 'UsageObserved', data: DATA, metadata: '{"actor":"bench"}' }]);
+            await log.append(`usage-${n}`, NO_STREAM, [
+              { id: randomUUID(), type: 'UsageObserved', data: DATA, metadata: '{"actor":"bench"}' },
+            ]);
             keeper.wake();
           }
         }),
@@ -80,7 +90,8 @@ async function appendedPerSecond(size: number, keepsTree: boolean): Promise<numb
 
 export const verifyBench: Bench = {
   name: 'verify',
-  summary: 'the whole log verified, against plain SHA-256 over the bytes of its events; and what keeping its tree up costs appends',
+  summary:
+    'the whole log verified, against plain SHA-256 over the bytes of its events; and what keeping its tree up costs appends',
   size: 200_000,
   bounds: [
     { of: 'verifiedAgainstSha256', least: 0.3, from: 50_000 },
@@ -95,7 +106,10 @@ export const verifyBench: Bench = {
       await fill(pool, size);
       const kept = await timed(async () => tree.keepUp());
       // The better of two: the first reads what was written a moment ago from where the database still writes it.
-      const runs = [await timed(async () => verifyLog(log, pool, { notes: [], verifier: null })), await timed(async () => verifyLog(log, pool, { notes: [], verifier: null }))] as const;
+      const runs = [
+        await timed(async () => verifyLog(log, pool, { notes: [], verifier: null })),
+        await timed(async () => verifyLog(log, pool, { notes: [], verifier: null })),
+      ] as const;
       const verified = runs[0].ms < runs[1].ms ? runs[0] : runs[1];
       mustBe('events verified', verified.result.size, size);
       mustBe('failures', verified.result.failures.length, 0);
@@ -105,8 +119,18 @@ export const verifyBench: Bench = {
       await log.close();
       const ingest = await ingested(Math.min(size, MOST_APPENDS));
       return {
-        ratios: { verifiedAgainstSha256: figure(perSecond / hashed(sha.plainMs)), verifiedAgainstQuickestSha256: figure(perSecond / hashed(sha.quickestMs)), ingestWithTree: figure(ingest.withTree / ingest.without) },
-        figures: { eventsVerifiedPerSecond: figure(perSecond), eventsKeptPerSecond: figure((size * 1000) / kept.ms), sha256PerSecond: figure(hashed(sha.plainMs)), quickestSha256PerSecond: figure(hashed(sha.quickestMs)), ingestPerSecond: figure(ingest.withTree) },
+        ratios: {
+          verifiedAgainstSha256: figure(perSecond / hashed(sha.plainMs)),
+          verifiedAgainstQuickestSha256: figure(perSecond / hashed(sha.quickestMs)),
+          ingestWithTree: figure(ingest.withTree / ingest.without),
+        },
+        figures: {
+          eventsVerifiedPerSecond: figure(perSecond),
+          eventsKeptPerSecond: figure((size * 1000) / kept.ms),
+          sha256PerSecond: figure(hashed(sha.plainMs)),
+          quickestSha256PerSecond: figure(hashed(sha.quickestMs)),
+          ingestPerSecond: figure(ingest.withTree),
+        },
         checked: true,
       };
     });

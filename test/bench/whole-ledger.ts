@@ -36,29 +36,58 @@ const PLAN = {
 const PER_DEPLOYMENT = decimal('5.00').plus(decimal(String(QUANTITY_PER_EVENT)).times(decimal('0.01')));
 
 const tenantId = (n: number): string => `tenant-${String(n).padStart(6, '0')}`;
-const resourceId = (deployment: number, n: number): string => String(400_000_000 + deployment * RESOURCES_PER_DEPLOYMENT + n);
+const resourceId = (deployment: number, n: number): string =>
+  String(400_000_000 + deployment * RESOURCES_PER_DEPLOYMENT + n);
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
 /** A ledger with something of all that grows: tenants, resources, rates, usage, lines, issued invoices and costs. Answers the number of readings. */
 export async function wholeLedger(ledger: Ledger, core: LedgerCore, records: number): Promise<number> {
   const deployments = Math.ceil(records / READINGS_PER_EVENT);
   mustBe('the plan', (await ledger.execute(PLAN, BENCHER)).status, 'done');
-  const cause = { name: 'bench', key: null, bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, caller: BENCHER };
+  const cause = {
+    name: 'bench',
+    key: null,
+    bodyHash: '',
+    occurredAt: null,
+    isKeyed: false,
+    idempotencyKey: null,
+    caller: BENCHER,
+  };
   const append = (stream: string, ...events: LedgerEvent[]) => core.book.appendAt(stream, NO_STREAM, cause, events);
   for (const n of numbers(Math.ceil(deployments / DEPLOYMENTS_PER_TENANT))) {
     const id = tenantId(n);
-    await append(tenantStream(id), { type: 'TenantRegistered', data: { tenantId: id, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(id, id)) } });
+    await append(tenantStream(id), {
+      type: 'TenantRegistered',
+      data: { tenantId: id, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(id, id)) },
+    });
   }
   for (const n of numbers(RATES)) {
     const key = { resourceType: 'cpu', resourceFamily: `family-${n}`, location: 'eu' };
-    await append(rateStream(key), { type: 'RateSet', data: { ...key, unit: null, unitPrice: '0.01', currency: 'USD', basis: 'duration', effectiveFrom: FROM, effectiveUntil: null } });
+    await append(rateStream(key), {
+      type: 'RateSet',
+      data: {
+        ...key,
+        unit: null,
+        unitPrice: '0.01',
+        currency: 'USD',
+        basis: 'duration',
+        effectiveFrom: FROM,
+        effectiveUntil: null,
+      },
+    });
   }
   for (const n of numbers(deployments)) {
     const id = deploymentId(n);
     await append(
       deploymentStream(id),
-      { type: 'DeploymentRegistered', data: { deploymentId: id, tenantId: tenantId(Math.floor(n / DEPLOYMENTS_PER_TENANT)), name: id, from: FROM } },
-      { type: 'SubscriptionStarted', data: { subscriptionId: `subscription-${n}`, deploymentId: id, planId: PLAN.planId, from: FROM, anchor: null } },
+      {
+        type: 'DeploymentRegistered',
+        data: { deploymentId: id, tenantId: tenantId(Math.floor(n / DEPLOYMENTS_PER_TENANT)), name: id, from: FROM },
+      },
+      {
+        type: 'SubscriptionStarted',
+        data: { subscriptionId: `subscription-${n}`, deploymentId: id, planId: PLAN.planId, from: FROM, anchor: null },
+      },
     );
     await append(inventoryStream(`${PROVIDER}-${n}`), resourcesOf(n, id));
   }
@@ -112,9 +141,17 @@ const costsOf = (n: number): LedgerEvent => ({
 async function issued(ledger: Ledger, deployments: number): Promise<void> {
   const totals: string[] = [];
   const tenants = await tenantIds(ledger, BENCHER);
-  for await (const billed of invoiceRun<{ total: string }>(ledger, BENCHER, { asOf: AS_OF, tenantIds: tenants, issue: true })) {
+  for await (const billed of invoiceRun<{ total: string }>(ledger, BENCHER, {
+    asOf: AS_OF,
+    tenantIds: tenants,
+    issue: true,
+  })) {
     if (billed.failure !== null) throw billed.failure;
     totals.push(...billed.invoices.map(({ total }) => total));
   }
-  mustBe('what is billed', text(sumOf(totals.map((total) => decimal(total)))), text(PER_DEPLOYMENT.times(decimal(String(deployments)))));
+  mustBe(
+    'what is billed',
+    text(sumOf(totals.map((total) => decimal(total)))),
+    text(PER_DEPLOYMENT.times(decimal(String(deployments)))),
+  );
 }

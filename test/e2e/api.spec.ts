@@ -15,7 +15,19 @@ import { startApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { UnknownOutcome } from '#event-store/port';
 import { type Role, ROLES } from '#ledger/caller';
-import { type Answer, apiForAll, april, clock, LISTENING, logger, NOW, problemIn, SECRET, STORY, type TestApi } from '../support/api.js';
+import {
+  type Answer,
+  apiForAll,
+  april,
+  clock,
+  LISTENING,
+  logger,
+  NOW,
+  problemIn,
+  SECRET,
+  STORY,
+  type TestApi,
+} from '../support/api.js';
 import { on } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
 
@@ -36,27 +48,54 @@ const readingsOf = ({ command: _, ...readings }: { command?: string }): object =
 /** Whom each route is for, and an example of asking it. A route that is not in the table fails below. */
 const TABLE: ReadonlyMap<
   string,
-  { readonly for: readonly Role[] | typeof EVERYONE; readonly query?: string; readonly example: () => string; readonly body?: unknown }
+  {
+    readonly for: readonly Role[] | typeof EVERYONE;
+    readonly query?: string;
+    readonly example: () => string;
+    readonly body?: unknown;
+  }
 > = new Map([
   [
     'GET /api/v1/usage-records',
-    { for: READ, query: 'usage-records', example: () => '/api/v1/usage-records?deploymentId=acme-prod&billingKind=gateway' },
+    {
+      for: READ,
+      query: 'usage-records',
+      example: () => '/api/v1/usage-records?deploymentId=acme-prod&billingKind=gateway',
+    },
   ],
   ['GET /api/v1/usage', { for: READ, query: 'usage', example: () => '/api/v1/usage?deploymentId=acme-prod' }],
   ['GET /api/v1/rates', { for: READ, query: 'rates', example: () => '/api/v1/rates?resourceType=gateway' }],
   ['GET /api/v1/invoices', { for: READ, query: 'invoices', example: () => '/api/v1/invoices?tenantId=acme' }],
-  ['GET /api/v1/invoices/preview', { for: READ, query: 'invoice-preview', example: () => `/api/v1/invoices/preview?tenantId=acme&at=${NOW}` }],
+  [
+    'GET /api/v1/invoices/preview',
+    { for: READ, query: 'invoice-preview', example: () => `/api/v1/invoices/preview?tenantId=acme&at=${NOW}` },
+  ],
   ['GET /api/v1/invoices/:id', { for: READ, query: 'invoice', example: () => `/api/v1/invoices/${api().invoiceId}` }],
-  ['GET /api/v1/invoices/:id/document', { for: READ, query: 'invoice-document', example: () => `/api/v1/invoices/${api().invoiceId}/document` }],
+  [
+    'GET /api/v1/invoices/:id/document',
+    { for: READ, query: 'invoice-document', example: () => `/api/v1/invoices/${api().invoiceId}/document` },
+  ],
   ['GET /api/v1/credits', { for: READ, query: 'credits', example: () => '/api/v1/credits?tenantId=acme' }],
-  ['GET /api/v1/credit-notes', { for: READ, query: 'credit-notes', example: () => '/api/v1/credit-notes?tenantId=acme' }],
-  ['GET /api/v1/credit-notes/:id', { for: READ, query: 'credit-note', example: () => `/api/v1/credit-notes/${api().creditNoteId}` }],
-  ['GET /api/v1/credit-notes/:id/document', { for: READ, query: 'credit-note-document', example: () => `/api/v1/credit-notes/${api().creditNoteId}/document` }],
+  [
+    'GET /api/v1/credit-notes',
+    { for: READ, query: 'credit-notes', example: () => '/api/v1/credit-notes?tenantId=acme' },
+  ],
+  [
+    'GET /api/v1/credit-notes/:id',
+    { for: READ, query: 'credit-note', example: () => `/api/v1/credit-notes/${api().creditNoteId}` },
+  ],
+  [
+    'GET /api/v1/credit-notes/:id/document',
+    { for: READ, query: 'credit-note-document', example: () => `/api/v1/credit-notes/${api().creditNoteId}/document` },
+  ],
   ['GET /api/v1/unbilled', { for: STAFF, query: 'unbilled', example: () => '/api/v1/unbilled' }],
   ['GET /api/v1/metered-days', { for: STAFF, query: 'metered-days', example: () => '/api/v1/metered-days' }],
   ['GET /api/v1/lines', { for: READ, query: 'lines', example: () => '/api/v1/lines?subscriptionId=acme-sub' }],
   ['GET /api/v1/lines/:id', { for: READ, query: 'line', example: () => `/api/v1/lines/${api().lineId}` }],
-  ['GET /api/v1/dashboard/margin', { for: ADMIN, query: 'margin', example: () => '/api/v1/dashboard/margin?period=2026-04-15' }],
+  [
+    'GET /api/v1/dashboard/margin',
+    { for: ADMIN, query: 'margin', example: () => '/api/v1/dashboard/margin?period=2026-04-15' },
+  ],
   ['GET /api/v1/dashboard/accrual', { for: ADMIN, query: 'accrual', example: () => '/api/v1/dashboard/accrual' }],
   ['GET /api/v1/resources', { for: STAFF, query: 'resources', example: () => '/api/v1/resources' }],
   ['GET /api/v1/tenants', { for: READ, query: 'tenants', example: () => '/api/v1/tenants' }],
@@ -65,16 +104,33 @@ const TABLE: ReadonlyMap<
   ['GET /api/v1/subscriptions', { for: READ, query: 'subscriptions', example: () => '/api/v1/subscriptions' }],
   [
     'POST /api/v1/quotes',
-    { for: READ, query: 'quote', example: () => '/api/v1/quotes', body: { planId: 'standard', usage: { gateway: '8' } } },
+    {
+      for: READ,
+      query: 'quote',
+      example: () => '/api/v1/quotes',
+      body: { planId: 'standard', usage: { gateway: '8' } },
+    },
   ],
   ['GET /api/v1/audit/diff', { for: STAFF, query: 'diff', example: () => '/api/v1/audit/diff?from=1' }],
   ['GET /api/v1/audit/check', { for: STAFF, query: 'check', example: () => '/api/v1/audit/check' }],
-  ['GET /api/v1/audit/explain/:id', { for: STAFF, query: 'explain', example: () => `/api/v1/audit/explain/${api().invoiceId}` }],
+  [
+    'GET /api/v1/audit/explain/:id',
+    { for: STAFF, query: 'explain', example: () => `/api/v1/audit/explain/${api().invoiceId}` },
+  ],
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
   ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],
-  ['POST /api/v1/commands', { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/commands', body: STORY[6] }],
-  ['POST /api/v1/usage', { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/usage', body: readingsOf(STORY[6] ?? {}) }],
-  ['POST /api/v1/preview', { for: ['platform_admin', 'operator'], example: () => '/api/v1/preview', body: { commands: [STORY[6]] } }],
+  [
+    'POST /api/v1/commands',
+    { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/commands', body: STORY[6] },
+  ],
+  [
+    'POST /api/v1/usage',
+    { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/usage', body: readingsOf(STORY[6] ?? {}) },
+  ],
+  [
+    'POST /api/v1/preview',
+    { for: ['platform_admin', 'operator'], example: () => '/api/v1/preview', body: { commands: [STORY[6]] } },
+  ],
   ['POST /graphql', { for: ALL, example: () => '/graphql', body: { query: '{ __typename }' } }],
   ['GET /graphql', { for: ALL, example: () => '/graphql?query={__typename}' }],
   ['GET /api/docs', { for: EVERYONE, example: () => '/api/docs' }],
@@ -106,7 +162,8 @@ describe('roles', () => {
     expect(anonymous.headers.get('www-authenticate')).toBe('Bearer');
     for (const role of ALL) {
       const answer = await askCase(role, each);
-      if (each.for.includes(role)) expect({ role, status: answer.status, body: answer.body }).toMatchObject({ role, status: 200 });
+      if (each.for.includes(role))
+        expect({ role, status: answer.status, body: answer.body }).toMatchObject({ role, status: 200 });
       else expect({ role, ...problemIn(answer) }).toMatchObject({ role, status: 403, code: 'forbidden' });
     }
   });
@@ -138,7 +195,11 @@ describe('tokens', () => {
   const bad = async (token: string) => problemIn(await get(token, '/api/v1/tenants'));
 
   it('refuses what is no token, another secret, no signature, and one that has expired', async () => {
-    const expired = await mintToken(SECRET, { sub: 'late', role: 'operator', ttl: '1h' }, instant('2026-04-14T00:00:00Z'));
+    const expired = await mintToken(
+      SECRET,
+      { sub: 'late', role: 'operator', ttl: '1h' },
+      instant('2026-04-14T00:00:00Z'),
+    );
     const foreign = await mintToken(SECRET.toUpperCase(), { sub: 'foreign', role: 'operator', ttl: '1h' }, NOW);
     const parts = ['{"alg":"none"}', '{"sub":"x","role":"platform_admin"}', ''];
     const unsigned = parts.map((part) => Buffer.from(part).toString('base64url')).join('.');
@@ -158,7 +219,9 @@ describe('tokens', () => {
   it('reads tokens by published keys, never by a published key as the secret, and says when the keys are out of reach', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256');
     const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' };
-    const keys = createServer((_, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] })));
+    const keys = createServer((_, response) =>
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] })),
+    );
     await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
     const address = z.object({ port: z.number() }).parse(keys.address());
     const keyed = await startApi({
@@ -196,7 +259,9 @@ describe('tokens', () => {
       clock,
     });
     try {
-      expect((await fetch(`${cut.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${await sign('k1')}` } })).status).toBe(503);
+      expect(
+        (await fetch(`${cut.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${await sign('k1')}` } })).status,
+      ).toBe(503);
     } finally {
       await cut.close();
     }
@@ -219,13 +284,21 @@ describe("another tenant's things", () => {
       '/api/v1/usage?deploymentId=acme-prod',
       '/api/v1/usage-records?deploymentId=acme-prod',
     ];
-    for (const path of paths) expect({ path, ...problemIn(await get('globex', path)) }).toMatchObject({ path, status: 404 });
+    for (const path of paths)
+      expect({ path, ...problemIn(await get('globex', path)) }).toMatchObject({ path, status: 404 });
   });
 
   it('are in no list', async () => {
-    expect(await get('globex', '/api/v1/tenants')).toMatchObject({ status: 200, body: { items: [{ tenantId: 'globex' }] } });
+    expect(await get('globex', '/api/v1/tenants')).toMatchObject({
+      status: 200,
+      body: { items: [{ tenantId: 'globex' }] },
+    });
     for (const list of ['invoices', 'lines', 'deployments', 'subscriptions', 'usage-records'])
-      expect({ list, ...(await get('globex', `/api/v1/${list}`)) }).toMatchObject({ list, status: 200, body: { items: [] } });
+      expect({ list, ...(await get('globex', `/api/v1/${list}`)) }).toMatchObject({
+        list,
+        status: 200,
+        body: { items: [] },
+      });
   });
 });
 
@@ -253,13 +326,27 @@ describe('commands', () => {
       code: 'unknown_command',
     });
     expect(problemIn(await post('operator', '/api/v1/commands', 'fly')).status).toBe(400);
-    const unknown = { command: 'register-deployment', deploymentId: 'd', tenantId: 'nobody', name: 'd', from: april.start };
-    expect(problemIn(await post('operator', '/api/v1/commands', unknown))).toMatchObject({ status: 404, code: 'unknown_tenant' });
+    const unknown = {
+      command: 'register-deployment',
+      deploymentId: 'd',
+      tenantId: 'nobody',
+      name: 'd',
+      from: april.start,
+    };
+    expect(problemIn(await post('operator', '/api/v1/commands', unknown))).toMatchObject({
+      status: 404,
+      code: 'unknown_tenant',
+    });
   });
 
   it('executes an array in order, and a refusal does not stop the rest', async () => {
     const hooli = { ...tenant, tenantId: 'hooli' };
-    const answer = await post('operator', '/api/v1/commands', [hooli, { ...hooli, currency: 'USD' }, { command: 'fly' }, hooli]);
+    const answer = await post('operator', '/api/v1/commands', [
+      hooli,
+      { ...hooli, currency: 'USD' },
+      { command: 'fly' },
+      hooli,
+    ]);
     expect(answer).toMatchObject({
       status: 200,
       body: [
@@ -273,7 +360,10 @@ describe('commands', () => {
   });
 
   it('lets ingest append usage of its own tenant only', async () => {
-    expect(problemIn(await post('ingest', '/api/v1/commands', tenant))).toMatchObject({ status: 403, code: 'forbidden' });
+    expect(problemIn(await post('ingest', '/api/v1/commands', tenant))).toMatchObject({
+      status: 403,
+      code: 'forbidden',
+    });
     expect(await post('ingest', '/api/v1/commands', [STORY[6], tenant])).toMatchObject({
       status: 200,
       body: [
@@ -281,7 +371,10 @@ describe('commands', () => {
         { index: 1, command: 'register-tenant', status: 'refused', error: { code: 'forbidden' } },
       ],
     });
-    api().tokens.set('ingest of globex', await mintToken(SECRET, { sub: 'agent', role: 'ingest', tenantId: 'globex', ttl: '1h' }, NOW));
+    api().tokens.set(
+      'ingest of globex',
+      await mintToken(SECRET, { sub: 'agent', role: 'ingest', tenantId: 'globex', ttl: '1h' }, NOW),
+    );
     expect(problemIn(await post('ingest of globex', '/api/v1/commands', STORY[6])).status).toBe(404);
   });
 });
@@ -314,26 +407,47 @@ describe('figures', () => {
     const zPage = z.object({ items: z.array(z.unknown()), nextCursor: z.string().nullable() });
     const first = zPage.parse((await get('operator', `${path}&deploymentId=acme-prod&start=${april.start}`)).body);
     const cursor = `cursor=${first.nextCursor ?? ''}`;
-    const [silent, again] = await Promise.all([`${path}&${cursor}`, `${path}&${cursor}&deploymentId=acme-prod`].map(async (url) => zPage.parse((await get('operator', url)).body)));
+    const [silent, again] = await Promise.all(
+      [`${path}&${cursor}`, `${path}&${cursor}&deploymentId=acme-prod`].map(async (url) =>
+        zPage.parse((await get('operator', url)).body),
+      ),
+    );
     expect(silent?.items).toHaveLength(1);
     expect(again).toEqual(silent);
-    expect(problemIn(await get('operator', `${path}&${cursor}&deploymentId=other`))).toMatchObject({ status: 400, code: 'invalid_cursor', errors: [{ field: 'deploymentId' }] });
+    expect(problemIn(await get('operator', `${path}&${cursor}&deploymentId=other`))).toMatchObject({
+      status: 400,
+      code: 'invalid_cursor',
+      errors: [{ field: 'deploymentId' }],
+    });
   });
 
   it('pages by cursor', async () => {
     const zPage = z.object({ items: z.array(z.object({ tenantId: z.string() })), nextCursor: z.string().nullable() });
     const first = zPage.parse((await get('operator', '/api/v1/tenants?limit=1')).body);
     expect(first.items).toHaveLength(1);
-    const second = zPage.parse((await get('operator', `/api/v1/tenants?limit=1&cursor=${first.nextCursor ?? ''}`)).body);
+    const second = zPage.parse(
+      (await get('operator', `/api/v1/tenants?limit=1&cursor=${first.nextCursor ?? ''}`)).body,
+    );
     expect(second.items[0]?.tenantId).not.toBe(first.items[0]?.tenantId);
     // What no list gave out: nested beyond measure, or with what no database takes.
     const made = (cursor: unknown) => Buffer.from(JSON.stringify(cursor)).toString('base64url');
     const deep = JSON.parse('['.repeat(4000) + ']'.repeat(4000)) as unknown;
-    for (const cursor of [made({ list: 'tenants', asked: { a: deep }, next: 'x' }), made({ list: 'tenants', asked: {}, next: made({ position: 1, after: ['\u0000'] }) })])
-      expect(problemIn(await get('operator', `/api/v1/tenants?limit=1&cursor=${cursor}`))).toMatchObject({ status: 400, code: 'invalid_cursor' });
+    for (const cursor of [
+      made({ list: 'tenants', asked: { a: deep }, next: 'x' }),
+      made({ list: 'tenants', asked: {}, next: made({ position: 1, after: ['\u0000'] }) }),
+    ])
+      expect(problemIn(await get('operator', `/api/v1/tenants?limit=1&cursor=${cursor}`))).toMatchObject({
+        status: 400,
+        code: 'invalid_cursor',
+      });
     // It is of this list alone.
-    expect(problemIn(await get('operator', `/api/v1/deployments?cursor=${first.nextCursor ?? ''}`))).toMatchObject({ status: 400, code: 'invalid_cursor' });
-    expect(problemIn(await get('operator', '/api/v1/tenants?cursor=x')).errors).toEqual([expect.objectContaining({ field: 'cursor' })]);
+    expect(problemIn(await get('operator', `/api/v1/deployments?cursor=${first.nextCursor ?? ''}`))).toMatchObject({
+      status: 400,
+      code: 'invalid_cursor',
+    });
+    expect(problemIn(await get('operator', '/api/v1/tenants?cursor=x')).errors).toEqual([
+      expect.objectContaining({ field: 'cursor' }),
+    ]);
   });
 
   it('answers as of an earlier position', async () => {
@@ -383,11 +497,16 @@ describe('problems', () => {
     const other = await testDatabase();
     const failing = await startApi({ ...on(other.url), jwtSecret: SECRET, ...LISTENING, logger, clock });
     const status = async (path: string) => {
-      const response = await fetch(`${failing.url}${path}`, { headers: { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` } });
+      const response = await fetch(`${failing.url}${path}`, {
+        headers: { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` },
+      });
       return { status: response.status, body: await response.json() };
     };
     try {
-      expect(await status('/health/ready')).toEqual({ status: 200, body: { status: 'ready', position: 0, head: 0, lag: 0, lagSeconds: 0 } });
+      expect(await status('/health/ready')).toEqual({
+        status: 200,
+        body: { status: 'ready', position: 0, head: 0, lag: 0, lagSeconds: 0 },
+      });
       await other.drop();
       const broken = await status('/api/v1/tenants');
       expect(broken).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
@@ -410,7 +529,10 @@ describe('what is thrown', () => {
   it('is unavailable where the database or the log does not answer', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:5432'), { code: 'ECONNREFUSED' });
     expect(problemOf(new AggregateError([refused]))).toMatchObject({ status: 503, code: 'database_unavailable' });
-    expect(problemOf(new Error('Connection terminated unexpectedly'))).toMatchObject({ status: 503, code: 'database_unavailable' });
+    expect(problemOf(new Error('Connection terminated unexpectedly'))).toMatchObject({
+      status: 503,
+      code: 'database_unavailable',
+    });
     expect(problemOf(new UnknownOutcome('no answer'))).toMatchObject({ status: 503, code: 'outcome_unknown' });
   });
 });
@@ -455,7 +577,9 @@ describe('pages', () => {
 
 describe('the environment', () => {
   it('is read once, with its defaults', () => {
-    expect(settingsFrom({ DATABASE_URL: 'postgres://localhost/ledger', LEDGERLINE_JWT_SECRET: SECRET, EVENT_STORE_URL: '' })).toEqual({
+    expect(
+      settingsFrom({ DATABASE_URL: 'postgres://localhost/ledger', LEDGERLINE_JWT_SECRET: SECRET, EVENT_STORE_URL: '' }),
+    ).toEqual({
       databaseUrl: 'postgres://localhost/ledger',
       jwtSecret: SECRET,
       host: '127.0.0.1',
@@ -468,7 +592,8 @@ describe('the environment', () => {
   });
 
   it('is refused with all its faults at once', () => {
-    const faults = /DATABASE_URL is not set\n.*LEDGERLINE_JWT_SECRET must have at least 32 characters\n.*LEDGERLINE_PORT must be a port/;
+    const faults =
+      /DATABASE_URL is not set\n.*LEDGERLINE_JWT_SECRET must have at least 32 characters\n.*LEDGERLINE_PORT must be a port/;
     expect(() => settingsFrom({ LEDGERLINE_JWT_SECRET: 'short', LEDGERLINE_PORT: '70000' })).toThrow(faults);
   });
 });

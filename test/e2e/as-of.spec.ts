@@ -51,8 +51,17 @@ beforeAll(async () => {
   await test.apply(...BEGINNING);
   // Of what is asked for by its id there is one from the start.
   await live(test, { bill: 't1', at: '2026-04-02T00:00:00Z' }, issued);
-  await test.apply({ command: 'create-credit-note', invoiceId: issued[0], at: AT, amount: '1.00', reason: 'an outage' });
-  const idOf = async (name: string, field: string): Promise<string> => (await test.ask<{ items: Record<string, string>[] }>(name, { at: name === 'lines' ? AT : undefined })).items[0]?.[field] ?? '';
+  await test.apply({
+    command: 'create-credit-note',
+    invoiceId: issued[0],
+    at: AT,
+    amount: '1.00',
+    reason: 'an outage',
+  });
+  const idOf = async (name: string, field: string): Promise<string> =>
+    (await test.ask<{ items: Record<string, string>[] }>(name, { at: name === 'lines' ? AT : undefined })).items[0]?.[
+      field
+    ] ?? '';
   const ids: Readonly<Record<string, object>> = {
     invoice: { id: issued[0] },
     line: { id: await idOf('lines', 'lineId'), at: AT },
@@ -76,22 +85,36 @@ beforeAll(async () => {
 afterAll(async () => test.close());
 
 describe('as of', () => {
-  it.each([...QUERIES.keys()].filter((name) => !NOT_OF_THE_LOG.includes(name)))('%s answers what it answered then', async (name) => {
-    const asked = taken.filter((each) => each.name === name);
-    expect(asked).toHaveLength(STEPS / EACH);
-    for (const { position, params, answer } of asked) expect([position, await answerOf(name, { ...params, asOf: String(position) })]).toEqual([position, answer]);
-    // By the name that it has beside `at`, too.
-    for (const { position, params, answer } of asked.slice(0, 1)) expect([position, await answerOf(name, { ...params, knownAt: String(position) })]).toEqual([position, answer]);
-    // It was asked something: not each answer is a refusal.
-    expect(asked.filter(({ answer }) => answer.startsWith('refused')).map(({ answer }) => answer)).toEqual([]);
-  });
+  it.each([...QUERIES.keys()].filter((name) => !NOT_OF_THE_LOG.includes(name)))(
+    '%s answers what it answered then',
+    async (name) => {
+      const asked = taken.filter((each) => each.name === name);
+      expect(asked).toHaveLength(STEPS / EACH);
+      for (const { position, params, answer } of asked)
+        expect([position, await answerOf(name, { ...params, asOf: String(position) })]).toEqual([position, answer]);
+      // By the name that it has beside `at`, too.
+      for (const { position, params, answer } of asked.slice(0, 1))
+        expect([position, await answerOf(name, { ...params, knownAt: String(position) })]).toEqual([position, answer]);
+      // It was asked something: not each answer is a refusal.
+      expect(asked.filter(({ answer }) => answer.startsWith('refused')).map(({ answer }) => answer)).toEqual([]);
+    },
+  );
 });
 
 describe('projections', () => {
   it('as of a position or an instant are told of the events up to then alone', async () => {
     const head = await core.log.head();
-    const standing = async (params: object) => new Set((await test.ask<{ items: { position: number; head: number; lag: number }[] }>('projections', { ...params })).items.map((item) => [item.position, item.head, item.lag].join(' ')));
-    expect([await standing({}), await standing({ asOf: '5' }), await standing({ knownAt: '4' })]).toEqual([new Set([`${head} ${head} 0`]), new Set(['5 5 0']), new Set(['4 4 0'])]);
+    const standing = async (params: object) =>
+      new Set(
+        (
+          await test.ask<{ items: { position: number; head: number; lag: number }[] }>('projections', { ...params })
+        ).items.map((item) => [item.position, item.head, item.lag].join(' ')),
+      );
+    expect([await standing({}), await standing({ asOf: '5' }), await standing({ knownAt: '4' })]).toEqual([
+      new Set([`${head} ${head} 0`]),
+      new Set(['5 5 0']),
+      new Set(['4 4 0']),
+    ]);
     expect(await standing({ asOf: '2000-01-01T00:00:00Z' })).toEqual(new Set(['0 0 0']));
     await expect(standing({ asOf: String(head + 1) })).rejects.toMatchObject({ code: 'position_ahead' });
   });
@@ -105,8 +128,15 @@ describe('every issued invoice', () => {
     );
     expect(rows.length).toBeGreaterThan(5);
     // With corrections, and voided ones among them: otherwise the history was too short to say anything.
-    expect([rows.some(({ status }) => status === 'void'), rows.some(({ rows: own }) => own.some(({ kind }) => kind === 'rebooked'))]).toEqual([true, true]);
-    for (const invoice of rows) expect([invoice.ordinal, await reissued(core, invoice)]).toEqual([invoice.ordinal, canonicalInvoice(invoice.invoice_id, invoice.rows)]);
+    expect([
+      rows.some(({ status }) => status === 'void'),
+      rows.some(({ rows: own }) => own.some(({ kind }) => kind === 'rebooked')),
+    ]).toEqual([true, true]);
+    for (const invoice of rows)
+      expect([invoice.ordinal, await reissued(core, invoice)]).toEqual([
+        invoice.ordinal,
+        canonicalInvoice(invoice.invoice_id, invoice.rows),
+      ]);
   });
 
   it('leaves a ledger of which every invariant holds', async () => {

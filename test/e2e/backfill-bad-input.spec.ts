@@ -32,11 +32,14 @@ describe('bad input is told by file, row and remedy', () => {
     return 'taken';
   };
   /** The sentences about a CSV of these rows. */
-  const said = async (...rows: string[]): Promise<readonly string[]> => (await backfilled(test, 'usage', await files.write('usage.csv', [HEADER, ...rows].join('\n')))).said;
+  const said = async (...rows: string[]): Promise<readonly string[]> =>
+    (await backfilled(test, 'usage', await files.write('usage.csv', [HEADER, ...rows].join('\n')))).said;
 
   it('another delimiter', async () => {
     const file = await files.write('semicolons.csv', `${HEADER}\n${ROW}\n`.replaceAll(',', ';'));
-    expect(await refusal(file)).toMatch(/semicolons\.csv, line 1: the header is one column, "deploymentId;.*": the delimiter is ";", not ","; say \{"delimiter": ";"\} in a mapping file \(--map\)$/);
+    expect(await refusal(file)).toMatch(
+      /semicolons\.csv, line 1: the header is one column, "deploymentId;.*": the delimiter is ";", not ","; say \{"delimiter": ";"\} in a mapping file \(--map\)$/,
+    );
   });
 
   it('a BOM and Windows newlines are borne', async () => {
@@ -45,7 +48,10 @@ describe('bad input is told by file, row and remedy', () => {
   });
 
   it('a quoted newline is part of its field; rows after it have their own line', async () => {
-    const file = await files.write('newline.csv', `${HEADER},attributes\n${ROW.replace('site', 'newline')},"{\n""a"": 1}"\n${with_(QUANTITY, 'x')},\n`);
+    const file = await files.write(
+      'newline.csv',
+      `${HEADER},attributes\n${ROW.replace('site', 'newline')},"{\n""a"": 1}"\n${with_(QUANTITY, 'x')},\n`,
+    );
     const summary = await backfilled(test, 'usage', file);
     expect(countsOf(summary)).toEqual([2, 1, 0, 0, 1]);
     expect(summary.said[0]).toMatch(/^newline\.csv, row 2 \(line 4\): quantity "x"/);
@@ -57,12 +63,16 @@ describe('bad input is told by file, row and remedy', () => {
     expect(await refusal(file)).toMatch(
       /open\.csv, line 3: a quote is opened in the row that begins here and never closed: close it, or double it where it is part of the text; what came before is kept, mend it and run the same again$/,
     );
-    expect(await test.ask('usage', { deploymentId: 'open', start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' })).toEqual({ cpu_hours: '2' });
+    expect(
+      await test.ask('usage', { deploymentId: 'open', start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' }),
+    ).toEqual({ cpu_hours: '2' });
   });
 
   it('a missing column', async () => {
     const file = await files.write('missing.csv', `${HEADER.replace('quantity', 'amount')}\n${ROW}\n`);
-    expect(await refusal(file)).toMatch(/missing\.csv, line 1: "quantity" is missing \(read as usage\); the columns are deploymentId, .*amount\. Say which column holds it, \{"columns": \{"quantity": "…"\}\}/);
+    expect(await refusal(file)).toMatch(
+      /missing\.csv, line 1: "quantity" is missing \(read as usage\); the columns are deploymentId, .*amount\. Say which column holds it, \{"columns": \{"quantity": "…"\}\}/,
+    );
   });
 
   it('a row with a field too many or too few', async () => {
@@ -73,10 +83,14 @@ describe('bad input is told by file, row and remedy', () => {
   });
 
   it('a truncated gzip: nothing of it is taken', async () => {
-    const packed = gzipSync(`${HEADER}\n${Array.from({ length: 1000 }, (_, n) => with_(RESOURCE, `vm-${n}`)).join('\n')}`);
+    const packed = gzipSync(
+      `${HEADER}\n${Array.from({ length: 1000 }, (_, n) => with_(RESOURCE, `vm-${n}`)).join('\n')}`,
+    );
     const file = join(files.path, 'cut.csv.gz');
     await writeFile(file, packed.subarray(0, packed.length - 40));
-    expect(await refusal(file)).toMatch(/cut\.csv\.gz: the gzip data ends too early, after some \d+ lines: nothing was imported; copy the file again, it is cut off$/);
+    expect(await refusal(file)).toMatch(
+      /cut\.csv\.gz: the gzip data ends too early, after some \d+ lines: nothing was imported; copy the file again, it is cut off$/,
+    );
   });
 
   it('decimals in exponent form', async () => {
@@ -88,19 +102,29 @@ describe('bad input is told by file, row and remedy', () => {
   });
 
   it('a decimal comma, thousands, a unit', async () => {
-    for (const written of ['"1,5"', '1 000', '5h']) expect((await said(with_(QUANTITY, written)))[0]).toMatch(/^usage\.csv, row 1 \(line 2\): quantity ".*" is not a plain decimal such as "12\.50": write it with a point/);
+    for (const written of ['"1,5"', '1 000', '5h'])
+      expect((await said(with_(QUANTITY, written)))[0]).toMatch(
+        /^usage\.csv, row 1 \(line 2\): quantity ".*" is not a plain decimal such as "12\.50": write it with a point/,
+      );
   });
 
   it('more digits than are kept', async () => {
-    expect((await said(with_(QUANTITY, `0.${'1'.repeat(61)}`)))[0]).toMatch(/^usage\.csv, row 1 \(line 2\): quantity "0\.1+…" has more than 60 digits before or after its point, which are the most: shorten it$/);
+    expect((await said(with_(QUANTITY, `0.${'1'.repeat(61)}`)))[0]).toMatch(
+      /^usage\.csv, row 1 \(line 2\): quantity "0\.1+…" has more than 60 digits before or after its point, which are the most: shorten it$/,
+    );
   });
 
   it('a pipe is read as a file; one that brings nothing is told', async () => {
     const pipe = join(files.path, 'pipe.csv');
     await promisify(execFile)('mkfifo', [pipe]);
-    const [summary] = await Promise.all([backfilled(test, 'usage', pipe), writeFile(pipe, `${HEADER}\n${with_(RESOURCE, 'vm-piped')}\n${with_(QUANTITY, 'x')}\n`)]);
+    const [summary] = await Promise.all([
+      backfilled(test, 'usage', pipe),
+      writeFile(pipe, `${HEADER}\n${with_(RESOURCE, 'vm-piped')}\n${with_(QUANTITY, 'x')}\n`),
+    ]);
     expect([countsOf(summary), summary.files[0]?.rejects]).toEqual([[2, 1, 0, 0, 1], `${pipe}.rejects.jsonl`]);
-    expect((await Promise.all([refusal(pipe), writeFile(pipe, '')]))[0]).toMatch(/pipe\.csv is empty \(0 bytes\): nothing was imported/);
+    expect((await Promise.all([refusal(pipe), writeFile(pipe, '')]))[0]).toMatch(
+      /pipe\.csv is empty \(0 bytes\): nothing was imported/,
+    );
   });
 
   it('times without a zone', async () => {
@@ -111,31 +135,44 @@ describe('bad input is told by file, row and remedy', () => {
   });
 
   it('the 31st of February', async () => {
-    expect(await said(with_(START, '2026-02-31T00:00:00Z'))).toEqual(['usage.csv, row 1 (line 2): start "2026-02-31T00:00:00Z" does not exist in the calendar: correct the date']);
+    expect(await said(with_(START, '2026-02-31T00:00:00Z'))).toEqual([
+      'usage.csv, row 1 (line 2): start "2026-02-31T00:00:00Z" does not exist in the calendar: correct the date',
+    ]);
   });
 
   it('18 decimals are kept', async () => {
-    const file = await files.write('decimals.csv', `${HEADER}\n${with_(QUANTITY, '0.123456789012345678').replace('vm-1', 'vm-18')}\n`);
+    const file = await files.write(
+      'decimals.csv',
+      `${HEADER}\n${with_(QUANTITY, '0.123456789012345678').replace('vm-1', 'vm-18')}\n`,
+    );
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);
-    const { items } = await test.ask<{ items: { resourceId: string; quantity: string }[] }>('usage-records', { deploymentId: 'site' });
+    const { items } = await test.ask<{ items: { resourceId: string; quantity: string }[] }>('usage-records', {
+      deploymentId: 'site',
+    });
     expect(items.find(({ resourceId }) => resourceId === 'vm-18')?.quantity).toBe('0.123456789012345678');
   });
 
   it('ids of 200 characters are taken, of 513 not', async () => {
     const file = await files.write('long.csv', `${HEADER}\n${with_(RESOURCE, 'i'.repeat(200))}\n`);
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);
-    expect((await said(with_(RESOURCE, 'i'.repeat(513))))[0]).toMatch(/^usage\.csv, row 1 \(line 2\): resourceId "i+…" is 513 bytes long; 512 are the most$/);
+    expect((await said(with_(RESOURCE, 'i'.repeat(513))))[0]).toMatch(
+      /^usage\.csv, row 1 \(line 2\): resourceId "i+…" is 513 bytes long; 512 are the most$/,
+    );
   });
 
   it('a file of 0 bytes, a directory, no file, a file that is not UTF-8', async () => {
-    expect(await refusal(await files.write('empty.csv', ''))).toMatch(/empty\.csv is empty \(0 bytes\): nothing was imported; was it copied completely\?$/);
+    expect(await refusal(await files.write('empty.csv', ''))).toMatch(
+      /empty\.csv is empty \(0 bytes\): nothing was imported; was it copied completely\?$/,
+    );
     const directory = join(files.path, 'folder');
     await mkdir(directory);
     expect(await refusal(directory)).toMatch(/folder is a directory: name its files, such as .*folder\/\*\.csv$/);
     expect(await refusal(join(files.path, 'nowhere.csv'))).toMatch(/^there is no file .*nowhere\.csv$/);
     const latin = join(files.path, 'latin.csv');
     await writeFile(latin, Buffer.concat([Buffer.from(`${HEADER}\n`), Buffer.from([0xe9, 0x0a])]));
-    expect(await refusal(latin)).toMatch(/latin\.csv: it is not text in UTF-8, after some \d+ lines: nothing was imported; convert it, as with iconv/);
+    expect(await refusal(latin)).toMatch(
+      /latin\.csv: it is not text in UTF-8, after some \d+ lines: nothing was imported; convert it, as with iconv/,
+    );
   });
 
   it('lines that are no JSON, or no object', async () => {
@@ -148,8 +185,14 @@ describe('bad input is told by file, row and remedy', () => {
 
   it('a mapping that names what is not there', async () => {
     const file = await files.write('usage.csv', `${HEADER}\n${ROW}\n`);
-    await expect(backfilled(test, 'usage', file, { preset: 'focus' })).rejects.toThrow('there is no preset "focus" here; there are usage');
-    await expect(backfilled(test, 'usage', file, { columns: { amount: 'quantity' } })).rejects.toThrow(/^the mapping names amount, which usage does not have; its fields are deploymentId, /);
-    await expect(backfilled(test, 'usage', file, { columns: { quantity: 'volume' } })).rejects.toThrow(/usage\.csv, line 1: "volume" is missing/);
+    await expect(backfilled(test, 'usage', file, { preset: 'focus' })).rejects.toThrow(
+      'there is no preset "focus" here; there are usage',
+    );
+    await expect(backfilled(test, 'usage', file, { columns: { amount: 'quantity' } })).rejects.toThrow(
+      /^the mapping names amount, which usage does not have; its fields are deploymentId, /,
+    );
+    await expect(backfilled(test, 'usage', file, { columns: { quantity: 'volume' } })).rejects.toThrow(
+      /usage\.csv, line 1: "volume" is missing/,
+    );
   });
 });

@@ -7,7 +7,8 @@ import { cli, folder, type Ran } from '../support/cli.js';
 import { testLedger, type TestLedger } from '../support/ledger.js';
 
 const HEADER = 'deploymentId,resourceId,billingKind,start,end,granularity,quantity\n';
-const row = (resource: string, quantity = '2'): string => `site,${resource},cpu_hours,2026-04-01T01:00:00Z,2026-04-01T02:00:00Z,hour,${quantity}\n`;
+const row = (resource: string, quantity = '2'): string =>
+  `site,${resource},cpu_hours,2026-04-01T01:00:00Z,2026-04-01T02:00:00Z,hour,${quantity}\n`;
 
 describe('ledgerline backfill', () => {
   let test: TestLedger;
@@ -20,9 +21,19 @@ describe('ledgerline backfill', () => {
     await Promise.all([test.close(), files.remove()]);
   });
   const backfill = async (file: string, options: { readonly input?: string } = {}): Promise<Ran> =>
-    cli(['backfill', 'usage', file, '--json', '--data-dir', files.path], { env: { DATABASE_URL: test.url }, ...options });
+    cli(['backfill', 'usage', file, '--json', '--data-dir', files.path], {
+      env: { DATABASE_URL: test.url },
+      ...options,
+    });
   const counts = ({ stdout }: Ran): unknown => {
-    const { read, accepted, duplicate, correction, rejected, files: each } = JSON.parse(stdout) as Record<string, unknown> & { files: { file: string }[] };
+    const {
+      read,
+      accepted,
+      duplicate,
+      correction,
+      rejected,
+      files: each,
+    } = JSON.parse(stdout) as Record<string, unknown> & { files: { file: string }[] };
     return [[read, accepted, duplicate, correction, rejected], each.map(({ file }) => file.replace(files.path, ''))];
   };
 
@@ -31,15 +42,30 @@ describe('ledgerline backfill', () => {
     await files.write('b.csv', HEADER + row('b') + row('b', 'two'));
     const pattern = join(files.path, '*.csv*');
     const first = await backfill(pattern);
-    expect([first.code, counts(first)]).toEqual([1, [[3, 2, 0, 0, 1], ['/a.csv.gz', '/b.csv']]]);
+    expect([first.code, counts(first)]).toEqual([
+      1,
+      [
+        [3, 2, 0, 0, 1],
+        ['/a.csv.gz', '/b.csv'],
+      ],
+    ]);
     expect(first.stderr).toContain('b.csv, row 2 (line 3): quantity "two" is not a plain decimal');
     // b.csv.rejects.jsonl is there now.
-    expect(counts(await backfill(pattern))).toEqual([[3, 0, 2, 0, 1], ['/a.csv.gz', '/b.csv']]);
-    expect(counts(await backfill(join(files.path, '*.rejects.jsonl')))).toEqual([[1, 0, 0, 0, 1], ['/b.csv.rejects.jsonl']]);
+    expect(counts(await backfill(pattern))).toEqual([
+      [3, 0, 2, 0, 1],
+      ['/a.csv.gz', '/b.csv'],
+    ]);
+    expect(counts(await backfill(join(files.path, '*.rejects.jsonl')))).toEqual([
+      [1, 0, 0, 0, 1],
+      ['/b.csv.rejects.jsonl'],
+    ]);
   });
 
   it('reads a file whose name would be a pattern, and stdin', async () => {
-    expect(counts(await backfill(await files.write('april [1].csv', HEADER + row('c'))))).toEqual([[1, 1, 0, 0, 0], ['/april [1].csv']]);
+    expect(counts(await backfill(await files.write('april [1].csv', HEADER + row('c'))))).toEqual([
+      [1, 1, 0, 0, 0],
+      ['/april [1].csv'],
+    ]);
     const piped = await backfill('-', { input: HEADER + row('c') + row('d') });
     expect([piped.code, counts(piped)]).toEqual([0, [[2, 1, 1, 0, 0], ['stdin']]]);
   });

@@ -19,17 +19,57 @@ Droplets,,alchemy (s-2vcpu-4gb),297,${FIRST},2019-01-13 09:31:34 +0000,$8.84,
 `;
 
 const FOCUS_COLUMNS = [
-  'BilledCost', 'BillingAccountId', 'BillingCurrency', 'BillingPeriodEnd', 'BillingPeriodStart', 'ChargeCategory', 'ChargeClass', 'ChargeDescription', 'ChargeFrequency',
-  'ChargePeriodEnd', 'ChargePeriodStart', 'EffectiveCost', 'ListCost', 'ListUnitPrice', 'PricingQuantity', 'ProviderName', 'ResourceId', 'Id', 'ServiceName', 'SkuId', 'Tags',
+  'BilledCost',
+  'BillingAccountId',
+  'BillingCurrency',
+  'BillingPeriodEnd',
+  'BillingPeriodStart',
+  'ChargeCategory',
+  'ChargeClass',
+  'ChargeDescription',
+  'ChargeFrequency',
+  'ChargePeriodEnd',
+  'ChargePeriodStart',
+  'EffectiveCost',
+  'ListCost',
+  'ListUnitPrice',
+  'PricingQuantity',
+  'ProviderName',
+  'ResourceId',
+  'Id',
+  'ServiceName',
+  'SkuId',
+  'Tags',
 ];
 const FOCUS_ROW: Record<string, string> = {
-  BilledCost: '0.00000080000', BillingAccountId: '123', BillingCurrency: 'USD', BillingPeriodEnd: '2024-10-01 00:00:00', BillingPeriodStart: '2024-09-01 00:00:00', ChargeCategory: 'Usage',
-  ChargeClass: 'NULL', ChargeDescription: 'requests', ChargeFrequency: 'Usage-Based', ChargePeriodEnd: '2024-09-18 23:00:00', ChargePeriodStart: '2024-09-18 22:00:00', EffectiveCost: '0.00000000000',
-  ListCost: '0.00000080000', ListUnitPrice: '0.0000004', PricingQuantity: '2.00000000000', ProviderName: 'AWS', ResourceId: 'queue-1', Id: '1', ServiceName: 'Queues', SkuId: 'sku', Tags: 'NULL',
+  BilledCost: '0.00000080000',
+  BillingAccountId: '123',
+  BillingCurrency: 'USD',
+  BillingPeriodEnd: '2024-10-01 00:00:00',
+  BillingPeriodStart: '2024-09-01 00:00:00',
+  ChargeCategory: 'Usage',
+  ChargeClass: 'NULL',
+  ChargeDescription: 'requests',
+  ChargeFrequency: 'Usage-Based',
+  ChargePeriodEnd: '2024-09-18 23:00:00',
+  ChargePeriodStart: '2024-09-18 22:00:00',
+  EffectiveCost: '0.00000000000',
+  ListCost: '0.00000080000',
+  ListUnitPrice: '0.0000004',
+  PricingQuantity: '2.00000000000',
+  ProviderName: 'AWS',
+  ResourceId: 'queue-1',
+  Id: '1',
+  ServiceName: 'Queues',
+  SkuId: 'sku',
+  Tags: 'NULL',
 };
 const cell = (value: string): string => `"${value.replaceAll('"', '""')}"`;
 const focus = (...rows: Record<string, string>[]): string =>
-  [FOCUS_COLUMNS.join(','), ...rows.map((row) => FOCUS_COLUMNS.map((column) => cell(row[column] ?? FOCUS_ROW[column] ?? '')).join(','))].join('\n');
+  [
+    FOCUS_COLUMNS.join(','),
+    ...rows.map((row) => FOCUS_COLUMNS.map((column) => cell(row[column] ?? FOCUS_ROW[column] ?? '')).join(',')),
+  ].join('\n');
 
 const AWS_HEADER =
   'identity/LineItemId,identity/TimeInterval,bill/InvoiceId,bill/BillType,bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/LineItemType,lineItem/UsageStartDate,' +
@@ -46,15 +86,23 @@ describe('backfill costs', () => {
   afterEach(async () => {
     await Promise.all([test.close(), files.remove()]);
   });
-  const cogs = async (period: string): Promise<string> => (await test.ask<{ overall: { cogs: string } }>('margin', { period })).overall.cogs;
+  const cogs = async (period: string): Promise<string> =>
+    (await test.ask<{ overall: { cogs: string } }>('margin', { period })).overall.cogs;
   const notes = async (file: string): Promise<{ row: number; code: string; field: string }[]> =>
-    (await readFile(`${file}.notes.jsonl`, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { row: number; code: string; field: string });
+    (await readFile(`${file}.notes.jsonl`, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { row: number; code: string; field: string });
 
   it('counts each line once, also where two import the same bill at the same time', async () => {
     const rows = Array.from({ length: 1500 }, (_, n) => aws(`line-${n}`, 1, '0.01'));
     const file = await files.write('both.csv', AWS_HEADER + rows.join(''));
     const both = await Promise.all([backfilled(test, 'costs', file), backfilled(test, 'costs', file)]);
-    expect(both.map(countsOf).reduce((sum, counts) => sum.map((each, index) => each + (counts[index] ?? 0)), [0, 0, 0, 0, 0])).toEqual([3000, 1500, 1500, 0, 0]);
+    expect(
+      both
+        .map(countsOf)
+        .reduce((sum, counts) => sum.map((each, index) => each + (counts[index] ?? 0)), [0, 0, 0, 0, 0]),
+    ).toEqual([3000, 1500, 1500, 0, 0]);
     // 1,500 × 0.01
     expect(await cogs('2023-11-15')).toBe('15.00');
   });
@@ -70,14 +118,22 @@ describe('backfill costs', () => {
   });
 
   it('books the differences of a month that is delivered again as corrections, and knows the first delivery still', async () => {
-    const [first, second] = [await files.write('do.csv', DO_INVOICE), await files.write('do-2.csv', `${DO_INVOICE.replace('$8.84', '$8.94')}Taxes,,VAT,,${FIRST},${LAST},$1.00,\n`)];
+    const [first, second] = [
+      await files.write('do.csv', DO_INVOICE),
+      await files.write('do-2.csv', `${DO_INVOICE.replace('$8.84', '$8.94')}Taxes,,VAT,,${FIRST},${LAST},$1.00,\n`),
+    ];
     await backfilled(test, 'costs', first);
     expect(countsOf(await backfilled(test, 'costs', second))).toEqual([8, 1, 6, 1, 0]);
     expect(countsOf(await backfilled(test, 'costs', first))).toEqual([7, 0, 7, 0, 0]);
     // 122.11 + 0.10; the tax is no cost of goods.
     expect(await cogs('2019-01-15')).toBe('122.21');
-    const { items } = await test.ask<{ items: { type: string; data: { reason?: string; lines: { amount: string }[] } }[] }>('events', { stream: 'cost-digitalocean-2019-01' });
-    expect(items.find(({ type }) => type === 'CostCorrected')?.data).toMatchObject({ reason: 're-delivered', lines: [{ amount: '8.94' }] });
+    const { items } = await test.ask<{
+      items: { type: string; data: { reason?: string; lines: { amount: string }[] } }[];
+    }>('events', { stream: 'cost-digitalocean-2019-01' });
+    expect(items.find(({ type }) => type === 'CostCorrected')?.data).toMatchObject({
+      reason: 're-delivered',
+      lines: [{ amount: '8.94' }],
+    });
   });
 
   it('counts equal lines of one invoice as several', async () => {
@@ -90,8 +146,26 @@ describe('backfill costs', () => {
   });
 
   it('reads the items of an invoice as DigitalOcean’s API lists them', async () => {
-    const item = { description: 'Spaces', amount: '34.45', start_time: '2020-01-01T00:00:00Z', end_time: '2020-02-01T00:00:00Z' };
-    const file = await files.write('items.json', JSON.stringify({ invoice_items: [{ ...item, product: 'Kubernetes Clusters', resource_uuid: 'k8s', amount: '12.34' }, { ...item, product: 'Spaces Subscription' }], meta: { total: 2 } }, null, 1));
+    const item = {
+      description: 'Spaces',
+      amount: '34.45',
+      start_time: '2020-01-01T00:00:00Z',
+      end_time: '2020-02-01T00:00:00Z',
+    };
+    const file = await files.write(
+      'items.json',
+      JSON.stringify(
+        {
+          invoice_items: [
+            { ...item, product: 'Kubernetes Clusters', resource_uuid: 'k8s', amount: '12.34' },
+            { ...item, product: 'Spaces Subscription' },
+          ],
+          meta: { total: 2 },
+        },
+        null,
+        1,
+      ),
+    );
     expect(countsOf(await backfilled(test, 'costs', file))).toEqual([2, 2, 0, 0, 0]);
     // 12.34 + 34.45
     expect(await cogs('2020-01-15')).toBe('46.79');
@@ -104,7 +178,12 @@ describe('backfill costs', () => {
         {},
         { BilledCost: '-0.50', ResourceId: 'NULL', SkuId: 'b', ListCost: '1', Tags: '{" team": "a"}' },
         { BilledCost: '20.52022672899', ChargeFrequency: 'Usage-based', SkuId: 'c', EffectiveCost: '14.97651418586' },
-        { BilledCost: '0.25', BillingPeriodStart: '2024-10-01 00:00:00', BillingPeriodEnd: '2024-11-01 00:00:00', ChargeCategory: 'Adjustment' },
+        {
+          BilledCost: '0.25',
+          BillingPeriodStart: '2024-10-01 00:00:00',
+          BillingPeriodEnd: '2024-11-01 00:00:00',
+          ChargeCategory: 'Adjustment',
+        },
         { BilledCost: '1.5E-7', ChargeClass: 'Correction', SkuId: 'd' },
       ),
     );
@@ -112,14 +191,32 @@ describe('backfill costs', () => {
     expect(countsOf(summary)).toEqual([5, 5, 0, 0, 0]);
     // 0.0000008 − 0.50 + 20.52022672899 + 0.25 + 0.00000015
     expect(await cogs('2024-09-15')).toBe('20.27022767899');
-    const found = (await notes(file)).filter(({ code }) => code !== 'no_zone' && code !== 'null_text').map(({ row, code }) => [row, code]);
-    expect(found).toEqual([[0, 'foreign_column'], [2, 'tag_key_spaces'], [2, 'negative_usage'], [2, 'price_times_quantity'], [3, 'spelling'], [4, 'other_period'], [5, 'exponent']]);
-    expect(summary.odd).toContainEqual({ code: 'no_zone', field: 'ChargePeriodStart', message: 'a time without zone; taken as UTC', rows: 5 });
+    const found = (await notes(file))
+      .filter(({ code }) => code !== 'no_zone' && code !== 'null_text')
+      .map(({ row, code }) => [row, code]);
+    expect(found).toEqual([
+      [0, 'foreign_column'],
+      [2, 'tag_key_spaces'],
+      [2, 'negative_usage'],
+      [2, 'price_times_quantity'],
+      [3, 'spelling'],
+      [4, 'other_period'],
+      [5, 'exponent'],
+    ]);
+    expect(summary.odd).toContainEqual({
+      code: 'no_zone',
+      field: 'ChargePeriodStart',
+      message: 'a time without zone; taken as UTC',
+      rows: 5,
+    });
     expect(countsOf(await backfilled(test, 'costs', file))).toEqual([5, 0, 5, 0, 0]);
   });
 
   it('knows a FOCUS charge by what names it, not by what measures it: another cost is a correction', async () => {
-    const [first, second] = [await files.write('a.csv', focus({}, { BilledCost: '2' })), await files.write('b.csv', focus({ ListCost: '9', Tags: '{}' }, { BilledCost: '3' }))];
+    const [first, second] = [
+      await files.write('a.csv', focus({}, { BilledCost: '2' })),
+      await files.write('b.csv', focus({ ListCost: '9', Tags: '{}' }, { BilledCost: '3' })),
+    ];
     // Two rows that no column tells apart but their cost are two charges.
     expect(countsOf(await backfilled(test, 'costs', first))).toEqual([2, 2, 0, 0, 0]);
     expect(countsOf(await backfilled(test, 'costs', second))).toEqual([2, 0, 1, 1, 0]);
@@ -129,17 +226,36 @@ describe('backfill costs', () => {
 
   it('gives a cost to the tenant that a tag names', async () => {
     await test.apply(tenant('acme'));
-    const file = await files.write('focus.csv', focus({ BilledCost: '2', Tags: '{"tenant": "acme"}' }, { BilledCost: '1', SkuId: 'b' }));
+    const file = await files.write(
+      'focus.csv',
+      focus({ BilledCost: '2', Tags: '{"tenant": "acme"}' }, { BilledCost: '1', SkuId: 'b' }),
+    );
     await backfilled(test, 'costs', file, { tags: { 'tenant:': 'tenantId' } });
-    expect(await test.ask('margin', { period: '2024-09-15' })).toMatchObject({ byTenant: [{ tenantId: 'acme', cogs: '2.00' }], unattributed: { cogs: '1.00' } });
+    expect(await test.ask('margin', { period: '2024-09-15' })).toMatchObject({
+      byTenant: [{ tenantId: 'acme', cogs: '2.00' }],
+      unattributed: { cogs: '1.00' },
+    });
   });
 
   it('knows an AWS line by its id and interval, and refuses a type that it does not know', async () => {
-    const file = await files.write('aws.csv', AWS_HEADER + aws('a', 1, '1.81E-8') + aws('a', 2, '0.25') + aws('b', 1, '0.5', 'Tax') + aws('c', 1, '1', 'Barter') + aws('a', 2, '0.25') + aws('a', 1, '7'));
+    const file = await files.write(
+      'aws.csv',
+      AWS_HEADER +
+        aws('a', 1, '1.81E-8') +
+        aws('a', 2, '0.25') +
+        aws('b', 1, '0.5', 'Tax') +
+        aws('c', 1, '1', 'Barter') +
+        aws('a', 2, '0.25') +
+        aws('a', 1, '7'),
+    );
     const summary = await backfilled(test, 'costs', file);
     expect(countsOf(summary)).toEqual([6, 3, 1, 0, 2]);
-    expect(summary.said[0]).toMatch(/^aws\.csv, row 4 \(line 5\): lineItemType "Barter" is no type of line that is known: Usage, /);
-    expect(summary.said[1]).toMatch(/^aws\.csv, row 6 \(line 7\): lineKey ".*" is the id of row 1 too, with another body: one of them is wrong$/);
+    expect(summary.said[0]).toMatch(
+      /^aws\.csv, row 4 \(line 5\): lineItemType "Barter" is no type of line that is known: Usage, /,
+    );
+    expect(summary.said[1]).toMatch(
+      /^aws\.csv, row 6 \(line 7\): lineKey ".*" is the id of row 1 too, with another body: one of them is wrong$/,
+    );
     // 0.0000000181 + 0.25, tax apart
     expect(await cogs('2023-11-15')).toBe('0.2500000181');
   });
@@ -152,19 +268,48 @@ describe('backfill costs', () => {
       'line_item_line_item_type,line_item_product_code,line_item_unblended_cost,line_item_usage_end_date,line_item_usage_start_date,savings_plan_savings_plan_effective_cost\n';
     const cur2 = (id: string, cost: string, type: string, effective: string): string =>
       `Anniversary,2023-11-01T00:00:00.000Z,42,${id},2023-11-01T00:00:00Z/2023-11-02T00:00:00Z,USD,storage,${type},AmazonS3,${cost},2023-11-02T00:00:00.000Z,2023-11-01T00:00:00.000Z,${effective}\n`;
-    const file = await files.write('cur2.csv', header + cur2('a', '0.50', 'Usage', '') + cur2('b', '1.25', 'SavingsPlanCoveredUsage', '0.75'));
+    const file = await files.write(
+      'cur2.csv',
+      header + cur2('a', '0.50', 'Usage', '') + cur2('b', '1.25', 'SavingsPlanCoveredUsage', '0.75'),
+    );
     expect(countsOf(await backfilled(test, 'costs', file))).toEqual([2, 1, 1, 0, 0]);
     // 0.50 + 1.25; amortised 0.50 + 0.75
     expect(await cogs('2023-11-15')).toBe('1.75');
-    const { rows } = await test.core.pool.query<{ effective: string }>('SELECT trim_scale(sum(coalesce(effective_amount, amount)))::text AS effective FROM cost_lines');
+    const { rows } = await test.core.pool.query<{ effective: string }>(
+      'SELECT trim_scale(sum(coalesce(effective_amount, amount)))::text AS effective FROM cost_lines',
+    );
     expect(rows).toEqual([{ effective: '1.25' }]);
   });
 
   it('reads FOCUS 1.3, whose provider has another name, and a month that is delivered again once it has an invoice', async () => {
-    const columns = FOCUS_COLUMNS.map((column) => (column === 'ProviderName' ? 'ServiceProviderName' : column)).concat('HostProviderName', 'InvoiceId');
+    const columns = FOCUS_COLUMNS.map((column) => (column === 'ProviderName' ? 'ServiceProviderName' : column)).concat(
+      'HostProviderName',
+      'InvoiceId',
+    );
     const month = (invoice: string, ...costs: string[]): string =>
-      [columns.join(','), ...costs.map((cost, n) => columns.map((column) => cell({ ...FOCUS_ROW, ServiceProviderName: 'AWS', HostProviderName: 'AWS', InvoiceId: invoice, SkuId: `sku-${n}`, BilledCost: cost }[column] ?? '')).join(','))].join('\n');
-    const [open, closed] = [await files.write('open.csv', month('', '1.00', '2.00')), await files.write('closed.csv', month('INV-7', '1.00', '2.50', '0.25'))];
+      [
+        columns.join(','),
+        ...costs.map((cost, n) =>
+          columns
+            .map((column) =>
+              cell(
+                {
+                  ...FOCUS_ROW,
+                  ServiceProviderName: 'AWS',
+                  HostProviderName: 'AWS',
+                  InvoiceId: invoice,
+                  SkuId: `sku-${n}`,
+                  BilledCost: cost,
+                }[column] ?? '',
+              ),
+            )
+            .join(','),
+        ),
+      ].join('\n');
+    const [open, closed] = [
+      await files.write('open.csv', month('', '1.00', '2.00')),
+      await files.write('closed.csv', month('INV-7', '1.00', '2.50', '0.25')),
+    ];
     expect(countsOf(await backfilled(test, 'costs', open))).toEqual([2, 2, 0, 0, 0]);
     expect(countsOf(await backfilled(test, 'costs', closed))).toEqual([3, 1, 1, 1, 0]);
     // 1.00 + 2.50 + 0.25
@@ -173,7 +318,10 @@ describe('backfill costs', () => {
 
   it('reads any bill with a column for each field', async () => {
     const header = 'provider,invoice_ref,line_key,kind,start,end,amount,currency,category\n';
-    const file = await files.write('costs.csv', `${header}hetzner,R1,1,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,4.15,USD,usage\nhetzner,R1,2,server,2026-04-01T00:00:00Z,2026-04-01T00:00:00Z,1,USD,usage\nhetzner,R1,3,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,1,XYZ,gift\n`);
+    const file = await files.write(
+      'costs.csv',
+      `${header}hetzner,R1,1,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,4.15,USD,usage\nhetzner,R1,2,server,2026-04-01T00:00:00Z,2026-04-01T00:00:00Z,1,USD,usage\nhetzner,R1,3,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,1,XYZ,gift\n`,
+    );
     const summary = await backfilled(test, 'costs', file);
     expect(countsOf(summary)).toEqual([3, 1, 0, 0, 2]);
     expect(summary.said).toEqual([

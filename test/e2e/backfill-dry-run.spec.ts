@@ -6,7 +6,8 @@ import { subscription } from '../support/commands.js';
 import { testLedger, type TestLedger } from '../support/ledger.js';
 
 const HEADER = 'deploymentId,resourceId,billingKind,start,granularity,quantity\n';
-const day = (site: string, at: string, quantity: string): string => `${site},vm-1,cpu_hours,2026-04-${at}T00:00:00Z,day,${quantity}\n`;
+const day = (site: string, at: string, quantity: string): string =>
+  `${site},vm-1,cpu_hours,2026-04-${at}T00:00:00Z,day,${quantity}\n`;
 const PLAN = {
   command: 'publish-plan',
   planId: 'plan',
@@ -29,12 +30,26 @@ describe('backfill --dry-run', () => {
   afterEach(async () => {
     await Promise.all([test.close(), files.remove()]);
   });
-  const head = async (): Promise<unknown> => (await test.ask<{ items: { head: number }[] }>('projections')).items[0]?.head;
+  const head = async (): Promise<unknown> =>
+    (await test.ask<{ items: { head: number }[] }>('projections')).items[0]?.head;
 
   it('counts what would happen, with periods, kinds, tenants and sums, and writes nothing', async () => {
-    await backfilled(test, 'usage', await files.write('first.csv', HEADER + day('site', '01', '5') + day('site', '02', '5')));
+    await backfilled(
+      test,
+      'usage',
+      await files.write('first.csv', HEADER + day('site', '01', '5') + day('site', '02', '5')),
+    );
     const [before, there] = [await head(), await readdir(files.path)];
-    const file = await files.write('second.csv', HEADER + day('site', '01', '5') + day('site', '02', '6') + day('site', '03', '0.5') + day('site', '03', '0.5') + day('gone', '03', '1') + day('site', '31', '1'));
+    const file = await files.write(
+      'second.csv',
+      HEADER +
+        day('site', '01', '5') +
+        day('site', '02', '6') +
+        day('site', '03', '0.5') +
+        day('site', '03', '0.5') +
+        day('gone', '03', '1') +
+        day('site', '31', '1'),
+    );
     const run = await dryRunOf(test, 'usage', file);
     expect(countsOf(run)).toEqual([6, 2, 1, 1, 2]);
     expect(run.said).toEqual([
@@ -64,7 +79,10 @@ describe('backfill --dry-run', () => {
     await test.apply({ command: 'issue-invoice', invoiceId, at: '2026-05-01T00:00:00Z' });
     const late = await files.write('late.csv', HEADER + day('site', '01', '90') + day('site', '02', '50'));
     // (90 − 100 + 50) × 0.10
-    expect((await dryRunOf(test, 'usage', late)).effect).toEqual({ invoices: [{ invoiceId, tenantId: 'acme', currency: 'USD', difference: '4.00' }], open: [] });
+    expect((await dryRunOf(test, 'usage', late)).effect).toEqual({
+      invoices: [{ invoiceId, tenantId: 'acme', currency: 'USD', difference: '4.00' }],
+      open: [],
+    });
     const done = await backfilled(test, 'usage', late);
     expect(countsOf(done)).toEqual([2, 1, 0, 1, 0]);
     expect(done.historic).toEqual([{ tenantId: 'acme', invoices: [invoiceId], lines: 1 }]);
@@ -74,14 +92,20 @@ describe('backfill --dry-run', () => {
   });
 
   it('tells of costs what they add up to by kind and currency, and of rates what they do to open lines', async () => {
-    const costs = await files.write('costs.csv', 'provider,invoice,kind,start,end,amount,currency,category\nh,1,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,4.15,USD,usage\nh,1,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,2,EUR,usage\n');
+    const costs = await files.write(
+      'costs.csv',
+      'provider,invoice,kind,start,end,amount,currency,category\nh,1,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,4.15,USD,usage\nh,1,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,2,EUR,usage\n',
+    );
     const run = await dryRunOf(test, 'costs', costs);
     expect(countsOf(run)).toEqual([2, 2, 0, 0, 0]);
     expect(run.survey.kinds).toEqual([
       { kind: 'server', currency: 'EUR', rows: 1, sum: '2' },
       { kind: 'server', currency: 'USD', rows: 1, sum: '4.15' },
     ]);
-    const rates = await files.write('rates.csv', 'type,family,location,price,from\nvm,standard,fsn1,0.1,2026-04-01T00:00:00Z\nvm,standard,fsn1,0.1,2026-04-01T00:00:00Z\n');
+    const rates = await files.write(
+      'rates.csv',
+      'type,family,location,price,from\nvm,standard,fsn1,0.1,2026-04-01T00:00:00Z\nvm,standard,fsn1,0.1,2026-04-01T00:00:00Z\n',
+    );
     expect(countsOf(await dryRunOf(test, 'rates', rates))).toEqual([2, 1, 1, 0, 0]);
     expect(await test.ask('rates', {})).toMatchObject({ items: [] });
   });

@@ -19,10 +19,16 @@ describe.each(LOGS)('backfill into %s', (_name, open) => {
       const rows = Array.from({ length: 2500 }, (_, n) => `site,vm-${n},cpu_hours,2026-04-01T01:00:00Z,,hour,0.5\n`);
       const file = await files.write('both.csv', HEADER + rows.join(''));
       const both = await Promise.all([backfilled(test, 'usage', file), backfilled(test, 'usage', file)]);
-      expect(both.map(countsOf).reduce((sum, counts) => sum.map((each, index) => each + (counts[index] ?? 0)), [0, 0, 0, 0, 0])).toEqual([5000, 2500, 2500, 0, 0]);
+      expect(
+        both
+          .map(countsOf)
+          .reduce((sum, counts) => sum.map((each, index) => each + (counts[index] ?? 0)), [0, 0, 0, 0, 0]),
+      ).toEqual([5000, 2500, 2500, 0, 0]);
       expect(countsOf(await backfilled(test, 'usage', file))).toEqual([2500, 0, 2500, 0, 0]);
       // 2,500 × 0.5
-      expect(await test.ask('usage', { deploymentId: 'site', start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' })).toEqual({ cpu_hours: '1250' });
+      expect(
+        await test.ask('usage', { deploymentId: 'site', start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' }),
+      ).toEqual({ cpu_hours: '1250' });
     } finally {
       await Promise.all([test.close(), files.remove()]);
     }
@@ -34,12 +40,18 @@ describe('backfill usage', () => {
   let files: Awaited<ReturnType<typeof folder>>;
   beforeAll(async () => {
     [test, files] = await Promise.all([testLedger(), folder()]);
-    await test.apply(TENANT, ...['once', 'packed', 'twice', 'again', 'events', 'ids', 'mapped', 'lines', 'mended', 'days', 'many', 'runs'].map(deployment));
+    await test.apply(
+      TENANT,
+      ...['once', 'packed', 'twice', 'again', 'events', 'ids', 'mapped', 'lines', 'mended', 'days', 'many', 'runs'].map(
+        deployment,
+      ),
+    );
   });
   afterAll(async () => {
     await Promise.all([test.close(), files.remove()]);
   });
-  const used = async (deploymentId: string): Promise<unknown> => test.ask('usage', { deploymentId, start: '2026-01-01T00:00:00Z', end: '2027-01-01T00:00:00Z' });
+  const used = async (deploymentId: string): Promise<unknown> =>
+    test.ask('usage', { deploymentId, start: '2026-01-01T00:00:00Z', end: '2027-01-01T00:00:00Z' });
 
   it('takes each row once, however often the file is read', async () => {
     const file = await files.write('once.csv', HEADER + hour('once', 1, '2') + hour('once', 2, '0.50'));
@@ -50,7 +62,10 @@ describe('backfill usage', () => {
   });
 
   it('says in its events which import recorded them', async () => {
-    const [a, b] = [await files.write('run-a.csv', HEADER + hour('runs', 1, '1') + hour('runs', 2, '1')), await files.write('run-b.csv', HEADER + hour('runs', 3, '1'))];
+    const [a, b] = [
+      await files.write('run-a.csv', HEADER + hour('runs', 1, '1') + hour('runs', 2, '1')),
+      await files.write('run-b.csv', HEADER + hour('runs', 3, '1')),
+    ];
     await backfilled(test, 'usage', [a]);
     await backfilled(test, 'usage', [b]);
     const runs = (await test.core.book.load('usage-runs-2026-04')).map(({ metadata }) => metadata.correlationId);
@@ -63,11 +78,16 @@ describe('backfill usage', () => {
     const packed = join(files.path, 'packed.csv.gz');
     await writeFile(packed, gzipSync(content));
     expect(countsOf(await backfilled(test, 'usage', packed))).toEqual([1, 1, 0, 0, 0]);
-    expect(countsOf(await backfilled(test, 'usage', '-', {}, { stdin: () => Readable.from([content]) }))).toEqual([1, 0, 1, 0, 0]);
+    expect(countsOf(await backfilled(test, 'usage', '-', {}, { stdin: () => Readable.from([content]) }))).toEqual([
+      1, 0, 1, 0, 0,
+    ]);
   });
 
   it('counts equal rows of one file as two, and a second file of the same hour as the same delivered again', async () => {
-    const file = await files.write('twice.csv', HEADER + hour('twice', 1, '2') + hour('twice', 1, '2') + hour('twice', 1, '7'));
+    const file = await files.write(
+      'twice.csv',
+      HEADER + hour('twice', 1, '2') + hour('twice', 1, '2') + hour('twice', 1, '7'),
+    );
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([3, 3, 0, 0, 0]);
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([3, 0, 3, 0, 0]);
     // 2 + 2 + 7
@@ -75,19 +95,30 @@ describe('backfill usage', () => {
   });
 
   it('books another quantity of a reading that is delivered again as a correction, and knows the first delivery still', async () => {
-    const [first, second] = [await files.write('again.csv', HEADER + hour('again', 1, '2') + hour('again', 2, '2')), await files.write('again-2.csv', HEADER + hour('again', 1, '2') + hour('again', 2, '5'))];
+    const [first, second] = [
+      await files.write('again.csv', HEADER + hour('again', 1, '2') + hour('again', 2, '2')),
+      await files.write('again-2.csv', HEADER + hour('again', 1, '2') + hour('again', 2, '5')),
+    ];
     expect(countsOf(await backfilled(test, 'usage', first))).toEqual([2, 2, 0, 0, 0]);
     expect(countsOf(await backfilled(test, 'usage', second))).toEqual([2, 0, 1, 1, 0]);
     expect(countsOf(await backfilled(test, 'usage', first))).toEqual([2, 0, 2, 0, 0]);
     // 2 + 5
     expect(await used('again')).toEqual({ cpu_hours: '7' });
-    const { items } = await test.ask<{ items: { type: string; data: { reason?: string } }[] }>('events', { stream: 'usage-again-2026-04' });
-    expect(items.at(-1)).toMatchObject({ type: 'UsageCorrected', data: { reason: 're-delivered', origin: 'backfill' } });
+    const { items } = await test.ask<{ items: { type: string; data: { reason?: string } }[] }>('events', {
+      stream: 'usage-again-2026-04',
+    });
+    expect(items.at(-1)).toMatchObject({
+      type: 'UsageCorrected',
+      data: { reason: 're-delivered', origin: 'backfill' },
+    });
   });
 
   it('tells events without ids apart by file and row', async () => {
     const request = 'events,api,requests,2026-04-01T10:00:00Z,,event,1\n';
-    const [a, b] = [await files.write('events-a.csv', HEADER + request + request), await files.write('events-b.csv', HEADER + request)];
+    const [a, b] = [
+      await files.write('events-a.csv', HEADER + request + request),
+      await files.write('events-b.csv', HEADER + request),
+    ];
     expect(countsOf(await backfilled(test, 'usage', a))).toEqual([2, 2, 0, 0, 0]);
     expect(countsOf(await backfilled(test, 'usage', b))).toEqual([1, 1, 0, 0, 0]);
     expect(countsOf(await backfilled(test, 'usage', [a, b]))).toEqual([3, 0, 3, 0, 0]);
@@ -95,9 +126,13 @@ describe('backfill usage', () => {
   });
 
   it('knows a row by the id of its source, in whatever file', async () => {
-    const row = (id: string, quantity: string): string => `ids,api,requests,2026-04-01T10:00:00Z,event,${quantity},${id}\n`;
+    const row = (id: string, quantity: string): string =>
+      `ids,api,requests,2026-04-01T10:00:00Z,event,${quantity},${id}\n`;
     const header = 'deployment_id,resource_id,billing_kind,start,granularity,quantity,source_id\n';
-    const [a, b] = [await files.write('ids-a.csv', header + row('x', '1') + row('y', '1')), await files.write('ids-b.csv', header + row('y', '1') + row('x', '4'))];
+    const [a, b] = [
+      await files.write('ids-a.csv', header + row('x', '1') + row('y', '1')),
+      await files.write('ids-b.csv', header + row('y', '1') + row('x', '4')),
+    ];
     expect(countsOf(await backfilled(test, 'usage', a))).toEqual([2, 2, 0, 0, 0]);
     expect(countsOf(await backfilled(test, 'usage', b))).toEqual([2, 0, 1, 1, 0]);
     // 4 + 1
@@ -106,19 +141,37 @@ describe('backfill usage', () => {
 
   it('takes many readings at once as it takes few, whatever stands in their attributes', async () => {
     const attributes = { path: 'C:\\temp\t"x"\n', tab: '\\N' };
-    const lines = Array.from({ length: 700 }, (_, n) => JSON.stringify({ deploymentId: 'many', resourceId: `vm\\${n}`, billingKind: 'gb', start: '2026-04-01T00:00:00Z', granularity: 'day', quantity: '0.5', attributes }));
+    const lines = Array.from({ length: 700 }, (_, n) =>
+      JSON.stringify({
+        deploymentId: 'many',
+        resourceId: `vm\\${n}`,
+        billingKind: 'gb',
+        start: '2026-04-01T00:00:00Z',
+        granularity: 'day',
+        quantity: '0.5',
+        attributes,
+      }),
+    );
     const file = await files.write('many.jsonl', lines.join('\n'));
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([700, 700, 0, 0, 0]);
     // Row by row, and not by the file's mark: as another file, it holds the same readings.
-    expect(countsOf(await backfilled(test, 'usage', await files.write('many-2.jsonl', `\n${lines.join('\n')}`)))).toEqual([700, 0, 700, 0, 0]);
+    expect(
+      countsOf(await backfilled(test, 'usage', await files.write('many-2.jsonl', `\n${lines.join('\n')}`))),
+    ).toEqual([700, 0, 700, 0, 0]);
     // 700 × 0.5
     expect(await used('many')).toEqual({ gb: '350' });
-    const { items } = await test.ask<{ items: { resourceId: string }[] }>('usage-records', { deploymentId: 'many', limit: '1' });
+    const { items } = await test.ask<{ items: { resourceId: string }[] }>('usage-records', {
+      deploymentId: 'many',
+      limit: '1',
+    });
     expect(items[0]?.resourceId).toBe('vm\\0');
   });
 
   it('reads columns of other names by a mapping, and times in the zone that it says', async () => {
-    const file = await files.write('trace.csv', 'TIMESTAMP;ContextTokens\n2026-04-01 18:17:03.9799600;4808\n2026-04-01 18:17:04.0319600;3180\n');
+    const file = await files.write(
+      'trace.csv',
+      'TIMESTAMP;ContextTokens\n2026-04-01 18:17:03.9799600;4808\n2026-04-01 18:17:04.0319600;3180\n',
+    );
     const mapping = {
       delimiter: ';',
       zone: 'Z',
@@ -131,14 +184,18 @@ describe('backfill usage', () => {
   });
 
   it('reads lines of JSON, with numbers exactly as they are written', async () => {
-    const line = (quantity: string): string => `{"deploymentId":"lines","resourceId":"vm-1","billingKind":"gb","period":{"start":"2026-04-01T00:00:00Z","end":"2026-04-02T00:00:00Z"},"quantity":${quantity},"attributes":{"az":1}}\n`;
+    const line = (quantity: string): string =>
+      `{"deploymentId":"lines","resourceId":"vm-1","billingKind":"gb","period":{"start":"2026-04-01T00:00:00Z","end":"2026-04-02T00:00:00Z"},"quantity":${quantity},"attributes":{"az":1}}\n`;
     const file = await files.write('lines.jsonl', line('0.1234567890123456789') + line('"1"'));
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([2, 2, 0, 0, 0]);
     expect(await used('lines')).toEqual({ gb: '1.1234567890123456789' });
   });
 
   it('writes what it rejects to a file that can be mended and imported', async () => {
-    const file = await files.write('mended.csv', HEADER + hour('mended', 1, '2') + hour('mended', 2, 'two') + hour('nowhere', 3, '1'));
+    const file = await files.write(
+      'mended.csv',
+      HEADER + hour('mended', 1, '2') + hour('mended', 2, 'two') + hour('nowhere', 3, '1'),
+    );
     const first = await backfilled(test, 'usage', file);
     expect(countsOf(first)).toEqual([3, 1, 0, 0, 2]);
     expect(first.said).toEqual([
@@ -148,13 +205,21 @@ describe('backfill usage', () => {
     const rejects = `${file}.rejects.jsonl`;
     expect(first.files[0]?.rejects).toBe(rejects);
     const written = await readFile(rejects, 'utf8');
-    expect(JSON.parse(written.split('\n')[0] ?? '')).toMatchObject({ row: 2, line: 3, field: 'quantity', value: 'two', record: { deploymentId: 'mended', quantity: 'two' } });
+    expect(JSON.parse(written.split('\n')[0] ?? '')).toMatchObject({
+      row: 2,
+      line: 3,
+      field: 'quantity',
+      value: 'two',
+      record: { deploymentId: 'mended', quantity: 'two' },
+    });
     await writeFile(rejects, written.replace('"quantity":"two"', '"quantity":"3"'));
     await test.apply(deployment('nowhere'));
     expect(countsOf(await backfilled(test, 'usage', rejects))).toEqual([2, 2, 0, 0, 0]);
     expect(await used('mended')).toEqual({ cpu_hours: '5' });
     // With nothing left to reject, the file of rejects goes.
-    expect(countsOf(await backfilled(test, 'usage', await files.write('mended.csv', HEADER + hour('mended', 1, '2'))))).toEqual([1, 0, 1, 0, 0]);
+    expect(
+      countsOf(await backfilled(test, 'usage', await files.write('mended.csv', HEADER + hour('mended', 1, '2')))),
+    ).toEqual([1, 0, 1, 0, 0]);
     await expect(readFile(rejects)).rejects.toThrow('ENOENT');
   });
 });

@@ -74,7 +74,9 @@ const usage = (day: string, quantity: string, more: object = {}) => ({
 
 const create = async (asOf: string, tenantId = 't1'): Promise<string[]> => {
   const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T(asOf) });
-  return (created as { result: { invoices: { invoiceId: string }[] } }).result.invoices.map(({ invoiceId }) => invoiceId);
+  return (created as { result: { invoices: { invoiceId: string }[] } }).result.invoices.map(
+    ({ invoiceId }) => invoiceId,
+  );
 };
 const issue = async (asOf: string, tenantId = 't1'): Promise<Invoice> => {
   const [invoiceId = 'none'] = await create(asOf, tenantId);
@@ -82,7 +84,15 @@ const issue = async (asOf: string, tenantId = 't1'): Promise<Invoice> => {
   return test.ask<Invoice>('invoice', { id: invoiceId });
 };
 const rowsOf = (invoice: Invoice) =>
-  invoice.lines.flatMap((line) => line.rows.map((row) => [line.billingKind, line.period.start.slice(0, 10), line.period.end.slice(0, 10), row.kind, row.net]));
+  invoice.lines.flatMap((line) =>
+    line.rows.map((row) => [
+      line.billingKind,
+      line.period.start.slice(0, 10),
+      line.period.end.slice(0, 10),
+      row.kind,
+      row.net,
+    ]),
+  );
 
 describe('an invoice', () => {
   it('is the same for the same tenant and instant until it is voided; voiding gives its usage back', async () => {
@@ -174,16 +184,33 @@ describe('a subscription', () => {
 
   it('overlapping another of the same deployment is refused', async () => {
     await onPlan(plan('p1'));
-    const second = { command: 'start-subscription', subscriptionId: 's2', deploymentId: 'd1', planId: 'p1', from: T('2026-06-01') };
-    expect(await test.ledger.execute(second, ADMIN)).toMatchObject({ status: 'refused', error: { code: 'subscription_overlap' } });
+    const second = {
+      command: 'start-subscription',
+      subscriptionId: 's2',
+      deploymentId: 'd1',
+      planId: 'p1',
+      from: T('2026-06-01'),
+    };
+    expect(await test.ledger.execute(second, ADMIN)).toMatchObject({
+      status: 'refused',
+      error: { code: 'subscription_overlap' },
+    });
     await test.apply({ command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-06-01') });
     await test.apply(second);
   });
 
   it('that changes its plan keeps counting: used quantity counts against the new allowance', async () => {
-    await onPlan(plan('p1', { baseFee: '0', items: [{ billingKind: 'requests', included: '100', price: { model: 'unit', unitAmount: '1' } }] }));
+    await onPlan(
+      plan('p1', {
+        baseFee: '0',
+        items: [{ billingKind: 'requests', included: '100', price: { model: 'unit', unitAmount: '1' } }],
+      }),
+    );
     await test.apply(
-      plan('p2', { baseFee: '0', items: [{ billingKind: 'requests', included: '150', price: { model: 'unit', unitAmount: '2' } }] }),
+      plan('p2', {
+        baseFee: '0',
+        items: [{ billingKind: 'requests', included: '150', price: { model: 'unit', unitAmount: '2' } }],
+      }),
       { command: 'change-plan', subscriptionId: 's1', planId: 'p2', at: T('2026-04-16') },
       usage('2026-04-03', '120'),
       usage('2026-04-20', '80'),
@@ -211,10 +238,19 @@ describe('usage priced by a rate card', () => {
 
   it('follows the rate by its dates; a corrected rate is booked for the issued period as a correction', async () => {
     await onPlan(card);
-    await test.apply({ command: 'set-rate', ...key, unitPrice: '0.10', effectiveFrom: T('2026-01-01') }, vm('2026-04-03', '100'));
+    await test.apply(
+      { command: 'set-rate', ...key, unitPrice: '0.10', effectiveFrom: T('2026-01-01') },
+      vm('2026-04-03', '100'),
+    );
     expect((await issue('2026-04-10')).total).toBe('10.00');
     await test.apply(
-      { command: 'correct-rate', ...key, unitPrice: '0.01', effectiveFrom: T('2026-04-01'), reason: 'ten times too high' },
+      {
+        command: 'correct-rate',
+        ...key,
+        unitPrice: '0.01',
+        effectiveFrom: T('2026-04-01'),
+        reason: 'ten times too high',
+      },
       vm('2026-04-12', '50'),
     );
     const next = await issue('2026-04-20');
@@ -229,7 +265,11 @@ describe('usage priced by a rate card', () => {
 
   it('books nothing where a rate is set or corrected to what it is', async () => {
     await onPlan(card);
-    await test.apply({ command: 'set-rate', ...key, unitPrice: '0.10', effectiveFrom: T('2026-01-01') }, vm('2026-04-03', '100'), vm('2026-04-08', '100'));
+    await test.apply(
+      { command: 'set-rate', ...key, unitPrice: '0.10', effectiveFrom: T('2026-01-01') },
+      vm('2026-04-03', '100'),
+      vm('2026-04-08', '100'),
+    );
     expect((await issue('2026-04-10')).total).toBe('20.00');
     const correct = (unitPrice: string, reason: string) => ({
       command: 'correct-rate',
@@ -240,7 +280,12 @@ describe('usage priced by a rate card', () => {
       reason,
     });
     expect((await test.apply(correct('0.1', 'checked')))[0]?.status).toBe('unchanged');
-    await test.apply(correct('0.12', 'a typo'), correct('0.1', 'no typo after all'), { command: 'set-rate', ...key, unitPrice: '0.10', effectiveFrom: T('2026-04-07') });
+    await test.apply(correct('0.12', 'a typo'), correct('0.1', 'no typo after all'), {
+      command: 'set-rate',
+      ...key,
+      unitPrice: '0.10',
+      effectiveFrom: T('2026-04-07'),
+    });
     expect(await create('2026-04-20')).toEqual([]);
     const { items } = await test.ask<{ items: { unitPrice: string; period: object }[] }>('rates', key);
     expect(items.map(({ unitPrice, period }) => [unitPrice, period])).toEqual([
@@ -250,7 +295,10 @@ describe('usage priced by a rate card', () => {
   });
 
   it('without a rate is quarantined, that line alone, until the rate is set', async () => {
-    await onPlan({ ...card, items: [...card.items, { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } }] });
+    await onPlan({
+      ...card,
+      items: [...card.items, { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } }],
+    });
     await test.apply(vm('2026-04-03', '100'), usage('2026-04-03', '2'));
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-10') });
     // Whoever bills is told what could not be.
@@ -258,10 +306,19 @@ describe('usage priced by a rate card', () => {
     const [draft = ''] = await create('2026-04-10');
     const invoice = await test.ask<Invoice>('invoice', { id: draft });
     expect(invoice.total).toBe('1.00');
-    const { items } = await test.ask<{ items: { billingKind: string; quarantine: { code: string } | null }[] }>('lines', { tenantId: 't1', at: T('2026-04-10') });
+    const { items } = await test.ask<{ items: { billingKind: string; quarantine: { code: string } | null }[] }>(
+      'lines',
+      { tenantId: 't1', at: T('2026-04-10') },
+    );
     expect(items.find(({ billingKind }) => billingKind === 'vm')?.quarantine?.code).toBe('missing_rate');
     await test.apply({ command: 'issue-invoice', invoiceId: draft, at: T('2026-04-10') });
-    await test.apply({ command: 'set-rate', ...key, unitPrice: '0', effectiveFrom: T('2026-01-01'), effectiveUntil: T('2026-04-03') });
+    await test.apply({
+      command: 'set-rate',
+      ...key,
+      unitPrice: '0',
+      effectiveFrom: T('2026-01-01'),
+      effectiveUntil: T('2026-04-03'),
+    });
     await test.apply({ command: 'set-rate', ...key, unitPrice: '0.10', effectiveFrom: T('2026-04-03') });
     expect((await issue('2026-04-20')).total).toBe('10.00');
   });
@@ -272,17 +329,29 @@ describe('commands', () => {
     const register = { command: 'register-tenant', tenantId: 't1', name: 'Tenant', currency: 'USD' };
     await test.apply(register);
     expect((await test.apply(register))[0]?.status).toBe('unchanged');
-    expect(await test.ledger.execute({ ...register, currency: 'EUR' }, ADMIN)).toMatchObject({ status: 'refused', error: { kind: 'conflict' } });
+    expect(await test.ledger.execute({ ...register, currency: 'EUR' }, ADMIN)).toMatchObject({
+      status: 'refused',
+      error: { kind: 'conflict' },
+    });
   });
 
   it('with the same idempotency key and another body conflict, whatever they are', async () => {
-    await test.apply({ command: 'register-tenant', tenantId: 't1', name: 'Tenant', currency: 'USD', idempotencyKey: 'k' });
+    await test.apply({
+      command: 'register-tenant',
+      tenantId: 't1',
+      name: 'Tenant',
+      currency: 'USD',
+      idempotencyKey: 'k',
+    });
     const other = { command: 'register-tenant', tenantId: 't2', name: 'Tenant', currency: 'USD', idempotencyKey: 'k' };
     expect(await test.ledger.execute(other, ADMIN)).toMatchObject({ status: 'refused', error: { kind: 'conflict' } });
   });
 
   it('name every field at fault', async () => {
-    const outcome = await test.ledger.execute({ command: 'register-tenant', tenantId: '', currency: 'QQQ', nmae: 'x' }, ADMIN);
+    const outcome = await test.ledger.execute(
+      { command: 'register-tenant', tenantId: '', currency: 'QQQ', nmae: 'x' },
+      ADMIN,
+    );
     expect(outcome).toMatchObject({ status: 'refused', error: { code: 'invalid_input' } });
     const { errors } = (outcome as { error: { errors: readonly { field: string }[] } }).error;
     expect(errors.map(({ field }) => field).sort()).toEqual(['currency', 'name', 'nmae', 'tenantId']);
@@ -292,8 +361,16 @@ describe('commands', () => {
     await onPlan(plan('p1'));
     await test.apply(usage('2026-04-03', '10'));
     expect((await test.apply(usage('2026-04-03', '10')))[0]?.status).toBe('unchanged');
-    expect(await test.ledger.execute(usage('2026-04-03', '11'), ADMIN)).toMatchObject({ status: 'refused', error: { code: 'usage_conflict' } });
-    const key = { resourceId: 'r1', billingKind: 'requests', period: { start: T('2026-04-03'), end: '2026-04-03T12:00:00Z' }, granularity: 'event' };
+    expect(await test.ledger.execute(usage('2026-04-03', '11'), ADMIN)).toMatchObject({
+      status: 'refused',
+      error: { code: 'usage_conflict' },
+    });
+    const key = {
+      resourceId: 'r1',
+      billingKind: 'requests',
+      period: { start: T('2026-04-03'), end: '2026-04-03T12:00:00Z' },
+      granularity: 'event',
+    };
     await test.apply({ command: 'correct-usage', deploymentId: 'd1', ...key, quantity: '11', reason: 'meter drift' });
     expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ requests: '11' });
   });
@@ -302,15 +379,41 @@ describe('commands', () => {
 describe('usage that no line covers', () => {
   it('is listed with its reason until a command covers it', async () => {
     await onPlan(plan('p1'));
-    await test.apply(usage('2026-04-03', '10'), usage('2026-04-03', '4', { billingKind: 'calls' }), usage('2026-03-03', '7'));
+    await test.apply(
+      usage('2026-04-03', '10'),
+      usage('2026-04-03', '4', { billingKind: 'calls' }),
+      usage('2026-03-03', '7'),
+    );
     expect(await test.ask('unbilled')).toEqual({
       items: [
-        { deploymentId: 'd1', billingKind: 'calls', reason: 'no_plan_item', readings: 1, quantity: '4', period: { start: T('2026-04-03'), end: '2026-04-03T12:00:00Z' } },
-        { deploymentId: 'd1', billingKind: 'requests', reason: 'no_subscription', readings: 1, quantity: '7', period: { start: T('2026-03-03'), end: '2026-03-03T12:00:00Z' } },
+        {
+          deploymentId: 'd1',
+          billingKind: 'calls',
+          reason: 'no_plan_item',
+          readings: 1,
+          quantity: '4',
+          period: { start: T('2026-04-03'), end: '2026-04-03T12:00:00Z' },
+        },
+        {
+          deploymentId: 'd1',
+          billingKind: 'requests',
+          reason: 'no_subscription',
+          readings: 1,
+          quantity: '7',
+          period: { start: T('2026-03-03'), end: '2026-03-03T12:00:00Z' },
+        },
       ],
       nextCursor: null,
     });
-    await test.apply(plan('p1', { effectiveFrom: T('2026-04-02'), items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } }, { billingKind: 'calls', price: { model: 'unit', unitAmount: '1' } }] }));
+    await test.apply(
+      plan('p1', {
+        effectiveFrom: T('2026-04-02'),
+        items: [
+          { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } },
+          { billingKind: 'calls', price: { model: 'unit', unitAmount: '1' } },
+        ],
+      }),
+    );
     const { items } = await test.ask<{ items: { billingKind: string }[] }>('unbilled');
     expect(items.map(({ billingKind }) => billingKind)).toEqual(['requests']);
   });
@@ -327,8 +430,14 @@ describe('what was believed', () => {
     expect(await test.ask('usage', { deploymentId: 'd1', asOf })).toEqual({ requests: '10' });
     expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ requests: '15' });
     expect((await test.ask<{ items: unknown[] }>('invoices', { tenantId: 't1', asOf })).items).toEqual([]);
-    expect((await test.ask<{ items: Invoice[] }>('invoices', { tenantId: 't1' })).items.map((each) => each.invoiceId)).toEqual([invoiceId]);
-    expect((await test.ask<{ overall: { revenue: string } }>('margin', { period: '2026-04', asOf })).overall.revenue).toBe('0.00');
-    expect((await test.ask<{ overall: { revenue: string } }>('margin', { period: '2026-04' })).overall.revenue).toBe('35.00');
+    expect(
+      (await test.ask<{ items: Invoice[] }>('invoices', { tenantId: 't1' })).items.map((each) => each.invoiceId),
+    ).toEqual([invoiceId]);
+    expect(
+      (await test.ask<{ overall: { revenue: string } }>('margin', { period: '2026-04', asOf })).overall.revenue,
+    ).toBe('0.00');
+    expect((await test.ask<{ overall: { revenue: string } }>('margin', { period: '2026-04' })).overall.revenue).toBe(
+      '35.00',
+    );
   });
 });

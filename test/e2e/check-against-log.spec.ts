@@ -22,7 +22,19 @@ async function run(...statements: string[]): Promise<number> {
   }
 }
 
-const TABLES = ['usage_records', 'revenue', 'cost_lines', 'rates', 'tenant_taxes', 'plan_versions', 'resources', 'deployment_assignments', 'restatements', 'command_keys', 'usage_waivers'];
+const TABLES = [
+  'usage_records',
+  'revenue',
+  'cost_lines',
+  'rates',
+  'tenant_taxes',
+  'plan_versions',
+  'resources',
+  'deployment_assignments',
+  'restatements',
+  'command_keys',
+  'usage_waivers',
+];
 
 beforeAll(async () => {
   test = await testLedger();
@@ -31,7 +43,15 @@ beforeAll(async () => {
   await test.apply({
     command: 'observe-usage',
     deploymentId: 'd1',
-    observations: [{ resourceId: 'late', billingKind: 'requests', period: { start: T('2026-05-03'), end: T('2026-05-04') }, granularity: 'day', quantity: '3' }],
+    observations: [
+      {
+        resourceId: 'late',
+        billingKind: 'requests',
+        period: { start: T('2026-05-03'), end: T('2026-05-04') },
+        granularity: 'day',
+        quantity: '3',
+      },
+    ],
   });
   await test.ledger.catchUp();
   await run('CREATE SCHEMA kept', ...TABLES.map((table) => `CREATE TABLE kept.${table} AS SELECT * FROM ${table}`));
@@ -41,7 +61,8 @@ afterEach(async () => {
 });
 afterAll(async () => test.close());
 
-const differing = async (): Promise<readonly Finding[]> => (await audit.check(ADMIN, { replays: true })).failures.filter(({ code }) => code === 'read_model_differs');
+const differing = async (): Promise<readonly Finding[]> =>
+  (await audit.check(ADMIN, { replays: true })).failures.filter(({ code }) => code === 'read_model_differs');
 
 describe('check, against the log', () => {
   it('finds nothing wrong with a history of splits, late usage, corrections, voids and costs, and leaves nothing behind', async () => {
@@ -51,22 +72,35 @@ describe('check, against the log', () => {
 
   // None of these breaks an invariant among the read models themselves.
   it.each([
-    ['usage_records', 'an unbilled reading of another quantity', "UPDATE usage_records SET quantity = 4 WHERE resource_id = 'late'"],
+    [
+      'usage_records',
+      'an unbilled reading of another quantity',
+      "UPDATE usage_records SET quantity = 4 WHERE resource_id = 'late'",
+    ],
     ['usage_records', 'an unbilled reading that is gone', "DELETE FROM usage_records WHERE resource_id = 'late'"],
-    ['usage_records', 'a reading that nobody recorded', "INSERT INTO usage_records SELECT deployment_id, billing_kind, period_start, 'other', period_end, granularity, provider, source_id, quantity, origin, corrected_by, superseded_by, resource_type, resource_family, location, attributes, sub_attribution, position_from, position_to FROM usage_records WHERE resource_id = 'late'"],
+    [
+      'usage_records',
+      'a reading that nobody recorded',
+      "INSERT INTO usage_records SELECT deployment_id, billing_kind, period_start, 'other', period_end, granularity, provider, source_id, quantity, origin, corrected_by, superseded_by, resource_type, resource_family, location, attributes, sub_attribution, position_from, position_to FROM usage_records WHERE resource_id = 'late'",
+    ],
     ['revenue', 'revenue in another month', "UPDATE revenue SET month = '2026-03' WHERE billing_kind = 'requests'"],
     ['revenue', 'revenue of another tenant', "UPDATE revenue SET tenant_id = 't2' WHERE billing_kind = 'requests'"],
     ['cost_lines', 'a cost of another amount', 'UPDATE cost_lines SET amount = amount + 1'],
     ['rates', 'a rate as it was believed once', 'UPDATE rates SET unit_price = 0.4 WHERE position_to IS NOT NULL'],
     ['tenant_taxes', 'another tax', 'UPDATE tenant_taxes SET rate_percent = 20'],
-    ['resources', 'a resource of another status', "UPDATE resources SET name = 'x' WHERE provider_id = 'a' AND position_to IS NULL"],
+    [
+      'resources',
+      'a resource of another status',
+      "UPDATE resources SET name = 'x' WHERE provider_id = 'a' AND position_to IS NULL",
+    ],
     ['command_keys', 'a command that is not known any more', "DELETE FROM command_keys WHERE key LIKE '%t2%'"],
     ['usage_waivers', 'a waiver that is gone', 'DELETE FROM usage_waivers'],
   ])('finds in %s: %s', async (table, _what, fault) => {
     expect(await run(fault)).toBeGreaterThan(0);
     const found = await differing();
     expect(found.map(({ ids }) => ids['table'])).toEqual([table]);
-    for (const { message, remedy } of found) expect([message.includes(table), remedy.includes('projections rebuild')]).toEqual([true, true]);
+    for (const { message, remedy } of found)
+      expect([message.includes(table), remedy.includes('projections rebuild')]).toEqual([true, true]);
   });
 
   it('names the row, and what differs in it', async () => {
@@ -77,7 +111,16 @@ describe('check, against the log', () => {
       rows: 1,
       examples: [
         {
-          key: { deployment_id: 'd1', billing_kind: 'requests', period_start: '2026-05-03T00:00:00+00:00', resource_id: 'late', period_end: '2026-05-04T00:00:00+00:00', granularity: 'day', provider: '', source_id: '' },
+          key: {
+            deployment_id: 'd1',
+            billing_kind: 'requests',
+            period_start: '2026-05-03T00:00:00+00:00',
+            resource_id: 'late',
+            period_end: '2026-05-04T00:00:00+00:00',
+            granularity: 'day',
+            provider: '',
+            source_id: '',
+          },
           shown: { quantity: '4' },
           recorded: { quantity: '3' },
         },

@@ -17,7 +17,8 @@ beforeAll(async () => {
 });
 afterAll(async () => files.remove());
 
-const tenant = (id: string): string => JSON.stringify({ command: 'register-tenant', tenantId: id, name: id, currency: 'USD' });
+const tenant = (id: string): string =>
+  JSON.stringify({ command: 'register-tenant', tenantId: id, name: id, currency: 'USD' });
 
 /** The command, told to stop once it has printed its first line of results. */
 async function interrupted(args: readonly string[], input: string, signal: NodeJS.Signals): Promise<Ran> {
@@ -106,7 +107,9 @@ describe('ledgerline up', () => {
 
   it('serves API and console, and keeps the secret to its owner', async () => {
     await start();
-    const margin = await fetch(`${served.api}/dashboard/margin?period=2026-04-15`, { headers: { authorization: `Bearer ${served.token}` } });
+    const margin = await fetch(`${served.api}/dashboard/margin?period=2026-04-15`, {
+      headers: { authorization: `Bearer ${served.token}` },
+    });
     expect(await margin.json()).toMatchObject({ overall: { margin: '-15.80' } });
     expect((await fetch(served.console)).status).toBe(200);
     expect((await fetch(`${served.api}/tenants`)).status).toBe(401);
@@ -115,7 +118,9 @@ describe('ledgerline up', () => {
 
   it('shares its Postgres with other commands, and what they write is served', async () => {
     expect((await cli(['apply', '-', '--data-dir', dataDir], { input: tenant('beside-up') })).code).toBe(0);
-    const tenants = await fetch(`${served.api}/tenants?tenantId=beside-up`, { headers: { authorization: `Bearer ${served.token}` } });
+    const tenants = await fetch(`${served.api}/tenants?tenantId=beside-up`, {
+      headers: { authorization: `Bearer ${served.token}` },
+    });
     expect(await tenants.json()).toMatchObject({ items: [{ tenantId: 'beside-up' }] });
   });
 
@@ -162,24 +167,32 @@ describe('ledgerline up', () => {
 /** The process id of a child by what it runs. */
 async function childOf({ pid }: ChildProcess, program: string): Promise<number> {
   const children = (await readFile(`/proc/${pid ?? 0}/task/${pid ?? 0}/children`, 'utf8')).trim().split(' ');
-  for (const child of children) if ((await readFile(`/proc/${child}/cmdline`, 'utf8')).includes(program)) return Number(child);
+  for (const child of children)
+    if ((await readFile(`/proc/${child}/cmdline`, 'utf8')).includes(program)) return Number(child);
   throw new Error(`process ${pid ?? 0} has no child that runs ${program}`);
 }
 
 describe('an interrupted command', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('apply stops at %s after its command, also where it waits for input; what is done is kept', async (signal) => {
-    const own = join(files.path, signal);
-    const { code, stdout, stderr } = await interrupted(['apply', '-', '--data-dir', own], `${tenant('a')}\n`, signal);
-    expect([code, stdout]).toEqual([1, '0\tdone\tregister-tenant\n']);
-    expect(stderr).toContain('interrupted after 1 commands: they are kept; apply the same again for the rest');
-    expect(isServed(own)).toBe(false);
-    const again = await cli(['apply', '-', '--json', '--data-dir', own], { input: `${tenant('a')}\n${tenant('b')}` });
-    expect(JSON.parse(again.stdout)).toMatchObject([{ status: 'unchanged' }, { status: 'done' }]);
-  });
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'apply stops at %s after its command, also where it waits for input; what is done is kept',
+    async (signal) => {
+      const own = join(files.path, signal);
+      const { code, stdout, stderr } = await interrupted(['apply', '-', '--data-dir', own], `${tenant('a')}\n`, signal);
+      expect([code, stdout]).toEqual([1, '0\tdone\tregister-tenant\n']);
+      expect(stderr).toContain('interrupted after 1 commands: they are kept; apply the same again for the rest');
+      expect(isServed(own)).toBe(false);
+      const again = await cli(['apply', '-', '--json', '--data-dir', own], { input: `${tenant('a')}\n${tenant('b')}` });
+      expect(JSON.parse(again.stdout)).toMatchObject([{ status: 'unchanged' }, { status: 'done' }]);
+    },
+  );
 
   it('meter gives up the rest of its days, and leaves no Postgres behind', async () => {
     const own = join(files.path, 'meter');
-    const { code, stderr } = await interrupted(['meter', '--date', '2001-01-01', '--to', '2025-12-31', '--data-dir', own], '', 'SIGINT');
+    const { code, stderr } = await interrupted(
+      ['meter', '--date', '2001-01-01', '--to', '2025-12-31', '--data-dir', own],
+      '',
+      'SIGINT',
+    );
     expect(code).toBe(1);
     expect(stderr).toContain('ledgerline: interrupted; what is done is kept');
     expect(isServed(own)).toBe(false);
@@ -211,16 +224,23 @@ describe('values on the command line', () => {
     expect(existsSync(own)).toBe(false);
   });
 
-  it.each([[['query', 'nonsense']], [['query', 'margin', 'period=2026-04-15', 'nonsense=1']], [['query', 'rates', '--as-of', 'nonsense']]])(
-    '%j exits 2',
-    async (args) => {
-      expect((await cli([...args, '--data-dir', dataDir])).code).toBe(2);
-    },
-  );
+  it.each([
+    [['query', 'nonsense']],
+    [['query', 'margin', 'period=2026-04-15', 'nonsense=1']],
+    [['query', 'rates', '--as-of', 'nonsense']],
+  ])('%j exits 2', async (args) => {
+    expect((await cli([...args, '--data-dir', dataDir])).code).toBe(2);
+  });
 
   it('name files that are all looked for before anything is done', async () => {
     const own = join(files.path, 'none');
-    const { code, stderr } = await cli(['apply', await files.write('one.jsonl', tenant('a')), join(files.path, 'two.jsonl'), '--data-dir', own]);
+    const { code, stderr } = await cli([
+      'apply',
+      await files.write('one.jsonl', tenant('a')),
+      join(files.path, 'two.jsonl'),
+      '--data-dir',
+      own,
+    ]);
     expect([code, stderr]).toEqual([1, `ledgerline: there is no file ${join(files.path, 'two.jsonl')}\n`]);
     expect(existsSync(own)).toBe(false);
   });

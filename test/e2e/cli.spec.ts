@@ -51,14 +51,16 @@ describe('ledgerline demo', () => {
 
   it('leaves a ledger that the other commands work on', async () => {
     const margin = await cli(['query', 'margin', 'period=2026-04-15', '--json', '--data-dir', dataDir]);
-    expect(JSON.parse(margin.stdout)).toMatchObject({ overall: { revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2' } });
+    expect(JSON.parse(margin.stdout)).toMatchObject({
+      overall: { revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2' },
+    });
     const status = await cli(['projections', 'status', '--json', '--data-dir', dataDir]);
     const { items } = JSON.parse(status.stdout) as { items: { name: string; lag: number }[] };
     expect(items).toHaveLength(15);
     expect(items.every(({ lag }) => lag === 0)).toBe(true);
   });
 
-  it('begins afresh on its own directory and leaves anyone else\'s alone', async () => {
+  it("begins afresh on its own directory and leaves anyone else's alone", async () => {
     expect((await cli(['demo', '--data-dir', dataDir])).code).toBe(0);
     await files.write('someone', 'else');
     const refused = await cli(['demo', '--data-dir', files.path]);
@@ -102,13 +104,21 @@ describe('ledgerline apply', () => {
 
   it('changes nothing when the same is applied again, and reads from stdin', async () => {
     const again = await cli(['apply', '-', '--json'], { env, input: commands });
-    expect((JSON.parse(again.stdout) as { status: string }[]).map(({ status }) => status)).toEqual(['unchanged', 'refused', 'refused', 'refused', 'unchanged']);
+    expect((JSON.parse(again.stdout) as { status: string }[]).map(({ status }) => status)).toEqual([
+      'unchanged',
+      'refused',
+      'refused',
+      'refused',
+      'unchanged',
+    ]);
   });
 
   it('is seen by the next query, as REST would answer it', async () => {
     const { stdout } = await cli(['query', 'deployments', '--json'], { env });
     expect(JSON.parse(stdout)).toEqual({
-      items: [{ deploymentId: 'd', name: 'd', tenantId: 't', assignments: [{ tenantId: 't', from: '2026-04-01T00:00:00Z' }] }],
+      items: [
+        { deploymentId: 'd', name: 'd', tenantId: 't', assignments: [{ tenantId: 't', from: '2026-04-01T00:00:00Z' }] },
+      ],
       nextCursor: null,
     });
   });
@@ -131,7 +141,9 @@ describe('ledgerline apply', () => {
     const asOf = ['--as-of', '2026-04-03T00:00:00Z', '--issue', '--json'];
     const first = await cli(['invoice', ...asOf], { env });
     // 10.00 in advance, and 2 × 24 × 0.01.
-    expect(JSON.parse(first.stdout)).toMatchObject({ invoices: [{ number: 'INV-000001', tenantId: 't', total: '10.48', status: 'issued' }] });
+    expect(JSON.parse(first.stdout)).toMatchObject({
+      invoices: [{ number: 'INV-000001', tenantId: 't', total: '10.48', status: 'issued' }],
+    });
     expect(JSON.parse((await cli(['invoice', ...asOf], { env })).stdout)).toEqual(JSON.parse(first.stdout));
   });
 });
@@ -139,13 +151,21 @@ describe('ledgerline apply', () => {
 describe('ledgerline rate and quote', () => {
   it('rates each request of a batch, the bad ones too', async () => {
     const requests = [
-      { id: 'x1', currency: 'USD', price: { model: 'unit', unitAmount: '0.001' }, steps: [{ cumulatives: ['333'] }, { cumulatives: ['333', '666'], final: true }] },
+      {
+        id: 'x1',
+        currency: 'USD',
+        price: { model: 'unit', unitAmount: '0.001' },
+        steps: [{ cumulatives: ['333'] }, { cumulatives: ['333', '666'], final: true }],
+      },
       { id: 'x2', currency: 'USD', price: { model: 'package', packageSize: '-1', packageAmount: '1' }, steps: [] },
     ];
     const { code, stdout } = await cli(['rate', await files.write('requests.json', JSON.stringify(requests))]);
     expect(code).toBe(0);
     // 0.333 is 0.33; 0.666 is 0.67, of which 0.33 is booked: 0.34.
-    expect(JSON.parse(stdout)).toMatchObject([{ id: 'x1', net: '0.67', steps: [{ net: '0.33' }, { net: '0.34' }] }, { id: 'x2', error: { code: 'package_size_not_positive' } }]);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { id: 'x1', net: '0.67', steps: [{ net: '0.33' }, { net: '0.34' }] },
+      { id: 'x2', error: { code: 'package_size_not_positive' } },
+    ]);
   });
 
   it('quotes a plan from a file without a store', async () => {
@@ -159,7 +179,9 @@ describe('ledgerline rate and quote', () => {
     };
     const planFile = await files.write('plan.json', JSON.stringify(plan));
     const usageFile = await files.write('usage.json', '{"droplet_hours":"3600"}');
-    const { code, stdout } = await cli(['quote', '--plan', planFile, '--usage', usageFile, '--json'], { env: { DATABASE_URL: 'postgres://nowhere.invalid/none' } });
+    const { code, stdout } = await cli(['quote', '--plan', planFile, '--usage', usageFile, '--json'], {
+      env: { DATABASE_URL: 'postgres://nowhere.invalid/none' },
+    });
     expect(code).toBe(0);
     // (3600 − 1488) × 0.01 = 21.12
     expect(JSON.parse(stdout)).toMatchObject({ subtotal: '71.12', tax: '0.00', total: '71.12' });
@@ -167,19 +189,45 @@ describe('ledgerline rate and quote', () => {
 });
 
 describe('wrong usage', () => {
-  it.each([[['nonsense']], [['rate']], [['apply']], [['quote', '--plan', 'x']], [['query', 'usage', '--nonsense']], [['projections', 'nonsense']]])('%j exits 2', async (args) => {
+  it.each([
+    [['nonsense']],
+    [['rate']],
+    [['apply']],
+    [['quote', '--plan', 'x']],
+    [['query', 'usage', '--nonsense']],
+    [['projections', 'nonsense']],
+  ])('%j exits 2', async (args) => {
     expect((await cli(args)).code).toBe(2);
   });
 
   it('is told apart from failure, which exits 1 and says what is wrong', async () => {
     const missing = await cli(['rate', join(files.path, 'missing.json')]);
-    expect([missing.code, missing.stderr]).toEqual([1, `ledgerline: there is no file ${join(files.path, 'missing.json')}\n`]);
+    expect([missing.code, missing.stderr]).toEqual([
+      1,
+      `ledgerline: there is no file ${join(files.path, 'missing.json')}\n`,
+    ]);
   });
 
   it('has an example in the help of every command', async () => {
-    for (const name of ['demo', 'up', 'apply', 'rate', 'quote', 'meter', 'invoice', 'query', 'explain', 'projections']) {
+    for (const name of [
+      'demo',
+      'up',
+      'apply',
+      'rate',
+      'quote',
+      'meter',
+      'invoice',
+      'query',
+      'explain',
+      'projections',
+    ]) {
       const { code, stdout } = await cli([name, '--help']);
-      expect([name, code, stdout.includes(`ledgerline ${name}`), stdout.includes('Example:')]).toEqual([name, 0, true, true]);
+      expect([name, code, stdout.includes(`ledgerline ${name}`), stdout.includes('Example:')]).toEqual([
+        name,
+        0,
+        true,
+        true,
+      ]);
     }
   });
 });

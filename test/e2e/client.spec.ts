@@ -17,8 +17,16 @@ describe('the TypeScript client', () => {
   });
 
   it('does what its example shows: sends usage, knows it again, reads it back, and is told of a refusal', async () => {
-    const environment = { ...process.env, LEDGERLINE_URL: api().url, LEDGERLINE_TOKEN: api().tokens.get('operator') ?? '' };
-    const child = spawn(process.execPath, ['--import', './test/support/typescript.js', 'clients/typescript/example.ts', 'acme-prod'], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+    const environment = {
+      ...process.env,
+      LEDGERLINE_URL: api().url,
+      LEDGERLINE_TOKEN: api().tokens.get('operator') ?? '',
+    };
+    const child = spawn(
+      process.execPath,
+      ['--import', './test/support/typescript.js', 'clients/typescript/example.ts', 'acme-prod'],
+      { env: environment, stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     const printed = await text(child.stdout);
     const readme = await readFile(new URL('README.md', folder), 'utf8');
     // (8 + 3 + 2) × 0.50 + 10.00 = 16.50

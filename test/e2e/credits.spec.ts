@@ -41,7 +41,13 @@ const use = async (date: string, quantity: string): Promise<void> => {
     command: 'observe-usage',
     deploymentId: 'd1',
     observations: [
-      { resourceId: 'r1', billingKind: 'hours', period: { start: T(date), end: `${date}T01:00:00Z` }, granularity: 'hour', quantity },
+      {
+        resourceId: 'r1',
+        billingKind: 'hours',
+        period: { start: T(date), end: `${date}T01:00:00Z` },
+        granularity: 'hour',
+        quantity,
+      },
     ],
   });
 };
@@ -71,7 +77,9 @@ const coupon = (creditId: string, percent: string, more: object = {}) => ({
   ...more,
 });
 const shown = ({ lines }: Invoice) =>
-  lines.flatMap(({ billingKind, rows }) => rows.map(({ kind, gross, credit, net }) => [billingKind, kind, gross, credit, net]));
+  lines.flatMap(({ billingKind, rows }) =>
+    rows.map(({ kind, gross, credit, net }) => [billingKind, kind, gross, credit, net]),
+  );
 const refused = async (command: object): Promise<string> => {
   const outcome = await test.ledger.execute(command, ADMIN);
   return outcome.status === 'refused' ? outcome.error.code : outcome.status;
@@ -92,7 +100,9 @@ describe('credits', () => {
       ['hours', 'charge', '3.00', '3.00', '0.00'],
     ]);
     expect([invoice.subtotal, invoice.tax, invoice.total]).toEqual(['0.00', '0.00', '0.00']);
-    const { items } = await test.ask<{ items: { creditId: string; taken: string; left?: string }[] }>('credits', { tenantId: 't1' });
+    const { items } = await test.ask<{ items: { creditId: string; taken: string; left?: string }[] }>('credits', {
+      tenantId: 't1',
+    });
     expect(items.map(({ creditId, taken, left }) => [creditId, taken, left])).toEqual([
       ['ending', '10.00', '0.00'],
       ['lasting', '38.00', '62.00'],
@@ -124,7 +134,14 @@ describe('credits', () => {
     await use('2026-04-02', '20');
     await bill('2026-04-01');
     // the fee of 50.00 took the 2.00
-    await test.apply({ command: 'correct-price', planId: 'p1', billingKind: 'base_fee', price: { model: 'flat', amount: '40.00', paymentTerm: 'in_advance' }, effectiveFrom: T('2026-04-01'), reason: 'agreed' });
+    await test.apply({
+      command: 'correct-price',
+      planId: 'p1',
+      billingKind: 'base_fee',
+      price: { model: 'flat', amount: '40.00', paymentTerm: 'in_advance' },
+      effectiveFrom: T('2026-04-01'),
+      reason: 'agreed',
+    });
     const next = await bill('2026-04-20');
     expect(shown(next)).toEqual([
       ['base_fee', 'reversal', '-50.00', '-2.00', '-48.00'],
@@ -136,7 +153,16 @@ describe('credits', () => {
   it('do not make a correction of their own', async () => {
     await bill('2026-04-01');
     await test.apply(grant('late', '20.00'));
-    await test.apply({ command: 'publish-plan', planId: 'p1', name: 'again', currency: 'USD', baseFee: '50.00', paymentTerm: 'in_advance', effectiveFrom: T('2026-04-01'), items: [] });
+    await test.apply({
+      command: 'publish-plan',
+      planId: 'p1',
+      name: 'again',
+      currency: 'USD',
+      baseFee: '50.00',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T('2026-04-01'),
+      items: [],
+    });
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-20') });
     expect(created).toMatchObject({ result: { invoices: [] } });
   });
@@ -148,7 +174,14 @@ describe('credits', () => {
       ['base_fee', 'reversal', '-50.00', '0.00', '-50.00'],
       ['base_fee', 'rebooked', '50.00', '25.00', '25.00'],
     ]);
-    await test.apply({ command: 'revoke-credit', creditId: 'half', tenantId: 't1', currency: 'USD', at: T('2026-04-01'), reason: 'not for them' });
+    await test.apply({
+      command: 'revoke-credit',
+      creditId: 'half',
+      tenantId: 't1',
+      currency: 'USD',
+      at: T('2026-04-01'),
+      reason: 'not for them',
+    });
     expect(shown(await bill('2026-04-03'))).toEqual([
       ['base_fee', 'reversal', '-50.00', '-25.00', '-25.00'],
       ['base_fee', 'rebooked', '50.00', '0.00', '50.00'],
@@ -159,7 +192,14 @@ describe('credits', () => {
 
   it('a coupon that has ended is not prolonged by being revoked', async () => {
     await test.apply(coupon('april', '50', { until: T('2026-04-15') }));
-    const revoked = { command: 'revoke-credit', creditId: 'april', tenantId: 't1', currency: 'USD', at: T('2026-06-01'), reason: 'tidy up' };
+    const revoked = {
+      command: 'revoke-credit',
+      creditId: 'april',
+      tenantId: 't1',
+      currency: 'USD',
+      at: T('2026-06-01'),
+      reason: 'tidy up',
+    };
     expect(await refused(revoked)).toBe('credit_ended');
     await bill('2026-04-01');
     expect(shown(await bill('2026-05-01'))).toEqual([['base_fee', 'charge', '50.00', '0.00', '50.00']]);
@@ -170,7 +210,9 @@ describe('credits', () => {
     const taken: string[] = [];
     for (const day of ['02', '03', '04', '05']) {
       await use(`2026-04-${day}`, '0.1');
-      const rows = shown(await bill(`2026-04-${String(Number(day) + 1).padStart(2, '0')}`)).filter(([kind]) => kind === 'hours');
+      const rows = shown(await bill(`2026-04-${String(Number(day) + 1).padStart(2, '0')}`)).filter(
+        ([kind]) => kind === 'hours',
+      );
       taken.push(...rows.map((row) => `${row[2]} ${row[3]}`));
     }
     // each day 0.1 × 0.10 = 0.01; half of what it comes to so far is 0.005 → 0.01, 0.01, 0.015 → 0.02, 0.02
@@ -210,9 +252,18 @@ describe('a credit note', () => {
     await use('2026-04-02', '500');
     const { invoiceId } = await bill('2026-04-10');
     // 50.00 + 50.00, 10.00 of tax
-    const [noted] = await test.apply({ command: 'create-credit-note', invoiceId, at: T('2026-04-12'), amount: '10.01', reason: 'an outage' });
+    const [noted] = await test.apply({
+      command: 'create-credit-note',
+      invoiceId,
+      at: T('2026-04-12'),
+      amount: '10.01',
+      reason: 'an outage',
+    });
     const { creditNoteId } = (noted as { result: { creditNoteId: string } }).result;
-    const note = await test.ask<{ number: string; subtotal: string; tax: string; total: string; rows: Row[] }>('credit-note', { id: creditNoteId });
+    const note = await test.ask<{ number: string; subtotal: string; tax: string; total: string; rows: Row[] }>(
+      'credit-note',
+      { id: creditNoteId },
+    );
     // 10.01 over two halves is 5.01 + 5.00; tax 0.501 and 0.50
     expect(note.rows.map(({ net, tax }) => [net, tax])).toEqual([
       ['-5.01', '-0.50'],
@@ -230,7 +281,13 @@ describe('a credit note', () => {
     await use('2026-04-02', '100');
     const { invoiceId, lines } = await bill('2026-04-10');
     const fee = lines[0]?.rows[0]?.rowId ?? '';
-    const note = (more: object) => ({ command: 'create-credit-note', invoiceId, at: T('2026-04-12'), reason: 'agreed', ...more });
+    const note = (more: object) => ({
+      command: 'create-credit-note',
+      invoiceId,
+      at: T('2026-04-12'),
+      reason: 'agreed',
+      ...more,
+    });
     expect(await refused(note({ rows: [{ rowId: fee, amount: '50.01' }] }))).toBe('credit_note_exceeds_row');
     expect(await refused(note({ amount: '60.01' }))).toBe('credit_note_exceeds_invoice');
     expect(await refused(note({ rows: [{ rowId: invoiceId, amount: '1' }] }))).toBe('unknown_row');
@@ -262,9 +319,17 @@ describe('a credit note', () => {
     await use('2026-05-02', '100');
     const { invoiceId, subtotal, tax, total } = await bill('2026-05-03');
     expect([subtotal, tax, total]).toEqual(['10.00', '7.00', '17.00']);
-    const note = (more: object) => ({ command: 'create-credit-note', invoiceId, at: T('2026-05-12'), reason: 'agreed', ...more });
+    const note = (more: object) => ({
+      command: 'create-credit-note',
+      invoiceId,
+      at: T('2026-05-12'),
+      reason: 'agreed',
+      ...more,
+    });
     await test.apply(note({}));
-    expect((await test.ask<Invoice>('invoice', { id: invoiceId })).creditNotes.map((each) => each.total)).toEqual(['17.00']);
+    expect((await test.ask<Invoice>('invoice', { id: invoiceId })).creditNotes.map((each) => each.total)).toEqual([
+      '17.00',
+    ]);
   });
 
   it('of a paid invoice is the tenant’s credit, taken from the next amount due', async () => {
@@ -281,7 +346,14 @@ describe('a credit note', () => {
   it('is not one of a draft', async () => {
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-10') });
     const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
-    expect(await refused({ command: 'create-credit-note', invoiceId: invoices[0]?.invoiceId, at: T('2026-04-12'), reason: 'x' })).toBe('invoice_not_issued');
+    expect(
+      await refused({
+        command: 'create-credit-note',
+        invoiceId: invoices[0]?.invoiceId,
+        at: T('2026-04-12'),
+        reason: 'x',
+      }),
+    ).toBe('invoice_not_issued');
   });
 });
 
@@ -327,10 +399,19 @@ describe('usage that nothing covers', () => {
     const observe = (billingKind: string) => ({
       command: 'observe-usage',
       deploymentId: 'd1',
-      observations: [{ resourceId: 'r1', billingKind, period: { start: T('2026-04-02'), end: T('2026-04-03') }, granularity: 'day', quantity: '1' }],
+      observations: [
+        {
+          resourceId: 'r1',
+          billingKind,
+          period: { start: T('2026-04-02'), end: T('2026-04-03') },
+          granularity: 'day',
+          quantity: '1',
+        },
+      ],
     });
     await test.apply(observe('zones'), observe('snapshots'));
-    const listed = async () => (await test.ask<{ items: { billingKind: string }[] }>('unbilled')).items.map(({ billingKind }) => billingKind);
+    const listed = async () =>
+      (await test.ask<{ items: { billingKind: string }[] }>('unbilled')).items.map(({ billingKind }) => billingKind);
     expect(await listed()).toEqual(['snapshots', 'zones']);
     const period = { start: T('2026-04-01'), end: T('2026-05-01') };
     await test.apply({ command: 'waive-usage', deploymentId: 'd1', billingKind: 'zones', period, reason: 'a trial' });

@@ -8,11 +8,29 @@ import { type TestLedger, testLedger } from '../support/ledger.js';
 const T = (date: string) => `${date}T00:00:00Z`;
 let test: TestLedger;
 const key = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hel1' };
-const seen = (seenAt: string, more: object) => ({ command: 'observe-resource', provider: 'do', providerId: 'r1', kind: 'droplet', name: 'r1', status: 'active', seenAt: T(seenAt), ...more });
+const seen = (seenAt: string, more: object) => ({
+  command: 'observe-resource',
+  provider: 'do',
+  providerId: 'r1',
+  kind: 'droplet',
+  name: 'r1',
+  status: 'active',
+  seenAt: T(seenAt),
+  ...more,
+});
 const used = (billingKind: string, quantity: string, more: object = {}) => ({
   command: 'observe-usage',
   deploymentId: 'd',
-  observations: [{ resourceId: 'x', billingKind, period: { start: T('2026-04-02'), end: T('2026-04-03') }, granularity: 'day', quantity, ...more }],
+  observations: [
+    {
+      resourceId: 'x',
+      billingKind,
+      period: { start: T('2026-04-02'), end: T('2026-04-03') },
+      granularity: 'day',
+      quantity,
+      ...more,
+    },
+  ],
 });
 
 beforeAll(async () => {
@@ -39,7 +57,22 @@ beforeAll(async () => {
     used('requests', '10'),
     used('cores', '4', { rateKey: key }),
     seen('2026-04-20', {}),
-    { command: 'record-cost', provider: 'do', invoiceRef: 'apr', lines: [{ lineKey: '1', resourceId: 'r1', kind: 'droplet', chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') }, amount: '6', currency: 'USD', category: 'usage' }] },
+    {
+      command: 'record-cost',
+      provider: 'do',
+      invoiceRef: 'apr',
+      lines: [
+        {
+          lineKey: '1',
+          resourceId: 'r1',
+          kind: 'droplet',
+          chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') },
+          amount: '6',
+          currency: 'USD',
+          category: 'usage',
+        },
+      ],
+    },
   );
 });
 afterAll(async () => test.close());
@@ -50,36 +83,82 @@ async function after(...commands: object[]): Promise<Differences> {
   await test.apply(...commands);
   return test.ask('diff', { from: String(from) });
 }
-const why = (each: { events: readonly { type: string; reason: string | null }[] } | undefined) => each?.events.map(({ type, reason }) => [type, reason]);
+const why = (each: { events: readonly { type: string; reason: string | null }[] } | undefined) =>
+  each?.events.map(({ type, reason }) => [type, reason]);
 
 describe('diff', () => {
   it('names the sighting that says whose a resource was, where that moves a cost', async () => {
     const { margin } = await after(seen('2026-04-01', { tenantId: 'u' }));
     // u's for 19 of 30 days: 6 × 19 / 30 = 3.80.
-    expect(margin?.map(({ tenantId, before, after: now }) => [tenantId, before.cogs, now.cogs])).toEqual([['u', '0.00', '3.80']]);
+    expect(margin?.map(({ tenantId, before, after: now }) => [tenantId, before.cogs, now.cogs])).toEqual([
+      ['u', '0.00', '3.80'],
+    ]);
     expect(why(margin?.[0])).toEqual([['ResourcesObserved', null]]);
   });
 
   it('names the correction of a resource that moves a cost, and the cost that was corrected', async () => {
-    const { margin } = await after({ command: 'correct-resource', provider: 'do', providerId: 'r1', from: T('2026-03-01'), deploymentId: 'd', reason: 'it was theirs' });
-    expect(margin?.map(({ tenantId, before, after: now }) => [tenantId, before.cogs, now.cogs])).toEqual([['t', '0.00', '6.00'], ['u', '3.80', '0.00']]);
+    const { margin } = await after({
+      command: 'correct-resource',
+      provider: 'do',
+      providerId: 'r1',
+      from: T('2026-03-01'),
+      deploymentId: 'd',
+      reason: 'it was theirs',
+    });
+    expect(margin?.map(({ tenantId, before, after: now }) => [tenantId, before.cogs, now.cogs])).toEqual([
+      ['t', '0.00', '6.00'],
+      ['u', '3.80', '0.00'],
+    ]);
     expect(why(margin?.[0])).toEqual([['ResourceCorrected', 'it was theirs']]);
   });
 
   it('names the coupon that makes a line another', async () => {
-    const { lines } = await after({ command: 'grant-coupon', creditId: 'c', tenantId: 't', currency: 'USD', percent: '10', billingKinds: ['requests'], from: T('2026-04-01'), reason: 'sorry' });
+    const { lines } = await after({
+      command: 'grant-coupon',
+      creditId: 'c',
+      tenantId: 't',
+      currency: 'USD',
+      percent: '10',
+      billingKinds: ['requests'],
+      from: T('2026-04-01'),
+      reason: 'sorry',
+    });
     // 10 × 0.50 = 5.00, less 10 %.
-    expect(lines.map(({ billingKind, before, after: now }) => [billingKind, before, now])).toEqual([['requests', '5.00', '4.50']]);
+    expect(lines.map(({ billingKind, before, after: now }) => [billingKind, before, now])).toEqual([
+      ['requests', '5.00', '4.50'],
+    ]);
     expect(why(lines[0])).toEqual([['CouponGranted', 'sorry']]);
   });
 
   it('names the corrected price of a plan, and the usage that was withdrawn', async () => {
-    const price = await after({ command: 'correct-price', planId: 'p', billingKind: 'requests', price: { model: 'unit', unitAmount: '0.6' }, effectiveFrom: T('2026-04-01'), reason: 'a typo' });
-    expect(price.lines.map((each) => [each.billingKind, each.before, each.after, why(each)])).toEqual([['requests', '4.50', '5.40', [['PlanPriceCorrected', 'a typo']]]]);
+    const price = await after({
+      command: 'correct-price',
+      planId: 'p',
+      billingKind: 'requests',
+      price: { model: 'unit', unitAmount: '0.6' },
+      effectiveFrom: T('2026-04-01'),
+      reason: 'a typo',
+    });
+    expect(price.lines.map((each) => [each.billingKind, each.before, each.after, why(each)])).toEqual([
+      ['requests', '4.50', '5.40', [['PlanPriceCorrected', 'a typo']]],
+    ]);
     const { resourceId, billingKind, period, granularity } = used('requests', '10').observations[0] ?? {};
-    const usage = await after({ command: 'correct-usage', deploymentId: 'd', resourceId, billingKind, period, granularity, quantity: null, reason: 'it never was' });
-    expect(usage.usage.map((each) => [each.before, each.after, why(each)])).toEqual([['10', '0', [['UsageCorrected', 'it never was']]]]);
-    expect(usage.lines.map((each) => [each.before, each.after, why(each)])).toEqual([['5.40', '0.00', [['UsageCorrected', 'it never was']]]]);
+    const usage = await after({
+      command: 'correct-usage',
+      deploymentId: 'd',
+      resourceId,
+      billingKind,
+      period,
+      granularity,
+      quantity: null,
+      reason: 'it never was',
+    });
+    expect(usage.usage.map((each) => [each.before, each.after, why(each)])).toEqual([
+      ['10', '0', [['UsageCorrected', 'it never was']]],
+    ]);
+    expect(usage.lines.map((each) => [each.before, each.after, why(each)])).toEqual([
+      ['5.40', '0.00', [['UsageCorrected', 'it never was']]],
+    ]);
   });
 
   it('names a rate that is the same figure in another currency', async () => {
@@ -87,8 +166,16 @@ describe('diff', () => {
       { command: 'withdraw-rate', ...key, from: T('2026-01-01'), reason: 'wrong currency' },
       { command: 'set-rate', ...key, unitPrice: '2', currency: 'EUR', effectiveFrom: T('2026-01-01') },
     );
-    expect(rates).toMatchObject([{ before: { unitPrice: '2', currency: 'USD' }, after: { unitPrice: '2', currency: 'EUR' }, events: [{ type: 'RateWithdrawn', reason: 'wrong currency' }, { type: 'RateSet' }] }]);
+    expect(rates).toMatchObject([
+      {
+        before: { unitPrice: '2', currency: 'USD' },
+        after: { unitPrice: '2', currency: 'EUR' },
+        events: [{ type: 'RateWithdrawn', reason: 'wrong currency' }, { type: 'RateSet' }],
+      },
+    ]);
     // It can't be rated any more: nothing is converted.
-    expect(lines.map(({ billingKind, before, after: now }) => [billingKind, before, now])).toEqual([['cores', '8.00', '0.00']]);
+    expect(lines.map(({ billingKind, before, after: now }) => [billingKind, before, now])).toEqual([
+      ['cores', '8.00', '0.00'],
+    ]);
   });
 });

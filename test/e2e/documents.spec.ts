@@ -19,12 +19,22 @@ const SELLER = 'Cloud & Sons GmbH\nHauptstr. 1\n10115 Berlin';
 const NOW = instant('2026-06-01T00:00:00Z');
 /** Midnight in Berlin, in summer. */
 const M = (date: string) => `${date}T22:00:00Z`;
-const day = (date: string) => ({ period: { start: `${date}T00:00:00Z`, end: `${date}T12:00:00Z` }, granularity: 'event' });
+const day = (date: string) => ({
+  period: { start: `${date}T00:00:00Z`, end: `${date}T12:00:00Z` },
+  granularity: 'event',
+});
 const hours = (date: string, quantity: string) => ({ resourceId: 'd1', billingKind: 'hours', quantity, ...day(date) });
 const requests = { resourceId: 'd1', billingKind: 'requests', ...day('2026-04-02') };
 
 const STORY: readonly object[] = [
-  { command: 'register-tenant', tenantId: 't1', name: '<b>Müller & Söhne</b> "GmbH"', currency: 'EUR', timeZone: 'Europe/Berlin', tax: { name: 'USt', ratePercent: '19', from: '2026-01-01T00:00:00Z' } },
+  {
+    command: 'register-tenant',
+    tenantId: 't1',
+    name: '<b>Müller & Söhne</b> "GmbH"',
+    currency: 'EUR',
+    timeZone: 'Europe/Berlin',
+    tax: { name: 'USt', ratePercent: '19', from: '2026-01-01T00:00:00Z' },
+  },
   { command: 'register-tenant', tenantId: 't2', name: 'Other', currency: 'EUR' },
   { command: 'register-deployment', deploymentId: 'shop', tenantId: 't1', name: 'Web shop', from: M('2026-03-31') },
   {
@@ -40,31 +50,73 @@ const STORY: readonly object[] = [
       {
         billingKind: 'requests',
         unitConversion: { operation: 'divide', factor: '1000', rounding: 'ceiling', precision: 0 },
-        price: { model: 'graduated', tiers: [{ upTo: '10', unitAmount: '1.00', flatAmount: '2.00' }, { upTo: null, unitAmount: '0.50' }] },
+        price: {
+          model: 'graduated',
+          tiers: [
+            { upTo: '10', unitAmount: '1.00', flatAmount: '2.00' },
+            { upTo: null, unitAmount: '0.50' },
+          ],
+        },
       },
     ],
   },
   { command: 'start-subscription', subscriptionId: 's1', deploymentId: 'shop', planId: 'p1', from: M('2026-03-31') },
-  { command: 'grant-coupon', creditId: 'WELCOME', tenantId: 't1', currency: 'EUR', percent: '10', from: '2026-01-01T00:00:00Z', until: M('2026-04-15'), billingKinds: ['base_fee'], reason: 'first month' },
-  { command: 'grant-credit', creditId: 'C-1', tenantId: 't1', currency: 'EUR', amount: '5.00', from: '2026-01-01T00:00:00Z' },
-  { command: 'observe-usage', deploymentId: 'shop', observations: [hours('2026-04-02', '480'), { ...requests, quantity: '12345' }] },
+  {
+    command: 'grant-coupon',
+    creditId: 'WELCOME',
+    tenantId: 't1',
+    currency: 'EUR',
+    percent: '10',
+    from: '2026-01-01T00:00:00Z',
+    until: M('2026-04-15'),
+    billingKinds: ['base_fee'],
+    reason: 'first month',
+  },
+  {
+    command: 'grant-credit',
+    creditId: 'C-1',
+    tenantId: 't1',
+    currency: 'EUR',
+    amount: '5.00',
+    from: '2026-01-01T00:00:00Z',
+  },
+  {
+    command: 'observe-usage',
+    deploymentId: 'shop',
+    observations: [hours('2026-04-02', '480'), { ...requests, quantity: '12345' }],
+  },
 ];
 
 /** The rows of a document's table, each with the text of its cells. */
 function rowsOf(html: string): string[][] {
   const plain = (cell: string): string =>
-    cell.replace(/<[^>]*>/g, '').replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&quot;/g, '"').replace(/&#39;/g, "'").replace(/&amp;/g, '&');
-  return [...html.matchAll(/<tr[^>]*>(.*?)<\/tr>/gs)].map(([, row = '']) => [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell = '']) => plain(cell)));
+    cell
+      .replace(/<[^>]*>/g, '')
+      .replace(/&lt;/g, '<')
+      .replace(/&gt;/g, '>')
+      .replace(/&quot;/g, '"')
+      .replace(/&#39;/g, "'")
+      .replace(/&amp;/g, '&');
+  return [...html.matchAll(/<tr[^>]*>(.*?)<\/tr>/gs)].map(([, row = '']) =>
+    [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell = '']) => plain(cell)),
+  );
 }
 /** Of a fact beside the address. */
-const fact = (html: string, name: string): string | undefined => new RegExp(`<dt>${name}</dt><dd>(.*?)</dd>`).exec(html)?.[1];
+const fact = (html: string, name: string): string | undefined =>
+  new RegExp(`<dt>${name}</dt><dd>(.*?)</dd>`).exec(html)?.[1];
 
 let test: TestLedger;
 let api: NestFastifyApplication;
 let url: string;
 let files: Awaited<ReturnType<typeof folder>>;
 const tokens: Record<string, string> = {};
-const ids: Record<'first' | 'second' | 'voided' | 'draft' | 'creditNote', string> = { first: '', second: '', voided: '', draft: '', creditNote: '' };
+const ids: Record<'first' | 'second' | 'voided' | 'draft' | 'creditNote', string> = {
+  first: '',
+  second: '',
+  voided: '',
+  draft: '',
+  creditNote: '',
+};
 let beforeIssue = 0;
 
 /** The invoice as of an instant, and the log position of its draft. */
@@ -92,23 +144,44 @@ beforeAll(async () => {
   await test.apply({ command: 'issue-invoice', invoiceId: ids.first, at: M('2026-04-15') });
   // Late: 240 more hours of the first half; the requests were counted twice.
   await test.apply(
-    { command: 'observe-usage', deploymentId: 'shop', observations: [hours('2026-04-05', '240'), hours('2026-04-20', '240')] },
+    {
+      command: 'observe-usage',
+      deploymentId: 'shop',
+      observations: [hours('2026-04-05', '240'), hours('2026-04-20', '240')],
+    },
     { command: 'correct-usage', deploymentId: 'shop', ...requests, quantity: '9000', reason: 'counted <twice>' },
   );
   ids.second = await create(M('2026-04-30'));
   await test.apply({ command: 'issue-invoice', invoiceId: ids.second, at: M('2026-04-30') });
-  const [noted] = await test.apply({ command: 'create-credit-note', invoiceId: ids.second, at: '2026-05-03T10:00:00Z', amount: '10.00', reason: 'goodwill' });
+  const [noted] = await test.apply({
+    command: 'create-credit-note',
+    invoiceId: ids.second,
+    at: '2026-05-03T10:00:00Z',
+    amount: '10.00',
+    reason: 'goodwill',
+  });
   ids.creditNote = (noted as { result: { creditNoteId: string } }).result.creditNoteId;
   await test.apply({ command: 'pay-invoice', invoiceId: ids.first, at: M('2026-05-04') });
   await test.apply({ command: 'observe-usage', deploymentId: 'shop', observations: [hours('2026-05-05', '300')] });
   ids.voided = await create(M('2026-05-15'));
-  await test.apply({ command: 'issue-invoice', invoiceId: ids.voided, at: M('2026-05-15') }, { command: 'void-invoice', invoiceId: ids.voided, at: M('2026-05-16'), reason: 'wrong address' });
+  await test.apply(
+    { command: 'issue-invoice', invoiceId: ids.voided, at: M('2026-05-15') },
+    { command: 'void-invoice', invoiceId: ids.voided, at: M('2026-05-16'), reason: 'wrong address' },
+  );
   ids.draft = await create(M('2026-05-20'));
 
-  api = await createApi({ ...on(test.url), jwtSecret: SECRET, seller: SELLER, ...LISTENING, logger: pino({ level: 'silent' }), clock: { now: () => NOW } });
+  api = await createApi({
+    ...on(test.url),
+    jwtSecret: SECRET,
+    seller: SELLER,
+    ...LISTENING,
+    logger: pino({ level: 'silent' }),
+    clock: { now: () => NOW },
+  });
   await api.listen(0, '127.0.0.1');
   url = await api.getUrl();
-  for (const tenantId of ['t1', 't2']) tokens[tenantId] = await mintToken(SECRET, { sub: tenantId, role: 'tenant', tenantId, ttl: '1h' }, NOW);
+  for (const tenantId of ['t1', 't2'])
+    tokens[tenantId] = await mintToken(SECRET, { sub: tenantId, role: 'tenant', tenantId, ttl: '1h' }, NOW);
 });
 afterAll(async () => {
   await api.close();
@@ -143,7 +216,13 @@ describe('an invoice as a document', () => {
       ['Total, EUR', '68.19'],
       ['Paid on 2026-05-05, EUR', '68.19'],
     ]);
-    expect(['Number', 'Status', 'Issued', 'Billed up to', 'Currency'].map((name) => fact(html, name))).toEqual(['INV-000001', 'Paid', '2026-04-16', '2026-04-16', 'EUR']);
+    expect(['Number', 'Status', 'Issued', 'Billed up to', 'Currency'].map((name) => fact(html, name))).toEqual([
+      'INV-000001',
+      'Paid',
+      '2026-04-16',
+      '2026-04-16',
+      'EUR',
+    ]);
     expect(html).toContain('<p class="seller">Cloud &amp; Sons GmbH\nHauptstr. 1\n10115 Berlin</p>');
     expect(html).toContain('<p class="tenant">&lt;b&gt;Müller &amp; Söhne&lt;/b&gt; &quot;GmbH&quot;</p>');
     expect(html).not.toContain('<b>');
@@ -206,7 +285,10 @@ describe('an invoice as a document', () => {
     expect(headers.get('content-security-policy')).toContain(source);
     expect(text).not.toMatch(/<script|<link|<img|@import|url\(| style=| on\w+=/);
     const refused = await get(`invoices/${ids.first}/document`, 't2');
-    expect([refused.status, refused.headers.get('content-type')]).toEqual([404, expect.stringMatching(/^application\/problem\+json/)]);
+    expect([refused.status, refused.headers.get('content-type')]).toEqual([
+      404,
+      expect.stringMatching(/^application\/problem\+json/),
+    ]);
     expect(JSON.parse(refused.text)).toMatchObject({ code: 'unknown_invoice' });
     expect((await get(`credit-notes/${ids.creditNote}/document`, 't2')).status).toBe(404);
   });
@@ -216,7 +298,12 @@ describe('a credit note as a document', () => {
   it('says what it credits, of which invoice, and why', async () => {
     const { text, headers } = await get(`credit-notes/${ids.creditNote}/document`);
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
-    expect(['Number', 'Issued', 'Credits', 'Reason'].map((name) => fact(text, name))).toEqual(['CN-000001', '2026-05-03 12:00', 'Invoice INV-000002, issued 2026-05-01', 'goodwill']);
+    expect(['Number', 'Issued', 'Credits', 'Reason'].map((name) => fact(text, name))).toEqual([
+      'CN-000001',
+      '2026-05-03 12:00',
+      'Invoice INV-000002, issued 2026-05-01',
+      'goodwill',
+    ]);
     // 10.00 over 67.60 in proportion: 50.00 is 7.396, 6.20 is 0.917, 2.40 is 0.355, 9.00 is 1.331; by largest remainder
     expect(rowsOf(text).slice(2)).toEqual([
       ['Web shop (shop)'],
@@ -232,7 +319,8 @@ describe('a credit note as a document', () => {
 });
 
 describe('ledgerline document', () => {
-  const ran = async (...args: string[]) => cli(['document', ...args], { env: { DATABASE_URL: test.url, LEDGERLINE_SELLER: SELLER } });
+  const ran = async (...args: string[]) =>
+    cli(['document', ...args], { env: { DATABASE_URL: test.url, LEDGERLINE_SELLER: SELLER } });
 
   it('writes the same as the API, of invoices and credit notes', async () => {
     const expected = await documentOf(ids.second);

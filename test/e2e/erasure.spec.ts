@@ -19,7 +19,16 @@ beforeAll(async () => {
   await test.apply(
     { command: 'register-tenant', tenantId: 't', name: NAME, currency: 'USD' },
     { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: T },
-    { command: 'publish-plan', planId: 'p', name: 'p', currency: 'USD', baseFee: '10', paymentTerm: 'in_advance', effectiveFrom: T, items: [] },
+    {
+      command: 'publish-plan',
+      planId: 'p',
+      name: 'p',
+      currency: 'USD',
+      baseFee: '10',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T,
+      items: [],
+    },
     { command: 'start-subscription', subscriptionId: 's', deploymentId: 'd', planId: 'p', from: T },
   );
   const [created] = await test.apply({ command: 'create-invoice', tenantId: 't', asOf: T });
@@ -40,12 +49,24 @@ describe('erasing a tenant’s details', () => {
       for await (const leaves of log.leaves()) bytes.push(...leaves.map((leaf) => leaf.bytes.toString('utf8')));
       expect(bytes.filter((each) => each.includes('Lovelace'))).toEqual([]);
       // Nor what anyone who guesses the name could compute from it, and find there.
-      const guesses = [derivedId('tenant-details', 't', NAME), ...[NAME, canonicalJson({ name: 'register-tenant', fields: { tenantId: 't', name: NAME, currency: 'USD', timeZone: 'UTC' } })].map(sha256)];
+      const guesses = [
+        derivedId('tenant-details', 't', NAME),
+        ...[
+          NAME,
+          canonicalJson({
+            name: 'register-tenant',
+            fields: { tenantId: 't', name: NAME, currency: 'USD', timeZone: 'UTC' },
+          }),
+        ].map(sha256),
+      ];
       expect(bytes.filter((each) => guesses.some((guess) => each.includes(guess)))).toEqual([]);
 
       const { rowCount } = await pool.query("DELETE FROM ledgerline_private.tenant_details WHERE tenant_id = 't'");
       expect(rowCount).toBe(1);
-      const verified = await verifyLog(log, pool, { notes: [{ name: 'before', note: before.checkpoint }], verifier: signer.verifier });
+      const verified = await verifyLog(log, pool, {
+        notes: [{ name: 'before', note: before.checkpoint }],
+        verifier: signer.verifier,
+      });
       expect(verified).toMatchObject({ ok: true, failures: [], compared: { checkpoints: 1, invoices: 1 } });
       const after = await audit.bundle('INV-000001', signer, ADMIN);
       expect([after.checkpoint, after.events]).toEqual([before.checkpoint, before.events]);
@@ -58,15 +79,29 @@ describe('erasing a tenant’s details', () => {
 });
 
 describe('a tenant that is registered again', () => {
-  const register = (name: string, more: object = {}) => ({ command: 'register-tenant', tenantId: 'u', name, currency: 'USD', ...more });
+  const register = (name: string, more: object = {}) => ({
+    command: 'register-tenant',
+    tenantId: 'u',
+    name,
+    currency: 'USD',
+    ...more,
+  });
   const status = async (command: object) => {
     const outcome = await test.ledger.execute(command, ADMIN);
     return outcome.status === 'refused' ? outcome.error.code : outcome.status;
   };
 
   it('is known by its name, though no hash of that is in the log; once it is erased, by the rest', async () => {
-    expect([await status(register('Ada')), await status(register('Ada')), await status(register('Grace')), await status(register('Ada', { currency: 'EUR' }))]).toEqual(['done', 'unchanged', 'conflicting_body', 'conflicting_body']);
-    expect([await status(register('Ada', { idempotencyKey: 'k' })), await status(register('Grace', { idempotencyKey: 'k' }))]).toEqual(['unchanged', 'conflicting_body']);
+    expect([
+      await status(register('Ada')),
+      await status(register('Ada')),
+      await status(register('Grace')),
+      await status(register('Ada', { currency: 'EUR' })),
+    ]).toEqual(['done', 'unchanged', 'conflicting_body', 'conflicting_body']);
+    expect([
+      await status(register('Ada', { idempotencyKey: 'k' })),
+      await status(register('Grace', { idempotencyKey: 'k' })),
+    ]).toEqual(['unchanged', 'conflicting_body']);
     const pool = createPool(test.url);
     try {
       const { rows } = await pool.query("SELECT name FROM ledgerline_private.tenant_details WHERE tenant_id = 'u'");
@@ -75,6 +110,9 @@ describe('a tenant that is registered again', () => {
     } finally {
       await pool.end();
     }
-    expect([await status(register('Ada')), await status(register('Ada', { currency: 'EUR' }))]).toEqual(['unchanged', 'conflicting_body']);
+    expect([await status(register('Ada')), await status(register('Ada', { currency: 'EUR' }))]).toEqual([
+      'unchanged',
+      'conflicting_body',
+    ]);
   });
 });

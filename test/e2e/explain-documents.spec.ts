@@ -25,7 +25,10 @@ const drafted = async (asOf: string): Promise<string> => {
 beforeAll(async () => {
   test = await testLedger();
   dir = await folder();
-  const rates = await dir.write('rates.csv', 'resourceType,resourceFamily,location,unitPrice,effectiveFrom\nVmVCpu,standard,nyc3,3,2026-01-01T00:00:00Z\nVmVCpu,standard,hel1,2,2026-01-01T00:00:00Z\n');
+  const rates = await dir.write(
+    'rates.csv',
+    'resourceType,resourceFamily,location,unitPrice,effectiveFrom\nVmVCpu,standard,nyc3,3,2026-01-01T00:00:00Z\nVmVCpu,standard,hel1,2,2026-01-01T00:00:00Z\n',
+  );
   await backfilled(test, 'rates', rates);
   await test.apply(
     tenant('t', { tax: { name: 'VAT', ratePercent: '19', from: T('2026-01-01') } }),
@@ -45,8 +48,26 @@ beforeAll(async () => {
       ],
     },
     subscription('s', 'd', 'studio'),
-    { command: 'observe-resource', provider: 'digitalocean', providerId: 'web', kind: 'droplet', name: 'web', status: 'active', seenAt: T('2026-04-01'), deploymentId: 'd' },
-    { command: 'observe-resource', provider: 'digitalocean', providerId: 'web', kind: 'droplet', name: 'web', status: 'off', seenAt: '2026-04-03T12:00:00Z', deploymentId: 'd' },
+    {
+      command: 'observe-resource',
+      provider: 'digitalocean',
+      providerId: 'web',
+      kind: 'droplet',
+      name: 'web',
+      status: 'active',
+      seenAt: T('2026-04-01'),
+      deploymentId: 'd',
+    },
+    {
+      command: 'observe-resource',
+      provider: 'digitalocean',
+      providerId: 'web',
+      kind: 'droplet',
+      name: 'web',
+      status: 'off',
+      seenAt: '2026-04-03T12:00:00Z',
+      deploymentId: 'd',
+    },
     ...['01', '02', '03', '04'].map((day) => ({ command: 'run-metering', date: `2026-04-${day}` })),
   );
   const usage = await dir.write(
@@ -55,9 +76,15 @@ beforeAll(async () => {
   );
   await backfilled(test, 'usage', usage);
   const first = await drafted('2026-04-10');
-  await test.apply({ command: 'issue-invoice', invoiceId: first, at: T('2026-04-10') }, { command: 'create-credit-note', invoiceId: first, at: T('2026-04-11'), amount: '2.00', reason: 'an outage' });
+  await test.apply(
+    { command: 'issue-invoice', invoiceId: first, at: T('2026-04-10') },
+    { command: 'create-credit-note', invoiceId: first, at: T('2026-04-11'), amount: '2.00', reason: 'an outage' },
+  );
   draft = await drafted('2026-04-15');
-  const costs = await dir.write('bill.jsonl', `${JSON.stringify({ provider: 'do', invoiceRef: 'apr', lineKey: 'a', kind: 'droplet', chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') }, amount: '6', currency: 'USD', category: 'usage', resourceId: 'web' })}\n`);
+  const costs = await dir.write(
+    'bill.jsonl',
+    `${JSON.stringify({ provider: 'do', invoiceRef: 'apr', lineKey: 'a', kind: 'droplet', chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') }, amount: '6', currency: 'USD', category: 'usage', resourceId: 'web' })}\n`,
+  );
   await backfilled(test, 'costs', costs);
 });
 afterAll(async () => {
@@ -70,7 +97,14 @@ describe('explain', () => {
     const { documents, rows } = await explain('INV-000001', 'issued');
     // 50.00 + (72 − 48) × 0.01 + 17 × 0.50 = 58.74; 19 % of it are 11.1606, so 11.16
     expect(documents).toMatchObject([{ number: 'INV-000001', status: 'issued', arithmetic: '58.74 + 11.16 = 69.90' }]);
-    expect(documents[0]?.events.map(({ type }) => type)).toEqual(['InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoiceIssued', 'InvoiceRowsFrozen', 'CreditNoteIssued']);
+    expect(documents[0]?.events.map(({ type }) => type)).toEqual([
+      'InvoicePartsClaimed',
+      'InvoiceDrafted',
+      'InvoiceRowsFrozen',
+      'InvoiceIssued',
+      'InvoiceRowsFrozen',
+      'CreditNoteIssued',
+    ]);
     expect(rows.map(({ row, tax }) => [row.billingKind, tax]).sort()).toEqual([
       ['base_fee', '19 % of 50.00 = 9.50'],
       // 0.0456 is rounded up where the remainder is largest: 9.50 + 0.05 + 1.61 = 11.16
@@ -82,15 +116,25 @@ describe('explain', () => {
   it('takes a draft, by what it comes to now', async () => {
     const { documents, rows } = await explain(draft, 'draft');
     // 9 × 0.50 = 4.50, and 24 hours of the 4th are off: 0; 19 % of 4.50 = 0.855, so 0.86
-    expect(documents).toMatchObject([{ documentId: draft, number: null, status: 'draft', arithmetic: '4.50 + 0.86 = 5.36' }]);
-    expect(rows.map(({ row, arithmetic }) => [row.billingKind, row.chargePeriod.end, arithmetic])).toEqual([['requests', T('2026-04-15'), '(26 − 17) × 0.50 = 4.50']]);
+    expect(documents).toMatchObject([
+      { documentId: draft, number: null, status: 'draft', arithmetic: '4.50 + 0.86 = 5.36' },
+    ]);
+    expect(rows.map(({ row, arithmetic }) => [row.billingKind, row.chargePeriod.end, arithmetic])).toEqual([
+      ['requests', T('2026-04-15'), '(26 − 17) × 0.50 = 4.50'],
+    ]);
   });
 
   it('takes a credit note by number, id and row', async () => {
     const { documents, rows } = await explain('CN-000001', 'issued');
-    expect(documents).toMatchObject([{ number: 'CN-000001', status: 'issued', credits: 'INV-000001', arithmetic: '−2.00 − 0.38 = −2.38' }]);
+    expect(documents).toMatchObject([
+      { number: 'CN-000001', status: 'issued', credits: 'INV-000001', arithmetic: '−2.00 − 0.38 = −2.38' },
+    ]);
     // 2.00 in proportion to 50.00, 0.24 and 8.50.
-    expect(rows.map(({ row, arithmetic, events }) => [row.billingKind, row.kind, arithmetic, row.reason, events.at(-1)?.type]).sort()).toEqual([
+    expect(
+      rows
+        .map(({ row, arithmetic, events }) => [row.billingKind, row.kind, arithmetic, row.reason, events.at(-1)?.type])
+        .sort(),
+    ).toEqual([
       ['base_fee', 'credit_note', '−1 × 1.70 = −1.70', 'an outage', 'CreditNoteIssued'],
       ['droplet_hours', 'credit_note', '−1 × 0.01 = −0.01', 'an outage', 'CreditNoteIssued'],
       ['requests', 'credit_note', '−1 × 0.29 = −0.29', 'an outage', 'CreditNoteIssued'],
@@ -103,41 +147,84 @@ describe('explain', () => {
   });
 
   it('takes what of a line is open beside what is billed of it, and an open part by its own id', async () => {
-    const { items } = await test.ask<{ items: { lineId: string; parentLineId: string | null; billingKind: string; invoiceId: string | null }[] }>('lines', { tenantId: 't', at: T('2026-04-20') });
+    const { items } = await test.ask<{
+      items: { lineId: string; parentLineId: string | null; billingKind: string; invoiceId: string | null }[];
+    }>('lines', { tenantId: 't', at: T('2026-04-20') });
     const of = items.filter(({ billingKind }) => billingKind === 'requests');
     const root = of.find(({ parentLineId }) => parentLineId === null)?.lineId ?? '';
     const last = of.at(-1)?.lineId ?? '';
     const line = await explain(root, 'issued');
-    expect(line.rows.map(({ number, row }) => [number, row.net])).toEqual([['INV-000001', '8.50'], ['CN-000001', '-0.29']]);
+    expect(line.rows.map(({ number, row }) => [number, row.net])).toEqual([
+      ['INV-000001', '8.50'],
+      ['CN-000001', '-0.29'],
+    ]);
     // That of the draft, and what is left of the month.
-    expect(line.open?.parts.map(({ period, rows }) => [period.start, rows.map(({ net }) => net)])).toEqual([[T('2026-04-10'), ['4.50']], [T('2026-04-15'), []]]);
+    expect(line.open?.parts.map(({ period, rows }) => [period.start, rows.map(({ net }) => net)])).toEqual([
+      [T('2026-04-10'), ['4.50']],
+      [T('2026-04-15'), []],
+    ]);
     const part = await explain(last, 'open line');
     expect([part.lineId, part.parts.map(({ partId }) => partId)]).toEqual([root, [last]]);
   });
 
   it('names the file and row of a reading, a rate and a cost', async () => {
-    const versions = async (resource: string) => (await explain(`usage:d/requests/${resource}/${T('2026-04-01')}`, 'usage record')).versions;
-    expect(await versions('x1')).toMatchObject([{ quantity: '7', isInForce: true, file: { file: 'april.csv', row: 1 }, event: { source: { file: 'april.csv', rows: '1-4' } } }]);
+    const versions = async (resource: string) =>
+      (await explain(`usage:d/requests/${resource}/${T('2026-04-01')}`, 'usage record')).versions;
+    expect(await versions('x1')).toMatchObject([
+      {
+        quantity: '7',
+        isInForce: true,
+        file: { file: 'april.csv', row: 1 },
+        event: { source: { file: 'april.csv', rows: '1-4' } },
+      },
+    ]);
     // The second reading of the same day is one of its own.
-    expect((await versions('x2')).map(({ quantity, isInForce, sourceId, file }) => [quantity, isInForce, sourceId, file?.row])).toEqual([['8', true, null, 2], ['2', true, '#2', 3]]);
-    expect((await explain('rate-VmVCpu/standard/hel1#0', 'event')).event).toMatchObject({ type: 'RateSet', source: { file: 'rates.csv', rows: '2' } });
-    expect((await explain('margin:2026-04', 'margin')).costs).toMatchObject([{ costLine: 'do/apr/a', file: { file: 'bill.jsonl', row: 1 } }]);
+    expect(
+      (await versions('x2')).map(({ quantity, isInForce, sourceId, file }) => [
+        quantity,
+        isInForce,
+        sourceId,
+        file?.row,
+      ]),
+    ).toEqual([
+      ['8', true, null, 2],
+      ['2', true, '#2', 3],
+    ]);
+    expect((await explain('rate-VmVCpu/standard/hel1#0', 'event')).event).toMatchObject({
+      type: 'RateSet',
+      source: { file: 'rates.csv', rows: '2' },
+    });
+    expect((await explain('margin:2026-04', 'margin')).costs).toMatchObject([
+      { costLine: 'do/apr/a', file: { file: 'bill.jsonl', row: 1 } },
+    ]);
   });
 
   it('names the file and row of a corrected reading', async () => {
-    const again = await dir.write('again.csv', 'deploymentId,resourceId,billingKind,start,end,granularity,quantity\nd,x3,requests,2026-04-12T00:00:00Z,2026-04-13T00:00:00Z,day,9\nd,x1,requests,2026-04-01T00:00:00Z,2026-04-02T00:00:00Z,day,6\n');
+    const again = await dir.write(
+      'again.csv',
+      'deploymentId,resourceId,billingKind,start,end,granularity,quantity\nd,x3,requests,2026-04-12T00:00:00Z,2026-04-13T00:00:00Z,day,9\nd,x1,requests,2026-04-01T00:00:00Z,2026-04-02T00:00:00Z,day,6\n',
+    );
     expect(await backfilled(test, 'usage', again)).toMatchObject({ duplicate: 1, correction: 1 });
     const { versions } = await explain(`usage:d/requests/x1/${T('2026-04-01')}`, 'usage record');
-    expect(versions.map(({ quantity, file }) => [quantity, file?.file, file?.row])).toEqual([['7', 'april.csv', 1], ['6', 'again.csv', 2]]);
+    expect(versions.map(({ quantity, file }) => [quantity, file?.file, file?.row])).toEqual([
+      ['7', 'april.csv', 1],
+      ['6', 'again.csv', 2],
+    ]);
   });
 
   it('names the sightings that a metered reading rests on, and follows a sighting up', async () => {
-    const because = async (day: string) => (await explain(`usage:d/droplet_hours/web/${T(day)}`, 'usage record')).versions.map(({ quantity, metered }) => [quantity, metered.map(({ stream, revision }) => `${stream}#${revision}`)]);
+    const because = async (day: string) =>
+      (await explain(`usage:d/droplet_hours/web/${T(day)}`, 'usage record')).versions.map(({ quantity, metered }) => [
+        quantity,
+        metered.map(({ stream, revision }) => `${stream}#${revision}`),
+      ]);
     expect(await because('2026-04-03')).toEqual([['24', ['inventory-digitalocean#0']]]);
     // Off since noon of the 3rd.
     expect(await because('2026-04-04')).toEqual([['0', ['inventory-digitalocean#1']]]);
     const { usedIn } = await explain('inventory-digitalocean#0', 'event');
-    expect(usedIn?.map(({ number, rows }) => [number, rows.map(({ billingKind, net }) => [billingKind, net])])).toEqual([['INV-000001', [['droplet_hours', '0.24']]]]);
+    expect(usedIn?.map(({ number, rows }) => [number, rows.map(({ billingKind, net }) => [billingKind, net])])).toEqual(
+      [['INV-000001', [['droplet_hours', '0.24']]]],
+    );
     expect((await explain('metered-days#0', 'event')).usedIn?.map(({ number }) => number)).toEqual(['INV-000001']);
     // A cost is on no invoice: it is in the margin.
     expect(await explain('cost-do-apr#0', 'event')).toMatchObject({ usedIn: null, margin: ['margin:2026-04/USD'] });

@@ -13,11 +13,21 @@ const key = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hel
 const hours = (day: string, quantity: string, more: object = {}) => ({
   command: 'observe-usage',
   deploymentId: 'd',
-  observations: [{ resourceId: 'r', billingKind: 'droplet_hours', period: { start: T(day), end: `${day}T12:00:00Z` }, granularity: 'event', quantity, ...more }],
+  observations: [
+    {
+      resourceId: 'r',
+      billingKind: 'droplet_hours',
+      period: { start: T(day), end: `${day}T12:00:00Z` },
+      granularity: 'event',
+      quantity,
+      ...more,
+    },
+  ],
 });
 const issue = async (asOf: string): Promise<string> => {
   const [created] = await test.apply({ command: 'create-invoice', tenantId: 't', asOf: T(asOf) });
-  const invoiceId = (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result.invoices[0]?.invoiceId ?? '';
+  const invoiceId =
+    (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result.invoices[0]?.invoiceId ?? '';
   await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
   return invoiceId;
 };
@@ -41,7 +51,12 @@ beforeAll(async () => {
       paymentTerm: 'in_advance',
       effectiveFrom: T('2026-01-01'),
       items: [
-        { billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' }, discounts: { percentage: '50' } },
+        {
+          billingKind: 'droplet_hours',
+          included: '1488',
+          price: { model: 'unit', unitAmount: '0.01' },
+          discounts: { percentage: '50' },
+        },
         { billingKind: 'cores', price: { model: 'rate_card' } },
       ],
     },
@@ -51,24 +66,54 @@ beforeAll(async () => {
     { ...hours('2026-04-03', '4', { billingKind: 'cores', rateKey: key }) },
   );
   invoices = [await issue('2026-04-16')];
-  await test.apply(hours('2026-04-17', '100'), hours('2026-04-05', '24'), { command: 'correct-rate', ...key, unitPrice: '0.2', effectiveFrom: T('2026-04-01'), reason: 'ten times too high' });
+  await test.apply(hours('2026-04-17', '100'), hours('2026-04-05', '24'), {
+    command: 'correct-rate',
+    ...key,
+    unitPrice: '0.2',
+    effectiveFrom: T('2026-04-01'),
+    reason: 'ten times too high',
+  });
   invoices.push(await issue('2026-04-23'));
   await test.apply({
     command: 'record-cost',
     provider: 'digitalocean',
     invoiceRef: 'april',
-    lines: [{ lineKey: '1', kind: 'droplet', chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') }, amount: '30.53', currency: 'USD', category: 'usage', tenantId: 't' }],
+    lines: [
+      {
+        lineKey: '1',
+        kind: 'droplet',
+        chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') },
+        amount: '30.53',
+        currency: 'USD',
+        category: 'usage',
+        tenantId: 't',
+      },
+    ],
   });
 });
 afterAll(async () => test.close());
 
 describe('explain', () => {
   it('asks the database no more often for many rows of a line than for one', async () => {
-    const tiers = [...Array.from({ length: 9 }, (_, n) => ({ upTo: String((n + 1) * 10), unitAmount: '1' })), { upTo: null, unitAmount: '1' }];
+    const tiers = [
+      ...Array.from({ length: 9 }, (_, n) => ({ upTo: String((n + 1) * 10), unitAmount: '1' })),
+      { upTo: null, unitAmount: '1' },
+    ];
     await test.apply(plan('tiered', '0', [{ billingKind: 'calls', price: { model: 'graduated', tiers } }]));
     const queriesFor = async (name: string, quantity: string): Promise<{ rows: number; queries: number }> => {
-      const reading = { resourceId: 'r', billingKind: 'calls', period: { start: T('2026-05-02'), end: T('2026-05-03') }, granularity: 'day', quantity };
-      await test.apply(tenant(name), deployment(name, name), subscription(name, name, 'tiered', { from: T('2026-05-01') }), { command: 'observe-usage', deploymentId: name, observations: [reading] });
+      const reading = {
+        resourceId: 'r',
+        billingKind: 'calls',
+        period: { start: T('2026-05-02'), end: T('2026-05-03') },
+        granularity: 'day',
+        quantity,
+      };
+      await test.apply(
+        tenant(name),
+        deployment(name, name),
+        subscription(name, name, 'tiered', { from: T('2026-05-01') }),
+        { command: 'observe-usage', deploymentId: name, observations: [reading] },
+      );
       const [created] = await test.apply({ command: 'create-invoice', tenantId: name, asOf: T('2026-06-01') });
       const { invoices } = (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result;
       await test.apply({ command: 'issue-invoice', invoiceId: invoices[0]?.invoiceId, at: T('2026-06-01') });
@@ -89,7 +134,8 @@ describe('explain', () => {
   });
 
   it('writes out how each row came to its amount', async () => {
-    const shown = async (number: string) => (await explain(number, 'issued')).rows.map(({ row, arithmetic }) => [row.billingKind, row.kind, arithmetic]);
+    const shown = async (number: string) =>
+      (await explain(number, 'issued')).rows.map(({ row, arithmetic }) => [row.billingKind, row.kind, arithmetic]);
     expect((await shown('INV-000001')).sort()).toEqual([
       ['base_fee', 'charge', '1 × 50.00 = 50.00'],
       ['cores', 'charge', '4 × 2.00 = 8.00'],
@@ -108,46 +154,94 @@ describe('explain', () => {
 
   it('names the rate event behind a rate-card row', async () => {
     const rates = async (number: string) =>
-      (await explain(number, 'issued')).rows.flatMap(({ row, rates: of }) => of.map(({ unitPrice, event }) => [row.kind, unitPrice, event?.type, event?.reason]));
+      (await explain(number, 'issued')).rows.flatMap(({ row, rates: of }) =>
+        of.map(({ unitPrice, event }) => [row.kind, unitPrice, event?.type, event?.reason]),
+      );
     expect(await rates('INV-000001')).toEqual([['charge', '2', 'RateSet', null]]);
-    expect((await rates('INV-000002')).find(([kind]) => kind === 'rebooked')).toEqual(['rebooked', '0.2', 'RateCorrected', 'ten times too high']);
+    expect((await rates('INV-000002')).find(([kind]) => kind === 'rebooked')).toEqual([
+      'rebooked',
+      '0.2',
+      'RateCorrected',
+      'ten times too high',
+    ]);
   });
 
   it('names what a correction corrects, and why; and what a corrected row is corrected by', async () => {
     const { rows } = await explain('INV-000002', 'issued');
-    const of = (billingKind: string, kind: string) => rows.find(({ row }) => row.billingKind === billingKind && row.kind === kind);
+    const of = (billingKind: string, kind: string) =>
+      rows.find(({ row }) => row.billingKind === billingKind && row.kind === kind);
     for (const kind of ['reversal', 'rebooked'])
-      expect([of('cores', kind)?.corrects.map((each) => [each.number, each.kind]), of('cores', kind)?.because.map(({ type, reason }) => [type, reason])]).toEqual([
-        [['INV-000001', 'charge']],
-        [['RateCorrected', 'ten times too high']],
-      ]);
+      expect([
+        of('cores', kind)?.corrects.map((each) => [each.number, each.kind]),
+        of('cores', kind)?.because.map(({ type, reason }) => [type, reason]),
+      ]).toEqual([[['INV-000001', 'charge']], [['RateCorrected', 'ten times too high']]]);
     // That of the 5th came after the first invoice; that of the 17th is in another part.
     expect(of('droplet_hours', 'rebooked')?.because.map(({ type }) => type)).toEqual(['UsageObserved']);
     const first = (await explain('INV-000001', 'issued')).rows.find(({ row }) => row.billingKind === 'cores');
-    expect([first?.corrects, first?.because, first?.correctedBy.map(({ number, kind }) => [number, kind]).sort()]).toEqual([[], [], [['INV-000002', 'rebooked'], ['INV-000002', 'reversal']]]);
+    expect([
+      first?.corrects,
+      first?.because,
+      first?.correctedBy.map(({ number, kind }) => [number, kind]).sort(),
+    ]).toEqual([
+      [],
+      [],
+      [
+        ['INV-000002', 'rebooked'],
+        ['INV-000002', 'reversal'],
+      ],
+    ]);
   });
 
   it('takes an invoice, a line and a row, by id', async () => {
     const { rows } = await explain(invoices[0] ?? '', 'issued');
     // 50.00 + 8.00 + 10.56, without tax.
-    expect((await explain(invoices[0] ?? '', 'issued')).documents.map(({ arithmetic }) => arithmetic)).toEqual(['68.56']);
+    expect((await explain(invoices[0] ?? '', 'issued')).documents.map(({ arithmetic }) => arithmetic)).toEqual([
+      '68.56',
+    ]);
     const [first] = rows;
     expect([rows.length, (await explain(first?.row.rowId ?? '', 'issued')).rows.length]).toEqual([3, 1]);
     const line = rows.find(({ row }) => row.billingKind === 'droplet_hours')?.row.lineId ?? '';
-    expect((await explain(line, 'issued')).rows.map(({ number }) => number)).toEqual(['INV-000001', 'INV-000002', 'INV-000002', 'INV-000002']);
+    expect((await explain(line, 'issued')).rows.map(({ number }) => number)).toEqual([
+      'INV-000001',
+      'INV-000002',
+      'INV-000002',
+      'INV-000002',
+    ]);
   });
 
   it('takes a line that is not billed yet', async () => {
-    const { items } = await test.ask<{ items: { lineId: string; billingKind: string }[] }>('lines', { tenantId: 't', at: T('2026-05-02') });
+    const { items } = await test.ask<{ items: { lineId: string; billingKind: string }[] }>('lines', {
+      tenantId: 't',
+      at: T('2026-05-02'),
+    });
     const may = items.filter(({ billingKind }) => billingKind === 'base_fee').at(-1)?.lineId ?? '';
     const { parts, events } = await explain(may, 'open line');
-    expect([parts.map(({ rows }) => rows.map(({ net }) => net)), events.map(({ type }) => type)]).toEqual([[['50.00']], ['DeploymentRegistered', 'PlanPublished', 'SubscriptionStarted']]);
+    expect([parts.map(({ rows }) => rows.map(({ net }) => net)), events.map(({ type }) => type)]).toEqual([
+      [['50.00']],
+      ['DeploymentRegistered', 'PlanPublished', 'SubscriptionStarted'],
+    ]);
   });
 
   it('takes a usage record, up and down', async () => {
-    await test.apply({ command: 'correct-usage', deploymentId: 'd', resourceId: 'r', billingKind: 'droplet_hours', period: { start: T('2026-04-17'), end: '2026-04-17T12:00:00Z' }, granularity: 'event', quantity: '90', reason: 'misread' });
+    await test.apply({
+      command: 'correct-usage',
+      deploymentId: 'd',
+      resourceId: 'r',
+      billingKind: 'droplet_hours',
+      period: { start: T('2026-04-17'), end: '2026-04-17T12:00:00Z' },
+      granularity: 'event',
+      quantity: '90',
+      reason: 'misread',
+    });
     const { versions, usedIn } = await explain(`usage:d/droplet_hours/r/${T('2026-04-17')}`, 'usage record');
-    expect(versions.map(({ quantity, isInForce, event, until }) => [quantity, isInForce, event?.type, until?.reason ?? null])).toEqual([
+    expect(
+      versions.map(({ quantity, isInForce, event, until }) => [
+        quantity,
+        isInForce,
+        event?.type,
+        until?.reason ?? null,
+      ]),
+    ).toEqual([
       ['100', false, 'UsageObserved', 'misread'],
       ['90', true, 'UsageCorrected', null],
     ]);
@@ -157,18 +251,29 @@ describe('explain', () => {
   it('takes a month of the margin, of all or of a tenant', async () => {
     // 50.00 + 10.56 + 8.00, then −8.00 + 0.80 − 10.56 + 10.68 + 0.50 = 61.98
     for (const id of ['margin:2026-04', 'margin:2026-04/USD/t'])
-      expect(await explain(id, 'margin')).toMatchObject({ arithmetic: '61.98 − 30.53 = 31.45 (50.7 %)', costs: [{ costLine: 'digitalocean/april/1', event: { type: 'CostRecorded' } }] });
+      expect(await explain(id, 'margin')).toMatchObject({
+        arithmetic: '61.98 − 30.53 = 31.45 (50.7 %)',
+        costs: [{ costLine: 'digitalocean/april/1', event: { type: 'CostRecorded' } }],
+      });
   });
 
   it('follows an event up to the invoices that it is in', async () => {
-    const upwards = async (id: string) => (await explain(id, 'event')).usedIn?.map(({ number, rows }) => [number, rows.map(({ billingKind, kind }) => `${billingKind} ${kind}`).sort()]);
+    const upwards = async (id: string) =>
+      (await explain(id, 'event')).usedIn?.map(({ number, rows }) => [
+        number,
+        rows.map(({ billingKind, kind }) => `${billingKind} ${kind}`).sort(),
+      ]);
     expect(await upwards('usage-d-2026-04#0')).toEqual([
       ['INV-000001', ['droplet_hours charge']],
       ['INV-000002', ['droplet_hours rebooked', 'droplet_hours reversal']],
     ]);
     // Late: it is in the correction alone.
-    expect(await upwards('usage-d-2026-04#3')).toEqual([['INV-000002', ['droplet_hours rebooked', 'droplet_hours reversal']]]);
-    expect(await upwards('rate-VmVCpu/standard/hel1#1')).toEqual([['INV-000002', ['cores rebooked', 'cores reversal']]]);
+    expect(await upwards('usage-d-2026-04#3')).toEqual([
+      ['INV-000002', ['droplet_hours rebooked', 'droplet_hours reversal']],
+    ]);
+    expect(await upwards('rate-VmVCpu/standard/hel1#1')).toEqual([
+      ['INV-000002', ['cores rebooked', 'cores reversal']],
+    ]);
     expect((await explain('cost-digitalocean-april#0', 'event')).margin).toEqual(['margin:2026-04/USD']);
     expect(await explain('1', 'event')).toMatchObject({ event: { type: 'TenantRegistered', actor: 'test' } });
   });
@@ -177,7 +282,9 @@ describe('explain', () => {
     const asAuditor = async (id: string) => test.ledger.ask('explain', { id }, { ...ADMIN, role: 'auditor' });
     await expect(asAuditor('margin:2026-04')).rejects.toMatchObject({ code: 'nothing_to_explain' });
     expect(await asAuditor('cost-digitalocean-april#0')).toMatchObject({ event: { data: null }, margin: [] });
-    await expect(test.ask('explain', { id: 'nothing' })).rejects.toThrow('name an invoice or a credit note (id or number)');
+    await expect(test.ask('explain', { id: 'nothing' })).rejects.toThrow(
+      'name an invoice or a credit note (id or number)',
+    );
     await expect(test.ask('explain', { id: 'INV-000099' })).rejects.toMatchObject({ code: 'unknown_invoice' });
   });
 });

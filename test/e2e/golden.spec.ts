@@ -33,7 +33,8 @@ const seen = (providerId: string, kind: string, deploymentId: string, seenAt: st
   ...more,
 });
 
-const days = (month: string, count: number): string[] => Array.from({ length: count }, (_, index) => `${month}-${String(index + 1).padStart(2, '0')}`);
+const days = (month: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${month}-${String(index + 1).padStart(2, '0')}`);
 
 interface Items<Item> {
   readonly items: readonly Item[];
@@ -46,7 +47,12 @@ interface Line {
   readonly period: { readonly start: string; readonly end: string };
   readonly quantity: string;
   readonly net: string;
-  readonly rows: readonly { readonly ref: string; readonly quantity: string; readonly net: string; readonly kind: string }[];
+  readonly rows: readonly {
+    readonly ref: string;
+    readonly quantity: string;
+    readonly net: string;
+    readonly kind: string;
+  }[];
 }
 interface Invoice {
   readonly invoiceId: string;
@@ -80,7 +86,9 @@ describe.each(LOGS)('ten days of March, the log in %s,', (_log, testLedger) => {
 
   it('is 480 droplet hours, 0.645161290322 zones and 15.483870967743 GB-months', async () => {
     // 2 × 10 × 24; 2 × R(10/31) = 2 × 0.322580645161; 3 × R(16 × 10/31) = 3 × 5.161290322581
-    expect(await test.ask('usage', { deploymentId: 'd1', start: '2026-03-01T00:00:00Z', end: '2026-04-01T00:00:00Z' })).toEqual({
+    expect(
+      await test.ask('usage', { deploymentId: 'd1', start: '2026-03-01T00:00:00Z', end: '2026-04-01T00:00:00Z' }),
+    ).toEqual({
       dns_zones: '0.645161290322',
       droplet_hours: '480',
       snapshot_gb_month: '15.483870967743',
@@ -95,7 +103,10 @@ describe.each(LOGS)('ten days of March, the log in %s,', (_log, testLedger) => {
 
   it('is quoted 50.00 on Studio: the base fee, no overage', async () => {
     const usage = await test.ask('usage', { deploymentId: 'd1' });
-    const quote = await test.ask<{ total: string; lines: { billingKind: string; net: string }[] }>('quote', { planId: 'studio', usage });
+    const quote = await test.ask<{ total: string; lines: { billingKind: string; net: string }[] }>('quote', {
+      planId: 'studio',
+      usage,
+    });
     expect(quote.total).toBe('50.00');
     expect(quote.lines.map(({ billingKind, net }) => [billingKind, net])).toEqual([
       ['base_fee', '50.00'],
@@ -142,11 +153,18 @@ describe.each(LOGS)('April of the dashboard pilot, the log in %s,', (_log, testL
     // The rest 8 × 120 = 960: 9.60; and May's base fee, in advance.
     const third = await invoice('2026-05-01T00:00:00Z');
     expect([third.number, third.total]).toEqual(['INV-000003', '59.60']);
-    expect(third.lines.find(({ billingKind }) => billingKind === 'base_fee')?.period).toEqual({ start: '2026-05-01T00:00:00Z', end: '2026-06-01T00:00:00Z' });
+    expect(third.lines.find(({ billingKind }) => billingKind === 'base_fee')?.period).toEqual({
+      start: '2026-05-01T00:00:00Z',
+      end: '2026-06-01T00:00:00Z',
+    });
   });
 
   it('has one line in three flat parts that tile April', async () => {
-    const { items } = await test.ask<Items<Line>>('lines', { tenantId: 'dashboard-pilot', billingKind: 'droplet_hours', at: '2026-05-01T00:00:00Z' });
+    const { items } = await test.ask<Items<Line>>('lines', {
+      tenantId: 'dashboard-pilot',
+      billingKind: 'droplet_hours',
+      at: '2026-05-01T00:00:00Z',
+    });
     const april = items.filter(({ period }) => period.start < '2026-05');
     const parent = april.find(({ status }) => status === 'split');
     const parts = april.filter(({ status }) => status === 'valid');
@@ -189,7 +207,16 @@ describe.each(LOGS)('April of the dashboard pilot, the log in %s,', (_log, testL
       // 71.12 − 86.92 = −15.80; −15.80 / 71.12 = −22.2 %
       overall: { revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2' },
       byTenant: [{ tenantId: 'dashboard-pilot', revenue: '71.12', cogs: '30.53', margin: '40.59', marginPct: '57.1' }],
-      byDeployment: [{ tenantId: 'dashboard-pilot', deploymentId: 'd2', revenue: '71.12', cogs: '30.53', margin: '40.59', marginPct: '57.1' }],
+      byDeployment: [
+        {
+          tenantId: 'dashboard-pilot',
+          deploymentId: 'd2',
+          revenue: '71.12',
+          cogs: '30.53',
+          margin: '40.59',
+          marginPct: '57.1',
+        },
+      ],
       byKind: {
         revenue: [
           { billingKind: 'base_fee', revenue: '50.00' },
@@ -222,11 +249,15 @@ describe.each(LOGS)('April of the dashboard pilot, the log in %s,', (_log, testL
     // 24 more hours in the first part: 336 above the allowance instead of 312, 3.36 instead of 3.12.
     const next = await invoice('2026-05-02T00:00:00Z');
     expect(next.total).toBe('0.24');
-    const rows = next.lines.flatMap((line) => line.rows.map((row) => [line.period.start, line.period.end, row.kind, row.quantity, row.net]));
+    const rows = next.lines.flatMap((line) =>
+      line.rows.map((row) => [line.period.start, line.period.end, row.kind, row.quantity, row.net]),
+    );
     expect(rows).toEqual([
       ['2026-04-01T00:00:00Z', '2026-04-16T00:00:00Z', 'reversal', '-312', '-3.12'],
       ['2026-04-01T00:00:00Z', '2026-04-16T00:00:00Z', 'rebooked', '336', '3.36'],
     ]);
-    expect((await test.ask<{ overall: { revenue: string } }>('margin', { period: '2026-04' })).overall.revenue).toBe('71.36');
+    expect((await test.ask<{ overall: { revenue: string } }>('margin', { period: '2026-04' })).overall.revenue).toBe(
+      '71.36',
+    );
   });
 });

@@ -14,11 +14,16 @@ import { apiForAll, NOW, SECRET, STORY } from '../support/api.js';
 const api = apiForAll();
 const zAnswer = z.object({
   data: z.record(z.string(), z.json()).nullable(),
-  errors: z.array(z.looseObject({ message: z.string(), extensions: z.looseObject({ code: z.string(), status: z.int() }) })).default([]),
+  errors: z
+    .array(z.looseObject({ message: z.string(), extensions: z.looseObject({ code: z.string(), status: z.int() }) }))
+    .default([]),
 });
 
 async function query(who: string, text: string, variables?: object) {
-  const { status, body } = await api().post(who, '/graphql', { query: text, ...(variables === undefined ? {} : { variables }) });
+  const { status, body } = await api().post(who, '/graphql', {
+    query: text,
+    ...(variables === undefined ? {} : { variables }),
+  });
   return { status, ...zAnswer.parse(body) };
 }
 const schema = () => api().app.get(GraphQLSchemaHost).schema;
@@ -26,11 +31,21 @@ const codes = (errors: z.output<typeof zAnswer>['errors']): string[] => errors.m
 
 /** All of a type's fields that are not relations, down to the leaves. */
 function everything(type: GraphQLObjectType): string {
-  const fields = Object.values(type.getFields()).filter(({ name }) => !['tenant', 'deployment', 'subscription', 'subscriptions', 'planVersions', 'deployments'].includes(name) || isOwnField(type, name));
-  return `{ ${fields.map(({ name, type: of }) => { const inner = getNamedType(of); return isObjectType(inner) ? `${name} ${everything(inner)}` : name; }).join(' ')} }`;
+  const fields = Object.values(type.getFields()).filter(
+    ({ name }) =>
+      !['tenant', 'deployment', 'subscription', 'subscriptions', 'planVersions', 'deployments'].includes(name) ||
+      isOwnField(type, name),
+  );
+  return `{ ${fields
+    .map(({ name, type: of }) => {
+      const inner = getNamedType(of);
+      return isObjectType(inner) ? `${name} ${everything(inner)}` : name;
+    })
+    .join(' ')} }`;
 }
 /** The accrual's `subscriptions` are its own. */
-const isOwnField = ({ name }: GraphQLObjectType, field: string): boolean => name === 'Accrual' && field === 'subscriptions';
+const isOwnField = ({ name }: GraphQLObjectType, field: string): boolean =>
+  name === 'Accrual' && field === 'subscriptions';
 
 function selectionOf(field: string): string {
   const type = getNamedType(schema().getQueryType()?.getFields()[field]?.type);
@@ -44,18 +59,48 @@ const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
 const ADMIN: readonly Role[] = ['platform_admin'];
 
 /** Whom each root field is for, an example of asking it, and the same by REST. A field that is not in the table fails below. */
-const TABLE: ReadonlyMap<string, { readonly for: readonly Role[]; readonly given?: () => string; readonly rest: () => string }> = new Map([
-  ['usageRecords', { for: READ, given: () => '(deploymentId: "acme-prod", billingKind: "gateway")', rest: () => '/usage-records?deploymentId=acme-prod&billingKind=gateway' }],
+const TABLE: ReadonlyMap<
+  string,
+  { readonly for: readonly Role[]; readonly given?: () => string; readonly rest: () => string }
+> = new Map([
+  [
+    'usageRecords',
+    {
+      for: READ,
+      given: () => '(deploymentId: "acme-prod", billingKind: "gateway")',
+      rest: () => '/usage-records?deploymentId=acme-prod&billingKind=gateway',
+    },
+  ],
   ['usage', { for: READ, given: () => '(deploymentId: "acme-prod")', rest: () => '/usage?deploymentId=acme-prod' }],
   ['rates', { for: READ, rest: () => '/rates' }],
   ['invoices', { for: READ, given: () => '(tenantId: "acme")', rest: () => '/invoices?tenantId=acme' }],
   ['invoice', { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/invoices/${api().invoiceId}` }],
-  ['invoicePreview', { for: READ, given: () => `(tenantId: "acme", at: "${NOW}")`, rest: () => `/invoices/preview?tenantId=acme&at=${NOW}` }],
+  [
+    'invoicePreview',
+    {
+      for: READ,
+      given: () => `(tenantId: "acme", at: "${NOW}")`,
+      rest: () => `/invoices/preview?tenantId=acme&at=${NOW}`,
+    },
+  ],
   ['credits', { for: READ, rest: () => '/credits' }],
   ['creditNotes', { for: READ, rest: () => '/credit-notes' }],
-  ['creditNote', { for: READ, given: () => `(id: "${api().creditNoteId}")`, rest: () => `/credit-notes/${api().creditNoteId}` }],
-  ['invoiceDocument', { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/invoices/${api().invoiceId}/document` }],
-  ['creditNoteDocument', { for: READ, given: () => `(id: "${api().creditNoteId}")`, rest: () => `/credit-notes/${api().creditNoteId}/document` }],
+  [
+    'creditNote',
+    { for: READ, given: () => `(id: "${api().creditNoteId}")`, rest: () => `/credit-notes/${api().creditNoteId}` },
+  ],
+  [
+    'invoiceDocument',
+    { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/invoices/${api().invoiceId}/document` },
+  ],
+  [
+    'creditNoteDocument',
+    {
+      for: READ,
+      given: () => `(id: "${api().creditNoteId}")`,
+      rest: () => `/credit-notes/${api().creditNoteId}/document`,
+    },
+  ],
   ['unbilled', { for: STAFF, rest: () => '/unbilled' }],
   ['meteredDays', { for: STAFF, rest: () => '/metered-days' }],
   ['lines', { for: READ, given: () => '(subscriptionId: "acme-sub")', rest: () => '/lines?subscriptionId=acme-sub' }],
@@ -70,12 +115,16 @@ const TABLE: ReadonlyMap<string, { readonly for: readonly Role[]; readonly given
   ['quote', { for: READ, given: () => '(planId: "standard", usage: { gateway: "8" })', rest: () => 'POST /quotes' }],
   ['diff', { for: STAFF, given: () => '(from: "1")', rest: () => '/audit/diff?from=1' }],
   ['check', { for: STAFF, rest: () => '/audit/check' }],
-  ['explain', { for: STAFF, given: () => `(id: "${api().invoiceId}")`, rest: () => `/audit/explain/${api().invoiceId}` }],
+  [
+    'explain',
+    { for: STAFF, given: () => `(id: "${api().invoiceId}")`, rest: () => `/audit/explain/${api().invoiceId}` },
+  ],
   ['events', { for: STAFF, given: () => '(limit: 3)', rest: () => '/audit/events?limit=3' }],
   ['projections', { for: STAFF, rest: () => '/projections' }],
 ]);
 const cases = [...TABLE].map(([field, each]) => ({ field, ...each }));
-const asked = ({ field, given }: (typeof cases)[number]): string => `{ ${field}${given?.() ?? ''} ${selectionOf(field)} }`;
+const asked = ({ field, given }: (typeof cases)[number]): string =>
+  `{ ${field}${given?.() ?? ''} ${selectionOf(field)} }`;
 
 describe('root fields', () => {
   it('are all in the table: one for each query', () => {
@@ -87,7 +136,11 @@ describe('root fields', () => {
 
   it('take the parameters of REST, asOf among them', () => {
     for (const { name, params } of QUERIES.values()) {
-      const args = schema().getQueryType()?.getFields()[fieldName(name)]?.args.map((each) => each.name) ?? [];
+      const args =
+        schema()
+          .getQueryType()
+          ?.getFields()
+          [fieldName(name)]?.args.map((each) => each.name) ?? [];
       expect({ name, args: args.sort() }).toEqual({ name, args: Object.keys(params.shape).sort() });
       expect(args).toEqual(expect.arrayContaining(['asOf', 'knownAt']));
     }
@@ -96,7 +149,11 @@ describe('root fields', () => {
   it.each(cases)('$field is for $for, and answers what REST does', async (each) => {
     for (const role of ROLES) {
       const { status, data, errors } = await query(role, asked(each));
-      expect({ role, status, codes: codes(errors) }).toEqual({ role, status: 200, codes: each.for.includes(role) ? [] : ['forbidden'] });
+      expect({ role, status, codes: codes(errors) }).toEqual({
+        role,
+        status: 200,
+        codes: each.for.includes(role) ? [] : ['forbidden'],
+      });
       if (!each.for.includes(role)) {
         expect(data).toEqual({ [each.field]: null });
         continue;
@@ -109,14 +166,27 @@ describe('root fields', () => {
   });
 
   it('without a token are not even named', async () => {
-    for (const ask of [api().post(null, '/graphql', { query: '{ __schema { types { name } } }' }), api().get(null, '/graphql?query={__typename}')])
+    for (const ask of [
+      api().post(null, '/graphql', { query: '{ __schema { types { name } } }' }),
+      api().get(null, '/graphql?query={__typename}'),
+    ])
       expect(await ask).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
   });
 
   it('answer each for itself: one that is refused leaves the others', async () => {
-    const { status, data, errors } = await query('tenant', '{ tenants { items { tenantId } } margin(period: "2026-04") { currency } usage(deploymentId: "nope") limited: tenants(limit: 0) { nextCursor } }');
-    expect({ status, data }).toEqual({ status: 200, data: { tenants: { items: [{ tenantId: 'acme' }] }, margin: null, usage: null, limited: null } });
-    expect(Object.fromEntries(errors.map(({ path, extensions }) => [String(path), extensions.code]))).toEqual({ margin: 'forbidden', limited: 'invalid_parameter', usage: 'unknown_deployment' });
+    const { status, data, errors } = await query(
+      'tenant',
+      '{ tenants { items { tenantId } } margin(period: "2026-04") { currency } usage(deploymentId: "nope") limited: tenants(limit: 0) { nextCursor } }',
+    );
+    expect({ status, data }).toEqual({
+      status: 200,
+      data: { tenants: { items: [{ tenantId: 'acme' }] }, margin: null, usage: null, limited: null },
+    });
+    expect(Object.fromEntries(errors.map(({ path, extensions }) => [String(path), extensions.code]))).toEqual({
+      margin: 'forbidden',
+      limited: 'invalid_parameter',
+      usage: 'unknown_deployment',
+    });
   });
 });
 
@@ -124,11 +194,16 @@ describe('root fields', () => {
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null).map(([key, each]) => [key, withoutNulls(each)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, each]) => each !== null)
+      .map(([key, each]) => [key, withoutNulls(each)]),
+  );
 }
 
 describe('relations', () => {
-  const DEEP = '{ tenants { items { tenantId name deployments { deploymentId tenant { name } subscriptions { subscriptionId tenant { name } planVersions { name } } } } } }';
+  const DEEP =
+    '{ tenants { items { tenantId name deployments { deploymentId tenant { name } subscriptions { subscriptionId tenant { name } planVersions { name } } } } } }';
 
   it('lead to what a thing names, and to what names it', async () => {
     const { data } = await query('operator', DEEP);
@@ -138,34 +213,73 @@ describe('relations', () => {
           {
             tenantId: 'acme',
             deployments: [
-              { deploymentId: 'acme-prod', tenant: { name: 'Acme' }, subscriptions: [{ subscriptionId: 'acme-sub', tenant: { name: 'Acme' }, planVersions: [{ name: 'Standard' }] }] },
+              {
+                deploymentId: 'acme-prod',
+                tenant: { name: 'Acme' },
+                subscriptions: [
+                  { subscriptionId: 'acme-sub', tenant: { name: 'Acme' }, planVersions: [{ name: 'Standard' }] },
+                ],
+              },
             ],
           },
           { tenantId: 'globex', deployments: [] },
         ],
       },
     });
-    const lines = await query('operator', '{ lines { items { billingKind subscription { planId } rows { net } tenant { name } } } }');
-    expect(lines.data).toMatchObject({ lines: { items: expect.arrayContaining([expect.objectContaining({ subscription: { planId: 'standard' }, tenant: { name: 'Acme' } })]) } });
+    const lines = await query(
+      'operator',
+      '{ lines { items { billingKind subscription { planId } rows { net } tenant { name } } } }',
+    );
+    expect(lines.data).toMatchObject({
+      lines: {
+        items: expect.arrayContaining([
+          expect.objectContaining({ subscription: { planId: 'standard' }, tenant: { name: 'Acme' } }),
+        ]),
+      },
+    });
   });
 
   it('are as of the position that the thing was answered as of', async () => {
     // 1: acme is registered, 3: acme-prod, 5: its subscription.
-    const { data } = await query('operator', '{ then: tenants(asOf: "3") { items { tenantId deployments { deploymentId subscriptions { subscriptionId } } } } now: tenants { items { deployments { subscriptions { subscriptionId } } } } }');
+    const { data } = await query(
+      'operator',
+      '{ then: tenants(asOf: "3") { items { tenantId deployments { deploymentId subscriptions { subscriptionId } } } } now: tenants { items { deployments { subscriptions { subscriptionId } } } } }',
+    );
     expect(data).toEqual({
-      then: { items: [{ tenantId: 'acme', deployments: [{ deploymentId: 'acme-prod', subscriptions: [] }] }, { tenantId: 'globex', deployments: [] }] },
+      then: {
+        items: [
+          { tenantId: 'acme', deployments: [{ deploymentId: 'acme-prod', subscriptions: [] }] },
+          { tenantId: 'globex', deployments: [] },
+        ],
+      },
       now: { items: [{ deployments: [{ subscriptions: [{ subscriptionId: 'acme-sub' }] }] }, { deployments: [] }] },
     });
   });
 
   it('show a tenant nothing of another', async () => {
     await api().command([
-      { command: 'register-deployment', deploymentId: 'moved', tenantId: 'acme', name: 'Moved', from: '2026-04-01T00:00:00Z' },
+      {
+        command: 'register-deployment',
+        deploymentId: 'moved',
+        tenantId: 'acme',
+        name: 'Moved',
+        from: '2026-04-01T00:00:00Z',
+      },
       { command: 'assign-deployment', deploymentId: 'moved', tenantId: 'globex', from: '2026-04-10T00:00:00Z' },
     ]);
-    const { data } = await query('globex', '{ tenants { items { tenantId deployments { deploymentId assignments { tenantId tenant { name } } } } } hidden: tenants(tenantIds: ["acme", "globex"]) { items { tenantId } } before: deployments(tenantIds: ["acme"]) { items { deploymentId } } }');
+    const { data } = await query(
+      'globex',
+      '{ tenants { items { tenantId deployments { deploymentId assignments { tenantId tenant { name } } } } } hidden: tenants(tenantIds: ["acme", "globex"]) { items { tenantId } } before: deployments(tenantIds: ["acme"]) { items { deploymentId } } }',
+    );
     expect(data).toEqual({
-      tenants: { items: [{ tenantId: 'globex', deployments: [{ deploymentId: 'moved', assignments: [{ tenantId: 'globex', tenant: { name: 'Globex' } }] }] }] },
+      tenants: {
+        items: [
+          {
+            tenantId: 'globex',
+            deployments: [{ deploymentId: 'moved', assignments: [{ tenantId: 'globex', tenant: { name: 'Globex' } }] }],
+          },
+        ],
+      },
       hidden: { items: [{ tenantId: 'globex' }] },
       before: { items: [] },
     });
@@ -189,8 +303,20 @@ describe('relations', () => {
     const few = await counted();
     const more = Array.from({ length: 38 }, (_, n) => [
       { command: 'register-tenant', tenantId: `t${n}`, name: `T${n}`, currency: 'USD' },
-      { command: 'register-deployment', deploymentId: `d${n}`, tenantId: `t${n}`, name: `D${n}`, from: '2026-04-01T00:00:00Z' },
-      { command: 'start-subscription', subscriptionId: `s${n}`, deploymentId: `d${n}`, planId: 'standard', from: '2026-04-01T00:00:00Z' },
+      {
+        command: 'register-deployment',
+        deploymentId: `d${n}`,
+        tenantId: `t${n}`,
+        name: `D${n}`,
+        from: '2026-04-01T00:00:00Z',
+      },
+      {
+        command: 'start-subscription',
+        subscriptionId: `s${n}`,
+        deploymentId: `d${n}`,
+        planId: 'standard',
+        from: '2026-04-01T00:00:00Z',
+      },
     ]).flat();
     await api().command(more);
     expect(few).toBeGreaterThan(5);
@@ -200,17 +326,29 @@ describe('relations', () => {
 
 describe('limits', () => {
   it('page by cursor, each page as of the first', async () => {
-    const zPage = z.object({ tenants: z.object({ items: z.array(z.object({ tenantId: z.string() })), nextCursor: z.string() }) });
-    const first = zPage.parse((await query('operator', '{ tenants(limit: 1) { items { tenantId } nextCursor } }')).data);
+    const zPage = z.object({
+      tenants: z.object({ items: z.array(z.object({ tenantId: z.string() })), nextCursor: z.string() }),
+    });
+    const first = zPage.parse(
+      (await query('operator', '{ tenants(limit: 1) { items { tenantId } nextCursor } }')).data,
+    );
     await api().command({ command: 'register-tenant', tenantId: 'aaa', name: 'Late', currency: 'USD' });
-    const { data } = await query('operator', 'query($cursor: String) { tenants(limit: 1, cursor: $cursor) { items { tenantId } } }', { cursor: first.tenants.nextCursor });
-    expect([first.tenants.items[0]?.tenantId, data]).toEqual(['acme', { tenants: { items: [{ tenantId: 'globex' }] } }]);
+    const { data } = await query(
+      'operator',
+      'query($cursor: String) { tenants(limit: 1, cursor: $cursor) { items { tenantId } } }',
+      { cursor: first.tenants.nextCursor },
+    );
+    expect([first.tenants.items[0]?.tenantId, data]).toEqual([
+      'acme',
+      { tenants: { items: [{ tenantId: 'globex' }] } },
+    ]);
   });
 
   it('refuse what is too deep, too much, too long or no query, before anything is asked', async () => {
     const deep = `{ tenants { items ${'{ tenantId deployments { tenant '.repeat(7)} { name } ${'} }'.repeat(7)} } }`;
     const many = `{ ${Array.from({ length: 40 }, (_, n) => `t${n}: tenants(limit: 10000) { items { tenantId name } }`).join(' ')} }`;
-    const byVariable = 'query($limit: Int) { lines(limit: $limit) { items { rows { ref quantity unitAmount gross discount credit net rowId kind reason tax taxRatePercent } lineId net quantity status tenantId currency billingKind subscriptionId deploymentId invoiceId parentLineId period { start end } a: period { start end } b: period { start end } c: period { start end } d: period { start end } e: period { start end } f: period { start end } g: period { start end } h: period { start end } i: period { start end } j: period { start end } } } }';
+    const byVariable =
+      'query($limit: Int) { lines(limit: $limit) { items { rows { ref quantity unitAmount gross discount credit net rowId kind reason tax taxRatePercent } lineId net quantity status tenantId currency billingKind subscriptionId deploymentId invoiceId parentLineId period { start end } a: period { start end } b: period { start end } c: period { start end } d: period { start end } e: period { start end } f: period { start end } g: period { start end } h: period { start end } i: period { start end } j: period { start end } } } }';
     const refusals = [
       [deep, undefined, 'invalid_query', /depth/],
       [many, undefined, 'query_too_costly', /give a smaller limit/],
@@ -220,16 +358,28 @@ describe('limits', () => {
       ['{', undefined, 'invalid_query', /Syntax Error/],
     ] as const;
     for (const [text, variables, code, message] of refusals)
-      expect(await query('operator', text, variables)).toMatchObject({ status: 400, data: null, errors: [{ message: expect.stringMatching(message), extensions: { code } }] });
+      expect(await query('operator', text, variables)).toMatchObject({
+        status: 400,
+        data: null,
+        errors: [{ message: expect.stringMatching(message), extensions: { code } }],
+      });
     expect((await query('operator', byVariable, { limit: 10 })).status).toBe(200);
     const byDefault = byVariable.replace('$limit: Int', '$limit: Int = 10000');
     for (const variables of [undefined, {}])
-      expect(await query('operator', byDefault, variables)).toMatchObject({ status: 400, errors: [{ extensions: { code: 'query_too_costly' } }] });
+      expect(await query('operator', byDefault, variables)).toMatchObject({
+        status: 400,
+        errors: [{ extensions: { code: 'query_too_costly' } }],
+      });
     expect((await query('operator', byDefault, { limit: 10 })).status).toBe(200);
     // null is no limit given: the usual one.
-    expect((await query('operator', byDefault, { limit: null })).status).toBe((await query('operator', byVariable)).status);
+    expect((await query('operator', byDefault, { limit: null })).status).toBe(
+      (await query('operator', byVariable)).status,
+    );
     // 30 levels of a fragment that holds the next one twice: 2^30 fields, were each looked at.
-    const nested = Array.from({ length: 30 }, (_, n) => `fragment F${n} on Query { ${n === 29 ? '__typename' : `...F${n + 1} ...F${n + 1}`} }`).join(' ');
+    const nested = Array.from(
+      { length: 30 },
+      (_, n) => `fragment F${n} on Query { ${n === 29 ? '__typename' : `...F${n + 1} ...F${n + 1}`} }`,
+    ).join(' ');
     expect((await query('operator', `{ ...F0 } ${nested}`)).status).toBe(200);
   });
 
@@ -241,7 +391,8 @@ describe('limits', () => {
 
 describe('mutations', () => {
   it('execute commands in order, by the roles of POST /commands', async () => {
-    const text = 'mutation($commands: [JSON!]!) { execute(commands: $commands) { index command status result error { code errors { field } } } }';
+    const text =
+      'mutation($commands: [JSON!]!) { execute(commands: $commands) { index command status result error { code errors { field } } } }';
     const tenant = { command: 'register-tenant', tenantId: 'umbrella', name: 'Umbrella', currency: 'USD' };
     const { data } = await query('operator', text, { commands: [tenant, tenant, { ...tenant, tenantId: '' }] });
     expect(data).toMatchObject({
@@ -251,28 +402,45 @@ describe('mutations', () => {
         { index: 2, status: 'refused', error: { code: 'invalid_input', errors: [{ field: 'tenantId' }] } },
       ],
     });
-    for (const role of ROLES.filter((each) => !['platform_admin', 'operator', 'ingest'].includes(each))) expect(codes((await query(role, text, { commands: [tenant] })).errors)).toEqual(['forbidden']);
-    expect((await query('ingest', text, { commands: [STORY[6]] })).data).toMatchObject({ execute: [{ status: 'unchanged' }] });
+    for (const role of ROLES.filter((each) => !['platform_admin', 'operator', 'ingest'].includes(each)))
+      expect(codes((await query(role, text, { commands: [tenant] })).errors)).toEqual(['forbidden']);
+    expect((await query('ingest', text, { commands: [STORY[6]] })).data).toMatchObject({
+      execute: [{ status: 'unchanged' }],
+    });
   });
 
   it('are not carried out by GET', async () => {
-    const { status } = await api().get('operator', `/graphql?query=${encodeURIComponent('mutation { execute(commands: []) { status } }')}`);
+    const { status } = await api().get(
+      'operator',
+      `/graphql?query=${encodeURIComponent('mutation { execute(commands: []) { status } }')}`,
+    );
     expect(status).toBe(405);
   });
 });
 
 describe('subscriptions', () => {
   it('tell of each invoice of who asks, as it is right after', async () => {
-    const subscribed = await subscribe('tenant', 'subscription { invoiceState { invoiceId status number total tenant { name } } }');
+    const subscribed = await subscribe(
+      'tenant',
+      'subscription { invoiceState { invoiceId status number total tenant { name } } }',
+    );
     const others = await subscribe('globex', 'subscription { invoiceState { invoiceId } }');
     const zMade = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) });
-    const made = zMade.parse((await api().command({ command: 'create-invoice', tenantId: 'acme', asOf: '2026-05-01T00:00:00Z' })).body);
+    const made = zMade.parse(
+      (await api().command({ command: 'create-invoice', tenantId: 'acme', asOf: '2026-05-01T00:00:00Z' })).body,
+    );
     const invoiceId = made.result.invoices[0]?.invoiceId ?? '';
     await api().command({ command: 'issue-invoice', invoiceId, at: '2026-05-01T00:00:00Z' });
     // The base fee in arrears: 10.00; April's 8 units are billed already.
     expect(await subscribed.next(2)).toEqual([
-      { data: { invoiceState: { invoiceId, status: 'draft', number: null, total: '10.00', tenant: { name: 'Acme' } } } },
-      { data: { invoiceState: { invoiceId, status: 'issued', number: 'INV-000002', total: '10.00', tenant: { name: 'Acme' } } } },
+      {
+        data: { invoiceState: { invoiceId, status: 'draft', number: null, total: '10.00', tenant: { name: 'Acme' } } },
+      },
+      {
+        data: {
+          invoiceState: { invoiceId, status: 'issued', number: 'INV-000002', total: '10.00', tenant: { name: 'Acme' } },
+        },
+      },
     ]);
     expect(others.received).toEqual([]);
     subscribed.close();
@@ -282,7 +450,9 @@ describe('subscriptions', () => {
   it('tell how far the projections are', async () => {
     const lag = await subscribe('operator', 'subscription { projectionLag { name position head lag } }');
     const [first] = await lag.next(1);
-    expect(first).toMatchObject({ data: { projectionLag: expect.arrayContaining([expect.objectContaining({ name: 'invoices' })]) } });
+    expect(first).toMatchObject({
+      data: { projectionLag: expect.arrayContaining([expect.objectContaining({ name: 'invoices' })]) },
+    });
     await api().command({ command: 'register-tenant', tenantId: 'stark', name: 'Stark', currency: 'USD' });
     await api().get('operator', '/api/v1/tenants');
     const [second] = (await lag.next(2)).slice(1);
@@ -297,17 +467,34 @@ describe('subscriptions', () => {
   ]);
 
   it('are for their roles, and for nobody without a token', async () => {
-    expect(Object.keys(schema().getSubscriptionType()?.getFields() ?? {}).sort()).toEqual([...SUBSCRIPTIONS.keys()].sort());
+    expect(Object.keys(schema().getSubscriptionType()?.getFields() ?? {}).sort()).toEqual(
+      [...SUBSCRIPTIONS.keys()].sort(),
+    );
     for (const [field, { for: roles, asks }] of SUBSCRIPTIONS) {
       for (const role of ROLES.filter((each) => !roles.includes(each))) {
         const refused = await subscribe(role, `subscription { ${asks} }`);
-        expect({ field, role, said: await refused.next(1) }).toMatchObject({ field, role, said: [[{ message: expect.stringContaining(`not for the role ${role}`), extensions: { code: 'forbidden', status: 403 } }]] });
+        expect({ field, role, said: await refused.next(1) }).toMatchObject({
+          field,
+          role,
+          said: [
+            [
+              {
+                message: expect.stringContaining(`not for the role ${role}`),
+                extensions: { code: 'forbidden', status: 403 },
+              },
+            ],
+          ],
+        });
         refused.close();
       }
       for (const role of roles) {
         // Who may subscribe is told nothing wrong: of the lag at once, of invoices once there is one.
         const allowed = await subscribe(role, `subscription { ${asks} }`);
-        if (field === 'projectionLag') expect({ role, said: await allowed.next(1) }).toMatchObject({ role, said: [{ data: { projectionLag: expect.any(Array) } }] });
+        if (field === 'projectionLag')
+          expect({ role, said: await allowed.next(1) }).toMatchObject({
+            role,
+            said: [{ data: { projectionLag: expect.any(Array) } }],
+          });
         expect({ role, said: allowed.received.filter((each) => Array.isArray(each)) }).toEqual({ role, said: [] });
         allowed.close();
       }
@@ -320,16 +507,34 @@ describe('subscriptions', () => {
 
   it('are held against the schema as they begin, and against what who asks may see', async () => {
     const wrong = [
-      ['tenant', 'subscription { invoiceState { invoiceId nonsense } }', 'invalid_query', /Cannot query field "nonsense"/],
-      ['tenant', 'subscription { invoiceState(tenant: "acme") { invoiceId } }', 'invalid_query', /Unknown argument "tenant"/],
-      ['operator', 'subscription { invoiceState { invoiceId } projectionLag { lag } }', 'invalid_query', /only one top level field/],
+      [
+        'tenant',
+        'subscription { invoiceState { invoiceId nonsense } }',
+        'invalid_query',
+        /Cannot query field "nonsense"/,
+      ],
+      [
+        'tenant',
+        'subscription { invoiceState(tenant: "acme") { invoiceId } }',
+        'invalid_query',
+        /Unknown argument "tenant"/,
+      ],
+      [
+        'operator',
+        'subscription { invoiceState { invoiceId } projectionLag { lag } }',
+        'invalid_query',
+        /only one top level field/,
+      ],
       ['operator', `subscription { projectionLag { ${'lag '.repeat(6000)} } }`, 'invalid_query', /tokens/],
       ['tenant', 'subscription { invoiceState(tenantId: "globex") { invoiceId } }', 'unknown_tenant', /globex/],
       ['operator', 'subscription { invoiceState(tenantId: "nobody") { invoiceId } }', 'unknown_tenant', /nobody/],
     ] as const;
     for (const [who, text, code, message] of wrong) {
       const refused = await subscribe(who, text);
-      expect({ text, said: await refused.next(1) }).toMatchObject({ text, said: [[{ message: expect.stringMatching(message), extensions: { code } }]] });
+      expect({ text, said: await refused.next(1) }).toMatchObject({
+        text,
+        said: [[{ message: expect.stringMatching(message), extensions: { code } }]],
+      });
       refused.close();
     }
   });
@@ -341,7 +546,10 @@ describe('subscriptions', () => {
     brief.send('subscribe', { id: '1', payload: { query: LAG } });
     expect(await brief.closed).toEqual([4401, 'unauthenticated: the token has expired']);
     expect(brief.types()).toEqual(expect.arrayContaining(['connection_ack', 'next']));
-    const stranger = await new SignJWT({ role: 'king' }).setProtectedHeader({ alg: 'HS256' }).setSubject('x').sign(new TextEncoder().encode(SECRET));
+    const stranger = await new SignJWT({ role: 'king' })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject('x')
+      .sign(new TextEncoder().encode(SECRET));
     const refused = [
       [{}, 4401, 'unauthenticated: send { "authorization": "Bearer …" } as payload of connection_init'],
       [{ authorization: 'Bearer nonsense' }, 4401, 'unauthenticated: the token is not valid'],
@@ -373,12 +581,18 @@ describe('subscriptions', () => {
     socket.send('complete', { id: '3' });
     socket.send('subscribe', { id: 'another', payload: { query: INVOICES } });
     socket.send('subscribe', { id: 'wrong', payload: { query: 'subscription { projectionLag { lag } }' } });
-    expect(await socket.told('error', 2)).toMatchObject({ id: 'wrong', payload: [{ extensions: { code: 'too_many_subscriptions' } }] });
+    expect(await socket.told('error', 2)).toMatchObject({
+      id: 'wrong',
+      payload: [{ extensions: { code: 'too_many_subscriptions' } }],
+    });
     socket.send('complete', { id: '4' });
     // What is refused takes no place.
     for (const n of [3, 4, 5]) {
       socket.send('subscribe', { id: 'wrong', payload: { query: 'subscription { projectionLag { lag } }' } });
-      expect(await socket.told('error', n)).toMatchObject({ id: 'wrong', payload: [{ extensions: { code: 'forbidden' } }] });
+      expect(await socket.told('error', n)).toMatchObject({
+        id: 'wrong',
+        payload: [{ extensions: { code: 'forbidden' } }],
+      });
     }
     socket.send('subscribe', { id: '5', payload: { query: INVOICES } });
     expect(await socket.closed).toEqual([4409, 'subscriber_exists: there is a subscription 5 already']);
@@ -400,14 +614,26 @@ function dial() {
   const messages: { type: string; id?: string | undefined; payload?: unknown }[] = [];
   let wake = (): void => undefined;
   const isOpen = new Promise((resolve) => (socket.onopen = resolve));
-  const closed = new Promise<[number, string]>((resolve) => (socket.onclose = ({ code, reason }) => { resolve([code, reason]); }));
+  const closed = new Promise<[number, string]>(
+    (resolve) =>
+      (socket.onclose = ({ code, reason }) => {
+        resolve([code, reason]);
+      }),
+  );
   socket.onmessage = ({ data }) => {
-    messages.push(z.looseObject({ type: z.string(), id: z.string().optional(), payload: z.unknown().optional() }).parse(JSON.parse(String(data))));
+    messages.push(
+      z
+        .looseObject({ type: z.string(), id: z.string().optional(), payload: z.unknown().optional() })
+        .parse(JSON.parse(String(data))),
+    );
     wake();
   };
   return {
     closed,
-    send: (type: string, more: object) => void isOpen.then(() => { socket.send(JSON.stringify({ type, ...more })); }),
+    send: (type: string, more: object) =>
+      void isOpen.then(() => {
+        socket.send(JSON.stringify({ type, ...more }));
+      }),
     types: () => messages.map(({ type }) => type),
     /** The nth message of this type. */
     async told(type: string, nth = 1) {
@@ -415,7 +641,9 @@ function dial() {
       while (those().length < nth) await new Promise<void>((resolve) => (wake = resolve));
       return those()[nth - 1];
     },
-    close: () => { socket.close(); },
+    close: () => {
+      socket.close();
+    },
   };
 }
 
@@ -433,14 +661,18 @@ async function subscribe(who: string, text: string) {
   const ready = Promise.withResolvers<void>();
   let wake = (): void => undefined;
   socket.onmessage = ({ data }) => {
-    const { type, payload } = z.looseObject({ type: z.string(), payload: z.unknown().optional() }).parse(JSON.parse(String(data)));
+    const { type, payload } = z
+      .looseObject({ type: z.string(), payload: z.unknown().optional() })
+      .parse(JSON.parse(String(data)));
     if (type === 'connection_ack') ready.resolve();
     if (type === 'next' || type === 'error') received.push(payload);
     wake();
   };
   socket.onclose = ({ code }) => ready.reject(new Error(`closed, code ${code}`));
   await new Promise((resolve) => (socket.onopen = resolve));
-  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${api().tokens.get(who) ?? who}` } }));
+  socket.send(
+    JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${api().tokens.get(who) ?? who}` } }),
+  );
   await ready.promise;
   socket.send(JSON.stringify({ type: 'subscribe', id: '1', payload: { query: text } }));
   // The subscription begins where the log is when it is read: an answer to a second message says that the first was.

@@ -18,12 +18,28 @@ describe('what is read', () => {
     expect(first.headers.get('cache-control')).toBe('private, no-cache');
     for (const given of [tag, `"other", ${tag}`, '*', tag.replace('W/', '')]) {
       const again = await api().get('operator', '/api/v1/tenants', { 'if-none-match': given });
-      expect({ given, status: again.status, body: again.body, tag: again.headers.get('etag') }).toEqual({ given, status: 304, body: '', tag });
+      expect({ given, status: again.status, body: again.body, tag: again.headers.get('etag') }).toEqual({
+        given,
+        status: 304,
+        body: '',
+        tag,
+      });
     }
     // HEAD says what GET would, without the body.
-    for (const [given, status] of [['"other"', 200], [tag, 304]] as const) {
-      const head = await fetch(`${api().url}/api/v1/tenants`, { method: 'HEAD', headers: { authorization: `Bearer ${api().tokens.get('operator') ?? ''}`, 'if-none-match': given } });
-      expect([head.status, head.headers.get('etag'), head.headers.get('cache-control'), head.headers.get('content-length')]).toEqual([status, tag, 'private, no-cache', String(JSON.stringify(first.body).length)]);
+    for (const [given, status] of [
+      ['"other"', 200],
+      [tag, 304],
+    ] as const) {
+      const head = await fetch(`${api().url}/api/v1/tenants`, {
+        method: 'HEAD',
+        headers: { authorization: `Bearer ${api().tokens.get('operator') ?? ''}`, 'if-none-match': given },
+      });
+      expect([
+        head.status,
+        head.headers.get('etag'),
+        head.headers.get('cache-control'),
+        head.headers.get('content-length'),
+      ]).toEqual([status, tag, 'private, no-cache', String(JSON.stringify(first.body).length)]);
     }
     await api().command(tenant('changed'));
     const changed = await api().get('operator', '/api/v1/tenants', { 'if-none-match': tag });
@@ -36,7 +52,9 @@ describe('what is read', () => {
     const raw = await new Promise<{ encoding: string | undefined; body: Buffer }>((resolve, reject) => {
       request(`${api().url}/api/docs-json`, { headers: { 'accept-encoding': 'gzip' } }, (response) => {
         const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => resolve({ encoding: response.headers['content-encoding'], body: Buffer.concat(chunks) }));
+        response
+          .on('data', (chunk: Buffer) => chunks.push(chunk))
+          .on('end', () => resolve({ encoding: response.headers['content-encoding'], body: Buffer.concat(chunks) }));
       })
         .once('error', reject)
         .end();
@@ -48,10 +66,14 @@ describe('what is read', () => {
 
   it('pages stably: what is written between two pages is on neither', async () => {
     const zPage = z.object({ items: z.array(z.object({ tenantId: z.string() })), nextCursor: z.string().nullable() });
-    const before = zPage.parse((await api().get('operator', '/api/v1/tenants')).body).items.map(({ tenantId }) => tenantId);
+    const before = zPage
+      .parse((await api().get('operator', '/api/v1/tenants')).body)
+      .items.map(({ tenantId }) => tenantId);
     const paged: string[] = [];
     for (let cursor: string | null = '', page = 0; cursor !== null; page += 1) {
-      const { items, nextCursor } = zPage.parse((await api().get('operator', `/api/v1/tenants?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`)).body);
+      const { items, nextCursor } = zPage.parse(
+        (await api().get('operator', `/api/v1/tenants?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`)).body,
+      );
       paged.push(...items.map(({ tenantId }) => tenantId));
       await api().command(tenant(`between-${page}`));
       cursor = nextCursor;
@@ -63,14 +85,31 @@ describe('what is read', () => {
     const { position } = zDone.parse((await api().command(tenant('waited-for'))).body);
     expect((await api().get('operator', `/api/v1/tenants?tenantId=waited-for&waitFor=${position}`)).status).toBe(200);
     const late = await api().get('operator', `/api/v1/tenants?waitFor=${position + 1}&waitTimeoutMs=100`);
-    expect(problemIn(late)).toMatchObject({ status: 503, code: 'position_not_reached', detail: expect.stringContaining(`the read models are at ${position}`) });
+    expect(problemIn(late)).toMatchObject({
+      status: 503,
+      code: 'position_not_reached',
+      detail: expect.stringContaining(`the read models are at ${position}`),
+    });
     expect(late.headers.get('retry-after')).toBe('1');
     // Someone else's write, while the read waits.
     const waiting = api().get('operator', `/api/v1/tenants?waitFor=${position + 1}`);
     await api().command(tenant('someone-else'));
     expect((await waiting).status).toBe(200);
-    for (const [query, field] of [['waitFor=soon', 'waitFor'], ['waitFor=', 'waitFor'], ['waitFor=0x1', 'waitFor'], ['waitFor=1e0', 'waitFor'], ['waitFor=1&waitFor=2', 'waitFor'], ['waitFor=-1', 'waitFor'], ['waitFor=1&waitTimeoutMs=60000', 'waitTimeoutMs'], ['waitFor=1&waitTimeoutMs=', 'waitTimeoutMs']])
-      expect(problemIn(await api().get('operator', `/api/v1/tenants?${query}`))).toMatchObject({ status: 400, code: 'invalid_parameter', errors: [{ field }] });
+    for (const [query, field] of [
+      ['waitFor=soon', 'waitFor'],
+      ['waitFor=', 'waitFor'],
+      ['waitFor=0x1', 'waitFor'],
+      ['waitFor=1e0', 'waitFor'],
+      ['waitFor=1&waitFor=2', 'waitFor'],
+      ['waitFor=-1', 'waitFor'],
+      ['waitFor=1&waitTimeoutMs=60000', 'waitTimeoutMs'],
+      ['waitFor=1&waitTimeoutMs=', 'waitTimeoutMs'],
+    ])
+      expect(problemIn(await api().get('operator', `/api/v1/tenants?${query}`))).toMatchObject({
+        status: 400,
+        code: 'invalid_parameter',
+        errors: [{ field }],
+      });
   });
 });
 
@@ -80,21 +119,33 @@ describe('what is written', () => {
     const [first, again] = [await api().command(command), await api().command(command)];
     expect(first).toMatchObject({ status: 200, body: { status: 'done' } });
     expect(again).toMatchObject({ status: 200, body: { status: 'unchanged' } });
-    expect(problemIn(await api().command({ ...command, name: 'Other' }))).toMatchObject({ status: 409, code: 'conflicting_body' });
-    expect(problemIn(await api().command({ ...tenant('another'), idempotencyKey: 'key-1' }))).toMatchObject({ status: 409 });
+    expect(problemIn(await api().command({ ...command, name: 'Other' }))).toMatchObject({
+      status: 409,
+      code: 'conflicting_body',
+    });
+    expect(problemIn(await api().command({ ...tenant('another'), idempotencyKey: 'key-1' }))).toMatchObject({
+      status: 409,
+    });
   });
 
   it('takes the key of one command from its header, and refuses one that it can not be', async () => {
-    const send = async (body: unknown, key: string) => api().post('operator', '/api/v1/commands', body, { 'idempotency-key': key });
-    expect([await send(tenant('by-header'), 'key-2'), await send(tenant('by-header'), 'key-2')]).toMatchObject([{ body: { status: 'done' } }, { body: { status: 'unchanged' } }]);
+    const send = async (body: unknown, key: string) =>
+      api().post('operator', '/api/v1/commands', body, { 'idempotency-key': key });
+    expect([await send(tenant('by-header'), 'key-2'), await send(tenant('by-header'), 'key-2')]).toMatchObject([
+      { body: { status: 'done' } },
+      { body: { status: 'unchanged' } },
+    ]);
     expect(problemIn(await send(tenant('another'), 'key-2'))).toMatchObject({ status: 409, code: 'conflicting_body' });
-    expect(await send({ ...tenant('by-header'), idempotencyKey: 'key-2' }, 'key-2')).toMatchObject({ body: { status: 'unchanged' } });
+    expect(await send({ ...tenant('by-header'), idempotencyKey: 'key-2' }, 'key-2')).toMatchObject({
+      body: { status: 'unchanged' },
+    });
     const refused = [
       [[tenant('a'), tenant('b')], 'key-3', []],
       [{ ...tenant('a'), idempotencyKey: 'key-4' }, 'key-3', [{ field: 'idempotencyKey' }]],
       [tenant('a'), 'k'.repeat(1000), [{ field: 'idempotencyKey' }]],
     ] as const;
-    for (const [body, key, errors] of refused) expect(problemIn(await send(body, key))).toMatchObject({ status: 400, code: 'invalid_input', errors });
+    for (const [body, key, errors] of refused)
+      expect(problemIn(await send(body, key))).toMatchObject({ status: 400, code: 'invalid_input', errors });
     expect((await api().get('operator', '/api/v1/tenants?tenantId=a')).status).toBe(404);
   });
 });
@@ -103,7 +154,10 @@ describe('every answer', () => {
   it('says which request it is of, also where its URL can not be read', async () => {
     for (const path of ['/', '/api/v1/nothing', '/api/v1/invoices/%zz']) {
       const { headers } = await api().get(null, path, { 'x-request-id': 'asked-1', 'x-correlation-id': 'run-1' });
-      expect({ path, ids: [headers.get('x-request-id'), headers.get('x-correlation-id')] }).toEqual({ path, ids: ['asked-1', 'run-1'] });
+      expect({ path, ids: [headers.get('x-request-id'), headers.get('x-correlation-id')] }).toEqual({
+        path,
+        ids: ['asked-1', 'run-1'],
+      });
       expect((await api().get(null, path)).headers.get('x-request-id')).toMatch(/^[\da-f-]{36}$/);
     }
   });
@@ -111,7 +165,17 @@ describe('every answer', () => {
   it('says what a browser may do with it', async () => {
     for (const path of ['/', '/api/v1/tenants', '/health/live', '/api/v1/nothing']) {
       const { headers } = await api().get(null, path);
-      expect(Object.fromEntries(['x-content-type-options', 'referrer-policy', 'cross-origin-resource-policy', 'x-frame-options', 'x-powered-by'].map((name) => [name, headers.get(name)]))).toEqual({
+      expect(
+        Object.fromEntries(
+          [
+            'x-content-type-options',
+            'referrer-policy',
+            'cross-origin-resource-policy',
+            'x-frame-options',
+            'x-powered-by',
+          ].map((name) => [name, headers.get(name)]),
+        ),
+      ).toEqual({
         'x-content-type-options': 'nosniff',
         'referrer-policy': 'no-referrer',
         'cross-origin-resource-policy': 'same-origin',
@@ -125,9 +189,11 @@ describe('every answer', () => {
 
 /** Until so many of the API's statements wait for a lock. */
 async function waitForLocks(count: number): Promise<void> {
-  const asked = "SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  const asked =
+    "SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
   const zCount = z.tuple([z.object({ count: z.int() })]);
-  while (zCount.parse((await api().database.pool.query(asked)).rows)[0].count < count) await new Promise((resolve) => setImmediate(resolve));
+  while (zCount.parse((await api().database.pool.query(asked)).rows)[0].count < count)
+    await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function statusOf(url: string, headers: Record<string, string>): Promise<number> {
@@ -138,15 +204,28 @@ async function statusOf(url: string, headers: Record<string, string>): Promise<n
 
 describe('load', () => {
   it('is limited for each token apart: 429, and when to go on', async () => {
-    const limited = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsPerMinute: 3, logger, clock });
+    const limited = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      ...LISTENING,
+      requestsPerMinute: 3,
+      logger,
+      clock,
+    });
     const ask = async (who: string, path = '/api/v1/tenants') => {
-      const response = await fetch(`${limited.url}${path}`, { headers: { authorization: `Bearer ${api().tokens.get(who) ?? ''}` } });
+      const response = await fetch(`${limited.url}${path}`, {
+        headers: { authorization: `Bearer ${api().tokens.get(who) ?? ''}` },
+      });
       return { status: response.status, headers: response.headers, body: await response.json() };
     };
     try {
       for (let n = 0; n < 3; n += 1) expect((await ask('operator')).status).toBe(200);
       const refused = await ask('operator');
-      expect(problemIn(refused)).toMatchObject({ status: 429, code: 'too_many_requests', detail: expect.stringMatching(/more than 3 requests in a minute: go on in \d+ s/) });
+      expect(problemIn(refused)).toMatchObject({
+        status: 429,
+        code: 'too_many_requests',
+        detail: expect.stringMatching(/more than 3 requests in a minute: go on in \d+ s/),
+      });
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
       expect((await ask('auditor')).status).toBe(200);
       for (let n = 0; n < 10; n += 1) expect((await ask('operator', '/health/live')).status).toBe(200);
@@ -156,13 +235,28 @@ describe('load', () => {
   });
 
   it('is limited by the token itself, however its header is written, and refused tokens by their address', async () => {
-    const limited = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsPerMinute: 3, logger, clock });
+    const limited = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      ...LISTENING,
+      requestsPerMinute: 3,
+      logger,
+      clock,
+    });
     const ask = async (authorization: string) => statusOf(`${limited.url}/api/v1/tenants`, { authorization });
-    const inTurn = async (headers: readonly string[]) => headers.reduce<Promise<number[]>>(async (statuses, header) => [...(await statuses), await ask(header)], Promise.resolve([]));
+    const inTurn = async (headers: readonly string[]) =>
+      headers.reduce<Promise<number[]>>(
+        async (statuses, header) => [...(await statuses), await ask(header)],
+        Promise.resolve([]),
+      );
     const token = api().tokens.get('operator') ?? '';
     try {
-      expect(await inTurn([`Bearer ${token}`, `bearer  ${token}`, `BEARER ${' '.repeat(50)}${token}`, `Bearer   ${token}`])).toEqual([200, 200, 200, 429]);
-      expect(await inTurn(['Bearer junk-1', 'Bearer junk-2', 'Basic junk', 'Bearer junk-3', 'Bearer junk-4'])).toEqual([401, 401, 401, 429, 429]);
+      expect(
+        await inTurn([`Bearer ${token}`, `bearer  ${token}`, `BEARER ${' '.repeat(50)}${token}`, `Bearer   ${token}`]),
+      ).toEqual([200, 200, 200, 429]);
+      expect(await inTurn(['Bearer junk-1', 'Bearer junk-2', 'Basic junk', 'Bearer junk-3', 'Bearer junk-4'])).toEqual([
+        401, 401, 401, 429, 429,
+      ]);
       // Another collector behind the same address.
       expect(await ask(`Bearer ${api().tokens.get('auditor') ?? ''}`)).toBe(200);
     } finally {
@@ -171,13 +265,26 @@ describe('load', () => {
   });
 
   it.each([
-    ['is limited by the address that a trusted proxy gives', { trustedProxies: '127.0.0.0/8' }, [401, 401, 401, 429, 401]],
+    [
+      'is limited by the address that a trusted proxy gives',
+      { trustedProxies: '127.0.0.0/8' },
+      [401, 401, 401, 429, 401],
+    ],
     ['by nobody else’s word for it', {}, [401, 401, 401, 429, 429]],
   ])('%s', async (_, trusted, expected) => {
-    const limited = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, ...trusted, requestsPerMinute: 3, logger, clock });
+    const limited = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      ...LISTENING,
+      ...trusted,
+      requestsPerMinute: 3,
+      logger,
+      clock,
+    });
     try {
       const statuses: number[] = [];
-      for (const address of ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2']) statuses.push(await statusOf(`${limited.url}/api/v1/tenants`, { 'x-forwarded-for': address }));
+      for (const address of ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2'])
+        statuses.push(await statusOf(`${limited.url}/api/v1/tenants`, { 'x-forwarded-for': address }));
       expect(statuses).toEqual(expected);
     } finally {
       await limited.close();
@@ -185,27 +292,56 @@ describe('load', () => {
   });
 
   /** An API that answers two at once, and what is asked of it while nothing can be appended; `release` ends that. */
-  const whileNothingIsAppended = async (patienceMs: number, ask: (url: string, headers: Record<string, string>, release: () => Promise<unknown>) => Promise<void>) => {
-    const small = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, patienceMs, logger, clock });
+  const whileNothingIsAppended = async (
+    patienceMs: number,
+    ask: (url: string, headers: Record<string, string>, release: () => Promise<unknown>) => Promise<void>,
+  ) => {
+    const small = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      ...LISTENING,
+      requestsAtOnce: 2,
+      patienceMs,
+      logger,
+      clock,
+    });
     const blocker = await api().database.pool.connect();
     try {
       await blocker.query('BEGIN; LOCK TABLE ledgerline_log.head IN EXCLUSIVE MODE');
-      await ask(small.url, { authorization: `Bearer ${api().tokens.get('operator') ?? ''}`, 'content-type': 'application/json' }, async () => blocker.query('ROLLBACK'));
+      await ask(
+        small.url,
+        { authorization: `Bearer ${api().tokens.get('operator') ?? ''}`, 'content-type': 'application/json' },
+        async () => blocker.query('ROLLBACK'),
+      );
     } finally {
       blocker.release();
       await small.close();
     }
   };
   const zItems = z.object({ items: z.array(z.object({ tenantId: z.string() })) });
-  const tenantsNamed = async (prefix: string) => zItems.parse((await api().get('operator', '/api/v1/tenants')).body).items.map(({ tenantId }) => tenantId).filter((id) => id.startsWith(prefix)).sort();
+  const tenantsNamed = async (prefix: string) =>
+    zItems
+      .parse((await api().get('operator', '/api/v1/tenants')).body)
+      .items.map(({ tenantId }) => tenantId)
+      .filter((id) => id.startsWith(prefix))
+      .sort();
 
   it('above what can be answered at once is shed with 503, probes excepted, and nothing of it was done', async () => {
     await whileNothingIsAppended(50, async (url, headers, release) => {
       let refusals = 0;
       const refused = Promise.withResolvers<undefined>();
       const answers = Array.from({ length: 40 }, async (_, n) => {
-        const response = await fetch(`${url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(tenant(`shed-${n}`)) });
-        const answer = { n, status: response.status, retry: response.headers.get('retry-after'), body: await response.json() };
+        const response = await fetch(`${url}/api/v1/commands`, {
+          method: 'POST',
+          headers,
+          body: JSON.stringify(tenant(`shed-${n}`)),
+        });
+        const answer = {
+          n,
+          status: response.status,
+          retry: response.headers.get('retry-after'),
+          body: await response.json(),
+        };
         if (response.status === 503 && (refusals += 1) === 38) refused.resolve(undefined);
         return answer;
       });
@@ -213,9 +349,13 @@ describe('load', () => {
       expect((await fetch(`${url}/health/live`)).status).toBe(200);
       expect(await (await fetch(`${url}/metrics`)).text()).toContain('\nledgerline_http_requests_shed_total 38\n');
       await release();
-      const [accepted, shed] = [200, 503].map(async (status) => (await Promise.all(answers)).filter((answer) => answer.status === status));
+      const [accepted, shed] = [200, 503].map(async (status) =>
+        (await Promise.all(answers)).filter((answer) => answer.status === status),
+      );
       expect(await accepted).toHaveLength(2);
-      expect(await shed).toMatchObject(Array.from({ length: 38 }, () => ({ retry: '1', body: { code: 'overloaded' } })));
+      expect(await shed).toMatchObject(
+        Array.from({ length: 38 }, () => ({ retry: '1', body: { code: 'overloaded' } })),
+      );
       expect(await tenantsNamed('shed-')).toEqual(((await accepted) ?? []).map(({ n }) => `shed-${n}`).sort());
     });
   });
@@ -223,7 +363,13 @@ describe('load', () => {
   it('that comes in a burst waits for its turn, also behind one that has hung up', async () => {
     await whileNothingIsAppended(60_000, async (url, headers, release) => {
       const hangUp = new AbortController();
-      const send = async (n: number, signal?: AbortSignal) => fetch(`${url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(tenant(`burst-${n}`)), signal: signal ?? null });
+      const send = async (n: number, signal?: AbortSignal) =>
+        fetch(`${url}/api/v1/commands`, {
+          method: 'POST',
+          headers,
+          body: JSON.stringify(tenant(`burst-${n}`)),
+          signal: signal ?? null,
+        });
       const first = [send(0), send(1)];
       await waitForLocks(1);
       const gone = send(9, hangUp.signal).catch(() => null);
@@ -232,27 +378,52 @@ describe('load', () => {
       expect(await gone).toBeNull();
       await release();
       const answers = await Promise.all([...first, ...later]);
-      expect(await Promise.all(answers.map(async (each) => { await each.text(); return each.status; }))).toEqual([200, 200, 200, 200, 200, 200]);
-      expect((await tenantsNamed('burst-')).slice(0, 6)).toEqual(['burst-0', 'burst-1', 'burst-2', 'burst-3', 'burst-4', 'burst-5']);
+      expect(
+        await Promise.all(
+          answers.map(async (each) => {
+            await each.text();
+            return each.status;
+          }),
+        ),
+      ).toEqual([200, 200, 200, 200, 200, 200]);
+      expect((await tenantsNamed('burst-')).slice(0, 6)).toEqual([
+        'burst-0',
+        'burst-1',
+        'burst-2',
+        'burst-3',
+        'burst-4',
+        'burst-5',
+      ]);
     });
   });
 
   it('counts a request as under way until its work is done, also where who asked has hung up, and no longer', async () => {
-    const small = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 2, patienceMs: 10, logger, clock });
+    const small = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      ...LISTENING,
+      requestsAtOnce: 2,
+      patienceMs: 10,
+      logger,
+      clock,
+    });
     const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` };
     const blocker = await api().database.pool.connect();
     try {
       await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
       const hangUp = new AbortController();
-      const gone = [1, 2].map(async () => fetch(`${small.url}/api/v1/tenants`, { headers, signal: hangUp.signal }).catch(() => null));
-      await waitForLocks(2); 
+      const gone = [1, 2].map(async () =>
+        fetch(`${small.url}/api/v1/tenants`, { headers, signal: hangUp.signal }).catch(() => null),
+      );
+      await waitForLocks(2);
       hangUp.abort();
       expect(await Promise.all(gone)).toEqual([null, null]);
       // Their work is not done.
       expect(await statusOf(`${small.url}/api/v1/rates`, headers)).toBe(503);
       await blocker.query('ROLLBACK');
       const statuses: number[] = [];
-      while (statuses.at(-1) !== 200 && statuses.length < 1000) statuses.push(await statusOf(`${small.url}/api/v1/rates`, headers));
+      while (statuses.at(-1) !== 200 && statuses.length < 1000)
+        statuses.push(await statusOf(`${small.url}/api/v1/rates`, headers));
       expect(statuses.at(-1)).toBe(200);
     } finally {
       blocker.release();
@@ -261,11 +432,29 @@ describe('load', () => {
   });
 
   it('leaves WebSockets open beside what it answers at once', async () => {
-    const small = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, requestsAtOnce: 1, logger, clock });
-    const sockets = [1, 2].map(() => new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws'));
+    const small = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      ...LISTENING,
+      requestsAtOnce: 1,
+      logger,
+      clock,
+    });
+    const sockets = [1, 2].map(
+      () => new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws'),
+    );
     try {
-      await Promise.all(sockets.map(async (socket) => new Promise((resolve) => { socket.addEventListener('open', resolve); })));
-      expect(await statusOf(`${small.url}/api/v1/rates`, { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` })).toBe(200);
+      await Promise.all(
+        sockets.map(
+          async (socket) =>
+            new Promise((resolve) => {
+              socket.addEventListener('open', resolve);
+            }),
+        ),
+      );
+      expect(
+        await statusOf(`${small.url}/api/v1/rates`, { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` }),
+      ).toBe(200);
     } finally {
       for (const socket of sockets) socket.close();
       await small.close();

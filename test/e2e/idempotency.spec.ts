@@ -9,8 +9,18 @@ import { expectReplayToBeLive } from '../support/replay.js';
 
 const T = (date: string) => `${date}T00:00:00Z`;
 const DAY = { start: T('2026-04-03'), end: T('2026-04-04') };
-const reading = (quantity: string, billingKind = 'requests') => ({ resourceId: 'r', billingKind, period: DAY, granularity: 'day', quantity });
-const observe = (quantity: string, billingKind?: string) => ({ command: 'observe-usage', deploymentId: 'd', observations: [reading(quantity, billingKind)] });
+const reading = (quantity: string, billingKind = 'requests') => ({
+  resourceId: 'r',
+  billingKind,
+  period: DAY,
+  granularity: 'day',
+  quantity,
+});
+const observe = (quantity: string, billingKind?: string) => ({
+  command: 'observe-usage',
+  deploymentId: 'd',
+  observations: [reading(quantity, billingKind)],
+});
 const conflicting = { status: 'refused', error: { code: 'conflicting_body', kind: 'conflict' } };
 
 let test: TestLedger;
@@ -31,21 +41,50 @@ afterEach(async () => test.close());
 /** Commands that find nothing to do, and each with another body. */
 const NOTHING_TO_DO: readonly (readonly [string, object, object])[] = [
   ['observe-usage', observe('10'), observe('4', 'calls')],
-  ['create-invoice', { command: 'create-invoice', tenantId: 't', asOf: T('2026-05-01') }, { command: 'create-invoice', tenantId: 't', asOf: T('2026-06-01') }],
-  ['assign-deployment', { command: 'assign-deployment', deploymentId: 'd', tenantId: 't', from: T('2026-04-20') }, { command: 'assign-deployment', deploymentId: 'd', tenantId: 'u', from: T('2026-04-21') }],
+  [
+    'create-invoice',
+    { command: 'create-invoice', tenantId: 't', asOf: T('2026-05-01') },
+    { command: 'create-invoice', tenantId: 't', asOf: T('2026-06-01') },
+  ],
+  [
+    'assign-deployment',
+    { command: 'assign-deployment', deploymentId: 'd', tenantId: 't', from: T('2026-04-20') },
+    { command: 'assign-deployment', deploymentId: 'd', tenantId: 'u', from: T('2026-04-21') },
+  ],
   [
     'correct-usage',
-    { command: 'correct-usage', deploymentId: 'd', resourceId: 'r', billingKind: 'requests', period: DAY, granularity: 'day', quantity: '10', reason: 'checked' },
-    { command: 'correct-usage', deploymentId: 'd', resourceId: 'r', billingKind: 'requests', period: DAY, granularity: 'day', quantity: '11', reason: 'checked' },
+    {
+      command: 'correct-usage',
+      deploymentId: 'd',
+      resourceId: 'r',
+      billingKind: 'requests',
+      period: DAY,
+      granularity: 'day',
+      quantity: '10',
+      reason: 'checked',
+    },
+    {
+      command: 'correct-usage',
+      deploymentId: 'd',
+      resourceId: 'r',
+      billingKind: 'requests',
+      period: DAY,
+      granularity: 'day',
+      quantity: '11',
+      reason: 'checked',
+    },
   ],
 ];
 
 describe('an idempotency key', () => {
   it('of a token that is bound to a tenant is that tenant’s own', async () => {
     const bound = { ...ADMIN, role: 'ingest' as const, tenantId: 't', actor: 'device' };
-    const send = async (quantity: string, kind: string) => test.ledger.execute({ ...observe(quantity, kind), idempotencyKey: 'april-run' }, bound);
+    const send = async (quantity: string, kind: string) =>
+      test.ledger.execute({ ...observe(quantity, kind), idempotencyKey: 'april-run' }, bound);
     expect(await send('1', 'calls')).toMatchObject({ status: 'done' });
-    expect(await execute({ command: 'create-invoice', tenantId: 't', asOf: T('2026-05-01'), idempotencyKey: 'april-run' })).toMatchObject({ status: 'unchanged', result: { invoices: [] } });
+    expect(
+      await execute({ command: 'create-invoice', tenantId: 't', asOf: T('2026-05-01'), idempotencyKey: 'april-run' }),
+    ).toMatchObject({ status: 'unchanged', result: { invoices: [] } });
     expect(await send('1', 'calls')).toMatchObject({ status: 'unchanged' });
     expect(await send('2', 'others')).toMatchObject(conflicting);
   });
@@ -62,13 +101,21 @@ describe('an idempotency key', () => {
 
   it('of usage of two months, the last of which was known, is kept', async () => {
     const march = { ...reading('1'), period: { start: T('2026-03-03'), end: T('2026-03-04') } };
-    const both = { command: 'observe-usage', deploymentId: 'd', observations: [march, reading('10')], idempotencyKey: 'k' };
+    const both = {
+      command: 'observe-usage',
+      deploymentId: 'd',
+      observations: [march, reading('10')],
+      idempotencyKey: 'k',
+    };
     expect(await execute(both)).toMatchObject({ status: 'done', result: { accepted: 1, duplicate: 1 } });
     expect(await execute(both)).toMatchObject({ status: 'unchanged', result: { accepted: 1, duplicate: 1 } });
     expect(await execute({ ...observe('4', 'calls'), idempotencyKey: 'k' })).toMatchObject(conflicting);
     // Had it died after March, it would have to be done again: March alone does not make its key known.
     const [inMarch] = await test.app.get(LedgerCore).book.load(usageStream('d', '2026-03'));
-    expect(inMarch?.metadata.command).toMatchObject({ name: 'observe-usage', key: expect.stringMatching(/^observe-usage:/) });
+    expect(inMarch?.metadata.command).toMatchObject({
+      name: 'observe-usage',
+      key: expect.stringMatching(/^observe-usage:/),
+    });
     expect(inMarch?.metadata.command?.idempotencyKey).toBeUndefined();
   });
 
@@ -76,14 +123,13 @@ describe('an idempotency key', () => {
     const known = { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD', idempotencyKey: 'k' };
     expect((await execute(known)).status).toBe('unchanged');
     expect((await execute(known)).status).toBe('unchanged');
-    expect(await execute({ command: 'register-tenant', tenantId: 'v', name: 'V', currency: 'USD', idempotencyKey: 'k' })).toMatchObject(conflicting);
+    expect(
+      await execute({ command: 'register-tenant', tenantId: 'v', name: 'V', currency: 'USD', idempotencyKey: 'k' }),
+    ).toMatchObject(conflicting);
   });
 
   it('gives the answer of the first time: who lost it learns the invoice’s id', async () => {
-    await test.apply(
-      plan('p', '50.00', []),
-      subscription('s', 'd', 'p'),
-    );
+    await test.apply(plan('p', '50.00', []), subscription('s', 'd', 'p'));
     const create = { command: 'create-invoice', tenantId: 't', asOf: T('2026-04-15'), idempotencyKey: 'k' };
     const first = await execute(create);
     expect(first).toMatchObject({ status: 'done', result: { invoices: [{ currency: 'USD' }] } });

@@ -7,9 +7,26 @@ import { expectReplayToBeLive } from '../support/replay.js';
 // Commands that follow each other fast: what is not projected yet, and what is carried out at once, is as if each had waited for the last.
 
 const T = (day: string) => `2026-04-${day}T00:00:00Z`;
-const tenant = (tenantId: string, currency = 'USD') => ({ command: 'register-tenant', tenantId, name: tenantId, currency });
-const deployment = (deploymentId: string, tenantId: string) => ({ command: 'register-deployment', deploymentId, tenantId, name: deploymentId, from: T('01') });
-const started = (subscriptionId: string, deploymentId: string) => ({ command: 'start-subscription', subscriptionId, deploymentId, planId: 'p', from: T('01') });
+const tenant = (tenantId: string, currency = 'USD') => ({
+  command: 'register-tenant',
+  tenantId,
+  name: tenantId,
+  currency,
+});
+const deployment = (deploymentId: string, tenantId: string) => ({
+  command: 'register-deployment',
+  deploymentId,
+  tenantId,
+  name: deploymentId,
+  from: T('01'),
+});
+const started = (subscriptionId: string, deploymentId: string) => ({
+  command: 'start-subscription',
+  subscriptionId,
+  deploymentId,
+  planId: 'p',
+  from: T('01'),
+});
 const reading = (day: string, quantity: string, more: object = {}) => ({
   resourceId: 'r',
   billingKind: 'requests',
@@ -18,13 +35,49 @@ const reading = (day: string, quantity: string, more: object = {}) => ({
   quantity,
   ...more,
 });
-const usage = (deploymentId: string, ...observations: object[]) => ({ command: 'observe-usage', deploymentId, observations });
-const corrected = (day: string, quantity: string | null, more: object = {}) => ({ command: 'correct-usage', deploymentId: 'd', ...reading(day, ''), quantity, reason: 'misread', ...more });
-const seen = (providerId: string, day: string, more: object = {}) => ({ command: 'observe-resource', provider: 'do', providerId, kind: 'droplet', name: providerId, status: 'active', seenAt: T(day), ...more });
-const rate = (location: string, unitPrice: string) => ({ command: 'set-rate', resourceType: 'VmCores', resourceFamily: 'standard', location, unitPrice, effectiveFrom: T('01') });
+const usage = (deploymentId: string, ...observations: object[]) => ({
+  command: 'observe-usage',
+  deploymentId,
+  observations,
+});
+const corrected = (day: string, quantity: string | null, more: object = {}) => ({
+  command: 'correct-usage',
+  deploymentId: 'd',
+  ...reading(day, ''),
+  quantity,
+  reason: 'misread',
+  ...more,
+});
+const seen = (providerId: string, day: string, more: object = {}) => ({
+  command: 'observe-resource',
+  provider: 'do',
+  providerId,
+  kind: 'droplet',
+  name: providerId,
+  status: 'active',
+  seenAt: T(day),
+  ...more,
+});
+const rate = (location: string, unitPrice: string) => ({
+  command: 'set-rate',
+  resourceType: 'VmCores',
+  resourceFamily: 'standard',
+  location,
+  unitPrice,
+  effectiveFrom: T('01'),
+});
 
 const COMMANDS: readonly unknown[] = [
-  { command: 'publish-plan', planId: 'p', name: 'p', currency: 'USD', baseFee: '0', paymentTerm: 'in_arrears', effectiveFrom: T('01'), items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.01' } }] },
+  {
+    command: 'publish-plan',
+    planId: 'p',
+    name: 'p',
+    currency: 'USD',
+    baseFee: '0',
+    paymentTerm: 'in_arrears',
+    effectiveFrom: T('01'),
+    items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.01' } }],
+  },
   tenant('t'),
   tenant('u'),
   tenant('t'),
@@ -64,7 +117,12 @@ const COMMANDS: readonly unknown[] = [
   seen('2', '01', { deploymentId: 'e' }),
   seen('1', '02'),
   seen('1', '02', { name: 'other' }),
-  { command: 'sync-resources', provider: 'do', seenAt: T('03'), resources: [{ providerId: '1', kind: 'droplet', name: '1', status: 'active' }] },
+  {
+    command: 'sync-resources',
+    provider: 'do',
+    seenAt: T('03'),
+    resources: [{ providerId: '1', kind: 'droplet', name: '1', status: 'active' }],
+  },
   seen('2', '04'),
   { command: 'remove-resource', provider: 'do', providerId: '2', at: T('05') },
   { command: 'remove-resource', provider: 'do', providerId: '3', at: T('05') },
@@ -83,7 +141,8 @@ const COMMANDS: readonly unknown[] = [
 
 async function logOf(test: TestLedger): Promise<string[]> {
   const events: string[] = [];
-  for await (const { stream, revision, type } of test.app.get(LedgerCore).log.readAll(0)) events.push(`${stream} ${revision} ${type}`);
+  for await (const { stream, revision, type } of test.app.get(LedgerCore).log.readAll(0))
+    events.push(`${stream} ${revision} ${type}`);
   return events;
 }
 
@@ -112,7 +171,9 @@ describe.each(LOGS)('commands in order, on %s', (name, open) => {
       const isExact = name === 'Postgres';
       // EventStoreDB orders what is appended at once as it comes.
       const positionless = ({ position: _position, ...outcome }: CommandOutcome & { position?: number }) => outcome;
-      expect(outcomes.map((outcome) => (isExact ? outcome : positionless(outcome)))).toEqual(expected.outcomes.map((outcome) => (isExact ? outcome : positionless(outcome))));
+      expect(outcomes.map((outcome) => (isExact ? outcome : positionless(outcome)))).toEqual(
+        expected.outcomes.map((outcome) => (isExact ? outcome : positionless(outcome))),
+      );
       const log = await logOf(test);
       expect(isExact ? log : log.sort()).toEqual(isExact ? expected.log : expected.log.sort());
       await test.ledger.catchUp();
@@ -129,7 +190,11 @@ describe('many small commands', () => {
     try {
       const names = Array.from({ length: 100 }, (_, index) => `t${index}`);
       const positions: number[] = [];
-      for await (const outcome of test.ledger.executeInOrder(names.map((id) => tenant(id)), ADMIN)) if (outcome.status === 'done') positions.push(outcome.position ?? 0);
+      for await (const outcome of test.ledger.executeInOrder(
+        names.map((id) => tenant(id)),
+        ADMIN,
+      ))
+        if (outcome.status === 'done') positions.push(outcome.position ?? 0);
       expect(positions).toEqual(names.map((_, index) => index + 1));
     } finally {
       await test.close();

@@ -13,7 +13,10 @@ const send = async (body: unknown, who = 'ingest', type = 'application/json') =>
 const hour = (n: number, more: object = {}) => ({
   resourceId: 'gw-1',
   billingKind: 'gateway',
-  period: { start: `2026-04-10T${String(n).padStart(2, '0')}:00:00Z`, end: `2026-04-10T${String(n + 1).padStart(2, '0')}:00:00Z` },
+  period: {
+    start: `2026-04-10T${String(n).padStart(2, '0')}:00:00Z`,
+    end: `2026-04-10T${String(n + 1).padStart(2, '0')}:00:00Z`,
+  },
   granularity: 'hour',
   quantity: '1',
   ...more,
@@ -30,18 +33,33 @@ const EVENT = {
   data: { method: 'GET', route: '/hello' },
 };
 const zRecords = z.object({ items: z.array(z.looseObject({ quantity: z.string() })) });
-const records = async (query: string) => zRecords.parse((await api().get('operator', `/api/v1/usage-records?deploymentId=acme-prod&${query}`)).body).items;
+const records = async (query: string) =>
+  zRecords.parse((await api().get('operator', `/api/v1/usage-records?deploymentId=acme-prod&${query}`)).body).items;
 
 describe('POST /usage', () => {
   it('answers each observation by itself: accepted, duplicate, conflict, rejected', async () => {
-    const body = [of(hour(0)), of(hour(0)), of(hour(0, { quantity: '2' })), of(hour(1, { quantity: 'many' })), of(hour(2), 'nobody'), of(hour(3))];
+    const body = [
+      of(hour(0)),
+      of(hour(0)),
+      of(hour(0, { quantity: '2' })),
+      of(hour(1, { quantity: 'many' })),
+      of(hour(2), 'nobody'),
+      of(hour(3)),
+    ];
     const answer = await send(body);
     expect(answer).toMatchObject({
       items: [
         { index: 0, status: 'accepted' },
         { index: 1, status: 'duplicate' },
         { index: 2, status: 'conflict', error: { code: 'usage_conflict' } },
-        { index: 3, status: 'rejected', error: { code: 'invalid_input', errors: [{ field: 'quantity', message: 'is not a plain decimal such as "12.50"' }] } },
+        {
+          index: 3,
+          status: 'rejected',
+          error: {
+            code: 'invalid_input',
+            errors: [{ field: 'quantity', message: 'is not a plain decimal such as "12.50"' }],
+          },
+        },
         { index: 4, status: 'rejected', error: { code: 'unknown_deployment' } },
         { index: 5, status: 'accepted' },
       ],
@@ -50,57 +68,125 @@ describe('POST /usage', () => {
       conflict: 1,
       rejected: 2,
     });
-    expect((await api().get('operator', `/api/v1/usage?deploymentId=acme-prod&start=2026-04-10T00:00:00Z&end=2026-04-11T00:00:00Z&waitFor=${answer.position ?? 0}`)).body).toEqual({ gateway: '2' });
+    expect(
+      (
+        await api().get(
+          'operator',
+          `/api/v1/usage?deploymentId=acme-prod&start=2026-04-10T00:00:00Z&end=2026-04-11T00:00:00Z&waitFor=${answer.position ?? 0}`,
+        )
+      ).body,
+    ).toEqual({ gateway: '2' });
     // Sent again, and by someone else, in another form: nothing is counted twice.
     const again = await send({ deploymentId: 'acme-prod', observations: [hour(0), hour(3)] }, 'operator');
     expect(again).toMatchObject({ accepted: 0, duplicate: 2, position: null });
-    expect(await send(of(hour(0, { quantity: '7' })))).toMatchObject({ conflict: 1, items: [{ error: { message: expect.stringContaining('is recorded with quantity 1, not 7: use correct-usage') } }] });
+    expect(await send(of(hour(0, { quantity: '7' })))).toMatchObject({
+      conflict: 1,
+      items: [{ error: { message: expect.stringContaining('is recorded with quantity 1, not 7: use correct-usage') } }],
+    });
     expect(await records('billingKind=gateway&start=2026-04-10T00:00:00Z')).toHaveLength(2);
   });
 
   it('takes several deployments and months at once', async () => {
-    await api().command({ command: 'register-deployment', deploymentId: 'acme-test', tenantId: 'acme', name: 'Test', from: april.start });
+    await api().command({
+      command: 'register-deployment',
+      deploymentId: 'acme-test',
+      tenantId: 'acme',
+      name: 'Test',
+      from: april.start,
+    });
     const may = { start: '2026-05-01T00:00:00Z', end: '2026-05-01T01:00:00Z' };
-    expect(await send([of(hour(4)), of(hour(4), 'acme-test'), of(hour(4, { period: may })), of(hour(4, { period: may }), 'acme-test')])).toMatchObject({ accepted: 4 });
+    expect(
+      await send([
+        of(hour(4)),
+        of(hour(4), 'acme-test'),
+        of(hour(4, { period: may })),
+        of(hour(4, { period: may }), 'acme-test'),
+      ]),
+    ).toMatchObject({ accepted: 4 });
   });
 
   it('lets a token append usage of its own tenant only, while the deployment was theirs', async () => {
-    api().tokens.set('ingest of globex', await mintToken(SECRET, { sub: 'agent', role: 'ingest', tenantId: 'globex', ttl: '1h' }, NOW));
+    api().tokens.set(
+      'ingest of globex',
+      await mintToken(SECRET, { sub: 'agent', role: 'ingest', tenantId: 'globex', ttl: '1h' }, NOW),
+    );
     const refused = await send([of(hour(5)), { ...EVENT, id: 'foreign' }], 'ingest of globex');
-    expect(refused).toMatchObject({ rejected: 2, items: [{ error: { code: 'unknown_deployment' } }, { id: 'foreign', error: { code: 'unknown_deployment' } }] });
+    expect(refused).toMatchObject({
+      rejected: 2,
+      items: [{ error: { code: 'unknown_deployment' } }, { id: 'foreign', error: { code: 'unknown_deployment' } }],
+    });
     await api().command([
       { command: 'register-deployment', deploymentId: 'moved', tenantId: 'acme', name: 'Moved', from: april.start },
       { command: 'assign-deployment', deploymentId: 'moved', tenantId: 'globex', from: '2026-04-10T06:00:00Z' },
     ]);
-    expect(await send([of(hour(5), 'moved'), of(hour(6), 'moved')], 'ingest of globex')).toMatchObject({ items: [{ status: 'rejected' }, { status: 'accepted' }] });
+    expect(await send([of(hour(5), 'moved'), of(hour(6), 'moved')], 'ingest of globex')).toMatchObject({
+      items: [{ status: 'rejected' }, { status: 'accepted' }],
+    });
   });
 
   it('refuses as a whole what is no usage, or too much', async () => {
-    for (const [body, code] of [[null, 'invalid_input'], ['usage', 'invalid_input'], [{ deploymentId: 'acme-prod', observations: 1 }, 'invalid_input'], [Array.from({ length: 10_001 }, () => ({})), 'too_many_items']] as const)
+    for (const [body, code] of [
+      [null, 'invalid_input'],
+      ['usage', 'invalid_input'],
+      [{ deploymentId: 'acme-prod', observations: 1 }, 'invalid_input'],
+      [Array.from({ length: 10_001 }, () => ({})), 'too_many_items'],
+    ] as const)
       expect(problemIn(await api().post('ingest', '/api/v1/usage', body))).toMatchObject({ status: 400, code });
     expect(await send([])).toMatchObject({ items: [], accepted: 0, position: null });
   });
 
   it('holds each of many deployments that send at once against what is known of its own', async () => {
     const names = Array.from({ length: 20 }, (_, n) => `fleet-${n}`);
-    await api().command(names.map((deploymentId) => ({ command: 'register-deployment', deploymentId, tenantId: 'acme', name: 'Fleet', from: april.start })));
-    const readings = (quantity: (n: number) => string) => names.map((name, n) => of(hour(n % 4, { quantity: quantity(n) }), name));
+    await api().command(
+      names.map((deploymentId) => ({
+        command: 'register-deployment',
+        deploymentId,
+        tenantId: 'acme',
+        name: 'Fleet',
+        from: april.start,
+      })),
+    );
+    const readings = (quantity: (n: number) => string) =>
+      names.map((name, n) => of(hour(n % 4, { quantity: quantity(n) }), name));
     // The same resource and kind in all: those of odd numbers are recorded.
     expect(await send(readings(String).filter((_, n) => n % 2 === 1))).toMatchObject({ accepted: 10 });
     // Then all at once, each in a request of its own: every third says another quantity.
-    const answers = await Promise.all(readings((n) => String(n % 3 === 0 ? n + 100 : n)).map(async (reading) => send(reading)));
-    expect(answers.map(({ items }) => items[0]?.status)).toEqual(names.map((_, n) => (n % 2 === 0 ? 'accepted' : n % 3 === 0 ? 'conflict' : 'duplicate')));
-    for (const [n, { items }] of answers.entries()) if (n % 6 === 3) expect(items[0]?.error?.message).toContain(`is recorded with quantity ${n}, not ${n + 100}`);
+    const answers = await Promise.all(
+      readings((n) => String(n % 3 === 0 ? n + 100 : n)).map(async (reading) => send(reading)),
+    );
+    expect(answers.map(({ items }) => items[0]?.status)).toEqual(
+      names.map((_, n) => (n % 2 === 0 ? 'accepted' : n % 3 === 0 ? 'conflict' : 'duplicate')),
+    );
+    for (const [n, { items }] of answers.entries())
+      if (n % 6 === 3) expect(items[0]?.error?.message).toContain(`is recorded with quantity ${n}, not ${n + 100}`);
   });
 
   it('rejects by itself what no read model could keep', async () => {
-    const observations = [hour(10), hour(11, { attributes: { a: '\u0000' } }), hour(12, { resourceId: 'r\ud800' }), hour(13, { subAttribution: JSON.parse('{"a":'.repeat(3000) + '1' + '}'.repeat(3000)) as object })];
-    const rejected = (field: string, message: string) => ({ status: 'rejected', error: { code: 'invalid_input', errors: [{ field, message: expect.stringContaining(message) }] } });
+    const observations = [
+      hour(10),
+      hour(11, { attributes: { a: '\u0000' } }),
+      hour(12, { resourceId: 'r\ud800' }),
+      hour(13, { subAttribution: JSON.parse('{"a":'.repeat(3000) + '1' + '}'.repeat(3000)) as object }),
+    ];
+    const rejected = (field: string, message: string) => ({
+      status: 'rejected',
+      error: { code: 'invalid_input', errors: [{ field, message: expect.stringContaining(message) }] },
+    });
     expect(await send({ deploymentId: 'acme-prod', observations })).toMatchObject({
       accepted: 1,
-      items: [{ status: 'accepted' }, rejected('attributes.a', 'contains a NUL character'), rejected('resourceId', 'half a surrogate pair'), rejected(`subAttribution${'.a'.repeat(63)}`, 'nested deeper than 64 levels')],
+      items: [
+        { status: 'accepted' },
+        rejected('attributes.a', 'contains a NUL character'),
+        rejected('resourceId', 'half a surrogate pair'),
+        rejected(`subAttribution${'.a'.repeat(63)}`, 'nested deeper than 64 levels'),
+      ],
     });
-    expect(await send([{ ...EVENT, id: 'x\ud800' }, { ...EVENT, id: 'whole', time: '2026-06-05T00:00:00Z' }])).toMatchObject({ items: [rejected('id', 'half a surrogate pair'), { status: 'accepted' }] });
+    expect(
+      await send([
+        { ...EVENT, id: 'x\ud800' },
+        { ...EVENT, id: 'whole', time: '2026-06-05T00:00:00Z' },
+      ]),
+    ).toMatchObject({ items: [rejected('id', 'half a surrogate pair'), { status: 'accepted' }] });
     expect((await api().get('operator', '/api/v1/projections')).body).toMatchObject({ state: 'current' });
   });
 
@@ -111,43 +197,103 @@ describe('POST /usage', () => {
     expect(await statuses([at('7'), at('7')])).toEqual(['conflict', 'conflict']);
     expect(await statuses([at('7'), at('1')])).toEqual(['conflict', 'duplicate']);
     // One that names a provider and is refused names it for no other.
-    expect(await statuses([of(hour(9, { resourceId: 'gw-9', quantity: '7', provider: 'aws' })), of(hour(9, { resourceId: 'gw-9', provider: 'gcp' }))])).toEqual(['conflict', 'duplicate']);
+    expect(
+      await statuses([
+        of(hour(9, { resourceId: 'gw-9', quantity: '7', provider: 'aws' })),
+        of(hour(9, { resourceId: 'gw-9', provider: 'gcp' })),
+      ]),
+    ).toEqual(['conflict', 'duplicate']);
     // Each by a sender of its own, all at once: they are decided on together, and told of what is recorded alone.
     const answers = await Promise.all(['7', '1', '7', '1', '8', '1'].map(async (quantity) => send(at(quantity))));
-    expect(answers.map(({ items }) => items[0]?.status)).toEqual(['conflict', 'duplicate', 'conflict', 'duplicate', 'conflict', 'duplicate']);
+    expect(answers.map(({ items }) => items[0]?.status)).toEqual([
+      'conflict',
+      'duplicate',
+      'conflict',
+      'duplicate',
+      'conflict',
+      'duplicate',
+    ]);
     expect(answers[4]?.items[0]?.error?.message).toContain('is recorded with quantity 1, not 8');
   });
 
   it('takes what many send at once into one deployment, whoever they are, each fact under its own name', async () => {
-    const day = (n: number) => ({ resourceId: `r-${n}`, billingKind: 'gateway', period: { start: '2026-04-11T00:00:00Z', end: '2026-04-12T00:00:00Z' }, granularity: 'day', quantity: '1' });
-    const ask = (n: number) => api().ask(n % 2 === 0 ? 'ingest' : 'operator', 'POST', '/api/v1/usage', JSON.stringify(of(day(n % 50))), { 'x-request-id': `sent-${n}` });
+    const day = (n: number) => ({
+      resourceId: `r-${n}`,
+      billingKind: 'gateway',
+      period: { start: '2026-04-11T00:00:00Z', end: '2026-04-12T00:00:00Z' },
+      granularity: 'day',
+      quantity: '1',
+    });
+    const ask = (n: number) =>
+      api().ask(n % 2 === 0 ? 'ingest' : 'operator', 'POST', '/api/v1/usage', JSON.stringify(of(day(n % 50))), {
+        'x-request-id': `sent-${n}`,
+      });
     // 50 readings, each sent twice.
     const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => ask(n)));
     const statuses = answers.map(({ body }) => zIngested.parse(body).items[0]?.status);
-    expect([statuses.filter((each) => each === 'accepted').length, statuses.filter((each) => each === 'duplicate').length]).toEqual([50, 50]);
+    expect([
+      statuses.filter((each) => each === 'accepted').length,
+      statuses.filter((each) => each === 'duplicate').length,
+    ]).toEqual([50, 50]);
     expect(await records('start=2026-04-11T00:00:00Z&end=2026-04-12T00:00:00Z')).toHaveLength(50);
-    const zEvents = z.object({ items: z.array(z.object({ actor: z.string(), data: z.object({ observations: z.array(z.object({ resourceId: z.string() })) }) })) });
-    const events = zEvents.parse((await api().get('operator', '/api/v1/audit/events?stream=usage-acme-prod-2026-04&limit=1000&type=UsageObserved')).body);
-    const actors = new Map(events.items.flatMap(({ actor, data }) => data.observations.map(({ resourceId }) => [resourceId, actor])));
+    const zEvents = z.object({
+      items: z.array(
+        z.object({
+          actor: z.string(),
+          data: z.object({ observations: z.array(z.object({ resourceId: z.string() })) }),
+        }),
+      ),
+    });
+    const events = zEvents.parse(
+      (await api().get('operator', '/api/v1/audit/events?stream=usage-acme-prod-2026-04&limit=1000&type=UsageObserved'))
+        .body,
+    );
+    const actors = new Map(
+      events.items.flatMap(({ actor, data }) => data.observations.map(({ resourceId }) => [resourceId, actor])),
+    );
     for (const [n, status] of statuses.entries())
-      if (status === 'accepted') expect({ n, actor: actors.get(`r-${n % 50}`) }).toEqual({ n, actor: n % 2 === 0 ? 'ingest@specs' : 'operator@specs' });
+      if (status === 'accepted')
+        expect({ n, actor: actors.get(`r-${n % 50}`) }).toEqual({
+          n,
+          actor: n % 2 === 0 ? 'ingest@specs' : 'operator@specs',
+        });
   });
 });
 
 describe('CloudEvents', () => {
   it('are taken as they are sent to OpenMeter: one, and a batch', async () => {
-    expect(await send(EVENT, 'ingest', 'application/cloudevents+json')).toMatchObject({ items: [{ id: '00001', status: 'accepted' }] });
+    expect(await send(EVENT, 'ingest', 'application/cloudevents+json')).toMatchObject({
+      items: [{ id: '00001', status: 'accepted' }],
+    });
     const batch = [
       { ...EVENT, id: '00002', data: { ...EVENT.data, value: '12.5' } },
       { ...EVENT, id: '00003', data: { quantity: 3, resourceId: 'gw-9' } },
       { ...EVENT, id: '00004', data: undefined },
     ];
-    expect(await send(batch, 'ingest', 'application/cloudevents-batch+json; charset=UTF-8')).toMatchObject({ accepted: 3 });
+    expect(await send(batch, 'ingest', 'application/cloudevents-batch+json; charset=UTF-8')).toMatchObject({
+      accepted: 3,
+    });
     // 1 + 12.5 + 3 + 1
-    expect((await api().get('operator', '/api/v1/usage?deploymentId=acme-prod&start=2026-04-01T00:00:00Z&end=2026-04-01T01:00:00Z')).body).toEqual({ request: '17.5' });
-    expect(await records('billingKind=request&resourceId=gw-9')).toMatchObject([{ sourceId: 'service-0/00003', granularity: 'event', quantity: '3' }]);
+    expect(
+      (
+        await api().get(
+          'operator',
+          '/api/v1/usage?deploymentId=acme-prod&start=2026-04-01T00:00:00Z&end=2026-04-01T01:00:00Z',
+        )
+      ).body,
+    ).toEqual({ request: '17.5' });
+    expect(await records('billingKind=request&resourceId=gw-9')).toMatchObject([
+      { sourceId: 'service-0/00003', granularity: 'event', quantity: '3' },
+    ]);
     expect(await records('billingKind=request&resourceId=service-0')).toEqual(
-      expect.arrayContaining([expect.objectContaining({ sourceId: 'service-0/00001', quantity: '1', period: { start: '2026-04-01T00:00:00.001Z', end: '2026-04-01T00:00:00.001001Z' }, attributes: { method: 'GET', route: '/hello' } })]),
+      expect.arrayContaining([
+        expect.objectContaining({
+          sourceId: 'service-0/00001',
+          quantity: '1',
+          period: { start: '2026-04-01T00:00:00.001Z', end: '2026-04-01T00:00:00.001001Z' },
+          attributes: { method: 'GET', route: '/hello' },
+        }),
+      ]),
     );
   });
 
@@ -157,21 +303,46 @@ describe('CloudEvents', () => {
       expect({ status: answer.status, body: answer.body }).toMatchObject({ status: 200 });
       return zIngested.parse(answer.body);
     };
-    const attributes = { 'ce-specversion': '1.0', 'ce-type': 'binary', 'ce-source': 'caf%C3%A9 1', 'ce-subject': 'acme-prod', 'ce-time': '2026-04-05T12:00:00.123456789Z', 'ce-traceparent': '00-0-0-00' };
-    expect(await sent({ ...attributes, 'ce-id': 'b1', 'content-type': 'application/json; charset=utf-8' }, '{"quantity":"2","route":"/hello"}')).toMatchObject({ items: [{ index: 0, id: 'b1', status: 'accepted' }] });
+    const attributes = {
+      'ce-specversion': '1.0',
+      'ce-type': 'binary',
+      'ce-source': 'caf%C3%A9 1',
+      'ce-subject': 'acme-prod',
+      'ce-time': '2026-04-05T12:00:00.123456789Z',
+      'ce-traceparent': '00-0-0-00',
+    };
+    expect(
+      await sent(
+        { ...attributes, 'ce-id': 'b1', 'content-type': 'application/json; charset=utf-8' },
+        '{"quantity":"2","route":"/hello"}',
+      ),
+    ).toMatchObject({ items: [{ index: 0, id: 'b1', status: 'accepted' }] });
     expect(await sent({ ...attributes, 'ce-id': 'b2' })).toMatchObject({ items: [{ id: 'b2', status: 'accepted' }] });
     expect(await records('billingKind=binary')).toMatchObject([
-      { sourceId: 'caf%C3%A9%201/b1', resourceId: 'café 1', quantity: '2', attributes: { route: '/hello' }, period: { start: '2026-04-05T12:00:00.123456Z' } },
+      {
+        sourceId: 'caf%C3%A9%201/b1',
+        resourceId: 'café 1',
+        quantity: '2',
+        attributes: { route: '/hello' },
+        period: { start: '2026-04-05T12:00:00.123456Z' },
+      },
       { quantity: '1', attributes: null },
     ]);
     // The same event in either mode is one.
     const { subject, type, specversion } = { subject: 'acme-prod', type: 'binary', specversion: '1.0' };
-    expect(await send({ specversion, id: 'b2', source: 'café 1', subject, type }, 'ingest', 'application/cloudevents+json')).toMatchObject({ duplicate: 1 });
-    expect(await sent({ 'ce-id': 'b3', 'ce-specversion': '1.0' })).toMatchObject({ rejected: 1, items: [{ error: { errors: [{ field: 'source' }, { field: 'type' }, { field: 'subject' }] } }] });
+    expect(
+      await send({ specversion, id: 'b2', source: 'café 1', subject, type }, 'ingest', 'application/cloudevents+json'),
+    ).toMatchObject({ duplicate: 1 });
+    expect(await sent({ 'ce-id': 'b3', 'ce-specversion': '1.0' })).toMatchObject({
+      rejected: 1,
+      items: [{ error: { errors: [{ field: 'source' }, { field: 'type' }, { field: 'subject' }] } }],
+    });
   });
 
   it('may leave out with null what they need not have', async () => {
-    expect(await send({ ...EVENT, id: 'nulls', time: null, datacontenttype: null, dataschema: null, data: null })).toMatchObject({ accepted: 1 });
+    expect(
+      await send({ ...EVENT, id: 'nulls', time: null, datacontenttype: null, dataschema: null, data: null }),
+    ).toMatchObject({ accepted: 1 });
   });
 
   it('are what their content type says that is sent: one, or an array', async () => {
@@ -180,8 +351,15 @@ describe('CloudEvents', () => {
       ['application/cloudevents+json', [EVENT], 'an array of them is application/cloudevents-batch+json'],
       ['application/cloudevents-batch+json', EVENT, 'one alone is application/cloudevents+json'],
     ] as const)
-      expect(problemIn(await api().post('ingest', '/api/v1/usage', body, { 'content-type': type }))).toMatchObject({ status: 400, code: 'invalid_input', detail: expect.stringContaining(detail) });
-    expect(await send(observation, 'ingest', 'application/cloudevents+json')).toMatchObject({ rejected: 1, items: [{ error: { message: expect.stringMatching(/^event: /) } }] });
+      expect(problemIn(await api().post('ingest', '/api/v1/usage', body, { 'content-type': type }))).toMatchObject({
+        status: 400,
+        code: 'invalid_input',
+        detail: expect.stringContaining(detail),
+      });
+    expect(await send(observation, 'ingest', 'application/cloudevents+json')).toMatchObject({
+      rejected: 1,
+      items: [{ error: { message: expect.stringMatching(/^event: /) } }],
+    });
   });
 
   it('are known for ever by their source and id, whatever their time', async () => {
@@ -190,12 +368,17 @@ describe('CloudEvents', () => {
     const { time: _, ...untimed } = event;
     const years = { ...event, time: '2031-01-01T00:00:00Z' };
     expect(await send([event, untimed, years, event])).toMatchObject({ accepted: 0, duplicate: 4 });
-    expect(await send({ ...years, data: { quantity: '6' } })).toMatchObject({ conflict: 1, items: [{ error: { code: 'usage_conflict', message: expect.stringContaining('with quantity 5, not 6') } }] });
+    expect(await send({ ...years, data: { quantity: '6' } })).toMatchObject({
+      conflict: 1,
+      items: [{ error: { code: 'usage_conflict', message: expect.stringContaining('with quantity 5, not 6') } }],
+    });
     expect(await send({ ...event, type: 'another' })).toMatchObject({ conflict: 1 });
     expect(await send({ ...event, source: 'service-1' })).toMatchObject({ accepted: 1 });
     // The same, twice, and new: once, if it says the same.
     const twice = { ...EVENT, id: 'twice' };
-    expect(await send([twice, { ...twice, time: '2026-05-05T00:00:00Z' }, { ...twice, data: { quantity: '9' } }])).toMatchObject({ accepted: 1, duplicate: 1, conflict: 1 });
+    expect(
+      await send([twice, { ...twice, time: '2026-05-05T00:00:00Z' }, { ...twice, data: { quantity: '9' } }]),
+    ).toMatchObject({ accepted: 1, duplicate: 1, conflict: 1 });
   });
 
   it('without a time, sent by many at once, are counted once', async () => {
@@ -208,9 +391,28 @@ describe('CloudEvents', () => {
   });
 
   it('are refused with every field at fault', async () => {
-    const wrong = { specversion: '0.3', id: '', source: 'service-0', type: 'request', time: 'yesterday', datacontenttype: 'text/xml', data: { quantity: 0.1 + 0.2 } };
-    const { items } = await send([wrong, { ...EVENT, id: 'x', data_base64: 'AAAA' }, { ...EVENT, id: 'y', data: { quantity: '1', value: '2' } }]);
-    expect(items[0]?.error?.errors?.map(({ field }) => field).sort()).toEqual(['data.quantity', 'datacontenttype', 'id', 'specversion', 'subject', 'time']);
+    const wrong = {
+      specversion: '0.3',
+      id: '',
+      source: 'service-0',
+      type: 'request',
+      time: 'yesterday',
+      datacontenttype: 'text/xml',
+      data: { quantity: 0.1 + 0.2 },
+    };
+    const { items } = await send([
+      wrong,
+      { ...EVENT, id: 'x', data_base64: 'AAAA' },
+      { ...EVENT, id: 'y', data: { quantity: '1', value: '2' } },
+    ]);
+    expect(items[0]?.error?.errors?.map(({ field }) => field).sort()).toEqual([
+      'data.quantity',
+      'datacontenttype',
+      'id',
+      'specversion',
+      'subject',
+      'time',
+    ]);
     expect(items[1]).toMatchObject({ status: 'rejected', error: { errors: [{ field: 'data_base64' }] } });
     expect(items[2]).toMatchObject({ status: 'rejected', error: { errors: [{ field: 'data.value' }] } });
   });

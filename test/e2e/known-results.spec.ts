@@ -23,8 +23,10 @@ afterEach(async () => {
   await Promise.all([test.close(), files.remove()]);
 });
 
-const used = async (): Promise<Record<string, string>> => test.ask('usage', { deploymentId: 'site', start: '2023-01-01T00:00:00Z', end: '2027-01-01T00:00:00Z' });
-const product = (quantity: string | undefined, price: string): string => text(decimal(quantity ?? '').times(decimal(price)));
+const used = async (): Promise<Record<string, string>> =>
+  test.ask('usage', { deploymentId: 'site', start: '2023-01-01T00:00:00Z', end: '2027-01-01T00:00:00Z' });
+const product = (quantity: string | undefined, price: string): string =>
+  text(decimal(quantity ?? '').times(decimal(price)));
 const added = (a: string, b: string): string => text(decimal(a).plus(decimal(b)));
 
 /** So many whole numbers that add up to `total`, all but the last alike. */
@@ -40,8 +42,20 @@ const tokensOf = (quantity: string, billingKind: string): Mapping => ({
   values: { deploymentId: 'site', resourceId: 'llm', billingKind, granularity: 'event' },
 });
 async function tokens(file: string, rows: number): Promise<{ input: string; output: string }> {
-  expect(countsOf(await backfilled(test, 'usage', file, tokensOf('ContextTokens', 'input_tokens')))).toEqual([rows, rows, 0, 0, 0]);
-  expect(countsOf(await backfilled(test, 'usage', file, tokensOf('GeneratedTokens', 'output_tokens')))).toEqual([rows, rows, 0, 0, 0]);
+  expect(countsOf(await backfilled(test, 'usage', file, tokensOf('ContextTokens', 'input_tokens')))).toEqual([
+    rows,
+    rows,
+    0,
+    0,
+    0,
+  ]);
+  expect(countsOf(await backfilled(test, 'usage', file, tokensOf('GeneratedTokens', 'output_tokens')))).toEqual([
+    rows,
+    rows,
+    0,
+    0,
+    0,
+  ]);
   const { input_tokens: input = '', output_tokens: output = '' } = await used();
   return { input, output };
 }
@@ -61,7 +75,16 @@ function expectTrace(found: { input: string; output: string }, { input, output, 
 
 const PODS = 7255;
 const POD_PRICE = '0.0003050596';
-const planOf = (price: object): object => ({ command: 'publish-plan', planId: 'p', name: 'P', currency: 'USD', baseFee: '0', paymentTerm: 'in_arrears', effectiveFrom: '2026-01-01T00:00:00Z', items: [price] });
+const planOf = (price: object): object => ({
+  command: 'publish-plan',
+  planId: 'p',
+  name: 'P',
+  currency: 'USD',
+  baseFee: '0',
+  paymentTerm: 'in_arrears',
+  effectiveFrom: '2026-01-01T00:00:00Z',
+  items: [price],
+});
 
 describe('known results', () => {
   it.each([
@@ -73,10 +96,19 @@ describe('known results', () => {
   });
 
   it('of pods: 41,775,626.5582 vCPU-minutes are 12,744.055927593868720', async () => {
-    await test.apply(planOf({ billingKind: 'vcpu_minutes', price: { model: 'unit', unitAmount: POD_PRICE } }), subscription('s', 'site', 'p'));
-    const minutes = (ten_thousandths: bigint): string => `${ten_thousandths / 10_000n}.${String(ten_thousandths % 10_000n).padStart(4, '0')}`;
-    const rows = parts(417_756_265_582n, PODS).map((each, n) => `site,pod-${n},vcpu_minutes,2026-04-01T00:00:00Z,event,${minutes(each)}\n`);
-    const file = await files.write('pods.csv', `deploymentId,resourceId,billingKind,start,granularity,quantity\n${rows.join('')}`);
+    await test.apply(
+      planOf({ billingKind: 'vcpu_minutes', price: { model: 'unit', unitAmount: POD_PRICE } }),
+      subscription('s', 'site', 'p'),
+    );
+    const minutes = (ten_thousandths: bigint): string =>
+      `${ten_thousandths / 10_000n}.${String(ten_thousandths % 10_000n).padStart(4, '0')}`;
+    const rows = parts(417_756_265_582n, PODS).map(
+      (each, n) => `site,pod-${n},vcpu_minutes,2026-04-01T00:00:00Z,event,${minutes(each)}\n`,
+    );
+    const file = await files.write(
+      'pods.csv',
+      `deploymentId,resourceId,billingKind,start,granularity,quantity\n${rows.join('')}`,
+    );
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([PODS, PODS, 0, 0, 0]);
     expect(await used()).toEqual({ vcpu_minutes: '41775626.5582' });
     expect(product('41775626.5582', POD_PRICE)).toBe('12744.05592759386872');
@@ -85,7 +117,10 @@ describe('known results', () => {
 
   it('of a VM of 2 vCPU: 40,320 minutes at 0.0003843751 are 30.996, and 21 % of that 6.509', async () => {
     // 2 × 40,320
-    const file = await files.write('vm.csv', 'deploymentId,resourceId,billingKind,start,end,quantity\nsite,vm,vcpu_minutes,2026-02-01T00:00:00Z,2026-03-01T00:00:00Z,80640\n');
+    const file = await files.write(
+      'vm.csv',
+      'deploymentId,resourceId,billingKind,start,end,quantity\nsite,vm,vcpu_minutes,2026-02-01T00:00:00Z,2026-03-01T00:00:00Z,80640\n',
+    );
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);
     const { vcpu_minutes: minutes } = await used();
     expect(product(minutes, '0.0003843751')).toBe('30.996008064');
@@ -98,8 +133,14 @@ const real = (...path: string[]): string => join(DATA ?? '', ...path);
 
 if (DATA !== undefined && existsSync(DATA)) {
   /** A copy, since rejects and notes are written beside a file. */
-  const copied = async (...path: string[]): Promise<string> => files.write(path.at(-1) ?? '', await readFile(real(...path), 'utf8'));
-  const costs = async (): Promise<unknown> => (await test.core.pool.query('SELECT count(*)::int AS lines, trim_scale(sum(amount))::text AS amount, trim_scale(sum(coalesce(effective_amount, amount)))::text AS effective FROM cost_lines WHERE position_to IS NULL')).rows[0];
+  const copied = async (...path: string[]): Promise<string> =>
+    files.write(path.at(-1) ?? '', await readFile(real(...path), 'utf8'));
+  const costs = async (): Promise<unknown> =>
+    (
+      await test.core.pool.query(
+        'SELECT count(*)::int AS lines, trim_scale(sum(amount))::text AS amount, trim_scale(sum(coalesce(effective_amount, amount)))::text AS effective FROM cost_lines WHERE position_to IS NULL',
+      )
+    ).rows[0];
 
   describe('known results of the files themselves', () => {
     it('a DigitalOcean invoice: 122.11', async () => {
@@ -123,7 +164,10 @@ if (DATA !== undefined && existsSync(DATA)) {
       const file = await copied('aws_cur', 'aws_cur_sample_anonymous.csv');
       const rows: Record<string, string>[] = parse(await readFile(file), { columns: true });
       // Some are written as 1.81E-8: numeric takes them exactly.
-      const { rows: sums } = await test.core.pool.query<{ sum: string }>('SELECT trim_scale(sum(each::numeric))::text AS sum FROM unnest($1::text[]) each', [rows.map((row) => row['lineItem/UnblendedCost'])]);
+      const { rows: sums } = await test.core.pool.query<{ sum: string }>(
+        'SELECT trim_scale(sum(each::numeric))::text AS sum FROM unnest($1::text[]) each',
+        [rows.map((row) => row['lineItem/UnblendedCost'])],
+      );
       expect(countsOf(await backfilled(test, 'costs', file))).toEqual([1281, 1281, 0, 0, 0]);
       expect(countsOf(await backfilled(test, 'costs', file))).toEqual([1281, 0, 1281, 0, 0]);
       expect(await costs()).toMatchObject({ lines: 1281, amount: sums[0]?.sum });
@@ -133,7 +177,13 @@ if (DATA !== undefined && existsSync(DATA)) {
       const file = await copied('ubicloud_rates.csv');
       const summary = await backfilled(test, 'rates', file);
       expect(countsOf(summary)).toEqual([1025, 1025, 0, 0, 0]);
-      expect((await test.core.pool.query('SELECT count(DISTINCT (resource_type, resource_family, location))::int AS keys FROM rates WHERE position_to IS NULL')).rows).toEqual([{ keys: 872 }]);
+      expect(
+        (
+          await test.core.pool.query(
+            'SELECT count(DISTINCT (resource_type, resource_family, location))::int AS keys FROM rates WHERE position_to IS NULL',
+          )
+        ).rows,
+      ).toEqual([{ keys: 872 }]);
       expect(countsOf(await dryRunOf(test, 'rates', file))).toEqual([1025, 0, 1025, 0, 0]);
     });
 
@@ -145,13 +195,18 @@ if (DATA !== undefined && existsSync(DATA)) {
     });
 
     it('openb’s pods: 7,255 scheduled, in thousandths of a core and seconds', async () => {
-      const pods: Record<string, string>[] = parse(await readFile(real('alibaba', 'openb_pod_list_default.csv')), { columns: true });
+      const pods: Record<string, string>[] = parse(await readFile(real('alibaba', 'openb_pod_list_default.csv')), {
+        columns: true,
+      });
       const scheduled = pods.filter(({ scheduled_time }) => scheduled_time !== '');
       const rows = scheduled.map(({ name, cpu_milli = '', deletion_time = '', scheduled_time = '' }) => {
         const start = new Date(Date.UTC(2026, 0, 1) + Number.parseInt(scheduled_time, 10) * 1000).toISOString();
         return `site,${name},core_ms,${start},event,${BigInt(cpu_milli) * (BigInt(Number.parseInt(deletion_time, 10)) - BigInt(Number.parseInt(scheduled_time, 10)))}\n`;
       });
-      const file = await files.write('pods.csv', `deploymentId,resourceId,billingKind,start,granularity,quantity\n${rows.join('')}`);
+      const file = await files.write(
+        'pods.csv',
+        `deploymentId,resourceId,billingKind,start,granularity,quantity\n${rows.join('')}`,
+      );
       expect(countsOf(await backfilled(test, 'usage', file))).toEqual([PODS, PODS, 0, 0, 0]);
       // 60,000 of them are a vCPU-minute: 41,775,626.5582 × 60,000
       expect(await used()).toEqual({ core_ms: '2506537593492' });

@@ -14,11 +14,27 @@ const zOperation = z.looseObject({
   operationId: z.string(),
   summary: z.string().min(1),
   security: z.array(z.json()),
-  parameters: z.array(z.looseObject({ name: z.string(), in: z.enum(['path', 'query', 'header']), required: z.boolean().default(false), schema: z.json(), example: z.unknown().optional() })).default([]),
+  parameters: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        in: z.enum(['path', 'query', 'header']),
+        required: z.boolean().default(false),
+        schema: z.json(),
+        example: z.unknown().optional(),
+      }),
+    )
+    .default([]),
   requestBody: z.looseObject({ content: z.record(z.string(), zMedia) }).optional(),
-  responses: z.record(z.string(), z.looseObject({ description: z.string(), content: z.record(z.string(), zMedia.or(z.looseObject({}))).optional() })),
+  responses: z.record(
+    z.string(),
+    z.looseObject({ description: z.string(), content: z.record(z.string(), zMedia.or(z.looseObject({}))).optional() }),
+  ),
 });
-const zDocument = z.looseObject({ paths: z.record(z.string(), z.record(z.string(), zOperation)), components: z.looseObject({ schemas: z.record(z.string(), z.json()) }) });
+const zDocument = z.looseObject({
+  paths: z.record(z.string(), z.record(z.string(), zOperation)),
+  components: z.looseObject({ schemas: z.record(z.string(), z.json()) }),
+});
 type Operation = z.output<typeof zOperation>;
 
 let api: TestApi;
@@ -28,7 +44,9 @@ let operations: { path: string; method: string; operation: Operation }[];
 beforeAll(async () => {
   api = await TestApi.startEmpty();
   document = zDocument.parse((await api.get(null, '/api/docs-json')).body);
-  operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
+  operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
 });
 afterAll(async () => {
   await api.close();
@@ -38,8 +56,12 @@ afterAll(async () => {
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== 'object' || schema === null) return schema;
-  const inner = Object.fromEntries(Object.entries(schema).map(([key, each]) => [key, key === 'examples' || key === 'example' ? each : closed(each)]));
-  return 'properties' in inner && !('additionalProperties' in inner) ? { ...inner, additionalProperties: false } : inner;
+  const inner = Object.fromEntries(
+    Object.entries(schema).map(([key, each]) => [key, key === 'examples' || key === 'example' ? each : closed(each)]),
+  );
+  return 'properties' in inner && !('additionalProperties' in inner)
+    ? { ...inner, additionalProperties: false }
+    : inner;
 }
 
 function validator(schema: unknown, strictly = true): (value: unknown) => string[] {
@@ -47,8 +69,16 @@ function validator(schema: unknown, strictly = true): (value: unknown) => string
   addFormats.default(ajv);
   ajv.addFormat('decimal', /^-?\d+(\.\d+)?$/);
   const components = strictly ? closed(document.components.schemas) : document.components.schemas;
-  const validate = ajv.compile({ ...(z.record(z.string(), z.unknown()).parse(strictly ? closed(schema) : schema)), components: { schemas: components } });
-  return (value) => (validate(value) ? [] : (validate.errors ?? []).map(({ instancePath, message, params }) => `${instancePath} ${message ?? ''} ${JSON.stringify(params)}`));
+  const validate = ajv.compile({
+    ...z.record(z.string(), z.unknown()).parse(strictly ? closed(schema) : schema),
+    components: { schemas: components },
+  });
+  return (value) =>
+    validate(value)
+      ? []
+      : (validate.errors ?? []).map(
+          ({ instancePath, message, params }) => `${instancePath} ${message ?? ''} ${JSON.stringify(params)}`,
+        );
 }
 
 function operationAt(path: string, method: string): Operation {
@@ -70,7 +100,9 @@ const REFUSED = new Map([
 
 describe('the examples', () => {
   it('of commands: there is one of each, and in their order each is carried out', async () => {
-    const shown = [...COMMAND_EXAMPLES.values()].map((each) => z.looseObject({ command: z.string() }).parse(each).command);
+    const shown = [...COMMAND_EXAMPLES.values()].map(
+      (each) => z.looseObject({ command: z.string() }).parse(each).command,
+    );
     expect([...new Set(shown)].sort()).toEqual([...COMMANDS.keys()].sort());
     const commands = operationAt('/api/v1/commands', 'post');
     const valid = validator(answerSchema(commands, 200));
@@ -83,7 +115,11 @@ describe('the examples', () => {
         expect({ example, status, body }).toMatchObject({ status: 409, body: { code } });
         continue;
       }
-      expect({ example, status, body, faults: valid(body) }).toMatchObject({ status: 200, body: { status: 'done' }, faults: [] });
+      expect({ example, status, body, faults: valid(body) }).toMatchObject({
+        status: 200,
+        body: { status: 'done' },
+        faults: [],
+      });
     }
   });
 
@@ -93,13 +129,21 @@ describe('the examples', () => {
       expect({ path, ok: ok !== undefined }).toEqual({ path, ok: true });
       const [type, media] = Object.entries(ok?.content ?? {})[0] ?? ['', {}];
       for (const [, body] of bodiesOf(operation)) {
-        const answer = await api.ask('platform_admin', method.toUpperCase(), pathOf(path, operation), body?.text, body === undefined ? {} : { 'content-type': body.type });
+        const answer = await api.ask(
+          'platform_admin',
+          method.toUpperCase(),
+          pathOf(path, operation),
+          body?.text,
+          body === undefined ? {} : { 'content-type': body.type },
+        );
         expect({ path, body, status: answer.status, answer: answer.body }).toMatchObject({ status: 200 });
         expect(answer.headers.get('content-type')).toContain(type);
         const schema = 'schema' in media ? media.schema : undefined;
-        if (schema !== undefined) expect({ path, faults: validator(schema)(answer.body) }).toEqual({ path, faults: [] });
+        if (schema !== undefined)
+          expect({ path, faults: validator(schema)(answer.body) }).toEqual({ path, faults: [] });
         // An empty list promises nothing.
-        if (typeof answer.body === 'object' && answer.body !== null && 'items' in answer.body) expect({ path, items: answer.body.items }).not.toEqual({ path, items: [] });
+        if (typeof answer.body === 'object' && answer.body !== null && 'items' in answer.body)
+          expect({ path, items: answer.body.items }).not.toEqual({ path, items: [] });
       }
     }
   });
@@ -108,13 +152,26 @@ describe('the examples', () => {
     const valid = validator(answerSchema(operationAt('/api/v1/audit/explain/{id}', 'get'), 200));
     const zOpen = z.object({ items: z.array(z.object({ lineId: z.string(), invoiceId: z.string().nullable() })) });
     const zEvents = z.object({ items: z.array(z.object({ position: z.int(), type: z.string() })) });
-    const open = zOpen.parse((await api.get('operator', '/api/v1/lines?at=2026-06-15T00:00:00Z')).body).items.find(({ invoiceId }) => invoiceId === null)?.lineId ?? '';
+    const open =
+      zOpen
+        .parse((await api.get('operator', '/api/v1/lines?at=2026-06-15T00:00:00Z')).body)
+        .items.find(({ invoiceId }) => invoiceId === null)?.lineId ?? '';
     const events = zEvents.parse((await api.get('platform_admin', '/api/v1/audit/events?limit=1000')).body).items;
     const cost = events.find(({ type }) => type === 'CostRecorded')?.position ?? 0;
     const rate = events.find(({ type }) => type === 'RateSet')?.position ?? 0;
     const explained: string[] = [];
-    for (const id of ['INV-000001', open, 'usage:acme-prod/gateway/gw-1/2026-04-02T00:00:00Z', 'margin:2026-04', String(cost), String(rate)]) {
-      const { status, body } = await api.get('platform_admin', `/api/v1/audit/explain/${encodeURIComponent(id)}?at=2026-06-15T00:00:00Z`);
+    for (const id of [
+      'INV-000001',
+      open,
+      'usage:acme-prod/gateway/gw-1/2026-04-02T00:00:00Z',
+      'margin:2026-04',
+      String(cost),
+      String(rate),
+    ]) {
+      const { status, body } = await api.get(
+        'platform_admin',
+        `/api/v1/audit/explain/${encodeURIComponent(id)}?at=2026-06-15T00:00:00Z`,
+      );
       expect({ id, status, body, faults: valid(body) }).toMatchObject({ id, status: 200, faults: [] });
       explained.push(z.object({ is: z.string() }).parse(body).is);
     }
@@ -127,9 +184,15 @@ describe('the examples', () => {
     for (const name of COMMANDS.keys()) {
       const schema = document.components.schemas[name];
       const choices = zFields.or(zChoices).parse(schema);
-      const shapes = 'properties' in choices ? [zFields.parse(choices)] : z.array(zFields).parse('anyOf' in choices ? choices['anyOf'] : choices['oneOf']);
+      const shapes =
+        'properties' in choices
+          ? [zFields.parse(choices)]
+          : z.array(zFields).parse('anyOf' in choices ? choices['anyOf'] : choices['oneOf']);
       for (const { properties } of shapes) {
-        expect({ name, fields: Object.keys(properties) }).toEqual({ name, fields: expect.arrayContaining(['command', 'idempotencyKey', 'occurredAt', 'reason']) });
+        expect({ name, fields: Object.keys(properties) }).toEqual({
+          name,
+          fields: expect.arrayContaining(['command', 'idempotencyKey', 'occurredAt', 'reason']),
+        });
         expect({ name, basedOn: 'basedOn' in properties }).toEqual({ name, basedOn: name.startsWith('correct-') });
       }
     }
@@ -139,10 +202,12 @@ describe('the examples', () => {
     for (const { path, operation } of operations) {
       for (const [type, { schema, examples = {} }] of Object.entries(operation.requestBody?.content ?? {})) {
         expect({ path, type, examples: Object.keys(examples).length > 0 }).toEqual({ path, type, examples: true });
-        for (const { value } of Object.values(examples)) expect({ path, faults: validator(schema, false)(value) }).toEqual({ path, faults: [] });
+        for (const { value } of Object.values(examples))
+          expect({ path, faults: validator(schema, false)(value) }).toEqual({ path, faults: [] });
       }
       for (const { name, schema, example, required } of operation.parameters) {
-        if (required || example !== undefined) expect({ path, name, faults: validator(schema, false)(example) }).toEqual({ path, name, faults: [] });
+        if (required || example !== undefined)
+          expect({ path, name, faults: validator(schema, false)(example) }).toEqual({ path, name, faults: [] });
       }
     }
   });
@@ -151,15 +216,26 @@ describe('the examples', () => {
 /** The path with the examples of its parameters. */
 function pathOf(path: string, { parameters }: Operation): string {
   const given = parameters.filter(({ example }) => example !== undefined);
-  const filled = given.filter((each) => each.in === 'path').reduce((text, { name, example }) => text.replace(`{${name}}`, encodeURIComponent(String(example))), path);
-  const query = new URLSearchParams(Object.fromEntries(given.filter((each) => each.in === 'query').map(({ name, example }) => [name, String(example)])));
+  const filled = given
+    .filter((each) => each.in === 'path')
+    .reduce((text, { name, example }) => text.replace(`{${name}}`, encodeURIComponent(String(example))), path);
+  const query = new URLSearchParams(
+    Object.fromEntries(given.filter((each) => each.in === 'query').map(({ name, example }) => [name, String(example)])),
+  );
   return query.size === 0 ? filled : `${filled}?${query.toString()}`;
 }
 
 function bodiesOf(operation: Operation): [string, { type: string; text: string } | undefined][] {
   const content = Object.entries(operation.requestBody?.content ?? {});
   if (content.length === 0) return [['', undefined]];
-  return content.flatMap(([type, { examples = {} }]) => Object.entries(examples).filter(([name]) => !COMMAND_EXAMPLES.has(name)).map(([name, { value }]): [string, { type: string; text: string }] => [name, { type, text: JSON.stringify(value) }]));
+  return content.flatMap(([type, { examples = {} }]) =>
+    Object.entries(examples)
+      .filter(([name]) => !COMMAND_EXAMPLES.has(name))
+      .map(([name, { value }]): [string, { type: string; text: string }] => [
+        name,
+        { type, text: JSON.stringify(value) },
+      ]),
+  );
 }
 
 describe('what is refused', () => {
@@ -169,13 +245,34 @@ describe('what is refused', () => {
     ['what there is not', 'operator', 'GET', '/api/v1/invoices/none', undefined, 404],
     ['a wrong parameter', 'operator', 'GET', '/api/v1/tenants?limit=0', undefined, 400],
     ['a wrong field', 'operator', 'POST', '/api/v1/commands', '{"command":"register-tenant"}', 400],
-    ['another body', 'operator', 'POST', '/api/v1/commands', '{"command":"register-tenant","tenantId":"acme","name":"A","currency":"EUR"}', 409],
-    ['a position that never comes', 'operator', 'GET', '/api/v1/tenants?waitFor=99999999&waitTimeoutMs=1', undefined, 503],
+    [
+      'another body',
+      'operator',
+      'POST',
+      '/api/v1/commands',
+      '{"command":"register-tenant","tenantId":"acme","name":"A","currency":"EUR"}',
+      409,
+    ],
+    [
+      'a position that never comes',
+      'operator',
+      'GET',
+      '/api/v1/tenants?waitFor=99999999&waitTimeoutMs=1',
+      undefined,
+      503,
+    ],
     ['GraphQL without a token', null, 'POST', '/graphql', '{"query":"{ __typename }"}', 401],
     ['GraphQL with a body that is no JSON', 'operator', 'POST', '/graphql', '{', 400],
     ['a wrong query', 'operator', 'POST', '/graphql', '{"query":"{ nonsense }"}', 400],
     ['a wrong query by GET', 'operator', 'GET', '/graphql?query={nonsense}', undefined, 400],
-    ['a mutation by another role', 'auditor', 'POST', '/graphql', '{"query":"mutation { execute(commands: []) { status } }"}', 403],
+    [
+      'a mutation by another role',
+      'auditor',
+      'POST',
+      '/graphql',
+      '{"query":"mutation { execute(commands: []) { status } }"}',
+      403,
+    ],
     ['a mutation by GET', 'operator', 'GET', '/graphql?query=mutation{execute(commands:[]){status}}', undefined, 405],
   ];
   it.each(refusals)('%s is a problem that is documented', async (_, who, method, path, body, status) => {
@@ -190,15 +287,33 @@ describe('what is refused', () => {
 
   it('wherever a token is asked for, is also a token too often, or at a bad time', () => {
     for (const { path, method, operation } of operations.filter(({ operation: { security } }) => security.length > 0))
-      expect({ path, method, statuses: Object.keys(operation.responses) }).toEqual({ path, method, statuses: expect.arrayContaining(['400', '401', '403', '429', '503', 'default']) });
+      expect({ path, method, statuses: Object.keys(operation.responses) }).toEqual({
+        path,
+        method,
+        statuses: expect.arrayContaining(['400', '401', '403', '429', '503', 'default']),
+      });
   });
 
   it('has a code that is in the document: those of the sources, all of them; UPDATE_CODES=1 writes them anew', async () => {
     const file = new URL('../../apps/api/src/openapi/error-codes.ts', import.meta.url);
     const raised = /\b(?:invalid|notFound|conflict|unavailable|DomainError|refuse)\(\s*'([a-z][a-z0-9_]+)'/g;
-    const codes = new Set<string>(['unauthenticated', 'unknown_route', 'malformed_request', 'body_too_large', 'url_too_long', 'unsupported_media_type', 'too_many_requests', 'overloaded', 'internal', 'invalid_parameter', 'invalid_input', 'invalid_query']);
+    const codes = new Set<string>([
+      'unauthenticated',
+      'unknown_route',
+      'malformed_request',
+      'body_too_large',
+      'url_too_long',
+      'unsupported_media_type',
+      'too_many_requests',
+      'overloaded',
+      'internal',
+      'invalid_parameter',
+      'invalid_input',
+      'invalid_query',
+    ]);
     for (const { path, text } of [...sourcesIn('apps'), ...sourcesIn('libs')])
-      if (!path.endsWith('.spec.ts')) for (const [, code] of text.matchAll(raised)) if (code !== undefined) codes.add(code);
+      if (!path.endsWith('.spec.ts'))
+        for (const [, code] of text.matchAll(raised)) if (code !== undefined) codes.add(code);
     const lines = [...codes].sort().map((code) => `  '${code}',\n`);
     const listed = `/** Every code that a refusal may have; a test finds them in the sources. */\nexport const ERROR_CODES: readonly string[] = [\n${lines.join('')}];\n`;
     if (process.env['UPDATE_CODES'] === '1') await writeFile(file, listed);

@@ -7,7 +7,10 @@ import { z } from 'zod';
 import { settingsFrom, VARIABLES } from '#api/environment';
 import { startApi } from '#api/start';
 import { LedgerCore } from '#ledger/ledger-core';
-import { settingsFrom as workerSettingsFrom, VARIABLES as WORKER_VARIABLES } from '../../apps/worker/src/environment.js';
+import {
+  settingsFrom as workerSettingsFrom,
+  VARIABLES as WORKER_VARIABLES,
+} from '../../apps/worker/src/environment.js';
 import { startWorker } from '../../apps/worker/src/worker.js';
 import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
 import { tenant } from '../support/commands.js';
@@ -23,7 +26,12 @@ function lines(): { readonly log: pino.Logger; readonly written: string[] } {
   const written: string[] = [];
   const stream = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      written.push(...chunk.toString().split('\n').filter((line) => line !== ''));
+      written.push(
+        ...chunk
+          .toString()
+          .split('\n')
+          .filter((line) => line !== ''),
+      );
       done();
     },
   });
@@ -32,12 +40,18 @@ function lines(): { readonly log: pino.Logger; readonly written: string[] } {
 
 async function metrics(): Promise<Map<string, number>> {
   const text = String((await api().get(null, '/metrics')).body);
-  return new Map(text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
+  return new Map(
+    text
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+  );
 }
 
 describe('metrics', () => {
   it('count requests by route, appends with their size, readings by verdict, and the lag', async () => {
-    const route = 'ledgerline_http_request_duration_seconds_count{method="GET",route="/api/v1/invoices/:id",status="404"}';
+    const route =
+      'ledgerline_http_request_duration_seconds_count{method="GET",route="/api/v1/invoices/:id",status="404"}';
     const before = await metrics();
     await api().get('operator', '/api/v1/invoices/none');
     await api().get('operator', '/api/v1/invoices/nothing');
@@ -50,7 +64,9 @@ describe('metrics', () => {
     expect(grown('ledgerline_append_events_sum')).toBe(2);
     expect(grown('ledgerline_ingested_total{status="rejected"}')).toBe(1);
     expect(after.get('ledgerline_head_position')).toBe((before.get('ledgerline_head_position') ?? 0) + 2);
-    expect(after.get('ledgerline_projection_lag_events')).toBe((after.get('ledgerline_head_position') ?? 0) - (after.get('ledgerline_projected_position') ?? 0));
+    expect(after.get('ledgerline_projection_lag_events')).toBe(
+      (after.get('ledgerline_head_position') ?? 0) - (after.get('ledgerline_projected_position') ?? 0),
+    );
     expect(after.get('process_cpu_seconds_total')).toBeGreaterThan(0);
     // What is in a request is never a label: ids would be without end, and someone's.
     expect([...after.keys()].filter((name) => name.includes('nothing'))).toEqual([]);
@@ -65,7 +81,12 @@ describe('a rebuild', () => {
     const { rebuilder } = api().app.get(LedgerCore);
     const stopping = new AbortController();
     // Left as soon as it has begun: what is built so far waits to be gone on with.
-    await rebuilder.rebuild({ signal: stopping.signal, onProgress: () => { stopping.abort(); } });
+    await rebuilder.rebuild({
+      signal: stopping.signal,
+      onProgress: () => {
+        stopping.abort();
+      },
+    });
     const during = await metrics();
     const [position = -1, lag] = names.map((name) => during.get(name));
     expect(lag).toBe((during.get('ledgerline_projected_position') ?? 0) - position);
@@ -77,11 +98,26 @@ describe('a rebuild', () => {
 
 describe('ids', () => {
   it('of the request and of what it is part of come back, and stand with the actor in what is recorded', async () => {
-    const answer = await api().post('operator', '/api/v1/commands', tenant('traced'), { 'x-request-id': 'request-7', 'x-correlation-id': 'import:2026-04' });
-    expect([answer.headers.get('x-request-id'), answer.headers.get('x-correlation-id')]).toEqual(['request-7', 'import:2026-04']);
-    await api().post('operator', '/graphql', { query: 'mutation { execute(commands: [{ command: "register-tenant", tenantId: "traced-2", name: "T", currency: "USD" }]) { status } }' }, { 'x-request-id': 'request-8' });
+    const answer = await api().post('operator', '/api/v1/commands', tenant('traced'), {
+      'x-request-id': 'request-7',
+      'x-correlation-id': 'import:2026-04',
+    });
+    expect([answer.headers.get('x-request-id'), answer.headers.get('x-correlation-id')]).toEqual([
+      'request-7',
+      'import:2026-04',
+    ]);
+    await api().post(
+      'operator',
+      '/graphql',
+      {
+        query:
+          'mutation { execute(commands: [{ command: "register-tenant", tenantId: "traced-2", name: "T", currency: "USD" }]) { status } }',
+      },
+      { 'x-request-id': 'request-8' },
+    );
     const recorded: unknown[] = [];
-    for await (const { stream, metadata } of api().app.get(LedgerCore).log.readAll(0)) if (stream.startsWith('tenant-traced')) recorded.push(JSON.parse(metadata));
+    for await (const { stream, metadata } of api().app.get(LedgerCore).log.readAll(0))
+      if (stream.startsWith('tenant-traced')) recorded.push(JSON.parse(metadata));
     expect(recorded).toMatchObject([
       { actor: 'operator@specs', correlationId: 'import:2026-04', requestId: 'request-7' },
       { actor: 'operator@specs', correlationId: 'request-8' },
@@ -95,9 +131,15 @@ describe('the log', () => {
     const logged = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, logger: log, clock });
     const forged = '\n{"level":60,"msg":"forged"}\r\n';
     try {
-      await fetch(`${logged.url}/api/v1/tenants?tenantId=sesame-open`, { headers: { ...bearer('operator'), 'x-request-id': 'line-1' } });
+      await fetch(`${logged.url}/api/v1/tenants?tenantId=sesame-open`, {
+        headers: { ...bearer('operator'), 'x-request-id': 'line-1' },
+      });
       await fetch(`${logged.url}/api/v1/invoices/${encodeURIComponent(forged)}`, { headers: bearer('operator') });
-      await fetch(`${logged.url}/api/v1/commands`, { method: 'POST', headers: { ...bearer('operator'), 'content-type': 'application/json' }, body: JSON.stringify({ ...tenant('logged'), name: forged }) });
+      await fetch(`${logged.url}/api/v1/commands`, {
+        method: 'POST',
+        headers: { ...bearer('operator'), 'content-type': 'application/json' },
+        body: JSON.stringify({ ...tenant('logged'), name: forged }),
+      });
       await fetch(`${logged.url}/api/v1/tenants`, { headers: { authorization: `Bearer sesame${SECRET}` } });
     } finally {
       await logged.close();
@@ -111,7 +153,13 @@ describe('the log', () => {
     ]);
     expect(parsed.filter(({ level }) => level === 60)).toEqual([]);
     const all = written.join('\n');
-    for (const secret of [SECRET, 'sesame', api().tokens.get('operator') ?? '', 'authorization', new URL(api().database.url).password || 'no password'])
+    for (const secret of [
+      SECRET,
+      'sesame',
+      api().tokens.get('operator') ?? '',
+      'authorization',
+      new URL(api().database.url).password || 'no password',
+    ])
       expect(all).not.toContain(secret);
   });
 });
@@ -126,46 +174,92 @@ interface Span {
 /** Collects what is sent to it by OTLP over HTTP. */
 async function collecting(work: (endpoint: string) => Promise<void>): Promise<Span[]> {
   const spans: Span[] = [];
-  const zSpan = z.object({ name: z.string(), traceId: z.string(), spanId: z.string(), parentSpanId: z.string().optional() });
-  const zSpans = z.object({ resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(zSpan) })) })) });
+  const zSpan = z.object({
+    name: z.string(),
+    traceId: z.string(),
+    spanId: z.string(),
+    parentSpanId: z.string().optional(),
+  });
+  const zSpans = z.object({
+    resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(zSpan) })) })),
+  });
   const collector = createServer((request, response) => {
     const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
-      for (const { scopeSpans } of zSpans.parse(JSON.parse(Buffer.concat(chunks).toString())).resourceSpans) for (const scope of scopeSpans) spans.push(...scope.spans);
-      response.setHeader('content-type', 'application/json').end('{}');
-    });
+    request
+      .on('data', (chunk: Buffer) => chunks.push(chunk))
+      .on('end', () => {
+        for (const { scopeSpans } of zSpans.parse(JSON.parse(Buffer.concat(chunks).toString())).resourceSpans)
+          for (const scope of scopeSpans) spans.push(...scope.spans);
+        response.setHeader('content-type', 'application/json').end('{}');
+      });
   });
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
   const { port } = z.object({ port: z.number() }).parse(collector.address());
   try {
     await work(`http://127.0.0.1:${port}`);
   } finally {
-    await new Promise((resolve) => { collector.close(resolve); collector.closeAllConnections(); });
+    await new Promise((resolve) => {
+      collector.close(resolve);
+      collector.closeAllConnections();
+    });
   }
   return spans;
 }
 
 describe('traces', () => {
   const traceId = '0af7651916cd43dd8448eb211c80319c';
-  const headers = (): Record<string, string> => ({ ...bearer('operator'), 'content-type': 'application/json', traceparent: `00-${traceId}-b7ad6b7169203331-01` });
+  const headers = (): Record<string, string> => ({
+    ...bearer('operator'),
+    'content-type': 'application/json',
+    traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+  });
 
   it('go on in the worker that projects what a request recorded', async () => {
     const database = await testDatabase();
     const spans = await collecting(async (otlpEndpoint) => {
-      const traced = await startApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, otlpEndpoint, logger, clock });
+      const traced = await startApi({
+        ...on(database.url),
+        jwtSecret: SECRET,
+        ...LISTENING,
+        otlpEndpoint,
+        logger,
+        clock,
+      });
       try {
-        expect((await fetch(`${traced.url}/api/v1/commands`, { method: 'POST', headers: headers(), body: JSON.stringify(tenant('traced')) })).status).toBe(200);
+        expect(
+          (
+            await fetch(`${traced.url}/api/v1/commands`, {
+              method: 'POST',
+              headers: headers(),
+              body: JSON.stringify(tenant('traced')),
+            })
+          ).status,
+        ).toBe(200);
       } finally {
         await traced.close();
       }
-      const worker = await startWorker({ ...on(database.url), otlpEndpoint, metrics: { host: '127.0.0.1', port: 0 }, logger, now: clock.now });
+      const worker = await startWorker({
+        ...on(database.url),
+        otlpEndpoint,
+        metrics: { host: '127.0.0.1', port: 0 },
+        logger,
+        now: clock.now,
+      });
       try {
         const figures = async (): Promise<string> => (await fetch(worker.metricsUrl ?? '')).text();
-        while (!/^ledgerline_projected_position 1$/m.test(await figures())) await new Promise((resolve) => setImmediate(resolve));
+        while (!/^ledgerline_projected_position 1$/m.test(await figures()))
+          await new Promise((resolve) => setImmediate(resolve));
         // Told once the batch is done, which is after its position is there.
-        while (!/^ledgerline_projected_events_sum 1$/m.test(await figures())) await new Promise((resolve) => setImmediate(resolve));
+        while (!/^ledgerline_projected_events_sum 1$/m.test(await figures()))
+          await new Promise((resolve) => setImmediate(resolve));
         const text = await figures();
-        for (const line of ['ledgerline_head_position 1', 'ledgerline_projection_lag_events 0', 'ledgerline_projections_halted 0', 'ledgerline_project_duration_seconds_count 1', 'ledgerline_append_events_count 0'])
+        for (const line of [
+          'ledgerline_head_position 1',
+          'ledgerline_projection_lag_events 0',
+          'ledgerline_projections_halted 0',
+          'ledgerline_project_duration_seconds_count 1',
+          'ledgerline_append_events_count 0',
+        ])
           expect(text.split('\n')).toContain(line);
         expect((await fetch((worker.metricsUrl ?? '').replace('/metrics', '/'))).status).toBe(404);
       } finally {
@@ -175,14 +269,27 @@ describe('traces', () => {
     });
     const own = spans.filter((span) => span.traceId === traceId);
     const post = own.find(({ name }) => name === 'POST /api/v1/commands');
-    expect(own.filter(({ name }) => name === 'project').map(({ parentSpanId }) => parentSpanId)).toEqual([post?.spanId]);
+    expect(own.filter(({ name }) => name === 'project').map(({ parentSpanId }) => parentSpanId)).toEqual([
+      post?.spanId,
+    ]);
   });
 
   it('go from the request to the append and the projection, to the collector that is named', async () => {
     const spans = await collecting(async (otlpEndpoint) => {
-      const traced = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, otlpEndpoint, logger, clock });
+      const traced = await startApi({
+        ...on(api().database.url),
+        jwtSecret: SECRET,
+        ...LISTENING,
+        otlpEndpoint,
+        logger,
+        clock,
+      });
       try {
-        await fetch(`${traced.url}/api/v1/commands`, { method: 'POST', headers: headers(), body: JSON.stringify(tenant('traced-3')) });
+        await fetch(`${traced.url}/api/v1/commands`, {
+          method: 'POST',
+          headers: headers(),
+          body: JSON.stringify(tenant('traced-3')),
+        });
         await fetch(`${traced.url}/api/v1/tenants`, { headers: headers() });
       } finally {
         // It sends what it has.
@@ -200,7 +307,14 @@ describe('traces', () => {
 
 describe('a query that takes too long', () => {
   it('is given up: 503, and the next one is answered', async () => {
-    const impatient = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, queryTimeoutMs: 300, logger, clock });
+    const impatient = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      ...LISTENING,
+      queryTimeoutMs: 300,
+      logger,
+      clock,
+    });
     const ask = async () => {
       const response = await fetch(`${impatient.url}/api/v1/tenants`, { headers: bearer('operator') });
       return { status: response.status, headers: response.headers, body: await response.json() };
@@ -230,7 +344,11 @@ describe('stopping', () => {
       for (let n = 0; !isOver; n += 1) {
         const tenantId = `${name}-${n}`;
         try {
-          const response = await fetch(`${stopping.url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(tenant(tenantId)) });
+          const response = await fetch(`${stopping.url}/api/v1/commands`, {
+            method: 'POST',
+            headers,
+            body: JSON.stringify(tenant(tenantId)),
+          });
           if (response.status === 200) accepted.push(tenantId);
           else refused += 1;
           await response.text();
@@ -263,12 +381,26 @@ describe('stopping', () => {
 describe('the environment', () => {
   it('stands in one table of the README, each variable of it', async () => {
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-    const table = readme.slice(readme.indexOf('## Configuration'), readme.indexOf('\n## ', readme.indexOf('## Configuration') + 5));
+    const table = readme.slice(
+      readme.indexOf('## Configuration'),
+      readme.indexOf('\n## ', readme.indexOf('## Configuration') + 5),
+    );
     expect([...VARIABLES, ...WORKER_VARIABLES].filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
   });
 
   it('names every fault in one message, in words, and no value', () => {
-    const wrong = { DATABASE_URL: 'mysql://user:sesame@db', EVENT_STORE_URL: 'http://x', LEDGERLINE_JWT_SECRET: 'sesame', LEDGERLINE_JWKS_URL: 'nowhere', LEDGERLINE_PORT: '-1', LEDGERLINE_REQUESTS_PER_MINUTE: '0', LEDGERLINE_REQUESTS_AT_ONCE: 'many', LEDGERLINE_QUERY_TIMEOUT_MS: '1e3', LEDGERLINE_LOG_LEVEL: 'loud', OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://x' };
+    const wrong = {
+      DATABASE_URL: 'mysql://user:sesame@db',
+      EVENT_STORE_URL: 'http://x',
+      LEDGERLINE_JWT_SECRET: 'sesame',
+      LEDGERLINE_JWKS_URL: 'nowhere',
+      LEDGERLINE_PORT: '-1',
+      LEDGERLINE_REQUESTS_PER_MINUTE: '0',
+      LEDGERLINE_REQUESTS_AT_ONCE: 'many',
+      LEDGERLINE_QUERY_TIMEOUT_MS: '1e3',
+      LEDGERLINE_LOG_LEVEL: 'loud',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://x',
+    };
     const message = ((): string => {
       try {
         settingsFrom(wrong);
@@ -293,7 +425,13 @@ describe('the environment', () => {
   });
 
   it('of the worker is checked at its start too', () => {
-    expect(() => workerSettingsFrom({ DATABASE_URL: '', LEDGERLINE_WORKER_PORT: 'http' })).toThrow('  DATABASE_URL is not set\n  LEDGERLINE_WORKER_PORT must be a port number from 0 to 65535');
-    expect(workerSettingsFrom({ DATABASE_URL: 'postgres://db/x', LEDGERLINE_WORKER_PORT: '9464' })).toEqual({ databaseUrl: 'postgres://db/x', logLevel: 'info', metrics: { host: '127.0.0.1', port: 9464 } });
+    expect(() => workerSettingsFrom({ DATABASE_URL: '', LEDGERLINE_WORKER_PORT: 'http' })).toThrow(
+      '  DATABASE_URL is not set\n  LEDGERLINE_WORKER_PORT must be a port number from 0 to 65535',
+    );
+    expect(workerSettingsFrom({ DATABASE_URL: 'postgres://db/x', LEDGERLINE_WORKER_PORT: '9464' })).toEqual({
+      databaseUrl: 'postgres://db/x',
+      logLevel: 'info',
+      metrics: { host: '127.0.0.1', port: 9464 },
+    });
   });
 });

@@ -15,13 +15,19 @@ beforeEach(async () => {
   await test.apply(
     { command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') },
     plan('p1', '50.00', [
-        { billingKind: 'cores', price: { model: 'rate_card' } },
-        { billingKind: 'droplet_hours', price: { model: 'unit', unitAmount: '0.01' } },
-      ]),
+      { billingKind: 'cores', price: { model: 'rate_card' } },
+      { billingKind: 'droplet_hours', price: { model: 'unit', unitAmount: '0.01' } },
+    ]),
     ...['1', '2'].flatMap((n) => [
       { command: 'register-tenant', tenantId: `t${n}`, name: n, currency: 'USD' },
       { command: 'register-deployment', deploymentId: `d${n}`, tenantId: `t${n}`, name: n, from: T('2026-04-01') },
-      { command: 'start-subscription', subscriptionId: `s${n}`, deploymentId: `d${n}`, planId: 'p1', from: T('2026-04-01') },
+      {
+        command: 'start-subscription',
+        subscriptionId: `s${n}`,
+        deploymentId: `d${n}`,
+        planId: 'p1',
+        from: T('2026-04-01'),
+      },
     ]),
   );
 });
@@ -31,17 +37,28 @@ const use = (deploymentId: string, date: string, quantity: string) => ({
   command: 'observe-usage',
   deploymentId,
   observations: [
-    { resourceId: 'r1', billingKind: 'cores', period: { start: T(date), end: `${date}T01:00:00Z` }, granularity: 'hour', quantity, rateKey: RATE },
+    {
+      resourceId: 'r1',
+      billingKind: 'cores',
+      period: { start: T(date), end: `${date}T01:00:00Z` },
+      granularity: 'hour',
+      quantity,
+      rateKey: RATE,
+    },
   ],
 });
-const bill = async (tenantId: string, asOf: string): Promise<{ total: string; lines: { billingKind: string; net: string }[] }> => {
+const bill = async (
+  tenantId: string,
+  asOf: string,
+): Promise<{ total: string; lines: { billingKind: string; net: string }[] }> => {
   const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T(asOf) });
   const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
   const invoiceId = invoices[0]?.invoiceId ?? 'none';
   await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
   return test.ask('invoice', { id: invoiceId });
 };
-const preview = async (commands: object[], at: string, more: object = {}): Promise<Preview> => test.ledger.preview(commands, ADMIN, { at: instant(T(at)), ...more });
+const preview = async (commands: object[], at: string, more: object = {}): Promise<Preview> =>
+  test.ledger.preview(commands, ADMIN, { at: instant(T(at)), ...more });
 const shown = ({ lines }: Preview) =>
   lines.map(({ tenantId, invoiceId, period, before, after, difference }) => [
     tenantId,
@@ -53,7 +70,13 @@ const shown = ({ lines }: Preview) =>
   ]);
 
 describe('the preview of a corrected rate', () => {
-  const right = { command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-05'), reason: 'ten times too high' };
+  const right = {
+    command: 'correct-rate',
+    ...RATE,
+    unitPrice: '0.01',
+    effectiveFrom: T('2026-04-05'),
+    reason: 'ten times too high',
+  };
 
   it('shows every line, issued and open, by tenant and month, and is what the correction then does', async () => {
     await test.apply(use('d1', '2026-04-02', '100'), use('d1', '2026-04-06', '200'), use('d2', '2026-04-07', '50'));
@@ -70,7 +93,10 @@ describe('the preview of a corrected rate', () => {
       { tenantId: 't1', currency: 'USD', difference: '-45.00' },
       { tenantId: 't2', currency: 'USD', difference: '-4.50' },
     ]);
-    expect([seen.byMonth, seen.total]).toEqual([[{ month: '2026-04', currency: 'USD', difference: '-49.50' }], '-49.50']);
+    expect([seen.byMonth, seen.total]).toEqual([
+      [{ month: '2026-04', currency: 'USD', difference: '-49.50' }],
+      '-49.50',
+    ]);
     // nothing of it is kept
     expect(shown(await preview([right], '2026-04-20'))).toEqual(shown(seen));
     expect(await test.ask('rates', { at: T('2026-04-06') })).toMatchObject({ items: [{ unitPrice: '0.1' }] });
@@ -87,16 +113,28 @@ describe('the preview of a corrected rate', () => {
 
   it('is less what coupons take, as the correction then is; and a coupon is previewed like anything else', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
-    const coupon = { command: 'grant-coupon', creditId: 'half', tenantId: 't1', currency: 'USD', percent: '50', from: T('2026-04-01'), billingKinds: ['cores'] };
+    const coupon = {
+      command: 'grant-coupon',
+      creditId: 'half',
+      tenantId: 't1',
+      currency: 'USD',
+      percent: '50',
+      from: T('2026-04-01'),
+      billingKinds: ['cores'],
+    };
     await bill('t1', '2026-04-10');
     // half of 20.00 that is issued
     expect((await preview([coupon], '2026-04-10')).total).toBe('-10.00');
     await test.apply(coupon);
-    expect(shown(await preview([right], '2026-04-10'))).toEqual([['t1', 'issued', '04-01/04-10', '10.00', '1.00', '-9.00']]);
+    expect(shown(await preview([right], '2026-04-10'))).toEqual([
+      ['t1', 'issued', '04-01/04-10', '10.00', '1.00', '-9.00'],
+    ]);
     await test.apply(right);
     // 20.00 are taken back, and half of 2.00 is charged
     expect((await bill('t1', '2026-04-20')).total).toBe('-19.00');
-    expect(await test.ask('accrual', { at: T('2026-04-20') })).toMatchObject({ subscriptions: expect.arrayContaining([expect.objectContaining({ subscriptionId: 's1', total: '51.00' })]) });
+    expect(await test.ask('accrual', { at: T('2026-04-20') })).toMatchObject({
+      subscriptions: expect.arrayContaining([expect.objectContaining({ subscriptionId: 's1', total: '51.00' })]),
+    });
   });
 
   it('shows that taking it back comes to nothing', async () => {
@@ -119,13 +157,22 @@ describe('the preview of a corrected rate', () => {
 
   it('names what could not be rated then', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
-    const seen = await preview([{ command: 'withdraw-rate', ...RATE, from: T('2026-04-01'), reason: 'no longer sold' }], '2026-04-20');
-    expect(seen.lines).toMatchObject([{ before: '20.00', after: '0.00', quarantine: { before: null, after: 'missing_rate' } }]);
+    const seen = await preview(
+      [{ command: 'withdraw-rate', ...RATE, from: T('2026-04-01'), reason: 'no longer sold' }],
+      '2026-04-20',
+    );
+    expect(seen.lines).toMatchObject([
+      { before: '20.00', after: '0.00', quarantine: { before: null, after: 'missing_rate' } },
+    ]);
   });
 
   it('is not for who can’t apply it', async () => {
-    await expect(test.ledger.preview([right], { ...ADMIN, role: 'auditor' })).rejects.toMatchObject({ code: 'forbidden' });
-    await expect(test.ledger.preview([{ command: 'issue-invoice' }], ADMIN)).rejects.toMatchObject({ code: 'not_previewed' });
+    await expect(test.ledger.preview([right], { ...ADMIN, role: 'auditor' })).rejects.toMatchObject({
+      code: 'forbidden',
+    });
+    await expect(test.ledger.preview([{ command: 'issue-invoice' }], ADMIN)).rejects.toMatchObject({
+      code: 'not_previewed',
+    });
   });
 });
 
@@ -133,7 +180,19 @@ describe('the preview of', () => {
   it('a corrected price of a plan', async () => {
     await bill('t1', '2026-04-01');
     const price = { model: 'flat', amount: '40.00', paymentTerm: 'in_advance' };
-    const seen = await preview([{ command: 'correct-price', planId: 'p1', billingKind: 'base_fee', price, effectiveFrom: T('2026-04-01'), reason: 'agreed' }], '2026-04-20');
+    const seen = await preview(
+      [
+        {
+          command: 'correct-price',
+          planId: 'p1',
+          billingKind: 'base_fee',
+          price,
+          effectiveFrom: T('2026-04-01'),
+          reason: 'agreed',
+        },
+      ],
+      '2026-04-20',
+    );
     expect(shown(seen)).toEqual([
       ['t1', 'issued', '04-01/05-01', '50.00', '40.00', '-10.00'],
       ['t2', 'open', '04-01/05-01', '50.00', '40.00', '-10.00'],
@@ -143,18 +202,42 @@ describe('the preview of', () => {
   it('a corrected reading', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
     await bill('t1', '2026-04-10');
-    const key = { resourceId: 'r1', billingKind: 'cores', period: { start: T('2026-04-06'), end: '2026-04-06T01:00:00Z' }, granularity: 'hour' };
-    const seen = await preview([{ command: 'correct-usage', deploymentId: 'd1', ...key, quantity: null, reason: 'a test machine' }], '2026-04-20');
+    const key = {
+      resourceId: 'r1',
+      billingKind: 'cores',
+      period: { start: T('2026-04-06'), end: '2026-04-06T01:00:00Z' },
+      granularity: 'hour',
+    };
+    const seen = await preview(
+      [{ command: 'correct-usage', deploymentId: 'd1', ...key, quantity: null, reason: 'a test machine' }],
+      '2026-04-20',
+    );
     expect(shown(seen)).toEqual([['t1', 'issued', '04-01/04-10', '20.00', '0.00', '-20.00']]);
   });
 
   it('a resource that was another’s in the past: its days are metered again', async () => {
     await test.apply(
-      { command: 'observe-resource', provider: 'do', providerId: 'm', kind: 'droplet', name: 'm', status: 'active', seenAt: T('2026-04-01'), deploymentId: 'd1' },
+      {
+        command: 'observe-resource',
+        provider: 'do',
+        providerId: 'm',
+        kind: 'droplet',
+        name: 'm',
+        status: 'active',
+        seenAt: T('2026-04-01'),
+        deploymentId: 'd1',
+      },
       ...['02', '03', '04'].map((day) => ({ command: 'run-metering', date: `2026-04-${day}` })),
     );
     await bill('t1', '2026-04-10');
-    const moved = { command: 'correct-resource', provider: 'do', providerId: 'm', from: T('2026-04-03'), deploymentId: 'd2', reason: 'it is theirs' };
+    const moved = {
+      command: 'correct-resource',
+      provider: 'do',
+      providerId: 'm',
+      from: T('2026-04-03'),
+      deploymentId: 'd2',
+      reason: 'it is theirs',
+    };
     const seen = await preview([moved], '2026-04-20');
     expect(seen.remetered).toEqual(['2026-04-03', '2026-04-04']);
     // 48 hours at 0.01
@@ -170,15 +253,35 @@ describe('the preview of', () => {
       command: 'record-cost',
       provider: 'do',
       invoiceRef: 'x',
-      lines: [{ lineKey: '1', kind: 'droplet', chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') }, amount: '30.00', currency: 'USD', category: 'usage', tenantId: 't1' }],
+      lines: [
+        {
+          lineKey: '1',
+          kind: 'droplet',
+          chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') },
+          amount: '30.00',
+          currency: 'USD',
+          category: 'usage',
+          tenantId: 't1',
+        },
+      ],
     });
     await bill('t1', '2026-05-01');
-    const card = { command: 'correct-rate', ...RATE, unitPrice: '0.20', effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-05-01'), reason: 'what if' };
+    const card = {
+      command: 'correct-rate',
+      ...RATE,
+      unitPrice: '0.20',
+      effectiveFrom: T('2026-04-01'),
+      effectiveUntil: T('2026-05-01'),
+      reason: 'what if',
+    };
     const seen = await preview([card], '2026-05-01', { margin: { period: '2026-04' } });
     // 50.00 + 200 × 0.10, then × 0.20
     expect(seen.margin).toMatchObject({
       before: { overall: { revenue: '70.00', cogs: '30.00', margin: '40.00', marginPct: '57.1' } },
-      after: { overall: { revenue: '90.00', cogs: '30.00', margin: '60.00', marginPct: '66.7' }, byTenant: [{ tenantId: 't1', revenue: '90.00' }] },
+      after: {
+        overall: { revenue: '90.00', cogs: '30.00', margin: '60.00', marginPct: '66.7' },
+        byTenant: [{ tenantId: 't1', revenue: '90.00' }],
+      },
     });
     expect(await test.ask('margin', { period: '2026-04' })).toMatchObject({ overall: { revenue: '70.00' } });
   });
@@ -215,9 +318,16 @@ describe('the preview of', () => {
       effectiveFrom: T('2026-01-01'),
       items: [{ billingKind: 'cores', price: { model: 'unit', unitAmount: '0.30' }, included: '100' }],
     };
-    const seen = await preview([generous, { command: 'change-plan', subscriptionId: 's1', planId: 'generous', at: T('2026-04-01') }], '2026-05-01', { margin: { period: '2026-04' } });
+    const seen = await preview(
+      [generous, { command: 'change-plan', subscriptionId: 's1', planId: 'generous', at: T('2026-04-01') }],
+      '2026-05-01',
+      { margin: { period: '2026-04' } },
+    );
     // 50.00 + 200 × 0.10; then 20.00 + (200 − 100) × 0.30
-    expect(seen.margin).toMatchObject({ before: { overall: { revenue: '70.00' } }, after: { overall: { revenue: '50.00' } } });
+    expect(seen.margin).toMatchObject({
+      before: { overall: { revenue: '70.00' } },
+      after: { overall: { revenue: '50.00' } },
+    });
     expect(await test.ask('plans')).toMatchObject({ items: [{ planId: 'p1' }] });
   });
 });

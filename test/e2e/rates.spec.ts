@@ -22,8 +22,14 @@ const outcome = async (command: object) => {
   return done.status === 'refused' ? `${done.error.code}: ${done.error.message}` : done.status;
 };
 const prices = async (params: object = {}) =>
-  (await test.ask<{ items: { unitPrice: string; effectiveFrom: string; effectiveUntil: string | null }[] }>('rates', { ...RATE, ...params })).items.map(
-    ({ unitPrice, effectiveFrom, effectiveUntil }) => `${unitPrice} ${effectiveFrom.slice(0, 10)}/${effectiveUntil?.slice(0, 10) ?? ''}`,
+  (
+    await test.ask<{ items: { unitPrice: string; effectiveFrom: string; effectiveUntil: string | null }[] }>('rates', {
+      ...RATE,
+      ...params,
+    })
+  ).items.map(
+    ({ unitPrice, effectiveFrom, effectiveUntil }) =>
+      `${unitPrice} ${effectiveFrom.slice(0, 10)}/${effectiveUntil?.slice(0, 10) ?? ''}`,
   );
 
 describe('two rates of a key', () => {
@@ -90,27 +96,58 @@ describe('both axes of time', () => {
       {
         command: 'observe-usage',
         deploymentId: 'd1',
-        observations: [{ resourceId: 'r1', billingKind: 'cores', period: { start: T('2026-04-02'), end: T('2026-04-03') }, granularity: 'day', quantity: '100', rateKey: RATE }],
+        observations: [
+          {
+            resourceId: 'r1',
+            billingKind: 'cores',
+            period: { start: T('2026-04-02'), end: T('2026-04-03') },
+            granularity: 'day',
+            quantity: '100',
+            rateKey: RATE,
+          },
+        ],
       },
     );
     const before = String(await test.ledger.catchUp());
-    await test.apply({ command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-01'), reason: 'ten times too high' });
+    await test.apply({
+      command: 'correct-rate',
+      ...RATE,
+      unitPrice: '0.01',
+      effectiveFrom: T('2026-04-01'),
+      reason: 'ten times too high',
+    });
     const at = T('2026-04-10');
     const net = async (knownAt: object) =>
-      (await test.ask<{ items: { billingKind: string; net: string }[] }>('lines', { tenantId: 't1', at, ...knownAt })).items.find(({ billingKind }) => billingKind === 'cores')?.net;
+      (
+        await test.ask<{ items: { billingKind: string; net: string }[] }>('lines', { tenantId: 't1', at, ...knownAt })
+      ).items.find(({ billingKind }) => billingKind === 'cores')?.net;
     // 100 × 0.10 as it was believed, 100 × 0.01 as it is known
     expect([await net({ knownAt: before }), await net({})]).toEqual(['10.00', '1.00']);
-    const total = async (name: string, more: object) => (await test.ask<{ total: string }>(name, { at, ...more })).total;
+    const total = async (name: string, more: object) =>
+      (await test.ask<{ total: string }>(name, { at, ...more })).total;
     expect([await total('accrual', { knownAt: before }), await total('accrual', {})]).toEqual(['10.00', '1.00']);
-    expect([await total('invoice-preview', { tenantId: 't1', knownAt: before }), await total('invoice-preview', { tenantId: 't1' })]).toEqual(['10.00', '1.00']);
-    expect([await prices({ at, knownAt: before }), await prices({ at })]).toEqual([['0.1 2026-01-01/'], ['0.01 2026-04-01/']]);
+    expect([
+      await total('invoice-preview', { tenantId: 't1', knownAt: before }),
+      await total('invoice-preview', { tenantId: 't1' }),
+    ]).toEqual(['10.00', '1.00']);
+    expect([await prices({ at, knownAt: before }), await prices({ at })]).toEqual([
+      ['0.1 2026-01-01/'],
+      ['0.01 2026-04-01/'],
+    ]);
     // As of before a correction, nothing of it is known, whatever is asked.
     expect(await prices({ at, asOf: before, knownAt: String(Number(before) + 1) })).toEqual(['0.1 2026-01-01/']);
   });
 });
 
 describe('corrections of two operators', () => {
-  const right = { command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-05-01'), reason: 'ten times too high' };
+  const right = {
+    command: 'correct-rate',
+    ...RATE,
+    unitPrice: '0.01',
+    effectiveFrom: T('2026-04-01'),
+    effectiveUntil: T('2026-05-01'),
+    reason: 'ten times too high',
+  };
 
   it('over the same stretch, from the same preview: the second is told why it is refused', async () => {
     const { position } = await test.ledger.preview([right], ADMIN);
@@ -129,15 +166,33 @@ describe('corrections of two operators', () => {
 
   it('over other stretches, or to the same price, are both taken', async () => {
     expect(await outcome({ ...right, basedOn: 1 })).toBe('done');
-    expect(await outcome({ ...right, unitPrice: '0.02', effectiveFrom: T('2026-05-01'), effectiveUntil: T('2026-06-01'), basedOn: 1 })).toBe('done');
+    expect(
+      await outcome({
+        ...right,
+        unitPrice: '0.02',
+        effectiveFrom: T('2026-05-01'),
+        effectiveUntil: T('2026-06-01'),
+        basedOn: 1,
+      }),
+    ).toBe('done');
     expect(await outcome({ ...right, reason: 'me too', basedOn: 1 })).toBe('unchanged');
   });
 
   it('without an end: the first must not shorten the second unseen', async () => {
-    const open = { command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-01'), reason: 'ten times too high' };
+    const open = {
+      command: 'correct-rate',
+      ...RATE,
+      unitPrice: '0.01',
+      effectiveFrom: T('2026-04-01'),
+      reason: 'ten times too high',
+    };
     const { position } = await test.ledger.preview([open], ADMIN);
-    expect(await outcome({ ...open, unitPrice: '0.05', effectiveFrom: T('2026-06-01'), basedOn: position })).toBe('done');
-    expect(await outcome({ ...open, basedOn: position })).toMatch(/^overtaken: .* over \[2026-06-01T00:00:00Z, open\) became 0.05/);
+    expect(await outcome({ ...open, unitPrice: '0.05', effectiveFrom: T('2026-06-01'), basedOn: position })).toBe(
+      'done',
+    );
+    expect(await outcome({ ...open, basedOn: position })).toMatch(
+      /^overtaken: .* over \[2026-06-01T00:00:00Z, open\) became 0.05/,
+    );
   });
 
   it('are not refused for what was there before they came, whatever else is recorded meanwhile', async () => {
@@ -146,7 +201,9 @@ describe('corrections of two operators', () => {
       for (let n = 0; n < 5; n += 1) {
         const [corrected] = await Promise.all([
           other.ledger.execute({ ...right, unitPrice: `0.0${n + 1}`, reason: `${n}` }, ADMIN),
-          ...[1, 2].map(async (each) => other.apply({ command: 'register-tenant', tenantId: `t${n}-${each}`, name: 't', currency: 'USD' })),
+          ...[1, 2].map(async (each) =>
+            other.apply({ command: 'register-tenant', tenantId: `t${n}-${each}`, name: 't', currency: 'USD' }),
+          ),
         ]);
         expect(corrected.status).toBe('done');
         expect(await outcome({ ...right, unitPrice: '0.09', reason: `back ${n}` })).toBe('done');
@@ -157,7 +214,9 @@ describe('corrections of two operators', () => {
   });
 
   it('at the very same time: one is carried out, the other told, and who comes later may', async () => {
-    const attempts = await Promise.all(['0.01', '0.02', '0.03', '0.04'].map(async (unitPrice) => outcome({ ...right, unitPrice })));
+    const attempts = await Promise.all(
+      ['0.01', '0.02', '0.03', '0.04'].map(async (unitPrice) => outcome({ ...right, unitPrice })),
+    );
     expect(attempts.filter((each) => each === 'done')).toHaveLength(1);
     expect(attempts.filter((each) => each.startsWith('overtaken: '))).toHaveLength(3);
     expect(await outcome({ ...right, unitPrice: '0.05', reason: 'later' })).toBe('done');
@@ -168,9 +227,23 @@ describe('corrections of two operators', () => {
       plan('p1', '50.00', [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '0.01' } }]),
       tenant('t1'),
       { command: 'register-deployment', deploymentId: 'd1', tenantId: 't1', name: 'd1', from: T('2026-01-01') },
-      { command: 'observe-resource', provider: 'do', providerId: 'r1', kind: 'droplet', name: 'r1', status: 'active', seenAt: T('2026-01-01') },
+      {
+        command: 'observe-resource',
+        provider: 'do',
+        providerId: 'r1',
+        kind: 'droplet',
+        name: 'r1',
+        status: 'active',
+        seenAt: T('2026-01-01'),
+      },
     );
-    const reading = { deploymentId: 'd1', resourceId: 'r1', billingKind: 'hours', period: { start: T('2026-04-02'), end: T('2026-04-03') }, granularity: 'day' };
+    const reading = {
+      deploymentId: 'd1',
+      resourceId: 'r1',
+      billingKind: 'hours',
+      period: { start: T('2026-04-02'), end: T('2026-04-03') },
+      granularity: 'day',
+    };
     const { deploymentId, ...observation } = reading;
     await test.apply({ command: 'observe-usage', deploymentId, observations: [{ ...observation, quantity: '24' }] });
     const price = (unitAmount: string) => ({
@@ -182,7 +255,14 @@ describe('corrections of two operators', () => {
       reason: 'typo',
     });
     const quantity = (hours: string) => ({ command: 'correct-usage', ...reading, quantity: hours, reason: 'misread' });
-    const status = (value: string) => ({ command: 'correct-resource', provider: 'do', providerId: 'r1', from: T('2026-04-01'), status: value, reason: 'log' });
+    const status = (value: string) => ({
+      command: 'correct-resource',
+      provider: 'do',
+      providerId: 'r1',
+      from: T('2026-04-01'),
+      status: value,
+      reason: 'log',
+    });
     const basedOn = await test.ledger.catchUp();
     for (const [first, second] of [
       [price('0.02'), price('0.03')],
@@ -190,22 +270,45 @@ describe('corrections of two operators', () => {
       [status('off'), status('resized')],
     ] as const) {
       expect(await outcome({ ...first, basedOn })).toBe('done');
-      expect(await outcome({ ...second, basedOn })).toMatch(/^overtaken: correct-\w+ is based on what stood at position \d+; since then /);
+      expect(await outcome({ ...second, basedOn })).toMatch(
+        /^overtaken: correct-\w+ is based on what stood at position \d+; since then /,
+      );
       expect(await outcome(second)).toBe('done');
     }
     // another field of the resource is another thing
-    expect(await outcome({ command: 'correct-resource', provider: 'do', providerId: 'r1', from: T('2026-04-01'), sizeGb: '10', reason: 'log', basedOn })).toBe('done');
+    expect(
+      await outcome({
+        command: 'correct-resource',
+        provider: 'do',
+        providerId: 'r1',
+        from: T('2026-04-01'),
+        sizeGb: '10',
+        reason: 'log',
+        basedOn,
+      }),
+    ).toBe('done');
   });
 
   it('says what a basis must be', async () => {
-    expect(await outcome({ ...right, basedOn: 99_999 })).toBe('position_ahead: basedOn is beyond the end of the log, position 1');
+    expect(await outcome({ ...right, basedOn: 99_999 })).toBe(
+      'position_ahead: basedOn is beyond the end of the log, position 1',
+    );
     expect(await outcome({ ...right, basedOn: 'yesterday' })).toMatch(/^invalid_input: .*basedOn/);
-    expect(await outcome({ command: 'set-rate', ...RATE, unitPrice: '0.2', effectiveFrom: T('2026-07-01'), basedOn: 1 })).toMatch(/^invalid_input: .*basedOn/);
+    expect(
+      await outcome({ command: 'set-rate', ...RATE, unitPrice: '0.2', effectiveFrom: T('2026-07-01'), basedOn: 1 }),
+    ).toMatch(/^invalid_input: .*basedOn/);
   });
 });
 
 describe('a correction that the log has, and whose answer is under way', () => {
-  const right = { command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-05-01'), reason: 'ten times too high' };
+  const right = {
+    command: 'correct-rate',
+    ...RATE,
+    unitPrice: '0.01',
+    effectiveFrom: T('2026-04-01'),
+    effectiveUntil: T('2026-05-01'),
+    reason: 'ten times too high',
+  };
 
   it('is not what another of this moment is based on: who sent that one has not heard of it', async () => {
     const database = await testDatabase();
@@ -217,7 +320,10 @@ describe('a correction that the log has, and whose answer is under way', () => {
       const first = late.ledger.execute(right, ADMIN);
       while ((await late.core.log.head()) < 2) await database.pool.query('SELECT 1');
       const second = await late.ledger.execute({ ...right, unitPrice: '0.02' }, ADMIN);
-      expect([await first, second]).toMatchObject([{ status: 'done', position: 2 }, { status: 'refused', error: { code: 'overtaken' } }]);
+      expect([await first, second]).toMatchObject([
+        { status: 'done', position: 2 },
+        { status: 'refused', error: { code: 'overtaken' } },
+      ]);
     } finally {
       await late.close();
       await database.drop();

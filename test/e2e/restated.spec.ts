@@ -80,7 +80,13 @@ const use = async (date: string, quantity: string): Promise<void> => {
     command: 'observe-usage',
     deploymentId: 'd1',
     observations: [
-      { resourceId: 'r1', billingKind: 'hours', period: { start: T(date), end: `${date}T01:00:00Z` }, granularity: 'hour', quantity },
+      {
+        resourceId: 'r1',
+        billingKind: 'hours',
+        period: { start: T(date), end: `${date}T01:00:00Z` },
+        granularity: 'hour',
+        quantity,
+      },
     ],
   });
 };
@@ -145,18 +151,27 @@ describe('what is late for two invoices at once', () => {
   });
 
   it('comes out the same where the first part was voided and is billed anew', async () => {
-    await test.apply(
-      {
-        command: 'publish-plan',
-        planId: 'p1',
-        name: 'p1',
-        currency: 'USD',
-        baseFee: '0',
-        paymentTerm: 'in_advance',
-        effectiveFrom: T('2026-04-01'),
-        items: [{ billingKind: 'hours', price: { model: 'graduated', tiers: [{ upTo: '10', unitAmount: '1.00' }, { upTo: null, unitAmount: '0.50' }] } }],
-      },
-    );
+    await test.apply({
+      command: 'publish-plan',
+      planId: 'p1',
+      name: 'p1',
+      currency: 'USD',
+      baseFee: '0',
+      paymentTerm: 'in_advance',
+      effectiveFrom: T('2026-04-01'),
+      items: [
+        {
+          billingKind: 'hours',
+          price: {
+            model: 'graduated',
+            tiers: [
+              { upTo: '10', unitAmount: '1.00' },
+              { upTo: null, unitAmount: '0.50' },
+            ],
+          },
+        },
+      ],
+    });
     await use('2026-04-02', '5');
     const first = await draft('2026-04-10');
     await issue(first);
@@ -165,7 +180,11 @@ describe('what is late for two invoices at once', () => {
     await test.apply({ command: 'void-invoice', invoiceId: first, at: T('2026-04-21') });
     await use('2026-04-03', '5');
     await bill('2026-04-10');
-    const { items } = await test.ask<{ items: readonly { status: string; net: string }[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-04-30') });
+    const { items } = await test.ask<{ items: readonly { status: string; net: string }[] }>('lines', {
+      tenantId: 't1',
+      billingKind: 'hours',
+      at: T('2026-04-30'),
+    });
     // 15 in all: 10 × 1.00 + 5 × 0.50 = 12.50, of which 10.00 fall in the first part now and 2.50 in the second
     expect(items.filter(({ status }) => status === 'valid').map(({ net }) => net)).toEqual(['10.00', '2.50', '0.00']);
   });
@@ -214,7 +233,11 @@ describe('terms that change after they were billed', () => {
   it('leave what was billed under a unit price where a volume price follows, and bill that at the period’s end', async () => {
     await use('2026-04-02', '1588');
     await bill('2026-04-10');
-    await test.apply(republish({ items: [{ billingKind: 'hours', price: { model: 'volume', tiers: [{ upTo: null, unitAmount: '0.02' }] } }] }));
+    await test.apply(
+      republish({
+        items: [{ billingKind: 'hours', price: { model: 'volume', tiers: [{ upTo: null, unitAmount: '0.02' }] } }],
+      }),
+    );
     await use('2026-04-17', '100');
     // from the 16th on 1588 to 1688 at 0.02 each: 33.76 − 31.76 = 2.00, due at the end
     expect(await draft('2026-04-20')).toBe('none');
@@ -250,12 +273,19 @@ describe('a line that can’t be rated', () => {
     });
     const rateKey = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'mars' };
     const period = { start: T('2026-04-02'), end: T('2026-04-03') };
-    await test.apply({ command: 'observe-usage', deploymentId: 'd1', observations: [{ resourceId: 'r1', billingKind: 'cores', period, granularity: 'day', quantity: '3', rateKey }] });
+    await test.apply({
+      command: 'observe-usage',
+      deploymentId: 'd1',
+      observations: [{ resourceId: 'r1', billingKind: 'cores', period, granularity: 'day', quantity: '3', rateKey }],
+    });
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-10') });
     expect(created).toMatchObject({ result: { quarantined: [{ code: 'missing_rate' }] } });
     const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
     const issued = await issue(invoices[0]?.invoiceId ?? '');
-    expect([shown(issued), issued.quarantined.map(({ code }) => code)]).toEqual([[['base_fee', '04-01/05-01', 'charge', '50.00']], ['missing_rate']]);
+    expect([shown(issued), issued.quarantined.map(({ code }) => code)]).toEqual([
+      [['base_fee', '04-01/05-01', 'charge', '50.00']],
+      ['missing_rate'],
+    ]);
   });
 
   it('is one in another currency than its tenant’s', async () => {
@@ -284,7 +314,9 @@ describe('a line that goes on after it was billed to its end', () => {
   const hours = { billingKind: 'hours', price: { model: 'unit', unitAmount: '1.00' } };
   const billed = async (): Promise<string> => {
     const { items } = await test.ask<{ items: Invoice[] }>('invoices', { tenantId: 't1' });
-    const lines = items.flatMap((each) => each.lines).filter(({ billingKind, net }) => billingKind === 'hours' && net !== '0.00');
+    const lines = items
+      .flatMap((each) => each.lines)
+      .filter(({ billingKind, net }) => billingKind === 'hours' && net !== '0.00');
     return lines.map(({ net }) => net).join(' ');
   };
 
@@ -361,7 +393,14 @@ describe('a line that can’t be rated when its draft is issued', () => {
       command: 'observe-usage',
       deploymentId: 'd1',
       observations: [
-        { resourceId: 'r1', billingKind: 'cores', period: { start: T(date), end: `${date}T01:00:00Z` }, granularity: 'hour', quantity: '3', rateKey: rate },
+        {
+          resourceId: 'r1',
+          billingKind: 'cores',
+          period: { start: T(date), end: `${date}T01:00:00Z` },
+          granularity: 'hour',
+          quantity: '3',
+          rateKey: rate,
+        },
       ],
     });
     await test.apply(of('2026-04-02'));
@@ -371,9 +410,22 @@ describe('a line that can’t be rated when its draft is issued', () => {
     expect(shown(issued)).toEqual([['base_fee', '04-01/05-01', 'charge', '50.00']]);
     expect(issued.quarantined.map(({ code }) => code)).toEqual(['missing_rate']);
     const listed = async (quarantined: string) =>
-      (await test.ask<{ items: Line[] }>('lines', { tenantId: 't1', status: 'valid', quarantined, at: T('2026-04-10') })).items.map(({ billingKind }) => billingKind);
+      (
+        await test.ask<{ items: Line[] }>('lines', {
+          tenantId: 't1',
+          status: 'valid',
+          quarantined,
+          at: T('2026-04-10'),
+        })
+      ).items.map(({ billingKind }) => billingKind);
     expect([await listed('true'), await listed('false')]).toEqual([['cores', 'cores'], ['base_fee']]);
-    await test.apply({ command: 'correct-rate', ...rate, unitPrice: '2', effectiveFrom: T('2026-04-01'), reason: 'it was right' });
+    await test.apply({
+      command: 'correct-rate',
+      ...rate,
+      unitPrice: '2',
+      effectiveFrom: T('2026-04-01'),
+      reason: 'it was right',
+    });
     // 3 × 2
     expect(shown(await bill('2026-04-20'))).toEqual([['cores', '04-01/04-10', 'charge', '6.00']]);
   });
@@ -407,9 +459,15 @@ describe('an invoice below zero', () => {
     await issue(below);
     const next = await draft('2026-05-01');
     await issue(next);
-    const refused = await test.ledger.execute({ command: 'void-invoice', invoiceId: below, at: T('2026-05-02') }, ADMIN);
+    const refused = await test.ledger.execute(
+      { command: 'void-invoice', invoiceId: below, at: T('2026-05-02') },
+      ADMIN,
+    );
     expect(refused).toMatchObject({ status: 'refused', error: { code: 'credit_taken' } });
-    await test.apply({ command: 'void-invoice', invoiceId: next, at: T('2026-05-02') }, { command: 'void-invoice', invoiceId: below, at: T('2026-05-02') });
+    await test.apply(
+      { command: 'void-invoice', invoiceId: next, at: T('2026-05-02') },
+      { command: 'void-invoice', invoiceId: below, at: T('2026-05-02') },
+    );
     expect(due(await test.ask<Invoice>('invoice', { id: below }))).toEqual(['-25.00', '0.00', '0.00']);
   });
 });
@@ -420,7 +478,11 @@ describe('what is shown of a part that is billed', () => {
     await bill('2026-04-10');
     await use('2026-04-03', '100');
     const shownLine = async () => {
-      const { items } = await test.ask<{ items: readonly (Line & { quantity: string; net: string })[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-04-12') });
+      const { items } = await test.ask<{ items: readonly (Line & { quantity: string; net: string })[] }>('lines', {
+        tenantId: 't1',
+        billingKind: 'hours',
+        at: T('2026-04-12'),
+      });
       return items.filter(({ status }) => status === 'valid').map(({ quantity, net }) => [quantity, net]);
     };
     // 1500 − 1488 = 12
@@ -438,17 +500,40 @@ describe('what is shown of a part that is billed', () => {
   });
 
   it('is in the order of time', async () => {
-    const { items } = await test.ask<{ items: readonly Line[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-12-01') });
-    expect(items.map(({ period }) => period.start.slice(0, 7))).toEqual(['04', '05', '06', '07', '08', '09', '10', '11', '12'].map((month) => `2026-${month}`));
+    const { items } = await test.ask<{ items: readonly Line[] }>('lines', {
+      tenantId: 't1',
+      billingKind: 'hours',
+      at: T('2026-12-01'),
+    });
+    expect(items.map(({ period }) => period.start.slice(0, 7))).toEqual(
+      ['04', '05', '06', '07', '08', '09', '10', '11', '12'].map((month) => `2026-${month}`),
+    );
   });
 });
 
 describe('a question as of before there was anything', () => {
   it('is answered: there was nothing', async () => {
     await bill('2026-04-01');
-    const names = ['invoices', 'lines', 'tenants', 'subscriptions', 'usage-records', 'deployments', 'credits', 'credit-notes'];
-    const of: Record<string, object> = { subscriptions: { deploymentId: 'd1' }, 'usage-records': { deploymentId: 'd1' }, deployments: { deploymentId: 'd1' } };
-    for (const name of names) expect([name, await test.ask(name, { asOf: '0', ...(of[name] ?? { tenantId: 't1' }) })]).toMatchObject([name, { items: [] }]);
+    const names = [
+      'invoices',
+      'lines',
+      'tenants',
+      'subscriptions',
+      'usage-records',
+      'deployments',
+      'credits',
+      'credit-notes',
+    ];
+    const of: Record<string, object> = {
+      subscriptions: { deploymentId: 'd1' },
+      'usage-records': { deploymentId: 'd1' },
+      deployments: { deploymentId: 'd1' },
+    };
+    for (const name of names)
+      expect([name, await test.ask(name, { asOf: '0', ...(of[name] ?? { tenantId: 't1' }) })]).toMatchObject([
+        name,
+        { items: [] },
+      ]);
     expect(await test.ask('plans', { asOf: '0', planId: 'p1' })).toMatchObject({ items: [] });
     // money at its currency's scale
     expect(await test.ask('plans', { planId: 'p1' })).toMatchObject({ items: [{ baseFee: '50.00' }] });
@@ -460,7 +545,10 @@ describe('a question as of before there was anything', () => {
 describe('a preview', () => {
   it('is the invoice that there would be, and leaves nothing behind', async () => {
     await use('2026-04-02', '1600');
-    const preview = await test.ask<Invoice & { invoiceId: null; status: string }>('invoice-preview', { tenantId: 't1', at: T('2026-04-10') });
+    const preview = await test.ask<Invoice & { invoiceId: null; status: string }>('invoice-preview', {
+      tenantId: 't1',
+      at: T('2026-04-10'),
+    });
     // 50.00 + 112 × 0.01
     expect([preview.invoiceId, preview.status, preview.total]).toEqual([null, 'preview', '51.12']);
     expect(shown(preview)).toEqual([
@@ -501,7 +589,11 @@ describe('an invoice of an earlier instant', () => {
     await test.apply({ command: 'void-invoice', invoiceId: first, at: T('2026-04-17') });
     expect(shown(await bill('2026-04-10')).at(-1)).toEqual(['hours', '04-01/04-10', 'charge', '3.12']);
     expect(shown(await bill('2026-04-20'))).toEqual([['hours', '04-10/04-16', 'charge', '1.00']]);
-    const { items } = await test.ask<{ items: readonly Line[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-04-20') });
+    const { items } = await test.ask<{ items: readonly Line[] }>('lines', {
+      tenantId: 't1',
+      billingKind: 'hours',
+      at: T('2026-04-20'),
+    });
     const parts = items.filter(({ status }) => status === 'valid');
     expect(parts.map(({ period }) => [period.start.slice(5, 10), period.end.slice(5, 10)])).toEqual([
       ['04-01', '04-10'],
@@ -536,22 +628,45 @@ describe('a run that died between claiming a part and cutting its line', () => {
     await bill('2026-04-16');
     await use('2026-04-17', '100');
     await use('2026-04-25', '200');
-    const { items } = await test.ask<{ items: readonly Line[] }>('lines', { tenantId: 't1', billingKind: 'hours', at: T('2026-04-16') });
+    const { items } = await test.ask<{ items: readonly Line[] }>('lines', {
+      tenantId: 't1',
+      billingKind: 'hours',
+      at: T('2026-04-16'),
+    });
     const lineId = items.find(({ status }) => status === 'split')?.lineId ?? '';
     const core = test.app.get(LedgerCore);
     const asOf = instant(T('2026-04-23'));
     const invoiceId = invoiceIdOf('t1', 'USD', asOf, 0);
     const attempt = '4f1f7a52-5d0e-4b7a-9a44-0e6c1d2b3a49';
-    const parts = [{ lineId, partId: partIdOf(lineId, instant(T('2026-04-16'))), period: { start: instant(T('2026-04-16')), end: asOf } }];
+    const parts = [
+      {
+        lineId,
+        partId: partIdOf(lineId, instant(T('2026-04-16'))),
+        period: { start: instant(T('2026-04-16')), end: asOf },
+      },
+    ];
     const stream = billingStream('t1', 'USD');
     // what a run appends before it cuts the line: the claim, and nothing more
     await core.book.appendAll(
       stream,
       await core.log.revisionOf(stream),
-      { caller: ADMIN, name: 'create-invoice', key: 'died', bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, basedOn: null, fields: {} },
+      {
+        caller: ADMIN,
+        name: 'create-invoice',
+        key: 'died',
+        bodyHash: '',
+        occurredAt: null,
+        isKeyed: false,
+        idempotencyKey: null,
+        basedOn: null,
+        fields: {},
+      },
       [
         { type: 'InvoicePartsClaimed', data: { invoiceId, attempt, n: 0, parts } },
-        { type: 'InvoiceDrafted', data: { invoiceId, tenantId: 't1', currency: 'USD', asOf, attempt, chunks: 1, partsHash: '' } },
+        {
+          type: 'InvoiceDrafted',
+          data: { invoiceId, tenantId: 't1', currency: 'USD', asOf, attempt, chunks: 1, partsHash: '' },
+        },
       ],
     );
     expect(await core.log.revisionOf(lineStream(lineId))).toBe(NO_STREAM + 2);
@@ -569,10 +684,19 @@ describe('a draft that has become nothing', () => {
     await test.apply(subscription('s2', 'd1', 'p2'));
     await use('2026-04-02', '300');
     const invoiceId = await draft('2026-04-10');
-    const reading = { deploymentId: 'd1', resourceId: 'r1', billingKind: 'hours', period: { start: T('2026-04-02'), end: '2026-04-02T01:00:00Z' }, granularity: 'hour' };
+    const reading = {
+      deploymentId: 'd1',
+      resourceId: 'r1',
+      billingKind: 'hours',
+      period: { start: T('2026-04-02'), end: '2026-04-02T01:00:00Z' },
+      granularity: 'hour',
+    };
     await test.apply({ command: 'correct-usage', ...reading, quantity: '0', reason: 'a test' });
     const [issued] = await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-04-10') });
-    expect(issued).toMatchObject({ status: 'done', result: { invoiceId, status: 'void', reason: 'nothing is due of it any more' } });
+    expect(issued).toMatchObject({
+      status: 'done',
+      result: { invoiceId, status: 'void', reason: 'nothing is due of it any more' },
+    });
     expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({ status: 'void', number: null, total: '0.00' });
     expect(await draft('2026-04-10')).toBe('none');
     await test.apply({ command: 'correct-usage', ...reading, quantity: '200', reason: 'no test' });
@@ -588,13 +712,29 @@ describe('a draft that has become nothing', () => {
       {
         command: 'observe-usage',
         deploymentId: 'd1',
-        observations: [{ resourceId: 'r1', billingKind: 'cores', period: { start: T('2026-04-02'), end: T('2026-04-03') }, granularity: 'day', quantity: '100', rateKey: RATE }],
+        observations: [
+          {
+            resourceId: 'r1',
+            billingKind: 'cores',
+            period: { start: T('2026-04-02'), end: T('2026-04-03') },
+            granularity: 'day',
+            quantity: '100',
+            rateKey: RATE,
+          },
+        ],
       },
     );
     await draft('2026-04-10');
     await test.apply({ command: 'withdraw-rate', ...RATE, from: T('2026-01-01'), reason: 'no longer sold' });
     const billed = [];
-    for await (const each of invoiceRun<{ status: string; number: null }>(test.ledger, ADMIN, { asOf: instant(T('2026-04-10')), tenantIds: ['t1'], issue: true })) billed.push(each);
-    expect(billed).toMatchObject([{ invoices: [{ status: 'void', number: null }], quarantined: [{ code: 'missing_rate' }], failure: null }]);
+    for await (const each of invoiceRun<{ status: string; number: null }>(test.ledger, ADMIN, {
+      asOf: instant(T('2026-04-10')),
+      tenantIds: ['t1'],
+      issue: true,
+    }))
+      billed.push(each);
+    expect(billed).toMatchObject([
+      { invoices: [{ status: 'void', number: null }], quarantined: [{ code: 'missing_rate' }], failure: null },
+    ]);
   });
 });

@@ -17,9 +17,17 @@ beforeEach(async () => {
   await test.apply(
     tenant('t1'),
     deployment('d1', 't1'),
-    plan('studio', '50.00', [{ billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' } }]),
+    plan('studio', '50.00', [
+      { billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' } },
+    ]),
     subscription('s1', 'd1', 'studio'),
-    { command: 'configure-metering', billingKind: 'droplet_hours', granularity: 'day', retentionDays: 30, from: T('2026-01-01') },
+    {
+      command: 'configure-metering',
+      billingKind: 'droplet_hours',
+      granularity: 'day',
+      retentionDays: 30,
+      from: T('2026-01-01'),
+    },
     { command: 'observe-usage', deploymentId: 'd1', observations: APRIL },
     // Without a provider, and then with it: whose it is, is a fact of its own.
     { command: 'observe-usage', deploymentId: 'd1', observations: [{ ...reading('r1', 1), provider: 'do' }] },
@@ -35,7 +43,9 @@ const reading = (resourceId: string, date: number, quantity = '24') => ({
   quantity,
 });
 /** 5 droplets × 30 days × 24 h = 3600 h; 3600 − 1488 = 2112 × 0.01 = 21.12. */
-const APRIL = ['r1', 'r2', 'r3', 'r4', 'r5'].flatMap((id) => Array.from({ length: 30 }, (_, index) => reading(id, index + 1)));
+const APRIL = ['r1', 'r2', 'r3', 'r4', 'r5'].flatMap((id) =>
+  Array.from({ length: 30 }, (_, index) => reading(id, index + 1)),
+);
 
 interface Page<Item> {
   readonly items: readonly Item[];
@@ -46,27 +56,44 @@ interface Invoice {
   readonly total: string;
   readonly lines: readonly { readonly billingKind: string; readonly net: string; readonly correction: boolean }[];
 }
-const prune = async (at: string, more: object = {}) => test.ledger.execute({ command: 'prune-usage', month: '2026-04', at: T(at), ...more }, CALLER);
+const prune = async (at: string, more: object = {}) =>
+  test.ledger.execute({ command: 'prune-usage', month: '2026-04', at: T(at), ...more }, CALLER);
 const bill = async (asOf: string): Promise<Invoice> => {
   const [outcome] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T(asOf) });
-  const { invoices } = outcome?.status === 'refused' ? { invoices: [] } : (outcome?.result as { invoices: { invoiceId: string }[] });
+  const { invoices } =
+    outcome?.status === 'refused' ? { invoices: [] } : (outcome?.result as { invoices: { invoiceId: string }[] });
   for (const { invoiceId } of invoices) await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
   return test.ask<Invoice>('invoice', { id: invoices[0]?.invoiceId });
 };
-const records = async (params: object = {}) => test.ask<Page<object>>('usage-records', { deploymentId: 'd1', start: T('2026-04-01'), end: T('2026-05-01'), ...params });
+const records = async (params: object = {}) =>
+  test.ask<Page<object>>('usage-records', {
+    deploymentId: 'd1',
+    start: T('2026-04-01'),
+    end: T('2026-05-01'),
+    ...params,
+  });
 const head = async (): Promise<number> => test.ledger.catchUp();
 
 describe('what may be pruned', () => {
   it('keeps what an open line or a draft uses, naming the line or the invoice', async () => {
     expect(await prune('2026-08-01')).toMatchObject({
       status: 'refused',
-      error: { code: 'usage_in_use', message: expect.stringContaining('droplet_hours of d1 over [2026-04-01T00:00:00Z, 2026-05-01T00:00:00Z) is on no issued invoice up to its end') },
+      error: {
+        code: 'usage_in_use',
+        message: expect.stringContaining(
+          'droplet_hours of d1 over [2026-04-01T00:00:00Z, 2026-05-01T00:00:00Z) is on no issued invoice up to its end',
+        ),
+      },
     });
     const [draft] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-05-01') });
     const { invoices } = (draft as { result: { invoices: { invoiceId: string }[] } }).result;
     expect(await prune('2026-08-01')).toMatchObject({
       status: 'refused',
-      error: { code: 'usage_in_use', message: expect.stringContaining(`is on draft ${invoices[0]?.invoiceId ?? ''}, which is not issued`), errors: [{ field: `invoices.${invoices[0]?.invoiceId ?? ''}` }] },
+      error: {
+        code: 'usage_in_use',
+        message: expect.stringContaining(`is on draft ${invoices[0]?.invoiceId ?? ''}, which is not issued`),
+        errors: [{ field: `invoices.${invoices[0]?.invoiceId ?? ''}` }],
+      },
     });
     expect((await records()).items).toHaveLength(150);
   });
@@ -74,8 +101,14 @@ describe('what may be pruned', () => {
   it('keeps what retention keeps, and says until when', async () => {
     await bill('2026-05-01');
     // April ends on 1 May; 30 days after that is 31 May.
-    expect(await prune('2026-05-30')).toMatchObject({ status: 'refused', error: { code: 'retention_not_over', message: expect.stringContaining('are kept until 2026-05-31T00:00:00Z') } });
-    expect(await prune('2026-05-31')).toMatchObject({ status: 'done', result: { month: '2026-04', records: 150, deployments: 1, kept: [] } });
+    expect(await prune('2026-05-30')).toMatchObject({
+      status: 'refused',
+      error: { code: 'retention_not_over', message: expect.stringContaining('are kept until 2026-05-31T00:00:00Z') },
+    });
+    expect(await prune('2026-05-31')).toMatchObject({
+      status: 'done',
+      result: { month: '2026-04', records: 150, deployments: 1, kept: [] },
+    });
     expect(await prune('2026-05-31')).toMatchObject({ status: 'unchanged', result: { records: 0 } });
     expect(await prune('2026-10-01')).toMatchObject({ status: 'refused', error: { code: 'not_yet' } });
   });
@@ -83,26 +116,57 @@ describe('what may be pruned', () => {
   it('keeps what a correction is owed on, and usage that is on no line', async () => {
     await bill('2026-05-01');
     await test.apply({ command: 'correct-usage', deploymentId: 'd1', ...reading('r1', 2, '0'), reason: 'was off' });
-    expect(await prune('2026-08-01')).toMatchObject({ status: 'refused', error: { code: 'usage_in_use', message: expect.stringContaining('(was off): issue the next invoice of t1') } });
+    expect(await prune('2026-08-01')).toMatchObject({
+      status: 'refused',
+      error: { code: 'usage_in_use', message: expect.stringContaining('(was off): issue the next invoice of t1') },
+    });
     await bill('2026-06-01');
     const stray = { ...reading('z1', 3, '7'), billingKind: 'dns_zones' };
     await test.apply(
-      { command: 'configure-metering', billingKind: 'dns_zones', granularity: 'day', retentionDays: 1, from: T('2026-01-01') },
+      {
+        command: 'configure-metering',
+        billingKind: 'dns_zones',
+        granularity: 'day',
+        retentionDays: 1,
+        from: T('2026-01-01'),
+      },
       { command: 'observe-usage', deploymentId: 'd1', observations: [stray] },
     );
     expect(await prune('2026-08-01')).toMatchObject({
       status: 'done',
-      result: { records: 151, kept: [{ reason: 'unbilled', billingKind: 'dns_zones', deploymentId: 'd1', message: expect.stringContaining('1 readings of dns_zones of d1 (7) are on no line') }] },
+      result: {
+        records: 151,
+        kept: [
+          {
+            reason: 'unbilled',
+            billingKind: 'dns_zones',
+            deploymentId: 'd1',
+            message: expect.stringContaining('1 readings of dns_zones of d1 (7) are on no line'),
+          },
+        ],
+      },
     });
     expect((await records()).items).toMatchObject([{ billingKind: 'dns_zones', quantity: '7' }]);
   });
 
   it('takes what comes to nothing, which no invoice will ever have, and bills what is found of it later', async () => {
-    const free = plan('free', '0', [{ billingKind: 'droplet_hours', included: '1000', price: { model: 'unit', unitAmount: '0.01' } }]);
-    await test.apply(tenant('t2'), deployment('d2', 't2'), free, subscription('s2', 'd2', 'free'), { command: 'observe-usage', deploymentId: 'd2', observations: [reading('r1', 1, '10')] });
+    const free = plan('free', '0', [
+      { billingKind: 'droplet_hours', included: '1000', price: { model: 'unit', unitAmount: '0.01' } },
+    ]);
+    await test.apply(tenant('t2'), deployment('d2', 't2'), free, subscription('s2', 'd2', 'free'), {
+      command: 'observe-usage',
+      deploymentId: 'd2',
+      observations: [reading('r1', 1, '10')],
+    });
     // Before its line ends it may come to more.
-    expect(await prune('2026-04-20', { deploymentId: 'd2' })).toMatchObject({ status: 'refused', error: { code: 'retention_not_over' } });
-    expect(await prune('2026-08-01', { deploymentId: 'd2' })).toMatchObject({ status: 'done', result: { records: 1, kept: [] } });
+    expect(await prune('2026-04-20', { deploymentId: 'd2' })).toMatchObject({
+      status: 'refused',
+      error: { code: 'retention_not_over' },
+    });
+    expect(await prune('2026-08-01', { deploymentId: 'd2' })).toMatchObject({
+      status: 'done',
+      result: { records: 1, kept: [] },
+    });
     await test.apply({ command: 'observe-usage', deploymentId: 'd2', observations: [reading('r2', 2, '2000')] });
     const [late] = await test.apply({ command: 'create-invoice', tenantId: 't2', asOf: T('2026-08-01') });
     const { invoices } = (late as { result: { invoices: { invoiceId: string }[] } }).result;
@@ -117,18 +181,42 @@ describe('what may be pruned', () => {
       deployment('d3', 't3'),
       plan('usage', '0', [{ billingKind: 'calls', price: { model: 'unit', unitAmount: '1' } }]),
       subscription('s3', 'd3', 'usage'),
-      { command: 'configure-metering', billingKind: 'calls', granularity: 'day', retentionDays: 1, from: T('2026-01-01') },
-      { command: 'observe-usage', deploymentId: 'd3', observations: [{ ...reading('r1', 1, '500'), billingKind: 'calls' }] },
+      {
+        command: 'configure-metering',
+        billingKind: 'calls',
+        granularity: 'day',
+        retentionDays: 1,
+        from: T('2026-01-01'),
+      },
+      {
+        command: 'observe-usage',
+        deploymentId: 'd3',
+        observations: [{ ...reading('r1', 1, '500'), billingKind: 'calls' }],
+      },
     );
     // April ends on 1 May and is retained until 2 May; late usage of it is waited for until 4 May.
-    expect(await prune('2026-05-03', { deploymentId: 'd3' })).toMatchObject({ status: 'refused', error: { code: 'usage_in_use' } });
-    expect(await prune('2026-05-05', { deploymentId: 'd3' })).toMatchObject({ status: 'refused', error: { code: 'usage_in_use' } });
+    expect(await prune('2026-05-03', { deploymentId: 'd3' })).toMatchObject({
+      status: 'refused',
+      error: { code: 'usage_in_use' },
+    });
+    expect(await prune('2026-05-05', { deploymentId: 'd3' })).toMatchObject({
+      status: 'refused',
+      error: { code: 'usage_in_use' },
+    });
   });
 
   it('keeps a kind for ever that has no retention in some of the month', async () => {
     await bill('2026-05-01');
-    await test.apply({ command: 'configure-metering', billingKind: 'droplet_hours', granularity: 'day', from: T('2026-04-20') });
-    expect(await prune('2026-08-01')).toMatchObject({ status: 'refused', error: { code: 'retention_not_over', message: expect.stringContaining('droplet_hours are kept for ever') } });
+    await test.apply({
+      command: 'configure-metering',
+      billingKind: 'droplet_hours',
+      granularity: 'day',
+      from: T('2026-04-20'),
+    });
+    expect(await prune('2026-08-01')).toMatchObject({
+      status: 'refused',
+      error: { code: 'retention_not_over', message: expect.stringContaining('droplet_hours are kept for ever') },
+    });
   });
 });
 
@@ -143,7 +231,10 @@ describe('a pruned month', () => {
   it('says that its raw records are gone, and as of before that they can’t be listed', async () => {
     expect(await records()).toEqual({ items: [], nextCursor: null, pruned: ['2026-04'] });
     expect(await records({ start: T('2026-05-01'), end: T('2026-06-01') })).toEqual({ items: [], nextCursor: null });
-    await expect(records({ asOf: String(before) })).rejects.toMatchObject({ code: 'usage_pruned', message: expect.stringContaining(`what was in force at position ${before} can't be listed any more`) });
+    await expect(records({ asOf: String(before) })).rejects.toMatchObject({
+      code: 'usage_pruned',
+      message: expect.stringContaining(`what was in force at position ${before} can't be listed any more`),
+    });
   });
 
   it('answers quantities, lines, explanations and checks as before', async () => {
@@ -151,32 +242,58 @@ describe('a pruned month', () => {
     expect(await test.ask('usage', whole)).toEqual({ droplet_hours: '3600' });
     expect(await test.ask('usage', { ...whole, asOf: String(before) })).toEqual({ droplet_hours: '3600' });
     const lines = await test.ask<Page<object>>('lines', { tenantId: 't1' });
-    expect(lines.items).toContainEqual(expect.objectContaining({ billingKind: 'droplet_hours', quantity: '3600', net: '21.12' }));
-    const invoices = await test.ask<Page<{ invoiceId: string; lines: { billingKind: string; rows: { rowId: string }[] }[] }>>('invoices', { tenantId: 't1' });
+    expect(lines.items).toContainEqual(
+      expect.objectContaining({ billingKind: 'droplet_hours', quantity: '3600', net: '21.12' }),
+    );
+    const invoices = await test.ask<
+      Page<{ invoiceId: string; lines: { billingKind: string; rows: { rowId: string }[] }[] }>
+    >('invoices', { tenantId: 't1' });
     const rowId = invoices.items[0]?.lines.find(({ billingKind }) => billingKind === 'droplet_hours')?.rows[0]?.rowId;
     expect(JSON.stringify(await test.ask('explain', { id: rowId }))).toContain('(3600 − 1488) × 0.01 = 21.12');
-    expect(await test.ask('explain', { id: `usage:d1/droplet_hours/r2/${T('2026-04-02')}` })).toMatchObject({ is: 'usage record', versions: [{ quantity: '24', isInForce: true }] });
+    expect(await test.ask('explain', { id: `usage:d1/droplet_hours/r2/${T('2026-04-02')}` })).toMatchObject({
+      is: 'usage record',
+      versions: [{ quantity: '24', isInForce: true }],
+    });
     expect(await test.ask('check')).toMatchObject({ ok: true, failures: [], notices: [] });
     expect(await test.ask('unbilled')).toMatchObject({ items: [] });
     expect(await test.ask('margin', { period: '2026-04-01' })).toMatchObject({ overall: { revenue: '71.12' } });
   });
 
   it('knows its readings again, one whose provider was named since too', async () => {
-    const observe = async (observation: object) => test.ledger.execute({ command: 'observe-usage', deploymentId: 'd1', observations: [observation] }, ADMIN);
+    const observe = async (observation: object) =>
+      test.ledger.execute({ command: 'observe-usage', deploymentId: 'd1', observations: [observation] }, ADMIN);
     expect(await observe(reading('r2', 2))).toMatchObject({ status: 'unchanged' });
     expect(await observe({ ...reading('r1', 1), provider: 'do' })).toMatchObject({ status: 'unchanged' });
-    expect(await observe(reading('r2', 2, '23'))).toMatchObject({ status: 'refused', error: { code: 'usage_conflict' } });
+    expect(await observe(reading('r2', 2, '23'))).toMatchObject({
+      status: 'refused',
+      error: { code: 'usage_conflict' },
+    });
     // r1 is do's: another provider's r1 is another.
-    expect(await observe({ ...reading('r1', 1, '1'), provider: 'aws' })).toMatchObject({ status: 'done', result: { accepted: 1 } });
+    expect(await observe({ ...reading('r1', 1, '1'), provider: 'aws' })).toMatchObject({
+      status: 'done',
+      result: { accepted: 1 },
+    });
     expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ droplet_hours: '3601' });
   });
 
   it('knows the events of a source by their ids, whatever their time', async () => {
-    const event = (date: number, sourceId: string) => ({ deploymentId: 'd1', observation: { ...reading('r1', date, '2'), granularity: 'event' as const, period: { start: instant(T(`2026-04-${day(date)}`)), end: instant(T('2026-05-01')) }, sourceId }, isEvent: true });
+    const event = (date: number, sourceId: string) => ({
+      deploymentId: 'd1',
+      observation: {
+        ...reading('r1', date, '2'),
+        granularity: 'event' as const,
+        period: { start: instant(T(`2026-04-${day(date)}`)), end: instant(T('2026-05-01')) },
+        sourceId,
+      },
+      isEvent: true,
+    });
     expect(await test.ledger.ingest([event(3, 'e1')], ADMIN)).toMatchObject([{ status: 'accepted' }]);
     await test.ledger.catchUp();
     expect((await records()).items).toEqual([]);
-    expect(await test.ledger.ingest([event(4, 'e1'), event(3, 'e2')], ADMIN)).toMatchObject([{ status: 'duplicate' }, { status: 'accepted' }]);
+    expect(await test.ledger.ingest([event(4, 'e1'), event(3, 'e2')], ADMIN)).toMatchObject([
+      { status: 'duplicate' },
+      { status: 'accepted' },
+    ]);
   });
 
   it('takes late usage and corrections, and the next invoice books them', async () => {
@@ -186,8 +303,12 @@ describe('a pruned month', () => {
       { command: 'correct-usage', deploymentId: 'd1', ...reading('r2', 2), quantity: null, reason: 'never was' },
     );
     const next = await bill('2026-06-01');
-    expect(next.lines.filter(({ correction }) => correction).map(({ billingKind, net }) => [billingKind, net])).toEqual([['droplet_hours', '0.01']]);
-    expect(await test.ask('usage', { deploymentId: 'd1', start: T('2026-04-01'), end: T('2026-05-01') })).toEqual({ droplet_hours: '3601' });
+    expect(next.lines.filter(({ correction }) => correction).map(({ billingKind, net }) => [billingKind, net])).toEqual(
+      [['droplet_hours', '0.01']],
+    );
+    expect(await test.ask('usage', { deploymentId: 'd1', start: T('2026-04-01'), end: T('2026-05-01') })).toEqual({
+      droplet_hours: '3601',
+    });
     expect(await test.ask('check')).toMatchObject({ ok: true });
     expect(await prune('2026-08-01')).toMatchObject({ status: 'unchanged' });
   });
@@ -195,17 +316,24 @@ describe('a pruned month', () => {
   it('lists usage that a later command leaves on no line', async () => {
     await test.apply({ command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-30') });
     // 5 droplets × 24 h of 30 April.
-    expect(await test.ask('unbilled')).toMatchObject({ items: [{ deploymentId: 'd1', billingKind: 'droplet_hours', readings: 5, quantity: '120' }] });
+    expect(await test.ask('unbilled')).toMatchObject({
+      items: [{ deploymentId: 'd1', billingKind: 'droplet_hours', readings: 5, quantity: '120' }],
+    });
     expect(await test.ask('check')).toMatchObject({ ok: true, notices: [{ code: 'usage_unbilled' }] });
   });
 
   it('is the same after a rebuild, and in a replay, from batches of any size', async () => {
-    await test.apply({ command: 'observe-usage', deploymentId: 'd1', observations: [reading('r6', 10, '25')] }, { command: 'correct-usage', deploymentId: 'd1', ...reading('r2', 2), quantity: '1', reason: 'late' });
+    await test.apply(
+      { command: 'observe-usage', deploymentId: 'd1', observations: [reading('r6', 10, '25')] },
+      { command: 'correct-usage', deploymentId: 'd1', ...reading('r2', 2), quantity: '1', reason: 'late' },
+    );
     await test.ledger.catchUp();
     await expectReplayToBeLive(test.url);
     const report = await test.ledger.rebuilder.rebuild();
     expect(report).toMatchObject({ outcome: 'swapped', money: [] });
-    expect(report.tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0)).toEqual([]);
+    expect(
+      report.tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0),
+    ).toEqual([]);
     expect((await records()).pruned).toEqual(['2026-04']);
     // As of before, the replay has the raw records, and all else is as the live read models say that it was.
     const replayed = await test.app.get(Audit).replay({ asOf: String(before), into: 'before_pruning' }, ADMIN);
@@ -213,8 +341,16 @@ describe('a pruned month', () => {
   });
 
   it('shows what changed in it between two positions', async () => {
-    await test.apply({ command: 'correct-usage', deploymentId: 'd1', ...reading('r2', 2), quantity: '1', reason: 'late' });
+    await test.apply({
+      command: 'correct-usage',
+      deploymentId: 'd1',
+      ...reading('r2', 2),
+      quantity: '1',
+      reason: 'late',
+    });
     const difference = await test.ask<{ usage: object[] }>('diff', { from: String(before) });
-    expect(difference.usage).toMatchObject([{ deploymentId: 'd1', billingKind: 'droplet_hours', month: '2026-04', before: '24', after: '1', readings: 1 }]);
+    expect(difference.usage).toMatchObject([
+      { deploymentId: 'd1', billingKind: 'droplet_hours', month: '2026-04', before: '24', after: '1', readings: 1 },
+    ]);
   });
 });

@@ -13,13 +13,24 @@ import { on } from '../support/log.js';
 const api = apiForAll();
 
 /** Where a query is asked by REST, with these parameters. */
-function restOf(name: string, params: Readonly<Record<string, unknown>>): { method: string; path: string; body: string | undefined } {
-  const route = api().app.get(Routes).all.find(({ access }) => access.query === name);
+function restOf(
+  name: string,
+  params: Readonly<Record<string, unknown>>,
+): { method: string; path: string; body: string | undefined } {
+  const route = api()
+    .app.get(Routes)
+    .all.find(({ access }) => access.query === name);
   if (route === undefined) throw new Error(`${name} has no route`);
   if (route.method === 'POST') return { method: 'POST', path: route.path, body: JSON.stringify(params) };
-  const path = route.path.replace(/:(\w+)/g, (_all, field: string) => encodeURIComponent(z.string().catch('none').parse(params[field])));
+  const path = route.path.replace(/:(\w+)/g, (_all, field: string) =>
+    encodeURIComponent(z.string().catch('none').parse(params[field])),
+  );
   const query = Object.entries(params).filter(([field]) => !route.path.includes(`:${field}`));
-  return { method: 'GET', path: `${path}?${new URLSearchParams(Object.fromEntries(query.map(([field, value]) => [field, String(value)]))).toString()}`, body: undefined };
+  return {
+    method: 'GET',
+    path: `${path}?${new URLSearchParams(Object.fromEntries(query.map(([field, value]) => [field, String(value)]))).toString()}`,
+    body: undefined,
+  };
 }
 
 const ask = (who: string, name: string, params: Readonly<Record<string, unknown>>): ReturnType<TestApi['ask']> => {
@@ -30,55 +41,107 @@ const ask = (who: string, name: string, params: Readonly<Record<string, unknown>
 /** acme's own ids, where the examples have those of their story. */
 const idsOf = (name: string): Readonly<Record<string, unknown>> => {
   const example = QUERY_EXAMPLES.get(name) ?? {};
-  const own = { invoice: api().invoiceId, line: api().lineId, 'credit-note': api().creditNoteId, explain: api().invoiceId, 'invoice-document': api().invoiceId, 'credit-note-document': api().creditNoteId }[name];
+  const own = {
+    invoice: api().invoiceId,
+    line: api().lineId,
+    'credit-note': api().creditNoteId,
+    explain: api().invoiceId,
+    'invoice-document': api().invoiceId,
+    'credit-note-document': api().creditNoteId,
+  }[name];
   return own === undefined ? example : { ...example, id: own };
 };
 
 describe('a tenant', () => {
-  it.each([...QUERIES.values()].filter(({ roles }) => roles.includes('tenant')).map(({ name, params }) => ({ name, params })))(
-    'sees of $name nothing of another, whatever it asks with',
-    async ({ name, params }) => {
-      const fields = new Set(Object.keys(params.shape));
-      const asks = [
-        {},
-        idsOf(name),
-        ...[{ tenantId: 'acme' }, { tenantIds: 'acme' }, { deploymentId: 'acme-prod' }, { deploymentIds: 'acme-prod' }, { subscriptionId: 'acme-sub' }, { subscriptionIds: 'acme-sub' }].filter((each) => Object.keys(each).every((field) => fields.has(field))),
-      ];
-      // What is published for all: prices and plans, by name.
-      const isPublic = ['rates', 'plans', 'quote'].includes(name);
-      for (const params of asks) {
-        const { status, body } = await ask('globex', name, params);
-        expect([200, 400, 404]).toContain(status);
-        if (status === 200 && !isPublic) expect({ params, leaked: JSON.stringify(body).match(/acme|gw-1/g) }).toEqual({ params, leaked: null });
-      }
-      // The same of acme itself is not nothing: the check above would see it.
-      if (!isPublic && name !== 'credits' && name !== 'credit-notes') expect(JSON.stringify((await ask('tenant', name, idsOf(name))).body)).toMatch(/acme|gateway/);
-    },
-  );
+  it.each(
+    [...QUERIES.values()].filter(({ roles }) => roles.includes('tenant')).map(({ name, params }) => ({ name, params })),
+  )('sees of $name nothing of another, whatever it asks with', async ({ name, params }) => {
+    const fields = new Set(Object.keys(params.shape));
+    const asks = [
+      {},
+      idsOf(name),
+      ...[
+        { tenantId: 'acme' },
+        { tenantIds: 'acme' },
+        { deploymentId: 'acme-prod' },
+        { deploymentIds: 'acme-prod' },
+        { subscriptionId: 'acme-sub' },
+        { subscriptionIds: 'acme-sub' },
+      ].filter((each) => Object.keys(each).every((field) => fields.has(field))),
+    ];
+    // What is published for all: prices and plans, by name.
+    const isPublic = ['rates', 'plans', 'quote'].includes(name);
+    for (const params of asks) {
+      const { status, body } = await ask('globex', name, params);
+      expect([200, 400, 404]).toContain(status);
+      if (status === 200 && !isPublic)
+        expect({ params, leaked: JSON.stringify(body).match(/acme|gw-1/g) }).toEqual({ params, leaked: null });
+    }
+    // The same of acme itself is not nothing: the check above would see it.
+    if (!isPublic && name !== 'credits' && name !== 'credit-notes')
+      expect(JSON.stringify((await ask('tenant', name, idsOf(name))).body)).toMatch(/acme|gateway/);
+  });
 });
 
 describe('SQL in parameters', () => {
-  const ATTEMPTS = ["'; DROP TABLE ledgerline.tenants; --", "acme' OR '1'='1", 'acme"; SELECT pg_sleep(10); --', '$1', '%', "\\'; --", '{"$gt":""}', 'acme/**/UNION/**/SELECT'];
+  const ATTEMPTS = [
+    "'; DROP TABLE ledgerline.tenants; --",
+    "acme' OR '1'='1",
+    'acme"; SELECT pg_sleep(10); --',
+    '$1',
+    '%',
+    "\\'; --",
+    '{"$gt":""}',
+    'acme/**/UNION/**/SELECT',
+  ];
 
-  it.each([...QUERIES.keys()])('of %s is text: nothing is executed, nothing fails, nothing more is seen', async (name) => {
-    const { params } = QUERIES.get(name) ?? {};
-    const example = idsOf(name);
-    const texts = Object.entries<z.ZodType>(params?.shape ?? {}).filter(([, { type }]) => ['string', 'pipe', 'union', 'enum', 'optional'].includes(type)).map(([field]) => field);
-    for (const field of texts)
-      for (const attempt of ATTEMPTS) {
-        const { status, body } = await ask('platform_admin', name, { ...example, [field]: attempt });
-        expect({ field, attempt, status: [200, 400, 404].includes(status) ? 'answered' : status, body: status >= 500 ? body : null }).toEqual({ field, attempt, status: 'answered', body: null });
-        if (status === 200 && typeof body === 'object' && body !== null && 'items' in body && !['asOf', 'knownAt', 'cursor', 'limit'].includes(field)) expect({ field, attempt, items: body.items }).toEqual({ field, attempt, items: [] });
-      }
-    const { items } = z.object({ items: z.array(z.object({ tenantId: z.string() })) }).parse((await api().get('operator', '/api/v1/tenants')).body);
-    expect(items.map(({ tenantId }) => tenantId)).toEqual(['acme', 'globex']);
-  });
+  it.each([...QUERIES.keys()])(
+    'of %s is text: nothing is executed, nothing fails, nothing more is seen',
+    async (name) => {
+      const { params } = QUERIES.get(name) ?? {};
+      const example = idsOf(name);
+      const texts = Object.entries<z.ZodType>(params?.shape ?? {})
+        .filter(([, { type }]) => ['string', 'pipe', 'union', 'enum', 'optional'].includes(type))
+        .map(([field]) => field);
+      for (const field of texts)
+        for (const attempt of ATTEMPTS) {
+          const { status, body } = await ask('platform_admin', name, { ...example, [field]: attempt });
+          expect({
+            field,
+            attempt,
+            status: [200, 400, 404].includes(status) ? 'answered' : status,
+            body: status >= 500 ? body : null,
+          }).toEqual({ field, attempt, status: 'answered', body: null });
+          if (
+            status === 200 &&
+            typeof body === 'object' &&
+            body !== null &&
+            'items' in body &&
+            !['asOf', 'knownAt', 'cursor', 'limit'].includes(field)
+          )
+            expect({ field, attempt, items: body.items }).toEqual({ field, attempt, items: [] });
+        }
+      const { items } = z
+        .object({ items: z.array(z.object({ tenantId: z.string() })) })
+        .parse((await api().get('operator', '/api/v1/tenants')).body);
+      expect(items.map(({ tenantId }) => tenantId)).toEqual(['acme', 'globex']);
+    },
+  );
 
   it('by GraphQL and in commands is text too', async () => {
     for (const attempt of ATTEMPTS) {
-      const { status, body } = await api().post('operator', '/graphql', { query: `query($id: String) { ${fieldName('usage-records')}(resourceId: $id) { items { resourceId } } }`, variables: { id: attempt } });
+      const { status, body } = await api().post('operator', '/graphql', {
+        query: `query($id: String) { ${fieldName('usage-records')}(resourceId: $id) { items { resourceId } } }`,
+        variables: { id: attempt },
+      });
       expect({ status, body }).toEqual({ status: 200, body: { data: { usageRecords: { items: [] } } } });
-      expect((await api().post('operator', '/api/v1/preview', { commands: [{ command: 'register-tenant', tenantId: attempt, name: attempt, currency: 'USD' }] })).status).toBe(200);
+      expect(
+        (
+          await api().post('operator', '/api/v1/preview', {
+            commands: [{ command: 'register-tenant', tenantId: attempt, name: attempt, currency: 'USD' }],
+          })
+        ).status,
+      ).toBe(200);
     }
   });
 });
@@ -87,23 +150,36 @@ describe('published keys', () => {
   it('rotate: the new one is fetched when a token names it, and what the old one signed ends with it', async () => {
     const pair = async (kid: string) => {
       const { publicKey, privateKey } = await generateKeyPair('ES256');
-      const sign = () => new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'ES256', kid }).setSubject('x').sign(privateKey);
+      const sign = () =>
+        new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'ES256', kid }).setSubject('x').sign(privateKey);
       return { jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256' }, sign };
     };
     const [old, next] = [await pair('2026-04'), await pair('2026-05')];
     let published = [old.jwk];
-    const keys = createServer((_, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: published })));
+    const keys = createServer((_, response) =>
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: published })),
+    );
     await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
     const { port } = z.object({ port: z.number() }).parse(keys.address());
     // A second API stands for the first one once its keys have aged: those are kept for a while, so that not each request fetches them.
-    const started = () => startApi({ ...on(api().database.url), jwtSecret: SECRET, jwksUrl: `http://127.0.0.1:${port}/jwks`, ...LISTENING, logger, clock });
+    const started = () =>
+      startApi({
+        ...on(api().database.url),
+        jwtSecret: SECRET,
+        jwksUrl: `http://127.0.0.1:${port}/jwks`,
+        ...LISTENING,
+        logger,
+        clock,
+      });
     const [first, second] = [await started(), await started()];
-    const status = async (url: string, token: string) => (await fetch(`${url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
+    const status = async (url: string, token: string) =>
+      (await fetch(`${url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
     try {
       expect(await status(first.url, await old.sign())).toBe(200);
       published = [next.jwk, old.jwk];
       // Keys are fetched once a second at most: until then the new one is not known.
-      while ((await status(first.url, await next.sign())) === 401) await new Promise((resolve) => setTimeout(resolve, 100));
+      while ((await status(first.url, await next.sign())) === 401)
+        await new Promise((resolve) => setTimeout(resolve, 100));
       expect(await status(first.url, await next.sign())).toBe(200);
       expect(await status(first.url, await old.sign())).toBe(200);
       published = [next.jwk];

@@ -52,7 +52,11 @@ describe('the worker', () => {
     await expect(working).rejects.toThrow('ledgerline_audit.tree');
     await pool.query('ALTER TABLE ledgerline_audit.tree_away RENAME TO tree');
     await test.apply(tenant('c'));
-    await pool.query('BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM ledgerline_log.events WHERE position = 2; COMMIT');
-    await expect(test.ledger.project(AbortSignal.timeout(20_000))).rejects.toThrow('the log has no event at position 2');
+    await pool.query(
+      'BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM ledgerline_log.events WHERE position = 2; COMMIT',
+    );
+    await expect(test.ledger.project(AbortSignal.timeout(20_000))).rejects.toThrow(
+      'the log has no event at position 2',
+    );
   });
 });

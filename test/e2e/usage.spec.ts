@@ -16,16 +16,23 @@ const RATE = { resourceType: 'a', resourceFamily: 'b', location: 'c' };
 let test: TestLedger;
 beforeEach(async () => {
   test = await testLedger();
-  await test.apply(
-    tenant('t1'),
-    deployment('d1', 't1'),
-    deployment('d2', 't1'),
-  );
+  await test.apply(tenant('t1'), deployment('d1', 't1'), deployment('d2', 't1'));
 });
 afterEach(async () => test.close());
 
-const observe = (quantity: string, more: object = {}) => ({ command: 'observe-usage', deploymentId: 'd1', observations: [{ ...KEY, quantity, ...more }] });
-const correct = (quantity: string | null, more: object = {}) => ({ command: 'correct-usage', deploymentId: 'd1', ...KEY, quantity, reason: 'the meter was wrong', ...more });
+const observe = (quantity: string, more: object = {}) => ({
+  command: 'observe-usage',
+  deploymentId: 'd1',
+  observations: [{ ...KEY, quantity, ...more }],
+});
+const correct = (quantity: string | null, more: object = {}) => ({
+  command: 'correct-usage',
+  deploymentId: 'd1',
+  ...KEY,
+  quantity,
+  reason: 'the meter was wrong',
+  ...more,
+});
 const execute = async (command: object) => {
   const outcome = await test.ledger.execute(command, ADMIN);
   return outcome.status === 'refused' ? [outcome.error.code, outcome.error.message] : [outcome.status];
@@ -36,7 +43,11 @@ interface Found {
   readonly quantity: string;
 }
 const records = async (): Promise<string[][]> =>
-  (await test.ask<{ items: Found[] }>('usage-records')).items.map(({ deploymentId, resourceId, quantity }) => [deploymentId, resourceId, quantity]);
+  (await test.ask<{ items: Found[] }>('usage-records')).items.map(({ deploymentId, resourceId, quantity }) => [
+    deploymentId,
+    resourceId,
+    quantity,
+  ]);
 
 describe('an observation again', () => {
   it('is unchanged after it was corrected to another quantity', async () => {
@@ -67,7 +78,10 @@ describe('an observation again', () => {
     const where = 'requests of r1 over [2026-04-02T00:00:00Z, 2026-04-03T00:00:00Z) is recorded';
     const message = (difference: string) =>
       `1 of the observations contradict what is recorded; nothing was appended. ${where} ${difference}: use correct-usage to change a quantity`;
-    expect(await execute(observe('6', { subAttribution: { team: 'a' } }))).toEqual(['usage_conflict', message('with quantity 5, not 6')]);
+    expect(await execute(observe('6', { subAttribution: { team: 'a' } }))).toEqual([
+      'usage_conflict',
+      message('with quantity 5, not 6'),
+    ]);
     expect(await execute(observe('5', { subAttribution: { team: 'b' } }))).toEqual([
       'usage_conflict',
       message('with subAttribution {"team":"a"}, not {"team":"b"}'),
@@ -104,8 +118,20 @@ describe('readings of one key of which some name a provider', () => {
   const A = { provider: 'a' };
   const B = { provider: 'b' };
   const one = (given: object, quantity = '5') => ({ ...KEY, quantity, ...given });
-  const batch = (...given: object[]) => ({ command: 'observe-usage', deploymentId: 'd1', observations: given.map((each) => one(each)) });
-  const seen = (provider: string) => ({ command: 'observe-resource', provider, providerId: 'r1', kind: 'vm', name: 'r1', status: 'active', seenAt: T('2026-04-01') });
+  const batch = (...given: object[]) => ({
+    command: 'observe-usage',
+    deploymentId: 'd1',
+    observations: given.map((each) => one(each)),
+  });
+  const seen = (provider: string) => ({
+    command: 'observe-resource',
+    provider,
+    providerId: 'r1',
+    kind: 'vm',
+    name: 'r1',
+    status: 'active',
+    seenAt: T('2026-04-01'),
+  });
   const total = async () => test.ask('usage', { deploymentId: 'd1' });
 
   // The one without is a’s or b’s, whoever is named first: 5 of a and 5 of b, however they arrive.
@@ -134,21 +160,30 @@ describe('readings of one key of which some name a provider', () => {
   it('are one where only one provider is named', async () => {
     await test.apply(batch(NONE));
     expect(await execute(batch(A))).toEqual(['unchanged']);
-    expect(await execute({ ...batch(A), observations: [one(A, '6')] })).toMatchObject(['usage_conflict', expect.anything()]);
+    expect(await execute({ ...batch(A), observations: [one(A, '6')] })).toMatchObject([
+      'usage_conflict',
+      expect.anything(),
+    ]);
     expect(await execute({ ...batch(B), observations: [one(NONE, '5'), one(B, '6')] })).toEqual(['done']);
     expect(await total()).toEqual({ requests: '11' });
   });
 
   it('are refused where one without a provider says what none of several does', async () => {
     await test.apply(batch(A, B));
-    expect(await execute({ ...batch(A), observations: [one(NONE, '6')] })).toMatchObject(['ambiguous_provider', expect.stringContaining('name the provider')]);
+    expect(await execute({ ...batch(A), observations: [one(NONE, '6')] })).toMatchObject([
+      'ambiguous_provider',
+      expect.stringContaining('name the provider'),
+    ]);
     expect(await execute(correct('6'))).toMatchObject(['ambiguous_provider', expect.anything()]);
     const refused = await test.ledger.execute(correct('6'), ADMIN);
     expect(refused).toMatchObject({ error: { errors: [{ field: 'provider', message: 'must be one of a, b' }] } });
   });
 
   it('are refused within a batch where they contradict each other', async () => {
-    expect(await execute({ ...batch(A), observations: [one(NONE), one(A, '6')] })).toMatchObject(['usage_conflict', expect.anything()]);
+    expect(await execute({ ...batch(A), observations: [one(NONE), one(A, '6')] })).toMatchObject([
+      'usage_conflict',
+      expect.anything(),
+    ]);
     expect(await total()).toEqual({});
   });
 
@@ -159,7 +194,11 @@ describe('readings of one key of which some name a provider', () => {
       { provider: 'b', quantity: '1' },
     ]);
     // the correction names b: what is a’s is another
-    await test.apply({ ...batch(NONE), deploymentId: 'd2' }, { ...correct('7', B), deploymentId: 'd2' }, { ...batch(A), deploymentId: 'd2' });
+    await test.apply(
+      { ...batch(NONE), deploymentId: 'd2' },
+      { ...correct('7', B), deploymentId: 'd2' },
+      { ...batch(A), deploymentId: 'd2' },
+    );
     expect(await test.ask('usage', { deploymentId: 'd2' })).toEqual({ requests: '12' });
   });
 });
@@ -198,14 +237,26 @@ describe('metering again', () => {
     expect(await records()).toEqual([['d2', 'r1', '24']]);
     // and back: metered anew
     await test.apply(
-      { command: 'correct-resource', provider: 'do', providerId: 'r1', from: T('2026-04-01'), deploymentId: 'd1', reason: 'it was after all' },
+      {
+        command: 'correct-resource',
+        provider: 'do',
+        providerId: 'r1',
+        from: T('2026-04-01'),
+        deploymentId: 'd1',
+        reason: 'it was after all',
+      },
       meter,
     );
     expect(await records()).toEqual([['d1', 'r1', '24']]);
   });
 
   it('leaves what a person corrected of a resource that nothing else is metered for', async () => {
-    await test.apply(droplet('d1'), meter, correct('12', metered), { command: 'remove-resource', provider: 'do', providerId: 'r1', at: '2026-04-01T12:00:00Z' });
+    await test.apply(droplet('d1'), meter, correct('12', metered), {
+      command: 'remove-resource',
+      provider: 'do',
+      providerId: 'r1',
+      at: '2026-04-01T12:00:00Z',
+    });
     const again = async () => (await test.ledger.execute(meter, ADMIN)) as { status: string; result: object };
     expect(await again()).toMatchObject({ status: 'done', result: { count: 0, corrected: 0 } });
     expect(await again()).toMatchObject({ status: 'unchanged', result: { count: 0, corrected: 0 } });
@@ -213,18 +264,34 @@ describe('metering again', () => {
   });
 
   it('takes back what was metered of a resource that turns out to have been gone', async () => {
-    await test.apply(droplet('d1'), meter, { command: 'remove-resource', provider: 'do', providerId: 'r1', at: '2026-04-01T12:00:00Z' }, meter);
+    await test.apply(
+      droplet('d1'),
+      meter,
+      { command: 'remove-resource', provider: 'do', providerId: 'r1', at: '2026-04-01T12:00:00Z' },
+      meter,
+    );
     expect(await records()).toEqual([]);
   });
 
   it('moves what a person corrected also where the day is metered by the hour since', async () => {
-    await test.apply(droplet('d1'), meter, correct('12', metered), { command: 'configure-metering', billingKind: 'droplet_hours', granularity: 'hour', from: T('2026-04-01') }, meter);
+    await test.apply(
+      droplet('d1'),
+      meter,
+      correct('12', metered),
+      { command: 'configure-metering', billingKind: 'droplet_hours', granularity: 'hour', from: T('2026-04-01') },
+      meter,
+    );
     expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ droplet_hours: '24' });
   });
 
   it('counts a resource again that is seen again after its third strike: what a sighting leaves out is as it was', async () => {
     const { deploymentId: _, ...listed } = droplet('d1');
-    const sync = (day: string, resources: object[]) => ({ command: 'sync-resources', provider: 'do', seenAt: T(`2026-04-${day}`), resources });
+    const sync = (day: string, resources: object[]) => ({
+      command: 'sync-resources',
+      provider: 'do',
+      seenAt: T(`2026-04-${day}`),
+      resources,
+    });
     const { command: _command, provider: _provider, seenAt: _seenAt, ...resource } = listed;
     await test.apply(droplet('d1'), sync('02', []), sync('03', []), sync('04', []));
     const found = async () => (await test.ask<{ items: object[] }>('resources')).items;
@@ -232,14 +299,28 @@ describe('metering again', () => {
     await test.apply(sync('05', [resource]));
     expect(await found()).toMatchObject([{ staleStrikeCount: 0, deletedAt: null, deploymentId: 'd1' }]);
     await test.apply({ command: 'run-metering', date: '2026-04-04' }, { command: 'run-metering', date: '2026-04-06' });
-    expect((await test.ask<{ items: { period: { start: string } }[] }>('usage-records')).items.map(({ period }) => period.start)).toEqual([T('2026-04-06')]);
+    expect(
+      (await test.ask<{ items: { period: { start: string } }[] }>('usage-records')).items.map(
+        ({ period }) => period.start,
+      ),
+    ).toEqual([T('2026-04-06')]);
   });
 });
 
 describe('a file delivered again', () => {
   const deliver = async (...quantities: string[]) => {
     const core = test.app.get(LedgerCore);
-    const call = { caller: ADMIN, name: 'backfill', key: 'file', bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, basedOn: null, fields: {} };
+    const call = {
+      caller: ADMIN,
+      name: 'backfill',
+      key: 'file',
+      bodyHash: '',
+      occurredAt: null,
+      isKeyed: false,
+      idempotencyKey: null,
+      basedOn: null,
+      fields: {},
+    };
     const readings = zObservation.array().parse(quantities.map((quantity) => ({ ...KEY, quantity })));
     const { accepted, duplicate, corrected } = await writeUsage(core, call, 'd1', readings, 'backfill', 're-delivered');
     await test.ledger.catchUp();
@@ -276,7 +357,10 @@ describe('a file delivered again', () => {
 
   it('is refused where it contradicts what no correction can change', async () => {
     await test.apply(observe('5', { subAttribution: { team: 'a' } }));
-    await expect(deliver('5')).rejects.toMatchObject({ code: 'usage_conflict', message: expect.stringContaining('subAttribution {"team":"a"}, not none') });
+    await expect(deliver('5')).rejects.toMatchObject({
+      code: 'usage_conflict',
+      message: expect.stringContaining('subAttribution {"team":"a"}, not none'),
+    });
   });
 });
 
@@ -287,7 +371,13 @@ describe('commands of one key, in any order', () => {
   const corrected = fc.tuple(fc.constantFrom('7', '9', null), provider).map(([quantity, of]) => correct(quantity, of));
   const onDeployment = async (deploymentId: string, commands: readonly object[]): Promise<object[]> => {
     const taken: object[] = [];
-    await test.apply({ command: 'register-deployment', deploymentId, tenantId: 't1', name: deploymentId, from: T('2026-04-01') });
+    await test.apply({
+      command: 'register-deployment',
+      deploymentId,
+      tenantId: 't1',
+      name: deploymentId,
+      from: T('2026-04-01'),
+    });
     for (const each of commands) {
       const command = { ...each, deploymentId };
       if ((await test.ledger.execute(command, ADMIN)).status !== 'refused') taken.push(command);
@@ -313,7 +403,12 @@ describe('commands of one key, in any order', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(provider, { minLength: 1, maxLength: 6 }), async (given) => {
         const deploymentId = `orders-${(run += 1)}`;
-        expect(await onDeployment(deploymentId, given.map((of) => observe('5', of)))).toHaveLength(given.length);
+        expect(
+          await onDeployment(
+            deploymentId,
+            given.map((of) => observe('5', of)),
+          ),
+        ).toHaveLength(given.length);
         const named = new Set(given.flatMap((of) => ('provider' in of ? [of.provider] : [])));
         const { items } = await test.ask<{ items: object[] }>('usage-records', { deploymentId });
         expect(items).toHaveLength(Math.max(1, named.size));

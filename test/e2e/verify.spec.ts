@@ -13,7 +13,15 @@ let env: Record<string, string>;
 const ledgerline = async (...args: string[]) => cli([...args, '--data-dir', dir.path], { env });
 const verified = async (...args: string[]) => {
   const { code, stdout } = await ledgerline('verify', '--json', ...args);
-  return { code, ...(JSON.parse(stdout) as { ok: boolean; size: number; root: string; failures: { code: string; position: number; message: string }[] }) };
+  return {
+    code,
+    ...(JSON.parse(stdout) as {
+      ok: boolean;
+      size: number;
+      root: string;
+      failures: { code: string; position: number; message: string }[];
+    }),
+  };
 };
 
 beforeAll(async () => {
@@ -35,7 +43,9 @@ describe('verify', () => {
   });
 
   it('finds a log as it was recorded, from the command on that wrote it', async () => {
-    const commands = [1, 2, 3].map((n) => JSON.stringify({ command: 'register-tenant', tenantId: `t${n}`, name: `T ${n}`, currency: 'USD' })).join('\n');
+    const commands = [1, 2, 3]
+      .map((n) => JSON.stringify({ command: 'register-tenant', tenantId: `t${n}`, name: `T ${n}`, currency: 'USD' }))
+      .join('\n');
     const file = await dir.write('commands.jsonl', commands);
     expect((await ledgerline('apply', file)).code).toBe(0);
     const { rows } = await database.pool.query<{ size: number }>('select size from ledgerline_audit.tree');
@@ -48,12 +58,18 @@ describe('verify', () => {
     const { code, stdout } = await ledgerline('checkpoint', '--out', kept, '--json');
     const { root, publicKey } = JSON.parse(stdout) as { root: string; publicKey: string };
     expect([code, (await stat(join(dir.path, 'checkpoint.key'))).mode & 0o777]).toEqual([0, 0o600]);
-    expect(await readFile(kept, 'utf8')).toMatch(new RegExp(`^ledgerline/[0-9a-f]{8}\n3\n${root.replaceAll('+', '\\+')}\n\n— ledgerline/`));
+    expect(await readFile(kept, 'utf8')).toMatch(
+      new RegExp(`^ledgerline/[0-9a-f]{8}\n3\n${root.replaceAll('+', '\\+')}\n\n— ledgerline/`),
+    );
     expect(await verified('--checkpoint', kept)).toMatchObject({ code: 0, ok: true, root });
     // By the public key alone, as an auditor has it.
     expect(await verified('--checkpoint', kept, '--key', publicKey)).toMatchObject({ code: 0, ok: true });
     const changed = await dir.write('changed.checkpoint', (await readFile(kept, 'utf8')).replace('\n3\n', '\n2\n'));
-    expect(await verified('--checkpoint', changed)).toMatchObject({ code: 1, ok: false, failures: [{ code: 'checkpoint_not_signed' }] });
+    expect(await verified('--checkpoint', changed)).toMatchObject({
+      code: 1,
+      ok: false,
+      failures: [{ code: 'checkpoint_not_signed' }],
+    });
     expect((await ledgerline('verify', '--checkpoint', join(dir.path, 'none'))).code).toBe(2);
   });
 
@@ -61,9 +77,20 @@ describe('verify', () => {
     await database.pool.query(
       "begin; set local session_replication_role = replica; update ledgerline_log.events set data = replace(data, 'USD', 'EUR') where position = 2; commit",
     );
-    expect(await verified()).toMatchObject({ code: 1, ok: false, size: 3, failures: [{ code: 'event_changed', position: 2, stream: 'tenant-t2', type: 'TenantRegistered' }, { code: 'root_differs', position: 2 }] });
+    expect(await verified()).toMatchObject({
+      code: 1,
+      ok: false,
+      size: 3,
+      failures: [
+        { code: 'event_changed', position: 2, stream: 'tenant-t2', type: 'TenantRegistered' },
+        { code: 'root_differs', position: 2 },
+      ],
+    });
     const { code, stdout } = await ledgerline('verify');
-    expect([code, stdout.includes('FAILS at 2  the event at position 2 is not the one that was recorded there')]).toEqual([1, true]);
+    expect([
+      code,
+      stdout.includes('FAILS at 2  the event at position 2 is not the one that was recorded there'),
+    ]).toEqual([1, true]);
   });
 });
 

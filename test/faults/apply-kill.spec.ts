@@ -15,7 +15,7 @@ const SEED = Number(process.env['FAULT_SEED'] ?? '20261121');
 
 /** Numbers from 0 to 1, the same for the same seed. */
 function* randoms(seed: number): Generator<number, never> {
-  for (let state = seed; ; ) {
+  for (let state = seed; ;) {
     state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
     yield state / 2_147_483_648;
   }
@@ -32,11 +32,31 @@ const reading = (day: number, billingKind: string, resourceId: string, quantity:
   quantity,
   ...more,
 });
-const listed = (providerId: string, status: string) => ({ providerId, kind: 'droplet', name: providerId, status, deploymentId: 'd' });
-const sync = (day: number, ...resources: object[]) => ({ command: 'sync-resources', provider: 'do', seenAt: T(april(day)), resources });
+const listed = (providerId: string, status: string) => ({
+  providerId,
+  kind: 'droplet',
+  name: providerId,
+  status,
+  deploymentId: 'd',
+});
+const sync = (day: number, ...resources: object[]) => ({
+  command: 'sync-resources',
+  provider: 'do',
+  seenAt: T(april(day)),
+  resources,
+});
 const invoiceId = (day: number, voids = 0): string => invoiceIdOf('t', 'USD', instant(T(april(day))), voids);
-const create = (day: number, idempotencyKey: string) => ({ command: 'create-invoice', tenantId: 't', asOf: T(april(day)), idempotencyKey });
-const issue = (day: number, voids = 0) => ({ command: 'issue-invoice', invoiceId: invoiceId(day, voids), at: T(april(day)) });
+const create = (day: number, idempotencyKey: string) => ({
+  command: 'create-invoice',
+  tenantId: 't',
+  asOf: T(april(day)),
+  idempotencyKey,
+});
+const issue = (day: number, voids = 0) => ({
+  command: 'issue-invoice',
+  invoiceId: invoiceId(day, voids),
+  at: T(april(day)),
+});
 const plan = (planId: string, included: string) => ({
   command: 'publish-plan',
   planId,
@@ -47,7 +67,11 @@ const plan = (planId: string, included: string) => ({
   effectiveFrom: T('2026-01-01'),
   items: [
     { billingKind: 'requests', included, price: { model: 'unit', unitAmount: '0.01' } },
-    { billingKind: 'droplet_hours', included: '24', price: { model: 'package', packageSize: '7', packageAmount: '0.33' } },
+    {
+      billingKind: 'droplet_hours',
+      included: '24',
+      price: { model: 'package', packageSize: '7', packageAmount: '0.33' },
+    },
     { billingKind: 'vm', price: { model: 'rate_card' } },
   ],
 });
@@ -77,17 +101,44 @@ const COMMANDS: readonly object[] = [
   },
   create(5, 'first'),
   issue(5),
-  { command: 'record-cost', provider: 'do', invoiceRef: 'x', lines: [{ lineKey: '1', resourceId: 'a', kind: 'droplet', chargePeriod: { start: T(april(1)), end: T('2026-05-01') }, amount: '6.000000001', currency: 'USD', category: 'usage' }] },
+  {
+    command: 'record-cost',
+    provider: 'do',
+    invoiceRef: 'x',
+    lines: [
+      {
+        lineKey: '1',
+        resourceId: 'a',
+        kind: 'droplet',
+        chargePeriod: { start: T(april(1)), end: T('2026-05-01') },
+        amount: '6.000000001',
+        currency: 'USD',
+        category: 'usage',
+      },
+    ],
+  },
   { command: 'correct-usage', deploymentId: 'd', ...reading(2, 'requests', 'r1', '9'), reason: 'meter drift' },
   { command: 'correct-usage', deploymentId: 'd', ...reading(2, 'requests', 'r2', '3'), reason: 'checked, and right' },
   { command: 'correct-rate', ...KEY, unitPrice: '0.03', effectiveFrom: T(april(1)), reason: 'ten times too high' },
   { command: 'correct-rate', ...KEY, unitPrice: '0.03', effectiveFrom: T(april(2)), reason: 'checked, and right' },
-  { command: 'correct-resource', provider: 'do', providerId: 'a', from: T(april(2)), until: T(april(3)), status: 'off', reason: 'was off' },
+  {
+    command: 'correct-resource',
+    provider: 'do',
+    providerId: 'a',
+    from: T(april(2)),
+    until: T(april(3)),
+    status: 'off',
+    reason: 'was off',
+  },
   { command: 'run-metering', date: april(2) },
   create(8, 'wrong'),
   issue(8),
   { command: 'void-invoice', invoiceId: invoiceId(8), at: T(april(8)), reason: 'sent too early' },
-  { command: 'observe-usage', deploymentId: 'd', observations: Array.from({ length: 40 }, (_, index) => reading(6, 'requests', `r${index}`, '2')) },
+  {
+    command: 'observe-usage',
+    deploymentId: 'd',
+    observations: Array.from({ length: 40 }, (_, index) => reading(6, 'requests', `r${index}`, '2')),
+  },
   create(8, 'right'),
   issue(8, 1),
   { command: 'change-plan', subscriptionId: 's', planId: 'q', at: T(april(16)) },
@@ -153,7 +204,11 @@ async function applied(url: string): Promise<void> {
 async function killed(url: string, afterLine: number, ms: number): Promise<boolean> {
   const child = startCli(['apply', '-'], { DATABASE_URL: url });
   if (child.stdin === null || child.stdout === null) throw new Error('the process has no pipes');
-  const signal = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_code, by) => { resolve(by); }));
+  const signal = new Promise<NodeJS.Signals | null>((resolve) =>
+    child.once('exit', (_code, by) => {
+      resolve(by);
+    }),
+  );
   child.stdin.on('error', () => undefined);
   child.stdin.end(FILE);
   child.stderr?.resume();
@@ -188,7 +243,8 @@ describe('apply, killed', () => {
 
   it('has an undisturbed run to be compared with: something of everything', () => {
     const items = (name: string) => (undisturbed.get(name) as { items: object[] }).items;
-    for (const name of ['tenants', 'plans', 'rates', 'resources', 'metered-days', 'usage-records', 'unbilled', 'lines']) expect([name, items(name).length > 0]).toEqual([name, true]);
+    for (const name of ['tenants', 'plans', 'rates', 'resources', 'metered-days', 'usage-records', 'unbilled', 'lines'])
+      expect([name, items(name).length > 0]).toEqual([name, true]);
     const invoices = items('invoices') as { status: string; asOf: string; total: string }[];
     expect(invoices.map(({ status, asOf }) => [asOf.slice(8, 10), status]).sort()).toEqual([
       ['05', 'issued'],
@@ -202,17 +258,20 @@ describe('apply, killed', () => {
     expect(undisturbed.get('margin')).toMatchObject({ overall: { cogs: '6.000000001' } });
   });
 
-  it.each(MOMENTS)('after line %i and %i ms: the same file again ends where an undisturbed run does', async (afterLine, ms) => {
-    await withDatabase(async (url) => {
-      if (await killed(url, afterLine, ms)) kills += 1;
-      await applied(url);
-      const answers = await answersOf(url);
-      for (const [name] of QUESTIONS) expect({ name, answer: answers.get(name) }).toEqual({ name, answer: undisturbed.get(name) });
-    });
-  });
+  it.each(MOMENTS)(
+    'after line %i and %i ms: the same file again ends where an undisturbed run does',
+    async (afterLine, ms) => {
+      await withDatabase(async (url) => {
+        if (await killed(url, afterLine, ms)) kills += 1;
+        await applied(url);
+        const answers = await answersOf(url);
+        for (const [name] of QUESTIONS)
+          expect({ name, answer: answers.get(name) }).toEqual({ name, answer: undisturbed.get(name) });
+      });
+    },
+  );
 
   it('was met at work, not only before or after it', () => {
     expect(kills).toBeGreaterThan(0);
   });
 });
-

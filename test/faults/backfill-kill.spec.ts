@@ -16,7 +16,7 @@ const SITES = 10;
 const ROWS = 24_000;
 
 function* randoms(seed: number): Generator<number, never> {
-  for (let state = seed; ; ) {
+  for (let state = seed; ;) {
     state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
     yield state / 2_147_483_648;
   }
@@ -34,12 +34,19 @@ function content(): string {
   return lines.join('\n');
 }
 
-const head = async ({ pool }: TestDatabase): Promise<number> => (await pool.query<{ position: number }>('SELECT position FROM ledgerline_log.head')).rows[0]?.position ?? 0;
+const head = async ({ pool }: TestDatabase): Promise<number> =>
+  (await pool.query<{ position: number }>('SELECT position FROM ledgerline_log.head')).rows[0]?.position ?? 0;
 
 /** Starts the import, and ends it once the log has so many events; true where that was before it was done. */
-async function disturbed(database: TestDatabase, args: readonly string[], events: number, how: string): Promise<boolean> {
+async function disturbed(
+  database: TestDatabase,
+  args: readonly string[],
+  events: number,
+  how: string,
+): Promise<boolean> {
   const child = startCli(args, { DATABASE_URL: database.url });
-  if (child.stdin === null || child.stdout === null || child.stderr === null) throw new Error('the process has no pipes');
+  if (child.stdin === null || child.stdout === null || child.stderr === null)
+    throw new Error('the process has no pipes');
   child.stdin.end();
   const exited = once(child, 'exit');
   const said = Promise.all([text(child.stdout), text(child.stderr)]);
@@ -67,7 +74,8 @@ describe('an import that is interrupted', () => {
       for (const how of ['kill -9', 'Ctrl-C', 'lost database']) {
         // Undisturbed it appends some 30 events: of ten sites, two months, and packs of 1,000.
         const events = (await head(database)) + 1 + Math.floor(random.next().value * 6);
-        if (await disturbed(database, [...args, ...(random.next().value < 0.5 ? ['--resume'] : [])], events, how)) ended += 1;
+        if (await disturbed(database, [...args, ...(random.next().value < 0.5 ? ['--resume'] : [])], events, how))
+          ended += 1;
       }
       expect(ended).toBeGreaterThan(0);
       const last = await cli([...args, '--json'], { env: { DATABASE_URL: database.url } });
@@ -78,7 +86,9 @@ describe('an import that is interrupted', () => {
       // Row by row: another file of the same rows would be other events, so the mark of the whole file is passed by with a mapping.
       expect(countsOf(await backfilled(again, 'usage', file, { format: 'csv' }))).toEqual([ROWS, 0, ROWS, 0, 0]);
       await again.close();
-      const { rows } = await database.pool.query('SELECT count(*)::int AS readings, sum(quantity)::text AS quantity FROM ledgerline.usage_records WHERE position_to IS NULL');
+      const { rows } = await database.pool.query(
+        'SELECT count(*)::int AS readings, sum(quantity)::text AS quantity FROM ledgerline.usage_records WHERE position_to IS NULL',
+      );
       // 24,000 × 0.5
       expect(rows).toEqual([{ readings: ROWS, quantity: '12000.0' }]);
     } finally {

@@ -31,13 +31,19 @@ beforeEach(async () => {
 });
 afterEach(async () => test.close());
 
-const atOnce = async (...commands: object[]) => Promise.all(commands.map(async (command) => test.ledger.execute(command, ADMIN)));
+const atOnce = async (...commands: object[]) =>
+  Promise.all(commands.map(async (command) => test.ledger.execute(command, ADMIN)));
 const statuses = (outcomes: readonly { status: string }[]) => outcomes.map(({ status }) => status).sort();
 
 describe('commands at once', () => {
   it('give one listing one strike', async () => {
     await test.apply(seen('1'), seen('2'));
-    const sync = { command: 'sync-resources', provider: 'do', seenAt: T('2026-04-02'), resources: [{ providerId: '1', kind: 'droplet', name: '1', status: 'active' }] };
+    const sync = {
+      command: 'sync-resources',
+      provider: 'do',
+      seenAt: T('2026-04-02'),
+      resources: [{ providerId: '1', kind: 'droplet', name: '1', status: 'active' }],
+    };
     // Who decides the same at the same revision appends the same events, which the log recognises: `done`, at the one position.
     const outcomes = await atOnce(sync, sync, sync, sync);
     const positions = outcomes.flatMap((outcome) => (outcome.status === 'done' ? [outcome.position] : []));
@@ -51,9 +57,24 @@ describe('commands at once', () => {
   });
 
   it('take one of several bodies under one key, natural or given', async () => {
-    expect(statuses(await atOnce(seen('3'), seen('3', { status: 'off' }), seen('3', { status: 'new' })))).toEqual(['done', 'refused', 'refused']);
-    const tax = (tenantId: string, ratePercent: string) => ({ command: 'set-tax', tenantId, name: 'VAT', ratePercent, from: T('2026-01-01'), idempotencyKey: 'k' });
-    expect(statuses(await atOnce(tax('t', '19'), tax('u', '19'), tax('t', '21')))).toEqual(['done', 'refused', 'refused']);
+    expect(statuses(await atOnce(seen('3'), seen('3', { status: 'off' }), seen('3', { status: 'new' })))).toEqual([
+      'done',
+      'refused',
+      'refused',
+    ]);
+    const tax = (tenantId: string, ratePercent: string) => ({
+      command: 'set-tax',
+      tenantId,
+      name: 'VAT',
+      ratePercent,
+      from: T('2026-01-01'),
+      idempotencyKey: 'k',
+    });
+    expect(statuses(await atOnce(tax('t', '19'), tax('u', '19'), tax('t', '21')))).toEqual([
+      'done',
+      'refused',
+      'refused',
+    ]);
   });
 
   it('never starve one another of connections', async () => {
@@ -77,7 +98,8 @@ describe('the projections’ writer', () => {
     const admin = createPool(test.url);
     try {
       await test.apply(seen('1'));
-      const holders = "SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND a.datname = current_database()";
+      const holders =
+        "SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND a.datname = current_database()";
       const { rows } = await admin.query<{ pid: number }>(holders);
       expect(rows.length).toBeGreaterThan(0);
       for (const { pid } of rows) await admin.query('SELECT pg_terminate_backend($1)', [pid]);
@@ -92,35 +114,71 @@ describe('the projections’ writer', () => {
 });
 
 describe('a deployment that moves to another tenant', () => {
-  const tenant = (tenantId: string, role: Caller['role'] = 'tenant'): Caller => ({ actor: tenantId, role, tenantId, now: instant('2026-06-01T00:00:00Z') });
+  const tenant = (tenantId: string, role: Caller['role'] = 'tenant'): Caller => ({
+    actor: tenantId,
+    role,
+    tenantId,
+    now: instant('2026-06-01T00:00:00Z'),
+  });
   const usage = (day: string) => ({
     command: 'observe-usage',
     deploymentId: 'd',
-    observations: [{ resourceId: 'r', billingKind: 'k', period: { start: T(day), end: `${day}T01:00:00Z` }, granularity: 'hour', quantity: '1' }],
+    observations: [
+      {
+        resourceId: 'r',
+        billingKind: 'k',
+        period: { start: T(day), end: `${day}T01:00:00Z` },
+        granularity: 'hour',
+        quantity: '1',
+      },
+    ],
   });
 
   it('shows each of them what was used in their time, and takes from each only that', async () => {
-    await test.apply({ command: 'assign-deployment', deploymentId: 'd', tenantId: 'u', from: T('2026-05-01') }, usage('2026-04-10'), usage('2026-05-10'));
+    await test.apply(
+      { command: 'assign-deployment', deploymentId: 'd', tenantId: 'u', from: T('2026-05-01') },
+      usage('2026-04-10'),
+      usage('2026-05-10'),
+    );
     const daysOf = async (tenantId: string) =>
-      ((await test.ledger.ask('usage-records', { deploymentId: 'd' }, tenant(tenantId))) as { items: { period: { start: string } }[] }).items.map(({ period }) => period.start);
+      (
+        (await test.ledger.ask('usage-records', { deploymentId: 'd' }, tenant(tenantId))) as {
+          items: { period: { start: string } }[];
+        }
+      ).items.map(({ period }) => period.start);
     expect([await daysOf('t'), await daysOf('u')]).toEqual([[T('2026-04-10')], [T('2026-05-10')]]);
     const deployments = (await test.ledger.ask('deployments', {}, tenant('u'))) as { items: object[] };
-    expect(deployments.items).toEqual([{ deploymentId: 'd', name: 'd', tenantId: 'u', assignments: [{ tenantId: 'u', from: T('2026-05-01') }] }]);
-    expect(await test.ledger.execute(usage('2026-04-11'), tenant('u', 'ingest'))).toMatchObject({ status: 'refused', error: { code: 'unknown_deployment' } });
+    expect(deployments.items).toEqual([
+      { deploymentId: 'd', name: 'd', tenantId: 'u', assignments: [{ tenantId: 'u', from: T('2026-05-01') }] },
+    ]);
+    expect(await test.ledger.execute(usage('2026-04-11'), tenant('u', 'ingest'))).toMatchObject({
+      status: 'refused',
+      error: { code: 'unknown_deployment' },
+    });
     expect(await test.ledger.execute(usage('2026-04-11'), tenant('t', 'ingest'))).toMatchObject({ status: 'done' });
   });
 });
 
 describe('what cost says', () => {
   it('is for the platform’s admin alone, in the log too', async () => {
-    const line = { lineKey: '1', kind: 'droplet', chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') }, amount: '6.53', currency: 'USD', category: 'usage' };
+    const line = {
+      lineKey: '1',
+      kind: 'droplet',
+      chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') },
+      amount: '6.53',
+      currency: 'USD',
+      category: 'usage',
+    };
     await test.apply({ command: 'record-cost', provider: 'do', invoiceRef: 'x', lines: [line] });
     for (const role of ['operator', 'auditor'] as const) {
       const events = await test.ledger.ask('events', { type: 'CostRecorded' }, { ...ADMIN, role });
       expect(JSON.stringify(events)).not.toContain('6.53');
       expect(events).toMatchObject({ items: [{ type: 'CostRecorded', data: null }] });
     }
-    const conflict = await test.ledger.execute({ command: 'record-cost', provider: 'do', invoiceRef: 'x', lines: [{ ...line, amount: '1' }] }, { ...ADMIN, role: 'operator' });
+    const conflict = await test.ledger.execute(
+      { command: 'record-cost', provider: 'do', invoiceRef: 'x', lines: [{ ...line, amount: '1' }] },
+      { ...ADMIN, role: 'operator' },
+    );
     expect(conflict.status).toBe('refused');
     expect(JSON.stringify(conflict)).not.toContain('6.53');
   });
@@ -129,11 +187,23 @@ describe('what cost says', () => {
 describe('an instant far off', () => {
   it('is refused as the typo that it is, and writes nothing', async () => {
     await test.apply(
-      { command: 'publish-plan', planId: 'p', name: 'p', currency: 'USD', baseFee: '1', paymentTerm: 'in_advance', effectiveFrom: T('2026-01-01'), items: [] },
+      {
+        command: 'publish-plan',
+        planId: 'p',
+        name: 'p',
+        currency: 'USD',
+        baseFee: '1',
+        paymentTerm: 'in_advance',
+        effectiveFrom: T('2026-01-01'),
+        items: [],
+      },
       subscription('s', 'd', 'p'),
     );
     const before = await test.ledger.catchUp();
-    const refused = await test.ledger.execute({ command: 'create-invoice', tenantId: 't', asOf: T('3026-06-01') }, ADMIN);
+    const refused = await test.ledger.execute(
+      { command: 'create-invoice', tenantId: 't', asOf: T('3026-06-01') },
+      ADMIN,
+    );
     expect(refused).toMatchObject({ status: 'refused', error: { code: 'too_many_periods' } });
     expect(await test.ledger.catchUp()).toBe(before);
   });

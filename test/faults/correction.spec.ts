@@ -34,10 +34,37 @@ const SET_UP = [
 const use = (tenantId: string, date: string, quantity: string, resourceId = 'r') => ({
   command: 'observe-usage',
   deploymentId: tenantId,
-  observations: [{ resourceId, billingKind: 'cores', period: { start: `${date}T00:00:00Z`, end: `${date}T01:00:00Z` }, granularity: 'hour', quantity, rateKey: RATE }],
+  observations: [
+    {
+      resourceId,
+      billingKind: 'cores',
+      period: { start: `${date}T00:00:00Z`, end: `${date}T01:00:00Z` },
+      granularity: 'hour',
+      quantity,
+      rateKey: RATE,
+    },
+  ],
 });
-const CORRECTION = { command: 'correct-rate', ...RATE, unitPrice: '0.01', effectiveFrom: FROM, effectiveUntil: MAY, reason: 'ten times too high' };
-const CORRECT = ['rates', 'correct', '--type', 'VmVCpu', '--family', 'standard', '--location', 'hel1', '--price', '0.01'];
+const CORRECTION = {
+  command: 'correct-rate',
+  ...RATE,
+  unitPrice: '0.01',
+  effectiveFrom: FROM,
+  effectiveUntil: MAY,
+  reason: 'ten times too high',
+};
+const CORRECT = [
+  'rates',
+  'correct',
+  '--type',
+  'VmVCpu',
+  '--family',
+  'standard',
+  '--location',
+  'hel1',
+  '--price',
+  '0.01',
+];
 const ARGS = [...CORRECT, '--from', FROM, '--until', MAY, '--reason', 'ten times too high'];
 
 let test: TestLedger;
@@ -51,7 +78,11 @@ afterEach(async () => test.close());
 /** Invoices all tenants; what these invoices come to. */
 async function run(asOf: string): Promise<string> {
   const totals: string[] = [];
-  for await (const billed of invoiceRun<{ total: string }>(test.ledger, ADMIN, { asOf: instant(asOf), tenantIds: await tenantIds(test.ledger, ADMIN), issue: true })) {
+  for await (const billed of invoiceRun<{ total: string }>(test.ledger, ADMIN, {
+    asOf: instant(asOf),
+    tenantIds: await tenantIds(test.ledger, ADMIN),
+    issue: true,
+  })) {
     if (billed.failure !== null) throw billed.failure;
     totals.push(...billed.invoices.map(({ total }) => total));
   }
@@ -89,7 +120,10 @@ describe('while a correction is applied', () => {
     const ask = async (): Promise<void> => {
       while (!isBooked) {
         // Before or after, never between: a price of the month is the one or the other.
-        const { items } = await test.ask<{ items: { unitPrice: string }[] }>('rates', { ...RATE, at: '2026-04-10T00:00:00Z' });
+        const { items } = await test.ask<{ items: { unitPrice: string }[] }>('rates', {
+          ...RATE,
+          at: '2026-04-10T00:00:00Z',
+        });
         expect(['0.1', '0.01']).toContain(items[0]?.unitPrice);
         answered += 1;
       }
@@ -113,19 +147,22 @@ describe('while a correction is applied', () => {
     { ms: 300, events: 1 },
     { ms: 700, events: 7 },
     { ms: 1100, events: 33 },
-  ])('a kill -9 of the correction after $ms ms, and of the run after $events events, is made good by the same again', async ({ ms, events }) => {
-    const { log } = test.app.get(LedgerCore);
-    const started = performance.now();
-    await killed(ARGS, async () => performance.now() - started < ms);
-    expect(await cli(ARGS, { env: { DATABASE_URL: test.url } })).toMatchObject({ code: 0 });
-    const until = (await log.head()) + events;
-    const run = ['invoice', '--as-of', JUNE, '--issue'];
-    await killed(run, async () => (await log.head()) < until);
-    expect(await cli(run, { env: { DATABASE_URL: test.url } })).toMatchObject({ code: 0 });
-    expect(await count('RateCorrected')).toBe(1);
-    const { items } = await test.ask<{ items: { subtotal: string }[] }>('invoices');
-    // 120.00 as it was billed, and 12 × 100 × (0.01 − 0.10)
-    expect(sum(items.map(({ subtotal }) => decimal(subtotal))).toFixed(2)).toBe('12.00');
-    await expectReplayToBeLive(test.url);
-  });
+  ])(
+    'a kill -9 of the correction after $ms ms, and of the run after $events events, is made good by the same again',
+    async ({ ms, events }) => {
+      const { log } = test.app.get(LedgerCore);
+      const started = performance.now();
+      await killed(ARGS, async () => performance.now() - started < ms);
+      expect(await cli(ARGS, { env: { DATABASE_URL: test.url } })).toMatchObject({ code: 0 });
+      const until = (await log.head()) + events;
+      const run = ['invoice', '--as-of', JUNE, '--issue'];
+      await killed(run, async () => (await log.head()) < until);
+      expect(await cli(run, { env: { DATABASE_URL: test.url } })).toMatchObject({ code: 0 });
+      expect(await count('RateCorrected')).toBe(1);
+      const { items } = await test.ask<{ items: { subtotal: string }[] }>('invoices');
+      // 120.00 as it was billed, and 12 × 100 × (0.01 − 0.10)
+      expect(sum(items.map(({ subtotal }) => decimal(subtotal))).toFixed(2)).toBe('12.00');
+      await expectReplayToBeLive(test.url);
+    },
+  );
 });

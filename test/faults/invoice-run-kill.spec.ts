@@ -21,25 +21,48 @@ const PLAN = {
   effectiveFrom: '2026-01-01T00:00:00Z',
   items: [
     { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.01' } },
-    { billingKind: 'builds', price: { model: 'graduated', tiers: [{ upTo: '60', unitAmount: '0.10' }, { upTo: null, unitAmount: '0.05' }] } },
+    {
+      billingKind: 'builds',
+      price: {
+        model: 'graduated',
+        tiers: [
+          { upTo: '60', unitAmount: '0.10' },
+          { upTo: null, unitAmount: '0.05' },
+        ],
+      },
+    },
   ],
 };
 
 /** Each tenant has two deployments, each of which uses 5 of either kind a day. */
-const COMMANDS = Array.from({ length: TENANTS }, (_, index) => `t${String(index).padStart(2, '0')}`).flatMap((tenantId) => [
-  { command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' },
-  ...[`${tenantId}-a`, `${tenantId}-b`].flatMap((deploymentId) => [
-    { command: 'register-deployment', deploymentId, tenantId, name: deploymentId, from: '2026-04-01T00:00:00Z' },
-    { command: 'start-subscription', subscriptionId: deploymentId, deploymentId, planId: 'p', from: '2026-04-01T00:00:00Z' },
-    {
-      command: 'observe-usage',
-      deploymentId,
-      observations: ['requests', 'builds'].flatMap((billingKind) =>
-        DAYS.map((day) => ({ resourceId: 'r', billingKind, period: { start: `${day}T00:00:00Z`, end: `${day}T01:00:00Z` }, granularity: 'hour', quantity: '5' })),
-      ),
-    },
-  ]),
-]);
+const COMMANDS = Array.from({ length: TENANTS }, (_, index) => `t${String(index).padStart(2, '0')}`).flatMap(
+  (tenantId) => [
+    { command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' },
+    ...[`${tenantId}-a`, `${tenantId}-b`].flatMap((deploymentId) => [
+      { command: 'register-deployment', deploymentId, tenantId, name: deploymentId, from: '2026-04-01T00:00:00Z' },
+      {
+        command: 'start-subscription',
+        subscriptionId: deploymentId,
+        deploymentId,
+        planId: 'p',
+        from: '2026-04-01T00:00:00Z',
+      },
+      {
+        command: 'observe-usage',
+        deploymentId,
+        observations: ['requests', 'builds'].flatMap((billingKind) =>
+          DAYS.map((day) => ({
+            resourceId: 'r',
+            billingKind,
+            period: { start: `${day}T00:00:00Z`, end: `${day}T01:00:00Z` },
+            granularity: 'hour',
+            quantity: '5',
+          })),
+        ),
+      },
+    ]),
+  ],
+);
 
 /** Each run is killed once this share of its events is recorded: while it opens lines, claims and cuts, issues. */
 const RUNS = [
@@ -78,7 +101,12 @@ afterAll(async () => {
 async function billed(asOf: string): Promise<number> {
   const before = await undisturbed.ledger.catchUp();
   const tenants = await tenantIds(undisturbed.ledger, ADMIN);
-  for await (const { failure } of invoiceRun(undisturbed.ledger, ADMIN, { asOf: instant(asOf), tenantIds: tenants, issue: true })) expect(failure).toBeNull();
+  for await (const { failure } of invoiceRun(undisturbed.ledger, ADMIN, {
+    asOf: instant(asOf),
+    tenantIds: tenants,
+    issue: true,
+  }))
+    expect(failure).toBeNull();
   return (await undisturbed.ledger.catchUp()) - before;
 }
 
@@ -109,25 +137,32 @@ const counted = async (test: TestLedger): Promise<Record<string, number>> => {
 };
 
 describe('invoice --issue of all tenants, killed', () => {
-  it.each(RUNS)('as of $asOf after $killedAfter of its events: again, it ends where an undisturbed run does', async ({ asOf, killedAfter, total }) => {
-    const events = await billed(asOf);
-    const args = ['invoice', '--as-of', asOf, '--issue', '--json'];
-    expect(await killedAt(args, Math.floor(events * killedAfter))).toBe('SIGKILL');
+  it.each(RUNS)(
+    'as of $asOf after $killedAfter of its events: again, it ends where an undisturbed run does',
+    async ({ asOf, killedAfter, total }) => {
+      const events = await billed(asOf);
+      const args = ['invoice', '--as-of', asOf, '--issue', '--json'];
+      expect(await killedAt(args, Math.floor(events * killedAfter))).toBe('SIGKILL');
 
-    const again = await cli(args, { env: { DATABASE_URL: killed.url } });
-    expect(again).toMatchObject({ code: 0, stderr: '' });
-    const { invoices } = JSON.parse(again.stdout) as { invoices: Invoice[] };
-    expect(invoices.map((invoice) => [invoice.tenantId, invoice.status, invoice.total])).toEqual(
-      Array.from({ length: TENANTS }, (_, index) => [`t${String(index).padStart(2, '0')}`, 'issued', total]),
-    );
-    expect(await invoicesOf(killed)).toEqual(await invoicesOf(undisturbed));
-    // No line opened or cut, no part claimed and no row frozen twice.
-    expect(await counted(killed)).toEqual(await counted(undisturbed));
-  });
+      const again = await cli(args, { env: { DATABASE_URL: killed.url } });
+      expect(again).toMatchObject({ code: 0, stderr: '' });
+      const { invoices } = JSON.parse(again.stdout) as { invoices: Invoice[] };
+      expect(invoices.map((invoice) => [invoice.tenantId, invoice.status, invoice.total])).toEqual(
+        Array.from({ length: TENANTS }, (_, index) => [`t${String(index).padStart(2, '0')}`, 'issued', total]),
+      );
+      expect(await invoicesOf(killed)).toEqual(await invoicesOf(undisturbed));
+      // No line opened or cut, no part claimed and no row frozen twice.
+      expect(await counted(killed)).toEqual(await counted(undisturbed));
+    },
+  );
 
   it('leaves numbers without a gap, in the order of the tenants, and nothing for a fourth run', async () => {
-    const numbered = (await invoicesOf(killed)).sort((a, b) => (a.asOf === b.asOf ? 0 : a.asOf < b.asOf ? -1 : 1)).map(({ number }) => number);
-    expect(numbered).toEqual(Array.from({ length: RUNS.length * TENANTS }, (_, index) => `INV-${String(index + 1).padStart(6, '0')}`));
+    const numbered = (await invoicesOf(killed))
+      .sort((a, b) => (a.asOf === b.asOf ? 0 : a.asOf < b.asOf ? -1 : 1))
+      .map(({ number }) => number);
+    expect(numbered).toEqual(
+      Array.from({ length: RUNS.length * TENANTS }, (_, index) => `INV-${String(index + 1).padStart(6, '0')}`),
+    );
     const head = await killed.ledger.catchUp();
     await cli(['invoice', '--as-of', '2026-05-01T00:00:00Z', '--issue'], { env: { DATABASE_URL: killed.url } });
     expect(await killed.ledger.catchUp()).toBe(head);

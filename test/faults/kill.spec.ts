@@ -27,7 +27,7 @@ const VICTIMS = ['worker', 'postgres', 'api', 'worker'] as const;
 
 /** Numbers from 0 to 1, the same for the same seed. */
 function* randoms(seed: number): Generator<number, never> {
-  for (let state = seed; ; ) {
+  for (let state = seed; ;) {
     state = (state * 48_271) % 2_147_483_647;
     yield state / 2_147_483_647;
   }
@@ -43,7 +43,10 @@ const children = new Set<ChildProcess>();
 /** On the same port again, so that whoever lost it finds it. */
 async function startPostgres(): Promise<void> {
   const port = (server as EmbeddedPostgres | undefined) === undefined ? undefined : new URL(server.url).port;
-  server = await startEmbeddedPostgres({ dataDir, settings: { fsync: 'off', ...(port === undefined ? {} : { port }) } });
+  server = await startEmbeddedPostgres({
+    dataDir,
+    settings: { fsync: 'off', ...(port === undefined ? {} : { port }) },
+  });
 }
 
 function start(app: 'worker' | 'api'): ChildProcess {
@@ -72,7 +75,10 @@ async function killPostgres(): Promise<void> {
 }
 
 async function kill(child: ChildProcess): Promise<void> {
-  const ended = child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : new Promise((resolve) => child.once('exit', resolve));
+  const ended =
+    child.exitCode !== null || child.signalCode !== null
+      ? Promise.resolve()
+      : new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGKILL');
   await ended;
 }
@@ -80,14 +86,27 @@ async function kill(child: ChildProcess): Promise<void> {
 const usage = (n: number) => ({
   command: 'observe-usage',
   deploymentId: 'd',
-  observations: [{ resourceId: 'r', billingKind: 'cpu', period: { start: plusHours(START, n), end: plusHours(START, n + 1) }, granularity: 'hour', quantity: '1' }],
+  observations: [
+    {
+      resourceId: 'r',
+      billingKind: 'cpu',
+      period: { start: plusHours(START, n), end: plusHours(START, n + 1) },
+      granularity: 'hour',
+      quantity: '1',
+    },
+  ],
 });
 
 /** Whether the command was carried out, as far as anyone was told. */
 async function sent(url: string, command: object): Promise<boolean> {
   try {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const response = await fetch(`${url}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(command), signal: AbortSignal.timeout(10_000) });
+    const response = await fetch(`${url}/api/v1/commands`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(command),
+      signal: AbortSignal.timeout(10_000),
+    });
     await response.text();
     return response.status === 200;
   } catch {
@@ -98,7 +117,11 @@ async function sent(url: string, command: object): Promise<boolean> {
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'ledgerline-kill-'));
   await startPostgres();
-  token = await mintToken(SECRET, { sub: 'spec', role: 'platform_admin', ttl: '2h' }, instant(new Date().toISOString()));
+  token = await mintToken(
+    SECRET,
+    { sub: 'spec', role: 'platform_admin', ttl: '2h' },
+    instant(new Date().toISOString()),
+  );
 });
 afterAll(async () => {
   for (const child of children) await kill(child);
@@ -107,56 +130,79 @@ afterAll(async () => {
 });
 
 describe('kill -9', () => {
-  it(`of a worker, Postgres or the API, ${ROUNDS} times, loses nothing that was answered and does nothing twice`, async () => {
-    const random = randoms(SEED);
-    let api = await startApi();
-    let workers = [start('worker'), start('worker')];
-    expect(await sent(api.url, tenant('t'))).toBe(true);
-    expect(await sent(api.url, { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START })).toBe(true);
-    let n = 0;
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const victim = VICTIMS[round % VICTIMS.length];
-      const at = Math.floor(random.next().value * WRITES_PER_ROUND);
-      for (let write = 0; write < WRITES_PER_ROUND; write += 1) {
-        const sending = sent(api.url, usage(n));
-        if (write === at) {
-          // In the middle of what is under way.
-          await delay(random.next().value * 5);
-          if (victim === 'api') await kill(api.child);
-          else if (victim === 'postgres') await killPostgres();
-          else await Promise.all(workers.slice(0, 1).map(kill));
+  it(
+    `of a worker, Postgres or the API, ${ROUNDS} times, loses nothing that was answered and does nothing twice`,
+    async () => {
+      const random = randoms(SEED);
+      let api = await startApi();
+      let workers = [start('worker'), start('worker')];
+      expect(await sent(api.url, tenant('t'))).toBe(true);
+      expect(
+        await sent(api.url, {
+          command: 'register-deployment',
+          deploymentId: 'd',
+          tenantId: 't',
+          name: 'D',
+          from: START,
+        }),
+      ).toBe(true);
+      let n = 0;
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const victim = VICTIMS[round % VICTIMS.length];
+        const at = Math.floor(random.next().value * WRITES_PER_ROUND);
+        for (let write = 0; write < WRITES_PER_ROUND; write += 1) {
+          const sending = sent(api.url, usage(n));
+          if (write === at) {
+            // In the middle of what is under way.
+            await delay(random.next().value * 5);
+            if (victim === 'api') await kill(api.child);
+            else if (victim === 'postgres') await killPostgres();
+            else await Promise.all(workers.slice(0, 1).map(kill));
+          }
+          // What was not answered is sent again, until it is.
+          if (await sending) n += 1;
+          else {
+            if (victim === 'postgres') await startPostgres();
+            if (api.child.exitCode !== null || api.child.signalCode !== null) api = await startApi();
+          }
         }
-        // What was not answered is sent again, until it is.
-        if (await sending) n += 1;
-        else {
-          if (victim === 'postgres') await startPostgres();
-          if (api.child.exitCode !== null || api.child.signalCode !== null) api = await startApi();
-        }
+        workers = workers.map((worker) =>
+          worker.exitCode !== null || worker.signalCode !== null ? start('worker') : worker,
+        );
       }
-      workers = workers.map((worker) => (worker.exitCode !== null || worker.signalCode !== null ? start('worker') : worker));
-    }
-    if (api.child.exitCode !== null || api.child.signalCode !== null) api = await startApi();
-    for (const child of children) await kill(child);
-    const test = await ledgerOn(server.url);
-    try {
-      await test.ledger.catchUp();
-      // The last one may have been carried out, and not answered.
-      const { cpu } = await test.ask<{ cpu: string }>('usage', { deploymentId: 'd' });
-      expect([n, n + 1]).toContain(Number(cpu));
-      expect(n).toBeGreaterThan((ROUNDS * WRITES_PER_ROUND) / 2);
-      await expectReplayToBeLive(server.url);
-    } finally {
-      await test.close();
-    }
-  }, 60_000 + ROUNDS * 30_000);
+      if (api.child.exitCode !== null || api.child.signalCode !== null) api = await startApi();
+      for (const child of children) await kill(child);
+      const test = await ledgerOn(server.url);
+      try {
+        await test.ledger.catchUp();
+        // The last one may have been carried out, and not answered.
+        const { cpu } = await test.ask<{ cpu: string }>('usage', { deploymentId: 'd' });
+        expect([n, n + 1]).toContain(Number(cpu));
+        expect(n).toBeGreaterThan((ROUNDS * WRITES_PER_ROUND) / 2);
+        await expectReplayToBeLive(server.url);
+      } finally {
+        await test.close();
+      }
+    },
+    60_000 + ROUNDS * 30_000,
+  );
 
   it('of the worker that projects: the one that stands by takes over within seconds', async () => {
     const first = start('worker');
     const test = await ledgerOn(server.url);
-    const CAUSE = { name: 'spec', key: null, bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, caller: { actor: 'spec', role: 'operator' as const, now: START } };
+    const CAUSE = {
+      name: 'spec',
+      key: null,
+      bodyHash: '',
+      occurredAt: null,
+      isKeyed: false,
+      idempotencyKey: null,
+      caller: { actor: 'spec', role: 'operator' as const, now: START },
+    };
     const record = async (): Promise<number> => {
       const stream = `spec-${await test.core.log.head()}`;
-      return (await test.core.book.appendAt(stream, -1, CAUSE, [{ type: 'CommandUnchanged', data: { command: 'x' } }])).position;
+      return (await test.core.book.appendAt(stream, -1, CAUSE, [{ type: 'CommandUnchanged', data: { command: 'x' } }]))
+        .position;
     };
     /** Milliseconds until someone else than this test has projected it. */
     const projected = async (position: number): Promise<number> => {
@@ -168,7 +214,8 @@ describe('kill -9', () => {
       await projected(await record());
       const second = start('worker');
       // It has connected, and found the lock taken.
-      const standingBy = "SELECT FROM pg_stat_activity WHERE application_name = 'ledgerline worker' AND query LIKE '%pg_try_advisory_lock%'";
+      const standingBy =
+        "SELECT FROM pg_stat_activity WHERE application_name = 'ledgerline worker' AND query LIKE '%pg_try_advisory_lock%'";
       while ((await test.core.pool.query(standingBy)).rowCount === 0) await delay(10);
       await kill(first);
       expect(await projected(await record())).toBeLessThan(5_000);
@@ -184,7 +231,8 @@ describe('kill -9', () => {
     try {
       const observations = (event: number) =>
         Array.from({ length: 1000 }, (_, n) => ({ ...usage(n).observations[0], resourceId: `x-${event}` }));
-      for (let event = 0; event < 20; event += 1) await test.apply({ command: 'observe-usage', deploymentId: 'd', observations: observations(event) });
+      for (let event = 0; event < 20; event += 1)
+        await test.apply({ command: 'observe-usage', deploymentId: 'd', observations: observations(event) });
       await test.ledger.catchUp();
     } finally {
       await test.close();
@@ -199,9 +247,14 @@ describe('kill -9', () => {
       await ended;
     }
     const { code, stdout } = await cli(['projections', 'rebuild', '--json'], { env });
-    const report = JSON.parse(stdout) as { outcome: string; tables: { onlyLive: number; onlyShadow: number; different: number }[] };
+    const report = JSON.parse(stdout) as {
+      outcome: string;
+      tables: { onlyLive: number; onlyShadow: number; different: number }[];
+    };
     expect({ code, outcome: report.outcome }).toEqual({ code: 0, outcome: 'swapped' });
-    expect(report.tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0)).toEqual([]);
+    expect(
+      report.tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0),
+    ).toEqual([]);
     await expectReplayToBeLive(server.url, 'replayed_after_rebuild');
   });
 });

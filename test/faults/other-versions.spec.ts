@@ -15,7 +15,9 @@ import { expectReplayToBeLive } from '../support/replay.js';
 const logger = pino({ level: 'silent' });
 
 /** As a later program has them: its tenants are of another version. */
-const LATER = projections.map((projection) => (projection.name === 'tenants' ? { ...projection, version: projection.version + 1 } : projection));
+const LATER = projections.map((projection) =>
+  projection.name === 'tenants' ? { ...projection, version: projection.version + 1 } : projection,
+);
 const silent = { signal: new AbortController().signal, report: () => undefined };
 
 describe('projections of other versions', () => {
@@ -36,7 +38,10 @@ describe('projections of other versions', () => {
   };
 
   it('take over while the earlier program serves, which then says so; and give back to it, caught up', async () => {
-    const later = { projector: new Projector(test.core.log, test.core.pool, LATER, 'ledgerline'), rebuilder: new Rebuilder(test.core.log, test.core.pool, LATER, 'ledgerline') };
+    const later = {
+      projector: new Projector(test.core.log, test.core.pool, LATER, 'ledgerline'),
+      rebuilder: new Rebuilder(test.core.log, test.core.pool, LATER, 'ledgerline'),
+    };
     await expect(later.projector.position()).rejects.toThrow('made by other versions');
     expect(await test.ask('tenants')).toMatchObject({ items: [{ tenantId: 't1' }] });
     await takeOver(later.projector, later.rebuilder, silent);
@@ -44,9 +49,20 @@ describe('projections of other versions', () => {
     await expect(test.ask('tenants')).rejects.toThrow('made by other versions');
     expect(await test.ask('projections')).toMatchObject({ state: 'rebuilding' });
     // What is recorded meanwhile is not in the kept read models yet.
-    await test.core.log.append('tenant-t2', -1, [{ id: '7d0c8a52-5d0e-4b7a-9a44-0e6c1d2b3a49', type: 'CommandUnchanged', data: '{"command":"x"}', metadata: '{"actor":"a"}' }]);
+    await test.core.log.append('tenant-t2', -1, [
+      {
+        id: '7d0c8a52-5d0e-4b7a-9a44-0e6c1d2b3a49',
+        type: 'CommandUnchanged',
+        data: '{"command":"x"}',
+        metadata: '{"actor":"a"}',
+      },
+    ]);
     expect(await later.projector.catchUp()).toBe(2);
-    await takeOver(new Projector(test.core.log, test.core.pool, projections, 'ledgerline'), test.ledger.rebuilder, silent);
+    await takeOver(
+      new Projector(test.core.log, test.core.pool, projections, 'ledgerline'),
+      test.ledger.rebuilder,
+      silent,
+    );
     expect(await test.ask('tenants')).toMatchObject({ items: [{ tenantId: 't1' }] });
     await expectReplayToBeLive(test.url);
   });
@@ -56,13 +72,21 @@ describe('projections of other versions', () => {
     // Someone else is at it: it is waited for.
     const lock = await test.core.pool.connect();
     await lock.query("SELECT pg_advisory_lock(hashtext('ledgerline:rebuild:ledgerline'))");
-    const api = await startApi({ ...on(test.url), jwtSecret: 'a secret of the specs, longer than 32 characters', ...LISTENING, logger });
+    const api = await startApi({
+      ...on(test.url),
+      jwtSecret: 'a secret of the specs, longer than 32 characters',
+      ...LISTENING,
+      logger,
+    });
     try {
       const ready = async () => {
         const response = await fetch(`${api.url}/health/ready`);
-        return { status: response.status, body: (await response.json()) };
+        return { status: response.status, body: await response.json() };
       };
-      expect(await ready()).toMatchObject({ status: 503, body: { code: 'not_ready', detail: expect.stringContaining('are being built') } });
+      expect(await ready()).toMatchObject({
+        status: 503,
+        body: { code: 'not_ready', detail: expect.stringContaining('are being built') },
+      });
       await lock.query("SELECT pg_advisory_unlock(hashtext('ledgerline:rebuild:ledgerline'))");
       while ((await ready()).status !== 200) await test.core.pool.query('SELECT 1');
     } finally {
@@ -81,10 +105,15 @@ describe('projections of other versions', () => {
     expect({ code: preview.code, ...(JSON.parse(preview.stdout) as object) }).toMatchObject({
       code: 0,
       outcome: 'previewed',
-      tables: expect.arrayContaining([expect.objectContaining({ table: 'tenants', columnsApart: ['time_zone'], rows: 1 })]),
+      tables: expect.arrayContaining([
+        expect.objectContaining({ table: 'tenants', columnsApart: ['time_zone'], rows: 1 }),
+      ]),
     });
     const partly = await cli(['projections', 'rebuild', '--only', 'tenants'], at);
-    expect({ code: partly.code, stderr: partly.stderr }).toEqual({ code: 1, stderr: expect.stringContaining('rebuild all of them, without --only') });
+    expect({ code: partly.code, stderr: partly.stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('rebuild all of them, without --only'),
+    });
     const opened = await ledgerOn(test.url);
     expect(await opened.ask('tenants')).toMatchObject({ items: [{ tenantId: 't1' }] });
     await opened.close();

@@ -15,7 +15,11 @@ import { expectReplayToBeLive } from '../support/replay.js';
 const SECRET = 'a secret of the specs, longer than 32 characters';
 const START = instant('2026-04-01T00:00:00Z');
 const silent = pino({ level: 'silent' });
-const DISK_FULL = { statement: /^COPY usage_records /, code: '53100', message: 'could not extend file "base/5/16384": No space left on device' };
+const DISK_FULL = {
+  statement: /^COPY usage_records /,
+  code: '53100',
+  message: 'could not extend file "base/5/16384": No space left on device',
+};
 
 /** The n-th hour's reading: 1 each, so that n of them come to n. */
 const observation = (n: number) => ({
@@ -27,25 +31,39 @@ const observation = (n: number) => ({
 });
 const usage = (n: number) => ({ command: 'observe-usage', deploymentId: 'd', observations: [observation(n)] });
 
-const CAUSE = { name: 'spec', key: null, bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null, caller: ADMIN };
+const CAUSE = {
+  name: 'spec',
+  key: null,
+  bodyHash: '',
+  occurredAt: null,
+  isKeyed: false,
+  idempotencyKey: null,
+  caller: ADMIN,
+};
 
 /** Recorded past the command, which would project for itself what it decides on. */
 const record = async ({ core }: TestLedger, n: number): Promise<unknown> =>
   core.book.appendAt(`usage-d-2026-04-${n}`, NO_STREAM, CAUSE, [
-    { type: 'UsageObserved', data: { deploymentId: 'd', month: '2026-04', origin: 'command', observations: [observation(n)] } },
+    {
+      type: 'UsageObserved',
+      data: { deploymentId: 'd', month: '2026-04', origin: 'command', observations: [observation(n)] },
+    },
   ]);
 
 /** A logger whose errors can be waited for. */
 function listening() {
   const messages: string[] = [];
   const waiting: { text: string; heard: () => void }[] = [];
-  const logger = pino({ level: 'error' }, {
-    write(line: string) {
-      const { msg } = JSON.parse(line) as { msg: string };
-      messages.push(msg);
-      for (const { text, heard } of waiting) if (msg.includes(text)) heard();
+  const logger = pino(
+    { level: 'error' },
+    {
+      write(line: string) {
+        const { msg } = JSON.parse(line) as { msg: string };
+        messages.push(msg);
+        for (const { text, heard } of waiting) if (msg.includes(text)) heard();
+      },
     },
-  });
+  );
   const hear = async (text: string): Promise<void> =>
     new Promise((resolve) => {
       if (messages.some((message) => message.includes(text))) resolve();
@@ -85,7 +103,11 @@ describe('a worker', () => {
       const position = await test.core.projector.position();
       await record(test, 0);
       await hear('No space left on device');
-      expect(await test.ask('projections')).toMatchObject({ state: 'current', halted: null, items: expect.arrayContaining([expect.objectContaining({ position, lag: 1 })]) });
+      expect(await test.ask('projections')).toMatchObject({
+        state: 'current',
+        halted: null,
+        items: expect.arrayContaining([expect.objectContaining({ position, lag: 1 })]),
+      });
       proxy.refuse(null);
       await projected();
       expect(messages).toHaveLength(1);
@@ -106,8 +128,14 @@ describe('a worker', () => {
       // Past the worker: our own connection is from before.
       await record(test, 0);
       await hear('read-only');
-      expect(await test.ask('projections')).toMatchObject({ state: 'current', halted: null, items: expect.arrayContaining([expect.objectContaining({ lag: 1 })]) });
-      await test.core.pool.query(`BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`);
+      expect(await test.ask('projections')).toMatchObject({
+        state: 'current',
+        halted: null,
+        items: expect.arrayContaining([expect.objectContaining({ lag: 1 })]),
+      });
+      await test.core.pool.query(
+        `BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`,
+      );
       proxy.cut();
       await projected();
       expect(messages.filter((message) => message.includes('read-only'))).toHaveLength(1);
@@ -138,31 +166,34 @@ describe('a rebuild', () => {
   it.each([
     ['while it copies', /^COPY usage_records /],
     ['while it indexes', /CREATE UNIQUE INDEX IF NOT EXISTS usage_records_/],
-  ])('whose disk is full %s leaves the live read models as they are, and goes on when there is room', async (_when, statement) => {
-    const test = await testLedger();
-    const proxy = await postgresProxy(test.url);
-    const behind = await ledgerOn(proxy.url);
-    try {
-      await test.apply(
-        { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
-        { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
-        ...Array.from({ length: 5 }, (_, n) => usage(n)),
-      );
-      await test.ledger.catchUp();
-      proxy.refuse({ ...DISK_FULL, statement });
-      await expect(behind.ledger.rebuilder.rebuild()).rejects.toThrow('No space left on device');
-      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '5' });
-      expect(await test.ask('projections')).toMatchObject({ state: 'current', halted: null });
-      proxy.refuse(null);
-      expect(await behind.ledger.rebuilder.rebuild()).toMatchObject({ outcome: 'swapped', money: [] });
-      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '5' });
-      await expectReplayToBeLive(test.url);
-    } finally {
-      await behind.close();
-      await proxy.close();
-      await test.close();
-    }
-  });
+  ])(
+    'whose disk is full %s leaves the live read models as they are, and goes on when there is room',
+    async (_when, statement) => {
+      const test = await testLedger();
+      const proxy = await postgresProxy(test.url);
+      const behind = await ledgerOn(proxy.url);
+      try {
+        await test.apply(
+          { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
+          { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
+          ...Array.from({ length: 5 }, (_, n) => usage(n)),
+        );
+        await test.ledger.catchUp();
+        proxy.refuse({ ...DISK_FULL, statement });
+        await expect(behind.ledger.rebuilder.rebuild()).rejects.toThrow('No space left on device');
+        expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '5' });
+        expect(await test.ask('projections')).toMatchObject({ state: 'current', halted: null });
+        proxy.refuse(null);
+        expect(await behind.ledger.rebuilder.rebuild()).toMatchObject({ outcome: 'swapped', money: [] });
+        expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '5' });
+        await expectReplayToBeLive(test.url);
+      } finally {
+        await behind.close();
+        await proxy.close();
+        await test.close();
+      }
+    },
+  );
 });
 
 /** Sends the same again where the answer says to: of a connection that was dropped, the next who takes it may be the first to learn. */
@@ -190,18 +221,31 @@ describe('an API', () => {
   it('on a database that became read-only answers what is projected, and says of a write that nothing is wrong with it', async () => {
     const api = await startApi({ ...on(test.url), jwtSecret: SECRET, ...LISTENING, logger: silent });
     try {
-      const token = await mintToken(SECRET, { sub: 'spec', role: 'platform_admin', ttl: '1h' }, instant(new Date().toISOString()));
+      const token = await mintToken(
+        SECRET,
+        { sub: 'spec', role: 'platform_admin', ttl: '1h' },
+        instant(new Date().toISOString()),
+      );
       const authorization = `Bearer ${token}`;
       const url = `${api.url}/api/v1`;
-      const read = async () => (await asTold(async () => fetch(`${url}/usage?deploymentId=d`, { headers: { authorization } }))).body;
+      const read = async () =>
+        (await asTold(async () => fetch(`${url}/usage?deploymentId=d`, { headers: { authorization } }))).body;
       const write = async () =>
-        asTold(async () => fetch(`${url}/commands`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: JSON.stringify(usage(1)) }));
+        asTold(async () =>
+          fetch(`${url}/commands`, {
+            method: 'POST',
+            headers: { authorization, 'content-type': 'application/json' },
+            body: JSON.stringify(usage(1)),
+          }),
+        );
       const name = new URL(test.url).pathname.slice(1);
       await test.core.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
       await dropDatabaseConnections(test.url);
       expect(await read()).toEqual({ cpu: '1' });
       expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
-      await test.core.pool.query(`BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`);
+      await test.core.pool.query(
+        `BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`,
+      );
       await dropDatabaseConnections(test.url);
       expect(await write()).toMatchObject({ status: 200 });
       expect(await read()).toEqual({ cpu: '2' });

@@ -15,12 +15,24 @@ afterAll(async () => test.close());
 const observed = (day: string, until: string, quantity: string): object => ({
   command: 'observe-usage',
   deploymentId: 'd',
-  observations: [{ resourceId: 'r', billingKind: 'cpu', period: { start: `${day}T00:00:00Z`, end: `${until}T00:00:00Z` }, granularity: 'day', quantity }],
+  observations: [
+    {
+      resourceId: 'r',
+      billingKind: 'cpu',
+      period: { start: `${day}T00:00:00Z`, end: `${until}T00:00:00Z` },
+      granularity: 'day',
+      quantity,
+    },
+  ],
 });
 
 /** For the table, whose name is then looked up again; not for a row of it. */
 const isAnyoneWaiting = async (): Promise<boolean> =>
-  (await test.core.pool.query("SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'relation'")).rowCount !== 0;
+  (
+    await test.core.pool.query(
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'relation'",
+    )
+  ).rowCount !== 0;
 
 describe('a batch that waits for an exchange of tables', () => {
   it.each([

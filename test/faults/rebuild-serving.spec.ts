@@ -18,7 +18,13 @@ const logger = pino({ level: 'error' }, pino.destination(2));
 /** The n-th hour's reading: 1 each, so that n of them come to n. */
 const reading = (n: number) => {
   const start = plusHours(START, n);
-  return { resourceId: 'r', billingKind: 'cpu', period: { start, end: plusHours(start, 1) }, granularity: 'hour', quantity: '1' };
+  return {
+    resourceId: 'r',
+    billingKind: 'cpu',
+    period: { start, end: plusHours(start, 1) },
+    granularity: 'hour',
+    quantity: '1',
+  };
 };
 
 describe('read models that are exchanged under load', () => {
@@ -28,10 +34,21 @@ describe('read models that are exchanged under load', () => {
     const api = await startApi({ ...on(url), jwtSecret: SECRET, ...LISTENING, logger });
     const worker = await startWorker({ ...on(url), logger, now: () => START });
     const operator = await ledgerOn(url);
-    const token = await mintToken(SECRET, { sub: 'spec', role: 'platform_admin', ttl: '1h' }, instant(new Date().toISOString()));
+    const token = await mintToken(
+      SECRET,
+      { sub: 'spec', role: 'platform_admin', ttl: '1h' },
+      instant(new Date().toISOString()),
+    );
     const ask = async (method: string, path: string, body?: object): Promise<unknown> => {
-      const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-      const response = await fetch(`${api.url}/api/v1${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+      const headers = {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      };
+      const response = await fetch(`${api.url}/api/v1${path}`, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
       const answer: unknown = await response.json();
       if (response.status !== 200) throw new Error(`${method} ${path}: ${response.status} ${JSON.stringify(answer)}`);
       return answer;
@@ -43,12 +60,19 @@ describe('read models that are exchanged under load', () => {
       while (!isOver) await work();
     };
     try {
-      await operator.apply(
-        tenant('t'),
-        { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
-      );
+      await operator.apply(tenant('t'), {
+        command: 'register-deployment',
+        deploymentId: 'd',
+        tenantId: 't',
+        name: 'D',
+        from: START,
+      });
       const write = async (): Promise<void> => {
-        await ask('POST', '/commands', { command: 'observe-usage', deploymentId: 'd', observations: [reading(recorded)] });
+        await ask('POST', '/commands', {
+          command: 'observe-usage',
+          deploymentId: 'd',
+          observations: [reading(recorded)],
+        });
         recorded += 1;
       };
       const read = async (): Promise<void> => {
@@ -63,12 +87,17 @@ describe('read models that are exchanged under load', () => {
       const exchanges = async (): Promise<void> => {
         try {
           for (let round = 1; round <= 3; round += 1) {
-            for (const act of [() => operator.ledger.rebuilder.rebuild(), () => operator.ledger.rebuilder.rollback(), () => operator.ledger.rebuilder.rebuild({ only: ['usage-records'] })]) {
+            for (const act of [
+              () => operator.ledger.rebuilder.rebuild(),
+              () => operator.ledger.rebuilder.rollback(),
+              () => operator.ledger.rebuilder.rebuild({ only: ['usage-records'] }),
+            ]) {
               const [from, writtenFrom] = [asked, recorded];
               const done = await act();
               if ('outcome' in done) expect(done).toMatchObject({ outcome: 'swapped', money: [] });
               // Someone has read and written in between, before the next.
-              while (asked < from + 3 || recorded < writtenFrom + 3) await operator.ledger.ask('projections', {}, ADMIN);
+              while (asked < from + 3 || recorded < writtenFrom + 3)
+                await operator.ledger.ask('projections', {}, ADMIN);
             }
           }
         } finally {

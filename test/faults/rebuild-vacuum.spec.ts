@@ -8,7 +8,11 @@ let test: TestLedger;
 beforeAll(async () => {
   test = await testLedger();
   const period = { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' };
-  await test.apply(tenant('t'), deployment('d', 't'), { command: 'observe-usage', deploymentId: 'd', observations: [{ resourceId: 'r', billingKind: 'cpu', period, granularity: 'day', quantity: '2' }] });
+  await test.apply(tenant('t'), deployment('d', 't'), {
+    command: 'observe-usage',
+    deploymentId: 'd',
+    observations: [{ resourceId: 'r', billingKind: 'cpu', period, granularity: 'day', quantity: '2' }],
+  });
 });
 afterAll(async () => test.close());
 
@@ -17,7 +21,11 @@ async function vacuuming(): Promise<{ givenWay: Promise<void> }> {
   const client = await test.core.pool.connect();
   await client.query('BEGIN; LOCK TABLE ledgerline.usage_records IN SHARE UPDATE EXCLUSIVE MODE');
   const isWaitedFor = async (): Promise<boolean> =>
-    (await client.query("SELECT FROM pg_locks WHERE NOT granted AND relation = 'ledgerline.usage_records'::regclass AND clock_timestamp() - waitstart >= interval '1 s'")).rowCount !== 0;
+    (
+      await client.query(
+        "SELECT FROM pg_locks WHERE NOT granted AND relation = 'ledgerline.usage_records'::regclass AND clock_timestamp() - waitstart >= interval '1 s'",
+      )
+    ).rowCount !== 0;
   const givenWay = (async () => {
     while (!(await isWaitedFor()));
     await client.query('COMMIT');

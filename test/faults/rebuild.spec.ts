@@ -29,7 +29,11 @@ async function history(test: TestLedger): Promise<void> {
       items: [{ billingKind: 'cpu', price: { model: 'rate_card' } }],
     },
     subscription('s1', 'd1', 'p'),
-    { command: 'observe-usage', deploymentId: 'd1', observations: Array.from({ length: 10 }, (_, index) => reading(index + 1, '24')) },
+    {
+      command: 'observe-usage',
+      deploymentId: 'd1',
+      observations: Array.from({ length: 10 }, (_, index) => reading(index + 1, '24')),
+    },
   );
   const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-05-01') });
   const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
@@ -49,9 +53,16 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
   it('finds nothing different, takes the place of the live read models, and keeps those', async () => {
     const report = await test.ledger.rebuilder.rebuild();
     expect(report).toMatchObject({ outcome: 'swapped', resumedFrom: 0, money: [] });
-    expect(report.tables.find(({ table }) => table === 'usage_records')).toMatchObject({ rows: 10, onlyLive: 0, onlyShadow: 0, different: 0 });
+    expect(report.tables.find(({ table }) => table === 'usage_records')).toMatchObject({
+      rows: 10,
+      onlyLive: 0,
+      onlyShadow: 0,
+      different: 0,
+    });
     expect(await sql('SELECT nspname FROM pg_namespace WHERE nspname LIKE $$ledgerline%$$ ORDER BY 1')).toEqual(
-      ['ledgerline', 'ledgerline_audit', 'ledgerline_log', 'ledgerline_previous', 'ledgerline_private'].map((nspname) => ({ nspname })),
+      ['ledgerline', 'ledgerline_audit', 'ledgerline_log', 'ledgerline_previous', 'ledgerline_private'].map(
+        (nspname) => ({ nspname }),
+      ),
     );
     // What is recorded from now on is projected into the new ones.
     await test.apply({ command: 'observe-usage', deploymentId: 'd1', observations: [reading(11, '24')] });
@@ -84,12 +95,36 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
     await sql(`DELETE FROM ledgerline.usage_records WHERE period_start = '2026-04-03'`);
     const refused = await test.ledger.rebuilder.rebuild();
     expect(refused.outcome).toBe('refused');
-    expect(refused.tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0)).toMatchObject([
-      { table: 'usage_records', rows: 11, onlyLive: 0, onlyShadow: 1, different: 0, examples: [{ live: null, shadow: { quantity: '24', period_start: '2026-04-03T00:00:00+00:00' } }] },
-      { table: 'revenue', rows: 1, onlyLive: 0, onlyShadow: 0, different: 1, examples: [{ live: { amount: '2.5' }, shadow: { amount: '2.4' } }] },
+    expect(
+      refused.tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0),
+    ).toMatchObject([
+      {
+        table: 'usage_records',
+        rows: 11,
+        onlyLive: 0,
+        onlyShadow: 1,
+        different: 0,
+        examples: [{ live: null, shadow: { quantity: '24', period_start: '2026-04-03T00:00:00+00:00' } }],
+      },
+      {
+        table: 'revenue',
+        rows: 1,
+        onlyLive: 0,
+        onlyShadow: 0,
+        different: 1,
+        examples: [{ live: { amount: '2.5' }, shadow: { amount: '2.4' } }],
+      },
     ]);
     expect(refused.money).toEqual([
-      { of: 'revenue', tenantId: 't1', month: '2026-04', currency: 'USD', live: '2.5', shadow: '2.4', difference: '-0.1' },
+      {
+        of: 'revenue',
+        tenantId: 't1',
+        month: '2026-04',
+        currency: 'USD',
+        live: '2.5',
+        shadow: '2.4',
+        difference: '-0.1',
+      },
     ]);
     expect(await sql('SELECT amount FROM ledgerline.revenue')).toEqual([{ amount: '2.5' }]);
     // The shadow is kept: nothing is folded again.
@@ -119,13 +154,24 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
     };
     const interrupted = await test.ledger.rebuilder.rebuild({ signal: stopping.signal, onProgress });
     expect(interrupted.outcome).toBe('interrupted');
-    expect(await test.ledger.rebuilder.rebuild({ preview: true })).toMatchObject({ outcome: 'previewed', resumedFrom: interrupted.position });
-    expect(await test.ledger.rebuilder.rebuild({ only: ['margins'], preview: true })).toMatchObject({ outcome: 'previewed', resumedFrom: 0 });
+    expect(await test.ledger.rebuilder.rebuild({ preview: true })).toMatchObject({
+      outcome: 'previewed',
+      resumedFrom: interrupted.position,
+    });
+    expect(await test.ledger.rebuilder.rebuild({ only: ['margins'], preview: true })).toMatchObject({
+      outcome: 'previewed',
+      resumedFrom: 0,
+    });
   });
 
   it('is refused for names that there are not, and while another is under way', async () => {
-    await expect(test.ledger.rebuilder.rebuild({ only: ['nothing'] })).rejects.toThrow('there is no projection nothing; there are tenants, deployments');
-    const both = await Promise.allSettled([test.ledger.rebuilder.rebuild({ preview: true }), test.ledger.rebuilder.rebuild({ preview: true })]);
+    await expect(test.ledger.rebuilder.rebuild({ only: ['nothing'] })).rejects.toThrow(
+      'there is no projection nothing; there are tenants, deployments',
+    );
+    const both = await Promise.allSettled([
+      test.ledger.rebuilder.rebuild({ preview: true }),
+      test.ledger.rebuilder.rebuild({ preview: true }),
+    ]);
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(both.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'rebuild_under_way' } });
   });

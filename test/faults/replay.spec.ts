@@ -14,8 +14,15 @@ const SEED = Number(process.env['PROPERTY_SEED'] ?? '20261121');
 async function differing({ core }: TestLedger, schema: string): Promise<string[]> {
   const client = await core.pool.connect();
   try {
-    const { tables } = await compareSchemas(client, 'ledgerline', schema, projections.map(({ money: _sums, ...projection }) => projection));
-    return tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0).map(({ table }) => table);
+    const { tables } = await compareSchemas(
+      client,
+      'ledgerline',
+      schema,
+      projections.map(({ money: _sums, ...projection }) => projection),
+    );
+    return tables
+      .filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0)
+      .map(({ table }) => table);
   } finally {
     client.release();
   }
@@ -34,12 +41,17 @@ describe('a replay from nothing', () => {
     // Live was projected command by command, the replay in one batch: what a table is must not depend on that.
     const counts = await expectReplayToBeLive(test.url);
     // The history has something of everything but metering by the hour, and what retention prunes (retention.spec).
-    expect([...counts].filter(([, rows]) => rows === 0).map(([name]) => name)).toEqual(['metering_configurations', 'pruned_usage']);
+    expect([...counts].filter(([, rows]) => rows === 0).map(([name]) => name)).toEqual([
+      'metering_configurations',
+      'pruned_usage',
+    ]);
   });
 
   it('gives them whatever the size of its batches', async () => {
     const head = await test.core.log.head();
-    const cuts = fc.uniqueArray(fc.integer({ min: 1, max: head }), { maxLength: 12 }).map((positions) => [...positions.sort((a, b) => a - b), head]);
+    const cuts = fc
+      .uniqueArray(fc.integer({ min: 1, max: head }), { maxLength: 12 })
+      .map((positions) => [...positions.sort((a, b) => a - b), head]);
     await fc.assert(
       fc.asyncProperty(cuts, async (positions) => {
         await test.core.pool.query('DROP SCHEMA IF EXISTS stepped CASCADE');
@@ -55,13 +67,28 @@ describe('a replay from nothing', () => {
   it('finds what a rate touches as of then, though the batch holds usage of it', async () => {
     const later = { resourceType: 'gpu', resourceFamily: 'standard', location: 'de' };
     // On a line that is billed already; nothing has used the key when its rate is set.
-    await test.apply(
-      { command: 'set-rate', ...later, unitPrice: '1.00', basis: 'amount', effectiveFrom: T('2026-04-01') },
-    );
+    await test.apply({
+      command: 'set-rate',
+      ...later,
+      unitPrice: '1.00',
+      basis: 'amount',
+      effectiveFrom: T('2026-04-01'),
+    });
     await test.ledger.catchUp();
-    await test.apply(
-      { command: 'observe-usage', deploymentId: 'd1', observations: [{ resourceId: 'g', billingKind: 'vm', period: { start: T('2026-04-03'), end: T('2026-04-04') }, granularity: 'day', quantity: '1', rateKey: later }] },
-    );
+    await test.apply({
+      command: 'observe-usage',
+      deploymentId: 'd1',
+      observations: [
+        {
+          resourceId: 'g',
+          billingKind: 'vm',
+          period: { start: T('2026-04-03'), end: T('2026-04-04') },
+          granularity: 'day',
+          quantity: '1',
+          rateKey: later,
+        },
+      ],
+    });
     await test.ledger.catchUp();
     await expectReplayToBeLive(test.url, 'replayed_again');
   });

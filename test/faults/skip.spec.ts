@@ -36,15 +36,20 @@ describe('an event that can not be applied', () => {
   it.each([
     ['is of an unknown type', POISON, 'codec', 'its type is unknown to this version'],
     ['contradicts what is projected', IMPOSSIBLE, 'invoice-lines', 'is split but was never opened'],
-  ])('because it %s: all before it is projected, and the status says where and why', async (_, event, projection, reason) => {
-    const position = await append('a-stream', event);
-    await expect(test.ledger.catchUp()).rejects.toThrow(`halted at position ${position} (${projection})`);
-    expect(await test.ask('projections')).toMatchObject({
-      state: 'halted',
-      halted: { position, projection, reason: expect.stringContaining(reason) },
-      items: expect.arrayContaining([expect.objectContaining({ name: 'tenants', position: position - 1, head: position, lag: 1 })]),
-    });
-  });
+  ])(
+    'because it %s: all before it is projected, and the status says where and why',
+    async (_, event, projection, reason) => {
+      const position = await append('a-stream', event);
+      await expect(test.ledger.catchUp()).rejects.toThrow(`halted at position ${position} (${projection})`);
+      expect(await test.ask('projections')).toMatchObject({
+        state: 'halted',
+        halted: { position, projection, reason: expect.stringContaining(reason) },
+        items: expect.arrayContaining([
+          expect.objectContaining({ name: 'tenants', position: position - 1, head: position, lag: 1 }),
+        ]),
+      });
+    },
+  );
 
   it('is skipped by a decision with a reason, which holds in a rebuild too', async () => {
     const position = await append('a-stream', IMPOSSIBLE);
@@ -62,7 +67,11 @@ describe('an event that can not be applied', () => {
   it('only: one that took effect, or was not tried, is not skipped', async () => {
     await expect(test.apply({ command: 'skip-event', position: 1, reason: 'no' })).rejects.toThrow('not_halted');
     const position = await append('a-stream', POISON);
-    await expect(test.apply({ command: 'skip-event', position: position + 1, reason: 'no' })).rejects.toThrow(`stand at position ${position}`);
-    expect((await test.apply({ command: 'skip-event', position, reason: 'of a later version' }))[0]).toMatchObject({ status: 'done' });
+    await expect(test.apply({ command: 'skip-event', position: position + 1, reason: 'no' })).rejects.toThrow(
+      `stand at position ${position}`,
+    );
+    expect((await test.apply({ command: 'skip-event', position, reason: 'of a later version' }))[0]).toMatchObject({
+      status: 'done',
+    });
   });
 });

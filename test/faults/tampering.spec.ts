@@ -19,7 +19,12 @@ let log: PostgresLog;
 let tree: KeptTree;
 
 async function append(from: number, to: number): Promise<void> {
-  const events = Array.from({ length: to - from + 1 }, (_, index) => ({ id: id(from + index), type: 'T', data: `{"n":${from + index}}`, metadata: '{}' }));
+  const events = Array.from({ length: to - from + 1 }, (_, index) => ({
+    id: id(from + index),
+    type: 'T',
+    data: `{"n":${from + index}}`,
+    metadata: '{}',
+  }));
   await log.append('s', from === 1 ? NO_STREAM : from - 2, events);
 }
 
@@ -30,7 +35,10 @@ async function tamper(...statements: string[]): Promise<void> {
 
 const checkpoint = async (): Promise<string> => signCheckpoint(await tree.head(), signer);
 async function failures(...notes: string[]) {
-  const { failures: found } = await verifyLog(log, database.pool, { notes: notes.map((note, n) => ({ name: `note ${n + 1}`, note })), verifier: signer.verifier });
+  const { failures: found } = await verifyLog(log, database.pool, {
+    notes: notes.map((note, n) => ({ name: `note ${n + 1}`, note })),
+    verifier: signer.verifier,
+  });
   return found.map(({ code, position }) => [code, position]);
 }
 
@@ -58,9 +66,19 @@ describe('a log that nobody touched', () => {
   it('fits its tree, at any size, and the checkpoints taken on the way', async () => {
     const early = await checkpoint();
     await append(EVENTS + 1, EVENTS + 10);
-    const verified = await verifyLog(log, database.pool, { notes: [{ name: 'early', note: early }], verifier: signer.verifier });
+    const verified = await verifyLog(log, database.pool, {
+      notes: [{ name: 'early', note: early }],
+      verifier: signer.verifier,
+    });
     const { size, root } = await tree.head();
-    expect(verified).toEqual({ ok: true, size: 610, root: rootText(root), kept: 600, compared: { checkpoints: 1, ofOtherKeys: 0, invoices: 0 }, failures: [] });
+    expect(verified).toEqual({
+      ok: true,
+      size: 610,
+      root: rootText(root),
+      kept: 600,
+      compared: { checkpoints: 1, ofOtherKeys: 0, invoices: 0 },
+      failures: [],
+    });
     expect(size).toBe(610);
   });
 
@@ -112,7 +130,10 @@ describe('tampering with the log in Postgres', () => {
   it('a deleted event, and all after it moved up', async () => {
     await tamper('delete from ledgerline_log.events where position = 590', ...renumber(591, -1));
     // 590 to 599 are others than recorded, and the last is missing.
-    expect(await failures()).toEqual([...Array.from({ length: 10 }, (_, index) => ['event_changed', 590 + index]), ['events_missing', 600]]);
+    expect(await failures()).toEqual([
+      ...Array.from({ length: 10 }, (_, index) => ['event_changed', 590 + index]),
+      ['events_missing', 600],
+    ]);
   });
 
   it('an inserted event, and all after it moved down', async () => {
@@ -125,7 +146,10 @@ describe('tampering with the log in Postgres', () => {
     const insert = (position: number) =>
       `insert into ledgerline_log.events select ${position}, 's', ${position} + 5000, '${id(position + 7_777)}', type, data, metadata, recorded_at from ledgerline_log.events where position = 1`;
     await tamper(insert(0), insert(601));
-    expect(await failures()).toEqual([['event_inserted', 0], ['event_inserted', 601]]);
+    expect(await failures()).toEqual([
+      ['event_inserted', 0],
+      ['event_inserted', 601],
+    ]);
   });
 
   it('two events swapped', async () => {
@@ -134,25 +158,47 @@ describe('tampering with the log in Postgres', () => {
       'update ledgerline_log.events set position = 10 where position = 20',
       'update ledgerline_log.events set position = 20 where position = 0',
     );
-    expect(await failures()).toEqual([['event_changed', 10], ['event_changed', 20]]);
+    expect(await failures()).toEqual([
+      ['event_changed', 10],
+      ['event_changed', 20],
+    ]);
   });
 
   it('a cut end', async () => {
-    await tamper('delete from ledgerline_log.events where position > 580', 'update ledgerline_log.head set position = 580');
+    await tamper(
+      'delete from ledgerline_log.events where position > 580',
+      'update ledgerline_log.head set position = 580',
+    );
     expect(await failures()).toEqual([['events_missing', 581]]);
   });
 
   it('an older copy of the log, which something else was appended to', async () => {
     await tamper('create table copy as select * from ledgerline_log.events');
     const kept = await checkpoint();
-    await tamper('truncate ledgerline_log.events', 'insert into ledgerline_log.events select * from copy where position <= 590', 'update ledgerline_log.head set position = 590');
+    await tamper(
+      'truncate ledgerline_log.events',
+      'insert into ledgerline_log.events select * from copy where position <= 590',
+      'update ledgerline_log.head set position = 590',
+    );
     await tamper("update ledgerline_log.streams set revision = 589 where name = 's'");
-    expect(await failures(kept)).toEqual([['events_missing', 591], ['events_gone', 591]]);
-    const events = Array.from({ length: 20 }, (_, index) => ({ id: id(8_000 + index), type: 'T', data: '{}', metadata: '{}' }));
+    expect(await failures(kept)).toEqual([
+      ['events_missing', 591],
+      ['events_gone', 591],
+    ]);
+    const events = Array.from({ length: 20 }, (_, index) => ({
+      id: id(8_000 + index),
+      type: 'T',
+      data: '{}',
+      metadata: '{}',
+    }));
     await log.append('s', 589, events);
     // 591 to 600 are in the kept tree, as they were.
     const found = await failures(kept);
-    expect(found.slice(0, 3)).toEqual([['event_changed', 591], ['root_differs', 591], ['event_changed', 592]]);
+    expect(found.slice(0, 3)).toEqual([
+      ['event_changed', 591],
+      ['root_differs', 591],
+      ['event_changed', 592],
+    ]);
   });
 
   it('an older copy of the whole database: only a checkpoint kept elsewhere knows', async () => {
@@ -165,22 +211,34 @@ describe('tampering with the log in Postgres', () => {
     expect(await failures()).toEqual([]);
     expect(await failures(early)).toEqual([]);
     expect(await failures(early, late)).toEqual([['events_gone', 591]]);
-    await log.append('t', NO_STREAM, Array.from({ length: 20 }, (_, index) => ({ id: id(8_000 + index), type: 'T', data: '{}', metadata: '{}' })));
+    await log.append(
+      't',
+      NO_STREAM,
+      Array.from({ length: 20 }, (_, index) => ({ id: id(8_000 + index), type: 'T', data: '{}', metadata: '{}' })),
+    );
     // Somewhere after what both agree on.
     expect(await failures(early, late)).toEqual([['root_differs', 581]]);
   });
 
   it('an edited event, and the tree made anew to fit it: a checkpoint knows', async () => {
     const before = await checkpoint();
-    await tamper(`update ledgerline_log.events set data = '{}' where position = 7`, 'drop schema ledgerline_audit cascade');
-    expect(await failures(before)).toEqual([['no_tree', 1], ['root_differs', 1]]);
+    await tamper(
+      `update ledgerline_log.events set data = '{}' where position = 7`,
+      'drop schema ledgerline_audit cascade',
+    );
+    expect(await failures(before)).toEqual([
+      ['no_tree', 1],
+      ['root_differs', 1],
+    ]);
     await new KeptTree(database.pool, log).migrate();
     await new KeptTree(database.pool, log).keepUp();
     expect(await failures(before)).toEqual([['root_differs', 1]]);
   });
 
   it('edited hashes above the leaves', async () => {
-    await tamper("update ledgerline_audit.tiles set hashes = overlay(hashes placing '\\xff'::bytea from 40) where level = 1");
+    await tamper(
+      "update ledgerline_audit.tiles set hashes = overlay(hashes placing '\\xff'::bytea from 40) where level = 1",
+    );
     // The 40th byte is in the second of the two hashes of 256 leaves: the tile of tiles 0 to 255.
     expect(await failures()).toEqual([['tree_changed', 1]]);
   });
@@ -202,7 +260,11 @@ describe('verification', () => {
     await tree.keepCheckpoint(590, signCheckpoint({ size: 590, root: Buffer.alloc(32) }, later));
     const by = async (verifier: typeof signer.verifier) => verifyLog(log, database.pool, { notes: [], verifier });
     expect(await by(signer.verifier)).toMatchObject({ ok: true, compared: { checkpoints: 1, ofOtherKeys: 2 } });
-    expect(await by(later.verifier)).toMatchObject({ ok: false, compared: { checkpoints: 2, ofOtherKeys: 1 }, failures: [{ code: 'root_differs' }] });
+    expect(await by(later.verifier)).toMatchObject({
+      ok: false,
+      compared: { checkpoints: 2, ofOtherKeys: 1 },
+      failures: [{ code: 'root_differs' }],
+    });
   });
 
   it('needs no right but to read', async () => {
@@ -214,7 +276,9 @@ describe('verification', () => {
     const reading = new PostgresLog(pool);
     const { ok, size } = await verifyLog(reading, pool, { notes: [], verifier: null });
     expect([ok, size]).toEqual([true, 600]);
-    await expect(pool.query('insert into ledgerline_audit.tree values (false, 1)')).rejects.toThrow('permission denied');
+    await expect(pool.query('insert into ledgerline_audit.tree values (false, 1)')).rejects.toThrow(
+      'permission denied',
+    );
     await reading.close();
     await pool.end();
     await database.pool.query(`drop owned by ${role}; drop role ${role}`);

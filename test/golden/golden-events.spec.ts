@@ -75,7 +75,9 @@ describe.each(files)('%s', (file) => {
 
   it('uses every field of the metadata', () => {
     // The answer of a command is optional, and of its own shape for each.
-    const metadata = pathsOf(JSON.parse(event.metadata)).filter((path) => !path.startsWith('command.result')).sort();
+    const metadata = pathsOf(JSON.parse(event.metadata))
+      .filter((path) => !path.startsWith('command.result'))
+      .sort();
     expect(metadata).toEqual([
       'actor',
       'command',
@@ -90,6 +92,8 @@ describe.each(files)('%s', (file) => {
 });
 
 it.each(Object.keys(eventSchemas))('%s: its files use every field of its shape between them', (type) => {
-  const used = new Set(files.filter((file) => file.startsWith(`${type}.v`)).flatMap((file) => pathsOf(JSON.parse(stored(file).data))));
+  const used = new Set(
+    files.filter((file) => file.startsWith(`${type}.v`)).flatMap((file) => pathsOf(JSON.parse(stored(file).data))),
+  );
   expect(fieldsOf(eventSchemas[type as EventType]).filter((path) => !used.has(path))).toEqual([]);
 });

@@ -25,7 +25,10 @@ const US = { resourceType: 'PostgresStorage', resourceFamily: 'standard', locati
 const GIB_MINUTES_A_DAY = '737280';
 
 const T = (date: string) => `${date}T00:00:00Z`;
-const days = (from: string, count: number): string[] => Array.from({ length: count }, (_, day) => new Date(Date.parse(T(from)) + day * 86_400_000).toISOString().slice(0, 10));
+const days = (from: string, count: number): string[] =>
+  Array.from({ length: count }, (_, day) =>
+    new Date(Date.parse(T(from)) + day * 86_400_000).toISOString().slice(0, 10),
+  );
 const following = (date: string): string => days(date, 2)[1] ?? date;
 
 const opened = (id: string, rateKey: object, from: string, count: number): object[] => [
@@ -51,8 +54,13 @@ async function bill(tenantId: string, asOf: string): Promise<void> {
   const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
   for (const { invoiceId } of invoices) {
     await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
-    const { total, lines } = await test.ask<{ total: string; lines: { rows: { kind: string }[] }[] }>('invoice', { id: invoiceId });
-    (invoiced[tenantId] ??= []).push({ total, corrects: lines.some(({ rows }) => rows.some(({ kind }) => kind !== 'charge')) });
+    const { total, lines } = await test.ask<{ total: string; lines: { rows: { kind: string }[] }[] }>('invoice', {
+      id: invoiceId,
+    });
+    (invoiced[tenantId] ??= []).push({
+      total,
+      corrects: lines.some(({ rows }) => rows.some(({ kind }) => kind !== 'charge')),
+    });
   }
 }
 
@@ -66,7 +74,8 @@ const BILLED: Readonly<Record<string, readonly (readonly [tenantId: string, asOf
   'Fix storage pricing in US': [['us', '2024-08-01']],
 };
 /** The entry of January's typo: 64 times too high. */
-const isTypo = ({ changes }: ListChange): boolean => changes.some(([kind, , , family, , price]) => kind === 'added' && family === 'lantern' && price === '0.0001904762');
+const isTypo = ({ changes }: ListChange): boolean =>
+  changes.some(([kind, , , family, , price]) => kind === 'added' && family === 'lantern' && price === '0.0001904762');
 
 beforeAll(async () => {
   test = await testLedger();
@@ -100,27 +109,47 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => test.close());
 
-const keyOf = ({ resourceType, resourceFamily, location }: Rate): string => JSON.stringify([resourceType, resourceFamily, location]);
-const rates = async (params: object = {}): Promise<Rate[]> => (await test.ask<{ items: Rate[] }>('rates', { limit: 10_000, ...params })).items;
+const keyOf = ({ resourceType, resourceFamily, location }: Rate): string =>
+  JSON.stringify([resourceType, resourceFamily, location]);
+const rates = async (params: object = {}): Promise<Rate[]> =>
+  (await test.ask<{ items: Rate[] }>('rates', { limit: 10_000, ...params })).items;
 const priceOf = async (key: object, at: string, subject: string): Promise<string | undefined> =>
-  (await rates({ ...key, at: T(at), knownAt: String(recorded.find(({ change }) => change.subject === subject)?.position) }))[0]?.unitPrice;
+  (
+    await rates({
+      ...key,
+      at: T(at),
+      knownAt: String(recorded.find(({ change }) => change.subject === subject)?.position),
+    })
+  )[0]?.unitPrice;
 
 describe('three years of a price list', () => {
   it('are all recorded, in the order of recording', () => {
     expect(recorded.length).toBe(109);
     expect(recorded.reduce((count, { change }) => count + change.changes.length, 0)).toBe(1263);
-    expect(recorded.every(({ position }, index) => index === 0 || position > (recorded[index - 1]?.position ?? 0))).toBe(true);
+    expect(
+      recorded.every(({ position }, index) => index === 0 || position > (recorded[index - 1]?.position ?? 0)),
+    ).toBe(true);
   });
 
   it('are known as they were after every change', async () => {
     for (const { position, list, change } of recorded) {
       const known = Map.groupBy(await rates({ knownAt: String(position) }), keyOf);
       const wrong = [...new Set([...known.keys(), ...list.keys()])].filter((key) => {
-        const instants = [...new Set([...list.ofKey(key).map(({ from }) => from), ...(known.get(key) ?? []).map(({ effectiveFrom }) => effectiveFrom)])];
+        const instants = [
+          ...new Set([
+            ...list.ofKey(key).map(({ from }) => from),
+            ...(known.get(key) ?? []).map(({ effectiveFrom }) => effectiveFrom),
+          ]),
+        ];
         return instants.some((at) => {
           const expected = list.priceAt(key, at as never);
-          const rate = (known.get(key) ?? []).find(({ effectiveFrom, effectiveUntil }) => effectiveFrom <= at && (effectiveUntil === null || at < effectiveUntil));
-          return rate === undefined || expected === undefined ? (rate === undefined) !== (expected === undefined) : !decimal(rate.unitPrice).eq(decimal(expected));
+          const rate = (known.get(key) ?? []).find(
+            ({ effectiveFrom, effectiveUntil }) =>
+              effectiveFrom <= at && (effectiveUntil === null || at < effectiveUntil),
+          );
+          return rate === undefined || expected === undefined
+            ? (rate === undefined) !== (expected === undefined)
+            : !decimal(rate.unitPrice).eq(decimal(expected));
         });
       });
       expect([change.at, change.subject, wrong]).toEqual([change.at, change.subject, []]);
@@ -134,7 +163,11 @@ describe('three years of a price list', () => {
     for (const [key, of] of Map.groupBy(catalog, keyOf)) {
       const inOrder = [...of].sort((a, b) => (a.effectiveFrom < b.effectiveFrom ? -1 : 1));
       // a key's prices follow each other without gap or overlap, the last one open
-      expect([key, inOrder.slice(1).every(({ effectiveFrom }, index) => inOrder[index]?.effectiveUntil === effectiveFrom), inOrder.at(-1)?.effectiveUntil]).toEqual([key, true, null]);
+      expect([
+        key,
+        inOrder.slice(1).every(({ effectiveFrom }, index) => inOrder[index]?.effectiveUntil === effectiveFrom),
+        inOrder.at(-1)?.effectiveUntil,
+      ]).toEqual([key, true, null]);
     }
     expect(new Set(catalog.map(keyOf))).toEqual(new Set(list.keys()));
     expect(catalog.some(({ unitPrice }) => unitPrice === '0')).toBe(true);
@@ -149,9 +182,25 @@ describe('three years of a price list', () => {
   });
 
   it('know the fix that was reverted by accident', async () => {
-    const subjects = ['Update PostgreSQL storage prices for US regions', 'Enable us-east-a2 region for VMs and PG', 'Fix storage pricing in US'];
-    expect(await Promise.all(subjects.map(async (subject) => priceOf(US, '2024-05-15', subject)))).toEqual(['0.0000031', '0.00000281', '0.0000031']);
-    expect((await rates({ ...US, at: T('2023-06-01'), knownAt: String(recorded.find(({ change }) => change.subject === subjects[0])?.position) }))[0]?.unitPrice).toBe('0.0000031');
+    const subjects = [
+      'Update PostgreSQL storage prices for US regions',
+      'Enable us-east-a2 region for VMs and PG',
+      'Fix storage pricing in US',
+    ];
+    expect(await Promise.all(subjects.map(async (subject) => priceOf(US, '2024-05-15', subject)))).toEqual([
+      '0.0000031',
+      '0.00000281',
+      '0.0000031',
+    ]);
+    expect(
+      (
+        await rates({
+          ...US,
+          at: T('2023-06-01'),
+          knownAt: String(recorded.find(({ change }) => change.subject === subjects[0])?.position),
+        })
+      )[0]?.unitPrice,
+    ).toBe('0.0000031');
   });
 });
 
@@ -188,10 +237,13 @@ describe('a price that is missing', () => {
   it('is an error that names key and time, never zero', async () => {
     const before = { resourceType: 'PostgresVCpu', resourceFamily: 'standard-m8gd', location: 'ap-southeast-2' };
     await test.apply(...opened('early', before, '2025-07-01', 1));
-    const { items } = await test.ask<{ items: { billingKind: string; quarantine?: { code: string; message: string } }[] }>('lines', { tenantId: 'early', at: T('2025-07-03') });
+    const { items } = await test.ask<{
+      items: { billingKind: string; quarantine?: { code: string; message: string } }[];
+    }>('lines', { tenantId: 'early', at: T('2025-07-03') });
     expect(items.find(({ billingKind }) => billingKind === 'storage')?.quarantine).toEqual({
       code: 'missing_rate',
-      message: 'storage of subscription early: PostgresVCpu/standard-m8gd/ap-southeast-2 has no price at 2025-07-01T00:00:00Z: set one with set-rate',
+      message:
+        'storage of subscription early: PostgresVCpu/standard-m8gd/ap-southeast-2 has no price at 2025-07-01T00:00:00Z: set one with set-rate',
     });
   });
 });

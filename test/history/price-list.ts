@@ -46,9 +46,20 @@ export class PriceList {
 
   apply({ changes }: ListChange): void {
     for (const [kind, number, resourceType, resourceFamily, location, unitPrice, from, billedBy] of changes) {
-      const basis = kind === 'added' ? (billedBy === 'amount' ? 'amount' : 'duration') : (this.entries.get(number)?.basis ?? 'duration');
+      const basis =
+        kind === 'added'
+          ? billedBy === 'amount'
+            ? 'amount'
+            : 'duration'
+          : (this.entries.get(number)?.basis ?? 'duration');
       if (kind === 'removed') this.entries.delete(number);
-      else this.entries.set(number, { key: JSON.stringify([resourceType, resourceFamily, location]), unitPrice, from: from ?? EVER, basis });
+      else
+        this.entries.set(number, {
+          key: JSON.stringify([resourceType, resourceFamily, location]),
+          unitPrice,
+          from: from ?? EVER,
+          basis,
+        });
     }
   }
 
@@ -87,9 +98,14 @@ export function commandsOf(before: PriceList, after: PriceList, change: ListChan
       if (after_ === undefined) {
         if (before_ !== undefined) commands.push({ command: 'withdraw-rate', ...rate, from, reason: change.subject });
         [isWithdrawn, latest] = [true, undefined];
-      } else if (before_ === undefined || latest === undefined || (from > latest && !decimal(before_).eq(decimal(after_))))
+      } else if (
+        before_ === undefined ||
+        latest === undefined ||
+        (from > latest && !decimal(before_).eq(decimal(after_)))
+      )
         commands.push({ command: 'set-rate', ...rate, unitPrice: after_, basis, ...stretch });
-      else if (!decimal(before_).eq(decimal(after_))) commands.push({ command: 'correct-rate', ...rate, unitPrice: after_, ...stretch, reason: change.subject });
+      else if (!decimal(before_).eq(decimal(after_)))
+        commands.push({ command: 'correct-rate', ...rate, unitPrice: after_, ...stretch, reason: change.subject });
     }
     return commands;
   }

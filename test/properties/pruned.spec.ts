@@ -6,10 +6,20 @@ import { expectReplayToBeLive } from '../support/replay.js';
 
 /** What happens after raw records were pruned comes to what it would have come to with them. */
 
-const RUNS = { numRuns: Number(process.env['HISTORIES'] ?? '3'), seed: Number(process.env['PROPERTY_SEED'] ?? '20260402'), endOnFailure: true };
+const RUNS = {
+  numRuns: Number(process.env['HISTORIES'] ?? '3'),
+  seed: Number(process.env['PROPERTY_SEED'] ?? '20260402'),
+  endOnFailure: true,
+};
 
 const T = (date: string) => `${date}T00:00:00Z`;
-const RETENTION = ['requests', 'vm'].map((billingKind) => ({ command: 'configure-metering', billingKind, granularity: 'day', retentionDays: 1, from: T('2026-01-01') }));
+const RETENTION = ['requests', 'vm'].map((billingKind) => ({
+  command: 'configure-metering',
+  billingKind,
+  granularity: 'day',
+  retentionDays: 1,
+  from: T('2026-01-01'),
+}));
 const APRIL = { start: T('2026-04-01'), end: T('2026-05-01') };
 
 interface Pruned {
@@ -29,11 +39,22 @@ async function answers(test: TestLedger): Promise<unknown> {
     await test.ask<object>('margin', { period: '2026-04-01' }),
     await test.ask<object>('check'),
   ];
-  const usage = [await test.ask('usage', { deploymentId: 'd1', ...APRIL }), await test.ask('usage', { deploymentId: 'd2', ...APRIL })];
-  return JSON.parse(JSON.stringify({ invoices, lines, unbilled, margin, check, usage }, (name, value: unknown) => (/position|computedAt|tree|nextCursor/i.test(name) ? undefined : value)));
+  const usage = [
+    await test.ask('usage', { deploymentId: 'd1', ...APRIL }),
+    await test.ask('usage', { deploymentId: 'd2', ...APRIL }),
+  ];
+  return JSON.parse(
+    JSON.stringify({ invoices, lines, unbilled, margin, check, usage }, (name, value: unknown) =>
+      /position|computedAt|tree|nextCursor/i.test(name) ? undefined : value,
+    ),
+  );
 }
 
-async function lived(before: readonly object[], after: readonly object[], isPruned: boolean): Promise<{ answers: unknown; records: number }> {
+async function lived(
+  before: readonly object[],
+  after: readonly object[],
+  isPruned: boolean,
+): Promise<{ answers: unknown; records: number }> {
   const test = await testLedger();
   try {
     await test.apply(...BEGINNING, ...RETENTION);
@@ -41,7 +62,10 @@ async function lived(before: readonly object[], after: readonly object[], isPrun
     let records = 0;
     const prune = async (): Promise<void> => {
       if (!isPruned) return;
-      const outcome = await test.ledger.execute({ command: 'prune-usage', month: '2026-04', at: T('2026-05-20') }, ADMIN);
+      const outcome = await test.ledger.execute(
+        { command: 'prune-usage', month: '2026-04', at: T('2026-05-20') },
+        ADMIN,
+      );
       if (outcome.status === 'done') records += (outcome.result as Pruned).records;
     };
     for (const each of before) await live(test, each, issued);
@@ -60,17 +84,25 @@ async function lived(before: readonly object[], after: readonly object[], isPrun
 }
 
 describe('a random history of which raw records are pruned', () => {
-  it(`comes to the same as one that keeps them, ${RUNS.numRuns} of them`, async () => {
-    let records = 0;
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: 14 }), fc.array(step, { minLength: 4, maxLength: 12 }), async (before, after) => {
-        const [pruned, kept] = [await lived(before, after, true), await lived(before, after, false)];
-        expect(pruned.answers).toEqual(kept.answers);
-        records += pruned.records;
-      }),
-      RUNS,
-    );
-    // Else it would say nothing.
-    expect(records).toBeGreaterThan(0);
-  }, RUNS.numRuns * 20_000);
+  it(
+    `comes to the same as one that keeps them, ${RUNS.numRuns} of them`,
+    async () => {
+      let records = 0;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(step, { minLength: 6, maxLength: 14 }),
+          fc.array(step, { minLength: 4, maxLength: 12 }),
+          async (before, after) => {
+            const [pruned, kept] = [await lived(before, after, true), await lived(before, after, false)];
+            expect(pruned.answers).toEqual(kept.answers);
+            records += pruned.records;
+          },
+        ),
+        RUNS,
+      );
+      // Else it would say nothing.
+      expect(records).toBeGreaterThan(0);
+    },
+    RUNS.numRuns * 20_000,
+  );
 });

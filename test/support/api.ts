@@ -14,7 +14,13 @@ export const SECRET = 'a secret of the specs, longer than 32 characters';
 /** In the middle of the month that the story is billed for. */
 export const NOW = instant('2026-04-15T00:00:00Z');
 export const clock = { now: () => NOW };
-export const LISTENING = { host: '127.0.0.1', port: 0, requestsPerMinute: 1_000_000, requestsAtOnce: 1000, queryTimeoutMs: 60_000 };
+export const LISTENING = {
+  host: '127.0.0.1',
+  port: 0,
+  requestsPerMinute: 1_000_000,
+  requestsAtOnce: 1000,
+  queryTimeoutMs: 60_000,
+};
 export const logger = pino({ level: 'silent' });
 
 export interface Answer {
@@ -37,7 +43,13 @@ export const april = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z
 export const STORY: readonly object[] = [
   { command: 'register-tenant', tenantId: 'acme', name: 'Acme', currency: 'USD' },
   { command: 'register-tenant', tenantId: 'globex', name: 'Globex', currency: 'USD' },
-  { command: 'register-deployment', deploymentId: 'acme-prod', tenantId: 'acme', name: 'Production', from: april.start },
+  {
+    command: 'register-deployment',
+    deploymentId: 'acme-prod',
+    tenantId: 'acme',
+    name: 'Production',
+    from: april.start,
+  },
   {
     command: 'publish-plan',
     planId: 'standard',
@@ -48,7 +60,13 @@ export const STORY: readonly object[] = [
     effectiveFrom: '2026-01-01T00:00:00Z',
     items: [{ billingKind: 'gateway', price: { model: 'unit', unitAmount: '0.50' } }],
   },
-  { command: 'start-subscription', subscriptionId: 'acme-sub', deploymentId: 'acme-prod', planId: 'standard', from: april.start },
+  {
+    command: 'start-subscription',
+    subscriptionId: 'acme-sub',
+    deploymentId: 'acme-prod',
+    planId: 'standard',
+    from: april.start,
+  },
   {
     command: 'set-rate',
     resourceType: 'gateway',
@@ -98,18 +116,33 @@ export const STORY: readonly object[] = [
       },
     ],
   },
-  { command: 'grant-credit', creditId: 'later', tenantId: 'acme', currency: 'USD', amount: '1.00', from: '2027-01-01T00:00:00Z' },
+  {
+    command: 'grant-credit',
+    creditId: 'later',
+    tenantId: 'acme',
+    currency: 'USD',
+    amount: '1.00',
+    from: '2027-01-01T00:00:00Z',
+  },
   {
     command: 'observe-usage',
     deploymentId: 'acme-prod',
     observations: [
-      { resourceId: 'z-1', billingKind: 'zones', period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' }, granularity: 'day', quantity: '1' },
+      {
+        resourceId: 'z-1',
+        billingKind: 'zones',
+        period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+        granularity: 'day',
+        quantity: '1',
+      },
     ],
   },
   { command: 'run-metering', date: '2026-04-02' },
 ];
 
-const created = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string(), currency: z.string() })) }) });
+const created = z.object({
+  result: z.object({ invoices: z.array(z.object({ invoiceId: z.string(), currency: z.string() })) }),
+});
 const noted = z.object({ result: z.object({ creditNoteId: z.string() }) });
 const withLines = z.object({ lines: z.array(z.object({ lineId: z.string() })) });
 
@@ -158,7 +191,10 @@ export class TestApi {
       const tenantId = role === 'tenant' || role === 'ingest' ? { tenantId: 'acme' } : {};
       this.tokens.set(role, await mintToken(SECRET, { sub: `${role}@specs`, role, ...tenantId, ttl: '1h' }, NOW));
     }
-    this.tokens.set('globex', await mintToken(SECRET, { sub: 'globex', role: 'tenant', tenantId: 'globex', ttl: '1h' }, NOW));
+    this.tokens.set(
+      'globex',
+      await mintToken(SECRET, { sub: 'globex', role: 'tenant', tenantId: 'globex', ttl: '1h' }, NOW),
+    );
   }
 
   private async happen(): Promise<void> {
@@ -167,13 +203,26 @@ export class TestApi {
     const draft = created.parse((await this.command({ command: 'create-invoice', tenantId: 'acme', asOf: NOW })).body);
     this.invoiceId = draft.result.invoices[0]?.invoiceId ?? '';
     await this.command({ command: 'issue-invoice', invoiceId: this.invoiceId, at: NOW });
-    this.lineId = withLines.parse((await this.get('operator', `/api/v1/invoices/${this.invoiceId}`)).body).lines[0]?.lineId ?? '';
-    const credit = { command: 'create-credit-note', invoiceId: this.invoiceId, at: NOW, amount: '0.01', reason: 'a test' };
+    this.lineId =
+      withLines.parse((await this.get('operator', `/api/v1/invoices/${this.invoiceId}`)).body).lines[0]?.lineId ?? '';
+    const credit = {
+      command: 'create-credit-note',
+      invoiceId: this.invoiceId,
+      at: NOW,
+      amount: '0.01',
+      reason: 'a test',
+    };
     this.creditNoteId = noted.parse((await this.command(credit)).body).result.creditNoteId;
   }
 
   /** `who`: a role, or else a token; null: no one. */
-  async ask(who: string | null, method: string, path: string, body?: string, more: Record<string, string> = {}): Promise<Answer> {
+  async ask(
+    who: string | null,
+    method: string,
+    path: string,
+    body?: string,
+    more: Record<string, string> = {},
+  ): Promise<Answer> {
     const headers: Record<string, string> = { ...more };
     if (who !== null) headers['authorization'] = `Bearer ${this.tokens.get(who) ?? who}`;
     if (body !== undefined) headers['content-type'] ??= 'application/json';

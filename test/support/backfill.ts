@@ -10,7 +10,12 @@ export interface Said {
   readonly said: readonly string[];
 }
 
-const requestFor = (kind: BackfillKind, files: string | readonly string[], mapping: Mapping, said: string[]): BackfillRequest => ({
+const requestFor = (
+  kind: BackfillKind,
+  files: string | readonly string[],
+  mapping: Mapping,
+  said: string[],
+): BackfillRequest => ({
   kind,
   files: typeof files === 'string' ? [files] : files,
   mapping,
@@ -35,7 +40,12 @@ export async function backfilled(
 }
 
 /** The same, to see what it would do. */
-export async function dryRunOf({ ledger }: Pick<TestLedger, 'ledger'>, kind: BackfillKind, files: string | readonly string[], mapping: Mapping = {}): Promise<DryRun & Said> {
+export async function dryRunOf(
+  { ledger }: Pick<TestLedger, 'ledger'>,
+  kind: BackfillKind,
+  files: string | readonly string[],
+  mapping: Mapping = {},
+): Promise<DryRun & Said> {
   const said: string[] = [];
   const summary = await ledger.backfillDryRun(requestFor(kind, files, mapping, said), ADMIN);
   return { ...summary, said };
@@ -43,9 +53,16 @@ export async function dryRunOf({ ledger }: Pick<TestLedger, 'ledger'>, kind: Bac
 
 /** The four counts, and that they add up to the rows read. */
 export function countsOf({ read, accepted, duplicate, correction, rejected }: BackfillSummary): readonly number[] {
-  if (accepted + duplicate + correction + rejected !== read) throw new Error(`${accepted} + ${duplicate} + ${correction} + ${rejected} is not ${read}`);
+  if (accepted + duplicate + correction + rejected !== read)
+    throw new Error(`${accepted} + ${duplicate} + ${correction} + ${rejected} is not ${read}`);
   return [read, accepted, duplicate, correction, rejected];
 }
 
 export const TENANT = { command: 'register-tenant', tenantId: 'acme', name: 'Acme', currency: 'USD' };
-export const deployment = (deploymentId: string): object => ({ command: 'register-deployment', deploymentId, tenantId: 'acme', name: deploymentId, from: '2026-01-01T00:00:00Z' });
+export const deployment = (deploymentId: string): object => ({
+  command: 'register-deployment',
+  deploymentId,
+  tenantId: 'acme',
+  name: deploymentId,
+  from: '2026-01-01T00:00:00Z',
+});

@@ -74,13 +74,19 @@ export class Books {
       plans: [{ planId: 'p1', from: T('01') }],
       cancelledAt: this.cancelledAt,
     };
-    const plans = new Map([['p1', [{ ...this.plan, effectiveUntil: this.later[0]?.effectiveFrom ?? null }, ...this.later]]]);
-    return linesOf(subscription, this.assignments, plans, () => 'UTC', until).filter(({ tenantId }) => tenantId === 't1');
+    const plans = new Map([
+      ['p1', [{ ...this.plan, effectiveUntil: this.later[0]?.effectiveFrom ?? null }, ...this.later]],
+    ]);
+    return linesOf(subscription, this.assignments, plans, () => 'UTC', until).filter(
+      ({ tenantId }) => tenantId === 't1',
+    );
   }
 
   /** Every line that has booked anything, or claims a part, is marked, unless told which. */
   facts(until: Instant, marked?: ReadonlyMap<string, string>): BillingFacts {
-    const claims = new Map(this.issued.flatMap(({ invoiceId, claimed }) => claimed.map(({ partId }) => [partId, invoiceId])));
+    const claims = new Map(
+      this.issued.flatMap(({ invoiceId, claimed }) => claimed.map(({ partId }) => [partId, invoiceId])),
+    );
     const lineIds = new Set(this.issued.flatMap(({ claimed }) => claimed.map(({ lineId }) => lineId)));
     const recorded = new Map(
       [...this.cuts].map(([lineId, parts]): [string, RecordedPart[]] => [
@@ -125,10 +131,16 @@ export class Books {
     const lines = new Map(this.lines(asOf).map((line) => [line.lineId, line]));
     for (const { lineId } of invoice.claimed) {
       const line = lines.get(lineId);
-      if (line !== undefined && !this.cuts.has(lineId)) this.cuts.set(lineId, [{ partId: lineId, period: line.period }]);
+      if (line !== undefined && !this.cuts.has(lineId))
+        this.cuts.set(lineId, [{ partId: lineId, period: line.period }]);
     }
-    for (const cut of invoice.cuts) this.cuts.set(cut.lineId, splitParts(cut.lineId, this.cuts.get(cut.lineId) ?? [], cut));
-    this.issued.push({ invoiceId: derivedId('invoice', asOf, this.issued.length), claimed: invoice.claimed, rows: invoice.rows });
+    for (const cut of invoice.cuts)
+      this.cuts.set(cut.lineId, splitParts(cut.lineId, this.cuts.get(cut.lineId) ?? [], cut));
+    this.issued.push({
+      invoiceId: derivedId('invoice', asOf, this.issued.length),
+      claimed: invoice.claimed,
+      rows: invoice.rows,
+    });
     return invoice;
   }
 

@@ -19,13 +19,20 @@ export interface Ran {
 export function startCli(args: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run npm run build first`);
   const { DATABASE_URL: _none, ...inherited } = process.env;
-  return spawn(process.execPath, [MAIN, ...args], { env: { ...inherited, ...logEnvironment(environment), ...environment }, stdio: ['pipe', 'pipe', 'pipe'] });
+  return spawn(process.execPath, [MAIN, ...args], {
+    env: { ...inherited, ...logEnvironment(environment), ...environment },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
 }
 
 /** Runs the CLI to its end. */
-export async function cli(args: readonly string[], options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {}): Promise<Ran> {
+export async function cli(
+  args: readonly string[],
+  options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {},
+): Promise<Ran> {
   const child = startCli(args, options.env);
-  if (child.stdin === null || child.stdout === null || child.stderr === null) throw new Error('the process has no pipes');
+  if (child.stdin === null || child.stdout === null || child.stderr === null)
+    throw new Error('the process has no pipes');
   child.stdin.end(options.input ?? '');
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
@@ -33,7 +40,11 @@ export async function cli(args: readonly string[], options: { readonly env?: Rea
 }
 
 /** A folder for a test, and the files in it. */
-export async function folder(): Promise<{ path: string; write(name: string, content: string): Promise<string>; remove(): Promise<void> }> {
+export async function folder(): Promise<{
+  path: string;
+  write(name: string, content: string): Promise<string>;
+  remove(): Promise<void>;
+}> {
   const path = await mkdtemp(join(tmpdir(), 'ledgerline-cli-'));
   return {
     path,

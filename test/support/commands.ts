@@ -2,9 +2,22 @@
 
 const APRIL = '2026-04-01T00:00:00Z';
 
-export const tenant = (tenantId: string, more: object = {}) => ({ command: 'register-tenant', tenantId, name: tenantId, currency: 'USD', ...more });
+export const tenant = (tenantId: string, more: object = {}) => ({
+  command: 'register-tenant',
+  tenantId,
+  name: tenantId,
+  currency: 'USD',
+  ...more,
+});
 
-export const deployment = (deploymentId: string, tenantId: string, more: object = {}) => ({ command: 'register-deployment', deploymentId, tenantId, name: deploymentId, from: APRIL, ...more });
+export const deployment = (deploymentId: string, tenantId: string, more: object = {}) => ({
+  command: 'register-deployment',
+  deploymentId,
+  tenantId,
+  name: deploymentId,
+  from: APRIL,
+  ...more,
+});
 
 export const plan = (planId: string, baseFee: string, items: readonly object[], more: object = {}) => ({
   command: 'publish-plan',
@@ -18,4 +31,11 @@ export const plan = (planId: string, baseFee: string, items: readonly object[], 
   ...more,
 });
 
-export const subscription = (subscriptionId: string, deploymentId: string, planId: string, more: object = {}) => ({ command: 'start-subscription', subscriptionId, deploymentId, planId, from: APRIL, ...more });
+export const subscription = (subscriptionId: string, deploymentId: string, planId: string, more: object = {}) => ({
+  command: 'start-subscription',
+  subscriptionId,
+  deploymentId,
+  planId,
+  from: APRIL,
+  ...more,
+});

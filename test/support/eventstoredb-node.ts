@@ -106,7 +106,10 @@ export class EventStoreDbNode {
 
   #forward(client: net.Socket): void {
     const server = net.connect({ port: this.#grpcPort, host: '127.0.0.1', noDelay: true });
-    for (const [socket, other] of [[client, server], [server, client]] as const) {
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
       this.#sockets.add(socket);
       socket.on('error', () => undefined);
       socket.on('close', () => {
@@ -144,7 +147,10 @@ export class EventStoreDbNode {
   }
 
   /** The real server's rules for an exact revision, which hold for ever: at it, append; below it, compare; above it, refuse. */
-  #decide(options: AppendReq.Options, proposals: readonly AppendReq.ProposedMessage[]): AppendResp | Partial<grpc.StatusObject> {
+  #decide(
+    options: AppendReq.Options,
+    proposals: readonly AppendReq.ProposedMessage[],
+  ): AppendResp | Partial<grpc.StatusObject> {
     const stream = text(options.getStreamIdentifier()?.getStreamName_asU8());
     const expected = options.hasNoStream() ? NO_STREAM : Number(options.getRevision());
     const written = this.#log.filter((event) => event.stream === stream);
@@ -153,7 +159,8 @@ export class EventStoreDbNode {
       const last = this.#record(stream, expected, proposals);
       this.#appends += 1;
       // The server's own events come between ours.
-      if (this.#appends % 3 === 0) this.#record('$stats-127.0.0.1:2113', this.#appends / 3 - 2, [proposal('$statsCollected')]);
+      if (this.#appends % 3 === 0)
+        this.#record('$stats-127.0.0.1:2113', this.#appends / 3 - 2, [proposal('$statsCollected')]);
       return success(last);
     }
     if (expected > current) return wrongExpectedVersion(expected, current);
@@ -192,7 +199,8 @@ export class EventStoreDbNode {
     const all = options.getAll();
     call.on('error', () => undefined);
     if (options.hasSubscription() && all !== undefined) return this.#subscribe(call, all, options.getFilter());
-    for (const event of all === undefined ? this.#ofStream(call, options) : this.#ofAll(all, options)) call.write(readEvent(event));
+    for (const event of all === undefined ? this.#ofStream(call, options) : this.#ofAll(all, options))
+      call.write(readEvent(event));
     call.end();
   }
 
@@ -200,7 +208,11 @@ export class EventStoreDbNode {
     const identifier = options.getStream()?.getStreamIdentifier();
     const stream = this.#log.filter((event) => event.stream === text(identifier?.getStreamName_asU8()));
     if (stream.length === 0) {
-      call.write(new streamsPb.ReadResp().setStreamNotFound(new streamsPb.ReadResp.StreamNotFound().setStreamIdentifier(identifier)));
+      call.write(
+        new streamsPb.ReadResp().setStreamNotFound(
+          new streamsPb.ReadResp.StreamNotFound().setStreamIdentifier(identifier),
+        ),
+      );
     }
     if (options.getStream()?.hasEnd() === true) return stream.toReversed().slice(0, Number(options.getCount()));
     const from = options.getStream()?.hasRevision() === true ? Number(options.getStream()?.getRevision()) : 0;
@@ -223,7 +235,11 @@ export class EventStoreDbNode {
       const checkpoint = new streamsPb.ReadResp.Checkpoint().setCommitPosition(position).setPreparePosition(position);
       call.write(new streamsPb.ReadResp().setCheckpoint(checkpoint));
     };
-    call.write(new streamsPb.ReadResp().setConfirmation(new streamsPb.ReadResp.SubscriptionConfirmation().setSubscriptionId('one')));
+    call.write(
+      new streamsPb.ReadResp().setConfirmation(
+        new streamsPb.ReadResp.SubscriptionConfirmation().setSubscriptionId('one'),
+      ),
+    );
     for (const event of this.#log) if (event.position > after) deliver(event);
     call.write(new streamsPb.ReadResp().setCaughtUp(new streamsPb.ReadResp.CaughtUp()));
     this.#subscribers.add(deliver);
@@ -240,7 +256,9 @@ function isWanted(event: Recorded, filter: ReadReq.Options.FilterOptions | undef
 }
 
 function proposal(type: string): AppendReq.ProposedMessage {
-  const message = new streamsPb.AppendReq.ProposedMessage().setId(new sharedPb.UUID().setString('00000000-0000-4000-8000-00000000aaaa'));
+  const message = new streamsPb.AppendReq.ProposedMessage().setId(
+    new sharedPb.UUID().setString('00000000-0000-4000-8000-00000000aaaa'),
+  );
   message.getMetadataMap().set('type', type).set('content-type', 'application/json');
   return message.setData(new Uint8Array(Buffer.from('{}')));
 }
@@ -281,8 +299,14 @@ function readEvent(event: Recorded): ReadResp {
     .setPreparePosition(position)
     .setData(event.data)
     .setCustomMetadata(event.metadata);
-  recorded.getMetadataMap().set('type', event.type).set('content-type', event.contentType).set('created', String(event.createdTicks));
-  return new streamsPb.ReadResp().setEvent(new streamsPb.ReadResp.ReadEvent().setEvent(recorded).setCommitPosition(position));
+  recorded
+    .getMetadataMap()
+    .set('type', event.type)
+    .set('content-type', event.contentType)
+    .set('created', String(event.createdTicks));
+  return new streamsPb.ReadResp().setEvent(
+    new streamsPb.ReadResp.ReadEvent().setEvent(recorded).setCommitPosition(position),
+  );
 }
 
 const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('utf8');

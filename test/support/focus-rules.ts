@@ -10,11 +10,23 @@ interface FocusRule {
 }
 
 const isNull = (row: FocusCells, column: string): boolean => row[column] === undefined || row[column] === '';
-const is = (row: FocusCells, column: string, ...values: readonly string[]): boolean => values.includes(row[column] ?? '');
-const isPriced = (row: FocusCells): boolean => is(row, 'ChargeCategory', 'Usage', 'Purchase') && !is(row, 'ChargeClass', 'Correction');
+const is = (row: FocusCells, column: string, ...values: readonly string[]): boolean =>
+  values.includes(row[column] ?? '');
+const isPriced = (row: FocusCells): boolean =>
+  is(row, 'ChargeCategory', 'Usage', 'Purchase') && !is(row, 'ChargeClass', 'Correction');
 
-const present = (id: string, column: string): FocusRule => ({ id: `CostAndUsage-D-${id}`, column, rule: 'is present', holds: (row) => column in row });
-const notNull = (id: string, column: string): FocusRule => ({ id: `${column}-C-${id}`, column, rule: 'is not null', holds: (row) => !isNull(row, column) });
+const present = (id: string, column: string): FocusRule => ({
+  id: `CostAndUsage-D-${id}`,
+  column,
+  rule: 'is present',
+  holds: (row) => column in row,
+});
+const notNull = (id: string, column: string): FocusRule => ({
+  id: `${column}-C-${id}`,
+  column,
+  rule: 'is not null',
+  holds: (row) => !isNull(row, column),
+});
 const oneOf = (id: string, column: string, values: readonly string[]): FocusRule => ({
   id: `${column}-C-${id}`,
   column,
@@ -54,7 +66,8 @@ const isCredit = (row: FocusCells): boolean => is(row, 'ChargeCategory', 'Credit
 
 const monthOf = (instant: string): string => `${instant.slice(0, 7)}-01T00:00:00Z`;
 /** What the names of the columns that FOCUS defines begin with. */
-const FOCUS_NAMES = /^(Billed|Billing|Charge|Consumed|Contracted|Effective|Invoice|List|Pricing|Provider|Publisher|Resource|Service|Sku|SubAccount)/;
+const FOCUS_NAMES =
+  /^(Billed|Billing|Charge|Consumed|Contracted|Effective|Invoice|List|Pricing|Provider|Publisher|Resource|Service|Sku|SubAccount)/;
 
 /**
  * The rules of FOCUS 1.2 that a single row of ours must satisfy: all MUST and MUST NOT of the columns that we write, for a provider that
@@ -121,14 +134,28 @@ const FOCUS_RULES: readonly FocusRule[] = [
   // Of all categories the one that says that none is known.
   oneOf('003-M', 'ServiceCategory', ['Other']),
   oneOf('004-M', 'ServiceSubcategory', ['Other (Other)']),
-  { id: 'ChargeFrequency-C-004-C', column: 'ChargeFrequency', rule: 'is not Usage-Based where the charge is a purchase', holds: (row) => !is(row, 'ChargeCategory', 'Purchase') || !is(row, 'ChargeFrequency', 'Usage-Based') },
+  {
+    id: 'ChargeFrequency-C-004-C',
+    column: 'ChargeFrequency',
+    rule: 'is not Usage-Based where the charge is a purchase',
+    holds: (row) => !is(row, 'ChargeCategory', 'Purchase') || !is(row, 'ChargeFrequency', 'Usage-Based'),
+  },
 
-  ...['BillingPeriodStart', 'BillingPeriodEnd', 'ChargePeriodStart', 'ChargePeriodEnd'].map((column) => formatted('002-M', column, 'is an instant in UTC', INSTANT)),
-  ...['BilledCost', 'ConsumedQuantity', 'ContractedCost', 'EffectiveCost', 'ListCost', 'PricingQuantity'].map((column) => formatted('002-M', column, 'is a plain number', NUMBER)),
+  ...['BillingPeriodStart', 'BillingPeriodEnd', 'ChargePeriodStart', 'ChargePeriodEnd'].map((column) =>
+    formatted('002-M', column, 'is an instant in UTC', INSTANT),
+  ),
+  ...['BilledCost', 'ConsumedQuantity', 'ContractedCost', 'EffectiveCost', 'ListCost', 'PricingQuantity'].map(
+    (column) => formatted('002-M', column, 'is a plain number', NUMBER),
+  ),
   formatted('006-M', 'BillingCurrency', 'is a code of ISO 4217', /^[A-Z]{3}$/),
 
   nullWhere('004-C', 'ConsumedQuantity', 'the charge is no usage', (row) => !is(row, 'ChargeCategory', 'Usage')),
-  notNullWhere('006-C', 'ConsumedQuantity', 'the charge is usage and no correction', (row) => is(row, 'ChargeCategory', 'Usage') && isNull(row, 'ChargeClass')),
+  notNullWhere(
+    '006-C',
+    'ConsumedQuantity',
+    'the charge is usage and no correction',
+    (row) => is(row, 'ChargeCategory', 'Usage') && isNull(row, 'ChargeClass'),
+  ),
   nullWhere('005-C', 'ConsumedUnit', 'there is no ConsumedQuantity', (row) => isNull(row, 'ConsumedQuantity')),
   notNullWhere('006-C', 'ConsumedUnit', 'there is a ConsumedQuantity', (row) => !isNull(row, 'ConsumedQuantity')),
   nullWhere('005-C', 'PricingUnit', 'there is no PricingQuantity', (row) => isNull(row, 'PricingQuantity')),
@@ -137,9 +164,17 @@ const FOCUS_RULES: readonly FocusRule[] = [
   notNullWhere('005-C', 'PricingQuantity', 'the charge is usage or a purchase, and no correction', isPriced),
   nullWhere('003-C', 'PricingCategory', 'the charge is a tax', isTax),
   notNullWhere('004-C', 'PricingCategory', 'the charge is usage or a purchase, and no correction', isPriced),
-  ...['SkuId', 'SkuPriceId'].flatMap((column) => [nullWhere('004-C', column, 'the charge is a tax', isTax), notNullWhere('005-C', column, 'the charge is usage or a purchase, and no correction', isPriced)]),
+  ...['SkuId', 'SkuPriceId'].flatMap((column) => [
+    nullWhere('004-C', column, 'the charge is a tax', isTax),
+    notNullWhere('005-C', column, 'the charge is usage or a purchase, and no correction', isPriced),
+  ]),
   nullWhere('004-C', 'ResourceName', 'there is no ResourceId', (row) => isNull(row, 'ResourceId')),
-  { id: 'ResourceName-C-006-C', column: 'ResourceName', rule: 'is not the ResourceId again', holds: (row) => isNull(row, 'ResourceName') || row['ResourceName'] !== row['ResourceId'] },
+  {
+    id: 'ResourceName-C-006-C',
+    column: 'ResourceName',
+    rule: 'is not the ResourceId again',
+    holds: (row) => isNull(row, 'ResourceName') || row['ResourceName'] !== row['ResourceId'],
+  },
   nullWhere('004-C', 'ResourceType', 'there is no ResourceId', (row) => isNull(row, 'ResourceId')),
   notNullWhere('005-C', 'ResourceType', 'there is a ResourceId', (row) => !isNull(row, 'ResourceId')),
   nullWhere('004-C', 'SubAccountName', 'there is no SubAccountId', (row) => isNull(row, 'SubAccountId')),
@@ -148,16 +183,66 @@ const FOCUS_RULES: readonly FocusRule[] = [
   equalTo('010-C', 'EffectiveCost', 'the charge is a credit', isCredit),
   equalTo('008-C', 'ContractedCost', 'the charge is a credit', isCredit),
   equalTo('008-C', 'ListCost', 'the charge is a credit', isCredit),
-  { id: 'BilledCost-C-005-C', column: 'BilledCost', rule: 'is 0 where another than the provider sends the invoice', holds: (row) => row['ProviderName'] === row['InvoiceIssuerName'] || Number(row['BilledCost']) === 0 },
+  {
+    id: 'BilledCost-C-005-C',
+    column: 'BilledCost',
+    rule: 'is 0 where another than the provider sends the invoice',
+    holds: (row) => row['ProviderName'] === row['InvoiceIssuerName'] || Number(row['BilledCost']) === 0,
+  },
   // Of a tax or a credit, which may be told by the month, a charge period lies anywhere; a billing period has a length.
-  { id: 'BillingPeriodEnd-C-004-M', column: 'BillingPeriodEnd', rule: 'is after the start, which it excludes', holds: (row) => (row['BillingPeriodStart'] ?? '') < (row['BillingPeriodEnd'] ?? '') },
-  { id: 'ChargePeriodEnd-C-004-M', column: 'ChargePeriodEnd', rule: 'is after the start, which it excludes', holds: (row) => (row['ChargePeriodStart'] ?? '') < (row['ChargePeriodEnd'] ?? '') },
-  { id: 'ChargeClass-C-003-C', column: 'ChargeClass', rule: 'is null where revenue is of the billing period itself', holds: (row) => !is(row, 'x_Side', 'revenue') || row['BillingPeriodStart'] !== monthOf(row['ChargePeriodStart'] ?? '') || isNull(row, 'ChargeClass') },
-  { id: 'ChargeClass-C-004-C', column: 'ChargeClass', rule: 'is Correction where revenue is of an earlier billing period', holds: (row) => !is(row, 'x_Side', 'revenue') || row['BillingPeriodStart'] === monthOf(row['ChargePeriodStart'] ?? '') || is(row, 'ChargeClass', 'Correction') },
-  { id: 'NullHandling-A-002-M', column: '*', rule: 'no placeholder stands for null', holds: (row) => !Object.values(row).some((value) => /^(null|n\/a|not applicable|none|undefined)$/i.test(value)) },
-  { id: 'ColumnHandling-A-001-M', column: '*', rule: 'columns are in Pascal case, without special characters', holds: (row) => Object.keys(row).every((column) => /^(x_)?[A-Z][A-Za-z]*$/.test(column)) },
-  { id: 'ColumnHandling-A-010-M', column: '*', rule: 'columns of our own are x_', holds: (row) => Object.keys(row).filter((column) => !FOCUS_NAMES.test(column)).every((column) => column.startsWith('x_')) },
+  {
+    id: 'BillingPeriodEnd-C-004-M',
+    column: 'BillingPeriodEnd',
+    rule: 'is after the start, which it excludes',
+    holds: (row) => (row['BillingPeriodStart'] ?? '') < (row['BillingPeriodEnd'] ?? ''),
+  },
+  {
+    id: 'ChargePeriodEnd-C-004-M',
+    column: 'ChargePeriodEnd',
+    rule: 'is after the start, which it excludes',
+    holds: (row) => (row['ChargePeriodStart'] ?? '') < (row['ChargePeriodEnd'] ?? ''),
+  },
+  {
+    id: 'ChargeClass-C-003-C',
+    column: 'ChargeClass',
+    rule: 'is null where revenue is of the billing period itself',
+    holds: (row) =>
+      !is(row, 'x_Side', 'revenue') ||
+      row['BillingPeriodStart'] !== monthOf(row['ChargePeriodStart'] ?? '') ||
+      isNull(row, 'ChargeClass'),
+  },
+  {
+    id: 'ChargeClass-C-004-C',
+    column: 'ChargeClass',
+    rule: 'is Correction where revenue is of an earlier billing period',
+    holds: (row) =>
+      !is(row, 'x_Side', 'revenue') ||
+      row['BillingPeriodStart'] === monthOf(row['ChargePeriodStart'] ?? '') ||
+      is(row, 'ChargeClass', 'Correction'),
+  },
+  {
+    id: 'NullHandling-A-002-M',
+    column: '*',
+    rule: 'no placeholder stands for null',
+    holds: (row) => !Object.values(row).some((value) => /^(null|n\/a|not applicable|none|undefined)$/i.test(value)),
+  },
+  {
+    id: 'ColumnHandling-A-001-M',
+    column: '*',
+    rule: 'columns are in Pascal case, without special characters',
+    holds: (row) => Object.keys(row).every((column) => /^(x_)?[A-Z][A-Za-z]*$/.test(column)),
+  },
+  {
+    id: 'ColumnHandling-A-010-M',
+    column: '*',
+    rule: 'columns of our own are x_',
+    holds: (row) =>
+      Object.keys(row)
+        .filter((column) => !FOCUS_NAMES.test(column))
+        .every((column) => column.startsWith('x_')),
+  },
 ];
 
 /** The rules that a row breaks, as `id: column rule`. */
-export const brokenRules = (row: FocusCells): string[] => FOCUS_RULES.filter(({ holds }) => !holds(row)).map(({ id, column, rule }) => `${id}: ${column} ${rule}`);
+export const brokenRules = (row: FocusCells): string[] =>
+  FOCUS_RULES.filter(({ holds }) => !holds(row)).map(({ id, column, rule }) => `${id}: ${column} ${rule}`);

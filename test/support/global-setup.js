@@ -8,10 +8,17 @@ export default function globalSetup() {
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'ledgerline-test-'));
   const watch = watchOver(dataDir);
   const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: '200' };
-  const program = ['--conditions=source', '--import', './test/support/typescript.js', 'test/support/embedded-process.ts'];
+  const program = [
+    '--conditions=source',
+    '--import',
+    './test/support/typescript.js',
+    'test/support/embedded-process.ts',
+  ];
   const args = [...program, JSON.stringify({ dataDir, settings })];
   const cwd = path.resolve(import.meta.dirname, '../..');
-  const { url } = JSON.parse(execFileSync(process.execPath, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
+  const { url } = JSON.parse(
+    execFileSync(process.execPath, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }),
+  );
   process.env.LEDGERLINE_TEST_POSTGRES_URL = url;
   globalThis.ledgerlineTestPostgres = watch;
 }

@@ -50,7 +50,8 @@ export async function ledgerOn(databaseUrl: string): Promise<TestLedger> {
       const outcomes: CommandOutcome[] = [];
       for (const command of commands) {
         const outcome = await ledger.execute(command, ADMIN);
-        if (outcome.status === 'refused') throw new Error(`${JSON.stringify(command)} was refused: ${JSON.stringify(outcome.error)}`);
+        if (outcome.status === 'refused')
+          throw new Error(`${JSON.stringify(command)} was refused: ${JSON.stringify(outcome.error)}`);
         outcomes.push(outcome);
       }
       return outcomes;

@@ -10,7 +10,9 @@ const nodes = new Map<string, EventStoreDbNode>();
 const placeOf = (databaseUrl: string): string => new URL(databaseUrl).pathname;
 
 /** Starts EventStoreDB for a database that is to be its mirror, until `stop`; `recorded` says whether it has any event. */
-export async function logBehindGrpc(databaseUrl: string): Promise<{ readonly node: EventStoreDbNode; stop(recorded: boolean): Promise<void> }> {
+export async function logBehindGrpc(
+  databaseUrl: string,
+): Promise<{ readonly node: EventStoreDbNode; stop(recorded: boolean): Promise<void> }> {
   const place = placeOf(databaseUrl);
   const node = await EventStoreDbNode.start();
   nodes.set(place, node);
@@ -19,7 +21,8 @@ export async function logBehindGrpc(databaseUrl: string): Promise<{ readonly nod
     async stop(recorded) {
       nodes.delete(place);
       await node.stop();
-      if (recorded && node.appends === 0) throw new Error('no event went to EventStoreDB: what was tested is not what it says');
+      if (recorded && node.appends === 0)
+        throw new Error('no event went to EventStoreDB: what was tested is not what it says');
     },
   };
 }

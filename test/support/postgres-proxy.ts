@@ -33,11 +33,13 @@ export async function postgresProxy(databaseUrl: string): Promise<PostgresProxy>
     const upstream = net.connect(Number(target.port), target.hostname);
     for (const socket of [client, upstream]) {
       connections.add(socket);
-      socket.on('error', () => undefined).on('close', () => {
-        connections.delete(socket);
-        client.destroy();
-        upstream.destroy();
-      });
+      socket
+        .on('error', () => undefined)
+        .on('close', () => {
+          connections.delete(socket);
+          client.destroy();
+          upstream.destroy();
+        });
     }
     upstream.pipe(client);
     passOn(client, upstream, (text) => (refusal?.statement.test(text) === true ? refusal : null));

@@ -15,7 +15,8 @@ export interface TestDatabase {
 /** A fresh, empty database on the server of this run; `drop` closes its pool and removes it. */
 export async function testDatabase(): Promise<TestDatabase> {
   const server = process.env[SERVER_URL];
-  if (server === undefined) throw new Error(`${SERVER_URL} is not set: run the specs with --config test/support/jest.config.js`);
+  if (server === undefined)
+    throw new Error(`${SERVER_URL} is not set: run the specs with --config test/support/jest.config.js`);
   const name = `test_${process.pid}_${(count += 1)}`;
   await onServer(server, `create database ${name}`);
   const url = new URL(server);

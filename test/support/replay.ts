@@ -17,7 +17,8 @@ export async function expectReplayToBeLive(databaseUrl: string, schema = 'replay
     await replayed.prepare();
     expect(await replayed.catchUp()).toBe(await log.head());
     for (const { name } of projections.flatMap(({ tables }) => tables)) {
-      const rowsOf = async (schema: string) => (await pool.query<{ row: string }>(`SELECT t::text AS row FROM ${schema}.${name} t ORDER BY 1`)).rows;
+      const rowsOf = async (schema: string) =>
+        (await pool.query<{ row: string }>(`SELECT t::text AS row FROM ${schema}.${name} t ORDER BY 1`)).rows;
       const live = await rowsOf('ledgerline');
       expect({ name, rows: await rowsOf(schema) }).toEqual({ name, rows: live });
       counts.set(name, live.length);

@@ -38,10 +38,20 @@ export interface AppOptions {
   readonly queryTimeoutMs: number;
 }
 
-type LedgerSettings = Pick<AppOptions, 'databaseUrl' | 'eventStoreUrl' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs'>;
+type LedgerSettings = Pick<
+  AppOptions,
+  'databaseUrl' | 'eventStoreUrl' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs'
+>;
 
 /** While the read models of this version are being built it answers that it is not ready, rather than not at all. */
-const ledgerModule = ({ databaseUrl, eventStoreUrl, seller, logger, telemetry, queryTimeoutMs }: LedgerSettings): DynamicModule =>
+const ledgerModule = ({
+  databaseUrl,
+  eventStoreUrl,
+  seller,
+  logger,
+  telemetry,
+  queryTimeoutMs,
+}: LedgerSettings): DynamicModule =>
   LedgerModule.forRoot({
     databaseUrl,
     ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }),

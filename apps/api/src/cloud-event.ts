@@ -9,14 +9,20 @@ import type { Incoming } from '#ledger/usage/ingest';
 /** Numbers are exact up to so many digits; what has more is sent as text. */
 const EXACT_DIGITS = 15;
 
-const zQuantity = z.union([
-  zDecimal,
-  z
-    .number()
-    .refine((value) => String(value).replace(/[-.]/g, '').length <= EXACT_DIGITS && isDecimalText(String(value)), `has more than ${EXACT_DIGITS} digits: send it as a string`)
-    .transform(String)
-    .pipe(zDecimal),
-], `must be a decimal as a string, such as "12.50", or a number of at most ${EXACT_DIGITS} digits without an exponent`);
+const zQuantity = z.union(
+  [
+    zDecimal,
+    z
+      .number()
+      .refine(
+        (value) => String(value).replace(/[-.]/g, '').length <= EXACT_DIGITS && isDecimalText(String(value)),
+        `has more than ${EXACT_DIGITS} digits: send it as a string`,
+      )
+      .transform(String)
+      .pipe(zDecimal),
+  ],
+  `must be a decimal as a string, such as "12.50", or a number of at most ${EXACT_DIGITS} digits without an exponent`,
+);
 
 const zData = z.looseObject({
   quantity: zQuantity.optional(),
@@ -43,7 +49,11 @@ export const zCloudEvent = z
     subject: zId.describe('The deployment'),
     time: zTime.nullish().describe('When it happened, to the microsecond; on arrival, unless given'),
     datacontenttype: z.literal('application/json', 'must be application/json').nullish(),
-    data: zData.nullish().describe('quantity (or value; 1 unless given), resourceId, provider, rateKey, subAttribution; anything else is an attribute'),
+    data: zData
+      .nullish()
+      .describe(
+        'quantity (or value; 1 unless given), resourceId, provider, rateKey, subAttribution; anything else is an attribute',
+      ),
   })
   .refine((event) => !('data_base64' in event), { path: ['data_base64'], message: 'is not taken: send JSON as data' })
   .meta({ id: 'CloudEvent' });
@@ -58,7 +68,10 @@ const ATTRIBUTE = /^ce-(.*)/;
  * In binary mode an event's attributes are headers (`ce-id`), and the body is its data alone. null: no header of the request says that it
  * is one.
  */
-export function eventOfHeaders(headers: Readonly<Record<string, string | string[] | undefined>>, body: unknown): object | null {
+export function eventOfHeaders(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  body: unknown,
+): object | null {
   if (headers['ce-specversion'] === undefined && headers['ce-id'] === undefined) return null;
   const attributes = Object.entries(headers).flatMap(([name, value]): [string, string][] => {
     const attribute = ATTRIBUTE.exec(name)?.[1];
@@ -76,7 +89,8 @@ function unescaped(value: string): string {
   }
 }
 
-export const isCloudEvent = (item: unknown): boolean => typeof item === 'object' && item !== null && 'specversion' in item;
+export const isCloudEvent = (item: unknown): boolean =>
+  typeof item === 'object' && item !== null && 'specversion' in item;
 
 /**
  * An event as a reading: one point in time, a microsecond long; its own id, with its source's, is what it is known by. Errors:
@@ -86,7 +100,9 @@ export function readingOf(input: unknown, arrivedAt: Instant): Incoming {
   const { id, source, type, subject, time, data } = parse(zCloudEvent, input, 'event');
   const { quantity, value, resourceId, provider, rateKey, subAttribution, ...attributes } = data ?? {};
   if (quantity !== undefined && value !== undefined && quantity !== value)
-    throw invalid('invalid_input', 'event: data.quantity and data.value contradict each other', [{ field: 'data.value', message: 'is another than data.quantity: give one of them' }]);
+    throw invalid('invalid_input', 'event: data.quantity and data.value contradict each other', [
+      { field: 'data.value', message: 'is another than data.quantity: give one of them' },
+    ]);
   const start = time ?? arrivedAt;
   const observation = {
     resourceId: resourceId ?? source,

@@ -22,12 +22,22 @@ export class CommandsController {
   @Post('commands')
   @HttpCode(200)
   @AllowedTo('platform_admin', 'operator', 'ingest')
-  async execute(@Body() body: unknown, @Headers('idempotency-key') key: string | undefined, @AskedBy() caller: Caller): Promise<object> {
+  async execute(
+    @Body() body: unknown,
+    @Headers('idempotency-key') key: string | undefined,
+    @AskedBy() caller: Caller,
+  ): Promise<object> {
     if (!Array.isArray(body)) return doneOrThrown(await this.ledger.execute(withKey(body, key), caller));
-    if (key !== undefined) throw invalid('invalid_input', 'Idempotency-Key is of one command: in an array, give each its own idempotencyKey, and send no header');
-    if (body.length > MAX_COMMANDS) throw invalid('too_many_commands', `${body.length} commands at once; send at most ${MAX_COMMANDS}`);
+    if (key !== undefined)
+      throw invalid(
+        'invalid_input',
+        'Idempotency-Key is of one command: in an array, give each its own idempotencyKey, and send no header',
+      );
+    if (body.length > MAX_COMMANDS)
+      throw invalid('too_many_commands', `${body.length} commands at once; send at most ${MAX_COMMANDS}`);
     const outcomes: object[] = [];
-    for await (const outcome of this.ledger.executeInOrder(body, caller)) outcomes.push({ index: outcomes.length, ...outcome });
+    for await (const outcome of this.ledger.executeInOrder(body, caller))
+      outcomes.push({ index: outcomes.length, ...outcome });
     return outcomes;
   }
 
@@ -46,7 +56,11 @@ export class CommandsController {
 function withKey(command: unknown, key: string | undefined): unknown {
   if (key === undefined || typeof command !== 'object' || command === null) return command;
   if ('idempotencyKey' in command && command.idempotencyKey !== key)
-    throw invalid('invalid_input', 'the command has another idempotencyKey than the header Idempotency-Key: send one of them', [{ field: 'idempotencyKey', message: 'is not that of the header Idempotency-Key' }]);
+    throw invalid(
+      'invalid_input',
+      'the command has another idempotencyKey than the header Idempotency-Key: send one of them',
+      [{ field: 'idempotencyKey', message: 'is not that of the header Idempotency-Key' }],
+    );
   return { ...command, idempotencyKey: key };
 }
 

@@ -6,7 +6,10 @@ import type { Limits } from './protection.js';
 /** As many as HS256 has bytes: a shorter secret can be guessed from one token. */
 const MIN_SECRET_CHARS = 32;
 
-const fromOne = zCount(999_999_999, 'must be a whole number from 1 on').refine((value) => value > 0, 'must be a whole number from 1 on');
+const fromOne = zCount(999_999_999, 'must be a whole number from 1 on').refine(
+  (value) => value > 0,
+  'must be a whole number from 1 on',
+);
 
 const isNetwork = (text: string): boolean => {
   const [, address = text, bits = '0'] = /^(.*)\/(\d{1,3})$/.exec(text) ?? [];
@@ -24,7 +27,10 @@ const zEnvironment = z.object({
   LEDGERLINE_SELLER: z.string().optional(),
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
   LEDGERLINE_PORT: zCount(65_535, 'must be a port number from 0 to 65535').default(3000),
-  LEDGERLINE_TRUSTED_PROXIES: z.string().refine(areNetworks, 'must be addresses or networks with commas between them, such as "127.0.0.1,10.0.0.0/8"').optional(),
+  LEDGERLINE_TRUSTED_PROXIES: z
+    .string()
+    .refine(areNetworks, 'must be addresses or networks with commas between them, such as "127.0.0.1,10.0.0.0/8"')
+    .optional(),
   LEDGERLINE_REQUESTS_PER_MINUTE: fromOne.default(120_000),
   LEDGERLINE_REQUESTS_AT_ONCE: fromOne.default(64),
   LEDGERLINE_QUERY_TIMEOUT_MS: fromOne.default(60_000),
@@ -61,7 +67,9 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     ...(data.EVENT_STORE_URL === undefined ? {} : { eventStoreUrl: data.EVENT_STORE_URL }),
     jwtSecret: data.LEDGERLINE_JWT_SECRET,
     ...(data.LEDGERLINE_JWKS_URL === undefined ? {} : { jwksUrl: data.LEDGERLINE_JWKS_URL }),
-    ...(data.LEDGERLINE_SELLER === undefined || data.LEDGERLINE_SELLER === '' ? {} : { seller: data.LEDGERLINE_SELLER }),
+    ...(data.LEDGERLINE_SELLER === undefined || data.LEDGERLINE_SELLER === ''
+      ? {}
+      : { seller: data.LEDGERLINE_SELLER }),
     host: data.LEDGERLINE_HOST,
     port: data.LEDGERLINE_PORT,
     ...(data.LEDGERLINE_TRUSTED_PROXIES === undefined ? {} : { trustedProxies: data.LEDGERLINE_TRUSTED_PROXIES }),

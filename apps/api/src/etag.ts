@@ -10,7 +10,12 @@ type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['
  */
 export function tagReads(fastify: Fastify): void {
   fastify.addHook('onSend', (request, reply, payload, done) => {
-    if (!['GET', 'HEAD'].includes(request.method) || reply.statusCode !== 200 || typeof payload !== 'string' || !request.url.startsWith(`/${V1}/`)) {
+    if (
+      !['GET', 'HEAD'].includes(request.method) ||
+      reply.statusCode !== 200 ||
+      typeof payload !== 'string' ||
+      !request.url.startsWith(`/${V1}/`)
+    ) {
       done(null, payload);
       return;
     }
@@ -29,4 +34,5 @@ export function tagReads(fastify: Fastify): void {
 
 /** RFC 9110, 13.1.2: a list of tags, compared weakly. */
 const isAmong = (given: string | undefined, tag: string): boolean =>
-  given !== undefined && given.split(',').some((each) => each.trim() === '*' || each.trim().replace(/^W\//, '') === tag.slice(2));
+  given !== undefined &&
+  given.split(',').some((each) => each.trim() === '*' || each.trim().replace(/^W\//, '') === tag.slice(2));

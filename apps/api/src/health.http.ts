@@ -34,14 +34,25 @@ export class HealthController {
   @Get('ready')
   @OpenToAll()
   async ready(): Promise<object> {
-    const asked = this.ledger.ask('projections', {}, { actor: 'health', role: 'platform_admin', now: this.clock.now() });
+    const asked = this.ledger.ask(
+      'projections',
+      {},
+      { actor: 'health', role: 'platform_admin', now: this.clock.now() },
+    );
     try {
-      const { items: [first], state } = zStatus.parse(await withinPatience(asked));
+      const {
+        items: [first],
+        state,
+      } = zStatus.parse(await withinPatience(asked));
       if (state !== REBUILDING) return { status: 'ready', ...first };
     } catch {
       throw new DomainError('not_ready', 'the database does not answer', 'unavailable');
     }
-    throw new DomainError('not_ready', 'the read models of this version are being built: it serves as soon as they are', 'unavailable');
+    throw new DomainError(
+      'not_ready',
+      'the read models of this version are being built: it serves as soon as they are',
+      'unavailable',
+    );
   }
 }
 

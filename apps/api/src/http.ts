@@ -32,7 +32,8 @@ export function givenId(headers: Request['headers'], name: string): string | und
 }
 
 /** What the request is part of, in the words of who asks; else the request itself. It stands in the metadata of what is recorded. */
-export const correlationIdOf = ({ id, headers }: Pick<Request, 'id' | 'headers'>): string => givenId(headers, 'x-correlation-id') ?? id;
+export const correlationIdOf = ({ id, headers }: Pick<Request, 'id' | 'headers'>): string =>
+  givenId(headers, 'x-correlation-id') ?? id;
 
 /** What is recorded by a request names both, where they are two. */
 export type RequestIds = Pick<Caller, 'correlationId' | 'requestId'>;

@@ -17,7 +17,9 @@ import { Telemetry } from './telemetry/telemetry.js';
 export const MAX_ITEMS = 10_000;
 
 /** One reading, with the deployment that it is of. */
-export const zSentObservation = z.strictObject({ deploymentId: zId, ...zObservation.shape }).meta({ id: 'SentObservation' });
+export const zSentObservation = z
+  .strictObject({ deploymentId: zId, ...zObservation.shape })
+  .meta({ id: 'SentObservation' });
 /** Readings of one deployment, each of which is looked at by itself. */
 const zObservationBatch = z.strictObject({ deploymentId: zId });
 
@@ -37,7 +39,11 @@ export class IngestController {
   @Post('usage')
   @HttpCode(200)
   @AllowedTo('platform_admin', 'operator', 'ingest')
-  async ingest(@Body() body: unknown, @Headers() headers: Request['headers'], @AskedBy() caller: Caller): Promise<Answer> {
+  async ingest(
+    @Body() body: unknown,
+    @Headers() headers: Request['headers'],
+    @AskedBy() caller: Caller,
+  ): Promise<Answer> {
     const { items, areEvents } = sentItems(headers, body);
     const arrivedAt = this.clock.now();
     const read = items.map((item): Read => {
@@ -50,7 +56,12 @@ export class IngestController {
         return { verdict: { status: 'rejected', error } };
       }
     });
-    const decided = (await this.ledger.ingest(read.flatMap((each) => ('incoming' in each ? [each.incoming] : [])), caller)).values();
+    const decided = (
+      await this.ledger.ingest(
+        read.flatMap((each) => ('incoming' in each ? [each.incoming] : [])),
+        caller,
+      )
+    ).values();
     const verdicts = read.map((each) => ('verdict' in each ? each.verdict : next(decided)));
     const answer = answerOf(items, verdicts);
     for (const status of COUNTED) this.telemetry.metrics.ingested.inc({ status }, answer[status]);
@@ -73,9 +84,18 @@ interface Sent {
 /** As the headers say: an event in binary mode, or events as JSON; else what the body is. */
 function sentItems(headers: Request['headers'], body: unknown): Sent {
   const type = headers['content-type']?.toString().split(';')[0]?.trim().toLowerCase();
-  if (type === EVENTS_TYPE && !Array.isArray(body)) throw invalid('invalid_input', `the body must be an array of CloudEvents, as its content type says; one alone is ${EVENT_TYPE}`);
-  if (type === EVENT_TYPE && Array.isArray(body)) throw invalid('invalid_input', `the body must be one CloudEvent, as its content type says; an array of them is ${EVENTS_TYPE}`);
-  if (type === EVENTS_TYPE || type === EVENT_TYPE) return { items: itemsOf(Array.isArray(body) ? body : [body]), areEvents: true };
+  if (type === EVENTS_TYPE && !Array.isArray(body))
+    throw invalid(
+      'invalid_input',
+      `the body must be an array of CloudEvents, as its content type says; one alone is ${EVENT_TYPE}`,
+    );
+  if (type === EVENT_TYPE && Array.isArray(body))
+    throw invalid(
+      'invalid_input',
+      `the body must be one CloudEvent, as its content type says; an array of them is ${EVENTS_TYPE}`,
+    );
+  if (type === EVENTS_TYPE || type === EVENT_TYPE)
+    return { items: itemsOf(Array.isArray(body) ? body : [body]), areEvents: true };
   const binary = eventOfHeaders(headers, body);
   return binary === null ? { items: itemsOf(body), areEvents: false } : { items: [binary], areEvents: true };
 }
@@ -83,23 +103,32 @@ function sentItems(headers: Request['headers'], body: unknown): Sent {
 /** `[…]`, one item, or `{ deploymentId, observations: […] }`. */
 function itemsOf(body: unknown): readonly unknown[] {
   const items = Array.isArray(body) ? (body as unknown[]) : ofOneDeployment(body);
-  if (items.length > MAX_ITEMS) throw invalid('too_many_items', `${items.length} items at once; send at most ${MAX_ITEMS}`);
+  if (items.length > MAX_ITEMS)
+    throw invalid('too_many_items', `${items.length} items at once; send at most ${MAX_ITEMS}`);
   return items;
 }
 
 function ofOneDeployment(body: unknown): readonly unknown[] {
-  if (typeof body !== 'object' || body === null) throw invalid('invalid_input', 'the body must be an observation, a CloudEvent, or an array of them');
+  if (typeof body !== 'object' || body === null)
+    throw invalid('invalid_input', 'the body must be an observation, a CloudEvent, or an array of them');
   if (!('observations' in body)) return [body];
   const { observations, ...rest } = body;
   const { deploymentId } = parse(zObservationBatch, rest, 'usage');
-  if (!Array.isArray(observations)) throw invalid('invalid_input', 'usage: observations must be a list', [{ field: 'observations', message: 'must be a list' }]);
-  return observations.map((each: unknown) => (typeof each === 'object' && each !== null ? { ...each, deploymentId } : each));
+  if (!Array.isArray(observations))
+    throw invalid('invalid_input', 'usage: observations must be a list', [
+      { field: 'observations', message: 'must be a list' },
+    ]);
+  return observations.map((each: unknown) =>
+    typeof each === 'object' && each !== null ? { ...each, deploymentId } : each,
+  );
 }
 
 const COUNTED = ['accepted', 'duplicate', 'conflict', 'rejected'] as const;
 
 function answerOf(items: readonly unknown[], verdicts: readonly Ingested[]): Answer {
-  const counts = Object.fromEntries(COUNTED.map((status) => [status, verdicts.filter((each) => each.status === status).length])) as Record<(typeof COUNTED)[number], number>;
+  const counts = Object.fromEntries(
+    COUNTED.map((status) => [status, verdicts.filter((each) => each.status === status).length]),
+  ) as Record<(typeof COUNTED)[number], number>;
   const position = verdicts.reduce((last, each) => Math.max(last, each.position ?? 0), 0);
   return {
     items: verdicts.map((verdict, index) => ({
@@ -113,9 +142,18 @@ function answerOf(items: readonly unknown[], verdicts: readonly Ingested[]): Ans
   };
 }
 
-const idOf = (item: unknown): { id?: string } => (typeof item === 'object' && item !== null && 'id' in item && typeof item.id === 'string' ? { id: item.id } : {});
+const idOf = (item: unknown): { id?: string } =>
+  typeof item === 'object' && item !== null && 'id' in item && typeof item.id === 'string' ? { id: item.id } : {};
 
-const shown = ({ code, message, errors }: { code: string; message: string; errors: readonly { field: string; message: string }[] }): { code: string; message: string; errors?: { field: string; message: string }[] } => ({
+const shown = ({
+  code,
+  message,
+  errors,
+}: {
+  code: string;
+  message: string;
+  errors: readonly { field: string; message: string }[];
+}): { code: string; message: string; errors?: { field: string; message: string }[] } => ({
   code,
   message,
   ...(errors.length === 0 ? {} : { errors: [...errors] }),

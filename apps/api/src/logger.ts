@@ -35,4 +35,5 @@ export function logRequests(ends: RequestEnds, logger: Logger): void {
   });
 }
 
-const textOf = (message: unknown): string => (message instanceof Error ? (message.stack ?? message.message) : String(message));
+const textOf = (message: unknown): string =>
+  message instanceof Error ? (message.stack ?? message.message) : String(message);

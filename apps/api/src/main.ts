@@ -3,7 +3,9 @@ import { startApi } from './start.js';
 
 /** The one that started us may be killed, and nobody else would end us: its channel to us is then closed. */
 let orphaned = (): void => process.exit(0);
-process.once('disconnect', () => { orphaned(); });
+process.once('disconnect', () => {
+  orphaned();
+});
 
 /** Serves until it is told to stop; then answers what it was asked and ends. */
 try {

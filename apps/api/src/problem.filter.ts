@@ -14,14 +14,28 @@ export class ProblemFilter implements ExceptionFilter {
       // GraphQL takes an error that is answered as one that is thrown, and says where in the query it is.
       return error;
     }
-    answerProblem(error, host.switchToHttp().getRequest<Request>(), host.switchToHttp().getResponse<Reply>(), this.logger);
+    answerProblem(
+      error,
+      host.switchToHttp().getRequest<Request>(),
+      host.switchToHttp().getResponse<Reply>(),
+      this.logger,
+    );
     return undefined;
   }
 }
 
-export function answerProblem(error: unknown, request: Pick<Request, 'id' | 'method' | 'url'>, reply: Pick<Reply, 'status' | 'header' | 'send'>, logger: Logger): void {
+export function answerProblem(
+  error: unknown,
+  request: Pick<Request, 'id' | 'method' | 'url'>,
+  reply: Pick<Reply, 'status' | 'header' | 'send'>,
+  logger: Logger,
+): void {
   const problem = problemOf(error);
-  if (problem.status >= 500) logger.error({ err: error, requestId: request.id, method: request.method, path: request.url.split('?')[0] }, 'a request failed');
+  if (problem.status >= 500)
+    logger.error(
+      { err: error, requestId: request.id, method: request.method, path: request.url.split('?')[0] },
+      'a request failed',
+    );
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
   if (problem.status === 503) reply.header('retry-after', '1');
   reply.status(problem.status).header('content-type', PROBLEM_TYPE).send(problem);

@@ -20,7 +20,9 @@ export const zProblem = z.object({
   status: z.int(),
   detail: z.string().describe('What was wrong here, and what to do'),
   code: z.string().meta({ description: 'Stable: programs may rely on it', 'x-codes': ERROR_CODES }),
-  errors: z.array(z.object({ field: z.string(), message: z.string() }).meta({ id: 'FieldError' })).describe('The faulty fields, by JSON path'),
+  errors: z
+    .array(z.object({ field: z.string(), message: z.string() }).meta({ id: 'FieldError' }))
+    .describe('The faulty fields, by JSON path'),
 });
 export type Problem = z.output<typeof zProblem>;
 

@@ -24,7 +24,11 @@ const COMPRESS_FROM_BYTES = 1024;
 export const isWatched = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');
 
 /** Headers, compression, and a limit for each who asks. Registered before any route. */
-export function protect(fastify: Fastify, { requestsPerMinute }: Limits, goodTokenIn: (authorization: string | undefined) => Promise<string | undefined>): void {
+export function protect(
+  fastify: Fastify,
+  { requestsPerMinute }: Limits,
+  goodTokenIn: (authorization: string | undefined) => Promise<string | undefined>,
+): void {
   void fastify.register(helmet, {
     // Pages load nothing from elsewhere and run nothing inline; nothing may frame them. A document has its one style within.
     contentSecurityPolicy: {
@@ -43,7 +47,11 @@ export function protect(fastify: Fastify, { requestsPerMinute }: Limits, goodTok
     // On loopback there is no TLS; whoever ends TLS in front says so.
     strictTransportSecurity: false,
   });
-  void fastify.register(compress, { encodings: ['gzip', 'deflate'], threshold: COMPRESS_FROM_BYTES, inflateIfDeflated: false });
+  void fastify.register(compress, {
+    encodings: ['gzip', 'deflate'],
+    threshold: COMPRESS_FROM_BYTES,
+    inflateIfDeflated: false,
+  });
   void fastify.register(rateLimit, {
     max: requestsPerMinute,
     timeWindow: 60_000,
@@ -53,12 +61,19 @@ export function protect(fastify: Fastify, { requestsPerMinute }: Limits, goodTok
       return token === undefined ? ip : createHash('sha256').update(token).digest('base64url');
     },
     allowList: ({ url }) => isWatched(url),
-    errorResponseBuilder: (_request, { ttl, max }) => new TooManyRequests(`more than ${max} requests in a minute: go on in ${Math.ceil(ttl / 1000)} s`),
+    errorResponseBuilder: (_request, { ttl, max }) =>
+      new TooManyRequests(`more than ${max} requests in a minute: go on in ${Math.ceil(ttl / 1000)} s`),
   });
 }
 
 /** The answer is made once: what sheds load must cost next to nothing. */
-const OVERLOADED = JSON.stringify(problemOf(new Overloaded('as many requests as can be answered in time are being answered: nothing was done of this one; send it again')));
+const OVERLOADED = JSON.stringify(
+  problemOf(
+    new Overloaded(
+      'as many requests as can be answered in time are being answered: nothing was done of this one; send it again',
+    ),
+  ),
+);
 
 /**
  * A burst is answered, and who sends the same again at once, as many do who are refused, is held up. Refused at once, they came so often
@@ -70,7 +85,12 @@ const PATIENCE_MS = 250;
  * A queue that grows makes every answer late, and then useless: above so many at once, who comes waits for a place for a moment, and is
  * then told to come again. To be registered before any other hook. Probes are answered always, and a WebSocket is no request under way.
  */
-export function shedAbove(fastify: Fastify, { requestsAtOnce, patienceMs = PATIENCE_MS }: Limits, ends: RequestEnds, onShed: () => void): void {
+export function shedAbove(
+  fastify: Fastify,
+  { requestsAtOnce, patienceMs = PATIENCE_MS }: Limits,
+  ends: RequestEnds,
+  onShed: () => void,
+): void {
   const answering = new WeakSet<object>();
   /** In the order in which they came: what lets each go on. */
   const line = new Set<() => void>();
@@ -100,7 +120,9 @@ export function shedAbove(fastify: Fastify, { requestsAtOnce, patienceMs = PATIE
     const timer = setTimeout(() => {
       leave();
       onShed();
-      reply.raw.writeHead(503, { 'content-type': PROBLEM_TYPE, 'retry-after': '1', 'x-request-id': request.id }).end(OVERLOADED);
+      reply.raw
+        .writeHead(503, { 'content-type': PROBLEM_TYPE, 'retry-after': '1', 'x-request-id': request.id })
+        .end(OVERLOADED);
       reply.hijack();
     }, patienceMs);
     line.add(goOn);

@@ -3,9 +3,15 @@ import type { Request } from './http.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
-type Asked = Pick<Request, 'id' | 'method' | 'url' | 'headers'> & { readonly routeOptions: { readonly url?: string | undefined } };
+type Asked = Pick<Request, 'id' | 'method' | 'url' | 'headers'> & {
+  readonly routeOptions: { readonly url?: string | undefined };
+};
 /** `hungUp`: whoever asked was gone before the answer was there. `elapsedTime` is in milliseconds. */
-type OnEnd = (request: Asked, reply: { readonly statusCode: number; readonly elapsedTime: number }, hungUp: boolean) => void;
+type OnEnd = (
+  request: Asked,
+  reply: { readonly statusCode: number; readonly elapsedTime: number },
+  hungUp: boolean,
+) => void;
 
 /**
  * The end of each request: its work is done, and its connection has the answer or is gone. Fastify's `onResponse` tells nothing of one
@@ -31,7 +37,10 @@ export class RequestEnds {
       reply.raw.once('close', () => {
         // Hijacked, the response is someone else's, as a WebSocket's is.
         if (worked.has(request) || reply.sent) end(false);
-        else closed.set(request, () => { end(true); });
+        else
+          closed.set(request, () => {
+            end(true);
+          });
       });
       done();
     });
@@ -53,4 +62,5 @@ export class RequestEnds {
 }
 
 /** A WebSocket stays open for as long as it likes: it is no request that is being answered. */
-export const isUpgrade = ({ headers, url }: Pick<Request, 'headers' | 'url'>): boolean => url.startsWith('/graphql') && headers['upgrade']?.toString().toLowerCase() === 'websocket';
+export const isUpgrade = ({ headers, url }: Pick<Request, 'headers' | 'url'>): boolean =>
+  url.startsWith('/graphql') && headers['upgrade']?.toString().toLowerCase() === 'websocket';

@@ -36,7 +36,9 @@ export class Routes implements OnModuleInit {
       const path = pathOf(prefix, textOf(Reflect.getMetadata(PATH_METADATA, handler)));
       const access = accessOf(handler);
       if (access === undefined)
-        throw new Error(`${path} (${name}) does not say whom it is for: give it @AnswersQuery, @AllowedTo or @OpenToAll`);
+        throw new Error(
+          `${path} (${name}) does not say whom it is for: give it @AnswersQuery, @AllowedTo or @OpenToAll`,
+        );
       return [{ method: methodOf(handler, path), path, access }];
     });
   }

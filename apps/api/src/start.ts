@@ -37,7 +37,10 @@ const MAX_PARAM_CHARS = 6144;
 /** Figures as of now, and someone's own: neither a proxy nor a browser keeps them. */
 const NOT_KEPT = { 'cache-control': 'no-store' };
 
-const idHeadersOf = (request: Pick<Request, 'id' | 'headers'>) => ({ 'x-request-id': request.id, 'x-correlation-id': correlationIdOf(request) });
+const idHeadersOf = (request: Pick<Request, 'id' | 'headers'>) => ({
+  'x-request-id': request.id,
+  'x-correlation-id': correlationIdOf(request),
+});
 
 /**
  * Nest sets its handler of errors when all is started. A plugin that is loaded before that (GraphQL's) makes Fastify take the handler
@@ -62,21 +65,38 @@ export async function createApi({
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     genReqId: ({ headers }: Pick<Request, 'headers'>) => givenId(headers, 'x-request-id') ?? randomUUID(),
     // A URL that can't be read has no route, so it comes by no hook and no filter.
-    frameworkErrors: (error: Error, request: Pick<Request, 'id' | 'headers'>, { raw }: { readonly raw: ServerResponse }) => {
+    frameworkErrors: (
+      error: Error,
+      request: Pick<Request, 'id' | 'headers'>,
+      { raw }: { readonly raw: ServerResponse },
+    ) => {
       const problem = problemOf(error);
-      raw.writeHead(problem.status, { ...idHeadersOf(request), ...NOT_KEPT, 'x-content-type-options': 'nosniff', 'content-type': PROBLEM_TYPE }).end(JSON.stringify(problem));
+      raw
+        .writeHead(problem.status, {
+          ...idHeadersOf(request),
+          ...NOT_KEPT,
+          'x-content-type-options': 'nosniff',
+          'content-type': PROBLEM_TYPE,
+        })
+        .end(JSON.stringify(problem));
     },
   });
   const fastify = adapter.getInstance();
   const ends = new RequestEnds();
   const telemetry = new Telemetry(settings.otlpEndpoint);
-  shedAbove(fastify, settings, ends, () => { telemetry.metrics.shed.inc(); });
+  shedAbove(fastify, settings, ends, () => {
+    telemetry.metrics.shed.inc();
+  });
   ends.attach(fastify);
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // JSON is all that the API takes; Nest's own parsers would also take forms.
   fastify.removeContentTypeParser('text/plain');
   // The parser that JSON has, with its refusal of poisoned prototypes.
-  fastify.addContentTypeParser([EVENT_TYPE, EVENTS_TYPE], { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
+  fastify.addContentTypeParser(
+    [EVENT_TYPE, EVENTS_TYPE],
+    { parseAs: 'string' },
+    fastify.getDefaultJsonParser('error', 'error'),
+  );
   fastify.addHook('onRequest', (request, reply, next) => {
     void reply.headers({ ...NOT_KEPT, ...idHeadersOf(request) });
     next();
@@ -86,11 +106,15 @@ export async function createApi({
   tagReads(fastify);
   const tokens = new TokenReader(settings.jwtSecret, settings.jwksUrl);
   protect(fastify, settings, async (authorization) => tokens.goodTokenIn(authorization, clock.now()));
-  return NestFactory.create<NestFastifyApplication>(AppModule.forRoot({ ...settings, logger, clock, telemetry, tokens }), adapter, {
-    logger: new NestLogger(logger),
-    bodyParser: false,
-    abortOnError: false,
-  });
+  return NestFactory.create<NestFastifyApplication>(
+    AppModule.forRoot({ ...settings, logger, clock, telemetry, tokens }),
+    adapter,
+    {
+      logger: new NestLogger(logger),
+      bodyParser: false,
+      abortOnError: false,
+    },
+  );
 }
 
 export async function startApi(options: ApiOptions): Promise<RunningApi> {

@@ -12,7 +12,10 @@ const UNLESS_TOLD_MS = 5000;
 
 /** Digits alone: what else JavaScript takes for a number, as nothing at all for 0, is a mistake of who asks. */
 const whole = (message: string, most: number) =>
-  z.preprocess((given) => (typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given), z.int(message).min(0, message).max(most, message));
+  z.preprocess(
+    (given) => (typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given),
+    z.int(message).min(0, message).max(most, message),
+  );
 
 /** What every read takes besides the parameters of its query. */
 export const zWaiting = z.object({

@@ -9,7 +9,10 @@ import { cliCaller, withLedger } from './session.js';
 type Answer = { readonly index: number } & CommandOutcome;
 
 /** Executes commands in order. A refusal does not stop the rest, and is the exit code. */
-export async function run(files: readonly string[], options: { dataDir: string; json: boolean; actor?: unknown }): Promise<number> {
+export async function run(
+  files: readonly string[],
+  options: { dataDir: string; json: boolean; actor?: unknown },
+): Promise<number> {
   const actor = typeof options.actor === 'string' ? options.actor : undefined;
   // All of them are looked for first: what is missing is told before anything is done.
   const sizes = await Promise.all(files.map(bytesOf));
@@ -34,7 +37,8 @@ export async function run(files: readonly string[], options: { dataDir: string; 
       }
       const refused = answers.filter(({ status }) => status === 'refused').length;
       if (!options.json) say(`${answers.length} commands: ${answers.length - refused} taken, ${refused} refused`);
-      if (stopping.signal.aborted) say(`interrupted after ${answers.length} commands: they are kept; apply the same again for the rest`);
+      if (stopping.signal.aborted)
+        say(`interrupted after ${answers.length} commands: they are kept; apply the same again for the rest`);
       return refused > 0 || stopping.signal.aborted ? 1 : 0;
     },
     stop,
@@ -47,7 +51,11 @@ interface Application {
   readonly signal: AbortSignal;
 }
 
-async function* applied(ledger: Ledger, files: readonly string[], { actor, bytes, signal }: Application): AsyncIterable<Answer> {
+async function* applied(
+  ledger: Ledger,
+  files: readonly string[],
+  { actor, bytes, signal }: Application,
+): AsyncIterable<Answer> {
   const shown = progress();
   let [index, read] = [0, 0];
   for (const file of files) {
@@ -56,14 +64,20 @@ async function* applied(ledger: Ledger, files: readonly string[], { actor, bytes
       try {
         for await (const outcome of outcomesOf(ledger, file, lines, { actor, signal })) {
           const line = lines[done];
-          if (outcome.status === 'refused') say(`${file}:${line?.line}: ${outcome.command} was refused (${outcome.error.code}): ${outcome.error.message}`);
+          if (outcome.status === 'refused')
+            say(
+              `${file}:${line?.line}: ${outcome.command} was refused (${outcome.error.code}): ${outcome.error.message}`,
+            );
           yield { index, ...outcome };
           [index, done, read] = [index + 1, done + 1, read + (line?.bytes ?? 0)];
           shown.show(bytes === null ? null : Math.min(read / bytes, 1), `${index} commands`);
         }
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        throw new Error(`${file}:${lines[done]?.line}: ${reason}; what came before is kept, apply the same again for the rest`, { cause: error });
+        throw new Error(
+          `${file}:${lines[done]?.line}: ${reason}; what came before is kept, apply the same again for the rest`,
+          { cause: error },
+        );
       }
       if (signal.aborted) return;
     }
@@ -72,7 +86,12 @@ async function* applied(ledger: Ledger, files: readonly string[], { actor, bytes
 }
 
 /** One outcome a line, in order. */
-async function* outcomesOf(ledger: Ledger, file: string, lines: readonly Line[], { actor, signal }: Pick<Application, 'actor' | 'signal'>): AsyncIterable<CommandOutcome> {
+async function* outcomesOf(
+  ledger: Ledger,
+  file: string,
+  lines: readonly Line[],
+  { actor, signal }: Pick<Application, 'actor' | 'signal'>,
+): AsyncIterable<CommandOutcome> {
   let commands: unknown[] = [];
   let sources: EventSource[] = [];
   for (const { line, text } of lines) {

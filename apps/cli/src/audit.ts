@@ -4,7 +4,10 @@ import { print, printJson, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 
 /** `audit bundle`: one file with events, proofs, checkpoints and the public key. */
-export async function run([action = '']: readonly string[], options: { dataDir: string; json: boolean; invoice?: string; out?: string }): Promise<number> {
+export async function run(
+  [action = '']: readonly string[],
+  options: { dataDir: string; json: boolean; invoice?: string; out?: string },
+): Promise<number> {
   if (action !== 'bundle') {
     say(`audit ${action}: there is only "bundle"`);
     return 2;
@@ -16,7 +19,10 @@ export async function run([action = '']: readonly string[], options: { dataDir: 
     await writeFile(out, `${JSON.stringify(bundle, null, 1)}\n`);
     const { invoice, events, earlier, publicKey } = bundle;
     if (options.json) printJson({ file: out, ...invoice, events: events.length, earlier: earlier.length, publicKey });
-    else print(`${out}: ${invoice.number}, ${events.length} events with their proofs, ${earlier.length} earlier checkpoints; signed as ${publicKey}`);
+    else
+      print(
+        `${out}: ${invoice.number}, ${events.length} events with their proofs, ${earlier.length} earlier checkpoints; signed as ${publicKey}`,
+      );
     return 0;
   });
 }

@@ -24,7 +24,8 @@ const MOST_TOLD = 20;
 
 /** Imports files. Exit 1 where a row was rejected, or the work was interrupted. */
 export async function run([kind = '', ...named]: readonly string[], options: Options): Promise<number> {
-  if (!isKind(kind)) throw new WrongUsage(`there is no backfill of ${JSON.stringify(kind)}; there is ${BACKFILL_KINDS.join(', ')}`);
+  if (!isKind(kind))
+    throw new WrongUsage(`there is no backfill of ${JSON.stringify(kind)}; there is ${BACKFILL_KINDS.join(', ')}`);
   const mapping = typeof options.map === 'string' ? await mappingIn(options.map) : {};
   const files = (await Promise.all(named.map(matching))).flat();
   keepHeapSmall();
@@ -46,14 +47,23 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
         stdin: () => process.stdin,
         signal: stopping.signal,
         resume: options.resume === true,
-        onProgress: ({ share, rows, file }) => shown.show(share, `${file}: ${rows} rows${paceOf(rows, share, performance.now() - began)}`),
+        onProgress: ({ share, rows, file }) =>
+          shown.show(share, `${file}: ${rows} rows${paceOf(rows, share, performance.now() - began)}`),
         onReject(sentence) {
           told += 1;
           if (told <= MOST_TOLD) say(sentence);
-          if (told === MOST_TOLD) say(options.dryRun === true ? 'more rejects are only counted' : 'more rejects are only in the file of rejects');
+          if (told === MOST_TOLD)
+            say(
+              options.dryRun === true
+                ? 'more rejects are only counted'
+                : 'more rejects are only in the file of rejects',
+            );
         },
       };
-      const summary = options.dryRun === true ? await ledger.backfillDryRun(request, cliCaller()) : await ledger.backfill(request, cliCaller());
+      const summary =
+        options.dryRun === true
+          ? await ledger.backfillDryRun(request, cliCaller())
+          : await ledger.backfill(request, cliCaller());
       shown.end();
       if (options.json) printJson(summary);
       else tell(summary);
@@ -92,7 +102,8 @@ function tell(summary: Imported | DryRun): void {
   const { files, odd, interrupted, ...counts } = summary;
   for (const { file, rejects, notes, ...own } of files) {
     print(`${file}: ${countsText(own)}`);
-    if (rejects !== null) say(`rejected rows, each with the reason: ${rejects}; mend "record" there and import that file`);
+    if (rejects !== null)
+      say(`rejected rows, each with the reason: ${rejects}; mend "record" there and import that file`);
     if (notes !== null) say(`odd rows that were taken, each with what is odd: ${notes}`);
   }
   for (const { field, message, rows } of odd) say(`odd: ${field}: ${message} (${rows} rows)`);
@@ -107,16 +118,24 @@ const countsText = ({ read, accepted, duplicate, correction, rejected }: Counts)
 
 function tellDryRun({ survey: { from, until, kinds, deployments, tenants }, effect, notTried }: DryRun): void {
   if (from !== null) print(`from ${from} until ${until ?? 'open'}`);
-  for (const { kind, currency, rows, sum } of kinds) print(`${kind}: ${rows} rows${sum === null ? '' : `, sum ${sum}${currency === null ? '' : ` ${currency}`}`}`);
-  print(`${deployments} deployment${deployments === 1 ? '' : 's'}, tenants: ${tenants.length === 0 ? 'none' : tenants.join(', ')}`);
+  for (const { kind, currency, rows, sum } of kinds)
+    print(`${kind}: ${rows} rows${sum === null ? '' : `, sum ${sum}${currency === null ? '' : ` ${currency}`}`}`);
+  print(
+    `${deployments} deployment${deployments === 1 ? '' : 's'}, tenants: ${tenants.length === 0 ? 'none' : tenants.join(', ')}`,
+  );
   for (const { invoiceId, tenantId, difference, currency } of effect?.invoices ?? [])
-    print(`invoice ${invoiceId} of ${tenantId} is issued: ${difference} ${currency} would be booked as corrections on its next one`);
-  for (const { tenantId, difference, currency } of effect?.open ?? []) print(`open lines of ${tenantId}: ${difference} ${currency}`);
+    print(
+      `invoice ${invoiceId} of ${tenantId} is issued: ${difference} ${currency} would be booked as corrections on its next one`,
+    );
+  for (const { tenantId, difference, currency } of effect?.open ?? [])
+    print(`open lines of ${tenantId}: ${difference} ${currency}`);
   if (notTried !== null) say(notTried);
   say('a dry run: nothing was written');
 }
 
 function tellHistoric({ tenantId, lines, invoices }: Historic): void {
   const billed = `${lines} billed line${lines === 1 ? '' : 's'} (invoice ${invoices.join(', ')})`;
-  say(`${tenantId}: this reaches ${billed}: what differs now is booked as corrections on the next invoice (ledgerline invoice)`);
+  say(
+    `${tenantId}: this reaches ${billed}: what differs now is booked as corrections on the next invoice (ledgerline invoice)`,
+  );
 }

@@ -24,7 +24,14 @@ export async function run(_args: readonly string[], options: Options): Promise<n
 }
 
 function show({ ok, position, failures, notices }: Checked): void {
-  for (const [kind, findings] of [['FAILS ', failures], ['notice', notices]] as const)
+  for (const [kind, findings] of [
+    ['FAILS ', failures],
+    ['notice', notices],
+  ] as const)
     for (const { code, message, remedy } of findings) print(`${kind}  ${message} (${code})\n        ${remedy}`);
-  print(ok ? `every invariant holds at position ${position}; notices: ${notices.length}` : `${failures.length} invariants do not hold at position ${position}`);
+  print(
+    ok
+      ? `every invariant holds at position ${position}; notices: ${notices.length}`
+      : `${failures.length} invariants do not hold at position ${position}`,
+  );
 }

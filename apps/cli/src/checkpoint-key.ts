@@ -23,7 +23,9 @@ export async function signingKey(dataDir: string): Promise<Signer> {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     return readSigner(await readFile(file, 'utf8'));
   }
-  say(`a signing key was made in ${file}: keep it from whoever may write to the database, and its public key, ${signer.verifier.text}, where auditors find it`);
+  say(
+    `a signing key was made in ${file}: keep it from whoever may write to the database, and its public key, ${signer.verifier.text}, where auditors find it`,
+  );
   return signer;
 }
 

@@ -4,13 +4,18 @@ import { print, printJson, say } from './output.js';
 import { withLedger } from './session.js';
 
 /** A signed checkpoint of the log as it is now. */
-export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; out?: string }): Promise<number> {
+export async function run(
+  _args: readonly string[],
+  options: { dataDir: string; json: boolean; out?: string },
+): Promise<number> {
   const signer = await signingKey(options.dataDir);
   return withLedger(options, async (_ledger, audit) => {
     const checkpoint = await audit.checkpoint(signer);
     if (options.out !== undefined) {
       await writeFile(options.out, checkpoint.note);
-      say(`${checkpoint.size} events, signed as ${checkpoint.publicKey}: ${options.out}; keep it where whoever may write to the database can't`);
+      say(
+        `${checkpoint.size} events, signed as ${checkpoint.publicKey}: ${options.out}; keep it where whoever may write to the database can't`,
+      );
     }
     if (options.json) printJson(checkpoint);
     else if (options.out === undefined) print(checkpoint.note.trimEnd());

@@ -25,7 +25,10 @@ export async function run(_args: readonly string[], options: { dataDir: string; 
   const story = await withLedger(options, async (ledger) => {
     const told = new Story(ledger, options.json ? say : print);
     // In a directory of its own there is nothing, unless the log is elsewhere.
-    if (await told.isBegun()) throw new Error(`${onServer ? 'the database of DATABASE_URL' : 'the log of EVENT_STORE_URL'} has tenants already: give the demo an empty one`);
+    if (await told.isBegun())
+      throw new Error(
+        `${onServer ? 'the database of DATABASE_URL' : 'the log of EVENT_STORE_URL'} has tenants already: give the demo an empty one`,
+      );
     await told.tell();
     return told;
   });
@@ -123,7 +126,9 @@ class Story {
   private async rates(): Promise<void> {
     this.title('1. The rate catalog of a cloud: every price with the date from which it holds');
     // Each key's prices in order of their dates; keys side by side, which the log takes in one transaction.
-    const byKey = Map.groupBy(RATES, ({ resourceType, resourceFamily, location }) => JSON.stringify([resourceType, resourceFamily, location]));
+    const byKey = Map.groupBy(RATES, ({ resourceType, resourceFamily, location }) =>
+      JSON.stringify([resourceType, resourceFamily, location]),
+    );
     const keys = [...byKey.values()];
     const queue = keys.values();
     await Promise.all(
@@ -131,11 +136,18 @@ class Story {
         for (const rates of queue) for (const rate of rates) await this.apply({ command: 'set-rate', ...rate });
       }),
     );
-    const known = await this.ask<{ items: { unitPrice: string; effectiveFrom: string }[] }>('rates', { limit: '10000' });
+    const known = await this.ask<{ items: { unitPrice: string; effectiveFrom: string }[] }>('rates', {
+      limit: '10000',
+    });
     const zero = known.items.filter(({ unitPrice }) => unitPrice === '0').length;
     const dates = new Set(known.items.map(({ effectiveFrom }) => effectiveFrom)).size;
     const several = keys.filter((rates) => rates.length > 1).length;
-    this.figures['rates'] = { count: known.items.length, keys: keys.length, keysWithSeveralDates: several, zeroPrices: zero };
+    this.figures['rates'] = {
+      count: known.items.length,
+      keys: keys.length,
+      keysWithSeveralDates: several,
+      zeroPrices: zero,
+    };
     this.say(
       `   ${known.items.length} rates of ${keys.length} keys, ${several} keys with several dates, ${dates} dates; ` +
         `${zero} prices of 0: a price of 0 is a price`,
@@ -153,7 +165,9 @@ class Story {
     const records = await this.records('platform');
     const { droplet_hours: hours = '0', dns_zones: zones = '0', snapshot_gb_month: snapshots = '0' } = usage;
     this.say(`   ${records} usage records`);
-    this.say(`   droplet_hours ${hours}, dns_zones ${zones} (${cents(zones)}), snapshot_gb_month ${snapshots} (${cents(snapshots)})`);
+    this.say(
+      `   droplet_hours ${hours}, dns_zones ${zones} (${cents(zones)}), snapshot_gb_month ${snapshots} (${cents(snapshots)})`,
+    );
     for (const date of daysOf('2026-03', 10)) await this.apply({ command: 'run-metering', date });
     const recordsMeteredAgain = await this.records('platform');
     this.figures['march'] = { usage, records, recordsMeteredAgain };
@@ -176,7 +190,9 @@ class Story {
     this.title('3. Quoted on the plan Studio: 50.00 a month, 1488 droplet hours included, then 0.01 each');
     await this.apply(STUDIO);
     const quote = await this.ask<Quote>('quote', { planId: 'studio', usage: await this.usageOfMarch() });
-    for (const { billingKind, quantity, included, billable, net } of quote.lines.filter((line) => line.quantity !== '0')) {
+    for (const { billingKind, quantity, included, billable, net } of quote.lines.filter(
+      (line) => line.quantity !== '0',
+    )) {
       const terms = `used ${quantity.padEnd(16)} included ${included.padEnd(6)} billable ${billable.padEnd(4)}`;
       this.say(`   ${billingKind.padEnd(20)} ${terms} ${net.padStart(6)}`);
     }
@@ -194,22 +210,32 @@ class Story {
 
   private async april(): Promise<void> {
     this.title('5. April of dashboard-pilot: 5 droplets on Studio, invoiced as the month goes');
-    await this.apply({ command: 'register-tenant', tenantId: 'dashboard-pilot', name: 'Dashboard Pilot', currency: 'USD' });
+    await this.apply({
+      command: 'register-tenant',
+      tenantId: 'dashboard-pilot',
+      name: 'Dashboard Pilot',
+      currency: 'USD',
+    });
     const site = { deploymentId: 'pilot-site', from: APRIL.start };
     await this.apply({ command: 'register-deployment', ...site, tenantId: 'dashboard-pilot', name: 'Pilot site' });
     await this.apply({ command: 'start-subscription', ...site, subscriptionId: 'pilot-studio', planId: 'studio' });
     for (const droplet of pilotDroplets) await this.apply(droplet);
     for (const date of daysOf('2026-04', 30)) await this.apply({ command: 'run-metering', date });
     const invoices: Invoice[] = [];
-    for (const asOf of ['2026-04-16T00:00:00Z', '2026-04-23T00:00:00Z', APRIL.end]) invoices.push(await this.invoice(asOf));
+    for (const asOf of ['2026-04-16T00:00:00Z', '2026-04-23T00:00:00Z', APRIL.end])
+      invoices.push(await this.invoice(asOf));
     // Billed by charge period: May's base fee, on the invoice of 1 May, is not April's.
-    const ofApril = invoices.flatMap(({ lines }) => lines).filter(({ period, net }) => period.start < APRIL.end && net !== '0.00');
+    const ofApril = invoices
+      .flatMap(({ lines }) => lines)
+      .filter(({ period, net }) => period.start < APRIL.end && net !== '0.00');
     const nets = ofApril.map(({ billingKind, net }) => (billingKind === 'base_fee' ? `base fee ${net}` : net));
     const total = sum(ofApril.map(({ net }) => decimal(net))).toFixed(2);
     this.say(`   April: ${nets.join(' + ')} = ${total}`);
     const usage = await this.ask<Record<string, string>>('usage', { deploymentId: 'pilot-site', ...APRIL });
     const unsplit = await this.ask<Quote>('quote', { planId: 'studio', usage });
-    const [baseFee, hours] = ['base_fee', 'droplet_hours'].map((kind) => unsplit.lines.find(({ billingKind }) => billingKind === kind));
+    const [baseFee, hours] = ['base_fee', 'droplet_hours'].map((kind) =>
+      unsplit.lines.find(({ billingKind }) => billingKind === kind),
+    );
     const overage = `(${hours?.quantity ?? '0'} − ${hours?.included ?? '0'}) × ${hours?.rows[0]?.unitAmount ?? '0'}`;
     this.say(`   unsplit: ${baseFee?.net ?? '0'} + ${overage} = ${unsplit.total}`);
     const issued = invoices.map(({ number, total: amount }) => ({ number, total: amount }));
@@ -217,7 +243,9 @@ class Story {
   }
 
   private async dropletLines(at: string): Promise<Line[]> {
-    return (await this.ask<{ items: Line[] }>('lines', { tenantId: 'dashboard-pilot', billingKind: 'droplet_hours', at })).items;
+    return (
+      await this.ask<{ items: Line[] }>('lines', { tenantId: 'dashboard-pilot', billingKind: 'droplet_hours', at })
+    ).items;
   }
 
   private async invoice(asOf: string): Promise<Invoice> {
@@ -229,7 +257,9 @@ class Story {
     this.say(`   as of ${asOf}: ${invoice.number}, ${invoice.total} USD`);
     for (const { billingKind, period, quantity, net } of invoice.lines.filter((line) => line.net !== '0.00')) {
       const note = billingKind === 'base_fee' ? `in advance, for ${period.start.slice(0, 7)}` : `${quantity} hours`;
-      this.say(`     ${billingKind.padEnd(14)} [${period.start.slice(0, 10)}, ${period.end.slice(0, 10)})  ${net.padStart(6)}  ${note}`);
+      this.say(
+        `     ${billingKind.padEnd(14)} [${period.start.slice(0, 10)}, ${period.end.slice(0, 10)})  ${net.padStart(6)}  ${note}`,
+      );
     }
     const drawn = (await this.dropletLines(asOf)).filter(({ period }) => period.start < APRIL.end);
     for (const line of splitDrawing(drawn)) this.say(`     ${line}`);
@@ -248,7 +278,9 @@ class Story {
       this.say(`   ${tenantId.padEnd(16)} revenue ${revenue}  cost ${cogs}  margin ${left} (${marginPct ?? '-'} %)`);
     }
     this.say(`   unattributed     cost ${margin.unattributed.cogs}`);
-    this.say(`   overall          revenue ${margin.overall.revenue}  cost ${margin.overall.cogs}  margin ${margin.overall.margin}`);
+    this.say(
+      `   overall          revenue ${margin.overall.revenue}  cost ${margin.overall.cogs}  margin ${margin.overall.margin}`,
+    );
     this.figures['margin'] = { overall: margin.overall, byTenant: margin.byTenant, unattributed: margin.unattributed };
   }
 
@@ -257,15 +289,27 @@ class Story {
     const key = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'hetzner-fsn1' };
     const june = { effectiveFrom: '2024-06-01T00:00:00Z', effectiveUntil: '2024-07-01T00:00:00Z' };
     const priceOf = async (asOf?: string): Promise<string> => {
-      const { items } = await this.ask<{ items: { unitPrice: string }[] }>('rates', { ...key, at: june.effectiveFrom, asOf });
+      const { items } = await this.ask<{ items: { unitPrice: string }[] }>('rates', {
+        ...key,
+        at: june.effectiveFrom,
+        asOf,
+      });
       return items[0]?.unitPrice ?? 'none';
     };
     const before = await this.ledger.catchUp();
     const wrong = await priceOf();
     const right = text(decimal(wrong).times(decimal('0.1')));
-    await this.apply({ command: 'correct-rate', ...key, unitPrice: right, ...june, reason: 'demo: ten times too high' });
+    await this.apply({
+      command: 'correct-rate',
+      ...key,
+      unitPrice: right,
+      ...june,
+      reason: 'demo: ten times too high',
+    });
     const [knownThen, knownNow] = [await priceOf(String(before)), await priceOf()];
-    this.say(`   ${Object.values(key).join('/')} at 2024-06-01: as known at position ${before} ${knownThen}, as known now ${knownNow}`);
+    this.say(
+      `   ${Object.values(key).join('/')} at 2024-06-01: as known at position ${before} ${knownThen}, as known now ${knownNow}`,
+    );
     this.figures['correction'] = { ...key, ...june, position: before, knownThen, knownNow };
   }
 }

@@ -30,7 +30,10 @@ async function documentOf(ledger: Ledger, params: { readonly id: string; readonl
   } catch (error) {
     if (!isUnknown(error, 'unknown_credit_note')) throw error;
     const when = params.asOf === undefined ? '' : ` as of ${params.asOf}`;
-    throw notFound('unknown_document', `there is no invoice or credit note ${params.id}${when}: query invoices and query credit-notes list their ids`);
+    throw notFound(
+      'unknown_document',
+      `there is no invoice or credit note ${params.id}${when}: query invoices and query credit-notes list their ids`,
+    );
   }
 }
 
@@ -40,7 +43,9 @@ async function write(file: string, html: string): Promise<void> {
   try {
     await writeFile(file, `${html}\n`);
   } catch (error) {
-    throw new Error(`${file} can't be written: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`${file} can't be written: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
   say(`wrote ${file}: open it in a browser, and print it from there`);
 }

@@ -10,7 +10,10 @@ import { type Node, treeLines } from './tree.js';
 import { asked } from './wrong-usage.js';
 
 /** An amount down to the events that it rests on, or an event up to the invoices that it is in. */
-export async function run([id = '']: readonly string[], options: { dataDir: string; json: boolean; asOf?: string }): Promise<number> {
+export async function run(
+  [id = '']: readonly string[],
+  options: { dataDir: string; json: boolean; asOf?: string },
+): Promise<number> {
   return withLedger(options, async (ledger) => {
     const explained = (await asked(ledger.ask('explain', { id, asOf: options.asOf }, cliCaller()))) as Explained;
     if (options.json) printJson(explained);
@@ -23,7 +26,10 @@ function nodesOf(explained: Explained): Node[] {
   switch (explained.is) {
     case 'issued':
     case 'draft':
-      return [...explained.documents.map((document) => documentNode(document, explained.rows)), ...(explained.open === null ? [] : [openNode(explained.open)])];
+      return [
+        ...explained.documents.map((document) => documentNode(document, explained.rows)),
+        ...(explained.open === null ? [] : [openNode(explained.open)]),
+      ];
     case 'open line':
       return [openNode(explained)];
     case 'usage record':
@@ -48,17 +54,43 @@ function nodesOf(explained: Explained): Node[] {
         {
           text: `margin of ${explained.month} in ${explained.currency}${explained.tenantId === null ? '' : `, ${explained.tenantId}`}: ${explained.arithmetic}`,
           below: [
-            { text: 'revenue', below: explained.revenue.map(({ amount, cause, number, invoiceId, billingKind, deploymentId, event }) => ({ text: `${amount}  ${billingKind} of ${deploymentId}, ${cause} on ${number ?? invoiceId}`, below: event === null ? [] : eventNodes([event]) })) },
-            { text: 'cost', below: explained.costs.map(({ amount, kind, costLine, deploymentId, tenantId, file, event }) => ({ text: `${amount}  ${kind} ${costLine}, ${deploymentId ?? tenantId ?? 'nobody'}'s${fileText(file)}`, below: event === null ? [] : eventNodes([event]) })) },
+            {
+              text: 'revenue',
+              below: explained.revenue.map(
+                ({ amount, cause, number, invoiceId, billingKind, deploymentId, event }) => ({
+                  text: `${amount}  ${billingKind} of ${deploymentId}, ${cause} on ${number ?? invoiceId}`,
+                  below: event === null ? [] : eventNodes([event]),
+                }),
+              ),
+            },
+            {
+              text: 'cost',
+              below: explained.costs.map(({ amount, kind, costLine, deploymentId, tenantId, file, event }) => ({
+                text: `${amount}  ${kind} ${costLine}, ${deploymentId ?? tenantId ?? 'nobody'}'s${fileText(file)}`,
+                below: event === null ? [] : eventNodes([event]),
+              })),
+            },
           ],
         },
       ];
     case 'event':
-      return [{ text: eventText(explained.event), below: [{ text: JSON.stringify(explained.event.data) }, ...(explained.usedIn === null ? [] : [usedInNode(explained.usedIn)]), ...explained.margin.map((id) => ({ text: `in ${id}` }))] }];
+      return [
+        {
+          text: eventText(explained.event),
+          below: [
+            { text: JSON.stringify(explained.event.data) },
+            ...(explained.usedIn === null ? [] : [usedInNode(explained.usedIn)]),
+            ...explained.margin.map((id) => ({ text: `in ${id}` })),
+          ],
+        },
+      ];
   }
 }
 
-function documentNode({ documentId, number, status, arithmetic, currency, credits, reason, events }: ExplainedDocument, rows: ExplainedRows['rows']): Node {
+function documentNode(
+  { documentId, number, status, arithmetic, currency, credits, reason, events }: ExplainedDocument,
+  rows: ExplainedRows['rows'],
+): Node {
   const of = credits === null ? '' : ` of ${credits}`;
   return {
     text: `${number ?? `draft ${documentId}`}${of}${number === null || credits !== null ? '' : `, ${status}`}: ${arithmetic} ${currency}${reason === null ? '' : `: ${reason}`}`,
@@ -73,27 +105,57 @@ function openNode({ lineId, billingKind, tenantId, period: of, quarantine, parts
       ...(quarantine === null ? [] : [{ text: `can't be rated: ${quarantine}` }]),
       ...parts.map((part) => ({
         text: `part ${part.partId} ${period(part.period)}, ${part.quantity} so far`,
-        below: part.rows.map((row) => ({ text: `${row.ref}: ${row.quantity} × ${row.unitAmount} = ${row.gross}, net ${row.net}` })),
+        below: part.rows.map((row) => ({
+          text: `${row.ref}: ${row.quantity} × ${row.unitAmount} = ${row.gross}, net ${row.net}`,
+        })),
       })),
       ...eventNodes(events),
     ],
   };
 }
 
-const relatedText = (rows: readonly RelatedRow[]): string => rows.map(({ rowId, number, kind }) => `${kind} ${rowId} of ${number ?? 'a draft'}`).join(', ');
+const relatedText = (rows: readonly RelatedRow[]): string =>
+  rows.map(({ rowId, number, kind }) => `${kind} ${rowId} of ${number ?? 'a draft'}`).join(', ');
 
-function rowNode({ row, arithmetic, tax, price, rates, usage, corrects, correctedBy, because, events }: ExplainedRows['rows'][number]): Node {
+function rowNode({
+  row,
+  arithmetic,
+  tax,
+  price,
+  rates,
+  usage,
+  corrects,
+  correctedBy,
+  because,
+  events,
+}: ExplainedRows['rows'][number]): Node {
   return {
     text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)}  ${row.kind}${row.reason === undefined ? '' : `: ${row.reason}`}`,
     below: [
       { text: arithmetic },
       ...(row.taxRatePercent === '0' ? [] : [{ text: `tax: ${tax}` }]),
       { text: `row ${row.rowId}, line ${row.lineId}` },
-      ...(corrects.length === 0 ? [] : [{ text: `corrects ${relatedText(corrects)}`, below: because.length === 0 ? [] : [{ text: 'for what was recorded since', below: eventNodes(because) }] }]),
+      ...(corrects.length === 0
+        ? []
+        : [
+            {
+              text: `corrects ${relatedText(corrects)}`,
+              below: because.length === 0 ? [] : [{ text: 'for what was recorded since', below: eventNodes(because) }],
+            },
+          ]),
       ...(correctedBy.length === 0 ? [] : [{ text: `corrected by ${relatedText(correctedBy)}` }]),
       { text: `price: plan ${price.planId} as of ${price.effectiveFrom}` },
-      ...rates.map((rate) => ({ text: `rate: ${rate.resourceType}/${rate.resourceFamily}/${rate.location} ${rate.unitPrice} from ${rate.effectiveFrom}`, below: rate.event === null ? [] : eventNodes([rate.event]) })),
-      ...(usage.readings === 0 ? [] : [{ text: `usage: ${usage.quantity} in ${usage.readings} readings of ${period({ start: usage.since, end: usage.until })}` }]),
+      ...rates.map((rate) => ({
+        text: `rate: ${rate.resourceType}/${rate.resourceFamily}/${rate.location} ${rate.unitPrice} from ${rate.effectiveFrom}`,
+        below: rate.event === null ? [] : eventNodes([rate.event]),
+      })),
+      ...(usage.readings === 0
+        ? []
+        : [
+            {
+              text: `usage: ${usage.quantity} in ${usage.readings} readings of ${period({ start: usage.since, end: usage.until })}`,
+            },
+          ]),
       ...eventNodes(events),
     ],
   };
@@ -105,7 +167,13 @@ const MOST_SHOWN = 5;
 const eventNodes = (events: readonly Reference[]): Node[] =>
   [...Map.groupBy(events, ({ type }) => type).values()].flatMap((group) => [
     ...group.slice(0, MOST_SHOWN).map((event) => ({ text: eventText(event) })),
-    ...(group.length > MOST_SHOWN ? [{ text: `… and ${group.length - MOST_SHOWN} more ${group[0]?.type ?? ''}, up to position ${group.at(-1)?.position ?? ''}` }] : []),
+    ...(group.length > MOST_SHOWN
+      ? [
+          {
+            text: `… and ${group.length - MOST_SHOWN} more ${group[0]?.type ?? ''}, up to position ${group.at(-1)?.position ?? ''}`,
+          },
+        ]
+      : []),
   ]);
 
 const eventText = ({ position, type, stream, revision, recordedAt, actor, reason, source }: Reference): string =>
@@ -116,6 +184,14 @@ const fileText = (file: FileRow | null): string => (file === null ? '' : `, ${fi
 const usedInNode = (used: readonly UsedIn[]): Node =>
   used.length === 0
     ? { text: 'in no issued invoice' }
-    : { text: 'ended up in', below: used.map(({ number, invoiceId, net, rows }) => ({ text: `${number ?? invoiceId}: ${net}`, below: rows.map((row) => ({ text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)} ${row.kind} ${row.net}  row ${row.rowId}` })) })) };
+    : {
+        text: 'ended up in',
+        below: used.map(({ number, invoiceId, net, rows }) => ({
+          text: `${number ?? invoiceId}: ${net}`,
+          below: rows.map((row) => ({
+            text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)} ${row.kind} ${row.net}  row ${row.rowId}`,
+          })),
+        })),
+      };
 
 const period = ({ start, end }: { readonly start: string; readonly end: string }): string => `[${start}, ${end})`;

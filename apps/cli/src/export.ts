@@ -17,11 +17,18 @@ interface Options {
 }
 
 /** Writes rows as they are read: no more of them than a page is in memory. */
-export async function run([kind = '']: readonly string[], { period, currency, issuer, out, ...options }: Options): Promise<number> {
-  if (!isKind(kind)) throw new WrongUsage(`there is no export of ${JSON.stringify(kind)}; there is ${EXPORT_KINDS.join(', ')}`);
+export async function run(
+  [kind = '']: readonly string[],
+  { period, currency, issuer, out, ...options }: Options,
+): Promise<number> {
+  if (!isKind(kind))
+    throw new WrongUsage(`there is no export of ${JSON.stringify(kind)}; there is ${EXPORT_KINDS.join(', ')}`);
   const format = options.format ?? (options.json ? 'jsonl' : 'csv');
-  if (format !== 'csv' && format !== 'jsonl') throw new WrongUsage(`--format: ${JSON.stringify(format)} is neither csv nor jsonl`);
-  const params = Object.fromEntries(Object.entries({ period, currency, issuer }).filter(([, value]) => value !== undefined));
+  if (format !== 'csv' && format !== 'jsonl')
+    throw new WrongUsage(`--format: ${JSON.stringify(format)} is neither csv nor jsonl`);
+  const params = Object.fromEntries(
+    Object.entries({ period, currency, issuer }).filter(([, value]) => value !== undefined),
+  );
   return withLedger(options, async (ledger) => {
     const counted = { rows: 0 };
     const lines = Readable.from(linesOf(await ledger.export(kind, params, cliCaller()), format, counted));
@@ -34,18 +41,25 @@ export async function run([kind = '']: readonly string[], { period, currency, is
 
 const isKind = (kind: string): kind is ExportKind => EXPORT_KINDS.some((each) => each === kind);
 
-async function* linesOf({ columns, rows }: Export, format: 'csv' | 'jsonl', counted: { rows: number }): AsyncGenerator<string> {
+async function* linesOf(
+  { columns, rows }: Export,
+  format: 'csv' | 'jsonl',
+  counted: { rows: number },
+): AsyncGenerator<string> {
   if (format === 'csv') yield `${columns.join(',')}\n`;
   for await (const row of rows) {
     counted.rows += 1;
-    yield format === 'csv' ? `${columns.map((column) => cellOf(valueAt(row, column))).join(',')}\n` : `${JSON.stringify(row)}\n`;
+    yield format === 'csv'
+      ? `${columns.map((column) => cellOf(valueAt(row, column))).join(',')}\n`
+      : `${JSON.stringify(row)}\n`;
   }
 }
 
 /** `period.start` is the start of the period. */
 function valueAt(row: unknown, column: string): unknown {
   let value = row;
-  for (const step of column.split('.')) value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[step] : undefined;
+  for (const step of column.split('.'))
+    value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[step] : undefined;
   return value;
 }
 

@@ -74,7 +74,11 @@ export async function* readPages(file: string, signal: AbortSignal): AsyncIterab
   try {
     for (;;) {
       const page: Line[] = [];
-      for (let next: IteratorResult<Line> | null = await coming; next !== null && next.done !== true; next = await Promise.race([coming, turn()])) {
+      for (
+        let next: IteratorResult<Line> | null = await coming;
+        next !== null && next.done !== true;
+        next = await Promise.race([coming, turn()])
+      ) {
         page.push(next.value);
         coming = fetch();
         if (page.length === PAGE_LINES) break;

@@ -11,7 +11,13 @@ interface Invoice {
   readonly tenantId: string;
   readonly currency: string;
   readonly total: string;
-  readonly lines: readonly { billingKind: string; period: object; quantity: string; net: string; correction: boolean }[];
+  readonly lines: readonly {
+    billingKind: string;
+    period: object;
+    quantity: string;
+    net: string;
+    correction: boolean;
+  }[];
 }
 
 /** Creates, and with --issue issues, what is due as of an instant. The same again finds what is there. */
@@ -26,7 +32,11 @@ export async function run(
     const invoices: Invoice[] = [];
     let [billed, refused] = [0, 0];
     const shown = progress();
-    for await (const { tenantId, failure, quarantined, ...of } of invoiceRun<Invoice>(ledger, caller, { asOf, tenantIds: tenants, issue: options.issue === true })) {
+    for await (const { tenantId, failure, quarantined, ...of } of invoiceRun<Invoice>(ledger, caller, {
+      asOf,
+      tenantIds: tenants,
+      issue: options.issue === true,
+    })) {
       for (const { code, message } of quarantined) say(`not billed (${code}): ${message}`);
       if (failure !== null) say(`tenant ${tenantId}: ${failure.message}`);
       if (failure !== null) refused += 1;
@@ -43,7 +53,9 @@ export async function run(
 }
 
 function show(invoice: Invoice): void {
-  print(`${invoice.number ?? '-'}  ${invoice.tenantId}  ${invoice.status}  ${invoice.total} ${invoice.currency}  (${invoice.invoiceId})`);
+  print(
+    `${invoice.number ?? '-'}  ${invoice.tenantId}  ${invoice.status}  ${invoice.total} ${invoice.currency}  (${invoice.invoiceId})`,
+  );
   const lines = invoice.lines.map(({ billingKind, period, quantity, net, correction }) => {
     return { line: correction ? `${billingKind} (correction)` : billingKind, period, quantity, net };
   });

@@ -29,7 +29,11 @@ function command(name: string, summary: string, example: string, load: () => Pro
   return program
     .command(name)
     .description(summary)
-    .option('--data-dir <dir>', 'where the embedded Postgres keeps its data, unless DATABASE_URL is set', './.ledgerline')
+    .option(
+      '--data-dir <dir>',
+      'where the embedded Postgres keeps its data, unless DATABASE_URL is set',
+      './.ledgerline',
+    )
     .option('--json', 'one JSON document on stdout', false)
     .addHelpText('after', `\nExample:\n  ${example}`)
     .exitOverride()
@@ -39,8 +43,18 @@ function command(name: string, summary: string, example: string, load: () => Pro
     });
 }
 
-command('demo', 'the whole story on real input, in a fresh data directory', 'ledgerline demo', () => import('./demo.js'));
-command('up', 'serves API, worker and console on loopback', 'ledgerline up --port 3000', () => import('./up.js')).option(
+command(
+  'demo',
+  'the whole story on real input, in a fresh data directory',
+  'ledgerline demo',
+  () => import('./demo.js'),
+);
+command(
+  'up',
+  'serves API, worker and console on loopback',
+  'ledgerline up --port 3000',
+  () => import('./up.js'),
+).option(
   '--port <port>',
   'the port of the API; 0 for any',
   // The same variable as for the API alone.
@@ -54,19 +68,44 @@ command(
 )
   .argument('<files...>')
   .option('--actor <name>', 'who does it, as the events will say', `cli:${process.env['USER'] ?? 'unknown'}`);
-command('rate', 'rates each request of a JSON array; touches no store', 'ledgerline rate requests.json', () => import('./rate.js')).argument('<file>');
-command('quote', 'what usage would come to under a plan', 'ledgerline quote --plan plan.json --usage usage.json', () => import('./quote.js'))
+command(
+  'rate',
+  'rates each request of a JSON array; touches no store',
+  'ledgerline rate requests.json',
+  () => import('./rate.js'),
+).argument('<file>');
+command(
+  'quote',
+  'what usage would come to under a plan',
+  'ledgerline quote --plan plan.json --usage usage.json',
+  () => import('./quote.js'),
+)
   .requiredOption('--plan <file|id>', 'a plan as publish-plan takes it, or the id of a published one')
   .requiredOption('--usage <file>', 'a JSON object: quantity by billing kind')
   .option('--period <start/end>', 'the period quoted; of a published plan, the terms in force at its start count');
-command('meter', 'meters UTC days from the inventory', 'ledgerline meter --date 2026-04-01 --to 2026-04-30', () => import('./meter.js'))
+command(
+  'meter',
+  'meters UTC days from the inventory',
+  'ledgerline meter --date 2026-04-01 --to 2026-04-30',
+  () => import('./meter.js'),
+)
   .requiredOption('--date <date>', 'the day, or the first of several')
   .option('--to <date>', 'the last day');
-command('prune', 'drops the raw usage records of a month whose retention is over, where every invoice that uses them is issued', 'ledgerline prune --month 2026-04', () => import('./prune.js'))
+command(
+  'prune',
+  'drops the raw usage records of a month whose retention is over, where every invoice that uses them is issued',
+  'ledgerline prune --month 2026-04',
+  () => import('./prune.js'),
+)
   .requiredOption('--month <month>', 'a UTC month such as 2026-04')
   .option('--deployment <id>', 'of this deployment only')
   .option('--at <instant>', 'by when retention must be over; now unless given');
-command('invoice', 'creates (and issues) the invoices due as of an instant', 'ledgerline invoice --as-of 2026-05-01T00:00:00Z --issue', () => import('./invoice.js'))
+command(
+  'invoice',
+  'creates (and issues) the invoices due as of an instant',
+  'ledgerline invoice --as-of 2026-05-01T00:00:00Z --issue',
+  () => import('./invoice.js'),
+)
   .requiredOption('--as-of <instant>', 'bills what is due as of then')
   .option('--tenant <id>', 'one tenant only')
   .option('--issue', 'issues them too', false);
@@ -120,7 +159,12 @@ command(
   .option('--issuer <name>', 'who bills, as FOCUS rows name it')
   .option('--format <csv|jsonl>', 'csv unless given; with --json, jsonl')
   .option('--out <file>', 'a file instead of stdout');
-command('query', 'asks a read model, now or as of a log position or instant', 'ledgerline query margin period=2026-04-15 --json', () => import('./query.js'))
+command(
+  'query',
+  'asks a read model, now or as of a log position or instant',
+  'ledgerline query margin period=2026-04-15 --json',
+  () => import('./query.js'),
+)
   .argument('<name>')
   .argument('[params...]', 'key=value, as in REST')
   .option('--as-of <instant|position>', 'what was known then');
@@ -139,26 +183,57 @@ command(
   'ledgerline explain INV-000003\n  ledgerline explain margin:2026-04/USD/dashboard-pilot\n  ledgerline explain usage:pilot-site/droplet_hours/pilot-1/2026-04-01T00:00:00Z\n  ledgerline explain 1071        # the event at that position',
   () => import('./explain.js'),
 )
-  .argument('<id>', 'of an invoice or a credit note (or its number), line, part or row; usage:…, margin:…; a log position, or STREAM#REVISION')
+  .argument(
+    '<id>',
+    'of an invoice or a credit note (or its number), line, part or row; usage:…, margin:…; a log position, or STREAM#REVISION',
+  )
   .option('--as-of <instant|position>', 'what was known then');
-command('check', 'all invariants over the live data, each failure with its ids and the remedy', 'ledgerline check --json', () => import('./check.js'))
-  .option('--no-replay', 'leaves out the replay of the log that the read models are held against: it takes about as long as a rebuild')
+command(
+  'check',
+  'all invariants over the live data, each failure with its ids and the remedy',
+  'ledgerline check --json',
+  () => import('./check.js'),
+)
+  .option(
+    '--no-replay',
+    'leaves out the replay of the log that the read models are held against: it takes about as long as a rebuild',
+  )
   .option('--as-of <instant|position>', 'what was known then');
-command('replay', 'the whole state as it was, in a schema that can be queried with SQL', 'ledgerline replay --as-of 2026-04-30T00:00:00Z --into april', () => import('./replay.js'))
+command(
+  'replay',
+  'the whole state as it was, in a schema that can be queried with SQL',
+  'ledgerline replay --as-of 2026-04-30T00:00:00Z --into april',
+  () => import('./replay.js'),
+)
   .requiredOption('--as-of <instant|position>', 'what was recorded by then')
   .option('--into <schema>', 'its name; replay_<position> unless given')
   .option('--tenant <id>', 'only the rows of this tenant, and what belongs to none');
-command('diff', 'what changed between two moments of recording, and the events that explain it', 'ledgerline diff --from 1131 --to 1160', () => import('./diff.js'))
+command(
+  'diff',
+  'what changed between two moments of recording, and the events that explain it',
+  'ledgerline diff --from 1131 --to 1160',
+  () => import('./diff.js'),
+)
   .requiredOption('--from <instant|position>', 'what was known then')
   .option('--to <instant|position>', 'against what was known then; now unless given');
-command('verify', 'whether the log is as it was recorded, by its own bytes; only reads', 'ledgerline verify --checkpoint kept.checkpoint --json', () => import('./verify.js'))
+command(
+  'verify',
+  'whether the log is as it was recorded, by its own bytes; only reads',
+  'ledgerline verify --checkpoint kept.checkpoint --json',
+  () => import('./verify.js'),
+)
   .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
-  .option('--invoice <id|number>', 'shows that the events of this issued invoice are in the log, and in the largest of the checkpoints')
+  .option(
+    '--invoice <id|number>',
+    'shows that the events of this issued invoice are in the log, and in the largest of the checkpoints',
+  )
   .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');
-command('checkpoint', 'a signed statement of what the log holds now, to be kept elsewhere', 'ledgerline checkpoint --out 2026-05.checkpoint', () => import('./checkpoint.js')).option(
-  '--out <file>',
-  'writes it there instead of to stdout',
-);
+command(
+  'checkpoint',
+  'a signed statement of what the log holds now, to be kept elsewhere',
+  'ledgerline checkpoint --out 2026-05.checkpoint',
+  () => import('./checkpoint.js'),
+).option('--out <file>', 'writes it there instead of to stdout');
 command(
   'audit',
   'writes an invoice with all that proves it, to be checked offline',
@@ -170,7 +245,7 @@ command(
   .requiredOption('--out <file>', 'the file to write');
 command(
   'projections',
-  'where the read models are; rebuilds them from the log while they serve, puts the ones before back, skips an event that can\'t be applied',
+  "where the read models are; rebuilds them from the log while they serve, puts the ones before back, skips an event that can't be applied",
   'ledgerline projections status\n  ledgerline projections rebuild --preview\n  ledgerline projections rebuild --only margins,usage-records --accept\n' +
     "  ledgerline projections rollback\n  ledgerline projections skip 4711 --reason 'written by a build that was withdrawn'",
   () => import('./projections.js'),
@@ -203,7 +278,9 @@ async function handedOver(): Promise<boolean> {
       resolve(code ?? FAILED);
     });
     child.once('error', ({ message }) => {
-      say(`ledgerline needs Node ${NEEDED_NODE}, and the one that comes with it does not start (${message}): run npm ci`);
+      say(
+        `ledgerline needs Node ${NEEDED_NODE}, and the one that comes with it does not start (${message}): run npm ci`,
+      );
       resolve(FAILED);
     });
   });

@@ -5,7 +5,10 @@ import { cliCaller, withLedger } from './session.js';
 import { given } from './wrong-usage.js';
 
 /** Meters one day or several, in order. */
-export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; date?: unknown; to?: unknown }): Promise<number> {
+export async function run(
+  _args: readonly string[],
+  options: { dataDir: string; json: boolean; date?: unknown; to?: unknown },
+): Promise<number> {
   const days = given(() => {
     const first = parse(zDate, options.date, '--date');
     return daysFrom(first, options.to === undefined ? first : parse(zDate, options.to, '--to'));

@@ -20,7 +20,9 @@ export async function run([file = '']: readonly string[], options: Options): Pro
     try {
       commands.push(JSON.parse(text));
     } catch (error) {
-      throw new Error(`${file}, line ${line} is not JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new Error(`${file}, line ${line} is not JSON: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
     }
   }
   return previewed(commands, options);
@@ -29,11 +31,18 @@ export async function run([file = '']: readonly string[], options: Options): Pro
 /** Shows what commands would change. Exit 1 where one of them would be refused. */
 export async function previewed(commands: readonly unknown[], options: Options): Promise<number> {
   const at = options.at === undefined ? undefined : given(() => parse(zInstant, options.at, '--at'));
-  const margin = options.period === undefined ? undefined : { period: options.period, ...(options.currency === undefined ? {} : { currency: options.currency }) };
+  const margin =
+    options.period === undefined
+      ? undefined
+      : { period: options.period, ...(options.currency === undefined ? {} : { currency: options.currency }) };
   return withLedger(options, async (ledger) => {
-    const preview = await ledger.preview(commands, cliCaller(), { ...(at === undefined ? {} : { at }), ...(margin === undefined ? {} : { margin }) });
+    const preview = await ledger.preview(commands, cliCaller(), {
+      ...(at === undefined ? {} : { at }),
+      ...(margin === undefined ? {} : { margin }),
+    });
     const refused = preview.commands.flatMap((each) => (each.status === 'refused' ? [each] : []));
-    for (const { index, command, error } of refused) say(`command ${index}, ${command}, would be refused (${error.code}): ${error.message}`);
+    for (const { index, command, error } of refused)
+      say(`command ${index}, ${command}, would be refused (${error.code}): ${error.message}`);
     if (options.json) printJson(preview);
     else show(preview);
     return refused.length > 0 ? 1 : 0;
@@ -61,10 +70,25 @@ function show({ position, lines, byTenant, byMonth, totals, remetered, margin }:
     for (const { month, currency, difference } of byMonth) print(`month ${month}  ${difference} ${currency}`);
     for (const { currency, total } of totals) print(`in all  ${total} ${currency}`);
   }
-  say(`as of position ${position}: applied with --based-on ${position} (in a command: "basedOn": ${position}), a correction is refused where someone corrected the same since`);
-  if (remetered.length > 0) say(`metered again for this: ${remetered.join(', ')}; applied in earnest, run-metering does it`);
-  if (margin !== undefined) print(`margin\n${table([{ when: 'without', ...overallOf(margin.before) }, { when: 'with', ...overallOf(margin.after) }])}`);
+  say(
+    `as of position ${position}: applied with --based-on ${position} (in a command: "basedOn": ${position}), a correction is refused where someone corrected the same since`,
+  );
+  if (remetered.length > 0)
+    say(`metered again for this: ${remetered.join(', ')}; applied in earnest, run-metering does it`);
+  if (margin !== undefined)
+    print(
+      `margin\n${table([
+        { when: 'without', ...overallOf(margin.before) },
+        { when: 'with', ...overallOf(margin.after) },
+      ])}`,
+    );
 }
 
 const overallOf = (margin: unknown): object =>
-  typeof margin === 'object' && margin !== null && 'overall' in margin && typeof margin.overall === 'object' && margin.overall !== null ? margin.overall : {};
+  typeof margin === 'object' &&
+  margin !== null &&
+  'overall' in margin &&
+  typeof margin.overall === 'object' &&
+  margin.overall !== null
+    ? margin.overall
+    : {};

@@ -45,7 +45,8 @@ interface Status {
   readonly kept: Beside | null;
 }
 
-const statusOf = async (ledger: Ledger): Promise<Status> => (await ledger.ask('projections', {}, cliCaller())) as Status;
+const statusOf = async (ledger: Ledger): Promise<Status> =>
+  (await ledger.ask('projections', {}, cliCaller())) as Status;
 
 async function status(ledger: Ledger, { json }: Options): Promise<number> {
   const answer = await statusOf(ledger);
@@ -55,10 +56,19 @@ async function status(ledger: Ledger, { json }: Options): Promise<number> {
   }
   print(table(answer.items));
   const { halted, rebuild: shadow, kept, state } = answer;
-  if (state === 'rebuilding') say('the read models were made by other versions of the projections: those of this one take their place with the next command, or "projections rebuild"');
+  if (state === 'rebuilding')
+    say(
+      'the read models were made by other versions of the projections: those of this one take their place with the next command, or "projections rebuild"',
+    );
   if (halted !== null) say(`halted at position ${halted.position} (${halted.projection}): ${halted.reason}`);
-  if (shadow !== null) say(`a rebuild of ${named(shadow)} is at position ${shadow.position}, ${shadow.lag} events behind: "projections rebuild" goes on with it`);
-  if (kept !== null) say(`read models of ${named(kept)} are kept from before, at position ${kept.position}: "projections rollback" puts them back`);
+  if (shadow !== null)
+    say(
+      `a rebuild of ${named(shadow)} is at position ${shadow.position}, ${shadow.lag} events behind: "projections rebuild" goes on with it`,
+    );
+  if (kept !== null)
+    say(
+      `read models of ${named(kept)} are kept from before, at position ${kept.position}: "projections rollback" puts them back`,
+    );
   return 0;
 }
 
@@ -109,17 +119,36 @@ function progressText({ phase, position, target, eventsPerSecond, secondsLeft }:
 const OUTCOMES: Readonly<Record<RebuildReport['outcome'], string>> = {
   swapped: 'the new read models serve; the ones before are kept: "ledgerline projections rollback" puts them back',
   previewed: 'nothing was exchanged: the same without --preview goes on from here',
-  refused: 'they differ, and nothing was exchanged: look at the differences, then the same with --accept takes the new ones',
+  refused:
+    'they differ, and nothing was exchanged: look at the differences, then the same with --accept takes the new ones',
   interrupted: 'interrupted; what is built is kept, and the same command goes on with it',
 };
 
 function printComparison({ position, resumedFrom, seconds, tables, money }: Omit<RebuildReport, 'outcome'>): void {
   if (resumedFrom > 0) print(`went on with an unfinished rebuild from position ${resumedFrom}`);
   print(`compared at position ${position}, after ${seconds} s:`);
-  print(table(tables.map(({ table: name, rows, onlyLive, onlyShadow, different }) => ({ table: name, rows, onlyLive, onlyRebuilt: onlyShadow, different }))));
-  for (const { table: name, columnsApart } of tables) if (columnsApart.length > 0) print(`${name}: only one of them has ${columnsApart.join(', ')}, which is not compared`);
-  for (const { table: name, examples } of tables) for (const { live, shadow } of examples) print(`${name}: live ${JSON.stringify(live)}, rebuilt ${JSON.stringify(shadow)}`);
-  print(money.length === 0 ? 'sums of money by tenant and month: all equal' : table(money.map(({ shadow, ...sum }) => ({ ...sum, rebuilt: shadow }))));
+  print(
+    table(
+      tables.map(({ table: name, rows, onlyLive, onlyShadow, different }) => ({
+        table: name,
+        rows,
+        onlyLive,
+        onlyRebuilt: onlyShadow,
+        different,
+      })),
+    ),
+  );
+  for (const { table: name, columnsApart } of tables)
+    if (columnsApart.length > 0)
+      print(`${name}: only one of them has ${columnsApart.join(', ')}, which is not compared`);
+  for (const { table: name, examples } of tables)
+    for (const { live, shadow } of examples)
+      print(`${name}: live ${JSON.stringify(live)}, rebuilt ${JSON.stringify(shadow)}`);
+  print(
+    money.length === 0
+      ? 'sums of money by tenant and month: all equal'
+      : table(money.map(({ shadow, ...sum }) => ({ ...sum, rebuilt: shadow }))),
+  );
 }
 
 async function rollback(options: Options): Promise<number> {
@@ -131,20 +160,34 @@ async function rollback(options: Options): Promise<number> {
   const interrupt = (): void => {
     stopping.abort();
   };
-  const done = await withLedger(options, async (ledger) => ledger.rebuilder.rollback({ signal: stopping.signal, onProgress }), interrupt);
+  const done = await withLedger(
+    options,
+    async (ledger) => ledger.rebuilder.rollback({ signal: stopping.signal, onProgress }),
+    interrupt,
+  );
   bar.end();
   if (options.json) printJson(done);
-  else print(`the kept read models serve again, caught up from position ${done.keptFrom} to ${done.position}; the others are kept in their turn`);
+  else
+    print(
+      `the kept read models serve again, caught up from position ${done.keptFrom} to ${done.position}; the others are kept in their turn`,
+    );
   return 0;
 }
 
 async function skip(position: string | undefined, options: Options): Promise<number> {
-  const command = given(() => parse(zSkip, { position, reason: options.reason }, 'projections skip POSITION --reason TEXT'));
+  const command = given(() =>
+    parse(zSkip, { position, reason: options.reason }, 'projections skip POSITION --reason TEXT'),
+  );
   return withLedger(options, async (ledger) => {
     const outcome = await ledger.execute({ command: 'skip-event', ...command }, cliCaller());
     if (options.json) printJson(outcome);
     else if (outcome.status === 'refused') say(outcome.error.message);
-    else print(outcome.status === 'done' ? `the event at position ${command.position} is skipped, now and in every rebuild` : `the event at position ${command.position} was skipped before`);
+    else
+      print(
+        outcome.status === 'done'
+          ? `the event at position ${command.position} is skipped, now and in every rebuild`
+          : `the event at position ${command.position} was skipped before`,
+      );
     // Said first: that they halt at another event next is another matter.
     if (outcome.status !== 'refused') await ledger.catchUp();
     return outcome.status === 'refused' ? 1 : 0;
@@ -152,6 +195,9 @@ async function skip(position: string | undefined, options: Options): Promise<num
 }
 
 const zSkip = z.object({
-  position: z.string('must be given: the log position of the event').regex(/^[1-9]\d{0,14}$/, 'is no log position: a whole number such as 4711').transform(Number),
+  position: z
+    .string('must be given: the log position of the event')
+    .regex(/^[1-9]\d{0,14}$/, 'is no log position: a whole number such as 4711')
+    .transform(Number),
   reason: z.string('must be given: --reason says why').min(1, 'must say why'),
 });

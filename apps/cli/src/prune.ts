@@ -13,12 +13,23 @@ interface Pruned {
 }
 
 /** Prunes a month's raw usage records. What is kept, and why, is told; exit 1 where nothing could be pruned. */
-export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; month?: unknown; deployment?: unknown; at?: unknown }): Promise<number> {
+export async function run(
+  _args: readonly string[],
+  options: { dataDir: string; json: boolean; month?: unknown; deployment?: unknown; at?: unknown },
+): Promise<number> {
   const caller = cliCaller();
   const month = given(() => parse(zMonth, options.month, '--month').start.slice(0, 7));
   const at = given(() => (options.at === undefined ? caller.now : parse(zInstant, options.at, '--at')));
   return withLedger(options, async (ledger) => {
-    const outcome = await ledger.execute({ command: 'prune-usage', month, at, ...(options.deployment === undefined ? {} : { deploymentId: options.deployment }) }, caller);
+    const outcome = await ledger.execute(
+      {
+        command: 'prune-usage',
+        month,
+        at,
+        ...(options.deployment === undefined ? {} : { deploymentId: options.deployment }),
+      },
+      caller,
+    );
     await ledger.catchUp();
     if (options.json) printJson(outcome);
     else if (outcome.status === 'refused') say(`${outcome.error.code}: ${outcome.error.message}`);

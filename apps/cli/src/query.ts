@@ -31,7 +31,10 @@ function show(answer: unknown): void {
   if (isList(answer)) {
     print(answer.items.length === 0 ? 'none' : table(answer.items.map(flat)));
     if (answer.nextCursor !== null) print(`more: cursor=${answer.nextCursor}`);
-    if (answer.pruned !== undefined) say(`raw usage records of ${answer.pruned.join(', ')} were pruned: these are not listed; query usage still knows the quantities`);
+    if (answer.pruned !== undefined)
+      say(
+        `raw usage records of ${answer.pruned.join(', ')} were pruned: these are not listed; query usage still knows the quantities`,
+      );
   } else if (isObject(answer)) {
     for (const [key, value] of Object.entries(answer)) showField(key, value);
   } else print(cell(answer));
@@ -44,7 +47,12 @@ function showField(path: string, value: unknown): void {
   } else if (!isObject(value) || isPeriod(value)) print(`${path}: ${cell(value)}`);
   else if (Object.values(value).some((each) => typeof each === 'object' && each !== null)) {
     for (const [key, each] of Object.entries(value)) showField(`${path}.${key}`, each);
-  } else print(`${path}: ${Object.entries(value).map(([key, each]) => `${key} ${cell(each)}`).join('  ')}`);
+  } else
+    print(
+      `${path}: ${Object.entries(value)
+        .map(([key, each]) => `${key} ${cell(each)}`)
+        .join('  ')}`,
+    );
 }
 
 /** Rows within a row are many: their number says enough, --json has them. */
@@ -53,7 +61,8 @@ const flat = (item: object): Record<string, unknown> =>
 
 const isRows = (value: unknown): value is object[] => Array.isArray(value) && typeof value[0] === 'object';
 
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isList = (answer: unknown): answer is { items: object[]; nextCursor: string | null; pruned?: string[] } =>
   typeof answer === 'object' && answer !== null && 'items' in answer && Array.isArray(answer.items);

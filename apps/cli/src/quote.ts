@@ -39,5 +39,8 @@ async function fromLedger(
   period: { start: string; end: string } | undefined,
 ): Promise<Quote> {
   const { cliCaller, withLedger } = await import('./session.js');
-  return withLedger(options, async (ledger) => (await ledger.ask('quote', { planId, usage, period }, cliCaller())) as Quote);
+  return withLedger(
+    options,
+    async (ledger) => (await ledger.ask('quote', { planId, usage, period }, cliCaller())) as Quote,
+  );
 }

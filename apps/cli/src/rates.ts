@@ -34,15 +34,24 @@ export async function run([action = '']: readonly string[], options: Options): P
     reason: options.reason,
     ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
   };
-  const basedOn = options.basedOn === undefined ? null : given(() => parse(z.coerce.number().int().nonnegative(), options.basedOn, '--based-on'));
-  if (options.preview === true && basedOn !== null) throw new WrongUsage('--based-on is for the correction itself: a preview shows what stands now');
+  const basedOn =
+    options.basedOn === undefined
+      ? null
+      : given(() => parse(z.coerce.number().int().nonnegative(), options.basedOn, '--based-on'));
+  if (options.preview === true && basedOn !== null)
+    throw new WrongUsage('--based-on is for the correction itself: a preview shows what stands now');
   if (options.preview === true) return previewed([command], options);
   return withLedger(options, async (ledger) => {
     const outcome = await ledger.execute({ ...command, ...(basedOn === null ? {} : { basedOn }) }, cliCaller());
     await ledger.catchUp();
     if (options.json) printJson(outcome);
     else if (outcome.status === 'refused') say(`refused (${outcome.error.code}): ${outcome.error.message}`);
-    else print(outcome.status === 'done' ? 'corrected; what issued invoices owe for it is booked by the next run of ledgerline invoice' : 'unchanged: it is so already, or this very correction was recorded before; where another overruled it since, give it an --idempotency-key of its own');
+    else
+      print(
+        outcome.status === 'done'
+          ? 'corrected; what issued invoices owe for it is booked by the next run of ledgerline invoice'
+          : 'unchanged: it is so already, or this very correction was recorded before; where another overruled it since, give it an --idempotency-key of its own',
+      );
     return outcome.status === 'refused' ? 1 : 0;
   });
 }

@@ -13,7 +13,11 @@ import { say } from './output.js';
 export const now = (): Instant => instant(new Date().toISOString());
 
 /** Whoever may start the CLI on a database may do all that it offers. */
-export const cliCaller = (actor = `cli:${process.env['USER'] ?? 'unknown'}`): Caller => ({ actor, role: 'platform_admin', now: now() });
+export const cliCaller = (actor = `cli:${process.env['USER'] ?? 'unknown'}`): Caller => ({
+  actor,
+  role: 'platform_admin',
+  now: now(),
+});
 
 /**
  * Opens the database (an embedded one is started, or adopted from whoever runs it) and the ledger on it, for one piece of work.
@@ -38,7 +42,9 @@ export async function withLedger<Result>(
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    return await onDatabase(options, stopping.signal, (ledger, audit) => Promise.race([interrupted.promise, work(ledger, audit)]));
+    return await onDatabase(options, stopping.signal, (ledger, audit) =>
+      Promise.race([interrupted.promise, work(ledger, audit)]),
+    );
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
@@ -61,7 +67,10 @@ async function onDatabase<Result>(
       ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }),
       ...(seller === undefined || seller === '' ? {} : { seller }),
     };
-    const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(ledgerOptions), { logger: false, abortOnError: false });
+    const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(ledgerOptions), {
+      logger: false,
+      abortOnError: false,
+    });
     try {
       const audit = app.get(Audit);
       const result = await work(app.get(Ledger), audit);

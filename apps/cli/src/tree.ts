@@ -10,7 +10,9 @@ export function treeLines({ text, below = [] }: Node): string[] {
     text,
     ...below.flatMap((node, index) => {
       const isLast = index === below.length - 1;
-      return treeLines(node).map((line, n) => (n === 0 ? `${isLast ? '└─' : '├─'} ${line}` : `${isLast ? '  ' : '│ '} ${line}`));
+      return treeLines(node).map((line, n) =>
+        n === 0 ? `${isLast ? '└─' : '├─'} ${line}` : `${isLast ? '  ' : '│ '} ${line}`,
+      );
     }),
   ];
 }

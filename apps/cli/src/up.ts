@@ -16,14 +16,24 @@ const HOST = '127.0.0.1';
 const TOKEN_TTL = '30d';
 
 /** Serves until it is interrupted. API and worker are processes of their own; where one ends, all do, and it says which. */
-export async function run(_args: readonly string[], options: { dataDir: string; json: boolean; port?: unknown }): Promise<number> {
+export async function run(
+  _args: readonly string[],
+  options: { dataDir: string; json: boolean; port?: unknown },
+): Promise<number> {
   const port = given(() => parse(zPort, options.port, '--port'));
   const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir: options.dataDir, log: say });
   try {
     const secret = await secretIn(options.dataDir);
-    const settings = { DATABASE_URL: database.url, LEDGERLINE_JWT_SECRET: secret, LEDGERLINE_HOST: HOST, LEDGERLINE_PORT: port };
+    const settings = {
+      DATABASE_URL: database.url,
+      LEDGERLINE_JWT_SECRET: secret,
+      LEDGERLINE_HOST: HOST,
+      LEDGERLINE_PORT: port,
+    };
     // A line for each request, or for each day that is metered, is for a server's log, not for the terminal that it was started in.
-    return await serve({ LEDGERLINE_LOG_LEVEL: 'warn', ...process.env, ...settings }, (url) => announce(url, secret, options.json));
+    return await serve({ LEDGERLINE_LOG_LEVEL: 'warn', ...process.env, ...settings }, (url) =>
+      announce(url, secret, options.json),
+    );
   } finally {
     await database.close();
   }
@@ -60,7 +70,9 @@ async function serve(environment: NodeJS.ProcessEnv, announced: (url: string) =>
     }
     const first = await Promise.race(children.map(async ({ name, ended }) => ({ name, code: await ended })));
     if (stopping) return 0;
-    say(`the ${first.name} ended by itself (exit code ${first.code ?? 'none'}): stopping the rest; its messages are above`);
+    say(
+      `the ${first.name} ended by itself (exit code ${first.code ?? 'none'}): stopping the rest; its messages are above`,
+    );
     return 1;
   } finally {
     stop();
@@ -72,7 +84,10 @@ function start(name: string, app: 'api' | 'worker', environment: NodeJS.ProcessE
   const main = fileURLToPath(new URL(`../../${app}/src/main.js`, import.meta.url));
   // Logs are messages: they go to stderr, and stdout stays for what `up` prints. The API's first line is its address.
   // The fourth is a channel by which a child learns that we are gone, if we are killed.
-  const child = spawn(process.execPath, [main], { env: environment, stdio: ['ignore', app === 'api' ? 'pipe' : 2, 'inherit', 'ipc'] });
+  const child = spawn(process.execPath, [main], {
+    env: environment,
+    stdio: ['ignore', app === 'api' ? 'pipe' : 2, 'inherit', 'ipc'],
+  });
   const ended = Promise.withResolvers<number | null>();
   // From the start on: a child that ends before anyone waits for it has ended all the same.
   child.once('exit', ended.resolve);
@@ -97,7 +112,10 @@ async function announce(url: string, secret: string, json: boolean): Promise<voi
   const token = await mintToken(secret, { sub: 'admin', role: 'platform_admin', ttl: TOKEN_TTL }, now());
   const addresses = { console: `${url}/`, api: `${url}/api/v1`, docs: `${url}/api/docs`, token };
   if (json) printJson(addresses);
-  else print(`console  ${addresses.console}\nAPI      ${addresses.api}\ndocs     ${addresses.docs}\ntoken    ${token}\n         (platform_admin, ${TOKEN_TTL}; Ctrl-C stops)`);
+  else
+    print(
+      `console  ${addresses.console}\nAPI      ${addresses.api}\ndocs     ${addresses.docs}\ntoken    ${token}\n         (platform_admin, ${TOKEN_TTL}; Ctrl-C stops)`,
+    );
 }
 
 /** The secret that tokens are signed with: made once, readable by its owner only. */

@@ -15,13 +15,21 @@ export function given<Value>(read: () => Value): Value {
 }
 
 /** Refused for these reasons, it is the command line that is at fault. */
-const OF_THE_COMMAND_LINE: readonly string[] = ['unknown_query', 'invalid_parameter', 'invalid_as_of', 'invalid_schema', 'invalid_span'];
+const OF_THE_COMMAND_LINE: readonly string[] = [
+  'unknown_query',
+  'invalid_parameter',
+  'invalid_as_of',
+  'invalid_schema',
+  'invalid_span',
+];
 
 /** What the ledger says of a name or a parameter that it doesn't know is said of the command line. */
 export async function asked<Value>(answer: Promise<Value>): Promise<Value> {
   try {
     return await answer;
   } catch (error) {
-    throw isDomainError(error) && OF_THE_COMMAND_LINE.includes(error.code) ? new WrongUsage(error.message, { cause: error }) : error;
+    throw isDomainError(error) && OF_THE_COMMAND_LINE.includes(error.code)
+      ? new WrongUsage(error.message, { cause: error })
+      : error;
   }
 }

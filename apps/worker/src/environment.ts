@@ -14,13 +14,17 @@ const zEnvironment = z.object({
 export const VARIABLES: readonly string[] = Object.keys(zEnvironment.shape);
 
 /** The settings from the environment. Errors: all its faults, in one. */
-export function settingsFrom(environment: Readonly<Record<string, string | undefined>>): WorkerSettings & { readonly logLevel: LogLevel } {
+export function settingsFrom(
+  environment: Readonly<Record<string, string | undefined>>,
+): WorkerSettings & { readonly logLevel: LogLevel } {
   const data = readEnvironment(zEnvironment, environment);
   return {
     databaseUrl: data.DATABASE_URL,
     logLevel: data.LEDGERLINE_LOG_LEVEL,
     ...(data.EVENT_STORE_URL === undefined ? {} : { eventStoreUrl: data.EVENT_STORE_URL }),
-    ...(data.LEDGERLINE_WORKER_PORT === undefined ? {} : { metrics: { host: data.LEDGERLINE_HOST, port: data.LEDGERLINE_WORKER_PORT } }),
+    ...(data.LEDGERLINE_WORKER_PORT === undefined
+      ? {}
+      : { metrics: { host: data.LEDGERLINE_HOST, port: data.LEDGERLINE_WORKER_PORT } }),
     ...(data.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? {} : { otlpEndpoint: data.OTEL_EXPORTER_OTLP_ENDPOINT }),
   };
 }

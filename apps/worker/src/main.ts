@@ -7,7 +7,9 @@ const logger = pino({ name: 'ledgerline-worker' });
 
 /** The one that started us may be killed, and nobody else would end us: its channel to us is then closed. */
 let orphaned = (): void => process.exit(0);
-process.once('disconnect', () => { orphaned(); });
+process.once('disconnect', () => {
+  orphaned();
+});
 
 /** Runs until it is told to stop. An event that can't be projected is reported, with the reason, and tried again until it can or is skipped. */
 try {

@@ -19,14 +19,20 @@ const lastCompleteDay = (now: Instant): string => {
   const today = dayOf(now).start;
   return dayBefore(today);
 };
-const dayBefore = (start: Instant): string => dayOf(instant(new Date(Date.parse(start) - 1).toISOString())).start.slice(0, 10);
+const dayBefore = (start: Instant): string =>
+  dayOf(instant(new Date(Date.parse(start) - 1).toISOString())).start.slice(0, 10);
 const dayAfter = (date: string): string => dayOf(instant(`${date}T00:00:00Z`)).end.slice(0, 10);
 
 /**
  * Meters every complete UTC day that was not metered yet, from the first on which anything was seen up to yesterday, gaps
  * included. Logs each day and its count. An aborted signal leaves the rest to the next time.
  */
-export async function catchUpMetering(ledger: Ledger, now: Instant, logger: Logger, signal?: AbortSignal): Promise<number> {
+export async function catchUpMetering(
+  ledger: Ledger,
+  now: Instant,
+  logger: Logger,
+  signal?: AbortSignal,
+): Promise<number> {
   const caller = callerAt(now);
   const last = lastCompleteDay(now);
   const metered = (await ledger.ask('metered-days', {}, caller)) as { items: { date: string }[] };
@@ -44,7 +50,7 @@ export async function catchUpMetering(ledger: Ledger, now: Instant, logger: Logg
 
 async function firstSighting(ledger: Ledger, caller: Caller): Promise<string | null> {
   let first: string | null = null;
-  for (let cursor: string | null | undefined; cursor !== null; ) {
+  for (let cursor: string | null | undefined; cursor !== null;) {
     const page = (await ledger.ask('resources', { limit: '10000', cursor }, caller)) as Sightings;
     for (const { firstSeenAt } of page.items) if (first === null || firstSeenAt < first) first = firstSeenAt;
     cursor = page.nextCursor;
@@ -64,7 +70,11 @@ export async function scheduleMetering(
   now: () => Instant,
   logger: Logger,
 ): Promise<{ stop(): Promise<void> }> {
-  const boss = new PgBoss({ connectionString: databaseUrl, schema: 'ledgerline_jobs', application_name: 'ledgerline scheduler' });
+  const boss = new PgBoss({
+    connectionString: databaseUrl,
+    schema: 'ledgerline_jobs',
+    application_name: 'ledgerline scheduler',
+  });
   boss.on('error', (error) => {
     logger.error({ error: error.message }, 'the scheduler has a fault');
   });

@@ -10,7 +10,10 @@ export class WorkerTelemetry extends LedgerTelemetry {
   private server: Server | undefined;
 
   constructor(otlpEndpoint: string | undefined) {
-    super(new LedgerMetrics(), otlpEndpoint === undefined ? null : new LedgerTracing(otlpEndpoint, 'ledgerline-worker'));
+    super(
+      new LedgerMetrics(),
+      otlpEndpoint === undefined ? null : new LedgerTracing(otlpEndpoint, 'ledgerline-worker'),
+    );
   }
 
   progressed(progress: Progress): void {
@@ -39,7 +42,11 @@ export class WorkerTelemetry extends LedgerTelemetry {
 
   override async close(): Promise<void> {
     const { server } = this;
-    if (server !== undefined) await new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); });
+    if (server !== undefined)
+      await new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      });
     await super.close();
   }
 }

@@ -28,7 +28,10 @@ beforeEach(async () => {
 });
 afterEach(async () => test.close());
 
-const metered = async () => (await test.ask<{ items: { date: string; recordCount: number }[] }>('metered-days')).items.map(({ date, recordCount }) => [date, recordCount]);
+const metered = async () =>
+  (await test.ask<{ items: { date: string; recordCount: number }[] }>('metered-days')).items.map(
+    ({ date, recordCount }) => [date, recordCount],
+  );
 
 describe('the daily metering', () => {
   it('catches up every complete day since the first sighting, then since the last metered day', async () => {
@@ -46,7 +49,13 @@ describe('the daily metering', () => {
   it('fills the gaps that were left, and is not put off by a day ahead of time', async () => {
     await test.apply({ command: 'run-metering', date: '2026-04-03' }, { command: 'run-metering', date: '2027-01-01' });
     expect(await catchUpMetering(test.ledger, instant('2026-04-05T01:10:00Z'), silent)).toBe(3);
-    expect((await metered()).map(([date]) => date)).toEqual(['2026-04-01', '2026-04-02', '2026-04-03', '2026-04-04', '2027-01-01']);
+    expect((await metered()).map(([date]) => date)).toEqual([
+      '2026-04-01',
+      '2026-04-02',
+      '2026-04-03',
+      '2026-04-04',
+      '2027-01-01',
+    ]);
   });
 
   it('meters each day once, however the clock jumps', async () => {
@@ -60,9 +69,14 @@ describe('the daily metering', () => {
 
   it('is done by a worker when it starts, and what is recorded is projected by it', async () => {
     const done = Promise.withResolvers<void>();
-    const logger = pino({ level: 'info' }, { write: (line) => {
-      if (line.includes('metered 2026-04-02')) done.resolve();
-    } });
+    const logger = pino(
+      { level: 'info' },
+      {
+        write: (line) => {
+          if (line.includes('metered 2026-04-02')) done.resolve();
+        },
+      },
+    );
     const worker = await startWorker({ ...on(test.url), logger, now: () => instant('2026-04-03T01:10:00Z') });
     try {
       await done.promise;

@@ -34,22 +34,41 @@ export interface RunningWorker {
 const systemNow = (): Instant => instant(new Date().toISOString());
 
 /** Errors: where nothing can be served there; the worker is then closed. */
-async function served(app: INestApplicationContext, telemetry: WorkerTelemetry, at: NonNullable<WorkerSettings['metrics']>): Promise<string> {
+async function served(
+  app: INestApplicationContext,
+  telemetry: WorkerTelemetry,
+  at: NonNullable<WorkerSettings['metrics']>,
+): Promise<string> {
   try {
     return `${await telemetry.serve(app.get(LedgerCore), at)}/metrics`;
   } catch (error) {
     await app.close();
-    throw new Error(`the figures can't be served on ${at.host}:${at.port}, as LEDGERLINE_WORKER_PORT says`, { cause: error });
+    throw new Error(`the figures can't be served on ${at.host}:${at.port}, as LEDGERLINE_WORKER_PORT says`, {
+      cause: error,
+    });
   }
 }
 
 /** Runs the projections and the scheduled jobs. */
-export async function startWorker({ databaseUrl, eventStoreUrl, metrics, otlpEndpoint, logger, now = systemNow }: WorkerOptions): Promise<RunningWorker> {
+export async function startWorker({
+  databaseUrl,
+  eventStoreUrl,
+  metrics,
+  otlpEndpoint,
+  logger,
+  now = systemNow,
+}: WorkerOptions): Promise<RunningWorker> {
   const report = (message: string): void => {
     logger.info(message);
   };
   const telemetry = new WorkerTelemetry(otlpEndpoint);
-  const module = LedgerModule.forRoot({ databaseUrl, ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }), applicationName: 'ledgerline worker', measuring: telemetry, report });
+  const module = LedgerModule.forRoot({
+    databaseUrl,
+    ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }),
+    applicationName: 'ledgerline worker',
+    measuring: telemetry,
+    report,
+  });
   const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   const ledger = app.get(Ledger);
   const metricsUrl = metrics === undefined ? null : await served(app, telemetry, metrics);

@@ -35,8 +35,10 @@ function words(issue: Issue): string | undefined {
     case 'invalid_value':
       return oneOf(issue.values);
     case 'too_small':
-      if (issue.origin === 'string') return issue.minimum === 1 ? 'must not be empty' : `must have at least ${issue.minimum} characters`;
-      if (issue.origin === 'array') return issue.minimum === 1 ? 'must not be empty' : `must have at least ${issue.minimum} entries`;
+      if (issue.origin === 'string')
+        return issue.minimum === 1 ? 'must not be empty' : `must have at least ${issue.minimum} characters`;
+      if (issue.origin === 'array')
+        return issue.minimum === 1 ? 'must not be empty' : `must have at least ${issue.minimum} entries`;
       return `must be ${issue.inclusive === false ? 'greater than' : 'at least'} ${issue.minimum}`;
     case 'too_big':
       if (issue.origin === 'string') return `must have at most ${issue.maximum} characters`;
@@ -58,21 +60,32 @@ function words(issue: Issue): string | undefined {
 }
 
 /** Checks an input; its faults have our words, and know which fields were not given. */
-export const checked = <Schema extends z.ZodType>(schema: Schema, input: unknown): z.ZodSafeParseResult<z.output<Schema>> =>
-  schema.safeParse(input, { error: words, reportInput: true });
+export const checked = <Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+): z.ZodSafeParseResult<z.output<Schema>> => schema.safeParse(input, { error: words, reportInput: true });
 
 /** `observations[0].period.start` */
 export const fieldPath = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>((soFar, part) => (typeof part === 'number' ? `${soFar}[${part}]` : soFar === '' ? String(part) : `${soFar}.${String(part)}`), '');
+  path.reduce<string>(
+    (soFar, part) =>
+      typeof part === 'number' ? `${soFar}[${part}]` : soFar === '' ? String(part) : `${soFar}.${String(part)}`,
+    '',
+  );
 
 /** The faults of a zod error, field by field. A field that doesn't belong is named itself; one of a wrong type has no other fault. */
 export function fieldErrors(error: z.ZodError): FieldError[] {
   const errors = error.issues.flatMap((issue): (FieldError & { readonly ofType: boolean })[] => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ field: fieldPath([...issue.path, key]), message: 'is not a known field', ofType: false }));
+      return issue.keys.map((key) => ({
+        field: fieldPath([...issue.path, key]),
+        message: 'is not a known field',
+        ofType: false,
+      }));
     }
     const ofType = issue.code === 'invalid_type';
-    const isMissing = issue.message.endsWith('received undefined') || (ofType && 'input' in issue && issue.input === undefined);
+    const isMissing =
+      issue.message.endsWith('received undefined') || (ofType && 'input' in issue && issue.input === undefined);
     return [{ field: fieldPath(issue.path), message: isMissing ? 'must be given' : issue.message, ofType }];
   });
   const ofWrongType = new Set(errors.filter(({ ofType }) => ofType).map(({ field }) => field));

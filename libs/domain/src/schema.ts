@@ -12,7 +12,8 @@ import { isStorable, unstorableIn } from './storable.js';
 const LONGEST_ID_BYTES = 512;
 const utf8 = new TextEncoder();
 /** One of too many characters has that fault already. */
-const fits = (id: string): boolean => id.length * 3 <= LONGEST_ID_BYTES || id.length > LONGEST_ID_BYTES || utf8.encode(id).length <= LONGEST_ID_BYTES;
+const fits = (id: string): boolean =>
+  id.length * 3 <= LONGEST_ID_BYTES || id.length > LONGEST_ID_BYTES || utf8.encode(id).length <= LONGEST_ID_BYTES;
 
 /** What was recorded before a limit came is read as it is: else no read model could be built from it any more. */
 let isReading = false;
@@ -24,7 +25,10 @@ export function asRecorded<Result>(read: () => Result): Result {
     isReading = false;
   }
 }
-const unlessReading = (holds: (id: string) => boolean) => (id: string): boolean => isReading || holds(id);
+const unlessReading =
+  (holds: (id: string) => boolean) =>
+  (id: string): boolean =>
+    isReading || holds(id);
 
 /** Free text id of a tenant, a resource, …: 1 to 512 bytes of UTF-8, without control characters. */
 export const zId = z
@@ -36,10 +40,14 @@ export const zId = z
   .refine(unlessReading(fits), `is longer than ${LONGEST_ID_BYTES} bytes: letters beyond ASCII take two to four`);
 
 /** Whether it is an id as zId takes it. */
-export const isId = (value: unknown): boolean => typeof value === 'string' && ID.test(value) && isStorable(value) && fits(value);
+export const isId = (value: unknown): boolean =>
+  typeof value === 'string' && ID.test(value) && isStorable(value) && fits(value);
 const ID = /^[^\u0000-\u001f\u007f]{1,512}$/;
 
-export const zText = z.string().max(2000, 'is longer than 2000 characters').refine((value) => !value.includes('\u0000'), 'contains a NUL character');
+export const zText = z
+  .string()
+  .max(2000, 'is longer than 2000 characters')
+  .refine((value) => !value.includes('\u0000'), 'contains a NUL character');
 
 /** A plain decimal as a string; comes out without trailing zeros: "0.010" is "0.01". */
 export const zDecimal = z
@@ -47,14 +55,19 @@ export const zDecimal = z
   .refine(isDecimalText, 'is not a plain decimal such as "12.50"')
   .transform((value) => canonicalText(value));
 
-export const zInstant = z.string('must be an instant as a string, such as "2026-04-01T00:00:00Z"').transform((value, context): Instant => {
-  try {
-    return instant(value);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message.replace(/^instant: /, '') : String(error) });
-    return z.NEVER;
-  }
-});
+export const zInstant = z
+  .string('must be an instant as a string, such as "2026-04-01T00:00:00Z"')
+  .transform((value, context): Instant => {
+    try {
+      return instant(value);
+    } catch (error) {
+      context.addIssue({
+        code: 'custom',
+        message: error instanceof Error ? error.message.replace(/^instant: /, '') : String(error),
+      });
+      return z.NEVER;
+    }
+  });
 
 export const zPeriod = z
   .strictObject({ start: zInstant, end: zInstant })
@@ -79,7 +92,12 @@ export const zDate = z
 export const zJsonObject = z.record(z.string(), z.json());
 
 /** Checks an input against its schema, and that the log and the read models can keep it; every fault is named with its field (`code`, by default `invalid_input`). */
-export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, what: string, code = 'invalid_input'): z.output<Schema> {
+export function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+  what: string,
+  code = 'invalid_input',
+): z.output<Schema> {
   const unstorable = unstorableIn(input);
   if (unstorable !== undefined) {
     const error = { field: fieldPath(unstorable.path), message: unstorable.message };
@@ -89,7 +107,12 @@ export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, 
 }
 
 /** The same, of what was a part of an input that `parse` has taken: very many readings are searched once. */
-export function shaped<Schema extends z.ZodType>(schema: Schema, input: unknown, what: string, code = 'invalid_input'): z.output<Schema> {
+export function shaped<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+  what: string,
+  code = 'invalid_input',
+): z.output<Schema> {
   const result = checked(schema, input);
   if (result.success) return result.data;
   const errors = fieldErrors(result.error);

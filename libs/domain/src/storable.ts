@@ -14,11 +14,15 @@ export const unstorableIn = (value: unknown): Unstorable | undefined => search(v
 
 /** `path`: to the value; changed while it is searched, as very many readings are. */
 function search(value: unknown, path: PropertyKey[]): Unstorable | undefined {
-  if (typeof value === 'string') return isStorable(value) ? undefined : { path, message: 'contains a NUL character or half a surrogate pair, and is no text that can be kept' };
+  if (typeof value === 'string')
+    return isStorable(value)
+      ? undefined
+      : { path, message: 'contains a NUL character or half a surrogate pair, and is no text that can be kept' };
   if (typeof value !== 'object' || value === null) return undefined;
   if (path.length === DEEPEST) return { path, message: `is nested deeper than ${DEEPEST} levels` };
   for (const [key, each] of Array.isArray(value) ? value.entries() : Object.entries(value)) {
-    if (typeof key === 'string' && !isStorable(key)) return { path, message: `has a key with a NUL character or half a surrogate pair: ${JSON.stringify(key)}` };
+    if (typeof key === 'string' && !isStorable(key))
+      return { path, message: `has a key with a NUL character or half a surrogate pair: ${JSON.stringify(key)}` };
     path.push(key);
     const found = search(each, path);
     if (found !== undefined) return found;

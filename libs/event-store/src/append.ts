@@ -31,10 +31,14 @@ export function checkedAppend(stream: string, expectedRevision: number, events: 
   let bytes = 0;
   for (const event of events) {
     // Only the canonical form: Postgres would give any other back in lower case.
-    if (!CANONICAL_UUID.test(event.id)) throw new InvalidAppend(`${stream}: ${JSON.stringify(event.id)} is not a UUID in lower case`);
-    if (!isName(event.type)) throw new InvalidAppend(`${stream}: ${JSON.stringify(event.type)} can't name an event type`);
+    if (!CANONICAL_UUID.test(event.id))
+      throw new InvalidAppend(`${stream}: ${JSON.stringify(event.id)} is not a UUID in lower case`);
+    if (!isName(event.type))
+      throw new InvalidAppend(`${stream}: ${JSON.stringify(event.type)} can't name an event type`);
     if (!isStorable(event.data) || !isStorable(event.metadata)) {
-      throw new InvalidAppend(`${stream}: event ${event.id} holds a NUL or half a surrogate pair, whose bytes can't be kept`);
+      throw new InvalidAppend(
+        `${stream}: event ${event.id} holds a NUL or half a surrogate pair, whose bytes can't be kept`,
+      );
     }
     bytes += Buffer.byteLength(event.data) + Buffer.byteLength(event.metadata);
   }
@@ -42,4 +46,5 @@ export function checkedAppend(stream: string, expectedRevision: number, events: 
   return { stream, expectedRevision, events, bytes };
 }
 
-const isName = (name: string): boolean => name !== '' && name.length <= LONGEST_NAME && !name.startsWith('$') && isStorable(name);
+const isName = (name: string): boolean =>
+  name !== '' && name.length <= LONGEST_NAME && !name.startsWith('$') && isStorable(name);

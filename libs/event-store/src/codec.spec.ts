@@ -41,7 +41,11 @@ describe('an event', () => {
   const codec = new EventCodec();
 
   it('comes back from the log as it went in', () => {
-    const { data, metadata } = codec.encode(ID, TAX, { ...METADATA, occurredAt: instant('2026-01-01T00:00:00Z'), correlationId: 'r-1' });
+    const { data, metadata } = codec.encode(ID, TAX, {
+      ...METADATA,
+      occurredAt: instant('2026-01-01T00:00:00Z'),
+      correlationId: 'r-1',
+    });
     expect(codec.decode(stored({ data, metadata }))).toEqual({
       ...TAX,
       id: ID,
@@ -55,7 +59,9 @@ describe('an event', () => {
 
   it('is written in one canonical form: decimals without trailing zeros, fields that do not belong left out', () => {
     const loose: LedgerEvent = { ...TAX, data: { ...TAX.data, ratePercent: '19.00', ...{ extra: true } } };
-    expect(codec.encode(ID, loose, METADATA).data).toBe('{"tenantId":"t1","name":"VAT","ratePercent":"19","from":"2026-01-01T00:00:00Z"}');
+    expect(codec.encode(ID, loose, METADATA).data).toBe(
+      '{"tenantId":"t1","name":"VAT","ratePercent":"19","from":"2026-01-01T00:00:00Z"}',
+    );
   });
 
   it('of a wrong shape is not written', () => {
@@ -66,9 +72,13 @@ describe('an event', () => {
   });
 
   it('of an unknown type is not read', () => {
-    expect(complaint(codec, stored({ type: 'TenantMerged' }))).toBe(`event TenantMerged ${PLACE}its type is unknown to this version`);
+    expect(complaint(codec, stored({ type: 'TenantMerged' }))).toBe(
+      `event TenantMerged ${PLACE}its type is unknown to this version`,
+    );
     // not even one whose name every object has
-    expect(complaint(codec, stored({ type: 'constructor' }))).toBe(`event constructor ${PLACE}its type is unknown to this version`);
+    expect(complaint(codec, stored({ type: 'constructor' }))).toBe(
+      `event constructor ${PLACE}its type is unknown to this version`,
+    );
   });
 
   it('of a wrong shape is not read; every fault is named', () => {
@@ -84,7 +94,9 @@ describe('an event', () => {
   });
 
   it('without an actor is not read', () => {
-    expect(complaint(codec, stored({ metadata: '{}' }))).toMatch(/^event TenantTaxSet at position 1207 .* its metadata: actor /);
+    expect(complaint(codec, stored({ metadata: '{}' }))).toMatch(
+      /^event TenantTaxSet at position 1207 .* its metadata: actor /,
+    );
   });
 
   it('of a newer version is not read', () => {
@@ -105,7 +117,8 @@ describe('an event', () => {
 });
 
 describe('a shape that was changed twice', () => {
-  const record = (data: unknown): Record<string, unknown> => (typeof data === 'object' && data !== null ? { ...data } : {});
+  const record = (data: unknown): Record<string, unknown> =>
+    typeof data === 'object' && data !== null ? { ...data } : {};
   /** Version 1 had the rate as a fraction, version 2 no name. */
   const upcasters: Upcasters = {
     TenantTaxSet: [
@@ -119,15 +132,33 @@ describe('a shape that was changed twice', () => {
   const codec = new EventCodec(upcasters);
   const read = (version: number | null, data: object) =>
     codec.decode(
-      stored({ data: JSON.stringify(data), metadata: JSON.stringify({ actor: 'a', ...(version === null ? {} : { v: version }) }) }),
+      stored({
+        data: JSON.stringify(data),
+        metadata: JSON.stringify({ actor: 'a', ...(version === null ? {} : { v: version }) }),
+      }),
     ).data;
   const from = '2026-01-01T00:00:00Z';
 
   it('is lifted from version 1 by both upcasters, from version 2 by the second', () => {
     // 0.19 × 100 = 19
-    expect(read(null, { tenantId: 't1', fraction: '0.19', from })).toEqual({ tenantId: 't1', name: 'VAT', ratePercent: '19', from });
-    expect(read(1, { tenantId: 't1', fraction: '0.07', from })).toEqual({ tenantId: 't1', name: 'VAT', ratePercent: '7', from });
-    expect(read(2, { tenantId: 't1', ratePercent: '19', from })).toEqual({ tenantId: 't1', name: 'VAT', ratePercent: '19', from });
+    expect(read(null, { tenantId: 't1', fraction: '0.19', from })).toEqual({
+      tenantId: 't1',
+      name: 'VAT',
+      ratePercent: '19',
+      from,
+    });
+    expect(read(1, { tenantId: 't1', fraction: '0.07', from })).toEqual({
+      tenantId: 't1',
+      name: 'VAT',
+      ratePercent: '7',
+      from,
+    });
+    expect(read(2, { tenantId: 't1', ratePercent: '19', from })).toEqual({
+      tenantId: 't1',
+      name: 'VAT',
+      ratePercent: '19',
+      from,
+    });
     expect(read(3, { tenantId: 't1', name: 'GST', ratePercent: '10', from })).toEqual({
       tenantId: 't1',
       name: 'GST',
@@ -142,7 +173,10 @@ describe('a shape that was changed twice', () => {
   });
 
   it('leaves other types alone', () => {
-    const other: LedgerEvent = { type: 'DeploymentAssigned', data: { deploymentId: 'd1', tenantId: 't1', from: instant(from) } };
+    const other: LedgerEvent = {
+      type: 'DeploymentAssigned',
+      data: { deploymentId: 'd1', tenantId: 't1', from: instant(from) },
+    };
     expect(codec.encode(ID, other, METADATA).metadata).toBe('{"actor":"operator:mira"}');
   });
 
@@ -150,6 +184,8 @@ describe('a shape that was changed twice', () => {
     expect(complaint(codec, stored({ data: '{"tenantId":"t1"}', metadata: '{"actor":"a","v":2}' }))).toContain(
       'ratePercent must be a decimal',
     );
-    expect(complaint(codec, stored({ metadata: '{"actor":"a","v":4}' }))).toContain('its shape has version 4, this program knows 3');
+    expect(complaint(codec, stored({ metadata: '{"actor":"a","v":4}' }))).toContain(
+      'its shape has version 4, this program knows 3',
+    );
   });
 });

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { type EventData, type EventMetadata, type EventType, eventSchemas, type LedgerEvent, type RecordedEvent } from '#domain/events';
+import {
+  type EventData,
+  type EventMetadata,
+  type EventType,
+  eventSchemas,
+  type LedgerEvent,
+  type RecordedEvent,
+} from '#domain/events';
 import { fieldErrors, listed } from '#domain/faults';
 import { asRecorded, zInstant, zJsonObject } from '#domain/schema';
 import { isPlainlyObserved } from '#domain/usage/plain';
@@ -14,7 +21,13 @@ const zMetadata = z.object({
   actor: z.string(),
   occurredAt: zInstant.optional(),
   command: z
-    .object({ name: z.string(), key: z.string(), bodyHash: z.string(), idempotencyKey: z.string().optional(), result: zJsonObject.optional() })
+    .object({
+      name: z.string(),
+      key: z.string(),
+      bodyHash: z.string(),
+      idempotencyKey: z.string().optional(),
+      result: zJsonObject.optional(),
+    })
     .optional(),
   correlationId: z.string().optional(),
   requestId: z.string().optional(),
@@ -39,7 +52,9 @@ export class UnreadableEvent extends Error {
     readonly event: Pick<StoredEvent, 'stream' | 'revision' | 'position' | 'type'>,
     reason: string,
   ) {
-    super(`event ${event.type} at position ${event.position} (${event.stream}, revision ${event.revision}) can't be read: ${reason}`);
+    super(
+      `event ${event.type} at position ${event.position} (${event.stream}, revision ${event.revision}) can't be read: ${reason}`,
+    );
   }
 }
 
@@ -59,9 +74,15 @@ export class EventCodec {
   encode(id: string, event: LedgerEvent, metadata: EventMetadata): NewEvent {
     const data = isPlain(event) ? event.data : this.checked(event);
     const version = this.version(event.type);
-    const encoded = { data: JSON.stringify(data), metadata: JSON.stringify(version === 1 ? metadata : { ...metadata, v: version }) };
+    const encoded = {
+      data: JSON.stringify(data),
+      metadata: JSON.stringify(version === 1 ? metadata : { ...metadata, v: version }),
+    };
     for (const [where, text] of Object.entries(encoded))
-      if (text.includes('\\u') && UNSTORABLE.test(text)) throw new Error(`${event.type} holds a NUL or half a surrogate pair in its ${where}: no read model could keep it`);
+      if (text.includes('\\u') && UNSTORABLE.test(text))
+        throw new Error(
+          `${event.type} holds a NUL or half a surrogate pair in its ${where}: no read model could keep it`,
+        );
     return { id, type: event.type, ...encoded };
   }
 
@@ -81,7 +102,16 @@ export class EventCodec {
     const metadata = zMetadata.safeParse(json(stored, stored.metadata));
     if (!metadata.success || (metadata.data.v ?? 1) !== this.version(type)) return this.decode(stored);
     const { v: _version, ...known } = metadata.data;
-    return { type, data: json(stored, stored.data) as EventData<EventType>, metadata: known, id, stream, revision, position, recordedAt } as RecordedEvent;
+    return {
+      type,
+      data: json(stored, stored.data) as EventData<EventType>,
+      metadata: known,
+      id,
+      stream,
+      revision,
+      position,
+      recordedAt,
+    } as RecordedEvent;
   }
 
   /** Refuses what has no schema or does not fit it (UnreadableEvent): a projection halts there rather than guess. */
@@ -91,13 +121,25 @@ export class EventCodec {
     const metadata = zMetadata.safeParse(json(stored, stored.metadata));
     if (!metadata.success) throw new UnreadableEvent(stored, `its metadata: ${listed(fieldErrors(metadata.error))}`);
     const { v = 1, ...known } = metadata.data;
-    if (v > this.version(type)) throw new UnreadableEvent(stored, `its shape has version ${v}, this program knows ${this.version(type)}`);
-    const lifted = (this.upcasters[type] ?? []).slice(v - 1).reduce<unknown>((data, upcast) => upcast(data), json(stored, stored.data));
+    if (v > this.version(type))
+      throw new UnreadableEvent(stored, `its shape has version ${v}, this program knows ${this.version(type)}`);
+    const lifted = (this.upcasters[type] ?? [])
+      .slice(v - 1)
+      .reduce<unknown>((data, upcast) => upcast(data), json(stored, stored.data));
     const data = asRecorded(() => eventSchemas[type].safeParse(lifted));
     if (!data.success) throw new UnreadableEvent(stored, listed(fieldErrors(data.error)));
     const { id, stream, revision, position, recordedAt } = stored;
     // The schema that was looked up by `type` checked the data: the pair belongs together.
-    return { type, data: data.data as EventData<EventType>, metadata: known, id, stream, revision, position, recordedAt } as RecordedEvent;
+    return {
+      type,
+      data: data.data as EventData<EventType>,
+      metadata: known,
+      id,
+      stream,
+      revision,
+      position,
+      recordedAt,
+    } as RecordedEvent;
   }
 }
 

@@ -76,19 +76,32 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
 
     it('keeps the bytes of data and metadata as they were written', async () => {
       const odd: NewEvent[] = [
-        { ...event(1), data: '{ "b" : 1.0,\n\t"a": 10e2, "ü": "𝄞 \\u0000 \\\\ \\" \'", "b": {} }', metadata: '{"by":"Zoë, {1,2}"}' },
+        {
+          ...event(1),
+          data: '{ "b" : 1.0,\n\t"a": 10e2, "ü": "𝄞 \\u0000 \\\\ \\" \'", "b": {} }',
+          metadata: '{"by":"Zoë, {1,2}"}',
+        },
         { ...event(2), data: 'null', metadata: '' },
         { ...event(3), data: '[]', metadata: ' "NULL" ' },
       ];
       await log.append(named('a'), NO_STREAM, odd);
-      const kept = (await all(log.read(named('a')))).map(({ id, type, data, metadata }) => ({ id, type, data, metadata }));
+      const kept = (await all(log.read(named('a')))).map(({ id, type, data, metadata }) => ({
+        id,
+        type,
+        data,
+        metadata,
+      }));
       expect(kept).toEqual(odd);
     });
 
     it('refuses an append at any other revision than the stream is at, and says which that is', async () => {
-      await expect(log.append(named('a'), 0, [event(1)])).rejects.toEqual(new WrongExpectedRevision(named('a'), 0, NO_STREAM));
+      await expect(log.append(named('a'), 0, [event(1)])).rejects.toEqual(
+        new WrongExpectedRevision(named('a'), 0, NO_STREAM),
+      );
       await log.append(named('a'), NO_STREAM, [event(1), event(2)]);
-      await expect(log.append(named('a'), NO_STREAM, [event(9)])).rejects.toEqual(new WrongExpectedRevision(named('a'), NO_STREAM, 1));
+      await expect(log.append(named('a'), NO_STREAM, [event(9)])).rejects.toEqual(
+        new WrongExpectedRevision(named('a'), NO_STREAM, 1),
+      );
       await expect(log.append(named('a'), 0, [event(9)])).rejects.toEqual(new WrongExpectedRevision(named('a'), 0, 1));
       await expect(log.append(named('a'), 7, [event(9)])).rejects.toEqual(new WrongExpectedRevision(named('a'), 7, 1));
       expect(await all(log.read(named('a')))).toHaveLength(2);
@@ -105,14 +118,20 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
 
     it('refuses a repetition with only a part of the same events', async () => {
       await log.append(named('a'), NO_STREAM, [event(1), event(2)]);
-      await expect(log.append(named('a'), NO_STREAM, [event(1), event(9)])).rejects.toBeInstanceOf(WrongExpectedRevision);
-      await expect(log.append(named('a'), NO_STREAM, [event(1), event(2), event(3)])).rejects.toBeInstanceOf(WrongExpectedRevision);
+      await expect(log.append(named('a'), NO_STREAM, [event(1), event(9)])).rejects.toBeInstanceOf(
+        WrongExpectedRevision,
+      );
+      await expect(log.append(named('a'), NO_STREAM, [event(1), event(2), event(3)])).rejects.toBeInstanceOf(
+        WrongExpectedRevision,
+      );
       expect((await all(log.read(named('a')))).map((each) => each.id)).toEqual([id(1), id(2)]);
     });
 
     it('writes all events of an append or none', async () => {
       await log.append(named('a'), NO_STREAM, [event(1)]);
-      await expect(log.append(named('a'), NO_STREAM, [event(2), event(3)])).rejects.toBeInstanceOf(WrongExpectedRevision);
+      await expect(log.append(named('a'), NO_STREAM, [event(2), event(3)])).rejects.toBeInstanceOf(
+        WrongExpectedRevision,
+      );
       expect((await all(log.readAll(start, ours()))).map((each) => each.id)).toEqual([id(1)]);
     });
 
@@ -142,7 +161,9 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       const second = await log.append(named('b'), NO_STREAM, [event(2, 'Opened')]);
       await log.append(named('a'), 0, [event(3, 'Closed'), event(4, 'Opened')]);
       const ids = async (after: number, filter?: Parameters<EventLog['readAll']>[1]): Promise<string[]> =>
-        (await all(log.readAll(after, filter))).filter(({ stream }) => stream.startsWith(prefix)).map((each) => each.id);
+        (await all(log.readAll(after, filter)))
+          .filter(({ stream }) => stream.startsWith(prefix))
+          .map((each) => each.id);
       expect(await ids(start)).toEqual([id(1), id(2), id(3), id(4)]);
       expect(await ids(second.position)).toEqual([id(3), id(4)]);
       expect(await ids(await log.head())).toEqual([]);
@@ -173,7 +194,9 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       const events = await all(log.readAll(start, ours()));
       for (const { recordedAt } of events) {
         // Events of one instant are all of it.
-        expect(await log.positionAt(recordedAt)).toBe(events.findLast((each) => each.recordedAt === recordedAt)?.position);
+        expect(await log.positionAt(recordedAt)).toBe(
+          events.findLast((each) => each.recordedAt === recordedAt)?.position,
+        );
       }
       const [first] = events;
       if (first === undefined) throw new Error('the log has five events');
@@ -197,7 +220,9 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       expect(events).toEqual(await all(log.readAll(start, ours())));
       expect(new Set(events.map((each) => each.id)).size).toBe(100);
       for (const writer of writers) {
-        expect(events.filter(({ stream }) => stream === named(`w${writer}`)).map((each) => each.revision)).toEqual([0, 1, 2, 3, 4]);
+        expect(events.filter(({ stream }) => stream === named(`w${writer}`)).map((each) => each.revision)).toEqual([
+          0, 1, 2, 3, 4,
+        ]);
       }
       const positions = events.map((each) => each.position);
       expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
@@ -206,7 +231,9 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
 
     it('lets exactly one of the writers win who race for a revision', async () => {
       const race = Array.from({ length: 10 }, (_, i) => log.append(named('a'), NO_STREAM, [event(i)]));
-      const lost = (await Promise.allSettled(race)).filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown);
+      const lost = (await Promise.allSettled(race))
+        .filter((result) => result.status === 'rejected')
+        .map(({ reason }) => reason as unknown);
       expect(lost).toEqual(Array.from({ length: 9 }, () => new WrongExpectedRevision(named('a'), NO_STREAM, 0)));
       expect(await all(log.read(named('a')))).toHaveLength(1);
     });
@@ -225,7 +252,9 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       const stop = new AbortController();
       const types = ['Opened'];
       const every = log.subscribe(start, { signal: stop.signal, filter: ours() })[Symbol.asyncIterator]();
-      const some = log.subscribe(first.position, { signal: stop.signal, filter: { ...ours(), types } })[Symbol.asyncIterator]();
+      const some = log
+        .subscribe(first.position, { signal: stop.signal, filter: { ...ours(), types } })
+        [Symbol.asyncIterator]();
       expect([await next(every), await next(every)]).toEqual([id(1), id(2)]);
       const live = [next(every), next(some)];
       await turn();
@@ -238,7 +267,11 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
     });
 
     it('does not keep a subscriber who stops while it has more to come', async () => {
-      await log.append(named('a'), NO_STREAM, Array.from({ length: 50 }, (_, i) => event(i)));
+      await log.append(
+        named('a'),
+        NO_STREAM,
+        Array.from({ length: 50 }, (_, i) => event(i)),
+      );
       const stop = new AbortController();
       for await (const each of log.subscribe(start, { signal: stop.signal })) {
         expect(each.position).toBeGreaterThan(start);
@@ -268,12 +301,19 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
           run += 1;
           const before = await log.head();
           for (const { stream, expected, ids } of sequence) {
-            const append = (to: EventLog): Promise<Appended> => to.append(named(`${run}${stream}`), expected, ids.map((n) => event(n)));
+            const append = (to: EventLog): Promise<Appended> =>
+              to.append(
+                named(`${run}${stream}`),
+                expected,
+                ids.map((n) => event(n)),
+              );
             const [real, wanted] = [await outcome(append(log)), await outcome(append(model))];
             expect({ ...real, position: 0 }).toEqual({ ...wanted, position: 0 });
             if (test.dense && real.position !== undefined) expect(real.position - before).toBe(wanted.position);
           }
-          expect((await all(log.readAll(before, ours()))).map(comparable)).toEqual((await all(model.readAll(0))).map(comparable));
+          expect((await all(log.readAll(before, ours()))).map(comparable)).toEqual(
+            (await all(model.readAll(0))).map(comparable),
+          );
         }),
         { numRuns: 15, seed: 20260401 },
       );
@@ -330,7 +370,12 @@ export function droppedConnectionsContract(name: string, makeLog: () => Promise<
 
 const id = (n: number): string => `00000000-0000-4000-8000-${n.toString().padStart(12, '0')}`;
 /** The n-th event of a test. */
-export const event = (n: number, type = 'Happened'): NewEvent => ({ id: id(n), type, data: `{"n":${n}}`, metadata: '{}' });
+export const event = (n: number, type = 'Happened'): NewEvent => ({
+  id: id(n),
+  type,
+  data: `{"n":${n}}`,
+  metadata: '{}',
+});
 const comparable = ({ id, stream, revision, data }: StoredEvent): object => ({ id, stream, revision, data });
 
 export async function all(events: AsyncIterable<StoredEvent>): Promise<StoredEvent[]> {

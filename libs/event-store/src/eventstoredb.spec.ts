@@ -20,7 +20,9 @@ droppedConnectionsContract('EventStoreDB, as a node in memory,', onNode);
 const realServer = process.env['EVENT_STORE_URL'];
 if (realServer === undefined) {
   // To stderr itself: Jest's console would bury it under a stack.
-  process.stderr.write('\n!! EVENT_STORE_URL is not set: the log was tested on a node in memory, NOT on a real EventStoreDB server.\n\n');
+  process.stderr.write(
+    '\n!! EVENT_STORE_URL is not set: the log was tested on a node in memory, NOT on a real EventStoreDB server.\n\n',
+  );
 } else {
   eventLogContract('EventStoreDB, the server of EVENT_STORE_URL,', async () => ({
     log: new EventStoreDbLog(realServer),

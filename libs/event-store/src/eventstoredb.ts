@@ -63,7 +63,8 @@ export class EventStoreDbLog implements EventLog {
     const started = performance.now();
     for (;;) {
       const left = this.#appendTimeoutMs - (performance.now() - started);
-      if (left <= 0 || this.#closing.signal.aborted) throw new UnknownOutcome(`an append to ${stream} found no leader in time`);
+      if (left <= 0 || this.#closing.signal.aborted)
+        throw new UnknownOutcome(`an append to ${stream} found no leader in time`);
       try {
         return await this.#answer(append, await this.#wire.append(append, Math.ceil(left)));
       } catch (error) {
@@ -158,14 +159,22 @@ export class EventStoreDbLog implements EventLog {
     const position = answer.getSuccess()?.getPosition();
     // A server that recognised a repetition may leave the position out: the stream has it.
     if (position === undefined) return this.#settle(append);
-    return { revision: append.expectedRevision + append.events.length, position: safeNumber(position.getCommitPosition()) };
+    return {
+      revision: append.expectedRevision + append.events.length,
+      position: safeNumber(position.getCommitPosition()),
+    };
   }
 
   async #afterError(append: Append, error: unknown): Promise<Appended> {
     if (error instanceof WrongExpectedRevision || error instanceof UnknownOutcome) throw error;
     const answer = commandError(error);
     if (answer instanceof MaxAppendSizeExceededError) throw new AppendTooLarge(append.stream, append.bytes);
-    if (answer instanceof AccessDeniedError || answer instanceof StreamDeletedError || answer instanceof InvalidArgumentError) throw answer;
+    if (
+      answer instanceof AccessDeniedError ||
+      answer instanceof StreamDeletedError ||
+      answer instanceof InvalidArgumentError
+    )
+      throw answer;
     // Neither yes nor no, as where a part of the events is there and the rest differs.
     if (answer instanceof UnknownError && !this.#closing.signal.aborted) return this.#settle(append);
     throw new UnknownOutcome(`an append to ${append.stream} got no answer: ${answer.message}`, { cause: error });
@@ -209,11 +218,13 @@ function storedEvent(response: ReadResp): StoredEvent | undefined {
 }
 
 const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('utf8');
-const commandError = (error: unknown): Error => convertToCommandError(error instanceof Error ? error : new Error(String(error)));
+const commandError = (error: unknown): Error =>
+  convertToCommandError(error instanceof Error ? error : new Error(String(error)));
 
 /** 2^53 bytes of log are 8 PiB; beyond that a JavaScript number would be another position. */
 function safeNumber(value: string): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number)) throw new RangeError(`${value} is not a position or revision that can be counted exactly`);
+  if (!Number.isSafeInteger(number))
+    throw new RangeError(`${value} is not a position or revision that can be counted exactly`);
   return number;
 }

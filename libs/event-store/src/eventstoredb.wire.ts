@@ -33,10 +33,13 @@ export class EventStoreDbWire {
       'append',
       (client) =>
         new Promise((resolve, reject) => {
-          const call = client.append(...this.#internals.callArguments({ requiresLeader: true, deadline: deadlineMs }), (error, answer) => {
-            if (error !== null) reject(error);
-            else resolve(answer);
-          });
+          const call = client.append(
+            ...this.#internals.callArguments({ requiresLeader: true, deadline: deadlineMs }),
+            (error, answer) => {
+              if (error !== null) reject(error);
+              else resolve(answer);
+            },
+          );
           call.on('error', reject);
           call.write(new streamsPb.AppendReq().setOptions(appendOptions(stream, expectedRevision)));
           for (const event of events) call.write(new streamsPb.AppendReq().setProposedMessage(proposed(event)));
@@ -77,7 +80,11 @@ export class EventStoreDbWire {
 
 /** What the client declares as protected, for its own commands. It is pinned to 6.2.1, and the contract suite runs over it. */
 interface ClientInternals {
-  execute<C extends Client, T>(client: ClientConstructor<C>, name: string, action: (client: C) => Promise<T>): Promise<T>;
+  execute<C extends Client, T>(
+    client: ClientConstructor<C>,
+    name: string,
+    action: (client: C) => Promise<T>,
+  ): Promise<T>;
   GRPCStreamCreator<C extends Client, T extends Readable>(
     client: ClientConstructor<C>,
     name: string,
@@ -90,7 +97,9 @@ type ClientConstructor<C extends Client> = new (...parameters: ConstructorParame
 
 function appendOptions(stream: string, expectedRevision: number): InstanceType<typeof streamsPb.AppendReq.Options> {
   const options = new streamsPb.AppendReq.Options().setStreamIdentifier(streamIdentifier(stream));
-  return expectedRevision === NO_STREAM ? options.setNoStream(new sharedPb.Empty()) : options.setRevision(String(expectedRevision));
+  return expectedRevision === NO_STREAM
+    ? options.setNoStream(new sharedPb.Empty())
+    : options.setRevision(String(expectedRevision));
 }
 
 function proposed(event: Append['events'][number]): InstanceType<typeof streamsPb.AppendReq.ProposedMessage> {
@@ -113,7 +122,9 @@ const EVERYTHING = String(Number.MAX_SAFE_INTEGER);
 
 /** A stream from a revision on. */
 export function streamFrom(stream: string, revision: number, count = EVERYTHING): ReadReq.Options {
-  const from = new streamsPb.ReadReq.Options.StreamOptions().setStreamIdentifier(streamIdentifier(stream)).setRevision(String(revision));
+  const from = new streamsPb.ReadReq.Options.StreamOptions()
+    .setStreamIdentifier(streamIdentifier(stream))
+    .setRevision(String(revision));
   return new streamsPb.ReadReq.Options()
     .setStream(from)
     .setReadDirection(FORWARDS)
@@ -123,8 +134,14 @@ export function streamFrom(stream: string, revision: number, count = EVERYTHING)
 
 /** The last event of a stream. */
 export function streamBackwards(stream: string): ReadReq.Options {
-  const end = new streamsPb.ReadReq.Options.StreamOptions().setStreamIdentifier(streamIdentifier(stream)).setEnd(new sharedPb.Empty());
-  return new streamsPb.ReadReq.Options().setStream(end).setReadDirection(BACKWARDS).setCount('1').setNoFilter(new sharedPb.Empty());
+  const end = new streamsPb.ReadReq.Options.StreamOptions()
+    .setStreamIdentifier(streamIdentifier(stream))
+    .setEnd(new sharedPb.Empty());
+  return new streamsPb.ReadReq.Options()
+    .setStream(end)
+    .setReadDirection(BACKWARDS)
+    .setCount('1')
+    .setNoFilter(new sharedPb.Empty());
 }
 
 /** The whole log from a position on, the event there included; 0: from the start. */

@@ -1,7 +1,10 @@
 import type { EventFilter } from './port.js';
 
 /** Whether an event passes a filter; without one, all do. An empty list lets nothing pass. */
-export function passes(event: { readonly stream: string; readonly type: string }, filter: EventFilter | undefined): boolean {
+export function passes(
+  event: { readonly stream: string; readonly type: string },
+  filter: EventFilter | undefined,
+): boolean {
   const { streamPrefixes, types } = filter ?? {};
   if (types !== undefined && !types.includes(event.type)) return false;
   return streamPrefixes === undefined || streamPrefixes.some((prefix) => event.stream.startsWith(prefix));

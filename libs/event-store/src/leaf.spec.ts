@@ -17,7 +17,13 @@ const digest = (bytes: Buffer): string => `${bytes.length} ${hash('sha256', byte
 
 describe('a leaf', () => {
   it('has each field behind its length, and the event once more out of them', () => {
-    const leaf = Leaf.of({ ...EVENT, stream: 's', revision: 0, position: 12, recordedAt: '2026-04-01T09:00:00.5Z' as never });
+    const leaf = Leaf.of({
+      ...EVENT,
+      stream: 's',
+      revision: 0,
+      position: 12,
+      recordedAt: '2026-04-01T09:00:00.5Z' as never,
+    });
     // 8 fields; '12', 's', '0', the id's 36 bytes = 0x24, 'Née' in 4 bytes, 9 bytes of data, '{}', 22 bytes = 0x16 of time
     const hex = (text: string) => Buffer.from(text).toString('hex');
     expect(leaf.bytes.toString('hex')).toBe(
@@ -37,7 +43,10 @@ describe('leaves out of Postgres', () => {
     await log.migrate();
     const event = (n: number) => ({ ...EVENT, id: `3f0c8a52-5d0e-5b7a-9a44-${String(n).padStart(12, '0')}` });
     // One is larger than the chunks that come over the wire.
-    for (let n = 0; n < 30; n += 1) await log.append('s', n === 0 ? NO_STREAM : n - 1, [{ ...event(n), data: JSON.stringify('ä'.repeat(n === 7 ? 200_000 : n)) }]);
+    for (let n = 0; n < 30; n += 1)
+      await log.append('s', n === 0 ? NO_STREAM : n - 1, [
+        { ...event(n), data: JSON.stringify('ä'.repeat(n === 7 ? 200_000 : n)) },
+      ]);
   });
   afterAll(async () => {
     await log.close();

@@ -40,7 +40,10 @@ export class Leaf {
   /** Whether a field is this text. Without a view of its bytes: of each event it is asked. */
   is(name: Field, text: Buffer): boolean {
     const at = this.#startOf(name);
-    return this.prefixed.readUInt32BE(at - LENGTH_BYTES) === text.length && this.prefixed.compare(text, 0, text.length, at, at + text.length) === 0;
+    return (
+      this.prefixed.readUInt32BE(at - LENGTH_BYTES) === text.length &&
+      this.prefixed.compare(text, 0, text.length, at, at + text.length) === 0
+    );
   }
 
   #startOf(name: Field): number {
@@ -99,7 +102,8 @@ function asInstant(bytes: Buffer, end: number): number {
   const start = bytes.lastIndexOf(SPACE, end) - DATE_BYTES;
   const length = end - start;
   const isUtc = bytes[end - 3] === PLUS && bytes[end - 2] === ZERO && bytes[end - 1] === ZERO;
-  if (!isUtc || bytes.readUInt32BE(start - LENGTH_BYTES) !== length) throw new Error('the session that reads the log is not in UTC with ISO dates, as createPool sets it');
+  if (!isUtc || bytes.readUInt32BE(start - LENGTH_BYTES) !== length)
+    throw new Error('the session that reads the log is not in UTC with ISO dates, as createPool sets it');
   bytes[start + DATE_BYTES] = LETTER_T;
   bytes[end - 3] = LETTER_Z;
   bytes.writeUInt32BE(length - 2, start - LENGTH_BYTES);

@@ -12,10 +12,14 @@ eventLogContract('the log in memory', async () => {
 
 describe('the log in memory', () => {
   it('does not let recordedAt go back with its clock', async () => {
-    const clock = ['2026-04-01T00:00:00Z', '2026-03-31T23:59:59.999999Z', '2026-04-01T00:00:00.5Z'].map((text) => instant(text));
+    const clock = ['2026-04-01T00:00:00Z', '2026-03-31T23:59:59.999999Z', '2026-04-01T00:00:00.5Z'].map((text) =>
+      instant(text),
+    );
     const log = new MemoryLog(() => clock.shift() ?? instant('2026-04-02T00:00:00Z'));
     for (const revision of [NO_STREAM, 0, 1]) {
-      await log.append('a', revision, [{ id: '00000000-0000-4000-8000-000000000001', type: 'Happened', data: '{}', metadata: '{}' }]);
+      await log.append('a', revision, [
+        { id: '00000000-0000-4000-8000-000000000001', type: 'Happened', data: '{}', metadata: '{}' },
+      ]);
     }
     const times: string[] = [];
     for await (const event of log.read('a')) times.push(event.recordedAt);

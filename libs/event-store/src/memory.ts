@@ -2,7 +2,14 @@ import { isBefore, later, type Instant } from '#domain/time/instant';
 import { checkedAppend } from './append.js';
 import { Bell } from './bell.js';
 import { passes } from './filter.js';
-import { type Appended, type EventFilter, type EventLog, type NewEvent, type StoredEvent, WrongExpectedRevision } from './port.js';
+import {
+  type Appended,
+  type EventFilter,
+  type EventLog,
+  type NewEvent,
+  type StoredEvent,
+  WrongExpectedRevision,
+} from './port.js';
 
 /** The log in memory, for specs: the same contract as the others, and a clock of the test's own. */
 export class MemoryLog implements EventLog {
@@ -26,7 +33,16 @@ export class MemoryLog implements EventLog {
     const now = this.#now();
     const recordedAt = previous === undefined ? now : later(previous, now);
     for (const { id, type, data, metadata } of events) {
-      const event = { id, type, data, metadata, stream, revision: written.length, position: this.#all.length + 1, recordedAt };
+      const event = {
+        id,
+        type,
+        data,
+        metadata,
+        stream,
+        revision: written.length,
+        position: this.#all.length + 1,
+        recordedAt,
+      };
       written.push(event);
       this.#all.push(event);
     }
@@ -79,7 +95,12 @@ export class MemoryLog implements EventLog {
 }
 
 /** The answer of the first append where the stream went on with exactly these events, else a conflict. */
-function repetition(stream: string, expected: number, events: readonly NewEvent[], written: readonly StoredEvent[]): Appended {
+function repetition(
+  stream: string,
+  expected: number,
+  events: readonly NewEvent[],
+  written: readonly StoredEvent[],
+): Appended {
   const same = written.slice(expected + 1, expected + 1 + events.length);
   const last = same.at(-1);
   if (last === undefined || same.length < events.length || same.some((event, i) => event.id !== events[i]?.id)) {

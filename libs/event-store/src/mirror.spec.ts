@@ -52,7 +52,9 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     await arrived(2);
     await mirror.stop();
     expect(await target.lastSourcePosition()).toBe(second.position);
-    expect([await target.positionOfSource(first.position), await target.positionOfSource(second.position)]).toEqual([1, 2]);
+    expect([await target.positionOfSource(first.position), await target.positionOfSource(second.position)]).toEqual([
+      1, 2,
+    ]);
   });
 
   it('goes on where it was stopped, and copies nothing twice where two run at once', async () => {
@@ -92,7 +94,9 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     await appendTo(source, 0, 3);
     const events = await all(source.readAll(0));
     const hole = events.filter((each) => each.stream !== 's1' || each.revision !== 1);
-    await expect(target.appendMirrored(hole)).rejects.toThrow('the source skips: s1 comes at revision 2 where 1 is due');
+    await expect(target.appendMirrored(hole)).rejects.toThrow(
+      'the source skips: s1 comes at revision 2 where 1 is due',
+    );
     expect(await target.head()).toBe(0);
   });
 
@@ -103,21 +107,28 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     const own = new PostgresLog(database.pool, { schema: 'own_log' });
     await own.migrate();
     await own.append('a', NO_STREAM, [event(1)]);
-    await expect(mirrorLog(source, own, { signal: AbortSignal.timeout(10_000) })).rejects.toThrow('this log has events of its own');
+    await expect(mirrorLog(source, own, { signal: AbortSignal.timeout(10_000) })).rejects.toThrow(
+      'this log has events of its own',
+    );
     await own.close();
   });
 
   it('lets recordedAt stand still where the clock of its source went back', async () => {
     await appendTo(source, 0, 1);
     const [first, second, third] = await all(source.readAll(0));
-    if (first === undefined || second === undefined || third === undefined) throw new Error('the source has four events');
+    if (first === undefined || second === undefined || third === undefined)
+      throw new Error('the source has four events');
     const noon = instant('2026-04-01T12:00:00Z');
     await target.appendMirrored([
       { ...first, recordedAt: noon },
       { ...second, recordedAt: instant('2026-04-01T11:59:59Z') },
       { ...third, recordedAt: instant('2026-04-01T12:00:00.000001Z') },
     ]);
-    expect((await all(target.readAll(0))).map((each) => each.recordedAt)).toEqual([noon, noon, '2026-04-01T12:00:00.000001Z']);
+    expect((await all(target.readAll(0))).map((each) => each.recordedAt)).toEqual([
+      noon,
+      noon,
+      '2026-04-01T12:00:00.000001Z',
+    ]);
   });
 
   function run(): { stop(): Promise<void> } {

@@ -13,14 +13,20 @@ const MAX_BYTES = 4 * 1024 * 1024;
  * an earlier run ended, whatever ended it. Several may run: what one has copied, the others pass over.
  * Ends with an error where the source skips a revision of a stream, because a mirror with a hole proves nothing.
  */
-export async function mirrorLog(source: EventStoreDbLog, target: PostgresLog, { signal }: { signal: AbortSignal }): Promise<void> {
+export async function mirrorLog(
+  source: EventStoreDbLog,
+  target: PostgresLog,
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
   const backoff = new Backoff();
   while (!signal.aborted) {
     // Stops the subscription when a write fails, without stopping the mirror.
     const attempt = new AbortController();
     try {
       const copied = await lastSourcePosition(target);
-      for await (const batch of gathered(source.subscribe(copied, { signal: AbortSignal.any([signal, attempt.signal]) }))) {
+      for await (const batch of gathered(
+        source.subscribe(copied, { signal: AbortSignal.any([signal, attempt.signal]) }),
+      )) {
         await target.appendMirrored(batch);
         backoff.reset();
       }

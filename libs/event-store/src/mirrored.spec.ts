@@ -51,7 +51,9 @@ describe('EventStoreDB whose mirror stops', () => {
   it('says so, with the reason, to whoever waits, and to whoever comes later', async () => {
     const stopped = expect.objectContaining({
       name: 'MirrorStopped',
-      message: expect.stringMatching(/^the mirror of EventStoreDB in Postgres stopped: this log has events of its own: it can't become a mirror; /),
+      message: expect.stringMatching(
+        /^the mirror of EventStoreDB in Postgres stopped: this log has events of its own: it can't become a mirror; /,
+      ),
     });
     const subscriber = all(log.subscribe(1, { signal: AbortSignal.timeout(60_000) }));
     subscriber.catch(() => undefined);

@@ -5,7 +5,14 @@ import { reason } from '#postgres/errors';
 import { Backoff } from './backoff.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
 import { mirrorLog } from './mirror.js';
-import { type Appended, type EventFilter, type EventLog, type NewEvent, type StoredEvent, UnknownOutcome } from './port.js';
+import {
+  type Appended,
+  type EventFilter,
+  type EventLog,
+  type NewEvent,
+  type StoredEvent,
+  UnknownOutcome,
+} from './port.js';
 import type { PostgresLog } from './postgres.js';
 
 const POLL_MS = 5;
@@ -15,7 +22,10 @@ const MIRROR_TIMEOUT_MS = 30_000;
 export class MirrorStopped extends Error {
   override readonly name = 'MirrorStopped';
   constructor(cause: unknown) {
-    super(`the mirror of EventStoreDB in Postgres stopped: ${reason(cause)}; mend that and start again: it goes on where it was`, { cause });
+    super(
+      `the mirror of EventStoreDB in Postgres stopped: ${reason(cause)}; mend that and start again: it goes on where it was`,
+      { cause },
+    );
   }
 }
 
@@ -42,7 +52,9 @@ export class MirroredLog implements EventLog {
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
     this.#stopped.signal.throwIfAborted();
     const { revision, position } = await this.source.append(stream, expectedRevision, events);
-    const { ordinal } = await this.#mirrored(position, async () => ({ ordinal: await this.mirror.positionOfSource(position) }));
+    const { ordinal } = await this.#mirrored(position, async () => ({
+      ordinal: await this.mirror.positionOfSource(position),
+    }));
     if (ordinal === undefined) throw new UnknownOutcome(`the mirror passed over position ${position} of ${stream}`);
     return { revision, position: ordinal };
   }
@@ -109,7 +121,9 @@ export class MirroredLog implements EventLog {
         lost = error;
       }
       if (this.#closing.signal.aborted || performance.now() > deadline)
-        throw new UnknownOutcome(`the mirror did not reach position ${sourcePosition} of EventStoreDB in time`, { cause: lost });
+        throw new UnknownOutcome(`the mirror did not reach position ${sourcePosition} of EventStoreDB in time`, {
+          cause: lost,
+        });
       await (lost === undefined ? delay(POLL_MS) : backoff.wait(this.#closing.signal));
     }
   }

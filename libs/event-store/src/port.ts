@@ -100,7 +100,9 @@ export class AppendTooLarge extends Error {
     readonly stream: string,
     readonly bytes: number,
   ) {
-    super(`an append of ${bytes} bytes to ${stream} is over the limit of ${MAX_APPEND_BYTES}: split it into several events and appends`);
+    super(
+      `an append of ${bytes} bytes to ${stream} is over the limit of ${MAX_APPEND_BYTES}: split it into several events and appends`,
+    );
   }
 }
 

@@ -6,12 +6,19 @@ import { type Leaf, LeafReader } from './leaf.js';
 const COLUMNS = 'position::text, stream, revision::text, event_id::text, type, data, metadata, recorded_at::text';
 
 /** By COPY: some times quicker than rows, and the bytes are hashed as they come. */
-export async function* leavesOf(pool: pg.Pool, schema: string, range?: { readonly after: number; readonly upTo: number }): AsyncIterable<Leaf[]> {
-  const where = range === undefined ? '' : `where e.position > ${safe(range.after)} and e.position <= ${safe(range.upTo)}`;
+export async function* leavesOf(
+  pool: pg.Pool,
+  schema: string,
+  range?: { readonly after: number; readonly upTo: number },
+): AsyncIterable<Leaf[]> {
+  const where =
+    range === undefined ? '' : `where e.position > ${safe(range.after)} and e.position <= ${safe(range.upTo)}`;
   const client = await pool.connect();
   let whole = false;
   try {
-    const rows = client.query(copyTo(`copy (select ${COLUMNS} from ${schema}.events e ${where} order by e.position) to stdout (format binary)`));
+    const rows = client.query(
+      copyTo(`copy (select ${COLUMNS} from ${schema}.events e ${where} order by e.position) to stdout (format binary)`),
+    );
     const reader = new LeafReader();
     for await (const chunk of rows) yield reader.read(chunk as Buffer);
     whole = true;

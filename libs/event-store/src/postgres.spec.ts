@@ -10,7 +10,12 @@ const onDatabase = async (): Promise<DroppableLog> => {
   const database = await testDatabase();
   const log = new PostgresLog(database.pool);
   await log.migrate();
-  return { log, dense: true, dropConnections: () => dropDatabaseConnections(database.url), close: () => database.drop() };
+  return {
+    log,
+    dense: true,
+    dropConnections: () => dropDatabaseConnections(database.url),
+    close: () => database.drop(),
+  };
 };
 eventLogContract('the log in Postgres', onDatabase);
 droppedConnectionsContract('the log in Postgres', onDatabase);
@@ -45,7 +50,11 @@ describe('the log in Postgres', () => {
 
   it('refuses to change or remove what was appended', async () => {
     await log.append('a', NO_STREAM, [event(1)]);
-    const changes = ['update ledgerline_log.events set data = data', 'delete from ledgerline_log.events', 'truncate ledgerline_log.events'];
+    const changes = [
+      'update ledgerline_log.events set data = data',
+      'delete from ledgerline_log.events',
+      'truncate ledgerline_log.events',
+    ];
     for (const change of changes) await expect(database.pool.query(change)).rejects.toThrow('events are never changed');
     expect(await all(log.readAll(0))).toHaveLength(1);
   });
@@ -54,7 +63,8 @@ describe('the log in Postgres', () => {
     const pools = [1, 2, 3].map(() => new pg.Pool({ connectionString: database.url, max: 2 }));
     const logs = pools.map((pool) => new PostgresLog(pool));
     const wins = logs.map(async (each, writer) => {
-      for (let i = 0; i < 20; i += 1) await Promise.all([each.append(`own${writer}`, i - 1, [event(i)]), contend(each, writer, i)]);
+      for (let i = 0; i < 20; i += 1)
+        await Promise.all([each.append(`own${writer}`, i - 1, [event(i)]), contend(each, writer, i)]);
     });
     await Promise.all(wins);
     const events = await all(log.readAll(0));
@@ -90,7 +100,9 @@ describe('the log in Postgres', () => {
 
   it('commits concurrent appends together', async () => {
     await Promise.all(Array.from({ length: 100 }, (_, i) => log.append(`s${i}`, NO_STREAM, [event(i)])));
-    const { rows } = await database.pool.query('select count(distinct recorded_at)::int as commits from ledgerline_log.events');
+    const { rows } = await database.pool.query(
+      'select count(distinct recorded_at)::int as commits from ledgerline_log.events',
+    );
     expect(rows).toEqual([{ commits: 1 }]);
   });
 
@@ -101,7 +113,8 @@ describe('the log in Postgres', () => {
     await holder.query('begin; select * from ledgerline_log.head for update');
     const append = log.append('a', NO_STREAM, [event(1)]);
     const waiting = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-    const pids = async (): Promise<number[]> => (await holder.query<{ pid: number }>(waiting)).rows.map(({ pid }) => pid);
+    const pids = async (): Promise<number[]> =>
+      (await holder.query<{ pid: number }>(waiting)).rows.map(({ pid }) => pid);
     while ((await pids()).length === 0);
     await holder.query('select pg_terminate_backend($1)', [(await pids())[0]]);
     await expect(append).rejects.toBeInstanceOf(UnknownOutcome);
@@ -118,7 +131,9 @@ describe('the log in Postgres', () => {
     const events = await all(log.readAll(0));
     expect(events.map((each) => each.position)).toEqual(Array.from({ length: 4_512 }, (_, i) => i + 1));
     expect(await all(log.read('large'))).toHaveLength(12);
-    expect((await all(log.read('small', 100))).map((each) => each.revision)).toEqual(Array.from({ length: 4_400 }, (_, i) => i + 100));
+    expect((await all(log.read('small', 100))).map((each) => each.revision)).toEqual(
+      Array.from({ length: 4_400 }, (_, i) => i + 100),
+    );
     expect(await all(log.readAll(5, { streamPrefixes: ['sm'] }))).toHaveLength(4_500);
     for (let i = 0; i < 8; i += 1) await log.append('many', i * 2_500 - 1, several(2_500));
     await log.append('last', NO_STREAM, [event(1)]);

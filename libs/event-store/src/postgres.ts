@@ -50,7 +50,8 @@ export class PostgresLog implements EventLog {
 
   constructor(pool: pg.Pool, options: PostgresLogOptions = {}) {
     const schema = options.schema ?? 'ledgerline_log';
-    if (!PLAIN_IDENTIFIER.test(schema)) throw new Error(`${JSON.stringify(schema)} is not a plain identifier for the log's schema`);
+    if (!PLAIN_IDENTIFIER.test(schema))
+      throw new Error(`${JSON.stringify(schema)} is not a plain identifier for the log's schema`);
     this.#pool = pool;
     this.#schema = schema;
     this.#listener = new LogListener(pool.options, schema);
@@ -65,7 +66,9 @@ export class PostgresLog implements EventLog {
 
   /** Whether the schema was made. */
   async exists(): Promise<boolean> {
-    const { rows } = await this.#pool.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [`${this.#schema}.events`]);
+    const { rows } = await this.#pool.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [
+      `${this.#schema}.events`,
+    ]);
     return rows[0]?.exists === true;
   }
 
@@ -74,7 +77,7 @@ export class PostgresLog implements EventLog {
   }
 
   async *read(stream: string, fromRevision = 0): AsyncIterable<StoredEvent> {
-    for (let from = fromRevision; ; ) {
+    for (let from = fromRevision; ;) {
       const where = 'stream = $1 and revision >= $2 and revision < $3';
       const { events, isCut } = await this.#page(where, 'revision', [stream, from, from + PAGE_ROWS]);
       yield* events;
@@ -93,7 +96,8 @@ export class PostgresLog implements EventLog {
     const end = after + PAGE_ROWS;
     const first = await this.#positions(after, end, undefined);
     yield* first.events;
-    if (first.events.length === PAGE_ROWS || first.done < end) yield* this.#range(first.done, await this.head(), undefined);
+    if (first.events.length === PAGE_ROWS || first.done < end)
+      yield* this.#range(first.done, await this.head(), undefined);
   }
 
   async *subscribe(after: number, options: { signal: AbortSignal; filter?: EventFilter }): AsyncIterable<StoredEvent> {
@@ -132,14 +136,19 @@ export class PostgresLog implements EventLog {
   }
 
   async positionAt(at: Instant): Promise<number> {
-    const { rows } = await this.#pool.query<{ position: Int8 }>(`select ${this.#schema}.position_at($1::timestamptz) as position`, [at]);
+    const { rows } = await this.#pool.query<{ position: Int8 }>(
+      `select ${this.#schema}.position_at($1::timestamptz) as position`,
+      [at],
+    );
     return safeNumber(rows[0]?.position ?? '0');
   }
 
   async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     const wanted = [...new Set(positions)].sort((a, b) => a - b);
-    for (let from = 0; from < wanted.length; ) {
-      const { events, isCut } = await this.#page('position = any ($1::bigint[])', 'position', [wanted.slice(from, from + PAGE_ROWS)]);
+    for (let from = 0; from < wanted.length;) {
+      const { events, isCut } = await this.#page('position = any ($1::bigint[])', 'position', [
+        wanted.slice(from, from + PAGE_ROWS),
+      ]);
       yield* events;
       const last = isCut ? events.at(-1)?.position : undefined;
       from = last === undefined ? from + PAGE_ROWS : wanted.indexOf(last) + 1;
@@ -183,7 +192,9 @@ export class PostgresLog implements EventLog {
 
   /** The position in the source of the last event copied; 0 where there is none. */
   async lastSourcePosition(): Promise<number> {
-    const { rows } = await this.#pool.query<{ source_position: Int8 | null }>(`select source_position from ${this.#schema}.head`);
+    const { rows } = await this.#pool.query<{ source_position: Int8 | null }>(
+      `select source_position from ${this.#schema}.head`,
+    );
     return safeNumber(rows[0]?.source_position ?? '0');
   }
 
@@ -195,13 +206,18 @@ export class PostgresLog implements EventLog {
   }
 
   async #revisionsOf(streams: readonly string[]): Promise<readonly number[]> {
-    const { rows } = await this.#pool.query<{ name: string; revision: Int8 }>(`select name, revision from ${this.#schema}.streams where name = any ($1)`, [streams]);
+    const { rows } = await this.#pool.query<{ name: string; revision: Int8 }>(
+      `select name, revision from ${this.#schema}.streams where name = any ($1)`,
+      [streams],
+    );
     const known = new Map(rows.map(({ name, revision }) => [name, safeNumber(revision)]));
     return streams.map((stream) => known.get(stream) ?? NO_STREAM);
   }
 
   async #write(appends: readonly Append[]): Promise<readonly Outcome[]> {
-    const events = appends.flatMap(({ events: own }, n) => own.map((event, i) => ({ event, append: n + 1, place: i + 1 })));
+    const events = appends.flatMap(({ events: own }, n) =>
+      own.map((event, i) => ({ event, append: n + 1, place: i + 1 })),
+    );
     const columns = [
       appends.map((append) => append.stream),
       appends.map((append) => append.expectedRevision),
@@ -254,7 +270,12 @@ export class PostgresLog implements EventLog {
       and ($3::text[] is null or exists (select from unnest($3::text[]) as prefix where starts_with(stream, prefix)))
       and ($4::text[] is null or type = any ($4::text[]))`;
     const end = Math.min(upTo, after + (filter === undefined ? PAGE_ROWS : FILTERED_PAGE_POSITIONS));
-    const page = await this.#page(where, 'position', [after, end, filter?.streamPrefixes ?? null, filter?.types ?? null]);
+    const page = await this.#page(where, 'position', [
+      after,
+      end,
+      filter?.streamPrefixes ?? null,
+      filter?.types ?? null,
+    ]);
     const last = page.events.at(-1);
     return { events: page.events, done: page.isCut && last !== undefined ? last.position : end };
   }
@@ -335,7 +356,8 @@ type Int8 = string | number;
 /** Beyond 2^53 a JavaScript number would be another one. */
 function safeNumber(int8: Int8): number {
   const value = Number(int8);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`${int8} is not a position or revision that can be counted exactly`);
+  if (!Number.isSafeInteger(value))
+    throw new RangeError(`${int8} is not a position or revision that can be counted exactly`);
   return value;
 }
 

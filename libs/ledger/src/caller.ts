@@ -31,6 +31,7 @@ export function assertRole(caller: Caller, allowed: readonly Role[], what: strin
 export function confinedTo(caller: Caller): string | null {
   if (caller.role === 'ingest') return caller.tenantId ?? null;
   if (caller.role !== 'tenant') return null;
-  if (caller.tenantId === undefined) throw new DomainError('forbidden', `the token has the role ${caller.role} but names no tenant`, 'forbidden');
+  if (caller.tenantId === undefined)
+    throw new DomainError('forbidden', `the token has the role ${caller.role} but names no tenant`, 'forbidden');
   return caller.tenantId;
 }

@@ -18,7 +18,12 @@ export type CommandOutcome =
   | {
       readonly command: string;
       readonly status: 'refused';
-      readonly error: { readonly code: string; readonly kind: ErrorKind; readonly message: string; readonly errors?: readonly FieldError[] };
+      readonly error: {
+        readonly code: string;
+        readonly kind: ErrorKind;
+        readonly message: string;
+        readonly errors?: readonly FieldError[];
+      };
     };
 
 /** A command as given: its fields checked, and what identifies it. A key is remembered by the events that carry it. */
@@ -63,7 +68,13 @@ const zEnvelope = z.looseObject({
   occurredAt: zInstant.optional(),
 });
 /** What a correction may carry besides. */
-export const zBasedOn = z.object({ basedOn: z.int().nonnegative().optional().describe('The log position that it was decided on: overtaken, where another came in between') });
+export const zBasedOn = z.object({
+  basedOn: z
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('The log position that it was decided on: overtaken, where another came in between'),
+});
 export const isCorrection = (name: string): boolean => name.startsWith('correct-');
 
 /** JSON with its keys in order: equal values have equal text. */
@@ -81,14 +92,23 @@ export const sha256 = (text: string): string => createHash('sha256').update(text
 
 /** The command's name alone, for messages about one that can't be read. */
 export const nameOf = (input: unknown): string =>
-  typeof input === 'object' && input !== null && 'command' in input && typeof input.command === 'string' ? input.command : '(no command)';
+  typeof input === 'object' && input !== null && 'command' in input && typeof input.command === 'string'
+    ? input.command
+    : '(no command)';
 
 /** Checks a command against its schema. Errors: `unknown_command`, `invalid_input` with every field at fault. */
-export function readCommand(definitions: ReadonlyMap<string, CommandDefinition>, input: unknown, caller: Caller): CommandCall {
+export function readCommand(
+  definitions: ReadonlyMap<string, CommandDefinition>,
+  input: unknown,
+  caller: Caller,
+): CommandCall {
   const envelope = parse(zEnvelope, input, 'command');
   const definition = definitions.get(envelope.command);
   if (definition === undefined) {
-    throw invalid('unknown_command', `there is no command ${JSON.stringify(envelope.command)}; there are ${[...definitions.keys()].join(', ')}`);
+    throw invalid(
+      'unknown_command',
+      `there is no command ${JSON.stringify(envelope.command)}; there are ${[...definitions.keys()].join(', ')}`,
+    );
   }
   const { command: name, idempotencyKey: keyGiven, occurredAt, ...given } = envelope;
   const idempotencyKey = ownKey(caller, keyGiven ?? null);
@@ -121,10 +141,15 @@ const OF_TENANT = '\u0001';
 export const givenKey = (key: string): string => key.slice(key.indexOf(OF_TENANT) + 1);
 
 const withoutPersonal = ({ personal = [] }: CommandDefinition, fields: unknown): unknown =>
-  personal.length === 0 || typeof fields !== 'object' || fields === null ? fields : Object.fromEntries(Object.entries(fields).filter(([field]) => !(personal as readonly string[]).includes(field)));
+  personal.length === 0 || typeof fields !== 'object' || fields === null
+    ? fields
+    : Object.fromEntries(Object.entries(fields).filter(([field]) => !(personal as readonly string[]).includes(field)));
 
 /** What a correction is based on is no part of what it says. */
-function withoutBasis(name: string, { basedOn, ...body }: Record<string, unknown>): { basedOn: number | null; body: Record<string, unknown> } {
+function withoutBasis(
+  name: string,
+  { basedOn, ...body }: Record<string, unknown>,
+): { basedOn: number | null; body: Record<string, unknown> } {
   return { basedOn: shaped(zBasedOn, { basedOn }, name).basedOn ?? null, body };
 }
 
@@ -134,15 +159,27 @@ function withReason(schema: z.ZodType, body: Record<string, unknown>): z.ZodType
   return schema.extend({ reason: zText });
 }
 
-function keyOf(definition: CommandDefinition, fields: unknown, idempotencyKey: string | null, bodyHash: string): string {
+function keyOf(
+  definition: CommandDefinition,
+  fields: unknown,
+  idempotencyKey: string | null,
+  bodyHash: string,
+): string {
   const { name, key } = definition;
   if (typeof key === 'function') return `${name}:${JSON.stringify(key(fields))}`;
   return idempotencyKey === null ? `${name}:${bodyHash}` : `idempotency:${idempotencyKey}`;
 }
 
 /** A step of a command's work, named as its own in the log; only the last one, the call itself, makes the command known by its key. */
-export const stepOf = (call: CommandCall): CommandCall => ({ ...call, key: `${call.name}:${call.bodyHash}`, isKeyed: false, idempotencyKey: null });
+export const stepOf = (call: CommandCall): CommandCall => ({
+  ...call,
+  key: `${call.name}:${call.bodyHash}`,
+  isKeyed: false,
+  idempotencyKey: null,
+});
 
 /** Narrows a call to a definition's fields: its schema has checked them. */
-export const isCall = <Schema extends z.ZodType>(call: CommandCall, definition: CommandDefinition<string, Schema>): call is CommandCall<z.output<Schema>> =>
-  call.name === definition.name;
+export const isCall = <Schema extends z.ZodType>(
+  call: CommandCall,
+  definition: CommandDefinition<string, Schema>,
+): call is CommandCall<z.output<Schema>> => call.name === definition.name;

@@ -5,10 +5,22 @@ import type { Versioned } from '#read-model/table';
 import type { CommandKeyRow } from '#projections/commands/commands.table';
 import type { CostLineRow } from '#projections/costs/costs.table';
 import type { CreditRow } from '#projections/credits/credits.table';
-import type { AssignmentRow, DeploymentRow, SubscriptionPlanRow, SubscriptionRow, UsageWaiverRow } from '#projections/deployments/deployments.table';
+import type {
+  AssignmentRow,
+  DeploymentRow,
+  SubscriptionPlanRow,
+  SubscriptionRow,
+  UsageWaiverRow,
+} from '#projections/deployments/deployments.table';
 import type { ResourceCorrectionRow, ResourceRow, SightingRow } from '#projections/inventory/inventory.table';
 import type { InvoiceLineRow } from '#projections/invoice-lines/invoice-lines.table';
-import type { CreditNoteRow, InvoicePartRow, InvoiceRow, InvoiceRowRow, TenantCreditRow } from '#projections/invoices/invoices.table';
+import type {
+  CreditNoteRow,
+  InvoicePartRow,
+  InvoiceRow,
+  InvoiceRowRow,
+  TenantCreditRow,
+} from '#projections/invoices/invoices.table';
 import type { RevenueRow } from '#projections/margins/margins.table';
 import type { MeteredDayRow, MeteringConfigurationRow } from '#projections/metering/metering.table';
 import type { PlanVersionRow } from '#projections/plans/plans.table';
@@ -55,4 +67,5 @@ export interface ReadModels {
   checkpoint: { position: number; versions: string; moved_at: Instant };
 }
 
-export const readModels = (pool: pg.Pool): Kysely<ReadModels> => new Kysely<ReadModels>({ dialect: new PostgresDialect({ pool }) });
+export const readModels = (pool: pg.Pool): Kysely<ReadModels> =>
+  new Kysely<ReadModels>({ dialect: new PostgresDialect({ pool }) });

@@ -19,8 +19,13 @@ export type LogLevel = (typeof LEVELS)[number];
 export const zLogLevel = z.enum(LEVELS, `must be one of ${LEVELS.join(', ')}`).default('info');
 
 /** Reads what a process needs; an empty variable counts as not set. Every fault is named in the one error; no value is. */
-export function readEnvironment<Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>, environment: Readonly<Record<string, string | undefined>>): z.output<z.ZodObject<Shape>> {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+export function readEnvironment<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  environment: Readonly<Record<string, string | undefined>>,
+): z.output<z.ZodObject<Shape>> {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const { success, data, error } = schema.safeParse(given);
   if (success) return data;
   const faults = new Map(error.issues.map(({ path, message }) => [path.join('.'), message]));

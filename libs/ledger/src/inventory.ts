@@ -19,7 +19,11 @@ export interface TimelineFilter {
 }
 
 /** The timelines of resources, as the log knew them at a position. */
-export async function timelinesOf(core: LedgerCore, position: number, filter: TimelineFilter = {}): Promise<MeteredResource[]> {
+export async function timelinesOf(
+  core: LedgerCore,
+  position: number,
+  filter: TimelineFilter = {},
+): Promise<MeteredResource[]> {
   const values = [position, filter.provider ?? null, filter.providerIds ?? null, filter.before ?? null];
   const chosen =
     'position_from <= $1::bigint AND (position_to IS NULL OR position_to > $1::bigint) AND ($2::text IS NULL OR provider = $2::text)' +
@@ -32,29 +36,39 @@ export async function timelinesOf(core: LedgerCore, position: number, filter: Ti
     `SELECT * FROM resource_corrections WHERE ${chosen} AND ($4::timestamptz IS NULL OR effective_from < $4::timestamptz) ORDER BY recorded_position`,
     values,
   );
-  const correctionsOf = Map.groupBy(corrections.rows, ({ provider, provider_id }) => JSON.stringify([provider, provider_id]));
-  return [...Map.groupBy(sightings.rows, ({ provider, provider_id }) => JSON.stringify([provider, provider_id]))].map(([key, rows]) => {
-    const [provider, providerId] = JSON.parse(key) as [string, string];
-    return {
-      provider,
-      providerId,
-      timeline: {
-        sightings: rows.map((row) => ({
-          seenAt: row.seen_at,
-          position: row.position_from,
-          state: row.gone
-            ? null
-            : { kind: row.kind ?? '', status: row.status ?? '', sizeGb: row.size_gb, deploymentId: row.deployment_id, tenantId: row.tenant_id },
-        })),
-        corrections: (correctionsOf.get(key) ?? []).map((row) => ({
-          from: row.effective_from,
-          until: row.effective_until,
-          changes: row.changes,
-          position: row.recorded_position,
-        })),
-      },
-    };
-  });
+  const correctionsOf = Map.groupBy(corrections.rows, ({ provider, provider_id }) =>
+    JSON.stringify([provider, provider_id]),
+  );
+  return [...Map.groupBy(sightings.rows, ({ provider, provider_id }) => JSON.stringify([provider, provider_id]))].map(
+    ([key, rows]) => {
+      const [provider, providerId] = JSON.parse(key) as [string, string];
+      return {
+        provider,
+        providerId,
+        timeline: {
+          sightings: rows.map((row) => ({
+            seenAt: row.seen_at,
+            position: row.position_from,
+            state: row.gone
+              ? null
+              : {
+                  kind: row.kind ?? '',
+                  status: row.status ?? '',
+                  sizeGb: row.size_gb,
+                  deploymentId: row.deployment_id,
+                  tenantId: row.tenant_id,
+                },
+          })),
+          corrections: (correctionsOf.get(key) ?? []).map((row) => ({
+            from: row.effective_from,
+            until: row.effective_until,
+            changes: row.changes,
+            position: row.recorded_position,
+          })),
+        },
+      };
+    },
+  );
 }
 
 /** Resources as they are known, and their timelines, by provider id. */
@@ -72,6 +86,13 @@ export async function knownResources(
     .where('provider_id', '=', sql<string>`ANY(${providerIds}::text[])`)
     .where(inForceAt(position))
     .execute();
-  const timelines = new Map((await timelinesOf(core, position, { provider, providerIds })).map((each) => [each.providerId, each.timeline]));
-  return new Map(rows.map((row) => [row.provider_id, { row, timeline: timelines.get(row.provider_id) ?? { sightings: [], corrections: [] } }]));
+  const timelines = new Map(
+    (await timelinesOf(core, position, { provider, providerIds })).map((each) => [each.providerId, each.timeline]),
+  );
+  return new Map(
+    rows.map((row) => [
+      row.provider_id,
+      { row, timeline: timelines.get(row.provider_id) ?? { sightings: [], corrections: [] } },
+    ]),
+  );
 }

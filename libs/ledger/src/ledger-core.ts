@@ -68,8 +68,14 @@ export class LedgerCore {
   }
 
   private async commandOf(key: string): Promise<KnownCommand> {
-    const row = await this.db.selectFrom('command_keys').select(['key', 'body_hash', 'result']).where('key', '=', key).executeTakeFirst();
-    return row === undefined ? undefined : { key: row.key, bodyHash: row.body_hash, ...(row.result === null ? {} : { result: row.result }) };
+    const row = await this.db
+      .selectFrom('command_keys')
+      .select(['key', 'body_hash', 'result'])
+      .where('key', '=', key)
+      .executeTakeFirst();
+    return row === undefined
+      ? undefined
+      : { key: row.key, bodyHash: row.body_hash, ...(row.result === null ? {} : { result: row.result }) };
   }
 
   /** Runs while no other process does the same for this name: keeps apart what no one stream can. */
@@ -97,7 +103,11 @@ function commandIn(events: readonly RecordedEvent[], key: string): KnownCommand 
   for (const { metadata } of events) {
     const { command } = metadata;
     if (command === undefined) continue;
-    if (command.key === key || (command.idempotencyKey !== undefined && `idempotency:${command.idempotencyKey}` === key)) return { ...command, key };
+    if (
+      command.key === key ||
+      (command.idempotencyKey !== undefined && `idempotency:${command.idempotencyKey}` === key)
+    )
+      return { ...command, key };
   }
   return undefined;
 }
@@ -112,4 +122,5 @@ async function locked<Result>(client: pg.ClientBase, name: string, work: () => P
 }
 
 /** The rows of a read model in force at a log position. */
-export const inForceAt = (position: number) => sql<boolean>`position_from <= ${position} AND (position_to IS NULL OR position_to > ${position})`;
+export const inForceAt = (position: number) =>
+  sql<boolean>`position_from <= ${position} AND (position_to IS NULL OR position_to > ${position})`;

@@ -50,7 +50,12 @@ interface Opened {
 /** How long after a failure the building of read models is tried again, by a process that serves meanwhile. */
 const TRY_AGAIN_MS = 5_000;
 
-async function becomeCurrent(projector: Projector, rebuilder: Rebuilder, options: LedgerOptions, closing: AbortSignal): Promise<void> {
+async function becomeCurrent(
+  projector: Projector,
+  rebuilder: Rebuilder,
+  options: LedgerOptions,
+  closing: AbortSignal,
+): Promise<void> {
   const { whenOutdated = 'wait', report = () => undefined } = options;
   if (whenOutdated === 'leave') return;
   const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
@@ -75,23 +80,33 @@ async function open(options: LedgerOptions): Promise<Opened> {
   const pool = createPool(options.databaseUrl, { schema: READ_MODELS, ...named });
   // What is asked is bounded; building and projecting read models takes as long as it takes.
   const { statementTimeoutMs, measuring } = options;
-  const asked = statementTimeoutMs === undefined ? pool : createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs });
+  const asked =
+    statementTimeoutMs === undefined
+      ? pool
+      : createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs });
   const locks = createPool(options.databaseUrl, { max: 4, ...named });
   const pools = new Set([pool, asked, locks]);
   try {
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
-    const log: EventLog = options.eventStoreUrl === undefined ? postgres : new MirroredLog(new EventStoreDbLog(options.eventStoreUrl), postgres);
+    const log: EventLog =
+      options.eventStoreUrl === undefined
+        ? postgres
+        : new MirroredLog(new EventStoreDbLog(options.eventStoreUrl), postgres);
     const projector = new Projector(log, pool, projections, READ_MODELS);
     const rebuilder = new Rebuilder(log, pool, projections, READ_MODELS);
     const stopping = new AbortController();
     const isCurrent = await projector.prepare();
     const becoming = isCurrent ? Promise.resolve() : becomeCurrent(projector, rebuilder, options, stopping.signal);
     if (options.whenOutdated !== 'serve') await becoming;
-    const trialPool = (): pg.Pool => createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named });
+    const trialPool = (): pg.Pool =>
+      createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named });
     const tree = new KeptTree(pool, postgres);
     await tree.migrate();
-    const [used, projecting] = measuring === undefined ? [log, projector] : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
+    const [used, projecting] =
+      measuring === undefined
+        ? [log, projector]
+        : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
     const core = new LedgerCore(used, projecting, asked, { locks, trialPool, rebuilder, tree }, options.seller ?? null);
     await core.details.migrate();
     const close = async (): Promise<void> => {

@@ -60,15 +60,30 @@ export class LedgerQueryHandler implements IQueryHandler<LedgerQuery> {
   }
 }
 
-async function answered(core: LedgerCore, name: string, params: Record<string, unknown>, caller: Caller): Promise<Answered> {
+async function answered(
+  core: LedgerCore,
+  name: string,
+  params: Record<string, unknown>,
+  caller: Caller,
+): Promise<Answered> {
   const definition = QUERIES.get(name);
-  if (definition === undefined) throw notFound('unknown_query', `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`);
+  if (definition === undefined)
+    throw notFound(
+      'unknown_query',
+      `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`,
+    );
   assertRole(caller, definition.roles, `the query ${name}`);
   const sent = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
   const given = 'cursor' in definition.params.shape ? withCursor(name, sent) : sent;
   const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
-  const position = definition.withoutCatchUp === true ? await positionUpTo(core, await core.log.head(), checked) : await positionOf(core, checked);
-  return { position, answer: pagedOn(name, given, await definition.answer(checked, contextFor(core, position, caller))) };
+  const position =
+    definition.withoutCatchUp === true
+      ? await positionUpTo(core, await core.log.head(), checked)
+      : await positionOf(core, checked);
+  return {
+    position,
+    answer: pagedOn(name, given, await definition.answer(checked, contextFor(core, position, caller))),
+  };
 }
 
 /** What commands would come to: what became of each, and what they would change in money. */
@@ -97,7 +112,11 @@ export class Ledger {
   }
 
   /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
-  async execute(input: unknown, caller: Caller, options: Pick<CommandCall, 'inTurn' | 'sourceOf'> = {}): Promise<CommandOutcome> {
+  async execute(
+    input: unknown,
+    caller: Caller,
+    options: Pick<CommandCall, 'inTurn' | 'sourceOf'> = {},
+  ): Promise<CommandOutcome> {
     return executed(this.core, input, caller, async (call) => this.commands.execute(onBus({ ...call, ...options })));
   }
 
@@ -105,12 +124,19 @@ export class Ledger {
    * Carries out commands in order, each with the outcome that it has after those before it; where they have nothing to do with each
    * other, several at once. An aborted signal leaves out the rest. What came before one that fails is kept. `sources`: where in a file each stands.
    */
-  async *executeInOrder(inputs: readonly unknown[], caller: Caller, signal?: AbortSignal, sources: readonly EventSource[] = []): AsyncGenerator<CommandOutcome> {
+  async *executeInOrder(
+    inputs: readonly unknown[],
+    caller: Caller,
+    signal?: AbortSignal,
+    sources: readonly EventSource[] = [],
+  ): AsyncGenerator<CommandOutcome> {
     let done = 0;
     for (const group of groupsAtOnce(inputs)) {
       if (signal?.aborted === true) return;
       const items = group.map((input, n) => ({ input, source: sources[done + n] }));
-      const outcomes = await inOrder(items, async ({ input, source }, inTurn) => this.execute(input, caller, { inTurn, ...(source === undefined ? {} : { sourceOf: () => source }) }));
+      const outcomes = await inOrder(items, async ({ input, source }, inTurn) =>
+        this.execute(input, caller, { inTurn, ...(source === undefined ? {} : { sourceOf: () => source }) }),
+      );
       done += group.length;
       for (const outcome of outcomes) yield valueOf(outcome);
     }
@@ -129,11 +155,16 @@ export class Ledger {
    * rated; `margin` asks for that of a month besides (platform_admin). Errors: `forbidden`, `not_previewed`; a command that is
    * refused is told so in its outcome, as when it is carried out.
    */
-  async preview(inputs: readonly unknown[], caller: Caller, options: { at?: Instant; margin?: Record<string, unknown> } = {}): Promise<Preview> {
+  async preview(
+    inputs: readonly unknown[],
+    caller: Caller,
+    options: { at?: Instant; margin?: Record<string, unknown> } = {},
+  ): Promise<Preview> {
     assertRole(caller, WRITERS, 'a preview');
     for (const input of inputs) assertPreviewable(nameOf(input));
     return onTrial(this.core, caller.now, async (trial) => {
-      const carryOut = async (input: unknown): Promise<CommandOutcome> => executed(trial.core, input, caller, async (call) => carriedOutOn(trial.core, call));
+      const carryOut = async (input: unknown): Promise<CommandOutcome> =>
+        executed(trial.core, input, caller, async (call) => carriedOutOn(trial.core, call));
       const commands: (CommandOutcome & { index: number })[] = [];
       for (const [index, input] of inputs.entries()) commands.push({ index, ...(await carryOut(input)) });
       await trial.core.projector.catchUp();
@@ -143,7 +174,12 @@ export class Ledger {
       const effect = await effectOf(trial, options.at ?? caller.now);
       const position = trial.from;
       if (options.margin === undefined) return { position, commands, remetered, ...effect };
-      const { answer: before } = await answered(trial.core, 'margin', { ...options.margin, asOf: String(trial.from) }, caller);
+      const { answer: before } = await answered(
+        trial.core,
+        'margin',
+        { ...options.margin, asOf: String(trial.from) },
+        caller,
+      );
       await bookDifferences(trial, effect.lines);
       const { answer: after } = await answered(trial.core, 'margin', options.margin, caller);
       return { position, commands, remetered, ...effect, margin: { before, after } };
@@ -163,7 +199,8 @@ export class Ledger {
     assertRole(caller, WRITERS, 'a dry run');
     const carryOutOn = (core: LedgerCore): CarryOut =>
       async function* (commands) {
-        for (const command of commands) yield await executed(core, command, caller, async (call) => carriedOutOn(core, call));
+        for (const command of commands)
+          yield await executed(core, command, caller, async (call) => carriedOutOn(core, call));
       };
     return withSources(request, async (sources) => dryRun(this.core, caller, carryOutOn, sources, request));
   }
@@ -198,20 +235,39 @@ export class Ledger {
     for (let at = await this.core.projector.position(); at < position; at = await this.core.projector.position()) {
       const left = deadline - performance.now();
       if (left <= 0)
-        throw new DomainError('position_not_reached', `position ${position} is not there within ${timeoutMs} ms; the read models are at ${at}: ask again`, 'unavailable');
+        throw new DomainError(
+          'position_not_reached',
+          `position ${position} is not there within ${timeoutMs} ms; the read models are at ${at}: ask again`,
+          'unavailable',
+        );
       // Beyond the log's head there is nothing to project yet; and who projects may be another, who is slow.
-      if ((await this.core.log.head()) >= position) await Promise.race([this.core.projector.catchUp(position), delay(left)]);
+      if ((await this.core.log.head()) >= position)
+        await Promise.race([this.core.projector.catchUp(position), delay(left)]);
       else await delay(Math.min(WAIT_MS, left));
     }
   }
 
   /** Runs the projections, and keeps the log's Merkle tree up, until the signal aborts: what the worker does. */
-  async project(signal: AbortSignal, onProgress?: (progress: Progress) => void, onTrouble?: (error: Error) => void): Promise<void> {
+  async project(
+    signal: AbortSignal,
+    onProgress?: (progress: Progress) => void,
+    onTrouble?: (error: Error) => void,
+  ): Promise<void> {
     const keeper = new TreeKeeper(this.tree);
     const ended = new AbortController();
     const both = AbortSignal.any([signal, ended.signal]);
     // Where one of them fails, so does the worker: it says why, and whoever runs it looks.
-    const works = [keeper.run(both), this.core.projector.run(both, (progress) => { keeper.wake(); onProgress?.(progress); }, onTrouble)];
+    const works = [
+      keeper.run(both),
+      this.core.projector.run(
+        both,
+        (progress) => {
+          keeper.wake();
+          onProgress?.(progress);
+        },
+        onTrouble,
+      ),
+    ];
     try {
       await Promise.race(works);
     } finally {
@@ -234,7 +290,12 @@ export class Ledger {
   }
 }
 
-async function executed(core: LedgerCore, input: unknown, caller: Caller, carryOut: (call: CommandCall) => Promise<CommandDone>): Promise<CommandOutcome> {
+async function executed(
+  core: LedgerCore,
+  input: unknown,
+  caller: Caller,
+  carryOut: (call: CommandCall) => Promise<CommandDone>,
+): Promise<CommandOutcome> {
   const command = nameOf(input);
   try {
     assertRole(caller, command === 'observe-usage' ? APPENDERS_OF_USAGE : WRITERS, `the command ${command}`);
@@ -250,11 +311,18 @@ async function executed(core: LedgerCore, input: unknown, caller: Caller, carryO
 }
 
 /** An idempotency key is one command's, whatever it is and wherever else it is being carried out. */
-async function once(core: LedgerCore, call: CommandCall, carryOut: (call: CommandCall) => Promise<CommandDone>): Promise<CommandDone> {
+async function once(
+  core: LedgerCore,
+  call: CommandCall,
+  carryOut: (call: CommandCall) => Promise<CommandDone>,
+): Promise<CommandDone> {
   const { idempotencyKey } = call;
   if (idempotencyKey === null) return carryOut(call);
   const key = `idempotency:${idempotencyKey}`;
-  return core.exclusively(key, async () => answerIfKnown({ ...call, key }, [await core.knownKey(key)]) ?? (await carryOut(call)));
+  return core.exclusively(
+    key,
+    async () => answerIfKnown({ ...call, key }, [await core.knownKey(key)]) ?? (await carryOut(call)),
+  );
 }
 
 /**

@@ -3,7 +3,10 @@ import type { Projecting, Projection } from '#read-model/projection';
 
 /** Told of each piece of work as it is done: what it was, how much, and the work itself, which it must carry out once. */
 export interface Measuring {
-  append<Result>(of: { readonly stream: string; readonly events: number; readonly bytes: number }, work: () => Promise<Result>): Promise<Result>;
+  append<Result>(
+    of: { readonly stream: string; readonly events: number; readonly bytes: number },
+    work: () => Promise<Result>,
+  ): Promise<Result>;
   catchUp<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
@@ -16,7 +19,9 @@ export class MeasuredLog implements EventLog {
 
   append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
     const bytes = events.reduce((total, { data, metadata }) => total + data.length + metadata.length, 0);
-    return this.measuring.append({ stream, events: events.length, bytes }, () => this.log.append(stream, expectedRevision, events));
+    return this.measuring.append({ stream, events: events.length, bytes }, () =>
+      this.log.append(stream, expectedRevision, events),
+    );
   }
   read(...asked: Parameters<EventLog['read']>): ReturnType<EventLog['read']> {
     return this.log.read(...asked);

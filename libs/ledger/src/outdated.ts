@@ -21,10 +21,18 @@ const REPORT_EVERY_MS = 5_000;
  * Makes the live read models those of this process's versions: by putting kept ones back that are, else by a rebuild. Processes of the
  * other versions serve until then, and say from then on that they are outdated. Errors: ProjectionHalted, and what the database throws.
  */
-export async function takeOver(projector: Projector, rebuilder: Rebuilder, { signal, report }: TakeOver): Promise<void> {
-  report('the read models were made by other versions of the projections: building those of this one; the others serve meanwhile');
+export async function takeOver(
+  projector: Projector,
+  rebuilder: Rebuilder,
+  { signal, report }: TakeOver,
+): Promise<void> {
+  report(
+    'the read models were made by other versions of the projections: building those of this one; the others serve meanwhile',
+  );
   const onProgress = every(REPORT_EVERY_MS, ({ phase, position, target, secondsLeft }: RebuildProgress) => {
-    report(`building the read models: ${phase}, position ${position} of ${target}${secondsLeft === null ? '' : `, ${secondsLeft} s left`}`);
+    report(
+      `building the read models: ${phase}, position ${position} of ${target}${secondsLeft === null ? '' : `, ${secondsLeft} s left`}`,
+    );
   });
   while (!(await projector.prepare())) {
     try {

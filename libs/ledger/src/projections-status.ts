@@ -31,7 +31,10 @@ export async function projectionsStatus(core: LedgerCore, now: Instant, head: nu
   };
 }
 
-const beside = ({ only, position, eventsPerSecond }: Checkpoint, live: { readonly position: number; readonly head: number }) => ({
+const beside = (
+  { only, position, eventsPerSecond }: Checkpoint,
+  live: { readonly position: number; readonly head: number },
+) => ({
   projections: only ?? 'all',
   position: Math.min(position, live.head),
   lag: Math.max(0, live.position - position),
@@ -40,6 +43,7 @@ const beside = ({ only, position, eventsPerSecond }: Checkpoint, live: { readonl
 
 /** In whole seconds. A clock that went back makes it no less than 0. */
 async function secondsSince({ log }: LedgerCore, position: number, now: Instant): Promise<number> {
-  for await (const { recordedAt } of log.readAt([position])) return Math.max(0, Number((micros(now) - micros(recordedAt)) / MICROS_PER_SECOND));
+  for await (const { recordedAt } of log.readAt([position]))
+    return Math.max(0, Number((micros(now) - micros(recordedAt)) / MICROS_PER_SECOND));
   return 0;
 }

@@ -16,7 +16,10 @@ export const zPublishedPlan = z.strictObject({
 });
 
 /** As a file may have it: with the command's name still on it, and without the date from which it would be in force. */
-const zPlanFile = zPublishedPlan.extend({ command: z.literal('publish-plan').optional(), effectiveFrom: zInstant.default(FROM_EVER) });
+const zPlanFile = zPublishedPlan.extend({
+  command: z.literal('publish-plan').optional(),
+  effectiveFrom: zInstant.default(FROM_EVER),
+});
 
 /** The plan as one version, guarded as publishing it would be. */
 export function planOfItsOwn(plan: z.output<typeof zPublishedPlan>): PlanVersion {

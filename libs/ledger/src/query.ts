@@ -28,7 +28,8 @@ export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject> {
   answer(params: z.output<Params>, context: QueryContext): Promise<unknown>;
 }
 
-export const defineQuery = <Params extends z.ZodObject>(definition: QueryDefinition<Params>): QueryDefinition<Params> => definition;
+export const defineQuery = <Params extends z.ZodObject>(definition: QueryDefinition<Params>): QueryDefinition<Params> =>
+  definition;
 
 /** All but the appender of usage. */
 export const READERS: readonly Role[] = ['platform_admin', 'operator', 'auditor', 'tenant'];
@@ -42,12 +43,17 @@ export const ADMIN: readonly Role[] = ['platform_admin'];
  * beside `at`, the other axis of time.
  */
 export const zAsOf = z.object({
-  asOf: z.string().optional().describe('A log position, or an instant of recording: what would have been answered then'),
+  asOf: z
+    .string()
+    .optional()
+    .describe('A log position, or an instant of recording: what would have been answered then'),
   knownAt: z.string().optional().describe('The same as asOf; of both the earlier counts'),
 });
 
 /** What holds at an instant in the world, for a query whose answer changes with it: now, unless given. */
-export const zAt = { at: zInstant.optional().describe('What holds at this instant; knownAt says as it was known when') };
+export const zAt = {
+  at: zInstant.optional().describe('What holds at this instant; knownAt says as it was known when'),
+};
 
 export const DEFAULT_LIMIT = 1000;
 export const MAX_LIMIT = 10_000;
@@ -58,7 +64,9 @@ const zWhole = (min: number, max: number, message: string): z.ZodCoercedNumber =
 
 export const zLimit = (unlessGiven: number): z.ZodDefault<z.ZodCoercedNumber> =>
   zWhole(1, MAX_LIMIT, `must be a whole number from 1 to ${MAX_LIMIT}`).default(unlessGiven);
-export const zAfter = zWhole(0, Number.MAX_SAFE_INTEGER, 'must be a log position: a whole number such as 1207').default(0);
+export const zAfter = zWhole(0, Number.MAX_SAFE_INTEGER, 'must be a log position: a whole number such as 1207').default(
+  0,
+);
 
 /** Paging by opaque cursor; a page after the first is as of the same position as the first. */
 export const zPage = zAsOf.extend({
@@ -107,7 +115,8 @@ const zPageCursor = z.object({ list: z.string(), asked: z.record(z.string(), z.j
 
 /** Not of what is asked, but of how much of it, and as of when, which the cursor itself says. */
 const BESIDE: readonly string[] = ['cursor', 'limit', 'asOf', 'knownAt'];
-const askedIn = (params: Readonly<Record<string, unknown>>): Record<string, unknown> => Object.fromEntries(Object.entries(params).filter(([name]) => !BESIDE.includes(name)));
+const askedIn = (params: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(params).filter(([name]) => !BESIDE.includes(name)));
 
 /** The parameters of a page: with a cursor those of the first one, which need not be said again. Errors: `invalid_cursor`, also where it is of another list, or of other parameters. */
 export function withCursor(list: string, params: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
@@ -116,19 +125,39 @@ export function withCursor(list: string, params: Readonly<Record<string, unknown
   const known = zPageCursor.safeParse(jsonIn(cursor));
   if (!known.success || known.data.list !== list) throw invalidCursor();
   const { asked, next } = known.data;
-  const other = Object.entries(askedIn(params)).find(([name, value]) => canonicalJson(value) !== canonicalJson(asked[name]));
-  if (other !== undefined) throw invalid('invalid_cursor', `cursor is of the same list asked with another ${other[0]}: begin anew without it`, [{ field: other[0], message: 'is another than that of the first page' }]);
+  const other = Object.entries(askedIn(params)).find(
+    ([name, value]) => canonicalJson(value) !== canonicalJson(asked[name]),
+  );
+  if (other !== undefined)
+    throw invalid(
+      'invalid_cursor',
+      `cursor is of the same list asked with another ${other[0]}: begin anew without it`,
+      [{ field: other[0], message: 'is another than that of the first page' }],
+    );
   return { ...asked, ...params, cursor: next };
 }
 
 /** An answer whose next page is asked for with the same parameters. */
 export function pagedOn(list: string, params: Readonly<Record<string, unknown>>, answer: unknown): unknown {
-  if (typeof answer !== 'object' || answer === null || !('nextCursor' in answer) || typeof answer.nextCursor !== 'string') return answer;
-  return { ...answer, nextCursor: Buffer.from(JSON.stringify({ list, asked: askedIn(params), next: answer.nextCursor })).toString('base64url') };
+  if (
+    typeof answer !== 'object' ||
+    answer === null ||
+    !('nextCursor' in answer) ||
+    typeof answer.nextCursor !== 'string'
+  )
+    return answer;
+  return {
+    ...answer,
+    nextCursor: Buffer.from(JSON.stringify({ list, asked: askedIn(params), next: answer.nextCursor })).toString(
+      'base64url',
+    ),
+  };
 }
 
 export const invalidCursor = (): DomainError =>
-  invalid('invalid_cursor', 'cursor is not one that this list gave out', [{ field: 'cursor', message: 'is not one that this list gave out' }]);
+  invalid('invalid_cursor', 'cursor is not one that this list gave out', [
+    { field: 'cursor', message: 'is not one that this list gave out' },
+  ]);
 
 export interface Page<Item> {
   readonly items: readonly Item[];
@@ -159,7 +188,13 @@ export function pageOfAll<Item>(
   const ordered = [...all].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   const after = cursor === undefined ? undefined : decodeCursor(cursor).after[0];
   const rest = after === undefined ? ordered : ordered.filter((item) => keyOf(item) > after);
-  return pageOf(rest.slice(0, limit + 1), limit, position, (item) => [keyOf(item)], (item) => item);
+  return pageOf(
+    rest.slice(0, limit + 1),
+    limit,
+    position,
+    (item) => [keyOf(item)],
+    (item) => item,
+  );
 }
 
 /**
@@ -181,7 +216,9 @@ export async function positionUpTo(
   { asOf, knownAt, cursor }: { asOf?: string | undefined; knownAt?: string | undefined; cursor?: string | undefined },
 ): Promise<number> {
   if (cursor !== undefined) return Math.min(decodeCursor(cursor).position, head);
-  const asked = Object.entries({ asOf, knownAt }).flatMap(([field, value]) => (value === undefined ? [] : [namedPosition(core, head, field, value)]));
+  const asked = Object.entries({ asOf, knownAt }).flatMap(([field, value]) =>
+    value === undefined ? [] : [namedPosition(core, head, field, value)],
+  );
   return Math.min(head, ...(await Promise.all(asked)));
 }
 
@@ -194,9 +231,16 @@ async function namedPosition(core: LedgerCore, head: number, field: string, valu
   const refuse = (code: string, fault: string): never => {
     throw invalid(code, `${field} ${fault}`, [{ field, message: fault }]);
   };
-  if (/^\d{1,15}$/.test(value)) return Number(value) > head ? refuse('position_ahead', `is beyond the end of the log, position ${head}`) : Number(value);
+  if (/^\d{1,15}$/.test(value))
+    return Number(value) > head
+      ? refuse('position_ahead', `is beyond the end of the log, position ${head}`)
+      : Number(value);
   const parsed = zInstant.safeParse(value);
-  if (!parsed.success) return refuse('invalid_as_of', 'is neither a log position such as "1207" nor an instant such as "2026-04-01T00:00:00Z"');
+  if (!parsed.success)
+    return refuse(
+      'invalid_as_of',
+      'is neither a log position such as "1207" nor an instant such as "2026-04-01T00:00:00Z"',
+    );
   return core.log.positionAt(parsed.data);
 }
 
@@ -204,18 +248,29 @@ async function namedPosition(core: LedgerCore, head: number, field: string, valu
  * The tenant asked for, within what the caller may see: another's is as if it did not exist. null: all. Errors: `unknown_tenant`,
  * where the log knows none at all; as of before it was registered the answer is that there is nothing.
  */
-export async function visibleTenant({ core, confinedTo: own }: QueryContext, asked: string | undefined): Promise<string | null> {
+export async function visibleTenant(
+  { core, confinedTo: own }: QueryContext,
+  asked: string | undefined,
+): Promise<string | null> {
   if (asked === undefined) return own;
   const row = await core.db.selectFrom('tenants').select('tenant_id').where('tenant_id', '=', asked).executeTakeFirst();
-  if (row === undefined || (own !== null && asked !== own)) throw notFound('unknown_tenant', `tenant ${asked} is not registered`);
+  if (row === undefined || (own !== null && asked !== own))
+    throw notFound('unknown_tenant', `tenant ${asked} is not registered`);
   return asked;
 }
 
 /** The deployment is registered, whenever that was, and for a confined caller is or was their tenant's. Errors: `unknown_deployment`. */
-export async function assertVisibleDeployment({ core, confinedTo: own }: QueryContext, deploymentId: string): Promise<void> {
-  let query = core.db.selectFrom('deployment_assignments').select('deployment_id').where('deployment_id', '=', deploymentId);
+export async function assertVisibleDeployment(
+  { core, confinedTo: own }: QueryContext,
+  deploymentId: string,
+): Promise<void> {
+  let query = core.db
+    .selectFrom('deployment_assignments')
+    .select('deployment_id')
+    .where('deployment_id', '=', deploymentId);
   if (own !== null) query = query.where('tenant_id', '=', own);
-  if ((await query.executeTakeFirst()) === undefined) throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
+  if ((await query.executeTakeFirst()) === undefined)
+    throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
 }
 
 export const contextFor = (core: LedgerCore, position: number, caller: Caller): QueryContext => ({

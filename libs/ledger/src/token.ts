@@ -12,7 +12,11 @@ export interface TokenClaims {
 }
 
 /** A bearer token, signed by HS256 with the shared secret, valid from `now` on. */
-export async function mintToken(secret: string, { sub, role, tenantId, ttl }: TokenClaims, now: Instant): Promise<string> {
+export async function mintToken(
+  secret: string,
+  { sub, role, tenantId, ttl }: TokenClaims,
+  now: Instant,
+): Promise<string> {
   const issued = new Date(now);
   return new SignJWT({ role, ...(tenantId === undefined ? {} : { tenantId }) })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
@@ -32,6 +36,7 @@ const SECONDS = new Map([
 function secondsOf(ttl: string): number {
   const [, count, unit] = /^(\d+)([smhd])$/.exec(ttl) ?? [];
   const seconds = SECONDS.get(unit ?? '');
-  if (count === undefined || seconds === undefined) throw invalid('invalid_ttl', `ttl: ${JSON.stringify(ttl)} is not a span such as "15m", "12h" or "30d"`);
+  if (count === undefined || seconds === undefined)
+    throw invalid('invalid_ttl', `ttl: ${JSON.stringify(ttl)} is not a span such as "15m", "12h" or "30d"`);
   return Number(count) * seconds;
 }

@@ -28,7 +28,8 @@ const MESSAGES =
 export function isConnectionLost(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   // Node's error of several attempts to connect.
-  if (textOf(error, 'name') === 'AggregateError' && 'errors' in error && Array.isArray(error.errors)) return error.errors.some(isConnectionLost);
+  if (textOf(error, 'name') === 'AggregateError' && 'errors' in error && Array.isArray(error.errors))
+    return error.errors.some(isConnectionLost);
   const code = textOf(error, 'code');
   return SOCKET_CODES.includes(code) || SERVER_CODE.test(code) || MESSAGES.test(textOf(error, 'message'));
 }

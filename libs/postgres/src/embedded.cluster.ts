@@ -94,9 +94,12 @@ async function place(draft: string, options: ClusterOptions): Promise<Placement>
   const { nativeFolder, methods = methodsHere(), reachable = REACHABLE_FOLDERS } = options;
   const reasons: string[] = [];
   for (const method of methods) {
-    const placement = method === 'elsewhere'
-      ? await placeElsewhere(nativeFolder, reachable, (base) => writeFile(path.join(draft, LOCATION_FILE), `${base}\n`))
-      : await placeInside(method, nativeFolder, draft);
+    const placement =
+      method === 'elsewhere'
+        ? await placeElsewhere(nativeFolder, reachable, (base) =>
+            writeFile(path.join(draft, LOCATION_FILE), `${base}\n`),
+          )
+        : await placeInside(method, nativeFolder, draft);
     if ('runner' in placement) return placement;
     reasons.push(`${method}: ${placement.impossible}`);
   }
@@ -115,10 +118,13 @@ async function initialise({ runner, dataFolder }: Placement, draft: string): Pro
   await writeFile(passwordForInit, `${password}\n`, { mode: 0o600 });
   if (runner.user !== undefined) await chown(passwordForInit, runner.user.uid, runner.user.gid);
   const initialised = await run(runner, 'initdb', [
-    '-D', dataFolder,
-    '--username', SUPERUSER,
+    '-D',
+    dataFolder,
+    '--username',
+    SUPERUSER,
     '--auth=scram-sha-256',
-    '--pwfile', passwordForInit,
+    '--pwfile',
+    passwordForInit,
     '--encoding=UTF8',
     // Byte by byte, the same on every machine.
     '--no-locale',

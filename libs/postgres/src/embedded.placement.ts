@@ -99,12 +99,16 @@ export async function placementOf(nativeFolder: string, clusterFolder: string): 
     );
   }
   if (uid !== ROOT_UID && hasName()) return { runner: { nativeFolder, prefix: [] }, dataFolder };
-  const runner = uid === owner.uid
-    ? namespaceRunner(nativeFolder)
-    : await reachableRunner({ nativeFolder, prefix: [], user: { uid: owner.uid, gid: owner.gid } }, base, dataFolder);
+  const runner =
+    uid === owner.uid
+      ? namespaceRunner(nativeFolder)
+      : await reachableRunner({ nativeFolder, prefix: [], user: { uid: owner.uid, gid: owner.gid } }, base, dataFolder);
   const tried = runner === undefined || !('prefix' in runner) ? undefined : await probe(runner, dataFolder);
   if (runner !== undefined && 'prefix' in runner && tried?.ok === true) return { runner, dataFolder };
-  const why = runner !== undefined && 'impossible' in runner ? runner.impossible : (tried?.output ?? 'no account but root in /etc/passwd');
+  const why =
+    runner !== undefined && 'impossible' in runner
+      ? runner.impossible
+      : (tried?.output ?? 'no account but root in /etc/passwd');
   throw new DatabaseError(
     'embedded_placement_impossible',
     `Postgres can't be run on ${dataFolder} (${why}): it was made where user namespaces are allowed or by another user; ` +
@@ -119,7 +123,8 @@ async function reachableRunner(
   folder: string,
 ): Promise<Runner | { readonly impossible: string }> {
   const tried = await probe(runner, folder);
-  if (tried.ok || base === undefined || runner.user === undefined) return tried.ok ? runner : { impossible: tried.output };
+  if (tried.ok || base === undefined || runner.user === undefined)
+    return tried.ok ? runner : { impossible: tried.output };
   const copied = { ...runner, nativeFolder: await copyBinaries(runner.nativeFolder, base, runner.user) };
   const again = await probe(copied, folder);
   return again.ok ? copied : { impossible: again.output };
@@ -128,7 +133,8 @@ async function reachableRunner(
 /** 50 MB, once for each version of the package; what only a compiler needs is left out. */
 async function copyBinaries(nativeFolder: string, base: string, user: { uid: number; gid: number }): Promise<string> {
   const manifest: unknown = JSON.parse(await readFile(path.join(nativeFolder, '../package.json'), 'utf8'));
-  const version = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+  const version =
+    typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
   const copy = path.join(base, `native-${version}`);
   if (await isFolder(copy)) return copy;
   const draft = await mkdtemp(`${copy}.`);
@@ -144,7 +150,11 @@ async function copyBinaries(nativeFolder: string, base: string, user: { uid: num
   return copy;
 }
 
-const isFolder = (folder: string): Promise<boolean> => stat(folder).then((found) => found.isDirectory(), () => false);
+const isFolder = (folder: string): Promise<boolean> =>
+  stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /** The folder elsewhere that a cluster's folder names, if it does. */
 export async function readLocation(clusterFolder: string): Promise<string | undefined> {

@@ -79,13 +79,21 @@ const SETTINGS: Readonly<Record<string, string>> = {
  * Starts the server and resolves once its pid file is there, or says how it ended: another process may have been first.
  * It outlives us, and holds none of our files or terminals.
  */
-export async function startPostmaster(cluster: Cluster, settings: Readonly<Record<string, string>>): Promise<'started' | 'ended'> {
+export async function startPostmaster(
+  cluster: Cluster,
+  settings: Readonly<Record<string, string>>,
+): Promise<'started' | 'ended'> {
   const options = Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const logDescriptor = openLog(cluster.logFile);
-  const child = start(cluster.runner, 'postgres', ['-D', cluster.dataFolder, '-p', String(await freePort()), ...options], {
-    stdio: ['ignore', logDescriptor, logDescriptor],
-    detached: true,
-  });
+  const child = start(
+    cluster.runner,
+    'postgres',
+    ['-D', cluster.dataFolder, '-p', String(await freePort()), ...options],
+    {
+      stdio: ['ignore', logDescriptor, logDescriptor],
+      detached: true,
+    },
+  );
   closeSync(logDescriptor);
   child.unref();
   let ended = false;

@@ -66,7 +66,12 @@ export interface SpawnOptions {
 }
 
 /** Starts one of Postgres's programs, or another by its absolute path. */
-export function start(runner: Runner, program: string, args: readonly string[], { stdio, detached = false }: SpawnOptions): ChildProcess {
+export function start(
+  runner: Runner,
+  program: string,
+  args: readonly string[],
+  { stdio, detached = false }: SpawnOptions,
+): ChildProcess {
   const [command = '', ...rest] = [...runner.prefix, path.resolve(runner.nativeFolder, 'bin', program), ...args];
   // From the root folder, since the user that we drop to may not enter the current one.
   return spawn(command, rest, { cwd: '/', env: environment(), stdio, detached, ...runner.user });

@@ -47,7 +47,8 @@ describe('the embedded Postgres', () => {
   afterEach(async () => {
     for (const one of processes.splice(0)) await one.kill();
     const postmaster = await readPostmaster(await dataFolder());
-    if (postmaster !== undefined && isAlive(postmaster.pid) && postmaster.pid !== process.pid) await killAndWait(postmaster.pid);
+    if (postmaster !== undefined && isAlive(postmaster.pid) && postmaster.pid !== process.pid)
+      await killAndWait(postmaster.pid);
     await rm(parent, { recursive: true, force: true });
     await rm(reachable, { recursive: true, force: true });
   });
@@ -59,7 +60,12 @@ describe('the embedded Postgres', () => {
   }
 
   async function inProcess(options: Partial<EmbeddedOptions> = {}, uid?: number): Promise<Process> {
-    const args = ['--conditions=source', '--import', './test/support/typescript.js', 'test/support/embedded-process.ts'];
+    const args = [
+      '--conditions=source',
+      '--import',
+      './test/support/typescript.js',
+      'test/support/embedded-process.ts',
+    ];
     const child = spawn(process.execPath, [...args, JSON.stringify({ dataDir, reachable: [reachable], ...options })], {
       cwd: REPOSITORY,
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -184,7 +190,17 @@ describe('the embedded Postgres', () => {
       `select coalesce(current_setting(name, true), (select datcollate from pg_database where datname = 'postgres')) as value
        from unnest(array['${settings.join(`', '`)}']) with ordinality as s (name, n) order by n`,
     );
-    expect(rows.map(({ value }) => value)).toEqual(['UTC', 'UTF8', 'C', '256MB', '100', '2GB', 'off', 'on', '127.0.0.1']);
+    expect(rows.map(({ value }) => value)).toEqual([
+      'UTC',
+      'UTF8',
+      'C',
+      '256MB',
+      '100',
+      '2GB',
+      'off',
+      'on',
+      '127.0.0.1',
+    ]);
     expect((await stat(path.join(dataDir, 'postgres/password'))).mode & 0o777).toBe(0o600);
     expect((await stat(path.join(dataDir, 'postgres.log'))).mode & 0o777).toBe(0o600);
     const wrong = new URL(server.url);
@@ -226,7 +242,10 @@ describe('the embedded Postgres', () => {
   it('is no longer believed to run when its number is that of another process', async () => {
     await (await startEmbeddedPostgres({ dataDir })).stop();
     const data = await dataFolder();
-    await writeFile(path.join(data, 'postmaster.pid'), `${process.pid}\n${data}\n1775001600\n5432\n\n127.0.0.1\n\nready   \n`);
+    await writeFile(
+      path.join(data, 'postmaster.pid'),
+      `${process.pid}\n${data}\n1775001600\n5432\n\n127.0.0.1\n\nready   \n`,
+    );
     const server = await startEmbeddedPostgres({ dataDir });
     expect(server.adopted).toBe(false);
     expect(await query(server.url, 'select 1 as one')).toEqual([{ one: 1 }]);
@@ -245,14 +264,22 @@ describe('the embedded Postgres', () => {
 
   it('says what is wrong, where, and what to do', async () => {
     await expect(startEmbeddedPostgres({ dataDir, methods: [] })).rejects.toThrow(
-      expect.objectContaining({ code: 'embedded_placement_impossible', message: expect.stringMatching(/set DATABASE_URL/) }),
+      expect.objectContaining({
+        code: 'embedded_placement_impossible',
+        message: expect.stringMatching(/set DATABASE_URL/),
+      }),
     );
     await expect(startEmbeddedPostgres({ dataDir, settings: { shared_buffers: 'plenty' } })).rejects.toThrow(
-      expect.objectContaining({ code: 'embedded_start_failed', message: expect.stringMatching(/invalid value for .*"shared_buffers"/) }),
+      expect.objectContaining({
+        code: 'embedded_start_failed',
+        message: expect.stringMatching(/invalid value for .*"shared_buffers"/),
+      }),
     );
     const file = path.join(parent, 'file');
     await writeFile(file, '');
-    await expect(startEmbeddedPostgres({ dataDir: file })).rejects.toThrow(expect.objectContaining({ code: 'data_directory_unusable' }));
+    await expect(startEmbeddedPostgres({ dataDir: file })).rejects.toThrow(
+      expect.objectContaining({ code: 'data_directory_unusable' }),
+    );
   });
 
   if (isRoot) {
@@ -260,12 +287,16 @@ describe('the embedded Postgres', () => {
       const first = await startEmbeddedPostgres({ dataDir, methods: ['elsewhere'], reachable: [reachable] });
       await query(first.url, 'create table kept ()');
       await first.stop();
-      expect(await readFile(path.join(dataDir, 'postgres/location'), 'utf8')).toMatch(new RegExp(`^${reachable}/ledgerline-\\w+\\n$`));
+      expect(await readFile(path.join(dataDir, 'postgres/location'), 'utf8')).toMatch(
+        new RegExp(`^${reachable}/ledgerline-\\w+\\n$`),
+      );
       const second = await startEmbeddedPostgres({ dataDir });
       expect(await query(second.url, 'select from kept')).toEqual([]);
       await second.stop();
       await rm(reachable, { recursive: true });
-      await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(/put that folder back, or remove .* to begin with an empty ledger/);
+      await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(
+        /put that folder back, or remove .* to begin with an empty ledger/,
+      );
     });
 
     it('falls back to a reachable folder where the namespace has no way in', async () => {
@@ -279,24 +310,25 @@ describe('the embedded Postgres', () => {
 
     // A user who can't enter the checkout has no command to run in it.
     const users = canBeEntered(REPOSITORY) ? [NOBODY, NAMELESS] : [];
-    for (const uid of users) it(`runs for user ${uid}, and for root after that`, async () => {
-      await mkdir(dataDir);
-      await chown(parent, uid, uid);
-      await chown(dataDir, uid, uid);
-      const theirs = await inProcess({}, uid);
-      await query(theirs.url, 'create table kept ()');
-      const roots = await inProcess();
-      expect(roots.url).toBe(theirs.url);
-      await theirs.stop();
-      await roots.stop();
-      expect(await isRunning()).toBe(false);
-      const alone = await startEmbeddedPostgres({ dataDir });
-      expect(await query(alone.url, 'select from kept')).toEqual([]);
-      await alone.stop();
-      const again = await inProcess({}, uid);
-      expect(again.adopted).toBe(false);
-      await again.stop();
-    });
+    for (const uid of users)
+      it(`runs for user ${uid}, and for root after that`, async () => {
+        await mkdir(dataDir);
+        await chown(parent, uid, uid);
+        await chown(dataDir, uid, uid);
+        const theirs = await inProcess({}, uid);
+        await query(theirs.url, 'create table kept ()');
+        const roots = await inProcess();
+        expect(roots.url).toBe(theirs.url);
+        await theirs.stop();
+        await roots.stop();
+        expect(await isRunning()).toBe(false);
+        const alone = await startEmbeddedPostgres({ dataDir });
+        expect(await query(alone.url, 'select from kept')).toEqual([]);
+        await alone.stop();
+        const again = await inProcess({}, uid);
+        expect(again.adopted).toBe(false);
+        await again.stop();
+      });
   }
 });
 

@@ -4,7 +4,14 @@ import pg from 'pg';
 import { findNativeFolder } from './embedded.binaries.js';
 import { type Cluster, openCluster, SUPERUSER } from './embedded.cluster.js';
 import type { PlacementMethod } from './embedded.placement.js';
-import { disownPidFile, isServing, type Postmaster, readPostmaster, startPostmaster, stopPostmaster } from './embedded.postmaster.js';
+import {
+  disownPidFile,
+  isServing,
+  type Postmaster,
+  readPostmaster,
+  startPostmaster,
+  stopPostmaster,
+} from './embedded.postmaster.js';
 import { DatabaseError, reason } from './errors.js';
 
 export interface EmbeddedOptions {
@@ -100,7 +107,10 @@ async function attach(cluster: Cluster, { log, settings = {} }: EmbeddedOptions)
 }
 
 /** A session that holds the presence lock; or why there is none yet. */
-async function connect(cluster: Cluster, postmaster: Postmaster): Promise<PresenceClient | { readonly refused: string }> {
+async function connect(
+  cluster: Cluster,
+  postmaster: Postmaster,
+): Promise<PresenceClient | { readonly refused: string }> {
   const url = urlOf(cluster, postmaster, 'postgres');
   const client = new pg.Client({ connectionString: url, application_name: PRESENCE_NAME }) as PresenceClient;
   // The server may stop or be killed while we hold the session; whoever uses it then learns it from their own.
@@ -111,7 +121,8 @@ async function connect(cluster: Cluster, postmaster: Postmaster): Promise<Presen
       `select current_setting('data_directory') as folder, pg_advisory_lock_shared($1)`,
       [PRESENCE_LOCK],
     );
-    if (rows[0]?.folder !== cluster.dataFolder) throw new Error(`port ${postmaster.port} is another server's, on ${rows[0]?.folder}`);
+    if (rows[0]?.folder !== cluster.dataFolder)
+      throw new Error(`port ${postmaster.port} is another server's, on ${rows[0]?.folder}`);
     await createDatabase(client);
     // It must not keep a process alive that has nothing else to do.
     client.unref();
@@ -132,12 +143,18 @@ async function createDatabase(client: pg.Client): Promise<void> {
     await client.query(`create database ${DATABASE}`);
   } catch (error) {
     // Another process made it at the same moment.
-    if (error instanceof pg.DatabaseError && (error.code === DUPLICATE_DATABASE || error.code === UNIQUE_VIOLATION)) return;
+    if (error instanceof pg.DatabaseError && (error.code === DUPLICATE_DATABASE || error.code === UNIQUE_VIOLATION))
+      return;
     throw error;
   }
 }
 
-async function leave(cluster: Cluster, postmaster: Postmaster, presence: PresenceClient, { log }: EmbeddedOptions): Promise<void> {
+async function leave(
+  cluster: Cluster,
+  postmaster: Postmaster,
+  presence: PresenceClient,
+  { log }: EmbeddedOptions,
+): Promise<void> {
   presence.ref();
   try {
     if (!(await isLast(presence))) return;
@@ -155,7 +172,9 @@ async function leave(cluster: Cluster, postmaster: Postmaster, presence: Presenc
 async function isLast(presence: pg.Client): Promise<boolean> {
   try {
     await presence.query('select pg_advisory_unlock_shared($1)', [PRESENCE_LOCK]);
-    const { rows } = await presence.query<{ alone: boolean }>('select pg_try_advisory_lock($1) as alone', [PRESENCE_LOCK]);
+    const { rows } = await presence.query<{ alone: boolean }>('select pg_try_advisory_lock($1) as alone', [
+      PRESENCE_LOCK,
+    ]);
     if (rows[0]?.alone !== true) return false;
     const grace = AbortSignal.timeout(CLOSING_GRACE_MS);
     while (await othersAreConnected(presence)) {

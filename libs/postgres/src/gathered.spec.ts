@@ -22,7 +22,10 @@ describe('gathered look-ups', () => {
     await Promise.resolve();
     const later = [3, 4, 5].map(async (question) => gathered.ask(question));
     expect(await Promise.all([...first, ...later])).toEqual([2, 4, 6, 8, 10]);
-    expect(statements).toEqual([[1, 2], [3, 4, 5]]);
+    expect(statements).toEqual([
+      [1, 2],
+      [3, 4, 5],
+    ]);
     expect(await gathered.ask(6)).toBe(12);
     expect(statements.at(-1)).toEqual([6]);
   });
@@ -45,12 +48,24 @@ describe('gathered look-ups', () => {
 
   it('refuses the question alone that it is refused for', async () => {
     const { gathered } = doubled((question) => (question === 2 ? new Error('2 is refused') : undefined));
-    expect(await Promise.allSettled([1, 2, 3].map(async (question) => gathered.ask(question)))).toMatchObject([{ value: 2 }, { reason: { message: '2 is refused' } }, { value: 6 }]);
+    expect(await Promise.allSettled([1, 2, 3].map(async (question) => gathered.ask(question)))).toMatchObject([
+      { value: 2 },
+      { reason: { message: '2 is refused' } },
+      { value: 6 },
+    ]);
   });
 
   it('asks each again by itself where they took too long together', async () => {
-    const { gathered, statements } = doubled((question) => (question === 2 ? Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' }) : undefined));
-    expect(await Promise.allSettled([1, 2, 3].map(async (question) => gathered.ask(question)))).toMatchObject([{ value: 2 }, { reason: { code: '57014' } }, { value: 6 }]);
+    const { gathered, statements } = doubled((question) =>
+      question === 2
+        ? Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' })
+        : undefined,
+    );
+    expect(await Promise.allSettled([1, 2, 3].map(async (question) => gathered.ask(question)))).toMatchObject([
+      { value: 2 },
+      { reason: { code: '57014' } },
+      { value: 6 },
+    ]);
     expect(statements).toEqual([[1, 2, 3], [1], [2], [3]]);
     // Who comes meanwhile does not wait for them.
     const [slow, next] = [gathered.ask(2).catch(() => 'refused'), gathered.ask(4)];
@@ -59,8 +74,13 @@ describe('gathered look-ups', () => {
 
   it('refuses all where the database is away, and answers again once it is back', async () => {
     let isAway = true;
-    const { gathered, statements } = doubled(() => (isAway ? Object.assign(new Error('away'), { code: 'ECONNREFUSED' }) : undefined));
-    expect(await Promise.allSettled([1, 2].map(async (question) => gathered.ask(question)))).toMatchObject([{ reason: { message: 'away' } }, { reason: { message: 'away' } }]);
+    const { gathered, statements } = doubled(() =>
+      isAway ? Object.assign(new Error('away'), { code: 'ECONNREFUSED' }) : undefined,
+    );
+    expect(await Promise.allSettled([1, 2].map(async (question) => gathered.ask(question)))).toMatchObject([
+      { reason: { message: 'away' } },
+      { reason: { message: 'away' } },
+    ]);
     isAway = false;
     expect(await gathered.ask(3)).toBe(6);
     expect(statements).toEqual([[1, 2], [3]]);

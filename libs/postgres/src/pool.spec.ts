@@ -32,7 +32,10 @@ describe('a pool', () => {
     expect(await value(`'2026-04-01T02:00:00+02:00'::timestamptz`)).toBe('2026-04-01T00:00:00Z');
     expect(await value(`'2026-04-01T00:00:00.000100Z'::timestamptz`)).toBe('2026-04-01T00:00:00.0001Z');
     expect(await value(`'0001-01-01T00:00:00Z'::timestamptz`)).toBe('0001-01-01T00:00:00Z');
-    expect(await value(`array['2026-04-01T00:00:00.5Z', null]::timestamptz[]`)).toEqual(['2026-04-01T00:00:00.5Z', null]);
+    expect(await value(`array['2026-04-01T00:00:00.5Z', null]::timestamptz[]`)).toEqual([
+      '2026-04-01T00:00:00.5Z',
+      null,
+    ]);
     expect(await value(`'2026-04-01'::date`)).toBe('2026-04-01');
   });
 
@@ -48,7 +51,11 @@ describe('a pool', () => {
   it('prepares a statement with values once, whatever its values, and one without not at all', async () => {
     const client = await database.pool.connect();
     const prepared = async (): Promise<string[]> =>
-      (await client.query<{ statement: string }>("select statement from pg_prepared_statements where statement like '%twice%'")).rows.map(({ statement }) => statement);
+      (
+        await client.query<{ statement: string }>(
+          "select statement from pg_prepared_statements where statement like '%twice%'",
+        )
+      ).rows.map(({ statement }) => statement);
     try {
       expect((await client.query('select $1::int * 2 as twice', [1])).rows).toEqual([{ twice: 2 }]);
       expect((await client.query('select $1::int * 2 as twice', [2])).rows).toEqual([{ twice: 4 }]);
@@ -77,7 +84,8 @@ describe('a pool', () => {
     const pool = createPool(url.href, { schema: 'ledger', max: 2, applicationName: 'a spec' });
     try {
       await pool.query(`insert into t values ('2026-04-01')`);
-      const { rows } = await pool.query(`select at, current_setting('statement_timeout') as timeout, current_setting('TimeZone') as zone,
+      const { rows } =
+        await pool.query(`select at, current_setting('statement_timeout') as timeout, current_setting('TimeZone') as zone,
         current_setting('application_name') as name from t`);
       expect(rows).toEqual([{ at: '2026-04-01T00:00:00Z', timeout: '1234ms', zone: 'UTC', name: 'a spec' }]);
     } finally {
@@ -87,7 +95,9 @@ describe('a pool', () => {
 
   it('refuses a schema name that would be SQL, and a URL that is none', () => {
     expect(() => createPool(database.url, { schema: 'a b' })).toThrow(/"a b" is no schema name/);
-    expect(() => createPool('localhost/secret')).toThrow(/not of the form "postgres:\/\/user:password@host:5432\/database"/);
+    expect(() => createPool('localhost/secret')).toThrow(
+      /not of the form "postgres:\/\/user:password@host:5432\/database"/,
+    );
   });
 });
 
@@ -102,7 +112,9 @@ describe('the database to work on', () => {
   });
 
   it('is refused when it does not answer, without its password', async () => {
-    const refused = expect(openDatabase({ databaseUrl: 'postgres://me:secret@127.0.0.1:1/ledger', dataDir: '/nowhere' })).rejects;
+    const refused = expect(
+      openDatabase({ databaseUrl: 'postgres://me:secret@127.0.0.1:1/ledger', dataDir: '/nowhere' }),
+    ).rejects;
     const message = expect.stringMatching(/ledger at 127\.0\.0\.1:1.*ECONNREFUSED.*unset/);
     await refused.toMatchObject({ code: 'database_unreachable', message });
     await refused.not.toThrow(/secret/);
@@ -115,7 +127,9 @@ describe('the database to work on', () => {
     expect((await pool.query('select 21.12 as amount')).rows).toEqual([{ amount: '21.12' }]);
     await pool.end();
     await opened.close();
-    await expect(openDatabase({ databaseUrl: opened.url, dataDir })).rejects.toMatchObject({ code: 'database_unreachable' });
+    await expect(openDatabase({ databaseUrl: opened.url, dataDir })).rejects.toMatchObject({
+      code: 'database_unreachable',
+    });
     await rm(dataDir, { recursive: true });
   });
 });

@@ -25,9 +25,22 @@ const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
  * A pool whose values are ours: numeric and date as text, int8 as a safe number (else it throws `value_out_of_range`),
  * timestamptz as canonical Instant text, json and jsonb parsed. Sessions run in UTC.
  */
-export function createPool(url: string, { schema, max = 10, applicationName = 'ledgerline', idleTimeoutMs = 10_000, readOnly = false, statementTimeoutMs }: PoolOptions = {}): pg.Pool {
+export function createPool(
+  url: string,
+  {
+    schema,
+    max = 10,
+    applicationName = 'ledgerline',
+    idleTimeoutMs = 10_000,
+    readOnly = false,
+    statementTimeoutMs,
+  }: PoolOptions = {},
+): pg.Pool {
   if (schema !== undefined && !SCHEMA.test(schema)) {
-    throw new DatabaseError('schema_name_invalid', `${JSON.stringify(schema)} is no schema name: use a-z, 0-9 and _, 63 at most`);
+    throw new DatabaseError(
+      'schema_name_invalid',
+      `${JSON.stringify(schema)} is no schema name: use a-z, 0-9 and _, 63 at most`,
+    );
   }
   const { connectionString, options } = splitOptions(url);
   const settings = [
@@ -70,7 +83,10 @@ function parseDatabaseUrl(url: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed?.protocol === 'postgres:' || parsed?.protocol === 'postgresql:') return parsed;
   const form = 'postgres://user:password@host:5432/database';
-  throw new DatabaseError('database_url_invalid', `the database URL is not of the form "${form}": correct DATABASE_URL`);
+  throw new DatabaseError(
+    'database_url_invalid',
+    `the database URL is not of the form "${form}": correct DATABASE_URL`,
+  );
 }
 
 export interface OpenDatabase {
@@ -83,7 +99,11 @@ export interface OpenDatabase {
 const REACH_TIMEOUT_MS = 10_000;
 
 /** The database at `databaseUrl`, which must be reachable; without one, an embedded Postgres under the data directory. */
-export async function openDatabase({ databaseUrl, dataDir, log }: {
+export async function openDatabase({
+  databaseUrl,
+  dataDir,
+  log,
+}: {
   readonly databaseUrl?: string | undefined;
   readonly dataDir: string;
   readonly log?: (message: string) => void;

@@ -24,7 +24,10 @@ function instantOf(text: string): Instant {
 function integerOf(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value)) return value;
-  throw new DatabaseError('value_out_of_range', `int8 ${text} is beyond a safe integer (2^53 - 1): select it as text ("column::text")`);
+  throw new DatabaseError(
+    'value_out_of_range',
+    `int8 ${text} is beyond a safe integer (2^53 - 1): select it as text ("column::text")`,
+  );
 }
 
 const asWritten: Parse = (text) => text;
@@ -34,7 +37,8 @@ type Nested = string | null | readonly Nested[];
 /** Arrays are read as arrays of text, of any depth, and each element as its own type. */
 const arrayOf = (parse: Parse): Parse => {
   const parseTexts = pg.types.getTypeParser(TEXT_ARRAY_OID, 'text') as (text: string) => Nested[];
-  const each = (value: Nested): unknown => (value === null ? null : typeof value === 'string' ? parse(value) : value.map(each));
+  const each = (value: Nested): unknown =>
+    value === null ? null : typeof value === 'string' ? parse(value) : value.map(each);
   return (text) => parseTexts(text).map(each);
 };
 

@@ -4,7 +4,10 @@ const MAX_BATCH_EVENTS = 1000;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 /** Groups events by number and size; what is at hand goes as one batch, nothing is waited for. */
-export async function* batched(events: AsyncIterable<StoredEvent>, maxBytes = MAX_BATCH_BYTES): AsyncIterable<StoredEvent[]> {
+export async function* batched(
+  events: AsyncIterable<StoredEvent>,
+  maxBytes = MAX_BATCH_BYTES,
+): AsyncIterable<StoredEvent[]> {
   const iterator = events[Symbol.asyncIterator]();
   let pending: Promise<IteratorResult<StoredEvent>> | null = null;
   try {
@@ -34,4 +37,9 @@ export async function* batched(events: AsyncIterable<StoredEvent>, maxBytes = MA
 }
 
 /** Resolves after what is ready now has run: an event that is not at hand by then belongs to the next batch. */
-const turn = (): Promise<null> => new Promise((resolve) => setImmediate(() => { resolve(null); }));
+const turn = (): Promise<null> =>
+  new Promise((resolve) =>
+    setImmediate(() => {
+      resolve(null);
+    }),
+  );

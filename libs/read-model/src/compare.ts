@@ -36,10 +36,19 @@ export interface Comparison {
 const MOST_EXAMPLES = 3;
 
 export const isEqual = ({ tables, money }: Comparison): boolean =>
-  money.length === 0 && tables.every(({ onlyLive, onlyShadow, different, columnsApart }) => onlyLive + onlyShadow + different + columnsApart.length === 0);
+  money.length === 0 &&
+  tables.every(
+    ({ onlyLive, onlyShadow, different, columnsApart }) =>
+      onlyLive + onlyShadow + different + columnsApart.length === 0,
+  );
 
 /** Compares within the client's snapshot; both schemas must be at one position in it. */
-export async function compareSchemas(client: pg.ClientBase, live: string, shadow: string, projections: readonly Projection[]): Promise<Comparison> {
+export async function compareSchemas(
+  client: pg.ClientBase,
+  live: string,
+  shadow: string,
+  projections: readonly Projection[],
+): Promise<Comparison> {
   const tables: TableDifference[] = [];
   const money: MoneyDifference[] = [];
   for (const projection of projections) {
@@ -48,7 +57,8 @@ export async function compareSchemas(client: pg.ClientBase, live: string, shadow
     tables.push(...own);
     // What an earlier version's tables lack can't be summed: that they differ is said.
     if (own.some(({ columnsApart }) => columnsApart.length > 0)) continue;
-    for (const { of, sql } of projection.money ?? []) money.push(...(await compareMoney(client, live, shadow, of, sql)));
+    for (const { of, sql } of projection.money ?? [])
+      money.push(...(await compareMoney(client, live, shadow, of, sql)));
   }
   return { tables, money };
 }
@@ -61,17 +71,31 @@ async function columnsOf(client: pg.ClientBase, schema: string, table: string): 
   return rows.map(({ name }) => name);
 }
 
-async function compareTable(client: pg.ClientBase, live: string, shadow: string, table: TableDefinition): Promise<TableDifference> {
+async function compareTable(
+  client: pg.ClientBase,
+  live: string,
+  shadow: string,
+  table: TableDefinition,
+): Promise<TableDifference> {
   const { name } = table;
   const [liveColumns, shadowColumns] = [await columnsOf(client, live, name), await columnsOf(client, shadow, name)];
   const columns = shadowColumns.filter((column) => liveColumns.includes(column));
   const columnsApart = [...new Set([...liveColumns, ...shadowColumns])].filter((column) => !columns.includes(column));
   const selected = columns.map((column) => `"${column}"`).join(', ');
   // Two scans say that all is equal, which is what it nearly always is.
-  const digest = async (schema: string, of: string): Promise<Digest> => digestOf(client, `SELECT ${of} FROM ${schema}.${name}`);
+  const digest = async (schema: string, of: string): Promise<Digest> =>
+    digestOf(client, `SELECT ${of} FROM ${schema}.${name}`);
   const ofShadow = await digest(shadow, selected === '' ? '*' : selected);
   const ofLive = liveColumns.length === 0 ? NO_ROWS : await digest(live, selected);
-  const same = { table: name, rows: ofShadow.rows, onlyLive: 0, onlyShadow: 0, different: 0, columnsApart, examples: [] };
+  const same = {
+    table: name,
+    rows: ofShadow.rows,
+    onlyLive: 0,
+    onlyShadow: 0,
+    different: 0,
+    columnsApart,
+    examples: [],
+  };
   if (ofLive.rows === ofShadow.rows && ofLive.hash === ofShadow.hash) return same;
   if (liveColumns.length === 0) return { ...same, onlyShadow: ofShadow.rows };
   return { ...same, ...(await rowByRow(client, live, shadow, table, columns)) };
@@ -86,8 +110,15 @@ interface Digest {
 const NO_ROWS: Digest = { rows: 0, hash: '0' };
 
 /** What tells the rows of a query from any others, but by ill luck. */
-export async function digestOf(client: pg.ClientBase | pg.Pool, query: string, values: readonly unknown[] = []): Promise<Digest> {
-  const { rows } = await client.query<Digest>(`SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) AS hash FROM (${query}) t`, [...values]);
+export async function digestOf(
+  client: pg.ClientBase | pg.Pool,
+  query: string,
+  values: readonly unknown[] = [],
+): Promise<Digest> {
+  const { rows } = await client.query<Digest>(
+    `SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) AS hash FROM (${query}) t`,
+    [...values],
+  );
   return rows[0] ?? NO_ROWS;
 }
 
@@ -100,7 +131,8 @@ async function rowByRow(
 ): Promise<Pick<TableDifference, 'onlyLive' | 'onlyShadow' | 'different' | 'examples'>> {
   const key = [...table.key, 'position_from'].filter((column) => columns.includes(column));
   const selected = columns.map((column) => `"${column}"`).join(', ');
-  const rowsOf = (schema: string): string => `(SELECT ${key.join(', ')}, t AS r FROM (SELECT ${selected} FROM ${schema}.${table.name}) t)`;
+  const rowsOf = (schema: string): string =>
+    `(SELECT ${key.join(', ')}, t AS r FROM (SELECT ${selected} FROM ${schema}.${table.name}) t)`;
   const joined =
     `FROM ${rowsOf(live)} l FULL JOIN ${rowsOf(shadow)} s ON ${key.map((column) => `l.${column} = s.${column}`).join(' AND ')}` +
     ' WHERE l.r::text IS DISTINCT FROM s.r::text';
@@ -109,7 +141,8 @@ async function rowByRow(
       ` count(*) FILTER (WHERE l.r::text IS NOT NULL AND s.r::text IS NOT NULL) AS different ${joined}`,
   );
   // Values as text: JSON would make numbers of decimals.
-  const shown = (row: string): string => `(SELECT jsonb_object_agg(k, v) FROM jsonb_each_text(to_jsonb(${row}.r)) AS e(k, v))`;
+  const shown = (row: string): string =>
+    `(SELECT jsonb_object_agg(k, v) FROM jsonb_each_text(to_jsonb(${row}.r)) AS e(k, v))`;
   const { rows: examples } = await client.query<{ live: unknown; shadow: unknown }>(
     `SELECT ${shown('l')} AS live, ${shown('s')} AS shadow ${joined} ORDER BY coalesce(l.r::text, s.r::text) LIMIT ${MOST_EXAMPLES}`,
   );
@@ -123,19 +156,29 @@ interface MoneyRow {
   readonly amount: string;
 }
 
-async function compareMoney(client: pg.ClientBase, live: string, shadow: string, of: string, sql: string): Promise<MoneyDifference[]> {
+async function compareMoney(
+  client: pg.ClientBase,
+  live: string,
+  shadow: string,
+  of: string,
+  sql: string,
+): Promise<MoneyDifference[]> {
   const [ofLive, ofShadow] = [await sumsIn(client, live, sql), await sumsIn(client, shadow, sql)];
   const keys = [...new Set([...ofLive.keys(), ...ofShadow.keys()])].sort();
   return keys.flatMap((key) => {
     const [before, after] = [decimal(ofLive.get(key) ?? '0'), decimal(ofShadow.get(key) ?? '0')];
     if (before.eq(after)) return [];
     const [tenantId, month, currency] = JSON.parse(key) as [string, string, string];
-    return [{ of, tenantId, month, currency, live: text(before), shadow: text(after), difference: text(after.minus(before)) }];
+    return [
+      { of, tenantId, month, currency, live: text(before), shadow: text(after), difference: text(after.minus(before)) },
+    ];
   });
 }
 
 async function sumsIn(client: pg.ClientBase, schema: string, sql: string): Promise<Map<string, string>> {
   await client.query(`SET LOCAL search_path TO ${schema}`);
   const { rows } = await client.query<MoneyRow>(sql);
-  return new Map(rows.map(({ tenant_id, month, currency, amount }) => [JSON.stringify([tenant_id, month, currency]), amount]));
+  return new Map(
+    rows.map(({ tenant_id, month, currency, amount }) => [JSON.stringify([tenant_id, month, currency]), amount]),
+  );
 }

@@ -27,7 +27,11 @@ export class CopyLines {
   /** Within the client's transaction. */
   async copy(client: pg.ClientBase): Promise<void> {
     for (const [{ table, columns }, { lines, chunks }] of this.targets) {
-      await copyIn(client, `COPY ${table} (${columns.join(', ')}) FROM STDIN`, lines.length === 0 ? chunks : [...chunks, bytesOf(lines)]);
+      await copyIn(
+        client,
+        `COPY ${table} (${columns.join(', ')}) FROM STDIN`,
+        lines.length === 0 ? chunks : [...chunks, bytesOf(lines)],
+      );
     }
   }
 }
@@ -60,5 +64,6 @@ const SPECIAL = /[\\\n\r\t]/;
 const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /** A text as COPY reads it. */
-export const copyText = (value: string): string => (SPECIAL.test(value) ? value.replace(/[\\\n\r\t]/g, (character) => ESCAPED[character] ?? character) : value);
+export const copyText = (value: string): string =>
+  SPECIAL.test(value) ? value.replace(/[\\\n\r\t]/g, (character) => ESCAPED[character] ?? character) : value;
 export const COPY_NULL = '\\N';

@@ -24,14 +24,20 @@ const COPY = 'copy';
 /** The indexes of a table that is to be folded into: those that the fold itself looks into, and at its end the rest. */
 export function indexesBefore(projections: readonly Projection[]): (table: TableDefinition) => readonly string[] {
   const bulk = new Set(bulkTables(projections).map(({ name }) => name));
-  return (table) => (bulk.has(table.name) ? [] : table.readByItsOwn === true ? [currentIndexSql(table)] : createIndexesSql(table));
+  return (table) =>
+    bulk.has(table.name) ? [] : table.readByItsOwn === true ? [currentIndexSql(table)] : createIndexesSql(table);
 }
 
 /** Tables that are filled by COPY, and indexed once they are. */
-const bulkTables = (projections: readonly Projection[]): readonly TableDefinition[] => projections.flatMap(({ bulk, tables }) => (bulk === undefined ? [] : tables));
+const bulkTables = (projections: readonly Projection[]): readonly TableDefinition[] =>
+  projections.flatMap(({ bulk, tables }) => (bulk === undefined ? [] : tables));
 
 /** What a fold keeps beside the tables until it is done: which positions are in them. */
-export async function prepareFold(client: pg.ClientBase, schema: string, projections: readonly Projection[]): Promise<void> {
+export async function prepareFold(
+  client: pg.ClientBase,
+  schema: string,
+  projections: readonly Projection[],
+): Promise<void> {
   await client.query(`CREATE TABLE ${schema}.folded (lane text NOT NULL, first bigint NOT NULL, last bigint NOT NULL)`);
   await client.query(`SET LOCAL search_path TO ${schema}`);
   for (const table of projections.flatMap(({ bulk }) => bulk?.staging ?? [])) await client.query(createTableSql(table));
@@ -39,9 +45,13 @@ export async function prepareFold(client: pg.ClientBase, schema: string, project
 
 /** How far an unfinished fold is; null where the read models are whole. */
 export async function foldedTo(client: pg.ClientBase | pg.Pool, schema: string): Promise<number | null> {
-  const { rows: there } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [`${schema}.folded`]);
+  const { rows: there } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+    `${schema}.folded`,
+  ]);
   if (there[0]?.there !== true) return null;
-  const { rows } = await client.query<{ position: number | null }>(`SELECT max(last) AS position FROM ${schema}.folded WHERE lane = '${MAIN}'`);
+  const { rows } = await client.query<{ position: number | null }>(
+    `SELECT max(last) AS position FROM ${schema}.folded WHERE lane = '${MAIN}'`,
+  );
   return rows[0]?.position ?? 0;
 }
 
@@ -101,10 +111,15 @@ export class Fold {
     await this.index();
     await this.inTransaction(async (client) => {
       await client.query(`UPDATE ${schema}.checkpoint SET position = $1, moved_at = clock_timestamp()`, [target]);
-      for (const table of this.options.projections.flatMap(({ bulk }) => bulk?.staging ?? [])) await client.query(`DROP TABLE ${schema}.${table.name}`);
+      for (const table of this.options.projections.flatMap(({ bulk }) => bulk?.staging ?? []))
+        await client.query(`DROP TABLE ${schema}.${table.name}`);
       await client.query(`DROP TABLE ${schema}.folded`);
     });
-    await pool.query(this.tables().map(({ name }) => `ANALYZE ${schema}.${name}`).join('; '));
+    await pool.query(
+      this.tables()
+        .map(({ name }) => `ANALYZE ${schema}.${name}`)
+        .join('; '),
+    );
     return true;
   }
 
@@ -213,7 +228,10 @@ export class Fold {
   /** The first event whose rows the server does not take: each is tried by itself, and kept nowhere. */
   private async culprit({ stored }: Prepared, cause: unknown): Promise<unknown> {
     for (const event of stored) {
-      const failure = await this.copyLines(this.prepared([event], { first: event.position, last: event.position }), false).then(
+      const failure = await this.copyLines(
+        this.prepared([event], { first: event.position, last: event.position }),
+        false,
+      ).then(
         () => undefined,
         (error: unknown) => error,
       );
@@ -246,7 +264,11 @@ export class Fold {
     });
   }
 
-  private async projectInto(client: pg.ClientBase, projection: Projection, events: readonly RecordedEvent[]): Promise<void> {
+  private async projectInto(
+    client: pg.ClientBase,
+    projection: Projection,
+    events: readonly RecordedEvent[],
+  ): Promise<void> {
     const [first] = events;
     if (first === undefined) return;
     try {
@@ -260,12 +282,16 @@ export class Fold {
   /** Partitions and tables beside each other; then the partitioned tables, which take up what is there. */
   private async index(): Promise<void> {
     const { pool, schema } = this.options;
-    const parts: string[] = this.tables().flatMap((table) => (table.readByItsOwn === true ? furtherIndexesSql(table) : []));
+    const parts: string[] = this.tables().flatMap((table) =>
+      table.readByItsOwn === true ? furtherIndexesSql(table) : [],
+    );
     const wholes: string[] = [];
     for (const table of bulkTables(this.options.projections)) {
       if (table.byMonthOf === undefined) parts.push(...createIndexesSql(table));
       else {
-        parts.push(...(await partitionsOf(pool, schema, table.name)).flatMap((partition) => createIndexesSql(table, partition)));
+        parts.push(
+          ...(await partitionsOf(pool, schema, table.name)).flatMap((partition) => createIndexesSql(table, partition)),
+        );
         wholes.push(...createIndexesSql(table));
       }
     }
@@ -324,7 +350,9 @@ export class Fold {
     const client = await this.options.pool.connect();
     let isBroken = false;
     try {
-      await client.query(`BEGIN; SET LOCAL search_path TO ${this.options.searchPath}; SET LOCAL synchronous_commit TO off`);
+      await client.query(
+        `BEGIN; SET LOCAL search_path TO ${this.options.searchPath}; SET LOCAL synchronous_commit TO off`,
+      );
       await work(client);
       await client.query('COMMIT');
     } catch (error) {
@@ -353,10 +381,16 @@ function merged(ranges: readonly Range[]): Range[] {
 /** Ends a transaction that was only tried. */
 class TriedOnly extends Error {}
 
-function addRows(projection: Projection, event: RecordedEvent, lines: CopyLines, partitions: Map<string, Partition>): void {
+function addRows(
+  projection: Projection,
+  event: RecordedEvent,
+  lines: CopyLines,
+  partitions: Map<string, Partition>,
+): void {
   try {
     projection.bulk?.rows(event, lines);
-    for (const partition of projection.partitions?.([event]) ?? []) partitions.set(`${partition.table.name} ${partition.month}`, partition);
+    for (const partition of projection.partitions?.([event]) ?? [])
+      partitions.set(`${partition.table.name} ${partition.month}`, partition);
   } catch (error) {
     throw new ProjectionHalted(event.position, projection.name, error);
   }

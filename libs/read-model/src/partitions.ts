@@ -12,14 +12,20 @@ const nameOf = ({ table, month }: Partition): string => `${table.name}_${month.r
 /** `2026-04` to `2026-05`. */
 function following(month: string): string {
   const [year = 0, number = 0] = month.split('-').map(Number);
-  return number === 12 ? `${String(year + 1).padStart(4, '0')}-01` : `${String(year).padStart(4, '0')}-${String(number + 1).padStart(2, '0')}`;
+  return number === 12
+    ? `${String(year + 1).padStart(4, '0')}-01`
+    : `${String(year).padStart(4, '0')}-${String(number + 1).padStart(2, '0')}`;
 }
 
 /**
  * Makes the partitions that are not there yet, in a transaction of their own: an empty one changes nothing for anyone, and neither who
  * writes into it nor who reads the others waits for it (attaching keeps out only other changes of the table).
  */
-export async function ensurePartitions(client: pg.ClientBase, schema: string, partitions: readonly Partition[]): Promise<void> {
+export async function ensurePartitions(
+  client: pg.ClientBase,
+  schema: string,
+  partitions: readonly Partition[],
+): Promise<void> {
   if (partitions.length === 0) return;
   const missing = await missingOf(client, schema, partitions);
   if (missing.length === 0) return;
@@ -30,7 +36,9 @@ export async function ensurePartitions(client: pg.ClientBase, schema: string, pa
       const { table, month } = partition;
       const [parent, name] = [`${schema}.${table.name}`, `${schema}.${nameOf(partition)}`];
       await client.query(`CREATE TABLE ${name} (LIKE ${parent})`);
-      await client.query(`ALTER TABLE ${parent} ATTACH PARTITION ${name} FOR VALUES FROM ('${month}-01T00:00:00Z') TO ('${following(month)}-01T00:00:00Z')`);
+      await client.query(
+        `ALTER TABLE ${parent} ATTACH PARTITION ${name} FOR VALUES FROM ('${month}-01T00:00:00Z') TO ('${following(month)}-01T00:00:00Z')`,
+      );
     }
     await client.query('COMMIT');
   } catch (error) {
@@ -39,7 +47,11 @@ export async function ensurePartitions(client: pg.ClientBase, schema: string, pa
   }
 }
 
-async function missingOf(client: pg.ClientBase, schema: string, partitions: readonly Partition[]): Promise<Partition[]> {
+async function missingOf(
+  client: pg.ClientBase,
+  schema: string,
+  partitions: readonly Partition[],
+): Promise<Partition[]> {
   // Not by to_regclass: it may answer from a cache that does not know yet what another has just committed.
   const { rows } = await client.query<{ name: string }>(
     'SELECT relname AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = $1 AND relname = ANY($2)',

@@ -39,11 +39,12 @@ export interface Bulk {
 export const ignoring = <const Type extends EventType>(...types: readonly Type[]): { [T in Type]: 'ignored' } =>
   Object.fromEntries(types.map((type) => [type, 'ignored'])) as { [T in Type]: 'ignored' };
 
-export const handled = (answers: { readonly [Type in EventType]: unknown }): Readonly<Record<EventType, 'handled' | 'ignored'>> =>
-  Object.fromEntries(Object.entries(answers).map(([type, answer]) => [type, answer === 'ignored' ? 'ignored' : 'handled'])) as Record<
-    EventType,
-    'handled' | 'ignored'
-  >;
+export const handled = (answers: { readonly [Type in EventType]: unknown }): Readonly<
+  Record<EventType, 'handled' | 'ignored'>
+> =>
+  Object.fromEntries(
+    Object.entries(answers).map(([type, answer]) => [type, answer === 'ignored' ? 'ignored' : 'handled']),
+  ) as Record<EventType, 'handled' | 'ignored'>;
 
 /** How far the projections are: on the order in which events passed the log, for one's own write to be read. */
 export interface Projecting {
@@ -54,7 +55,11 @@ export interface Projecting {
   /** Projects up to the log's head, or waits until whoever projects has reached the position. */
   catchUp(position?: number): Promise<number>;
   /** Projects for as long as the signal lasts. */
-  run(signal: AbortSignal, onProgress?: (progress: Progress) => void, onTrouble?: (error: Error) => void): Promise<void>;
+  run(
+    signal: AbortSignal,
+    onProgress?: (progress: Progress) => void,
+    onTrouble?: (error: Error) => void,
+  ): Promise<void>;
 }
 
 /** After a batch: how far it is, what was in it, and how long it took, in milliseconds. */

@@ -49,7 +49,10 @@ export class OtherVersions extends LostWriter {
 
 /** What passes by itself, or by what an operator does about it. */
 const isTrouble = (error: Error): boolean =>
-  isNotNow(error) || error instanceof UnknownOutcome || error instanceof LostWriter || error instanceof ProjectionHalted;
+  isNotNow(error) ||
+  error instanceof UnknownOutcome ||
+  error instanceof LostWriter ||
+  error instanceof ProjectionHalted;
 
 /** How often a writer that stands by looks whether it may take over. */
 const STANDBY_MS = 250;
@@ -111,7 +114,9 @@ export class Projector implements Projecting {
 
   /** The position of the last event that is projected. Errors: OtherVersions. */
   async position(): Promise<number> {
-    const { rows } = await this.pool.query<{ position: number; versions: string }>(`SELECT position, versions FROM ${this.schema}.checkpoint`);
+    const { rows } = await this.pool.query<{ position: number; versions: string }>(
+      `SELECT position, versions FROM ${this.schema}.checkpoint`,
+    );
     if (rows[0] !== undefined && rows[0].versions !== this.versions) throw new OtherVersions(this.schema);
     return rows[0]?.position ?? 0;
   }
@@ -126,7 +131,9 @@ export class Projector implements Projecting {
       const reached = done ?? (await this.position());
       if (reached >= target) return reached;
       if (performance.now() > deadline)
-        throw new Error(`the projections are at position ${reached} of ${target}: another process holds them; is its worker stuck?`);
+        throw new Error(
+          `the projections are at position ${reached} of ${target}: another process holds them; is its worker stuck?`,
+        );
       if (done === undefined) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
@@ -152,7 +159,11 @@ export class Projector implements Projecting {
    * projecting is told, each thing once: an event that can't be applied (it goes on when that is mended, or skipped), a database that
    * is away, full or read-only. Nothing is lost by it: the checkpoint says where to go on.
    */
-  async run(signal: AbortSignal, onProgress: (progress: Progress) => void = () => undefined, onTrouble: (error: Error) => void = () => undefined): Promise<void> {
+  async run(
+    signal: AbortSignal,
+    onProgress: (progress: Progress) => void = () => undefined,
+    onTrouble: (error: Error) => void = () => undefined,
+  ): Promise<void> {
     let told: string | undefined;
     while (!signal.aborted) {
       try {
@@ -162,7 +173,9 @@ export class Projector implements Projecting {
           client.once('end', () => {
             lost.abort();
           });
-          const subscription = this.log.subscribe(await this.position(), { signal: AbortSignal.any([signal, lost.signal]) });
+          const subscription = this.log.subscribe(await this.position(), {
+            signal: AbortSignal.any([signal, lost.signal]),
+          });
           for await (const batch of batched(subscription)) {
             try {
               const start = performance.now();
@@ -178,7 +191,8 @@ export class Projector implements Projecting {
         });
       } catch (error) {
         if (!(error instanceof Error) || !isTrouble(error)) throw error;
-        if ((!(error instanceof LostWriter) || error instanceof OtherVersions) && error.message !== told) onTrouble(error);
+        if ((!(error instanceof LostWriter) || error instanceof OtherVersions) && error.message !== told)
+          onTrouble(error);
         told = error.message;
       }
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, STANDBY_MS));
@@ -220,14 +234,21 @@ export class Projector implements Projecting {
    * Projects up to a position and not beyond. Answers the position reached: less where the signal aborted, undefined where another
    * process is the writer.
    */
-  async projectExactly(upTo: number, options: { signal?: AbortSignal; onBatch?: (position: number) => void } = {}): Promise<number | undefined> {
+  async projectExactly(
+    upTo: number,
+    options: { signal?: AbortSignal; onBatch?: (position: number) => void } = {},
+  ): Promise<number | undefined> {
     return this.projectTo(upTo, { ...options, upTo });
   }
 
   /** The position reached, or undefined where another process is the writer. */
   private async projectTo(
     target: number,
-    { upTo = Infinity, signal, onBatch }: { upTo?: number; signal?: AbortSignal; onBatch?: (position: number) => void } = {},
+    {
+      upTo = Infinity,
+      signal,
+      onBatch,
+    }: { upTo?: number; signal?: AbortSignal; onBatch?: (position: number) => void } = {},
   ): Promise<number | undefined> {
     let at = await this.position();
     if (at >= target) return at;
@@ -260,7 +281,10 @@ export class Projector implements Projecting {
       await this.lookForSkips();
       const rest = stored.filter(({ position }) => position >= error.position);
       if (this.skipped.has(error.position)) return this.apply(client, rest);
-      await this.pool.query(`UPDATE ${this.schema}.checkpoint SET halted = $1 WHERE position = $2 AND halted IS DISTINCT FROM $1::jsonb`, [JSON.stringify(error.halt), error.position - 1]);
+      await this.pool.query(
+        `UPDATE ${this.schema}.checkpoint SET halted = $1 WHERE position = $2 AND halted IS DISTINCT FROM $1::jsonb`,
+        [JSON.stringify(error.halt), error.position - 1],
+      );
       throw error;
     }
   }
@@ -297,7 +321,11 @@ export class Projector implements Projecting {
     }
   }
 
-  private async transaction(client: pg.ClientBase, stored: readonly StoredEvent[], events: readonly RecordedEvent[]): Promise<number> {
+  private async transaction(
+    client: pg.ClientBase,
+    stored: readonly StoredEvent[],
+    events: readonly RecordedEvent[],
+  ): Promise<number> {
     const [first, last] = [stored[0], stored.at(-1)];
     if (first === undefined || last === undefined) return this.position();
     const start = performance.now();
@@ -335,7 +363,9 @@ export class Projector implements Projecting {
   private async ensurePartitions(client: pg.ClientBase, events: readonly RecordedEvent[]): Promise<string> {
     this.known ??= { generation: await this.generation(client), partitions: new Set() };
     const { generation, partitions } = this.known;
-    const unseen = this.projections.flatMap((projection) => projection.partitions?.(events) ?? []).filter(({ table, month }) => !partitions.has(`${table.name} ${month}`));
+    const unseen = this.projections
+      .flatMap((projection) => projection.partitions?.(events) ?? [])
+      .filter(({ table, month }) => !partitions.has(`${table.name} ${month}`));
     await ensurePartitions(client, this.schema, unseen);
     for (const { table, month } of unseen) partitions.add(`${table.name} ${month}`);
     return generation;
@@ -371,6 +401,8 @@ export class Projector implements Projecting {
     const [locked, checkpoint] = answers.slice(-2).map(({ rows }) => rows[0]);
     if (checkpoint?.generation !== generation) await this.fenced(client);
     if (locked?.locked !== true || checkpoint?.position !== after)
-      throw new LostWriter(`another process projects into ${this.schema}, from position ${checkpoint?.position ?? 'unknown'} on, not ${after}`);
+      throw new LostWriter(
+        `another process projects into ${this.schema}, from position ${checkpoint?.position ?? 'unknown'} on, not ${after}`,
+      );
   }
 }

@@ -102,10 +102,16 @@ export class Rebuilder {
    * Puts the kept schema back, once it has caught up with the live one, which is kept in its turn. Errors: `nothing_to_roll_back`,
    * `other_versions` where another program made it, `rebuild_under_way`.
    */
-  async rollback(options: Pick<RebuildOptions, 'signal' | 'onProgress'> = {}): Promise<{ position: number; keptFrom: number }> {
+  async rollback(
+    options: Pick<RebuildOptions, 'signal' | 'onProgress'> = {},
+  ): Promise<{ position: number; keptFrom: number }> {
     return this.alone(async (client) => {
       const kept = await checkpointOf(client, this.previous);
-      if (kept === undefined) throw conflict('nothing_to_roll_back', `no read models are kept in ${this.previous}: nothing was rebuilt since they were last removed`);
+      if (kept === undefined)
+        throw conflict(
+          'nothing_to_roll_back',
+          `no read models are kept in ${this.previous}: nothing was rebuilt since they were last removed`,
+        );
       const part = this.chosen(kept.only);
       if (kept.versions !== versionsOf(part ?? this.projections)) {
         throw conflict(
@@ -115,7 +121,8 @@ export class Rebuilder {
       }
       const projector = this.projectorOn(this.previous, part);
       await this.follow(projector, options);
-      if (isAborted(options)) throw conflict('interrupted', 'the rollback was interrupted; the live read models are as they were');
+      if (isAborted(options))
+        throw conflict('interrupted', 'the rollback was interrupted; the live read models are as they were');
       return { position: await this.exchange(client, this.previous, part, projector), keptFrom: kept.position };
     });
   }
@@ -123,15 +130,26 @@ export class Rebuilder {
   /** Replaces read models of other versions: by the kept ones where those are of this program's versions, else by new ones, however they differ. */
   async takeOver(options: Pick<RebuildOptions, 'signal' | 'onProgress'>): Promise<void> {
     const { previous } = await this.status();
-    if (previous !== null && previous.only === null && previous.versions === versionsOf(this.projections)) await this.rollback(options);
+    if (previous !== null && previous.only === null && previous.versions === versionsOf(this.projections))
+      await this.rollback(options);
     else await this.rebuild({ ...options, accept: true });
   }
 
   /** The read models that serve, the unfinished rebuild, and the kept ones, where there are any. */
-  async status(): Promise<{ readonly live: Checkpoint | null; readonly shadow: Checkpoint | null; readonly previous: Checkpoint | null }> {
-    const [live, shadow, previous] = await Promise.all([this.live, this.shadow, this.previous].map(async (schema) => (await checkpointOf(this.pool, schema)) ?? null));
+  async status(): Promise<{
+    readonly live: Checkpoint | null;
+    readonly shadow: Checkpoint | null;
+    readonly previous: Checkpoint | null;
+  }> {
+    const [live, shadow, previous] = await Promise.all(
+      [this.live, this.shadow, this.previous].map(async (schema) => (await checkpointOf(this.pool, schema)) ?? null),
+    );
     const folded = await foldedTo(this.pool, this.shadow);
-    return { live: live ?? null, shadow: shadow === null || shadow === undefined ? null : { ...shadow, position: folded ?? shadow.position }, previous: previous ?? null };
+    return {
+      live: live ?? null,
+      shadow: shadow === null || shadow === undefined ? null : { ...shadow, position: folded ?? shadow.position },
+      previous: previous ?? null,
+    };
   }
 
   private chosen(only: readonly string[] | null): readonly Projection[] | null {
@@ -139,14 +157,20 @@ export class Rebuilder {
     const names = this.projections.map(({ name }) => name);
     const unknown = only.filter((name) => !names.includes(name));
     if (unknown.length > 0 || only.length === 0)
-      throw invalid('unknown_projection', `there is no projection ${unknown.join(', ') || '""'}; there are ${names.join(', ')}`);
+      throw invalid(
+        'unknown_projection',
+        `there is no projection ${unknown.join(', ') || '""'}; there are ${names.join(', ')}`,
+      );
     return this.projections.filter(({ name }) => only.includes(name));
   }
 
   private async assertOwnVersions(): Promise<void> {
     const live = await checkpointOf(this.pool, this.live);
     if (live !== undefined && live.versions !== versionsOf(this.projections))
-      throw conflict('other_versions', 'the read models were made by other versions of the projections: rebuild all of them, without --only');
+      throw conflict(
+        'other_versions',
+        'the read models were made by other versions of the projections: rebuild all of them, without --only',
+      );
   }
 
   /** A part reads the tables of the others where they are: in the live schema. */
@@ -162,8 +186,14 @@ export class Rebuilder {
     const client = await this.pool.connect();
     let broken: Error | undefined;
     try {
-      const { rows } = await client.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(hashtext('ledgerline:rebuild:${this.live}')) AS locked`);
-      if (rows[0]?.locked !== true) throw conflict('rebuild_under_way', 'another rebuild or rollback is under way: "ledgerline projections status" says how far it is');
+      const { rows } = await client.query<{ locked: boolean }>(
+        `SELECT pg_try_advisory_lock(hashtext('ledgerline:rebuild:${this.live}')) AS locked`,
+      );
+      if (rows[0]?.locked !== true)
+        throw conflict(
+          'rebuild_under_way',
+          'another rebuild or rollback is under way: "ledgerline projections status" says how far it is',
+        );
       try {
         return await work(client);
       } finally {
@@ -183,7 +213,10 @@ export class Rebuilder {
     const left = await checkpointOf(client, this.shadow);
     const live = await checkpointOf(client, this.live);
     const only = part?.map(({ name }) => name) ?? null;
-    const isSame = left !== undefined && left.versions === versionsOf(part ?? this.projections) && JSON.stringify(left.only) === JSON.stringify(only);
+    const isSame =
+      left !== undefined &&
+      left.versions === versionsOf(part ?? this.projections) &&
+      JSON.stringify(left.only) === JSON.stringify(only);
     if (isSame && left.position <= (live?.position ?? 0)) return (await foldedTo(client, this.shadow)) ?? left.position;
     await client.query('BEGIN');
     try {
@@ -250,7 +283,10 @@ export class Rebuilder {
           secondsLeft: perMs === 0 ? null : Math.round((target - position) / perMs / 1000),
         });
       };
-      const reached = await projector.projectExactly(target, { onBatch, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+      const reached = await projector.projectExactly(target, {
+        onBatch,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
       if (reached === undefined) throw conflict('rebuild_under_way', 'another process writes to the same schema');
       if (isAborted(options) || (await this.livePosition()) - reached < SMALL_LAG) return reached;
     }
@@ -279,7 +315,12 @@ export class Rebuilder {
     }
   }
 
-  private async exchange(client: pg.ClientBase, next: string, part: readonly Projection[] | null, projector: Projector): Promise<number> {
+  private async exchange(
+    client: pg.ClientBase,
+    next: string,
+    part: readonly Projection[] | null,
+    projector: Projector,
+  ): Promise<number> {
     return swap(client, { live: this.live, next, previous: this.previous }, part, async (position) => {
       await projector.projectExactly(position);
     });

@@ -38,11 +38,14 @@ const ADDED = {
   halted: 'jsonb',
 } as const;
 
-export const versionsOf = (projections: readonly Projection[]): string => projections.map(({ name, version }) => `${name}@${version}`).join(' ');
+export const versionsOf = (projections: readonly Projection[]): string =>
+  projections.map(({ name, version }) => `${name}@${version}`).join(' ');
 
 /** The checkpoint of a schema; undefined where the schema is not there. */
 export async function checkpointOf(client: pg.ClientBase | pg.Pool, schema: string): Promise<Checkpoint | undefined> {
-  const { rows: there } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [`${schema}.checkpoint`]);
+  const { rows: there } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+    `${schema}.checkpoint`,
+  ]);
   if (there[0]?.there !== true) return undefined;
   const { rows } = await client.query<CheckpointRow>(
     `SELECT position, versions, generation, part, events_per_second, halted FROM ${schema}.checkpoint`,
@@ -61,7 +64,9 @@ export async function createReadModels(
 ): Promise<void> {
   const added = Object.entries(ADDED).map(([name, type]) => `${name} ${type}`);
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
-  await client.query(`CREATE TABLE ${schema}.checkpoint (position bigint NOT NULL, versions text NOT NULL, moved_at timestamptz NOT NULL, ${added.join(', ')})`);
+  await client.query(
+    `CREATE TABLE ${schema}.checkpoint (position bigint NOT NULL, versions text NOT NULL, moved_at timestamptz NOT NULL, ${added.join(', ')})`,
+  );
   // For constraints over a key and a range; in public, so that it outlives any one schema of read models.
   await client.query('CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public');
   await client.query(`SET LOCAL search_path TO ${schema}`);
@@ -69,10 +74,10 @@ export async function createReadModels(
     await client.query(createTableSql(table));
     for (const index of indexes(table)) await client.query(index);
   }
-  await client.query(`INSERT INTO ${schema}.checkpoint (position, versions, moved_at, part) VALUES (0, $1, now(), $2)`, [
-    versionsOf(projections),
-    only === null ? null : JSON.stringify(only),
-  ]);
+  await client.query(
+    `INSERT INTO ${schema}.checkpoint (position, versions, moved_at, part) VALUES (0, $1, now(), $2)`,
+    [versionsOf(projections), only === null ? null : JSON.stringify(only)],
+  );
 }
 
 /** Adds what a checkpoint of an earlier program lacks. Looked up first: an ALTER TABLE would wait for every reader, also where it changes nothing. */
@@ -84,5 +89,7 @@ export async function completeCheckpoint(client: pg.ClientBase, schema: string):
   const there = new Set(rows.map(({ name }) => name));
   const missing = Object.entries(ADDED).filter(([name]) => !there.has(name));
   if (there.size === 0 || missing.length === 0) return;
-  await client.query(`ALTER TABLE ${schema}.checkpoint ${missing.map(([name, type]) => `ADD COLUMN ${name} ${type}`).join(', ')}`);
+  await client.query(
+    `ALTER TABLE ${schema}.checkpoint ${missing.map(([name, type]) => `ADD COLUMN ${name} ${type}`).join(', ')}`,
+  );
 }

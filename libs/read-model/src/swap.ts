@@ -40,8 +40,11 @@ export async function swap(
       const position = await stopped(client, live);
       await catchUp(position);
       await lockCheckpoint(client, next);
-      if ((await checkpointOf(client, next))?.position !== position) throw new Error(`${next} is not at position ${position}: nothing was exchanged`);
-      await client.query("SELECT set_config('lock_timeout', $1, true)", [`${attempt % PATIENT_EACH === 0 ? patientMs : LOCK_TIMEOUT_MS}ms`]);
+      if ((await checkpointOf(client, next))?.position !== position)
+        throw new Error(`${next} is not at position ${position}: nothing was exchanged`);
+      await client.query("SELECT set_config('lock_timeout', $1, true)", [
+        `${attempt % PATIENT_EACH === 0 ? patientMs : LOCK_TIMEOUT_MS}ms`,
+      ]);
       if (part === null) await exchangeSchemas(client, { live, next, previous });
       else await exchangeTables(client, { live, next, previous }, part);
       await client.query('COMMIT');
@@ -65,15 +68,19 @@ export async function stopped(client: pg.ClientBase, live: string): Promise<numb
  * Keeps out whoever writes, not who reads. The table, not its row: a session that waits for a table looks its name up again when it
  * gets it, by which time it has heard of every change of names; one that gets the row alone may not have, and write into the old tables.
  */
-const lockCheckpoint = async (client: pg.ClientBase, schema: string): Promise<unknown> => client.query(`LOCK TABLE ${schema}.checkpoint IN EXCLUSIVE MODE`);
+const lockCheckpoint = async (client: pg.ClientBase, schema: string): Promise<unknown> =>
+  client.query(`LOCK TABLE ${schema}.checkpoint IN EXCLUSIVE MODE`);
 
 async function deadlockTimeoutMs(client: pg.ClientBase): Promise<number> {
-  const { rows } = await client.query<{ ms: number }>("SELECT setting::int AS ms FROM pg_settings WHERE name = 'deadlock_timeout'");
+  const { rows } = await client.query<{ ms: number }>(
+    "SELECT setting::int AS ms FROM pg_settings WHERE name = 'deadlock_timeout'",
+  );
   if (rows[0] === undefined) throw new Error('the server has no deadlock_timeout');
   return rows[0].ms;
 }
 
-const isLockTimeout = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE;
+const isLockTimeout = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE;
 
 async function exchangeSchemas(client: pg.ClientBase, { live, next, previous }: Schemas): Promise<void> {
   const aside = `${live}_aside`;
@@ -83,7 +90,11 @@ async function exchangeSchemas(client: pg.ClientBase, { live, next, previous }: 
 }
 
 /** Some projections' tables change places; the checkpoint stays, since both are at its position. */
-async function exchangeTables(client: pg.ClientBase, { live, next, previous }: Schemas, part: readonly Projection[]): Promise<void> {
+async function exchangeTables(
+  client: pg.ClientBase,
+  { live, next, previous }: Schemas,
+  part: readonly Projection[],
+): Promise<void> {
   const tables = part.flatMap((projection) => projection.tables.map(({ name }) => name));
   const aside = `${live}_aside`;
   await client.query(`CREATE SCHEMA ${aside}`);

@@ -12,7 +12,11 @@ export interface TableDefinition {
   /** Rows of the same values in `by` whose `[from, until)` overlap are refused by the database, among those in force at one position. */
   readonly apart?: { readonly by: readonly string[]; readonly from: string; readonly until: string };
   /** Indexes of some rows only: no other look-up can be led into them, whatever a planner without statistics takes them for. */
-  readonly partialIndexes?: readonly { readonly name: string; readonly columns: readonly string[]; readonly where: string }[];
+  readonly partialIndexes?: readonly {
+    readonly name: string;
+    readonly columns: readonly string[];
+    readonly where: string;
+  }[];
   /** Rows superseded are few beside those in force: they are indexed apart, and each look-up reads both (`inForce`). */
   readonly fewSuperseded?: boolean;
   /** No other projection looks into it, and its own only for the rows in force: a rebuild makes all indexes but theirs at its end. */
@@ -33,8 +37,16 @@ export const defineTable = <Row extends object>(definition: {
   readonly key: readonly (keyof Row & string)[];
   readonly group: readonly (keyof Row & string)[];
   readonly indexes?: readonly (readonly string[])[];
-  readonly apart?: { readonly by: readonly (keyof Row & string)[]; readonly from: keyof Row & string; readonly until: keyof Row & string };
-  readonly partialIndexes?: readonly { readonly name: string; readonly columns: readonly (keyof Row & string)[]; readonly where: string }[];
+  readonly apart?: {
+    readonly by: readonly (keyof Row & string)[];
+    readonly from: keyof Row & string;
+    readonly until: keyof Row & string;
+  };
+  readonly partialIndexes?: readonly {
+    readonly name: string;
+    readonly columns: readonly (keyof Row & string)[];
+    readonly where: string;
+  }[];
   readonly fewSuperseded?: boolean;
   readonly readByItsOwn?: boolean;
   readonly byMonthOf?: keyof Row & string;
@@ -48,7 +60,9 @@ export interface Versioned {
 
 /** Keys are never null: null tells no two rows apart. */
 export function createTableSql(table: TableDefinition): string {
-  const columns = Object.entries(table.columns).map(([name, type]) => `${name} ${type}${table.key.includes(name) ? ' NOT NULL' : ''}`);
+  const columns = Object.entries(table.columns).map(
+    ([name, type]) => `${name} ${type}${table.key.includes(name) ? ' NOT NULL' : ''}`,
+  );
   const partitioned = table.byMonthOf === undefined ? '' : ` PARTITION BY RANGE (${table.byMonthOf})`;
   return `CREATE TABLE ${table.name} (${[...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ')})${partitioned}`;
 }
@@ -57,7 +71,10 @@ export function createTableSql(table: TableDefinition): string {
  * The statements that index a table, or one partition of it; each by itself can be carried out beside the others. Of a table whose
  * partitions are indexed, the statement takes up what is there.
  */
-export const createIndexesSql = (table: TableDefinition, on = table.name): string[] => [currentIndexSql(table, on), ...furtherIndexesSql(table, on)];
+export const createIndexesSql = (table: TableDefinition, on = table.name): string[] => [
+  currentIndexSql(table, on),
+  ...furtherIndexesSql(table, on),
+];
 
 /** That of the rows in force. */
 export const currentIndexSql = (table: TableDefinition, on = table.name): string =>
@@ -73,8 +90,13 @@ export function furtherIndexesSql(table: TableDefinition, on = table.name): stri
   return [
     history,
     ...(table.apart === undefined ? [] : [apartSql(on, table.apart)]),
-    ...(table.partialIndexes ?? []).map(({ name, columns, where }) => `CREATE INDEX IF NOT EXISTS ${on}_${name} ON ${on} (${columns.join(', ')}) WHERE ${where}`),
-    ...(table.indexes ?? []).map((columnsOf, index) => `CREATE INDEX IF NOT EXISTS ${on}_${index + 1} ON ${on} (${columnsOf.join(', ')})`),
+    ...(table.partialIndexes ?? []).map(
+      ({ name, columns, where }) =>
+        `CREATE INDEX IF NOT EXISTS ${on}_${name} ON ${on} (${columns.join(', ')}) WHERE ${where}`,
+    ),
+    ...(table.indexes ?? []).map(
+      (columnsOf, index) => `CREATE INDEX IF NOT EXISTS ${on}_${index + 1} ON ${on} (${columnsOf.join(', ')})`,
+    ),
   ];
 }
 
@@ -91,7 +113,8 @@ export function isInForce(position: string, alias?: string): string {
 }
 
 /** The rows of a table, all their columns, that were in force at a position, as a subquery for FROM. */
-export const rowsInForce = (table: string, position: string): string => `(SELECT * FROM ${table} WHERE ${isInForce(position)})`;
+export const rowsInForce = (table: string, position: string): string =>
+  `(SELECT * FROM ${table} WHERE ${isInForce(position)})`;
 
 /**
  * The rows of a table that were in force at a position (`$1`-style parameter or number), as a subquery for FROM. With

@@ -56,7 +56,10 @@ export function versionedProjection(options: {
       const store = new BatchRows(tables);
       // The handler was looked up by the event's own type, which the compiler can't follow through a union.
       const handlerOf = (event: RecordedEvent): Handler<EventType> => on[event.type] as Handler<EventType>;
-      await store.load(client, relevant.flatMap((event) => handlerOf(event).touches(event)));
+      await store.load(
+        client,
+        relevant.flatMap((event) => handlerOf(event).touches(event)),
+      );
       for (const event of relevant) handlerOf(event).apply(event, store.at(event.position));
       await store.flush(client);
     },
@@ -79,11 +82,13 @@ class TableRows {
   readonly closed: ClosedVersion[] = [];
   constructor(readonly table: TableDefinition) {}
 
-  private readonly keyColumns = (row: Record<string, unknown>): unknown[] => this.table.key.map((column) => row[column]);
+  private readonly keyColumns = (row: Record<string, unknown>): unknown[] =>
+    this.table.key.map((column) => row[column]);
 
   group(group: readonly unknown[]): Map<string, Version> {
     const found = this.groups.get(keyText(group));
-    if (found === undefined) throw new Error(`${this.table.name}: group ${keyText(group)} is changed but not named in touches`);
+    if (found === undefined)
+      throw new Error(`${this.table.name}: group ${keyText(group)} is changed but not named in touches`);
     return found;
   }
 
@@ -94,7 +99,8 @@ class TableRows {
   replace(group: readonly unknown[], rows: readonly Record<string, unknown>[], position: number): void {
     const current = this.group(group);
     const next = new Map(rows.map((row) => [keyText(this.keyColumns(row)), row]));
-    if (next.size !== rows.length) throw new Error(`${this.table.name}: two rows of group ${keyText(group)} have the same key`);
+    if (next.size !== rows.length)
+      throw new Error(`${this.table.name}: two rows of group ${keyText(group)} have the same key`);
     for (const [key, version] of current) {
       const row = next.get(key);
       if (row !== undefined && sameRow(row, version.row)) next.delete(key);
@@ -143,9 +149,16 @@ class BatchRows {
 
   async flush(client: pg.ClientBase): Promise<void> {
     for (const rows of this.tables.values()) {
-      await closeVersions(client, rows.table, rows.closed.filter(({ stored }) => stored));
+      await closeVersions(
+        client,
+        rows.table,
+        rows.closed.filter(({ stored }) => stored),
+      );
       const opened = [...rows.groups.values()].flatMap((group) => [...group.values()].filter(({ stored }) => !stored));
-      await insertVersions(client, rows.table, [...rows.closed.filter(({ stored }) => !stored), ...opened.map((version) => ({ ...version, to: null }))]);
+      await insertVersions(client, rows.table, [
+        ...rows.closed.filter(({ stored }) => !stored),
+        ...opened.map((version) => ({ ...version, to: null })),
+      ]);
     }
   }
 }
@@ -170,7 +183,11 @@ async function loadGroups(client: pg.ClientBase, rows: TableRows): Promise<void>
   }
 }
 
-async function closeVersions(client: pg.ClientBase, table: TableDefinition, versions: readonly ClosedVersion[]): Promise<void> {
+async function closeVersions(
+  client: pg.ClientBase,
+  table: TableDefinition,
+  versions: readonly ClosedVersion[],
+): Promise<void> {
   if (versions.length === 0) return;
   await client.query(
     `UPDATE ${table.name} t SET position_to = closed.position_to FROM (SELECT v.position_to, t.place` +
@@ -188,11 +205,17 @@ async function insertVersions(
   if (versions.length === 0) return;
   const names = Object.keys(table.columns);
   const value = (row: Record<string, unknown>, column: string): unknown =>
-    table.columns[column] === 'jsonb' && row[column] !== null && row[column] !== undefined ? JSON.stringify(row[column]) : row[column];
+    table.columns[column] === 'jsonb' && row[column] !== null && row[column] !== undefined
+      ? JSON.stringify(row[column])
+      : row[column];
   await client.query(
     `INSERT INTO ${table.name} (${[...names, 'position_from', 'position_to'].join(', ')}) SELECT * FROM unnest(` +
       `${unnested(table, names)}, $${names.length + 1}::bigint[], $${names.length + 2}::bigint[])`,
-    [...names.map((column) => versions.map(({ row }) => value(row, column))), versions.map(({ from }) => from), versions.map(({ to }) => to)],
+    [
+      ...names.map((column) => versions.map(({ row }) => value(row, column))),
+      versions.map(({ from }) => from),
+      versions.map(({ to }) => to),
+    ],
   );
 }
 

@@ -28,7 +28,9 @@ export const signCheckpoint = ({ size, root }: Omit<Checkpoint, 'origin'>, signe
 export function readCheckpoint(note: string, verifier: Verifier): Checkpoint {
   const [origin = '', size = '', root = ''] = openNote(note, verifier).split('\n');
   const bytes = Buffer.from(root, 'base64');
-  if (origin !== verifier.name) throw new NoteError(`the checkpoint is of ${JSON.stringify(origin)}, not of ${verifier.name}`);
-  if (!/^(0|[1-9]\d{0,14})$/.test(size) || bytes.length !== HASH_BYTES) throw new NoteError('the note is no checkpoint: origin, size and root are its first lines');
+  if (origin !== verifier.name)
+    throw new NoteError(`the checkpoint is of ${JSON.stringify(origin)}, not of ${verifier.name}`);
+  if (!/^(0|[1-9]\d{0,14})$/.test(size) || bytes.length !== HASH_BYTES)
+    throw new NoteError('the note is no checkpoint: origin, size and root are its first lines');
   return { origin, size: Number(size), root: bytes };
 }

@@ -13,4 +13,9 @@ export interface Failure {
   readonly issuedAtPosition?: number | null;
 }
 
-export const failure = (code: string, position: number | null, message: string, remedy: string): Failure => ({ code, position, message, remedy });
+export const failure = (code: string, position: number | null, message: string, remedy: string): Failure => ({
+  code,
+  position,
+  message,
+  remedy,
+});

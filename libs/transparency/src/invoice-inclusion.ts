@@ -26,15 +26,22 @@ export interface InvoiceIncluded {
 const NUMBER = /^INV-(\d{6,9})$/;
 
 /** The id of an issued invoice that is named by it or by its number, which is how many were issued up to it. Errors: `unknown_invoice`. */
-export async function invoiceNamed(log: PostgresLog, named: string): Promise<Pick<InvoiceIncluded, 'invoiceId' | 'number'>> {
+export async function invoiceNamed(
+  log: PostgresLog,
+  named: string,
+): Promise<Pick<InvoiceIncluded, 'invoiceId' | 'number'>> {
   const wanted = NUMBER.exec(named)?.[1];
   let ordinal = 0;
   for await (const { data } of log.readAll(0, { types: ['InvoiceIssued'] })) {
     ordinal += 1;
     const { invoiceId } = JSON.parse(data) as { invoiceId: string };
-    if (wanted === undefined ? invoiceId === named : ordinal === Number(wanted)) return { invoiceId, number: `INV-${String(ordinal).padStart(6, '0')}` };
+    if (wanted === undefined ? invoiceId === named : ordinal === Number(wanted))
+      return { invoiceId, number: `INV-${String(ordinal).padStart(6, '0')}` };
   }
-  throw notFound('unknown_invoice', `the log has issued no invoice ${named}: name it by its id, or by its number such as INV-000001`);
+  throw notFound(
+    'unknown_invoice',
+    `the log has issued no invoice ${named}: name it by its id, or by its number such as INV-000001`,
+  );
 }
 
 /** Of each event, what it is included in; those that are in nothing are failures. `agreed`: the checkpoints that the log bears out. */
@@ -50,7 +57,15 @@ export async function inclusionOf(
     const [upTo, root] = signed === undefined ? [size, await rootOf(tiles, size)] : [signed.size, signed.root];
     const isIncluded = includes(hash, position - 1, upTo, await inclusionProof(tiles, position - 1, upTo), root);
     events.push({ position, type, includedIn: isIncluded ? (signed?.said ?? `the log of ${size} events`) : null });
-    if (!isIncluded) failures.push(failure('event_not_included', position, `the ${type} at position ${position} of ${invoice.number} is not in ${signed?.said ?? 'the log'}`, 'Restore the log from a copy that agrees with the checkpoint.'));
+    if (!isIncluded)
+      failures.push(
+        failure(
+          'event_not_included',
+          position,
+          `the ${type} at position ${position} of ${invoice.number} is not in ${signed?.said ?? 'the log'}`,
+          'Restore the log from a copy that agrees with the checkpoint.',
+        ),
+      );
   }
   return { included: { ...invoice, events }, failures };
 }

@@ -22,7 +22,8 @@ export class KeptTiles implements Tiles {
       [level, n, n + TILES_AT_ONCE],
     );
     if (this.#full.size > MAX_CACHED) this.#full.clear();
-    for (const row of rows) if (row.hashes.length === TILE_WIDTH * HASH_BYTES) this.#full.set(`${level}/${row.n}`, row.hashes);
+    for (const row of rows)
+      if (row.hashes.length === TILE_WIDTH * HASH_BYTES) this.#full.set(`${level}/${row.n}`, row.hashes);
     return rows.find((row) => row.n === n)?.hashes ?? new Uint8Array();
   }
 }

@@ -79,7 +79,10 @@ export class KeptTree {
   }
 
   async keepCheckpoint(size: number, note: string): Promise<void> {
-    await this.pool.query(`INSERT INTO ${SCHEMA}.checkpoints (size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [size, note]);
+    await this.pool.query(`INSERT INTO ${SCHEMA}.checkpoints (size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
+      size,
+      note,
+    ]);
   }
 
   /** The notes that were kept, of whichever key. */
@@ -149,7 +152,9 @@ export class KeptTree {
 class BrokenLog extends Error {
   override readonly name = 'BrokenLog';
   constructor(readonly position: number) {
-    super(`the log has no event at position ${position}, though it goes on after it: run ledgerline verify, and restore the log from a copy`);
+    super(
+      `the log has no event at position ${position}, though it goes on after it: run ledgerline verify, and restore the log from a copy`,
+    );
   }
 }
 

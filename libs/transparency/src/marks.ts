@@ -16,14 +16,25 @@ export interface Mark {
   readonly invoiceId?: string;
 }
 
-const zIssued = z.object({ invoiceId: z.string(), tree: z.object({ size: z.int().nonnegative(), root: z.string() }).optional() });
+const zIssued = z.object({
+  invoiceId: z.string(),
+  tree: z.object({ size: z.int().nonnegative(), root: z.string() }).optional(),
+});
 
 /** What an issued invoice says of the events before it; undefined of any other event, and of invoices older than the tree. */
 export function markIn(leaf: Leaf): Mark | Failure | undefined {
   if (!leaf.is('type', ISSUED)) return undefined;
   try {
     const { invoiceId, tree } = zIssued.parse(JSON.parse(leaf.text('data')));
-    return tree === undefined ? undefined : { said: `invoice ${invoiceId}`, size: tree.size, root: readRoot(tree.root), position: leaf.position, invoiceId };
+    return tree === undefined
+      ? undefined
+      : {
+          said: `invoice ${invoiceId}`,
+          size: tree.size,
+          root: readRoot(tree.root),
+          position: leaf.position,
+          invoiceId,
+        };
   } catch (error) {
     const message = `the InvoiceIssued at position ${leaf.position} can't be read: ${error instanceof Error ? error.message : String(error)}`;
     return failure('event_unreadable', leaf.position, message, 'Restore the log from a copy in which it can.');
@@ -34,7 +45,10 @@ const ISSUED = Buffer.from('InvoiceIssued');
 const UNSIGNED_BY_US = 'Name the public key that signed it with --key, or ask who keeps the signing key.';
 
 /** The marks that notes are, and what is wrong with those that are none. Without a key nothing says who signed them. */
-export function marksOf(notes: readonly { readonly name: string; readonly note: string }[], verifier: Verifier | null): { marks: Mark[]; failures: Failure[] } {
+export function marksOf(
+  notes: readonly { readonly name: string; readonly note: string }[],
+  verifier: Verifier | null,
+): { marks: Mark[]; failures: Failure[] } {
   const marks: Mark[] = [];
   const failures: Failure[] = [];
   for (const { name, note } of notes) {
@@ -46,7 +60,13 @@ export function marksOf(notes: readonly { readonly name: string; readonly note: 
 }
 
 function checkpointIn(name: string, note: string, verifier: Verifier | null): Checkpoint | Failure {
-  if (verifier === null) return failure('no_key', null, `${name} is not checked: there is no key to check its signature with`, UNSIGNED_BY_US);
+  if (verifier === null)
+    return failure(
+      'no_key',
+      null,
+      `${name} is not checked: there is no key to check its signature with`,
+      UNSIGNED_BY_US,
+    );
   try {
     return readCheckpoint(note, verifier);
   } catch (error) {
@@ -65,14 +85,21 @@ export interface Compared {
 }
 
 /** The marks that the log's events bear out, the smallest first. */
-export async function borneOut(marks: readonly Mark[], { tiles, size }: Pick<Compared, 'tiles' | 'size'>): Promise<Mark[]> {
+export async function borneOut(
+  marks: readonly Mark[],
+  { tiles, size }: Pick<Compared, 'tiles' | 'size'>,
+): Promise<Mark[]> {
   const agreed: Mark[] = [];
-  for (const mark of marks.toSorted((a, b) => a.size - b.size)) if (mark.size <= size && (await rootOf(tiles, mark.size)).equals(mark.root)) agreed.push(mark);
+  for (const mark of marks.toSorted((a, b) => a.size - b.size))
+    if (mark.size <= size && (await rootOf(tiles, mark.size)).equals(mark.root)) agreed.push(mark);
   return agreed;
 }
 
 /** The marks that the log's events do not bear out. */
-export async function contradicted(marks: readonly Mark[], { tiles, size, stored, kept, first }: Compared): Promise<Failure[]> {
+export async function contradicted(
+  marks: readonly Mark[],
+  { tiles, size, stored, kept, first }: Compared,
+): Promise<Failure[]> {
   const failures: Failure[] = [];
   let agreed = 0;
   for (const mark of marks.toSorted((a, b) => a.size - b.size)) {
@@ -80,7 +107,11 @@ export async function contradicted(marks: readonly Mark[], { tiles, size, stored
     else if ((await rootOf(tiles, mark.size)).equals(mark.root)) agreed = Math.max(agreed, mark.size);
     else {
       // Where the kept tree is the one that was spoken of, it tells the very event.
-      const isKept = first !== null && first <= mark.size && mark.size <= kept && (await rootOf(stored, mark.size)).equals(mark.root);
+      const isKept =
+        first !== null &&
+        first <= mark.size &&
+        mark.size <= kept &&
+        (await rootOf(stored, mark.size)).equals(mark.root);
       failures.push(differs(mark, isKept ? first - 1 : agreed));
     }
   }

@@ -5,8 +5,9 @@ import { newSigner, openNote, readSigner, readVerifier, signNote } from './note.
 // The example of Go's golang.org/x/mod/sumdb/note: key, text and signature are its documentation's.
 const SECRET = 'PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz';
 const PUBLIC = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW';
-const TEXT = 'If you think cryptography is the answer to your problem,\nthen you don\'t know what your problem is.\n';
-const SIGNATURE = '— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n';
+const TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+const SIGNATURE =
+  '— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n';
 
 describe('a signed note', () => {
   it('is as another implementation writes it', () => {
@@ -24,15 +25,19 @@ describe('a signed note', () => {
 
   it('is refused where it was changed, is signed by another, or is none', () => {
     const verifier = readVerifier(PUBLIC);
-    expect(() => openNote(`${TEXT.replace('answer', 'problem')}\n${SIGNATURE}`, verifier)).toThrow('the note was changed after it was signed');
-    expect(() => openNote(signNote(TEXT, newSigner('PeterNeumann')), verifier)).toThrow('the note is not signed by PeterNeumann+c74f20a3');
+    expect(() => openNote(`${TEXT.replace('answer', 'problem')}\n${SIGNATURE}`, verifier)).toThrow(
+      'the note was changed after it was signed',
+    );
+    expect(() => openNote(signNote(TEXT, newSigner('PeterNeumann')), verifier)).toThrow(
+      'the note is not signed by PeterNeumann+c74f20a3',
+    );
     expect(() => openNote(TEXT, verifier)).toThrow('this is no signed note');
   });
 
   it('has keys that are refused where they were mistyped', () => {
     expect(() => readVerifier(PUBLIC.replace('c74f', 'c74e'))).toThrow('does not have the id that it names');
     expect(() => readSigner(PUBLIC)).toThrow('the signing key is not of the form');
-    expect(() => newSigner('two words')).toThrow('can\'t name a key');
+    expect(() => newSigner('two words')).toThrow("can't name a key");
   });
 });
 
@@ -49,7 +54,9 @@ describe('a checkpoint', () => {
   it('is refused where the note says something else', () => {
     const signer = newSigner('ledgerline/test');
     const opened = (text: string) => () => readCheckpoint(signNote(text, signer), signer.verifier);
-    expect(opened(`other\n5\n${root.toString('base64')}\n`)).toThrow('the checkpoint is of "other", not of ledgerline/test');
+    expect(opened(`other\n5\n${root.toString('base64')}\n`)).toThrow(
+      'the checkpoint is of "other", not of ledgerline/test',
+    );
     expect(opened(`ledgerline/test\n05\n${root.toString('base64')}\n`)).toThrow('the note is no checkpoint');
   });
 });

@@ -1,4 +1,12 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, hash, sign, verify } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  hash,
+  sign,
+  verify,
+} from 'node:crypto';
 
 /**
  * Signed notes (C2SP signed-note): a text that ends in a newline, an empty line, and signature lines. Keys are written as Go's
@@ -43,7 +51,10 @@ function verifierOf(name: string, publicBytes: Buffer): Verifier {
 
 function signerOf(name: string, seed: Buffer): Signer {
   const privateKey = createPrivateKey({ key: Buffer.concat([PRIVATE_DER, seed]), format: 'der', type: 'pkcs8' });
-  const verifier = verifierOf(name, createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(PUBLIC_DER.length));
+  const verifier = verifierOf(
+    name,
+    createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(PUBLIC_DER.length),
+  );
   const secret = `PRIVATE+KEY+${name}+${verifier.keyId.toString('hex')}+${Buffer.concat([Buffer.of(ED25519), seed]).toString('base64')}`;
   return { verifier, privateKey, secret };
 }
@@ -59,7 +70,8 @@ export function readSigner(text: string): Signer {
   if (match === null) throw new NoteError('the signing key is not of the form PRIVATE+KEY+<name>+<key id>+<base64>');
   const [, name = '', keyId, key = ''] = match;
   const signer = signerOf(name, bareKey(key));
-  if (signer.verifier.keyId.toString('hex') !== keyId) throw new NoteError('the signing key does not have the id that it names: was it cut or mistyped?');
+  if (signer.verifier.keyId.toString('hex') !== keyId)
+    throw new NoteError('the signing key does not have the id that it names: was it cut or mistyped?');
   return signer;
 }
 
@@ -69,7 +81,8 @@ export function readVerifier(text: string): Verifier {
   if (match === null) throw new NoteError('the public key is not of the form <name>+<key id>+<base64>');
   const [, name = '', keyId, key = ''] = match;
   const verifier = verifierOf(name, bareKey(key));
-  if (verifier.keyId.toString('hex') !== keyId) throw new NoteError('the public key does not have the id that it names: was it cut or mistyped?');
+  if (verifier.keyId.toString('hex') !== keyId)
+    throw new NoteError('the public key does not have the id that it names: was it cut or mistyped?');
   return verifier;
 }
 
@@ -93,12 +106,14 @@ const isOf = ({ name, keyId }: Verifier, line: string): boolean => {
 };
 
 /** Whether a note has a signature that says to be this key's: whether it fits, `openNote` finds out. */
-export const isNamedIn = (note: string, verifier: Verifier): boolean => note.split('\n').some((line) => isOf(verifier, line));
+export const isNamedIn = (note: string, verifier: Verifier): boolean =>
+  note.split('\n').some((line) => isOf(verifier, line));
 
 /** The text of a note that this key signed. Errors: NoteError where it did not, or where the note was changed since. */
 export function openNote(note: string, verifier: Verifier): string {
   const split = note.lastIndexOf('\n\n');
-  if (split < 0 || !note.endsWith('\n')) throw new NoteError('this is no signed note: it has no empty line before its signatures');
+  if (split < 0 || !note.endsWith('\n'))
+    throw new NoteError('this is no signed note: it has no empty line before its signatures');
   const text = note.slice(0, split + 1);
   for (const line of note.slice(split + 2).split('\n')) {
     if (!isOf(verifier, line)) continue;

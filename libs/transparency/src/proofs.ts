@@ -4,7 +4,13 @@ import { EMPTY_ROOT, nodeHash } from './hash.js';
  * Whether a leaf is where it is said to be among the leaves of a root (RFC 9162, section 2.1.3.2; the same tree as RFC 6962's).
  * `index` counts from 0.
  */
-export function includes(leafHash: Uint8Array, index: number, size: number, proof: readonly Uint8Array[], root: Uint8Array): boolean {
+export function includes(
+  leafHash: Uint8Array,
+  index: number,
+  size: number,
+  proof: readonly Uint8Array[],
+  root: Uint8Array,
+): boolean {
   if (index >= size) return false;
   let node = index;
   let last = size - 1;
@@ -21,7 +27,13 @@ export function includes(leafHash: Uint8Array, index: number, size: number, proo
 }
 
 /** Whether the leaves of one root are the first of those of another (RFC 9162, section 2.1.4.2). */
-export function isExtendedBy(from: number, fromRoot: Uint8Array, to: number, toRoot: Uint8Array, proof: readonly Uint8Array[]): boolean {
+export function isExtendedBy(
+  from: number,
+  fromRoot: Uint8Array,
+  to: number,
+  toRoot: Uint8Array,
+  proof: readonly Uint8Array[],
+): boolean {
   if (from === 0) return proof.length === 0 && same(fromRoot, EMPTY_ROOT);
   if (from > to) return false;
   if (from === to) return proof.length === 0 && same(fromRoot, toRoot);

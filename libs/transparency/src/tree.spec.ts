@@ -68,7 +68,9 @@ describe('the tree of RFC 6962', () => {
   ])('has the known proof that leaf %d of %d is in it', async (leaf, size, expected) => {
     const proof = await inclusionProof(await treeOf(hashes), leaf - 1, size);
     expect(hex(proof)).toEqual(expected);
-    expect(includes(hashes[leaf - 1] ?? EMPTY_ROOT, leaf - 1, size, proof, Buffer.from(ROOTS[size] ?? '', 'hex'))).toBe(true);
+    expect(includes(hashes[leaf - 1] ?? EMPTY_ROOT, leaf - 1, size, proof, Buffer.from(ROOTS[size] ?? '', 'hex'))).toBe(
+      true,
+    );
   });
 
   it.each([
@@ -78,7 +80,9 @@ describe('the tree of RFC 6962', () => {
   ])('has the known proof that %d leaves grew to %d', async (from, to, expected) => {
     const proof = await consistencyProof(await treeOf(hashes), from, to);
     expect(hex(proof)).toEqual(expected);
-    expect(isExtendedBy(from, Buffer.from(ROOTS[from] ?? '', 'hex'), to, Buffer.from(ROOTS[to] ?? '', 'hex'), proof)).toBe(true);
+    expect(
+      isExtendedBy(from, Buffer.from(ROOTS[from] ?? '', 'hex'), to, Buffer.from(ROOTS[to] ?? '', 'hex'), proof),
+    ).toBe(true);
   });
 });
 

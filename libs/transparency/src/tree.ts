@@ -70,7 +70,10 @@ async function rangeHash(tiles: Tiles, { begin, end }: Range): Promise<Buffer> {
   const left = leaves === 1 ? 1 : leftSize(leaves);
   // Ranges come from halving: one whose size is a power of two is a node of the tree.
   if (leaves === 1 || left * 2 === leaves) return nodeAt(tiles, Math.log2(leaves), begin / leaves);
-  return nodeHash(await rangeHash(tiles, { begin, end: begin + left }), await rangeHash(tiles, { begin: begin + left, end }));
+  return nodeHash(
+    await rangeHash(tiles, { begin, end: begin + left }),
+    await rangeHash(tiles, { begin: begin + left, end }),
+  );
 }
 
 /** The hash of a complete subtree: from the hashes of its tile, of which it spans 1, 2, 4 … 128. */
@@ -79,7 +82,8 @@ async function nodeAt(tiles: Tiles, level: number, index: number): Promise<Buffe
   const first = index * width;
   const tile = await tiles.tile(Math.floor(level / TILE_LEVELS), Math.floor(first / TILE_WIDTH));
   const offset = (first % TILE_WIDTH) * HASH_BYTES;
-  if (tile.length < offset + width * HASH_BYTES) throw new RangeError(`the tree has no node ${index} at level ${level}`);
+  if (tile.length < offset + width * HASH_BYTES)
+    throw new RangeError(`the tree has no node ${index} at level ${level}`);
   return completeHash(tile.subarray(offset, offset + width * HASH_BYTES));
 }
 

@@ -64,16 +64,32 @@ export async function verifyLog(
   }
   const { size, kept } = await checking.end(await log.head());
   const named = new Set(given.notes.map(({ note }) => note));
-  const stored = (await keptCheckpoints(pool)).filter((note) => !named.has(note)).map((note) => ({ name: `the kept checkpoint of ${note.split('\n')[1] ?? '?'} events`, note }));
+  const stored = (await keptCheckpoints(pool))
+    .filter((note) => !named.has(note))
+    .map((note) => ({ name: `the kept checkpoint of ${note.split('\n')[1] ?? '?'} events`, note }));
   // Nobody can tell who signed those of another key, or without a key any: a key that was lost or replaced leaves its own behind.
   const { verifier } = given;
   const own = stored.filter(({ note }) => verifier !== null && isNamedIn(note, verifier));
   const { marks, failures } = marksOf([...own, ...given.notes], verifier);
-  const first = checking.failures.reduce<number | null>((least, { position }) => (position === null ? least : Math.min(least ?? position, position)), null);
-  const differing = await contradicted([...checking.marks, ...marks], { tiles: checking.tiles, size, stored: keptTiles, kept, first });
+  const first = checking.failures.reduce<number | null>(
+    (least, { position }) => (position === null ? least : Math.min(least ?? position, position)),
+    null,
+  );
+  const differing = await contradicted([...checking.marks, ...marks], {
+    tiles: checking.tiles,
+    size,
+    stored: keptTiles,
+    kept,
+    first,
+  });
   const agreed = await borneOut(marks, { tiles: checking.tiles, size });
-  const inclusion = invoice === undefined ? undefined : await inclusionOf(invoice, checking.naming, { tiles: checking.tiles, size, agreed });
-  const all = [...checking.failures, ...differing, ...failures, ...(inclusion?.failures ?? [])].sort((a, b) => (a.position ?? Infinity) - (b.position ?? Infinity));
+  const inclusion =
+    invoice === undefined
+      ? undefined
+      : await inclusionOf(invoice, checking.naming, { tiles: checking.tiles, size, agreed });
+  const all = [...checking.failures, ...differing, ...failures, ...(inclusion?.failures ?? [])].sort(
+    (a, b) => (a.position ?? Infinity) - (b.position ?? Infinity),
+  );
   return {
     ok: all.length === 0,
     size,
@@ -116,13 +132,16 @@ class Recomputed {
   add(leaf: Leaf): void {
     const { position } = leaf;
     if (position <= this.#tree.size) {
-      this.failures.push(ofLeaf(leaf, 'event_inserted', `an event stands at position ${position}, where nothing is ever appended`));
+      this.failures.push(
+        ofLeaf(leaf, 'event_inserted', `an event stands at position ${position}, where nothing is ever appended`),
+      );
       return;
     }
     const hash = prefixedLeafHash(leaf.prefixed);
     if (position <= this.kept && !hash.equals(this.#keptHash(position))) this.#isChanged(leaf);
     this.#tree.add(hash);
-    if (this.invoiceId !== null && leaf.prefixed.includes(this.invoiceId)) this.naming.push({ position, type: leaf.text('type'), hash });
+    if (this.invoiceId !== null && leaf.prefixed.includes(this.invoiceId))
+      this.naming.push({ position, type: leaf.text('type'), hash });
     const mark = markIn(leaf);
     if (mark === undefined) return;
     if ('code' in mark) this.failures.push(mark);
@@ -139,10 +158,21 @@ class Recomputed {
     if (size > head) this.failures.push(inserted(head + 1, size));
     const due = Math.max(this.head, this.kept);
     if (size < due) this.failures.push(missing(size + 1, due));
-    if (this.#changed > MOST_CHANGED) this.failures.push(failure('events_changed', null, `${this.#changed - MOST_CHANGED} more events differ`, RESTORE));
+    if (this.#changed > MOST_CHANGED)
+      this.failures.push(
+        failure('events_changed', null, `${this.#changed - MOST_CHANGED} more events differ`, RESTORE),
+      );
     this.flush();
     if (this.failures.length === 0) await this.#compareNodes();
-    if (this.kept === 0 && size > 0) this.failures.push(failure('no_tree', 1, `the log has ${size} events, and no tree was kept of them: nothing says whether they were changed`, 'Was the schema ledgerline_audit dropped? Compare the root with a checkpoint that was kept elsewhere; any command that writes keeps a tree from then on.'));
+    if (this.kept === 0 && size > 0)
+      this.failures.push(
+        failure(
+          'no_tree',
+          1,
+          `the log has ${size} events, and no tree was kept of them: nothing says whether they were changed`,
+          'Was the schema ledgerline_audit dropped? Compare the root with a checkpoint that was kept elsewhere; any command that writes keeps a tree from then on.',
+        ),
+      );
     return { size, kept: this.kept };
   }
 
@@ -157,7 +187,10 @@ class Recomputed {
 
   #isChanged(leaf: Leaf): void {
     this.#changed += 1;
-    if (this.#changed <= MOST_CHANGED) this.failures.push(ofLeaf(leaf, 'event_changed', `the event at position ${leaf.position} is not the one that was recorded there`));
+    if (this.#changed <= MOST_CHANGED)
+      this.failures.push(
+        ofLeaf(leaf, 'event_changed', `the event at position ${leaf.position} is not the one that was recorded there`),
+      );
   }
 
   async #load(position: number): Promise<void> {
@@ -172,14 +205,25 @@ class Recomputed {
 
   /** The hashes above the leaves: whoever changed these wanted a proof to fit something else. */
   async #compareNodes(): Promise<void> {
-    for (let level = 1, nodes = Math.floor(this.kept / TILE_WIDTH); nodes > 0; level += 1, nodes = Math.floor(nodes / TILE_WIDTH)) {
+    for (
+      let level = 1, nodes = Math.floor(this.kept / TILE_WIDTH);
+      nodes > 0;
+      level += 1, nodes = Math.floor(nodes / TILE_WIDTH)
+    ) {
       for (let n = 0; n * TILE_WIDTH < nodes; n += 1) {
         const bytes = Math.min(TILE_WIDTH, nodes - n * TILE_WIDTH) * HASH_BYTES;
         const [computed, stored] = [await this.tiles.tile(level, n), await this.stored.tile(level, n)];
         if (Buffer.compare(computed.subarray(0, bytes), stored.subarray(0, bytes)) === 0) continue;
         const leaves = TILE_WIDTH ** (level + 1);
         const message = `the log is as it was, but the hashes kept over positions ${n * leaves + 1} to ${(n + 1) * leaves} are not`;
-        this.failures.push(failure('tree_changed', n * leaves + 1, message, 'Drop the schema ledgerline_audit: the tree is computed again from the log. Find out who changed it.'));
+        this.failures.push(
+          failure(
+            'tree_changed',
+            n * leaves + 1,
+            message,
+            'Drop the schema ledgerline_audit: the tree is computed again from the log. Find out who changed it.',
+          ),
+        );
       }
     }
   }
@@ -187,16 +231,32 @@ class Recomputed {
 
 const tileOf = (position: number): number => Math.floor((position - 1) / TILE_WIDTH);
 
-const RESTORE = 'Compare it with a copy of the log from before, restore that, and find out who changed it: the log is only ever appended to.';
+const RESTORE =
+  'Compare it with a copy of the log from before, restore that, and find out who changed it: the log is only ever appended to.';
 
 const missing = (from: number, to: number): Failure =>
-  failure('events_missing', from, from === to ? `the event at position ${from} is gone` : `the events at positions ${from} to ${to} are gone`, RESTORE);
+  failure(
+    'events_missing',
+    from,
+    from === to ? `the event at position ${from} is gone` : `the events at positions ${from} to ${to} are gone`,
+    RESTORE,
+  );
 
 const inserted = (from: number, to: number): Failure =>
-  failure('event_inserted', from, `positions ${from} to ${to} hold events beyond position ${from - 1}, where the log ends: they were not appended`, RESTORE);
+  failure(
+    'event_inserted',
+    from,
+    `positions ${from} to ${to} hold events beyond position ${from - 1}, where the log ends: they were not appended`,
+    RESTORE,
+  );
 
 const ofLeaf = (leaf: Leaf, code: string, message: string): Failure => ({
-  ...failure(code, leaf.position, `${message}: it reads ${leaf.text('type')}, ${leaf.text('stream')} revision ${leaf.text('revision')}`, RESTORE),
+  ...failure(
+    code,
+    leaf.position,
+    `${message}: it reads ${leaf.text('type')}, ${leaf.text('stream')} revision ${leaf.text('revision')}`,
+    RESTORE,
+  ),
   stream: leaf.text('stream'),
   revision: Number(leaf.text('revision')),
   eventId: leaf.text('id'),

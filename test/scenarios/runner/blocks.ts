@@ -37,7 +37,8 @@ export function blocksOf(file: string, text: string): Block[] {
     const place = { file, line: index + 1 };
     const content = raw.replace(COMMENT, '').trimEnd();
     if (content === '') continue;
-    if (content.includes('\t')) throw new ScenarioError(place, 'indent and align with spaces: a tab is as wide as the reader likes');
+    if (content.includes('\t'))
+      throw new ScenarioError(place, 'indent and align with spaces: a tab is as wide as the reader likes');
     const block: OpenBlock = { place, text: content.trim(), indent: content.search(/\S/), children: [] };
     open = open.filter(({ indent }) => indent < block.indent);
     open.at(-1)?.children.push(block);

@@ -1,5 +1,12 @@
 import { isDomainError, parse } from '#domain/schema';
-import { assertPayable, assertVoidable, type ClaimedPart, documentNumber, type FrozenRow, type InvoiceStatus } from '#domain/invoices/invoice';
+import {
+  assertPayable,
+  assertVoidable,
+  type ClaimedPart,
+  documentNumber,
+  type FrozenRow,
+  type InvoiceStatus,
+} from '#domain/invoices/invoice';
 import { billingAsOf, type BillingFacts, rateInvoice } from '#domain/invoices/rate-invoice';
 import { derivedId } from '#domain/derived-id';
 import { isBaseFee, type LineDefinition, linesOf } from '#domain/lines/line';
@@ -9,8 +16,23 @@ import { decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { correctPrice, foldPlan, type PlanEvent, planEvents, publishPlan } from '#domain/plans/plan';
 import { netOf } from '#domain/rating/row';
-import { correctRate, foldRates, type RateEvent, rateEvents, rateKeyText, setRate, withdrawRate } from '#domain/rates/rate';
-import { cancelSubscription, changePlan, type DeploymentEvent, foldDeployment, startSubscription, type Subscription } from '#domain/tenants/deployment';
+import {
+  correctRate,
+  foldRates,
+  type RateEvent,
+  rateEvents,
+  rateKeyText,
+  setRate,
+  withdrawRate,
+} from '#domain/rates/rate';
+import {
+  cancelSubscription,
+  changePlan,
+  type DeploymentEvent,
+  foldDeployment,
+  startSubscription,
+  type Subscription,
+} from '#domain/tenants/deployment';
 import type { TaxRate } from '#domain/tenants/tenant';
 import { type Instant, isBefore, later } from '#domain/time/instant';
 import { contains, type Period } from '#domain/time/period';
@@ -69,7 +91,11 @@ export class DomainLedger implements Ledger {
         this.record(this.deployments, command.deploymentId, [{ type: 'DeploymentAssigned', data: command }]);
         return;
       case 'start-subscription':
-        this.record(this.deployments, command.deploymentId, startSubscription(this.deployment(command.deploymentId), { ...command, anchor: command.anchor ?? null }));
+        this.record(
+          this.deployments,
+          command.deploymentId,
+          startSubscription(this.deployment(command.deploymentId), { ...command, anchor: command.anchor ?? null }),
+        );
         return;
       case 'change-plan': {
         const subscription = this.subscription(command.subscriptionId);
@@ -82,7 +108,11 @@ export class DomainLedger implements Ledger {
         return;
       }
       case 'publish-plan':
-        this.record(this.plans, command.planId, publishPlan(this.plan(command.planId), parse(planEvents.PlanPublished, command, 'plan')));
+        this.record(
+          this.plans,
+          command.planId,
+          publishPlan(this.plan(command.planId), parse(planEvents.PlanPublished, command, 'plan')),
+        );
         return;
       case 'correct-price': {
         const input = parse(planEvents.PlanPriceCorrected, { effectiveUntil: null, ...command }, 'price');
@@ -91,21 +121,34 @@ export class DomainLedger implements Ledger {
       }
       case 'set-rate': {
         const { command: _, ...rate } = command;
-        const input = parse(rateEvents.RateSet, { unit: null, currency: 'USD', basis: 'duration', effectiveUntil: null, ...rate }, 'rate');
+        const input = parse(
+          rateEvents.RateSet,
+          { unit: null, currency: 'USD', basis: 'duration', effectiveUntil: null, ...rate },
+          'rate',
+        );
         this.record(this.rates, rateKeyText(command), setRate(this.rate(command), input));
         return;
       }
       case 'correct-rate': {
         const { command: _, ...rate } = command;
         const input = parse(rateEvents.RateCorrected, { effectiveUntil: null, ...rate }, 'rate');
-        this.record(this.rates, rateKeyText(command), correctRate(this.rate(command), input, this.rates.get(rateKeyText(command))));
+        this.record(
+          this.rates,
+          rateKeyText(command),
+          correctRate(this.rate(command), input, this.rates.get(rateKeyText(command))),
+        );
         return;
       }
       case 'withdraw-rate':
         this.record(this.rates, rateKeyText(command), withdrawRate(this.rate(command), command));
         return;
       case 'observe-usage':
-        this.readings.push(...command.observations.map((observation: Observation) => ({ deploymentId: command.deploymentId, ...observation })));
+        this.readings.push(
+          ...command.observations.map((observation: Observation) => ({
+            deploymentId: command.deploymentId,
+            ...observation,
+          })),
+        );
         return;
       case 'correct-usage':
         this.readings = this.readings.flatMap((reading) => {
@@ -153,7 +196,11 @@ export class DomainLedger implements Ledger {
   private isLive = ({ status }: Issued): boolean => status !== 'void';
 
   private recorded(): Map<string, RecordedPart[]> {
-    const claims = new Map(this.issued.filter(this.isLive).flatMap(({ invoiceId, claimed }) => claimed.map(({ partId }) => [partId, invoiceId])));
+    const claims = new Map(
+      this.issued
+        .filter(this.isLive)
+        .flatMap(({ invoiceId, claimed }) => claimed.map(({ partId }) => [partId, invoiceId])),
+    );
     return new Map(
       [...this.cuts].map(([lineId, parts]) => {
         const recordedPart = ({ partId, period: { start } }: { partId: string; period: Period }): RecordedPart => {
@@ -166,7 +213,9 @@ export class DomainLedger implements Ledger {
   }
 
   private rowsOf(tenantId: string): FrozenRow[] {
-    return this.issued.filter((each) => each.name.tenantId === tenantId && this.isLive(each)).flatMap(({ rows }) => rows);
+    return this.issued
+      .filter((each) => each.name.tenantId === tenantId && this.isLive(each))
+      .flatMap(({ rows }) => rows);
   }
 
   private facts({ tenantId, asOf }: InvoiceName): BillingFacts {
@@ -193,14 +242,24 @@ export class DomainLedger implements Ledger {
     const invoiceId = derivedId('invoice', name.tenantId, name.asOf, this.issued.length);
     const invoice = rateInvoice(invoiceId, facts, billingAsOf(facts, name.asOf), this.usageOf);
     const kinds = new Map(facts.lines.map(({ lineId, billingKind }) => [lineId, billingKind]));
-    const quarantined = invoice.quarantined.map(({ lineId, code }) => ({ billingKind: kinds.get(lineId) ?? lineId, code }));
-    if (invoice.rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)))) return { invoice: null, quarantined };
+    const quarantined = invoice.quarantined.map(({ lineId, code }) => ({
+      billingKind: kinds.get(lineId) ?? lineId,
+      code,
+    }));
+    if (
+      invoice.rows.every((row) =>
+        [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)),
+      )
+    )
+      return { invoice: null, quarantined };
     const lines = new Map(facts.lines.map((line) => [line.lineId, line]));
     for (const { lineId } of invoice.claimed) {
       const line = lines.get(lineId);
-      if (line !== undefined && !this.cuts.has(lineId)) this.cuts.set(lineId, [{ partId: lineId, period: line.period }]);
+      if (line !== undefined && !this.cuts.has(lineId))
+        this.cuts.set(lineId, [{ partId: lineId, period: line.period }]);
     }
-    for (const cut of invoice.cuts) this.cuts.set(cut.lineId, splitParts(cut.lineId, this.cuts.get(cut.lineId) ?? [], cut));
+    for (const cut of invoice.cuts)
+      this.cuts.set(cut.lineId, splitParts(cut.lineId, this.cuts.get(cut.lineId) ?? [], cut));
     this.issued.push({ invoiceId, name, claimed: invoice.claimed, rows: invoice.rows, status: 'issued' });
     const money = (amount: typeof invoice.total): string => moneyText(amount, facts.currency);
     return {
@@ -220,8 +279,15 @@ export class DomainLedger implements Ledger {
     await refusing(() => {
       const found = this.issued.find((each) => each.invoiceId === invoiceId);
       const rowIds = new Set(found?.rows.map(({ rowId }) => rowId));
-      const correcting = this.issued.filter((each) => this.isLive(each) && each.rows.some(({ corrects }) => corrects?.some((rowId) => rowIds.has(rowId)) === true));
-      assertVoidable(stateOf(found), invoiceId, correcting.map((each) => each.invoiceId));
+      const correcting = this.issued.filter(
+        (each) =>
+          this.isLive(each) && each.rows.some(({ corrects }) => corrects?.some((rowId) => rowIds.has(rowId)) === true),
+      );
+      assertVoidable(
+        stateOf(found),
+        invoiceId,
+        correcting.map((each) => each.invoiceId),
+      );
       if (found !== undefined) found.status = 'void';
     });
   }
@@ -240,7 +306,11 @@ export class DomainLedger implements Ledger {
 
   async parts(deploymentId: string, billingKind: string, within: Period): Promise<Required<PartFigures>[]> {
     const lines = this.lines(within.end).filter(
-      (line) => line.deploymentId === deploymentId && line.billingKind === billingKind && !isBefore(line.period.start, within.start) && !isBefore(within.end, line.period.end),
+      (line) =>
+        line.deploymentId === deploymentId &&
+        line.billingKind === billingKind &&
+        !isBefore(line.period.start, within.start) &&
+        !isBefore(within.end, line.period.end),
     );
     const recorded = this.recorded();
     return lines.flatMap((line) => {
@@ -250,7 +320,12 @@ export class DomainLedger implements Ledger {
       const booked = Map.groupBy(this.rowsOf(line.tenantId), ({ partId }) => partId);
       return parts.map((part) => {
         const net = part.issued ? sum((booked.get(part.partId) ?? []).map((row) => decimal(row.net))) : netIfOpen(part);
-        return { period: part.period, quantity: this.quantityIn(line, part.period), net: moneyText(net, line.currency), state: part.issued ? 'billed' : 'open' };
+        return {
+          period: part.period,
+          quantity: this.quantityIn(line, part.period),
+          net: moneyText(net, line.currency),
+          state: part.issued ? 'billed' : 'open',
+        };
       });
     });
   }
@@ -271,25 +346,58 @@ export class DomainLedger implements Ledger {
     const lines = this.lines(rest.reduce(later, first));
     const uncovered = this.readings.filter((reading) => !lines.some((line) => isCovered(reading, line)));
     const isSubscribed = ({ deploymentId, period }: Reading): boolean =>
-      lines.some((line) => isBaseFee(line) && line.deploymentId === deploymentId && contains(line.period, period.start));
-    const keyed = uncovered.map((reading) => ({ reading, reason: isSubscribed(reading) ? 'no_plan_item' : 'no_subscription' }));
-    const groups = Map.groupBy(keyed, ({ reading: { deploymentId, billingKind }, reason }) => [deploymentId, billingKind, reason].join('\n'));
+      lines.some(
+        (line) => isBaseFee(line) && line.deploymentId === deploymentId && contains(line.period, period.start),
+      );
+    const keyed = uncovered.map((reading) => ({
+      reading,
+      reason: isSubscribed(reading) ? 'no_plan_item' : 'no_subscription',
+    }));
+    const groups = Map.groupBy(keyed, ({ reading: { deploymentId, billingKind }, reason }) =>
+      [deploymentId, billingKind, reason].join('\n'),
+    );
     return [...groups.values()].flatMap((group) => {
       const [first] = group;
       if (first === undefined) return [];
       const { deploymentId, billingKind } = first.reading;
-      return [{ deploymentId, billingKind, reason: first.reason, quantity: text(sum(group.map(({ reading }) => decimal(reading.quantity)))) }];
+      return [
+        {
+          deploymentId,
+          billingKind,
+          reason: first.reason,
+          quantity: text(sum(group.map(({ reading }) => decimal(reading.quantity)))),
+        },
+      ];
     });
   }
 }
 
 const stateOf = (found: Issued | undefined): Parameters<typeof assertVoidable>[0] =>
-  found === undefined ? undefined : { invoiceId: found.invoiceId, asOf: found.name.asOf, selection: null, status: found.status, hasCreditNotes: false };
+  found === undefined
+    ? undefined
+    : {
+        invoiceId: found.invoiceId,
+        asOf: found.name.asOf,
+        selection: null,
+        status: found.status,
+        hasCreditNotes: false,
+      };
 
 function rowFigures(row: FrozenRow, currency: string): Required<RowFigures> {
   const { billingKind, deploymentId, chargePeriod: period, kind, ref, quantity, unitAmount } = row;
   const money = (amount: string): string => moneyText(decimal(amount), currency);
-  return { billingKind, deploymentId, period, kind, ref, quantity, unitAmount, discount: money(row.discount), net: money(row.net), tax: money(row.tax) };
+  return {
+    billingKind,
+    deploymentId,
+    period,
+    kind,
+    ref,
+    quantity,
+    unitAmount,
+    discount: money(row.discount),
+    net: money(row.net),
+    tax: money(row.tax),
+  };
 }
 
 async function refusing(decide: () => void): Promise<void> {

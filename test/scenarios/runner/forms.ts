@@ -14,9 +14,22 @@ const NAME = String.raw`[^\s=]+`;
 
 /** What a word in capitals is read as; any other is a name. */
 const TOKENS: Readonly<Record<string, string>> = {
-  DATE, FROM: DATE, UNTIL: DATE, ANCHOR: DATE, ASOF: DATE,
+  DATE,
+  FROM: DATE,
+  UNTIL: DATE,
+  ANCHOR: DATE,
+  ASOF: DATE,
   PERIOD: String.raw`\S+\.\.\S+`,
-  QUANTITY: NUMBER, BEFORE: NUMBER, AFTER: `${NUMBER}|nothing`, PRICE: NUMBER, FLAT: NUMBER, NET: NUMBER, AMOUNT: NUMBER, DISCOUNT: NUMBER, SIZE: NUMBER, DECIMALS: NUMBER,
+  QUANTITY: NUMBER,
+  BEFORE: NUMBER,
+  AFTER: `${NUMBER}|nothing`,
+  PRICE: NUMBER,
+  FLAT: NUMBER,
+  NET: NUMBER,
+  AMOUNT: NUMBER,
+  DISCOUNT: NUMBER,
+  SIZE: NUMBER,
+  DECIMALS: NUMBER,
   PERCENT: String.raw`\d+(?:\.\d+)?%`,
   INTERVAL: 'monthly|yearly',
   TERM: 'in advance|in arrears',
@@ -42,7 +55,8 @@ function patternOf(usage: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
-const readInstant = (written: string): Instant => instant(written.includes('T') ? written.replace(/T(\d\d:\d\d)Z$/, 'T$1:00Z') : `${written}T00:00:00Z`);
+const readInstant = (written: string): Instant =>
+  instant(written.includes('T') ? written.replace(/T(\d\d:\d\d)Z$/, 'T$1:00Z') : `${written}T00:00:00Z`);
 
 /** What a line says, by the words in capitals of its form. */
 export class Words {
@@ -79,7 +93,9 @@ export class Words {
   }
   attributes(word: string): Record<string, string> | undefined {
     const written = this.optional(word);
-    return written === undefined ? undefined : Object.fromEntries(written.split(/ +/).map((pair) => pair.split('=') as [string, string]));
+    return written === undefined
+      ? undefined
+      : Object.fromEntries(written.split(/ +/).map((pair) => pair.split('=') as [string, string]));
   }
 }
 
@@ -89,7 +105,11 @@ export interface Form<Result> {
   readonly read: (words: Words, block: Block) => Result;
 }
 
-export const form = <Result>(usage: string, read: Form<Result>['read']): Form<Result> => ({ usage, pattern: patternOf(usage), read });
+export const form = <Result>(usage: string, read: Form<Result>['read']): Form<Result> => ({
+  usage,
+  pattern: patternOf(usage),
+  read,
+});
 
 /** Reads a line by the first form that it has. What it says must also make sense: a date that exists, a period that ends after it starts. */
 export function readBlock<Result>(block: Block, forms: readonly Form<Result>[]): Result {
@@ -102,13 +122,18 @@ export function readBlock<Result>(block: Block, forms: readonly Form<Result>[]):
       throw isDomainError(error) ? new ScenarioError(block.place, error.message) : error;
     }
   }
-  throw new ScenarioError(block.place, `can't read ${JSON.stringify(block.text)}; a line here is one of\n${forms.map(({ usage }) => `    ${usage}`).join('\n')}`);
+  throw new ScenarioError(
+    block.place,
+    `can't read ${JSON.stringify(block.text)}; a line here is one of\n${forms.map(({ usage }) => `    ${usage}`).join('\n')}`,
+  );
 }
 
-export const readChildren = <Result>(block: Block, forms: readonly Form<Result>[]): Result[] => block.children.map((child) => readBlock(child, forms));
+export const readChildren = <Result>(block: Block, forms: readonly Form<Result>[]): Result[] =>
+  block.children.map((child) => readBlock(child, forms));
 
 /** A line that stands alone. */
 export function withoutChildren(block: Block): void {
   const [child] = block.children;
-  if (child !== undefined) throw new ScenarioError(child.place, `nothing is indented below ${JSON.stringify(block.text)}`);
+  if (child !== undefined)
+    throw new ScenarioError(child.place, `nothing is indented below ${JSON.stringify(block.text)}`);
 }

@@ -24,7 +24,14 @@ export function parseScenario(file: string, text: string): Step[] {
 
 type Entry = Form<readonly Step[]>;
 
-const entryForms = (told: Told): readonly Entry[] => [...DECLARATIONS, ...subscriptionForms(told), ...usageForms(told), ...RATES, ...INVOICES, ...EXPECTATIONS];
+const entryForms = (told: Told): readonly Entry[] => [
+  ...DECLARATIONS,
+  ...subscriptionForms(told),
+  ...usageForms(told),
+  ...RATES,
+  ...INVOICES,
+  ...EXPECTATIONS,
+];
 
 const REFUSED: readonly Form<string>[] = [form('refused CODE', (words) => words.of('CODE'))];
 const refusedIn = (block: Block): string | null => readChildren(block, REFUSED)[0] ?? null;
@@ -34,7 +41,12 @@ const action = (usage: string, read: (words: Words, block: Block) => Command | r
   form(usage, (words, block) => {
     const commands: readonly Command[] = [read(words, block)].flat();
     const refused = refusedIn(block);
-    return commands.map((command, index) => ({ step: 'command', place: block.place, command, refused: index === commands.length - 1 ? refused : null }));
+    return commands.map((command, index) => ({
+      step: 'command',
+      place: block.place,
+      command,
+      refused: index === commands.length - 1 ? refused : null,
+    }));
   });
 
 const until = (words: Words): { effectiveUntil?: Instant } => {
@@ -42,11 +54,14 @@ const until = (words: Words): { effectiveUntil?: Instant } => {
   return effectiveUntil === undefined ? {} : { effectiveUntil };
 };
 
-type TenantLine = Pick<Extract<Command, { command: 'register-tenant' }>, 'timeZone' | 'tax'> | { readonly currency: string };
+type TenantLine =
+  Pick<Extract<Command, { command: 'register-tenant' }>, 'timeZone' | 'tax'> | { readonly currency: string };
 const TENANT: readonly Form<TenantLine>[] = [
   form('currency CURRENCY', (words) => ({ currency: words.of('CURRENCY') })),
   form('time zone ZONE', (words) => ({ timeZone: words.of('ZONE') })),
-  form('tax NAME PERCENT from FROM', (words) => ({ tax: { name: words.of('NAME'), ratePercent: words.percent('PERCENT'), from: words.instant('FROM') } })),
+  form('tax NAME PERCENT from FROM', (words) => ({
+    tax: { name: words.of('NAME'), ratePercent: words.percent('PERCENT'), from: words.instant('FROM') },
+  })),
 ];
 
 function tenantStep(words: Words, block: Block): Step[] {
@@ -54,13 +69,24 @@ function tenantStep(words: Words, block: Block): Step[] {
   const currency = lines.find((line) => 'currency' in line);
   if (currency === undefined) throw new ScenarioError(block.place, 'a tenant needs its currency');
   const tenantId = words.of('TENANT');
-  const command = lines.reduce<Command>((given, line) => ({ ...given, ...line }), { command: 'register-tenant', tenantId, name: tenantId, ...currency });
+  const command = lines.reduce<Command>((given, line) => ({ ...given, ...line }), {
+    command: 'register-tenant',
+    tenantId,
+    name: tenantId,
+    ...currency,
+  });
   return [{ step: 'command', place: block.place, command, refused: null }];
 }
 
 function planStep(words: Words, block: Block): Step[] {
   const planId = words.of('PLAN');
-  const command: Command = { command: 'publish-plan', planId, name: planId, effectiveFrom: words.instant('FROM'), ...planTerms(block) };
+  const command: Command = {
+    command: 'publish-plan',
+    planId,
+    name: planId,
+    effectiveFrom: words.instant('FROM'),
+    ...planTerms(block),
+  };
   return [{ step: 'command', place: block.place, command, refused: null }];
 }
 
@@ -68,7 +94,13 @@ function correctPriceStep(words: Words, block: Block): Step[] {
   const [price] = readChildren(block, PRICES);
   if (price === undefined) throw new ScenarioError(block.place, 'the right price is indented below');
   const what = { planId: words.of('PLAN'), billingKind: words.of('KIND'), reason: words.of('REASON') };
-  const command: Command = { command: 'correct-price', ...what, price, effectiveFrom: words.instant('DATE'), ...until(words) };
+  const command: Command = {
+    command: 'correct-price',
+    ...what,
+    price,
+    effectiveFrom: words.instant('DATE'),
+    ...until(words),
+  };
   return [{ step: 'command', place: block.place, command, refused: null }];
 }
 
@@ -85,7 +117,8 @@ const DECLARATIONS: readonly Entry[] = [
   })),
 ];
 
-const subscriptionId = (deploymentId: string, ordinal: number): string => (ordinal === 1 ? deploymentId : `${deploymentId}-${ordinal}`);
+const subscriptionId = (deploymentId: string, ordinal: number): string =>
+  ordinal === 1 ? deploymentId : `${deploymentId}-${ordinal}`;
 
 /** A deployment's first subscription also registers it; its subscriptions are told apart by their order. */
 function subscriptionForms({ subscriptions }: Told): readonly Entry[] {
@@ -100,11 +133,32 @@ function subscriptionForms({ subscriptions }: Told): readonly Entry[] {
       const before = subscriptions.get(deploymentId) ?? 0;
       subscriptions.set(deploymentId, before + 1);
       const id = subscriptionId(deploymentId, before + 1);
-      const start: Command = { command: 'start-subscription', subscriptionId: id, deploymentId, planId: words.of('PLAN'), from, ...(anchor === undefined ? {} : { anchor }) };
-      return before > 0 ? start : [{ command: 'register-deployment', deploymentId, tenantId: words.of('TENANT'), name: deploymentId, from }, start];
+      const start: Command = {
+        command: 'start-subscription',
+        subscriptionId: id,
+        deploymentId,
+        planId: words.of('PLAN'),
+        from,
+        ...(anchor === undefined ? {} : { anchor }),
+      };
+      return before > 0
+        ? start
+        : [
+            { command: 'register-deployment', deploymentId, tenantId: words.of('TENANT'), name: deploymentId, from },
+            start,
+          ];
     }),
-    action('DATE change DEPLOYMENT to PLAN', (words) => ({ command: 'change-plan', subscriptionId: current(words), planId: words.of('PLAN'), at: words.instant('DATE') })),
-    action('DATE cancel DEPLOYMENT', (words) => ({ command: 'cancel-subscription', subscriptionId: current(words), at: words.instant('DATE') })),
+    action('DATE change DEPLOYMENT to PLAN', (words) => ({
+      command: 'change-plan',
+      subscriptionId: current(words),
+      planId: words.of('PLAN'),
+      at: words.instant('DATE'),
+    })),
+    action('DATE cancel DEPLOYMENT', (words) => ({
+      command: 'cancel-subscription',
+      subscriptionId: current(words),
+      at: words.instant('DATE'),
+    })),
     action('DATE move DEPLOYMENT to TENANT', (words) => ({
       command: 'assign-deployment',
       deploymentId: words.of('DEPLOYMENT'),
@@ -125,7 +179,12 @@ function rateKey(written: string, { place }: Block): RateKey {
 function usageForms({ readings }: Told): readonly Entry[] {
   return [
     action('DATE use QUANTITY KIND on DEPLOYMENT [at RATE] [with ATTRIBUTES] [until UNTIL]', (words, block) => {
-      const [start, deploymentId, rate, attributes] = [words.instant('DATE'), words.of('DEPLOYMENT'), words.optional('RATE'), words.attributes('ATTRIBUTES')];
+      const [start, deploymentId, rate, attributes] = [
+        words.instant('DATE'),
+        words.of('DEPLOYMENT'),
+        words.optional('RATE'),
+        words.attributes('ATTRIBUTES'),
+      ];
       const observation: Observation = {
         resourceId: 'meter',
         billingKind: words.of('KIND'),
@@ -142,10 +201,17 @@ function usageForms({ readings }: Told): readonly Entry[] {
     action('DATE correct BEFORE KIND on DEPLOYMENT to AFTER because REASON', (words, block) => {
       const [day, deploymentId, before] = [words.instant('DATE'), words.of('DEPLOYMENT'), text(words.number('BEFORE'))];
       const [found, ...more] = readings.filter(
-        (each) => each.deploymentId === deploymentId && each.observation.billingKind === words.of('KIND') && each.observation.period.start === day && each.quantity === before,
+        (each) =>
+          each.deploymentId === deploymentId &&
+          each.observation.billingKind === words.of('KIND') &&
+          each.observation.period.start === day &&
+          each.quantity === before,
       );
       if (found === undefined || more.length > 0)
-        throw new ScenarioError(block.place, `${more.length === 0 ? 'no' : 'more than one'} reading of ${before} ${words.of('KIND')} on ${deploymentId} at ${day}`);
+        throw new ScenarioError(
+          block.place,
+          `${more.length === 0 ? 'no' : 'more than one'} reading of ${before} ${words.of('KIND')} on ${deploymentId} at ${day}`,
+        );
       const { quantity: _quantity, rateKey: _rateKey, attributes: _attributes, ...key } = found.observation;
       const quantity = words.of('AFTER') === 'nothing' ? null : text(decimal(words.of('AFTER')));
       found.quantity = quantity ?? 'nothing';
@@ -158,7 +224,13 @@ const RATES: readonly Entry[] = [
   action('DATE rate RATE PRICE [CURRENCY] [until UNTIL]', (words, block) => {
     const currency = words.optional('CURRENCY');
     const price = { unitPrice: words.of('PRICE'), ...(currency === undefined ? {} : { currency }) };
-    return { command: 'set-rate', ...rateKey(words.of('RATE'), block), ...price, effectiveFrom: words.instant('DATE'), ...until(words) };
+    return {
+      command: 'set-rate',
+      ...rateKey(words.of('RATE'), block),
+      ...price,
+      effectiveFrom: words.instant('DATE'),
+      ...until(words),
+    };
   }),
   action('DATE correct rate RATE PRICE [until UNTIL] because REASON', (words, block) => ({
     command: 'correct-rate',
@@ -181,7 +253,14 @@ const named = (words: Words): InvoiceName => ({ tenantId: words.of('TENANT'), as
 const INVOICES: readonly Entry[] = [
   form('DATE invoice TENANT', invoiceStep),
   form('DATE void invoice of TENANT as of ASOF because REASON', (words, block) => [
-    { step: 'void', place: block.place, name: named(words), at: words.instant('DATE'), reason: words.of('REASON'), refused: refusedIn(block) },
+    {
+      step: 'void',
+      place: block.place,
+      name: named(words),
+      at: words.instant('DATE'),
+      reason: words.of('REASON'),
+      refused: refusedIn(block),
+    },
   ]),
   form('DATE pay invoice of TENANT as of ASOF', (words, block) => [
     { step: 'pay', place: block.place, name: named(words), at: words.instant('DATE'), refused: refusedIn(block) },

@@ -30,13 +30,25 @@ const priceForm = (usage: string, read: (words: Words, block: Block) => Fields):
   });
 export const PRICES: readonly Form<Price>[] = [
   priceForm('price unit PRICE', (words) => ({ model: 'unit', unitAmount: words.of('PRICE') })),
-  priceForm('price flat PRICE TERM', (words) => ({ model: 'flat', amount: words.of('PRICE'), paymentTerm: words.of('TERM').replace(' ', '_') })),
+  priceForm('price flat PRICE TERM', (words) => ({
+    model: 'flat',
+    amount: words.of('PRICE'),
+    paymentTerm: words.of('TERM').replace(' ', '_'),
+  })),
   priceForm('price MODEL', (words, block) => ({ model: words.of('MODEL'), tiers: readChildren(block, TIERS) })),
-  priceForm('price package of SIZE at PRICE', (words) => ({ model: 'package', packageSize: words.of('SIZE'), packageAmount: words.of('PRICE') })),
+  priceForm('price package of SIZE at PRICE', (words) => ({
+    model: 'package',
+    packageSize: words.of('SIZE'),
+    packageAmount: words.of('PRICE'),
+  })),
   priceForm('price dynamic times QUANTITY', (words) => ({ model: 'dynamic', multiplier: words.of('QUANTITY') })),
   priceForm('price percentage PERCENT [plus FLAT]', (words) => {
     const fixedAmount = words.optional('FLAT');
-    return { model: 'percentage', percent: words.percent('PERCENT'), ...(fixedAmount === undefined ? {} : { fixedAmount }) };
+    return {
+      model: 'percentage',
+      percent: words.percent('PERCENT'),
+      ...(fixedAmount === undefined ? {} : { fixedAmount }),
+    };
   }),
   priceForm('price rate card', () => ({ model: 'rate_card' })),
 ];
@@ -60,7 +72,9 @@ const term = (usage: string, read: (words: Words) => Fields): Form<Fields> =>
 /** Terms of an item, one or two of each subject: `discounts` and `commitments` are joined. */
 const TERMS: readonly Form<Fields>[] = [
   term('included QUANTITY', (words) => ({ included: words.of('QUANTITY') })),
-  term('conversion OPERATION by SIZE [rounded ROUNDING] [to DECIMALS decimals]', (words) => ({ unitConversion: conversion(words) })),
+  term('conversion OPERATION by SIZE [rounded ROUNDING] [to DECIMALS decimals]', (words) => ({
+    unitConversion: conversion(words),
+  })),
   term('usage discount QUANTITY', (words) => ({ discounts: { quantity: words.of('QUANTITY') } })),
   term('discount PERCENT', (words) => ({ discounts: { percentage: words.percent('PERCENT') } })),
   term('minimum AMOUNT', (words) => ({ commitments: { minimum: words.of('AMOUNT') } })),
@@ -71,7 +85,10 @@ const TERMS: readonly Form<Fields>[] = [
   }),
   term('only ATTRIBUTES', (words) => ({ filter: words.attributes('ATTRIBUTES') })),
 ];
-const ITEM: readonly Form<Fields>[] = [...TERMS, ...PRICES.map(({ usage, read }) => form(usage, (words, block): Fields => ({ price: read(words, block) })))];
+const ITEM: readonly Form<Fields>[] = [
+  ...TERMS,
+  ...PRICES.map(({ usage, read }) => form(usage, (words, block): Fields => ({ price: read(words, block) }))),
+];
 
 function itemOf(billingKind: string, block: Block): PlanItem {
   const given = readChildren(block, ITEM);
@@ -79,7 +96,11 @@ function itemOf(billingKind: string, block: Block): PlanItem {
     const parts = given.flatMap((fields) => (fields[name] === undefined ? [] : [fields[name] as Fields]));
     return parts.length === 0 ? {} : { [name]: Object.assign({}, ...parts) as Fields };
   };
-  return parse(zPlanItem, { billingKind, ...Object.assign({}, ...given), ...joined('discounts'), ...joined('commitments') }, `item ${billingKind}`);
+  return parse(
+    zPlanItem,
+    { billingKind, ...Object.assign({}, ...given), ...joined('discounts'), ...joined('commitments') },
+    `item ${billingKind}`,
+  );
 }
 
 interface PlanTerms {
@@ -106,6 +127,7 @@ export function planTerms(block: Block): PlanTerms {
   const lines = readChildren(block, PLAN);
   const currency = lines.find((line) => 'currency' in line);
   const fee = lines.find((line) => 'baseFee' in line);
-  if (currency === undefined || fee === undefined) throw new ScenarioError(block.place, 'a plan needs its currency and its base fee (0 where there is none)');
+  if (currency === undefined || fee === undefined)
+    throw new ScenarioError(block.place, 'a plan needs its currency and its base fee (0 where there is none)');
   return { ...currency, ...fee, items: lines.flatMap((line) => ('item' in line ? [line.item] : [])) };
 }

@@ -7,7 +7,8 @@ import { StackLedger } from './stack.js';
 import { tell } from './tell.js';
 
 const FILE = 'wrong.ledger';
-const differences = async (text: string): Promise<readonly string[]> => (await tell(parseScenario(FILE, text), new DomainLedger())).differences;
+const differences = async (text: string): Promise<readonly string[]> =>
+  (await tell(parseScenario(FILE, text), new DomainLedger())).differences;
 
 const ACME = `tenant acme
     currency USD
@@ -83,17 +84,29 @@ const FIGURES = /(?<=\s)(INV-|-)?\d+(\.\d+)?(?=\s|$)/g;
 const COMMENT = /(^|\s+)#.*$/;
 
 describe('every figure of every story', () => {
-  it.each(globSync('test/scenarios/*.ledger').sort())('counts: another one makes %s fail, at its line', async (file) => {
-    const lines = readFileSync(file, 'utf8').split('\n').map((line) => line.replace(COMMENT, ''));
-    const figures = lines.flatMap((line, index) => (SAYS.test(line) ? [...line.matchAll(FIGURES)].map((found) => ({ index, end: found.index + found[0].length })) : []));
-    expect(figures.length).toBeGreaterThan(0);
-    for (const { index, end } of figures) {
-      const line = lines[index] ?? '';
-      const wrong = line.slice(0, end - 1) + String((Number(line[end - 1]) + 1) % 10) + line.slice(end);
-      const { differences: found } = await tell(parseScenario(file, lines.with(index, wrong).join('\n')), new DomainLedger());
-      expect([wrong, found.some((each) => each.startsWith(`${file}:${index + 1}: `))]).toEqual([wrong, true]);
-    }
-  });
+  it.each(globSync('test/scenarios/*.ledger').sort())(
+    'counts: another one makes %s fail, at its line',
+    async (file) => {
+      const lines = readFileSync(file, 'utf8')
+        .split('\n')
+        .map((line) => line.replace(COMMENT, ''));
+      const figures = lines.flatMap((line, index) =>
+        SAYS.test(line)
+          ? [...line.matchAll(FIGURES)].map((found) => ({ index, end: found.index + found[0].length }))
+          : [],
+      );
+      expect(figures.length).toBeGreaterThan(0);
+      for (const { index, end } of figures) {
+        const line = lines[index] ?? '';
+        const wrong = line.slice(0, end - 1) + String((Number(line[end - 1]) + 1) % 10) + line.slice(end);
+        const { differences: found } = await tell(
+          parseScenario(file, lines.with(index, wrong).join('\n')),
+          new DomainLedger(),
+        );
+        expect([wrong, found.some((each) => each.startsWith(`${file}:${index + 1}: `))]).toEqual([wrong, true]);
+      }
+    },
+  );
 });
 
 describe('a story that can not be read', () => {
@@ -114,19 +127,53 @@ describe('a story that can not be read', () => {
     time zone ZONE
     tax NAME PERCENT from FROM`,
     );
-    expect(errorOf('tenant acme\n    currency USD\n\n2026-04-01 sell site\n')).toMatch(/^wrong\.ledger:4: can't read "2026-04-01 sell site"; a line here is one of\n {4}tenant TENANT\n/);
+    expect(errorOf('tenant acme\n    currency USD\n\n2026-04-01 sell site\n')).toMatch(
+      /^wrong\.ledger:4: can't read "2026-04-01 sell site"; a line here is one of\n {4}tenant TENANT\n/,
+    );
   });
 
   it.each([
-    ['a day that does not exist', '2026-04-31 cancel site', 'wrong.ledger:1: instant: "2026-04-31T00:00:00Z" does not exist in the calendar'],
-    ['a period that ends before it starts', 'expect parts of x on y over 2026-04-02..2026-04-01', 'wrong.ledger:1: a period must end after it starts: [2026-04-02T00:00:00Z, 2026-04-01T00:00:00Z)'],
-    ['a tab', 'tenant acme\n\tcurrency USD', 'wrong.ledger:2: indent and align with spaces: a tab is as wide as the reader likes'],
+    [
+      'a day that does not exist',
+      '2026-04-31 cancel site',
+      'wrong.ledger:1: instant: "2026-04-31T00:00:00Z" does not exist in the calendar',
+    ],
+    [
+      'a period that ends before it starts',
+      'expect parts of x on y over 2026-04-02..2026-04-01',
+      'wrong.ledger:1: a period must end after it starts: [2026-04-02T00:00:00Z, 2026-04-01T00:00:00Z)',
+    ],
+    [
+      'a tab',
+      'tenant acme\n\tcurrency USD',
+      'wrong.ledger:2: indent and align with spaces: a tab is as wide as the reader likes',
+    ],
     ['a tenant without a currency', '\ntenant acme', 'wrong.ledger:2: a tenant needs its currency'],
-    ['a plan without a fee', 'plan p from 2026-01-01\n    currency USD', 'wrong.ledger:1: a plan needs its currency and its base fee (0 where there is none)'],
-    ['an invoice without a total', '2026-04-01 invoice acme\n    tax 0.00', 'wrong.ledger:1: an invoice says its total, or that nothing is due'],
-    ['a correction of nothing', '2026-04-01 correct 5 calls on site to 6 because of drift', 'wrong.ledger:1: no reading of 5 calls on site at 2026-04-01T00:00:00Z'],
-    ['a rate without a place', '2026-04-01 rate VmCores/standard 1.00', 'wrong.ledger:1: VmCores/standard is not a rate: type/family/location, such as VmCores/standard/eu'],
-    ['something below what stands alone', 'expect billed to acme = 1.00\n    total 1.00', 'wrong.ledger:2: nothing is indented below "expect billed to acme = 1.00"'],
+    [
+      'a plan without a fee',
+      'plan p from 2026-01-01\n    currency USD',
+      'wrong.ledger:1: a plan needs its currency and its base fee (0 where there is none)',
+    ],
+    [
+      'an invoice without a total',
+      '2026-04-01 invoice acme\n    tax 0.00',
+      'wrong.ledger:1: an invoice says its total, or that nothing is due',
+    ],
+    [
+      'a correction of nothing',
+      '2026-04-01 correct 5 calls on site to 6 because of drift',
+      'wrong.ledger:1: no reading of 5 calls on site at 2026-04-01T00:00:00Z',
+    ],
+    [
+      'a rate without a place',
+      '2026-04-01 rate VmCores/standard 1.00',
+      'wrong.ledger:1: VmCores/standard is not a rate: type/family/location, such as VmCores/standard/eu',
+    ],
+    [
+      'something below what stands alone',
+      'expect billed to acme = 1.00\n    total 1.00',
+      'wrong.ledger:2: nothing is indented below "expect billed to acme = 1.00"',
+    ],
     [
       'tiers without an open one',
       'plan p from 2026-01-01\n    currency USD\n    base fee 0 monthly in advance\n    item x\n        price volume\n            up to 10 at 1.00',

@@ -7,10 +7,28 @@ import type { Place } from './blocks.js';
 
 /** The product's commands, as far as stories need them. */
 export type Command =
-  | { readonly command: 'register-tenant'; readonly tenantId: string; readonly name: string; readonly currency: string; readonly timeZone?: string; readonly tax?: Tax }
+  | {
+      readonly command: 'register-tenant';
+      readonly tenantId: string;
+      readonly name: string;
+      readonly currency: string;
+      readonly timeZone?: string;
+      readonly tax?: Tax;
+    }
   | ({ readonly command: 'set-tax'; readonly tenantId: string } & Tax)
-  | { readonly command: 'register-deployment'; readonly deploymentId: string; readonly tenantId: string; readonly name: string; readonly from: Instant }
-  | { readonly command: 'assign-deployment'; readonly deploymentId: string; readonly tenantId: string; readonly from: Instant }
+  | {
+      readonly command: 'register-deployment';
+      readonly deploymentId: string;
+      readonly tenantId: string;
+      readonly name: string;
+      readonly from: Instant;
+    }
+  | {
+      readonly command: 'assign-deployment';
+      readonly deploymentId: string;
+      readonly tenantId: string;
+      readonly from: Instant;
+    }
   | {
       readonly command: 'publish-plan';
       readonly planId: string;
@@ -22,15 +40,38 @@ export type Command =
       readonly effectiveFrom: Instant;
       readonly items: readonly PlanItem[];
     }
-  | ({ readonly command: 'correct-price'; readonly planId: string; readonly billingKind: string; readonly price: PlanItem['price'] } & Correction)
-  | { readonly command: 'start-subscription'; readonly subscriptionId: string; readonly deploymentId: string; readonly planId: string; readonly from: Instant; readonly anchor?: Instant }
+  | ({
+      readonly command: 'correct-price';
+      readonly planId: string;
+      readonly billingKind: string;
+      readonly price: PlanItem['price'];
+    } & Correction)
+  | {
+      readonly command: 'start-subscription';
+      readonly subscriptionId: string;
+      readonly deploymentId: string;
+      readonly planId: string;
+      readonly from: Instant;
+      readonly anchor?: Instant;
+    }
   | { readonly command: 'change-plan'; readonly subscriptionId: string; readonly planId: string; readonly at: Instant }
   | { readonly command: 'cancel-subscription'; readonly subscriptionId: string; readonly at: Instant }
-  | ({ readonly command: 'set-rate'; readonly unitPrice: string; readonly currency?: string; readonly effectiveFrom: Instant; readonly effectiveUntil?: Instant } & RateKey)
+  | ({
+      readonly command: 'set-rate';
+      readonly unitPrice: string;
+      readonly currency?: string;
+      readonly effectiveFrom: Instant;
+      readonly effectiveUntil?: Instant;
+    } & RateKey)
   | ({ readonly command: 'correct-rate'; readonly unitPrice: string } & RateKey & Correction)
   | ({ readonly command: 'withdraw-rate'; readonly from: Instant; readonly reason: string } & RateKey)
   | { readonly command: 'observe-usage'; readonly deploymentId: string; readonly observations: readonly Observation[] }
-  | ({ readonly command: 'correct-usage'; readonly deploymentId: string; readonly quantity: string | null; readonly reason: string } & ReadingKey);
+  | ({
+      readonly command: 'correct-usage';
+      readonly deploymentId: string;
+      readonly quantity: string | null;
+      readonly reason: string;
+    } & ReadingKey);
 
 interface Tax {
   readonly name: string;
@@ -112,9 +153,26 @@ export interface InvoiceName {
 export type Step = { readonly place: Place } & (
   | { readonly step: 'command'; readonly command: Command; readonly refused: string | null }
   | { readonly step: 'invoice'; readonly name: InvoiceName; readonly expected: ExpectedInvoice }
-  | { readonly step: 'void'; readonly name: InvoiceName; readonly at: Instant; readonly reason: string; readonly refused: string | null }
+  | {
+      readonly step: 'void';
+      readonly name: InvoiceName;
+      readonly at: Instant;
+      readonly reason: string;
+      readonly refused: string | null;
+    }
   | { readonly step: 'pay'; readonly name: InvoiceName; readonly at: Instant; readonly refused: string | null }
-  | { readonly step: 'expect-billed'; readonly tenantId: string; readonly billingKind: string | null; readonly amount: string }
-  | { readonly step: 'expect-parts'; readonly deploymentId: string; readonly billingKind: string; readonly period: Period; readonly parts: readonly Said<PartFigures>[] }
+  | {
+      readonly step: 'expect-billed';
+      readonly tenantId: string;
+      readonly billingKind: string | null;
+      readonly amount: string;
+    }
+  | {
+      readonly step: 'expect-parts';
+      readonly deploymentId: string;
+      readonly billingKind: string;
+      readonly period: Period;
+      readonly parts: readonly Said<PartFigures>[];
+    }
   | { readonly step: 'expect-unbilled'; readonly items: readonly Said<UnbilledFigures>[] }
 );

@@ -65,12 +65,18 @@ export class StackLedger implements Ledger {
   }
 
   async bill({ tenantId, asOf }: InvoiceName): Promise<Billed> {
-    const created = (await this.execute({ command: 'create-invoice', tenantId, asOf })) as { invoices: { invoiceId: string }[]; quarantined?: Quarantined[] };
+    const created = (await this.execute({ command: 'create-invoice', tenantId, asOf })) as {
+      invoices: { invoiceId: string }[];
+      quarantined?: Quarantined[];
+    };
     const quarantined = await this.kindsOf(tenantId, asOf, created.quarantined ?? []);
     const [draft] = created.invoices;
     if (draft === undefined) return { invoice: null, quarantined };
     await this.execute({ command: 'issue-invoice', invoiceId: draft.invoiceId, at: asOf });
-    return { invoice: invoiceFigures(await this.test.ask<InvoiceView>('invoice', { id: draft.invoiceId })), quarantined };
+    return {
+      invoice: invoiceFigures(await this.test.ask<InvoiceView>('invoice', { id: draft.invoiceId })),
+      quarantined,
+    };
   }
 
   async void(invoiceId: string, at: Instant, reason: string): Promise<void> {
@@ -82,18 +88,35 @@ export class StackLedger implements Ledger {
 
   async booked(tenantId: string): Promise<Row[]> {
     const invoices = await this.all<InvoiceView>('invoices', { tenantId });
-    return invoices.filter(({ status }) => status === 'issued' || status === 'paid').flatMap((each) => invoiceFigures(each).rows);
+    return invoices
+      .filter(({ status }) => status === 'issued' || status === 'paid')
+      .flatMap((each) => invoiceFigures(each).rows);
   }
 
   async parts(deploymentId: string, billingKind: string, within: Period): Promise<Required<PartFigures>[]> {
     const lines = await this.all<LineView>('lines', { billingKind, status: 'valid', at: within.end });
-    const own = lines.filter((line) => line.deploymentId === deploymentId && !isBefore(line.period.start, within.start) && !isBefore(within.end, line.period.end));
-    return own.map(({ period, quantity, net, invoiceId }) => ({ period, quantity, net, state: invoiceId === null ? 'open' : 'billed' }));
+    const own = lines.filter(
+      (line) =>
+        line.deploymentId === deploymentId &&
+        !isBefore(line.period.start, within.start) &&
+        !isBefore(within.end, line.period.end),
+    );
+    return own.map(({ period, quantity, net, invoiceId }) => ({
+      period,
+      quantity,
+      net,
+      state: invoiceId === null ? 'open' : 'billed',
+    }));
   }
 
   async unbilled(): Promise<UnbilledFigures[]> {
     const items = await this.all<UnbilledFigures>('unbilled', {});
-    return items.map(({ deploymentId, billingKind, reason, quantity }) => ({ deploymentId, billingKind, reason, quantity }));
+    return items.map(({ deploymentId, billingKind, reason, quantity }) => ({
+      deploymentId,
+      billingKind,
+      reason,
+      quantity,
+    }));
   }
 
   currencyOf(tenantId: string): string {
@@ -103,17 +126,27 @@ export class StackLedger implements Ledger {
   }
 
   /** A quarantine names its line. */
-  private async kindsOf(tenantId: string, at: Instant, quarantined: readonly Quarantined[]): Promise<QuarantineFigures[]> {
+  private async kindsOf(
+    tenantId: string,
+    at: Instant,
+    quarantined: readonly Quarantined[],
+  ): Promise<QuarantineFigures[]> {
     if (quarantined.length === 0) return [];
     const lines = await this.all<LineView>('lines', { tenantId, at });
-    return quarantined.map(({ lineId, code }) => ({ billingKind: lines.find((line) => line.lineId === lineId)?.billingKind ?? lineId, code }));
+    return quarantined.map(({ lineId, code }) => ({
+      billingKind: lines.find((line) => line.lineId === lineId)?.billingKind ?? lineId,
+      code,
+    }));
   }
 
   private async all<Item>(query: string, params: Record<string, unknown>): Promise<Item[]> {
     const items: Item[] = [];
     let cursor: string | undefined;
     do {
-      const page: Page<Item> = await this.test.ask<Page<Item>>(query, { ...params, ...(cursor === undefined ? {} : { cursor }) });
+      const page: Page<Item> = await this.test.ask<Page<Item>>(query, {
+        ...params,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
       items.push(...page.items);
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined);

@@ -4,7 +4,17 @@ import { scaleOf } from '#domain/money/money';
 import { compareInstants, type Instant } from '#domain/time/instant';
 import { type Period, samePeriod } from '#domain/time/period';
 import { type Place, placeText } from './blocks.js';
-import type { Command, InvoiceName, PartFigures, QuarantineFigures, RowFigures, Said, Step, TotalFigures, UnbilledFigures } from './scenario.js';
+import type {
+  Command,
+  InvoiceName,
+  PartFigures,
+  QuarantineFigures,
+  RowFigures,
+  Said,
+  Step,
+  TotalFigures,
+  UnbilledFigures,
+} from './scenario.js';
 
 /** A command that was refused, with its code. */
 export class Refused extends Error {
@@ -85,7 +95,10 @@ class Telling implements Told {
     this.differences.push(`${placeText(place)}: ${what}`);
   }
 
-  private async action({ place, refused }: { place: Place; refused: string | null }, act: () => Promise<void>): Promise<void> {
+  private async action(
+    { place, refused }: { place: Place; refused: string | null },
+    act: () => Promise<void>,
+  ): Promise<void> {
     try {
       await act();
       if (refused !== null) this.differ(place, `was not refused; the story says ${refused}`);
@@ -127,26 +140,48 @@ class Telling implements Told {
     const [net, taxes] = [sum(rows.map((row) => decimal(row.net))), sum(rows.map((row) => decimal(row.tax)))];
     const header = [subtotal, tax, total].map((amount) => decimal(amount));
     if (![net, taxes, net.plus(taxes)].every((amount, index) => header[index]?.eq(amount) === true))
-      this.differ(place, `rows of ${net.toFixed()} with tax of ${taxes.toFixed()} do not add up to ${subtotal} + ${tax} = ${total}`);
+      this.differ(
+        place,
+        `rows of ${net.toFixed()} with tax of ${taxes.toFixed()} do not add up to ${subtotal} + ${tax} = ${total}`,
+      );
   }
 
-  private async billed({ place, tenantId, billingKind, amount }: Extract<Step, { step: 'expect-billed' }>): Promise<void> {
-    const rows = (await this.ledger.booked(tenantId)).filter((row) => billingKind === null || row.billingKind === billingKind);
+  private async billed({
+    place,
+    tenantId,
+    billingKind,
+    amount,
+  }: Extract<Step, { step: 'expect-billed' }>): Promise<void> {
+    const rows = (await this.ledger.booked(tenantId)).filter(
+      (row) => billingKind === null || row.billingKind === billingKind,
+    );
     const actual = sum(rows.map(({ net }) => decimal(net))).toFixed(scaleOf(this.ledger.currencyOf(tenantId)));
     if (actual !== amount) this.differ(place, `${actual} is billed, not ${amount}`);
   }
 
-  private async parts({ place, deploymentId, billingKind, period, parts }: Extract<Step, { step: 'expect-parts' }>): Promise<void> {
+  private async parts({
+    place,
+    deploymentId,
+    billingKind,
+    period,
+    parts,
+  }: Extract<Step, { step: 'expect-parts' }>): Promise<void> {
     const actual = await this.ledger.parts(deploymentId, billingKind, period);
     this.compareRows(place, parts, actual, 'part');
     const inOrder = actual.map((part) => part.period).sort((a, b) => compareInstants(a.start, b.start));
     const starts = [...inOrder.map(({ start }) => start), period.end];
     const ends = [period.start, ...inOrder.map(({ end }) => end)];
-    if (!isDeepStrictEqual(starts, ends)) this.differ(place, `the parts do not tile ${periodText(period)}: ${inOrder.map(periodText).join(', ')}`);
+    if (!isDeepStrictEqual(starts, ends))
+      this.differ(place, `the parts do not tile ${periodText(period)}: ${inOrder.map(periodText).join(', ')}`);
   }
 
   /** What the story lists is there, and nothing else; a field that it leaves out may be anything. */
-  private compareRows<Figures extends object>(place: Place, said: readonly Said<Figures>[], actual: readonly Figures[], what: string): void {
+  private compareRows<Figures extends object>(
+    place: Place,
+    said: readonly Said<Figures>[],
+    actual: readonly Figures[],
+    what: string,
+  ): void {
     const left = [...actual];
     for (const { place: saidAt, ...figures } of said) {
       const index = left.findIndex((each) => says(figures, each));
@@ -160,7 +195,8 @@ class Telling implements Told {
 const nameText = ({ tenantId, asOf }: InvoiceName): string => `${tenantId} as of ${asOf}`;
 const short = (at: Instant): string => at.replace('T00:00:00Z', '');
 const periodText = ({ start, end }: Period): string => `${short(start)}..${short(end)}`;
-const isPeriod = (value: unknown): value is Period => typeof value === 'object' && value !== null && 'start' in value && 'end' in value;
+const isPeriod = (value: unknown): value is Period =>
+  typeof value === 'object' && value !== null && 'start' in value && 'end' in value;
 
 const says = (figures: object, actual: object): boolean =>
   Object.entries(figures).every(([field, value]) => {

@@ -22,12 +22,20 @@ export const isCovered = (reading: Reading, line: LineDefinition): boolean =>
   Object.entries(line.filter ?? {}).every(([attribute, value]) => reading.attributes?.[attribute] === value);
 
 /** What a line has used from its start up to an instant, of all readings there are. */
-export function usageOfLine(line: LineDefinition, readings: readonly Reading[], ratesOf: (key: RateKey) => readonly RateSegment[]): UsageUpTo {
-  const own = readings.filter((reading) => isCovered(reading, line)).sort((a, b) => compareInstants(a.period.start, b.period.start));
+export function usageOfLine(
+  line: LineDefinition,
+  readings: readonly Reading[],
+  ratesOf: (key: RateKey) => readonly RateSegment[],
+): UsageUpTo {
+  const own = readings
+    .filter((reading) => isCovered(reading, line))
+    .sort((a, b) => compareInstants(a.period.start, b.period.start));
   const isCard = line.segments.some(({ terms }) => terms.price.model === 'rate_card');
   return (at) => {
     const until = own.filter(({ period }) => isBefore(period.start, at));
-    return isCard ? until.flatMap((reading) => atItsRates(reading, ratesOf, line.currency)) : AGGREGATE[line.aggregation](until, line.uniqueBy ?? '');
+    return isCard
+      ? until.flatMap((reading) => atItsRates(reading, ratesOf, line.currency))
+      : AGGREGATE[line.aggregation](until, line.uniqueBy ?? '');
   };
 }
 
@@ -39,19 +47,27 @@ const AGGREGATE: Readonly<Record<Aggregation, (readings: readonly Reading[], uni
   sum: total,
   count: (readings) => integer(readings.length),
   max: (readings) => (readings.length === 0 ? ZERO : quantities(readings).reduce(max)),
-  unique_count: (readings, uniqueBy) => integer(new Set(readings.flatMap(({ attributes }) => attributes?.[uniqueBy] ?? [])).size),
+  unique_count: (readings, uniqueBy) =>
+    integer(new Set(readings.flatMap(({ attributes }) => attributes?.[uniqueBy] ?? [])).size),
   latest: (readings) => quantities(readings).at(-1) ?? ZERO,
-  average: (readings) => (readings.length === 0 ? ZERO : divide(total(readings), integer(readings.length), AVERAGE_SCALE)),
+  average: (readings) =>
+    readings.length === 0 ? ZERO : divide(total(readings), integer(readings.length), AVERAGE_SCALE),
   minimum: (readings) => (readings.length === 0 ? ZERO : quantities(readings).reduce(min)),
 };
 
 /** A reading at the rate of its key, divided where that changes. */
-function atItsRates({ rateKey, quantity, period }: Reading, ratesOf: (key: RateKey) => readonly RateSegment[], currency: string): CardUsage[] {
+function atItsRates(
+  { rateKey, quantity, period }: Reading,
+  ratesOf: (key: RateKey) => readonly RateSegment[],
+  currency: string,
+): CardUsage[] {
   if (rateKey === undefined) throw invalid('missing_rate_key', `a reading at ${period.start} names no rate key`);
   const key = rateKeyText(rateKey);
   return divideAtRateChanges(decimal(quantity), period, ratesOf(rateKey)).map(({ segment, quantity: piece }) => {
-    if (segment === undefined) throw new DomainError('missing_rate', `${key} has no price at ${period.start}`, 'not_found');
-    if (segment.currency !== currency) throw invalid('currency_mismatch', `${key} is priced in ${segment.currency}, the line is in ${currency}`);
+    if (segment === undefined)
+      throw new DomainError('missing_rate', `${key} has no price at ${period.start}`, 'not_found');
+    if (segment.currency !== currency)
+      throw invalid('currency_mismatch', `${key} is priced in ${segment.currency}, the line is in ${currency}`);
     return { ref: `${key}@${segment.effectiveFrom}`, quantity: piece, unitAmount: decimal(segment.unitPrice) };
   });
 }

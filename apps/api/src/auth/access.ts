@@ -42,12 +42,15 @@ const isGraphQl = (context: ExecutionContext): boolean => context.getType<'http'
 
 /** Who asks by GraphQL: the token is read before the query is. */
 export function graphQlCaller(context: ExecutionContext): Caller | undefined {
-  return isGraphQl(context) ? callerOf({ url: '/graphql', ...GqlExecutionContext.create(context).getContext<Pick<Request, 'caller'>>() }) : undefined;
+  return isGraphQl(context)
+    ? callerOf({ url: '/graphql', ...GqlExecutionContext.create(context).getContext<Pick<Request, 'caller'>>() })
+    : undefined;
 }
 
 /** Who asks, as the token says. */
-export const AskedBy = createParamDecorator((_: undefined, context: ExecutionContext): Caller =>
-  graphQlCaller(context) ?? callerOf(context.switchToHttp().getRequest<Request>()),
+export const AskedBy = createParamDecorator(
+  (_: undefined, context: ExecutionContext): Caller =>
+    graphQlCaller(context) ?? callerOf(context.switchToHttp().getRequest<Request>()),
 );
 
 /** The arguments of `Ledger.ask`. */
@@ -68,6 +71,7 @@ export const Question = createParamDecorator((_: undefined, context: ExecutionCo
 });
 
 const bodyOf = ({ body }: Request): object => {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalid('invalid_input', 'the body must be a JSON object');
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw invalid('invalid_input', 'the body must be a JSON object');
   return body;
 };

@@ -1,4 +1,11 @@
-import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import {
+  createRemoteJWKSet,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type JWTVerifyGetKey,
+} from 'jose';
 import { z } from 'zod';
 import { DomainError } from '#domain/errors';
 import { zId } from '#domain/schema';
@@ -18,9 +25,15 @@ const COOLDOWN_MS = 1000;
 /** As many as a fleet of collectors has; more begin anew. */
 const MOST_KNOWN = 10_000;
 
-const zClaims = z.object({ sub: zId, role: z.string().optional(), roles: z.array(z.string()).optional(), tenantId: zId.optional() });
+const zClaims = z.object({
+  sub: zId,
+  role: z.string().optional(),
+  roles: z.array(z.string()).optional(),
+  tenantId: zId.optional(),
+});
 
-const bearerIn = (authorization: string | undefined): string | undefined => /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1];
+const bearerIn = (authorization: string | undefined): string | undefined =>
+  /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1];
 const dateOf = (at: Instant): Date => new Date(at);
 const secretOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -41,7 +54,8 @@ export class TokenReader {
 
   constructor(secret: string, jwksUrl: string | undefined) {
     this.secret = secretOf(secret);
-    this.published = jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { cooldownDuration: COOLDOWN_MS });
+    this.published =
+      jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { cooldownDuration: COOLDOWN_MS });
   }
 
   /** Who asks. Errors: as of `read`. */
@@ -56,15 +70,25 @@ export class TokenReader {
     const payload = await this.verified(token, now);
     const claims = zClaims.safeParse(payload);
     if (!claims.success)
-      throw new Unauthenticated('the token lacks a claim or has a wrong one: it needs sub, role, and for a tenant tenantId');
+      throw new Unauthenticated(
+        'the token lacks a claim or has a wrong one: it needs sub, role, and for a tenant tenantId',
+      );
     const { sub, roles, tenantId } = claims.data;
     const role = claims.data.role ?? roles?.[0];
     const known = ROLES.find((each) => each === role);
-    if (known === undefined) throw new DomainError('unknown_role', `the token's role must be one of ${ROLES.join(', ')}`, 'forbidden');
+    if (known === undefined)
+      throw new DomainError('unknown_role', `the token's role must be one of ${ROLES.join(', ')}`, 'forbidden');
     if (known === 'tenant' && tenantId === undefined)
       throw new DomainError('no_tenant', 'a tenant token must name its tenantId', 'forbidden');
     const traceparent = traceparentNow();
-    const caller = { actor: sub, role: known, ...(tenantId === undefined ? {} : { tenantId }), now, ...ids, ...(traceparent === undefined ? {} : { traceparent }) };
+    const caller = {
+      actor: sub,
+      role: known,
+      ...(tenantId === undefined ? {} : { tenantId }),
+      now,
+      ...ids,
+      ...(traceparent === undefined ? {} : { traceparent }),
+    };
     return { caller, token, expires: payload.exp === undefined ? null : new Date(payload.exp * 1000) };
   }
 
@@ -72,7 +96,10 @@ export class TokenReader {
   async goodTokenIn(authorization: string | undefined, now: Instant): Promise<string | undefined> {
     const token = bearerIn(authorization);
     if (token === undefined) return undefined;
-    return this.verified(token, now).then(() => token, () => undefined);
+    return this.verified(token, now).then(
+      () => token,
+      () => undefined,
+    );
   }
 
   private async verified(token: string, now: Instant): Promise<JWTPayload> {
@@ -82,7 +109,8 @@ export class TokenReader {
     try {
       const { alg } = decodeProtectedHeader(token);
       // By published keys each time: one that is withdrawn must not go on.
-      if (alg !== SHARED && this.published !== undefined) return (await jwtVerify(token, this.published, { ...at, algorithms: PUBLISHED })).payload;
+      if (alg !== SHARED && this.published !== undefined)
+        return (await jwtVerify(token, this.published, { ...at, algorithms: PUBLISHED })).payload;
       const { payload } = await jwtVerify(token, this.secret, { ...at, algorithms: [SHARED] });
       if (this.known.size === MOST_KNOWN) this.known.clear();
       this.known.set(token, payload);
@@ -90,12 +118,17 @@ export class TokenReader {
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new Unauthenticated('the token has expired');
       if (isFault(error)) throw new Unauthenticated('the token is not valid');
-      throw new DomainError('keys_unavailable', 'the keys that tokens are checked by could not be fetched', 'unavailable');
+      throw new DomainError(
+        'keys_unavailable',
+        'the keys that tokens are checked by could not be fetched',
+        'unavailable',
+      );
     }
   }
 }
 
-const isValidAt = ({ exp, nbf }: JWTPayload, at: Date): boolean => (exp === undefined || at.getTime() < exp * 1000) && (nbf === undefined || at.getTime() >= nbf * 1000);
+const isValidAt = ({ exp, nbf }: JWTPayload, at: Date): boolean =>
+  (exp === undefined || at.getTime() < exp * 1000) && (nbf === undefined || at.getTime() >= nbf * 1000);
 
 /** Whether the token is at fault. The rest is the key server: no answer, or not one with keys. */
 function isFault(error: unknown): boolean {

@@ -16,12 +16,19 @@ export class CommandsResolver {
   constructor(private readonly ledger: Ledger) {}
 
   /** In order; a refusal is told in its outcome and does not stop the rest, as with POST /api/v1/commands. */
-  @Mutation(() => [outcomeType()], { description: 'Executes commands in order, each `{ command, …fields }`; a refusal does not stop the rest' })
+  @Mutation(() => [outcomeType()], {
+    description: 'Executes commands in order, each `{ command, …fields }`; a refusal does not stop the rest',
+  })
   @AllowedTo('platform_admin', 'operator', 'ingest')
-  async execute(@Args('commands', { type: () => [GqlJson] }) commands: unknown[], @AskedBy() caller: Caller): Promise<object[]> {
-    if (commands.length > MAX_COMMANDS) throw invalid('too_many_commands', `${commands.length} commands at once; send at most ${MAX_COMMANDS}`);
+  async execute(
+    @Args('commands', { type: () => [GqlJson] }) commands: unknown[],
+    @AskedBy() caller: Caller,
+  ): Promise<object[]> {
+    if (commands.length > MAX_COMMANDS)
+      throw invalid('too_many_commands', `${commands.length} commands at once; send at most ${MAX_COMMANDS}`);
     const outcomes: (CommandOutcome & { index: number })[] = [];
-    for await (const outcome of this.ledger.executeInOrder(commands, caller)) outcomes.push({ index: outcomes.length, ...outcome });
+    for await (const outcome of this.ledger.executeInOrder(commands, caller))
+      outcomes.push({ index: outcomes.length, ...outcome });
     return outcomes;
   }
 }

@@ -14,7 +14,10 @@ import { resolveRelations } from './relations.js';
 import { countSubscriptions, type Socket, Sockets } from './sockets.js';
 
 /** Of a request as it arrives, by HTTP or to become a WebSocket. */
-type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'caller'> & { readonly ws?: boolean; readonly raw: { readonly socket: { destroy(): unknown } } };
+type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'caller'> & {
+  readonly ws?: boolean;
+  readonly raw: { readonly socket: { destroy(): unknown } };
+};
 
 export const graphQl = (imports: NonNullable<DynamicModule['imports']>, logger: Logger): DynamicModule =>
   GraphQLModule.forRootAsync<MercuriusDriverConfig>({
@@ -41,7 +44,9 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
         answerProblem(error, request, reply, logger);
         return;
       }
-      const { statusCode, response } = formatErrors({ errors: [new GraphQLError(error.message, { originalError: error })] });
+      const { statusCode, response } = formatErrors({
+        errors: [new GraphQLError(error.message, { originalError: error })],
+      });
       reply.status(statusCode).send(response);
     },
     hooks: {
@@ -64,13 +69,17 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
           return;
         }
         const { authorization } = request.headers;
-        tokens.callerOf(typeof authorization === 'string' ? authorization : undefined, clock.now(), idsOf(request)).then(
-          (caller) => {
-            request.caller = caller;
-            next();
-          },
-          (error: unknown) => { answerProblem(error, request, reply, logger); },
-        );
+        tokens
+          .callerOf(typeof authorization === 'string' ? authorization : undefined, clock.now(), idsOf(request))
+          .then(
+            (caller) => {
+              request.caller = caller;
+              next();
+            },
+            (error: unknown) => {
+              answerProblem(error, request, reply, logger);
+            },
+          );
       },
     },
     subscription: {

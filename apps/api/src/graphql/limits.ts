@@ -1,4 +1,19 @@
-import { type DefinitionNode, type DocumentNode, type FieldNode, type FragmentDefinitionNode, getVariableValues, GraphQLError, type GraphQLSchema, Kind, type OperationDefinitionNode, parse, print, type SelectionSetNode, validate, valueFromASTUntyped } from 'graphql';
+import {
+  type DefinitionNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  getVariableValues,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  print,
+  type SelectionSetNode,
+  validate,
+  valueFromASTUntyped,
+} from 'graphql';
 import { invalid } from '#domain/errors';
 import { DEFAULT_LIMIT, MAX_LIMIT } from '#ledger/query';
 import { RELATION_FIELDS } from './relations.js';
@@ -23,8 +38,14 @@ const sumOf = (a: Size, b: Size): Size => ({ printed: a.printed + b.printed, que
  * Refuses a query that asks for too much, before anything is asked: each root field and each relation is a question, each field
  * of up to `limit` items is printed. Errors: `query_too_costly`.
  */
-export function guardCost(schema: GraphQLSchema, document: DocumentNode, variables: Readonly<Record<string, unknown>>): void {
-  const fragments = new Map(document.definitions.filter(isFragment).map((each) => [each.name.value, each.selectionSet]));
+export function guardCost(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  variables: Readonly<Record<string, unknown>>,
+): void {
+  const fragments = new Map(
+    document.definitions.filter(isFragment).map((each) => [each.name.value, each.selectionSet]),
+  );
   // A fragment counts once in a set, however often it is spread there: so it is carried out, and else this took exponentially long.
   const fieldsOf = (set: SelectionSetNode, spread = new Set<string>()): FieldNode[] =>
     set.selections.flatMap((each) => {
@@ -37,7 +58,10 @@ export function guardCost(schema: GraphQLSchema, document: DocumentNode, variabl
     });
   const measured = new Map<SelectionSetNode, Size>();
   const sizeOf = ({ name, selectionSet }: FieldNode): Size => {
-    const inner = selectionSet === undefined ? NOTHING : (measured.get(selectionSet) ?? fieldsOf(selectionSet).map(sizeOf).reduce(sumOf, NOTHING));
+    const inner =
+      selectionSet === undefined
+        ? NOTHING
+        : (measured.get(selectionSet) ?? fieldsOf(selectionSet).map(sizeOf).reduce(sumOf, NOTHING));
     if (selectionSet !== undefined) measured.set(selectionSet, inner);
     return { printed: inner.printed + 1, questions: inner.questions + (RELATION_FIELDS.has(name.value) ? 1 : 0) };
   };
@@ -51,7 +75,10 @@ export function guardCost(schema: GraphQLSchema, document: DocumentNode, variabl
     }
   }
   if (cost > MAX_COST)
-    throw invalid('query_too_costly', `the query costs up to ${cost} (limit × fields, and ${COST_OF_QUESTION} for each question); ${MAX_COST} is the most: give a smaller limit, or ask for less at once`);
+    throw invalid(
+      'query_too_costly',
+      `the query costs up to ${cost} (limit × fields, and ${COST_OF_QUESTION} for each question); ${MAX_COST} is the most: give a smaller limit, or ask for less at once`,
+    );
 }
 
 /**
@@ -60,7 +87,8 @@ export function guardCost(schema: GraphQLSchema, document: DocumentNode, variabl
  */
 export function assertValid(schema: GraphQLSchema, sent: DocumentNode): void {
   const faults = faultsOf(schema, sent);
-  if (faults.length > 0) throw new GraphQLError(faults.join(' '), { extensions: { code: 'invalid_query', status: 400 } });
+  if (faults.length > 0)
+    throw new GraphQLError(faults.join(' '), { extensions: { code: 'invalid_query', status: 400 } });
 }
 
 function faultsOf(schema: GraphQLSchema, sent: DocumentNode): string[] {
@@ -76,8 +104,16 @@ const isFragment = (each: DefinitionNode): each is FragmentDefinitionNode => eac
 const isOperation = (each: DefinitionNode): each is OperationDefinitionNode => each.kind === Kind.OPERATION_DEFINITION;
 
 /** How many items a root field answers at most: one, where it takes no limit. `variables`: with their defaults; undefined, where they are wrong. */
-function limitOf(schema: GraphQLSchema, { name, arguments: given }: FieldNode, variables: Readonly<Record<string, unknown>> | undefined): number {
-  const takesLimit = schema.getQueryType()?.getFields()[name.value]?.args.some((each) => each.name === 'limit') === true;
+function limitOf(
+  schema: GraphQLSchema,
+  { name, arguments: given }: FieldNode,
+  variables: Readonly<Record<string, unknown>> | undefined,
+): number {
+  const takesLimit =
+    schema
+      .getQueryType()
+      ?.getFields()
+      [name.value]?.args.some((each) => each.name === 'limit') === true;
   if (!takesLimit) return 1;
   const limit = given?.find((each) => each.name.value === 'limit');
   if (limit?.value.kind === Kind.VARIABLE && variables === undefined) return MAX_LIMIT;

@@ -9,7 +9,8 @@ import { addRelations, remembered } from './relations.js';
 import { answerType, argumentsType } from './types.js';
 
 /** A query's name in GraphQL: `usage-records` is `usageRecords`. */
-export const fieldName = (query: string): string => query.replace(/-(\w)/g, (_all, letter: string) => letter.toUpperCase());
+export const fieldName = (query: string): string =>
+  query.replace(/-(\w)/g, (_all, letter: string) => letter.toUpperCase());
 
 /** A root field for every query: its parameters, its roles, and the ledger's one answer. A new query is one by itself. */
 @Resolver()
@@ -35,7 +36,11 @@ function addQuery({ name, summary, params }: QueryDefinition): void {
   Reflect.defineMetadata('design:paramtypes', [given, Object], QueryFields.prototype, field);
   Args({ type: () => given })(QueryFields.prototype, field, 0);
   AskedBy()(QueryFields.prototype, field, 1);
-  Query(answerType(answer), { name: field, description: summary, nullable: true })(QueryFields.prototype, field, method);
+  Query(answerType(answer), { name: field, description: summary, nullable: true })(
+    QueryFields.prototype,
+    field,
+    method,
+  );
   AnswersQuery(name)(QueryFields.prototype, field, method);
 }
 

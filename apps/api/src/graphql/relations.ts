@@ -26,18 +26,74 @@ const holders = (field: string) => (item: Item) => zHeld.parse(item[field]).map(
 
 /** A type that names a thing has the thing. */
 const ONE: readonly Relation[] = [
-  { field: 'tenant', from: 'tenantId', to: 'Tenant', query: 'tenants', parameter: 'tenantIds', keysOf: of('tenantId'), many: false },
-  { field: 'deployment', from: 'deploymentId', to: 'Deployment', query: 'deployments', parameter: 'deploymentIds', keysOf: of('deploymentId'), many: false },
-  { field: 'subscription', from: 'subscriptionId', to: 'PlanSubscription', query: 'subscriptions', parameter: 'subscriptionIds', keysOf: of('subscriptionId'), many: false },
-  { field: 'planVersions', from: 'planId', to: 'Plan', query: 'plans', parameter: 'planIds', keysOf: of('planId'), many: true },
+  {
+    field: 'tenant',
+    from: 'tenantId',
+    to: 'Tenant',
+    query: 'tenants',
+    parameter: 'tenantIds',
+    keysOf: of('tenantId'),
+    many: false,
+  },
+  {
+    field: 'deployment',
+    from: 'deploymentId',
+    to: 'Deployment',
+    query: 'deployments',
+    parameter: 'deploymentIds',
+    keysOf: of('deploymentId'),
+    many: false,
+  },
+  {
+    field: 'subscription',
+    from: 'subscriptionId',
+    to: 'PlanSubscription',
+    query: 'subscriptions',
+    parameter: 'subscriptionIds',
+    keysOf: of('subscriptionId'),
+    many: false,
+  },
+  {
+    field: 'planVersions',
+    from: 'planId',
+    to: 'Plan',
+    query: 'plans',
+    parameter: 'planIds',
+    keysOf: of('planId'),
+    many: true,
+  },
 ];
 const MANY: Readonly<Record<string, readonly Relation[]>> = {
   Tenant: [
-    { field: 'deployments', from: 'tenantId', to: 'Deployment', query: 'deployments', parameter: 'tenantIds', keysOf: holders('assignments'), many: true },
-    { field: 'subscriptions', from: 'tenantId', to: 'PlanSubscription', query: 'subscriptions', parameter: 'tenantIds', keysOf: holders('tenancies'), many: true },
+    {
+      field: 'deployments',
+      from: 'tenantId',
+      to: 'Deployment',
+      query: 'deployments',
+      parameter: 'tenantIds',
+      keysOf: holders('assignments'),
+      many: true,
+    },
+    {
+      field: 'subscriptions',
+      from: 'tenantId',
+      to: 'PlanSubscription',
+      query: 'subscriptions',
+      parameter: 'tenantIds',
+      keysOf: holders('tenancies'),
+      many: true,
+    },
   ],
   Deployment: [
-    { field: 'subscriptions', from: 'deploymentId', to: 'PlanSubscription', query: 'subscriptions', parameter: 'deploymentIds', keysOf: of('deploymentId'), many: true },
+    {
+      field: 'subscriptions',
+      from: 'deploymentId',
+      to: 'PlanSubscription',
+      query: 'subscriptions',
+      parameter: 'deploymentIds',
+      keysOf: of('deploymentId'),
+      many: true,
+    },
   ],
 };
 
@@ -47,7 +103,9 @@ const relationsOf = (type: string, fields: readonly string[]): Relation[] => [
 ];
 
 /** The names of the fields that are relations: each costs a question, whatever the number of those that have it. */
-export const RELATION_FIELDS: ReadonlySet<string> = new Set([...ONE, ...Object.values(MANY).flat()].map(({ field }) => field));
+export const RELATION_FIELDS: ReadonlySet<string> = new Set(
+  [...ONE, ...Object.values(MANY).flat()].map(({ field }) => field),
+);
 
 /** Adds the relations to all types that answers are made of. */
 export function addRelations(): void {
@@ -80,7 +138,8 @@ export function resolveRelations(schema: GraphQLSchema, ledger: Ledger): GraphQL
       const type = schema.getType(name);
       const field = isObjectType(type) ? type.getFields()[relation.field] : undefined;
       if (field === undefined) throw new Error(`${name}.${relation.field} is not in the schema`);
-      field.resolve = (item: Item, _args: unknown, context: { readonly caller: Caller }) => gathering.ask(relation, item, context);
+      field.resolve = (item: Item, _args: unknown, context: { readonly caller: Caller }) =>
+        gathering.ask(relation, item, context);
     }
   return schema;
 }
@@ -137,10 +196,19 @@ class Gathering {
     return found;
   }
 
-  private async *items({ query, parameter }: Relation, ids: readonly string[], position: number, caller: Caller): AsyncGenerator<Item> {
+  private async *items(
+    { query, parameter }: Relation,
+    ids: readonly string[],
+    position: number,
+    caller: Caller,
+  ): AsyncGenerator<Item> {
     for (let cursor: string | null = null, isLast = false; !isLast; isLast = cursor === null) {
       const from: Record<string, unknown> = cursor === null ? { asOf: String(position) } : { cursor };
-      const page = (await this.ledger.ask(query, { [parameter]: ids, ...from, limit: MAX_LIMIT }, caller)) as Page<Item>;
+      const page = (await this.ledger.ask(
+        query,
+        { [parameter]: ids, ...from, limit: MAX_LIMIT },
+        caller,
+      )) as Page<Item>;
       remembered({ answer: page.items, position });
       yield* page.items;
       cursor = page.nextCursor;

@@ -58,7 +58,8 @@ export class Sockets {
     const connection = this.current();
     try {
       const { authorization } = zInit.parse(payload);
-      if (authorization === undefined) throw new Unauthenticated('send { "authorization": "Bearer …" } as payload of connection_init');
+      if (authorization === undefined)
+        throw new Unauthenticated('send { "authorization": "Bearer …" } as payload of connection_init');
       const held = await this.tokens.read(authorization, this.clock.now(), { correlationId: 'websocket' });
       return this.letIn(connection, held) ? { caller: held.caller } : false;
     } catch (error) {
@@ -70,7 +71,11 @@ export class Sockets {
   private letIn(connection: Connection, { token, expires }: Held): boolean {
     if (connection.isOver) return false;
     const others = this.ofToken.get(token) ?? 0;
-    if (others >= MOST_SOCKETS) throw invalid('too_many_websockets', `the token has ${MOST_SOCKETS} WebSockets open, the most it may have: close one`);
+    if (others >= MOST_SOCKETS)
+      throw invalid(
+        'too_many_websockets',
+        `the token has ${MOST_SOCKETS} WebSockets open, the most it may have: close one`,
+      );
     const leave = (): void => {
       const left = (this.ofToken.get(token) ?? 1) - 1;
       if (left === 0) this.ofToken.delete(token);
@@ -115,12 +120,16 @@ class Connection {
   attach(socket: Socket): void {
     if (this.socket === undefined) clearTimeout(this.timer);
     this.socket ??= socket;
-    if (socket.readyState === IS_OPEN) socket.once('close', () => { this.end(); });
+    if (socket.readyState === IS_OPEN)
+      socket.once('close', () => {
+        this.end();
+      });
     else this.end();
   }
 
   letIn(leave: () => void): void {
-    if (this.leave !== undefined) throw conflict('already_connected', 'connection_init came already: open another WebSocket for another token');
+    if (this.leave !== undefined)
+      throw conflict('already_connected', 'connection_init came already: open another WebSocket for another token');
     this.leave = leave;
   }
 
@@ -132,7 +141,10 @@ class Connection {
   /** Closes it, with 4000 + the status that HTTP has for it, as graphql-transport-ws does; 1013 is to try again later. */
   refuse(error: unknown): void {
     const { status, code, detail } = this.told(error);
-    const reason = Buffer.from(`${code}: ${detail}`).subarray(0, MAX_REASON_BYTES).toString().replace(/\uFFFD+$/, '');
+    const reason = Buffer.from(`${code}: ${detail}`)
+      .subarray(0, MAX_REASON_BYTES)
+      .toString()
+      .replace(/\uFFFD+$/, '');
     this.socket?.close(status === 503 ? 1013 : status < 500 ? 4000 + status : 1011, reason);
     this.end();
   }
@@ -146,7 +158,12 @@ class Connection {
       throw coded(error);
     }
     if (this.open.size >= MOST_SUBSCRIPTIONS)
-      throw coded(invalid('too_many_subscriptions', `${MOST_SUBSCRIPTIONS} subscriptions are open on this WebSocket, the most there may be: complete one`));
+      throw coded(
+        invalid(
+          'too_many_subscriptions',
+          `${MOST_SUBSCRIPTIONS} subscriptions are open on this WebSocket, the most there may be: complete one`,
+        ),
+      );
     this.open.set(id, undefined);
     try {
       const values: unknown = await begun();
@@ -197,12 +214,16 @@ class Connection {
     clearTimeout(this.timer);
     this.leave?.();
     this.leave = () => undefined;
-    for (const values of this.open.values()) values?.return?.().catch((error: unknown) => { this.logger.warn({ err: error }, 'a subscription did not end as it should'); });
+    for (const values of this.open.values())
+      values?.return?.().catch((error: unknown) => {
+        this.logger.warn({ err: error }, 'a subscription did not end as it should');
+      });
     this.open.clear();
   }
 }
 
-const isIterator = (value: unknown): value is AsyncIterator<unknown> => typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+const isIterator = (value: unknown): value is AsyncIterator<unknown> =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 
 type Begin = GraphQLFieldResolver<unknown, { readonly connection: Connection; readonly id: string }>;
 
@@ -211,7 +232,8 @@ export function countSubscriptions(schema: GraphQLSchema): GraphQLSchema {
   for (const field of Object.values(schema.getSubscriptionType()?.getFields() ?? {})) {
     const begin = field.subscribe as Begin | undefined;
     if (begin === undefined) throw new Error(`the subscription ${field.name} begins nowhere`);
-    const counted: Begin = async (root, args, context, info) => context.connection.begin(context.id, () => begin(root, args, context, info));
+    const counted: Begin = async (root, args, context, info) =>
+      context.connection.begin(context.id, () => begin(root, args, context, info));
     field.subscribe = counted;
   }
   return schema;

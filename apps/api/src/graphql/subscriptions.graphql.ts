@@ -36,14 +36,17 @@ export class SubscriptionsResolver {
     this.log = core.log;
   }
 
-  @Subscription(projections, { description: 'How far each projection is, now and whenever that changes', resolve: itself })
+  @Subscription(projections, {
+    description: 'How far each projection is, now and whenever that changes',
+    resolve: itself,
+  })
   @AllowedTo(...STAFF)
   projectionLag(@AskedBy() caller: Caller): AsyncIterator<unknown> {
     return stoppable((signal) => this.lags(caller, signal));
   }
 
   private async *lags(caller: Caller, signal: AbortSignal): AsyncGenerator {
-    for (let told = ''; !signal.aborted; ) {
+    for (let told = ''; !signal.aborted;) {
       const { items } = zLags.parse(await this.ledger.ask('projections', {}, this.asOfNow(caller)));
       const now = JSON.stringify(items);
       if (now !== told) yield items;
@@ -57,7 +60,10 @@ export class SubscriptionsResolver {
     resolve: itself,
   })
   @AllowedTo(...READERS)
-  async invoiceState(@Args('tenantId', { type: () => String, nullable: true }) tenantId: string | null | undefined, @AskedBy() caller: Caller): Promise<AsyncIterator<unknown>> {
+  async invoiceState(
+    @Args('tenantId', { type: () => String, nullable: true }) tenantId: string | null | undefined,
+    @AskedBy() caller: Caller,
+  ): Promise<AsyncIterator<unknown>> {
     // Of a tenant that there is not, or not for who asks, silence would say nothing.
     if (typeof tenantId === 'string') await this.ledger.ask('tenants', { tenantId }, this.asOfNow(caller));
     return stoppable((signal) => this.states(tenantId ?? null, caller, signal));
@@ -70,7 +76,9 @@ export class SubscriptionsResolver {
       if ((own !== null && of.tenantId !== own) || (tenantId !== null && of.tenantId !== tenantId)) continue;
       await this.ledger.catchUp(event.position);
       try {
-        yield remembered(await this.ledger.answer('invoice', { id: of.invoiceId, asOf: String(event.position) }, this.asOfNow(caller)));
+        yield remembered(
+          await this.ledger.answer('invoice', { id: of.invoiceId, asOf: String(event.position) }, this.asOfNow(caller)),
+        );
       } catch (error) {
         // An attempt to draft that came to nothing leaves no invoice.
         if (!isDomainError(error) || error.kind !== 'not_found') throw error;

@@ -30,7 +30,8 @@ function typeOf(schema: z.core.$ZodType): TypeOf {
   if (schema instanceof z.ZodArray) return { ...scalar(typeOf(schema.element).named), isList: true };
   const { id, format } = metaOf(schema);
   if (schema instanceof z.ZodObject && id !== undefined) return scalar(objectType(id, schema));
-  if (schema instanceof z.ZodDiscriminatedUnion && id !== undefined) return scalar(objectType(id, z.object(shapeOfAll(schema)), descriptionOf(schema)));
+  if (schema instanceof z.ZodDiscriminatedUnion && id !== undefined)
+    return scalar(objectType(id, z.object(shapeOfAll(schema)), descriptionOf(schema)));
   const formatted = SCALARS.get(format);
   if (formatted !== undefined) return scalar(formatted);
   if (schema instanceof z.ZodNull) return { ...scalar(String), isNullable: true };
@@ -51,7 +52,8 @@ function argumentOf(schema: z.core.$ZodType): TypeOf {
   // One or several.
   if (schema instanceof z.ZodUnion) return { ...scalar(String), isList: true };
   if (schema instanceof z.ZodString || schema instanceof z.ZodEnum) return scalar(String);
-  if (schema instanceof z.ZodNumber) return scalar(schema.maxValue !== null && schema.maxValue < 2 ** 31 ? Int : GqlPosition);
+  if (schema instanceof z.ZodNumber)
+    return scalar(schema.maxValue !== null && schema.maxValue < 2 ** 31 ? Int : GqlPosition);
   return scalar(GqlJson);
 }
 
@@ -67,19 +69,29 @@ const metaOf = (schema: z.core.$ZodType): { id?: string; description?: string; f
 /** Of a nullable or optional one, what is said of it outside, else of what is in it. */
 const descriptionOf = (schema: z.core.$ZodType): string | undefined =>
   metaOf(schema).description ??
-  (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? descriptionOf(schema.unwrap()) : undefined);
+  (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional || schema instanceof z.ZodDefault
+    ? descriptionOf(schema.unwrap())
+    : undefined);
 
 /** One type for all choices, whose discriminator says which fields there are: what not each of them has may be null. */
 function shapeOfAll({ options, def }: z.ZodDiscriminatedUnion): Record<string, z.ZodType> {
-  const shapes = options.map((option): Record<string, z.ZodType> => (option instanceof z.ZodObject ? option.shape as Record<string, z.ZodType> : {}));
+  const shapes = options.map((option): Record<string, z.ZodType> =>
+    option instanceof z.ZodObject ? (option.shape as Record<string, z.ZodType>) : {},
+  );
   const all = Object.assign({}, ...shapes) as Record<string, z.ZodType>;
-  return Object.fromEntries(Object.entries(all).map(([name, field]) => [name, name === def.discriminator ? z.string() : shapes.every((shape) => name in shape) ? field : field.optional()]));
+  return Object.fromEntries(
+    Object.entries(all).map(([name, field]) => [
+      name,
+      name === def.discriminator ? z.string() : shapes.every((shape) => name in shape) ? field : field.optional(),
+    ]),
+  );
 }
 
 /** Nest describes types by classes; none of these is ever made, since answers come as they are. */
-const emptyClass = (): Class => class Described {
-  readonly described = true;
-};
+const emptyClass = (): Class =>
+  class Described {
+    readonly described = true;
+  };
 
 const objects = new Map<string, { readonly made: Class; readonly fields: readonly string[] }>();
 
@@ -98,7 +110,10 @@ function addFields(to: Class, schema: z.ZodObject, typed: (field: z.core.$ZodTyp
   for (const [name, field] of Object.entries<z.core.$ZodType>(schema.shape)) {
     const type = typed(field);
     const description = descriptionOf(field);
-    Field(reference(type), { nullable: type.isNullable, ...(description === undefined ? {} : { description }) })(to.prototype as object, name);
+    Field(reference(type), { nullable: type.isNullable, ...(description === undefined ? {} : { description }) })(
+      to.prototype as object,
+      name,
+    );
   }
 }
 
@@ -119,8 +134,11 @@ export function argumentsType(params: z.ZodObject): Class {
 }
 
 /** All types that answers are made of so far: each with its own fields. */
-export const objectTypes = (): readonly { readonly name: string; readonly made: Class; readonly fields: readonly string[] }[] =>
-  [...objects].map(([name, each]) => ({ name, ...each }));
+export const objectTypes = (): readonly {
+  readonly name: string;
+  readonly made: Class;
+  readonly fields: readonly string[];
+}[] => [...objects].map(([name, each]) => ({ name, ...each }));
 
 export const typeNamed = (name: string): Class => {
   const type = objects.get(name);

@@ -6,7 +6,15 @@ import { listOf } from './answers/common.js';
 import { zAccrual, zMargin } from './answers/dashboard.js';
 import { zDifferences } from './answers/differences.js';
 import { zExplained } from './answers/explained.js';
-import { zCredit, zCreditNote, zCreditNoteWithRows, zInvoice, zInvoicePreview, zLine, zLineWithParts } from './answers/invoices.js';
+import {
+  zCredit,
+  zCreditNote,
+  zCreditNoteWithRows,
+  zInvoice,
+  zInvoicePreview,
+  zLine,
+  zLineWithParts,
+} from './answers/invoices.js';
 import { zMeteredDay, zUnbilled, zUsage, zUsageRecords } from './answers/usage.js';
 
 /**

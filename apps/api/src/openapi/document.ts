@@ -17,7 +17,8 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
   const components: Record<string, Json> = {};
   components['Problem'] = jsonSchema('Problem', zProblem, 'output', components);
   const paths: Record<string, Record<string, Json>> = {};
-  for (const route of routes) (paths[documentedPath(route)] ??= {})[route.method.toLowerCase()] = operation(route, components);
+  for (const route of routes)
+    (paths[documentedPath(route)] ??= {})[route.method.toLowerCase()] = operation(route, components);
   paths['/graphql'] = graphQlPaths();
   return {
     openapi: '3.1.0',
@@ -34,7 +35,12 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
     components: {
       schemas: components,
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Claims: sub, role, and tenantId for a tenant' },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'Claims: sub, role, and tenantId for a tenant',
+        },
       },
     },
   };
@@ -51,7 +57,9 @@ function operation(route: Route, components: Record<string, Json>): JsonObject {
 
 const responsesOf = (about: JsonObject): JsonObject => {
   const { responses } = about;
-  return typeof responses === 'object' && responses !== null && !Array.isArray(responses) ? (responses as JsonObject) : {};
+  return typeof responses === 'object' && responses !== null && !Array.isArray(responses)
+    ? (responses as JsonObject)
+    : {};
 };
 
 const camelCase = (name: string): string => name.replace(/-(\w)/g, (_all, letter: string) => letter.toUpperCase());
@@ -59,34 +67,48 @@ const camelCase = (name: string): string => name.replace(/-(\w)/g, (_all, letter
 function aboutQuery(route: Route, name: string, components: Record<string, Json>): JsonObject {
   const query = QUERIES.get(name);
   const answer = ANSWERS.get(name);
-  if (query === undefined || answer === undefined) throw new Error(`the query ${name} of ${route.path} is not described`);
+  if (query === undefined || answer === undefined)
+    throw new Error(`the query ${name} of ${route.path} is not described`);
   const answerName = z.globalRegistry.get(answer)?.id ?? `${camelCase(name)}Answer`;
   components[answerName] = jsonSchema(answerName, answer, 'output', components);
   const about = {
     operationId: camelCase(name),
     tags: [subjectOf(route)],
     summary: query.summary,
-    responses: { 200: { description: 'The answer', content: { [query.media ?? 'application/json']: { schema: { $ref: `#/components/schemas/${answerName}` } } } } },
+    responses: {
+      200: {
+        description: 'The answer',
+        content: { [query.media ?? 'application/json']: { schema: { $ref: `#/components/schemas/${answerName}` } } },
+      },
+    },
   };
   const example = QUERY_EXAMPLES.get(name) ?? {};
   const askedName = `${camelCase(name)}Question`;
   const asked = jsonSchema(askedName, query.params, 'input', components);
   if (route.method === 'POST') {
     components[askedName] = asked;
-    return { ...about, requestBody: { required: true, content: json({ $ref: `#/components/schemas/${askedName}` }, { [name]: example }) } };
+    return {
+      ...about,
+      requestBody: {
+        required: true,
+        content: json({ $ref: `#/components/schemas/${askedName}` }, { [name]: example }),
+      },
+    };
   }
   return {
     ...about,
     responses: { ...about.responses, 304: { description: 'It is what If-None-Match names' } },
-    parameters: [...fieldsOf(asked), ...fieldsOf(jsonSchema('Waiting', zWaiting, 'input', components))].map(({ name: field, required, schema }) =>
-      route.path.includes(`:${field}`)
-        ? { name: field, in: 'path', required: true, schema, ...exampleOf(example, field) }
-        : { name: field, in: 'query', required, schema, ...exampleOf(example, field) },
+    parameters: [...fieldsOf(asked), ...fieldsOf(jsonSchema('Waiting', zWaiting, 'input', components))].map(
+      ({ name: field, required, schema }) =>
+        route.path.includes(`:${field}`)
+          ? { name: field, in: 'path', required: true, schema, ...exampleOf(example, field) }
+          : { name: field, in: 'query', required, schema, ...exampleOf(example, field) },
     ),
   };
 }
 
-const exampleOf = (example: Readonly<Record<string, unknown>>, field: string): JsonObject => (field in example ? { example: z.json().parse(example[field]) } : {});
+const exampleOf = (example: Readonly<Record<string, unknown>>, field: string): JsonObject =>
+  field in example ? { example: z.json().parse(example[field]) } : {};
 
 /** The routes that answer no query: a page, a probe, or the commands. */
 function aboutRoute(route: Route, components: Record<string, Json>): JsonObject {
@@ -95,12 +117,16 @@ function aboutRoute(route: Route, components: Record<string, Json>): JsonObject 
   if (route.path.endsWith('/preview')) return aboutPreview(components);
   const last = route.path.split('/').at(-1) ?? '';
   const [summary, type, schema] = PAGES.get(route.path) ?? [];
-  if (summary === undefined || type === undefined) throw new Error(`${route.path} is not described in the OpenAPI document`);
+  if (summary === undefined || type === undefined)
+    throw new Error(`${route.path} is not described in the OpenAPI document`);
   return {
     operationId: camelCase(last === '' ? 'console' : last.replaceAll('.', '-')),
     tags: [subjectOf(route)],
     summary,
-    responses: { 200: { description: 'OK', content: { [type]: schema === undefined ? {} : { schema } } }, ...(last === 'ready' ? { 503: problemResponse('Not ready') } : {}) },
+    responses: {
+      200: { description: 'OK', content: { [type]: schema === undefined ? {} : { schema } } },
+      ...(last === 'ready' ? { 503: problemResponse('Not ready') } : {}),
+    },
   };
 }
 
@@ -111,18 +137,29 @@ const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema
   ['/api/docs', ['This document, to read', 'text/html']],
   ['/api/docs-json', ['This document', 'application/json']],
   ['/metrics', ['Figures for Prometheus', 'text/plain']],
-  ['/health/live', ['The process answers', 'application/json', { type: 'object', properties: { status: { const: 'live' } }, required: ['status'] }]],
+  [
+    '/health/live',
+    [
+      'The process answers',
+      'application/json',
+      { type: 'object', properties: { status: { const: 'live' } }, required: ['status'] },
+    ],
+  ],
   [
     '/health/ready',
-    ['The database answers; how far the read models are behind: lag in events, lagSeconds in time', 'application/json', {
-      type: 'object',
-      properties: { status: { const: 'ready' }, ...Object.fromEntries(['position', 'head', 'lag', 'lagSeconds'].map((name) => [name, { type: 'integer' }])) },
-      required: ['status', 'position', 'head', 'lag', 'lagSeconds'],
-    }],
+    [
+      'The database answers; how far the read models are behind: lag in events, lagSeconds in time',
+      'application/json',
+      {
+        type: 'object',
+        properties: {
+          status: { const: 'ready' },
+          ...Object.fromEntries(['position', 'head', 'lag', 'lagSeconds'].map((name) => [name, { type: 'integer' }])),
+        },
+        required: ['status', 'position', 'head', 'lag', 'lagSeconds'],
+      },
+    ],
   ],
 ]);
 
 const subjectOf = ({ path }: Route): string => (path.startsWith('/api/v1/') ? (path.split('/')[3] ?? '') : 'service');
-
-
-

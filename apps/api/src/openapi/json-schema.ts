@@ -9,9 +9,18 @@ const zJsonObject = z.record(z.string(), z.json());
  * What a schema accepts (`input`) or answers (`output`), as JSON Schema 2020-12, which OpenAPI 3.1 speaks. The definitions that it
  * refers to are moved under `components/schemas`, those without a name of their own named after it, since `$ref` counts from the document's root.
  */
-export function jsonSchema(name: string, schema: z.ZodType, io: 'input' | 'output', components: Record<string, Json>): JsonObject {
+export function jsonSchema(
+  name: string,
+  schema: z.ZodType,
+  io: 'input' | 'output',
+  components: Record<string, Json>,
+): JsonObject {
   // A check in code has no JSON Schema; what is left of it is its type.
-  const { $schema: _, $defs: definitions = {}, ...rest } = zJsonObject.parse(z.toJSONSchema(schema, { io, unrepresentable: 'any' }));
+  const {
+    $schema: _,
+    $defs: definitions = {},
+    ...rest
+  } = zJsonObject.parse(z.toJSONSchema(schema, { io, unrepresentable: 'any' }));
   const moved = (reference: string): string => {
     if (reference === '#') return `#/components/schemas/${name}`;
     return reference.replace(/^#\/\$defs\/(.*)$/, (_all, id: string) => `#/components/schemas/${placeOf(name, id)}`);
@@ -44,7 +53,9 @@ function withReferences(value: Json, moved: (reference: string) => string): Json
 }
 
 /** The fields of an object's schema; each with whether it must be given. */
-export function fieldsOf(schema: JsonObject): { readonly name: string; readonly required: boolean; readonly schema: Json }[] {
+export function fieldsOf(
+  schema: JsonObject,
+): { readonly name: string; readonly required: boolean; readonly schema: Json }[] {
   const required = z.array(z.string()).catch([]).parse(schema['required']);
   return Object.entries(zJsonObject.catch({}).parse(schema['properties'])).map(([name, each]) => ({
     name,

@@ -28,7 +28,9 @@ export function docsPage(document: JsonObject): string {
   const subjects = [...bySubject].map(
     ([subject, each]) => html`<section id="${subject}"><h2>${subject}</h2>${each.map(operationBlock)}</section>`,
   );
-  const schemas = Object.entries(components.schemas).map(([name, schema]) => foldedJson(`schema-${name}`, name, schema));
+  const schemas = Object.entries(components.schemas).map(([name, schema]) =>
+    foldedJson(`schema-${name}`, name, schema),
+  );
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -83,7 +85,8 @@ const table = (headings: readonly string[], rows: readonly Html[]): Html =>
 
 function problems(): Html {
   const rows = PROBLEM_KINDS.map(
-    ({ anchor, status, title }) => html`<tr id="${anchor}"><td><code>${anchor}</code></td><td>${status}</td><td>${title}</td></tr>`,
+    ({ anchor, status, title }) =>
+      html`<tr id="${anchor}"><td><code>${anchor}</code></td><td>${status}</td><td>${title}</td></tr>`,
   );
   return html`<p>
       Refusals are <code>application/problem+json</code> (RFC 9457), with a stable <code>code</code> and the faulty fields in

@@ -4,7 +4,10 @@ import type { Json, JsonObject } from './json-schema.js';
 
 export const PROBLEM = { $ref: '#/components/schemas/Problem' };
 
-export const problemResponse = (description: string): Json => ({ description, content: { [PROBLEM_TYPE]: { schema: PROBLEM } } });
+export const problemResponse = (description: string): Json => ({
+  description,
+  content: { [PROBLEM_TYPE]: { schema: PROBLEM } },
+});
 
 export const refusals = {
   401: problemResponse('No valid token'),
@@ -17,9 +20,17 @@ const zJson = z.json();
 type Examples = Readonly<Record<string, unknown>>;
 
 /** JSON of a schema; with examples, by name. */
-export const json = (schema: Json, examples?: Examples): JsonObject => ({ 'application/json': media(schema, examples) });
+export const json = (schema: Json, examples?: Examples): JsonObject => ({
+  'application/json': media(schema, examples),
+});
 
 export const media = (schema: Json, examples?: Examples): JsonObject => ({
   schema,
-  ...(examples === undefined ? {} : { examples: Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value: zJson.parse(value) }])) }),
+  ...(examples === undefined
+    ? {}
+    : {
+        examples: Object.fromEntries(
+          Object.entries(examples).map(([name, value]) => [name, { value: zJson.parse(value) }]),
+        ),
+      }),
 });

@@ -14,9 +14,22 @@ export class Metrics extends LedgerMetrics {
     buckets: SECONDS,
     registers: [this.registry],
   });
-  private readonly underWay = new Gauge({ name: 'ledgerline_http_requests_under_way', help: 'Requests that are being answered', registers: [this.registry] });
-  readonly shed = new Counter({ name: 'ledgerline_http_requests_shed_total', help: 'Requests refused unread, with 503: too many were being answered', registers: [this.registry] });
-  readonly ingested = new Counter({ name: 'ledgerline_ingested_total', help: 'Readings sent to POST /usage, by what became of them', labelNames: ['status'] as const, registers: [this.registry] });
+  private readonly underWay = new Gauge({
+    name: 'ledgerline_http_requests_under_way',
+    help: 'Requests that are being answered',
+    registers: [this.registry],
+  });
+  readonly shed = new Counter({
+    name: 'ledgerline_http_requests_shed_total',
+    help: 'Requests refused unread, with 503: too many were being answered',
+    registers: [this.registry],
+  });
+  readonly ingested = new Counter({
+    name: 'ledgerline_ingested_total',
+    help: 'Readings sent to POST /usage, by what became of them',
+    labelNames: ['status'] as const,
+    registers: [this.registry],
+  });
 
   /** Times every request. */
   attach(fastify: Fastify, ends: RequestEnds): void {
@@ -27,7 +40,10 @@ export class Metrics extends LedgerMetrics {
     ends.tell((request, reply) => {
       this.underWay.dec();
       const route = request.routeOptions.url ?? 'none';
-      this.requests.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+      this.requests.observe(
+        { method: request.method, route, status: String(reply.statusCode) },
+        reply.elapsedTime / 1000,
+      );
     });
   }
 }

@@ -14,7 +14,11 @@ export class Tracing extends LedgerTracing {
     fastify.addHook('onRequest', (request, _reply, done) => {
       const parent = propagation.extract(context.active(), request.headers);
       const attributes = { 'http.request.method': request.method, 'ledgerline.request_id': request.id };
-      const span = this.tracer.startSpan(`${request.method} ${request.routeOptions.url ?? 'none'}`, { kind: SpanKind.SERVER, attributes }, parent);
+      const span = this.tracer.startSpan(
+        `${request.method} ${request.routeOptions.url ?? 'none'}`,
+        { kind: SpanKind.SERVER, attributes },
+        parent,
+      );
       this.spans.set(request, span);
       context.with(trace.setSpan(parent, span), done);
     });

@@ -40,7 +40,9 @@ async function emptied(dataDir: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === OBJECT_IN_USE)) throw error;
-    say(`another command, such as ledgerline up, uses ${dataDir}: end it first, or name another directory with --data-dir`);
+    say(
+      `another command, such as ledgerline up, uses ${dataDir}: end it first, or name another directory with --data-dir`,
+    );
     return false;
   } finally {
     await admin.end();

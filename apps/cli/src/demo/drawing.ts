@@ -32,10 +32,14 @@ export function splitDrawing(lines: readonly DrawnLine[]): string[] {
   ];
 }
 
-const toPeriod = ({ start, end }: { start: string; end: string }): Period => ({ start: instant(start), end: instant(end) });
+const toPeriod = ({ start, end }: { start: string; end: string }): Period => ({
+  start: instant(start),
+  end: instant(end),
+});
 
 function bar(part: Period, whole: Period): string {
-  const column = (at: Period): number => (at.start === at.end ? 0 : Number((lengthMicros(at) * BigInt(WIDTH)) / lengthMicros(whole)));
+  const column = (at: Period): number =>
+    at.start === at.end ? 0 : Number((lengthMicros(at) * BigInt(WIDTH)) / lengthMicros(whole));
   const from = part.start === whole.start ? 0 : column({ start: whole.start, end: part.start });
   const to = column({ start: whole.start, end: part.end });
   return `${' '.repeat(from)}|${'-'.repeat(Math.max(to - from - 1, 0))}|`.padEnd(WIDTH + 1);

@@ -27,7 +27,9 @@ const seen = (providerId: string, kind: string, deploymentId: string, seenAt: st
 });
 
 export const resourcesOfMarch = [
-  ...['web-1', 'web-2'].map((id) => seen(id, 'droplet', 'platform', MARCH, { sizeSlug: 's-1vcpu-1gb', region: 'fra1' })),
+  ...['web-1', 'web-2'].map((id) =>
+    seen(id, 'droplet', 'platform', MARCH, { sizeSlug: 's-1vcpu-1gb', region: 'fra1' }),
+  ),
   ...['example.com', 'example.org'].map((id) => seen(id, 'dns_zone', 'platform', MARCH)),
   ...['snap-1', 'snap-2', 'snap-3'].map((id) => seen(id, 'snapshot', 'platform', MARCH, { sizeGb: '16' })),
 ];

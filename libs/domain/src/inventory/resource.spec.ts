@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { instant } from '../time/instant.js';
-import { changesWithin, type ResourceCorrection, type ResourceState, type ResourceTimeline, lastStateAt, stateAt, strikesOf } from './resource.js';
+import {
+  changesWithin,
+  type ResourceCorrection,
+  type ResourceState,
+  type ResourceTimeline,
+  lastStateAt,
+  stateAt,
+  strikesOf,
+} from './resource.js';
 
 const T = (day: string) => instant(`2026-04-${day}T00:00:00Z`);
 const state = (more: Partial<ResourceState> = {}): ResourceState => ({
@@ -11,8 +19,17 @@ const state = (more: Partial<ResourceState> = {}): ResourceState => ({
   tenantId: null,
   ...more,
 });
-const seen = (day: string, position: number, of: ResourceState | null = state()) => ({ seenAt: T(day), state: of, position });
-const corrected = (from: string, until: string | null, position: number, changes: ResourceCorrection['changes']): ResourceCorrection => ({
+const seen = (day: string, position: number, of: ResourceState | null = state()) => ({
+  seenAt: T(day),
+  state: of,
+  position,
+});
+const corrected = (
+  from: string,
+  until: string | null,
+  position: number,
+  changes: ResourceCorrection['changes'],
+): ResourceCorrection => ({
   from: T(from),
   until: until === null ? null : T(until),
   changes,
@@ -49,7 +66,9 @@ describe('a complete listing', () => {
   it('removes at another number where it is configured', () => {
     expect(strikesOf([known('a', 0)], new Set(), T('05'), 1)).toEqual({ missed: [], removed: ['a'] });
     expect(strikesOf([known('a', 2)], new Set(), T('05'), 5)).toEqual({ missed: ['a'], removed: [] });
-    expect(() => strikesOf([], new Set(), T('05'), 0)).toThrow(expect.objectContaining({ code: 'strikes_not_positive' }));
+    expect(() => strikesOf([], new Set(), T('05'), 0)).toThrow(
+      expect.objectContaining({ code: 'strikes_not_positive' }),
+    );
   });
 
   it('names what it misses in order', () => {
@@ -91,7 +110,10 @@ describe('the state at an instant', () => {
   });
 
   it('is overlaid by a correction over its period, field by field', () => {
-    const fixed = timeline([seen('02', 1)], [corrected('03', '05', 2, { sizeGb: '32' }), corrected('04', null, 3, { deploymentId: null })]);
+    const fixed = timeline(
+      [seen('02', 1)],
+      [corrected('03', '05', 2, { sizeGb: '32' }), corrected('04', null, 3, { deploymentId: null })],
+    );
     expect(stateAt(fixed, T('02'))).toEqual(state());
     expect(stateAt(fixed, T('03'))).toEqual(state({ sizeGb: '32' }));
     expect(stateAt(fixed, T('04'))).toEqual(state({ sizeGb: '32', deploymentId: null }));
@@ -107,7 +129,10 @@ describe('the state at an instant', () => {
   });
 
   it('is what a sighting recorded after the correction says', () => {
-    const reseen = timeline([seen('02', 1), seen('06', 3, state({ sizeGb: '20' }))], [corrected('03', null, 2, { sizeGb: '32' })]);
+    const reseen = timeline(
+      [seen('02', 1), seen('06', 3, state({ sizeGb: '20' }))],
+      [corrected('03', null, 2, { sizeGb: '32' })],
+    );
     expect([stateAt(reseen, T('05'))?.sizeGb, stateAt(reseen, T('06'))?.sizeGb]).toEqual(['32', '20']);
   });
 
@@ -118,7 +143,9 @@ describe('the state at an instant', () => {
   });
 
   it('is not brought back by a correction while it is gone', () => {
-    expect(stateAt(timeline([seen('02', 1), seen('05', 2, null)], [corrected('01', null, 3, { status: 'off' })]), T('05'))).toBeNull();
+    expect(
+      stateAt(timeline([seen('02', 1), seen('05', 2, null)], [corrected('01', null, 3, { status: 'off' })]), T('05')),
+    ).toBeNull();
     expect(stateAt(timeline([seen('02', 1)], [corrected('01', null, 3, { status: 'off' })]), T('01'))).toBeUndefined();
   });
 });

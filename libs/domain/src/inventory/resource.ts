@@ -100,10 +100,16 @@ export function lastStateAt(timeline: ResourceTimeline, at: Instant): ResourceSt
   return last === undefined || last.state === null ? undefined : corrected(timeline, last.state, last.position, at);
 }
 
-function corrected({ corrections }: ResourceTimeline, seen: ResourceState, position: number, at: Instant): ResourceState {
+function corrected(
+  { corrections }: ResourceTimeline,
+  seen: ResourceState,
+  position: number,
+  at: Instant,
+): ResourceState {
   let state = seen;
   for (const correction of corrections) {
-    const holds = compareInstants(correction.from, at) <= 0 && (correction.until === null || isBefore(at, correction.until));
+    const holds =
+      compareInstants(correction.from, at) <= 0 && (correction.until === null || isBefore(at, correction.until));
     if (holds && correction.position > position) state = { ...state, ...definedOnly(correction.changes) };
   }
   return state;
@@ -140,9 +146,20 @@ export function strikesOf(
   seenAt: Instant,
   strikesUntilRemoved = DEFAULT_STRIKES_UNTIL_REMOVED,
 ): { missed: string[]; removed: string[] } {
-  if (strikesUntilRemoved < 1) throw invalid('strikes_not_positive', 'the number of strikes until removal must be at least 1');
-  const missing = known.filter((each) => each.deletedAt === null && !listed.has(each.providerId) && isBefore(each.lastSeenAt, seenAt));
-  const removed = missing.filter((each) => each.staleStrikeCount + 1 >= strikesUntilRemoved).map(({ providerId }) => providerId);
+  if (strikesUntilRemoved < 1)
+    throw invalid('strikes_not_positive', 'the number of strikes until removal must be at least 1');
+  const missing = known.filter(
+    (each) => each.deletedAt === null && !listed.has(each.providerId) && isBefore(each.lastSeenAt, seenAt),
+  );
+  const removed = missing
+    .filter((each) => each.staleStrikeCount + 1 >= strikesUntilRemoved)
+    .map(({ providerId }) => providerId);
   const gone = new Set(removed);
-  return { missed: missing.map(({ providerId }) => providerId).filter((id) => !gone.has(id)).sort(), removed: removed.sort() };
+  return {
+    missed: missing
+      .map(({ providerId }) => providerId)
+      .filter((id) => !gone.has(id))
+      .sort(),
+    removed: removed.sort(),
+  };
 }

@@ -6,14 +6,26 @@ import type { DraftRow, FrozenRow } from './invoice.js';
  * What issued parts come to now against what is booked for them: where a component differs, the booked row is reversed
  * and the row as it should be is booked, both with the part's own charge period. A part that comes to the same books nothing.
  */
-export function corrections(now: readonly DraftRow[], booked: readonly FrozenRow[], coupons: readonly Coupon[], reason: string | undefined): DraftRow[] {
+export function corrections(
+  now: readonly DraftRow[],
+  booked: readonly FrozenRow[],
+  coupons: readonly Coupon[],
+  reason: string | undefined,
+): DraftRow[] {
   const couponIds = new Set(coupons.map(({ creditId }) => creditId));
   const nowByPart = Map.groupBy(now, ({ partId }) => partId);
   const bookedByPart = Map.groupBy(booked, ({ partId }) => partId);
-  return union(bookedByPart, nowByPart).flatMap((partId) => correctionsOfPart(nowByPart.get(partId) ?? [], bookedByPart.get(partId) ?? [], couponIds, reason));
+  return union(bookedByPart, nowByPart).flatMap((partId) =>
+    correctionsOfPart(nowByPart.get(partId) ?? [], bookedByPart.get(partId) ?? [], couponIds, reason),
+  );
 }
 
-function correctionsOfPart(now: readonly DraftRow[], booked: readonly FrozenRow[], couponIds: ReadonlySet<string>, reason: string | undefined): DraftRow[] {
+function correctionsOfPart(
+  now: readonly DraftRow[],
+  booked: readonly FrozenRow[],
+  couponIds: ReadonlySet<string>,
+  reason: string | undefined,
+): DraftRow[] {
   if (chargeOf(now, couponIds).eq(chargeOf(booked, couponIds))) return [];
   const nowByKey = Map.groupBy(now, componentKey);
   const bookedByKey = Map.groupBy(booked, componentKey);
@@ -28,7 +40,12 @@ function correctionsOfPart(now: readonly DraftRow[], booked: readonly FrozenRow[
       ...(corrected.length === 0 ? {} : { corrects: corrected.map(({ rowId }) => rowId) }),
       ...(reason === undefined ? {} : { reason }),
     };
-    const rebooked = after.map((row): DraftRow => ({ ...row, ...shared, chargePeriod: booked[0]?.chargePeriod ?? row.chargePeriod, kind: 'rebooked' }));
+    const rebooked = after.map((row): DraftRow => ({
+      ...row,
+      ...shared,
+      chargePeriod: booked[0]?.chargePeriod ?? row.chargePeriod,
+      kind: 'rebooked',
+    }));
     return [...reversalOf(before, couponIds).map((row) => ({ ...row, ...shared })), ...rebooked];
   });
 }
@@ -38,7 +55,9 @@ function reversalOf(booked: readonly FrozenRow[], couponIds: ReadonlySet<string>
   const last = booked.at(-1);
   if (last === undefined || areEqual([], booked, couponIds)) return [];
   const { rowId: _id, tax: _tax, corrects: _corrects, reason: _reason, credits: _credits, ...row } = last;
-  const credits = [...creditUsed(booked)].filter(([, amount]) => !amount.eq(ZERO)).map(([creditId, amount]) => ({ creditId, amount: text(amount.neg()) }));
+  const credits = [...creditUsed(booked)]
+    .filter(([, amount]) => !amount.eq(ZERO))
+    .map(([creditId, amount]) => ({ creditId, amount: text(amount.neg()) }));
   const minus = (field: Amount): string => text(sumOf(booked, field).neg());
   return [
     {
@@ -66,18 +85,31 @@ const componentKey = ({ ref, unitAmount }: Pick<FrozenRow, 'ref' | 'unitAmount'>
 
 type Amount = 'quantity' | 'gross' | 'discount' | 'credit' | 'net';
 type Amounts = Pick<FrozenRow, Amount>;
-const sumOf = (rows: readonly Amounts[], field: Amount) => (rows.length === 0 ? ZERO : sum(rows.map((row) => decimal(row[field]))));
+const sumOf = (rows: readonly Amounts[], field: Amount) =>
+  rows.length === 0 ? ZERO : sum(rows.map((row) => decimal(row[field])));
 
 /** What coupons took: like a discount it follows from the charge, where credits are taken from a corrected row anew. */
 const couponsIn = (rows: readonly DraftRow[] | readonly FrozenRow[], couponIds: ReadonlySet<string>) =>
-  sum(rows.flatMap(({ credits }) => (credits ?? []).filter(({ creditId }) => couponIds.has(creditId)).map(({ amount }) => decimal(amount))));
+  sum(
+    rows.flatMap(({ credits }) =>
+      (credits ?? []).filter(({ creditId }) => couponIds.has(creditId)).map(({ amount }) => decimal(amount)),
+    ),
+  );
 
 /** What is charged, before credits. */
 const chargeOf = (rows: readonly DraftRow[] | readonly FrozenRow[], couponIds: ReadonlySet<string>) =>
   sumOf(rows, 'gross').minus(sumOf(rows, 'discount')).minus(couponsIn(rows, couponIds));
 
 /** A quantity that moved without moving money books nothing. */
-const areEqual = (a: readonly DraftRow[] | readonly FrozenRow[], b: readonly FrozenRow[], couponIds: ReadonlySet<string>): boolean =>
-  sumOf(a, 'gross').eq(sumOf(b, 'gross')) && sumOf(a, 'discount').eq(sumOf(b, 'discount')) && couponsIn(a, couponIds).eq(couponsIn(b, couponIds));
+const areEqual = (
+  a: readonly DraftRow[] | readonly FrozenRow[],
+  b: readonly FrozenRow[],
+  couponIds: ReadonlySet<string>,
+): boolean =>
+  sumOf(a, 'gross').eq(sumOf(b, 'gross')) &&
+  sumOf(a, 'discount').eq(sumOf(b, 'discount')) &&
+  couponsIn(a, couponIds).eq(couponsIn(b, couponIds));
 
-const union = <Key>(a: ReadonlyMap<Key, unknown>, b: ReadonlyMap<Key, unknown>): Key[] => [...new Set([...a.keys(), ...b.keys()])];
+const union = <Key>(a: ReadonlyMap<Key, unknown>, b: ReadonlyMap<Key, unknown>): Key[] => [
+  ...new Set([...a.keys(), ...b.keys()]),
+];

@@ -27,7 +27,12 @@ const row = (name: string, net: string, tax: string): FrozenRow => ({
   kind: 'charge',
 });
 const credited = (rows: readonly FrozenRow[], amount?: string) => {
-  const note = creditNoteRows(derivedId('note'), { invoiceId: 'i1', currency: 'USD', rows, noted: [] }, amount === undefined ? {} : { amount }, 'an outage');
+  const note = creditNoteRows(
+    derivedId('note'),
+    { invoiceId: 'i1', currency: 'USD', rows, noted: [] },
+    amount === undefined ? {} : { amount },
+    'an outage',
+  );
   const of = (field: 'net' | 'tax') => text(sum(note.map((each) => decimal(each[field]))));
   return { net: of('net'), tax: of('tax'), taxes: note.map(({ tax }) => tax) };
 };
@@ -38,7 +43,11 @@ describe('the tax of a credit note', () => {
 
   it('is that of the amount, by largest remainder over its rows', () => {
     // 10.03 is 2.01, 2.01, 2.01, 2.00, 2.00: 0.3819 thrice and 0.38 twice; in all 10.03 × 0.19 = 1.9057 → 1.91
-    expect(credited(rows, '10.03')).toEqual({ net: '-10.03', tax: '-1.91', taxes: ['-0.39', '-0.38', '-0.38', '-0.38', '-0.38'] });
+    expect(credited(rows, '10.03')).toEqual({
+      net: '-10.03',
+      tax: '-1.91',
+      taxes: ['-0.39', '-0.38', '-0.38', '-0.38', '-0.38'],
+    });
   });
 
   it('is what is left of a row that is credited whole', () => {

@@ -24,7 +24,12 @@ export interface Creditable {
  * Credit notes of an invoice together never exceed it, nor those of a row the row. Errors: `nothing_to_credit`,
  * `credit_note_exceeds_invoice`, `credit_note_exceeds_row`, `unknown_row`, `invalid_amount`.
  */
-export function creditNoteRows(creditNoteId: string, of: Creditable, request: CreditRequest, reason: string): FrozenRow[] {
+export function creditNoteRows(
+  creditNoteId: string,
+  of: Creditable,
+  request: CreditRequest,
+  reason: string,
+): FrozenRow[] {
   const { rows, noted } = of;
   const all = sum([...rows, ...noted].map(({ net }) => decimal(net)));
   if (all.lte(ZERO)) throw conflict('nothing_to_credit', `nothing is left to credit of invoice ${of.invoiceId}`);
@@ -40,7 +45,11 @@ export function creditNoteRows(creditNoteId: string, of: Creditable, request: Cr
   return note;
 }
 
-function sharesOf(of: Creditable, left: ReadonlyMap<string, Left>, { rows, amount }: CreditRequest): Map<string, Decimal> {
+function sharesOf(
+  of: Creditable,
+  left: ReadonlyMap<string, Left>,
+  { rows, amount }: CreditRequest,
+): Map<string, Decimal> {
   if (rows !== undefined) return byRow(of, left, rows);
   if (amount !== undefined) return overall(of, left, amount);
   // All that is left: of every row, what it gave back included.
@@ -71,7 +80,11 @@ function taxesOf(credited: readonly Credited[], currency: string): Map<Credited,
   const inPart = credited.filter(({ amount, left }) => !amount.eq(left.net));
   for (const each of credited) taxes.set(each, each.left.tax);
   for (const [ratePercent, group] of Map.groupBy(inPart, ({ row }) => row.taxRatePercent)) {
-    const shares = taxShares(group.map(({ amount }) => amount), ratePercent, currency);
+    const shares = taxShares(
+      group.map(({ amount }) => amount),
+      ratePercent,
+      currency,
+    );
     for (const [index, each] of group.entries()) taxes.set(each, min(shares[index] ?? ZERO, each.left.tax));
   }
   return taxes;
@@ -83,31 +96,53 @@ interface Left {
 }
 function leftOf(row: FrozenRow, noted: readonly FrozenRow[]): Left {
   const own = noted.filter(({ corrects }) => corrects?.includes(row.rowId) === true);
-  return { net: sum([row, ...own].map(({ net }) => decimal(net))), tax: sum([row, ...own].map(({ tax }) => decimal(tax))) };
+  return {
+    net: sum([row, ...own].map(({ net }) => decimal(net))),
+    tax: sum([row, ...own].map(({ tax }) => decimal(tax))),
+  };
 }
 
 function money(amount: string, currency: string, field: string): Decimal {
   const value = decimal(amount, field);
-  if (value.lte(ZERO)) throw invalid('invalid_amount', `${field}: ${amount} must be above 0`, [{ field, message: 'must be above 0' }]);
+  if (value.lte(ZERO))
+    throw invalid('invalid_amount', `${field}: ${amount} must be above 0`, [{ field, message: 'must be above 0' }]);
   if (!value.eq(toMoney(value, currency)))
-    throw invalid('invalid_amount', `${field}: ${amount} has more decimals than ${currency}`, [{ field, message: `has more decimals than ${currency}` }]);
+    throw invalid('invalid_amount', `${field}: ${amount} has more decimals than ${currency}`, [
+      { field, message: `has more decimals than ${currency}` },
+    ]);
   return value;
 }
 
 /** In proportion to what is left of each row that charges. */
-function overall({ rows, currency, invoiceId }: Creditable, left: ReadonlyMap<string, Left>, amount: string): Map<string, Decimal> {
+function overall(
+  { rows, currency, invoiceId }: Creditable,
+  left: ReadonlyMap<string, Left>,
+  amount: string,
+): Map<string, Decimal> {
   const charging = rows.flatMap(({ rowId }) => {
     const net = left.get(rowId)?.net ?? ZERO;
     return net.gt(ZERO) ? [{ rowId, net }] : [];
   });
   const asked = money(amount, currency, 'amount');
   const most = sum(charging.map(({ net }) => net));
-  if (asked.gt(most)) throw conflict('credit_note_exceeds_invoice', `${amount} is more than the ${text(most)} ${currency} (ex tax) that are left of invoice ${invoiceId}`);
-  const shares = allocate(asked, charging.map(({ net }) => net), scaleOf(currency));
+  if (asked.gt(most))
+    throw conflict(
+      'credit_note_exceeds_invoice',
+      `${amount} is more than the ${text(most)} ${currency} (ex tax) that are left of invoice ${invoiceId}`,
+    );
+  const shares = allocate(
+    asked,
+    charging.map(({ net }) => net),
+    scaleOf(currency),
+  );
   return new Map(charging.map(({ rowId }, index) => [rowId, shares[index] ?? ZERO]));
 }
 
-function byRow({ currency, invoiceId }: Creditable, left: ReadonlyMap<string, Left>, asked: NonNullable<CreditRequest['rows']>): Map<string, Decimal> {
+function byRow(
+  { currency, invoiceId }: Creditable,
+  left: ReadonlyMap<string, Left>,
+  asked: NonNullable<CreditRequest['rows']>,
+): Map<string, Decimal> {
   const shares = new Map<string, Decimal>();
   for (const [index, { rowId, amount }] of asked.entries()) {
     const field = `rows[${index}]`;
@@ -118,7 +153,12 @@ function byRow({ currency, invoiceId }: Creditable, left: ReadonlyMap<string, Le
     if (of === undefined) fault('unknown_row', `invoice ${invoiceId} has no row ${rowId}`, 'rowId');
     if (shares.has(rowId)) fault('duplicate_row', `row ${rowId} is named twice`, 'rowId');
     const value = money(amount, currency, `${field}.amount`);
-    if (of !== undefined && value.gt(of.net)) fault('credit_note_exceeds_row', `${amount} is more than the ${text(of.net)} ${currency} that are left of the row`, 'amount');
+    if (of !== undefined && value.gt(of.net))
+      fault(
+        'credit_note_exceeds_row',
+        `${amount} is more than the ${text(of.net)} ${currency} that are left of the row`,
+        'amount',
+      );
     shares.set(rowId, value);
   }
   return shares;

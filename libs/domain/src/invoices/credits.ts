@@ -8,9 +8,17 @@ import { compareInstants, earlier, type Instant, isBefore } from '../time/instan
 import type { DraftRow, FrozenRow } from './invoice.js';
 
 /** A tenant's coupons and credits in one currency. What invoices take of them is on their rows. */
-export const creditStream = (tenantId: string, currency: string): string => streamName('credits', [tenantId], { end: `-${currency}` });
+export const creditStream = (tenantId: string, currency: string): string =>
+  streamName('credits', [tenantId], { end: `-${currency}` });
 
-const granted = { creditId: zId, tenantId: zId, currency: zCurrency, from: zInstant, until: zInstant.nullable(), reason: zText.optional() };
+const granted = {
+  creditId: zId,
+  tenantId: zId,
+  currency: zCurrency,
+  from: zInstant,
+  until: zInstant.nullable(),
+  reason: zText.optional(),
+};
 
 // Stored for ever.
 export const creditEvents = {
@@ -56,49 +64,80 @@ export function applyCreditEvent(credits: readonly (Coupon | Credit)[], event: C
     }
     case 'CreditRevoked': {
       const { creditId, at } = event.data;
-      return credits.map((each) => (each.creditId === creditId ? { ...each, until: each.until === null ? at : earlier(each.until, at) } : each));
+      return credits.map((each) =>
+        each.creditId === creditId ? { ...each, until: each.until === null ? at : earlier(each.until, at) } : each,
+      );
     }
   }
 }
 
-const foldCredits = (events: Iterable<CreditEvent>): (Coupon | Credit)[] => [...events].reduce<(Coupon | Credit)[]>(applyCreditEvent, []);
+const foldCredits = (events: Iterable<CreditEvent>): (Coupon | Credit)[] =>
+  [...events].reduce<(Coupon | Credit)[]>(applyCreditEvent, []);
 
 /** Grants a coupon or a credit. Errors: `credit_exists`, `empty_period`, `invalid_amount`. */
-export function grant(events: Iterable<CreditEvent>, event: Exclude<CreditEvent, { type: 'CreditRevoked' }>): CreditEvent[] {
+export function grant(
+  events: Iterable<CreditEvent>,
+  event: Exclude<CreditEvent, { type: 'CreditRevoked' }>,
+): CreditEvent[] {
   const { creditId, from, until } = event.data;
-  if (foldCredits(events).some((each) => each.creditId === creditId)) throw conflict('credit_exists', `there is a credit ${creditId} already`);
-  if (until !== null && !isBefore(from, until)) throw invalid('empty_period', `until ${until} is not after from ${from}`, [{ field: 'until', message: 'is not after from' }]);
-  const [field, value] = event.type === 'CouponGranted' ? (['percent', event.data.percent] as const) : (['amount', event.data.amount] as const);
-  if (decimal(value).lte(ZERO)) throw invalid('invalid_amount', `${field} ${value} must be above 0`, [{ field, message: 'must be above 0' }]);
+  if (foldCredits(events).some((each) => each.creditId === creditId))
+    throw conflict('credit_exists', `there is a credit ${creditId} already`);
+  if (until !== null && !isBefore(from, until))
+    throw invalid('empty_period', `until ${until} is not after from ${from}`, [
+      { field: 'until', message: 'is not after from' },
+    ]);
+  const [field, value] =
+    event.type === 'CouponGranted'
+      ? (['percent', event.data.percent] as const)
+      : (['amount', event.data.amount] as const);
+  if (decimal(value).lte(ZERO))
+    throw invalid('invalid_amount', `${field} ${value} must be above 0`, [{ field, message: 'must be above 0' }]);
   if (event.type === 'CouponGranted' && decimal(value).gt(decimal('100')))
-    throw invalid('invalid_amount', `a coupon of ${value} % is more than everything`, [{ field, message: 'must be at most 100' }]);
+    throw invalid('invalid_amount', `a coupon of ${value} % is more than everything`, [
+      { field, message: 'must be at most 100' },
+    ]);
   if (event.type === 'CreditGranted' && !decimal(value).eq(toMoney(decimal(value), event.data.currency)))
-    throw invalid('invalid_amount', `${value} has more decimals than ${event.data.currency}`, [{ field, message: `has more decimals than ${event.data.currency}` }]);
+    throw invalid('invalid_amount', `${value} has more decimals than ${event.data.currency}`, [
+      { field, message: `has more decimals than ${event.data.currency}` },
+    ]);
   return [event];
 }
 
 /** Errors: `unknown_credit`, `credit_revoked`, `credit_ended`. */
-export function revoke(events: readonly CreditEvent[], revoked: z.infer<typeof creditEvents.CreditRevoked>): CreditEvent[] {
+export function revoke(
+  events: readonly CreditEvent[],
+  revoked: z.infer<typeof creditEvents.CreditRevoked>,
+): CreditEvent[] {
   const found = foldCredits(events).find(({ creditId }) => creditId === revoked.creditId);
   if (found === undefined) throw notFound('unknown_credit', `there is no credit ${revoked.creditId}`);
   if (events.some(({ type, data }) => type === 'CreditRevoked' && data.creditId === revoked.creditId))
     throw conflict('credit_revoked', `credit ${revoked.creditId} is revoked already`);
   if (found.until !== null && !isBefore(revoked.at, found.until))
-    throw conflict('credit_ended', `credit ${revoked.creditId} ended at ${found.until} already: there is nothing to revoke at ${revoked.at}`);
+    throw conflict(
+      'credit_ended',
+      `credit ${revoked.creditId} ended at ${found.until} already: there is nothing to revoke at ${revoked.at}`,
+    );
   return [{ type: 'CreditRevoked', data: revoked }];
 }
 
 /** What of each credit live invoices have taken, corrections set off. */
 export function creditUsed(rows: Iterable<FrozenRow>): Map<string, Decimal> {
   const used = new Map<string, Decimal>();
-  for (const { credits } of rows) for (const { creditId, amount } of credits ?? []) used.set(creditId, (used.get(creditId) ?? ZERO).plus(decimal(amount)));
+  for (const { credits } of rows)
+    for (const { creditId, amount } of credits ?? [])
+      used.set(creditId, (used.get(creditId) ?? ZERO).plus(decimal(amount)));
   return used;
 }
 
-const inForce = ({ from, until }: Granted, at: Instant): boolean => !isBefore(at, from) && (until === null || isBefore(at, until));
+const inForce = ({ from, until }: Granted, at: Instant): boolean =>
+  !isBefore(at, from) && (until === null || isBefore(at, until));
 
 /** The credits that an invoice may take, with what is left of each: the first to end first, then in the order in which they were granted. */
-export function creditsLeft(credits: readonly (Coupon | Credit)[], used: ReadonlyMap<string, Decimal>, asOf: Instant): CreditLeft[] {
+export function creditsLeft(
+  credits: readonly (Coupon | Credit)[],
+  used: ReadonlyMap<string, Decimal>,
+  asOf: Instant,
+): CreditLeft[] {
   return credits
     .filter((each): each is Credit => each.kind === 'credit')
     .filter((each) => inForce(each, asOf))
@@ -117,13 +156,18 @@ const compareEnds = (a: Instant | null, b: Instant | null): number => {
 };
 
 /** The coupons among what was granted, in the order in which they were granted. */
-export const couponsOf = (grants: readonly (Coupon | Credit)[]): Coupon[] => grants.filter((each): each is Coupon => each.kind === 'coupon');
+export const couponsOf = (grants: readonly (Coupon | Credit)[]): Coupon[] =>
+  grants.filter((each): each is Coupon => each.kind === 'coupon');
 
 /**
  * What coupons take from the parts of a line, in their order. Of each component a coupon's share is rounded once, on the cumulative charge that
  * it applies to, and a part has what that grew by: half of ten parts of 0.01 is 0.05, however the line was cut.
  */
-export function couponShares(parts: readonly CouponedPart[], coupons: readonly Coupon[], currency: string): Share[][][] {
+export function couponShares(
+  parts: readonly CouponedPart[],
+  coupons: readonly Coupon[],
+  currency: string,
+): Share[][][] {
   const running = new Map<string, { charged: Decimal; taken: Decimal }>();
   const shareOf = (coupon: Coupon, { ref, unitAmount }: CouponedPart['rows'][number], open: Decimal): Decimal => {
     const key = `${coupon.creditId}\n${ref}\n${unitAmount}`;
@@ -137,7 +181,9 @@ export function couponShares(parts: readonly CouponedPart[], coupons: readonly C
     rows.map((row) => {
       const shares: Share[] = [];
       let open = row.net;
-      for (const coupon of coupons.filter((each) => inForce(each, start) && (each.billingKinds?.includes(billingKind) ?? true))) {
+      for (const coupon of coupons.filter(
+        (each) => inForce(each, start) && (each.billingKinds?.includes(billingKind) ?? true),
+      )) {
         const amount = shareOf(coupon, row, open);
         open = open.minus(amount);
         shares.push({ creditId: coupon.creditId, amount });
@@ -161,8 +207,17 @@ export interface Share {
 }
 
 /** The rows of a line's parts, in their order, with coupons taken. */
-export function withCoupons(parts: readonly { readonly start: Instant; readonly rows: readonly DraftRow[] }[], billingKind: string, coupons: readonly Coupon[], currency: string): DraftRow[][] {
-  const charged = parts.map(({ start, rows }) => ({ start, billingKind, rows: rows.map(({ ref, unitAmount, net }) => ({ ref, unitAmount, net: decimal(net) })) }));
+export function withCoupons(
+  parts: readonly { readonly start: Instant; readonly rows: readonly DraftRow[] }[],
+  billingKind: string,
+  coupons: readonly Coupon[],
+  currency: string,
+): DraftRow[][] {
+  const charged = parts.map(({ start, rows }) => ({
+    start,
+    billingKind,
+    rows: rows.map(({ ref, unitAmount, net }) => ({ ref, unitAmount, net: decimal(net) })),
+  }));
   const shares = couponShares(charged, coupons, currency);
   return parts.map(({ rows }, part) => rows.map((row, index) => taking(row, shares[part]?.[index] ?? [])));
 }
@@ -184,7 +239,11 @@ function taking(row: DraftRow, shares: readonly Share[]): DraftRow {
  * Takes credits from what each row charges once coupons are taken, row by row in their order. What a reversal gives back may be taken
  * again by the same part, also where its credit has ended since: a correction alone costs no one their credit.
  */
-export function withCredits(rows: readonly DraftRow[], coupons: readonly Coupon[], left: readonly CreditLeft[]): DraftRow[] {
+export function withCredits(
+  rows: readonly DraftRow[],
+  coupons: readonly Coupon[],
+  left: readonly CreditLeft[],
+): DraftRow[] {
   const pool = new Map(left.map(({ creditId, left: amount }) => [creditId, amount]));
   const couponIds = new Set(coupons.map(({ creditId }) => creditId));
   const returned = new Map<string, Map<string, Decimal>>();

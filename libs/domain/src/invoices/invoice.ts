@@ -6,13 +6,24 @@ import { streamName } from '../stream-name.js';
 import type { Instant } from '../time/instant.js';
 
 /** Puts a tenant's invoices of one currency in order. */
-export const billingStream = (tenantId: string, currency: string): string => streamName('billing', [tenantId], { end: `-${currency}` });
+export const billingStream = (tenantId: string, currency: string): string =>
+  streamName('billing', [tenantId], { end: `-${currency}` });
 
-export const invoiceIdOf = (tenantId: string, currency: string, asOf: Instant, voidedBefore: number, selection: Selection | null = null): string =>
-  selection === null ? derivedId('invoice', tenantId, currency, asOf, voidedBefore) : derivedId('invoice', tenantId, currency, asOf, voidedBefore, selectionText(selection));
+export const invoiceIdOf = (
+  tenantId: string,
+  currency: string,
+  asOf: Instant,
+  voidedBefore: number,
+  selection: Selection | null = null,
+): string =>
+  selection === null
+    ? derivedId('invoice', tenantId, currency, asOf, voidedBefore)
+    : derivedId('invoice', tenantId, currency, asOf, voidedBefore, selectionText(selection));
 
 const selectionText = (selection: Selection | null): string =>
-  selection === null ? '' : JSON.stringify([[...(selection.subscriptionIds ?? [])].sort(), [...(selection.billingKinds ?? [])].sort()]);
+  selection === null
+    ? ''
+    : JSON.stringify([[...(selection.subscriptionIds ?? [])].sort(), [...(selection.billingKinds ?? [])].sort()]);
 
 export const zClaimedPart = z.object({ lineId: z.uuid(), partId: z.uuid(), period: zPeriod });
 
@@ -47,10 +58,16 @@ export const zFrozenRow = z.object({
 });
 
 /** Some of a tenant's lines: those of these subscriptions and of these billing kinds. */
-export const zSelection = z.strictObject({ subscriptionIds: z.array(zId).min(1).optional(), billingKinds: z.array(zId).min(1).optional() });
+export const zSelection = z.strictObject({
+  subscriptionIds: z.array(zId).min(1).optional(),
+  billingKinds: z.array(zId).min(1).optional(),
+});
 export type Selection = z.infer<typeof zSelection>;
 
-export const isSelected = ({ subscriptionIds, billingKinds }: Selection, line: { readonly subscriptionId: string; readonly billingKind: string }): boolean =>
+export const isSelected = (
+  { subscriptionIds, billingKinds }: Selection,
+  line: { readonly subscriptionId: string; readonly billingKind: string },
+): boolean =>
   (subscriptionIds?.includes(line.subscriptionId) ?? true) && (billingKinds?.includes(line.billingKind) ?? true);
 
 const zQuarantined = z.object({ lineId: z.uuid(), code: z.string(), message: z.string() });
@@ -58,7 +75,12 @@ const zQuarantined = z.object({ lineId: z.uuid(), code: z.string(), message: z.s
 // Stored for ever. Chunks come first and count only once the event that names their attempt follows: an invoice of
 // 20,000 rows fits no single event.
 export const invoiceEvents = {
-  InvoicePartsClaimed: z.object({ invoiceId: z.uuid(), attempt: z.uuid(), n: z.number().int(), parts: z.array(zClaimedPart) }),
+  InvoicePartsClaimed: z.object({
+    invoiceId: z.uuid(),
+    attempt: z.uuid(),
+    n: z.number().int(),
+    parts: z.array(zClaimedPart),
+  }),
   InvoiceDrafted: z.object({
     invoiceId: z.uuid(),
     tenantId: zId,
@@ -71,7 +93,12 @@ export const invoiceEvents = {
     selection: zSelection.optional(),
   }),
   /** `invoiceId` is the invoice's, or the credit note's. */
-  InvoiceRowsFrozen: z.object({ invoiceId: z.uuid(), attempt: z.uuid(), n: z.number().int(), rows: z.array(zFrozenRow) }),
+  InvoiceRowsFrozen: z.object({
+    invoiceId: z.uuid(),
+    attempt: z.uuid(),
+    n: z.number().int(),
+    rows: z.array(zFrozenRow),
+  }),
   InvoiceIssued: z.object({
     invoiceId: z.uuid(),
     tenantId: zId,
@@ -92,7 +119,13 @@ export const invoiceEvents = {
     /** The Merkle tree over the log up to `computedAt`: what all was computed from. `root` in base64. Absent: issued before there was one. */
     tree: z.object({ size: z.number().int(), root: z.string() }).optional(),
   }),
-  InvoiceVoided: z.object({ invoiceId: z.uuid(), tenantId: zId, currency: zCurrency, at: zInstant, reason: zText.optional() }),
+  InvoiceVoided: z.object({
+    invoiceId: z.uuid(),
+    tenantId: zId,
+    currency: zCurrency,
+    at: zInstant,
+    reason: zText.optional(),
+  }),
   InvoicePaid: z.object({ invoiceId: z.uuid(), tenantId: zId, currency: zCurrency, at: zInstant }),
   /** Amounts are what is credited, above zero; the rows are below. */
   CreditNoteIssued: z.object({
@@ -145,7 +178,13 @@ export function foldInvoices(events: Iterable<InvoiceEvent>): Map<string, Invoic
       case 'InvoiceRowsFrozen':
         break;
       case 'InvoiceDrafted':
-        invoices.set(data.invoiceId, { invoiceId: data.invoiceId, asOf: data.asOf, selection: data.selection ?? null, status: 'draft', hasCreditNotes: false });
+        invoices.set(data.invoiceId, {
+          invoiceId: data.invoiceId,
+          asOf: data.asOf,
+          selection: data.selection ?? null,
+          status: 'draft',
+          hasCreditNotes: false,
+        });
         break;
       case 'InvoiceIssued':
         change(data.invoiceId, { status: 'issued' });
@@ -172,35 +211,57 @@ export function invoiceFor(
   asOf: Instant,
   selection: Selection | null = null,
 ): { live: InvoiceState | undefined; nextId: string } {
-  const same = [...invoices.values()].filter((each) => each.asOf === asOf && selectionText(each.selection) === selectionText(selection));
+  const same = [...invoices.values()].filter(
+    (each) => each.asOf === asOf && selectionText(each.selection) === selectionText(selection),
+  );
   const voided = same.filter(({ status }) => status === 'void').length;
-  return { live: same.find(({ status }) => status !== 'void'), nextId: invoiceIdOf(tenantId, currency, asOf, voided, selection) };
+  return {
+    live: same.find(({ status }) => status !== 'void'),
+    nextId: invoiceIdOf(tenantId, currency, asOf, voided, selection),
+  };
 }
 
 export function assertIssuable(invoice: InvoiceState | undefined, invoiceId: string): void {
   if (invoice === undefined) throw unknownInvoice(invoiceId);
-  if (invoice.status !== 'draft') throw conflict('invoice_not_draft', `invoice ${invoiceId} is ${invoice.status}: only a draft can be issued`);
+  if (invoice.status !== 'draft')
+    throw conflict('invoice_not_draft', `invoice ${invoiceId} is ${invoice.status}: only a draft can be issued`);
 }
 
 /** `correctedBy`: issued invoices that correct rows of this one. */
-export function assertVoidable(invoice: InvoiceState | undefined, invoiceId: string, correctedBy: readonly string[]): void {
+export function assertVoidable(
+  invoice: InvoiceState | undefined,
+  invoiceId: string,
+  correctedBy: readonly string[],
+): void {
   if (invoice === undefined) throw unknownInvoice(invoiceId);
-  if (invoice.status === 'paid') throw conflict('invoice_paid', `invoice ${invoiceId} is paid and can't be voided: issue a credit note instead`);
+  if (invoice.status === 'paid')
+    throw conflict('invoice_paid', `invoice ${invoiceId} is paid and can't be voided: issue a credit note instead`);
   if (invoice.status === 'void') throw conflict('invoice_void', `invoice ${invoiceId} is void already`);
-  if (invoice.hasCreditNotes) throw conflict('invoice_credited', `invoice ${invoiceId} has credit notes: credit what is left of it instead`);
+  if (invoice.hasCreditNotes)
+    throw conflict('invoice_credited', `invoice ${invoiceId} has credit notes: credit what is left of it instead`);
   if (correctedBy.length > 0)
-    throw conflict('invoice_corrected', `invoice ${invoiceId} is corrected by ${correctedBy.join(', ')}: void that first`);
+    throw conflict(
+      'invoice_corrected',
+      `invoice ${invoiceId} is corrected by ${correctedBy.join(', ')}: void that first`,
+    );
 }
 
 export function assertPayable(invoice: InvoiceState | undefined, invoiceId: string): void {
   if (invoice === undefined) throw unknownInvoice(invoiceId);
-  if (invoice.status !== 'issued') throw conflict('invoice_not_issued', `invoice ${invoiceId} is ${invoice.status}: only an issued invoice can be paid`);
+  if (invoice.status !== 'issued')
+    throw conflict(
+      'invoice_not_issued',
+      `invoice ${invoiceId} is ${invoice.status}: only an issued invoice can be paid`,
+    );
 }
 
 export function assertCreditable(invoice: InvoiceState | undefined, invoiceId: string): void {
   if (invoice === undefined) throw unknownInvoice(invoiceId);
   if (invoice.status !== 'issued' && invoice.status !== 'paid')
-    throw conflict('invoice_not_issued', `invoice ${invoiceId} is ${invoice.status}: only an issued invoice can be credited`);
+    throw conflict(
+      'invoice_not_issued',
+      `invoice ${invoiceId} is ${invoice.status}: only an issued invoice can be credited`,
+    );
 }
 
 const unknownInvoice = (invoiceId: string) => notFound('unknown_invoice', `there is no invoice ${invoiceId}`);

@@ -10,18 +10,26 @@ import { fromMicros, micros } from '../time/instant.js';
 const RUNS = { numRuns: 1000, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
 
 describe('whatever is billed when', () => {
-  const second = fc.integer({ min: 0, max: 2_591_999 }).map((each) => fromMicros(micros(T('01')) + BigInt(each) * 1_000_000n));
+  const second = fc
+    .integer({ min: 0, max: 2_591_999 })
+    .map((each) => fromMicros(micros(T('01')) + BigInt(each) * 1_000_000n));
   const unitAmount = fc.nat(500).map((each) => `0.${String(each).padStart(3, '0')}`);
-  const tiers = fc.tuple(fc.integer({ min: 1, max: 900 }), unitAmount, unitAmount, unitAmount).map(([upTo, first, rest, flat]) => [
-    { upTo: String(upTo), unitAmount: first },
-    { upTo: null, unitAmount: rest, flatAmount: flat },
-  ]);
+  const tiers = fc
+    .tuple(fc.integer({ min: 1, max: 900 }), unitAmount, unitAmount, unitAmount)
+    .map(([upTo, first, rest, flat]) => [
+      { upTo: String(upTo), unitAmount: first },
+      { upTo: null, unitAmount: rest, flatAmount: flat },
+    ]);
   const price: fc.Arbitrary<PlanItem['price']> = fc.oneof(
     unitAmount.map((each) => ({ model: 'unit' as const, unitAmount: each })),
     tiers.map((each) => ({ model: 'graduated' as const, tiers: each })),
     tiers.map((each) => ({ model: 'volume' as const, tiers: each })),
-    fc.tuple(fc.integer({ min: 1, max: 90 }), unitAmount).map(([size, amount]) => ({ model: 'package' as const, packageSize: String(size), packageAmount: amount })),
-    fc.tuple(unitAmount, unitAmount).map(([percent, fixedAmount]) => ({ model: 'percentage' as const, percent, fixedAmount })),
+    fc
+      .tuple(fc.integer({ min: 1, max: 90 }), unitAmount)
+      .map(([size, amount]) => ({ model: 'package' as const, packageSize: String(size), packageAmount: amount })),
+    fc
+      .tuple(unitAmount, unitAmount)
+      .map(([percent, fixedAmount]) => ({ model: 'percentage' as const, percent, fixedAmount })),
   );
   const terms = fc.record({
     price,
@@ -29,7 +37,8 @@ describe('whatever is billed when', () => {
     discounts: fc.constantFrom({}, { percentage: '33' }),
     commitments: fc.constantFrom({}, { maximum: '20' }, { minimum: '3' }),
   });
-  const planOf = (of: Omit<PlanItem, 'billingKind' | 'aggregation'>) => plan([{ ...of, billingKind: 'requests', aggregation: 'sum' }], '0');
+  const planOf = (of: Omit<PlanItem, 'billingKind' | 'aggregation'>) =>
+    plan([{ ...of, billingKind: 'requests', aggregation: 'sum' }], '0');
   const reading = fc.record({ at: second, quantity: fc.integer({ min: -200, max: 900 }).map(String) });
   const step = fc.record({ readings: fc.array(reading, { maxLength: 4 }), asOf: second });
 
@@ -95,7 +104,10 @@ describe('whatever is billed when', () => {
       fc.property(terms, terms, second, fc.array(step, { maxLength: 6 }), (first, next, changedAt, steps) => {
         fc.pre(changedAt !== T('01'));
         const later = [{ ...planOf(next), effectiveFrom: changedAt }];
-        const [asItCame, atOnce] = [new Books({ plan: planOf(first), later }), new Books({ plan: planOf(first), later })];
+        const [asItCame, atOnce] = [
+          new Books({ plan: planOf(first), later }),
+          new Books({ plan: planOf(first), later }),
+        ];
         for (const { readings, asOf } of steps) {
           for (const { at, quantity } of readings) {
             asItCame.use(at, quantity, 'requests');
@@ -135,47 +147,83 @@ describe('whatever is billed when', () => {
   it('credits are never taken beyond what they are, and every row adds up', () => {
     const amount = fc.nat(4000).map((cents) => `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`);
     fc.assert(
-      fc.property(terms, amount, amount, fc.integer({ min: 1, max: 100 }), fc.array(step, { maxLength: 6 }), (of, one, other, percent, steps) => {
-        const credit = (creditId: string, value: string) => ({ kind: 'credit' as const, creditId, from: T('01'), until: null, amount: value });
-        const coupon = { kind: 'coupon' as const, creditId: 'coupon', from: T('01'), until: T('16'), percent: String(percent), billingKinds: null };
-        const grants = [credit('one', one), coupon, credit('other', other)];
-        const books = new Books({ plan: planOf(of), grants });
-        for (const { readings, asOf } of steps) {
-          for (const { at, quantity } of readings) books.use(at, quantity, 'requests');
-          books.bill(asOf);
-        }
-        const rows = books.issued.flatMap((each) => each.rows);
-        for (const { gross, discount, credit: taken, net, credits } of rows) {
-          expect(text(decimal(gross).minus(decimal(discount)).minus(decimal(taken)))).toBe(net);
-          expect(text(sum((credits ?? []).map((each) => decimal(each.amount))))).toBe(taken);
-        }
-        const used = creditUsed(rows);
-        for (const [creditId, value] of [['one', one], ['other', other]] as const) {
-          const taken = used.get(creditId) ?? ZERO;
-          expect(taken.gte(ZERO) && taken.lte(decimal(value))).toBe(true);
-        }
-      }),
+      fc.property(
+        terms,
+        amount,
+        amount,
+        fc.integer({ min: 1, max: 100 }),
+        fc.array(step, { maxLength: 6 }),
+        (of, one, other, percent, steps) => {
+          const credit = (creditId: string, value: string) => ({
+            kind: 'credit' as const,
+            creditId,
+            from: T('01'),
+            until: null,
+            amount: value,
+          });
+          const coupon = {
+            kind: 'coupon' as const,
+            creditId: 'coupon',
+            from: T('01'),
+            until: T('16'),
+            percent: String(percent),
+            billingKinds: null,
+          };
+          const grants = [credit('one', one), coupon, credit('other', other)];
+          const books = new Books({ plan: planOf(of), grants });
+          for (const { readings, asOf } of steps) {
+            for (const { at, quantity } of readings) books.use(at, quantity, 'requests');
+            books.bill(asOf);
+          }
+          const rows = books.issued.flatMap((each) => each.rows);
+          for (const { gross, discount, credit: taken, net, credits } of rows) {
+            expect(text(decimal(gross).minus(decimal(discount)).minus(decimal(taken)))).toBe(net);
+            expect(text(sum((credits ?? []).map((each) => decimal(each.amount))))).toBe(taken);
+          }
+          const used = creditUsed(rows);
+          for (const [creditId, value] of [
+            ['one', one],
+            ['other', other],
+          ] as const) {
+            const taken = used.get(creditId) ?? ZERO;
+            expect(taken.gte(ZERO) && taken.lte(decimal(value))).toBe(true);
+          }
+        },
+      ),
       RUNS,
     );
   });
 
   it('coupons take the same of a line however it is cut, and whatever comes late', () => {
     fc.assert(
-      fc.property(terms, fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 100 }), fc.array(step, { maxLength: 6 }), (of, first, second_, steps) => {
-        const coupon = (creditId: string, percent: number) => ({ kind: 'coupon' as const, creditId, from: T('01'), until: null, percent: String(percent), billingKinds: null });
-        const grants = [coupon('first', first), coupon('second', second_)];
-        const [asItCame, atOnce] = [new Books({ plan: planOf(of), grants }), new Books({ plan: planOf(of), grants })];
-        for (const { readings, asOf } of steps) {
-          for (const { at, quantity } of readings) {
-            asItCame.use(at, quantity, 'requests');
-            atOnce.use(at, quantity, 'requests');
+      fc.property(
+        terms,
+        fc.integer({ min: 1, max: 100 }),
+        fc.integer({ min: 1, max: 100 }),
+        fc.array(step, { maxLength: 6 }),
+        (of, first, second_, steps) => {
+          const coupon = (creditId: string, percent: number) => ({
+            kind: 'coupon' as const,
+            creditId,
+            from: T('01'),
+            until: null,
+            percent: String(percent),
+            billingKinds: null,
+          });
+          const grants = [coupon('first', first), coupon('second', second_)];
+          const [asItCame, atOnce] = [new Books({ plan: planOf(of), grants }), new Books({ plan: planOf(of), grants })];
+          for (const { readings, asOf } of steps) {
+            for (const { at, quantity } of readings) {
+              asItCame.use(at, quantity, 'requests');
+              atOnce.use(at, quantity, 'requests');
+            }
+            asItCame.bill(asOf);
           }
-          asItCame.bill(asOf);
-        }
-        asItCame.bill(MAY);
-        atOnce.bill(MAY);
-        expect(asItCame.total()).toBe(atOnce.total());
-      }),
+          asItCame.bill(MAY);
+          atOnce.bill(MAY);
+          expect(asItCame.total()).toBe(atOnce.total());
+        },
+      ),
       RUNS,
     );
   });

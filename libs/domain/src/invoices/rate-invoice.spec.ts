@@ -21,7 +21,8 @@ const shown = ({ rows }: { rows: readonly FrozenRow[] }) =>
     quantity,
     net,
   ]);
-const money = ({ subtotal, tax, total }: RatedInvoice): string[] => [subtotal, tax, total].map((each) => moneyText(each, 'USD'));
+const money = ({ subtotal, tax, total }: RatedInvoice): string[] =>
+  [subtotal, tax, total].map((each) => moneyText(each, 'USD'));
 
 describe('invoices within a period', () => {
   it('add up to the month, to the cent', () => {
@@ -57,7 +58,9 @@ describe('invoices within a period', () => {
     const books = new Books();
     books.bill(T('16'));
     const needed = usageNeeded(billingAsOf(books.facts(T('23')), T('23')));
-    expect(needed.map(({ line, instants }) => [line.billingKind, instants])).toEqual([['droplet_hours', [T('16'), T('23')]]]);
+    expect(needed.map(({ line, instants }) => [line.billingKind, instants])).toEqual([
+      ['droplet_hours', [T('16'), T('23')]],
+    ]);
   });
 });
 
@@ -133,7 +136,11 @@ describe('what is learnt late', () => {
       { upTo: '10', unitAmount: '1.00' },
       { upTo: null, unitAmount: '0.50', flatAmount: '2.00' },
     ];
-    const books = new Books({ plan: plan([item('zones', { model: 'graduated', tiers })], '0') }).use(T('02'), '14', 'zones');
+    const books = new Books({ plan: plan([item('zones', { model: 'graduated', tiers })], '0') }).use(
+      T('02'),
+      '14',
+      'zones',
+    );
     // 10 × 1.00 + 4 × 0.50 + 2.00
     expect(moneyText(books.bill(T('10')).subtotal, 'USD')).toBe('14.00');
     // 8 × 1.00: the second tier was never entered
@@ -197,7 +204,9 @@ describe('a line that can not be billed', () => {
       ['base_fee', '50'],
       ['droplet_hours', '3.12'],
     ]);
-    expect(invoice.quarantined).toMatchObject([{ code: 'missing_rate', message: 'VmCores of subscription s1: VmCores has no price' }]);
+    expect(invoice.quarantined).toMatchObject([
+      { code: 'missing_rate', message: 'VmCores of subscription s1: VmCores has no price' },
+    ]);
     expect(invoice.claimed).toHaveLength(2);
     // once there is a price, it is billed whole
     books.unpriced.clear();
@@ -242,7 +251,11 @@ describe('tax', () => {
     const books = new Books({ taxes: [VAT] }).use(T('02'), '1800');
     // 50.00 × 19 % + 3.12 × 19 % = 9.50 + 0.5928 → 10.09
     expect(money(books.bill(T('16')))).toEqual(['53.12', '10.09', '63.21']);
-    books.taxes = [VAT, { name: 'VAT', ratePercent: '7', from: T('10') }, { name: 'VAT', ratePercent: '10', from: T('16') }];
+    books.taxes = [
+      VAT,
+      { name: 'VAT', ratePercent: '7', from: T('10') },
+      { name: 'VAT', ratePercent: '10', from: T('16') },
+    ];
     const late = books.use(T('03'), '24').use(T('17'), '100').bill(T('20'));
     expect(late.rows.map(({ kind, taxRatePercent, tax }) => [kind, taxRatePercent, tax])).toEqual([
       ['charge', '10', '0.1'],
@@ -274,7 +287,9 @@ describe('the billing of a draft', () => {
     const books = new Books().use(T('02'), '1800').use(T('17'), '100');
     const { claimed } = books.bill(T('16'));
     const known = books.facts(T('20'), new Map());
-    const recorded = new Map([...known.recorded].map(([lineId, parts]) => [lineId, parts.map((part) => ({ ...part, issued: false }))]));
+    const recorded = new Map(
+      [...known.recorded].map(([lineId, parts]) => [lineId, parts.map((part) => ({ ...part, issued: false }))]),
+    );
     const facts = { ...known, recorded, booked: new Map() };
     const drafted = rateInvoice('i', facts, billingOfClaim(facts, claimed), books.usageOf);
     expect(shown(drafted).map(([billingKind, period, , , net]) => [billingKind, period, net])).toEqual([

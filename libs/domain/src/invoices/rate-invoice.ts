@@ -72,7 +72,10 @@ export function billingOfClaim(facts: BillingFacts, claimed: readonly ClaimedPar
     const parts = byLine.get(line.lineId);
     if (parts === undefined) return null;
     // A claim whose cut is not recorded yet (it is finished before anything else is billed) is cut as claimed.
-    const tiled = parts.reduce<readonly Part[]>((current, { partId, period }) => cutAsClaimed(line.lineId, current, partId, period), tiles(line, recorded));
+    const tiled = parts.reduce<readonly Part[]>(
+      (current, { partId, period }) => cutAsClaimed(line.lineId, current, partId, period),
+      tiles(line, recorded),
+    );
     return { parts: tiled, due: new Set(parts.map(({ partId }) => partId)), cut: null };
   });
 }
@@ -82,7 +85,11 @@ function cutAsClaimed(lineId: string, current: readonly Part[], partId: string, 
   if (partId === lineId) return current;
   const holder = current.find(({ period }) => isBefore(period.start, claimed.end) && isBefore(claimed.end, period.end));
   if (holder?.period.start !== claimed.start) return current;
-  return splitParts(lineId, current, { at: claimed.end, billedPartId: partId, remainingPartId: partIdOf(lineId, claimed.end) });
+  return splitParts(lineId, current, {
+    at: claimed.end,
+    billedPartId: partId,
+    remainingPartId: partIdOf(lineId, claimed.end),
+  });
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -91,12 +98,16 @@ const NONE: ReadonlySet<string> = new Set();
  * A line that is billed or marked is rated up to its last part that is due or issued, so that what was learnt of a part is
  * owed at once, whatever the order in which its parts are issued.
  */
-function billings(facts: BillingFacts, select: (line: LineDefinition, recorded: readonly RecordedPart[]) => DueParts | null): LineBilling[] {
+function billings(
+  facts: BillingFacts,
+  select: (line: LineDefinition, recorded: readonly RecordedPart[]) => DueParts | null,
+): LineBilling[] {
   const known = new Set(facts.lines.map(({ lineId }) => lineId));
   const ofLines = facts.lines.flatMap((line): LineBilling[] => {
     const recorded = facts.recorded.get(line.lineId) ?? [];
     const tiled = tiles(line, recorded);
-    const selected = select(line, recorded) ?? (facts.marks.has(line.lineId) ? { parts: tiled, due: NONE, cut: null } : null);
+    const selected =
+      select(line, recorded) ?? (facts.marks.has(line.lineId) ? { parts: tiled, due: NONE, cut: null } : null);
     if (selected === null) return [];
     const issued = new Set(tiled.filter((tile) => tile.issued).map(({ partId }) => partId));
     const last = selected.parts.findLastIndex(({ partId }) => selected.due.has(partId) || issued.has(partId));
@@ -104,7 +115,10 @@ function billings(facts: BillingFacts, select: (line: LineDefinition, recorded: 
   });
   // A line that is no more (its subscription turned out to be another tenant's): all that it booked comes back.
   const vanished = [...facts.marks.keys()].filter((lineId) => !known.has(lineId));
-  return [...ofLines, ...vanished.map((lineId): LineBilling => ({ line: null, lineId, parts: [], due: NONE, cut: null, issued: NONE }))];
+  return [
+    ...ofLines,
+    ...vanished.map((lineId): LineBilling => ({ line: null, lineId, parts: [], due: NONE, cut: null, issued: NONE })),
+  ];
 }
 
 /** The usage that must be known before `rateInvoice`: for each line, up to these instants. */
@@ -148,15 +162,22 @@ export function rateInvoice(
       quarantined.push(rating.quarantined);
       continue;
     }
-    const rowsOf = parts.map((part) => ({ start: part.period.start, rows: rowsWithMoney(rating.rows.get(part.partId) ?? []).map((row) => chargeRow(line, part, row)) }));
-    const charged = new Map(withCoupons(rowsOf, line.billingKind, coupons, facts.currency).map((rows, index) => [parts[index]?.partId, rows]));
+    const rowsOf = parts.map((part) => ({
+      start: part.period.start,
+      rows: rowsWithMoney(rating.rows.get(part.partId) ?? []).map((row) => chargeRow(line, part, row)),
+    }));
+    const charged = new Map(
+      withCoupons(rowsOf, line.billingKind, coupons, facts.currency).map((rows, index) => [parts[index]?.partId, rows]),
+    );
     const charges = ({ partId }: Part): DraftRow[] => charged.get(partId) ?? [];
     for (const part of parts.filter(({ partId }) => due.has(partId))) {
       claimed.push({ lineId, partId: part.partId, period: part.period });
       drafts.push(...charges(part));
     }
     if (cut !== null) cuts.push(cut);
-    drafts.push(...corrections(parts.filter(({ partId }) => issued.has(partId)).flatMap(charges), booked, coupons, reason));
+    drafts.push(
+      ...corrections(parts.filter(({ partId }) => issued.has(partId)).flatMap(charges), booked, coupons, reason),
+    );
   }
   const rows = withTax(invoiceId, withCredits(drafts, coupons, facts.creditsLeft), facts);
   const subtotal = sum(rows.map(({ net }) => decimal(net)));
@@ -165,7 +186,8 @@ export function rateInvoice(
 }
 
 function chargeRow(line: LineDefinition, part: { partId: string; period: Period }, row: RatedRow): DraftRow {
-  const segment = line.segments.findLast(({ period }) => compareInstants(period.start, part.period.start) <= 0) ?? line.segments[0];
+  const segment =
+    line.segments.findLast(({ period }) => compareInstants(period.start, part.period.start) <= 0) ?? line.segments[0];
   if (segment === undefined) throw new Error(`line ${line.lineId} has no segment`);
   return {
     lineId: line.lineId,
@@ -197,14 +219,21 @@ function withTax(invoiceId: string, drafts: readonly DraftRow[], facts: BillingF
   }));
   const taxes: Decimal[] = drafts.map(() => ZERO);
   for (const [ratePercent, group] of Map.groupBy(rated, (each) => each.ratePercent)) {
-    const lines = [...Map.groupBy(group, ({ row }) => `${row.partId}|${row.kind === 'charge' ? 'charge' : 'correction'}`).values()];
+    const lines = [
+      ...Map.groupBy(group, ({ row }) => `${row.partId}|${row.kind === 'charge' ? 'charge' : 'correction'}`).values(),
+    ];
     const nets = lines.map((rows) => sum(rows.map(({ row }) => decimal(row.net))));
     for (const [lineIndex, lineTax] of taxShares(nets, ratePercent, facts.currency).entries()) {
       const rows = lines[lineIndex] ?? [];
       // Within a line the rows' own shares, the first taking what their rounding leaves: the rows add up to the line.
-      const shares = taxShares(rows.map(({ row }) => decimal(row.net)), ratePercent, facts.currency);
+      const shares = taxShares(
+        rows.map(({ row }) => decimal(row.net)),
+        ratePercent,
+        facts.currency,
+      );
       const rest = lineTax.minus(sum(shares));
-      for (const [position, { index }] of rows.entries()) taxes[index] = (shares[position] ?? ZERO).plus(position === 0 ? rest : ZERO);
+      for (const [position, { index }] of rows.entries())
+        taxes[index] = (shares[position] ?? ZERO).plus(position === 0 ? rest : ZERO);
     }
   }
   return rated.map(({ row, index, ratePercent }) => ({

@@ -25,11 +25,18 @@ const issued = (invoiceId: string, total: string): InvoiceEvent => ({
     detailsHash: 'h',
   },
 });
-const voided = (invoiceId: string): InvoiceEvent => ({ type: 'InvoiceVoided', data: { invoiceId, tenantId: 't1', currency: 'USD', at: AT } });
+const voided = (invoiceId: string): InvoiceEvent => ({
+  type: 'InvoiceVoided',
+  data: { invoiceId, tenantId: 't1', currency: 'USD', at: AT },
+});
 
 const shown = (events: readonly InvoiceEvent[]) => {
   const { credit, settlements } = foldAccount(events);
-  const due = [...settlements].map(([invoiceId, { creditTaken, amountDue }]) => [invoiceId, moneyText(creditTaken, 'USD'), moneyText(amountDue, 'USD')]);
+  const due = [...settlements].map(([invoiceId, { creditTaken, amountDue }]) => [
+    invoiceId,
+    moneyText(creditTaken, 'USD'),
+    moneyText(amountDue, 'USD'),
+  ]);
   return { credit: moneyText(credit, 'USD'), due };
 };
 
@@ -73,7 +80,9 @@ describe('the credit of an invoice below zero', () => {
   it('is neither made nor lost: totals = amounts due − credit left, whatever the invoices', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -5000, max: 5000 }), { maxLength: 12 }), (cents) => {
-        const events = cents.map((each, index) => issued(`i${index}`, text(decimal(String(each)).times(decimal('0.01')))));
+        const events = cents.map((each, index) =>
+          issued(`i${index}`, text(decimal(String(each)).times(decimal('0.01')))),
+        );
         const { credit, settlements } = foldAccount(events);
         const due = sum([...settlements.values()].map(({ amountDue }) => amountDue));
         expect(text(due.minus(credit))).toBe(text(sum([...settlements.values()].map(({ total }) => total))));

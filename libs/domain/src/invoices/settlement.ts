@@ -22,14 +22,27 @@ export interface Account {
 export function settle(total: Decimal, credit: Decimal): Settlement & { readonly creditLeft: Decimal } {
   const creditTaken = max(ZERO, min(credit, total));
   const creditGiven = max(ZERO, total.neg());
-  return { total, creditTaken, amountDue: max(ZERO, total).minus(creditTaken), creditLeft: credit.minus(creditTaken).plus(creditGiven) };
+  return {
+    total,
+    creditTaken,
+    amountDue: max(ZERO, total).minus(creditTaken),
+    creditLeft: credit.minus(creditTaken).plus(creditGiven),
+  };
 }
 
 /** What a void invoice took is credit again; what it gave is none. */
-export const creditAfterVoid = (credit: Decimal, { total, creditTaken }: Pick<Settlement, 'total' | 'creditTaken'>): Decimal => credit.plus(creditTaken).minus(max(ZERO, total.neg()));
+export const creditAfterVoid = (
+  credit: Decimal,
+  { total, creditTaken }: Pick<Settlement, 'total' | 'creditTaken'>,
+): Decimal => credit.plus(creditTaken).minus(max(ZERO, total.neg()));
 
 /** What a credit note takes off an invoice that is not paid is due no more; the rest is the tenant's credit. */
-export function credited(credit: Decimal, amountDue: Decimal, isPaid: boolean, amount: Decimal): { amountDue: Decimal; creditLeft: Decimal } {
+export function credited(
+  credit: Decimal,
+  amountDue: Decimal,
+  isPaid: boolean,
+  amount: Decimal,
+): { amountDue: Decimal; creditLeft: Decimal } {
   const off = isPaid ? ZERO : min(amountDue, amount);
   return { amountDue: amountDue.minus(off), creditLeft: credit.plus(amount).minus(off) };
 }
@@ -54,7 +67,12 @@ export function foldAccount(events: Iterable<InvoiceEvent>): Account {
     if (type === 'CreditNoteIssued') {
       const settlement = settlements.get(data.invoiceId);
       if (settlement === undefined) continue;
-      const { amountDue, creditLeft } = credited(credit, settlement.amountDue, paid.has(data.invoiceId), decimal(data.total));
+      const { amountDue, creditLeft } = credited(
+        credit,
+        settlement.amountDue,
+        paid.has(data.invoiceId),
+        decimal(data.total),
+      );
       settlements.set(data.invoiceId, { ...settlement, amountDue });
       credit = creditLeft;
     }
@@ -66,5 +84,8 @@ export function foldAccount(events: Iterable<InvoiceEvent>): Account {
 export function assertCreditUntaken({ credit, settlements }: Account, invoiceId: string): void {
   const settlement = settlements.get(invoiceId);
   if (settlement === undefined || creditAfterVoid(credit, settlement).gte(ZERO)) return;
-  throw conflict('credit_taken', `the credit of invoice ${invoiceId} was taken from the amount due of later invoices: void these first`);
+  throw conflict(
+    'credit_taken',
+    `the credit of invoice ${invoiceId} was taken from the amount due of later invoices: void these first`,
+  );
 }

@@ -64,9 +64,16 @@ const lines = ({
   );
 
 const shown = (of: readonly LineDefinition[]) =>
-  of.map(({ tenantId, billingKind, period }) => [tenantId, billingKind, period.start.slice(5, 10), period.end.slice(5, 10)]);
+  of.map(({ tenantId, billingKind, period }) => [
+    tenantId,
+    billingKind,
+    period.start.slice(5, 10),
+    period.end.slice(5, 10),
+  ]);
 const fees = (of: readonly LineDefinition[]): (string | undefined)[] =>
-  of.filter(isBaseFee).flatMap(({ segments }) => segments.map(({ terms }) => ('amount' in terms.price ? terms.price.amount : undefined)));
+  of
+    .filter(isBaseFee)
+    .flatMap(({ segments }) => segments.map(({ terms }) => ('amount' in terms.price ? terms.price.amount : undefined)));
 const only = (of: readonly LineDefinition[], billingKind: string): LineDefinition => {
   const [found, ...more] = of.filter((line) => line.billingKind === billingKind);
   if (found === undefined || more.length > 0) throw new Error(`${more.length + 1} lines of ${billingKind}`);
@@ -134,14 +141,21 @@ describe('a billing period', () => {
   it('is the month in the tenant’s time zone', () => {
     // Berlin is two hours ahead of UTC in April
     const from = instant('2026-03-31T22:00:00Z');
-    const berlin = lines({ subscription: { from, plans: [{ planId: 'studio', from }] }, timeZone: 'Europe/Berlin', until: from });
+    const berlin = lines({
+      subscription: { from, plans: [{ planId: 'studio', from }] },
+      timeZone: 'Europe/Berlin',
+      until: from,
+    });
     expect(berlin[0]?.period).toEqual({ start: '2026-03-31T22:00:00Z', end: '2026-04-30T22:00:00Z' });
     expect(fees(berlin)).toEqual(['50.00']);
   });
 
   it('is moved by the subscription’s anchor, so that it starts whole', () => {
     const from = T('04-15');
-    const anchored = lines({ subscription: { from, anchor: from, plans: [{ planId: 'studio', from }] }, until: T('05-15') });
+    const anchored = lines({
+      subscription: { from, anchor: from, plans: [{ planId: 'studio', from }] },
+      until: T('05-15'),
+    });
     expect(shown(anchored.filter(isBaseFee))).toEqual([
       ['t1', 'base_fee', '04-15', '05-15'],
       ['t1', 'base_fee', '05-15', '06-15'],
@@ -151,7 +165,10 @@ describe('a billing period', () => {
 
   it('falls on the last day of a month that is shorter than its anchor', () => {
     const from = T('01-31');
-    const anchored = lines({ subscription: { from, anchor: from, plans: [{ planId: 'studio', from }] }, until: T('03-31') });
+    const anchored = lines({
+      subscription: { from, anchor: from, plans: [{ planId: 'studio', from }] },
+      until: T('03-31'),
+    });
     expect(shown(anchored.filter(isBaseFee)).map(([, , start, end]) => [start, end])).toEqual([
       ['01-31', '02-28'],
       ['02-28', '03-31'],
@@ -178,7 +195,11 @@ describe('a plan of another interval', () => {
   ];
 
   it('begins a billing period of its own: no time is billed twice', () => {
-    const changed = lines({ subscription: { plans: change('04-16') }, versions: [version('studio'), yearly], until: T('08-01') });
+    const changed = lines({
+      subscription: { plans: change('04-16') },
+      versions: [version('studio'), yearly],
+      until: T('08-01'),
+    });
     expect(changed.filter(isBaseFee).map(({ period }) => [period.start, period.end])).toEqual([
       ['2026-04-01T00:00:00Z', '2026-04-16T00:00:00Z'],
       ['2026-04-16T00:00:00Z', '2027-01-01T00:00:00Z'],
@@ -188,21 +209,34 @@ describe('a plan of another interval', () => {
   });
 
   it('follows from the end of a period where it begins there', () => {
-    const changed = lines({ subscription: { plans: change('05-01') }, versions: [version('studio'), yearly], until: T('08-01') });
+    const changed = lines({
+      subscription: { plans: change('05-01') },
+      versions: [version('studio'), yearly],
+      until: T('08-01'),
+    });
     // 120 days of the year are over by 1 May: 1200.00 − R(1200.00 × 120/365) = 1200.00 − 394.52
     expect(fees(changed)).toEqual(['50.00', '805.48']);
   });
 
   it('leaves the lines of an item without overlap, whatever the changes', () => {
-    const day = fc.integer({ min: 2, max: 270 }).map((each) => instant(new Date(Date.UTC(2026, 3, each)).toISOString()));
+    const day = fc
+      .integer({ min: 2, max: 270 })
+      .map((each) => instant(new Date(Date.UTC(2026, 3, each)).toISOString()));
     const plans = fc.uniqueArray(fc.record({ planId: fc.constantFrom('studio', 'yearly'), from: day }), {
       maxLength: 6,
       selector: ({ from }) => from,
     });
     fc.assert(
       fc.property(plans, (changes) => {
-        const inOrder = [{ planId: 'studio', from: T('04-01') }, ...changes.toSorted((a, b) => (a.from < b.from ? -1 : 1))];
-        const all = lines({ subscription: { plans: inOrder }, versions: [version('studio'), yearly], until: T('12-31') });
+        const inOrder = [
+          { planId: 'studio', from: T('04-01') },
+          ...changes.toSorted((a, b) => (a.from < b.from ? -1 : 1)),
+        ];
+        const all = lines({
+          subscription: { plans: inOrder },
+          versions: [version('studio'), yearly],
+          until: T('12-31'),
+        });
         for (const [, ofItem] of Map.groupBy(all, ({ itemKey }) => itemKey)) {
           const bounds = ofItem.map(({ period }) => period);
           expect(bounds[0]?.start).toBe(T('04-01'));
@@ -218,14 +252,19 @@ describe('a base fee', () => {
   it('is prorated by seconds where the subscription starts or ends within the period', () => {
     const from = T('04-11');
     // 50.00 × 20/30 = 33.333 → 33.34 in all with what came before: 50.00 − R(50.00 × 10/30) = 50.00 − 16.67
-    expect(fees(lines({ subscription: { from, plans: [{ planId: 'studio', from }] }, until: from }))).toEqual(['33.33']);
+    expect(fees(lines({ subscription: { from, plans: [{ planId: 'studio', from }] }, until: from }))).toEqual([
+      '33.33',
+    ]);
     expect(fees(lines({ subscription: { cancelledAt: T('04-11') } }))).toEqual(['16.67']);
     // one second of 30 days of 86,400: 50.00 / 2592000 rounds to 0.00
     expect(fees(lines({ subscription: { cancelledAt: instant('2026-04-01T00:00:01Z') } }))).toEqual(['0.00']);
   });
 
   it('that changes within the period is the pieces of both, in one line', () => {
-    const versions = [version('studio', { effectiveUntil: T('04-11') }), version('studio', { baseFee: '80', effectiveFrom: T('04-11') })];
+    const versions = [
+      version('studio', { effectiveUntil: T('04-11') }),
+      version('studio', { baseFee: '80', effectiveFrom: T('04-11') }),
+    ];
     const changed = lines({ versions });
     expect(shown(changed.filter(isBaseFee))).toEqual([['t1', 'base_fee', '04-01', '05-01']]);
     // 50.00 × 10/30 = 16.67; 80.00 − R(80.00 × 10/30) = 80.00 − 26.67
@@ -233,29 +272,44 @@ describe('a base fee', () => {
   });
 
   it('is one piece where a new version or plan leaves it as it was', () => {
-    const versions = [version('studio', { effectiveUntil: T('04-11') }), version('studio', { items: [zones], effectiveFrom: T('04-11') })];
+    const versions = [
+      version('studio', { effectiveUntil: T('04-11') }),
+      version('studio', { items: [zones], effectiveFrom: T('04-11') }),
+    ];
     expect(fees(lines({ versions }))).toEqual(['50.00']);
     const plans = [
       { planId: 'studio', from: T('04-01') },
       { planId: 'other', from: T('04-16') },
     ];
-    expect(fees(lines({ subscription: { plans }, versions: [version('studio'), version('other')] }))).toEqual(['50.00']);
+    expect(fees(lines({ subscription: { plans }, versions: [version('studio'), version('other')] }))).toEqual([
+      '50.00',
+    ]);
   });
 
   it('that becomes due at another time is another line, from there on', () => {
-    const versions = [version('studio', { effectiveUntil: T('04-16') }), version('studio', { paymentTerm: 'in_arrears', effectiveFrom: T('04-16') })];
+    const versions = [
+      version('studio', { effectiveUntil: T('04-16') }),
+      version('studio', { paymentTerm: 'in_arrears', effectiveFrom: T('04-16') }),
+    ];
     const both = lines({ versions }).filter(isBaseFee);
-    expect(both.map((line) => [billedHow(line), line.period.start.slice(5, 10), line.period.end.slice(5, 10)])).toEqual([
-      ['in_advance', '04-01', '04-16'],
-      ['at_period_end', '04-16', '05-01'],
-    ]);
+    expect(both.map((line) => [billedHow(line), line.period.start.slice(5, 10), line.period.end.slice(5, 10)])).toEqual(
+      [
+        ['in_advance', '04-01', '04-16'],
+        ['at_period_end', '04-16', '05-01'],
+      ],
+    );
     expect(fees(both)).toEqual(['25.00', '25.00']);
   });
 
   it('is whole in a light month', () => {
-    expect(fees(lines({ subscription: { from: T('02-01'), plans: [{ planId: 'studio', from: T('02-01') }] }, until: T('02-01') }))).toEqual(
-      ['50.00'],
-    );
+    expect(
+      fees(
+        lines({
+          subscription: { from: T('02-01'), plans: [{ planId: 'studio', from: T('02-01') }] },
+          until: T('02-01'),
+        }),
+      ),
+    ).toEqual(['50.00']);
   });
 
   it('has no decimals in a currency without', () => {
@@ -271,13 +325,18 @@ describe('a base fee', () => {
       .integer({ min: 0, max: 2_591_999 })
       .map((second) => instant(new Date(Date.parse(april.start) + second * 1000).toISOString()));
     fc.assert(
-      fc.property(fc.nat(10 ** 7), fc.constantFrom('USD', 'JPY', 'KWD'), fc.array(day, { maxLength: 8 }), (units, currency, cuts) => {
-        const scale = scaleOf(currency);
-        const fee = decimal(String(units)).times(decimal(scale === 0 ? '1' : `0.${'0'.repeat(scale - 1)}1`));
-        const pieces = cutAt(april, cuts).map((piece: Period) => prorated(fee, currency, piece, april));
-        expect(text(sum(pieces))).toBe(text(fee));
-        expect(pieces.every((piece) => piece.gte(decimal('0')))).toBe(true);
-      }),
+      fc.property(
+        fc.nat(10 ** 7),
+        fc.constantFrom('USD', 'JPY', 'KWD'),
+        fc.array(day, { maxLength: 8 }),
+        (units, currency, cuts) => {
+          const scale = scaleOf(currency);
+          const fee = decimal(String(units)).times(decimal(scale === 0 ? '1' : `0.${'0'.repeat(scale - 1)}1`));
+          const pieces = cutAt(april, cuts).map((piece: Period) => prorated(fee, currency, piece, april));
+          expect(text(sum(pieces))).toBe(text(fee));
+          expect(pieces.every((piece) => piece.gte(decimal('0')))).toBe(true);
+        },
+      ),
       RUNS,
     );
   });
@@ -289,7 +348,10 @@ describe('an item', () => {
       { planId: 'studio', from: T('04-01') },
       { planId: 'zones', from: T('04-16') },
     ];
-    const changed = lines({ subscription: { plans }, versions: [version('studio'), version('zones', { items: [zones] })] });
+    const changed = lines({
+      subscription: { plans },
+      versions: [version('studio'), version('zones', { items: [zones] })],
+    });
     expect(shown(changed)).toEqual([
       ['t1', 'base_fee', '04-01', '05-01'],
       ['t1', 'droplet_hours', '04-01', '04-16'],
@@ -303,7 +365,10 @@ describe('an item', () => {
       { planId: 'zones', from: T('04-11') },
       { planId: 'studio', from: T('04-21') },
     ];
-    const changed = lines({ subscription: { plans }, versions: [version('studio'), version('zones', { items: [zones] })] });
+    const changed = lines({
+      subscription: { plans },
+      versions: [version('studio'), version('zones', { items: [zones] })],
+    });
     expect(shown(changed.filter(({ billingKind }) => billingKind === 'droplet_hours'))).toEqual([
       ['t1', 'droplet_hours', '04-01', '04-11'],
       ['t1', 'droplet_hours', '04-21', '05-01'],
@@ -318,14 +383,19 @@ describe('an item', () => {
     ];
     const more = version('more', { items: [{ ...hours, included: '2000' }] });
     const line = only(lines({ subscription: { plans }, versions: [version('studio'), more] }), 'droplet_hours');
-    expect(line.segments.map(({ period, planId, terms }) => [period.start, period.end, planId, terms.included])).toEqual([
+    expect(
+      line.segments.map(({ period, planId, terms }) => [period.start, period.end, planId, terms.included]),
+    ).toEqual([
       [T('04-01'), T('04-16'), 'studio', '1488'],
       [T('04-16'), T('05-01'), 'more', '2000'],
     ]);
   });
 
   it('that a new version leaves as it was is one segment', () => {
-    const versions = [version('studio', { effectiveUntil: T('04-11') }), version('studio', { baseFee: '80', effectiveFrom: T('04-11') })];
+    const versions = [
+      version('studio', { effectiveUntil: T('04-11') }),
+      version('studio', { baseFee: '80', effectiveFrom: T('04-11') }),
+    ];
     expect(only(lines({ versions }), 'droplet_hours').segments).toHaveLength(1);
   });
 
@@ -341,7 +411,9 @@ describe('an item', () => {
   });
 
   it('has a minimum that is prorated where the subscription covers part of a period, and a maximum that is not', () => {
-    const committed = version('studio', { items: [{ ...hours, commitments: { minimum: '10.00', maximum: '100.00' } }] });
+    const committed = version('studio', {
+      items: [{ ...hours, commitments: { minimum: '10.00', maximum: '100.00' } }],
+    });
     const terms = (of: readonly LineDefinition[]) => only(of, 'droplet_hours').segments[0]?.terms.commitments;
     // 10.00 × 10/30 = 3.33
     expect(terms(lines({ versions: [committed], subscription: { cancelledAt: T('04-11') } }))).toEqual({
@@ -352,7 +424,10 @@ describe('an item', () => {
   });
 
   it('has no minimum where it leaves the plan before the period ends: the minimum is the one in force then', () => {
-    const committed = version('studio', { items: [{ ...hours, commitments: { minimum: '10.00', maximum: '100.00' } }], effectiveUntil: T('04-11') });
+    const committed = version('studio', {
+      items: [{ ...hours, commitments: { minimum: '10.00', maximum: '100.00' } }],
+      effectiveUntil: T('04-11'),
+    });
     const without = version('studio', { items: [zones], effectiveFrom: T('04-11') });
     const line = only(lines({ versions: [committed, without] }), 'droplet_hours');
     expect(line.segments.map(({ terms }) => terms.commitments)).toEqual([{ maximum: '100.00' }]);
@@ -371,7 +446,9 @@ describe('an item', () => {
 
 describe('when a line is billed', () => {
   const of = (price: PlanItem['price'], aggregation: PlanItem['aggregation'] = 'sum') =>
-    billedHow(only(lines({ versions: [version('studio', { items: [{ billingKind: 'x', price, aggregation }] })] }), 'x'));
+    billedHow(
+      only(lines({ versions: [version('studio', { items: [{ billingKind: 'x', price, aggregation }] })] }), 'x'),
+    );
   const open = [{ upTo: null, unitAmount: '1' }];
 
   it('follows from its price and from what its readings are made into', () => {
@@ -379,12 +456,12 @@ describe('when a line is billed', () => {
     expect(of({ model: 'flat', amount: '5', paymentTerm: 'in_arrears' })).toBe('at_period_end');
     expect(of({ model: 'volume', tiers: open })).toBe('at_period_end');
     expect(of({ model: 'graduated', tiers: open })).toBe('progressively');
-    expect((['sum', 'count', 'max', 'unique_count'] as const).map((each) => of({ model: 'unit', unitAmount: '1' }, each))).toEqual(
-      Array(4).fill('progressively'),
-    );
-    expect((['average', 'minimum', 'latest'] as const).map((each) => of({ model: 'unit', unitAmount: '1' }, each))).toEqual(
-      Array(3).fill('at_period_end'),
-    );
+    expect(
+      (['sum', 'count', 'max', 'unique_count'] as const).map((each) => of({ model: 'unit', unitAmount: '1' }, each)),
+    ).toEqual(Array(4).fill('progressively'));
+    expect(
+      (['average', 'minimum', 'latest'] as const).map((each) => of({ model: 'unit', unitAmount: '1' }, each)),
+    ).toEqual(Array(3).fill('at_period_end'));
   });
 
   it('is up to any instant where some stretch of it bills so: a volume price from mid-month on waits alone', () => {

@@ -76,7 +76,8 @@ export const isBaseFee = (line: Pick<LineDefinition, 'itemKey'>): boolean => lin
 const GROWING: readonly Aggregation[] = ['sum', 'count', 'max', 'unique_count'];
 
 /** Whether a running value only grows, so that a part can bill its growth; else it is only known when the period ends. */
-export const isGrowing = ({ aggregation }: Pick<LineDefinition, 'aggregation'>): boolean => GROWING.includes(aggregation);
+export const isGrowing = ({ aggregation }: Pick<LineDefinition, 'aggregation'>): boolean =>
+  GROWING.includes(aggregation);
 
 /**
  * How a line becomes due: in advance with its period's start, progressively up to any instant, or when its period ends.
@@ -107,7 +108,7 @@ export function linesOf(
   return subscriptionSpans(subscription, assignments).flatMap(({ tenantId, period: span }) => {
     const lines: LineDefinition[] = [];
     let periods = 0;
-    for (let at = span.start; !isBefore(until, at) && (span.end === null || isBefore(at, span.end)); ) {
+    for (let at = span.start; !isBefore(until, at) && (span.end === null || isBefore(at, span.end));) {
       periods += 1;
       if (periods > MAX_PERIODS)
         throw invalid(
@@ -118,7 +119,8 @@ export function linesOf(
       const billingPeriod = billingPeriodAt(at, interval, timeZoneOf(tenantId), subscription.anchor);
       // A plan of another interval begins a billing period of its own.
       const rest = cutAt({ start: at, end: billingPeriod.end }, changes);
-      const end = rest.find(({ start }) => intervalAt(subscription, plans, start) !== interval)?.start ?? billingPeriod.end;
+      const end =
+        rest.find(({ start }) => intervalAt(subscription, plans, start) !== interval)?.start ?? billingPeriod.end;
       const charged = intersection({ start: at, end }, span);
       if (charged !== null) lines.push(...linesOver(subscription, tenantId, charged, billingPeriod, plans, changes));
       at = end;
@@ -127,7 +129,11 @@ export function linesOf(
   });
 }
 
-function planVersionAt(subscription: Subscription, plans: ReadonlyMap<string, readonly PlanVersion[]>, at: Instant): PlanVersion | undefined {
+function planVersionAt(
+  subscription: Subscription,
+  plans: ReadonlyMap<string, readonly PlanVersion[]>,
+  at: Instant,
+): PlanVersion | undefined {
   const planId = planIdAt(subscription, at);
   return planId === undefined ? undefined : planAt(plans.get(planId) ?? [], at);
 }
@@ -136,15 +142,20 @@ const planIdAt = (subscription: Subscription, at: Instant): string | undefined =
   subscription.plans.findLast(({ from }) => compareInstants(from, at) <= 0)?.planId;
 
 /** A plan without terms yet has none of its own: months. */
-const intervalAt = (subscription: Subscription, plans: ReadonlyMap<string, readonly PlanVersion[]>, at: Instant): Interval =>
-  planVersionAt(subscription, plans, at)?.interval ?? 'month';
+const intervalAt = (
+  subscription: Subscription,
+  plans: ReadonlyMap<string, readonly PlanVersion[]>,
+  at: Instant,
+): Interval => planVersionAt(subscription, plans, at)?.interval ?? 'month';
 
 /** Every instant at which the terms of a subscription may change. */
 const changesOf = (subscription: Subscription, plans: ReadonlyMap<string, readonly PlanVersion[]>): Instant[] => [
   ...subscription.plans.map(({ from }) => from),
   ...subscription.plans
     .flatMap(({ planId }) => plans.get(planId) ?? [])
-    .flatMap(({ effectiveFrom, effectiveUntil }) => (effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil])),
+    .flatMap(({ effectiveFrom, effectiveUntil }) =>
+      effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil],
+    ),
 ];
 
 function linesOver(
@@ -206,12 +217,19 @@ const baseFeeItem = (version: PlanVersion): PlanItem => ({
   aggregation: 'sum',
 });
 
-function toDefinition(draft: Draft, subscription: Subscription, tenantId: string, charged: Period, billingPeriod: Period): LineDefinition {
+function toDefinition(
+  draft: Draft,
+  subscription: Subscription,
+  tenantId: string,
+  charged: Period,
+  billingPeriod: Period,
+): LineDefinition {
   const [first] = draft.segments;
   const last = draft.segments.at(-1) ?? first;
   const period = { start: first.piece.start, end: last.piece.end };
   const { currency } = first.version;
-  const segments = draft.key === BASE_FEE ? baseFeeSegments(draft, billingPeriod) : itemSegments(draft, charged, billingPeriod);
+  const segments =
+    draft.key === BASE_FEE ? baseFeeSegments(draft, billingPeriod) : itemSegments(draft, charged, billingPeriod);
   return {
     lineId: lineIdOf(subscription.subscriptionId, tenantId, draft.key, period.start),
     tenantId,
@@ -242,16 +260,27 @@ function termsOf(item: PlanItem): ItemTerms {
 
 /** Each stretch of one fee is prorated as a whole: a version that leaves the fee as it was makes no piece of its own. */
 function baseFeeSegments({ segments }: Draft, billingPeriod: Period): LineSegment[] {
-  const stretches = merged(segments, (a, b) => a.version.baseFee === b.version.baseFee && a.version.paymentTerm === b.version.paymentTerm, joined);
-  return stretches.map(({ piece, version }) => segmentOf(piece, version, proratedBaseFee(version, piece, billingPeriod)));
+  const stretches = merged(
+    segments,
+    (a, b) => a.version.baseFee === b.version.baseFee && a.version.paymentTerm === b.version.paymentTerm,
+    joined,
+  );
+  return stretches.map(({ piece, version }) =>
+    segmentOf(piece, version, proratedBaseFee(version, piece, billingPeriod)),
+  );
 }
-const joined = (first: Segment, next: Segment): Segment => ({ ...first, piece: { start: first.piece.start, end: next.piece.end } });
+const joined = (first: Segment, next: Segment): Segment => ({
+  ...first,
+  piece: { start: first.piece.start, end: next.piece.end },
+});
 
 /** The minimum is the one in force at the period's end: an item that left the plan before has none. */
 function itemSegments({ segments }: Draft, charged: Period, billingPeriod: Period): LineSegment[] {
   const reachesEnd = segments.at(-1)?.piece.end === charged.end;
   const all = segments.map(({ piece, version, item }) => {
-    const terms = reachesEnd ? proratedMinimum(termsOf(item), version.currency, charged, billingPeriod) : withoutMinimum(termsOf(item));
+    const terms = reachesEnd
+      ? proratedMinimum(termsOf(item), version.currency, charged, billingPeriod)
+      : withoutMinimum(termsOf(item));
     return segmentOf(piece, version, terms);
   });
   // A new plan version that leaves an item as it was changes nothing for it.
@@ -276,7 +305,11 @@ function withoutMinimum(terms: ItemTerms): ItemTerms {
 }
 
 /** Neighbours that are alike, made one. */
-function merged<Item>(items: readonly Item[], alike: (a: Item, b: Item) => boolean, join: (first: Item, next: Item) => Item): Item[] {
+function merged<Item>(
+  items: readonly Item[],
+  alike: (a: Item, b: Item) => boolean,
+  join: (first: Item, next: Item) => Item,
+): Item[] {
   const result: Item[] = [];
   for (const item of items) {
     const previous = result.at(-1);
@@ -293,7 +326,9 @@ function merged<Item>(items: readonly Item[], alike: (a: Item, b: Item) => boole
 export function prorated(amount: Decimal, currency: string, piece: Period, whole: Period): Decimal {
   const length = integer(lengthMicros(whole));
   const upTo = (end: Instant): Decimal =>
-    end === whole.start ? integer(0) : divide(amount.times(integer(lengthMicros({ start: whole.start, end }))), length, scaleOf(currency));
+    end === whole.start
+      ? integer(0)
+      : divide(amount.times(integer(lengthMicros({ start: whole.start, end }))), length, scaleOf(currency));
   return upTo(piece.end).minus(upTo(piece.start));
 }
 

@@ -27,7 +27,13 @@ function lineOf(price: PlanItem['price'], cancelledAt: Instant | null = null): L
   };
   const plans = [{ planId: 'p1', from: T('01') }];
   const subscription = { subscriptionId: 's1', deploymentId: 'd1', from: T('01'), anchor: null, plans, cancelledAt };
-  const [, line] = linesOf(subscription, [{ tenantId: 't1', from: T('01') }], new Map([['p1', [plan]]]), () => 'UTC', T('01'));
+  const [, line] = linesOf(
+    subscription,
+    [{ tenantId: 't1', from: T('01') }],
+    new Map([['p1', [plan]]]),
+    () => 'UTC',
+    T('01'),
+  );
   if (line === undefined) throw new Error('the plan has no line');
   return line;
 }
@@ -39,7 +45,12 @@ interface Stored {
   readonly invoiceId: string | null;
 }
 const recorded = (parts: readonly Stored[]): RecordedPart[] =>
-  parts.map(({ partId, period, invoiceId }) => ({ partId, start: period.start, invoiceId, issued: invoiceId !== null }));
+  parts.map(({ partId, period, invoiceId }) => ({
+    partId,
+    start: period.start,
+    invoiceId,
+    issued: invoiceId !== null,
+  }));
 
 /** Bills up to an instant: the cut is recorded, what is due is claimed. */
 function billed(line: LineDefinition, parts: readonly Stored[], asOf: Instant, invoiceId: string): Stored[] {
@@ -49,7 +60,10 @@ function billed(line: LineDefinition, parts: readonly Stored[], asOf: Instant, i
   const after = due.cut === null ? before : splitParts(line.lineId, before, due.cut);
   const claimed = due.due;
   const claimedBy = new Map(parts.map(({ partId, invoiceId: by }) => [partId, by]));
-  return after.map((part) => ({ ...part, invoiceId: claimed.has(part.partId) ? invoiceId : (claimedBy.get(part.partId) ?? null) }));
+  return after.map((part) => ({
+    ...part,
+    invoiceId: claimed.has(part.partId) ? invoiceId : (claimedBy.get(part.partId) ?? null),
+  }));
 }
 const voided = (parts: readonly Stored[], invoiceId: string): Stored[] =>
   parts.map((part) => (part.invoiceId === invoiceId ? { ...part, invoiceId: null } : part));
@@ -144,7 +158,11 @@ describe('a line that is billed whole', () => {
   it('is due with its period’s start where it is paid in advance', () => {
     const flat = lineOf({ model: 'flat', amount: '5.00', paymentTerm: 'in_advance' });
     expect(duePartsOf(flat, [], instant('2026-03-31T23:59:59Z'))).toBeNull();
-    expect(duePartsOf(flat, [], T('01'))).toMatchObject({ parts: [{ partId: flat.lineId, period: APRIL }], due: new Set([flat.lineId]), cut: null });
+    expect(duePartsOf(flat, [], T('01'))).toMatchObject({
+      parts: [{ partId: flat.lineId, period: APRIL }],
+      due: new Set([flat.lineId]),
+      cut: null,
+    });
     expect(duePartsOf(flat, [{ partId: flat.lineId, start: T('01'), invoiceId: 'i1', issued: true }], MAY)).toBeNull();
   });
 
@@ -155,7 +173,11 @@ describe('a line that is billed whole', () => {
     ] satisfies PlanItem['price'][]) {
       const line = lineOf(price);
       expect(duePartsOf(line, [], instant('2026-04-30T23:59:59.999999Z'))).toBeNull();
-      expect(duePartsOf(line, [], MAY)).toMatchObject({ parts: [{ period: APRIL }], due: new Set([line.lineId]), cut: null });
+      expect(duePartsOf(line, [], MAY)).toMatchObject({
+        parts: [{ period: APRIL }],
+        due: new Set([line.lineId]),
+        cut: null,
+      });
     }
   });
 });
@@ -169,7 +191,9 @@ describe('splitParts', () => {
 });
 
 describe('any row of invoices, some of them voided,', () => {
-  const second = fc.integer({ min: -100_000, max: 2_700_000 }).map((each) => fromMicros(micros(T('01')) + BigInt(each) * 1_000_000n));
+  const second = fc
+    .integer({ min: -100_000, max: 2_700_000 })
+    .map((each) => fromMicros(micros(T('01')) + BigInt(each) * 1_000_000n));
   const step = fc.oneof(
     { weight: 3, arbitrary: second.map((asOf) => ({ asOf, voids: null })) },
     { weight: 1, arbitrary: fc.nat(9).map((voids) => ({ asOf: null, voids })) },

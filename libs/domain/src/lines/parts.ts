@@ -70,7 +70,9 @@ export function duePartsOf(
     case 'at_period_end':
       return isBefore(asOf, line.period.end) ? null : dueOf(tiled, line.period.end, null);
     case 'progressively': {
-      const holder = tiled.find(({ period, invoiceId }) => invoiceId === null && isBefore(period.start, asOf) && isBefore(asOf, period.end));
+      const holder = tiled.find(
+        ({ period, invoiceId }) => invoiceId === null && isBefore(period.start, asOf) && isBefore(asOf, period.end),
+      );
       if (holder === undefined) return dueOf(tiled, asOf, null);
       const isWhole = recorded.length <= 1;
       const cut = {

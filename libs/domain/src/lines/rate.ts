@@ -25,7 +25,8 @@ export interface Quarantined {
   readonly message: string;
 }
 
-export type LineRating = { readonly rows: ReadonlyMap<string, readonly RatedRow[]> } | { readonly quarantined: Quarantined };
+export type LineRating =
+  { readonly rows: ReadonlyMap<string, readonly RatedRow[]> } | { readonly quarantined: Quarantined };
 
 /** The stretches of a line between its parts' and its segments' bounds: each lies in one part and in one segment. */
 function pieces(line: LineDefinition, parts: readonly Part[]): { segment: number; part: number; period: Period }[] {
@@ -48,10 +49,18 @@ export function usageInstants(line: LineDefinition, parts: readonly Part[]): Ins
  * The rows of every part of a line, as now known, by part id. `parts` are the line's from its start on, in order,
  * without gaps; where the last of them ends with the line, the period is over. `currency` is the tenant's.
  */
-export function rateLine(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo, currency: string): LineRating {
+export function rateLine(
+  line: LineDefinition,
+  parts: readonly Part[],
+  usageUpTo: UsageUpTo,
+  currency: string,
+): LineRating {
   try {
     if (line.currency !== currency)
-      throw invalid('currency_mismatch', `plan ${line.segments[0]?.planId ?? '?'} is in ${line.currency}, tenant ${line.tenantId} is billed in ${currency}: nothing is converted`);
+      throw invalid(
+        'currency_mismatch',
+        `plan ${line.segments[0]?.planId ?? '?'} is in ${line.currency}, tenant ${line.tenantId} is billed in ${currency}: nothing is converted`,
+      );
     return { rows: isBaseFee(line) ? baseFeeRows(line, parts) : usageRows(line, parts, usageUpTo) };
   } catch (error) {
     if (!isDomainError(error)) throw error;
@@ -70,8 +79,13 @@ const isFinal = (line: LineDefinition, parts: readonly Part[]): boolean => {
   return last !== undefined && !isBefore(last.period.end, line.period.end);
 };
 
-function usageRows(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): Map<string, readonly RatedRow[]> {
-  const usageAt = (at: Instant): Usage => (compareInstants(at, line.period.start) <= 0 ? nothingUsed(line) : usageUpTo(at));
+function usageRows(
+  line: LineDefinition,
+  parts: readonly Part[],
+  usageUpTo: UsageUpTo,
+): Map<string, readonly RatedRow[]> {
+  const usageAt = (at: Instant): Usage =>
+    compareInstants(at, line.period.start) <= 0 ? nothingUsed(line) : usageUpTo(at);
   const cut = pieces(line, parts);
   const segments = line.segments.flatMap((segment, index): Segment[] => {
     const within = cut.filter((piece) => piece.segment === index);
@@ -89,15 +103,19 @@ function usageRows(line: LineDefinition, parts: readonly Part[], usageUpTo: Usag
   return new Map(rated.map(({ part, rows }) => [partIdAt(parts, part), rows]));
 }
 
-const nothingUsed = (line: LineDefinition): Usage => (line.segments.some(({ terms }) => terms.price.model === 'rate_card') ? [] : ZERO);
+const nothingUsed = (line: LineDefinition): Usage =>
+  line.segments.some(({ terms }) => terms.price.model === 'rate_card') ? [] : ZERO;
 
 /** Each segment of a base fee is a prorated piece of its own; together they are the fee. It is never split. */
 function baseFeeRows(line: LineDefinition, parts: readonly Part[]): Map<string, readonly RatedRow[]> {
   const [only] = parts;
-  if (only === undefined || parts.length > 1) throw invalid('base_fee_split', `the base fee ${line.lineId} is billed whole, in one part`);
+  if (only === undefined || parts.length > 1)
+    throw invalid('base_fee_split', `the base fee ${line.lineId} is billed whole, in one part`);
   const rows = line.segments.flatMap(({ terms }) => {
     const piece: Segment = { terms, usedBefore: null, pieces: [{ part: 0, cumulative: ZERO }] };
-    return ratedParts({ currency: line.currency, segments: [piece], final: isFinal(line, parts) }).flatMap((part) => part.rows);
+    return ratedParts({ currency: line.currency, segments: [piece], final: isFinal(line, parts) }).flatMap(
+      (part) => part.rows,
+    );
   });
   // Pieces of the same amount are one component, as everywhere: a row is told from another by reference and unit amount.
   return new Map([[only.partId, add([], rows)]]);

@@ -43,7 +43,11 @@ const HELD: Record<string, readonly Assignment[]> = {
 };
 const held = (deploymentId: string): readonly Assignment[] => HELD[deploymentId] ?? [];
 const shares = (of: AttributableCost, within: Period = APRIL) =>
-  attributedShares(of, within, held).map(({ tenantId, deploymentId, amount }) => [tenantId, deploymentId, text(amount)]);
+  attributedShares(of, within, held).map(({ tenantId, deploymentId, amount }) => [
+    tenantId,
+    deploymentId,
+    text(amount),
+  ]);
 
 describe('a cost', () => {
   it('is of the deployment that held the resource, and of that deployment’s tenant', () => {
@@ -142,12 +146,24 @@ describe('a cost that crosses a month', () => {
 
   it('adds up over its months, whoever held it when', () => {
     const day = fc.integer({ min: 1, max: 30 }).map((each) => String(each).padStart(2, '0'));
-    const instants = fc.tuple(fc.constantFrom('03', '04', '05', '06'), day).map(([month, each]): Instant => T(`${month}-${each}`));
-    const holder = fc.constantFrom(state('d1'), state('d2'), state('moving'), state('later'), state(null), state(null, 't3'), null);
+    const instants = fc
+      .tuple(fc.constantFrom('03', '04', '05', '06'), day)
+      .map(([month, each]): Instant => T(`${month}-${each}`));
+    const holder = fc.constantFrom(
+      state('d1'),
+      state('d2'),
+      state('moving'),
+      state('later'),
+      state(null),
+      state(null, 't3'),
+      null,
+    );
     const moves = fc
       .uniqueArray(instants, { maxLength: 6 })
       .chain((times) =>
-        fc.tuple(...times.toSorted().map((seenAt, index) => holder.map((of) => ({ seenAt, state: of, position: index + 1 })))),
+        fc.tuple(
+          ...times.toSorted().map((seenAt, index) => holder.map((of) => ({ seenAt, state: of, position: index + 1 }))),
+        ),
       );
     const edges = fc.tuple(instants, instants).filter(([a, b]) => a !== b);
     fc.assert(

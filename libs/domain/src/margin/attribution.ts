@@ -42,10 +42,16 @@ export function attributedShares(
   }));
 }
 
-function changesOf({ resource }: AttributableCost, over: Period, assignmentsOf: (deploymentId: string) => readonly Assignment[]): Instant[] {
+function changesOf(
+  { resource }: AttributableCost,
+  over: Period,
+  assignmentsOf: (deploymentId: string) => readonly Assignment[],
+): Instant[] {
   if (resource === null) return [];
   const changes = changesWithin(resource, over.start, over.end);
-  const deployments = new Set([over.start, ...changes].map((at) => stateFrom(resource, at)?.deploymentId ?? null).filter((id) => id !== null));
+  const deployments = new Set(
+    [over.start, ...changes].map((at) => stateFrom(resource, at)?.deploymentId ?? null).filter((id) => id !== null),
+  );
   return [...changes, ...[...deployments].flatMap((id) => assignmentsOf(id).map(({ from }) => from))];
 }
 
@@ -56,7 +62,11 @@ function changesOf({ resource }: AttributableCost, over: Period, assignmentsOf: 
 const stateFrom = (resource: ResourceTimeline, at: Instant): ResourceState | null =>
   lastStateAt(resource, at) ?? resource.sightings.find(({ state }) => state !== null)?.state ?? null;
 
-function holderAt({ resource, tenantId }: AttributableCost, at: Instant, assignmentsOf: (deploymentId: string) => readonly Assignment[]): Attribution {
+function holderAt(
+  { resource, tenantId }: AttributableCost,
+  at: Instant,
+  assignmentsOf: (deploymentId: string) => readonly Assignment[],
+): Attribution {
   const state = resource === null ? null : stateFrom(resource, at);
   if (state !== null && state.deploymentId !== null) {
     const holder = tenantAt(assignmentsOf(state.deploymentId), at);
@@ -64,4 +74,3 @@ function holderAt({ resource, tenantId }: AttributableCost, at: Instant, assignm
   }
   return { tenantId: state?.tenantId ?? tenantId, deploymentId: null };
 }
-

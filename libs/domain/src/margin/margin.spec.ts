@@ -35,9 +35,18 @@ describe('the margin of April', () => {
 
   it('of the tenant is 40.59, 57.1 %', () => {
     // 71.12 − 30.53; 40.59 / 71.12 = 57.07 %
-    expect(april.byTenant).toEqual([{ tenantId: 'dashboard-pilot', revenue: '71.12', cogs: '30.53', margin: '40.59', marginPct: '57.1' }]);
+    expect(april.byTenant).toEqual([
+      { tenantId: 'dashboard-pilot', revenue: '71.12', cogs: '30.53', margin: '40.59', marginPct: '57.1' },
+    ]);
     expect(april.byDeployment).toEqual([
-      { tenantId: 'dashboard-pilot', deploymentId: 'd2', revenue: '71.12', cogs: '30.53', margin: '40.59', marginPct: '57.1' },
+      {
+        tenantId: 'dashboard-pilot',
+        deploymentId: 'd2',
+        revenue: '71.12',
+        cogs: '30.53',
+        margin: '40.59',
+        marginPct: '57.1',
+      },
     ]);
   });
 
@@ -78,12 +87,18 @@ describe('a margin', () => {
     expect(margin.overall).toEqual({ revenue: '0.00', cogs: '3.00', margin: '-3.00', marginPct: null });
     expect(marginPercent(d('0'), d('5'))).toBeNull();
     // taken back to the cent: still no revenue
-    expect(marginOf([earned('t1', 'd1', 'x', '5'), earned('t1', 'd1', 'x', '-5')], [], 'USD').overall.marginPct).toBeNull();
+    expect(
+      marginOf([earned('t1', 'd1', 'x', '5'), earned('t1', 'd1', 'x', '-5')], [], 'USD').overall.marginPct,
+    ).toBeNull();
   });
 
   it('has a percentage of one decimal, half away from zero', () => {
     // 0.15 / 100 = 0.15 %, 0.05 / 100 = 0.05 %, and below zero
-    expect(['0.15', '0.05', '-0.05'].map((margin) => marginPercent(d('100'), d(margin)))).toEqual(['0.2', '0.1', '-0.1']);
+    expect(['0.15', '0.05', '-0.05'].map((margin) => marginPercent(d('100'), d(margin)))).toEqual([
+      '0.2',
+      '0.1',
+      '-0.1',
+    ]);
     expect(['3', '1', '-0.0001'].map((margin) => marginPercent(d('3'), d(margin)))).toEqual(['100.0', '33.3', '0.0']);
     // what was given back more than earned: −1 of −10 is 10 %
     expect(marginPercent(d('-10'), d('-1'))).toBe('10.0');
@@ -103,7 +118,9 @@ describe('a margin', () => {
     const exact = ['1.5', '0.000000000000000001', '-0'].map((amount) => exactMoney(d(amount), 'USD'));
     expect([...exact, exactMoney(d('7'), 'JPY')]).toEqual(['1.50', '0.000000000000000001', '0.00', '7']);
     // 71.12 − 0.0001
-    expect(marginOf([earned('t1', 'd1', 'x', '71.12')], [spent('t1', 'd1', 'x', '0.0001')], 'USD').overall.margin).toBe('71.1199');
+    expect(marginOf([earned('t1', 'd1', 'x', '71.12')], [spent('t1', 'd1', 'x', '0.0001')], 'USD').overall.margin).toBe(
+      '71.1199',
+    );
   });
 
   it('adds up: tenants and unattributed are all, deployments and standalone are the tenant, kinds are all', () => {
@@ -130,7 +147,9 @@ describe('a margin', () => {
         const total = (values: readonly string[]): string => text(sum(values.map(d)));
         expect(total(byTenant.map((each) => each.revenue))).toBe(total([overall.revenue]));
         expect(total([...byTenant.map(({ cogs }) => cogs), unattributed.cogs])).toBe(total([overall.cogs]));
-        expect(total([...byTenant.map(({ margin }) => margin), `-${unattributed.cogs}`.replace('--', '')])).toBe(total([overall.margin]));
+        expect(total([...byTenant.map(({ margin }) => margin), `-${unattributed.cogs}`.replace('--', '')])).toBe(
+          total([overall.margin]),
+        );
         for (const { tenantId, revenue: of, cogs, margin } of byTenant) {
           const own = byDeployment.filter((each) => each.tenantId === tenantId);
           expect(total(own.map((each) => each.revenue))).toBe(total([of]));
@@ -179,7 +198,9 @@ describe('an amount over several months', () => {
   });
 
   it('adds up, whatever the period', () => {
-    const second = fc.integer({ min: 1_760_000_000, max: 1_800_000_000 }).map((each) => at(new Date(each * 1000).toISOString()));
+    const second = fc
+      .integer({ min: 1_760_000_000, max: 1_800_000_000 })
+      .map((each) => at(new Date(each * 1000).toISOString()));
     const periods = fc
       .tuple(second, second)
       .filter(([a, b]) => a !== b)

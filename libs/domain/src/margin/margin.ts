@@ -26,7 +26,10 @@ export interface MarginFigures {
 export interface Margin {
   readonly overall: MarginFigures;
   readonly byTenant: readonly ({ readonly tenantId: string } & MarginFigures)[];
-  readonly byDeployment: readonly ({ readonly tenantId: string; readonly deploymentId: string | null } & MarginFigures)[];
+  readonly byDeployment: readonly ({
+    readonly tenantId: string;
+    readonly deploymentId: string | null;
+  } & MarginFigures)[];
   readonly byKind: {
     readonly revenue: readonly { readonly billingKind: string; readonly revenue: string }[];
     readonly cogs: readonly { readonly kind: string; readonly cogs: string }[];
@@ -40,7 +43,9 @@ export const marginPercent = (revenue: Decimal, margin: Decimal): string | null 
 
 /** Exact: at the currency's scale, or with as many decimals as the amount has (a provider's cost may have 18). */
 export const exactMoney = (amount: Decimal, currency: string): string =>
-  amount.eq(ZERO) ? ZERO.toFixed(scaleOf(currency)) : amount.toFixed(Math.max(scaleOf(currency), decimals(decimal(text(amount)))));
+  amount.eq(ZERO)
+    ? ZERO.toFixed(scaleOf(currency))
+    : amount.toFixed(Math.max(scaleOf(currency), decimals(decimal(text(amount)))));
 
 /**
  * Revenue against cost, exactly: tenants + unattributed = overall, deployments + standalone = tenant, kinds = overall on
@@ -59,22 +64,35 @@ export function marginOf(revenue: readonly RevenueShare[], costs: readonly CostS
     };
   };
   const attributed = costs.filter(({ tenantId }) => tenantId !== null);
-  const tenants = ordered([...revenue.map(({ tenantId }) => tenantId), ...attributed.map(({ tenantId }) => tenantId ?? '')]);
-  const holders = ordered([...revenue, ...attributed].map(({ tenantId, deploymentId }) => JSON.stringify([tenantId, deploymentId])));
-  const total = (shares: readonly { amount: Decimal }[]): string => exactMoney(sum(shares.map(({ amount }) => amount)), currency);
+  const tenants = ordered([
+    ...revenue.map(({ tenantId }) => tenantId),
+    ...attributed.map(({ tenantId }) => tenantId ?? ''),
+  ]);
+  const holders = ordered(
+    [...revenue, ...attributed].map(({ tenantId, deploymentId }) => JSON.stringify([tenantId, deploymentId])),
+  );
+  const total = (shares: readonly { amount: Decimal }[]): string =>
+    exactMoney(sum(shares.map(({ amount }) => amount)), currency);
   return {
     overall: figures(revenue, costs),
     byTenant: tenants.map((tenantId) => ({
       tenantId,
-      ...figures(revenue.filter((each) => each.tenantId === tenantId), attributed.filter((each) => each.tenantId === tenantId)),
+      ...figures(
+        revenue.filter((each) => each.tenantId === tenantId),
+        attributed.filter((each) => each.tenantId === tenantId),
+      ),
     })),
     byDeployment: holders.map((key) => {
       const [tenantId, deploymentId] = JSON.parse(key) as [string, string | null];
-      const of = (each: { tenantId: string | null; deploymentId: string | null }): boolean => each.tenantId === tenantId && each.deploymentId === deploymentId;
+      const of = (each: { tenantId: string | null; deploymentId: string | null }): boolean =>
+        each.tenantId === tenantId && each.deploymentId === deploymentId;
       return { tenantId, deploymentId, ...figures(revenue.filter(of), attributed.filter(of)) };
     }),
     byKind: {
-      revenue: [...Map.groupBy(revenue, ({ billingKind }) => billingKind)].map(([billingKind, shares]) => ({ billingKind, revenue: total(shares) })),
+      revenue: [...Map.groupBy(revenue, ({ billingKind }) => billingKind)].map(([billingKind, shares]) => ({
+        billingKind,
+        revenue: total(shares),
+      })),
       cogs: [...Map.groupBy(costs, ({ kind }) => kind)].map(([kind, shares]) => ({ kind, cogs: total(shares) })),
     },
     unattributed: { cogs: total(costs.filter(({ tenantId }) => tenantId === null)) },

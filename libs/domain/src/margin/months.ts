@@ -25,5 +25,9 @@ export const shareUpTo =
   (at: Instant): Decimal => {
     if (at === over.end) return amount;
     if (at === over.start) return integer(0);
-    return divide(amount.times(integer(lengthMicros({ start: over.start, end: at }))), integer(lengthMicros(over)), scale);
+    return divide(
+      amount.times(integer(lengthMicros({ start: over.start, end: at }))),
+      integer(lengthMicros(over)),
+      scale,
+    );
   };

@@ -32,7 +32,8 @@ const resource = (
   sightings: readonly Sighting[],
   corrections: readonly ResourceCorrection[] = [],
 ): MeteredResource => ({ provider: 'digitalocean', providerId, timeline: { sightings, corrections } });
-const one = (kind: string, more: Partial<ResourceState> = {}, id = kind): MeteredResource => resource(id, [seen(FROM, state(kind, more))]);
+const one = (kind: string, more: Partial<ResourceState> = {}, id = kind): MeteredResource =>
+  resource(id, [seen(FROM, state(kind, more))]);
 const hourly = (billingKind: string, from: Instant = FROM): MeteringConfiguration => ({
   billingKind,
   granularity: 'hour',
@@ -42,9 +43,15 @@ const hourly = (billingKind: string, from: Instant = FROM): MeteringConfiguratio
 
 /** Billing kind, start, deployment and quantity of each reading. */
 const shown = (readings: readonly MeteredReading[]) =>
-  readings.map(({ deploymentId, observation }) => [observation.billingKind, observation.period.start, deploymentId, observation.quantity]);
+  readings.map(({ deploymentId, observation }) => [
+    observation.billingKind,
+    observation.period.start,
+    deploymentId,
+    observation.quantity,
+  ]);
 const quantities = (readings: readonly MeteredReading[]) => readings.map(({ observation }) => observation.quantity);
-const total = (readings: readonly MeteredReading[]): string => text(sum(quantities(readings).map((each) => decimal(each))));
+const total = (readings: readonly MeteredReading[]): string =>
+  text(sum(quantities(readings).map((each) => decimal(each))));
 const metered = (
   days: readonly { start: Instant; end: Instant }[],
   resources: readonly MeteredResource[],
@@ -57,7 +64,13 @@ const march = piecesOf(monthOf(FROM), dayOf);
 describe('a day', () => {
   it('is one reading a resource, of its kind’s quantity', () => {
     const size = { sizeGb: '31' };
-    const resources = [one('droplet'), one('spaces_bucket', size), one('snapshot', size), one('droplet_backup', size), one('dns_zone')];
+    const resources = [
+      one('droplet'),
+      one('spaces_bucket', size),
+      one('snapshot', size),
+      one('droplet_backup', size),
+      one('dns_zone'),
+    ];
     const { readings, skipped } = meterDay(dayOf(FROM), resources, []);
     // 24 hours; 31 GB / 31 days = 1; 1 / 31 = 0.0322580645161…
     expect(shown(readings)).toEqual([
@@ -86,9 +99,14 @@ describe('a day', () => {
     ];
     const readings = metered(march.slice(0, 10), resources);
     expect(readings).toHaveLength(70);
-    const of = (billingKind: string) => total(readings.filter(({ observation }) => observation.billingKind === billingKind));
+    const of = (billingKind: string) =>
+      total(readings.filter(({ observation }) => observation.billingKind === billingKind));
     // 2 × 24 × 10; 2 × R(10 / 31) = 2 × 0.322580645161; 3 × R(16 × 10 / 31) = 3 × 5.161290322581
-    expect([of('droplet_hours'), of('dns_zones'), of('snapshot_gb_month')]).toEqual(['480', '0.645161290322', '15.483870967743']);
+    expect([of('droplet_hours'), of('dns_zones'), of('snapshot_gb_month')]).toEqual([
+      '480',
+      '0.645161290322',
+      '15.483870967743',
+    ]);
   });
 
   it('is a record of 0 for a droplet that is off', () => {
@@ -96,21 +114,40 @@ describe('a day', () => {
   });
 
   it('counts a bucket or zone whatever its status', () => {
-    expect(quantities(meterDay(MARCH_10, [one('dns_zone', { status: 'off' })], []).readings)).toEqual(['0.032258064516']);
+    expect(quantities(meterDay(MARCH_10, [one('dns_zone', { status: 'off' })], []).readings)).toEqual([
+      '0.032258064516',
+    ]);
   });
 
   it('leaves out what is in no deployment, not seen yet, or gone', () => {
     const gone = resource('gone', [seen(FROM, state('droplet')), seen(at('2026-03-09T12:00:00Z'), null, 2)]);
     const later = resource('later', [seen(at('2026-03-11T00:00:00Z'), state('droplet'))]);
-    expect(meterDay(MARCH_10, [one('droplet', { deploymentId: null }), gone, later], [])).toEqual({ readings: [], skipped: [] });
+    expect(meterDay(MARCH_10, [one('droplet', { deploymentId: null }), gone, later], [])).toEqual({
+      readings: [],
+      skipped: [],
+    });
   });
 
   it('reports and skips an unknown kind, and a size that is not known', () => {
-    const { readings, skipped } = meterDay(MARCH_10, [one('load_balancer'), one('snapshot'), one('constructor'), one('dns_zone')], []);
+    const { readings, skipped } = meterDay(
+      MARCH_10,
+      [one('load_balancer'), one('snapshot'), one('constructor'), one('dns_zone')],
+      [],
+    );
     expect(skipped).toEqual([
-      { provider: 'digitalocean', providerId: 'load_balancer', kind: 'load_balancer', reason: 'kind load_balancer has no billing kind' },
+      {
+        provider: 'digitalocean',
+        providerId: 'load_balancer',
+        kind: 'load_balancer',
+        reason: 'kind load_balancer has no billing kind',
+      },
       { provider: 'digitalocean', providerId: 'snapshot', kind: 'snapshot', reason: 'its size in GB is not known' },
-      { provider: 'digitalocean', providerId: 'constructor', kind: 'constructor', reason: 'kind constructor has no billing kind' },
+      {
+        provider: 'digitalocean',
+        providerId: 'constructor',
+        kind: 'constructor',
+        reason: 'kind constructor has no billing kind',
+      },
     ]);
     expect(shown(readings)).toEqual([['dns_zones', '2026-03-10T00:00:00Z', 'd1', '0.032258064516']]);
   });
@@ -135,8 +172,13 @@ describe('the state that counts', () => {
   });
 
   it('at the very start of the day is the new one', () => {
-    const changed = resource('x', [seen(FROM, state('droplet')), seen(MARCH_10.start, state('droplet', { deploymentId: 'd2' }), 2)]);
-    expect(shown(meterDay(MARCH_10, [changed], []).readings)).toEqual([['droplet_hours', '2026-03-10T00:00:00Z', 'd2', '24']]);
+    const changed = resource('x', [
+      seen(FROM, state('droplet')),
+      seen(MARCH_10.start, state('droplet', { deploymentId: 'd2' }), 2),
+    ]);
+    expect(shown(meterDay(MARCH_10, [changed], []).readings)).toEqual([
+      ['droplet_hours', '2026-03-10T00:00:00Z', 'd2', '24'],
+    ]);
   });
 
   it('is that at first sight for a resource first seen within the day', () => {
@@ -144,13 +186,17 @@ describe('the state that counts', () => {
       seen(at('2026-03-10T18:00:00Z'), state('snapshot', { sizeGb: '31' })),
       seen(at('2026-03-10T19:00:00Z'), state('snapshot', { sizeGb: '62', deploymentId: 'd2' }), 2),
     ]);
-    expect(shown(meterDay(MARCH_10, [fresh], []).readings)).toEqual([['snapshot_gb_month', '2026-03-10T00:00:00Z', 'd1', '1']]);
+    expect(shown(meterDay(MARCH_10, [fresh], []).readings)).toEqual([
+      ['snapshot_gb_month', '2026-03-10T00:00:00Z', 'd1', '1'],
+    ]);
   });
 
   it('meters a resource that moves once, for who held it', () => {
     const moving = resource(
       'x',
-      march.map(({ start }, index) => seen(start, state('dns_zone', { deploymentId: index % 2 === 0 ? 'd1' : 'd2' }), index)),
+      march.map(({ start }, index) =>
+        seen(start, state('dns_zone', { deploymentId: index % 2 === 0 ? 'd1' : 'd2' }), index),
+      ),
     );
     const readings = metered(march, [moving]);
     expect(readings).toHaveLength(31);
@@ -159,13 +205,19 @@ describe('the state that counts', () => {
   });
 
   it('has the kind of the day, not the one that was seen first', () => {
-    const rebuilt = resource('x', [seen(FROM, state('load_balancer')), seen(at('2026-03-09T12:00:00Z'), state('droplet'), 2)]);
+    const rebuilt = resource('x', [
+      seen(FROM, state('load_balancer')),
+      seen(at('2026-03-09T12:00:00Z'), state('droplet'), 2),
+    ]);
     const { readings, skipped } = meterDay(MARCH_10, [rebuilt], []);
     expect([shown(readings), skipped]).toEqual([[['droplet_hours', '2026-03-10T00:00:00Z', 'd1', '24']], []]);
     // by the hour each as it is; what changes within a day changes nothing of that day's own readings
     const noon = resource('y', [seen(FROM, state('dns_zone')), seen(at('2026-03-10T12:00:00Z'), state('droplet'), 2)]);
     const within = meterDay(MARCH_10, [noon], [hourly('droplet_hours')]).readings;
-    expect(within.map(({ observation }) => observation.billingKind)).toEqual(['dns_zones', ...Array<string>(12).fill('droplet_hours')]);
+    expect(within.map(({ observation }) => observation.billingKind)).toEqual([
+      'dns_zones',
+      ...Array<string>(12).fill('droplet_hours'),
+    ]);
   });
 
   it('is as inventory learnt later says: the day comes out otherwise when it is metered again', () => {
@@ -198,13 +250,18 @@ describe('a month', () => {
       .tuple(fc.nat(10 ** 9), fc.nat(6))
       .map(([digits, scale]) => text(decimal(String(digits)).div(decimal(`1${'0'.repeat(scale)}`))));
     fc.assert(
-      fc.property(size, fc.constantFrom('2026-02', '2026-03', '2026-04'), fc.integer({ min: 1, max: 29 }), (sizeGb, month, changeDay) => {
-        const days = piecesOf(monthOf(at(`${month}-01T00:00:00Z`)), dayOf);
-        const bucket = resource('b', [seen(at('2025-01-01T00:00:00Z'), state('spaces_bucket', { sizeGb }))]);
-        const change = days[changeDay - 1]?.start ?? FROM;
-        expect(total(metered(days, [bucket]))).toBe(sizeGb);
-        expect(total(metered(days, [bucket], [hourly('spaces_gb_month', change)]))).toBe(sizeGb);
-      }),
+      fc.property(
+        size,
+        fc.constantFrom('2026-02', '2026-03', '2026-04'),
+        fc.integer({ min: 1, max: 29 }),
+        (sizeGb, month, changeDay) => {
+          const days = piecesOf(monthOf(at(`${month}-01T00:00:00Z`)), dayOf);
+          const bucket = resource('b', [seen(at('2025-01-01T00:00:00Z'), state('spaces_bucket', { sizeGb }))]);
+          const change = days[changeDay - 1]?.start ?? FROM;
+          expect(total(metered(days, [bucket]))).toBe(sizeGb);
+          expect(total(metered(days, [bucket], [hourly('spaces_gb_month', change)]))).toBe(sizeGb);
+        },
+      ),
       { ...RUNS, numRuns: 40 },
     );
   });
@@ -213,20 +270,29 @@ describe('a month', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 10n ** 15n }), fc.integer({ min: 1, max: 60 }), (units, count) => {
         const whole = decimal(String(units)).times(decimal('0.000000000001'));
-        const parts = Array.from({ length: count }, (_each, index) => telescopingPart(whole, BigInt(index + 1), BigInt(count)));
+        const parts = Array.from({ length: count }, (_each, index) =>
+          telescopingPart(whole, BigInt(index + 1), BigInt(count)),
+        );
         expect(text(sum(parts))).toBe(text(whole));
         expect(parts.every((part) => part.gte(decimal('0')))).toBe(true);
       }),
       RUNS,
     );
-    expect(() => telescopingPart(decimal('1'), 0n, 31n)).toThrow(expect.objectContaining({ code: 'part_outside_whole' }));
-    expect(() => telescopingPart(decimal('1'), 32n, 31n)).toThrow(expect.objectContaining({ code: 'part_outside_whole' }));
+    expect(() => telescopingPart(decimal('1'), 0n, 31n)).toThrow(
+      expect.objectContaining({ code: 'part_outside_whole' }),
+    );
+    expect(() => telescopingPart(decimal('1'), 32n, 31n)).toThrow(
+      expect.objectContaining({ code: 'part_outside_whole' }),
+    );
   });
 });
 
 describe('by the hour', () => {
   it('a droplet is 1 or 0 an hour, as it is at the hour’s start', () => {
-    const stopped = resource('x', [seen(FROM, state('droplet')), seen(at('2026-03-10T05:30:00Z'), state('droplet', { status: 'off' }), 2)]);
+    const stopped = resource('x', [
+      seen(FROM, state('droplet')),
+      seen(at('2026-03-10T05:30:00Z'), state('droplet', { status: 'off' }), 2),
+    ]);
     const { readings } = meterDay(MARCH_10, [stopped], [hourly('droplet_hours')]);
     expect(readings).toHaveLength(24);
     // on at the start of hours 0 to 5, off from hour 6 on
@@ -252,7 +318,9 @@ describe('by the hour', () => {
     const { readings } = meterDay(MARCH_10, [one('spaces_bucket', { sizeGb: '744' })], [hourly('spaces_gb_month')]);
     expect(new Set(quantities(readings))).toEqual(new Set(['1']));
     // 1 / 744 = 0.00134408602150…
-    expect(quantities(meterDay(dayOf(FROM), [one('dns_zone')], [hourly('dns_zones')]).readings)[0]).toBe('0.001344086022');
+    expect(quantities(meterDay(dayOf(FROM), [one('dns_zone')], [hourly('dns_zones')]).readings)[0]).toBe(
+      '0.001344086022',
+    );
     expect(piecesOf(MARCH_10, hourOf)).toHaveLength(24);
   });
 });
@@ -262,7 +330,10 @@ describe('a granularity', () => {
 
   it('takes effect at the next day’s start, so that no day is counted twice', () => {
     const readings = metered(march.slice(9, 11), [one('droplet')], changed);
-    expect(readings.map(({ observation }) => observation.granularity)).toEqual(['day', ...Array<string>(24).fill('hour')]);
+    expect(readings.map(({ observation }) => observation.granularity)).toEqual([
+      'day',
+      ...Array<string>(24).fill('hour'),
+    ]);
     expect(total(readings)).toBe('48');
   });
 

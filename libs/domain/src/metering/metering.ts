@@ -39,7 +39,11 @@ export interface MeteringConfiguration {
 }
 
 /** A granularity takes effect at a day boundary, so that no day is counted twice: the day that begins at or after `from`. */
-export function granularityOn(configurations: readonly MeteringConfiguration[], billingKind: string, day: Period): MeteringGranularity {
+export function granularityOn(
+  configurations: readonly MeteringConfiguration[],
+  billingKind: string,
+  day: Period,
+): MeteringGranularity {
   let found: MeteringConfiguration | undefined;
   for (const each of configurations) {
     const inForce = each.billingKind === billingKind && compareInstants(each.from, day.start) <= 0;
@@ -57,13 +61,15 @@ interface KindMapping {
 const bySize = (state: ResourceState): Decimal | null => (state.sizeGb === null ? null : decimal(state.sizeGb));
 
 /** Inventory kind → billing kind. A kind that isn't here is reported and skipped. */
-const KINDS: ReadonlyMap<string, KindMapping> = new Map(Object.entries({
-  droplet: { billingKind: 'droplet_hours', monthTotal: null },
-  spaces_bucket: { billingKind: 'spaces_gb_month', monthTotal: bySize },
-  snapshot: { billingKind: 'snapshot_gb_month', monthTotal: bySize },
-  droplet_backup: { billingKind: 'droplet_backup_gb_month', monthTotal: bySize },
-  dns_zone: { billingKind: 'dns_zones', monthTotal: () => integer(1) },
-}));
+const KINDS: ReadonlyMap<string, KindMapping> = new Map(
+  Object.entries({
+    droplet: { billingKind: 'droplet_hours', monthTotal: null },
+    spaces_bucket: { billingKind: 'spaces_gb_month', monthTotal: bySize },
+    snapshot: { billingKind: 'snapshot_gb_month', monthTotal: bySize },
+    droplet_backup: { billingKind: 'droplet_backup_gb_month', monthTotal: bySize },
+    dns_zone: { billingKind: 'dns_zones', monthTotal: () => integer(1) },
+  }),
+);
 
 export const METERED_BILLING_KINDS: readonly string[] = [...KINDS.values()].map(({ billingKind }) => billingKind);
 
@@ -152,7 +158,14 @@ export function meterDay(
         }
         readings.push({
           deploymentId: state.deploymentId,
-          observation: { provider, resourceId: providerId, billingKind: mapping.billingKind, period: piece, granularity, quantity: text(quantity) },
+          observation: {
+            provider,
+            resourceId: providerId,
+            billingKind: mapping.billingKind,
+            period: piece,
+            granularity,
+            quantity: text(quantity),
+          },
         });
       }
     }

@@ -1,6 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { ceiling, decimal, divide, floor, integer, isDecimalText, max, min, round, sum, text, ZERO } from './decimal.js';
+import {
+  ceiling,
+  decimal,
+  divide,
+  floor,
+  integer,
+  isDecimalText,
+  max,
+  min,
+  round,
+  sum,
+  text,
+  ZERO,
+} from './decimal.js';
 
 const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
 
@@ -15,16 +28,31 @@ describe('a decimal', () => {
     },
   );
 
-  it.each(['', ' 1', '1 ', '+1', '1e3', '1,000', '.5', '1.', '0x10', 'NaN', 'Infinity', '١', '--1', '1.2.3', '9'.repeat(61)])(
-    'is not %j',
-    (written) => {
-      expect(isDecimalText(written)).toBe(false);
-      expect(() => d(written)).toThrow(expect.objectContaining({ code: 'not_a_decimal', kind: 'invalid' }));
-    },
-  );
+  it.each([
+    '',
+    ' 1',
+    '1 ',
+    '+1',
+    '1e3',
+    '1,000',
+    '.5',
+    '1.',
+    '0x10',
+    'NaN',
+    'Infinity',
+    '١',
+    '--1',
+    '1.2.3',
+    '9'.repeat(61),
+  ])('is not %j', (written) => {
+    expect(isDecimalText(written)).toBe(false);
+    expect(() => d(written)).toThrow(expect.objectContaining({ code: 'not_a_decimal', kind: 'invalid' }));
+  });
 
   it('names in its error what it is of', () => {
-    expect(() => decimal('ten', 'items[2].quantity')).toThrow('items[2].quantity: "ten" is not a plain decimal such as "12.50"');
+    expect(() => decimal('ten', 'items[2].quantity')).toThrow(
+      'items[2].quantity: "ten" is not a plain decimal such as "12.50"',
+    );
   });
 
   it('prints without trailing zeros, and never as minus nothing', () => {
@@ -70,8 +98,18 @@ describe('rounding', () => {
   });
 
   it('floor goes down and ceiling up, below zero too', () => {
-    expect(['1.29', '-1.21', '1.2', '-1.2'].map((each) => text(floor(d(each), 1)))).toEqual(['1.2', '-1.3', '1.2', '-1.2']);
-    expect(['1.21', '-1.29', '1.2', '-1.2'].map((each) => text(ceiling(d(each), 1)))).toEqual(['1.3', '-1.2', '1.2', '-1.2']);
+    expect(['1.29', '-1.21', '1.2', '-1.2'].map((each) => text(floor(d(each), 1)))).toEqual([
+      '1.2',
+      '-1.3',
+      '1.2',
+      '-1.2',
+    ]);
+    expect(['1.21', '-1.29', '1.2', '-1.2'].map((each) => text(ceiling(d(each), 1)))).toEqual([
+      '1.3',
+      '-1.2',
+      '1.2',
+      '-1.2',
+    ]);
   });
 
   it('of a quotient happens once, at the scale asked for', () => {
@@ -114,6 +152,10 @@ describe('rounding', () => {
 
 describe('max and min', () => {
   it('take the greater and the lesser', () => {
-    expect([text(max(d('-2'), d('-1'))), text(min(d('-2'), d('-1'))), text(max(ZERO, ZERO))]).toEqual(['-1', '-2', '0']);
+    expect([text(max(d('-2'), d('-1'))), text(min(d('-2'), d('-1'))), text(max(ZERO, ZERO))]).toEqual([
+      '-1',
+      '-2',
+      '0',
+    ]);
   });
 });

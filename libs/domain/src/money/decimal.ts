@@ -20,7 +20,8 @@ export const isDecimalText = (text: string): boolean => PLAIN.test(text);
 
 /** Reads a plain decimal; `what` names it in the error (`not_a_decimal`). */
 export function decimal(text: string, what = 'value'): Decimal {
-  if (!PLAIN.test(text)) throw invalid('not_a_decimal', `${what}: ${JSON.stringify(text)} is not a plain decimal such as "12.50"`);
+  if (!PLAIN.test(text))
+    throw invalid('not_a_decimal', `${what}: ${JSON.stringify(text)} is not a plain decimal such as "12.50"`);
   return new Exact(text);
 }
 
@@ -28,7 +29,8 @@ export function decimal(text: string, what = 'value'): Decimal {
 const CANONICAL = /^(?:0|-?(?:[1-9]\d{0,59}|0(?=\.))(?:\.\d{0,59}[1-9])?)$/;
 
 /** A plain decimal's one canonical text: "0.010" is "0.01". Errors as of decimal. */
-export const canonicalText = (value: string, what?: string): string => (CANONICAL.test(value) ? value : text(decimal(value, what)));
+export const canonicalText = (value: string, what?: string): string =>
+  CANONICAL.test(value) ? value : text(decimal(value, what));
 
 export const ZERO: Decimal = new Exact('0');
 export const ONE: Decimal = new Exact('1');

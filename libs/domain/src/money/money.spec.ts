@@ -6,7 +6,8 @@ import { allocate, isCurrency, money, moneyText, scaleOf, toMoney } from './mone
 const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
 
 const d = (value: string) => decimal(value);
-const shares = (amount: string, weights: readonly string[], scale = 2): string[] => allocate(d(amount), weights.map(d), scale).map(text);
+const shares = (amount: string, weights: readonly string[], scale = 2): string[] =>
+  allocate(d(amount), weights.map(d), scale).map(text);
 
 describe('a currency', () => {
   it('has its own number of decimals', () => {
@@ -14,20 +15,35 @@ describe('a currency', () => {
   });
 
   it('is one of ISO 4217, in capitals', () => {
-    expect(['USD', 'XYZ', 'usd', '', 'DEM', 'constructor'].map(isCurrency)).toEqual([true, false, false, false, false, false]);
+    expect(['USD', 'XYZ', 'usd', '', 'DEM', 'constructor'].map(isCurrency)).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+      false,
+    ]);
     expect(() => scaleOf('toString')).toThrow(expect.objectContaining({ code: 'unknown_currency' }));
   });
 });
 
 describe('money', () => {
   it('is rounded to its currency, half away from zero', () => {
-    expect(['0.005', '-0.005', '21.1249'].map((each) => text(toMoney(d(each), 'USD')))).toEqual(['0.01', '-0.01', '21.12']);
+    expect(['0.005', '-0.005', '21.1249'].map((each) => text(toMoney(d(each), 'USD')))).toEqual([
+      '0.01',
+      '-0.01',
+      '21.12',
+    ]);
     expect([text(money('454.5', 'JPY')), text(money('0.0005', 'KWD'))]).toEqual(['455', '0.001']);
     expect(() => money('ten', 'USD', 'commitments.minimum')).toThrow(/^commitments\.minimum: /);
   });
 
   it('prints at its currency, and never as minus nothing', () => {
-    expect([moneyText(d('50'), 'USD'), moneyText(d('455'), 'JPY'), moneyText(d('-1.5'), 'KWD')]).toEqual(['50.00', '455', '-1.500']);
+    expect([moneyText(d('50'), 'USD'), moneyText(d('455'), 'JPY'), moneyText(d('-1.5'), 'KWD')]).toEqual([
+      '50.00',
+      '455',
+      '-1.500',
+    ]);
     expect([moneyText(d('0').neg(), 'USD'), moneyText(d('0').neg(), 'JPY')]).toEqual(['0.00', '0']);
   });
 });

@@ -3,14 +3,38 @@ import { type Decimal, decimal, floor, integer, max, min, round, sum, ZERO } fro
 
 /** ISO 4217: active currencies whose minor unit is not two decimals. */
 const SCALES: Readonly<Record<string, number>> = {
-  BHD: 3, IQD: 3, JOD: 3, KWD: 3, LYD: 3, OMR: 3, TND: 3, CLF: 4, UYW: 4,
-  BIF: 0, CLP: 0, DJF: 0, GNF: 0, ISK: 0, JPY: 0, KMF: 0, KRW: 0, PYG: 0, RWF: 0, UGX: 0, UYI: 0, VND: 0, VUV: 0, XAF: 0, XOF: 0, XPF: 0,
+  BHD: 3,
+  IQD: 3,
+  JOD: 3,
+  KWD: 3,
+  LYD: 3,
+  OMR: 3,
+  TND: 3,
+  CLF: 4,
+  UYW: 4,
+  BIF: 0,
+  CLP: 0,
+  DJF: 0,
+  GNF: 0,
+  ISK: 0,
+  JPY: 0,
+  KMF: 0,
+  KRW: 0,
+  PYG: 0,
+  RWF: 0,
+  UGX: 0,
+  UYI: 0,
+  VND: 0,
+  VUV: 0,
+  XAF: 0,
+  XOF: 0,
+  XPF: 0,
 };
 const TWO_DECIMALS =
-  ('AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK ' +
-    'DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR ' +
-    'LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR ' +
-    'SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG');
+  'AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK ' +
+  'DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR ' +
+  'LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR ' +
+  'SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG';
 const TWO = new Set(TWO_DECIMALS.split(' '));
 
 export const isCurrency = (code: string): boolean => TWO.has(code) || Object.hasOwn(SCALES, code);
@@ -26,9 +50,11 @@ export function scaleOf(currency: string): number {
 export const toMoney = (amount: Decimal, currency: string): Decimal => round(amount, scaleOf(currency));
 
 /** Prints money at its currency's scale: `21.12`, `455` (JPY). The amount must already be at that scale. */
-export const moneyText = (amount: Decimal, currency: string): string => amount.toFixed(scaleOf(currency)).replace(/^-(0(\.0*)?)$/, '$1');
+export const moneyText = (amount: Decimal, currency: string): string =>
+  amount.toFixed(scaleOf(currency)).replace(/^-(0(\.0*)?)$/, '$1');
 
-export const money = (text: string, currency: string, what = 'amount'): Decimal => toMoney(decimal(text, what), currency);
+export const money = (text: string, currency: string, what = 'amount'): Decimal =>
+  toMoney(decimal(text, what), currency);
 
 /**
  * Shares of `amount` in proportion to `weights`, each at `scale` decimals, adding up to `amount` exactly:
@@ -38,7 +64,8 @@ export const money = (text: string, currency: string, what = 'amount'): Decimal 
 export function allocate(amount: Decimal, weights: readonly Decimal[], scale: number): Decimal[] {
   if (weights.length === 0) throw invalid('nothing_to_allocate_to', 'allocate: there are no weights');
   if (weights.some((weight) => weight.lt(ZERO))) throw invalid('negative_weight', 'allocate: a weight is negative');
-  if (!amount.eq(round(amount, scale))) throw invalid('amount_not_at_scale', `allocate: ${amount.toFixed()} has more than ${scale} decimals`);
+  if (!amount.eq(round(amount, scale)))
+    throw invalid('amount_not_at_scale', `allocate: ${amount.toFixed()} has more than ${scale} decimals`);
   const total = sum(weights);
   const shares = total.eq(ZERO) ? weights.map(() => integer(1)) : weights;
   const whole = total.eq(ZERO) ? integer(weights.length) : total;
@@ -52,7 +79,10 @@ export function allocate(amount: Decimal, weights: readonly Decimal[], scale: nu
     while (part.plus(unit).times(whole).lte(target.times(share))) part = part.plus(unit);
     return max(part, ZERO);
   });
-  const remainders = shares.map((share, index) => ({ index, rest: target.times(share).minus((floors[index] ?? ZERO).times(whole)) }));
+  const remainders = shares.map((share, index) => ({
+    index,
+    rest: target.times(share).minus((floors[index] ?? ZERO).times(whole)),
+  }));
   remainders.sort((a, b) => b.rest.cmp(a.rest) || a.index - b.index);
   let missing = target.minus(sum(floors));
   const result = [...floors];

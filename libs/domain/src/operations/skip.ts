@@ -5,4 +5,6 @@ import { zId, zText } from '../schema.js';
 export const PROJECTIONS_STREAM = 'projections';
 
 // Stored for ever. The event at this position can't be applied; it takes effect in no read model, now or in any rebuild.
-export const operationEvents = { EventSkipped: z.object({ position: z.int().positive(), eventId: z.uuid(), type: zId, reason: zText.min(1) }) };
+export const operationEvents = {
+  EventSkipped: z.object({ position: z.int().positive(), eventId: z.uuid(), type: zId, reason: zText.min(1) }),
+};

@@ -21,7 +21,10 @@ const hours = (unitAmount: string, more: Partial<PlanItem> = {}): PlanItem => ({
   aggregation: 'sum',
   ...more,
 });
-const studio = (from: string, more: Partial<Parameters<typeof publishPlan>[1]> = {}): Parameters<typeof publishPlan>[1] => ({
+const studio = (
+  from: string,
+  more: Partial<Parameters<typeof publishPlan>[1]> = {},
+): Parameters<typeof publishPlan>[1] => ({
   planId: 'studio',
   name: 'Studio',
   currency: 'USD',
@@ -57,7 +60,10 @@ const correct =
   (versions) =>
     correctPrice(versions, right(...given));
 const after = (...decisions: readonly Decision[]): PlanVersion[] =>
-  decisions.reduce<PlanVersion[]>((versions, decide) => decide(versions).reduce<PlanVersion[]>(applyPlanEvent, versions), []);
+  decisions.reduce<PlanVersion[]>(
+    (versions, decide) => decide(versions).reduce<PlanVersion[]>(applyPlanEvent, versions),
+    [],
+  );
 /** Base fee and the price of hours, with the stretch over which they hold. */
 const shown = (versions: readonly PlanVersion[]) =>
   versions.map(({ baseFee, items, effectiveFrom, effectiveUntil }) => [
@@ -107,10 +113,17 @@ describe('a plan', () => {
   });
 
   it('has one item a billing kind and filter', () => {
-    const items = [hours('0.01'), hours('0.02', { filter: { region: 'fra1' } }), hours('0.03', { filter: { region: 'nyc3' } })];
+    const items = [
+      hours('0.01'),
+      hours('0.02', { filter: { region: 'fra1' } }),
+      hours('0.03', { filter: { region: 'nyc3' } }),
+    ];
     expect(after(publish('01-01', { items }))[0]?.items).toHaveLength(3);
     expect(() => after(publish('01-01', { items: [...items, hours('0.04', { filter: { region: 'fra1' } })] }))).toThrow(
-      expect.objectContaining({ code: 'duplicate_plan_item', errors: [{ field: 'items[3].billingKind', message: 'has an item already' }] }),
+      expect.objectContaining({
+        code: 'duplicate_plan_item',
+        errors: [{ field: 'items[3].billingKind', message: 'has an item already' }],
+      }),
     );
   });
 
@@ -125,12 +138,27 @@ describe('a plan', () => {
 
   it.each<[string, Partial<PlanItem>, string, string]>([
     ['unique_count of nothing', { aggregation: 'unique_count' }, 'unique_by_missing', 'items[1].uniqueBy'],
-    ['unique_count of an attribute without a name', { aggregation: 'unique_count', uniqueBy: '' }, 'unique_by_missing', 'items[1].uniqueBy'],
+    [
+      'unique_count of an attribute without a name',
+      { aggregation: 'unique_count', uniqueBy: '' },
+      'unique_by_missing',
+      'items[1].uniqueBy',
+    ],
     ['a sum of unique values', { uniqueBy: 'user' }, 'unique_by_unused', 'items[1].uniqueBy'],
     ['a count of unique values', { aggregation: 'count', uniqueBy: 'user' }, 'unique_by_unused', 'items[1].uniqueBy'],
-    ['the greatest reading at its rate', { aggregation: 'max', price: { model: 'rate_card' } }, 'rate_card_aggregation', 'items[1].aggregation'],
+    [
+      'the greatest reading at its rate',
+      { aggregation: 'max', price: { model: 'rate_card' } },
+      'rate_card_aggregation',
+      'items[1].aggregation',
+    ],
     ['a filter that names no attribute', { filter: {} }, 'empty_filter', 'items[1].filter'],
-    ['a minimum above its maximum', { commitments: { minimum: '2', maximum: '1' } }, 'minimum_above_maximum', 'items[1].commitments.minimum'],
+    [
+      'a minimum above its maximum',
+      { commitments: { minimum: '2', maximum: '1' } },
+      'minimum_above_maximum',
+      'items[1].commitments.minimum',
+    ],
   ])('has no item of %s', (_name, more, code, field) => {
     const items = [hours('0.01'), hours('0.01', { billingKind: 'calls', ...more })];
     expect(() => after(publish('01-01', { items }))).toThrow(
@@ -139,19 +167,28 @@ describe('a plan', () => {
   });
 
   it('has an item of unique values of an attribute, and one of a rate card’s sum', () => {
-    const items = [hours('0.01', { aggregation: 'unique_count', uniqueBy: 'user' }), hours('0.01', { billingKind: 'vm', price: { model: 'rate_card' } })];
+    const items = [
+      hours('0.01', { aggregation: 'unique_count', uniqueBy: 'user' }),
+      hours('0.01', { billingKind: 'vm', price: { model: 'rate_card' } }),
+    ];
     expect(after(publish('01-01', { items }))[0]?.items).toHaveLength(2);
   });
 
   it('tells items apart by their filter, however it is written', () => {
     expect(itemKey(hours('0.01'))).toBe('droplet_hours');
-    expect(itemKey(hours('0.01', { filter: { b: '2', a: '1' } }))).toBe(itemKey(hours('0.01', { filter: { a: '1', b: '2' } })));
+    expect(itemKey(hours('0.01', { filter: { b: '2', a: '1' } }))).toBe(
+      itemKey(hours('0.01', { filter: { a: '1', b: '2' } })),
+    );
     expect(itemKey(hours('0.01', { filter: {} }))).not.toBe(itemKey(hours('0.01')));
   });
 
   it('has a base fee of its own, not as an item', () => {
-    expect(zPlanItem.safeParse({ billingKind: 'base_fee', price: { model: 'unit', unitAmount: '1' } }).success).toBe(false);
-    expect(zPlanItem.parse({ billingKind: 'hours', price: { model: 'unit', unitAmount: '1' } }).aggregation).toBe('sum');
+    expect(zPlanItem.safeParse({ billingKind: 'base_fee', price: { model: 'unit', unitAmount: '1' } }).success).toBe(
+      false,
+    );
+    expect(zPlanItem.parse({ billingKind: 'hours', price: { model: 'unit', unitAmount: '1' } }).aggregation).toBe(
+      'sum',
+    );
   });
 });
 
@@ -180,7 +217,12 @@ describe('correct-price', () => {
 
   it('corrects a base fee with a flat price', () => {
     const flat: PlanItem['price'] = { model: 'flat', amount: '55.00', paymentTerm: 'in_advance' };
-    expect(shown(after(...history, correct('base_fee', flat, '01-01', '02-01')))[0]).toEqual(['55.00', '0.01', '01-01', '02-01']);
+    expect(shown(after(...history, correct('base_fee', flat, '01-01', '02-01')))[0]).toEqual([
+      '55.00',
+      '0.01',
+      '01-01',
+      '02-01',
+    ]);
     expect(() => after(...history, correct('base_fee', perUnit('1'), '01-01'))).toThrow(
       expect.objectContaining({ code: 'base_fee_is_flat' }),
     );
@@ -188,7 +230,10 @@ describe('correct-price', () => {
 
   it('corrects when a base fee is due', () => {
     const flat: PlanItem['price'] = { model: 'flat', amount: '50', paymentTerm: 'in_arrears' };
-    expect(after(...history, correct('base_fee', flat, '01-01', '02-01'))[0]).toMatchObject({ baseFee: '50', paymentTerm: 'in_arrears' });
+    expect(after(...history, correct('base_fee', flat, '01-01', '02-01'))[0]).toMatchObject({
+      baseFee: '50',
+      paymentTerm: 'in_arrears',
+    });
   });
 
   it('to what it is changes nothing', () => {
@@ -199,8 +244,13 @@ describe('correct-price', () => {
   it('names the filter where the plan has several items of the billing kind', () => {
     const items = ['fra1', 'nyc3'].map((region) => hours('0.01', { filter: { region } }));
     const two = after(publish('01-01', { items }));
-    expect(() => correctPrice(two, right('droplet_hours', perUnit('0.03'), '02-01'))).toThrow(expect.objectContaining({ code: 'ambiguous_plan_item' }));
-    const corrected = correctPrice(two, { ...right('droplet_hours', perUnit('0.03'), '02-01'), filter: { region: 'nyc3' } }).reduce<PlanVersion[]>(applyPlanEvent, two);
+    expect(() => correctPrice(two, right('droplet_hours', perUnit('0.03'), '02-01'))).toThrow(
+      expect.objectContaining({ code: 'ambiguous_plan_item' }),
+    );
+    const corrected = correctPrice(two, {
+      ...right('droplet_hours', perUnit('0.03'), '02-01'),
+      filter: { region: 'nyc3' },
+    }).reduce<PlanVersion[]>(applyPlanEvent, two);
     expect(corrected[1]?.items.map(({ price }) => price)).toEqual([perUnit('0.01'), perUnit('0.03')]);
   });
 
@@ -218,7 +268,9 @@ describe('correct-price', () => {
 
   it('is refused where the item could not have been published with that price', () => {
     const counted = [hours('0.01', { aggregation: 'count' })];
-    expect(() => after(publish('01-01', { items: counted }), correct('droplet_hours', { model: 'rate_card' }, '01-01'))).toThrow(
+    expect(() =>
+      after(publish('01-01', { items: counted }), correct('droplet_hours', { model: 'rate_card' }, '01-01')),
+    ).toThrow(
       expect.objectContaining({ code: 'rate_card_aggregation', errors: [expect.objectContaining({ field: 'price' })] }),
     );
   });
@@ -244,9 +296,11 @@ describe('correct-price', () => {
       ['0.03', '08-01', '09-01'],
       ['0.02', '09-01', null],
     ]);
-    expect(versions.every(({ effectiveFrom, effectiveUntil }) => effectiveUntil === null || isBefore(effectiveFrom, effectiveUntil))).toBe(
-      true,
-    );
+    expect(
+      versions.every(
+        ({ effectiveFrom, effectiveUntil }) => effectiveUntil === null || isBefore(effectiveFrom, effectiveUntil),
+      ),
+    ).toBe(true);
   });
 });
 

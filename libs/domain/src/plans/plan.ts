@@ -17,7 +17,7 @@ export const AGGREGATIONS = ['sum', 'count', 'max', 'unique_count', 'latest', 'a
 export type Aggregation = (typeof AGGREGATIONS)[number];
 
 export const zPlanItem = z.strictObject({
-  billingKind: zId.refine((kind) => kind !== BASE_FEE, 'base_fee is the plan\'s own: use baseFee'),
+  billingKind: zId.refine((kind) => kind !== BASE_FEE, "base_fee is the plan's own: use baseFee"),
   ...zItemTerms.shape,
   aggregation: z.enum(AGGREGATIONS).default('sum'),
   /** Only readings whose attributes have exactly these values. */
@@ -71,21 +71,28 @@ export interface PlanVersion {
   readonly items: readonly PlanItem[];
 }
 
-const span = (version: PlanVersion): { start: Instant; end: Instant | null } => ({ start: version.effectiveFrom, end: version.effectiveUntil });
+const span = (version: PlanVersion): { start: Instant; end: Instant | null } => ({
+  start: version.effectiveFrom,
+  end: version.effectiveUntil,
+});
 
 export const planAt = (versions: readonly PlanVersion[], at: Instant): PlanVersion | undefined =>
   versions.find((version) => contains(span(version), at));
 
 /** An item of a plan across its versions: the billing kind, and the filter where it has one. */
 export const itemKey = ({ billingKind, filter }: Pick<PlanItem, 'billingKind' | 'filter'>): string =>
-  filter === undefined ? billingKind : `${billingKind}?${JSON.stringify(Object.entries(filter).sort(([a], [b]) => (a < b ? -1 : 1)))}`;
+  filter === undefined
+    ? billingKind
+    : `${billingKind}?${JSON.stringify(Object.entries(filter).sort(([a], [b]) => (a < b ? -1 : 1)))}`;
 
 export function applyPlanEvent(versions: readonly PlanVersion[], event: PlanEvent): PlanVersion[] {
   switch (event.type) {
     case 'PlanPublished': {
       const next = changes(versions).find((at) => isBefore(event.data.effectiveFrom, at)) ?? null;
       const added: PlanVersion = { ...event.data, effectiveUntil: next };
-      const before = versions.filter(({ effectiveFrom }) => effectiveFrom !== added.effectiveFrom).map((version) => endedBy(version, added.effectiveFrom));
+      const before = versions
+        .filter(({ effectiveFrom }) => effectiveFrom !== added.effectiveFrom)
+        .map((version) => endedBy(version, added.effectiveFrom));
       return [...before, added].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
     }
     case 'PlanPriceCorrected':
@@ -93,7 +100,8 @@ export function applyPlanEvent(versions: readonly PlanVersion[], event: PlanEven
   }
 }
 
-export const foldPlan = (events: Iterable<PlanEvent>): PlanVersion[] => [...events].reduce<PlanVersion[]>(applyPlanEvent, []);
+export const foldPlan = (events: Iterable<PlanEvent>): PlanVersion[] =>
+  [...events].reduce<PlanVersion[]>(applyPlanEvent, []);
 
 const endedBy = (version: PlanVersion, at: Instant): PlanVersion =>
   contains(span(version), at) ? { ...version, effectiveUntil: at } : version;
@@ -103,37 +111,73 @@ function corrected(version: PlanVersion, correction: PlanPriceCorrected): PlanVe
   const { effectiveFrom: from, effectiveUntil: until } = correction;
   if (!overlaps(span(version), { start: from, end: until })) return [version];
   const start = isBefore(version.effectiveFrom, from) ? from : version.effectiveFrom;
-  const end = until === null ? version.effectiveUntil : version.effectiveUntil === null ? until : earlier(version.effectiveUntil, until);
+  const end =
+    until === null
+      ? version.effectiveUntil
+      : version.effectiveUntil === null
+        ? until
+        : earlier(version.effectiveUntil, until);
   const before: PlanVersion[] = start === version.effectiveFrom ? [] : [{ ...version, effectiveUntil: start }];
-  const after: PlanVersion[] = end === null || end === version.effectiveUntil ? [] : [{ ...version, effectiveFrom: end }];
-  return [...before, { ...version, effectiveFrom: start, effectiveUntil: end, ...withPrice(version, correction) }, ...after];
+  const after: PlanVersion[] =
+    end === null || end === version.effectiveUntil ? [] : [{ ...version, effectiveFrom: end }];
+  return [
+    ...before,
+    { ...version, effectiveFrom: start, effectiveUntil: end, ...withPrice(version, correction) },
+    ...after,
+  ];
 }
 
-function withPrice(version: PlanVersion, correction: PlanPriceCorrected): Pick<PlanVersion, 'baseFee' | 'paymentTerm' | 'items'> {
+function withPrice(
+  version: PlanVersion,
+  correction: PlanPriceCorrected,
+): Pick<PlanVersion, 'baseFee' | 'paymentTerm' | 'items'> {
   const { baseFee, paymentTerm, items } = version;
   const { billingKind, price } = correction;
-  if (billingKind === BASE_FEE) return price.model === 'flat' ? { baseFee: price.amount, paymentTerm: price.paymentTerm, items } : { baseFee, paymentTerm, items };
-  return { baseFee, paymentTerm, items: items.map((item) => (isCorrected(item, correction) ? { ...item, price } : item)) };
+  if (billingKind === BASE_FEE)
+    return price.model === 'flat'
+      ? { baseFee: price.amount, paymentTerm: price.paymentTerm, items }
+      : { baseFee, paymentTerm, items };
+  return {
+    baseFee,
+    paymentTerm,
+    items: items.map((item) => (isCorrected(item, correction) ? { ...item, price } : item)),
+  };
 }
 
-const isCorrected = (item: PlanItem, { billingKind, filter }: Pick<PlanPriceCorrected, 'billingKind' | 'filter'>): boolean =>
+const isCorrected = (
+  item: PlanItem,
+  { billingKind, filter }: Pick<PlanPriceCorrected, 'billingKind' | 'filter'>,
+): boolean =>
   item.billingKind === billingKind && (filter === undefined || itemKey(item) === itemKey({ billingKind, filter }));
 
 const changes = (versions: readonly PlanVersion[]): Instant[] =>
-  [...new Set(versions.flatMap(({ effectiveFrom, effectiveUntil }) => (effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil])))].sort(
-    compareInstants,
-  );
+  [
+    ...new Set(
+      versions.flatMap(({ effectiveFrom, effectiveUntil }) =>
+        effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil],
+      ),
+    ),
+  ].sort(compareInstants);
 
 /** An item that can be billed as it says; `at` is where it stands in the input. */
 function guardItem(item: PlanItem, currency: string, at: string): void {
   const { billingKind, aggregation, filter, uniqueBy, price } = item;
   const refuse = (code: string, field: string, fault: string): never => {
-    throw invalid(code, `the item for ${billingKind}: ${at}${field} ${fault}`, [{ field: `${at}${field}`, message: fault }]);
+    throw invalid(code, `the item for ${billingKind}: ${at}${field} ${fault}`, [
+      { field: `${at}${field}`, message: fault },
+    ]);
   };
   const counts = aggregation === 'unique_count';
-  if (counts && (uniqueBy === undefined || uniqueBy === '')) refuse('unique_by_missing', 'uniqueBy', 'must name the attribute whose values are counted');
-  if (!counts && uniqueBy !== undefined) refuse('unique_by_unused', 'uniqueBy', `is for the aggregation unique_count, and this is ${aggregation}: leave it out`);
-  if (filter !== undefined && Object.keys(filter).length === 0) refuse('empty_filter', 'filter', 'names no attribute: leave it out');
+  if (counts && (uniqueBy === undefined || uniqueBy === ''))
+    refuse('unique_by_missing', 'uniqueBy', 'must name the attribute whose values are counted');
+  if (!counts && uniqueBy !== undefined)
+    refuse(
+      'unique_by_unused',
+      'uniqueBy',
+      `is for the aggregation unique_count, and this is ${aggregation}: leave it out`,
+    );
+  if (filter !== undefined && Object.keys(filter).length === 0)
+    refuse('empty_filter', 'filter', 'names no attribute: leave it out');
   guardAggregation(price, aggregation, `the item for ${billingKind}`, `${at}aggregation`);
   guardCommitments(item, currency, at);
 }
@@ -156,18 +200,35 @@ export function publishPlan(versions: readonly PlanVersion[], input: PlanPublish
   for (const [index, item] of input.items.entries()) guardItem(item, input.currency, `items[${index}].`);
   const first = versions[0];
   if (first !== undefined && first.currency !== input.currency)
-    throw conflict('currency_mismatch', `plan ${input.planId} is in ${first.currency}, not ${input.currency}: publish another plan`);
+    throw conflict(
+      'currency_mismatch',
+      `plan ${input.planId} is in ${first.currency}, not ${input.currency}: publish another plan`,
+    );
   if (first !== undefined && first.interval !== input.interval)
-    throw conflict('interval_mismatch', `plan ${input.planId} is billed by the ${first.interval}, not the ${input.interval}: publish another plan`);
+    throw conflict(
+      'interval_mismatch',
+      `plan ${input.planId} is billed by the ${first.interval}, not the ${input.interval}: publish another plan`,
+    );
   const inTheWay = versions.find((version) => overlaps(span(version), { start: input.effectiveFrom, end: null }));
   const latest = changes(versions).at(-1);
-  if (inTheWay !== undefined && latest !== undefined && isBefore(input.effectiveFrom, latest) && planAt(versions, input.effectiveFrom) !== undefined)
-    throw conflict('plan_overlap', `plan ${input.planId} has terms over ${periodText(span(inTheWay))}; to change a price before ${latest}, use correct-price`);
+  if (
+    inTheWay !== undefined &&
+    latest !== undefined &&
+    isBefore(input.effectiveFrom, latest) &&
+    planAt(versions, input.effectiveFrom) !== undefined
+  )
+    throw conflict(
+      'plan_overlap',
+      `plan ${input.planId} has terms over ${periodText(span(inTheWay))}; to change a price before ${latest}, use correct-price`,
+    );
   return [{ type: 'PlanPublished', data: input }];
 }
 
 /** The stretch that a correction is meant for, as the plan's terms stand: without an end it goes to the next version. */
-export const priceCorrectionStretch = (versions: readonly PlanVersion[], { effectiveFrom, effectiveUntil }: Pick<PlanPriceCorrected, 'effectiveFrom' | 'effectiveUntil'>): OpenPeriod => ({
+export const priceCorrectionStretch = (
+  versions: readonly PlanVersion[],
+  { effectiveFrom, effectiveUntil }: Pick<PlanPriceCorrected, 'effectiveFrom' | 'effectiveUntil'>,
+): OpenPeriod => ({
   start: effectiveFrom,
   end: effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null,
 });
@@ -181,16 +242,26 @@ export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceC
   const until = priceCorrectionStretch(versions, input).end;
   const touched = versions.filter((version) => overlaps(span(version), { start: effectiveFrom, end: until }));
   const has = touched.some(({ items }) => billingKind === BASE_FEE || items.some((item) => isCorrected(item, input)));
-  if (!has) throw notFound('unknown_plan_item', `plan ${planId} has no item for ${billingKind} over ${periodText({ start: effectiveFrom, end: until })}`);
+  if (!has)
+    throw notFound(
+      'unknown_plan_item',
+      `plan ${planId} has no item for ${billingKind} over ${periodText({ start: effectiveFrom, end: until })}`,
+    );
   for (const item of touched.flatMap(({ items }) => items)) {
-    if (item.billingKind === billingKind) guardAggregation(input.price, item.aggregation, `plan ${planId}, ${billingKind}`, 'price');
+    if (item.billingKind === billingKind)
+      guardAggregation(input.price, item.aggregation, `plan ${planId}, ${billingKind}`, 'price');
   }
-  if (billingKind === BASE_FEE && input.price.model !== 'flat') throw invalid('base_fee_is_flat', 'a base fee is corrected with a flat price');
+  if (billingKind === BASE_FEE && input.price.model !== 'flat')
+    throw invalid('base_fee_is_flat', 'a base fee is corrected with a flat price');
   if (touched.some(({ items }) => items.filter((item) => isCorrected(item, input)).length > 1))
-    throw invalid('ambiguous_plan_item', `plan ${planId} has several items for ${billingKind}: name the filter of the one that is meant`, [
-      { field: 'filter', message: 'must be given: there are several items of this billing kind' },
-    ]);
+    throw invalid(
+      'ambiguous_plan_item',
+      `plan ${planId} has several items for ${billingKind}: name the filter of the one that is meant`,
+      [{ field: 'filter', message: 'must be given: there are several items of this billing kind' }],
+    );
   const data = { ...input, effectiveUntil: until };
-  const isRight = touched.every((version) => JSON.stringify({ ...version, ...withPrice(version, data) }) === JSON.stringify(version));
+  const isRight = touched.every(
+    (version) => JSON.stringify({ ...version, ...withPrice(version, data) }) === JSON.stringify(version),
+  );
   return isRight ? [] : [{ type: 'PlanPriceCorrected', data }];
 }

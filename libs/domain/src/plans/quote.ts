@@ -32,7 +32,10 @@ export interface Quote {
 export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, string>>, taxRatePercent = '0'): Quote {
   const { currency } = plan;
   const usedOf = new Map(Object.entries(usage));
-  const baseFee = { billingKind: BASE_FEE, price: { model: 'flat' as const, amount: plan.baseFee, paymentTerm: plan.paymentTerm } };
+  const baseFee = {
+    billingKind: BASE_FEE,
+    price: { model: 'flat' as const, amount: plan.baseFee, paymentTerm: plan.paymentTerm },
+  };
   const quoted = [baseFee, ...plan.items].map((item) => {
     const { billingKind } = item;
     const used = billingKind === BASE_FEE ? ONE : decimal(usedOf.get(billingKind) ?? '0', `usage.${billingKind}`);
@@ -58,7 +61,9 @@ export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, stri
     tax: moneyText(tax, currency),
     total: moneyText(subtotal.plus(tax), currency),
     unbilled: Object.entries(usage)
-      .filter(([billingKind, quantity]) => !known.has(billingKind) && !decimal(quantity, `usage.${billingKind}`).eq(ZERO))
+      .filter(
+        ([billingKind, quantity]) => !known.has(billingKind) && !decimal(quantity, `usage.${billingKind}`).eq(ZERO),
+      )
       .map(([billingKind, quantity]) => ({ billingKind, quantity: text(decimal(quantity)) })),
   };
 }
@@ -67,11 +72,15 @@ export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, stri
 function guardQuantity(plan: PlanVersion, { billingKind, price }: Pick<PlanItem, 'billingKind' | 'price'>): void {
   const field = `usage.${billingKind}`;
   if (price.model === 'rate_card')
-    throw invalid('rate_card_quote', `${billingKind} is priced by rate keys, which a quantity alone does not name: quote without it, and see its rates`, [
-      { field, message: 'can’t be quoted by quantity alone' },
-    ]);
+    throw invalid(
+      'rate_card_quote',
+      `${billingKind} is priced by rate keys, which a quantity alone does not name: quote without it, and see its rates`,
+      [{ field, message: 'can’t be quoted by quantity alone' }],
+    );
   if (plan.items.filter((item) => item.billingKind === billingKind).length > 1)
-    throw invalid('filtered_quote', `${billingKind} belongs to several items of the plan, by their filters, which a quantity alone does not tell apart`, [
-      { field, message: 'belongs to several items of the plan' },
-    ]);
+    throw invalid(
+      'filtered_quote',
+      `${billingKind} belongs to several items of the plan, by their filters, which a quantity alone does not tell apart`,
+      [{ field, message: 'belongs to several items of the plan' }],
+    );
 }

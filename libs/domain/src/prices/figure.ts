@@ -10,7 +10,11 @@ import { decimal, integer, isDecimalText } from '../money/decimal.js';
 export const figure = z
   .string('must be a decimal as a string, such as "12.50"')
   // abort: what is not a decimal is not compared with anything
-  .refine(isDecimalText, { error: 'is not a plain decimal such as "12.50"', params: { code: 'not_a_decimal' }, abort: true });
+  .refine(isDecimalText, {
+    error: 'is not a plain decimal such as "12.50"',
+    params: { code: 'not_a_decimal' },
+    abort: true,
+  });
 
 /**
  * No price, allowance, discount or commitment is below zero: money goes back as a credit note or a correction, which
@@ -45,7 +49,12 @@ function codeOf(error: z.ZodError): string | undefined {
 }
 
 /** Checks an input against its schema; refused with the code of its first fault, else `code`, and every field at fault. */
-export function readNamed<Schema extends z.ZodType>(schema: Schema, input: unknown, what: string, code: string): z.output<Schema> {
+export function readNamed<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+  what: string,
+  code: string,
+): z.output<Schema> {
   const result = checked(schema, input);
   if (result.success) return result.data;
   const errors = fieldErrors(result.error);

@@ -3,7 +3,11 @@ import { decimal, ONE, text, ZERO } from '../money/decimal.js';
 import { nonNegative } from './figure.js';
 import { type Component, component, type PriceModel } from './model.js';
 
-const schema = z.strictObject({ model: z.literal('percentage'), percent: nonNegative, fixedAmount: nonNegative.optional() });
+const schema = z.strictObject({
+  model: z.literal('percentage'),
+  percent: nonNegative,
+  fixedAmount: nonNegative.optional(),
+});
 
 const HUNDREDTH = decimal('0.01');
 

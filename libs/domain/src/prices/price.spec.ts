@@ -4,7 +4,9 @@ import { decimal, text } from '../money/decimal.js';
 import { billedWhen, components, parsePrice, type Price } from './price.js';
 
 const printed = (price: Price, quantity: string): string[] =>
-  components(price, decimal(quantity)).map(({ ref, quantity: of, unitAmountText }) => `${ref}: ${text(of)} × ${unitAmountText}`);
+  components(price, decimal(quantity)).map(
+    ({ ref, quantity: of, unitAmountText }) => `${ref}: ${text(of)} × ${unitAmountText}`,
+  );
 
 const tiers = [
   { upTo: '10', unitAmount: '1.00', flatAmount: '5' },
@@ -27,7 +29,12 @@ describe('the components of a cumulative quantity', () => {
     const price: Price = { model: 'graduated', tiers };
     expect(printed(price, '0')).toEqual(['tier-1: 0 × 1.00', 'tier-1-flat: 1 × 5']);
     expect(printed(price, '10')).toEqual(['tier-1: 10 × 1.00', 'tier-1-flat: 1 × 5']);
-    expect(printed(price, '10.001')).toEqual(['tier-1: 10 × 1.00', 'tier-1-flat: 1 × 5', 'tier-2: 0.001 × 0.50', 'tier-2-flat: 1 × 3']);
+    expect(printed(price, '10.001')).toEqual([
+      'tier-1: 10 × 1.00',
+      'tier-1-flat: 1 × 5',
+      'tier-2: 0.001 × 0.50',
+      'tier-2-flat: 1 × 3',
+    ]);
     expect(printed(price, '22.5')).toEqual([
       'tier-1: 10 × 1.00',
       'tier-1-flat: 1 × 5',
@@ -53,7 +60,9 @@ describe('the components of a cumulative quantity', () => {
     expect(printed({ model: 'package', packageSize: '0.1', packageAmount: '15' }, '0.3')).toEqual(['usage: 3 × 15']);
     expect(printed({ model: 'package', packageSize: '3', packageAmount: '15' }, '1')).toEqual(['usage: 1 × 15']);
     // 10^-40 of a package: its quotient is 0 at 20 decimals, and it is a package all the same
-    expect(printed({ model: 'package', packageSize: '1', packageAmount: '15' }, `0.${'0'.repeat(39)}1`)).toEqual(['usage: 1 × 15']);
+    expect(printed({ model: 'package', packageSize: '1', packageAmount: '15' }, `0.${'0'.repeat(39)}1`)).toEqual([
+      'usage: 1 × 15',
+    ]);
   });
 
   it('dynamic: Q × multiplier', () => {
@@ -82,7 +91,9 @@ describe('the components of a cumulative quantity', () => {
   });
 
   it('refuses usage of the wrong kind', () => {
-    expect(() => components({ model: 'rate_card' }, decimal('1'))).toThrow('a rate_card price is applied to usage divided by rate');
+    expect(() => components({ model: 'rate_card' }, decimal('1'))).toThrow(
+      'a rate_card price is applied to usage divided by rate',
+    );
     expect(() => components({ model: 'unit', unitAmount: '1' }, [])).toThrow('a unit price is applied to one quantity');
   });
 });
@@ -101,7 +112,8 @@ describe('what is no price', () => {
     try {
       parsePrice(price);
     } catch (error) {
-      if (error instanceof DomainError) return { code: error.code, fields: error.errors.map(({ field }) => field), message: error.message };
+      if (error instanceof DomainError)
+        return { code: error.code, fields: error.errors.map(({ field }) => field), message: error.message };
       throw error;
     }
     throw new Error('was accepted');
@@ -116,18 +128,45 @@ describe('what is no price', () => {
     ['a negative unit amount', { model: 'unit', unitAmount: '-1' }, 'negative_figure', ['unitAmount']],
     ['a missing figure', { model: 'dynamic' }, 'invalid_price', ['multiplier']],
     ['an unknown field', { model: 'unit', unitAmount: '1', amount: '2' }, 'unknown_field', ['amount']],
-    ['a package of nothing', { model: 'package', packageSize: '0', packageAmount: '1' }, 'package_size_not_positive', ['packageSize']],
+    [
+      'a package of nothing',
+      { model: 'package', packageSize: '0', packageAmount: '1' },
+      'package_size_not_positive',
+      ['packageSize'],
+    ],
     ['no tier', { model: 'volume', tiers: [] }, 'no_tiers', ['tiers']],
-    ['a bounded last tier', { model: 'volume', tiers: [tier('1'), tier('2')] }, 'last_tier_not_open', ['tiers[1].upTo']],
+    [
+      'a bounded last tier',
+      { model: 'volume', tiers: [tier('1'), tier('2')] },
+      'last_tier_not_open',
+      ['tiers[1].upTo'],
+    ],
     ['two open tiers', { model: 'volume', tiers: [tier(null), tier(null)] }, 'open_tier_not_last', ['tiers[0].upTo']],
-    ['tiers that go down', { model: 'graduated', tiers: [tier('2'), tier('1'), tier(null)] }, 'tiers_out_of_order', ['tiers[1].upTo']],
-    ['two equal tiers', { model: 'graduated', tiers: [tier('2'), tier('2.0'), tier(null)] }, 'tiers_out_of_order', ['tiers[1].upTo']],
-    ['a bound that is no decimal', { model: 'graduated', tiers: [tier('x'), tier(null)] }, 'not_a_decimal', ['tiers[0].upTo']],
+    [
+      'tiers that go down',
+      { model: 'graduated', tiers: [tier('2'), tier('1'), tier(null)] },
+      'tiers_out_of_order',
+      ['tiers[1].upTo'],
+    ],
+    [
+      'two equal tiers',
+      { model: 'graduated', tiers: [tier('2'), tier('2.0'), tier(null)] },
+      'tiers_out_of_order',
+      ['tiers[1].upTo'],
+    ],
+    [
+      'a bound that is no decimal',
+      { model: 'graduated', tiers: [tier('x'), tier(null)] },
+      'not_a_decimal',
+      ['tiers[0].upTo'],
+    ],
   ])('%s', (_name, price, code, fields) => {
     expect(refusal(price)).toMatchObject({ code, fields });
   });
 
   it('says which field is wrong, and how', () => {
-    expect(refusal({ model: 'unit', unitAmount: '1,5' }).message).toBe('price: unitAmount is not a plain decimal such as "12.50"');
+    expect(refusal({ model: 'unit', unitAmount: '1,5' }).message).toBe(
+      'price: unitAmount is not a plain decimal such as "12.50"',
+    );
   });
 });

@@ -21,5 +21,10 @@ export const rateCard: PriceModel<z.infer<typeof schema>, readonly CardUsage[]> 
   pricedBy: 'card_usage',
   billedWhen: () => 'progressively',
   components: (_price, usage) =>
-    byRate(usage).map(({ ref, quantity, unitAmount }): Component => ({ ref, quantity, unitAmount, unitAmountText: text(unitAmount) })),
+    byRate(usage).map(({ ref, quantity, unitAmount }): Component => ({
+      ref,
+      quantity,
+      unitAmount,
+      unitAmountText: text(unitAmount),
+    })),
 };

@@ -13,7 +13,8 @@ const tier = z.strictObject({
 export const tiers = z.array(tier).superRefine((list, context) => {
   const refuse = (code: string, message: string, index: number): void =>
     context.addIssue({ code: 'custom', message, path: [index, 'upTo'], params: { code } });
-  if (list.length === 0) return context.addIssue({ code: 'custom', message: 'has no tier', params: { code: 'no_tiers' } });
+  if (list.length === 0)
+    return context.addIssue({ code: 'custom', message: 'has no tier', params: { code: 'no_tiers' } });
   const last = list.length - 1;
   let previous: Decimal | undefined;
   for (const [index, { upTo }] of list.entries()) {
@@ -21,9 +22,11 @@ export const tiers = z.array(tier).superRefine((list, context) => {
       if (index < last) refuse('open_tier_not_last', 'is null (open), but only the last tier is', index);
       continue;
     }
-    if (index === last) refuse('last_tier_not_open', 'must be null in the last tier: it holds whatever exceeds the others', index);
+    if (index === last)
+      refuse('last_tier_not_open', 'must be null in the last tier: it holds whatever exceeds the others', index);
     const bound = decimal(upTo);
-    if (previous?.gte(bound) === true) refuse('tiers_out_of_order', `must be above ${previous.toFixed()}, the tier before it`, index);
+    if (previous?.gte(bound) === true)
+      refuse('tiers_out_of_order', `must be above ${previous.toFixed()}, the tier before it`, index);
     previous = bound;
   }
   return undefined;

@@ -57,7 +57,10 @@ const withdraw =
 
 /** The segments after a row of decisions, each applied before the next. */
 const after = (...decisions: readonly Decision[]): RateSegment[] =>
-  decisions.reduce<RateSegment[]>((segments, decide) => decide(segments).reduce<RateSegment[]>(applyRateEvent, segments), []);
+  decisions.reduce<RateSegment[]>(
+    (segments, decide) => decide(segments).reduce<RateSegment[]>(applyRateEvent, segments),
+    [],
+  );
 const shown = (segments: readonly RateSegment[]) =>
   segments.map(({ unitPrice, effectiveFrom, effectiveUntil }) => [
     unitPrice,
@@ -133,7 +136,10 @@ describe('set-rate', () => {
 
   it('is refused where it would end before it begins', () => {
     expect(() => after(set('0.10', '02-01', '02-01'))).toThrow(
-      expect.objectContaining({ code: 'empty_period', errors: [{ field: 'effectiveUntil', message: 'must be after effectiveFrom' }] }),
+      expect.objectContaining({
+        code: 'empty_period',
+        errors: [{ field: 'effectiveUntil', message: 'must be after effectiveFrom' }],
+      }),
     );
   });
 });
@@ -160,7 +166,11 @@ describe('correct-rate', () => {
   });
 
   it('of a correction is one more correction', () => {
-    expect(shown(after(...history, correct('12.00', '04-01'), correct('0.12', '04-01'))).at(1)).toEqual(['0.12', '04-01', '07-01']);
+    expect(shown(after(...history, correct('12.00', '04-01'), correct('0.12', '04-01'))).at(1)).toEqual([
+      '0.12',
+      '04-01',
+      '07-01',
+    ]);
   });
 
   it('keeps unit, currency and basis of the price that it corrects', () => {
@@ -182,11 +192,20 @@ describe('correct-rate', () => {
   });
 
   it('leaves no trace where it is taken back: equal neighbours are one price again', () => {
-    expect(shown(after(set('0.10', '01-01'), correct('0.12', '02-01', '03-01'), correct('0.10', '02-01', '03-01')))).toEqual([
-      ['0.10', '01-01', null],
-    ]);
+    expect(
+      shown(after(set('0.10', '01-01'), correct('0.12', '02-01', '03-01'), correct('0.10', '02-01', '03-01'))),
+    ).toEqual([['0.10', '01-01', null]]);
     // The next change after 15 January is then not 1 February, where none is.
-    expect(shown(after(set('0.10', '01-01'), correct('0.12', '02-01', '03-01'), correct('0.10', '02-01', '03-01'), correct('0.11', '01-15')))).toEqual([
+    expect(
+      shown(
+        after(
+          set('0.10', '01-01'),
+          correct('0.12', '02-01', '03-01'),
+          correct('0.10', '02-01', '03-01'),
+          correct('0.11', '01-15'),
+        ),
+      ),
+    ).toEqual([
       ['0.10', '01-01', '01-15'],
       ['0.11', '01-15', null],
     ]);
@@ -202,14 +221,18 @@ describe('correct-rate', () => {
 
   it('prices a key again whose prices were all withdrawn, as it was last set', () => {
     const gigabytes = setRate([], { ...price('0.20', '01-01'), unit: 'GB' });
-    expect(correctRate([], right('0.20', '01-01'), [...gigabytes, ...withdrawRate(foldRates(gigabytes), ended('01-01'))])).toEqual([
-      { type: 'RateSet', data: { ...price('0.20', '01-01'), unit: 'GB' } },
-    ]);
+    expect(
+      correctRate([], right('0.20', '01-01'), [...gigabytes, ...withdrawRate(foldRates(gigabytes), ended('01-01'))]),
+    ).toEqual([{ type: 'RateSet', data: { ...price('0.20', '01-01'), unit: 'GB' } }]);
   });
 
   it('is refused where the key has no price at all', () => {
-    expect(() => after(correct('0.12', '04-01'))).toThrow(expect.objectContaining({ code: 'unknown_rate', kind: 'not_found' }));
-    expect(() => after(...history, correct('0.12', '04-01', '03-01'))).toThrow(expect.objectContaining({ code: 'empty_period' }));
+    expect(() => after(correct('0.12', '04-01'))).toThrow(
+      expect.objectContaining({ code: 'unknown_rate', kind: 'not_found' }),
+    );
+    expect(() => after(...history, correct('0.12', '04-01', '03-01'))).toThrow(
+      expect.objectContaining({ code: 'empty_period' }),
+    );
   });
 });
 
@@ -220,14 +243,15 @@ describe('withdraw-rate', () => {
       ['0.10', '01-01', '04-01'],
       ['0.12', '04-01', '06-01'],
     ]);
-    expect([rateAt(segments, instant('2026-05-31T23:59:59.999999Z'))?.unitPrice, rateAt(segments, T('06-01'))]).toEqual([
-      '0.12',
-      undefined,
-    ]);
+    expect([rateAt(segments, instant('2026-05-31T23:59:59.999999Z'))?.unitPrice, rateAt(segments, T('06-01'))]).toEqual(
+      ['0.12', undefined],
+    );
   });
 
   it('takes back prices that were to follow', () => {
-    expect(shown(after(set('0.10', '01-01'), set('0.12', '04-01'), withdraw('02-01')))).toEqual([['0.10', '01-01', '02-01']]);
+    expect(shown(after(set('0.10', '01-01'), set('0.12', '04-01'), withdraw('02-01')))).toEqual([
+      ['0.10', '01-01', '02-01'],
+    ]);
   });
 
   it('is not for ever: a price can be set again', () => {
@@ -248,9 +272,11 @@ describe('withdraw-rate', () => {
 describe('the rate in force', () => {
   it('is the new one at the very instant of its effectiveFrom', () => {
     const segments = after(set('0.10', '01-01'), set('0.12', '04-01'));
-    expect([rateAt(segments, instant('2026-03-31T23:59:59.999999Z')), rateAt(segments, T('04-01'))].map((each) => each?.unitPrice)).toEqual(
-      ['0.10', '0.12'],
-    );
+    expect(
+      [rateAt(segments, instant('2026-03-31T23:59:59.999999Z')), rateAt(segments, T('04-01'))].map(
+        (each) => each?.unitPrice,
+      ),
+    ).toEqual(['0.10', '0.12']);
   });
 
   it('is missing, not 0, where there is none', () => {
@@ -287,7 +313,9 @@ describe('a reading that straddles price changes', () => {
   it('is divided at them in proportion to time', () => {
     // of 4 days, 2 + 1 + 1: 10 × 2/4, 10 × 1/4, 10 × 1/4
     const pieces = divideAtRateChanges(decimal('10'), period(T('03-30'), T('04-03')), segments);
-    expect(pieces.map((piece) => [text(piece.quantity), piece.period.start.slice(5, 10), piece.segment?.unitPrice])).toEqual([
+    expect(
+      pieces.map((piece) => [text(piece.quantity), piece.period.start.slice(5, 10), piece.segment?.unitPrice]),
+    ).toEqual([
       ['5', '03-30', '0.10'],
       ['2.5', '04-01', '0.12'],
       ['2.5', '04-02', undefined],
@@ -296,7 +324,11 @@ describe('a reading that straddles price changes', () => {
 
   it('telescopes to 12 decimals', () => {
     // 1 × 1/3 = 0.333333333333, and the rest to 1 is in the second piece
-    const pieces = divideAtRateChanges(decimal('1'), period(T('03-31'), T('04-03')), after(set('0.10', '01-01'), set('0.12', '04-01')));
+    const pieces = divideAtRateChanges(
+      decimal('1'),
+      period(T('03-31'), T('04-03')),
+      after(set('0.10', '01-01'), set('0.12', '04-01')),
+    );
     expect(pieces.map(({ quantity }) => text(quantity))).toEqual(['0.333333333333', '0.666666666667']);
   });
 
@@ -308,13 +340,17 @@ describe('a reading that straddles price changes', () => {
   it('is one piece, of the price as it first held, where a price is set again at what it was', () => {
     const again = after(set('0.10', '01-01'), set('0.10', '04-01'), set('0.12', '05-01'));
     const pieces = divideAtRateChanges(decimal('10'), period(T('03-31'), T('04-03')), again);
-    expect(pieces.map((piece) => [text(piece.quantity), piece.segment?.effectiveFrom])).toEqual([['10', '2026-01-01T00:00:00Z']]);
+    expect(pieces.map((piece) => [text(piece.quantity), piece.segment?.effectiveFrom])).toEqual([
+      ['10', '2026-01-01T00:00:00Z'],
+    ]);
     const later = divideAtRateChanges(decimal('10'), period(T('04-10'), T('04-11')), again);
     expect(later.map((piece) => piece.segment?.effectiveFrom)).toEqual(['2026-01-01T00:00:00Z']);
   });
 
   it('adds up, whatever the changes', () => {
-    const instants = fc.integer({ min: 0, max: 10 ** 9 }).map((each) => fromMicros(1_774_000_000_000_000n + BigInt(each) * 1_000n));
+    const instants = fc
+      .integer({ min: 0, max: 10 ** 9 })
+      .map((each) => fromMicros(1_774_000_000_000_000n + BigInt(each) * 1_000n));
     fc.assert(
       fc.property(
         fc.uniqueArray(instants, { minLength: 2, maxLength: 8 }),
@@ -330,7 +366,9 @@ describe('a reading that straddles price changes', () => {
             .reduce<RateSegment[]>(applyRateEvent, []);
           const pieces = divideAtRateChanges(quantity, over, priced);
           expect(text(sum(pieces.map((piece) => piece.quantity)))).toBe(text(quantity));
-          expect(pieces.map(({ segment }) => segment)).toEqual(pieces.map(({ period: { start } }) => rateAt(priced, start)));
+          expect(pieces.map(({ segment }) => segment)).toEqual(
+            pieces.map(({ period: { start } }) => rateAt(priced, start)),
+          );
         },
       ),
       RUNS,
@@ -339,7 +377,9 @@ describe('a reading that straddles price changes', () => {
 });
 
 describe('any row of commands', () => {
-  const day = fc.integer({ min: 0, max: 40 }).map((each) => fromMicros(1_774_000_000_000_000n + BigInt(each) * 86_400_000_000n));
+  const day = fc
+    .integer({ min: 0, max: 40 })
+    .map((each) => fromMicros(1_774_000_000_000_000n + BigInt(each) * 86_400_000_000n));
   const end = fc.oneof(fc.constant(null), day);
   const unitPrice = fc.constantFrom('0', '0.1', '0.2', '3');
   const command = fc.oneof(
@@ -376,7 +416,8 @@ describe('any row of commands', () => {
           expect(effectiveUntil === null || isBefore(effectiveFrom, effectiveUntil)).toBe(true);
           const next = segments[index + 1];
           const span = { start: effectiveFrom, end: effectiveUntil };
-          if (next !== undefined) expect(overlaps(span, { start: next.effectiveFrom, end: next.effectiveUntil })).toBe(false);
+          if (next !== undefined)
+            expect(overlaps(span, { start: next.effectiveFrom, end: next.effectiveUntil })).toBe(false);
           if (next !== undefined) expect(isBefore(effectiveFrom, next.effectiveFrom)).toBe(true);
         }
       }),
@@ -414,7 +455,10 @@ describe('any row of commands', () => {
               const { effectiveFrom, effectiveUntil } = event.data;
               const within = !isBefore(at, effectiveFrom) && (effectiveUntil === null || isBefore(at, effectiveUntil));
               // A price that is set closes the one that it follows: after an end of its own there is none.
-              const closed = event.type === 'RateSet' && !isBefore(at, effectiveFrom) && rateAt(before, effectiveFrom) === rateAt(before, at);
+              const closed =
+                event.type === 'RateSet' &&
+                !isBefore(at, effectiveFrom) &&
+                rateAt(before, effectiveFrom) === rateAt(before, at);
               expect(is).toBe(within ? event.data.unitPrice : closed ? undefined : was);
             }
           }

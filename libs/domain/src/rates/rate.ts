@@ -8,9 +8,11 @@ import { contains, cutAt, lengthMicros, type OpenPeriod, overlaps, type Period, 
 import { type RateKey, zRateKey } from '../usage/usage.js';
 
 /** The price history of one rate key. Keys are compared byte by byte. */
-export const rateStream = ({ resourceType, resourceFamily, location }: RateKey): string => streamName('rate', [resourceType, resourceFamily, location], { separator: '/' });
+export const rateStream = ({ resourceType, resourceFamily, location }: RateKey): string =>
+  streamName('rate', [resourceType, resourceFamily, location], { separator: '/' });
 
-export const rateKeyText = ({ resourceType, resourceFamily, location }: RateKey): string => `${resourceType}/${resourceFamily}/${location}`;
+export const rateKeyText = ({ resourceType, resourceFamily, location }: RateKey): string =>
+  `${resourceType}/${resourceFamily}/${location}`;
 
 /** `duration`: a quantity is amount × duration in the rate's unit; `amount`: a plain amount. */
 export const RATE_BASES = ['duration', 'amount'] as const;
@@ -25,7 +27,12 @@ export const rateEvents = {
     effectiveFrom: zInstant,
     effectiveUntil: zInstant.nullable(),
   }),
-  RateCorrected: zRateKey.extend({ unitPrice: zDecimal, effectiveFrom: zInstant, effectiveUntil: zInstant.nullable(), reason: zText }),
+  RateCorrected: zRateKey.extend({
+    unitPrice: zDecimal,
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.nullable(),
+    reason: zText,
+  }),
   RateWithdrawn: z.object({ resourceType: zId, resourceFamily: zId, location: zId, from: zInstant, reason: zText }),
 };
 
@@ -43,7 +50,10 @@ export interface RateSegment {
   readonly basis: (typeof RATE_BASES)[number];
 }
 
-const span = (segment: RateSegment): { start: Instant; end: Instant | null } => ({ start: segment.effectiveFrom, end: segment.effectiveUntil });
+const span = (segment: RateSegment): { start: Instant; end: Instant | null } => ({
+  start: segment.effectiveFrom,
+  end: segment.effectiveUntil,
+});
 
 /** The segments of a key after one more event, in order of time. */
 export function applyRateEvent(segments: readonly RateSegment[], event: RateEvent): RateSegment[] {
@@ -51,7 +61,9 @@ export function applyRateEvent(segments: readonly RateSegment[], event: RateEven
     case 'RateSet': {
       const { unit, unitPrice, currency, basis, effectiveFrom, effectiveUntil } = event.data;
       // It closes the one before it, for good: after an end of its own the key has no price.
-      const closed = segments.flatMap((segment) => (contains(span(segment), effectiveFrom) ? remainderOutside([segment], effectiveFrom, null) : [segment]));
+      const closed = segments.flatMap((segment) =>
+        contains(span(segment), effectiveFrom) ? remainderOutside([segment], effectiveFrom, null) : [segment],
+      );
       return inOrder([...closed, { effectiveFrom, effectiveUntil, unitPrice, unit, currency, basis }]);
     }
     case 'RateCorrected': {
@@ -59,14 +71,18 @@ export function applyRateEvent(segments: readonly RateSegment[], event: RateEven
       const like = likeAt(segments, effectiveFrom);
       if (like === undefined) return [...segments];
       // A correction that is taken back leaves no trace. What was set stands apart: from its date the key's next change is counted.
-      return joined(replaceOver(segments, { ...like, effectiveFrom, effectiveUntil, unitPrice }), (at) => at === effectiveFrom || at === effectiveUntil);
+      return joined(
+        replaceOver(segments, { ...like, effectiveFrom, effectiveUntil, unitPrice }),
+        (at) => at === effectiveFrom || at === effectiveUntil,
+      );
     }
     case 'RateWithdrawn':
       return remainderOutside(segments, event.data.from, null);
   }
 }
 
-export const foldRates = (events: Iterable<RateEvent>): RateSegment[] => [...events].reduce<RateSegment[]>(applyRateEvent, []);
+export const foldRates = (events: Iterable<RateEvent>): RateSegment[] =>
+  [...events].reduce<RateSegment[]>(applyRateEvent, []);
 
 /** Unit, currency and basis of a correction are those of the segment it corrects, else of the nearest before, else after. */
 function likeAt(segments: readonly RateSegment[], at: Instant): RateSegment | undefined {
@@ -78,14 +94,19 @@ function replaceOver(segments: readonly RateSegment[], added: RateSegment): Rate
   return inOrder([...remainderOutside(segments, added.effectiveFrom, added.effectiveUntil), added]);
 }
 
-const inOrder = (segments: readonly RateSegment[]): RateSegment[] => [...segments].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
+const inOrder = (segments: readonly RateSegment[]): RateSegment[] =>
+  [...segments].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
 
 /** The segments with neighbours of the same terms made one, from the earlier one's start on; `where`: only at these instants. */
 function joined(segments: readonly RateSegment[], where: (at: Instant) => boolean = () => true): RateSegment[] {
   const result: RateSegment[] = [];
   for (const segment of segments) {
     const last = result.at(-1);
-    const isSame = last !== undefined && last.effectiveUntil === segment.effectiveFrom && sameTerms(last, segment) && where(segment.effectiveFrom);
+    const isSame =
+      last !== undefined &&
+      last.effectiveUntil === segment.effectiveFrom &&
+      sameTerms(last, segment) &&
+      where(segment.effectiveFrom);
     if (isSame) result[result.length - 1] = { ...last, effectiveUntil: segment.effectiveUntil };
     else result.push(segment);
   }
@@ -93,7 +114,10 @@ function joined(segments: readonly RateSegment[], where: (at: Instant) => boolea
 }
 
 const sameTerms = (a: RateSegment, b: RateSegment): boolean =>
-  decimal(a.unitPrice).eq(decimal(b.unitPrice)) && a.unit === b.unit && a.currency === b.currency && a.basis === b.basis;
+  decimal(a.unitPrice).eq(decimal(b.unitPrice)) &&
+  a.unit === b.unit &&
+  a.currency === b.currency &&
+  a.basis === b.basis;
 
 /** Whether the same price holds at every instant. */
 function samePrices(before: readonly RateSegment[], after: readonly RateSegment[]): boolean {
@@ -127,9 +151,13 @@ function remainderOutside(segments: readonly RateSegment[], from: Instant, until
 
 /** Every instant at which the key's price changes, its ends included. */
 const changes = (segments: readonly RateSegment[]): Instant[] =>
-  [...new Set(segments.flatMap(({ effectiveFrom, effectiveUntil }) => (effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil])))].sort(
-    compareInstants,
-  );
+  [
+    ...new Set(
+      segments.flatMap(({ effectiveFrom, effectiveUntil }) =>
+        effectiveUntil === null ? [effectiveFrom] : [effectiveFrom, effectiveUntil],
+      ),
+    ),
+  ].sort(compareInstants);
 
 const nextChange = (segments: readonly RateSegment[], after: Instant): Instant | null =>
   changes(segments).find((at) => isBefore(after, at)) ?? null;
@@ -160,20 +188,31 @@ export function setRate(segments: readonly RateSegment[], input: SetRate): RateE
  * The right price over a stretch of the past (or future). Without an end it holds until the key's next change. Where it holds already,
  * nothing. A key whose prices were all withdrawn, by mistake, is priced again as it was last set (`history`).
  */
-export function correctRate(segments: readonly RateSegment[], input: CorrectRate, history: readonly RateEvent[] = []): RateEvent[] {
+export function correctRate(
+  segments: readonly RateSegment[],
+  input: CorrectRate,
+  history: readonly RateEvent[] = [],
+): RateEvent[] {
   assertPeriod(input);
   if (segments.length === 0) {
     const last = history.findLast((event) => event.type === 'RateSet')?.data;
-    if (last === undefined) throw notFound('unknown_rate', `${rateKeyText(input)} has no price to correct; use set-rate`);
+    if (last === undefined)
+      throw notFound('unknown_rate', `${rateKeyText(input)} has no price to correct; use set-rate`);
     const { reason: _, ...price } = input;
     return [{ type: 'RateSet', data: { ...price, unit: last.unit, currency: last.currency, basis: last.basis } }];
   }
-  const event: RateEvent = { type: 'RateCorrected', data: { ...input, effectiveUntil: correctionStretch(segments, input).end } };
+  const event: RateEvent = {
+    type: 'RateCorrected',
+    data: { ...input, effectiveUntil: correctionStretch(segments, input).end },
+  };
   return samePrices(segments, applyRateEvent(segments, event)) ? [] : [event];
 }
 
 /** The stretch that a correction is meant for, as the key's price stands: without an end it goes to the next change. */
-export const correctionStretch = (segments: readonly RateSegment[], { effectiveFrom, effectiveUntil }: Pick<CorrectRate, 'effectiveFrom' | 'effectiveUntil'>): OpenPeriod => ({
+export const correctionStretch = (
+  segments: readonly RateSegment[],
+  { effectiveFrom, effectiveUntil }: Pick<CorrectRate, 'effectiveFrom' | 'effectiveUntil'>,
+): OpenPeriod => ({
   start: effectiveFrom,
   end: effectiveUntil ?? nextChange(segments, effectiveFrom),
 });
@@ -187,11 +226,20 @@ export function withdrawRate(segments: readonly RateSegment[], input: WithdrawRa
   return [{ type: 'RateWithdrawn', data: input }];
 }
 
-function assertPeriod({ effectiveFrom, effectiveUntil }: { effectiveFrom: Instant; effectiveUntil: Instant | null }): void {
+function assertPeriod({
+  effectiveFrom,
+  effectiveUntil,
+}: {
+  effectiveFrom: Instant;
+  effectiveUntil: Instant | null;
+}): void {
   if (effectiveUntil !== null && !isBefore(effectiveFrom, effectiveUntil))
-    throw new DomainError('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`, 'invalid', [
-      { field: 'effectiveUntil', message: 'must be after effectiveFrom' },
-    ]);
+    throw new DomainError(
+      'empty_period',
+      `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`,
+      'invalid',
+      [{ field: 'effectiveUntil', message: 'must be after effectiveFrom' }],
+    );
 }
 
 /** The segment in force at an instant; at the very instant of effectiveFrom the new price holds. */
@@ -219,6 +267,14 @@ export function divideAtRateChanges(
   if (pieces.length === 1) return [{ period: over, quantity, segment: rateAt(segments, over.start) }];
   const whole = integer(lengthMicros(over));
   const upTo = (end: Instant): Decimal =>
-    end === over.end ? quantity : end === over.start ? integer(0) : divide(quantity.times(integer(lengthMicros({ start: over.start, end }))), whole, SPLIT_SCALE);
-  return pieces.map((piece) => ({ period: piece, quantity: upTo(piece.end).minus(upTo(piece.start)), segment: rateAt(segments, piece.start) }));
+    end === over.end
+      ? quantity
+      : end === over.start
+        ? integer(0)
+        : divide(quantity.times(integer(lengthMicros({ start: over.start, end }))), whole, SPLIT_SCALE);
+  return pieces.map((piece) => ({
+    period: piece,
+    quantity: upTo(piece.end).minus(upTo(piece.start)),
+    segment: rateAt(segments, piece.start),
+  }));
 }

@@ -11,7 +11,8 @@ const QUOTIENT_SCALE = 20;
 export function convert(quantity: Decimal, conversion: UnitConversion | undefined): Decimal {
   if (conversion === undefined) return quantity;
   const factor = decimal(conversion.factor, 'unitConversion.factor');
-  const converted = conversion.operation === 'divide' ? divide(quantity, factor, QUOTIENT_SCALE) : quantity.times(factor);
+  const converted =
+    conversion.operation === 'divide' ? divide(quantity, factor, QUOTIENT_SCALE) : quantity.times(factor);
   const scale = conversion.precision ?? 0;
   switch (conversion.rounding) {
     case undefined:

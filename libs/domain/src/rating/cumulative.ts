@@ -16,6 +16,9 @@ function priced(component: Component, percent: Decimal, scale: number): RatedRow
 
 /** Steps 1 to 4, of what was used from the period's start on: conversion → allowance → price → percentage discount per row. */
 export function cumulativeRows(terms: ItemTerms, used: Usage, scale: number): RatedRow[] {
-  const percent = terms.discounts?.percentage === undefined ? integer(0) : decimal(terms.discounts.percentage, 'discounts.percentage');
+  const percent =
+    terms.discounts?.percentage === undefined
+      ? integer(0)
+      : decimal(terms.discounts.percentage, 'discounts.percentage');
   return components(terms.price, billable(terms, used)).map((component) => priced(component, percent, scale));
 }

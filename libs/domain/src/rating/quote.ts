@@ -21,7 +21,11 @@ const quantityOf = (usage: Usage): Decimal => (isCardUsage(usage) ? sum(usage.ma
 
 /** A whole period at once, as when it is over. `used` is a quantity, or for a rate card the usage of each rate. */
 export function quoteItem(terms: ItemTerms, used: Usage, currency: string): QuotedItem {
-  const parts = ratedParts({ currency, segments: [{ terms, usedBefore: null, pieces: [{ part: 1, cumulative: used }] }], final: true });
+  const parts = ratedParts({
+    currency,
+    segments: [{ terms, usedBefore: null, pieces: [{ part: 1, cumulative: used }] }],
+    final: true,
+  });
   const rows = parts.flatMap((part) => rowsWithMoney(part.rows));
   const perPeriod = pricedBy(terms.price) === 'period';
   return {

@@ -26,7 +26,10 @@ const segment = (terms: ItemTerms, usedBefore: string | null, upTo: string): Seg
   }),
 });
 
-const unit = (unitAmount: string, more: Omit<ItemTerms, 'price'> = {}): ItemTerms => ({ price: { model: 'unit', unitAmount }, ...more });
+const unit = (unitAmount: string, more: Omit<ItemTerms, 'price'> = {}): ItemTerms => ({
+  price: { model: 'unit', unitAmount },
+  ...more,
+});
 
 describe('the Studio plan', () => {
   const dropletHours = unit('0.01', { included: '1488' });
@@ -104,7 +107,10 @@ describe('the order of the steps', () => {
       1: ['usage: 4 × 1 = 4.00 − 2.00 = 2.00'],
       2: ['usage: 2 × 1 = 2.00 − 1.00 = 1.00'],
     });
-    expect(parts({ ...line, final: true })[2]).toEqual(['usage: 2 × 1 = 2.00 − 1.00 = 1.00', 'minimum-commitment: 1 × 7.00 = 7.00']);
+    expect(parts({ ...line, final: true })[2]).toEqual([
+      'usage: 2 × 1 = 2.00 − 1.00 = 1.00',
+      'minimum-commitment: 1 × 7.00 = 7.00',
+    ]);
   });
   it('minimum and maximum are compared as money of the currency', () => {
     const terms = unit('1', { commitments: { minimum: '10.004', maximum: '10.00' } });
@@ -125,11 +131,28 @@ describe('parts', () => {
   it('a flat amount in advance in the first part, in arrears and volume in the last, not before the end', () => {
     const advance: ItemTerms = { price: { model: 'flat', amount: '9', paymentTerm: 'in_advance' } };
     const arrears: ItemTerms = { price: { model: 'flat', amount: '9', paymentTerm: 'in_arrears' } };
-    const volume: ItemTerms = { price: { model: 'volume', tiers: [{ upTo: '5', unitAmount: '2' }, { upTo: null, unitAmount: '1' }] } };
-    expect(parts({ segments: [segment(advance, null, '1:0 2:0')], final: false })).toEqual({ 1: ['flat: 1 × 9 = 9.00'], 2: [] });
+    const volume: ItemTerms = {
+      price: {
+        model: 'volume',
+        tiers: [
+          { upTo: '5', unitAmount: '2' },
+          { upTo: null, unitAmount: '1' },
+        ],
+      },
+    };
+    expect(parts({ segments: [segment(advance, null, '1:0 2:0')], final: false })).toEqual({
+      1: ['flat: 1 × 9 = 9.00'],
+      2: [],
+    });
     expect(parts({ segments: [segment(arrears, null, '1:0 2:0')], final: false })).toEqual({ 1: [], 2: [] });
-    expect(parts({ segments: [segment(arrears, null, '1:0 2:0')], final: true })).toEqual({ 1: [], 2: ['flat: 1 × 9 = 9.00'] });
-    expect(parts({ segments: [segment(volume, null, '1:4 2:8')], final: true })).toEqual({ 1: [], 2: ['tier-2: 8 × 1 = 8.00'] });
+    expect(parts({ segments: [segment(arrears, null, '1:0 2:0')], final: true })).toEqual({
+      1: [],
+      2: ['flat: 1 × 9 = 9.00'],
+    });
+    expect(parts({ segments: [segment(volume, null, '1:4 2:8')], final: true })).toEqual({
+      1: [],
+      2: ['tier-2: 8 × 1 = 8.00'],
+    });
   });
   it('an average is billed when the period ends, whatever its price', () => {
     const average = { ...segment(unit('3'), null, '1:4 2:2'), billedAtPeriodEnd: true };
@@ -140,7 +163,10 @@ describe('parts', () => {
 
 describe('terms that change within the period', () => {
   it('quantities already used keep counting towards the new tiers, and flats entered are not billed again', () => {
-    const oldTiers = [{ upTo: '10', unitAmount: '2', flatAmount: '5' }, { upTo: null, unitAmount: '1' }];
+    const oldTiers = [
+      { upTo: '10', unitAmount: '2', flatAmount: '5' },
+      { upTo: null, unitAmount: '1' },
+    ];
     const old: ItemTerms = { price: { model: 'graduated', tiers: oldTiers } };
     const next: ItemTerms = {
       price: {
@@ -159,44 +185,75 @@ describe('terms that change within the period', () => {
     });
   });
   it('used quantity counts against a new allowance', () => {
-    const segments = [segment(unit('1', { included: '10' }), null, '1:15'), segment(unit('1', { included: '18' }), '15', '2:20')];
+    const segments = [
+      segment(unit('1', { included: '10' }), null, '1:15'),
+      segment(unit('1', { included: '18' }), '15', '2:20'),
+    ];
     // 15 − 10 = 5; then (20 − 18) − (15 − 18 → 0) = 2
     expect(parts({ segments, final: true })).toEqual({ 1: ['usage: 5 × 1 = 5.00'], 2: ['usage: 2 × 1 = 2.00'] });
   });
   it('a flat price is not billed twice', () => {
     const flat = (amount: string): ItemTerms => ({ price: { model: 'flat', amount, paymentTerm: 'in_advance' } });
-    expect(parts({ segments: [segment(flat('9'), null, '1:0'), segment(flat('12'), '0', '2:0')], final: true })).toEqual({
+    expect(
+      parts({ segments: [segment(flat('9'), null, '1:0'), segment(flat('12'), '0', '2:0')], final: true }),
+    ).toEqual({
       1: ['flat: 1 × 9 = 9.00'],
       2: [],
     });
   });
   it('money booked counts against the maximum in force', () => {
-    const segments = [segment(unit('10'), null, '1:8'), segment(unit('10', { commitments: { maximum: '100' } }), '8', '1:9 2:20')];
+    const segments = [
+      segment(unit('10'), null, '1:8'),
+      segment(unit('10', { commitments: { maximum: '100' } }), '8', '1:9 2:20'),
+    ];
     // 80, then 20 are left of 100: 10 in part 1, and 10 of 110 in part 2
-    expect(parts({ segments, final: true })).toEqual({ 1: ['usage: 9 × 10 = 90.00'], 2: ['usage: 11 × 10 = 110.00 − 100.00 = 10.00'] });
+    expect(parts({ segments, final: true })).toEqual({
+      1: ['usage: 9 × 10 = 90.00'],
+      2: ['usage: 11 × 10 = 110.00 − 100.00 = 10.00'],
+    });
   });
   it('a maximum that is already exceeded lets nothing more through, and takes nothing back', () => {
-    const segments = [segment(unit('10'), null, '1:8'), segment(unit('10', { commitments: { maximum: '50' } }), '8', '2:9')];
-    expect(parts({ segments, final: true })).toEqual({ 1: ['usage: 8 × 10 = 80.00'], 2: ['usage: 1 × 10 = 10.00 − 10.00 = 0.00'] });
+    const segments = [
+      segment(unit('10'), null, '1:8'),
+      segment(unit('10', { commitments: { maximum: '50' } }), '8', '2:9'),
+    ];
+    expect(parts({ segments, final: true })).toEqual({
+      1: ['usage: 8 × 10 = 80.00'],
+      2: ['usage: 1 × 10 = 10.00 − 10.00 = 0.00'],
+    });
   });
   it('the minimum is the one in force at the period’s end', () => {
     const old = unit('1', { commitments: { minimum: '90' } });
     const next = unit('2', { commitments: { minimum: '20' } });
     const segments = [segment(old, null, '1:8'), segment(next, '8', '2:9')];
     // 8 × 1 + 1 × 2 = 10; 20 − 10 = 10
-    expect(parts({ segments, final: true })[2]).toEqual(['usage: 1 × 2 = 2.00', 'minimum-commitment: 1 × 10.00 = 10.00']);
+    expect(parts({ segments, final: true })[2]).toEqual([
+      'usage: 1 × 2 = 2.00',
+      'minimum-commitment: 1 × 10.00 = 10.00',
+    ]);
   });
   it('volume of an earlier segment is booked last, within the maximum then in force', () => {
     const volume: ItemTerms = { price: { model: 'volume', tiers: [{ upTo: null, unitAmount: '5' }] } };
-    const segments = [segment(volume, null, '1:8'), segment(unit('10', { commitments: { maximum: '60' } }), '8', '2:11')];
+    const segments = [
+      segment(volume, null, '1:8'),
+      segment(unit('10', { commitments: { maximum: '60' } }), '8', '2:11'),
+    ];
     expect(parts({ segments, final: false })).toEqual({ 1: [], 2: ['usage: 3 × 10 = 30.00'] });
     // 8 × 5 = 40, of which 60 − 30 = 30 fit
-    expect(parts({ segments, final: true })).toEqual({ 1: [], 2: ['usage: 3 × 10 = 30.00', 'tier-1: 8 × 5 = 40.00 − 10.00 = 30.00'] });
+    expect(parts({ segments, final: true })).toEqual({
+      1: [],
+      2: ['usage: 3 × 10 = 30.00', 'tier-1: 8 × 5 = 40.00 − 10.00 = 30.00'],
+    });
   });
   it('is refused where the start of a segment or the order of parts is not known', () => {
-    const rating = (...segments: Segment[]): (() => unknown) => () => parts({ segments, final: true });
+    const rating =
+      (...segments: Segment[]): (() => unknown) =>
+      () =>
+        parts({ segments, final: true });
     expect(rating(segment(unit('1'), '3', '1:8'))).toThrow('is needed for all but the line');
-    expect(rating(segment(unit('1'), null, '1:8'), segment(unit('1'), null, '2:9'))).toThrow('is needed for all but the line');
+    expect(rating(segment(unit('1'), null, '1:8'), segment(unit('1'), null, '2:9'))).toThrow(
+      'is needed for all but the line',
+    );
     expect(rating(segment(unit('1'), null, '2:8 1:9'))).toThrow('part 1 comes after part 2');
   });
 });
@@ -205,7 +262,11 @@ describe('a rate card', () => {
   const used = (...rows: [ref: string, quantity: string, unitAmount: string][]): CardUsage[] =>
     rows.map(([ref, quantity, unitAmount]) => ({ ref, quantity: decimal(quantity), unitAmount: decimal(unitAmount) }));
   it('has a row per reference and unit amount; discount and maximum apply as to all', () => {
-    const terms: ItemTerms = { price: { model: 'rate_card' }, discounts: { percentage: '50' }, commitments: { maximum: '1.00' } };
+    const terms: ItemTerms = {
+      price: { model: 'rate_card' },
+      discounts: { percentage: '50' },
+      commitments: { maximum: '1.00' },
+    };
     // 4000 × 0.000171296 = 0.685184 → 0.69 − 0.35 (0.345) = 0.34; then 2 × 1 − 1.00 = 1.00, of which 0.66 fit
     const pieces = [
       { part: 1, cumulative: used(['cores', '4000', '0.000171296']) },
@@ -234,10 +295,17 @@ describe('a rate card', () => {
     });
   });
   it('converts what was used at a rate in all, and lets a reading below zero count', () => {
-    const thousands: ItemTerms = { price: { model: 'rate_card' }, unitConversion: { operation: 'divide', factor: '1000', rounding: 'ceiling' } };
+    const thousands: ItemTerms = {
+      price: { model: 'rate_card' },
+      unitConversion: { operation: 'divide', factor: '1000', rounding: 'ceiling' },
+    };
     // 400 + 400 are 0.8 of a thousand: one
-    expect(shown(quoteItem(thousands, used(['a', '400', '1'], ['a', '400', '1']), 'USD').rows)).toEqual(['a: 1 × 1 = 1.00']);
-    expect(shown(quoteItem({ price: { model: 'rate_card' } }, used(['a', '10', '1'], ['a', '-4', '1']), 'USD').rows)).toEqual(['a: 6 × 1 = 6.00']);
+    expect(shown(quoteItem(thousands, used(['a', '400', '1'], ['a', '400', '1']), 'USD').rows)).toEqual([
+      'a: 1 × 1 = 1.00',
+    ]);
+    expect(
+      shown(quoteItem({ price: { model: 'rate_card' } }, used(['a', '10', '1'], ['a', '-4', '1']), 'USD').rows),
+    ).toEqual(['a: 6 × 1 = 6.00']);
   });
   it('uses the allowance up in the order of the usage', () => {
     const terms: ItemTerms = { price: { model: 'rate_card' }, included: '5' };
@@ -251,7 +319,13 @@ it('terms name an unknown field, and what is wrong with a known one', () => {
   const price = { model: 'unit', unitAmount: '1' };
   expect(() => parseTerms({ price, free: '3' })).toThrow('terms: free is not a known field');
   expect(() => parseTerms({ price, commitments: { max: '3' } })).toThrow('terms: commitments.max is not a known field');
-  expect(() => parseTerms({ price, discounts: { percentage: '100.5' } })).toThrow('terms: discounts.percentage must be at most 100');
-  expect(() => parseTerms({ price, unitConversion: { operation: 'divide', factor: '0' } })).toThrow('factor must be greater than 0');
-  expect(() => parseTerms({ price: { ...price, unitAmount: 'x' } })).toThrow('terms: price.unitAmount is not a plain decimal');
+  expect(() => parseTerms({ price, discounts: { percentage: '100.5' } })).toThrow(
+    'terms: discounts.percentage must be at most 100',
+  );
+  expect(() => parseTerms({ price, unitConversion: { operation: 'divide', factor: '0' } })).toThrow(
+    'factor must be greater than 0',
+  );
+  expect(() => parseTerms({ price: { ...price, unitAmount: 'x' } })).toThrow(
+    'terms: price.unitAmount is not a plain decimal',
+  );
 });

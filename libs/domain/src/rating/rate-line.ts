@@ -87,7 +87,12 @@ export function ratedParts({ currency, segments, final }: LineUsage): RatedPart[
 }
 
 /** What falls due at the period's end is booked last, so the commitments in force then apply to it. */
-function bookPeriodEnd(booking: Booking, atPeriodEnd: readonly RatedRow[][], segments: readonly Segment[], currency: string): void {
+function bookPeriodEnd(
+  booking: Booking,
+  atPeriodEnd: readonly RatedRow[][],
+  segments: readonly Segment[],
+  currency: string,
+): void {
   const closing = segments.findLast(({ pieces }) => pieces.length > 0);
   const lastPart = closing?.pieces.at(-1)?.part;
   if (closing === undefined || lastPart === undefined) return;
@@ -101,7 +106,10 @@ function guardSegments(segments: readonly Segment[], currency: string): void {
   for (const [index, { terms, usedBefore, pieces }] of segments.entries()) {
     guardCommitments(terms, currency);
     if ((index === 0) !== (usedBefore === null)) {
-      throw invalid('segment_without_start', `segments[${index}]: what was used before a segment is needed for all but the line's first`);
+      throw invalid(
+        'segment_without_start',
+        `segments[${index}]: what was used before a segment is needed for all but the line's first`,
+      );
     }
     for (const { part } of pieces) {
       if (previous !== undefined && part < previous) {

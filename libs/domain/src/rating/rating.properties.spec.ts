@@ -19,7 +19,8 @@ const written = (digits: number, scale: number): string => {
   const sign = digits < 0 ? '-' : '';
   return scale === 0 ? `${sign}${padded}` : `${sign}${padded.slice(0, -scale)}.${padded.slice(-scale)}`;
 };
-const figure = (max: number): fc.Arbitrary<string> => fc.tuple(fc.nat(max), fc.nat(4)).map(([digits, scale]) => written(digits, scale));
+const figure = (max: number): fc.Arbitrary<string> =>
+  fc.tuple(fc.nat(max), fc.nat(4)).map(([digits, scale]) => written(digits, scale));
 const positive = (max: number): fc.Arbitrary<string> =>
   fc.tuple(fc.integer({ min: 1, max }), fc.nat(2)).map(([digits, scale]) => written(digits, scale));
 /** Readings may be taken back, so a cumulative may go down, and below 0. */
@@ -29,7 +30,10 @@ const quantity: fc.Arbitrary<string> = fc
 
 const tierAmounts = fc.record({ unitAmount: figure(500), flatAmount: figure(9000) });
 const tiers = fc
-  .tuple(fc.uniqueArray(fc.integer({ min: 0, max: 900 }), { maxLength: 4 }), fc.array(tierAmounts, { minLength: 5, maxLength: 5 }))
+  .tuple(
+    fc.uniqueArray(fc.integer({ min: 0, max: 900 }), { maxLength: 4 }),
+    fc.array(tierAmounts, { minLength: 5, maxLength: 5 }),
+  )
   .map(([bounds, amounts]) => {
     const upTos = [...bounds.sort((a, b) => a - b).map((bound) => written(bound, 1)), null];
     return upTos.map((upTo, index) => ({ upTo, ...(amounts[index] ?? { unitAmount: '1', flatAmount: '0' }) }));
@@ -55,19 +59,33 @@ const conversion = fc.record({
   rounding: fc.constantFrom('none' as const, 'ceiling' as const, 'floor' as const, 'half_up' as const),
   precision: fc.nat(2),
 });
-const discounts = fc.record({ percentage: fc.constantFrom('0', '12.5', '33', '50', '100'), quantity: figure(50) }, { requiredKeys: [] });
+const discounts = fc.record(
+  { percentage: fc.constantFrom('0', '12.5', '33', '50', '100'), quantity: figure(50) },
+  { requiredKeys: [] },
+);
 const termsOf = (prices: fc.Arbitrary<Price>): fc.Arbitrary<ItemTerms> =>
-  fc.record({ price: prices, included: figure(300), unitConversion: conversion, discounts, commitments }, { requiredKeys: ['price'] });
+  fc.record(
+    { price: prices, included: figure(300), unitConversion: conversion, discounts, commitments },
+    { requiredKeys: ['price'] },
+  );
 const terms = termsOf(price);
 const currency = fc.constantFrom('USD', 'JPY', 'KWD');
 
 const money = (rows: readonly RatedRow[]): string[] =>
-  rows.map((row) => `${row.ref} ${[row.quantity, row.unitAmount, row.gross, row.discount, row.net].map(text).join(' ')}`).sort();
-const together = (parts: readonly RatedPart[]): RatedRow[] => parts.reduce<RatedRow[]>((rows, part) => add(rows, part.rows), []);
+  rows
+    .map((row) => `${row.ref} ${[row.quantity, row.unitAmount, row.gross, row.discount, row.net].map(text).join(' ')}`)
+    .sort();
+const together = (parts: readonly RatedPart[]): RatedRow[] =>
+  parts.reduce<RatedRow[]>((rows, part) => add(rows, part.rows), []);
 const rowsHold = (rows: readonly RatedRow[]): boolean =>
   rows.every(({ gross, discount, credit, net }) => gross.minus(discount).minus(credit).eq(net));
 
-const segmentOf = (of: ItemTerms, usedBefore: Usage | null, cumulatives: readonly Usage[], firstPart: number): Segment => ({
+const segmentOf = (
+  of: ItemTerms,
+  usedBefore: Usage | null,
+  cumulatives: readonly Usage[],
+  firstPart: number,
+): Segment => ({
   terms: of,
   usedBefore,
   pieces: cumulatives.map((cumulative, index) => ({ part: firstPart + index, cumulative })),
@@ -76,14 +94,23 @@ const segmentOf = (of: ItemTerms, usedBefore: Usage | null, cumulatives: readonl
 describe('whatever the cuts', () => {
   it('the parts’ rows add up to the unsplit line’s, and in each row gross − discount − credit = net', () => {
     fc.assert(
-      fc.property(terms, currency, fc.array(quantity, { minLength: 1, maxLength: 6 }), (of, inCurrency, cumulatives) => {
-        const used = cumulatives.map((each) => decimal(each));
-        const parts = ratedParts({ currency: inCurrency, segments: [segmentOf(of, null, used, 1)], final: true });
-        const whole = ratedParts({ currency: inCurrency, segments: [segmentOf(of, null, used.slice(-1), 1)], final: true });
-        expect(money(together(parts))).toEqual(money(together(whole)));
-        expect(parts.map(({ part }) => part)).toEqual(used.map((_each, index) => index + 1));
-        expect(parts.every(({ rows }) => rowsHold(rows))).toBe(true);
-      }),
+      fc.property(
+        terms,
+        currency,
+        fc.array(quantity, { minLength: 1, maxLength: 6 }),
+        (of, inCurrency, cumulatives) => {
+          const used = cumulatives.map((each) => decimal(each));
+          const parts = ratedParts({ currency: inCurrency, segments: [segmentOf(of, null, used, 1)], final: true });
+          const whole = ratedParts({
+            currency: inCurrency,
+            segments: [segmentOf(of, null, used.slice(-1), 1)],
+            final: true,
+          });
+          expect(money(together(parts))).toEqual(money(together(whole)));
+          expect(parts.map(({ part }) => part)).toEqual(used.map((_each, index) => index + 1));
+          expect(parts.every(({ rows }) => rowsHold(rows))).toBe(true);
+        },
+      ),
       RUNS,
     );
   });
@@ -97,7 +124,9 @@ describe('whatever the cuts', () => {
         const cut = [segmentOf(first, null, early, 1), segmentOf(second, change, late, early.length)];
         const whole = [segmentOf(first, null, early.slice(-1), 1), segmentOf(second, change, late.slice(-1), 1)];
         const parts = ratedParts({ currency: inCurrency, segments: cut, final: true });
-        expect(money(together(parts))).toEqual(money(together(ratedParts({ currency: inCurrency, segments: whole, final: true }))));
+        expect(money(together(parts))).toEqual(
+          money(together(ratedParts({ currency: inCurrency, segments: whole, final: true }))),
+        );
       }),
       RUNS,
     );
@@ -113,11 +142,15 @@ describe('whatever the cuts', () => {
       { maxLength: 4 },
     );
     fc.assert(
-      fc.property(termsOf(fc.constant<Price>({ model: 'rate_card' })), fc.array(usage, { minLength: 1, maxLength: 5 }), (of, used) => {
-        const parts = ratedParts({ currency: 'USD', segments: [segmentOf(of, null, used, 1)], final: true });
-        const whole = quoteItem(of, used.at(-1) ?? [], 'USD');
-        expect(text(netOf(together(parts)))).toBe(text(whole.net));
-      }),
+      fc.property(
+        termsOf(fc.constant<Price>({ model: 'rate_card' })),
+        fc.array(usage, { minLength: 1, maxLength: 5 }),
+        (of, used) => {
+          const parts = ratedParts({ currency: 'USD', segments: [segmentOf(of, null, used, 1)], final: true });
+          const whole = quoteItem(of, used.at(-1) ?? [], 'USD');
+          expect(text(netOf(together(parts)))).toBe(text(whole.net));
+        },
+      ),
       RUNS,
     );
   });
@@ -127,11 +160,18 @@ describe('whatever the cuts', () => {
 const readings = fc
   .integer({ min: 1, max: 5 })
   .chain((count) =>
-    fc.tuple(...Array.from({ length: count }, (_step, index) => fc.array(quantity, { minLength: index + 1, maxLength: index + 1 }))),
+    fc.tuple(
+      ...Array.from({ length: count }, (_step, index) =>
+        fc.array(quantity, { minLength: index + 1, maxLength: index + 1 }),
+      ),
+    ),
   );
 
 const stepsOf = (cumulatives: readonly string[][], final: boolean): object[] =>
-  cumulatives.map((each, index) => ({ cumulatives: each, ...(final && index === cumulatives.length - 1 ? { final: true } : {}) }));
+  cumulatives.map((each, index) => ({
+    cumulatives: each,
+    ...(final && index === cumulatives.length - 1 ? { final: true } : {}),
+  }));
 
 interface StepRow {
   readonly part: number;
@@ -144,7 +184,12 @@ function ratedSteps(of: ItemTerms, inCurrency: string, steps: readonly object[])
   const answer = rateRequest({ id: 'x', currency: inCurrency, ...of, steps });
   if ('error' in answer) throw new Error(answer.error.message);
   return answer.steps.map(({ rows }) =>
-    rows.map(({ part, net, gross, discount }) => ({ part, net: decimal(net), gross: decimal(gross), discount: decimal(discount) })),
+    rows.map(({ part, net, gross, discount }) => ({
+      part,
+      net: decimal(net),
+      gross: decimal(gross),
+      discount: decimal(discount),
+    })),
   );
 }
 const total = (rows: readonly { net: Decimal }[]): Decimal => rows.reduce((sum, { net }) => sum.plus(net), ZERO);
@@ -156,7 +201,8 @@ describe('late readings', () => {
         const rows = ratedSteps(of, inCurrency, stepsOf(cumulatives, final)).flat();
         const known = (cumulatives.at(-1) ?? []).map((each) => decimal(each));
         const parts = ratedParts({ currency: inCurrency, segments: [segmentOf(of, null, known, 1)], final });
-        for (const { part, rows: owed } of parts) expect(text(total(rows.filter((row) => row.part === part)))).toBe(text(netOf(owed)));
+        for (const { part, rows: owed } of parts)
+          expect(text(total(rows.filter((row) => row.part === part)))).toBe(text(netOf(owed)));
         if (final) expect(text(total(rows))).toBe(text(quoteItem(of, known.at(-1) ?? ZERO, inCurrency).net));
       }),
       RUNS,
@@ -177,7 +223,10 @@ describe('late readings', () => {
     const cappedTerms = fc
       .tuple(terms, fc.nat(20_000))
       .filter(([of]) => of.price.model !== 'flat')
-      .map(([of, maximum]): [ItemTerms, string] => [{ ...of, commitments: { maximum: written(maximum, 3) } }, written(maximum, 3)]);
+      .map(([of, maximum]): [ItemTerms, string] => [
+        { ...of, commitments: { maximum: written(maximum, 3) } },
+        written(maximum, 3),
+      ]);
     fc.assert(
       fc.property(cappedTerms, currency, readings, ([of, maximum], inCurrency, cumulatives) => {
         const atMost = toMoney(decimal(maximum), inCurrency);

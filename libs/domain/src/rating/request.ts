@@ -32,7 +32,9 @@ function guardCounts(steps: RateRequest['steps']): void {
     const expected = closedAt ?? index + 1;
     if (cumulatives.length !== expected) {
       const message = `steps[${index}] has ${cumulatives.length} cumulatives, but ${expected} parts are billed by then`;
-      throw invalid('wrong_number_of_cumulatives', message, [{ field: `steps[${index}].cumulatives`, message: `must have ${expected}` }]);
+      throw invalid('wrong_number_of_cumulatives', message, [
+        { field: `steps[${index}].cumulatives`, message: `must have ${expected}` },
+      ]);
     }
     if (final === true) closedAt ??= expected;
   }
@@ -48,15 +50,19 @@ function rateSteps(request: RateRequest, terms: ItemTerms): { steps: RatedStep[]
   for (const { cumulatives, final } of request.steps) {
     over ||= final === true;
     const pieces = cumulatives.map((cumulative, index) => ({ part: index + 1, cumulative: decimal(cumulative) }));
-    const owed = ratedParts({ currency, segments: [{ terms, usedBefore: null, pieces }], final: over }).map(({ part, rows }) => {
-      const before = booked.get(part) ?? [];
-      // what is left out is not booked either: its quantity waits until there is money to it
-      const emitted = rowsWithMoney(subtract(rows, before));
-      booked.set(part, add(before, emitted));
-      return { part, rows: emitted };
-    });
+    const owed = ratedParts({ currency, segments: [{ terms, usedBefore: null, pieces }], final: over }).map(
+      ({ part, rows }) => {
+        const before = booked.get(part) ?? [];
+        // what is left out is not booked either: its quantity waits until there is money to it
+        const emitted = rowsWithMoney(subtract(rows, before));
+        booked.set(part, add(before, emitted));
+        return { part, rows: emitted };
+      },
+    );
     const stepNet = netOf(owed.flatMap(({ rows }) => rows));
-    const rows = owed.flatMap(({ part, rows: emitted }) => emitted.map((row) => ({ part, ...printRow(row, currency) })));
+    const rows = owed.flatMap(({ part, rows: emitted }) =>
+      emitted.map((row) => ({ part, ...printRow(row, currency) })),
+    );
     steps.push({ rows, net: moneyText(stepNet, currency) });
     net = net.plus(stepNet);
   }
@@ -68,7 +74,10 @@ function rated(input: unknown): RateAnswer {
   const { id, currency, steps, ...terms } = request;
   scaleOf(currency);
   if (terms.price.model === 'rate_card') {
-    throw invalid('rate_card_not_rated_here', 'price: a rate card needs usage by rate, which a request does not carry; use a unit price');
+    throw invalid(
+      'rate_card_not_rated_here',
+      'price: a rate card needs usage by rate, which a request does not carry; use a unit price',
+    );
   }
   guardCommitments(terms, currency);
   guardCounts(steps);

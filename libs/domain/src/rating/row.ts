@@ -36,7 +36,8 @@ export const printRow = (row: RatedRow, currency: string): PrintedRow => ({
   net: moneyText(row.net, currency),
 });
 
-const hasMoney = ({ gross, discount, credit, net }: RatedRow): boolean => [gross, discount, credit, net].some((amount) => !amount.eq(ZERO));
+const hasMoney = ({ gross, discount, credit, net }: RatedRow): boolean =>
+  [gross, discount, credit, net].some((amount) => !amount.eq(ZERO));
 
 /** The rows that a document shows and books: those whose money is not all zero. */
 export const rowsWithMoney = (rows: readonly RatedRow[]): RatedRow[] => rows.filter(hasMoney);

@@ -38,4 +38,5 @@ export function add(rows: readonly RatedRow[], more: readonly RatedRow[]): Rated
  * What `now` owes beyond `booked`. A component that is only in `booked` comes back negative.
  * [tier-1: 10, tier-2: 5] − [tier-1: 6, tier-3: 2] = [tier-1: 4, tier-2: 5, tier-3: −2]
  */
-export const subtract = (now: readonly RatedRow[], booked: readonly RatedRow[]): RatedRow[] => add(now, booked.map(negated));
+export const subtract = (now: readonly RatedRow[], booked: readonly RatedRow[]): RatedRow[] =>
+  add(now, booked.map(negated));

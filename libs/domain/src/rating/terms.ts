@@ -35,5 +35,7 @@ export function guardCommitments({ commitments }: ItemTerms, currency: string, a
   const maximum = money(commitments.maximum, currency, 'commitments.maximum');
   if (minimum.lte(maximum)) return;
   const message = `${at}commitments: the minimum ${commitments.minimum} is above the maximum ${commitments.maximum}; change one of them`;
-  throw invalid('minimum_above_maximum', message, [{ field: `${at}commitments.minimum`, message: 'is above the maximum' }]);
+  throw invalid('minimum_above_maximum', message, [
+    { field: `${at}commitments.minimum`, message: 'is above the maximum' },
+  ]);
 }

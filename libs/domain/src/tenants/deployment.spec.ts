@@ -22,7 +22,13 @@ const assigned = (tenantId: string, from: string): DeploymentEvent => ({
   type: 'DeploymentAssigned',
   data: { deploymentId: 'd1', tenantId, from: T(from) },
 });
-const start = (subscriptionId: string, from: string) => ({ subscriptionId, deploymentId: 'd1', planId: 'p1', from: T(from), anchor: null });
+const start = (subscriptionId: string, from: string) => ({
+  subscriptionId,
+  deploymentId: 'd1',
+  planId: 'p1',
+  from: T(from),
+  anchor: null,
+});
 
 /** The deployment after further events; what is decided in between is applied too. */
 const deploymentAfter = (...events: readonly DeploymentEvent[]): Deployment => {
@@ -50,8 +56,14 @@ describe('a deployment', () => {
 
   it('belongs to one tenant at any instant', () => {
     const { assignments } = deploymentAfter(assigned('t2', '04-16'));
-    expect([tenantAt(assignments, instant('2025-12-31T23:59:59Z')), tenantAt(assignments, T('01-01'))]).toEqual([null, 't1']);
-    expect([tenantAt(assignments, instant('2026-04-15T23:59:59.999999Z')), tenantAt(assignments, T('04-16'))]).toEqual(['t1', 't2']);
+    expect([tenantAt(assignments, instant('2025-12-31T23:59:59Z')), tenantAt(assignments, T('01-01'))]).toEqual([
+      null,
+      't1',
+    ]);
+    expect([tenantAt(assignments, instant('2026-04-15T23:59:59.999999Z')), tenantAt(assignments, T('04-16'))]).toEqual([
+      't1',
+      't2',
+    ]);
   });
 
   it('takes assignments in any order; of two for one instant the later recorded holds', () => {
@@ -81,7 +93,9 @@ describe('a subscription', () => {
       expect.objectContaining({ code: 'unknown_deployment', kind: 'not_found' }),
     );
     const early = { ...start('s1', '04-01'), from: instant('2025-12-01T00:00:00Z') };
-    expect(() => startSubscription(deploymentAfter(), early)).toThrow(expect.objectContaining({ code: 'deployment_not_assigned' }));
+    expect(() => startSubscription(deploymentAfter(), early)).toThrow(
+      expect.objectContaining({ code: 'deployment_not_assigned' }),
+    );
   });
 
   it('does not overlap another of the deployment', () => {
@@ -102,11 +116,18 @@ describe('a subscription', () => {
     const deployment = started('04-01', cancelled('06-01'));
     const subscription = subscriptionOf(deployment);
     expect(changePlan(subscription, 'p2', T('05-16'))).toEqual([
-      { type: 'SubscriptionPlanChanged', data: { subscriptionId: 's1', deploymentId: 'd1', planId: 'p2', at: T('05-16') } },
+      {
+        type: 'SubscriptionPlanChanged',
+        data: { subscriptionId: 's1', deploymentId: 'd1', planId: 'p2', at: T('05-16') },
+      },
     ]);
     expect(changePlan(subscription, 'p2', T('04-01'))).toHaveLength(1);
-    expect(() => changePlan(subscription, 'p2', T('03-31'))).toThrow(expect.objectContaining({ code: 'before_subscription' }));
-    expect(() => changePlan(subscription, 'p2', T('06-01'))).toThrow(expect.objectContaining({ code: 'subscription_cancelled' }));
+    expect(() => changePlan(subscription, 'p2', T('03-31'))).toThrow(
+      expect.objectContaining({ code: 'before_subscription' }),
+    );
+    expect(() => changePlan(subscription, 'p2', T('06-01'))).toThrow(
+      expect.objectContaining({ code: 'subscription_cancelled' }),
+    );
   });
 
   it('has its plans in order of time; of two for one instant the later recorded holds', () => {
@@ -114,7 +135,9 @@ describe('a subscription', () => {
       type: 'SubscriptionPlanChanged',
       data: { subscriptionId: 's1', deploymentId: 'd1', planId, at: T(at) },
     });
-    expect(subscriptionOf(started('04-01', change('p3', '06-01'), change('p2', '05-01'), change('p4', '06-01'))).plans).toEqual([
+    expect(
+      subscriptionOf(started('04-01', change('p3', '06-01'), change('p2', '05-01'), change('p4', '06-01'))).plans,
+    ).toEqual([
       { planId: 'p1', from: T('04-01') },
       { planId: 'p2', from: T('05-01') },
       { planId: 'p4', from: T('06-01') },

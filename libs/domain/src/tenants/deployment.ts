@@ -15,7 +15,13 @@ export const deploymentStream = (deploymentId: string): string => streamName('de
 export const deploymentEvents = {
   DeploymentRegistered: z.object({ deploymentId: zId, tenantId: zId, name: zText, from: zInstant }),
   DeploymentAssigned: z.object({ deploymentId: zId, tenantId: zId, from: zInstant }),
-  SubscriptionStarted: z.object({ subscriptionId: zId, deploymentId: zId, planId: zId, from: zInstant, anchor: zInstant.nullable() }),
+  SubscriptionStarted: z.object({
+    subscriptionId: zId,
+    deploymentId: zId,
+    planId: zId,
+    from: zInstant,
+    anchor: zInstant.nullable(),
+  }),
   SubscriptionPlanChanged: z.object({ subscriptionId: zId, deploymentId: zId, planId: zId, at: zInstant }),
   SubscriptionCancelled: z.object({ subscriptionId: zId, deploymentId: zId, at: zInstant }),
   /** Usage that nothing covers is not going to be billed: it is listed as unbilled no more. */
@@ -23,7 +29,10 @@ export const deploymentEvents = {
 };
 
 export type DeploymentEvent = {
-  [Type in keyof typeof deploymentEvents]: { readonly type: Type; readonly data: z.infer<(typeof deploymentEvents)[Type]> };
+  [Type in keyof typeof deploymentEvents]: {
+    readonly type: Type;
+    readonly data: z.infer<(typeof deploymentEvents)[Type]>;
+  };
 }[keyof typeof deploymentEvents];
 
 export interface Assignment {
@@ -66,7 +75,14 @@ function evolve(state: Deployment | null, event: DeploymentEvent): Deployment | 
       return { ...state, assignments: withAssignment(state.assignments, event.data) };
     case 'SubscriptionStarted': {
       const { subscriptionId, deploymentId, planId, from, anchor } = event.data;
-      const started: Subscription = { subscriptionId, deploymentId, from, anchor, plans: [{ planId, from }], cancelledAt: null };
+      const started: Subscription = {
+        subscriptionId,
+        deploymentId,
+        from,
+        anchor,
+        plans: [{ planId, from }],
+        cancelledAt: null,
+      };
       return { ...state, subscriptions: [...state.subscriptions, started] };
     }
     case 'SubscriptionPlanChanged':
@@ -84,11 +100,15 @@ const change = (state: Deployment, id: string, next: (current: Subscription) => 
 });
 
 const withAssignment = (assignments: readonly Assignment[], { tenantId, from }: Assignment): Assignment[] =>
-  [...assignments.filter((each) => each.from !== from), { tenantId, from }].sort((a, b) => compareInstants(a.from, b.from));
+  [...assignments.filter((each) => each.from !== from), { tenantId, from }].sort((a, b) =>
+    compareInstants(a.from, b.from),
+  );
 
 const withPlan = (subscription: Subscription, planId: string, from: Instant): Subscription => ({
   ...subscription,
-  plans: [...subscription.plans.filter((each) => each.from !== from), { planId, from }].sort((a, b) => compareInstants(a.from, b.from)),
+  plans: [...subscription.plans.filter((each) => each.from !== from), { planId, from }].sort((a, b) =>
+    compareInstants(a.from, b.from),
+  ),
 });
 
 /** Who holds the deployment at an instant; null before it is anyone's. */
@@ -101,11 +121,17 @@ export function tenantAt(assignments: readonly Assignment[], at: Instant): strin
 /** The stretches in which the deployment was one tenant's, in order. */
 export function tenancies(assignments: readonly Assignment[]): { tenantId: string; period: OpenPeriod }[] {
   const merged = assignments.filter((each, index) => index === 0 || assignments[index - 1]?.tenantId !== each.tenantId);
-  return merged.map((each, index) => ({ tenantId: each.tenantId, period: { start: each.from, end: merged[index + 1]?.from ?? null } }));
+  return merged.map((each, index) => ({
+    tenantId: each.tenantId,
+    period: { start: each.from, end: merged[index + 1]?.from ?? null },
+  }));
 }
 
 /** The stretches in which the subscription ran for one tenant: assigning the deployment elsewhere ends one and begins another. */
-export function subscriptionSpans(subscription: Subscription, assignments: readonly Assignment[]): { tenantId: string; period: OpenPeriod }[] {
+export function subscriptionSpans(
+  subscription: Subscription,
+  assignments: readonly Assignment[],
+): { tenantId: string; period: OpenPeriod }[] {
   return tenancies(assignments).flatMap(({ tenantId, period }) => {
     const start = later(period.start, subscription.from);
     const ends = [period.end, subscription.cancelledAt].filter((end) => end !== null);
@@ -137,20 +163,37 @@ export function startSubscription(
 export function changePlan(subscription: Subscription, planId: string, at: Instant): DeploymentEvent[] {
   assertRunning(subscription, at);
   if (isBefore(at, subscription.from))
-    throw invalid('before_subscription', `subscription ${subscription.subscriptionId} starts at ${subscription.from}: change its plan from then on`);
+    throw invalid(
+      'before_subscription',
+      `subscription ${subscription.subscriptionId} starts at ${subscription.from}: change its plan from then on`,
+    );
   const { subscriptionId, deploymentId } = subscription;
   return [{ type: 'SubscriptionPlanChanged', data: { subscriptionId, deploymentId, planId, at } }];
 }
 
 export function cancelSubscription(subscription: Subscription, at: Instant): DeploymentEvent[] {
   if (subscription.cancelledAt !== null)
-    throw conflict('subscription_cancelled', `subscription ${subscription.subscriptionId} is cancelled already, at ${subscription.cancelledAt}`);
+    throw conflict(
+      'subscription_cancelled',
+      `subscription ${subscription.subscriptionId} is cancelled already, at ${subscription.cancelledAt}`,
+    );
   if (isBefore(at, subscription.from))
-    throw invalid('before_subscription', `subscription ${subscription.subscriptionId} starts at ${subscription.from}, after ${at}`);
-  return [{ type: 'SubscriptionCancelled', data: { subscriptionId: subscription.subscriptionId, deploymentId: subscription.deploymentId, at } }];
+    throw invalid(
+      'before_subscription',
+      `subscription ${subscription.subscriptionId} starts at ${subscription.from}, after ${at}`,
+    );
+  return [
+    {
+      type: 'SubscriptionCancelled',
+      data: { subscriptionId: subscription.subscriptionId, deploymentId: subscription.deploymentId, at },
+    },
+  ];
 }
 
 function assertRunning(subscription: Subscription, at: Instant): void {
   if (subscription.cancelledAt !== null && !isBefore(at, subscription.cancelledAt))
-    throw conflict('subscription_cancelled', `subscription ${subscription.subscriptionId} ends at ${subscription.cancelledAt}, not after ${at}`);
+    throw conflict(
+      'subscription_cancelled',
+      `subscription ${subscription.subscriptionId} ends at ${subscription.cancelledAt}, not after ${at}`,
+    );
 }

@@ -9,7 +9,13 @@ export const tenantStream = (tenantId: string): string => streamName('tenant', [
 
 // Stored for ever. A name is personal data: it lives in an erasable table, the event holds its reference and a salted hash.
 export const tenantEvents = {
-  TenantRegistered: z.object({ tenantId: zId, currency: zCurrency, timeZone: z.string(), detailsRef: z.uuid(), detailsHash: z.string() }),
+  TenantRegistered: z.object({
+    tenantId: zId,
+    currency: zCurrency,
+    timeZone: z.string(),
+    detailsRef: z.uuid(),
+    detailsHash: z.string(),
+  }),
   TenantTaxSet: z.object({ tenantId: zId, name: zText, ratePercent: zDecimal, from: zInstant }),
   /** For periods that end at or after `from`: how long late usage is waited for before their last part is billed. */
   TenantGracePeriodSet: z.object({ tenantId: zId, hours: z.number().int().nonnegative(), from: zInstant }),
@@ -49,7 +55,8 @@ function lastFrom<Dated extends { readonly from: Instant }>(dated: readonly Date
 export const taxAt = (taxes: readonly TaxRate[], at: Instant): TaxRate | null => lastFrom(taxes, at);
 
 /** The grace period for a period that ends at an instant, in hours; 0 unless set. */
-export const graceHoursAt = (periods: readonly GracePeriod[], end: Instant): number => lastFrom(periods, end)?.hours ?? 0;
+export const graceHoursAt = (periods: readonly GracePeriod[], end: Instant): number =>
+  lastFrom(periods, end)?.hours ?? 0;
 
 /** Guards first: a second registration or a second tax from the same instant is a conflict. */
 export function assertNotRegistered(registered: boolean, tenantId: string): void {

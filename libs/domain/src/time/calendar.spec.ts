@@ -7,32 +7,51 @@ const at = (text: string) => instant(text);
 
 describe('billingPeriodAt', () => {
   it('is the calendar month in UTC unless told otherwise', () => {
-    expect(billingPeriodAt(at('2026-04-15T12:00:00Z'), 'month', 'UTC', null)).toEqual({ start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' });
+    expect(billingPeriodAt(at('2026-04-15T12:00:00Z'), 'month', 'UTC', null)).toEqual({
+      start: '2026-04-01T00:00:00Z',
+      end: '2026-05-01T00:00:00Z',
+    });
     expect(billingPeriodAt(at('2026-05-01T00:00:00Z'), 'month', 'UTC', null).start).toBe('2026-05-01T00:00:00Z');
     expect(billingPeriodAt(at('2028-02-29T23:59:59.999999Z'), 'month', 'UTC', null).end).toBe('2028-03-01T00:00:00Z');
   });
 
   it('begins at local midnight, through summer time', () => {
     // Berlin is UTC+1 until 29 March 2026, 01:00 UTC, then UTC+2: March there is an hour short.
-    expect(billingPeriodAt(at('2026-03-10T00:00:00Z'), 'month', 'Europe/Berlin', null)).toEqual({ start: '2026-02-28T23:00:00Z', end: '2026-03-31T22:00:00Z' });
+    expect(billingPeriodAt(at('2026-03-10T00:00:00Z'), 'month', 'Europe/Berlin', null)).toEqual({
+      start: '2026-02-28T23:00:00Z',
+      end: '2026-03-31T22:00:00Z',
+    });
     // Half past midnight on 1 April in Berlin is still 31 March in UTC.
-    expect(billingPeriodAt(at('2026-03-31T22:30:00Z'), 'month', 'Europe/Berlin', null).start).toBe('2026-03-31T22:00:00Z');
+    expect(billingPeriodAt(at('2026-03-31T22:30:00Z'), 'month', 'Europe/Berlin', null).start).toBe(
+      '2026-03-31T22:00:00Z',
+    );
   });
 
   it('takes the first instant after a midnight that does not exist', () => {
     // Beirut put its clocks forward from 00:00 to 01:00 on 29 March 2026, so the 29th began at 22:00 UTC of the 28th.
-    expect(billingPeriodAt(at('2026-04-01T00:00:00Z'), 'month', 'Asia/Beirut', at('2026-01-28T22:00:00Z')).start).toBe('2026-03-28T22:00:00Z');
+    expect(billingPeriodAt(at('2026-04-01T00:00:00Z'), 'month', 'Asia/Beirut', at('2026-01-28T22:00:00Z')).start).toBe(
+      '2026-03-28T22:00:00Z',
+    );
   });
 
   it('puts an anchor on the 31st on the last day of a shorter month, and back', () => {
     const anchor = at('2026-01-31T00:00:00Z');
-    expect(billingPeriodAt(at('2026-02-15T00:00:00Z'), 'month', 'UTC', anchor)).toEqual({ start: '2026-01-31T00:00:00Z', end: '2026-02-28T00:00:00Z' });
-    expect(billingPeriodAt(at('2026-03-01T00:00:00Z'), 'month', 'UTC', anchor)).toEqual({ start: '2026-02-28T00:00:00Z', end: '2026-03-31T00:00:00Z' });
+    expect(billingPeriodAt(at('2026-02-15T00:00:00Z'), 'month', 'UTC', anchor)).toEqual({
+      start: '2026-01-31T00:00:00Z',
+      end: '2026-02-28T00:00:00Z',
+    });
+    expect(billingPeriodAt(at('2026-03-01T00:00:00Z'), 'month', 'UTC', anchor)).toEqual({
+      start: '2026-02-28T00:00:00Z',
+      end: '2026-03-31T00:00:00Z',
+    });
   });
 
   it('runs years from an anchor on 29 February', () => {
     const anchor = at('2024-02-29T00:00:00Z');
-    expect(billingPeriodAt(at('2026-01-01T00:00:00Z'), 'year', 'UTC', anchor)).toEqual({ start: '2025-02-28T00:00:00Z', end: '2026-02-28T00:00:00Z' });
+    expect(billingPeriodAt(at('2026-01-01T00:00:00Z'), 'year', 'UTC', anchor)).toEqual({
+      start: '2025-02-28T00:00:00Z',
+      end: '2026-02-28T00:00:00Z',
+    });
     expect(billingPeriodAt(at('2028-03-01T00:00:00Z'), 'year', 'UTC', anchor).start).toBe('2028-02-29T00:00:00Z');
   });
 
@@ -41,7 +60,9 @@ describe('billingPeriodAt', () => {
     const instants = fc.bigInt({ min: -2_208_988_800_000_000n, max: 4_102_444_800_000_000n }).map(fromMicros);
     fc.assert(
       fc.property(instants, fc.option(instants), fc.constantFrom('month', 'year'), (time, anchor, interval) => {
-        expect(billingPeriodAt(time, interval, 'UTC', anchor)).toEqual(billingPeriodAt(time, interval, 'Etc/UTC', anchor));
+        expect(billingPeriodAt(time, interval, 'UTC', anchor)).toEqual(
+          billingPeriodAt(time, interval, 'Etc/UTC', anchor),
+        );
       }),
       { seed: Number(process.env['PROPERTY_SEED'] ?? '20261121') },
     );

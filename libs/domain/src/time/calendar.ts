@@ -26,7 +26,14 @@ function formatterOf(timeZone: string): Intl.DateTimeFormat {
   let formatter = formatters.get(timeZone);
   if (formatter === undefined) {
     formatter = new Intl.DateTimeFormat('en-u-ca-iso8601-nu-latn', {
-      timeZone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric',
+      timeZone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
     });
     formatters.set(timeZone, formatter);
   }
@@ -44,9 +51,14 @@ function localTime(at: Instant, timeZone: string): LocalTime {
     return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate(), timeMicros };
   }
   const fraction = ((value % SECOND) + SECOND) % SECOND;
-  const parts = new Map(formatterOf(timeZone).formatToParts(Number((value - fraction) / 1000n)).map(({ type, value: text }) => [type, Number(text)]));
+  const parts = new Map(
+    formatterOf(timeZone)
+      .formatToParts(Number((value - fraction) / 1000n))
+      .map(({ type, value: text }) => [type, Number(text)]),
+  );
   const part = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) ?? 0;
-  const timeMicros = BigInt(part('hour')) * HOUR + BigInt(part('minute')) * MINUTE + BigInt(part('second')) * SECOND + fraction;
+  const timeMicros =
+    BigInt(part('hour')) * HOUR + BigInt(part('minute')) * MINUTE + BigInt(part('second')) * SECOND + fraction;
   return { year: part('year'), month: part('month'), day: part('day'), timeMicros };
 }
 
@@ -62,7 +74,9 @@ function instantOf(local: LocalTime, timeZone: string): Instant {
   const target = asIfUtc(local);
   if (timeZone === UTC) return fromMicros(target);
   const offsetAt = (value: bigint): bigint => asIfUtc(localTime(fromMicros(value), timeZone)) - value;
-  const candidates = [...new Set([offsetAt(target - DAY), offsetAt(target), offsetAt(target + DAY)])].map((offset) => target - offset);
+  const candidates = [...new Set([offsetAt(target - DAY), offsetAt(target), offsetAt(target + DAY)])].map(
+    (offset) => target - offset,
+  );
   const exact = candidates.filter((value) => value + offsetAt(value) === target);
   if (exact.length > 0) return fromMicros(exact.reduce((a, b) => (a < b ? a : b)));
   // In the gap: the change lies between the two readings of the clock; the first instant after it is found by bisection.
@@ -108,5 +122,8 @@ export function billingPeriodAt(at: Instant, interval: Interval, timeZone: strin
   let index = interval === 'month' ? local.year * 12 + local.month - 1 : local.year;
   while (isBefore(at, boundary(index, anchored, interval, timeZone))) index -= 1;
   while (!isBefore(at, boundary(index + 1, anchored, interval, timeZone))) index += 1;
-  return { start: boundary(index, anchored, interval, timeZone), end: boundary(index + 1, anchored, interval, timeZone) };
+  return {
+    start: boundary(index, anchored, interval, timeZone),
+    end: boundary(index + 1, anchored, interval, timeZone),
+  };
 }

@@ -1,6 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { compareInstants, earlier, FROM_EVER, fromMicros, instant, isBefore, isInstant, later, micros } from './instant.js';
+import {
+  compareInstants,
+  earlier,
+  FROM_EVER,
+  fromMicros,
+  instant,
+  isBefore,
+  isInstant,
+  later,
+  micros,
+} from './instant.js';
 
 const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
 
@@ -60,7 +70,9 @@ describe('an instant', () => {
 
   it('is canonical only in its one form', () => {
     expect(
-      ['2026-04-01T00:00:00Z', '2026-04-01T00:00:00.5Z', '2026-04-01T00:00:00.50Z', '2026-04-01T00:00:00+00:00'].map(isInstant),
+      ['2026-04-01T00:00:00Z', '2026-04-01T00:00:00.5Z', '2026-04-01T00:00:00.50Z', '2026-04-01T00:00:00+00:00'].map(
+        isInstant,
+      ),
     ).toEqual([true, true, false, false]);
   });
 });
@@ -82,7 +94,12 @@ describe('the order of instants', () => {
   it('has an earlier and a later of two, and FROM_EVER before all', () => {
     const [a, b] = [instant('2026-04-01T00:00:00Z'), instant('2026-04-01T00:00:00.5Z')];
     expect([earlier(a, b), earlier(b, a), later(a, b), later(b, a)]).toEqual([a, a, b, b]);
-    expect([isBefore(a, a), isBefore(a, b), isBefore(FROM_EVER, a), compareInstants(a, a)]).toEqual([false, true, true, 0]);
+    expect([isBefore(a, a), isBefore(a, b), isBefore(FROM_EVER, a), compareInstants(a, a)]).toEqual([
+      false,
+      true,
+      true,
+      0,
+    ]);
   });
 
   it('is that of the microseconds since 1970, which are the instant again', () => {

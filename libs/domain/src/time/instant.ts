@@ -44,17 +44,33 @@ const MOST_READ = 10_000;
 function parsed(text: string, what: string): Instant {
   const parts = RFC3339.exec(text);
   if (parts === null) {
-    throw invalid('not_an_instant', `${what}: ${quoted(text)} is not an RFC 3339 instant such as "2026-04-01T00:00:00Z"`);
+    throw invalid(
+      'not_an_instant',
+      `${what}: ${quoted(text)} is not an RFC 3339 instant such as "2026-04-01T00:00:00Z"`,
+    );
   }
-  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const millis = utcMillis(year, month, day, hour, minute, second);
   const local = new Date(millis);
   const exists =
-    year >= 1 && local.getUTCMonth() === month - 1 && local.getUTCDate() === day && local.getUTCHours() === hour && local.getUTCMinutes() === minute && second < 60;
+    year >= 1 &&
+    local.getUTCMonth() === month - 1 &&
+    local.getUTCDate() === day &&
+    local.getUTCHours() === hour &&
+    local.getUTCMinutes() === minute &&
+    second < 60;
   if (!exists) throw invalid('not_an_instant', `${what}: ${quoted(text)} does not exist in the calendar`);
   const zone = (parts[8] ?? 'Z').toUpperCase();
   const [zoneHour, zoneMinute] = zone === 'Z' ? [0, 0] : [Number(zone.slice(1, 3)), Number(zone.slice(4, 6))];
-  if (zoneHour > 23 || zoneMinute > 59) throw invalid('not_an_instant', `${what}: ${quoted(text)} has no such zone offset`);
+  if (zoneHour > 23 || zoneMinute > 59)
+    throw invalid('not_an_instant', `${what}: ${quoted(text)} has no such zone offset`);
   const offsetMs = (zone.startsWith('-') ? -1 : 1) * (zoneHour * 60 + zoneMinute) * 60_000;
   const fraction = (parts[7] ?? '').replace(/0+$/, '');
   return canonical(millis - offsetMs, fraction, what);
@@ -62,7 +78,8 @@ function parsed(text: string, what: string): Instant {
 
 function canonical(millis: number, fraction: string, what: string): Instant {
   const iso = new Date(millis).toISOString();
-  if (!/^\d{4}-/.test(iso) || iso.startsWith('0000')) throw invalid('not_an_instant', `${what}: outside the years 0001 to 9999`);
+  if (!/^\d{4}-/.test(iso) || iso.startsWith('0000'))
+    throw invalid('not_an_instant', `${what}: outside the years 0001 to 9999`);
   return `${iso.slice(0, 19)}${fraction === '' ? '' : `.${fraction}`}Z` as Instant;
 }
 
@@ -96,4 +113,5 @@ export function fromMicros(value: bigint): Instant {
 }
 
 const MICROS_PER_HOUR = 3_600_000_000n;
-export const plusHours = (at: Instant, hours: number): Instant => (hours === 0 ? at : fromMicros(micros(at) + BigInt(hours) * MICROS_PER_HOUR));
+export const plusHours = (at: Instant, hours: number): Instant =>
+  hours === 0 ? at : fromMicros(micros(at) + BigInt(hours) * MICROS_PER_HOUR);

@@ -37,7 +37,9 @@ describe('a period', () => {
     expect(() => parsePeriod({ start: '2026-04-02T00:00:00+02:00', end: '2026-04-01T22:00:00Z' })).toThrow(
       expect.objectContaining({ code: 'empty_period' }),
     );
-    expect(() => parsePeriod({ start: 'now', end: '2026-04-01T22:00:00Z' }, 'usage.period')).toThrow(/^usage\.period\.start: /);
+    expect(() => parsePeriod({ start: 'now', end: '2026-04-01T22:00:00Z' }, 'usage.period')).toThrow(
+      /^usage\.period\.start: /,
+    );
   });
 
   it('contains its start and not its end', () => {
@@ -56,10 +58,10 @@ describe('a period', () => {
       overlaps(p('01', '11'), p('10', '20')),
       overlaps(p('01', '30'), p('10', '20')),
     ]).toEqual([false, true, true]);
-    expect([overlaps(p('01', '10'), { start: T('10'), end: null }), overlaps({ start: T('05'), end: null }, p('01', '10'))]).toEqual([
-      false,
-      true,
-    ]);
+    expect([
+      overlaps(p('01', '10'), { start: T('10'), end: null }),
+      overlaps({ start: T('05'), end: null }, p('01', '10')),
+    ]).toEqual([false, true]);
     expect(overlaps({ start: T('05'), end: null }, { start: T('20'), end: null })).toBe(true);
   });
 
@@ -71,7 +73,11 @@ describe('a period', () => {
 
   it('is compared and printed', () => {
     expect([samePeriod(p('01', '10'), p('01', '10')), samePeriod(p('01', '10'), p('01', '11'))]).toEqual([true, false]);
-    expect([p('02', '03'), p('01', '10'), p('01', '05')].sort(comparePeriods)).toEqual([p('01', '05'), p('01', '10'), p('02', '03')]);
+    expect([p('02', '03'), p('01', '10'), p('01', '05')].sort(comparePeriods)).toEqual([
+      p('01', '05'),
+      p('01', '10'),
+      p('02', '03'),
+    ]);
     expect(periodText({ start: T('01'), end: null })).toBe('[2026-04-01T00:00:00Z, open)');
   });
 });
@@ -79,7 +85,15 @@ describe('a period', () => {
 describe('cutAt', () => {
   it('makes no empty piece: cuts at the edges, outside, or given twice make none', () => {
     expect(
-      cutAt(p('01', '30'), [T('16'), T('01'), T('30'), at('2026-05-02T00:00:00Z'), at('2026-03-01T00:00:00Z'), T('16'), T('10')]),
+      cutAt(p('01', '30'), [
+        T('16'),
+        T('01'),
+        T('30'),
+        at('2026-05-02T00:00:00Z'),
+        at('2026-03-01T00:00:00Z'),
+        T('16'),
+        T('10'),
+      ]),
     ).toEqual([
       { start: T('01'), end: T('10') },
       { start: T('10'), end: T('16') },
@@ -101,7 +115,8 @@ describe('cutAt', () => {
         const bounds = new Set(pieces.map(({ start }) => start));
         expect(cuts.every((cut) => bounds.has(cut) || !contains(whole, cut))).toBe(true);
         // every instant of the whole is in exactly one piece
-        for (const cut of cuts) expect(pieces.filter((piece) => contains(piece, cut))).toHaveLength(contains(whole, cut) ? 1 : 0);
+        for (const cut of cuts)
+          expect(pieces.filter((piece) => contains(piece, cut))).toHaveLength(contains(whole, cut) ? 1 : 0);
         expect(pieces.reduce((sum, piece) => sum + lengthMicros(piece), 0n)).toBe(lengthMicros(whole));
       }),
       RUNS,

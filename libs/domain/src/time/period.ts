@@ -37,12 +37,15 @@ export function intersection(a: Period, b: OpenPeriod): Period | null {
 }
 
 export const samePeriod = (a: Period, b: Period): boolean => a.start === b.start && a.end === b.end;
-export const comparePeriods = (a: Period, b: Period): number => compareInstants(a.start, b.start) || compareInstants(a.end, b.end);
+export const comparePeriods = (a: Period, b: Period): number =>
+  compareInstants(a.start, b.start) || compareInstants(a.end, b.end);
 export const periodText = (value: OpenPeriod): string => `[${value.start}, ${value.end ?? 'open'})`;
 
 /** Cuts a period at the instants strictly inside it: the pieces tile it. Cuts outside or at its edges make no empty piece. */
 export function cutAt(whole: Period, cuts: readonly Instant[]): Period[] {
-  const inside = [...new Set(cuts)].filter((cut) => isBefore(whole.start, cut) && isBefore(cut, whole.end)).sort(compareInstants);
+  const inside = [...new Set(cuts)]
+    .filter((cut) => isBefore(whole.start, cut) && isBefore(cut, whole.end))
+    .sort(compareInstants);
   const bounds = [whole.start, ...inside, whole.end];
   return bounds.slice(0, -1).map((start, index) => ({ start, end: bounds[index + 1] ?? whole.end }));
 }

@@ -14,7 +14,12 @@ const reading = (more: object = {}): Observation => ({
   quantity: '0.5',
   ...more,
 });
-const observed = (...observations: Observation[]) => ({ deploymentId: 'site', month: '2026-04', origin: 'backfill' as const, observations });
+const observed = (...observations: Observation[]) => ({
+  deploymentId: 'site',
+  month: '2026-04',
+  origin: 'backfill' as const,
+  observations,
+});
 
 /** What the codec does without the short way: the schema's answer. */
 const bySchema = (data: unknown): unknown => usageEvents.UsageObserved.safeParse(data).data;
@@ -39,10 +44,13 @@ describe('plainly observed', () => {
       { attributes: { az: 1 } },
       { more: 'than we know' },
     ];
-    for (const other of others) expect([other, isPlainlyObserved(observed(reading(), reading(other)))]).toEqual([other, false]);
+    for (const other of others)
+      expect([other, isPlainlyObserved(observed(reading(), reading(other)))]).toEqual([other, false]);
     expect(isPlainlyObserved(observed())).toBe(false);
     expect(isPlainlyObserved({ ...observed(reading()), deploymentId: '' })).toBe(false);
-    expect(() => isPlainlyObserved(observed(reading({ period: { start: '2026-02-31T00:00:00Z', end: '2026-04-01T01:00:00Z' } })))).toThrow('does not exist in the calendar');
+    expect(() =>
+      isPlainlyObserved(observed(reading({ period: { start: '2026-02-31T00:00:00Z', end: '2026-04-01T01:00:00Z' } }))),
+    ).toThrow('does not exist in the calendar');
   });
 
   const text = fc.string({ maxLength: 20 });
@@ -52,7 +60,11 @@ describe('plainly observed', () => {
       provider: id,
       resourceId: id,
       billingKind: id,
-      period: fc.constantFrom(reading().period, { start: '2026-04-01T00:00:00.5Z', end: '2026-04-02T00:00:00Z' }, { start: '2026-04-03T00:00:00Z', end: '2026-04-02T00:00:00Z' }),
+      period: fc.constantFrom(
+        reading().period,
+        { start: '2026-04-01T00:00:00.5Z', end: '2026-04-02T00:00:00Z' },
+        { start: '2026-04-03T00:00:00Z', end: '2026-04-02T00:00:00Z' },
+      ),
       granularity: fc.constantFrom('hour', 'day', 'event'),
       sourceId: id,
       quantity: fc.constantFrom('1', '-0.25', '1.0', '007', '123456789012345678.123456789012345678'),
@@ -75,14 +87,24 @@ describe('plainly observed', () => {
   it('are packed as they would be if they were measured', () => {
     fc.assert(
       fc.property(fc.array(arbitrary, { maxLength: 5 }), fc.nat(1100), (readings, times) => {
-        const many = Array.from({ length: times }, () => readings).flat().slice(0, 1100);
+        const many = Array.from({ length: times }, () => readings)
+          .flat()
+          .slice(0, 1100);
         expect(packedReadings(many)).toEqual(packed(many));
       }),
       { ...RUNS, numRuns: 30 },
     );
     // 1,000 of 6 × 80 bytes of ids at the most, and no more than 80 in fact.
-    expect(packedReadings(Array.from({ length: 1000 }, () => reading({ resourceId: 'r'.repeat(80) }))).map(({ length }) => length)).toEqual([1000]);
+    expect(
+      packedReadings(Array.from({ length: 1000 }, () => reading({ resourceId: 'r'.repeat(80) }))).map(
+        ({ length }) => length,
+      ),
+    ).toEqual([1000]);
     // Each 512 × 2 bytes and 153 beside, with its comma: 524,288 / 1,177 = 445.4.
-    expect(packedReadings(Array.from({ length: 1000 }, () => reading({ resourceId: 'é'.repeat(512) }))).map(({ length }) => length)).toEqual([445, 445, 110]);
+    expect(
+      packedReadings(Array.from({ length: 1000 }, () => reading({ resourceId: 'é'.repeat(512) }))).map(
+        ({ length }) => length,
+      ),
+    ).toEqual([445, 445, 110]);
   });
 });

@@ -4,7 +4,8 @@ import { streamName } from '../stream-name.js';
 import type { Instant } from '../time/instant.js';
 
 /** A key has one stream for ever: the deployment's, of the UTC month of the reading's period.start. */
-export const usageStream = (deploymentId: string, month: string): string => streamName('usage', [deploymentId], { end: `-${month}` });
+export const usageStream = (deploymentId: string, month: string): string =>
+  streamName('usage', [deploymentId], { end: `-${month}` });
 export const usageMonth = (periodStart: Instant): string => periodStart.slice(0, 7);
 
 export const GRANULARITIES = ['hour', 'day', 'event'] as const;
@@ -39,7 +40,12 @@ const zNamedReading = zReadingKey.extend({ provider: zId });
 
 // Stored for ever. Packed: one event carries a batch of one deployment's readings of one month.
 export const usageEvents = {
-  UsageObserved: z.object({ deploymentId: zId, month: z.string(), origin: z.enum(ORIGINS), observations: z.array(zObservation).min(1).max(1000) }),
+  UsageObserved: z.object({
+    deploymentId: zId,
+    month: z.string(),
+    origin: z.enum(ORIGINS),
+    observations: z.array(zObservation).min(1).max(1000),
+  }),
   UsageCorrected: z.object({
     deploymentId: zId,
     month: z.string(),
@@ -48,7 +54,11 @@ export const usageEvents = {
     reason: zText,
   }),
   /** What is recorded under these keys without a provider is this provider's: a reading that names it came, and was known. */
-  UsageProviderNamed: z.object({ deploymentId: zId, month: z.string(), readings: z.array(zNamedReading).min(1).max(1000) }),
+  UsageProviderNamed: z.object({
+    deploymentId: zId,
+    month: z.string(),
+    readings: z.array(zNamedReading).min(1).max(1000),
+  }),
   /** The read models keep no raw records of these kinds in this month any more, as their retention was over by `at`: this stream does. */
   UsagePruned: z.object({ deploymentId: zId, month: z.string(), billingKinds: z.array(zId).min(1), at: zInstant }),
 };
@@ -67,7 +77,8 @@ const utf8 = new TextEncoder();
 export function packed<Item>(items: readonly Item[]): Item[][] {
   if (items.length === 0) return [];
   // Most fit together: measured at once, not one by one.
-  if (items.length <= MAX_READINGS_PER_EVENT && utf8.encode(JSON.stringify(items)).length <= MAX_EVENT_BYTES) return [[...items]];
+  if (items.length <= MAX_READINGS_PER_EVENT && utf8.encode(JSON.stringify(items)).length <= MAX_EVENT_BYTES)
+    return [[...items]];
   const batches: Item[][] = [];
   let batch: Item[] = [];
   let bytes = 0;

@@ -23,14 +23,27 @@ const FOOTPRINTS = z.discriminatedUnion('command', [
     .transform(({ tenantId }): Footprint => ({ reads: [], writes: `tenant ${tenantId}` })),
   z
     .looseObject({ command: z.literal('register-deployment'), deploymentId: id, tenantId: id })
-    .transform(({ deploymentId, tenantId }): Footprint => ({ reads: [`tenant ${tenantId}`], writes: `deployment ${deploymentId}` })),
+    .transform(({ deploymentId, tenantId }): Footprint => ({
+      reads: [`tenant ${tenantId}`],
+      writes: `deployment ${deploymentId}`,
+    })),
   z
-    .looseObject({ command: z.literal('observe-usage'), deploymentId: id, observations: z.array(z.looseObject({ period: z.looseObject({ start: zMonth }) })).max(MOST_READINGS) })
+    .looseObject({
+      command: z.literal('observe-usage'),
+      deploymentId: id,
+      observations: z.array(z.looseObject({ period: z.looseObject({ start: zMonth }) })).max(MOST_READINGS),
+    })
     .refine(({ observations }) => new Set(observations.map(({ period }) => period.start)).size === 1)
-    .transform(({ deploymentId }): Footprint => ({ reads: [`deployment ${deploymentId}`], writes: `usage ${deploymentId}` })),
+    .transform(({ deploymentId }): Footprint => ({
+      reads: [`deployment ${deploymentId}`],
+      writes: `usage ${deploymentId}`,
+    })),
   z
     .looseObject({ command: z.literal('set-rate'), resourceType: id, resourceFamily: id, location: id })
-    .transform(({ resourceType, resourceFamily, location }): Footprint => ({ reads: [], writes: `rate ${JSON.stringify([resourceType, resourceFamily, location])}` })),
+    .transform(({ resourceType, resourceFamily, location }): Footprint => ({
+      reads: [],
+      writes: `rate ${JSON.stringify([resourceType, resourceFamily, location])}`,
+    })),
 ]);
 
 function footprintOf(command: unknown): Footprint | null {
@@ -49,7 +62,11 @@ export function* groupsAtOnce<Command>(commands: readonly Command[]): Generator<
   for (const command of commands) {
     const footprint = footprintOf(command);
     const isApart =
-      footprint !== null && group.length < MOST_AT_ONCE && !written.has(footprint.writes) && !read.has(footprint.writes) && !footprint.reads.some((subject) => written.has(subject));
+      footprint !== null &&
+      group.length < MOST_AT_ONCE &&
+      !written.has(footprint.writes) &&
+      !read.has(footprint.writes) &&
+      !footprint.reads.some((subject) => written.has(subject));
     if (group.length > 0 && !isApart) {
       yield group;
       group = [];

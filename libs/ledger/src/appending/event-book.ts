@@ -3,7 +3,14 @@ import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError } from '#domain/errors';
 import { derivedId } from '#domain/derived-id';
 import { EventCodec } from '#event-store/codec';
-import { type Appended, type EventLog, MAX_APPEND_BYTES, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from '#event-store/port';
+import {
+  type Appended,
+  type EventLog,
+  MAX_APPEND_BYTES,
+  NO_STREAM,
+  UnknownOutcome,
+  WrongExpectedRevision,
+} from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
 import { sha256, type CommandCall, type CommandDone } from '../command.js';
 import type { Tail } from './tail.js';
@@ -62,9 +69,16 @@ export class EventBook {
     return retried(stream, async () => {
       const events = await this.load(stream);
       const revision = events.at(-1)?.revision ?? NO_STREAM;
-      const standing = events.filter((event, index) => isVery(call, event) || !events.slice(index + 1).some((later) => undoes(later, event)));
-      const known = answerIfKnown(call, standing.map(({ metadata }) => metadata.command));
-      return known === undefined ? this.append(stream, revision, call, await decision(events)) : this.knownAs(known, stream, revision, call);
+      const standing = events.filter(
+        (event, index) => isVery(call, event) || !events.slice(index + 1).some((later) => undoes(later, event)),
+      );
+      const known = answerIfKnown(
+        call,
+        standing.map(({ metadata }) => metadata.command),
+      );
+      return known === undefined
+        ? this.append(stream, revision, call, await decision(events))
+        : this.knownAs(known, stream, revision, call);
     });
   }
 
@@ -85,8 +99,12 @@ export class EventBook {
       const own = beyond.events.filter((event) => event.stream === stream);
       const position = own.some(matters) ? await this.projector.catchUp() : beyond.position;
       // Anew each time: who was quicker may have done this very command.
-      const known = call.isKeyed ? answerIfKnown(call, [await this.commandOf(call.key), ...own.map(({ metadata }) => metadata.command)]) : undefined;
-      return known === undefined ? this.append(stream, revision, call, await decision(position)) : this.knownAs(known, stream, revision, call);
+      const known = call.isKeyed
+        ? answerIfKnown(call, [await this.commandOf(call.key), ...own.map(({ metadata }) => metadata.command)])
+        : undefined;
+      return known === undefined
+        ? this.append(stream, revision, call, await decision(position))
+        : this.knownAs(known, stream, revision, call);
     });
   }
 
@@ -96,7 +114,12 @@ export class EventBook {
     return known;
   }
 
-  private async remember(stream: string, revision: number, call: CommandCall, result: object | undefined): Promise<void> {
+  private async remember(
+    stream: string,
+    revision: number,
+    call: CommandCall,
+    result: object | undefined,
+  ): Promise<void> {
     await this.appendAt(stream, revision, call, [{ type: 'CommandUnchanged', data: { command: call.name } }], result);
   }
 
@@ -129,7 +152,14 @@ export class EventBook {
     let at: Appended = { revision, position: 0 };
     for (const [index, batch] of batches.entries()) {
       const isLast = index === batches.length - 1;
-      at = await this.appendAt(stream, at.revision, isLast ? call : { ...call, key: null, idempotencyKey: null }, batch, result, causes);
+      at = await this.appendAt(
+        stream,
+        at.revision,
+        isLast ? call : { ...call, key: null, idempotencyKey: null },
+        batch,
+        result,
+        causes,
+      );
     }
     return at;
   }
@@ -146,7 +176,15 @@ export class EventBook {
     // Derived from place and content: the same decision, made again after a lost answer, is the same event.
     const encoded = events.map((event, index) => {
       const unnamed = this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, event, result));
-      return { ...unnamed, id: derivedId('event', stream, revision + 1 + index, sha256(`${unnamed.type}\n${unnamed.data}\n${unnamed.metadata}`)) };
+      return {
+        ...unnamed,
+        id: derivedId(
+          'event',
+          stream,
+          revision + 1 + index,
+          sha256(`${unnamed.type}\n${unnamed.data}\n${unnamed.metadata}`),
+        ),
+      };
     });
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -202,14 +240,18 @@ function sourceIn(call: AppendCause, event: LedgerEvent): Pick<EventMetadata, 's
 }
 
 /** The command behind an append; without a key, a step of its work that alone does not make it known. */
-export type AppendCause = Pick<CommandCall, 'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'isKeyed' | 'caller' | 'sourceOf'> & { readonly key: string | null };
+export type AppendCause = Pick<
+  CommandCall,
+  'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'isKeyed' | 'caller' | 'sourceOf'
+> & { readonly key: string | null };
 
 /** Whether the same command again is known by its key: else its handler recognises what is known by itself. */
 const isRemembered = ({ isKeyed, idempotencyKey }: AppendCause): boolean => isKeyed || idempotencyKey !== null;
 
 /** An answer stands in the metadata of each of the command's events: one that is longer is not worth that. */
 const LONGEST_RESULT = 16_384;
-const isKept = (result: object | undefined): result is object => result !== undefined && JSON.stringify(result).length <= LONGEST_RESULT;
+const isKept = (result: object | undefined): result is object =>
+  result !== undefined && JSON.stringify(result).length <= LONGEST_RESULT;
 
 const utf8 = new TextEncoder();
 
@@ -258,7 +300,8 @@ async function retried<Result>(stream: string, attempt: () => Promise<Result>): 
       return await attempt();
     } catch (error) {
       if (!(error instanceof WrongExpectedRevision)) throw error;
-      if (attempts === MAX_ATTEMPTS) throw conflict('busy_stream', `${stream} was changed by others ${MAX_ATTEMPTS} times over: try again`);
+      if (attempts === MAX_ATTEMPTS)
+        throw conflict('busy_stream', `${stream} was changed by others ${MAX_ATTEMPTS} times over: try again`);
     }
   }
 }

@@ -36,7 +36,11 @@ describe('the tail of the log', () => {
       const head = await core.log.head();
       const beyond = await core.tail.read();
       // It waits for whoever projects: to decide beside it, nobody else has to.
-      expect({ n, position: beyond.position, events: beyond.events.map(({ position }) => position) }).toEqual({ n, position: head - 1, events: [head] });
+      expect({ n, position: beyond.position, events: beyond.events.map(({ position }) => position) }).toEqual({
+        n,
+        position: head - 1,
+        events: [head],
+      });
       expect(await core.projector.position()).toBe(head - 1);
       await core.projector.catchUp();
       expect((await core.tail.read()).events).toEqual([]);

@@ -26,7 +26,10 @@ export interface AuditBundle {
   readonly events: readonly BundledEvent[];
 }
 
-type BundledEvent = Pick<StoredEvent, 'position' | 'stream' | 'revision' | 'id' | 'type' | 'data' | 'metadata' | 'recordedAt'> & { readonly inclusion: readonly string[] };
+type BundledEvent = Pick<
+  StoredEvent,
+  'position' | 'stream' | 'revision' | 'id' | 'type' | 'data' | 'metadata' | 'recordedAt'
+> & { readonly inclusion: readonly string[] };
 
 const texts = (hashes: readonly Buffer[]): string[] => hashes.map((hash) => rootText(hash));
 
@@ -42,12 +45,29 @@ export async function auditBundle(
   const context = contextFor(core, await core.projector.catchUp(size), caller);
   const invoice = await issuedInvoice(context, idOrNumber);
   const events = (await evidenceOfInvoice(context, invoice)).filter(({ position }) => position <= size);
-  const issued = events.find(({ type, data }) => type === 'InvoiceIssued' && (JSON.parse(data) as { invoiceId: string }).invoiceId === invoice.invoiceId);
-  if (issued === undefined) throw notFound('unknown_invoice', `the log has no InvoiceIssued of ${invoice.invoiceId} in ${billingStream(invoice.tenantId, invoice.currency)}: run ledgerline verify`);
+  const issued = events.find(
+    ({ type, data }) =>
+      type === 'InvoiceIssued' && (JSON.parse(data) as { invoiceId: string }).invoiceId === invoice.invoiceId,
+  );
+  if (issued === undefined)
+    throw notFound(
+      'unknown_invoice',
+      `the log has no InvoiceIssued of ${invoice.invoiceId} in ${billingStream(invoice.tenantId, invoice.currency)}: run ledgerline verify`,
+    );
   const said = (JSON.parse(issued.data) as { tree?: { size: number; root: string } }).tree;
   const bundled: BundledEvent[] = [];
   for (const { position, stream, revision, id, type, data, metadata, recordedAt } of events)
-    bundled.push({ position, stream, revision, id, type, data, metadata, recordedAt, inclusion: texts(await tree.inclusion(position, size)) });
+    bundled.push({
+      position,
+      stream,
+      revision,
+      id,
+      type,
+      data,
+      metadata,
+      recordedAt,
+      inclusion: texts(await tree.inclusion(position, size)),
+    });
   return {
     format: FORMAT,
     publicKey: signed.verifier.text,
@@ -62,13 +82,19 @@ export async function auditBundle(
   };
 }
 
-async function proven(tree: KeptTree, notes: readonly string[], verifier: Verifier, size: number): Promise<AuditBundle['earlier']> {
+async function proven(
+  tree: KeptTree,
+  notes: readonly string[],
+  verifier: Verifier,
+  size: number,
+): Promise<AuditBundle['earlier']> {
   const earlier: { checkpoint: string; consistency: string[] }[] = [];
   for (const note of notes) {
     // Those of another key are another's word.
     if (!isNamedIn(note, verifier)) continue;
     const before = readCheckpoint(note, verifier);
-    if (before.size < size) earlier.push({ checkpoint: note, consistency: texts(await tree.consistency(before.size, size)) });
+    if (before.size < size)
+      earlier.push({ checkpoint: note, consistency: texts(await tree.consistency(before.size, size)) });
   }
   return earlier;
 }

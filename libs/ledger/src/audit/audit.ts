@@ -32,7 +32,10 @@ export class Audit {
   }
 
   /** The whole state as it was at a position or instant of recording, in a schema of its own. Errors: those of `replayInto`, `position_ahead`, `invalid_as_of`. */
-  async replay({ asOf, into, tenantId }: { asOf: string; into?: string | undefined; tenantId?: string | undefined }, caller: Caller): Promise<Replayed> {
+  async replay(
+    { asOf, into, tenantId }: { asOf: string; into?: string | undefined; tenantId?: string | undefined },
+    caller: Caller,
+  ): Promise<Replayed> {
     const position = await knownPosition(this.core, 'asOf', asOf);
     return replayInto(contextFor(this.core, position, caller), into ?? `replay_${position}`, tenantId ?? null);
   }
@@ -52,6 +55,10 @@ export class Audit {
   /** An issued invoice, by id or number, with all that proves it. Errors: `unknown_invoice`, `invoice_not_issued`. */
   async bundle(invoice: string, signer: Signer, caller: Caller): Promise<AuditBundle> {
     const now = await this.checkpoint(signer);
-    return auditBundle(this.core, this.tree, invoice, caller, { now, before: await this.tree.checkpoints(), verifier: signer.verifier });
+    return auditBundle(this.core, this.tree, invoice, caller, {
+      now,
+      before: await this.tree.checkpoints(),
+      verifier: signer.verifier,
+    });
   }
 }

@@ -17,13 +17,16 @@ const KEPT =
   " AND t.period_start >= p.month AND t.period_start < p.month + interval '1 month')";
 
 /** Who superseded a version is written on it when that happens: as of then it had not. */
-const thenColumn = (column: string): string => (column === 'superseded_by' ? 'CASE WHEN position_to <= $1 THEN superseded_by END AS superseded_by' : column);
+const thenColumn = (column: string): string =>
+  column === 'superseded_by' ? 'CASE WHEN position_to <= $1 THEN superseded_by END AS superseded_by' : column;
 
 /** Tables of which the replay and the live one, cut off at the position, do not have the same row versions. */
 export async function differingTables({ core, position }: QueryContext, schema: string): Promise<TableDefinition[]> {
   const differing: TableDefinition[] = [];
   for (const table of core.projector.list().flatMap(({ tables }) => tables)) {
-    const [replayed, live] = await Promise.all([schema, READ_MODELS].map((of) => digestOf(core.pool, then(of, table), [position])));
+    const [replayed, live] = await Promise.all(
+      [schema, READ_MODELS].map((of) => digestOf(core.pool, then(of, table), [position])),
+    );
     if (replayed?.rows !== live?.rows || replayed?.hash !== live?.hash) differing.push(table);
   }
   return differing;
@@ -39,7 +42,12 @@ export interface DifferingRow {
 }
 
 /** How many row versions of a table differ, and the first of them; of those that both have, only what differs. */
-export async function differingRows({ core, position }: QueryContext, schema: string, table: TableDefinition, limit: number): Promise<{ count: number; rows: DifferingRow[] }> {
+export async function differingRows(
+  { core, position }: QueryContext,
+  schema: string,
+  table: TableDefinition,
+  limit: number,
+): Promise<{ count: number; rows: DifferingRow[] }> {
   const key = [...table.key, 'position_from'];
   const rowsOf = (of: string): string => `(SELECT ${key.join(', ')}, to_jsonb(t) AS row FROM (${then(of, table)}) t)`;
   const texts = (row: string): string => `(SELECT jsonb_object_agg(k, v) FROM jsonb_each_text(${row}) AS e(k, v))`;
@@ -52,11 +60,22 @@ export async function differingRows({ core, position }: QueryContext, schema: st
   return { count: rows[0]?.count ?? 0, rows: rows.map((row) => differingRow(table, row)) };
 }
 
-function differingRow({ key }: TableDefinition, { shown, recorded }: { readonly shown: Values | null; readonly recorded: Values | null }): DifferingRow {
+function differingRow(
+  { key }: TableDefinition,
+  { shown, recorded }: { readonly shown: Values | null; readonly recorded: Values | null },
+): DifferingRow {
   const either = shown ?? recorded ?? {};
   const only = (row: Values | null, other: Values | null): Values | null => {
     if (row === null) return null;
-    return Object.fromEntries(Object.entries(row).filter(([column, value]) => !key.includes(column) && (other === null || other[column] !== value)));
+    return Object.fromEntries(
+      Object.entries(row).filter(
+        ([column, value]) => !key.includes(column) && (other === null || other[column] !== value),
+      ),
+    );
   };
-  return { key: Object.fromEntries(key.map((column) => [column, either[column] ?? null])), shown: only(shown, recorded), recorded: only(recorded, shown) };
+  return {
+    key: Object.fromEntries(key.map((column) => [column, either[column] ?? null])),
+    shown: only(shown, recorded),
+    recorded: only(recorded, shown),
+  };
 }

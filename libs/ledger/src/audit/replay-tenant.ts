@@ -16,7 +16,12 @@ const RESOURCE_OF = (schema: string): string =>
   `(deployment_id IN (SELECT deployment_id FROM ${schema}.deployment_assignments WHERE tenant_id = $1) OR (deployment_id IS NULL AND tenant_id = $1))`;
 
 /** Leaves the tenant's rows of a replay, and what belongs to no tenant: rates, plans, metering. */
-export async function keepOnly({ pool }: Pick<LedgerCore, 'pool'>, schema: string, tenantId: string, tables: readonly TableDefinition[]): Promise<void> {
+export async function keepOnly(
+  { pool }: Pick<LedgerCore, 'pool'>,
+  schema: string,
+  tenantId: string,
+  tables: readonly TableDefinition[],
+): Promise<void> {
   const lookUps = LOOK_UPS(schema);
   for (const [name, select] of Object.entries(lookUps)) {
     await pool.query(`CREATE TABLE ${schema}.${name} AS SELECT * FROM (${select}) s LIMIT 0`.replaceAll('$1', "''"));
@@ -25,7 +30,10 @@ export async function keepOnly({ pool }: Pick<LedgerCore, 'pool'>, schema: strin
   for (const { name, columns } of tables) {
     const condition = conditionFor(schema, Object.keys(columns));
     if (condition === null) continue;
-    await pool.query(`DELETE FROM ${schema}.${name} t WHERE NOT coalesce((${condition}), false)`, condition.includes('$1') ? [tenantId] : []);
+    await pool.query(
+      `DELETE FROM ${schema}.${name} t WHERE NOT coalesce((${condition}), false)`,
+      condition.includes('$1') ? [tenantId] : [],
+    );
   }
   // What a day's metering passed over names everyone's resources; keys of commands name what others did.
   await pool.query(
@@ -33,15 +41,21 @@ export async function keepOnly({ pool }: Pick<LedgerCore, 'pool'>, schema: strin
        WHERE (s ->> 'provider', s ->> 'providerId') IN (SELECT provider, provider_id FROM ${schema}.own_resources)), '[]')`,
   );
   await pool.query(`TRUNCATE ${schema}.command_keys`);
-  await pool.query(`DROP TABLE ${Object.keys(lookUps).map((name) => `${schema}.${name}`).join(', ')}`);
+  await pool.query(
+    `DROP TABLE ${Object.keys(lookUps)
+      .map((name) => `${schema}.${name}`)
+      .join(', ')}`,
+  );
 }
 
 /** Whose a table's rows are, by the columns that it has; null: nobody's. */
 function conditionFor(schema: string, columns: readonly string[]): string | null {
   const has = (...names: readonly string[]): boolean => names.every((name) => columns.includes(name));
-  const resource = (column: string): string => `(t.provider, t.${column}) IN (SELECT provider, provider_id FROM ${schema}.own_resources)`;
+  const resource = (column: string): string =>
+    `(t.provider, t.${column}) IN (SELECT provider, provider_id FROM ${schema}.own_resources)`;
   const deployment = `t.deployment_id IN (SELECT deployment_id FROM ${schema}.own_deployments)`;
-  if (has('provider_id', 'deployment_id')) return `${RESOURCE_OF(schema)} OR (t.deployment_id IS NULL AND t.tenant_id IS NULL AND ${resource('provider_id')})`;
+  if (has('provider_id', 'deployment_id'))
+    return `${RESOURCE_OF(schema)} OR (t.deployment_id IS NULL AND t.tenant_id IS NULL AND ${resource('provider_id')})`;
   if (has('provider_id')) return resource('provider_id');
   if (has('tenant_id', 'resource_id')) return `t.tenant_id = $1 OR ${resource('resource_id')}`;
   if (has('tenant_id')) return 't.tenant_id = $1';
@@ -50,6 +64,7 @@ function conditionFor(schema: string, columns: readonly string[]): string | null
     return `EXISTS (SELECT FROM ${schema}.held h WHERE h.deployment_id = t.deployment_id AND t.period_start >= h.effective_from AND (h.until IS NULL OR t.period_start < h.until))`;
   if (has('deployment_id')) return deployment;
   if (has('invoice_id')) return `t.invoice_id IN (SELECT invoice_id FROM ${schema}.own_documents)`;
-  if (has('subscription_id')) return `t.subscription_id IN (SELECT subscription_id FROM ${schema}.subscriptions WHERE deployment_id IN (SELECT deployment_id FROM ${schema}.own_deployments))`;
+  if (has('subscription_id'))
+    return `t.subscription_id IN (SELECT subscription_id FROM ${schema}.subscriptions WHERE deployment_id IN (SELECT deployment_id FROM ${schema}.own_deployments))`;
   return null;
 }

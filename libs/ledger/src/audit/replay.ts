@@ -26,11 +26,18 @@ const OURS = /^(ledgerline.*|pg_.*|public|information_schema)$/;
  */
 export async function replayInto(context: QueryContext, schema: string, tenantId: string | null): Promise<Replayed> {
   const { core, position } = context;
-  if (!PLAIN.test(schema) || OURS.test(schema)) throw refused('invalid_schema', `${JSON.stringify(schema)} can't be replayed into: use a name of a-z, 0-9 and _ that is neither Postgres's nor the ledger's`);
+  if (!PLAIN.test(schema) || OURS.test(schema))
+    throw refused(
+      'invalid_schema',
+      `${JSON.stringify(schema)} can't be replayed into: use a name of a-z, 0-9 and _ that is neither Postgres's nor the ledger's`,
+    );
   if (tenantId !== null) await visibleTenant(context, tenantId);
   await clear(context, schema);
   await project(context, schema);
-  await core.pool.query(`CREATE TABLE ${schema}.replay AS SELECT $1::bigint AS position, $2::text AS tenant_id`, [position, tenantId]);
+  await core.pool.query(`CREATE TABLE ${schema}.replay AS SELECT $1::bigint AS position, $2::text AS tenant_id`, [
+    position,
+    tenantId,
+  ]);
   const tables = core.projector.list().flatMap((projection) => projection.tables);
   const differing = tenantId === null ? (await differingTables(context, schema)).map(({ name }) => name) : null;
   if (tenantId !== null) await keepOnly(core, schema, tenantId, tables);
@@ -47,14 +54,27 @@ export async function project({ core, position }: QueryContext, schema: string):
 const refused = (code: string, message: string) => invalid(code, message, [{ field: 'into', message }]);
 
 async function clear({ core }: QueryContext, schema: string): Promise<void> {
-  const { rows } = await core.pool.query<{ schema: boolean; replay: boolean }>('SELECT to_regnamespace($1) IS NOT NULL AS schema, to_regclass($2) IS NOT NULL AS replay', [schema, `${schema}.replay`]);
+  const { rows } = await core.pool.query<{ schema: boolean; replay: boolean }>(
+    'SELECT to_regnamespace($1) IS NOT NULL AS schema, to_regclass($2) IS NOT NULL AS replay',
+    [schema, `${schema}.replay`],
+  );
   if (rows[0]?.schema !== true) return;
-  if (!rows[0].replay) throw refused('schema_exists', `the schema ${schema} is there, and no replay made it: nothing was changed; name another with --into, or drop it`);
+  if (!rows[0].replay)
+    throw refused(
+      'schema_exists',
+      `the schema ${schema} is there, and no replay made it: nothing was changed; name another with --into, or drop it`,
+    );
   await core.pool.query(`DROP SCHEMA ${schema} CASCADE`);
 }
 
-async function countsOf({ core }: QueryContext, schema: string, tables: readonly TableDefinition[]): Promise<Record<string, number>> {
+async function countsOf(
+  { core }: QueryContext,
+  schema: string,
+  tables: readonly TableDefinition[],
+): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const { name } of tables) counts[name] = (await core.pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${schema}.${name}`)).rows[0]?.n ?? 0;
+  for (const { name } of tables)
+    counts[name] =
+      (await core.pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${schema}.${name}`)).rows[0]?.n ?? 0;
   return counts;
 }

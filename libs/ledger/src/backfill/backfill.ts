@@ -31,7 +31,10 @@ export interface BackfillSummary extends Counts {
 }
 
 /** Opens files for some work, each read to its end first: what can't be read is told before anything is done. */
-export async function withSources<Result>({ files, stdin }: Pick<BackfillRequest, 'files' | 'stdin'>, work: (sources: readonly Source[]) => Promise<Result>): Promise<Result> {
+export async function withSources<Result>(
+  { files, stdin }: Pick<BackfillRequest, 'files' | 'stdin'>,
+  work: (sources: readonly Source[]) => Promise<Result>,
+): Promise<Result> {
   const sources: Source[] = [];
   try {
     for (const file of files) sources.push(await openSource(file, stdin));
@@ -42,7 +45,11 @@ export async function withSources<Result>({ files, stdin }: Pick<BackfillRequest
 }
 
 /** Imports files. What was done before it is interrupted, or fails, is kept: the same again goes on. */
-export async function importSources(sources: readonly Source[], request: BackfillRequest, work: Work): Promise<BackfillSummary> {
+export async function importSources(
+  sources: readonly Source[],
+  request: BackfillRequest,
+  work: Work,
+): Promise<BackfillSummary> {
   const total = sources.reduce((sum, { bytes }) => sum + bytes, 0);
   const odd = new Map<string, Odd>();
   const files: FileSummary[] = [];
@@ -50,7 +57,8 @@ export async function importSources(sources: readonly Source[], request: Backfil
   for (const source of sources) {
     if (request.signal.aborted) break;
     const report = new FileReport(source, request.onReject, odd, work.keepsFiles);
-    const onRead = (bytes: number): void => request.onProgress({ share: Math.min(1, (before + bytes) / total), rows: report.counts.read, file: source.name });
+    const onRead = (bytes: number): void =>
+      request.onProgress({ share: Math.min(1, (before + bytes) / total), rows: report.counts.read, file: source.name });
     files.push(await importSource(source, request, work, report, onRead));
     before += source.bytes;
   }
@@ -67,7 +75,13 @@ export async function importSources(sources: readonly Source[], request: Backfil
   };
 }
 
-async function importSource(source: Source, request: BackfillRequest, work: Work, report: FileReport, onRead: (bytes: number) => void): Promise<FileSummary> {
+async function importSource(
+  source: Source,
+  request: BackfillRequest,
+  work: Work,
+  report: FileReport,
+  onRead: (bytes: number) => void,
+): Promise<FileSummary> {
   const call = callOf(request.kind, source, work.caller);
   // What a trial does is no progress.
   const marks = work.keepsFiles ? new ProgressMarks(work.core, call, source, request.mapping) : null;
@@ -109,7 +123,8 @@ const callOf = (kind: BackfillKind, { digest }: Source, caller: Caller): Command
   occurredAt: null,
   key: `backfill-${kind}:${digest}`,
   isKeyed: false,
-  idempotencyKey: null, basedOn: null,
+  idempotencyKey: null,
+  basedOn: null,
   bodyHash: digest,
   caller,
 });

@@ -101,7 +101,8 @@ export class Cells {
   /** What tags say of a field, by the mapping. */
   tagged(field: 'tenantId' | 'deploymentId', tags: readonly string[]): string | undefined {
     for (const [start, named] of Object.entries(this.options.tags)) {
-      const tag = named === field ? tags.find((each) => each.startsWith(start) && each.length > start.length) : undefined;
+      const tag =
+        named === field ? tags.find((each) => each.startsWith(start) && each.length > start.length) : undefined;
       if (tag !== undefined) return this.asId(field, tag.slice(start.length));
     }
     return undefined;
@@ -124,7 +125,13 @@ export class Cells {
 
   private asId(field: string, value: string): string {
     if (isId(value)) return value;
-    throw new RowFault(field, value, Buffer.byteLength(value) > 512 ? `is ${Buffer.byteLength(value)} bytes long; 512 are the most` : 'contains control characters: remove them');
+    throw new RowFault(
+      field,
+      value,
+      Buffer.byteLength(value) > 512
+        ? `is ${Buffer.byteLength(value)} bytes long; 512 are the most`
+        : 'contains control characters: remove them',
+    );
   }
 
   /** A decimal in its one canonical form. */
@@ -139,12 +146,27 @@ export class Cells {
 
   asDecimal(field: string, value: string): string {
     if (isDecimalText(value)) return canonicalText(value);
-    if (TOO_LONG.test(value)) throw new RowFault(field, value, 'has more than 60 digits before or after its point, which are the most: shorten it');
+    if (TOO_LONG.test(value))
+      throw new RowFault(
+        field,
+        value,
+        'has more than 60 digits before or after its point, which are the most: shorten it',
+      );
     const plain = withoutExponent(value);
-    if (plain === null || !isDecimalText(plain)) throw new RowFault(field, value, 'is not a plain decimal such as "12.50": write it with a point, without separators or units');
+    if (plain === null || !isDecimalText(plain))
+      throw new RowFault(
+        field,
+        value,
+        'is not a plain decimal such as "12.50": write it with a point, without separators or units',
+      );
     if (!this.options.exponents)
-      throw new RowFault(field, value, `is in exponent form, in which spreadsheets lose digits: write it plainly (${plain}), or say {"exponents": true} in a mapping file (--map)`);
-    if (this.options.isLenient) this.note('exponent', field, value, 'a decimal in exponent form; taken as it is written, exactly');
+      throw new RowFault(
+        field,
+        value,
+        `is in exponent form, in which spreadsheets lose digits: write it plainly (${plain}), or say {"exponents": true} in a mapping file (--map)`,
+      );
+    if (this.options.isLenient)
+      this.note('exponent', field, value, 'a decimal in exponent form; taken as it is written, exactly');
     return canonicalText(plain);
   }
 
@@ -161,7 +183,11 @@ export class Cells {
     const known = this.instants.get(value);
     if (known !== undefined) return known;
     const isWithout = WITHOUT_ZONE.test(value);
-    const read = this.readInstant(field, isWithout ? this.zoned(field, value) : value.replace(LOOSE_OFFSET, '$1$2:$3'), value);
+    const read = this.readInstant(
+      field,
+      isWithout ? this.zoned(field, value) : value.replace(LOOSE_OFFSET, '$1$2:$3'),
+      value,
+    );
     if (isWithout && this.options.isLenient) return read;
     if (this.instants.size === MOST_KEPT) this.instants.clear();
     this.instants.set(value, read);
@@ -171,7 +197,11 @@ export class Cells {
   private zoned(field: string, value: string): string {
     const { zone, isLenient } = this.options;
     if (zone === null)
-      throw new RowFault(field, value, 'has no zone: write it as 2026-04-01T00:00:00Z, or say what the file is in, {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map)');
+      throw new RowFault(
+        field,
+        value,
+        'has no zone: write it as 2026-04-01T00:00:00Z, or say what the file is in, {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map)',
+      );
     if (isLenient) this.note('no_zone', field, value, `a time without zone; taken as ${zone === 'Z' ? 'UTC' : zone}`);
     const [date = '', time = '00:00:00'] = value.split(/[Tt ]/);
     return `${date}T${time.length === 5 ? `${time}:00` : time}${zone}`;
@@ -182,7 +212,13 @@ export class Cells {
       return instant(zoned);
     } catch (error) {
       if (!isDomainError(error)) throw error;
-      throw new RowFault(field, value, error.message.includes('does not exist') ? 'does not exist in the calendar: correct the date' : 'is not an instant such as "2026-04-01T00:00:00Z"');
+      throw new RowFault(
+        field,
+        value,
+        error.message.includes('does not exist')
+          ? 'does not exist in the calendar: correct the date'
+          : 'is not an instant such as "2026-04-01T00:00:00Z"',
+      );
     }
   }
 
@@ -199,7 +235,8 @@ export class Cells {
     const value = this.raw(field);
     if (value === undefined) return undefined;
     const read = typeof value === 'string' ? storable(field, objectOf(value)) : value;
-    if (typeof read !== 'object' || read === null || Array.isArray(read)) throw new RowFault(field, value, 'must be a JSON object such as {"team": "a"}');
+    if (typeof read !== 'object' || read === null || Array.isArray(read))
+      throw new RowFault(field, value, 'must be a JSON object such as {"team": "a"}');
     return read as Record<string, unknown>;
   }
 
@@ -237,7 +274,8 @@ function lookUp(fields: Readonly<Record<string, unknown>>, column: string): unkn
   const value = fields[column];
   if (value !== undefined || !column.includes('.')) return value;
   let at: unknown = fields;
-  for (const step of column.split('.')) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[step] : undefined;
+  for (const step of column.split('.'))
+    at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[step] : undefined;
   return at;
 }
 

@@ -39,7 +39,10 @@ export class CommandImport implements Importer<CommandItem> {
     const kept = this.kept.sort((a, b) => (a.item.order < b.item.order ? -1 : a.item.order > b.item.order ? 1 : 0));
     this.kept = [];
     let index = 0;
-    for await (const outcome of this.carryOut(kept.map(({ item }) => item.command), kept.map(({ row }) => this.sourceOf(row)))) {
+    for await (const outcome of this.carryOut(
+      kept.map(({ item }) => item.command),
+      kept.map(({ row }) => this.sourceOf(row)),
+    )) {
       const each = kept[index];
       index += 1;
       if (each !== undefined) await this.tell(each.row, each.item, outcome);
@@ -57,12 +60,16 @@ export class CommandImport implements Importer<CommandItem> {
     }
     const { code, message, errors = [] } = outcome.error;
     if (correction === null || !OTHERWISE.includes(code)) {
-      const hint = code === 'conflicting_body' ? '; it was seen at that time as something else: give the time of this listing, {"values": {"seenAt": "…"}}, in a mapping file (--map)' : '';
+      const hint =
+        code === 'conflicting_body'
+          ? '; it was seen at that time as something else: give the time of this listing, {"values": {"seenAt": "…"}}, in a mapping file (--map)'
+          : '';
       this.told.reject(row, { field: errors[0]?.field ?? null, value: null, reason: `${message}${hint}` });
       return;
     }
     for await (const corrected of this.carryOut([correction], [this.sourceOf(row)])) {
-      if (corrected.status === 'refused') this.told.reject(row, { field: null, value: null, reason: corrected.error.message });
+      if (corrected.status === 'refused')
+        this.told.reject(row, { field: null, value: null, reason: corrected.error.message });
       else this.told.count(corrected.status === 'done' ? 'correction' : 'duplicate');
     }
   }

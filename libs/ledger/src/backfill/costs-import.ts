@@ -59,7 +59,15 @@ export class CostsImport implements Importer<CostItem> {
   }
 
   /** The invoice that a line is of, and its key there: of equal keys that are no ids, each is a line of its own. */
-  private named({ provider, invoiceRef, key, isOwnId }: Pick<CostItem, 'provider' | 'invoiceRef' | 'key' | 'isOwnId'>): { readonly name: string; readonly lineKey: string } {
+  private named({
+    provider,
+    invoiceRef,
+    key,
+    isOwnId,
+  }: Pick<CostItem, 'provider' | 'invoiceRef' | 'key' | 'isOwnId'>): {
+    readonly name: string;
+    readonly lineKey: string;
+  } {
     const name = JSON.stringify([provider, invoiceRef]);
     const short = key.length <= LONGEST_KEY ? key : createHash('sha256').update(key).digest('hex');
     const occurrence = isOwnId ? 1 : this.occurrences.next(`${name}\u0000${short}`);
@@ -69,7 +77,12 @@ export class CostsImport implements Importer<CostItem> {
   /** A line's own id a second time: the same line, or another that is none. */
   private again(known: Kept, { row, line }: Kept): void {
     if (canonicalJson(known.line) === canonicalJson(line)) this.told.count('duplicate');
-    else this.told.reject(row, { field: 'lineKey', value: line.lineKey, reason: `is the id of row ${known.row.row} too, with another body: one of them is wrong` });
+    else
+      this.told.reject(row, {
+        field: 'lineKey',
+        value: line.lineKey,
+        reason: `is the id of row ${known.row.row} too, with another body: one of them is wrong`,
+      });
   }
 
   async flush(): Promise<void> {
@@ -81,7 +94,9 @@ export class CostsImport implements Importer<CostItem> {
       const call = { ...this.call, sourceOf: this.sourceOf(kept) };
       for (let from = 0; from < lines.length; from += LINES_PER_WRITE) {
         const delivered = { provider, invoiceRef, lines: lines.slice(from, from + LINES_PER_WRITE) };
-        const written = this.isDry ? await decideCosts(this.core, delivered, RE_DELIVERED) : await writeCosts(this.core, call, delivered, RE_DELIVERED);
+        const written = this.isDry
+          ? await decideCosts(this.core, delivered, RE_DELIVERED)
+          : await writeCosts(this.core, call, delivered, RE_DELIVERED);
         this.told.count('accepted', written.accepted);
         this.told.count('duplicate', written.duplicate);
         this.told.count('correction', written.corrected);
@@ -93,7 +108,10 @@ export class CostsImport implements Importer<CostItem> {
   private sourceOf(kept: ReadonlyMap<string, Kept>): NonNullable<CommandCall['sourceOf']> {
     return ({ type, data }) => {
       if (type !== 'CostRecorded' && type !== 'CostCorrected') return undefined;
-      return sourceInFile(this.source, data.lines.flatMap(({ lineKey }) => kept.get(lineKey)?.row.row ?? []));
+      return sourceInFile(
+        this.source,
+        data.lines.flatMap(({ lineKey }) => kept.get(lineKey)?.row.row ?? []),
+      );
     };
   }
 }

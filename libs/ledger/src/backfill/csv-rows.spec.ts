@@ -44,7 +44,9 @@ describe('rows of a CSV', () => {
     const reading = async (): Promise<void> => {
       for await (const page of pages) seen.push(...page);
     };
-    await expect(reading()).rejects.toThrow(/open\.csv, line 3: a quote is opened in the row that begins here and never closed/);
+    await expect(reading()).rejects.toThrow(
+      /open\.csv, line 3: a quote is opened in the row that begins here and never closed/,
+    );
     expect(seen.map(({ fields }) => fields)).toEqual([{ a: '1', b: '2' }]);
   });
 
@@ -53,9 +55,19 @@ describe('rows of a CSV', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(part, { maxLength: 30 }), async (parts) => {
         const content = `a,b\n${parts.join('')}`;
-        const expected = (): string[][] => parse(content, { bom: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true });
-        const outcome = await read(content).then(({ rows }) => rows.map(({ fields }) => Object.values(fields).join(',')), () => 'unreadable');
-        expect(outcome).toEqual(attempted(() => expected().slice(1).map((record) => record.join(','))));
+        const expected = (): string[][] =>
+          parse(content, { bom: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true });
+        const outcome = await read(content).then(
+          ({ rows }) => rows.map(({ fields }) => Object.values(fields).join(',')),
+          () => 'unreadable',
+        );
+        expect(outcome).toEqual(
+          attempted(() =>
+            expected()
+              .slice(1)
+              .map((record) => record.join(',')),
+          ),
+        );
       }),
       RUNS,
     );
@@ -73,20 +85,34 @@ const attempted = <Result>(work: () => Result): Result | 'unreadable' => {
 describe('plain lines', () => {
   it('are the same however the file comes in pieces', () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom('a', ',', '\n', 'bc', '\n\n'), { maxLength: 40 }), fc.boolean(), fc.array(fc.nat(40), { maxLength: 5 }), (parts, isWindows, cuts) => {
-        const content = (isWindows ? parts.map((part) => part.replaceAll('\n', '\r\n')) : parts).join('');
-        const at = [0, ...cuts.filter((cut) => cut < content.length), content.length].sort((a, b) => a - b);
-        const plain = new PlainLines(',', LONGEST);
-        const records = at.slice(1).flatMap((end, index) => taken(plain, content.slice(at[index], end)));
-        const expected = content.split(isWindows ? '\r\n' : '\n').flatMap((line, index) => (line === '' ? [] : [{ record: line.split(','), line: index + 1 }]));
-        expect([...records, ...plain.end()]).toEqual(expected);
-      }),
+      fc.property(
+        fc.array(fc.constantFrom('a', ',', '\n', 'bc', '\n\n'), { maxLength: 40 }),
+        fc.boolean(),
+        fc.array(fc.nat(40), { maxLength: 5 }),
+        (parts, isWindows, cuts) => {
+          const content = (isWindows ? parts.map((part) => part.replaceAll('\n', '\r\n')) : parts).join('');
+          const at = [0, ...cuts.filter((cut) => cut < content.length), content.length].sort((a, b) => a - b);
+          const plain = new PlainLines(',', LONGEST);
+          const records = at.slice(1).flatMap((end, index) => taken(plain, content.slice(at[index], end)));
+          const expected = content
+            .split(isWindows ? '\r\n' : '\n')
+            .flatMap((line, index) => (line === '' ? [] : [{ record: line.split(','), line: index + 1 }]));
+          expect([...records, ...plain.end()]).toEqual(expected);
+        },
+      ),
       RUNS,
     );
   });
 
   it('end at a quote, at a line that ends otherwise, and at one that is too long', () => {
-    for (const chunk of ['1,2\n3,"4"\n', '1,2\n3,4\r\n', '1,2\r\n3,4\n', '1,2\n3\r4\n', `1,2\n${'x'.repeat(LONGEST + 1)}\n`, 'x'.repeat(LONGEST + 1)]) {
+    for (const chunk of [
+      '1,2\n3,"4"\n',
+      '1,2\n3,4\r\n',
+      '1,2\r\n3,4\n',
+      '1,2\n3\r4\n',
+      `1,2\n${'x'.repeat(LONGEST + 1)}\n`,
+      'x'.repeat(LONGEST + 1),
+    ]) {
       const plain = new PlainLines(',', LONGEST);
       expect(plain.take(chunk)).toBeNull();
       expect(plain).toMatchObject({ rest: chunk, lines: 0 });

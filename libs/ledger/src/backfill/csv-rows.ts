@@ -16,18 +16,25 @@ export interface SourceRows {
 }
 
 /** A CSV file with a header: BOM, Windows newlines and quoted newlines are borne. Errors: `unreadable_file`, with the line. */
-export async function csvRows(source: Source, delimiter: string | undefined, onRead: (bytes: number) => void): Promise<SourceRows> {
+export async function csvRows(
+  source: Source,
+  delimiter: string | undefined,
+  onRead: (bytes: number) => void,
+): Promise<SourceRows> {
   const used = delimiter ?? (/\.tsv(\.gz)?$/.test(source.name) ? '\t' : ',');
   const content = contentOf(source, onRead);
   const blocks = csvRecords(source, content.setEncoding('utf8'), used);
   const first = await firstOf(blocks);
-  if (first === null) throw invalid('unreadable_file', `${source.name} has no rows, only blank lines: nothing was imported`);
+  if (first === null)
+    throw invalid('unreadable_file', `${source.name} has no rows, only blank lines: nothing was imported`);
   const columns = first.header.map((name) => name.trim());
   assertHeader(source, columns, used);
   return { columns, pages: pagesOf(first.rest, blocks, columns, () => content.destroy()) };
 }
 
-async function firstOf(blocks: AsyncGenerator<readonly CsvRecord[]>): Promise<{ readonly header: readonly string[]; readonly rest: readonly CsvRecord[] } | null> {
+async function firstOf(
+  blocks: AsyncGenerator<readonly CsvRecord[]>,
+): Promise<{ readonly header: readonly string[]; readonly rest: readonly CsvRecord[] } | null> {
   for (let next = await blocks.next(); next.done !== true; next = await blocks.next()) {
     const [header, ...rest] = next.value;
     if (header !== undefined) return { header: header.record, rest };
@@ -35,9 +42,15 @@ async function firstOf(blocks: AsyncGenerator<readonly CsvRecord[]>): Promise<{ 
   return null;
 }
 
-async function* pagesOf(first: readonly CsvRecord[], blocks: AsyncGenerator<readonly CsvRecord[]>, columns: readonly string[], close: () => void): AsyncGenerator<SourceRow[]> {
+async function* pagesOf(
+  first: readonly CsvRecord[],
+  blocks: AsyncGenerator<readonly CsvRecord[]>,
+  columns: readonly string[],
+  close: () => void,
+): AsyncGenerator<SourceRow[]> {
   let row = 0;
-  const page = (records: readonly CsvRecord[]): SourceRow[] => records.map(({ record, line }) => rowOf(columns, record, (row += 1), line));
+  const page = (records: readonly CsvRecord[]): SourceRow[] =>
+    records.map(({ record, line }) => rowOf(columns, record, (row += 1), line));
   try {
     yield page(first);
     for await (const records of blocks) yield page(records);
@@ -66,7 +79,12 @@ async function* restOf(begun: string, chunks: AsyncIterator<string, undefined>):
   for (let chunk = await chunks.next(); chunk.done !== true; chunk = await chunks.next()) yield chunk.value;
 }
 
-async function* parsedRecords(source: Source, text: AsyncIterable<string>, delimiter: string, { newline, lines: before }: PlainLines): AsyncGenerator<readonly CsvRecord[]> {
+async function* parsedRecords(
+  source: Source,
+  text: AsyncIterable<string>,
+  delimiter: string,
+  { newline, lines: before }: PlainLines,
+): AsyncGenerator<readonly CsvRecord[]> {
   let [lines, blank] = [0, 0];
   const lineAfter = (info: Pick<Info, 'empty_lines'>): number => before + lines + 1 + info.empty_lines - blank;
   let records: CsvRecord[] = [];
@@ -118,12 +136,18 @@ function rowOf(columns: readonly string[], record: readonly string[], row: numbe
   for (let index = 0; index < read; index += 1) fields[columns[index] ?? ''] = record[index] ?? '';
   if (record.length === columns.length) return { row, line, fields };
   const fault = `has ${record.length} fields where the header has ${columns.length}: is a delimiter or a newline in it not quoted?`;
-  return { row, line, fields: record.length > columns.length ? { ...fields, '': record.slice(columns.length).join(',') } : fields, fault };
+  return {
+    row,
+    line,
+    fields: record.length > columns.length ? { ...fields, '': record.slice(columns.length).join(',') } : fields,
+    fault,
+  };
 }
 
 function assertHeader(source: Source, columns: readonly string[], used: string): void {
   const [only = ''] = columns;
-  const other = columns.length === 1 ? OTHER_DELIMITERS.find((each) => each !== used && only.includes(each)) : undefined;
+  const other =
+    columns.length === 1 ? OTHER_DELIMITERS.find((each) => each !== used && only.includes(each)) : undefined;
   if (other !== undefined)
     throw invalid(
       'unreadable_file',
@@ -131,13 +155,22 @@ function assertHeader(source: Source, columns: readonly string[], used: string):
         ` say {"delimiter": ${JSON.stringify(other)}} in a mapping file (--map)`,
     );
   const twice = columns.find((name, index) => name !== '' && columns.indexOf(name) !== index);
-  if (twice !== undefined) throw invalid('unreadable_file', `${source.name}, line 1: the column ${JSON.stringify(twice)} is there twice: rename one of them`);
+  if (twice !== undefined)
+    throw invalid(
+      'unreadable_file',
+      `${source.name}, line 1: the column ${JSON.stringify(twice)} is there twice: rename one of them`,
+    );
 }
 
 /** `line`: where the record begins that can't be read. */
 function unreadable(source: Source, error: unknown, line: number): Error {
   if (!(error instanceof CsvError)) return error instanceof Error ? error : new Error(String(error));
   const isOpen = error.code === 'CSV_QUOTE_NOT_CLOSED' || error.code === 'CSV_MAX_RECORD_SIZE';
-  const why = isOpen ? 'a quote is opened in the row that begins here and never closed: close it, or double it where it is part of the text' : error.message;
-  return invalid('unreadable_file', `${source.name}, line ${line}: ${why}; what came before is kept, mend it and run the same again`);
+  const why = isOpen
+    ? 'a quote is opened in the row that begins here and never closed: close it, or double it where it is part of the text'
+    : error.message;
+  return invalid(
+    'unreadable_file',
+    `${source.name}, line ${line}: ${why}; what came before is kept, mend it and run the same again`,
+  );
 }

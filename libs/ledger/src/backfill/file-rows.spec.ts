@@ -4,7 +4,11 @@ import { rowAt, sourceInFile } from './file-rows.js';
 
 describe('rows of a file', () => {
   it('are written as ranges, without the folders of whoever imported it', () => {
-    expect(sourceInFile({ name: '/home/ada/late.csv', digest: 'ab' }, [4, 5, 6, 12, 11, 20])).toEqual({ file: 'late.csv', sha256: 'ab', rows: '4-6,12,11,20' });
+    expect(sourceInFile({ name: '/home/ada/late.csv', digest: 'ab' }, [4, 5, 6, 12, 11, 20])).toEqual({
+      file: 'late.csv',
+      sha256: 'ab',
+      rows: '4-6,12,11,20',
+    });
   });
 
   it('are found again, each at its place', () => {

@@ -13,7 +13,10 @@ function rowsText(rows: readonly number[]): string {
 }
 
 /** Its folders are those of whoever imported it, and nobody else's concern. */
-export const sourceInFile = ({ name, digest }: { readonly name: string; readonly digest?: string }, rows: readonly number[]): EventSource => ({
+export const sourceInFile = (
+  { name, digest }: { readonly name: string; readonly digest?: string },
+  rows: readonly number[],
+): EventSource => ({
   file: basename(name),
   ...(digest === undefined ? {} : { sha256: digest }),
   rows: rowsText(rows),

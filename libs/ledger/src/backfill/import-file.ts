@@ -40,10 +40,20 @@ export async function importFile<Item>(source: Source, options: FileImport<Item>
   await options.importer.flush();
 }
 
-async function importPages<Item>(source: Source, options: FileImport<Item>, pages: SourceRows['pages'], known: Reading<Item> | undefined): Promise<void> {
+async function importPages<Item>(
+  source: Source,
+  options: FileImport<Item>,
+  pages: SourceRows['pages'],
+  known: Reading<Item> | undefined,
+): Promise<void> {
   let [reading, rows] = [known, 0];
   for await (const page of pages) {
-    reading ??= readingOf(source, options, Object.keys(page.find(({ fault }) => fault === undefined)?.fields ?? {}), null);
+    reading ??= readingOf(
+      source,
+      options,
+      Object.keys(page.find(({ fault }) => fault === undefined)?.fields ?? {}),
+      null,
+    );
     for (const row of page) {
       rows += 1;
       const taken = importRow(source, reading, row, options, rows <= options.rowsDone);
@@ -61,14 +71,34 @@ interface Reading<Item> {
   readonly cells: Cells;
 }
 
-function readingOf<Item>(source: Source, { presets, mapping, note }: FileImport<Item>, names: readonly string[], columns: readonly string[] | null): Reading<Item> {
+function readingOf<Item>(
+  source: Source,
+  { presets, mapping, note }: FileImport<Item>,
+  names: readonly string[],
+  columns: readonly string[] | null,
+): Reading<Item> {
   const preset = presetFor(presets, mapping, names);
-  const foreign = preset.isKnownColumn === undefined ? [] : names.filter((name) => preset.isKnownColumn?.(name) === false);
-  for (const field of foreign) note({ row: 0, line: 1, code: 'foreign_column', field, value: '', message: `a column that ${preset.name} does not define; it is not read` });
+  const foreign =
+    preset.isKnownColumn === undefined ? [] : names.filter((name) => preset.isKnownColumn?.(name) === false);
+  for (const field of foreign)
+    note({
+      row: 0,
+      line: 1,
+      code: 'foreign_column',
+      field,
+      value: '',
+      message: `a column that ${preset.name} does not define; it is not read`,
+    });
   return { preset, cells: cellsFor(preset, mapping, source.name, columns) };
 }
 
-function importRow<Item>(source: Source, { cells, preset }: Reading<Item>, row: SourceRow, { importer, survey, told, note }: FileImport<Item>, isDone: boolean): Promise<void> | undefined {
+function importRow<Item>(
+  source: Source,
+  { cells, preset }: Reading<Item>,
+  row: SourceRow,
+  { importer, survey, told, note }: FileImport<Item>,
+  isDone: boolean,
+): Promise<void> | undefined {
   told.count('read');
   if (row.fault !== undefined) {
     told.reject(row, { field: null, value: null, reason: row.fault });
@@ -94,7 +124,8 @@ function importRow<Item>(source: Source, { cells, preset }: Reading<Item>, row: 
 const DIGEST_CHARACTERS = 16;
 
 /** What a row is where it has no id of its own: the same row of the same file. */
-export const identityOf = ({ digest }: Pick<Source, 'digest'>, { row }: SourceRow): string => `${digest.slice(0, DIGEST_CHARACTERS)}:${row}`;
+export const identityOf = ({ digest }: Pick<Source, 'digest'>, { row }: SourceRow): string =>
+  `${digest.slice(0, DIGEST_CHARACTERS)}:${row}`;
 
 async function rowsOf(source: Source, mapping: Mapping, onRead: (bytes: number) => void): Promise<SourceRows> {
   switch (await formatOf(source, mapping)) {

@@ -17,10 +17,21 @@ export interface Imported extends BackfillSummary {
 }
 
 /** Imports files, and says which issued invoices they reached. */
-export async function imported(core: LedgerCore, sources: readonly Source[], request: BackfillRequest, work: { readonly caller: Caller; readonly carryOut: CarryOut }): Promise<Imported> {
+export async function imported(
+  core: LedgerCore,
+  sources: readonly Source[],
+  request: BackfillRequest,
+  work: { readonly caller: Caller; readonly carryOut: CarryOut },
+): Promise<Imported> {
   const from = await core.log.head();
   const stretch = new Stretch();
-  const summary = await importSources(sources, request, { ...work, core, isDry: false, keepsFiles: true, surveyor: stretch });
+  const summary = await importSources(sources, request, {
+    ...work,
+    core,
+    isDry: false,
+    keepsFiles: true,
+    surveyor: stretch,
+  });
   return { ...summary, historic: await historicSince(core, from, stretch) };
 }
 

@@ -10,7 +10,8 @@ const PAGE_ROWS = 1000;
 const LONGEST_DOCUMENT = 64 * 1024 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
-const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Which list of a provider's API answer an item stood in: `droplets`, `invoice_items`, … */
 const LIST = '$list';
@@ -63,12 +64,27 @@ function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return [{ fields: { '': text.slice(0, 2000) }, fault: `is not JSON (${error instanceof Error ? error.message : String(error)}): mend or remove the line` }];
+    return [
+      {
+        fields: { '': text.slice(0, 2000) },
+        fault: `is not JSON (${error instanceof Error ? error.message : String(error)}): mend or remove the line`,
+      },
+    ];
   }
-  if (!isObject(value)) return [{ fields: { '': text.slice(0, 2000) }, fault: 'is no JSON object: a row is one, such as {"deploymentId": "…", …}' }];
+  if (!isObject(value))
+    return [
+      {
+        fields: { '': text.slice(0, 2000) },
+        fault: 'is no JSON object: a row is one, such as {"deploymentId": "…", …}',
+      },
+    ];
   const items = LISTS.some((name) => name in value) ? itemsOf(exactly(text)) : null;
   if (items !== null) return items.map((fields) => ({ fields }));
-  return [isReject(value) ? { fields: value.record, ...(value.identity === undefined ? {} : { identity: value.identity }) } : { fields: value, text }];
+  return [
+    isReject(value)
+      ? { fields: value.record, ...(value.identity === undefined ? {} : { identity: value.identity }) }
+      : { fields: value, text },
+  ];
 }
 
 /** A line of a file of rejects: the row itself, mended, and what identified it. */
@@ -80,10 +96,14 @@ function itemsOf(value: unknown): Fields[] | null {
   if (!isObject(value)) return null;
   const lists = LISTS.filter((name) => Array.isArray(value[name]));
   if (lists.length === 0) {
-    const nested = Object.values(value).flatMap((answer) => (isObject(answer) && LISTS.some((name) => Array.isArray(answer[name])) ? [itemsOf(answer) ?? []] : []));
+    const nested = Object.values(value).flatMap((answer) =>
+      isObject(answer) && LISTS.some((name) => Array.isArray(answer[name])) ? [itemsOf(answer) ?? []] : [],
+    );
     return nested.length === 0 ? null : nested.flat();
   }
-  return lists.flatMap((name) => (value[name] as unknown[]).map((item) => ({ ...(isObject(item) ? item : { '': item }), [LIST]: name })));
+  return lists.flatMap((name) =>
+    (value[name] as unknown[]).map((item) => ({ ...(isObject(item) ? item : { '': item }), [LIST]: name })),
+  );
 }
 
 /** What Node gives a reviver beside key and value; its types do not know it yet. */
@@ -96,17 +116,26 @@ export const exactly = (text: string): unknown => JSON.parse(text, asWritten as 
 /** One JSON document: a list of objects, or a provider's API answer. Errors: `unreadable_file`. */
 export async function jsonDocument(source: Source, onRead: (bytes: number) => void): Promise<SourceRows> {
   if (source.bytes > LONGEST_DOCUMENT)
-    throw invalid('unreadable_file', `${source.name} is one JSON document of ${source.bytes} bytes, and is read whole up to ${LONGEST_DOCUMENT}: make lines of it, as with jq -c '.[]'`);
+    throw invalid(
+      'unreadable_file',
+      `${source.name} is one JSON document of ${source.bytes} bytes, and is read whole up to ${LONGEST_DOCUMENT}: make lines of it, as with jq -c '.[]'`,
+    );
   const text = (await wholeOf(contentOf(source, onRead))).replace(/^\uFEFF/, '');
   let value: unknown;
   try {
     value = exactly(text);
   } catch (error) {
-    throw invalid('unreadable_file', `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}; nothing was imported`);
+    throw invalid(
+      'unreadable_file',
+      `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}; nothing was imported`,
+    );
   }
   const items = Array.isArray(value) ? value : itemsOf(value);
   if (items === null)
-    throw invalid('unreadable_file', `${source.name} is neither a list of objects nor an API answer with one of the lists ${LISTS.join(', ')}: nothing was imported`);
+    throw invalid(
+      'unreadable_file',
+      `${source.name} is neither a list of objects nor an API answer with one of the lists ${LISTS.join(', ')}: nothing was imported`,
+    );
   return { columns: null, pages: documentPages(items) };
 }
 
@@ -114,6 +143,8 @@ async function* documentPages(items: readonly unknown[]): AsyncGenerator<SourceR
   for (let from = 0; from < items.length; from += PAGE_ROWS)
     yield items.slice(from, from + PAGE_ROWS).map((item, index) => {
       const row = from + index + 1;
-      return isObject(item) ? { row, line: null, fields: item } : { row, line: null, fields: { '': item }, fault: 'is no JSON object' };
+      return isObject(item)
+        ? { row, line: null, fields: item }
+        : { row, line: null, fields: { '': item }, fault: 'is no JSON object' };
     });
 }

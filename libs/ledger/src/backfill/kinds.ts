@@ -23,7 +23,13 @@ const RESOURCES = [digitalOceanApi, genericResources];
 const RATES = [ubicloudRates, genericRates];
 
 /** Imports a file of one kind: which presets read it, what carries it out, and what a row is about. */
-export async function importKind(kind: BackfillKind, source: Source, call: CommandCall, work: Work, common: Omit<FileImport<never>, 'presets' | 'importer' | 'survey'>): Promise<void> {
+export async function importKind(
+  kind: BackfillKind,
+  source: Source,
+  call: CommandCall,
+  work: Work,
+  common: Omit<FileImport<never>, 'presets' | 'importer' | 'survey'>,
+): Promise<void> {
   const { core, carryOut, isDry, surveyor } = work;
   const { told } = common;
   const surveying =
@@ -32,13 +38,33 @@ export async function importKind(kind: BackfillKind, source: Source, call: Comma
       surveyor.add(of(item));
   switch (kind) {
     case 'usage':
-      return importFile(source, { ...common, presets: USAGE, importer: new UsageImport(core, call, source, told, isDry), survey: surveying(usageSurveyed) });
+      return importFile(source, {
+        ...common,
+        presets: USAGE,
+        importer: new UsageImport(core, call, source, told, isDry),
+        survey: surveying(usageSurveyed),
+      });
     case 'costs':
-      return importFile(source, { ...common, presets: COSTS, importer: new CostsImport(core, call, source, told, isDry), survey: surveying(costSurveyed) });
+      return importFile(source, {
+        ...common,
+        presets: COSTS,
+        importer: new CostsImport(core, call, source, told, isDry),
+        survey: surveying(costSurveyed),
+      });
     case 'resources':
-      return importFile(source, { ...common, presets: RESOURCES, importer: new CommandImport(carryOut, source, told), survey: surveying(commandSurveyed('kind')) });
+      return importFile(source, {
+        ...common,
+        presets: RESOURCES,
+        importer: new CommandImport(carryOut, source, told),
+        survey: surveying(commandSurveyed('kind')),
+      });
     case 'rates':
-      return importFile(source, { ...common, presets: RATES, importer: new CommandImport(carryOut, source, told), survey: surveying(commandSurveyed('resourceType')) });
+      return importFile(source, {
+        ...common,
+        presets: RATES,
+        importer: new CommandImport(carryOut, source, told),
+        survey: surveying(commandSurveyed('resourceType')),
+      });
   }
 }
 

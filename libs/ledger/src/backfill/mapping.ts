@@ -11,7 +11,10 @@ const zMapping = z.strictObject({
   format: z.enum(['csv', 'jsonl', 'json']).optional(),
   delimiter: z.string().length(1, 'must be one character').optional(),
   /** What times without a zone are in: `Z`, `+02:00`. */
-  zone: z.string().regex(/^(Z|[+-]\d{2}:\d{2})$/, 'must be Z or an offset such as +02:00').optional(),
+  zone: z
+    .string()
+    .regex(/^(Z|[+-]\d{2}:\d{2})$/, 'must be Z or an offset such as +02:00')
+    .optional(),
   /** Whether decimals in exponent form, 1.5E-7, are taken. */
   exponents: z.boolean().optional(),
   /** Field → the column that holds it. */

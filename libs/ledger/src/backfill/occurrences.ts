@@ -37,13 +37,17 @@ export class Occurrences {
   private find(high: number, low: number): number {
     const mask = this.slots - 1;
     let slot = low & mask;
-    while (this.counts[slot] !== 0 && (this.hashes[2 * slot] !== high || this.hashes[2 * slot + 1] !== low)) slot = (slot + 1) & mask;
+    while (this.counts[slot] !== 0 && (this.hashes[2 * slot] !== high || this.hashes[2 * slot + 1] !== low))
+      slot = (slot + 1) & mask;
     return slot;
   }
 
   private grow(): void {
     if (this.slots === MOST_SLOTS)
-      throw invalid('too_many_keys', `one file has more than ${MOST_KEYS} rows without an id of their own: divide it, as with split -l; what was imported is kept`);
+      throw invalid(
+        'too_many_keys',
+        `one file has more than ${MOST_KEYS} rows without an id of their own: divide it, as with split -l; what was imported is kept`,
+      );
     const [hashes, counts] = [this.hashes, this.counts];
     this.slots *= 2;
     this.hashes = new Uint32Array(2 * this.slots);

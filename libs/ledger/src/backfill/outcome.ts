@@ -31,7 +31,10 @@ export type NotedRow = RowNote & { readonly row: number; readonly line: number |
 
 /** Where what becomes of rows is told. */
 export interface Told {
-  reject(row: SourceRow, fault: { readonly field: string | null; readonly value: unknown; readonly reason: string }): void;
+  reject(
+    row: SourceRow,
+    fault: { readonly field: string | null; readonly value: unknown; readonly reason: string },
+  ): void;
   count(outcome: Outcome | 'read', rows?: number): void;
 }
 

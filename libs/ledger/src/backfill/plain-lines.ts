@@ -25,7 +25,8 @@ export class PlainLines {
 
   /** The records that are whole with this chunk; null where it is not plain: then it is added to `rest`, and none of it is taken. */
   take(chunk: string): CsvRecord[] | null {
-    const text = this.rest + (this.lines === 0 && this.rest === '' && chunk.startsWith('\uFEFF') ? chunk.slice(1) : chunk);
+    const text =
+      this.rest + (this.lines === 0 && this.rest === '' && chunk.startsWith('\uFEFF') ? chunk.slice(1) : chunk);
     this.rest = text;
     if (chunk.includes('"')) return null;
     const end = text.lastIndexOf('\n');
@@ -48,7 +49,11 @@ export class PlainLines {
   }
 
   private areWhole(lines: readonly string[], beforeLast: string | undefined): boolean {
-    return this.newline === '\r\n' && beforeLast === '\r' && !lines.some((line) => line.includes('\r') || line.includes('\n'));
+    return (
+      this.newline === '\r\n' &&
+      beforeLast === '\r' &&
+      !lines.some((line) => line.includes('\r') || line.includes('\n'))
+    );
   }
 
   private recordsOf(lines: readonly string[]): CsvRecord[] {

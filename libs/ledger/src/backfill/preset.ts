@@ -28,11 +28,19 @@ export interface Preset<Item> {
 }
 
 /** The preset that a mapping names, else the first that recognises the columns. Errors: `invalid_mapping`. */
-export function presetFor<Item>(presets: readonly Preset<Item>[], mapping: Mapping, columns: readonly string[]): Preset<Item> {
+export function presetFor<Item>(
+  presets: readonly Preset<Item>[],
+  mapping: Mapping,
+  columns: readonly string[],
+): Preset<Item> {
   const names = (): string => presets.map(({ name }) => name).join(', ');
   if (mapping.preset !== undefined) {
     const named = presets.find(({ name }) => name === mapping.preset);
-    if (named === undefined) throw invalid('invalid_mapping', `there is no preset ${JSON.stringify(mapping.preset)} here; there are ${names()}`);
+    if (named === undefined)
+      throw invalid(
+        'invalid_mapping',
+        `there is no preset ${JSON.stringify(mapping.preset)} here; there are ${names()}`,
+      );
     return named;
   }
   const given = new Set(columns);
@@ -47,12 +55,24 @@ const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `
 const simple = (name: string): string => name.toLowerCase().replace(/[^a-z0-9.]/g, '');
 
 /** The cells of a file, read by a preset and a mapping. Errors: `invalid_mapping`, `missing_column`. */
-export function cellsFor<Item>(preset: Preset<Item>, mapping: Mapping, file: string, columns: readonly string[] | null): Cells {
+export function cellsFor<Item>(
+  preset: Preset<Item>,
+  mapping: Mapping,
+  file: string,
+  columns: readonly string[] | null,
+): Cells {
   const named = new Map(preset.fields.map((field) => [field.name, field]));
-  const unknown = [...Object.keys(mapping.columns ?? {}), ...Object.keys(mapping.values ?? {})].filter((field) => !named.has(field));
+  const unknown = [...Object.keys(mapping.columns ?? {}), ...Object.keys(mapping.values ?? {})].filter(
+    (field) => !named.has(field),
+  );
   if (unknown.length > 0)
-    throw invalid('invalid_mapping', `the mapping names ${unknown.join(', ')}, which ${preset.name} does not have; its fields are ${[...named.keys()].join(', ')}`);
-  const resolved = new Map(preset.fields.map((field): [string, readonly string[]] => [field.name, columnsOf(field, mapping, columns)]));
+    throw invalid(
+      'invalid_mapping',
+      `the mapping names ${unknown.join(', ')}, which ${preset.name} does not have; its fields are ${[...named.keys()].join(', ')}`,
+    );
+  const resolved = new Map(
+    preset.fields.map((field): [string, readonly string[]] => [field.name, columnsOf(field, mapping, columns)]),
+  );
   if (columns !== null) assertColumns(preset, mapping, file, columns, resolved);
   const options: CellOptions = {
     columns: resolved,
@@ -67,7 +87,11 @@ export function cellsFor<Item>(preset: Preset<Item>, mapping: Mapping, file: str
 }
 
 /** A mapping's column for this field; else those of the file that are spelt alike, whatever their case and underscores. */
-function columnsOf({ name, columns: own }: PresetField, mapping: Mapping, columns: readonly string[] | null): readonly string[] {
+function columnsOf(
+  { name, columns: own }: PresetField,
+  mapping: Mapping,
+  columns: readonly string[] | null,
+): readonly string[] {
   const mapped = mapping.columns?.[name];
   if (mapped !== undefined) return [mapped];
   // Each object has keys of its own: those that it may have are tried.
@@ -76,9 +100,18 @@ function columnsOf({ name, columns: own }: PresetField, mapping: Mapping, column
   return [...new Set(spelt)];
 }
 
-function assertColumns<Item>(preset: Preset<Item>, mapping: Mapping, file: string, columns: readonly string[], resolved: ReadonlyMap<string, readonly string[]>): void {
+function assertColumns<Item>(
+  preset: Preset<Item>,
+  mapping: Mapping,
+  file: string,
+  columns: readonly string[],
+  resolved: ReadonlyMap<string, readonly string[]>,
+): void {
   const gone = Object.entries(mapping.columns ?? {}).filter(([, column]) => !columns.includes(column));
-  const missing = preset.fields.filter(({ name, isRequired }) => isRequired === true && resolved.get(name)?.length === 0 && mapping.values?.[name] === undefined);
+  const missing = preset.fields.filter(
+    ({ name, isRequired }) =>
+      isRequired === true && resolved.get(name)?.length === 0 && mapping.values?.[name] === undefined,
+  );
   if (gone.length === 0 && missing.length === 0) return;
   const names = gone.length > 0 ? gone.map(([, column]) => column) : missing.map(({ name }) => name);
   const field = missing[0]?.name ?? gone[0]?.[0] ?? '';

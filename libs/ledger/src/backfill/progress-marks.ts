@@ -10,7 +10,9 @@ const READING = 1;
 /** So many rows are imported between two marks. */
 export const ROWS_PER_MARK = 200_000;
 
-const zMark = z.object({ rows: z.number(), ...Object.fromEntries(COUNTS.map((name) => [name, z.number()])) } as { rows: z.ZodNumber } & Record<keyof Counts, z.ZodNumber>);
+const zMark = z.object({ rows: z.number(), ...Object.fromEntries(COUNTS.map((name) => [name, z.number()])) } as {
+  rows: z.ZodNumber;
+} & Record<keyof Counts, z.ZodNumber>);
 
 /**
  * How far a file was imported, in the log itself, as the outcome of a command that the file's content and mapping are the key of. The same
@@ -45,7 +47,10 @@ export class ProgressMarks {
 
   async reached(rows: number | 'whole', counts: Counts): Promise<void> {
     // Who imports the same file at the same time may have been quicker: it is the same mark.
-    await this.core.book.decide(this.stream, { ...this.call, key: `${this.key}:${rows}`, isKeyed: true }, () => ({ events: [], result: { rows: counts.read, ...counts } }));
+    await this.core.book.decide(this.stream, { ...this.call, key: `${this.key}:${rows}`, isKeyed: true }, () => ({
+      events: [],
+      result: { rows: counts.read, ...counts },
+    }));
   }
 
   private async at(rows: string): Promise<Counts | null> {

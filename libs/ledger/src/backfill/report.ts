@@ -62,9 +62,20 @@ export class FileReport implements Told {
     this.notes = new SideFile(`${source.name}.notes.jsonl`);
   }
 
-  reject(row: SourceRow, { field, value, reason }: { readonly field: string | null; readonly value: unknown; readonly reason: string }): void {
+  reject(
+    row: SourceRow,
+    { field, value, reason }: { readonly field: string | null; readonly value: unknown; readonly reason: string },
+  ): void {
     this.counts.rejected += 1;
-    const reject: Reject = { row: row.row, line: row.line, field, value, reason, identity: row.identity ?? identityOf(this.source, row), record: row.fields };
+    const reject: Reject = {
+      row: row.row,
+      line: row.line,
+      field,
+      value,
+      reason,
+      identity: row.identity ?? identityOf(this.source, row),
+      record: row.fields,
+    };
     if (this.isKept) this.rejects.write(reject);
     const what = field === null ? '' : `: ${field}${value === null || value === undefined ? '' : ` ${quoted(value)}`}`;
     this.onReject(`${placeOf(basename(this.source.name), row)}${what} ${reason}`);

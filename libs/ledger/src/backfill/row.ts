@@ -35,7 +35,8 @@ export interface RowNote {
 }
 
 /** `usage.csv, row 2 (line 3)` */
-export const placeOf = (file: string, { row, line }: Pick<SourceRow, 'row' | 'line'>): string => `${file}, row ${row}${line === null ? '' : ` (line ${line})`}`;
+export const placeOf = (file: string, { row, line }: Pick<SourceRow, 'row' | 'line'>): string =>
+  `${file}, row ${row}${line === null ? '' : ` (line ${line})`}`;
 
 /** What a message shows of a value. */
 export const quoted = (value: unknown): string => {

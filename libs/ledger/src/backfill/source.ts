@@ -35,7 +35,8 @@ export async function openSource(file: string, stdin: () => Readable): Promise<S
   if (file === STDIN) return kept('stdin', stdin);
   const found = await stat(file).catch(() => undefined);
   if (found === undefined) throw unreadable(`there is no file ${file}`);
-  if (found.isDirectory()) throw unreadable(`${file} is a directory: name its files, such as ${file.replace(/\/$/, '')}/*.csv`);
+  if (found.isDirectory())
+    throw unreadable(`${file} is a directory: name its files, such as ${file.replace(/\/$/, '')}/*.csv`);
   // `<(zcat usage.csv.gz)` is /dev/fd/63: beside that, no rejects can be written.
   if (!found.isFile()) return kept(/^\/(dev|proc)\//.test(file) ? 'pipe' : file, () => createReadStream(file));
   return inspected(file, file, async () => undefined);
@@ -73,7 +74,10 @@ async function isGzip(path: string): Promise<boolean> {
 }
 
 /** The content, uncompressed; `onRead` is told how many bytes of the file itself have been read. */
-export function contentOf({ path, isGzip: isPacked }: Pick<Source, 'path' | 'isGzip'>, onRead: (bytes: number) => void = () => undefined): Readable {
+export function contentOf(
+  { path, isGzip: isPacked }: Pick<Source, 'path' | 'isGzip'>,
+  onRead: (bytes: number) => void = () => undefined,
+): Readable {
   const file = createReadStream(path, { highWaterMark: 256 * 1024 });
   file.on('data', (chunk) => onRead(chunk.length));
   if (!isPacked) return file;
@@ -104,7 +108,8 @@ function causeOf(error: unknown, lines: number): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'Z_BUF_ERROR')
     return `the gzip data ends too early, after some ${lines} lines: nothing was imported; copy the file again, it is cut off`;
-  if (code?.startsWith('Z_') === true) return `the gzip data is damaged after some ${lines} lines (${message}): nothing was imported; copy the file again`;
+  if (code?.startsWith('Z_') === true)
+    return `the gzip data is damaged after some ${lines} lines (${message}): nothing was imported; copy the file again`;
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
     return `it is not text in UTF-8, after some ${lines} lines: nothing was imported; convert it, as with iconv -f LATIN1 -t UTF-8 or -f UTF-16`;
   return `it can't be read: ${message}`;

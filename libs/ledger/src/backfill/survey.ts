@@ -18,7 +18,12 @@ export interface Surveyed {
 export interface Survey {
   readonly from: Instant | null;
   readonly until: Instant | null;
-  readonly kinds: readonly { readonly kind: string; readonly currency: string | null; readonly rows: number; readonly sum: string | null }[];
+  readonly kinds: readonly {
+    readonly kind: string;
+    readonly currency: string | null;
+    readonly rows: number;
+    readonly sum: string | null;
+  }[];
   readonly deployments: number;
   readonly tenants: readonly string[];
 }
@@ -37,7 +42,10 @@ export class Stretch {
 /** Adds rows up, in the memory of their kinds, deployments and tenants. */
 export class Surveyor {
   private readonly stretch = new Stretch();
-  private readonly kinds = new Map<string, { readonly kind: string; readonly currency: string | null; rows: number; sum: Decimal | null }>();
+  private readonly kinds = new Map<
+    string,
+    { readonly kind: string; readonly currency: string | null; rows: number; sum: Decimal | null }
+  >();
   private readonly deployments = new Set<string>();
   private readonly tenants = new Set<string>();
 
@@ -46,7 +54,12 @@ export class Surveyor {
     if (deploymentId !== undefined) this.deployments.add(deploymentId);
     if (tenantId !== undefined) this.tenants.add(tenantId);
     const name = JSON.stringify([kind, currency ?? null]);
-    const known = this.kinds.get(name) ?? { kind, currency: currency ?? null, rows: 0, sum: amount === undefined ? null : ZERO };
+    const known = this.kinds.get(name) ?? {
+      kind,
+      currency: currency ?? null,
+      rows: 0,
+      sum: amount === undefined ? null : ZERO,
+    };
     known.rows += 1;
     if (amount !== undefined) known.sum = (known.sum ?? ZERO).plus(decimal(amount));
     this.kinds.set(name, known);
@@ -54,9 +67,10 @@ export class Surveyor {
 
   /** With the tenants whose the deployments are, or were. */
   async of({ pool }: LedgerCore): Promise<Survey> {
-    const { rows } = await pool.query<{ tenant_id: string }>('SELECT DISTINCT tenant_id FROM deployment_assignments WHERE deployment_id = ANY($1) AND position_to IS NULL', [
-      [...this.deployments],
-    ]);
+    const { rows } = await pool.query<{ tenant_id: string }>(
+      'SELECT DISTINCT tenant_id FROM deployment_assignments WHERE deployment_id = ANY($1) AND position_to IS NULL',
+      [[...this.deployments]],
+    );
     for (const { tenant_id } of rows) this.tenants.add(tenant_id);
     const kinds = [...this.kinds.values()].map((each) => ({ ...each, sum: each.sum === null ? null : text(each.sum) }));
     return {

@@ -43,7 +43,11 @@ export class UsageDelivery {
 
   /** Opens the streams of these batches: the read models then cover what others have recorded in them. */
   async open(batches: readonly OfOneMonth[]): Promise<void> {
-    const names = new Set(batches.flatMap((batch) => (batch.observations.length === 0 ? [] : [nameOf(batch)])).filter((name) => !this.streams.has(name)));
+    const names = new Set(
+      batches
+        .flatMap((batch) => (batch.observations.length === 0 ? [] : [nameOf(batch)]))
+        .filter((name) => !this.streams.has(name)),
+    );
     for (const name of names) {
       const revision = await this.core.log.revisionOf(name);
       this.streams.set(name, { revision, isOwn: revision === NO_STREAM });
@@ -61,8 +65,18 @@ export class UsageDelivery {
     for (let attempts = 1; ; attempts += 1) {
       const stream = this.streams.get(name);
       if (stream === undefined) throw new Error(`${name} was not opened`);
-      const delivered = { deploymentId: batch.deploymentId, month: monthOf(batch), origin: 'backfill' as const, reason: RE_DELIVERED };
-      const { events, ...counts } = await decideUsage(this.core, delivered, batch.observations, stream.isOwn && !isRepeated);
+      const delivered = {
+        deploymentId: batch.deploymentId,
+        month: monthOf(batch),
+        origin: 'backfill' as const,
+        reason: RE_DELIVERED,
+      };
+      const { events, ...counts } = await decideUsage(
+        this.core,
+        delivered,
+        batch.observations,
+        stream.isOwn && !isRepeated,
+      );
       if (events.length === 0 || this.isDry) return counts;
       try {
         const { revision } = await this.core.book.appendAll(name, stream.revision, call, events);
@@ -70,7 +84,11 @@ export class UsageDelivery {
         return counts;
       } catch (error) {
         if (!(error instanceof WrongExpectedRevision)) throw error;
-        if (attempts === MAX_ATTEMPTS) throw conflict('busy_stream', `${name} was changed by others ${MAX_ATTEMPTS} times over: run the same import again`);
+        if (attempts === MAX_ATTEMPTS)
+          throw conflict(
+            'busy_stream',
+            `${name} was changed by others ${MAX_ATTEMPTS} times over: run the same import again`,
+          );
         this.streams.set(name, { revision: await this.core.log.revisionOf(name), isOwn: false });
         await this.core.projector.catchUp();
       }
@@ -84,16 +102,24 @@ export class UsageDelivery {
       if (type !== 'UsageObserved' && type !== 'UsageCorrected') return undefined;
       const named: readonly ReadingKey[] = type === 'UsageObserved' ? data.observations : data.corrections;
       // Mostly the very readings that came in; else what was made of them.
-      const found = named.every((each) => rowOf.has(each)) ? named.map((each) => rowOf.get(each)) : rowsByKey(named, observations, rows);
+      const found = named.every((each) => rowOf.has(each))
+        ? named.map((each) => rowOf.get(each))
+        : rowsByKey(named, observations, rows);
       const known = found.filter((row) => row !== undefined);
       return known.length === named.length ? sourceInFile(this.source, known) : undefined;
     };
   }
 }
 
-function rowsByKey(named: readonly ReadingKey[], observations: readonly Observation[], rows: readonly number[]): (number | undefined)[] {
+function rowsByKey(
+  named: readonly ReadingKey[],
+  observations: readonly Observation[],
+  rows: readonly number[],
+): (number | undefined)[] {
   // Of several providers' readings of one key, each is its own.
-  const ofProvider = new Map(observations.map((each, index) => [`${each.provider ?? ''}\u0000${looseKey(each)}`, rows[index]]));
+  const ofProvider = new Map(
+    observations.map((each, index) => [`${each.provider ?? ''}\u0000${looseKey(each)}`, rows[index]]),
+  );
   const ofAny = new Map(observations.map((each, index) => [looseKey(each), rows[index]]));
   return named.map((key) => ofProvider.get(`${key.provider ?? ''}\u0000${looseKey(key)}`) ?? ofAny.get(looseKey(key)));
 }

@@ -21,10 +21,12 @@ export class UsageIdentity {
    * corrected; what a file says of it a second time is another reading.
    */
   of(deploymentId: string, observation: Observation, identity: string): Identified {
-    if (observation.sourceId === undefined && observation.granularity === 'event') return { identified: { ...observation, sourceId: identity }, before: 0 };
+    if (observation.sourceId === undefined && observation.granularity === 'event')
+      return { identified: { ...observation, sourceId: identity }, before: 0 };
     const key = `${deploymentId}\u0000${looseKey(observation)}`;
     const { occurrence, others } = this.counted(key, observation.provider);
-    if (occurrence === 1 || observation.sourceId !== undefined) return { identified: observation, before: occurrence - 1 + others };
+    if (occurrence === 1 || observation.sourceId !== undefined)
+      return { identified: observation, before: occurrence - 1 + others };
     return { identified: { ...observation, sourceId: `#${occurrence}` }, before: others };
   }
 

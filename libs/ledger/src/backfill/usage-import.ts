@@ -94,12 +94,18 @@ export class UsageImport implements Importer<UsageItem> {
   private async writeRound(groups: readonly Group[], isRepeated: boolean): Promise<void> {
     const taken: Group[] = [];
     for (const group of groups) if (await this.takesUsage(group)) taken.push(group);
-    await this.delivery.open(taken.map(({ deploymentId, kept }) => ({ deploymentId, observations: kept.slice(0, 1).map(({ observation }) => observation) })));
+    await this.delivery.open(
+      taken.map(({ deploymentId, kept }) => ({
+        deploymentId,
+        observations: kept.slice(0, 1).map(({ observation }) => observation),
+      })),
+    );
     const queue = taken[Symbol.iterator]();
     await Promise.all(
       Array.from({ length: WRITES_AT_ONCE }, async () => {
         for (const { deploymentId, kept } of queue)
-          for (let from = 0; from < kept.length; from += READINGS_PER_WRITE) await this.write(deploymentId, kept.slice(from, from + READINGS_PER_WRITE), isRepeated);
+          for (let from = 0; from < kept.length; from += READINGS_PER_WRITE)
+            await this.write(deploymentId, kept.slice(from, from + READINGS_PER_WRITE), isRepeated);
       }),
     );
   }
@@ -129,13 +135,22 @@ export class UsageImport implements Importer<UsageItem> {
   private async write(deploymentId: string, kept: readonly Kept[], isRepeated: boolean): Promise<void> {
     if (kept.length === 0) return;
     try {
-      const { accepted, duplicate, corrected } = await this.delivery.write({ deploymentId, observations: kept.map(({ observation }) => observation), rows: kept.map(({ row }) => row.row) }, isRepeated);
+      const { accepted, duplicate, corrected } = await this.delivery.write(
+        {
+          deploymentId,
+          observations: kept.map(({ observation }) => observation),
+          rows: kept.map(({ row }) => row.row),
+        },
+        isRepeated,
+      );
       this.told.count('accepted', accepted);
       this.told.count('duplicate', duplicate);
       this.told.count('correction', corrected);
     } catch (error) {
       if (!isDomainError(error)) throw error;
-      const faults = new Map(error.errors.map(({ field, message }) => [Number(/^observations\[(\d+)\]/.exec(field)?.[1] ?? -1), message]));
+      const faults = new Map(
+        error.errors.map(({ field, message }) => [Number(/^observations\[(\d+)\]/.exec(field)?.[1] ?? -1), message]),
+      );
       const sound = kept.filter((_, index) => !faults.has(index));
       if (sound.length === kept.length) throw error;
       for (const [index, { row, observation }] of kept.entries()) {

@@ -43,7 +43,9 @@ async function differs(context: QueryContext, table: TableDefinition): Promise<F
 }
 
 function told({ key, shown, recorded }: DifferingRow): string {
-  const row = Object.values(key).filter((value) => value !== null && value !== '').join(' ');
+  const row = Object.values(key)
+    .filter((value) => value !== null && value !== '')
+    .join(' ');
   if (recorded === null) return `${row}, which nobody recorded`;
   if (shown === null) return `${row}, which is missing`;
   const columns = [...new Set([...Object.keys(shown), ...Object.keys(recorded)])];

@@ -19,21 +19,36 @@ const marks: Check = async (context) => {
     [context.position],
   );
   const findings: Finding[] = [];
-  for (const { tenant_id: tenantId, currency, until } of rows) findings.push(...(await unmarked(context, tenantId, currency, until)));
+  for (const { tenant_id: tenantId, currency, until } of rows)
+    findings.push(...(await unmarked(context, tenantId, currency, until)));
   return findings;
 };
 
-async function unmarked({ core, position }: QueryContext, tenantId: string, currency: string, until: Instant): Promise<Finding[]> {
+async function unmarked(
+  { core, position }: QueryContext,
+  tenantId: string,
+  currency: string,
+  until: Instant,
+): Promise<Finding[]> {
   const account = { ...(await tenantAccount(core, position, tenantId)), currency };
   const facts = await billingFacts(core, position, account, until);
-  const billed = [...facts.recorded].filter(([, parts]) => parts.some(({ issued }) => issued)).map(([lineId]) => lineId);
+  const billed = [...facts.recorded]
+    .filter(([, parts]) => parts.some(({ issued }) => issued))
+    .map(([lineId]) => lineId);
   const all = new Set([...facts.booked.keys(), ...billed].filter((lineId) => !facts.marks.has(lineId)));
-  const asMarked = { ...facts, grants: [], creditsLeft: [], marks: new Map([...all].map((lineId) => [lineId, 'check'])) };
+  const asMarked = {
+    ...facts,
+    grants: [],
+    creditsLeft: [],
+    marks: new Map([...all].map((lineId) => [lineId, 'check'])),
+  };
   // As of ever, nothing is due: what remains are the lines that are compared with their bookings.
   const billing = billingAsOf(asMarked, FROM_EVER).filter(({ lineId }) => all.has(lineId));
   const usage = await loadUsage(core, position, usageNeeded(billing));
   const { rows } = rateInvoice('check', asMarked, billing, usage);
-  return [...Map.groupBy(rows, ({ lineId }) => lineId)].map(([lineId, group]) => missingMark(tenantId, currency, lineId, group));
+  return [...Map.groupBy(rows, ({ lineId }) => lineId)].map(([lineId, group]) =>
+    missingMark(tenantId, currency, lineId, group),
+  );
 }
 
 function missingMark(tenantId: string, currency: string, lineId: string, rows: readonly FrozenRow[]): Finding {
@@ -42,7 +57,15 @@ function missingMark(tenantId: string, currency: string, lineId: string, rows: r
   return {
     code: 'missing_mark',
     message: `line ${lineId} of ${tenantId} comes to ${difference} ${currency} more than it is billed for, and nothing marks it: no invoice will correct it`,
-    ids: { tenantId, lineId, deploymentId: first?.deploymentId, billingKind: first?.billingKind, parts: [...new Set(rows.map(({ partId }) => partId))], difference, currency },
+    ids: {
+      tenantId,
+      lineId,
+      deploymentId: first?.deploymentId,
+      billingKind: first?.billingKind,
+      parts: [...new Set(rows.map(({ partId }) => partId))],
+      difference,
+      currency,
+    },
     remedy: `Rebuild the read models: marks are made anew from the log. Where it is still missing, a rule of restatements is wrong: report it with the line's id.`,
   };
 }
@@ -59,7 +82,12 @@ const reissues: Check = async ({ core, position }) => {
     if ((await reissued(core, invoice)) === canonicalInvoice(invoice.invoice_id, invoice.rows)) continue;
     const { invoice_id: invoiceId, tenant_id: tenantId, computed_at: computedAt } = invoice;
     const message = `invoice ${invoiceId} comes out otherwise when it is computed again from position ${computedAt}`;
-    findings.push({ code: 'invoice_not_reproduced', message, ids: { invoiceId, tenantId, computedAt }, remedy: `${REBUILD} Where it stays, the engine has changed since: compare with ledgerline explain ${invoiceId}.` });
+    findings.push({
+      code: 'invoice_not_reproduced',
+      message,
+      ids: { invoiceId, tenantId, computedAt },
+      remedy: `${REBUILD} Where it stays, the engine has changed since: compare with ledgerline explain ${invoiceId}.`,
+    });
   }
   return findings;
 };
@@ -67,12 +95,30 @@ const reissues: Check = async ({ core, position }) => {
 /** A missing price is never 0: the line is kept from billing until there is one. */
 const prices: Check = async ({ core, position, caller }) => {
   const lines = await allLines(core, position, caller.now);
-  const rated = await rateLines(core, position, lines, new Map(), caller.now, ({ currency }) => currency, () => []);
+  const rated = await rateLines(
+    core,
+    position,
+    lines,
+    new Map(),
+    caller.now,
+    ({ currency }) => currency,
+    () => [],
+  );
   return rated.flatMap(({ line, quarantined }): Finding[] => {
     if (quarantined === null) return [];
     const { lineId, tenantId, deploymentId, billingKind, period } = line;
-    const remedy = quarantined.code === 'missing_rate' ? 'Set the price with set-rate, or correct the rate key of the usage: the line is billed from then on.' : 'Correct what the reason names: the line is billed from then on.';
-    return [{ code: 'usage_without_price', message: `line ${lineId} of ${tenantId} can't be rated: ${quarantined.message}`, ids: { lineId, tenantId, deploymentId, billingKind, period, reason: quarantined.code }, remedy }];
+    const remedy =
+      quarantined.code === 'missing_rate'
+        ? 'Set the price with set-rate, or correct the rate key of the usage: the line is billed from then on.'
+        : 'Correct what the reason names: the line is billed from then on.';
+    return [
+      {
+        code: 'usage_without_price',
+        message: `line ${lineId} of ${tenantId} can't be rated: ${quarantined.message}`,
+        ids: { lineId, tenantId, deploymentId, billingKind, period, reason: quarantined.code },
+        remedy,
+      },
+    ];
   });
 };
 

@@ -21,7 +21,8 @@ const parts = sqlCheck(
    UNION ALL SELECT p.line_id, p.tenant_id, p.billing_kind, p.period_start, p.period_end FROM ${now('invoice_lines')} p
    WHERE p.parent_line_id IS NOT NULL AND NOT EXISTS (SELECT FROM ${now('invoice_lines')} l WHERE l.line_id = p.parent_line_id AND l.parent_line_id IS NULL)
    ORDER BY 1`,
-  ({ lineId, billingKind, periodStart, periodEnd }) => `the parts of line ${String(lineId)} (${String(billingKind)}) do not tile [${String(periodStart)}, ${String(periodEnd)})`,
+  ({ lineId, billingKind, periodStart, periodEnd }) =>
+    `the parts of line ${String(lineId)} (${String(billingKind)}) do not tile [${String(periodStart)}, ${String(periodEnd)})`,
   REBUILD,
 );
 
@@ -31,7 +32,8 @@ const claims = sqlCheck(
    JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
    WHERE i.status <> 'void' AND (i.quarantined IS NULL OR NOT i.quarantined @> jsonb_build_array(jsonb_build_object('lineId', p.line_id)))
    GROUP BY p.part_id, p.line_id HAVING count(*) > 1 ORDER BY 1`,
-  ({ partId, invoiceIds }) => `part ${String(partId)} stands on several invoices: ${(invoiceIds as string[]).join(', ')}`,
+  ({ partId, invoiceIds }) =>
+    `part ${String(partId)} stands on several invoices: ${(invoiceIds as string[]).join(', ')}`,
   'Void all of them but one, and issue again what was on the others.',
 );
 
@@ -66,7 +68,8 @@ const credited = sqlCheck(
   'credit_notes_exceed_invoice',
   `SELECT i.invoice_id, i.total::text, sum(c.total)::text AS credited, array_agg(c.credit_note_id::text ORDER BY c.ordinal) AS credit_note_ids
    FROM ${now('credit_notes')} c JOIN ${now('invoices')} i ON i.invoice_id = c.invoice_id GROUP BY i.invoice_id, i.total HAVING sum(c.total) > i.total ORDER BY 1`,
-  ({ invoiceId, total, credited: sum }) => `the credit notes of ${String(invoiceId)} give back ${String(sum)} of ${String(total)}`,
+  ({ invoiceId, total, credited: sum }) =>
+    `the credit notes of ${String(invoiceId)} give back ${String(sum)} of ${String(total)}`,
   REBUILD,
 );
 
@@ -78,8 +81,18 @@ const revenue = sqlCheck(
    WHERE coalesce(v.amount, 0) <> e.net
    UNION ALL SELECT v.invoice_id, '0', sum(v.amount)::text FROM revenue v WHERE v.position_from <= $1 AND NOT EXISTS (SELECT FROM ${DOCUMENTS} d WHERE d.document_id = v.invoice_id)
    GROUP BY v.invoice_id ORDER BY 1`,
-  ({ invoiceId, issued, revenue: booked }) => `revenue has ${String(booked)} of ${String(invoiceId)}, which bills ${String(issued)} without tax`,
+  ({ invoiceId, issued, revenue: booked }) =>
+    `revenue has ${String(booked)} of ${String(invoiceId)}, which bills ${String(issued)} without tax`,
   REBUILD,
 );
 
-export const BOOKS: readonly Check[] = [parts, claims, rows, totals, numbers('invoices', 'INV'), numbers('credit_notes', 'CN'), credited, revenue];
+export const BOOKS: readonly Check[] = [
+  parts,
+  claims,
+  rows,
+  totals,
+  numbers('invoices', 'INV'),
+  numbers('credit_notes', 'CN'),
+  credited,
+  revenue,
+];

@@ -9,17 +9,26 @@ import { type Check, type Finding, now } from './finding.js';
 const identities: Check = async (context) => {
   const findings: Finding[] = [];
   for (const { month, currency } of await marginMonths(context)) {
-    const { overall, byTenant, byDeployment, byKind, unattributed } = await marginIn(context, monthNamed(month), currency);
+    const { overall, byTenant, byDeployment, byKind, unattributed } = await marginIn(
+      context,
+      monthNamed(month),
+      currency,
+    );
     const total = (values: readonly string[]): Decimal => sum(values.map((value) => decimal(value)));
     const need = (what: string, a: Decimal, b: string): void => {
       if (!a.eq(decimal(b))) findings.push(broken(month, currency, `${what} ${text(a)}, not ${b}`));
     };
     need('tenants’ revenue comes to', total(byTenant.map(({ revenue }) => revenue)), overall.revenue);
-    need('tenants’ and unattributed cost comes to', total([...byTenant.map(({ cogs }) => cogs), unattributed.cogs]), overall.cogs);
+    need(
+      'tenants’ and unattributed cost comes to',
+      total([...byTenant.map(({ cogs }) => cogs), unattributed.cogs]),
+      overall.cogs,
+    );
     need('revenue by kind comes to', total(byKind.revenue.map(({ revenue }) => revenue)), overall.revenue);
     need('cost by kind comes to', total(byKind.cogs.map(({ cogs }) => cogs)), overall.cogs);
     need('revenue less cost is', decimal(overall.revenue).minus(decimal(overall.cogs)), overall.margin);
-    if (marginPercent(decimal(overall.revenue), decimal(overall.margin)) !== overall.marginPct) findings.push(broken(month, currency, 'the margin’s percentage is another'));
+    if (marginPercent(decimal(overall.revenue), decimal(overall.margin)) !== overall.marginPct)
+      findings.push(broken(month, currency, 'the margin’s percentage is another'));
     for (const { tenantId, revenue, cogs } of byTenant) {
       const own = byDeployment.filter((each) => each.tenantId === tenantId);
       need(`deployments of ${tenantId} earn`, total(own.map((each) => each.revenue)), revenue);
@@ -46,10 +55,16 @@ const costs: Check = async (context) => {
   const findings: Finding[] = [];
   for (const { currency, amount } of rows) {
     const spent: Decimal[] = [];
-    for (const { month } of months.filter((each) => each.currency === currency)) spent.push(...(await costsIn(context, monthNamed(month), currency)).map((share) => share.amount));
+    for (const { month } of months.filter((each) => each.currency === currency))
+      spent.push(...(await costsIn(context, monthNamed(month), currency)).map((share) => share.amount));
     if (sum(spent).eq(decimal(amount))) continue;
     const message = `providers charged ${amount} ${currency} without tax, the months of the margin come to ${text(sum(spent))}`;
-    findings.push({ code: 'cost_differs', message, ids: { currency }, remedy: 'A cost is lost or counted twice between months or tenants: report it with the currency.' });
+    findings.push({
+      code: 'cost_differs',
+      message,
+      ids: { currency },
+      remedy: 'A cost is lost or counted twice between months or tenants: report it with the currency.',
+    });
   }
   return findings;
 };
@@ -70,7 +85,8 @@ const unattributed: Check = async (context) => {
       code: 'cost_without_tenant',
       message: `${amount} ${currency} of cost in ${month} is nobody's: ${costLines.length} lines`,
       ids: { month, currency, amount, costLines: costLines.slice(0, MOST_LINES), lines: costLines.length },
-      remedy: 'Attribute the resource (observe-resource or correct-resource with deploymentId or tenantId), or leave it: it stands as unattributed in the margin.',
+      remedy:
+        'Attribute the resource (observe-resource or correct-resource with deploymentId or tenantId), or leave it: it stands as unattributed in the margin.',
     });
   }
   return findings;

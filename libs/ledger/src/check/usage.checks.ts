@@ -12,7 +12,12 @@ const twice: Check = async (context) => {
   const until = await lastReading(context);
   if (until === null) return [];
   const lines = await allLines(core, position, until);
-  const { rows } = await core.pool.query<{ deployment_id: string; billing_kind: string; line_ids: string[]; readings: number }>(
+  const { rows } = await core.pool.query<{
+    deployment_id: string;
+    billing_kind: string;
+    line_ids: string[];
+    readings: number;
+  }>(
     `WITH lines AS (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::jsonb[])
        AS l(line_id, deployment_id, kind, item_key, start_at, end_at, filter)),
      covered AS (SELECT u.deployment_id, u.billing_kind, array_agg(l.line_id ORDER BY l.line_id) AS line_ids FROM ${recordsInForce('$1', 'true', '$9')} u
@@ -31,12 +36,15 @@ const twice: Check = async (context) => {
       asJsonb(await prunedBesideLines(core, position, lines)),
     ],
   );
-  return rows.map(({ deployment_id: deploymentId, billing_kind: billingKind, line_ids: lineIds, readings }): Finding => ({
-    code: 'usage_on_two_lines',
-    message: `${readings} readings of ${deploymentId} (${billingKind}) are on several lines: ${lineIds.join(', ')}`,
-    ids: { deploymentId, billingKind, lineIds, readings },
-    remedy: 'Two subscriptions, or tenants, hold the deployment at the same time: see query subscriptions, and cancel or assign as it was.',
-  }));
+  return rows.map(
+    ({ deployment_id: deploymentId, billing_kind: billingKind, line_ids: lineIds, readings }): Finding => ({
+      code: 'usage_on_two_lines',
+      message: `${readings} readings of ${deploymentId} (${billingKind}) are on several lines: ${lineIds.join(', ')}`,
+      ids: { deploymentId, billingKind, lineIds, readings },
+      remedy:
+        'Two subscriptions, or tenants, hold the deployment at the same time: see query subscriptions, and cancel or assign as it was.',
+    }),
+  );
 };
 
 const unbilled: Check = async (context) =>
@@ -44,7 +52,10 @@ const unbilled: Check = async (context) =>
     code: 'usage_unbilled',
     message: `${quantity} ${billingKind} of ${deploymentId} are on no invoice: ${reason === 'no_subscription' ? 'it had no subscription then' : 'its plan has no such item'}`,
     ids: { deploymentId, billingKind, reason, readings, quantity, period },
-    remedy: reason === 'no_subscription' ? 'Start a subscription that covers it, or waive-usage.' : 'Publish the plan with the item, or waive-usage.',
+    remedy:
+      reason === 'no_subscription'
+        ? 'Start a subscription that covers it, or waive-usage.'
+        : 'Publish the plan with the item, or waive-usage.',
   }));
 
 const notRecorded = sqlCheck(
@@ -53,7 +64,8 @@ const notRecorded = sqlCheck(
    WHERE r.deployment_id IS NOT NULL AND r.deleted_at IS NULL AND NOT EXISTS (
      SELECT FROM ${inForce(usageRecords, '$1')} u WHERE u.deployment_id = r.deployment_id AND u.resource_id = r.provider_id AND u.provider IN ('', r.provider))
    ORDER BY 1, 2`,
-  ({ provider, providerId, kind, deploymentId }) => `${String(kind)} ${String(providerId)} of ${String(provider)} is ${String(deploymentId)}'s, and no usage of it was ever recorded`,
+  ({ provider, providerId, kind, deploymentId }) =>
+    `${String(kind)} ${String(providerId)} of ${String(provider)} is ${String(deploymentId)}'s, and no usage of it was ever recorded`,
   'Meter the days since it was first seen (ledgerline meter), or map its kind: one without a billing kind is not metered.',
 );
 
@@ -61,9 +73,15 @@ const notRecorded = sqlCheck(
 const idle: Check = async (context) => {
   const found = await notRecorded(context);
   const deploymentIds = [...new Set(found.map(({ ids }) => String(ids['deploymentId'])))];
-  const months = await context.core.usage.prunedMonths(deploymentIds.map((deploymentId) => ({ deploymentId, billingKind: null, start: null, end: null })));
+  const months = await context.core.usage.prunedMonths(
+    deploymentIds.map((deploymentId) => ({ deploymentId, billingKind: null, start: null, end: null })),
+  );
   const { versions } = await fromLog(context.core, months);
-  const recorded = new Set(versions.filter(({ position_to }) => position_to === null).map((row) => JSON.stringify([row.deployment_id, row.resource_id])));
+  const recorded = new Set(
+    versions
+      .filter(({ position_to }) => position_to === null)
+      .map((row) => JSON.stringify([row.deployment_id, row.resource_id])),
+  );
   return found.filter(({ ids }) => !recorded.has(JSON.stringify([ids['deploymentId'], ids['providerId']])));
 };
 

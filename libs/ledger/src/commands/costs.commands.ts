@@ -9,7 +9,11 @@ import { LedgerCore } from '../ledger-core.js';
 
 const recordCost = defineCommand({
   name: 'record-cost',
-  schema: z.strictObject({ provider: zId, invoiceRef: zId, lines: z.array(z.strictObject(zCostLine.shape)).min(1).max(50_000) }),
+  schema: z.strictObject({
+    provider: zId,
+    invoiceRef: zId,
+    lines: z.array(z.strictObject(zCostLine.shape)).min(1).max(50_000),
+  }),
   key: 'none',
 });
 
@@ -29,7 +33,11 @@ export class CostHandler implements ICommandHandler<CostCommand> {
     if (!isCall(call, recordCost)) throw new Error(`${call.name} is not a command of costs`);
     const { provider, invoiceRef, lines } = call.fields;
     assertKeysOnce(lines);
-    const { status, position, accepted, duplicate } = await writeCosts(this.core, call, { provider, invoiceRef, lines });
+    const { status, position, accepted, duplicate } = await writeCosts(this.core, call, {
+      provider,
+      invoiceRef,
+      lines,
+    });
     return { status, ...(position === undefined ? {} : { position }), result: { accepted, duplicate } };
   }
 }
@@ -38,7 +46,9 @@ function assertKeysOnce(lines: readonly CostLine[]): void {
   const seen = new Set<string>();
   for (const [index, { lineKey }] of lines.entries()) {
     if (seen.has(lineKey))
-      throw invalid('duplicate_line_key', `lines[${index}]: the line key ${lineKey} occurs twice`, [{ field: `lines[${index}].lineKey`, message: 'occurs twice' }]);
+      throw invalid('duplicate_line_key', `lines[${index}]: the line key ${lineKey} occurs twice`, [
+        { field: `lines[${index}].lineKey`, message: 'occurs twice' },
+      ]);
     seen.add(lineKey);
   }
 }

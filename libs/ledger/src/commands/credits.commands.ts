@@ -9,7 +9,14 @@ import { type CommandCall, type CommandDone, defineCommand, isCall } from '../co
 import { LedgerCore } from '../ledger-core.js';
 import { assertTenant } from './tenants.commands.js';
 
-const zGrant = z.strictObject({ creditId: zId, tenantId: zId, currency: zCurrency, from: zInstant, until: zInstant.optional(), reason: zText.optional() });
+const zGrant = z.strictObject({
+  creditId: zId,
+  tenantId: zId,
+  currency: zCurrency,
+  from: zInstant,
+  until: zInstant.optional(),
+  reason: zText.optional(),
+});
 
 const grantCredit = defineCommand({
   name: 'grant-credit',
@@ -35,7 +42,8 @@ export class CreditCommand extends Command<CommandDone> {
   }
 }
 
-const isCreditEvent = (event: RecordedEvent): event is Extract<RecordedEvent, CreditEvent> => Object.hasOwn(creditEvents, event.type);
+const isCreditEvent = (event: RecordedEvent): event is Extract<RecordedEvent, CreditEvent> =>
+  Object.hasOwn(creditEvents, event.type);
 
 @CommandHandler(CreditCommand)
 export class CreditHandler implements ICommandHandler<CreditCommand> {
@@ -44,11 +52,18 @@ export class CreditHandler implements ICommandHandler<CreditCommand> {
   async execute({ call }: CreditCommand): Promise<CommandDone> {
     if (isCall(call, grantCredit)) {
       const { until = null, reason, ...data } = call.fields;
-      return this.decide(call, data, (events) => grant(events, { type: 'CreditGranted', data: { ...data, until, ...(reason === undefined ? {} : { reason }) } }));
+      return this.decide(call, data, (events) =>
+        grant(events, { type: 'CreditGranted', data: { ...data, until, ...(reason === undefined ? {} : { reason }) } }),
+      );
     }
     if (isCall(call, grantCoupon)) {
       const { until = null, reason, billingKinds, ...data } = call.fields;
-      const coupon = { ...data, until, ...(reason === undefined ? {} : { reason }), ...(billingKinds === undefined ? {} : { billingKinds }) };
+      const coupon = {
+        ...data,
+        until,
+        ...(reason === undefined ? {} : { reason }),
+        ...(billingKinds === undefined ? {} : { billingKinds }),
+      };
       return this.decide(call, data, (events) => grant(events, { type: 'CouponGranted', data: coupon }));
     }
     if (isCall(call, revokeCredit)) return this.decide(call, call.fields, (events) => revoke(events, call.fields));
@@ -64,7 +79,10 @@ export class CreditHandler implements ICommandHandler<CreditCommand> {
     const tenant = await this.core.book.load(tenantStream(tenantId));
     assertTenant(tenant, tenantId);
     const own = tenant.find((event) => event.type === 'TenantRegistered')?.data.currency;
-    if (own !== currency) throw conflict('currency_mismatch', `tenant ${tenantId} is billed in ${own ?? 'no currency'}, not ${currency}`);
-    return this.core.book.decide(creditStream(tenantId, currency), call, (events) => ({ events: decision(events.filter(isCreditEvent)) }));
+    if (own !== currency)
+      throw conflict('currency_mismatch', `tenant ${tenantId} is billed in ${own ?? 'no currency'}, not ${currency}`);
+    return this.core.book.decide(creditStream(tenantId, currency), call, (events) => ({
+      events: decision(events.filter(isCreditEvent)),
+    }));
   }
 }

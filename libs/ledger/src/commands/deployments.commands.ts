@@ -35,7 +35,13 @@ const assignDeployment = defineCommand({
 });
 const startSubscriptionCommand = defineCommand({
   name: 'start-subscription',
-  schema: z.strictObject({ subscriptionId: zId, deploymentId: zId, planId: zId, from: zInstant, anchor: zInstant.optional() }),
+  schema: z.strictObject({
+    subscriptionId: zId,
+    deploymentId: zId,
+    planId: zId,
+    from: zInstant,
+    anchor: zInstant.optional(),
+  }),
   key: ({ subscriptionId }) => [subscriptionId],
 });
 const changePlanCommand = defineCommand({
@@ -80,12 +86,14 @@ export class DeploymentHandler implements ICommandHandler<DeploymentCommand> {
     if (isCall(call, registerDeployment)) return this.register(call);
     if (isCall(call, assignDeployment)) return this.assign(call);
     if (isCall(call, startSubscriptionCommand)) return this.start(call);
-    if (isCall(call, changePlanCommand)) return this.onSubscription(call, call.fields, async (subscription, deployment) => {
+    if (isCall(call, changePlanCommand))
+      return this.onSubscription(call, call.fields, async (subscription, deployment) => {
         const { planId, at } = call.fields;
         await this.assertPlan(planId, at, deployment.assignments);
         return changePlan(subscription, planId, at);
       });
-    if (isCall(call, cancelSubscriptionCommand)) return this.onSubscription(call, call.fields, (subscription) => cancelSubscription(subscription, call.fields.at));
+    if (isCall(call, cancelSubscriptionCommand))
+      return this.onSubscription(call, call.fields, (subscription) => cancelSubscription(subscription, call.fields.at));
     if (isCall(call, waiveUsage)) return this.waive(call);
     throw new Error(`${call.name} is not a command of deployments`);
   }
@@ -93,7 +101,8 @@ export class DeploymentHandler implements ICommandHandler<DeploymentCommand> {
   private async register(call: Call<typeof registerDeployment>): Promise<CommandDone> {
     const { deploymentId, tenantId } = call.fields;
     return this.core.book.decide(deploymentStream(deploymentId), call, async (events) => {
-      if (events.length > 0) throw conflict('deployment_exists', `deployment ${deploymentId} is registered already, with another body`);
+      if (events.length > 0)
+        throw conflict('deployment_exists', `deployment ${deploymentId} is registered already, with another body`);
       assertTenant(await this.core.book.load(tenantStream(tenantId)), tenantId);
       return { events: [{ type: 'DeploymentRegistered', data: call.fields }] };
     });
@@ -113,11 +122,14 @@ export class DeploymentHandler implements ICommandHandler<DeploymentCommand> {
 
   /** Its subscriptions go on for the new tenant: each plan, from when it is in force for them, must be in that tenant's currency. */
   private async assertCurrencyOf(deployment: Deployment, tenantId: string, from: Instant): Promise<void> {
-    const running = deployment.subscriptions.filter(({ cancelledAt }) => cancelledAt === null || isBefore(from, cancelledAt));
+    const running = deployment.subscriptions.filter(
+      ({ cancelledAt }) => cancelledAt === null || isBefore(from, cancelledAt),
+    );
     for (const { plans } of running) {
       for (const [index, plan] of plans.entries()) {
         const until = plans[index + 1]?.from;
-        if (until === undefined || isBefore(from, until)) await this.assertPlan(plan.planId, later(from, plan.from), [{ tenantId, from }]);
+        if (until === undefined || isBefore(from, until))
+          await this.assertPlan(plan.planId, later(from, plan.from), [{ tenantId, from }]);
       }
     }
   }
@@ -128,8 +140,18 @@ export class DeploymentHandler implements ICommandHandler<DeploymentCommand> {
       this.core.book.decide(deploymentStream(deploymentId), call, async (events) => {
         const deployment = foldDeployment(events.filter(isDeploymentEvent));
         const elsewhere = await this.deploymentOfSubscription(subscriptionId);
-        if (elsewhere !== undefined) throw conflict('subscription_exists', `subscription ${subscriptionId} exists already, of deployment ${elsewhere}`);
-        const decided = startSubscription(deployment, { subscriptionId, deploymentId, planId, from, anchor: anchor ?? null });
+        if (elsewhere !== undefined)
+          throw conflict(
+            'subscription_exists',
+            `subscription ${subscriptionId} exists already, of deployment ${elsewhere}`,
+          );
+        const decided = startSubscription(deployment, {
+          subscriptionId,
+          deploymentId,
+          planId,
+          from,
+          anchor: anchor ?? null,
+        });
         await this.assertPlan(planId, from, deployment?.assignments ?? []);
         return { events: decided };
       }),
@@ -151,31 +173,44 @@ export class DeploymentHandler implements ICommandHandler<DeploymentCommand> {
     decide: (subscription: Subscription, deployment: Deployment) => DeploymentEvent[] | Promise<DeploymentEvent[]>,
   ): Promise<CommandDone> {
     const deploymentId = await this.deploymentOfSubscription(subscriptionId);
-    if (deploymentId === undefined) throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
+    if (deploymentId === undefined)
+      throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
     return this.core.book.decide(deploymentStream(deploymentId), call, async (events) => {
       const deployment = deploymentOf(events, deploymentId);
       const subscription = deployment.subscriptions.find((each) => each.subscriptionId === subscriptionId);
-      if (subscription === undefined) throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
+      if (subscription === undefined)
+        throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
       return { events: await decide(subscription, deployment) };
     });
   }
 
   private async deploymentOfSubscription(subscriptionId: string): Promise<string | undefined> {
     const { events } = await this.core.tail.read();
-    const started = events.find((event) => event.type === 'SubscriptionStarted' && event.data.subscriptionId === subscriptionId);
+    const started = events.find(
+      (event) => event.type === 'SubscriptionStarted' && event.data.subscriptionId === subscriptionId,
+    );
     if (started?.type === 'SubscriptionStarted') return started.data.deploymentId;
-    const row = await this.core.db.selectFrom('subscriptions').select('deployment_id').where('subscription_id', '=', subscriptionId).executeTakeFirst();
+    const row = await this.core.db
+      .selectFrom('subscriptions')
+      .select('deployment_id')
+      .where('subscription_id', '=', subscriptionId)
+      .executeTakeFirst();
     return row?.deployment_id;
   }
 
   /** The plan is published for that instant, in the currency of the tenant who then holds the deployment. */
   private async assertPlan(planId: string, at: Instant, assignments: readonly Assignment[]): Promise<void> {
     const tenantId = tenantAt(assignments, at);
-    const [plan, tenant] = await Promise.all([planStream(planId), ...(tenantId === null ? [] : [tenantStream(tenantId)])].map((stream) => this.core.book.load(stream)));
+    const [plan, tenant] = await Promise.all(
+      [planStream(planId), ...(tenantId === null ? [] : [tenantStream(tenantId)])].map((stream) =>
+        this.core.book.load(stream),
+      ),
+    );
     const versions = foldPlan((plan ?? []).filter(isPlanEvent));
     if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
     const version = planAt(versions, at);
-    if (version === undefined) throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}: publish it from then on`);
+    if (version === undefined)
+      throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}: publish it from then on`);
     const registered = tenant?.find((event) => event.type === 'TenantRegistered');
     if (registered?.type === 'TenantRegistered' && registered.data.currency !== version.currency) {
       throw conflict(
@@ -192,6 +227,7 @@ export function deploymentOf(events: readonly RecordedEvent[], deploymentId: str
   return deployment;
 }
 
-const isDeploymentEvent = (event: RecordedEvent): event is Extract<RecordedEvent, DeploymentEvent> => Object.hasOwn(deploymentEvents, event.type);
+const isDeploymentEvent = (event: RecordedEvent): event is Extract<RecordedEvent, DeploymentEvent> =>
+  Object.hasOwn(deploymentEvents, event.type);
 export const isPlanEvent = (event: RecordedEvent): event is Extract<RecordedEvent, PlanEvent> =>
   event.type === 'PlanPublished' || event.type === 'PlanPriceCorrected';

@@ -18,7 +18,9 @@ import { UsageCommand, usageCommands, UsageHandler } from './usage.commands.js';
 interface Subject {
   readonly Subject: new (call: CommandCall) => Command<CommandDone>;
   readonly definitions: readonly CommandDefinition[];
-  readonly Handler: new (core: LedgerCore) => { execute(command: { readonly call: CommandCall }): Promise<CommandDone> };
+  readonly Handler: new (core: LedgerCore) => {
+    execute(command: { readonly call: CommandCall }): Promise<CommandDone>;
+  };
 }
 
 const SUBJECTS: readonly Subject[] = [
@@ -43,7 +45,9 @@ export const COMMANDS: ReadonlyMap<string, CommandDefinition> = new Map(
   SUBJECTS.flatMap(({ definitions }) => definitions.map((definition) => [definition.name, definition] as const)),
 );
 
-const SUBJECT_OF = new Map(SUBJECTS.flatMap((subject) => subject.definitions.map(({ name }) => [name, subject] as const)));
+const SUBJECT_OF = new Map(
+  SUBJECTS.flatMap((subject) => subject.definitions.map(({ name }) => [name, subject] as const)),
+);
 
 function subjectOf(name: string): Subject {
   const subject = SUBJECT_OF.get(name);

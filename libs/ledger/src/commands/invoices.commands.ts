@@ -10,7 +10,11 @@ import { creditable, creditNoteEvents } from '../invoices/credit-notes.js';
 import { Invoicing } from '../invoices/invoicing.js';
 import { LedgerCore } from '../ledger-core.js';
 
-const createInvoice = defineCommand({ name: 'create-invoice', schema: z.strictObject({ tenantId: zId, asOf: zInstant, select: zSelection.optional() }), key: 'none' });
+const createInvoice = defineCommand({
+  name: 'create-invoice',
+  schema: z.strictObject({ tenantId: zId, asOf: zInstant, select: zSelection.optional() }),
+  key: 'none',
+});
 const zOnInvoice = z.strictObject({ invoiceId: zId, at: zInstant, reason: zText.optional() });
 const issueInvoice = defineCommand({ name: 'issue-invoice', schema: zOnInvoice, key: ({ invoiceId }) => [invoiceId] });
 const voidInvoice = defineCommand({ name: 'void-invoice', schema: zOnInvoice, key: ({ invoiceId }) => [invoiceId] });
@@ -24,9 +28,15 @@ const createCreditNote = defineCommand({
       at: zInstant,
       reason: zText.min(1),
       amount: zDecimal.optional(),
-      rows: z.array(z.strictObject({ rowId: zId, amount: zDecimal })).min(1).optional(),
+      rows: z
+        .array(z.strictObject({ rowId: zId, amount: zDecimal }))
+        .min(1)
+        .optional(),
     })
-    .refine(({ amount, rows }) => amount === undefined || rows === undefined, { path: ['rows'], message: 'can’t be given beside amount: one or the other' }),
+    .refine(({ amount, rows }) => amount === undefined || rows === undefined, {
+      path: ['rows'],
+      message: 'can’t be given beside amount: one or the other',
+    }),
   key: 'body',
 });
 
@@ -46,7 +56,8 @@ export class InvoiceHandler implements ICommandHandler<InvoiceCommand> {
   }
 
   async execute({ call }: InvoiceCommand): Promise<CommandDone> {
-    if (isCall(call, createInvoice)) return this.invoicing.create(call, call.fields.tenantId, call.fields.asOf, call.fields.select ?? null);
+    if (isCall(call, createInvoice))
+      return this.invoicing.create(call, call.fields.tenantId, call.fields.asOf, call.fields.select ?? null);
     if (isCall(call, issueInvoice)) return this.invoicing.issue(call, call.fields.invoiceId, call.fields.at);
     if (isCall(call, voidInvoice)) return this.void(call, call.fields);
     if (isCall(call, payInvoice)) return this.pay(call, call.fields);
@@ -58,7 +69,11 @@ export class InvoiceHandler implements ICommandHandler<InvoiceCommand> {
     return this.invoicing.onInvoice(call, invoiceId, async ({ state, invoice, account }) => {
       assertCreditUntaken(account, invoiceId);
       assertVoidable(state, invoiceId, await this.correctedBy(invoiceId));
-      return { events: [{ type: 'InvoiceVoided', data: { invoiceId, ...invoice, at, ...(reason === undefined ? {} : { reason }) } }] };
+      return {
+        events: [
+          { type: 'InvoiceVoided', data: { invoiceId, ...invoice, at, ...(reason === undefined ? {} : { reason }) } },
+        ],
+      };
     });
   }
 
@@ -77,7 +92,10 @@ export class InvoiceHandler implements ICommandHandler<InvoiceCommand> {
       assertCreditable(state, invoiceId);
       const found = await creditable(this.core, await this.core.projector.catchUp(), invoiceId, invoice.currency);
       const rows = creditNoteRows(creditNoteId, found, request, reason);
-      return { events: creditNoteEvents({ creditNoteId, invoiceId, ...invoice, issuedAt: at, reason }, rows), result: { invoiceId, creditNoteId } };
+      return {
+        events: creditNoteEvents({ creditNoteId, invoiceId, ...invoice, issuedAt: at, reason }, rows),
+        result: { invoiceId, creditNoteId },
+      };
     });
   }
 

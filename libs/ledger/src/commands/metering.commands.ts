@@ -43,15 +43,31 @@ export class MeteringCommand extends Command<CommandDone> {
 }
 
 /** A resource may name a deployment that nobody registered, a typo: it is reported, and metered once that deployment is there. */
-function withoutUnknown({ readings, skipped }: ReturnType<typeof meterDay>, registered: ReadonlySet<string>): ReturnType<typeof meterDay> {
+function withoutUnknown(
+  { readings, skipped }: ReturnType<typeof meterDay>,
+  registered: ReadonlySet<string>,
+): ReturnType<typeof meterDay> {
   const unknown = new Map(
     readings.flatMap(({ deploymentId, observation: { provider = '', resourceId, billingKind } }) =>
       registered.has(deploymentId)
         ? []
-        : [[`${provider}/${resourceId}`, { provider, providerId: resourceId, kind: billingKind, reason: `deployment ${deploymentId} is not registered` }]],
+        : [
+            [
+              `${provider}/${resourceId}`,
+              {
+                provider,
+                providerId: resourceId,
+                kind: billingKind,
+                reason: `deployment ${deploymentId} is not registered`,
+              },
+            ],
+          ],
     ),
   );
-  return { readings: readings.filter(({ deploymentId }) => registered.has(deploymentId)), skipped: [...skipped, ...unknown.values()] };
+  return {
+    readings: readings.filter(({ deploymentId }) => registered.has(deploymentId)),
+    skipped: [...skipped, ...unknown.values()],
+  };
 }
 
 /**
@@ -59,8 +75,14 @@ function withoutUnknown({ readings, skipped }: ReturnType<typeof meterDay>, regi
  * said, unless the same resource is metered under another key, where it would be counted twice.
  */
 function staleness(readings: readonly MeteredReading[]): (row: UsageRecordRow) => boolean {
-  const expected = new Set(readings.map(({ deploymentId, observation: { quantity: _quantity, ...key } }) => canonicalJson([deploymentId, key])));
-  const byResource = Map.groupBy(readings, ({ observation: { provider, resourceId } }) => canonicalJson([provider, resourceId]));
+  const expected = new Set(
+    readings.map(({ deploymentId, observation: { quantity: _quantity, ...key } }) =>
+      canonicalJson([deploymentId, key]),
+    ),
+  );
+  const byResource = Map.groupBy(readings, ({ observation: { provider, resourceId } }) =>
+    canonicalJson([provider, resourceId]),
+  );
   return (row) => {
     const key = keyOfRow(row);
     if (expected.has(canonicalJson([row.deployment_id, key]))) return false;
@@ -84,11 +106,15 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
     const { billingKind, granularity, retentionDays, from } = call.fields;
     // Of a kind that others meter, retention is all that there is to configure.
     if (!METERED_BILLING_KINDS.includes(billingKind) && retentionDays === undefined)
-      throw invalid('unmetered_billing_kind', `${billingKind} is not metered from the inventory, and without retentionDays nothing is configured; metered are ${METERED_BILLING_KINDS.join(', ')}`, [
-        { field: 'billingKind', message: 'is not metered from the inventory' },
-      ]);
+      throw invalid(
+        'unmetered_billing_kind',
+        `${billingKind} is not metered from the inventory, and without retentionDays nothing is configured; metered are ${METERED_BILLING_KINDS.join(', ')}`,
+        [{ field: 'billingKind', message: 'is not metered from the inventory' }],
+      );
     return this.core.book.decide(meteringStream(billingKind), call, () => ({
-      events: [{ type: 'MeteringConfigured', data: { billingKind, granularity, retentionDays: retentionDays ?? null, from } }],
+      events: [
+        { type: 'MeteringConfigured', data: { billingKind, granularity, retentionDays: retentionDays ?? null, from } },
+      ],
     }));
   }
 
@@ -98,21 +124,43 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
     const day = dayOf(instant(`${date}T00:00:00Z`));
     const at = await this.core.projector.catchUp();
     const resources = await timelinesOf(this.core, at, { before: day.end });
-    const configured = await this.core.db.selectFrom('metering_configurations').selectAll().where(inForceAt(at)).execute();
+    const configured = await this.core.db
+      .selectFrom('metering_configurations')
+      .selectAll()
+      .where(inForceAt(at))
+      .execute();
     const configurations = configured.map((row) => ({
       billingKind: row.billing_kind,
       granularity: row.granularity,
       retentionDays: row.retention_days,
       from: row.effective_from,
     }));
-    const registered = await this.core.db.selectFrom('deployments').select('deployment_id').where(inForceAt(at)).execute();
-    const { readings, skipped } = withoutUnknown(meterDay(day, resources, configurations), new Set(registered.map(({ deployment_id }) => deployment_id)));
+    const registered = await this.core.db
+      .selectFrom('deployments')
+      .select('deployment_id')
+      .where(inForceAt(at))
+      .execute();
+    const { readings, skipped } = withoutUnknown(
+      meterDay(day, resources, configurations),
+      new Set(registered.map(({ deployment_id }) => deployment_id)),
+    );
     // The command's key goes with what is done last, the mark of the day.
     const step = stepOf(call);
     let written = { accepted: 0, corrected: 0, position: null as number | null };
     for (const [deploymentId, group] of Map.groupBy(readings, (reading) => reading.deploymentId)) {
-      const done = await writeUsage(this.core, step, deploymentId, group.map(({ observation }) => observation), 'metering', 're-metered');
-      written = { accepted: written.accepted + done.accepted, corrected: written.corrected + done.corrected, position: done.position ?? written.position };
+      const done = await writeUsage(
+        this.core,
+        step,
+        deploymentId,
+        group.map(({ observation }) => observation),
+        'metering',
+        're-metered',
+      );
+      written = {
+        accepted: written.accepted + done.accepted,
+        corrected: written.corrected + done.corrected,
+        position: done.position ?? written.position,
+      };
     }
     const withdrawn = await this.withdraw(step, day, readings);
     const result = {
@@ -133,13 +181,21 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
   }
 
   /** What was metered for the day and turns out not to have been: another deployment's, another granularity's, or gone. */
-  private async withdraw(call: CommandCall, day: Period, readings: readonly MeteredReading[]): Promise<{ count: number; position: number | null }> {
+  private async withdraw(
+    call: CommandCall,
+    day: Period,
+    readings: readonly MeteredReading[],
+  ): Promise<{ count: number; position: number | null }> {
     const { rows } = await this.core.pool.query<UsageRecordRow>(
       "SELECT * FROM usage_records WHERE origin = 'metering' AND position_to IS NULL AND period_start >= $1::timestamptz AND period_start < $2::timestamptz",
       [day.start, day.end],
     );
     const pruned = await fromLog(this.core, await prunedOfMonth(this.core, monthOf(day.start).start));
-    rows.push(...pruned.versions.filter((row) => row.origin === 'metering' && row.position_to === null && contains(day, row.period_start)));
+    rows.push(
+      ...pruned.versions.filter(
+        (row) => row.origin === 'metering' && row.position_to === null && contains(day, row.period_start),
+      ),
+    );
     const isStale = staleness(readings);
     let written = { count: 0, position: null as number | null };
     for (const [deploymentId, group] of Map.groupBy(rows.filter(isStale), ({ deployment_id }) => deployment_id)) {
@@ -151,16 +207,17 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
           .filter(({ last, isWithdrawn }) => !isWithdrawn && stale.has(canonicalJson(keyOfRow(last))) && isStale(last))
           .map(({ last }) => ({ ...keyOfRow(last), quantity: null }));
         return {
-          events: packed(metered).map(
-            (corrections): LedgerEvent => ({
-              type: 'UsageCorrected',
-              data: { deploymentId, month, origin: 'metering', corrections, reason: 're-metered' },
-            }),
-          ),
+          events: packed(metered).map((corrections): LedgerEvent => ({
+            type: 'UsageCorrected',
+            data: { deploymentId, month, origin: 'metering', corrections, reason: 're-metered' },
+          })),
           result: { count: metered.length },
         };
       });
-      written = { count: written.count + (done.result as { count: number }).count, position: done.position ?? written.position };
+      written = {
+        count: written.count + (done.result as { count: number }).count,
+        position: done.position ?? written.position,
+      };
     }
     return written;
   }
@@ -174,9 +231,17 @@ export class MeteringHandler implements ICommandHandler<MeteringCommand> {
     result: object,
   ): Promise<CommandDone> {
     return this.core.book.decideOnReadModels(METERED_DAYS_STREAM, call, async (position) => {
-      const known = await this.core.db.selectFrom('metered_days').selectAll().where('date', '=', date).where(inForceAt(position)).executeTakeFirst();
+      const known = await this.core.db
+        .selectFrom('metered_days')
+        .selectAll()
+        .where('date', '=', date)
+        .where(inForceAt(position))
+        .executeTakeFirst();
       const same = known?.record_count === recordCount && canonicalJson(known.skipped) === canonicalJson(skipped);
-      return { events: same ? [] : [{ type: 'DayMetered', data: { date, recordCount, skipped: [...skipped] } }], result };
+      return {
+        events: same ? [] : [{ type: 'DayMetered', data: { date, recordCount, skipped: [...skipped] } }],
+        result,
+      };
     });
   }
 }

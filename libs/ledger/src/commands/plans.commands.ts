@@ -1,6 +1,15 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { correctPrice, foldPlan, itemKey, type PlanEvent, planStream, type PlanVersion, priceCorrectionStretch, publishPlan } from '#domain/plans/plan';
+import {
+  correctPrice,
+  foldPlan,
+  itemKey,
+  type PlanEvent,
+  planStream,
+  type PlanVersion,
+  priceCorrectionStretch,
+  publishPlan,
+} from '#domain/plans/plan';
 import type { RecordedEvent } from '#domain/events';
 import { zPrice } from '#domain/prices/price';
 import { zId, zInstant, zText } from '#domain/schema';
@@ -43,7 +52,8 @@ export class PlanHandler implements ICommandHandler<PlanCommand> {
   constructor(private readonly core: LedgerCore) {}
 
   async execute({ call }: PlanCommand): Promise<CommandDone> {
-    if (isCall(call, publishPlanCommand)) return this.decide(call, call.fields.planId, (versions) => publishPlan(versions, call.fields));
+    if (isCall(call, publishPlanCommand))
+      return this.decide(call, call.fields.planId, (versions) => publishPlan(versions, call.fields));
     if (isCall(call, correctPriceCommand)) {
       const { effectiveUntil, filter, ...fields } = call.fields;
       const input = { ...fields, effectiveUntil: effectiveUntil ?? null, ...(filter === undefined ? {} : { filter }) };
@@ -51,7 +61,8 @@ export class PlanHandler implements ICommandHandler<PlanCommand> {
       return this.decide(call, fields.planId, (versions, history) => {
         const corrected = correctPrice(versions, input);
         const meant = priceCorrectionStretch(foldPlan(history.filter(({ position }) => position <= basis)), input);
-        if (corrected.length > 0) assertNotOvertaken(call, basis, history, (other) => saidOf(other, itemKey(input), meant));
+        if (corrected.length > 0)
+          assertNotOvertaken(call, basis, history, (other) => saidOf(other, itemKey(input), meant));
         return corrected;
       });
     }
@@ -77,5 +88,7 @@ function saidOf({ type, data }: RecordedPlanEvent, item: string, meant: OpenPeri
   const stretch = { start: data.effectiveFrom, end: type === 'PlanPublished' ? null : data.effectiveUntil };
   if (!overlaps(stretch, meant)) return null;
   if (type === 'PlanPublished') return `plan ${data.planId} was published from ${data.effectiveFrom} on`;
-  return itemKey(data) === item ? `the price of ${data.billingKind} in plan ${data.planId} was corrected over ${periodText(stretch)}` : null;
+  return itemKey(data) === item
+    ? `the price of ${data.billingKind} in plan ${data.planId} was corrected over ${periodText(stretch)}`
+    : null;
 }

@@ -30,7 +30,8 @@ export class ProjectionHandler implements ICommandHandler<ProjectionCommand> {
     const { position, reason } = call.fields;
     return this.core.book.decide(PROJECTIONS_STREAM, call, async () => {
       await this.assertHaltedAt(position);
-      for await (const { id, type } of this.core.log.readAt([position])) return { events: [{ type: 'EventSkipped', data: { position, eventId: id, type, reason } }] };
+      for await (const { id, type } of this.core.log.readAt([position]))
+        return { events: [{ type: 'EventSkipped', data: { position, eventId: id, type, reason } }] };
       throw conflict('not_halted', `there is no event at position ${position}`);
     });
   }
@@ -42,8 +43,14 @@ export class ProjectionHandler implements ICommandHandler<ProjectionCommand> {
     } catch (error) {
       if (!(error instanceof ProjectionHalted)) throw error;
       if (error.position === position) return;
-      throw conflict('not_halted', `the projections stand at position ${error.position}, not at ${position}: ${error.message}`);
+      throw conflict(
+        'not_halted',
+        `the projections stand at position ${error.position}, not at ${position}: ${error.message}`,
+      );
     }
-    throw conflict('not_halted', `the projections do not stand at position ${position}: only an event that can't be applied is skipped; to undo one, append its correction`);
+    throw conflict(
+      'not_halted',
+      `the projections do not stand at position ${position}: only an event that can't be applied is skipped; to undo one, append its correction`,
+    );
   }
 }

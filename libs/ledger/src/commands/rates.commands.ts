@@ -1,7 +1,18 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import type { RecordedEvent } from '#domain/events';
-import { correctionStretch, correctRate, foldRates, RATE_BASES, type RateEvent, type RateSegment, rateKeyText, rateStream, setRate, withdrawRate } from '#domain/rates/rate';
+import {
+  correctionStretch,
+  correctRate,
+  foldRates,
+  RATE_BASES,
+  type RateEvent,
+  type RateSegment,
+  rateKeyText,
+  rateStream,
+  setRate,
+  withdrawRate,
+} from '#domain/rates/rate';
 import { zCurrency, zDecimal, zInstant, zText } from '#domain/schema';
 import { compareInstants } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
@@ -22,11 +33,21 @@ const setRateCommand = defineCommand({
     effectiveFrom: zInstant,
     effectiveUntil: zInstant.optional(),
   }),
-  key: ({ resourceType, resourceFamily, location, effectiveFrom }) => [resourceType, resourceFamily, location, effectiveFrom],
+  key: ({ resourceType, resourceFamily, location, effectiveFrom }) => [
+    resourceType,
+    resourceFamily,
+    location,
+    effectiveFrom,
+  ],
 });
 const correctRateCommand = defineCommand({
   name: 'correct-rate',
-  schema: zRateKey.extend({ unitPrice: zPrice, effectiveFrom: zInstant, effectiveUntil: zInstant.optional(), reason: zText.min(1) }),
+  schema: zRateKey.extend({
+    unitPrice: zPrice,
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.optional(),
+    reason: zText.min(1),
+  }),
   key: 'body',
 });
 const withdrawRateCommand = defineCommand({
@@ -50,10 +71,13 @@ export class RateHandler implements ICommandHandler<RateCommand> {
   async execute({ call }: RateCommand): Promise<CommandDone> {
     if (isCall(call, setRateCommand)) {
       const { unit, effectiveUntil, ...fields } = call.fields;
-      return this.decide(call, fields, (segments) => setRate(segments, { ...fields, unit: unit ?? null, effectiveUntil: effectiveUntil ?? null }));
+      return this.decide(call, fields, (segments) =>
+        setRate(segments, { ...fields, unit: unit ?? null, effectiveUntil: effectiveUntil ?? null }),
+      );
     }
     if (isCall(call, correctRateCommand)) return this.correct(call);
-    if (isCall(call, withdrawRateCommand)) return this.decide(call, call.fields, (segments) => withdrawRate(segments, call.fields));
+    if (isCall(call, withdrawRateCommand))
+      return this.decide(call, call.fields, (segments) => withdrawRate(segments, call.fields));
     throw new Error(`${call.name} is not a command of rates`);
   }
 
@@ -89,7 +113,8 @@ export class RateHandler implements ICommandHandler<RateCommand> {
 
 /** A withdrawal undoes what was set or corrected from its instant on; a price that is set after a withdrawal's instant undoes that. */
 function undoes(later: RecordedEvent, earlier: RecordedEvent): boolean {
-  if (later.type === 'RateWithdrawn' && (earlier.type === 'RateSet' || earlier.type === 'RateCorrected')) return compareInstants(later.data.from, earlier.data.effectiveFrom) <= 0;
+  if (later.type === 'RateWithdrawn' && (earlier.type === 'RateSet' || earlier.type === 'RateCorrected'))
+    return compareInstants(later.data.from, earlier.data.effectiveFrom) <= 0;
   if (earlier.type !== 'RateWithdrawn' || (later.type !== 'RateSet' && later.type !== 'RateCorrected')) return false;
   return overlaps(stretchOf(later.data), stretchOf(earlier.data));
 }

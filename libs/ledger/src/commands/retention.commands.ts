@@ -42,7 +42,10 @@ export class RetentionHandler implements ICommandHandler<RetentionCommand> {
   /** Deployment by deployment: killed half-way, the same again goes on. Errors: `usage_in_use`, `retention_not_over`, where nothing can be pruned. */
   private async prune(call: CommandCall<z.output<typeof pruneUsage.schema>>): Promise<CommandDone> {
     const { month, at, deploymentId } = call.fields;
-    if (isBefore(call.caller.now, at)) throw invalid('not_yet', `prune-usage: at ${at} is still to come: nothing is pruned ahead of time`, [{ field: 'at', message: 'is still to come' }]);
+    if (isBefore(call.caller.now, at))
+      throw invalid('not_yet', `prune-usage: at ${at} is still to come: nothing is pruned ahead of time`, [
+        { field: 'at', message: 'is still to come' },
+      ]);
     const context = contextFor(this.core, await this.core.projector.catchUp(), call.caller);
     const { prunable, kept } = await retentionOf(context, month, at, deploymentId ?? null);
     const name = usageMonth(month.start);
@@ -50,16 +53,33 @@ export class RetentionHandler implements ICommandHandler<RetentionCommand> {
     const deployments = [...Map.groupBy(prunable, (each) => each.deploymentId)];
     const done: CommandDone[] = [];
     for (let from = 0; from < deployments.length; from += AT_ONCE)
-      done.push(...(await Promise.all(deployments.slice(from, from + AT_ONCE).map(async ([id, records]) => this.pruneOne(stepOf(call), id, name, records, at)))));
+      done.push(
+        ...(await Promise.all(
+          deployments
+            .slice(from, from + AT_ONCE)
+            .map(async ([id, records]) => this.pruneOne(stepOf(call), id, name, records, at)),
+        )),
+      );
     const pruned = done.filter(({ status }) => status === 'done');
-    const result = { month: name, records: pruned.reduce((total, each) => total + (each.result as { records: number }).records, 0), deployments: pruned.length, ...keptShown(kept) };
+    const result = {
+      month: name,
+      records: pruned.reduce((total, each) => total + (each.result as { records: number }).records, 0),
+      deployments: pruned.length,
+      ...keptShown(kept),
+    };
     // The command's key, where it has one, goes with what is done last.
     const last = await this.core.book.decide(METERED_DAYS_STREAM, call, () => ({ events: [], result }));
     const position = Math.max(...pruned.map((each) => each.position ?? 0));
     return pruned.length === 0 ? last : { status: 'done', position, result };
   }
 
-  private async pruneOne(call: CommandCall, deploymentId: string, month: string, records: readonly Prunable[], at: Instant): Promise<CommandDone> {
+  private async pruneOne(
+    call: CommandCall,
+    deploymentId: string,
+    month: string,
+    records: readonly Prunable[],
+    at: Instant,
+  ): Promise<CommandDone> {
     const whole = monthNamed(month);
     const stretches = records.map(({ billingKind }) => ({ deploymentId, billingKind, ...whole }));
     return this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
@@ -67,7 +87,8 @@ export class RetentionHandler implements ICommandHandler<RetentionCommand> {
       const left = records.filter(({ billingKind }) => !gone.has(billingKind));
       const billingKinds = left.map(({ billingKind }) => billingKind);
       return {
-        events: billingKinds.length === 0 ? [] : [{ type: 'UsagePruned', data: { deploymentId, month, billingKinds, at } }],
+        events:
+          billingKinds.length === 0 ? [] : [{ type: 'UsagePruned', data: { deploymentId, month, billingKinds, at } }],
         result: { records: left.reduce((total, each) => total + each.records, 0) },
       };
     });
@@ -79,7 +100,9 @@ const keptShown = (kept: readonly Kept[]) => ({ kept: kept.slice(0, MOST_NAMED),
 function refusal(month: string, kept: readonly Kept[]): DomainError {
   const inUse = kept.filter(({ reason }) => reason !== 'retention');
   if (inUse.length === 0) return conflict('retention_not_over', refusalText(month, kept));
-  const errors = inUse.flatMap(({ invoiceIds, message }) => invoiceIds.map((invoiceId) => ({ field: `invoices.${invoiceId}`, message })));
+  const errors = inUse.flatMap(({ invoiceIds, message }) =>
+    invoiceIds.map((invoiceId) => ({ field: `invoices.${invoiceId}`, message })),
+  );
   return conflict('usage_in_use', refusalText(month, inUse), errors);
 }
 

@@ -9,7 +9,10 @@ import { type CommandCall, type CommandDone, defineCommand, isCall } from '../co
 import { conflictingBody } from '../appending/event-book.js';
 import { LedgerCore } from '../ledger-core.js';
 
-const zPercent = zDecimal.refine((value) => !value.startsWith('-') && decimal(value).lte(decimal('100')), 'must be from 0 to 100');
+const zPercent = zDecimal.refine(
+  (value) => !value.startsWith('-') && decimal(value).lte(decimal('100')),
+  'must be from 0 to 100',
+);
 const zTax = z.strictObject({ name: zText, ratePercent: zPercent, from: zInstant });
 
 /** Longer than a period there is no use in waiting. */
@@ -78,7 +81,9 @@ export class TenantHandler implements ICommandHandler<TenantCommand> {
       assertNotRegistered(events.length > 0, tenantId);
       const details = await this.core.details.keep(tenantId, name);
       const registered: LedgerEvent = { type: 'TenantRegistered', data: { tenantId, currency, timeZone, ...details } };
-      return { events: tax === undefined ? [registered] : [registered, { type: 'TenantTaxSet', data: { tenantId, ...tax } }] };
+      return {
+        events: tax === undefined ? [registered] : [registered, { type: 'TenantTaxSet', data: { tenantId, ...tax } }],
+      };
     });
   }
 
@@ -88,7 +93,11 @@ export class TenantHandler implements ICommandHandler<TenantCommand> {
       assertTenant(events, tenantId);
       const same = taxesOf(events).find((tax) => tax.from === from);
       if (same !== undefined && same.name === name && same.ratePercent === ratePercent) return { events: [] };
-      if (same !== undefined) throw conflict('tax_exists', `tenant ${tenantId} has ${same.name} of ${same.ratePercent} % from ${from} already`);
+      if (same !== undefined)
+        throw conflict(
+          'tax_exists',
+          `tenant ${tenantId} has ${same.name} of ${same.ratePercent} % from ${from} already`,
+        );
       return { events: [{ type: 'TenantTaxSet', data: { tenantId, name, ratePercent, from } }] };
     });
   }
@@ -102,7 +111,8 @@ export class TenantHandler implements ICommandHandler<TenantCommand> {
   }
 }
 
-const taxesOf = (events: readonly RecordedEvent[]): TaxRate[] => events.flatMap((event) => (event.type === 'TenantTaxSet' ? [event.data] : []));
+const taxesOf = (events: readonly RecordedEvent[]): TaxRate[] =>
+  events.flatMap((event) => (event.type === 'TenantTaxSet' ? [event.data] : []));
 
 export function assertTenant(events: readonly RecordedEvent[], tenantId: string): void {
   if (events.length === 0) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);

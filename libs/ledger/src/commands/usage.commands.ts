@@ -15,12 +15,20 @@ import { deploymentOf } from './deployments.commands.js';
 
 const observeUsage = defineCommand({
   name: 'observe-usage',
-  schema: z.strictObject({ deploymentId: zId, observations: z.array(z.strictObject(zObservation.shape)).min(1).max(10_000) }),
+  schema: z.strictObject({
+    deploymentId: zId,
+    observations: z.array(z.strictObject(zObservation.shape)).min(1).max(10_000),
+  }),
   key: 'none',
 });
 const correctUsage = defineCommand({
   name: 'correct-usage',
-  schema: z.strictObject({ deploymentId: zId, ...zReadingKey.shape, quantity: zDecimal.nullable(), reason: zText.min(1) }),
+  schema: z.strictObject({
+    deploymentId: zId,
+    ...zReadingKey.shape,
+    quantity: zDecimal.nullable(),
+    reason: zText.min(1),
+  }),
   key: 'body',
 });
 
@@ -65,25 +73,39 @@ export class UsageHandler implements ICommandHandler<UsageCommand> {
       if (candidates.length > 1) throw ambiguousProvider('correct-usage', 'provider', key.resourceId, candidates);
       const [known] = candidates;
       if (known === undefined)
-        throw notFound('unknown_usage', `there is no ${key.billingKind} of ${key.resourceId} over [${key.period.start}, ${key.period.end}) to correct`);
+        throw notFound(
+          'unknown_usage',
+          `there is no ${key.billingKind} of ${key.resourceId} over [${key.period.start}, ${key.period.end}) to correct`,
+        );
       const { last, isWithdrawn, holder } = known;
       if ((isWithdrawn ? null : last.quantity) === quantity) return { events: [] };
       const changedAt = last.position_to ?? last.position_from;
       if (changedAt > basis)
-        throw overtaken(call, basis, `it ${isWithdrawn ? 'was withdrawn' : `became ${last.quantity}`} (position ${changedAt}; query events after=${changedAt - 1} says by whom)`);
+        throw overtaken(
+          call,
+          basis,
+          `it ${isWithdrawn ? 'was withdrawn' : `became ${last.quantity}`} (position ${changedAt}; query events after=${changedAt - 1} says by whom)`,
+        );
       const named = holder === '' && key.provider !== undefined ? [namedReading(key, key.provider)] : [];
       const correction = { ...keyOfRow(last), quantity };
       return {
         events: [
           ...namings(deploymentId, month, named),
-          { type: 'UsageCorrected', data: { deploymentId, month, origin: 'command', corrections: [correction], reason } },
+          {
+            type: 'UsageCorrected',
+            data: { deploymentId, month, origin: 'command', corrections: [correction], reason },
+          },
         ],
       };
     });
   }
 
   /** An ingest token appends what its own tenant used: readings of when the deployment was theirs. Another's is as if it did not exist. */
-  private async assertDeployment(call: CommandCall, deploymentId: string, readings: readonly { readonly period: Period }[]): Promise<void> {
+  private async assertDeployment(
+    call: CommandCall,
+    deploymentId: string,
+    readings: readonly { readonly period: Period }[],
+  ): Promise<void> {
     const tenantId = confinedTo(call.caller);
     if (tenantId === null && this.registered.has(deploymentId)) return;
     const { assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId);

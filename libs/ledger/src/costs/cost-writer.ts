@@ -29,7 +29,12 @@ interface KnownLine {
  * Appends lines of one provider's invoice. One that was recorded so before appends nothing, whatever was corrected since; one with
  * another body is refused, with all of its command (`cost_conflict`), or where `reason` is given becomes a correction.
  */
-export async function writeCosts(core: LedgerCore, call: CommandCall, delivered: DeliveredCosts, reason?: string): Promise<CostsWritten & { status: 'done' | 'unchanged'; position?: number }> {
+export async function writeCosts(
+  core: LedgerCore,
+  call: CommandCall,
+  delivered: DeliveredCosts,
+  reason?: string,
+): Promise<CostsWritten & { status: 'done' | 'unchanged'; position?: number }> {
   const decided = await core.book.decideOnReadModels(
     costStream(delivered.provider, delivered.invoiceRef),
     call,
@@ -39,20 +44,39 @@ export async function writeCosts(core: LedgerCore, call: CommandCall, delivered:
     },
     touching(delivered.lines),
   );
-  return { status: decided.status, ...(decided.position === undefined ? {} : { position: decided.position }), ...(decided.result as CostsWritten) };
+  return {
+    status: decided.status,
+    ...(decided.position === undefined ? {} : { position: decided.position }),
+    ...(decided.result as CostsWritten),
+  };
 }
 
 /** What lines come to, beside what the read models know of them. Errors as in writeCosts. */
-export async function decideCosts(core: LedgerCore, { provider, invoiceRef, lines }: DeliveredCosts, reason?: string): Promise<CostsWritten & { readonly events: readonly LedgerEvent[] }> {
+export async function decideCosts(
+  core: LedgerCore,
+  { provider, invoiceRef, lines }: DeliveredCosts,
+  reason?: string,
+): Promise<CostsWritten & { readonly events: readonly LedgerEvent[] }> {
   const known = await knownLines(core, provider, invoiceRef, lines);
   const fresh = lines.filter(({ lineKey }) => !known.has(lineKey));
   const different = lines.filter((line) => isDifferent(line, known.get(line.lineKey)));
   if (reason === undefined) refuse(lines, different);
   const events = [
-    ...packed(fresh).map((batch): LedgerEvent => ({ type: 'CostRecorded', data: { provider, invoiceRef, lines: batch } })),
-    ...packed(different).map((batch): LedgerEvent => ({ type: 'CostCorrected', data: { provider, invoiceRef, lines: batch, reason: reason ?? '' } })),
+    ...packed(fresh).map((batch): LedgerEvent => ({
+      type: 'CostRecorded',
+      data: { provider, invoiceRef, lines: batch },
+    })),
+    ...packed(different).map((batch): LedgerEvent => ({
+      type: 'CostCorrected',
+      data: { provider, invoiceRef, lines: batch, reason: reason ?? '' },
+    })),
   ];
-  return { events, accepted: fresh.length, duplicate: lines.length - fresh.length - different.length, corrected: different.length };
+  return {
+    events,
+    accepted: fresh.length,
+    duplicate: lines.length - fresh.length - different.length,
+    corrected: different.length,
+  };
 }
 
 /** Events of the same invoice that say something of one of these lines. */
@@ -64,7 +88,12 @@ function touching(lines: readonly CostLine[]): (event: RecordedEvent) => boolean
   };
 }
 
-async function knownLines(core: LedgerCore, provider: string, invoiceRef: string, lines: readonly CostLine[]): Promise<ReadonlyMap<string, KnownLine>> {
+async function knownLines(
+  core: LedgerCore,
+  provider: string,
+  invoiceRef: string,
+  lines: readonly CostLine[],
+): Promise<ReadonlyMap<string, KnownLine>> {
   const { rows } = await core.pool.query<CostLineRow & Versioned>({
     name: 'cost_lines_by_key',
     text: 'SELECT * FROM cost_lines WHERE provider = $1 AND invoice_ref = $2 AND line_key = ANY($3::text[]) ORDER BY position_from',
@@ -85,7 +114,10 @@ const isDifferent = (line: CostLine, known: KnownLine | undefined): boolean => {
 
 function refuse(lines: readonly CostLine[], different: readonly CostLine[]): void {
   if (different.length === 0) return;
-  const errors = different.map((line): FieldError => ({ field: `lines[${lines.indexOf(line)}]`, message: `line ${line.lineKey} is recorded with another body` }));
+  const errors = different.map((line): FieldError => ({
+    field: `lines[${lines.indexOf(line)}]`,
+    message: `line ${line.lineKey} is recorded with another body`,
+  }));
   const message = `${errors.length} of the lines contradict what is recorded; nothing was appended. ${errors[0]?.message ?? ''}`;
   throw conflict('cost_conflict', message, errors);
 }

@@ -9,7 +9,12 @@ import type { QueryContext } from '../query.js';
 
 /** A UTC month's margin in one currency. */
 export async function marginIn(context: QueryContext, period: Period, currency: string): Promise<Margin> {
-  const { rows: revenue } = await context.core.pool.query<{ tenant_id: string; deployment_id: string; billing_kind: string; amount: string }>(
+  const { rows: revenue } = await context.core.pool.query<{
+    tenant_id: string;
+    deployment_id: string;
+    billing_kind: string;
+    amount: string;
+  }>(
     `SELECT tenant_id, deployment_id, billing_kind, sum(amount) AS amount FROM revenue WHERE month = $1 AND currency = $2 AND position_from <= $3
      GROUP BY tenant_id, deployment_id, billing_kind ORDER BY billing_kind`,
     [period.start.slice(0, 7), currency, context.position],
@@ -24,7 +29,11 @@ export async function marginIn(context: QueryContext, period: Period, currency: 
 }
 
 /** The month's cost, tax left out, each share with whose it was then, and the line that it is of. */
-export async function costsIn({ core, position }: QueryContext, period: Period, currency: string): Promise<(CostShare & { readonly costLine: string })[]> {
+export async function costsIn(
+  { core, position }: QueryContext,
+  period: Period,
+  currency: string,
+): Promise<(CostShare & { readonly costLine: string })[]> {
   const { rows } = await core.pool.query<CostLineRow>(
     `SELECT * FROM cost_lines WHERE currency = $1 AND category <> 'tax' AND charge_period_start < $3 AND charge_period_end > $2
        AND position_from <= $4 AND (position_to IS NULL OR position_to > $4) ORDER BY kind, provider, invoice_ref, line_key`,
@@ -32,15 +41,24 @@ export async function costsIn({ core, position }: QueryContext, period: Period, 
   );
   const resourceIds = [...new Set(rows.flatMap(({ resource_id }) => (resource_id === null ? [] : [resource_id])))];
   const timelines = new Map(
-    (await timelinesOf(core, position, { providerIds: resourceIds })).map((each) => [JSON.stringify([each.provider, each.providerId]), each.timeline]),
+    (await timelinesOf(core, position, { providerIds: resourceIds })).map((each) => [
+      JSON.stringify([each.provider, each.providerId]),
+      each.timeline,
+    ]),
   );
-  const assigned = await core.db.selectFrom('deployment_assignments').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
+  const assigned = await core.db
+    .selectFrom('deployment_assignments')
+    .selectAll()
+    .where(inForceAt(position))
+    .orderBy('effective_from')
+    .execute();
   const assignments = Map.groupBy(
     assigned.map((row) => ({ deploymentId: row.deployment_id, tenantId: row.tenant_id, from: row.effective_from })),
     ({ deploymentId }) => deploymentId,
   );
   return rows.flatMap((row) => {
-    const resource = row.resource_id === null ? null : (timelines.get(JSON.stringify([row.provider, row.resource_id])) ?? null);
+    const resource =
+      row.resource_id === null ? null : (timelines.get(JSON.stringify([row.provider, row.resource_id])) ?? null);
     const cost = {
       amount: decimal(row.amount),
       currency: row.currency,
@@ -57,7 +75,10 @@ export async function costsIn({ core, position }: QueryContext, period: Period, 
 }
 
 /** Every month and currency that has revenue or cost; with `since`, those alone whose figures may have changed after that position. */
-export async function marginMonths({ core, position }: QueryContext, since?: number): Promise<{ readonly month: string; readonly currency: string }[]> {
+export async function marginMonths(
+  { core, position }: QueryContext,
+  since?: number,
+): Promise<{ readonly month: string; readonly currency: string }[]> {
   const { rows } = await core.pool.query<{ month: string; currency: string; changed: boolean }>(
     `WITH moved AS (SELECT EXISTS (SELECT FROM deployment_assignments WHERE position_from > $2 AND position_from <= $1)
        OR EXISTS (SELECT FROM resource_sightings WHERE position_from > $2 AND position_from <= $1) OR EXISTS (SELECT FROM resource_corrections WHERE position_from > $2 AND position_from <= $1) AS holder)
@@ -69,5 +90,7 @@ export async function marginMonths({ core, position }: QueryContext, since?: num
      GROUP BY month, currency ORDER BY month, currency`,
     [position, since ?? 0],
   );
-  return rows.filter(({ changed }) => since === undefined || changed).map(({ month, currency }) => ({ month, currency }));
+  return rows
+    .filter(({ changed }) => since === undefined || changed)
+    .map(({ month, currency }) => ({ month, currency }));
 }

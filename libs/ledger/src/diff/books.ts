@@ -21,7 +21,13 @@ interface InvoiceThen {
   readonly amountDue: string | null;
 }
 
-type InvoiceRow = { readonly invoice_id: string; readonly tenant_id: string; readonly currency: string; readonly ordinal: number | null; readonly positions: number[] } & Record<
+type InvoiceRow = {
+  readonly invoice_id: string;
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly ordinal: number | null;
+  readonly positions: number[];
+} & Record<
   'before_status' | 'before_total' | 'before_due' | 'after_status' | 'after_total' | 'after_due',
   string | null
 >;
@@ -36,8 +42,14 @@ export async function invoiceDifferences(span: Span): Promise<InvoiceDifference[
      ORDER BY k.tenant_id, a.ordinal, k.invoice_id`,
     [span.from, span.to],
   );
-  const money = (amount: string | null, currency: string): string | null => (amount === null ? null : moneyText(decimal(amount), currency));
-  const then = (currency: string, status: string | null, total: string | null, due: string | null): InvoiceThen | null =>
+  const money = (amount: string | null, currency: string): string | null =>
+    amount === null ? null : moneyText(decimal(amount), currency);
+  const then = (
+    currency: string,
+    status: string | null,
+    total: string | null,
+    due: string | null,
+  ): InvoiceThen | null =>
     status === null ? null : { status, total: money(total, currency), amountDue: money(due, currency) };
   return inTurn(rows, async (row) => ({
     invoiceId: row.invoice_id,
@@ -67,16 +79,28 @@ export interface LineDifference extends Explaining {
 /** Lines and parts that came, were cut, or come to something else, up to the instant of asking. */
 export async function lineDifferences(span: Span): Promise<LineDifference[]> {
   const { core, caller } = span.context;
-  const tenants = await core.pool.query<{ tenant_id: string; deployment_ids: string[] }>('SELECT tenant_id, array_agg(DISTINCT deployment_id) AS deployment_ids FROM deployment_assignments WHERE position_from <= $1 GROUP BY tenant_id ORDER BY tenant_id', [span.to]);
+  const tenants = await core.pool.query<{ tenant_id: string; deployment_ids: string[] }>(
+    'SELECT tenant_id, array_agg(DISTINCT deployment_id) AS deployment_ids FROM deployment_assignments WHERE position_from <= $1 GROUP BY tenant_id ORDER BY tenant_id',
+    [span.to],
+  );
   const differences: LineDifference[] = [];
   for (const { tenant_id: tenantId, deployment_ids } of tenants.rows) {
     // A deployment may have been another tenant's, who is compared by themselves.
-    const known = async (position: number) => new Map([...(await ratedAt(core, position, deployment_ids, caller.now))].filter(([, { line }]) => line.tenantId === tenantId));
+    const known = async (position: number) =>
+      new Map(
+        [...(await ratedAt(core, position, deployment_ids, caller.now))].filter(
+          ([, { line }]) => line.tenantId === tenantId,
+        ),
+      );
     const [before, after] = [await known(span.from), await known(span.to)];
     for (const partId of new Set([...before.keys(), ...after.keys()])) {
       const [old, now] = [before.get(partId), after.get(partId)];
       const shown = now ?? old;
-      if (shown === undefined || (old !== undefined && now !== undefined && old.net.eq(now.net) && old.part.period.end === now.part.period.end)) continue;
+      if (
+        shown === undefined ||
+        (old !== undefined && now !== undefined && old.net.eq(now.net) && old.part.period.end === now.part.period.end)
+      )
+        continue;
       const { line, part } = shown;
       const money = (net: typeof ZERO): string => moneyText(net, line.currency);
       differences.push({
@@ -90,7 +114,10 @@ export async function lineDifferences(span: Span): Promise<LineDifference[]> {
         before: old === undefined ? null : money(old.net),
         after: now === undefined ? null : money(now.net),
         difference: money((now?.net ?? ZERO).minus(old?.net ?? ZERO)),
-        ...(await explaining(span, await positionsOfLine(span, { ...line, planIds: line.segments.map(({ planId }) => planId) }))),
+        ...(await explaining(
+          span,
+          await positionsOfLine(span, { ...line, planIds: line.segments.map(({ planId }) => planId) }),
+        )),
       });
     }
   }
@@ -98,10 +125,23 @@ export async function lineDifferences(span: Span): Promise<LineDifference[]> {
 }
 
 /** Where what a line is rated from changed: its readings and their rates, its plans, its contract, its cuts. */
-async function positionsOfLine({ context, from, to }: Span, line: { lineId: string; tenantId: string; currency: string; deploymentId: string; billingKind: string; subscriptionId: string; period: Period; planIds: readonly string[] }): Promise<number[]> {
+async function positionsOfLine(
+  { context, from, to }: Span,
+  line: {
+    lineId: string;
+    tenantId: string;
+    currency: string;
+    deploymentId: string;
+    billingKind: string;
+    subscriptionId: string;
+    period: Period;
+    planIds: readonly string[];
+  },
+): Promise<number[]> {
   const stretch = { deploymentId: line.deploymentId, billingKind: line.billingKind, ...line.period };
-  const { rows } = await withPruned(context.core, [stretch], async (pruned) => context.core.pool.query<{ position: number }>(
-    `WITH readings AS (SELECT * FROM ${recordVersions('deployment_id = $3 AND billing_kind = $4 AND period_start >= $5 AND period_start < $6 AND position_from <= $2', '$12')} u)
+  const { rows } = await withPruned(context.core, [stretch], async (pruned) =>
+    context.core.pool.query<{ position: number }>(
+      `WITH readings AS (SELECT * FROM ${recordVersions('deployment_id = $3 AND billing_kind = $4 AND period_start >= $5 AND period_start < $6 AND position_from <= $2', '$12')} u)
      SELECT DISTINCT p AS position FROM (
        SELECT position_from, position_to FROM readings
        UNION ALL SELECT r.position_from, r.position_to FROM rates r JOIN (SELECT DISTINCT resource_type, resource_family, location FROM readings) k USING (resource_type, resource_family, location)
@@ -112,8 +152,22 @@ async function positionsOfLine({ context, from, to }: Span, line: { lineId: stri
        UNION ALL SELECT position_from, position_to FROM invoice_lines WHERE root_line_id = $9
        UNION ALL SELECT position_from, position_to FROM credits WHERE kind = 'coupon' AND tenant_id = $10 AND currency = $11
      ) v, unnest(ARRAY[position_from, position_to]) p WHERE p > $1 AND p <= $2`,
-    [from, to, line.deploymentId, line.billingKind, line.period.start, line.period.end, line.planIds, line.subscriptionId, line.lineId, line.tenantId, line.currency, asJsonb(within(pruned, stretch))],
-  ));
+      [
+        from,
+        to,
+        line.deploymentId,
+        line.billingKind,
+        line.period.start,
+        line.period.end,
+        line.planIds,
+        line.subscriptionId,
+        line.lineId,
+        line.tenantId,
+        line.currency,
+        asJsonb(within(pruned, stretch)),
+      ],
+    ),
+  );
   return rows.map(({ position }) => position);
 }
 
@@ -137,24 +191,48 @@ export async function marginDifferences(span: Span): Promise<MarginDifference[]>
   const differences: MarginDifference[] = [];
   for (const { month, currency } of await marginMonths({ ...context, position: to }, from)) {
     const period = monthNamed(month);
-    const [before, after] = [await marginIn({ ...context, position: from }, period, currency), await marginIn({ ...context, position: to }, period, currency)];
-    const nothing = { revenue: moneyText(ZERO, currency), cogs: moneyText(ZERO, currency), margin: moneyText(ZERO, currency) };
-    const figures = (of: Figures | undefined): Figures => (of === undefined ? nothing : { revenue: of.revenue, cogs: of.cogs, margin: of.margin });
+    const [before, after] = [
+      await marginIn({ ...context, position: from }, period, currency),
+      await marginIn({ ...context, position: to }, period, currency),
+    ];
+    const nothing = {
+      revenue: moneyText(ZERO, currency),
+      cogs: moneyText(ZERO, currency),
+      margin: moneyText(ZERO, currency),
+    };
+    const figures = (of: Figures | undefined): Figures =>
+      of === undefined ? nothing : { revenue: of.revenue, cogs: of.cogs, margin: of.margin };
     const tenants = [...new Set([...before.byTenant, ...after.byTenant].map(({ tenantId }) => tenantId))].sort();
     const pairs = [
       { tenantId: null, old: figures(before.overall), now: figures(after.overall) },
-      ...tenants.map((tenantId) => ({ tenantId, old: figures(before.byTenant.find((each) => each.tenantId === tenantId)), now: figures(after.byTenant.find((each) => each.tenantId === tenantId)) })),
+      ...tenants.map((tenantId) => ({
+        tenantId,
+        old: figures(before.byTenant.find((each) => each.tenantId === tenantId)),
+        now: figures(after.byTenant.find((each) => each.tenantId === tenantId)),
+      })),
     ];
     for (const { tenantId, old, now } of pairs) {
       if (old.revenue === now.revenue && old.cogs === now.cogs) continue;
-      differences.push({ month, currency, tenantId, before: old, after: now, ...(await explaining(span, await positionsOfMonth(span, month, currency, tenantId))) });
+      differences.push({
+        month,
+        currency,
+        tenantId,
+        before: old,
+        after: now,
+        ...(await explaining(span, await positionsOfMonth(span, month, currency, tenantId))),
+      });
     }
   }
   return differences;
 }
 
 /** Where revenue was booked and cost recorded, and where it changed who bears it. */
-async function positionsOfMonth({ context, from, to }: Span, month: string, currency: string, tenantId: string | null): Promise<number[]> {
+async function positionsOfMonth(
+  { context, from, to }: Span,
+  month: string,
+  currency: string,
+  tenantId: string | null,
+): Promise<number[]> {
   const { start, end } = monthNamed(month);
   const { rows } = await context.core.pool.query<{ position: number }>(
     `WITH costs AS (SELECT * FROM cost_lines WHERE currency = $4 AND charge_period_start < $7 AND charge_period_end > $6 AND position_from <= $2),

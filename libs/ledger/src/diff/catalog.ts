@@ -22,9 +22,13 @@ interface RateThen {
 }
 
 const KEY = ['resource_type', 'resource_family', 'location', 'effective_from'] as const;
-type Row = Record<(typeof KEY)[number], string> & Record<`${'before' | 'after'}_${'price' | 'currency' | 'unit' | 'basis' | 'until'}`, string | null> & { readonly positions: number[] };
+type Row = Record<(typeof KEY)[number], string> &
+  Record<`${'before' | 'after'}_${'price' | 'currency' | 'unit' | 'basis' | 'until'}`, string | null> & {
+    readonly positions: number[];
+  };
 
-const valuesOf = (table: 'a' | 'b'): string => ['unit_price', 'currency', 'unit', 'basis', 'effective_until'].map((column) => `${table}.${column}`).join(', ');
+const valuesOf = (table: 'a' | 'b'): string =>
+  ['unit_price', 'currency', 'unit', 'basis', 'effective_until'].map((column) => `${table}.${column}`).join(', ');
 const thenOf = (when: 'before' | 'after', table: 'a' | 'b'): string =>
   `${table}.unit_price AS ${when}_price, ${table}.currency AS ${when}_currency, ${table}.unit AS ${when}_unit, ${table}.basis AS ${when}_basis, ${table}.effective_until AS ${when}_until`;
 
@@ -38,9 +42,19 @@ export async function rateDifferences(span: Span): Promise<RateDifference[]> {
     [span.from, span.to],
   );
   const then = (row: Row, when: 'before' | 'after'): RateThen | null => {
-    const { [`${when}_price` as const]: price, [`${when}_currency` as const]: currency, [`${when}_basis` as const]: basis } = row;
+    const {
+      [`${when}_price` as const]: price,
+      [`${when}_currency` as const]: currency,
+      [`${when}_basis` as const]: basis,
+    } = row;
     if (price === null || currency === null || basis === null) return null;
-    return { unitPrice: text(decimal(price)), currency, unit: row[`${when}_unit`], basis, effectiveUntil: row[`${when}_until`] };
+    return {
+      unitPrice: text(decimal(price)),
+      currency,
+      unit: row[`${when}_unit`],
+      basis,
+      effectiveUntil: row[`${when}_until`],
+    };
   };
   return inTurn(rows, async (row) => ({
     resourceType: row.resource_type,
@@ -66,7 +80,15 @@ export interface UsageDifference extends Explaining {
 
 /** Usage that is another now: by deployment, billing kind and month. */
 export async function usageDifferences(span: Span): Promise<UsageDifference[]> {
-  const { rows } = await span.context.core.pool.query<{ deployment_id: string; billing_kind: string; month: string; before: string; after: string; readings: number; positions: number[] }>(
+  const { rows } = await span.context.core.pool.query<{
+    deployment_id: string;
+    billing_kind: string;
+    month: string;
+    before: string;
+    after: string;
+    readings: number;
+    positions: number[];
+  }>(
     `SELECT deployment_id, billing_kind, to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
        coalesce(sum(quantity) FILTER (WHERE position_from <= $1 AND (position_to IS NULL OR position_to > $1)), 0) AS before,
        coalesce(sum(quantity) FILTER (WHERE position_from <= $2 AND (position_to IS NULL OR position_to > $2)), 0) AS after,

@@ -1,6 +1,13 @@
 import { invalid } from '#domain/errors';
 import { ADMIN, type QueryContext } from '../query.js';
-import { type InvoiceDifference, invoiceDifferences, type LineDifference, lineDifferences, type MarginDifference, marginDifferences } from './books.js';
+import {
+  type InvoiceDifference,
+  invoiceDifferences,
+  type LineDifference,
+  lineDifferences,
+  type MarginDifference,
+  marginDifferences,
+} from './books.js';
 import { type RateDifference, rateDifferences, type UsageDifference, usageDifferences } from './catalog.js';
 
 export interface Differences {
@@ -17,7 +24,10 @@ export interface Differences {
 
 /** What is known at one position against what was known at an earlier one; each difference with the events that explain it. */
 export async function differences(context: QueryContext, from: number, to: number): Promise<Differences> {
-  if (from > to) throw invalid('invalid_span', `from, position ${from}, is after to, position ${to}`, [{ field: 'from', message: 'is after to' }]);
+  if (from > to)
+    throw invalid('invalid_span', `from, position ${from}, is after to, position ${to}`, [
+      { field: 'from', message: 'is after to' },
+    ]);
   const span = { context, from, to };
   return {
     from,

@@ -29,7 +29,10 @@ export async function explaining({ context, from, to }: Span, positions: Iterabl
 export const CHANGED = '((position_from > $1 AND position_from <= $2) OR (position_to > $1 AND position_to <= $2))';
 export const at = (table: string, position: '$1' | '$2'): string => rowsInForce(table, position);
 
-export async function inTurn<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
+export async function inTurn<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
   const results: Result[] = [];
   for (const item of items) results.push(await work(item));
   return results;

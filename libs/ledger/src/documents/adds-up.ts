@@ -4,7 +4,9 @@ import { decimal, sum } from '#domain/money/decimal';
 class DoesNotAddUp extends Error {
   override readonly name = 'DoesNotAddUp';
   constructor(document: string, what: string, parts: string, whole: string) {
-    super(`${document} is not rendered: ${what} come to ${parts}, and it says ${whole}. Compare its rows with its events (explain) before anything is sent`);
+    super(
+      `${document} is not rendered: ${what} come to ${parts}, and it says ${whole}. Compare its rows with its events (explain) before anything is sent`,
+    );
   }
 }
 

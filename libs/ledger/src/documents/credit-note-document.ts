@@ -30,8 +30,18 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
   const { creditNote, invoice, seller, tenantName, timeZone, shownAsOf, deploymentNames } = document;
   const { number, issuedAt, currency, reason, rows, tenantId, subtotal, tax, total } = creditNote;
   const title = `Credit note ${number}`;
-  assertAddsUp(title, 'its rows', rows.map(({ net }) => negated(net, currency)), subtotal);
-  assertAddsUp(title, 'the taxes of its rows', rows.map((row) => negated(row.tax, currency)), tax);
+  assertAddsUp(
+    title,
+    'its rows',
+    rows.map(({ net }) => negated(net, currency)),
+    subtotal,
+  );
+  assertAddsUp(
+    title,
+    'the taxes of its rows',
+    rows.map((row) => negated(row.tax, currency)),
+    tax,
+  );
   assertAddsUp(title, 'subtotal and tax', [subtotal, tax], total);
   const dates = new Dates(timeZone);
   return documentPage({
@@ -43,7 +53,10 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
     facts: [
       ['Number', number],
       ['Issued', dates.instant(issuedAt)],
-      ['Credits', `Invoice ${invoice.number ?? creditNote.invoiceId}${invoice.issuedAt === null ? '' : `, issued ${dates.instant(invoice.issuedAt)}`}`],
+      [
+        'Credits',
+        `Invoice ${invoice.number ?? creditNote.invoiceId}${invoice.issuedAt === null ? '' : `, issued ${dates.instant(invoice.issuedAt)}`}`,
+      ],
       ['Reason', reason],
       ['Currency', currency],
       ...(shownAsOf === null ? [] : [['As recorded up to', shownAsOf] as const]),
@@ -51,7 +64,8 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
     columns: COLUMNS,
     bodies: [
       ...byDeployment(inOrder(rows), deploymentNames).map(
-        ({ title: name, items }) => html`<tbody>${headingRow('section', WIDTH, name)}${items.map((row) => creditedRow(row, currency, dates))}</tbody>`,
+        ({ title: name, items }) =>
+          html`<tbody>${headingRow('section', WIDTH, name)}${items.map((row) => creditedRow(row, currency, dates))}</tbody>`,
       ),
       totalsBody(document),
     ],
@@ -65,9 +79,15 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
 
 /** The fee first, then by kind and charge period: as invoices have them. */
 const inOrder = (rows: CreditNoteView['rows']): CreditNoteView['rows'] =>
-  rows.toSorted((a, b) => compareText(feeFirst(a), feeFirst(b)) || compareInstants(a.period.start, b.period.start) || compareText(a.ref, b.ref));
+  rows.toSorted(
+    (a, b) =>
+      compareText(feeFirst(a), feeFirst(b)) ||
+      compareInstants(a.period.start, b.period.start) ||
+      compareText(a.ref, b.ref),
+  );
 
-const feeFirst = ({ billingKind }: { readonly billingKind: string }): string => (billingKind === BASE_FEE ? '' : billingKind);
+const feeFirst = ({ billingKind }: { readonly billingKind: string }): string =>
+  billingKind === BASE_FEE ? '' : billingKind;
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -78,9 +98,17 @@ function creditedRow(row: CreditNoteView['rows'][number], currency: string, date
 
 function totalsBody({ creditNote: { rows, currency, subtotal, total }, invoice }: CreditNoteDocument): Html {
   const taxes = [...Map.groupBy(rows, ({ taxRatePercent }) => taxRatePercent)].map(([ratePercent, of]) => {
-    const names = invoice.taxes.flatMap((each) => (each.ratePercent === ratePercent && each.name !== null ? [each.name] : []));
-    const credited = (field: 'net' | 'tax'): string => moneyText(sum(of.map((row) => decimal(row[field]))).neg(), currency);
-    return sumRow('row', WIDTH, `${taxText(names.length === 0 ? null : names.join(' / '), ratePercent)} on ${credited('net')}`, credited('tax'));
+    const names = invoice.taxes.flatMap((each) =>
+      each.ratePercent === ratePercent && each.name !== null ? [each.name] : [],
+    );
+    const credited = (field: 'net' | 'tax'): string =>
+      moneyText(sum(of.map((row) => decimal(row[field]))).neg(), currency);
+    return sumRow(
+      'row',
+      WIDTH,
+      `${taxText(names.length === 0 ? null : names.join(' / '), ratePercent)} on ${credited('net')}`,
+      credited('tax'),
+    );
   });
   return html`<tbody class="totals">${sumRow('row', WIDTH, 'Subtotal', subtotal)}${taxes}${sumRow('total', WIDTH, `Total credited, ${currency}`, total)}</tbody>`;
 }

@@ -15,7 +15,8 @@ export class Dates {
   /** Whole days by the first and the last of them, as people count days; else the instants at which it begins and ends. */
   period({ start, end }: Period): string {
     const [from, until] = [clockAt(start, this.timeZone), clockAt(end, this.timeZone)];
-    if (from.time !== '00:00' || until.time !== '00:00') return `${from.date} ${from.time} to ${until.date} ${until.time}`;
+    if (from.time !== '00:00' || until.time !== '00:00')
+      return `${from.date} ${from.time} to ${until.date} ${until.time}`;
     const last = clockAt(fromMicros(micros(end) - 1n), this.timeZone).date;
     return from.date === last ? last : `${from.date} to ${last}`;
   }

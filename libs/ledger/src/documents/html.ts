@@ -3,7 +3,13 @@ export class Html {
   constructor(readonly text: string) {}
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 const escaped = (value: string): string => value.replace(/[&<>"']/g, (each) => ESCAPES[each] ?? each);
 
@@ -17,4 +23,6 @@ const textOf = (part: Part): string => {
 
 /** A page's template: whatever is put into it is escaped, unless it is HTML already. */
 export const html = (literals: TemplateStringsArray, ...parts: readonly Part[]): Html =>
-  new Html(literals.map((literal, index) => `${literal}${index < parts.length ? textOf(parts[index] ?? '') : ''}`).join(''));
+  new Html(
+    literals.map((literal, index) => `${literal}${index < parts.length ? textOf(parts[index] ?? '') : ''}`).join(''),
+  );

@@ -75,7 +75,11 @@ describe('invoiceDocument', () => {
   it('escapes whatever it is given', () => {
     const evil = `<b>&"'`;
     const html = rendered(
-      { tenantId: evil, lines: [{ ...LINE, billingKind: evil, rows: [{ ...ROW, ref: evil }] }], taxes: [{ name: evil, ratePercent: '10', net: '27.00', tax: '2.70' }] },
+      {
+        tenantId: evil,
+        lines: [{ ...LINE, billingKind: evil, rows: [{ ...ROW, ref: evil }] }],
+        taxes: [{ name: evil, ratePercent: '10', net: '27.00', tax: '2.70' }],
+      },
       { seller: evil, tenantName: evil, shownAsOf: evil, deploymentNames: new Map([['d1', evil]]) },
     );
     expect(html).not.toContain('<b>');
@@ -107,17 +111,26 @@ describe('invoiceDocument', () => {
       taxes: [{ name: 'GST', ratePercent: '10', net: '-27.00', tax: '-2.70' }],
       amountDue: '0.00',
     });
-    expect(credit).toContain('Your credit, taken from the amount due of later invoices</th><td class="figure">29.70</td>');
+    expect(credit).toContain(
+      'Your credit, taken from the amount due of later invoices</th><td class="figure">29.70</td>',
+    );
     expect(credit).toContain('Amount due, USD</th><td class="figure">0.00</td>');
   });
 
   it('tells staff alone what a draft does not bill', () => {
-    const draft = { status: 'draft' as const, number: null, issuedAt: null, quarantined: [{ lineId: 'l2', code: 'missing_rate', message: 'no rate for x' }] };
+    const draft = {
+      status: 'draft' as const,
+      number: null,
+      issuedAt: null,
+      quarantined: [{ lineId: 'l2', code: 'missing_rate', message: 'no rate for x' }],
+    };
     const empty = { ...LINE, lineId: 'l2', billingKind: 'rated', rows: [], net: '0.00', tax: '0.00' };
     const tenants = rendered({ ...draft, lines: [LINE, empty] });
     expect(tenants).not.toContain('missing_rate');
     expect(tenants).not.toContain('rated,');
-    expect(rendered({ ...draft, lines: [LINE, empty] }, { forStaff: true })).toContain('Not billed (missing_rate): no rate for x');
+    expect(rendered({ ...draft, lines: [LINE, empty] }, { forStaff: true })).toContain(
+      'Not billed (missing_rate): no rate for x',
+    );
   });
 
   it('is refused where figures contradict each other', () => {
@@ -125,7 +138,11 @@ describe('invoiceDocument', () => {
       'Invoice INV-000007 is not rendered: the lines come to 27, and it says 28.00. Compare its rows with its events (explain) before anything is sent',
     );
     expect(() => rendered({ total: '29.71' })).toThrow('subtotal and tax come to 29.7, and it says 29.71');
-    expect(() => rendered({ lines: [{ ...LINE, rows: [{ ...ROW, discount: '4.00' }] }] })).toThrow('gross, discount and credit of row r1 come to 26, and it says 27.00');
-    expect(() => rendered({ amountDue: '29.00' })).toThrow('total, credit taken and credit notes come to 29.7, and it says 29.00');
+    expect(() => rendered({ lines: [{ ...LINE, rows: [{ ...ROW, discount: '4.00' }] }] })).toThrow(
+      'gross, discount and credit of row r1 come to 26, and it says 27.00',
+    );
+    expect(() => rendered({ amountDue: '29.00' })).toThrow(
+      'total, credit taken and credit notes come to 29.7, and it says 29.00',
+    );
   });
 });

@@ -6,7 +6,18 @@ import type { InvoiceView } from '../invoices/invoice-view.js';
 import { assertAddsUp } from './adds-up.js';
 import { Dates } from './dates.js';
 import { type Column, documentPage, type Mark } from './page.js';
-import { byDeployment, deploymentText, figure, headingRow, isZero, kindText, negated, refText, sumRow, taxText } from './rows.js';
+import {
+  byDeployment,
+  deploymentText,
+  figure,
+  headingRow,
+  isZero,
+  kindText,
+  negated,
+  refText,
+  sumRow,
+  taxText,
+} from './rows.js';
 
 /** What a document is of besides its figures. */
 export interface Parties {
@@ -22,7 +33,10 @@ export interface Parties {
 export interface InvoiceDocument extends Parties {
   readonly invoice: InvoiceView;
   /** The coupons and credits that its rows took, by id. */
-  readonly grants: ReadonlyMap<string, { readonly kind: 'coupon' | 'credit'; readonly percent: string | null; readonly reason: string | null }>;
+  readonly grants: ReadonlyMap<
+    string,
+    { readonly kind: 'coupon' | 'credit'; readonly percent: string | null; readonly reason: string | null }
+  >;
   readonly forStaff: boolean;
 }
 
@@ -61,14 +75,24 @@ export function invoiceDocument(document: InvoiceDocument): string {
     facts: factsOf(document, dates),
     columns: COLUMNS,
     bodies: [
-      ...byDeployment(shown.filter(({ correction }) => !correction), document.deploymentNames).map(({ title: name, items }) => deploymentBody(name, items, invoice.currency, dates)),
-      ...correctionsBody(shown.filter(({ correction }) => correction), document, dates),
+      ...byDeployment(
+        shown.filter(({ correction }) => !correction),
+        document.deploymentNames,
+      ).map(({ title: name, items }) => deploymentBody(name, items, invoice.currency, dates)),
+      ...correctionsBody(
+        shown.filter(({ correction }) => correction),
+        document,
+        dates,
+      ),
       ...creditsBody(document, title),
       totalsBody(invoice, dates),
       ...creditNotesBody(invoice, dates),
     ],
     notes: notesOf(invoice, dates, shown),
-    forStaff: document.forStaff && invoice.status === 'draft' ? invoice.quarantined.map(({ code, message }) => `Not billed (${code}): ${message}`) : [],
+    forStaff:
+      document.forStaff && invoice.status === 'draft'
+        ? invoice.quarantined.map(({ code, message }) => `Not billed (${code}): ${message}`)
+        : [],
   });
 }
 
@@ -86,16 +110,56 @@ function billedLines({ lines, quarantined }: InvoiceView): Line[] {
 function assertFiguresAddUp({ lines, taxes, subtotal, tax, total }: InvoiceView, title: string): void {
   for (const { billingKind, rows, net, tax: lineTax } of lines) {
     for (const row of rows) {
-      assertAddsUp(title, `gross, discount and credit of row ${row.rowId}`, [row.gross, `-${row.discount}`, `-${row.credit}`].map(plain), row.net);
-      assertAddsUp(title, `coupons and credits of row ${row.rowId}`, (row.credits ?? []).map(({ amount }) => amount), row.credit);
+      assertAddsUp(
+        title,
+        `gross, discount and credit of row ${row.rowId}`,
+        [row.gross, `-${row.discount}`, `-${row.credit}`].map(plain),
+        row.net,
+      );
+      assertAddsUp(
+        title,
+        `coupons and credits of row ${row.rowId}`,
+        (row.credits ?? []).map(({ amount }) => amount),
+        row.credit,
+      );
     }
-    assertAddsUp(title, `the rows of ${billingKind}`, rows.map((row) => row.net), net);
-    assertAddsUp(title, `the taxes of the rows of ${billingKind}`, rows.map((row) => row.tax), lineTax);
+    assertAddsUp(
+      title,
+      `the rows of ${billingKind}`,
+      rows.map((row) => row.net),
+      net,
+    );
+    assertAddsUp(
+      title,
+      `the taxes of the rows of ${billingKind}`,
+      rows.map((row) => row.tax),
+      lineTax,
+    );
   }
-  assertAddsUp(title, 'the lines', lines.map(({ net }) => net), subtotal);
-  assertAddsUp(title, 'the taxes of the lines', lines.map((line) => line.tax), tax);
-  assertAddsUp(title, 'what is taxed at each rate', taxes.map(({ net }) => net), subtotal);
-  assertAddsUp(title, 'the taxes at each rate', taxes.map((each) => each.tax), tax);
+  assertAddsUp(
+    title,
+    'the lines',
+    lines.map(({ net }) => net),
+    subtotal,
+  );
+  assertAddsUp(
+    title,
+    'the taxes of the lines',
+    lines.map((line) => line.tax),
+    tax,
+  );
+  assertAddsUp(
+    title,
+    'what is taxed at each rate',
+    taxes.map(({ net }) => net),
+    subtotal,
+  );
+  assertAddsUp(
+    title,
+    'the taxes at each rate',
+    taxes.map((each) => each.tax),
+    tax,
+  );
   assertAddsUp(title, 'subtotal and tax', [subtotal, tax], total);
 }
 
@@ -116,16 +180,32 @@ const plain = (amount: string): string => amount.replace(/^--/, '');
 const ofTotal = (total: string): Decimal => (decimal(total).gt(ZERO) ? decimal(total) : ZERO);
 
 function markOf({ status, voidedAt }: InvoiceView, dates: Dates): Mark | null {
-  if (status === 'draft') return { word: 'DRAFT', says: 'This is not an invoice. Nothing is to be paid on it, and its figures may change until it is issued.' };
-  if (status === 'void') return { word: 'VOID', says: `This invoice was voided${voidedAt === null ? '' : ` on ${dates.instant(voidedAt)}`}. Nothing is to be paid on it.` };
+  if (status === 'draft')
+    return {
+      word: 'DRAFT',
+      says: 'This is not an invoice. Nothing is to be paid on it, and its figures may change until it is issued.',
+    };
+  if (status === 'void')
+    return {
+      word: 'VOID',
+      says: `This invoice was voided${voidedAt === null ? '' : ` on ${dates.instant(voidedAt)}`}. Nothing is to be paid on it.`,
+    };
   return null;
 }
 
-const STATUS: Readonly<Record<InvoiceView['status'], string>> = { draft: 'Draft', issued: 'Issued', paid: 'Paid', void: 'Void' };
+const STATUS: Readonly<Record<InvoiceView['status'], string>> = {
+  draft: 'Draft',
+  issued: 'Issued',
+  paid: 'Paid',
+  void: 'Void',
+};
 
 function factsOf({ invoice, shownAsOf }: InvoiceDocument, dates: Dates): (readonly [string, string])[] {
   const { number, status, issuedAt, asOf, currency, paidAt, voidedAt, selection } = invoice;
-  const selected = [...(selection?.billingKinds ?? []).map(kindText), ...(selection?.subscriptionIds ?? []).map((id) => `subscription ${id}`)];
+  const selected = [
+    ...(selection?.billingKinds ?? []).map(kindText),
+    ...(selection?.subscriptionIds ?? []).map((id) => `subscription ${id}`),
+  ];
   return [
     ['Number', number ?? 'none'],
     ['Status', STATUS[status]],
@@ -142,7 +222,10 @@ function factsOf({ invoice, shownAsOf }: InvoiceDocument, dates: Dates): (readon
 function deploymentBody(title: string, lines: readonly Line[], currency: string, dates: Dates): Html {
   const families = [...Map.groupBy(lines, ({ lineId, parentLineId }) => parentLineId ?? lineId).values()];
   // The fee comes first; otherwise it is the view's order.
-  const ordered = [...families.filter(([first]) => first?.billingKind === BASE_FEE), ...families.filter(([first]) => first?.billingKind !== BASE_FEE)];
+  const ordered = [
+    ...families.filter(([first]) => first?.billingKind === BASE_FEE),
+    ...families.filter(([first]) => first?.billingKind !== BASE_FEE),
+  ];
   const net = moneyText(sum(lines.map((line) => decimal(line.net))), currency);
   return html`<tbody>${headingRow('section', WIDTH, title)}${ordered.flatMap((family) => familyRows(family, currency, dates))}${sumRow('sum', WIDTH, `Net, ${title}`, net)}</tbody>`;
 }
@@ -154,17 +237,24 @@ function familyRows(family: readonly Line[], currency: string, dates: Dates): Ht
   const kind = kindText(first.billingKind);
   if (first.parentLineId === null) {
     const said = [usedText(first), includedText(first)].filter((each) => each !== '').join(', ');
-    return [headingRow('line', WIDTH, `${kind}, ${dates.period(first.period)}`, said), ...rowsOf(first, currency, 'row')];
+    return [
+      headingRow('line', WIDTH, `${kind}, ${dates.period(first.period)}`, said),
+      ...rowsOf(first, currency, 'row'),
+    ];
   }
   const whole = first.parentPeriod === null ? kind : `${kind}, ${dates.period(first.parentPeriod)}`;
   const included = includedText(first);
   return [
     headingRow('line', WIDTH, whole, included === '' ? 'on this invoice:' : `${included}; on this invoice:`),
-    ...family.flatMap((part) => [headingRow('part', WIDTH, dates.period(part.period), usedText(part)), ...rowsOf(part, currency, 'row of-part')]),
+    ...family.flatMap((part) => [
+      headingRow('part', WIDTH, dates.period(part.period), usedText(part)),
+      ...rowsOf(part, currency, 'row of-part'),
+    ]),
   ];
 }
 
-const isFlat = ({ billingKind, rows }: Line): boolean => billingKind === BASE_FEE || (rows.length > 0 && rows.every(({ ref }) => ref === 'flat'));
+const isFlat = ({ billingKind, rows }: Line): boolean =>
+  billingKind === BASE_FEE || (rows.length > 0 && rows.every(({ ref }) => ref === 'flat'));
 
 function usedText(line: Line): string {
   if (isFlat(line)) return '';
@@ -176,11 +266,14 @@ function usedText(line: Line): string {
 
 const ROUNDED = { none: '', ceiling: ', rounded up', floor: ', rounded down', half_up: ', rounded' } as const;
 
-const includedText = (line: Line): string => (line.included === null || isFlat(line) ? '' : `${line.included} included in the whole period`);
+const includedText = (line: Line): string =>
+  line.included === null || isFlat(line) ? '' : `${line.included} included in the whole period`;
 
 function rowsOf({ rows }: Line, currency: string, kind: string): Html[] {
   if (rows.length > 0) return rows.map((row) => amountsRow(kind, refText(row.ref), row));
-  return [html`<tr class="${kind}"><td colspan="${WIDTH - 1}">Nothing to pay</td>${figure(moneyText(ZERO, currency))}</tr>`];
+  return [
+    html`<tr class="${kind}"><td colspan="${WIDTH - 1}">Nothing to pay</td>${figure(moneyText(ZERO, currency))}</tr>`,
+  ];
 }
 
 const amountsRow = (kind: string, description: string, row: Row): Html =>
@@ -193,32 +286,56 @@ function correctionsBody(lines: readonly Line[], { invoice, deploymentNames }: I
   const rows = lines.flatMap((line) => {
     const reasons = [...new Set(line.rows.flatMap(({ reason }) => (reason === undefined ? [] : [reason])))];
     const of = `${deploymentText(deploymentNames, line.deploymentId)}: ${kindText(line.billingKind)}, ${dates.period(line.period)}`;
-    return [headingRow('line', WIDTH, of, reasons.length === 0 ? '' : `because of: ${reasons.join('; ')}`), ...line.rows.map((row) => amountsRow('row', correctionText(row), row))];
+    return [
+      headingRow('line', WIDTH, of, reasons.length === 0 ? '' : `because of: ${reasons.join('; ')}`),
+      ...line.rows.map((row) => amountsRow('row', correctionText(row), row)),
+    ];
   });
-  return [html`<tbody>${headingRow('section', WIDTH, 'Corrections of earlier invoices')}${rows}${sumRow('sum', WIDTH, 'Net, corrections', net)}</tbody>`];
+  return [
+    html`<tbody>${headingRow('section', WIDTH, 'Corrections of earlier invoices')}${rows}${sumRow('sum', WIDTH, 'Net, corrections', net)}</tbody>`,
+  ];
 }
 
 function correctionText({ kind, ref, correctsInvoices = [] }: Row): string {
   const numbers = correctsInvoices.join(', ');
-  if (kind === 'reversal') return `${refText(ref)}: ${numbers === '' ? 'taken back' : `as billed by ${numbers}, taken back`}`;
+  if (kind === 'reversal')
+    return `${refText(ref)}: ${numbers === '' ? 'taken back' : `as billed by ${numbers}, taken back`}`;
   return `${refText(ref)}: ${numbers === '' ? 'as it should be' : `as it should be, instead of ${numbers}`}`;
 }
 
 /** In the rows above already: here by what they came from. */
 function creditsBody({ invoice, grants }: InvoiceDocument, title: string): Html[] {
   const rows = invoice.lines.flatMap((line) => line.rows);
-  const taken = [...Map.groupBy(rows.flatMap(({ credits = [] }) => credits), ({ creditId }) => creditId)].map(([creditId, of]) => ({
+  const taken = [
+    ...Map.groupBy(
+      rows.flatMap(({ credits = [] }) => credits),
+      ({ creditId }) => creditId,
+    ),
+  ].map(([creditId, of]) => ({
     creditId,
     amount: moneyText(sum(of.map(({ amount }) => decimal(amount))), invoice.currency),
   }));
   if (taken.length === 0) return [];
   const all = moneyText(sum(rows.map(({ credit }) => decimal(credit))), invoice.currency);
-  assertAddsUp(title, 'coupons and credits taken', taken.map(({ amount }) => amount), all);
-  const named = taken.map(({ creditId, amount }) => html`<tr class="row"><td colspan="6">${grantText(creditId, grants.get(creditId))}</td>${figure(amount)}<td></td></tr>`);
-  return [html`<tbody>${headingRow('section', WIDTH, 'Coupons and credits taken', 'contained in the rows above')}${named}</tbody>`];
+  assertAddsUp(
+    title,
+    'coupons and credits taken',
+    taken.map(({ amount }) => amount),
+    all,
+  );
+  const named = taken.map(
+    ({ creditId, amount }) =>
+      html`<tr class="row"><td colspan="6">${grantText(creditId, grants.get(creditId))}</td>${figure(amount)}<td></td></tr>`,
+  );
+  return [
+    html`<tbody>${headingRow('section', WIDTH, 'Coupons and credits taken', 'contained in the rows above')}${named}</tbody>`,
+  ];
 }
 
-function grantText(creditId: string, grant: { readonly kind: string; readonly percent: string | null; readonly reason: string | null } | undefined): string {
+function grantText(
+  creditId: string,
+  grant: { readonly kind: string; readonly percent: string | null; readonly reason: string | null } | undefined,
+): string {
   if (grant === undefined) return creditId;
   const percent = grant.percent === null ? '' : `, ${grant.percent} %`;
   return `${grant.kind === 'coupon' ? 'Coupon' : 'Credit'} ${creditId}${percent}${grant.reason === null ? '' : `: ${grant.reason}`}`;
@@ -226,19 +343,31 @@ function grantText(creditId: string, grant: { readonly kind: string; readonly pe
 
 function totalsBody(invoice: InvoiceView, dates: Dates): Html {
   const { currency, subtotal, taxes, total } = invoice;
-  return html`<tbody class="totals">${sumRow('row', WIDTH, 'Subtotal', subtotal)}${taxes.map(({ name, ratePercent, net, tax }) =>
-    sumRow('row', WIDTH, `${taxText(name, ratePercent)} on ${net}`, tax),
+  return html`<tbody class="totals">${sumRow('row', WIDTH, 'Subtotal', subtotal)}${taxes.map(
+    ({ name, ratePercent, net, tax }) => sumRow('row', WIDTH, `${taxText(name, ratePercent)} on ${net}`, tax),
   )}${sumRow('sum', WIDTH, `Total, ${currency}`, total)}${settlementRows(invoice, dates)}</tbody>`;
 }
 
-function settlementRows({ status, currency, total, creditTaken, amountDue, paidAt }: InvoiceView, dates: Dates): Html[] {
-  if (status === 'void') return [sumRow('total', WIDTH, `Amount due, ${currency}: none, this invoice is void`, amountDue)];
+function settlementRows(
+  { status, currency, total, creditTaken, amountDue, paidAt }: InvoiceView,
+  dates: Dates,
+): Html[] {
+  if (status === 'void')
+    return [sumRow('total', WIDTH, `Amount due, ${currency}: none, this invoice is void`, amountDue)];
   const noted = moneyText(ofTotal(total).minus(decimal(creditTaken)).minus(decimal(amountDue)), currency);
-  const credit = decimal(total).lt(ZERO) ? [sumRow('row', WIDTH, 'Your credit, taken from the amount due of later invoices', negated(total, currency))] : [];
-  const due = { draft: 'Amount due, were it issued now', issued: 'Amount due', paid: `Paid${paidAt === null ? '' : ` on ${dates.instant(paidAt)}`}` }[status];
+  const credit = decimal(total).lt(ZERO)
+    ? [sumRow('row', WIDTH, 'Your credit, taken from the amount due of later invoices', negated(total, currency))]
+    : [];
+  const due = {
+    draft: 'Amount due, were it issued now',
+    issued: 'Amount due',
+    paid: `Paid${paidAt === null ? '' : ` on ${dates.instant(paidAt)}`}`,
+  }[status];
   return [
     ...credit,
-    ...(isZero(creditTaken) ? [] : [sumRow('row', WIDTH, 'Taken from your credit of earlier invoices', negated(creditTaken, currency))]),
+    ...(isZero(creditTaken)
+      ? []
+      : [sumRow('row', WIDTH, 'Taken from your credit of earlier invoices', negated(creditTaken, currency))]),
     ...(isZero(noted) ? [] : [sumRow('row', WIDTH, 'Credit notes', negated(noted, currency))]),
     sumRow('total', WIDTH, `${due}, ${currency}`, amountDue),
   ];
@@ -246,7 +375,9 @@ function settlementRows({ status, currency, total, creditTaken, amountDue, paidA
 
 function creditNotesBody({ creditNotes }: InvoiceView, dates: Dates): Html[] {
   if (creditNotes.length === 0) return [];
-  const rows = creditNotes.map(({ number, issuedAt, reason, total }) => sumRow('row', WIDTH, `${number}, issued ${dates.instant(issuedAt)}: ${reason}`, total));
+  const rows = creditNotes.map(({ number, issuedAt, reason, total }) =>
+    sumRow('row', WIDTH, `${number}, issued ${dates.instant(issuedAt)}: ${reason}`, total),
+  );
   return [html`<tbody>${headingRow('section', WIDTH, 'Credit notes of this invoice', 'tax included')}${rows}</tbody>`];
 }
 
@@ -254,8 +385,14 @@ function notesOf({ currency }: InvoiceView, { timeZone }: Dates, lines: readonly
   return [
     `All amounts are in ${currency}. Days and times are those of ${timeZone}; a period of whole days is given by its first and its last day.`,
     ...(lines.some(({ parentLineId }) => parentLineId !== null)
-      ? ['Where only a part of a period is billed, the rest is on other invoices. Rounding is over the whole period, so a part may differ by a cent from quantity × unit amount.']
+      ? [
+          'Where only a part of a period is billed, the rest is on other invoices. Rounding is over the whole period, so a part may differ by a cent from quantity × unit amount.',
+        ]
       : []),
-    ...(lines.some(({ correction }) => correction) ? ['A correction takes back what an earlier invoice billed and bills it as it should be. The earlier invoice itself stays as it is.'] : []),
+    ...(lines.some(({ correction }) => correction)
+      ? [
+          'A correction takes back what an earlier invoice billed and bills it as it should be. The earlier invoice itself stays as it is.',
+        ]
+      : []),
   ];
 }

@@ -71,6 +71,8 @@ function tableOf({ columns, bodies }: DocumentPage, running: string): Html {
 <tr class="running"><th colspan="${columns.length}">${running}</th></tr>
 <tr>${columns.map(({ heading, kind }) => html`<th scope="col" class="${kind}">${heading}</th>`)}</tr>
 </thead>
-${bodies.map((body) => html`${body}
-`)}</table>`;
+${bodies.map(
+  (body) => html`${body}
+`,
+)}</table>`;
 }

@@ -3,7 +3,12 @@ import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { html, type Html } from './html.js';
 
-const REFS: Readonly<Record<string, string>> = { usage: 'Usage', flat: 'Flat amount', fixed: 'Fixed amount', 'minimum-commitment': 'Minimum commitment' };
+const REFS: Readonly<Record<string, string>> = {
+  usage: 'Usage',
+  flat: 'Flat amount',
+  fixed: 'Fixed amount',
+  'minimum-commitment': 'Minimum commitment',
+};
 
 /** A row's reference in words; one that is a rate's own key stays as it is. */
 export function refText(ref: string): string {

@@ -14,14 +14,21 @@ export interface Counted {
  * How a row came to its amount, as one would write it down: `(3600 − 1488) × 0.01 = 21.12`. Where money was rounded on the line's running
  * total, the exact product stands before it: `1 × 0.005 = 0.005, booked 0.00`.
  */
-export function arithmeticOf(row: FrozenRow, currency: string, terms: ItemTerms | null, counted: Counted | null): string {
+export function arithmeticOf(
+  row: FrozenRow,
+  currency: string,
+  terms: ItemTerms | null,
+  counted: Counted | null,
+): string {
   const unit = unitAmountText(decimal(row.unitAmount), currency);
   const amount = (value: string): string => amountText(decimal(value), currency);
   const exact = decimal(row.quantity).times(decimal(row.unitAmount));
   const isExact = exact.eq(decimal(row.gross));
   const product = `${quantityText(row, unit, terms, counted)} = ${isExact ? amount(row.gross) : `${arithmeticSign(text(exact))}, booked ${amount(row.gross)}`}`;
   const taken = [row.discount, row.credit].filter((each) => !decimal(each).eq(ZERO));
-  return taken.length === 0 ? product : `${product}; ${[amount(row.gross), ...taken.map((each) => bracketed(amount(each)))].join(' − ')} = ${amount(row.net)}`;
+  return taken.length === 0
+    ? product
+    : `${product}; ${[amount(row.gross), ...taken.map((each) => bracketed(amount(each)))].join(' − ')} = ${amount(row.net)}`;
 }
 
 function quantityText(row: FrozenRow, unit: string, terms: ItemTerms | null, counted: Counted | null): string {
@@ -34,7 +41,9 @@ function quantityText(row: FrozenRow, unit: string, terms: ItemTerms | null, cou
   if (!upTo.minus(before).eq(decimal(row.quantity)) || upTo.eq(ZERO)) return plain;
   const shown = (usage: Decimal): string => (free.eq(ZERO) ? text(usage) : `(${text(usage)} − ${text(free)})`);
   if (before.eq(ZERO)) return `${shown(counted.upTo)} × ${unit}`;
-  return free.eq(ZERO) ? `(${text(counted.upTo)} − ${text(counted.before)}) × ${unit}` : `(${shown(counted.upTo)} − ${shown(counted.before)}) × ${unit}`;
+  return free.eq(ZERO)
+    ? `(${text(counted.upTo)} − ${text(counted.before)}) × ${unit}`
+    : `(${shown(counted.upTo)} − ${shown(counted.before)}) × ${unit}`;
 }
 
 const A_HUNDREDTH = decimal('0.01');
@@ -44,7 +53,9 @@ export function taxArithmeticOf(row: FrozenRow, currency: string): string {
   const exact = decimal(row.net).times(decimal(row.taxRatePercent)).times(A_HUNDREDTH);
   const amount = (value: string): string => amountText(decimal(value), currency);
   const product = `${row.taxRatePercent} % of ${amount(row.net)}`;
-  return exact.eq(decimal(row.tax)) ? `${product} = ${amount(row.tax)}` : `${product} = ${arithmeticSign(text(exact))}, booked ${amount(row.tax)}`;
+  return exact.eq(decimal(row.tax))
+    ? `${product} = ${amount(row.tax)}`
+    : `${product} = ${arithmeticSign(text(exact))}, booked ${amount(row.tax)}`;
 }
 
 const bracketed = (value: string): string => (value.startsWith('−') ? `(${value})` : value);

@@ -27,10 +27,17 @@ interface Found {
   readonly corrects: readonly string[] | null;
 }
 
-const related = ({ row_id: rowId, series, ordinal, kind }: Found): RelatedRow => ({ rowId, number: numberOf(ordinal, series), kind });
+const related = ({ row_id: rowId, series, ordinal, kind }: Found): RelatedRow => ({
+  rowId,
+  number: numberOf(ordinal, series),
+  kind,
+});
 
 /** What corrects what, of the lines of these rows, looked up once for all of them. */
-export async function relationsOf({ core, position }: QueryContext, rows: readonly IssuedRow[]): Promise<(row: IssuedRow) => Relations> {
+export async function relationsOf(
+  { core, position }: QueryContext,
+  rows: readonly IssuedRow[],
+): Promise<(row: IssuedRow) => Relations> {
   const shown = "r.row_id, r.row ->> 'kind' AS kind, r.row -> 'corrects' AS corrects";
   const { rows: found } = await core.pool.query<Found>(
     `SELECT 'INV' AS series, i.ordinal, i.computed_at, ${shown} FROM invoice_rows r JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND ${NOW('i')} WHERE r.line_id = ANY($2::uuid[])
@@ -46,7 +53,10 @@ export async function relationsOf({ core, position }: QueryContext, rows: readon
     return {
       corrects: corrected.map(related),
       correctedBy: (correctors.get(row.rowId) ?? []).map(({ by }) => related(by)),
-      knownBefore: corrected.length === 0 || row.kind === 'credit_note' ? null : Math.max(...corrected.map((each) => each.computed_at)),
+      knownBefore:
+        corrected.length === 0 || row.kind === 'credit_note'
+          ? null
+          : Math.max(...corrected.map((each) => each.computed_at)),
     };
   };
 }

@@ -48,7 +48,9 @@ export async function documentsOf(context: QueryContext, rows: readonly IssuedRo
       credits: series === 'CN' && head.invoice_ordinal !== null ? documentNumber('INV', head.invoice_ordinal) : null,
       arithmetic: sumText(decimal(sum?.subtotal ?? '0'), decimal(sum?.tax ?? '0'), currency),
       reason: head.reason,
-      events: (await eventsOfDocument(context, { documentId: id, invoiceId: head.invoice_id, tenantId, currency })).map(reference),
+      events: (await eventsOfDocument(context, { documentId: id, invoiceId: head.invoice_id, tenantId, currency })).map(
+        reference,
+      ),
     });
   }
   return documents;
@@ -72,7 +74,10 @@ async function headsOf({ core, position }: QueryContext, ids: readonly string[])
 }
 
 /** Of all rows of a document, also where only one of them is explained. */
-async function sumsOf({ core, position }: QueryContext, ids: readonly string[]): Promise<{ document_id: string; subtotal: string; tax: string }[]> {
+async function sumsOf(
+  { core, position }: QueryContext,
+  ids: readonly string[],
+): Promise<{ document_id: string; subtotal: string; tax: string }[]> {
   const { rows } = await core.pool.query<{ document_id: string; subtotal: string; tax: string }>(
     `SELECT r.invoice_id AS document_id, sum((r.row ->> 'net')::numeric)::text AS subtotal, sum((r.row ->> 'tax')::numeric)::text AS tax FROM invoice_rows r
      WHERE r.invoice_id = ANY($2::uuid[]) AND r.attempt IN (

@@ -10,7 +10,10 @@ import { eventsOfDocument, reference } from './evidence.js';
 import type { IssuedRow } from './issued.js';
 
 /** A draft as it would be issued from what is known at the context's position; null where the id is of none. */
-export async function draftOf(context: QueryContext, id: string): Promise<{ document: ExplainedDocument; rows: IssuedRow[] } | null> {
+export async function draftOf(
+  context: QueryContext,
+  id: string,
+): Promise<{ document: ExplainedDocument; rows: IssuedRow[] } | null> {
   const { core, position } = context;
   if (!isUuid(id)) return null;
   const draft = await core.db
@@ -34,12 +37,29 @@ export async function draftOf(context: QueryContext, id: string): Promise<{ docu
     reason: null,
     events: (await eventsOfDocument(context, { documentId: id, invoiceId: id, tenantId, currency })).map(reference),
   };
-  return { document, rows: invoice.rows.map((row): IssuedRow => ({ invoice_id: id, series: 'INV', ordinal: null, computed_at: position, tenant_id: tenantId, currency, row })) };
+  return {
+    document,
+    rows: invoice.rows.map((row): IssuedRow => ({
+      invoice_id: id,
+      series: 'INV',
+      ordinal: null,
+      computed_at: position,
+      tenant_id: tenantId,
+      currency,
+      row,
+    })),
+  };
 }
 
-async function ratedDraft({ core, position }: QueryContext, id: string, draft: { readonly tenant_id: string; readonly as_of: Instant; readonly selection: Selection | null }) {
+async function ratedDraft(
+  { core, position }: QueryContext,
+  id: string,
+  draft: { readonly tenant_id: string; readonly as_of: Instant; readonly selection: Selection | null },
+) {
   const account = await tenantAccount(core, position, draft.tenant_id);
   const claimed = await claimedParts(core, position, id);
-  const { invoice } = await rated(core, position, account, id, draft.as_of, draft.selection, (facts) => billingOfClaim(facts, claimed));
+  const { invoice } = await rated(core, position, account, id, draft.as_of, draft.selection, (facts) =>
+    billingOfClaim(facts, claimed),
+  );
   return invoice;
 }

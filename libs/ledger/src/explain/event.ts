@@ -21,7 +21,12 @@ const POSITION = /^#?([1-9]\d{0,14})$/;
 export async function eventNamed({ core, position }: QueryContext, id: string): Promise<StoredEvent | undefined> {
   const at = POSITION.exec(id)?.[1];
   const [stream, revision] = /^(.+)#(\d{1,15})$/.exec(id)?.slice(1) ?? [];
-  const events = at !== undefined ? core.log.readAt([Number(at)]) : stream !== undefined ? core.log.read(stream, Number(revision)) : [];
+  const events =
+    at !== undefined
+      ? core.log.readAt([Number(at)])
+      : stream !== undefined
+        ? core.log.read(stream, Number(revision))
+        : [];
   for await (const event of events) return event.position <= position ? event : undefined;
   return undefined;
 }
@@ -34,6 +39,15 @@ export async function explainEvent(context: QueryContext, stored: StoredEvent): 
     is: 'event',
     event: shownEvent(stored, maySee ? event.data : null),
     usedIn: await usedIn(context, event),
-    margin: isCost && maySee ? [...new Set(event.data.lines.map(({ chargePeriod, currency }) => `margin:${chargePeriod.start.slice(0, 7)}/${currency}`))] : [],
+    margin:
+      isCost && maySee
+        ? [
+            ...new Set(
+              event.data.lines.map(
+                ({ chargePeriod, currency }) => `margin:${chargePeriod.start.slice(0, 7)}/${currency}`,
+              ),
+            ),
+          ]
+        : [],
   };
 }

@@ -75,7 +75,7 @@ export interface FileRow {
 export function fileRow(event: StoredEvent, n: number): FileRow | null {
   const { source } = JSON.parse(event.metadata) as EventMetadata;
   // What one command recorded, it recorded from one row.
-  const row = source === undefined || n < 0 ? undefined : rowAt(source, n) ?? rowAt(source, 0);
+  const row = source === undefined || n < 0 ? undefined : (rowAt(source, n) ?? rowAt(source, 0));
   return source === undefined || row === undefined ? null : { file: source.file, sha256: source.sha256 ?? null, row };
 }
 
@@ -92,24 +92,50 @@ export interface Readings {
 export async function readingsOf(
   core: LedgerCore,
   position: number,
-  { deploymentId, billingKind, since, until, filter }: { deploymentId: string; billingKind: string; since: string; until: string; filter: object | null },
+  {
+    deploymentId,
+    billingKind,
+    since,
+    until,
+    filter,
+  }: { deploymentId: string; billingKind: string; since: string; until: string; filter: object | null },
 ): Promise<Readings> {
-  const where = 'deployment_id = $2 AND billing_kind = $3 AND period_start >= $4 AND period_start < $5 AND ($6::jsonb IS NULL OR attributes @> $6::jsonb)';
+  const where =
+    'deployment_id = $2 AND billing_kind = $3 AND period_start >= $4 AND period_start < $5 AND ($6::jsonb IS NULL OR attributes @> $6::jsonb)';
   const stretch = { deploymentId, billingKind, start: instant(since), end: instant(until) };
-  const { rows } = await withPruned(core, [stretch], async (pruned) => core.pool.query<{ quantity: string; readings: number; positions: number[] | null; keys: RateKey[] | null }>(
-    `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions,
+  const { rows } = await withPruned(core, [stretch], async (pruned) =>
+    core.pool.query<{ quantity: string; readings: number; positions: number[] | null; keys: RateKey[] | null }>(
+      `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions,
        jsonb_agg(DISTINCT jsonb_build_object('resourceType', resource_type, 'resourceFamily', resource_family, 'location', location)) FILTER (WHERE resource_type IS NOT NULL) AS keys
      FROM ${recordVersions(`position_from <= $1 AND (position_to IS NULL OR position_to > $1) AND ${where}`, '$7')} u`,
-    [position, deploymentId, billingKind, since, until, filter === null ? null : JSON.stringify(filter), asJsonb(within(pruned, stretch))],
-  ));
+      [
+        position,
+        deploymentId,
+        billingKind,
+        since,
+        until,
+        filter === null ? null : JSON.stringify(filter),
+        asJsonb(within(pruned, stretch)),
+      ],
+    ),
+  );
   const [found] = rows;
-  return { quantity: found?.quantity ?? '0', count: found?.readings ?? 0, positions: found?.positions ?? [], keys: found?.keys ?? [] };
+  return {
+    quantity: found?.quantity ?? '0',
+    count: found?.readings ?? 0,
+    positions: found?.positions ?? [],
+    keys: found?.keys ?? [],
+  };
 }
 
 /** A rate-card row names its key; other rows rest on no rate. */
-export const keysOfRow = (row: Pick<FrozenRow, 'ref'>, keys: readonly RateKey[]): RateKey[] => keys.filter((key) => row.ref.startsWith(`${rateKeyText(key)}@`));
+export const keysOfRow = (row: Pick<FrozenRow, 'ref'>, keys: readonly RateKey[]): RateKey[] =>
+  keys.filter((key) => row.ref.startsWith(`${rateKeyText(key)}@`));
 
-export const streamsOfRow = (row: Pick<FrozenRow, 'planId' | 'deploymentId' | 'lineId' | 'ref'>, keys: readonly RateKey[]): string[] => [
+export const streamsOfRow = (
+  row: Pick<FrozenRow, 'planId' | 'deploymentId' | 'lineId' | 'ref'>,
+  keys: readonly RateKey[],
+): string[] => [
   planStream(row.planId),
   deploymentStream(row.deploymentId),
   lineStream(row.lineId),
@@ -117,7 +143,12 @@ export const streamsOfRow = (row: Pick<FrozenRow, 'planId' | 'deploymentId' | 'l
 ];
 
 /** The events at these positions and those of these streams, up to a position, each once, in order. */
-export async function eventsOf(log: EventLog, upTo: number, positions: Iterable<number>, streams: Iterable<string>): Promise<StoredEvent[]> {
+export async function eventsOf(
+  log: EventLog,
+  upTo: number,
+  positions: Iterable<number>,
+  streams: Iterable<string>,
+): Promise<StoredEvent[]> {
   const found = [await Array.fromAsync(log.readAt([...positions]))];
   for (const stream of streams) found.push(await Array.fromAsync(log.read(stream)));
   return inOrder(upTo, found.flat());
@@ -125,7 +156,9 @@ export async function eventsOf(log: EventLog, upTo: number, positions: Iterable<
 
 /** Events up to a position, each once, in order. */
 export const inOrder = <Event extends { readonly position: number }>(upTo: number, events: readonly Event[]): Event[] =>
-  [...new Map(events.filter(({ position }) => position <= upTo).map((event) => [event.position, event])).values()].sort((a, b) => a.position - b.position);
+  [...new Map(events.filter(({ position }) => position <= upTo).map((event) => [event.position, event])).values()].sort(
+    (a, b) => a.position - b.position,
+  );
 
 /** What an invoice rests on, set-wise over its rows; and its own events, from the draft to what became of it. */
 export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedInvoice): Promise<StoredEvent[]> {
@@ -134,12 +167,23 @@ export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedIn
   const streams = new Set([tenantStream(invoice.tenantId)]);
   const positions = new Set<number>();
   // The lines of an invoice are of some few deployments: each kind's readings are looked up once, from the earliest line to the latest.
-  for (const group of Map.groupBy(rows, ({ deploymentId, billingKind }) => JSON.stringify([deploymentId, billingKind])).values()) {
+  for (const group of Map.groupBy(rows, ({ deploymentId, billingKind }) =>
+    JSON.stringify([deploymentId, billingKind]),
+  ).values()) {
     const [first] = group;
     if (first === undefined) continue;
     const since = await earliestStart(core, invoice.computedAt, group);
-    const until = group.reduce((latest, { chargePeriod }) => (chargePeriod.end > latest ? chargePeriod.end : latest), first.chargePeriod.end);
-    const readings = await readingsOf(core, invoice.computedAt, { deploymentId: first.deploymentId, billingKind: first.billingKind, since, until, filter: null });
+    const until = group.reduce(
+      (latest, { chargePeriod }) => (chargePeriod.end > latest ? chargePeriod.end : latest),
+      first.chargePeriod.end,
+    );
+    const readings = await readingsOf(core, invoice.computedAt, {
+      deploymentId: first.deploymentId,
+      billingKind: first.billingKind,
+      since,
+      until,
+      filter: null,
+    });
     for (const each of readings.positions) positions.add(each);
     for (const row of group) for (const stream of streamsOfRow(row, readings.keys)) streams.add(stream);
   }
@@ -164,7 +208,13 @@ interface OfInvoice {
 }
 
 /** The own events of an invoice, its credit notes' included, or of one credit note. */
-export async function eventsOfDocument({ core, position }: QueryContext, { documentId, ...invoice }: { readonly documentId: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string }): Promise<StoredEvent[]> {
+export async function eventsOfDocument(
+  { core, position }: QueryContext,
+  {
+    documentId,
+    ...invoice
+  }: { readonly documentId: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string },
+): Promise<StoredEvent[]> {
   const all = await ownEvents(core.log, position, invoice);
   if (documentId === invoice.invoiceId) return all;
   return all.filter(({ data }) => {
@@ -174,9 +224,19 @@ export async function eventsOfDocument({ core, position }: QueryContext, { docum
 }
 
 /** The events of an invoice and of its credit notes, in its tenant's billing stream. */
-async function ownEvents(log: EventLog, upTo: number, { invoiceId, tenantId, currency }: Pick<IssuedInvoice, 'invoiceId' | 'tenantId' | 'currency'>): Promise<StoredEvent[]> {
+async function ownEvents(
+  log: EventLog,
+  upTo: number,
+  { invoiceId, tenantId, currency }: Pick<IssuedInvoice, 'invoiceId' | 'tenantId' | 'currency'>,
+): Promise<StoredEvent[]> {
   const all: { event: StoredEvent; of: OfInvoice }[] = [];
-  for await (const event of log.read(billingStream(tenantId, currency))) if (event.position <= upTo) all.push({ event, of: JSON.parse(event.data) as OfInvoice });
-  const ids = new Set([invoiceId, ...all.flatMap(({ of }) => (of.invoiceId === invoiceId && of.creditNoteId !== undefined ? [of.creditNoteId] : []))]);
-  return all.filter(({ of }) => ids.has(of.creditNoteId ?? '') || ids.has(of.invoiceId ?? '')).map(({ event }) => event);
+  for await (const event of log.read(billingStream(tenantId, currency)))
+    if (event.position <= upTo) all.push({ event, of: JSON.parse(event.data) as OfInvoice });
+  const ids = new Set([
+    invoiceId,
+    ...all.flatMap(({ of }) => (of.invoiceId === invoiceId && of.creditNoteId !== undefined ? [of.creditNoteId] : [])),
+  ]);
+  return all
+    .filter(({ of }) => ids.has(of.creditNoteId ?? '') || ids.has(of.invoiceId ?? ''))
+    .map(({ event }) => event);
 }

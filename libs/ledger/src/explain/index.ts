@@ -20,15 +20,30 @@ export interface ExplainedRows<Is extends 'issued' | 'draft' = 'issued' | 'draft
   readonly open: ExplainedOpenLine | null;
 }
 
-export type Explained = { readonly id: string } & (ExplainedRows<'issued'> | ExplainedRows<'draft'> | ExplainedOpenLine | ExplainedUsage | ExplainedMargin | ExplainedEvent);
+export type Explained = { readonly id: string } & (
+  | ExplainedRows<'issued'>
+  | ExplainedRows<'draft'>
+  | ExplainedOpenLine
+  | ExplainedUsage
+  | ExplainedMargin
+  | ExplainedEvent
+);
 
 /** Whatever an id names, down to its events; an event, up to what it ended up in. An open line is rated up to `at`. Errors: `nothing_to_explain`. */
 export async function explain(context: QueryContext, id: string, at: Instant): Promise<Explained> {
   const rows = await issuedRows(context, id);
   const open = isUuid(id) ? await explainOpenLine(context, id, at) : null;
-  if (rows.length > 0) return { id, is: 'issued', documents: await documentsOf(context, rows), rows: await explainRows(context, rows), open };
+  if (rows.length > 0)
+    return {
+      id,
+      is: 'issued',
+      documents: await documentsOf(context, rows),
+      rows: await explainRows(context, rows),
+      open,
+    };
   const draft = await draftOf(context, id);
-  if (draft !== null) return { id, is: 'draft', documents: [draft.document], rows: await explainRows(context, draft.rows), open: null };
+  if (draft !== null)
+    return { id, is: 'draft', documents: [draft.document], rows: await explainRows(context, draft.rows), open: null };
   if (open !== null) return { id, ...open };
   const usage = await explainUsage(context, id);
   if (usage !== null) return { id, ...usage };

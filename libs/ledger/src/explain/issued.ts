@@ -43,12 +43,16 @@ async function documentId(context: QueryContext, idOrNumber: string): Promise<st
   if (NUMBER.test(idOrNumber)) return (await issuedInvoice(context, idOrNumber)).invoiceId;
   const ordinal = NOTE_NUMBER.exec(idOrNumber)?.[1];
   if (ordinal === undefined) return idOrNumber;
-  const { rows } = await context.core.pool.query<{ id: string }>(`SELECT credit_note_id AS id FROM credit_notes c WHERE ordinal = $2 AND ${NOW('c')}`, [context.position, Number(ordinal)]);
+  const { rows } = await context.core.pool.query<{ id: string }>(
+    `SELECT credit_note_id AS id FROM credit_notes c WHERE ordinal = $2 AND ${NOW('c')}`,
+    [context.position, Number(ordinal)],
+  );
   if (rows[0] === undefined) throw notFound('unknown_credit_note', `there is no credit note ${idOrNumber}`);
   return rows[0].id;
 }
 
-export const numberOf = (ordinal: number | null, series: Series = 'INV'): string | null => (ordinal === null ? null : documentNumber(series, ordinal));
+export const numberOf = (ordinal: number | null, series: Series = 'INV'): string | null =>
+  ordinal === null ? null : documentNumber(series, ordinal);
 
 export interface IssuedInvoice {
   readonly invoiceId: string;
@@ -62,14 +66,33 @@ export interface IssuedInvoice {
 /** By id or number. Errors: `unknown_invoice`, `invoice_not_issued`. */
 export async function issuedInvoice({ core, position }: QueryContext, idOrNumber: string): Promise<IssuedInvoice> {
   const ordinal = NUMBER.exec(idOrNumber)?.[1];
-  const { rows } = await core.pool.query<{ invoice_id: string; ordinal: number | null; status: InvoiceStatus; tenant_id: string; currency: string; computed_at: number | null }>(
+  const { rows } = await core.pool.query<{
+    invoice_id: string;
+    ordinal: number | null;
+    status: InvoiceStatus;
+    tenant_id: string;
+    currency: string;
+    computed_at: number | null;
+  }>(
     `SELECT invoice_id, ordinal, status, tenant_id, currency, computed_at FROM invoices
      WHERE (ordinal = $2 OR invoice_id = $3) AND position_from <= $1 AND (position_to IS NULL OR position_to > $1)`,
     [position, ordinal === undefined ? null : Number(ordinal), isUuid(idOrNumber) ? idOrNumber : null],
   );
   const [found] = rows;
-  if (found === undefined) throw notFound('unknown_invoice', `there is no invoice ${idOrNumber}: name it by its id, or by its number such as INV-000001`);
-  if (found.ordinal === null || found.computed_at === null) throw conflict('invoice_not_issued', `invoice ${idOrNumber} is ${found.status}: it was never issued`);
+  if (found === undefined)
+    throw notFound(
+      'unknown_invoice',
+      `there is no invoice ${idOrNumber}: name it by its id, or by its number such as INV-000001`,
+    );
+  if (found.ordinal === null || found.computed_at === null)
+    throw conflict('invoice_not_issued', `invoice ${idOrNumber} is ${found.status}: it was never issued`);
   const { invoice_id: invoiceId, status, tenant_id: tenantId, currency } = found;
-  return { invoiceId, number: documentNumber('INV', found.ordinal), status, tenantId, currency, computedAt: found.computed_at };
+  return {
+    invoiceId,
+    number: documentNumber('INV', found.ordinal),
+    status,
+    tenantId,
+    currency,
+    computedAt: found.computed_at,
+  };
 }

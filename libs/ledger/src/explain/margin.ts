@@ -15,9 +15,25 @@ export interface ExplainedMargin {
   readonly tenantId: string | null;
   /** `71.12 − 30.53 = 40.59 (57.1 %)` */
   readonly arithmetic: string;
-  readonly revenue: readonly { readonly invoiceId: string; readonly number: string | null; readonly cause: string; readonly deploymentId: string; readonly billingKind: string; readonly amount: string; readonly event: Reference | null }[];
+  readonly revenue: readonly {
+    readonly invoiceId: string;
+    readonly number: string | null;
+    readonly cause: string;
+    readonly deploymentId: string;
+    readonly billingKind: string;
+    readonly amount: string;
+    readonly event: Reference | null;
+  }[];
   /** Each provider's line as far as it is in the month and the tenant's, with the file that it came in. */
-  readonly costs: readonly { readonly costLine: string; readonly kind: string; readonly tenantId: string | null; readonly deploymentId: string | null; readonly amount: string; readonly file: FileRow | null; readonly event: Reference | null }[];
+  readonly costs: readonly {
+    readonly costLine: string;
+    readonly kind: string;
+    readonly tenantId: string | null;
+    readonly deploymentId: string | null;
+    readonly amount: string;
+    readonly file: FileRow | null;
+    readonly event: Reference | null;
+  }[];
 }
 
 /** `margin:2026-04`, `margin:2026-04/EUR`, `margin:2026-04/USD/<tenant>`. */
@@ -31,9 +47,14 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
   const revenue = await revenueOf(context, month, currency, tenantId);
   const all = await costsIn(context, monthNamed(month), currency);
   const costs = all.filter((share) => tenantId === null || share.tenantId === tenantId);
-  const recorded = await positionsOf(context, costs.map(({ costLine }) => costLine));
+  const recorded = await positionsOf(
+    context,
+    costs.map(({ costLine }) => costLine),
+  );
   const positions = [...revenue.map(({ position_from }) => position_from), ...recorded.values()];
-  const stored = new Map((await eventsOf(context.core.log, context.position, positions, [])).map((event) => [event.position, event]));
+  const stored = new Map(
+    (await eventsOf(context.core.log, context.position, positions, [])).map((event) => [event.position, event]),
+  );
   const events = new Map([...stored].map(([position, event]) => [position, reference(event)]));
   const [earned, spent] = [sum(revenue.map(({ amount }) => decimal(amount))), sum(costs.map(({ amount }) => amount))];
   const margin = earned.minus(spent);
@@ -69,8 +90,15 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
 /** The row of the file that a provider's line was read from. */
 function fileRowOf(event: StoredEvent | undefined, costLine: string): FileRow | null {
   if (event === undefined) return null;
-  const { provider, invoiceRef, lines } = JSON.parse(event.data) as { provider: string; invoiceRef: string; lines: { lineKey: string }[] };
-  return fileRow(event, lines.findIndex(({ lineKey }) => `${provider}/${invoiceRef}/${lineKey}` === costLine));
+  const { provider, invoiceRef, lines } = JSON.parse(event.data) as {
+    provider: string;
+    invoiceRef: string;
+    lines: { lineKey: string }[];
+  };
+  return fileRow(
+    event,
+    lines.findIndex(({ lineKey }) => `${provider}/${invoiceRef}/${lineKey}` === costLine),
+  );
 }
 
 interface Revenue {
@@ -84,7 +112,12 @@ interface Revenue {
   readonly position_from: number;
 }
 
-async function revenueOf({ core, position }: QueryContext, month: string, currency: string, tenantId: string | null): Promise<Revenue[]> {
+async function revenueOf(
+  { core, position }: QueryContext,
+  month: string,
+  currency: string,
+  tenantId: string | null,
+): Promise<Revenue[]> {
   const { rows } = await core.pool.query<Revenue>(
     `SELECT v.*, CASE WHEN v.cause = 'credited' THEN 'CN' ELSE 'INV' END AS series,
        coalesce(i.ordinal, (SELECT c.ordinal FROM credit_notes c WHERE c.credit_note_id = v.invoice_id AND c.position_from <= $1)) AS ordinal
@@ -96,7 +129,10 @@ async function revenueOf({ core, position }: QueryContext, month: string, curren
 }
 
 /** Where cost lines were recorded, as they are in force. */
-async function positionsOf({ core, position }: QueryContext, costLines: readonly string[]): Promise<Map<string, number>> {
+async function positionsOf(
+  { core, position }: QueryContext,
+  costLines: readonly string[],
+): Promise<Map<string, number>> {
   const { rows } = await core.pool.query<{ cost_line: string; position_from: number }>(
     `SELECT * FROM (SELECT provider || '/' || invoice_ref || '/' || line_key AS cost_line, position_from FROM cost_lines
        WHERE position_from <= $1 AND (position_to IS NULL OR position_to > $1)) c WHERE cost_line = ANY($2)`,

@@ -59,11 +59,26 @@ export async function explainUsage(context: QueryContext, id: string): Promise<E
   const versions: UsageVersion[] = [];
   for (const row of rows) versions.push(await versionOf(context, row, events));
   const since = Math.min(...rows.map(({ position_from }) => position_from));
-  return { is: 'usage record', versions, usedIn: byInvoice(await rowsOfReadings(context, since, first.deployment_id, [{ billingKind: first.billing_kind, period: { start: first.period_start } }])) };
+  return {
+    is: 'usage record',
+    versions,
+    usedIn: byInvoice(
+      await rowsOfReadings(context, since, first.deployment_id, [
+        { billingKind: first.billing_kind, period: { start: first.period_start } },
+      ]),
+    ),
+  };
 }
 
-async function versionOf(context: QueryContext, row: RecordVersion, events: ReadonlyMap<number, StoredEvent>): Promise<UsageVersion> {
-  const [event, until] = [events.get(row.position_from), row.position_to === null ? undefined : events.get(row.position_to)];
+async function versionOf(
+  context: QueryContext,
+  row: RecordVersion,
+  events: ReadonlyMap<number, StoredEvent>,
+): Promise<UsageVersion> {
+  const [event, until] = [
+    events.get(row.position_from),
+    row.position_to === null ? undefined : events.get(row.position_to),
+  ];
   return {
     deploymentId: row.deployment_id,
     billingKind: row.billing_kind,
@@ -84,10 +99,23 @@ async function versionOf(context: QueryContext, row: RecordVersion, events: Read
 
 /** Which of the readings that an event holds a record is. */
 function placeIn(event: StoredEvent, row: RecordVersion): number {
-  const { observations, corrections } = JSON.parse(event.data) as { observations?: readonly ReadingKey[]; corrections?: readonly ReadingKey[] };
-  const { resource_id: resourceId, billing_kind: billingKind, period_start: start, period_end: end, granularity, source_id: sourceId, provider } = row;
+  const { observations, corrections } = JSON.parse(event.data) as {
+    observations?: readonly ReadingKey[];
+    corrections?: readonly ReadingKey[];
+  };
+  const {
+    resource_id: resourceId,
+    billing_kind: billingKind,
+    period_start: start,
+    period_end: end,
+    granularity,
+    source_id: sourceId,
+    provider,
+  } = row;
   const key = looseKey({ resourceId, billingKind, period: { start, end }, granularity, sourceId } as ReadingKey);
-  return (observations ?? corrections ?? []).findIndex((each) => looseKey(each) === key && (each.provider ?? '') === provider);
+  return (observations ?? corrections ?? []).findIndex(
+    (each) => looseKey(each) === key && (each.provider ?? '') === provider,
+  );
 }
 
 /** What was known of the resource at the reading's start, or when it was first seen within it: its last sighting, the last that said whose it was, and corrections. */
@@ -102,6 +130,11 @@ async function meteredFrom({ core }: QueryContext, row: RecordVersion): Promise<
          AND (effective_until IS NULL OR effective_until > $4)) p`,
     [row.position_from, row.provider, row.resource_id, row.period_start, row.period_end],
   );
-  const events = await eventsOf(core.log, row.position_from, rows.map(({ position }) => position), []);
+  const events = await eventsOf(
+    core.log,
+    row.position_from,
+    rows.map(({ position }) => position),
+    [],
+  );
   return events.map(reference);
 }

@@ -14,7 +14,15 @@ export interface UsedIn {
   readonly invoiceId: string;
   readonly number: string | null;
   readonly tenantId: string;
-  readonly rows: readonly { readonly rowId: string; readonly lineId: string; readonly billingKind: string; readonly ref: string; readonly kind: string; readonly chargePeriod: FrozenRow['chargePeriod']; readonly net: string }[];
+  readonly rows: readonly {
+    readonly rowId: string;
+    readonly lineId: string;
+    readonly billingKind: string;
+    readonly ref: string;
+    readonly kind: string;
+    readonly chargePeriod: FrozenRow['chargePeriod'];
+    readonly net: string;
+  }[];
   readonly net: string;
 }
 
@@ -33,7 +41,14 @@ export async function usedIn(context: QueryContext, event: RecordedEvent): Promi
       return byInvoice(await rowsOfRate(context, position, data, data.from, null));
     case 'PlanPublished':
     case 'PlanPriceCorrected':
-      return byInvoice(await issuedWhere(context, position, "r.row ->> 'planId' = $3 AND (r.row -> 'chargePeriod' ->> 'end')::timestamptz > $4", [data.planId, data.effectiveFrom]));
+      return byInvoice(
+        await issuedWhere(
+          context,
+          position,
+          "r.row ->> 'planId' = $3 AND (r.row -> 'chargePeriod' ->> 'end')::timestamptz > $4",
+          [data.planId, data.effectiveFrom],
+        ),
+      );
     case 'SubscriptionStarted':
     case 'SubscriptionPlanChanged':
     case 'SubscriptionCancelled':
@@ -62,9 +77,19 @@ export async function usedIn(context: QueryContext, event: RecordedEvent): Promi
     case 'UsageProviderNamed':
       return byInvoice(await rowsOfReadings(context, position, data.deploymentId, data.readings));
     case 'ResourcesObserved':
-      return byInvoice(await rowsOfMetered(context, position, data.provider, data.resources.map(({ providerId }) => providerId), { start: data.seenAt, end: null }));
+      return byInvoice(
+        await rowsOfMetered(
+          context,
+          position,
+          data.provider,
+          data.resources.map(({ providerId }) => providerId),
+          { start: data.seenAt, end: null },
+        ),
+      );
     case 'ResourceCorrected':
-      return byInvoice(await rowsOfMetered(context, position, data.provider, [data.providerId], { start: data.from, end: data.until }));
+      return byInvoice(
+        await rowsOfMetered(context, position, data.provider, [data.providerId], { start: data.from, end: data.until }),
+      );
     case 'DayMetered':
       return byInvoice(await rowsOfMetered(context, position, null, null, dayOf(instant(`${data.date}T00:00:00Z`))));
     // What is gone has no readings. Cost is in the margin; the others change nothing by themselves.
@@ -80,7 +105,12 @@ export async function usedIn(context: QueryContext, event: RecordedEvent): Promi
   }
 }
 
-async function issuedWhere({ core, position }: QueryContext, since: number, condition: string, values: readonly unknown[]): Promise<IssuedRow[]> {
+async function issuedWhere(
+  { core, position }: QueryContext,
+  since: number,
+  condition: string,
+  values: readonly unknown[],
+): Promise<IssuedRow[]> {
   const { rows } = await core.pool.query<IssuedRow>(
     `SELECT i.invoice_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.currency, r.row FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
      WHERE i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1) AND i.computed_at >= $2 AND ${condition} ORDER BY i.ordinal, r.n`,
@@ -99,11 +129,21 @@ export async function rowsOfReadings(
   const condition = `r.line_id IN (SELECT l.line_id FROM invoice_lines l JOIN unnest($4::text[], $5::timestamptz[]) AS u(kind, at) ON u.kind = l.billing_kind
        AND l.deployment_id = $3 AND l.parent_line_id IS NULL AND u.at >= l.period_start
      WHERE u.at >= (r.row -> 'chargePeriod' ->> 'start')::timestamptz AND u.at < (r.row -> 'chargePeriod' ->> 'end')::timestamptz)`;
-  return issuedWhere(context, since, condition, [deploymentId, readings.map(({ billingKind }) => billingKind), readings.map(({ period }) => period.start)]);
+  return issuedWhere(context, since, condition, [
+    deploymentId,
+    readings.map(({ billingKind }) => billingKind),
+    readings.map(({ period }) => period.start),
+  ]);
 }
 
 /** Rows that count what was metered of resources (null: of all) over a stretch of time, up to their next sighting. */
-async function rowsOfMetered(context: QueryContext, since: number, provider: string | null, resourceIds: readonly string[] | null, { start, end }: { readonly start: string; readonly end: string | null }): Promise<IssuedRow[]> {
+async function rowsOfMetered(
+  context: QueryContext,
+  since: number,
+  provider: string | null,
+  resourceIds: readonly string[] | null,
+  { start, end }: { readonly start: string; readonly end: string | null },
+): Promise<IssuedRow[]> {
   const { rows } = await context.core.pool.query<{ deployment_id: string; billing_kind: string; period_start: string }>(
     `SELECT DISTINCT u.deployment_id, u.billing_kind, u.period_start FROM usage_records u
      WHERE u.origin = 'metering' AND u.position_from <= $1 AND (u.position_to IS NULL OR u.position_to > $1)
@@ -114,11 +154,24 @@ async function rowsOfMetered(context: QueryContext, since: number, provider: str
   );
   const found: IssuedRow[] = [];
   for (const [deploymentId, group] of Map.groupBy(rows, (row) => row.deployment_id))
-    found.push(...(await rowsOfReadings(context, since, deploymentId, group.map((row) => ({ billingKind: row.billing_kind, period: { start: row.period_start } })))));
+    found.push(
+      ...(await rowsOfReadings(
+        context,
+        since,
+        deploymentId,
+        group.map((row) => ({ billingKind: row.billing_kind, period: { start: row.period_start } })),
+      )),
+    );
   return found;
 }
 
-const rowsOfRate = async (context: QueryContext, since: number, key: RateKey, from: string, until: string | null): Promise<IssuedRow[]> =>
+const rowsOfRate = async (
+  context: QueryContext,
+  since: number,
+  key: RateKey,
+  from: string,
+  until: string | null,
+): Promise<IssuedRow[]> =>
   issuedWhere(
     context,
     since,
@@ -136,7 +189,15 @@ export function byInvoice(rows: readonly IssuedRow[]): UsedIn[] {
         invoiceId,
         number: numberOf(first.ordinal, first.series),
         tenantId: first.tenant_id,
-        rows: group.map(({ row }) => ({ rowId: row.rowId, lineId: row.lineId, billingKind: row.billingKind, ref: row.ref, kind: row.kind, chargePeriod: row.chargePeriod, net: net(row) })),
+        rows: group.map(({ row }) => ({
+          rowId: row.rowId,
+          lineId: row.lineId,
+          billingKind: row.billingKind,
+          ref: row.ref,
+          kind: row.kind,
+          chargePeriod: row.chargePeriod,
+          net: net(row),
+        })),
         net: moneyText(decimal(text(sum(group.map(({ row }) => decimal(row.net))))), first.currency),
       },
     ];

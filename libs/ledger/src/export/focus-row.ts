@@ -53,7 +53,10 @@ const UNIT = 'Units';
 /** A provider's line of which we keep the amount, not the quantity: one charge. */
 const CHARGE = { quantity: '1', unit: 'Charges' };
 
-const periodColumns = (billing: Period, charge: Period): Pick<FocusRow, 'BillingPeriodStart' | 'BillingPeriodEnd' | 'ChargePeriodStart' | 'ChargePeriodEnd'> => ({
+const periodColumns = (
+  billing: Period,
+  charge: Period,
+): Pick<FocusRow, 'BillingPeriodStart' | 'BillingPeriodEnd' | 'ChargePeriodStart' | 'ChargePeriodEnd'> => ({
   BillingPeriodStart: billing.start,
   BillingPeriodEnd: billing.end,
   ChargePeriodStart: charge.start,
@@ -69,8 +72,26 @@ interface Priced {
 }
 
 /** A tax has neither price nor quantity; what is consumed is told of usage only. */
-function pricingColumns({ category, quantity, unit, sku, skuPrice }: Priced): Pick<FocusRow, 'PricingCategory' | 'PricingQuantity' | 'PricingUnit' | 'ConsumedQuantity' | 'ConsumedUnit' | 'SkuId' | 'SkuPriceId'> {
-  if (category === 'Tax') return { PricingCategory: null, PricingQuantity: null, PricingUnit: null, ConsumedQuantity: null, ConsumedUnit: null, SkuId: null, SkuPriceId: null };
+function pricingColumns({
+  category,
+  quantity,
+  unit,
+  sku,
+  skuPrice,
+}: Priced): Pick<
+  FocusRow,
+  'PricingCategory' | 'PricingQuantity' | 'PricingUnit' | 'ConsumedQuantity' | 'ConsumedUnit' | 'SkuId' | 'SkuPriceId'
+> {
+  if (category === 'Tax')
+    return {
+      PricingCategory: null,
+      PricingQuantity: null,
+      PricingUnit: null,
+      ConsumedQuantity: null,
+      ConsumedUnit: null,
+      SkuId: null,
+      SkuPriceId: null,
+    };
   const isUsage = category === 'Usage';
   return {
     PricingCategory: 'Standard',
@@ -83,7 +104,13 @@ function pricingColumns({ category, quantity, unit, sku, skuPrice }: Priced): Pi
   };
 }
 
-const CATEGORIES: Readonly<Record<string, string>> = { usage: 'Usage', purchase: 'Purchase', tax: 'Tax', credit: 'Credit', adjustment: 'Adjustment' };
+const CATEGORIES: Readonly<Record<string, string>> = {
+  usage: 'Usage',
+  purchase: 'Purchase',
+  tax: 'Tax',
+  credit: 'Credit',
+  adjustment: 'Adjustment',
+};
 
 /** A cost line, and what is known of its resource and tenant. */
 export interface ExportedCost {
@@ -96,7 +123,8 @@ export interface ExportedCost {
 /** What a provider charged us, in the month in which its charge period begins. */
 export function focusOfCost({ row, resourceName, resourceKind, tenantName }: ExportedCost): FocusRow {
   const category = CATEGORIES[row.category];
-  if (category === undefined) throw new Error(`a cost line has the category ${row.category}, which FOCUS does not know`);
+  if (category === undefined)
+    throw new Error(`a cost line has the category ${row.category}, which FOCUS does not know`);
   const amount = text(decimal(row.amount));
   const charge = { start: row.charge_period_start, end: row.charge_period_end };
   return {
@@ -112,7 +140,8 @@ export function focusOfCost({ row, resourceName, resourceKind, tenantName }: Exp
     ChargeFrequency: category === 'Usage' ? 'Usage-Based' : 'One-Time',
     ContractedCost: amount,
     // FOCUS spreads no credit over what it is for.
-    EffectiveCost: row.effective_amount === null || category === 'Credit' ? amount : text(decimal(row.effective_amount)),
+    EffectiveCost:
+      row.effective_amount === null || category === 'Credit' ? amount : text(decimal(row.effective_amount)),
     InvoiceId: row.invoice_ref,
     InvoiceIssuerName: row.provider,
     ListCost: amount,
@@ -147,7 +176,8 @@ export interface IssuedRow {
  * The month that a row is billed in: of a charge, the one in which its charge period begins, in advance or in arrears; of what corrects
  * an issued row, the one in which the correction was issued, where that is later.
  */
-export const billingMonthOf = ({ row, issuedAt }: Pick<IssuedRow, 'row' | 'issuedAt'>): Period => monthOf(row.kind === 'charge' ? row.chargePeriod.start : later(row.chargePeriod.start, issuedAt));
+export const billingMonthOf = ({ row, issuedAt }: Pick<IssuedRow, 'row' | 'issuedAt'>): Period =>
+  monthOf(row.kind === 'charge' ? row.chargePeriod.start : later(row.chargePeriod.start, issuedAt));
 
 const ONCE_A_PERIOD = /^(flat|fixed|minimum-commitment|tier-\d+-flat)$/;
 
@@ -171,8 +201,17 @@ export function focusOfIssued(issued: IssuedRow, issuer: string): FocusRow[] {
   const { tax } = row;
   if (decimal(tax).eq(ZERO)) return [charged];
   // What the tax would be on the charge before its discounts; on what is billed it is the invoice's own, to the cent.
-  const taxOn = (amount: string): string => (decimal(amount).eq(decimal(row.net)) ? tax : text(toMoney(decimal(amount).times(decimal(row.taxRatePercent)).div(HUNDRED), currency)));
-  const taxed = { BilledCost: tax, EffectiveCost: tax, ListCost: taxOn(row.gross), ContractedCost: taxOn(contracted), ChargeDescription: `tax of ${row.taxRatePercent} % on ${row.billingKind}` };
+  const taxOn = (amount: string): string =>
+    decimal(amount).eq(decimal(row.net))
+      ? tax
+      : text(toMoney(decimal(amount).times(decimal(row.taxRatePercent)).div(HUNDRED), currency));
+  const taxed = {
+    BilledCost: tax,
+    EffectiveCost: tax,
+    ListCost: taxOn(row.gross),
+    ContractedCost: taxOn(contracted),
+    ChargeDescription: `tax of ${row.taxRatePercent} % on ${row.billingKind}`,
+  };
   return [charged, focusOfCharge(issued, issuer, 'Tax', taxed)];
 }
 
@@ -180,12 +219,20 @@ const HUNDRED = decimal('100');
 
 type Amounts = Pick<FocusRow, 'BilledCost' | 'EffectiveCost' | 'ListCost' | 'ContractedCost' | 'ChargeDescription'>;
 
-function focusOfCharge(issued: IssuedRow, issuer: string, category: keyof typeof FREQUENCIES, amounts: Amounts): FocusRow {
+function focusOfCharge(
+  issued: IssuedRow,
+  issuer: string,
+  category: keyof typeof FREQUENCIES,
+  amounts: Amounts,
+): FocusRow {
   const { row, number, tenantId, tenantName, currency } = issued;
   const billing = billingMonthOf(issued);
   const sku = `${row.planId}/${row.billingKind}`;
   // A correction within its own billing period is none: its month is not closed.
-  const isCorrection = row.kind !== 'charge' && !contains(billing, row.chargePeriod.start) && compareInstants(row.chargePeriod.start, billing.start) < 0;
+  const isCorrection =
+    row.kind !== 'charge' &&
+    !contains(billing, row.chargePeriod.start) &&
+    compareInstants(row.chargePeriod.start, billing.start) < 0;
   return {
     ...amounts,
     BillingAccountId: tenantId,
@@ -197,7 +244,13 @@ function focusOfCharge(issued: IssuedRow, issuer: string, category: keyof typeof
     ChargeFrequency: FREQUENCIES[category],
     InvoiceId: number,
     InvoiceIssuerName: issuer,
-    ...pricingColumns({ category, quantity: row.quantity, unit: UNIT, sku, skuPrice: `${sku}/${row.planEffectiveFrom}/${row.ref}` }),
+    ...pricingColumns({
+      category,
+      quantity: row.quantity,
+      unit: UNIT,
+      sku,
+      skuPrice: `${sku}/${row.planEffectiveFrom}/${row.ref}`,
+    }),
     ProviderName: issuer,
     PublisherName: issuer,
     ResourceId: null,

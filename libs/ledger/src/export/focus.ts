@@ -11,12 +11,21 @@ import { billingMonthOf, type ExportedCost, type FocusRow, focusOfCost, focusOfI
 const PAGE_ROWS = 1000;
 
 /** A month's cost and revenue as rows of FOCUS 1.2, as known at a position; page by page, whatever their number. */
-export async function* focusRows(core: LedgerCore, position: number, month: Period, issuer: string): AsyncGenerator<FocusRow> {
+export async function* focusRows(
+  core: LedgerCore,
+  position: number,
+  month: Period,
+  issuer: string,
+): AsyncGenerator<FocusRow> {
   for await (const cost of costsOf(core, position, month)) yield focusOfCost(cost);
   yield* issuedOf(core, position, month, issuer);
 }
 
-type CostRecord = CostLineRow & { readonly resource_name: string | null; readonly resource_kind: string | null; readonly details_ref: string | null };
+type CostRecord = CostLineRow & {
+  readonly resource_name: string | null;
+  readonly resource_kind: string | null;
+  readonly details_ref: string | null;
+};
 
 async function* costsOf({ pool, details }: LedgerCore, position: number, month: Period): AsyncGenerator<ExportedCost> {
   const names = new Names(details);
@@ -31,7 +40,13 @@ async function* costsOf({ pool, details }: LedgerCore, position: number, month: 
       [position, month.start, month.end, ...after, PAGE_ROWS],
     );
     await names.learn(rows.flatMap(({ details_ref }) => details_ref ?? []));
-    for (const row of rows) yield { row, resourceName: row.resource_name, resourceKind: row.resource_kind, tenantName: names.of(row.details_ref) };
+    for (const row of rows)
+      yield {
+        row,
+        resourceName: row.resource_name,
+        resourceKind: row.resource_kind,
+        tenantName: names.of(row.details_ref),
+      };
     const last = rows.at(-1);
     if (last === undefined || rows.length < PAGE_ROWS) return;
     after = [last.provider, last.invoice_ref, last.line_key];
@@ -73,9 +88,17 @@ const DOCUMENTS =
   " UNION ALL SELECT creditnote.credit_note_id, 'CN', creditnote.ordinal, creditnote.issued_at, creditnote.tenant_id, creditnote.currency, creditnote.rows_attempt FROM credit_notes creditnote" +
   ' WHERE creditnote.position_from <= $1 AND (creditnote.position_to IS NULL OR creditnote.position_to > $1)) d';
 
-async function* issuedOf({ pool, details }: LedgerCore, position: number, month: Period, issuer: string): AsyncGenerator<FocusRow> {
+async function* issuedOf(
+  { pool, details }: LedgerCore,
+  position: number,
+  month: Period,
+  issuer: string,
+): AsyncGenerator<FocusRow> {
   const names = new Names(details);
-  let after: readonly [string, string] = ['00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000'];
+  let after: readonly [string, string] = [
+    '00000000-0000-0000-0000-000000000000',
+    '00000000-0000-0000-0000-000000000000',
+  ];
   for (;;) {
     const { rows } = await pool.query<IssuedRecord>(
       `SELECT d.document_id, d.series, d.ordinal, d.issued_at, d.tenant_id, d.currency, t.details_ref, r.n, r.row_id, r.row FROM ${DOCUMENTS}` +
@@ -88,7 +111,14 @@ async function* issuedOf({ pool, details }: LedgerCore, position: number, month:
     );
     await names.learn(rows.map(({ details_ref }) => details_ref));
     for (const { series, ordinal, issued_at: issuedAt, tenant_id: tenantId, currency, details_ref, row } of rows) {
-      const issued = { row, number: documentNumber(series, ordinal), issuedAt, tenantId, tenantName: names.of(details_ref), currency };
+      const issued = {
+        row,
+        number: documentNumber(series, ordinal),
+        issuedAt,
+        tenantId,
+        tenantName: names.of(details_ref),
+        currency,
+      };
       if (samePeriod(billingMonthOf(issued), month)) yield* focusOfIssued(issued, issuer);
     }
     const last = rows.at(-1);

@@ -32,17 +32,36 @@ export interface TenantAccount {
 
 /** A tenant as known at a position; `unknown_tenant` where it is not registered. */
 export async function tenantAccount(core: LedgerCore, position: number, tenantId: string): Promise<TenantAccount> {
-  const row = await core.db.selectFrom('tenants').selectAll().where('tenant_id', '=', tenantId).where(inForceAt(position)).executeTakeFirst();
+  const row = await core.db
+    .selectFrom('tenants')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where(inForceAt(position))
+    .executeTakeFirst();
   if (row === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
-  const taxes = await core.db.selectFrom('tenant_taxes').selectAll().where('tenant_id', '=', tenantId).where(inForceAt(position)).execute();
-  const grace = await core.db.selectFrom('tenant_grace_periods').selectAll().where('tenant_id', '=', tenantId).where(inForceAt(position)).execute();
+  const taxes = await core.db
+    .selectFrom('tenant_taxes')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where(inForceAt(position))
+    .execute();
+  const grace = await core.db
+    .selectFrom('tenant_grace_periods')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where(inForceAt(position))
+    .execute();
   return {
     tenantId,
     currency: row.currency,
     timeZone: row.time_zone,
     detailsRef: row.details_ref,
     detailsHash: row.details_hash,
-    taxes: taxes.map(({ name, rate_percent, effective_from }) => ({ name, ratePercent: rate_percent, from: effective_from })),
+    taxes: taxes.map(({ name, rate_percent, effective_from }) => ({
+      name,
+      ratePercent: rate_percent,
+      from: effective_from,
+    })),
     gracePeriods: grace.map(({ hours, effective_from }) => ({ hours, from: effective_from })),
   };
 }
@@ -59,7 +78,8 @@ export type Deployments = { readonly tenantId: string } | { readonly deploymentI
 export async function contractsOf(core: LedgerCore, position: number, which: Deployments): Promise<Contract[]> {
   let ofTenant = core.db.selectFrom('deployment_assignments').select('deployment_id').distinct();
   if (which !== null && 'tenantId' in which) ofTenant = ofTenant.where('tenant_id', '=', which.tenantId);
-  if (which !== null && 'deploymentIds' in which) ofTenant = ofTenant.where('deployment_id', '=', sql<string>`ANY(${[...which.deploymentIds]}::text[])`);
+  if (which !== null && 'deploymentIds' in which)
+    ofTenant = ofTenant.where('deployment_id', '=', sql<string>`ANY(${[...which.deploymentIds]}::text[])`);
   const assignments = await core.db
     .selectFrom('deployment_assignments')
     .selectAll()
@@ -89,31 +109,58 @@ export async function contractsOf(core: LedgerCore, position: number, which: Dep
       deploymentId: row.deployment_id,
       from: row.started_at,
       anchor: row.anchor,
-      plans: (plansOf.get(row.subscription_id) ?? []).map(({ plan_id, effective_from }) => ({ planId: plan_id, from: effective_from })),
+      plans: (plansOf.get(row.subscription_id) ?? []).map(({ plan_id, effective_from }) => ({
+        planId: plan_id,
+        from: effective_from,
+      })),
       cancelledAt: row.cancelled_at,
     },
-    assignments: (assignmentsOf.get(row.deployment_id) ?? []).map(({ tenant_id, effective_from }) => ({ tenantId: tenant_id, from: effective_from })),
+    assignments: (assignmentsOf.get(row.deployment_id) ?? []).map(({ tenant_id, effective_from }) => ({
+      tenantId: tenant_id,
+      from: effective_from,
+    })),
   }));
 }
 
 export async function plansById(core: LedgerCore, position: number): Promise<Map<string, PlanVersion[]>> {
-  const rows = await core.db.selectFrom('plan_versions').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
+  const rows = await core.db
+    .selectFrom('plan_versions')
+    .selectAll()
+    .where(inForceAt(position))
+    .orderBy('effective_from')
+    .execute();
   return Map.groupBy(rows.map(toVersion), ({ planId }) => planId);
 }
 
 /** A tenant's lines whose charge period starts at or before `until`, as subscriptions and plans are known at a position. */
-export async function linesOfTenant(core: LedgerCore, position: number, account: TenantAccount, until: Instant): Promise<LineDefinition[]> {
+export async function linesOfTenant(
+  core: LedgerCore,
+  position: number,
+  account: TenantAccount,
+  until: Instant,
+): Promise<LineDefinition[]> {
   const contracts = await contractsOf(core, position, { tenantId: account.tenantId });
   const plans = await plansById(core, position);
   return contracts
-    .flatMap(({ subscription, assignments }) => linesOf(subscription, assignments, plans, () => account.timeZone, until))
+    .flatMap(({ subscription, assignments }) =>
+      linesOf(subscription, assignments, plans, () => account.timeZone, until),
+    )
     .filter(({ tenantId }) => tenantId === account.tenantId);
 }
 
 /** The lines of all tenants whose charge period starts at or before `until`, each in its tenant's time zone; of some deployments, or all. */
-export async function allLines(core: LedgerCore, position: number, until: Instant | ((deploymentId: string) => Instant), which: Deployments = null): Promise<LineDefinition[]> {
+export async function allLines(
+  core: LedgerCore,
+  position: number,
+  until: Instant | ((deploymentId: string) => Instant),
+  which: Deployments = null,
+): Promise<LineDefinition[]> {
   const plans = await plansById(core, position);
-  const tenants = await core.db.selectFrom('tenants').select(['tenant_id', 'time_zone']).where(inForceAt(position)).execute();
+  const tenants = await core.db
+    .selectFrom('tenants')
+    .select(['tenant_id', 'time_zone'])
+    .where(inForceAt(position))
+    .execute();
   const zones = new Map(tenants.map((row) => [row.tenant_id, row.time_zone]));
   const zoneOf = (tenantId: string): string => {
     const zone = zones.get(tenantId);
@@ -121,12 +168,23 @@ export async function allLines(core: LedgerCore, position: number, until: Instan
     return zone;
   };
   return (await contractsOf(core, position, which)).flatMap(({ subscription, assignments }) =>
-    linesOf(subscription, assignments, plans, zoneOf, typeof until === 'string' ? until : until(subscription.deploymentId)),
+    linesOf(
+      subscription,
+      assignments,
+      plans,
+      zoneOf,
+      typeof until === 'string' ? until : until(subscription.deploymentId),
+    ),
   );
 }
 
 /** What billing a tenant up to an instant starts from, all as of one position. */
-export async function billingFacts(core: LedgerCore, position: number, account: TenantAccount, until: Instant): Promise<BillingFacts> {
+export async function billingFacts(
+  core: LedgerCore,
+  position: number,
+  account: TenantAccount,
+  until: Instant,
+): Promise<BillingFacts> {
   const { tenantId, currency, taxes, gracePeriods } = account;
   const booked = await bookedRows(core, position, tenantId, currency);
   // What is billed of later periods already (a fee in advance) is a line too, also for an invoice of an earlier instant.
@@ -137,19 +195,45 @@ export async function billingFacts(core: LedgerCore, position: number, account: 
   const marks = await pendingMarks(core, position, tenantId, currency);
   const grants = await grantsOf(core, position, tenantId, currency);
   const used = creditUsed([...booked.values()].flat());
-  return { currency, taxes, gracePeriods, lines, recorded, booked, grants, creditsLeft: creditsLeft(grants, used, until), marks };
+  return {
+    currency,
+    taxes,
+    gracePeriods,
+    lines,
+    recorded,
+    booked,
+    grants,
+    creditsLeft: creditsLeft(grants, used, until),
+    marks,
+  };
 }
 
 /** The coupons of these tenants (null: of all), in the order in which they were granted, for each of their lines. */
-export async function couponsOfLines(core: LedgerCore, position: number, tenantIds: readonly string[] | null): Promise<(line: LineDefinition) => readonly Coupon[]> {
-  let query = core.db.selectFrom('credits').selectAll().where('kind', '=', 'coupon').where(inForceAt(position)).orderBy('granted_position');
+export async function couponsOfLines(
+  core: LedgerCore,
+  position: number,
+  tenantIds: readonly string[] | null,
+): Promise<(line: LineDefinition) => readonly Coupon[]> {
+  let query = core.db
+    .selectFrom('credits')
+    .selectAll()
+    .where('kind', '=', 'coupon')
+    .where(inForceAt(position))
+    .orderBy('granted_position');
   if (tenantIds !== null) query = query.where('tenant_id', '=', sql<string>`ANY(${[...tenantIds]}::text[])`);
-  const coupons = Map.groupBy(await query.execute(), ({ tenant_id, currency }) => JSON.stringify([tenant_id, currency]));
+  const coupons = Map.groupBy(await query.execute(), ({ tenant_id, currency }) =>
+    JSON.stringify([tenant_id, currency]),
+  );
   return ({ tenantId, currency }) => couponsOf((coupons.get(JSON.stringify([tenantId, currency])) ?? []).map(toCredit));
 }
 
 /** A tenant's coupons and credits, in the order in which they were granted. */
-async function grantsOf(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<(Coupon | Credit)[]> {
+async function grantsOf(
+  core: LedgerCore,
+  position: number,
+  tenantId: string,
+  currency: string,
+): Promise<(Coupon | Credit)[]> {
   const rows = await core.db
     .selectFrom('credits')
     .selectAll()
@@ -162,11 +246,18 @@ async function grantsOf(core: LedgerCore, position: number, tenantId: string, cu
 }
 
 /** An issued invoice `i` leaves the lines that it names as quarantined as they were. */
-const QUARANTINED = (lineId: string): string => `i.quarantined @> jsonb_build_array(jsonb_build_object('lineId', ${lineId}))`;
-const LIVE = "i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)";
+const QUARANTINED = (lineId: string): string =>
+  `i.quarantined @> jsonb_build_array(jsonb_build_object('lineId', ${lineId}))`;
+const LIVE =
+  "i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)";
 
 /** Lines with marks that no issued invoice of all the tenant's lines has settled yet, and the reasons, in the order in which they came. */
-export async function pendingMarks(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, string>> {
+export async function pendingMarks(
+  core: LedgerCore,
+  position: number,
+  tenantId: string,
+  currency: string,
+): Promise<Map<string, string>> {
   const { rows } = await core.pool.query<{ line_id: string; reasons: string[] }>(
     `SELECT m.line_id, array_agg(m.reason ORDER BY m.first_at) AS reasons FROM (
        SELECT r.line_id, r.reason, min(r.marked_at) AS first_at FROM restatements r
@@ -181,10 +272,16 @@ export async function pendingMarks(core: LedgerCore, position: number, tenantId:
 
 const MAX_REASONS = 5;
 const reasonsText = (reasons: readonly string[]): string =>
-  reasons.length <= MAX_REASONS ? reasons.join('; ') : `${reasons.slice(0, MAX_REASONS).join('; ')}; and ${reasons.length - MAX_REASONS} more`;
+  reasons.length <= MAX_REASONS
+    ? reasons.join('; ')
+    : `${reasons.slice(0, MAX_REASONS).join('; ')}; and ${reasons.length - MAX_REASONS} more`;
 
 /** Parts as their lines' streams cut them, each with the live invoice that claims it. An issued one claims nothing of a line that it could not rate. */
-export async function recordedParts(core: LedgerCore, position: number, tenantId: string): Promise<Map<string, RecordedPart[]>> {
+export async function recordedParts(
+  core: LedgerCore,
+  position: number,
+  tenantId: string,
+): Promise<Map<string, RecordedPart[]>> {
   const recorded = await recordedPartsOf(core, position, { tenantId });
   return Map.groupBy(recorded, ({ lineId }) => lineId);
 }
@@ -195,9 +292,23 @@ export interface LinePart extends RecordedPart {
 }
 
 /** The recorded parts of one tenant's lines, or of those of some deployments. */
-export async function recordedPartsOf(core: LedgerCore, position: number, which: NonNullable<Deployments>): Promise<LinePart[]> {
-  const [condition, value] = 'tenantId' in which ? ['l.tenant_id = $2', which.tenantId] : ['l.deployment_id = ANY($2::text[])', [...which.deploymentIds]];
-  const { rows } = await core.pool.query<{ deployment_id: string; root_line_id: string; line_id: string; period_start: Instant; invoice_id: string | null; issued: boolean | null }>(
+export async function recordedPartsOf(
+  core: LedgerCore,
+  position: number,
+  which: NonNullable<Deployments>,
+): Promise<LinePart[]> {
+  const [condition, value] =
+    'tenantId' in which
+      ? ['l.tenant_id = $2', which.tenantId]
+      : ['l.deployment_id = ANY($2::text[])', [...which.deploymentIds]];
+  const { rows } = await core.pool.query<{
+    deployment_id: string;
+    root_line_id: string;
+    line_id: string;
+    period_start: Instant;
+    invoice_id: string | null;
+    issued: boolean | null;
+  }>(
     `SELECT l.deployment_id, l.root_line_id, l.line_id, l.period_start, c.invoice_id, c.issued FROM invoice_lines l
      LEFT JOIN LATERAL (SELECT p.invoice_id, i.status IN ('issued', 'paid') AS issued FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
        WHERE p.part_id = l.line_id AND i.status <> 'void' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
@@ -216,13 +327,21 @@ export async function recordedPartsOf(core: LedgerCore, position: number, which:
 }
 
 /** Rows on issued, non-void invoices, by line, in the order in which they were issued. */
-export async function bookedRows(core: LedgerCore, position: number, tenantId: string, currency: string): Promise<Map<string, FrozenRow[]>> {
+export async function bookedRows(
+  core: LedgerCore,
+  position: number,
+  tenantId: string,
+  currency: string,
+): Promise<Map<string, FrozenRow[]>> {
   const { rows } = await core.pool.query<{ row: FrozenRow }>(
     `SELECT r.row FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
      WHERE i.tenant_id = $2 AND i.currency = $3 AND ${LIVE} ORDER BY i.ordinal, r.n`,
     [position, tenantId, currency],
   );
-  return Map.groupBy(rows.map(({ row }) => row), ({ lineId }) => lineId);
+  return Map.groupBy(
+    rows.map(({ row }) => row),
+    ({ lineId }) => lineId,
+  );
 }
 
 export interface UsageNeed {
@@ -230,15 +349,36 @@ export interface UsageNeed {
   readonly instants: readonly Instant[];
 }
 
-export const isRateCard = (line: LineDefinition): boolean => line.segments.some(({ terms }) => terms.price.model === 'rate_card');
+export const isRateCard = (line: LineDefinition): boolean =>
+  line.segments.some(({ terms }) => terms.price.model === 'rate_card');
 
 /** Usage of each line up to the instants that rating it needs: two set-wise reads, whatever the number of lines. */
-export async function loadUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[]): Promise<(line: LineDefinition) => UsageUpTo> {
-  const [scalar, cards] = await withPruned(core, needs.map(stretchOf), async (pruned) => [
-    await scalarUsage(core, position, needs.filter(({ line }) => !isRateCard(line)), pruned),
-    await cardUsage(core, position, needs.filter(({ line }) => isRateCard(line)), pruned),
-  ] as const);
-  return (line) => (at) => (isRateCard(line) ? cards(line, at) : (scalar.get(`${line.lineId}|${at}`) ?? missing(line, at)));
+export async function loadUsage(
+  core: LedgerCore,
+  position: number,
+  needs: readonly UsageNeed[],
+): Promise<(line: LineDefinition) => UsageUpTo> {
+  const [scalar, cards] = await withPruned(
+    core,
+    needs.map(stretchOf),
+    async (pruned) =>
+      [
+        await scalarUsage(
+          core,
+          position,
+          needs.filter(({ line }) => !isRateCard(line)),
+          pruned,
+        ),
+        await cardUsage(
+          core,
+          position,
+          needs.filter(({ line }) => isRateCard(line)),
+          pruned,
+        ),
+      ] as const,
+  );
+  return (line) => (at) =>
+    isRateCard(line) ? cards(line, at) : (scalar.get(`${line.lineId}|${at}`) ?? missing(line, at));
 }
 
 const stretchOf = ({ line, instants }: UsageNeed): Stretch => ({
@@ -255,7 +395,11 @@ const fromLogOf = (pruned: FromLog, needs: readonly UsageNeed[]): (string | null
     return versions.length === 0 ? null : asJsonb(versions);
   });
 
-const RECORDS = recordsInForce('$1', 'deployment_id = n.deployment_id AND billing_kind = n.billing_kind AND period_start >= n.start_at AND period_start < n.end_at', 'n.from_log');
+const RECORDS = recordsInForce(
+  '$1',
+  'deployment_id = n.deployment_id AND billing_kind = n.billing_kind AND period_start >= n.start_at AND period_start < n.end_at',
+  'n.from_log',
+);
 
 const missing = (line: LineDefinition, at: Instant): never => {
   throw new Error(`usage of line ${line.lineId} up to ${at} was not loaded`);
@@ -274,10 +418,17 @@ const AGGREGATES: Readonly<Record<LineDefinition['aggregation'], string>> = {
 
 const AVERAGE_SCALE = 20;
 
-async function scalarUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[], pruned: FromLog): Promise<Map<string, Usage>> {
+async function scalarUsage(
+  core: LedgerCore,
+  position: number,
+  needs: readonly UsageNeed[],
+  pruned: FromLog,
+): Promise<Map<string, Usage>> {
   const usage = new Map<string, Usage>();
   const logged = fromLogOf(pruned, needs);
-  const rows = needs.flatMap(({ line, instants }, index) => instants.map((at) => ({ line, at, fromLog: logged[index] ?? null })));
+  const rows = needs.flatMap(({ line, instants }, index) =>
+    instants.map((at) => ({ line, at, fromLog: logged[index] ?? null })),
+  );
   for (const [aggregation, group] of Map.groupBy(rows, ({ line }) => line.aggregation)) {
     const { rows: found } = await core.pool.query<{ n: number; value: string | null; readings: string }>(
       `SELECT n.n, a.value, a.readings FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::jsonb[], $8::text[], $9::jsonb[])
@@ -300,7 +451,8 @@ async function scalarUsage(core: LedgerCore, position: number, needs: readonly U
       const need = group[n];
       if (need === undefined) continue;
       const total = value === null ? ZERO : decimal(value);
-      const quantity = aggregation === 'average' && readings !== '0' ? divide(total, integer(BigInt(readings)), AVERAGE_SCALE) : total;
+      const quantity =
+        aggregation === 'average' && readings !== '0' ? divide(total, integer(BigInt(readings)), AVERAGE_SCALE) : total;
       usage.set(`${need.line.lineId}|${need.at}`, quantity);
     }
   }
@@ -322,7 +474,12 @@ interface CardReading {
  * Rate-card usage: each reading at the rate of its key in force, divided at a price change within its period. Readings of a key that lie
  * between the same two price changes and needed instants are one sum: of a million, a few rows come here.
  */
-async function cardUsage(core: LedgerCore, position: number, needs: readonly UsageNeed[], pruned: FromLog): Promise<(line: LineDefinition, at: Instant) => Usage> {
+async function cardUsage(
+  core: LedgerCore,
+  position: number,
+  needs: readonly UsageNeed[],
+  pruned: FromLog,
+): Promise<(line: LineDefinition, at: Instant) => Usage> {
   if (needs.length === 0) return missing;
   const instants = needs.map((need) => [...need.instants].sort(compareInstants));
   const { rows } = await core.pool.query<CardReading>(
@@ -359,36 +516,64 @@ async function cardUsage(core: LedgerCore, position: number, needs: readonly Usa
   const segments = await rateSegments(core, position, [...new Set(rows.map(keyOf))]);
   const byLine = Map.groupBy(rows, ({ n }) => needs[n]?.line.lineId ?? '');
   return (line, at) => {
-    const readings = (byLine.get(line.lineId) ?? []).filter(({ period_start }) => compareInstants(period_start, at) < 0);
+    const readings = (byLine.get(line.lineId) ?? []).filter(
+      ({ period_start }) => compareInstants(period_start, at) < 0,
+    );
     return readings.flatMap((reading) => priced(line, reading, segments));
   };
 }
 
-const keyOf = (reading: CardReading): string => JSON.stringify([reading.resource_type, reading.resource_family, reading.location]);
+const keyOf = (reading: CardReading): string =>
+  JSON.stringify([reading.resource_type, reading.resource_family, reading.location]);
 
 /** A reading's pieces with their unit amounts. Errors: `missing_rate_key`, `missing_rate`, `currency_mismatch`. */
-function priced(line: LineDefinition, reading: CardReading, segments: ReadonlyMap<string, readonly RateSegment[]>): CardUsage[] {
+function priced(
+  line: LineDefinition,
+  reading: CardReading,
+  segments: ReadonlyMap<string, readonly RateSegment[]>,
+): CardUsage[] {
   const { resource_type: resourceType, resource_family: resourceFamily, location } = reading;
   if (resourceType === null || resourceFamily === null || location === null)
     throw invalid('missing_rate_key', `a reading at ${reading.period_start} names no rate key`);
   const key = rateKeyText({ resourceType, resourceFamily, location });
   const over = { start: reading.period_start, end: reading.period_end };
-  return divideAtRateChanges(decimal(reading.quantity), over, segments.get(keyOf(reading)) ?? []).map(({ period, quantity, segment }) => {
-    if (segment === undefined) throw new DomainError('missing_rate', `${key} has no price at ${period.start}: set one with set-rate`, 'not_found');
-    if (segment.currency !== line.currency)
-      throw invalid('currency_mismatch', `${key} is priced in ${segment.currency}, the line is in ${line.currency}: nothing is converted`);
-    return { ref: `${key}@${segment.effectiveFrom}`, quantity, unitAmount: decimal(segment.unitPrice) };
-  });
+  return divideAtRateChanges(decimal(reading.quantity), over, segments.get(keyOf(reading)) ?? []).map(
+    ({ period, quantity, segment }) => {
+      if (segment === undefined)
+        throw new DomainError(
+          'missing_rate',
+          `${key} has no price at ${period.start}: set one with set-rate`,
+          'not_found',
+        );
+      if (segment.currency !== line.currency)
+        throw invalid(
+          'currency_mismatch',
+          `${key} is priced in ${segment.currency}, the line is in ${line.currency}: nothing is converted`,
+        );
+      return { ref: `${key}@${segment.effectiveFrom}`, quantity, unitAmount: decimal(segment.unitPrice) };
+    },
+  );
 }
 
-async function rateSegments(core: LedgerCore, position: number, keys: readonly string[]): Promise<Map<string, RateSegment[]>> {
+async function rateSegments(
+  core: LedgerCore,
+  position: number,
+  keys: readonly string[],
+): Promise<Map<string, RateSegment[]>> {
   const parsed = keys.map((key) => JSON.parse(key) as [string | null, string | null, string | null]);
   const { rows } = await core.pool.query<Parameters<typeof toSegment>[0]>(
     `SELECT r.* FROM rates r WHERE (resource_type, resource_family, location) IN (SELECT * FROM unnest($2::text[], $3::text[], $4::text[]))
        AND position_from <= $1 AND (position_to IS NULL OR position_to > $1) ORDER BY effective_from`,
-    [position, parsed.map(([type]) => type), parsed.map(([, family]) => family), parsed.map(([, , location]) => location)],
+    [
+      position,
+      parsed.map(([type]) => type),
+      parsed.map(([, family]) => family),
+      parsed.map(([, , location]) => location),
+    ],
   );
   return new Map(
-    [...Map.groupBy(rows, (row) => JSON.stringify([row.resource_type, row.resource_family, row.location]))].map(([key, group]) => [key, group.map(toSegment)]),
+    [...Map.groupBy(rows, (row) => JSON.stringify([row.resource_type, row.resource_family, row.location]))].map(
+      ([key, group]) => [key, group.map(toSegment)],
+    ),
   );
 }

@@ -11,7 +11,12 @@ import type { LedgerCore } from '../ledger-core.js';
 import { printFrozen } from './rated-lines.js';
 
 /** An issued invoice's rows, and those of its credit notes so far, as known at a position. */
-export async function creditable(core: LedgerCore, position: number, invoiceId: string, currency: string): Promise<Creditable> {
+export async function creditable(
+  core: LedgerCore,
+  position: number,
+  invoiceId: string,
+  currency: string,
+): Promise<Creditable> {
   const { rows } = await core.pool.query<{ row: FrozenRow; noted: boolean }>(
     `SELECT r.row, false AS noted FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
        WHERE i.invoice_id = $2 AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
@@ -23,7 +28,10 @@ export async function creditable(core: LedgerCore, position: number, invoiceId: 
   return { invoiceId, currency, rows: of(false), noted: of(true) };
 }
 
-type Heading = Pick<EventData<'CreditNoteIssued'>, 'creditNoteId' | 'invoiceId' | 'tenantId' | 'currency' | 'issuedAt' | 'reason'>;
+type Heading = Pick<
+  EventData<'CreditNoteIssued'>,
+  'creditNoteId' | 'invoiceId' | 'tenantId' | 'currency' | 'issuedAt' | 'reason'
+>;
 
 /** A credit note is frozen as an invoice is: its rows in chunks, then the event that makes them count. */
 export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[]): LedgerEvent[] {
@@ -32,7 +40,10 @@ export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[]): 
   const credited = (field: 'net' | 'tax') => sum(rows.map((row) => decimal(row[field]))).neg();
   const [subtotal, tax] = [credited('net'), credited('tax')];
   return [
-    ...chunks.map((each, n): LedgerEvent => ({ type: 'InvoiceRowsFrozen', data: { invoiceId: heading.creditNoteId, attempt, n, rows: each } })),
+    ...chunks.map((each, n): LedgerEvent => ({
+      type: 'InvoiceRowsFrozen',
+      data: { invoiceId: heading.creditNoteId, attempt, n, rows: each },
+    })),
     {
       type: 'CreditNoteIssued',
       data: {

@@ -32,8 +32,11 @@ interface Issued {
 /** Every tenant, in order. */
 export async function tenantIds(ledger: Ledger, caller: Caller): Promise<string[]> {
   const tenants: string[] = [];
-  for (let cursor: string | null | undefined; cursor !== null; ) {
-    const page = (await ledger.ask('tenants', { cursor }, caller)) as { items: { tenantId: string }[]; nextCursor: string | null };
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page = (await ledger.ask('tenants', { cursor }, caller)) as {
+      items: { tenantId: string }[];
+      nextCursor: string | null;
+    };
     tenants.push(...page.items.map(({ tenantId }) => tenantId));
     cursor = page.nextCursor;
   }
@@ -44,10 +47,18 @@ export async function tenantIds(ledger: Ledger, caller: Caller): Promise<string[
 const AT_ONCE = 32;
 
 /** Bills tenants as of an instant, and issues in their order. The same again finds what is there; one tenant's refusal does not keep the others from being billed. */
-export async function* invoiceRun<Invoice>(ledger: Ledger, caller: Caller, run: InvoiceRun): AsyncGenerator<TenantBilled<Invoice>> {
+export async function* invoiceRun<Invoice>(
+  ledger: Ledger,
+  caller: Caller,
+  run: InvoiceRun,
+): AsyncGenerator<TenantBilled<Invoice>> {
   for (let from = 0; from < run.tenantIds.length; from += AT_ONCE) {
-    const drafted = await Promise.all(run.tenantIds.slice(from, from + AT_ONCE).map((tenantId) => draft(ledger, caller, tenantId, run.asOf)));
-    const issued = run.issue ? (await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, run.asOf, inTurn))).map(valueOf) : drafted;
+    const drafted = await Promise.all(
+      run.tenantIds.slice(from, from + AT_ONCE).map((tenantId) => draft(ledger, caller, tenantId, run.asOf)),
+    );
+    const issued = run.issue
+      ? (await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, run.asOf, inTurn))).map(valueOf)
+      : drafted;
     yield* await Promise.all(issued.map((each) => viewed<Invoice>(ledger, caller, each)));
   }
 }
@@ -68,20 +79,31 @@ async function draft(ledger: Ledger, caller: Caller, tenantId: string, asOf: Ins
   });
 }
 
-async function issue(ledger: Ledger, caller: Caller, billing: Billing, asOf: Instant, inTurn: () => Promise<void>): Promise<Billing> {
+async function issue(
+  ledger: Ledger,
+  caller: Caller,
+  billing: Billing,
+  asOf: Instant,
+  inTurn: () => Promise<void>,
+): Promise<Billing> {
   return unlessFailed(billing, async () => {
     const quarantined = new Map(billing.quarantined.map((each) => [each.lineId, each]));
     for (const invoiceId of billing.invoices) {
       const outcome = await ledger.execute({ command: 'issue-invoice', invoiceId, at: asOf }, caller, { inTurn });
       if (outcome.status === 'refused' && !ISSUED_ALREADY.includes(outcome.error.code)) throw refusal(outcome.error);
       // What could be drafted, and can't be rated any more by now.
-      if (outcome.status !== 'refused') for (const each of (outcome.result as Issued).quarantined ?? []) quarantined.set(each.lineId, each);
+      if (outcome.status !== 'refused')
+        for (const each of (outcome.result as Issued).quarantined ?? []) quarantined.set(each.lineId, each);
     }
     return { ...billing, quarantined: [...quarantined.values()] };
   });
 }
 
-async function viewed<Invoice>(ledger: Ledger, caller: Caller, { invoices, ...billing }: Billing): Promise<TenantBilled<Invoice>> {
+async function viewed<Invoice>(
+  ledger: Ledger,
+  caller: Caller,
+  { invoices, ...billing }: Billing,
+): Promise<TenantBilled<Invoice>> {
   return unlessFailed<TenantBilled<Invoice>>({ ...billing, invoices: [] }, async () => ({
     ...billing,
     invoices: await Promise.all(invoices.map(async (id) => (await ledger.ask('invoice', { id }, caller)) as Invoice)),
@@ -89,7 +111,10 @@ async function viewed<Invoice>(ledger: Ledger, caller: Caller, { invoices, ...bi
 }
 
 /** One tenant's failure is its own; what there is by then is kept. */
-async function unlessFailed<Billed extends TenantBilled<unknown>>(billed: Billed, work: () => Promise<Billed>): Promise<Billed> {
+async function unlessFailed<Billed extends TenantBilled<unknown>>(
+  billed: Billed,
+  work: () => Promise<Billed>,
+): Promise<Billed> {
   try {
     return await work();
   } catch (error) {
@@ -97,4 +122,5 @@ async function unlessFailed<Billed extends TenantBilled<unknown>>(billed: Billed
   }
 }
 
-const refusal = ({ code, message }: { readonly code: string; readonly message: string }): Error => new Error(`${message} (${code})`);
+const refusal = ({ code, message }: { readonly code: string; readonly message: string }): Error =>
+  new Error(`${message} (${code})`);

@@ -37,7 +37,11 @@ export async function invoiceView(context: QueryContext, row: InvoiceRow) {
   const account = await tenantAccount(core, known, tenantId);
   const claimed = await claimedParts(core, position, row.invoice_id);
   const isRated = row.rows_attempt === null;
-  const draft = isRated ? await rated(core, position, account, row.invoice_id, row.as_of, row.selection, (facts) => billingOfClaim(facts, claimed)) : null;
+  const draft = isRated
+    ? await rated(core, position, account, row.invoice_id, row.as_of, row.selection, (facts) =>
+        billingOfClaim(facts, claimed),
+      )
+    : null;
   const rows = draft === null ? await frozenRows(context, row) : draft.invoice.rows;
   const contents = await contentsOf(context, account, claimed, rows, known, row.as_of);
   return {
@@ -95,12 +99,22 @@ async function contentsOf(
   const ids = new Set(claimed.map(({ lineId }) => lineId));
   const recorded = await recordedParts(core, position, account.tenantId);
   const parts = Map.groupBy(claimed, ({ lineId }) => lineId);
-  const quantities = await partQuantities(core, known, lines.filter(({ lineId }) => ids.has(lineId)), recorded, parts);
+  const quantities = await partQuantities(
+    core,
+    known,
+    lines.filter(({ lineId }) => ids.has(lineId)),
+    recorded,
+    parts,
+  );
   return { claimed, rows, lines, quantities, corrected: await correctedInvoices(core, known, rows) };
 }
 
 /** Where a part was issued with nothing to pay there is no row to name: then it is the invoice that claims the part. */
-async function correctedInvoices(core: LedgerCore, known: number, rows: readonly FrozenRow[]): Promise<Map<string, string[]>> {
+async function correctedInvoices(
+  core: LedgerCore,
+  known: number,
+  rows: readonly FrozenRow[],
+): Promise<Map<string, string[]>> {
   const correcting = rows.filter(({ kind }) => kind !== 'charge');
   if (correcting.length === 0) return new Map();
   const named = correcting.flatMap(({ rowId, corrects = [] }) => corrects.map((corrected) => ({ rowId, corrected })));
@@ -113,7 +127,13 @@ async function correctedInvoices(core: LedgerCore, known: number, rows: readonly
        JOIN invoice_parts p ON p.part_id = c.part_id JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
        WHERE i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
      ORDER BY ordinal`,
-    [known, named.map(({ rowId }) => rowId), named.map(({ corrected }) => corrected), unnamed.map(({ rowId }) => rowId), unnamed.map(({ partId }) => partId)],
+    [
+      known,
+      named.map(({ rowId }) => rowId),
+      named.map(({ corrected }) => corrected),
+      unnamed.map(({ rowId }) => rowId),
+      unnamed.map(({ partId }) => partId),
+    ],
   );
   const byRow = Map.groupBy(found, ({ row_id }) => row_id);
   return new Map([...byRow].map(([rowId, of]) => [rowId, of.map(({ ordinal }) => documentNumber('INV', ordinal))]));
@@ -121,11 +141,23 @@ async function correctedInvoices(core: LedgerCore, known: number, rows: readonly
 
 function linesOf({ claimed, rows, lines, quantities, corrected: numbers }: Contents, currency: string) {
   const lineOf = new Map(lines.map((line) => [line.lineId, line]));
-  const charges = Map.groupBy(rows.filter(({ kind }) => kind === 'charge'), ({ partId }) => partId);
-  const corrections = Map.groupBy(rows.filter(({ kind }) => kind !== 'charge'), ({ partId }) => partId);
+  const charges = Map.groupBy(
+    rows.filter(({ kind }) => kind === 'charge'),
+    ({ partId }) => partId,
+  );
+  const corrections = Map.groupBy(
+    rows.filter(({ kind }) => kind !== 'charge'),
+    ({ partId }) => partId,
+  );
   const billed = claimed.map(({ lineId, partId, period }) => {
     const own = charges.get(partId) ?? [];
-    return lineView({ lineId, partId, period, line: lineOf.get(lineId) }, own, currency, quantities.get(partId) ?? '0', null);
+    return lineView(
+      { lineId, partId, period, line: lineOf.get(lineId) },
+      own,
+      currency,
+      quantities.get(partId) ?? '0',
+      null,
+    );
   });
   const corrected = [...corrections].flatMap(([partId, group]) => {
     const first = group[0];
@@ -148,7 +180,8 @@ const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 
 /** Rows that count no usage: what is owed once, or for the period as such. */
 const COUNTS_NO_USAGE = /^(flat|fixed|minimum-commitment|tier-\d+-flat)$/;
 /** By how much a correction moves what is billed. */
-const meteredQuantity = (rows: readonly FrozenRow[]): string => text(sum(rows.filter(({ ref }) => !COUNTS_NO_USAGE.test(ref)).map(({ quantity }) => decimal(quantity))));
+const meteredQuantity = (rows: readonly FrozenRow[]): string =>
+  text(sum(rows.filter(({ ref }) => !COUNTS_NO_USAGE.test(ref)).map(({ quantity }) => decimal(quantity))));
 
 function lineView(
   of: { lineId: string; partId: string; period: Period; line: LineDefinition | undefined },
@@ -173,7 +206,10 @@ function lineView(
     /** Of the whole charge period, in units of the conversion: the last terms in it. */
     included: terms?.included ?? null,
     unitConversion: terms?.unitConversion ?? null,
-    rows: rows.map((row) => ({ ...printFrozen(row, currency), ...(corrected === null ? {} : { correctsInvoices: corrected.get(row.rowId) ?? [] }) })),
+    rows: rows.map((row) => ({
+      ...printFrozen(row, currency),
+      ...(corrected === null ? {} : { correctsInvoices: corrected.get(row.rowId) ?? [] }),
+    })),
     net: netText(rows, currency),
     tax: moneyText(sum(rows.map(({ tax }) => decimal(tax))), currency),
     correction: corrected !== null,
@@ -183,7 +219,11 @@ function lineView(
 /** As it was frozen; null: of a draft, which has none yet. */
 function headerOf({ subtotal, tax, total, currency }: InvoiceRow) {
   if (subtotal === null || tax === null || total === null) return null;
-  return { subtotal: moneyText(decimal(subtotal), currency), tax: moneyText(decimal(tax), currency), total: moneyText(decimal(total), currency) };
+  return {
+    subtotal: moneyText(decimal(subtotal), currency),
+    tax: moneyText(decimal(tax), currency),
+    total: moneyText(decimal(total), currency),
+  };
 }
 
 /** The tax of each name and rate, and what it is on. A row has the rate frozen; its name is that of the tax then in force at that rate. */
@@ -198,7 +238,8 @@ function taxesOf(rows: readonly FrozenRow[], taxes: readonly TaxRate[], currency
     .flatMap((of) => {
       const [first] = of;
       if (first === undefined) return [];
-      const added = (field: 'net' | 'tax'): string => moneyText(sum(of.map(({ row }) => decimal(row[field]))), currency);
+      const added = (field: 'net' | 'tax'): string =>
+        moneyText(sum(of.map(({ row }) => decimal(row[field]))), currency);
       return [{ name: first.name, ratePercent: first.row.taxRatePercent, net: added('net'), tax: added('tax') }];
     })
     .sort((a, b) => decimal(b.ratePercent).cmp(decimal(a.ratePercent)) || compareText(a.name ?? '', b.name ?? ''));
@@ -207,12 +248,19 @@ function taxesOf(rows: readonly FrozenRow[], taxes: readonly TaxRate[], currency
 function totalsOf(rows: readonly FrozenRow[], currency: string) {
   const subtotal = sum(rows.map(({ net }) => decimal(net)));
   const tax = sum(rows.map((row) => decimal(row.tax)));
-  return { subtotal: moneyText(subtotal, currency), tax: moneyText(tax, currency), total: moneyText(subtotal.plus(tax), currency) };
+  return {
+    subtotal: moneyText(subtotal, currency),
+    tax: moneyText(tax, currency),
+    total: moneyText(subtotal.plus(tax), currency),
+  };
 }
 
 /** What is to be paid: of a draft, were it issued now; of a void invoice nothing. */
 async function settlementOf({ core, position }: QueryContext, row: InvoiceRow, rows: readonly FrozenRow[]) {
-  const shown = (taken: string, due: string) => ({ creditTaken: moneyText(decimal(taken), row.currency), amountDue: moneyText(decimal(due), row.currency) });
+  const shown = (taken: string, due: string) => ({
+    creditTaken: moneyText(decimal(taken), row.currency),
+    amountDue: moneyText(decimal(due), row.currency),
+  });
   if (row.status === 'void') return shown('0', '0');
   if (row.credit_taken !== null && row.amount_due !== null) return shown(row.credit_taken, row.amount_due);
   const credits = await core.db
@@ -228,7 +276,13 @@ async function settlementOf({ core, position }: QueryContext, row: InvoiceRow, r
 }
 
 async function creditNotesOf({ core, position }: QueryContext, { invoice_id: invoiceId, currency }: InvoiceRow) {
-  const notes = await core.db.selectFrom('credit_notes').selectAll().where('invoice_id', '=', invoiceId).where(inForceAt(position)).orderBy('ordinal').execute();
+  const notes = await core.db
+    .selectFrom('credit_notes')
+    .selectAll()
+    .where('invoice_id', '=', invoiceId)
+    .where(inForceAt(position))
+    .orderBy('ordinal')
+    .execute();
   return notes.map((note) => ({
     creditNoteId: note.credit_note_id,
     number: documentNumber('CN', note.ordinal),

@@ -12,7 +12,16 @@ import {
   assertIssuable,
   type Selection,
 } from '#domain/invoices/invoice';
-import { billingAsOf, billingOfClaim, type BillingFacts, type LineBilling, rateInvoice, type RatedInvoice, selectedFacts, usageNeeded } from '#domain/invoices/rate-invoice';
+import {
+  billingAsOf,
+  billingOfClaim,
+  type BillingFacts,
+  type LineBilling,
+  rateInvoice,
+  type RatedInvoice,
+  selectedFacts,
+  usageNeeded,
+} from '#domain/invoices/rate-invoice';
 import { type Account, foldAccount } from '#domain/invoices/settlement';
 import { notFound } from '#domain/errors';
 import { lineStream, partIdOf } from '#domain/lines/line';
@@ -44,7 +53,13 @@ export async function rated(
 }
 
 /** Lines that are due as of an invoice's instant and that it does not claim, because they can't be rated: it says so. */
-async function leftOut(core: LedgerCore, position: number, facts: BillingFacts, asOf: Instant, claimed: readonly ClaimedPart[]): Promise<Quarantined[]> {
+async function leftOut(
+  core: LedgerCore,
+  position: number,
+  facts: BillingFacts,
+  asOf: Instant,
+  claimed: readonly ClaimedPart[],
+): Promise<Quarantined[]> {
   const ids = new Set(claimed.map(({ lineId }) => lineId));
   const due = billingAsOf({ ...facts, marks: new Map() }, asOf).filter(({ lineId }) => !ids.has(lineId));
   const usage = await loadUsage(core, position, usageNeeded(due));
@@ -52,10 +67,16 @@ async function leftOut(core: LedgerCore, position: number, facts: BillingFacts, 
 }
 
 /** Lines that could not be billed, named in the answer of whoever bills: silence would be a price of 0. */
-const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } => (quarantined.length === 0 ? {} : { quarantined: [...quarantined] });
+const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } =>
+  quarantined.length === 0 ? {} : { quarantined: [...quarantined] };
 
 /** The lines that are due as of an instant, where all of them together come to nothing: create-invoice makes none of them. */
-export async function dueForNothing(core: LedgerCore, position: number, tenantId: string, asOf: Instant): Promise<ReadonlySet<string>> {
+export async function dueForNothing(
+  core: LedgerCore,
+  position: number,
+  tenantId: string,
+  asOf: Instant,
+): Promise<ReadonlySet<string>> {
   const account = await tenantAccount(core, position, tenantId);
   let due: readonly LineBilling[] = [];
   const { invoice } = await rated(core, position, account, 'nothing', asOf, null, (facts) => {
@@ -66,24 +87,37 @@ export async function dueForNothing(core: LedgerCore, position: number, tenantId
   return new Set(isNothing(invoice) && invoice.quarantined.length === 0 ? due.map(({ lineId }) => lineId) : []);
 }
 
-const isNothing = ({ rows }: RatedInvoice): boolean => rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)));
+const isNothing = ({ rows }: RatedInvoice): boolean =>
+  rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)));
 
 /** The parts that an invoice claims, as known at a position. */
 export async function claimedParts(core: LedgerCore, position: number, invoiceId: string): Promise<ClaimedPart[]> {
   const rows = await core.db
     .selectFrom('invoices')
     .innerJoin('invoice_parts', (join) =>
-      join.onRef('invoice_parts.invoice_id', '=', 'invoices.invoice_id').onRef('invoice_parts.attempt', '=', 'invoices.parts_attempt'),
+      join
+        .onRef('invoice_parts.invoice_id', '=', 'invoices.invoice_id')
+        .onRef('invoice_parts.attempt', '=', 'invoices.parts_attempt'),
     )
-    .select(['invoice_parts.line_id', 'invoice_parts.part_id', 'invoice_parts.period_start', 'invoice_parts.period_end'])
+    .select([
+      'invoice_parts.line_id',
+      'invoice_parts.part_id',
+      'invoice_parts.period_start',
+      'invoice_parts.period_end',
+    ])
     .where('invoices.invoice_id', '=', invoiceId)
     .where('invoices.position_from', '<=', position)
     .where((eb) => eb.or([eb('invoices.position_to', 'is', null), eb('invoices.position_to', '>', position)]))
     .execute();
-  return rows.map((row) => ({ lineId: row.line_id, partId: row.part_id, period: { start: row.period_start, end: row.period_end } }));
+  return rows.map((row) => ({
+    lineId: row.line_id,
+    partId: row.part_id,
+    period: { start: row.period_start, end: row.period_end },
+  }));
 }
 
-const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> => Object.hasOwn(invoiceEvents, event.type);
+const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> =>
+  Object.hasOwn(invoiceEvents, event.type);
 
 /**
  * Invoicing is a process over streams, each step of which can be done again: (1) the draft claims parts, at the exact
@@ -105,14 +139,32 @@ export class Invoicing {
       // After the stream was read: a position that covers all of it.
       const position = await this.core.projector.catchUp();
       try {
-        const at = (await this.finishClaims(call, account, invoices, position)) ? await this.core.projector.catchUp() : position;
+        const at = (await this.finishClaims(call, account, invoices, position))
+          ? await this.core.projector.catchUp()
+          : position;
         const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf, selection);
-        if (live !== undefined) return await this.core.book.append(stream, revision, call, { events: [], result: { invoices: [{ invoiceId: live.invoiceId, currency }] } });
-        const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, selection, (each) => billingAsOf(each, asOf));
-        if (isNothing(invoice)) return await this.core.book.append(stream, revision, call, { events: [], result: { invoices: [], ...quarantinedIn(invoice) } });
+        if (live !== undefined)
+          return await this.core.book.append(stream, revision, call, {
+            events: [],
+            result: { invoices: [{ invoiceId: live.invoiceId, currency }] },
+          });
+        const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, selection, (each) =>
+          billingAsOf(each, asOf),
+        );
+        if (isNothing(invoice))
+          return await this.core.book.append(stream, revision, call, {
+            events: [],
+            result: { invoices: [], ...quarantinedIn(invoice) },
+          });
         const result = { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) };
         await this.openLines(call, facts, invoice.claimed);
-        const drafted = await this.claim(call, stream, revision, account, { invoiceId: nextId, asOf, selection, claimed: invoice.claimed, result });
+        const drafted = await this.claim(call, stream, revision, account, {
+          invoiceId: nextId,
+          asOf,
+          selection,
+          claimed: invoice.claimed,
+          result,
+        });
         await this.cutLines(call, nextId, facts, invoice.claimed);
         return { status: 'done', position: drafted.position, result };
       } catch (error) {
@@ -130,28 +182,61 @@ export class Invoicing {
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
       // Another run did this very command: the append is refused for it, and the command is known by then.
-      if (answerIfKnown(call, events.map(({ metadata }) => metadata.command)) !== undefined) return { events: [], result: { invoiceId } };
+      if (
+        answerIfKnown(
+          call,
+          events.map(({ metadata }) => metadata.command),
+        ) !== undefined
+      )
+        return { events: [], result: { invoiceId } };
       const state = invoices.get(invoiceId);
       assertIssuable(state, invoiceId);
       const known = await this.core.projector.catchUp();
       const account = await tenantAccount(this.core, known, tenantId);
-      const position = (await this.finishClaims(call, account, invoices, known)) ? await this.core.projector.catchUp() : known;
+      const position = (await this.finishClaims(call, account, invoices, known))
+        ? await this.core.projector.catchUp()
+        : known;
       const claimed = await claimedParts(this.core, position, invoiceId);
       const asOf = state?.asOf ?? issuedAt;
-      const { invoice: claim, facts } = await rated(this.core, position, account, invoiceId, asOf, state?.selection ?? null, (all) => billingOfClaim(all, claimed));
-      const invoice = { ...claim, quarantined: [...claim.quarantined, ...(await leftOut(this.core, position, facts, asOf, claimed))] };
+      const { invoice: claim, facts } = await rated(
+        this.core,
+        position,
+        account,
+        invoiceId,
+        asOf,
+        state?.selection ?? null,
+        (all) => billingOfClaim(all, claimed),
+      );
+      const invoice = {
+        ...claim,
+        quarantined: [...claim.quarantined, ...(await leftOut(this.core, position, facts, asOf, claimed))],
+      };
       if (isNothing(invoice)) {
-        const reason = invoice.quarantined.length === 0 ? 'nothing is due of it any more' : 'nothing of it can be billed now: its lines can\'t be rated';
-        return { events: [voided(invoiceId, account, issuedAt, reason)], result: { invoiceId, status: 'void', reason, ...quarantinedIn(invoice) } };
+        const reason =
+          invoice.quarantined.length === 0
+            ? 'nothing is due of it any more'
+            : "nothing of it can be billed now: its lines can't be rated";
+        return {
+          events: [voided(invoiceId, account, issuedAt, reason)],
+          result: { invoiceId, status: 'void', reason, ...quarantinedIn(invoice) },
+        };
       }
-      return { events: issuedEvents(invoiceId, account, issuedAt, position, invoice, await treeAt(this.core, position)), result: { invoiceId, ...quarantinedIn(invoice) } };
+      return {
+        events: issuedEvents(invoiceId, account, issuedAt, position, invoice, await treeAt(this.core, position)),
+        result: { invoiceId, ...quarantinedIn(invoice) },
+      };
     });
   }
 
   private async invoiceRow(invoiceId: string): Promise<{ tenantId: string; currency: string }> {
     const position = await this.core.projector.catchUp();
     const row = isUuid(invoiceId)
-      ? await this.core.db.selectFrom('invoices').select(['tenant_id', 'currency']).where('invoice_id', '=', invoiceId).where(inForceAt(position)).executeTakeFirst()
+      ? await this.core.db
+          .selectFrom('invoices')
+          .select(['tenant_id', 'currency'])
+          .where('invoice_id', '=', invoiceId)
+          .where(inForceAt(position))
+          .executeTakeFirst()
       : undefined;
     if (row === undefined) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
     return { tenantId: row.tenant_id, currency: row.currency };
@@ -161,7 +246,11 @@ export class Invoicing {
   async onInvoice(
     call: CommandCall,
     invoiceId: string,
-    decision: (found: { state: InvoiceState | undefined; invoice: { tenantId: string; currency: string }; account: Account }) => Promise<Decision>,
+    decision: (found: {
+      state: InvoiceState | undefined;
+      invoice: { tenantId: string; currency: string };
+      account: Account;
+    }) => Promise<Decision>,
   ): Promise<CommandDone> {
     const invoice = await this.invoiceRow(invoiceId);
     return this.core.book.decide(billingStream(invoice.tenantId, invoice.currency), call, async (events) => {
@@ -176,33 +265,69 @@ export class Invoicing {
     stream: string,
     revision: number,
     { tenantId, currency }: TenantAccount,
-    { invoiceId, asOf, selection, claimed, result }: { invoiceId: string; asOf: Instant; selection: Selection | null; claimed: readonly ClaimedPart[]; result: object },
+    {
+      invoiceId,
+      asOf,
+      selection,
+      claimed,
+      result,
+    }: {
+      invoiceId: string;
+      asOf: Instant;
+      selection: Selection | null;
+      claimed: readonly ClaimedPart[];
+      result: object;
+    },
   ): Promise<{ position: number }> {
     const attempt = randomUUID();
     const chunks = packed(claimed);
-    const parts = chunks.map((each, n): LedgerEvent => ({ type: 'InvoicePartsClaimed', data: { invoiceId, attempt, n, parts: each } }));
+    const parts = chunks.map((each, n): LedgerEvent => ({
+      type: 'InvoicePartsClaimed',
+      data: { invoiceId, attempt, n, parts: each },
+    }));
     const drafted: LedgerEvent = {
       type: 'InvoiceDrafted',
-      data: { invoiceId, tenantId, currency, asOf, attempt, chunks: chunks.length, partsHash: sha256(canonicalJson(claimed)), ...(selection === null ? {} : { selection }) },
+      data: {
+        invoiceId,
+        tenantId,
+        currency,
+        asOf,
+        attempt,
+        chunks: chunks.length,
+        partsHash: sha256(canonicalJson(claimed)),
+        ...(selection === null ? {} : { selection }),
+      },
     };
     return this.core.book.appendAll(stream, revision, call, [...parts, drafted], result);
   }
 
   /** Lines are opened by an event, so that read models, which have no clock, know them. Opened already is fine. */
-  private async openLines(call: CommandCall, { lines, recorded }: BillingFacts, claimed: readonly ClaimedPart[]): Promise<void> {
+  private async openLines(
+    call: CommandCall,
+    { lines, recorded }: BillingFacts,
+    claimed: readonly ClaimedPart[],
+  ): Promise<void> {
     const ids = new Set(claimed.map(({ lineId }) => lineId));
     await inTurns(
       lines.filter(({ lineId }) => ids.has(lineId) && !recorded.has(lineId)),
       async (line) => {
         const { lineId, tenantId, subscriptionId, deploymentId, billingKind, itemKey, currency, period } = line;
-        const opened: LedgerEvent = { type: 'LineOpened', data: { lineId, tenantId, subscriptionId, deploymentId, billingKind, itemKey, currency, period } };
+        const opened: LedgerEvent = {
+          type: 'LineOpened',
+          data: { lineId, tenantId, subscriptionId, deploymentId, billingKind, itemKey, currency, period },
+        };
         await this.appendOnce(call, lineStream(lineId), NO_STREAM, opened);
       },
     );
   }
 
   /** Records the cuts that claimed parts make, each in its line's stream: at the revision that the number of parts implies. */
-  private async cutLines(call: CommandCall, invoiceId: string, { lines, recorded }: BillingFacts, claimed: readonly ClaimedPart[]): Promise<void> {
+  private async cutLines(
+    call: CommandCall,
+    invoiceId: string,
+    { lines, recorded }: BillingFacts,
+    claimed: readonly ClaimedPart[],
+  ): Promise<void> {
     const lineOf = new Map(lines.map((line) => [line.lineId, line]));
     await inTurns(claimed, async ({ lineId, partId, period }) => {
       const line = lineOf.get(lineId);
@@ -212,7 +337,13 @@ export class Invoicing {
       if (parts.some(({ start }) => start === period.end)) return;
       const split: LedgerEvent = {
         type: 'LineSplit',
-        data: { lineId, at: period.end, billedPartId: partId, remainingPartId: partIdOf(lineId, period.end), invoiceId },
+        data: {
+          lineId,
+          at: period.end,
+          billedPartId: partId,
+          remainingPartId: partIdOf(lineId, period.end),
+          invoiceId,
+        },
       };
       // Its stream: opened, then cut once for every part but the first.
       await this.appendOnce(call, lineStream(lineId), Math.max(parts.length - 1, 0), split);
@@ -227,13 +358,20 @@ export class Invoicing {
     } catch (error) {
       if (!(error instanceof WrongExpectedRevision)) throw error;
       const now = await this.core.book.load(stream);
-      const done = now.some((each) => each.type === event.type && canonicalJson(each.data) === canonicalJson(event.data));
+      const done = now.some(
+        (each) => each.type === event.type && canonicalJson(each.data) === canonicalJson(event.data),
+      );
       if (!done) throw error;
     }
   }
 
   /** Cuts the lines of claims whose process died before it did. Returns whether there were any. */
-  private async finishClaims(call: CommandCall, account: TenantAccount, invoices: ReadonlyMap<string, InvoiceState>, position: number): Promise<boolean> {
+  private async finishClaims(
+    call: CommandCall,
+    account: TenantAccount,
+    invoices: ReadonlyMap<string, InvoiceState>,
+    position: number,
+  ): Promise<boolean> {
     const unfinished = await uncutClaims(this.core, position, account);
     for (const [invoiceId, claimed] of unfinished) {
       const draft = invoices.get(invoiceId);
@@ -246,8 +384,18 @@ export class Invoicing {
 }
 
 /** Parts that a tenant's drafts claim up to some instant within their line, where no other part of it begins yet: by draft. */
-async function uncutClaims(core: LedgerCore, position: number, { tenantId, currency }: TenantAccount): Promise<Map<string, ClaimedPart[]>> {
-  const { rows } = await core.pool.query<{ invoice_id: string; line_id: string; part_id: string; period_start: Instant; period_end: Instant }>(
+async function uncutClaims(
+  core: LedgerCore,
+  position: number,
+  { tenantId, currency }: TenantAccount,
+): Promise<Map<string, ClaimedPart[]>> {
+  const { rows } = await core.pool.query<{
+    invoice_id: string;
+    line_id: string;
+    part_id: string;
+    period_start: Instant;
+    period_end: Instant;
+  }>(
     `SELECT i.invoice_id, p.line_id, p.part_id, p.period_start, p.period_end
      FROM invoices i JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
      JOIN invoice_lines l ON l.root_line_id = p.line_id AND l.parent_line_id IS NULL AND l.period_end > p.period_end
@@ -261,11 +409,21 @@ async function uncutClaims(core: LedgerCore, position: number, { tenantId, curre
     invoiceId: row.invoice_id,
     part: { lineId: row.line_id, partId: row.part_id, period: { start: row.period_start, end: row.period_end } },
   }));
-  return new Map([...Map.groupBy(claims, ({ invoiceId }) => invoiceId)].map(([invoiceId, group]) => [invoiceId, group.map(({ part }) => part)]));
+  return new Map(
+    [...Map.groupBy(claims, ({ invoiceId }) => invoiceId)].map(([invoiceId, group]) => [
+      invoiceId,
+      group.map(({ part }) => part),
+    ]),
+  );
 }
 
 /** A draft that has become nothing takes no number; what it claimed is open again. */
-const voided = (invoiceId: string, { tenantId, currency }: TenantAccount, at: Instant, reason: string): LedgerEvent => ({
+const voided = (
+  invoiceId: string,
+  { tenantId, currency }: TenantAccount,
+  at: Instant,
+  reason: string,
+): LedgerEvent => ({
   type: 'InvoiceVoided',
   data: { invoiceId, tenantId, currency, at, reason },
 });

@@ -36,12 +36,20 @@ export async function rateLines(
   currencyOf: (line: LineDefinition) => string,
   couponsOf: (line: LineDefinition) => readonly Coupon[],
 ): Promise<RatedLine[]> {
-  const tiled = lines.map((line) => ({ line, parts: tilesUpTo(line, recorded.get(line.lineId) ?? [], typeof at === 'string' ? at : at(line)) }));
-  const needs = tiled.map(({ line, parts }) => ({ line, instants: usageInstants(line, parts.begun) })).filter(({ instants }) => instants.length > 0);
+  const tiled = lines.map((line) => ({
+    line,
+    parts: tilesUpTo(line, recorded.get(line.lineId) ?? [], typeof at === 'string' ? at : at(line)),
+  }));
+  const needs = tiled
+    .map(({ line, parts }) => ({ line, instants: usageInstants(line, parts.begun) }))
+    .filter(({ instants }) => instants.length > 0);
   const usageOf = await loadUsage(core, position, needs);
   return tiled.map(({ line, parts }) => {
     const usage = usageOf(line);
-    const rating = parts.begun.length === 0 ? { rows: new Map<string, readonly RatedRow[]>() } : rateLine(line, parts.begun, usage, currencyOf(line));
+    const rating =
+      parts.begun.length === 0
+        ? { rows: new Map<string, readonly RatedRow[]>() }
+        : rateLine(line, parts.begun, usage, currencyOf(line));
     const quarantined = 'quarantined' in rating ? rating.quarantined : null;
     const rows = 'quarantined' in rating ? new Map<string, readonly RatedRow[]>() : rating.rows;
     const net = withCouponsTaken(line, parts.begun, rows, couponsOf(line), currencyOf(line));
@@ -66,8 +74,16 @@ function withCouponsTaken(
   coupons: readonly Coupon[],
   currency: string,
 ): Map<string, RatedRow[]> {
-  const shown = parts.map(({ partId, period }) => ({ partId, start: period.start, rows: rowsWithMoney(rows.get(partId) ?? []) }));
-  const charged = shown.map((part) => ({ ...part, billingKind, rows: part.rows.map((row) => ({ ...row, unitAmount: text(row.unitAmount) })) }));
+  const shown = parts.map(({ partId, period }) => ({
+    partId,
+    start: period.start,
+    rows: rowsWithMoney(rows.get(partId) ?? []),
+  }));
+  const charged = shown.map((part) => ({
+    ...part,
+    billingKind,
+    rows: part.rows.map((row) => ({ ...row, unitAmount: text(row.unitAmount) })),
+  }));
   const shares = couponShares(charged, coupons, currency);
   return new Map(
     shown.map(({ partId, rows: ofPart }, part) => [
@@ -81,7 +97,11 @@ function withCouponsTaken(
 }
 
 /** All of a line's parts, and those that have begun by an instant, the last cut off there; a flat amount is whole at once. */
-function tilesUpTo(line: LineDefinition, recorded: readonly RecordedPart[], at: Instant): { all: TiledPart[]; begun: TiledPart[] } {
+function tilesUpTo(
+  line: LineDefinition,
+  recorded: readonly RecordedPart[],
+  at: Instant,
+): { all: TiledPart[]; begun: TiledPart[] } {
   const all = tiles(line, recorded);
   if (billedHow(line) === 'in_advance') return { all, begun: isBefore(at, line.period.start) ? [] : all };
   const begun = all
@@ -92,13 +112,19 @@ function tilesUpTo(line: LineDefinition, recorded: readonly RecordedPart[], at: 
 
 const scalar = (usage: Usage): Decimal => ('times' in usage ? usage : sum(usage.map(({ quantity }) => quantity)));
 
-function quantityIn(line: LineDefinition, period: Period | undefined, usageUpTo: UsageUpTo, quarantined: boolean): string {
+function quantityIn(
+  line: LineDefinition,
+  period: Period | undefined,
+  usageUpTo: UsageUpTo,
+  quarantined: boolean,
+): string {
   if (period === undefined) return '0';
   // A flat amount is one, whatever is used.
   if (line.segments.every(({ terms }) => terms.price.model === 'flat')) return '1';
   // A line that can't be priced may not know its usage by rate either.
   if (quarantined && isRateCard(line)) return '0';
-  const upTo = (at: Instant): Decimal => (compareInstants(at, line.period.start) <= 0 ? decimal('0') : scalar(usageUpTo(at)));
+  const upTo = (at: Instant): Decimal =>
+    compareInstants(at, line.period.start) <= 0 ? decimal('0') : scalar(usageUpTo(at));
   return text(upTo(period.end).minus(upTo(period.start)));
 }
 
@@ -110,12 +136,23 @@ export async function partQuantities(
   recorded: ReadonlyMap<string, readonly RecordedPart[]>,
   given?: ReadonlyMap<string, readonly Part[]>,
 ): Promise<Map<string, string>> {
-  const wanted = lines.map((line) => ({ line, parts: given?.get(line.lineId) ?? tiles(line, recorded.get(line.lineId) ?? []) }));
+  const wanted = lines.map((line) => ({
+    line,
+    parts: given?.get(line.lineId) ?? tiles(line, recorded.get(line.lineId) ?? []),
+  }));
   const boundsOf = ({ line, parts }: (typeof wanted)[number]): Instant[] =>
-    [...new Set(parts.flatMap(({ period }) => [period.start, period.end]))].filter((at) => isBefore(line.period.start, at));
-  const usageOf = await loadUsage(core, position, wanted.map((each) => ({ line: each.line, instants: boundsOf(each) })).filter(({ instants }) => instants.length > 0));
+    [...new Set(parts.flatMap(({ period }) => [period.start, period.end]))].filter((at) =>
+      isBefore(line.period.start, at),
+    );
+  const usageOf = await loadUsage(
+    core,
+    position,
+    wanted.map((each) => ({ line: each.line, instants: boundsOf(each) })).filter(({ instants }) => instants.length > 0),
+  );
   return new Map(
-    wanted.flatMap(({ line, parts }) => parts.map(({ partId, period }) => [partId, pricedQuantity(line, period, usageOf(line))] as const)),
+    wanted.flatMap(({ line, parts }) =>
+      parts.map(({ partId, period }) => [partId, pricedQuantity(line, period, usageOf(line))] as const),
+    ),
   );
 }
 
@@ -147,7 +184,14 @@ export const printFrozen = (row: FrozenRow, currency: string) => ({
   discount: moneyText(decimal(row.discount), currency),
   credit: moneyText(decimal(row.credit), currency),
   net: moneyText(decimal(row.net), currency),
-  ...(row.credits === undefined ? {} : { credits: row.credits.map(({ creditId, amount }) => ({ creditId, amount: moneyText(decimal(amount), currency) })) }),
+  ...(row.credits === undefined
+    ? {}
+    : {
+        credits: row.credits.map(({ creditId, amount }) => ({
+          creditId,
+          amount: moneyText(decimal(amount), currency),
+        })),
+      }),
   taxRatePercent: row.taxRatePercent,
   tax: moneyText(decimal(row.tax), currency),
   ...(row.corrects === undefined ? {} : { corrects: row.corrects }),
@@ -156,4 +200,5 @@ export const printFrozen = (row: FrozenRow, currency: string) => ({
 
 export const printRated = (rows: readonly RatedRow[], currency: string): PrintedRow[] =>
   rows.map((row) => ({ ...printRow(row, currency), unitAmount: unitAmountText(row.unitAmount, currency) }));
-export const netText = (rows: readonly { readonly net: string }[], currency: string): string => moneyText(sum(rows.map(({ net }) => decimal(net))), currency);
+export const netText = (rows: readonly { readonly net: string }[], currency: string): string =>
+  moneyText(sum(rows.map(({ net }) => decimal(net))), currency);

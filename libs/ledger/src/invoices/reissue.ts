@@ -14,10 +14,15 @@ export const canonicalInvoice = (invoiceId: string, rows: readonly FrozenRow[]):
 };
 
 /** The invoice computed once more, from what was known when it was issued. */
-export async function reissued(core: LedgerCore, invoice: Pick<InvoiceRow, 'invoice_id' | 'tenant_id' | 'as_of' | 'selection'> & { readonly computed_at: number }): Promise<string> {
+export async function reissued(
+  core: LedgerCore,
+  invoice: Pick<InvoiceRow, 'invoice_id' | 'tenant_id' | 'as_of' | 'selection'> & { readonly computed_at: number },
+): Promise<string> {
   const { invoice_id: invoiceId, computed_at: known } = invoice;
   const account = await tenantAccount(core, known, invoice.tenant_id);
   const claimed = await claimedParts(core, known, invoiceId);
-  const { invoice: again } = await rated(core, known, account, invoiceId, invoice.as_of, invoice.selection, (facts) => billingOfClaim(facts, claimed));
+  const { invoice: again } = await rated(core, known, account, invoiceId, invoice.as_of, invoice.selection, (facts) =>
+    billingOfClaim(facts, claimed),
+  );
   return canonicalInvoice(invoiceId, again.rows);
 }

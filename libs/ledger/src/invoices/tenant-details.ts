@@ -30,7 +30,10 @@ export class TenantDetails {
 
   /** Names by reference; one that was erased is missing. */
   async names(refs: readonly string[]): Promise<Map<string, string>> {
-    const { rows } = await this.pool.query<{ ref: string; name: string }>('SELECT ref, name FROM ledgerline_private.tenant_details WHERE ref = ANY($1)', [refs]);
+    const { rows } = await this.pool.query<{ ref: string; name: string }>(
+      'SELECT ref, name FROM ledgerline_private.tenant_details WHERE ref = ANY($1)',
+      [refs],
+    );
     return new Map(rows.map(({ ref, name }) => [ref, name]));
   }
 }

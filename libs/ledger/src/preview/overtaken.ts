@@ -13,7 +13,9 @@ export async function basisOf(core: LedgerCore, call: CommandCall): Promise<numb
   const first = await meanwhile.end();
   if (call.basedOn === null) return first === null ? head : Math.min(head, first - 1);
   if (call.basedOn > head)
-    throw invalid('position_ahead', `basedOn is beyond the end of the log, position ${head}`, [{ field: 'basedOn', message: `is beyond the end of the log, position ${head}` }]);
+    throw invalid('position_ahead', `basedOn is beyond the end of the log, position ${head}`, [
+      { field: 'basedOn', message: `is beyond the end of the log, position ${head}` },
+    ]);
   return call.basedOn;
 }
 
@@ -22,7 +24,12 @@ export async function basisOf(core: LedgerCore, call: CommandCall): Promise<numb
  * more: neither correction silently overrules the other. `what` tells what such an event says; null: it says nothing of that.
  * Errors: `overtaken`.
  */
-export function assertNotOvertaken<Event extends RecordedEvent>(call: CommandCall, basis: number, events: readonly Event[], what: (event: Event) => string | null): void {
+export function assertNotOvertaken<Event extends RecordedEvent>(
+  call: CommandCall,
+  basis: number,
+  events: readonly Event[],
+  what: (event: Event) => string | null,
+): void {
   for (const event of events) {
     if (event.position <= basis) continue;
     const said = what(event);
@@ -32,4 +39,7 @@ export function assertNotOvertaken<Event extends RecordedEvent>(call: CommandCal
 
 /** `said`: what was recorded since. */
 export const overtaken = ({ name }: CommandCall, basis: number, said: string): DomainError =>
-  conflict('overtaken', `${name} is based on what stood at position ${basis}; since then ${said}. Nothing was changed: look again, and correct what stands now`);
+  conflict(
+    'overtaken',
+    `${name} is based on what stood at position ${basis}; since then ${said}. Nothing was changed: look again, and correct what stands now`,
+  );

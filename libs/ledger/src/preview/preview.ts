@@ -72,17 +72,23 @@ async function reachedBy(core: LedgerCore, event: RecordedEvent): Promise<string
     return found(used, [resourceType, resourceFamily, location, from]);
   }
   if (event.type === 'PlanPublished' || event.type === 'PlanPriceCorrected') {
-    const subscribed = 'SELECT DISTINCT s.deployment_id FROM subscriptions s JOIN subscription_plans p ON p.subscription_id = s.subscription_id WHERE p.plan_id = $1';
+    const subscribed =
+      'SELECT DISTINCT s.deployment_id FROM subscriptions s JOIN subscription_plans p ON p.subscription_id = s.subscription_id WHERE p.plan_id = $1';
     return found(subscribed, [event.data.planId]);
   }
   if (event.type === 'CouponGranted' || event.type === 'CreditRevoked')
-    return found('SELECT DISTINCT deployment_id FROM deployment_assignments WHERE tenant_id = $1', [event.data.tenantId]);
+    return found('SELECT DISTINCT deployment_id FROM deployment_assignments WHERE tenant_id = $1', [
+      event.data.tenantId,
+    ]);
   return 'deploymentId' in event.data ? [event.data.deploymentId] : [];
 }
 
 async function differencesOf(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<PreviewedLine[]> {
   const head = await trial.core.projector.position();
-  const [before, after] = [await ratedAt(trial.core, trial.from, deploymentIds, at), await ratedAt(trial.core, head, deploymentIds, at)];
+  const [before, after] = [
+    await ratedAt(trial.core, trial.from, deploymentIds, at),
+    await ratedAt(trial.core, head, deploymentIds, at),
+  ];
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((partId): PreviewedLine[] => {
     const [old, now] = [before.get(partId), after.get(partId)];
     const shown = now ?? old;
@@ -119,31 +125,60 @@ export interface RatedAt {
 }
 
 /** What each part of the lines of these deployments comes to, as known at a position. */
-export async function ratedAt(core: LedgerCore, position: number, deploymentIds: readonly string[], at: Instant): Promise<Map<string, RatedAt>> {
+export async function ratedAt(
+  core: LedgerCore,
+  position: number,
+  deploymentIds: readonly string[],
+  at: Instant,
+): Promise<Map<string, RatedAt>> {
   const parts = await recordedPartsOf(core, position, { deploymentIds });
   // What is issued of later periods, a fee in advance, counts too.
   const issued = new Map<string, Instant>();
-  for (const part of parts) if (part.issued) issued.set(part.deploymentId, later(issued.get(part.deploymentId) ?? at, part.start));
+  for (const part of parts)
+    if (part.issued) issued.set(part.deploymentId, later(issued.get(part.deploymentId) ?? at, part.start));
   const untilOf = (deploymentId: string): Instant => issued.get(deploymentId) ?? at;
-  const tenants = await core.db.selectFrom('tenants').select(['tenant_id', 'currency']).where(inForceAt(position)).execute();
+  const tenants = await core.db
+    .selectFrom('tenants')
+    .select(['tenant_id', 'currency'])
+    .where(inForceAt(position))
+    .execute();
   const currencies = new Map(tenants.map((row) => [row.tenant_id, row.currency]));
   const recorded = Map.groupBy(parts, ({ lineId }) => lineId);
   const lines = await allLines(core, position, untilOf, { deploymentIds });
   const coupons = await couponsOfLines(core, position, [...new Set(lines.map(({ tenantId }) => tenantId))]);
   const currencyOf = ({ tenantId, currency }: LineDefinition): string => currencies.get(tenantId) ?? currency;
-  const rated = await rateLines(core, position, lines, recorded, ({ deploymentId }) => untilOf(deploymentId), currencyOf, coupons);
+  const rated = await rateLines(
+    core,
+    position,
+    lines,
+    recorded,
+    ({ deploymentId }) => untilOf(deploymentId),
+    currencyOf,
+    coupons,
+  );
   return new Map(
     rated.flatMap(({ line, parts: of, quarantined }) =>
-      of.map((part): [string, RatedAt] => [part.partId, { line, part, net: netOf(part.rows), quarantined: quarantined?.code ?? null }]),
+      of.map((part): [string, RatedAt] => [
+        part.partId,
+        { line, part, net: netOf(part.rows), quarantined: quarantined?.code ?? null },
+      ]),
     ),
   );
 }
 
 function summed(all: readonly PreviewedLine[]): Effect {
-  const lines = [...all].sort((a, b) => compareText(a.tenantId, b.tenantId) || compareInstants(a.period.start, b.period.start) || compareText(a.lineId, b.lineId));
+  const lines = [...all].sort(
+    (a, b) =>
+      compareText(a.tenantId, b.tenantId) ||
+      compareInstants(a.period.start, b.period.start) ||
+      compareText(a.lineId, b.lineId),
+  );
   const total = (group: readonly { readonly difference: string }[], currency: string): string =>
     moneyText(sum(group.map(({ difference }) => decimal(difference))), currency);
-  const groups = <Of extends { readonly currency: string; readonly difference: string }>(of: readonly Of[], key: (each: Of) => string) =>
+  const groups = <Of extends { readonly currency: string; readonly difference: string }>(
+    of: readonly Of[],
+    key: (each: Of) => string,
+  ) =>
     [...Map.groupBy(of, (each) => JSON.stringify([key(each), each.currency]))]
       .map(([name, group]) => {
         const [of_, currency] = JSON.parse(name) as [string, string];
@@ -151,13 +186,25 @@ function summed(all: readonly PreviewedLine[]): Effect {
       })
       .sort((a, b) => compareText(a.of, b.of) || compareText(a.currency, b.currency));
   const months = lines.flatMap(({ difference, period, currency }) =>
-    byMonth(decimal(difference), period, currency).map(({ month, amount }) => ({ month, currency, difference: text(amount) })),
+    byMonth(decimal(difference), period, currency).map(({ month, amount }) => ({
+      month,
+      currency,
+      difference: text(amount),
+    })),
   );
   const totals = groups(lines, () => '').map(({ currency, difference }) => ({ currency, total: difference }));
   return {
     lines,
-    byTenant: groups(lines, ({ tenantId }) => tenantId).map(({ of, currency, difference }) => ({ tenantId: of, currency, difference })),
-    byMonth: groups(months, ({ month }) => month).map(({ of, currency, difference }) => ({ month: of, currency, difference })),
+    byTenant: groups(lines, ({ tenantId }) => tenantId).map(({ of, currency, difference }) => ({
+      tenantId: of,
+      currency,
+      difference,
+    })),
+    byMonth: groups(months, ({ month }) => month).map(({ of, currency, difference }) => ({
+      month: of,
+      currency,
+      difference,
+    })),
     total: totals.length > 1 ? null : (totals[0]?.total ?? '0.00'),
     totals,
   };
@@ -184,7 +231,8 @@ export async function bookDifferences({ core }: Trial, lines: readonly Previewed
 export async function daysToMeterAgain(trial: Trial): Promise<string[]> {
   const days = new Set<string>();
   for (const event of trial.events()) {
-    if (event.type !== 'ResourceCorrected' && event.type !== 'ResourcesObserved' && event.type !== 'ResourceRemoved') continue;
+    if (event.type !== 'ResourceCorrected' && event.type !== 'ResourcesObserved' && event.type !== 'ResourceRemoved')
+      continue;
     const [from, until] = stretchOf(event);
     const { rows } = await trial.core.pool.query<{ date: string }>(
       "SELECT DISTINCT date FROM metered_days WHERE date >= $1 AND ($2::timestamptz IS NULL OR (date || 'T00:00:00Z')::timestamptz < $2) ORDER BY date",
@@ -195,7 +243,9 @@ export async function daysToMeterAgain(trial: Trial): Promise<string[]> {
   return [...days].sort();
 }
 
-function stretchOf(event: RecordedEvent<'ResourceCorrected' | 'ResourcesObserved' | 'ResourceRemoved'>): [Instant, Instant | null] {
+function stretchOf(
+  event: RecordedEvent<'ResourceCorrected' | 'ResourcesObserved' | 'ResourceRemoved'>,
+): [Instant, Instant | null] {
   switch (event.type) {
     case 'ResourceCorrected':
       return [event.data.from, event.data.until];
@@ -208,6 +258,13 @@ function stretchOf(event: RecordedEvent<'ResourceCorrected' | 'ResourcesObserved
 
 /** What a preview may hold: facts that change what is owed, not what bills it. */
 export function assertPreviewable(name: string): void {
-  if (['create-invoice', 'issue-invoice', 'void-invoice', 'pay-invoice', 'create-credit-note', 'skip-event'].includes(name))
-    throw invalid('not_previewed', `${name} is not previewed: a preview says what facts would change; for an invoice see invoice-preview`);
+  if (
+    ['create-invoice', 'issue-invoice', 'void-invoice', 'pay-invoice', 'create-credit-note', 'skip-event'].includes(
+      name,
+    )
+  )
+    throw invalid(
+      'not_previewed',
+      `${name} is not previewed: a preview says what facts would change; for an invoice see invoice-preview`,
+    );
 }

@@ -2,7 +2,14 @@ import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import type { Instant } from '#domain/time/instant';
 import { EventCodec } from '#event-store/codec';
-import { type Appended, type EventLog, NO_STREAM, type NewEvent, type StoredEvent, WrongExpectedRevision } from '#event-store/port';
+import {
+  type Appended,
+  type EventLog,
+  NO_STREAM,
+  type NewEvent,
+  type StoredEvent,
+  WrongExpectedRevision,
+} from '#event-store/port';
 import { ensurePartitions } from '#read-model/partitions';
 import type { Projecting, Projection } from '#read-model/projection';
 import { READ_MODELS } from '../database.js';
@@ -21,7 +28,11 @@ export interface Trial {
 }
 
 /** Runs work on a trial that goes on from what is projected now. `now` is when its events would be recorded. */
-export async function onTrial<Result>(core: LedgerCore, now: Instant, work: (trial: Trial) => Promise<Result>): Promise<Result> {
+export async function onTrial<Result>(
+  core: LedgerCore,
+  now: Instant,
+  work: (trial: Trial) => Promise<Result>,
+): Promise<Result> {
   await core.projector.catchUp();
   const pool = core.trialPool();
   try {
@@ -30,7 +41,12 @@ export async function onTrial<Result>(core: LedgerCore, now: Instant, work: (tri
     const from = await positionOf(core, pool);
     const log = new TrialLog(core.log, from, now);
     const projector = new TrialProjector(log, pool, core.projector.list(), from, core.pool);
-    const trial = new LedgerCore(log, projector, pool, { locks: null, trialPool: core.trialPool, rebuilder: null, tree: null });
+    const trial = new LedgerCore(log, projector, pool, {
+      locks: null,
+      trialPool: core.trialPool,
+      rebuilder: null,
+      tree: null,
+    });
     return await work({ core: trial, from, events: () => log.captured.map((event) => projector.decoded(event)) });
   } finally {
     await pool.query('ROLLBACK').catch(() => undefined);

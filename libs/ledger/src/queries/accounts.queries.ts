@@ -8,7 +8,18 @@ import type { ResourceRow } from '#projections/inventory/inventory.table';
 import { contractsOf } from '../invoices/billing.js';
 import { timelinesOf } from '../inventory.js';
 import { inForceAt, type LedgerCore } from '../ledger-core.js';
-import { assertVisibleDeployment, defineQuery, pageOfAll, READERS, STAFF, visibleTenant, zAt, zOptionalId, zOptionalIds, zPage } from '../query.js';
+import {
+  assertVisibleDeployment,
+  defineQuery,
+  pageOfAll,
+  READERS,
+  STAFF,
+  visibleTenant,
+  zAt,
+  zOptionalId,
+  zOptionalIds,
+  zPage,
+} from '../query.js';
 
 const tenantsQuery = defineQuery({
   name: 'tenants',
@@ -23,9 +34,19 @@ const tenantsQuery = defineQuery({
     if (tenantIds !== undefined) query = query.where('tenant_id', 'in', tenantIds);
     const rows = await query.execute();
     const names = await core.details.names(rows.map(({ details_ref }) => details_ref));
-    const taxes = await core.db.selectFrom('tenant_taxes').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
+    const taxes = await core.db
+      .selectFrom('tenant_taxes')
+      .selectAll()
+      .where(inForceAt(position))
+      .orderBy('effective_from')
+      .execute();
     const taxesOf = Map.groupBy(taxes, ({ tenant_id }) => tenant_id);
-    const credits = await core.db.selectFrom('tenant_credits').selectAll().where(inForceAt(position)).orderBy('currency').execute();
+    const credits = await core.db
+      .selectFrom('tenant_credits')
+      .selectAll()
+      .where(inForceAt(position))
+      .orderBy('currency')
+      .execute();
     const creditsOf = Map.groupBy(credits, ({ tenant_id }) => tenant_id);
     const items = rows.map((row) => ({
       tenantId: row.tenant_id,
@@ -33,8 +54,15 @@ const tenantsQuery = defineQuery({
       name: names.get(row.details_ref) ?? null,
       currency: row.currency,
       timeZone: row.time_zone,
-      taxes: (taxesOf.get(row.tenant_id) ?? []).map((tax) => ({ name: tax.name, ratePercent: tax.rate_percent, from: tax.effective_from })),
-      credits: (creditsOf.get(row.tenant_id) ?? []).map(({ currency, credit }) => ({ currency, amount: moneyText(decimal(credit), currency) })),
+      taxes: (taxesOf.get(row.tenant_id) ?? []).map((tax) => ({
+        name: tax.name,
+        ratePercent: tax.rate_percent,
+        from: tax.effective_from,
+      })),
+      credits: (creditsOf.get(row.tenant_id) ?? []).map(({ currency, credit }) => ({
+        currency,
+        amount: moneyText(decimal(credit), currency),
+      })),
     }));
     return pageOfAll(items, page, position, (item) => item.tenantId);
   },
@@ -43,7 +71,12 @@ const tenantsQuery = defineQuery({
 const deploymentsQuery = defineQuery({
   name: 'deployments',
   summary: 'What tenants run, and whose each was when',
-  params: zPage.extend({ deploymentId: zOptionalId, deploymentIds: zOptionalIds, tenantId: zOptionalId, tenantIds: zOptionalIds }),
+  params: zPage.extend({
+    deploymentId: zOptionalId,
+    deploymentIds: zOptionalIds,
+    tenantId: zOptionalId,
+    tenantIds: zOptionalIds,
+  }),
   roles: READERS,
   async answer({ deploymentId, deploymentIds, tenantId, tenantIds, ...page }, context) {
     const { core, position, caller } = context;
@@ -53,9 +86,18 @@ const deploymentsQuery = defineQuery({
     if (deploymentId !== undefined) query = query.where('deployment_id', '=', deploymentId);
     if (deploymentIds !== undefined) query = query.where('deployment_id', 'in', deploymentIds);
     const rows = await query.execute();
-    const assignments = await core.db.selectFrom('deployment_assignments').selectAll().where(inForceAt(position)).orderBy('effective_from').execute();
+    const assignments = await core.db
+      .selectFrom('deployment_assignments')
+      .selectAll()
+      .where(inForceAt(position))
+      .orderBy('effective_from')
+      .execute();
     const assignmentsOf = Map.groupBy(
-      assignments.map((row) => ({ deploymentId: row.deployment_id, tenantId: row.tenant_id, from: row.effective_from })),
+      assignments.map((row) => ({
+        deploymentId: row.deployment_id,
+        tenantId: row.tenant_id,
+        from: row.effective_from,
+      })),
       (each) => each.deploymentId,
     );
     const items = rows
@@ -71,19 +113,27 @@ const deploymentsQuery = defineQuery({
       .filter(({ assignments: all }) => visible === null || all.some((each) => each.tenantId === visible))
       .map((item) => (context.confinedTo === null ? item : ownView(item, context.confinedTo)))
       // Of what they may see only: whose it was before is not to be found out by asking for it.
-      .filter(({ assignments: seen }) => tenantIds === undefined || seen.some((each) => tenantIds.includes(each.tenantId)));
+      .filter(
+        ({ assignments: seen }) => tenantIds === undefined || seen.some((each) => tenantIds.includes(each.tenantId)),
+      );
     return pageOfAll(items, page, position, (item) => item.deploymentId);
   },
 });
 
-const ownSubscription = <Item extends { tenantId: string | null; tenancies: readonly { tenantId: string }[] }>(item: Item, own: string): Item => ({
+const ownSubscription = <Item extends { tenantId: string | null; tenancies: readonly { tenantId: string }[] }>(
+  item: Item,
+  own: string,
+): Item => ({
   ...item,
   tenantId: own,
   tenancies: item.tenancies.filter((each) => each.tenantId === own),
 });
 
 /** A deployment as one of its tenants may see it: when it was theirs, and of others nothing. */
-const ownView = <Item extends { tenantId: string | null; assignments: readonly { tenantId: string; from: Instant }[] }>(item: Item, own: string): Item => ({
+const ownView = <Item extends { tenantId: string | null; assignments: readonly { tenantId: string; from: Instant }[] }>(
+  item: Item,
+  own: string,
+): Item => ({
   ...item,
   tenantId: item.tenantId === own ? own : null,
   assignments: item.assignments.filter((each) => each.tenantId === own),
@@ -101,7 +151,10 @@ const subscriptionsQuery = defineQuery({
     tenantIds: zOptionalIds,
   }),
   roles: READERS,
-  async answer({ subscriptionId, subscriptionIds, deploymentId, deploymentIds, tenantId, tenantIds, ...page }, context) {
+  async answer(
+    { subscriptionId, subscriptionIds, deploymentId, deploymentIds, tenantId, tenantIds, ...page },
+    context,
+  ) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
@@ -109,7 +162,9 @@ const subscriptionsQuery = defineQuery({
       .map(({ subscription, assignments }) => ({
         subscriptionId: subscription.subscriptionId,
         deploymentId: subscription.deploymentId,
-        tenantId: tenantAt(assignments, subscription.cancelledAt ?? context.caller.now) ?? tenantAt(assignments, subscription.from),
+        tenantId:
+          tenantAt(assignments, subscription.cancelledAt ?? context.caller.now) ??
+          tenantAt(assignments, subscription.from),
         planId: subscription.plans.at(-1)?.planId ?? null,
         period: { start: subscription.from, end: subscription.cancelledAt },
         anchor: subscription.anchor,
@@ -123,27 +178,52 @@ const subscriptionsQuery = defineQuery({
       .filter((item) => visible === null || item.tenancies.some((each) => each.tenantId === visible))
       .map((item) => (context.confinedTo === null ? item : ownSubscription(item, context.confinedTo)))
       .filter((item) => tenantIds === undefined || item.tenancies.some((each) => tenantIds.includes(each.tenantId)));
-    if (subscriptionId !== undefined && items.length === 0) throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
+    if (subscriptionId !== undefined && items.length === 0)
+      throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
     return pageOfAll(items, page, position, (item) => item.subscriptionId);
   },
 });
 
 /** Those that there were at an instant, as they were then; what has no history, as its name, is as last seen. */
-async function rowsAt(core: LedgerCore, position: number, rows: readonly ResourceRow[], at: Instant): Promise<ResourceRow[]> {
+async function rowsAt(
+  core: LedgerCore,
+  position: number,
+  rows: readonly ResourceRow[],
+  at: Instant,
+): Promise<ResourceRow[]> {
   const keyOf = (provider: string, providerId: string): string => JSON.stringify([provider, providerId]);
-  const timelines = new Map((await timelinesOf(core, position)).map((each) => [keyOf(each.provider, each.providerId), each.timeline]));
+  const timelines = new Map(
+    (await timelinesOf(core, position)).map((each) => [keyOf(each.provider, each.providerId), each.timeline]),
+  );
   return rows.flatMap((row) => {
     const timeline = timelines.get(keyOf(row.provider, row.provider_id));
     const state = timeline === undefined ? undefined : stateAt(timeline, at);
     if (state === undefined || state === null) return [];
-    return [{ ...row, kind: state.kind, status: state.status, size_gb: state.sizeGb, deployment_id: state.deploymentId, tenant_id: state.tenantId }];
+    return [
+      {
+        ...row,
+        kind: state.kind,
+        status: state.status,
+        size_gb: state.sizeGb,
+        deployment_id: state.deploymentId,
+        tenant_id: state.tenantId,
+      },
+    ];
   });
 }
 
 const resourcesQuery = defineQuery({
   name: 'resources',
-  summary: 'The inventory: what providers run for us, as last seen; or with its kind, status, size and holder at an instant, and what there was then',
-  params: zPage.extend({ provider: zOptionalId, providerId: zOptionalId, kind: zOptionalId, deploymentId: zOptionalId, tenantId: zOptionalId, ...zAt }),
+  summary:
+    'The inventory: what providers run for us, as last seen; or with its kind, status, size and holder at an instant, and what there was then',
+  params: zPage.extend({
+    provider: zOptionalId,
+    providerId: zOptionalId,
+    kind: zOptionalId,
+    deploymentId: zOptionalId,
+    tenantId: zOptionalId,
+    ...zAt,
+  }),
   roles: STAFF,
   async answer({ provider, providerId, kind, deploymentId, tenantId, at, ...page }, { core, position }) {
     let query = core.db.selectFrom('resources').selectAll().where(inForceAt(position));

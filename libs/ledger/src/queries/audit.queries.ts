@@ -8,7 +8,20 @@ import { shownEvent } from '../explain/evidence.js';
 import { explain } from '../explain/index.js';
 import { inForceAt } from '../ledger-core.js';
 import { projectionsStatus } from '../projections-status.js';
-import { ADMIN, decodeCursor, defineQuery, invalidCursor, knownPosition, pageOf, STAFF, zAfter, zAsOf, zAt, zLimit, zOptionalId } from '../query.js';
+import {
+  ADMIN,
+  decodeCursor,
+  defineQuery,
+  invalidCursor,
+  knownPosition,
+  pageOf,
+  STAFF,
+  zAfter,
+  zAsOf,
+  zAt,
+  zLimit,
+  zOptionalId,
+} from '../query.js';
 
 const DEFAULT_EVENTS = 100;
 
@@ -26,7 +39,8 @@ const eventsQuery = defineQuery({
   async answer({ stream, after, type, limit, cursor }, { core, position, caller }) {
     const range = { after: cursor === undefined ? after : cursorOf(cursor), upTo: position };
     const events = await firstOf(eventsIn(core.log, range, { stream, type, count: limit + 1 }), limit + 1);
-    const shown = (event: StoredEvent) => shownEvent(event, maySee(caller, event.type) ? (JSON.parse(event.data) as unknown) : null);
+    const shown = (event: StoredEvent) =>
+      shownEvent(event, maySee(caller, event.type) ? (JSON.parse(event.data) as unknown) : null);
     return pageOf(events, limit, position, (event) => [String(event.position)], shown);
   },
 });
@@ -45,7 +59,12 @@ async function* eventsIn(
 ): AsyncIterable<StoredEvent> {
   // Positions are dense: without a condition, the next events are those at the next positions.
   const next = Array.from({ length: Math.max(0, Math.min(count, upTo - after)) }, (_, index) => after + 1 + index);
-  const events = stream !== undefined ? log.read(stream) : type !== undefined ? log.readAll(after, { types: [type] }) : log.readAt(next);
+  const events =
+    stream !== undefined
+      ? log.read(stream)
+      : type !== undefined
+        ? log.readAll(after, { types: [type] })
+        : log.readAt(next);
   for await (const event of events) {
     if (event.position > upTo) return;
     if (event.position > after && (type === undefined || event.type === type)) yield event;
@@ -63,7 +82,8 @@ const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role)
 
 const explainQuery = defineQuery({
   name: 'explain',
-  summary: 'An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in',
+  summary:
+    'An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in',
   params: zAsOf.extend({ id: zId, ...zAt }),
   roles: ['platform_admin', 'auditor', 'operator'],
   answer: async ({ id, at }, context) => explain(context, id, at ?? context.caller.now),
@@ -71,7 +91,8 @@ const explainQuery = defineQuery({
 
 const projectionsQuery = defineQuery({
   name: 'projections',
-  summary: 'Each projection with its version, position, the log\'s head, and its lag in events and seconds; what is being rebuilt, and what is kept. With asOf: of the events up to then',
+  summary:
+    "Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. With asOf: of the events up to then",
   params: zAsOf,
   roles: STAFF,
   withoutCatchUp: true,
@@ -84,19 +105,32 @@ const meteredDaysQuery = defineQuery({
   params: zAsOf,
   roles: STAFF,
   async answer(_params, { core, position }) {
-    const rows = await core.db.selectFrom('metered_days').selectAll().where(inForceAt(position)).orderBy('date').execute();
-    return { items: rows.map((row) => ({ date: row.date, recordCount: row.record_count, skipped: row.skipped })), nextCursor: null };
+    const rows = await core.db
+      .selectFrom('metered_days')
+      .selectAll()
+      .where(inForceAt(position))
+      .orderBy('date')
+      .execute();
+    return {
+      items: rows.map((row) => ({ date: row.date, recordCount: row.record_count, skipped: row.skipped })),
+      nextCursor: null,
+    };
   },
 });
 
 const diffQuery = defineQuery({
   name: 'diff',
-  summary: 'What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events',
+  summary:
+    'What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events',
   params: zAsOf.extend({ from: z.string(), to: z.string().optional() }),
   roles: STAFF,
   async answer({ from, to }, context) {
     const { core, position } = context;
-    return differences(context, await knownPosition(core, 'from', from), to === undefined ? position : await knownPosition(core, 'to', to));
+    return differences(
+      context,
+      await knownPosition(core, 'from', from),
+      to === undefined ? position : await knownPosition(core, 'to', to),
+    );
   },
 });
 

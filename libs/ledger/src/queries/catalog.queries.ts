@@ -35,13 +35,19 @@ const ratesQuery = defineQuery({
         period: { start: row.effective_from, end: row.effective_until },
       }))
       .filter(({ period }) => at === undefined || contains(period, at));
-    return pageOfAll(items, page, position, (item) => JSON.stringify([item.resourceType, item.resourceFamily, item.location, item.effectiveFrom]));
+    return pageOfAll(items, page, position, (item) =>
+      JSON.stringify([item.resourceType, item.resourceFamily, item.location, item.effectiveFrom]),
+    );
   },
 });
 
 /** As of before it was published there is nothing; a plan that never was is a mistake of who asks. */
 async function assertPublished({ db }: LedgerCore, planId: string): Promise<void> {
-  const version = await db.selectFrom('plan_versions').select('plan_id').where('plan_id', '=', planId).executeTakeFirst();
+  const version = await db
+    .selectFrom('plan_versions')
+    .select('plan_id')
+    .where('plan_id', '=', planId)
+    .executeTakeFirst();
   if (version === undefined) throw notFound('unknown_plan', `plan ${planId} is not published`);
 }
 

@@ -3,7 +3,8 @@ import { defineQuery, STAFF, zAsOf } from '../query.js';
 
 const checkQuery = defineQuery({
   name: 'check',
-  summary: 'Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy',
+  summary:
+    'Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy',
   params: zAsOf,
   roles: STAFF,
   answer: async (_params, context) => checkAll(context),

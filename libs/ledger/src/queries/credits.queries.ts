@@ -9,7 +9,16 @@ import { bookedRows } from '../invoices/billing.js';
 import { creditNoteView } from '../invoices/credit-notes.js';
 import { isUuid } from '../invoices/invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage } from '../query.js';
+import {
+  defineQuery,
+  pageOfAll,
+  type QueryContext,
+  READERS,
+  visibleTenant,
+  zAsOf,
+  zOptionalId,
+  zPage,
+} from '../query.js';
 
 const creditsQuery = defineQuery({
   name: 'credits',
@@ -34,7 +43,12 @@ const creditsQuery = defineQuery({
           tenantId: row.tenant_id,
           currency,
           kind: row.kind,
-          ...(row.amount === null ? {} : { amount: moneyText(decimal(row.amount), currency), left: moneyText(decimal(row.amount).minus(taken), currency) }),
+          ...(row.amount === null
+            ? {}
+            : {
+                amount: moneyText(decimal(row.amount), currency),
+                left: moneyText(decimal(row.amount).minus(taken), currency),
+              }),
           ...(row.percent === null ? {} : { percent: row.percent, billingKinds: row.billing_kinds }),
           taken: moneyText(taken, currency),
           period: { start: row.effective_from, end: row.effective_until },
@@ -54,7 +68,8 @@ const creditNotesQuery = defineQuery({
   async answer({ tenantId, invoiceId, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
-    if (invoiceId !== undefined && !isUuid(invoiceId)) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
+    if (invoiceId !== undefined && !isUuid(invoiceId))
+      throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
     let query = core.db.selectFrom('credit_notes').selectAll().where(inForceAt(position));
     if (visible !== null) query = query.where('tenant_id', '=', visible);
     if (invoiceId !== undefined) query = query.where('invoice_id', '=', invoiceId);
@@ -78,16 +93,34 @@ const creditNoteQuery = defineQuery({
 });
 
 /** Errors: `unknown_credit_note`, also where it is another tenant's. */
-export async function visibleCreditNote({ core, position, confinedTo }: QueryContext, id: string): Promise<CreditNoteRow> {
+export async function visibleCreditNote(
+  { core, position, confinedTo }: QueryContext,
+  id: string,
+): Promise<CreditNoteRow> {
   const row = isUuid(id)
-    ? await core.db.selectFrom('credit_notes').selectAll().where('credit_note_id', '=', id).where(inForceAt(position)).executeTakeFirst()
+    ? await core.db
+        .selectFrom('credit_notes')
+        .selectAll()
+        .where('credit_note_id', '=', id)
+        .where(inForceAt(position))
+        .executeTakeFirst()
     : undefined;
-  if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo)) throw notFound('unknown_credit_note', `there is no credit note ${id}`);
+  if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))
+    throw notFound('unknown_credit_note', `there is no credit note ${id}`);
   return row;
 }
 
-export async function creditNoteRows({ core }: QueryContext, { credit_note_id: id, rows_attempt: attempt }: CreditNoteRow): Promise<FrozenRow[]> {
-  const rows = await core.db.selectFrom('invoice_rows').select('row').where('invoice_id', '=', id).where('attempt', '=', attempt).orderBy('n').execute();
+export async function creditNoteRows(
+  { core }: QueryContext,
+  { credit_note_id: id, rows_attempt: attempt }: CreditNoteRow,
+): Promise<FrozenRow[]> {
+  const rows = await core.db
+    .selectFrom('invoice_rows')
+    .select('row')
+    .where('invoice_id', '=', id)
+    .where('attempt', '=', attempt)
+    .orderBy('n')
+    .execute();
   return rows.map(({ row }) => row);
 }
 

@@ -18,11 +18,21 @@ const marginQuery = defineQuery({
   async answer({ period, currency }, context) {
     const month = period.start.slice(0, 7);
     const margin = await marginIn(context, period, currency);
-    return { period: month, currency, ...margin, otherCurrencies: await otherCurrencies(context, period, month, currency) };
+    return {
+      period: month,
+      currency,
+      ...margin,
+      otherCurrencies: await otherCurrencies(context, period, month, currency),
+    };
   },
 });
 
-async function otherCurrencies({ core, position }: QueryContext, period: Period, month: string, currency: string): Promise<string[]> {
+async function otherCurrencies(
+  { core, position }: QueryContext,
+  period: Period,
+  month: string,
+  currency: string,
+): Promise<string[]> {
   const { rows } = await core.pool.query<{ currency: string }>(
     `SELECT DISTINCT currency FROM (
        SELECT currency FROM revenue WHERE month = $1 AND position_from <= $4
@@ -43,10 +53,21 @@ const accrualQuery = defineQuery({
     const at = asked ?? caller.now;
     const lines = (await openLines(context, at)).filter((line) => line.currency === currency);
     // Of one currency: a plan in another than its tenant's is on no invoice, and says so there.
-    const rated = await rateLines(core, position, lines, new Map(), at, (line) => line.currency, await couponsOfLines(core, position, null));
+    const rated = await rateLines(
+      core,
+      position,
+      lines,
+      new Map(),
+      at,
+      (line) => line.currency,
+      await couponsOfLines(core, position, null),
+    );
     const subscriptions = [...Map.groupBy(rated, ({ line }) => line.subscriptionId)].map(([subscriptionId, group]) => {
       const shown = group.map(({ line, parts, quarantined }) => {
-        const rows = printRated(parts.flatMap((part) => part.rows), currency);
+        const rows = printRated(
+          parts.flatMap((part) => part.rows),
+          currency,
+        );
         return {
           lineId: line.lineId,
           billingKind: line.billingKind,
@@ -58,10 +79,22 @@ const accrualQuery = defineQuery({
         };
       });
       const first = group[0]?.line;
-      return { subscriptionId, tenantId: first?.tenantId ?? null, deploymentId: first?.deploymentId ?? null, lines: shown, total: netText(shown, currency) };
+      return {
+        subscriptionId,
+        tenantId: first?.tenantId ?? null,
+        deploymentId: first?.deploymentId ?? null,
+        lines: shown,
+        total: netText(shown, currency),
+      };
     });
     const total = moneyText(sum(subscriptions.map((each) => decimal(each.total))), currency);
-    return { at, currency, billed: false, subscriptions: subscriptions.sort((a, b) => (a.subscriptionId < b.subscriptionId ? -1 : 1)), total };
+    return {
+      at,
+      currency,
+      billed: false,
+      subscriptions: subscriptions.sort((a, b) => (a.subscriptionId < b.subscriptionId ? -1 : 1)),
+      total,
+    };
   },
 });
 

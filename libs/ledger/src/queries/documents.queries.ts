@@ -20,8 +20,18 @@ const invoiceDocumentQuery = defineQuery({
   async answer({ id, ...asOf }, context) {
     const row = await visibleInvoice(context, id);
     const invoice = await invoiceView(context, row);
-    const parties = await partiesOf(context, row, invoice.lines.map(({ deploymentId }) => deploymentId), asOf);
-    return invoiceDocument({ invoice, ...parties, grants: await grantsOf(context, row, invoice), forStaff: context.confinedTo === null });
+    const parties = await partiesOf(
+      context,
+      row,
+      invoice.lines.map(({ deploymentId }) => deploymentId),
+      asOf,
+    );
+    return invoiceDocument({
+      invoice,
+      ...parties,
+      grants: await grantsOf(context, row, invoice),
+      forStaff: context.confinedTo === null,
+    });
   },
 });
 
@@ -35,7 +45,12 @@ const creditNoteDocumentQuery = defineQuery({
     const row = await visibleCreditNote(context, id);
     const creditNote = creditNoteView(row, await creditNoteRows(context, row));
     const invoice = await visibleInvoice(context, row.invoice_id);
-    const parties = await partiesOf(context, invoice, creditNote.rows.map(({ deploymentId }) => deploymentId), asOf);
+    const parties = await partiesOf(
+      context,
+      invoice,
+      creditNote.rows.map(({ deploymentId }) => deploymentId),
+      asOf,
+    );
     return creditNoteDocument({ creditNote, invoice: await invoiceView(context, invoice), ...parties });
   },
 });
@@ -50,7 +65,12 @@ function shownAsOf({ asOf, knownAt }: AsOf, position: number): string | null {
   return asked !== null && /^\d+$/.test(asked) ? `log position ${asked}` : asked;
 }
 
-async function partiesOf(context: QueryContext, invoice: InvoiceRow, deploymentIds: readonly (string | null)[], asOf: AsOf): Promise<Parties> {
+async function partiesOf(
+  context: QueryContext,
+  invoice: InvoiceRow,
+  deploymentIds: readonly (string | null)[],
+  asOf: AsOf,
+): Promise<Parties> {
   const { core, position } = context;
   const known = invoice.computed_at ?? position;
   const tenant = await core.db
@@ -62,7 +82,14 @@ async function partiesOf(context: QueryContext, invoice: InvoiceRow, deploymentI
   const ref = (await frozenDetailsRef(context, invoice)) ?? tenant.details_ref;
   const ids = deploymentIds.filter((id) => id !== null);
   const deployments =
-    ids.length === 0 ? [] : await core.db.selectFrom('deployments').select(['deployment_id', 'name']).where('deployment_id', 'in', [...new Set(ids)]).where(inForceAt(known)).execute();
+    ids.length === 0
+      ? []
+      : await core.db
+          .selectFrom('deployments')
+          .select(['deployment_id', 'name'])
+          .where('deployment_id', 'in', [...new Set(ids)])
+          .where(inForceAt(known))
+          .execute();
   return {
     seller: core.seller,
     tenantName: (await core.details.names([ref])).get(ref) ?? null,
@@ -75,7 +102,10 @@ async function partiesOf(context: QueryContext, invoice: InvoiceRow, deploymentI
 const zIssued = z.object({ detailsRef: invoiceEvents.InvoiceIssued.shape.detailsRef });
 
 /** The reference to the tenant's details that its `InvoiceIssued` froze: the event stands where the invoice's number begins. */
-async function frozenDetailsRef({ core }: QueryContext, { invoice_id: invoiceId, ordinal }: InvoiceRow): Promise<string | null> {
+async function frozenDetailsRef(
+  { core }: QueryContext,
+  { invoice_id: invoiceId, ordinal }: InvoiceRow,
+): Promise<string | null> {
   if (ordinal === null) return null;
   const { at } = await core.db
     .selectFrom('invoices')
@@ -87,8 +117,14 @@ async function frozenDetailsRef({ core }: QueryContext, { invoice_id: invoiceId,
   throw new Error(`the log has no event at position ${at}, where invoice ${invoiceId} was issued`);
 }
 
-async function grantsOf({ core, position }: QueryContext, { tenant_id: tenantId, currency }: InvoiceRow, { lines }: InvoiceView): Promise<InvoiceDocument['grants']> {
-  const ids = new Set(lines.flatMap(({ rows }) => rows.flatMap(({ credits = [] }) => credits.map(({ creditId }) => creditId))));
+async function grantsOf(
+  { core, position }: QueryContext,
+  { tenant_id: tenantId, currency }: InvoiceRow,
+  { lines }: InvoiceView,
+): Promise<InvoiceDocument['grants']> {
+  const ids = new Set(
+    lines.flatMap(({ rows }) => rows.flatMap(({ credits = [] }) => credits.map(({ creditId }) => creditId))),
+  );
   if (ids.size === 0) return new Map();
   const rows = await core.db
     .selectFrom('credits')

@@ -14,8 +14,18 @@ import { usageQueries } from './usage.queries.js';
 
 /** Every query by name: REST, the CLI and the console ask the same. */
 export const QUERIES: ReadonlyMap<string, QueryDefinition> = new Map(
-  [...usageQueries, ...unbilledQueries, ...catalogQueries, ...accountQueries, ...lineQueries, ...invoiceQueries, ...creditQueries, ...documentQueries, ...dashboardQueries, ...quoteQueries, ...auditQueries, ...checkQueries].map((query) => [
-    query.name,
-    query,
-  ]),
+  [
+    ...usageQueries,
+    ...unbilledQueries,
+    ...catalogQueries,
+    ...accountQueries,
+    ...lineQueries,
+    ...invoiceQueries,
+    ...creditQueries,
+    ...documentQueries,
+    ...dashboardQueries,
+    ...quoteQueries,
+    ...auditQueries,
+    ...checkQueries,
+  ].map((query) => [query.name, query]),
 );

@@ -6,7 +6,17 @@ import { z } from 'zod';
 import { invoicePreview, invoiceView } from '../invoices/invoice-view.js';
 import { isUuid } from '../invoices/invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zAt } from '../query.js';
+import {
+  defineQuery,
+  pageOfAll,
+  type QueryContext,
+  READERS,
+  visibleTenant,
+  zAsOf,
+  zOptionalId,
+  zPage,
+  zAt,
+} from '../query.js';
 
 const invoicesQuery = defineQuery({
   name: 'invoices',
@@ -18,7 +28,9 @@ const invoicesQuery = defineQuery({
     let query = context.core.db.selectFrom('invoices').selectAll().where(inForceAt(context.position));
     if (visible !== null) query = query.where('tenant_id', '=', visible);
     if (status !== undefined) query = query.where('status', '=', status);
-    const rows = pageOfAll(await query.execute(), page, context.position, (row) => JSON.stringify([row.tenant_id, row.as_of, row.invoice_id]));
+    const rows = pageOfAll(await query.execute(), page, context.position, (row) =>
+      JSON.stringify([row.tenant_id, row.as_of, row.invoice_id]),
+    );
     const items = [];
     for (const row of rows.items) items.push(await invoiceView(context, row));
     return { items, nextCursor: rows.nextCursor };
@@ -27,8 +39,16 @@ const invoicesQuery = defineQuery({
 
 /** Errors: `unknown_invoice`, also where it is another tenant's. */
 export async function visibleInvoice({ core, position, confinedTo }: QueryContext, id: string): Promise<InvoiceRow> {
-  const row = isUuid(id) ? await core.db.selectFrom('invoices').selectAll().where('invoice_id', '=', id).where(inForceAt(position)).executeTakeFirst() : undefined;
-  if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo)) throw notFound('unknown_invoice', `there is no invoice ${id}`);
+  const row = isUuid(id)
+    ? await core.db
+        .selectFrom('invoices')
+        .selectAll()
+        .where('invoice_id', '=', id)
+        .where(inForceAt(position))
+        .executeTakeFirst()
+    : undefined;
+  if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))
+    throw notFound('unknown_invoice', `there is no invoice ${id}`);
   return row;
 }
 

@@ -10,8 +10,26 @@ import { z } from 'zod';
 import { couponsOfLines, linesOfTenant, recordedParts, tenantAccount } from '../invoices/billing.js';
 import { isUuid } from '../invoices/invoicing.js';
 import { inForceAt } from '../ledger-core.js';
-import { defineQuery, pageOfAll, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zPage, zAt } from '../query.js';
-import { netText, partQuantities, printFrozen, printRated, rateLines, type RatedLine, type RatedTile } from '../invoices/rated-lines.js';
+import {
+  defineQuery,
+  pageOfAll,
+  type QueryContext,
+  READERS,
+  visibleTenant,
+  zAsOf,
+  zOptionalId,
+  zPage,
+  zAt,
+} from '../query.js';
+import {
+  netText,
+  partQuantities,
+  printFrozen,
+  printRated,
+  rateLines,
+  type RatedLine,
+  type RatedTile,
+} from '../invoices/rated-lines.js';
 
 /** A line or part as people and programs see it. */
 interface LineView {
@@ -74,8 +92,13 @@ function viewsOf({ line, parts, quarantined }: RatedLine, booked: Booked): LineV
 }
 
 /** What is billed is frozen: those rows, with the corrections booked since. What is open is rated. */
-function amountsOf(part: RatedTile, line: LineDefinition, booked: readonly FrozenRow[] | undefined): { rows: object[]; net: string } {
-  if (booked !== undefined) return { rows: booked.map((row) => printFrozen(row, line.currency)), net: netText(booked, line.currency) };
+function amountsOf(
+  part: RatedTile,
+  line: LineDefinition,
+  booked: readonly FrozenRow[] | undefined,
+): { rows: object[]; net: string } {
+  if (booked !== undefined)
+    return { rows: booked.map((row) => printFrozen(row, line.currency)), net: netText(booked, line.currency) };
   const rows = printRated(part.rows, line.currency);
   return { rows, net: netText(rows, line.currency) };
 }
@@ -86,7 +109,10 @@ async function bookedByPart(context: QueryContext, tenantId: string): Promise<Ma
      WHERE i.tenant_id = $2 AND i.status IN ('issued', 'paid') AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1) ORDER BY i.ordinal, r.n`,
     [context.position, tenantId],
   );
-  const byPart = Map.groupBy(rows.map(({ row }) => row), ({ partId }) => partId);
+  const byPart = Map.groupBy(
+    rows.map(({ row }) => row),
+    ({ partId }) => partId,
+  );
   // A billed part of nothing has no rows: its claim is what makes it billed.
   for (const partId of await issuedParts(context, tenantId)) if (!byPart.has(partId)) byPart.set(partId, []);
   return byPart;
@@ -105,7 +131,12 @@ async function issuedParts({ core, position }: QueryContext, tenantId: string): 
  * Every issued invoice restates what changed before it, so what stands of a part is as it was known when the last was
  * computed: its quantity too.
  */
-async function bookedOf(context: QueryContext, tenantId: string, lines: readonly LineDefinition[], recorded: ReadonlyMap<string, readonly RecordedPart[]>): Promise<Booked> {
+async function bookedOf(
+  context: QueryContext,
+  tenantId: string,
+  lines: readonly LineDefinition[],
+  recorded: ReadonlyMap<string, readonly RecordedPart[]>,
+): Promise<Booked> {
   const rows = await bookedByPart(context, tenantId);
   const { rows: last } = await context.core.pool.query<{ at: number | null }>(
     `SELECT max(computed_at) AS at FROM invoices WHERE tenant_id = $2 AND status IN ('issued', 'paid') AND position_from <= $1 AND (position_to IS NULL OR position_to > $1)`,
@@ -136,7 +167,15 @@ async function lineViews(
       ({ subscriptionId }) => filter.subscriptionId === undefined || subscriptionId === filter.subscriptionId,
     );
     const recorded = await recordedParts(context.core, context.position, tenantId);
-    const rated = await rateLines(context.core, context.position, lines, recorded, filter.at, () => account.currency, await couponsOfLines(context.core, context.position, [tenantId]));
+    const rated = await rateLines(
+      context.core,
+      context.position,
+      lines,
+      recorded,
+      filter.at,
+      () => account.currency,
+      await couponsOfLines(context.core, context.position, [tenantId]),
+    );
     const booked = await bookedOf(context, tenantId, lines, recorded);
     views.push(...rated.flatMap((each) => viewsOf(each, booked)));
   }
@@ -150,15 +189,27 @@ async function assertVisibleSubscription({ core, confinedTo }: QueryContext, sub
     .select('subscription_id')
     .where('subscription_id', '=', subscriptionId);
   if (confinedTo !== null) query = query.where('tenant_id', '=', confinedTo);
-  if ((await query.executeTakeFirst()) === undefined) throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
+  if ((await query.executeTakeFirst()) === undefined)
+    throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
 }
 
 /** By tenant, subscription and billing kind, then in order of time: each cut line followed by its parts. */
 function orderOf(views: readonly LineView[]): (view: LineView) => string {
-  const startOf = new Map(views.flatMap(({ lineId, parentLineId, period }) => (parentLineId === null ? [[lineId, period.start] as const] : [])));
+  const startOf = new Map(
+    views.flatMap(({ lineId, parentLineId, period }) =>
+      parentLineId === null ? [[lineId, period.start] as const] : [],
+    ),
+  );
   return ({ tenantId, subscriptionId, billingKind, lineId, parentLineId, period }) => {
     const root = parentLineId ?? lineId;
-    return JSON.stringify([tenantId, subscriptionId, billingKind, startOf.get(root) ?? period.start, root, parentLineId === null ? '' : period.start]);
+    return JSON.stringify([
+      tenantId,
+      subscriptionId,
+      billingKind,
+      startOf.get(root) ?? period.start,
+      root,
+      parentLineId === null ? '' : period.start,
+    ]);
   };
 }
 
@@ -187,7 +238,10 @@ const linesQuery = defineQuery({
 });
 
 /** Whose line it is, where it was opened; one that is only derived so far is looked for among all. */
-async function ownerOf({ core, position, confinedTo }: QueryContext, id: string): Promise<{ tenantId?: string; subscriptionId?: string }> {
+async function ownerOf(
+  { core, position, confinedTo }: QueryContext,
+  id: string,
+): Promise<{ tenantId?: string; subscriptionId?: string }> {
   if (!isUuid(id)) throw notFound('unknown_line', `there is no line ${id}`);
   const line = await core.db
     .selectFrom('invoice_lines')

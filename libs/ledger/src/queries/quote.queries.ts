@@ -23,9 +23,12 @@ const quoteQuery = defineQuery({
   async answer({ planId, plan, usage, period, tenantId, at: asked }, context) {
     const { core, position, caller } = context;
     const at = asked ?? period?.start ?? caller.now;
-    const version = plan === undefined ? planAt((await plansById(core, position)).get(planId ?? '') ?? [], at) : planOfItsOwn(plan);
+    const version =
+      plan === undefined ? planAt((await plansById(core, position)).get(planId ?? '') ?? [], at) : planOfItsOwn(plan);
     if (planId === undefined && plan === undefined)
-      throw invalid('plan_missing', 'a quote needs planId, or a plan of its own', [{ field: 'planId', message: 'must be given, or plan' }]);
+      throw invalid('plan_missing', 'a quote needs planId, or a plan of its own', [
+        { field: 'planId', message: 'must be given, or plan' },
+      ]);
     if (version === undefined) throw notFound('unknown_plan', `plan ${planId ?? ''} has no terms at ${at}`);
     const payer = await visibleTenant(context, tenantId);
     const tax = payer === null ? null : taxAt((await tenantAccount(core, position, payer)).taxes, at);

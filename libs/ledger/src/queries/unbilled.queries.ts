@@ -30,12 +30,16 @@ export async function lastReading({ core, position }: QueryContext): Promise<Ins
 }
 
 /** Usage that no line covers, by deployment and billing kind; of all, or of some deployments' readings that begin within a period. */
-export async function unbilledUsage(context: QueryContext, among: { readonly deploymentIds: readonly string[]; readonly period: Period } | null = null) {
+export async function unbilledUsage(
+  context: QueryContext,
+  among: { readonly deploymentIds: readonly string[]; readonly period: Period } | null = null,
+) {
   const { core, position } = context;
   const until = await lastReading(context);
   if (until === null) return [];
   const lines = await allLines(core, position, until, among);
-  const where = '($9::text[] IS NULL OR deployment_id = ANY($9)) AND ($10::timestamptz IS NULL OR (period_start >= $10 AND period_start < $11))';
+  const where =
+    '($9::text[] IS NULL OR deployment_id = ANY($9)) AND ($10::timestamptz IS NULL OR (period_start >= $10 AND period_start < $11))';
   const { rows } = await core.pool.query<UnbilledRow>(
     `WITH lines AS (SELECT * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::jsonb[]) AS l(deployment_id, kind, start_at, end_at, filter))
      SELECT u.deployment_id, u.billing_kind, s.subscribed, count(*)::int AS readings, sum(u.quantity) AS quantity, min(u.period_start) AS first, max(u.period_end) AS last
@@ -74,11 +78,14 @@ export async function unbilledUsage(context: QueryContext, among: { readonly dep
 /** Usage that no line covers is on no invoice: it is listed, with the reason, until a command covers it or waives it. */
 const unbilledQuery = defineQuery({
   name: 'unbilled',
-  summary: 'Usage that no line covers: its deployment had no subscription then, or the plan no item for its billing kind',
+  summary:
+    'Usage that no line covers: its deployment had no subscription then, or the plan no item for its billing kind',
   params: zPage,
   roles: STAFF,
   async answer(page, context) {
-    return pageOfAll(await unbilledUsage(context), page, context.position, (item) => JSON.stringify([item.deploymentId, item.billingKind, item.reason]));
+    return pageOfAll(await unbilledUsage(context), page, context.position, (item) =>
+      JSON.stringify([item.deploymentId, item.billingKind, item.reason]),
+    );
   },
 });
 

@@ -43,10 +43,18 @@ async function visibleOf(context: QueryContext, deploymentId: string): Promise<V
 }
 
 async function ownUsage(context: QueryContext): Promise<Visible[]> {
-  const rows = await context.core.db.selectFrom('deployment_assignments').selectAll().where(inForceAt(context.position)).orderBy('effective_from').execute();
+  const rows = await context.core.db
+    .selectFrom('deployment_assignments')
+    .selectAll()
+    .where(inForceAt(context.position))
+    .orderBy('effective_from')
+    .execute();
   return [...Map.groupBy(rows, ({ deployment_id }) => deployment_id)]
     .flatMap(([id, assigned]) =>
-      tenancies(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from }))).map((tenancy) => ({ deploymentId: id, ...tenancy })),
+      tenancies(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from }))).map((tenancy) => ({
+        deploymentId: id,
+        ...tenancy,
+      })),
     )
     .filter(({ tenantId }) => tenantId === context.confinedTo);
 }
@@ -62,12 +70,23 @@ const visibleParams = (visible: readonly Visible[] | null): unknown[] => [
   visible?.map(({ period }) => period.end) ?? null,
 ];
 
-const KEY = ['deployment_id', 'billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'] as const;
+const KEY = [
+  'deployment_id',
+  'billing_kind',
+  'period_start',
+  'resource_id',
+  'period_end',
+  'granularity',
+  'provider',
+  'source_id',
+] as const;
 
 const usageRecordsQuery = defineQuery({
   name: 'usage-records',
   summary: 'The observations in force: one row per deployment, resource, billing kind, period and granularity',
-  params: zPage.extend({ deploymentId: zOptionalId, billingKind: zOptionalId, resourceId: zOptionalId, ...zStretch }).refine(inOrder, IN_ORDER),
+  params: zPage
+    .extend({ deploymentId: zOptionalId, billingKind: zOptionalId, resourceId: zOptionalId, ...zStretch })
+    .refine(inOrder, IN_ORDER),
   roles: READERS,
   async answer(params, context) {
     const visible = await visibleUsage(context, params.deploymentId);
@@ -75,7 +94,9 @@ const usageRecordsQuery = defineQuery({
     const where =
       `${VISIBLE} AND ($5::text IS NULL OR billing_kind = $5) AND ($6::timestamptz IS NULL OR period_start >= $6)` +
       ' AND ($7::timestamptz IS NULL OR period_start < $7) AND ($8::text IS NULL OR resource_id = $8)' +
-      (after === null ? '' : ` AND (${KEY.join(', ')}) > (${KEY.map((column, index) => `$${index + 10}::${usageRecords.columns[column]}`).join(', ')})`);
+      (after === null
+        ? ''
+        : ` AND (${KEY.join(', ')}) > (${KEY.map((column, index) => `$${index + 10}::${usageRecords.columns[column]}`).join(', ')})`);
     const { rows } = await context.core.pool.query<UsageRecordRow>(
       `SELECT * FROM ${inForce(usageRecords, '$1', where)} u ORDER BY ${KEY.join(', ')} LIMIT $9`,
       [
@@ -102,7 +123,11 @@ const usageRecordsQuery = defineQuery({
 async function prunedOf(
   { core, position }: QueryContext,
   visible: readonly Visible[] | null,
-  { billingKind, start, end }: { billingKind?: string | undefined; start?: Instant | undefined; end?: Instant | undefined },
+  {
+    billingKind,
+    start,
+    end,
+  }: { billingKind?: string | undefined; start?: Instant | undefined; end?: Instant | undefined },
 ): Promise<string[]> {
   const { rows } = await core.pool.query<{ month: string; billing_kind: string; since: number }>(
     "SELECT to_char(month AT TIME ZONE 'UTC', 'YYYY-MM') AS month, billing_kind, max(position_from) AS since FROM pruned_usage" +
@@ -124,8 +149,7 @@ async function prunedOf(
 function cursorOf(cursor: string): readonly string[] {
   const { after } = decodeCursor(cursor);
   const [, , start = '', , end = ''] = after;
-  if (after.length !== KEY.length || !isInstant(start) || !isInstant(end))
-    throw invalidCursor();
+  if (after.length !== KEY.length || !isInstant(start) || !isInstant(end)) throw invalidCursor();
   return after;
 }
 
@@ -138,7 +162,10 @@ const toRecord = (row: UsageRecordRow) => ({
   granularity: row.granularity,
   sourceId: row.source_id === '' ? null : row.source_id,
   quantity: text(decimal(row.quantity)),
-  rateKey: row.resource_type === null ? null : { resourceType: row.resource_type, resourceFamily: row.resource_family, location: row.location },
+  rateKey:
+    row.resource_type === null
+      ? null
+      : { resourceType: row.resource_type, resourceFamily: row.resource_family, location: row.location },
   attributes: row.attributes,
   subAttribution: row.sub_attribution,
   origin: row.origin,
@@ -156,11 +183,22 @@ const usageQuery = defineQuery({
     const where =
       "deployment_id = v.id AND period_start >= coalesce($5::timestamptz, '-infinity') AND period_start < coalesce($6::timestamptz, 'infinity')" +
       " AND period_start >= v.start_at AND period_start < coalesce(v.end_at, 'infinity')";
-    const stretch = { deploymentId: params.deploymentId, billingKind: null, start: params.start ?? null, end: params.end ?? null };
+    const stretch = {
+      deploymentId: params.deploymentId,
+      billingKind: null,
+      start: params.start ?? null,
+      end: params.end ?? null,
+    };
     const { rows } = await withPruned(context.core, [stretch], async (pruned) =>
       context.core.pool.query<{ billing_kind: string; quantity: string }>(
         `SELECT u.billing_kind, sum(u.quantity) AS quantity FROM ${STRETCHES} CROSS JOIN LATERAL ${recordsInForce('$1', where, '$7')} u GROUP BY u.billing_kind ORDER BY u.billing_kind`,
-        [context.position, ...visibleParams(visible), params.start ?? null, params.end ?? null, asJsonb(within(pruned, stretch))],
+        [
+          context.position,
+          ...visibleParams(visible),
+          params.start ?? null,
+          params.end ?? null,
+          asJsonb(within(pruned, stretch)),
+        ],
       ),
     );
     return Object.fromEntries(rows.map((row) => [row.billing_kind, text(decimal(row.quantity))]));

@@ -18,7 +18,12 @@ interface Standing {
 
 async function standingOf({ log, rebuilder }: LedgerCore): Promise<Standing> {
   const [head, { live, shadow }] = await Promise.all([log.head(), rebuilder.status()]);
-  return { head, position: live?.position ?? 0, isHalted: (live?.halted ?? null) !== null, rebuilt: shadow?.position ?? null };
+  return {
+    head,
+    position: live?.position ?? 0,
+    isHalted: (live?.halted ?? null) !== null,
+    rebuilt: shadow?.position ?? null,
+  };
 }
 
 /** Figures of a ledger's process for Prometheus, whoever runs it. A registry of each one's own: several may run in one process. */
@@ -31,12 +36,41 @@ export class LedgerMetrics implements Measuring {
     buckets: SECONDS,
     registers: [this.registry],
   });
-  private readonly appendsWaiting = new Gauge({ name: 'ledgerline_appends_under_way', help: 'Appends that the log has not answered', registers: [this.registry] });
-  private readonly batches = new Histogram({ name: 'ledgerline_append_events', help: 'Events of one append', buckets: EVENTS, registers: [this.registry] });
-  private readonly bytes = new Histogram({ name: 'ledgerline_append_bytes', help: 'Characters of data and metadata of one append', buckets: [1e3, 1e4, 1e5, 5e5, 1e6], registers: [this.registry] });
-  private readonly catchUps = new Histogram({ name: 'ledgerline_catch_up_duration_seconds', help: 'How long the read models were waited for', buckets: SECONDS, registers: [this.registry] });
-  private readonly projected = new Histogram({ name: 'ledgerline_projected_events', help: 'Events of one transaction of the projections', buckets: EVENTS, registers: [this.registry] });
-  private readonly projecting = new Histogram({ name: 'ledgerline_project_duration_seconds', help: 'How long one transaction of the projections took', buckets: SECONDS, registers: [this.registry] });
+  private readonly appendsWaiting = new Gauge({
+    name: 'ledgerline_appends_under_way',
+    help: 'Appends that the log has not answered',
+    registers: [this.registry],
+  });
+  private readonly batches = new Histogram({
+    name: 'ledgerline_append_events',
+    help: 'Events of one append',
+    buckets: EVENTS,
+    registers: [this.registry],
+  });
+  private readonly bytes = new Histogram({
+    name: 'ledgerline_append_bytes',
+    help: 'Characters of data and metadata of one append',
+    buckets: [1e3, 1e4, 1e5, 5e5, 1e6],
+    registers: [this.registry],
+  });
+  private readonly catchUps = new Histogram({
+    name: 'ledgerline_catch_up_duration_seconds',
+    help: 'How long the read models were waited for',
+    buckets: SECONDS,
+    registers: [this.registry],
+  });
+  private readonly projected = new Histogram({
+    name: 'ledgerline_projected_events',
+    help: 'Events of one transaction of the projections',
+    buckets: EVENTS,
+    registers: [this.registry],
+  });
+  private readonly projecting = new Histogram({
+    name: 'ledgerline_project_duration_seconds',
+    help: 'How long one transaction of the projections took',
+    buckets: SECONDS,
+    registers: [this.registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -65,11 +99,25 @@ export class LedgerMetrics implements Measuring {
         },
       });
     gauge('ledgerline_head_position', 'The position of the log’s last event', ({ head }) => head);
-    gauge('ledgerline_projected_position', 'The position of the last event that is projected', ({ position }) => position);
-    gauge('ledgerline_projection_lag_events', 'Events that are recorded and not projected yet', ({ head, position }) => head - position);
+    gauge(
+      'ledgerline_projected_position',
+      'The position of the last event that is projected',
+      ({ position }) => position,
+    );
+    gauge(
+      'ledgerline_projection_lag_events',
+      'Events that are recorded and not projected yet',
+      ({ head, position }) => head - position,
+    );
     gauge('ledgerline_projections_halted', '1 where an event can’t be applied', ({ isHalted }) => (isHalted ? 1 : 0));
-    gauge('ledgerline_rebuild_position', 'The position of the read models that are being built beside those that serve', ({ rebuilt }) => rebuilt);
-    gauge('ledgerline_rebuild_lag_events', 'Events that these are behind those that serve', ({ rebuilt, position }) => (rebuilt === null ? null : Math.max(0, position - rebuilt)));
+    gauge(
+      'ledgerline_rebuild_position',
+      'The position of the read models that are being built beside those that serve',
+      ({ rebuilt }) => rebuilt,
+    );
+    gauge('ledgerline_rebuild_lag_events', 'Events that these are behind those that serve', ({ rebuilt, position }) =>
+      rebuilt === null ? null : Math.max(0, position - rebuilt),
+    );
   }
 
   /** What a process has projected that runs the projections. */
@@ -78,7 +126,10 @@ export class LedgerMetrics implements Measuring {
     this.projecting.observe(ms / 1000);
   }
 
-  async append<Result>({ events, bytes }: { events: number; bytes: number }, work: () => Promise<Result>): Promise<Result> {
+  async append<Result>(
+    { events, bytes }: { events: number; bytes: number },
+    work: () => Promise<Result>,
+  ): Promise<Result> {
     this.batches.observe(events);
     this.bytes.observe(bytes);
     this.appendsWaiting.inc();

@@ -3,7 +3,10 @@ import type { LedgerMetrics } from './ledger-metrics.js';
 import type { LedgerTracing } from './ledger-tracing.js';
 
 /** Measures what a process does with the ledger: metrics always; traces where a collector is named. */
-export class LedgerTelemetry<Metrics extends LedgerMetrics = LedgerMetrics, Tracing extends LedgerTracing = LedgerTracing> implements Measuring {
+export class LedgerTelemetry<
+  Metrics extends LedgerMetrics = LedgerMetrics,
+  Tracing extends LedgerTracing = LedgerTracing,
+> implements Measuring {
   constructor(
     readonly metrics: Metrics,
     protected readonly tracing: Tracing | null,

@@ -1,4 +1,12 @@
-import { type Attributes, type Context, context, propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  type Context,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import type { Progress } from '#read-model/projection';
@@ -11,7 +19,10 @@ export class LedgerTracing implements Measuring {
   private readonly provider: NodeTracerProvider;
 
   /** `process`: whose spans they are, as their scope's name. */
-  constructor(endpoint: string, private readonly process: string) {
+  constructor(
+    endpoint: string,
+    private readonly process: string,
+  ) {
     const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` });
     this.provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] });
     this.provider.register();
@@ -21,8 +32,15 @@ export class LedgerTracing implements Measuring {
     return this.provider.getTracer(this.process);
   }
 
-  append<Result>({ stream, events, bytes }: { stream: string; events: number; bytes: number }, work: () => Promise<Result>): Promise<Result> {
-    return this.within('append', { 'ledgerline.stream': stream, 'ledgerline.events': events, 'ledgerline.bytes': bytes }, work);
+  append<Result>(
+    { stream, events, bytes }: { stream: string; events: number; bytes: number },
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    return this.within(
+      'append',
+      { 'ledgerline.stream': stream, 'ledgerline.events': events, 'ledgerline.bytes': bytes },
+      work,
+    );
   }
 
   catchUp<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -61,28 +61,48 @@ export class UsageIntake {
     return verdicts;
   }
 
-  private async ofDeployment(deploymentId: string, readings: readonly Incoming[], caller: Caller): Promise<readonly Ingested[]> {
+  private async ofDeployment(
+    deploymentId: string,
+    readings: readonly Incoming[],
+    caller: Caller,
+  ): Promise<readonly Ingested[]> {
     const tenantId = confinedTo(caller);
     let assignments: readonly Assignment[] = [];
     try {
-      if (tenantId !== null || !this.registered.has(deploymentId)) ({ assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId));
+      if (tenantId !== null || !this.registered.has(deploymentId))
+        ({ assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId));
       this.registered.add(deploymentId);
     } catch (error) {
       return readings.map(() => rejected(error));
     }
     // Another tenant's deployment is as if it did not exist.
-    const isOwn = ({ observation }: Incoming): boolean => tenantId === null || tenantAt(assignments, observation.period.start) === tenantId;
-    const foreign = (): Ingested => rejected(notFound('unknown_deployment', `deployment ${deploymentId} is not registered`));
+    const isOwn = ({ observation }: Incoming): boolean =>
+      tenantId === null || tenantAt(assignments, observation.period.start) === tenantId;
+    const foreign = (): Ingested =>
+      rejected(notFound('unknown_deployment', `deployment ${deploymentId} is not registered`));
     const own = readings.filter(isOwn);
-    const of = own.some(({ isEvent }) => isEvent) ? await this.events(deploymentId, own, caller) : await this.byMonth(deploymentId, own.map(({ observation }) => observation), caller);
+    const of = own.some(({ isEvent }) => isEvent)
+      ? await this.events(deploymentId, own, caller)
+      : await this.byMonth(
+          deploymentId,
+          own.map(({ observation }) => observation),
+          caller,
+        );
     const rest = of.values();
     return readings.map((reading) => (isOwn(reading) ? (rest.next().value ?? missing()) : foreign()));
   }
 
   /** Events are known by their source's id, in whatever month: so one at a time of a deployment looks them up and writes them. */
-  private async events(deploymentId: string, readings: readonly Incoming[], caller: Caller): Promise<readonly Ingested[]> {
+  private async events(
+    deploymentId: string,
+    readings: readonly Incoming[],
+    caller: Caller,
+  ): Promise<readonly Ingested[]> {
     return this.core.exclusively(`usage events of ${deploymentId}`, async () => {
-      const known = await this.known(deploymentId, readings.map(({ observation }) => observation.sourceId ?? ''));
+      const known = await this.known(
+        deploymentId,
+        readings.map(({ observation }) => observation.sourceId ?? ''),
+      );
       const seen = new Map<string, Observation>();
       const verdicts = readings.map(({ observation, isEvent }): Ingested | null => {
         const sourceId = observation.sourceId ?? '';
@@ -93,7 +113,15 @@ export class UsageIntake {
         seen.set(sourceId, earlier ?? observation);
         if (earlier === undefined) return null;
         const isSame = sameEvent(bodyOf(earlier), earlier, observation);
-        return isSame ? { status: 'duplicate' } : rejected(new DomainError('usage_conflict', `event ${sourceId} stands twice in the batch, with different contents`, 'conflict'));
+        return isSame
+          ? { status: 'duplicate' }
+          : rejected(
+              new DomainError(
+                'usage_conflict',
+                `event ${sourceId} stands twice in the batch, with different contents`,
+                'conflict',
+              ),
+            );
       });
       const fresh = readings.filter((_, index) => verdicts[index] === null).map(({ observation }) => observation);
       const rest = (await this.byMonth(deploymentId, fresh, caller)).values();
@@ -104,24 +132,47 @@ export class UsageIntake {
   private async known(deploymentId: string, sourceIds: readonly string[]): Promise<ReadonlyMap<string, KnownReading>> {
     const wanted = new Set(sourceIds);
     const { events } = await this.core.tail.read();
-    const isRecorded = events.some(({ type, data }) => type === 'UsageObserved' && data.deploymentId === deploymentId && data.observations.some(({ sourceId }) => wanted.has(sourceId ?? '')));
+    const isRecorded = events.some(
+      ({ type, data }) =>
+        type === 'UsageObserved' &&
+        data.deploymentId === deploymentId &&
+        data.observations.some(({ sourceId }) => wanted.has(sourceId ?? '')),
+    );
     if (isRecorded) await this.core.projector.catchUp();
-    return new Map((await knownBySource(this.core, deploymentId, sourceIds)).map((each) => [each.last.source_id, each]));
+    return new Map(
+      (await knownBySource(this.core, deploymentId, sourceIds)).map((each) => [each.last.source_id, each]),
+    );
   }
 
-  private async byMonth(deploymentId: string, observations: readonly Observation[], caller: Caller): Promise<readonly Ingested[]> {
+  private async byMonth(
+    deploymentId: string,
+    observations: readonly Observation[],
+    caller: Caller,
+  ): Promise<readonly Ingested[]> {
     const verdicts = new Array<Ingested>(observations.length);
-    const months = Map.groupBy(observations.keys(), (index) => usageMonth(observations[index]?.period.start ?? missing()));
+    const months = Map.groupBy(observations.keys(), (index) =>
+      usageMonth(observations[index]?.period.start ?? missing()),
+    );
     await Promise.all(
       [...months].map(async ([month, indexes]) => {
-        const of = await this.enqueue(deploymentId, month, indexes.flatMap((index) => observations[index] ?? []), caller);
+        const of = await this.enqueue(
+          deploymentId,
+          month,
+          indexes.flatMap((index) => observations[index] ?? []),
+          caller,
+        );
         for (const [at, index] of indexes.entries()) verdicts[index] = of[at] ?? missing();
       }),
     );
     return verdicts;
   }
 
-  private enqueue(deploymentId: string, month: string, observations: readonly Observation[], caller: Caller): Promise<readonly Ingested[]> {
+  private enqueue(
+    deploymentId: string,
+    month: string,
+    observations: readonly Observation[],
+    caller: Caller,
+  ): Promise<readonly Ingested[]> {
     const done = Promise.withResolvers<readonly Ingested[]>();
     const job: Job = { call: callFor(deploymentId, observations, caller), observations, done };
     const stream = usageStream(deploymentId, month);
@@ -152,7 +203,7 @@ export class UsageIntake {
   private take(stream: string): Job[] {
     const waiting = this.waiting.get(stream) ?? [];
     const taken: Job[] = [];
-    for (let readings = 0; ; ) {
+    for (let readings = 0; ;) {
       const next = waiting[0];
       readings += next?.observations.length ?? 0;
       if (next === undefined || (taken.length > 0 && readings > MOST_READINGS)) return taken;
@@ -174,8 +225,12 @@ export class UsageIntake {
         ({ verdicts } = decided);
         const causes = new Map<LedgerEvent, CommandCall>();
         for (const [number, { call }] of jobs.entries()) {
-          const observed = packedReadings(decided.fresh.get(number) ?? []).map((observations): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin: 'command', observations } }));
-          for (const event of [...observed, ...namings(deploymentId, month, decided.named.get(number) ?? [])]) causes.set(event, call);
+          const observed = packedReadings(decided.fresh.get(number) ?? []).map((observations): LedgerEvent => ({
+            type: 'UsageObserved',
+            data: { deploymentId, month, origin: 'command', observations },
+          }));
+          for (const event of [...observed, ...namings(deploymentId, month, decided.named.get(number) ?? [])])
+            causes.set(event, call);
         }
         return { events: [...causes.keys()], causes };
       },
@@ -196,17 +251,35 @@ const missing = (): never => {
 
 /** An event that is sent again is the same whatever its time says: a sender that gives none is given the time of arrival. */
 function standing(known: KnownReading, observation: Observation): Ingested {
-  const isKnown = known.versions.some((version) => sameEvent(bodyOfRow(version), { resourceId: version.resource_id, billingKind: version.billing_kind }, observation));
+  const isKnown = known.versions.some((version) =>
+    sameEvent(bodyOfRow(version), { resourceId: version.resource_id, billingKind: version.billing_kind }, observation),
+  );
   return isKnown ? { status: 'duplicate' } : { status: 'conflict', error: contradiction({ observation, known }) };
 }
 
-const sameEvent = (body: object, { resourceId, billingKind }: Pick<Observation, 'resourceId' | 'billingKind'>, observation: Observation): boolean =>
-  resourceId === observation.resourceId && billingKind === observation.billingKind && canonicalJson(body) === canonicalJson(bodyOf(observation));
+const sameEvent = (
+  body: object,
+  { resourceId, billingKind }: Pick<Observation, 'resourceId' | 'billingKind'>,
+  observation: Observation,
+): boolean =>
+  resourceId === observation.resourceId &&
+  billingKind === observation.billingKind &&
+  canonicalJson(body) === canonicalJson(bodyOf(observation));
 
 /** In the log it stands as the command that it is the same as. */
 function callFor(deploymentId: string, observations: readonly Observation[], caller: Caller): CommandCall {
   const name = 'observe-usage';
   const fields = { deploymentId, observations };
   const bodyHash = sha256(canonicalJson({ name, fields }));
-  return { name, fields, occurredAt: null, key: `${name}:${bodyHash}`, isKeyed: false, idempotencyKey: null, basedOn: null, bodyHash, caller };
+  return {
+    name,
+    fields,
+    occurredAt: null,
+    key: `${name}:${bodyHash}`,
+    isKeyed: false,
+    idempotencyKey: null,
+    basedOn: null,
+    bodyHash,
+    caller,
+  };
 }

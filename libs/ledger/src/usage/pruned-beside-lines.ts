@@ -7,7 +7,11 @@ import type { PrunedMonth, RecordVersion } from './usage-lookups.js';
  * Readings of pruned months that may be on no line or on several, as known at a position. Where lines without a filter, and waivers, cover
  * a month once, each of its readings is on one of them, and its stream is not read.
  */
-export async function prunedBesideLines(core: LedgerCore, position: number, lines: readonly LineDefinition[]): Promise<readonly RecordVersion[]> {
+export async function prunedBesideLines(
+  core: LedgerCore,
+  position: number,
+  lines: readonly LineDefinition[],
+): Promise<readonly RecordVersion[]> {
   const { rows } = await core.pool.query<PrunedMonth>(
     `WITH lines AS (SELECT * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bool[]) AS l(deployment_id, billing_kind, start_at, end_at, filtered))
      SELECT p.deployment_id AS "deploymentId", p.billing_kind AS "billingKind", to_char(p.month AT TIME ZONE 'UTC', 'YYYY-MM') AS month, p.position_from AS position

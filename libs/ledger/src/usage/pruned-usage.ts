@@ -35,15 +35,22 @@ export async function fromLog(core: LedgerCore, months: readonly PrunedMonth[]):
     const [stream, ofStream] = group;
     found.push(folded(await core.book.load(stream), new Set(ofStream.map(({ billingKind }) => billingKind))));
   }
-  return { versions: found.flatMap(({ versions }) => versions), providers: found.flatMap(({ providers }) => providers) };
+  return {
+    versions: found.flatMap(({ versions }) => versions),
+    providers: found.flatMap(({ providers }) => providers),
+  };
 }
 
 /**
  * Reads usage of these stretches as `read` does, with what the log alone has of them. First as if nothing had been pruned, and looked up
  * after that: what was looked for in the tables might have gone from there at any moment.
  */
-export async function withPruned<Result>(core: LedgerCore, stretches: readonly Stretch[], read: (pruned: FromLog, months: readonly PrunedMonth[]) => Promise<Result>): Promise<Result> {
-  for (let months: readonly PrunedMonth[] = []; ; ) {
+export async function withPruned<Result>(
+  core: LedgerCore,
+  stretches: readonly Stretch[],
+  read: (pruned: FromLog, months: readonly PrunedMonth[]) => Promise<Result>,
+): Promise<Result> {
+  for (let months: readonly PrunedMonth[] = []; ;) {
     const result = await read(months.length === 0 ? NOTHING : await fromLog(core, months), months);
     const now = await core.usage.prunedMonths(stretches);
     if (now.length === months.length) return result;
@@ -63,11 +70,16 @@ function folded(events: readonly RecordedEvent[], billingKinds: ReadonlySet<stri
   for (const event of events) {
     const { position, data, type } = event;
     if (type === 'UsageObserved')
-      for (const observation of data.observations) if (billingKinds.has(observation.billingKind)) historyOf(observation).push(observed(data, observation, position));
+      for (const observation of data.observations)
+        if (billingKinds.has(observation.billingKind))
+          historyOf(observation).push(observed(data, observation, position));
     if (type === 'UsageCorrected')
-      for (const correction of data.corrections) if (billingKinds.has(correction.billingKind)) correct(historyOf(correction), data.origin, correction.quantity, position);
+      for (const correction of data.corrections)
+        if (billingKinds.has(correction.billingKind))
+          correct(historyOf(correction), data.origin, correction.quantity, position);
     if (type === 'UsageProviderNamed')
-      for (const reading of data.readings) if (billingKinds.has(reading.billingKind)) providers.push(named(data.deploymentId, reading, reading.provider));
+      for (const reading of data.readings)
+        if (billingKinds.has(reading.billingKind)) providers.push(named(data.deploymentId, reading, reading.provider));
   }
   return { versions: [...histories.values()].flat().sort((a, b) => a.position_from - b.position_from), providers };
 }
@@ -75,7 +87,11 @@ function folded(events: readonly RecordedEvent[], billingKinds: ReadonlySet<stri
 const keyText = ({ billingKind, period, resourceId, granularity, provider, sourceId }: ReadingKey): string =>
   JSON.stringify([billingKind, period.start, resourceId, period.end, granularity, provider ?? '', sourceId ?? '']);
 
-const observed = ({ deploymentId, origin }: { deploymentId: string; origin: string }, observation: Observation, position: number): RecordVersion => ({
+const observed = (
+  { deploymentId, origin }: { deploymentId: string; origin: string },
+  observation: Observation,
+  position: number,
+): RecordVersion => ({
   ...named(deploymentId, observation, observation.provider ?? ''),
   quantity: observation.quantity,
   origin,
@@ -90,7 +106,11 @@ const observed = ({ deploymentId, origin }: { deploymentId: string; origin: stri
   position_to: null,
 });
 
-const named = (deploymentId: string, { billingKind, period, resourceId, granularity, sourceId }: ReadingKey, provider: string): UsageProviderRow => ({
+const named = (
+  deploymentId: string,
+  { billingKind, period, resourceId, granularity, sourceId }: ReadingKey,
+  provider: string,
+): UsageProviderRow => ({
   deployment_id: deploymentId,
   billing_kind: billingKind,
   period_start: period.start,
@@ -106,7 +126,15 @@ function correct(versions: RecordVersion[], origin: string, quantity: string | n
   const last = versions.pop();
   if (last === undefined) return;
   versions.push(last.position_to === null ? { ...last, position_to: position, superseded_by: origin } : last);
-  if (quantity !== null) versions.push({ ...last, quantity, corrected_by: origin, superseded_by: null, position_from: position, position_to: null });
+  if (quantity !== null)
+    versions.push({
+      ...last,
+      quantity,
+      corrected_by: origin,
+      superseded_by: null,
+      position_from: position,
+      position_to: null,
+    });
 }
 
 const COLUMNS = { ...usageRecords.columns, position_from: 'bigint', position_to: 'bigint' };
@@ -131,7 +159,10 @@ export const recordVersions = (where: string, jsonb: string): string =>
 export const asJsonb = (versions: readonly RecordVersion[]): string => JSON.stringify(versions);
 
 /** Those of one deployment and kind (null: any) that begin within a stretch. */
-export const within = ({ versions }: FromLog, { deploymentId, billingKind, start, end }: Stretch): readonly RecordVersion[] =>
+export const within = (
+  { versions }: FromLog,
+  { deploymentId, billingKind, start, end }: Stretch,
+): readonly RecordVersion[] =>
   versions.filter(
     (row) =>
       row.deployment_id === deploymentId &&

@@ -85,7 +85,10 @@ export class UsageLookups {
     const sizeOf = ({ keys }: Keys): number => keys.length;
     this.kept = new Gathered(async (asked) => apart(asked, await this.keptOf(asked)), sizeOf);
     this.named = new Gathered(async (asked) => apart(asked, await this.namedOf(asked)), sizeOf);
-    this.pruned = new Gathered(async (asked) => this.prunedOf(asked), (stretches) => stretches.length);
+    this.pruned = new Gathered(
+      async (asked) => this.prunedOf(asked),
+      (stretches) => stretches.length,
+    );
   }
 
   /** Every version of readings that the tables keep, whatever their provider, in order of position. */

@@ -2,7 +2,15 @@ import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError, type FieldError, invalid } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
 import { packedReadings } from '#domain/usage/plain';
-import { type NamedReading, type Observation, packed, type ReadingKey, usageMonth, type UsageOrigin, usageStream } from '#domain/usage/usage';
+import {
+  type NamedReading,
+  type Observation,
+  packed,
+  type ReadingKey,
+  usageMonth,
+  type UsageOrigin,
+  usageStream,
+} from '#domain/usage/usage';
 import { canonicalJson, type CommandCall, stepOf } from '../command.js';
 import {
   ambiguousProvider,
@@ -59,12 +67,27 @@ export async function writeUsage(
     // The command's key goes with its last month: half done, it is done again.
     const step = month === lastMonth ? call : stepOf(call);
     const before = written;
-    const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), step, async () => {
-      const sorted = await classify(core, deploymentId, readings, origin);
-      const { events, accepted, duplicate, corrected } = decided({ deploymentId, month, origin, ...(reason === undefined ? {} : { reason }) }, sorted);
-      // Of all months so far: with the last one the answer is recorded.
-      return { events, result: { accepted: before.accepted + accepted, duplicate: before.duplicate + duplicate, corrected: before.corrected + corrected } };
-    }, touching(readings));
+    const done = await core.book.decideOnReadModels(
+      usageStream(deploymentId, month),
+      step,
+      async () => {
+        const sorted = await classify(core, deploymentId, readings, origin);
+        const { events, accepted, duplicate, corrected } = decided(
+          { deploymentId, month, origin, ...(reason === undefined ? {} : { reason }) },
+          sorted,
+        );
+        // Of all months so far: with the last one the answer is recorded.
+        return {
+          events,
+          result: {
+            accepted: before.accepted + accepted,
+            duplicate: before.duplicate + duplicate,
+            corrected: before.corrected + corrected,
+          },
+        };
+      },
+      touching(readings),
+    );
     written = { ...(done.result as Omit<UsageWritten, 'position'>), position: done.position ?? written.position };
   }
   return written;
@@ -86,20 +109,34 @@ export interface UsageDecided extends Omit<UsageWritten, 'position'> {
  * What readings of one deployment and month come to, beside what the read models know of their keys; `isFirst`: no two of them have the
  * same key, nothing is known of any, and nothing is looked up. Errors as in writeUsage.
  */
-export async function decideUsage(core: LedgerCore, delivered: Delivered, observations: readonly Observation[], isFirst: boolean): Promise<UsageDecided> {
+export async function decideUsage(
+  core: LedgerCore,
+  delivered: Delivered,
+  observations: readonly Observation[],
+  isFirst: boolean,
+): Promise<UsageDecided> {
   if (isFirst) return decided(delivered, { fresh: [...observations], different: [], named: [], same: 0 });
   const readings = observations.map((observation, index): Indexed => ({ observation, index }));
   return decided(delivered, await classify(core, delivered.deploymentId, readings, delivered.origin));
 }
 
-function decided({ deploymentId, month, origin, reason }: Delivered, { fresh, same, different, named }: Sorted): UsageDecided {
+function decided(
+  { deploymentId, month, origin, reason }: Delivered,
+  { fresh, same, different, named }: Sorted,
+): UsageDecided {
   refuse(contradicting(different, reason));
   const events: LedgerEvent[] = [
-    ...packedReadings(fresh).map((batch): LedgerEvent => ({ type: 'UsageObserved', data: { deploymentId, month, origin, observations: batch } })),
+    ...packedReadings(fresh).map((batch): LedgerEvent => ({
+      type: 'UsageObserved',
+      data: { deploymentId, month, origin, observations: batch },
+    })),
     ...namings(deploymentId, month, named),
-    ...packed(different.map(({ observation, known }) => ({ ...keyOfRow(known.last), quantity: observation.quantity }))).map(
-      (corrections): LedgerEvent => ({ type: 'UsageCorrected', data: { deploymentId, month, origin, corrections, reason: reason ?? '' } }),
-    ),
+    ...packed(
+      different.map(({ observation, known }) => ({ ...keyOfRow(known.last), quantity: observation.quantity })),
+    ).map((corrections): LedgerEvent => ({
+      type: 'UsageCorrected',
+      data: { deploymentId, month, origin, corrections, reason: reason ?? '' },
+    })),
   ];
   return { events, accepted: fresh.length, duplicate: same, corrected: different.length };
 }
@@ -123,8 +160,15 @@ export interface Verdicts {
 }
 
 /** Decides on each reading by itself, in order, where `writeUsage` refuses all of a batch for one; `batches` are those of several callers. */
-export async function decideEach(core: LedgerCore, deploymentId: string, batches: readonly (readonly Observation[])[], origin: UsageOrigin): Promise<Verdicts> {
-  const readings = batches.flatMap((observations, batch) => observations.map((observation, index) => ({ observation, index, batch })));
+export async function decideEach(
+  core: LedgerCore,
+  deploymentId: string,
+  batches: readonly (readonly Observation[])[],
+  origin: UsageOrigin,
+): Promise<Verdicts> {
+  const readings = batches.flatMap((observations, batch) =>
+    observations.map((observation, index) => ({ observation, index, batch })),
+  );
   const entries = await entriesOf(core, deploymentId, readings);
   const [fresh, named] = [new Map<number, Observation[]>(), new Map<number, NamedReading[]>()];
   const verdicts = readings.map(({ batch, ...reading }): Verdict => {
@@ -160,7 +204,10 @@ export function touching(readings: readonly Pick<Indexed, 'observation'>[]): (ev
 }
 
 export const namings = (deploymentId: string, month: string, named: readonly NamedReading[]): LedgerEvent[] =>
-  packed(named).map((readings): LedgerEvent => ({ type: 'UsageProviderNamed', data: { deploymentId, month, readings } }));
+  packed(named).map((readings): LedgerEvent => ({
+    type: 'UsageProviderNamed',
+    data: { deploymentId, month, readings },
+  }));
 
 interface Different extends Indexed {
   readonly known: KnownReading;
@@ -168,20 +215,34 @@ interface Different extends Indexed {
 
 /** Without a reason all of them; with one, those that differ in what no correction changes. */
 const contradicting = (different: readonly Different[], reason: string | undefined): readonly Different[] =>
-  reason === undefined ? different : different.filter(({ observation, known }) => !sameBody({ ...known.last, quantity: observation.quantity }, observation));
+  reason === undefined
+    ? different
+    : different.filter(
+        ({ observation, known }) => !sameBody({ ...known.last, quantity: observation.quantity }, observation),
+      );
 
 function refuse(different: readonly Different[]): void {
   if (different.length === 0) return;
-  const errors = different.map((each): FieldError => ({ field: `observations[${each.index}]`, message: contradictionText(each) }));
+  const errors = different.map((each): FieldError => ({
+    field: `observations[${each.index}]`,
+    message: contradictionText(each),
+  }));
   const message = `${different.length} of the observations contradict what is recorded; nothing was appended. ${errors[0]?.message ?? ''}`;
   throw conflict('usage_conflict', message, errors);
 }
 
-export const contradiction = (different: Pick<Different, 'observation' | 'known'>): DomainError => conflict('usage_conflict', contradictionText(different));
+export const contradiction = (different: Pick<Different, 'observation' | 'known'>): DomainError =>
+  conflict('usage_conflict', contradictionText(different));
 
-const contradictionText = ({ observation, known: { last, isWithdrawn } }: Pick<Different, 'observation' | 'known'>): string => {
+const contradictionText = ({
+  observation,
+  known: { last, isWithdrawn },
+}: Pick<Different, 'observation' | 'known'>): string => {
   const apart = differences(bodyOfRow(last), bodyOf(observation));
-  return contradictionOf(observation, isWithdrawn ? `and was withdrawn by a correction${apart === '' ? '' : ` (with ${apart})`}` : `with ${apart}`);
+  return contradictionOf(
+    observation,
+    isWithdrawn ? `and was withdrawn by a correction${apart === '' ? '' : ` (with ${apart})`}` : `with ${apart}`,
+  );
 };
 
 const contradictionOf = ({ billingKind, resourceId, period }: Observation, how: string): string =>
@@ -194,7 +255,8 @@ const differences = (recorded: Body, observed: Body): string =>
     .map((field) => `${field} ${shown(recorded[field])}, not ${shown(observed[field])}`)
     .join(', ');
 
-const shown = (value: unknown): string => (typeof value === 'string' ? value : value === null ? 'none' : canonicalJson(value));
+const shown = (value: unknown): string =>
+  typeof value === 'string' ? value : value === null ? 'none' : canonicalJson(value);
 
 interface Sorted {
   readonly fresh: Observation[];
@@ -213,16 +275,34 @@ interface Entry extends Held {
 }
 
 /** Sorts readings into new, known and contradicting ones. What says a thing twice in one batch must say the same. */
-async function classify(core: LedgerCore, deploymentId: string, readings: readonly Indexed[], origin: UsageOrigin): Promise<Sorted> {
+async function classify(
+  core: LedgerCore,
+  deploymentId: string,
+  readings: readonly Indexed[],
+  origin: UsageOrigin,
+): Promise<Sorted> {
   const entries = await entriesOf(core, deploymentId, readings);
   const sorted: Sorted = { fresh: [], different: [], named: [], same: 0 };
   for (const reading of readings) sortOne(sorted, ofSameKey(entries, reading), reading, origin);
   return sorted;
 }
 
-async function entriesOf(core: LedgerCore, deploymentId: string, readings: readonly Indexed[]): Promise<Map<string, Entry[]>> {
-  const known = await knownReadings(core, deploymentId, readings.map(({ observation }) => observation));
-  return new Map([...known].map(([key, each]) => [key, each.map((reading) => ({ provider: reading.provider, holder: reading.holder, known: reading, said: null }))]));
+async function entriesOf(
+  core: LedgerCore,
+  deploymentId: string,
+  readings: readonly Indexed[],
+): Promise<Map<string, Entry[]>> {
+  const known = await knownReadings(
+    core,
+    deploymentId,
+    readings.map(({ observation }) => observation),
+  );
+  return new Map(
+    [...known].map(([key, each]) => [
+      key,
+      each.map((reading) => ({ provider: reading.provider, holder: reading.holder, known: reading, said: null })),
+    ]),
+  );
 }
 
 function ofSameKey(entries: Map<string, Entry[]>, { observation }: Indexed): Entry[] {
@@ -236,9 +316,11 @@ function sortOne(sorted: Sorted, ofKey: Entry[], reading: Indexed, origin: Usage
   const found = heldAgainst(ofKey, reading, origin);
   const { observation, index } = reading;
   if (found?.standing === 'contradicting')
-    throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end})`, [
-      { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
-    ]);
+    throw invalid(
+      'usage_conflict',
+      `observations[${index}] contradicts another of the same batch: ${observation.billingKind} of ${observation.resourceId} over [${observation.period.start}, ${observation.period.end})`,
+      [{ field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' }],
+    );
   take(sorted, ofKey, reading, found);
 }
 
@@ -255,7 +337,11 @@ function refusalOf(found: Found, observation: Observation): DomainError | null {
   if (found === undefined) return null;
   const { entry, standing } = found;
   if (standing === 'different' && entry.known !== null) return contradiction({ observation, known: entry.known });
-  if (standing === 'contradicting' && entry.said !== null) return conflict('usage_conflict', contradictionOf(observation, `with ${differences(bodyOf(entry.said), bodyOf(observation))}`));
+  if (standing === 'contradicting' && entry.said !== null)
+    return conflict(
+      'usage_conflict',
+      contradictionOf(observation, `with ${differences(bodyOf(entry.said), bodyOf(observation))}`),
+    );
   return null;
 }
 
@@ -282,11 +368,20 @@ function entryOf(ofKey: readonly Entry[], { observation, index }: Indexed, origi
   const candidates = fitting(ofKey, observation.provider ?? '');
   if (candidates.length <= 1) return candidates[0];
   const same = candidates.find((entry) => standingIn(entry, observation, origin) === 'same');
-  if (same === undefined) throw ambiguousProvider(`observations[${index}]`, `observations[${index}].provider`, observation.resourceId, candidates);
+  if (same === undefined)
+    throw ambiguousProvider(
+      `observations[${index}]`,
+      `observations[${index}].provider`,
+      observation.resourceId,
+      candidates,
+    );
   return same;
 }
 
-export const namedReading = ({ resourceId, billingKind, period, granularity, sourceId }: ReadingKey, provider: string): NamedReading => ({
+export const namedReading = (
+  { resourceId, billingKind, period, granularity, sourceId }: ReadingKey,
+  provider: string,
+): NamedReading => ({
   provider,
   resourceId,
   billingKind,
@@ -298,7 +393,8 @@ export const namedReading = ({ resourceId, billingKind, period, granularity, sou
 type Standing = 'fresh' | 'same' | 'different';
 
 function standingIn({ known, said }: Entry, observation: Observation, origin: UsageOrigin): Standing | 'contradicting' {
-  if (said !== null) return canonicalJson(bodyOf(said)) === canonicalJson(bodyOf(observation)) ? 'same' : 'contradicting';
+  if (said !== null)
+    return canonicalJson(bodyOf(said)) === canonicalJson(bodyOf(observation)) ? 'same' : 'contradicting';
   return known === null ? 'fresh' : standingOf(known, observation, origin);
 }
 
@@ -306,7 +402,11 @@ function standingIn({ known, said }: Entry, observation: Observation, origin: Us
  * What a reading is beside what is known of its key. One that was observed or delivered so before is known, whatever corrections
  * have made of it since. Metering follows the inventory, but what a person said stays: their observation, correction or withdrawal.
  */
-function standingOf({ versions, last, isWithdrawn }: KnownReading, observation: Observation, origin: UsageOrigin): Standing {
+function standingOf(
+  { versions, last, isWithdrawn }: KnownReading,
+  observation: Observation,
+  origin: UsageOrigin,
+): Standing {
   if (origin !== 'metering') {
     // A command that said what was true at its time is known when it comes again, whatever was corrected since.
     const isTold = (by: string | null): boolean => by === null || origin === 'command' || by === origin;

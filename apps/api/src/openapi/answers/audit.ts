@@ -14,7 +14,11 @@ const reference = {
   idempotencyKey: z.string().nullable(),
   reason: z.string().nullable(),
   source: z
-    .object({ file: z.string(), sha256: z.string().optional(), rows: z.string().describe('`4-9,12`: in the order of what the event holds') })
+    .object({
+      file: z.string(),
+      sha256: z.string().optional(),
+      rows: z.string().describe('`4-9,12`: in the order of what the event holds'),
+    })
     .meta({ id: 'EventSource' })
     .nullable()
     .describe('The file that it was read from'),
@@ -24,7 +28,15 @@ const reference = {
 export const zReference = z.object(reference).meta({ id: 'EventReference' });
 
 export const zEvent = z
-  .object({ ...reference, correlationId: z.string().nullable().describe('As in the API’s log: the request’s own, or what it said to be part of'), requestId: z.string().nullable().describe('null: the correlation id is the request’s own, or it came by none'), data: zAny.nullable().describe('null: not for this role') })
+  .object({
+    ...reference,
+    correlationId: z
+      .string()
+      .nullable()
+      .describe('As in the API’s log: the request’s own, or what it said to be part of'),
+    requestId: z.string().nullable().describe('null: the correlation id is the request’s own, or it came by none'),
+    data: zAny.nullable().describe('null: not for this role'),
+  })
   .meta({ id: 'Event' });
 
 const zFinding = z
@@ -32,7 +44,12 @@ const zFinding = z
   .meta({ id: 'Finding', description: 'Of what, and what to do about it' });
 
 export const zChecked = z
-  .object({ ok: z.boolean().describe('There are no failures'), position: zPosition, failures: z.array(zFinding), notices: z.array(zFinding) })
+  .object({
+    ok: z.boolean().describe('There are no failures'),
+    position: zPosition,
+    failures: z.array(zFinding),
+    notices: z.array(zFinding),
+  })
   .meta({ id: 'Checked' });
 
 export const zProjection = z
@@ -61,7 +78,11 @@ export const zProjections = z
     items: z.array(zProjection),
     nextCursor: z.string().nullable().describe('Opaque; null: this is the last page'),
     state: z.enum(['current', 'halted', 'rebuilding']),
-    halted: z.object({ position: zPosition, projection: z.string(), reason: z.string() }).meta({ id: 'Halt' }).nullable().describe('The event that can’t be applied'),
+    halted: z
+      .object({ position: zPosition, projection: z.string(), reason: z.string() })
+      .meta({ id: 'Halt' })
+      .nullable()
+      .describe('The event that can’t be applied'),
     rebuild: zBeside.nullable().describe('What is being built beside those that serve'),
     kept: zBeside.nullable().describe('What projections rollback puts back'),
   })

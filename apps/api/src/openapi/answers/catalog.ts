@@ -44,7 +44,14 @@ export const zPlan = z
   .meta({ id: 'Plan' });
 
 const zQuoteLine = z
-  .object({ billingKind: z.string(), quantity: zQuantity, included: zQuantity, billable: zQuantity, rows: z.array(zRow), net: zMoney })
+  .object({
+    billingKind: z.string(),
+    quantity: zQuantity,
+    included: zQuantity,
+    billable: zQuantity,
+    rows: z.array(zRow),
+    net: zMoney,
+  })
   .meta({ id: 'QuoteLine' });
 
 export const zQuote = z

@@ -16,7 +16,9 @@ export const zPosition = z.int().meta({ format: 'int64', description: 'In the lo
 export const zAny = z.record(z.string(), z.unknown()).describe('As it came');
 
 export const zSpan = z.object({ start: zAt, end: zAt }).meta({ id: 'Period', description: 'Half-open' });
-export const zOpenSpan = z.object({ start: zAt, end: zAt.nullable() }).meta({ id: 'OpenPeriod', description: 'Half-open; end null: it goes on' });
+export const zOpenSpan = z
+  .object({ start: zAt, end: zAt.nullable() })
+  .meta({ id: 'OpenPeriod', description: 'Half-open; end null: it goes on' });
 
 export const listOf = (item: z.ZodType): z.ZodType => {
   const id = z.globalRegistry.get(item)?.id;
@@ -30,7 +32,15 @@ export const zQuarantine = z
   .object({ code: z.string(), message: z.string() })
   .meta({ id: 'Quarantine', description: 'Why a line can’t be rated: all others are' });
 
-const amounts = { ref: z.string(), quantity: zQuantity, unitAmount: zMoney, gross: zMoney, discount: zMoney, credit: zMoney, net: zMoney };
+const amounts = {
+  ref: z.string(),
+  quantity: zQuantity,
+  unitAmount: zMoney,
+  gross: zMoney,
+  discount: zMoney,
+  credit: zMoney,
+  net: zMoney,
+};
 
 /** A rated row; one that an invoice has frozen says also what it is of, its tax, and what it corrects. */
 export const zRow = z

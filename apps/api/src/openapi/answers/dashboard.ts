@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { zAt, zMoney, zQuantity, zQuarantine, zRow, zSpan } from './common.js';
 
-const figures = { revenue: zMoney, cogs: zMoney, margin: zMoney, marginPct: z.string().nullable().describe('null where revenue is 0') };
+const figures = {
+  revenue: zMoney,
+  cogs: zMoney,
+  margin: zMoney,
+  marginPct: z.string().nullable().describe('null where revenue is 0'),
+};
 
 export const zMargin = z
   .object({
@@ -48,5 +53,11 @@ const zAccruedSubscription = z
   .meta({ id: 'AccruedSubscription' });
 
 export const zAccrual = z
-  .object({ at: zAt, currency: z.string(), billed: z.literal(false), subscriptions: z.array(zAccruedSubscription), total: zMoney })
+  .object({
+    at: zAt,
+    currency: z.string(),
+    billed: z.literal(false),
+    subscriptions: z.array(zAccruedSubscription),
+    total: zMoney,
+  })
   .meta({ id: 'Accrual' });

@@ -4,16 +4,45 @@ import { zAt, zMoney, zPosition, zQuantity, zSpan } from './common.js';
 
 /** What changed from one log position to another. */
 
-const because = { events: z.array(zReference).describe('That explain it: the first 50'), eventCount: z.int().describe('Of all that do') };
-const zThenRate = z.object({ unitPrice: zMoney, currency: z.string(), unit: z.string().nullable(), basis: z.enum(['duration', 'amount']), effectiveUntil: zAt.nullable() }).meta({ id: 'RateThen' });
-const zThenInvoice = z.object({ status: z.string(), total: zMoney.nullable(), amountDue: zMoney.nullable() }).meta({ id: 'InvoiceThen' });
+const because = {
+  events: z.array(zReference).describe('That explain it: the first 50'),
+  eventCount: z.int().describe('Of all that do'),
+};
+const zThenRate = z
+  .object({
+    unitPrice: zMoney,
+    currency: z.string(),
+    unit: z.string().nullable(),
+    basis: z.enum(['duration', 'amount']),
+    effectiveUntil: zAt.nullable(),
+  })
+  .meta({ id: 'RateThen' });
+const zThenInvoice = z
+  .object({ status: z.string(), total: zMoney.nullable(), amountDue: zMoney.nullable() })
+  .meta({ id: 'InvoiceThen' });
 const zThenMargin = z.object({ revenue: zMoney, cogs: zMoney, margin: zMoney }).meta({ id: 'MarginThen' });
 
 const zRateDifference = z
-  .object({ resourceType: z.string(), resourceFamily: z.string(), location: z.string(), effectiveFrom: zAt, before: zThenRate.nullable(), after: zThenRate.nullable(), ...because })
+  .object({
+    resourceType: z.string(),
+    resourceFamily: z.string(),
+    location: z.string(),
+    effectiveFrom: zAt,
+    before: zThenRate.nullable(),
+    after: zThenRate.nullable(),
+    ...because,
+  })
   .meta({ id: 'RateDifference' });
 const zUsageDifference = z
-  .object({ deploymentId: z.string(), billingKind: z.string(), month: z.string(), before: zQuantity, after: zQuantity, readings: z.int().describe('How many came, went or changed'), ...because })
+  .object({
+    deploymentId: z.string(),
+    billingKind: z.string(),
+    month: z.string(),
+    before: zQuantity,
+    after: zQuantity,
+    readings: z.int().describe('How many came, went or changed'),
+    ...because,
+  })
   .meta({ id: 'UsageDifference' });
 const zLineDifference = z
   .object({
@@ -31,10 +60,25 @@ const zLineDifference = z
   })
   .meta({ id: 'LineDifference' });
 const zInvoiceDifference = z
-  .object({ invoiceId: z.string(), number: z.string().nullable(), tenantId: z.string(), currency: z.string(), before: zThenInvoice.nullable(), after: zThenInvoice.nullable(), ...because })
+  .object({
+    invoiceId: z.string(),
+    number: z.string().nullable(),
+    tenantId: z.string(),
+    currency: z.string(),
+    before: zThenInvoice.nullable(),
+    after: zThenInvoice.nullable(),
+    ...because,
+  })
   .meta({ id: 'InvoiceDifference' });
 const zMarginDifference = z
-  .object({ month: z.string(), currency: z.string(), tenantId: z.string().nullable().describe('null: overall'), before: zThenMargin, after: zThenMargin, ...because })
+  .object({
+    month: z.string(),
+    currency: z.string(),
+    tenantId: z.string().nullable().describe('null: overall'),
+    before: zThenMargin,
+    after: zThenMargin,
+    ...because,
+  })
   .meta({ id: 'MarginDifference' });
 
 export const zDifferences = z

@@ -18,11 +18,21 @@ const zIssuedRow = z
   })
   .meta({ id: 'IssuedRow' });
 
-const zFileRow = z.object({ file: z.string(), sha256: z.string().nullable(), row: z.int() }).meta({ id: 'FileRow', description: 'The row of the file that it was read from' });
+const zFileRow = z
+  .object({ file: z.string(), sha256: z.string().nullable(), row: z.int() })
+  .meta({ id: 'FileRow', description: 'The row of the file that it was read from' });
 
-const zUsed = z.object({ since: zAt, until: zAt, quantity: zQuantity, readings: z.int() }).meta({ id: 'ReadingsCounted' });
+const zUsed = z
+  .object({ since: zAt, until: zAt, quantity: zQuantity, readings: z.int() })
+  .meta({ id: 'ReadingsCounted' });
 
-const zRelatedRow = z.object({ rowId: z.string(), number: z.string().nullable(), kind: z.enum(['charge', 'reversal', 'rebooked', 'credit_note']) }).meta({ id: 'RelatedRow' });
+const zRelatedRow = z
+  .object({
+    rowId: z.string(),
+    number: z.string().nullable(),
+    kind: z.enum(['charge', 'reversal', 'rebooked', 'credit_note']),
+  })
+  .meta({ id: 'RelatedRow' });
 
 const zExplainedRow = z
   .object({
@@ -33,11 +43,22 @@ const zExplainedRow = z
     arithmetic: z.string().describe('As one would write it down: (3600 − 1488) × 0.01 = 21.12'),
     tax: z.string().describe('The same of its tax: 19 % of 21.12 = 4.0128, booked 4.01'),
     price: z
-      .object({ planId: z.string(), effectiveFrom: zAt, terms: zAny.nullable().describe('The price and what goes with it, as the plan has them') })
+      .object({
+        planId: z.string(),
+        effectiveFrom: zAt,
+        terms: zAny.nullable().describe('The price and what goes with it, as the plan has them'),
+      })
       .meta({ id: 'ExplainedPrice' }),
     rates: z.array(
       z
-        .object({ resourceType: z.string(), resourceFamily: z.string(), location: z.string(), effectiveFrom: zAt, unitPrice: zMoney, event: zReference.nullable().describe('That set it') })
+        .object({
+          resourceType: z.string(),
+          resourceFamily: z.string(),
+          location: z.string(),
+          effectiveFrom: zAt,
+          unitPrice: zMoney,
+          event: zReference.nullable().describe('That set it'),
+        })
         .meta({ id: 'ExplainedRate' }),
     ),
     usage: zUsed,
@@ -55,7 +76,15 @@ const zUsedIn = z
     tenantId: z.string(),
     rows: z.array(
       z
-        .object({ rowId: z.string(), lineId: z.string(), billingKind: z.string(), ref: z.string(), kind: z.enum(['charge', 'reversal', 'rebooked', 'credit_note']), chargePeriod: zSpan, net: zMoney })
+        .object({
+          rowId: z.string(),
+          lineId: z.string(),
+          billingKind: z.string(),
+          ref: z.string(),
+          kind: z.enum(['charge', 'reversal', 'rebooked', 'credit_note']),
+          chargePeriod: zSpan,
+          net: zMoney,
+        })
         .meta({ id: 'UsedInRow' }),
     ),
     net: zMoney,
@@ -81,12 +110,30 @@ const zVersion = z
   })
   .meta({ id: 'UsageVersion' });
 
-const zPart = z.object({ partId: z.string(), period: zSpan, quantity: zQuantity, rows: z.array(zRow) }).meta({ id: 'ExplainedPart' });
+const zPart = z
+  .object({ partId: z.string(), period: zSpan, quantity: zQuantity, rows: z.array(zRow) })
+  .meta({ id: 'ExplainedPart' });
 const zRevenue = z
-  .object({ invoiceId: z.string(), number: z.string().nullable(), cause: z.string(), deploymentId: z.string(), billingKind: z.string(), amount: zMoney, event: zReference.nullable() })
+  .object({
+    invoiceId: z.string(),
+    number: z.string().nullable(),
+    cause: z.string(),
+    deploymentId: z.string(),
+    billingKind: z.string(),
+    amount: zMoney,
+    event: zReference.nullable(),
+  })
   .meta({ id: 'ExplainedRevenue' });
 const zCost = z
-  .object({ costLine: z.string(), kind: z.string(), tenantId: z.string().nullable(), deploymentId: z.string().nullable(), amount: zMoney, file: zFileRow.nullable(), event: zReference.nullable() })
+  .object({
+    costLine: z.string(),
+    kind: z.string(),
+    tenantId: z.string().nullable(),
+    deploymentId: z.string().nullable(),
+    amount: zMoney,
+    file: zFileRow.nullable(),
+    event: zReference.nullable(),
+  })
   .meta({ id: 'ExplainedCost', description: 'A provider’s line, as far as it is in the month and the tenant’s' });
 
 const openLine = {
@@ -116,8 +163,14 @@ const zDocument = z
 
 const onDocuments = {
   documents: z.array(zDocument),
-  rows: z.array(zExplainedRow).describe('Of an invoice, credit note, line, part or row; of a draft, those that it comes to now'),
-  open: z.object({ is: z.literal('open line'), ...openLine }).meta({ id: 'ExplainedOpenLine' }).nullable().describe('What of the line is not billed yet; null: nothing, or the id names no line'),
+  rows: z
+    .array(zExplainedRow)
+    .describe('Of an invoice, credit note, line, part or row; of a draft, those that it comes to now'),
+  open: z
+    .object({ is: z.literal('open line'), ...openLine })
+    .meta({ id: 'ExplainedOpenLine' })
+    .nullable()
+    .describe('What of the line is not billed yet; null: nothing, or the id names no line'),
 };
 
 export const zExplained = z
@@ -141,7 +194,9 @@ export const zExplained = z
       is: z.literal('event'),
       event: zEvent,
       usedIn: z.array(zUsedIn).nullable().describe('null: what it says is on no invoice'),
-      margin: z.array(z.string()).describe('Of a cost: the months of the margin that it is in, to be explained in turn'),
+      margin: z
+        .array(z.string())
+        .describe('Of a cost: the months of the margin that it is in, to be explained in turn'),
     }),
   ])
   .meta({ id: 'Explained', description: '`is` says what the id names, and so which fields there are' });

@@ -46,7 +46,9 @@ const zInvoiceLine = z
   })
   .meta({ id: 'InvoiceLine' });
 
-const zUnrated = z.object({ lineId: z.string(), code: z.string(), message: z.string() }).meta({ id: 'QuarantinedLine' });
+const zUnrated = z
+  .object({ lineId: z.string(), code: z.string(), message: z.string() })
+  .meta({ id: 'QuarantinedLine' });
 
 const invoiceFields = {
   tenantId: z.string(),
@@ -57,7 +59,11 @@ const invoiceFields = {
   tax: zMoney,
   total: zMoney,
   taxes: z
-    .array(z.object({ name: z.string().nullable(), ratePercent: zQuantity, net: zMoney, tax: zMoney }).meta({ id: 'InvoiceTax' }))
+    .array(
+      z
+        .object({ name: z.string().nullable(), ratePercent: zQuantity, net: zMoney, tax: zMoney })
+        .meta({ id: 'InvoiceTax' }),
+    )
     .describe('By name and rate'),
   quarantined: z.array(zUnrated).describe('Lines that could not be rated: they stay open'),
 };
@@ -75,7 +81,11 @@ export const zInvoice = z
     computedAt: zPosition.nullable().describe('The log position that it was frozen from'),
     creditTaken: zMoney.describe('What it takes of the tenant’s credit: invoices below zero'),
     amountDue: zMoney.describe('total − creditTaken, never below 0'),
-    creditNotes: z.array(z.object({ creditNoteId: z.string(), number: z.string(), issuedAt: zAt, reason: z.string(), total: zMoney }).meta({ id: 'CreditNoteReference' })),
+    creditNotes: z.array(
+      z
+        .object({ creditNoteId: z.string(), number: z.string(), issuedAt: zAt, reason: z.string(), total: zMoney })
+        .meta({ id: 'CreditNoteReference' }),
+    ),
   })
   .meta({ id: 'Invoice' });
 
@@ -116,4 +126,6 @@ const zCreditNoteRow = z
   .meta({ id: 'CreditNoteRow' });
 
 export const zCreditNote = z.object(creditNoteFields).meta({ id: 'CreditNote' });
-export const zCreditNoteWithRows = z.object({ ...creditNoteFields, rows: z.array(zCreditNoteRow) }).meta({ id: 'CreditNoteWithRows' });
+export const zCreditNoteWithRows = z
+  .object({ ...creditNoteFields, rows: z.array(zCreditNoteRow) })
+  .meta({ id: 'CreditNoteWithRows' });

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { zAny, zQuantity, zSpan } from './common.js';
 
-const zRateKey = z.object({ resourceType: z.string(), resourceFamily: z.string(), location: z.string() }).meta({ id: 'RateKey' });
+const zRateKey = z
+  .object({ resourceType: z.string(), resourceFamily: z.string(), location: z.string() })
+  .meta({ id: 'RateKey' });
 const zOrigin = z.enum(['command', 'metering', 'backfill']);
 
 const zUsageRecord = z
@@ -26,7 +28,12 @@ export const zUsageRecords = z
   .object({
     items: z.array(zUsageRecord),
     nextCursor: z.string().nullable().describe('Opaque; null: this is the last page'),
-    pruned: z.array(z.string()).optional().describe('Months of those asked for, such as "2026-04", of which raw records were pruned: these are not among the items, and `usage` still knows the quantities'),
+    pruned: z
+      .array(z.string())
+      .optional()
+      .describe(
+        'Months of those asked for, such as "2026-04", of which raw records were pruned: these are not among the items, and `usage` still knows the quantities',
+      ),
   })
   .meta({ id: 'UsageRecordPage' });
 

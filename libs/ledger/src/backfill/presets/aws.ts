@@ -23,7 +23,10 @@ const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
 };
 
 /** Amortised amounts stand in a column of their own, by the type of line; elsewhere the unblended cost is it. */
-const EFFECTIVE: Readonly<Record<string, string>> = { DiscountedUsage: 'reservationEffectiveCost', SavingsPlanCoveredUsage: 'savingsPlanEffectiveCost' };
+const EFFECTIVE: Readonly<Record<string, string>> = {
+  DiscountedUsage: 'reservationEffectiveCost',
+  SavingsPlanCoveredUsage: 'savingsPlanEffectiveCost',
+};
 
 /**
  * AWS cost and usage report, the legacy columns (`lineItem/UnblendedCost`) and those of CUR 2.0 (`line_item_unblended_cost`). A
@@ -58,12 +61,21 @@ export const awsCostReport: Preset<CostItem> = {
   read(cells) {
     const type = cells.text('lineItemType');
     const category = CATEGORIES[type];
-    if (category === undefined) throw new RowFault('lineItemType', type, `is no type of line that is known: ${Object.keys(CATEGORIES).join(', ')}`);
+    if (category === undefined)
+      throw new RowFault(
+        'lineItemType',
+        type,
+        `is no type of line that is known: ${Object.keys(CATEGORIES).join(', ')}`,
+      );
     const effective = EFFECTIVE[type];
     const month = cells.instant('billingPeriodStart').slice(0, 7);
     return {
       provider: cells.optionalId('provider') ?? 'aws',
-      invoiceRef: [cells.id('payerAccountId'), month, ...(cells.optional('billType') === undefined ? [] : [cells.id('billType')])].join(' '),
+      invoiceRef: [
+        cells.id('payerAccountId'),
+        month,
+        ...(cells.optional('billType') === undefined ? [] : [cells.id('billType')]),
+      ].join(' '),
       line: {
         kind: cells.id('kind'),
         chargePeriod: chargePeriod(cells.instant('usageStart'), cells.instant('usageEnd')),

@@ -23,7 +23,12 @@ export const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustmen
 export const keyOf = (...parts: readonly (string | undefined)[]): string => parts.map((part) => part ?? '').join('|');
 
 export function chargePeriod(start: Instant, end: Instant): Period {
-  if (!isBefore(start, end)) throw new RowFault('chargePeriod', `${start}/${end}`, 'ends before or when it starts: a charge period is [start, end)');
+  if (!isBefore(start, end))
+    throw new RowFault(
+      'chargePeriod',
+      `${start}/${end}`,
+      'ends before or when it starts: a charge period is [start, end)',
+    );
   return { start, end };
 }
 
@@ -35,7 +40,9 @@ export function currencyOf(cells: Cells, field: string): string {
 
 /** What a cost line has only where the source says so. */
 export const given = <Fields extends object>(fields: Fields): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)) as { [Name in keyof Fields]?: NonNullable<Fields[Name]> };
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)) as {
+    [Name in keyof Fields]?: NonNullable<Fields[Name]>;
+  };
 
 const LONGEST_DESCRIPTION = 2000;
 
@@ -71,10 +78,15 @@ export const genericCosts: Preset<CostItem> = {
   read(cells) {
     const lineKey = cells.optionalId('lineKey');
     const [provider, invoiceRef, kind] = [cells.id('provider'), cells.id('invoiceRef'), cells.id('kind')];
-    const [resourceId, tenantId, description] = [cells.optionalId('resourceId'), cells.optionalId('tenantId'), descriptionOf(cells, 'description')];
+    const [resourceId, tenantId, description] = [
+      cells.optionalId('resourceId'),
+      cells.optionalId('tenantId'),
+      descriptionOf(cells, 'description'),
+    ];
     const period = chargePeriod(cells.instant('start'), cells.instant('end'));
     const [category, currency] = [cells.oneOf('category', COST_CATEGORIES), currencyOf(cells, 'currency')];
-    const isCorrection = cells.optional('class') !== undefined && cells.oneOf('class', ['correction'] as const) === 'correction';
+    const isCorrection =
+      cells.optional('class') !== undefined && cells.oneOf('class', ['correction'] as const) === 'correction';
     return {
       provider,
       invoiceRef,
@@ -87,7 +99,19 @@ export const genericCosts: Preset<CostItem> = {
         ...(isCorrection ? { class: 'correction' as const } : {}),
         ...given({ resourceId, tenantId, effectiveAmount: cells.optionalDecimal('effectiveAmount'), description }),
       },
-      key: lineKey ?? keyOf(kind, resourceId, period.start, period.end, currency, category, isCorrection ? 'correction' : '', tenantId, description),
+      key:
+        lineKey ??
+        keyOf(
+          kind,
+          resourceId,
+          period.start,
+          period.end,
+          currency,
+          category,
+          isCorrection ? 'correction' : '',
+          tenantId,
+          description,
+        ),
       isOwnId: lineKey !== undefined,
     };
   },

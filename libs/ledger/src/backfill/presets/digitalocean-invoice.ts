@@ -10,14 +10,22 @@ const LAST_SECOND = /:59$/;
 function endOf(cells: Cells, field: string): Instant {
   const end = cells.instant(field);
   if (!end.endsWith('T23:59:59Z')) return end;
-  cells.note('last_second', field, end.replace(LAST_SECOND, ':59'), 'a period that ends in the last second of a day; taken as ending with the day');
+  cells.note(
+    'last_second',
+    field,
+    end.replace(LAST_SECOND, ':59'),
+    'a period that ends in the last second of a day; taken as ending with the day',
+  );
   return fromMicros(micros(end) + 1_000_000n);
 }
 
 /** `$10.00`, `-$5.00`, `($5.00)`. */
 function amountOf(cells: Cells, field: string): string {
   const written = cells.text(field);
-  const plain = written.replace(/^\((.*)\)$/, '-$1').replace(/^(-?)\$(-?)/, '$1$2').replace(/,(?=\d{3}(\D|$))/g, '');
+  const plain = written
+    .replace(/^\((.*)\)$/, '-$1')
+    .replace(/^(-?)\$(-?)/, '$1$2')
+    .replace(/,(?=\d{3}(\D|$))/g, '');
   return cells.asDecimal(field, plain);
 }
 

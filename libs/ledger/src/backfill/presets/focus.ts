@@ -73,7 +73,11 @@ export const focusCosts: Preset<CostItem> = {
     { name: 'ListCost', columns: ['ListCost'] },
     { name: 'Tags', columns: ['Tags'] },
     { name: 'tenantId', columns: ['tenantId'] },
-  ].map((field) => (['ChargeCategory', 'ChargePeriodStart', 'ChargePeriodEnd', 'ServiceName'].includes(field.name) ? { ...field, isRequired: true } : field)),
+  ].map((field) =>
+    ['ChargeCategory', 'ChargePeriodStart', 'ChargePeriodEnd', 'ServiceName'].includes(field.name)
+      ? { ...field, isRequired: true }
+      : field,
+  ),
   recognises: (columns) => columns.has('BilledCost') && columns.has('ChargePeriodStart'),
   zone: 'Z',
   exponents: true,
@@ -85,7 +89,9 @@ export const focusCosts: Preset<CostItem> = {
     const [billedFrom, billedUntil] = [cells.instant('BillingPeriodStart'), cells.instant('BillingPeriodEnd')];
     const period = chargePeriod(cells.instant('ChargePeriodStart'), cells.instant('ChargePeriodEnd'));
     const category = cells.oneOf('ChargeCategory', COST_CATEGORIES);
-    const isCorrection = cells.optional('ChargeClass') !== undefined && cells.oneOf('ChargeClass', ['correction'] as const) === 'correction';
+    const isCorrection =
+      cells.optional('ChargeClass') !== undefined &&
+      cells.oneOf('ChargeClass', ['correction'] as const) === 'correction';
     const amount = cells.decimal('BilledCost');
     const tags = tagsOf(cells);
     noteOdd(cells, { amount, category, isCorrection, chargedFrom: period.start, billedFrom, billedUntil });
@@ -106,7 +112,15 @@ export const focusCosts: Preset<CostItem> = {
           description: descriptionOf(cells, 'ChargeDescription'),
         }),
       },
-      key: keyOf(...KEY.map((field) => (field === 'ChargePeriodStart' ? period.start : field === 'ChargePeriodEnd' ? period.end : cells.quietly(field)))),
+      key: keyOf(
+        ...KEY.map((field) =>
+          field === 'ChargePeriodStart'
+            ? period.start
+            : field === 'ChargePeriodEnd'
+              ? period.end
+              : cells.quietly(field),
+        ),
+      ),
       isOwnId: false,
     };
   },
@@ -130,12 +144,31 @@ interface Charge {
 
 function noteOdd(cells: Cells, { amount, category, isCorrection, chargedFrom, billedFrom, billedUntil }: Charge): void {
   const isOutside = compareInstants(chargedFrom, billedFrom) < 0 || compareInstants(chargedFrom, billedUntil) >= 0;
-  if (isOutside && !isCorrection) cells.note('other_period', 'ChargePeriodStart', chargedFrom, 'is outside of the billing period, and the row is no correction; taken with its own charge period');
-  if (amount.startsWith('-') && category === 'usage') cells.note('negative_usage', 'BilledCost', amount, 'is negative, of usage; taken as it is');
+  if (isOutside && !isCorrection)
+    cells.note(
+      'other_period',
+      'ChargePeriodStart',
+      chargedFrom,
+      'is outside of the billing period, and the row is no correction; taken with its own charge period',
+    );
+  if (amount.startsWith('-') && category === 'usage')
+    cells.note('negative_usage', 'BilledCost', amount, 'is negative, of usage; taken as it is');
   const [price, quantity, cost] = ['ListUnitPrice', 'PricingQuantity', 'ListCost'].map((field) => cells.quietly(field));
-  if (price === undefined || quantity === undefined || cost === undefined || ![price, quantity, cost].every(isDecimalText)) return;
+  if (
+    price === undefined ||
+    quantity === undefined ||
+    cost === undefined ||
+    ![price, quantity, cost].every(isDecimalText)
+  )
+    return;
   const off = decimal(price).times(decimal(quantity)).minus(decimal(cost)).abs();
-  if (off.gt(TOLERANCE)) cells.note('price_times_quantity', 'ListCost', cost, 'is not unit price × quantity; the billed cost is taken as it stands');
+  if (off.gt(TOLERANCE))
+    cells.note(
+      'price_times_quantity',
+      'ListCost',
+      cost,
+      'is not unit price × quantity; the billed cost is taken as it stands',
+    );
 }
 
 /** Tags as `key:value`. They are no amounts: what can't be read of them is noted, and the row taken. */
@@ -150,6 +183,8 @@ function tagsOf(cells: Cells): string[] {
     return [];
   }
   const entries = Object.entries(tags ?? {}).map(([key, value]): [string, string] => [key, String(value)]);
-  for (const [key] of entries) if (key !== key.trim()) cells.note('tag_key_spaces', 'Tags', key, 'a tag’s key has spaces around it; taken without');
+  for (const [key] of entries)
+    if (key !== key.trim())
+      cells.note('tag_key_spaces', 'Tags', key, 'a tag’s key has spaces around it; taken without');
   return entries.map(([key, value]) => `${key.trim()}:${value}`);
 }

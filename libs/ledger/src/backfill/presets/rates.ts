@@ -93,7 +93,10 @@ export const ubicloudRates: Preset<CommandItem> = {
         effectiveFrom: cells.optionalInstant('effectiveFrom') ?? FROM_EVER,
         effectiveUntil: undefined,
       },
-      given({ unit: cells.optional('unit'), basis: cells.optional('basis') === undefined ? undefined : cells.oneOf('basis', BASES) }),
+      given({
+        unit: cells.optional('unit'),
+        basis: cells.optional('basis') === undefined ? undefined : cells.oneOf('basis', BASES),
+      }),
     );
   },
 };

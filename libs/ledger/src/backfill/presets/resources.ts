@@ -30,7 +30,10 @@ export const genericResources: Preset<CommandItem> = {
     { name: 'name', columns: ['name'] },
     { name: 'status', columns: ['status'], isRequired: true },
     { name: 'seenAt', columns: ['seenAt'], isRequired: true },
-    ...['region', 'project', 'sizeSlug', 'sizeGb', 'tenantId', 'deploymentId', 'tags', 'attrs'].map((name) => ({ name, columns: [name] })),
+    ...['region', 'project', 'sizeSlug', 'sizeGb', 'tenantId', 'deploymentId', 'tags', 'attrs'].map((name) => ({
+      name,
+      columns: [name],
+    })),
   ],
   recognises: () => true,
   read(cells) {
@@ -74,7 +77,12 @@ function listOf(value: string): unknown[] {
 }
 
 /** What the API's lists hold, as kinds of the inventory. */
-const KINDS: Readonly<Record<string, string>> = { droplets: 'droplet', snapshots: 'snapshot', volumes: 'volume', domains: 'dns_zone' };
+const KINDS: Readonly<Record<string, string>> = {
+  droplets: 'droplet',
+  snapshots: 'snapshot',
+  volumes: 'volume',
+  domains: 'dns_zone',
+};
 
 /**
  * Droplets, snapshots, volumes and domains as DigitalOcean's API lists them. A listing does not say when it was made: a resource is seen at its
@@ -103,11 +111,17 @@ export const digitalOceanApi: Preset<CommandItem> = {
   read(cells) {
     const list = cells.text('list');
     const kind = KINDS[list];
-    if (kind === undefined) throw new RowFault('list', list, `is no list of resources: ${Object.keys(KINDS).join(', ')}`);
+    if (kind === undefined)
+      throw new RowFault('list', list, `is no list of resources: ${Object.keys(KINDS).join(', ')}`);
     const tags = tagsOf(cells.raw('tags'));
     const regions = cells.raw('regions');
     const seenAt = cells.optionalInstant('seenAt');
-    if (seenAt === undefined) throw new RowFault('seenAt', null, 'is missing: the listing has no time of its own; say when it was made, {"values": {"seenAt": "2026-04-01T00:00:00Z"}}, in a mapping file (--map)');
+    if (seenAt === undefined)
+      throw new RowFault(
+        'seenAt',
+        null,
+        'is missing: the listing has no time of its own; say when it was made, {"values": {"seenAt": "2026-04-01T00:00:00Z"}}, in a mapping file (--map)',
+      );
     return seen({
       provider: 'digitalocean',
       providerId: cells.id('id'),

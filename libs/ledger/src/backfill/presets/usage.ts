@@ -38,7 +38,8 @@ export const genericUsage: Preset<UsageItem> = {
     const start = cells.instant('start');
     const given = cells.optional('granularity') === undefined ? undefined : cells.oneOf('granularity', GRANULARITIES);
     const end = cells.optionalInstant('end') ?? endOf(start, given);
-    if (!isBefore(start, end)) throw new RowFault('end', end, `is not after the start, ${start}: a period is [start, end)`);
+    if (!isBefore(start, end))
+      throw new RowFault('end', end, `is not after the start, ${start}: a period is [start, end)`);
     const granularity = given ?? granularityOf(start, end);
     const provider = cells.optionalId('provider');
     const sourceId = cells.optionalId('sourceId');
@@ -58,24 +59,36 @@ export const genericUsage: Preset<UsageItem> = {
         ...(rateKey === undefined ? {} : { rateKey }),
         // The cell was parsed as JSON: it holds nothing else.
         ...(attributes === undefined ? {} : { attributes: attributes as NonNullable<Observation['attributes']> }),
-        ...(subAttribution === undefined ? {} : { subAttribution: subAttribution as NonNullable<Observation['subAttribution']> }),
+        ...(subAttribution === undefined
+          ? {}
+          : { subAttribution: subAttribution as NonNullable<Observation['subAttribution']> }),
       },
     };
   },
 };
 
 function rateKeyOf(cells: Cells): Observation['rateKey'] {
-  const [resourceType, resourceFamily, location] = [cells.optionalId('resourceType'), cells.optionalId('resourceFamily'), cells.optionalId('location')];
+  const [resourceType, resourceFamily, location] = [
+    cells.optionalId('resourceType'),
+    cells.optionalId('resourceFamily'),
+    cells.optionalId('location'),
+  ];
   if (resourceType === undefined && resourceFamily === undefined && location === undefined) return undefined;
-  if (resourceType !== undefined && resourceFamily !== undefined && location !== undefined) return { resourceType, resourceFamily, location };
-  throw new RowFault('resourceType', null, 'a rate has resourceType, resourceFamily and location: give all three, or none');
+  if (resourceType !== undefined && resourceFamily !== undefined && location !== undefined)
+    return { resourceType, resourceFamily, location };
+  throw new RowFault(
+    'resourceType',
+    null,
+    'a rate has resourceType, resourceFamily and location: give all three, or none',
+  );
 }
 
 const INSTANT_LENGTH = 1n;
 
 /** An hour's or a day's reading ends with it; an event that has no end lasts one microsecond. */
 function endOf(start: Instant, granularity: Granularity | undefined): Instant {
-  if (granularity === undefined) throw new RowFault('end', null, 'is missing: give it, or the granularity (hour, day, event)');
+  if (granularity === undefined)
+    throw new RowFault('end', null, 'is missing: give it, or the granularity (hour, day, event)');
   if (granularity === 'event') return fromMicros(micros(start) + INSTANT_LENGTH);
   return plusHours(start, granularity === 'hour' ? 1 : 24);
 }
