@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Ledger } from '#ledger/ledger';
+import type { Ledger } from '#operations/ledger';
 import { BENCHER, type Bench, figure, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
 

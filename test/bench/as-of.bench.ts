@@ -2,7 +2,7 @@ import { EventCodec } from '#event-store/codec';
 import { NO_STREAM } from '#event-store/port';
 import { type Instant, instant } from '#domain/time/instant';
 import { monthOf, type Period } from '#domain/time/period';
-import type { Ledger } from '#ledger/ledger';
+import type { Ledger } from '#operations/ledger';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { type Bench, BENCHER, figure, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';

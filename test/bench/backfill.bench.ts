@@ -6,10 +6,10 @@ import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { instant } from '#domain/time/instant';
-import { keepHeapSmall } from '#ledger/small-heap';
-import type { Counts } from '#ledger/backfill/outcome';
+import { keepHeapSmall } from '#runtime/small-heap';
+import type { Counts } from '#exchange/rows/outcome';
 import type { Caller } from '#ledger/caller';
-import type { Ledger } from '#ledger/ledger';
+import type { Ledger } from '#operations/ledger';
 import { type Bench, figure, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
 

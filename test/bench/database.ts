@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type pg from 'pg';
-import { Ledger } from '#ledger/ledger';
+import { Ledger } from '#operations/ledger';
 import { LedgerCore } from '#ledger/ledger-core';
-import { LedgerModule } from '#ledger/ledger.module';
+import { LedgerModule } from '#operations/ledger.module';
 import { startEmbeddedPostgres } from '#postgres/embedded';
 import { createPool } from '#postgres/pool';
 

@@ -4,7 +4,7 @@ import autocannon from 'autocannon';
 import type pg from 'pg';
 import { z } from 'zod';
 import { instant } from '#domain/time/instant';
-import { mintToken } from '#ledger/token';
+import { mintToken } from '#runtime/token';
 import { type Bench, figure, mustBe } from './bench.js';
 import { onDatabase } from './database.js';
 

@@ -5,9 +5,9 @@ import { tenantStream } from '#domain/tenants/tenant';
 import { instant } from '#domain/time/instant';
 import { usageStream } from '#domain/usage/usage';
 import { NO_STREAM } from '#event-store/port';
-import type { Ledger } from '#ledger/ledger';
+import type { Ledger } from '#operations/ledger';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { invoiceRun, tenantIds } from '#ledger/invoices/invoice-run';
+import { invoiceRun, tenantIds } from '#operations/invoice-run';
 import { BENCHER, type Bench, figure, inTurns, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
 

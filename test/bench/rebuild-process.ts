@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import { Ledger } from '#ledger/ledger';
-import { LedgerModule } from '#ledger/ledger.module';
-import { keepHeapSmall } from '#ledger/small-heap';
+import { Ledger } from '#operations/ledger';
+import { LedgerModule } from '#operations/ledger.module';
+import { keepHeapSmall } from '#runtime/small-heap';
 
 /** `rebuild-process.ts URL [NAMES]`: a rebuild in a process of its own, so that its memory is its own; tells what it took. */
 // As the command does.

@@ -2,7 +2,7 @@ import { createHash, hash, randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { NO_STREAM } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
-import { TreeKeeper } from '#ledger/audit/tree-keeper';
+import { TreeKeeper } from '#audit/tree-keeper';
 import { KeptTree } from '#transparency/kept-tree';
 import { verifyLog } from '#transparency/verify';
 import { type Bench, figure, mustBe, timed } from './bench.js';

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { Script } from 'node:vm';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { z } from 'zod';
-import { mintToken } from '#ledger/token';
+import { mintToken } from '#runtime/token';
 import { CONSOLE_SCRIPT } from '#api/console/script';
 import { settingsFrom } from '#api/environment';
 import { ANSWERS } from '#api/openapi/answers';

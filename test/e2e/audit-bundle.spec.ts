@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { AuditBundle } from '#ledger/audit/audit-bundle';
+import type { AuditBundle } from '#audit/audit-bundle';
 import { Leaf } from '#event-store/leaf';
 import { readCheckpoint, signCheckpoint } from '#transparency/checkpoint';
 import { leafHash } from '#transparency/hash';

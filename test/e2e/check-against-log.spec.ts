@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Audit } from '#ledger/audit/audit';
-import type { Finding } from '#ledger/check/finding';
+import { Audit } from '#audit/audit';
+import type { Finding } from '#audit/check/finding';
 import { createPool } from '#postgres/pool';
 import { history } from '../support/history.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';

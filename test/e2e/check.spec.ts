@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { checkAll } from '#ledger/check/index';
+import { checkAll } from '#audit/check/index';
 import { LedgerCore } from '#ledger/ledger-core';
 import { contextFor } from '#ledger/query';
-import { onTrial } from '#ledger/preview/trial';
+import { onTrial } from '#billing/preview/trial';
 import { history } from '../support/history.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 

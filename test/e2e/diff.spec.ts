@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Differences } from '#ledger/diff/index';
+import type { Differences } from '#audit/diff/index';
 import { deployment, subscription, tenant } from '../support/commands.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 

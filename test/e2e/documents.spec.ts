@@ -6,7 +6,7 @@ import pg from 'pg';
 import pino from 'pino';
 import { createApi } from '#api/start';
 import { instant } from '#domain/time/instant';
-import { mintToken } from '#ledger/token';
+import { mintToken } from '#runtime/token';
 import { LISTENING } from '../support/api.js';
 import { cli, folder } from '../support/cli.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PostgresLog } from '#event-store/postgres';
 import { derivedId } from '#domain/derived-id';
-import { Audit } from '#ledger/audit/audit';
+import { Audit } from '#audit/audit';
 import { canonicalJson, sha256 } from '#ledger/command';
 import { createPool } from '#postgres/pool';
 import { newSigner } from '#transparency/note';

@@ -7,8 +7,8 @@ import { z } from 'zod';
 import { fieldName } from '#api/graphql/query-fields';
 import { LedgerCore } from '#ledger/ledger-core';
 import { type Role, ROLES } from '#ledger/caller';
-import { mintToken } from '#ledger/token';
-import { QUERIES } from '#ledger/queries/index';
+import { mintToken } from '#runtime/token';
+import { QUERIES } from '#operations/queries/index';
 import { apiForAll, NOW, SECRET, STORY } from '../support/api.js';
 
 const api = apiForAll();

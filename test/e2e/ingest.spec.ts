@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { zIngested } from '#api/openapi/answers/ingest';
-import { mintToken } from '#ledger/token';
+import { mintToken } from '#runtime/token';
 import { apiForAll, april, NOW, problemIn, SECRET } from '../support/api.js';
 
 const api = apiForAll();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { decimal, text } from '#domain/money/decimal';
-import type { Mapping } from '#ledger/backfill/mapping';
+import type { Mapping } from '#exchange/rows/mapping';
 import { backfilled, countsOf, deployment, dryRunOf, TENANT } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
 import { subscription } from '../support/commands.js';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { isDomainError } from '#domain/schema';
-import { COMMANDS } from '#ledger/commands/index';
-import { QUERIES } from '#ledger/queries/index';
+import { COMMANDS } from '#operations/commands/index';
+import { QUERIES } from '#operations/queries/index';
 import { deployment } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 

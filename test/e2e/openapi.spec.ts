@@ -4,7 +4,7 @@ import addFormats from 'ajv-formats';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
 import { COMMAND_EXAMPLES } from '#api/openapi/examples';
-import { COMMANDS } from '#ledger/commands/index';
+import { COMMANDS } from '#operations/commands/index';
 import { TestApi } from '../support/api.js';
 import { sourcesIn } from '../architecture/sources.js';
 

@@ -3,7 +3,7 @@ import { billingStream, invoiceIdOf } from '#domain/invoices/invoice';
 import { lineStream, partIdOf } from '#domain/lines/line';
 import { instant } from '#domain/time/instant';
 import { NO_STREAM } from '#event-store/port';
-import { invoiceRun } from '#ledger/invoices/invoice-run';
+import { invoiceRun } from '#operations/invoice-run';
 import { LedgerCore } from '#ledger/ledger-core';
 import { deployment, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';

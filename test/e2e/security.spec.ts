@@ -6,7 +6,7 @@ import { fieldName } from '#api/graphql/query-fields';
 import { QUERY_EXAMPLES } from '#api/openapi/examples';
 import { Routes } from '#api/routes';
 import { startApi } from '#api/start';
-import { QUERIES } from '#ledger/queries/index';
+import { QUERIES } from '#operations/queries/index';
 import { apiForAll, clock, LISTENING, logger, SECRET, type TestApi } from '../support/api.js';
 import { on } from '../support/log.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Audit } from '#ledger/audit/audit';
-import type { Differences } from '#ledger/diff/index';
+import { Audit } from '#audit/audit';
+import type { Differences } from '#audit/diff/index';
 import { createPool } from '#postgres/pool';
 import { history } from '../support/history.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';

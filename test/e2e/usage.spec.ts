@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { zObservation } from '#domain/usage/usage';
 import { LedgerCore } from '#ledger/ledger-core';
-import { writeUsage } from '#ledger/usage/usage-writer';
+import { writeUsage } from '#billing/usage/usage-writer';
 import { deployment, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 

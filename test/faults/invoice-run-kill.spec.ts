@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
-import { invoiceRun, tenantIds } from '#ledger/invoices/invoice-run';
+import { invoiceRun, tenantIds } from '#operations/invoice-run';
 import { LedgerCore } from '#ledger/ledger-core';
 import { cli, startCli } from '../support/cli.js';
 import { ADMIN, testLedger, type TestLedger } from '../support/ledger.js';

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { instant, plusHours } from '#domain/time/instant';
-import { mintToken } from '#ledger/token';
+import { mintToken } from '#runtime/token';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#postgres/embedded';
 import { cli, startCli } from '../support/cli.js';
 import { tenant } from '../support/commands.js';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pino from 'pino';
 import { startApi } from '#api/start';
-import { takeOver } from '#ledger/outdated';
+import { takeOver } from '#operations/outdated';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';

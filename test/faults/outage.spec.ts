@@ -3,7 +3,7 @@ import pino from 'pino';
 import { startApi } from '#api/start';
 import { instant, plusHours } from '#domain/time/instant';
 import { NO_STREAM } from '#event-store/port';
-import { mintToken } from '#ledger/token';
+import { mintToken } from '#runtime/token';
 import { startWorker } from '../../apps/worker/src/worker.js';
 import { LISTENING } from '../support/api.js';
 import { dropDatabaseConnections } from '../support/drop-connections.js';

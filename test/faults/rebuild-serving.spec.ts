@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import pino from 'pino';
 import { startApi } from '#api/start';
 import { plusHours, instant } from '#domain/time/instant';
-import { mintToken } from '#ledger/token';
+import { mintToken } from '#runtime/token';
 import { LISTENING } from '../support/api.js';
 import { tenant } from '../support/commands.js';
 import { ADMIN, ledgerOn } from '../support/ledger.js';

@@ -6,7 +6,7 @@ import { zProblem } from '#api/problem';
 import { createApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { ROLES } from '#ledger/caller';
-import { mintToken } from '#ledger/token';
+import { mintToken } from '#runtime/token';
 import { isBehindGrpc, logBehindGrpc, on } from './log.js';
 import { testDatabase, type TestDatabase } from './postgres.js';
 

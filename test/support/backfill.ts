@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
-import type { BackfillRequest, BackfillSummary } from '#ledger/backfill/backfill';
-import type { DryRun } from '#ledger/backfill/dry-run';
-import type { Imported } from '#ledger/backfill/imported';
-import type { BackfillKind, Mapping } from '#ledger/backfill/mapping';
+import type { BackfillRequest, BackfillSummary } from '#exchange/backfill/backfill';
+import type { DryRun } from '#exchange/backfill/dry-run';
+import type { Imported } from '#exchange/backfill/imported';
+import type { BackfillKind, Mapping } from '#exchange/rows/mapping';
 import { ADMIN, type TestLedger } from './ledger.js';
 
 export interface Said {

@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, DiscoveryModule } from '@nestjs/core';
 import type { Logger } from 'pino';
-import { LedgerModule } from '#ledger/ledger.module';
+import { LedgerModule } from '#operations/ledger.module';
 import { AuditController } from './audit.http.js';
 import { AccessGuard } from './auth/access.guard.js';
 import { TokenReader } from './auth/token.js';

@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { Ledger } from '#ledger/ledger';
+import { Ledger } from '#operations/ledger';
 import { AnswersQuery, type Asked, Question } from './auth/access.js';
 import { V1 } from './http.js';
 

@@ -4,7 +4,7 @@ import { isDecimalText } from '#domain/money/decimal';
 import { parse, shaped, zDecimal, zId, zInstant, zJsonObject } from '#domain/schema';
 import { fromMicros, type Instant, micros } from '#domain/time/instant';
 import { zObservation, zRateKey } from '#domain/usage/usage';
-import type { Incoming } from '#ledger/usage/ingest';
+import type { Incoming } from '#billing/usage/ingest';
 
 /** Numbers are exact up to so many digits; what has more is sent as text. */
 const EXACT_DIGITS = 15;

@@ -3,7 +3,7 @@ import { DomainError, invalid } from '#domain/errors';
 import { parse, zInstant } from '#domain/schema';
 import type { Caller } from '#ledger/caller';
 import type { CommandOutcome } from '#ledger/command';
-import { Ledger } from '#ledger/ledger';
+import { Ledger } from '#operations/ledger';
 import { z } from 'zod';
 import { AllowedTo, AskedBy } from './auth/access.js';
 import { V1 } from './http.js';

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#ledger/environment';
+import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#runtime/environment';
 import type { Limits } from './protection.js';
 
 /** As many as HS256 has bytes: a shorter secret can be guessed from one token. */

@@ -1,7 +1,7 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { z } from 'zod';
 import { DomainError } from '#domain/errors';
-import { Ledger } from '#ledger/ledger';
+import { Ledger } from '#operations/ledger';
 import { OpenToAll } from './auth/access.js';
 import { CLOCK, type Clock } from './clock.js';
 

@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { z } from 'zod';
 import { DomainError, type ErrorKind, type FieldError } from '#domain/errors';
-import { ERROR_CODES } from './openapi/error-codes.js';
+import { ERROR_CODES } from './error-codes.js';
 import { outageOf } from './outage.js';
 
 /** The one table from what a thing is refused for to its status; the titles stand in the problem and in the docs. */

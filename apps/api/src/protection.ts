@@ -3,7 +3,7 @@ import compress from '@fastify/compress';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DOCUMENT_STYLE_SOURCE } from '#ledger/documents/page';
+import { DOCUMENT_STYLE_SOURCE } from '#exchange/documents/page';
 import { isUpgrade, type RequestEnds } from './request-ends.js';
 import { Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
 

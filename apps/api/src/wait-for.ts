@@ -2,7 +2,7 @@ import { type CallHandler, type ExecutionContext, Injectable, type NestIntercept
 import type { Observable } from 'rxjs';
 import { z } from 'zod';
 import { parse } from '#domain/schema';
-import { Ledger } from '#ledger/ledger';
+import { Ledger } from '#operations/ledger';
 import { accessOf } from './auth/access.js';
 import type { Request } from './http.js';
 

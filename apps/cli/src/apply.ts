@@ -1,7 +1,7 @@
 import type { EventSource } from '#domain/events';
 import type { CommandOutcome } from '#ledger/command';
-import { sourceInFile } from '#ledger/backfill/file-rows';
-import type { Ledger } from '#ledger/ledger';
+import { sourceInFile } from '#ledger/file-rows';
+import type { Ledger } from '#operations/ledger';
 import { bytesOf, type Line, readPages } from './input.js';
 import { print, printJson, progress, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';

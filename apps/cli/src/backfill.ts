@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
-import { BACKFILL_KINDS, type BackfillKind, type Mapping, readMapping } from '#ledger/backfill/mapping';
-import type { BackfillRequest } from '#ledger/backfill/backfill';
-import type { DryRun } from '#ledger/backfill/dry-run';
-import type { Historic, Imported } from '#ledger/backfill/imported';
-import { keepHeapSmall } from '#ledger/small-heap';
-import type { Counts } from '#ledger/backfill/outcome';
+import { BACKFILL_KINDS, type BackfillKind, type Mapping, readMapping } from '#exchange/rows/mapping';
+import type { BackfillRequest } from '#exchange/backfill/backfill';
+import type { DryRun } from '#exchange/backfill/dry-run';
+import type { Historic, Imported } from '#exchange/backfill/imported';
+import { keepHeapSmall } from '#runtime/small-heap';
+import type { Counts } from '#exchange/rows/outcome';
 import { readJson } from './input.js';
 import { print, printJson, progress, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';

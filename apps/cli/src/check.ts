@@ -1,4 +1,4 @@
-import type { Checked } from '#ledger/check/index';
+import type { Checked } from '#audit/check/index';
 import { print, printJson, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked } from './wrong-usage.js';

@@ -1,6 +1,6 @@
 import { decimal, sum, text } from '#domain/money/decimal';
 import { rateTotal } from '#domain/rates/rate';
-import type { Ledger } from '#ledger/ledger';
+import type { Ledger } from '#operations/ledger';
 import { isFree } from './demo/directory.js';
 import { splitDrawing } from './demo/drawing.js';
 import { APRIL, daysOf, MARCH, PILOT_COSTS, pilotDroplets, RATES, resourcesOfMarch, STUDIO } from './demo/input.js';

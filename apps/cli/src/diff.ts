@@ -1,5 +1,5 @@
-import type { Differences } from '#ledger/diff/index';
-import type { Explaining } from '#ledger/diff/span';
+import type { Differences } from '#audit/diff/index';
+import type { Explaining } from '#audit/diff/span';
 import { print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { type Node, treeLines } from './tree.js';

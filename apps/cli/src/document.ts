@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
-import type { Ledger } from '#ledger/ledger';
+import type { Ledger } from '#operations/ledger';
 import { print, printJson, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 

@@ -1,9 +1,9 @@
-import type { RelatedRow } from '#ledger/explain/corrected';
-import type { ExplainedDocument } from '#ledger/explain/documents';
-import type { Explained, ExplainedRows } from '#ledger/explain/index';
-import type { FileRow, Reference } from '#ledger/explain/evidence';
-import type { ExplainedOpenLine } from '#ledger/explain/open-line';
-import type { UsedIn } from '#ledger/explain/used-in';
+import type { RelatedRow } from '#audit/explain/corrected';
+import type { ExplainedDocument } from '#audit/explain/documents';
+import type { Explained, ExplainedRows } from '#audit/explain/index';
+import type { FileRow, Reference } from '#audit/explain/evidence';
+import type { ExplainedOpenLine } from '#audit/explain/open-line';
+import type { UsedIn } from '#audit/explain/used-in';
 import { print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { type Node, treeLines } from './tree.js';

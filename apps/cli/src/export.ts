@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { EXPORT_KINDS, type Export, type ExportKind } from '#ledger/export/exports';
+import { EXPORT_KINDS, type Export, type ExportKind } from '#exchange/export/exports';
 import { say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { WrongUsage } from './wrong-usage.js';

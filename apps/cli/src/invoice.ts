@@ -1,5 +1,5 @@
 import { parse, zInstant } from '#domain/schema';
-import { invoiceRun, tenantIds } from '#ledger/invoices/invoice-run';
+import { invoiceRun, tenantIds } from '#operations/invoice-run';
 import { print, printJson, progress, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { given } from './wrong-usage.js';

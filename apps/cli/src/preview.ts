@@ -1,5 +1,5 @@
 import { parse, zInstant } from '#domain/schema';
-import type { Preview } from '#ledger/ledger';
+import type { Preview } from '#operations/ledger';
 import { readLines } from './input.js';
 import { print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parse } from '#domain/schema';
-import type { Ledger } from '#ledger/ledger';
-import { keepHeapSmall } from '#ledger/small-heap';
+import type { Ledger } from '#operations/ledger';
+import { keepHeapSmall } from '#runtime/small-heap';
 import type { RebuildOptions, RebuildProgress, RebuildReport } from '#read-model/rebuild';
 import { print, printJson, progress, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { z } from 'zod';
-import { type Quote, quotePlan } from '#domain/plans/quote';
+import { type Quote, quotePlan } from '#domain/quotes/quote';
 import { parse, zDecimal, zId } from '#domain/schema';
 import { parsePeriod } from '#domain/time/period';
 import { readJson } from './input.js';
@@ -27,7 +27,7 @@ function periodOf(text: string): { start: string; end: string } {
 }
 
 async function fromFile(file: string, usage: Record<string, string>): Promise<Quote> {
-  const { readPlan } = await import('#ledger/published-plan');
+  const { readPlan } = await import('#operations/published-plan');
   const version = readPlan(await readJson(file));
   return quotePlan(version, usage);
 }

@@ -1,11 +1,11 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { type Instant, instant } from '#domain/time/instant';
-import { Audit } from '#ledger/audit/audit';
+import { Audit } from '#audit/audit';
 import type { Caller } from '#ledger/caller';
-import { Ledger } from '#ledger/ledger';
-import { LedgerModule } from '#ledger/ledger.module';
-import type { WhenOutdated } from '#ledger/outdated';
+import { Ledger } from '#operations/ledger';
+import { LedgerModule } from '#operations/ledger.module';
+import type { WhenOutdated } from '#operations/outdated';
 import { openDatabase } from '#postgres/pool';
 import { say } from './output.js';
 

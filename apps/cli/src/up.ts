@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { parse } from '#domain/schema';
-import { mintToken } from '#ledger/token';
+import { mintToken } from '#runtime/token';
 import { openDatabase } from '#postgres/pool';
 import { print, printJson, say } from './output.js';
 import { now } from './session.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#ledger/environment';
+import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#runtime/environment';
 import type { WorkerSettings } from './worker.js';
 
 /** Every variable that the worker reads; README has them in one table. */

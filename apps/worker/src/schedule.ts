@@ -3,7 +3,7 @@ import { PgBoss } from 'pg-boss';
 import { type Instant, instant } from '#domain/time/instant';
 import { dayOf } from '#domain/time/period';
 import type { Caller } from '#ledger/caller';
-import type { Ledger } from '#ledger/ledger';
+import type { Ledger } from '#operations/ledger';
 
 const DAILY_METERING = 'daily-metering';
 /** 01:10 UTC: the last complete day, with an hour and ten minutes for what comes late. */

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { LedgerMetrics } from '#ledger/telemetry/ledger-metrics';
-import { LedgerTelemetry } from '#ledger/telemetry/ledger-telemetry';
-import { LedgerTracing } from '#ledger/telemetry/ledger-tracing';
+import { LedgerMetrics } from '#runtime/telemetry/ledger-metrics';
+import { LedgerTelemetry } from '#runtime/telemetry/ledger-telemetry';
+import { LedgerTracing } from '#runtime/telemetry/ledger-tracing';
 import type { Progress } from '#read-model/projection';
 
 /** Figures of the worker, and traces where a collector is named. */

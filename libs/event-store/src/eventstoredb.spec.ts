@@ -1,7 +1,13 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
-import { all, type DroppableLog, droppedConnectionsContract, event, eventLogContract } from './contract.js';
+import {
+  all,
+  type DroppableLog,
+  droppedConnectionsContract,
+  event,
+  eventLogContract,
+} from '../../../test/support/event-log-contract.js';
 import { EventStoreDbLog } from './eventstoredb.js';
 import { NO_STREAM, UnknownOutcome } from './port.js';
 

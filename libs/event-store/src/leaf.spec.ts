@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
-import { all } from './contract.js';
+import { all } from '../../../test/support/event-log-contract.js';
 import { Leaf } from './leaf.js';
 import { NO_STREAM } from './port.js';
 import { PostgresLog } from './postgres.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { fromMicros, instant } from '#domain/time/instant';
-import { eventLogContract } from './contract.js';
+import { eventLogContract } from '../../../test/support/event-log-contract.js';
 import { MemoryLog } from './memory.js';
 import { NO_STREAM } from './port.js';
 

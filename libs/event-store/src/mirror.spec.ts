@@ -3,7 +3,7 @@ import { dropDatabaseConnections } from '../../../test/support/drop-connections.
 import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
 import { instant } from '#domain/time/instant';
-import { all, event, retried } from './contract.js';
+import { all, event, retried } from '../../../test/support/event-log-contract.js';
 import { EventStoreDbLog } from './eventstoredb.js';
 import { mirrorLog } from './mirror.js';
 import { type EventLog, NO_STREAM } from './port.js';

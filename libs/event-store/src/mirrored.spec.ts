@@ -2,7 +2,13 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { dropDatabaseConnections } from '../../../test/support/drop-connections.js';
 import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
-import { all, type DroppableLog, droppedConnectionsContract, event, eventLogContract } from './contract.js';
+import {
+  all,
+  type DroppableLog,
+  droppedConnectionsContract,
+  event,
+  eventLogContract,
+} from '../../../test/support/event-log-contract.js';
 import { EventStoreDbLog } from './eventstoredb.js';
 import { MirroredLog, MirrorStopped } from './mirrored.js';
 import { NO_STREAM } from './port.js';

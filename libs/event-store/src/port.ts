@@ -2,7 +2,7 @@ import type { Instant } from '#domain/time/instant';
 
 /**
  * The log: immutable events in streams, in one global order. Three adapters (postgres, eventstoredb, memory) behind this
- * port, and one contract suite (contract.ts) that all of them pass.
+ * port, and one contract suite (test/support/event-log-contract.ts) that all of them pass.
  */
 export interface EventLog {
   /**

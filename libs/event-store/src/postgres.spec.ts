@@ -2,7 +2,13 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { dropDatabaseConnections } from '../../../test/support/drop-connections.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
-import { all, type DroppableLog, droppedConnectionsContract, event, eventLogContract } from './contract.js';
+import {
+  all,
+  type DroppableLog,
+  droppedConnectionsContract,
+  event,
+  eventLogContract,
+} from '../../../test/support/event-log-contract.js';
 import { type NewEvent, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from './port.js';
 import { PostgresLog } from './postgres.js';
 

@@ -7,11 +7,11 @@ import type { EventLog } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import type { KeptTree } from '#transparency/kept-tree';
-import { type ReadModels, readModels } from './database.js';
+import { type ReadModels, readModels } from '#projections/database';
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
-import { TenantDetails } from './invoices/tenant-details.js';
-import { UsageLookups } from './usage/usage-lookups.js';
+import { TenantDetails } from './tenant-details.js';
+import { UsageLookups } from '#projections/usage-records/usage-records.lookups';
 
 /** What the handlers of commands and queries work with: the log, the projections, and the read models. */
 export class LedgerCore {

@@ -2,7 +2,7 @@ import { createParamDecorator, type CustomDecorator, type ExecutionContext, SetM
 import { GqlExecutionContext } from '@nestjs/graphql';
 import { invalid } from '#domain/errors';
 import type { Caller, Role } from '#ledger/caller';
-import { QUERIES } from '#ledger/queries/index';
+import { QUERIES } from '#operations/queries/index';
 import type { Request } from '../http.js';
 
 /** Who may call a route; and the query that it answers, if it answers one. */

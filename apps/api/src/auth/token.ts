@@ -11,7 +11,7 @@ import { DomainError } from '#domain/errors';
 import { zId } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { type Caller, ROLES } from '#ledger/caller';
-import { traceparentNow } from '#ledger/telemetry/ledger-tracing';
+import { traceparentNow } from '#runtime/telemetry/ledger-tracing';
 import type { RequestIds } from '../http.js';
 import { Unauthenticated } from '../problem.js';
 

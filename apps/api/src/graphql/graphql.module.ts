@@ -3,7 +3,7 @@ import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
-import { Ledger } from '#ledger/ledger';
+import { Ledger } from '#operations/ledger';
 import { CLOCK, type Clock } from '../clock.js';
 import { TokenReader } from '../auth/token.js';
 import { idsOf, type Reply, type Request } from '../http.js';

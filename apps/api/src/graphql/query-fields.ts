@@ -1,7 +1,7 @@
 import { Args, Query, Resolver } from '@nestjs/graphql';
 import type { Caller } from '#ledger/caller';
-import { Ledger } from '#ledger/ledger';
-import { QUERIES } from '#ledger/queries/index';
+import { Ledger } from '#operations/ledger';
+import { QUERIES } from '#operations/queries/index';
 import type { QueryDefinition } from '#ledger/query';
 import { AnswersQuery, AskedBy } from '../auth/access.js';
 import { ANSWERS } from '../openapi/answers.js';

@@ -2,7 +2,7 @@ import { Field } from '@nestjs/graphql';
 import { type GraphQLSchema, isObjectType } from 'graphql';
 import { z } from 'zod';
 import type { Caller } from '#ledger/caller';
-import type { Answered, Ledger } from '#ledger/ledger';
+import type { Answered, Ledger } from '#operations/ledger';
 import { MAX_LIMIT, type Page } from '#ledger/query';
 import { objectTypes, typeNamed } from './types.js';
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { isDomainError } from '#domain/schema';
 import type { EventLog } from '#event-store/port';
 import { type Caller, confinedTo } from '#ledger/caller';
-import { Ledger } from '#ledger/ledger';
+import { Ledger } from '#operations/ledger';
 import { LedgerCore } from '#ledger/ledger-core';
 import { READERS, STAFF } from '#ledger/query';
 import { AllowedTo, AskedBy } from '../auth/access.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { QUERIES } from '#ledger/queries/index';
+import { QUERIES } from '#operations/queries/index';
 import { zProblem } from '../problem.js';
 import type { Route } from '../routes.js';
 import { zWaiting } from '../wait-for.js';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { zId, zInstant, zText } from '#domain/schema';
 import { ROLES } from '#ledger/caller';
 import { isCorrection, zBasedOn } from '#ledger/command';
-import { COMMANDS } from '#ledger/commands/index';
+import { COMMANDS } from '#operations/commands/index';
 import { EVENT_TYPE, EVENTS_TYPE, zCloudEvent } from '../cloud-event.js';
 import { MAX_COMMANDS } from '../commands.http.js';
 import { MAX_ITEMS, zSentObservation } from '../ingest.http.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { html, type Html } from '#ledger/documents/html';
+import { html, type Html } from '#exchange/documents/html';
 import { PROBLEM_KINDS } from '../problem.js';
 import type { JsonObject } from './json-schema.js';
 

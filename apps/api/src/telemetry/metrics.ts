@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { LedgerMetrics, SECONDS } from '#ledger/telemetry/ledger-metrics';
+import { LedgerMetrics, SECONDS } from '#runtime/telemetry/ledger-metrics';
 import type { RequestEnds } from '../request-ends.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { LedgerTelemetry } from '#ledger/telemetry/ledger-telemetry';
+import { LedgerTelemetry } from '#runtime/telemetry/ledger-telemetry';
 import type { RequestEnds } from '../request-ends.js';
 import { Metrics } from './metrics.js';
 import { Tracing } from './tracing.js';

@@ -1,6 +1,6 @@
 import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { LedgerTracing } from '#ledger/telemetry/ledger-tracing';
+import { LedgerTracing } from '#runtime/telemetry/ledger-tracing';
 import type { RequestEnds } from '../request-ends.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;

@@ -4,7 +4,7 @@ import { Books, MAY, plan, T } from '../../../../test/support/books.js';
 import { decimal, sum, text, ZERO } from '../money/decimal.js';
 import { creditUsed } from './credits.js';
 import type { PlanItem } from '../plans/plan.js';
-import { quotePlan } from '../plans/quote.js';
+import { quotePlan } from '../quotes/quote.js';
 import { fromMicros, micros } from '../time/instant.js';
 
 const RUNS = { numRuns: 1000, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };

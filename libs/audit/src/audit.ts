@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import { type AuditBundle, auditBundle } from './audit-bundle.js';
+import { assertRole, type Caller } from '#ledger/caller';
+import { differencesFromLog } from './check/against-log.js';
+import { type Checked, checkAll } from './check/index.js';
+import { LedgerCore } from '#ledger/ledger-core';
+import { contextFor, knownPosition, positionOf, STAFF } from '#ledger/query';
+import { type Replayed, replayInto } from './replay/replay.js';
+import { signCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
+import { KeptTree, rootText } from '#transparency/kept-tree';
+import type { Signer } from '#transparency/note';
+
+/** The log as evidence: its Merkle tree, and what is signed of it. */
+@Injectable()
+export class Audit {
+  constructor(
+    private readonly core: LedgerCore,
+    private readonly tree: KeptTree,
+  ) {}
+
+  /** Takes what was recorded into the tree. Errors: BrokenLog. */
+  async keepUp(): Promise<void> {
+    await this.tree.keepUp();
+  }
+
+  /** Signs what the log holds now, and keeps the note beside the tree. */
+  async checkpoint(signer: Signer): Promise<SignedCheckpoint> {
+    const { size, root } = await this.tree.head();
+    const note = signCheckpoint({ size, root }, signer);
+    await this.tree.keepCheckpoint(size, note);
+    return { size, root: rootText(root), note, publicKey: signer.verifier.text };
+  }
+
+  /** The whole state as it was at a position or instant of recording, in a schema of its own. Errors: those of `replayInto`, `position_ahead`, `invalid_as_of`. */
+  async replay(
+    { asOf, into, tenantId }: { asOf: string; into?: string | undefined; tenantId?: string | undefined },
+    caller: Caller,
+  ): Promise<Replayed> {
+    const position = await knownPosition(this.core, 'asOf', asOf);
+    return replayInto(contextFor(this.core, position, caller), into ?? `replay_${position}`, tenantId ?? null);
+  }
+
+  /**
+   * All invariants over the live data, and unless `replays` is false that the read models are what the log says. Errors: `forbidden`,
+   * `position_ahead`, `invalid_as_of`.
+   */
+  async check(caller: Caller, { asOf, replays }: { asOf?: string | undefined; replays: boolean }): Promise<Checked> {
+    assertRole(caller, STAFF, 'check');
+    const context = contextFor(this.core, await positionOf(this.core, { asOf }), caller);
+    const checked = await checkAll(context);
+    const failures = [...(replays ? await differencesFromLog(context) : []), ...checked.failures];
+    return { ...checked, ok: failures.length === 0, failures };
+  }
+
+  /** An issued invoice, by id or number, with all that proves it. Errors: `unknown_invoice`, `invoice_not_issued`. */
+  async bundle(invoice: string, signer: Signer, caller: Caller): Promise<AuditBundle> {
+    const now = await this.checkpoint(signer);
+    return auditBundle(this.core, this.tree, invoice, caller, {
+      now,
+      before: await this.tree.checkpoints(),
+      verifier: signer.verifier,
+    });
+  }
+}

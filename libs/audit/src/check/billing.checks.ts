@@ -1,0 +1,125 @@
+import type { FrozenRow } from '#domain/invoices/invoice';
+import { billingAsOf, rateInvoice, usageNeeded } from '#domain/invoices/rate-invoice';
+import { decimal, sum } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import { FROM_EVER, type Instant } from '#domain/time/instant';
+import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import { allLines, billingFacts, loadUsage, tenantAccount } from '#billing/invoices/billing';
+import type { QueryContext } from '#ledger/query';
+import { rateLines } from '#billing/invoices/rated-lines';
+import { canonicalInvoice, reissued } from '#billing/invoices/reissue';
+import { type Check, type Finding, now, REBUILD } from './finding.js';
+
+/** What is billed, computed once more by the engine. */
+
+/** Observed = billed + corrected + listed as unbilled: what was billed is rated anew, and what differs must be marked, else it is lost. */
+const marks: Check = async (context) => {
+  const { rows } = await context.core.pool.query<{ tenant_id: string; currency: string; until: Instant }>(
+    `SELECT tenant_id, currency, max(as_of) AS until FROM ${now('invoices')} i WHERE status IN ('issued', 'paid') GROUP BY tenant_id, currency ORDER BY 1, 2`,
+    [context.position],
+  );
+  const findings: Finding[] = [];
+  for (const { tenant_id: tenantId, currency, until } of rows)
+    findings.push(...(await unmarked(context, tenantId, currency, until)));
+  return findings;
+};
+
+async function unmarked(
+  { core, position }: QueryContext,
+  tenantId: string,
+  currency: string,
+  until: Instant,
+): Promise<Finding[]> {
+  const account = { ...(await tenantAccount(core, position, tenantId)), currency };
+  const facts = await billingFacts(core, position, account, until);
+  const billed = [...facts.recorded]
+    .filter(([, parts]) => parts.some(({ issued }) => issued))
+    .map(([lineId]) => lineId);
+  const all = new Set([...facts.booked.keys(), ...billed].filter((lineId) => !facts.marks.has(lineId)));
+  const asMarked = {
+    ...facts,
+    grants: [],
+    creditsLeft: [],
+    marks: new Map([...all].map((lineId) => [lineId, 'check'])),
+  };
+  // As of ever, nothing is due: what remains are the lines that are compared with their bookings.
+  const billing = billingAsOf(asMarked, FROM_EVER).filter(({ lineId }) => all.has(lineId));
+  const usage = await loadUsage(core, position, usageNeeded(billing));
+  const { rows } = rateInvoice('check', asMarked, billing, usage);
+  return [...Map.groupBy(rows, ({ lineId }) => lineId)].map(([lineId, group]) =>
+    missingMark(tenantId, currency, lineId, group),
+  );
+}
+
+function missingMark(tenantId: string, currency: string, lineId: string, rows: readonly FrozenRow[]): Finding {
+  const [first] = rows;
+  const difference = moneyText(sum(rows.map(({ net }) => decimal(net))), currency);
+  return {
+    code: 'missing_mark',
+    message: `line ${lineId} of ${tenantId} comes to ${difference} ${currency} more than it is billed for, and nothing marks it: no invoice will correct it`,
+    ids: {
+      tenantId,
+      lineId,
+      deploymentId: first?.deploymentId,
+      billingKind: first?.billingKind,
+      parts: [...new Set(rows.map(({ partId }) => partId))],
+      difference,
+      currency,
+    },
+    remedy: `Rebuild the read models: marks are made anew from the log. Where it is still missing, a rule of restatements is wrong: report it with the line's id.`,
+  };
+}
+
+/** Every issued invoice comes out the same when it is computed again from what was known then. */
+const reissues: Check = async ({ core, position }) => {
+  const { rows } = await core.pool.query<InvoiceRow & { computed_at: number; rows: FrozenRow[] }>(
+    `SELECT i.*, coalesce((SELECT jsonb_agg(r.row ORDER BY r.n) FROM invoice_rows r WHERE r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt), '[]') AS rows
+     FROM ${now('invoices')} i WHERE rows_attempt IS NOT NULL AND computed_at IS NOT NULL ORDER BY ordinal`,
+    [position],
+  );
+  const findings: Finding[] = [];
+  for (const invoice of rows) {
+    if ((await reissued(core, invoice)) === canonicalInvoice(invoice.invoice_id, invoice.rows)) continue;
+    const { invoice_id: invoiceId, tenant_id: tenantId, computed_at: computedAt } = invoice;
+    const message = `invoice ${invoiceId} comes out otherwise when it is computed again from position ${computedAt}`;
+    findings.push({
+      code: 'invoice_not_reproduced',
+      message,
+      ids: { invoiceId, tenantId, computedAt },
+      remedy: `${REBUILD} Where it stays, the engine has changed since: compare with ledgerline explain ${invoiceId}.`,
+    });
+  }
+  return findings;
+};
+
+/** A missing price is never 0: the line is kept from billing until there is one. */
+const prices: Check = async ({ core, position, caller }) => {
+  const lines = await allLines(core, position, caller.now);
+  const rated = await rateLines(
+    core,
+    position,
+    lines,
+    new Map(),
+    caller.now,
+    ({ currency }) => currency,
+    () => [],
+  );
+  return rated.flatMap(({ line, quarantined }): Finding[] => {
+    if (quarantined === null) return [];
+    const { lineId, tenantId, deploymentId, billingKind, period } = line;
+    const remedy =
+      quarantined.code === 'missing_rate'
+        ? 'Set the price with set-rate, or correct the rate key of the usage: the line is billed from then on.'
+        : 'Correct what the reason names: the line is billed from then on.';
+    return [
+      {
+        code: 'usage_without_price',
+        message: `line ${lineId} of ${tenantId} can't be rated: ${quarantined.message}`,
+        ids: { lineId, tenantId, deploymentId, billingKind, period, reason: quarantined.code },
+        remedy,
+      },
+    ];
+  });
+};
+
+export const BILLING: readonly Check[] = [marks, reissues, prices];

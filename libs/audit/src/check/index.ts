@@ -1,0 +1,31 @@
+import type { QueryContext } from '#ledger/query';
+import { BILLING } from './billing.checks.js';
+import { BOOKS } from './books.checks.js';
+import type { Check, Finding } from './finding.js';
+import { COST_NOTICES, MARGIN } from './margin.checks.js';
+import { SETTLEMENTS } from './settlement.checks.js';
+import { TERMS } from './terms.checks.js';
+import { USAGE, USAGE_NOTICES } from './usage.checks.js';
+
+export interface Checked {
+  /** No failures; notices are no failures. */
+  readonly ok: boolean;
+  readonly position: number;
+  readonly failures: readonly Finding[];
+  readonly notices: readonly Finding[];
+}
+
+const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
+const NOTICES: readonly Check[] = [...USAGE_NOTICES, ...COST_NOTICES];
+
+/** All invariants over everything there is, as of a position. */
+export async function checkAll(context: QueryContext): Promise<Checked> {
+  const [failures, notices] = [await found(FAILURES, context), await found(NOTICES, context)];
+  return { ok: failures.length === 0, position: context.position, failures, notices };
+}
+
+async function found(checks: readonly Check[], context: QueryContext): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const check of checks) findings.push(...(await check(context)));
+  return findings;
+}

@@ -1,0 +1,96 @@
+import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
+import { marginPercent } from '#domain/margin/margin';
+import { monthNamed } from '#domain/time/period';
+import { costsIn, marginIn, marginMonths } from '#billing/costs/margin-month';
+import { ADMIN } from '#ledger/query';
+import { type Check, type Finding, now } from './finding.js';
+
+/** Tenants + unattributed = overall; deployments + standalone = tenant; kinds = overall on each axis; margin = revenue − cost. Exactly. */
+const identities: Check = async (context) => {
+  const findings: Finding[] = [];
+  for (const { month, currency } of await marginMonths(context)) {
+    const { overall, byTenant, byDeployment, byKind, unattributed } = await marginIn(
+      context,
+      monthNamed(month),
+      currency,
+    );
+    const total = (values: readonly string[]): Decimal => sum(values.map((value) => decimal(value)));
+    const need = (what: string, a: Decimal, b: string): void => {
+      if (!a.eq(decimal(b))) findings.push(broken(month, currency, `${what} ${text(a)}, not ${b}`));
+    };
+    need('tenants’ revenue comes to', total(byTenant.map(({ revenue }) => revenue)), overall.revenue);
+    need(
+      'tenants’ and unattributed cost comes to',
+      total([...byTenant.map(({ cogs }) => cogs), unattributed.cogs]),
+      overall.cogs,
+    );
+    need('revenue by kind comes to', total(byKind.revenue.map(({ revenue }) => revenue)), overall.revenue);
+    need('cost by kind comes to', total(byKind.cogs.map(({ cogs }) => cogs)), overall.cogs);
+    need('revenue less cost is', decimal(overall.revenue).minus(decimal(overall.cogs)), overall.margin);
+    if (marginPercent(decimal(overall.revenue), decimal(overall.margin)) !== overall.marginPct)
+      findings.push(broken(month, currency, 'the margin’s percentage is another'));
+    for (const { tenantId, revenue, cogs } of byTenant) {
+      const own = byDeployment.filter((each) => each.tenantId === tenantId);
+      need(`deployments of ${tenantId} earn`, total(own.map((each) => each.revenue)), revenue);
+      need(`deployments of ${tenantId} cost`, total(own.map((each) => each.cogs)), cogs);
+    }
+  }
+  return findings;
+};
+
+const broken = (month: string, currency: string, what: string): Finding => ({
+  code: 'margin_does_not_add_up',
+  message: `margin of ${month} in ${currency}: ${what}`,
+  ids: { month, currency },
+  remedy: 'A view of the margin is wrong: report it with the month.',
+});
+
+/** What the months say that was spent is what providers charged, without their tax. */
+const costs: Check = async (context) => {
+  const { rows } = await context.core.pool.query<{ currency: string; amount: string }>(
+    `SELECT currency, sum(amount)::text AS amount FROM ${now('cost_lines')} c WHERE category <> 'tax' GROUP BY currency ORDER BY currency`,
+    [context.position],
+  );
+  const months = await marginMonths(context);
+  const findings: Finding[] = [];
+  for (const { currency, amount } of rows) {
+    const spent: Decimal[] = [];
+    for (const { month } of months.filter((each) => each.currency === currency))
+      spent.push(...(await costsIn(context, monthNamed(month), currency)).map((share) => share.amount));
+    if (sum(spent).eq(decimal(amount))) continue;
+    const message = `providers charged ${amount} ${currency} without tax, the months of the margin come to ${text(sum(spent))}`;
+    findings.push({
+      code: 'cost_differs',
+      message,
+      ids: { currency },
+      remedy: 'A cost is lost or counted twice between months or tenants: report it with the currency.',
+    });
+  }
+  return findings;
+};
+
+/** Of cost that nobody bears, so many lines are named. */
+const MOST_LINES = 20;
+
+/** Cost is seen by those alone who see the margin. */
+const unattributed: Check = async (context) => {
+  if (!ADMIN.includes(context.caller.role)) return [];
+  const findings: Finding[] = [];
+  for (const { month, currency } of await marginMonths(context)) {
+    const shares = (await costsIn(context, monthNamed(month), currency)).filter(({ tenantId }) => tenantId === null);
+    if (shares.length === 0) continue;
+    const amount = text(sum(shares.map((share) => share.amount)));
+    const costLines = [...new Set(shares.map(({ costLine }) => costLine))];
+    findings.push({
+      code: 'cost_without_tenant',
+      message: `${amount} ${currency} of cost in ${month} is nobody's: ${costLines.length} lines`,
+      ids: { month, currency, amount, costLines: costLines.slice(0, MOST_LINES), lines: costLines.length },
+      remedy:
+        'Attribute the resource (observe-resource or correct-resource with deploymentId or tenantId), or leave it: it stands as unattributed in the margin.',
+    });
+  }
+  return findings;
+};
+
+export const MARGIN: readonly Check[] = [identities, costs];
+export const COST_NOTICES: readonly Check[] = [unattributed];

@@ -1,0 +1,82 @@
+import type { RecordedEvent } from '#domain/events';
+import type { InvoiceEvent } from '#domain/invoices/invoice';
+import { foldAccount } from '#domain/invoices/settlement';
+import { decimal, text } from '#domain/money/decimal';
+import { EventCodec } from '#event-store/codec';
+import type { QueryContext } from '#ledger/query';
+import { type Check, type Finding, now, REBUILD } from './finding.js';
+
+const SETTLING = ['InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'];
+
+/** What is due of each invoice, and what a tenant has in credit, as the log itself tells it. */
+const settlements: Check = async (context) => {
+  const accounts = await settlingEvents(context);
+  const { rows: credits } = await context.core.pool.query<{ tenant_id: string; currency: string; credit: string }>(
+    `SELECT tenant_id, currency, credit FROM ${now('tenant_credits')} c`,
+    [context.position],
+  );
+  const { rows: invoices } = await context.core.pool.query<{
+    invoice_id: string;
+    credit_taken: string | null;
+    amount_due: string | null;
+  }>(`SELECT invoice_id, credit_taken, amount_due FROM ${now('invoices')} i WHERE status IN ('issued', 'paid')`, [
+    context.position,
+  ]);
+  const shown = new Map(invoices.map((row) => [row.invoice_id, row]));
+  const creditOf = new Map(credits.map((row) => [JSON.stringify([row.tenant_id, row.currency]), row.credit]));
+  return [...accounts].flatMap(([key, events]): Finding[] => {
+    const [tenantId, currency] = JSON.parse(key) as [string, string];
+    const account = foldAccount(events);
+    const credit = decimal(creditOf.get(key) ?? '0');
+    const wrongCredit = credit.eq(account.credit)
+      ? []
+      : [
+          differs(`tenant ${tenantId} has ${text(account.credit)} ${currency} in credit, ${text(credit)} is shown`, {
+            tenantId,
+            currency,
+          }),
+        ];
+    const wrongInvoices = [...account.settlements].flatMap(([invoiceId, { creditTaken, amountDue }]) => {
+      const row = shown.get(invoiceId);
+      if (
+        row !== undefined &&
+        decimal(row.credit_taken ?? '0').eq(creditTaken) &&
+        decimal(row.amount_due ?? '0').eq(amountDue)
+      )
+        return [];
+      return [
+        differs(
+          `of invoice ${invoiceId} ${text(amountDue)} ${currency} is due after ${text(creditTaken)} of credit, ${row?.amount_due ?? 'nothing'} is shown`,
+          { tenantId, invoiceId, currency },
+        ),
+      ];
+    });
+    return [...wrongCredit, ...wrongInvoices];
+  });
+};
+
+const differs = (message: string, ids: Finding['ids']): Finding => ({
+  code: 'settlement_differs',
+  message,
+  ids,
+  remedy: REBUILD,
+});
+
+async function settlingEvents({
+  core,
+  position,
+}: QueryContext): Promise<Map<string, Extract<RecordedEvent, InvoiceEvent>[]>> {
+  const codec = new EventCodec();
+  const accounts = new Map<string, Extract<RecordedEvent, InvoiceEvent>[]>();
+  for await (const stored of core.log.readAll(0, { types: SETTLING })) {
+    if (stored.position > position) break;
+    const event = codec.decode(stored) as Extract<RecordedEvent, { type: 'InvoiceIssued' }>;
+    const key = JSON.stringify([event.data.tenantId, event.data.currency]);
+    const own = accounts.get(key);
+    if (own === undefined) accounts.set(key, [event]);
+    else own.push(event);
+  }
+  return accounts;
+}
+
+export const SETTLEMENTS: readonly Check[] = [settlements];

@@ -1,0 +1,41 @@
+import { invalid } from '#domain/errors';
+import { ADMIN, type QueryContext } from '#ledger/query';
+import {
+  type InvoiceDifference,
+  invoiceDifferences,
+  type LineDifference,
+  lineDifferences,
+  type MarginDifference,
+  marginDifferences,
+} from './books.js';
+import { type RateDifference, rateDifferences, type UsageDifference, usageDifferences } from './catalog.js';
+
+export interface Differences {
+  /** Log positions: what was known at the first, against what was known at the second. */
+  readonly from: number;
+  readonly to: number;
+  readonly rates: readonly RateDifference[];
+  readonly usage: readonly UsageDifference[];
+  readonly lines: readonly LineDifference[];
+  readonly invoices: readonly InvoiceDifference[];
+  /** null for who does not see the margin. */
+  readonly margin: readonly MarginDifference[] | null;
+}
+
+/** What is known at one position against what was known at an earlier one; each difference with the events that explain it. */
+export async function differences(context: QueryContext, from: number, to: number): Promise<Differences> {
+  if (from > to)
+    throw invalid('invalid_span', `from, position ${from}, is after to, position ${to}`, [
+      { field: 'from', message: 'is after to' },
+    ]);
+  const span = { context, from, to };
+  return {
+    from,
+    to,
+    rates: await rateDifferences(span),
+    usage: await usageDifferences(span),
+    lines: await lineDifferences(span),
+    invoices: await invoiceDifferences(span),
+    margin: ADMIN.includes(context.caller.role) ? await marginDifferences(span) : null,
+  };
+}

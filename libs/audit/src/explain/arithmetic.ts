@@ -1,0 +1,67 @@
+import type { FrozenRow } from '#domain/invoices/invoice';
+import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import type { ItemTerms } from '#domain/rating/terms';
+import { unitAmountText } from '#billing/invoices/rated-lines';
+
+/** Usage of the line up to the row's charge period, and up to its end; null where the line does not count one quantity. */
+export interface Counted {
+  readonly before: Decimal;
+  readonly upTo: Decimal;
+}
+
+/**
+ * How a row came to its amount, as one would write it down: `(3600 − 1488) × 0.01 = 21.12`. Where money was rounded on the line's running
+ * total, the exact product stands before it: `1 × 0.005 = 0.005, booked 0.00`.
+ */
+export function arithmeticOf(
+  row: FrozenRow,
+  currency: string,
+  terms: ItemTerms | null,
+  counted: Counted | null,
+): string {
+  const unit = unitAmountText(decimal(row.unitAmount), currency);
+  const amount = (value: string): string => amountText(decimal(value), currency);
+  const exact = decimal(row.quantity).times(decimal(row.unitAmount));
+  const isExact = exact.eq(decimal(row.gross));
+  const product = `${quantityText(row, unit, terms, counted)} = ${isExact ? amount(row.gross) : `${arithmeticSign(text(exact))}, booked ${amount(row.gross)}`}`;
+  const taken = [row.discount, row.credit].filter((each) => !decimal(each).eq(ZERO));
+  return taken.length === 0
+    ? product
+    : `${product}; ${[amount(row.gross), ...taken.map((each) => bracketed(amount(each)))].join(' − ')} = ${amount(row.net)}`;
+}
+
+function quantityText(row: FrozenRow, unit: string, terms: ItemTerms | null, counted: Counted | null): string {
+  const plain = `${arithmeticSign(row.quantity)} × ${unit}`;
+  if (counted === null || terms === null || row.ref !== 'usage' || terms.unitConversion !== undefined) return plain;
+  const free = decimal(terms.included ?? '0').plus(decimal(terms.discounts?.quantity ?? '0'));
+  const billable = (usage: Decimal): Decimal => (usage.gt(free) ? usage.minus(free) : ZERO);
+  const [before, upTo] = [billable(counted.before), billable(counted.upTo)];
+  // A correction, or a maximum, makes it another quantity than the usage of the period.
+  if (!upTo.minus(before).eq(decimal(row.quantity)) || upTo.eq(ZERO)) return plain;
+  const shown = (usage: Decimal): string => (free.eq(ZERO) ? text(usage) : `(${text(usage)} − ${text(free)})`);
+  if (before.eq(ZERO)) return `${shown(counted.upTo)} × ${unit}`;
+  return free.eq(ZERO)
+    ? `(${text(counted.upTo)} − ${text(counted.before)}) × ${unit}`
+    : `(${shown(counted.upTo)} − ${shown(counted.before)}) × ${unit}`;
+}
+
+const A_HUNDREDTH = decimal('0.01');
+
+/** How a row's tax came to its amount: rounded together with those of the other rows at its rate, it may be off its own product. */
+export function taxArithmeticOf(row: FrozenRow, currency: string): string {
+  const exact = decimal(row.net).times(decimal(row.taxRatePercent)).times(A_HUNDREDTH);
+  const amount = (value: string): string => amountText(decimal(value), currency);
+  const product = `${row.taxRatePercent} % of ${amount(row.net)}`;
+  return exact.eq(decimal(row.tax))
+    ? `${product} = ${amount(row.tax)}`
+    : `${product} = ${arithmeticSign(text(exact))}, booked ${amount(row.tax)}`;
+}
+
+const bracketed = (value: string): string => (value.startsWith('−') ? `(${value})` : value);
+
+/** An amount at the scale of its currency, as arithmetic writes it. */
+export const amountText = (amount: Decimal, currency: string): string => arithmeticSign(moneyText(amount, currency));
+
+/** With the minus sign of arithmetic, which a hyphen is not. */
+const arithmeticSign = (value: string): string => value.replace(/^-/, '−');

@@ -1,0 +1,65 @@
+import { billingOfClaim } from '#domain/invoices/rate-invoice';
+import type { Instant } from '#domain/time/instant';
+import type { Selection } from '#domain/invoices/invoice';
+import { tenantAccount } from '#billing/invoices/billing';
+import { claimedParts, isUuid, rated } from '#billing/invoices/invoicing';
+import { inForceAt } from '#ledger/ledger-core';
+import type { QueryContext } from '#ledger/query';
+import { type ExplainedDocument, sumText } from './documents.js';
+import { eventsOfDocument, reference } from './evidence.js';
+import type { IssuedRow } from './issued.js';
+
+/** A draft as it would be issued from what is known at the context's position; null where the id is of none. */
+export async function draftOf(
+  context: QueryContext,
+  id: string,
+): Promise<{ document: ExplainedDocument; rows: IssuedRow[] } | null> {
+  const { core, position } = context;
+  if (!isUuid(id)) return null;
+  const draft = await core.db
+    .selectFrom('invoices')
+    .select(['tenant_id', 'currency', 'as_of', 'selection'])
+    .where('invoice_id', '=', id)
+    .where('status', '=', 'draft')
+    .where(inForceAt(position))
+    .executeTakeFirst();
+  if (draft === undefined) return null;
+  const { tenant_id: tenantId, currency } = draft;
+  const invoice = await ratedDraft(context, id, draft);
+  const document: ExplainedDocument = {
+    documentId: id,
+    number: null,
+    status: 'draft',
+    tenantId,
+    currency,
+    credits: null,
+    arithmetic: sumText(invoice.subtotal, invoice.tax, currency),
+    reason: null,
+    events: (await eventsOfDocument(context, { documentId: id, invoiceId: id, tenantId, currency })).map(reference),
+  };
+  return {
+    document,
+    rows: invoice.rows.map((row): IssuedRow => ({
+      invoice_id: id,
+      series: 'INV',
+      ordinal: null,
+      computed_at: position,
+      tenant_id: tenantId,
+      currency,
+      row,
+    })),
+  };
+}
+
+async function ratedDraft(
+  { core, position }: QueryContext,
+  id: string,
+  draft: { readonly tenant_id: string; readonly as_of: Instant; readonly selection: Selection | null },
+) {
+  const account = await tenantAccount(core, position, draft.tenant_id);
+  const claimed = await claimedParts(core, position, id);
+  const { invoice } = await rated(core, position, account, id, draft.as_of, draft.selection, (facts) =>
+    billingOfClaim(facts, claimed),
+  );
+  return invoice;
+}

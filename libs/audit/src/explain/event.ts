@@ -1,0 +1,53 @@
+import { costEvents } from '#domain/costs/cost';
+import { EventCodec } from '#event-store/codec';
+import type { StoredEvent } from '#event-store/port';
+import { ADMIN, type QueryContext } from '#ledger/query';
+import { type ShownEvent, shownEvent } from './evidence.js';
+import { type UsedIn, usedIn } from './used-in.js';
+
+export interface ExplainedEvent {
+  readonly is: 'event';
+  readonly event: ShownEvent;
+  /** Upwards: what it ended up in; null: what it says is on no invoice. */
+  readonly usedIn: readonly UsedIn[] | null;
+  /** Of a cost: the months of the margin that it is in, to be explained in turn. */
+  readonly margin: readonly string[];
+}
+
+const codec = new EventCodec();
+const POSITION = /^#?([1-9]\d{0,14})$/;
+
+/** By position, `1207` or `#1207`, or by stream and revision, `plan-studio#0`; undefined where the id is of neither form, or there is none. */
+export async function eventNamed({ core, position }: QueryContext, id: string): Promise<StoredEvent | undefined> {
+  const at = POSITION.exec(id)?.[1];
+  const [stream, revision] = /^(.+)#(\d{1,15})$/.exec(id)?.slice(1) ?? [];
+  const events =
+    at !== undefined
+      ? core.log.readAt([Number(at)])
+      : stream !== undefined
+        ? core.log.read(stream, Number(revision))
+        : [];
+  for await (const event of events) return event.position <= position ? event : undefined;
+  return undefined;
+}
+
+export async function explainEvent(context: QueryContext, stored: StoredEvent): Promise<ExplainedEvent> {
+  const event = codec.decode(stored);
+  const isCost = event.type === 'CostRecorded' || event.type === 'CostCorrected';
+  const maySee = ADMIN.includes(context.caller.role) || !Object.hasOwn(costEvents, event.type);
+  return {
+    is: 'event',
+    event: shownEvent(stored, maySee ? event.data : null),
+    usedIn: await usedIn(context, event),
+    margin:
+      isCost && maySee
+        ? [
+            ...new Set(
+              event.data.lines.map(
+                ({ chargePeriod, currency }) => `margin:${chargePeriod.start.slice(0, 7)}/${currency}`,
+              ),
+            ),
+          ]
+        : [],
+  };
+}

@@ -1,0 +1,242 @@
+import type { EventMetadata, EventSource } from '#domain/events';
+import { billingStream, type FrozenRow } from '#domain/invoices/invoice';
+import { lineStream } from '#domain/lines/line';
+import { planStream } from '#domain/plans/plan';
+import { rateKeyText, rateStream } from '#domain/rates/rate';
+import { deploymentStream } from '#domain/tenants/deployment';
+import { tenantStream } from '#domain/tenants/tenant';
+import { instant } from '#domain/time/instant';
+import type { RateKey } from '#domain/usage/usage';
+import type { EventLog, StoredEvent } from '#event-store/port';
+import { rowAt } from '#ledger/file-rows';
+import { givenKey } from '#ledger/command';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { asJsonb, recordVersions, within, withPruned } from '#billing/usage/pruned-usage';
+import type { QueryContext } from '#ledger/query';
+import { type IssuedInvoice, issuedRows } from './issued.js';
+
+/** An event as evidence: where it stands, when it was recorded, by whom, and why. */
+export interface Reference {
+  readonly position: number;
+  readonly stream: string;
+  readonly revision: number;
+  readonly eventId: string;
+  readonly type: string;
+  readonly recordedAt: string;
+  readonly actor: string;
+  readonly occurredAt: string | null;
+  readonly command: string | null;
+  readonly idempotencyKey: string | null;
+  readonly reason: string | null;
+  /** The file that it was read from, and its rows there. */
+  readonly source: EventSource | null;
+}
+
+export function reference(event: StoredEvent): Reference {
+  const { actor, occurredAt, command, source } = JSON.parse(event.metadata) as EventMetadata;
+  const { reason } = JSON.parse(event.data) as { reason?: string };
+  return {
+    position: event.position,
+    stream: event.stream,
+    revision: event.revision,
+    eventId: event.id,
+    type: event.type,
+    recordedAt: event.recordedAt,
+    actor,
+    occurredAt: occurredAt ?? null,
+    command: command?.name ?? null,
+    idempotencyKey: command?.idempotencyKey === undefined ? null : givenKey(command.idempotencyKey),
+    reason: reason ?? null,
+    source: source ?? null,
+  };
+}
+
+/** An event itself, with what is said of it in the API's log. */
+export interface ShownEvent extends Reference {
+  readonly correlationId: string | null;
+  readonly requestId: string | null;
+  /** null: not for this role. */
+  readonly data: unknown;
+}
+
+export function shownEvent(event: StoredEvent, data: unknown): ShownEvent {
+  const { correlationId = null, requestId = null } = JSON.parse(event.metadata) as EventMetadata;
+  return { ...reference(event), correlationId, requestId, data };
+}
+
+/** Where in a file something was read. */
+export interface FileRow {
+  readonly file: string;
+  readonly sha256: string | null;
+  readonly row: number;
+}
+
+/** The row of the n-th of what an event holds; null where it came from no file. */
+export function fileRow(event: StoredEvent, n: number): FileRow | null {
+  const { source } = JSON.parse(event.metadata) as EventMetadata;
+  // What one command recorded, it recorded from one row.
+  const row = source === undefined || n < 0 ? undefined : (rowAt(source, n) ?? rowAt(source, 0));
+  return source === undefined || row === undefined ? null : { file: source.file, sha256: source.sha256 ?? null, row };
+}
+
+/** The readings that a row counts: those of its line from the line's start to the end of its charge period. */
+export interface Readings {
+  readonly quantity: string;
+  readonly count: number;
+  /** Of the events that they stand in. */
+  readonly positions: readonly number[];
+  /** The rate keys that they name. */
+  readonly keys: readonly RateKey[];
+}
+
+export async function readingsOf(
+  core: LedgerCore,
+  position: number,
+  {
+    deploymentId,
+    billingKind,
+    since,
+    until,
+    filter,
+  }: { deploymentId: string; billingKind: string; since: string; until: string; filter: object | null },
+): Promise<Readings> {
+  const where =
+    'deployment_id = $2 AND billing_kind = $3 AND period_start >= $4 AND period_start < $5 AND ($6::jsonb IS NULL OR attributes @> $6::jsonb)';
+  const stretch = { deploymentId, billingKind, start: instant(since), end: instant(until) };
+  const { rows } = await withPruned(core, [stretch], async (pruned) =>
+    core.pool.query<{ quantity: string; readings: number; positions: number[] | null; keys: RateKey[] | null }>(
+      `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions,
+       jsonb_agg(DISTINCT jsonb_build_object('resourceType', resource_type, 'resourceFamily', resource_family, 'location', location)) FILTER (WHERE resource_type IS NOT NULL) AS keys
+     FROM ${recordVersions(`position_from <= $1 AND (position_to IS NULL OR position_to > $1) AND ${where}`, '$7')} u`,
+      [
+        position,
+        deploymentId,
+        billingKind,
+        since,
+        until,
+        filter === null ? null : JSON.stringify(filter),
+        asJsonb(within(pruned, stretch)),
+      ],
+    ),
+  );
+  const [found] = rows;
+  return {
+    quantity: found?.quantity ?? '0',
+    count: found?.readings ?? 0,
+    positions: found?.positions ?? [],
+    keys: found?.keys ?? [],
+  };
+}
+
+/** A rate-card row names its key; other rows rest on no rate. */
+export const keysOfRow = (row: Pick<FrozenRow, 'ref'>, keys: readonly RateKey[]): RateKey[] =>
+  keys.filter((key) => row.ref.startsWith(`${rateKeyText(key)}@`));
+
+export const streamsOfRow = (
+  row: Pick<FrozenRow, 'planId' | 'deploymentId' | 'lineId' | 'ref'>,
+  keys: readonly RateKey[],
+): string[] => [
+  planStream(row.planId),
+  deploymentStream(row.deploymentId),
+  lineStream(row.lineId),
+  ...keysOfRow(row, keys).map(rateStream),
+];
+
+/** The events at these positions and those of these streams, up to a position, each once, in order. */
+export async function eventsOf(
+  log: EventLog,
+  upTo: number,
+  positions: Iterable<number>,
+  streams: Iterable<string>,
+): Promise<StoredEvent[]> {
+  const found = [await Array.fromAsync(log.readAt([...positions]))];
+  for (const stream of streams) found.push(await Array.fromAsync(log.read(stream)));
+  return inOrder(upTo, found.flat());
+}
+
+/** Events up to a position, each once, in order. */
+export const inOrder = <Event extends { readonly position: number }>(upTo: number, events: readonly Event[]): Event[] =>
+  [...new Map(events.filter(({ position }) => position <= upTo).map((event) => [event.position, event])).values()].sort(
+    (a, b) => a.position - b.position,
+  );
+
+/** What an invoice rests on, set-wise over its rows; and its own events, from the draft to what became of it. */
+export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedInvoice): Promise<StoredEvent[]> {
+  const { core, position } = context;
+  const rows = (await issuedRows(context, invoice.invoiceId)).map(({ row }) => row);
+  const streams = new Set([tenantStream(invoice.tenantId)]);
+  const positions = new Set<number>();
+  // The lines of an invoice are of some few deployments: each kind's readings are looked up once, from the earliest line to the latest.
+  for (const group of Map.groupBy(rows, ({ deploymentId, billingKind }) =>
+    JSON.stringify([deploymentId, billingKind]),
+  ).values()) {
+    const [first] = group;
+    if (first === undefined) continue;
+    const since = await earliestStart(core, invoice.computedAt, group);
+    const until = group.reduce(
+      (latest, { chargePeriod }) => (chargePeriod.end > latest ? chargePeriod.end : latest),
+      first.chargePeriod.end,
+    );
+    const readings = await readingsOf(core, invoice.computedAt, {
+      deploymentId: first.deploymentId,
+      billingKind: first.billingKind,
+      since,
+      until,
+      filter: null,
+    });
+    for (const each of readings.positions) positions.add(each);
+    for (const row of group) for (const stream of streamsOfRow(row, readings.keys)) streams.add(stream);
+  }
+  const grounds = await eventsOf(core.log, invoice.computedAt, positions, streams);
+  const own = await ownEvents(core.log, position, invoice);
+  return inOrder(position, [...grounds, ...own]);
+}
+
+async function earliestStart(core: LedgerCore, position: number, rows: readonly FrozenRow[]): Promise<string> {
+  const { rows: found } = await core.pool.query<{ start: string | null }>(
+    `SELECT min(period_start) AS start FROM invoice_lines WHERE root_line_id = ANY($2::uuid[]) AND position_from <= $1 AND (position_to IS NULL OR position_to > $1)`,
+    [position, rows.map(({ lineId }) => lineId)],
+  );
+  const earliest = rows.map(({ chargePeriod }) => chargePeriod.start).reduce((a, b) => (a < b ? a : b));
+  const start = found[0]?.start ?? earliest;
+  return start < earliest ? start : earliest;
+}
+
+interface OfInvoice {
+  readonly invoiceId?: string;
+  readonly creditNoteId?: string;
+}
+
+/** The own events of an invoice, its credit notes' included, or of one credit note. */
+export async function eventsOfDocument(
+  { core, position }: QueryContext,
+  {
+    documentId,
+    ...invoice
+  }: { readonly documentId: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string },
+): Promise<StoredEvent[]> {
+  const all = await ownEvents(core.log, position, invoice);
+  if (documentId === invoice.invoiceId) return all;
+  return all.filter(({ data }) => {
+    const { invoiceId, creditNoteId } = JSON.parse(data) as OfInvoice;
+    return creditNoteId === documentId || invoiceId === documentId;
+  });
+}
+
+/** The events of an invoice and of its credit notes, in its tenant's billing stream. */
+async function ownEvents(
+  log: EventLog,
+  upTo: number,
+  { invoiceId, tenantId, currency }: Pick<IssuedInvoice, 'invoiceId' | 'tenantId' | 'currency'>,
+): Promise<StoredEvent[]> {
+  const all: { event: StoredEvent; of: OfInvoice }[] = [];
+  for await (const event of log.read(billingStream(tenantId, currency)))
+    if (event.position <= upTo) all.push({ event, of: JSON.parse(event.data) as OfInvoice });
+  const ids = new Set([
+    invoiceId,
+    ...all.flatMap(({ of }) => (of.invoiceId === invoiceId && of.creditNoteId !== undefined ? [of.creditNoteId] : [])),
+  ]);
+  return all
+    .filter(({ of }) => ids.has(of.creditNoteId ?? '') || ids.has(of.invoiceId ?? ''))
+    .map(({ event }) => event);
+}

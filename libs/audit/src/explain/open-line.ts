@@ -1,0 +1,86 @@
+import type { Instant } from '#domain/time/instant';
+import { allLines, couponsOfLines, recordedParts } from '#billing/invoices/billing';
+import { inForceAt } from '#ledger/ledger-core';
+import type { QueryContext } from '#ledger/query';
+import { printRated, rateLines } from '#billing/invoices/rated-lines';
+import { eventsOf, readingsOf, type Reference, reference, streamsOfRow } from './evidence.js';
+
+export interface ExplainedOpenLine {
+  readonly is: 'open line';
+  readonly lineId: string;
+  readonly tenantId: string;
+  readonly billingKind: string;
+  readonly period: { readonly start: string; readonly end: string };
+  readonly quarantine: string | null;
+  readonly parts: readonly {
+    readonly partId: string;
+    readonly period: { readonly start: string; readonly end: string };
+    readonly quantity: string;
+    readonly rows: ReturnType<typeof printRated>;
+  }[];
+  readonly usage: { readonly quantity: string; readonly readings: number };
+  readonly events: readonly Reference[];
+}
+
+/** What of a line no invoice has issued yet, as it rates up to `at`: of all its parts, or of the one that the id names; null where there is none. */
+export async function explainOpenLine(
+  context: QueryContext,
+  id: string,
+  at: Instant,
+): Promise<ExplainedOpenLine | null> {
+  const { core, position } = context;
+  const lineId = await lineOf(context, id);
+  const line = (await allLines(core, position, at)).find((each) => each.lineId === lineId);
+  if (line === undefined) return null;
+  const recorded = await recordedParts(core, position, line.tenantId);
+  const [rated] = await rateLines(
+    core,
+    position,
+    [line],
+    recorded,
+    at,
+    ({ currency }) => currency,
+    await couponsOfLines(core, position, [line.tenantId]),
+  );
+  const parts = (rated?.parts ?? []).filter(({ partId, issued }) => !issued && (id === lineId || id === partId));
+  if (parts.length === 0) return null;
+  const { deploymentId, billingKind, period, filter } = line;
+  const readings = await readingsOf(core, position, {
+    deploymentId,
+    billingKind,
+    since: period.start,
+    until: period.end,
+    filter,
+  });
+  const streams = line.segments.flatMap(({ planId }) =>
+    streamsOfRow({ planId, deploymentId, lineId, ref: '' }, readings.keys),
+  );
+  const events = await eventsOf(core.log, position, readings.positions, streams);
+  return {
+    is: 'open line',
+    lineId,
+    tenantId: line.tenantId,
+    billingKind,
+    period,
+    quarantine: rated?.quarantined?.message ?? null,
+    parts: parts.map(({ partId, period: of, quantity, rows }) => ({
+      partId,
+      period: of,
+      quantity,
+      rows: printRated(rows, line.currency),
+    })),
+    usage: { quantity: readings.quantity, readings: readings.count },
+    events: events.map(reference),
+  };
+}
+
+/** The line that an id names, or is a part of: one that is only derived so far is no part yet. */
+async function lineOf({ core, position }: QueryContext, id: string): Promise<string> {
+  const part = await core.db
+    .selectFrom('invoice_lines')
+    .select('root_line_id')
+    .where('line_id', '=', id)
+    .where(inForceAt(position))
+    .executeTakeFirst();
+  return part?.root_line_id ?? id;
+}

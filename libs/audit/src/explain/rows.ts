@@ -1,0 +1,194 @@
+import type { FrozenRow } from '#domain/invoices/invoice';
+import type { LineDefinition } from '#domain/lines/line';
+import { decimal, sum, text, ZERO } from '#domain/money/decimal';
+import { rateStream } from '#domain/rates/rate';
+import { compareInstants, FROM_EVER, type Instant, isBefore } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import type { RateKey } from '#domain/usage/usage';
+import type { StoredEvent } from '#event-store/port';
+import { isRateCard, linesOfTenant, loadUsage, tenantAccount } from '#billing/invoices/billing';
+import type { QueryContext } from '#ledger/query';
+import { printFrozen } from '#billing/invoices/rated-lines';
+import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
+import { type Relations, relationsOf } from './corrected.js';
+import {
+  eventsOfDocument,
+  inOrder,
+  keysOfRow,
+  type Readings,
+  readingsOf,
+  type Reference,
+  reference,
+  streamsOfRow,
+} from './evidence.js';
+import { type IssuedRow, numberOf } from './issued.js';
+
+/** What rows rest on: an invoice may have 20,000 of them, and many rest on the same. Each is looked up once. */
+interface Grounds {
+  readonly lines: (of: Pick<IssuedRow, 'computed_at' | 'tenant_id'>) => Promise<ReadonlyMap<string, LineDefinition>>;
+  readonly readings: (
+    of: Parameters<typeof readingsOf>[2] & { readonly position: number },
+  ) => Promise<Readings & { readonly events: readonly Reference[] }>;
+  readonly stream: (name: string) => Promise<readonly StoredEvent[]>;
+  /** The event that issued a credit note: it says why. */
+  readonly note: (of: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>) => Promise<readonly StoredEvent[]>;
+  readonly counted: (of: {
+    readonly position: number;
+    readonly line: LineDefinition;
+    readonly period: Period;
+  }) => Promise<Counted | null>;
+}
+
+/** Rows: the arithmetic of each, the terms and readings that gave it, and their events. One after the other, as each asks the database. */
+export async function explainRows(context: QueryContext, rows: readonly IssuedRow[]) {
+  const [grounds, relations] = [groundsOf(context, rows), await relationsOf(context, rows)];
+  const explained: Awaited<ReturnType<typeof explainRow>>[] = [];
+  for (const row of rows) explained.push(await explainRow(row, grounds, relations(row)));
+  return explained;
+}
+
+function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
+  const { core } = context;
+  const until = rows
+    .map(({ row }) => row.chargePeriod.end)
+    .reduce((latest, end) => (isBefore(latest, end) ? end : latest), FROM_EVER);
+  return {
+    lines: remembering(
+      ({ computed_at, tenant_id }) => `${computed_at} ${tenant_id}`,
+      async ({ computed_at, tenant_id }) =>
+        new Map(
+          (await linesOfTenant(core, computed_at, await tenantAccount(core, computed_at, tenant_id), until)).map(
+            (line) => [line.lineId, line],
+          ),
+        ),
+    ),
+    readings: remembering(
+      (of) => JSON.stringify(of),
+      async ({ position, ...of }) => {
+        const readings = await readingsOf(core, position, of);
+        // Of very many readings, only what is shown of their events is kept.
+        return { ...readings, events: await Array.fromAsync(core.log.readAt(readings.positions), reference) };
+      },
+    ),
+    stream: remembering(
+      (name) => name,
+      async (name) => Array.fromAsync(core.log.read(name)),
+    ),
+    note: remembering(
+      ({ invoice_id }) => invoice_id,
+      async (of) => noteEvents(context, of),
+    ),
+    counted: remembering(
+      ({ position, line, period }) => JSON.stringify([position, line.lineId, period]),
+      async ({ position, line, period }) => countedUsage(context, position, line, period),
+    ),
+  };
+}
+
+function remembering<Of, Found>(
+  nameOf: (of: Of) => string,
+  load: (of: Of) => Promise<Found>,
+): (of: Of) => Promise<Found> {
+  const kept = new Map<string, Promise<Found>>();
+  return async (of) => {
+    const name = nameOf(of);
+    const found = kept.get(name) ?? load(of);
+    kept.set(name, found);
+    return found;
+  };
+}
+
+async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, correctedBy, knownBefore }: Relations) {
+  const { invoice_id, series, ordinal, computed_at, currency, row } = issued;
+  const line = (await grounds.lines(issued)).get(row.lineId);
+  const since = line?.period.start ?? row.chargePeriod.start;
+  const until = row.chargePeriod.end;
+  const readings = await grounds.readings({
+    position: computed_at,
+    deploymentId: row.deploymentId,
+    billingKind: row.billingKind,
+    since,
+    until,
+    filter: line?.filter ?? null,
+  });
+  const ofStreams = inOrder(
+    computed_at,
+    (await Promise.all(streamsOfRow(row, readings.keys).map(async (stream) => grounds.stream(stream)))).flat(),
+  );
+  const restsOn = inOrder(computed_at, [...readings.events, ...ofStreams.map(reference)]);
+  const events = series === 'CN' ? [...restsOn, ...(await grounds.note(issued)).map(reference)] : restsOn;
+  const terms =
+    line?.segments.findLast(
+      ({ planId, period }) => planId === row.planId && compareInstants(period.start, row.chargePeriod.end) < 0,
+    )?.terms ?? null;
+  const counted =
+    line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
+  return {
+    invoiceId: invoice_id,
+    number: numberOf(ordinal, series),
+    computedAt: computed_at,
+    row: { ...row, ...printFrozen(row, currency) },
+    arithmetic: arithmeticOf(row, currency, terms, row.kind === 'charge' || row.kind === 'rebooked' ? counted : null),
+    tax: taxArithmeticOf(row, currency),
+    price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms },
+    rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, ofStreams)),
+    usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
+    corrects,
+    correctedBy,
+    /** Of a correction: what was recorded since the corrected rows were computed; where its line was cut makes it no other. */
+    because:
+      knownBefore === null ? [] : events.filter(({ position, type }) => position > knownBefore && type !== 'LineSplit'),
+    events,
+  };
+}
+
+async function noteEvents(
+  context: QueryContext,
+  { invoice_id, tenant_id, currency }: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>,
+): Promise<StoredEvent[]> {
+  const { rows } = await context.core.pool.query<{ invoice_id: string }>(
+    'SELECT invoice_id FROM credit_notes WHERE credit_note_id = $1 AND position_from <= $2',
+    [invoice_id, context.position],
+  );
+  const [note] = rows;
+  if (note === undefined) return [];
+  const own = await eventsOfDocument(context, {
+    documentId: invoice_id,
+    invoiceId: note.invoice_id,
+    tenantId: tenant_id,
+    currency,
+  });
+  return own.filter(({ type }) => type === 'CreditNoteIssued');
+}
+
+/** The rate of a rate-card row, with the event that set or corrected it to this price. */
+function rateOf(row: FrozenRow, key: RateKey, events: readonly StoredEvent[]) {
+  const effectiveFrom = row.ref.slice(row.ref.lastIndexOf('@') + 1);
+  const setBy = events.findLast(({ stream, type, data }) => {
+    if (stream !== rateStream(key) || (type !== 'RateSet' && type !== 'RateCorrected')) return false;
+    const set = JSON.parse(data) as { unitPrice: string; effectiveFrom: string; effectiveUntil: string | null };
+    return (
+      decimal(set.unitPrice).eq(decimal(row.unitAmount)) &&
+      set.effectiveFrom <= effectiveFrom &&
+      (set.effectiveUntil === null || set.effectiveUntil > effectiveFrom)
+    );
+  });
+  return { ...key, effectiveFrom, unitPrice: row.unitAmount, event: setBy === undefined ? null : reference(setBy) };
+}
+
+/** What the line's usage came to when the charge period began, and when it ended. */
+async function countedUsage(
+  { core }: QueryContext,
+  position: number,
+  line: LineDefinition,
+  { start, end }: Period,
+): Promise<Counted | null> {
+  if (isRateCard(line) || line.segments.every(({ terms }) => terms.price.model === 'flat')) return null;
+  const isFirst = compareInstants(start, line.period.start) <= 0;
+  const usage = (await loadUsage(core, position, [{ line, instants: isFirst ? [end] : [start, end] }]))(line);
+  const scalar = (at: Instant) => {
+    const value = usage(at);
+    return 'times' in value ? value : sum(value.map(({ quantity }) => quantity));
+  };
+  return { before: isFirst ? ZERO : scalar(start), upTo: scalar(end) };
+}

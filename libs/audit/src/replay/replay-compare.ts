@@ -1,0 +1,81 @@
+import { READ_MODELS } from '#projections/database';
+import type { QueryContext } from '#ledger/query';
+import { prunedUsage, usageProviders, usageRecords } from '#projections/usage-records/usage-records.table';
+import { digestOf } from '#read-model/compare';
+import type { TableDefinition } from '#read-model/table';
+
+/** The live read models, as they were at the context's position, held against what the log gives. */
+
+/** Versions that were known then, as they were then: one that ended later was in force. */
+const then = (schema: string, { name, columns }: TableDefinition): string =>
+  `SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from, CASE WHEN position_to <= $1 THEN position_to END AS position_to FROM ${schema}.${name} t WHERE position_from <= $1${PRUNED.includes(name) ? KEPT : ''}`;
+
+/** Raw records that were pruned since are in the replay alone. */
+const PRUNED: readonly string[] = [usageRecords.name, usageProviders.name];
+const KEPT =
+  ` AND NOT EXISTS (SELECT FROM ${READ_MODELS}.${prunedUsage.name} p WHERE p.deployment_id = t.deployment_id AND p.billing_kind = t.billing_kind` +
+  " AND t.period_start >= p.month AND t.period_start < p.month + interval '1 month')";
+
+/** Who superseded a version is written on it when that happens: as of then it had not. */
+const thenColumn = (column: string): string =>
+  column === 'superseded_by' ? 'CASE WHEN position_to <= $1 THEN superseded_by END AS superseded_by' : column;
+
+/** Tables of which the replay and the live one, cut off at the position, do not have the same row versions. */
+export async function differingTables({ core, position }: QueryContext, schema: string): Promise<TableDefinition[]> {
+  const differing: TableDefinition[] = [];
+  for (const table of core.projector.list().flatMap(({ tables }) => tables)) {
+    const [replayed, live] = await Promise.all(
+      [schema, READ_MODELS].map((of) => digestOf(core.pool, then(of, table), [position])),
+    );
+    if (replayed?.rows !== live?.rows || replayed?.hash !== live?.hash) differing.push(table);
+  }
+  return differing;
+}
+
+type Values = Readonly<Record<string, string | null>>;
+
+/** A row version that is not the same: null where the live read models, or the log, have none of this key. Values are texts. */
+export interface DifferingRow {
+  readonly key: Values;
+  readonly shown: Values | null;
+  readonly recorded: Values | null;
+}
+
+/** How many row versions of a table differ, and the first of them; of those that both have, only what differs. */
+export async function differingRows(
+  { core, position }: QueryContext,
+  schema: string,
+  table: TableDefinition,
+  limit: number,
+): Promise<{ count: number; rows: DifferingRow[] }> {
+  const key = [...table.key, 'position_from'];
+  const rowsOf = (of: string): string => `(SELECT ${key.join(', ')}, to_jsonb(t) AS row FROM (${then(of, table)}) t)`;
+  const texts = (row: string): string => `(SELECT jsonb_object_agg(k, v) FROM jsonb_each_text(${row}) AS e(k, v))`;
+  const { rows } = await core.pool.query<{ count: number; shown: Values | null; recorded: Values | null }>(
+    `SELECT count(*) OVER ()::int AS count, ${texts('l.row')} AS shown, ${texts('r.row')} AS recorded
+     FROM ${rowsOf(READ_MODELS)} l FULL JOIN ${rowsOf(schema)} r USING (${key.join(', ')})
+     WHERE l.row IS DISTINCT FROM r.row ORDER BY ${key.join(', ')} LIMIT $2`,
+    [position, limit],
+  );
+  return { count: rows[0]?.count ?? 0, rows: rows.map((row) => differingRow(table, row)) };
+}
+
+function differingRow(
+  { key }: TableDefinition,
+  { shown, recorded }: { readonly shown: Values | null; readonly recorded: Values | null },
+): DifferingRow {
+  const either = shown ?? recorded ?? {};
+  const only = (row: Values | null, other: Values | null): Values | null => {
+    if (row === null) return null;
+    return Object.fromEntries(
+      Object.entries(row).filter(
+        ([column, value]) => !key.includes(column) && (other === null || other[column] !== value),
+      ),
+    );
+  };
+  return {
+    key: Object.fromEntries(key.map((column) => [column, either[column] ?? null])),
+    shown: only(shown, recorded),
+    recorded: only(recorded, shown),
+  };
+}

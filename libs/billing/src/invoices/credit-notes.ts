@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import type { EventData, LedgerEvent } from '#domain/events';
+import type { Creditable } from '#domain/invoices/credit-note';
+import { documentNumber, type FrozenRow } from '#domain/invoices/invoice';
+import { decimal, sum, text } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import { packed } from '#domain/usage/usage';
+import type { CreditNoteRow } from '#projections/invoices/invoices.table';
+import { canonicalJson, sha256 } from '#ledger/command';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { printFrozen } from './rated-lines.js';
+
+/** An issued invoice's rows, and those of its credit notes so far, as known at a position. */
+export async function creditable(
+  core: LedgerCore,
+  position: number,
+  invoiceId: string,
+  currency: string,
+): Promise<Creditable> {
+  const { rows } = await core.pool.query<{ row: FrozenRow; noted: boolean }>(
+    `SELECT r.row, false AS noted FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+       WHERE i.invoice_id = $2 AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
+     UNION ALL SELECT r.row, true FROM credit_notes c JOIN invoice_rows r ON r.invoice_id = c.credit_note_id AND r.attempt = c.rows_attempt
+       WHERE c.invoice_id = $2 AND c.position_from <= $1`,
+    [position, invoiceId],
+  );
+  const of = (noted: boolean): FrozenRow[] => rows.filter((each) => each.noted === noted).map(({ row }) => row);
+  return { invoiceId, currency, rows: of(false), noted: of(true) };
+}
+
+type Heading = Pick<
+  EventData<'CreditNoteIssued'>,
+  'creditNoteId' | 'invoiceId' | 'tenantId' | 'currency' | 'issuedAt' | 'reason'
+>;
+
+/** A credit note is frozen as an invoice is: its rows in chunks, then the event that makes them count. */
+export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[]): LedgerEvent[] {
+  const attempt = randomUUID();
+  const chunks = packed(rows);
+  const credited = (field: 'net' | 'tax') => sum(rows.map((row) => decimal(row[field]))).neg();
+  const [subtotal, tax] = [credited('net'), credited('tax')];
+  return [
+    ...chunks.map((each, n): LedgerEvent => ({
+      type: 'InvoiceRowsFrozen',
+      data: { invoiceId: heading.creditNoteId, attempt, n, rows: each },
+    })),
+    {
+      type: 'CreditNoteIssued',
+      data: {
+        ...heading,
+        attempt,
+        chunks: chunks.length,
+        rowsHash: sha256(canonicalJson(rows)),
+        subtotal: text(subtotal),
+        tax: text(tax),
+        total: text(subtotal.plus(tax)),
+      },
+    },
+  ];
+}
+
+export type CreditNoteView = ReturnType<typeof creditNoteView>;
+
+/** A credit note as people and programs see it: what it credits, above zero; its rows below. */
+export function creditNoteView(row: CreditNoteRow, rows: readonly FrozenRow[]) {
+  const shown = (amount: string): string => moneyText(decimal(amount), row.currency);
+  return {
+    creditNoteId: row.credit_note_id,
+    number: documentNumber('CN', row.ordinal),
+    invoiceId: row.invoice_id,
+    tenantId: row.tenant_id,
+    currency: row.currency,
+    issuedAt: row.issued_at,
+    reason: row.reason,
+    subtotal: shown(row.subtotal),
+    tax: shown(row.tax),
+    total: shown(row.total),
+    rows: rows.map((each) => ({
+      lineId: each.partId,
+      deploymentId: each.deploymentId,
+      billingKind: each.billingKind,
+      period: each.chargePeriod,
+      ...printFrozen(each, row.currency),
+    })),
+  };
+}

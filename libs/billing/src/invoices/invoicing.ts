@@ -1,0 +1,485 @@
+import { randomUUID } from 'node:crypto';
+import type { LedgerEvent, RecordedEvent } from '#domain/events';
+import {
+  billingStream,
+  type ClaimedPart,
+  foldInvoices,
+  type FrozenRow,
+  type InvoiceEvent,
+  invoiceEvents,
+  invoiceFor,
+  type InvoiceState,
+  assertIssuable,
+  type Selection,
+} from '#domain/invoices/invoice';
+import {
+  billingAsOf,
+  billingOfClaim,
+  type BillingFacts,
+  type LineBilling,
+  rateInvoice,
+  type RatedInvoice,
+  selectedFacts,
+  usageNeeded,
+} from '#domain/invoices/rate-invoice';
+import { type Account, foldAccount } from '#domain/invoices/settlement';
+import { notFound } from '#domain/errors';
+import { lineStream, partIdOf } from '#domain/lines/line';
+import type { Quarantined } from '#domain/lines/rate';
+import { decimal, text, ZERO } from '#domain/money/decimal';
+import { type Instant, isBefore } from '#domain/time/instant';
+import { packed } from '#domain/usage/usage';
+import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
+import { rootText } from '#transparency/kept-tree';
+import { billingFacts, loadUsage, tenantAccount, type TenantAccount } from './billing.js';
+import { canonicalJson, type CommandCall, type CommandDone, sha256 } from '#ledger/command';
+import { answerIfKnown, type AppendCause, type Decision } from '#ledger/appending/event-book';
+import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+
+/** Rates what is due of a tenant as of an instant, or what a draft claims, from the knowledge of one position. Stores nothing. */
+export async function rated(
+  core: LedgerCore,
+  position: number,
+  account: TenantAccount,
+  invoiceId: string,
+  until: Instant,
+  selection: Selection | null,
+  select: (facts: BillingFacts) => LineBilling[],
+): Promise<{ invoice: RatedInvoice; facts: BillingFacts }> {
+  const facts = selectedFacts(await billingFacts(core, position, account, until), selection);
+  const billing = select(facts);
+  const usage = await loadUsage(core, position, usageNeeded(billing));
+  return { invoice: rateInvoice(invoiceId, facts, billing, usage), facts };
+}
+
+/** Lines that are due as of an invoice's instant and that it does not claim, because they can't be rated: it says so. */
+async function leftOut(
+  core: LedgerCore,
+  position: number,
+  facts: BillingFacts,
+  asOf: Instant,
+  claimed: readonly ClaimedPart[],
+): Promise<Quarantined[]> {
+  const ids = new Set(claimed.map(({ lineId }) => lineId));
+  const due = billingAsOf({ ...facts, marks: new Map() }, asOf).filter(({ lineId }) => !ids.has(lineId));
+  const usage = await loadUsage(core, position, usageNeeded(due));
+  return [...rateInvoice('left out', facts, due, usage).quarantined];
+}
+
+/** Lines that could not be billed, named in the answer of whoever bills: silence would be a price of 0. */
+const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } =>
+  quarantined.length === 0 ? {} : { quarantined: [...quarantined] };
+
+/** The lines that are due as of an instant, where all of them together come to nothing: create-invoice makes none of them. */
+export async function dueForNothing(
+  core: LedgerCore,
+  position: number,
+  tenantId: string,
+  asOf: Instant,
+): Promise<ReadonlySet<string>> {
+  const account = await tenantAccount(core, position, tenantId);
+  let due: readonly LineBilling[] = [];
+  const { invoice } = await rated(core, position, account, 'nothing', asOf, null, (facts) => {
+    const billing = billingAsOf(facts, asOf);
+    due = billing;
+    return billing;
+  });
+  return new Set(isNothing(invoice) && invoice.quarantined.length === 0 ? due.map(({ lineId }) => lineId) : []);
+}
+
+const isNothing = ({ rows }: RatedInvoice): boolean =>
+  rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)));
+
+/** The parts that an invoice claims, as known at a position. */
+export async function claimedParts(core: LedgerCore, position: number, invoiceId: string): Promise<ClaimedPart[]> {
+  const rows = await core.db
+    .selectFrom('invoices')
+    .innerJoin('invoice_parts', (join) =>
+      join
+        .onRef('invoice_parts.invoice_id', '=', 'invoices.invoice_id')
+        .onRef('invoice_parts.attempt', '=', 'invoices.parts_attempt'),
+    )
+    .select([
+      'invoice_parts.line_id',
+      'invoice_parts.part_id',
+      'invoice_parts.period_start',
+      'invoice_parts.period_end',
+    ])
+    .where('invoices.invoice_id', '=', invoiceId)
+    .where('invoices.position_from', '<=', position)
+    .where((eb) => eb.or([eb('invoices.position_to', 'is', null), eb('invoices.position_to', '>', position)]))
+    .execute();
+  return rows.map((row) => ({
+    lineId: row.line_id,
+    partId: row.part_id,
+    period: { start: row.period_start, end: row.period_end },
+  }));
+}
+
+const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> =>
+  Object.hasOwn(invoiceEvents, event.type);
+
+/**
+ * Invoicing is a process over streams, each step of which can be done again: (1) the draft claims parts, at the exact
+ * revision of the tenant's billing stream; (2) each line's stream records the cut; (3) issuing freezes the rows. Any process
+ * may die between them: whoever invoices the tenant next finishes what it finds half done.
+ */
+export class Invoicing {
+  constructor(private readonly core: LedgerCore) {}
+
+  /** Creates the draft of what is due as of an instant; `unchanged` with the same answer where there is one, or nothing is due. */
+  async create(call: CommandCall, tenantId: string, asOf: Instant, selection: Selection | null): Promise<CommandDone> {
+    for (;;) {
+      const account = await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId);
+      const { currency } = account;
+      const stream = billingStream(tenantId, currency);
+      const events = await this.core.book.load(stream);
+      const invoices = foldInvoices(events.filter(isInvoiceEvent));
+      const revision = events.at(-1)?.revision ?? NO_STREAM;
+      // After the stream was read: a position that covers all of it.
+      const position = await this.core.projector.catchUp();
+      try {
+        const at = (await this.finishClaims(call, account, invoices, position))
+          ? await this.core.projector.catchUp()
+          : position;
+        const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf, selection);
+        if (live !== undefined)
+          return await this.core.book.append(stream, revision, call, {
+            events: [],
+            result: { invoices: [{ invoiceId: live.invoiceId, currency }] },
+          });
+        const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, selection, (each) =>
+          billingAsOf(each, asOf),
+        );
+        if (isNothing(invoice))
+          return await this.core.book.append(stream, revision, call, {
+            events: [],
+            result: { invoices: [], ...quarantinedIn(invoice) },
+          });
+        const result = { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) };
+        await this.openLines(call, facts, invoice.claimed);
+        const drafted = await this.claim(call, stream, revision, account, {
+          invoiceId: nextId,
+          asOf,
+          selection,
+          claimed: invoice.claimed,
+          result,
+        });
+        await this.cutLines(call, nextId, facts, invoice.claimed);
+        return { status: 'done', position: drafted.position, result };
+      } catch (error) {
+        // Another run was quicker: look again at what there is.
+        if (!(error instanceof WrongExpectedRevision)) throw error;
+      }
+    }
+  }
+
+  /** Freezes a draft (one that comes to nothing by now is voided instead): rated at a position that covers its stream's last event, appended at that revision; else rated anew. */
+  async issue(call: CommandCall, invoiceId: string, issuedAt: Instant): Promise<CommandDone> {
+    const { tenantId, currency } = await this.invoiceRow(invoiceId);
+    const stream = billingStream(tenantId, currency);
+    return this.core.book.decideOnReadModels(stream, call, async () => {
+      const events = await this.core.book.load(stream);
+      const invoices = foldInvoices(events.filter(isInvoiceEvent));
+      // Another run did this very command: the append is refused for it, and the command is known by then.
+      if (
+        answerIfKnown(
+          call,
+          events.map(({ metadata }) => metadata.command),
+        ) !== undefined
+      )
+        return { events: [], result: { invoiceId } };
+      const state = invoices.get(invoiceId);
+      assertIssuable(state, invoiceId);
+      const known = await this.core.projector.catchUp();
+      const account = await tenantAccount(this.core, known, tenantId);
+      const position = (await this.finishClaims(call, account, invoices, known))
+        ? await this.core.projector.catchUp()
+        : known;
+      const claimed = await claimedParts(this.core, position, invoiceId);
+      const asOf = state?.asOf ?? issuedAt;
+      const { invoice: claim, facts } = await rated(
+        this.core,
+        position,
+        account,
+        invoiceId,
+        asOf,
+        state?.selection ?? null,
+        (all) => billingOfClaim(all, claimed),
+      );
+      const invoice = {
+        ...claim,
+        quarantined: [...claim.quarantined, ...(await leftOut(this.core, position, facts, asOf, claimed))],
+      };
+      if (isNothing(invoice)) {
+        const reason =
+          invoice.quarantined.length === 0
+            ? 'nothing is due of it any more'
+            : "nothing of it can be billed now: its lines can't be rated";
+        return {
+          events: [voided(invoiceId, account, issuedAt, reason)],
+          result: { invoiceId, status: 'void', reason, ...quarantinedIn(invoice) },
+        };
+      }
+      return {
+        events: issuedEvents(invoiceId, account, issuedAt, position, invoice, await treeAt(this.core, position)),
+        result: { invoiceId, ...quarantinedIn(invoice) },
+      };
+    });
+  }
+
+  private async invoiceRow(invoiceId: string): Promise<{ tenantId: string; currency: string }> {
+    const position = await this.core.projector.catchUp();
+    const row = isUuid(invoiceId)
+      ? await this.core.db
+          .selectFrom('invoices')
+          .select(['tenant_id', 'currency'])
+          .where('invoice_id', '=', invoiceId)
+          .where(inForceAt(position))
+          .executeTakeFirst()
+      : undefined;
+    if (row === undefined) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
+    return { tenantId: row.tenant_id, currency: row.currency };
+  }
+
+  /** Decides on one invoice of its billing stream: void, pay, credit. */
+  async onInvoice(
+    call: CommandCall,
+    invoiceId: string,
+    decision: (found: {
+      state: InvoiceState | undefined;
+      invoice: { tenantId: string; currency: string };
+      account: Account;
+    }) => Promise<Decision>,
+  ): Promise<CommandDone> {
+    const invoice = await this.invoiceRow(invoiceId);
+    return this.core.book.decide(billingStream(invoice.tenantId, invoice.currency), call, async (events) => {
+      const own = events.filter(isInvoiceEvent);
+      const found = { state: foldInvoices(own).get(invoiceId), invoice, account: foldAccount(own) };
+      return { result: { invoiceId }, ...(await decision(found)) };
+    });
+  }
+
+  private async claim(
+    call: CommandCall,
+    stream: string,
+    revision: number,
+    { tenantId, currency }: TenantAccount,
+    {
+      invoiceId,
+      asOf,
+      selection,
+      claimed,
+      result,
+    }: {
+      invoiceId: string;
+      asOf: Instant;
+      selection: Selection | null;
+      claimed: readonly ClaimedPart[];
+      result: object;
+    },
+  ): Promise<{ position: number }> {
+    const attempt = randomUUID();
+    const chunks = packed(claimed);
+    const parts = chunks.map((each, n): LedgerEvent => ({
+      type: 'InvoicePartsClaimed',
+      data: { invoiceId, attempt, n, parts: each },
+    }));
+    const drafted: LedgerEvent = {
+      type: 'InvoiceDrafted',
+      data: {
+        invoiceId,
+        tenantId,
+        currency,
+        asOf,
+        attempt,
+        chunks: chunks.length,
+        partsHash: sha256(canonicalJson(claimed)),
+        ...(selection === null ? {} : { selection }),
+      },
+    };
+    return this.core.book.appendAll(stream, revision, call, [...parts, drafted], result);
+  }
+
+  /** Lines are opened by an event, so that read models, which have no clock, know them. Opened already is fine. */
+  private async openLines(
+    call: CommandCall,
+    { lines, recorded }: BillingFacts,
+    claimed: readonly ClaimedPart[],
+  ): Promise<void> {
+    const ids = new Set(claimed.map(({ lineId }) => lineId));
+    await inTurns(
+      lines.filter(({ lineId }) => ids.has(lineId) && !recorded.has(lineId)),
+      async (line) => {
+        const { lineId, tenantId, subscriptionId, deploymentId, billingKind, itemKey, currency, period } = line;
+        const opened: LedgerEvent = {
+          type: 'LineOpened',
+          data: { lineId, tenantId, subscriptionId, deploymentId, billingKind, itemKey, currency, period },
+        };
+        await this.appendOnce(call, lineStream(lineId), NO_STREAM, opened);
+      },
+    );
+  }
+
+  /** Records the cuts that claimed parts make, each in its line's stream: at the revision that the number of parts implies. */
+  private async cutLines(
+    call: CommandCall,
+    invoiceId: string,
+    { lines, recorded }: BillingFacts,
+    claimed: readonly ClaimedPart[],
+  ): Promise<void> {
+    const lineOf = new Map(lines.map((line) => [line.lineId, line]));
+    await inTurns(claimed, async ({ lineId, partId, period }) => {
+      const line = lineOf.get(lineId);
+      // A line that ended earlier since is not cut beyond its end.
+      if (line === undefined || !isBefore(period.end, line.period.end) || partId === lineId) return;
+      const parts = recorded.get(lineId) ?? [];
+      if (parts.some(({ start }) => start === period.end)) return;
+      const split: LedgerEvent = {
+        type: 'LineSplit',
+        data: {
+          lineId,
+          at: period.end,
+          billedPartId: partId,
+          remainingPartId: partIdOf(lineId, period.end),
+          invoiceId,
+        },
+      };
+      // Its stream: opened, then cut once for every part but the first.
+      await this.appendOnce(call, lineStream(lineId), Math.max(parts.length - 1, 0), split);
+    });
+  }
+
+  /** A step of the process; where another run has done it in the meantime there is nothing left to do. */
+  private async appendOnce(call: CommandCall, stream: string, revision: number, event: LedgerEvent): Promise<void> {
+    const step: AppendCause = { ...call, key: null, idempotencyKey: null };
+    try {
+      await this.core.book.appendAt(stream, revision, step, [event]);
+    } catch (error) {
+      if (!(error instanceof WrongExpectedRevision)) throw error;
+      const now = await this.core.book.load(stream);
+      const done = now.some(
+        (each) => each.type === event.type && canonicalJson(each.data) === canonicalJson(event.data),
+      );
+      if (!done) throw error;
+    }
+  }
+
+  /** Cuts the lines of claims whose process died before it did. Returns whether there were any. */
+  private async finishClaims(
+    call: CommandCall,
+    account: TenantAccount,
+    invoices: ReadonlyMap<string, InvoiceState>,
+    position: number,
+  ): Promise<boolean> {
+    const unfinished = await uncutClaims(this.core, position, account);
+    for (const [invoiceId, claimed] of unfinished) {
+      const draft = invoices.get(invoiceId);
+      if (draft?.status !== 'draft') continue;
+      const facts = await billingFacts(this.core, position, account, draft.asOf);
+      await this.cutLines(call, invoiceId, facts, claimed);
+    }
+    return unfinished.size > 0;
+  }
+}
+
+/** Parts that a tenant's drafts claim up to some instant within their line, where no other part of it begins yet: by draft. */
+async function uncutClaims(
+  core: LedgerCore,
+  position: number,
+  { tenantId, currency }: TenantAccount,
+): Promise<Map<string, ClaimedPart[]>> {
+  const { rows } = await core.pool.query<{
+    invoice_id: string;
+    line_id: string;
+    part_id: string;
+    period_start: Instant;
+    period_end: Instant;
+  }>(
+    `SELECT i.invoice_id, p.line_id, p.part_id, p.period_start, p.period_end
+     FROM invoices i JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
+     JOIN invoice_lines l ON l.root_line_id = p.line_id AND l.parent_line_id IS NULL AND l.period_end > p.period_end
+       AND l.position_from <= $1 AND (l.position_to IS NULL OR l.position_to > $1)
+     WHERE i.tenant_id = $2 AND i.currency = $3 AND i.status = 'draft' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
+       AND NOT EXISTS (SELECT FROM invoice_lines c WHERE c.root_line_id = p.line_id AND c.period_start = p.period_end
+         AND c.position_from <= $1 AND (c.position_to IS NULL OR c.position_to > $1))`,
+    [position, tenantId, currency],
+  );
+  const claims = rows.map((row) => ({
+    invoiceId: row.invoice_id,
+    part: { lineId: row.line_id, partId: row.part_id, period: { start: row.period_start, end: row.period_end } },
+  }));
+  return new Map(
+    [...Map.groupBy(claims, ({ invoiceId }) => invoiceId)].map(([invoiceId, group]) => [
+      invoiceId,
+      group.map(({ part }) => part),
+    ]),
+  );
+}
+
+/** A draft that has become nothing takes no number; what it claimed is open again. */
+const voided = (
+  invoiceId: string,
+  { tenantId, currency }: TenantAccount,
+  at: Instant,
+  reason: string,
+): LedgerEvent => ({
+  type: 'InvoiceVoided',
+  data: { invoiceId, tenantId, currency, at, reason },
+});
+
+/** What the invoice says of the log that it is computed from, in the event itself: so that the log can't be made to fit it later. */
+async function treeAt({ tree }: LedgerCore, size: number): Promise<{ tree?: { size: number; root: string } }> {
+  return tree === null ? {} : { tree: { size, root: rootText(await tree.rootAt(size)) } };
+}
+
+function issuedEvents(
+  invoiceId: string,
+  account: TenantAccount,
+  issuedAt: Instant,
+  computedAt: number,
+  invoice: RatedInvoice,
+  tree: { readonly tree?: { readonly size: number; readonly root: string } },
+): LedgerEvent[] {
+  const { tenantId, currency, detailsRef, detailsHash } = account;
+  const attempt = randomUUID();
+  const chunks: FrozenRow[][] = packed(invoice.rows);
+  return [
+    ...chunks.map((rows, n): LedgerEvent => ({ type: 'InvoiceRowsFrozen', data: { invoiceId, attempt, n, rows } })),
+    {
+      type: 'InvoiceIssued',
+      data: {
+        invoiceId,
+        tenantId,
+        currency,
+        issuedAt,
+        computedAt,
+        attempt,
+        chunks: chunks.length,
+        rowsHash: sha256(canonicalJson(invoice.rows)),
+        subtotal: text(invoice.subtotal),
+        tax: text(invoice.tax),
+        total: text(invoice.total),
+        detailsRef,
+        detailsHash,
+        ...quarantinedIn(invoice),
+        ...tree,
+      },
+    },
+  ];
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+export const isUuid = (id: string): boolean => UUID.test(id);
+
+const AT_ONCE = 32;
+
+/** Works on several items at a time, which the log's batcher makes one transaction. */
+async function inTurns<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  await Promise.all(
+    Array.from({ length: Math.min(AT_ONCE, items.length) }, async () => {
+      for (const item of queue) await work(item);
+    }),
+  );
+}

@@ -1,0 +1,28 @@
+import type { FrozenRow } from '#domain/invoices/invoice';
+import { billingOfClaim } from '#domain/invoices/rate-invoice';
+import { decimal, sum, text } from '#domain/money/decimal';
+import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import { tenantAccount } from './billing.js';
+import { canonicalJson } from '#ledger/command';
+import { claimedParts, rated } from './invoicing.js';
+import type { LedgerCore } from '#ledger/ledger-core';
+
+/** An issued invoice as bytes: its rows and what they come to, in one canonical form. */
+export const canonicalInvoice = (invoiceId: string, rows: readonly FrozenRow[]): string => {
+  const total = (field: 'net' | 'tax'): string => text(sum(rows.map((row) => decimal(row[field]))));
+  return canonicalJson({ invoiceId, rows, subtotal: total('net'), tax: total('tax') });
+};
+
+/** The invoice computed once more, from what was known when it was issued. */
+export async function reissued(
+  core: LedgerCore,
+  invoice: Pick<InvoiceRow, 'invoice_id' | 'tenant_id' | 'as_of' | 'selection'> & { readonly computed_at: number },
+): Promise<string> {
+  const { invoice_id: invoiceId, computed_at: known } = invoice;
+  const account = await tenantAccount(core, known, invoice.tenant_id);
+  const claimed = await claimedParts(core, known, invoiceId);
+  const { invoice: again } = await rated(core, known, account, invoiceId, invoice.as_of, invoice.selection, (facts) =>
+    billingOfClaim(facts, claimed),
+  );
+  return canonicalInvoice(invoiceId, again.rows);
+}

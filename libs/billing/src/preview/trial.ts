@@ -1,0 +1,184 @@
+import type pg from 'pg';
+import type { RecordedEvent } from '#domain/events';
+import type { Instant } from '#domain/time/instant';
+import { EventCodec } from '#event-store/codec';
+import {
+  type Appended,
+  type EventLog,
+  NO_STREAM,
+  type NewEvent,
+  type StoredEvent,
+  WrongExpectedRevision,
+} from '#event-store/port';
+import { ensurePartitions } from '#read-model/partitions';
+import type { Projecting, Projection } from '#read-model/projection';
+import { READ_MODELS } from '#projections/database';
+import { LedgerCore } from '#ledger/ledger-core';
+
+/**
+ * The ledger as it would be: commands are carried out and projected by the very code that does it in earnest, in a transaction
+ * that is rolled back at the end, with events that no log ever sees. Whoever uses the ledger meanwhile notices nothing.
+ */
+export interface Trial {
+  readonly core: LedgerCore;
+  /** The position of the log that it goes on from. */
+  readonly from: number;
+  /** What was appended to it, in order. */
+  events(): readonly RecordedEvent[];
+}
+
+/** Runs work on a trial that goes on from what is projected now. `now` is when its events would be recorded. */
+export async function onTrial<Result>(
+  core: LedgerCore,
+  now: Instant,
+  work: (trial: Trial) => Promise<Result>,
+): Promise<Result> {
+  await core.projector.catchUp();
+  const pool = core.trialPool();
+  try {
+    // One connection, one snapshot: what others record meanwhile is not in it.
+    await pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+    const from = await positionOf(core, pool);
+    const log = new TrialLog(core.log, from, now);
+    const projector = new TrialProjector(log, pool, core.projector.list(), from, core.pool);
+    const trial = new LedgerCore(log, projector, pool, {
+      locks: null,
+      trialPool: core.trialPool,
+      rebuilder: null,
+      tree: null,
+    });
+    return await work({ core: trial, from, events: () => log.captured.map((event) => projector.decoded(event)) });
+  } finally {
+    await pool.query('ROLLBACK').catch(() => undefined);
+    await pool.end();
+  }
+}
+
+async function positionOf({ db }: LedgerCore, pool: pg.Pool): Promise<number> {
+  const query = db.selectFrom('checkpoint').select('position').compile();
+  const { rows } = await pool.query<{ position: number }>(query.sql, [...query.parameters]);
+  return rows[0]?.position ?? 0;
+}
+
+/** The log up to a position, and what is appended to it since, which is kept nowhere. */
+class TrialLog implements EventLog {
+  readonly captured: StoredEvent[] = [];
+  constructor(
+    private readonly log: EventLog,
+    private readonly from: number,
+    private readonly now: Instant,
+  ) {}
+
+  async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
+    const actual = await this.revisionOf(stream);
+    if (actual !== expectedRevision) throw new WrongExpectedRevision(stream, expectedRevision, actual);
+    for (const [index, event] of events.entries()) {
+      const position = this.from + this.captured.length + 1;
+      this.captured.push({ ...event, stream, revision: expectedRevision + 1 + index, position, recordedAt: this.now });
+    }
+    return { revision: expectedRevision + events.length, position: await this.head() };
+  }
+
+  async *read(stream: string, fromRevision = 0): AsyncIterable<StoredEvent> {
+    for await (const event of this.log.read(stream, fromRevision)) if (event.position <= this.from) yield event;
+    yield* this.captured.filter((event) => event.stream === stream && event.revision >= fromRevision);
+  }
+
+  async *readAll(after: number): AsyncIterable<StoredEvent> {
+    for await (const event of this.log.readAll(after)) if (event.position <= this.from) yield event;
+    yield* this.captured.filter(({ position }) => position > after);
+  }
+
+  async revisionOf(stream: string): Promise<number> {
+    const last = this.captured.findLast((event) => event.stream === stream);
+    if (last !== undefined) return last.revision;
+    let revision = await this.log.revisionOf(stream);
+    // A stream that others went on with since is as it was.
+    while (revision > NO_STREAM && (await this.positionIn(stream, revision)) > this.from) revision -= 1;
+    return revision;
+  }
+
+  private async positionIn(stream: string, revision: number): Promise<number> {
+    for await (const { position } of this.log.read(stream, revision)) return position;
+    return 0;
+  }
+
+  async head(): Promise<number> {
+    return this.from + this.captured.length;
+  }
+
+  async positionAt(at: Instant): Promise<number> {
+    return Math.min(await this.log.positionAt(at), this.from);
+  }
+
+  async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
+    yield* this.log.readAt(positions.filter((position) => position <= this.from));
+    yield* this.captured.filter(({ position }) => positions.includes(position));
+  }
+
+  subscribe(): never {
+    throw new Error('a trial is over before anything could follow');
+  }
+
+  async close(): Promise<void> {
+    // The log that it reads is not its own.
+  }
+}
+
+/** Projects what was appended to the trial, within its transaction; the checkpoint stays where it is. */
+class TrialProjector implements Projecting {
+  private readonly codec = new EventCodec();
+  private done = 0;
+  constructor(
+    private readonly log: TrialLog,
+    private readonly pool: pg.Pool,
+    private readonly projections: readonly Projection[],
+    private readonly from: number,
+    /** The ledger's own: a partition that is made in the trial's transaction would keep others from making it. */
+    private readonly outside: pg.Pool,
+  ) {}
+
+  decoded(event: StoredEvent): RecordedEvent {
+    return this.codec.decode(event);
+  }
+
+  list(): readonly Projection[] {
+    return this.projections;
+  }
+
+  async position(): Promise<number> {
+    return this.from + this.done;
+  }
+
+  async catchUp(): Promise<number> {
+    const events = this.log.captured.slice(this.done).map((event) => this.decoded(event));
+    this.done += events.length;
+    if (events.length > 0) {
+      await this.preparePartitions(events);
+      const client = await this.pool.connect();
+      try {
+        for (const projection of this.projections) {
+          const relevant = events.filter(({ type }) => projection.handles[type] === 'handled');
+          if (relevant.length > 0) await projection.project(relevant, client);
+        }
+      } finally {
+        client.release();
+      }
+    }
+    return this.position();
+  }
+
+  private async preparePartitions(events: readonly RecordedEvent[]): Promise<void> {
+    const partitions = this.projections.flatMap((projection) => projection.partitions?.(events) ?? []);
+    const client = await this.outside.connect();
+    try {
+      await ensurePartitions(client, READ_MODELS, partitions);
+    } finally {
+      client.release();
+    }
+  }
+
+  async run(): Promise<never> {
+    throw new Error('a trial projects what it is asked for, and nothing by itself');
+  }
+}

@@ -1,0 +1,285 @@
+import type { LedgerEvent } from '#domain/events';
+import { DomainError, notFound } from '#domain/errors';
+import { isDomainError } from '#domain/schema';
+import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
+import { packedReadings } from '#domain/usage/plain';
+import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
+import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
+import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
+import { deploymentOf } from '#ledger/deployment';
+import { bodyOf, bodyOfRow, type KnownReading, knownBySource } from './known-usage.js';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { contradiction, decideEach, namings, touching, type Verdict } from './usage-writer.js';
+
+/** A reading on its way in. `isEvent`: its sourceId names it for ever, also where it comes again with another time. */
+export interface Incoming {
+  readonly deploymentId: string;
+  readonly observation: Observation;
+  readonly isEvent: boolean;
+}
+
+/** What became of a reading; `position`: of the event that it was recorded by, or with. */
+export type Ingested = Verdict & { readonly position?: number };
+
+interface Job {
+  readonly call: CommandCall;
+  readonly observations: readonly Observation[];
+  readonly done: PromiseWithResolvers<readonly Ingested[]>;
+}
+
+/** One append holds the readings of this many, if they are small. */
+const MOST_READINGS = 5000;
+const INGESTERS: readonly Role[] = ['platform_admin', 'operator', 'ingest'];
+
+const rejected = (error: unknown): Ingested => {
+  if (!isDomainError(error)) throw error;
+  return { status: error.code === 'usage_conflict' ? 'conflict' : 'rejected', error };
+};
+
+/**
+ * Takes readings of any deployments, each with its own verdict. Those of a deployment and month that come while others of it are
+ * written are written together, in one append, each as its own caller's: so many may send little, and it costs what a batch does.
+ */
+export class UsageIntake {
+  private readonly waiting = new Map<string, Job[]>();
+  /** Deployments that were found: what is registered once, stays so. */
+  private readonly registered = new Set<string>();
+
+  constructor(private readonly core: LedgerCore) {}
+
+  /** Errors: `forbidden`; all else is the verdict on a reading. */
+  async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
+    assertRole(caller, INGESTERS, 'sending usage');
+    const verdicts = new Array<Ingested>(incoming.length);
+    const indexed = incoming.map((each, index) => ({ ...each, index }));
+    await Promise.all(
+      [...Map.groupBy(indexed, ({ deploymentId }) => deploymentId)].map(async ([deploymentId, readings]) => {
+        const of = await this.ofDeployment(deploymentId, readings, caller);
+        for (const [at, { index }] of readings.entries()) verdicts[index] = of[at] ?? missing();
+      }),
+    );
+    return verdicts;
+  }
+
+  private async ofDeployment(
+    deploymentId: string,
+    readings: readonly Incoming[],
+    caller: Caller,
+  ): Promise<readonly Ingested[]> {
+    const tenantId = confinedTo(caller);
+    let assignments: readonly Assignment[] = [];
+    try {
+      if (tenantId !== null || !this.registered.has(deploymentId))
+        ({ assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId));
+      this.registered.add(deploymentId);
+    } catch (error) {
+      return readings.map(() => rejected(error));
+    }
+    // Another tenant's deployment is as if it did not exist.
+    const isOwn = ({ observation }: Incoming): boolean =>
+      tenantId === null || tenantAt(assignments, observation.period.start) === tenantId;
+    const foreign = (): Ingested =>
+      rejected(notFound('unknown_deployment', `deployment ${deploymentId} is not registered`));
+    const own = readings.filter(isOwn);
+    const of = own.some(({ isEvent }) => isEvent)
+      ? await this.events(deploymentId, own, caller)
+      : await this.byMonth(
+          deploymentId,
+          own.map(({ observation }) => observation),
+          caller,
+        );
+    const rest = of.values();
+    return readings.map((reading) => (isOwn(reading) ? (rest.next().value ?? missing()) : foreign()));
+  }
+
+  /** Events are known by their source's id, in whatever month: so one at a time of a deployment looks them up and writes them. */
+  private async events(
+    deploymentId: string,
+    readings: readonly Incoming[],
+    caller: Caller,
+  ): Promise<readonly Ingested[]> {
+    return this.core.exclusively(`usage events of ${deploymentId}`, async () => {
+      const known = await this.known(
+        deploymentId,
+        readings.map(({ observation }) => observation.sourceId ?? ''),
+      );
+      const seen = new Map<string, Observation>();
+      const verdicts = readings.map(({ observation, isEvent }): Ingested | null => {
+        const sourceId = observation.sourceId ?? '';
+        if (!isEvent || sourceId === '') return null;
+        const before = known.get(sourceId);
+        if (before !== undefined) return standing(before, observation);
+        const earlier = seen.get(sourceId);
+        seen.set(sourceId, earlier ?? observation);
+        if (earlier === undefined) return null;
+        const isSame = sameEvent(bodyOf(earlier), earlier, observation);
+        return isSame
+          ? { status: 'duplicate' }
+          : rejected(
+              new DomainError(
+                'usage_conflict',
+                `event ${sourceId} stands twice in the batch, with different contents`,
+                'conflict',
+              ),
+            );
+      });
+      const fresh = readings.filter((_, index) => verdicts[index] === null).map(({ observation }) => observation);
+      const rest = (await this.byMonth(deploymentId, fresh, caller)).values();
+      return verdicts.map((verdict) => verdict ?? rest.next().value ?? missing());
+    });
+  }
+
+  private async known(deploymentId: string, sourceIds: readonly string[]): Promise<ReadonlyMap<string, KnownReading>> {
+    const wanted = new Set(sourceIds);
+    const { events } = await this.core.tail.read();
+    const isRecorded = events.some(
+      ({ type, data }) =>
+        type === 'UsageObserved' &&
+        data.deploymentId === deploymentId &&
+        data.observations.some(({ sourceId }) => wanted.has(sourceId ?? '')),
+    );
+    if (isRecorded) await this.core.projector.catchUp();
+    return new Map(
+      (await knownBySource(this.core, deploymentId, sourceIds)).map((each) => [each.last.source_id, each]),
+    );
+  }
+
+  private async byMonth(
+    deploymentId: string,
+    observations: readonly Observation[],
+    caller: Caller,
+  ): Promise<readonly Ingested[]> {
+    const verdicts = new Array<Ingested>(observations.length);
+    const months = Map.groupBy(observations.keys(), (index) =>
+      usageMonth(observations[index]?.period.start ?? missing()),
+    );
+    await Promise.all(
+      [...months].map(async ([month, indexes]) => {
+        const of = await this.enqueue(
+          deploymentId,
+          month,
+          indexes.flatMap((index) => observations[index] ?? []),
+          caller,
+        );
+        for (const [at, index] of indexes.entries()) verdicts[index] = of[at] ?? missing();
+      }),
+    );
+    return verdicts;
+  }
+
+  private enqueue(
+    deploymentId: string,
+    month: string,
+    observations: readonly Observation[],
+    caller: Caller,
+  ): Promise<readonly Ingested[]> {
+    const done = Promise.withResolvers<readonly Ingested[]>();
+    const job: Job = { call: callFor(deploymentId, observations, caller), observations, done };
+    const stream = usageStream(deploymentId, month);
+    const waiting = this.waiting.get(stream);
+    if (waiting !== undefined) {
+      waiting.push(job);
+      return done.promise;
+    }
+    this.waiting.set(stream, [job]);
+    void this.drain(deploymentId, month, stream);
+    return done.promise;
+  }
+
+  /** Until none waits: whoever comes while a batch is written is in the next one. */
+  private async drain(deploymentId: string, month: string, stream: string): Promise<void> {
+    // What is sent in one go is together in the first batch too.
+    await Promise.resolve();
+    for (let jobs = this.take(stream); jobs.length > 0; jobs = this.take(stream)) {
+      try {
+        await this.write(deploymentId, month, stream, jobs);
+      } catch (error) {
+        for (const { done } of jobs) done.reject(error);
+      }
+    }
+    this.waiting.delete(stream);
+  }
+
+  private take(stream: string): Job[] {
+    const waiting = this.waiting.get(stream) ?? [];
+    const taken: Job[] = [];
+    for (let readings = 0; ;) {
+      const next = waiting[0];
+      readings += next?.observations.length ?? 0;
+      if (next === undefined || (taken.length > 0 && readings > MOST_READINGS)) return taken;
+      taken.push(next);
+      waiting.shift();
+    }
+  }
+
+  private async write(deploymentId: string, month: string, stream: string, jobs: readonly Job[]): Promise<void> {
+    const [first] = jobs;
+    if (first === undefined) return;
+    const batches = jobs.map(({ observations }) => observations);
+    let verdicts: readonly Verdict[] = [];
+    const { position } = await this.core.book.decideOnReadModels(
+      stream,
+      first.call,
+      async () => {
+        const decided = await decideEach(this.core, deploymentId, batches, 'command');
+        ({ verdicts } = decided);
+        const causes = new Map<LedgerEvent, CommandCall>();
+        for (const [number, { call }] of jobs.entries()) {
+          const observed = packedReadings(decided.fresh.get(number) ?? []).map((observations): LedgerEvent => ({
+            type: 'UsageObserved',
+            data: { deploymentId, month, origin: 'command', observations },
+          }));
+          for (const event of [...observed, ...namings(deploymentId, month, decided.named.get(number) ?? [])])
+            causes.set(event, call);
+        }
+        return { events: [...causes.keys()], causes };
+      },
+      touching(batches.flat().map((observation) => ({ observation }))),
+    );
+    const rest = verdicts.values();
+    for (const { done, observations } of jobs)
+      done.resolve(observations.map(() => withPosition(rest.next().value ?? missing(), position)));
+  }
+}
+
+const withPosition = (verdict: Verdict, position: number | undefined): Ingested =>
+  verdict.status === 'accepted' && position !== undefined ? { ...verdict, position } : verdict;
+
+const missing = (): never => {
+  throw new Error('a reading has no verdict');
+};
+
+/** An event that is sent again is the same whatever its time says: a sender that gives none is given the time of arrival. */
+function standing(known: KnownReading, observation: Observation): Ingested {
+  const isKnown = known.versions.some((version) =>
+    sameEvent(bodyOfRow(version), { resourceId: version.resource_id, billingKind: version.billing_kind }, observation),
+  );
+  return isKnown ? { status: 'duplicate' } : { status: 'conflict', error: contradiction({ observation, known }) };
+}
+
+const sameEvent = (
+  body: object,
+  { resourceId, billingKind }: Pick<Observation, 'resourceId' | 'billingKind'>,
+  observation: Observation,
+): boolean =>
+  resourceId === observation.resourceId &&
+  billingKind === observation.billingKind &&
+  canonicalJson(body) === canonicalJson(bodyOf(observation));
+
+/** In the log it stands as the command that it is the same as. */
+function callFor(deploymentId: string, observations: readonly Observation[], caller: Caller): CommandCall {
+  const name = 'observe-usage';
+  const fields = { deploymentId, observations };
+  const bodyHash = sha256(canonicalJson({ name, fields }));
+  return {
+    name,
+    fields,
+    occurredAt: null,
+    key: `${name}:${bodyHash}`,
+    isKeyed: false,
+    idempotencyKey: null,
+    basedOn: null,
+    bodyHash,
+    caller,
+  };
+}

@@ -1,0 +1,171 @@
+import { type DomainError, invalid } from '#domain/errors';
+import { monthOf } from '#domain/time/period';
+import { type Observation, type ReadingKey, usageMonth } from '#domain/usage/usage';
+import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-records/usage-records.table';
+import { canonicalJson } from '#ledger/command';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { withPruned } from './pruned-usage.js';
+import {
+  looseKey,
+  looseKeyOfRow,
+  type RecordVersion,
+  type Stretch,
+} from '#projections/usage-records/usage-records.lookups';
+
+/** A reading among those of its key. */
+export interface Held {
+  /** The provider that it was recorded with; '' for none. */
+  readonly provider: string;
+  /** Whose it is: the provider that it was recorded with, else the one that a later reading named; '' while nobody has. */
+  readonly holder: string;
+}
+
+/** What is known under a reading's key: every version of its record, from the first on. */
+export interface KnownReading extends Held {
+  readonly versions: readonly RecordVersion[];
+  readonly last: RecordVersion;
+  /** It was said never to have been. */
+  readonly isWithdrawn: boolean;
+}
+
+/** What is known of these readings' keys, by key without provider: set-wise, whatever their number. */
+export async function knownReadings(
+  core: LedgerCore,
+  deploymentId: string,
+  keys: readonly ReadingKey[],
+): Promise<Map<string, KnownReading[]>> {
+  return withPruned(core, stretchesOf(deploymentId, keys), async ({ versions, providers }) => {
+    const asked = versions.length === 0 ? new Set<string>() : new Set(keys.map(looseKey));
+    const isAsked = (row: Omit<UsageProviderRow, 'provider'>): boolean => asked.has(looseKeyOfRow(row));
+    return byKey(
+      core,
+      deploymentId,
+      [...(await core.usage.versions(deploymentId, keys)), ...versions.filter(isAsked)],
+      providers.filter(isAsked),
+    );
+  });
+}
+
+/** The months and kinds that keys are of. */
+function stretchesOf(deploymentId: string, keys: readonly ReadingKey[]): Stretch[] {
+  const apart = new Map(
+    keys.map(({ billingKind, period: { start } }) => [`${usageMonth(start)} ${billingKind}`, { billingKind, start }]),
+  );
+  return [...apart.values()].map(({ billingKind, start }) => ({ deploymentId, billingKind, ...monthOf(start) }));
+}
+
+/** What is known of readings that have one of these source ids, whatever their time. */
+export async function knownBySource(
+  core: LedgerCore,
+  deploymentId: string,
+  sourceIds: readonly string[],
+): Promise<KnownReading[]> {
+  const asked = new Set(sourceIds.filter((sourceId) => sourceId !== ''));
+  return withPruned(
+    core,
+    [{ deploymentId, billingKind: null, start: null, end: null }],
+    async ({ versions, providers }) => {
+      const { rows } = await core.pool.query<RecordVersion>({
+        name: 'usage_records_by_source',
+        text: "SELECT * FROM usage_records WHERE deployment_id = $1 AND source_id = ANY($2) AND source_id <> '' ORDER BY position_from",
+        values: [deploymentId, sourceIds],
+      });
+      const isAsked = ({ source_id }: { readonly source_id: string }): boolean => asked.has(source_id);
+      return [
+        ...(
+          await byKey(core, deploymentId, [...rows, ...versions.filter(isAsked)], providers.filter(isAsked))
+        ).values(),
+      ].flat();
+    },
+  );
+}
+
+/** Versions of readings, those of each in order of position, as what is known under each key; `providers`: those that were named, as the log alone says. */
+async function byKey(
+  core: LedgerCore,
+  deploymentId: string,
+  rows: readonly RecordVersion[],
+  providers: readonly UsageProviderRow[],
+): Promise<Map<string, KnownReading[]>> {
+  const named = new Map([
+    ...[
+      ...(await core.usage.namedProviders(deploymentId, rows.filter(({ provider }) => provider === '').map(keyOfRow))),
+      ...providers,
+    ].map((row) => [looseKeyOfRow(row), row.provider] as const),
+  ]);
+  const histories = [...Map.groupBy(rows, (row) => JSON.stringify([looseKeyOfRow(row), row.provider])).values()];
+  const known = histories.flatMap((versions): KnownReading[] => {
+    const last = versions.at(-1);
+    if (last === undefined) return [];
+    const holder = last.provider === '' ? (named.get(looseKeyOfRow(last)) ?? '') : last.provider;
+    return [{ provider: last.provider, holder, versions, last, isWithdrawn: last.position_to !== null }];
+  });
+  return Map.groupBy(known, ({ last }) => looseKeyOfRow(last));
+}
+
+/**
+ * Which of the readings of a key one with this provider ('' for none) may be. Two are one unless both name a provider and these
+ * differ; one that names none is that of the first provider that is named, and no other's. Several only for one that names none.
+ */
+export function fitting<Reading extends Held>(readings: readonly Reading[], provider: string): Reading[] {
+  const exact = readings.find((each) => each.provider === provider);
+  if (exact !== undefined) return [exact];
+  if (provider === '') return [...readings];
+  const own = readings.find(({ holder }) => holder === provider) ?? readings.find(({ holder }) => holder === '');
+  return own === undefined ? [] : [own];
+}
+
+/** A reading that names no provider, where it may be that of several. `where`: of which part of the command, `field`: what is to be named. */
+export const ambiguousProvider = (
+  where: string,
+  field: string,
+  resourceId: string,
+  readings: readonly Held[],
+): DomainError =>
+  invalid(
+    'ambiguous_provider',
+    `${where}: ${readings.length} providers have a resource ${resourceId}: name the provider`,
+    [
+      {
+        field,
+        message: `must be one of ${readings
+          .map(({ provider }) => provider)
+          .sort()
+          .join(', ')}`,
+      },
+    ],
+  );
+
+export interface Body {
+  readonly quantity: string;
+  readonly rateKey: unknown;
+  readonly attributes: unknown;
+  readonly subAttribution: unknown;
+}
+export const bodyOf = ({ quantity, rateKey, attributes, subAttribution }: Observation): Body => ({
+  quantity,
+  rateKey: rateKey ?? null,
+  attributes: attributes ?? null,
+  subAttribution: subAttribution ?? null,
+});
+export const bodyOfRow = (row: UsageRecordRow): Body => ({
+  quantity: row.quantity,
+  rateKey:
+    row.resource_type === null
+      ? null
+      : { resourceType: row.resource_type, resourceFamily: row.resource_family, location: row.location },
+  attributes: row.attributes,
+  subAttribution: row.sub_attribution,
+});
+export const sameBody = (row: UsageRecordRow, observation: Observation): boolean =>
+  canonicalJson(bodyOfRow(row)) === canonicalJson(bodyOf(observation));
+
+/** The key under which a record is stored: a correction names exactly that. */
+export const keyOfRow = (row: UsageRecordRow): ReadingKey => ({
+  ...(row.provider === '' ? {} : { provider: row.provider }),
+  resourceId: row.resource_id,
+  billingKind: row.billing_kind,
+  period: { start: row.period_start, end: row.period_end },
+  granularity: row.granularity as ReadingKey['granularity'],
+  ...(row.source_id === '' ? {} : { sourceId: row.source_id }),
+});

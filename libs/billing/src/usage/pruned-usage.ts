@@ -1,0 +1,177 @@
+import type { RecordedEvent } from '#domain/events';
+import { type Instant, isBefore } from '#domain/time/instant';
+import { type Observation, type ReadingKey, usageStream } from '#domain/usage/usage';
+import { usageRecords, type UsageProviderRow } from '#projections/usage-records/usage-records.table';
+import { inForce, isInForce } from '#read-model/table';
+import type { LedgerCore } from '#ledger/ledger-core';
+import {
+  MONTH_NAME,
+  type PrunedMonth,
+  type RecordVersion,
+  type Stretch,
+} from '#projections/usage-records/usage-records.lookups';
+
+/**
+ * Raw records that the read models keep no more. Their readings are in the log for ever, and whoever needs them asks their stream: a month
+ * of which records were pruned has none in usage_records, so that stream and table never hold the same reading.
+ */
+
+/** Of whatever deployment. */
+export async function prunedOfMonth(core: LedgerCore, month: Instant): Promise<PrunedMonth[]> {
+  const { rows } = await core.pool.query<PrunedMonth>(
+    `SELECT deployment_id AS "deploymentId", billing_kind AS "billingKind", ${MONTH_NAME} AS month, position_from AS position FROM pruned_usage p WHERE month = $1`,
+    [month],
+  );
+  return rows;
+}
+
+/** What the streams of pruned months say of them, as the tables would. */
+export interface FromLog {
+  readonly versions: readonly RecordVersion[];
+  readonly providers: readonly UsageProviderRow[];
+}
+
+export const NOTHING: FromLog = { versions: [], providers: [] };
+
+/** Reads the pruned months from their streams: each once, whatever the number of its kinds. */
+export async function fromLog(core: LedgerCore, months: readonly PrunedMonth[]): Promise<FromLog> {
+  const found: FromLog[] = [];
+  for (const group of Map.groupBy(months, ({ deploymentId, month }) => usageStream(deploymentId, month))) {
+    const [stream, ofStream] = group;
+    found.push(folded(await core.book.load(stream), new Set(ofStream.map(({ billingKind }) => billingKind))));
+  }
+  return {
+    versions: found.flatMap(({ versions }) => versions),
+    providers: found.flatMap(({ providers }) => providers),
+  };
+}
+
+/**
+ * Reads usage of these stretches as `read` does, with what the log alone has of them. First as if nothing had been pruned, and looked up
+ * after that: what was looked for in the tables might have gone from there at any moment.
+ */
+export async function withPruned<Result>(
+  core: LedgerCore,
+  stretches: readonly Stretch[],
+  read: (pruned: FromLog, months: readonly PrunedMonth[]) => Promise<Result>,
+): Promise<Result> {
+  for (let months: readonly PrunedMonth[] = []; ;) {
+    const result = await read(months.length === 0 ? NOTHING : await fromLog(core, months), months);
+    const now = await core.usage.prunedMonths(stretches);
+    if (now.length === months.length) return result;
+    months = now;
+  }
+}
+
+/** A stream's readings of these kinds, every version, in order of position: what the projection makes of the same events. */
+function folded(events: readonly RecordedEvent[], billingKinds: ReadonlySet<string>): FromLog {
+  const histories = new Map<string, RecordVersion[]>();
+  const providers: UsageProviderRow[] = [];
+  const historyOf = (key: ReadingKey): RecordVersion[] => {
+    const history = histories.get(keyText(key)) ?? [];
+    histories.set(keyText(key), history);
+    return history;
+  };
+  for (const event of events) {
+    const { position, data, type } = event;
+    if (type === 'UsageObserved')
+      for (const observation of data.observations)
+        if (billingKinds.has(observation.billingKind))
+          historyOf(observation).push(observed(data, observation, position));
+    if (type === 'UsageCorrected')
+      for (const correction of data.corrections)
+        if (billingKinds.has(correction.billingKind))
+          correct(historyOf(correction), data.origin, correction.quantity, position);
+    if (type === 'UsageProviderNamed')
+      for (const reading of data.readings)
+        if (billingKinds.has(reading.billingKind)) providers.push(named(data.deploymentId, reading, reading.provider));
+  }
+  return { versions: [...histories.values()].flat().sort((a, b) => a.position_from - b.position_from), providers };
+}
+
+const keyText = ({ billingKind, period, resourceId, granularity, provider, sourceId }: ReadingKey): string =>
+  JSON.stringify([billingKind, period.start, resourceId, period.end, granularity, provider ?? '', sourceId ?? '']);
+
+const observed = (
+  { deploymentId, origin }: { deploymentId: string; origin: string },
+  observation: Observation,
+  position: number,
+): RecordVersion => ({
+  ...named(deploymentId, observation, observation.provider ?? ''),
+  quantity: observation.quantity,
+  origin,
+  corrected_by: null,
+  superseded_by: null,
+  resource_type: observation.rateKey?.resourceType ?? null,
+  resource_family: observation.rateKey?.resourceFamily ?? null,
+  location: observation.rateKey?.location ?? null,
+  attributes: observation.attributes ?? null,
+  sub_attribution: observation.subAttribution ?? null,
+  position_from: position,
+  position_to: null,
+});
+
+const named = (
+  deploymentId: string,
+  { billingKind, period, resourceId, granularity, sourceId }: ReadingKey,
+  provider: string,
+): UsageProviderRow => ({
+  deployment_id: deploymentId,
+  billing_kind: billingKind,
+  period_start: period.start,
+  resource_id: resourceId,
+  period_end: period.end,
+  granularity,
+  source_id: sourceId ?? '',
+  provider,
+});
+
+/** Closes the version in force, and opens the next one unless the reading is withdrawn: one that was goes on from its last. */
+function correct(versions: RecordVersion[], origin: string, quantity: string | null, position: number): void {
+  const last = versions.pop();
+  if (last === undefined) return;
+  versions.push(last.position_to === null ? { ...last, position_to: position, superseded_by: origin } : last);
+  if (quantity !== null)
+    versions.push({
+      ...last,
+      quantity,
+      corrected_by: origin,
+      superseded_by: null,
+      position_from: position,
+      position_to: null,
+    });
+}
+
+const COLUMNS = { ...usageRecords.columns, position_from: 'bigint', position_to: 'bigint' };
+const names = Object.keys(COLUMNS).join(', ');
+
+/** Rows of `from_log`, a jsonb parameter or column, as SQL. */
+const rowsOf = (jsonb: string): string =>
+  `jsonb_to_recordset(${jsonb}) AS from_log(${Object.entries(COLUMNS)
+    .map(([name, type]) => `${name} ${type}`)
+    .join(', ')})`;
+
+/** The records in force at a position, of the table and of `jsonb` (`readingsIn`), as a subquery for FROM. */
+export const recordsInForce = (position: string, where: string, jsonb: string): string =>
+  `(SELECT ${Object.keys(usageRecords.columns).join(', ')} FROM ${inForce(usageRecords, position, where)} kept` +
+  ` UNION ALL SELECT ${Object.keys(usageRecords.columns).join(', ')} FROM ${rowsOf(jsonb)} WHERE ${isInForce(position)} AND ${where})`;
+
+/** Every version, of the table and of `jsonb`, as a subquery for FROM. */
+export const recordVersions = (where: string, jsonb: string): string =>
+  `(SELECT ${names} FROM ${usageRecords.name} WHERE ${where} UNION ALL SELECT ${names} FROM ${rowsOf(jsonb)} WHERE ${where})`;
+
+/** Versions as the parameter that `recordsInForce` and `recordVersions` read. */
+export const asJsonb = (versions: readonly RecordVersion[]): string => JSON.stringify(versions);
+
+/** Those of one deployment and kind (null: any) that begin within a stretch. */
+export const within = (
+  { versions }: FromLog,
+  { deploymentId, billingKind, start, end }: Stretch,
+): readonly RecordVersion[] =>
+  versions.filter(
+    (row) =>
+      row.deployment_id === deploymentId &&
+      (billingKind === null || row.billing_kind === billingKind) &&
+      (start === null || !isBefore(row.period_start, start)) &&
+      (end === null || isBefore(row.period_start, end)),
+  );

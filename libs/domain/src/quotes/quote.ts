@@ -1,0 +1,86 @@
+import { invalid } from '../errors.js';
+import { taxShares } from '../invoices/tax.js';
+import { decimal, ONE, sum, text, ZERO } from '../money/decimal.js';
+import { moneyText } from '../money/money.js';
+import { quoteItem } from '../rating/quote.js';
+import { type PrintedRow, printRow } from '../rating/row.js';
+import { BASE_FEE, type PlanItem, type PlanVersion } from '../plans/plan.js';
+
+export interface Quote {
+  readonly planId: string;
+  readonly currency: string;
+  readonly lines: readonly {
+    readonly billingKind: string;
+    readonly quantity: string;
+    readonly included: string;
+    readonly billable: string;
+    readonly rows: readonly PrintedRow[];
+    readonly net: string;
+  }[];
+  readonly subtotal: string;
+  readonly tax: string;
+  readonly total: string;
+  /** Usage of billing kinds that the plan has no item for. */
+  readonly unbilled: readonly { readonly billingKind: string; readonly quantity: string }[];
+}
+
+/**
+ * What a whole period under a plan comes to for a usage map (quantity by billing kind): the same engine as an invoice's,
+ * nothing stored. Errors: `not_a_decimal`; `rate_card_quote` for usage of an item priced by rate keys, and `filtered_quote` for
+ * usage that several items divide by filters: a map says neither.
+ */
+export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, string>>, taxRatePercent = '0'): Quote {
+  const { currency } = plan;
+  const usedOf = new Map(Object.entries(usage));
+  const baseFee = {
+    billingKind: BASE_FEE,
+    price: { model: 'flat' as const, amount: plan.baseFee, paymentTerm: plan.paymentTerm },
+  };
+  const quoted = [baseFee, ...plan.items].map((item) => {
+    const { billingKind } = item;
+    const used = billingKind === BASE_FEE ? ONE : decimal(usedOf.get(billingKind) ?? '0', `usage.${billingKind}`);
+    if (!used.eq(ZERO)) guardQuantity(plan, item);
+    return { billingKind, ...quoteItem(item, item.price.model === 'rate_card' ? [] : used, currency) };
+  });
+  const nets = quoted.map(({ net }) => net);
+  const subtotal = sum(nets);
+  const tax = sum(taxShares(nets, taxRatePercent, currency));
+  const known = new Set(quoted.map(({ billingKind }) => billingKind));
+  return {
+    planId: plan.planId,
+    currency,
+    lines: quoted.map(({ billingKind, quantity, included, billable, rows, net }) => ({
+      billingKind,
+      quantity: text(quantity),
+      included: text(included),
+      billable: text(billable),
+      rows: rows.map((row) => printRow(row, currency)),
+      net: moneyText(net, currency),
+    })),
+    subtotal: moneyText(subtotal, currency),
+    tax: moneyText(tax, currency),
+    total: moneyText(subtotal.plus(tax), currency),
+    unbilled: Object.entries(usage)
+      .filter(
+        ([billingKind, quantity]) => !known.has(billingKind) && !decimal(quantity, `usage.${billingKind}`).eq(ZERO),
+      )
+      .map(([billingKind, quantity]) => ({ billingKind, quantity: text(decimal(quantity)) })),
+  };
+}
+
+/** A quantity alone must say what is owed for it. */
+function guardQuantity(plan: PlanVersion, { billingKind, price }: Pick<PlanItem, 'billingKind' | 'price'>): void {
+  const field = `usage.${billingKind}`;
+  if (price.model === 'rate_card')
+    throw invalid(
+      'rate_card_quote',
+      `${billingKind} is priced by rate keys, which a quantity alone does not name: quote without it, and see its rates`,
+      [{ field, message: 'can’t be quoted by quantity alone' }],
+    );
+  if (plan.items.filter((item) => item.billingKind === billingKind).length > 1)
+    throw invalid(
+      'filtered_quote',
+      `${billingKind} belongs to several items of the plan, by their filters, which a quantity alone does not tell apart`,
+      [{ field, message: 'belongs to several items of the plan' }],
+    );
+}

@@ -1,0 +1,130 @@
+import type { Readable } from 'node:stream';
+import type { Caller } from '#ledger/caller';
+import type { CommandCall } from '#ledger/command';
+import type { FileImport } from './import-file.js';
+import { importKind } from './kinds.js';
+import type { BackfillKind, Mapping } from '../rows/mapping.js';
+import type { Counts } from '../rows/outcome.js';
+import { ProgressMarks } from './progress-marks.js';
+import { FileReport, type FileSummary, type Odd } from './report.js';
+import { openSource, type Source } from '../rows/source.js';
+import type { Work } from './work.js';
+
+export interface BackfillRequest {
+  readonly kind: BackfillKind;
+  readonly files: readonly string[];
+  readonly mapping: Mapping;
+  readonly stdin: () => Readable;
+  readonly signal: AbortSignal;
+  /** How far it is: of all bytes. */
+  readonly onProgress: (progress: { readonly share: number; readonly rows: number; readonly file: string }) => void;
+  /** A rejected row, as a sentence. */
+  readonly onReject: (sentence: string) => void;
+  /** Whether rows that an interrupted import of the same file was done with are passed over, unlooked at. */
+  readonly resume: boolean;
+}
+
+export interface BackfillSummary extends Counts {
+  readonly files: readonly FileSummary[];
+  readonly odd: readonly Odd[];
+  readonly interrupted: boolean;
+}
+
+/** Opens files for some work, each read to its end first: what can't be read is told before anything is done. */
+export async function withSources<Result>(
+  { files, stdin }: Pick<BackfillRequest, 'files' | 'stdin'>,
+  work: (sources: readonly Source[]) => Promise<Result>,
+): Promise<Result> {
+  const sources: Source[] = [];
+  try {
+    for (const file of files) sources.push(await openSource(file, stdin));
+    return await work(sources);
+  } finally {
+    for (const source of sources) await source.dispose();
+  }
+}
+
+/** Imports files. What was done before it is interrupted, or fails, is kept: the same again goes on. */
+export async function importSources(
+  sources: readonly Source[],
+  request: BackfillRequest,
+  work: Work,
+): Promise<BackfillSummary> {
+  const total = sources.reduce((sum, { bytes }) => sum + bytes, 0);
+  const odd = new Map<string, Odd>();
+  const files: FileSummary[] = [];
+  let before = 0;
+  for (const source of sources) {
+    if (request.signal.aborted) break;
+    const report = new FileReport(source, request.onReject, odd, work.keepsFiles);
+    const onRead = (bytes: number): void =>
+      request.onProgress({ share: Math.min(1, (before + bytes) / total), rows: report.counts.read, file: source.name });
+    files.push(await importSource(source, request, work, report, onRead));
+    before += source.bytes;
+  }
+  const summed = (name: keyof Counts): number => files.reduce((sum, counts) => sum + counts[name], 0);
+  return {
+    read: summed('read'),
+    accepted: summed('accepted'),
+    duplicate: summed('duplicate'),
+    correction: summed('correction'),
+    rejected: summed('rejected'),
+    files,
+    odd: [...odd.values()],
+    interrupted: request.signal.aborted,
+  };
+}
+
+async function importSource(
+  source: Source,
+  request: BackfillRequest,
+  work: Work,
+  report: FileReport,
+  onRead: (bytes: number) => void,
+): Promise<FileSummary> {
+  const call = callOf(request.kind, source, work.caller);
+  // What a trial does is no progress.
+  const marks = work.keepsFiles ? new ProgressMarks(work.core, call, source, request.mapping) : null;
+  const whole = (await marks?.whole()) ?? null;
+  if (whole !== null) {
+    report.known(whole.read);
+    onRead(source.bytes);
+    return report.summary();
+  }
+  let read = 0;
+  const common: Omit<FileImport<never>, 'presets' | 'importer' | 'survey'> = {
+    rowsDone: request.resume && marks !== null ? await marks.rowsDone() : 0,
+    async reached(rows) {
+      if (report.counts.rejected === 0) await marks?.reached(rows, report.counts);
+    },
+    mapping: request.mapping,
+    told: report,
+    note: (note) => report.note(note),
+    onRead(bytes) {
+      read += bytes;
+      onRead(read);
+    },
+    signal: request.signal,
+  };
+  try {
+    await importKind(request.kind, source, call, work, common);
+    if (!request.signal.aborted && report.counts.rejected === 0) await marks?.reached('whole', report.counts);
+    await work.core.projector.catchUp();
+  } finally {
+    await report.close();
+  }
+  return report.summary();
+}
+
+/** What the events of an import say caused them. */
+const callOf = (kind: BackfillKind, { digest }: Source, caller: Caller): CommandCall => ({
+  name: `backfill-${kind}`,
+  fields: {},
+  occurredAt: null,
+  key: `backfill-${kind}:${digest}`,
+  isKeyed: false,
+  idempotencyKey: null,
+  basedOn: null,
+  bodyHash: digest,
+  caller,
+});

@@ -1,0 +1,76 @@
+import type { EventSource } from '#domain/events';
+import type { CommandOutcome } from '#ledger/command';
+import { sourceInFile } from '#ledger/file-rows';
+import type { Importer, Told } from '../rows/outcome.js';
+import type { CommandItem } from '../presets/resources.js';
+import type { SourceRow } from '../rows/row.js';
+import type { Source } from '../rows/source.js';
+
+/** So many rows are brought into the order of their dates: a price list that is longer is in that order, or has refusals. */
+const MOST_KEPT = 50_000;
+
+/** Carries out commands in order, several at once where they have nothing to do with each other; `sources` says where each was read. */
+export type CarryOut = (commands: readonly object[], sources: readonly EventSource[]) => AsyncIterable<CommandOutcome>;
+
+/** What an earlier delivery of the same key said otherwise. */
+const OTHERWISE = ['conflicting_body', 'rate_overlap'];
+
+/** Rows that are a command each: `set-rate`, `observe-resource`. */
+export class CommandImport implements Importer<CommandItem> {
+  private kept: { readonly item: CommandItem; readonly row: SourceRow }[] = [];
+
+  constructor(
+    private readonly carryOut: CarryOut,
+    private readonly source: Source,
+    private readonly told: Told,
+  ) {}
+
+  add(item: CommandItem, row: SourceRow): Promise<void> | undefined {
+    this.kept.push({ item, row });
+    return this.kept.length >= MOST_KEPT ? this.flush() : undefined;
+  }
+
+  skip(): void {
+    // A command is known by its own key.
+  }
+
+  async flush(): Promise<void> {
+    // Prices are set from the earliest on; of equal dates in the file's order.
+    const kept = this.kept.sort((a, b) => (a.item.order < b.item.order ? -1 : a.item.order > b.item.order ? 1 : 0));
+    this.kept = [];
+    let index = 0;
+    for await (const outcome of this.carryOut(
+      kept.map(({ item }) => item.command),
+      kept.map(({ row }) => this.sourceOf(row)),
+    )) {
+      const each = kept[index];
+      index += 1;
+      if (each !== undefined) await this.tell(each.row, each.item, outcome);
+    }
+  }
+
+  private sourceOf({ row }: SourceRow): EventSource {
+    return sourceInFile(this.source, [row]);
+  }
+
+  private async tell(row: SourceRow, { correction }: CommandItem, outcome: CommandOutcome): Promise<void> {
+    if (outcome.status !== 'refused') {
+      this.told.count(outcome.status === 'done' ? 'accepted' : 'duplicate');
+      return;
+    }
+    const { code, message, errors = [] } = outcome.error;
+    if (correction === null || !OTHERWISE.includes(code)) {
+      const hint =
+        code === 'conflicting_body'
+          ? '; it was seen at that time as something else: give the time of this listing, {"values": {"seenAt": "…"}}, in a mapping file (--map)'
+          : '';
+      this.told.reject(row, { field: errors[0]?.field ?? null, value: null, reason: `${message}${hint}` });
+      return;
+    }
+    for await (const corrected of this.carryOut([correction], [this.sourceOf(row)])) {
+      if (corrected.status === 'refused')
+        this.told.reject(row, { field: null, value: null, reason: corrected.error.message });
+      else this.told.count(corrected.status === 'done' ? 'correction' : 'duplicate');
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { invalid } from '#domain/errors';
+import { effectOf, type PreviewedLine } from '#billing/preview/preview';
+import { decimal, sum } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import type { Caller } from '#ledger/caller';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { onTrial } from '#billing/preview/trial';
+import { type BackfillRequest, type BackfillSummary, importSources } from './backfill.js';
+import type { CarryOut } from './command-import.js';
+import type { Source } from '../rows/source.js';
+import { type Survey, Surveyor } from './survey.js';
+
+/** What an import would change of what is owed, by what is issued already and what is open. */
+export interface BackfillEffect {
+  /** Issued invoices that it touches: the difference would be booked as corrections on the tenant's next one. */
+  readonly invoices: readonly {
+    readonly invoiceId: string;
+    readonly tenantId: string;
+    readonly currency: string;
+    readonly difference: string;
+  }[];
+  readonly open: readonly { readonly tenantId: string; readonly currency: string; readonly difference: string }[];
+}
+
+export interface DryRun extends BackfillSummary {
+  readonly survey: Survey;
+  /** null: the files are too large to be tried out, and `notTried` says so. */
+  readonly effect: BackfillEffect | null;
+  readonly notTried: string | null;
+}
+
+/** So many lines are carried out in a transaction that is rolled back; of more, only what is known of each row is looked up. */
+const MOST_TRIED = 100_000;
+
+/**
+ * What an import would do; nothing of it is kept. Small files are imported in earnest, by the same code, on a trial of the ledger, which
+ * tells the money too. Errors: `too_large_for_dry_run` for resources and rates, whose rows are decided one after the other.
+ */
+export async function dryRun(
+  core: LedgerCore,
+  caller: Caller,
+  carryOutOn: (core: LedgerCore) => CarryOut,
+  sources: readonly Source[],
+  request: BackfillRequest,
+): Promise<DryRun> {
+  const surveyor = new Surveyor();
+  const lines = sources.reduce((total, source) => total + source.lines, 0);
+  const work = { caller, surveyor, keepsFiles: false };
+  if (lines > MOST_TRIED) {
+    if (request.kind === 'resources' || request.kind === 'rates')
+      throw invalid(
+        'too_large_for_dry_run',
+        `a dry run of ${request.kind} takes up to ${MOST_TRIED} lines, these are ${lines}: divide the files, as with split -l`,
+      );
+    await core.projector.catchUp();
+    const summary = await importSources(sources, request, { ...work, core, carryOut: carryOutOn(core), isDry: true });
+    const notTried = `more than ${MOST_TRIED} lines: what they would change in money is not computed; a part of the file tells of its own`;
+    return { ...summary, survey: await surveyor.of(core), effect: null, notTried };
+  }
+  return onTrial(core, caller.now, async (trial) => {
+    const summary = await importSources(sources, request, {
+      ...work,
+      core: trial.core,
+      carryOut: carryOutOn(trial.core),
+      isDry: false,
+    });
+    await trial.core.projector.catchUp();
+    const effect = effectBy((await effectOf(trial, caller.now)).lines);
+    return { ...summary, survey: await surveyor.of(trial.core), effect, notTried: null };
+  });
+}
+
+function effectBy(lines: readonly PreviewedLine[]): BackfillEffect {
+  const changed = lines.filter(({ difference }) => !decimal(difference).eq(decimal('0')));
+  const groups = [
+    ...Map.groupBy(changed, ({ invoiceId, tenantId, currency }) =>
+      JSON.stringify([tenantId, invoiceId, currency]),
+    ).values(),
+  ].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const { invoiceId, tenantId, currency } = first;
+    return [
+      {
+        invoiceId,
+        tenantId,
+        currency,
+        difference: moneyText(sum(group.map(({ difference }) => decimal(difference))), currency),
+      },
+    ];
+  });
+  return {
+    invoices: groups.flatMap(({ invoiceId, ...rest }) => (invoiceId === null ? [] : [{ invoiceId, ...rest }])),
+    open: groups.flatMap(({ invoiceId, ...rest }) => (invoiceId === null ? [rest] : [])),
+  };
+}

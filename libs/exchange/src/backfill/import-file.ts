@@ -1,0 +1,159 @@
+import { isDomainError } from '#domain/schema';
+import type { Cells } from '../rows/cells.js';
+import { csvRows, type SourceRows } from '../rows/csv-rows.js';
+import { jsonDocument, jsonLines, startOf } from '../rows/json-rows.js';
+import type { Mapping } from '../rows/mapping.js';
+import type { Importer, NotedRow, Told } from '../rows/outcome.js';
+import { ROWS_PER_MARK } from './progress-marks.js';
+import { cellsFor, type Preset, presetFor } from '../presets/preset.js';
+import { RowFault, type SourceRow } from '../rows/row.js';
+import type { Source } from '../rows/source.js';
+
+export interface FileImport<Item> {
+  readonly presets: readonly Preset<Item>[];
+  readonly mapping: Mapping;
+  readonly importer: Importer<Item>;
+  /** Told of each row that can be read. */
+  readonly survey: (item: Item) => void;
+  readonly told: Told;
+  readonly note: (note: NotedRow) => void;
+  readonly onRead: (bytes: number) => void;
+  readonly signal: AbortSignal;
+  /** So many rows were carried out by an earlier run. */
+  readonly rowsDone: number;
+  /** All rows up to this one are carried out; told every so many rows. */
+  readonly reached: (rows: number) => Promise<void>;
+}
+
+/** Reads a file to its end, or until the signal aborts, and has every row carried out, told as rejected, or both in part. */
+export async function importFile<Item>(source: Source, options: FileImport<Item>): Promise<void> {
+  const { columns, pages } = await rowsOf(source, options.mapping, options.onRead);
+  // A header is looked at also where no row follows; of objects, the first one tells what they are.
+  const reading = columns === null ? undefined : readingOf(source, options, columns, columns);
+  try {
+    await importPages(source, options, pages, reading);
+  } catch (error) {
+    // The file can't be read beyond this row: what came before it is carried out all the same.
+    if (isDomainError(error)) await options.importer.flush();
+    throw error;
+  }
+  await options.importer.flush();
+}
+
+async function importPages<Item>(
+  source: Source,
+  options: FileImport<Item>,
+  pages: SourceRows['pages'],
+  known: Reading<Item> | undefined,
+): Promise<void> {
+  let [reading, rows] = [known, 0];
+  for await (const page of pages) {
+    reading ??= readingOf(
+      source,
+      options,
+      Object.keys(page.find(({ fault }) => fault === undefined)?.fields ?? {}),
+      null,
+    );
+    for (const row of page) {
+      rows += 1;
+      const taken = importRow(source, reading, row, options, rows <= options.rowsDone);
+      if (taken !== undefined) await taken;
+      if (rows % ROWS_PER_MARK !== 0 || rows <= options.rowsDone) continue;
+      await options.importer.flush();
+      await options.reached(rows);
+    }
+    if (options.signal.aborted) return;
+  }
+}
+
+interface Reading<Item> {
+  readonly preset: Preset<Item>;
+  readonly cells: Cells;
+}
+
+function readingOf<Item>(
+  source: Source,
+  { presets, mapping, note }: FileImport<Item>,
+  names: readonly string[],
+  columns: readonly string[] | null,
+): Reading<Item> {
+  const preset = presetFor(presets, mapping, names);
+  const foreign =
+    preset.isKnownColumn === undefined ? [] : names.filter((name) => preset.isKnownColumn?.(name) === false);
+  for (const field of foreign)
+    note({
+      row: 0,
+      line: 1,
+      code: 'foreign_column',
+      field,
+      value: '',
+      message: `a column that ${preset.name} does not define; it is not read`,
+    });
+  return { preset, cells: cellsFor(preset, mapping, source.name, columns) };
+}
+
+function importRow<Item>(
+  source: Source,
+  { cells, preset }: Reading<Item>,
+  row: SourceRow,
+  { importer, survey, told, note }: FileImport<Item>,
+  isDone: boolean,
+): Promise<void> | undefined {
+  told.count('read');
+  if (row.fault !== undefined) {
+    told.reject(row, { field: null, value: null, reason: row.fault });
+    return undefined;
+  }
+  let item: Item;
+  try {
+    item = preset.read(cells.on(row));
+  } catch (error) {
+    if (!(error instanceof RowFault)) throw error;
+    told.reject(row, { field: error.field, value: error.value, reason: error.message });
+    return undefined;
+  }
+  survey(item);
+  for (const each of cells.noted()) note({ row: row.row, line: row.line, ...each });
+  const identity = row.identity ?? identityOf(source, row);
+  if (!isDone) return importer.add(item, row, identity);
+  importer.skip(item, row, identity);
+  told.count('duplicate');
+  return undefined;
+}
+
+const DIGEST_CHARACTERS = 16;
+
+/** What a row is where it has no id of its own: the same row of the same file. */
+export const identityOf = ({ digest }: Pick<Source, 'digest'>, { row }: SourceRow): string =>
+  `${digest.slice(0, DIGEST_CHARACTERS)}:${row}`;
+
+async function rowsOf(source: Source, mapping: Mapping, onRead: (bytes: number) => void): Promise<SourceRows> {
+  switch (await formatOf(source, mapping)) {
+    case 'csv':
+      return csvRows(source, mapping.delimiter, onRead);
+    case 'jsonl':
+      return jsonLines(source, onRead);
+    case 'json':
+      return jsonDocument(source, onRead);
+  }
+}
+
+async function formatOf(source: Source, mapping: Mapping): Promise<'csv' | 'jsonl' | 'json'> {
+  const name = source.name.replace(/\.gz$/, '');
+  if (name.endsWith('.rejects.jsonl')) return 'jsonl';
+  if (mapping.format !== undefined) return mapping.format;
+  if (/\.(jsonl|ndjson)$/.test(name)) return 'jsonl';
+  const { first, line } = await startOf(source);
+  if (first === '[') return 'json';
+  if (first !== '{') return 'csv';
+  return isJson(line) ? 'jsonl' : 'json';
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
+}

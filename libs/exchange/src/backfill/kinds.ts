@@ -1,0 +1,100 @@
+import { FROM_EVER, type Instant, isInstant } from '#domain/time/instant';
+import type { CommandCall } from '#ledger/command';
+import { CommandImport } from './command-import.js';
+import { CostsImport } from './costs-import.js';
+import { type FileImport, importFile } from './import-file.js';
+import type { BackfillKind } from '../rows/mapping.js';
+import { awsCostReport } from '../presets/aws.js';
+import { type CostItem, genericCosts } from '../presets/costs.js';
+import { digitalOceanInvoiceCsv, digitalOceanInvoiceItems } from '../presets/digitalocean-invoice.js';
+import { focusCosts } from '../presets/focus.js';
+import { genericRates, ubicloudRates } from '../presets/rates.js';
+import { type CommandItem, digitalOceanApi, genericResources } from '../presets/resources.js';
+import { genericUsage, type UsageItem } from '../presets/usage.js';
+import type { Source } from '../rows/source.js';
+import type { Surveyed } from './survey.js';
+import { UsageImport } from './usage-import.js';
+import type { Work } from './work.js';
+
+// The last of a kind is the generic one: it takes what no other recognises.
+const USAGE = [genericUsage];
+const COSTS = [focusCosts, awsCostReport, digitalOceanInvoiceCsv, digitalOceanInvoiceItems, genericCosts];
+const RESOURCES = [digitalOceanApi, genericResources];
+const RATES = [ubicloudRates, genericRates];
+
+/** Imports a file of one kind: which presets read it, what carries it out, and what a row is about. */
+export async function importKind(
+  kind: BackfillKind,
+  source: Source,
+  call: CommandCall,
+  work: Work,
+  common: Omit<FileImport<never>, 'presets' | 'importer' | 'survey'>,
+): Promise<void> {
+  const { core, carryOut, isDry, surveyor } = work;
+  const { told } = common;
+  const surveying =
+    <Item>(of: (item: Item) => Surveyed) =>
+    (item: Item): void =>
+      surveyor.add(of(item));
+  switch (kind) {
+    case 'usage':
+      return importFile(source, {
+        ...common,
+        presets: USAGE,
+        importer: new UsageImport(core, call, source, told, isDry),
+        survey: surveying(usageSurveyed),
+      });
+    case 'costs':
+      return importFile(source, {
+        ...common,
+        presets: COSTS,
+        importer: new CostsImport(core, call, source, told, isDry),
+        survey: surveying(costSurveyed),
+      });
+    case 'resources':
+      return importFile(source, {
+        ...common,
+        presets: RESOURCES,
+        importer: new CommandImport(carryOut, source, told),
+        survey: surveying(commandSurveyed('kind')),
+      });
+    case 'rates':
+      return importFile(source, {
+        ...common,
+        presets: RATES,
+        importer: new CommandImport(carryOut, source, told),
+        survey: surveying(commandSurveyed('resourceType')),
+      });
+  }
+}
+
+const usageSurveyed = ({ deploymentId, observation: { billingKind, period, quantity } }: UsageItem): Surveyed => ({
+  kind: billingKind,
+  from: period.start,
+  until: period.end,
+  deploymentId,
+  amount: quantity,
+});
+
+const costSurveyed = ({ line: { kind, chargePeriod, amount, currency, tenantId } }: CostItem): Surveyed => ({
+  kind,
+  from: chargePeriod.start,
+  until: chargePeriod.end,
+  amount,
+  currency,
+  ...(tenantId === undefined ? {} : { tenantId }),
+});
+
+const commandSurveyed =
+  (field: 'kind' | 'resourceType') =>
+  ({ command, order }: CommandItem): Surveyed => {
+    const at: Instant | null = isInstant(order) && order !== FROM_EVER ? order : null;
+    const { [field]: kind, deploymentId, tenantId } = command;
+    return {
+      kind: String(kind),
+      from: at,
+      until: at,
+      ...(typeof deploymentId === 'string' ? { deploymentId } : {}),
+      ...(typeof tenantId === 'string' ? { tenantId } : {}),
+    };
+  };

@@ -1,0 +1,86 @@
+import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
+import { type Instant, isBefore } from '#domain/time/instant';
+import type { LedgerCore } from '#ledger/ledger-core';
+
+/** What one row is about. */
+export interface Surveyed {
+  readonly kind: string;
+  readonly from: Instant | null;
+  readonly until: Instant | null;
+  readonly deploymentId?: string;
+  readonly tenantId?: string;
+  /** A quantity, or money where there is a currency. */
+  readonly amount?: string;
+  readonly currency?: string;
+}
+
+/** What the readable rows of files are about, whether they are known already or not. */
+export interface Survey {
+  readonly from: Instant | null;
+  readonly until: Instant | null;
+  readonly kinds: readonly {
+    readonly kind: string;
+    readonly currency: string | null;
+    readonly rows: number;
+    readonly sum: string | null;
+  }[];
+  readonly deployments: number;
+  readonly tenants: readonly string[];
+}
+
+/** The stretch of time that rows are about. */
+export class Stretch {
+  from: Instant | null = null;
+  until: Instant | null = null;
+
+  add({ from, until }: Pick<Surveyed, 'from' | 'until'>): void {
+    if (from !== null && (this.from === null || isBefore(from, this.from))) this.from = from;
+    if (until !== null && (this.until === null || isBefore(this.until, until))) this.until = until;
+  }
+}
+
+/** Adds rows up, in the memory of their kinds, deployments and tenants. */
+export class Surveyor {
+  private readonly stretch = new Stretch();
+  private readonly kinds = new Map<
+    string,
+    { readonly kind: string; readonly currency: string | null; rows: number; sum: Decimal | null }
+  >();
+  private readonly deployments = new Set<string>();
+  private readonly tenants = new Set<string>();
+
+  add({ kind, from, until, deploymentId, tenantId, amount, currency }: Surveyed): void {
+    this.stretch.add({ from, until });
+    if (deploymentId !== undefined) this.deployments.add(deploymentId);
+    if (tenantId !== undefined) this.tenants.add(tenantId);
+    const name = JSON.stringify([kind, currency ?? null]);
+    const known = this.kinds.get(name) ?? {
+      kind,
+      currency: currency ?? null,
+      rows: 0,
+      sum: amount === undefined ? null : ZERO,
+    };
+    known.rows += 1;
+    if (amount !== undefined) known.sum = (known.sum ?? ZERO).plus(decimal(amount));
+    this.kinds.set(name, known);
+  }
+
+  /** With the tenants whose the deployments are, or were. */
+  async of({ pool }: LedgerCore): Promise<Survey> {
+    const { rows } = await pool.query<{ tenant_id: string }>(
+      'SELECT DISTINCT tenant_id FROM deployment_assignments WHERE deployment_id = ANY($1) AND position_to IS NULL',
+      [[...this.deployments]],
+    );
+    for (const { tenant_id } of rows) this.tenants.add(tenant_id);
+    const kinds = [...this.kinds.values()].map((each) => ({ ...each, sum: each.sum === null ? null : text(each.sum) }));
+    return {
+      from: this.stretch.from,
+      until: this.stretch.until,
+      kinds: kinds.sort((a, b) => compareText(a.kind, b.kind) || compareText(a.currency ?? '', b.currency ?? '')),
+      deployments: this.deployments.size,
+      tenants: [...this.tenants].sort(compareText),
+    };
+  }
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

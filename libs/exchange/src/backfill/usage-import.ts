@@ -1,0 +1,163 @@
+import { isDomainError } from '#domain/schema';
+import { deploymentStream } from '#domain/tenants/deployment';
+import { type Observation, usageMonth } from '#domain/usage/usage';
+import type { CommandCall } from '#ledger/command';
+import { deploymentOf } from '#ledger/deployment';
+import type { LedgerCore } from '#ledger/ledger-core';
+import type { Importer, Told } from '../rows/outcome.js';
+import type { UsageItem } from '../presets/usage.js';
+import type { SourceRow } from '../rows/row.js';
+import type { Source } from '../rows/source.js';
+import { UsageDelivery } from './usage-delivery.js';
+import { UsageIdentity } from './usage-identity.js';
+
+/** Rows that are kept until they are written: the more, the better they pack. */
+const MOST_KEPT = 20_000;
+const READINGS_PER_WRITE = 1000;
+const WRITES_AT_ONCE = 4;
+
+interface Kept {
+  readonly row: SourceRow;
+  readonly observation: Observation;
+}
+interface Group {
+  readonly deploymentId: string;
+  readonly kept: Kept[];
+}
+
+/** Readings, packed by deployment and month. One of another quantity than is recorded becomes a correction. */
+export class UsageImport implements Importer<UsageItem> {
+  private readonly identity = new UsageIdentity();
+  private readonly delivery: UsageDelivery;
+  /** Why deployments take no usage; null: they do. */
+  private readonly refused = new Map<string, string | null>();
+  /** By how often their keys came before in this run, then by deployment and month. */
+  private rounds: Map<string, Group>[] = [];
+  private kept = 0;
+  private writing: Promise<unknown> = Promise.resolve();
+  private projected: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly core: LedgerCore,
+    call: CommandCall,
+    source: Source,
+    private readonly told: Told,
+    isDry: boolean,
+  ) {
+    this.delivery = new UsageDelivery(core, call, source, isDry);
+  }
+
+  add({ deploymentId, observation }: UsageItem, row: SourceRow, identity: string): Promise<void> | undefined {
+    const { identified, before } = this.identity.of(deploymentId, observation, identity);
+    const round = (this.rounds[before] ??= new Map<string, Group>());
+    const key = `${deploymentId}\u0000${usageMonth(observation.period.start)}`;
+    const group = round.get(key) ?? { deploymentId, kept: [] };
+    if (group.kept.length === 0) round.set(key, group);
+    group.kept.push({ row, observation: identified });
+    this.kept += 1;
+    return this.kept >= MOST_KEPT ? this.beginWriting() : undefined;
+  }
+
+  skip({ deploymentId, observation }: UsageItem, _row: SourceRow, identity: string): void {
+    this.identity.of(deploymentId, observation, identity);
+  }
+
+  async flush(): Promise<void> {
+    await this.beginWriting();
+    await this.writing;
+    await this.projected;
+  }
+
+  /** What is kept is written while the next rows are read: one such piece at a time, so that memory is bounded. */
+  private async beginWriting(): Promise<void> {
+    await this.writing;
+    const rounds = this.rounds;
+    this.rounds = [];
+    this.kept = 0;
+    this.writing = this.writeRounds(rounds);
+    // Whoever waits for it hears of its failure.
+    this.writing.catch(() => undefined);
+  }
+
+  private async writeRounds(rounds: readonly (Map<string, Group> | undefined)[]): Promise<void> {
+    for (const [before, round] of rounds.entries()) {
+      // What says more of a key than was said before is decided when that is projected.
+      if (before > 0) await this.core.projector.catchUp();
+      if (round !== undefined) await this.writeRound([...round.values()], before > 0);
+    }
+    // Projected while the next piece is written.
+    await this.projected;
+    this.projected = this.core.projector.catchUp();
+    this.projected.catch(() => undefined);
+  }
+
+  private async writeRound(groups: readonly Group[], isRepeated: boolean): Promise<void> {
+    const taken: Group[] = [];
+    for (const group of groups) if (await this.takesUsage(group)) taken.push(group);
+    await this.delivery.open(
+      taken.map(({ deploymentId, kept }) => ({
+        deploymentId,
+        observations: kept.slice(0, 1).map(({ observation }) => observation),
+      })),
+    );
+    const queue = taken[Symbol.iterator]();
+    await Promise.all(
+      Array.from({ length: WRITES_AT_ONCE }, async () => {
+        for (const { deploymentId, kept } of queue)
+          for (let from = 0; from < kept.length; from += READINGS_PER_WRITE)
+            await this.write(deploymentId, kept.slice(from, from + READINGS_PER_WRITE), isRepeated);
+      }),
+    );
+  }
+
+  private async takesUsage({ deploymentId, kept }: Group): Promise<boolean> {
+    const reason = await this.refusalOf(deploymentId);
+    if (reason === null) return true;
+    for (const { row } of kept) this.told.reject(row, { field: 'deploymentId', value: deploymentId, reason });
+    return false;
+  }
+
+  private async refusalOf(deploymentId: string): Promise<string | null> {
+    const known = this.refused.get(deploymentId);
+    if (known !== undefined) return known;
+    let reason: string | null = null;
+    try {
+      deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId);
+    } catch (error) {
+      if (!isDomainError(error)) throw error;
+      reason = 'is not registered: register it (register-deployment), then import the file of rejects';
+    }
+    this.refused.set(deploymentId, reason);
+    return reason;
+  }
+
+  /** Readings that can't be taken are told, and the others taken without them. */
+  private async write(deploymentId: string, kept: readonly Kept[], isRepeated: boolean): Promise<void> {
+    if (kept.length === 0) return;
+    try {
+      const { accepted, duplicate, corrected } = await this.delivery.write(
+        {
+          deploymentId,
+          observations: kept.map(({ observation }) => observation),
+          rows: kept.map(({ row }) => row.row),
+        },
+        isRepeated,
+      );
+      this.told.count('accepted', accepted);
+      this.told.count('duplicate', duplicate);
+      this.told.count('correction', corrected);
+    } catch (error) {
+      if (!isDomainError(error)) throw error;
+      const faults = new Map(
+        error.errors.map(({ field, message }) => [Number(/^observations\[(\d+)\]/.exec(field)?.[1] ?? -1), message]),
+      );
+      const sound = kept.filter((_, index) => !faults.has(index));
+      if (sound.length === kept.length) throw error;
+      for (const [index, { row, observation }] of kept.entries()) {
+        const message = faults.get(index);
+        if (message !== undefined) this.told.reject(row, { field: null, value: observation.quantity, reason: message });
+      }
+      await this.write(deploymentId, sound, isRepeated);
+    }
+  }
+}

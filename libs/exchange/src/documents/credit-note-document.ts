@@ -1,0 +1,114 @@
+import { decimal, sum } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import { BASE_FEE } from '#domain/plans/plan';
+import { compareInstants } from '#domain/time/instant';
+import type { CreditNoteView } from '#billing/invoices/credit-notes';
+import { html, type Html } from './html.js';
+import type { InvoiceView } from '#billing/invoices/invoice-view';
+import { assertAddsUp } from './adds-up.js';
+import { Dates } from './dates.js';
+import type { Parties } from './invoice-document.js';
+import { type Column, documentPage } from './page.js';
+import { byDeployment, figure, headingRow, kindText, negated, refText, sumRow, taxText } from './rows.js';
+
+export interface CreditNoteDocument extends Parties {
+  readonly creditNote: CreditNoteView;
+  /** The one that it credits. */
+  readonly invoice: Pick<InvoiceView, 'number' | 'issuedAt' | 'taxes'>;
+}
+
+const COLUMNS: readonly Column[] = [
+  { heading: 'Credited', kind: 'name' },
+  { heading: 'Tax', kind: 'figure' },
+  { heading: 'Tax credited', kind: 'figure' },
+  { heading: 'Net credited', kind: 'figure' },
+];
+const WIDTH = COLUMNS.length;
+
+/** A credit note as it is sent. Its rows are below zero: here they are what is credited, above. Errors: `DoesNotAddUp`. */
+export function creditNoteDocument(document: CreditNoteDocument): string {
+  const { creditNote, invoice, seller, tenantName, timeZone, shownAsOf, deploymentNames } = document;
+  const { number, issuedAt, currency, reason, rows, tenantId, subtotal, tax, total } = creditNote;
+  const title = `Credit note ${number}`;
+  assertAddsUp(
+    title,
+    'its rows',
+    rows.map(({ net }) => negated(net, currency)),
+    subtotal,
+  );
+  assertAddsUp(
+    title,
+    'the taxes of its rows',
+    rows.map((row) => negated(row.tax, currency)),
+    tax,
+  );
+  assertAddsUp(title, 'subtotal and tax', [subtotal, tax], total);
+  const dates = new Dates(timeZone);
+  return documentPage({
+    title,
+    mark: null,
+    seller,
+    tenantName,
+    tenantId,
+    facts: [
+      ['Number', number],
+      ['Issued', dates.instant(issuedAt)],
+      [
+        'Credits',
+        `Invoice ${invoice.number ?? creditNote.invoiceId}${invoice.issuedAt === null ? '' : `, issued ${dates.instant(invoice.issuedAt)}`}`,
+      ],
+      ['Reason', reason],
+      ['Currency', currency],
+      ...(shownAsOf === null ? [] : [['As recorded up to', shownAsOf] as const]),
+    ],
+    columns: COLUMNS,
+    bodies: [
+      ...byDeployment(inOrder(rows), deploymentNames).map(
+        ({ title: name, items }) =>
+          html`<tbody>${headingRow('section', WIDTH, name)}${items.map((row) => creditedRow(row, currency, dates))}</tbody>`,
+      ),
+      totalsBody(document),
+    ],
+    notes: [
+      `All amounts are in ${currency}. Days and times are those of ${timeZone}; a period of whole days is given by its first and its last day.`,
+      'What is credited lowers the amount due of the invoice; what goes beyond that, or comes after payment, is your credit and is taken from the amount due of later invoices.',
+    ],
+    forStaff: [],
+  });
+}
+
+/** The fee first, then by kind and charge period: as invoices have them. */
+const inOrder = (rows: CreditNoteView['rows']): CreditNoteView['rows'] =>
+  rows.toSorted(
+    (a, b) =>
+      compareText(feeFirst(a), feeFirst(b)) ||
+      compareInstants(a.period.start, b.period.start) ||
+      compareText(a.ref, b.ref),
+  );
+
+const feeFirst = ({ billingKind }: { readonly billingKind: string }): string =>
+  billingKind === BASE_FEE ? '' : billingKind;
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function creditedRow(row: CreditNoteView['rows'][number], currency: string, dates: Dates): Html {
+  const of = `${kindText(row.billingKind)}, ${dates.period(row.period)}: ${refText(row.ref)}`;
+  return html`<tr class="row"><td>${of}</td>${[`${row.taxRatePercent} %`, negated(row.tax, currency), negated(row.net, currency)].map(figure)}</tr>`;
+}
+
+function totalsBody({ creditNote: { rows, currency, subtotal, total }, invoice }: CreditNoteDocument): Html {
+  const taxes = [...Map.groupBy(rows, ({ taxRatePercent }) => taxRatePercent)].map(([ratePercent, of]) => {
+    const names = invoice.taxes.flatMap((each) =>
+      each.ratePercent === ratePercent && each.name !== null ? [each.name] : [],
+    );
+    const credited = (field: 'net' | 'tax'): string =>
+      moneyText(sum(of.map((row) => decimal(row[field]))).neg(), currency);
+    return sumRow(
+      'row',
+      WIDTH,
+      `${taxText(names.length === 0 ? null : names.join(' / '), ratePercent)} on ${credited('net')}`,
+      credited('tax'),
+    );
+  });
+  return html`<tbody class="totals">${sumRow('row', WIDTH, 'Subtotal', subtotal)}${taxes}${sumRow('total', WIDTH, `Total credited, ${currency}`, total)}</tbody>`;
+}

@@ -1,0 +1,398 @@
+import { BASE_FEE } from '#domain/plans/plan';
+import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import { html, type Html } from './html.js';
+import type { InvoiceView } from '#billing/invoices/invoice-view';
+import { assertAddsUp } from './adds-up.js';
+import { Dates } from './dates.js';
+import { type Column, documentPage, type Mark } from './page.js';
+import {
+  byDeployment,
+  deploymentText,
+  figure,
+  headingRow,
+  isZero,
+  kindText,
+  negated,
+  refText,
+  sumRow,
+  taxText,
+} from './rows.js';
+
+/** What a document is of besides its figures. */
+export interface Parties {
+  readonly seller: string | null;
+  /** As it was when the invoice was issued; null: it was erased since. */
+  readonly tenantName: string | null;
+  readonly timeZone: string;
+  readonly deploymentNames: ReadonlyMap<string, string>;
+  /** Given where it was asked as of an earlier instant or position. */
+  readonly shownAsOf: string | null;
+}
+
+export interface InvoiceDocument extends Parties {
+  readonly invoice: InvoiceView;
+  /** The coupons and credits that its rows took, by id. */
+  readonly grants: ReadonlyMap<
+    string,
+    { readonly kind: 'coupon' | 'credit'; readonly percent: string | null; readonly reason: string | null }
+  >;
+  readonly forStaff: boolean;
+}
+
+type Line = InvoiceView['lines'][number];
+type Row = Line['rows'][number];
+
+const COLUMNS: readonly Column[] = [
+  { heading: 'Description', kind: 'name' },
+  { heading: 'Tax', kind: 'figure' },
+  { heading: 'Quantity', kind: 'figure' },
+  { heading: 'Unit amount', kind: 'figure' },
+  { heading: 'Gross', kind: 'figure' },
+  { heading: 'Discount', kind: 'figure' },
+  { heading: 'Credit', kind: 'figure' },
+  { heading: 'Net', kind: 'figure' },
+];
+const WIDTH = COLUMNS.length;
+
+/**
+ * An invoice as it is sent: HTML that prints. It has the view's figures and no other; a sum that it shows is compared with the
+ * view's. Errors: `DoesNotAddUp`.
+ */
+export function invoiceDocument(document: InvoiceDocument): string {
+  const { invoice } = document;
+  const title = titleOf(invoice);
+  assertFiguresAddUp(invoice, title);
+  assertSettled(invoice, title);
+  const dates = new Dates(document.timeZone);
+  const shown = billedLines(invoice);
+  return documentPage({
+    title,
+    mark: markOf(invoice, dates),
+    seller: document.seller,
+    tenantName: document.tenantName,
+    tenantId: invoice.tenantId,
+    facts: factsOf(document, dates),
+    columns: COLUMNS,
+    bodies: [
+      ...byDeployment(
+        shown.filter(({ correction }) => !correction),
+        document.deploymentNames,
+      ).map(({ title: name, items }) => deploymentBody(name, items, invoice.currency, dates)),
+      ...correctionsBody(
+        shown.filter(({ correction }) => correction),
+        document,
+        dates,
+      ),
+      ...creditsBody(document, title),
+      totalsBody(invoice, dates),
+      ...creditNotesBody(invoice, dates),
+    ],
+    notes: notesOf(invoice, dates, shown),
+    forStaff:
+      document.forStaff && invoice.status === 'draft'
+        ? invoice.quarantined.map(({ code, message }) => `Not billed (${code}): ${message}`)
+        : [],
+  });
+}
+
+const titleOf = ({ number, status, invoiceId }: InvoiceView): string => {
+  if (number !== null) return `Invoice ${number}`;
+  return status === 'draft' ? 'Draft of an invoice' : `Invoice draft ${invoiceId}`;
+};
+
+/** What could not be rated is not billed, and no news for the tenant: it stands on the invoice that bills it. */
+function billedLines({ lines, quarantined }: InvoiceView): Line[] {
+  const setAside = new Set(quarantined.map(({ lineId }) => lineId));
+  return lines.filter(({ lineId, parentLineId, rows }) => rows.length > 0 || !setAside.has(parentLineId ?? lineId));
+}
+
+function assertFiguresAddUp({ lines, taxes, subtotal, tax, total }: InvoiceView, title: string): void {
+  for (const { billingKind, rows, net, tax: lineTax } of lines) {
+    for (const row of rows) {
+      assertAddsUp(
+        title,
+        `gross, discount and credit of row ${row.rowId}`,
+        [row.gross, `-${row.discount}`, `-${row.credit}`].map(plain),
+        row.net,
+      );
+      assertAddsUp(
+        title,
+        `coupons and credits of row ${row.rowId}`,
+        (row.credits ?? []).map(({ amount }) => amount),
+        row.credit,
+      );
+    }
+    assertAddsUp(
+      title,
+      `the rows of ${billingKind}`,
+      rows.map((row) => row.net),
+      net,
+    );
+    assertAddsUp(
+      title,
+      `the taxes of the rows of ${billingKind}`,
+      rows.map((row) => row.tax),
+      lineTax,
+    );
+  }
+  assertAddsUp(
+    title,
+    'the lines',
+    lines.map(({ net }) => net),
+    subtotal,
+  );
+  assertAddsUp(
+    title,
+    'the taxes of the lines',
+    lines.map((line) => line.tax),
+    tax,
+  );
+  assertAddsUp(
+    title,
+    'what is taxed at each rate',
+    taxes.map(({ net }) => net),
+    subtotal,
+  );
+  assertAddsUp(
+    title,
+    'the taxes at each rate',
+    taxes.map((each) => each.tax),
+    tax,
+  );
+  assertAddsUp(title, 'subtotal and tax', [subtotal, tax], total);
+}
+
+/** What is due is the total less credit taken and credit notes; one after payment is the tenant's credit, and takes nothing off. */
+function assertSettled({ total, creditTaken, amountDue, creditNotes, status }: InvoiceView, title: string): void {
+  if (status === 'void') return;
+  const due = ofTotal(total).minus(decimal(creditTaken));
+  const rest = due.minus(sum(creditNotes.map((note) => decimal(note.total))));
+  const least = rest.gt(ZERO) ? rest : ZERO;
+  if (status === 'paid' && decimal(amountDue).gte(least) && decimal(amountDue).lte(due)) return;
+  assertAddsUp(title, 'total, credit taken and credit notes', [least.toFixed()], amountDue);
+}
+
+/** `--1.00` is 1.00. */
+const plain = (amount: string): string => amount.replace(/^--/, '');
+
+/** What is to be paid of a total, before any credit. */
+const ofTotal = (total: string): Decimal => (decimal(total).gt(ZERO) ? decimal(total) : ZERO);
+
+function markOf({ status, voidedAt }: InvoiceView, dates: Dates): Mark | null {
+  if (status === 'draft')
+    return {
+      word: 'DRAFT',
+      says: 'This is not an invoice. Nothing is to be paid on it, and its figures may change until it is issued.',
+    };
+  if (status === 'void')
+    return {
+      word: 'VOID',
+      says: `This invoice was voided${voidedAt === null ? '' : ` on ${dates.instant(voidedAt)}`}. Nothing is to be paid on it.`,
+    };
+  return null;
+}
+
+const STATUS: Readonly<Record<InvoiceView['status'], string>> = {
+  draft: 'Draft',
+  issued: 'Issued',
+  paid: 'Paid',
+  void: 'Void',
+};
+
+function factsOf({ invoice, shownAsOf }: InvoiceDocument, dates: Dates): (readonly [string, string])[] {
+  const { number, status, issuedAt, asOf, currency, paidAt, voidedAt, selection } = invoice;
+  const selected = [
+    ...(selection?.billingKinds ?? []).map(kindText),
+    ...(selection?.subscriptionIds ?? []).map((id) => `subscription ${id}`),
+  ];
+  return [
+    ['Number', number ?? 'none'],
+    ['Status', STATUS[status]],
+    ['Issued', issuedAt === null ? 'not issued' : dates.instant(issuedAt)],
+    ['Billed up to', dates.instant(asOf)],
+    ...(selected.length === 0 ? [] : [['Bills only', selected.join(', ')] as const]),
+    ['Currency', currency],
+    ...(paidAt === null ? [] : [['Paid', dates.instant(paidAt)] as const]),
+    ...(voidedAt === null ? [] : [['Voided', dates.instant(voidedAt)] as const]),
+    ...(shownAsOf === null ? [] : [['As recorded up to', shownAsOf] as const]),
+  ];
+}
+
+function deploymentBody(title: string, lines: readonly Line[], currency: string, dates: Dates): Html {
+  const families = [...Map.groupBy(lines, ({ lineId, parentLineId }) => parentLineId ?? lineId).values()];
+  // The fee comes first; otherwise it is the view's order.
+  const ordered = [
+    ...families.filter(([first]) => first?.billingKind === BASE_FEE),
+    ...families.filter(([first]) => first?.billingKind !== BASE_FEE),
+  ];
+  const net = moneyText(sum(lines.map((line) => decimal(line.net))), currency);
+  return html`<tbody>${headingRow('section', WIDTH, title)}${ordered.flatMap((family) => familyRows(family, currency, dates))}${sumRow('sum', WIDTH, `Net, ${title}`, net)}</tbody>`;
+}
+
+/** A line that was cut groups its parts, and is counted nowhere. */
+function familyRows(family: readonly Line[], currency: string, dates: Dates): Html[] {
+  const [first] = family;
+  if (first === undefined) return [];
+  const kind = kindText(first.billingKind);
+  if (first.parentLineId === null) {
+    const said = [usedText(first), includedText(first)].filter((each) => each !== '').join(', ');
+    return [
+      headingRow('line', WIDTH, `${kind}, ${dates.period(first.period)}`, said),
+      ...rowsOf(first, currency, 'row'),
+    ];
+  }
+  const whole = first.parentPeriod === null ? kind : `${kind}, ${dates.period(first.parentPeriod)}`;
+  const included = includedText(first);
+  return [
+    headingRow('line', WIDTH, whole, included === '' ? 'on this invoice:' : `${included}; on this invoice:`),
+    ...family.flatMap((part) => [
+      headingRow('part', WIDTH, dates.period(part.period), usedText(part)),
+      ...rowsOf(part, currency, 'row of-part'),
+    ]),
+  ];
+}
+
+const isFlat = ({ billingKind, rows }: Line): boolean =>
+  billingKind === BASE_FEE || (rows.length > 0 && rows.every(({ ref }) => ref === 'flat'));
+
+function usedText(line: Line): string {
+  if (isFlat(line)) return '';
+  const { unitConversion } = line;
+  if (unitConversion === null) return `${line.quantity} used`;
+  const { operation, factor, rounding = 'none' } = unitConversion;
+  return `${line.quantity} used, billed ${operation === 'divide' ? '÷' : '×'} ${factor}${ROUNDED[rounding]}`;
+}
+
+const ROUNDED = { none: '', ceiling: ', rounded up', floor: ', rounded down', half_up: ', rounded' } as const;
+
+const includedText = (line: Line): string =>
+  line.included === null || isFlat(line) ? '' : `${line.included} included in the whole period`;
+
+function rowsOf({ rows }: Line, currency: string, kind: string): Html[] {
+  if (rows.length > 0) return rows.map((row) => amountsRow(kind, refText(row.ref), row));
+  return [
+    html`<tr class="${kind}"><td colspan="${WIDTH - 1}">Nothing to pay</td>${figure(moneyText(ZERO, currency))}</tr>`,
+  ];
+}
+
+const amountsRow = (kind: string, description: string, row: Row): Html =>
+  html`<tr class="${kind}"><td>${description}</td>${[`${row.taxRatePercent} %`, row.quantity, row.unitAmount, row.gross, row.discount, row.credit, row.net].map(figure)}</tr>`;
+
+/** What earlier invoices billed and should not have, or should have and did not. */
+function correctionsBody(lines: readonly Line[], { invoice, deploymentNames }: InvoiceDocument, dates: Dates): Html[] {
+  if (lines.length === 0) return [];
+  const net = moneyText(sum(lines.map((line) => decimal(line.net))), invoice.currency);
+  const rows = lines.flatMap((line) => {
+    const reasons = [...new Set(line.rows.flatMap(({ reason }) => (reason === undefined ? [] : [reason])))];
+    const of = `${deploymentText(deploymentNames, line.deploymentId)}: ${kindText(line.billingKind)}, ${dates.period(line.period)}`;
+    return [
+      headingRow('line', WIDTH, of, reasons.length === 0 ? '' : `because of: ${reasons.join('; ')}`),
+      ...line.rows.map((row) => amountsRow('row', correctionText(row), row)),
+    ];
+  });
+  return [
+    html`<tbody>${headingRow('section', WIDTH, 'Corrections of earlier invoices')}${rows}${sumRow('sum', WIDTH, 'Net, corrections', net)}</tbody>`,
+  ];
+}
+
+function correctionText({ kind, ref, correctsInvoices = [] }: Row): string {
+  const numbers = correctsInvoices.join(', ');
+  if (kind === 'reversal')
+    return `${refText(ref)}: ${numbers === '' ? 'taken back' : `as billed by ${numbers}, taken back`}`;
+  return `${refText(ref)}: ${numbers === '' ? 'as it should be' : `as it should be, instead of ${numbers}`}`;
+}
+
+/** In the rows above already: here by what they came from. */
+function creditsBody({ invoice, grants }: InvoiceDocument, title: string): Html[] {
+  const rows = invoice.lines.flatMap((line) => line.rows);
+  const taken = [
+    ...Map.groupBy(
+      rows.flatMap(({ credits = [] }) => credits),
+      ({ creditId }) => creditId,
+    ),
+  ].map(([creditId, of]) => ({
+    creditId,
+    amount: moneyText(sum(of.map(({ amount }) => decimal(amount))), invoice.currency),
+  }));
+  if (taken.length === 0) return [];
+  const all = moneyText(sum(rows.map(({ credit }) => decimal(credit))), invoice.currency);
+  assertAddsUp(
+    title,
+    'coupons and credits taken',
+    taken.map(({ amount }) => amount),
+    all,
+  );
+  const named = taken.map(
+    ({ creditId, amount }) =>
+      html`<tr class="row"><td colspan="6">${grantText(creditId, grants.get(creditId))}</td>${figure(amount)}<td></td></tr>`,
+  );
+  return [
+    html`<tbody>${headingRow('section', WIDTH, 'Coupons and credits taken', 'contained in the rows above')}${named}</tbody>`,
+  ];
+}
+
+function grantText(
+  creditId: string,
+  grant: { readonly kind: string; readonly percent: string | null; readonly reason: string | null } | undefined,
+): string {
+  if (grant === undefined) return creditId;
+  const percent = grant.percent === null ? '' : `, ${grant.percent} %`;
+  return `${grant.kind === 'coupon' ? 'Coupon' : 'Credit'} ${creditId}${percent}${grant.reason === null ? '' : `: ${grant.reason}`}`;
+}
+
+function totalsBody(invoice: InvoiceView, dates: Dates): Html {
+  const { currency, subtotal, taxes, total } = invoice;
+  return html`<tbody class="totals">${sumRow('row', WIDTH, 'Subtotal', subtotal)}${taxes.map(
+    ({ name, ratePercent, net, tax }) => sumRow('row', WIDTH, `${taxText(name, ratePercent)} on ${net}`, tax),
+  )}${sumRow('sum', WIDTH, `Total, ${currency}`, total)}${settlementRows(invoice, dates)}</tbody>`;
+}
+
+function settlementRows(
+  { status, currency, total, creditTaken, amountDue, paidAt }: InvoiceView,
+  dates: Dates,
+): Html[] {
+  if (status === 'void')
+    return [sumRow('total', WIDTH, `Amount due, ${currency}: none, this invoice is void`, amountDue)];
+  const noted = moneyText(ofTotal(total).minus(decimal(creditTaken)).minus(decimal(amountDue)), currency);
+  const credit = decimal(total).lt(ZERO)
+    ? [sumRow('row', WIDTH, 'Your credit, taken from the amount due of later invoices', negated(total, currency))]
+    : [];
+  const due = {
+    draft: 'Amount due, were it issued now',
+    issued: 'Amount due',
+    paid: `Paid${paidAt === null ? '' : ` on ${dates.instant(paidAt)}`}`,
+  }[status];
+  return [
+    ...credit,
+    ...(isZero(creditTaken)
+      ? []
+      : [sumRow('row', WIDTH, 'Taken from your credit of earlier invoices', negated(creditTaken, currency))]),
+    ...(isZero(noted) ? [] : [sumRow('row', WIDTH, 'Credit notes', negated(noted, currency))]),
+    sumRow('total', WIDTH, `${due}, ${currency}`, amountDue),
+  ];
+}
+
+function creditNotesBody({ creditNotes }: InvoiceView, dates: Dates): Html[] {
+  if (creditNotes.length === 0) return [];
+  const rows = creditNotes.map(({ number, issuedAt, reason, total }) =>
+    sumRow('row', WIDTH, `${number}, issued ${dates.instant(issuedAt)}: ${reason}`, total),
+  );
+  return [html`<tbody>${headingRow('section', WIDTH, 'Credit notes of this invoice', 'tax included')}${rows}</tbody>`];
+}
+
+function notesOf({ currency }: InvoiceView, { timeZone }: Dates, lines: readonly Line[]): string[] {
+  return [
+    `All amounts are in ${currency}. Days and times are those of ${timeZone}; a period of whole days is given by its first and its last day.`,
+    ...(lines.some(({ parentLineId }) => parentLineId !== null)
+      ? [
+          'Where only a part of a period is billed, the rest is on other invoices. Rounding is over the whole period, so a part may differ by a cent from quantity × unit amount.',
+        ]
+      : []),
+    ...(lines.some(({ correction }) => correction)
+      ? [
+          'A correction takes back what an earlier invoice billed and bills it as it should be. The earlier invoice itself stays as it is.',
+        ]
+      : []),
+  ];
+}

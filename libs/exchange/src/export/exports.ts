@@ -1,0 +1,205 @@
+import { z } from 'zod';
+import { conflict, invalid } from '#domain/errors';
+import { zMonth } from '#ledger/month';
+import { parse } from '#domain/schema';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { focusRows } from './focus.js';
+import { FOCUS_COLUMNS } from './focus-row.js';
+
+export const EXPORT_KINDS = ['focus', 'usage', 'lines', 'invoices', 'margin'] as const;
+export type ExportKind = (typeof EXPORT_KINDS)[number];
+
+/** What is exported: rows, one by one, and the columns that they have in CSV. */
+export interface Export {
+  readonly columns: readonly string[];
+  readonly rows: AsyncIterable<Readonly<Record<string, unknown>>>;
+}
+
+/** Asks a query, as the caller may. */
+export type Ask = (name: string, params: Record<string, unknown>) => Promise<unknown>;
+
+const DEFAULT_ISSUER = 'Ledgerline';
+const PAGE_ROWS = 1000;
+
+const zParams = z.strictObject({
+  period: zMonth.optional(),
+  currency: z.string().optional(),
+  /** Who bills, as FOCUS names it. */
+  issuer: z.string().min(1).default(DEFAULT_ISSUER),
+});
+
+const USAGE = [
+  'deploymentId',
+  'provider',
+  'resourceId',
+  'billingKind',
+  'period.start',
+  'period.end',
+  'granularity',
+  'sourceId',
+  'quantity',
+  'rateKey.resourceType',
+  'rateKey.resourceFamily',
+  'rateKey.location',
+  'attributes',
+  'subAttribution',
+  'origin',
+  'correctedBy',
+];
+const LINES = [
+  'lineId',
+  'parentLineId',
+  'status',
+  'tenantId',
+  'subscriptionId',
+  'deploymentId',
+  'invoiceId',
+  'billingKind',
+  'currency',
+  'period.start',
+  'period.end',
+  'quantity',
+  'net',
+  'rows',
+];
+const INVOICES = [
+  'invoiceId',
+  'number',
+  'status',
+  'tenantId',
+  'currency',
+  'asOf',
+  'issuedAt',
+  'paidAt',
+  'voidedAt',
+  'subtotal',
+  'tax',
+  'total',
+  'creditTaken',
+  'amountDue',
+  'lines',
+];
+const MARGIN = [
+  'view',
+  'period',
+  'currency',
+  'tenantId',
+  'deploymentId',
+  'kind',
+  'revenue',
+  'cogs',
+  'margin',
+  'marginPct',
+];
+
+/** Exports as of now; reading goes page by page at that position. Errors: `invalid_parameter`, and the queries' own. */
+export async function exported(
+  core: LedgerCore,
+  kind: ExportKind,
+  input: Record<string, unknown>,
+  ask: Ask,
+): Promise<Export> {
+  const { period, currency, issuer } = parse(zParams, input, `export ${kind}`, 'invalid_parameter');
+  const asOf = String(await core.projector.catchUp());
+  const within = period === undefined ? {} : { start: period.start, end: period.end };
+  switch (kind) {
+    case 'focus':
+      return { columns: FOCUS_COLUMNS, rows: focusRows(core, Number(asOf), required(kind, period), issuer) };
+    case 'usage':
+      return { columns: USAGE, rows: pages(ask, 'usage-records', { asOf, ...within }, whole) };
+    case 'lines':
+      return { columns: LINES, rows: linesByTenant(ask, asOf, period === undefined ? null : period.start.slice(0, 7)) };
+    case 'invoices':
+      return { columns: INVOICES, rows: pages(ask, 'invoices', { asOf }) };
+    case 'margin':
+      return {
+        columns: MARGIN,
+        rows: marginRows(ask, {
+          asOf,
+          period: required(kind, period).start.slice(0, 7),
+          ...(currency === undefined ? {} : { currency }),
+        }),
+      };
+  }
+}
+
+function required<Value>(kind: ExportKind, value: Value | undefined): Value {
+  if (value === undefined)
+    throw invalid('invalid_parameter', `export ${kind} is of a month: give --period, such as 2026-04`, [
+      { field: 'period', message: 'is missing' },
+    ]);
+  return value;
+}
+
+type Item = Readonly<Record<string, unknown>>;
+interface ItemPage {
+  readonly items: readonly Item[];
+  readonly nextCursor: string | null;
+  readonly pruned?: readonly string[];
+}
+
+/** A file has no place to say what it lacks. */
+function whole({ pruned = [] }: ItemPage): void {
+  if (pruned.length > 0)
+    throw conflict(
+      'usage_pruned',
+      `export usage: raw records of ${pruned.join(', ')} were pruned: export other months, one at a time (--period)`,
+    );
+}
+
+/** All items of a list, a page at a time. */
+async function* pages(
+  ask: Ask,
+  name: string,
+  params: Record<string, unknown>,
+  check: (page: ItemPage) => void = () => undefined,
+): AsyncGenerator<Item> {
+  let cursor: string | null = null;
+  do {
+    const page = (await ask(name, {
+      ...params,
+      limit: String(PAGE_ROWS),
+      ...(cursor === null ? {} : { cursor }),
+    })) as ItemPage;
+    check(page);
+    yield* page.items;
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+}
+
+/** Lines are rated by tenant, all of one at once: no more than these are in memory. */
+async function* linesByTenant(ask: Ask, asOf: string, month: string | null): AsyncGenerator<Item> {
+  for await (const tenant of pages(ask, 'tenants', { asOf }))
+    for await (const line of pages(ask, 'lines', { asOf, tenantId: tenant['tenantId'] }))
+      if (month === null || startOf(line).startsWith(month)) yield line;
+}
+const startOf = ({ period }: Item): string =>
+  typeof period === 'object' && period !== null && 'start' in period ? String(period.start) : '';
+
+interface MarginAnswer {
+  readonly period: string;
+  readonly currency: string;
+  readonly overall: Item;
+  readonly byTenant: readonly Item[];
+  readonly byDeployment: readonly Item[];
+  readonly byKind: { readonly revenue: readonly Item[]; readonly cogs: readonly Item[] };
+  readonly unattributed: Item;
+}
+
+/** A margin's views, one after the other: each adds up to the overall one, so they are not added across. */
+async function* marginRows(ask: Ask, params: Record<string, unknown>): AsyncGenerator<Item> {
+  const { period, currency, overall, byTenant, byDeployment, byKind, unattributed } = (await ask(
+    'margin',
+    params,
+  )) as MarginAnswer;
+  const of = (view: string, rows: readonly Item[]): Item[] => rows.map((row) => ({ view, period, currency, ...row }));
+  yield* of('overall', [overall]);
+  yield* of('tenant', byTenant);
+  yield* of('deployment', byDeployment);
+  yield* of(
+    'revenue by kind',
+    byKind.revenue.map(({ billingKind, ...rest }) => ({ kind: billingKind, ...rest })),
+  );
+  yield* of('cost by kind', byKind.cogs);
+  yield* of('unattributed', [unattributed]);
+}

@@ -1,0 +1,96 @@
+import type { CostLine } from '#domain/costs/cost';
+import type { Preset } from './preset.js';
+import { RowFault } from '../rows/row.js';
+import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+
+/** What AWS calls a line's type, and what that is here. Types not listed are refused by name: a new one must not be taken for usage. */
+const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
+  Usage: 'usage',
+  DiscountedUsage: 'usage',
+  SavingsPlanCoveredUsage: 'usage',
+  SavingsPlanNegation: 'adjustment',
+  SavingsPlanUpfrontFee: 'purchase',
+  SavingsPlanRecurringFee: 'purchase',
+  Fee: 'purchase',
+  RIFee: 'purchase',
+  Tax: 'tax',
+  Credit: 'credit',
+  Refund: 'credit',
+  Discount: 'adjustment',
+  BundledDiscount: 'adjustment',
+  EdpDiscount: 'adjustment',
+  PrivateRateDiscount: 'adjustment',
+};
+
+/** Amortised amounts stand in a column of their own, by the type of line; elsewhere the unblended cost is it. */
+const EFFECTIVE: Readonly<Record<string, string>> = {
+  DiscountedUsage: 'reservationEffectiveCost',
+  SavingsPlanCoveredUsage: 'savingsPlanEffectiveCost',
+};
+
+/**
+ * AWS cost and usage report, the legacy columns (`lineItem/UnblendedCost`) and those of CUR 2.0 (`line_item_unblended_cost`). A
+ * LineItemId is unique only together with its TimeInterval. The invoice's id is empty until the month is closed, so a bill is known
+ * by its payer, month and type: the closed month is then the open one delivered again.
+ */
+export const awsCostReport: Preset<CostItem> = {
+  name: 'aws-cur',
+  kind: 'costs',
+  fields: [
+    { name: 'provider', columns: ['provider'] },
+    { name: 'lineItemId', columns: ['identity/LineItemId'], isRequired: true },
+    { name: 'timeInterval', columns: ['identity/TimeInterval'], isRequired: true },
+    { name: 'billType', columns: ['bill/BillType'] },
+    { name: 'payerAccountId', columns: ['bill/PayerAccountId'], isRequired: true },
+    { name: 'billingPeriodStart', columns: ['bill/BillingPeriodStartDate'], isRequired: true },
+    { name: 'lineItemType', columns: ['lineItem/LineItemType'], isRequired: true },
+    { name: 'usageStart', columns: ['lineItem/UsageStartDate'], isRequired: true },
+    { name: 'usageEnd', columns: ['lineItem/UsageEndDate'], isRequired: true },
+    { name: 'kind', columns: ['lineItem/ProductCode'], isRequired: true },
+    { name: 'resourceId', columns: ['lineItem/ResourceId'] },
+    { name: 'amount', columns: ['lineItem/UnblendedCost'], isRequired: true },
+    { name: 'currency', columns: ['lineItem/CurrencyCode'], isRequired: true },
+    { name: 'description', columns: ['lineItem/LineItemDescription'] },
+    { name: 'reservationEffectiveCost', columns: ['reservation/EffectiveCost'] },
+    { name: 'savingsPlanEffectiveCost', columns: ['savingsPlan/SavingsPlanEffectiveCost'] },
+    { name: 'tenantId', columns: ['tenantId'] },
+  ],
+  recognises: (columns) => columns.has('identity/LineItemId') || columns.has('identity_line_item_id'),
+  exponents: true,
+  isLenient: true,
+  read(cells) {
+    const type = cells.text('lineItemType');
+    const category = CATEGORIES[type];
+    if (category === undefined)
+      throw new RowFault(
+        'lineItemType',
+        type,
+        `is no type of line that is known: ${Object.keys(CATEGORIES).join(', ')}`,
+      );
+    const effective = EFFECTIVE[type];
+    const month = cells.instant('billingPeriodStart').slice(0, 7);
+    return {
+      provider: cells.optionalId('provider') ?? 'aws',
+      invoiceRef: [
+        cells.id('payerAccountId'),
+        month,
+        ...(cells.optional('billType') === undefined ? [] : [cells.id('billType')]),
+      ].join(' '),
+      line: {
+        kind: cells.id('kind'),
+        chargePeriod: chargePeriod(cells.instant('usageStart'), cells.instant('usageEnd')),
+        amount: cells.decimal('amount'),
+        currency: currencyOf(cells, 'currency'),
+        category,
+        ...given({
+          resourceId: cells.optionalId('resourceId'),
+          tenantId: cells.optionalId('tenantId'),
+          effectiveAmount: effective === undefined ? undefined : cells.optionalDecimal(effective),
+          description: descriptionOf(cells, 'description'),
+        }),
+      },
+      key: keyOf(cells.id('lineItemId'), cells.id('timeInterval')),
+      isOwnId: true,
+    };
+  },
+};

@@ -1,0 +1,118 @@
+import type { CostLine } from '#domain/costs/cost';
+import { isCurrency } from '#domain/money/money';
+import { isBefore, type Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import type { Cells } from '../rows/cells.js';
+import type { Preset } from './preset.js';
+import { RowFault } from '../rows/row.js';
+
+/** A row of a provider's bill. */
+export interface CostItem {
+  readonly provider: string;
+  readonly invoiceRef: string;
+  readonly line: Omit<CostLine, 'lineKey'>;
+  /** What the line is known by within its invoice: never an amount, since that is what a later delivery corrects. */
+  readonly key: string;
+  /** Whether that is an id which the source gives each line; otherwise equal keys are several lines. */
+  readonly isOwnId: boolean;
+}
+
+export const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustment'] as const;
+
+/** Parts of a line key, one after the other. */
+export const keyOf = (...parts: readonly (string | undefined)[]): string => parts.map((part) => part ?? '').join('|');
+
+export function chargePeriod(start: Instant, end: Instant): Period {
+  if (!isBefore(start, end))
+    throw new RowFault(
+      'chargePeriod',
+      `${start}/${end}`,
+      'ends before or when it starts: a charge period is [start, end)',
+    );
+  return { start, end };
+}
+
+export function currencyOf(cells: Cells, field: string): string {
+  const currency = cells.text(field);
+  if (!isCurrency(currency)) throw new RowFault(field, currency, 'is not an ISO 4217 currency such as "USD"');
+  return currency;
+}
+
+/** What a cost line has only where the source says so. */
+export const given = <Fields extends object>(fields: Fields): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)) as {
+    [Name in keyof Fields]?: NonNullable<Fields[Name]>;
+  };
+
+const LONGEST_DESCRIPTION = 2000;
+
+/** A description as long as it may be: nothing is computed from it. */
+export function descriptionOf(cells: Cells, field: string): string | undefined {
+  const text = cells.optional(field);
+  if (text === undefined || text.length <= LONGEST_DESCRIPTION) return text;
+  cells.note('cut', field, `${text.slice(0, 60)}…`, `is longer than ${LONGEST_DESCRIPTION} characters; cut there`);
+  return text.slice(0, LONGEST_DESCRIPTION);
+}
+
+/** Costs with a column for each field of a cost line. */
+export const genericCosts: Preset<CostItem> = {
+  name: 'costs',
+  kind: 'costs',
+  fields: [
+    { name: 'provider', columns: ['provider'], isRequired: true },
+    { name: 'invoiceRef', columns: ['invoiceRef', 'invoice'], isRequired: true },
+    { name: 'lineKey', columns: ['lineKey'] },
+    { name: 'resourceId', columns: ['resourceId', 'resource'] },
+    { name: 'kind', columns: ['kind'], isRequired: true },
+    { name: 'start', columns: ['start', 'chargePeriod.start', 'chargePeriodStart'], isRequired: true },
+    { name: 'end', columns: ['end', 'chargePeriod.end', 'chargePeriodEnd'], isRequired: true },
+    { name: 'amount', columns: ['amount'], isRequired: true },
+    { name: 'currency', columns: ['currency'], isRequired: true },
+    { name: 'category', columns: ['category'], isRequired: true },
+    { name: 'class', columns: ['class'] },
+    { name: 'tenantId', columns: ['tenantId'] },
+    { name: 'effectiveAmount', columns: ['effectiveAmount'] },
+    { name: 'description', columns: ['description'] },
+  ],
+  recognises: () => true,
+  read(cells) {
+    const lineKey = cells.optionalId('lineKey');
+    const [provider, invoiceRef, kind] = [cells.id('provider'), cells.id('invoiceRef'), cells.id('kind')];
+    const [resourceId, tenantId, description] = [
+      cells.optionalId('resourceId'),
+      cells.optionalId('tenantId'),
+      descriptionOf(cells, 'description'),
+    ];
+    const period = chargePeriod(cells.instant('start'), cells.instant('end'));
+    const [category, currency] = [cells.oneOf('category', COST_CATEGORIES), currencyOf(cells, 'currency')];
+    const isCorrection =
+      cells.optional('class') !== undefined && cells.oneOf('class', ['correction'] as const) === 'correction';
+    return {
+      provider,
+      invoiceRef,
+      line: {
+        kind,
+        chargePeriod: period,
+        amount: cells.decimal('amount'),
+        currency,
+        category,
+        ...(isCorrection ? { class: 'correction' as const } : {}),
+        ...given({ resourceId, tenantId, effectiveAmount: cells.optionalDecimal('effectiveAmount'), description }),
+      },
+      key:
+        lineKey ??
+        keyOf(
+          kind,
+          resourceId,
+          period.start,
+          period.end,
+          currency,
+          category,
+          isCorrection ? 'correction' : '',
+          tenantId,
+          description,
+        ),
+      isOwnId: lineKey !== undefined,
+    };
+  },
+};

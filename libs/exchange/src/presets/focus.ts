@@ -1,0 +1,190 @@
+import { decimal, isDecimalText } from '#domain/money/decimal';
+import { compareInstants, type Instant } from '#domain/time/instant';
+import type { Cells } from '../rows/cells.js';
+import type { Preset } from './preset.js';
+import { chargePeriod, COST_CATEGORIES, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+
+/** Columns of FOCUS 1.0 to 1.3. Others must begin with `x_`. */
+const COLUMNS = new Set(
+  (
+    'AllocatedMethodDetails AllocatedMethodId AllocatedResourceId AllocatedResourceName AllocatedTags AvailabilityZone BilledCost BillingAccountId BillingAccountName' +
+    ' BillingAccountType BillingCurrency BillingPeriodEnd BillingPeriodStart CapacityReservationId CapacityReservationStatus ChargeCategory ChargeClass ChargeDescription' +
+    ' ChargeFrequency ChargePeriodEnd ChargePeriodStart CommitmentDiscountCategory CommitmentDiscountId CommitmentDiscountName CommitmentDiscountQuantity' +
+    ' CommitmentDiscountStatus CommitmentDiscountType CommitmentDiscountUnit ConsumedQuantity ConsumedUnit ContractApplied ContractedCost ContractedUnitPrice EffectiveCost' +
+    ' HostProviderName InvoiceId InvoiceIssuerName ListCost ListUnitPrice PricingCategory PricingCurrency PricingCurrencyContractedUnitPrice PricingCurrencyEffectiveCost' +
+    ' PricingCurrencyListUnitPrice PricingQuantity PricingUnit ProviderName PublisherName RegionId RegionName ResourceId ResourceName ResourceType ServiceCategory' +
+    ' ServiceName ServiceProviderName ServiceSubcategory SkuId SkuMeter SkuPriceDetails SkuPriceId SubAccountId SubAccountName SubAccountType Tags'
+  ).split(' '),
+);
+
+/** Values that FOCUS spells in one way only, and files in several. */
+const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
+  ChargeCategory: ['Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment'],
+  ChargeClass: ['Correction'],
+  ChargeFrequency: ['One-Time', 'Recurring', 'Usage-Based'],
+};
+
+/**
+ * What tells two charges apart. FOCUS has no id of a row; all that names the charge without measuring it does: a row that is delivered
+ * again with another cost is then the same charge. Names and tags change in retrospect and are left out; so is the invoice's id,
+ * which is empty until the month is closed.
+ */
+const KEY = [
+  'SubAccountId',
+  'ResourceId',
+  'SkuId',
+  'SkuPriceId',
+  'ServiceName',
+  'RegionId',
+  'AvailabilityZone',
+  'ChargeCategory',
+  'ChargeClass',
+  'ChargeFrequency',
+  'ChargeDescription',
+  'ChargePeriodStart',
+  'ChargePeriodEnd',
+  'PricingCategory',
+  'PricingUnit',
+  'CommitmentDiscountId',
+  'CommitmentDiscountStatus',
+  'CapacityReservationId',
+  'AllocatedResourceId',
+];
+
+const IN_KEY = KEY.map((name) => ({ name, columns: [name] }));
+/** Beyond this, unit price × quantity and cost differ by more than the rounding of prices that are shown. */
+const TOLERANCE = decimal('0.000001');
+
+/** Cost and usage in the FOCUS format, 1.0 to 1.3. Files bend its rules: what is usable is taken, and each oddity noted. */
+export const focusCosts: Preset<CostItem> = {
+  name: 'focus',
+  kind: 'costs',
+  fields: [
+    ...IN_KEY,
+    { name: 'provider', columns: ['ServiceProviderName', 'ProviderName'], isRequired: true },
+    { name: 'BillingAccountId', columns: ['BillingAccountId'], isRequired: true },
+    { name: 'BillingPeriodStart', columns: ['BillingPeriodStart'], isRequired: true },
+    { name: 'BillingPeriodEnd', columns: ['BillingPeriodEnd'], isRequired: true },
+    { name: 'BilledCost', columns: ['BilledCost'], isRequired: true },
+    { name: 'EffectiveCost', columns: ['EffectiveCost'] },
+    { name: 'BillingCurrency', columns: ['BillingCurrency'], isRequired: true },
+    { name: 'ListUnitPrice', columns: ['ListUnitPrice'] },
+    { name: 'PricingQuantity', columns: ['PricingQuantity'] },
+    { name: 'ListCost', columns: ['ListCost'] },
+    { name: 'Tags', columns: ['Tags'] },
+    { name: 'tenantId', columns: ['tenantId'] },
+  ].map((field) =>
+    ['ChargeCategory', 'ChargePeriodStart', 'ChargePeriodEnd', 'ServiceName'].includes(field.name)
+      ? { ...field, isRequired: true }
+      : field,
+  ),
+  recognises: (columns) => columns.has('BilledCost') && columns.has('ChargePeriodStart'),
+  zone: 'Z',
+  exponents: true,
+  nulls: ['NULL', 'null'],
+  isLenient: true,
+  isKnownColumn: (column) => COLUMNS.has(column) || column.startsWith('x_'),
+  read(cells) {
+    for (const [field, spelt] of Object.entries(SPELLINGS)) noteSpelling(cells, field, spelt);
+    const [billedFrom, billedUntil] = [cells.instant('BillingPeriodStart'), cells.instant('BillingPeriodEnd')];
+    const period = chargePeriod(cells.instant('ChargePeriodStart'), cells.instant('ChargePeriodEnd'));
+    const category = cells.oneOf('ChargeCategory', COST_CATEGORIES);
+    const isCorrection =
+      cells.optional('ChargeClass') !== undefined &&
+      cells.oneOf('ChargeClass', ['correction'] as const) === 'correction';
+    const amount = cells.decimal('BilledCost');
+    const tags = tagsOf(cells);
+    noteOdd(cells, { amount, category, isCorrection, chargedFrom: period.start, billedFrom, billedUntil });
+    return {
+      provider: cells.id('provider'),
+      invoiceRef: `${cells.id('BillingAccountId')} ${billedFrom.slice(0, 7)}`,
+      line: {
+        kind: cells.id('ServiceName'),
+        chargePeriod: period,
+        amount,
+        currency: currencyOf(cells, 'BillingCurrency'),
+        category,
+        ...(isCorrection ? { class: 'correction' as const } : {}),
+        ...given({
+          resourceId: cells.optionalId('ResourceId'),
+          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tags),
+          effectiveAmount: cells.optionalDecimal('EffectiveCost'),
+          description: descriptionOf(cells, 'ChargeDescription'),
+        }),
+      },
+      key: keyOf(
+        ...KEY.map((field) =>
+          field === 'ChargePeriodStart'
+            ? period.start
+            : field === 'ChargePeriodEnd'
+              ? period.end
+              : cells.quietly(field),
+        ),
+      ),
+      isOwnId: false,
+    };
+  },
+};
+
+function noteSpelling(cells: Cells, field: string, spelt: readonly string[]): void {
+  const value = cells.quietly(field);
+  if (value === undefined || spelt.includes(value)) return;
+  const meant = spelt.find((each) => each.toLowerCase() === value.toLowerCase());
+  if (meant !== undefined) cells.note('spelling', field, value, `is spelt ${JSON.stringify(meant)}; taken as that`);
+}
+
+interface Charge {
+  readonly amount: string;
+  readonly category: string;
+  readonly isCorrection: boolean;
+  readonly chargedFrom: Instant;
+  readonly billedFrom: Instant;
+  readonly billedUntil: Instant;
+}
+
+function noteOdd(cells: Cells, { amount, category, isCorrection, chargedFrom, billedFrom, billedUntil }: Charge): void {
+  const isOutside = compareInstants(chargedFrom, billedFrom) < 0 || compareInstants(chargedFrom, billedUntil) >= 0;
+  if (isOutside && !isCorrection)
+    cells.note(
+      'other_period',
+      'ChargePeriodStart',
+      chargedFrom,
+      'is outside of the billing period, and the row is no correction; taken with its own charge period',
+    );
+  if (amount.startsWith('-') && category === 'usage')
+    cells.note('negative_usage', 'BilledCost', amount, 'is negative, of usage; taken as it is');
+  const [price, quantity, cost] = ['ListUnitPrice', 'PricingQuantity', 'ListCost'].map((field) => cells.quietly(field));
+  if (
+    price === undefined ||
+    quantity === undefined ||
+    cost === undefined ||
+    ![price, quantity, cost].every(isDecimalText)
+  )
+    return;
+  const off = decimal(price).times(decimal(quantity)).minus(decimal(cost)).abs();
+  if (off.gt(TOLERANCE))
+    cells.note(
+      'price_times_quantity',
+      'ListCost',
+      cost,
+      'is not unit price × quantity; the billed cost is taken as it stands',
+    );
+}
+
+/** Tags as `key:value`. They are no amounts: what can't be read of them is noted, and the row taken. */
+function tagsOf(cells: Cells): string[] {
+  const written = cells.optional('Tags');
+  if (written === undefined) return [];
+  let tags: unknown;
+  try {
+    tags = JSON.parse(written);
+  } catch {
+    cells.note('unreadable_tags', 'Tags', written, 'are not JSON; the row is taken without them');
+    return [];
+  }
+  const entries = Object.entries(tags ?? {}).map(([key, value]): [string, string] => [key, String(value)]);
+  for (const [key] of entries)
+    if (key !== key.trim())
+      cells.note('tag_key_spaces', 'Tags', key, 'a tag’s key has spaces around it; taken without');
+  return entries.map(([key, value]) => `${key.trim()}:${value}`);
+}

@@ -1,0 +1,123 @@
+import { invalid } from '#domain/errors';
+import { type CellOptions, Cells } from '../rows/cells.js';
+import type { BackfillKind, Mapping } from '../rows/mapping.js';
+
+export interface PresetField {
+  readonly name: string;
+  /** Columns that hold it, unless a mapping says otherwise: the first that has a value. */
+  readonly columns: readonly string[];
+  readonly isRequired?: boolean;
+}
+
+/** A source whose columns are known: how to read a row of it. */
+export interface Preset<Item> {
+  readonly name: string;
+  readonly kind: BackfillKind;
+  readonly fields: readonly PresetField[];
+  /** Whether a file with these columns is of this source. `columns` of a JSON file are those of its first row. */
+  recognises(columns: ReadonlySet<string>): boolean;
+  readonly zone?: string;
+  readonly exponents?: boolean;
+  readonly nulls?: readonly string[];
+  /** Odd but usable values are expected of this source: they are taken, and noted. */
+  readonly isLenient?: boolean;
+  /** Whether the source defines this column; others are noted, and not read. */
+  readonly isKnownColumn?: (column: string) => boolean;
+  /** Errors: RowFault. */
+  read(cells: Cells): Item;
+}
+
+/** The preset that a mapping names, else the first that recognises the columns. Errors: `invalid_mapping`. */
+export function presetFor<Item>(
+  presets: readonly Preset<Item>[],
+  mapping: Mapping,
+  columns: readonly string[],
+): Preset<Item> {
+  const names = (): string => presets.map(({ name }) => name).join(', ');
+  if (mapping.preset !== undefined) {
+    const named = presets.find(({ name }) => name === mapping.preset);
+    if (named === undefined)
+      throw invalid(
+        'invalid_mapping',
+        `there is no preset ${JSON.stringify(mapping.preset)} here; there are ${names()}`,
+      );
+    return named;
+  }
+  const given = new Set(columns);
+  const found = presets.find((preset) => preset.recognises(given));
+  // The last one is the generic one: what it lacks is said by name.
+  const preset = found ?? presets.at(-1);
+  if (preset === undefined) throw new Error('a kind of backfill has no preset');
+  return preset;
+}
+
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const simple = (name: string): string => name.toLowerCase().replace(/[^a-z0-9.]/g, '');
+
+/** The cells of a file, read by a preset and a mapping. Errors: `invalid_mapping`, `missing_column`. */
+export function cellsFor<Item>(
+  preset: Preset<Item>,
+  mapping: Mapping,
+  file: string,
+  columns: readonly string[] | null,
+): Cells {
+  const named = new Map(preset.fields.map((field) => [field.name, field]));
+  const unknown = [...Object.keys(mapping.columns ?? {}), ...Object.keys(mapping.values ?? {})].filter(
+    (field) => !named.has(field),
+  );
+  if (unknown.length > 0)
+    throw invalid(
+      'invalid_mapping',
+      `the mapping names ${unknown.join(', ')}, which ${preset.name} does not have; its fields are ${[...named.keys()].join(', ')}`,
+    );
+  const resolved = new Map(
+    preset.fields.map((field): [string, readonly string[]] => [field.name, columnsOf(field, mapping, columns)]),
+  );
+  if (columns !== null) assertColumns(preset, mapping, file, columns, resolved);
+  const options: CellOptions = {
+    columns: resolved,
+    values: mapping.values ?? {},
+    tags: mapping.tags ?? {},
+    zone: mapping.zone ?? preset.zone ?? null,
+    exponents: mapping.exponents ?? preset.exponents ?? false,
+    nulls: new Set(preset.nulls ?? []),
+    isLenient: preset.isLenient ?? false,
+  };
+  return new Cells(options);
+}
+
+/** A mapping's column for this field; else those of the file that are spelt alike, whatever their case and underscores. */
+function columnsOf(
+  { name, columns: own }: PresetField,
+  mapping: Mapping,
+  columns: readonly string[] | null,
+): readonly string[] {
+  const mapped = mapping.columns?.[name];
+  if (mapped !== undefined) return [mapped];
+  // Each object has keys of its own: those that it may have are tried.
+  if (columns === null) return [...new Set(own.flatMap((each) => [each, snakeCase(each)]))];
+  const spelt = own.flatMap((each) => columns.filter((column) => column === each || simple(column) === simple(each)));
+  return [...new Set(spelt)];
+}
+
+function assertColumns<Item>(
+  preset: Preset<Item>,
+  mapping: Mapping,
+  file: string,
+  columns: readonly string[],
+  resolved: ReadonlyMap<string, readonly string[]>,
+): void {
+  const gone = Object.entries(mapping.columns ?? {}).filter(([, column]) => !columns.includes(column));
+  const missing = preset.fields.filter(
+    ({ name, isRequired }) =>
+      isRequired === true && resolved.get(name)?.length === 0 && mapping.values?.[name] === undefined,
+  );
+  if (gone.length === 0 && missing.length === 0) return;
+  const names = gone.length > 0 ? gone.map(([, column]) => column) : missing.map(({ name }) => name);
+  const field = missing[0]?.name ?? gone[0]?.[0] ?? '';
+  throw invalid(
+    'missing_column',
+    `${file}, line 1: ${names.map((name) => JSON.stringify(name)).join(', ')} ${names.length === 1 ? 'is' : 'are'} missing (read as ${preset.name}); the columns are ${columns.join(', ')}.` +
+      ` Say which column holds it, {"columns": {"${field}": "…"}}, or what it is in all rows, {"values": {"${field}": "…"}}, in a mapping file (--map)`,
+  );
+}

@@ -1,0 +1,144 @@
+import type { Preset } from './preset.js';
+import { given } from './costs.js';
+import { storable } from '../rows/cells.js';
+import { RowFault } from '../rows/row.js';
+
+/** A command for each row, and the one that corrects what an earlier delivery said; null: it can't be corrected so. */
+export interface CommandItem {
+  readonly command: Readonly<Record<string, unknown>>;
+  /** Rows of a batch are carried out in this order, as text. */
+  readonly order: string;
+  readonly correction: Readonly<Record<string, unknown>> | null;
+}
+
+const LIST = '$list';
+
+const seen = (fields: Readonly<Record<string, unknown>> & { readonly seenAt: string }): CommandItem => ({
+  command: { command: 'observe-resource', ...fields },
+  order: fields.seenAt,
+  correction: null,
+});
+
+/** An inventory with a column for each field of an observation. */
+export const genericResources: Preset<CommandItem> = {
+  name: 'resources',
+  kind: 'resources',
+  fields: [
+    { name: 'provider', columns: ['provider'], isRequired: true },
+    { name: 'providerId', columns: ['providerId', 'resourceId', 'id'], isRequired: true },
+    { name: 'kind', columns: ['kind'], isRequired: true },
+    { name: 'name', columns: ['name'] },
+    { name: 'status', columns: ['status'], isRequired: true },
+    { name: 'seenAt', columns: ['seenAt'], isRequired: true },
+    ...['region', 'project', 'sizeSlug', 'sizeGb', 'tenantId', 'deploymentId', 'tags', 'attrs'].map((name) => ({
+      name,
+      columns: [name],
+    })),
+  ],
+  recognises: () => true,
+  read(cells) {
+    const tags = tagsOf(cells.raw('tags'));
+    return seen({
+      provider: cells.id('provider'),
+      providerId: cells.id('providerId'),
+      kind: cells.id('kind'),
+      name: cells.optional('name') ?? cells.id('providerId'),
+      status: cells.id('status'),
+      seenAt: cells.instant('seenAt'),
+      ...given({
+        region: cells.optional('region'),
+        project: cells.optional('project'),
+        sizeSlug: cells.optional('sizeSlug'),
+        sizeGb: cells.optionalDecimal('sizeGb'),
+        tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tags ?? []),
+        deploymentId: cells.optionalId('deploymentId') ?? cells.tagged('deploymentId', tags ?? []),
+        tags,
+        attrs: cells.optionalObject('attrs'),
+      }),
+    });
+  },
+};
+
+/** A list of texts; in a CSV cell as JSON, or divided by semicolons. */
+function tagsOf(value: unknown): string[] | undefined {
+  if (value === undefined) return undefined;
+  if (Array.isArray(value)) return value.map(String);
+  if (typeof value !== 'string') throw new RowFault('tags', value, 'must be a list such as ["web", "env:prod"]');
+  if (!value.trim().startsWith('[')) return value.split(';').map((tag) => tag.trim());
+  return storable('tags', listOf(value)).map(String);
+}
+
+function listOf(value: string): unknown[] {
+  try {
+    return JSON.parse(value) as unknown[];
+  } catch {
+    throw new RowFault('tags', value, 'must be a list such as ["web", "env:prod"]');
+  }
+}
+
+/** What the API's lists hold, as kinds of the inventory. */
+const KINDS: Readonly<Record<string, string>> = {
+  droplets: 'droplet',
+  snapshots: 'snapshot',
+  volumes: 'volume',
+  domains: 'dns_zone',
+};
+
+/**
+ * Droplets, snapshots, volumes and domains as DigitalOcean's API lists them. A listing does not say when it was made: a resource is seen at its
+ * creation, unless a mapping gives `seenAt`; a domain, which has no time of its own, needs it.
+ */
+export const digitalOceanApi: Preset<CommandItem> = {
+  name: 'digitalocean-api',
+  kind: 'resources',
+  fields: [
+    { name: 'list', columns: [LIST], isRequired: true },
+    { name: 'id', columns: ['id', 'name'] },
+    { name: 'name', columns: ['name', 'id'] },
+    { name: 'status', columns: ['status'] },
+    { name: 'seenAt', columns: ['created_at'] },
+    { name: 'region', columns: ['region.slug'] },
+    { name: 'regions', columns: ['regions'] },
+    { name: 'sizeSlug', columns: ['size_slug'] },
+    { name: 'diskGb', columns: ['disk'] },
+    { name: 'sizeGb', columns: ['size_gigabytes'] },
+    { name: 'tags', columns: ['tags'] },
+    { name: 'project', columns: ['project'] },
+    { name: 'tenantId', columns: ['tenantId'] },
+    { name: 'deploymentId', columns: ['deploymentId'] },
+  ],
+  recognises: (columns) => columns.has(LIST),
+  read(cells) {
+    const list = cells.text('list');
+    const kind = KINDS[list];
+    if (kind === undefined)
+      throw new RowFault('list', list, `is no list of resources: ${Object.keys(KINDS).join(', ')}`);
+    const tags = tagsOf(cells.raw('tags'));
+    const regions = cells.raw('regions');
+    const seenAt = cells.optionalInstant('seenAt');
+    if (seenAt === undefined)
+      throw new RowFault(
+        'seenAt',
+        null,
+        'is missing: the listing has no time of its own; say when it was made, {"values": {"seenAt": "2026-04-01T00:00:00Z"}}, in a mapping file (--map)',
+      );
+    return seen({
+      provider: 'digitalocean',
+      providerId: cells.id('id'),
+      kind,
+      name: cells.text('name'),
+      // Only droplets have a state; what else is listed is there.
+      status: cells.optionalId('status') ?? 'active',
+      seenAt,
+      ...given({
+        region: cells.optional('region') ?? (Array.isArray(regions) ? regions.map(String)[0] : undefined),
+        project: cells.optional('project'),
+        sizeSlug: cells.optional('sizeSlug'),
+        sizeGb: cells.optionalDecimal(kind === 'droplet' ? 'diskGb' : 'sizeGb'),
+        tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tags ?? []),
+        deploymentId: cells.optionalId('deploymentId') ?? cells.tagged('deploymentId', tags ?? []),
+        tags,
+      }),
+    });
+  },
+};

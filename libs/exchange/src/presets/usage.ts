@@ -1,0 +1,100 @@
+import type { Observation } from '#domain/usage/usage';
+import { isBefore, type Instant, micros, fromMicros, plusHours } from '#domain/time/instant';
+import type { Cells } from '../rows/cells.js';
+import type { Preset } from './preset.js';
+import { RowFault } from '../rows/row.js';
+
+/** A row of usage: whose it is, and the reading. */
+export interface UsageItem {
+  readonly deploymentId: string;
+  readonly observation: Observation;
+}
+
+const GRANULARITIES = ['hour', 'day', 'event'] as const;
+type Granularity = (typeof GRANULARITIES)[number];
+
+/** Readings of any meter: a column for each field of an observation. */
+export const genericUsage: Preset<UsageItem> = {
+  name: 'usage',
+  kind: 'usage',
+  fields: [
+    { name: 'deploymentId', columns: ['deploymentId', 'deployment'], isRequired: true },
+    { name: 'resourceId', columns: ['resourceId', 'resource'], isRequired: true },
+    { name: 'billingKind', columns: ['billingKind', 'kind'], isRequired: true },
+    { name: 'start', columns: ['start', 'period.start', 'periodStart', 'from'], isRequired: true },
+    { name: 'end', columns: ['end', 'period.end', 'periodEnd', 'until'] },
+    { name: 'granularity', columns: ['granularity'] },
+    { name: 'quantity', columns: ['quantity'], isRequired: true },
+    { name: 'provider', columns: ['provider'] },
+    { name: 'sourceId', columns: ['sourceId'] },
+    { name: 'resourceType', columns: ['resourceType', 'rateKey.resourceType'] },
+    { name: 'resourceFamily', columns: ['resourceFamily', 'rateKey.resourceFamily'] },
+    { name: 'location', columns: ['location', 'rateKey.location'] },
+    { name: 'attributes', columns: ['attributes'] },
+    { name: 'subAttribution', columns: ['subAttribution'] },
+  ],
+  recognises: () => true,
+  read(cells) {
+    const start = cells.instant('start');
+    const given = cells.optional('granularity') === undefined ? undefined : cells.oneOf('granularity', GRANULARITIES);
+    const end = cells.optionalInstant('end') ?? endOf(start, given);
+    if (!isBefore(start, end))
+      throw new RowFault('end', end, `is not after the start, ${start}: a period is [start, end)`);
+    const granularity = given ?? granularityOf(start, end);
+    const provider = cells.optionalId('provider');
+    const sourceId = cells.optionalId('sourceId');
+    const rateKey = rateKeyOf(cells);
+    const attributes = cells.optionalObject('attributes');
+    const subAttribution = cells.optionalObject('subAttribution');
+    return {
+      deploymentId: cells.id('deploymentId'),
+      observation: {
+        ...(provider === undefined ? {} : { provider }),
+        resourceId: cells.id('resourceId'),
+        billingKind: cells.id('billingKind'),
+        period: { start, end },
+        granularity,
+        ...(sourceId === undefined ? {} : { sourceId }),
+        quantity: cells.decimal('quantity'),
+        ...(rateKey === undefined ? {} : { rateKey }),
+        // The cell was parsed as JSON: it holds nothing else.
+        ...(attributes === undefined ? {} : { attributes: attributes as NonNullable<Observation['attributes']> }),
+        ...(subAttribution === undefined
+          ? {}
+          : { subAttribution: subAttribution as NonNullable<Observation['subAttribution']> }),
+      },
+    };
+  },
+};
+
+function rateKeyOf(cells: Cells): Observation['rateKey'] {
+  const [resourceType, resourceFamily, location] = [
+    cells.optionalId('resourceType'),
+    cells.optionalId('resourceFamily'),
+    cells.optionalId('location'),
+  ];
+  if (resourceType === undefined && resourceFamily === undefined && location === undefined) return undefined;
+  if (resourceType !== undefined && resourceFamily !== undefined && location !== undefined)
+    return { resourceType, resourceFamily, location };
+  throw new RowFault(
+    'resourceType',
+    null,
+    'a rate has resourceType, resourceFamily and location: give all three, or none',
+  );
+}
+
+const INSTANT_LENGTH = 1n;
+
+/** An hour's or a day's reading ends with it; an event that has no end lasts one microsecond. */
+function endOf(start: Instant, granularity: Granularity | undefined): Instant {
+  if (granularity === undefined)
+    throw new RowFault('end', null, 'is missing: give it, or the granularity (hour, day, event)');
+  if (granularity === 'event') return fromMicros(micros(start) + INSTANT_LENGTH);
+  return plusHours(start, granularity === 'hour' ? 1 : 24);
+}
+
+/** What a period of this length is, where the file does not say. */
+function granularityOf(start: Instant, end: Instant): Granularity {
+  if (start.endsWith('T00:00:00Z') && end === plusHours(start, 24)) return 'day';
+  return start.endsWith(':00:00Z') && end === plusHours(start, 1) ? 'hour' : 'event';
+}

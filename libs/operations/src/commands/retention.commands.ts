@@ -1,0 +1,112 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import { conflict, type DomainError, invalid } from '#domain/errors';
+import { METERED_DAYS_STREAM } from '#domain/metering/metering';
+import { zId, zInstant } from '#domain/schema';
+import { type Instant, isBefore } from '#domain/time/instant';
+import { monthNamed } from '#domain/time/period';
+import { usageMonth, usageStream } from '#domain/usage/usage';
+import { type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '#ledger/command';
+import { LedgerCore } from '#ledger/ledger-core';
+import { zMonth } from '#ledger/month';
+import { contextFor } from '#ledger/query';
+import { type Kept, type Prunable, retentionOf } from '#billing/retention/retention';
+
+const pruneUsage = defineCommand({
+  name: 'prune-usage',
+  schema: z.strictObject({ month: zMonth, at: zInstant, deploymentId: zId.optional() }),
+  key: 'none',
+});
+
+export const retentionCommands = [pruneUsage];
+
+export class RetentionCommand extends Command<CommandDone> {
+  constructor(readonly call: CommandCall) {
+    super();
+  }
+}
+
+const AT_ONCE = 32;
+/** Of what is kept, so much is named: its number is told. */
+const MOST_NAMED = 20;
+
+@CommandHandler(RetentionCommand)
+export class RetentionHandler implements ICommandHandler<RetentionCommand> {
+  constructor(private readonly core: LedgerCore) {}
+
+  async execute({ call }: RetentionCommand): Promise<CommandDone> {
+    if (!isCall(call, pruneUsage)) throw new Error(`${call.name} is not a command of retention`);
+    return this.prune(call);
+  }
+
+  /** Deployment by deployment: killed half-way, the same again goes on. Errors: `usage_in_use`, `retention_not_over`, where nothing can be pruned. */
+  private async prune(call: CommandCall<z.output<typeof pruneUsage.schema>>): Promise<CommandDone> {
+    const { month, at, deploymentId } = call.fields;
+    if (isBefore(call.caller.now, at))
+      throw invalid('not_yet', `prune-usage: at ${at} is still to come: nothing is pruned ahead of time`, [
+        { field: 'at', message: 'is still to come' },
+      ]);
+    const context = contextFor(this.core, await this.core.projector.catchUp(), call.caller);
+    const { prunable, kept } = await retentionOf(context, month, at, deploymentId ?? null);
+    const name = usageMonth(month.start);
+    if (prunable.length === 0 && kept.length > 0) throw refusal(name, kept);
+    const deployments = [...Map.groupBy(prunable, (each) => each.deploymentId)];
+    const done: CommandDone[] = [];
+    for (let from = 0; from < deployments.length; from += AT_ONCE)
+      done.push(
+        ...(await Promise.all(
+          deployments
+            .slice(from, from + AT_ONCE)
+            .map(async ([id, records]) => this.pruneOne(stepOf(call), id, name, records, at)),
+        )),
+      );
+    const pruned = done.filter(({ status }) => status === 'done');
+    const result = {
+      month: name,
+      records: pruned.reduce((total, each) => total + (each.result as { records: number }).records, 0),
+      deployments: pruned.length,
+      ...keptShown(kept),
+    };
+    // The command's key, where it has one, goes with what is done last.
+    const last = await this.core.book.decide(METERED_DAYS_STREAM, call, () => ({ events: [], result }));
+    const position = Math.max(...pruned.map((each) => each.position ?? 0));
+    return pruned.length === 0 ? last : { status: 'done', position, result };
+  }
+
+  private async pruneOne(
+    call: CommandCall,
+    deploymentId: string,
+    month: string,
+    records: readonly Prunable[],
+    at: Instant,
+  ): Promise<CommandDone> {
+    const whole = monthNamed(month);
+    const stretches = records.map(({ billingKind }) => ({ deploymentId, billingKind, ...whole }));
+    return this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
+      const gone = new Set((await this.core.usage.prunedMonths(stretches)).map(({ billingKind }) => billingKind));
+      const left = records.filter(({ billingKind }) => !gone.has(billingKind));
+      const billingKinds = left.map(({ billingKind }) => billingKind);
+      return {
+        events:
+          billingKinds.length === 0 ? [] : [{ type: 'UsagePruned', data: { deploymentId, month, billingKinds, at } }],
+        result: { records: left.reduce((total, each) => total + each.records, 0) },
+      };
+    });
+  }
+}
+
+const keptShown = (kept: readonly Kept[]) => ({ kept: kept.slice(0, MOST_NAMED), keptCount: kept.length });
+
+function refusal(month: string, kept: readonly Kept[]): DomainError {
+  const inUse = kept.filter(({ reason }) => reason !== 'retention');
+  if (inUse.length === 0) return conflict('retention_not_over', refusalText(month, kept));
+  const errors = inUse.flatMap(({ invoiceIds, message }) =>
+    invoiceIds.map((invoiceId) => ({ field: `invoices.${invoiceId}`, message })),
+  );
+  return conflict('usage_in_use', refusalText(month, inUse), errors);
+}
+
+function refusalText(month: string, kept: readonly Kept[]): string {
+  const shown = kept.slice(0, MOST_NAMED).map(({ message }) => message);
+  return `no raw usage records of ${month} can be pruned, and none were: ${shown.join('; ')}${kept.length > shown.length ? `; and ${kept.length - shown.length} more` : ''}`;
+}

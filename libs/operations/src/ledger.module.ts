@@ -1,0 +1,149 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import type pg from 'pg';
+import { EventStoreDbLog } from '#event-store/eventstoredb';
+import { MirroredLog } from '#event-store/mirrored';
+import type { EventLog } from '#event-store/port';
+import { PostgresLog } from '#event-store/postgres';
+import { reason } from '#postgres/errors';
+import { createPool } from '#postgres/pool';
+import { projections } from '#projections/index';
+import { Projector } from '#read-model/projector';
+import { Rebuilder } from '#read-model/rebuild';
+import { KeptTree } from '#transparency/kept-tree';
+import { Audit } from '#audit/audit';
+import { HANDLERS } from './commands/index.js';
+import { READ_MODELS } from '#projections/database';
+import { LedgerCore } from '#ledger/ledger-core';
+import { Ledger, LedgerQueryHandler } from './ledger.js';
+import { MeasuredLog, MeasuredProjecting, type Measuring } from '#runtime/telemetry/measured';
+import { takeOver, type WhenOutdated } from './outdated.js';
+
+export interface LedgerOptions {
+  readonly databaseUrl: string;
+  /** `esdb://…`: EventStoreDB is the log, and Postgres holds its mirror; else Postgres is the log. */
+  readonly eventStoreUrl?: string;
+  readonly applicationName?: string;
+  /** After how long a statement is given up, in milliseconds; never, unless given. Who waits for a lock is not meant. */
+  readonly statementTimeoutMs?: number;
+  /** Told of appends and of waiting for the read models. */
+  readonly measuring?: Measuring;
+  /** `wait` unless given. */
+  readonly whenOutdated?: WhenOutdated;
+  /** Gives up waiting. */
+  readonly signal?: AbortSignal;
+  /** Told how the building of read models goes on, in words. */
+  readonly report?: (message: string) => void;
+  /** Who bills, as documents say: name, address, tax number, a line each. */
+  readonly seller?: string;
+}
+
+const OPENED = Symbol('opened ledger');
+
+interface Opened {
+  readonly core: LedgerCore;
+  readonly tree: KeptTree;
+  close(): Promise<void>;
+}
+
+/** How long after a failure the building of read models is tried again, by a process that serves meanwhile. */
+const TRY_AGAIN_MS = 5_000;
+
+async function becomeCurrent(
+  projector: Projector,
+  rebuilder: Rebuilder,
+  options: LedgerOptions,
+  closing: AbortSignal,
+): Promise<void> {
+  const { whenOutdated = 'wait', report = () => undefined } = options;
+  if (whenOutdated === 'leave') return;
+  const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
+  if (whenOutdated === 'wait') {
+    await takeOver(projector, rebuilder, { signal, report });
+    return;
+  }
+  while (!signal.aborted) {
+    try {
+      await takeOver(projector, rebuilder, { signal, report });
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      report(`${reason(error)}: tried again in ${TRY_AGAIN_MS / 1000} s`);
+      await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+async function open(options: LedgerOptions): Promise<Opened> {
+  const named = options.applicationName === undefined ? {} : { applicationName: options.applicationName };
+  const pool = createPool(options.databaseUrl, { schema: READ_MODELS, ...named });
+  // What is asked is bounded; building and projecting read models takes as long as it takes.
+  const { statementTimeoutMs, measuring } = options;
+  const asked =
+    statementTimeoutMs === undefined
+      ? pool
+      : createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs });
+  const locks = createPool(options.databaseUrl, { max: 4, ...named });
+  const pools = new Set([pool, asked, locks]);
+  try {
+    const postgres = new PostgresLog(pool);
+    await postgres.migrate();
+    const log: EventLog =
+      options.eventStoreUrl === undefined
+        ? postgres
+        : new MirroredLog(new EventStoreDbLog(options.eventStoreUrl), postgres);
+    const projector = new Projector(log, pool, projections, READ_MODELS);
+    const rebuilder = new Rebuilder(log, pool, projections, READ_MODELS);
+    const stopping = new AbortController();
+    const isCurrent = await projector.prepare();
+    const becoming = isCurrent ? Promise.resolve() : becomeCurrent(projector, rebuilder, options, stopping.signal);
+    if (options.whenOutdated !== 'serve') await becoming;
+    const trialPool = (): pg.Pool =>
+      createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named });
+    const tree = new KeptTree(pool, postgres);
+    await tree.migrate();
+    const [used, projecting] =
+      measuring === undefined
+        ? [log, projector]
+        : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
+    const core = new LedgerCore(used, projecting, asked, { locks, trialPool, rebuilder, tree }, options.seller ?? null);
+    await core.details.migrate();
+    const close = async (): Promise<void> => {
+      stopping.abort();
+      await becoming;
+      await log.close();
+      await Promise.all([...pools].map(async (each) => each.end()));
+    };
+    return { core, tree, close };
+  } catch (error) {
+    await Promise.all([...pools].map(async (each) => each.end()));
+    throw error;
+  }
+}
+
+@Module({})
+export class LedgerModule implements OnApplicationShutdown {
+  constructor(@Inject(OPENED) private readonly opened: Opened) {}
+
+  static forRoot(options: LedgerOptions): DynamicModule {
+    return {
+      module: LedgerModule,
+      imports: [CqrsModule.forRoot()],
+      providers: [
+        { provide: OPENED, useFactory: () => open(options) },
+        { provide: LedgerCore, useFactory: ({ core }: Opened) => core, inject: [OPENED] },
+        { provide: KeptTree, useFactory: ({ tree }: Opened) => tree, inject: [OPENED] },
+        Ledger,
+        Audit,
+        LedgerQueryHandler,
+        ...HANDLERS,
+      ],
+      exports: [Ledger, LedgerCore, Audit],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.opened.close();
+  }
+}

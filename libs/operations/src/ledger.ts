@@ -1,0 +1,332 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { CommandBus, Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { DomainError, invalid, notFound } from '#domain/errors';
+import type { EventSource } from '#domain/events';
+import { isDomainError, parse } from '#domain/schema';
+import type { Instant } from '#domain/time/instant';
+import type { Progress } from '#read-model/projection';
+import type { Rebuilder } from '#read-model/rebuild';
+import { KeptTree } from '#transparency/kept-tree';
+import { groupsAtOnce } from '#ledger/appending/at-once';
+import { type BackfillRequest, withSources } from '#exchange/backfill/backfill';
+import type { CarryOut } from '#exchange/backfill/command-import';
+import { type DryRun, dryRun } from '#exchange/backfill/dry-run';
+import { type Imported, imported } from '#exchange/backfill/imported';
+import { assertRole, type Caller, type Role } from '#ledger/caller';
+import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from '#ledger/command';
+import { assertSameName } from './commands/tenants.commands.js';
+import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
+import { answerIfKnown } from '#ledger/appending/event-book';
+import { type Export, exported, type ExportKind } from '#exchange/export/exports';
+import { inOrder, valueOf } from '#ledger/appending/in-order';
+import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
+import { LedgerCore } from '#ledger/ledger-core';
+import { QUERIES } from './queries/index.js';
+import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
+import { ADMIN, contextFor, pagedOn, positionOf, positionUpTo, STAFF, withCursor } from '#ledger/query';
+import { TreeKeeper } from '#audit/tree-keeper';
+import { onTrial } from '#billing/preview/trial';
+
+/** How often one that waits for a position looks for it, in milliseconds. */
+const WAIT_MS = 20;
+const WRITERS: readonly Role[] = ['platform_admin', 'operator'];
+const APPENDERS_OF_USAGE: readonly Role[] = [...WRITERS, 'ingest'];
+
+/** An answer, and the log position that it is as of. */
+export interface Answered {
+  readonly position: number;
+  readonly answer: unknown;
+}
+
+/** A query on its way over the query bus. */
+export class LedgerQuery extends Query<Answered> {
+  constructor(
+    readonly name: string,
+    readonly params: Record<string, unknown>,
+    readonly caller: Caller,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(LedgerQuery)
+export class LedgerQueryHandler implements IQueryHandler<LedgerQuery> {
+  constructor(private readonly core: LedgerCore) {}
+
+  async execute({ name, params, caller }: LedgerQuery): Promise<Answered> {
+    return answered(this.core, name, params, caller);
+  }
+}
+
+async function answered(
+  core: LedgerCore,
+  name: string,
+  params: Record<string, unknown>,
+  caller: Caller,
+): Promise<Answered> {
+  const definition = QUERIES.get(name);
+  if (definition === undefined)
+    throw notFound(
+      'unknown_query',
+      `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`,
+    );
+  assertRole(caller, definition.roles, `the query ${name}`);
+  const sent = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
+  const given = 'cursor' in definition.params.shape ? withCursor(name, sent) : sent;
+  const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
+  const position =
+    definition.withoutCatchUp === true
+      ? await positionUpTo(core, await core.log.head(), checked)
+      : await positionOf(core, checked);
+  return {
+    position,
+    answer: pagedOn(name, given, await definition.answer(checked, contextFor(core, position, caller))),
+  };
+}
+
+/** What commands would come to: what became of each, and what they would change in money. */
+export interface Preview extends Effect {
+  /** The log position that it is made at: a correction that is `basedOn` it is refused where another came in between. */
+  readonly position: number;
+  readonly commands: readonly (CommandOutcome & { readonly index: number })[];
+  /** Days that were metered already and are metered again in the preview, for a correction of a resource. */
+  readonly remetered: readonly string[];
+  /** Where a month was asked for: its margin without the commands, and with them. */
+  readonly margin?: { readonly before: unknown; readonly after: unknown };
+}
+
+/** The ledger as the apps use it: commands in, queries out. */
+@Injectable()
+export class Ledger {
+  private readonly intake: UsageIntake;
+
+  constructor(
+    private readonly core: LedgerCore,
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly tree: KeptTree,
+  ) {
+    this.intake = new UsageIntake(core);
+  }
+
+  /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
+  async execute(
+    input: unknown,
+    caller: Caller,
+    options: Pick<CommandCall, 'inTurn' | 'sourceOf'> = {},
+  ): Promise<CommandOutcome> {
+    return executed(this.core, input, caller, async (call) => this.commands.execute(onBus({ ...call, ...options })));
+  }
+
+  /**
+   * Carries out commands in order, each with the outcome that it has after those before it; where they have nothing to do with each
+   * other, several at once. An aborted signal leaves out the rest. What came before one that fails is kept. `sources`: where in a file each stands.
+   */
+  async *executeInOrder(
+    inputs: readonly unknown[],
+    caller: Caller,
+    signal?: AbortSignal,
+    sources: readonly EventSource[] = [],
+  ): AsyncGenerator<CommandOutcome> {
+    let done = 0;
+    for (const group of groupsAtOnce(inputs)) {
+      if (signal?.aborted === true) return;
+      const items = group.map((input, n) => ({ input, source: sources[done + n] }));
+      const outcomes = await inOrder(items, async ({ input, source }, inTurn) =>
+        this.execute(input, caller, { inTurn, ...(source === undefined ? {} : { sourceOf: () => source }) }),
+      );
+      done += group.length;
+      for (const outcome of outcomes) yield valueOf(outcome);
+    }
+  }
+
+  /**
+   * Takes readings, each with its own verdict: what is wrong with one leaves the others. Where several write one deployment's month at
+   * the same time, they are written together. Errors: `forbidden`.
+   */
+  async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
+    return this.intake.ingest(incoming, caller);
+  }
+
+  /**
+   * What commands would change, in money, were they carried out now; nothing of it is kept. `at` is up to when open lines are
+   * rated; `margin` asks for that of a month besides (platform_admin). Errors: `forbidden`, `not_previewed`; a command that is
+   * refused is told so in its outcome, as when it is carried out.
+   */
+  async preview(
+    inputs: readonly unknown[],
+    caller: Caller,
+    options: { at?: Instant; margin?: Record<string, unknown> } = {},
+  ): Promise<Preview> {
+    assertRole(caller, WRITERS, 'a preview');
+    for (const input of inputs) assertPreviewable(nameOf(input));
+    return onTrial(this.core, caller.now, async (trial) => {
+      const carryOut = async (input: unknown): Promise<CommandOutcome> =>
+        executed(trial.core, input, caller, async (call) => carriedOutOn(trial.core, call));
+      const commands: (CommandOutcome & { index: number })[] = [];
+      for (const [index, input] of inputs.entries()) commands.push({ index, ...(await carryOut(input)) });
+      await trial.core.projector.catchUp();
+      const remetered = await daysToMeterAgain(trial);
+      for (const date of remetered) await carryOut({ command: 'run-metering', date });
+      await trial.core.projector.catchUp();
+      const effect = await effectOf(trial, options.at ?? caller.now);
+      const position = trial.from;
+      if (options.margin === undefined) return { position, commands, remetered, ...effect };
+      const { answer: before } = await answered(
+        trial.core,
+        'margin',
+        { ...options.margin, asOf: String(trial.from) },
+        caller,
+      );
+      await bookDifferences(trial, effect.lines);
+      const { answer: after } = await answered(trial.core, 'margin', options.margin, caller);
+      return { position, commands, remetered, ...effect, margin: { before, after } };
+    });
+  }
+
+  /** Imports files. Errors: `forbidden`, `unreadable_file`, `invalid_mapping`, `missing_column`; a row that can't be taken is told, and the rest goes on. */
+  async backfill(request: BackfillRequest, caller: Caller): Promise<Imported> {
+    assertRole(caller, WRITERS, 'a backfill');
+    const run = asRun(caller);
+    const carryOut: CarryOut = (commands, sources) => this.executeInOrder(commands, run, undefined, sources);
+    return withSources(request, async (sources) => imported(this.core, sources, request, { caller: run, carryOut }));
+  }
+
+  /** What an import would do; nothing of it is kept. Errors as of backfill, and `too_large_for_dry_run`. */
+  async backfillDryRun(request: BackfillRequest, caller: Caller): Promise<DryRun> {
+    assertRole(caller, WRITERS, 'a dry run');
+    const carryOutOn = (core: LedgerCore): CarryOut =>
+      async function* (commands) {
+        for (const command of commands)
+          yield await executed(core, command, caller, async (call) => carriedOutOn(core, call));
+      };
+    return withSources(request, async (sources) => dryRun(this.core, caller, carryOutOn, sources, request));
+  }
+
+  /** Rows to be written to a file, as of now. Errors: `forbidden`, `invalid_parameter`. */
+  async export(kind: ExportKind, params: Record<string, unknown>, caller: Caller): Promise<Export> {
+    assertRole(caller, kind === 'focus' || kind === 'margin' ? ADMIN : STAFF, `the export of ${kind}`);
+    return exported(this.core, kind, params, async (name, asked) => this.ask(name, asked, caller));
+  }
+
+  /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */
+  async ask(name: string, params: Record<string, unknown>, caller: Caller): Promise<unknown> {
+    return (await this.answer(name, params, caller)).answer;
+  }
+
+  /** As `ask`, with the position that the answer is as of: asked as of that again, it is the same. */
+  async answer(name: string, params: Record<string, unknown>, caller: Caller): Promise<Answered> {
+    return this.queries.execute(new LedgerQuery(name, params, caller));
+  }
+
+  /** Projects up to the log's head, or waits until whoever projects has reached the position. */
+  async catchUp(position?: number): Promise<number> {
+    return this.core.projector.catchUp(position);
+  }
+
+  /**
+   * Until a position is projected, wherever it was appended. Errors: `position_not_reached`, where it is not within the time: the same
+   * may be asked again.
+   */
+  async waitFor(position: number, timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (let at = await this.core.projector.position(); at < position; at = await this.core.projector.position()) {
+      const left = deadline - performance.now();
+      if (left <= 0)
+        throw new DomainError(
+          'position_not_reached',
+          `position ${position} is not there within ${timeoutMs} ms; the read models are at ${at}: ask again`,
+          'unavailable',
+        );
+      // Beyond the log's head there is nothing to project yet; and who projects may be another, who is slow.
+      if ((await this.core.log.head()) >= position)
+        await Promise.race([this.core.projector.catchUp(position), delay(left)]);
+      else await delay(Math.min(WAIT_MS, left));
+    }
+  }
+
+  /** Runs the projections, and keeps the log's Merkle tree up, until the signal aborts: what the worker does. */
+  async project(
+    signal: AbortSignal,
+    onProgress?: (progress: Progress) => void,
+    onTrouble?: (error: Error) => void,
+  ): Promise<void> {
+    const keeper = new TreeKeeper(this.tree);
+    const ended = new AbortController();
+    const both = AbortSignal.any([signal, ended.signal]);
+    // Where one of them fails, so does the worker: it says why, and whoever runs it looks.
+    const works = [
+      keeper.run(both),
+      this.core.projector.run(
+        both,
+        (progress) => {
+          keeper.wake();
+          onProgress?.(progress);
+        },
+        onTrouble,
+      ),
+    ];
+    try {
+      await Promise.race(works);
+    } finally {
+      ended.abort();
+      await Promise.allSettled(works);
+    }
+  }
+
+  /** What exchanges the read models for others, built anew from the log. */
+  get rebuilder(): Rebuilder {
+    return this.core.rebuilder;
+  }
+
+  /** Meters one UTC day. */
+  async meter(date: string, caller: Caller): Promise<{ date: string; count: number }> {
+    const outcome = await this.execute({ command: 'run-metering', date }, caller);
+    if (outcome.status === 'refused') throw invalid(outcome.error.code, outcome.error.message, outcome.error.errors);
+    const { count } = (outcome.result ?? { count: 0 }) as { count: number };
+    return { date, count };
+  }
+}
+
+async function executed(
+  core: LedgerCore,
+  input: unknown,
+  caller: Caller,
+  carryOut: (call: CommandCall) => Promise<CommandDone>,
+): Promise<CommandOutcome> {
+  const command = nameOf(input);
+  try {
+    assertRole(caller, command === 'observe-usage' ? APPENDERS_OF_USAGE : WRITERS, `the command ${command}`);
+    const call = readCommand(COMMANDS, input, caller);
+    const done = await once(core, call, carryOut);
+    if (done.status === 'unchanged') await assertSameName(core, call);
+    return { command, ...done };
+  } catch (error) {
+    if (!isDomainError(error)) throw error;
+    const { code, kind, message, errors } = error;
+    return { command, status: 'refused', error: { code, kind, message, ...(errors.length === 0 ? {} : { errors }) } };
+  }
+}
+
+/** An idempotency key is one command's, whatever it is and wherever else it is being carried out. */
+async function once(
+  core: LedgerCore,
+  call: CommandCall,
+  carryOut: (call: CommandCall) => Promise<CommandDone>,
+): Promise<CommandDone> {
+  const { idempotencyKey } = call;
+  if (idempotencyKey === null) return carryOut(call);
+  const key = `idempotency:${idempotencyKey}`;
+  return core.exclusively(
+    key,
+    async () => answerIfKnown({ ...call, key }, [await core.knownKey(key)]) ?? (await carryOut(call)),
+  );
+}
+
+/**
+ * Ids of events are derived from what they say: by this, each event says which import recorded it. Of two imports of one file at the same
+ * time, the log would else take the second one's events for the first one's, sent again, and both would count them as accepted.
+ */
+const asRun = (caller: Caller): Caller => ({ ...caller, correlationId: caller.correlationId ?? randomUUID() });

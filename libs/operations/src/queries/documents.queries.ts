@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { invoiceEvents } from '#domain/invoices/invoice';
+import { zId } from '#domain/schema';
+import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import { creditNoteView } from '#billing/invoices/credit-notes';
+import { creditNoteDocument } from '#exchange/documents/credit-note-document';
+import { invoiceDocument, type InvoiceDocument, type Parties } from '#exchange/documents/invoice-document';
+import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
+import { inForceAt } from '#ledger/ledger-core';
+import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
+import { creditNoteRows, visibleCreditNote } from './credits.queries.js';
+import { visibleInvoice } from './invoices.queries.js';
+
+const invoiceDocumentQuery = defineQuery({
+  name: 'invoice-document',
+  summary: 'One invoice as a page of HTML to print or to send',
+  params: zAsOf.extend({ id: zId }),
+  roles: READERS,
+  media: 'text/html',
+  async answer({ id, ...asOf }, context) {
+    const row = await visibleInvoice(context, id);
+    const invoice = await invoiceView(context, row);
+    const parties = await partiesOf(
+      context,
+      row,
+      invoice.lines.map(({ deploymentId }) => deploymentId),
+      asOf,
+    );
+    return invoiceDocument({
+      invoice,
+      ...parties,
+      grants: await grantsOf(context, row, invoice),
+      forStaff: context.confinedTo === null,
+    });
+  },
+});
+
+const creditNoteDocumentQuery = defineQuery({
+  name: 'credit-note-document',
+  summary: 'One credit note as a page of HTML to print or to send',
+  params: zAsOf.extend({ id: zId }),
+  roles: READERS,
+  media: 'text/html',
+  async answer({ id, ...asOf }, context) {
+    const row = await visibleCreditNote(context, id);
+    const creditNote = creditNoteView(row, await creditNoteRows(context, row));
+    const invoice = await visibleInvoice(context, row.invoice_id);
+    const parties = await partiesOf(
+      context,
+      invoice,
+      creditNote.rows.map(({ deploymentId }) => deploymentId),
+      asOf,
+    );
+    return creditNoteDocument({ creditNote, invoice: await invoiceView(context, invoice), ...parties });
+  },
+});
+
+/** As they were when the invoice was computed; of a draft, as they are. */
+type AsOf = Pick<z.output<typeof zAsOf>, 'asOf' | 'knownAt'>;
+
+/** As it was asked for; where both were, what came of it. */
+function shownAsOf({ asOf, knownAt }: AsOf, position: number): string | null {
+  if (asOf !== undefined && knownAt !== undefined) return `log position ${position}`;
+  const asked = asOf ?? knownAt ?? null;
+  return asked !== null && /^\d+$/.test(asked) ? `log position ${asked}` : asked;
+}
+
+async function partiesOf(
+  context: QueryContext,
+  invoice: InvoiceRow,
+  deploymentIds: readonly (string | null)[],
+  asOf: AsOf,
+): Promise<Parties> {
+  const { core, position } = context;
+  const known = invoice.computed_at ?? position;
+  const tenant = await core.db
+    .selectFrom('tenants')
+    .select(['time_zone', 'details_ref'])
+    .where('tenant_id', '=', invoice.tenant_id)
+    .where(inForceAt(known))
+    .executeTakeFirstOrThrow();
+  const ref = (await frozenDetailsRef(context, invoice)) ?? tenant.details_ref;
+  const ids = deploymentIds.filter((id) => id !== null);
+  const deployments =
+    ids.length === 0
+      ? []
+      : await core.db
+          .selectFrom('deployments')
+          .select(['deployment_id', 'name'])
+          .where('deployment_id', 'in', [...new Set(ids)])
+          .where(inForceAt(known))
+          .execute();
+  return {
+    seller: core.seller,
+    tenantName: (await core.details.names([ref])).get(ref) ?? null,
+    timeZone: tenant.time_zone,
+    deploymentNames: new Map(deployments.map(({ deployment_id, name }) => [deployment_id, name])),
+    shownAsOf: shownAsOf(asOf, context.position),
+  };
+}
+
+const zIssued = z.object({ detailsRef: invoiceEvents.InvoiceIssued.shape.detailsRef });
+
+/** The reference to the tenant's details that its `InvoiceIssued` froze: the event stands where the invoice's number begins. */
+async function frozenDetailsRef(
+  { core }: QueryContext,
+  { invoice_id: invoiceId, ordinal }: InvoiceRow,
+): Promise<string | null> {
+  if (ordinal === null) return null;
+  const { at } = await core.db
+    .selectFrom('invoices')
+    .select((each) => each.fn.min('position_from').as('at'))
+    .where('invoice_id', '=', invoiceId)
+    .where('ordinal', 'is not', null)
+    .executeTakeFirstOrThrow();
+  for await (const { data } of core.log.readAt([at])) return zIssued.parse(JSON.parse(data)).detailsRef;
+  throw new Error(`the log has no event at position ${at}, where invoice ${invoiceId} was issued`);
+}
+
+async function grantsOf(
+  { core, position }: QueryContext,
+  { tenant_id: tenantId, currency }: InvoiceRow,
+  { lines }: InvoiceView,
+): Promise<InvoiceDocument['grants']> {
+  const ids = new Set(
+    lines.flatMap(({ rows }) => rows.flatMap(({ credits = [] }) => credits.map(({ creditId }) => creditId))),
+  );
+  if (ids.size === 0) return new Map();
+  const rows = await core.db
+    .selectFrom('credits')
+    .select(['credit_id', 'kind', 'percent', 'reason'])
+    .where('tenant_id', '=', tenantId)
+    .where('currency', '=', currency)
+    .where('credit_id', 'in', [...ids])
+    .where(inForceAt(position))
+    .execute();
+  return new Map(rows.map(({ credit_id, kind, percent, reason }) => [credit_id, { kind, percent, reason }]));
+}
+
+export const documentQueries = [invoiceDocumentQuery, creditNoteDocumentQuery];

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { invalid, notFound } from '#domain/errors';
+import { planAt } from '#domain/plans/plan';
+import { quotePlan } from '#domain/quotes/quote';
+import { zDecimal, zId, zPeriod } from '#domain/schema';
+import { taxAt } from '#domain/tenants/tenant';
+import { plansById, tenantAccount } from '#billing/invoices/billing';
+import { planOfItsOwn, zPublishedPlan } from '../published-plan.js';
+import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId, zAt } from '#ledger/query';
+
+const quoteQuery = defineQuery({
+  name: 'quote',
+  summary: 'What usage would come to under a plan, for a whole period; stored nowhere',
+  params: zAsOf.extend({
+    ...zAt,
+    planId: zOptionalId,
+    plan: zPublishedPlan.optional(),
+    usage: z.record(zId, zDecimal),
+    period: zPeriod.optional(),
+    tenantId: zOptionalId,
+  }),
+  roles: READERS,
+  async answer({ planId, plan, usage, period, tenantId, at: asked }, context) {
+    const { core, position, caller } = context;
+    const at = asked ?? period?.start ?? caller.now;
+    const version =
+      plan === undefined ? planAt((await plansById(core, position)).get(planId ?? '') ?? [], at) : planOfItsOwn(plan);
+    if (planId === undefined && plan === undefined)
+      throw invalid('plan_missing', 'a quote needs planId, or a plan of its own', [
+        { field: 'planId', message: 'must be given, or plan' },
+      ]);
+    if (version === undefined) throw notFound('unknown_plan', `plan ${planId ?? ''} has no terms at ${at}`);
+    const payer = await visibleTenant(context, tenantId);
+    const tax = payer === null ? null : taxAt((await tenantAccount(core, position, payer)).taxes, at);
+    return quotePlan(version, usage, tax?.ratePercent ?? '0');
+  },
+});
+
+export const quoteQueries = [quoteQuery];

@@ -1,0 +1,208 @@
+import { conflict } from '#domain/errors';
+import { decimal, text } from '#domain/money/decimal';
+import { zId } from '#domain/schema';
+import { tenancies } from '#domain/tenants/deployment';
+import { FROM_EVER, type Instant, isInstant } from '#domain/time/instant';
+import type { OpenPeriod } from '#domain/time/period';
+import { usageRecords, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
+import { inForce } from '#read-model/table';
+import { inForceAt } from '#ledger/ledger-core';
+import { asJsonb, recordsInForce, within, withPruned } from '#billing/usage/pruned-usage';
+import {
+  assertVisibleDeployment,
+  decodeCursor,
+  defineQuery,
+  IN_ORDER,
+  inOrder,
+  invalidCursor,
+  pageOf,
+  type QueryContext,
+  READERS,
+  zAsOf,
+  zOptionalId,
+  zPage,
+  zStretch,
+} from '#ledger/query';
+
+/** Whose usage a caller may see: a deployment, over a stretch of time; null: all. */
+interface Visible {
+  readonly deploymentId: string;
+  readonly period: OpenPeriod;
+}
+
+/** A confined caller sees what their deployments used while these were theirs; another's deployment is as if it did not exist. */
+async function visibleUsage(context: QueryContext, deploymentId: string | undefined): Promise<Visible[] | null> {
+  if (deploymentId !== undefined) return visibleOf(context, deploymentId);
+  return context.confinedTo === null ? null : ownUsage(context);
+}
+
+async function visibleOf(context: QueryContext, deploymentId: string): Promise<Visible[]> {
+  await assertVisibleDeployment(context, deploymentId);
+  if (context.confinedTo === null) return [{ deploymentId, period: { start: FROM_EVER, end: null } }];
+  return (await ownUsage(context)).filter((each) => each.deploymentId === deploymentId);
+}
+
+async function ownUsage(context: QueryContext): Promise<Visible[]> {
+  const rows = await context.core.db
+    .selectFrom('deployment_assignments')
+    .selectAll()
+    .where(inForceAt(context.position))
+    .orderBy('effective_from')
+    .execute();
+  return [...Map.groupBy(rows, ({ deployment_id }) => deployment_id)]
+    .flatMap(([id, assigned]) =>
+      tenancies(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from }))).map((tenancy) => ({
+        deploymentId: id,
+        ...tenancy,
+      })),
+    )
+    .filter(({ tenantId }) => tenantId === context.confinedTo);
+}
+
+/** As SQL: parameters $2 to $4 are the deployments, and the start and end of each one's stretch. */
+const STRETCHES = 'unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS v(id, start_at, end_at)';
+const VISIBLE =
+  `($2::text[] IS NULL OR EXISTS (SELECT FROM ${STRETCHES}` +
+  ' WHERE deployment_id = v.id AND period_start >= v.start_at AND (v.end_at IS NULL OR period_start < v.end_at)) AND deployment_id = ANY($2::text[]))';
+const visibleParams = (visible: readonly Visible[] | null): unknown[] => [
+  visible?.map(({ deploymentId }) => deploymentId) ?? null,
+  visible?.map(({ period }) => period.start) ?? null,
+  visible?.map(({ period }) => period.end) ?? null,
+];
+
+const KEY = [
+  'deployment_id',
+  'billing_kind',
+  'period_start',
+  'resource_id',
+  'period_end',
+  'granularity',
+  'provider',
+  'source_id',
+] as const;
+
+const usageRecordsQuery = defineQuery({
+  name: 'usage-records',
+  summary: 'The observations in force: one row per deployment, resource, billing kind, period and granularity',
+  params: zPage
+    .extend({ deploymentId: zOptionalId, billingKind: zOptionalId, resourceId: zOptionalId, ...zStretch })
+    .refine(inOrder, IN_ORDER),
+  roles: READERS,
+  async answer(params, context) {
+    const visible = await visibleUsage(context, params.deploymentId);
+    const after = params.cursor === undefined ? null : cursorOf(params.cursor);
+    const where =
+      `${VISIBLE} AND ($5::text IS NULL OR billing_kind = $5) AND ($6::timestamptz IS NULL OR period_start >= $6)` +
+      ' AND ($7::timestamptz IS NULL OR period_start < $7) AND ($8::text IS NULL OR resource_id = $8)' +
+      (after === null
+        ? ''
+        : ` AND (${KEY.join(', ')}) > (${KEY.map((column, index) => `$${index + 10}::${usageRecords.columns[column]}`).join(', ')})`);
+    const { rows } = await context.core.pool.query<UsageRecordRow>(
+      `SELECT * FROM ${inForce(usageRecords, '$1', where)} u ORDER BY ${KEY.join(', ')} LIMIT $9`,
+      [
+        context.position,
+        ...visibleParams(visible),
+        params.billingKind ?? null,
+        params.start ?? null,
+        params.end ?? null,
+        params.resourceId ?? null,
+        params.limit + 1,
+        ...(after ?? []),
+      ],
+    );
+    const page = pageOf(rows, params.limit, context.position, (row) => KEY.map((column) => row[column]), toRecord);
+    const pruned = await prunedOf(context, visible, params);
+    return pruned.length === 0 ? page : { ...page, pruned };
+  },
+});
+
+/**
+ * Of which months of those asked for raw records are kept no more. Errors: `usage_pruned` where they were, as of the position: what was
+ * in force then can't be listed.
+ */
+async function prunedOf(
+  { core, position }: QueryContext,
+  visible: readonly Visible[] | null,
+  {
+    billingKind,
+    start,
+    end,
+  }: { billingKind?: string | undefined; start?: Instant | undefined; end?: Instant | undefined },
+): Promise<string[]> {
+  const { rows } = await core.pool.query<{ month: string; billing_kind: string; since: number }>(
+    "SELECT to_char(month AT TIME ZONE 'UTC', 'YYYY-MM') AS month, billing_kind, max(position_from) AS since FROM pruned_usage" +
+      ' WHERE ($1::text[] IS NULL OR deployment_id = ANY($1)) AND ($2::text IS NULL OR billing_kind = $2)' +
+      " AND ($3::timestamptz IS NULL OR month + interval '1 month' > $3) AND ($4::timestamptz IS NULL OR month < $4) GROUP BY 1, 2 ORDER BY 1, 2",
+    [visible?.map(({ deploymentId }) => deploymentId) ?? null, billingKind ?? null, start ?? null, end ?? null],
+  );
+  const gone = rows.find(({ since }) => since > position);
+  if (gone !== undefined)
+    throw conflict(
+      'usage_pruned',
+      `raw records of ${gone.billing_kind} of ${gone.month} were pruned at position ${gone.since}: what was in force at position ${position} can't be listed any more.` +
+        ' Ask for later months alone (start), for quantities (query usage), or for the readings themselves (query events stream=usage-<deployment>-<month>)',
+    );
+  return [...new Set(rows.map(({ month }) => month))];
+}
+
+/** The cursor's key, with as many values as the list's, of their kinds. */
+function cursorOf(cursor: string): readonly string[] {
+  const { after } = decodeCursor(cursor);
+  const [, , start = '', , end = ''] = after;
+  if (after.length !== KEY.length || !isInstant(start) || !isInstant(end)) throw invalidCursor();
+  return after;
+}
+
+const toRecord = (row: UsageRecordRow) => ({
+  deploymentId: row.deployment_id,
+  provider: row.provider === '' ? null : row.provider,
+  resourceId: row.resource_id,
+  billingKind: row.billing_kind,
+  period: { start: row.period_start, end: row.period_end },
+  granularity: row.granularity,
+  sourceId: row.source_id === '' ? null : row.source_id,
+  quantity: text(decimal(row.quantity)),
+  rateKey:
+    row.resource_type === null
+      ? null
+      : { resourceType: row.resource_type, resourceFamily: row.resource_family, location: row.location },
+  attributes: row.attributes,
+  subAttribution: row.sub_attribution,
+  origin: row.origin,
+  correctedBy: row.corrected_by,
+});
+
+const usageQuery = defineQuery({
+  name: 'usage',
+  summary: 'Quantity by billing kind of one deployment over a period: the shape that a quote takes',
+  params: zAsOf.extend({ deploymentId: zId, ...zStretch }).refine(inOrder, IN_ORDER),
+  roles: READERS,
+  async answer(params, context) {
+    // Stretch by stretch, each by the index: as a condition on every row it cost more than adding the rows up.
+    const visible = await visibleOf(context, params.deploymentId);
+    const where =
+      "deployment_id = v.id AND period_start >= coalesce($5::timestamptz, '-infinity') AND period_start < coalesce($6::timestamptz, 'infinity')" +
+      " AND period_start >= v.start_at AND period_start < coalesce(v.end_at, 'infinity')";
+    const stretch = {
+      deploymentId: params.deploymentId,
+      billingKind: null,
+      start: params.start ?? null,
+      end: params.end ?? null,
+    };
+    const { rows } = await withPruned(context.core, [stretch], async (pruned) =>
+      context.core.pool.query<{ billing_kind: string; quantity: string }>(
+        `SELECT u.billing_kind, sum(u.quantity) AS quantity FROM ${STRETCHES} CROSS JOIN LATERAL ${recordsInForce('$1', where, '$7')} u GROUP BY u.billing_kind ORDER BY u.billing_kind`,
+        [
+          context.position,
+          ...visibleParams(visible),
+          params.start ?? null,
+          params.end ?? null,
+          asJsonb(within(pruned, stretch)),
+        ],
+      ),
+    );
+    return Object.fromEntries(rows.map((row) => [row.billing_kind, text(decimal(row.quantity))]));
+  },
+});
+
+export const usageQueries = [usageRecordsQuery, usageQuery];

@@ -1,0 +1,150 @@
+import type pg from 'pg';
+import { earlier, type Instant, later } from '#domain/time/instant';
+import type { ReadingKey } from '#domain/usage/usage';
+import { Gathered } from '#postgres/gathered';
+import type { UsageProviderRow, UsageRecordRow } from './usage-records.table.js';
+import type { Versioned } from '#read-model/table';
+
+/** A deployment's usage of one kind (null: of any) over a stretch of time; an end that is null is open. */
+export interface Stretch {
+  readonly deploymentId: string;
+  readonly billingKind: string | null;
+  readonly start: Instant | null;
+  readonly end: Instant | null;
+}
+
+export interface PrunedMonth {
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  /** `2026-04` */
+  readonly month: string;
+  /** The position at which its records were pruned. */
+  readonly position: number;
+}
+
+export type RecordVersion = UsageRecordRow & Versioned;
+
+/** Readings of one deployment, by their keys without a provider. */
+interface Keys {
+  readonly deploymentId: string;
+  readonly keys: readonly ReadingKey[];
+}
+
+/** Ids have no control characters: this one keeps them apart. */
+const APART = '\u0001';
+export const looseKey = (key: ReadingKey): string =>
+  `${key.resourceId}${APART}${key.billingKind}${APART}${key.period.start}${APART}${key.period.end}${APART}${key.granularity}${APART}${key.sourceId ?? ''}`;
+export const looseKeyOfRow = (row: Omit<UsageProviderRow, 'provider'>): string =>
+  `${row.resource_id}${APART}${row.billing_kind}${APART}${row.period_start}${APART}${row.period_end}${APART}${row.granularity}${APART}${row.source_id}`;
+
+const KEYS =
+  'WITH k AS (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])' +
+  ' AS k(deployment_id, billing_kind, period_start, resource_id, period_end, granularity, source_id))';
+const SAME_KEY =
+  'u.deployment_id = k.deployment_id AND u.billing_kind = k.billing_kind AND u.period_start = k.period_start AND u.resource_id = k.resource_id' +
+  ' AND u.period_end = k.period_end AND u.granularity = k.granularity AND u.source_id = k.source_id' +
+  // The months that are to be looked at.
+  ' AND u.period_start >= $8::timestamptz AND u.period_start <= $9::timestamptz';
+
+function keyValues(asked: readonly Keys[]): unknown[] {
+  const all = asked.flatMap(({ deploymentId, keys }) => keys.map((key) => ({ ...key, deploymentId })));
+  const starts = all.map(({ period }) => period.start);
+  return [
+    all.map(({ deploymentId }) => deploymentId),
+    all.map(({ billingKind }) => billingKind),
+    starts,
+    all.map(({ resourceId }) => resourceId),
+    all.map(({ period }) => period.end),
+    all.map(({ granularity }) => granularity),
+    all.map(({ sourceId }) => sourceId ?? ''),
+    starts.reduce<Instant | null>((first, start) => (first === null ? start : earlier(first, start)), null),
+    starts.reduce<Instant | null>((last, start) => (last === null ? start : later(last, start)), null),
+  ];
+}
+
+/** Of the rows that were found for all who asked, to each theirs. */
+function apart<Row extends UsageProviderRow>(asked: readonly Keys[], rows: readonly Row[]): Row[][] {
+  const ofDeployment = Map.groupBy(rows, ({ deployment_id }) => deployment_id);
+  return asked.map(({ deploymentId, keys }) => {
+    const found = ofDeployment.get(deploymentId) ?? [];
+    const own = new Set(keys.map(looseKey));
+    return found.filter((row) => own.has(looseKeyOfRow(row)));
+  });
+}
+
+/** SQL: the month of a row of pruned_usage `p`, as `2026-04`. */
+export const MONTH_NAME = "to_char(p.month AT TIME ZONE 'UTC', 'YYYY-MM')";
+
+/** What each reading that is sent is held against. Those of many senders are looked up together. */
+export class UsageLookups {
+  private readonly kept: Gathered<Keys, RecordVersion[]>;
+  private readonly named: Gathered<Keys, UsageProviderRow[]>;
+  private readonly pruned: Gathered<readonly Stretch[], PrunedMonth[]>;
+
+  constructor(private readonly pool: pg.Pool) {
+    const sizeOf = ({ keys }: Keys): number => keys.length;
+    this.kept = new Gathered(async (asked) => apart(asked, await this.keptOf(asked)), sizeOf);
+    this.named = new Gathered(async (asked) => apart(asked, await this.namedOf(asked)), sizeOf);
+    this.pruned = new Gathered(
+      async (asked) => this.prunedOf(asked),
+      (stretches) => stretches.length,
+    );
+  }
+
+  /** Every version of readings that the tables keep, whatever their provider, in order of position. */
+  async versions(deploymentId: string, keys: readonly ReadingKey[]): Promise<RecordVersion[]> {
+    return this.kept.ask({ deploymentId, keys });
+  }
+
+  /** Of readings that were recorded without a provider: the one that was named since. */
+  async namedProviders(deploymentId: string, keys: readonly ReadingKey[]): Promise<UsageProviderRow[]> {
+    return keys.length === 0 ? [] : this.named.ask({ deploymentId, keys });
+  }
+
+  /** The months whose records were pruned, of these stretches; whatever the position that is asked as of, they are not here now. */
+  async prunedMonths(stretches: readonly Stretch[]): Promise<PrunedMonth[]> {
+    return this.pruned.ask(stretches);
+  }
+
+  private async keptOf(asked: readonly Keys[]): Promise<RecordVersion[]> {
+    const { rows } = await this.pool.query<RecordVersion>({
+      name: 'usage_records_by_key',
+      text:
+        // Key by key, each a look into an index: planned as one join, a table that grows quicker than its statistics is read whole.
+        `${KEYS} SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NULL OFFSET 0) u` +
+        ` UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NOT NULL OFFSET 0) u ORDER BY position_from`,
+      values: keyValues(asked),
+    });
+    return rows;
+  }
+
+  private async namedOf(asked: readonly Keys[]): Promise<UsageProviderRow[]> {
+    const { rows } = await this.pool.query<UsageProviderRow>({
+      name: 'usage_providers_by_key',
+      text: `${KEYS} SELECT u.* FROM k JOIN usage_providers u ON ${SAME_KEY} WHERE u.position_to IS NULL`,
+      values: keyValues(asked),
+    });
+    return rows;
+  }
+
+  private async prunedOf(asked: readonly (readonly Stretch[])[]): Promise<PrunedMonth[][]> {
+    const all = asked.flatMap((stretches, question) => stretches.map((stretch) => ({ ...stretch, question })));
+    const { rows } = await this.pool.query<PrunedMonth & { question: number }>({
+      name: 'pruned_months',
+      text:
+        `SELECT DISTINCT n.question, p.deployment_id AS "deploymentId", p.billing_kind AS "billingKind", ${MONTH_NAME} AS month, p.position_from AS position` +
+        ' FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[]) AS n(question, deployment_id, billing_kind, start_at, end_at)' +
+        ' JOIN pruned_usage p ON p.deployment_id = n.deployment_id AND p.billing_kind = coalesce(n.billing_kind, p.billing_kind)' +
+        " AND (n.end_at IS NULL OR p.month < n.end_at) AND (n.start_at IS NULL OR p.month + interval '1 month' > n.start_at) ORDER BY 1, 2, 4, 3",
+      values: [
+        all.map(({ question }) => question),
+        all.map(({ deploymentId }) => deploymentId),
+        all.map(({ billingKind }) => billingKind),
+        all.map(({ start }) => start),
+        all.map(({ end }) => end),
+      ],
+    });
+    const ofQuestion = Map.groupBy(rows, ({ question }) => question);
+    return asked.map((_, question) => (ofQuestion.get(question) ?? []).map(({ question: _asked, ...month }) => month));
+  }
+}
