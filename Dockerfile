@@ -2,6 +2,7 @@
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY apps/cli/bin apps/cli/bin
 # Without install scripts: they fetch a Node and link the embedded Postgres, and the image has the one and needs no other.
 RUN npm ci --ignore-scripts
 COPY nest-cli.json tsconfig.json ./

@@ -78,6 +78,7 @@ describe('sources', () => {
   });
 
   it('are TypeScript, but for what a tool loads itself', () => {
-    expect(globSync('{apps,libs,projections}/**/*.{js,mjs,cjs}')).toEqual([]);
+    // npx runs it as it is.
+    expect(globSync('{apps,libs,projections}/**/*.{js,mjs,cjs}')).toEqual(['apps/cli/bin/ledgerline.js']);
   });
 });

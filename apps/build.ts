@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, globSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+/**
+ * Builds all apps into a folder of its own, and then puts that folder in the place of `dist`. An interrupted build leaves `dist` as it
+ * was, two builds at once do not mix, and running processes always find their files in `dist`.
+ */
+const ROOT = path.resolve(import.meta.dirname, '..');
+const DIST = path.join(ROOT, 'dist');
+const EXECUTABLE = 'apps/cli/src/main.js';
+/** A build takes some ten seconds: an older folder is left from one that was killed. */
+const ABANDONED_MS = 3_600_000;
+
+for (const folder of globSync(path.join(ROOT, '.build-*')))
+  if (Date.now() - statSync(folder).mtimeMs > ABANDONED_MS) rmSync(folder, { recursive: true, force: true });
+
+const work = mkdtempSync(path.join(ROOT, '.build-'));
+try {
+  process.exitCode = await build(path.join(work, 'dist'));
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+
+async function build(target: string): Promise<number> {
+  const config = path.join(work, 'tsconfig.json');
+  const compilerOptions = { rootDir: '..', outDir: target };
+  writeFileSync(config, JSON.stringify({ extends: '../apps/tsconfig.build.json', compilerOptions }));
+  const nest = path.join(ROOT, 'node_modules/@nestjs/cli/bin/nest.js');
+  const args = [nest, 'build', '--path', path.relative(ROOT, config)];
+  const compiler = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+  // The compiler ends first, so that its folder can be removed.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => compiler.kill(signal));
+  const [code] = (await once(compiler, 'exit')) as [number | null];
+  if (code !== 0) return code ?? 1;
+  chmodSync(path.join(target, EXECUTABLE), 0o755);
+  if (existsSync(DIST)) renameSync(DIST, path.join(work, 'before'));
+  renameSync(target, DIST);
+  return 0;
+}

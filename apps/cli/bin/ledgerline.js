@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/**
+ * What npx runs. It belongs to a workspace package of its own: with a `bin` in the package of the checkout itself, npx installs the
+ * checkout into its cache and builds it again there.
+ */
+const main = new URL('../../../dist/apps/cli/src/main.js', import.meta.url);
+
+try {
+  await import(main.href);
+} catch (error) {
+  if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  console.error(`Ledgerline is not built, or not installed: ${error.message}\nRun: npm ci`);
+  process.exitCode = 1;
+}
