@@ -9,7 +9,7 @@ import {
 } from '#domain/invoices/invoice';
 import { billingAsOf, type BillingFacts, rateInvoice } from '#domain/invoices/rate-invoice';
 import { derivedId } from '#domain/derived-id';
-import { isBaseFee, type LineDefinition, linesOf } from '#domain/lines/line';
+import { countsUsage, isBaseFee, type LineDefinition, linesOf } from '#domain/lines/line';
 import { type RecordedPart, splitParts, type TiledPart, tiles } from '#domain/lines/parts';
 import { rateLine } from '#domain/lines/rate';
 import { decimal, sum, text, ZERO } from '#domain/money/decimal';
@@ -332,7 +332,7 @@ export class DomainLedger implements Ledger {
 
   /** A flat amount is one, whatever is used. */
   private quantityIn(line: LineDefinition, period: Period): string {
-    if (line.segments.every(({ terms }) => terms.price.model === 'flat')) return '1';
+    if (!countsUsage(line)) return '1';
     const upTo = (at: Instant) => {
       const usage = at === line.period.start ? ZERO : this.usageOf(line)(at);
       return 'times' in usage ? usage : sum(usage.map(({ quantity }) => quantity));

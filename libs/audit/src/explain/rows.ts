@@ -1,12 +1,12 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
-import type { LineDefinition } from '#domain/lines/line';
+import { countsUsage, type LineDefinition, needsRates } from '#domain/lines/line';
 import { decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { rateStream } from '#domain/rates/rate';
 import { compareInstants, FROM_EVER, type Instant, isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import type { RateKey } from '#domain/usage/usage';
 import type { StoredEvent } from '#event-store/port';
-import { isRateCard, linesOfTenant, loadUsage, tenantAccount } from '#billing/invoices/billing';
+import { linesOfTenant, loadUsage, tenantAccount } from '#billing/invoices/billing';
 import type { QueryContext } from '#ledger/query';
 import { printFrozen } from '#billing/invoices/rated-lines';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
@@ -183,7 +183,7 @@ async function countedUsage(
   line: LineDefinition,
   { start, end }: Period,
 ): Promise<Counted | null> {
-  if (isRateCard(line) || line.segments.every(({ terms }) => terms.price.model === 'flat')) return null;
+  if (needsRates(line) || !countsUsage(line)) return null;
   const isFirst = compareInstants(start, line.period.start) <= 0;
   const usage = (await loadUsage(core, position, [{ line, instants: isFirst ? [end] : [start, end] }]))(line);
   const scalar = (at: Instant) => {

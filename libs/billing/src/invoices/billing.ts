@@ -3,7 +3,7 @@ import { DomainError, invalid, notFound } from '#domain/errors';
 import { type Coupon, couponsOf, type Credit, creditsLeft, creditUsed } from '#domain/invoices/credits';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { BillingFacts } from '#domain/invoices/rate-invoice';
-import { type LineDefinition, linesOf } from '#domain/lines/line';
+import { type LineDefinition, linesOf, needsRates } from '#domain/lines/line';
 import type { RecordedPart } from '#domain/lines/parts';
 import type { UsageUpTo } from '#domain/lines/rate';
 import { decimal, divide, integer, ZERO } from '#domain/money/decimal';
@@ -349,9 +349,6 @@ export interface UsageNeed {
   readonly instants: readonly Instant[];
 }
 
-export const isRateCard = (line: LineDefinition): boolean =>
-  line.segments.some(({ terms }) => terms.price.model === 'rate_card');
-
 /** Usage of each line up to the instants that rating it needs: two set-wise reads, whatever the number of lines. */
 export async function loadUsage(
   core: LedgerCore,
@@ -366,19 +363,19 @@ export async function loadUsage(
         await scalarUsage(
           core,
           position,
-          needs.filter(({ line }) => !isRateCard(line)),
+          needs.filter(({ line }) => !needsRates(line)),
           pruned,
         ),
         await cardUsage(
           core,
           position,
-          needs.filter(({ line }) => isRateCard(line)),
+          needs.filter(({ line }) => needsRates(line)),
           pruned,
         ),
       ] as const,
   );
   return (line) => (at) =>
-    isRateCard(line) ? cards(line, at) : (scalar.get(`${line.lineId}|${at}`) ?? missing(line, at));
+    needsRates(line) ? cards(line, at) : (scalar.get(`${line.lineId}|${at}`) ?? missing(line, at));
 }
 
 const stretchOf = ({ line, instants }: UsageNeed): Stretch => ({

@@ -5,6 +5,7 @@ import type { LineDefinition } from '#domain/lines/line';
 import type { Quarantined } from '#domain/lines/rate';
 import { decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
+import { isForUsage } from '#domain/prices/refs';
 import { taxAt, type TaxRate } from '#domain/tenants/tenant';
 import { compareInstants, type Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
@@ -177,11 +178,9 @@ function linesOf({ claimed, rows, lines, quantities, corrected: numbers }: Conte
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Rows that count no usage: what is owed once, or for the period as such. */
-const COUNTS_NO_USAGE = /^(flat|fixed|minimum-commitment|tier-\d+-flat)$/;
 /** By how much a correction moves what is billed. */
 const meteredQuantity = (rows: readonly FrozenRow[]): string =>
-  text(sum(rows.filter(({ ref }) => !COUNTS_NO_USAGE.test(ref)).map(({ quantity }) => decimal(quantity))));
+  text(sum(rows.filter(({ ref }) => isForUsage(ref)).map(({ quantity }) => decimal(quantity))));
 
 function lineView(
   of: { lineId: string; partId: string; period: Period; line: LineDefinition | undefined },

@@ -1,6 +1,6 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { type Coupon, couponShares } from '#domain/invoices/credits';
-import { billedHow, type LineDefinition } from '#domain/lines/line';
+import { billedHow, countsUsage, type LineDefinition, needsRates } from '#domain/lines/line';
 import { type RecordedPart, tiles, type TiledPart } from '#domain/lines/parts';
 import { type Part, rateLine, type Quarantined, usageInstants, type UsageUpTo } from '#domain/lines/rate';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
@@ -10,7 +10,7 @@ import { printRow, type PrintedRow, type RatedRow, rowsWithMoney } from '#domain
 import { isDomainError } from '#domain/schema';
 import { compareInstants, earlier, type Instant, isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
-import { isRateCard, loadUsage } from './billing.js';
+import { loadUsage } from './billing.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 
 /** A line's parts with what each comes to so far, up to an instant. */
@@ -119,10 +119,10 @@ function quantityIn(
   quarantined: boolean,
 ): string {
   if (period === undefined) return '0';
-  // A flat amount is one, whatever is used.
-  if (line.segments.every(({ terms }) => terms.price.model === 'flat')) return '1';
+  // The amount of a period is one, whatever is used.
+  if (!countsUsage(line)) return '1';
   // A line that can't be priced may not know its usage by rate either.
-  if (quarantined && isRateCard(line)) return '0';
+  if (quarantined && needsRates(line)) return '0';
   const upTo = (at: Instant): Decimal =>
     compareInstants(at, line.period.start) <= 0 ? decimal('0') : scalar(usageUpTo(at));
   return text(upTo(period.end).minus(upTo(period.start)));
@@ -161,7 +161,7 @@ function pricedQuantity(line: LineDefinition, period: Period, usage: UsageUpTo):
   try {
     return quantityIn(line, period, usage, false);
   } catch (error) {
-    if (!isDomainError(error) || !isRateCard(line)) throw error;
+    if (!isDomainError(error) || !needsRates(line)) throw error;
     return '0';
   }
 }

@@ -1,5 +1,5 @@
 import { derivedId } from '../derived-id.js';
-import { type LineDefinition, partIdOf } from '../lines/line.js';
+import { countsUsage, type LineDefinition, partIdOf } from '../lines/line.js';
 import { duePartsOf, type Cut, type DueParts, type RecordedPart, splitParts, tiles } from '../lines/parts.js';
 import { rateLine, type Part, type Quarantined, type UsageUpTo, usageInstants } from '../lines/rate.js';
 import { type Decimal, decimal, sum, text, ZERO } from '../money/decimal.js';
@@ -61,8 +61,7 @@ export const billingAsOf = (facts: BillingFacts, asOf: Instant): LineBilling[] =
 /** Until when late usage of a line is waited for; a flat amount has none. */
 function collectedUntil(line: LineDefinition, gracePeriods: readonly GracePeriod[]): Instant {
   const { end } = line.period;
-  const countsUsage = line.segments.some(({ terms }) => terms.price.model !== 'flat');
-  return countsUsage ? plusHours(end, graceHoursAt(gracePeriods, end)) : end;
+  return countsUsage(line) ? plusHours(end, graceHoursAt(gracePeriods, end)) : end;
 }
 
 /** The billing of a draft: the parts that it claims, whatever else has become due since. */

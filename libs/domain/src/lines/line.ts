@@ -6,7 +6,8 @@ import { decimal, divide, integer, text } from '../money/decimal.js';
 import { moneyText, scaleOf, toMoney } from '../money/money.js';
 import { BASE_FEE, itemKey, planAt, type Aggregation, type PlanItem, type PlanVersion } from '../plans/plan.js';
 import type { BilledWhen } from '../prices/model.js';
-import { billedWhen, pricedBy } from '../prices/price.js';
+import { flatPrice } from '../prices/flat.js';
+import { billedWhen, isPerPeriod, needsRates as priceNeedsRates } from '../prices/price.js';
 import type { ItemTerms } from '../rating/terms.js';
 import { zId, zInstant, zPeriod } from '../schema.js';
 import { type Assignment, type Subscription, subscriptionSpans } from '../tenants/deployment.js';
@@ -72,6 +73,14 @@ export interface LineDefinition {
 }
 
 export const isBaseFee = (line: Pick<LineDefinition, 'itemKey'>): boolean => line.itemKey === BASE_FEE;
+
+type Priced = Pick<LineDefinition, 'segments'>;
+
+/** Whether any of the line's prices is applied to usage; else its amount is that of the period as such. */
+export const countsUsage = ({ segments }: Priced): boolean => segments.some(({ terms }) => !isPerPeriod(terms.price));
+
+/** Whether the line's usage is divided by rate. Its prices are then all such: another price begins another line. */
+export const needsRates = ({ segments }: Priced): boolean => segments.some(({ terms }) => priceNeedsRates(terms.price));
 
 const GROWING: readonly Aggregation[] = ['sum', 'count', 'max', 'unique_count'];
 
@@ -199,7 +208,7 @@ const isContinued = ({ segments: [{ item }] }: Draft, next: PlanItem): boolean =
   item.aggregation === next.aggregation &&
   item.uniqueBy === next.uniqueBy &&
   (billedWhen(item.price) === 'in_advance') === (billedWhen(next.price) === 'in_advance') &&
-  (pricedBy(item.price) === 'card_usage') === (pricedBy(next.price) === 'card_usage');
+  priceNeedsRates(item.price) === priceNeedsRates(next.price);
 
 interface Segment {
   readonly piece: Period;
@@ -213,7 +222,7 @@ interface Draft {
 
 const baseFeeItem = (version: PlanVersion): PlanItem => ({
   billingKind: BASE_FEE,
-  price: { model: 'flat', amount: version.baseFee, paymentTerm: version.paymentTerm },
+  price: flatPrice(version.baseFee, version.paymentTerm),
   aggregation: 'sum',
 });
 
@@ -333,11 +342,10 @@ export function prorated(amount: Decimal, currency: string, piece: Period, whole
 }
 
 const proratedBaseFee = (version: PlanVersion, piece: Period, billingPeriod: Period): ItemTerms => ({
-  price: {
-    model: 'flat',
-    amount: moneyText(prorated(decimal(version.baseFee), version.currency, piece, billingPeriod), version.currency),
-    paymentTerm: version.paymentTerm,
-  },
+  price: flatPrice(
+    moneyText(prorated(decimal(version.baseFee), version.currency, piece, billingPeriod), version.currency),
+    version.paymentTerm,
+  ),
 });
 
 function proratedMinimum(terms: ItemTerms, currency: string, charged: Period, billingPeriod: Period): ItemTerms {

@@ -7,7 +7,7 @@ import type { RatedRow } from '../rating/row.js';
 import { add } from '../rating/subtract.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 import { intersection, type Period } from '../time/period.js';
-import { isBaseFee, isGrowing, type LineDefinition } from './line.js';
+import { isBaseFee, isGrowing, type LineDefinition, needsRates } from './line.js';
 
 /** A part of a line as the line's stream has cut it; a line without cuts is one part, with the line's own id. */
 export interface Part {
@@ -103,8 +103,7 @@ function usageRows(
   return new Map(rated.map(({ part, rows }) => [partIdAt(parts, part), rows]));
 }
 
-const nothingUsed = (line: LineDefinition): Usage =>
-  line.segments.some(({ terms }) => terms.price.model === 'rate_card') ? [] : ZERO;
+const nothingUsed = (line: LineDefinition): Usage => (needsRates(line) ? [] : ZERO);
 
 /** Each segment of a base fee is a prorated piece of its own; together they are the fee. It is never split. */
 function baseFeeRows(line: LineDefinition, parts: readonly Part[]): Map<string, readonly RatedRow[]> {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
-import { zPrice } from '../prices/price.js';
+import { isFlat } from '../prices/flat.js';
+import { needsRates, zPrice } from '../prices/price.js';
 import { guardCommitments, zItemTerms } from '../rating/terms.js';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
@@ -134,7 +135,7 @@ function withPrice(
   const { baseFee, paymentTerm, items } = version;
   const { billingKind, price } = correction;
   if (billingKind === BASE_FEE)
-    return price.model === 'flat'
+    return isFlat(price)
       ? { baseFee: price.amount, paymentTerm: price.paymentTerm, items }
       : { baseFee, paymentTerm, items };
   return {
@@ -184,7 +185,7 @@ function guardItem(item: PlanItem, currency: string, at: string): void {
 
 /** Each reading has its own rate: what is not a sum of readings has none. */
 function guardAggregation(price: PlanItem['price'], aggregation: Aggregation, what: string, field: string): void {
-  if (price.model !== 'rate_card' || aggregation === 'sum') return;
+  if (!needsRates(price) || aggregation === 'sum') return;
   const fault = `a rate card prices each reading at its rate, so its readings are summed: there is no ${aggregation} of them`;
   throw invalid('rate_card_aggregation', `${what}: ${fault}`, [{ field, message: fault }]);
 }
@@ -251,7 +252,7 @@ export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceC
     if (item.billingKind === billingKind)
       guardAggregation(input.price, item.aggregation, `plan ${planId}, ${billingKind}`, 'price');
   }
-  if (billingKind === BASE_FEE && input.price.model !== 'flat')
+  if (billingKind === BASE_FEE && !isFlat(input.price))
     throw invalid('base_fee_is_flat', 'a base fee is corrected with a flat price');
   if (touched.some(({ items }) => items.filter((item) => isCorrected(item, input)).length > 1))
     throw invalid(

@@ -9,8 +9,19 @@ const schema = z.strictObject({
   paymentTerm: z.enum(['in_advance', 'in_arrears']),
 });
 
+export type FlatPrice = z.infer<typeof schema>;
+
+export const flatPrice = (amount: string, paymentTerm: FlatPrice['paymentTerm']): FlatPrice => ({
+  model: 'flat',
+  amount,
+  paymentTerm,
+});
+
+/** Whether a price can be a base fee: a plan keeps of its own only an amount and a payment term. */
+export const isFlat = (price: { readonly model: string }): price is FlatPrice => price.model === 'flat';
+
 /** The amount, once a period, whatever is used; in the first part or in the last, never split. */
-export const flat: PriceModel<z.infer<typeof schema>> & { schema: typeof schema } = {
+export const flat: PriceModel<FlatPrice> & { schema: typeof schema } = {
   schema,
   pricedBy: 'period',
   billedWhen: ({ paymentTerm }) => (paymentTerm === 'in_advance' ? 'in_advance' : 'at_period_end'),

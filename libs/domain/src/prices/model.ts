@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type Decimal, decimal } from '../money/decimal.js';
+import type { Ref } from './refs.js';
 
 /** Cumulative usage of one rate: `ref` names its key (and rate segment, where the caller keeps those apart). */
 export interface CardUsage {
@@ -13,6 +14,7 @@ export type Usage = Decimal | readonly CardUsage[];
 
 /** One priced component of a cumulative quantity, before any rounding. */
 export interface Component {
+  /** A `Ref`, or the key of a rate. */
   readonly ref: string;
   readonly quantity: Decimal;
   readonly unitAmount: Decimal;
@@ -20,7 +22,7 @@ export interface Component {
   readonly unitAmountText: string;
 }
 
-/** When the amount of a period may be billed: in its first part, part by part, or only once it is over (in its last part). */
+/** When the amount of a period is billed: in its first part, part by part, or in its last part, once it is over. */
 export type BilledWhen = 'in_advance' | 'progressively' | 'at_period_end';
 
 /**
@@ -29,18 +31,22 @@ export type BilledWhen = 'in_advance' | 'progressively' | 'at_period_end';
  */
 export type PricedBy = 'quantity' | 'card_usage' | 'period';
 
-/**
- * A price model: what its JSON looks like, and the components that a cumulative quantity is made of.
- * `components` is a pure function of the cumulative quantity: what a part owes is found by subtraction, never by the model.
- */
-export interface PriceModel<Price, Billable extends Usage = Decimal> {
-  readonly schema: z.ZodType<Price>;
-  readonly pricedBy: PricedBy;
-  billedWhen(price: Price): BilledWhen;
-  components(price: Price, billable: Billable): Component[];
-}
+/** What a price model says of its prices. A price of the period as such is never split. */
+export type PriceRules<Price> =
+  | { readonly pricedBy: 'period'; billedWhen(price: Price): Exclude<BilledWhen, 'progressively'> }
+  | { readonly pricedBy: Exclude<PricedBy, 'period'>; billedWhen(price: Price): BilledWhen };
 
-export const component = (ref: string, quantity: Decimal, unitAmountText: string): Component => ({
+/**
+ * A price model: what its JSON looks like, its rules, and the components that a cumulative quantity is made of.
+ * `components` is a pure function of the cumulative quantity: what a part owes is found by subtraction, never by the model.
+ * Other folders ask a price by the functions of price.ts, never for the name of its model.
+ */
+export type PriceModel<Price, Billable extends Usage = Decimal> = PriceRules<Price> & {
+  readonly schema: z.ZodType<Price>;
+  components(price: Price, billable: Billable): Component[];
+};
+
+export const component = (ref: Ref, quantity: Decimal, unitAmountText: string): Component => ({
   ref,
   quantity,
   unitAmount: decimal(unitAmountText),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { invalid } from '../errors.js';
 import { readNamed } from './figure.js';
-import type { BilledWhen, Component, PricedBy, Usage } from './model.js';
+import type { BilledWhen, Component, PriceRules, Usage } from './model.js';
 import { MODELS } from './registry.js';
 
 type AnySchema = (typeof MODELS)[keyof typeof MODELS]['schema'];
@@ -18,21 +18,20 @@ export type Price = z.infer<AnySchema>;
 export const parsePrice = (input: unknown): Price => readNamed(zPrice, input, 'price', 'invalid_price');
 
 /** What every model offers, whatever its price. Method syntax: a model is only ever given the price that named it. */
-interface AnyModel {
-  readonly pricedBy: PricedBy;
-  billedWhen(price: Price): BilledWhen;
-  components(price: Price, billable: Usage): Component[];
-}
+type AnyModel = PriceRules<Price> & { components(price: Price, billable: Usage): Component[] };
 
 const modelOf = (price: Price): AnyModel => MODELS[price.model];
 
-export const pricedBy = (price: Price): PricedBy => modelOf(price).pricedBy;
+/** Whether the price is one of the period as such, whatever is used in it. */
+export const isPerPeriod = (price: Price): boolean => modelOf(price).pricedBy === 'period';
+/** Whether the price is applied to usage divided by rate; else to one quantity. */
+export const needsRates = (price: Price): boolean => modelOf(price).pricedBy === 'card_usage';
 export const billedWhen = (price: Price): BilledWhen => modelOf(price).billedWhen(price);
 
 /** Refuses a quantity where the price needs usage by rate, and the other way round (`wrong_kind_of_usage`). */
 export function guardUsage(price: Price, usage: Usage): void {
-  if (Array.isArray(usage) === (pricedBy(price) === 'card_usage')) return;
-  const needed = pricedBy(price) === 'card_usage' ? 'usage divided by rate' : 'one quantity';
+  if (Array.isArray(usage) === needsRates(price)) return;
+  const needed = needsRates(price) ? 'usage divided by rate' : 'one quantity';
   throw invalid('wrong_kind_of_usage', `price: a ${price.model} price is applied to ${needed}`);
 }
 

@@ -2,6 +2,8 @@ import { invalid } from '../errors.js';
 import { taxShares } from '../invoices/tax.js';
 import { decimal, ONE, sum, text, ZERO } from '../money/decimal.js';
 import { moneyText } from '../money/money.js';
+import { flatPrice } from '../prices/flat.js';
+import { needsRates } from '../prices/price.js';
 import { quoteItem } from '../rating/quote.js';
 import { type PrintedRow, printRow } from '../rating/row.js';
 import { BASE_FEE, type PlanItem, type PlanVersion } from '../plans/plan.js';
@@ -34,13 +36,13 @@ export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, stri
   const usedOf = new Map(Object.entries(usage));
   const baseFee = {
     billingKind: BASE_FEE,
-    price: { model: 'flat' as const, amount: plan.baseFee, paymentTerm: plan.paymentTerm },
+    price: flatPrice(plan.baseFee, plan.paymentTerm),
   };
   const quoted = [baseFee, ...plan.items].map((item) => {
     const { billingKind } = item;
     const used = billingKind === BASE_FEE ? ONE : decimal(usedOf.get(billingKind) ?? '0', `usage.${billingKind}`);
     if (!used.eq(ZERO)) guardQuantity(plan, item);
-    return { billingKind, ...quoteItem(item, item.price.model === 'rate_card' ? [] : used, currency) };
+    return { billingKind, ...quoteItem(item, needsRates(item.price) ? [] : used, currency) };
   });
   const nets = quoted.map(({ net }) => net);
   const subtotal = sum(nets);
@@ -71,7 +73,7 @@ export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, stri
 /** A quantity alone must say what is owed for it. */
 function guardQuantity(plan: PlanVersion, { billingKind, price }: Pick<PlanItem, 'billingKind' | 'price'>): void {
   const field = `usage.${billingKind}`;
-  if (price.model === 'rate_card')
+  if (needsRates(price))
     throw invalid(
       'rate_card_quote',
       `${billingKind} is priced by rate keys, which a quantity alone does not name: quote without it, and see its rates`,

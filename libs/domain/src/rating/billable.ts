@@ -1,6 +1,6 @@
 import { type Decimal, decimal, max, min, ZERO } from '../money/decimal.js';
 import type { Usage } from '../prices/model.js';
-import { guardUsage, pricedBy } from '../prices/price.js';
+import { guardUsage, isPerPeriod } from '../prices/price.js';
 import { byRate } from '../prices/rate-card.js';
 import { convert } from './convert.js';
 import type { ItemTerms } from './terms.js';
@@ -15,7 +15,7 @@ const allowanceOf = ({ included, discounts }: ItemTerms): Decimal =>
  */
 export function billable(terms: ItemTerms, used: Usage): Usage {
   guardUsage(terms.price, used);
-  if (pricedBy(terms.price) === 'period') return used;
+  if (isPerPeriod(terms.price)) return used;
   const converted = (quantity: Decimal): Decimal => convert(max(quantity, ZERO), terms.unitConversion);
   let allowance = allowanceOf(terms);
   const beyondAllowance = (quantity: Decimal): Decimal => {

@@ -1,13 +1,13 @@
 import { type Decimal, max, min, ZERO } from '../money/decimal.js';
 import { money } from '../money/money.js';
-import { pricedBy } from '../prices/price.js';
+import { isPerPeriod } from '../prices/price.js';
 import { netOf, type RatedRow } from './row.js';
 import type { ItemTerms } from './terms.js';
 
 /** What the terms' maximum leaves room for beside what the period already came to; null without one. A flat price takes none. */
 export function headroom(terms: ItemTerms, netBefore: Decimal, currency: string): Decimal | null {
   const maximum = terms.commitments?.maximum;
-  if (maximum === undefined || pricedBy(terms.price) === 'period') return null;
+  if (maximum === undefined || isPerPeriod(terms.price)) return null;
   return max(ZERO, money(maximum, currency, 'commitments.maximum').minus(netBefore));
 }
 

@@ -1,13 +1,13 @@
 import { type Decimal, ONE, ZERO } from '../money/decimal.js';
 import { money, moneyText } from '../money/money.js';
-import { pricedBy } from '../prices/price.js';
+import { isPerPeriod } from '../prices/price.js';
 import type { RatedRow } from './row.js';
 import type { ItemTerms } from './terms.js';
 
 /** Step 6, once the period is over: what its net lacks to the terms' minimum, as a row that no discount applies to; null if nothing. */
 export function minimumCommitment(terms: ItemTerms, net: Decimal, currency: string): RatedRow | null {
   const minimum = terms.commitments?.minimum;
-  if (minimum === undefined || pricedBy(terms.price) === 'period') return null;
+  if (minimum === undefined || isPerPeriod(terms.price)) return null;
   const shortfall = money(minimum, currency, 'commitments.minimum').minus(net);
   if (shortfall.lte(ZERO)) return null;
   return {

@@ -1,6 +1,6 @@
 import { type Decimal, decimal, sum, ZERO } from '../money/decimal.js';
 import type { Usage } from '../prices/model.js';
-import { pricedBy } from '../prices/price.js';
+import { isPerPeriod } from '../prices/price.js';
 import { billable, isCardUsage } from './billable.js';
 import { ratedParts } from './rate-line.js';
 import { netOf, type RatedRow, rowsWithMoney } from './row.js';
@@ -27,7 +27,7 @@ export function quoteItem(terms: ItemTerms, used: Usage, currency: string): Quot
     final: true,
   });
   const rows = parts.flatMap((part) => rowsWithMoney(part.rows));
-  const perPeriod = pricedBy(terms.price) === 'period';
+  const perPeriod = isPerPeriod(terms.price);
   return {
     quantity: quantityOf(used),
     included: perPeriod ? ZERO : decimal(terms.included ?? '0', 'included'),

@@ -3,6 +3,7 @@ import { invalid } from '../errors.js';
 import { type Decimal, decimal, ZERO } from '../money/decimal.js';
 import { moneyText, scaleOf } from '../money/money.js';
 import { figure, readNamed } from '../prices/figure.js';
+import { needsRates } from '../prices/price.js';
 import { isDomainError } from '../schema.js';
 import { ratedParts } from './rate-line.js';
 import { netOf, type PrintedRow, printRow, type RatedRow, rowsWithMoney } from './row.js';
@@ -73,7 +74,7 @@ function rated(input: unknown): RateAnswer {
   const request = readNamed(zRateRequest, input, 'request', 'invalid_request');
   const { id, currency, steps, ...terms } = request;
   scaleOf(currency);
-  if (terms.price.model === 'rate_card') {
+  if (needsRates(terms.price)) {
     throw invalid(
       'rate_card_not_rated_here',
       'price: a rate card needs usage by rate, which a request does not carry; use a unit price',

@@ -1,6 +1,7 @@
 import { BASE_FEE } from '#domain/plans/plan';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
+import { isForPeriod } from '#domain/prices/refs';
 import { html, type Html } from './html.js';
 import type { InvoiceView } from '#billing/invoices/invoice-view';
 import { assertAddsUp } from './adds-up.js';
@@ -254,7 +255,7 @@ function familyRows(family: readonly Line[], currency: string, dates: Dates): Ht
 }
 
 const isFlat = ({ billingKind, rows }: Line): boolean =>
-  billingKind === BASE_FEE || (rows.length > 0 && rows.every(({ ref }) => ref === 'flat'));
+  billingKind === BASE_FEE || (rows.length > 0 && rows.every(({ ref }) => isForPeriod(ref)));
 
 function usedText(line: Line): string {
   if (isFlat(line)) return '';

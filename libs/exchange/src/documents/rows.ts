@@ -1,20 +1,28 @@
 import { BASE_FEE } from '#domain/plans/plan';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
+import { readRef } from '#domain/prices/refs';
 import { html, type Html } from './html.js';
 
-const REFS: Readonly<Record<string, string>> = {
-  usage: 'Usage',
-  flat: 'Flat amount',
-  fixed: 'Fixed amount',
-  'minimum-commitment': 'Minimum commitment',
-};
-
-/** A row's reference in words; one that is a rate's own key stays as it is. */
+/** A row's reference in words; the key of a rate stays as it is. */
 export function refText(ref: string): string {
-  const [, tier, flat] = /^tier-(\d+)(-flat)?$/.exec(ref) ?? [];
-  if (tier !== undefined) return `Tier ${tier}${flat === undefined ? '' : ', flat amount'}`;
-  return REFS[ref] ?? ref;
+  const { kind, tier } = readRef(ref);
+  switch (kind) {
+    case 'usage':
+      return 'Usage';
+    case 'tier':
+      return `Tier ${tier}`;
+    case 'tier-flat':
+      return `Tier ${tier}, flat amount`;
+    case 'flat':
+      return 'Flat amount';
+    case 'fixed':
+      return 'Fixed amount';
+    case 'minimum-commitment':
+      return 'Minimum commitment';
+    case 'rate':
+      return ref;
+  }
 }
 
 export const kindText = (billingKind: string): string => (billingKind === BASE_FEE ? 'Base fee' : billingKind);

@@ -1,6 +1,7 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { decimal, text, ZERO } from '#domain/money/decimal';
 import { toMoney } from '#domain/money/money';
+import { isForUsage } from '#domain/prices/refs';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
 import { contains, monthOf, type Period } from '#domain/time/period';
 import type { CostLineRow } from '#projections/costs/costs.table';
@@ -179,11 +180,9 @@ export interface IssuedRow {
 export const billingMonthOf = ({ row, issuedAt }: Pick<IssuedRow, 'row' | 'issuedAt'>): Period =>
   monthOf(row.kind === 'charge' ? row.chargePeriod.start : later(row.chargePeriod.start, issuedAt));
 
-const ONCE_A_PERIOD = /^(flat|fixed|minimum-commitment|tier-\d+-flat)$/;
-
 function categoryOf({ kind, ref }: FrozenRow): 'Usage' | 'Purchase' | 'Credit' {
   if (kind === 'credit_note') return 'Credit';
-  return ONCE_A_PERIOD.test(ref) ? 'Purchase' : 'Usage';
+  return isForUsage(ref) ? 'Usage' : 'Purchase';
 }
 const FREQUENCIES = { Usage: 'Usage-Based', Purchase: 'Recurring', Credit: 'One-Time', Tax: 'One-Time' } as const;
 

@@ -1,0 +1,42 @@
+/** What a row of money is for. The texts stand on issued invoices, so they are stored for ever. */
+export type Ref = 'usage' | 'flat' | 'fixed' | 'minimum-commitment' | `tier-${number}` | `tier-${number}-flat`;
+
+/** A reference without the number of its tier; `rate`: the key of a rate, whose rows carry that. */
+export type RefKind = 'usage' | 'tier' | 'tier-flat' | 'flat' | 'fixed' | 'minimum-commitment' | 'rate';
+
+/**
+ * What the quantity of a row counts. `usage`: units that were used · `once`: one, when a condition is met ·
+ * `period`: one, for the period itself.
+ */
+const COUNTS: Readonly<Record<RefKind, 'usage' | 'once' | 'period'>> = {
+  usage: 'usage',
+  tier: 'usage',
+  rate: 'usage',
+  'tier-flat': 'once',
+  fixed: 'once',
+  'minimum-commitment': 'once',
+  flat: 'period',
+};
+
+const TIER = /^tier-(\d+)(-flat)?$/;
+
+/** The kind of a reference, and the number of its tier where it has one. */
+export function readRef(ref: string): { readonly kind: RefKind; readonly tier?: string } {
+  const [, tier, flat] = TIER.exec(ref) ?? [];
+  if (tier !== undefined) return { kind: flat === undefined ? 'tier' : 'tier-flat', tier };
+  switch (ref) {
+    case 'usage':
+    case 'flat':
+    case 'fixed':
+    case 'minimum-commitment':
+      return { kind: ref };
+    default:
+      return { kind: 'rate' };
+  }
+}
+
+/** Whether the row's quantity is usage; else it is 1, for the period or once in it. */
+export const isForUsage = (ref: string): boolean => COUNTS[readRef(ref).kind] === 'usage';
+
+/** Whether the row is for the period itself, whatever was used. */
+export const isForPeriod = (ref: string): boolean => COUNTS[readRef(ref).kind] === 'period';
