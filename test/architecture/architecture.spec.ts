@@ -67,6 +67,10 @@ describe('sources', () => {
     ).toEqual([]);
   });
 
+  it('ask a price for what it is, never for the name of its model', () => {
+    expect(linesWith(/\bmodel\s*[!=]==/).filter((line) => !line.startsWith('libs/domain/src/prices/'))).toEqual([]);
+  });
+
   it('leave out no test, and run none alone', () => {
     expect(linesWith(/\b(describe|it|test)(\.\w+)*\.(only|skip|todo|failing)\b|\b[fx](describe|it|test)\(/)).toEqual(
       [],
