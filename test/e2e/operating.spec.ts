@@ -379,11 +379,11 @@ describe('stopping', () => {
 });
 
 describe('the environment', () => {
-  it('stands in one table of the README, each variable of it', async () => {
-    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-    const table = readme.slice(
-      readme.indexOf('## Configuration'),
-      readme.indexOf('\n## ', readme.indexOf('## Configuration') + 5),
+  it('stands in one table of docs/running.md, each variable of it', async () => {
+    const page = await readFile(new URL('../../docs/running.md', import.meta.url), 'utf8');
+    const table = page.slice(
+      page.indexOf('## Configuration'),
+      page.indexOf('\n## ', page.indexOf('## Configuration') + 5),
     );
     expect([...VARIABLES, ...WORKER_VARIABLES].filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
   });

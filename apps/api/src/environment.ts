@@ -18,7 +18,7 @@ const isNetwork = (text: string): boolean => {
 };
 const areNetworks = (text: string): boolean => text.split(',').every((each) => isNetwork(each.trim()));
 
-/** Every variable that the API reads; README has them in one table, which a test holds against this. */
+/** Every variable that the API reads; docs/running.md has them in one table, which a test holds against this. */
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
   EVENT_STORE_URL: zUrl('esdb', 'esdb+discover').optional(),

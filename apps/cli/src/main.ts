@@ -144,7 +144,7 @@ command(
 )
   .argument('<kind>', 'usage, costs, resources or rates')
   .argument('<files...>')
-  .option('--map <file>', 'how to read the file: preset, columns, values, zone (docs/backfill.md)')
+  .option('--map <file>', 'how to read the file: preset, columns, values, zone (docs/importing.md)')
   .option('--dry-run', 'says what would happen, and writes nothing', false)
   .option('--resume', 'passes over the rows that an interrupted run of the same file was done with', false);
 command(

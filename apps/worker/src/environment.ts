@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#runtime/environment';
 import type { WorkerSettings } from './worker.js';
 
-/** Every variable that the worker reads; README has them in one table. */
+/** Every variable that the worker reads; docs/running.md has them in one table. */
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
   EVENT_STORE_URL: zUrl('esdb', 'esdb+discover').optional(),

@@ -4,7 +4,7 @@ import { parse } from '#domain/schema';
 export const BACKFILL_KINDS = ['usage', 'costs', 'resources', 'rates'] as const;
 export type BackfillKind = (typeof BACKFILL_KINDS)[number];
 
-/** How to read a file whose columns are not named as ours: the mapping file of `--map` (docs/backfill.md). */
+/** How to read a file whose columns are not named as ours: the mapping file of `--map` (docs/importing.md). */
 const zMapping = z.strictObject({
   /** Which source it is; otherwise its columns tell. */
   preset: z.string().optional(),
