@@ -1,5 +1,5 @@
 import { DomainError, invalid } from '#domain/errors';
-import type { LineDefinition } from '#domain/lines/line';
+import { type LineDefinition, needsRates } from '#domain/lines/line';
 import type { UsageUpTo } from '#domain/lines/rate';
 import { type Decimal, decimal, divide, integer, max, min, sum, ZERO } from '#domain/money/decimal';
 import type { Aggregation } from '#domain/plans/plan';
@@ -30,7 +30,7 @@ export function usageOfLine(
   const own = readings
     .filter((reading) => isCovered(reading, line))
     .sort((a, b) => compareInstants(a.period.start, b.period.start));
-  const isCard = line.segments.some(({ terms }) => terms.price.model === 'rate_card');
+  const isCard = needsRates(line);
   return (at) => {
     const until = own.filter(({ period }) => isBefore(period.start, at));
     return isCard

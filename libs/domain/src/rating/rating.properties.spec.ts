@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decimal, type Decimal, text, ZERO } from '../money/decimal.js';
 import { scaleOf, toMoney } from '../money/money.js';
 import type { CardUsage, Usage } from '../prices/model.js';
-import type { Price } from '../prices/price.js';
+import { isPerPeriod, type Price } from '../prices/price.js';
 import { quoteItem } from './quote.js';
 import { type RatedPart, ratedParts, type Segment } from './rate-line.js';
 import { rateRequest } from './request.js';
@@ -222,7 +222,7 @@ describe('late readings', () => {
   it('no maximum is ever exceeded, and each row holds', () => {
     const cappedTerms = fc
       .tuple(terms, fc.nat(20_000))
-      .filter(([of]) => of.price.model !== 'flat')
+      .filter(([of]) => !isPerPeriod(of.price))
       .map(([of, maximum]): [ItemTerms, string] => [
         { ...of, commitments: { maximum: written(maximum, 3) } },
         written(maximum, 3),
