@@ -3,6 +3,22 @@ import { type ClientOptions, Requester } from './runtime.js';
 
 export type FieldError = { readonly field: string; readonly message: string };
 export type Problem = { readonly type: string; readonly title: string; readonly status: number; readonly detail: string; readonly code: string; readonly errors: readonly (FieldError)[] };
+export type TenantPage = { readonly items: readonly (Tenant)[]; readonly nextCursor: string | null };
+export type Tenant = { readonly tenantId: string; readonly name: string | null; readonly currency: string; readonly timeZone: string; readonly taxes: readonly (Tax)[]; readonly credits: readonly (TenantCredit)[] };
+export type Tax = { readonly name: string; readonly ratePercent: string; readonly from: string };
+export type TenantCredit = { readonly currency: string; readonly amount: string };
+export type DeploymentPage = { readonly items: readonly (Deployment)[]; readonly nextCursor: string | null };
+export type Deployment = { readonly deploymentId: string; readonly name: string; readonly tenantId: string | null; readonly assignments: readonly (Assignment)[] };
+export type Assignment = { readonly tenantId: string; readonly from: string };
+export type PlanSubscriptionPage = { readonly items: readonly (PlanSubscription)[]; readonly nextCursor: string | null };
+export type PlanSubscription = { readonly subscriptionId: string; readonly deploymentId: string; readonly tenantId: string | null; readonly planId: string | null; readonly period: OpenPeriod; readonly anchor: string | null; readonly plans: readonly (SubscribedPlan)[]; readonly tenancies: readonly (Tenancy)[] };
+export type OpenPeriod = { readonly start: string; readonly end: string | null };
+export type SubscribedPlan = { readonly planId: string; readonly from: string };
+export type Tenancy = { readonly tenantId: string; readonly period: OpenPeriod };
+export type ResourcePage = { readonly items: readonly (Resource)[]; readonly nextCursor: string | null };
+export type Resource = { readonly provider: string; readonly providerId: string; readonly kind: string; readonly name: string; readonly region: string | null; readonly project: string | null; readonly status: string; readonly sizeSlug: string | null; readonly sizeGb: string | null; readonly tenantId: string | null; readonly deploymentId: string | null; readonly tags: readonly (string)[]; readonly attrs: Readonly<Record<string, unknown>>; readonly firstSeenAt: string; readonly lastSeenAt: string; readonly staleStrikeCount: number; readonly deletedAt: string | null };
+export type MeteredDayPage = { readonly items: readonly (MeteredDay)[]; readonly nextCursor: string | null };
+export type MeteredDay = { readonly date: string; readonly recordCount: number; readonly skipped: readonly ({ readonly reason: string })[] };
 export type UsageRecordPage = { readonly items: readonly (UsageRecord)[]; readonly nextCursor: string | null; readonly pruned?: readonly (string)[] };
 export type UsageRecord = { readonly deploymentId: string; readonly provider: string | null; readonly resourceId: string; readonly billingKind: string; readonly period: Period; readonly granularity: "hour" | "day" | "event"; readonly sourceId: string | null; readonly quantity: string; readonly rateKey: RateKey | null; readonly attributes: Readonly<Record<string, unknown>> | null; readonly subAttribution: Readonly<Record<string, unknown>> | null; readonly origin: "command" | "metering" | "backfill"; readonly correctedBy: "command" | "metering" | "backfill" | null };
 export type Period = { readonly start: string; readonly end: string };
@@ -10,32 +26,36 @@ export type RateKey = { readonly resourceType: string; readonly resourceFamily: 
 export type UsageAnswer = Readonly<Record<string, string>>;
 export type UnbilledUsagePage = { readonly items: readonly (UnbilledUsage)[]; readonly nextCursor: string | null };
 export type UnbilledUsage = { readonly deploymentId: string; readonly billingKind: string; readonly reason: "no_subscription" | "no_plan_item"; readonly readings: number; readonly quantity: string; readonly period: Period };
-export type MeteredDayPage = { readonly items: readonly (MeteredDay)[]; readonly nextCursor: string | null };
-export type MeteredDay = { readonly date: string; readonly recordCount: number; readonly skipped: readonly ({ readonly reason: string })[] };
 export type RatePage = { readonly items: readonly (Rate)[]; readonly nextCursor: string | null };
 export type Rate = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly unit: string | null; readonly unitPrice: string; readonly currency: string; readonly basis: "duration" | "amount"; readonly effectiveFrom: string; readonly effectiveUntil: string | null; readonly period: OpenPeriod };
-export type OpenPeriod = { readonly start: string; readonly end: string | null };
+export type PlanPage = { readonly items: readonly (Plan)[]; readonly nextCursor: string | null };
+export type Plan = { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval: "month" | "year"; readonly effectiveFrom: string; readonly effectiveUntil: string | null; readonly period: OpenPeriod; readonly items: readonly (PlanItem)[] };
+export type PlanItem = { readonly billingKind: string; readonly price: Readonly<Record<string, unknown>>; readonly aggregation: string; readonly included?: string; readonly unitConversion?: Readonly<Record<string, unknown>>; readonly discounts?: Readonly<Record<string, unknown>>; readonly commitments?: Readonly<Record<string, unknown>>; readonly filter?: Readonly<Record<string, unknown>>; readonly uniqueBy?: string };
+export type Quote = { readonly planId: string; readonly currency: string; readonly lines: readonly (QuoteLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly unbilled: readonly (UnbilledQuantity)[] };
+export type QuoteLine = { readonly billingKind: string; readonly quantity: string; readonly included: string; readonly billable: string; readonly rows: readonly (Row)[]; readonly net: string };
+export type Row = { readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string };
+export type CreditTaken = { readonly creditId: string; readonly amount: string };
+export type UnbilledQuantity = { readonly billingKind: string; readonly quantity: string };
+export type QuoteQuestion = { readonly asOf?: string; readonly knownAt?: string; readonly at?: string; readonly planId?: string; readonly plan?: { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[] }; readonly usage: Readonly<Record<string, string>>; readonly period?: { readonly start: string; readonly end: string }; readonly tenantId?: string };
+export type LinePage = { readonly items: readonly (Line)[]; readonly nextCursor: string | null };
+export type Line = { readonly lineId: string; readonly parentLineId: string | null; readonly status: "valid" | "split"; readonly invoiceId: string | null; readonly tenantId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly currency: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly net: string; readonly quarantine: Quarantine | null };
+export type Quarantine = { readonly code: string; readonly message: string };
+export type LineWithParts = { readonly lineId: string; readonly parentLineId: string | null; readonly status: "valid" | "split"; readonly invoiceId: string | null; readonly tenantId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly currency: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly net: string; readonly quarantine: Quarantine | null; readonly parts?: readonly (Line)[]; readonly partsNet?: string };
 export type InvoicePage = { readonly items: readonly (Invoice)[]; readonly nextCursor: string | null };
 export type Invoice = { readonly invoiceId: string; readonly number: string | null; readonly status: "draft" | "issued" | "paid" | "void"; readonly tenantId: string; readonly currency: string; readonly asOf: string; readonly lines: readonly (InvoiceLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly taxes: readonly (InvoiceTax)[]; readonly quarantined: readonly (QuarantinedLine)[]; readonly selection: Readonly<Record<string, unknown>> | null; readonly issuedAt: string | null; readonly paidAt: string | null; readonly voidedAt: string | null; readonly computedAt: number | null; readonly creditTaken: string; readonly amountDue: string; readonly creditNotes: readonly (CreditNoteReference)[] };
 export type InvoiceLine = { readonly lineId: string; readonly parentLineId: string | null; readonly parentPeriod: Period | null; readonly subscriptionId: string | null; readonly deploymentId: string | null; readonly billingKind: string; readonly period: Period; readonly quantity: string; readonly included: string | null; readonly unitConversion: Readonly<Record<string, unknown>> | null; readonly rows: readonly (Row)[]; readonly net: string; readonly tax: string; readonly correction: boolean };
-export type Row = { readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string };
-export type CreditTaken = { readonly creditId: string; readonly amount: string };
 export type InvoiceTax = { readonly name: string | null; readonly ratePercent: string; readonly net: string; readonly tax: string };
 export type QuarantinedLine = { readonly lineId: string; readonly code: string; readonly message: string };
 export type CreditNoteReference = { readonly creditNoteId: string; readonly number: string; readonly issuedAt: string; readonly reason: string; readonly total: string };
 export type InvoicePreview = { readonly invoiceId: null; readonly number: null; readonly status: "preview"; readonly tenantId: string; readonly currency: string; readonly asOf: string; readonly lines: readonly (InvoiceLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly taxes: readonly (InvoiceTax)[]; readonly quarantined: readonly (QuarantinedLine)[] };
 export type InvoiceDocumentAnswer = string;
-export type LinePage = { readonly items: readonly (Line)[]; readonly nextCursor: string | null };
-export type Line = { readonly lineId: string; readonly parentLineId: string | null; readonly status: "valid" | "split"; readonly invoiceId: string | null; readonly tenantId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly currency: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly net: string; readonly quarantine: Quarantine | null };
-export type Quarantine = { readonly code: string; readonly message: string };
-export type LineWithParts = { readonly lineId: string; readonly parentLineId: string | null; readonly status: "valid" | "split"; readonly invoiceId: string | null; readonly tenantId: string; readonly subscriptionId: string; readonly deploymentId: string; readonly billingKind: string; readonly currency: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly net: string; readonly quarantine: Quarantine | null; readonly parts?: readonly (Line)[]; readonly partsNet?: string };
-export type CreditPage = { readonly items: readonly (Credit)[]; readonly nextCursor: string | null };
-export type Credit = { readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly kind: "coupon" | "credit"; readonly amount?: string; readonly left?: string; readonly percent?: string; readonly billingKinds?: readonly (string)[] | null; readonly taken: string; readonly period: OpenPeriod; readonly reason: string | null };
 export type CreditNotePage = { readonly items: readonly (CreditNote)[]; readonly nextCursor: string | null };
 export type CreditNote = { readonly creditNoteId: string; readonly number: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string; readonly issuedAt: string; readonly reason: string; readonly subtotal: string; readonly tax: string; readonly total: string };
 export type CreditNoteWithRows = { readonly creditNoteId: string; readonly number: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string; readonly issuedAt: string; readonly reason: string; readonly subtotal: string; readonly tax: string; readonly total: string; readonly rows: readonly (CreditNoteRow)[] };
 export type CreditNoteRow = { readonly lineId: string; readonly deploymentId: string; readonly billingKind: string; readonly period: Period; readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string };
 export type CreditNoteDocumentAnswer = string;
+export type CreditPage = { readonly items: readonly (Credit)[]; readonly nextCursor: string | null };
+export type Credit = { readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly kind: "coupon" | "credit"; readonly amount?: string; readonly left?: string; readonly percent?: string; readonly billingKinds?: readonly (string)[] | null; readonly taken: string; readonly period: OpenPeriod; readonly reason: string | null };
 export type Margin = { readonly period: string; readonly currency: string; readonly overall: MarginFigures; readonly byTenant: readonly (TenantMargin)[]; readonly byDeployment: readonly (DeploymentMargin)[]; readonly byKind: MarginByKind; readonly unattributed: UnattributedCogs; readonly otherCurrencies: readonly (string)[] };
 export type MarginFigures = { readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null };
 export type TenantMargin = { readonly tenantId: string; readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null };
@@ -47,26 +67,6 @@ export type UnattributedCogs = { readonly cogs: string };
 export type Accrual = { readonly at: string; readonly currency: string; readonly billed: false; readonly subscriptions: readonly (AccruedSubscription)[]; readonly total: string };
 export type AccruedSubscription = { readonly subscriptionId: string; readonly tenantId: string; readonly deploymentId: string; readonly lines: readonly (AccruedLine)[]; readonly total: string };
 export type AccruedLine = { readonly lineId: string; readonly billingKind: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly net: string; readonly quarantine: Quarantine | null };
-export type ResourcePage = { readonly items: readonly (Resource)[]; readonly nextCursor: string | null };
-export type Resource = { readonly provider: string; readonly providerId: string; readonly kind: string; readonly name: string; readonly region: string | null; readonly project: string | null; readonly status: string; readonly sizeSlug: string | null; readonly sizeGb: string | null; readonly tenantId: string | null; readonly deploymentId: string | null; readonly tags: readonly (string)[]; readonly attrs: Readonly<Record<string, unknown>>; readonly firstSeenAt: string; readonly lastSeenAt: string; readonly staleStrikeCount: number; readonly deletedAt: string | null };
-export type TenantPage = { readonly items: readonly (Tenant)[]; readonly nextCursor: string | null };
-export type Tenant = { readonly tenantId: string; readonly name: string | null; readonly currency: string; readonly timeZone: string; readonly taxes: readonly (Tax)[]; readonly credits: readonly (TenantCredit)[] };
-export type Tax = { readonly name: string; readonly ratePercent: string; readonly from: string };
-export type TenantCredit = { readonly currency: string; readonly amount: string };
-export type DeploymentPage = { readonly items: readonly (Deployment)[]; readonly nextCursor: string | null };
-export type Deployment = { readonly deploymentId: string; readonly name: string; readonly tenantId: string | null; readonly assignments: readonly (Assignment)[] };
-export type Assignment = { readonly tenantId: string; readonly from: string };
-export type PlanPage = { readonly items: readonly (Plan)[]; readonly nextCursor: string | null };
-export type Plan = { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval: "month" | "year"; readonly effectiveFrom: string; readonly effectiveUntil: string | null; readonly period: OpenPeriod; readonly items: readonly (PlanItem)[] };
-export type PlanItem = { readonly billingKind: string; readonly price: Readonly<Record<string, unknown>>; readonly aggregation: string; readonly included?: string; readonly unitConversion?: Readonly<Record<string, unknown>>; readonly discounts?: Readonly<Record<string, unknown>>; readonly commitments?: Readonly<Record<string, unknown>>; readonly filter?: Readonly<Record<string, unknown>>; readonly uniqueBy?: string };
-export type PlanSubscriptionPage = { readonly items: readonly (PlanSubscription)[]; readonly nextCursor: string | null };
-export type PlanSubscription = { readonly subscriptionId: string; readonly deploymentId: string; readonly tenantId: string | null; readonly planId: string | null; readonly period: OpenPeriod; readonly anchor: string | null; readonly plans: readonly (SubscribedPlan)[]; readonly tenancies: readonly (Tenancy)[] };
-export type SubscribedPlan = { readonly planId: string; readonly from: string };
-export type Tenancy = { readonly tenantId: string; readonly period: OpenPeriod };
-export type Quote = { readonly planId: string; readonly currency: string; readonly lines: readonly (QuoteLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly unbilled: readonly (UnbilledQuantity)[] };
-export type QuoteLine = { readonly billingKind: string; readonly quantity: string; readonly included: string; readonly billable: string; readonly rows: readonly (Row)[]; readonly net: string };
-export type UnbilledQuantity = { readonly billingKind: string; readonly quantity: string };
-export type QuoteQuestion = { readonly asOf?: string; readonly knownAt?: string; readonly at?: string; readonly planId?: string; readonly plan?: { readonly planId: string; readonly name: string; readonly currency: string; readonly baseFee: string; readonly paymentTerm: "in_advance" | "in_arrears"; readonly interval?: "month" | "year"; readonly effectiveFrom: string; readonly items: readonly ({ readonly billingKind: string; readonly price: { readonly model: "flat"; readonly amount: string; readonly paymentTerm: "in_advance" | "in_arrears" } | { readonly model: "unit"; readonly unitAmount: string } | { readonly model: "graduated"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "volume"; readonly tiers: readonly ({ readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount?: string })[] } | { readonly model: "package"; readonly packageSize: string; readonly packageAmount: string } | { readonly model: "dynamic"; readonly multiplier: string } | { readonly model: "percentage"; readonly percent: string; readonly fixedAmount?: string } | { readonly model: "rate_card" }; readonly included?: string; readonly unitConversion?: { readonly operation: "divide" | "multiply"; readonly factor: string; readonly rounding?: "none" | "ceiling" | "floor" | "half_up"; readonly precision?: number }; readonly discounts?: { readonly percentage?: string; readonly quantity?: string }; readonly commitments?: { readonly minimum?: string; readonly maximum?: string }; readonly aggregation?: "sum" | "count" | "max" | "unique_count" | "latest" | "average" | "minimum"; readonly filter?: Readonly<Record<string, string>>; readonly uniqueBy?: string })[] }; readonly usage: Readonly<Record<string, string>>; readonly period?: { readonly start: string; readonly end: string }; readonly tenantId?: string };
 export type Explained = { readonly id: string; readonly is: "issued"; readonly documents: readonly (ExplainedDocument)[]; readonly rows: readonly (ExplainedRow)[]; readonly open: ExplainedOpenLine | null } | { readonly id: string; readonly is: "draft"; readonly documents: readonly (ExplainedDocument)[]; readonly rows: readonly (ExplainedRow)[]; readonly open: ExplainedOpenLine | null } | { readonly id: string; readonly is: "open line"; readonly lineId: string; readonly tenantId: string; readonly billingKind: string; readonly period: Period; readonly quarantine: string | null; readonly parts: readonly (ExplainedPart)[]; readonly usage: OpenUsage; readonly events: readonly (EventReference)[] } | { readonly id: string; readonly is: "usage record"; readonly versions: readonly (UsageVersion)[]; readonly usedIn: readonly (UsedIn)[] } | { readonly id: string; readonly is: "margin"; readonly month: string; readonly currency: string; readonly tenantId: string | null; readonly arithmetic: string; readonly revenue: readonly (ExplainedRevenue)[]; readonly costs: readonly (ExplainedCost)[] } | { readonly id: string; readonly is: "event"; readonly event: Event; readonly usedIn: readonly (UsedIn)[] | null; readonly margin: readonly (string)[] };
 export type ExplainedDocument = { readonly documentId: string; readonly number: string | null; readonly status: "draft" | "issued" | "paid" | "void"; readonly tenantId: string; readonly currency: string; readonly credits: string | null; readonly arithmetic: string; readonly reason: string | null; readonly events: readonly (EventReference)[] };
 export type EventReference = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly source: EventSource | null };
@@ -154,6 +154,31 @@ export class Ledgerline {
     this.#requester = new Requester(options);
   }
 
+  /** Who is billed. */
+  async tenants(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/tenants', query: question });
+  }
+
+  /** What tenants run, and whose each was when. */
+  async deployments(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/deployments', query: question });
+  }
+
+  /** Which deployment is on which plan, from when to when, and for whom. */
+  async subscriptions(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; subscriptionId?: string | undefined; subscriptionIds?: readonly (string)[] | string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanSubscriptionPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/subscriptions', query: question });
+  }
+
+  /** The inventory: what providers run for us, as last seen; or with its kind, status, size and holder at an instant, and what there was then. */
+  async resources(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; provider?: string | undefined; providerId?: string | undefined; kind?: string | undefined; deploymentId?: string | undefined; tenantId?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ResourcePage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/resources', query: question });
+  }
+
+  /** Which days were metered, with the number of records and what was skipped. */
+  async meteredDays(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MeteredDayPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/metered-days', query: question });
+  }
+
   /** The observations in force: one row per deployment, resource, billing kind, period and granularity. */
   async usageRecords(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; resourceId?: string | undefined; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UsageRecordPage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/usage-records', query: question });
@@ -174,36 +199,19 @@ export class Ledgerline {
     return this.#requester.send({ method: 'GET', path: '/api/v1/unbilled', query: question });
   }
 
-  /** Which days were metered, with the number of records and what was skipped. */
-  async meteredDays(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MeteredDayPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/metered-days', query: question });
-  }
-
   /** The prices of rate keys, with the periods over which they are in force; as known at a position or instant. */
   async rates(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; resourceType?: string | undefined; resourceFamily?: string | undefined; location?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<RatePage> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/rates', query: question });
   }
 
-  /** Invoices: issued ones as they were frozen, drafts as they rate now. */
-  async invoices(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/invoices', query: question });
+  /** Plans with the periods over which their terms are in force. */
+  async plans(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/plans', query: question });
   }
 
-  /** The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored. */
-  async invoicePreview(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
-  }
-
-  /** One invoice with its lines and rows. */
-  async invoice(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Invoice> {
-    const { id, ...query } = question;
-    return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}`, query });
-  }
-
-  /** One invoice as a page of HTML to print or to send. */
-  async invoiceDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
-    const { id, ...query } = question;
-    return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
+  /** What usage would come to under a plan, for a whole period; stored nowhere. */
+  async quote(body: QuoteQuestion): Promise<Quote> {
+    return this.#requester.send({ method: 'POST', path: '/api/v1/quotes', body });
   }
 
   /** Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`). */
@@ -217,9 +225,26 @@ export class Ledgerline {
     return this.#requester.send({ method: 'GET', path: `/api/v1/lines/${encodeURIComponent(id)}`, query });
   }
 
-  /** Coupons and credits, and what issued invoices have taken of each. */
-  async credits(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/credits', query: question });
+  /** Invoices: issued ones as they were frozen, drafts as they rate now. */
+  async invoices(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/invoices', query: question });
+  }
+
+  /** One invoice with its lines and rows. */
+  async invoice(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Invoice> {
+    const { id, ...query } = question;
+    return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}`, query });
+  }
+
+  /** The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored. */
+  async invoicePreview(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
+  }
+
+  /** One invoice as a page of HTML to print or to send. */
+  async invoiceDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
+    const { id, ...query } = question;
+    return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
   }
 
   /** Credit notes, each of one issued invoice. */
@@ -239,6 +264,11 @@ export class Ledgerline {
     return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/document`, query });
   }
 
+  /** Coupons and credits, and what issued invoices have taken of each. */
+  async credits(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
+    return this.#requester.send({ method: 'GET', path: '/api/v1/credits', query: question });
+  }
+
   /** Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across. */
   async margin(question: { asOf?: string | undefined; knownAt?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/margin', query: question });
@@ -247,36 +277,6 @@ export class Ledgerline {
   /** What the open period of each active subscription comes to so far, by the engine of the invoice; not billed. */
   async accrual(question: { asOf?: string | undefined; knownAt?: string | undefined; at?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
     return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/accrual', query: question });
-  }
-
-  /** The inventory: what providers run for us, as last seen; or with its kind, status, size and holder at an instant, and what there was then. */
-  async resources(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; provider?: string | undefined; providerId?: string | undefined; kind?: string | undefined; deploymentId?: string | undefined; tenantId?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ResourcePage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/resources', query: question });
-  }
-
-  /** Who is billed. */
-  async tenants(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/tenants', query: question });
-  }
-
-  /** What tenants run, and whose each was when. */
-  async deployments(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/deployments', query: question });
-  }
-
-  /** Plans with the periods over which their terms are in force. */
-  async plans(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/plans', query: question });
-  }
-
-  /** Which deployment is on which plan, from when to when, and for whom. */
-  async subscriptions(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; subscriptionId?: string | undefined; subscriptionIds?: readonly (string)[] | string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanSubscriptionPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/subscriptions', query: question });
-  }
-
-  /** What usage would come to under a plan, for a whole period; stored nowhere. */
-  async quote(body: QuoteQuestion): Promise<Quote> {
-    return this.#requester.send({ method: 'POST', path: '/api/v1/quotes', body });
   }
 
   /** An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in. */

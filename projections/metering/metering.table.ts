@@ -1,3 +1,4 @@
+import type { SkippedResource } from '#domain/metering/metering';
 import type { Instant } from '#domain/time/instant';
 import { defineTable } from '#read-model/table';
 
@@ -18,7 +19,7 @@ export const meteringConfigurations = defineTable<MeteringConfigurationRow>({
 export interface MeteredDayRow {
   readonly date: string;
   readonly record_count: number;
-  readonly skipped: readonly object[];
+  readonly skipped: readonly SkippedResource[];
 }
 
 export const meteredDays = defineTable<MeteredDayRow>({

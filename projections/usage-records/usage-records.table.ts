@@ -1,4 +1,5 @@
 import type { Instant } from '#domain/time/instant';
+import type { Granularity, Origin } from '#domain/usage/usage';
 import { defineTable } from '#read-model/table';
 
 /** The observation now in force of a deployment, resource, billing kind, period and granularity. '' stands for: not given. */
@@ -8,14 +9,14 @@ export interface UsageRecordRow {
   readonly period_start: Instant;
   readonly resource_id: string;
   readonly period_end: Instant;
-  readonly granularity: string;
+  readonly granularity: Granularity;
   readonly provider: string;
   readonly source_id: string;
   readonly quantity: string;
   /** Who observed it: `command`, `metering`, `backfill`. */
-  readonly origin: string;
+  readonly origin: Origin;
   /** Who gave it this quantity by a correction; null: it is as it was observed. */
-  readonly corrected_by: string | null;
+  readonly corrected_by: Origin | null;
   /** Who superseded this version, by a correction; null while it is in force. A last version that was closed was withdrawn: it never was. */
   readonly superseded_by: string | null;
   readonly resource_type: string | null;
@@ -85,7 +86,7 @@ export interface UsageProviderRow {
   readonly period_start: Instant;
   readonly resource_id: string;
   readonly period_end: Instant;
-  readonly granularity: string;
+  readonly granularity: Granularity;
   readonly source_id: string;
   readonly provider: string;
 }

@@ -8,10 +8,10 @@ import { z } from 'zod';
 import { mintToken } from '#runtime/token';
 import { CONSOLE_SCRIPT } from '#api/console/script';
 import { settingsFrom } from '#api/environment';
-import { ANSWERS } from '#api/openapi/answers';
 import { problemOf, zProblem } from '#api/problem';
 import { Routes } from '#api/routes';
 import { startApi } from '#api/start';
+import { QUERIES } from '#operations/operations';
 import { instant } from '#domain/time/instant';
 import { UnknownOutcome } from '#event-store/port';
 import { type Role, ROLES } from '#ledger/caller';
@@ -170,7 +170,7 @@ describe('roles', () => {
 
   it.each(cases.filter(({ query }) => query !== undefined))('$route answers what it promises', async (each) => {
     const { body } = await askCase('platform_admin', each);
-    const answer = ANSWERS.get(each.query ?? '');
+    const { answer } = QUERIES.get(each.query ?? '') ?? {};
     expect(answer?.safeParse(body).error?.issues).toBeUndefined();
     // An empty list promises nothing.
     if (typeof body === 'object' && body !== null && 'items' in body) expect(body.items).not.toEqual([]);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { LedgerCore } from '#ledger/ledger-core';
-import { QUERIES } from '#operations/queries/index';
+import { QUERIES } from '#operations/operations';
 import { canonicalInvoice, reissued } from '#billing/invoices/reissue';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { type TestLedger, testLedger } from '../support/ledger.js';

@@ -4,11 +4,11 @@ import { GraphQLSchemaHost } from '@nestjs/graphql';
 import { getNamedType, type GraphQLObjectType, isLeafType, isObjectType, printSchema } from 'graphql';
 import { SignJWT } from 'jose';
 import { z } from 'zod';
-import { fieldName } from '#api/graphql/query-fields';
+import { fieldName } from '#api/field-name';
 import { LedgerCore } from '#ledger/ledger-core';
 import { type Role, ROLES } from '#ledger/caller';
 import { mintToken } from '#runtime/token';
-import { QUERIES } from '#operations/queries/index';
+import { QUERIES } from '#operations/operations';
 import { apiForAll, NOW, SECRET, STORY } from '../support/api.js';
 
 const api = apiForAll();

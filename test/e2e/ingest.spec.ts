@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { zIngested } from '#api/openapi/answers/ingest';
+import { zIngested } from '#api/ingest.answer';
 import { mintToken } from '#runtime/token';
 import { apiForAll, april, NOW, problemIn, SECRET } from '../support/api.js';
 

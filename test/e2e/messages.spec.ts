@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { isDomainError } from '#domain/schema';
 import { COMMANDS } from '#operations/commands/index';
-import { QUERIES } from '#operations/queries/index';
+import { QUERIES } from '#operations/operations';
 import { deployment } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 

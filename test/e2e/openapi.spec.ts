@@ -295,7 +295,7 @@ describe('what is refused', () => {
   });
 
   it('has a code that is in the document: those of the sources, all of them; UPDATE_CODES=1 writes them anew', async () => {
-    const file = new URL('../../apps/api/src/openapi/error-codes.ts', import.meta.url);
+    const file = new URL('../../apps/api/src/error-codes.ts', import.meta.url);
     const raised = /\b(?:invalid|notFound|conflict|unavailable|DomainError|refuse)\(\s*'([a-z][a-z0-9_]+)'/g;
     const codes = new Set<string>([
       'unauthenticated',

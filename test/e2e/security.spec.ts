@@ -2,11 +2,10 @@ import { createServer } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { z } from 'zod';
-import { fieldName } from '#api/graphql/query-fields';
-import { QUERY_EXAMPLES } from '#api/openapi/examples';
+import { fieldName } from '#api/field-name';
 import { Routes } from '#api/routes';
 import { startApi } from '#api/start';
-import { QUERIES } from '#operations/queries/index';
+import { QUERIES } from '#operations/operations';
 import { apiForAll, clock, LISTENING, logger, SECRET, type TestApi } from '../support/api.js';
 import { on } from '../support/log.js';
 
@@ -19,7 +18,7 @@ function restOf(
 ): { method: string; path: string; body: string | undefined } {
   const route = api()
     .app.get(Routes)
-    .all.find(({ access }) => access.query === name);
+    .all.find(({ access }) => access.query?.name === name);
   if (route === undefined) throw new Error(`${name} has no route`);
   if (route.method === 'POST') return { method: 'POST', path: route.path, body: JSON.stringify(params) };
   const path = route.path.replace(/:(\w+)/g, (_all, field: string) =>
@@ -40,7 +39,7 @@ const ask = (who: string, name: string, params: Readonly<Record<string, unknown>
 
 /** acme's own ids, where the examples have those of their story. */
 const idsOf = (name: string): Readonly<Record<string, unknown>> => {
-  const example = QUERY_EXAMPLES.get(name) ?? {};
+  const example = QUERIES.get(name)?.example ?? {};
   const own = {
     invoice: api().invoiceId,
     line: api().lineId,

@@ -2,29 +2,23 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, DiscoveryModule } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { LedgerModule } from '#operations/ledger.module';
-import { AuditController } from './audit.http.js';
 import { AccessGuard } from './auth/access.guard.js';
 import { TokenReader } from './auth/token.js';
 import { CLOCK, type Clock } from './clock.js';
 import { CommandsController } from './commands.http.js';
 import { ConsoleController } from './console/console.http.js';
-import { DashboardController } from './dashboard.http.js';
 import { CommandsResolver } from './graphql/commands.graphql.js';
 import { graphQl } from './graphql/graphql.module.js';
 import { QueryFields } from './graphql/query-fields.js';
 import { SubscriptionsResolver } from './graphql/subscriptions.graphql.js';
 import { HealthController } from './health.http.js';
 import { IngestController } from './ingest.http.js';
-import { InventoryController } from './inventory.http.js';
-import { InvoicesController } from './invoices.http.js';
 import { MetricsController } from './metrics.http.js';
 import { OpenApiController } from './openapi/openapi.http.js';
-import { PlansController } from './plans.http.js';
 import { ProblemFilter } from './problem.filter.js';
-import { RatesController } from './rates.http.js';
+import { QueriesController } from './queries.http.js';
 import { Routes } from './routes.js';
 import { Telemetry } from './telemetry/telemetry.js';
-import { UsageController } from './usage.http.js';
 import { WaitForPosition } from './wait-for.js';
 
 export interface AppOptions {
@@ -84,13 +78,7 @@ export class AppModule {
       module: AppModule,
       imports: [DiscoveryModule, ledger, access, graphQl([ledger, access], logger)],
       controllers: [
-        UsageController,
-        RatesController,
-        InvoicesController,
-        DashboardController,
-        InventoryController,
-        PlansController,
-        AuditController,
+        QueriesController,
         CommandsController,
         IngestController,
         HealthController,

@@ -1,17 +1,12 @@
 import { Controller, Get, Inject } from '@nestjs/common';
-import { z } from 'zod';
 import { DomainError } from '#domain/errors';
 import { Ledger } from '#operations/ledger';
+import { projections } from '#operations/projections';
 import { OpenToAll } from './auth/access.js';
 import { CLOCK, type Clock } from './clock.js';
 
 /** A probe that hangs tells nothing: after this, the database counts as gone. */
 const PATIENCE_MS = 2000;
-
-const zStatus = z.object({
-  items: z.array(z.object({ position: z.number(), head: z.number(), lag: z.number(), lagSeconds: z.number() })).min(1),
-  state: z.string(),
-});
 
 /** The read models that this process answers from are being built. */
 const REBUILDING = 'rebuilding';
@@ -34,17 +29,13 @@ export class HealthController {
   @Get('ready')
   @OpenToAll()
   async ready(): Promise<object> {
-    const asked = this.ledger.ask(
-      'projections',
-      {},
-      { actor: 'health', role: 'platform_admin', now: this.clock.now() },
-    );
+    const asked = this.ledger.ask(projections, {}, { actor: 'health', role: 'platform_admin', now: this.clock.now() });
     try {
-      const {
-        items: [first],
-        state,
-      } = zStatus.parse(await withinPatience(asked));
-      if (state !== REBUILDING) return { status: 'ready', ...first };
+      const { items, state } = await withinPatience(asked);
+      const [first] = items;
+      if (first === undefined) throw new Error('there is no projection');
+      const { position, head, lag, lagSeconds } = first;
+      if (state !== REBUILDING) return { status: 'ready', position, head, lag, lagSeconds };
     } catch {
       throw new DomainError('not_ready', 'the database does not answer', 'unavailable');
     }

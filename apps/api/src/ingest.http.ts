@@ -10,7 +10,7 @@ import { AllowedTo, AskedBy } from './auth/access.js';
 import { CLOCK, type Clock } from './clock.js';
 import { EVENT_TYPE, eventOfHeaders, EVENTS_TYPE, isCloudEvent, readingOf } from './cloud-event.js';
 import { type Request, V1 } from './http.js';
-import type { zIngested } from './openapi/answers/ingest.js';
+import type { zIngested } from './ingest.answer.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
 /** A batch is answered as a whole: more would keep the asker waiting, and weigh on the others. */

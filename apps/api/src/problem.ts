@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { z } from 'zod';
 import { DomainError, type ErrorKind, type FieldError } from '#domain/errors';
+import { zFieldErrors } from '#operations/answers';
 import { ERROR_CODES } from './error-codes.js';
 import { outageOf } from './outage.js';
 
@@ -20,9 +21,7 @@ export const zProblem = z.object({
   status: z.int(),
   detail: z.string().describe('What was wrong here, and what to do'),
   code: z.string().meta({ description: 'Stable: programs may rely on it', 'x-codes': ERROR_CODES }),
-  errors: z
-    .array(z.object({ field: z.string(), message: z.string() }).meta({ id: 'FieldError' }))
-    .describe('The faulty fields, by JSON path'),
+  errors: zFieldErrors,
 });
 export type Problem = z.output<typeof zProblem>;
 

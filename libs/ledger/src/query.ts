@@ -16,20 +16,47 @@ export interface QueryContext {
   readonly confinedTo: string | null;
 }
 
-export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject> {
+/** What a schema takes as an answer. It is read-only: nobody changes an answer after it was given. */
+export type AnswerOf<Answer extends z.ZodType> = Immutable<z.input<Answer>>;
+
+type Immutable<Value> = Value extends readonly (infer Item)[]
+  ? readonly Immutable<Item>[]
+  : Value extends object
+    ? { readonly [Key in keyof Value]: Immutable<Value[Key]> }
+    : Value;
+
+/** A query, whole: REST, GraphQL, the OpenAPI document, the typed client and the command line are made from it. */
+export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject, Answer extends z.ZodType = z.ZodType> {
   readonly name: string;
   readonly summary: string;
-  readonly params: Params;
+  /** Below `/api/v1/`, with parameters of the path as `:id`. */
+  readonly path: string;
+  /** GET unless given. POST where the parameters are too large for a URL. */
+  readonly method?: 'POST';
   readonly roles: readonly Role[];
-  /** It tells how far behind the projections are, so it must not wait for them. */
-  readonly withoutCatchUp?: true;
-  /** The answer is a text of this type; else it is JSON. */
+  readonly params: Params;
+  /** The compiler checks `handle` against it. At run time no answer is checked: tests do that. */
+  readonly answer: Answer;
+  /** The answer is a text of this type. Without it, the answer is JSON. */
   readonly media?: 'text/html';
-  answer(params: z.output<Params>, context: QueryContext): Promise<unknown>;
+  /** Parameters that the documentation shows. The examples of all operations tell one story. */
+  readonly example: z.input<Params>;
+  /** The query reports how far behind the projections are, so it must not wait for them. */
+  readonly withoutCatchUp?: true;
+  handle(params: z.output<Params>, context: QueryContext): Promise<AnswerOf<Answer>>;
 }
 
-export const defineQuery = <Params extends z.ZodObject>(definition: QueryDefinition<Params>): QueryDefinition<Params> =>
-  definition;
+/** A query as it is declared, with its parameters closed: any other parameter is refused. */
+export interface DefinedQuery<
+  Params extends z.ZodObject = z.ZodObject,
+  Answer extends z.ZodType = z.ZodType,
+> extends QueryDefinition<Params, Answer> {
+  readonly closedParams: z.ZodObject;
+}
+
+export const defineQuery = <Params extends z.ZodObject, Answer extends z.ZodType>(
+  definition: QueryDefinition<Params, Answer>,
+): DefinedQuery<Params, Answer> => ({ ...definition, closedParams: definition.params.strict() });
 
 /** All but the appender of usage. */
 export const READERS: readonly Role[] = ['platform_admin', 'operator', 'auditor', 'tenant'];
@@ -59,10 +86,10 @@ export const DEFAULT_LIMIT = 1000;
 export const MAX_LIMIT = 10_000;
 
 /** A whole number, as a text where it comes from a URL or a command line. */
-const zWhole = (min: number, max: number, message: string): z.ZodCoercedNumber =>
-  z.coerce.number(message).int(message).min(min, message).max(max, message);
+const zWhole = (min: number, max: number, message: string): z.ZodCoercedNumber<string | number> =>
+  z.coerce.number<string | number>(message).int(message).min(min, message).max(max, message);
 
-export const zLimit = (unlessGiven: number): z.ZodDefault<z.ZodCoercedNumber> =>
+export const zLimit = (unlessGiven: number): z.ZodDefault<z.ZodCoercedNumber<string | number>> =>
   zWhole(1, MAX_LIMIT, `must be a whole number from 1 to ${MAX_LIMIT}`).default(unlessGiven);
 export const zAfter = zWhole(0, Number.MAX_SAFE_INTEGER, 'must be a log position: a whole number such as 1207').default(
   0,
@@ -138,7 +165,7 @@ export function withCursor(list: string, params: Readonly<Record<string, unknown
 }
 
 /** An answer whose next page is asked for with the same parameters. */
-export function pagedOn(list: string, params: Readonly<Record<string, unknown>>, answer: unknown): unknown {
+export function pagedOn<Answer>(list: string, params: Readonly<Record<string, unknown>>, answer: Answer): Answer {
   if (
     typeof answer !== 'object' ||
     answer === null ||

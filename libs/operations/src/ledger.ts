@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { CommandBus, Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import type { z } from 'zod';
 import { DomainError, invalid, notFound } from '#domain/errors';
 import type { EventSource } from '#domain/events';
 import { isDomainError, parse } from '#domain/schema';
@@ -23,9 +24,20 @@ import { type Export, exported, type ExportKind } from '#exchange/export/exports
 import { inOrder, valueOf } from '#ledger/appending/in-order';
 import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
 import { LedgerCore } from '#ledger/ledger-core';
-import { QUERIES } from './queries/index.js';
+import { margin } from './margin.js';
+import { QUERIES } from './operations.js';
 import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
-import { ADMIN, contextFor, pagedOn, positionOf, positionUpTo, STAFF, withCursor } from '#ledger/query';
+import {
+  ADMIN,
+  type AnswerOf,
+  contextFor,
+  type DefinedQuery,
+  pagedOn,
+  positionOf,
+  positionUpTo,
+  STAFF,
+  withCursor,
+} from '#ledger/query';
 import { TreeKeeper } from '#audit/tree-keeper';
 import { onTrial } from '#billing/preview/trial';
 
@@ -35,16 +47,16 @@ const WRITERS: readonly Role[] = ['platform_admin', 'operator'];
 const APPENDERS_OF_USAGE: readonly Role[] = [...WRITERS, 'ingest'];
 
 /** An answer, and the log position that it is as of. */
-export interface Answered {
+export interface Answered<Answer = unknown> {
   readonly position: number;
-  readonly answer: unknown;
+  readonly answer: Answer;
 }
 
 /** A query on its way over the query bus. */
-export class LedgerQuery extends Query<Answered> {
+export class LedgerQuery<Answer extends z.ZodType = z.ZodType> extends Query<Answered<AnswerOf<Answer>>> {
   constructor(
-    readonly name: string,
-    readonly params: Record<string, unknown>,
+    readonly query: DefinedQuery<z.ZodObject, Answer>,
+    readonly params: Readonly<Record<string, unknown>>,
     readonly caller: Caller,
   ) {
     super();
@@ -55,36 +67,41 @@ export class LedgerQuery extends Query<Answered> {
 export class LedgerQueryHandler implements IQueryHandler<LedgerQuery> {
   constructor(private readonly core: LedgerCore) {}
 
-  async execute({ name, params, caller }: LedgerQuery): Promise<Answered> {
-    return answered(this.core, name, params, caller);
+  async execute({ query, params, caller }: LedgerQuery): Promise<Answered> {
+    return answered(this.core, query, params, caller);
   }
 }
 
-async function answered(
+async function answered<Answer extends z.ZodType>(
   core: LedgerCore,
-  name: string,
-  params: Record<string, unknown>,
+  query: DefinedQuery<z.ZodObject, Answer>,
+  params: Readonly<Record<string, unknown>>,
   caller: Caller,
-): Promise<Answered> {
-  const definition = QUERIES.get(name);
-  if (definition === undefined)
-    throw notFound(
-      'unknown_query',
-      `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`,
-    );
-  assertRole(caller, definition.roles, `the query ${name}`);
+): Promise<Answered<AnswerOf<Answer>>> {
+  const { name } = query;
+  assertRole(caller, query.roles, `the query ${name}`);
   const sent = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
-  const given = 'cursor' in definition.params.shape ? withCursor(name, sent) : sent;
-  const checked: Record<string, unknown> = parse(definition.params.strict(), given, name, 'invalid_parameter');
+  const given = 'cursor' in query.params.shape ? withCursor(name, sent) : sent;
+  const checked = parse(query.closedParams, given, name, 'invalid_parameter');
   const position =
-    definition.withoutCatchUp === true
+    query.withoutCatchUp === true
       ? await positionUpTo(core, await core.log.head(), checked)
       : await positionOf(core, checked);
-  return {
-    position,
-    answer: pagedOn(name, given, await definition.answer(checked, contextFor(core, position, caller))),
-  };
+  const answer = await query.handle(checked, contextFor(core, position, caller));
+  return { position, answer: pagedOn(name, given, answer) };
 }
+
+/** Errors: `unknown_query`. */
+function queryNamed(name: string): DefinedQuery {
+  const query = QUERIES.get(name);
+  if (query !== undefined) return query;
+  throw notFound(
+    'unknown_query',
+    `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`,
+  );
+}
+
+type MarginAnswer = AnswerOf<typeof margin.answer>;
 
 /** What commands would come to: what became of each, and what they would change in money. */
 export interface Preview extends Effect {
@@ -94,7 +111,7 @@ export interface Preview extends Effect {
   /** Days that were metered already and are metered again in the preview, for a correction of a resource. */
   readonly remetered: readonly string[];
   /** Where a month was asked for: its margin without the commands, and with them. */
-  readonly margin?: { readonly before: unknown; readonly after: unknown };
+  readonly margin?: { readonly before: MarginAnswer; readonly after: MarginAnswer };
 }
 
 /** The ledger as the apps use it: commands in, queries out. */
@@ -176,12 +193,12 @@ export class Ledger {
       if (options.margin === undefined) return { position, commands, remetered, ...effect };
       const { answer: before } = await answered(
         trial.core,
-        'margin',
+        margin,
         { ...options.margin, asOf: String(trial.from) },
         caller,
       );
       await bookDifferences(trial, effect.lines);
-      const { answer: after } = await answered(trial.core, 'margin', options.margin, caller);
+      const { answer: after } = await answered(trial.core, margin, options.margin, caller);
       return { position, commands, remetered, ...effect, margin: { before, after } };
     });
   }
@@ -211,14 +228,27 @@ export class Ledger {
     return exported(this.core, kind, params, async (name, asked) => this.ask(name, asked, caller));
   }
 
-  /** Answers a query by name. Errors: `unknown_query`, `invalid_parameter`, `forbidden`, and the query's own. */
-  async ask(name: string, params: Record<string, unknown>, caller: Caller): Promise<unknown> {
-    return (await this.answer(name, params, caller)).answer;
+  /**
+   * Answers a query: one that is declared with its own answer, one that is named with JSON. Errors: `unknown_query`, `invalid_parameter`,
+   * `forbidden`, and the query's own.
+   */
+  ask<Params extends z.ZodObject, Answer extends z.ZodType>(
+    query: DefinedQuery<Params, Answer>,
+    params: z.input<Params>,
+    caller: Caller,
+  ): Promise<AnswerOf<Answer>>;
+  ask(name: string, params: Readonly<Record<string, unknown>>, caller: Caller): Promise<unknown>;
+  async ask(query: DefinedQuery | string, params: Readonly<Record<string, unknown>>, caller: Caller): Promise<unknown> {
+    return (await this.answer(typeof query === 'string' ? queryNamed(query) : query, params, caller)).answer;
   }
 
-  /** As `ask`, with the position that the answer is as of: asked as of that again, it is the same. */
-  async answer(name: string, params: Record<string, unknown>, caller: Caller): Promise<Answered> {
-    return this.queries.execute(new LedgerQuery(name, params, caller));
+  /** As `ask`, with the position that the answer is as of: asked as of that position again, it is the same. */
+  async answer<Params extends z.ZodObject, Answer extends z.ZodType>(
+    query: DefinedQuery<Params, Answer>,
+    params: z.input<Params>,
+    caller: Caller,
+  ): Promise<Answered<AnswerOf<Answer>>> {
+    return this.queries.execute(new LedgerQuery<Answer>(query, params, caller));
   }
 
   /** Projects up to the log's head, or waits until whoever projects has reached the position. */

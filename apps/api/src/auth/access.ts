@@ -2,23 +2,19 @@ import { createParamDecorator, type CustomDecorator, type ExecutionContext, SetM
 import { GqlExecutionContext } from '@nestjs/graphql';
 import { invalid } from '#domain/errors';
 import type { Caller, Role } from '#ledger/caller';
-import { QUERIES } from '#operations/queries/index';
+import type { DefinedQuery } from '#ledger/query';
 import type { Request } from '../http.js';
 
 /** Who may call a route; and the query that it answers, if it answers one. */
 export interface Access {
   readonly roles: readonly Role[] | 'everyone';
-  readonly query?: string;
+  readonly query?: DefinedQuery;
 }
 
 const ACCESS = 'ledgerline:access';
 
 /** The route answers this query, for the roles that the query is for. */
-export function AnswersQuery(name: string): CustomDecorator {
-  const query = QUERIES.get(name);
-  if (query === undefined) throw new Error(`there is no query ${name}; there are ${[...QUERIES.keys()].join(', ')}`);
-  return access({ roles: query.roles, query: name });
-}
+export const AnswersQuery = (query: DefinedQuery): CustomDecorator => access({ roles: query.roles, query });
 
 export const AllowedTo = (...roles: readonly Role[]): CustomDecorator => access({ roles });
 /** Without a token: health, docs, and the console's empty page. */
@@ -53,21 +49,16 @@ export const AskedBy = createParamDecorator(
     graphQlCaller(context) ?? callerOf(context.switchToHttp().getRequest<Request>()),
 );
 
-/** The arguments of `Ledger.ask`. */
-export type Asked = readonly [query: string, params: Readonly<Record<string, unknown>>, caller: Caller];
+/** What `Ledger.ask` needs besides the query. */
+export type Asked = readonly [params: Readonly<Record<string, unknown>>, caller: Caller];
 
-/**
- * The question as it was asked: the query of the route itself (so a route can't answer one and have the roles of another),
- * with the URL's parameters or the posted ones.
- */
+/** A query's parameters, from the URL or posted, and who asks. */
 export const Question = createParamDecorator((_: undefined, context: ExecutionContext): Asked => {
-  const query = accessOf(context.getHandler())?.query;
-  if (query === undefined) throw new Error(`${context.getHandler().name} answers no query`);
   const request = context.switchToHttp().getRequest<Request>();
   const posted = request.method === 'POST' ? bodyOf(request) : {};
-  // Those are the transport's, and waited for by now.
+  // These two are the transport's: it has waited by now.
   const { waitFor: _waitFor, waitTimeoutMs: _waitTimeoutMs, ...asked } = request.query;
-  return [query, { ...posted, ...asked, ...request.params }, callerOf(request)];
+  return [{ ...posted, ...asked, ...request.params }, callerOf(request)];
 });
 
 const bodyOf = ({ body }: Request): object => {

@@ -2,10 +2,10 @@ import { Args, Mutation, Resolver } from '@nestjs/graphql';
 import { invalid } from '#domain/errors';
 import type { Caller } from '#ledger/caller';
 import type { CommandOutcome } from '#ledger/command';
+import { zOutcome } from '#operations/answers';
 import { Ledger } from '#operations/ledger';
 import { AllowedTo, AskedBy } from '../auth/access.js';
 import { MAX_COMMANDS } from '../commands.http.js';
-import { zOutcome } from '../openapi/answers/commands.js';
 import { GqlJson } from './scalars.js';
 import { answerType } from './types.js';
 

@@ -1,16 +1,12 @@
 import { Args, Query, Resolver } from '@nestjs/graphql';
 import type { Caller } from '#ledger/caller';
 import { Ledger } from '#operations/ledger';
-import { QUERIES } from '#operations/queries/index';
-import type { QueryDefinition } from '#ledger/query';
+import { QUERIES } from '#operations/operations';
+import type { DefinedQuery } from '#ledger/query';
 import { AnswersQuery, AskedBy } from '../auth/access.js';
-import { ANSWERS } from '../openapi/answers.js';
+import { fieldName } from '../field-name.js';
 import { addRelations, remembered } from './relations.js';
 import { answerType, argumentsType } from './types.js';
-
-/** A query's name in GraphQL: `usage-records` is `usageRecords`. */
-export const fieldName = (query: string): string =>
-  query.replace(/-(\w)/g, (_all, letter: string) => letter.toUpperCase());
 
 /** A root field for every query: its parameters, its roles, and the ledger's one answer. A new query is one by itself. */
 @Resolver()
@@ -18,14 +14,13 @@ export class QueryFields {
   constructor(readonly ledger: Ledger) {}
 }
 
-function addQuery({ name, summary, params }: QueryDefinition): void {
-  const answer = ANSWERS.get(name);
-  if (answer === undefined) throw new Error(`the answer of the query ${name} is not described in openapi/answers.ts`);
-  const field = fieldName(name);
+function addQuery(query: DefinedQuery): void {
+  const { summary, params, answer } = query;
+  const field = fieldName(query.name);
   const ask = async function (this: QueryFields, asked: object, caller: Caller): Promise<unknown> {
     // null and nothing are the same: a parameter that is not given.
     const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null));
-    return remembered(await this.ledger.answer(name, given, caller));
+    return remembered(await this.ledger.answer(query, given, caller));
   };
   // Refusals say what is not for a role by the method's name.
   Object.defineProperty(ask, 'name', { value: field });
@@ -41,7 +36,7 @@ function addQuery({ name, summary, params }: QueryDefinition): void {
     field,
     method,
   );
-  AnswersQuery(name)(QueryFields.prototype, field, method);
+  AnswersQuery(query)(QueryFields.prototype, field, method);
 }
 
 for (const query of QUERIES.values()) addQuery(query);

@@ -3,7 +3,11 @@ import { type GraphQLSchema, isObjectType } from 'graphql';
 import { z } from 'zod';
 import type { Caller } from '#ledger/caller';
 import type { Answered, Ledger } from '#operations/ledger';
-import { MAX_LIMIT, type Page } from '#ledger/query';
+import { type DefinedQuery, MAX_LIMIT } from '#ledger/query';
+import { deployments } from '#operations/deployments';
+import { plans } from '#operations/plans';
+import { subscriptions } from '#operations/subscriptions';
+import { tenants } from '#operations/tenants';
 import { objectTypes, typeNamed } from './types.js';
 
 /** From what is answered to what it names, asked by the query that lists these: with its roles and its tenant filter. */
@@ -12,13 +16,15 @@ interface Relation {
   /** The types that have it: those with this field. */
   readonly from: string;
   readonly to: string;
-  readonly query: string;
+  readonly query: Listing;
   /** The parameter of the query that takes several, and what in its answers they are. */
   readonly parameter: string;
   readonly keysOf: (item: Item) => readonly unknown[];
   readonly many: boolean;
 }
 type Item = Readonly<Record<string, unknown>>;
+/** A query that answers page by page. */
+type Listing = DefinedQuery<z.ZodObject, z.ZodType<unknown, { items: Item[]; nextCursor: string | null }>>;
 
 const of = (field: string) => (item: Item) => [item[field]];
 const zHeld = z.array(z.object({ tenantId: z.string() }));
@@ -30,7 +36,7 @@ const ONE: readonly Relation[] = [
     field: 'tenant',
     from: 'tenantId',
     to: 'Tenant',
-    query: 'tenants',
+    query: tenants,
     parameter: 'tenantIds',
     keysOf: of('tenantId'),
     many: false,
@@ -39,7 +45,7 @@ const ONE: readonly Relation[] = [
     field: 'deployment',
     from: 'deploymentId',
     to: 'Deployment',
-    query: 'deployments',
+    query: deployments,
     parameter: 'deploymentIds',
     keysOf: of('deploymentId'),
     many: false,
@@ -48,7 +54,7 @@ const ONE: readonly Relation[] = [
     field: 'subscription',
     from: 'subscriptionId',
     to: 'PlanSubscription',
-    query: 'subscriptions',
+    query: subscriptions,
     parameter: 'subscriptionIds',
     keysOf: of('subscriptionId'),
     many: false,
@@ -57,7 +63,7 @@ const ONE: readonly Relation[] = [
     field: 'planVersions',
     from: 'planId',
     to: 'Plan',
-    query: 'plans',
+    query: plans,
     parameter: 'planIds',
     keysOf: of('planId'),
     many: true,
@@ -69,7 +75,7 @@ const MANY: Readonly<Record<string, readonly Relation[]>> = {
       field: 'deployments',
       from: 'tenantId',
       to: 'Deployment',
-      query: 'deployments',
+      query: deployments,
       parameter: 'tenantIds',
       keysOf: holders('assignments'),
       many: true,
@@ -78,7 +84,7 @@ const MANY: Readonly<Record<string, readonly Relation[]>> = {
       field: 'subscriptions',
       from: 'tenantId',
       to: 'PlanSubscription',
-      query: 'subscriptions',
+      query: subscriptions,
       parameter: 'tenantIds',
       keysOf: holders('tenancies'),
       many: true,
@@ -89,7 +95,7 @@ const MANY: Readonly<Record<string, readonly Relation[]>> = {
       field: 'subscriptions',
       from: 'deploymentId',
       to: 'PlanSubscription',
-      query: 'subscriptions',
+      query: subscriptions,
       parameter: 'deploymentIds',
       keysOf: of('deploymentId'),
       many: true,
@@ -173,7 +179,7 @@ class Gathering {
   private batchFor(relation: Relation, position: number, context: { readonly caller: Caller }): Batch {
     const batches = this.open.get(context) ?? new Map<string, Batch>();
     this.open.set(context, batches);
-    const name = JSON.stringify([relation.query, relation.parameter, position]);
+    const name = JSON.stringify([relation.query.name, relation.parameter, position]);
     const known = batches.get(name);
     if (known !== undefined) return known;
     const ids = new Set<string>();
@@ -204,11 +210,7 @@ class Gathering {
   ): AsyncGenerator<Item> {
     for (let cursor: string | null = null, isLast = false; !isLast; isLast = cursor === null) {
       const from: Record<string, unknown> = cursor === null ? { asOf: String(position) } : { cursor };
-      const page = (await this.ledger.ask(
-        query,
-        { [parameter]: ids, ...from, limit: MAX_LIMIT },
-        caller,
-      )) as Page<Item>;
+      const page = await this.ledger.ask(query, { [parameter]: ids, ...from, limit: MAX_LIMIT }, caller);
       remembered({ answer: page.items, position });
       yield* page.items;
       cursor = page.nextCursor;

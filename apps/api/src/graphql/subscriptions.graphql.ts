@@ -5,13 +5,14 @@ import { z } from 'zod';
 import { isDomainError } from '#domain/schema';
 import type { EventLog } from '#event-store/port';
 import { type Caller, confinedTo } from '#ledger/caller';
+import { invoice, zInvoice } from '#operations/invoices';
 import { Ledger } from '#operations/ledger';
+import { projections, zProjection } from '#operations/projections';
+import { tenants } from '#operations/tenants';
 import { LedgerCore } from '#ledger/ledger-core';
 import { READERS, STAFF } from '#ledger/query';
 import { AllowedTo, AskedBy } from '../auth/access.js';
 import { CLOCK, type Clock } from '../clock.js';
-import { zProjection } from '../openapi/answers/audit.js';
-import { zInvoice } from '../openapi/answers/invoices.js';
 import { remembered } from './relations.js';
 import { stoppable } from './stoppable.js';
 import { answerType } from './types.js';
@@ -20,7 +21,7 @@ import { answerType } from './types.js';
 const LAG_EVERY_MS = 500;
 const INVOICE_STATES = { types: ['InvoiceDrafted', 'InvoiceIssued', 'InvoicePaid', 'InvoiceVoided'] };
 
-const projections = answerType(z.array(zProjection));
+const lags = answerType(z.array(zProjection));
 const itself = <Value>(value: Value): Value => value;
 const zInvoiceEvent = z.object({ invoiceId: z.string(), tenantId: z.string() });
 
@@ -36,7 +37,7 @@ export class SubscriptionsResolver {
     this.log = core.log;
   }
 
-  @Subscription(projections, {
+  @Subscription(lags, {
     description: 'How far each projection is, now and whenever that changes',
     resolve: itself,
   })
@@ -47,7 +48,7 @@ export class SubscriptionsResolver {
 
   private async *lags(caller: Caller, signal: AbortSignal): AsyncGenerator {
     for (let told = ''; !signal.aborted;) {
-      const { items } = zLags.parse(await this.ledger.ask('projections', {}, this.asOfNow(caller)));
+      const { items } = await this.ledger.ask(projections, {}, this.asOfNow(caller));
       const now = JSON.stringify(items);
       if (now !== told) yield items;
       told = now;
@@ -65,7 +66,7 @@ export class SubscriptionsResolver {
     @AskedBy() caller: Caller,
   ): Promise<AsyncIterator<unknown>> {
     // Of a tenant that there is not, or not for who asks, silence would say nothing.
-    if (typeof tenantId === 'string') await this.ledger.ask('tenants', { tenantId }, this.asOfNow(caller));
+    if (typeof tenantId === 'string') await this.ledger.ask(tenants, { tenantId }, this.asOfNow(caller));
     return stoppable((signal) => this.states(tenantId ?? null, caller, signal));
   }
 
@@ -77,7 +78,7 @@ export class SubscriptionsResolver {
       await this.ledger.catchUp(event.position);
       try {
         yield remembered(
-          await this.ledger.answer('invoice', { id: of.invoiceId, asOf: String(event.position) }, this.asOfNow(caller)),
+          await this.ledger.answer(invoice, { id: of.invoiceId, asOf: String(event.position) }, this.asOfNow(caller)),
         );
       } catch (error) {
         // An attempt to draft that came to nothing leaves no invoice.
@@ -90,5 +91,3 @@ export class SubscriptionsResolver {
     return { ...caller, now: this.clock.now() };
   }
 }
-
-const zLags = z.object({ items: z.array(zProjection) });

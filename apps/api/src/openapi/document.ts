@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { QUERIES } from '#operations/queries/index';
+import type { DefinedQuery } from '#ledger/query';
+import { fieldName } from '../field-name.js';
 import { zProblem } from '../problem.js';
 import type { Route } from '../routes.js';
 import { zWaiting } from '../wait-for.js';
-import { ANSWERS } from './answers.js';
-import { QUERY_EXAMPLES } from './examples.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject } from './json-schema.js';
 import { aboutCommands, aboutIngest, aboutPreview, graphQlPaths } from './operations.js';
 import { json, problemResponse, refusals } from './responses.js';
@@ -62,17 +61,13 @@ const responsesOf = (about: JsonObject): JsonObject => {
     : {};
 };
 
-const camelCase = (name: string): string => name.replace(/-(\w)/g, (_all, letter: string) => letter.toUpperCase());
-
-function aboutQuery(route: Route, name: string, components: Record<string, Json>): JsonObject {
-  const query = QUERIES.get(name);
-  const answer = ANSWERS.get(name);
-  if (query === undefined || answer === undefined)
-    throw new Error(`the query ${name} of ${route.path} is not described`);
-  const answerName = z.globalRegistry.get(answer)?.id ?? `${camelCase(name)}Answer`;
+function aboutQuery(route: Route, query: DefinedQuery, components: Record<string, Json>): JsonObject {
+  const { answer, example } = query;
+  const name = fieldName(query.name);
+  const answerName = z.globalRegistry.get(answer)?.id ?? `${name}Answer`;
   components[answerName] = jsonSchema(answerName, answer, 'output', components);
   const about = {
-    operationId: camelCase(name),
+    operationId: name,
     tags: [subjectOf(route)],
     summary: query.summary,
     responses: {
@@ -82,8 +77,7 @@ function aboutQuery(route: Route, name: string, components: Record<string, Json>
       },
     },
   };
-  const example = QUERY_EXAMPLES.get(name) ?? {};
-  const askedName = `${camelCase(name)}Question`;
+  const askedName = `${name}Question`;
   const asked = jsonSchema(askedName, query.params, 'input', components);
   if (route.method === 'POST') {
     components[askedName] = asked;
@@ -91,7 +85,7 @@ function aboutQuery(route: Route, name: string, components: Record<string, Json>
       ...about,
       requestBody: {
         required: true,
-        content: json({ $ref: `#/components/schemas/${askedName}` }, { [name]: example }),
+        content: json({ $ref: `#/components/schemas/${askedName}` }, { [query.name]: example }),
       },
     };
   }
@@ -120,7 +114,7 @@ function aboutRoute(route: Route, components: Record<string, Json>): JsonObject 
   if (summary === undefined || type === undefined)
     throw new Error(`${route.path} is not described in the OpenAPI document`);
   return {
-    operationId: camelCase(last === '' ? 'console' : last.replaceAll('.', '-')),
+    operationId: fieldName(last === '' ? 'console' : last.replaceAll('.', '-')),
     tags: [subjectOf(route)],
     summary,
     responses: {

@@ -28,8 +28,6 @@ const PLAN = {
 /** Derived from what they name: acme's invoice in USD as of the middle of April, and as of May. */
 const FIRST_INVOICE = 'a9437568-4bb4-5f9b-820d-b9dab82599d0';
 const INVOICE = '3f87c308-f857-5ea6-a860-f59bf302cb03';
-const LINE = 'd7a96057-7784-518d-81e9-51916a7bcbb2';
-const CREDIT_NOTE = '6965b718-4d3d-56f4-99a0-76a5c111c7d5';
 
 /** In the order in which each does something. */
 export const COMMAND_EXAMPLES: ReadonlyMap<string, object> = new Map<string, object>(
@@ -180,41 +178,6 @@ export const COMMAND_EXAMPLES: ReadonlyMap<string, object> = new Map<string, obj
     example,
   ]),
 );
-
-/** The parameters that each query is shown with. */
-export const QUERY_EXAMPLES: ReadonlyMap<string, Readonly<Record<string, unknown>>> = new Map<
-  string,
-  Readonly<Record<string, unknown>>
->([
-  ['usage-records', { deploymentId: 'acme-prod', billingKind: 'gateway', ...APRIL }],
-  ['usage', { deploymentId: 'acme-prod', ...APRIL }],
-  ['rates', { resourceType: KEY.resourceType, at: MID_APRIL }],
-  ['invoices', { tenantId: 'acme' }],
-  ['invoice', { id: INVOICE }],
-  ['invoice-preview', { tenantId: 'acme', at: '2026-06-01T00:00:00Z' }],
-  ['credits', { tenantId: 'acme' }],
-  ['credit-notes', { tenantId: 'acme' }],
-  ['credit-note', { id: CREDIT_NOTE }],
-  ['invoice-document', { id: INVOICE }],
-  ['credit-note-document', { id: CREDIT_NOTE }],
-  ['unbilled', { limit: 10 }],
-  ['metered-days', {}],
-  ['lines', { subscriptionId: 'acme-sub', at: MID_APRIL }],
-  ['line', { id: LINE, at: MID_APRIL }],
-  ['margin', { period: '2026-04-15', currency: 'USD' }],
-  ['accrual', { at: MID_APRIL }],
-  ['resources', { provider: 'digitalocean' }],
-  ['tenants', { limit: 10 }],
-  ['deployments', { tenantId: 'acme' }],
-  ['subscriptions', { deploymentId: 'acme-prod' }],
-  ['plans', { planId: 'standard', at: MID_APRIL }],
-  ['quote', { planId: 'standard', usage: { gateway: '8' }, period: APRIL }],
-  ['explain', { id: INVOICE }],
-  ['check', {}],
-  ['diff', { from: '1' }],
-  ['events', { stream: 'tenant-acme', after: 0, limit: 10 }],
-  ['projections', {}],
-]);
 
 export const INGEST_EXAMPLES = {
   observation: {

@@ -1,9 +1,12 @@
 import type { EventType } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
+import type { RateSegment } from '#domain/rates/rate';
 import { monthNamed } from '#domain/time/period';
 import { asJsonb, fromLog, type FromLog, NOTHING, recordVersions } from '#billing/usage/pruned-usage';
 import { at, CHANGED, type Explaining, explaining, inTurn, type Span } from './span.js';
 import type { Stretch } from '#projections/usage-records/usage-records.lookups';
+
+type RateBasis = RateSegment['basis'];
 
 export interface RateDifference extends Explaining {
   readonly resourceType: string;
@@ -17,13 +20,14 @@ interface RateThen {
   readonly unitPrice: string;
   readonly currency: string;
   readonly unit: string | null;
-  readonly basis: string;
+  readonly basis: RateBasis;
   readonly effectiveUntil: string | null;
 }
 
 const KEY = ['resource_type', 'resource_family', 'location', 'effective_from'] as const;
 type Row = Record<(typeof KEY)[number], string> &
-  Record<`${'before' | 'after'}_${'price' | 'currency' | 'unit' | 'basis' | 'until'}`, string | null> & {
+  Record<`${'before' | 'after'}_${'price' | 'currency' | 'unit' | 'until'}`, string | null> &
+  Record<`${'before' | 'after'}_basis`, RateBasis | null> & {
     readonly positions: number[];
   };
 

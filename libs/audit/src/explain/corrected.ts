@@ -1,4 +1,4 @@
-import type { Series } from '#domain/invoices/invoice';
+import type { FrozenRow, Series } from '#domain/invoices/invoice';
 import type { QueryContext } from '#ledger/query';
 import { type IssuedRow, NOW, numberOf } from './issued.js';
 
@@ -6,7 +6,7 @@ import { type IssuedRow, NOW, numberOf } from './issued.js';
 export interface RelatedRow {
   readonly rowId: string;
   readonly number: string | null;
-  readonly kind: string;
+  readonly kind: FrozenRow['kind'];
 }
 
 export interface Relations {
@@ -23,7 +23,7 @@ interface Found {
   readonly series: Series;
   readonly ordinal: number | null;
   readonly computed_at: number;
-  readonly kind: string;
+  readonly kind: FrozenRow['kind'];
   readonly corrects: readonly string[] | null;
 }
 

@@ -1,4 +1,4 @@
-import { documentNumber } from '#domain/invoices/invoice';
+import { documentNumber, type InvoiceStatus } from '#domain/invoices/invoice';
 import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
 import type { QueryContext } from '#ledger/query';
 import { amountText } from './arithmetic.js';
@@ -9,7 +9,7 @@ import { type IssuedRow, NOW, numberOf } from './issued.js';
 export interface ExplainedDocument {
   readonly documentId: string;
   readonly number: string | null;
-  readonly status: string;
+  readonly status: InvoiceStatus;
   readonly tenantId: string;
   readonly currency: string;
   /** The number of the invoice that a credit note is of. */
@@ -24,7 +24,7 @@ export interface ExplainedDocument {
 interface Head {
   readonly document_id: string;
   readonly invoice_id: string;
-  readonly status: string;
+  readonly status: InvoiceStatus;
   readonly invoice_ordinal: number | null;
   readonly reason: string | null;
 }

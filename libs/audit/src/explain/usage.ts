@@ -21,11 +21,11 @@ export interface UsageVersion {
   readonly billingKind: string;
   readonly resourceId: string;
   readonly period: { readonly start: string; readonly end: string };
-  readonly granularity: string;
+  readonly granularity: RecordVersion['granularity'];
   readonly provider: string | null;
   readonly sourceId: string | null;
   readonly quantity: string;
-  readonly origin: string;
+  readonly origin: RecordVersion['origin'];
   readonly isInForce: boolean;
   /** Where it was read. */
   readonly file: FileRow | null;
@@ -112,7 +112,7 @@ function placeIn(event: StoredEvent, row: RecordVersion): number {
     source_id: sourceId,
     provider,
   } = row;
-  const key = looseKey({ resourceId, billingKind, period: { start, end }, granularity, sourceId } as ReadingKey);
+  const key = looseKey({ resourceId, billingKind, period: { start, end }, granularity, sourceId });
   return (observations ?? corrections ?? []).findIndex(
     (each) => looseKey(each) === key && (each.provider ?? '') === provider,
   );

@@ -19,7 +19,7 @@ export interface UsedIn {
     readonly lineId: string;
     readonly billingKind: string;
     readonly ref: string;
-    readonly kind: string;
+    readonly kind: FrozenRow['kind'];
     readonly chargePeriod: FrozenRow['chargePeriod'];
     readonly net: string;
   }[];

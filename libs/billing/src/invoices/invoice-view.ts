@@ -77,7 +77,7 @@ export async function invoicePreview(context: QueryContext, tenantId: string, at
   return {
     invoiceId: null,
     number: null,
-    status: 'preview',
+    status: 'preview' as const,
     tenantId,
     currency,
     asOf: at,

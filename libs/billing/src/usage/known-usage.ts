@@ -166,6 +166,6 @@ export const keyOfRow = (row: UsageRecordRow): ReadingKey => ({
   resourceId: row.resource_id,
   billingKind: row.billing_kind,
   period: { start: row.period_start, end: row.period_end },
-  granularity: row.granularity as ReadingKey['granularity'],
+  granularity: row.granularity,
   ...(row.source_id === '' ? {} : { sourceId: row.source_id }),
 });

@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '#domain/events';
 import { type Instant, isBefore } from '#domain/time/instant';
-import { type Observation, type ReadingKey, usageStream } from '#domain/usage/usage';
+import { type Observation, type Origin, type ReadingKey, usageStream } from '#domain/usage/usage';
 import { usageRecords, type UsageProviderRow } from '#projections/usage-records/usage-records.table';
 import { inForce, isInForce } from '#read-model/table';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -93,7 +93,7 @@ const keyText = ({ billingKind, period, resourceId, granularity, provider, sourc
   JSON.stringify([billingKind, period.start, resourceId, period.end, granularity, provider ?? '', sourceId ?? '']);
 
 const observed = (
-  { deploymentId, origin }: { deploymentId: string; origin: string },
+  { deploymentId, origin }: { deploymentId: string; origin: Origin },
   observation: Observation,
   position: number,
 ): RecordVersion => ({
@@ -127,7 +127,7 @@ const named = (
 });
 
 /** Closes the version in force, and opens the next one unless the reading is withdrawn: one that was goes on from its last. */
-function correct(versions: RecordVersion[], origin: string, quantity: string | null, position: number): void {
+function correct(versions: RecordVersion[], origin: Origin, quantity: string | null, position: number): void {
   const last = versions.pop();
   if (last === undefined) return;
   versions.push(last.position_to === null ? { ...last, position_to: position, superseded_by: origin } : last);

@@ -9,7 +9,9 @@ export const usageStream = (deploymentId: string, month: string): string =>
 export const usageMonth = (periodStart: Instant): string => periodStart.slice(0, 7);
 
 export const GRANULARITIES = ['hour', 'day', 'event'] as const;
+export type Granularity = (typeof GRANULARITIES)[number];
 export const ORIGINS = ['command', 'metering', 'backfill'] as const;
+export type Origin = (typeof ORIGINS)[number];
 
 export const zRateKey = z.strictObject({ resourceType: zId, resourceFamily: zId, location: zId });
 export type RateKey = z.infer<typeof zRateKey>;

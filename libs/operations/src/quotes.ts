@@ -5,12 +5,41 @@ import { quotePlan } from '#domain/quotes/quote';
 import { zDecimal, zId, zPeriod } from '#domain/schema';
 import { taxAt } from '#domain/tenants/tenant';
 import { plansById, tenantAccount } from '#billing/invoices/billing';
-import { planOfItsOwn, zPublishedPlan } from '../published-plan.js';
+import { planOfItsOwn, zPublishedPlan } from './published-plan.js';
+import { zMoney, zQuantity, zRow } from './answers.js';
+import { APRIL } from './story.js';
 import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId, zAt } from '#ledger/query';
 
-const quoteQuery = defineQuery({
+const zQuoteLine = z
+  .object({
+    billingKind: z.string(),
+    quantity: zQuantity,
+    included: zQuantity,
+    billable: zQuantity,
+    rows: z.array(zRow),
+    net: zMoney,
+  })
+  .meta({ id: 'QuoteLine' });
+
+const zQuote = z
+  .object({
+    planId: z.string(),
+    currency: z.string(),
+    lines: z.array(zQuoteLine),
+    subtotal: zMoney,
+    tax: zMoney,
+    total: zMoney,
+    unbilled: z
+      .array(z.object({ billingKind: z.string(), quantity: zQuantity }).meta({ id: 'UnbilledQuantity' }))
+      .describe('Usage that the plan has no item for'),
+  })
+  .meta({ id: 'Quote' });
+
+export const quote = defineQuery({
   name: 'quote',
   summary: 'What usage would come to under a plan, for a whole period; stored nowhere',
+  path: 'quotes',
+  method: 'POST',
   params: zAsOf.extend({
     ...zAt,
     planId: zOptionalId,
@@ -20,7 +49,9 @@ const quoteQuery = defineQuery({
     tenantId: zOptionalId,
   }),
   roles: READERS,
-  async answer({ planId, plan, usage, period, tenantId, at: asked }, context) {
+  answer: zQuote,
+  example: { planId: 'standard', usage: { gateway: '8' }, period: APRIL },
+  async handle({ planId, plan, usage, period, tenantId, at: asked }, context) {
     const { core, position, caller } = context;
     const at = asked ?? period?.start ?? caller.now;
     const version =
@@ -35,5 +66,3 @@ const quoteQuery = defineQuery({
     return quotePlan(version, usage, tax?.ratePercent ?? '0');
   },
 });
-
-export const quoteQueries = [quoteQuery];

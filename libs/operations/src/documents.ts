@@ -3,21 +3,30 @@ import { invoiceEvents } from '#domain/invoices/invoice';
 import { zId } from '#domain/schema';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { creditNoteView } from '#billing/invoices/credit-notes';
-import { creditNoteDocument } from '#exchange/documents/credit-note-document';
-import { invoiceDocument, type InvoiceDocument, type Parties } from '#exchange/documents/invoice-document';
+import { creditNoteDocument as creditNoteHtml } from '#exchange/documents/credit-note-document';
+import {
+  invoiceDocument as invoiceHtml,
+  type InvoiceDocument,
+  type Parties,
+} from '#exchange/documents/invoice-document';
 import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
 import { inForceAt } from '#ledger/ledger-core';
 import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
-import { creditNoteRows, visibleCreditNote } from './credits.queries.js';
-import { visibleInvoice } from './invoices.queries.js';
+import { zHtml } from './answers.js';
+import { creditNoteRows, visibleCreditNote } from './credit-notes.js';
+import { visibleInvoice } from './invoices.js';
+import { CREDIT_NOTE, INVOICE } from './story.js';
 
-const invoiceDocumentQuery = defineQuery({
+export const invoiceDocument = defineQuery({
   name: 'invoice-document',
   summary: 'One invoice as a page of HTML to print or to send',
+  path: 'invoices/:id/document',
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
   media: 'text/html',
-  async answer({ id, ...asOf }, context) {
+  answer: zHtml,
+  example: { id: INVOICE },
+  async handle({ id, ...asOf }, context) {
     const row = await visibleInvoice(context, id);
     const invoice = await invoiceView(context, row);
     const parties = await partiesOf(
@@ -26,7 +35,7 @@ const invoiceDocumentQuery = defineQuery({
       invoice.lines.map(({ deploymentId }) => deploymentId),
       asOf,
     );
-    return invoiceDocument({
+    return invoiceHtml({
       invoice,
       ...parties,
       grants: await grantsOf(context, row, invoice),
@@ -35,13 +44,16 @@ const invoiceDocumentQuery = defineQuery({
   },
 });
 
-const creditNoteDocumentQuery = defineQuery({
+export const creditNoteDocument = defineQuery({
   name: 'credit-note-document',
   summary: 'One credit note as a page of HTML to print or to send',
+  path: 'credit-notes/:id/document',
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
   media: 'text/html',
-  async answer({ id, ...asOf }, context) {
+  answer: zHtml,
+  example: { id: CREDIT_NOTE },
+  async handle({ id, ...asOf }, context) {
     const row = await visibleCreditNote(context, id);
     const creditNote = creditNoteView(row, await creditNoteRows(context, row));
     const invoice = await visibleInvoice(context, row.invoice_id);
@@ -51,7 +63,7 @@ const creditNoteDocumentQuery = defineQuery({
       creditNote.rows.map(({ deploymentId }) => deploymentId),
       asOf,
     );
-    return creditNoteDocument({ creditNote, invoice: await invoiceView(context, invoice), ...parties });
+    return creditNoteHtml({ creditNote, invoice: await invoiceView(context, invoice), ...parties });
   },
 });
 
@@ -136,5 +148,3 @@ async function grantsOf(
     .execute();
   return new Map(rows.map(({ credit_id, kind, percent, reason }) => [credit_id, { kind, percent, reason }]));
 }
-
-export const documentQueries = [invoiceDocumentQuery, creditNoteDocumentQuery];

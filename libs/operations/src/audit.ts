@@ -1,13 +1,12 @@
+import { z } from 'zod';
 import { costEvents } from '#domain/costs/cost';
 import { zId, zText } from '#domain/schema';
 import type { EventLog, StoredEvent } from '#event-store/port';
-import { z } from 'zod';
-import type { Caller } from '#ledger/caller';
+import { checkAll } from '#audit/check/index';
 import { differences } from '#audit/diff/index';
 import { shownEvent } from '#audit/explain/evidence';
-import { explain } from '#audit/explain/index';
-import { inForceAt } from '#ledger/ledger-core';
-import { projectionsStatus } from '../projections-status.js';
+import { explain as explanationOf } from '#audit/explain/index';
+import type { Caller } from '#ledger/caller';
 import {
   ADMIN,
   decodeCursor,
@@ -22,12 +21,30 @@ import {
   zLimit,
   zOptionalId,
 } from '#ledger/query';
+import { listOf, zAny, zEvent, zPosition } from './answers.js';
+import { zDifferences } from './diff.answer.js';
+import { zExplained } from './explain.answer.js';
+import { INVOICE } from './story.js';
+
+const zFinding = z
+  .object({ code: z.string(), message: z.string(), ids: zAny, remedy: z.string() })
+  .meta({ id: 'Finding', description: 'Of what, and what to do about it' });
+
+const zChecked = z
+  .object({
+    ok: z.boolean().describe('There are no failures'),
+    position: zPosition,
+    failures: z.array(zFinding),
+    notices: z.array(zFinding),
+  })
+  .meta({ id: 'Checked' });
 
 const DEFAULT_EVENTS = 100;
 
-const eventsQuery = defineQuery({
+export const events = defineQuery({
   name: 'events',
   summary: 'The log itself: events of a stream, or all, after a position',
+  path: 'audit/events',
   params: zAsOf.extend({
     stream: zText.optional(),
     after: zAfter,
@@ -36,13 +53,58 @@ const eventsQuery = defineQuery({
     cursor: z.string().optional(),
   }),
   roles: ['platform_admin', 'auditor', 'operator'],
-  async answer({ stream, after, type, limit, cursor }, { core, position, caller }) {
+  answer: listOf(zEvent),
+  example: { stream: 'tenant-acme', after: 0, limit: 10 },
+  async handle({ stream, after, type, limit, cursor }, { core, position, caller }) {
     const range = { after: cursor === undefined ? after : cursorOf(cursor), upTo: position };
     const events = await firstOf(eventsIn(core.log, range, { stream, type, count: limit + 1 }), limit + 1);
     const shown = (event: StoredEvent) =>
       shownEvent(event, maySee(caller, event.type) ? (JSON.parse(event.data) as unknown) : null);
     return pageOf(events, limit, position, (event) => [String(event.position)], shown);
   },
+});
+
+export const explain = defineQuery({
+  name: 'explain',
+  summary:
+    'An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in',
+  path: 'audit/explain/:id',
+  params: zAsOf.extend({ id: zId, ...zAt }),
+  roles: ['platform_admin', 'auditor', 'operator'],
+  answer: zExplained,
+  example: { id: INVOICE },
+  handle: async ({ id, at }, context) => explanationOf(context, id, at ?? context.caller.now),
+});
+
+export const diff = defineQuery({
+  name: 'diff',
+  summary:
+    'What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events',
+  path: 'audit/diff',
+  params: zAsOf.extend({ from: z.string(), to: z.string().optional() }),
+  roles: STAFF,
+  answer: zDifferences,
+  example: { from: '1' },
+  async handle({ from, to }, context) {
+    const { core, position } = context;
+    return differences(
+      context,
+      await knownPosition(core, 'from', from),
+      to === undefined ? position : await knownPosition(core, 'to', to),
+    );
+  },
+});
+
+export const check = defineQuery({
+  name: 'check',
+  summary:
+    'Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy',
+  path: 'audit/check',
+  params: zAsOf,
+  roles: STAFF,
+  answer: zChecked,
+  example: {},
+  handle: async (_params, context) => checkAll(context),
 });
 
 function cursorOf(cursor: string): number {
@@ -79,59 +141,3 @@ async function firstOf(events: AsyncIterable<StoredEvent>, count: number): Promi
 
 /** Cost is for who may see margin: others see that there was such an event, and not what it says. */
 const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role) || !Object.hasOwn(costEvents, type);
-
-const explainQuery = defineQuery({
-  name: 'explain',
-  summary:
-    'An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in',
-  params: zAsOf.extend({ id: zId, ...zAt }),
-  roles: ['platform_admin', 'auditor', 'operator'],
-  answer: async ({ id, at }, context) => explain(context, id, at ?? context.caller.now),
-});
-
-const projectionsQuery = defineQuery({
-  name: 'projections',
-  summary:
-    "Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. With asOf: of the events up to then",
-  params: zAsOf,
-  roles: STAFF,
-  withoutCatchUp: true,
-  answer: async (_params, { core, caller, position }) => projectionsStatus(core, caller.now, position),
-});
-
-const meteredDaysQuery = defineQuery({
-  name: 'metered-days',
-  summary: 'Which days were metered, with the number of records and what was skipped',
-  params: zAsOf,
-  roles: STAFF,
-  async answer(_params, { core, position }) {
-    const rows = await core.db
-      .selectFrom('metered_days')
-      .selectAll()
-      .where(inForceAt(position))
-      .orderBy('date')
-      .execute();
-    return {
-      items: rows.map((row) => ({ date: row.date, recordCount: row.record_count, skipped: row.skipped })),
-      nextCursor: null,
-    };
-  },
-});
-
-const diffQuery = defineQuery({
-  name: 'diff',
-  summary:
-    'What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events',
-  params: zAsOf.extend({ from: z.string(), to: z.string().optional() }),
-  roles: STAFF,
-  async answer({ from, to }, context) {
-    const { core, position } = context;
-    return differences(
-      context,
-      await knownPosition(core, 'from', from),
-      to === undefined ? position : await knownPosition(core, 'to', to),
-    );
-  },
-});
-
-export const auditQueries = [eventsQuery, explainQuery, diffQuery, projectionsQuery, meteredDaysQuery];

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { zProblem } from '../../problem.js';
-import { zPosition } from './common.js';
+import { zFieldErrors, zPosition } from '#operations/answers';
 
 export const zIngested = z
   .object({
@@ -11,7 +10,7 @@ export const zIngested = z
           id: z.string().optional().describe('Of a CloudEvent'),
           status: z.enum(['accepted', 'duplicate', 'conflict', 'rejected']),
           error: z
-            .object({ code: z.string(), message: z.string(), errors: zProblem.shape.errors.optional() })
+            .object({ code: z.string(), message: z.string(), errors: zFieldErrors.optional() })
             .meta({ id: 'IngestError' })
             .optional(),
         })

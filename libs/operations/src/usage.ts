@@ -1,13 +1,16 @@
+import { z } from 'zod';
 import { conflict } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { zId } from '#domain/schema';
 import { tenancies } from '#domain/tenants/deployment';
 import { FROM_EVER, type Instant, isInstant } from '#domain/time/instant';
 import type { OpenPeriod } from '#domain/time/period';
-import { usageRecords, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
+import { usageRecords as usageRecordsTable, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
 import { inForceAt } from '#ledger/ledger-core';
 import { asJsonb, recordsInForce, within, withPruned } from '#billing/usage/pruned-usage';
+import { zAny, zNextCursor, zQuantity, zSpan } from './answers.js';
+import { APRIL } from './story.js';
 import {
   assertVisibleDeployment,
   decodeCursor,
@@ -23,6 +26,42 @@ import {
   zPage,
   zStretch,
 } from '#ledger/query';
+
+const zRateKeyOf = z
+  .object({ resourceType: z.string(), resourceFamily: z.string(), location: z.string() })
+  .meta({ id: 'RateKey' });
+const zOrigin = z.enum(['command', 'metering', 'backfill']);
+
+const zUsageRecord = z
+  .object({
+    deploymentId: z.string(),
+    provider: z.string().nullable(),
+    resourceId: z.string(),
+    billingKind: z.string(),
+    period: zSpan,
+    granularity: z.enum(['hour', 'day', 'event']),
+    sourceId: z.string().nullable(),
+    quantity: zQuantity,
+    rateKey: zRateKeyOf.nullable(),
+    attributes: zAny.nullable(),
+    subAttribution: zAny.nullable(),
+    origin: zOrigin.describe('Who observed it'),
+    correctedBy: zOrigin.nullable().describe('Who corrected it last'),
+  })
+  .meta({ id: 'UsageRecord' });
+
+const zUsageRecords = z
+  .object({
+    items: z.array(zUsageRecord),
+    nextCursor: zNextCursor,
+    pruned: z
+      .array(z.string())
+      .optional()
+      .describe(
+        'Months of those asked for, such as "2026-04", of which raw records were pruned: these are not among the items, and `usage` still knows the quantities',
+      ),
+  })
+  .meta({ id: 'UsageRecordPage' });
 
 /** Whose usage a caller may see: a deployment, over a stretch of time; null: all. */
 interface Visible {
@@ -81,14 +120,17 @@ const KEY = [
   'source_id',
 ] as const;
 
-const usageRecordsQuery = defineQuery({
+export const usageRecords = defineQuery({
   name: 'usage-records',
   summary: 'The observations in force: one row per deployment, resource, billing kind, period and granularity',
+  path: 'usage-records',
   params: zPage
     .extend({ deploymentId: zOptionalId, billingKind: zOptionalId, resourceId: zOptionalId, ...zStretch })
     .refine(inOrder, IN_ORDER),
   roles: READERS,
-  async answer(params, context) {
+  answer: zUsageRecords,
+  example: { deploymentId: 'acme-prod', billingKind: 'gateway', ...APRIL },
+  async handle(params, context) {
     const visible = await visibleUsage(context, params.deploymentId);
     const after = params.cursor === undefined ? null : cursorOf(params.cursor);
     const where =
@@ -96,9 +138,9 @@ const usageRecordsQuery = defineQuery({
       ' AND ($7::timestamptz IS NULL OR period_start < $7) AND ($8::text IS NULL OR resource_id = $8)' +
       (after === null
         ? ''
-        : ` AND (${KEY.join(', ')}) > (${KEY.map((column, index) => `$${index + 10}::${usageRecords.columns[column]}`).join(', ')})`);
+        : ` AND (${KEY.join(', ')}) > (${KEY.map((column, index) => `$${index + 10}::${usageRecordsTable.columns[column]}`).join(', ')})`);
     const { rows } = await context.core.pool.query<UsageRecordRow>(
-      `SELECT * FROM ${inForce(usageRecords, '$1', where)} u ORDER BY ${KEY.join(', ')} LIMIT $9`,
+      `SELECT * FROM ${inForce(usageRecordsTable, '$1', where)} u ORDER BY ${KEY.join(', ')} LIMIT $9`,
       [
         context.position,
         ...visibleParams(visible),
@@ -163,7 +205,7 @@ const toRecord = (row: UsageRecordRow) => ({
   sourceId: row.source_id === '' ? null : row.source_id,
   quantity: text(decimal(row.quantity)),
   rateKey:
-    row.resource_type === null
+    row.resource_type === null || row.resource_family === null || row.location === null
       ? null
       : { resourceType: row.resource_type, resourceFamily: row.resource_family, location: row.location },
   attributes: row.attributes,
@@ -172,12 +214,15 @@ const toRecord = (row: UsageRecordRow) => ({
   correctedBy: row.corrected_by,
 });
 
-const usageQuery = defineQuery({
+export const usage = defineQuery({
   name: 'usage',
   summary: 'Quantity by billing kind of one deployment over a period: the shape that a quote takes',
+  path: 'usage',
   params: zAsOf.extend({ deploymentId: zId, ...zStretch }).refine(inOrder, IN_ORDER),
   roles: READERS,
-  async answer(params, context) {
+  answer: z.record(z.string(), zQuantity).describe('Quantity by billing kind'),
+  example: { deploymentId: 'acme-prod', ...APRIL },
+  async handle(params, context) {
     // Stretch by stretch, each by the index: as a condition on every row it cost more than adding the rows up.
     const visible = await visibleOf(context, params.deploymentId);
     const where =
@@ -204,5 +249,3 @@ const usageQuery = defineQuery({
     return Object.fromEntries(rows.map((row) => [row.billing_kind, text(decimal(row.quantity))]));
   },
 });
-
-export const usageQueries = [usageRecordsQuery, usageQuery];

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { zReference } from './audit.js';
-import { zAt, zMoney, zPosition, zQuantity, zSpan } from './common.js';
+import { zMoney, zPosition, zQuantity, zSpan, zReference, zTimestamp } from './answers.js';
 
 /** What changed from one log position to another. */
 
@@ -14,7 +13,7 @@ const zThenRate = z
     currency: z.string(),
     unit: z.string().nullable(),
     basis: z.enum(['duration', 'amount']),
-    effectiveUntil: zAt.nullable(),
+    effectiveUntil: zTimestamp.nullable(),
   })
   .meta({ id: 'RateThen' });
 const zThenInvoice = z
@@ -27,7 +26,7 @@ const zRateDifference = z
     resourceType: z.string(),
     resourceFamily: z.string(),
     location: z.string(),
-    effectiveFrom: zAt,
+    effectiveFrom: zTimestamp,
     before: zThenRate.nullable(),
     after: zThenRate.nullable(),
     ...because,

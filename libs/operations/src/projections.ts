@@ -1,6 +1,58 @@
+import { z } from 'zod';
 import { type Instant, micros } from '#domain/time/instant';
 import { type Checkpoint, versionsOf } from '#read-model/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { type AnswerOf, defineQuery, STAFF, zAsOf } from '#ledger/query';
+import { zAny, zNextCursor, zPosition } from './answers.js';
+
+export const zProjection = z
+  .object({
+    name: z.string(),
+    version: z.int(),
+    position: zPosition,
+    head: zPosition.describe('Of the log'),
+    lag: zPosition.describe('Events that are recorded and not projected'),
+    lagSeconds: z.int().describe('Since the oldest event was recorded that is not projected'),
+    eventsPerSecond: z.int().nullable().describe('Over the last batch'),
+  })
+  .meta({ id: 'Projection' });
+
+const zBeside = z
+  .object({
+    projections: zAny.describe('Their names, or "all"'),
+    position: zPosition,
+    lag: zPosition.describe('Events behind the read models that serve'),
+    eventsPerSecond: z.int().nullable(),
+  })
+  .meta({ id: 'ReadModelsBeside' });
+
+const zProjections = z
+  .object({
+    items: z.array(zProjection),
+    nextCursor: zNextCursor,
+    state: z.enum(['current', 'halted', 'rebuilding']),
+    halted: z
+      .object({ position: zPosition, projection: z.string(), reason: z.string() })
+      .meta({ id: 'Halt' })
+      .nullable()
+      .describe('The event that can’t be applied'),
+    rebuild: zBeside.nullable().describe('What is being built beside those that serve'),
+    kept: zBeside.nullable().describe('What projections rollback puts back'),
+  })
+  .meta({ id: 'ProjectionPage' });
+
+export const projections = defineQuery({
+  name: 'projections',
+  summary:
+    "Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. With asOf: of the events up to then",
+  path: 'projections',
+  params: zAsOf,
+  roles: STAFF,
+  withoutCatchUp: true,
+  answer: zProjections,
+  example: {},
+  handle: async (_params, { core, caller, position }) => projectionsStatus(core, caller.now, position),
+});
 
 const MICROS_PER_SECOND = 1_000_000n;
 
@@ -9,7 +61,7 @@ const MICROS_PER_SECOND = 1_000_000n;
  * how long ago the oldest event that is not projected was recorded; `eventsPerSecond` is of the last batch. `state`: `rebuilding` where
  * the read models are those of other versions than this process has, so that it answers nothing until its own are built.
  */
-export async function projectionsStatus(core: LedgerCore, now: Instant, head: number) {
+async function projectionsStatus(core: LedgerCore, now: Instant, head: number): Promise<AnswerOf<typeof zProjections>> {
   const { live, shadow, previous } = await core.rebuilder.status();
   const position = Math.min(live?.position ?? 0, head);
   const shared = {

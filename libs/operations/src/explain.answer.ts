@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { zEvent, zReference } from './audit.js';
-import { zAny, zAt, zMoney, zPosition, zQuantity, zRow, zSpan } from './common.js';
+import { zAny, zEvent, zMoney, zPosition, zQuantity, zRow, zSpan, zReference, zTimestamp } from './answers.js';
 
 /** What an id is explained as, by what it names. */
 
@@ -14,7 +13,7 @@ const zIssuedRow = z
     billingKind: z.string(),
     chargePeriod: zSpan,
     planId: z.string(),
-    planEffectiveFrom: zAt,
+    planEffectiveFrom: zTimestamp,
   })
   .meta({ id: 'IssuedRow' });
 
@@ -23,7 +22,7 @@ const zFileRow = z
   .meta({ id: 'FileRow', description: 'The row of the file that it was read from' });
 
 const zUsed = z
-  .object({ since: zAt, until: zAt, quantity: zQuantity, readings: z.int() })
+  .object({ since: zTimestamp, until: zTimestamp, quantity: zQuantity, readings: z.int() })
   .meta({ id: 'ReadingsCounted' });
 
 const zRelatedRow = z
@@ -45,7 +44,7 @@ const zExplainedRow = z
     price: z
       .object({
         planId: z.string(),
-        effectiveFrom: zAt,
+        effectiveFrom: zTimestamp,
         terms: zAny.nullable().describe('The price and what goes with it, as the plan has them'),
       })
       .meta({ id: 'ExplainedPrice' }),
@@ -55,7 +54,7 @@ const zExplainedRow = z
           resourceType: z.string(),
           resourceFamily: z.string(),
           location: z.string(),
-          effectiveFrom: zAt,
+          effectiveFrom: zTimestamp,
           unitPrice: zMoney,
           event: zReference.nullable().describe('That set it'),
         })

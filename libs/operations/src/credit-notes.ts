@@ -1,11 +1,8 @@
+import { z } from 'zod';
 import { notFound } from '#domain/errors';
-import { creditUsed } from '#domain/invoices/credits';
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { decimal, ZERO } from '#domain/money/decimal';
-import { moneyText } from '#domain/money/money';
 import { zId } from '#domain/schema';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
-import { bookedRows } from '#billing/invoices/billing';
 import { creditNoteView } from '#billing/invoices/credit-notes';
 import { isUuid } from '#billing/invoices/invoicing';
 import { inForceAt } from '#ledger/ledger-core';
@@ -19,53 +16,39 @@ import {
   zOptionalId,
   zPage,
 } from '#ledger/query';
+import { listOf, zMoney, zRow, zSpan, zTimestamp } from './answers.js';
+import { CREDIT_NOTE } from './story.js';
 
-const creditsQuery = defineQuery({
-  name: 'credits',
-  summary: 'Coupons and credits, and what issued invoices have taken of each',
-  params: zPage.extend({ tenantId: zOptionalId }),
-  roles: READERS,
-  async answer({ tenantId, ...page }, context) {
-    const { core, position } = context;
-    const visible = await visibleTenant(context, tenantId);
-    let query = core.db.selectFrom('credits').selectAll().where(inForceAt(position));
-    if (visible !== null) query = query.where('tenant_id', '=', visible);
-    const rows = await query.execute();
-    const accounts = Map.groupBy(rows, (row) => JSON.stringify([row.tenant_id, row.currency]));
-    const items = [];
-    for (const [account, grants] of accounts) {
-      const [owner, currency] = JSON.parse(account) as [string, string];
-      const used = creditUsed([...(await bookedRows(core, position, owner, currency)).values()].flat());
-      for (const row of grants) {
-        const taken = used.get(row.credit_id) ?? ZERO;
-        items.push({
-          creditId: row.credit_id,
-          tenantId: row.tenant_id,
-          currency,
-          kind: row.kind,
-          ...(row.amount === null
-            ? {}
-            : {
-                amount: moneyText(decimal(row.amount), currency),
-                left: moneyText(decimal(row.amount).minus(taken), currency),
-              }),
-          ...(row.percent === null ? {} : { percent: row.percent, billingKinds: row.billing_kinds }),
-          taken: moneyText(taken, currency),
-          period: { start: row.effective_from, end: row.effective_until },
-          reason: row.reason,
-        });
-      }
-    }
-    return pageOfAll(items, page, position, (item) => JSON.stringify([item.tenantId, item.currency, item.creditId]));
-  },
-});
+const creditNoteFields = {
+  creditNoteId: z.string(),
+  number: z.string().describe('Gapless, in a series of its own'),
+  invoiceId: z.string(),
+  tenantId: z.string(),
+  currency: z.string(),
+  issuedAt: zTimestamp,
+  reason: z.string(),
+  subtotal: zMoney,
+  tax: zMoney,
+  total: zMoney,
+};
+const zCreditNoteRow = z
+  .object({ lineId: z.string(), deploymentId: z.string(), billingKind: z.string(), period: zSpan, ...zRow.shape })
+  .meta({ id: 'CreditNoteRow' });
 
-const creditNotesQuery = defineQuery({
+const zCreditNote = z.object(creditNoteFields).meta({ id: 'CreditNote' });
+const zCreditNoteWithRows = z
+  .object({ ...creditNoteFields, rows: z.array(zCreditNoteRow) })
+  .meta({ id: 'CreditNoteWithRows' });
+
+export const creditNotes = defineQuery({
   name: 'credit-notes',
   summary: 'Credit notes, each of one issued invoice',
+  path: 'credit-notes',
   params: zPage.extend({ tenantId: zOptionalId, invoiceId: zOptionalId }),
   roles: READERS,
-  async answer({ tenantId, invoiceId, ...page }, context) {
+  answer: listOf(zCreditNote),
+  example: { tenantId: 'acme' },
+  async handle({ tenantId, invoiceId, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     if (invoiceId !== undefined && !isUuid(invoiceId))
@@ -81,12 +64,15 @@ const creditNotesQuery = defineQuery({
   },
 });
 
-const creditNoteQuery = defineQuery({
+export const creditNote = defineQuery({
   name: 'credit-note',
   summary: 'One credit note with its rows',
+  path: 'credit-notes/:id',
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
-  async answer({ id }, context) {
+  answer: zCreditNoteWithRows,
+  example: { id: CREDIT_NOTE },
+  async handle({ id }, context) {
     const row = await visibleCreditNote(context, id);
     return creditNoteView(row, await creditNoteRows(context, row));
   },
@@ -123,5 +109,3 @@ export async function creditNoteRows(
     .execute();
   return rows.map(({ row }) => row);
 }
-
-export const creditQueries = [creditsQuery, creditNotesQuery, creditNoteQuery];

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { notFound } from '#domain/errors';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
@@ -6,11 +7,13 @@ import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zId } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
-import { z } from 'zod';
 import { couponsOfLines, linesOfTenant, recordedParts, tenantAccount } from '#billing/invoices/billing';
 import { isUuid } from '#billing/invoices/invoicing';
 import { inForceAt } from '#ledger/ledger-core';
+import { listOf, zMoney, zQuantity, zQuarantine, zRow, zSpan } from './answers.js';
+import { LINE, MID_APRIL } from './story.js';
 import {
+  type AnswerOf,
   defineQuery,
   pageOfAll,
   type QueryContext,
@@ -31,23 +34,79 @@ import {
   type RatedTile,
 } from '#billing/invoices/rated-lines';
 
+const zLine = z
+  .object({
+    lineId: z.string(),
+    parentLineId: z.string().nullable().describe('Of a part: the line that was cut'),
+    status: z.enum(['valid', 'split']),
+    invoiceId: z.string().nullable(),
+    tenantId: z.string(),
+    subscriptionId: z.string(),
+    deploymentId: z.string(),
+    billingKind: z.string(),
+    currency: z.string(),
+    period: zSpan,
+    quantity: zQuantity,
+    rows: z.array(zRow),
+    net: zMoney,
+    quarantine: zQuarantine.nullable(),
+  })
+  .meta({ id: 'Line' });
 /** A line or part as people and programs see it. */
-interface LineView {
-  readonly lineId: string;
-  readonly parentLineId: string | null;
-  readonly status: 'valid' | 'split';
-  readonly invoiceId: string | null;
-  readonly tenantId: string;
-  readonly subscriptionId: string;
-  readonly deploymentId: string;
-  readonly billingKind: string;
-  readonly currency: string;
-  readonly period: { readonly start: Instant; readonly end: Instant };
-  readonly quantity: string;
-  readonly rows: readonly object[];
-  readonly net: string;
-  readonly quarantine: { readonly code: string; readonly message: string } | null;
-}
+type LineView = AnswerOf<typeof zLine>;
+
+const zLineWithParts = z
+  .object({
+    ...zLine.shape,
+    parts: z.array(zLine).optional().describe('Of a line that was cut'),
+    partsNet: zMoney.optional().describe('What its parts come to'),
+  })
+  .meta({ id: 'LineWithParts' });
+
+export const lines = defineQuery({
+  name: 'lines',
+  summary: 'Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`)',
+  path: 'lines',
+  params: zPage.extend({
+    tenantId: zOptionalId,
+    subscriptionId: zOptionalId,
+    billingKind: zOptionalId,
+    status: z.enum(['valid', 'split']).optional(),
+    /** Only those that can't be rated, or only those that can. */
+    quarantined: z.enum(['true', 'false']).optional(),
+    ...zAt,
+  }),
+  roles: READERS,
+  answer: listOf(zLine),
+  example: { subscriptionId: 'acme-sub', at: MID_APRIL },
+  async handle({ tenantId, subscriptionId, billingKind, status, quarantined, at, ...page }, context) {
+    if (subscriptionId !== undefined) await assertVisibleSubscription(context, subscriptionId);
+    const all = await lineViews(context, { tenantId, subscriptionId, at: at ?? context.caller.now });
+    const views = all
+      .filter((view) => billingKind === undefined || view.billingKind === billingKind)
+      .filter((view) => status === undefined || view.status === status)
+      .filter((view) => quarantined === undefined || (view.quarantine !== null) === (quarantined === 'true'));
+    return pageOfAll(views, page, context.position, orderOf(all));
+  },
+});
+
+export const line = defineQuery({
+  name: 'line',
+  summary: 'One line or part; a line that was cut comes with its parts',
+  path: 'lines/:id',
+  params: zAsOf.extend({ id: zId, ...zAt }),
+  roles: READERS,
+  answer: zLineWithParts,
+  example: { id: LINE, at: MID_APRIL },
+  async handle({ id, at }, context) {
+    const views = await lineViews(context, { ...(await ownerOf(context, id)), at: at ?? context.caller.now });
+    const found = views.find(({ lineId }) => lineId === id);
+    if (found === undefined) throw notFound('unknown_line', `there is no line ${id}`);
+    if (found.status === 'valid') return found;
+    const parts = views.filter(({ parentLineId }) => parentLineId === id);
+    return { ...found, parts, partsNet: netText(parts, found.currency) };
+  },
+});
 
 /** What is billed, by part: the frozen rows, and the quantity that they were last computed from. */
 interface Booked {
@@ -96,7 +155,7 @@ function amountsOf(
   part: RatedTile,
   line: LineDefinition,
   booked: readonly FrozenRow[] | undefined,
-): { rows: object[]; net: string } {
+): Pick<LineView, 'rows' | 'net'> {
   if (booked !== undefined)
     return { rows: booked.map((row) => printFrozen(row, line.currency)), net: netText(booked, line.currency) };
   const rows = printRated(part.rows, line.currency);
@@ -213,30 +272,6 @@ function orderOf(views: readonly LineView[]): (view: LineView) => string {
   };
 }
 
-const linesQuery = defineQuery({
-  name: 'lines',
-  summary: 'Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`)',
-  params: zPage.extend({
-    tenantId: zOptionalId,
-    subscriptionId: zOptionalId,
-    billingKind: zOptionalId,
-    status: z.enum(['valid', 'split']).optional(),
-    /** Only those that can't be rated, or only those that can. */
-    quarantined: z.enum(['true', 'false']).optional(),
-    ...zAt,
-  }),
-  roles: READERS,
-  async answer({ tenantId, subscriptionId, billingKind, status, quarantined, at, ...page }, context) {
-    if (subscriptionId !== undefined) await assertVisibleSubscription(context, subscriptionId);
-    const all = await lineViews(context, { tenantId, subscriptionId, at: at ?? context.caller.now });
-    const views = all
-      .filter((view) => billingKind === undefined || view.billingKind === billingKind)
-      .filter((view) => status === undefined || view.status === status)
-      .filter((view) => quarantined === undefined || (view.quarantine !== null) === (quarantined === 'true'));
-    return pageOfAll(views, page, context.position, orderOf(all));
-  },
-});
-
 /** Whose line it is, where it was opened; one that is only derived so far is looked for among all. */
 async function ownerOf(
   { core, position, confinedTo }: QueryContext,
@@ -253,20 +288,3 @@ async function ownerOf(
   if (confinedTo !== null && line.tenant_id !== confinedTo) throw notFound('unknown_line', `there is no line ${id}`);
   return { tenantId: line.tenant_id, subscriptionId: line.subscription_id };
 }
-
-const lineQuery = defineQuery({
-  name: 'line',
-  summary: 'One line or part; a line that was cut comes with its parts',
-  params: zAsOf.extend({ id: zId, ...zAt }),
-  roles: READERS,
-  async answer({ id, at }, context) {
-    const views = await lineViews(context, { ...(await ownerOf(context, id)), at: at ?? context.caller.now });
-    const found = views.find(({ lineId }) => lineId === id);
-    if (found === undefined) throw notFound('unknown_line', `there is no line ${id}`);
-    if (found.status === 'valid') return found;
-    const parts = views.filter(({ parentLineId }) => parentLineId === id);
-    return { ...found, parts, partsNet: netText(parts, found.currency) };
-  },
-});
-
-export const lineQueries = [linesQuery, lineQuery];

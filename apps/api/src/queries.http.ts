@@ -1,0 +1,40 @@
+import { Controller, Get, Header, HttpCode, Post } from '@nestjs/common';
+import type { DefinedQuery } from '#ledger/query';
+import { Ledger } from '#operations/ledger';
+import { QUERIES } from '#operations/operations';
+import { AnswersQuery, type Asked, Question } from './auth/access.js';
+import { fieldName } from './field-name.js';
+import { V1 } from './http.js';
+
+/** A route for every query, made from its declaration. */
+@Controller(V1)
+export class QueriesController {
+  constructor(readonly ledger: Ledger) {}
+}
+
+function addRoute(query: DefinedQuery): void {
+  const method = {
+    async value(this: QueriesController, asked: Asked): Promise<unknown> {
+      return this.ledger.ask(query, ...asked);
+    },
+    writable: true,
+    configurable: true,
+  };
+  const name = fieldName(query.name);
+  const prototype = QueriesController.prototype;
+  Object.defineProperty(prototype, name, method);
+  Question()(prototype, name, 0);
+  for (const decorate of decoratorsOf(query)) decorate(prototype, name, method);
+}
+
+function decoratorsOf(query: DefinedQuery): MethodDecorator[] {
+  const { path, method, media } = query;
+  return [
+    AnswersQuery(query),
+    // A query that is posted writes nothing: 200, not 201.
+    ...(method === 'POST' ? [Post(path), HttpCode(200)] : [Get(path)]),
+    ...(media === undefined ? [] : [Header('content-type', `${media}; charset=utf-8`)]),
+  ];
+}
+
+for (const query of QUERIES.values()) addRoute(query);

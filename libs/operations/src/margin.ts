@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { zCurrency } from '#domain/schema';
+import type { Period } from '#domain/time/period';
+import { marginIn } from '#billing/costs/margin-month';
+import { zMonth } from '#ledger/month';
+import { ADMIN, defineQuery, type QueryContext, zAsOf } from '#ledger/query';
+import { zMoney } from './answers.js';
+
+const figures = {
+  revenue: zMoney,
+  cogs: zMoney,
+  margin: zMoney,
+  marginPct: z.string().nullable().describe('null where revenue is 0'),
+};
+
+const zMargin = z
+  .object({
+    period: z.string().describe('The month: 2026-04'),
+    currency: z.string(),
+    overall: z.object(figures).meta({ id: 'MarginFigures' }),
+    byTenant: z.array(z.object({ tenantId: z.string(), ...figures }).meta({ id: 'TenantMargin' })),
+    byDeployment: z.array(
+      z
+        .object({ tenantId: z.string(), deploymentId: z.string().nullable().describe('null: standalone'), ...figures })
+        .meta({ id: 'DeploymentMargin' }),
+    ),
+    byKind: z
+      .object({
+        revenue: z.array(z.object({ billingKind: z.string(), revenue: zMoney }).meta({ id: 'KindRevenue' })),
+        cogs: z.array(z.object({ kind: z.string(), cogs: zMoney }).meta({ id: 'KindCogs' })),
+      })
+      .meta({ id: 'MarginByKind' }),
+    unattributed: z.object({ cogs: zMoney }).meta({ id: 'UnattributedCogs' }),
+    otherCurrencies: z.array(z.string()).describe('In which there is revenue or cost too'),
+  })
+  .meta({ id: 'Margin' });
+
+export const margin = defineQuery({
+  name: 'margin',
+  summary: 'Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across',
+  path: 'dashboard/margin',
+  params: zAsOf.extend({ period: zMonth, currency: zCurrency.default('USD') }),
+  roles: ADMIN,
+  answer: zMargin,
+  example: { period: '2026-04-15', currency: 'USD' },
+  async handle({ period, currency }, context) {
+    const month = period.start.slice(0, 7);
+    const margin = await marginIn(context, period, currency);
+    return {
+      period: month,
+      currency,
+      ...margin,
+      otherCurrencies: await otherCurrencies(context, period, month, currency),
+    };
+  },
+});
+
+async function otherCurrencies(
+  { core, position }: QueryContext,
+  period: Period,
+  month: string,
+  currency: string,
+): Promise<string[]> {
+  const { rows } = await core.pool.query<{ currency: string }>(
+    `SELECT DISTINCT currency FROM (
+       SELECT currency FROM revenue WHERE month = $1 AND position_from <= $4
+       UNION SELECT currency FROM cost_lines WHERE charge_period_start < $3 AND charge_period_end > $2 AND position_from <= $4 AND (position_to IS NULL OR position_to > $4)
+     ) c WHERE currency <> $5 ORDER BY currency`,
+    [month, period.start, period.end, position, currency],
+  );
+  return rows.map((row) => row.currency);
+}
