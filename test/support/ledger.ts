@@ -7,7 +7,7 @@ import { LedgerCore } from '#ledger/ledger-core';
 import { LedgerModule } from '#operations/ledger.module';
 import { instant } from '#domain/time/instant';
 import { isBehindGrpc, logBehindGrpc, on } from './log.js';
-import { testDatabase } from './postgres.js';
+import { templateDatabase, testDatabase } from './postgres.js';
 
 export const ADMIN: Caller = { actor: 'test', role: 'platform_admin', now: instant('2026-06-01T00:00:00Z') };
 
@@ -26,7 +26,9 @@ export interface TestLedger {
 export const testLedger = async (): Promise<TestLedger> => (isBehindGrpc ? onEventStoreDb() : onPostgres());
 
 async function onPostgres(): Promise<TestLedger> {
-  const database = await testDatabase();
+  // Making the tables of a ledger takes longer than the work of most specs.
+  const empty = await templateDatabase('empty_ledger', async (url) => (await ledgerOn(url)).close());
+  const database = await testDatabase(empty);
   const test = await ledgerOn(database.url);
   return {
     ...test,
