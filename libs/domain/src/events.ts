@@ -1,38 +1,44 @@
 import type { z } from 'zod';
-import { commandEvents } from './commands/command.js';
-import { costEvents } from './costs/cost.js';
-import { inventoryEvents } from './inventory/resource.js';
-import { creditEvents } from './invoices/credits.js';
-import { invoiceEvents } from './invoices/invoice.js';
-import { lineEvents } from './lines/line.js';
-import { meteringEvents } from './metering/metering.js';
-import { operationEvents } from './operations/skip.js';
-import { planEvents } from './plans/plan.js';
-import { rateEvents } from './rates/rate.js';
-import { deploymentEvents } from './tenants/deployment.js';
-import { tenantEvents } from './tenants/tenant.js';
+import { commandEventsWith } from './commands/command.js';
+import { costEventsWith } from './costs/cost.js';
+import { inventoryEventsWith } from './inventory/resource.js';
+import { creditEventsWith } from './invoices/credits.js';
+import { invoiceEventsWith } from './invoices/invoice.js';
+import { lineEventsWith } from './lines/line.js';
+import { meteringEventsWith } from './metering/metering.js';
+import { operationEventsWith } from './operations/skip.js';
+import { planEventsWith } from './plans/plan.js';
+import { rateEventsWith } from './rates/rate.js';
+import { deploymentEventsWith } from './tenants/deployment.js';
+import { tenantEventsWith } from './tenants/tenant.js';
+import { type IdSchema, zId, zRecordedId } from './schema.js';
 import type { Instant } from './time/instant.js';
-import { usageEvents } from './usage/usage.js';
+import { usageEventsWith } from './usage/usage.js';
 
 /**
  * Every event there is. Names and shapes are for ever: a changed shape is a new version with an upcaster (the codec), and
  * test/golden/events keeps a file of each shape ever written.
  */
-export const eventSchemas = {
-  ...tenantEvents,
-  ...deploymentEvents,
-  ...inventoryEvents,
-  ...meteringEvents,
-  ...usageEvents,
-  ...rateEvents,
-  ...planEvents,
-  ...lineEvents,
-  ...invoiceEvents,
-  ...creditEvents,
-  ...costEvents,
-  ...commandEvents,
-  ...operationEvents,
-};
+const schemasWith = (id: IdSchema) => ({
+  ...tenantEventsWith(id),
+  ...deploymentEventsWith(id),
+  ...inventoryEventsWith(id),
+  ...meteringEventsWith(id),
+  ...usageEventsWith(id),
+  ...rateEventsWith(id),
+  ...planEventsWith(id),
+  ...lineEventsWith(id),
+  ...invoiceEventsWith(id),
+  ...creditEventsWith(id),
+  ...costEventsWith(id),
+  ...commandEventsWith(id),
+  ...operationEventsWith(id),
+});
+
+/** The shapes of events that are written. */
+export const eventSchemas = schemasWith(zId);
+/** The shapes of events that are read from the log. */
+export const recordedSchemas = schemasWith(zRecordedId);
 
 export type EventType = keyof typeof eventSchemas;
 export type EventData<Type extends EventType> = z.infer<(typeof eventSchemas)[Type]>;

@@ -15,29 +15,34 @@ const utf8 = new TextEncoder();
 const fits = (id: string): boolean =>
   id.length * 3 <= LONGEST_ID_BYTES || id.length > LONGEST_ID_BYTES || utf8.encode(id).length <= LONGEST_ID_BYTES;
 
-/** What was recorded before a limit came is read as it is: else no read model could be built from it any more. */
-let isReading = false;
-export function asRecorded<Result>(read: () => Result): Result {
-  isReading = true;
-  try {
-    return read();
-  } finally {
-    isReading = false;
-  }
-}
-const unlessReading =
-  (holds: (id: string) => boolean) =>
-  (id: string): boolean =>
-    isReading || holds(id);
-
-/** Free text id of a tenant, a resource, …: 1 to 512 bytes of UTF-8, without control characters. */
-export const zId = z
+/**
+ * An id as an event of the log has it. The limits that zId adds came later, and an event that was recorded before them must
+ * stay readable: else no read model could be built any more.
+ */
+export const zRecordedId = z
   .string()
   .min(1, 'must not be empty')
   .max(512, 'is longer than 512 characters')
-  .regex(/^[^\u0000-\u001f\u007f]*$/, 'contains control characters')
-  .refine(unlessReading(isStorable), 'contains half a surrogate pair, and is no text that can be kept')
-  .refine(unlessReading(fits), `is longer than ${LONGEST_ID_BYTES} bytes: letters beyond ASCII take two to four`);
+  .regex(/^[^\u0000-\u001f\u007f]*$/, 'contains control characters');
+
+/** Free text id of a tenant, a resource, …, as it comes in: 1 to 512 bytes of UTF-8, without control characters. */
+export const zId = zRecordedId
+  .refine(isStorable, 'contains half a surrogate pair, and is no text that can be kept')
+  .refine(fits, `is longer than ${LONGEST_ID_BYTES} bytes: letters beyond ASCII take two to four`);
+
+/** The schema of the ids in an event: zId where it is written, zRecordedId where it is read. */
+export type IdSchema = typeof zId;
+
+/** The schemas of a subject's events, by type. */
+type EventSchemas = (id: IdSchema) => Readonly<Record<string, z.ZodType>>;
+/** The data of one of a subject's events. */
+export type EventDataOf<Schemas extends EventSchemas, Type extends keyof ReturnType<Schemas>> = z.infer<
+  ReturnType<Schemas>[Type]
+>;
+/** The events of a subject. */
+export type EventOf<Schemas extends EventSchemas> = {
+  [Type in keyof ReturnType<Schemas>]: { readonly type: Type; readonly data: EventDataOf<Schemas, Type> };
+}[keyof ReturnType<Schemas>];
 
 /** Whether it is an id as zId takes it. */
 export const isId = (value: unknown): boolean =>

@@ -4,11 +4,12 @@ import {
   type EventMetadata,
   type EventType,
   eventSchemas,
+  recordedSchemas,
   type LedgerEvent,
   type RecordedEvent,
 } from '#domain/events';
 import { fieldErrors, listed } from '#domain/faults';
-import { asRecorded, zInstant, zJsonObject } from '#domain/schema';
+import { zInstant, zJsonObject } from '#domain/schema';
 import { isPlainlyObserved } from '#domain/usage/plain';
 import type { NewEvent, StoredEvent } from './port.js';
 
@@ -126,7 +127,7 @@ export class EventCodec {
     const lifted = (this.upcasters[type] ?? [])
       .slice(v - 1)
       .reduce<unknown>((data, upcast) => upcast(data), json(stored, stored.data));
-    const data = asRecorded(() => eventSchemas[type].safeParse(lifted));
+    const data = recordedSchemas[type].safeParse(lifted);
     if (!data.success) throw new UnreadableEvent(stored, listed(fieldErrors(data.error)));
     const { id, stream, revision, position, recordedAt } = stored;
     // The schema that was looked up by `type` checked the data: the pair belongs together.

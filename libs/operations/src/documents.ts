@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invoiceEvents } from '#domain/invoices/invoice';
+import { recordedSchemas } from '#domain/events';
 import { zId } from '#domain/schema';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { creditNoteView } from '#billing/invoices/credit-notes';
@@ -111,7 +111,7 @@ async function partiesOf(
   };
 }
 
-const zIssued = z.object({ detailsRef: invoiceEvents.InvoiceIssued.shape.detailsRef });
+const zIssued = z.object({ detailsRef: recordedSchemas.InvoiceIssued.shape.detailsRef });
 
 /** The reference to the tenant's details that its `InvoiceIssued` froze: the event stands where the invoice's number begins. */
 async function frozenDetailsRef(

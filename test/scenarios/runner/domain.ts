@@ -14,17 +14,10 @@ import { type RecordedPart, splitParts, type TiledPart, tiles } from '#domain/li
 import { rateLine } from '#domain/lines/rate';
 import { decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
-import { correctPrice, foldPlan, type PlanEvent, planEvents, publishPlan } from '#domain/plans/plan';
+import { eventSchemas } from '#domain/events';
+import { correctPrice, foldPlan, type PlanEvent, publishPlan } from '#domain/plans/plan';
 import { netOf } from '#domain/rating/row';
-import {
-  correctRate,
-  foldRates,
-  type RateEvent,
-  rateEvents,
-  rateKeyText,
-  setRate,
-  withdrawRate,
-} from '#domain/rates/rate';
+import { correctRate, foldRates, type RateEvent, rateKeyText, setRate, withdrawRate } from '#domain/rates/rate';
 import {
   cancelSubscription,
   changePlan,
@@ -111,18 +104,18 @@ export class DomainLedger implements Ledger {
         this.record(
           this.plans,
           command.planId,
-          publishPlan(this.plan(command.planId), parse(planEvents.PlanPublished, command, 'plan')),
+          publishPlan(this.plan(command.planId), parse(eventSchemas.PlanPublished, command, 'plan')),
         );
         return;
       case 'correct-price': {
-        const input = parse(planEvents.PlanPriceCorrected, { effectiveUntil: null, ...command }, 'price');
+        const input = parse(eventSchemas.PlanPriceCorrected, { effectiveUntil: null, ...command }, 'price');
         this.record(this.plans, command.planId, correctPrice(this.plan(command.planId), input));
         return;
       }
       case 'set-rate': {
         const { command: _, ...rate } = command;
         const input = parse(
-          rateEvents.RateSet,
+          eventSchemas.RateSet,
           { unit: null, currency: 'USD', basis: 'duration', effectiveUntil: null, ...rate },
           'rate',
         );
@@ -131,7 +124,7 @@ export class DomainLedger implements Ledger {
       }
       case 'correct-rate': {
         const { command: _, ...rate } = command;
-        const input = parse(rateEvents.RateCorrected, { effectiveUntil: null, ...rate }, 'rate');
+        const input = parse(eventSchemas.RateCorrected, { effectiveUntil: null, ...rate }, 'rate');
         this.record(
           this.rates,
           rateKeyText(command),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { zId } from '../schema.js';
+import type { IdSchema } from '../schema.js';
 
 // Stored for ever. A command that found nothing to do: its key, its body's hash and its answer are in the metadata, as of any other.
-export const commandEvents = { CommandUnchanged: z.object({ command: zId }) };
+export const commandEventsWith = (zId: IdSchema) => ({ CommandUnchanged: z.object({ command: zId }) });

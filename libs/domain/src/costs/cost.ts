@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { zCurrency, zDecimal, zId, zPeriod, zText } from '../schema.js';
+import { type IdSchema, zCurrency, zDecimal, zId, zPeriod, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 
 /** A provider's invoice: what it charged us (COGS). */
@@ -7,26 +7,29 @@ export const costStream = (provider: string, invoiceRef: string): string => stre
 
 const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustment'] as const;
 
-export const zCostLine = z.object({
-  lineKey: zId,
-  resourceId: zId.optional(),
-  kind: zId,
-  chargePeriod: zPeriod,
-  /** The billed amount. */
-  amount: zDecimal,
-  currency: zCurrency,
-  category: z.enum(COST_CATEGORIES),
-  class: z.literal('correction').nullable().optional(),
-  tenantId: zId.optional(),
-  /** Amortised; kept beside the billed amount, never added to it. */
-  effectiveAmount: zDecimal.optional(),
-  description: zText.optional(),
-});
+const costLineWith = (zId: IdSchema) =>
+  z.object({
+    lineKey: zId,
+    resourceId: zId.optional(),
+    kind: zId,
+    chargePeriod: zPeriod,
+    /** The billed amount. */
+    amount: zDecimal,
+    currency: zCurrency,
+    category: z.enum(COST_CATEGORIES),
+    class: z.literal('correction').nullable().optional(),
+    tenantId: zId.optional(),
+    /** Amortised; kept beside the billed amount, never added to it. */
+    effectiveAmount: zDecimal.optional(),
+    description: zText.optional(),
+  });
+export const zCostLine = costLineWith(zId);
 
 // Stored for ever. CostCorrected states the lines as they should be.
-export const costEvents = {
-  CostRecorded: z.object({ provider: zId, invoiceRef: zId, lines: z.array(zCostLine).min(1) }),
-  CostCorrected: z.object({ provider: zId, invoiceRef: zId, lines: z.array(zCostLine).min(1), reason: zText }),
-};
+export const costEventsWith = (zId: IdSchema) => ({
+  CostRecorded: z.object({ provider: zId, invoiceRef: zId, lines: z.array(costLineWith(zId)).min(1) }),
+  CostCorrected: z.object({ provider: zId, invoiceRef: zId, lines: z.array(costLineWith(zId)).min(1), reason: zText }),
+});
+export const costEvents = costEventsWith(zId);
 
 export type CostLine = z.infer<typeof zCostLine>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { invalid } from '../errors.js';
-import { zDecimal, zId, zInstant, zJsonObject, zText } from '../schema.js';
+import { type IdSchema, zDecimal, zId, zInstant, zJsonObject, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 
@@ -11,34 +11,38 @@ import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 export const inventoryStream = (provider: string): string => streamName('inventory', [provider]);
 
 /** A resource as it was seen, with what an observation left out already carried over from the one before. */
-export const zObservedResource = z.object({
-  providerId: zId,
-  kind: zId,
-  name: zText,
-  status: zId,
-  region: zText.optional(),
-  project: zText.optional(),
-  sizeSlug: zText.optional(),
-  sizeGb: zDecimal.optional(),
-  tenantId: zId.optional(),
-  deploymentId: zId.optional(),
-  tags: z.array(zText).optional(),
-  attrs: zJsonObject.optional(),
-});
+const observedResourceWith = (zId: IdSchema) =>
+  z.object({
+    providerId: zId,
+    kind: zId,
+    name: zText,
+    status: zId,
+    region: zText.optional(),
+    project: zText.optional(),
+    sizeSlug: zText.optional(),
+    sizeGb: zDecimal.optional(),
+    tenantId: zId.optional(),
+    deploymentId: zId.optional(),
+    tags: z.array(zText).optional(),
+    attrs: zJsonObject.optional(),
+  });
+export const zObservedResource = observedResourceWith(zId);
 
-export const zResourceChanges = z.object({
-  status: zId.optional(),
-  sizeGb: zDecimal.nullable().optional(),
-  deploymentId: zId.nullable().optional(),
-  tenantId: zId.nullable().optional(),
-});
+const resourceChangesWith = (zId: IdSchema) =>
+  z.object({
+    status: zId.optional(),
+    sizeGb: zDecimal.nullable().optional(),
+    deploymentId: zId.nullable().optional(),
+    tenantId: zId.nullable().optional(),
+  });
+export const zResourceChanges = resourceChangesWith(zId);
 
 // Stored for ever. `missed` and `removed` are decided when a complete listing is taken: a strike, or the last of them.
-export const inventoryEvents = {
+export const inventoryEventsWith = (zId: IdSchema) => ({
   ResourcesObserved: z.object({
     provider: zId,
     seenAt: zInstant,
-    resources: z.array(zObservedResource),
+    resources: z.array(observedResourceWith(zId)),
     missed: z.array(zId).optional(),
     removed: z.array(zId).optional(),
   }),
@@ -48,10 +52,10 @@ export const inventoryEvents = {
     providerId: zId,
     from: zInstant,
     until: zInstant.nullable(),
-    changes: zResourceChanges,
+    changes: resourceChangesWith(zId),
     reason: zText,
   }),
-};
+});
 
 export type ObservedResource = z.infer<typeof zObservedResource>;
 export type ResourceChanges = z.infer<typeof zResourceChanges>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
 import { type Decimal, decimal, max, min, sum, text, ZERO } from '../money/decimal.js';
 import { toMoney } from '../money/money.js';
-import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { type EventDataOf, type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import type { DraftRow, FrozenRow } from './invoice.js';
@@ -11,28 +11,27 @@ import type { DraftRow, FrozenRow } from './invoice.js';
 export const creditStream = (tenantId: string, currency: string): string =>
   streamName('credits', [tenantId], { end: `-${currency}` });
 
-const granted = {
+const grantedWith = (zId: IdSchema) => ({
   creditId: zId,
   tenantId: zId,
   currency: zCurrency,
   from: zInstant,
   until: zInstant.nullable(),
   reason: zText.optional(),
-};
+});
 
 // Stored for ever.
-export const creditEvents = {
+export const creditEventsWith = (zId: IdSchema) => ({
   /** A share of what is charged for periods that begin from `from` on, before `until`. */
-  CouponGranted: z.object({ ...granted, percent: zDecimal, billingKinds: z.array(zId).optional() }),
+  CouponGranted: z.object({ ...grantedWith(zId), percent: zDecimal, billingKinds: z.array(zId).optional() }),
   /** An amount that invoices as of instants from `from` on, before `until`, use up. */
-  CreditGranted: z.object({ ...granted, amount: zDecimal }),
+  CreditGranted: z.object({ ...grantedWith(zId), amount: zDecimal }),
   /** What is not used of it yet is gone. */
   CreditRevoked: z.object({ creditId: zId, tenantId: zId, currency: zCurrency, at: zInstant, reason: zText }),
-};
+});
+export const creditEvents = creditEventsWith(zId);
 
-export type CreditEvent = {
-  [Type in keyof typeof creditEvents]: { readonly type: Type; readonly data: z.infer<(typeof creditEvents)[Type]> };
-}[keyof typeof creditEvents];
+export type CreditEvent = EventOf<typeof creditEventsWith>;
 
 interface Granted {
   readonly creditId: string;
@@ -106,7 +105,7 @@ export function grant(
 /** Errors: `unknown_credit`, `credit_revoked`, `credit_ended`. */
 export function revoke(
   events: readonly CreditEvent[],
-  revoked: z.infer<typeof creditEvents.CreditRevoked>,
+  revoked: EventDataOf<typeof creditEventsWith, 'CreditRevoked'>,
 ): CreditEvent[] {
   const found = foldCredits(events).find(({ creditId }) => creditId === revoked.creditId);
   if (found === undefined) throw notFound('unknown_credit', `there is no credit ${revoked.creditId}`);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
 import { derivedId } from '../derived-id.js';
-import { zCurrency, zDecimal, zId, zInstant, zPeriod, zText } from '../schema.js';
+import { type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zPeriod, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import type { Instant } from '../time/instant.js';
 
@@ -28,40 +28,43 @@ const selectionText = (selection: Selection | null): string =>
 export const zClaimedPart = z.object({ lineId: z.uuid(), partId: z.uuid(), period: zPeriod });
 
 /** A row as it was frozen: prices, tax and what it corrects included. */
-export const zFrozenRow = z.object({
-  rowId: z.uuid(),
-  lineId: z.uuid(),
-  partId: z.uuid(),
-  subscriptionId: zId,
-  deploymentId: zId,
-  billingKind: zId,
-  /** The part's own charge period, also where the row corrects it. */
-  chargePeriod: zPeriod,
-  ref: z.string(),
-  quantity: zDecimal,
-  unitAmount: zDecimal,
-  gross: zDecimal,
-  discount: zDecimal,
-  credit: zDecimal,
-  net: zDecimal,
-  /** The coupons and credits that `credit` was taken from; a reversal gives them back. */
-  credits: z.array(z.object({ creditId: zId, amount: zDecimal })).optional(),
-  taxRatePercent: zDecimal,
-  tax: zDecimal,
-  planId: zId,
-  planEffectiveFrom: zInstant,
-  /** `charge`: billed for the first time · `reversal`: takes an issued row back · `rebooked`: as it should be · `credit_note`. */
-  kind: z.enum(['charge', 'reversal', 'rebooked', 'credit_note']),
-  /** The issued rows that a reversal, a rebooked row or a credit note corrects. */
-  corrects: z.array(z.uuid()).optional(),
-  reason: zText.optional(),
-});
+const frozenRowWith = (zId: IdSchema) =>
+  z.object({
+    rowId: z.uuid(),
+    lineId: z.uuid(),
+    partId: z.uuid(),
+    subscriptionId: zId,
+    deploymentId: zId,
+    billingKind: zId,
+    /** The part's own charge period, also where the row corrects it. */
+    chargePeriod: zPeriod,
+    ref: z.string(),
+    quantity: zDecimal,
+    unitAmount: zDecimal,
+    gross: zDecimal,
+    discount: zDecimal,
+    credit: zDecimal,
+    net: zDecimal,
+    /** The coupons and credits that `credit` was taken from; a reversal gives them back. */
+    credits: z.array(z.object({ creditId: zId, amount: zDecimal })).optional(),
+    taxRatePercent: zDecimal,
+    tax: zDecimal,
+    planId: zId,
+    planEffectiveFrom: zInstant,
+    /** `charge`: billed for the first time · `reversal`: takes an issued row back · `rebooked`: as it should be · `credit_note`. */
+    kind: z.enum(['charge', 'reversal', 'rebooked', 'credit_note']),
+    /** The issued rows that a reversal, a rebooked row or a credit note corrects. */
+    corrects: z.array(z.uuid()).optional(),
+    reason: zText.optional(),
+  });
 
 /** Some of a tenant's lines: those of these subscriptions and of these billing kinds. */
-export const zSelection = z.strictObject({
-  subscriptionIds: z.array(zId).min(1).optional(),
-  billingKinds: z.array(zId).min(1).optional(),
-});
+const selectionWith = (zId: IdSchema) =>
+  z.strictObject({
+    subscriptionIds: z.array(zId).min(1).optional(),
+    billingKinds: z.array(zId).min(1).optional(),
+  });
+export const zSelection = selectionWith(zId);
 export type Selection = z.infer<typeof zSelection>;
 
 export const isSelected = (
@@ -74,7 +77,7 @@ const zQuarantined = z.object({ lineId: z.uuid(), code: z.string(), message: z.s
 
 // Stored for ever. Chunks come first and count only once the event that names their attempt follows: an invoice of
 // 20,000 rows fits no single event.
-export const invoiceEvents = {
+export const invoiceEventsWith = (zId: IdSchema) => ({
   InvoicePartsClaimed: z.object({
     invoiceId: z.uuid(),
     attempt: z.uuid(),
@@ -90,14 +93,14 @@ export const invoiceEvents = {
     chunks: z.number().int().nonnegative(),
     partsHash: z.string(),
     /** Absent: all lines. */
-    selection: zSelection.optional(),
+    selection: selectionWith(zId).optional(),
   }),
   /** `invoiceId` is the invoice's, or the credit note's. */
   InvoiceRowsFrozen: z.object({
     invoiceId: z.uuid(),
     attempt: z.uuid(),
     n: z.number().int(),
-    rows: z.array(zFrozenRow),
+    rows: z.array(frozenRowWith(zId)),
   }),
   InvoiceIssued: z.object({
     invoiceId: z.uuid(),
@@ -142,17 +145,16 @@ export const invoiceEvents = {
     total: zDecimal,
     reason: zText,
   }),
-};
+});
+export const invoiceEvents = invoiceEventsWith(zId);
 
 export type ClaimedPart = z.infer<typeof zClaimedPart>;
-export type FrozenRow = z.infer<typeof zFrozenRow>;
+export type FrozenRow = z.infer<ReturnType<typeof frozenRowWith>>;
 
 /** A row before its id and its tax. `taxRatePercent` is given where the row corrects one: that row's rate. */
 export type DraftRow = Omit<FrozenRow, 'rowId' | 'tax' | 'taxRatePercent'> & { readonly taxRatePercent: string | null };
 
-export type InvoiceEvent = {
-  [Type in keyof typeof invoiceEvents]: { readonly type: Type; readonly data: z.infer<(typeof invoiceEvents)[Type]> };
-}[keyof typeof invoiceEvents];
+export type InvoiceEvent = EventOf<typeof invoiceEventsWith>;
 
 export const INVOICE_STATUSES = ['draft', 'issued', 'paid', 'void'] as const;
 export type InvoiceStatus = (typeof INVOICE_STATUSES)[number];

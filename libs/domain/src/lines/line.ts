@@ -9,7 +9,7 @@ import type { BilledWhen } from '../prices/model.js';
 import { flatPrice } from '../prices/flat.js';
 import { billedWhen, isPerPeriod, needsRates as priceNeedsRates } from '../prices/price.js';
 import type { ItemTerms } from '../rating/terms.js';
-import { zId, zInstant, zPeriod } from '../schema.js';
+import { type IdSchema, zInstant, zPeriod } from '../schema.js';
 import { type Assignment, type Subscription, subscriptionSpans } from '../tenants/deployment.js';
 import { billingPeriodAt, type Interval } from '../time/calendar.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
@@ -19,7 +19,7 @@ import { cutAt, intersection, lengthMicros, type Period } from '../time/period.j
 export const lineStream = (lineId: string): string => `line-${lineId}`;
 
 // Stored for ever. What a line comes to is not here: amounts are derived, and frozen only on an issued invoice.
-export const lineEvents = {
+export const lineEventsWith = (zId: IdSchema) => ({
   LineOpened: z.object({
     lineId: z.uuid(),
     tenantId: zId,
@@ -38,7 +38,7 @@ export const lineEvents = {
     remainingPartId: z.uuid(),
     invoiceId: z.uuid(),
   }),
-};
+});
 
 /** With the tenant: a deployment that turns out to have been another's from the start gives that tenant lines of its own. */
 const lineIdOf = (subscriptionId: string, tenantId: string, item: string, start: Instant): string =>

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { stateAt, type ResourceState, type ResourceTimeline } from '../inventory/resource.js';
 import { invalid } from '../errors.js';
 import { type Decimal, decimal, divide, integer, text, ZERO } from '../money/decimal.js';
-import { zDate, zId, zInstant, zText } from '../schema.js';
+import { type IdSchema, zDate, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, type Instant, isBefore, micros } from '../time/instant.js';
 import { contains, dayOf, hourOf, lengthMicros, monthOf, type Period, piecesOf } from '../time/period.js';
@@ -17,7 +17,7 @@ export const METERING_GRANULARITIES = ['day', 'hour'] as const;
 export type MeteringGranularity = (typeof METERING_GRANULARITIES)[number];
 
 // Stored for ever.
-export const meteringEvents = {
+export const meteringEventsWith = (zId: IdSchema) => ({
   MeteringConfigured: z.object({
     billingKind: zId,
     granularity: z.enum(METERING_GRANULARITIES),
@@ -29,7 +29,7 @@ export const meteringEvents = {
     recordCount: z.number().int().nonnegative(),
     skipped: z.array(z.object({ provider: zId, providerId: zId, kind: zId, reason: zText })),
   }),
-};
+});
 
 export interface MeteringConfiguration {
   readonly billingKind: string;

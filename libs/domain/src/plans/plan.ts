@@ -3,7 +3,7 @@ import { conflict, invalid, notFound } from '../errors.js';
 import { isFlat } from '../prices/flat.js';
 import { needsRates, zPrice } from '../prices/price.js';
 import { guardCommitments, zItemTerms } from '../rating/terms.js';
-import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { type EventDataOf, type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import { contains, type OpenPeriod, overlaps, periodText } from '../time/period.js';
@@ -17,29 +17,32 @@ export const BASE_FEE = 'base_fee';
 export const AGGREGATIONS = ['sum', 'count', 'max', 'unique_count', 'latest', 'average', 'minimum'] as const;
 export type Aggregation = (typeof AGGREGATIONS)[number];
 
-export const zPlanItem = z.strictObject({
-  billingKind: zId.refine((kind) => kind !== BASE_FEE, "base_fee is the plan's own: use baseFee"),
-  ...zItemTerms.shape,
-  aggregation: z.enum(AGGREGATIONS).default('sum'),
-  /** Only readings whose attributes have exactly these values. */
-  filter: z.record(z.string(), z.string()).optional(),
-  uniqueBy: z.string().optional(),
-});
+const planItemWith = (zId: IdSchema) =>
+  z.strictObject({
+    billingKind: zId.refine((kind) => kind !== BASE_FEE, "base_fee is the plan's own: use baseFee"),
+    ...zItemTerms.shape,
+    aggregation: z.enum(AGGREGATIONS).default('sum'),
+    /** Only readings whose attributes have exactly these values. */
+    filter: z.record(z.string(), z.string()).optional(),
+    uniqueBy: z.string().optional(),
+  });
+export const zPlanItem = planItemWith(zId);
 
-const zPlan = z.object({
-  planId: zId,
-  name: zText,
-  currency: zCurrency,
-  baseFee: zDecimal,
-  paymentTerm: z.enum(['in_advance', 'in_arrears']),
-  interval: z.enum(['month', 'year']),
-  effectiveFrom: zInstant,
-  items: z.array(zPlanItem),
-});
+const planWith = (zId: IdSchema) =>
+  z.object({
+    planId: zId,
+    name: zText,
+    currency: zCurrency,
+    baseFee: zDecimal,
+    paymentTerm: z.enum(['in_advance', 'in_arrears']),
+    interval: z.enum(['month', 'year']),
+    effectiveFrom: zInstant,
+    items: z.array(planItemWith(zId)),
+  });
 
 // Stored for ever.
-export const planEvents = {
-  PlanPublished: zPlan,
+export const planEventsWith = (zId: IdSchema) => ({
+  PlanPublished: planWith(zId),
   PlanPriceCorrected: z.object({
     planId: zId,
     billingKind: zId,
@@ -50,14 +53,12 @@ export const planEvents = {
     effectiveUntil: zInstant.nullable(),
     reason: zText,
   }),
-};
+});
 
 export type PlanItem = z.infer<typeof zPlanItem>;
-export type PlanEvent = {
-  [Type in keyof typeof planEvents]: { readonly type: Type; readonly data: z.infer<(typeof planEvents)[Type]> };
-}[keyof typeof planEvents];
-type PlanPublished = z.infer<typeof planEvents.PlanPublished>;
-type PlanPriceCorrected = z.infer<typeof planEvents.PlanPriceCorrected>;
+export type PlanEvent = EventOf<typeof planEventsWith>;
+type PlanPublished = EventDataOf<typeof planEventsWith, 'PlanPublished'>;
+type PlanPriceCorrected = EventDataOf<typeof planEventsWith, 'PlanPriceCorrected'>;
 
 /** A plan's terms over `[effectiveFrom, effectiveUntil)`; the versions of a plan never overlap. */
 export interface PlanVersion {

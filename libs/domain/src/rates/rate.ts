@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { conflict, notFound, DomainError } from '../errors.js';
 import { type Decimal, decimal, divide, integer } from '../money/decimal.js';
-import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { type EventOf, type IdSchema, zCurrency, zDecimal, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import { contains, cutAt, lengthMicros, type OpenPeriod, overlaps, type Period, periodText } from '../time/period.js';
-import { type RateKey, zRateKey } from '../usage/usage.js';
+import { type RateKey, rateKeyWith } from '../usage/usage.js';
 
 /** The price history of one rate key. Keys are compared byte by byte. */
 export const rateStream = ({ resourceType, resourceFamily, location }: RateKey): string =>
@@ -18,8 +18,8 @@ export const rateKeyText = ({ resourceType, resourceFamily, location }: RateKey)
 export const RATE_BASES = ['duration', 'amount'] as const;
 
 // Stored for ever. The end of a correction is the one decided: the key's next change where none was given.
-export const rateEvents = {
-  RateSet: zRateKey.extend({
+export const rateEventsWith = (zId: IdSchema) => ({
+  RateSet: rateKeyWith(zId).extend({
     unit: zText.nullable(),
     unitPrice: zDecimal,
     currency: zCurrency,
@@ -27,18 +27,16 @@ export const rateEvents = {
     effectiveFrom: zInstant,
     effectiveUntil: zInstant.nullable(),
   }),
-  RateCorrected: zRateKey.extend({
+  RateCorrected: rateKeyWith(zId).extend({
     unitPrice: zDecimal,
     effectiveFrom: zInstant,
     effectiveUntil: zInstant.nullable(),
     reason: zText,
   }),
   RateWithdrawn: z.object({ resourceType: zId, resourceFamily: zId, location: zId, from: zInstant, reason: zText }),
-};
+});
 
-export type RateEvent = {
-  [Type in keyof typeof rateEvents]: { readonly type: Type; readonly data: z.infer<(typeof rateEvents)[Type]> };
-}[keyof typeof rateEvents];
+export type RateEvent = EventOf<typeof rateEventsWith>;
 
 /** A price over `[effectiveFrom, effectiveUntil)`; the segments of a key never overlap. */
 export interface RateSegment {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
-import { zId, zInstant, zPeriod, zText } from '../schema.js';
+import { type EventOf, type IdSchema, zId, zInstant, zPeriod, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore, later } from '../time/instant.js';
 import type { OpenPeriod } from '../time/period.js';
@@ -12,7 +12,7 @@ import type { OpenPeriod } from '../time/period.js';
 export const deploymentStream = (deploymentId: string): string => streamName('deployment', [deploymentId]);
 
 // Stored for ever.
-export const deploymentEvents = {
+export const deploymentEventsWith = (zId: IdSchema) => ({
   DeploymentRegistered: z.object({ deploymentId: zId, tenantId: zId, name: zText, from: zInstant }),
   DeploymentAssigned: z.object({ deploymentId: zId, tenantId: zId, from: zInstant }),
   SubscriptionStarted: z.object({
@@ -26,14 +26,10 @@ export const deploymentEvents = {
   SubscriptionCancelled: z.object({ subscriptionId: zId, deploymentId: zId, at: zInstant }),
   /** Usage that nothing covers is not going to be billed: it is listed as unbilled no more. */
   UsageWaived: z.object({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText }),
-};
+});
+export const deploymentEvents = deploymentEventsWith(zId);
 
-export type DeploymentEvent = {
-  [Type in keyof typeof deploymentEvents]: {
-    readonly type: Type;
-    readonly data: z.infer<(typeof deploymentEvents)[Type]>;
-  };
-}[keyof typeof deploymentEvents];
+export type DeploymentEvent = EventOf<typeof deploymentEventsWith>;
 
 export interface Assignment {
   readonly tenantId: string;

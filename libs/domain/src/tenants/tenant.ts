@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { conflict } from '../errors.js';
-import { zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import { type IdSchema, zCurrency, zDecimal, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 
@@ -8,7 +8,7 @@ import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 export const tenantStream = (tenantId: string): string => streamName('tenant', [tenantId]);
 
 // Stored for ever. A name is personal data: it lives in an erasable table, the event holds its reference and a salted hash.
-export const tenantEvents = {
+export const tenantEventsWith = (zId: IdSchema) => ({
   TenantRegistered: z.object({
     tenantId: zId,
     currency: zCurrency,
@@ -19,7 +19,7 @@ export const tenantEvents = {
   TenantTaxSet: z.object({ tenantId: zId, name: zText, ratePercent: zDecimal, from: zInstant }),
   /** For periods that end at or after `from`: how long late usage is waited for before their last part is billed. */
   TenantGracePeriodSet: z.object({ tenantId: zId, hours: z.number().int().nonnegative(), from: zInstant }),
-};
+});
 
 /** IANA names only, as the platform knows them. */
 export function isTimeZone(name: string): boolean {

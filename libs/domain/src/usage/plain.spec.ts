@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { instant } from '../time/instant.js';
 import { isPlainlyObserved, packedReadings } from './plain.js';
-import { type Observation, packed, usageEvents } from './usage.js';
+import { eventSchemas } from '../events.js';
+import { type Observation, packed } from './usage.js';
 
 const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
 
@@ -22,7 +23,7 @@ const observed = (...observations: Observation[]) => ({
 });
 
 /** What the codec does without the short way: the schema's answer. */
-const bySchema = (data: unknown): unknown => usageEvents.UsageObserved.safeParse(data).data;
+const bySchema = (data: unknown): unknown => eventSchemas.UsageObserved.safeParse(data).data;
 
 describe('plainly observed', () => {
   it('are readings of a quantity, with a provider and an id of their source or without', () => {

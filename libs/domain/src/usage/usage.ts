@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { zDecimal, zId, zInstant, zJsonObject, zPeriod, zText } from '../schema.js';
+import { type IdSchema, zDecimal, zId, zInstant, zJsonObject, zPeriod, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import type { Instant } from '../time/instant.js';
 
@@ -13,61 +13,67 @@ export type Granularity = (typeof GRANULARITIES)[number];
 export const ORIGINS = ['command', 'metering', 'backfill'] as const;
 export type Origin = (typeof ORIGINS)[number];
 
-export const zRateKey = z.strictObject({ resourceType: zId, resourceFamily: zId, location: zId });
+export const rateKeyWith = (zId: IdSchema) => z.strictObject({ resourceType: zId, resourceFamily: zId, location: zId });
+export const zRateKey = rateKeyWith(zId);
 export type RateKey = z.infer<typeof zRateKey>;
 
 /** What identifies a reading, beside its deployment. */
-export const zReadingKey = z.object({
-  provider: zId.optional(),
-  resourceId: zId,
-  billingKind: zId,
-  period: zPeriod,
-  granularity: z.enum(GRANULARITIES),
-  sourceId: zId.optional(),
-});
+const readingKeyWith = (zId: IdSchema) =>
+  z.object({
+    provider: zId.optional(),
+    resourceId: zId,
+    billingKind: zId,
+    period: zPeriod,
+    granularity: z.enum(GRANULARITIES),
+    sourceId: zId.optional(),
+  });
+export const zReadingKey = readingKeyWith(zId);
 
-export const zObservation = zReadingKey.extend({
-  quantity: zDecimal,
-  rateKey: zRateKey.optional(),
-  attributes: zJsonObject.optional(),
-  subAttribution: zJsonObject.optional(),
-});
+const observationWith = (zId: IdSchema) =>
+  readingKeyWith(zId).extend({
+    quantity: zDecimal,
+    rateKey: rateKeyWith(zId).optional(),
+    attributes: zJsonObject.optional(),
+    subAttribution: zJsonObject.optional(),
+  });
+export const zObservation = observationWith(zId);
 
-const zUsageCorrection = zReadingKey.extend({
-  /** null: it never was. */
-  quantity: zDecimal.nullable(),
-});
+const usageCorrectionWith = (zId: IdSchema) =>
+  readingKeyWith(zId).extend({
+    /** null: it never was. */
+    quantity: zDecimal.nullable(),
+  });
 
-const zNamedReading = zReadingKey.extend({ provider: zId });
+const namedReadingWith = (zId: IdSchema) => readingKeyWith(zId).extend({ provider: zId });
 
 // Stored for ever. Packed: one event carries a batch of one deployment's readings of one month.
-export const usageEvents = {
+export const usageEventsWith = (zId: IdSchema) => ({
   UsageObserved: z.object({
     deploymentId: zId,
     month: z.string(),
     origin: z.enum(ORIGINS),
-    observations: z.array(zObservation).min(1).max(1000),
+    observations: z.array(observationWith(zId)).min(1).max(1000),
   }),
   UsageCorrected: z.object({
     deploymentId: zId,
     month: z.string(),
     origin: z.enum(ORIGINS),
-    corrections: z.array(zUsageCorrection).min(1).max(1000),
+    corrections: z.array(usageCorrectionWith(zId)).min(1).max(1000),
     reason: zText,
   }),
   /** What is recorded under these keys without a provider is this provider's: a reading that names it came, and was known. */
   UsageProviderNamed: z.object({
     deploymentId: zId,
     month: z.string(),
-    readings: z.array(zNamedReading).min(1).max(1000),
+    readings: z.array(namedReadingWith(zId)).min(1).max(1000),
   }),
   /** The read models keep no raw records of these kinds in this month any more, as their retention was over by `at`: this stream does. */
   UsagePruned: z.object({ deploymentId: zId, month: z.string(), billingKinds: z.array(zId).min(1), at: zInstant }),
-};
+});
 
 export type ReadingKey = z.infer<typeof zReadingKey>;
 export type Observation = z.infer<typeof zObservation>;
-export type NamedReading = z.infer<typeof zNamedReading>;
+export type NamedReading = z.infer<ReturnType<typeof namedReadingWith>>;
 export type UsageOrigin = (typeof ORIGINS)[number];
 
 export const MAX_READINGS_PER_EVENT = 1000;
