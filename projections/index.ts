@@ -3,6 +3,7 @@ import { commandsProjection } from './commands/commands.projection.js';
 import { costsProjection } from './costs/costs.projection.js';
 import { creditsProjection } from './credits/credits.projection.js';
 import { deploymentsProjection } from './deployments/deployments.projection.js';
+import { type ProjectionName, PROJECTIONS } from './flow.js';
 import { inventoryProjection } from './inventory/inventory.projection.js';
 import { invoiceLinesProjection } from './invoice-lines/invoice-lines.projection.js';
 import { invoicesProjection } from './invoices/invoices.projection.js';
@@ -15,21 +16,23 @@ import { restatementsProjection } from './restatements/restatements.projection.j
 import { tenantsProjection } from './tenants/tenants.projection.js';
 import { usageRecordsProjection } from './usage-records/usage-records.projection.js';
 
-/** The flow: each event passes them in this order, all in one transaction. One may read the tables of those before it. */
-export const projections: readonly Projection[] = [
-  tenantsProjection,
-  deploymentsProjection,
-  inventoryProjection,
-  meteringProjection,
-  usageRecordsProjection,
-  rateKeyUsageProjection,
-  ratesProjection,
-  plansProjection,
-  creditsProjection,
-  invoiceLinesProjection,
-  invoicesProjection,
-  restatementsProjection,
-  costsProjection,
-  marginsProjection,
-  commandsProjection,
-];
+const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
+  tenants: tenantsProjection,
+  deployments: deploymentsProjection,
+  inventory: inventoryProjection,
+  metering: meteringProjection,
+  'usage-records': usageRecordsProjection,
+  'rate-key-usage': rateKeyUsageProjection,
+  rates: ratesProjection,
+  plans: plansProjection,
+  credits: creditsProjection,
+  'invoice-lines': invoiceLinesProjection,
+  invoices: invoicesProjection,
+  restatements: restatementsProjection,
+  costs: costsProjection,
+  margins: marginsProjection,
+  commands: commandsProjection,
+};
+
+/** In the order of the flow. */
+export const projections: readonly Projection[] = PROJECTIONS.map((name) => byName[name]);

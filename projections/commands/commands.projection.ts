@@ -1,13 +1,10 @@
-import { eventSchemas } from '#domain/events';
-import { handled, type Projection } from '#read-model/projection';
+import { projection } from '../flow.js';
 import { commandKeys } from './commands.table.js';
 
 /** Any event may carry the key of the command that caused it: the first with a key makes it known. */
-export const commandsProjection: Projection = {
-  name: 'commands',
+export const commandsProjection = projection('commands', {
   version: 2,
   tables: [commandKeys],
-  handles: handled(eventSchemas),
   async project(batch, client) {
     const firsts = new Map<string, { command: string; bodyHash: string; result: string | null; position: number }>();
     for (const { metadata, position } of batch) {
@@ -32,4 +29,4 @@ export const commandsProjection: Projection = {
       ],
     );
   },
-};
+});

@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '#domain/events';
-import { ignoring } from '#read-model/projection';
-import { type Handler, versionedProjection } from '#read-model/versioned';
+import type { Handler } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
 import { type CostLineRow, costLines } from './costs.table.js';
 
 type CostEvents = RecordedEvent<'CostRecorded'> | RecordedEvent<'CostCorrected'>;
@@ -38,39 +38,11 @@ const setLines: Handler<'CostRecorded'> & Handler<'CostCorrected'> = {
   },
 };
 
-export const costsProjection = versionedProjection({
-  name: 'costs',
+export const costsProjection = versionedProjection('costs', {
   version: 1,
   tables: [costLines],
   on: {
     CostRecorded: setLines,
     CostCorrected: setLines,
-    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring(
-      'DeploymentRegistered',
-      'DeploymentAssigned',
-      'SubscriptionStarted',
-      'SubscriptionPlanChanged',
-      'SubscriptionCancelled',
-      'UsageWaived',
-    ),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
-    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring(
-      'InvoicePartsClaimed',
-      'InvoiceDrafted',
-      'InvoiceRowsFrozen',
-      'InvoiceIssued',
-      'InvoiceVoided',
-      'InvoicePaid',
-      'CreditNoteIssued',
-    ),
-    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-    ...ignoring('CommandUnchanged'),
-    ...ignoring('EventSkipped'),
   },
 });

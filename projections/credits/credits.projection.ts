@@ -1,7 +1,7 @@
 import { applyCreditEvent, type Coupon, type Credit } from '#domain/invoices/credits';
 import type { RecordedEvent } from '#domain/events';
-import { ignoring } from '#read-model/projection';
-import { changing, versionedProjection } from '#read-model/versioned';
+import { changing } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
 import { type CreditRow, credits } from './credits.table.js';
 
 type CreditEvents = RecordedEvent<'CouponGranted'> | RecordedEvent<'CreditGranted'> | RecordedEvent<'CreditRevoked'>;
@@ -33,40 +33,12 @@ function next(event: CreditEvents, rows: readonly CreditRow[]): CreditRow[] {
 
 const keyOf = ({ data }: CreditEvents): readonly string[] => [data.tenantId, data.currency, data.creditId];
 
-export const creditsProjection = versionedProjection({
-  name: 'credits',
+export const creditsProjection = versionedProjection('credits', {
   version: 1,
   tables: [credits],
   on: {
     CouponGranted: changing<'CouponGranted', CreditRow>(credits, keyOf, next),
     CreditGranted: changing<'CreditGranted', CreditRow>(credits, keyOf, next),
     CreditRevoked: changing<'CreditRevoked', CreditRow>(credits, keyOf, next),
-    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring(
-      'DeploymentRegistered',
-      'DeploymentAssigned',
-      'SubscriptionStarted',
-      'SubscriptionPlanChanged',
-      'SubscriptionCancelled',
-      'UsageWaived',
-    ),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
-    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring(
-      'InvoicePartsClaimed',
-      'InvoiceDrafted',
-      'InvoiceRowsFrozen',
-      'InvoiceIssued',
-      'InvoiceVoided',
-      'InvoicePaid',
-      'CreditNoteIssued',
-    ),
-    ...ignoring('CostRecorded', 'CostCorrected'),
-    ...ignoring('CommandUnchanged'),
-    ...ignoring('EventSkipped'),
   },
 });

@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '#domain/events';
-import { ignoring } from '#read-model/projection';
-import { changing, versionedProjection } from '#read-model/versioned';
+import { changing } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
 import {
   type AssignmentRow,
   deploymentAssignments,
@@ -15,8 +15,7 @@ const assignment = ({ data }: Placed) => [
   { deployment_id: data.deploymentId, effective_from: data.from, tenant_id: data.tenantId },
 ];
 
-export const deploymentsProjection = versionedProjection({
-  name: 'deployments',
+export const deploymentsProjection = versionedProjection('deployments', {
   version: 2,
   tables: [deployments, deploymentAssignments, subscriptions, subscriptionPlans, usageWaivers],
   on: {
@@ -86,25 +85,5 @@ export const deploymentsProjection = versionedProjection({
         },
       ],
     ),
-    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
-    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring(
-      'InvoicePartsClaimed',
-      'InvoiceDrafted',
-      'InvoiceRowsFrozen',
-      'InvoiceIssued',
-      'InvoiceVoided',
-      'InvoicePaid',
-      'CreditNoteIssued',
-    ),
-    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
-    ...ignoring('CommandUnchanged'),
-    ...ignoring('EventSkipped'),
   },
 });

@@ -1,8 +1,8 @@
 import type { RecordedEvent } from '#domain/events';
 import type { ObservedResource } from '#domain/inventory/resource';
 import { earlier, type Instant, isBefore, later } from '#domain/time/instant';
-import { ignoring } from '#read-model/projection';
-import { changing, type Rows, type Touch, versionedProjection } from '#read-model/versioned';
+import { changing, type Rows, type Touch } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
 import { type ResourceRow, resourceCorrections, resources, resourceSightings } from './inventory.table.js';
 
 const touchesOf = (provider: string, providerId: string, at: Instant, gone: boolean): Touch[] => [
@@ -116,8 +116,7 @@ function observe({ data }: RecordedEvent<'ResourcesObserved'>, rows: Rows): void
   }
 }
 
-export const inventoryProjection = versionedProjection({
-  name: 'inventory',
+export const inventoryProjection = versionedProjection('inventory', {
   version: 1,
   tables: [resources, resourceSightings, resourceCorrections],
   on: {
@@ -150,32 +149,5 @@ export const inventoryProjection = versionedProjection({
         },
       ],
     ),
-    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring(
-      'DeploymentRegistered',
-      'DeploymentAssigned',
-      'SubscriptionStarted',
-      'SubscriptionPlanChanged',
-      'SubscriptionCancelled',
-      'UsageWaived',
-    ),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
-    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring(
-      'InvoicePartsClaimed',
-      'InvoiceDrafted',
-      'InvoiceRowsFrozen',
-      'InvoiceIssued',
-      'InvoiceVoided',
-      'InvoicePaid',
-      'CreditNoteIssued',
-    ),
-    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
-    ...ignoring('CommandUnchanged'),
-    ...ignoring('EventSkipped'),
   },
 });

@@ -1,11 +1,10 @@
 import { splitParts } from '#domain/lines/parts';
 import { compareInstants } from '#domain/time/instant';
-import { ignoring } from '#read-model/projection';
-import { changing, versionedProjection } from '#read-model/versioned';
+import { changing } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
 import { type InvoiceLineRow, invoiceLines } from './invoice-lines.table.js';
 
-export const invoiceLinesProjection = versionedProjection({
-  name: 'invoice-lines',
+export const invoiceLinesProjection = versionedProjection('invoice-lines', {
   version: 1,
   tables: [invoiceLines],
   on: {
@@ -53,32 +52,5 @@ export const invoiceLinesProjection = versionedProjection({
         return [{ ...line, status: 'split' }, ...after];
       },
     ),
-    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring(
-      'DeploymentRegistered',
-      'DeploymentAssigned',
-      'SubscriptionStarted',
-      'SubscriptionPlanChanged',
-      'SubscriptionCancelled',
-      'UsageWaived',
-    ),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
-    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring(
-      'InvoicePartsClaimed',
-      'InvoiceDrafted',
-      'InvoiceRowsFrozen',
-      'InvoiceIssued',
-      'InvoiceVoided',
-      'InvoicePaid',
-      'CreditNoteIssued',
-    ),
-    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
-    ...ignoring('CommandUnchanged'),
-    ...ignoring('EventSkipped'),
   },
 });

@@ -2,8 +2,8 @@ import type { RecordedEvent } from '#domain/events';
 import type { Series } from '#domain/invoices/invoice';
 import { creditAfterVoid, credited, settle } from '#domain/invoices/settlement';
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
-import { ignoring } from '#read-model/projection';
-import { changing, type Rows, versionedProjection } from '#read-model/versioned';
+import { changing, type Rows } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
 import {
   creditNotes,
   invoiceParts,
@@ -113,8 +113,7 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
   );
 }
 
-export const invoicesProjection = versionedProjection({
-  name: 'invoices',
+export const invoicesProjection = versionedProjection('invoices', {
   version: 2,
   tables: [invoices, invoiceSeries, creditNotes, tenantCredits, invoiceParts, invoiceRows],
   on: {
@@ -220,24 +219,5 @@ export const invoicesProjection = versionedProjection({
       ({ data }) => [data.invoiceId],
       ({ data }, rows) => rows.map((row): InvoiceRow => ({ ...row, status: 'paid', paid_at: data.at })),
     ),
-    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring(
-      'DeploymentRegistered',
-      'DeploymentAssigned',
-      'SubscriptionStarted',
-      'SubscriptionPlanChanged',
-      'SubscriptionCancelled',
-      'UsageWaived',
-    ),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
-    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
-    ...ignoring('CommandUnchanged'),
-    ...ignoring('EventSkipped'),
   },
 });

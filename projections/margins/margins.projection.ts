@@ -3,51 +3,26 @@ import type { RecordedEvent } from '#domain/events';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { byMonth } from '#domain/margin/months';
 import { decimal, sum, text } from '#domain/money/decimal';
-import { handled, ignoring, type Projection } from '#read-model/projection';
+import { answer, type Answers } from '#read-model/projection';
+import { type Passing, projection } from '../flow.js';
 import { revenue, type RevenueRow } from './margins.table.js';
 
-const answers = {
-  InvoiceIssued: 'handled',
-  InvoiceVoided: 'handled',
-  CreditNoteIssued: 'handled',
-  ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-  ...ignoring(
-    'DeploymentRegistered',
-    'DeploymentAssigned',
-    'SubscriptionStarted',
-    'SubscriptionPlanChanged',
-    'SubscriptionCancelled',
-    'UsageWaived',
-  ),
-  ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-  ...ignoring('MeteringConfigured', 'DayMetered'),
-  ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
-  ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-  ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-  ...ignoring('LineOpened', 'LineSplit'),
-  ...ignoring('InvoicePartsClaimed', 'InvoiceDrafted', 'InvoiceRowsFrozen', 'InvoicePaid'),
-  ...ignoring('CostRecorded', 'CostCorrected'),
-  ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-  ...ignoring('CommandUnchanged'),
-  ...ignoring('EventSkipped'),
-} as const;
+const recognising: Answers<Passing<'margins'>, Promise<void>, [pg.ClientBase]> = {
+  InvoiceIssued: (event, client) => recognise(client, event, event.data.invoiceId, 'issued'),
+  CreditNoteIssued: (event, client) => recognise(client, event, event.data.creditNoteId, 'credited'),
+  InvoiceVoided: (event, client) => takeBack(client, event),
+};
 
-export const marginsProjection: Projection = {
-  name: 'margins',
+export const marginsProjection = projection('margins', {
   version: 2,
   tables: [revenue],
   money: [
     { of: 'revenue', sql: 'SELECT tenant_id, month, currency, sum(amount) AS amount FROM revenue GROUP BY 1, 2, 3' },
   ],
-  handles: handled(answers),
   async project(batch, client) {
-    for (const event of batch) {
-      if (event.type === 'InvoiceIssued') await recognise(client, event, event.data.invoiceId, 'issued');
-      if (event.type === 'CreditNoteIssued') await recognise(client, event, event.data.creditNoteId, 'credited');
-      if (event.type === 'InvoiceVoided') await takeBack(client, event);
-    }
+    for (const event of batch) await answer(recognising, event, client);
   },
-};
+});
 
 /** The frozen rows were written by the invoices projection, which comes before this one, in the same transaction. */
 async function recognise(

@@ -1,9 +1,8 @@
-import { ignoring } from '#read-model/projection';
-import { changing, versionedProjection } from '#read-model/versioned';
+import { changing } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
 import { meteredDays, meteringConfigurations } from './metering.table.js';
 
-export const meteringProjection = versionedProjection({
-  name: 'metering',
+export const meteringProjection = versionedProjection('metering', {
   version: 1,
   tables: [meteringConfigurations, meteredDays],
   on: {
@@ -24,32 +23,5 @@ export const meteringProjection = versionedProjection({
       ({ data }) => [data.date],
       ({ data }) => [{ date: data.date, record_count: data.recordCount, skipped: data.skipped }],
     ),
-    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring(
-      'DeploymentRegistered',
-      'DeploymentAssigned',
-      'SubscriptionStarted',
-      'SubscriptionPlanChanged',
-      'SubscriptionCancelled',
-      'UsageWaived',
-    ),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
-    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring(
-      'InvoicePartsClaimed',
-      'InvoiceDrafted',
-      'InvoiceRowsFrozen',
-      'InvoiceIssued',
-      'InvoiceVoided',
-      'InvoicePaid',
-      'CreditNoteIssued',
-    ),
-    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
-    ...ignoring('CommandUnchanged'),
-    ...ignoring('EventSkipped'),
   },
 });

@@ -1,8 +1,8 @@
 import type { RecordedEvent } from '#domain/events';
 import { applyPlanEvent, type PlanVersion } from '#domain/plans/plan';
 import { compareInstants } from '#domain/time/instant';
-import { ignoring } from '#read-model/projection';
-import { changing, versionedProjection } from '#read-model/versioned';
+import { changing } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
 import { type PlanVersionRow, planVersions } from './plans.table.js';
 
 type PlanEvents = RecordedEvent<'PlanPublished'> | RecordedEvent<'PlanPriceCorrected'>;
@@ -39,39 +39,11 @@ const next = (event: PlanEvents, rows: readonly PlanVersionRow[]): PlanVersionRo
     event,
   ).map(toRow);
 
-export const plansProjection = versionedProjection({
-  name: 'plans',
+export const plansProjection = versionedProjection('plans', {
   version: 2,
   tables: [planVersions],
   on: {
     PlanPublished: changing<'PlanPublished', PlanVersionRow>(planVersions, planOf, next),
     PlanPriceCorrected: changing<'PlanPriceCorrected', PlanVersionRow>(planVersions, planOf, next),
-    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring(
-      'DeploymentRegistered',
-      'DeploymentAssigned',
-      'SubscriptionStarted',
-      'SubscriptionPlanChanged',
-      'SubscriptionCancelled',
-      'UsageWaived',
-    ),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
-    ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring(
-      'InvoicePartsClaimed',
-      'InvoiceDrafted',
-      'InvoiceRowsFrozen',
-      'InvoiceIssued',
-      'InvoiceVoided',
-      'InvoicePaid',
-      'CreditNoteIssued',
-    ),
-    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
-    ...ignoring('CommandUnchanged'),
-    ...ignoring('EventSkipped'),
   },
 });

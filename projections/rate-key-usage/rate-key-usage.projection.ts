@@ -2,52 +2,24 @@ import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import { fromMicros, type Instant, micros } from '#domain/time/instant';
 import { monthOf, type Period } from '#domain/time/period';
-import { handled, ignoring, type Projection } from '#read-model/projection';
+import { answer, type Answers } from '#read-model/projection';
+import { type Passing, projection } from '../flow.js';
 import { rateKeyUsage } from './rate-key-usage.table.js';
 
-const answers = {
-  UsageObserved: 'handled',
-  // A correction leaves the reading's key and period as they are.
-  ...ignoring('UsageCorrected', 'UsageProviderNamed', 'UsagePruned', 'UsageWaived'),
-  ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-  ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-  ...ignoring(
-    'DeploymentRegistered',
-    'DeploymentAssigned',
-    'SubscriptionStarted',
-    'SubscriptionPlanChanged',
-    'SubscriptionCancelled',
-  ),
-  ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-  ...ignoring('MeteringConfigured', 'DayMetered'),
-  ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-  ...ignoring('LineOpened', 'LineSplit'),
-  ...ignoring(
-    'InvoicePartsClaimed',
-    'InvoiceDrafted',
-    'InvoiceRowsFrozen',
-    'InvoiceIssued',
-    'InvoiceVoided',
-    'InvoicePaid',
-    'CreditNoteIssued',
-  ),
-  ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-  ...ignoring('CostRecorded', 'CostCorrected'),
-  ...ignoring('CommandUnchanged', 'EventSkipped'),
-} as const;
+const collecting: Answers<Passing<'rate-key-usage'>, void, [Map<string, readonly unknown[]>]> = {
+  UsageObserved: collect,
+};
 
 /** A row says that there are such readings, from the first on; it is never taken back: who is asked in vain has nothing to say. */
-export const rateKeyUsageProjection: Projection = {
-  name: 'rate-key-usage',
+export const rateKeyUsageProjection = projection('rate-key-usage', {
   version: 1,
   tables: [rateKeyUsage],
-  handles: handled(answers),
   async project(batch, client) {
     const used = new Map<string, readonly unknown[]>();
-    for (const event of batch) if (event.type === 'UsageObserved') collect(event, used);
+    for (const event of batch) answer(collecting, event, used);
     if (used.size > 0) await insert(client, [...used.values()]);
   },
-};
+});
 
 /** Adds what an event's readings say, by their own position; most of them say what the one before them said. */
 function collect({ data, position }: RecordedEvent<'UsageObserved'>, used: Map<string, readonly unknown[]>): void {

@@ -1,8 +1,8 @@
 import type { RecordedEvent } from '#domain/events';
 import { applyRateEvent, type RateSegment } from '#domain/rates/rate';
 import type { RateKey } from '#domain/usage/usage';
-import { ignoring } from '#read-model/projection';
-import { changing, versionedProjection } from '#read-model/versioned';
+import { changing } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
 import { type RateRow, rates } from './rates.table.js';
 
 type RateEvents = RecordedEvent<'RateSet'> | RecordedEvent<'RateCorrected'> | RecordedEvent<'RateWithdrawn'>;
@@ -36,40 +36,12 @@ const next = (event: RateEvents, rows: readonly RateRow[]): RateRow[] => {
   return applyRateEvent(segments, event).map((segment) => toRow(event.data, segment));
 };
 
-export const ratesProjection = versionedProjection({
-  name: 'rates',
+export const ratesProjection = versionedProjection('rates', {
   version: 3,
   tables: [rates],
   on: {
     RateSet: changing<'RateSet', RateRow>(rates, keyOf, next),
     RateCorrected: changing<'RateCorrected', RateRow>(rates, keyOf, next),
     RateWithdrawn: changing<'RateWithdrawn', RateRow>(rates, keyOf, next),
-    ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-    ...ignoring(
-      'DeploymentRegistered',
-      'DeploymentAssigned',
-      'SubscriptionStarted',
-      'SubscriptionPlanChanged',
-      'SubscriptionCancelled',
-      'UsageWaived',
-    ),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-    ...ignoring('MeteringConfigured', 'DayMetered'),
-    ...ignoring('UsageObserved', 'UsageCorrected', 'UsageProviderNamed', 'UsagePruned'),
-    ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-    ...ignoring('LineOpened', 'LineSplit'),
-    ...ignoring(
-      'InvoicePartsClaimed',
-      'InvoiceDrafted',
-      'InvoiceRowsFrozen',
-      'InvoiceIssued',
-      'InvoiceVoided',
-      'InvoicePaid',
-      'CreditNoteIssued',
-    ),
-    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-    ...ignoring('CostRecorded', 'CostCorrected'),
-    ...ignoring('CommandUnchanged'),
-    ...ignoring('EventSkipped'),
   },
 });

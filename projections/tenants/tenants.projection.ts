@@ -1,9 +1,8 @@
-import { ignoring } from '#read-model/projection';
-import { changing, versionedProjection } from '#read-model/versioned';
+import { changing } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
 import { tenantGracePeriods, tenants, tenantTaxes } from './tenants.table.js';
 
-export const tenantsProjection = versionedProjection({
-  name: 'tenants',
+export const tenantsProjection = versionedProjection('tenants', {
   version: 2,
   tables: [tenants, tenantTaxes, tenantGracePeriods],
   on: {
@@ -32,37 +31,5 @@ export const tenantsProjection = versionedProjection({
       ({ data }) => [data.tenantId, data.from],
       ({ data }) => [{ tenant_id: data.tenantId, effective_from: data.from, hours: data.hours }],
     ),
-    ...ignoring(
-      'DeploymentRegistered',
-      'DeploymentAssigned',
-      'SubscriptionStarted',
-      'SubscriptionPlanChanged',
-      'SubscriptionCancelled',
-      'UsageWaived',
-    ),
-    ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected', 'MeteringConfigured', 'DayMetered'),
-    ...ignoring(
-      'UsageObserved',
-      'UsageCorrected',
-      'UsageProviderNamed',
-      'UsagePruned',
-      'RateSet',
-      'RateCorrected',
-      'RateWithdrawn',
-      'PlanPublished',
-      'PlanPriceCorrected',
-    ),
-    ...ignoring(
-      'LineOpened',
-      'LineSplit',
-      'InvoicePartsClaimed',
-      'InvoiceDrafted',
-      'InvoiceRowsFrozen',
-      'InvoiceIssued',
-    ),
-    ...ignoring('InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued', 'CostRecorded', 'CostCorrected'),
-    ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-    ...ignoring('CommandUnchanged'),
-    ...ignoring('EventSkipped'),
   },
 });

@@ -1,77 +1,80 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import { monthNamed } from '#domain/time/period';
+import { answer, type Answers } from '#read-model/projection';
+import type { Passing } from '../flow.js';
 import { prunedUsage, usageProviders, usageRecords } from './usage-records.table.js';
 
-type UsageEvent = RecordedEvent<'UsageObserved' | 'UsageCorrected' | 'UsageProviderNamed' | 'UsagePruned'>;
-const isUsage = ({ type }: RecordedEvent): boolean =>
-  type === 'UsageObserved' || type === 'UsageCorrected' || type === 'UsageProviderNamed' || type === 'UsagePruned';
+export type UsageEvent = RecordedEvent<Passing<'usage-records'>>;
 
 /** What of a batch concerns months whose raw records are kept no more, also from within the batch on. */
 export interface Pruned {
   /** The event with what the tables keep of it; null: nothing. */
-  without(event: RecordedEvent): RecordedEvent | null;
+  without(event: UsageEvent): UsageEvent | null;
 }
 
-export async function prunedAmong(client: pg.ClientBase, batch: readonly RecordedEvent[]): Promise<Pruned> {
-  const pruned = new Set<string>();
-  const keyOf = (deploymentId: string, month: string, billingKind: string): string =>
-    JSON.stringify([deploymentId, month, billingKind]);
-  const streams = new Map(
-    (batch.filter(isUsage) as UsageEvent[]).map(({ data: { deploymentId, month } }) => [
-      `${deploymentId}\n${month}`,
-      { deploymentId, month },
-    ]),
-  );
-  const { rows } = await client.query<{ deployment_id: string; month: string; billing_kind: string }>({
-    name: 'pruned_usage_among',
-    text:
-      "SELECT p.deployment_id, to_char(p.month AT TIME ZONE 'UTC', 'YYYY-MM') AS month, p.billing_kind FROM unnest($1::text[], $2::timestamptz[]) AS v(deployment_id, month)" +
-      ` JOIN ${prunedUsage.name} p USING (deployment_id, month)`,
-    values: [
-      [...streams.values()].map(({ deploymentId }) => deploymentId),
-      [...streams.values()].map(({ month }) => monthNamed(month).start),
-    ],
-  });
-  for (const { deployment_id: deploymentId, month, billing_kind: billingKind } of rows)
-    pruned.add(keyOf(deploymentId, month, billingKind));
-
+export async function prunedAmong(client: pg.ClientBase, batch: readonly UsageEvent[]): Promise<Pruned> {
+  const pruned = await prunedBefore(client, batch);
   return {
-    without(event) {
-      if (event.type === 'UsagePruned') {
-        for (const billingKind of event.data.billingKinds)
-          pruned.add(keyOf(event.data.deploymentId, event.data.month, billingKind));
-        return event;
-      }
-      if (pruned.size === 0) return event;
-      const kept = <Reading extends { readonly billingKind: string }>(
-        { deploymentId, month }: { deploymentId: string; month: string },
-        readings: readonly Reading[],
-      ): Reading[] => readings.filter(({ billingKind }) => !pruned.has(keyOf(deploymentId, month, billingKind)));
-      if (event.type === 'UsageObserved')
-        return some(
-          { ...event, data: { ...event.data, observations: kept(event.data, event.data.observations) } },
-          ({ data }) => data.observations,
-        );
-      if (event.type === 'UsageCorrected')
-        return some(
-          { ...event, data: { ...event.data, corrections: kept(event.data, event.data.corrections) } },
-          ({ data }) => data.corrections,
-        );
-      if (event.type === 'UsageProviderNamed')
-        return some(
-          { ...event, data: { ...event.data, readings: kept(event.data, event.data.readings) } },
-          ({ data }) => data.readings,
-        );
-      return event;
-    },
+    without: (event) => (pruned.size === 0 && event.type !== 'UsagePruned' ? event : answer(kept, event, pruned)),
   };
 }
 
-const some = <Event extends RecordedEvent>(
-  event: Event,
-  readings: (event: Event) => readonly unknown[],
-): Event | null => (readings(event).length === 0 ? null : event);
+/** Deployments, months and billing kinds, as texts. */
+type PrunedKeys = Set<string>;
+
+interface MonthOfDeployment {
+  readonly deploymentId: string;
+  readonly month: string;
+}
+
+const keyOf = ({ deploymentId, month }: MonthOfDeployment, billingKind: string): string =>
+  JSON.stringify([deploymentId, month, billingKind]);
+
+/** What was pruned before the batch, of the months that its events are of. */
+async function prunedBefore(client: pg.ClientBase, batch: readonly UsageEvent[]): Promise<PrunedKeys> {
+  const months = new Map(
+    batch.map(({ data: { deploymentId, month } }) => [`${deploymentId}\n${month}`, { deploymentId, month }]),
+  );
+  const { rows } = await client.query<MonthOfDeployment & { billingKind: string }>({
+    name: 'pruned_usage_among',
+    text:
+      `SELECT p.deployment_id AS "deploymentId", to_char(p.month AT TIME ZONE 'UTC', 'YYYY-MM') AS month,` +
+      ' p.billing_kind AS "billingKind" FROM unnest($1::text[], $2::timestamptz[]) AS v(deployment_id, month)' +
+      ` JOIN ${prunedUsage.name} p USING (deployment_id, month)`,
+    values: [
+      [...months.values()].map(({ deploymentId }) => deploymentId),
+      [...months.values()].map(({ month }) => monthNamed(month).start),
+    ],
+  });
+  return new Set(rows.map((row) => keyOf(row, row.billingKind)));
+}
+
+/** A pruning holds from its event on. Of other events, only the readings of what is not pruned stay; null: none. */
+const kept: Answers<Passing<'usage-records'>, UsageEvent | null, [PrunedKeys]> = {
+  UsageObserved(event, pruned) {
+    const observations = unpruned(event.data, event.data.observations, pruned);
+    return observations.length === 0 ? null : { ...event, data: { ...event.data, observations } };
+  },
+  UsageCorrected(event, pruned) {
+    const corrections = unpruned(event.data, event.data.corrections, pruned);
+    return corrections.length === 0 ? null : { ...event, data: { ...event.data, corrections } };
+  },
+  UsageProviderNamed(event, pruned) {
+    const readings = unpruned(event.data, event.data.readings, pruned);
+    return readings.length === 0 ? null : { ...event, data: { ...event.data, readings } };
+  },
+  UsagePruned(event, pruned) {
+    for (const billingKind of event.data.billingKinds) pruned.add(keyOf(event.data, billingKind));
+    return event;
+  },
+};
+
+const unpruned = <Reading extends { readonly billingKind: string }>(
+  month: MonthOfDeployment,
+  readings: readonly Reading[],
+  pruned: PrunedKeys,
+): Reading[] => readings.filter(({ billingKind }) => !pruned.has(keyOf(month, billingKind)));
 
 /** Takes the records away, a month's and kind's of all deployments at once: by the index of those in force, and of those superseded. */
 export async function pruneUsage(

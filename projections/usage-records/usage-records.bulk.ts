@@ -2,8 +2,9 @@ import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import type { Observation, ReadingKey } from '#domain/usage/usage';
 import { COPY_NULL, type CopyLines, copyText, type CopyTarget } from '#read-model/copy';
-import type { Bulk } from '#read-model/projection';
+import { answer, type Answers, type Bulk } from '#read-model/projection';
 import { defineTable } from '#read-model/table';
+import type { Passing } from '../flow.js';
 import { prunedUsage, usageProviders, usageRecords, type UsageRecordRow } from './usage-records.table.js';
 
 const KEY = [
@@ -106,13 +107,13 @@ function prunedRows({ data, position }: RecordedEvent<'UsagePruned'>, lines: Cop
     );
 }
 
-function rows(event: RecordedEvent, lines: CopyLines): void {
-  if (event.type === 'UsageObserved') observedRows(event, lines);
-  else if (event.type === 'UsageCorrected') correctedRows(event, lines);
-  else if (event.type === 'UsageProviderNamed') namedRows(event, lines);
-  else if (event.type === 'UsagePruned') prunedRows(event, lines);
-  else throw new Error(`${event.type} has no rows in usage_records`);
-}
+/** An event's rows as lines to copy. */
+export const copied: Answers<Passing<'usage-records'>, void, [CopyLines]> = {
+  UsageObserved: observedRows,
+  UsageCorrected: correctedRows,
+  UsageProviderNamed: namedRows,
+  UsagePruned: prunedRows,
+};
 
 const keyOf = (alias: string): string => ['deployment_id', ...KEY].map((column) => `${alias}.${column}`).join(', ');
 const sameKey = (a: string, b: string): string =>
@@ -175,4 +176,10 @@ async function assertKnown(client: pg.ClientBase): Promise<void> {
 }
 
 /** Usage is nearly all there is: it is copied in without a look at what is there. */
-export const usageRecordsBulk: Bulk = { staging: [staging], rows, finish };
+export const usageRecordsBulk: Bulk<Passing<'usage-records'>> = {
+  staging: [staging],
+  rows(event, lines) {
+    answer(copied, event, lines);
+  },
+  finish,
+};

@@ -3,54 +3,19 @@ import type { RecordedEvent } from '#domain/events';
 import { earlier, later } from '#domain/time/instant';
 import { usageMonth } from '#domain/usage/usage';
 import { CopyLines } from '#read-model/copy';
-import { handled, ignoring, type Projection } from '#read-model/projection';
-import { prunedAmong, pruneUsage } from './pruned-usage.js';
-import { usageRecordsBulk } from './usage-records.bulk.js';
+import { answer } from '#read-model/projection';
+import { projection } from '../flow.js';
+import { prunedAmong, pruneUsage, type UsageEvent } from './pruned-usage.js';
+import { copied, usageRecordsBulk } from './usage-records.bulk.js';
 import { prunedUsage, usageProviders, usageRecords } from './usage-records.table.js';
-
-const answers = {
-  UsageObserved: 'handled',
-  UsageCorrected: 'handled',
-  UsageProviderNamed: 'handled',
-  UsagePruned: 'handled',
-  ...ignoring('TenantRegistered', 'TenantTaxSet', 'TenantGracePeriodSet'),
-  ...ignoring(
-    'DeploymentRegistered',
-    'DeploymentAssigned',
-    'SubscriptionStarted',
-    'SubscriptionPlanChanged',
-    'SubscriptionCancelled',
-    'UsageWaived',
-  ),
-  ...ignoring('ResourcesObserved', 'ResourceRemoved', 'ResourceCorrected'),
-  ...ignoring('MeteringConfigured', 'DayMetered'),
-  ...ignoring('RateSet', 'RateCorrected', 'RateWithdrawn'),
-  ...ignoring('PlanPublished', 'PlanPriceCorrected'),
-  ...ignoring('LineOpened', 'LineSplit'),
-  ...ignoring(
-    'InvoicePartsClaimed',
-    'InvoiceDrafted',
-    'InvoiceRowsFrozen',
-    'InvoiceIssued',
-    'InvoiceVoided',
-    'InvoicePaid',
-    'CreditNoteIssued',
-  ),
-  ...ignoring('CouponGranted', 'CreditGranted', 'CreditRevoked'),
-  ...ignoring('CostRecorded', 'CostCorrected'),
-  ...ignoring('CommandUnchanged'),
-  ...ignoring('EventSkipped'),
-} as const;
 
 /**
  * Written for speed, because usage is nearly all there is: an observation's key is new (that was decided), so it is
  * inserted without looking; only a correction looks its record up, closes that version and opens the next.
  */
-export const usageRecordsProjection: Projection = {
-  name: 'usage-records',
+export const usageRecordsProjection = projection('usage-records', {
   version: 5,
   tables: [usageRecords, usageProviders, prunedUsage],
-  handles: handled(answers),
   partitions(batch) {
     const months = new Set<string>();
     for (const event of batch)
@@ -61,7 +26,7 @@ export const usageRecordsProjection: Projection = {
   bulk: usageRecordsBulk,
   async project(batch, client) {
     const pruned = await prunedAmong(client, batch);
-    let added: RecordedEvent[] = [];
+    let added: UsageEvent[] = [];
     let prunings: RecordedEvent<'UsagePruned'>[] = [];
     const write = async (): Promise<void> => {
       await copyIn(client, added);
@@ -79,11 +44,11 @@ export const usageRecordsProjection: Projection = {
     }
     await write();
   },
-};
+});
 
-async function copyIn(client: pg.ClientBase, events: readonly RecordedEvent[]): Promise<void> {
+async function copyIn(client: pg.ClientBase, events: readonly UsageEvent[]): Promise<void> {
   const lines = new CopyLines();
-  for (const event of events) usageRecordsBulk.rows(event, lines);
+  for (const event of events) answer(copied, event, lines);
   await lines.copy(client);
 }
 

@@ -40,10 +40,10 @@ module.exports = {
     ...FLOORS.map((root, floor) => downwards(root, FLOORS.slice(0, floor))),
     {
       name: 'projection-reads-tables',
-      comment: 'Of another projection, only its tables: what it computes is in their rows.',
+      comment: 'Of another projection, only its tables: what it computes is in their rows. Its events are in the flow.',
       severity: 'error',
       from: { path: '^projections/([^/]+)/', pathNot: spec },
-      to: { path: '^projections/', pathNot: ['^projections/$1/', '[.]table[.]ts$'] },
+      to: { path: '^projections/', pathNot: ['^projections/$1/', '^projections/flow[.]ts$', '[.]table[.]ts$'] },
     },
     {
       name: 'apps-stand-alone',

@@ -76,11 +76,15 @@ export interface EventSource {
 }
 
 /** A fact as the log holds it. */
-export type RecordedEvent<Type extends EventType = EventType> = Extract<LedgerEvent, { type: Type }> & {
-  readonly id: string;
-  readonly stream: string;
-  readonly revision: number;
-  readonly position: number;
-  readonly recordedAt: Instant;
-  readonly metadata: EventMetadata;
-};
+export type RecordedEvent<Type extends EventType = EventType> = {
+  readonly [Each in Type]: {
+    readonly type: Each;
+    readonly data: EventData<Each>;
+    readonly id: string;
+    readonly stream: string;
+    readonly revision: number;
+    readonly position: number;
+    readonly recordedAt: Instant;
+    readonly metadata: EventMetadata;
+  };
+}[Type];

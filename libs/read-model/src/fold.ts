@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { EventType, RecordedEvent } from '#domain/events';
+import type { RecordedEvent } from '#domain/events';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { isNotNow } from '#postgres/connection';
@@ -179,7 +179,7 @@ export class Fold {
     const events = stored
       .filter(({ position }) => !this.skipped.has(position))
       .map((each) => {
-        const projection = bulk.find(({ handles }) => handles[each.type as EventType] === 'handled');
+        const projection = bulk.find(({ handles }) => handles.has(each.type));
         if (projection === undefined) return this.decoded(each);
         const event = this.decodedAsWritten(each);
         if (!this.isCopied(each.position)) addRows(projection, event, lines, partitions);
@@ -257,8 +257,7 @@ export class Fold {
       await client.query(BY_INDEX);
       for (const projection of this.options.projections) {
         if (projection.bulk !== undefined) continue;
-        const relevant = events.filter(({ type }) => projection.handles[type] === 'handled');
-        await this.projectInto(client, projection, relevant);
+        await this.projectInto(client, projection, events);
       }
       await this.mark(client, MAIN, range);
     });
@@ -389,7 +388,7 @@ function addRows(
 ): void {
   try {
     projection.bulk?.rows(event, lines);
-    for (const partition of projection.partitions?.([event]) ?? [])
+    for (const partition of projection.partitions([event]))
       partitions.set(`${partition.table.name} ${partition.month}`, partition);
   } catch (error) {
     throw new ProjectionHalted(event.position, projection.name, error);

@@ -7,18 +7,19 @@ import type { TableDefinition } from './table.js';
 
 /**
  * Read models from the log. A projection is a pure function of the events, in order: no clock, no chance, no calls.
- * It answers for every event: handled or ignored, so that a new event type is a compile error until it has.
+ * Which events pass it is said by the flow, and the types of its handlers follow from that.
  */
-export interface Projection {
-  readonly name: string;
+export interface Projection<Name extends string = string> {
+  readonly name: Name;
   /** Raised when its tables or what it makes of an event change: its read models are then built anew. */
   readonly version: number;
   readonly tables: readonly TableDefinition[];
-  readonly handles: Readonly<Record<EventType, 'handled' | 'ignored'>>;
+  /** The types of the events that it handles; it passes over all others. */
+  readonly handles: ReadonlySet<string>;
   /** Sums of money that a rebuild compares: queries over its tables that answer tenant_id, month, currency and amount. */
   readonly money?: readonly { readonly of: string; readonly sql: string }[];
   /** The partitions that rows of these events go into: they are made before `project` is called. */
-  partitions?(batch: readonly RecordedEvent[]): readonly Partition[];
+  partitions(batch: readonly RecordedEvent[]): readonly Partition[];
   /** How a rebuild fills its tables by COPY. */
   readonly bulk?: Bulk;
   /** Applies the batch's events in order, within the caller's transaction; the checkpoint moves in the same one. */
@@ -26,25 +27,66 @@ export interface Projection {
 }
 
 /** Rows of events without a look at what is there, in any order; what depends on others is told at the end. */
-export interface Bulk {
+export interface Bulk<Type extends EventType = EventType> {
   /** Tables beside its own, until `finish`. */
   readonly staging: readonly TableDefinition[];
   /** Of one event that it handles, whose data is as it was written; a value that is not what it must be is thrown. */
-  rows(event: RecordedEvent, lines: CopyLines): void;
+  rows(event: RecordedEvent<Type>, lines: CopyLines): void;
   /** Once all rows are there, set-wise, within the caller's transaction and its search path; the tables have no index yet. */
   finish(client: pg.ClientBase): Promise<void>;
 }
 
-/** Says of these event types that a projection has nothing to do with them. */
-export const ignoring = <const Type extends EventType>(...types: readonly Type[]): { [T in Type]: 'ignored' } =>
-  Object.fromEntries(types.map((type) => [type, 'ignored'])) as { [T in Type]: 'ignored' };
+/** Event type → the names of the projections that it passes, in their order. */
+export type Flow<Name extends string = string> = Readonly<Record<EventType, readonly Name[]>>;
 
-export const handled = (answers: { readonly [Type in EventType]: unknown }): Readonly<
-  Record<EventType, 'handled' | 'ignored'>
-> =>
-  Object.fromEntries(
-    Object.entries(answers).map(([type, answer]) => [type, answer === 'ignored' ? 'ignored' : 'handled']),
-  ) as Record<EventType, 'handled' | 'ignored'>;
+/** The event types whose line in a flow names a projection. */
+export type Passing<Events extends Flow, Name extends string> = {
+  [Type in EventType]: Name extends Events[Type][number] ? Type : never;
+}[EventType];
+
+/** A function for each of some event types: one that is missing and one too many are compile errors. */
+export type Answers<Type extends EventType, Result, Args extends readonly unknown[] = []> = {
+  readonly [Each in Type]: (event: RecordedEvent<Each>, ...args: Args) => Result;
+};
+
+/** The answer to one event. */
+export const answer = <Type extends EventType, Result, Args extends readonly unknown[]>(
+  answers: Answers<Type, Result, Args>,
+  event: RecordedEvent<Type>,
+  ...args: Args
+): Result => answers[event.type](event, ...args);
+
+/** A projection as it is written: for the events that pass it, and no others. */
+export interface ProjectionOf<Type extends EventType> extends Pick<Projection, 'version' | 'tables' | 'money'> {
+  partitions?(batch: readonly RecordedEvent<Type>[]): readonly Partition[];
+  readonly bulk?: Bulk<Type>;
+  project(batch: readonly RecordedEvent<Type>[], client: pg.ClientBase): Promise<void>;
+}
+
+/** `handles`: the event types of `Type`. */
+export function projectionOf<Name extends string, Type extends EventType>(
+  name: Name,
+  handles: ReadonlySet<string>,
+  definition: ProjectionOf<Type>,
+): Projection<Name> {
+  const { version, tables, money, bulk } = definition;
+  const passes = (event: RecordedEvent): event is RecordedEvent & RecordedEvent<Type> => handles.has(event.type);
+  return {
+    name,
+    version,
+    tables,
+    handles,
+    ...(money === undefined ? {} : { money }),
+    ...(bulk === undefined
+      ? {}
+      : { bulk: { ...bulk, rows: (event, lines) => passes(event) && bulk.rows(event, lines) } }),
+    partitions: (batch) => definition.partitions?.(batch.filter(passes)) ?? [],
+    async project(batch, client) {
+      const passing = batch.filter(passes);
+      if (passing.length > 0) await definition.project(passing, client);
+    },
+  };
+}
 
 /** How far the projections are: on the order in which events passed the log, for one's own write to be read. */
 export interface Projecting {

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { type EventLog, type StoredEvent, UnknownOutcome } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
-import type { EventType, RecordedEvent } from '#domain/events';
+import type { RecordedEvent } from '#domain/events';
 import { isNotNow } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
@@ -291,7 +291,7 @@ export class Projector implements Projecting {
 
   /** Very many readings in few events: their values are checked where they become rows. */
   private isBulk(type: string): boolean {
-    return this.projections.some(({ bulk, handles }) => bulk !== undefined && handles[type as EventType] === 'handled');
+    return this.projections.some(({ bulk, handles }) => bulk !== undefined && handles.has(type));
   }
 
   private async lookForSkips(): Promise<void> {
@@ -333,10 +333,8 @@ export class Projector implements Projecting {
     try {
       await this.begin(client, first.position - 1, generation);
       for (const projection of this.projections) {
-        const relevant = events.filter(({ type }) => projection.handles[type] === 'handled');
-        if (relevant.length === 0) continue;
         try {
-          await projection.project(relevant, client);
+          await projection.project(events, client);
         } catch (error) {
           if (isNotNow(error)) throw error;
           throw new ProjectionHalted(first.position, projection.name, error);
@@ -364,7 +362,7 @@ export class Projector implements Projecting {
     this.known ??= { generation: await this.generation(client), partitions: new Set() };
     const { generation, partitions } = this.known;
     const unseen = this.projections
-      .flatMap((projection) => projection.partitions?.(events) ?? [])
+      .flatMap((projection) => projection.partitions(events))
       .filter(({ table, month }) => !partitions.has(`${table.name} ${month}`));
     await ensurePartitions(client, this.schema, unseen);
     for (const { table, month } of unseen) partitions.add(`${table.name} ${month}`);

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { EventType, RecordedEvent } from '#domain/events';
-import { handled, type Projection } from './projection.js';
+import { type Projection, projectionOf } from './projection.js';
 import type { Table, TableDefinition } from './table.js';
 
 /** A group of rows of one table that an event changes. */
@@ -22,7 +22,8 @@ export interface Handler<Type extends EventType> {
   apply(event: RecordedEvent<Type>, rows: Rows): void;
 }
 
-export type Answers = { readonly [Type in EventType]: Handler<Type> | 'ignored' };
+/** A handler for each of some event types: one that is missing and one too many are compile errors. */
+export type Handlers<Type extends EventType> = { readonly [Each in Type]: Handler<Each> };
 
 /** The most common handler: one group of one table, from its rows to its next rows. */
 export const changing = <Type extends EventType, Row extends object>(
@@ -37,34 +38,39 @@ export const changing = <Type extends EventType, Row extends object>(
   },
 });
 
-/** A projection whose events are folded in memory over the rows they touch, and written set-wise, every version of a row kept. */
-export function versionedProjection(options: {
-  readonly name: string;
-  readonly version: number;
-  readonly tables: readonly TableDefinition[];
-  readonly on: Answers;
-}): Projection {
-  const { name, version, tables, on } = options;
-  return {
-    name,
+export interface VersionedProjection<Type extends EventType> extends Pick<Projection, 'version' | 'tables'> {
+  readonly on: Handlers<Type>;
+}
+
+const touchesOf = <Type extends EventType>(on: Handlers<Type>, event: RecordedEvent<Type>): readonly Touch[] =>
+  on[event.type].touches(event);
+
+const apply = <Type extends EventType>(on: Handlers<Type>, event: RecordedEvent<Type>, rows: Rows): void => {
+  on[event.type].apply(event, rows);
+};
+
+/**
+ * A projection whose events are folded in memory over the rows they touch, and written set-wise, every version of a row kept.
+ * `handles`: the event types of `Type`.
+ */
+export const versionedProjectionOf = <Name extends string, Type extends EventType>(
+  name: Name,
+  handles: ReadonlySet<string>,
+  { version, tables, on }: VersionedProjection<Type>,
+): Projection<Name> =>
+  projectionOf<Name, Type>(name, handles, {
     version,
     tables,
-    handles: handled(on),
     async project(batch, client) {
-      const relevant = batch.filter((event) => on[event.type] !== 'ignored');
-      if (relevant.length === 0) return;
-      const store = new BatchRows(tables);
-      // The handler was looked up by the event's own type, which the compiler can't follow through a union.
-      const handlerOf = (event: RecordedEvent): Handler<EventType> => on[event.type] as Handler<EventType>;
-      await store.load(
+      const rows = new BatchRows(tables);
+      await rows.load(
         client,
-        relevant.flatMap((event) => handlerOf(event).touches(event)),
+        batch.flatMap((event) => touchesOf(on, event)),
       );
-      for (const event of relevant) handlerOf(event).apply(event, store.at(event.position));
-      await store.flush(client);
+      for (const event of batch) apply(on, event, rows.at(event.position));
+      await rows.flush(client);
     },
-  };
-}
+  });
 
 interface Version {
   readonly row: Record<string, unknown>;

@@ -157,10 +157,7 @@ class TrialProjector implements Projecting {
       await this.preparePartitions(events);
       const client = await this.pool.connect();
       try {
-        for (const projection of this.projections) {
-          const relevant = events.filter(({ type }) => projection.handles[type] === 'handled');
-          if (relevant.length > 0) await projection.project(relevant, client);
-        }
+        for (const projection of this.projections) await projection.project(events, client);
       } finally {
         client.release();
       }
@@ -169,7 +166,7 @@ class TrialProjector implements Projecting {
   }
 
   private async preparePartitions(events: readonly RecordedEvent[]): Promise<void> {
-    const partitions = this.projections.flatMap((projection) => projection.partitions?.(events) ?? []);
+    const partitions = this.projections.flatMap((projection) => projection.partitions(events));
     const client = await this.outside.connect();
     try {
       await ensurePartitions(client, READ_MODELS, partitions);

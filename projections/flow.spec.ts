@@ -1,0 +1,86 @@
+import path from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import ts from 'typescript';
+import { flow, PROJECTIONS } from './flow.js';
+import { projections } from './index.js';
+
+const FLOW = path.resolve('projections/flow.ts');
+const MARGINS = path.resolve('projections/margins/margins.projection.ts');
+const TENANTS = path.resolve('projections/tenants/tenants.projection.ts');
+
+describe('the flow', () => {
+  it.each(Object.entries(flow))('names what %s passes in the order of the projections', (_type, line) => {
+    expect(line).toEqual(PROJECTIONS.filter((name) => new Set<string>(line).has(name)));
+  });
+
+  it('leads some event to every projection', () => {
+    expect(projections.filter(({ handles }) => handles.size === 0)).toEqual([]);
+  });
+});
+
+describe('handlers that do not agree with the flow', () => {
+  const errorsOf = compiler();
+
+  it('compile as they are', () => {
+    expect(errorsOf([FLOW, TENANTS, MARGINS])).toEqual([]);
+  });
+
+  it('do not compile where an event has no line', () => {
+    const errors = errorsOf([FLOW], ["  TenantTaxSet: ['tenants', 'commands'],\n", '']);
+    expect(errors[0]).toContain("Property 'TenantTaxSet' is missing in type");
+  });
+
+  it('do not compile where a line leaves out what every event passes', () => {
+    const errors = errorsOf([FLOW], ["TenantTaxSet: ['tenants', 'commands']", "TenantTaxSet: ['tenants']"]);
+    expect(errors[0]).toContain(`Type 'readonly ["tenants"]' is not assignable to type 'Line'`);
+  });
+
+  it('do not compile where a projection has no handler for an event that passes it', () => {
+    const errors = errorsOf(
+      [TENANTS, MARGINS],
+      ["InvoiceDrafted: ['invoices', 'commands']", "InvoiceDrafted: ['tenants', 'invoices', 'commands']"],
+      ["InvoicePaid: ['invoices', 'commands']", "InvoicePaid: ['invoices', 'margins', 'commands']"],
+    );
+    expect(errors).toEqual([
+      expect.stringContaining("Property 'InvoiceDrafted' is missing in type"),
+      expect.stringContaining("Property 'InvoicePaid' is missing in type"),
+    ]);
+  });
+
+  it('do not compile where a projection has a handler for an event that does not pass it', () => {
+    const errors = errorsOf(
+      [TENANTS, MARGINS],
+      ["TenantTaxSet: ['tenants', 'commands']", "TenantTaxSet: ['commands']"],
+      ["InvoiceVoided: ['invoices', 'restatements', 'margins', 'commands']", "InvoiceVoided: ['commands']"],
+    );
+    expect(errors.filter((error) => error.includes('does not exist in type'))).toEqual([
+      expect.stringContaining("'TenantTaxSet' does not exist in type"),
+      expect.stringContaining("'InvoiceVoided' does not exist in type"),
+    ]);
+  });
+});
+
+/** What the compiler finds wrong in some files, with texts of the flow replaced. */
+function compiler(): (files: readonly string[], ...replaced: readonly (readonly [string, string])[]) => string[] {
+  const config = ts.readJsonConfigFile('tsconfig.json', (name) => ts.sys.readFile(name));
+  const { options } = ts.parseJsonSourceFileConfigFileContent(config, ts.sys, '.');
+  const host = ts.createCompilerHost(options);
+  const parse = host.getSourceFile.bind(host);
+  const parsed = new Map<string, ts.SourceFile | undefined>();
+  const source = ts.sys.readFile(FLOW) ?? '';
+  return (files, ...replaced) => {
+    const text = replaced.reduce((before, [from, to]) => {
+      if (!before.includes(from)) throw new Error(`the flow has no ${from}`);
+      return before.replace(from, to);
+    }, source);
+    host.getSourceFile = (name, version) => {
+      if (name === FLOW) return ts.createSourceFile(name, text, version);
+      if (!parsed.has(name)) parsed.set(name, parse(name, version));
+      return parsed.get(name);
+    };
+    const program = ts.createProgram(files, { ...options, noEmit: true }, host);
+    return files
+      .flatMap((file) => program.getSemanticDiagnostics(program.getSourceFile(file)))
+      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+  };
+}
