@@ -127,7 +127,7 @@ describe('ledgerline up', () => {
   it('keeps the demo from beginning afresh beneath it', async () => {
     const { code, stderr } = await cli(['demo', '--data-dir', dataDir]);
     expect(code).toBe(1);
-    expect(stderr).toContain('another command, such as ledgerline up, uses');
+    expect(stderr).toContain('another command, such as ledgerline up, is using');
     const { stdout } = await cli(['query', 'tenants', 'tenantId=beside-up', '--json', '--data-dir', dataDir]);
     expect(JSON.parse(stdout)).toMatchObject({ items: [{ tenantId: 'beside-up' }] });
   });
@@ -143,7 +143,7 @@ describe('ledgerline up', () => {
     await start();
     process.kill(await childOf(up, `/${app}/src/main.js`), 'SIGKILL');
     expect(await exited).toBe(1);
-    expect(await messages).toContain(`the ${app === 'api' ? 'API' : app} ended by itself`);
+    expect(await messages).toContain(`the ${app === 'api' ? 'API' : app} stopped unexpectedly`);
     await expect(fetch(served.console)).rejects.toThrow();
     expect(isServed(dataDir)).toBe(false);
   });
@@ -179,7 +179,7 @@ describe('an interrupted command', () => {
       const own = join(files.path, signal);
       const { code, stdout, stderr } = await interrupted(['apply', '-', '--data-dir', own], `${tenant('a')}\n`, signal);
       expect([code, stdout]).toEqual([1, '0\tdone\tregister-tenant\n']);
-      expect(stderr).toContain('interrupted after 1 commands: they are kept; apply the same again for the rest');
+      expect(stderr).toContain('interrupted after 1 commands. They are kept; run the same command again for the rest.');
       expect(isServed(own)).toBe(false);
       const again = await cli(['apply', '-', '--json', '--data-dir', own], { input: `${tenant('a')}\n${tenant('b')}` });
       expect(JSON.parse(again.stdout)).toMatchObject([{ status: 'unchanged' }, { status: 'done' }]);
@@ -194,7 +194,7 @@ describe('an interrupted command', () => {
       'SIGINT',
     );
     expect(code).toBe(1);
-    expect(stderr).toContain('ledgerline: interrupted; what is done is kept');
+    expect(stderr).toContain('ledgerline: interrupted. Finished work is kept; run the same command again to continue.');
     expect(isServed(own)).toBe(false);
   });
 });
@@ -241,7 +241,7 @@ describe('values on the command line', () => {
       '--data-dir',
       own,
     ]);
-    expect([code, stderr]).toEqual([1, `ledgerline: there is no file ${join(files.path, 'two.jsonl')}\n`]);
+    expect([code, stderr]).toEqual([1, `ledgerline: file not found: ${join(files.path, 'two.jsonl')}\n`]);
     expect(existsSync(own)).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cli, folder } from '../support/cli.js';
 import { testDatabase } from '../support/postgres.js';
@@ -60,12 +61,12 @@ describe('ledgerline demo', () => {
     expect(items.every(({ lag }) => lag === 0)).toBe(true);
   });
 
-  it("begins afresh on its own directory and leaves anyone else's alone", async () => {
+  it('replaces its own directory and refuses any other', async () => {
     expect((await cli(['demo', '--data-dir', dataDir])).code).toBe(0);
     await files.write('someone', 'else');
     const refused = await cli(['demo', '--data-dir', files.path]);
     expect([refused.code, refused.stdout]).toEqual([1, '']);
-    expect(refused.stderr).toContain('name another with --data-dir');
+    expect(refused.stderr).toContain('was not created by the demo. Choose another directory with --data-dir.');
     expect(existsSync(join(files.path, 'someone'))).toBe(true);
   });
 });
@@ -88,7 +89,7 @@ describe('ledgerline apply', () => {
     '{"command":"register-deployment","deploymentId":"d","tenantId":"t","name":"d","from":"2026-04-01T02:00:00+02:00"}',
   ].join('\n');
 
-  it('answers each command by itself; a refusal does not stop the rest, and is the exit code', async () => {
+  it('answers each command; a refusal does not stop the rest, and makes the exit code 1', async () => {
     const file = await files.write('commands.jsonl', commands);
     const { code, stdout, stderr } = await cli(['apply', file, '--json'], { env });
     expect(code).toBe(1);
@@ -188,6 +189,13 @@ describe('ledgerline rate and quote', () => {
   });
 });
 
+describe('ledgerline --version', () => {
+  it('prints the version in package.json', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    expect(await cli(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+});
+
 describe('wrong usage', () => {
   it.each([
     [['nonsense']],
@@ -200,11 +208,11 @@ describe('wrong usage', () => {
     expect((await cli(args)).code).toBe(2);
   });
 
-  it('is told apart from failure, which exits 1 and says what is wrong', async () => {
+  it('differs from a failure, which exits 1 and prints the error', async () => {
     const missing = await cli(['rate', join(files.path, 'missing.json')]);
     expect([missing.code, missing.stderr]).toEqual([
       1,
-      `ledgerline: there is no file ${join(files.path, 'missing.json')}\n`,
+      `ledgerline: file not found: ${join(files.path, 'missing.json')}\n`,
     ]);
   });
 

@@ -2,19 +2,20 @@ import type { EventSource } from '#domain/events';
 import type { CommandOutcome } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
 import type { Ledger } from '#operations/ledger';
+import { messageOf } from './errors.js';
 import { bytesOf, type Line, readPages } from './input.js';
 import { print, printJson, progress, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 
 type Answer = { readonly index: number } & CommandOutcome;
 
-/** Executes commands in order. A refusal does not stop the rest, and is the exit code. */
+/** Executes commands in order. A refusal does not stop the rest, and makes the exit code 1. */
 export async function run(
   files: readonly string[],
   options: { dataDir: string; json: boolean; actor?: unknown },
 ): Promise<number> {
   const actor = typeof options.actor === 'string' ? options.actor : undefined;
-  // All of them are looked for first: what is missing is told before anything is done.
+  // A missing file is reported before the first command is executed.
   const sizes = await Promise.all(files.map(bytesOf));
   const bytes = sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   const stopping = new AbortController();
@@ -36,9 +37,9 @@ export async function run(
         if (options.json) printJson(answers);
       }
       const refused = answers.filter(({ status }) => status === 'refused').length;
-      if (!options.json) say(`${answers.length} commands: ${answers.length - refused} taken, ${refused} refused`);
+      if (!options.json) say(`${answers.length} commands: ${answers.length - refused} accepted, ${refused} refused`);
       if (stopping.signal.aborted)
-        say(`interrupted after ${answers.length} commands: they are kept; apply the same again for the rest`);
+        say(`interrupted after ${answers.length} commands. They are kept; run the same command again for the rest.`);
       return refused > 0 || stopping.signal.aborted ? 1 : 0;
     },
     stop,
@@ -73,11 +74,8 @@ async function* applied(
           shown.show(bytes === null ? null : Math.min(read / bytes, 1), `${index} commands`);
         }
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        throw new Error(
-          `${file}:${lines[done]?.line}: ${reason}; what came before is kept, apply the same again for the rest`,
-          { cause: error },
-        );
+        const remedy = 'earlier commands are kept; run the same command again for the rest';
+        throw new Error(`${file}:${lines[done]?.line}: ${messageOf(error)} (${remedy})`, { cause: error });
       }
       if (signal.aborted) return;
     }
@@ -85,7 +83,7 @@ async function* applied(
   shown.end();
 }
 
-/** One outcome a line, in order. */
+/** One outcome for each line, in order. */
 async function* outcomesOf(
   ledger: Ledger,
   file: string,
@@ -103,7 +101,7 @@ async function* outcomesOf(
       commands = [];
       sources = [];
       if (signal.aborted) return;
-      const message = `${file}, line ${line} is not JSON: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `${file}, line ${line} is not JSON: ${messageOf(error)}`;
       yield { command: '(not JSON)', status: 'refused', error: { code: 'not_json', kind: 'invalid', message } };
     }
   }

@@ -1,17 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { signingKey } from './checkpoint-key.js';
-import { print, printJson, say } from './output.js';
+import { print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
+import { WrongUsage } from './wrong-usage.js';
 
-/** `audit bundle`: one file with events, proofs, checkpoints and the public key. */
+/** `audit bundle`: writes one file with events, proofs, checkpoints and the public key. */
 export async function run(
   [action = '']: readonly string[],
   options: { dataDir: string; json: boolean; invoice?: string; out?: string },
 ): Promise<number> {
-  if (action !== 'bundle') {
-    say(`audit ${action}: there is only "bundle"`);
-    return 2;
-  }
+  if (action !== 'bundle') throw new WrongUsage(`unknown action "audit ${action}". Use: audit bundle`);
   const { invoice: invoiceId = '', out = '' } = options;
   const signer = await signingKey(options.dataDir);
   return withLedger(options, async (_ledger, audit) => {
@@ -21,7 +19,8 @@ export async function run(
     if (options.json) printJson({ file: out, ...invoice, events: events.length, earlier: earlier.length, publicKey });
     else
       print(
-        `${out}: ${invoice.number}, ${events.length} events with their proofs, ${earlier.length} earlier checkpoints; signed as ${publicKey}`,
+        `${out}: ${invoice.number}, ${events.length} events with their proofs, ` +
+          `${earlier.length} earlier checkpoints; signed as ${publicKey}`,
       );
     return 0;
   });

@@ -19,19 +19,18 @@ interface Options {
   readonly resume?: unknown;
 }
 
-/** So many rejected rows are told one by one; all of them are in the file of rejects. */
-const MOST_TOLD = 20;
+/** How many rejected rows are printed one by one. The file of rejects has all of them. */
+const MAX_PRINTED_REJECTS = 20;
 
-/** Imports files. Exit 1 where a row was rejected, or the work was interrupted. */
+/** Imports files. Exits 1 if a row was rejected or the import was interrupted. */
 export async function run([kind = '', ...named]: readonly string[], options: Options): Promise<number> {
-  if (!isKind(kind))
-    throw new WrongUsage(`there is no backfill of ${JSON.stringify(kind)}; there is ${BACKFILL_KINDS.join(', ')}`);
+  if (!isKind(kind)) throw new WrongUsage(`unknown kind ${JSON.stringify(kind)} (known: ${BACKFILL_KINDS.join(', ')})`);
   const mapping = typeof options.map === 'string' ? await mappingIn(options.map) : {};
   const files = (await Promise.all(named.map(matching))).flat();
   keepHeapSmall();
   const stopping = new AbortController();
   const stop = (): void => {
-    say('stopping: what is read is finished first');
+    say('stopping: the rows that are already read are finished first');
     stopping.abort();
   };
   return withLedger(
@@ -39,7 +38,7 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
     async (ledger) => {
       const shown = progress();
       const began = performance.now();
-      let told = 0;
+      let rejects = 0;
       const request: BackfillRequest = {
         kind,
         files,
@@ -50,13 +49,13 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
         onProgress: ({ share, rows, file }) =>
           shown.show(share, `${file}: ${rows} rows${paceOf(rows, share, performance.now() - began)}`),
         onReject(sentence) {
-          told += 1;
-          if (told <= MOST_TOLD) say(sentence);
-          if (told === MOST_TOLD)
+          rejects += 1;
+          if (rejects <= MAX_PRINTED_REJECTS) say(sentence);
+          if (rejects === MAX_PRINTED_REJECTS)
             say(
               options.dryRun === true
-                ? 'more rejects are only counted'
-                : 'more rejects are only in the file of rejects',
+                ? 'further rejected rows are only counted'
+                : 'further rejected rows are only in the file of rejects',
             );
         },
       };
@@ -66,7 +65,7 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
           : await ledger.backfill(request, cliCaller());
       shown.end();
       if (options.json) printJson(summary);
-      else tell(summary);
+      else printSummary(summary);
       return summary.rejected > 0 || summary.interrupted ? 1 : 0;
     },
     stop,
@@ -80,14 +79,18 @@ async function mappingIn(file: string): Promise<Mapping> {
   return given(() => readMapping(json, file));
 }
 
-/** What an import writes beside a file: a pattern that names all of a folder does not mean it. */
-const BESIDE = /\.(rejects|notes)\.jsonl$/;
+/** The files that an import writes. A pattern for all files of a folder does not match them. */
+const WRITTEN_BY_IMPORT = /\.(rejects|notes)\.jsonl$/;
 
-/** A shell expands most patterns; one in quotes, or where there is no shell, is expanded here. A file of this very name is that file. */
+/**
+ * Expands a pattern that the shell did not expand, such as one in quotes. If a file has the pattern as its exact name,
+ * that file is used.
+ */
 async function matching(file: string): Promise<string[]> {
   if (!/[*?[{]/.test(file) || existsSync(file)) return [file];
   const found: string[] = [];
-  for await (const each of glob(file)) if (BESIDE.test(file) || !BESIDE.test(each)) found.push(each);
+  for await (const each of glob(file))
+    if (WRITTEN_BY_IMPORT.test(file) || !WRITTEN_BY_IMPORT.test(each)) found.push(each);
   if (found.length === 0) throw new Error(`no file matches ${file}`);
   return found.sort();
 }
@@ -95,47 +98,49 @@ async function matching(file: string): Promise<string[]> {
 function paceOf(rows: number, share: number, ms: number): string {
   if (ms < 1000 || share === 0) return '';
   const left = Math.ceil((ms * (1 - share)) / share / 1000);
-  return `, ${Math.round((rows * 1000) / ms)} a second, ${left < 60 ? `${left} s` : `${Math.ceil(left / 60)} min`} left`;
+  const time = left < 60 ? `${left} s` : `${Math.ceil(left / 60)} min`;
+  return `, ${Math.round((rows * 1000) / ms)} per second, ${time} left`;
 }
 
-function tell(summary: Imported | DryRun): void {
+function printSummary(summary: Imported | DryRun): void {
   const { files, odd, interrupted, ...counts } = summary;
   for (const { file, rejects, notes, ...own } of files) {
     print(`${file}: ${countsText(own)}`);
     if (rejects !== null)
-      say(`rejected rows, each with the reason: ${rejects}; mend "record" there and import that file`);
-    if (notes !== null) say(`odd rows that were taken, each with what is odd: ${notes}`);
+      say(`rejected rows and their reasons are in ${rejects}: correct "record" there and import that file`);
+    if (notes !== null) say(`accepted rows with a note are in ${notes}, each with its note`);
   }
-  for (const { field, message, rows } of odd) say(`odd: ${field}: ${message} (${rows} rows)`);
-  if (files.length > 1) print(`in all: ${countsText(counts)}`);
-  if ('survey' in summary) tellDryRun(summary);
-  else for (const each of summary.historic) tellHistoric(each);
-  if (interrupted) say('interrupted: what was read is kept; run the same again for the rest');
+  for (const { field, message, rows } of odd) say(`note: ${field}: ${message} (${rows} rows)`);
+  if (files.length > 1) print(`total: ${countsText(counts)}`);
+  if ('survey' in summary) printDryRun(summary);
+  else for (const each of summary.historic) printHistoric(each);
+  if (interrupted) say('interrupted. The rows read so far are kept; run the same command again for the rest.');
 }
 
 const countsText = ({ read, accepted, duplicate, correction, rejected }: Counts): string =>
   `${read} rows read: ${accepted} accepted, ${duplicate} duplicate, ${correction} correction, ${rejected} rejected`;
 
-function tellDryRun({ survey: { from, until, kinds, deployments, tenants }, effect, notTried }: DryRun): void {
+function printDryRun({ survey: { from, until, kinds, deployments, tenants }, effect, notTried }: DryRun): void {
   if (from !== null) print(`from ${from} until ${until ?? 'open'}`);
   for (const { kind, currency, rows, sum } of kinds)
     print(`${kind}: ${rows} rows${sum === null ? '' : `, sum ${sum}${currency === null ? '' : ` ${currency}`}`}`);
-  print(
-    `${deployments} deployment${deployments === 1 ? '' : 's'}, tenants: ${tenants.length === 0 ? 'none' : tenants.join(', ')}`,
-  );
+  const named = tenants.length === 0 ? 'none' : tenants.join(', ');
+  print(`${deployments} deployment${deployments === 1 ? '' : 's'}, tenants: ${named}`);
   for (const { invoiceId, tenantId, difference, currency } of effect?.invoices ?? [])
     print(
-      `invoice ${invoiceId} of ${tenantId} is issued: ${difference} ${currency} would be booked as corrections on its next one`,
+      `invoice ${invoiceId} of ${tenantId} is issued: ` +
+        `${difference} ${currency} would be booked as corrections on the next invoice`,
     );
   for (const { tenantId, difference, currency } of effect?.open ?? [])
     print(`open lines of ${tenantId}: ${difference} ${currency}`);
   if (notTried !== null) say(notTried);
-  say('a dry run: nothing was written');
+  say('dry run: nothing was written');
 }
 
-function tellHistoric({ tenantId, lines, invoices }: Historic): void {
+function printHistoric({ tenantId, lines, invoices }: Historic): void {
   const billed = `${lines} billed line${lines === 1 ? '' : 's'} (invoice ${invoices.join(', ')})`;
   say(
-    `${tenantId}: this reaches ${billed}: what differs now is booked as corrections on the next invoice (ledgerline invoice)`,
+    `${tenantId}: the import affects ${billed}. ` +
+      'The next run of ledgerline invoice books any difference as a correction.',
   );
 }

@@ -11,11 +11,14 @@ interface Options {
   readonly replay?: boolean;
 }
 
-/** All invariants over the live data, and a replay of the log beside it; exit 1 where one does not hold. Notices fail nothing. */
+/**
+ * Checks all invariants over the live data and compares it with a replay of the log. Exits 1 if an invariant does not
+ * hold; notices do not change the exit code.
+ */
 export async function run(_args: readonly string[], options: Options): Promise<number> {
   return withLedger(options, async (_ledger, audit) => {
     const { replay: replays = true } = options;
-    if (replays) say('replaying the log beside the live read models; --no-replay leaves this out');
+    if (replays) say('replaying the log to compare it with the live read models (--no-replay skips this)');
     const checked = await asked(audit.check(cliCaller(), { asOf: options.asOf, replays }));
     if (options.json) printJson(checked);
     else show(checked);

@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newSigner, readSigner, readVerifier, type Signer, type Verifier } from '#transparency/note';
+import { hasCode, messageOf } from './errors.js';
 import { say } from './output.js';
 import { WrongUsage } from './wrong-usage.js';
 
-/** Holds the secret key, where it is not in a file. */
+/** The environment variable for the secret key, used instead of the file. */
 const VARIABLE = 'LEDGERLINE_CHECKPOINT_KEY';
 const FILE = 'checkpoint.key';
 
-/** The key that signs checkpoints: from the environment, else the data directory's, which is made at first use. */
+/** The key that signs checkpoints: from the environment, or from the data directory, where the first use creates it. */
 export async function signingKey(dataDir: string): Promise<Signer> {
   const known = await knownSigner(dataDir);
   if (known !== null) return known;
@@ -19,23 +20,27 @@ export async function signingKey(dataDir: string): Promise<Signer> {
   try {
     await writeFile(file, `${signer.secret}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {
-    // Another process made one in the same moment: that is the key.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // Another process created the key at the same moment: use that key.
+    if (!hasCode(error, 'EEXIST')) throw error;
     return readSigner(await readFile(file, 'utf8'));
   }
   say(
-    `a signing key was made in ${file}: keep it from whoever may write to the database, and its public key, ${signer.verifier.text}, where auditors find it`,
+    `created a signing key in ${file}. Let nobody who can write to the database read this file. ` +
+      `Give the public key to the auditors: ${signer.verifier.text}`,
   );
   return signer;
 }
 
-/** The public key to check signatures with: the one that is named, as text or in a file, else that of the signing key here; null where there is none. */
-export async function checkingKey(dataDir: string, named: string | undefined): Promise<Verifier | null> {
-  if (named === undefined) return (await knownSigner(dataDir))?.verifier ?? null;
+/**
+ * The public key that checks signatures: the given one (as text, or a file with it), or that of the signing key here.
+ * Null if there is neither.
+ */
+export async function checkingKey(dataDir: string, given: string | undefined): Promise<Verifier | null> {
+  if (given === undefined) return (await knownSigner(dataDir))?.verifier ?? null;
   try {
-    return readVerifier(named.includes('+') ? named : await readFile(named, 'utf8'));
+    return readVerifier(given.includes('+') ? given : await readFile(given, 'utf8'));
   } catch (error) {
-    throw new WrongUsage(`--key ${named}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new WrongUsage(`--key ${given}: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -45,7 +50,7 @@ async function knownSigner(dataDir: string): Promise<Signer | null> {
   try {
     return readSigner(await readFile(join(dataDir, FILE), 'utf8'));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (hasCode(error, 'ENOENT')) return null;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { signingKey } from './checkpoint-key.js';
 import { print, printJson, say } from './output.js';
 import { withLedger } from './session.js';
 
-/** A signed checkpoint of the log as it is now. */
+/** Signs a checkpoint of the log as it is now. */
 export async function run(
   _args: readonly string[],
   options: { dataDir: string; json: boolean; out?: string },
@@ -14,7 +14,8 @@ export async function run(
     if (options.out !== undefined) {
       await writeFile(options.out, checkpoint.note);
       say(
-        `${checkpoint.size} events, signed as ${checkpoint.publicKey}: ${options.out}; keep it where whoever may write to the database can't`,
+        `${options.out}: ${checkpoint.size} events, signed as ${checkpoint.publicKey}. ` +
+          'Keep the file where nobody who can write to the database can change it.',
       );
     }
     if (options.json) printJson(checkpoint);

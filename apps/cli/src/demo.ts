@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { rateTotal } from '#domain/rates/rate';
 import type { Ledger } from '#operations/ledger';
@@ -16,21 +17,23 @@ const NEXT = [
   'up',
 ];
 
-/** The whole story, each figure computed live, in a data directory that the other commands can be tried on. */
+/** Runs the whole example. Each figure is computed live, and the data directory stays for trying the other commands. */
 export async function run(_args: readonly string[], options: { dataDir: string; json: boolean }): Promise<number> {
   const onServer = (process.env['DATABASE_URL'] ?? '') !== '';
   if (!onServer && !(await isFree(options.dataDir))) return 1;
   const started = performance.now();
-  // With --json the story is what happens meanwhile, and its figures are the result.
+  // With --json the text of the example is progress (stderr), and its figures are the result.
   const story = await withLedger(options, async (ledger) => {
-    const told = new Story(ledger, options.json ? say : print);
-    // In a directory of its own there is nothing, unless the log is elsewhere.
-    if (await told.isBegun())
+    const chapters = new Story(ledger, options.json ? say : print);
+    // The demo's own directory is empty, but the log may be elsewhere.
+    if (await chapters.hasTenants())
       throw new Error(
-        `${onServer ? 'the database of DATABASE_URL' : 'the log of EVENT_STORE_URL'} has tenants already: give the demo an empty one`,
+        onServer
+          ? 'the database in DATABASE_URL already has tenants. Use an empty database for the demo.'
+          : 'the log in EVENT_STORE_URL already has tenants. Use an empty log for the demo.',
       );
-    await told.tell();
-    return told;
+    await chapters.run();
+    return chapters;
   });
   const dir = onServer || options.dataDir === './.ledgerline' ? '' : ` --data-dir ${quoted(options.dataDir)}`;
   const next = NEXT.map((command) => `npx ledgerline ${command}${dir}`);
@@ -43,7 +46,7 @@ export async function run(_args: readonly string[], options: { dataDir: string; 
   return 0;
 }
 
-/** As a shell takes it for one word. */
+/** Quoted so that a shell reads it as one word. */
 const quoted = (word: string): string => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 interface Quote {
@@ -84,10 +87,12 @@ interface Line {
   readonly net: string;
 }
 
+const zCreated = z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) });
+
 const cents = (value: string): string => decimal(value).toFixed(2);
 
 class Story {
-  /** What was computed, by chapter. */
+  /** The computed figures, by chapter. */
   readonly figures: Record<string, unknown> = {};
 
   constructor(
@@ -95,7 +100,7 @@ class Story {
     private readonly say: (text: string) => void,
   ) {}
 
-  async tell(): Promise<void> {
+  async run(): Promise<void> {
     await this.rates();
     await this.tenDaysOfMarch();
     await this.quote();
@@ -105,7 +110,7 @@ class Story {
     await this.correction();
   }
 
-  async isBegun(): Promise<boolean> {
+  async hasTenants(): Promise<boolean> {
     return (await this.ask<{ items: unknown[] }>('tenants')).items.length > 0;
   }
 
@@ -124,8 +129,8 @@ class Story {
   }
 
   private async rates(): Promise<void> {
-    this.title('1. The rate catalog of a cloud: every price with the date from which it holds');
-    // Each key's prices in order of their dates; keys side by side, which the log takes in one transaction.
+    this.title('1. The rate catalog of a cloud provider: every price with its effective date');
+    // The prices of one key are set in date order. Several keys are set at once, so that one transaction appends many.
     const byKey = Map.groupBy(RATES, ({ resourceType, resourceFamily, location }) =>
       JSON.stringify([resourceType, resourceFamily, location]),
     );
@@ -150,7 +155,7 @@ class Story {
     };
     this.say(
       `   ${known.items.length} rates of ${keys.length} keys, ${several} keys with several dates, ${dates} dates; ` +
-        `${zero} prices of 0: a price of 0 is a price`,
+        `${zero} prices of 0 (0 is a valid price)`,
     );
   }
 
@@ -166,13 +171,14 @@ class Story {
     const { droplet_hours: hours = '0', dns_zones: zones = '0', snapshot_gb_month: snapshots = '0' } = usage;
     this.say(`   ${records} usage records`);
     this.say(
-      `   droplet_hours ${hours}, dns_zones ${zones} (${cents(zones)}), snapshot_gb_month ${snapshots} (${cents(snapshots)})`,
+      `   droplet_hours ${hours}, dns_zones ${zones} (${cents(zones)}), ` +
+        `snapshot_gb_month ${snapshots} (${cents(snapshots)})`,
     );
     for (const date of daysOf('2026-03', 10)) await this.apply({ command: 'run-metering', date });
     const recordsMeteredAgain = await this.records('platform');
     this.figures['march'] = { usage, records, recordsMeteredAgain };
     this.say(`   metered again: still ${recordsMeteredAgain}`);
-    // Their ten days are over: April's metering finds them gone.
+    // The ten days are over. The metering of April must not find these resources.
     for (const { provider, providerId } of resourcesOfMarch) {
       await this.apply({ command: 'remove-resource', provider, providerId, at: '2026-03-11T00:00:00Z' });
     }
@@ -187,7 +193,7 @@ class Story {
   }
 
   private async quote(): Promise<void> {
-    this.title('3. Quoted on the plan Studio: 50.00 a month, 1488 droplet hours included, then 0.01 each');
+    this.title('3. A quote on the plan Studio: 50.00 a month, 1488 droplet hours included, then 0.01 each');
     await this.apply(STUDIO);
     const quote = await this.ask<Quote>('quote', { planId: 'studio', usage: await this.usageOfMarch() });
     for (const { billingKind, quantity, included, billable, net } of quote.lines.filter(
@@ -209,7 +215,7 @@ class Story {
   }
 
   private async april(): Promise<void> {
-    this.title('5. April of dashboard-pilot: 5 droplets on Studio, invoiced as the month goes');
+    this.title('5. April of dashboard-pilot: 5 droplets on Studio, invoiced on 16 April, 23 April and 1 May');
     await this.apply({
       command: 'register-tenant',
       tenantId: 'dashboard-pilot',
@@ -224,7 +230,7 @@ class Story {
     const invoices: Invoice[] = [];
     for (const asOf of ['2026-04-16T00:00:00Z', '2026-04-23T00:00:00Z', APRIL.end])
       invoices.push(await this.invoice(asOf));
-    // Billed by charge period: May's base fee, on the invoice of 1 May, is not April's.
+    // Only charges for April count. The invoice of 1 May also has the base fee for May.
     const ofApril = invoices
       .flatMap(({ lines }) => lines)
       .filter(({ period, net }) => period.start < APRIL.end && net !== '0.00');
@@ -250,16 +256,15 @@ class Story {
 
   private async invoice(asOf: string): Promise<Invoice> {
     const created = await this.apply({ command: 'create-invoice', tenantId: 'dashboard-pilot', asOf });
-    const invoiceId = (created as { invoices: { invoiceId: string }[] }).invoices[0]?.invoiceId;
-    if (invoiceId === undefined) throw new Error(`nothing was due as of ${asOf}`);
+    const invoiceId = zCreated.parse(created).invoices[0]?.invoiceId;
+    if (invoiceId === undefined) throw new Error(`nothing is due as of ${asOf}`);
     await this.apply({ command: 'issue-invoice', invoiceId, at: asOf });
     const invoice = await this.ask<Invoice>('invoice', { id: invoiceId });
     this.say(`   as of ${asOf}: ${invoice.number}, ${invoice.total} USD`);
     for (const { billingKind, period, quantity, net } of invoice.lines.filter((line) => line.net !== '0.00')) {
       const note = billingKind === 'base_fee' ? `in advance, for ${period.start.slice(0, 7)}` : `${quantity} hours`;
-      this.say(
-        `     ${billingKind.padEnd(14)} [${period.start.slice(0, 10)}, ${period.end.slice(0, 10)})  ${net.padStart(6)}  ${note}`,
-      );
+      const days = `[${period.start.slice(0, 10)}, ${period.end.slice(0, 10)})`;
+      this.say(`     ${billingKind.padEnd(14)} ${days}  ${net.padStart(6)}  ${note}`);
     }
     const drawn = (await this.dropletLines(asOf)).filter(({ period }) => period.start < APRIL.end);
     for (const line of splitDrawing(drawn)) this.say(`     ${line}`);
@@ -267,7 +272,7 @@ class Story {
   }
 
   private async margin(): Promise<void> {
-    this.title("6. Against what the provider charged: April's margin");
+    this.title("6. April's margin: revenue minus what the provider charged");
     await this.apply(PILOT_COSTS);
     const margin = await this.ask<{
       overall: Margin;
@@ -278,10 +283,9 @@ class Story {
       this.say(`   ${tenantId.padEnd(16)} revenue ${revenue}  cost ${cogs}  margin ${left} (${marginPct ?? '-'} %)`);
     }
     this.say(`   unattributed     cost ${margin.unattributed.cogs}`);
-    this.say(
-      `   overall          revenue ${margin.overall.revenue}  cost ${margin.overall.cogs}  margin ${margin.overall.margin}`,
-    );
-    this.figures['margin'] = { overall: margin.overall, byTenant: margin.byTenant, unattributed: margin.unattributed };
+    const { overall, byTenant, unattributed } = margin;
+    this.say(`   overall          revenue ${overall.revenue}  cost ${overall.cogs}  margin ${overall.margin}`);
+    this.figures['margin'] = { overall, byTenant, unattributed };
   }
 
   private async correction(): Promise<void> {
@@ -308,7 +312,8 @@ class Story {
     });
     const [knownThen, knownNow] = [await priceOf(String(before)), await priceOf()];
     this.say(
-      `   ${Object.values(key).join('/')} at 2024-06-01: as known at position ${before} ${knownThen}, as known now ${knownNow}`,
+      `   ${Object.values(key).join('/')} at 2024-06-01: ` +
+        `as known at position ${before} ${knownThen}, as known now ${knownNow}`,
     );
     this.figures['correction'] = { ...key, ...june, position: before, knownThen, knownNow };
   }

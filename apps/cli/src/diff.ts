@@ -5,7 +5,7 @@ import { cliCaller, withLedger } from './session.js';
 import { type Node, treeLines } from './tree.js';
 import { asked } from './wrong-usage.js';
 
-/** What changed between two moments of recording. */
+/** Shows what changed between two moments of recording. */
 export async function run(
   _args: readonly string[],
   options: { dataDir: string; json: boolean; from?: string; to?: string },
@@ -20,68 +20,69 @@ export async function run(
   });
 }
 
-const rateText = (rate: Differences['rates'][number]['before']): string | null =>
-  rate === null
-    ? null
-    : `${rate.unitPrice} ${rate.currency}${rate.unit === null ? '' : ` per ${rate.unit}`}${rate.effectiveUntil === null ? '' : ` until ${rate.effectiveUntil}`}`;
+const changed = (before: string | null, after: string | null): string => `${before ?? 'none'} → ${after ?? 'none'}`;
+
+function rateText(rate: Differences['rates'][number]['before']): string | null {
+  if (rate === null) return null;
+  const unit = rate.unit === null ? '' : ` per ${rate.unit}`;
+  const until = rate.effectiveUntil === null ? '' : ` until ${rate.effectiveUntil}`;
+  return `${rate.unitPrice} ${rate.currency}${unit}${until}`;
+}
+
+const node = (text: string, { events, eventCount }: Explaining): Node => ({
+  text,
+  below: [
+    ...events.map((event) => ({ text: eventText(event) })),
+    ...(eventCount > events.length ? [{ text: `… and ${eventCount - events.length} more` }] : []),
+  ],
+});
+
+function eventText({ position, type, recordedAt, actor, command, reason }: Explaining['events'][number]): string {
+  const by = command === null ? actor : `${actor}  ${command}`;
+  return `event ${position}  ${type}  ${recordedAt}  ${by}${reason === null ? '' : `: ${reason}`}`;
+}
+
+const rateNode = (rate: Differences['rates'][number]): Node =>
+  node(
+    `${rate.resourceType}/${rate.resourceFamily}/${rate.location} from ${rate.effectiveFrom}: ` +
+      changed(rateText(rate.before), rateText(rate.after)),
+    rate,
+  );
+
+const usageNode = (usage: Differences['usage'][number]): Node =>
+  node(
+    `${usage.billingKind} of ${usage.deploymentId} in ${usage.month}: ` +
+      `${changed(usage.before, usage.after)} (${usage.readings} readings)`,
+    usage,
+  );
+
+const lineNode = (line: Differences['lines'][number]): Node =>
+  node(
+    `${line.billingKind} of ${line.tenantId} [${line.period.start}, ${line.period.end}): ` +
+      `${changed(line.before, line.after)} ${line.currency}`,
+    line,
+  );
+
+function invoiceNode(invoice: Differences['invoices'][number]): Node {
+  const { number, invoiceId, tenantId, before, after, currency } = invoice;
+  const status = changed(before?.status ?? null, after?.status ?? null);
+  return node(`${number ?? invoiceId} of ${tenantId}: ${status} ${after?.total ?? ''} ${currency}`.trimEnd(), invoice);
+}
+
+const marginNode = (margin: NonNullable<Differences['margin']>[number]): Node =>
+  node(
+    `${margin.month} ${margin.tenantId ?? 'overall'}: ` +
+      `${changed(margin.before.margin, margin.after.margin)} ${margin.currency}`,
+    margin,
+  );
 
 function nodesOf({ from, to, rates, usage, lines, invoices, margin }: Differences): Node[] {
-  const node = (text: string, { events, eventCount }: Explaining): Node => ({
-    text,
-    below: [
-      ...events.map(({ position, type, recordedAt, actor, command, reason }) => ({
-        text: `event ${position}  ${type}  ${recordedAt}  ${actor}${command === null ? '' : `  ${command}`}${reason === null ? '' : `: ${reason}`}`,
-      })),
-      ...(eventCount > events.length ? [{ text: `… and ${eventCount - events.length} more` }] : []),
-    ],
-  });
-  const changed = (before: string | null, after: string | null): string => `${before ?? 'none'} → ${after ?? 'none'}`;
   const groups: readonly (readonly [string, readonly Node[]])[] = [
-    [
-      'rates',
-      rates.map((each) =>
-        node(
-          `${each.resourceType}/${each.resourceFamily}/${each.location} from ${each.effectiveFrom}: ${changed(rateText(each.before), rateText(each.after))}`,
-          each,
-        ),
-      ),
-    ],
-    [
-      'usage',
-      usage.map((each) =>
-        node(
-          `${each.billingKind} of ${each.deploymentId} in ${each.month}: ${changed(each.before, each.after)} (${each.readings} readings)`,
-          each,
-        ),
-      ),
-    ],
-    [
-      'lines',
-      lines.map((each) =>
-        node(
-          `${each.billingKind} of ${each.tenantId} [${each.period.start}, ${each.period.end}): ${changed(each.before, each.after)} ${each.currency}`,
-          each,
-        ),
-      ),
-    ],
-    [
-      'invoices',
-      invoices.map((each) =>
-        node(
-          `${each.number ?? each.invoiceId} of ${each.tenantId}: ${changed(each.before?.status ?? null, each.after?.status ?? null)} ${each.after?.total ?? ''} ${each.currency}`.trimEnd(),
-          each,
-        ),
-      ),
-    ],
-    [
-      'margin',
-      (margin ?? []).map((each) =>
-        node(
-          `${each.month} ${each.tenantId ?? 'overall'}: ${changed(each.before.margin, each.after.margin)} ${each.currency}`,
-          each,
-        ),
-      ),
-    ],
+    ['rates', rates.map(rateNode)],
+    ['usage', usage.map(usageNode)],
+    ['lines', lines.map(lineNode)],
+    ['invoices', invoices.map(invoiceNode)],
+    ['margin', (margin ?? []).map(marginNode)],
   ];
   return [
     {

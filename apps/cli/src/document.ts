@@ -2,10 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
 import type { Ledger } from '#operations/ledger';
+import { messageOf } from './errors.js';
 import { print, printJson, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 
-/** An invoice or a credit note as HTML that prints: on stdout, or into a file. */
+/** Writes an invoice or a credit note as printable HTML, to stdout or to a file. */
 export async function run(
   [id = '']: readonly string[],
   options: { dataDir: string; json: boolean; out?: unknown; asOf?: unknown },
@@ -32,7 +33,8 @@ async function documentOf(ledger: Ledger, params: { readonly id: string; readonl
     const when = params.asOf === undefined ? '' : ` as of ${params.asOf}`;
     throw notFound(
       'unknown_document',
-      `there is no invoice or credit note ${params.id}${when}: query invoices and query credit-notes list their ids`,
+      `there is no invoice or credit note ${params.id}${when}. ` +
+        'List the ids with ledgerline query invoices or ledgerline query credit-notes.',
     );
   }
 }
@@ -43,9 +45,7 @@ async function write(file: string, html: string): Promise<void> {
   try {
     await writeFile(file, `${html}\n`);
   } catch (error) {
-    throw new Error(`${file} can't be written: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    throw new Error(`cannot write ${file}: ${messageOf(error)}`, { cause: error });
   }
-  say(`wrote ${file}: open it in a browser, and print it from there`);
+  say(`wrote ${file}. Open it in a browser to print it.`);
 }

@@ -3,13 +3,14 @@ import type { ExplainedDocument } from '#audit/explain/documents';
 import type { Explained, ExplainedRows } from '#audit/explain/index';
 import type { FileRow, Reference } from '#audit/explain/evidence';
 import type { ExplainedOpenLine } from '#audit/explain/open-line';
+import type { UsageVersion } from '#audit/explain/usage';
 import type { UsedIn } from '#audit/explain/used-in';
 import { print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { type Node, treeLines } from './tree.js';
 import { asked } from './wrong-usage.js';
 
-/** An amount down to the events that it rests on, or an event up to the invoices that it is in. */
+/** Traces an amount down to its events, or an event up to the invoices that use it. */
 export async function run(
   [id = '']: readonly string[],
   options: { dataDir: string; json: boolean; asOf?: string },
@@ -36,23 +37,15 @@ function nodesOf(explained: Explained): Node[] {
       return [
         {
           text: `usage record ${explained.id}`,
-          below: [
-            ...explained.versions.map(({ quantity, isInForce, origin, sourceId, file, event, until, metered }) => ({
-              text: `${quantity}${sourceId === null ? '' : ` (${sourceId})`}, ${isInForce ? 'in force' : 'no longer in force'}, by ${origin}${fileText(file)}`,
-              below: [
-                ...(event === null ? [] : eventNodes([event])),
-                ...(metered.length === 0 ? [] : [{ text: 'metered from', below: eventNodes(metered) }]),
-                ...(until === null ? [] : [{ text: `until ${eventText(until)}` }]),
-              ],
-            })),
-            usedInNode(explained.usedIn),
-          ],
+          below: [...explained.versions.map(versionNode), usedInNode(explained.usedIn)],
         },
       ];
     case 'margin':
       return [
         {
-          text: `margin of ${explained.month} in ${explained.currency}${explained.tenantId === null ? '' : `, ${explained.tenantId}`}: ${explained.arithmetic}`,
+          text:
+            `margin of ${explained.month} in ${explained.currency}` +
+            `${after(', ', explained.tenantId)}: ${explained.arithmetic}`,
           below: [
             {
               text: 'revenue',
@@ -66,7 +59,7 @@ function nodesOf(explained: Explained): Node[] {
             {
               text: 'cost',
               below: explained.costs.map(({ amount, kind, costLine, deploymentId, tenantId, file, event }) => ({
-                text: `${amount}  ${kind} ${costLine}, ${deploymentId ?? tenantId ?? 'nobody'}'s${fileText(file)}`,
+                text: `${amount}  ${kind} ${costLine} of ${deploymentId ?? tenantId ?? 'no tenant'}${fileText(file)}`,
                 below: event === null ? [] : eventNodes([event]),
               })),
             },
@@ -87,13 +80,30 @@ function nodesOf(explained: Explained): Node[] {
   }
 }
 
+/** A separator and a text; nothing if there is no text. */
+const after = (separator: string, text: string | null | undefined): string =>
+  text === null || text === undefined ? '' : `${separator}${text}`;
+
+function versionNode({ quantity, isInForce, origin, sourceId, file, event, until, metered }: UsageVersion): Node {
+  const source = sourceId === null ? '' : ` (${sourceId})`;
+  return {
+    text: `${quantity}${source}, ${isInForce ? 'in force' : 'no longer in force'}, by ${origin}${fileText(file)}`,
+    below: [
+      ...(event === null ? [] : eventNodes([event])),
+      ...(metered.length === 0 ? [] : [{ text: 'metered from', below: eventNodes(metered) }]),
+      ...(until === null ? [] : [{ text: `until ${eventText(until)}` }]),
+    ],
+  };
+}
+
 function documentNode(
   { documentId, number, status, arithmetic, currency, credits, reason, events }: ExplainedDocument,
   rows: ExplainedRows['rows'],
 ): Node {
-  const of = credits === null ? '' : ` of ${credits}`;
+  const name = `${number ?? `draft ${documentId}`}${after(' of ', credits)}`;
+  const state = number === null || credits !== null ? '' : `, ${status}`;
   return {
-    text: `${number ?? `draft ${documentId}`}${of}${number === null || credits !== null ? '' : `, ${status}`}: ${arithmetic} ${currency}${reason === null ? '' : `: ${reason}`}`,
+    text: `${name}${state}: ${arithmetic} ${currency}${after(': ', reason)}`,
     below: [...rows.filter(({ invoiceId }) => invoiceId === documentId).map(rowNode), ...eventNodes(events)],
   };
 }
@@ -102,7 +112,7 @@ function openNode({ lineId, billingKind, tenantId, period: of, quarantine, parts
   return {
     text: `not billed yet, line ${lineId}: ${billingKind} of ${tenantId} ${period(of)}`,
     below: [
-      ...(quarantine === null ? [] : [{ text: `can't be rated: ${quarantine}` }]),
+      ...(quarantine === null ? [] : [{ text: `cannot be rated: ${quarantine}` }]),
       ...parts.map((part) => ({
         text: `part ${part.partId} ${period(part.period)}, ${part.quantity} so far`,
         below: part.rows.map((row) => ({
@@ -130,7 +140,7 @@ function rowNode({
   events,
 }: ExplainedRows['rows'][number]): Node {
   return {
-    text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)}  ${row.kind}${row.reason === undefined ? '' : `: ${row.reason}`}`,
+    text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)}  ${row.kind}${after(': ', row.reason)}`,
     below: [
       { text: arithmetic },
       ...(row.taxRatePercent === '0' ? [] : [{ text: `tax: ${tax}` }]),
@@ -140,52 +150,52 @@ function rowNode({
         : [
             {
               text: `corrects ${relatedText(corrects)}`,
-              below: because.length === 0 ? [] : [{ text: 'for what was recorded since', below: eventNodes(because) }],
+              below:
+                because.length === 0 ? [] : [{ text: 'because of events recorded since', below: eventNodes(because) }],
             },
           ]),
       ...(correctedBy.length === 0 ? [] : [{ text: `corrected by ${relatedText(correctedBy)}` }]),
       { text: `price: plan ${price.planId} as of ${price.effectiveFrom}` },
       ...rates.map((rate) => ({
-        text: `rate: ${rate.resourceType}/${rate.resourceFamily}/${rate.location} ${rate.unitPrice} from ${rate.effectiveFrom}`,
+        text: `rate: ${rateKey(rate)} ${rate.unitPrice} from ${rate.effectiveFrom}`,
         below: rate.event === null ? [] : eventNodes([rate.event]),
       })),
-      ...(usage.readings === 0
-        ? []
-        : [
-            {
-              text: `usage: ${usage.quantity} in ${usage.readings} readings of ${period({ start: usage.since, end: usage.until })}`,
-            },
-          ]),
+      ...(usage.readings === 0 ? [] : [{ text: `usage: ${usageText(usage)}` }]),
       ...eventNodes(events),
     ],
   };
 }
 
-/** Of one type, so many are shown; --json has all. */
-const MOST_SHOWN = 5;
+type Row = ExplainedRows['rows'][number];
+
+const rateKey = ({ resourceType, resourceFamily, location }: Row['rates'][number]): string =>
+  `${resourceType}/${resourceFamily}/${location}`;
+
+const usageText = ({ quantity, readings, since, until }: Row['usage']): string =>
+  `${quantity} in ${readings} readings of ${period({ start: since, end: until })}`;
+
+/** How many events of one type are shown. --json has all of them. */
+const MAX_SHOWN = 5;
 
 const eventNodes = (events: readonly Reference[]): Node[] =>
-  [...Map.groupBy(events, ({ type }) => type).values()].flatMap((group) => [
-    ...group.slice(0, MOST_SHOWN).map((event) => ({ text: eventText(event) })),
-    ...(group.length > MOST_SHOWN
-      ? [
-          {
-            text: `… and ${group.length - MOST_SHOWN} more ${group[0]?.type ?? ''}, up to position ${group.at(-1)?.position ?? ''}`,
-          },
-        ]
+  [...Map.groupBy(events, ({ type }) => type)].flatMap(([type, group]) => [
+    ...group.slice(0, MAX_SHOWN).map((event) => ({ text: eventText(event) })),
+    ...(group.length > MAX_SHOWN
+      ? [{ text: `… and ${group.length - MAX_SHOWN} more ${type}, up to position ${group.at(-1)?.position ?? ''}` }]
       : []),
   ]);
 
 const eventText = ({ position, type, stream, revision, recordedAt, actor, reason, source }: Reference): string =>
-  `event ${position}  ${type}  ${stream}#${revision}  ${recordedAt}  ${actor}${source === null ? '' : `  ${source.file}`}${reason === null ? '' : `: ${reason}`}`;
+  `event ${position}  ${type}  ${stream}#${revision}  ${recordedAt}  ${actor}` +
+  `${after('  ', source?.file)}${after(': ', reason)}`;
 
 const fileText = (file: FileRow | null): string => (file === null ? '' : `, ${file.file} row ${file.row}`);
 
 const usedInNode = (used: readonly UsedIn[]): Node =>
   used.length === 0
-    ? { text: 'in no issued invoice' }
+    ? { text: 'not used in any issued invoice' }
     : {
-        text: 'ended up in',
+        text: 'used in',
         below: used.map(({ number, invoiceId, net, rows }) => ({
           text: `${number ?? invoiceId}: ${net}`,
           below: rows.map((row) => ({

@@ -16,16 +16,15 @@ interface Options {
   readonly out?: unknown;
 }
 
-/** Writes rows as they are read: no more of them than a page is in memory. */
+/** Writes rows as it reads them, so that only one page of rows is in memory. */
 export async function run(
   [kind = '']: readonly string[],
   { period, currency, issuer, out, ...options }: Options,
 ): Promise<number> {
-  if (!isKind(kind))
-    throw new WrongUsage(`there is no export of ${JSON.stringify(kind)}; there is ${EXPORT_KINDS.join(', ')}`);
+  if (!isKind(kind)) throw new WrongUsage(`unknown export ${JSON.stringify(kind)} (known: ${EXPORT_KINDS.join(', ')})`);
   const format = options.format ?? (options.json ? 'jsonl' : 'csv');
   if (format !== 'csv' && format !== 'jsonl')
-    throw new WrongUsage(`--format: ${JSON.stringify(format)} is neither csv nor jsonl`);
+    throw new WrongUsage(`--format: ${JSON.stringify(format)} is unknown (known: csv, jsonl)`);
   const params = Object.fromEntries(
     Object.entries({ period, currency, issuer }).filter(([, value]) => value !== undefined),
   );
@@ -55,11 +54,11 @@ async function* linesOf(
   }
 }
 
-/** `period.start` is the start of the period. */
+/** A column name is a path in the row, such as `period.start`. */
 function valueAt(row: unknown, column: string): unknown {
   let value = row;
-  for (const step of column.split('.'))
-    value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[step] : undefined;
+  for (const field of column.split('.'))
+    value = typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
   return value;
 }
 

@@ -2,14 +2,15 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { text as wholeOf } from 'node:stream/consumers';
+import { messageOf } from './errors.js';
 
-/** A file's JSON. What is wrong is said with the file's name. */
+/** Reads the JSON in a file. Errors name the file. */
 export async function readJson(file: string): Promise<unknown> {
   const text = await readText(file);
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`${file} is not JSON: ${messageOf(error)}`);
   }
 }
 
@@ -19,12 +20,12 @@ async function readText(file: string): Promise<string> {
   return readFile(file, 'utf8');
 }
 
-/** How large a file is; for stdin, and for what else has no size, null. Errors: there is none, or it is a directory. */
+/** The size of a file; null for stdin and anything else without a size. Errors: not found, or a directory. */
 export async function bytesOf(file: string): Promise<number | null> {
   if (file === '-') return null;
   const found = await stat(file).catch(() => undefined);
-  if (found === undefined) throw new Error(`there is no file ${file}`);
-  if (found.isDirectory()) throw new Error(`${file} is a directory: name a file`);
+  if (found === undefined) throw new Error(`file not found: ${file}`);
+  if (found.isDirectory()) throw new Error(`${file} is a directory. Name a file instead.`);
   return found.isFile() ? found.size : null;
 }
 
@@ -34,7 +35,10 @@ export interface Line {
   readonly bytes: number;
 }
 
-/** The lines of a file (`-`: stdin) that are not blank, with their numbers; ends when the signal aborts, also where it waits for input. */
+/**
+ * The lines of a file (`-`: stdin) that are not blank, with their numbers. Ends when the signal aborts, even while it
+ * waits for input.
+ */
 export async function* readLines(file: string, signal: AbortSignal): AsyncIterable<Line> {
   const input = file === '-' ? process.stdin : createReadStream(file, 'utf8');
   const lines = createInterface({ input, crlfDelay: Infinity, signal });
@@ -51,47 +55,48 @@ export async function* readLines(file: string, signal: AbortSignal): AsyncIterab
       const content = line === 1 ? text.replace(/^\uFEFF/, '') : text;
       if (content.trim() !== '') yield { line, text: content, bytes: Buffer.byteLength(text) + 1 };
     }
-    if (failure !== undefined) throw new Error(`${file} can't be read beyond line ${line}: ${failure.message}`);
+    if (failure !== undefined) throw new Error(`cannot read ${file} after line ${line}: ${failure.message}`);
   } finally {
-    // A pipe that is still open would keep the process waiting.
+    // An open pipe would keep the process running.
     input.destroy();
   }
 }
 
 const PAGE_LINES = 100;
 
-/** The lines of a file in pages: what is at hand goes as one, nothing is waited for. */
+/** The lines of a file in pages. A page has the lines that are ready; it does not wait for more. */
 export async function* readPages(file: string, signal: AbortSignal): AsyncIterable<Line[]> {
   const over = new AbortController();
   const lines = readLines(file, AbortSignal.any([signal, over.signal]))[Symbol.asyncIterator]();
-  const fetch = (): Promise<IteratorResult<Line>> => {
+  const nextLine = (): Promise<IteratorResult<Line>> => {
     const line = lines.next();
-    // Whoever waits for it gets the error; while a page is at work nobody does, and it must not end the process.
+    // The error reaches the code that awaits the line. While a page is processed nobody awaits it, and without this
+    // handler the error would end the process.
     line.catch(() => undefined);
     return line;
   };
-  let coming = fetch();
+  let pending = nextLine();
   try {
     for (;;) {
       const page: Line[] = [];
       for (
-        let next: IteratorResult<Line> | null = await coming;
+        let next: IteratorResult<Line> | null = await pending;
         next !== null && next.done !== true;
-        next = await Promise.race([coming, turn()])
+        next = await Promise.race([pending, turn()])
       ) {
         page.push(next.value);
-        coming = fetch();
+        pending = nextLine();
         if (page.length === PAGE_LINES) break;
       }
       if (page.length === 0) return;
       yield page;
     }
   } finally {
-    // One that still waits for input would keep the process waiting.
+    // A read that still waits for input would keep the process running.
     over.abort();
-    await coming.catch(() => undefined);
+    await pending.catch(() => undefined);
   }
 }
 
-/** Resolves after what is ready now has run: a line that is not at hand by then belongs to the next page. */
+/** Resolves after all work that is ready now. A line that is not ready by then goes into the next page. */
 const turn = (): Promise<null> => new Promise((resolve) => setImmediate(() => resolve(null)));

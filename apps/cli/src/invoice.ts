@@ -20,7 +20,7 @@ interface Invoice {
   }[];
 }
 
-/** Creates, and with --issue issues, what is due as of an instant. The same again finds what is there. */
+/** Creates (and with --issue issues) the invoices due as of an instant. A second run finds the same invoices. */
 export async function run(
   _args: readonly string[],
   options: { dataDir: string; json: boolean; asOf?: unknown; tenant?: unknown; issue?: unknown },
@@ -53,9 +53,8 @@ export async function run(
 }
 
 function show(invoice: Invoice): void {
-  print(
-    `${invoice.number ?? '-'}  ${invoice.tenantId}  ${invoice.status}  ${invoice.total} ${invoice.currency}  (${invoice.invoiceId})`,
-  );
+  const { invoiceId, number, tenantId, status, total, currency } = invoice;
+  print(`${number ?? '-'}  ${tenantId}  ${status}  ${total} ${currency}  (${invoiceId})`);
   const lines = invoice.lines.map(({ billingKind, period, quantity, net, correction }) => {
     return { line: correction ? `${billingKind} (correction)` : billingKind, period, quantity, net };
   });

@@ -2,14 +2,16 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
+import { messageOf } from './errors.js';
 import { say } from './output.js';
+import { versionOfProduct } from './version.js';
 import { WrongUsage } from './wrong-usage.js';
 
 const DONE = 0;
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
-/** What every command takes. */
+/** The options that every command has. */
 export interface GlobalOptions {
   readonly dataDir: string;
   readonly json: boolean;
@@ -20,21 +22,21 @@ type Run = (args: readonly string[], options: Options) => Promise<number>;
 
 const program = new Command('ledgerline')
   .description('An event-sourced billing ledger for cloud usage')
+  .version(versionOfProduct(), '--version', 'print the version')
   .exitOverride()
-  .configureHelp({ showGlobalOptions: true })
-  .showHelpAfterError('(add --help for its options and an example)');
+  .showHelpAfterError('(add --help to see the options and an example)');
 
-/** A command whose code is loaded only when it runs, so that `rate` does not pay for the server. */
+/** Declares a command. Its code is loaded only when it runs, so that `rate` does not load the server. */
 function command(name: string, summary: string, example: string, load: () => Promise<{ run: Run }>): Command {
   return program
     .command(name)
     .description(summary)
     .option(
       '--data-dir <dir>',
-      'where the embedded Postgres keeps its data, unless DATABASE_URL is set',
+      'directory of the embedded Postgres, which runs unless DATABASE_URL is set',
       './.ledgerline',
     )
-    .option('--json', 'one JSON document on stdout', false)
+    .option('--json', 'print one JSON document on stdout', false)
     .addHelpText('after', `\nExample:\n  ${example}`)
     .exitOverride()
     .action(async function (this: Command) {
@@ -45,199 +47,204 @@ function command(name: string, summary: string, example: string, load: () => Pro
 
 command(
   'demo',
-  'the whole story on real input, in a fresh data directory',
+  'run the whole example on real input, in a fresh data directory',
   'ledgerline demo',
   () => import('./demo.js'),
 );
-command(
-  'up',
-  'serves API, worker and console on loopback',
-  'ledgerline up --port 3000',
-  () => import('./up.js'),
-).option(
+command('up', 'serve API, worker and console on loopback', 'ledgerline up --port 3000', () => import('./up.js')).option(
   '--port <port>',
-  'the port of the API; 0 for any',
-  // The same variable as for the API alone.
+  'port of the API (0: any free port)',
+  // The API on its own reads the same variable.
   process.env['LEDGERLINE_PORT'] ?? '3000',
 );
 command(
   'apply',
-  'executes commands from JSONL, in order; - is stdin',
-  'ledgerline apply commands.jsonl --json\n  echo \'{"command":"run-metering","date":"2026-04-01"}\' | ledgerline apply -',
+  'execute commands from JSONL files, in order (-: stdin)',
+  'ledgerline apply commands.jsonl --json\n' +
+    '  echo \'{"command":"run-metering","date":"2026-04-01"}\' | ledgerline apply -',
   () => import('./apply.js'),
 )
   .argument('<files...>')
-  .option('--actor <name>', 'who does it, as the events will say', `cli:${process.env['USER'] ?? 'unknown'}`);
+  .option('--actor <name>', 'the actor that the events record', `cli:${process.env['USER'] ?? 'unknown'}`);
 command(
   'rate',
-  'rates each request of a JSON array; touches no store',
+  'rate each request of a JSON array, without a database',
   'ledgerline rate requests.json',
   () => import('./rate.js'),
 ).argument('<file>');
 command(
   'quote',
-  'what usage would come to under a plan',
+  'calculate the price of usage under a plan',
   'ledgerline quote --plan plan.json --usage usage.json',
   () => import('./quote.js'),
 )
-  .requiredOption('--plan <file|id>', 'a plan as publish-plan takes it, or the id of a published one')
-  .requiredOption('--usage <file>', 'a JSON object: quantity by billing kind')
-  .option('--period <start/end>', 'the period quoted; of a published plan, the terms in force at its start count');
+  .requiredOption('--plan <file|id>', 'a file with the fields of publish-plan, or the id of a published plan')
+  .requiredOption('--usage <file>', 'a JSON file with one object: quantity by billing kind')
+  .option('--period <start/end>', 'the period to quote; a published plan applies the terms in force at its start');
 command(
   'meter',
-  'meters UTC days from the inventory',
+  'meter UTC days from the inventory',
   'ledgerline meter --date 2026-04-01 --to 2026-04-30',
   () => import('./meter.js'),
 )
-  .requiredOption('--date <date>', 'the day, or the first of several')
+  .requiredOption('--date <date>', 'the day, or the first of several days')
   .option('--to <date>', 'the last day');
 command(
   'prune',
-  'drops the raw usage records of a month whose retention is over, where every invoice that uses them is issued',
+  'delete raw usage records of a month when their retention is over and all invoices that use them are issued',
   'ledgerline prune --month 2026-04',
   () => import('./prune.js'),
 )
   .requiredOption('--month <month>', 'a UTC month such as 2026-04')
-  .option('--deployment <id>', 'of this deployment only')
-  .option('--at <instant>', 'by when retention must be over; now unless given');
+  .option('--deployment <id>', 'only this deployment')
+  .option('--at <instant>', 'the instant by which the retention must be over (default: now)');
 command(
   'invoice',
-  'creates (and issues) the invoices due as of an instant',
+  'create (and issue) the invoices that are due as of an instant',
   'ledgerline invoice --as-of 2026-05-01T00:00:00Z --issue',
   () => import('./invoice.js'),
 )
-  .requiredOption('--as-of <instant>', 'bills what is due as of then')
-  .option('--tenant <id>', 'one tenant only')
-  .option('--issue', 'issues them too', false);
+  .requiredOption('--as-of <instant>', 'bill what is due as of this instant')
+  .option('--tenant <id>', 'only this tenant')
+  .option('--issue', 'issue the invoices too', false);
 command(
   'rates',
-  'corrects a rate in the past, or shows what that would change',
-  "ledgerline rates correct --type VmVCpu --family standard --location hetzner-fsn1 --price 0.01 --from 2026-04-01T00:00:00Z --reason 'ten times too high' --preview",
+  'correct a rate in the past, or show what the correction would change',
+  'ledgerline rates correct --type VmVCpu --family standard --location hetzner-fsn1' +
+    " --price 0.01 --from 2026-04-01T00:00:00Z --reason 'ten times too high' --preview",
   () => import('./rates.js'),
 )
   .argument('<correct>')
-  .requiredOption('--type <resourceType>', 'the rate’s key')
-  .requiredOption('--family <resourceFamily>', 'the rate’s key')
-  .requiredOption('--location <location>', 'the rate’s key')
-  .requiredOption('--price <decimal>', 'the right unit price')
-  .requiredOption('--from <instant>', 'from when it is right')
-  .option('--until <instant>', 'up to when; else to the key’s next change')
-  .requiredOption('--reason <text>', 'why, as corrections will say')
-  .option('--idempotency-key <key>', 'of its own, for a correction that was recorded before and is meant again')
-  .option('--based-on <position>', 'the position that --preview named: refused where someone changed the rate since')
-  .option('--preview', 'shows what would change, in money, and changes nothing', false);
+  .requiredOption('--type <resourceType>', 'resource type of the rate')
+  .requiredOption('--family <resourceFamily>', 'resource family of the rate')
+  .requiredOption('--location <location>', 'location of the rate')
+  .requiredOption('--price <decimal>', 'the correct unit price')
+  .requiredOption('--from <instant>', 'the start of the corrected period')
+  .option('--until <instant>', 'the end of the corrected period (default: the next change of this rate)')
+  .requiredOption('--reason <text>', 'the reason, shown on each correction')
+  .option('--idempotency-key <key>', 'a new key, to record an equal correction a second time on purpose')
+  .option(
+    '--based-on <position>',
+    'the position that --preview printed; the correction is refused if the rate has changed since',
+  )
+  .option('--preview', 'show what would change, in money; record nothing', false);
 command(
   'preview',
-  'what the commands of a JSONL file would change, in money; changes nothing',
+  'show what the commands of a JSONL file would change, in money; record nothing',
   'ledgerline preview corrections.jsonl --period 2026-04',
   () => import('./preview.js'),
 )
   .argument('<file>')
-  .option('--at <instant>', 'up to when open lines are rated; now unless given')
-  .option('--period <month>', 'the margin of this month, without the commands and with them')
-  .option('--currency <code>', 'of the margin');
+  .option('--at <instant>', 'the instant up to which open lines are rated (default: now)')
+  .option('--period <month>', 'also show the margin of this month, without the commands and with them')
+  .option('--currency <code>', 'currency of the margin');
 command(
   'backfill',
-  'imports usage, costs, resources or rates from CSV or JSONL files, plain or gzip; - is stdin',
+  'import usage, costs, resources or rates from CSV or JSONL files, plain or gzip (-: stdin)',
   'ledgerline backfill usage 2025-*.csv.gz --dry-run\n  ledgerline backfill costs focus.csv --map map.json --json',
   () => import('./backfill.js'),
 )
   .argument('<kind>', 'usage, costs, resources or rates')
   .argument('<files...>')
-  .option('--map <file>', 'how to read the file: preset, columns, values, zone (docs/importing.md)')
-  .option('--dry-run', 'says what would happen, and writes nothing', false)
-  .option('--resume', 'passes over the rows that an interrupted run of the same file was done with', false);
+  .option('--map <file>', 'how to read the file: preset, columns, values, zone (see docs/importing.md)')
+  .option('--dry-run', 'show what would happen; write nothing', false)
+  .option('--resume', 'skip the rows that an interrupted run of the same file has finished', false);
 command(
   'export',
-  'writes usage, lines, invoices, margin, or cost and revenue as FOCUS 1.2 rows, as CSV or lines of JSON',
+  'write usage, lines, invoices, margin, or cost and revenue in FOCUS 1.2 columns, as CSV or JSONL',
   'ledgerline export focus --period 2026-04 > focus.csv\n  ledgerline export usage --format jsonl --out usage.jsonl',
   () => import('./export.js'),
 )
   .argument('<kind>', 'focus, usage, lines, invoices or margin')
-  .option('--period <month>', 'a month such as 2026-04; focus and margin need it')
-  .option('--currency <code>', 'of the margin')
-  .option('--issuer <name>', 'who bills, as FOCUS rows name it')
-  .option('--format <csv|jsonl>', 'csv unless given; with --json, jsonl')
-  .option('--out <file>', 'a file instead of stdout');
+  .option('--period <month>', 'a month such as 2026-04 (required for focus and margin)')
+  .option('--currency <code>', 'currency of the margin')
+  .option('--issuer <name>', 'name of the invoice issuer in FOCUS rows')
+  .option('--format <csv|jsonl>', 'file format (default: csv; with --json: jsonl)')
+  .option('--out <file>', 'write to this file instead of stdout');
 command(
   'query',
-  'asks a read model, now or as of a log position or instant',
+  'query a read model, now or as of a log position or instant',
   'ledgerline query margin period=2026-04-15 --json',
   () => import('./query.js'),
 )
   .argument('<name>')
   .argument('[params...]', 'key=value, as in REST')
-  .option('--as-of <instant|position>', 'what was known then');
+  .option('--as-of <instant|position>', 'answer with what was known then');
 command(
   'document',
-  'an invoice or a credit note as HTML, to print or to send',
+  'write an invoice or a credit note as HTML, to print or to send',
   'ledgerline document 0198c2d4-… --out invoice.html',
   () => import('./document.js'),
 )
   .argument('<id>')
-  .option('--out <file>', 'writes it into this file instead of stdout')
-  .option('--as-of <instant|position>', 'as it was known then');
+  .option('--out <file>', 'write to this file instead of stdout')
+  .option('--as-of <instant|position>', 'the document as it was known then');
 command(
   'explain',
-  'an amount down to its events, an event up to its invoices',
-  'ledgerline explain INV-000003\n  ledgerline explain margin:2026-04/USD/dashboard-pilot\n  ledgerline explain usage:pilot-site/droplet_hours/pilot-1/2026-04-01T00:00:00Z\n  ledgerline explain 1071        # the event at that position',
+  'trace an amount down to its events, or an event up to its invoices',
+  'ledgerline explain INV-000003\n' +
+    '  ledgerline explain margin:2026-04/USD/dashboard-pilot\n' +
+    '  ledgerline explain usage:pilot-site/droplet_hours/pilot-1/2026-04-01T00:00:00Z\n' +
+    '  ledgerline explain 1071        # the event at that position',
   () => import('./explain.js'),
 )
   .argument(
     '<id>',
-    'of an invoice or a credit note (or its number), line, part or row; usage:…, margin:…; a log position, or STREAM#REVISION',
+    'id or number of an invoice or a credit note; id of a line, part or row; ' +
+      'usage:…, margin:…; a log position, or STREAM#REVISION',
   )
-  .option('--as-of <instant|position>', 'what was known then');
+  .option('--as-of <instant|position>', 'explain what was known then');
 command(
   'check',
-  'all invariants over the live data, each failure with its ids and the remedy',
+  'check all invariants over the live data; print each failure with its ids and the remedy',
   'ledgerline check --json',
   () => import('./check.js'),
 )
   .option(
     '--no-replay',
-    'leaves out the replay of the log that the read models are held against: it takes about as long as a rebuild',
+    'do not replay the log to compare it with the read models (a replay takes about as long as a rebuild)',
   )
-  .option('--as-of <instant|position>', 'what was known then');
+  .option('--as-of <instant|position>', 'check what was known then');
 command(
   'replay',
-  'the whole state as it was, in a schema that can be queried with SQL',
+  'replay the log up to a moment into a schema that you can query with SQL',
   'ledgerline replay --as-of 2026-04-30T00:00:00Z --into april',
   () => import('./replay.js'),
 )
-  .requiredOption('--as-of <instant|position>', 'what was recorded by then')
-  .option('--into <schema>', 'its name; replay_<position> unless given')
-  .option('--tenant <id>', 'only the rows of this tenant, and what belongs to none');
+  .requiredOption('--as-of <instant|position>', 'include what was recorded by then')
+  .option('--into <schema>', 'name of the schema (default: replay_<position>)')
+  .option('--tenant <id>', 'only the rows of this tenant, and rows that belong to no tenant');
 command(
   'diff',
-  'what changed between two moments of recording, and the events that explain it',
+  'show what changed between two moments of recording, and the events that explain it',
   'ledgerline diff --from 1131 --to 1160',
   () => import('./diff.js'),
 )
-  .requiredOption('--from <instant|position>', 'what was known then')
-  .option('--to <instant|position>', 'against what was known then; now unless given');
+  .requiredOption('--from <instant|position>', 'the earlier moment')
+  .option('--to <instant|position>', 'the later moment (default: now)');
 command(
   'verify',
-  'whether the log is as it was recorded, by its own bytes; only reads',
+  'verify that the bytes of the log are as they were recorded; this only reads',
   'ledgerline verify --checkpoint kept.checkpoint --json',
   () => import('./verify.js'),
 )
-  .option('--checkpoint <file...>', 'signed checkpoints that were kept: the log must still be that of each')
+  .option('--checkpoint <file...>', 'signed checkpoints that you kept; the log must still agree with each of them')
   .option(
     '--invoice <id|number>',
-    'shows that the events of this issued invoice are in the log, and in the largest of the checkpoints',
+    'show that the events of this issued invoice are in the log and in the largest of the checkpoints',
   )
-  .option('--key <file|key>', 'the public key that signed them; unless given, that of the signing key here');
+  .option('--key <file|key>', 'public key of the checkpoints (default: that of the signing key here)');
 command(
   'checkpoint',
-  'a signed statement of what the log holds now, to be kept elsewhere',
+  'sign a statement of what the log contains now; keep it on another system',
   'ledgerline checkpoint --out 2026-05.checkpoint',
   () => import('./checkpoint.js'),
-).option('--out <file>', 'writes it there instead of to stdout');
+).option('--out <file>', 'write to this file instead of stdout');
 command(
   'audit',
-  'writes an invoice with all that proves it, to be checked offline',
-  'ledgerline audit bundle --invoice INV-000003 --out INV-000003.json\n  python3 libs/transparency/verify_bundle.py INV-000003.json',
+  'write an invoice and all its proofs to one file that can be checked offline',
+  'ledgerline audit bundle --invoice INV-000003 --out INV-000003.json\n' +
+    '  python3 libs/transparency/verify_bundle.py INV-000003.json',
   () => import('./audit.js'),
 )
   .argument('<bundle>')
@@ -245,32 +252,36 @@ command(
   .requiredOption('--out <file>', 'the file to write');
 command(
   'projections',
-  "where the read models are; rebuilds them from the log while they serve, puts the ones before back, skips an event that can't be applied",
-  'ledgerline projections status\n  ledgerline projections rebuild --preview\n  ledgerline projections rebuild --only margins,usage-records --accept\n' +
-    "  ledgerline projections rollback\n  ledgerline projections skip 4711 --reason 'written by a build that was withdrawn'",
+  'show the positions of the read models; rebuild them from the log while they serve; ' +
+    'restore the previous ones; skip an event that cannot be applied',
+  'ledgerline projections status\n' +
+    '  ledgerline projections rebuild --preview\n' +
+    '  ledgerline projections rebuild --only margins,usage-records --accept\n' +
+    '  ledgerline projections rollback\n' +
+    "  ledgerline projections skip 4711 --reason 'written by a build that was withdrawn'",
   () => import('./projections.js'),
 )
   .argument('<status|rebuild|rollback|skip>')
-  .argument('[position]', 'of the event to be skipped')
-  .option('--only <names>', 'rebuild: these projections, separated by commas; else all')
-  .option('--preview', 'rebuild: builds and compares, and exchanges nothing', false)
-  .option('--accept', 'rebuild: takes the new read models also where they differ', false)
-  .option('--reason <text>', 'skip: why, as the event will say');
+  .argument('[position]', 'skip: the position of the event')
+  .option('--only <names>', 'rebuild: only these projections, separated by commas (default: all)')
+  .option('--preview', 'rebuild: build and compare, but do not swap the read models', false)
+  .option('--accept', 'rebuild: use the new read models even if they differ', false)
+  .option('--reason <text>', 'skip: the reason, recorded in the event');
 
-// Whoever reads our output may have seen enough (`| head`): that is no failure, and the database is still to be closed.
+// The reader of the output may stop early (`| head`). That is no failure, and the database must still be closed.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
 const NEEDED_NODE = 24;
 
-/** Started with the machine's own Node, an older one: the one that was installed with us takes over. */
+/** Runs the command in the Node that was installed with Ledgerline, if the machine's own Node is too old. */
 async function handedOver(): Promise<boolean> {
   if (Number(process.versions.node.split('.')[0]) >= NEEDED_NODE) return false;
   const node = fileURLToPath(new URL('../../../../node_modules/.bin/node', import.meta.url));
-  // The channel tells it that we are gone, killed: it must not go on alone.
+  // If this process is killed, the IPC channel closes and the child ends too.
   const child = spawn(node, process.argv.slice(1), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
-  // Signals are for the one that works: it ends in its own way, and then we do. A terminal's Ctrl-C reaches it by itself.
+  // Signals go to the child. It ends in its own way, then this process ends. The terminal sends Ctrl-C to both.
   process.on('SIGINT', () => undefined);
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   process.exitCode = await new Promise<number>((resolve) => {
@@ -279,7 +290,7 @@ async function handedOver(): Promise<boolean> {
     });
     child.once('error', ({ message }) => {
       say(
-        `ledgerline needs Node ${NEEDED_NODE}, and the one that comes with it does not start (${message}): run npm ci`,
+        `ledgerline needs Node ${NEEDED_NODE}, and the Node installed with it did not start (${message}). Run: npm ci`,
       );
       resolve(FAILED);
     });
@@ -287,7 +298,7 @@ async function handedOver(): Promise<boolean> {
   return true;
 }
 
-/** Whoever handed over to us was killed: so are we, as if we were one process. */
+/** Ends this process if its parent (see handedOver) was killed, as if both were one process. */
 function endWithParent(): void {
   process.on('disconnect', () => {
     process.kill(process.pid, 'SIGKILL');
@@ -301,7 +312,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? DONE : WRONG_USAGE;
   else {
-    say(`ledgerline: ${error instanceof Error ? error.message : String(error)}`);
+    say(`ledgerline: ${messageOf(error)}`);
     process.exitCode = error instanceof WrongUsage ? WRONG_USAGE : FAILED;
   }
 }

@@ -4,7 +4,7 @@ import { print, printJson, progress } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { given } from './wrong-usage.js';
 
-/** Meters one day or several, in order. */
+/** Meters one day, or several days in order. */
 export async function run(
   _args: readonly string[],
   options: { dataDir: string; json: boolean; date?: unknown; to?: unknown },

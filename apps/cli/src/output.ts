@@ -1,7 +1,7 @@
 const BAR_WIDTH = 24;
 const PLAIN_EVERY_MS = 10_000;
 const BAR_EVERY_MS = 100;
-/** What is done sooner needs no bar. */
+/** Shorter work shows no bar. */
 const NO_BAR_MS = 1000;
 
 let barShown = false;
@@ -11,7 +11,7 @@ function clearBar(): void {
   barShown = false;
 }
 
-/** Results go to stdout, everything else to stderr. */
+/** Prints a result to stdout. Everything else goes to stderr. */
 export const print = (text: string): void => {
   clearBar();
   process.stdout.write(`${text}\n`);
@@ -24,7 +24,10 @@ export const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
 
-/** How far a long piece of work is: a bar on a terminal, a plain line now and then elsewhere. `share`: 0 to 1, null where no one knows. */
+/**
+ * Shows the progress of long work: a bar on a terminal, otherwise a plain line every 10 s. `share` is from 0 to 1, or
+ * null if unknown.
+ */
 export function progress(): { show(share: number | null, text: string): void; end(): void } {
   const bar = process.stderr.isTTY;
   let shownAt = performance.now() + (bar ? NO_BAR_MS : 0);
@@ -45,7 +48,7 @@ export function progress(): { show(share: number | null, text: string): void; en
   };
 }
 
-/** Rows as a plain table, columns by name; an object within a cell as JSON. */
+/** Rows as a plain table with column names. An object in a cell is printed as JSON. */
 export function table(rows: readonly Readonly<Record<string, unknown>>[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cells = [columns, ...rows.map((row) => columns.map((column) => cell(row[column])))];

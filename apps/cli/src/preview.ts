@@ -1,5 +1,6 @@
 import { parse, zInstant } from '#domain/schema';
 import type { Preview } from '#operations/ledger';
+import { messageOf } from './errors.js';
 import { readLines } from './input.js';
 import { print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
@@ -13,22 +14,23 @@ interface Options {
   readonly currency?: unknown;
 }
 
-/** What commands of a file would change in money; nothing is kept. With --period, a month's margin without them and with them. */
+/**
+ * Shows what the commands of a file would change, in money, and records nothing. With --period it also shows the margin
+ * of a month, without the commands and with them.
+ */
 export async function run([file = '']: readonly string[], options: Options): Promise<number> {
   const commands: unknown[] = [];
   for await (const { line, text } of readLines(file, new AbortController().signal)) {
     try {
       commands.push(JSON.parse(text));
     } catch (error) {
-      throw new Error(`${file}, line ${line} is not JSON: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      throw new Error(`${file}, line ${line} is not JSON: ${messageOf(error)}`, { cause: error });
     }
   }
   return previewed(commands, options);
 }
 
-/** Shows what commands would change. Exit 1 where one of them would be refused. */
+/** Shows what commands would change. Exits 1 if one of them would be refused. */
 export async function previewed(commands: readonly unknown[], options: Options): Promise<number> {
   const at = options.at === undefined ? undefined : given(() => parse(zInstant, options.at, '--at'));
   const margin =
@@ -68,13 +70,16 @@ function show({ position, lines, byTenant, byMonth, totals, remetered, margin }:
     );
     for (const { tenantId, currency, difference } of byTenant) print(`tenant ${tenantId}  ${difference} ${currency}`);
     for (const { month, currency, difference } of byMonth) print(`month ${month}  ${difference} ${currency}`);
-    for (const { currency, total } of totals) print(`in all  ${total} ${currency}`);
+    for (const { currency, total } of totals) print(`total  ${total} ${currency}`);
   }
   say(
-    `as of position ${position}: applied with --based-on ${position} (in a command: "basedOn": ${position}), a correction is refused where someone corrected the same since`,
+    `prepared at position ${position}. With --based-on ${position} (in a command: "basedOn": ${position}), ` +
+      'a correction is refused if the same data was corrected since then.',
   );
   if (remetered.length > 0)
-    say(`metered again for this: ${remetered.join(', ')}; applied in earnest, run-metering does it`);
+    say(
+      `the preview also metered again: ${remetered.join(', ')}. After you apply the commands, run-metering does this.`,
+    );
   if (margin !== undefined)
     print(
       `margin\n${table([

@@ -28,11 +28,12 @@ export async function run([action = '', position]: readonly string[], options: O
     case 'skip':
       return skip(position, options);
     default:
-      throw new WrongUsage(`projections ${action}: there are "status", "rebuild", "rollback" and "skip"`);
+      throw new WrongUsage(`unknown action "projections ${action}". Use status, rebuild, rollback or skip.`);
   }
 }
 
-interface Beside {
+/** Read models that do not serve: those of a rebuild, or the ones kept for a rollback. */
+interface SpareReadModels {
   readonly projections: 'all' | readonly string[];
   readonly position: number;
   readonly lag: number;
@@ -41,8 +42,8 @@ interface Status {
   readonly items: readonly Record<string, unknown>[];
   readonly state: string;
   readonly halted: { readonly position: number; readonly projection: string; readonly reason: string } | null;
-  readonly rebuild: Beside | null;
-  readonly kept: Beside | null;
+  readonly rebuild: SpareReadModels | null;
+  readonly kept: SpareReadModels | null;
 }
 
 const statusOf = async (ledger: Ledger): Promise<Status> =>
@@ -58,21 +59,25 @@ async function status(ledger: Ledger, { json }: Options): Promise<number> {
   const { halted, rebuild: shadow, kept, state } = answer;
   if (state === 'rebuilding')
     say(
-      'the read models were made by other versions of the projections: those of this one take their place with the next command, or "projections rebuild"',
+      'the read models were built by other versions of the projections. ' +
+        'The next command, or "projections rebuild", replaces them.',
     );
   if (halted !== null) say(`halted at position ${halted.position} (${halted.projection}): ${halted.reason}`);
   if (shadow !== null)
     say(
-      `a rebuild of ${named(shadow)} is at position ${shadow.position}, ${shadow.lag} events behind: "projections rebuild" goes on with it`,
+      `a rebuild of ${namesOf(shadow)} is at position ${shadow.position}, ${shadow.lag} events behind. ` +
+        'To continue it, run "projections rebuild".',
     );
   if (kept !== null)
     say(
-      `read models of ${named(kept)} are kept from before, at position ${kept.position}: "projections rollback" puts them back`,
+      `the previous read models of ${namesOf(kept)} are kept, at position ${kept.position}. ` +
+        'To restore them, run "projections rollback".',
     );
   return 0;
 }
 
-const named = ({ projections }: Beside): string => (projections === 'all' ? 'all projections' : projections.join(', '));
+const namesOf = ({ projections }: SpareReadModels): string =>
+  projections === 'all' ? 'all projections' : projections.join(', ');
 
 async function rebuild(options: Options): Promise<number> {
   keepHeapSmall();
@@ -90,11 +95,11 @@ async function rebuild(options: Options): Promise<number> {
     ...(options.json ? {} : { onCompared: printComparison }),
   };
   const interrupt = (): void => {
-    say('stopping after this batch; what is built is kept');
+    say('stopping after this batch; the rows built so far are kept');
     stopping.abort();
   };
   const work = async (ledger: Ledger): Promise<RebuildReport> => {
-    // Read models of other versions go on no further: they are compared where they stand.
+    // Read models of other versions can't catch up: they are compared at the position where they are.
     if ((await statusOf(ledger)).state !== 'rebuilding') await ledger.catchUp();
     return ledger.rebuilder.rebuild(rebuilt);
   };
@@ -117,15 +122,16 @@ function progressText({ phase, position, target, eventsPerSecond, secondsLeft }:
 }
 
 const OUTCOMES: Readonly<Record<RebuildReport['outcome'], string>> = {
-  swapped: 'the new read models serve; the ones before are kept: "ledgerline projections rollback" puts them back',
-  previewed: 'nothing was exchanged: the same without --preview goes on from here',
+  swapped: 'the new read models are live. The previous ones are kept; to restore them: ledgerline projections rollback',
+  previewed: 'nothing was swapped. To continue from here, run the same command without --preview.',
   refused:
-    'they differ, and nothing was exchanged: look at the differences, then the same with --accept takes the new ones',
-  interrupted: 'interrupted; what is built is kept, and the same command goes on with it',
+    'the read models differ, so nothing was swapped. ' +
+    'Check the differences; to use the new ones, run the same command with --accept.',
+  interrupted: 'interrupted. The rows built so far are kept; to continue, run the same command again.',
 };
 
 function printComparison({ position, resumedFrom, seconds, tables, money }: Omit<RebuildReport, 'outcome'>): void {
-  if (resumedFrom > 0) print(`went on with an unfinished rebuild from position ${resumedFrom}`);
+  if (resumedFrom > 0) print(`continued an unfinished rebuild from position ${resumedFrom}`);
   print(`compared at position ${position}, after ${seconds} s:`);
   print(
     table(
@@ -140,7 +146,7 @@ function printComparison({ position, resumedFrom, seconds, tables, money }: Omit
   );
   for (const { table: name, columnsApart } of tables)
     if (columnsApart.length > 0)
-      print(`${name}: only one of them has ${columnsApart.join(', ')}, which is not compared`);
+      print(`${name}: not compared, because only one of the two has it: ${columnsApart.join(', ')}`);
   for (const { table: name, examples } of tables)
     for (const { live, shadow } of examples)
       print(`${name}: live ${JSON.stringify(live)}, rebuilt ${JSON.stringify(shadow)}`);
@@ -169,7 +175,8 @@ async function rollback(options: Options): Promise<number> {
   if (options.json) printJson(done);
   else
     print(
-      `the kept read models serve again, caught up from position ${done.keptFrom} to ${done.position}; the others are kept in their turn`,
+      `the previous read models are live again, caught up from position ${done.keptFrom} to ${done.position}. ` +
+        'The replaced ones are kept.',
     );
   return 0;
 }
@@ -186,9 +193,9 @@ async function skip(position: string | undefined, options: Options): Promise<num
       print(
         outcome.status === 'done'
           ? `the event at position ${command.position} is skipped, now and in every rebuild`
-          : `the event at position ${command.position} was skipped before`,
+          : `unchanged: the event at position ${command.position} was already skipped`,
       );
-    // Said first: that they halt at another event next is another matter.
+    // After the result is printed: catching up can fail at a later event.
     if (outcome.status !== 'refused') await ledger.catchUp();
     return outcome.status === 'refused' ? 1 : 0;
   });
@@ -196,8 +203,8 @@ async function skip(position: string | undefined, options: Options): Promise<num
 
 const zSkip = z.object({
   position: z
-    .string('must be given: the log position of the event')
-    .regex(/^[1-9]\d{0,14}$/, 'is no log position: a whole number such as 4711')
+    .string('is missing: give the log position of the event')
+    .regex(/^[1-9]\d{0,14}$/, 'is not a log position (a whole number such as 4711)')
     .transform(Number),
-  reason: z.string('must be given: --reason says why').min(1, 'must say why'),
+  reason: z.string('is missing: give the reason with --reason').min(1, 'is empty: give the reason'),
 });

@@ -1,18 +1,19 @@
+import { z } from 'zod';
 import { parse, zInstant } from '#domain/schema';
 import { zMonth } from '#ledger/month';
 import { print, printJson, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { given } from './wrong-usage.js';
 
-interface Pruned {
-  readonly month: string;
-  readonly records: number;
-  readonly deployments: number;
-  readonly kept: readonly { readonly message: string }[];
-  readonly keptCount: number;
-}
+const zPruned = z.object({
+  month: z.string(),
+  records: z.number(),
+  deployments: z.number(),
+  kept: z.array(z.object({ message: z.string() })),
+  keptCount: z.number(),
+});
 
-/** Prunes a month's raw usage records. What is kept, and why, is told; exit 1 where nothing could be pruned. */
+/** Prunes the raw usage records of a month and prints which are kept and why. Exits 1 if nothing could be pruned. */
 export async function run(
   _args: readonly string[],
   options: { dataDir: string; json: boolean; month?: unknown; deployment?: unknown; at?: unknown },
@@ -33,12 +34,12 @@ export async function run(
     await ledger.catchUp();
     if (options.json) printJson(outcome);
     else if (outcome.status === 'refused') say(`${outcome.error.code}: ${outcome.error.message}`);
-    else show(outcome.result as Pruned);
+    else show(zPruned.parse(outcome.result));
     return outcome.status === 'refused' ? 1 : 0;
   });
 }
 
-function show({ month, records, deployments, kept, keptCount }: Pruned): void {
+function show({ month, records, deployments, kept, keptCount }: z.output<typeof zPruned>): void {
   print(`${month}: ${records} raw usage records of ${deployments} deployments pruned`);
   for (const { message } of kept) say(`kept: ${message}`);
   if (keptCount > kept.length) say(`and ${keptCount - kept.length} more are kept`);

@@ -7,7 +7,7 @@ import { readJson } from './input.js';
 import { printJson } from './output.js';
 import { given } from './wrong-usage.js';
 
-/** Quotes usage under a plan, always as JSON: one from a file touches no store, a published one is read from it. */
+/** Quotes usage under a plan, always as JSON. A plan in a file needs no database; a published plan is read from it. */
 export async function run(
   _args: readonly string[],
   options: { dataDir: string; plan?: unknown; usage?: unknown; period?: unknown },

@@ -20,9 +20,9 @@ interface Options {
   readonly preview?: unknown;
 }
 
-/** `rates correct`: a correction into the past, or with --preview what it would change. */
+/** `rates correct`: corrects a rate in the past, or with --preview shows what the correction would change. */
 export async function run([action = '']: readonly string[], options: Options): Promise<number> {
-  if (action !== 'correct') throw new WrongUsage(`there is no "rates ${action}"; there is: rates correct`);
+  if (action !== 'correct') throw new WrongUsage(`unknown action "rates ${action}". Use: rates correct`);
   const command = {
     command: 'correct-rate',
     resourceType: options.type,
@@ -39,7 +39,9 @@ export async function run([action = '']: readonly string[], options: Options): P
       ? null
       : given(() => parse(z.coerce.number().int().nonnegative(), options.basedOn, '--based-on'));
   if (options.preview === true && basedOn !== null)
-    throw new WrongUsage('--based-on is for the correction itself: a preview shows what stands now');
+    throw new WrongUsage(
+      '--preview always uses the current data. Remove --based-on, and give it with the correction itself.',
+    );
   if (options.preview === true) return previewed([command], options);
   return withLedger(options, async (ledger) => {
     const outcome = await ledger.execute({ ...command, ...(basedOn === null ? {} : { basedOn }) }, cliCaller());
@@ -49,8 +51,9 @@ export async function run([action = '']: readonly string[], options: Options): P
     else
       print(
         outcome.status === 'done'
-          ? 'corrected; what issued invoices owe for it is booked by the next run of ledgerline invoice'
-          : 'unchanged: it is so already, or this very correction was recorded before; where another overruled it since, give it an --idempotency-key of its own',
+          ? 'corrected. The next run of ledgerline invoice books the corrections of issued invoices.'
+          : 'unchanged: the rate is already so, or the same correction was recorded before. ' +
+              'If another correction has replaced it since, run it again with a new --idempotency-key.',
       );
     return outcome.status === 'refused' ? 1 : 0;
   });

@@ -2,7 +2,7 @@ import { print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked } from './wrong-usage.js';
 
-/** Replays the log up to a moment into a schema of its own; exit 1 where the live read models, asked as of then, say something else. */
+/** Replays the log up to a moment into a new schema. Exits 1 if the live read models, as of that moment, differ. */
 export async function run(
   _args: readonly string[],
   options: { dataDir: string; json: boolean; asOf?: string; into?: string; tenant?: string },
@@ -15,11 +15,12 @@ export async function run(
     if (options.json) printJson(replayed);
     else {
       print(table(Object.entries(tables).map(([name, rows]) => ({ table: `${schema}.${name}`, rows }))));
-      print(`the state at position ${position}; a row is in force where position_to is null`);
+      print(`the state at position ${position}. Rows with position_to null are in force.`);
     }
     if (differing === null || differing.length === 0) return 0;
     say(
-      `the live read models, asked as of position ${position}, differ in ${differing.join(', ')}: run ledgerline check, and rebuild them`,
+      `the live read models, as of position ${position}, differ in ${differing.join(', ')}. ` +
+        'Run ledgerline check, then rebuild the read models.',
     );
     return 1;
   });

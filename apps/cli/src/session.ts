@@ -9,10 +9,10 @@ import type { WhenOutdated } from '#operations/outdated';
 import { openDatabase } from '#postgres/pool';
 import { say } from './output.js';
 
-/** The one place where the CLI looks at the clock. */
+/** The only place where the CLI reads the clock. */
 export const now = (): Instant => instant(new Date().toISOString());
 
-/** Whoever may start the CLI on a database may do all that it offers. */
+/** Everybody who can run the CLI on a database may use all of its commands. */
 export const cliCaller = (actor = `cli:${process.env['USER'] ?? 'unknown'}`): Caller => ({
   actor,
   role: 'platform_admin',
@@ -20,8 +20,9 @@ export const cliCaller = (actor = `cli:${process.env['USER'] ?? 'unknown'}`): Ca
 });
 
 /**
- * Opens the database (an embedded one is started, or adopted from whoever runs it) and the ledger on it, for one piece of work.
- * Ctrl-C gives the work up, unless `onInterrupt` ends it in a better way; the database is left as after any other command.
+ * Opens the database and the ledger on it for one piece of work. An embedded database is started, or shared if another
+ * process runs it. Ctrl-C abandons the work, unless `onInterrupt` ends it in a better way; the database is then closed
+ * as after any other command.
  */
 export async function withLedger<Result>(
   options: { readonly dataDir: string; readonly whenOutdated?: WhenOutdated },
@@ -29,10 +30,10 @@ export async function withLedger<Result>(
   onInterrupt?: () => void,
 ): Promise<Result> {
   const interrupted = Promise.withResolvers<never>();
-  // Where nothing is in the race yet, it must not end the process as unhandled.
+  // A rejection before the race starts must not end the process as unhandled.
   interrupted.promise.catch(() => undefined);
   const stopping = new AbortController();
-  const interruption = new Error('interrupted; what is done is kept, the same command again goes on');
+  const interruption = new Error('interrupted. Finished work is kept; run the same command again to continue.');
   const giveUp = (): void => {
     interrupted.reject(interruption);
   };
@@ -74,7 +75,7 @@ async function onDatabase<Result>(
     try {
       const audit = app.get(Audit);
       const result = await work(app.get(Ledger), audit);
-      // What the command recorded is in the tree before it ends: from then on a change of it is noticed.
+      // The command's events are in the hash tree before it ends. From then on, a change of them is detected.
       await audit.keepUp();
       return result;
     } finally {

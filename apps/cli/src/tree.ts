@@ -1,10 +1,10 @@
-/** A text and what stands below it. */
+/** A text and the nodes below it. */
 export interface Node {
   readonly text: string;
   readonly below?: readonly Node[];
 }
 
-/** As lines, each level indented by its branches. */
+/** The lines of a tree, each level indented by its branches. */
 export function treeLines({ text, below = [] }: Node): string[] {
   return [
     text,

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { parse } from '#domain/schema';
 import { mintToken } from '#runtime/token';
 import { openDatabase } from '#postgres/pool';
+import { hasCode } from './errors.js';
 import { print, printJson, say } from './output.js';
 import { now } from './session.js';
 import { given } from './wrong-usage.js';
@@ -15,7 +16,7 @@ import { given } from './wrong-usage.js';
 const HOST = '127.0.0.1';
 const TOKEN_TTL = '30d';
 
-/** Serves until it is interrupted. API and worker are processes of their own; where one ends, all do, and it says which. */
+/** Serves until it is interrupted. API and worker are child processes: if one ends, the other is stopped too. */
 export async function run(
   _args: readonly string[],
   options: { dataDir: string; json: boolean; port?: unknown },
@@ -30,7 +31,7 @@ export async function run(
       LEDGERLINE_HOST: HOST,
       LEDGERLINE_PORT: port,
     };
-    // A line for each request, or for each day that is metered, is for a server's log, not for the terminal that it was started in.
+    // The log lines of each request and each metered day would fill the terminal: only warnings and errors are shown.
     return await serve({ LEDGERLINE_LOG_LEVEL: 'warn', ...process.env, ...settings }, (url) =>
       announce(url, secret, options.json),
     );
@@ -47,7 +48,7 @@ const zPort = z
 interface Child {
   readonly name: string;
   readonly process: ChildProcess;
-  /** Its exit code; null where a signal ended it, or it could not be started. */
+  /** The exit code; null if a signal ended the process, or it could not be started. */
   readonly ended: Promise<number | null>;
 }
 
@@ -64,14 +65,15 @@ async function serve(environment: NodeJS.ProcessEnv, announced: (url: string) =>
     children.push(api);
     const url = await firstLine(api.process);
     if (url !== undefined && !stopping) {
-      // The API has made the tables; the worker finds them.
+      // The worker starts after the API has created the tables.
       children.push(start('worker', 'worker', environment));
       await announced(url);
     }
     const first = await Promise.race(children.map(async ({ name, ended }) => ({ name, code: await ended })));
     if (stopping) return 0;
     say(
-      `the ${first.name} ended by itself (exit code ${first.code ?? 'none'}): stopping the rest; its messages are above`,
+      `the ${first.name} stopped unexpectedly (exit code ${first.code ?? 'none'}). ` +
+        'Stopping the rest. See its messages above.',
     );
     return 1;
   } finally {
@@ -82,23 +84,23 @@ async function serve(environment: NodeJS.ProcessEnv, announced: (url: string) =>
 
 function start(name: string, app: 'api' | 'worker', environment: NodeJS.ProcessEnv): Child {
   const main = fileURLToPath(new URL(`../../${app}/src/main.js`, import.meta.url));
-  // Logs are messages: they go to stderr, and stdout stays for what `up` prints. The API's first line is its address.
-  // The fourth is a channel by which a child learns that we are gone, if we are killed.
+  // Logs go to stderr, and stdout has only what `up` prints. The first line that the API prints is its address.
+  // The IPC channel closes if this process is killed, so that the child ends too.
   const child = spawn(process.execPath, [main], {
     env: environment,
     stdio: ['ignore', app === 'api' ? 'pipe' : 2, 'inherit', 'ipc'],
   });
   const ended = Promise.withResolvers<number | null>();
-  // From the start on: a child that ends before anyone waits for it has ended all the same.
+  // The listener is added at once, because a child can end before its end is awaited.
   child.once('exit', ended.resolve);
   child.once('error', (error) => {
-    say(`the ${name} can't be started: ${error.message}`);
+    say(`cannot start the ${name}: ${error.message}`);
     ended.resolve(null);
   });
   return { name, process: child, ended: ended.promise };
 }
 
-/** undefined: it ended without one. */
+/** The first line that a process prints; undefined if it ends without one. */
 async function firstLine({ stdout }: ChildProcess): Promise<string | undefined> {
   if (stdout === null) throw new Error('the API has no output to read');
   for await (const line of createInterface({ input: stdout })) {
@@ -114,11 +116,15 @@ async function announce(url: string, secret: string, json: boolean): Promise<voi
   if (json) printJson(addresses);
   else
     print(
-      `console  ${addresses.console}\nAPI      ${addresses.api}\ndocs     ${addresses.docs}\ntoken    ${token}\n         (platform_admin, ${TOKEN_TTL}; Ctrl-C stops)`,
+      `console  ${addresses.console}\n` +
+        `API      ${addresses.api}\n` +
+        `docs     ${addresses.docs}\n` +
+        `token    ${token}\n` +
+        `         (platform_admin, ${TOKEN_TTL}; Ctrl-C stops)`,
     );
 }
 
-/** The secret that tokens are signed with: made once, readable by its owner only. */
+/** The secret that signs tokens. The first use creates it; only its owner can read it. */
 async function secretIn(dataDir: string): Promise<string> {
   const given = process.env['LEDGERLINE_JWT_SECRET'];
   if (given !== undefined && given !== '') return given;
@@ -127,7 +133,7 @@ async function secretIn(dataDir: string): Promise<string> {
   try {
     await writeFile(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' });
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (!hasCode(error, 'EEXIST')) throw error;
   }
   return readFile(file, 'utf8');
 }

@@ -3,6 +3,7 @@ import { PostgresLog } from '#event-store/postgres';
 import { createPool, openDatabase } from '#postgres/pool';
 import { type Verified, verifyLog } from '#transparency/verify';
 import { checkingKey } from './checkpoint-key.js';
+import { messageOf } from './errors.js';
 import { print, printJson, say } from './output.js';
 import { WrongUsage } from './wrong-usage.js';
 
@@ -14,7 +15,7 @@ interface Options {
   readonly invoice?: string;
 }
 
-/** Whether the log is as it was recorded. Nothing is written, not even tables that are missing; exit 1 where anything does not fit. */
+/** Verifies that the log is as it was recorded. Writes nothing, not even missing tables. Exits 1 if it differs. */
 export async function run(_args: readonly string[], options: Options): Promise<number> {
   const verifier = await checkingKey(options.dataDir, options.key);
   const notes = await Promise.all(
@@ -26,7 +27,8 @@ export async function run(_args: readonly string[], options: Options): Promise<n
   try {
     if (!(await log.exists()))
       throw new Error(
-        `there is no log in this database, so nothing to verify: is it the one under ${options.dataDir}, or in DATABASE_URL, that you mean?`,
+        `there is no log in this database, so there is nothing to verify. ` +
+          `Check --data-dir (${options.dataDir}) or DATABASE_URL.`,
       );
     const verified = await verifyLog(log, pool, { notes, verifier, invoice: options.invoice });
     if (options.json) printJson(verified);
@@ -43,25 +45,19 @@ async function textOf(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new WrongUsage(`--checkpoint ${file}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    throw new WrongUsage(`--checkpoint ${file}: ${messageOf(error)}`, { cause: error });
   }
 }
 
 function show({ ok, size, root, kept, compared, invoice, failures }: Verified): void {
   print(`${size} events, root ${root}`);
-  print(
-    `held against ${kept} kept hashes, ${compared.checkpoints} signed checkpoints and ${compared.invoices} issued invoices`,
-  );
-  if (compared.ofOtherKeys > 0)
-    print(
-      `${compared.ofOtherKeys} kept checkpoints are not checked: they are of other keys than the one here, or the one named with --key`,
-    );
+  const { checkpoints, invoices, ofOtherKeys } = compared;
+  print(`compared with ${kept} kept hashes, ${checkpoints} signed checkpoints and ${invoices} issued invoices`);
+  if (ofOtherKeys > 0) print(`${ofOtherKeys} kept checkpoints were not checked: other keys signed them (see --key)`);
   if (invoice !== undefined) {
     print(`${invoice.number} (${invoice.invoiceId}): ${invoice.events.length} events name it`);
     for (const { position, type, includedIn } of invoice.events)
-      print(`  event ${position}  ${type}  ${includedIn === null ? 'is in nothing' : `is in ${includedIn}`}`);
+      print(`  event ${position}  ${type}  ${includedIn === null ? 'is not included' : `is in ${includedIn}`}`);
   }
   for (const { code, position, message, remedy } of failures) {
     print(`${position === null ? 'FAILS' : `FAILS at ${position}`}  ${message} (${code})`);

@@ -1,20 +1,21 @@
 import { isDomainError } from '#domain/schema';
+import { messageOf } from './errors.js';
 
-/** The command line itself is wrong: exit 2, where a refusal or a failure is 1. */
+/** An error in the command line: the exit code is 2 (1 for a refusal or a failure). */
 export class WrongUsage extends Error {
   override readonly name = 'WrongUsage';
 }
 
-/** Reads a part of the command line; what is wrong with it is wrong usage. */
+/** Reads a part of the command line. An error in it is wrong usage. */
 export function given<Value>(read: () => Value): Value {
   try {
     return read();
   } catch (error) {
-    throw new WrongUsage(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new WrongUsage(messageOf(error), { cause: error });
   }
 }
 
-/** Refused for these reasons, it is the command line that is at fault. */
+/** The codes of errors that the command line caused. */
 const OF_THE_COMMAND_LINE: readonly string[] = [
   'unknown_query',
   'invalid_parameter',
@@ -23,7 +24,7 @@ const OF_THE_COMMAND_LINE: readonly string[] = [
   'invalid_span',
 ];
 
-/** What the ledger says of a name or a parameter that it doesn't know is said of the command line. */
+/** The answer of a query. An unknown query or an invalid parameter is wrong usage. */
 export async function asked<Value>(answer: Promise<Value>): Promise<Value> {
   try {
     return await answer;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What variables of the environment may hold, for the processes that are configured by them. */
+/** Checks for environment variables, for the processes that they configure. */
 
 export const zUrl = (...schemes: string[]) =>
   z
@@ -9,16 +9,19 @@ export const zUrl = (...schemes: string[]) =>
       (value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)) && URL.canParse(value),
       `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     );
-export const zCount = (most: number, message: string) =>
+export const zCount = (max: number, message: string) =>
   z
     .string()
-    .refine((value) => /^\d{1,9}$/.test(value) && Number(value) <= most, message)
+    .refine((value) => /^\d{1,9}$/.test(value) && Number(value) <= max, message)
     .transform(Number);
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LEVELS)[number];
 export const zLogLevel = z.enum(LEVELS, `must be one of ${LEVELS.join(', ')}`).default('info');
 
-/** Reads what a process needs; an empty variable counts as not set. Every fault is named in the one error; no value is. */
+/**
+ * Reads the variables that a process needs. An empty variable counts as not set. The error lists all faults,
+ * but no values.
+ */
 export function readEnvironment<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   environment: Readonly<Record<string, string | undefined>>,
@@ -30,5 +33,7 @@ export function readEnvironment<Shape extends z.ZodRawShape>(
   if (success) return data;
   const faults = new Map(error.issues.map(({ path, message }) => [path.join('.'), message]));
   const lines = [...faults].map(([name, message]) => `  ${name} ${given[name] === undefined ? 'is not set' : message}`);
-  throw new Error(`the environment is not complete; nothing was started. Set or correct:\n${lines.join('\n')}`);
+  throw new Error(
+    `environment variables are missing or invalid. Nothing was started. Set or correct:\n${lines.join('\n')}`,
+  );
 }

@@ -7,11 +7,11 @@ export interface TokenClaims {
   readonly sub: string;
   readonly role: Role;
   readonly tenantId?: string;
-  /** How long it is valid: `15m`, `12h`, `30d`. */
+  /** How long the token is valid: `15m`, `12h`, `30d`. */
   readonly ttl: string;
 }
 
-/** A bearer token, signed by HS256 with the shared secret, valid from `now` on. */
+/** A bearer token, signed with HS256 and the shared secret, valid from `now`. */
 export async function mintToken(
   secret: string,
   { sub, role, tenantId, ttl }: TokenClaims,
@@ -37,6 +37,6 @@ function secondsOf(ttl: string): number {
   const [, count, unit] = /^(\d+)([smhd])$/.exec(ttl) ?? [];
   const seconds = SECONDS.get(unit ?? '');
   if (count === undefined || seconds === undefined)
-    throw invalid('invalid_ttl', `ttl: ${JSON.stringify(ttl)} is not a span such as "15m", "12h" or "30d"`);
+    throw invalid('invalid_ttl', `ttl: ${JSON.stringify(ttl)} is not a duration such as "15m", "12h" or "30d"`);
   return Number(count) * seconds;
 }

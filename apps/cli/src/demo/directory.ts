@@ -2,11 +2,15 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createPool, openDatabase } from '#postgres/pool';
+import { hasCode } from '../errors.js';
 import { say } from '../output.js';
 
 const MARKER = 'made-by-demo';
 
-/** Whether a data directory is free for the demo: new, empty, or of an earlier demo, whose ledger is then removed. If not, it says why. */
+/**
+ * Whether the demo may use a data directory: it is new, empty, or from an earlier demo (whose ledger is then removed).
+ * If not, prints the reason.
+ */
 export async function isFree(dataDir: string): Promise<boolean> {
   const isEmpty = !existsSync(dataDir) || (await readdir(dataDir)).length === 0;
   if (isEmpty) {
@@ -15,18 +19,18 @@ export async function isFree(dataDir: string): Promise<boolean> {
     return true;
   }
   if (!existsSync(join(dataDir, MARKER))) {
-    say(`${dataDir} holds a ledger that the demo did not make: name another with --data-dir`);
+    say(`${dataDir} was not created by the demo. Choose another directory with --data-dir.`);
     return false;
   }
-  say(`${dataDir} is from an earlier demo: beginning afresh`);
+  say(`${dataDir} is from an earlier demo: replacing its ledger`);
   return emptied(dataDir);
 }
 
 const OBJECT_IN_USE = '55006';
 
 /**
- * Removes the ledger of an earlier demo with its database, not the directory: the cluster may be elsewhere, and a server
- * that others use must not lose its files.
+ * Removes the ledger of an earlier demo. This drops the database and keeps the directory: the cluster may be elsewhere,
+ * and a server that others use must not lose its files.
  */
 async function emptied(dataDir: string): Promise<boolean> {
   const database = await openDatabase({ dataDir });
@@ -39,9 +43,10 @@ async function emptied(dataDir: string): Promise<boolean> {
     await admin.query(`CREATE DATABASE ${name}`);
     return true;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === OBJECT_IN_USE)) throw error;
+    if (!hasCode(error, OBJECT_IN_USE)) throw error;
     say(
-      `another command, such as ledgerline up, uses ${dataDir}: end it first, or name another directory with --data-dir`,
+      `another command, such as ledgerline up, is using ${dataDir}. ` +
+        'Stop it first, or choose another directory with --data-dir.',
     );
     return false;
   } finally {

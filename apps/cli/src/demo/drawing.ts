@@ -12,11 +12,11 @@ export interface DrawnLine {
 }
 
 /**
- * A line and its parts over its period, to scale:
+ * Draws a line and its parts over the period of the line, to scale:
  *
  *   line L   split  |------------------------------------------------------------|
  *   part P1  valid  |------------------------------|                               billed 3.12
- *   part P2  valid                                 |-----------------------------| gathering
+ *   part P2  valid                                 |-----------------------------| open
  */
 export function splitDrawing(lines: readonly DrawnLine[]): string[] {
   const line = lines.find(({ status }) => status === 'split') ?? lines[0];
@@ -26,7 +26,7 @@ export function splitDrawing(lines: readonly DrawnLine[]): string[] {
   return [
     `line L   ${line.status}  ${bar(whole, whole)}  ${parts.length === 0 ? '' : 'groups its parts'}`.trimEnd(),
     ...parts.map((part, index) => {
-      const state = part.invoiceId === null ? 'gathering' : `billed ${part.net}`;
+      const state = part.invoiceId === null ? 'open' : `billed ${part.net}`;
       return `part P${index + 1}  ${part.status}  ${bar(toPeriod(part.period), whole)}  ${state}`;
     }),
   ];

@@ -1,6 +1,6 @@
 import rates from './rates.json' with { type: 'json' };
 
-/** A real price list of a cloud, 1,025 rates: type, family, location, unit, unit price, basis, effective from. */
+/** A real price list with 1,025 rates: type, family, location, unit, unit price, basis, effective from. */
 export const RATES = rates.map(([resourceType = '', resourceFamily = '', location = '', unit = '', ...rest]) => ({
   resourceType,
   resourceFamily,
@@ -65,7 +65,7 @@ const charge = (lineKey: string, kind: string, amount: string, more: object = {}
   ...more,
 });
 
-/** The pilot's droplets cost 4 × 6.00 + 6.53 = 30.53; the rest, 56.39, is no tenant's: 40.00 + 16.39. */
+/** The pilot's droplets cost 4 × 6.00 + 6.53 = 30.53. The rest, 40.00 + 16.39 = 56.39, belongs to no tenant. */
 export const PILOT_COSTS = {
   command: 'record-cost',
   provider: 'digitalocean',
@@ -78,6 +78,6 @@ export const PILOT_COSTS = {
   ],
 };
 
-/** The first days of a month, `2026-04-01` and on. */
+/** The first days of a month: `2026-04-01`, `2026-04-02`, … */
 export const daysOf = (month: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${month}-${String(index + 1).padStart(2, '0')}`);

@@ -6,17 +6,17 @@ import type { Measuring } from './measured.js';
 export const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const EVENTS = [1, 2, 5, 10, 50, 100, 500, 1000];
 
-/** How far the log and the read models are: looked at when metrics are asked for. */
-interface Standing {
+/** Positions of the log and of the read models, read at each scrape. */
+interface Positions {
   readonly head: number;
   readonly position: number;
-  /** Whether an event can't be applied. */
+  /** Whether the projections stopped at an event that can't be applied. */
   readonly isHalted: boolean;
-  /** The position of the read models that are being built beside those that serve; null: none are. */
+  /** The position of the read models that a rebuild is building; null if there is no rebuild. */
   readonly rebuilt: number | null;
 }
 
-async function standingOf({ log, rebuilder }: LedgerCore): Promise<Standing> {
+async function positionsOf({ log, rebuilder }: LedgerCore): Promise<Positions> {
   const [head, { live, shadow }] = await Promise.all([log.head(), rebuilder.status()]);
   return {
     head,
@@ -26,48 +26,48 @@ async function standingOf({ log, rebuilder }: LedgerCore): Promise<Standing> {
   };
 }
 
-/** Figures of a ledger's process for Prometheus, whoever runs it. A registry of each one's own: several may run in one process. */
+/** Prometheus metrics of a process that runs a ledger. Each ledger has its own registry: a process may run several. */
 export class LedgerMetrics implements Measuring {
   readonly registry = new Registry();
   private readonly appends = new Histogram({
     name: 'ledgerline_append_duration_seconds',
-    help: 'From the decision to the log’s answer, waiting for others included',
+    help: 'Time from the decision to the answer of the log, including the wait for other appends',
     labelNames: ['outcome'] as const,
     buckets: SECONDS,
     registers: [this.registry],
   });
   private readonly appendsWaiting = new Gauge({
     name: 'ledgerline_appends_under_way',
-    help: 'Appends that the log has not answered',
+    help: 'Appends that the log has not answered yet',
     registers: [this.registry],
   });
   private readonly batches = new Histogram({
     name: 'ledgerline_append_events',
-    help: 'Events of one append',
+    help: 'Events in one append',
     buckets: EVENTS,
     registers: [this.registry],
   });
   private readonly bytes = new Histogram({
     name: 'ledgerline_append_bytes',
-    help: 'Characters of data and metadata of one append',
+    help: 'Characters of data and metadata in one append',
     buckets: [1e3, 1e4, 1e5, 5e5, 1e6],
     registers: [this.registry],
   });
   private readonly catchUps = new Histogram({
     name: 'ledgerline_catch_up_duration_seconds',
-    help: 'How long the read models were waited for',
+    help: 'Time spent waiting for the read models',
     buckets: SECONDS,
     registers: [this.registry],
   });
   private readonly projected = new Histogram({
     name: 'ledgerline_projected_events',
-    help: 'Events of one transaction of the projections',
+    help: 'Events in one transaction of the projections',
     buckets: EVENTS,
     registers: [this.registry],
   });
   private readonly projecting = new Histogram({
     name: 'ledgerline_project_duration_seconds',
-    help: 'How long one transaction of the projections took',
+    help: 'Duration of one transaction of the projections',
     buckets: SECONDS,
     registers: [this.registry],
   });
@@ -76,51 +76,53 @@ export class LedgerMetrics implements Measuring {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** Gauges of where log and read models are, asked for at each scrape; where that can't be told, they say so by their absence. */
+  /** Adds gauges for the positions of the log and the read models. A gauge whose value is unknown is absent. */
   watch(core: LedgerCore): void {
-    // All are of one moment: they are collected at once.
-    let asked: Promise<Standing | null> | undefined;
-    const now = (): Promise<Standing | null> =>
-      (asked ??= standingOf(core)
+    // The gauges of one scrape share one reading, so that they are of the same moment.
+    let reading: Promise<Positions | null> | undefined;
+    const positions = (): Promise<Positions | null> =>
+      (reading ??= positionsOf(core)
         .catch(() => null)
         .finally(() => {
-          asked = undefined;
+          reading = undefined;
         }));
-    const gauge = (name: string, help: string, of: (at: Standing) => number | null): Gauge =>
+    const gauge = (name: string, help: string, valueIn: (at: Positions) => number | null): Gauge =>
       new Gauge({
         name,
         help,
         registers: [this.registry],
         async collect() {
-          const at = await now();
-          const value = at === null ? null : of(at);
+          const at = await positions();
+          const value = at === null ? null : valueIn(at);
           if (value === null) this.remove();
           else this.set(value);
         },
       });
-    gauge('ledgerline_head_position', 'The position of the log’s last event', ({ head }) => head);
-    gauge(
-      'ledgerline_projected_position',
-      'The position of the last event that is projected',
-      ({ position }) => position,
-    );
+    gauge('ledgerline_head_position', 'Position of the last event in the log', ({ head }) => head);
+    gauge('ledgerline_projected_position', 'Position of the last projected event', ({ position }) => position);
     gauge(
       'ledgerline_projection_lag_events',
-      'Events that are recorded and not projected yet',
+      'Recorded events that are not projected yet',
       ({ head, position }) => head - position,
     );
-    gauge('ledgerline_projections_halted', '1 where an event can’t be applied', ({ isHalted }) => (isHalted ? 1 : 0));
+    gauge(
+      'ledgerline_projections_halted',
+      '1 if the projections stopped at an event that cannot be applied, otherwise 0',
+      ({ isHalted }) => (isHalted ? 1 : 0),
+    );
     gauge(
       'ledgerline_rebuild_position',
-      'The position of the read models that are being built beside those that serve',
+      'Position of the read models that a rebuild is building; absent if there is no rebuild',
       ({ rebuilt }) => rebuilt,
     );
-    gauge('ledgerline_rebuild_lag_events', 'Events that these are behind those that serve', ({ rebuilt, position }) =>
-      rebuilt === null ? null : Math.max(0, position - rebuilt),
+    gauge(
+      'ledgerline_rebuild_lag_events',
+      'Events by which the rebuild is behind the live read models; absent if there is no rebuild',
+      ({ rebuilt, position }) => (rebuilt === null ? null : Math.max(0, position - rebuilt)),
     );
   }
 
-  /** What a process has projected that runs the projections. */
+  /** Counts a batch that this process has projected. */
   progressed({ batch, ms }: Progress): void {
     this.projected.observe(batch.length);
     this.projecting.observe(ms / 1000);

@@ -2,7 +2,7 @@ import type { Measuring } from './measured.js';
 import type { LedgerMetrics } from './ledger-metrics.js';
 import type { LedgerTracing } from './ledger-tracing.js';
 
-/** Measures what a process does with the ledger: metrics always; traces where a collector is named. */
+/** Measures what a process does with the ledger: always metrics, and traces if a collector is configured. */
 export class LedgerTelemetry<
   Metrics extends LedgerMetrics = LedgerMetrics,
   Tracing extends LedgerTracing = LedgerTracing,

@@ -14,11 +14,11 @@ import type { Measuring } from './measured.js';
 
 const TRACED = /"traceparent":"(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})"/;
 
-/** Traces of what a ledger's process does, sent to a collector. */
+/** Traces what a process does with the ledger and sends the traces to a collector. */
 export class LedgerTracing implements Measuring {
   private readonly provider: NodeTracerProvider;
 
-  /** `process`: whose spans they are, as their scope's name. */
+  /** `process`: the name of the process, used as the scope of its spans. */
   constructor(
     endpoint: string,
     private readonly process: string,
@@ -59,7 +59,10 @@ export class LedgerTracing implements Measuring {
     }
   }
 
-  /** A batch that was projected is part of each trace that its events were recorded in, whoever recorded them: their metadata say so. `endedAt` in milliseconds. */
+  /**
+   * Adds the projection of a batch to each trace that recorded an event of the batch, in this process or another. The
+   * metadata of an event name its trace. `endedAt` in milliseconds.
+   */
   progressed({ batch, ms, position }: Progress, endedAt: number): void {
     const traces = new Set(batch.flatMap(({ metadata }) => TRACED.exec(metadata)?.[1] ?? []));
     for (const traceparent of traces) {
@@ -69,13 +72,13 @@ export class LedgerTracing implements Measuring {
     }
   }
 
-  /** What was not sent yet is sent. */
+  /** Sends the spans that were not sent yet. */
   async close(): Promise<void> {
     await this.provider.shutdown();
   }
 }
 
-/** The trace that is under way, as W3C writes it down, for what is recorded in it; undefined where none is made. */
+/** The current trace as a W3C `traceparent`, to be recorded with events; undefined if there is no trace. */
 export function traceparentNow(): string | undefined {
   const carrier: { traceparent?: string } = {};
   propagation.inject(context.active(), carrier);

@@ -1,7 +1,7 @@
 import type { Appended, EventFilter, EventLog, NewEvent } from '#event-store/port';
 import type { Projecting, Projection } from '#read-model/projection';
 
-/** Told of each piece of work as it is done: what it was, how much, and the work itself, which it must carry out once. */
+/** Measures work: it gets the kind and the size of the work, and must carry out the work exactly once. */
 export interface Measuring {
   append<Result>(
     of: { readonly stream: string; readonly events: number; readonly bytes: number },
@@ -10,7 +10,7 @@ export interface Measuring {
   catchUp<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
-/** The log, and whoever measures is told of its appends. */
+/** A log whose appends are measured. */
 export class MeasuredLog implements EventLog {
   constructor(
     private readonly log: EventLog,
@@ -23,14 +23,14 @@ export class MeasuredLog implements EventLog {
       this.log.append(stream, expectedRevision, events),
     );
   }
-  read(...asked: Parameters<EventLog['read']>): ReturnType<EventLog['read']> {
-    return this.log.read(...asked);
+  read(...args: Parameters<EventLog['read']>): ReturnType<EventLog['read']> {
+    return this.log.read(...args);
   }
   readAll(after: number, filter?: EventFilter): ReturnType<EventLog['readAll']> {
     return filter === undefined ? this.log.readAll(after) : this.log.readAll(after, filter);
   }
-  subscribe(...asked: Parameters<EventLog['subscribe']>): ReturnType<EventLog['subscribe']> {
-    return this.log.subscribe(...asked);
+  subscribe(...args: Parameters<EventLog['subscribe']>): ReturnType<EventLog['subscribe']> {
+    return this.log.subscribe(...args);
   }
   revisionOf(stream: string): Promise<number> {
     return this.log.revisionOf(stream);
@@ -38,8 +38,8 @@ export class MeasuredLog implements EventLog {
   head(): Promise<number> {
     return this.log.head();
   }
-  positionAt(...asked: Parameters<EventLog['positionAt']>): Promise<number> {
-    return this.log.positionAt(...asked);
+  positionAt(...args: Parameters<EventLog['positionAt']>): Promise<number> {
+    return this.log.positionAt(...args);
   }
   readAt(positions: readonly number[]): ReturnType<EventLog['readAt']> {
     return this.log.readAt(positions);
@@ -49,7 +49,7 @@ export class MeasuredLog implements EventLog {
   }
 }
 
-/** The projections, and whoever measures is told of what is waited for. */
+/** Projections whose catch-ups are measured. */
 export class MeasuredProjecting implements Projecting {
   constructor(
     private readonly projecting: Projecting,
@@ -65,7 +65,7 @@ export class MeasuredProjecting implements Projecting {
   catchUp(position?: number): Promise<number> {
     return this.measuring.catchUp(() => this.projecting.catchUp(position));
   }
-  run(...asked: Parameters<Projecting['run']>): Promise<void> {
-    return this.projecting.run(...asked);
+  run(...args: Parameters<Projecting['run']>): Promise<void> {
+    return this.projecting.run(...args);
   }
 }
