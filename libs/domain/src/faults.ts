@@ -73,7 +73,10 @@ export const fieldPath = (path: readonly PropertyKey[]): string =>
     '',
   );
 
-/** The faults of a zod error, field by field. A field that doesn't belong is named itself; one of a wrong type has no other fault. */
+/**
+ * The faults that `checked` found, field by field. A field that does not belong is named itself; a field of a wrong type has
+ * no other fault.
+ */
 export function fieldErrors(error: z.ZodError): FieldError[] {
   const errors = error.issues.flatMap((issue): (FieldError & { readonly ofType: boolean })[] => {
     if (issue.code === 'unrecognized_keys') {
@@ -84,8 +87,7 @@ export function fieldErrors(error: z.ZodError): FieldError[] {
       }));
     }
     const ofType = issue.code === 'invalid_type';
-    const isMissing =
-      issue.message.endsWith('received undefined') || (ofType && 'input' in issue && issue.input === undefined);
+    const isMissing = ofType && 'input' in issue && issue.input === undefined;
     return [{ field: fieldPath(issue.path), message: isMissing ? 'must be given' : issue.message, ofType }];
   });
   const ofWrongType = new Set(errors.filter(({ ofType }) => ofType).map(({ field }) => field));

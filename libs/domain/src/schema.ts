@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { canonicalText, isDecimalText } from './money/decimal.js';
 import { isCurrency } from './money/money.js';
-import { type Instant, instant, isBefore } from './time/instant.js';
+import { type Instant, isBefore, readInstant } from './time/instant.js';
 import { DomainError, invalid } from './errors.js';
 import { checked, fieldErrors, fieldPath, listed } from './faults.js';
 import { isStorable, unstorableIn } from './storable.js';
@@ -63,15 +63,10 @@ export const zDecimal = z
 export const zInstant = z
   .string('must be an instant as a string, such as "2026-04-01T00:00:00Z"')
   .transform((value, context): Instant => {
-    try {
-      return instant(value);
-    } catch (error) {
-      context.addIssue({
-        code: 'custom',
-        message: error instanceof Error ? error.message.replace(/^instant: /, '') : String(error),
-      });
-      return z.NEVER;
-    }
+    const found = readInstant(value);
+    if (typeof found === 'string') return found;
+    context.addIssue({ code: 'custom', message: found.message });
+    return z.NEVER;
   });
 
 export const zPeriod = z
@@ -84,14 +79,7 @@ export const zCurrency = z.string().refine(isCurrency, 'is not an ISO 4217 curre
 export const zDate = z
   .string()
   .regex(/^\d{4}-\d{2}-\d{2}$/, 'is not a date such as "2026-04-15"')
-  .refine((value) => {
-    try {
-      instant(`${value}T00:00:00Z`);
-      return true;
-    } catch {
-      return false;
-    }
-  }, 'does not exist in the calendar');
+  .refine((value) => typeof readInstant(`${value}T00:00:00Z`) === 'string', 'does not exist in the calendar');
 
 /** JSON as it came; carried through untouched. */
 export const zJsonObject = z.record(z.string(), z.json());

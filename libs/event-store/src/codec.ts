@@ -8,7 +8,7 @@ import {
   type LedgerEvent,
   type RecordedEvent,
 } from '#domain/events';
-import { fieldErrors, listed } from '#domain/faults';
+import { checked, fieldErrors, listed } from '#domain/faults';
 import { zInstant, zJsonObject } from '#domain/schema';
 import { isPlainlyObserved } from '#domain/usage/plain';
 import type { NewEvent, StoredEvent } from './port.js';
@@ -73,7 +73,7 @@ export class EventCodec {
 
   /** Refuses a fact whose shape is not its schema's: that is a defect of the decision that made it. */
   encode(id: string, event: LedgerEvent, metadata: EventMetadata): NewEvent {
-    const data = isPlain(event) ? event.data : this.checked(event);
+    const data = isPlain(event) ? event.data : this.canonical(event);
     const version = this.version(event.type);
     const encoded = {
       data: JSON.stringify(data),
@@ -87,10 +87,10 @@ export class EventCodec {
     return { id, type: event.type, ...encoded };
   }
 
-  private checked({ type, data }: LedgerEvent): unknown {
-    const checked = eventSchemas[type].safeParse(data);
-    if (!checked.success) throw new Error(`${type} has a wrong shape: ${listed(fieldErrors(checked.error))}`);
-    return checked.data;
+  private canonical({ type, data }: LedgerEvent): unknown {
+    const result = checked(eventSchemas[type], data);
+    if (!result.success) throw new Error(`${type} has a wrong shape: ${listed(fieldErrors(result.error))}`);
+    return result.data;
   }
 
   /**
@@ -100,7 +100,7 @@ export class EventCodec {
   decodeAsWritten(stored: StoredEvent): RecordedEvent {
     const { type, id, stream, revision, position, recordedAt } = stored;
     if (!isEventType(type)) throw new UnreadableEvent(stored, 'its type is unknown to this version');
-    const metadata = zMetadata.safeParse(json(stored, stored.metadata));
+    const metadata = checked(zMetadata, json(stored, stored.metadata));
     if (!metadata.success || (metadata.data.v ?? 1) !== this.version(type)) return this.decode(stored);
     const { v: _version, ...known } = metadata.data;
     return {
@@ -119,7 +119,7 @@ export class EventCodec {
   decode(stored: StoredEvent): RecordedEvent {
     const { type } = stored;
     if (!isEventType(type)) throw new UnreadableEvent(stored, 'its type is unknown to this version');
-    const metadata = zMetadata.safeParse(json(stored, stored.metadata));
+    const metadata = checked(zMetadata, json(stored, stored.metadata));
     if (!metadata.success) throw new UnreadableEvent(stored, `its metadata: ${listed(fieldErrors(metadata.error))}`);
     const { v = 1, ...known } = metadata.data;
     if (v > this.version(type))
@@ -127,7 +127,7 @@ export class EventCodec {
     const lifted = (this.upcasters[type] ?? [])
       .slice(v - 1)
       .reduce<unknown>((data, upcast) => upcast(data), json(stored, stored.data));
-    const data = recordedSchemas[type].safeParse(lifted);
+    const data = checked(recordedSchemas[type], lifted);
     if (!data.success) throw new UnreadableEvent(stored, listed(fieldErrors(data.error)));
     const { id, stream, revision, position, recordedAt } = stored;
     // The schema that was looked up by `type` checked the data: the pair belongs together.

@@ -106,8 +106,8 @@ export class TokenReader {
     const at = { currentDate: dateOf(now) };
     const known = this.known.get(token);
     if (known !== undefined && isValidAt(known, at.currentDate)) return known;
+    const alg = algorithmOf(token);
     try {
-      const { alg } = decodeProtectedHeader(token);
       // By published keys each time: one that is withdrawn must not go on.
       if (alg !== SHARED && this.published !== undefined)
         return (await jwtVerify(token, this.published, { ...at, algorithms: PUBLISHED })).payload;
@@ -130,10 +130,17 @@ export class TokenReader {
 const isValidAt = ({ exp, nbf }: JWTPayload, at: Date): boolean =>
   (exp === undefined || at.getTime() < exp * 1000) && (nbf === undefined || at.getTime() >= nbf * 1000);
 
+/** Errors: `Unauthenticated`, where the text is no token at all. */
+function algorithmOf(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).alg;
+  } catch {
+    throw new Unauthenticated('the token is not valid');
+  }
+}
+
 /** Whether the token is at fault. The rest is the key server: no answer, or not one with keys. */
 function isFault(error: unknown): boolean {
   if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return false;
-  if (error instanceof errors.JOSEError) return error.code !== 'ERR_JOSE_GENERIC';
-  // decodeProtectedHeader on what is no token at all.
-  return error instanceof TypeError && error.message.startsWith('Invalid Token');
+  return error instanceof errors.JOSEError && error.code !== 'ERR_JOSE_GENERIC';
 }

@@ -25,30 +25,46 @@ function utcMillis(year: number, month: number, day: number, hour: number, minut
 const quoted = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
 /**
+ * Why a text is no instant. `form`: it is not RFC 3339 with a zone · `calendar`: no such date or time · `offset`: no such
+ * offset from UTC · `range`: outside the years 0001 to 9999.
+ */
+export interface InstantFault {
+  readonly code: 'form' | 'calendar' | 'offset' | 'range';
+  readonly message: string;
+}
+
+/**
  * Reads RFC 3339 with a zone (`Z` or an offset), to at most microseconds; `what` names it in the error (`not_an_instant`).
  * A date that does not exist (31 February), a leap second or a time without zone is refused, never moved.
  */
 export function instant(text: string, what = 'instant'): Instant {
+  const found = readInstant(text);
+  if (typeof found === 'string') return found;
+  throw invalid('not_an_instant', `${what}: ${found.message}`);
+}
+
+/** The same for a caller that reports the fault itself. */
+export function readInstant(text: string): Instant | InstantFault {
   const known = read.get(text);
   if (known !== undefined) return known;
-  const found = parsed(text, what);
+  const found = parsed(text);
+  if (typeof found !== 'string') return found;
   if (read.size === MOST_READ) read.clear();
   read.set(text, found);
   return found;
 }
 
-/** Texts that were read, as what: the readings of an hour all name it. */
+/** Texts that were read, with their instants: the readings of an hour all name the same. */
 const read = new Map<string, Instant>();
 const MOST_READ = 10_000;
 
-function parsed(text: string, what: string): Instant {
+function parsed(text: string): Instant | InstantFault {
   const parts = RFC3339.exec(text);
-  if (parts === null) {
-    throw invalid(
-      'not_an_instant',
-      `${what}: ${quoted(text)} is not an RFC 3339 instant such as "2026-04-01T00:00:00Z"`,
-    );
-  }
+  if (parts === null)
+    return {
+      code: 'form',
+      message: `${quoted(text)} is not an RFC 3339 instant such as "2026-04-01T00:00:00Z"`,
+    };
   const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [
     number,
     number,
@@ -66,20 +82,20 @@ function parsed(text: string, what: string): Instant {
     local.getUTCHours() === hour &&
     local.getUTCMinutes() === minute &&
     second < 60;
-  if (!exists) throw invalid('not_an_instant', `${what}: ${quoted(text)} does not exist in the calendar`);
+  if (!exists) return { code: 'calendar', message: `${quoted(text)} does not exist in the calendar` };
   const zone = (parts[8] ?? 'Z').toUpperCase();
   const [zoneHour, zoneMinute] = zone === 'Z' ? [0, 0] : [Number(zone.slice(1, 3)), Number(zone.slice(4, 6))];
-  if (zoneHour > 23 || zoneMinute > 59)
-    throw invalid('not_an_instant', `${what}: ${quoted(text)} has no such zone offset`);
+  if (zoneHour > 23 || zoneMinute > 59) return { code: 'offset', message: `${quoted(text)} has no such zone offset` };
   const offsetMs = (zone.startsWith('-') ? -1 : 1) * (zoneHour * 60 + zoneMinute) * 60_000;
   const fraction = (parts[7] ?? '').replace(/0+$/, '');
-  return canonical(millis - offsetMs, fraction, what);
+  return canonical(millis - offsetMs, fraction) ?? OUT_OF_RANGE;
 }
 
-function canonical(millis: number, fraction: string, what: string): Instant {
+const OUT_OF_RANGE: InstantFault = { code: 'range', message: 'outside the years 0001 to 9999' };
+
+function canonical(millis: number, fraction: string): Instant | null {
   const iso = new Date(millis).toISOString();
-  if (!/^\d{4}-/.test(iso) || iso.startsWith('0000'))
-    throw invalid('not_an_instant', `${what}: outside the years 0001 to 9999`);
+  if (!/^\d{4}-/.test(iso) || iso.startsWith('0000')) return null;
   return `${iso.slice(0, 19)}${fraction === '' ? '' : `.${fraction}`}Z` as Instant;
 }
 
@@ -109,7 +125,9 @@ export function fromMicros(value: bigint): Instant {
     seconds -= 1n;
     rest += perSecond;
   }
-  return canonical(Number(seconds) * 1000, rest.toString().padStart(6, '0').replace(/0+$/, ''), 'instant');
+  const found = canonical(Number(seconds) * 1000, rest.toString().padStart(6, '0').replace(/0+$/, ''));
+  if (found === null) throw invalid('not_an_instant', `instant: ${OUT_OF_RANGE.message}`);
+  return found;
 }
 
 const MICROS_PER_HOUR = 3_600_000_000n;

@@ -1,8 +1,8 @@
 import { fieldPath } from '#domain/faults';
-import { isDomainError, isId } from '#domain/schema';
+import { isId } from '#domain/schema';
 import { unstorableIn } from '#domain/storable';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
-import { type Instant, instant } from '#domain/time/instant';
+import { type Instant, readInstant } from '#domain/time/instant';
 import { exactly } from './json-rows.js';
 import { RowFault, type RowNote, type SourceRow } from './row.js';
 
@@ -208,18 +208,15 @@ export class Cells {
   }
 
   private readInstant(field: string, zoned: string, value: string): Instant {
-    try {
-      return instant(zoned);
-    } catch (error) {
-      if (!isDomainError(error)) throw error;
-      throw new RowFault(
-        field,
-        value,
-        error.message.includes('does not exist')
-          ? 'does not exist in the calendar: correct the date'
-          : 'is not an instant such as "2026-04-01T00:00:00Z"',
-      );
-    }
+    const found = readInstant(zoned);
+    if (typeof found === 'string') return found;
+    throw new RowFault(
+      field,
+      value,
+      found.code === 'calendar'
+        ? 'does not exist in the calendar: correct the date'
+        : 'is not an instant such as "2026-04-01T00:00:00Z"',
+    );
   }
 
   /** One of these words, whatever its case. */
