@@ -3,7 +3,9 @@ import { DomainError, invalid } from '#domain/errors';
 import { parse, zInstant } from '#domain/schema';
 import type { Caller } from '#ledger/caller';
 import type { CommandOutcome } from '#ledger/command';
+import { WRITERS } from '#ledger/define-command';
 import { Ledger } from '#operations/ledger';
+import { COMMAND_ROLES } from '#operations/operations';
 import { z } from 'zod';
 import { AllowedTo, AskedBy } from './auth/access.js';
 import { V1 } from './http.js';
@@ -21,7 +23,7 @@ export class CommandsController {
    */
   @Post('commands')
   @HttpCode(200)
-  @AllowedTo('platform_admin', 'operator', 'ingest')
+  @AllowedTo(...COMMAND_ROLES)
   async execute(
     @Body() body: unknown,
     @Headers('idempotency-key') key: string | undefined,
@@ -44,7 +46,7 @@ export class CommandsController {
   /** What commands would change, in money, were they carried out now: `{ commands, at?, period?, currency? }`. Nothing is kept. */
   @Post('preview')
   @HttpCode(200)
-  @AllowedTo('platform_admin', 'operator')
+  @AllowedTo(...WRITERS)
   async preview(@Body() body: unknown, @AskedBy() caller: Caller): Promise<object> {
     const { commands, at, period, currency } = parse(zPreview, body, 'preview');
     const margin = period === undefined ? {} : { margin: { period, ...(currency === undefined ? {} : { currency }) } };

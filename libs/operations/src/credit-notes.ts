@@ -1,10 +1,13 @@
 import { z } from 'zod';
+import { derivedId } from '#domain/derived-id';
 import { notFound } from '#domain/errors';
-import type { FrozenRow } from '#domain/invoices/invoice';
-import { zId } from '#domain/schema';
+import { creditNoteRows as decideRows } from '#domain/invoices/credit-note';
+import { assertCreditable, type FrozenRow } from '#domain/invoices/invoice';
+import { zDecimal, zId, zInstant, zText } from '#domain/schema';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
-import { creditNoteView } from '#billing/invoices/credit-notes';
-import { isUuid } from '#billing/invoices/invoicing';
+import { creditable, creditNoteEvents, creditNoteView } from '#billing/invoices/credit-notes';
+import { Invoicing, isUuid } from '#billing/invoices/invoicing';
+import { defineCommand } from '#ledger/define-command';
 import { inForceAt } from '#ledger/ledger-core';
 import {
   defineQuery,
@@ -17,7 +20,44 @@ import {
   zPage,
 } from '#ledger/query';
 import { listOf, zMoney, zRow, zSpan, zTimestamp } from './answers.js';
-import { CREDIT_NOTE } from './story.js';
+import { APRIL, CREDIT_NOTE, INVOICE } from './story.js';
+
+/** The same body again is the same credit note. A second one on purpose has an idempotency key of its own. */
+export const createCreditNote = defineCommand({
+  name: 'create-credit-note',
+  summary: 'Credits an issued invoice: all that is left of it, an amount, or some rows',
+  fields: z
+    .strictObject({
+      invoiceId: zId,
+      at: zInstant,
+      reason: zText.min(1),
+      amount: zDecimal.optional(),
+      rows: z
+        .array(z.strictObject({ rowId: zId, amount: zDecimal }))
+        .min(1)
+        .optional(),
+    })
+    .refine(({ amount, rows }) => amount === undefined || rows === undefined, {
+      path: ['rows'],
+      message: 'can’t be given beside amount: one or the other',
+    }),
+  key: 'body',
+  isPreviewed: false,
+  example: { invoiceId: INVOICE, at: APRIL.end, amount: '1.00', reason: 'an outage' },
+  async handle(call, core) {
+    const { invoiceId, at, reason, ...request } = call.fields;
+    const creditNoteId = derivedId('credit-note', call.key);
+    return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice }) => {
+      assertCreditable(state, invoiceId);
+      const found = await creditable(core, await core.projector.catchUp(), invoiceId, invoice.currency);
+      const rows = decideRows(creditNoteId, found, request, reason);
+      return {
+        events: creditNoteEvents({ creditNoteId, invoiceId, ...invoice, issuedAt: at, reason }, rows),
+        result: { invoiceId, creditNoteId },
+      };
+    });
+  },
+});
 
 const creditNoteFields = {
   creditNoteId: z.string(),

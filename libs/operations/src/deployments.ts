@@ -1,7 +1,12 @@
 import { z } from 'zod';
-import { tenantAt } from '#domain/tenants/deployment';
-import type { Instant } from '#domain/time/instant';
-import { inForceAt } from '#ledger/ledger-core';
+import { conflict } from '#domain/errors';
+import { zId, zInstant, zText } from '#domain/schema';
+import { type Deployment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
+import { tenantStream } from '#domain/tenants/tenant';
+import { type Instant, isBefore, later } from '#domain/time/instant';
+import { defineCommand } from '#ledger/define-command';
+import { deploymentOf } from '#ledger/deployment';
+import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
 import {
   assertVisibleDeployment,
   defineQuery,
@@ -13,6 +18,64 @@ import {
   zPage,
 } from '#ledger/query';
 import { listOf, zTimestamp } from './answers.js';
+import { assertPlan } from './plans.js';
+import { APRIL } from './story.js';
+import { assertTenant } from './tenants.js';
+
+export const registerDeployment = defineCommand({
+  name: 'register-deployment',
+  summary: 'Registers a deployment of a tenant',
+  fields: z.strictObject({ deploymentId: zId, tenantId: zId, name: zText, from: zInstant }),
+  key: ({ deploymentId }) => [deploymentId],
+  example: { deploymentId: 'acme-prod', tenantId: 'acme', name: 'Production', from: APRIL.start },
+  async handle(call, core) {
+    const { deploymentId, tenantId } = call.fields;
+    return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
+      if (events.length > 0)
+        throw conflict('deployment_exists', `deployment ${deploymentId} is registered already, with another body`);
+      assertTenant(await core.book.load(tenantStream(tenantId)), tenantId);
+      return { events: [{ type: 'DeploymentRegistered', data: call.fields }] };
+    });
+  },
+});
+
+export const assignDeployment = defineCommand({
+  name: 'assign-deployment',
+  summary: 'Assigns a deployment to another tenant from an instant on',
+  fields: z.strictObject({ deploymentId: zId, tenantId: zId, from: zInstant }),
+  key: ({ deploymentId, from }) => [deploymentId, from],
+  example: { deploymentId: 'trial', tenantId: 'globex', from: APRIL.end },
+  async handle(call, core) {
+    const { deploymentId, tenantId, from } = call.fields;
+    return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
+      const deployment = deploymentOf(events, deploymentId);
+      const tenant = await core.book.load(tenantStream(tenantId));
+      assertTenant(tenant, tenantId);
+      if (tenantAt(deployment.assignments, from) === tenantId) return { events: [] };
+      await assertCurrencyOf(core, deployment, tenantId, from);
+      return { events: [{ type: 'DeploymentAssigned', data: { deploymentId, tenantId, from } }] };
+    });
+  },
+});
+
+/** Its subscriptions go on for the new tenant. Each plan, from when it is in force for them, must be in that tenant's currency. */
+async function assertCurrencyOf(
+  core: LedgerCore,
+  deployment: Deployment,
+  tenantId: string,
+  from: Instant,
+): Promise<void> {
+  const running = deployment.subscriptions.filter(
+    ({ cancelledAt }) => cancelledAt === null || isBefore(from, cancelledAt),
+  );
+  for (const { plans } of running) {
+    for (const [index, plan] of plans.entries()) {
+      const until = plans[index + 1]?.from;
+      if (until === undefined || isBefore(from, until))
+        await assertPlan(core, plan.planId, later(from, plan.from), [{ tenantId, from }]);
+    }
+  }
+}
 
 const zDeployment = z
   .object({

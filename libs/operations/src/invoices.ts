@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { notFound } from '#domain/errors';
-import { INVOICE_STATUSES } from '#domain/invoices/invoice';
-import { zId } from '#domain/schema';
+import { assertPayable, assertVoidable, INVOICE_STATUSES, zSelection } from '#domain/invoices/invoice';
+import { assertCreditUntaken } from '#domain/invoices/settlement';
+import { zId, zInstant, zText } from '#domain/schema';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { invoicePreview as previewOf, invoiceView } from '#billing/invoices/invoice-view';
-import { isUuid } from '#billing/invoices/invoicing';
-import { inForceAt } from '#ledger/ledger-core';
+import { Invoicing, isUuid } from '#billing/invoices/invoicing';
+import { defineCommand } from '#ledger/define-command';
+import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
 import {
   defineQuery,
   pageOfAll,
@@ -18,7 +20,88 @@ import {
   zPage,
 } from '#ledger/query';
 import { listOf, zAny, zMoney, zPosition, zQuantity, zRow, zSpan, zTimestamp } from './answers.js';
-import { INVOICE } from './story.js';
+import { APRIL, INVOICE, MID_APRIL } from './story.js';
+
+/** acme's invoice in the middle of April: the story voids it. */
+const FIRST_INVOICE = 'a9437568-4bb4-5f9b-820d-b9dab82599d0';
+
+export const createInvoice = defineCommand({
+  name: 'create-invoice',
+  summary: 'Creates the drafts of what is due for a tenant as of an instant; the same again finds them',
+  fields: z.strictObject({ tenantId: zId, asOf: zInstant, select: zSelection.optional() }),
+  key: 'none',
+  isPreviewed: false,
+  example: { tenantId: 'acme', asOf: APRIL.end },
+  async handle(call, core) {
+    const { tenantId, asOf, select = null } = call.fields;
+    return new Invoicing(core).create(call, tenantId, asOf, select);
+  },
+});
+
+const zOnInvoice = z.strictObject({ invoiceId: zId, at: zInstant, reason: zText.optional() });
+
+export const issueInvoice = defineCommand({
+  name: 'issue-invoice',
+  summary: 'Issues a draft: it gets its number, and its rows are frozen',
+  fields: zOnInvoice,
+  key: ({ invoiceId }) => [invoiceId],
+  isPreviewed: false,
+  example: { invoiceId: INVOICE, at: APRIL.end },
+  async handle(call, core) {
+    return new Invoicing(core).issue(call, call.fields.invoiceId, call.fields.at);
+  },
+});
+
+export const voidInvoice = defineCommand({
+  name: 'void-invoice',
+  summary: 'Voids a draft or an issued invoice: its lines are open again',
+  fields: zOnInvoice,
+  key: ({ invoiceId }) => [invoiceId],
+  isPreviewed: false,
+  example: { invoiceId: FIRST_INVOICE, at: MID_APRIL, reason: 'too early' },
+  async handle(call, core) {
+    const { invoiceId, at, reason } = call.fields;
+    return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of, account }) => {
+      assertCreditUntaken(account, invoiceId);
+      assertVoidable(state, invoiceId, await correctedBy(core, invoiceId));
+      return {
+        events: [
+          { type: 'InvoiceVoided', data: { invoiceId, ...of, at, ...(reason === undefined ? {} : { reason }) } },
+        ],
+      };
+    });
+  },
+});
+
+export const payInvoice = defineCommand({
+  name: 'pay-invoice',
+  summary: 'Records that an issued invoice was paid',
+  fields: zOnInvoice,
+  key: ({ invoiceId }) => [invoiceId],
+  isPreviewed: false,
+  example: { invoiceId: INVOICE, at: '2026-05-10T00:00:00Z' },
+  async handle(call, core) {
+    const { invoiceId, at } = call.fields;
+    return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of }) => {
+      assertPayable(state, invoiceId);
+      return { events: [{ type: 'InvoicePaid', data: { invoiceId, ...of, at } }] };
+    });
+  },
+});
+
+/** Issued invoices that correct rows of this one. */
+async function correctedBy(core: LedgerCore, invoiceId: string): Promise<string[]> {
+  const position = await core.projector.catchUp();
+  const { rows } = await core.pool.query<{ invoice_id: string }>(
+    `SELECT DISTINCT i.invoice_id FROM invoice_rows mine JOIN invoices own ON own.invoice_id = mine.invoice_id AND own.rows_attempt = mine.attempt
+     JOIN invoice_rows r ON r.part_id = mine.part_id AND r.row -> 'corrects' ? mine.row_id::text
+     JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND i.status IN ('issued', 'paid')
+       AND i.position_from <= $2 AND (i.position_to IS NULL OR i.position_to > $2)
+     WHERE own.invoice_id = $1 AND own.position_to IS NULL AND i.invoice_id <> $1`,
+    [invoiceId, position],
+  );
+  return rows.map(({ invoice_id }) => invoice_id);
+}
 
 const zInvoiceLine = z
   .object({

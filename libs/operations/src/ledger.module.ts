@@ -13,10 +13,9 @@ import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
 import { KeptTree } from '#transparency/kept-tree';
 import { Audit } from '#audit/audit';
-import { HANDLERS } from './commands/index.js';
 import { READ_MODELS } from '#projections/database';
 import { LedgerCore } from '#ledger/ledger-core';
-import { Ledger, LedgerQueryHandler } from './ledger.js';
+import { Ledger, LedgerCommandHandler, LedgerQueryHandler } from './ledger.js';
 import { MeasuredLog, MeasuredProjecting, type Measuring } from '#runtime/telemetry/measured';
 import { takeOver, type WhenOutdated } from './outdated.js';
 
@@ -136,8 +135,8 @@ export class LedgerModule implements OnApplicationShutdown {
         { provide: KeptTree, useFactory: ({ tree }: Opened) => tree, inject: [OPENED] },
         Ledger,
         Audit,
+        LedgerCommandHandler,
         LedgerQueryHandler,
-        ...HANDLERS,
       ],
       exports: [Ledger, LedgerCore, Audit],
     };

@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { CommandBus, Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import {
+  Command,
+  CommandBus,
+  CommandHandler,
+  type ICommandHandler,
+  type IQueryHandler,
+  Query,
+  QueryBus,
+  QueryHandler,
+} from '@nestjs/cqrs';
 import type { z } from 'zod';
 import { DomainError, invalid, notFound } from '#domain/errors';
 import type { EventSource } from '#domain/events';
@@ -15,18 +24,17 @@ import { type BackfillRequest, withSources } from '#exchange/backfill/backfill';
 import type { CarryOut } from '#exchange/backfill/command-import';
 import { type DryRun, dryRun } from '#exchange/backfill/dry-run';
 import { type Imported, imported } from '#exchange/backfill/imported';
-import { assertRole, type Caller, type Role } from '#ledger/caller';
-import { type CommandCall, type CommandDone, type CommandOutcome, nameOf, readCommand } from '#ledger/command';
-import { assertSameName } from './commands/tenants.commands.js';
-import { carriedOutOn, COMMANDS, onBus } from './commands/index.js';
+import { assertRole, type Caller } from '#ledger/caller';
+import { type CommandCall, type CommandDone, type CommandOutcome, nameOf } from '#ledger/command';
+import { type CommandDefinition, type ReadCommand, readCommand, WRITERS } from '#ledger/define-command';
 import { answerIfKnown } from '#ledger/appending/event-book';
 import { type Export, exported, type ExportKind } from '#exchange/export/exports';
 import { inOrder, valueOf } from '#ledger/appending/in-order';
 import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
 import { LedgerCore } from '#ledger/ledger-core';
 import { margin } from './margin.js';
-import { QUERIES } from './operations.js';
-import { assertPreviewable, bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
+import { COMMANDS, QUERIES } from './operations.js';
+import { bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
 import {
   ADMIN,
   type AnswerOf,
@@ -43,13 +51,30 @@ import { onTrial } from '#billing/preview/trial';
 
 /** How often one that waits for a position looks for it, in milliseconds. */
 const WAIT_MS = 20;
-const WRITERS: readonly Role[] = ['platform_admin', 'operator'];
-const APPENDERS_OF_USAGE: readonly Role[] = [...WRITERS, 'ingest'];
 
 /** An answer, and the log position that it is as of. */
 export interface Answered<Answer = unknown> {
   readonly position: number;
   readonly answer: Answer;
+}
+
+/** A command on its way over the command bus. */
+export class LedgerCommand extends Command<CommandDone> {
+  constructor(
+    readonly definition: CommandDefinition,
+    readonly call: ReadCommand['call'],
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(LedgerCommand)
+export class LedgerCommandHandler implements ICommandHandler<LedgerCommand> {
+  constructor(private readonly core: LedgerCore) {}
+
+  async execute({ definition, call }: LedgerCommand): Promise<CommandDone> {
+    return definition.handle(call, this.core);
+  }
 }
 
 /** A query on its way over the query bus. */
@@ -134,7 +159,9 @@ export class Ledger {
     caller: Caller,
     options: Pick<CommandCall, 'inTurn' | 'sourceOf'> = {},
   ): Promise<CommandOutcome> {
-    return executed(this.core, input, caller, async (call) => this.commands.execute(onBus({ ...call, ...options })));
+    return executed(this.core, input, caller, async ({ definition, call }) =>
+      this.commands.execute(new LedgerCommand(definition, { ...call, ...options })),
+    );
   }
 
   /**
@@ -181,7 +208,7 @@ export class Ledger {
     for (const input of inputs) assertPreviewable(nameOf(input));
     return onTrial(this.core, caller.now, async (trial) => {
       const carryOut = async (input: unknown): Promise<CommandOutcome> =>
-        executed(trial.core, input, caller, async (call) => carriedOutOn(trial.core, call));
+        executed(trial.core, input, caller, carriedOutOn(trial.core));
       const commands: (CommandOutcome & { index: number })[] = [];
       for (const [index, input] of inputs.entries()) commands.push({ index, ...(await carryOut(input)) });
       await trial.core.projector.catchUp();
@@ -216,8 +243,7 @@ export class Ledger {
     assertRole(caller, WRITERS, 'a dry run');
     const carryOutOn = (core: LedgerCore): CarryOut =>
       async function* (commands) {
-        for (const command of commands)
-          yield await executed(core, command, caller, async (call) => carriedOutOn(core, call));
+        for (const command of commands) yield await executed(core, command, caller, carriedOutOn(core));
       };
     return withSources(request, async (sources) => dryRun(this.core, caller, carryOutOn, sources, request));
   }
@@ -320,39 +346,56 @@ export class Ledger {
   }
 }
 
+type CarriedOut = (command: ReadCommand) => Promise<CommandDone>;
+
+/** Carries commands out on another ledger than the bus does: a trial. */
+const carriedOutOn =
+  (core: LedgerCore): CarriedOut =>
+  async ({ definition, call }) =>
+    definition.handle(call, core);
+
 async function executed(
   core: LedgerCore,
   input: unknown,
   caller: Caller,
-  carryOut: (call: CommandCall) => Promise<CommandDone>,
+  carryOut: CarriedOut,
 ): Promise<CommandOutcome> {
-  const command = nameOf(input);
+  const name = nameOf(input);
   try {
-    assertRole(caller, command === 'observe-usage' ? APPENDERS_OF_USAGE : WRITERS, `the command ${command}`);
-    const call = readCommand(COMMANDS, input, caller);
-    const done = await once(core, call, carryOut);
-    if (done.status === 'unchanged') await assertSameName(core, call);
-    return { command, ...done };
+    assertRole(caller, COMMANDS.get(name)?.roles ?? WRITERS, `the command ${name}`);
+    const command = readCommand(COMMANDS, input, caller);
+    const done = await once(core, command, carryOut);
+    if (done.status === 'unchanged') await command.definition.personal?.assertSame(command.call, core);
+    return { command: name, ...done };
   } catch (error) {
     if (!isDomainError(error)) throw error;
     const { code, kind, message, errors } = error;
-    return { command, status: 'refused', error: { code, kind, message, ...(errors.length === 0 ? {} : { errors }) } };
+    return {
+      command: name,
+      status: 'refused',
+      error: { code, kind, message, ...(errors.length === 0 ? {} : { errors }) },
+    };
   }
 }
 
-/** An idempotency key is one command's, whatever it is and wherever else it is being carried out. */
-async function once(
-  core: LedgerCore,
-  call: CommandCall,
-  carryOut: (call: CommandCall) => Promise<CommandDone>,
-): Promise<CommandDone> {
-  const { idempotencyKey } = call;
-  if (idempotencyKey === null) return carryOut(call);
-  const key = `idempotency:${idempotencyKey}`;
+/** An idempotency key belongs to one command, whatever it is and wherever else it is being carried out. */
+async function once(core: LedgerCore, command: ReadCommand, carryOut: CarriedOut): Promise<CommandDone> {
+  const { call } = command;
+  if (call.idempotencyKey === null) return carryOut(command);
+  const key = `idempotency:${call.idempotencyKey}`;
   return core.exclusively(
     key,
-    async () => answerIfKnown({ ...call, key }, [await core.knownKey(key)]) ?? (await carryOut(call)),
+    async () => answerIfKnown({ ...call, key }, [await core.knownKey(key)]) ?? (await carryOut(command)),
   );
+}
+
+/** Errors: `not_previewed`, for a command that bills facts or repairs read models. */
+function assertPreviewable(name: string): void {
+  if (COMMANDS.get(name)?.isPreviewed === false)
+    throw invalid(
+      'not_previewed',
+      `${name} is not previewed: a preview says what facts would change; for an invoice see invoice-preview`,
+    );
 }
 
 /**

@@ -1,7 +1,256 @@
 import { z } from 'zod';
-import { inForceAt } from '#ledger/ledger-core';
+import { invalid } from '#domain/errors';
+import type { LedgerEvent } from '#domain/events';
+import {
+  METERED_BILLING_KINDS,
+  METERED_DAYS_STREAM,
+  meterDay,
+  METERING_GRANULARITIES,
+  type MeteredReading,
+  meteringStream,
+  type SkippedResource,
+} from '#domain/metering/metering';
+import { zDate, zId, zInstant } from '#domain/schema';
+import { instant } from '#domain/time/instant';
+import { contains, dayOf, intersection, monthOf, type Period } from '#domain/time/period';
+import { packed, usageMonth, usageStream } from '#domain/usage/usage';
+import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
+import { timelinesOf } from '#billing/inventory/timelines';
+import { keyOfRow, knownReadings } from '#billing/usage/known-usage';
+import { fromLog, prunedOfMonth } from '#billing/usage/pruned-usage';
+import { writeUsage } from '#billing/usage/usage-writer';
+import { canonicalJson, type CommandCall, type CommandDone, stepOf } from '#ledger/command';
+import { defineCommand } from '#ledger/define-command';
+import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
 import { defineQuery, STAFF, zAsOf } from '#ledger/query';
 import { listOf } from './answers.js';
+import { APRIL } from './story.js';
+
+export const configureMetering = defineCommand({
+  name: 'configure-metering',
+  summary: 'Sets how finely a billing kind is metered from an instant on, and how long its raw records are kept',
+  fields: z.strictObject({
+    billingKind: zId,
+    granularity: z.enum(METERING_GRANULARITIES),
+    retentionDays: z.int().positive().optional(),
+    from: zInstant,
+  }),
+  key: ({ billingKind, from }) => [billingKind, from],
+  example: { billingKind: 'droplet_hours', granularity: 'day', from: APRIL.start },
+  async handle(call, core) {
+    const { billingKind, granularity, retentionDays, from } = call.fields;
+    // Of a kind that others meter, retention is all that there is to configure.
+    if (!METERED_BILLING_KINDS.includes(billingKind) && retentionDays === undefined)
+      throw invalid(
+        'unmetered_billing_kind',
+        `${billingKind} is not metered from the inventory, and without retentionDays nothing is configured; metered are ${METERED_BILLING_KINDS.join(', ')}`,
+        [{ field: 'billingKind', message: 'is not metered from the inventory' }],
+      );
+    return core.book.decide(meteringStream(billingKind), call, () => ({
+      events: [
+        { type: 'MeteringConfigured', data: { billingKind, granularity, retentionDays: retentionDays ?? null, from } },
+      ],
+    }));
+  },
+});
+
+export const runMetering = defineCommand({
+  name: 'run-metering',
+  summary: 'Meters a UTC day from the inventory as it stood during it; again, only what has changed since',
+  fields: z.strictObject({ date: zDate }),
+  key: 'none',
+  example: { date: '2026-04-02' },
+  async handle(call, core) {
+    const { date } = call.fields;
+    const day = dayOf(instant(`${date}T00:00:00Z`));
+    const { readings, skipped } = await meteredFrom(core, day);
+    // The command's key goes with what is done last, the mark of the day.
+    const step = stepOf(call);
+    const written = await writeReadings(core, step, readings);
+    const withdrawn = await withdraw(core, step, day, readings);
+    const result = {
+      date,
+      count: readings.length,
+      accepted: written.accepted,
+      corrected: written.corrected + withdrawn.count,
+      skipped: skipped.map(({ provider, providerId, reason }) => ({ provider, providerId, reason })),
+    };
+    const marked = await markDay(core, call, { date, recordCount: readings.length, skipped }, result);
+    const changed = written.accepted + written.corrected + withdrawn.count > 0 || marked.status === 'done';
+    const position = marked.position ?? withdrawn.position ?? written.position;
+    return {
+      status: changed ? 'done' : 'unchanged',
+      ...(position === null ? {} : { position }),
+      result,
+    };
+  },
+});
+
+/** What a day comes to, by the inventory and the configuration that are known now. */
+async function meteredFrom(core: LedgerCore, day: Period): Promise<ReturnType<typeof meterDay>> {
+  const at = await core.projector.catchUp();
+  const resources = await timelinesOf(core, at, { before: day.end });
+  const configured = await core.db.selectFrom('metering_configurations').selectAll().where(inForceAt(at)).execute();
+  const configurations = configured.map((row) => ({
+    billingKind: row.billing_kind,
+    granularity: row.granularity,
+    retentionDays: row.retention_days,
+    from: row.effective_from,
+  }));
+  const registered = await core.db.selectFrom('deployments').select('deployment_id').where(inForceAt(at)).execute();
+  return withoutUnknown(
+    meterDay(day, resources, configurations),
+    new Set(registered.map(({ deployment_id }) => deployment_id)),
+  );
+}
+
+interface Written {
+  readonly accepted: number;
+  readonly corrected: number;
+  readonly position: number | null;
+}
+
+async function writeReadings(
+  core: LedgerCore,
+  step: CommandCall,
+  readings: readonly MeteredReading[],
+): Promise<Written> {
+  let written: Written = { accepted: 0, corrected: 0, position: null };
+  for (const [deploymentId, group] of Map.groupBy(readings, (reading) => reading.deploymentId)) {
+    const done = await writeUsage(
+      core,
+      step,
+      deploymentId,
+      group.map(({ observation }) => observation),
+      'metering',
+      're-metered',
+    );
+    written = {
+      accepted: written.accepted + done.accepted,
+      corrected: written.corrected + done.corrected,
+      position: done.position ?? written.position,
+    };
+  }
+  return written;
+}
+
+/** A resource may name a deployment that nobody registered, a typo: it is reported, and metered once that deployment is there. */
+function withoutUnknown(
+  { readings, skipped }: ReturnType<typeof meterDay>,
+  registered: ReadonlySet<string>,
+): ReturnType<typeof meterDay> {
+  const unknown = new Map(
+    readings.flatMap(({ deploymentId, observation: { provider = '', resourceId, billingKind } }) =>
+      registered.has(deploymentId)
+        ? []
+        : [
+            [
+              `${provider}/${resourceId}`,
+              {
+                provider,
+                providerId: resourceId,
+                kind: billingKind,
+                reason: `deployment ${deploymentId} is not registered`,
+              },
+            ],
+          ],
+    ),
+  );
+  return {
+    readings: readings.filter(({ deploymentId }) => registered.has(deploymentId)),
+    skipped: [...skipped, ...unknown.values()],
+  };
+}
+
+/**
+ * Whether a record that metering made is not what the day comes to. What others have corrected since is theirs: it stays as they
+ * said, unless the same resource is metered under another key, where it would be counted twice.
+ */
+function staleness(readings: readonly MeteredReading[]): (row: UsageRecordRow) => boolean {
+  const expected = new Set(
+    readings.map(({ deploymentId, observation: { quantity: _quantity, ...key } }) =>
+      canonicalJson([deploymentId, key]),
+    ),
+  );
+  const byResource = Map.groupBy(readings, ({ observation: { provider, resourceId } }) =>
+    canonicalJson([provider, resourceId]),
+  );
+  return (row) => {
+    const key = keyOfRow(row);
+    if (expected.has(canonicalJson([row.deployment_id, key]))) return false;
+    if (row.corrected_by === null || row.corrected_by === 'metering') return true;
+    const others = byResource.get(canonicalJson([key.provider, key.resourceId])) ?? [];
+    return others.some(({ observation }) => intersection(observation.period, key.period) !== null);
+  };
+}
+
+interface Withdrawn {
+  readonly count: number;
+  readonly position: number | null;
+}
+
+/** What was metered for the day and turns out not to have been: another deployment's, another granularity's, or gone. */
+async function withdraw(
+  core: LedgerCore,
+  call: CommandCall,
+  day: Period,
+  readings: readonly MeteredReading[],
+): Promise<Withdrawn> {
+  const { rows } = await core.pool.query<UsageRecordRow>(
+    "SELECT * FROM usage_records WHERE origin = 'metering' AND position_to IS NULL AND period_start >= $1::timestamptz AND period_start < $2::timestamptz",
+    [day.start, day.end],
+  );
+  const pruned = await fromLog(core, await prunedOfMonth(core, monthOf(day.start).start));
+  rows.push(
+    ...pruned.versions.filter(
+      (row) => row.origin === 'metering' && row.position_to === null && contains(day, row.period_start),
+    ),
+  );
+  const isStale = staleness(readings);
+  let withdrawn: Withdrawn = { count: 0, position: null };
+  for (const [deploymentId, group] of Map.groupBy(rows.filter(isStale), ({ deployment_id }) => deployment_id)) {
+    const month = usageMonth(day.start);
+    let count = 0;
+    const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
+      const stale = new Set(group.map((row) => canonicalJson(keyOfRow(row))));
+      const known = [...(await knownReadings(core, deploymentId, group.map(keyOfRow))).values()].flat();
+      const metered = known
+        .filter(({ last, isWithdrawn }) => !isWithdrawn && stale.has(canonicalJson(keyOfRow(last))) && isStale(last))
+        .map(({ last }) => ({ ...keyOfRow(last), quantity: null }));
+      count = metered.length;
+      return {
+        events: packed(metered).map((corrections): LedgerEvent => ({
+          type: 'UsageCorrected',
+          data: { deploymentId, month, origin: 'metering', corrections, reason: 're-metered' },
+        })),
+      };
+    });
+    withdrawn = { count: withdrawn.count + count, position: done.position ?? withdrawn.position };
+  }
+  return withdrawn;
+}
+
+/** Says that the day was metered, once, and again only where the outcome is another. */
+async function markDay(
+  core: LedgerCore,
+  call: CommandCall,
+  { date, recordCount, skipped }: { date: string; recordCount: number; skipped: readonly SkippedResource[] },
+  result: object,
+): Promise<CommandDone> {
+  return core.book.decideOnReadModels(METERED_DAYS_STREAM, call, async (position) => {
+    const known = await core.db
+      .selectFrom('metered_days')
+      .selectAll()
+      .where('date', '=', date)
+      .where(inForceAt(position))
+      .executeTakeFirst();
+    const same = known?.record_count === recordCount && canonicalJson(known.skipped) === canonicalJson(skipped);
+    return {
+      events: same ? [] : [{ type: 'DayMetered', data: { date, recordCount, skipped: [...skipped] } }],
+      result,
+    };
+  });
+}
 
 /** What could not be metered, and why. It may say more. */
 const zSkipped: z.ZodType<unknown, { readonly reason: string }> = z.looseObject({ reason: z.string() });

@@ -1,25 +1,66 @@
+import { type Role, ROLES } from '#ledger/caller';
+import { type CommandDefinition, WRITERS } from '#ledger/define-command';
 import type { DefinedQuery } from '#ledger/query';
 import { accrual } from './accrual.js';
 import { check, diff, events, explain } from './audit.js';
-import { creditNote, creditNotes } from './credit-notes.js';
-import { credits } from './credits.js';
-import { deployments } from './deployments.js';
+import { recordCost } from './costs.js';
+import { createCreditNote, creditNote, creditNotes } from './credit-notes.js';
+import { credits, grantCoupon, grantCredit, revokeCredit } from './credits.js';
+import { assignDeployment, deployments, registerDeployment } from './deployments.js';
 import { creditNoteDocument, invoiceDocument } from './documents.js';
-import { invoice, invoicePreview, invoices } from './invoices.js';
+import { createInvoice, invoice, invoicePreview, invoices, issueInvoice, payInvoice, voidInvoice } from './invoices.js';
 import { line, lines } from './lines.js';
 import { margin } from './margin.js';
-import { meteredDays } from './metering.js';
-import { plans } from './plans.js';
-import { projections } from './projections.js';
+import { configureMetering, meteredDays, runMetering } from './metering.js';
+import { correctPrice, plans, publishPlan } from './plans.js';
+import { projections, skipEvent } from './projections.js';
 import { quote } from './quotes.js';
-import { rates } from './rates.js';
-import { resources } from './resources.js';
-import { subscriptions } from './subscriptions.js';
-import { tenants } from './tenants.js';
-import { unbilled } from './unbilled.js';
-import { usage, usageRecords } from './usage.js';
+import { correctRate, rates, setRate, withdrawRate } from './rates.js';
+import { correctResource, observeResource, removeResource, resources, syncResources } from './resources.js';
+import { pruneUsage } from './retention.js';
+import { cancelSubscription, changePlan, startSubscription, subscriptions } from './subscriptions.js';
+import { registerTenant, setGracePeriod, setTax, tenants } from './tenants.js';
+import { unbilled, waiveUsage } from './unbilled.js';
+import { correctUsage, observeUsage, usage, usageRecords } from './usage.js';
 
-/** Every query, by name. What the ledger offers is made from this list: REST, GraphQL, their documents, the typed client, the CLI. */
+/** What the ledger offers, by name. REST, GraphQL, their documents, the typed client and the CLI are made from these two lists. */
+
+export const COMMANDS: ReadonlyMap<string, CommandDefinition> = byName([
+  registerTenant,
+  setTax,
+  setGracePeriod,
+  registerDeployment,
+  assignDeployment,
+  startSubscription,
+  changePlan,
+  cancelSubscription,
+  observeResource,
+  syncResources,
+  removeResource,
+  correctResource,
+  configureMetering,
+  runMetering,
+  observeUsage,
+  correctUsage,
+  waiveUsage,
+  pruneUsage,
+  setRate,
+  correctRate,
+  withdrawRate,
+  publishPlan,
+  correctPrice,
+  recordCost,
+  createInvoice,
+  issueInvoice,
+  voidInvoice,
+  payInvoice,
+  createCreditNote,
+  grantCredit,
+  grantCoupon,
+  revokeCredit,
+  skipEvent,
+]);
+
 export const QUERIES: ReadonlyMap<string, DefinedQuery> = byName([
   tenants,
   deployments,
@@ -50,6 +91,11 @@ export const QUERIES: ReadonlyMap<string, DefinedQuery> = byName([
   check,
   projections,
 ]);
+
+/** Everyone who may execute some command: which one, its own roles say. */
+export const COMMAND_ROLES: readonly Role[] = ROLES.filter((role) =>
+  [...COMMANDS.values()].some(({ roles = WRITERS }) => roles.includes(role)),
+);
 
 function byName<Operation extends { readonly name: string }>(
   operations: readonly Operation[],

@@ -1,12 +1,143 @@
 import { z } from 'zod';
-import { notFound } from '#domain/errors';
+import { conflict, notFound } from '#domain/errors';
+import type { RecordedEvent } from '#domain/events';
 import { decimal } from '#domain/money/decimal';
-import { contains } from '#domain/time/period';
+import {
+  correctPrice as decidePriceCorrection,
+  foldPlan,
+  itemKey,
+  planAt,
+  type PlanEvent,
+  planStream,
+  type PlanVersion,
+  priceCorrectionStretch,
+  publishPlan as decidePublication,
+} from '#domain/plans/plan';
+import { zPrice } from '#domain/prices/price';
+import { zId, zInstant, zText } from '#domain/schema';
+import { type Assignment, tenantAt } from '#domain/tenants/deployment';
+import { tenantStream } from '#domain/tenants/tenant';
+import type { Instant } from '#domain/time/instant';
+import { contains, type OpenPeriod, overlaps, periodText } from '#domain/time/period';
+import type { CommandCall, CommandDone } from '#ledger/command';
+import { defineCommand } from '#ledger/define-command';
 import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, pageOfAll, READERS, zAt, zOptionalId, zOptionalIds, zPage } from '#ledger/query';
 import { unitAmountText } from '#billing/invoices/rated-lines';
 import { inForce, listOf, zAny, zMoney, zQuantity } from './answers.js';
-import { MID_APRIL } from './story.js';
+import { zPublishedPlan } from './published-plan.js';
+import { APRIL, MID_APRIL } from './story.js';
+
+export const publishPlan = defineCommand({
+  name: 'publish-plan',
+  summary: 'Publishes a plan, or new terms of one, from an instant on',
+  fields: zPublishedPlan,
+  key: ({ planId, effectiveFrom }) => [planId, effectiveFrom],
+  example: {
+    planId: 'standard',
+    name: 'Standard',
+    currency: 'USD',
+    baseFee: '10.00',
+    paymentTerm: 'in_arrears',
+    effectiveFrom: '2026-01-01T00:00:00Z',
+    items: [{ billingKind: 'gateway', included: '2', price: { model: 'unit', unitAmount: '0.50' } }],
+  },
+  async handle(call, core) {
+    return decide(core, call, call.fields.planId, (versions) => decidePublication(versions, call.fields));
+  },
+});
+
+export const correctPrice = defineCommand({
+  name: 'correct-price',
+  summary: 'Corrects the price of an item of a plan over a period in the past',
+  fields: z.strictObject({
+    planId: zId,
+    billingKind: zId,
+    filter: z.record(z.string(), z.string()).optional(),
+    price: zPrice,
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.optional(),
+    reason: zText.min(1),
+  }),
+  key: 'body',
+  example: {
+    planId: 'standard',
+    billingKind: 'gateway',
+    price: { model: 'unit', unitAmount: '0.40' },
+    effectiveFrom: APRIL.start,
+    effectiveUntil: APRIL.end,
+    reason: 'as agreed',
+  },
+  async handle(call, core) {
+    const { effectiveUntil, filter, ...fields } = call.fields;
+    const input = { ...fields, effectiveUntil: effectiveUntil ?? null, ...(filter === undefined ? {} : { filter }) };
+    const basis = await basisOf(core, call);
+    return decide(core, call, fields.planId, (versions, history) => {
+      const corrected = decidePriceCorrection(versions, input);
+      const meant = priceCorrectionStretch(foldPlan(history.filter(({ position }) => position <= basis)), input);
+      if (corrected.length > 0)
+        assertNotOvertaken(call, basis, history, (other) => saidOf(other, itemKey(input), meant));
+      return corrected;
+    });
+  },
+});
+
+type RecordedPlanEvent = Extract<RecordedEvent, PlanEvent>;
+const isPlanEvent = (event: RecordedEvent): event is RecordedPlanEvent =>
+  event.type === 'PlanPublished' || event.type === 'PlanPriceCorrected';
+
+async function decide(
+  core: LedgerCore,
+  call: CommandCall,
+  planId: string,
+  decision: (versions: readonly PlanVersion[], history: readonly RecordedPlanEvent[]) => PlanEvent[],
+): Promise<CommandDone> {
+  return core.book.decide(planStream(planId), call, (events) => {
+    const history = events.filter(isPlanEvent);
+    return { events: decision(foldPlan(history), history) };
+  });
+}
+
+/** What an event says of an item's price over a stretch; null: nothing. */
+function saidOf({ type, data }: RecordedPlanEvent, item: string, meant: OpenPeriod): string | null {
+  const stretch = { start: data.effectiveFrom, end: type === 'PlanPublished' ? null : data.effectiveUntil };
+  if (!overlaps(stretch, meant)) return null;
+  if (type === 'PlanPublished') return `plan ${data.planId} was published from ${data.effectiveFrom} on`;
+  return itemKey(data) === item
+    ? `the price of ${data.billingKind} in plan ${data.planId} was corrected over ${periodText(stretch)}`
+    : null;
+}
+
+/**
+ * The plan is published for that instant, in the currency of the tenant who then holds the deployment. Errors: `unknown_plan`,
+ * `plan_not_in_force`, `currency_mismatch`.
+ */
+export async function assertPlan(
+  core: LedgerCore,
+  planId: string,
+  at: Instant,
+  assignments: readonly Assignment[],
+): Promise<void> {
+  const tenantId = tenantAt(assignments, at);
+  const [plan, tenant] = await Promise.all(
+    [planStream(planId), ...(tenantId === null ? [] : [tenantStream(tenantId)])].map((stream) =>
+      core.book.load(stream),
+    ),
+  );
+  const versions = foldPlan((plan ?? []).filter(isPlanEvent));
+  if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
+  const version = planAt(versions, at);
+  if (version === undefined)
+    throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}: publish it from then on`);
+  const registered = tenant?.find((event) => event.type === 'TenantRegistered');
+  if (registered?.type === 'TenantRegistered' && registered.data.currency !== version.currency) {
+    throw conflict(
+      'currency_mismatch',
+      `plan ${planId} is in ${version.currency}, tenant ${tenantId} pays in ${registered.data.currency}: nothing is converted`,
+    );
+  }
+}
 
 const zPlanItem = z
   .object({

@@ -1,9 +1,50 @@
 import { z } from 'zod';
+import { conflict } from '#domain/errors';
+import { PROJECTIONS_STREAM } from '#domain/operations/skip';
+import { zText } from '#domain/schema';
+import { ProjectionHalted } from '#read-model/projector';
+import { defineCommand } from '#ledger/define-command';
 import { type Instant, micros } from '#domain/time/instant';
 import { type Checkpoint, versionsOf } from '#read-model/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { type AnswerOf, defineQuery, STAFF, zAsOf } from '#ledger/query';
 import { zAny, zNextCursor, zPosition } from './answers.js';
+
+export const skipEvent = defineCommand({
+  name: 'skip-event',
+  summary: 'Skips the event at which the projections halt',
+  fields: z.strictObject({ position: z.int().positive(), reason: zText.min(1) }),
+  key: ({ position }) => [position],
+  isPreviewed: false,
+  example: { position: 4711, reason: 'written by a build that was withdrawn' },
+  async handle(call, core) {
+    const { position, reason } = call.fields;
+    return core.book.decide(PROJECTIONS_STREAM, call, async () => {
+      await assertHaltedAt(core, position);
+      for await (const { id, type } of core.log.readAt([position]))
+        return { events: [{ type: 'EventSkipped', data: { position, eventId: id, type, reason } }] };
+      throw conflict('not_halted', `there is no event at position ${position}`);
+    });
+  },
+});
+
+/** An event that takes effect can't be taken back by leaving it out. One that has not been tried may well be applied. */
+async function assertHaltedAt(core: LedgerCore, position: number): Promise<void> {
+  try {
+    await core.projector.catchUp();
+  } catch (error) {
+    if (!(error instanceof ProjectionHalted)) throw error;
+    if (error.position === position) return;
+    throw conflict(
+      'not_halted',
+      `the projections stand at position ${error.position}, not at ${position}: ${error.message}`,
+    );
+  }
+  throw conflict(
+    'not_halted',
+    `the projections do not stand at position ${position}: only an event that can't be applied is skipped; to undo one, append its correction`,
+  );
+}
 
 export const zProjection = z
   .object({

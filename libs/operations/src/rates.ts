@@ -1,11 +1,145 @@
 import { z } from 'zod';
-import { RATE_BASES } from '#domain/rates/rate';
+import type { RecordedEvent } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
-import { contains } from '#domain/time/period';
-import { inForceAt } from '#ledger/ledger-core';
+import {
+  correctionStretch,
+  correctRate as decideCorrection,
+  foldRates,
+  RATE_BASES,
+  type RateEvent,
+  type RateSegment,
+  rateKeyText,
+  rateStream,
+  setRate as decideRate,
+  withdrawRate as decideWithdrawal,
+} from '#domain/rates/rate';
+import { zCurrency, zDecimal, zInstant, zText } from '#domain/schema';
+import { compareInstants } from '#domain/time/instant';
+import { contains, type OpenPeriod, overlaps, periodText } from '#domain/time/period';
+import { type RateKey, zRateKey } from '#domain/usage/usage';
+import type { CommandCall, CommandDone } from '#ledger/command';
+import { defineCommand } from '#ledger/define-command';
+import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, pageOfAll, READERS, zAt, zOptionalId, zPage } from '#ledger/query';
 import { inForce, listOf, zMoney } from './answers.js';
-import { MID_APRIL } from './story.js';
+import { APRIL, MID_APRIL } from './story.js';
+
+const zPrice = zDecimal.refine((value) => !value.startsWith('-'), 'must not be negative');
+const KEY = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'fra1' };
+
+export const setRate = defineCommand({
+  name: 'set-rate',
+  summary: 'Sets the price of a rate key from an instant on',
+  fields: zRateKey.extend({
+    unit: zText.optional(),
+    unitPrice: zPrice,
+    currency: zCurrency.default('USD'),
+    basis: z.enum(RATE_BASES).default('duration'),
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.optional(),
+  }),
+  key: ({ resourceType, resourceFamily, location, effectiveFrom }) => [
+    resourceType,
+    resourceFamily,
+    location,
+    effectiveFrom,
+  ],
+  example: {
+    ...KEY,
+    unitPrice: '0.000171296',
+    currency: 'USD',
+    unit: 'minute',
+    effectiveFrom: '2026-01-01T00:00:00Z',
+  },
+  async handle(call, core) {
+    const { unit, effectiveUntil, ...fields } = call.fields;
+    return decide(core, call, fields, (segments) =>
+      decideRate(segments, { ...fields, unit: unit ?? null, effectiveUntil: effectiveUntil ?? null }),
+    );
+  },
+});
+
+export const correctRate = defineCommand({
+  name: 'correct-rate',
+  summary: 'Corrects the price of a rate key over a period in the past',
+  fields: zRateKey.extend({
+    unitPrice: zPrice,
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.optional(),
+    reason: zText.min(1),
+  }),
+  key: 'body',
+  example: {
+    ...KEY,
+    unitPrice: '0.00017',
+    effectiveFrom: APRIL.start,
+    effectiveUntil: APRIL.end,
+    reason: 'a typo in the price list',
+  },
+  async handle(call, core) {
+    const { effectiveUntil, ...fields } = call.fields;
+    const basis = await basisOf(core, call);
+    return decide(core, call, fields, (segments, history) => {
+      const input = { ...fields, effectiveUntil: effectiveUntil ?? null };
+      const corrected = decideCorrection(segments, input, history);
+      // As it was meant at the basis: a change by another since must not shorten it unseen.
+      const meant = correctionStretch(foldRates(history.filter(({ position }) => position <= basis)), input);
+      if (corrected.length > 0) assertNotOvertaken(call, basis, history, (event) => saidOf(event, meant));
+      return corrected;
+    });
+  },
+});
+
+export const withdrawRate = defineCommand({
+  name: 'withdraw-rate',
+  summary: 'Withdraws the price of a rate key from an instant on',
+  fields: zRateKey.extend({ from: zInstant, reason: zText.min(1) }),
+  key: ({ resourceType, resourceFamily, location, from }) => [resourceType, resourceFamily, location, from],
+  example: { ...KEY, from: '2027-01-01T00:00:00Z', reason: 'no longer sold' },
+  async handle(call, core) {
+    return decide(core, call, call.fields, (segments) => decideWithdrawal(segments, call.fields));
+  },
+});
+
+type RecordedRateEvent = Extract<RecordedEvent, RateEvent>;
+const isRateEvent = (event: RecordedEvent): event is RecordedRateEvent =>
+  event.type === 'RateSet' || event.type === 'RateCorrected' || event.type === 'RateWithdrawn';
+
+async function decide(
+  core: LedgerCore,
+  call: CommandCall,
+  key: RateKey,
+  decision: (segments: readonly RateSegment[], history: readonly RecordedRateEvent[]) => RateEvent[],
+): Promise<CommandDone> {
+  return core.book.decide(
+    rateStream(key),
+    call,
+    (events) => {
+      const history = events.filter(isRateEvent);
+      return { events: decision(foldRates(history), history) };
+    },
+    undoes,
+  );
+}
+
+/** A withdrawal undoes what was set or corrected from its instant on; a price that is set after a withdrawal's instant undoes that. */
+function undoes(later: RecordedEvent, earlier: RecordedEvent): boolean {
+  if (later.type === 'RateWithdrawn' && (earlier.type === 'RateSet' || earlier.type === 'RateCorrected'))
+    return compareInstants(later.data.from, earlier.data.effectiveFrom) <= 0;
+  if (earlier.type !== 'RateWithdrawn' || (later.type !== 'RateSet' && later.type !== 'RateCorrected')) return false;
+  return overlaps(stretchOf(later.data), stretchOf(earlier.data));
+}
+
+/** What an event says of a key's price over a stretch; null: nothing. */
+function saidOf({ data }: RecordedRateEvent, stretch: OpenPeriod): string | null {
+  if (!overlaps(stretchOf(data), stretch)) return null;
+  const over = `${rateKeyText(data)} over ${periodText(stretchOf(data))}`;
+  return 'unitPrice' in data ? `${over} became ${data.unitPrice}` : `${over} was withdrawn`;
+}
+
+const stretchOf = (data: RateEvent['data']): OpenPeriod =>
+  'from' in data ? { start: data.from, end: null } : { start: data.effectiveFrom, end: data.effectiveUntil };
 
 const zRate = z
   .object({

@@ -1,11 +1,266 @@
 import { z } from 'zod';
-import { stateAt } from '#domain/inventory/resource';
+import { invalid, notFound } from '#domain/errors';
+import type { LedgerEvent, RecordedEvent } from '#domain/events';
+import {
+  DEFAULT_STRIKES_UNTIL_REMOVED,
+  inventoryStream,
+  lastStateAt,
+  type ObservedResource,
+  type ResourceChanges,
+  stateAt,
+  strikesOf,
+  zObservedResource,
+  zResourceChanges,
+} from '#domain/inventory/resource';
+import { zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
+import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
+import { packed } from '#domain/usage/usage';
 import type { ResourceRow } from '#projections/inventory/inventory.table';
-import { timelinesOf } from '#billing/inventory/timelines';
+import { type Known, knownResources, timelinesOf } from '#billing/inventory/timelines';
+import type { CommandCall, CommandDone } from '#ledger/command';
+import { defineCommand } from '#ledger/define-command';
 import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import { basisOf, overtaken } from '#ledger/overtaken';
 import { defineQuery, pageOfAll, STAFF, zAt, zOptionalId, zPage } from '#ledger/query';
 import { listOf, zAny, zQuantity, zTimestamp } from './answers.js';
+import { DAY } from './story.js';
+
+/** What an observation leaves out stays as it was; null says: none. */
+const zSeenResource = z.strictObject({
+  ...zObservedResource.shape,
+  sizeGb: zObservedResource.shape.sizeGb.nullable(),
+  tenantId: zObservedResource.shape.tenantId.nullable(),
+  deploymentId: zObservedResource.shape.deploymentId.nullable(),
+});
+type SeenResource = z.output<typeof zSeenResource>;
+
+const RESOURCE = {
+  providerId: 'droplet-1',
+  kind: 'droplet',
+  name: 'web 1',
+  status: 'active',
+  tenantId: 'acme',
+  deploymentId: 'acme-prod',
+};
+
+export const observeResource = defineCommand({
+  name: 'observe-resource',
+  summary: 'Records one resource as its provider shows it',
+  fields: zSeenResource.extend({ provider: zId, seenAt: zInstant }),
+  key: ({ provider, providerId, seenAt }) => [provider, providerId, seenAt],
+  example: { provider: 'digitalocean', ...RESOURCE, seenAt: DAY.start },
+  async handle(call, core) {
+    const { provider, seenAt, ...resource } = call.fields;
+    return observe(core, call, { provider, seenAt, resources: [resource] }, false);
+  },
+});
+
+export const syncResources = defineCommand({
+  name: 'sync-resources',
+  summary: 'Records the complete listing of a provider: a resource that is missing again and again is removed',
+  fields: z.strictObject({ provider: zId, seenAt: zInstant, resources: z.array(zSeenResource) }),
+  key: ({ provider, seenAt }) => [provider, seenAt],
+  example: { provider: 'digitalocean', seenAt: DAY.end, resources: [RESOURCE] },
+  async handle(call, core) {
+    return observe(core, call, call.fields, true);
+  },
+});
+
+export const removeResource = defineCommand({
+  name: 'remove-resource',
+  summary: 'Records that a resource was removed at an instant',
+  fields: z.strictObject({ provider: zId, providerId: zId, at: zInstant }),
+  key: ({ provider, providerId, at }) => [provider, providerId, at],
+  example: { provider: 'digitalocean', providerId: 'droplet-1', at: '2026-04-20T00:00:00Z' },
+  async handle(call, core) {
+    const { provider, providerId } = call.fields;
+    return core.book.decideOnReadModels(inventoryStream(provider), call, async (position) => {
+      await assertKnown(core, position, provider, providerId);
+      return { events: [{ type: 'ResourceRemoved', data: call.fields }] };
+    });
+  },
+});
+
+export const correctResource = defineCommand({
+  name: 'correct-resource',
+  summary: 'Corrects the status, size or holder of a resource over a period in the past',
+  fields: z.strictObject({
+    provider: zId,
+    providerId: zId,
+    from: zInstant,
+    until: zInstant.optional(),
+    ...zResourceChanges.shape,
+    reason: zText.min(1),
+  }),
+  key: 'body',
+  example: {
+    provider: 'digitalocean',
+    providerId: 'droplet-1',
+    from: DAY.start,
+    status: 'off',
+    reason: 'it was off all along',
+  },
+  async handle(call, core) {
+    const { provider, providerId, from, until, reason, ...changes } = call.fields;
+    if (Object.keys(changes).length === 0)
+      throw invalid(
+        'nothing_to_correct',
+        'correct-resource: name at least one of status, sizeGb, deploymentId, tenantId',
+      );
+    const basis = await basisOf(core, call);
+    return core.book.decideOnReadModels(inventoryStream(provider), call, async (position) => {
+      await assertKnown(core, position, provider, providerId);
+      const others = await correctionsSince(core, basis, provider, providerId);
+      const other = others.find(
+        (each) =>
+          overlaps(each.stretch, { start: from, end: until ?? null }) &&
+          Object.keys(each.changes).some((field) => Object.hasOwn(changes, field)),
+      );
+      if (other !== undefined)
+        throw overtaken(
+          call,
+          basis,
+          `${providerId} was corrected over ${periodText(other.stretch)}: ${JSON.stringify(other.changes)} (position ${other.position})`,
+        );
+      return {
+        events: [
+          { type: 'ResourceCorrected', data: { provider, providerId, from, until: until ?? null, changes, reason } },
+        ],
+      };
+    });
+  },
+});
+
+interface Observed {
+  readonly provider: string;
+  readonly seenAt: Instant;
+  readonly resources: readonly SeenResource[];
+}
+
+async function observe(
+  core: LedgerCore,
+  call: CommandCall,
+  { provider, seenAt, resources: seen }: Observed,
+  complete: boolean,
+): Promise<CommandDone> {
+  assertListedOnce(seen);
+  return core.book.decideOnReadModels(
+    inventoryStream(provider),
+    call,
+    async (position) => {
+      const known = await knownResources(
+        core,
+        position,
+        provider,
+        seen.map(({ providerId }) => providerId),
+      );
+      const resources = seen.map((resource) => completed(resource, known.get(resource.providerId), seenAt));
+      const events = packed(resources).map((batch): LedgerEvent => ({
+        type: 'ResourcesObserved',
+        data: { provider, seenAt, resources: batch },
+      }));
+      if (!complete) return { events };
+      const rows = await core.db
+        .selectFrom('resources')
+        .selectAll()
+        .where('provider', '=', provider)
+        .where(inForceAt(position))
+        .execute();
+      const listed = new Set(seen.map(({ providerId }) => providerId));
+      const strikes = strikesOf(
+        rows.map((row) => ({
+          providerId: row.provider_id,
+          lastSeenAt: row.last_seen_at,
+          staleStrikeCount: row.stale_strike_count,
+          deletedAt: row.deleted_at,
+        })),
+        listed,
+        seenAt,
+        DEFAULT_STRIKES_UNTIL_REMOVED,
+      );
+      const closing: LedgerEvent = {
+        type: 'ResourcesObserved',
+        data: { provider, seenAt, resources: [], ...strikes },
+      };
+      return {
+        events: [...events, closing],
+        result: { observed: resources.length, missed: strikes.missed.length, removed: strikes.removed },
+      };
+    },
+    complete ? undefined : concerning(seen),
+  );
+}
+
+async function assertKnown(core: LedgerCore, position: number, provider: string, providerId: string): Promise<void> {
+  const timelines = await timelinesOf(core, position, { provider, providerIds: [providerId] });
+  if (timelines.length === 0) throw notFound('unknown_resource', `provider ${provider} has no resource ${providerId}`);
+}
+
+async function correctionsSince(
+  core: LedgerCore,
+  basis: number,
+  provider: string,
+  providerId: string,
+): Promise<{ position: number; stretch: OpenPeriod; changes: ResourceChanges }[]> {
+  const rows = await core.db
+    .selectFrom('resource_corrections')
+    .select(['recorded_position', 'effective_from', 'effective_until', 'changes'])
+    .where('provider', '=', provider)
+    .where('provider_id', '=', providerId)
+    .where('recorded_position', '>', basis)
+    .execute();
+  return rows.map((row) => ({
+    position: row.recorded_position,
+    stretch: { start: row.effective_from, end: row.effective_until },
+    changes: row.changes,
+  }));
+}
+
+/** Events of the same provider that say something of one of these resources: an observation of others leaves them as they are. */
+function concerning(seen: readonly SeenResource[]): (event: RecordedEvent) => boolean {
+  const ids = new Set(seen.map(({ providerId }) => providerId));
+  return ({ type, data }) => {
+    if (type === 'ResourcesObserved')
+      return [
+        ...data.resources.map(({ providerId }) => providerId),
+        ...(data.missed ?? []),
+        ...(data.removed ?? []),
+      ].some((id) => ids.has(id));
+    if (type === 'ResourceRemoved' || type === 'ResourceCorrected') return ids.has(data.providerId);
+    return type !== 'CommandUnchanged';
+  };
+}
+
+function assertListedOnce(seen: readonly SeenResource[]): void {
+  const ids = new Set<string>();
+  for (const [index, { providerId }] of seen.entries()) {
+    if (ids.has(providerId))
+      throw invalid('duplicate_resource', `resources[${index}]: ${providerId} is listed twice`, [
+        { field: `resources[${index}].providerId`, message: 'is listed twice' },
+      ]);
+    ids.add(providerId);
+  }
+}
+
+/** The observation with what it left out carried over from what was known at that time: of one that was gone, from when it was last there. */
+function completed(seen: SeenResource, known: Known | undefined, seenAt: Instant): ObservedResource {
+  const state = known === undefined ? undefined : lastStateAt(known.timeline, seenAt);
+  const pick = (given: string | null | undefined, before: string | null | undefined): string | undefined =>
+    given === undefined ? (before ?? undefined) : (given ?? undefined);
+  const { sizeGb, tenantId, deploymentId, region, project, sizeSlug, tags, attrs, ...rest } = seen;
+  const fields = {
+    sizeGb: pick(sizeGb, state?.sizeGb),
+    tenantId: pick(tenantId, state?.tenantId),
+    deploymentId: pick(deploymentId, state?.deploymentId),
+    region: pick(region, known?.row.region),
+    project: pick(project, known?.row.project),
+    sizeSlug: pick(sizeSlug, known?.row.size_slug),
+    tags: tags ?? known?.row.tags,
+    attrs: attrs ?? known?.row.attrs,
+  };
+  return zObservedResource.parse({ ...rest, ...fields });
+}
 
 const zResource = z
   .object({

@@ -5,6 +5,7 @@
 
 export const APRIL = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
 export const MID_APRIL = '2026-04-15T00:00:00Z';
+export const DAY = { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' };
 /** acme's invoice as of May. */
 export const INVOICE = '3f87c308-f857-5ea6-a860-f59bf302cb03';
 export const CREDIT_NOTE = '6965b718-4d3d-56f4-99a0-76a5c111c7d5';

@@ -1,6 +1,22 @@
 import { z } from 'zod';
-import { notFound } from '#domain/errors';
-import { subscriptionSpans, tenantAt } from '#domain/tenants/deployment';
+import { conflict, type DomainError, notFound } from '#domain/errors';
+import { zId, zInstant } from '#domain/schema';
+import {
+  cancelSubscription as decideCancellation,
+  changePlan as decidePlanChange,
+  type Deployment,
+  type DeploymentEvent,
+  deploymentStream,
+  foldDeployment,
+  startSubscription as decideStart,
+  type Subscription,
+  subscriptionSpans,
+  tenantAt,
+} from '#domain/tenants/deployment';
+import type { CommandCall, CommandDone } from '#ledger/command';
+import { defineCommand } from '#ledger/define-command';
+import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
+import type { LedgerCore } from '#ledger/ledger-core';
 import { contractsOf } from '#billing/invoices/billing';
 import {
   assertVisibleDeployment,
@@ -13,6 +29,105 @@ import {
   zPage,
 } from '#ledger/query';
 import { listOf, zOpenSpan, zTimestamp } from './answers.js';
+import { assertPlan } from './plans.js';
+import { APRIL } from './story.js';
+
+export const startSubscription = defineCommand({
+  name: 'start-subscription',
+  summary: 'Puts a deployment on a plan from an instant on',
+  fields: z.strictObject({
+    subscriptionId: zId,
+    deploymentId: zId,
+    planId: zId,
+    from: zInstant,
+    anchor: zInstant.optional(),
+  }),
+  key: ({ subscriptionId }) => [subscriptionId],
+  example: { subscriptionId: 'acme-sub', deploymentId: 'acme-prod', planId: 'standard', from: APRIL.start },
+  async handle(call, core) {
+    const { subscriptionId, deploymentId, planId, from, anchor } = call.fields;
+    return core.exclusively(`subscription:${subscriptionId}`, async () =>
+      core.book.decide(deploymentStream(deploymentId), call, async (events) => {
+        const deployment = foldDeployment(events.filter(isDeploymentEvent));
+        const elsewhere = await deploymentOfSubscription(core, subscriptionId);
+        if (elsewhere !== undefined)
+          throw conflict(
+            'subscription_exists',
+            `subscription ${subscriptionId} exists already, of deployment ${elsewhere}`,
+          );
+        const decided = decideStart(deployment, {
+          subscriptionId,
+          deploymentId,
+          planId,
+          from,
+          anchor: anchor ?? null,
+        });
+        await assertPlan(core, planId, from, deployment?.assignments ?? []);
+        return { events: decided };
+      }),
+    );
+  },
+});
+
+export const changePlan = defineCommand({
+  name: 'change-plan',
+  summary: 'Puts a subscription on another plan from an instant on',
+  fields: z.strictObject({ subscriptionId: zId, planId: zId, at: zInstant }),
+  key: ({ subscriptionId, at }) => [subscriptionId, at],
+  example: { subscriptionId: 'acme-sub', planId: 'standard', at: '2026-06-01T00:00:00Z' },
+  async handle(call, core) {
+    const { subscriptionId, planId, at } = call.fields;
+    return onSubscription(core, call, subscriptionId, async (subscription, deployment) => {
+      await assertPlan(core, planId, at, deployment.assignments);
+      return decidePlanChange(subscription, planId, at);
+    });
+  },
+});
+
+export const cancelSubscription = defineCommand({
+  name: 'cancel-subscription',
+  summary: 'Ends a subscription at an instant',
+  fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
+  key: ({ subscriptionId, at }) => [subscriptionId, at],
+  example: { subscriptionId: 'acme-sub', at: '2027-01-01T00:00:00Z' },
+  async handle(call, core) {
+    const { subscriptionId, at } = call.fields;
+    return onSubscription(core, call, subscriptionId, (subscription) => decideCancellation(subscription, at));
+  },
+});
+
+async function onSubscription(
+  core: LedgerCore,
+  call: CommandCall,
+  subscriptionId: string,
+  decide: (subscription: Subscription, deployment: Deployment) => DeploymentEvent[] | Promise<DeploymentEvent[]>,
+): Promise<CommandDone> {
+  const deploymentId = await deploymentOfSubscription(core, subscriptionId);
+  if (deploymentId === undefined) throw unknownSubscription(subscriptionId);
+  return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
+    const deployment = deploymentOf(events, deploymentId);
+    const subscription = deployment.subscriptions.find((each) => each.subscriptionId === subscriptionId);
+    if (subscription === undefined) throw unknownSubscription(subscriptionId);
+    return { events: await decide(subscription, deployment) };
+  });
+}
+
+async function deploymentOfSubscription(core: LedgerCore, subscriptionId: string): Promise<string | undefined> {
+  const { events } = await core.tail.read();
+  const started = events.find(
+    (event) => event.type === 'SubscriptionStarted' && event.data.subscriptionId === subscriptionId,
+  );
+  if (started?.type === 'SubscriptionStarted') return started.data.deploymentId;
+  const row = await core.db
+    .selectFrom('subscriptions')
+    .select('deployment_id')
+    .where('subscription_id', '=', subscriptionId)
+    .executeTakeFirst();
+  return row?.deployment_id;
+}
+
+const unknownSubscription = (subscriptionId: string): DomainError =>
+  notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
 
 const zSubscription = z
   .object({
@@ -69,8 +184,7 @@ export const subscriptions = defineQuery({
       .filter((item) => visible === null || item.tenancies.some((each) => each.tenantId === visible))
       .map((item) => (context.confinedTo === null ? item : ownSubscription(item, context.confinedTo)))
       .filter((item) => tenantIds === undefined || item.tenancies.some((each) => tenantIds.includes(each.tenantId)));
-    if (subscriptionId !== undefined && items.length === 0)
-      throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
+    if (subscriptionId !== undefined && items.length === 0) throw unknownSubscription(subscriptionId);
     return pageOfAll(items, page, position, (item) => item.subscriptionId);
   },
 });

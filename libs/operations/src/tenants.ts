@@ -1,9 +1,106 @@
 import { z } from 'zod';
+import { conflict, notFound } from '#domain/errors';
+import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
+import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
+import { assertNotRegistered, isTimeZone, type TaxRate, tenantStream } from '#domain/tenants/tenant';
+import { conflictingBody } from '#ledger/appending/event-book';
+import { defineCommand } from '#ledger/define-command';
 import { inForceAt } from '#ledger/ledger-core';
 import { defineQuery, pageOfAll, READERS, visibleTenant, zOptionalId, zOptionalIds, zPage } from '#ledger/query';
 import { listOf, zMoney, zQuantity, zTimestamp } from './answers.js';
+import { APRIL } from './story.js';
+
+const zPercent = zDecimal.refine(
+  (value) => !value.startsWith('-') && decimal(value).lte(decimal('100')),
+  'must be from 0 to 100',
+);
+const zTax = z.strictObject({ name: zText, ratePercent: zPercent, from: zInstant });
+
+/** A longer wait than a period has no use. */
+const MAX_GRACE_HOURS = 31 * 24;
+
+export const registerTenant = defineCommand({
+  name: 'register-tenant',
+  summary: 'Registers a tenant: who is billed, in which currency, and in which time zone days begin',
+  fields: z.strictObject({
+    tenantId: zId,
+    name: zText,
+    currency: zCurrency,
+    timeZone: z.string().refine(isTimeZone, 'is not a time zone such as "Europe/Berlin"').default('UTC'),
+    tax: zTax.optional(),
+  }),
+  key: ({ tenantId }) => [tenantId],
+  personal: {
+    fields: ['name'],
+    // Where the name was erased, nobody can tell any more: the rest of the command then says whether it is the same.
+    async assertSame(call, core) {
+      const { tenantId, name } = call.fields;
+      const registered = (await core.book.load(tenantStream(tenantId))).find(
+        (event) => event.type === 'TenantRegistered',
+      );
+      const ref = registered?.data.detailsRef ?? '';
+      const kept = registered === undefined ? undefined : (await core.details.names([ref])).get(ref);
+      if (kept !== undefined && kept !== name) throw conflictingBody(call);
+    },
+  },
+  example: {
+    tenantId: 'acme',
+    name: 'Acme',
+    currency: 'USD',
+    timeZone: 'UTC',
+    tax: { name: 'VAT', ratePercent: '10', from: APRIL.start },
+  },
+  async handle(call, core) {
+    const { tenantId, name, currency, timeZone, tax } = call.fields;
+    return core.book.decide(tenantStream(tenantId), call, async (events) => {
+      assertNotRegistered(events.length > 0, tenantId);
+      const details = await core.details.keep(tenantId, name);
+      const registered: LedgerEvent = { type: 'TenantRegistered', data: { tenantId, currency, timeZone, ...details } };
+      return {
+        events: tax === undefined ? [registered] : [registered, { type: 'TenantTaxSet', data: { tenantId, ...tax } }],
+      };
+    });
+  },
+});
+
+export const setTax = defineCommand({
+  name: 'set-tax',
+  summary: 'Sets the tax of a tenant from an instant on',
+  fields: zTax.extend({ tenantId: zId }),
+  key: ({ tenantId, from }) => [tenantId, from],
+  example: { tenantId: 'acme', name: 'VAT', ratePercent: '20', from: '2026-07-01T00:00:00Z' },
+  async handle(call, core) {
+    const { tenantId, name, ratePercent, from } = call.fields;
+    return core.book.decide(tenantStream(tenantId), call, (events) => {
+      assertTenant(events, tenantId);
+      const same = taxesOf(events).find((tax) => tax.from === from);
+      if (same !== undefined && same.name === name && same.ratePercent === ratePercent) return { events: [] };
+      if (same !== undefined)
+        throw conflict(
+          'tax_exists',
+          `tenant ${tenantId} has ${same.name} of ${same.ratePercent} % from ${from} already`,
+        );
+      return { events: [{ type: 'TenantTaxSet', data: { tenantId, name, ratePercent, from } }] };
+    });
+  },
+});
+
+export const setGracePeriod = defineCommand({
+  name: 'set-grace-period',
+  summary: 'Sets how many hours after the end of a period a tenant is billed for it',
+  fields: z.strictObject({ tenantId: zId, hours: z.int().min(0).max(MAX_GRACE_HOURS), from: zInstant }),
+  key: ({ tenantId, from }) => [tenantId, from],
+  example: { tenantId: 'acme', hours: 6, from: '2026-07-01T00:00:00Z' },
+  async handle(call, core) {
+    const { tenantId } = call.fields;
+    return core.book.decide(tenantStream(tenantId), call, (events) => {
+      assertTenant(events, tenantId);
+      return { events: [{ type: 'TenantGracePeriodSet', data: call.fields }] };
+    });
+  },
+});
 
 const zTenant = z
   .object({
@@ -67,3 +164,11 @@ export const tenants = defineQuery({
     return pageOfAll(items, page, position, (item) => item.tenantId);
   },
 });
+
+const taxesOf = (events: readonly RecordedEvent[]): TaxRate[] =>
+  events.flatMap((event) => (event.type === 'TenantTaxSet' ? [event.data] : []));
+
+/** Errors: `unknown_tenant`. */
+export function assertTenant(events: readonly RecordedEvent[], tenantId: string): void {
+  if (events.length === 0) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
+}

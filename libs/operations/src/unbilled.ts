@@ -1,7 +1,32 @@
 import { z } from 'zod';
+import { zId, zPeriod, zText } from '#domain/schema';
+import { deploymentStream } from '#domain/tenants/deployment';
 import { unbilledUsage } from '#billing/retention/unbilled';
+import { defineCommand } from '#ledger/define-command';
+import { deploymentOf } from '#ledger/deployment';
 import { defineQuery, pageOfAll, STAFF, zPage } from '#ledger/query';
 import { listOf, zQuantity, zSpan } from './answers.js';
+
+export const waiveUsage = defineCommand({
+  name: 'waive-usage',
+  summary: 'Waives usage that no line covers: it is no longer listed as unbilled',
+  fields: z.strictObject({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText.min(1) }),
+  key: ({ deploymentId, billingKind, period }) => [deploymentId, billingKind, period.start, period.end],
+  example: {
+    deploymentId: 'acme-prod',
+    billingKind: 'zones',
+    period: { start: '2026-05-01T00:00:00Z', end: '2026-06-01T00:00:00Z' },
+    reason: 'a trial',
+  },
+  /** A line that covers the usage later bills it all the same. */
+  async handle(call, core) {
+    const { deploymentId } = call.fields;
+    return core.book.decide(deploymentStream(deploymentId), call, (events) => {
+      deploymentOf(events, deploymentId);
+      return { events: [{ type: 'UsageWaived', data: call.fields }] };
+    });
+  },
+});
 
 const zUnbilled = z
   .object({

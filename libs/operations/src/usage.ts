@@ -1,16 +1,24 @@
 import { z } from 'zod';
-import { conflict } from '#domain/errors';
+import { conflict, notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
-import { zId } from '#domain/schema';
-import { tenancies } from '#domain/tenants/deployment';
+import { zDecimal, zId, zText } from '#domain/schema';
+import { deploymentStream, tenancies, tenantAt } from '#domain/tenants/deployment';
 import { FROM_EVER, type Instant, isInstant } from '#domain/time/instant';
-import type { OpenPeriod } from '#domain/time/period';
+import type { OpenPeriod, Period } from '#domain/time/period';
+import { usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
 import { usageRecords as usageRecordsTable, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
-import { inForceAt } from '#ledger/ledger-core';
+import { ambiguousProvider, fitting, keyOfRow, knownReadings } from '#billing/usage/known-usage';
+import { namedReading, namings, writeUsage } from '#billing/usage/usage-writer';
+import { confinedTo } from '#ledger/caller';
+import type { CommandCall } from '#ledger/command';
+import { defineCommand, WRITERS } from '#ledger/define-command';
+import { deploymentOf } from '#ledger/deployment';
+import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import { basisOf, overtaken } from '#ledger/overtaken';
 import { asJsonb, recordsInForce, within, withPruned } from '#billing/usage/pruned-usage';
 import { zAny, zNextCursor, zQuantity, zSpan } from './answers.js';
-import { APRIL } from './story.js';
+import { APRIL, DAY } from './story.js';
 import {
   assertVisibleDeployment,
   decodeCursor,
@@ -26,6 +34,104 @@ import {
   zPage,
   zStretch,
 } from '#ledger/query';
+
+const READING = { resourceId: 'gw-1', billingKind: 'gateway', period: DAY, granularity: 'day' as const };
+
+export const observeUsage = defineCommand({
+  name: 'observe-usage',
+  summary: 'Records readings of a deployment',
+  fields: z.strictObject({
+    deploymentId: zId,
+    observations: z.array(z.strictObject(zObservation.shape)).min(1).max(10_000),
+  }),
+  key: 'none',
+  roles: [...WRITERS, 'ingest'],
+  example: {
+    deploymentId: 'acme-prod',
+    observations: [
+      { ...READING, quantity: '8' },
+      { ...READING, billingKind: 'zones', quantity: '1' },
+    ],
+  },
+  async handle(call, core) {
+    const { deploymentId, observations } = call.fields;
+    await assertDeployment(core, call, deploymentId, observations);
+    const { position, ...counts } = await writeUsage(core, call, deploymentId, observations, 'command');
+    // A reading that was known stays known where only its provider is named now.
+    if (position === null || counts.accepted + counts.corrected === 0) return { status: 'unchanged', result: counts };
+    return { status: 'done', position, result: counts };
+  },
+});
+
+export const correctUsage = defineCommand({
+  name: 'correct-usage',
+  summary: 'Corrects the quantity of a reading; null withdraws it',
+  fields: z.strictObject({
+    deploymentId: zId,
+    ...zReadingKey.shape,
+    quantity: zDecimal.nullable(),
+    reason: zText.min(1),
+  }),
+  key: 'body',
+  example: { deploymentId: 'acme-prod', ...READING, quantity: '10', reason: 'the meter was reset' },
+  async handle(call, core) {
+    const { deploymentId, quantity, reason, ...key } = call.fields;
+    await assertDeployment(core, call, deploymentId, [key]);
+    const month = usageMonth(key.period.start);
+    const basis = await basisOf(core, call);
+    return core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
+      const readings = [...(await knownReadings(core, deploymentId, [key])).values()].flat();
+      const candidates = fitting(readings, key.provider ?? '');
+      if (candidates.length > 1) throw ambiguousProvider('correct-usage', 'provider', key.resourceId, candidates);
+      const [known] = candidates;
+      if (known === undefined)
+        throw notFound(
+          'unknown_usage',
+          `there is no ${key.billingKind} of ${key.resourceId} over [${key.period.start}, ${key.period.end}) to correct`,
+        );
+      const { last, isWithdrawn, holder } = known;
+      if ((isWithdrawn ? null : last.quantity) === quantity) return { events: [] };
+      const changedAt = last.position_to ?? last.position_from;
+      if (changedAt > basis)
+        throw overtaken(
+          call,
+          basis,
+          `it ${isWithdrawn ? 'was withdrawn' : `became ${last.quantity}`} (position ${changedAt}; query events after=${changedAt - 1} says by whom)`,
+        );
+      const named = holder === '' && key.provider !== undefined ? [namedReading(key, key.provider)] : [];
+      const correction = { ...keyOfRow(last), quantity };
+      return {
+        events: [
+          ...namings(deploymentId, month, named),
+          {
+            type: 'UsageCorrected',
+            data: { deploymentId, month, origin: 'command', corrections: [correction], reason },
+          },
+        ],
+      };
+    });
+  },
+});
+
+/** Deployments that were found, by ledger: a deployment that is registered once, stays so. */
+const registered = new WeakMap<LedgerCore, Set<string>>();
+
+/** An ingest token appends what its own tenant used: readings of when the deployment was theirs. Another's is as if it did not exist. */
+async function assertDeployment(
+  core: LedgerCore,
+  call: CommandCall,
+  deploymentId: string,
+  readings: readonly { readonly period: Period }[],
+): Promise<void> {
+  const tenantId = confinedTo(call.caller);
+  const known = registered.get(core) ?? new Set();
+  registered.set(core, known);
+  if (tenantId === null && known.has(deploymentId)) return;
+  const { assignments } = deploymentOf(await core.book.load(deploymentStream(deploymentId)), deploymentId);
+  known.add(deploymentId);
+  if (tenantId !== null && readings.some(({ period }) => tenantAt(assignments, period.start) !== tenantId))
+    throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
+}
 
 const zRateKeyOf = z
   .object({ resourceType: z.string(), resourceFamily: z.string(), location: z.string() })

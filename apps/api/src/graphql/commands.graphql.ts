@@ -4,6 +4,7 @@ import type { Caller } from '#ledger/caller';
 import type { CommandOutcome } from '#ledger/command';
 import { zOutcome } from '#operations/answers';
 import { Ledger } from '#operations/ledger';
+import { COMMAND_ROLES } from '#operations/operations';
 import { AllowedTo, AskedBy } from '../auth/access.js';
 import { MAX_COMMANDS } from '../commands.http.js';
 import { GqlJson } from './scalars.js';
@@ -19,7 +20,7 @@ export class CommandsResolver {
   @Mutation(() => [outcomeType()], {
     description: 'Executes commands in order, each `{ command, …fields }`; a refusal does not stop the rest',
   })
-  @AllowedTo('platform_admin', 'operator', 'ingest')
+  @AllowedTo(...COMMAND_ROLES)
   async execute(
     @Args('commands', { type: () => [GqlJson] }) commands: unknown[],
     @AskedBy() caller: Caller,

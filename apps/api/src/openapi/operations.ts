@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import { zId, zInstant, zText } from '#domain/schema';
 import { ROLES } from '#ledger/caller';
-import { isCorrection, zBasedOn } from '#ledger/command';
+import { isCorrection, zBasedOn } from '#ledger/define-command';
 import { zOutcome } from '#operations/answers';
-import { COMMANDS } from '#operations/commands/index';
+import { COMMANDS } from '#operations/operations';
 import { EVENT_TYPE, EVENTS_TYPE, zCloudEvent } from '../cloud-event.js';
 import { MAX_COMMANDS } from '../commands.http.js';
 import { zIngested } from '../ingest.answer.js';
 import { MAX_ITEMS, zSentObservation } from '../ingest.http.js';
 import { PROBLEM_TYPE, zProblem } from '../problem.js';
-import { COMMAND_EXAMPLES, GRAPHQL_EXAMPLE, INGEST_EXAMPLES, PREVIEW_EXAMPLE } from './examples.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject } from './json-schema.js';
 import { json, media, PROBLEM, refusals } from './responses.js';
 
@@ -25,10 +24,10 @@ const zEnvelope = z.object({
 export function aboutCommands(components: Record<string, Json>): JsonObject {
   const envelope = jsonSchema('envelope', zEnvelope, 'input', components);
   const correction = jsonSchema('envelope', zEnvelope.extend(zBasedOn.shape), 'input', components);
-  for (const [name, { schema }] of COMMANDS)
+  for (const [name, { summary, fields }] of COMMANDS)
     components[name] = commandSchema(
       name,
-      jsonSchema(name, schema, 'input', components),
+      { ...jsonSchema(name, fields, 'input', components), description: summary },
       isCorrection(name) ? correction : envelope,
     );
   const references = [...COMMANDS.keys()].map((name) => ({ $ref: `#/components/schemas/${name}` }));
@@ -59,7 +58,7 @@ export function aboutCommands(components: Record<string, Json>): JsonObject {
       required: true,
       content: json(
         { oneOf: [command, { type: 'array', items: command, maxItems: MAX_COMMANDS }] },
-        Object.fromEntries(COMMAND_EXAMPLES),
+        Object.fromEntries([...COMMANDS].map(([name, { example }]) => [name, { command: name, ...example }])),
       ),
     },
     responses: {
@@ -70,6 +69,24 @@ export function aboutCommands(components: Record<string, Json>): JsonObject {
     },
   };
 }
+
+const OBSERVATION_EXAMPLE = {
+  deploymentId: 'acme-prod',
+  resourceId: 'gw-1',
+  billingKind: 'gateway',
+  period: { start: '2026-04-03T00:00:00Z', end: '2026-04-04T00:00:00Z' },
+  granularity: 'day',
+  quantity: '8',
+};
+const EVENT_EXAMPLE = {
+  specversion: '1.0',
+  id: '00001',
+  source: 'gw-1',
+  type: 'gateway',
+  subject: 'acme-prod',
+  time: '2026-04-04T12:00:00Z',
+  data: { quantity: '2', route: '/hello' },
+};
 
 export function aboutIngest(components: Record<string, Json>): JsonObject {
   const named = (name: string, schema: z.ZodType, io: 'input' | 'output'): Json => {
@@ -103,15 +120,31 @@ export function aboutIngest(components: Record<string, Json>): JsonObject {
       content: {
         ...json(
           { anyOf: [observation, ofOne, event, many({ anyOf: [observation, event] })] },
-          { one: INGEST_EXAMPLES.observation, several: [INGEST_EXAMPLES.observation, INGEST_EXAMPLES.event] },
+          { one: OBSERVATION_EXAMPLE, several: [OBSERVATION_EXAMPLE, EVENT_EXAMPLE] },
         ),
-        [EVENT_TYPE]: media(event, { event: INGEST_EXAMPLES.event }),
-        [EVENTS_TYPE]: media(many(event), { batch: [INGEST_EXAMPLES.event] }),
+        [EVENT_TYPE]: media(event, { event: EVENT_EXAMPLE }),
+        [EVENTS_TYPE]: media(many(event), { batch: [EVENT_EXAMPLE] }),
       },
     },
     responses: { 200: { description: 'What became of each', content: json(named('Ingested', zIngested, 'output')) } },
   };
 }
+
+const PREVIEW_EXAMPLE = {
+  commands: [
+    {
+      command: 'correct-usage',
+      deploymentId: 'acme-prod',
+      resourceId: 'gw-1',
+      billingKind: 'gateway',
+      period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+      granularity: 'day',
+      quantity: '6',
+      reason: 'what if',
+    },
+  ],
+  period: '2026-04',
+};
 
 export function aboutPreview(components: Record<string, Json>): JsonObject {
   components['Preview'] = jsonSchema('Preview', zPreviewed, 'output', components);
@@ -163,6 +196,10 @@ const zPreviewed = z.looseObject({
   byTenant: z.array(z.looseObject({ tenantId: z.string(), currency: z.string(), difference: z.string() })),
   total: z.string().nullable().describe('null where the lines are in several currencies'),
 });
+
+const GRAPHQL_EXAMPLE = {
+  query: '{ tenants(limit: 10) { items { tenantId name deployments { deploymentId } } nextCursor } }',
+};
 
 /** Served by Mercurius itself, beside the controllers. */
 export function graphQlPaths(): Record<string, Json> {
@@ -246,13 +283,8 @@ export function graphQlPaths(): Record<string, Json> {
   };
 }
 
-/** A command as it is sent: its own fields, its name, and the envelope. A choice of shapes has them in each. */
+/** A command as it is sent: its name, its own fields, and the envelope. */
 function commandSchema(name: string, schema: JsonObject, envelope: JsonObject): JsonObject {
-  for (const choice of ['anyOf', 'oneOf']) {
-    const options = schema[choice];
-    if (Array.isArray(options))
-      return { ...schema, [choice]: options.map((each: JsonObject) => commandSchema(name, each, envelope)) };
-  }
   const own = fieldsOf(schema);
   const common = fieldsOf(envelope).filter((field) => own.every((each) => each.name !== field.name));
   const properties = Object.fromEntries([...own, ...common].map((field) => [field.name, field.schema]));

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { invalid } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import type { LineDefinition } from '#domain/lines/line';
 import { byMonth } from '#domain/margin/months';
@@ -254,17 +253,4 @@ function stretchOf(
     case 'ResourceRemoved':
       return [event.data.at, null];
   }
-}
-
-/** What a preview may hold: facts that change what is owed, not what bills it. */
-export function assertPreviewable(name: string): void {
-  if (
-    ['create-invoice', 'issue-invoice', 'void-invoice', 'pay-invoice', 'create-credit-note', 'skip-event'].includes(
-      name,
-    )
-  )
-    throw invalid(
-      'not_previewed',
-      `${name} is not previewed: a preview says what facts would change; for an invoice see invoice-preview`,
-    );
 }

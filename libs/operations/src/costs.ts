@@ -1,46 +1,42 @@
-import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { type CostLine, zCostLine } from '#domain/costs/cost';
 import { invalid } from '#domain/errors';
 import { zId } from '#domain/schema';
-import { type CommandCall, type CommandDone, defineCommand, isCall } from '#ledger/command';
 import { writeCosts } from '#billing/costs/cost-writer';
-import { LedgerCore } from '#ledger/ledger-core';
+import { defineCommand } from '#ledger/define-command';
+import { APRIL } from './story.js';
 
-const recordCost = defineCommand({
+export const recordCost = defineCommand({
   name: 'record-cost',
-  schema: z.strictObject({
+  summary: 'Records lines of the invoice of a provider',
+  fields: z.strictObject({
     provider: zId,
     invoiceRef: zId,
     lines: z.array(z.strictObject(zCostLine.shape)).min(1).max(50_000),
   }),
   key: 'none',
-});
-
-export const costCommands = [recordCost];
-
-export class CostCommand extends Command<CommandDone> {
-  constructor(readonly call: CommandCall) {
-    super();
-  }
-}
-
-@CommandHandler(CostCommand)
-export class CostHandler implements ICommandHandler<CostCommand> {
-  constructor(private readonly core: LedgerCore) {}
-
-  async execute({ call }: CostCommand): Promise<CommandDone> {
-    if (!isCall(call, recordCost)) throw new Error(`${call.name} is not a command of costs`);
+  example: {
+    provider: 'digitalocean',
+    invoiceRef: '2026-04',
+    lines: [
+      {
+        lineKey: '1',
+        resourceId: 'droplet-1',
+        kind: 'droplet',
+        chargePeriod: APRIL,
+        amount: '3.00',
+        currency: 'USD',
+        category: 'usage',
+      },
+    ],
+  },
+  async handle(call, core) {
     const { provider, invoiceRef, lines } = call.fields;
     assertKeysOnce(lines);
-    const { status, position, accepted, duplicate } = await writeCosts(this.core, call, {
-      provider,
-      invoiceRef,
-      lines,
-    });
+    const { status, position, accepted, duplicate } = await writeCosts(core, call, { provider, invoiceRef, lines });
     return { status, ...(position === undefined ? {} : { position }), result: { accepted, duplicate } };
-  }
-}
+  },
+});
 
 function assertKeysOnce(lines: readonly CostLine[]): void {
   const seen = new Set<string>();

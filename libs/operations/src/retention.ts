@@ -1,4 +1,3 @@
-import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { conflict, type DomainError, invalid } from '#domain/errors';
 import { METERED_DAYS_STREAM } from '#domain/metering/metering';
@@ -6,93 +5,85 @@ import { zId, zInstant } from '#domain/schema';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { monthNamed } from '#domain/time/period';
 import { usageMonth, usageStream } from '#domain/usage/usage';
-import { type CommandCall, type CommandDone, defineCommand, isCall, stepOf } from '#ledger/command';
-import { LedgerCore } from '#ledger/ledger-core';
+import { type CommandCall, type CommandDone, stepOf } from '#ledger/command';
+import { defineCommand } from '#ledger/define-command';
+import type { LedgerCore } from '#ledger/ledger-core';
 import { zMonth } from '#ledger/month';
 import { contextFor } from '#ledger/query';
 import { type Kept, type Prunable, retentionOf } from '#billing/retention/retention';
-
-const pruneUsage = defineCommand({
-  name: 'prune-usage',
-  schema: z.strictObject({ month: zMonth, at: zInstant, deploymentId: zId.optional() }),
-  key: 'none',
-});
-
-export const retentionCommands = [pruneUsage];
-
-export class RetentionCommand extends Command<CommandDone> {
-  constructor(readonly call: CommandCall) {
-    super();
-  }
-}
+import { MID_APRIL } from './story.js';
 
 const AT_ONCE = 32;
 /** Of what is kept, so much is named: its number is told. */
 const MOST_NAMED = 20;
 
-@CommandHandler(RetentionCommand)
-export class RetentionHandler implements ICommandHandler<RetentionCommand> {
-  constructor(private readonly core: LedgerCore) {}
-
-  async execute({ call }: RetentionCommand): Promise<CommandDone> {
-    if (!isCall(call, pruneUsage)) throw new Error(`${call.name} is not a command of retention`);
-    return this.prune(call);
-  }
-
-  /** Deployment by deployment: killed half-way, the same again goes on. Errors: `usage_in_use`, `retention_not_over`, where nothing can be pruned. */
-  private async prune(call: CommandCall<z.output<typeof pruneUsage.schema>>): Promise<CommandDone> {
+/** Deployment by deployment: killed half-way, the same again goes on. Errors: `usage_in_use`, `retention_not_over`, where nothing can be pruned. */
+export const pruneUsage = defineCommand({
+  name: 'prune-usage',
+  summary: 'Drops the raw usage records of a month whose retention is over',
+  fields: z.strictObject({ month: zMonth, at: zInstant, deploymentId: zId.optional() }),
+  key: 'none',
+  example: { month: '2026-04', at: MID_APRIL },
+  async handle(call, core) {
     const { month, at, deploymentId } = call.fields;
     if (isBefore(call.caller.now, at))
       throw invalid('not_yet', `prune-usage: at ${at} is still to come: nothing is pruned ahead of time`, [
         { field: 'at', message: 'is still to come' },
       ]);
-    const context = contextFor(this.core, await this.core.projector.catchUp(), call.caller);
+    const context = contextFor(core, await core.projector.catchUp(), call.caller);
     const { prunable, kept } = await retentionOf(context, month, at, deploymentId ?? null);
     const name = usageMonth(month.start);
     if (prunable.length === 0 && kept.length > 0) throw refusal(name, kept);
     const deployments = [...Map.groupBy(prunable, (each) => each.deploymentId)];
-    const done: CommandDone[] = [];
+    const done: PrunedOne[] = [];
     for (let from = 0; from < deployments.length; from += AT_ONCE)
       done.push(
         ...(await Promise.all(
           deployments
             .slice(from, from + AT_ONCE)
-            .map(async ([id, records]) => this.pruneOne(stepOf(call), id, name, records, at)),
+            .map(async ([id, records]) => pruneOne(core, stepOf(call), id, name, records, at)),
         )),
       );
     const pruned = done.filter(({ status }) => status === 'done');
     const result = {
       month: name,
-      records: pruned.reduce((total, each) => total + (each.result as { records: number }).records, 0),
+      records: pruned.reduce((total, { records }) => total + records, 0),
       deployments: pruned.length,
       ...keptShown(kept),
     };
     // The command's key, where it has one, goes with what is done last.
-    const last = await this.core.book.decide(METERED_DAYS_STREAM, call, () => ({ events: [], result }));
+    const last = await core.book.decide(METERED_DAYS_STREAM, call, () => ({ events: [], result }));
     const position = Math.max(...pruned.map((each) => each.position ?? 0));
     return pruned.length === 0 ? last : { status: 'done', position, result };
-  }
+  },
+});
 
-  private async pruneOne(
-    call: CommandCall,
-    deploymentId: string,
-    month: string,
-    records: readonly Prunable[],
-    at: Instant,
-  ): Promise<CommandDone> {
-    const whole = monthNamed(month);
-    const stretches = records.map(({ billingKind }) => ({ deploymentId, billingKind, ...whole }));
-    return this.core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
-      const gone = new Set((await this.core.usage.prunedMonths(stretches)).map(({ billingKind }) => billingKind));
-      const left = records.filter(({ billingKind }) => !gone.has(billingKind));
-      const billingKinds = left.map(({ billingKind }) => billingKind);
-      return {
-        events:
-          billingKinds.length === 0 ? [] : [{ type: 'UsagePruned', data: { deploymentId, month, billingKinds, at } }],
-        result: { records: left.reduce((total, each) => total + each.records, 0) },
-      };
-    });
-  }
+interface PrunedOne extends CommandDone {
+  readonly records: number;
+}
+
+async function pruneOne(
+  core: LedgerCore,
+  call: CommandCall,
+  deploymentId: string,
+  month: string,
+  records: readonly Prunable[],
+  at: Instant,
+): Promise<PrunedOne> {
+  const whole = monthNamed(month);
+  const stretches = records.map(({ billingKind }) => ({ deploymentId, billingKind, ...whole }));
+  let pruned = 0;
+  const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
+    const gone = new Set((await core.usage.prunedMonths(stretches)).map(({ billingKind }) => billingKind));
+    const left = records.filter(({ billingKind }) => !gone.has(billingKind));
+    const billingKinds = left.map(({ billingKind }) => billingKind);
+    pruned = left.reduce((total, each) => total + each.records, 0);
+    return {
+      events:
+        billingKinds.length === 0 ? [] : [{ type: 'UsagePruned', data: { deploymentId, month, billingKinds, at } }],
+    };
+  });
+  return { ...done, records: pruned };
 }
 
 const keptShown = (kept: readonly Kept[]) => ({ kept: kept.slice(0, MOST_NAMED), keptCount: kept.length });
