@@ -179,7 +179,7 @@ describe('an interrupted command', () => {
       const own = join(files.path, signal);
       const { code, stdout, stderr } = await interrupted(['apply', '-', '--data-dir', own], `${tenant('a')}\n`, signal);
       expect([code, stdout]).toEqual([1, '0\tdone\tregister-tenant\n']);
-      expect(stderr).toContain('interrupted after 1 commands. They are kept; run the same command again for the rest.');
+      expect(stderr).toContain('interrupted after 1 command. Finished commands are kept.');
       expect(isServed(own)).toBe(false);
       const again = await cli(['apply', '-', '--json', '--data-dir', own], { input: `${tenant('a')}\n${tenant('b')}` });
       expect(JSON.parse(again.stdout)).toMatchObject([{ status: 'unchanged' }, { status: 'done' }]);

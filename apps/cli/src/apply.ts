@@ -4,10 +4,12 @@ import { sourceInFile } from '#ledger/file-rows';
 import type { Ledger } from '#operations/ledger';
 import { messageOf } from './errors.js';
 import { bytesOf, type Line, readPages } from './input.js';
-import { print, printJson, progress, say } from './output.js';
+import { counted, print, printJson, progress, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 
 type Answer = { readonly index: number } & CommandOutcome;
+
+const FOR_THE_REST = 'Finished commands are kept. For the rest, run apply again with the same input.';
 
 /** Executes commands in order. A refusal does not stop the rest, and makes the exit code 1. */
 export async function run(
@@ -37,9 +39,9 @@ export async function run(
         if (options.json) printJson(answers);
       }
       const refused = answers.filter(({ status }) => status === 'refused').length;
-      if (!options.json) say(`${answers.length} commands: ${answers.length - refused} accepted, ${refused} refused`);
-      if (stopping.signal.aborted)
-        say(`interrupted after ${answers.length} commands. They are kept; run the same command again for the rest.`);
+      if (!options.json)
+        say(`${counted(answers.length, 'command')}: ${answers.length - refused} accepted, ${refused} refused`);
+      if (stopping.signal.aborted) say(`interrupted after ${counted(answers.length, 'command')}. ${FOR_THE_REST}`);
       return refused > 0 || stopping.signal.aborted ? 1 : 0;
     },
     stop,
@@ -71,11 +73,10 @@ async function* applied(
             );
           yield { index, ...outcome };
           [index, done, read] = [index + 1, done + 1, read + (line?.bytes ?? 0)];
-          shown.show(bytes === null ? null : Math.min(read / bytes, 1), `${index} commands`);
+          shown.show(bytes === null ? null : Math.min(read / bytes, 1), counted(index, 'command'));
         }
       } catch (error) {
-        const remedy = 'earlier commands are kept; run the same command again for the rest';
-        throw new Error(`${file}:${lines[done]?.line}: ${messageOf(error)} (${remedy})`, { cause: error });
+        throw new Error(`${file}:${lines[done]?.line}: ${messageOf(error)}\n${FOR_THE_REST}`, { cause: error });
       }
       if (signal.aborted) return;
     }

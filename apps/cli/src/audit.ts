@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { signingKey } from './checkpoint-key.js';
-import { print, printJson } from './output.js';
+import { counted, print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { WrongUsage } from './wrong-usage.js';
 
@@ -19,8 +19,8 @@ export async function run(
     if (options.json) printJson({ file: out, ...invoice, events: events.length, earlier: earlier.length, publicKey });
     else
       print(
-        `${out}: ${invoice.number}, ${events.length} events with their proofs, ` +
-          `${earlier.length} earlier checkpoints; signed as ${publicKey}`,
+        `${out}: ${invoice.number}, ${counted(events.length, 'event')} with proofs, ` +
+          `${counted(earlier.length, 'earlier checkpoint')}; signed as ${publicKey}`,
       );
     return 0;
   });

@@ -7,9 +7,9 @@ import type { Historic, Imported } from '#exchange/backfill/imported';
 import { keepHeapSmall } from '#runtime/small-heap';
 import type { Counts } from '#exchange/rows/outcome';
 import { readJson } from './input.js';
-import { print, printJson, progress, say } from './output.js';
+import { counted, print, printJson, progress, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { given, WrongUsage } from './wrong-usage.js';
+import { readOption, WrongUsage } from './wrong-usage.js';
 
 interface Options {
   readonly dataDir: string;
@@ -76,7 +76,7 @@ const isKind = (kind: string): kind is BackfillKind => BACKFILL_KINDS.some((each
 
 async function mappingIn(file: string): Promise<Mapping> {
   const json = await readJson(file);
-  return given(() => readMapping(json, file));
+  return readOption(() => readMapping(json, file));
 }
 
 /** The files that an import writes. A pattern for all files of a folder does not match them. */
@@ -110,7 +110,7 @@ function printSummary(summary: Imported | DryRun): void {
       say(`rejected rows and their reasons are in ${rejects}: correct "record" there and import that file`);
     if (notes !== null) say(`accepted rows with a note are in ${notes}, each with its note`);
   }
-  for (const { field, message, rows } of odd) say(`note: ${field}: ${message} (${rows} rows)`);
+  for (const { field, message, rows } of odd) say(`note: ${field}: ${message} (${counted(rows, 'row')})`);
   if (files.length > 1) print(`total: ${countsText(counts)}`);
   if ('survey' in summary) printDryRun(summary);
   else for (const each of summary.historic) printHistoric(each);
@@ -118,14 +118,17 @@ function printSummary(summary: Imported | DryRun): void {
 }
 
 const countsText = ({ read, accepted, duplicate, correction, rejected }: Counts): string =>
-  `${read} rows read: ${accepted} accepted, ${duplicate} duplicate, ${correction} correction, ${rejected} rejected`;
+  `${counted(read, 'row')} read: ${accepted} accepted, ${duplicate} duplicate, ` +
+  `${correction} correction, ${rejected} rejected`;
 
 function printDryRun({ survey: { from, until, kinds, deployments, tenants }, effect, notTried }: DryRun): void {
   if (from !== null) print(`from ${from} until ${until ?? 'open'}`);
   for (const { kind, currency, rows, sum } of kinds)
-    print(`${kind}: ${rows} rows${sum === null ? '' : `, sum ${sum}${currency === null ? '' : ` ${currency}`}`}`);
+    print(
+      `${kind}: ${counted(rows, 'row')}${sum === null ? '' : `, sum ${sum}${currency === null ? '' : ` ${currency}`}`}`,
+    );
   const named = tenants.length === 0 ? 'none' : tenants.join(', ');
-  print(`${deployments} deployment${deployments === 1 ? '' : 's'}, tenants: ${named}`);
+  print(`${counted(deployments, 'deployment')}, tenants: ${named}`);
   for (const { invoiceId, tenantId, difference, currency } of effect?.invoices ?? [])
     print(
       `invoice ${invoiceId} of ${tenantId} is issued: ` +
@@ -138,7 +141,7 @@ function printDryRun({ survey: { from, until, kinds, deployments, tenants }, eff
 }
 
 function printHistoric({ tenantId, lines, invoices }: Historic): void {
-  const billed = `${lines} billed line${lines === 1 ? '' : 's'} (invoice ${invoices.join(', ')})`;
+  const billed = `${counted(lines, 'billed line')} (invoice ${invoices.join(', ')})`;
   say(
     `${tenantId}: the import affects ${billed}. ` +
       'The next run of ledgerline invoice books any difference as a correction.',

@@ -35,6 +35,6 @@ function show({ ok, position, failures, notices }: Checked): void {
   print(
     ok
       ? `every invariant holds at position ${position}; notices: ${notices.length}`
-      : `${failures.length} invariants do not hold at position ${position}`,
+      : `invariants that do not hold at position ${position}: ${failures.length}`,
   );
 }

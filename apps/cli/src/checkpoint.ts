@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { signingKey } from './checkpoint-key.js';
-import { print, printJson, say } from './output.js';
+import { counted, print, printJson, say } from './output.js';
 import { withLedger } from './session.js';
 
 /** Signs a checkpoint of the log as it is now. */
@@ -14,7 +14,7 @@ export async function run(
     if (options.out !== undefined) {
       await writeFile(options.out, checkpoint.note);
       say(
-        `${options.out}: ${checkpoint.size} events, signed as ${checkpoint.publicKey}. ` +
+        `${options.out}: ${counted(checkpoint.size, 'event')}, signed as ${checkpoint.publicKey}. ` +
           'Keep the file where nobody who can write to the database can change it.',
       );
     }

@@ -1,6 +1,6 @@
 import type { Differences } from '#audit/diff/index';
 import type { Explaining } from '#audit/diff/span';
-import { print, printJson } from './output.js';
+import { counted, print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { type Node, treeLines } from './tree.js';
 import { asked } from './wrong-usage.js';
@@ -52,7 +52,7 @@ const rateNode = (rate: Differences['rates'][number]): Node =>
 const usageNode = (usage: Differences['usage'][number]): Node =>
   node(
     `${usage.billingKind} of ${usage.deploymentId} in ${usage.month}: ` +
-      `${changed(usage.before, usage.after)} (${usage.readings} readings)`,
+      `${changed(usage.before, usage.after)} (${counted(usage.readings, 'reading')})`,
     usage,
   );
 

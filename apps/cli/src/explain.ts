@@ -5,7 +5,7 @@ import type { FileRow, Reference } from '#audit/explain/evidence';
 import type { ExplainedOpenLine } from '#audit/explain/open-line';
 import type { UsageVersion } from '#audit/explain/usage';
 import type { UsedIn } from '#audit/explain/used-in';
-import { print, printJson } from './output.js';
+import { counted, print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { type Node, treeLines } from './tree.js';
 import { asked } from './wrong-usage.js';
@@ -172,7 +172,7 @@ const rateKey = ({ resourceType, resourceFamily, location }: Row['rates'][number
   `${resourceType}/${resourceFamily}/${location}`;
 
 const usageText = ({ quantity, readings, since, until }: Row['usage']): string =>
-  `${quantity} in ${readings} readings of ${period({ start: since, end: until })}`;
+  `${quantity} in ${counted(readings, 'reading')} of ${period({ start: since, end: until })}`;
 
 /** How many events of one type are shown. --json has all of them. */
 const MAX_SHOWN = 5;

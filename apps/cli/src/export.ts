@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EXPORT_KINDS, type Export, type ExportKind } from '#exchange/export/exports';
-import { say } from './output.js';
+import { counted, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { WrongUsage } from './wrong-usage.js';
 
@@ -29,11 +29,11 @@ export async function run(
     Object.entries({ period, currency, issuer }).filter(([, value]) => value !== undefined),
   );
   return withLedger(options, async (ledger) => {
-    const counted = { rows: 0 };
-    const lines = Readable.from(linesOf(await ledger.export(kind, params, cliCaller()), format, counted));
+    const written = { rows: 0 };
+    const lines = Readable.from(linesOf(await ledger.export(kind, params, cliCaller()), format, written));
     if (typeof out === 'string') await pipeline(lines, createWriteStream(out));
     else await pipeline(lines, process.stdout, { end: false });
-    say(`${counted.rows} rows`);
+    say(counted(written.rows, 'row'));
     return 0;
   });
 }
@@ -43,11 +43,11 @@ const isKind = (kind: string): kind is ExportKind => EXPORT_KINDS.some((each) =>
 async function* linesOf(
   { columns, rows }: Export,
   format: 'csv' | 'jsonl',
-  counted: { rows: number },
+  written: { rows: number },
 ): AsyncGenerator<string> {
   if (format === 'csv') yield `${columns.join(',')}\n`;
   for await (const row of rows) {
-    counted.rows += 1;
+    written.rows += 1;
     yield format === 'csv'
       ? `${columns.map((column) => cellOf(valueAt(row, column))).join(',')}\n`
       : `${JSON.stringify(row)}\n`;

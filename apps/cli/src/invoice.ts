@@ -2,7 +2,7 @@ import { parse, zInstant } from '#domain/schema';
 import { invoiceRun, tenantIds } from '#operations/invoice-run';
 import { print, printJson, progress, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { given } from './wrong-usage.js';
+import { readOption } from './wrong-usage.js';
 
 interface Invoice {
   readonly invoiceId: string;
@@ -25,7 +25,7 @@ export async function run(
   _args: readonly string[],
   options: { dataDir: string; json: boolean; asOf?: unknown; tenant?: unknown; issue?: unknown },
 ): Promise<number> {
-  const asOf = given(() => parse(zInstant, options.asOf, '--as-of'));
+  const asOf = readOption(() => parse(zInstant, options.asOf, '--as-of'));
   return withLedger(options, async (ledger) => {
     const caller = cliCaller();
     const tenants = typeof options.tenant === 'string' ? [options.tenant] : await tenantIds(ledger, caller);

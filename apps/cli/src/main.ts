@@ -276,7 +276,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const NEEDED_NODE = 24;
 
 /** Runs the command in the Node that was installed with Ledgerline, if the machine's own Node is too old. */
-async function handedOver(): Promise<boolean> {
+async function endedInInstalledNode(): Promise<boolean> {
   if (Number(process.versions.node.split('.')[0]) >= NEEDED_NODE) return false;
   const node = fileURLToPath(new URL('../../../../node_modules/.bin/node', import.meta.url));
   // If this process is killed, the IPC channel closes and the child ends too.
@@ -298,7 +298,7 @@ async function handedOver(): Promise<boolean> {
   return true;
 }
 
-/** Ends this process if its parent (see handedOver) was killed, as if both were one process. */
+/** Ends this process if its parent (see endedInInstalledNode) was killed, as if both were one process. */
 function endWithParent(): void {
   process.on('disconnect', () => {
     process.kill(process.pid, 'SIGKILL');
@@ -308,7 +308,7 @@ function endWithParent(): void {
 
 try {
   endWithParent();
-  if (!(await handedOver())) await program.parseAsync();
+  if (!(await endedInInstalledNode())) await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? DONE : WRONG_USAGE;
   else {

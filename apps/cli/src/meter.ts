@@ -1,15 +1,15 @@
 import { daysFrom } from '#domain/metering/metering';
 import { parse, zDate } from '#domain/schema';
-import { print, printJson, progress } from './output.js';
+import { counted, print, printJson, progress } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { given } from './wrong-usage.js';
+import { readOption } from './wrong-usage.js';
 
 /** Meters one day, or several days in order. */
 export async function run(
   _args: readonly string[],
   options: { dataDir: string; json: boolean; date?: unknown; to?: unknown },
 ): Promise<number> {
-  const days = given(() => {
+  const days = readOption(() => {
     const first = parse(zDate, options.date, '--date');
     return daysFrom(first, options.to === undefined ? first : parse(zDate, options.to, '--to'));
   });
@@ -20,7 +20,7 @@ export async function run(
       const day = await ledger.meter(start.slice(0, 10), cliCaller());
       metered.push(day);
       if (options.json) shown.show(metered.length / days.length, `metered ${day.date}`);
-      else print(`${day.date}  ${day.count} records`);
+      else print(`${day.date}  ${counted(day.count, 'record')}`);
     }
     shown.end();
     await ledger.catchUp();

@@ -48,6 +48,9 @@ export function progress(): { show(share: number | null, text: string): void; en
   };
 }
 
+/** A number and its noun: `1 row`, `2 rows`. */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 /** Rows as a plain table with column names. An object in a cell is printed as JSON. */
 export function table(rows: readonly Readonly<Record<string, unknown>>[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];

@@ -4,7 +4,7 @@ import { messageOf } from './errors.js';
 import { readLines } from './input.js';
 import { print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { given } from './wrong-usage.js';
+import { readOption } from './wrong-usage.js';
 
 interface Options {
   readonly dataDir: string;
@@ -32,7 +32,7 @@ export async function run([file = '']: readonly string[], options: Options): Pro
 
 /** Shows what commands would change. Exits 1 if one of them would be refused. */
 export async function previewed(commands: readonly unknown[], options: Options): Promise<number> {
-  const at = options.at === undefined ? undefined : given(() => parse(zInstant, options.at, '--at'));
+  const at = options.at === undefined ? undefined : readOption(() => parse(zInstant, options.at, '--at'));
   const margin =
     options.period === undefined
       ? undefined

@@ -3,9 +3,9 @@ import { parse } from '#domain/schema';
 import type { Ledger } from '#operations/ledger';
 import { keepHeapSmall } from '#runtime/small-heap';
 import type { RebuildOptions, RebuildProgress, RebuildReport } from '#read-model/rebuild';
-import { print, printJson, progress, say, table } from './output.js';
+import { counted, print, printJson, progress, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { given, WrongUsage } from './wrong-usage.js';
+import { readOption, WrongUsage } from './wrong-usage.js';
 
 interface Options {
   readonly dataDir: string;
@@ -65,7 +65,7 @@ async function status(ledger: Ledger, { json }: Options): Promise<number> {
   if (halted !== null) say(`halted at position ${halted.position} (${halted.projection}): ${halted.reason}`);
   if (shadow !== null)
     say(
-      `a rebuild of ${namesOf(shadow)} is at position ${shadow.position}, ${shadow.lag} events behind. ` +
+      `a rebuild of ${namesOf(shadow)} is at position ${shadow.position}, ${counted(shadow.lag, 'event')} behind. ` +
         'To continue it, run "projections rebuild".',
     );
   if (kept !== null)
@@ -81,7 +81,7 @@ const namesOf = ({ projections }: SpareReadModels): string =>
 
 async function rebuild(options: Options): Promise<number> {
   keepHeapSmall();
-  const only = options.only === undefined ? null : given(() => parse(zNames, options.only, '--only'));
+  const only = options.only === undefined ? null : readOption(() => parse(zNames, options.only, '--only'));
   const stopping = new AbortController();
   const bar = progress();
   const rebuilt: RebuildOptions = {
@@ -182,7 +182,7 @@ async function rollback(options: Options): Promise<number> {
 }
 
 async function skip(position: string | undefined, options: Options): Promise<number> {
-  const command = given(() =>
+  const command = readOption(() =>
     parse(zSkip, { position, reason: options.reason }, 'projections skip POSITION --reason TEXT'),
   );
   return withLedger(options, async (ledger) => {

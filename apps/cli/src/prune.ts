@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { parse, zInstant } from '#domain/schema';
 import { zMonth } from '#ledger/month';
-import { print, printJson, say } from './output.js';
+import { counted, print, printJson, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { given } from './wrong-usage.js';
+import { readOption } from './wrong-usage.js';
 
 const zPruned = z.object({
   month: z.string(),
@@ -19,8 +19,8 @@ export async function run(
   options: { dataDir: string; json: boolean; month?: unknown; deployment?: unknown; at?: unknown },
 ): Promise<number> {
   const caller = cliCaller();
-  const month = given(() => parse(zMonth, options.month, '--month').start.slice(0, 7));
-  const at = given(() => (options.at === undefined ? caller.now : parse(zInstant, options.at, '--at')));
+  const month = readOption(() => parse(zMonth, options.month, '--month').start.slice(0, 7));
+  const at = readOption(() => (options.at === undefined ? caller.now : parse(zInstant, options.at, '--at')));
   return withLedger(options, async (ledger) => {
     const outcome = await ledger.execute(
       {
@@ -40,7 +40,7 @@ export async function run(
 }
 
 function show({ month, records, deployments, kept, keptCount }: z.output<typeof zPruned>): void {
-  print(`${month}: ${records} raw usage records of ${deployments} deployments pruned`);
+  print(`${month}: ${counted(records, 'raw usage record')} of ${counted(deployments, 'deployment')} pruned`);
   for (const { message } of kept) say(`kept: ${message}`);
-  if (keptCount > kept.length) say(`and ${keptCount - kept.length} more are kept`);
+  if (keptCount > kept.length) say(`kept: ${keptCount - kept.length} more`);
 }

@@ -5,7 +5,7 @@ import { parse, zDecimal, zId } from '#domain/schema';
 import { parsePeriod } from '#domain/time/period';
 import { readJson } from './input.js';
 import { printJson } from './output.js';
-import { given } from './wrong-usage.js';
+import { readOption } from './wrong-usage.js';
 
 /** Quotes usage under a plan, always as JSON. A plan in a file needs no database; a published plan is read from it. */
 export async function run(
@@ -14,7 +14,7 @@ export async function run(
 ): Promise<number> {
   const plan = String(options.plan);
   const text = typeof options.period === 'string' ? options.period : undefined;
-  const period = text === undefined ? undefined : given(() => periodOf(text));
+  const period = text === undefined ? undefined : readOption(() => periodOf(text));
   const usage = parse(z.record(zId, zDecimal), await readJson(String(options.usage)), 'usage');
   const isFile = statSync(plan, { throwIfNoEntry: false })?.isFile() === true;
   printJson(isFile ? await fromFile(plan, usage) : await fromLedger(options, plan, usage, period));

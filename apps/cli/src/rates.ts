@@ -3,7 +3,7 @@ import { parse } from '#domain/schema';
 import { print, printJson, say } from './output.js';
 import { previewed } from './preview.js';
 import { cliCaller, withLedger } from './session.js';
-import { given, WrongUsage } from './wrong-usage.js';
+import { readOption, WrongUsage } from './wrong-usage.js';
 
 interface Options {
   readonly dataDir: string;
@@ -37,7 +37,7 @@ export async function run([action = '']: readonly string[], options: Options): P
   const basedOn =
     options.basedOn === undefined
       ? null
-      : given(() => parse(z.coerce.number().int().nonnegative(), options.basedOn, '--based-on'));
+      : readOption(() => parse(z.coerce.number().int().nonnegative(), options.basedOn, '--based-on'));
   if (options.preview === true && basedOn !== null)
     throw new WrongUsage(
       '--preview always uses the current data. Remove --based-on, and give it with the correction itself.',

@@ -11,7 +11,7 @@ import { openDatabase } from '#postgres/pool';
 import { hasCode } from './errors.js';
 import { print, printJson, say } from './output.js';
 import { now } from './session.js';
-import { given } from './wrong-usage.js';
+import { readOption } from './wrong-usage.js';
 
 const HOST = '127.0.0.1';
 const TOKEN_TTL = '30d';
@@ -21,7 +21,7 @@ export async function run(
   _args: readonly string[],
   options: { dataDir: string; json: boolean; port?: unknown },
 ): Promise<number> {
-  const port = given(() => parse(zPort, options.port, '--port'));
+  const port = readOption(() => parse(zPort, options.port, '--port'));
   const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir: options.dataDir, log: say });
   try {
     const secret = await secretIn(options.dataDir);

@@ -4,7 +4,7 @@ import { createPool, openDatabase } from '#postgres/pool';
 import { type Verified, verifyLog } from '#transparency/verify';
 import { checkingKey } from './checkpoint-key.js';
 import { messageOf } from './errors.js';
-import { print, printJson, say } from './output.js';
+import { counted, print, printJson, say } from './output.js';
 import { WrongUsage } from './wrong-usage.js';
 
 interface Options {
@@ -50,12 +50,13 @@ async function textOf(file: string): Promise<string> {
 }
 
 function show({ ok, size, root, kept, compared, invoice, failures }: Verified): void {
-  print(`${size} events, root ${root}`);
+  print(`${counted(size, 'event')}, root ${root}`);
   const { checkpoints, invoices, ofOtherKeys } = compared;
-  print(`compared with ${kept} kept hashes, ${checkpoints} signed checkpoints and ${invoices} issued invoices`);
-  if (ofOtherKeys > 0) print(`${ofOtherKeys} kept checkpoints were not checked: other keys signed them (see --key)`);
+  print(`compared with kept hashes: ${kept}, signed checkpoints: ${checkpoints}, issued invoices: ${invoices}`);
+  if (ofOtherKeys > 0)
+    print(`kept checkpoints not checked, because other keys signed them (see --key): ${ofOtherKeys}`);
   if (invoice !== undefined) {
-    print(`${invoice.number} (${invoice.invoiceId}): ${invoice.events.length} events name it`);
+    print(`${invoice.number} (${invoice.invoiceId}): ${counted(invoice.events.length, 'event')} about it`);
     for (const { position, type, includedIn } of invoice.events)
       print(`  event ${position}  ${type}  ${includedIn === null ? 'is not included' : `is in ${includedIn}`}`);
   }

@@ -7,7 +7,7 @@ export class WrongUsage extends Error {
 }
 
 /** Reads a part of the command line. An error in it is wrong usage. */
-export function given<Value>(read: () => Value): Value {
+export function readOption<Value>(read: () => Value): Value {
   try {
     return read();
   } catch (error) {

@@ -26,13 +26,13 @@ export function readEnvironment<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   environment: Readonly<Record<string, string | undefined>>,
 ): z.output<z.ZodObject<Shape>> {
-  const given = Object.fromEntries(
+  const set = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
-  const { success, data, error } = schema.safeParse(given);
+  const { success, data, error } = schema.safeParse(set);
   if (success) return data;
   const faults = new Map(error.issues.map(({ path, message }) => [path.join('.'), message]));
-  const lines = [...faults].map(([name, message]) => `  ${name} ${given[name] === undefined ? 'is not set' : message}`);
+  const lines = [...faults].map(([name, message]) => `  ${name} ${set[name] === undefined ? 'is not set' : message}`);
   throw new Error(
     `environment variables are missing or invalid. Nothing was started. Set or correct:\n${lines.join('\n')}`,
   );
