@@ -1,71 +1,53 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type pg from 'pg';
 import type { Instant } from '#domain/time/instant';
-import type { Versioned } from '#read-model/table';
-import type { CommandKeyRow } from './commands/commands.table.js';
-import type { CostLineRow } from './costs/costs.table.js';
-import type { CreditRow } from './credits/credits.table.js';
-import type {
-  AssignmentRow,
-  DeploymentRow,
-  SubscriptionPlanRow,
-  SubscriptionRow,
-  UsageWaiverRow,
-} from './deployments/deployments.table.js';
-import type { ResourceCorrectionRow, ResourceRow, SightingRow } from './inventory/inventory.table.js';
-import type { InvoiceLineRow } from './invoice-lines/invoice-lines.table.js';
-import type {
-  CreditNoteRow,
-  InvoicePartRow,
-  InvoiceRow,
-  InvoiceRowRow,
-  TenantCreditRow,
-} from './invoices/invoices.table.js';
-import type { RevenueRow } from './margins/margins.table.js';
-import type { MeteredDayRow, MeteringConfigurationRow } from './metering/metering.table.js';
-import type { PlanVersionRow } from './plans/plans.table.js';
-import type { RateRow } from './rates/rates.table.js';
-import type { RestatementRow } from './restatements/restatements.table.js';
-import type { TenantGracePeriodRow, TenantRow, TenantTaxRow } from './tenants/tenants.table.js';
-import type { UsageProviderRow, UsageRecordRow } from './usage-records/usage-records.table.js';
+import type { RowOf, TableDefinition, Versioned } from '#read-model/table';
+import type * as commands from './commands/commands.table.js';
+import type * as costs from './costs/costs.table.js';
+import type * as credits from './credits/credits.table.js';
+import type * as deployments from './deployments/deployments.table.js';
+import type * as inventory from './inventory/inventory.table.js';
+import type * as invoiceLines from './invoice-lines/invoice-lines.table.js';
+import type * as invoices from './invoices/invoices.table.js';
+import type * as margins from './margins/margins.table.js';
+import type * as metering from './metering/metering.table.js';
+import type * as plans from './plans/plans.table.js';
+import type * as rateKeyUsage from './rate-key-usage/rate-key-usage.table.js';
+import type * as rates from './rates/rates.table.js';
+import type * as restatements from './restatements/restatements.table.js';
+import type * as tenants from './tenants/tenants.table.js';
+import type * as usageRecords from './usage-records/usage-records.table.js';
 
-type History<Row> = Row & Versioned;
+/** All files of tables. */
+type Files =
+  | typeof commands
+  | typeof costs
+  | typeof credits
+  | typeof deployments
+  | typeof inventory
+  | typeof invoiceLines
+  | typeof invoices
+  | typeof margins
+  | typeof metering
+  | typeof plans
+  | typeof rateKeyUsage
+  | typeof rates
+  | typeof restatements
+  | typeof tenants
+  | typeof usageRecords;
+
+/** Each table that a file exports. */
+type TableIn<File> = File extends unknown ? Extract<File[keyof File], TableDefinition> : never;
+
+export type History<Row> = Row & Versioned;
 
 /** The schema of the read models that serve. */
 export const READ_MODELS = 'ledgerline';
 
 /** The read models, as queries see them. */
-export interface ReadModels {
-  tenants: History<TenantRow>;
-  tenant_taxes: History<TenantTaxRow>;
-  tenant_grace_periods: History<TenantGracePeriodRow>;
-  credits: History<CreditRow>;
-  credit_notes: History<CreditNoteRow>;
-  usage_waivers: History<UsageWaiverRow>;
-  deployments: History<DeploymentRow>;
-  deployment_assignments: History<AssignmentRow>;
-  subscriptions: History<SubscriptionRow>;
-  subscription_plans: History<SubscriptionPlanRow>;
-  resources: History<ResourceRow>;
-  resource_sightings: History<SightingRow>;
-  resource_corrections: History<ResourceCorrectionRow>;
-  metering_configurations: History<MeteringConfigurationRow>;
-  metered_days: History<MeteredDayRow>;
-  usage_records: History<UsageRecordRow>;
-  usage_providers: History<UsageProviderRow>;
-  rates: History<RateRow>;
-  plan_versions: History<PlanVersionRow>;
-  invoice_lines: History<InvoiceLineRow>;
-  invoices: History<InvoiceRow>;
-  tenant_credits: History<TenantCreditRow>;
-  invoice_parts: History<InvoicePartRow>;
-  invoice_rows: History<InvoiceRowRow>;
-  restatements: History<RestatementRow>;
-  cost_lines: History<CostLineRow>;
-  revenue: History<RevenueRow>;
-  command_keys: History<CommandKeyRow>;
+export type ReadModels = { [Of in TableIn<Files> as Of['name']]: History<RowOf<Of>> } & {
   checkpoint: { position: number; versions: string; moved_at: Instant };
-}
+};
 
 export const readModels = (pool: pg.Pool): Kysely<ReadModels> =>
   new Kysely<ReadModels>({ dialect: new PostgresDialect({ pool }) });

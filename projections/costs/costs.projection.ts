@@ -3,8 +3,8 @@ import type { Handler } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { type CostLineRow, costLines } from './costs.table.js';
 
-type CostEvents = RecordedEvent<'CostRecorded'> | RecordedEvent<'CostCorrected'>;
-type Line = CostEvents['data']['lines'][number];
+type CostEvents = 'CostRecorded' | 'CostCorrected';
+type Line = RecordedEvent<CostEvents>['data']['lines'][number];
 
 const toRow = (provider: string, invoiceRef: string, line: Line): CostLineRow => ({
   provider,
@@ -24,10 +24,10 @@ const toRow = (provider: string, invoiceRef: string, line: Line): CostLineRow =>
 });
 
 /** A correction states its lines as they should be: both events set them. */
-const setLines: Handler<'CostRecorded'> & Handler<'CostCorrected'> = {
-  touches: ({ data }: CostEvents) =>
+const setLines: Handler<CostEvents> = {
+  touches: ({ data }) =>
     data.lines.map(({ lineKey }) => ({ table: costLines, group: [data.provider, data.invoiceRef, lineKey] })),
-  apply: ({ data }: CostEvents, rows) => {
+  apply: ({ data }, rows) => {
     for (const line of data.lines) {
       rows.set(
         costLines,

@@ -1,10 +1,10 @@
 import { applyCreditEvent, type Coupon, type Credit } from '#domain/invoices/credits';
 import type { RecordedEvent } from '#domain/events';
-import { changing } from '#read-model/versioned';
+import { changing, type Handler } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { type CreditRow, credits } from './credits.table.js';
 
-type CreditEvents = RecordedEvent<'CouponGranted'> | RecordedEvent<'CreditGranted'> | RecordedEvent<'CreditRevoked'>;
+type CreditEvents = 'CouponGranted' | 'CreditGranted' | 'CreditRevoked';
 
 export const toCredit = (row: CreditRow): Coupon | Credit => {
   const shared = { creditId: row.credit_id, from: row.effective_from, until: row.effective_until };
@@ -14,7 +14,7 @@ export const toCredit = (row: CreditRow): Coupon | Credit => {
 };
 
 /** The fold that also decided the event. */
-function next(event: CreditEvents, rows: readonly CreditRow[]): CreditRow[] {
+function next(event: RecordedEvent<CreditEvents>, rows: readonly CreditRow[]): CreditRow[] {
   const { tenantId, currency } = event.data;
   return applyCreditEvent(rows.map(toCredit), event).map((credit) => ({
     credit_id: credit.creditId,
@@ -31,14 +31,20 @@ function next(event: CreditEvents, rows: readonly CreditRow[]): CreditRow[] {
   }));
 }
 
-const keyOf = ({ data }: CreditEvents): readonly string[] => [data.tenantId, data.currency, data.creditId];
+const keyOf = ({ data }: RecordedEvent<CreditEvents>): readonly string[] => [
+  data.tenantId,
+  data.currency,
+  data.creditId,
+];
+
+const decided: Handler<CreditEvents> = changing(credits, keyOf, next);
 
 export const creditsProjection = versionedProjection('credits', {
   version: 1,
   tables: [credits],
   on: {
-    CouponGranted: changing<'CouponGranted', CreditRow>(credits, keyOf, next),
-    CreditGranted: changing<'CreditGranted', CreditRow>(credits, keyOf, next),
-    CreditRevoked: changing<'CreditRevoked', CreditRow>(credits, keyOf, next),
+    CouponGranted: decided,
+    CreditGranted: decided,
+    CreditRevoked: decided,
   },
 });

@@ -1,38 +1,25 @@
-import type { Instant } from '#domain/time/instant';
-import { defineTable } from '#read-model/table';
+import { bigint, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
+import { defineTable, type RowOf } from '#read-model/table';
 
 /** A tenant's coupon (a percentage) or credit (an amount). What invoices took of it is on their rows. */
-export interface CreditRow {
-  readonly credit_id: string;
-  readonly tenant_id: string;
-  readonly currency: string;
-  readonly kind: 'coupon' | 'credit';
-  readonly percent: string | null;
-  readonly amount: string | null;
-  /** A coupon's; null: all. */
-  readonly billing_kinds: readonly string[] | null;
-  readonly effective_from: Instant;
-  readonly effective_until: Instant | null;
-  /** Log position: the order in which credits are taken where they end alike. */
-  readonly granted_position: number;
-  readonly reason: string | null;
-}
-
-export const credits = defineTable<CreditRow>({
+export const credits = defineTable({
   name: 'credits',
   columns: {
-    credit_id: 'text',
-    tenant_id: 'text',
-    currency: 'text',
-    kind: 'text',
-    percent: 'numeric',
-    amount: 'numeric',
-    billing_kinds: 'jsonb',
-    effective_from: 'timestamptz',
-    effective_until: 'timestamptz',
-    granted_position: 'bigint',
-    reason: 'text',
+    credit_id: text,
+    tenant_id: text,
+    currency: text,
+    kind: oneOf<'coupon' | 'credit'>(),
+    percent: numeric.nullable(),
+    amount: numeric.nullable(),
+    /** A coupon's; null: all. */
+    billing_kinds: jsonb<readonly string[]>().nullable(),
+    effective_from: timestamptz,
+    effective_until: timestamptz.nullable(),
+    /** Log position: the order in which credits are taken where they end alike. */
+    granted_position: bigint,
+    reason: text.nullable(),
   },
   key: ['tenant_id', 'currency', 'credit_id'],
-  group: ['tenant_id', 'currency', 'credit_id'],
 });
+
+export type CreditRow = RowOf<typeof credits>;

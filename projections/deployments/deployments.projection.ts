@@ -2,7 +2,6 @@ import type { RecordedEvent } from '#domain/events';
 import { changing } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import {
-  type AssignmentRow,
   deploymentAssignments,
   deployments,
   subscriptionPlans,
@@ -10,8 +9,7 @@ import {
   usageWaivers,
 } from './deployments.table.js';
 
-type Placed = RecordedEvent<'DeploymentRegistered'> | RecordedEvent<'DeploymentAssigned'>;
-const assignment = ({ data }: Placed) => [
+const assignment = ({ data }: RecordedEvent<'DeploymentRegistered' | 'DeploymentAssigned'>) => [
   { deployment_id: data.deploymentId, effective_from: data.from, tenant_id: data.tenantId },
 ];
 
@@ -30,11 +28,7 @@ export const deploymentsProjection = versionedProjection('deployments', {
         rows.set(deploymentAssignments, [deploymentId, from], assignment(event));
       },
     },
-    DeploymentAssigned: changing<'DeploymentAssigned', AssignmentRow>(
-      deploymentAssignments,
-      ({ data }) => [data.deploymentId, data.from],
-      assignment,
-    ),
+    DeploymentAssigned: changing(deploymentAssignments, ({ data }) => [data.deploymentId, data.from], assignment),
     SubscriptionStarted: {
       touches: ({ data }) => [
         { table: subscriptions, group: [data.subscriptionId] },

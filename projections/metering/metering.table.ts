@@ -1,30 +1,28 @@
 import type { SkippedResource } from '#domain/metering/metering';
-import type { Instant } from '#domain/time/instant';
-import { defineTable } from '#read-model/table';
+import { int, jsonb, oneOf, text, timestamptz } from '#read-model/column';
+import { defineTable, type RowOf } from '#read-model/table';
 
-export interface MeteringConfigurationRow {
-  readonly billing_kind: string;
-  readonly effective_from: Instant;
-  readonly granularity: 'day' | 'hour';
-  readonly retention_days: number | null;
-}
-
-export const meteringConfigurations = defineTable<MeteringConfigurationRow>({
+export const meteringConfigurations = defineTable({
   name: 'metering_configurations',
-  columns: { billing_kind: 'text', effective_from: 'timestamptz', granularity: 'text', retention_days: 'int' },
+  columns: {
+    billing_kind: text,
+    effective_from: timestamptz,
+    granularity: oneOf<'day' | 'hour'>(),
+    retention_days: int.nullable(),
+  },
   key: ['billing_kind', 'effective_from'],
-  group: ['billing_kind', 'effective_from'],
 });
 
-export interface MeteredDayRow {
-  readonly date: string;
-  readonly record_count: number;
-  readonly skipped: readonly SkippedResource[];
-}
+export type MeteringConfigurationRow = RowOf<typeof meteringConfigurations>;
 
-export const meteredDays = defineTable<MeteredDayRow>({
+export const meteredDays = defineTable({
   name: 'metered_days',
-  columns: { date: 'text', record_count: 'int', skipped: 'jsonb' },
+  columns: {
+    date: text,
+    record_count: int,
+    skipped: jsonb<readonly SkippedResource[]>(),
+  },
   key: ['date'],
-  group: ['date'],
 });
+
+export type MeteredDayRow = RowOf<typeof meteredDays>;

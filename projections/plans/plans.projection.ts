@@ -1,11 +1,11 @@
 import type { RecordedEvent } from '#domain/events';
 import { applyPlanEvent, type PlanVersion } from '#domain/plans/plan';
 import { compareInstants } from '#domain/time/instant';
-import { changing } from '#read-model/versioned';
+import { changing, type Handler } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { type PlanVersionRow, planVersions } from './plans.table.js';
 
-type PlanEvents = RecordedEvent<'PlanPublished'> | RecordedEvent<'PlanPriceCorrected'>;
+type PlanEvents = 'PlanPublished' | 'PlanPriceCorrected';
 
 export const toVersion = (row: PlanVersionRow): PlanVersion => ({
   planId: row.plan_id,
@@ -31,19 +31,21 @@ const toRow = (version: PlanVersion): PlanVersionRow => ({
   items: version.items,
 });
 
-const planOf = ({ data }: PlanEvents): readonly string[] => [data.planId];
+const planOf = ({ data }: RecordedEvent<PlanEvents>): readonly string[] => [data.planId];
 
-const next = (event: PlanEvents, rows: readonly PlanVersionRow[]): PlanVersionRow[] =>
+const next = (event: RecordedEvent<PlanEvents>, rows: readonly PlanVersionRow[]): PlanVersionRow[] =>
   applyPlanEvent(
     rows.map(toVersion).sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom)),
     event,
   ).map(toRow);
 
+const decided: Handler<PlanEvents> = changing(planVersions, planOf, next);
+
 export const plansProjection = versionedProjection('plans', {
   version: 2,
   tables: [planVersions],
   on: {
-    PlanPublished: changing<'PlanPublished', PlanVersionRow>(planVersions, planOf, next),
-    PlanPriceCorrected: changing<'PlanPriceCorrected', PlanVersionRow>(planVersions, planOf, next),
+    PlanPublished: decided,
+    PlanPriceCorrected: decided,
   },
 });

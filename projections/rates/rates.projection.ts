@@ -1,11 +1,11 @@
 import type { RecordedEvent } from '#domain/events';
 import { applyRateEvent, type RateSegment } from '#domain/rates/rate';
 import type { RateKey } from '#domain/usage/usage';
-import { changing } from '#read-model/versioned';
+import { changing, type Handler } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { type RateRow, rates } from './rates.table.js';
 
-type RateEvents = RecordedEvent<'RateSet'> | RecordedEvent<'RateCorrected'> | RecordedEvent<'RateWithdrawn'>;
+type RateEvents = 'RateSet' | 'RateCorrected' | 'RateWithdrawn';
 
 export const toSegment = (row: RateRow): RateSegment => ({
   effectiveFrom: row.effective_from,
@@ -28,20 +28,26 @@ const toRow = ({ resourceType, resourceFamily, location }: RateKey, segment: Rat
   basis: segment.basis,
 });
 
-const keyOf = ({ data }: RateEvents): readonly string[] => [data.resourceType, data.resourceFamily, data.location];
+const keyOf = ({ data }: RecordedEvent<RateEvents>): readonly string[] => [
+  data.resourceType,
+  data.resourceFamily,
+  data.location,
+];
 
 /** The rows of a key after an event: the fold that also decided it. */
-const next = (event: RateEvents, rows: readonly RateRow[]): RateRow[] => {
+const next = (event: RecordedEvent<RateEvents>, rows: readonly RateRow[]): RateRow[] => {
   const segments = rows.map(toSegment).sort((a, b) => (a.effectiveFrom < b.effectiveFrom ? -1 : 1));
   return applyRateEvent(segments, event).map((segment) => toRow(event.data, segment));
 };
+
+const decided: Handler<RateEvents> = changing(rates, keyOf, next);
 
 export const ratesProjection = versionedProjection('rates', {
   version: 3,
   tables: [rates],
   on: {
-    RateSet: changing<'RateSet', RateRow>(rates, keyOf, next),
-    RateCorrected: changing<'RateCorrected', RateRow>(rates, keyOf, next),
-    RateWithdrawn: changing<'RateWithdrawn', RateRow>(rates, keyOf, next),
+    RateSet: decided,
+    RateCorrected: decided,
+    RateWithdrawn: decided,
   },
 });

@@ -1,20 +1,20 @@
-import { defineTable } from '#read-model/table';
+import { bigint, text, uuid } from '#read-model/column';
+import { defineTable, type RowOf } from '#read-model/table';
 
 /**
  * Marks: an issued line whose inputs changed at this log position, and why. Corrections are found by these, not by
  * searching; a mark is settled by the tenant's next invoice that was computed at or after it.
  */
-export interface RestatementRow {
-  readonly line_id: string;
-  readonly marked_at: number;
-  readonly tenant_id: string;
-  readonly reason: string;
-}
-
-export const restatements = defineTable<RestatementRow>({
+export const restatements = defineTable({
   name: 'restatements',
-  columns: { line_id: 'uuid', marked_at: 'bigint', tenant_id: 'text', reason: 'text' },
+  columns: {
+    line_id: uuid,
+    marked_at: bigint,
+    tenant_id: text,
+    reason: text,
+  },
   key: ['line_id', 'marked_at'],
-  group: ['line_id', 'marked_at'],
   indexes: [['tenant_id', 'marked_at']],
 });
+
+export type RestatementRow = RowOf<typeof restatements>;

@@ -1,45 +1,42 @@
-import { defineTable } from '#read-model/table';
-import type { Instant } from '#domain/time/instant';
+import { int, numeric, text, timestamptz, uuid } from '#read-model/column';
+import { defineTable, type RowOf } from '#read-model/table';
 
-export interface TenantRow {
-  readonly tenant_id: string;
-  readonly currency: string;
-  readonly time_zone: string;
-  /** The tenant's personal details live in an erasable table; this is their reference. */
-  readonly details_ref: string;
-  readonly details_hash: string;
-}
-
-export const tenants = defineTable<TenantRow>({
+export const tenants = defineTable({
   name: 'tenants',
-  columns: { tenant_id: 'text', currency: 'text', time_zone: 'text', details_ref: 'uuid', details_hash: 'text' },
+  columns: {
+    tenant_id: text,
+    currency: text,
+    time_zone: text,
+    /** The tenant's personal details live in an erasable table; this is their reference. */
+    details_ref: uuid,
+    details_hash: text,
+  },
   key: ['tenant_id'],
-  group: ['tenant_id'],
 });
 
-export interface TenantTaxRow {
-  readonly tenant_id: string;
-  readonly effective_from: Instant;
-  readonly name: string;
-  readonly rate_percent: string;
-}
+export type TenantRow = RowOf<typeof tenants>;
 
-export const tenantTaxes = defineTable<TenantTaxRow>({
+export const tenantTaxes = defineTable({
   name: 'tenant_taxes',
-  columns: { tenant_id: 'text', effective_from: 'timestamptz', name: 'text', rate_percent: 'numeric' },
+  columns: {
+    tenant_id: text,
+    effective_from: timestamptz,
+    name: text,
+    rate_percent: numeric,
+  },
   key: ['tenant_id', 'effective_from'],
-  group: ['tenant_id', 'effective_from'],
 });
 
-export interface TenantGracePeriodRow {
-  readonly tenant_id: string;
-  readonly effective_from: Instant;
-  readonly hours: number;
-}
+export type TenantTaxRow = RowOf<typeof tenantTaxes>;
 
-export const tenantGracePeriods = defineTable<TenantGracePeriodRow>({
+export const tenantGracePeriods = defineTable({
   name: 'tenant_grace_periods',
-  columns: { tenant_id: 'text', effective_from: 'timestamptz', hours: 'int' },
+  columns: {
+    tenant_id: text,
+    effective_from: timestamptz,
+    hours: int,
+  },
   key: ['tenant_id', 'effective_from'],
-  group: ['tenant_id', 'effective_from'],
 });
+
+export type TenantGracePeriodRow = RowOf<typeof tenantGracePeriods>;

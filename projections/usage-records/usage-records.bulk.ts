@@ -1,11 +1,12 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import type { Observation, ReadingKey } from '#domain/usage/usage';
+import { numeric, text, timestamptz } from '#read-model/column';
 import { COPY_NULL, type CopyLines, copyText, type CopyTarget } from '#read-model/copy';
 import { answer, type Answers, type Bulk } from '#read-model/projection';
 import { defineTable } from '#read-model/table';
 import type { Passing } from '../flow.js';
-import { prunedUsage, usageProviders, usageRecords, type UsageRecordRow } from './usage-records.table.js';
+import { prunedUsage, usageProviders, usageRecords } from './usage-records.table.js';
 
 const KEY = [
   'billing_kind',
@@ -19,24 +20,21 @@ const KEY = [
 const BODY = ['quantity', 'origin', 'resource_type', 'resource_family', 'location', 'attributes', 'sub_attribution'];
 
 /** Corrections as they come: what each does to a record is told once all are there. */
-const staging = defineTable<
-  Pick<UsageRecordRow, 'deployment_id' | (typeof KEY)[number] | 'origin'> & { readonly quantity: string | null }
->({
+const staging = defineTable({
   name: 'usage_corrections_staged',
   columns: {
-    deployment_id: 'text',
-    billing_kind: 'text',
-    period_start: 'timestamptz',
-    resource_id: 'text',
-    period_end: 'timestamptz',
-    granularity: 'text',
-    provider: 'text',
-    source_id: 'text',
-    quantity: 'numeric',
-    origin: 'text',
+    deployment_id: text,
+    billing_kind: text,
+    period_start: timestamptz,
+    resource_id: text,
+    period_end: timestamptz,
+    granularity: text,
+    provider: text,
+    source_id: text,
+    quantity: numeric.nullable(),
+    origin: text,
   },
   key: ['deployment_id', ...KEY],
-  group: ['deployment_id', ...KEY],
 });
 
 const RECORDS: CopyTarget = { table: usageRecords.name, columns: ['deployment_id', ...KEY, ...BODY, 'position_from'] };

@@ -244,7 +244,7 @@ export const usageRecords = defineQuery({
       ' AND ($7::timestamptz IS NULL OR period_start < $7) AND ($8::text IS NULL OR resource_id = $8)' +
       (after === null
         ? ''
-        : ` AND (${KEY.join(', ')}) > (${KEY.map((column, index) => `$${index + 10}::${usageRecordsTable.columns[column]}`).join(', ')})`);
+        : ` AND (${KEY.join(', ')}) > (${KEY.map((column, index) => `$${index + 10}::${usageRecordsTable.columns[column].type}`).join(', ')})`);
     const { rows } = await context.core.pool.query<UsageRecordRow>(
       `SELECT * FROM ${inForce(usageRecordsTable, '$1', where)} u ORDER BY ${KEY.join(', ')} LIMIT $9`,
       [

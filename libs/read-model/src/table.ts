@@ -1,8 +1,9 @@
+import { bigint, type Columns, type ValueOf } from './column.js';
+
 /** A read-model table: its rows keep their history, each with the range of log positions in which it was the truth. */
 export interface TableDefinition {
   readonly name: string;
-  /** Postgres type by column; `jsonb` values are given and read as JSON. */
-  readonly columns: Readonly<Record<string, string>>;
+  readonly columns: Columns;
   /** Identifies a row among those in force at one position. */
   readonly key: readonly string[];
   /** Rows that are changed together: columns of the key. */
@@ -25,43 +26,57 @@ export interface TableDefinition {
   readonly byMonthOf?: string;
 }
 
-/** A table whose rows have a known shape. */
-export interface Table<Row extends object> extends TableDefinition {
-  /** Never there: it carries the type. */
-  readonly row?: Row;
+/** A table whose name and columns are known to the compiler. */
+export interface Table<Name extends string, Of extends Columns> extends TableDefinition {
+  readonly name: Name;
+  readonly columns: Of;
 }
 
-export const defineTable = <Row extends object>(definition: {
-  readonly name: string;
-  readonly columns: { readonly [Column in keyof Row & string]: string };
-  readonly key: readonly (keyof Row & string)[];
-  readonly group: readonly (keyof Row & string)[];
-  readonly indexes?: readonly (readonly string[])[];
+/** The rows of a table, as its columns say. */
+export type RowOf<Of extends { readonly columns: Columns }> = {
+  readonly [Name in keyof Of['columns']]: ValueOf<Of['columns'][Name]>;
+};
+
+type ColumnOf<Of extends Columns> = keyof Of & string;
+/** Keys are never null: null tells no two rows apart. */
+type KeyOf<Of extends Columns> = {
+  [Name in ColumnOf<Of>]: null extends ValueOf<Of[Name]> ? never : Name;
+}[ColumnOf<Of>];
+
+export const defineTable = <const Name extends string, Of extends Columns>({
+  group,
+  ...definition
+}: {
+  readonly name: Name;
+  readonly columns: Of;
+  readonly key: readonly KeyOf<Of>[];
+  /** Without it: each row by itself. */
+  readonly group?: readonly KeyOf<Of>[];
+  readonly indexes?: readonly (readonly ColumnOf<Of>[])[];
   readonly apart?: {
-    readonly by: readonly (keyof Row & string)[];
-    readonly from: keyof Row & string;
-    readonly until: keyof Row & string;
+    readonly by: readonly ColumnOf<Of>[];
+    readonly from: ColumnOf<Of>;
+    readonly until: ColumnOf<Of>;
   };
   readonly partialIndexes?: readonly {
     readonly name: string;
-    readonly columns: readonly (keyof Row & string)[];
+    readonly columns: readonly ColumnOf<Of>[];
     readonly where: string;
   }[];
   readonly fewSuperseded?: boolean;
   readonly readByItsOwn?: boolean;
-  readonly byMonthOf?: keyof Row & string;
-}): Table<Row> => definition;
+  readonly byMonthOf?: KeyOf<Of>;
+}): Table<Name, Of> => ({ ...definition, group: group ?? definition.key });
 
 /** `[position_from, position_to)`: the log positions in which the row was the truth; null: it still is. */
-export interface Versioned {
-  readonly position_from: number;
-  readonly position_to: number | null;
-}
+export const versionColumns = { position_from: bigint, position_to: bigint.nullable() };
+
+export type Versioned = RowOf<{ readonly columns: typeof versionColumns }>;
 
 /** Keys are never null: null tells no two rows apart. */
 export function createTableSql(table: TableDefinition): string {
   const columns = Object.entries(table.columns).map(
-    ([name, type]) => `${name} ${type}${table.key.includes(name) ? ' NOT NULL' : ''}`,
+    ([name, { type }]) => `${name} ${type}${table.key.includes(name) ? ' NOT NULL' : ''}`,
   );
   const partitioned = table.byMonthOf === undefined ? '' : ` PARTITION BY RANGE (${table.byMonthOf})`;
   return `CREATE TABLE ${table.name} (${[...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ')})${partitioned}`;

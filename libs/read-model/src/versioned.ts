@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { EventType, RecordedEvent } from '#domain/events';
 import { type Projection, projectionOf } from './projection.js';
-import type { Table, TableDefinition } from './table.js';
+import type { RowOf, TableDefinition } from './table.js';
 
 /** A group of rows of one table that an event changes. */
 export interface Touch {
@@ -11,9 +11,9 @@ export interface Touch {
 
 /** The rows in force while a batch is folded in memory. */
 export interface Rows {
-  get<Row extends object>(table: Table<Row>, ...group: readonly unknown[]): readonly Row[];
+  get<Of extends TableDefinition>(table: Of, ...group: readonly unknown[]): readonly RowOf<Of>[];
   /** Replaces the group's rows, from this event's position on. */
-  set<Row extends object>(table: Table<Row>, group: readonly unknown[], rows: readonly Row[]): void;
+  set<Of extends TableDefinition>(table: Of, group: readonly unknown[], rows: readonly RowOf<Of>[]): void;
 }
 
 export interface Handler<Type extends EventType> {
@@ -26,10 +26,10 @@ export interface Handler<Type extends EventType> {
 export type Handlers<Type extends EventType> = { readonly [Each in Type]: Handler<Each> };
 
 /** The most common handler: one group of one table, from its rows to its next rows. */
-export const changing = <Type extends EventType, Row extends object>(
-  table: Table<Row>,
+export const changing = <Type extends EventType, Of extends TableDefinition>(
+  table: Of,
   groupOf: (event: RecordedEvent<Type>) => readonly unknown[],
-  next: (event: RecordedEvent<Type>, rows: readonly Row[]) => readonly Row[],
+  next: (event: RecordedEvent<Type>, rows: readonly RowOf<Of>[]) => readonly RowOf<Of>[],
 ): Handler<Type> => ({
   touches: (event) => [{ table, group: groupOf(event) }],
   apply: (event, rows) => {
@@ -140,10 +140,10 @@ class BatchRows {
 
   at(position: number): Rows {
     return {
-      get: <Row extends object>(table: Table<Row>, ...group: readonly unknown[]) =>
-        [...this.of(table).group(group).values()].map(({ row }) => row as Row),
+      get: <Of extends TableDefinition>(table: Of, ...group: readonly unknown[]) =>
+        [...this.of(table).group(group).values()].map(({ row }) => row as RowOf<Of>),
       set: (table, group, rows) => {
-        this.of(table).replace(group, rows as readonly Record<string, unknown>[], position);
+        this.of(table).replace(group, rows, position);
       },
     };
   }
@@ -211,7 +211,7 @@ async function insertVersions(
   if (versions.length === 0) return;
   const names = Object.keys(table.columns);
   const value = (row: Record<string, unknown>, column: string): unknown =>
-    table.columns[column] === 'jsonb' && row[column] !== null && row[column] !== undefined
+    table.columns[column]?.type === 'jsonb' && row[column] !== null && row[column] !== undefined
       ? JSON.stringify(row[column])
       : row[column];
   await client.query(
@@ -229,8 +229,8 @@ async function insertVersions(
 const unnested = (table: TableDefinition, columns: readonly string[]): string =>
   columns
     .map((column, index) => {
-      const type = table.columns[column];
-      if (type === undefined) throw new Error(`${table.name} has no column ${column}`);
-      return `$${index + 1}::${type.replace(/ NOT NULL$/, '')}[]`;
+      const found = table.columns[column];
+      if (found === undefined) throw new Error(`${table.name} has no column ${column}`);
+      return `$${index + 1}::${found.type}[]`;
     })
     .join(', ');

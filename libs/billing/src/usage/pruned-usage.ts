@@ -2,7 +2,7 @@ import type { RecordedEvent } from '#domain/events';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { type Observation, type Origin, type ReadingKey, usageStream } from '#domain/usage/usage';
 import { usageRecords, type UsageProviderRow } from '#projections/usage-records/usage-records.table';
-import { inForce, isInForce } from '#read-model/table';
+import { inForce, isInForce, versionColumns } from '#read-model/table';
 import type { LedgerCore } from '#ledger/ledger-core';
 import {
   MONTH_NAME,
@@ -142,13 +142,13 @@ function correct(versions: RecordVersion[], origin: Origin, quantity: string | n
     });
 }
 
-const COLUMNS = { ...usageRecords.columns, position_from: 'bigint', position_to: 'bigint' };
+const COLUMNS = { ...usageRecords.columns, ...versionColumns };
 const names = Object.keys(COLUMNS).join(', ');
 
 /** Rows of `from_log`, a jsonb parameter or column, as SQL. */
 const rowsOf = (jsonb: string): string =>
   `jsonb_to_recordset(${jsonb}) AS from_log(${Object.entries(COLUMNS)
-    .map(([name, type]) => `${name} ${type}`)
+    .map(([name, { type }]) => `${name} ${type}`)
     .join(', ')})`;
 
 /** The records in force at a position, of the table and of `jsonb` (`readingsIn`), as a subquery for FROM. */

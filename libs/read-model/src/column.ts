@@ -1,0 +1,35 @@
+import type { Instant } from '#domain/time/instant';
+
+/** A column of a read model: its Postgres type, and the type of its values as they are written and read. */
+export interface Column<Value> {
+  /** As in CREATE TABLE. */
+  readonly type: string;
+  /** Never there: it carries the type of the values. */
+  readonly value?: Value;
+}
+
+interface NotNull<Value> extends Column<Value> {
+  /** The column whose values may be missing. */
+  nullable(): Column<Value | null>;
+}
+
+export type Columns = Readonly<Record<string, Column<unknown>>>;
+
+/** The type of a column's values. */
+export type ValueOf<Of extends Column<unknown>> = Of extends Column<infer Value> ? Value : never;
+
+const column = <Value>(type: string): NotNull<Value> => ({ type, nullable: () => ({ type }) });
+
+export const text = column<string>('text');
+export const uuid = column<string>('uuid');
+/** An exact decimal, as a text. */
+export const numeric = column<string>('numeric');
+export const int = column<number>('int');
+/** A log position, which a number holds exactly. */
+export const bigint = column<number>('bigint');
+export const boolean = column<boolean>('boolean');
+export const timestamptz = column<Instant>('timestamptz');
+/** One of some texts: `oneOf<'day' | 'hour'>()`. */
+export const oneOf = <Value extends string>(): NotNull<Value> => column<Value>('text');
+/** JSON of a known shape. */
+export const jsonb = <Value extends object>(): NotNull<Value> => column<Value>('jsonb');
