@@ -1,5 +1,6 @@
 import { notFound } from '#domain/errors';
 import { billingStream } from '#domain/invoices/invoice';
+import { EventCodec, ofType } from '#event-store/codec';
 import type { StoredEvent } from '#event-store/port';
 import { readCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
 import { type KeptTree, rootText } from '#transparency/kept-tree';
@@ -10,6 +11,7 @@ import { type IssuedInvoice, issuedInvoice } from './explain/issued.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { contextFor } from '#ledger/query';
 
+const codec = new EventCodec();
 const FORMAT = 'ledgerline-audit-bundle/1';
 
 /** An invoice with all that proves it, to be checked without us. Hashes are in base64, of RFC 6962's tree over the events in global order. */
@@ -45,16 +47,15 @@ export async function auditBundle(
   const context = contextFor(core, await core.projector.catchUp(size), caller);
   const invoice = await issuedInvoice(context, idOrNumber);
   const events = (await evidenceOfInvoice(context, invoice)).filter(({ position }) => position <= size);
-  const issued = events.find(
-    ({ type, data }) =>
-      type === 'InvoiceIssued' && (JSON.parse(data) as { invoiceId: string }).invoiceId === invoice.invoiceId,
-  );
+  const issued = events
+    .flatMap((stored) => (stored.type === 'InvoiceIssued' ? [ofType(codec.decode(stored), 'InvoiceIssued')] : []))
+    .find(({ data }) => data.invoiceId === invoice.invoiceId);
   if (issued === undefined)
     throw notFound(
       'unknown_invoice',
       `the log has no InvoiceIssued of ${invoice.invoiceId} in ${billingStream(invoice.tenantId, invoice.currency)}: run ledgerline verify`,
     );
-  const said = (JSON.parse(issued.data) as { tree?: { size: number; root: string } }).tree;
+  const said = issued.data.tree;
   const bundled: BundledEvent[] = [];
   for (const { position, stream, revision, id, type, data, metadata, recordedAt } of events)
     bundled.push({

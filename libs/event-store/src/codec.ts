@@ -20,22 +20,22 @@ import type { NewEvent, StoredEvent } from './port.js';
 
 const zMetadata = z.object({
   actor: z.string(),
-  occurredAt: zInstant.optional(),
+  occurredAt: zInstant.exactOptional(),
   command: z
     .object({
       name: z.string(),
       key: z.string(),
       bodyHash: z.string(),
-      idempotencyKey: z.string().optional(),
-      result: zJsonObject.optional(),
+      idempotencyKey: z.string().exactOptional(),
+      result: zJsonObject.exactOptional(),
     })
-    .optional(),
-  correlationId: z.string().optional(),
-  requestId: z.string().optional(),
-  traceparent: z.string().optional(),
-  source: z.object({ file: z.string(), sha256: z.string().optional(), rows: z.string() }).optional(),
+    .exactOptional(),
+  correlationId: z.string().exactOptional(),
+  requestId: z.string().exactOptional(),
+  traceparent: z.string().exactOptional(),
+  source: z.object({ file: z.string(), sha256: z.string().exactOptional(), rows: z.string() }).exactOptional(),
   /** Version of the event's shape; 1 unless it says so. */
-  v: z.number().int().positive().optional(),
+  v: z.number().int().positive().exactOptional(),
 });
 
 /** Lifts the data of one version of an event's shape to the next. */
@@ -61,6 +61,26 @@ export class UnreadableEvent extends Error {
 
 /** What JSON writes as an escape, after an even number of backslashes: the bytes are text, what is read of them is not. */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
+
+/** An event as it stands in the log, in the version of its shape in which it was written, and of a type that may be unknown. */
+export interface LoggedEvent extends Omit<StoredEvent, 'data' | 'metadata'> {
+  readonly data: unknown;
+  readonly metadata: EventMetadata;
+}
+
+/** The event, of one of these types, as it was asked for. Errors: an Error, a defect, where it is of another. */
+export function ofType<Type extends EventType>(
+  event: RecordedEvent,
+  ...types: readonly Type[]
+): Extract<RecordedEvent, { readonly type: Type }> {
+  if (isOfType(event, types)) return event;
+  throw new Error(`the event at position ${event.position} is ${event.type}, not ${types.join(' or ')}`);
+}
+
+const isOfType = <Type extends EventType>(
+  event: RecordedEvent,
+  types: readonly Type[],
+): event is Extract<RecordedEvent, { readonly type: Type }> => types.some((type) => type === event.type);
 
 const isEventType = (type: string): type is EventType => Object.hasOwn(eventSchemas, type);
 
@@ -93,16 +113,21 @@ export class EventCodec {
     return result.data;
   }
 
+  /** For a reader that shows the log itself, also where it can't be applied. Errors: UnreadableEvent, where it is not JSON. */
+  asLogged(stored: StoredEvent): LoggedEvent {
+    const { v: _version, ...metadata } = this.metadataOf(stored);
+    return { ...stored, data: json(stored, stored.data), metadata };
+  }
+
   /**
-   * The data as it stands, unchecked: it was checked when it was written. For who reads very many events and checks each value that it
-   * uses; a shape of another version is lifted and checked as ever.
+   * The data as it stands, unchecked: it was checked when it was written. For a reader of very many events; a shape of
+   * another version is lifted and checked as by `decode`.
    */
   decodeAsWritten(stored: StoredEvent): RecordedEvent {
     const { type, id, stream, revision, position, recordedAt } = stored;
     if (!isEventType(type)) throw new UnreadableEvent(stored, 'its type is unknown to this version');
-    const metadata = checked(zMetadata, json(stored, stored.metadata));
-    if (!metadata.success || (metadata.data.v ?? 1) !== this.version(type)) return this.decode(stored);
-    const { v: _version, ...known } = metadata.data;
+    const { v = 1, ...known } = this.metadataOf(stored);
+    if (v !== this.version(type)) return this.decode(stored);
     return {
       type,
       data: json(stored, stored.data) as EventData<EventType>,
@@ -115,13 +140,17 @@ export class EventCodec {
     } as RecordedEvent;
   }
 
+  private metadataOf(stored: StoredEvent): z.infer<typeof zMetadata> {
+    const metadata = checked(zMetadata, json(stored, stored.metadata));
+    if (metadata.success) return metadata.data;
+    throw new UnreadableEvent(stored, `its metadata: ${listed(fieldErrors(metadata.error))}`);
+  }
+
   /** Refuses what has no schema or does not fit it (UnreadableEvent): a projection halts there rather than guess. */
   decode(stored: StoredEvent): RecordedEvent {
     const { type } = stored;
     if (!isEventType(type)) throw new UnreadableEvent(stored, 'its type is unknown to this version');
-    const metadata = checked(zMetadata, json(stored, stored.metadata));
-    if (!metadata.success) throw new UnreadableEvent(stored, `its metadata: ${listed(fieldErrors(metadata.error))}`);
-    const { v = 1, ...known } = metadata.data;
+    const { v = 1, ...known } = this.metadataOf(stored);
     if (v > this.version(type))
       throw new UnreadableEvent(stored, `its shape has version ${v}, this program knows ${this.version(type)}`);
     const lifted = (this.upcasters[type] ?? [])

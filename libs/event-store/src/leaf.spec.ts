@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { instant } from '#domain/time/instant';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
 import { all } from '../../../test/support/event-log-contract.js';
 import { Leaf } from './leaf.js';
@@ -17,13 +18,8 @@ const digest = (bytes: Buffer): string => `${bytes.length} ${hash('sha256', byte
 
 describe('a leaf', () => {
   it('has each field behind its length, and the event once more out of them', () => {
-    const leaf = Leaf.of({
-      ...EVENT,
-      stream: 's',
-      revision: 0,
-      position: 12,
-      recordedAt: '2026-04-01T09:00:00.5Z' as never,
-    });
+    const event = { ...EVENT, stream: 's', revision: 0, position: 12, recordedAt: instant('2026-04-01T09:00:00.5Z') };
+    const leaf = Leaf.of(event);
     // 8 fields; '12', 's', '0', the id's 36 bytes = 0x24, 'Née' in 4 bytes, 9 bytes of data, '{}', 22 bytes = 0x16 of time
     const hex = (text: string) => Buffer.from(text).toString('hex');
     expect(leaf.bytes.toString('hex')).toBe(
@@ -31,6 +27,7 @@ describe('a leaf', () => {
         `00000004${hex('Née')}00000009${hex(EVENT.data)}00000002${hex('{}')}00000016${hex('2026-04-01T09:00:00.5Z')}`,
     );
     expect([leaf.position, leaf.text('type'), leaf.text('data')]).toEqual([12, 'Née', EVENT.data]);
+    expect(leaf.event()).toEqual(event);
   });
 });
 

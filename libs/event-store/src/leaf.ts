@@ -1,3 +1,4 @@
+import { instant } from '#domain/time/instant';
 import type { StoredEvent } from './port.js';
 
 /**
@@ -57,6 +58,20 @@ export class Leaf {
 
   text(name: Field): string {
     return this.field(name).toString('utf8');
+  }
+
+  /** The event that the leaf is of. Errors: `not_an_instant`, where the bytes are of none. */
+  event(): StoredEvent {
+    return {
+      position: this.position,
+      stream: this.text('stream'),
+      revision: Number(this.text('revision')),
+      id: this.text('id'),
+      type: this.text('type'),
+      data: this.text('data'),
+      metadata: this.text('metadata'),
+      recordedAt: instant(this.text('recordedAt')),
+    };
   }
 
   get position(): number {

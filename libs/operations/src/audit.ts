@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { costEvents } from '#domain/costs/cost';
 import { zId, zText } from '#domain/schema';
+import { EventCodec } from '#event-store/codec';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { checkAll } from '#audit/check/index';
 import { differences } from '#audit/diff/index';
@@ -39,6 +40,7 @@ const zChecked = z
   })
   .meta({ id: 'Checked' });
 
+const codec = new EventCodec();
 const DEFAULT_EVENTS = 100;
 
 export const events = defineQuery({
@@ -58,8 +60,10 @@ export const events = defineQuery({
   async handle({ stream, after, type, limit, cursor }, { core, position, caller }) {
     const range = { after: cursor === undefined ? after : cursorOf(cursor), upTo: position };
     const events = await firstOf(eventsIn(core.log, range, { stream, type, count: limit + 1 }), limit + 1);
-    const shown = (event: StoredEvent) =>
-      shownEvent(event, maySee(caller, event.type) ? (JSON.parse(event.data) as unknown) : null);
+    const shown = (stored: StoredEvent) => {
+      const event = codec.asLogged(stored);
+      return shownEvent(event, maySee(caller, event.type) ? event.data : null);
+    };
     return pageOf(events, limit, position, (event) => [String(event.position)], shown);
   },
 });

@@ -1,6 +1,6 @@
-import { z } from 'zod';
-import { recordedSchemas } from '#domain/events';
+import type { z } from 'zod';
 import { zId } from '#domain/schema';
+import { EventCodec, ofType } from '#event-store/codec';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { creditNoteView } from '#billing/invoices/credit-notes';
 import { creditNoteDocument as creditNoteHtml } from '#exchange/documents/credit-note-document';
@@ -111,7 +111,7 @@ async function partiesOf(
   };
 }
 
-const zIssued = z.object({ detailsRef: recordedSchemas.InvoiceIssued.shape.detailsRef });
+const codec = new EventCodec();
 
 /** The reference to the tenant's details that its `InvoiceIssued` froze: the event stands where the invoice's number begins. */
 async function frozenDetailsRef(
@@ -125,7 +125,8 @@ async function frozenDetailsRef(
     .where('invoice_id', '=', invoiceId)
     .where('ordinal', 'is not', null)
     .executeTakeFirstOrThrow();
-  for await (const { data } of core.log.readAt([at])) return zIssued.parse(JSON.parse(data)).detailsRef;
+  for await (const stored of core.log.readAt([at]))
+    return ofType(codec.decode(stored), 'InvoiceIssued').data.detailsRef;
   throw new Error(`the log has no event at position ${at}, where invoice ${invoiceId} was issued`);
 }
 

@@ -1,4 +1,5 @@
 import { notFound } from '#domain/errors';
+import { EventCodec, ofType } from '#event-store/codec';
 import type { PostgresLog } from '#event-store/postgres';
 import { failure, type Failure } from './failure.js';
 import type { Mark } from './marks.js';
@@ -23,6 +24,7 @@ export interface InvoiceIncluded {
   }[];
 }
 
+const codec = new EventCodec();
 const NUMBER = /^INV-(\d{6,9})$/;
 
 /** The id of an issued invoice that is named by it or by its number, which is how many were issued up to it. Errors: `unknown_invoice`. */
@@ -32,9 +34,9 @@ export async function invoiceNamed(
 ): Promise<Pick<InvoiceIncluded, 'invoiceId' | 'number'>> {
   const wanted = NUMBER.exec(named)?.[1];
   let ordinal = 0;
-  for await (const { data } of log.readAll(0, { types: ['InvoiceIssued'] })) {
+  for await (const stored of log.readAll(0, { types: ['InvoiceIssued'] })) {
     ordinal += 1;
-    const { invoiceId } = JSON.parse(data) as { invoiceId: string };
+    const { invoiceId } = ofType(codec.decodeAsWritten(stored), 'InvoiceIssued').data;
     if (wanted === undefined ? invoiceId === named : ordinal === Number(wanted))
       return { invoiceId, number: `INV-${String(ordinal).padStart(6, '0')}` };
   }

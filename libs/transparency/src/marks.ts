@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { EventCodec, ofType } from '#event-store/codec';
 import type { Leaf } from '#event-store/leaf';
 import { type Checkpoint, readCheckpoint } from './checkpoint.js';
 import { failure, type Failure } from './failure.js';
@@ -16,16 +16,11 @@ export interface Mark {
   readonly invoiceId?: string;
 }
 
-const zIssued = z.object({
-  invoiceId: z.string(),
-  tree: z.object({ size: z.int().nonnegative(), root: z.string() }).optional(),
-});
-
 /** What an issued invoice says of the events before it; undefined of any other event, and of invoices older than the tree. */
 export function markIn(leaf: Leaf): Mark | Failure | undefined {
   if (!leaf.is('type', ISSUED)) return undefined;
   try {
-    const { invoiceId, tree } = zIssued.parse(JSON.parse(leaf.text('data')));
+    const { invoiceId, tree } = ofType(codec.decode(leaf.event()), 'InvoiceIssued').data;
     return tree === undefined
       ? undefined
       : {
@@ -41,6 +36,7 @@ export function markIn(leaf: Leaf): Mark | Failure | undefined {
   }
 }
 
+const codec = new EventCodec();
 const ISSUED = Buffer.from('InvoiceIssued');
 const UNSIGNED_BY_US = 'Name the public key that signed it with --key, or ask who keeps the signing key.';
 

@@ -3,6 +3,7 @@ import { Inject } from '@nestjs/common';
 import { Args, Resolver, Subscription } from '@nestjs/graphql';
 import { z } from 'zod';
 import { isDomainError } from '#domain/schema';
+import { EventCodec, ofType } from '#event-store/codec';
 import type { EventLog } from '#event-store/port';
 import { type Caller, confinedTo } from '#ledger/caller';
 import { invoice, zInvoice } from '#operations/invoices';
@@ -19,11 +20,11 @@ import { answerType } from './types.js';
 
 /** How often the lag is looked at, in milliseconds; it is told when it has changed. */
 const LAG_EVERY_MS = 500;
-const INVOICE_STATES = { types: ['InvoiceDrafted', 'InvoiceIssued', 'InvoicePaid', 'InvoiceVoided'] };
+const INVOICE_STATES = ['InvoiceDrafted', 'InvoiceIssued', 'InvoicePaid', 'InvoiceVoided'] as const;
+const codec = new EventCodec();
 
 const lags = answerType(z.array(zProjection));
 const itself = <Value>(value: Value): Value => value;
-const zInvoiceEvent = z.object({ invoiceId: z.string(), tenantId: z.string() });
 
 @Resolver()
 export class SubscriptionsResolver {
@@ -72,13 +73,16 @@ export class SubscriptionsResolver {
 
   private async *states(tenantId: string | null, caller: Caller, signal: AbortSignal): AsyncGenerator {
     const own = confinedTo(caller);
-    for await (const event of this.log.subscribe(await this.log.head(), { signal, filter: INVOICE_STATES })) {
-      const of = zInvoiceEvent.parse(JSON.parse(event.data));
+    for await (const stored of this.log.subscribe(await this.log.head(), {
+      signal,
+      filter: { types: INVOICE_STATES },
+    })) {
+      const { data: of, position } = ofType(codec.decode(stored), ...INVOICE_STATES);
       if ((own !== null && of.tenantId !== own) || (tenantId !== null && of.tenantId !== tenantId)) continue;
-      await this.ledger.catchUp(event.position);
+      await this.ledger.catchUp(position);
       try {
         yield remembered(
-          await this.ledger.answer(invoice, { id: of.invoiceId, asOf: String(event.position) }, this.asOfNow(caller)),
+          await this.ledger.answer(invoice, { id: of.invoiceId, asOf: String(position) }, this.asOfNow(caller)),
         );
       } catch (error) {
         // An attempt to draft that came to nothing leaves no invoice.

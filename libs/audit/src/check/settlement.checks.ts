@@ -2,11 +2,11 @@ import type { RecordedEvent } from '#domain/events';
 import type { InvoiceEvent } from '#domain/invoices/invoice';
 import { foldAccount } from '#domain/invoices/settlement';
 import { decimal, text } from '#domain/money/decimal';
-import { EventCodec } from '#event-store/codec';
+import { EventCodec, ofType } from '#event-store/codec';
 import type { QueryContext } from '#ledger/query';
 import { type Check, type Finding, now, REBUILD } from './finding.js';
 
-const SETTLING = ['InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'];
+const SETTLING = ['InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'] as const;
 
 /** What is due of each invoice, and what a tenant has in credit, as the log itself tells it. */
 const settlements: Check = async (context) => {
@@ -70,7 +70,7 @@ async function settlingEvents({
   const accounts = new Map<string, Extract<RecordedEvent, InvoiceEvent>[]>();
   for await (const stored of core.log.readAll(0, { types: SETTLING })) {
     if (stored.position > position) break;
-    const event = codec.decode(stored) as Extract<RecordedEvent, { type: 'InvoiceIssued' }>;
+    const event = ofType(codec.decode(stored), ...SETTLING);
     const key = JSON.stringify([event.data.tenantId, event.data.currency]);
     const own = accounts.get(key);
     if (own === undefined) accounts.set(key, [event]);

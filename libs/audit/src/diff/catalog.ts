@@ -1,8 +1,9 @@
-import type { EventType } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
 import type { RateSegment } from '#domain/rates/rate';
 import { monthNamed } from '#domain/time/period';
 import { asJsonb, fromLog, type FromLog, NOTHING, recordVersions } from '#billing/usage/pruned-usage';
+import { ofType } from '#event-store/codec';
+import { readEvent } from '../explain/evidence.js';
 import { at, CHANGED, type Explaining, explaining, inTurn, type Span } from './span.js';
 import type { Stretch } from '#projections/usage-records/usage-records.lookups';
 
@@ -112,16 +113,16 @@ export async function usageDifferences(span: Span): Promise<UsageDifference[]> {
   }));
 }
 
-const USAGE_EVENTS: readonly EventType[] = ['UsageObserved', 'UsageCorrected'];
+const USAGE_EVENTS = ['UsageObserved', 'UsageCorrected'] as const;
 
 /** Readings of pruned months of which some changed. */
 async function prunedUsageOf({ context: { core }, from, to }: Span): Promise<FromLog> {
   const { rows } = await core.pool.query<{ any: boolean }>('SELECT EXISTS (SELECT FROM pruned_usage) AS any');
   if (rows[0]?.any !== true) return NOTHING;
   const streams = new Map<string, Stretch>();
-  for await (const { position, data } of core.log.readAll(from, { types: USAGE_EVENTS })) {
-    if (position > to) break;
-    const { deploymentId, month } = JSON.parse(data) as { deploymentId: string; month: string };
+  for await (const stored of core.log.readAll(from, { types: USAGE_EVENTS })) {
+    if (stored.position > to) break;
+    const { deploymentId, month } = ofType(readEvent(stored), ...USAGE_EVENTS).data;
     streams.set(`${deploymentId} ${month}`, { deploymentId, billingKind: null, ...monthNamed(month) });
   }
   return fromLog(core, await core.usage.prunedMonths([...streams.values()]));

@@ -1,4 +1,3 @@
-import type { StoredEvent } from '#event-store/port';
 import { rowsInForce } from '#read-model/table';
 import { eventsOf, reference, type Reference } from '../explain/evidence.js';
 import type { QueryContext } from '#ledger/query';
@@ -21,7 +20,7 @@ export interface Explaining {
 
 export async function explaining({ context, from, to }: Span, positions: Iterable<number>): Promise<Explaining> {
   const within = [...new Set(positions)].filter((position) => position > from && position <= to).sort((a, b) => a - b);
-  const events: readonly StoredEvent[] = await eventsOf(context.core.log, to, within.slice(0, MOST_EVENTS), []);
+  const events = await eventsOf(context.core.log, to, within.slice(0, MOST_EVENTS), []);
   return { events: events.map(reference), eventCount: within.length };
 }
 

@@ -37,7 +37,7 @@ export async function explainEvent(context: QueryContext, stored: StoredEvent): 
   const maySee = ADMIN.includes(context.caller.role) || !Object.hasOwn(costEvents, event.type);
   return {
     is: 'event',
-    event: shownEvent(stored, maySee ? event.data : null),
+    event: shownEvent(event, maySee ? event.data : null),
     usedIn: await usedIn(context, event),
     margin:
       isCost && maySee

@@ -1,4 +1,4 @@
-import type { EventMetadata, EventSource } from '#domain/events';
+import type { EventSource, RecordedEvent } from '#domain/events';
 import { billingStream, type FrozenRow } from '#domain/invoices/invoice';
 import { lineStream } from '#domain/lines/line';
 import { planStream } from '#domain/plans/plan';
@@ -7,6 +7,7 @@ import { deploymentStream } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
 import { instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
+import { EventCodec, type LoggedEvent } from '#event-store/codec';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { rowAt } from '#ledger/file-rows';
 import { givenKey } from '#ledger/command';
@@ -32,9 +33,8 @@ export interface Reference {
   readonly source: EventSource | null;
 }
 
-export function reference(event: StoredEvent): Reference {
-  const { actor, occurredAt, command, source } = JSON.parse(event.metadata) as EventMetadata;
-  const { reason } = JSON.parse(event.data) as { reason?: string };
+export function reference(event: LoggedEvent): Reference {
+  const { actor, occurredAt, command, source } = event.metadata;
   return {
     position: event.position,
     stream: event.stream,
@@ -46,10 +46,14 @@ export function reference(event: StoredEvent): Reference {
     occurredAt: occurredAt ?? null,
     command: command?.name ?? null,
     idempotencyKey: command?.idempotencyKey === undefined ? null : givenKey(command.idempotencyKey),
-    reason: reason ?? null,
+    reason: reasonIn(event.data),
     source: source ?? null,
   };
 }
+
+/** Events of many subjects state a reason, each in a field of this name. */
+const reasonIn = (data: unknown): string | null =>
+  typeof data === 'object' && data !== null && 'reason' in data && typeof data.reason === 'string' ? data.reason : null;
 
 /** An event itself, with what is said of it in the API's log. */
 export interface ShownEvent extends Reference {
@@ -59,8 +63,8 @@ export interface ShownEvent extends Reference {
   readonly data: unknown;
 }
 
-export function shownEvent(event: StoredEvent, data: unknown): ShownEvent {
-  const { correlationId = null, requestId = null } = JSON.parse(event.metadata) as EventMetadata;
+export function shownEvent(event: LoggedEvent, data: unknown): ShownEvent {
+  const { correlationId = null, requestId = null } = event.metadata;
   return { ...reference(event), correlationId, requestId, data };
 }
 
@@ -72,8 +76,7 @@ export interface FileRow {
 }
 
 /** The row of the n-th of what an event holds; null where it came from no file. */
-export function fileRow(event: StoredEvent, n: number): FileRow | null {
-  const { source } = JSON.parse(event.metadata) as EventMetadata;
+export function fileRow({ metadata: { source } }: RecordedEvent, n: number): FileRow | null {
   // What one command recorded, it recorded from one row.
   const row = source === undefined || n < 0 ? undefined : (rowAt(source, n) ?? rowAt(source, 0));
   return source === undefined || row === undefined ? null : { file: source.file, sha256: source.sha256 ?? null, row };
@@ -142,8 +145,15 @@ export const streamsOfRow = (
   ...keysOfRow(row, keys).map(rateStream),
 ];
 
+const codec = new EventCodec();
+/** As evidence very many events are read, of which little is shown. */
+export const readEvent = (stored: StoredEvent): RecordedEvent => codec.decodeAsWritten(stored);
+
 /** The events at these positions and those of these streams, up to a position, each once, in order. */
-export async function eventsOf(
+export const eventsOf = async (...of: Parameters<typeof storedEventsOf>): Promise<RecordedEvent[]> =>
+  (await storedEventsOf(...of)).map(readEvent);
+
+async function storedEventsOf(
   log: EventLog,
   upTo: number,
   positions: Iterable<number>,
@@ -160,7 +170,7 @@ export const inOrder = <Event extends { readonly position: number }>(upTo: numbe
     (a, b) => a.position - b.position,
   );
 
-/** What an invoice rests on, set-wise over its rows; and its own events, from the draft to what became of it. */
+/** What an invoice rests on, set-wise over its rows; and its own events, from the draft to what became of it: as they are hashed. */
 export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedInvoice): Promise<StoredEvent[]> {
   const { core, position } = context;
   const rows = (await issuedRows(context, invoice.invoiceId)).map(({ row }) => row);
@@ -187,9 +197,9 @@ export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedIn
     for (const each of readings.positions) positions.add(each);
     for (const row of group) for (const stream of streamsOfRow(row, readings.keys)) streams.add(stream);
   }
-  const grounds = await eventsOf(core.log, invoice.computedAt, positions, streams);
+  const grounds = await storedEventsOf(core.log, invoice.computedAt, positions, streams);
   const own = await ownEvents(core.log, position, invoice);
-  return inOrder(position, [...grounds, ...own]);
+  return inOrder(position, [...grounds, ...own.map(({ stored }) => stored)]);
 }
 
 async function earliestStart(core: LedgerCore, position: number, rows: readonly FrozenRow[]): Promise<string> {
@@ -202,10 +212,11 @@ async function earliestStart(core: LedgerCore, position: number, rows: readonly 
   return start < earliest ? start : earliest;
 }
 
-interface OfInvoice {
-  readonly invoiceId?: string;
-  readonly creditNoteId?: string;
-}
+/** The invoice and the credit note that an event names: of a billing stream each names one of them. */
+const namedBy = ({ data }: RecordedEvent): { invoiceId: string | null; creditNoteId: string | null } => ({
+  invoiceId: 'invoiceId' in data ? data.invoiceId : null,
+  creditNoteId: 'creditNoteId' in data ? data.creditNoteId : null,
+});
 
 /** The own events of an invoice, its credit notes' included, or of one credit note. */
 export async function eventsOfDocument(
@@ -214,13 +225,10 @@ export async function eventsOfDocument(
     documentId,
     ...invoice
   }: { readonly documentId: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string },
-): Promise<StoredEvent[]> {
-  const all = await ownEvents(core.log, position, invoice);
+): Promise<RecordedEvent[]> {
+  const all = (await ownEvents(core.log, position, invoice)).map(({ event }) => event);
   if (documentId === invoice.invoiceId) return all;
-  return all.filter(({ data }) => {
-    const { invoiceId, creditNoteId } = JSON.parse(data) as OfInvoice;
-    return creditNoteId === documentId || invoiceId === documentId;
-  });
+  return all.filter((event) => Object.values(namedBy(event)).includes(documentId));
 }
 
 /** The events of an invoice and of its credit notes, in its tenant's billing stream. */
@@ -228,15 +236,15 @@ async function ownEvents(
   log: EventLog,
   upTo: number,
   { invoiceId, tenantId, currency }: Pick<IssuedInvoice, 'invoiceId' | 'tenantId' | 'currency'>,
-): Promise<StoredEvent[]> {
-  const all: { event: StoredEvent; of: OfInvoice }[] = [];
-  for await (const event of log.read(billingStream(tenantId, currency)))
-    if (event.position <= upTo) all.push({ event, of: JSON.parse(event.data) as OfInvoice });
-  const ids = new Set([
-    invoiceId,
-    ...all.flatMap(({ of }) => (of.invoiceId === invoiceId && of.creditNoteId !== undefined ? [of.creditNoteId] : [])),
-  ]);
-  return all
-    .filter(({ of }) => ids.has(of.creditNoteId ?? '') || ids.has(of.invoiceId ?? ''))
-    .map(({ event }) => event);
+): Promise<{ readonly stored: StoredEvent; readonly event: RecordedEvent }[]> {
+  const all: { stored: StoredEvent; event: RecordedEvent; named: ReturnType<typeof namedBy> }[] = [];
+  for await (const stored of log.read(billingStream(tenantId, currency))) {
+    if (stored.position > upTo) continue;
+    const event = readEvent(stored);
+    all.push({ stored, event, named: namedBy(event) });
+  }
+  const ids = new Set<string | null>([invoiceId]);
+  for (const { named } of all)
+    if (named.invoiceId === invoiceId && named.creditNoteId !== null) ids.add(named.creditNoteId);
+  return all.filter(({ named }) => ids.has(named.creditNoteId) || ids.has(named.invoiceId));
 }

@@ -4,7 +4,8 @@ import { exactMoney, marginPercent } from '#domain/margin/margin';
 import { monthNamed } from '#domain/time/period';
 import { costsIn } from '#billing/costs/margin-month';
 import { ADMIN, type QueryContext } from '#ledger/query';
-import type { StoredEvent } from '#event-store/port';
+import type { RecordedEvent } from '#domain/events';
+import { ofType } from '#event-store/codec';
 import { eventsOf, type FileRow, fileRow, reference, type Reference } from './evidence.js';
 import { numberOf } from './issued.js';
 
@@ -52,10 +53,10 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
     costs.map(({ costLine }) => costLine),
   );
   const positions = [...revenue.map(({ position_from }) => position_from), ...recorded.values()];
-  const stored = new Map(
+  const recordedAt = new Map(
     (await eventsOf(context.core.log, context.position, positions, [])).map((event) => [event.position, event]),
   );
-  const events = new Map([...stored].map(([position, event]) => [position, reference(event)]));
+  const events = new Map([...recordedAt].map(([position, event]) => [position, reference(event)]));
   const [earned, spent] = [sum(revenue.map(({ amount }) => decimal(amount))), sum(costs.map(({ amount }) => amount))];
   const margin = earned.minus(spent);
   const percent = marginPercent(earned, margin);
@@ -81,20 +82,16 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
       tenantId: bearer,
       deploymentId,
       amount: exactMoney(amount, currency),
-      file: fileRowOf(stored.get(recorded.get(costLine) ?? 0), costLine),
+      file: fileRowOf(recordedAt.get(recorded.get(costLine) ?? 0), costLine),
       event: events.get(recorded.get(costLine) ?? 0) ?? null,
     })),
   };
 }
 
 /** The row of the file that a provider's line was read from. */
-function fileRowOf(event: StoredEvent | undefined, costLine: string): FileRow | null {
+function fileRowOf(event: RecordedEvent | undefined, costLine: string): FileRow | null {
   if (event === undefined) return null;
-  const { provider, invoiceRef, lines } = JSON.parse(event.data) as {
-    provider: string;
-    invoiceRef: string;
-    lines: { lineKey: string }[];
-  };
+  const { provider, invoiceRef, lines } = ofType(event, 'CostRecorded', 'CostCorrected').data;
   return fileRow(
     event,
     lines.findIndex(({ lineKey }) => `${provider}/${invoiceRef}/${lineKey}` === costLine),

@@ -1,3 +1,4 @@
+import type { RecordedEvent } from '#domain/events';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { countsUsage, type LineDefinition, needsRates } from '#domain/lines/line';
 import { decimal, sum, text, ZERO } from '#domain/money/decimal';
@@ -5,7 +6,6 @@ import { rateStream } from '#domain/rates/rate';
 import { compareInstants, FROM_EVER, type Instant, isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import type { RateKey } from '#domain/usage/usage';
-import type { StoredEvent } from '#event-store/port';
 import { linesOfTenant, loadUsage, tenantAccount } from '#billing/invoices/billing';
 import type { QueryContext } from '#ledger/query';
 import { printFrozen } from '#billing/invoices/rated-lines';
@@ -15,6 +15,7 @@ import {
   eventsOfDocument,
   inOrder,
   keysOfRow,
+  readEvent,
   type Readings,
   readingsOf,
   type Reference,
@@ -29,9 +30,9 @@ interface Grounds {
   readonly readings: (
     of: Parameters<typeof readingsOf>[2] & { readonly position: number },
   ) => Promise<Readings & { readonly events: readonly Reference[] }>;
-  readonly stream: (name: string) => Promise<readonly StoredEvent[]>;
+  readonly stream: (name: string) => Promise<readonly RecordedEvent[]>;
   /** The event that issued a credit note: it says why. */
-  readonly note: (of: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>) => Promise<readonly StoredEvent[]>;
+  readonly note: (of: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>) => Promise<readonly RecordedEvent[]>;
   readonly counted: (of: {
     readonly position: number;
     readonly line: LineDefinition;
@@ -67,12 +68,15 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
       async ({ position, ...of }) => {
         const readings = await readingsOf(core, position, of);
         // Of very many readings, only what is shown of their events is kept.
-        return { ...readings, events: await Array.fromAsync(core.log.readAt(readings.positions), reference) };
+        return {
+          ...readings,
+          events: await Array.fromAsync(core.log.readAt(readings.positions), (stored) => reference(readEvent(stored))),
+        };
       },
     ),
     stream: remembering(
       (name) => name,
-      async (name) => Array.fromAsync(core.log.read(name)),
+      async (name) => Array.fromAsync(core.log.read(name), readEvent),
     ),
     note: remembering(
       ({ invoice_id }) => invoice_id,
@@ -145,7 +149,7 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
 async function noteEvents(
   context: QueryContext,
   { invoice_id, tenant_id, currency }: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>,
-): Promise<StoredEvent[]> {
+): Promise<RecordedEvent[]> {
   const { rows } = await context.core.pool.query<{ invoice_id: string }>(
     'SELECT invoice_id FROM credit_notes WHERE credit_note_id = $1 AND position_from <= $2',
     [invoice_id, context.position],
@@ -162,17 +166,16 @@ async function noteEvents(
 }
 
 /** The rate of a rate-card row, with the event that set or corrected it to this price. */
-function rateOf(row: FrozenRow, key: RateKey, events: readonly StoredEvent[]) {
+function rateOf(row: FrozenRow, key: RateKey, events: readonly RecordedEvent[]) {
   const effectiveFrom = row.ref.slice(row.ref.lastIndexOf('@') + 1);
-  const setBy = events.findLast(({ stream, type, data }) => {
-    if (stream !== rateStream(key) || (type !== 'RateSet' && type !== 'RateCorrected')) return false;
-    const set = JSON.parse(data) as { unitPrice: string; effectiveFrom: string; effectiveUntil: string | null };
-    return (
-      decimal(set.unitPrice).eq(decimal(row.unitAmount)) &&
-      set.effectiveFrom <= effectiveFrom &&
-      (set.effectiveUntil === null || set.effectiveUntil > effectiveFrom)
-    );
-  });
+  const setBy = events.findLast(
+    ({ stream, type, data }) =>
+      stream === rateStream(key) &&
+      (type === 'RateSet' || type === 'RateCorrected') &&
+      decimal(data.unitPrice).eq(decimal(row.unitAmount)) &&
+      data.effectiveFrom <= effectiveFrom &&
+      (data.effectiveUntil === null || data.effectiveUntil > effectiveFrom),
+  );
   return { ...key, effectiveFrom, unitPrice: row.unitAmount, event: setBy === undefined ? null : reference(setBy) };
 }
 

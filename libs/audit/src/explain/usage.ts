@@ -1,8 +1,8 @@
+import type { RecordedEvent } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
 import { zInstant } from '#domain/schema';
 import { monthOf } from '#domain/time/period';
 import type { ReadingKey } from '#domain/usage/usage';
-import type { StoredEvent } from '#event-store/port';
 import { asJsonb, recordVersions, within, withPruned } from '#billing/usage/pruned-usage';
 import type { QueryContext } from '#ledger/query';
 import { eventsOf, type FileRow, fileRow, type Reference, reference } from './evidence.js';
@@ -73,7 +73,7 @@ export async function explainUsage(context: QueryContext, id: string): Promise<E
 async function versionOf(
   context: QueryContext,
   row: RecordVersion,
-  events: ReadonlyMap<number, StoredEvent>,
+  events: ReadonlyMap<number, RecordedEvent>,
 ): Promise<UsageVersion> {
   const [event, until] = [
     events.get(row.position_from),
@@ -98,11 +98,7 @@ async function versionOf(
 }
 
 /** Which of the readings that an event holds a record is. */
-function placeIn(event: StoredEvent, row: RecordVersion): number {
-  const { observations, corrections } = JSON.parse(event.data) as {
-    observations?: readonly ReadingKey[];
-    corrections?: readonly ReadingKey[];
-  };
+function placeIn(event: RecordedEvent, row: RecordVersion): number {
   const {
     resource_id: resourceId,
     billing_kind: billingKind,
@@ -113,9 +109,12 @@ function placeIn(event: StoredEvent, row: RecordVersion): number {
     provider,
   } = row;
   const key = looseKey({ resourceId, billingKind, period: { start, end }, granularity, sourceId });
-  return (observations ?? corrections ?? []).findIndex(
-    (each) => looseKey(each) === key && (each.provider ?? '') === provider,
-  );
+  return readingsIn(event).findIndex((each) => looseKey(each) === key && (each.provider ?? '') === provider);
+}
+
+function readingsIn({ type, data }: RecordedEvent): readonly ReadingKey[] {
+  if (type === 'UsageObserved') return data.observations;
+  return type === 'UsageCorrected' ? data.corrections : [];
 }
 
 /** What was known of the resource at the reading's start, or when it was first seen within it: its last sighting, the last that said whose it was, and corrections. */
