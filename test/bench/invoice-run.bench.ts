@@ -128,7 +128,7 @@ async function measured(subscriptions: number, say: (message: string) => void) {
 async function run(ledger: Ledger, issue: boolean): Promise<Invoice[]> {
   const invoices: Invoice[] = [];
   const tenants = await tenantIds(ledger, BENCHER);
-  for await (const billed of invoiceRun<Invoice>(ledger, BENCHER, { asOf: AS_OF, tenantIds: tenants, issue })) {
+  for await (const billed of invoiceRun(ledger, BENCHER, { asOf: AS_OF, tenantIds: tenants, issue })) {
     if (billed.failure !== null) throw billed.failure;
     invoices.push(...billed.invoices);
   }

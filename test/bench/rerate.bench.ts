@@ -123,7 +123,7 @@ async function readAll(pool: pg.Pool): Promise<number> {
 /** Invoices all tenants and issues; what the invoices come to. */
 async function invoices(ledger: Ledger, asOf: typeof MAY): Promise<string> {
   const totals: string[] = [];
-  for await (const billed of invoiceRun<{ total: string }>(ledger, BENCHER, {
+  for await (const billed of invoiceRun(ledger, BENCHER, {
     asOf,
     tenantIds: await tenantIds(ledger, BENCHER),
     issue: true,

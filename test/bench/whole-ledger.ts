@@ -141,7 +141,7 @@ const costsOf = (n: number): LedgerEvent => ({
 async function issued(ledger: Ledger, deployments: number): Promise<void> {
   const totals: string[] = [];
   const tenants = await tenantIds(ledger, BENCHER);
-  for await (const billed of invoiceRun<{ total: string }>(ledger, BENCHER, {
+  for await (const billed of invoiceRun(ledger, BENCHER, {
     asOf: AS_OF,
     tenantIds: tenants,
     issue: true,

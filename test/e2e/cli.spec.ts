@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { COMMANDS, QUERIES } from '#operations/operations';
 import { cli, folder } from '../support/cli.js';
 import { testDatabase } from '../support/postgres.js';
 
@@ -214,6 +215,14 @@ describe('wrong usage', () => {
       1,
       `ledgerline: file not found: ${join(files.path, 'missing.json')}\n`,
     ]);
+  });
+
+  it('lists every query in the help of query, and every command in the help of apply', async () => {
+    const asked = (await cli(['query', '--help'])).stdout;
+    for (const { name, summary } of QUERIES.values()) expect(asked).toContain(`  ${name}: ${summary}`);
+    expect(asked).toContain('    [limit] [cursor] [tenantId] [status]\n');
+    const applied = (await cli(['apply', '--help'])).stdout;
+    for (const { name, summary } of COMMANDS.values()) expect(applied).toContain(`  ${name}: ${summary}`);
   });
 
   it('has an example in the help of every command', async () => {

@@ -727,7 +727,7 @@ describe('a draft that has become nothing', () => {
     await draft('2026-04-10');
     await test.apply({ command: 'withdraw-rate', ...RATE, from: T('2026-01-01'), reason: 'no longer sold' });
     const billed = [];
-    for await (const each of invoiceRun<{ status: string; number: null }>(test.ledger, ADMIN, {
+    for await (const each of invoiceRun(test.ledger, ADMIN, {
       asOf: instant(T('2026-04-10')),
       tenantIds: ['t1'],
       issue: true,

@@ -1,7 +1,15 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { rateTotal } from '#domain/rates/rate';
+import { type AnswerOf, type DefinedQuery, MAX_LIMIT } from '#ledger/query';
+import { type Invoice, invoice, zDrafted } from '#operations/invoices';
 import type { Ledger } from '#operations/ledger';
+import { lines } from '#operations/lines';
+import { margin } from '#operations/margin';
+import { quote } from '#operations/quotes';
+import { rates } from '#operations/rates';
+import { tenants } from '#operations/tenants';
+import { usage, usageRecords } from '#operations/usage';
 import { isFree } from './demo/directory.js';
 import { splitDrawing } from './demo/drawing.js';
 import { APRIL, daysOf, MARCH, PILOT_COSTS, pilotDroplets, RATES, resourcesOfMarch, STUDIO } from './demo/input.js';
@@ -49,45 +57,7 @@ export async function run(_args: readonly string[], options: { dataDir: string; 
 /** Quoted so that a shell reads it as one word. */
 const quoted = (word: string): string => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-interface Quote {
-  readonly total: string;
-  readonly lines: readonly {
-    readonly billingKind: string;
-    readonly quantity: string;
-    readonly included: string;
-    readonly billable: string;
-    readonly rows: readonly { readonly unitAmount: string }[];
-    readonly net: string;
-  }[];
-}
-interface Margin {
-  readonly revenue: string;
-  readonly cogs: string;
-  readonly margin: string;
-  readonly marginPct: string | null;
-}
-interface Invoice {
-  readonly invoiceId: string;
-  readonly number: string;
-  readonly total: string;
-  readonly lines: readonly {
-    readonly billingKind: string;
-    readonly period: { readonly start: string; readonly end: string };
-    readonly quantity: string;
-    readonly net: string;
-  }[];
-}
-interface Line {
-  readonly lineId: string;
-  readonly parentLineId: string | null;
-  readonly status: string;
-  readonly billingKind: string;
-  readonly period: { readonly start: string; readonly end: string };
-  readonly invoiceId: string | null;
-  readonly net: string;
-}
-
-const zCreated = z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) });
+type Usage = AnswerOf<typeof usage.answer>;
 
 const cents = (value: string): string => decimal(value).toFixed(2);
 
@@ -111,15 +81,18 @@ class Story {
   }
 
   async hasTenants(): Promise<boolean> {
-    return (await this.ask<{ items: unknown[] }>('tenants')).items.length > 0;
+    return (await this.ask(tenants, {})).items.length > 0;
   }
 
   private title(text: string): void {
     this.say(`\n${text}`);
   }
 
-  private async ask<Answer>(name: string, params: Record<string, unknown> = {}): Promise<Answer> {
-    return (await this.ledger.ask(name, params, cliCaller('demo'))) as Answer;
+  private async ask<Params extends z.ZodObject, Answer extends z.ZodType>(
+    query: DefinedQuery<Params, Answer>,
+    params: z.input<Params>,
+  ): Promise<AnswerOf<Answer>> {
+    return this.ledger.ask(query, params, cliCaller('demo'));
   }
 
   private async apply(command: object): Promise<object> {
@@ -141,9 +114,7 @@ class Story {
         for (const rates of queue) for (const rate of rates) await this.apply({ command: 'set-rate', ...rate });
       }),
     );
-    const known = await this.ask<{ items: { unitPrice: string; effectiveFrom: string }[] }>('rates', {
-      limit: '10000',
-    });
+    const known = await this.ask(rates, { limit: MAX_LIMIT });
     const zero = known.items.filter(({ unitPrice }) => unitPrice === '0').length;
     const dates = new Set(known.items.map(({ effectiveFrom }) => effectiveFrom)).size;
     const several = keys.filter((rates) => rates.length > 1).length;
@@ -166,9 +137,9 @@ class Story {
     await this.apply({ command: 'register-deployment', ...platform });
     for (const resource of resourcesOfMarch) await this.apply(resource);
     for (const date of daysOf('2026-03', 10)) await this.apply({ command: 'run-metering', date });
-    const usage = await this.usageOfMarch();
+    const used = await this.usageOfMarch();
     const records = await this.records('platform');
-    const { droplet_hours: hours = '0', dns_zones: zones = '0', snapshot_gb_month: snapshots = '0' } = usage;
+    const { droplet_hours: hours = '0', dns_zones: zones = '0', snapshot_gb_month: snapshots = '0' } = used;
     this.say(`   ${records} usage records`);
     this.say(
       `   droplet_hours ${hours}, dns_zones ${zones} (${cents(zones)}), ` +
@@ -176,7 +147,7 @@ class Story {
     );
     for (const date of daysOf('2026-03', 10)) await this.apply({ command: 'run-metering', date });
     const recordsMeteredAgain = await this.records('platform');
-    this.figures['march'] = { usage, records, recordsMeteredAgain };
+    this.figures['march'] = { usage: used, records, recordsMeteredAgain };
     this.say(`   metered again: still ${recordsMeteredAgain}`);
     // The ten days are over. The metering of April must not find these resources.
     for (const { provider, providerId } of resourcesOfMarch) {
@@ -184,26 +155,26 @@ class Story {
     }
   }
 
-  private async usageOfMarch(): Promise<Record<string, string>> {
-    return this.ask('usage', { deploymentId: 'platform', start: MARCH, end: '2026-04-01T00:00:00Z' });
+  private async usageOfMarch(): Promise<Usage> {
+    return this.ask(usage, { deploymentId: 'platform', start: MARCH, end: '2026-04-01T00:00:00Z' });
   }
 
   private async records(deploymentId: string): Promise<number> {
-    return (await this.ask<{ items: unknown[] }>('usage-records', { deploymentId })).items.length;
+    return (await this.ask(usageRecords, { deploymentId })).items.length;
   }
 
   private async quote(): Promise<void> {
     this.title('3. A quote on the plan Studio: 50.00 a month, 1488 droplet hours included, then 0.01 each');
     await this.apply(STUDIO);
-    const quote = await this.ask<Quote>('quote', { planId: 'studio', usage: await this.usageOfMarch() });
-    for (const { billingKind, quantity, included, billable, net } of quote.lines.filter(
+    const quoted = await this.ask(quote, { planId: 'studio', usage: await this.usageOfMarch() });
+    for (const { billingKind, quantity, included, billable, net } of quoted.lines.filter(
       (line) => line.quantity !== '0',
     )) {
       const terms = `used ${quantity.padEnd(16)} included ${included.padEnd(6)} billable ${billable.padEnd(4)}`;
       this.say(`   ${billingKind.padEnd(20)} ${terms} ${net.padStart(6)}`);
     }
-    this.figures['quote'] = { total: quote.total };
-    this.say(`   total ${quote.total}`);
+    this.figures['quote'] = { total: quoted.total };
+    this.say(`   total ${quoted.total}`);
   }
 
   private unitPrice(): void {
@@ -237,53 +208,48 @@ class Story {
     const nets = ofApril.map(({ billingKind, net }) => (billingKind === 'base_fee' ? `base fee ${net}` : net));
     const total = sum(ofApril.map(({ net }) => decimal(net))).toFixed(2);
     this.say(`   April: ${nets.join(' + ')} = ${total}`);
-    const usage = await this.ask<Record<string, string>>('usage', { deploymentId: 'pilot-site', ...APRIL });
-    const unsplit = await this.ask<Quote>('quote', { planId: 'studio', usage });
+    const used = await this.ask(usage, { deploymentId: 'pilot-site', ...APRIL });
+    const unsplit = await this.ask(quote, { planId: 'studio', usage: used });
     const [baseFee, hours] = ['base_fee', 'droplet_hours'].map((kind) =>
       unsplit.lines.find(({ billingKind }) => billingKind === kind),
     );
     const overage = `(${hours?.quantity ?? '0'} − ${hours?.included ?? '0'}) × ${hours?.rows[0]?.unitAmount ?? '0'}`;
     this.say(`   unsplit: ${baseFee?.net ?? '0'} + ${overage} = ${unsplit.total}`);
     const issued = invoices.map(({ number, total: amount }) => ({ number, total: amount }));
-    this.figures['april'] = { usage, invoices: issued, total, unsplit: unsplit.total };
+    this.figures['april'] = { usage: used, invoices: issued, total, unsplit: unsplit.total };
   }
 
-  private async dropletLines(at: string): Promise<Line[]> {
-    return (
-      await this.ask<{ items: Line[] }>('lines', { tenantId: 'dashboard-pilot', billingKind: 'droplet_hours', at })
-    ).items;
+  private async dropletLines(at: string): Promise<AnswerOf<typeof lines.answer>['items']> {
+    const asked = { tenantId: 'dashboard-pilot', billingKind: 'droplet_hours', at };
+    return (await this.ask(lines, asked)).items;
   }
 
   private async invoice(asOf: string): Promise<Invoice> {
     const created = await this.apply({ command: 'create-invoice', tenantId: 'dashboard-pilot', asOf });
-    const invoiceId = zCreated.parse(created).invoices[0]?.invoiceId;
+    const invoiceId = zDrafted.parse(created).invoices[0]?.invoiceId;
     if (invoiceId === undefined) throw new Error(`nothing is due as of ${asOf}`);
     await this.apply({ command: 'issue-invoice', invoiceId, at: asOf });
-    const invoice = await this.ask<Invoice>('invoice', { id: invoiceId });
-    this.say(`   as of ${asOf}: ${invoice.number}, ${invoice.total} USD`);
-    for (const { billingKind, period, quantity, net } of invoice.lines.filter((line) => line.net !== '0.00')) {
+    const issued = await this.ask(invoice, { id: invoiceId });
+    this.say(`   as of ${asOf}: ${issued.number ?? ''}, ${issued.total} USD`);
+    for (const { billingKind, period, quantity, net } of issued.lines.filter((line) => line.net !== '0.00')) {
       const note = billingKind === 'base_fee' ? `in advance, for ${period.start.slice(0, 7)}` : `${quantity} hours`;
       const days = `[${period.start.slice(0, 10)}, ${period.end.slice(0, 10)})`;
       this.say(`     ${billingKind.padEnd(14)} ${days}  ${net.padStart(6)}  ${note}`);
     }
     const drawn = (await this.dropletLines(asOf)).filter(({ period }) => period.start < APRIL.end);
     for (const line of splitDrawing(drawn)) this.say(`     ${line}`);
-    return invoice;
+    return issued;
   }
 
   private async margin(): Promise<void> {
     this.title("6. April's margin: revenue minus what the provider charged");
     await this.apply(PILOT_COSTS);
-    const margin = await this.ask<{
-      overall: Margin;
-      byTenant: (Margin & { readonly tenantId: string })[];
-      unattributed: { cogs: string };
-    }>('margin', { period: '2026-04-15' });
-    for (const { tenantId, revenue, cogs, margin: left, marginPct } of margin.byTenant) {
+    const april = await this.ask(margin, { period: '2026-04-15' });
+    for (const { tenantId, revenue, cogs, margin: left, marginPct } of april.byTenant) {
       this.say(`   ${tenantId.padEnd(16)} revenue ${revenue}  cost ${cogs}  margin ${left} (${marginPct ?? '-'} %)`);
     }
-    this.say(`   unattributed     cost ${margin.unattributed.cogs}`);
-    const { overall, byTenant, unattributed } = margin;
+    this.say(`   unattributed     cost ${april.unattributed.cogs}`);
+    const { overall, byTenant, unattributed } = april;
     this.say(`   overall          revenue ${overall.revenue}  cost ${overall.cogs}  margin ${overall.margin}`);
     this.figures['margin'] = { overall, byTenant, unattributed };
   }
@@ -293,7 +259,7 @@ class Story {
     const key = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'hetzner-fsn1' };
     const june = { effectiveFrom: '2024-06-01T00:00:00Z', effectiveUntil: '2024-07-01T00:00:00Z' };
     const priceOf = async (asOf?: string): Promise<string> => {
-      const { items } = await this.ask<{ items: { unitPrice: string }[] }>('rates', {
+      const { items } = await this.ask(rates, {
         ...key,
         at: june.effectiveFrom,
         asOf,

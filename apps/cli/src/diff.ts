@@ -1,9 +1,12 @@
-import type { Differences } from '#audit/diff/index';
-import type { Explaining } from '#audit/diff/span';
+import type { AnswerOf } from '#ledger/query';
+import { diff } from '#operations/audit';
 import { counted, print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { type Node, treeLines } from './tree.js';
 import { asked } from './wrong-usage.js';
+
+type Differences = AnswerOf<typeof diff.answer>;
+type Explaining = Pick<Differences['lines'][number], 'events' | 'eventCount'>;
 
 /** Shows what changed between two moments of recording. */
 export async function run(
@@ -11,9 +14,7 @@ export async function run(
   options: { dataDir: string; json: boolean; from?: string; to?: string },
 ): Promise<number> {
   return withLedger(options, async (ledger) => {
-    const answer = (await asked(
-      ledger.ask('diff', { from: options.from, to: options.to }, cliCaller()),
-    )) as Differences;
+    const answer = await asked(ledger.ask(diff, { from: options.from ?? '', to: options.to }, cliCaller()));
     if (options.json) printJson(answer);
     else for (const node of nodesOf(answer)) print(treeLines(node).join('\n'));
     return 0;

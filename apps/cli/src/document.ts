@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
+import { creditNoteDocument, invoiceDocument } from '#operations/documents';
 import type { Ledger } from '#operations/ledger';
 import { messageOf } from './errors.js';
 import { print, printJson, say } from './output.js';
@@ -22,12 +23,12 @@ export async function run(
 
 async function documentOf(ledger: Ledger, params: { readonly id: string; readonly asOf?: string }): Promise<string> {
   try {
-    return (await ledger.ask('invoice-document', params, cliCaller())) as string;
+    return await ledger.ask(invoiceDocument, params, cliCaller());
   } catch (error) {
     if (!isUnknown(error, 'unknown_invoice')) throw error;
   }
   try {
-    return (await ledger.ask('credit-note-document', params, cliCaller())) as string;
+    return await ledger.ask(creditNoteDocument, params, cliCaller());
   } catch (error) {
     if (!isUnknown(error, 'unknown_credit_note')) throw error;
     const when = params.asOf === undefined ? '' : ` as of ${params.asOf}`;

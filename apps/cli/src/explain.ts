@@ -1,14 +1,21 @@
-import type { RelatedRow } from '#audit/explain/corrected';
-import type { ExplainedDocument } from '#audit/explain/documents';
-import type { Explained, ExplainedRows } from '#audit/explain/index';
-import type { FileRow, Reference } from '#audit/explain/evidence';
-import type { ExplainedOpenLine } from '#audit/explain/open-line';
-import type { UsageVersion } from '#audit/explain/usage';
-import type { UsedIn } from '#audit/explain/used-in';
+import type { AnswerOf } from '#ledger/query';
+import { explain } from '#operations/audit';
 import { counted, print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { type Node, treeLines } from './tree.js';
 import { asked } from './wrong-usage.js';
+
+type Explained = AnswerOf<typeof explain.answer>;
+type OfIssued = Extract<Explained, { is: 'issued' }>;
+type OfUsage = Extract<Explained, { is: 'usage record' }>;
+type ExplainedDocument = OfIssued['documents'][number];
+type ExplainedRow = OfIssued['rows'][number];
+type ExplainedOpenLine = NonNullable<OfIssued['open']>;
+type RelatedRow = ExplainedRow['corrects'][number];
+type UsageVersion = OfUsage['versions'][number];
+type UsedIn = OfUsage['usedIn'][number];
+type FileRow = NonNullable<UsageVersion['file']>;
+type Reference = ExplainedDocument['events'][number];
 
 /** Traces an amount down to its events, or an event up to the invoices that use it. */
 export async function run(
@@ -16,7 +23,7 @@ export async function run(
   options: { dataDir: string; json: boolean; asOf?: string },
 ): Promise<number> {
   return withLedger(options, async (ledger) => {
-    const explained = (await asked(ledger.ask('explain', { id, asOf: options.asOf }, cliCaller()))) as Explained;
+    const explained = await asked(ledger.ask(explain, { id, asOf: options.asOf }, cliCaller()));
     if (options.json) printJson(explained);
     else for (const node of nodesOf(explained)) print(treeLines(node).join('\n'));
     return 0;
@@ -98,7 +105,7 @@ function versionNode({ quantity, isInForce, origin, sourceId, file, event, until
 
 function documentNode(
   { documentId, number, status, arithmetic, currency, credits, reason, events }: ExplainedDocument,
-  rows: ExplainedRows['rows'],
+  rows: readonly ExplainedRow[],
 ): Node {
   const name = `${number ?? `draft ${documentId}`}${after(' of ', credits)}`;
   const state = number === null || credits !== null ? '' : `, ${status}`;
@@ -138,7 +145,7 @@ function rowNode({
   correctedBy,
   because,
   events,
-}: ExplainedRows['rows'][number]): Node {
+}: ExplainedRow): Node {
   return {
     text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)}  ${row.kind}${after(': ', row.reason)}`,
     below: [
@@ -166,7 +173,7 @@ function rowNode({
   };
 }
 
-type Row = ExplainedRows['rows'][number];
+type Row = ExplainedRow;
 
 const rateKey = ({ resourceType, resourceFamily, location }: Row['rates'][number]): string =>
   `${resourceType}/${resourceFamily}/${location}`;

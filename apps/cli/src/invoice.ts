@@ -1,24 +1,9 @@
 import { parse, zInstant } from '#domain/schema';
 import { invoiceRun, tenantIds } from '#operations/invoice-run';
+import type { Invoice } from '#operations/invoices';
 import { print, printJson, progress, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { readOption } from './wrong-usage.js';
-
-interface Invoice {
-  readonly invoiceId: string;
-  readonly number: string | null;
-  readonly status: string;
-  readonly tenantId: string;
-  readonly currency: string;
-  readonly total: string;
-  readonly lines: readonly {
-    billingKind: string;
-    period: object;
-    quantity: string;
-    net: string;
-    correction: boolean;
-  }[];
-}
 
 /** Creates (and with --issue issues) the invoices due as of an instant. A second run finds the same invoices. */
 export async function run(
@@ -32,7 +17,7 @@ export async function run(
     const invoices: Invoice[] = [];
     let [billed, refused] = [0, 0];
     const shown = progress();
-    for await (const { tenantId, failure, quarantined, ...of } of invoiceRun<Invoice>(ledger, caller, {
+    for await (const { tenantId, failure, quarantined, ...of } of invoiceRun(ledger, caller, {
       asOf,
       tenantIds: tenants,
       issue: options.issue === true,

@@ -57,7 +57,7 @@ command('up', 'serve API, worker and console on loopback', 'ledgerline up --port
   // The API on its own reads the same variable.
   process.env['LEDGERLINE_PORT'] ?? '3000',
 );
-command(
+const apply = command(
   'apply',
   'execute commands from JSONL files, in order (-: stdin)',
   'ledgerline apply commands.jsonl --json\n' +
@@ -161,7 +161,7 @@ command(
   .option('--issuer <name>', 'name of the invoice issuer in FOCUS rows')
   .option('--format <csv|jsonl>', 'file format (default: csv; with --json: jsonl)')
   .option('--out <file>', 'write to this file instead of stdout');
-command(
+const query = command(
   'query',
   'query a read model, now or as of a log position or instant',
   'ledgerline query margin period=2026-04-15 --json',
@@ -306,9 +306,20 @@ function endWithParent(): void {
   process.channel?.unref();
 }
 
+/** Lists the operations in the help of `query` and `apply`. Other commands start without loading them. */
+async function listOperations(): Promise<void> {
+  if (!process.argv.some((each) => each === query.name() || each === apply.name())) return;
+  const { commandsHelp, queriesHelp } = await import('./operations.help.js');
+  query.addHelpText('after', queriesHelp);
+  apply.addHelpText('after', commandsHelp);
+}
+
 try {
   endWithParent();
-  if (!(await endedInInstalledNode())) await program.parseAsync();
+  if (!(await endedInInstalledNode())) {
+    await listOperations();
+    await program.parseAsync();
+  }
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? DONE : WRONG_USAGE;
   else {

@@ -83,17 +83,8 @@ function show({ position, lines, byTenant, byMonth, totals, remetered, margin }:
   if (margin !== undefined)
     print(
       `margin\n${table([
-        { when: 'without', ...overallOf(margin.before) },
-        { when: 'with', ...overallOf(margin.after) },
+        { when: 'without', ...margin.before.overall },
+        { when: 'with', ...margin.after.overall },
       ])}`,
     );
 }
-
-const overallOf = (margin: unknown): object =>
-  typeof margin === 'object' &&
-  margin !== null &&
-  'overall' in margin &&
-  typeof margin.overall === 'object' &&
-  margin.overall !== null
-    ? margin.overall
-    : {};

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { parse } from '#domain/schema';
+import type { AnswerOf } from '#ledger/query';
 import type { Ledger } from '#operations/ledger';
+import { projections } from '#operations/projections';
 import { keepHeapSmall } from '#runtime/small-heap';
 import type { RebuildOptions, RebuildProgress, RebuildReport } from '#read-model/rebuild';
 import { counted, print, printJson, progress, say, table } from './output.js';
@@ -32,22 +34,9 @@ export async function run([action = '', position]: readonly string[], options: O
   }
 }
 
-/** Read models that do not serve: those of a rebuild, or the ones kept for a rollback. */
-interface SpareReadModels {
-  readonly projections: 'all' | readonly string[];
-  readonly position: number;
-  readonly lag: number;
-}
-interface Status {
-  readonly items: readonly Record<string, unknown>[];
-  readonly state: string;
-  readonly halted: { readonly position: number; readonly projection: string; readonly reason: string } | null;
-  readonly rebuild: SpareReadModels | null;
-  readonly kept: SpareReadModels | null;
-}
+type Status = AnswerOf<typeof projections.answer>;
 
-const statusOf = async (ledger: Ledger): Promise<Status> =>
-  (await ledger.ask('projections', {}, cliCaller())) as Status;
+const statusOf = async (ledger: Ledger): Promise<Status> => ledger.ask(projections, {}, cliCaller());
 
 async function status(ledger: Ledger, { json }: Options): Promise<number> {
   const answer = await statusOf(ledger);
@@ -76,8 +65,9 @@ async function status(ledger: Ledger, { json }: Options): Promise<number> {
   return 0;
 }
 
-const namesOf = ({ projections }: SpareReadModels): string =>
-  projections === 'all' ? 'all projections' : projections.join(', ');
+/** The names of read models that do not serve: those of a rebuild, or the ones kept for a rollback. */
+const namesOf = ({ projections: names }: NonNullable<Status['kept']>): string =>
+  Array.isArray(names) ? names.join(', ') : 'all projections';
 
 async function rebuild(options: Options): Promise<number> {
   keepHeapSmall();

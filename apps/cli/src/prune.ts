@@ -1,17 +1,10 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { parse, zInstant } from '#domain/schema';
 import { zMonth } from '#ledger/month';
+import { zPruned } from '#operations/retention';
 import { counted, print, printJson, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { readOption } from './wrong-usage.js';
-
-const zPruned = z.object({
-  month: z.string(),
-  records: z.number(),
-  deployments: z.number(),
-  kept: z.array(z.object({ message: z.string() })),
-  keptCount: z.number(),
-});
 
 /** Prunes the raw usage records of a month and prints which are kept and why. Exits 1 if nothing could be pruned. */
 export async function run(

@@ -1,9 +1,7 @@
+import { QUERIES } from '#operations/operations';
 import { cell, isPeriod, print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked, WrongUsage } from './wrong-usage.js';
-
-/** A list that is asked for one by its id. */
-const ONE_OF: Readonly<Record<string, string>> = { invoices: 'invoice', lines: 'line', 'credit-notes': 'credit-note' };
 
 /** Asks a read model: the same answers as REST. */
 export async function run(
@@ -12,13 +10,19 @@ export async function run(
 ): Promise<number> {
   const params = Object.fromEntries(parameters.map(pair));
   if (typeof options.asOf === 'string') params['asOf'] = options.asOf;
-  const query = 'id' in params ? (ONE_OF[name] ?? name) : name;
+  const query = 'id' in params ? oneOf(name) : name;
   return withLedger(options, async (ledger) => {
     const answer = await asked(ledger.ask(query, params, cliCaller()));
     if (options.json) printJson(answer);
     else show(answer);
     return 0;
   });
+}
+
+/** The query for one item of a list, as its path says: `invoices id=…` asks `invoice`. */
+function oneOf(list: string): string {
+  const path = QUERIES.get(list)?.path;
+  return [...QUERIES.values()].find((query) => query.path === `${path ?? ''}/:id`)?.name ?? list;
 }
 
 function pair(text: string): [string, string] {

@@ -39,8 +39,6 @@ async function fromLedger(
   period: { start: string; end: string } | undefined,
 ): Promise<Quote> {
   const { cliCaller, withLedger } = await import('./session.js');
-  return withLedger(
-    options,
-    async (ledger) => (await ledger.ask('quote', { planId, usage, period }, cliCaller())) as Quote,
-  );
+  const { quote } = await import('#operations/quotes');
+  return withLedger(options, async (ledger) => ledger.ask(quote, { planId, usage, period }, cliCaller()));
 }

@@ -3,7 +3,10 @@ import { PgBoss } from 'pg-boss';
 import { type Instant, instant } from '#domain/time/instant';
 import { dayOf } from '#domain/time/period';
 import type { Caller } from '#ledger/caller';
+import { type AnswerOf, MAX_LIMIT } from '#ledger/query';
 import type { Ledger } from '#operations/ledger';
+import { meteredDays } from '#operations/metering';
+import { resources } from '#operations/resources';
 
 const DAILY_METERING = 'daily-metering';
 /** 01:10 UTC: the last complete day, with an hour and ten minutes for what comes late. */
@@ -35,7 +38,7 @@ export async function catchUpMetering(
 ): Promise<number> {
   const caller = callerAt(now);
   const last = lastCompleteDay(now);
-  const metered = (await ledger.ask('metered-days', {}, caller)) as { items: { date: string }[] };
+  const metered = await ledger.ask(meteredDays, {}, caller);
   const done = new Set(metered.items.map(({ date }) => date));
   let days = 0;
   for (let date = await firstSighting(ledger, caller); date !== null && date <= last; date = dayAfter(date)) {
@@ -51,16 +54,11 @@ export async function catchUpMetering(
 async function firstSighting(ledger: Ledger, caller: Caller): Promise<string | null> {
   let first: string | null = null;
   for (let cursor: string | null | undefined; cursor !== null;) {
-    const page = (await ledger.ask('resources', { limit: '10000', cursor }, caller)) as Sightings;
+    const page: AnswerOf<typeof resources.answer> = await ledger.ask(resources, { limit: MAX_LIMIT, cursor }, caller);
     for (const { firstSeenAt } of page.items) if (first === null || firstSeenAt < first) first = firstSeenAt;
     cursor = page.nextCursor;
   }
   return first?.slice(0, 10) ?? null;
-}
-
-interface Sightings {
-  readonly items: readonly { readonly firstSeenAt: string }[];
-  readonly nextCursor: string | null;
 }
 
 /** The daily job, kept in Postgres by pg-boss: missed while nothing ran, it runs at start; failed, it is tried again. */

@@ -1,7 +1,10 @@
 import type { Instant } from '#domain/time/instant';
 import type { Caller } from '#ledger/caller';
 import { inOrder, valueOf } from '#ledger/appending/in-order';
+import type { AnswerOf } from '#ledger/query';
+import { type Invoice, invoice, zDrafted, zIssued } from './invoices.js';
 import type { Ledger } from './ledger.js';
+import { tenants } from './tenants.js';
 
 export interface InvoiceRun {
   readonly asOf: Instant;
@@ -11,47 +14,35 @@ export interface InvoiceRun {
 }
 
 /** What a run came to for one tenant. */
-export interface TenantBilled<Invoice> {
+export interface TenantBilled<Billed = Invoice> {
   readonly tenantId: string;
-  readonly invoices: readonly Invoice[];
+  readonly invoices: readonly Billed[];
   /** Lines that could not be billed, and why. */
   readonly quarantined: readonly { readonly lineId: string; readonly code: string; readonly message: string }[];
   /** Why it ended early; the invoices that there are by then are kept. Null: it did not. */
   readonly failure: Error | null;
 }
 
-interface Drafted {
-  readonly invoices: readonly { readonly invoiceId: string }[];
-  readonly quarantined?: TenantBilled<unknown>['quarantined'];
-}
-
-interface Issued {
-  readonly quarantined?: TenantBilled<unknown>['quarantined'];
-}
-
 /** Every tenant, in order. */
 export async function tenantIds(ledger: Ledger, caller: Caller): Promise<string[]> {
-  const tenants: string[] = [];
+  const ids: string[] = [];
   for (let cursor: string | null | undefined; cursor !== null;) {
-    const page = (await ledger.ask('tenants', { cursor }, caller)) as {
-      items: { tenantId: string }[];
-      nextCursor: string | null;
-    };
-    tenants.push(...page.items.map(({ tenantId }) => tenantId));
+    const page: AnswerOf<typeof tenants.answer> = await ledger.ask(
+      tenants,
+      cursor === undefined ? {} : { cursor },
+      caller,
+    );
+    ids.push(...page.items.map(({ tenantId }) => tenantId));
     cursor = page.nextCursor;
   }
-  return tenants;
+  return ids;
 }
 
 /** Tenants that are billed at the same time: what they record is then written, and projected, together. */
 const AT_ONCE = 32;
 
 /** Bills tenants as of an instant, and issues in their order. The same again finds what is there; one tenant's refusal does not keep the others from being billed. */
-export async function* invoiceRun<Invoice>(
-  ledger: Ledger,
-  caller: Caller,
-  run: InvoiceRun,
-): AsyncGenerator<TenantBilled<Invoice>> {
+export async function* invoiceRun(ledger: Ledger, caller: Caller, run: InvoiceRun): AsyncGenerator<TenantBilled> {
   for (let from = 0; from < run.tenantIds.length; from += AT_ONCE) {
     const drafted = await Promise.all(
       run.tenantIds.slice(from, from + AT_ONCE).map((tenantId) => draft(ledger, caller, tenantId, run.asOf)),
@@ -59,7 +50,7 @@ export async function* invoiceRun<Invoice>(
     const issued = run.issue
       ? (await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, run.asOf, inTurn))).map(valueOf)
       : drafted;
-    yield* await Promise.all(issued.map((each) => viewed<Invoice>(ledger, caller, each)));
+    yield* await Promise.all(issued.map((each) => viewed(ledger, caller, each)));
   }
 }
 
@@ -74,7 +65,7 @@ async function draft(ledger: Ledger, caller: Caller, tenantId: string, asOf: Ins
   return unlessFailed(billing, async () => {
     const outcome = await ledger.execute({ command: 'create-invoice', tenantId, asOf }, caller);
     if (outcome.status === 'refused') throw refusal(outcome.error);
-    const { invoices, quarantined = [] } = outcome.result as Drafted;
+    const { invoices, quarantined } = zDrafted.parse(outcome.result);
     return { ...billing, invoices: invoices.map(({ invoiceId }) => invoiceId), quarantined };
   });
 }
@@ -93,20 +84,16 @@ async function issue(
       if (outcome.status === 'refused' && !ISSUED_ALREADY.includes(outcome.error.code)) throw refusal(outcome.error);
       // What could be drafted, and can't be rated any more by now.
       if (outcome.status !== 'refused')
-        for (const each of (outcome.result as Issued).quarantined ?? []) quarantined.set(each.lineId, each);
+        for (const each of zIssued.parse(outcome.result).quarantined) quarantined.set(each.lineId, each);
     }
     return { ...billing, quarantined: [...quarantined.values()] };
   });
 }
 
-async function viewed<Invoice>(
-  ledger: Ledger,
-  caller: Caller,
-  { invoices, ...billing }: Billing,
-): Promise<TenantBilled<Invoice>> {
-  return unlessFailed<TenantBilled<Invoice>>({ ...billing, invoices: [] }, async () => ({
+async function viewed(ledger: Ledger, caller: Caller, { invoices, ...billing }: Billing): Promise<TenantBilled> {
+  return unlessFailed<TenantBilled>({ ...billing, invoices: [] }, async () => ({
     ...billing,
-    invoices: await Promise.all(invoices.map(async (id) => (await ledger.ask('invoice', { id }, caller)) as Invoice)),
+    invoices: await Promise.all(invoices.map(async (id) => ledger.ask(invoice, { id }, caller))),
   }));
 }
 

@@ -9,6 +9,7 @@ import { Invoicing, isUuid } from '#billing/invoices/invoicing';
 import { defineCommand } from '#ledger/define-command';
 import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
 import {
+  type AnswerOf,
   defineQuery,
   pageOfAll,
   type QueryContext,
@@ -24,6 +25,15 @@ import { APRIL, INVOICE, MID_APRIL } from './story.js';
 
 /** acme's invoice in the middle of April: the story voids it. */
 const FIRST_INVOICE = 'a9437568-4bb4-5f9b-820d-b9dab82599d0';
+
+const quarantined = z.array(z.object({ lineId: z.string(), code: z.string(), message: z.string() })).default([]);
+/** What create-invoice answers. */
+export const zDrafted = z.object({
+  invoices: z.array(z.object({ invoiceId: z.string() })),
+  quarantined,
+});
+/** What issue-invoice answers: lines that a draft had, and that can't be rated any more. */
+export const zIssued = z.object({ quarantined }).default({ quarantined: [] });
 
 export const createInvoice = defineCommand({
   name: 'create-invoice',
@@ -142,6 +152,7 @@ const invoiceFields = {
     .describe('Lines that could not be rated: they stay open'),
 };
 
+export type Invoice = AnswerOf<typeof zInvoice>;
 export const zInvoice = z
   .object({
     invoiceId: z.string(),

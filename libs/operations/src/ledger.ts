@@ -32,8 +32,13 @@ import { type Export, exported, type ExportKind } from '#exchange/export/exports
 import { inOrder, valueOf } from '#ledger/appending/in-order';
 import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
 import { LedgerCore } from '#ledger/ledger-core';
+import { invoices } from './invoices.js';
+import { lines } from './lines.js';
 import { margin } from './margin.js';
+import { zMetered } from './metering.js';
 import { COMMANDS, QUERIES } from './operations.js';
+import { tenants } from './tenants.js';
+import { usageRecords } from './usage.js';
 import { bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
 import {
   ADMIN,
@@ -251,7 +256,17 @@ export class Ledger {
   /** Rows to be written to a file, as of now. Errors: `forbidden`, `invalid_parameter`. */
   async export(kind: ExportKind, params: Record<string, unknown>, caller: Caller): Promise<Export> {
     assertRole(caller, kind === 'focus' || kind === 'margin' ? ADMIN : STAFF, `the export of ${kind}`);
-    return exported(this.core, kind, params, async (name, asked) => this.ask(name, asked, caller));
+    const of =
+      <Answer extends z.ZodType>(query: DefinedQuery<z.ZodObject, Answer>) =>
+      async (asked: Readonly<Record<string, unknown>>): Promise<AnswerOf<Answer>> =>
+        this.ask(query, asked, caller);
+    return exported(this.core, kind, params, {
+      tenants: of(tenants),
+      usageRecords: of(usageRecords),
+      lines: of(lines),
+      invoices: of(invoices),
+      margin: of(margin),
+    });
   }
 
   /**
@@ -341,8 +356,7 @@ export class Ledger {
   async meter(date: string, caller: Caller): Promise<{ date: string; count: number }> {
     const outcome = await this.execute({ command: 'run-metering', date }, caller);
     if (outcome.status === 'refused') throw invalid(outcome.error.code, outcome.error.message, outcome.error.errors);
-    const { count } = (outcome.result ?? { count: 0 }) as { count: number };
-    return { date, count };
+    return { date, count: zMetered.parse(outcome.result).count };
   }
 }
 

@@ -54,6 +54,9 @@ export const configureMetering = defineCommand({
   },
 });
 
+/** What run-metering answers. */
+export const zMetered = z.object({ count: z.int() });
+
 export const runMetering = defineCommand({
   name: 'run-metering',
   summary: 'Meters a UTC day from the inventory as it stood during it; again, only what has changed since',

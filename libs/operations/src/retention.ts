@@ -17,6 +17,15 @@ const AT_ONCE = 32;
 /** Of what is kept, so much is named: its number is told. */
 const MOST_NAMED = 20;
 
+/** What prune-usage answers. */
+export const zPruned = z.object({
+  month: z.string(),
+  records: z.int(),
+  deployments: z.int(),
+  kept: z.array(z.object({ message: z.string() })),
+  keptCount: z.int(),
+});
+
 /** Deployment by deployment: killed half-way, the same again goes on. Errors: `usage_in_use`, `retention_not_over`, where nothing can be pruned. */
 export const pruneUsage = defineCommand({
   name: 'prune-usage',

@@ -15,8 +15,31 @@ export interface Export {
   readonly rows: AsyncIterable<Readonly<Record<string, unknown>>>;
 }
 
-/** Asks a query, as the caller may. */
-export type Ask = (name: string, params: Record<string, unknown>) => Promise<unknown>;
+/** The queries that exports read, asked as the caller may. */
+export interface Sources {
+  readonly tenants: Source<Page>;
+  readonly usageRecords: Source<Page>;
+  readonly lines: Source<Page>;
+  readonly invoices: Source<Page>;
+  readonly margin: Source<MarginViews>;
+}
+type Source<Answer> = (params: Readonly<Record<string, unknown>>) => Promise<Answer>;
+
+type Item = Readonly<Record<string, unknown>>;
+interface Page {
+  readonly items: readonly Item[];
+  readonly nextCursor: string | null;
+  readonly pruned?: readonly string[] | undefined;
+}
+interface MarginViews {
+  readonly period: string;
+  readonly currency: string;
+  readonly overall: Item;
+  readonly byTenant: readonly Item[];
+  readonly byDeployment: readonly Item[];
+  readonly byKind: { readonly revenue: readonly Item[]; readonly cogs: readonly Item[] };
+  readonly unattributed: Item;
+}
 
 const DEFAULT_ISSUER = 'Ledgerline';
 const PAGE_ROWS = 1000;
@@ -97,7 +120,7 @@ export async function exported(
   core: LedgerCore,
   kind: ExportKind,
   input: Record<string, unknown>,
-  ask: Ask,
+  sources: Sources,
 ): Promise<Export> {
   const { period, currency, issuer } = parse(zParams, input, `export ${kind}`, 'invalid_parameter');
   const asOf = String(await core.projector.catchUp());
@@ -106,15 +129,18 @@ export async function exported(
     case 'focus':
       return { columns: FOCUS_COLUMNS, rows: focusRows(core, Number(asOf), required(kind, period), issuer) };
     case 'usage':
-      return { columns: USAGE, rows: pages(ask, 'usage-records', { asOf, ...within }, whole) };
+      return { columns: USAGE, rows: pages(sources.usageRecords, { asOf, ...within }, whole) };
     case 'lines':
-      return { columns: LINES, rows: linesByTenant(ask, asOf, period === undefined ? null : period.start.slice(0, 7)) };
+      return {
+        columns: LINES,
+        rows: linesByTenant(sources, asOf, period === undefined ? null : period.start.slice(0, 7)),
+      };
     case 'invoices':
-      return { columns: INVOICES, rows: pages(ask, 'invoices', { asOf }) };
+      return { columns: INVOICES, rows: pages(sources.invoices, { asOf }) };
     case 'margin':
       return {
         columns: MARGIN,
-        rows: marginRows(ask, {
+        rows: marginRows(sources, {
           asOf,
           period: required(kind, period).start.slice(0, 7),
           ...(currency === undefined ? {} : { currency }),
@@ -131,15 +157,8 @@ function required<Value>(kind: ExportKind, value: Value | undefined): Value {
   return value;
 }
 
-type Item = Readonly<Record<string, unknown>>;
-interface ItemPage {
-  readonly items: readonly Item[];
-  readonly nextCursor: string | null;
-  readonly pruned?: readonly string[];
-}
-
 /** A file has no place to say what it lacks. */
-function whole({ pruned = [] }: ItemPage): void {
+function whole({ pruned = [] }: Page): void {
   if (pruned.length > 0)
     throw conflict(
       'usage_pruned',
@@ -149,18 +168,13 @@ function whole({ pruned = [] }: ItemPage): void {
 
 /** All items of a list, a page at a time. */
 async function* pages(
-  ask: Ask,
-  name: string,
-  params: Record<string, unknown>,
-  check: (page: ItemPage) => void = () => undefined,
+  source: Source<Page>,
+  params: Readonly<Record<string, unknown>>,
+  check: (page: Page) => void = () => undefined,
 ): AsyncGenerator<Item> {
   let cursor: string | null = null;
   do {
-    const page = (await ask(name, {
-      ...params,
-      limit: String(PAGE_ROWS),
-      ...(cursor === null ? {} : { cursor }),
-    })) as ItemPage;
+    const page: Page = await source({ ...params, limit: PAGE_ROWS, ...(cursor === null ? {} : { cursor }) });
     check(page);
     yield* page.items;
     cursor = page.nextCursor;
@@ -168,30 +182,17 @@ async function* pages(
 }
 
 /** Lines are rated by tenant, all of one at once: no more than these are in memory. */
-async function* linesByTenant(ask: Ask, asOf: string, month: string | null): AsyncGenerator<Item> {
-  for await (const tenant of pages(ask, 'tenants', { asOf }))
-    for await (const line of pages(ask, 'lines', { asOf, tenantId: tenant['tenantId'] }))
+async function* linesByTenant({ tenants, lines }: Sources, asOf: string, month: string | null): AsyncGenerator<Item> {
+  for await (const tenant of pages(tenants, { asOf }))
+    for await (const line of pages(lines, { asOf, tenantId: tenant['tenantId'] }))
       if (month === null || startOf(line).startsWith(month)) yield line;
 }
 const startOf = ({ period }: Item): string =>
   typeof period === 'object' && period !== null && 'start' in period ? String(period.start) : '';
 
-interface MarginAnswer {
-  readonly period: string;
-  readonly currency: string;
-  readonly overall: Item;
-  readonly byTenant: readonly Item[];
-  readonly byDeployment: readonly Item[];
-  readonly byKind: { readonly revenue: readonly Item[]; readonly cogs: readonly Item[] };
-  readonly unattributed: Item;
-}
-
 /** A margin's views, one after the other: each adds up to the overall one, so they are not added across. */
-async function* marginRows(ask: Ask, params: Record<string, unknown>): AsyncGenerator<Item> {
-  const { period, currency, overall, byTenant, byDeployment, byKind, unattributed } = (await ask(
-    'margin',
-    params,
-  )) as MarginAnswer;
+async function* marginRows({ margin }: Sources, params: Readonly<Record<string, unknown>>): AsyncGenerator<Item> {
+  const { period, currency, overall, byTenant, byDeployment, byKind, unattributed } = await margin(params);
   const of = (view: string, rows: readonly Item[]): Item[] => rows.map((row) => ({ view, period, currency, ...row }));
   yield* of('overall', [overall]);
   yield* of('tenant', byTenant);
