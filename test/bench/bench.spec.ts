@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 /** `npm run bench -- …`, without npm. */
 async function bench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
@@ -15,8 +15,6 @@ async function bench(...args: string[]): Promise<{ code: number | null; stdout: 
 }
 
 /** Several processes, one after the other, each with a server of its own: on a machine that others use it takes a while. */
-jest.setTimeout(180_000);
-
 describe('npm run bench', () => {
   it('measures the named ones at a size, checks what they came to, and answers one JSON document', async () => {
     const { code, stdout } = await bench(

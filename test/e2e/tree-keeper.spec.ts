@@ -55,7 +55,7 @@ describe('the worker', () => {
     await pool.query(
       'BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM ledgerline_log.events WHERE position = 2; COMMIT',
     );
-    await expect(test.ledger.project(AbortSignal.timeout(20_000))).rejects.toThrow(
+    await expect(test.ledger.project(AbortSignal.timeout(300_000))).rejects.toThrow(
       'the log has no event at position 2',
     );
   });

@@ -106,7 +106,7 @@ beforeAll(async () => {
     for (const [tenantId, asOf] of BILLED[change.subject] ?? []) await bill(tenantId, asOf);
     if (isTypo(change)) await bill('january', '2025-01-05');
   }
-}, 180_000);
+});
 afterAll(async () => test.close());
 
 const keyOf = ({ resourceType, resourceFamily, location }: Rate): string =>

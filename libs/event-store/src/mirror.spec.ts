@@ -143,7 +143,7 @@ describe('the mirror of EventStoreDB in Postgres', () => {
   }
 
   async function arrived(position: number): Promise<void> {
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(300_000);
     for await (const each of target.subscribe(0, { signal })) if (each.position === position) return;
     throw new Error(`the mirror did not come to position ${position}`);
   }
