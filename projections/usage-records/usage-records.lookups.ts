@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { earlier, type Instant, later } from '#domain/time/instant';
 import type { ReadingKey } from '#domain/usage/usage';
 import { Gathered } from '#postgres/gathered';
-import type { UsageProviderRow, UsageRecordRow } from './usage-records.table.js';
-import type { Versioned } from '#read-model/table';
+import type { RecordVersion } from './usage-records.read.js';
+import type { UsageProviderRow } from './usage-records.table.js';
 
 /** A deployment's usage of one kind (null: of any) over a stretch of time; an end that is null is open. */
 export interface Stretch {
@@ -21,8 +21,6 @@ export interface PrunedMonth {
   /** The position at which its records were pruned. */
   readonly position: number;
 }
-
-export type RecordVersion = UsageRecordRow & Versioned;
 
 /** Readings of one deployment, by their keys without a provider. */
 interface Keys {

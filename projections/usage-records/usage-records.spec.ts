@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type CompiledQuery, Kysely, type LogEvent, PostgresDialect } from 'kysely';
 import type pg from 'pg';
-import { instant } from '#domain/time/instant';
+import { FROM_EVER, instant } from '#domain/time/instant';
 import { type TestLedger, testLedger } from '../../test/support/ledger.js';
+import type { ReadModels } from '../database.js';
+import { readUsageByKind, readUsageRecordPage } from './usage-records.read.js';
 
 const T = (date: string) => instant(`${date}T00:00:00Z`);
 const reading = (start: string, end: string) => ({
@@ -51,6 +54,17 @@ async function planOf(pool: pg.Pool, contains: string, values: string): Promise<
   }
 }
 
+/** The plan of the last statement that readers make of a database of this pool. */
+async function planOfLast(pool: pg.Pool, read: (db: Kysely<ReadModels>) => Promise<unknown>): Promise<string> {
+  const statements: CompiledQuery[] = [];
+  const log = ({ query }: LogEvent): void => void statements.push(query);
+  await read(new Kysely<ReadModels>({ dialect: new PostgresDialect({ pool }), log }));
+  const last = statements.at(-1);
+  if (last === undefined) throw new Error('nothing was read');
+  const plan = await pool.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${last.sql}`, [...last.parameters]);
+  return plan.rows.map((row) => row['QUERY PLAN']).join('\n');
+}
+
 const monthsIn = (plan: string): string[] => [...new Set(plan.match(/usage_records_\d{4}_\d{2}(?=[\s_])/g))].sort();
 
 describe('usage_records by month', () => {
@@ -67,16 +81,19 @@ describe('usage_records by month', () => {
     expect(await test.ask('usage', { deploymentId: 'd', start: T('2026-04-01'), end: T('2026-05-01') })).toEqual({
       cpu: '1',
     });
-    const values = `(100, '{d}', '{0001-01-01T00:00:00Z}', '{NULL}', '2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z', '[]')`;
-    expect(monthsIn(await planOf(test.core.pool, 'sum(u.quantity) AS quantity', values))).toEqual([
-      'usage_records_2026_04',
-    ]);
+    const visible = [{ deploymentId: 'd', period: { start: FROM_EVER, end: null } }];
+    const plan = await planOfLast(test.core.pool, async (db) =>
+      readUsageByKind(db, 100, { visible, start: T('2026-04-01'), end: T('2026-05-01'), logged: '[]' }),
+    );
+    expect(monthsIn(plan)).toEqual(['usage_records_2026_04']);
   });
 
   it('is read in one month only for the records of a month, and for what is known of readings of a month', async () => {
-    await test.ask('usage-records', { deploymentId: 'd', start: T('2026-04-01'), end: T('2026-05-01') });
-    const ofMonth = `(100, '{d}', '{0001-01-01T00:00:00Z}', '{NULL}', NULL, '2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z', NULL, 10)`;
-    expect(monthsIn(await planOf(test.core.pool, 'LIMIT $9', ofMonth))).toEqual(['usage_records_2026_04']);
+    const april = { visible: null, start: T('2026-04-01'), end: T('2026-05-01') };
+    const ofMonth = await planOfLast(test.core.pool, async (db) =>
+      readUsageRecordPage(db, 100, april, { after: null, limit: 10 }),
+    );
+    expect(monthsIn(ofMonth)).toEqual(['usage_records_2026_04']);
     const readings = `('{d}', '{cpu}', '{2026-04-01T00:00:00Z}', '{r}', '{2026-04-02T00:00:00Z}', '{day}', '{NULL}', '2026-04-01T00:00:00Z', '2026-04-01T00:00:00Z')`;
     const plan = await planOf(test.core.pool, 'UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL', readings);
     expect(monthsIn(plan)).toEqual(['usage_records_2026_04']);

@@ -42,8 +42,18 @@ module.exports = {
       name: 'projection-reads-tables',
       comment: 'Of another projection, only its tables: what it computes is in their rows. Its events are in the flow.',
       severity: 'error',
-      from: { path: '^projections/([^/]+)/', pathNot: spec },
+      from: { path: '^projections/([^/]+)/', pathNot: [...spec, '[.](read|trial)[.]ts$'] },
       to: { path: '^projections/', pathNot: ['^projections/$1/', '^projections/flow[.]ts$', '[.]table[.]ts$'] },
+    },
+    {
+      name: 'reader-reads-tables',
+      comment: 'A reader knows the database, the tables of others, and what they read themselves.',
+      severity: 'error',
+      from: { path: '^projections/([^/]+)/.*[.](read|trial)[.]ts$' },
+      to: {
+        path: '^projections/',
+        pathNot: ['^projections/$1/', '[.](table|read)[.]ts$', '^projections/database[.]ts$'],
+      },
     },
     {
       name: 'apps-stand-alone',

@@ -3,6 +3,7 @@ import { type DomainError, invalid, notFound } from '#domain/errors';
 import { zId, zInstant } from '#domain/schema';
 import { unstorableIn } from '#domain/storable';
 import { type Instant, isBefore } from '#domain/time/instant';
+import type { Keyset, Rows } from '#read-model/keyset';
 import { type Caller, confinedTo, type Role } from './caller.js';
 import { canonicalJson } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
@@ -204,6 +205,32 @@ export function pageOf<Row, Item>(
   const more = rows.length > limit && last !== undefined;
   return { items: items.map(toItem), nextCursor: more ? encodeCursor({ position, after: keyOf(last) }) : null };
 }
+
+/** A page of a list whose rows are read in their order: those of the page alone, and one more that says whether there is another. */
+export async function pageOfRows<Row extends object, Item>(list: {
+  readonly order: Keyset<Row>;
+  readonly page: { readonly limit: number; readonly cursor?: string | undefined };
+  readonly position: number;
+  readonly read: (rows: Rows) => Promise<readonly Row[]>;
+  readonly toItems: (rows: readonly Row[]) => readonly Item[] | Promise<readonly Item[]>;
+}): Promise<Page<Item>> {
+  const { order, page, position } = list;
+  const after = page.cursor === undefined ? null : decodeCursor(page.cursor).after;
+  if (after !== null && !order.isKey(after)) throw invalidCursor();
+  const rows = await list.read({ after, limit: page.limit + 1 });
+  const shown = rows.slice(0, page.limit);
+  const last = rows.length > page.limit ? shown.at(-1) : undefined;
+  return {
+    items: await list.toItems(shown),
+    nextCursor: last === undefined ? null : encodeCursor({ position, after: order.keyOf(last) }),
+  };
+}
+
+/** The sets of ids that a list is asked for: by one id, by several, or by both, which narrow each other. */
+export const idSets = (id: string | null | undefined, ids?: readonly string[]): (readonly string[])[] => [
+  ...(id === null || id === undefined ? [] : [[id]]),
+  ...(ids === undefined ? [] : [ids]),
+];
 
 /** A page of what had to be computed whole, in the order of its keys. */
 export function pageOfAll<Item>(

@@ -5,7 +5,8 @@ import { moneyText } from '#domain/money/money';
 import { zCurrency } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { contains } from '#domain/time/period';
-import { allLines, couponsOfLines } from '#billing/invoices/billing';
+import { couponsOfLines } from '#billing/invoices/billing-facts';
+import { allLines } from '#billing/invoices/contracts';
 import { ADMIN, defineQuery, type QueryContext, zAsOf, zAt } from '#ledger/query';
 import { netText, printRated, rateLines } from '#billing/invoices/rated-lines';
 import { zMoney, zQuantity, zQuarantine, zRow, zSpan, zTimestamp } from './answers.js';
@@ -56,14 +57,11 @@ export const accrual = defineQuery({
     const at = asked ?? caller.now;
     const lines = (await openLines(context, at)).filter((line) => line.currency === currency);
     // Of one currency: a plan in another than its tenant's is on no invoice, and says so there.
+    const couponsOf = await couponsOfLines(core, position, null);
     const rated = await rateLines(
       core,
       position,
-      lines,
-      new Map(),
-      at,
-      (line) => line.currency,
-      await couponsOfLines(core, position, null),
+      lines.map((line) => ({ line, recorded: [], at, currency: line.currency, coupons: couponsOf(line) })),
     );
     const subscriptions = [...Map.groupBy(rated, ({ line }) => line.subscriptionId)].flatMap(
       ([subscriptionId, group]) => {

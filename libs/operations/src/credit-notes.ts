@@ -6,12 +6,18 @@ import { assertCreditable, type FrozenRow } from '#domain/invoices/invoice';
 import { zDecimal, zId, zInstant, zText } from '#domain/schema';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
 import { creditable, creditNoteEvents, creditNoteView } from '#billing/invoices/credit-notes';
-import { Invoicing, isUuid } from '#billing/invoices/invoicing';
+import { Invoicing } from '#billing/invoices/invoicing';
+import { isUuid } from '#domain/uuid';
 import { defineCommand } from '#ledger/define-command';
-import { inForceAt } from '#ledger/ledger-core';
+import {
+  CREDIT_NOTE_ORDER,
+  readCreditNotePage,
+  readCreditNotes,
+  readFrozenRows,
+} from '#projections/invoices/invoices.read';
 import {
   defineQuery,
-  pageOfAll,
+  pageOfRows,
   type QueryContext,
   READERS,
   visibleTenant,
@@ -93,14 +99,15 @@ export const creditNotes = defineQuery({
     const visible = await visibleTenant(context, tenantId);
     if (invoiceId !== undefined && !isUuid(invoiceId))
       throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
-    let query = core.db.selectFrom('credit_notes').selectAll().where(inForceAt(position));
-    if (visible !== null) query = query.where('tenant_id', '=', visible);
-    if (invoiceId !== undefined) query = query.where('invoice_id', '=', invoiceId);
-    const items = (await query.execute()).map((row) => {
-      const { rows: _rows, ...summary } = creditNoteView(row, []);
-      return summary;
+    return pageOfRows({
+      ...{ order: CREDIT_NOTE_ORDER, page, position },
+      read: async (rows) => readCreditNotePage(core.db, position, { tenantId: visible, invoiceId }, rows),
+      toItems: (rows) =>
+        rows.map((row) => {
+          const { rows: _rows, ...summary } = creditNoteView(row, []);
+          return summary;
+        }),
     });
-    return pageOfAll(items, page, position, ({ number }) => number);
   },
 });
 
@@ -123,14 +130,7 @@ export async function visibleCreditNote(
   { core, position, confinedTo }: QueryContext,
   id: string,
 ): Promise<CreditNoteRow> {
-  const row = isUuid(id)
-    ? await core.db
-        .selectFrom('credit_notes')
-        .selectAll()
-        .where('credit_note_id', '=', id)
-        .where(inForceAt(position))
-        .executeTakeFirst()
-    : undefined;
+  const [row] = isUuid(id) ? await readCreditNotes(core.db, position, [id]) : [];
   if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))
     throw notFound('unknown_credit_note', `there is no credit note ${id}`);
   return row;
@@ -138,14 +138,7 @@ export async function visibleCreditNote(
 
 export async function creditNoteRows(
   { core }: QueryContext,
-  { credit_note_id: id, rows_attempt: attempt }: CreditNoteRow,
+  { credit_note_id: documentId, rows_attempt: attempt }: CreditNoteRow,
 ): Promise<FrozenRow[]> {
-  const rows = await core.db
-    .selectFrom('invoice_rows')
-    .select('row')
-    .where('invoice_id', '=', id)
-    .where('attempt', '=', attempt)
-    .orderBy('n')
-    .execute();
-  return rows.map(({ row }) => row);
+  return (await readFrozenRows(core.db, [{ documentId, attempt }])).map(({ row }) => row);
 }

@@ -6,11 +6,13 @@ import { decimal, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { tenantStream } from '#domain/tenants/tenant';
-import { bookedRows } from '#billing/invoices/billing';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
-import { defineQuery, pageOfAll, READERS, visibleTenant, zOptionalId, zPage } from '#ledger/query';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { defineQuery, READERS, visibleTenant, zOptionalId, zPage, pageOfRows, type QueryContext } from '#ledger/query';
+import { bookedRows } from '#billing/invoices/billing-facts';
+import { CREDIT_ORDER, readCreditPage } from '#projections/credits/credits.read';
+import type { CreditRow } from '#projections/credits/credits.table';
 import { listOf, zMoney, zOpenSpan, zQuantity } from './answers.js';
 import { APRIL } from './story.js';
 import { assertTenant } from './tenants.js';
@@ -125,34 +127,41 @@ export const credits = defineQuery({
   async handle({ tenantId, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
-    let query = core.db.selectFrom('credits').selectAll().where(inForceAt(position));
-    if (visible !== null) query = query.where('tenant_id', '=', visible);
-    const rows = await query.execute();
-    const accounts = Map.groupBy(rows, (row) => JSON.stringify([row.tenant_id, row.currency]));
-    const items = [];
-    for (const [account, grants] of accounts) {
-      const [owner, currency] = JSON.parse(account) as [string, string];
-      const used = creditUsed([...(await bookedRows(core, position, owner, currency)).values()].flat());
-      for (const row of grants) {
-        const taken = used.get(row.credit_id) ?? ZERO;
-        items.push({
-          creditId: row.credit_id,
-          tenantId: row.tenant_id,
-          currency,
-          kind: row.kind,
-          ...(row.amount === null
-            ? {}
-            : {
-                amount: moneyText(decimal(row.amount), currency),
-                left: moneyText(decimal(row.amount).minus(taken), currency),
-              }),
-          ...(row.percent === null ? {} : { percent: row.percent, billingKinds: row.billing_kinds }),
-          taken: moneyText(taken, currency),
-          period: { start: row.effective_from, end: row.effective_until },
-          reason: row.reason,
-        });
-      }
-    }
-    return pageOfAll(items, page, position, (item) => JSON.stringify([item.tenantId, item.currency, item.creditId]));
+    return pageOfRows({
+      ...{ order: CREDIT_ORDER, page, position },
+      read: async (rows) => readCreditPage(core.db, position, visible, rows),
+      toItems: async (rows) => withTaken(context, rows),
+    });
   },
 });
+
+const keyOf = (row: Pick<CreditRow, 'tenant_id' | 'currency'>): string => JSON.stringify([row.tenant_id, row.currency]);
+
+/** Each with what issued invoices have taken of it. */
+async function withTaken({ core, position }: QueryContext, rows: readonly CreditRow[]) {
+  const accounts = new Map(
+    rows.map((row) => [keyOf(row), { tenantId: row.tenant_id, currency: row.currency }] as const),
+  );
+  const booked = await bookedRows(core, position, [...accounts.values()]);
+  const used = new Map([...accounts].map(([key, account]) => [key, creditUsed(booked(account))]));
+  return rows.map((row) => {
+    const { currency } = row;
+    const taken = used.get(keyOf(row))?.get(row.credit_id) ?? ZERO;
+    return {
+      creditId: row.credit_id,
+      tenantId: row.tenant_id,
+      currency,
+      kind: row.kind,
+      ...(row.amount === null
+        ? {}
+        : {
+            amount: moneyText(decimal(row.amount), currency),
+            left: moneyText(decimal(row.amount).minus(taken), currency),
+          }),
+      ...(row.percent === null ? {} : { percent: row.percent, billingKinds: row.billing_kinds }),
+      taken: moneyText(taken, currency),
+      period: { start: row.effective_from, end: row.effective_until },
+      reason: row.reason,
+    };
+  });
+}

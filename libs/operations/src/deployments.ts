@@ -6,17 +6,21 @@ import { tenantStream } from '#domain/tenants/tenant';
 import { type Instant, isBefore, later } from '#domain/time/instant';
 import { defineCommand } from '#ledger/define-command';
 import { deploymentOf } from '#ledger/deployment';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import type { LedgerCore } from '#ledger/ledger-core';
 import {
   assertVisibleDeployment,
   defineQuery,
-  pageOfAll,
+  idSets,
+  pageOfRows,
+  type QueryContext,
   READERS,
   visibleTenant,
   zOptionalId,
   zOptionalIds,
   zPage,
 } from '#ledger/query';
+import { DEPLOYMENT_ORDER, readAssignments, readDeploymentPage } from '#projections/deployments/deployments.read';
+import type { DeploymentRow } from '#projections/deployments/deployments.table';
 import { listOf, zTimestamp } from './answers.js';
 import { assertPlan } from './plans.js';
 import { APRIL } from './story.js';
@@ -100,46 +104,40 @@ export const deployments = defineQuery({
   answer: listOf(zDeployment),
   example: { tenantId: 'acme' },
   async handle({ deploymentId, deploymentIds, tenantId, tenantIds, ...page }, context) {
-    const { core, position, caller } = context;
+    const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
-    let query = core.db.selectFrom('deployments').selectAll().where(inForceAt(position));
-    if (deploymentId !== undefined) query = query.where('deployment_id', '=', deploymentId);
-    if (deploymentIds !== undefined) query = query.where('deployment_id', 'in', deploymentIds);
-    const rows = await query.execute();
-    const assignments = await core.db
-      .selectFrom('deployment_assignments')
-      .selectAll()
-      .where(inForceAt(position))
-      .orderBy('effective_from')
-      .execute();
-    const assignmentsOf = Map.groupBy(
-      assignments.map((row) => ({
-        deploymentId: row.deployment_id,
-        tenantId: row.tenant_id,
-        from: row.effective_from,
-      })),
-      (each) => each.deploymentId,
-    );
-    const items = rows
-      .map((row) => {
-        const all = assignmentsOf.get(row.deployment_id) ?? [];
-        return {
-          deploymentId: row.deployment_id,
-          name: row.name,
-          tenantId: tenantAt(all, caller.now),
-          assignments: all.map(({ tenantId: holder, from }) => ({ tenantId: holder, from })),
-        };
-      })
-      .filter(({ assignments: all }) => visible === null || all.some((each) => each.tenantId === visible))
-      .map((item) => (context.confinedTo === null ? item : ownView(item, context.confinedTo)))
-      // Of what they may see only: whose it was before is not to be found out by asking for it.
-      .filter(
-        ({ assignments: seen }) => tenantIds === undefined || seen.some((each) => tenantIds.includes(each.tenantId)),
-      );
-    return pageOfAll(items, page, position, (item) => item.deploymentId);
+    const own = context.confinedTo;
+    // Of what they may see only: whose it was before is not to be found out by asking for it.
+    const seen = own === null ? tenantIds : tenantIds?.filter((id) => id === own);
+    return pageOfRows({
+      ...{ order: DEPLOYMENT_ORDER, page, position },
+      read: async (rows) =>
+        readDeploymentPage(
+          core.db,
+          position,
+          { ids: idSets(deploymentId, deploymentIds), holders: idSets(visible, seen) },
+          rows,
+        ),
+      toItems: async (rows) => withAssignments(context, rows),
+    });
   },
 });
+
+async function withAssignments({ core, position, caller, confinedTo }: QueryContext, rows: readonly DeploymentRow[]) {
+  const deploymentIds = rows.map(({ deployment_id }) => deployment_id);
+  const assignments = Map.groupBy(
+    await readAssignments(core.db, position, { deploymentIds }),
+    ({ deployment_id }) => deployment_id,
+  );
+  return rows.map(({ deployment_id: deploymentId, name }) => {
+    const all = (assignments.get(deploymentId) ?? []).map(({ tenant_id: tenantId, effective_from: from }) => ({
+      ...{ tenantId, from },
+    }));
+    const item = { deploymentId, name, tenantId: tenantAt(all, caller.now), assignments: all };
+    return confinedTo === null ? item : ownView(item, confinedTo);
+  });
+}
 
 /** A deployment as one of its tenants may see it: when it was theirs, and of others nothing. */
 const ownView = <Item extends { tenantId: string | null; assignments: readonly { tenantId: string; from: Instant }[] }>(

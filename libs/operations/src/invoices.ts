@@ -4,14 +4,16 @@ import { assertPayable, assertVoidable, INVOICE_STATUSES, zSelection } from '#do
 import { assertCreditUntaken } from '#domain/invoices/settlement';
 import { zId, zInstant, zText } from '#domain/schema';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
-import { invoicePreview as previewOf, invoiceView } from '#billing/invoices/invoice-view';
-import { Invoicing, isUuid } from '#billing/invoices/invoicing';
+import { invoicePreview as previewOf, invoiceView, invoiceViews } from '#billing/invoices/invoice-view';
+import { Invoicing } from '#billing/invoices/invoicing';
+import { isUuid } from '#domain/uuid';
 import { defineCommand } from '#ledger/define-command';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { INVOICE_ORDER, readInvoicePage, readInvoices } from '#projections/invoices/invoices.read';
 import {
   type AnswerOf,
   defineQuery,
-  pageOfAll,
+  pageOfRows,
   type QueryContext,
   READERS,
   visibleTenant,
@@ -194,15 +196,12 @@ export const invoices = defineQuery({
   example: { tenantId: 'acme' },
   async handle({ tenantId, status, ...page }, context) {
     const visible = await visibleTenant(context, tenantId);
-    let query = context.core.db.selectFrom('invoices').selectAll().where(inForceAt(context.position));
-    if (visible !== null) query = query.where('tenant_id', '=', visible);
-    if (status !== undefined) query = query.where('status', '=', status);
-    const rows = pageOfAll(await query.execute(), page, context.position, (row) =>
-      JSON.stringify([row.tenant_id, row.as_of, row.invoice_id]),
-    );
-    const items = [];
-    for (const row of rows.items) items.push(await invoiceView(context, row));
-    return { items, nextCursor: rows.nextCursor };
+    const { core, position } = context;
+    return pageOfRows({
+      ...{ order: INVOICE_ORDER, page, position },
+      read: async (rows) => readInvoicePage(core.db, position, { tenantId: visible, status }, rows),
+      toItems: async (rows) => invoiceViews(context, rows),
+    });
   },
 });
 
@@ -235,14 +234,7 @@ export const invoicePreview = defineQuery({
 
 /** Errors: `unknown_invoice`, also where it is another tenant's. */
 export async function visibleInvoice({ core, position, confinedTo }: QueryContext, id: string): Promise<InvoiceRow> {
-  const row = isUuid(id)
-    ? await core.db
-        .selectFrom('invoices')
-        .selectAll()
-        .where('invoice_id', '=', id)
-        .where(inForceAt(position))
-        .executeTakeFirst()
-    : undefined;
+  const [row] = isUuid(id) ? await readInvoices(core.db, position, [id]) : [];
   if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))
     throw notFound('unknown_invoice', `there is no invoice ${id}`);
   return row;

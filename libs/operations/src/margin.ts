@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { zCurrency } from '#domain/schema';
-import type { Period } from '#domain/time/period';
 import { marginIn } from '#billing/costs/margin-month';
+import { readMarginCurrencies } from '#projections/margins/margins.read';
 import { zMonth } from '#ledger/month';
-import { ADMIN, defineQuery, type QueryContext, zAsOf } from '#ledger/query';
+import { ADMIN, defineQuery, zAsOf } from '#ledger/query';
 import { zMoney } from './answers.js';
 
 const figures = {
@@ -46,27 +46,12 @@ export const margin = defineQuery({
   async handle({ period, currency }, context) {
     const month = period.start.slice(0, 7);
     const margin = await marginIn(context, period, currency);
+    const currencies = await readMarginCurrencies(context.core.db, context.position, period);
     return {
       period: month,
       currency,
       ...margin,
-      otherCurrencies: await otherCurrencies(context, period, month, currency),
+      otherCurrencies: currencies.filter((other) => other !== currency),
     };
   },
 });
-
-async function otherCurrencies(
-  { core, position }: QueryContext,
-  period: Period,
-  month: string,
-  currency: string,
-): Promise<string[]> {
-  const { rows } = await core.pool.query<{ currency: string }>(
-    `SELECT DISTINCT currency FROM (
-       SELECT currency FROM revenue WHERE month = $1 AND position_from <= $4
-       UNION SELECT currency FROM cost_lines WHERE charge_period_start < $3 AND charge_period_end > $2 AND position_from <= $4 AND (position_to IS NULL OR position_to > $4)
-     ) c WHERE currency <> $5 ORDER BY currency`,
-    [month, period.start, period.end, position, currency],
-  );
-  return rows.map((row) => row.currency);
-}

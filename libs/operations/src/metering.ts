@@ -23,6 +23,7 @@ import { canonicalJson, type CommandCall, type CommandDone, stepOf } from '#ledg
 import { defineCommand } from '#ledger/define-command';
 import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
 import { defineQuery, STAFF, zAsOf } from '#ledger/query';
+import { readMeteredDays } from '#projections/metering/metering.read';
 import { listOf } from './answers.js';
 import { APRIL } from './story.js';
 
@@ -271,12 +272,7 @@ export const meteredDays = defineQuery({
   answer: listOf(zMeteredDay),
   example: {},
   async handle(_params, { core, position }) {
-    const rows = await core.db
-      .selectFrom('metered_days')
-      .selectAll()
-      .where(inForceAt(position))
-      .orderBy('date')
-      .execute();
+    const rows = await readMeteredDays(core.db, position);
     return {
       items: rows.map((row) => ({ date: row.date, recordCount: row.record_count, skipped: row.skipped })),
       nextCursor: null,

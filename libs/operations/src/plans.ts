@@ -18,13 +18,15 @@ import { zId, zInstant, zText } from '#domain/schema';
 import { type Assignment, tenantAt } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
 import type { Instant } from '#domain/time/instant';
-import { contains, type OpenPeriod, overlaps, periodText } from '#domain/time/period';
+import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
-import { defineQuery, pageOfAll, READERS, zAt, zOptionalId, zOptionalIds, zPage } from '#ledger/query';
+import { defineQuery, READERS, zAt, zOptionalId, zOptionalIds, zPage, idSets, pageOfRows } from '#ledger/query';
 import { unitAmountText } from '#billing/invoices/rated-lines';
+import { isEverPublished, PLAN_ORDER, readPlanPage } from '#projections/plans/plans.read';
+import type { PlanVersionRow } from '#projections/plans/plans.table';
 import { inForce, listOf, zAny, zMoney, zQuantity } from './answers.js';
 import { zPublishedPlan } from './published-plan.js';
 import { APRIL, MID_APRIL } from './story.js';
@@ -175,35 +177,27 @@ export const plans = defineQuery({
   answer: listOf(zPlan),
   example: { planId: 'standard', at: MID_APRIL },
   async handle({ planId, planIds, at, ...page }, { core, position }) {
-    let query = core.db.selectFrom('plan_versions').selectAll().where(inForceAt(position));
-    if (planId !== undefined) query = query.where('plan_id', '=', planId);
-    if (planIds !== undefined) query = query.where('plan_id', 'in', planIds);
-    const rows = await query.execute();
-    if (planId !== undefined && rows.length === 0) await assertPublished(core, planId);
-    const items = rows
-      .map((row) => ({
-        planId: row.plan_id,
-        name: row.name,
-        currency: row.currency,
-        baseFee: unitAmountText(decimal(row.base_fee), row.currency),
-        paymentTerm: row.payment_term,
-        interval: row.interval,
-        effectiveFrom: row.effective_from,
-        effectiveUntil: row.effective_until,
-        period: { start: row.effective_from, end: row.effective_until },
-        items: row.items,
-      }))
-      .filter(({ period }) => at === undefined || contains(period, at));
-    return pageOfAll(items, page, position, (item) => JSON.stringify([item.planId, item.effectiveFrom]));
+    const found = await pageOfRows({
+      ...{ order: PLAN_ORDER, page, position },
+      read: async (rows) => readPlanPage(core.db, position, { ids: idSets(planId, planIds), at }, rows),
+      toItems: (rows) => rows.map(toItem),
+    });
+    // As of before it was published there is nothing; a plan that never was is a mistake of who asks.
+    if (planId !== undefined && found.items.length === 0 && !(await isEverPublished(core.db, planId)))
+      throw notFound('unknown_plan', `plan ${planId} is not published`);
+    return found;
   },
 });
 
-/** As of before it was published there is nothing; a plan that never was is a mistake of who asks. */
-async function assertPublished({ db }: LedgerCore, planId: string): Promise<void> {
-  const version = await db
-    .selectFrom('plan_versions')
-    .select('plan_id')
-    .where('plan_id', '=', planId)
-    .executeTakeFirst();
-  if (version === undefined) throw notFound('unknown_plan', `plan ${planId} is not published`);
-}
+const toItem = (row: PlanVersionRow) => ({
+  planId: row.plan_id,
+  name: row.name,
+  currency: row.currency,
+  baseFee: unitAmountText(decimal(row.base_fee), row.currency),
+  paymentTerm: row.payment_term,
+  interval: row.interval,
+  effectiveFrom: row.effective_from,
+  effectiveUntil: row.effective_until,
+  period: { start: row.effective_from, end: row.effective_until },
+  items: row.items,
+});

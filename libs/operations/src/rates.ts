@@ -15,13 +15,15 @@ import {
 } from '#domain/rates/rate';
 import { zCurrency, zDecimal, zInstant, zText } from '#domain/schema';
 import { compareInstants } from '#domain/time/instant';
-import { contains, type OpenPeriod, overlaps, periodText } from '#domain/time/period';
+import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { type RateKey, zRateKey } from '#domain/usage/usage';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
-import { defineQuery, pageOfAll, READERS, zAt, zOptionalId, zPage } from '#ledger/query';
+import { defineQuery, READERS, zAt, zOptionalId, zPage, pageOfRows } from '#ledger/query';
+import { RATE_ORDER, readRatePage } from '#projections/rates/rates.read';
+import type { RateRow } from '#projections/rates/rates.table';
 import { inForce, listOf, zMoney } from './answers.js';
 import { APRIL, MID_APRIL } from './story.js';
 
@@ -168,27 +170,23 @@ export const rates = defineQuery({
   answer: listOf(zRate),
   example: { resourceType: 'VmVCpu', at: MID_APRIL },
   async handle({ resourceType, resourceFamily, location, at, ...page }, { core, position }) {
-    let query = core.db.selectFrom('rates').selectAll().where(inForceAt(position));
-    if (resourceType !== undefined) query = query.where('resource_type', '=', resourceType);
-    if (resourceFamily !== undefined) query = query.where('resource_family', '=', resourceFamily);
-    if (location !== undefined) query = query.where('location', '=', location);
-    const rows = await query.execute();
-    const items = rows
-      .map((row) => ({
-        resourceType: row.resource_type,
-        resourceFamily: row.resource_family,
-        location: row.location,
-        unit: row.unit,
-        unitPrice: text(decimal(row.unit_price)),
-        currency: row.currency,
-        basis: row.basis,
-        effectiveFrom: row.effective_from,
-        effectiveUntil: row.effective_until,
-        period: { start: row.effective_from, end: row.effective_until },
-      }))
-      .filter(({ period }) => at === undefined || contains(period, at));
-    return pageOfAll(items, page, position, (item) =>
-      JSON.stringify([item.resourceType, item.resourceFamily, item.location, item.effectiveFrom]),
-    );
+    return pageOfRows({
+      ...{ order: RATE_ORDER, page, position },
+      read: async (rows) => readRatePage(core.db, position, { resourceType, resourceFamily, location, at }, rows),
+      toItems: (rows) => rows.map(toItem),
+    });
   },
+});
+
+const toItem = (row: RateRow) => ({
+  resourceType: row.resource_type,
+  resourceFamily: row.resource_family,
+  location: row.location,
+  unit: row.unit,
+  unitPrice: text(decimal(row.unit_price)),
+  currency: row.currency,
+  basis: row.basis,
+  effectiveFrom: row.effective_from,
+  effectiveUntil: row.effective_until,
+  period: { start: row.effective_from, end: row.effective_until },
 });

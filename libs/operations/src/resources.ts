@@ -22,7 +22,8 @@ import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
 import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
-import { defineQuery, pageOfAll, STAFF, zAt, zOptionalId, zPage } from '#ledger/query';
+import { defineQuery, pageOfAll, STAFF, zAt, zOptionalId, zPage, pageOfRows } from '#ledger/query';
+import { readResourcePage, readResources, RESOURCE_ORDER } from '#projections/inventory/inventory.read';
 import { listOf, zAny, zQuantity, zTimestamp } from './answers.js';
 import { DAY } from './story.js';
 
@@ -301,48 +302,60 @@ export const resources = defineQuery({
   answer: listOf(zResource),
   example: { provider: 'digitalocean' },
   async handle({ provider, providerId, kind, deploymentId, tenantId, at, ...page }, { core, position }) {
-    let query = core.db.selectFrom('resources').selectAll().where(inForceAt(position));
-    if (provider !== undefined) query = query.where('provider', '=', provider);
-    if (providerId !== undefined) query = query.where('provider_id', '=', providerId);
-    const last = await query.execute();
-    const rows = at === undefined ? last : await rowsAt(core, position, last, at);
-    const asked = rows
-      .filter((row) => kind === undefined || row.kind === kind)
-      .filter((row) => deploymentId === undefined || row.deployment_id === deploymentId)
-      .filter((row) => tenantId === undefined || row.tenant_id === tenantId);
-    const items = asked.map((row) => ({
-      provider: row.provider,
-      providerId: row.provider_id,
-      kind: row.kind,
-      name: row.name,
-      region: row.region,
-      project: row.project,
-      status: row.status,
-      sizeSlug: row.size_slug,
-      sizeGb: row.size_gb,
-      tenantId: row.tenant_id,
-      deploymentId: row.deployment_id,
-      tags: row.tags,
-      attrs: row.attrs,
-      firstSeenAt: row.first_seen_at,
-      lastSeenAt: row.last_seen_at,
-      staleStrikeCount: row.stale_strike_count,
-      deletedAt: row.deleted_at,
-    }));
-    return pageOfAll(items, page, position, (item) => JSON.stringify([item.provider, item.providerId]));
+    if (at !== undefined) {
+      const rows = (await rowsAt(core, position, { provider, providerId }, at))
+        .filter((row) => kind === undefined || row.kind === kind)
+        .filter((row) => deploymentId === undefined || row.deployment_id === deploymentId)
+        .filter((row) => tenantId === undefined || row.tenant_id === tenantId);
+      return pageOfAll(rows.map(toItem), page, position, (item) => JSON.stringify([item.provider, item.providerId]));
+    }
+    const of = {
+      ...(provider === undefined ? {} : { provider }),
+      ...(providerId === undefined ? {} : { provider_id: providerId }),
+      ...(kind === undefined ? {} : { kind }),
+      ...(deploymentId === undefined ? {} : { deployment_id: deploymentId }),
+      ...(tenantId === undefined ? {} : { tenant_id: tenantId }),
+    };
+    return pageOfRows({
+      ...{ order: RESOURCE_ORDER, page, position },
+      read: async (rows) => readResourcePage(core.db, position, of, rows),
+      toItems: (rows) => rows.map(toItem),
+    });
   },
+});
+
+const toItem = (row: ResourceRow) => ({
+  provider: row.provider,
+  providerId: row.provider_id,
+  kind: row.kind,
+  name: row.name,
+  region: row.region,
+  project: row.project,
+  status: row.status,
+  sizeSlug: row.size_slug,
+  sizeGb: row.size_gb,
+  tenantId: row.tenant_id,
+  deploymentId: row.deployment_id,
+  tags: row.tags,
+  attrs: row.attrs,
+  firstSeenAt: row.first_seen_at,
+  lastSeenAt: row.last_seen_at,
+  staleStrikeCount: row.stale_strike_count,
+  deletedAt: row.deleted_at,
 });
 
 /** Those that there were at an instant, as they were then; what has no history, as its name, is as last seen. */
 async function rowsAt(
   core: LedgerCore,
   position: number,
-  rows: readonly ResourceRow[],
+  { provider, providerId }: { readonly provider: string | undefined; readonly providerId: string | undefined },
   at: Instant,
 ): Promise<ResourceRow[]> {
-  const keyOf = (provider: string, providerId: string): string => JSON.stringify([provider, providerId]);
+  const of = { provider, providerIds: providerId === undefined ? undefined : [providerId] };
+  const rows = await readResources(core.db, position, of);
+  const keyOf = (ofProvider: string, id: string): string => JSON.stringify([ofProvider, id]);
   const timelines = new Map(
-    (await timelinesOf(core, position)).map((each) => [keyOf(each.provider, each.providerId), each.timeline]),
+    (await timelinesOf(core, position, of)).map((each) => [keyOf(each.provider, each.providerId), each.timeline]),
   );
   return rows.flatMap((row) => {
     const timeline = timelines.get(keyOf(row.provider, row.provider_id));

@@ -17,17 +17,21 @@ import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { contractsOf } from '#billing/invoices/billing';
+import { contractsOfSubscriptions } from '#billing/invoices/contracts';
 import {
   assertVisibleDeployment,
   defineQuery,
-  pageOfAll,
+  idSets,
+  pageOfRows,
+  type QueryContext,
   READERS,
   visibleTenant,
   zOptionalId,
   zOptionalIds,
   zPage,
 } from '#ledger/query';
+import { readSubscriptionPage, SUBSCRIPTION_ORDER } from '#projections/deployments/deployments.read';
+import type { SubscriptionRow } from '#projections/deployments/deployments.table';
 import { listOf, zOpenSpan, zTimestamp } from './answers.js';
 import { assertPlan } from './plans.js';
 import { APRIL } from './story.js';
@@ -164,30 +168,45 @@ export const subscriptions = defineQuery({
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
-    const items = (await contractsOf(core, position, visible === null ? null : { tenantId: visible }))
-      .map(({ subscription, assignments }) => ({
-        subscriptionId: subscription.subscriptionId,
-        deploymentId: subscription.deploymentId,
-        tenantId:
-          tenantAt(assignments, subscription.cancelledAt ?? context.caller.now) ??
-          tenantAt(assignments, subscription.from),
-        planId: subscription.plans.at(-1)?.planId ?? null,
-        period: { start: subscription.from, end: subscription.cancelledAt },
-        anchor: subscription.anchor,
-        plans: subscription.plans,
-        tenancies: subscriptionSpans(subscription, assignments),
-      }))
-      .filter((item) => subscriptionId === undefined || item.subscriptionId === subscriptionId)
-      .filter((item) => deploymentId === undefined || item.deploymentId === deploymentId)
-      .filter((item) => subscriptionIds === undefined || subscriptionIds.includes(item.subscriptionId))
-      .filter((item) => deploymentIds === undefined || deploymentIds.includes(item.deploymentId))
-      .filter((item) => visible === null || item.tenancies.some((each) => each.tenantId === visible))
-      .map((item) => (context.confinedTo === null ? item : ownSubscription(item, context.confinedTo)))
-      .filter((item) => tenantIds === undefined || item.tenancies.some((each) => tenantIds.includes(each.tenantId)));
-    if (subscriptionId !== undefined && items.length === 0) throw unknownSubscription(subscriptionId);
-    return pageOfAll(items, page, position, (item) => item.subscriptionId);
+    const own = context.confinedTo;
+    const seen = own === null ? tenantIds : tenantIds?.filter((id) => id === own);
+    const found = await pageOfRows({
+      ...{ order: SUBSCRIPTION_ORDER, page, position },
+      read: async (rows) =>
+        readSubscriptionPage(
+          core.db,
+          position,
+          {
+            ids: idSets(subscriptionId, subscriptionIds),
+            deploymentIds: idSets(deploymentId, deploymentIds),
+            holders: idSets(visible, seen),
+          },
+          rows,
+        ),
+      toItems: async (rows) => withContracts(context, rows),
+    });
+    if (subscriptionId !== undefined && found.items.length === 0 && page.cursor === undefined)
+      throw unknownSubscription(subscriptionId);
+    return found;
   },
 });
+
+async function withContracts({ core, position, caller, confinedTo }: QueryContext, rows: readonly SubscriptionRow[]) {
+  return (await contractsOfSubscriptions(core, position, rows)).map(({ subscription, assignments }) => {
+    const item = {
+      subscriptionId: subscription.subscriptionId,
+      deploymentId: subscription.deploymentId,
+      tenantId:
+        tenantAt(assignments, subscription.cancelledAt ?? caller.now) ?? tenantAt(assignments, subscription.from),
+      planId: subscription.plans.at(-1)?.planId ?? null,
+      period: { start: subscription.from, end: subscription.cancelledAt },
+      anchor: subscription.anchor,
+      plans: subscription.plans,
+      tenancies: subscriptionSpans(subscription, assignments),
+    };
+    return confinedTo === null ? item : ownSubscription(item, confinedTo);
+  });
+}
 
 const ownSubscription = <Item extends { tenantId: string | null; tenancies: readonly { tenantId: string }[] }>(
   item: Item,

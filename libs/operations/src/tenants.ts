@@ -7,8 +7,20 @@ import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { assertNotRegistered, isTimeZone, type TaxRate, tenantStream } from '#domain/tenants/tenant';
 import { conflictingBody } from '#ledger/appending/event-book';
 import { defineCommand } from '#ledger/define-command';
-import { inForceAt } from '#ledger/ledger-core';
-import { defineQuery, pageOfAll, READERS, visibleTenant, zOptionalId, zOptionalIds, zPage } from '#ledger/query';
+import {
+  defineQuery,
+  READERS,
+  visibleTenant,
+  zOptionalId,
+  zOptionalIds,
+  zPage,
+  idSets,
+  pageOfRows,
+  type QueryContext,
+} from '#ledger/query';
+import { readTenantCredits } from '#projections/invoices/invoices.read';
+import { readTenantPage, readTenantTaxes, TENANT_ORDER } from '#projections/tenants/tenants.read';
+import type { TenantRow } from '#projections/tenants/tenants.table';
 import { listOf, zMoney, zQuantity, zTimestamp } from './answers.js';
 import { APRIL } from './story.js';
 
@@ -126,42 +138,11 @@ export const tenants = defineQuery({
   async handle({ tenantId, tenantIds, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
-    let query = core.db.selectFrom('tenants').selectAll().where(inForceAt(position));
-    if (visible !== null) query = query.where('tenant_id', '=', visible);
-    if (tenantIds !== undefined) query = query.where('tenant_id', 'in', tenantIds);
-    const rows = await query.execute();
-    const names = await core.details.names(rows.map(({ details_ref }) => details_ref));
-    const taxes = await core.db
-      .selectFrom('tenant_taxes')
-      .selectAll()
-      .where(inForceAt(position))
-      .orderBy('effective_from')
-      .execute();
-    const taxesOf = Map.groupBy(taxes, ({ tenant_id }) => tenant_id);
-    const credits = await core.db
-      .selectFrom('tenant_credits')
-      .selectAll()
-      .where(inForceAt(position))
-      .orderBy('currency')
-      .execute();
-    const creditsOf = Map.groupBy(credits, ({ tenant_id }) => tenant_id);
-    const items = rows.map((row) => ({
-      tenantId: row.tenant_id,
-      // null: the tenant's details were erased.
-      name: names.get(row.details_ref) ?? null,
-      currency: row.currency,
-      timeZone: row.time_zone,
-      taxes: (taxesOf.get(row.tenant_id) ?? []).map((tax) => ({
-        name: tax.name,
-        ratePercent: tax.rate_percent,
-        from: tax.effective_from,
-      })),
-      credits: (creditsOf.get(row.tenant_id) ?? []).map(({ currency, credit }) => ({
-        currency,
-        amount: moneyText(decimal(credit), currency),
-      })),
-    }));
-    return pageOfAll(items, page, position, (item) => item.tenantId);
+    return pageOfRows({
+      ...{ order: TENANT_ORDER, page, position },
+      read: async (rows) => readTenantPage(core.db, position, idSets(visible, tenantIds), rows),
+      toItems: async (rows) => withDetails(context, rows),
+    });
   },
 });
 
@@ -171,4 +152,27 @@ const taxesOf = (events: readonly RecordedEvent[]): TaxRate[] =>
 /** Errors: `unknown_tenant`. */
 export function assertTenant(events: readonly RecordedEvent[], tenantId: string): void {
   if (events.length === 0) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
+}
+
+async function withDetails({ core, position }: QueryContext, rows: readonly TenantRow[]) {
+  const names = await core.details.names(rows.map(({ details_ref }) => details_ref));
+  const ids = rows.map(({ tenant_id }) => tenant_id);
+  const taxes = Map.groupBy(await readTenantTaxes(core.db, position, ids), ({ tenant_id }) => tenant_id);
+  const credits = Map.groupBy(await readTenantCredits(core.db, position, ids), ({ tenant_id }) => tenant_id);
+  return rows.map((row) => ({
+    tenantId: row.tenant_id,
+    // null: the tenant's details were erased.
+    name: names.get(row.details_ref) ?? null,
+    currency: row.currency,
+    timeZone: row.time_zone,
+    taxes: (taxes.get(row.tenant_id) ?? []).map((tax) => ({
+      name: tax.name,
+      ratePercent: tax.rate_percent,
+      from: tax.effective_from,
+    })),
+    credits: (credits.get(row.tenant_id) ?? []).map(({ currency, credit }) => ({
+      currency,
+      amount: moneyText(decimal(credit), currency),
+    })),
+  }));
 }

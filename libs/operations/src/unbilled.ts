@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { zId, zPeriod, zText } from '#domain/schema';
 import { deploymentStream } from '#domain/tenants/deployment';
-import { unbilledUsage } from '#billing/retention/unbilled';
+import { unbilledPage } from '#billing/retention/unbilled';
 import { defineCommand } from '#ledger/define-command';
 import { deploymentOf } from '#ledger/deployment';
-import { defineQuery, pageOfAll, STAFF, zPage } from '#ledger/query';
+import { defineQuery, STAFF, zPage } from '#ledger/query';
 import { listOf, zQuantity, zSpan } from './answers.js';
 
 export const waiveUsage = defineCommand({
@@ -50,8 +50,6 @@ export const unbilled = defineQuery({
   answer: listOf(zUnbilled),
   example: { limit: 10 },
   async handle(page, context) {
-    return pageOfAll(await unbilledUsage(context), page, context.position, (item) =>
-      JSON.stringify([item.deploymentId, item.billingKind, item.reason]),
-    );
+    return unbilledPage(context, page);
   },
 });

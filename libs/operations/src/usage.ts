@@ -3,30 +3,36 @@ import { conflict, notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { zDecimal, zId, zText } from '#domain/schema';
 import { deploymentStream, tenancies, tenantAt } from '#domain/tenants/deployment';
-import { FROM_EVER, type Instant, isInstant } from '#domain/time/instant';
-import type { OpenPeriod, Period } from '#domain/time/period';
+import { FROM_EVER, type Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
 import { usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
-import { usageRecords as usageRecordsTable, type UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import { inForce } from '#read-model/table';
+import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { ambiguousProvider, fitting, keyOfRow, knownReadings } from '#billing/usage/known-usage';
 import { namedReading, namings, writeUsage } from '#billing/usage/usage-writer';
 import { confinedTo } from '#ledger/caller';
 import type { CommandCall } from '#ledger/command';
 import { defineCommand, WRITERS } from '#ledger/define-command';
 import { deploymentOf } from '#ledger/deployment';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import type { LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
-import { asJsonb, recordsInForce, within, withPruned } from '#billing/usage/pruned-usage';
+import { within, withPruned } from '#billing/usage/pruned-usage';
 import { zAny, zNextCursor, zQuantity, zSpan } from './answers.js';
 import { APRIL, DAY } from './story.js';
+import { readAssignments } from '#projections/deployments/deployments.read';
+import { readPrunedKinds } from '#projections/usage-records/pruned-usage.read';
+import {
+  asJsonb,
+  readUsageByKind,
+  readUsageRecordPage,
+  USAGE_RECORD_ORDER,
+  type VisibleStretch,
+} from '#projections/usage-records/usage-records.read';
 import {
   assertVisibleDeployment,
-  decodeCursor,
   defineQuery,
   IN_ORDER,
   inOrder,
-  invalidCursor,
-  pageOf,
+  pageOfRows,
   type QueryContext,
   READERS,
   zAsOf,
@@ -169,62 +175,26 @@ const zUsageRecords = z
   })
   .meta({ id: 'UsageRecordPage' });
 
-/** Whose usage a caller may see: a deployment, over a stretch of time; null: all. */
-interface Visible {
-  readonly deploymentId: string;
-  readonly period: OpenPeriod;
-}
-
-/** A confined caller sees what their deployments used while these were theirs; another's deployment is as if it did not exist. */
-async function visibleUsage(context: QueryContext, deploymentId: string | undefined): Promise<Visible[] | null> {
+/** A confined caller sees what their deployments used while these were theirs; another's deployment is as if it did not exist. null: all. */
+async function visibleUsage(context: QueryContext, deploymentId: string | undefined): Promise<VisibleStretch[] | null> {
   if (deploymentId !== undefined) return visibleOf(context, deploymentId);
-  return context.confinedTo === null ? null : ownUsage(context);
+  return context.confinedTo === null ? null : ownUsage(context, context.confinedTo);
 }
 
-async function visibleOf(context: QueryContext, deploymentId: string): Promise<Visible[]> {
+async function visibleOf(context: QueryContext, deploymentId: string): Promise<VisibleStretch[]> {
   await assertVisibleDeployment(context, deploymentId);
   if (context.confinedTo === null) return [{ deploymentId, period: { start: FROM_EVER, end: null } }];
-  return (await ownUsage(context)).filter((each) => each.deploymentId === deploymentId);
+  return (await ownUsage(context, context.confinedTo)).filter((each) => each.deploymentId === deploymentId);
 }
 
-async function ownUsage(context: QueryContext): Promise<Visible[]> {
-  const rows = await context.core.db
-    .selectFrom('deployment_assignments')
-    .selectAll()
-    .where(inForceAt(context.position))
-    .orderBy('effective_from')
-    .execute();
-  return [...Map.groupBy(rows, ({ deployment_id }) => deployment_id)]
-    .flatMap(([id, assigned]) =>
-      tenancies(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from }))).map((tenancy) => ({
-        deploymentId: id,
-        ...tenancy,
-      })),
-    )
-    .filter(({ tenantId }) => tenantId === context.confinedTo);
+async function ownUsage({ core, position }: QueryContext, own: string): Promise<VisibleStretch[]> {
+  const rows = await readAssignments(core.db, position, { tenantIds: [own] });
+  return [...Map.groupBy(rows, ({ deployment_id }) => deployment_id)].flatMap(([deploymentId, assigned]) =>
+    tenancies(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from })))
+      .filter(({ tenantId }) => tenantId === own)
+      .map(({ period }) => ({ deploymentId, period })),
+  );
 }
-
-/** As SQL: parameters $2 to $4 are the deployments, and the start and end of each one's stretch. */
-const STRETCHES = 'unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS v(id, start_at, end_at)';
-const VISIBLE =
-  `($2::text[] IS NULL OR EXISTS (SELECT FROM ${STRETCHES}` +
-  ' WHERE deployment_id = v.id AND period_start >= v.start_at AND (v.end_at IS NULL OR period_start < v.end_at)) AND deployment_id = ANY($2::text[]))';
-const visibleParams = (visible: readonly Visible[] | null): unknown[] => [
-  visible?.map(({ deploymentId }) => deploymentId) ?? null,
-  visible?.map(({ period }) => period.start) ?? null,
-  visible?.map(({ period }) => period.end) ?? null,
-];
-
-const KEY = [
-  'deployment_id',
-  'billing_kind',
-  'period_start',
-  'resource_id',
-  'period_end',
-  'granularity',
-  'provider',
-  'source_id',
-] as const;
 
 export const usageRecords = defineQuery({
   name: 'usage-records',
@@ -238,27 +208,12 @@ export const usageRecords = defineQuery({
   example: { deploymentId: 'acme-prod', billingKind: 'gateway', ...APRIL },
   async handle(params, context) {
     const visible = await visibleUsage(context, params.deploymentId);
-    const after = params.cursor === undefined ? null : cursorOf(params.cursor);
-    const where =
-      `${VISIBLE} AND ($5::text IS NULL OR billing_kind = $5) AND ($6::timestamptz IS NULL OR period_start >= $6)` +
-      ' AND ($7::timestamptz IS NULL OR period_start < $7) AND ($8::text IS NULL OR resource_id = $8)' +
-      (after === null
-        ? ''
-        : ` AND (${KEY.join(', ')}) > (${KEY.map((column, index) => `$${index + 10}::${usageRecordsTable.columns[column].type}`).join(', ')})`);
-    const { rows } = await context.core.pool.query<UsageRecordRow>(
-      `SELECT * FROM ${inForce(usageRecordsTable, '$1', where)} u ORDER BY ${KEY.join(', ')} LIMIT $9`,
-      [
-        context.position,
-        ...visibleParams(visible),
-        params.billingKind ?? null,
-        params.start ?? null,
-        params.end ?? null,
-        params.resourceId ?? null,
-        params.limit + 1,
-        ...(after ?? []),
-      ],
-    );
-    const page = pageOf(rows, params.limit, context.position, (row) => KEY.map((column) => row[column]), toRecord);
+    const { core, position } = context;
+    const page = await pageOfRows({
+      ...{ order: USAGE_RECORD_ORDER, page: params, position },
+      read: async (rows) => readUsageRecordPage(core.db, position, { ...params, visible }, rows),
+      toItems: (rows) => rows.map(toRecord),
+    });
     const pruned = await prunedOf(context, visible, params);
     return pruned.length === 0 ? page : { ...page, pruned };
   },
@@ -270,19 +225,16 @@ export const usageRecords = defineQuery({
  */
 async function prunedOf(
   { core, position }: QueryContext,
-  visible: readonly Visible[] | null,
-  {
-    billingKind,
-    start,
-    end,
-  }: { billingKind?: string | undefined; start?: Instant | undefined; end?: Instant | undefined },
+  visible: readonly VisibleStretch[] | null,
+  asked: {
+    readonly billingKind?: string | undefined;
+    readonly start?: Instant | undefined;
+    readonly end?: Instant | undefined;
+  },
 ): Promise<string[]> {
-  const { rows } = await core.pool.query<{ month: string; billing_kind: string; since: number }>(
-    "SELECT to_char(month AT TIME ZONE 'UTC', 'YYYY-MM') AS month, billing_kind, max(position_from) AS since FROM pruned_usage" +
-      ' WHERE ($1::text[] IS NULL OR deployment_id = ANY($1)) AND ($2::text IS NULL OR billing_kind = $2)' +
-      " AND ($3::timestamptz IS NULL OR month + interval '1 month' > $3) AND ($4::timestamptz IS NULL OR month < $4) GROUP BY 1, 2 ORDER BY 1, 2",
-    [visible?.map(({ deploymentId }) => deploymentId) ?? null, billingKind ?? null, start ?? null, end ?? null],
-  );
+  const deploymentIds = visible?.map(({ deploymentId }) => deploymentId) ?? null;
+  const { billingKind, start, end } = asked;
+  const rows = await readPrunedKinds(core.db, { deploymentIds, billingKind, start, end });
   const gone = rows.find(({ since }) => since > position);
   if (gone !== undefined)
     throw conflict(
@@ -291,14 +243,6 @@ async function prunedOf(
         ' Ask for later months alone (start), for quantities (query usage), or for the readings themselves (query events stream=usage-<deployment>-<month>)',
     );
   return [...new Set(rows.map(({ month }) => month))];
-}
-
-/** The cursor's key, with as many values as the list's, of their kinds. */
-function cursorOf(cursor: string): readonly string[] {
-  const { after } = decodeCursor(cursor);
-  const [, , start = '', , end = ''] = after;
-  if (after.length !== KEY.length || !isInstant(start) || !isInstant(end)) throw invalidCursor();
-  return after;
 }
 
 const toRecord = (row: UsageRecordRow) => ({
@@ -329,28 +273,12 @@ export const usage = defineQuery({
   answer: z.record(z.string(), zQuantity).describe('Quantity by billing kind'),
   example: { deploymentId: 'acme-prod', ...APRIL },
   async handle(params, context) {
-    // Stretch by stretch, each by the index: as a condition on every row it cost more than adding the rows up.
     const visible = await visibleOf(context, params.deploymentId);
-    const where =
-      "deployment_id = v.id AND period_start >= coalesce($5::timestamptz, '-infinity') AND period_start < coalesce($6::timestamptz, 'infinity')" +
-      " AND period_start >= v.start_at AND period_start < coalesce(v.end_at, 'infinity')";
-    const stretch = {
-      deploymentId: params.deploymentId,
-      billingKind: null,
-      start: params.start ?? null,
-      end: params.end ?? null,
-    };
-    const { rows } = await withPruned(context.core, [stretch], async (pruned) =>
-      context.core.pool.query<{ billing_kind: string; quantity: string }>(
-        `SELECT u.billing_kind, sum(u.quantity) AS quantity FROM ${STRETCHES} CROSS JOIN LATERAL ${recordsInForce('$1', where, '$7')} u GROUP BY u.billing_kind ORDER BY u.billing_kind`,
-        [
-          context.position,
-          ...visibleParams(visible),
-          params.start ?? null,
-          params.end ?? null,
-          asJsonb(within(pruned, stretch)),
-        ],
-      ),
+    const { deploymentId, start, end } = params;
+    const stretch = { deploymentId, billingKind: null, start: start ?? null, end: end ?? null };
+    const { core, position } = context;
+    const rows = await withPruned(core, [stretch], async (pruned) =>
+      readUsageByKind(core.db, position, { visible, start, end, logged: asJsonb(within(pruned, stretch)) }),
     );
     return Object.fromEntries(rows.map((row) => [row.billing_kind, text(decimal(row.quantity))]));
   },

@@ -4,7 +4,10 @@ import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { FROM_EVER, type Instant } from '#domain/time/instant';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
-import { allLines, billingFacts, loadUsage, tenantAccount } from '#billing/invoices/billing';
+import { tenantAccount } from '#billing/invoices/accounts';
+import { billingFacts } from '#billing/invoices/billing-facts';
+import { allLines } from '#billing/invoices/contracts';
+import { loadUsage } from '#billing/invoices/line-usage';
 import type { QueryContext } from '#ledger/query';
 import { rateLines } from '#billing/invoices/rated-lines';
 import { canonicalInvoice, reissued } from '#billing/invoices/reissue';
@@ -98,11 +101,7 @@ const prices: Check = async ({ core, position, caller }) => {
   const rated = await rateLines(
     core,
     position,
-    lines,
-    new Map(),
-    caller.now,
-    ({ currency }) => currency,
-    () => [],
+    lines.map((line) => ({ line, recorded: [], at: caller.now, currency: line.currency, coupons: [] })),
   );
   return rated.flatMap(({ line, quarantined }): Finding[] => {
     if (quarantined === null) return [];

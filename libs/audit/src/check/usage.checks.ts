@@ -1,6 +1,6 @@
 import { usageRecords } from '#projections/usage-records/usage-records.table';
 import { inForce } from '#read-model/table';
-import { allLines } from '#billing/invoices/billing';
+import { allLines } from '#billing/invoices/contracts';
 import { prunedBesideLines } from '#billing/retention/pruned-beside-lines';
 import { asJsonb, fromLog, recordsInForce } from '#billing/usage/pruned-usage';
 import { lastReading, unbilledUsage } from '#billing/retention/unbilled';

@@ -1,8 +1,9 @@
 import { billingOfClaim } from '#domain/invoices/rate-invoice';
 import type { Instant } from '#domain/time/instant';
 import type { Selection } from '#domain/invoices/invoice';
-import { tenantAccount } from '#billing/invoices/billing';
-import { claimedParts, isUuid, rated } from '#billing/invoices/invoicing';
+import { tenantAccount } from '#billing/invoices/accounts';
+import { isUuid } from '#domain/uuid';
+import { claimedParts, rated } from '#billing/invoices/rated-invoice';
 import { inForceAt } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 import { type ExplainedDocument, sumText } from './documents.js';
@@ -58,8 +59,12 @@ async function ratedDraft(
 ) {
   const account = await tenantAccount(core, position, draft.tenant_id);
   const claimed = await claimedParts(core, position, id);
-  const { invoice } = await rated(core, position, account, id, draft.as_of, draft.selection, (facts) =>
-    billingOfClaim(facts, claimed),
-  );
+  const { invoice } = await rated(core, position, {
+    invoiceId: id,
+    account,
+    until: draft.as_of,
+    selection: draft.selection,
+    select: (facts) => billingOfClaim(facts, claimed),
+  });
   return invoice;
 }

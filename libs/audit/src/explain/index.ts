@@ -1,6 +1,6 @@
 import { notFound } from '#domain/errors';
 import type { Instant } from '#domain/time/instant';
-import { isUuid } from '#billing/invoices/invoicing';
+import { isUuid } from '#domain/uuid';
 import type { QueryContext } from '#ledger/query';
 import { eventNamed, type ExplainedEvent, explainEvent } from './event.js';
 import { draftOf } from './draft.js';

@@ -1,6 +1,6 @@
 import { conflict, notFound } from '#domain/errors';
 import { documentNumber, type FrozenRow, type InvoiceStatus, type Series } from '#domain/invoices/invoice';
-import { isUuid } from '#billing/invoices/invoicing';
+import { isUuid } from '#domain/uuid';
 import { isInForce } from '#read-model/table';
 import type { QueryContext } from '#ledger/query';
 

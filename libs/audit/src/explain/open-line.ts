@@ -1,5 +1,7 @@
 import type { Instant } from '#domain/time/instant';
-import { allLines, couponsOfLines, recordedParts } from '#billing/invoices/billing';
+import { couponsOfLines } from '#billing/invoices/billing-facts';
+import { allLines } from '#billing/invoices/contracts';
+import { recordedParts } from '#billing/invoices/parts';
 import { inForceAt } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 import { printRated, rateLines } from '#billing/invoices/rated-lines';
@@ -33,15 +35,10 @@ export async function explainOpenLine(
   const line = (await allLines(core, position, at)).find((each) => each.lineId === lineId);
   if (line === undefined) return null;
   const recorded = await recordedParts(core, position, line.tenantId);
-  const [rated] = await rateLines(
-    core,
-    position,
-    [line],
-    recorded,
-    at,
-    ({ currency }) => currency,
-    await couponsOfLines(core, position, [line.tenantId]),
-  );
+  const coupons = (await couponsOfLines(core, position, [line.tenantId]))(line);
+  const [rated] = await rateLines(core, position, [
+    { line, recorded: recorded.get(line.lineId) ?? [], at, currency: line.currency, coupons },
+  ]);
   const parts = (rated?.parts ?? []).filter(({ partId, issued }) => !issued && (id === lineId || id === partId));
   if (parts.length === 0) return null;
   const { deploymentId, billingKind, period, filter } = line;

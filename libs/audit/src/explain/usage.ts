@@ -7,7 +7,8 @@ import { asJsonb, recordVersions, within, withPruned } from '#billing/usage/prun
 import type { QueryContext } from '#ledger/query';
 import { eventsOf, type FileRow, fileRow, type Reference, reference } from './evidence.js';
 import { byInvoice, rowsOfReadings, type UsedIn } from './used-in.js';
-import { looseKey, type RecordVersion } from '#projections/usage-records/usage-records.lookups';
+import { looseKey } from '#projections/usage-records/usage-records.lookups';
+import type { RecordVersion } from '#projections/usage-records/usage-records.read';
 
 export interface ExplainedUsage {
   readonly is: 'usage record';

@@ -2,8 +2,8 @@ import { type CostLine, costStream } from '#domain/costs/cost';
 import { conflict, type FieldError } from '#domain/errors';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { packed } from '#domain/usage/usage';
+import { readCostLineVersions } from '#projections/costs/costs.read';
 import type { CostLineRow } from '#projections/costs/costs.table';
-import type { Versioned } from '#read-model/table';
 import { canonicalJson, type CommandCall } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 
@@ -89,21 +89,19 @@ function touching(lines: readonly CostLine[]): (event: RecordedEvent) => boolean
 }
 
 async function knownLines(
-  core: LedgerCore,
+  { db }: LedgerCore,
   provider: string,
   invoiceRef: string,
   lines: readonly CostLine[],
 ): Promise<ReadonlyMap<string, KnownLine>> {
-  const { rows } = await core.pool.query<CostLineRow & Versioned>({
-    name: 'cost_lines_by_key',
-    text: 'SELECT * FROM cost_lines WHERE provider = $1 AND invoice_ref = $2 AND line_key = ANY($3::text[]) ORDER BY position_from',
-    values: [provider, invoiceRef, lines.map(({ lineKey }) => lineKey)],
-  });
-  const known = [...Map.groupBy(rows, (row) => row.line_key)].flatMap(([key, versions]): [string, KnownLine][] => {
-    const last = versions.at(-1);
-    return last === undefined ? [] : [[key, { versions, last }]];
-  });
-  return new Map(known);
+  const keys = lines.map(({ lineKey }) => lineKey);
+  const rows = Map.groupBy(await readCostLineVersions(db, { provider, invoiceRef }, keys), ({ line_key }) => line_key);
+  return new Map(
+    [...rows].flatMap(([key, versions]): [string, KnownLine][] => {
+      const last = versions.at(-1);
+      return last === undefined ? [] : [[key, { versions, last }]];
+    }),
+  );
 }
 
 const isDifferent = (line: CostLine, known: KnownLine | undefined): boolean => {

@@ -2,23 +2,16 @@ import { attributedShares } from '#domain/margin/attribution';
 import { type CostShare, type Margin, marginOf } from '#domain/margin/margin';
 import { decimal } from '#domain/money/decimal';
 import type { Period } from '#domain/time/period';
-import type { CostLineRow } from '#projections/costs/costs.table';
+import { readCostLines } from '#projections/costs/costs.read';
+import { readAssignments } from '#projections/deployments/deployments.read';
+import { readMarginMonths, readRevenue } from '#projections/margins/margins.read';
 import { timelinesOf } from '../inventory/timelines.js';
-import { inForceAt } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 
 /** A UTC month's margin in one currency. */
 export async function marginIn(context: QueryContext, period: Period, currency: string): Promise<Margin> {
-  const { rows: revenue } = await context.core.pool.query<{
-    tenant_id: string;
-    deployment_id: string;
-    billing_kind: string;
-    amount: string;
-  }>(
-    `SELECT tenant_id, deployment_id, billing_kind, sum(amount) AS amount FROM revenue WHERE month = $1 AND currency = $2 AND position_from <= $3
-     GROUP BY tenant_id, deployment_id, billing_kind ORDER BY billing_kind`,
-    [period.start.slice(0, 7), currency, context.position],
-  );
+  const { core, position } = context;
+  const revenue = await readRevenue(core.db, position, { month: period.start.slice(0, 7), currency });
   const shares = revenue.map((row) => ({
     tenantId: row.tenant_id,
     deploymentId: row.deployment_id,
@@ -34,11 +27,7 @@ export async function costsIn(
   period: Period,
   currency: string,
 ): Promise<(CostShare & { readonly costLine: string })[]> {
-  const { rows } = await core.pool.query<CostLineRow>(
-    `SELECT * FROM cost_lines WHERE currency = $1 AND category <> 'tax' AND charge_period_start < $3 AND charge_period_end > $2
-       AND position_from <= $4 AND (position_to IS NULL OR position_to > $4) ORDER BY kind, provider, invoice_ref, line_key`,
-    [currency, period.start, period.end, position],
-  );
+  const rows = await readCostLines(core.db, position, { period, currency });
   const resourceIds = [...new Set(rows.flatMap(({ resource_id }) => (resource_id === null ? [] : [resource_id])))];
   const timelines = new Map(
     (await timelinesOf(core, position, { providerIds: resourceIds })).map((each) => [
@@ -46,12 +35,7 @@ export async function costsIn(
       each.timeline,
     ]),
   );
-  const assigned = await core.db
-    .selectFrom('deployment_assignments')
-    .selectAll()
-    .where(inForceAt(position))
-    .orderBy('effective_from')
-    .execute();
+  const assigned = await readAssignments(core.db, position, null);
   const assignments = Map.groupBy(
     assigned.map((row) => ({ deploymentId: row.deployment_id, tenantId: row.tenant_id, from: row.effective_from })),
     ({ deploymentId }) => deploymentId,
@@ -79,17 +63,7 @@ export async function marginMonths(
   { core, position }: QueryContext,
   since?: number,
 ): Promise<{ readonly month: string; readonly currency: string }[]> {
-  const { rows } = await core.pool.query<{ month: string; currency: string; changed: boolean }>(
-    `WITH moved AS (SELECT EXISTS (SELECT FROM deployment_assignments WHERE position_from > $2 AND position_from <= $1)
-       OR EXISTS (SELECT FROM resource_sightings WHERE position_from > $2 AND position_from <= $1) OR EXISTS (SELECT FROM resource_corrections WHERE position_from > $2 AND position_from <= $1) AS holder)
-     SELECT month, currency, bool_or(changed) OR (SELECT holder FROM moved) AS changed FROM (
-       SELECT month, currency, position_from > $2 AS changed FROM revenue WHERE position_from <= $1
-       UNION ALL SELECT to_char(m AT TIME ZONE 'UTC', 'YYYY-MM'), currency, position_from > $2 OR position_to IS NOT NULL
-       FROM cost_lines c, generate_series(date_trunc('month', charge_period_start, 'UTC'), charge_period_end - interval '1 microsecond', interval '1 month') m
-       WHERE category <> 'tax' AND position_from <= $1) f
-     GROUP BY month, currency ORDER BY month, currency`,
-    [position, since ?? 0],
-  );
+  const rows = await readMarginMonths(core.db, position, since ?? 0);
   return rows
     .filter(({ changed }) => since === undefined || changed)
     .map(({ month, currency }) => ({ month, currency }));

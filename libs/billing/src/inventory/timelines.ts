@@ -1,9 +1,9 @@
-import { sql } from 'kysely';
 import type { ResourceTimeline } from '#domain/inventory/resource';
 import type { MeteredResource } from '#domain/metering/metering';
 import type { Instant } from '#domain/time/instant';
-import type { ResourceCorrectionRow, ResourceRow, SightingRow } from '#projections/inventory/inventory.table';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { readResourceCorrections, readResources, readSightings } from '#projections/inventory/inventory.read';
+import type { ResourceRow } from '#projections/inventory/inventory.table';
 
 export interface Known {
   readonly row: ResourceRow;
@@ -12,8 +12,8 @@ export interface Known {
 
 /** Which resources' timelines, and up to when. */
 export interface TimelineFilter {
-  readonly provider?: string;
-  readonly providerIds?: readonly string[];
+  readonly provider?: string | undefined;
+  readonly providerIds?: readonly string[] | undefined;
   /** Only what was seen before this. */
   readonly before?: Instant;
 }
@@ -24,22 +24,12 @@ export async function timelinesOf(
   position: number,
   filter: TimelineFilter = {},
 ): Promise<MeteredResource[]> {
-  const values = [position, filter.provider ?? null, filter.providerIds ?? null, filter.before ?? null];
-  const chosen =
-    'position_from <= $1::bigint AND (position_to IS NULL OR position_to > $1::bigint) AND ($2::text IS NULL OR provider = $2::text)' +
-    ' AND ($3::text[] IS NULL OR provider_id = ANY($3::text[]))';
-  const sightings = await core.pool.query<SightingRow & { position_from: number }>(
-    `SELECT * FROM resource_sightings WHERE ${chosen} AND ($4::timestamptz IS NULL OR seen_at < $4::timestamptz) ORDER BY provider, provider_id, seen_at, position_from`,
-    values,
-  );
-  const corrections = await core.pool.query<ResourceCorrectionRow>(
-    `SELECT * FROM resource_corrections WHERE ${chosen} AND ($4::timestamptz IS NULL OR effective_from < $4::timestamptz) ORDER BY recorded_position`,
-    values,
-  );
-  const correctionsOf = Map.groupBy(corrections.rows, ({ provider, provider_id }) =>
+  const sightings = await readSightings(core.db, position, filter);
+  const corrections = await readResourceCorrections(core.db, position, filter);
+  const correctionsOf = Map.groupBy(corrections, ({ provider, provider_id }) =>
     JSON.stringify([provider, provider_id]),
   );
-  return [...Map.groupBy(sightings.rows, ({ provider, provider_id }) => JSON.stringify([provider, provider_id]))].map(
+  return [...Map.groupBy(sightings, ({ provider, provider_id }) => JSON.stringify([provider, provider_id]))].map(
     ([key, rows]) => {
       const [provider, providerId] = JSON.parse(key) as [string, string];
       return {
@@ -79,13 +69,7 @@ export async function knownResources(
   providerIds: readonly string[],
 ): Promise<Map<string, Known>> {
   if (providerIds.length === 0) return new Map();
-  const rows = await core.db
-    .selectFrom('resources')
-    .selectAll()
-    .where('provider', '=', provider)
-    .where('provider_id', '=', sql<string>`ANY(${providerIds}::text[])`)
-    .where(inForceAt(position))
-    .execute();
+  const rows = await readResources(core.db, position, { provider, providerIds });
   const timelines = new Map(
     (await timelinesOf(core, position, { provider, providerIds })).map((each) => [each.providerId, each.timeline]),
   );

@@ -5,6 +5,7 @@ import { documentNumber, type FrozenRow } from '#domain/invoices/invoice';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { packed } from '#domain/usage/usage';
+import { readCreditableRows } from '#projections/invoices/invoices.read';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
 import { canonicalJson, sha256 } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -17,13 +18,7 @@ export async function creditable(
   invoiceId: string,
   currency: string,
 ): Promise<Creditable> {
-  const { rows } = await core.pool.query<{ row: FrozenRow; noted: boolean }>(
-    `SELECT r.row, false AS noted FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
-       WHERE i.invoice_id = $2 AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
-     UNION ALL SELECT r.row, true FROM credit_notes c JOIN invoice_rows r ON r.invoice_id = c.credit_note_id AND r.attempt = c.rows_attempt
-       WHERE c.invoice_id = $2 AND c.position_from <= $1`,
-    [position, invoiceId],
-  );
+  const rows = await readCreditableRows(core.db, position, invoiceId);
   const of = (noted: boolean): FrozenRow[] => rows.filter((each) => each.noted === noted).map(({ row }) => row);
   return { invoiceId, currency, rows: of(false), noted: of(true) };
 }

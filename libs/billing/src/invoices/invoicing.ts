@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import pMap from 'p-map';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import {
   billingStream,
@@ -12,109 +13,28 @@ import {
   assertIssuable,
   type Selection,
 } from '#domain/invoices/invoice';
-import {
-  billingAsOf,
-  billingOfClaim,
-  type BillingFacts,
-  type LineBilling,
-  rateInvoice,
-  type RatedInvoice,
-  selectedFacts,
-  usageNeeded,
-} from '#domain/invoices/rate-invoice';
+import { billingAsOf, billingOfClaim, type BillingFacts, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { type Account, foldAccount } from '#domain/invoices/settlement';
 import { notFound } from '#domain/errors';
 import { lineStream, partIdOf } from '#domain/lines/line';
 import type { Quarantined } from '#domain/lines/rate';
-import { decimal, text, ZERO } from '#domain/money/decimal';
+import { text } from '#domain/money/decimal';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
+import { isUuid } from '#domain/uuid';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import { rootText } from '#transparency/kept-tree';
-import { billingFacts, loadUsage, tenantAccount, type TenantAccount } from './billing.js';
+import { type TenantAccount, tenantAccount } from './accounts.js';
+import { billingFacts } from './billing-facts.js';
+import { claimedParts, isNothing, leftOut, rated, toClaimedPart } from './rated-invoice.js';
 import { canonicalJson, type CommandCall, type CommandDone, sha256 } from '#ledger/command';
 import { answerIfKnown, type AppendCause, type Decision } from '#ledger/appending/event-book';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
-
-/** Rates what is due of a tenant as of an instant, or what a draft claims, from the knowledge of one position. Stores nothing. */
-export async function rated(
-  core: LedgerCore,
-  position: number,
-  account: TenantAccount,
-  invoiceId: string,
-  until: Instant,
-  selection: Selection | null,
-  select: (facts: BillingFacts) => LineBilling[],
-): Promise<{ invoice: RatedInvoice; facts: BillingFacts }> {
-  const facts = selectedFacts(await billingFacts(core, position, account, until), selection);
-  const billing = select(facts);
-  const usage = await loadUsage(core, position, usageNeeded(billing));
-  return { invoice: rateInvoice(invoiceId, facts, billing, usage), facts };
-}
-
-/** Lines that are due as of an invoice's instant and that it does not claim, because they can't be rated: it says so. */
-async function leftOut(
-  core: LedgerCore,
-  position: number,
-  facts: BillingFacts,
-  asOf: Instant,
-  claimed: readonly ClaimedPart[],
-): Promise<Quarantined[]> {
-  const ids = new Set(claimed.map(({ lineId }) => lineId));
-  const due = billingAsOf({ ...facts, marks: new Map() }, asOf).filter(({ lineId }) => !ids.has(lineId));
-  const usage = await loadUsage(core, position, usageNeeded(due));
-  return [...rateInvoice('left out', facts, due, usage).quarantined];
-}
+import type { LedgerCore } from '#ledger/ledger-core';
+import { readInvoices, readUncutClaims } from '#projections/invoices/invoices.read';
 
 /** Lines that could not be billed, named in the answer of whoever bills: silence would be a price of 0. */
 const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } =>
   quarantined.length === 0 ? {} : { quarantined: [...quarantined] };
-
-/** The lines that are due as of an instant, where all of them together come to nothing: create-invoice makes none of them. */
-export async function dueForNothing(
-  core: LedgerCore,
-  position: number,
-  tenantId: string,
-  asOf: Instant,
-): Promise<ReadonlySet<string>> {
-  const account = await tenantAccount(core, position, tenantId);
-  let due: readonly LineBilling[] = [];
-  const { invoice } = await rated(core, position, account, 'nothing', asOf, null, (facts) => {
-    const billing = billingAsOf(facts, asOf);
-    due = billing;
-    return billing;
-  });
-  return new Set(isNothing(invoice) && invoice.quarantined.length === 0 ? due.map(({ lineId }) => lineId) : []);
-}
-
-const isNothing = ({ rows }: RatedInvoice): boolean =>
-  rows.every((row) => [row.gross, row.discount, row.credit, row.net].every((amount) => decimal(amount).eq(ZERO)));
-
-/** The parts that an invoice claims, as known at a position. */
-export async function claimedParts(core: LedgerCore, position: number, invoiceId: string): Promise<ClaimedPart[]> {
-  const rows = await core.db
-    .selectFrom('invoices')
-    .innerJoin('invoice_parts', (join) =>
-      join
-        .onRef('invoice_parts.invoice_id', '=', 'invoices.invoice_id')
-        .onRef('invoice_parts.attempt', '=', 'invoices.parts_attempt'),
-    )
-    .select([
-      'invoice_parts.line_id',
-      'invoice_parts.part_id',
-      'invoice_parts.period_start',
-      'invoice_parts.period_end',
-    ])
-    .where('invoices.invoice_id', '=', invoiceId)
-    .where('invoices.position_from', '<=', position)
-    .where((eb) => eb.or([eb('invoices.position_to', 'is', null), eb('invoices.position_to', '>', position)]))
-    .execute();
-  return rows.map((row) => ({
-    lineId: row.line_id,
-    partId: row.part_id,
-    period: { start: row.period_start, end: row.period_end },
-  }));
-}
 
 const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> =>
   Object.hasOwn(invoiceEvents, event.type);
@@ -148,9 +68,13 @@ export class Invoicing {
             events: [],
             result: { invoices: [{ invoiceId: live.invoiceId, currency }] },
           });
-        const { invoice, facts } = await rated(this.core, at, account, nextId, asOf, selection, (each) =>
-          billingAsOf(each, asOf),
-        );
+        const { invoice, facts } = await rated(this.core, at, {
+          invoiceId: nextId,
+          account,
+          until: asOf,
+          selection,
+          select: (each) => billingAsOf(each, asOf),
+        });
         if (isNothing(invoice))
           return await this.core.book.append(stream, revision, call, {
             events: [],
@@ -198,18 +122,16 @@ export class Invoicing {
         : known;
       const claimed = await claimedParts(this.core, position, invoiceId);
       const asOf = state?.asOf ?? issuedAt;
-      const { invoice: claim, facts } = await rated(
-        this.core,
-        position,
-        account,
+      const { invoice: claim, facts } = await rated(this.core, position, {
         invoiceId,
-        asOf,
-        state?.selection ?? null,
-        (all) => billingOfClaim(all, claimed),
-      );
+        account,
+        until: asOf,
+        selection: state?.selection ?? null,
+        select: (all) => billingOfClaim(all, claimed),
+      });
       const invoice = {
         ...claim,
-        quarantined: [...claim.quarantined, ...(await leftOut(this.core, position, facts, asOf, claimed))],
+        quarantined: [...claim.quarantined, ...(await leftOut(this.core, position, facts, { asOf, claimed }))],
       };
       if (isNothing(invoice)) {
         const reason =
@@ -230,14 +152,7 @@ export class Invoicing {
 
   private async invoiceRow(invoiceId: string): Promise<{ tenantId: string; currency: string }> {
     const position = await this.core.projector.catchUp();
-    const row = isUuid(invoiceId)
-      ? await this.core.db
-          .selectFrom('invoices')
-          .select(['tenant_id', 'currency'])
-          .where('invoice_id', '=', invoiceId)
-          .where(inForceAt(position))
-          .executeTakeFirst()
-      : undefined;
+    const [row] = isUuid(invoiceId) ? await readInvoices(this.core.db, position, [invoiceId]) : [];
     if (row === undefined) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
     return { tenantId: row.tenant_id, currency: row.currency };
   }
@@ -308,7 +223,7 @@ export class Invoicing {
     claimed: readonly ClaimedPart[],
   ): Promise<void> {
     const ids = new Set(claimed.map(({ lineId }) => lineId));
-    await inTurns(
+    await pMap(
       lines.filter(({ lineId }) => ids.has(lineId) && !recorded.has(lineId)),
       async (line) => {
         const { lineId, tenantId, subscriptionId, deploymentId, billingKind, itemKey, currency, period } = line;
@@ -318,6 +233,7 @@ export class Invoicing {
         };
         await this.appendOnce(call, lineStream(lineId), NO_STREAM, opened);
       },
+      APPENDS_AT_ONCE,
     );
   }
 
@@ -329,25 +245,29 @@ export class Invoicing {
     claimed: readonly ClaimedPart[],
   ): Promise<void> {
     const lineOf = new Map(lines.map((line) => [line.lineId, line]));
-    await inTurns(claimed, async ({ lineId, partId, period }) => {
-      const line = lineOf.get(lineId);
-      // A line that ended earlier since is not cut beyond its end.
-      if (line === undefined || !isBefore(period.end, line.period.end) || partId === lineId) return;
-      const parts = recorded.get(lineId) ?? [];
-      if (parts.some(({ start }) => start === period.end)) return;
-      const split: LedgerEvent = {
-        type: 'LineSplit',
-        data: {
-          lineId,
-          at: period.end,
-          billedPartId: partId,
-          remainingPartId: partIdOf(lineId, period.end),
-          invoiceId,
-        },
-      };
-      // Its stream: opened, then cut once for every part but the first.
-      await this.appendOnce(call, lineStream(lineId), Math.max(parts.length - 1, 0), split);
-    });
+    await pMap(
+      claimed,
+      async ({ lineId, partId, period }) => {
+        const line = lineOf.get(lineId);
+        // A line that ended earlier since is not cut beyond its end.
+        if (line === undefined || !isBefore(period.end, line.period.end) || partId === lineId) return;
+        const parts = recorded.get(lineId) ?? [];
+        if (parts.some(({ start }) => start === period.end)) return;
+        const split: LedgerEvent = {
+          type: 'LineSplit',
+          data: {
+            lineId,
+            at: period.end,
+            billedPartId: partId,
+            remainingPartId: partIdOf(lineId, period.end),
+            invoiceId,
+          },
+        };
+        // Its stream: opened, then cut once for every part but the first.
+        await this.appendOnce(call, lineStream(lineId), Math.max(parts.length - 1, 0), split);
+      },
+      APPENDS_AT_ONCE,
+    );
   }
 
   /** A step of the process; where another run has done it in the meantime there is nothing left to do. */
@@ -385,36 +305,15 @@ export class Invoicing {
 
 /** Parts that a tenant's drafts claim up to some instant within their line, where no other part of it begins yet: by draft. */
 async function uncutClaims(
-  core: LedgerCore,
+  { db }: LedgerCore,
   position: number,
   { tenantId, currency }: TenantAccount,
 ): Promise<Map<string, ClaimedPart[]>> {
-  const { rows } = await core.pool.query<{
-    invoice_id: string;
-    line_id: string;
-    part_id: string;
-    period_start: Instant;
-    period_end: Instant;
-  }>(
-    `SELECT i.invoice_id, p.line_id, p.part_id, p.period_start, p.period_end
-     FROM invoices i JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
-     JOIN invoice_lines l ON l.root_line_id = p.line_id AND l.parent_line_id IS NULL AND l.period_end > p.period_end
-       AND l.position_from <= $1 AND (l.position_to IS NULL OR l.position_to > $1)
-     WHERE i.tenant_id = $2 AND i.currency = $3 AND i.status = 'draft' AND i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1)
-       AND NOT EXISTS (SELECT FROM invoice_lines c WHERE c.root_line_id = p.line_id AND c.period_start = p.period_end
-         AND c.position_from <= $1 AND (c.position_to IS NULL OR c.position_to > $1))`,
-    [position, tenantId, currency],
+  const claims = Map.groupBy(
+    await readUncutClaims(db, position, { tenantId, currency }),
+    ({ invoice_id }) => invoice_id,
   );
-  const claims = rows.map((row) => ({
-    invoiceId: row.invoice_id,
-    part: { lineId: row.line_id, partId: row.part_id, period: { start: row.period_start, end: row.period_end } },
-  }));
-  return new Map(
-    [...Map.groupBy(claims, ({ invoiceId }) => invoiceId)].map(([invoiceId, group]) => [
-      invoiceId,
-      group.map(({ part }) => part),
-    ]),
-  );
+  return new Map([...claims].map(([invoiceId, of]) => [invoiceId, of.map(toClaimedPart)]));
 }
 
 /** A draft that has become nothing takes no number; what it claimed is open again. */
@@ -469,17 +368,5 @@ function issuedEvents(
   ];
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-export const isUuid = (id: string): boolean => UUID.test(id);
-
-const AT_ONCE = 32;
-
-/** Works on several items at a time, which the log's batcher makes one transaction. */
-async function inTurns<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  await Promise.all(
-    Array.from({ length: Math.min(AT_ONCE, items.length) }, async () => {
-      for (const item of queue) await work(item);
-    }),
-  );
-}
+/** As many appends at a time, which the log's batcher makes one transaction. */
+const APPENDS_AT_ONCE = { concurrency: 32 };

@@ -10,7 +10,7 @@ import { printRow, type PrintedRow, type RatedRow, rowsWithMoney } from '#domain
 import { isDomainError } from '#domain/schema';
 import { compareInstants, earlier, type Instant, isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
-import { loadUsage } from './billing.js';
+import { type LineUsage, loadUsageAt, type UsageNeedAt } from './line-usage.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 
 /** A line's parts with what each comes to so far, up to an instant. */
@@ -26,53 +26,69 @@ export interface RatedTile extends TiledPart {
   readonly quantity: string;
 }
 
-/** Rates lines as now known, up to an instant: what has not begun by then comes to nothing. Nothing is stored. */
+/** A line to be rated up to an instant: what has not begun by then comes to nothing. */
+export interface LineToRate {
+  readonly line: LineDefinition;
+  /** What was recorded of its parts. */
+  readonly recorded: readonly RecordedPart[];
+  readonly at: Instant;
+  readonly currency: string;
+  readonly coupons: readonly Coupon[];
+}
+
+/** Rates lines as known at a position. Nothing is stored. */
 export async function rateLines(
   core: LedgerCore,
   position: number,
-  lines: readonly LineDefinition[],
-  recorded: ReadonlyMap<string, readonly RecordedPart[]>,
-  at: Instant | ((line: LineDefinition) => Instant),
-  currencyOf: (line: LineDefinition) => string,
-  couponsOf: (line: LineDefinition) => readonly Coupon[],
+  lines: readonly LineToRate[],
 ): Promise<RatedLine[]> {
-  const tiled = lines.map((line) => ({
+  const usage = await loadUsageAt(
+    core,
+    lines.flatMap((each) => usageToRate(each, position)),
+  );
+  return lines.map((each) => rateOne(each, usage(each.line, position)));
+}
+
+/** The usage that must be known before `rateOne`. */
+export function usageToRate({ line, recorded, at }: LineToRate, position: number): UsageNeedAt[] {
+  const instants = usageInstants(line, tilesUpTo(line, recorded, at).begun);
+  return instants.length === 0 ? [] : [{ line, instants, position }];
+}
+
+export function rateOne({ line, recorded, at, currency, coupons }: LineToRate, usage: UsageUpTo): RatedLine {
+  const parts = tilesUpTo(line, recorded, at);
+  const rating =
+    parts.begun.length === 0
+      ? { rows: new Map<string, readonly RatedRow[]>() }
+      : rateLine(line, parts.begun, usage, currency);
+  const quarantined = 'quarantined' in rating ? rating.quarantined : null;
+  const rows = 'quarantined' in rating ? new Map<string, readonly RatedRow[]>() : rating.rows;
+  const net = withCouponsTaken(line, parts.begun, { rows, coupons, currency });
+  const clipped = new Map(parts.begun.map((part) => [part.partId, part.period]));
+  return {
     line,
-    parts: tilesUpTo(line, recorded.get(line.lineId) ?? [], typeof at === 'string' ? at : at(line)),
-  }));
-  const needs = tiled
-    .map(({ line, parts }) => ({ line, instants: usageInstants(line, parts.begun) }))
-    .filter(({ instants }) => instants.length > 0);
-  const usageOf = await loadUsage(core, position, needs);
-  return tiled.map(({ line, parts }) => {
-    const usage = usageOf(line);
-    const rating =
-      parts.begun.length === 0
-        ? { rows: new Map<string, readonly RatedRow[]>() }
-        : rateLine(line, parts.begun, usage, currencyOf(line));
-    const quarantined = 'quarantined' in rating ? rating.quarantined : null;
-    const rows = 'quarantined' in rating ? new Map<string, readonly RatedRow[]>() : rating.rows;
-    const net = withCouponsTaken(line, parts.begun, rows, couponsOf(line), currencyOf(line));
-    const clipped = new Map(parts.begun.map((part) => [part.partId, part.period]));
-    return {
-      line,
-      quarantined,
-      parts: parts.all.map((part) => ({
-        ...part,
-        rows: net.get(part.partId) ?? [],
-        quantity: quantityIn(line, clipped.get(part.partId), usage, quarantined !== null),
-      })),
-    };
-  });
+    quarantined,
+    parts: parts.all.map((part) => ({
+      ...part,
+      rows: net.get(part.partId) ?? [],
+      quantity: quantityIn(line, clipped.get(part.partId), usage, quarantined !== null),
+    })),
+  };
 }
 
 /** The rows that say something, by part, less what coupons take of them. */
 function withCouponsTaken(
   { billingKind }: LineDefinition,
   parts: readonly TiledPart[],
-  rows: ReadonlyMap<string, readonly RatedRow[]>,
-  coupons: readonly Coupon[],
-  currency: string,
+  {
+    rows,
+    coupons,
+    currency,
+  }: {
+    readonly rows: ReadonlyMap<string, readonly RatedRow[]>;
+    readonly coupons: readonly Coupon[];
+    readonly currency: string;
+  },
 ): Map<string, RatedRow[]> {
   const shown = parts.map(({ partId, period }) => ({
     partId,
@@ -128,33 +144,23 @@ function quantityIn(
   return text(upTo(period.end).minus(upTo(period.start)));
 }
 
-/** Usage within each part of these lines, as known at a position: of the parts given, else of all that tile the line. */
-export async function partQuantities(
-  core: LedgerCore,
-  position: number,
-  lines: readonly LineDefinition[],
-  recorded: ReadonlyMap<string, readonly RecordedPart[]>,
-  given?: ReadonlyMap<string, readonly Part[]>,
-): Promise<Map<string, string>> {
-  const wanted = lines.map((line) => ({
-    line,
-    parts: given?.get(line.lineId) ?? tiles(line, recorded.get(line.lineId) ?? []),
-  }));
-  const boundsOf = ({ line, parts }: (typeof wanted)[number]): Instant[] =>
-    [...new Set(parts.flatMap(({ period }) => [period.start, period.end]))].filter((at) =>
-      isBefore(line.period.start, at),
-    );
-  const usageOf = await loadUsage(
-    core,
-    position,
-    wanted.map((each) => ({ line: each.line, instants: boundsOf(each) })).filter(({ instants }) => instants.length > 0),
-  );
-  return new Map(
-    wanted.flatMap(({ line, parts }) =>
-      parts.map(({ partId, period }) => [partId, pricedQuantity(line, period, usageOf(line))] as const),
-    ),
-  );
+/** Parts of a line, and the position as of which their usage is asked for. */
+export interface PartsOfLine {
+  readonly line: LineDefinition;
+  readonly parts: readonly Part[];
+  readonly position: number;
 }
+
+/** The usage that must be known before `quantitiesOf`. */
+export function usageOfParts({ line, parts, position }: PartsOfLine): UsageNeedAt[] {
+  const bounds = new Set(parts.flatMap(({ period }) => [period.start, period.end]));
+  const instants = [...bounds].filter((at) => isBefore(line.period.start, at));
+  return instants.length === 0 ? [] : [{ line, instants, position }];
+}
+
+/** Usage within each part, by its id. */
+export const quantitiesOf = ({ line, parts, position }: PartsOfLine, usage: LineUsage): (readonly [string, string])[] =>
+  parts.map(({ partId, period }) => [partId, pricedQuantity(line, period, usage(line, position))] as const);
 
 /** Usage by rate is known only with its rates: where one is missing the line is quarantined, which says so. */
 function pricedQuantity(line: LineDefinition, period: Period, usage: UsageUpTo): string {

@@ -2,10 +2,10 @@ import type { FrozenRow } from '#domain/invoices/invoice';
 import { billingOfClaim } from '#domain/invoices/rate-invoice';
 import { decimal, sum, text } from '#domain/money/decimal';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
-import { tenantAccount } from './billing.js';
+import { tenantAccount } from './accounts.js';
 import { canonicalJson } from '#ledger/command';
-import { claimedParts, rated } from './invoicing.js';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { claimedParts, rated } from './rated-invoice.js';
 
 /** An issued invoice as bytes: its rows and what they come to, in one canonical form. */
 export const canonicalInvoice = (invoiceId: string, rows: readonly FrozenRow[]): string => {
@@ -21,8 +21,12 @@ export async function reissued(
   const { invoice_id: invoiceId, computed_at: known } = invoice;
   const account = await tenantAccount(core, known, invoice.tenant_id);
   const claimed = await claimedParts(core, known, invoiceId);
-  const { invoice: again } = await rated(core, known, account, invoiceId, invoice.as_of, invoice.selection, (facts) =>
-    billingOfClaim(facts, claimed),
-  );
+  const { invoice: again } = await rated(core, known, {
+    invoiceId,
+    account,
+    until: invoice.as_of,
+    selection: invoice.selection,
+    select: (facts) => billingOfClaim(facts, claimed),
+  });
   return canonicalInvoice(invoiceId, again.rows);
 }

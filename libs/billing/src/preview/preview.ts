@@ -7,8 +7,16 @@ import { moneyText } from '#domain/money/money';
 import { netOf } from '#domain/rating/row';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
-import { allLines, couponsOfLines, recordedPartsOf } from '../invoices/billing.js';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import { couponsOfLines } from '../invoices/billing-facts.js';
+import { allLines } from '../invoices/contracts.js';
+import { recordedPartsOf } from '../invoices/parts.js';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { readDeploymentsEver } from '#projections/deployments/deployments.read';
+import type { RevenueRow } from '#projections/margins/margins.table';
+import { addRevenue } from '#projections/margins/margins.trial';
+import { readMeteredDates } from '#projections/metering/metering.read';
+import { type RateKeySince, readDeploymentsUsing } from '#projections/rate-key-usage/rate-key-usage.read';
+import { readTenants } from '#projections/tenants/tenants.read';
 import { type RatedLine, rateLines } from '../invoices/rated-lines.js';
 import type { Trial } from './trial.js';
 
@@ -54,32 +62,17 @@ const DEPLOYMENTS_AT_ONCE = 500;
 
 /** Deployments whose lines may come to something else. One too many costs a comparison. */
 async function reachedDeployments(trial: Trial): Promise<ReadonlySet<string>> {
-  const reached = new Set<string>();
-  for (const event of trial.events()) for (const id of await reachedBy(trial.core, event)) reached.add(id);
-  return reached;
-}
-
-async function reachedBy(core: LedgerCore, event: RecordedEvent): Promise<string[]> {
-  const found = async (query: string, values: unknown[]): Promise<string[]> =>
-    (await core.pool.query<{ deployment_id: string }>(query, values)).rows.map(({ deployment_id }) => deployment_id);
-  if (event.type === 'RateSet' || event.type === 'RateCorrected' || event.type === 'RateWithdrawn') {
-    const { resourceType, resourceFamily, location } = event.data;
-    const from = event.type === 'RateWithdrawn' ? event.data.from : event.data.effectiveFrom;
-    const used =
-      'SELECT DISTINCT deployment_id FROM rate_key_usage WHERE resource_type = $1 AND resource_family = $2 AND location = $3' +
-      " AND last_month + interval '1 month' > $4::timestamptz";
-    return found(used, [resourceType, resourceFamily, location, from]);
+  const keys: RateKeySince[] = [];
+  const [planIds, tenantIds, reached] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  for (const { type, data } of trial.events()) {
+    if (type === 'RateSet' || type === 'RateCorrected') keys.push({ ...data, from: data.effectiveFrom });
+    else if (type === 'RateWithdrawn') keys.push(data);
+    else if (type === 'PlanPublished' || type === 'PlanPriceCorrected') planIds.add(data.planId);
+    else if (type === 'CouponGranted' || type === 'CreditRevoked') tenantIds.add(data.tenantId);
+    else if ('deploymentId' in data) reached.add(data.deploymentId);
   }
-  if (event.type === 'PlanPublished' || event.type === 'PlanPriceCorrected') {
-    const subscribed =
-      'SELECT DISTINCT s.deployment_id FROM subscriptions s JOIN subscription_plans p ON p.subscription_id = s.subscription_id WHERE p.plan_id = $1';
-    return found(subscribed, [event.data.planId]);
-  }
-  if (event.type === 'CouponGranted' || event.type === 'CreditRevoked')
-    return found('SELECT DISTINCT deployment_id FROM deployment_assignments WHERE tenant_id = $1', [
-      event.data.tenantId,
-    ]);
-  return 'deploymentId' in event.data ? [event.data.deploymentId] : [];
+  const ever = await readDeploymentsEver(trial.core.db, { planIds: [...planIds], tenantIds: [...tenantIds] });
+  return new Set([...reached, ...ever, ...(await readDeploymentsUsing(trial.core.db, keys))]);
 }
 
 async function differencesOf(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<PreviewedLine[]> {
@@ -136,24 +129,21 @@ export async function ratedAt(
   for (const part of parts)
     if (part.issued) issued.set(part.deploymentId, later(issued.get(part.deploymentId) ?? at, part.start));
   const untilOf = (deploymentId: string): Instant => issued.get(deploymentId) ?? at;
-  const tenants = await core.db
-    .selectFrom('tenants')
-    .select(['tenant_id', 'currency'])
-    .where(inForceAt(position))
-    .execute();
+  const tenants = await readTenants(core.db, position, null);
   const currencies = new Map(tenants.map((row) => [row.tenant_id, row.currency]));
   const recorded = Map.groupBy(parts, ({ lineId }) => lineId);
   const lines = await allLines(core, position, untilOf, { deploymentIds });
-  const coupons = await couponsOfLines(core, position, [...new Set(lines.map(({ tenantId }) => tenantId))]);
-  const currencyOf = ({ tenantId, currency }: LineDefinition): string => currencies.get(tenantId) ?? currency;
+  const couponsOf = await couponsOfLines(core, position, [...new Set(lines.map(({ tenantId }) => tenantId))]);
   const rated = await rateLines(
     core,
     position,
-    lines,
-    recorded,
-    ({ deploymentId }) => untilOf(deploymentId),
-    currencyOf,
-    coupons,
+    lines.map((line) => ({
+      line,
+      recorded: recorded.get(line.lineId) ?? [],
+      at: untilOf(line.deploymentId),
+      currency: currencies.get(line.tenantId) ?? line.currency,
+      coupons: couponsOf(line),
+    })),
   );
   return new Map(
     rated.flatMap(({ line, parts: of, quarantined }) =>
@@ -213,33 +203,24 @@ const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 
 
 /** Books what issued parts would be corrected by, as revenue of the trial: its margin is then the one that there would be. */
 export async function bookDifferences({ core }: Trial, lines: readonly PreviewedLine[]): Promise<void> {
-  const position = await core.projector.position();
-  for (const { invoiceId, tenantId, deploymentId, billingKind, currency, period, difference } of lines) {
-    if (invoiceId === null) continue;
-    for (const { month, amount } of byMonth(decimal(difference), period, currency)) {
-      await core.pool.query(
-        'INSERT INTO revenue (invoice_id, cause, deployment_id, billing_kind, month, tenant_id, currency, amount, position_from)' +
-          " VALUES ($1, 'issued', $2, $3, $4, $5, $6, $7, $8)",
-        [randomUUID(), deploymentId, billingKind, month, tenantId, currency, text(amount), position],
-      );
-    }
-  }
+  const rows = lines.flatMap(({ invoiceId, tenantId, deploymentId, billingKind, currency, period, difference }) =>
+    (invoiceId === null ? [] : byMonth(decimal(difference), period, currency)).map(({ month, amount }): RevenueRow => ({
+      ...{ invoice_id: randomUUID(), cause: 'issued', deployment_id: deploymentId, billing_kind: billingKind, month },
+      ...{ tenant_id: tenantId, currency, amount: text(amount) },
+    })),
+  );
+  await addRevenue(core.db, await core.projector.position(), rows);
 }
 
 /** The days that were metered already and that corrections of resources reach: metered again they come out otherwise. */
 export async function daysToMeterAgain(trial: Trial): Promise<string[]> {
-  const days = new Set<string>();
-  for (const event of trial.events()) {
+  const within = trial.events().flatMap((event) => {
     if (event.type !== 'ResourceCorrected' && event.type !== 'ResourcesObserved' && event.type !== 'ResourceRemoved')
-      continue;
+      return [];
     const [from, until] = stretchOf(event);
-    const { rows } = await trial.core.pool.query<{ date: string }>(
-      "SELECT DISTINCT date FROM metered_days WHERE date >= $1 AND ($2::timestamptz IS NULL OR (date || 'T00:00:00Z')::timestamptz < $2) ORDER BY date",
-      [from.slice(0, 10), until],
-    );
-    for (const { date } of rows) days.add(date);
-  }
-  return [...days].sort();
+    return [{ from, until }];
+  });
+  return within.length === 0 ? [] : readMeteredDates(trial.core.db, within);
 }
 
 function stretchOf(

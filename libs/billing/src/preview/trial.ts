@@ -12,7 +12,8 @@ import {
 } from '#event-store/port';
 import { ensurePartitions } from '#read-model/partitions';
 import type { Projecting, Projection } from '#read-model/projection';
-import { READ_MODELS } from '#projections/database';
+import { readPosition } from '#projections/checkpoint.read';
+import { READ_MODELS, readModels } from '#projections/database';
 import { LedgerCore } from '#ledger/ledger-core';
 
 /**
@@ -38,7 +39,7 @@ export async function onTrial<Result>(
   try {
     // One connection, one snapshot: what others record meanwhile is not in it.
     await pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-    const from = await positionOf(core, pool);
+    const from = await readPosition(readModels(pool));
     const log = new TrialLog(core.log, from, now);
     const projector = new TrialProjector(log, pool, core.projector.list(), from, core.pool);
     const trial = new LedgerCore(log, projector, pool, {
@@ -52,12 +53,6 @@ export async function onTrial<Result>(
     await pool.query('ROLLBACK').catch(() => undefined);
     await pool.end();
   }
-}
-
-async function positionOf({ db }: LedgerCore, pool: pg.Pool): Promise<number> {
-  const query = db.selectFrom('checkpoint').select('position').compile();
-  const { rows } = await pool.query<{ position: number }>(query.sql, [...query.parameters]);
-  return rows[0]?.position ?? 0;
 }
 
 /** The log up to a position, and what is appended to it since, which is kept nowhere. */

@@ -3,18 +3,18 @@ import { tiles } from '#domain/lines/parts';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { overlaps, type Period, periodText } from '#domain/time/period';
 import { keptUntil } from '#domain/metering/retention';
-import { allLines, type LinePart, pendingMarks, recordedPartsOf } from '../invoices/billing.js';
-import { dueForNothing } from '../invoices/invoicing.js';
-import { inForceAt } from '#ledger/ledger-core';
+import { pendingMarks } from '../invoices/billing-facts.js';
+import { allLines } from '../invoices/contracts.js';
+import { type LinePart, recordedPartsOf } from '../invoices/parts.js';
+import { dueForNothing } from '../invoices/rated-invoice.js';
+import { readMeteringConfigurations } from '#projections/metering/metering.read';
+import { readMarkedLines } from '#projections/restatements/restatements.read';
+import { type HeldRecords, readHeldRecords } from '#projections/usage-records/usage-records.read';
 import { unbilledUsage } from './unbilled.js';
 import type { QueryContext } from '#ledger/query';
 
 /** Raw records of one deployment and kind in the month. */
-export interface Prunable {
-  readonly deploymentId: string;
-  readonly billingKind: string;
-  readonly records: number;
-}
+export type Prunable = HeldRecords;
 
 /** Why raw records stay. `retention`: of all deployments; else of one, with the invoices that are not issued or the lines that are on none. */
 export interface Kept {
@@ -41,7 +41,7 @@ export async function retentionOf(
   at: Instant,
   deploymentId: string | null,
 ): Promise<Retention> {
-  const held = await heldIn(context, month, deploymentId);
+  const held = await readHeldRecords(context.core.db, month, deploymentId);
   const { over, kept } = await byRetention(context, held, month, at);
   const inUse = await usesOf(context, over, month, at);
   const keyed = new Set(inUse.map(keyOf));
@@ -56,26 +56,13 @@ const keyOf = ({
   readonly billingKind: string;
 }): string => JSON.stringify([deploymentId, billingKind]);
 
-async function heldIn(
-  { core }: QueryContext,
-  { start, end }: Period,
-  deploymentId: string | null,
-): Promise<Prunable[]> {
-  const { rows } = await core.pool.query<Prunable>(
-    'SELECT deployment_id AS "deploymentId", billing_kind AS "billingKind", count(*)::int AS records FROM usage_records' +
-      ' WHERE period_start >= $1 AND period_start < $2 AND ($3::text IS NULL OR deployment_id = $3) GROUP BY 1, 2 ORDER BY 1, 2',
-    [start, end, deploymentId],
-  );
-  return rows;
-}
-
 async function byRetention(
   { core, position }: QueryContext,
   held: readonly Prunable[],
   month: Period,
   at: Instant,
 ): Promise<{ over: Prunable[]; kept: Kept[] }> {
-  const rows = await core.db.selectFrom('metering_configurations').selectAll().where(inForceAt(position)).execute();
+  const rows = await readMeteringConfigurations(core.db, position);
   const configurations = rows.map((row) => ({
     billingKind: row.billing_kind,
     granularity: row.granularity,
@@ -150,15 +137,12 @@ async function withoutNothings(
   open: readonly { readonly kept: Kept; readonly line: LineDefinition }[],
   at: Instant,
 ): Promise<Kept[]> {
-  const left: Kept[] = [];
-  for (const [tenantId, own] of Map.groupBy(open, ({ line }) => line.tenantId)) {
-    const isOver = ({ kept, line }: (typeof own)[number]): boolean =>
-      kept.reason === 'not_billed' && !isBefore(at, line.period.end);
-    // Within the grace period of its tenant a line is not due yet: it may come to something.
-    const nothing = own.some(isOver) ? await dueForNothing(core, position, tenantId, at) : new Set<string>();
-    left.push(...own.filter((each) => !(isOver(each) && nothing.has(each.line.lineId))).map(({ kept }) => kept));
-  }
-  return left;
+  const isOver = ({ kept, line }: (typeof open)[number]): boolean =>
+    kept.reason === 'not_billed' && !isBefore(at, line.period.end);
+  // Within the grace period of its tenant a line is not due yet: it may come to something.
+  const tenantIds = [...new Set(open.filter(isOver).map(({ line }) => line.tenantId))];
+  const nothing = tenantIds.length === 0 ? new Set<string>() : await dueForNothing(core, position, tenantIds, at);
+  return open.filter((each) => !(isOver(each) && nothing.has(each.line.lineId))).map(({ kept }) => kept);
 }
 
 /** A line counts from its start: until its last part is issued, its next invoice uses all of its readings. */
@@ -193,33 +177,20 @@ function unissued(line: LineDefinition, recorded: readonly LinePart[]): Kept[] {
 async function owed(
   { core, position }: QueryContext,
   deploymentIds: readonly string[],
-  { start, end }: Period,
+  period: Period,
 ): Promise<Kept[]> {
-  const { rows } = await core.pool.query<{
-    line_id: string;
-    tenant_id: string;
-    currency: string;
-    deployment_id: string;
-    billing_kind: string;
-  }>(
-    `SELECT DISTINCT l.line_id, l.tenant_id, i.currency, l.deployment_id, l.billing_kind FROM invoice_lines l
-     JOIN restatements r ON r.line_id = l.line_id AND r.position_from <= $1
-     JOIN invoice_parts p ON p.line_id = l.line_id JOIN invoices i ON i.invoice_id = p.invoice_id
-     WHERE l.deployment_id = ANY($2::text[]) AND l.parent_line_id IS NULL AND l.position_from <= $1 AND (l.position_to IS NULL OR l.position_to > $1)
-       AND l.period_start < $4::timestamptz AND l.period_end > $3::timestamptz ORDER BY 1`,
-    [position, deploymentIds, start, end],
-  );
-  const kept: Kept[] = [];
-  for (const group of Map.groupBy(rows, ({ tenant_id, currency }) => JSON.stringify([tenant_id, currency])).values()) {
-    const [first] = group;
-    if (first === undefined) continue;
-    const marks = await pendingMarks(core, position, first.tenant_id, first.currency);
-    for (const { line_id: lineId, deployment_id: deploymentId, billing_kind: billingKind } of group.filter(
-      ({ line_id }) => marks.has(line_id),
-    )) {
-      const message = `${billingKind} of ${deploymentId} is to be compared with what was billed (${marks.get(lineId) ?? ''}): issue the next invoice of ${first.tenant_id} (line ${lineId})`;
-      kept.push({ reason: 'correction_owed', billingKind, deploymentId, invoiceIds: [], lineIds: [lineId], message });
-    }
-  }
-  return kept;
+  const lines = (await readMarkedLines(core.db, position, { deploymentIds, period })).map((row) => ({
+    ...{ lineId: row.line_id, deploymentId: row.deployment_id, billingKind: row.billing_kind },
+    account: { tenantId: row.tenant_id, currency: row.currency },
+  }));
+  const accounts = new Map(lines.map(({ account }) => [JSON.stringify(account), account]));
+  const marks = await pendingMarks(core, position, [...accounts.values()]);
+  return lines.flatMap(({ lineId, deploymentId, billingKind, account }): Kept[] => {
+    const reasons = marks(account).get(lineId);
+    if (reasons === undefined) return [];
+    const message =
+      `${billingKind} of ${deploymentId} is to be compared with what was billed (${reasons}):` +
+      ` issue the next invoice of ${account.tenantId} (line ${lineId})`;
+    return [{ reason: 'correction_owed', billingKind, deploymentId, invoiceIds: [], lineIds: [lineId], message }];
+  });
 }

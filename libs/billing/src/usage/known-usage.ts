@@ -5,12 +5,8 @@ import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-record
 import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { withPruned } from './pruned-usage.js';
-import {
-  looseKey,
-  looseKeyOfRow,
-  type RecordVersion,
-  type Stretch,
-} from '#projections/usage-records/usage-records.lookups';
+import { looseKey, looseKeyOfRow, type Stretch } from '#projections/usage-records/usage-records.lookups';
+import { readRecordsBySource, type RecordVersion } from '#projections/usage-records/usage-records.read';
 
 /** A reading among those of its key. */
 export interface Held {
@@ -65,11 +61,7 @@ export async function knownBySource(
     core,
     [{ deploymentId, billingKind: null, start: null, end: null }],
     async ({ versions, providers }) => {
-      const { rows } = await core.pool.query<RecordVersion>({
-        name: 'usage_records_by_source',
-        text: "SELECT * FROM usage_records WHERE deployment_id = $1 AND source_id = ANY($2) AND source_id <> '' ORDER BY position_from",
-        values: [deploymentId, sourceIds],
-      });
+      const rows = await readRecordsBySource(core.db, deploymentId, sourceIds);
       const isAsked = ({ source_id }: { readonly source_id: string }): boolean => asked.has(source_id);
       return [
         ...(

@@ -4,26 +4,18 @@ import { type Observation, type Origin, type ReadingKey, usageStream } from '#do
 import { usageRecords, type UsageProviderRow } from '#projections/usage-records/usage-records.table';
 import { inForce, isInForce, versionColumns } from '#read-model/table';
 import type { LedgerCore } from '#ledger/ledger-core';
-import {
-  MONTH_NAME,
-  type PrunedMonth,
-  type RecordVersion,
-  type Stretch,
-} from '#projections/usage-records/usage-records.lookups';
+import { readPrunedOfMonth } from '#projections/usage-records/pruned-usage.read';
+import type { PrunedMonth, Stretch } from '#projections/usage-records/usage-records.lookups';
+import type { RecordVersion } from '#projections/usage-records/usage-records.read';
 
 /**
  * Raw records that the read models keep no more. Their readings are in the log for ever, and whoever needs them asks their stream: a month
  * of which records were pruned has none in usage_records, so that stream and table never hold the same reading.
  */
 
-/** Of whatever deployment. */
-export async function prunedOfMonth(core: LedgerCore, month: Instant): Promise<PrunedMonth[]> {
-  const { rows } = await core.pool.query<PrunedMonth>(
-    `SELECT deployment_id AS "deploymentId", billing_kind AS "billingKind", ${MONTH_NAME} AS month, position_from AS position FROM pruned_usage p WHERE month = $1`,
-    [month],
-  );
-  return rows;
-}
+/** Those of a month, of whatever deployment. */
+export const prunedOfMonth = async ({ db }: LedgerCore, month: Instant): Promise<PrunedMonth[]> =>
+  readPrunedOfMonth(db, month);
 
 /** What the streams of pruned months say of them, as the tables would. */
 export interface FromLog {

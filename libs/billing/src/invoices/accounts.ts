@@ -1,0 +1,54 @@
+import { notFound } from '#domain/errors';
+import type { GracePeriod, TaxRate } from '#domain/tenants/tenant';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { readGracePeriods, readTenants, readTenantTaxes } from '#projections/tenants/tenants.read';
+import { isAt, positionsOf } from '#read-model/at';
+
+export interface TenantAccount {
+  readonly tenantId: string;
+  readonly currency: string;
+  readonly timeZone: string;
+  readonly detailsRef: string;
+  readonly detailsHash: string;
+  readonly taxes: readonly TaxRate[];
+  readonly gracePeriods: readonly GracePeriod[];
+}
+
+/** A tenant as known at a log position. */
+export interface TenantAt {
+  readonly tenantId: string;
+  readonly position: number;
+}
+
+/** What is known of tenants, each at its own position. Asked for one that is not registered then, it throws `unknown_tenant`. */
+export type Accounts = (tenant: TenantAt) => TenantAccount;
+
+export async function accountsOf({ db }: LedgerCore, tenants: readonly TenantAt[]): Promise<Accounts> {
+  const asOf = positionsOf(tenants.map(({ position }) => position));
+  const ids = [...new Set(tenants.map(({ tenantId }) => tenantId))];
+  const byTenant = ({ tenant_id }: { readonly tenant_id: string }): string => tenant_id;
+  const rows = Map.groupBy(await readTenants(db, asOf, ids), byTenant);
+  const taxes = Map.groupBy(await readTenantTaxes(db, asOf, ids), byTenant);
+  const gracePeriods = Map.groupBy(await readGracePeriods(db, asOf, ids), byTenant);
+  return ({ tenantId, position }) => {
+    const row = rows.get(tenantId)?.find((each) => isAt(each, position));
+    if (row === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
+    return {
+      tenantId,
+      currency: row.currency,
+      timeZone: row.time_zone,
+      detailsRef: row.details_ref,
+      detailsHash: row.details_hash,
+      taxes: (taxes.get(tenantId) ?? [])
+        .filter((each) => isAt(each, position))
+        .map(({ name, rate_percent: ratePercent, effective_from: from }) => ({ name, ratePercent, from })),
+      gracePeriods: (gracePeriods.get(tenantId) ?? [])
+        .filter((each) => isAt(each, position))
+        .map(({ hours, effective_from: from }) => ({ hours, from })),
+    };
+  };
+}
+
+/** A tenant as known at a position. Errors: `unknown_tenant`. */
+export const tenantAccount = async (core: LedgerCore, position: number, tenantId: string): Promise<TenantAccount> =>
+  (await accountsOf(core, [{ tenantId, position }]))({ tenantId, position });

@@ -1,0 +1,118 @@
+import { type Coupon, couponsOf, creditsLeft, creditUsed } from '#domain/invoices/credits';
+import type { FrozenRow } from '#domain/invoices/invoice';
+import type { BillingFacts } from '#domain/invoices/rate-invoice';
+import type { LineDefinition } from '#domain/lines/line';
+import { type Instant, later } from '#domain/time/instant';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { toCredit } from '#projections/credits/credits.projection';
+import { readCredits } from '#projections/credits/credits.read';
+import { readBookedRows } from '#projections/invoices/invoices.read';
+import { readPendingMarks } from '#projections/restatements/restatements.read';
+import type { TenantAccount } from './accounts.js';
+import { type Lines, readLines } from './contracts.js';
+import { recordedPartsOf } from './parts.js';
+
+/** A tenant's account in one currency. */
+export interface AccountKey {
+  readonly tenantId: string;
+  readonly currency: string;
+}
+
+const keyOf = ({ tenantId, currency }: AccountKey): string => JSON.stringify([tenantId, currency]);
+const keyOfRow = (row: { readonly tenant_id: string; readonly currency: string }): string =>
+  keyOf({ tenantId: row.tenant_id, currency: row.currency });
+
+/** Billing an account up to an instant. */
+export interface BillingUpTo {
+  readonly account: TenantAccount;
+  readonly until: Instant;
+}
+
+/** What billing starts from, for each account, all as of one position: a constant number of statements. `known`: lines read already. */
+export async function billingFactsOf(
+  core: LedgerCore,
+  position: number,
+  wanted: readonly BillingUpTo[],
+  known?: Lines,
+): Promise<BillingFacts[]> {
+  const { db } = core;
+  const accounts = [...new Map(wanted.map(({ account }) => [keyOf(account), account])).values()];
+  const tenantIds = [...new Set(accounts.map(({ tenantId }) => tenantId))];
+  const booked = Map.groupBy(await readBookedRows(db, position, accounts), keyOfRow);
+  const parts = Map.groupBy(await recordedPartsOf(core, position, { tenantIds }), ({ tenantId }) => tenantId);
+  const marks = await pendingMarks(core, position, accounts);
+  const grants = Map.groupBy(await readCredits(db, position, tenantIds), keyOfRow);
+
+  // What is billed of later periods already (a fee in advance) is a line too, also for an invoice of an earlier instant.
+  const horizonOf = ({ account: { tenantId }, until }: BillingUpTo): Instant =>
+    (parts.get(tenantId) ?? []).reduce((at, { issued, start }) => (issued ? later(at, start) : at), until);
+  const lines = known ?? (await readLines(core, position, tenantIds));
+  return wanted.map((each) => {
+    const { account, until } = each;
+    const rows = (booked.get(keyOf(account)) ?? []).map(({ row }) => row);
+    const granted = (grants.get(keyOf(account)) ?? []).map(toCredit);
+    return {
+      currency: account.currency,
+      taxes: account.taxes,
+      gracePeriods: account.gracePeriods,
+      lines: lines({ account, position, until: horizonOf(each) }),
+      recorded: Map.groupBy(parts.get(account.tenantId) ?? [], ({ lineId }) => lineId),
+      booked: Map.groupBy(rows, ({ lineId }) => lineId),
+      grants: granted,
+      creditsLeft: creditsLeft(granted, creditUsed(rows), until),
+      marks: marks(account),
+    };
+  });
+}
+
+/** What billing one account up to an instant starts from. */
+export async function billingFacts(
+  core: LedgerCore,
+  position: number,
+  account: TenantAccount,
+  until: Instant,
+): Promise<BillingFacts> {
+  const [facts] = await billingFactsOf(core, position, [{ account, until }]);
+  if (facts === undefined) throw new Error(`no billing facts of tenant ${account.tenantId}`);
+  return facts;
+}
+
+/** The coupons of these tenants (null: of all), in the order in which they were granted, for each of their lines. */
+export async function couponsOfLines(
+  { db }: LedgerCore,
+  position: number,
+  tenantIds: readonly string[] | null,
+): Promise<(line: LineDefinition) => readonly Coupon[]> {
+  const credits = Map.groupBy(await readCredits(db, position, tenantIds), keyOfRow);
+  return (line) => couponsOf((credits.get(keyOf(line)) ?? []).map(toCredit));
+}
+
+/** Rows on issued, non-void invoices of accounts, in the order in which they were issued. */
+export async function bookedRows(
+  { db }: LedgerCore,
+  position: number,
+  accounts: readonly AccountKey[],
+): Promise<(account: AccountKey) => FrozenRow[]> {
+  const booked = Map.groupBy(await readBookedRows(db, position, accounts), keyOfRow);
+  return (account) => (booked.get(keyOf(account)) ?? []).map(({ row }) => row);
+}
+
+/** Lines with marks that no issued invoice of all of an account's lines has settled yet, with the reasons. */
+export async function pendingMarks(
+  { db }: LedgerCore,
+  position: number,
+  accounts: readonly AccountKey[],
+): Promise<(account: AccountKey) => ReadonlyMap<string, string>> {
+  const rows = Map.groupBy(await readPendingMarks(db, position, accounts), keyOfRow);
+  const marks = new Map(
+    [...rows].map(([key, of]) => [key, new Map(of.map(({ line_id, reasons }) => [line_id, reasonsText(reasons)]))]),
+  );
+  return (account) => marks.get(keyOf(account)) ?? new Map<string, string>();
+}
+
+const MAX_REASONS = 5;
+/** In the order in which they came. */
+const reasonsText = (reasons: readonly string[]): string =>
+  reasons.length <= MAX_REASONS
+    ? reasons.join('; ')
+    : `${reasons.slice(0, MAX_REASONS).join('; ')}; and ${reasons.length - MAX_REASONS} more`;

@@ -1,0 +1,167 @@
+import { notFound } from '#domain/errors';
+import { type LineDefinition, linesOf } from '#domain/lines/line';
+import type { PlanVersion } from '#domain/plans/plan';
+import type { Assignment, Subscription } from '#domain/tenants/deployment';
+import type { Instant } from '#domain/time/instant';
+import type { LedgerCore } from '#ledger/ledger-core';
+import type { AssignmentRow, SubscriptionPlanRow, SubscriptionRow } from '#projections/deployments/deployments.table';
+import {
+  type Deployments,
+  readAssignments,
+  readSubscriptionPlans,
+  readSubscriptions,
+} from '#projections/deployments/deployments.read';
+import { toVersion } from '#projections/plans/plans.projection';
+import { readPlanVersions } from '#projections/plans/plans.read';
+import { readTenants } from '#projections/tenants/tenants.read';
+import { type AsOf, isAt } from '#read-model/at';
+import type { TenantAccount } from './accounts.js';
+
+/** A subscription, with who held its deployment when. */
+export interface Contract {
+  readonly subscription: Subscription;
+  readonly assignments: readonly Assignment[];
+}
+
+/** The contracts that were read as they were known at one of the positions: of one tenant's deployments, or of all. */
+type Contracts = (position: number, tenantId?: string) => Contract[];
+
+async function readContracts({ db }: LedgerCore, asOf: AsOf, which: Deployments): Promise<Contracts> {
+  const assigned = await readAssignments(db, asOf, which);
+  const subscribed = await readSubscriptions(db, asOf, which);
+  const ids = [...new Set(subscribed.map(({ subscription_id }) => subscription_id))];
+  const plans = Map.groupBy(await readSubscriptionPlans(db, asOf, ids), ({ subscription_id }) => subscription_id);
+  const assignments = Map.groupBy(assigned, ({ deployment_id }) => deployment_id);
+  const held = Map.groupBy(assigned, ({ tenant_id }) => tenant_id);
+  const subscriptions = Map.groupBy(subscribed.entries(), ([, { deployment_id }]) => deployment_id);
+
+  const assignmentsOf = (deploymentId: string, position: number): Assignment[] =>
+    (assignments.get(deploymentId) ?? []).filter((each) => isAt(each, position)).map(toAssignment);
+  const plansOf = (subscriptionId: string, position: number): SubscriptionPlanRow[] =>
+    (plans.get(subscriptionId) ?? []).filter((each) => isAt(each, position));
+  return (position, tenantId) => {
+    const deploymentIds =
+      tenantId === undefined
+        ? subscriptions.keys()
+        : new Set((held.get(tenantId) ?? []).filter((each) => isAt(each, position)).map((each) => each.deployment_id));
+    return (
+      [...deploymentIds]
+        .flatMap((deploymentId) => subscriptions.get(deploymentId) ?? [])
+        .filter(([, row]) => isAt(row, position))
+        // In the order of the database, on which the order of an invoice's rows, and so their ids, rest.
+        .sort(([a], [b]) => a - b)
+        .map(([, row]) => ({
+          subscription: toSubscription(row, plansOf(row.subscription_id, position)),
+          assignments: assignmentsOf(row.deployment_id, position),
+        }))
+    );
+  };
+}
+
+const toAssignment = ({ tenant_id: tenantId, effective_from: from }: AssignmentRow): Assignment => ({ tenantId, from });
+
+const toSubscription = (row: SubscriptionRow, plans: readonly SubscriptionPlanRow[]): Subscription => ({
+  subscriptionId: row.subscription_id,
+  deploymentId: row.deployment_id,
+  from: row.started_at,
+  anchor: row.anchor,
+  plans: plans.map(({ plan_id: planId, effective_from: from }) => ({ planId, from })),
+  cancelledAt: row.cancelled_at,
+});
+
+/** The subscriptions of some deployments, by id. */
+const contractsOf = async (core: LedgerCore, position: number, which: Deployments): Promise<Contract[]> =>
+  (await readContracts(core, position, which))(position);
+
+/** The contracts of these subscriptions, in their order. */
+export async function contractsOfSubscriptions(
+  { db }: LedgerCore,
+  position: number,
+  rows: readonly SubscriptionRow[],
+): Promise<Contract[]> {
+  const ids = rows.map(({ subscription_id }) => subscription_id);
+  const deploymentIds = [...new Set(rows.map(({ deployment_id }) => deployment_id))];
+  const assigned = await readAssignments(db, position, { deploymentIds });
+  const assignments = Map.groupBy(assigned, ({ deployment_id }) => deployment_id);
+  const plans = Map.groupBy(await readSubscriptionPlans(db, position, ids), ({ subscription_id }) => subscription_id);
+  return rows.map((row) => ({
+    subscription: toSubscription(row, plans.get(row.subscription_id) ?? []),
+    assignments: (assignments.get(row.deployment_id) ?? []).map(toAssignment),
+  }));
+}
+
+type Plans = ReadonlyMap<string, readonly PlanVersion[]>;
+
+/** The plans as known at one of the positions that they were read as of. */
+async function readPlans({ db }: LedgerCore, asOf: AsOf): Promise<(position: number) => Plans> {
+  const versions = (await readPlanVersions(db, asOf, null)).map((row) => ({ row, version: toVersion(row) }));
+  const known = new Map<number, Plans>();
+  return (position) => {
+    const plans =
+      known.get(position) ??
+      Map.groupBy(
+        versions.filter(({ row }) => isAt(row, position)).map(({ version }) => version),
+        ({ planId }) => planId,
+      );
+    known.set(position, plans);
+    return plans;
+  };
+}
+
+export const plansById = async (core: LedgerCore, position: number): Promise<Plans> =>
+  (await readPlans(core, position))(position);
+
+/** A tenant's lines whose charge period starts at or before `until`, as subscriptions and plans are known at a position. */
+export interface LinesUpTo {
+  readonly account: Pick<TenantAccount, 'tenantId' | 'timeZone'>;
+  readonly position: number;
+  readonly until: Instant;
+}
+
+/** The lines of one tenant at one position: read once for many. */
+export type Lines = (wanted: LinesUpTo) => LineDefinition[];
+
+/** The lines of tenants (null: of all) at any of the positions: a constant number of statements, however many. */
+export async function readLines(core: LedgerCore, asOf: AsOf, tenantIds: readonly string[] | null): Promise<Lines> {
+  const contracts = await readContracts(core, asOf, tenantIds === null ? null : { tenantIds });
+  const plans = await readPlans(core, asOf);
+  return ({ account: { tenantId, timeZone }, position, until }) =>
+    contracts(position, tenantId)
+      .flatMap(({ subscription, assignments }) =>
+        linesOf(subscription, assignments, plans(position), () => timeZone, until),
+      )
+      .filter((line) => line.tenantId === tenantId);
+}
+
+export const linesOfTenant = async (
+  core: LedgerCore,
+  position: number,
+  account: TenantAccount,
+  until: Instant,
+): Promise<LineDefinition[]> => (await readLines(core, position, [account.tenantId]))({ account, position, until });
+
+/** The lines of all tenants whose charge period starts at or before `until`, each in its tenant's time zone. */
+export async function allLines(
+  core: LedgerCore,
+  position: number,
+  until: Instant | ((deploymentId: string) => Instant),
+  which: Deployments = null,
+): Promise<LineDefinition[]> {
+  const plans = await plansById(core, position);
+  const tenants = await readTenants(core.db, position, null);
+  const zones = new Map(tenants.map((row) => [row.tenant_id, row.time_zone]));
+  const zoneOf = (tenantId: string): string => {
+    const zone = zones.get(tenantId);
+    if (zone === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
+    return zone;
+  };
+  return (await contractsOf(core, position, which)).flatMap(({ subscription, assignments }) =>
+    linesOf(
+      subscription,
+      assignments,
+      plans,
+      zoneOf,
+      typeof until === 'string' ? until : until(subscription.deploymentId),
+    ),
+  );
+}

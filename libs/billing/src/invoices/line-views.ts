@@ -1,0 +1,253 @@
+import type { FrozenRow } from '#domain/invoices/invoice';
+import type { LineDefinition } from '#domain/lines/line';
+import { type RecordedPart, tiles } from '#domain/lines/parts';
+import { decimal } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import type { PrintedRow } from '#domain/rating/row';
+import type { Instant } from '#domain/time/instant';
+import { type Page, pageOfAll, type QueryContext } from '#ledger/query';
+import { readPartStarts } from '#projections/invoice-lines/invoice-lines.read';
+import { readIssuedParts, readLastComputed } from '#projections/invoices/invoices.read';
+import { readTenants } from '#projections/tenants/tenants.read';
+import { couponsOfLines } from './billing-facts.js';
+import { readLines } from './contracts.js';
+import { loadUsageAt } from './line-usage.js';
+import { recordedPartsOf } from './parts.js';
+import {
+  type LineToRate,
+  netText,
+  type PartsOfLine,
+  printFrozen,
+  printRated,
+  quantitiesOf,
+  type RatedLine,
+  type RatedTile,
+  rateLines,
+  rateOne,
+  usageOfParts,
+  usageToRate,
+} from './rated-lines.js';
+
+/** A line or part as people and programs see it. */
+export interface LineView {
+  readonly lineId: string;
+  readonly parentLineId: string | null;
+  readonly status: 'valid' | 'split';
+  readonly invoiceId: string | null;
+  readonly tenantId: string;
+  readonly subscriptionId: string;
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  readonly currency: string;
+  readonly period: { readonly start: Instant; readonly end: Instant };
+  readonly quantity: string;
+  readonly rows: readonly (PrintedRow | ReturnType<typeof printFrozen>)[];
+  readonly net: string;
+  readonly quarantine: { readonly code: string; readonly message: string } | null;
+}
+
+/** Which lines; what is not given does not count. */
+export interface LinesAsked {
+  /** null: of all tenants. */
+  readonly tenantId: string | null;
+  readonly subscriptionId?: string | undefined;
+  readonly billingKind?: string | undefined;
+  readonly status?: 'valid' | 'split' | undefined;
+  /** Only those that can't be rated, or only those that can. */
+  readonly isQuarantined?: boolean | undefined;
+  /** Open parts are rated up to this instant. */
+  readonly at: Instant;
+}
+
+/** A line, or a part of one, with its place in the list: before anything of it is rated. */
+interface Entry {
+  readonly id: string;
+  readonly line: LineDefinition;
+  readonly status: 'valid' | 'split';
+  /** The currency of the line's tenant. */
+  readonly currency: string;
+  readonly key: string;
+}
+
+/** Lines and their parts, a page of them. Only what is on the page is rated, unless it is rating that decides what is on it. */
+export async function lineViews(
+  context: QueryContext,
+  asked: LinesAsked,
+  page: { readonly limit: number; readonly cursor?: string | undefined },
+): Promise<Page<LineView>> {
+  const entries = (await entriesOf(context, asked))
+    .filter(({ line }) => asked.billingKind === undefined || line.billingKind === asked.billingKind)
+    .filter(({ status }) => asked.status === undefined || status === asked.status);
+  const chosen = asked.isQuarantined === undefined ? entries : await quarantinedOf(context, asked, entries);
+  const { items, nextCursor } = pageOfAll(chosen, page, context.position, ({ key }) => key);
+  return { items: await viewsOf(context, asked.at, items), nextCursor };
+}
+
+/** A line or part by its id, with the parts of a line that was cut; empty: there is none. */
+export async function lineWithParts(
+  context: QueryContext,
+  asked: Pick<LinesAsked, 'tenantId' | 'subscriptionId' | 'at'>,
+  id: string,
+): Promise<LineView[]> {
+  const entries = await entriesOf(context, asked);
+  const found = entries.find((entry) => entry.id === id);
+  if (found === undefined) return [];
+  const parts = found.status === 'valid' ? [] : entries.filter(({ line }) => line.lineId === id);
+  return viewsOf(context, asked.at, [found, ...parts.filter((part) => part !== found)]);
+}
+
+/** All lines up to an instant and their parts, as they are known: contracts and cuts, and no usage. */
+async function entriesOf(
+  { core, position }: QueryContext,
+  { tenantId, subscriptionId, at }: Pick<LinesAsked, 'tenantId' | 'subscriptionId' | 'at'>,
+): Promise<Entry[]> {
+  const tenantIds = tenantId === null ? null : [tenantId];
+  const tenants = await readTenants(core.db, position, tenantIds);
+  const lines = await readLines(core, position, tenantIds);
+  const starts = Map.groupBy(await readPartStarts(core.db, position, tenantIds), ({ root_line_id }) => root_line_id);
+  const recorded = (lineId: string): RecordedPart[] =>
+    (starts.get(lineId) ?? []).map(({ line_id: partId, period_start: start }) => ({
+      ...{ partId, start, invoiceId: null, issued: false },
+    }));
+  return tenants.flatMap(({ tenant_id, time_zone: timeZone, currency }) =>
+    lines({ account: { tenantId: tenant_id, timeZone }, position, until: at })
+      .filter((line) => subscriptionId === undefined || line.subscriptionId === subscriptionId)
+      .flatMap((line) => entriesOfLine(line, recorded(line.lineId), currency)),
+  );
+}
+
+/** By tenant, subscription and billing kind, then in order of time: each cut line is followed by its parts. */
+function entriesOfLine(line: LineDefinition, recorded: readonly RecordedPart[], currency: string): Entry[] {
+  const keyOf = (start: Instant | ''): string =>
+    JSON.stringify([line.tenantId, line.subscriptionId, line.billingKind, line.period.start, line.lineId, start]);
+  const parts = tiles(line, recorded);
+  const isSplit = parts.some(({ partId }) => partId !== line.lineId);
+  const valid = parts.map(({ partId, period }): Entry => ({
+    ...{ id: partId, line, status: 'valid', currency, key: keyOf(isSplit ? period.start : '') },
+  }));
+  return isSplit ? [{ id: line.lineId, line, status: 'split', currency, key: keyOf('') }, ...valid] : valid;
+}
+
+async function quarantinedOf(
+  context: QueryContext,
+  { isQuarantined, at }: LinesAsked,
+  entries: readonly Entry[],
+): Promise<Entry[]> {
+  const toRate = await toBeRated(context, at, entries);
+  const rated = await rateLines(context.core, context.position, toRate);
+  const quarantined = new Set(rated.filter((each) => each.quarantined !== null).map(({ line }) => line.lineId));
+  return entries.filter(({ line }) => quarantined.has(line.lineId) === isQuarantined);
+}
+
+/** The lines of entries, each once. */
+async function toBeRated(
+  { core, position }: QueryContext,
+  at: Instant,
+  entries: readonly Entry[],
+): Promise<LineToRate[]> {
+  const lines = [...new Map(entries.map((entry) => [entry.line.lineId, entry])).values()];
+  const lineIds = lines.map(({ line }) => line.lineId);
+  const recorded = Map.groupBy(await recordedPartsOf(core, position, { lineIds }), ({ lineId }) => lineId);
+  const tenantIds = [...new Set(lines.map(({ line }) => line.tenantId))];
+  const couponsOf = await couponsOfLines(core, position, tenantIds);
+  return lines.map(({ line, currency }) => ({
+    ...{ line, recorded: recorded.get(line.lineId) ?? [], at, currency, coupons: couponsOf(line) },
+  }));
+}
+
+/** The view of each entry: a constant number of statements, however many. */
+async function viewsOf(context: QueryContext, at: Instant, entries: readonly Entry[]): Promise<LineView[]> {
+  const { core, position } = context;
+  const toRate = await toBeRated(context, at, entries);
+  const billed = await billedParts(context, toRate);
+  const usage = await loadUsageAt(core, [
+    ...toRate.flatMap((each) => usageToRate(each, position)),
+    ...billed.flatMap(usageOfParts),
+  ]);
+  const quantities = new Map(billed.flatMap((each) => quantitiesOf(each, usage)));
+  const rated = toRate.map((each) => rateOne(each, usage(each.line, position)));
+  const partIds = rated.flatMap(({ parts }) => parts.map(({ partId }) => partId));
+  const rows = await bookedByPart(context, partIds);
+  const views = new Map(
+    rated.flatMap((each) => printLine(each, { rows, quantities })).map((view) => [view.lineId, view]),
+  );
+  return entries.flatMap(({ id }) => views.get(id) ?? []);
+}
+
+/**
+ * The parts of lines that are billed in part. Every issued invoice restates what changed before it, so what stands of a part is as it was
+ * known when the tenant's last was computed: its quantity too.
+ */
+async function billedParts({ core, position }: QueryContext, lines: readonly LineToRate[]): Promise<PartsOfLine[]> {
+  const billed = lines.filter(({ recorded }) => recorded.some(({ issued }) => issued));
+  const tenantIds = [...new Set(billed.map(({ line }) => line.tenantId))];
+  const last = new Map(
+    (await readLastComputed(core.db, position, tenantIds)).map((row) => [row.tenant_id, row.computed_at]),
+  );
+  return billed.flatMap(({ line, recorded }) => {
+    const computedAt = last.get(line.tenantId);
+    return computedAt === undefined ? [] : [{ line, parts: tiles(line, recorded), position: computedAt }];
+  });
+}
+
+async function bookedByPart(
+  { core, position }: QueryContext,
+  partIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly FrozenRow[]>> {
+  const parts = Map.groupBy(await readIssuedParts(core.db, position, partIds), ({ part_id }) => part_id);
+  return new Map([...parts].map(([partId, of]) => [partId, of.flatMap(({ row }) => row ?? [])]));
+}
+
+/** What is billed, by part: the frozen rows, and the quantity that they were last computed from. */
+interface Booked {
+  readonly rows: ReadonlyMap<string, readonly FrozenRow[]>;
+  readonly quantities: ReadonlyMap<string, string>;
+}
+
+/** A cut line groups and counts in no calculation: its parts follow it, with their amounts. */
+function printLine({ line, parts, quarantined }: RatedLine, booked: Booked): LineView[] {
+  const shared = {
+    tenantId: line.tenantId,
+    subscriptionId: line.subscriptionId,
+    deploymentId: line.deploymentId,
+    billingKind: line.billingKind,
+    currency: line.currency,
+    quarantine: quarantined === null ? null : { code: quarantined.code, message: quarantined.message },
+  };
+  const isSplit = parts.some(({ partId }) => partId !== line.lineId);
+  const valid = parts.map((part): LineView => ({
+    lineId: part.partId,
+    parentLineId: isSplit ? line.lineId : null,
+    status: 'valid',
+    invoiceId: part.invoiceId,
+    ...shared,
+    period: part.period,
+    quantity: part.issued ? (booked.quantities.get(part.partId) ?? part.quantity) : part.quantity,
+    ...amountsOf(part, line, booked.rows.get(part.partId)),
+  }));
+  if (!isSplit) return valid;
+  const parent: LineView = {
+    lineId: line.lineId,
+    parentLineId: null,
+    status: 'split',
+    invoiceId: null,
+    ...shared,
+    period: line.period,
+    quantity: '0',
+    rows: [],
+    net: moneyText(decimal('0'), line.currency),
+  };
+  return [parent, ...valid];
+}
+
+/** What is billed is frozen: those rows, with the corrections booked since. What is open is rated. */
+function amountsOf(
+  part: RatedTile,
+  line: LineDefinition,
+  booked: readonly FrozenRow[] | undefined,
+): Pick<LineView, 'rows' | 'net'> {
+  if (booked !== undefined)
+    return { rows: booked.map((row) => printFrozen(row, line.currency)), net: netText(booked, line.currency) };
+  const rows = printRated(part.rows, line.currency);
+  return { rows, net: netText(rows, line.currency) };
+}

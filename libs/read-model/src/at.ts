@@ -1,0 +1,36 @@
+import { type Expression, type RawBuilder, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import type { Versioned } from './table.js';
+
+/** Log positions from the first to the last, both included. */
+export interface Positions {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** As of one log position, or of each of several. */
+export type AsOf = number | Positions;
+
+export const positionsOf = (positions: readonly number[]): Positions => ({
+  first: positions.reduce((first, each) => Math.min(first, each), positions[0] ?? 0),
+  last: positions.reduce((last, each) => Math.max(last, each), 0),
+});
+
+/**
+ * The one way to say "in force at a log position": a row is the truth over `[position_from, position_to)`. Of several positions, the row
+ * was in force at one of them at least: `isAt` says whether it was at a given one. `alias`: of the table, where a statement has several.
+ */
+export function at(asOf: AsOf | Expression<number>, alias?: string): RawBuilder<boolean> {
+  const column = (name: keyof Versioned) => sql.ref(alias === undefined ? name : `${alias}.${name}`);
+  const { first, last } = typeof asOf === 'object' && 'first' in asOf ? asOf : { first: asOf, last: asOf };
+  const to = column('position_to');
+  return sql<boolean>`(${column('position_from')} <= ${last} AND (${to} IS NULL OR ${to} > ${first}))`;
+}
+
+/** The same of a row that was read. */
+export const isAt = ({ position_from: from, position_to: to }: Versioned, position: number): boolean =>
+  from <= position && (to === null || to > position);
+
+/** SQL: the row takes effect over an instant in the world, by `[effective_from, effective_until)`. */
+export const isEffectiveAt = (instant: Instant): RawBuilder<boolean> =>
+  sql<boolean>`(effective_from <= ${instant} AND (effective_until IS NULL OR effective_until > ${instant}))`;

@@ -1,0 +1,8 @@
+import type { Kysely } from 'kysely';
+import type { ReadModels } from './database.js';
+
+/** The log position that the read models are at. */
+export async function readPosition(db: Kysely<ReadModels>): Promise<number> {
+  const row = await db.selectFrom('checkpoint').select('position').executeTakeFirst();
+  return row?.position ?? 0;
+}

@@ -1,0 +1,127 @@
+import { type Kysely, sql } from 'kysely';
+import { anyOf } from '#read-model/any-of';
+import { type AsOf, at } from '#read-model/at';
+import { keyset, type Rows } from '#read-model/keyset';
+import type { History, ReadModels } from '../database.js';
+import type { AssignmentRow, DeploymentRow, SubscriptionPlanRow, SubscriptionRow } from './deployments.table.js';
+
+type Db = Kysely<ReadModels>;
+
+/** Some deployments: those that are or were some tenants', or these, or (null) all. */
+export type Deployments =
+  { readonly tenantIds: readonly string[] } | { readonly deploymentIds: readonly string[] } | null;
+
+/** Their ids, as a subquery. What a tenant ever held is looked at, as of whatever position. */
+function idsOf(db: Db, which: Deployments) {
+  const all = db.selectFrom('deployment_assignments').select('deployment_id').distinct();
+  if (which === null) return all;
+  return 'tenantIds' in which
+    ? all.where('tenant_id', '=', anyOf(which.tenantIds))
+    : all.where('deployment_id', '=', anyOf(which.deploymentIds));
+}
+
+export const DEPLOYMENT_ORDER = keyset<DeploymentRow>({ deployment_id: 'text' });
+
+/** Deployments that each of the sets of ids holds, and that were one tenant's at least of each set of holders; in the order of their list. */
+export async function readDeploymentPage(
+  db: Db,
+  position: number,
+  { ids, holders }: { readonly ids: readonly (readonly string[])[]; readonly holders: readonly (readonly string[])[] },
+  { after, limit }: Rows,
+): Promise<History<DeploymentRow>[]> {
+  let query = db
+    .selectFrom('deployments as d')
+    .selectAll('d')
+    .where(at(position, 'd'))
+    .where(DEPLOYMENT_ORDER.after(after, 'd'));
+  for (const each of ids) query = query.where('d.deployment_id', '=', anyOf(each));
+  for (const each of holders)
+    query = query.where(sql<boolean>`EXISTS (
+      SELECT FROM deployment_assignments a
+      WHERE a.deployment_id = d.deployment_id AND a.tenant_id = ${anyOf(each)} AND ${at(position, 'a')})`);
+  return query.orderBy(DEPLOYMENT_ORDER.order('d')).limit(limit).execute();
+}
+
+export const SUBSCRIPTION_ORDER = keyset<SubscriptionRow>({ subscription_id: 'text' });
+
+/** Which subscriptions: that each of the sets holds, and that ran for one tenant at least of each set of holders. */
+export interface SubscriptionsOf {
+  readonly ids: readonly (readonly string[])[];
+  readonly deploymentIds: readonly (readonly string[])[];
+  readonly holders: readonly (readonly string[])[];
+}
+
+/** Subscriptions in the order of their list. */
+export async function readSubscriptionPage(
+  db: Db,
+  position: number,
+  { ids, deploymentIds, holders }: SubscriptionsOf,
+  { after, limit }: Rows,
+): Promise<History<SubscriptionRow>[]> {
+  let query = db
+    .selectFrom('subscriptions as s')
+    .selectAll('s')
+    .where(at(position, 's'))
+    .where(SUBSCRIPTION_ORDER.after(after, 's'));
+  for (const each of ids) query = query.where('s.subscription_id', '=', anyOf(each));
+  for (const each of deploymentIds) query = query.where('s.deployment_id', '=', anyOf(each));
+  // It ran for a holder from the start of either on until the end of either, whichever is later and earlier.
+  for (const each of holders)
+    query = query.where(sql<boolean>`EXISTS (
+      SELECT FROM (
+        SELECT a.tenant_id, a.effective_from, lead(a.effective_from) OVER (ORDER BY a.effective_from) AS until
+        FROM deployment_assignments a WHERE a.deployment_id = s.deployment_id AND ${at(position, 'a')}) a
+      WHERE a.tenant_id = ${anyOf(each)}
+        AND greatest(a.effective_from, s.started_at) < coalesce(least(a.until, s.cancelled_at), 'infinity'))`);
+  return query.orderBy(SUBSCRIPTION_ORDER.order('s')).limit(limit).execute();
+}
+
+/** Who holds each deployment from when on, in order of time. */
+export const readAssignments = async (db: Db, asOf: AsOf, which: Deployments): Promise<History<AssignmentRow>[]> =>
+  db
+    .selectFrom('deployment_assignments')
+    .selectAll()
+    .where('deployment_id', 'in', idsOf(db, which))
+    .where(at(asOf))
+    .orderBy('effective_from')
+    .execute();
+
+export const readSubscriptions = async (db: Db, asOf: AsOf, which: Deployments): Promise<History<SubscriptionRow>[]> =>
+  db
+    .selectFrom('subscriptions')
+    .selectAll()
+    .where('deployment_id', 'in', idsOf(db, which))
+    .where(at(asOf))
+    .orderBy('subscription_id')
+    .execute();
+
+/** Which plan each subscription is on from when on, in order of time. */
+export const readSubscriptionPlans = async (
+  db: Db,
+  asOf: AsOf,
+  subscriptionIds: readonly string[],
+): Promise<History<SubscriptionPlanRow>[]> =>
+  db
+    .selectFrom('subscription_plans')
+    .selectAll()
+    .where('subscription_id', '=', anyOf(subscriptionIds))
+    .where(at(asOf))
+    .orderBy('effective_from')
+    .execute();
+
+/** The deployments that ever were these tenants', or ever had a subscription to one of these plans. */
+export async function readDeploymentsEver(
+  db: Db,
+  { tenantIds, planIds }: { readonly tenantIds: readonly string[]; readonly planIds: readonly string[] },
+): Promise<string[]> {
+  const rows = await idsOf(db, { tenantIds })
+    .union(
+      db
+        .selectFrom('subscriptions as s')
+        .innerJoin('subscription_plans as p', 'p.subscription_id', 's.subscription_id')
+        .select('s.deployment_id')
+        .where('p.plan_id', '=', anyOf(planIds)),
+    )
+    .execute();
+  return rows.map((row) => row.deployment_id);
+}

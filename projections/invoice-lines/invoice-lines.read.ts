@@ -1,0 +1,69 @@
+import { type Kysely, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import { anyOf } from '#read-model/any-of';
+import { at } from '#read-model/at';
+import type { History, ReadModels } from '../database.js';
+import { quarantines } from '../invoices/invoices.read.js';
+import type { InvoiceLineRow } from './invoice-lines.table.js';
+
+type Db = Kysely<ReadModels>;
+
+/** A valid part of a line, and the live invoice that claims it. */
+export interface ClaimablePartRow {
+  readonly tenant_id: string;
+  readonly deployment_id: string;
+  readonly root_line_id: string;
+  readonly line_id: string;
+  readonly period_start: Instant;
+  readonly invoice_id: string | null;
+  readonly issued: boolean | null;
+}
+
+/** Some lines: of tenants, of deployments, or these. */
+export type LinesWanted =
+  | { readonly tenantIds: readonly string[] }
+  | { readonly deploymentIds: readonly string[] }
+  | { readonly lineIds: readonly string[] };
+
+function wantedLines(which: LinesWanted) {
+  if ('tenantIds' in which) return sql`l.tenant_id = ${anyOf(which.tenantIds)}`;
+  if ('deploymentIds' in which) return sql`l.deployment_id = ${anyOf(which.deploymentIds)}`;
+  return sql`l.root_line_id = ${anyOf(which.lineIds, 'uuid')}`;
+}
+
+/** The valid parts of lines, each with the invoice that claims it. An issued one claims nothing of a line that it could not rate. */
+export async function readRecordedParts(db: Db, position: number, which: LinesWanted): Promise<ClaimablePartRow[]> {
+  const { rows } = await sql<ClaimablePartRow>`
+    SELECT l.tenant_id, l.deployment_id, l.root_line_id, l.line_id, l.period_start, c.invoice_id, c.issued
+    FROM invoice_lines l
+    LEFT JOIN LATERAL (
+      SELECT p.invoice_id, i.status IN ('issued', 'paid') AS issued
+      FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
+      WHERE p.part_id = l.line_id AND i.status <> 'void' AND ${at(position, 'i')}
+        AND (i.quarantined IS NULL OR NOT ${quarantines('i', 'p.line_id')})
+      LIMIT 1) c ON true
+    WHERE ${wantedLines(which)} AND l.status = 'valid' AND ${at(position, 'l')}`.execute(db);
+  return rows;
+}
+
+/** Where the valid parts of lines begin, by tenant (null: of all), whoever claims them. */
+export async function readPartStarts(
+  db: Db,
+  position: number,
+  tenantIds: readonly string[] | null,
+): Promise<Pick<InvoiceLineRow, 'root_line_id' | 'line_id' | 'period_start'>[]> {
+  const query = db
+    .selectFrom('invoice_lines')
+    .select(['root_line_id', 'line_id', 'period_start'])
+    .where('status', '=', 'valid')
+    .where(at(position));
+  return (tenantIds === null ? query : query.where('tenant_id', '=', anyOf(tenantIds))).execute();
+}
+
+/** Lines or parts by their ids, as they are recorded. */
+export const readLinesById = async (
+  db: Db,
+  position: number,
+  ids: readonly string[],
+): Promise<History<InvoiceLineRow>[]> =>
+  db.selectFrom('invoice_lines').selectAll().where('line_id', '=', anyOf(ids, 'uuid')).where(at(position)).execute();

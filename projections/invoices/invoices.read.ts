@@ -1,0 +1,283 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
+import { anyOf } from '#read-model/any-of';
+import { type AsOf, at } from '#read-model/at';
+import { keyset, type Rows } from '#read-model/keyset';
+import type { History, ReadModels } from '../database.js';
+import type { CreditNoteRow, InvoicePartRow, InvoiceRow, TenantCreditRow } from './invoices.table.js';
+
+type Db = Kysely<ReadModels>;
+
+/** A tenant's account in one currency. */
+export interface AccountKey {
+  readonly tenantId: string;
+  readonly currency: string;
+}
+
+/** SQL: accounts as `a(tenant_id, currency)`, each once. */
+export const unnestedAccounts = (accounts: readonly AccountKey[]): RawBuilder<unknown> => sql`
+  unnest(${accounts.map(({ tenantId }) => tenantId)}::text[], ${accounts.map(({ currency }) => currency)}::text[])
+    AS a(tenant_id, currency)`;
+
+/** SQL: an invoice is issued and not void, so that its rows count. */
+export const isBooked = (position: number, invoice: string): RawBuilder<boolean> =>
+  sql<boolean>`(${sql.ref(`${invoice}.status`)} IN ('issued', 'paid') AND ${at(position, invoice)})`;
+
+/** SQL: an issued invoice leaves a line as it was, since it could not be rated. */
+export const quarantines = (invoice: string, lineId: string): RawBuilder<boolean> =>
+  sql<boolean>`(${sql.ref(`${invoice}.quarantined`)}
+    @> jsonb_build_array(jsonb_build_object('lineId', ${sql.ref(lineId)})))`;
+
+export const readInvoices = async (
+  db: Db,
+  position: number,
+  invoiceIds: readonly string[],
+): Promise<History<InvoiceRow>[]> =>
+  db
+    .selectFrom('invoices')
+    .selectAll()
+    .where('invoice_id', '=', anyOf(invoiceIds, 'uuid'))
+    .where(at(position))
+    .execute();
+
+export const INVOICE_ORDER = keyset<InvoiceRow>({ tenant_id: 'text', as_of: 'timestamptz', invoice_id: 'uuid' });
+
+/** Invoices of one tenant (null: of all) and one status (undefined: of any), in the order of their list. */
+export async function readInvoicePage(
+  db: Db,
+  position: number,
+  of: { readonly tenantId: string | null; readonly status: InvoiceStatus | undefined },
+  { after, limit }: Rows,
+): Promise<History<InvoiceRow>[]> {
+  let query = db.selectFrom('invoices').selectAll().where(at(position)).where(INVOICE_ORDER.after(after));
+  if (of.tenantId !== null) query = query.where('tenant_id', '=', of.tenantId);
+  if (of.status !== undefined) query = query.where('status', '=', of.status);
+  return query.orderBy(INVOICE_ORDER.order()).limit(limit).execute();
+}
+
+export type ClaimedPartRow = Pick<InvoicePartRow, 'invoice_id' | 'line_id' | 'part_id' | 'period_start' | 'period_end'>;
+
+/** The parts that invoices claim, in order of time. */
+export const readClaimedParts = async (
+  db: Db,
+  position: number,
+  invoiceIds: readonly string[],
+): Promise<ClaimedPartRow[]> =>
+  db
+    .selectFrom('invoices as i')
+    .innerJoin('invoice_parts as p', (join) =>
+      join.onRef('p.invoice_id', '=', 'i.invoice_id').onRef('p.attempt', '=', 'i.parts_attempt'),
+    )
+    .select(['i.invoice_id', 'p.line_id', 'p.part_id', 'p.period_start', 'p.period_end'])
+    .where('i.invoice_id', '=', anyOf(invoiceIds, 'uuid'))
+    .where(at(position, 'i'))
+    .orderBy('p.period_start')
+    .orderBy('p.part_id')
+    .execute();
+
+/** Parts that an account's drafts claim up to some instant within their line, where no other part of it begins yet. */
+export async function readUncutClaims(
+  db: Db,
+  position: number,
+  { tenantId, currency }: AccountKey,
+): Promise<ClaimedPartRow[]> {
+  const { rows } = await sql<ClaimedPartRow>`
+    SELECT i.invoice_id, p.line_id, p.part_id, p.period_start, p.period_end
+    FROM invoices i JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
+    JOIN invoice_lines l ON l.root_line_id = p.line_id AND l.parent_line_id IS NULL AND l.period_end > p.period_end
+      AND ${at(position, 'l')}
+    WHERE i.tenant_id = ${tenantId} AND i.currency = ${currency} AND i.status = 'draft' AND ${at(position, 'i')}
+      AND NOT EXISTS (
+        SELECT FROM invoice_lines c
+        WHERE c.root_line_id = p.line_id AND c.period_start = p.period_end AND ${at(position, 'c')})`.execute(db);
+  return rows;
+}
+
+/** The rows of an invoice or credit note, as an attempt froze them. */
+export interface FrozenRows {
+  readonly documentId: string;
+  readonly attempt: string;
+}
+
+/** Frozen rows, in their order within each document. */
+export async function readFrozenRows(
+  db: Db,
+  wanted: readonly FrozenRows[],
+): Promise<{ readonly invoice_id: string; readonly row: FrozenRow }[]> {
+  const { rows } = await sql<{ invoice_id: string; row: FrozenRow }>`
+    SELECT r.invoice_id, r.row
+    FROM unnest(${wanted.map(({ documentId }) => documentId)}::uuid[],
+      ${wanted.map(({ attempt }) => attempt)}::uuid[]) AS w(invoice_id, attempt)
+    CROSS JOIN LATERAL (
+      SELECT * FROM invoice_rows r WHERE r.invoice_id = w.invoice_id AND r.attempt = w.attempt
+      OFFSET 0) r
+    ORDER BY r.n`.execute(db);
+  return rows;
+}
+
+/** An invoice's rows, and (`noted`) those of its credit notes. */
+export async function readCreditableRows(
+  db: Db,
+  position: number,
+  invoiceId: string,
+): Promise<{ readonly row: FrozenRow; readonly noted: boolean }[]> {
+  const { rows } = await sql<{ row: FrozenRow; noted: boolean }>`
+    SELECT r.row, false AS noted
+    FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+    WHERE i.invoice_id = ${invoiceId} AND ${at(position, 'i')}
+    UNION ALL
+    SELECT r.row, true
+    FROM credit_notes c JOIN invoice_rows r ON r.invoice_id = c.credit_note_id AND r.attempt = c.rows_attempt
+    WHERE c.invoice_id = ${invoiceId} AND ${at(position, 'c')}`.execute(db);
+  return rows;
+}
+
+/** A correction's row, as known at a position: what it corrects is a row, or where it names none, what was issued of its part. */
+export interface CorrectingRow {
+  readonly rowId: string;
+  readonly position: number;
+  readonly corrects: readonly string[] | undefined;
+  readonly partId: string;
+}
+
+/** The ordinals of the invoices that rows correct, in order. */
+export async function readCorrectedInvoices(
+  db: Db,
+  correcting: readonly CorrectingRow[],
+): Promise<{ readonly row_id: string; readonly ordinal: number }[]> {
+  const named = correcting.flatMap(({ rowId, position, corrects = [] }) =>
+    corrects.map((corrected) => ({ rowId, position, corrected })),
+  );
+  const unnamed = correcting.filter(({ corrects }) => corrects === undefined);
+  const { rows } = await sql<{ row_id: string; ordinal: number }>`
+    SELECT c.row_id, i.ordinal
+    FROM unnest(${named.map(({ rowId }) => rowId)}::uuid[], ${named.map(({ position }) => position)}::bigint[],
+      ${named.map(({ corrected }) => corrected)}::uuid[]) AS c(row_id, position, corrected)
+    JOIN invoice_rows r ON r.row_id = c.corrected
+    JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt
+    WHERE ${at(sql.ref<number>('c.position'), 'i')}
+    UNION
+    SELECT c.row_id, i.ordinal
+    FROM unnest(${unnamed.map(({ rowId }) => rowId)}::uuid[], ${unnamed.map(({ position }) => position)}::bigint[],
+      ${unnamed.map(({ partId }) => partId)}::uuid[]) AS c(row_id, position, part_id)
+    JOIN invoice_parts p ON p.part_id = c.part_id
+    JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
+    WHERE i.status IN ('issued', 'paid') AND ${at(sql.ref<number>('c.position'), 'i')}
+    ORDER BY ordinal`.execute(db);
+  return rows;
+}
+
+/** What tenants have in credit, by currency. */
+export const readTenantCredits = async (
+  db: Db,
+  position: number,
+  tenantIds: readonly string[],
+): Promise<History<TenantCreditRow>[]> =>
+  db
+    .selectFrom('tenant_credits')
+    .selectAll()
+    .where('tenant_id', '=', anyOf(tenantIds))
+    .where(at(position))
+    .orderBy('currency')
+    .execute();
+
+export const CREDIT_NOTE_ORDER = keyset<CreditNoteRow>({ ordinal: 'int' });
+
+/** Credit notes of one tenant (null: of all) and one invoice (undefined: of any), in the order in which they were issued. */
+export async function readCreditNotePage(
+  db: Db,
+  position: number,
+  of: { readonly tenantId: string | null; readonly invoiceId: string | undefined },
+  { after, limit }: Rows,
+): Promise<History<CreditNoteRow>[]> {
+  let query = db.selectFrom('credit_notes').selectAll().where(at(position)).where(CREDIT_NOTE_ORDER.after(after));
+  if (of.tenantId !== null) query = query.where('tenant_id', '=', of.tenantId);
+  if (of.invoiceId !== undefined) query = query.where('invoice_id', '=', of.invoiceId);
+  return query.orderBy(CREDIT_NOTE_ORDER.order()).limit(limit).execute();
+}
+
+export const readCreditNotes = async (
+  db: Db,
+  position: number,
+  ids: readonly string[],
+): Promise<History<CreditNoteRow>[]> =>
+  db
+    .selectFrom('credit_notes')
+    .selectAll()
+    .where('credit_note_id', '=', anyOf(ids, 'uuid'))
+    .where(at(position))
+    .execute();
+
+/** The credit notes of invoices, in the order in which they were issued. */
+export const readCreditNotesOf = async (
+  db: Db,
+  asOf: AsOf,
+  invoiceIds: readonly string[],
+): Promise<History<CreditNoteRow>[]> =>
+  db
+    .selectFrom('credit_notes')
+    .selectAll()
+    .where('invoice_id', '=', anyOf(invoiceIds, 'uuid'))
+    .where(at(asOf))
+    .orderBy('ordinal')
+    .execute();
+
+export interface BookedRow {
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly row: FrozenRow;
+}
+
+/** Rows on issued, non-void invoices, in the order in which they were issued. */
+export async function readBookedRows(db: Db, position: number, accounts: readonly AccountKey[]): Promise<BookedRow[]> {
+  // Account by account and invoice by invoice, each a look into an index: joined, a table that grew is read whole.
+  const { rows } = await sql<BookedRow>`
+    SELECT i.tenant_id, i.currency, r.row
+    FROM ${unnestedAccounts(accounts)}
+    CROSS JOIN LATERAL (
+      SELECT * FROM invoices i WHERE i.tenant_id = a.tenant_id AND i.currency = a.currency AND ${isBooked(position, 'i')}
+      OFFSET 0) i
+    CROSS JOIN LATERAL (
+      SELECT * FROM invoice_rows r WHERE r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+      OFFSET 0) r
+    ORDER BY i.ordinal, r.n`.execute(db);
+  return rows;
+}
+
+/** What issued, non-void invoices have of parts: the parts that they claim, and their rows in the order of issue. */
+export interface IssuedPart {
+  readonly part_id: string;
+  /** Null: it is claimed. */
+  readonly row: FrozenRow | null;
+}
+
+/** A billed part of nothing has no rows: its claim is what makes it billed. */
+export async function readIssuedParts(db: Db, position: number, partIds: readonly string[]): Promise<IssuedPart[]> {
+  const { rows } = await sql<IssuedPart>`
+    SELECT b.part_id, b.row
+    FROM unnest(${partIds}::uuid[]) AS w(part_id)
+    CROSS JOIN LATERAL (
+      SELECT p.part_id, NULL::jsonb AS row, i.ordinal, -1 AS n
+      FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
+      WHERE p.part_id = w.part_id AND ${isBooked(position, 'i')}
+      UNION ALL
+      SELECT r.part_id, r.row, i.ordinal, r.n
+      FROM invoice_rows r JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt
+      WHERE r.part_id = w.part_id AND ${isBooked(position, 'i')}
+      OFFSET 0) b
+    ORDER BY b.ordinal, b.n`.execute(db);
+  return rows;
+}
+
+/** The log position that each tenant's last issued, non-void invoice was computed at. */
+export async function readLastComputed(
+  db: Db,
+  position: number,
+  tenantIds: readonly string[],
+): Promise<{ readonly tenant_id: string; readonly computed_at: number }[]> {
+  const { rows } = await sql<{ tenant_id: string; computed_at: number }>`
+    SELECT i.tenant_id, max(i.computed_at) AS computed_at
+    FROM invoices i WHERE i.tenant_id = ${anyOf(tenantIds)} AND i.computed_at IS NOT NULL AND ${isBooked(position, 'i')}
+    GROUP BY i.tenant_id`.execute(db);
+  return rows;
+}

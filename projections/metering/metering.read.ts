@@ -1,0 +1,31 @@
+import { type Kysely, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import { type AsOf, at } from '#read-model/at';
+import type { History, ReadModels } from '../database.js';
+import type { MeteredDayRow, MeteringConfigurationRow } from './metering.table.js';
+
+type Db = Kysely<ReadModels>;
+
+export const readMeteringConfigurations = async (db: Db, asOf: AsOf): Promise<History<MeteringConfigurationRow>[]> =>
+  db.selectFrom('metering_configurations').selectAll().where(at(asOf)).orderBy('effective_from').execute();
+
+export const readMeteredDays = async (db: Db, position: number): Promise<History<MeteredDayRow>[]> =>
+  db.selectFrom('metered_days').selectAll().where(at(position)).orderBy('date').execute();
+
+/** A stretch of time; an end that is null is open. */
+export interface Since {
+  readonly from: Instant;
+  readonly until: Instant | null;
+}
+
+/** The UTC days that were ever metered and lie within one of the stretches, a day in which one begins included. */
+export async function readMeteredDates(db: Db, within: readonly Since[]): Promise<string[]> {
+  const { rows } = await sql<{ date: string }>`
+    SELECT DISTINCT d.date
+    FROM unnest(${within.map(({ from }) => from.slice(0, 10))}::text[],
+      ${within.map(({ until }) => until)}::timestamptz[]) AS w(from_date, until_at)
+    JOIN metered_days d ON d.date >= w.from_date
+      AND (w.until_at IS NULL OR (d.date || 'T00:00:00Z')::timestamptz < w.until_at)
+    ORDER BY d.date`.execute(db);
+  return rows.map(({ date }) => date);
+}

@@ -1,0 +1,38 @@
+import type { Kysely } from 'kysely';
+import { anyOf } from '#read-model/any-of';
+import type { Instant } from '#domain/time/instant';
+import { type AsOf, at, isEffectiveAt } from '#read-model/at';
+import { keyset, type Rows } from '#read-model/keyset';
+import type { History, ReadModels } from '../database.js';
+import type { PlanVersionRow } from './plans.table.js';
+
+/** The terms of plans, in the order in which they take effect; `planIds`: null for all. */
+export async function readPlanVersions(
+  db: Kysely<ReadModels>,
+  asOf: AsOf,
+  planIds: readonly string[] | null,
+): Promise<History<PlanVersionRow>[]> {
+  const query = db.selectFrom('plan_versions').selectAll().where(at(asOf)).orderBy('effective_from');
+  return (planIds === null ? query : query.where('plan_id', '=', anyOf(planIds))).execute();
+}
+
+export const PLAN_ORDER = keyset<PlanVersionRow>({ plan_id: 'text', effective_from: 'timestamptz' });
+
+/** The terms of plans that each of the sets holds, in force at an instant (undefined: whenever), in the order of their list. */
+export async function readPlanPage(
+  db: Kysely<ReadModels>,
+  position: number,
+  of: { readonly ids: readonly (readonly string[])[]; readonly at: Instant | undefined },
+  { after, limit }: Rows,
+): Promise<History<PlanVersionRow>[]> {
+  let query = db.selectFrom('plan_versions').selectAll().where(at(position)).where(PLAN_ORDER.after(after));
+  for (const ids of of.ids) query = query.where('plan_id', '=', anyOf(ids));
+  if (of.at !== undefined) query = query.where(isEffectiveAt(of.at));
+  return query.orderBy(PLAN_ORDER.order()).limit(limit).execute();
+}
+
+/** Whether a plan was ever published, as of whatever position. */
+export async function isEverPublished(db: Kysely<ReadModels>, planId: string): Promise<boolean> {
+  const row = await db.selectFrom('plan_versions').select('plan_id').where('plan_id', '=', planId).executeTakeFirst();
+  return row !== undefined;
+}

@@ -1,0 +1,60 @@
+import { type Kysely, sql } from 'kysely';
+import type { Period } from '#domain/time/period';
+import { anyOf } from '#read-model/any-of';
+import { at } from '#read-model/at';
+import type { ReadModels } from '../database.js';
+import { type AccountKey, isBooked, quarantines, unnestedAccounts } from '../invoices/invoices.read.js';
+
+export interface PendingMarkRow {
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly line_id: string;
+  /** In the order in which they came. */
+  readonly reasons: readonly string[];
+}
+
+/** Lines with marks that no issued invoice of all of the account's lines has settled yet. */
+export async function readPendingMarks(
+  db: Kysely<ReadModels>,
+  position: number,
+  accounts: readonly AccountKey[],
+): Promise<PendingMarkRow[]> {
+  const { rows } = await sql<PendingMarkRow>`
+    SELECT m.tenant_id, m.currency, m.line_id, array_agg(m.reason ORDER BY m.first_at) AS reasons
+    FROM (
+      SELECT a.tenant_id, a.currency, r.line_id, r.reason, min(r.marked_at) AS first_at
+      FROM ${unnestedAccounts(accounts)} JOIN restatements r ON r.tenant_id = a.tenant_id AND r.position_from <= ${position}
+      WHERE NOT EXISTS (
+        SELECT FROM invoices i
+        WHERE i.tenant_id = a.tenant_id AND i.currency = a.currency AND ${isBooked(position, 'i')}
+          AND i.computed_at >= r.marked_at AND i.selection IS NULL AND NOT ${quarantines('i', 'r.line_id')})
+      GROUP BY a.tenant_id, a.currency, r.line_id, r.reason) m
+    GROUP BY m.tenant_id, m.currency, m.line_id`.execute(db);
+  return rows;
+}
+
+export interface MarkedLineRow {
+  readonly line_id: string;
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly deployment_id: string;
+  readonly billing_kind: string;
+}
+
+/** Lines of deployments that overlap a period and were ever marked, in each currency that they are invoiced in. */
+export async function readMarkedLines(
+  db: Kysely<ReadModels>,
+  position: number,
+  { deploymentIds, period }: { readonly deploymentIds: readonly string[]; readonly period: Period },
+): Promise<MarkedLineRow[]> {
+  const { rows } = await sql<MarkedLineRow>`
+    SELECT DISTINCT l.line_id, l.tenant_id, i.currency, l.deployment_id, l.billing_kind
+    FROM invoice_lines l
+    JOIN restatements r ON r.line_id = l.line_id AND r.position_from <= ${position}
+    JOIN invoice_parts p ON p.line_id = l.line_id
+    JOIN invoices i ON i.invoice_id = p.invoice_id
+    WHERE l.deployment_id = ${anyOf(deploymentIds)} AND l.parent_line_id IS NULL AND ${at(position, 'l')}
+      AND l.period_start < ${period.end}::timestamptz AND l.period_end > ${period.start}::timestamptz
+    ORDER BY 1`.execute(db);
+  return rows;
+}

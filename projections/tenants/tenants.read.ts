@@ -1,0 +1,59 @@
+import type { Kysely } from 'kysely';
+import { anyOf } from '#read-model/any-of';
+import { type AsOf, at } from '#read-model/at';
+import { keyset, type Rows } from '#read-model/keyset';
+import type { History, ReadModels } from '../database.js';
+import type { TenantGracePeriodRow, TenantRow, TenantTaxRow } from './tenants.table.js';
+
+type Db = Kysely<ReadModels>;
+
+/** Tenants as registered by then; `tenantIds`: null for all. */
+export async function readTenants(
+  db: Db,
+  asOf: AsOf,
+  tenantIds: readonly string[] | null,
+): Promise<History<TenantRow>[]> {
+  const query = db.selectFrom('tenants').selectAll().where(at(asOf)).orderBy('tenant_id');
+  return (tenantIds === null ? query : query.where('tenant_id', '=', anyOf(tenantIds))).execute();
+}
+
+export const TENANT_ORDER = keyset<TenantRow>({ tenant_id: 'text' });
+
+/** Tenants, each of the sets of ids holding them, in the order of their list. */
+export async function readTenantPage(
+  db: Db,
+  position: number,
+  among: readonly (readonly string[])[],
+  { after, limit }: Rows,
+): Promise<History<TenantRow>[]> {
+  let query = db.selectFrom('tenants').selectAll().where(at(position)).where(TENANT_ORDER.after(after));
+  for (const ids of among) query = query.where('tenant_id', '=', anyOf(ids));
+  return query.orderBy(TENANT_ORDER.order()).limit(limit).execute();
+}
+
+/** In the order in which they take effect. */
+export const readTenantTaxes = async (
+  db: Db,
+  asOf: AsOf,
+  tenantIds: readonly string[],
+): Promise<History<TenantTaxRow>[]> =>
+  db
+    .selectFrom('tenant_taxes')
+    .selectAll()
+    .where('tenant_id', '=', anyOf(tenantIds))
+    .where(at(asOf))
+    .orderBy('effective_from')
+    .execute();
+
+export const readGracePeriods = async (
+  db: Db,
+  asOf: AsOf,
+  tenantIds: readonly string[],
+): Promise<History<TenantGracePeriodRow>[]> =>
+  db
+    .selectFrom('tenant_grace_periods')
+    .selectAll()
+    .where('tenant_id', '=', anyOf(tenantIds))
+    .where(at(asOf))
+    .orderBy('effective_from')
+    .execute();

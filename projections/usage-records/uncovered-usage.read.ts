@@ -1,0 +1,99 @@
+import { type Kysely, sql } from 'kysely';
+import { BASE_FEE } from '#domain/plans/plan';
+import type { Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import { at } from '#read-model/at';
+import { keyset, type Rows } from '#read-model/keyset';
+import type { ReadModels } from '../database.js';
+import { recordsInForce } from './usage-records.read.js';
+
+type Db = Kysely<ReadModels>;
+
+/** When the last reading begins, or the last pruned month ends; null: there are none. */
+export async function readLastReading(db: Db, position: number): Promise<Instant | null> {
+  const { rows } = await sql<{ at: Instant | null }>`
+    SELECT greatest(
+      (SELECT max(period_start) FROM ${recordsInForce(position, sql`true`)} u),
+      (SELECT max(month) + interval '1 month' FROM pruned_usage)) AS at`.execute(db);
+  return rows[0]?.at ?? null;
+}
+
+/** The usage that a line covers. */
+export interface CoveringLine {
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  readonly period: Period;
+  readonly filter: Readonly<Record<string, string>> | null;
+}
+
+export interface UncoveredRow {
+  readonly deployment_id: string;
+  readonly billing_kind: string;
+  /** `no_plan_item`: the deployment had a subscription then, whose plan has no item of the kind. */
+  readonly reason: 'no_subscription' | 'no_plan_item';
+  readonly readings: number;
+  readonly quantity: string;
+  readonly first: Instant;
+  readonly last: Instant;
+}
+
+/** Some deployments' readings that begin within a period. */
+export interface Among {
+  readonly deploymentIds: readonly string[];
+  readonly period: Period;
+}
+
+export const UNCOVERED_ORDER = keyset<UncoveredRow>({ deployment_id: 'text', billing_kind: 'text', reason: 'text' });
+
+/** What covers usage, and which usage is looked at. */
+export interface Coverage {
+  readonly lines: readonly CoveringLine[];
+  /** What the log alone has of usage, as JSON. */
+  readonly logged: string;
+  /** null: all usage. */
+  readonly among: Among | null;
+}
+
+/** Usage that no line covers and nothing waives, by deployment, kind and reason, in that order; `rows`: null for all. */
+export async function readUncoveredUsage(
+  db: Db,
+  position: number,
+  { lines, logged, among }: Coverage,
+  rows: Rows | null,
+): Promise<UncoveredRow[]> {
+  const chosen =
+    among === null
+      ? sql`true`
+      : sql`deployment_id = ANY(${among.deploymentIds}::text[])
+        AND period_start >= ${among.period.start}::timestamptz AND period_start < ${among.period.end}::timestamptz`;
+  const filters = lines.map(({ filter }) => (filter === null ? null : JSON.stringify(filter)));
+  const result = await sql<UncoveredRow>`
+    WITH lines AS (
+      SELECT * FROM unnest(${lines.map(({ deploymentId }) => deploymentId)}::text[],
+        ${lines.map(({ billingKind }) => billingKind)}::text[], ${lines.map(({ period }) => period.start)}::timestamptz[],
+        ${lines.map(({ period }) => period.end)}::timestamptz[], ${filters}::jsonb[])
+        AS l(deployment_id, kind, start_at, end_at, filter))
+    SELECT g.* FROM (
+      SELECT u.deployment_id, u.billing_kind,
+        CASE WHEN s.subscribed THEN 'no_plan_item' ELSE 'no_subscription' END AS reason,
+        count(*)::int AS readings, sum(u.quantity) AS quantity, min(u.period_start) AS first, max(u.period_end) AS last
+      FROM ${recordsInForce(position, chosen, sql`${logged}::jsonb`)} u
+      CROSS JOIN LATERAL (
+        SELECT EXISTS (
+          SELECT FROM lines l
+          WHERE l.kind = ${BASE_FEE} AND l.deployment_id = u.deployment_id
+            AND u.period_start >= l.start_at AND u.period_start < l.end_at) AS subscribed) s
+      WHERE NOT EXISTS (
+          SELECT FROM lines l
+          WHERE l.deployment_id = u.deployment_id AND l.kind = u.billing_kind
+            AND u.period_start >= l.start_at AND u.period_start < l.end_at
+            AND (l.filter IS NULL OR u.attributes @> l.filter))
+        AND NOT EXISTS (
+          SELECT FROM usage_waivers w
+          WHERE w.deployment_id = u.deployment_id AND w.billing_kind = u.billing_kind
+            AND u.period_start >= w.period_start AND u.period_start < w.period_end AND ${at(position, 'w')})
+      GROUP BY u.deployment_id, u.billing_kind, s.subscribed) g
+    WHERE ${UNCOVERED_ORDER.after(rows?.after ?? null, 'g')}
+    ORDER BY ${UNCOVERED_ORDER.order('g')} LIMIT ${rows?.limit ?? null}`.execute(db);
+  return result.rows;
+}

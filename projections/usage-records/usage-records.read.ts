@@ -1,0 +1,175 @@
+import { type Expression, type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import type { OpenPeriod, Period } from '#domain/time/period';
+import { anyOf } from '#read-model/any-of';
+import { at } from '#read-model/at';
+import { bigint } from '#read-model/column';
+import { keyset, type Rows } from '#read-model/keyset';
+import type { Versioned } from '#read-model/table';
+import type { ReadModels } from '../database.js';
+import { usageRecords, type UsageRecordRow } from './usage-records.table.js';
+
+/** A reading's record over the positions in which it was in force. */
+export type RecordVersion = UsageRecordRow & Versioned;
+
+const COLUMNS = { ...usageRecords.columns, position_from: bigint, position_to: bigint };
+const columns = sql.raw(Object.keys(usageRecords.columns).join(', '));
+const columnTypes = sql.raw(
+  Object.entries(COLUMNS)
+    .map(([name, { type }]) => `${name} ${type}`)
+    .join(', '),
+);
+
+/** Record versions as the parameter that `recordsInForce` reads beside the table. */
+export const asJsonb = (versions: readonly RecordVersion[]): string => JSON.stringify(versions);
+
+/** SQL: the rows of such a parameter, or of a column of them. */
+const fromLog = (jsonb: RawBuilder<unknown>): RawBuilder<unknown> =>
+  sql`jsonb_to_recordset(${jsonb}) AS from_log(${columnTypes})`;
+
+/**
+ * SQL, for FROM: the records in force at a position that meet `where`, of the table and of `logged` (jsonb). Superseded records are few,
+ * and indexed by themselves: each half of the table is looked up by its own index.
+ */
+export const recordsInForce = (
+  position: number | Expression<number>,
+  where: RawBuilder<unknown>,
+  logged?: RawBuilder<unknown>,
+): RawBuilder<unknown> => sql`(
+  SELECT ${columns} FROM usage_records WHERE position_to IS NULL AND position_from <= ${position} AND ${where}
+  UNION ALL
+  SELECT ${columns} FROM usage_records
+  WHERE position_to > ${position} AND position_from <= ${position} AND ${where}${
+    logged === undefined
+      ? sql``
+      : sql`
+  UNION ALL
+  SELECT ${columns} FROM ${fromLog(logged)} WHERE ${at(position)} AND ${where}`
+  })`;
+
+/** A deployment's readings that begin within a stretch of time, whose end may be open. */
+export interface VisibleStretch {
+  readonly deploymentId: string;
+  readonly period: OpenPeriod;
+}
+
+/** SQL, for FROM: stretches as `v(id, start_at, end_at)`. */
+const stretches = (visible: readonly VisibleStretch[]) => sql`
+  unnest(${visible.map(({ deploymentId }) => deploymentId)}::text[],
+    ${visible.map(({ period }) => period.start)}::timestamptz[],
+    ${visible.map(({ period }) => period.end)}::timestamptz[]) AS v(id, start_at, end_at)`;
+
+/** Readings that begin within `[start, end)`; undefined: open. */
+interface Within {
+  readonly start?: Instant | undefined;
+  readonly end?: Instant | undefined;
+}
+
+function beginsWithin({ start, end }: Within): RawBuilder<unknown>[] {
+  return [
+    ...(start === undefined ? [] : [sql`period_start >= ${start}::timestamptz`]),
+    ...(end === undefined ? [] : [sql`period_start < ${end}::timestamptz`]),
+  ];
+}
+
+const all = (conditions: readonly RawBuilder<unknown>[]): RawBuilder<unknown> =>
+  conditions.length === 0 ? sql`true` : sql.join([...conditions], sql` AND `);
+
+export const USAGE_RECORD_ORDER = keyset<UsageRecordRow>({
+  deployment_id: 'indexed text',
+  billing_kind: 'indexed text',
+  period_start: 'timestamptz',
+  resource_id: 'indexed text',
+  period_end: 'timestamptz',
+  granularity: 'indexed text',
+  provider: 'indexed text',
+  source_id: 'indexed text',
+});
+
+/** Records in the order of their list; `visible`: null for those of all deployments. */
+export async function readUsageRecordPage(
+  db: Kysely<ReadModels>,
+  position: number,
+  of: Within & {
+    readonly visible: readonly VisibleStretch[] | null;
+    readonly billingKind?: string | undefined;
+    readonly resourceId?: string | undefined;
+  },
+  { after, limit }: Rows,
+): Promise<UsageRecordRow[]> {
+  const { visible, billingKind, resourceId } = of;
+  const where = all([
+    ...(visible === null
+      ? []
+      : [
+          sql`deployment_id = ${anyOf(visible.map(({ deploymentId }) => deploymentId))}`,
+          sql`EXISTS (
+            SELECT FROM ${stretches(visible)}
+            WHERE deployment_id = v.id AND period_start >= v.start_at
+              AND (v.end_at IS NULL OR period_start < v.end_at))`,
+        ]),
+    ...(billingKind === undefined ? [] : [sql`billing_kind = ${billingKind}`]),
+    ...(resourceId === undefined ? [] : [sql`resource_id = ${resourceId}`]),
+    ...beginsWithin(of),
+    USAGE_RECORD_ORDER.after(after),
+  ]);
+  const { rows } = await sql<UsageRecordRow>`
+    SELECT * FROM ${recordsInForce(position, where)} u
+    ORDER BY ${USAGE_RECORD_ORDER.order()} LIMIT ${limit}`.execute(db);
+  return rows;
+}
+
+/** The quantity of each billing kind within stretches; `logged`: what the log alone has of it, as JSON. */
+export async function readUsageByKind(
+  db: Kysely<ReadModels>,
+  position: number,
+  of: Within & { readonly visible: readonly VisibleStretch[]; readonly logged: string },
+): Promise<Pick<UsageRecordRow, 'billing_kind' | 'quantity'>[]> {
+  // Stretch by stretch, each by the index: as a condition on every row it cost more than adding the rows up.
+  const where = all([
+    sql`deployment_id = v.id AND period_start >= v.start_at AND period_start < coalesce(v.end_at, 'infinity')`,
+    ...beginsWithin(of),
+  ]);
+  const { rows } = await sql<Pick<UsageRecordRow, 'billing_kind' | 'quantity'>>`
+    SELECT u.billing_kind, sum(u.quantity) AS quantity
+    FROM ${stretches(of.visible)}
+    CROSS JOIN LATERAL ${recordsInForce(position, where, sql`${of.logged}::jsonb`)} u
+    GROUP BY u.billing_kind
+    ORDER BY u.billing_kind`.execute(db);
+  return rows;
+}
+
+/** Every version of a deployment's readings that have one of these source ids, in order of position. */
+export async function readRecordsBySource(
+  db: Kysely<ReadModels>,
+  deploymentId: string,
+  sourceIds: readonly string[],
+): Promise<RecordVersion[]> {
+  const { rows } = await sql<RecordVersion>`
+    SELECT * FROM usage_records
+    WHERE deployment_id = ${deploymentId} AND source_id = ANY(${sourceIds}) AND source_id <> ''
+    ORDER BY position_from`.execute(db);
+  return rows;
+}
+
+/** Records of one deployment and kind. */
+export interface HeldRecords {
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  readonly records: number;
+}
+
+/** How many records there are of readings that begin within a period, whatever the position; `deploymentId`: null for all. */
+export async function readHeldRecords(
+  db: Kysely<ReadModels>,
+  { start, end }: Period,
+  deploymentId: string | null,
+): Promise<HeldRecords[]> {
+  const { rows } = await sql<HeldRecords>`
+    SELECT deployment_id AS "deploymentId", billing_kind AS "billingKind", count(*)::int AS records
+    FROM usage_records
+    WHERE period_start >= ${start} AND period_start < ${end}
+      AND (${deploymentId}::text IS NULL OR deployment_id = ${deploymentId})
+    GROUP BY 1, 2 ORDER BY 1, 2`.execute(db);
+  return rows;
+}
