@@ -1,103 +1,131 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type CompiledQuery, Kysely, type LogEvent, PostgresDialect } from 'kysely';
-import type pg from 'pg';
-import { FROM_EVER, instant } from '#domain/time/instant';
-import { type TestLedger, testLedger } from '../../test/support/ledger.js';
-import type { ReadModels } from '../database.js';
-import { readUsageByKind, readUsageRecordPage } from './usage-records.read.js';
+import { expect, it } from '@jest/globals';
+import { type Fact, projected } from '../../test/support/projections.js';
+import { usageRecordsProjection } from './usage-records.projection.js';
+import { prunedUsage, usageProviders, usageRecords } from './usage-records.table.js';
 
-const T = (date: string) => instant(`${date}T00:00:00Z`);
-const reading = (start: string, end: string) => ({
-  resourceId: 'r',
+const { given, when, rows } = projected(usageRecordsProjection);
+
+const PERIOD = { start: '2026-04-01T00:00:00Z', end: '2026-04-02T00:00:00Z' };
+const IN_APRIL = { deploymentId: 'd', month: '2026-04' };
+const key = (resourceId: string) => ({
+  resourceId,
   billingKind: 'cpu',
-  period: { start: T(start), end: T(end) },
+  period: PERIOD,
+  granularity: 'day' as const,
+});
+const observed = (resourceId: string, quantity: string, more: object = {}): Fact => ({
+  UsageObserved: { ...IN_APRIL, origin: 'metering', observations: [{ ...key(resourceId), quantity, ...more }] },
+});
+const corrected = (resourceId: string, quantity: string | null): Fact => ({
+  UsageCorrected: {
+    ...IN_APRIL,
+    origin: 'command',
+    corrections: [{ ...key(resourceId), quantity }],
+    reason: 'a meter was wrong',
+  },
+});
+const record = (resource_id: string, quantity: string, more: object = {}) => ({
+  deployment_id: 'd',
+  billing_kind: 'cpu',
+  period_start: PERIOD.start,
+  resource_id,
+  period_end: PERIOD.end,
   granularity: 'day',
-  quantity: '1',
+  provider: '',
+  source_id: '',
+  quantity,
+  origin: 'metering',
+  ...more,
 });
+const named: Fact = { UsageProviderNamed: { ...IN_APRIL, readings: [{ ...key('a'), provider: 'do' }] } };
+const pruning: Fact = { UsagePruned: { ...IN_APRIL, billingKinds: ['cpu'], at: '2026-08-01T00:00:00Z' } };
 
-let test: TestLedger;
-beforeAll(async () => {
-  test = await testLedger();
-  await test.apply(
-    { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
-    { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: T('2026-01-01') },
-    // The last day of December is a reading of December, wherever it ends.
-    ...[
-      reading('2025-12-31', '2026-01-01'),
-      reading('2026-03-31', '2026-04-01'),
-      reading('2026-04-01', '2026-04-02'),
-      reading('2026-05-01', '2026-05-02'),
-    ].map((each) => ({ command: 'observe-usage', deploymentId: 'd', observations: [each] })),
+it('has a record for each reading', async () => {
+  await given(observed('a', '24'));
+  await when(
+    observed('b', '0.5', {
+      provider: 'do',
+      sourceId: 'meter-3/1',
+      rateKey: { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' },
+      attributes: { region: 'eu', requests: 12 },
+      subAttribution: { project: 'blue' },
+    }),
   );
-  await test.ledger.catchUp();
+
+  expect(await rows(usageRecords)).toEqual([
+    record('a', '24'),
+    record('b', '0.5', {
+      provider: 'do',
+      source_id: 'meter-3/1',
+      resource_type: 'VmCores',
+      resource_family: 'standard',
+      location: 'eu',
+      attributes: { region: 'eu', requests: 12 },
+      sub_attribution: { project: 'blue' },
+    }),
+  ]);
+  expect(await rows(usageRecords, 1)).toEqual([record('a', '24')]);
 });
-afterAll(async () => test.close());
 
-/** The plan of a prepared statement of the ledger's own, with these values, on the connection that has it. */
-async function planOf(pool: pg.Pool, contains: string, values: string): Promise<string> {
-  const clients: pg.PoolClient[] = [];
-  try {
-    for (let n = 0; n < pool.totalCount; n += 1) {
-      const client = await pool.connect();
-      clients.push(client);
-      const { rows } = await client.query<{ name: string }>(
-        'SELECT name FROM pg_prepared_statements WHERE position($1 in statement) > 0 LIMIT 1',
-        [contains],
-      );
-      if (rows[0] === undefined) continue;
-      const plan = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN EXECUTE "${rows[0].name}" ${values}`);
-      return plan.rows.map((row) => row['QUERY PLAN']).join('\n');
-    }
-    throw new Error(`no connection has a statement with ${contains}`);
-  } finally {
-    for (const client of clients) client.release();
+it('has a corrected record from the correction on, with who observed it and who corrected it', async () => {
+  await given(observed('a', '24'), observed('b', '24'));
+  await when(corrected('a', '20.5'));
+
+  expect(await rows(usageRecords)).toEqual([record('a', '20.5', { corrected_by: 'command' }), record('b', '24')]);
+  expect(await rows(usageRecords, 2)).toEqual([record('a', '24', { superseded_by: 'command' }), record('b', '24')]);
+});
+
+it('has a withdrawn record no more, until a correction puts it back', async () => {
+  await given(observed('a', '24'));
+  await when(corrected('a', null));
+  expect(await rows(usageRecords)).toEqual([]);
+
+  await when(corrected('a', '12'));
+  expect(await rows(usageRecords)).toEqual([record('a', '12', { corrected_by: 'command' })]);
+  expect(await rows(usageRecords, 2)).toEqual([]);
+});
+
+it('refuses a correction of a reading that it does not have', async () => {
+  await given(observed('a', '24'));
+  await expect(when(corrected('b', '12'))).rejects.toThrow(
+    '1 of 1 corrected readings of deployment d are not in usage_records',
+  );
+});
+
+it('has the provider that was named for a reading beside its record', async () => {
+  await given(observed('a', '24'));
+  await when(named);
+
+  const { quantity: _quantity, origin: _origin, ...of } = record('a', '24', { provider: 'do' });
+  expect(await rows(usageProviders)).toEqual([of]);
+  expect(await rows(usageProviders, 1)).toEqual([]);
+  expect(await rows(usageRecords)).toEqual([record('a', '24')]);
+});
+
+it('has no record of a pruned month and billing kind, as of no position', async () => {
+  await given(observed('a', '24'), observed('b', '1', { billingKind: 'disk' }), named);
+  await when(pruning);
+
+  const disk = record('b', '1', { billing_kind: 'disk' });
+  expect([await rows(usageRecords), await rows(usageRecords, 2)]).toEqual([[disk], [disk]]);
+  expect(await rows(usageProviders)).toEqual([]);
+  expect(await rows(prunedUsage)).toEqual([
+    { deployment_id: 'd', billing_kind: 'cpu', month: PERIOD.start, pruned_at: '2026-08-01T00:00:00Z' },
+  ]);
+  expect(await rows(prunedUsage, 3)).toEqual([]);
+});
+
+it.each([
+  ['in the same batch', true],
+  ['in a later batch', false],
+])('keeps nothing that comes after the pruning, %s', async (_when, inOneBatch) => {
+  const late = [observed('b', '24'), corrected('a', '12'), named];
+  await given(observed('a', '24'));
+  if (inOneBatch) await when(pruning, ...late);
+  else {
+    await when(pruning);
+    await when(...late);
   }
-}
 
-/** The plan of the last statement that readers make of a database of this pool. */
-async function planOfLast(pool: pg.Pool, read: (db: Kysely<ReadModels>) => Promise<unknown>): Promise<string> {
-  const statements: CompiledQuery[] = [];
-  const log = ({ query }: LogEvent): void => void statements.push(query);
-  await read(new Kysely<ReadModels>({ dialect: new PostgresDialect({ pool }), log }));
-  const last = statements.at(-1);
-  if (last === undefined) throw new Error('nothing was read');
-  const plan = await pool.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${last.sql}`, [...last.parameters]);
-  return plan.rows.map((row) => row['QUERY PLAN']).join('\n');
-}
-
-const monthsIn = (plan: string): string[] => [...new Set(plan.match(/usage_records_\d{4}_\d{2}(?=[\s_])/g))].sort();
-
-describe('usage_records by month', () => {
-  it('has a partition for each month that a reading starts in', async () => {
-    const { rows } = await test.core.pool.query<{ month: string; rows: number }>(
-      'SELECT tableoid::regclass::text AS month, count(*) AS rows FROM usage_records GROUP BY 1 ORDER BY 1',
-    );
-    expect(rows).toEqual(
-      ['2025_12', '2026_03', '2026_04', '2026_05'].map((month) => ({ month: `usage_records_${month}`, rows: 1 })),
-    );
-  });
-
-  it('is read in one month only for the usage of a month', async () => {
-    expect(await test.ask('usage', { deploymentId: 'd', start: T('2026-04-01'), end: T('2026-05-01') })).toEqual({
-      cpu: '1',
-    });
-    const visible = [{ deploymentId: 'd', period: { start: FROM_EVER, end: null } }];
-    const plan = await planOfLast(test.core.pool, async (db) =>
-      readUsageByKind(db, 100, { visible, start: T('2026-04-01'), end: T('2026-05-01'), logged: '[]' }),
-    );
-    expect(monthsIn(plan)).toEqual(['usage_records_2026_04']);
-  });
-
-  it('is read in one month only for the records of a month, and for what is known of readings of a month', async () => {
-    const april = { visible: null, start: T('2026-04-01'), end: T('2026-05-01') };
-    const ofMonth = await planOfLast(test.core.pool, async (db) =>
-      readUsageRecordPage(db, 100, april, { after: null, limit: 10 }),
-    );
-    expect(monthsIn(ofMonth)).toEqual(['usage_records_2026_04']);
-    const readings = `('{d}', '{cpu}', '{2026-04-01T00:00:00Z}', '{r}', '{2026-04-02T00:00:00Z}', '{day}', '{NULL}', '2026-04-01T00:00:00Z', '2026-04-01T00:00:00Z')`;
-    const plan = await planOf(test.core.pool, 'UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL', readings);
-    expect(monthsIn(plan)).toEqual(['usage_records_2026_04']);
-    // By the whole key, also while the table has no statistics: an index of the time alone would read all that was used at the same hour.
-    expect(plan.match(/Index Cond: [^\n]*/g)?.every((condition) => condition.includes('resource_id'))).toBe(true);
-  });
+  expect([await rows(usageRecords), await rows(usageProviders)]).toEqual([[], []]);
 });

@@ -38,12 +38,12 @@ describe('events', () => {
 });
 
 describe('projections', () => {
-  it('each have a folder with tables and a projection, and a place in the flow', () => {
+  it('each have a folder with tables, a projection and a spec, and a place in the flow', () => {
     const folders = readdirSync('projections', { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(folders.map(({ name }) => name).sort()).toEqual([...PROJECTIONS].sort());
     for (const name of PROJECTIONS) {
-      expect([name, existsSync(`projections/${name}/${name}.projection.ts`)]).toEqual([name, true]);
-      expect([name, existsSync(`projections/${name}/${name}.table.ts`)]).toEqual([name, true]);
+      const files = ['table', 'projection', 'spec'].map((kind) => `projections/${name}/${name}.${kind}.ts`);
+      expect(files.filter((file) => !existsSync(file))).toEqual([]);
     }
   });
 });

@@ -1,0 +1,130 @@
+import { expect, it } from '@jest/globals';
+import type { RecordedEvent } from '#domain/events';
+import { type Fact, projected } from '../../../test/support/projections.js';
+import { int, jsonb, text } from './column.js';
+import { defineTable } from './table.js';
+import { changing, type Rows, type Touch, versionedProjectionOf } from './versioned.js';
+
+/** Notes of a tag, read and changed together. */
+const notes = defineTable({
+  name: 'notes',
+  columns: { tag: text, n: int, said: text.nullable(), more: jsonb<object>().nullable() },
+  key: ['tag', 'n'],
+  group: ['tag'],
+});
+const elsewhere = defineTable({ name: 'elsewhere', columns: { tag: text }, key: ['tag'] });
+
+const note = (n: number, said: string | null, more: object | null = null) => ({ tag: 'a', n, said, more });
+
+/** What an event does is said by the case. */
+let touches: readonly Touch[] = [];
+let apply: (rows: Rows, event: RecordedEvent<'CommandUnchanged'>) => void = () => undefined;
+const projection = versionedProjectionOf<'notes', 'CommandUnchanged' | 'EventSkipped'>(
+  'notes',
+  new Set(['CommandUnchanged', 'EventSkipped']),
+  {
+    version: 1,
+    tables: [notes],
+    on: {
+      CommandUnchanged: { touches: () => touches, apply: (event, rows) => apply(rows, event) },
+      EventSkipped: changing(
+        notes,
+        () => ['a'],
+        ({ data }, rows) => [...rows, note(data.position, data.reason)],
+      ),
+    },
+  },
+);
+
+const { when, versions } = projected(projection);
+
+const EVENT: Fact = { CommandUnchanged: { command: 'a' } };
+const skipped = (n: number): Fact => ({
+  EventSkipped: { position: n, eventId: '00000000-0000-4000-8000-000000000001', type: 'X', reason: 'broken' },
+});
+const doing = (does: typeof apply, of: readonly Touch[] = [{ table: notes, group: ['a'] }]): void => {
+  [touches, apply] = [of, does];
+};
+
+it.each([
+  ['one batch', async () => when(EVENT, EVENT)],
+  ['a batch each', async () => when(EVENT).then(async () => when(EVENT))],
+])('keeps a version of a row for each event that changes it, in %s', async (_batches, run) => {
+  doing((rows, { position }) => {
+    rows.set(notes, ['a'], [note(1, `said at ${position}`)]);
+  });
+  await run();
+
+  expect(await versions(notes)).toEqual([
+    { tag: 'a', n: 1, said: 'said at 1', position_from: 1, position_to: 2 },
+    { tag: 'a', n: 1, said: 'said at 2', position_from: 2 },
+  ]);
+});
+
+it('gives an event the rows of its group, those of earlier events of the batch included', async () => {
+  await when(skipped(7));
+  await when(skipped(8), skipped(9));
+
+  expect(await versions(notes)).toEqual([
+    { tag: 'a', n: 7, said: 'broken', position_from: 1 },
+    { tag: 'a', n: 8, said: 'broken', position_from: 2 },
+    { tag: 'a', n: 9, said: 'broken', position_from: 3 },
+  ]);
+});
+
+it('closes the version of a row that is left out', async () => {
+  doing((rows, { position }) => {
+    rows.set(notes, ['a'], position === 1 ? [note(1, 'x'), note(2, 'y')] : [note(2, 'y')]);
+  });
+  await when(EVENT);
+  await when(EVENT);
+
+  expect(await versions(notes)).toEqual([
+    { tag: 'a', n: 1, said: 'x', position_from: 1, position_to: 2 },
+    { tag: 'a', n: 2, said: 'y', position_from: 1 },
+  ]);
+});
+
+it('keeps the version of a row that is set to what it is', async () => {
+  doing((rows) => {
+    rows.set(notes, ['a'], [note(1, null, { at: [1, null] })]);
+  });
+  await when(EVENT);
+  await when(EVENT, EVENT);
+
+  expect(await versions(notes)).toEqual([{ tag: 'a', n: 1, more: { at: [1, null] }, position_from: 1 }]);
+});
+
+it('keeps no version of what one event both made and replaced: it was never in force', async () => {
+  doing((rows) => {
+    rows.set(notes, ['a'], [note(1, 'first'), note(2, 'gone')]);
+    rows.set(notes, ['a'], [note(1, 'second')]);
+  });
+  await when(EVENT);
+
+  expect(await versions(notes)).toEqual([{ tag: 'a', n: 1, said: 'second', position_from: 1 }]);
+});
+
+it('refuses to read or change a group that touches does not name', async () => {
+  const message = 'notes: group ["b"] is changed but not named in touches';
+  doing((rows) => {
+    rows.get(notes, 'b');
+  });
+  await expect(when(EVENT)).rejects.toThrow(message);
+  doing((rows) => {
+    rows.set(notes, ['b'], []);
+  });
+  await expect(when(EVENT)).rejects.toThrow(message);
+});
+
+it('refuses two rows of one key', async () => {
+  doing((rows) => {
+    rows.set(notes, ['a'], [note(1, 'x'), note(1, 'y')]);
+  });
+  await expect(when(EVENT)).rejects.toThrow('notes: two rows of group ["a"] have the same key');
+});
+
+it("refuses a table that is not the projection's", async () => {
+  doing(() => undefined, [{ table: elsewhere, group: ['a'] }]);
+  await expect(when(EVENT)).rejects.toThrow("table elsewhere is not this projection's");
+});

@@ -1,0 +1,81 @@
+import { expect, it } from '@jest/globals';
+import { projected } from '../../test/support/projections.js';
+import { deploymentsProjection } from './deployments.projection.js';
+import {
+  deploymentAssignments,
+  deployments,
+  subscriptionPlans,
+  subscriptions,
+  usageWaivers,
+} from './deployments.table.js';
+
+const { given, when, rows } = projected(deploymentsProjection);
+
+const APRIL = '2026-04-01T00:00:00Z';
+const MAY = '2026-05-01T00:00:00Z';
+
+it('keeps whose a deployment is, from which instant on', async () => {
+  await given({ DeploymentRegistered: { deploymentId: 'd', tenantId: 't1', name: 'Dash', from: APRIL } });
+  await when({ DeploymentAssigned: { deploymentId: 'd', tenantId: 't2', from: MAY } });
+
+  expect(await rows(deployments)).toEqual([{ deployment_id: 'd', name: 'Dash' }]);
+  const first = { deployment_id: 'd', effective_from: APRIL, tenant_id: 't1' };
+  expect(await rows(deploymentAssignments)).toEqual([
+    first,
+    { deployment_id: 'd', effective_from: MAY, tenant_id: 't2' },
+  ]);
+  expect(await rows(deploymentAssignments, 1)).toEqual([first]);
+});
+
+it('takes a later assignment from the same instant for the one that holds', async () => {
+  await given({ DeploymentRegistered: { deploymentId: 'd', tenantId: 't1', name: 'Dash', from: APRIL } });
+  await when({ DeploymentAssigned: { deploymentId: 'd', tenantId: 't2', from: APRIL } });
+
+  expect(await rows(deploymentAssignments)).toEqual([{ deployment_id: 'd', effective_from: APRIL, tenant_id: 't2' }]);
+  expect(await rows(deploymentAssignments, 1)).toEqual([
+    { deployment_id: 'd', effective_from: APRIL, tenant_id: 't1' },
+  ]);
+});
+
+it('keeps a subscription and its plans, from which instant on', async () => {
+  await given({
+    SubscriptionStarted: {
+      subscriptionId: 's',
+      deploymentId: 'd',
+      planId: 'p1',
+      from: APRIL,
+      anchor: '2026-03-31T00:00:00Z',
+    },
+  });
+  await when({ SubscriptionPlanChanged: { subscriptionId: 's', deploymentId: 'd', planId: 'p2', at: MAY } });
+
+  expect(await rows(subscriptions)).toEqual([
+    { subscription_id: 's', deployment_id: 'd', started_at: APRIL, anchor: '2026-03-31T00:00:00Z' },
+  ]);
+  const first = { subscription_id: 's', effective_from: APRIL, plan_id: 'p1' };
+  expect(await rows(subscriptionPlans)).toEqual([first, { subscription_id: 's', effective_from: MAY, plan_id: 'p2' }]);
+  expect(await rows(subscriptionPlans, 1)).toEqual([first]);
+});
+
+it('keeps when a subscription was cancelled', async () => {
+  await given({
+    SubscriptionStarted: { subscriptionId: 's', deploymentId: 'd', planId: 'p', from: APRIL, anchor: null },
+  });
+  await when({ SubscriptionCancelled: { subscriptionId: 's', deploymentId: 'd', at: MAY } });
+
+  const started = { subscription_id: 's', deployment_id: 'd', started_at: APRIL };
+  expect(await rows(subscriptions)).toEqual([{ ...started, cancelled_at: MAY }]);
+  expect(await rows(subscriptions, 1)).toEqual([started]);
+});
+
+it('keeps which usage is waived', async () => {
+  const waived = (reason: string) => ({
+    UsageWaived: { deploymentId: 'd', billingKind: 'cpu', period: { start: APRIL, end: MAY }, reason },
+  });
+  await given(waived('a test'));
+  await when(waived('a gift'));
+
+  const waiver = { deployment_id: 'd', billing_kind: 'cpu', period_start: APRIL, period_end: MAY };
+  expect(await rows(usageWaivers)).toEqual([{ ...waiver, reason: 'a gift' }]);
+  expect(await rows(usageWaivers, 1)).toEqual([{ ...waiver, reason: 'a test' }]);
+});

@@ -1,0 +1,72 @@
+import { expect, it } from '@jest/globals';
+import {
+  APRIL,
+  creditNoteIssued,
+  frozenRow,
+  invoiceIssued,
+  invoiceVoided,
+  rowsFrozen,
+} from '../../test/support/facts.js';
+import { id, projected } from '../../test/support/projections.js';
+import { invoicesProjection } from '../invoices/invoices.projection.js';
+import { marginsProjection } from './margins.projection.js';
+import { revenue } from './margins.table.js';
+
+const { given, when, rows } = projected(invoicesProjection, marginsProjection);
+
+const REVENUE = {
+  invoice_id: id(1),
+  cause: 'issued',
+  deployment_id: 'd',
+  billing_kind: 'cpu',
+  month: '2026-04',
+  tenant_id: 't',
+  currency: 'USD',
+};
+
+it('is what an issued invoice bills without tax, by billing kind and month of its charge period', async () => {
+  const acrossMonths = { chargePeriod: { start: '2026-04-16T00:00:00Z', end: '2026-05-16T00:00:00Z' } };
+  await given(
+    rowsFrozen([
+      frozenRow(201, 100, { net: '10' }),
+      frozenRow(202, 100, { net: '2.50' }),
+      frozenRow(203, 101, { net: '30', billingKind: 'base_fee', ...acrossMonths }),
+    ]),
+  );
+  await when(invoiceIssued());
+
+  expect(await rows(revenue)).toEqual([
+    // 30 days for 30.00: 15 of them in April, 15 in May.
+    { ...REVENUE, billing_kind: 'base_fee', amount: '15' },
+    { ...REVENUE, billing_kind: 'base_fee', month: '2026-05', amount: '15' },
+    // 10 + 2.50 = 12.50
+    { ...REVENUE, amount: '12.5' },
+  ]);
+  expect(await rows(revenue, 1)).toEqual([]);
+});
+
+it('does not count rows of an attempt that was given up', async () => {
+  await given(rowsFrozen([frozenRow(201, 100)]), rowsFrozen([frozenRow(201, 100, { net: '99' })], { attempt: id(19) }));
+  await when(invoiceIssued());
+
+  expect(await rows(revenue)).toEqual([{ ...REVENUE, amount: '10' }]);
+});
+
+it('is taken back where the invoice is void', async () => {
+  await given(rowsFrozen([frozenRow(201, 100)]), invoiceIssued());
+  await when(invoiceVoided());
+
+  const issued = { ...REVENUE, amount: '10' };
+  expect(await rows(revenue)).toEqual([issued, { ...REVENUE, cause: 'voided', amount: '-10' }]);
+  expect(await rows(revenue, 2)).toEqual([issued]);
+});
+
+it('is less by what a credit note gives', async () => {
+  await given(rowsFrozen([frozenRow(201, 100)]), invoiceIssued());
+  const credited = frozenRow(301, 100, { net: '-4', kind: 'credit_note', chargePeriod: APRIL });
+  await when(rowsFrozen([credited], { invoiceId: id(2), attempt: id(13) }), creditNoteIssued());
+
+  const issued = { ...REVENUE, amount: '10' };
+  expect(await rows(revenue)).toEqual([issued, { ...REVENUE, invoice_id: id(2), cause: 'credited', amount: '-4' }]);
+  expect(await rows(revenue, 3)).toEqual([issued]);
+});

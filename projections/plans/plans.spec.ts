@@ -1,0 +1,60 @@
+import { expect, it } from '@jest/globals';
+import { type Fact, projected } from '../../test/support/projections.js';
+import { plansProjection } from './plans.projection.js';
+import { planVersions } from './plans.table.js';
+
+const { given, when, rows } = projected(plansProjection);
+
+const month = (n: number): string => `2026-0${n}-01T00:00:00Z`;
+const published = (baseFee: string, unitAmount: string, from: number): Fact => ({
+  PlanPublished: {
+    planId: 'p',
+    name: 'Studio',
+    currency: 'USD',
+    baseFee,
+    paymentTerm: 'in_advance',
+    interval: 'month',
+    effectiveFrom: month(from),
+    items: [{ billingKind: 'cpu', price: { model: 'unit', unitAmount } }],
+  },
+});
+const version = (base_fee: string, unitAmount: string, from: number, until?: number) => ({
+  plan_id: 'p',
+  name: 'Studio',
+  currency: 'USD',
+  base_fee,
+  payment_term: 'in_advance',
+  interval: 'month',
+  effective_from: month(from),
+  ...(until === undefined ? {} : { effective_until: month(until) }),
+  items: [{ billingKind: 'cpu', price: { model: 'unit', unitAmount }, aggregation: 'sum' }],
+});
+
+it('ends the terms of a plan where the next ones begin', async () => {
+  await given(published('50', '0.01', 1));
+  await when(published('60', '0.02', 7));
+
+  expect(await rows(planVersions)).toEqual([version('50', '0.01', 1, 7), version('60', '0.02', 7)]);
+  expect(await rows(planVersions, 1)).toEqual([version('50', '0.01', 1)]);
+});
+
+it('replaces a price over the period of a correction alone', async () => {
+  await given(published('50', '0.1', 1));
+  await when({
+    PlanPriceCorrected: {
+      planId: 'p',
+      billingKind: 'cpu',
+      price: { model: 'unit', unitAmount: '0.01' },
+      effectiveFrom: month(3),
+      effectiveUntil: month(4),
+      reason: 'ten times too high',
+    },
+  });
+
+  expect(await rows(planVersions)).toEqual([
+    version('50', '0.1', 1, 3),
+    version('50', '0.01', 3, 4),
+    version('50', '0.1', 4),
+  ]);
+  expect(await rows(planVersions, 1)).toEqual([version('50', '0.1', 1)]);
+});

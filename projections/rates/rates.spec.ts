@@ -1,0 +1,56 @@
+import { expect, it } from '@jest/globals';
+import { type Fact, projected } from '../../test/support/projections.js';
+import { ratesProjection } from './rates.projection.js';
+import { rates } from './rates.table.js';
+
+const { given, when, rows } = projected(ratesProjection);
+
+const KEY = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
+const month = (n: number): string => `2026-0${n}-01T00:00:00Z`;
+const rateSet = (unitPrice: string, from: number): Fact => ({
+  RateSet: {
+    ...KEY,
+    unit: 'core·minute',
+    unitPrice,
+    currency: 'USD',
+    basis: 'duration',
+    effectiveFrom: month(from),
+    effectiveUntil: null,
+  },
+});
+const rate = (unit_price: string, from: number, until?: number) => ({
+  resource_type: 'VmCores',
+  resource_family: 'standard',
+  location: 'eu',
+  unit: 'core·minute',
+  unit_price,
+  currency: 'USD',
+  basis: 'duration',
+  effective_from: month(from),
+  ...(until === undefined ? {} : { effective_until: month(until) }),
+});
+
+it('ends a price where the next one is set', async () => {
+  await given(rateSet('0.3', 1));
+  await when(rateSet('0.4', 7));
+
+  expect(await rows(rates)).toEqual([rate('0.3', 1, 7), rate('0.4', 7)]);
+  expect(await rows(rates, 1)).toEqual([rate('0.3', 1)]);
+});
+
+it('replaces a price over the period of a correction alone', async () => {
+  await given(rateSet('0.3', 1));
+  const correction = { effectiveFrom: month(3), effectiveUntil: month(4), reason: 'ten times too high' };
+  await when({ RateCorrected: { ...KEY, unitPrice: '0.03', ...correction } });
+
+  expect(await rows(rates)).toEqual([rate('0.3', 1, 3), rate('0.03', 3, 4), rate('0.3', 4)]);
+  expect(await rows(rates, 1)).toEqual([rate('0.3', 1)]);
+});
+
+it('has no price from the date from which it was withdrawn', async () => {
+  await given(rateSet('0.3', 1), rateSet('0.4', 7));
+  await when({ RateWithdrawn: { ...KEY, from: month(5), reason: 'the location closes' } });
+
+  expect(await rows(rates)).toEqual([rate('0.3', 1, 5)]);
+  expect(await rows(rates, 2)).toEqual([rate('0.3', 1, 7), rate('0.4', 7)]);
+});

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, beforeEach } from '@jest/globals';
+import type pg from 'pg';
+import type { z } from 'zod';
+import type { EventMetadata, eventSchemas, EventType, RecordedEvent } from '#domain/events';
+import { instant } from '#domain/time/instant';
+import { EventCodec } from '#event-store/codec';
+import { ensurePartitions } from '#read-model/partitions';
+import type { Projection } from '#read-model/projection';
+import { createReadModels } from '#read-model/schema';
+import { isInForce, type RowOf, type TableDefinition, type Versioned } from '#read-model/table';
+import { type TestDatabase, testDatabase } from './postgres.js';
+
+/** An event as a spec writes it: its data under its type. */
+export type Fact = {
+  readonly [Type in EventType]: { readonly [Name in Type]: z.input<(typeof eventSchemas)[Type]> };
+}[EventType] & { readonly metadata?: Partial<EventMetadata> };
+
+export interface Projected {
+  /** Projects events as one batch. The first event of a case has position 1. */
+  readonly given: (...facts: readonly Fact[]) => Promise<void>;
+  /** The same, for the events that the case is about. */
+  readonly when: (...facts: readonly Fact[]) => Promise<void>;
+  /** The rows in force now, or as of a position, in the order of their keys and without their nulls. */
+  readonly rows: <Of extends TableDefinition>(table: Of, position?: number) => Promise<Partial<RowOf<Of>>[]>;
+  /** Every version of every row, with the positions over which it was in force. */
+  readonly versions: <Of extends TableDefinition>(table: Of) => Promise<Partial<RowOf<Of> & Versioned>[]>;
+}
+
+const SCHEMA = 'read_models';
+const codec = new EventCodec();
+
+/** An id that says which it is. */
+export const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+
+/** Projections, in their order, on tables that are empty before each case. */
+export function projected(...projections: readonly Projection[]): Projected {
+  const tables = projections.flatMap((projection) => projection.tables);
+  let database: TestDatabase;
+  let client: pg.PoolClient;
+  let position = 0;
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    client = await database.pool.connect();
+    await inTransaction(client, () => createReadModels(client, SCHEMA, projections, null));
+    await client.query(`SET search_path TO ${SCHEMA}`);
+  });
+  beforeEach(async () => {
+    position = 0;
+    await client.query(`TRUNCATE ${tables.map(({ name }) => name).join(', ')}`);
+  });
+  afterAll(async () => {
+    client.release();
+    await database.drop();
+  });
+
+  async function apply(...facts: readonly Fact[]): Promise<void> {
+    const events = facts.map((fact) => recorded(fact, (position += 1)));
+    const partitions = projections.flatMap((projection) => projection.partitions(events));
+    await ensurePartitions(client, SCHEMA, partitions);
+    await inTransaction(client, async () => {
+      for (const projection of projections) await projection.project(events, client);
+    });
+  }
+
+  return {
+    given: apply,
+    when: apply,
+    async rows<Of extends TableDefinition>(table: Of, asOf = position) {
+      const { rows } = await client.query<RowOf<Of>>(
+        `SELECT ${Object.keys(table.columns).join(', ')} FROM ${table.name}` +
+          ` WHERE ${isInForce('$1')} ORDER BY ${table.key.join(', ')}`,
+        [asOf],
+      );
+      return rows.map(withoutNulls);
+    },
+    async versions<Of extends TableDefinition>(table: Of) {
+      const { rows } = await client.query<RowOf<Of> & Versioned>(
+        `SELECT * FROM ${table.name} ORDER BY position_from, ${table.key.join(', ')}`,
+      );
+      return rows.map(withoutNulls);
+    },
+  };
+}
+
+function recorded({ metadata = {}, ...fact }: Fact, position: number): RecordedEvent {
+  const [[type, data] = ['', {}]] = Object.entries(fact);
+  return codec.decode({
+    id: id(position),
+    stream: 'a-stream',
+    revision: position - 1,
+    position,
+    recordedAt: instant('2026-06-01T00:00:00Z'),
+    type,
+    data: JSON.stringify(data),
+    metadata: JSON.stringify({ actor: 'spec', v: 1, ...metadata }),
+  });
+}
+
+const withoutNulls = <Row extends object>(row: Row): Partial<Row> =>
+  Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Partial<Row>;
+
+async function inTransaction(client: pg.ClientBase, work: () => Promise<void>): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await work();
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  }
+}
