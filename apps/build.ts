@@ -10,6 +10,8 @@ import path from 'node:path';
 const ROOT = path.resolve(import.meta.dirname, '..');
 const DIST = path.join(ROOT, 'dist');
 const EXECUTABLE = 'apps/cli/src/main.js';
+/** The console's program, which runs in browsers: it has types and a configuration of its own. */
+const BROWSER = 'apps/api/src/console/browser';
 /** A build takes some ten seconds: an older folder is left from one that was killed. */
 const ABANDONED_MS = 3_600_000;
 
@@ -27,15 +29,27 @@ async function build(target: string): Promise<number> {
   const config = path.join(work, 'tsconfig.json');
   const compilerOptions = { rootDir: '..', outDir: target };
   writeFileSync(config, JSON.stringify({ extends: '../apps/tsconfig.build.json', compilerOptions }));
-  const nest = path.join(ROOT, 'node_modules/@nestjs/cli/bin/nest.js');
-  const args = [nest, 'build', '--path', path.relative(ROOT, config)];
-  const compiler = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
-  // The compiler ends first, so that its folder can be removed.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => compiler.kill(signal));
-  const [code] = (await once(compiler, 'exit')) as [number | null];
-  if (code !== 0) return code ?? 1;
+  const code =
+    (await compile('@nestjs/cli/bin/nest.js', 'build', '--path', path.relative(ROOT, config))) ||
+    (await compile('typescript/bin/tsc', '-p', BROWSER, '--outDir', path.join(target, BROWSER)));
+  if (code !== 0) return code;
   chmodSync(path.join(target, EXECUTABLE), 0o755);
   if (existsSync(DIST)) renameSync(DIST, path.join(work, 'before'));
   renameSync(target, DIST);
   return 0;
+}
+
+/** Its exit code. */
+async function compile(program: string, ...args: readonly string[]): Promise<number> {
+  const compiler = spawn(process.execPath, [path.join(ROOT, 'node_modules', program), ...args], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
+  // The compiler ends first, so that its folder can be removed.
+  const stop = (signal: NodeJS.Signals): boolean => compiler.kill(signal);
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.once(signal, stop);
+  const [code] = (await once(compiler, 'exit')) as [number | null];
+  for (const signal of signals) process.off(signal, stop);
+  return code ?? 1;
 }

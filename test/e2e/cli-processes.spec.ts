@@ -112,6 +112,8 @@ describe('ledgerline up', () => {
     });
     expect(await margin.json()).toMatchObject({ overall: { margin: '-15.80' } });
     expect((await fetch(served.console)).status).toBe(200);
+    // As the build compiled it.
+    expect(await (await fetch(new URL('console/console.js', served.console))).text()).toContain('signedIn();');
     expect((await fetch(`${served.api}/tenants`)).status).toBe(401);
     expect((await stat(join(dataDir, 'jwt-secret'))).mode & 0o777).toBe(0o600);
   });
