@@ -102,7 +102,7 @@ function sentItems(headers: Request['headers'], body: unknown): Sent {
 
 /** `[…]`, one item, or `{ deploymentId, observations: […] }`. */
 function itemsOf(body: unknown): readonly unknown[] {
-  const items = Array.isArray(body) ? (body as unknown[]) : ofOneDeployment(body);
+  const items: readonly unknown[] = Array.isArray(body) ? body : ofOneDeployment(body);
   if (items.length > MAX_ITEMS)
     throw invalid('too_many_items', `${items.length} items at once; send at most ${MAX_ITEMS}`);
   return items;
@@ -126,9 +126,7 @@ function ofOneDeployment(body: unknown): readonly unknown[] {
 const COUNTED = ['accepted', 'duplicate', 'conflict', 'rejected'] as const;
 
 function answerOf(items: readonly unknown[], verdicts: readonly Ingested[]): Answer {
-  const counts = Object.fromEntries(
-    COUNTED.map((status) => [status, verdicts.filter((each) => each.status === status).length]),
-  ) as Record<(typeof COUNTED)[number], number>;
+  const counted = (status: Ingested['status']): number => verdicts.filter((each) => each.status === status).length;
   const position = verdicts.reduce((last, each) => Math.max(last, each.position ?? 0), 0);
   return {
     items: verdicts.map((verdict, index) => ({
@@ -137,7 +135,10 @@ function answerOf(items: readonly unknown[], verdicts: readonly Ingested[]): Ans
       status: verdict.status,
       ...('error' in verdict ? { error: shown(verdict.error) } : {}),
     })),
-    ...counts,
+    accepted: counted('accepted'),
+    duplicate: counted('duplicate'),
+    conflict: counted('conflict'),
+    rejected: counted('rejected'),
     position: position === 0 ? null : position,
   };
 }

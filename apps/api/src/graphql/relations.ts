@@ -1,4 +1,5 @@
 import { Field } from '@nestjs/graphql';
+import DataLoader from 'dataloader';
 import { type GraphQLSchema, isObjectType } from 'graphql';
 import { z } from 'zod';
 import type { Caller } from '#ledger/caller';
@@ -8,7 +9,7 @@ import { deployments } from '#operations/deployments';
 import { plans } from '#operations/plans';
 import { subscriptions } from '#operations/subscriptions';
 import { tenants } from '#operations/tenants';
-import { objectTypes, typeNamed } from './types.js';
+import { type Class, objectTypes, typeNamed } from './types.js';
 
 /** From what is answered to what it names, asked by the query that lists these: with its roles and its tenant filter. */
 interface Relation {
@@ -117,8 +118,8 @@ export const RELATION_FIELDS: ReadonlySet<string> = new Set(
 export function addRelations(): void {
   for (const { name, made, fields } of objectTypes())
     for (const relation of relationsOf(name, fields)) {
-      const type = (): unknown => (relation.many ? [typeNamed(relation.to)] : typeNamed(relation.to));
-      Field(type as () => typeof Object, { nullable: true })(made.prototype as object, relation.field);
+      const type = (): Class | [Class] => (relation.many ? [typeNamed(relation.to)] : typeNamed(relation.to));
+      Field(type, { nullable: true })(made.prototype, relation.field);
     }
 }
 
@@ -138,30 +139,26 @@ export function remembered({ answer, position }: Answered): unknown {
 
 /** Gives each relation's field its way to the answer. */
 export function resolveRelations(schema: GraphQLSchema, ledger: Ledger): GraphQLSchema {
-  const gathering = new Gathering(ledger);
+  const loaders = new RelationLoaders(ledger);
   for (const { name, fields } of objectTypes())
     for (const relation of relationsOf(name, fields)) {
       const type = schema.getType(name);
       const field = isObjectType(type) ? type.getFields()[relation.field] : undefined;
       if (field === undefined) throw new Error(`${name}.${relation.field} is not in the schema`);
       field.resolve = (item: Item, _args: unknown, context: { readonly caller: Caller }) =>
-        gathering.ask(relation, item, context);
+        loaders.ask(relation, item, context);
     }
   return schema;
 }
 
-/** Asked for together: by one caller, of one relation, as of one position. */
-interface Batch {
-  readonly relation: Relation;
-  readonly position: number;
-  readonly caller: Caller;
-  readonly ids: Set<string>;
-  readonly found: Promise<ReadonlyMap<unknown, readonly Item[]>>;
-}
+/** As many ids as a query takes at once. */
+const MOST_IDS = 1000;
 
-/** What is asked for in one go is one question, not one for each: those that have a relation may be many. */
-class Gathering {
-  private readonly open = new WeakMap<object, Map<string, Batch>>();
+type RelationLoader = DataLoader<string, readonly Item[]>;
+
+/** One question for all that has a relation, not one for each: of one request, and as of one position. */
+class RelationLoaders {
+  private readonly ofContext = new WeakMap<object, Map<string, RelationLoader>>();
 
   constructor(private readonly ledger: Ledger) {}
 
@@ -170,36 +167,40 @@ class Gathering {
     if (typeof id !== 'string') return relation.many ? [] : null;
     const position = positions.get(item);
     if (position === undefined) throw new Error(`${relation.field} is asked of what no query has answered`);
-    const batch = this.batchFor(relation, position, context);
-    batch.ids.add(id);
-    const found = (await batch.found).get(id) ?? [];
+    const found = await this.loaderFor(relation, position, context).load(id);
     return relation.many ? found : (found[0] ?? null);
   }
 
-  private batchFor(relation: Relation, position: number, context: { readonly caller: Caller }): Batch {
-    const batches = this.open.get(context) ?? new Map<string, Batch>();
-    this.open.set(context, batches);
+  private loaderFor(relation: Relation, position: number, context: { readonly caller: Caller }): RelationLoader {
+    const loaders = this.ofContext.get(context) ?? new Map<string, RelationLoader>();
+    this.ofContext.set(context, loaders);
     const name = JSON.stringify([relation.query.name, relation.parameter, position]);
-    const known = batches.get(name);
+    const known = loaders.get(name);
     if (known !== undefined) return known;
-    const ids = new Set<string>();
-    // What is asked for until the event loop comes round again.
-    const found = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-      batches.delete(name);
-      return this.find(batch);
-    });
-    const batch: Batch = { relation, position, caller: context.caller, ids, found };
-    batches.set(name, batch);
-    return batch;
+    const loader: RelationLoader = new DataLoader(
+      async (ids) => {
+        // A subscription's context lives for as long as its socket: a loader serves once, so that none is kept.
+        loaders.delete(name);
+        return this.find(relation, ids, position, context.caller);
+      },
+      // A batch is what is asked for until the event loop comes round again.
+      { maxBatchSize: MOST_IDS, batchScheduleFn: (dispatch) => setImmediate(dispatch) },
+    );
+    loaders.set(name, loader);
+    return loader;
   }
 
-  private async find({ relation, position, caller, ids }: Batch): Promise<ReadonlyMap<unknown, readonly Item[]>> {
-    const all = [...ids];
-    const found = new Map<unknown, Item[]>();
-    for (let start = 0; start < all.length; start += MOST_IDS)
-      for await (const item of this.items(relation, all.slice(start, start + MOST_IDS), position, caller))
-        for (const key of new Set(relation.keysOf(item))) found.set(key, [...(found.get(key) ?? []), item]);
-    return found;
+  /** What each of the ids has. */
+  private async find(
+    relation: Relation,
+    ids: readonly string[],
+    position: number,
+    caller: Caller,
+  ): Promise<readonly (readonly Item[])[]> {
+    const found = new Map<unknown, Item[]>(ids.map((id) => [id, []]));
+    for await (const item of this.items(relation, ids, position, caller))
+      for (const key of new Set(relation.keysOf(item))) found.get(key)?.push(item);
+    return ids.map((id) => found.get(id) ?? []);
   }
 
   private async *items(
@@ -217,6 +218,3 @@ class Gathering {
     }
   }
 }
-
-/** As many as a query takes at once. */
-const MOST_IDS = 1000;

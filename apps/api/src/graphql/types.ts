@@ -6,7 +6,11 @@ import { GqlDecimal, GqlInstant, GqlJson, GqlPosition } from './scalars.js';
 
 /** GraphQL types made of the schemas that answers are described by and questions are checked by: written once, as for OpenAPI. */
 
-type Class = new () => object;
+/** A class by which Nest describes a type. */
+export interface Class {
+  new (): object;
+  readonly prototype: object;
+}
 type Named = GraphQLScalarType | Class | typeof String | typeof Boolean | typeof Int;
 
 interface TypeOf {
@@ -76,11 +80,11 @@ const descriptionOf = (schema: z.core.$ZodType): string | undefined =>
 /** One type for all choices, whose discriminator says which fields there are: what not each of them has may be null. */
 function shapeOfAll({ options, def }: z.ZodDiscriminatedUnion): Record<string, z.ZodType> {
   const shapes = options.map((option): Record<string, z.ZodType> =>
-    option instanceof z.ZodObject ? (option.shape as Record<string, z.ZodType>) : {},
+    option instanceof z.ZodObject ? option.shape : {},
   );
-  const all = Object.assign({}, ...shapes) as Record<string, z.ZodType>;
+  const all = new Map(shapes.flatMap((shape) => Object.entries(shape)));
   return Object.fromEntries(
-    Object.entries(all).map(([name, field]) => [
+    [...all].map(([name, field]) => [
       name,
       name === def.discriminator ? z.string() : shapes.every((shape) => name in shape) ? field : field.optional(),
     ]),
@@ -111,7 +115,7 @@ function addFields(to: Class, schema: z.ZodObject, typed: (field: z.core.$ZodTyp
     const type = typed(field);
     const description = descriptionOf(field);
     Field(reference(type), { nullable: type.isNullable, ...(description === undefined ? {} : { description }) })(
-      to.prototype as object,
+      to.prototype,
       name,
     );
   }

@@ -4,7 +4,7 @@ import { fieldName } from '../field-name.js';
 import { zProblem } from '../problem.js';
 import type { Route } from '../routes.js';
 import { zWaiting } from '../wait-for.js';
-import { fieldsOf, type Json, jsonSchema, type JsonObject } from './json-schema.js';
+import { fieldsOf, type Json, jsonSchema, type JsonObject, type OperationObject } from './json-schema.js';
 import { aboutCommands, aboutIngest, aboutPreview, graphQlPaths } from './operations.js';
 import { json, problemResponse, refusals } from './responses.js';
 
@@ -51,17 +51,10 @@ function operation(route: Route, components: Record<string, Json>): JsonObject {
   const { roles, query } = route.access;
   const about = query === undefined ? aboutRoute(route, components) : aboutQuery(route, query, components);
   if (roles === 'everyone') return { ...about, security: [] };
-  return { ...about, security: [{ bearer: [] }], 'x-roles': roles, responses: { ...responsesOf(about), ...refusals } };
+  return { ...about, security: [{ bearer: [] }], 'x-roles': roles, responses: { ...about.responses, ...refusals } };
 }
 
-const responsesOf = (about: JsonObject): JsonObject => {
-  const { responses } = about;
-  return typeof responses === 'object' && responses !== null && !Array.isArray(responses)
-    ? (responses as JsonObject)
-    : {};
-};
-
-function aboutQuery(route: Route, query: DefinedQuery, components: Record<string, Json>): JsonObject {
+function aboutQuery(route: Route, query: DefinedQuery, components: Record<string, Json>): OperationObject {
   const { answer, example } = query;
   const name = fieldName(query.name);
   const answerName = z.globalRegistry.get(answer)?.id ?? `${name}Answer`;
@@ -105,7 +98,7 @@ const exampleOf = (example: Readonly<Record<string, unknown>>, field: string): J
   field in example ? { example: z.json().parse(example[field]) } : {};
 
 /** The routes that answer no query: a page, a probe, or the commands. */
-function aboutRoute(route: Route, components: Record<string, Json>): JsonObject {
+function aboutRoute(route: Route, components: Record<string, Json>): OperationObject {
   if (route.path.endsWith('/commands')) return aboutCommands(components);
   if (route.path.endsWith('/usage')) return aboutIngest(components);
   if (route.path.endsWith('/preview')) return aboutPreview(components);

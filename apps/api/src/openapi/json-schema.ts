@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
+/** An operation of OpenAPI. */
+export type OperationObject = JsonObject & { readonly responses: JsonObject };
 
 const zJsonObject = z.record(z.string(), z.json());
 

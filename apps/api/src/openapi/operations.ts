@@ -9,7 +9,7 @@ import { MAX_COMMANDS } from '../commands.http.js';
 import { zIngested } from '../ingest.answer.js';
 import { MAX_ITEMS, zSentObservation } from '../ingest.http.js';
 import { PROBLEM_TYPE, zProblem } from '../problem.js';
-import { fieldsOf, type Json, jsonSchema, type JsonObject } from './json-schema.js';
+import { fieldsOf, type Json, jsonSchema, type JsonObject, type OperationObject } from './json-schema.js';
 import { json, media, PROBLEM, refusals } from './responses.js';
 
 /** What is asked with a body of its own: commands, usage, a preview, and GraphQL. */
@@ -21,7 +21,7 @@ const zEnvelope = z.object({
   reason: zText.optional(),
 });
 
-export function aboutCommands(components: Record<string, Json>): JsonObject {
+export function aboutCommands(components: Record<string, Json>): OperationObject {
   const envelope = jsonSchema('envelope', zEnvelope, 'input', components);
   const correction = jsonSchema('envelope', zEnvelope.extend(zBasedOn.shape), 'input', components);
   for (const [name, { summary, fields }] of COMMANDS)
@@ -88,7 +88,7 @@ const EVENT_EXAMPLE = {
   data: { quantity: '2', route: '/hello' },
 };
 
-export function aboutIngest(components: Record<string, Json>): JsonObject {
+export function aboutIngest(components: Record<string, Json>): OperationObject {
   const named = (name: string, schema: z.ZodType, io: 'input' | 'output'): Json => {
     components[name] = jsonSchema(name, schema, io, components);
     return { $ref: `#/components/schemas/${name}` };
@@ -146,7 +146,7 @@ const PREVIEW_EXAMPLE = {
   period: '2026-04',
 };
 
-export function aboutPreview(components: Record<string, Json>): JsonObject {
+export function aboutPreview(components: Record<string, Json>): OperationObject {
   components['Preview'] = jsonSchema('Preview', zPreviewed, 'output', components);
   const commands = {
     type: 'array',
