@@ -16,7 +16,7 @@ import {
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { positionsOf } from '#read-model/at';
 import { accountsOf, type TenantAccount, tenantAccount } from './accounts.js';
-import { type Lines, linesOfTenant, readLines } from './contracts.js';
+import { type Lines, readLines } from './contracts.js';
 import {
   type InvoiceContents,
   type InvoiceView,
@@ -170,16 +170,15 @@ export async function invoicePreview(context: QueryContext, tenantId: string, at
   const { core, position } = context;
   const account = await tenantAccount(core, position, tenantId);
   const { currency, taxes } = account;
-  const { invoice } = await rated(core, position, {
-    invoiceId: 'preview',
-    account,
-    until: at,
-    selection: null,
+  const known = await readLines(core, position, [tenantId]);
+  const toBill: InvoiceToRate = {
+    ...{ invoiceId: 'preview', account, until: at, selection: null },
     select: (facts) => billingAsOf(facts, at),
-  });
+  };
+  const { invoice } = await rated(core, position, toBill, known);
   const { claimed, rows } = invoice;
   const quarantined: readonly Quarantined[] = invoice.quarantined;
-  const lines = await linesOfTenant(core, position, account, at);
+  const lines = known({ account, position, until: at });
   const parts = partsOf({ claimed, lines, known: position });
   const usage = await loadUsageAt(core, parts.flatMap(usageOfParts));
   const contents: InvoiceContents = {

@@ -65,9 +65,9 @@ export interface Rated {
   readonly facts: BillingFacts;
 }
 
-/** Rates what is due of a tenant as of an instant, or what a draft claims, from the knowledge of one position. Stores nothing. */
-export async function rated(core: LedgerCore, position: number, invoice: InvoiceToRate): Promise<Rated> {
-  const [billing] = await billingsOf(core, position, [invoice]);
+/** Rates what is due of a tenant as of an instant, or what a draft claims, as known at one position. Stores nothing. */
+export async function rated(core: LedgerCore, position: number, invoice: InvoiceToRate, known?: Lines): Promise<Rated> {
+  const [billing] = await billingsOf(core, position, [invoice], known);
   if (billing === undefined) throw new Error(`invoice ${invoice.invoiceId} was not rated`);
   return { invoice: rate(billing, await loadUsageAt(core, usageNeededFor(billing))), facts: billing.facts };
 }

@@ -1,0 +1,276 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { GraphQLSchemaHost } from '@nestjs/graphql';
+import { getNamedType, type GraphQLObjectType, isObjectType } from 'graphql';
+import pg from 'pg';
+import { z } from 'zod';
+import { fieldName } from '#api/field-name';
+import { RELATION_FIELDS } from '#api/graphql/relations';
+import type { Caller } from '#ledger/caller';
+import type { DefinedQuery } from '#ledger/query';
+import { Ledger } from '#operations/ledger';
+import { accrual } from '#operations/accrual';
+import { creditNote } from '#operations/credit-notes';
+import { creditNoteDocument, invoiceDocument } from '#operations/documents';
+import { invoice, invoicePreview } from '#operations/invoices';
+import { line, lines } from '#operations/lines';
+import { margin } from '#operations/margin';
+import { meteredDays } from '#operations/metering';
+import { QUERIES } from '#operations/operations';
+import { projections } from '#operations/projections';
+import { quote } from '#operations/quotes';
+import { resources } from '#operations/resources';
+import { usage } from '#operations/usage';
+import { NOW, TestApi } from '../support/api.js';
+
+/**
+ * A list costs the same number of statements whatever its length. How many that are depends on what is on it (a draft is rated, an
+ * issued invoice is not; usage is read once for each way of counting), so the first row of each list here is of all the kinds there are.
+ */
+
+const TENANTS = 30;
+const ADMIN: Caller = { actor: 'specs', role: 'platform_admin', now: NOW };
+
+/** Every statement on every connection of this process, from before the pools are made. */
+const statements = jest.spyOn(pg.Client.prototype, 'query');
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await TestApi.startEmpty();
+  await happen(api.app.get(Ledger));
+  const zLines = z.object({ items: z.array(z.object({ lineId: z.string() })) });
+  lineId = zLines.parse(await api.app.get(Ledger).ask(lines, { at: MAY, limit: 1 }, ADMIN)).items[0]?.lineId ?? '';
+  // The roles of tokens, the types of columns and such are looked up once.
+  for (const list of LISTS) await api.app.get(Ledger).ask(list, exampleOf(list.name), ADMIN);
+}, 120_000);
+afterAll(async () => {
+  await api.close();
+  statements.mockRestore();
+});
+
+async function costOf(work: () => Promise<unknown>): Promise<number> {
+  const before = statements.mock.calls.length;
+  await work();
+  return statements.mock.calls.length - before;
+}
+
+/** Queries that are paged. */
+const LISTS: readonly DefinedQuery[] = [...QUERIES.values()].filter(({ params }) => 'limit' in params.shape);
+
+const MAY = '2026-05-01T00:00:00Z';
+/** What a list is asked with, where that is needed for its rows to be of all kinds, or alike. */
+const exampleOf = (list: string): Record<string, string> =>
+  list === 'lines' ? { billingKind: 'requests', at: MAY } : {};
+
+const idOf = (n: number): string => `t${String(n).padStart(2, '0')}`;
+const april = (day: number) => ({
+  start: `2026-04-${String(day).padStart(2, '0')}T00:00:00Z`,
+  end: `2026-04-${String(day + 1).padStart(2, '0')}T00:00:00Z`,
+});
+const reading = (billingKind: string, day: number) => ({
+  resourceId: `${billingKind}-${day}`,
+  billingKind,
+  period: april(day),
+  granularity: 'day',
+  quantity: '5',
+  ...(billingKind === 'vcpu' ? { rateKey: { resourceType: 'vcpu', resourceFamily: 'small', location: 'fra1' } } : {}),
+});
+/** Of every way of counting. */
+const KINDS = ['requests', 'peak', 'vcpu'];
+
+const plan = (planId: string) => ({
+  command: 'publish-plan',
+  planId,
+  name: planId,
+  currency: 'USD',
+  baseFee: '10.00',
+  paymentTerm: 'in_arrears',
+  effectiveFrom: '2026-01-01T00:00:00Z',
+  items: [
+    { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } },
+    { billingKind: 'peak', aggregation: 'max', price: { model: 'unit', unitAmount: '1.00' } },
+    { billingKind: 'vcpu', price: { model: 'rate_card' } },
+  ],
+});
+
+function commandsOf(n: number): object[] {
+  const tenantId = idOf(n);
+  const deploymentId = `${tenantId}-prod`;
+  return [
+    { command: 'register-tenant', tenantId, name: `Tenant ${n}`, currency: 'USD' },
+    { command: 'set-tax', tenantId, name: 'VAT', ratePercent: '20', from: '2026-01-01T00:00:00Z' },
+    { command: 'register-deployment', deploymentId, tenantId, name: 'Production', from: april(1).start },
+    plan(`plan-${tenantId}`),
+    {
+      command: 'set-rate',
+      ...{ resourceType: 'vcpu', resourceFamily: n === 0 ? 'small' : `size-${n}`, location: 'fra1' },
+      ...{ unitPrice: '0.01', effectiveFrom: '2026-01-01T00:00:00Z' },
+    },
+    {
+      command: 'start-subscription',
+      ...{ subscriptionId: `${tenantId}-sub`, deploymentId, planId: `plan-${tenantId}`, from: april(1).start },
+    },
+    {
+      command: 'observe-resource',
+      ...{ provider: 'digitalocean', providerId: `droplet-${n}`, kind: 'droplet', name: `droplet ${n}` },
+      ...{ status: 'active', seenAt: april(2).start, tenantId, deploymentId },
+    },
+    { command: 'observe-usage', deploymentId, observations: KINDS.map((kind) => reading(kind, 3)) },
+    // On no plan: unbilled.
+    { command: 'observe-usage', deploymentId, observations: [reading('mails', 3)] },
+    {
+      command: 'grant-credit',
+      ...{ creditId: 'welcome', tenantId, currency: 'USD', amount: '1.00', from: april(1).start },
+    },
+    { command: 'grant-coupon', creditId: 'spring', tenantId, currency: 'USD', percent: '10', from: april(1).start },
+  ];
+}
+
+const zCreated = z.object({ invoices: z.array(z.object({ invoiceId: z.string() })).length(1) });
+let issued = '';
+let noted = '';
+let lineId = '';
+
+async function happen(ledger: Ledger): Promise<void> {
+  const done = async (command: object): Promise<unknown> => {
+    const outcome = await ledger.execute(command, ADMIN);
+    if (outcome.status === 'refused') throw new Error(`${JSON.stringify(command)}: ${JSON.stringify(outcome.error)}`);
+    return outcome.result;
+  };
+  const tenants = [...Array(TENANTS).keys()];
+  for (const n of tenants) for (const command of commandsOf(n)) await done(command);
+  await done({ command: 'run-metering', date: '2026-04-02' });
+  for (const n of tenants) {
+    const tenantId = idOf(n);
+    const { invoices } = zCreated.parse(await done({ command: 'create-invoice', tenantId, asOf: MAY }));
+    const invoiceId = invoices[0]?.invoiceId ?? '';
+    await done({ command: 'issue-invoice', invoiceId, at: MAY });
+    const note = { command: 'create-credit-note', invoiceId, at: MAY, amount: '0.01', reason: 'a test' };
+    const { creditNoteId } = z.object({ creditNoteId: z.string() }).parse(await done(note));
+    // Late, so that it corrects every line: on a draft that comes before the issued invoice in the list.
+    await done({
+      command: 'observe-usage',
+      deploymentId: `${tenantId}-prod`,
+      observations: KINDS.map((kind) => reading(kind, 5)),
+    });
+    await done({ command: 'create-invoice', tenantId, asOf: '2026-04-20T00:00:00Z' });
+    if (n === 0) [issued, noted] = [invoiceId, creditNoteId];
+  }
+}
+
+const zPage = z.object({ items: z.array(z.unknown()) });
+
+/** A page of one costs what a page of all does. */
+async function expectSameCost(page: (limit: number) => Promise<unknown>, rows = TENANTS): Promise<void> {
+  expect(zPage.parse(await page(1)).items).toHaveLength(1);
+  expect(zPage.parse(await page(1000)).items.length).toBeGreaterThanOrEqual(rows);
+  const one = await costOf(async () => page(1));
+  expect(await costOf(async () => page(1000))).toBe(one);
+}
+
+const zGraphQl = z.object({ data: z.record(z.string(), zPage) });
+const parametersOf = (list: string, limit: number): string =>
+  [...Object.entries(exampleOf(list)).map(([name, value]) => `${name}: "${value}"`), `limit: ${limit}`].join(', ');
+
+/** A page of a list by GraphQL, with what is selected of its items. */
+async function graphQlPage(list: string, limit: number, selection: string): Promise<unknown> {
+  const query = `{ ${fieldName(list)}(${parametersOf(list, limit)}) { items ${selection} } }`;
+  const { body } = await api.post('platform_admin', '/graphql', { query });
+  return zGraphQl.parse(body).data[fieldName(list)];
+}
+
+const typeOf = (name: string): GraphQLObjectType => {
+  const type = api.app.get(GraphQLSchemaHost).schema.getType(name);
+  if (!isObjectType(type)) throw new Error(`${name} is no object type`);
+  return type;
+};
+const objectIn = (type: GraphQLObjectType, field: string): GraphQLObjectType | null => {
+  const inner = getNamedType(type.getFields()[field]?.type);
+  return isObjectType(inner) ? inner : null;
+};
+/** What a list's items are. */
+function itemOf(list: string): GraphQLObjectType {
+  const page = objectIn(typeOf('Query'), fieldName(list));
+  const item = page === null ? null : objectIn(page, 'items');
+  if (item === null) throw new Error(`${list} has no items`);
+  return item;
+}
+const leavesOf = (type: GraphQLObjectType): string[] =>
+  Object.keys(type.getFields()).filter((field) => objectIn(type, field) === null);
+
+/** The ways from a type to what it is related to, as selections: each ends with the first relation on it. */
+function relationsOf(type: GraphQLObjectType): { path: string; selection: string }[] {
+  return Object.keys(type.getFields()).flatMap((field) => {
+    const inner = objectIn(type, field);
+    if (inner === null) return [];
+    if (RELATION_FIELDS.has(field))
+      return [{ path: field, selection: `{ ${field} { ${leavesOf(inner).join(' ')} } }` }];
+    return relationsOf(inner).map(({ path, selection }) => ({
+      path: `${field}.${path}`,
+      selection: `{ ${field} ${selection} }`,
+    }));
+  });
+}
+
+describe('a list costs the same number of statements whatever its length', () => {
+  const names = LISTS.map(({ name }) => name);
+
+  it.each(LISTS)('$name, asked of the facade, as the command line does', async (list) => {
+    const ledger = api.app.get(Ledger);
+    await expectSameCost(async (limit) => ledger.ask(list, { ...exampleOf(list.name), limit }, ADMIN));
+  });
+
+  it.each(LISTS)('$name by REST', async ({ name, path }) => {
+    const asked = new URLSearchParams(exampleOf(name));
+    await expectSameCost(
+      async (limit) => (await api.get('platform_admin', `/api/v1/${path}?${asked.toString()}&limit=${limit}`)).body,
+    );
+  });
+
+  it.each(names)('%s by GraphQL', async (name) => {
+    await expectSameCost(async (limit) => graphQlPage(name, limit, `{ ${leavesOf(itemOf(name)).join(' ')} }`));
+  });
+
+  it.each(names)('%s by GraphQL, with all that its items are related to', async (name) => {
+    for (const { selection } of relationsOf(itemOf(name)))
+      await expectSameCost(async (limit) => graphQlPage(name, limit, selection));
+  });
+
+  it('resources as they were at an instant', async () => {
+    const ledger = api.app.get(Ledger);
+    await expectSameCost(async (limit) => ledger.ask(resources, { at: MAY, limit }, ADMIN));
+  });
+
+  it('lines of all kinds, where a page has a line of each', async () => {
+    const ledger = api.app.get(Ledger);
+    const page = async (limit: number) => ledger.ask(lines, { at: MAY, limit }, ADMIN);
+    const ofOneSubscription = 2 + 3 * KINDS.length;
+    expect(await costOf(async () => page(1000))).toBe(await costOf(async () => page(ofOneSubscription)));
+  });
+});
+
+/** No more for one document, however many lines it has. */
+const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string, unknown>, most: number])[] = [
+  [invoice, () => ({ id: issued }), 18],
+  [invoicePreview, () => ({ tenantId: idOf(1), at: MAY }), 21],
+  [invoiceDocument, () => ({ id: issued }), 24],
+  [creditNote, () => ({ id: noted }), 4],
+  [creditNoteDocument, () => ({ id: noted }), 25],
+  [line, () => ({ id: lineId, at: MAY }), 15],
+  [usage, () => ({ deploymentId: 't00-prod' }), 5],
+  [quote, () => ({ planId: 'plan-t00', usage: { requests: '8' }, tenantId: idOf(0) }), 7],
+  [margin, () => ({ period: '2026-04' }), 8],
+  [accrual, () => ({ at: april(15).start }), 13],
+  [meteredDays, () => ({}), 3],
+  [projections, () => ({}), 6],
+];
+
+describe('one answer costs a bounded number of statements', () => {
+  it.each(ONE.map(([query, params, most]) => ({ name: query.name, query, params, most })))(
+    '$name: $most at most',
+    async ({ query, params, most }) => {
+      const ledger = api.app.get(Ledger);
+      const cost = await costOf(async () => ledger.ask(query, params(), ADMIN));
+      expect(cost).toBeLessThanOrEqual(most);
+    },
+  );
+});
