@@ -1,7 +1,7 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
-import { at } from '#read-model/at';
+import { at, type Positions } from '#read-model/at';
 import type { History, ReadModels } from '../database.js';
 import type { CostLineRow } from './costs.table.js';
 
@@ -41,3 +41,70 @@ export const readCostLines = async (
     .orderBy('invoice_ref')
     .orderBy('line_key')
     .execute();
+
+/** What providers charged by currency, without tax, whatever the period. */
+export async function readCostTotals(
+  db: Db,
+  position: number,
+): Promise<{ readonly currency: string; readonly amount: string }[]> {
+  const { rows } = await sql<{ currency: string; amount: string }>`
+    SELECT currency, sum(amount) AS amount
+    FROM cost_lines WHERE category <> 'tax' AND ${at(position)}
+    GROUP BY currency ORDER BY currency`.execute(db);
+  return rows;
+}
+
+/** Where costs of a period were recorded or changed, and where it changed who bears them. */
+export async function readCostChanges(
+  db: Db,
+  { first, last }: Positions,
+  { period, currency }: { readonly period: Period; readonly currency: string },
+): Promise<number[]> {
+  const { rows } = await sql<{ position: number }>`
+    WITH costs AS (
+      SELECT * FROM cost_lines
+      WHERE currency = ${currency} AND charge_period_start < ${period.end} AND charge_period_end > ${period.start}
+        AND position_from <= ${last}),
+    charged AS (SELECT DISTINCT provider, resource_id AS provider_id FROM costs)
+    SELECT DISTINCT p AS position
+    FROM (
+      SELECT position_from, position_to FROM costs
+      UNION ALL
+      SELECT position_from, position_to FROM deployment_assignments WHERE effective_from < ${period.end}
+      UNION ALL
+      SELECT position_from, position_to FROM resource_sightings JOIN charged USING (provider, provider_id)
+      WHERE seen_at < ${period.end}
+      UNION ALL
+      SELECT position_from, position_to FROM resource_corrections JOIN charged USING (provider, provider_id)
+      WHERE effective_from < ${period.end}) v, unnest(ARRAY[v.position_from, v.position_to]) p
+    WHERE p BETWEEN ${first} AND ${last}`.execute(db);
+  return rows.map(({ position }) => position);
+}
+
+/** A cost line, and what is known of its resource and tenant. */
+export type NamedCostLine = CostLineRow & {
+  readonly resource_name: string | null;
+  readonly resource_kind: string | null;
+  readonly details_ref: string | null;
+};
+
+/** Which cost line a page goes on after. */
+export type AfterCostLine = Pick<CostLineRow, 'provider' | 'invoice_ref' | 'line_key'>;
+
+/** Cost lines whose charge period begins within a period, by provider, invoice and line. */
+export async function readNamedCostLines(
+  db: Db,
+  position: number,
+  { start, end }: Period,
+  { after, limit }: { readonly after: AfterCostLine; readonly limit: number },
+): Promise<NamedCostLine[]> {
+  const { rows } = await sql<NamedCostLine>`
+    SELECT c.*, r.name AS resource_name, r.kind AS resource_kind, t.details_ref
+    FROM cost_lines c
+    LEFT JOIN resources r ON r.provider = c.provider AND r.provider_id = c.resource_id AND ${at(position, 'r')}
+    LEFT JOIN tenants t ON t.tenant_id = c.tenant_id AND ${at(position, 't')}
+    WHERE c.charge_period_start >= ${start} AND c.charge_period_start < ${end} AND ${at(position, 'c')}
+      AND (c.provider, c.invoice_ref, c.line_key) > (${after.provider}, ${after.invoice_ref}, ${after.line_key})
+    ORDER BY c.provider, c.invoice_ref, c.line_key LIMIT ${limit}`.execute(db);
+  return rows;
+}

@@ -125,3 +125,27 @@ export async function readDeploymentsEver(
     .execute();
   return rows.map((row) => row.deployment_id);
 }
+
+/** The tenants that hold or held these deployments, as it is known now. */
+export async function readTenantsHolding(db: Db, deploymentIds: readonly string[]): Promise<string[]> {
+  const rows = await db
+    .selectFrom('deployment_assignments')
+    .select('tenant_id')
+    .distinct()
+    .where('deployment_id', '=', anyOf(deploymentIds))
+    .where('position_to', 'is', null)
+    .execute();
+  return rows.map(({ tenant_id }) => tenant_id);
+}
+
+/** Every tenant with the deployments that were ever theirs, as of a position or an earlier one. */
+export async function readDeploymentsByTenant(
+  db: Db,
+  position: number,
+): Promise<{ readonly tenant_id: string; readonly deployment_ids: readonly string[] }[]> {
+  const { rows } = await sql<{ tenant_id: string; deployment_ids: string[] }>`
+    SELECT tenant_id, array_agg(DISTINCT deployment_id) AS deployment_ids
+    FROM deployment_assignments WHERE position_from <= ${position}
+    GROUP BY tenant_id ORDER BY tenant_id`.execute(db);
+  return rows;
+}

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
@@ -67,4 +67,45 @@ export async function readResourceCorrections(
   if (providerIds !== undefined) query = query.where('provider_id', '=', anyOf(providerIds));
   if (before !== undefined) query = query.where('effective_from', '<', before);
   return query.orderBy('recorded_position').execute();
+}
+
+/** A metered reading, and the log position at which it was recorded. */
+export interface MeteredReading {
+  readonly position: number;
+  readonly provider: string;
+  readonly providerId: string;
+  readonly start: Instant;
+  readonly end: Instant;
+}
+
+/**
+ * Where that was recorded which each reading was metered from: the resource's last sighting at the reading's start (or its first one,
+ * if that came later), the last one that names a deployment, and the corrections in effect. `index`: of the reading, from 0 on.
+ */
+export async function readMeteredFrom(
+  db: Db,
+  readings: readonly MeteredReading[],
+): Promise<{ readonly index: number; readonly position: number }[]> {
+  const { rows } = await sql<{ index: number; position: number }>`
+    SELECT DISTINCT (m.n - 1)::int AS index, f.position
+    FROM unnest(${readings.map(({ position }) => position)}::bigint[],
+      ${readings.map(({ provider }) => provider)}::text[], ${readings.map(({ providerId }) => providerId)}::text[],
+      ${readings.map(({ start }) => start)}::timestamptz[], ${readings.map(({ end }) => end)}::timestamptz[])
+      WITH ORDINALITY AS m(position, provider, provider_id, start_at, end_at, n)
+    CROSS JOIN LATERAL (
+      WITH seen AS (
+        SELECT * FROM resource_sightings s
+        WHERE s.provider = m.provider AND s.provider_id = m.provider_id
+          AND ${at(sql.ref<number>('m.position'), 's')}),
+      by_then AS (SELECT * FROM seen WHERE seen_at <= greatest(m.start_at, (SELECT min(seen_at) FROM seen)))
+      (SELECT position_from AS position FROM by_then ORDER BY seen_at DESC, position_from DESC LIMIT 1)
+      UNION ALL
+      (SELECT position_from FROM by_then WHERE deployment_id IS NOT NULL
+        ORDER BY seen_at DESC, position_from DESC LIMIT 1)
+      UNION ALL
+      SELECT c.recorded_position FROM resource_corrections c
+      WHERE c.provider = m.provider AND c.provider_id = m.provider_id AND c.recorded_position <= m.position
+        AND c.effective_from < m.end_at AND (c.effective_until IS NULL OR c.effective_until > m.start_at)) f
+    ORDER BY index, position`.execute(db);
+  return rows;
 }

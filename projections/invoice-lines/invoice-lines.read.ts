@@ -67,3 +67,16 @@ export const readLinesById = async (
   ids: readonly string[],
 ): Promise<History<InvoiceLineRow>[]> =>
   db.selectFrom('invoice_lines').selectAll().where('line_id', '=', anyOf(ids, 'uuid')).where(at(position)).execute();
+
+/** Where each line begins: the earliest start of it and its parts. */
+export async function readLineStarts(
+  db: Db,
+  position: number,
+  lineIds: readonly string[],
+): Promise<{ readonly root_line_id: string; readonly start: Instant }[]> {
+  const { rows } = await sql<{ root_line_id: string; start: Instant }>`
+    SELECT root_line_id, min(period_start) AS start
+    FROM invoice_lines WHERE root_line_id = ${anyOf(lineIds, 'uuid')} AND ${at(position)}
+    GROUP BY root_line_id`.execute(db);
+  return rows;
+}

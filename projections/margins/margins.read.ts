@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
+import type { Series } from '#domain/invoices/invoice';
 import type { Period } from '#domain/time/period';
-import { at } from '#read-model/at';
+import { at, type Positions } from '#read-model/at';
 import type { ReadModels } from '../database.js';
 import type { RevenueRow } from './margins.table.js';
 
@@ -60,4 +61,46 @@ export async function readMarginCurrencies(db: Db, position: number, { start, en
     WHERE charge_period_start < ${end} AND charge_period_end > ${start} AND ${at(position)}
     ORDER BY currency`.execute(db);
   return rows.map(({ currency }) => currency);
+}
+
+/** Revenue as it was booked, and the number of the invoice or credit note that books it. */
+export interface BookedRevenue extends RevenueRow {
+  readonly series: Series;
+  readonly ordinal: number | null;
+  readonly position_from: number;
+}
+
+/** A month's revenue in one currency, row by row, in the order in which it was booked; `tenantId`: null for that of all. */
+export async function readBookedRevenue(
+  db: Db,
+  position: number,
+  {
+    month,
+    currency,
+    tenantId,
+  }: { readonly month: string; readonly currency: string; readonly tenantId: string | null },
+): Promise<BookedRevenue[]> {
+  const { rows } = await sql<BookedRevenue>`
+    SELECT v.*, CASE WHEN v.cause = 'credited' THEN 'CN' ELSE 'INV' END AS series,
+      coalesce(i.ordinal, (
+        SELECT c.ordinal FROM credit_notes c
+        WHERE c.credit_note_id = v.invoice_id AND c.position_from <= ${position})) AS ordinal
+    FROM revenue v LEFT JOIN invoices i ON i.invoice_id = v.invoice_id AND ${at(position, 'i')}
+    WHERE v.month = ${month} AND v.currency = ${currency} AND v.position_from <= ${position}
+      AND (${tenantId}::text IS NULL OR v.tenant_id = ${tenantId})
+    ORDER BY v.position_from, v.billing_kind, v.deployment_id`.execute(db);
+  return rows;
+}
+
+/** Where a month's revenue changed, by tenant. */
+export async function readRevenueChanges(
+  db: Db,
+  { first, last }: Positions,
+  { month, currency }: { readonly month: string; readonly currency: string },
+): Promise<{ readonly tenant_id: string; readonly position: number }[]> {
+  const { rows } = await sql<{ tenant_id: string; position: number }>`
+    SELECT DISTINCT v.tenant_id, p AS position
+    FROM revenue v, unnest(ARRAY[v.position_from, v.position_to]) p
+    WHERE v.month = ${month} AND v.currency = ${currency} AND p BETWEEN ${first} AND ${last}`.execute(db);
+  return rows;
 }

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
-import { type AsOf, at, isEffectiveAt } from '#read-model/at';
+import { type AsOf, at, changedAt, isEffectiveAt, type Positions } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '../database.js';
 import type { RateRow } from './rates.table.js';
@@ -42,4 +42,42 @@ export async function readRatePage(
   if (of.location !== undefined) query = query.where('location', '=', of.location);
   if (of.at !== undefined) query = query.where(isEffectiveAt(of.at));
   return query.orderBy(RATE_ORDER.order()).limit(limit).execute();
+}
+
+/** A rate before and after some log positions; null: it did not exist then. */
+export interface RateChange extends Pick<RateRow, 'resource_type' | 'resource_family' | 'location' | 'effective_from'> {
+  /** Where it changed. */
+  readonly positions: readonly number[];
+  readonly before_price: string | null;
+  readonly before_currency: string | null;
+  readonly before_unit: string | null;
+  readonly before_basis: RateRow['basis'] | null;
+  readonly before_until: Instant | null;
+  readonly after_price: string | null;
+  readonly after_currency: string | null;
+  readonly after_unit: string | null;
+  readonly after_basis: RateRow['basis'] | null;
+  readonly after_until: Instant | null;
+}
+
+/** Rates that differ before and after these positions, by key and date. */
+export async function readRateChanges(db: Kysely<ReadModels>, changed: Positions): Promise<RateChange[]> {
+  const key = sql`resource_type, resource_family, location, effective_from`;
+  const { rows } = await sql<RateChange>`
+    SELECT ${key}, k.positions,
+      b.unit_price AS before_price, b.currency AS before_currency, b.unit AS before_unit, b.basis AS before_basis,
+      b.effective_until AS before_until,
+      a.unit_price AS after_price, a.currency AS after_currency, a.unit AS after_unit, a.basis AS after_basis,
+      a.effective_until AS after_until
+    FROM (
+      SELECT ${key}, array_agg(DISTINCT p) AS positions
+      FROM rates, unnest(ARRAY[position_from, position_to]) p
+      WHERE ${changedAt(changed)} AND p IS NOT NULL
+      GROUP BY ${key}) k
+    LEFT JOIN (SELECT * FROM rates WHERE ${at(changed.first - 1)}) b USING (${key})
+    LEFT JOIN (SELECT * FROM rates WHERE ${at(changed.last)}) a USING (${key})
+    WHERE (b.unit_price, b.currency, b.unit, b.basis, b.effective_until)
+      IS DISTINCT FROM (a.unit_price, a.currency, a.unit, a.basis, a.effective_until)
+    ORDER BY ${key}`.execute(db);
+  return rows;
 }

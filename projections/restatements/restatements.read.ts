@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
@@ -56,5 +57,30 @@ export async function readMarkedLines(
     WHERE l.deployment_id = ${anyOf(deploymentIds)} AND l.parent_line_id IS NULL AND ${at(position, 'l')}
       AND l.period_start < ${period.end}::timestamptz AND l.period_end > ${period.start}::timestamptz
     ORDER BY 1`.execute(db);
+  return rows;
+}
+
+/** A tenant's billed lines that were marked, and the invoices of their parts. */
+export interface MarkedTenantRow {
+  readonly tenant_id: string;
+  readonly invoices: readonly string[];
+  readonly lines: number;
+}
+
+/** Lines that were marked after a position, of issued invoices whose parts overlap a period; an end that is null is open. */
+export async function readMarkedSince(
+  db: Kysely<ReadModels>,
+  since: number,
+  { from, until }: { readonly from: Instant | null; readonly until: Instant | null },
+): Promise<MarkedTenantRow[]> {
+  const { rows } = await sql<MarkedTenantRow>`
+    SELECT m.tenant_id, array_agg(DISTINCT i.invoice_id::text ORDER BY i.invoice_id::text) AS invoices,
+      count(DISTINCT m.line_id)::int AS lines
+    FROM restatements m
+    JOIN invoice_parts p ON p.line_id = m.line_id AND p.position_to IS NULL
+    JOIN invoices i ON i.invoice_id = p.invoice_id AND i.position_to IS NULL AND i.status IN ('issued', 'paid')
+    WHERE m.marked_at > ${since} AND (${from}::timestamptz IS NULL OR p.period_end > ${from})
+      AND (${until}::timestamptz IS NULL OR p.period_start < ${until})
+    GROUP BY m.tenant_id ORDER BY m.tenant_id`.execute(db);
   return rows;
 }

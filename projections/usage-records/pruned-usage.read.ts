@@ -85,3 +85,9 @@ export async function readPrunedBeside(db: Db, position: number, lines: readonly
     WHERE NOT coalesce(c.covered @> p.period, false) OR c.filtered OR c.twice`.execute(db);
   return rows;
 }
+
+/** Whether any records were ever pruned. */
+export async function readIsAnyPruned(db: Db): Promise<boolean> {
+  const { rows } = await sql<{ any: boolean }>`SELECT EXISTS (SELECT FROM pruned_usage) AS any`.execute(db);
+  return rows[0]?.any === true;
+}

@@ -14,6 +14,7 @@ export type RecordVersion = UsageRecordRow & Versioned;
 
 const COLUMNS = { ...usageRecords.columns, position_from: bigint, position_to: bigint };
 const columns = sql.raw(Object.keys(usageRecords.columns).join(', '));
+const versionColumns = sql.raw(Object.keys(COLUMNS).join(', '));
 const columnTypes = sql.raw(
   Object.entries(COLUMNS)
     .map(([name, { type }]) => `${name} ${type}`)
@@ -47,6 +48,11 @@ export const recordsInForce = (
   SELECT ${columns} FROM ${fromLog(logged)} WHERE ${at(position)} AND ${where}`
   })`;
 
+/** SQL, for FROM: every version of records that meet `where`, of the table and of `logged` (jsonb). */
+export const recordVersions = (where: RawBuilder<unknown>, logged: RawBuilder<unknown>): RawBuilder<unknown> => sql`(
+  SELECT ${versionColumns} FROM usage_records WHERE ${where}
+  UNION ALL
+  SELECT ${versionColumns} FROM ${fromLog(logged)} WHERE ${where})`;
 /** A deployment's readings that begin within a stretch of time, whose end may be open. */
 export interface VisibleStretch {
   readonly deploymentId: string;

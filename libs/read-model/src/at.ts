@@ -31,6 +31,13 @@ export function at(asOf: AsOf | Expression<number>, alias?: string): RawBuilder<
 export const isAt = ({ position_from: from, position_to: to }: Versioned, position: number): boolean =>
   from <= position && (to === null || to > position);
 
+/** A version of a row began or ended at one of these positions. `alias`: see `at`. */
+export function changedAt({ first, last }: Positions, alias?: string): RawBuilder<boolean> {
+  const column = (name: keyof Versioned) => sql.ref(alias === undefined ? name : `${alias}.${name}`);
+  return sql<boolean>`(${column('position_from')} BETWEEN ${first} AND ${last}
+    OR ${column('position_to')} BETWEEN ${first} AND ${last})`;
+}
+
 /** SQL: the row takes effect over an instant in the world, by `[effective_from, effective_until)`. */
 export const isEffectiveAt = (instant: Instant): RawBuilder<boolean> =>
   sql<boolean>`(effective_from <= ${instant} AND (effective_until IS NULL OR effective_until > ${instant}))`;

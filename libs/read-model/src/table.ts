@@ -18,7 +18,7 @@ export interface TableDefinition {
     readonly columns: readonly string[];
     readonly where: string;
   }[];
-  /** Rows superseded are few beside those in force: they are indexed apart, and each look-up reads both (`inForce`). */
+  /** Rows superseded are few beside those in force: they are indexed apart, and each look-up reads both (`recordsInForce`). */
   readonly fewSuperseded?: boolean;
   /** No other projection looks into it, and its own only for the rows in force: a rebuild makes all indexes but theirs at its end. */
   readonly readByItsOwn?: boolean;
@@ -120,26 +120,3 @@ const apartSql = (on: string, { by, from, until }: NonNullable<TableDefinition['
   `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = '${on}'::regclass AND conname = '${on}_apart') THEN` +
   ` ALTER TABLE ${on} ADD CONSTRAINT ${on}_apart EXCLUDE USING gist (${by.map((column) => `${column} WITH =`).join(', ')},` +
   ` tstzrange(${from}, ${until}) WITH &&, int8range(position_from, position_to) WITH &&) DEFERRABLE INITIALLY DEFERRED; END IF; END $$`;
-
-/** SQL: a row was in force at a position (`$1`-style parameter or number); `alias`: of the table, where there are several. */
-export function isInForce(position: string, alias?: string): string {
-  const of = alias === undefined ? '' : `${alias}.`;
-  return `${of}position_from <= ${position} AND (${of}position_to IS NULL OR ${of}position_to > ${position})`;
-}
-
-/** The rows of a table, all their columns, that were in force at a position, as a subquery for FROM. */
-export const rowsInForce = (table: string, position: string): string =>
-  `(SELECT * FROM ${table} WHERE ${isInForce(position)})`;
-
-/**
- * The rows of a table that were in force at a position (`$1`-style parameter or number), as a subquery for FROM. With
- * `where`, only those that meet it, so that the two indexes of a table of few superseded rows serve both halves.
- */
-export function inForce(table: TableDefinition, position: string, where = 'true'): string {
-  const columns = Object.keys(table.columns).join(', ');
-  const current = `position_to IS NULL AND position_from <= ${position}`;
-  const superseded = `position_to > ${position} AND position_from <= ${position}`;
-  return table.fewSuperseded === true
-    ? `(SELECT ${columns} FROM ${table.name} WHERE ${current} AND ${where} UNION ALL SELECT ${columns} FROM ${table.name} WHERE ${superseded} AND ${where})`
-    : `(SELECT ${columns}, position_from FROM ${table.name} WHERE ${isInForce(position)} AND ${where})`;
-}

@@ -1,6 +1,6 @@
 import type { TableDefinition } from '#read-model/table';
 import type { QueryContext } from '#ledger/query';
-import { project } from '../replay/replay.js';
+import { dropSchema, project } from '../replay/replay.js';
 import { type DifferingRow, differingRows, differingTables } from '../replay/replay-compare.js';
 import { type Finding, REBUILD } from './finding.js';
 
@@ -16,16 +16,15 @@ const MOST_ROWS = 20;
 export async function differencesFromLog(context: QueryContext): Promise<Finding[]> {
   const { core } = context;
   return core.exclusively('check', async () => {
-    const drop = async () => core.pool.query(`DROP SCHEMA IF EXISTS ${SCRATCH} CASCADE`);
     // What a check that was killed has left.
-    await drop();
+    await dropSchema(core, SCRATCH);
     try {
       await project(context, SCRATCH);
       const findings: Finding[] = [];
       for (const table of await differingTables(context, SCRATCH)) findings.push(await differs(context, table));
       return findings;
     } finally {
-      await drop();
+      await dropSchema(core, SCRATCH);
     }
   });
 }

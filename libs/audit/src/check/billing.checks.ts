@@ -2,8 +2,7 @@ import type { FrozenRow } from '#domain/invoices/invoice';
 import { billingAsOf, rateInvoice, usageNeeded } from '#domain/invoices/rate-invoice';
 import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
-import { FROM_EVER, type Instant } from '#domain/time/instant';
-import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import { FROM_EVER } from '#domain/time/instant';
 import { tenantAccount } from '#billing/invoices/accounts';
 import { billingFacts } from '#billing/invoices/billing-facts';
 import { allLines } from '#billing/invoices/contracts';
@@ -11,27 +10,26 @@ import { loadUsage } from '#billing/invoices/line-usage';
 import type { QueryContext } from '#ledger/query';
 import { rateLines } from '#billing/invoices/rated-lines';
 import { canonicalInvoice, reissued } from '#billing/invoices/reissue';
-import { type Check, type Finding, now, REBUILD } from './finding.js';
+import {
+  type InvoicedAccount,
+  readComputedInvoices,
+  readInvoicedAccounts,
+} from '#projections/invoices/issued-invoices.read';
+import { type Check, type Finding, REBUILD } from './finding.js';
 
 /** What is billed, computed once more by the engine. */
 
 /** Observed = billed + corrected + listed as unbilled: what was billed is rated anew, and what differs must be marked, else it is lost. */
 const marks: Check = async (context) => {
-  const { rows } = await context.core.pool.query<{ tenant_id: string; currency: string; until: Instant }>(
-    `SELECT tenant_id, currency, max(as_of) AS until FROM ${now('invoices')} i WHERE status IN ('issued', 'paid') GROUP BY tenant_id, currency ORDER BY 1, 2`,
-    [context.position],
-  );
   const findings: Finding[] = [];
-  for (const { tenant_id: tenantId, currency, until } of rows)
-    findings.push(...(await unmarked(context, tenantId, currency, until)));
+  for (const account of await readInvoicedAccounts(context.core.db, context.position))
+    findings.push(...(await unmarked(context, account)));
   return findings;
 };
 
 async function unmarked(
   { core, position }: QueryContext,
-  tenantId: string,
-  currency: string,
-  until: Instant,
+  { tenant_id: tenantId, currency, until }: InvoicedAccount,
 ): Promise<Finding[]> {
   const account = { ...(await tenantAccount(core, position, tenantId)), currency };
   const facts = await billingFacts(core, position, account, until);
@@ -75,13 +73,8 @@ function missingMark(tenantId: string, currency: string, lineId: string, rows: r
 
 /** Every issued invoice comes out the same when it is computed again from what was known then. */
 const reissues: Check = async ({ core, position }) => {
-  const { rows } = await core.pool.query<InvoiceRow & { computed_at: number; rows: FrozenRow[] }>(
-    `SELECT i.*, coalesce((SELECT jsonb_agg(r.row ORDER BY r.n) FROM invoice_rows r WHERE r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt), '[]') AS rows
-     FROM ${now('invoices')} i WHERE rows_attempt IS NOT NULL AND computed_at IS NOT NULL ORDER BY ordinal`,
-    [position],
-  );
   const findings: Finding[] = [];
-  for (const invoice of rows) {
+  for (const invoice of await readComputedInvoices(core.db, position)) {
     if ((await reissued(core, invoice)) === canonicalInvoice(invoice.invoice_id, invoice.rows)) continue;
     const { invoice_id: invoiceId, tenant_id: tenantId, computed_at: computedAt } = invoice;
     const message = `invoice ${invoiceId} comes out otherwise when it is computed again from position ${computedAt}`;

@@ -1,7 +1,7 @@
-import { rowsInForce } from '#read-model/table';
+import type { RawBuilder } from 'kysely';
 import type { QueryContext } from '#ledger/query';
 
-/** An invariant that does not hold, or a notice: of what, and what to do about it. */
+/** An invariant that does not hold, or a notice: about what, and what to do. */
 export interface Finding {
   readonly code: string;
   readonly message: string;
@@ -9,32 +9,34 @@ export interface Finding {
   readonly remedy: string;
 }
 
-/** Looks at everything there is as of a position. Empty: it holds. */
+/** Checks all data as of a position. Empty: the invariant holds. */
 export type Check = (context: QueryContext) => Promise<Finding[]>;
 
-/** Rows of a read model that are in force at `$1`. */
-export const now = (table: string): string => rowsInForce(table, '$1');
-
-/** A check that is one statement: each row of its answer is a finding, and all of its columns are the ids. */
+/** A check that is one statement. Each row that it returns is a finding, and the row's columns are its ids. */
 export const sqlCheck =
-  (
-    code: string,
-    statement: string,
-    message: (ids: Readonly<Record<string, unknown>>) => string,
-    remedy: string,
-  ): Check =>
+  <Row extends object>({
+    code,
+    find,
+    message,
+    remedy,
+  }: {
+    readonly code: string;
+    readonly find: (position: number) => RawBuilder<Row>;
+    readonly message: (row: Row) => string;
+    readonly remedy: string;
+  }): Check =>
   async ({ core, position }) => {
-    const { rows } = await core.pool.query<Record<string, unknown>>(statement, [position]);
-    return rows.map((row) => {
-      const ids = Object.fromEntries(
-        Object.entries(row).map(([name, value]) => [
-          name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
-          value,
-        ]),
-      );
-      return { code, message: message(ids), ids, remedy };
-    });
+    const { rows } = await find(position).execute(core.db);
+    return rows.map((row) => ({ code, message: message(row), ids: camelCased(row), remedy }));
   };
 
+const camelCased = (row: object): Finding['ids'] =>
+  Object.fromEntries(
+    Object.entries(row).map(([name, value]: [string, unknown]) => [
+      name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  );
+
 export const REBUILD =
-  'The read models are not what the log says: rebuild them (ledgerline projections rebuild), and check again.';
+  'The read models differ from the log: rebuild them (ledgerline projections rebuild), then check again.';

@@ -3,7 +3,8 @@ import { marginPercent } from '#domain/margin/margin';
 import { monthNamed } from '#domain/time/period';
 import { costsIn, marginIn, marginMonths } from '#billing/costs/margin-month';
 import { ADMIN } from '#ledger/query';
-import { type Check, type Finding, now } from './finding.js';
+import { readCostTotals } from '#projections/costs/costs.read';
+import { type Check, type Finding } from './finding.js';
 
 /** Tenants + unattributed = overall; deployments + standalone = tenant; kinds = overall on each axis; margin = revenue − cost. Exactly. */
 const identities: Check = async (context) => {
@@ -47,13 +48,10 @@ const broken = (month: string, currency: string, what: string): Finding => ({
 
 /** What the months say that was spent is what providers charged, without their tax. */
 const costs: Check = async (context) => {
-  const { rows } = await context.core.pool.query<{ currency: string; amount: string }>(
-    `SELECT currency, sum(amount)::text AS amount FROM ${now('cost_lines')} c WHERE category <> 'tax' GROUP BY currency ORDER BY currency`,
-    [context.position],
-  );
+  const totals = await readCostTotals(context.core.db, context.position);
   const months = await marginMonths(context);
   const findings: Finding[] = [];
-  for (const { currency, amount } of rows) {
+  for (const { currency, amount } of totals) {
     const spent: Decimal[] = [];
     for (const { month } of months.filter((each) => each.currency === currency))
       spent.push(...(await costsIn(context, monthNamed(month), currency)).map((share) => share.amount));

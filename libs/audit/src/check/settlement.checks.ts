@@ -4,24 +4,17 @@ import { foldAccount } from '#domain/invoices/settlement';
 import { decimal, text } from '#domain/money/decimal';
 import { EventCodec, ofType } from '#event-store/codec';
 import type { QueryContext } from '#ledger/query';
-import { type Check, type Finding, now, REBUILD } from './finding.js';
+import { readAllTenantCredits, readSettledInvoices } from '#projections/invoices/issued-invoices.read';
+import { type Check, type Finding, REBUILD } from './finding.js';
 
 const SETTLING = ['InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'] as const;
 
 /** What is due of each invoice, and what a tenant has in credit, as the log itself tells it. */
 const settlements: Check = async (context) => {
   const accounts = await settlingEvents(context);
-  const { rows: credits } = await context.core.pool.query<{ tenant_id: string; currency: string; credit: string }>(
-    `SELECT tenant_id, currency, credit FROM ${now('tenant_credits')} c`,
-    [context.position],
-  );
-  const { rows: invoices } = await context.core.pool.query<{
-    invoice_id: string;
-    credit_taken: string | null;
-    amount_due: string | null;
-  }>(`SELECT invoice_id, credit_taken, amount_due FROM ${now('invoices')} i WHERE status IN ('issued', 'paid')`, [
-    context.position,
-  ]);
+  const { core, position } = context;
+  const credits = await readAllTenantCredits(core.db, position);
+  const invoices = await readSettledInvoices(core.db, position);
   const shown = new Map(invoices.map((row) => [row.invoice_id, row]));
   const creditOf = new Map(credits.map((row) => [JSON.stringify([row.tenant_id, row.currency]), row.credit]));
   return [...accounts].flatMap(([key, events]): Finding[] => {

@@ -1,28 +1,39 @@
-import { type Check, now, REBUILD, sqlCheck } from './finding.js';
+import { sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import { at } from '#read-model/at';
+import { type Check, REBUILD, sqlCheck } from './finding.js';
 
-/** What things are rated by: at most one rate, plan version, subscription at any instant. */
+/** What things are rated by: at any instant at most one rate of a key, one version of a plan, one subscription of a deployment. */
 
-interface Spans {
+interface Effective {
   readonly code: string;
-  readonly table: string;
-  /** Whose spans must not overlap. */
+  readonly table: 'rates' | 'plan_versions' | 'subscriptions';
+  /** Rows with the same key must not overlap in time. */
   readonly key: readonly string[];
   readonly from: string;
   readonly until: string;
   readonly what: string;
 }
 
-const overlap = ({ code, table, key, from, until, what }: Spans): Check =>
-  sqlCheck(
+type Overlap = Readonly<Record<string, string>> & { readonly next_from: Instant };
+
+const overlap = ({ code, table, key, ...columns }: Effective): Check => {
+  const keys = sql.join(key.map((column) => sql.ref(column)));
+  const [from, until] = [sql.ref(columns.from), sql.ref(columns.until)];
+  return sqlCheck<Overlap>({
     code,
-    `SELECT ${key.join(', ')}, next_from, ${until} AS until FROM (
-       SELECT ${key.join(', ')}, ${until}, lead(${from}) OVER (PARTITION BY ${key.join(', ')} ORDER BY ${from}) AS next_from FROM ${now(table)} t
-       WHERE ${until} IS NULL OR ${until} > ${from}) s
-     WHERE next_from IS NOT NULL AND (${until} IS NULL OR next_from < ${until}) ORDER BY ${key.join(', ')}`,
-    (ids) =>
-      `${what} ${Object.values(ids).slice(0, key.length).map(String).join('/')} overlap at ${String(ids['nextFrom'])}`,
-    REBUILD,
-  );
+    find: (position) => sql`
+      SELECT ${keys}, next_from, ${until} AS until
+      FROM (
+        SELECT ${keys}, ${until}, lead(${from}) OVER (PARTITION BY ${keys} ORDER BY ${from}) AS next_from
+        FROM ${sql.table(table)}
+        WHERE ${at(position)} AND (${until} IS NULL OR ${until} > ${from})) s
+      WHERE next_from IS NOT NULL AND (${until} IS NULL OR next_from < ${until})
+      ORDER BY ${keys}`,
+    message: (row) => `${columns.what} ${key.map((column) => row[column]).join('/')} overlap at ${row.next_from}`,
+    remedy: REBUILD,
+  });
+};
 
 export const TERMS: readonly Check[] = [
   overlap({

@@ -1,10 +1,9 @@
-import { usageRecords } from '#projections/usage-records/usage-records.table';
-import { inForce } from '#read-model/table';
 import { allLines } from '#billing/invoices/contracts';
 import { prunedBesideLines } from '#billing/retention/pruned-beside-lines';
-import { asJsonb, fromLog, recordsInForce } from '#billing/usage/pruned-usage';
+import { fromLog } from '#billing/usage/pruned-usage';
 import { lastReading, unbilledUsage } from '#billing/retention/unbilled';
-import { type Check, type Finding, now, sqlCheck } from './finding.js';
+import { readResourcesWithoutUsage, readUsageOnSeveralLines } from '#projections/usage-records/usage-history.read';
+import { type Check, type Finding } from './finding.js';
 
 /** Each reading is on one line of an item, or listed as unbilled, or waived: never on two. */
 const twice: Check = async (context) => {
@@ -12,29 +11,11 @@ const twice: Check = async (context) => {
   const until = await lastReading(context);
   if (until === null) return [];
   const lines = await allLines(core, position, until);
-  const { rows } = await core.pool.query<{
-    deployment_id: string;
-    billing_kind: string;
-    line_ids: string[];
-    readings: number;
-  }>(
-    `WITH lines AS (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::jsonb[])
-       AS l(line_id, deployment_id, kind, item_key, start_at, end_at, filter)),
-     covered AS (SELECT u.deployment_id, u.billing_kind, array_agg(l.line_id ORDER BY l.line_id) AS line_ids FROM ${recordsInForce('$1', 'true', '$9')} u
-       JOIN lines l ON l.deployment_id = u.deployment_id AND l.kind = u.billing_kind AND u.period_start >= l.start_at AND u.period_start < l.end_at AND (l.filter IS NULL OR u.attributes @> l.filter)
-       GROUP BY u.deployment_id, u.billing_kind, u.period_start, u.resource_id, u.period_end, u.granularity, u.provider, u.source_id, l.item_key HAVING count(*) > 1)
-     SELECT deployment_id, billing_kind, line_ids, count(*)::int AS readings FROM covered GROUP BY deployment_id, billing_kind, line_ids ORDER BY 1, 2, 3`,
-    [
-      position,
-      lines.map(({ lineId }) => lineId),
-      lines.map(({ deploymentId }) => deploymentId),
-      lines.map(({ billingKind }) => billingKind),
-      lines.map(({ itemKey }) => itemKey),
-      lines.map(({ period }) => period.start),
-      lines.map(({ period }) => period.end),
-      lines.map(({ filter }) => (filter === null ? null : JSON.stringify(filter))),
-      asJsonb(await prunedBesideLines(core, position, lines)),
-    ],
+  const rows = await readUsageOnSeveralLines(
+    core.db,
+    position,
+    lines.map(({ period, ...line }) => ({ ...line, ...period })),
+    await prunedBesideLines(core, position, lines),
   );
   return rows.map(
     ({ deployment_id: deploymentId, billing_kind: billingKind, line_ids: lineIds, readings }): Finding => ({
@@ -58,31 +39,27 @@ const unbilled: Check = async (context) =>
         : 'Publish the plan with the item, or waive-usage.',
   }));
 
-const notRecorded = sqlCheck(
-  'resource_without_usage',
-  `SELECT r.provider, r.provider_id, r.kind, r.deployment_id FROM ${now('resources')} r
-   WHERE r.deployment_id IS NOT NULL AND r.deleted_at IS NULL AND NOT EXISTS (
-     SELECT FROM ${inForce(usageRecords, '$1')} u WHERE u.deployment_id = r.deployment_id AND u.resource_id = r.provider_id AND u.provider IN ('', r.provider))
-   ORDER BY 1, 2`,
-  ({ provider, providerId, kind, deploymentId }) =>
-    `${String(kind)} ${String(providerId)} of ${String(provider)} is ${String(deploymentId)}'s, and no usage of it was ever recorded`,
-  'Meter the days since it was first seen (ledgerline meter), or map its kind: one without a billing kind is not metered.',
-);
-
-/** Of a resource without a record, its deployment's pruned months are asked too. */
-const idle: Check = async (context) => {
-  const found = await notRecorded(context);
-  const deploymentIds = [...new Set(found.map(({ ids }) => String(ids['deploymentId'])))];
-  const months = await context.core.usage.prunedMonths(
+/** Resources of deployments of which no usage was ever recorded, also not in a pruned month of the deployment. */
+const idle: Check = async ({ core, position }) => {
+  const found = await readResourcesWithoutUsage(core.db, position);
+  const deploymentIds = [...new Set(found.map(({ deployment_id }) => deployment_id))];
+  const months = await core.usage.prunedMonths(
     deploymentIds.map((deploymentId) => ({ deploymentId, billingKind: null, start: null, end: null })),
   );
-  const { versions } = await fromLog(context.core, months);
+  const { versions } = await fromLog(core, months);
+  const keyOf = (deploymentId: string, resourceId: string): string => JSON.stringify([deploymentId, resourceId]);
   const recorded = new Set(
-    versions
-      .filter(({ position_to }) => position_to === null)
-      .map((row) => JSON.stringify([row.deployment_id, row.resource_id])),
+    versions.filter(({ position_to }) => position_to === null).map((row) => keyOf(row.deployment_id, row.resource_id)),
   );
-  return found.filter(({ ids }) => !recorded.has(JSON.stringify([ids['deploymentId'], ids['providerId']])));
+  return found
+    .filter((row) => !recorded.has(keyOf(row.deployment_id, row.provider_id)))
+    .map(({ provider, provider_id: providerId, kind, deployment_id: deploymentId }): Finding => ({
+      code: 'resource_without_usage',
+      message: `no usage was ever recorded of ${kind} ${providerId} of ${provider}, in deployment ${deploymentId}`,
+      ids: { provider, providerId, kind, deploymentId },
+      remedy:
+        'Meter the days since it was first seen (ledgerline meter), or map its kind: a kind without a billing kind is not metered.',
+    }));
 };
 
 export const USAGE: readonly Check[] = [twice];

@@ -1,11 +1,17 @@
-import { decimal, ZERO } from '#domain/money/decimal';
+import type { LineDefinition } from '#domain/lines/line';
+import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { monthNamed, type Period } from '#domain/time/period';
 import { numberOf } from '../explain/issued.js';
 import { marginIn, marginMonths } from '#billing/costs/margin-month';
-import { ratedAt } from '#billing/preview/preview';
-import { asJsonb, recordVersions, within, withPruned } from '#billing/usage/pruned-usage';
-import { at, CHANGED, type Explaining, explaining, inTurn, type Span } from './span.js';
+import { type RatedAt, ratedAt } from '#billing/preview/preview';
+import { within, withPruned } from '#billing/usage/pruned-usage';
+import { readCostChanges } from '#projections/costs/costs.read';
+import { readDeploymentsByTenant } from '#projections/deployments/deployments.read';
+import { readLineChanges } from '#projections/invoice-lines/line-changes.read';
+import { type InvoiceChange, readInvoiceChanges } from '#projections/invoices/issued-invoices.read';
+import { readRevenueChanges } from '#projections/margins/margins.read';
+import { changedIn, explained, type Explaining, type Span } from './span.js';
 
 export interface InvoiceDifference extends Explaining {
   readonly invoiceId: string;
@@ -21,45 +27,30 @@ interface InvoiceThen {
   readonly amountDue: string | null;
 }
 
-type InvoiceRow = {
-  readonly invoice_id: string;
-  readonly tenant_id: string;
-  readonly currency: string;
-  readonly ordinal: number | null;
-  readonly positions: number[];
-} & Record<
-  'before_status' | 'before_total' | 'before_due' | 'after_status' | 'after_total' | 'after_due',
-  string | null
->;
-
-/** Invoices that came, were issued, paid, voided or credited. */
+/** Invoices that were drafted, issued, paid, voided or credited. */
 export async function invoiceDifferences(span: Span): Promise<InvoiceDifference[]> {
-  const { rows } = await span.context.core.pool.query<InvoiceRow>(
-    `SELECT k.invoice_id, k.tenant_id, k.currency, a.ordinal, k.positions, b.status AS before_status, b.total AS before_total, b.amount_due AS before_due,
-       a.status AS after_status, a.total AS after_total, a.amount_due AS after_due
-     FROM (SELECT invoice_id, tenant_id, currency, array_agg(DISTINCT p) AS positions FROM invoices, unnest(ARRAY[position_from, position_to]) p WHERE ${CHANGED} AND p IS NOT NULL GROUP BY 1, 2, 3) k
-     LEFT JOIN ${at('invoices', '$1')} b ON b.invoice_id = k.invoice_id LEFT JOIN ${at('invoices', '$2')} a ON a.invoice_id = k.invoice_id
-     ORDER BY k.tenant_id, a.ordinal, k.invoice_id`,
-    [span.from, span.to],
+  const changes = await readInvoiceChanges(span.context.core.db, changedIn(span));
+  return explained(
+    span,
+    changes.map((row) => ({
+      difference: {
+        invoiceId: row.invoice_id,
+        number: numberOf(row.ordinal),
+        tenantId: row.tenant_id,
+        currency: row.currency,
+        before: invoiceThen(row, 'before'),
+        after: invoiceThen(row, 'after'),
+      },
+      positions: row.positions,
+    })),
   );
-  const money = (amount: string | null, currency: string): string | null =>
-    amount === null ? null : moneyText(decimal(amount), currency);
-  const then = (
-    currency: string,
-    status: string | null,
-    total: string | null,
-    due: string | null,
-  ): InvoiceThen | null =>
-    status === null ? null : { status, total: money(total, currency), amountDue: money(due, currency) };
-  return inTurn(rows, async (row) => ({
-    invoiceId: row.invoice_id,
-    number: numberOf(row.ordinal),
-    tenantId: row.tenant_id,
-    currency: row.currency,
-    before: then(row.currency, row.before_status, row.before_total, row.before_due),
-    after: then(row.currency, row.after_status, row.after_total, row.after_due),
-    ...(await explaining(span, row.positions)),
-  }));
+}
+
+function invoiceThen(row: InvoiceChange, when: 'before' | 'after'): InvoiceThen | null {
+  const [status, total, due] = [row[`${when}_status`], row[`${when}_total`], row[`${when}_due`]];
+  const money = (amount: string | null): string | null =>
+    amount === null ? null : moneyText(decimal(amount), row.currency);
+  return status === null ? null : { status, total: money(total), amountDue: money(due) };
 }
 
 export interface LineDifference extends Explaining {
@@ -76,99 +67,83 @@ export interface LineDifference extends Explaining {
   readonly difference: string;
 }
 
-/** Lines and parts that came, were cut, or come to something else, up to the instant of asking. */
+/** Lines and parts that were added, cut or removed, or come to another amount, up to the instant of the request. */
 export async function lineDifferences(span: Span): Promise<LineDifference[]> {
-  const { core, caller } = span.context;
-  const tenants = await core.pool.query<{ tenant_id: string; deployment_ids: string[] }>(
-    'SELECT tenant_id, array_agg(DISTINCT deployment_id) AS deployment_ids FROM deployment_assignments WHERE position_from <= $1 GROUP BY tenant_id ORDER BY tenant_id',
-    [span.to],
-  );
+  const { db } = span.context.core;
   const differences: LineDifference[] = [];
-  for (const { tenant_id: tenantId, deployment_ids } of tenants.rows) {
-    // A deployment may have been another tenant's, who is compared by themselves.
-    const known = async (position: number) =>
-      new Map(
-        [...(await ratedAt(core, position, deployment_ids, caller.now))].filter(
-          ([, { line }]) => line.tenantId === tenantId,
-        ),
-      );
-    const [before, after] = [await known(span.from), await known(span.to)];
-    for (const partId of new Set([...before.keys(), ...after.keys()])) {
-      const [old, now] = [before.get(partId), after.get(partId)];
-      const shown = now ?? old;
-      if (
-        shown === undefined ||
-        (old !== undefined && now !== undefined && old.net.eq(now.net) && old.part.period.end === now.part.period.end)
-      )
-        continue;
-      const { line, part } = shown;
-      const money = (net: typeof ZERO): string => moneyText(net, line.currency);
-      differences.push({
-        lineId: partId,
-        parentLineId: partId === line.lineId ? null : line.lineId,
-        tenantId,
-        deploymentId: line.deploymentId,
-        billingKind: line.billingKind,
-        currency: line.currency,
-        period: part.period,
-        before: old === undefined ? null : money(old.net),
-        after: now === undefined ? null : money(now.net),
-        difference: money((now?.net ?? ZERO).minus(old?.net ?? ZERO)),
-        ...(await explaining(
-          span,
-          await positionsOfLine(span, { ...line, planIds: line.segments.map(({ planId }) => planId) }),
-        )),
-      });
-    }
-  }
+  for (const tenant of await readDeploymentsByTenant(db, span.to))
+    differences.push(...(await lineDifferencesOf(span, tenant.tenant_id, tenant.deployment_ids)));
   return differences;
 }
 
-/** Where what a line is rated from changed: its readings and their rates, its plans, its contract, its cuts. */
-async function positionsOfLine(
-  { context, from, to }: Span,
-  line: {
-    lineId: string;
-    tenantId: string;
-    currency: string;
-    deploymentId: string;
-    billingKind: string;
-    subscriptionId: string;
-    period: Period;
-    planIds: readonly string[];
-  },
-): Promise<number[]> {
-  const stretch = { deploymentId: line.deploymentId, billingKind: line.billingKind, ...line.period };
-  const { rows } = await withPruned(context.core, [stretch], async (pruned) =>
-    context.core.pool.query<{ position: number }>(
-      `WITH readings AS (SELECT * FROM ${recordVersions('deployment_id = $3 AND billing_kind = $4 AND period_start >= $5 AND period_start < $6 AND position_from <= $2', '$12')} u)
-     SELECT DISTINCT p AS position FROM (
-       SELECT position_from, position_to FROM readings
-       UNION ALL SELECT r.position_from, r.position_to FROM rates r JOIN (SELECT DISTINCT resource_type, resource_family, location FROM readings) k USING (resource_type, resource_family, location)
-       UNION ALL SELECT position_from, position_to FROM plan_versions WHERE plan_id = ANY($7)
-       UNION ALL SELECT position_from, position_to FROM subscriptions WHERE subscription_id = $8
-       UNION ALL SELECT position_from, position_to FROM subscription_plans WHERE subscription_id = $8
-       UNION ALL SELECT position_from, position_to FROM deployment_assignments WHERE deployment_id = $3
-       UNION ALL SELECT position_from, position_to FROM invoice_lines WHERE root_line_id = $9
-       UNION ALL SELECT position_from, position_to FROM credits WHERE kind = 'coupon' AND tenant_id = $10 AND currency = $11
-     ) v, unnest(ARRAY[position_from, position_to]) p WHERE p > $1 AND p <= $2`,
-      [
-        from,
-        to,
-        line.deploymentId,
-        line.billingKind,
-        line.period.start,
-        line.period.end,
-        line.planIds,
-        line.subscriptionId,
-        line.lineId,
-        line.tenantId,
-        line.currency,
-        asJsonb(within(pruned, stretch)),
-      ],
-    ),
+async function lineDifferencesOf(
+  span: Span,
+  tenantId: string,
+  deploymentIds: readonly string[],
+): Promise<LineDifference[]> {
+  const { core, caller } = span.context;
+  // A deployment may also have been another tenant's. That tenant's lines are compared separately.
+  const known = async (position: number) =>
+    new Map(
+      [...(await ratedAt(core, position, deploymentIds, caller.now))].filter(
+        ([, { line }]) => line.tenantId === tenantId,
+      ),
+    );
+  const [before, after] = [await known(span.from), await known(span.to)];
+  const changed = [...new Set([...before.keys(), ...after.keys()])].flatMap((partId) => {
+    const [old, now] = [before.get(partId), after.get(partId)];
+    const shown = now ?? old;
+    return shown === undefined || isSame(old, now) ? [] : [{ partId, old, now, ...shown }];
+  });
+  const positions = await positionsOfLines(
+    span,
+    changed.map(({ line }) => line),
   );
-  return rows.map(({ position }) => position);
+  return explained(
+    span,
+    changed.map(({ partId, old, now, line, part }, index) => {
+      const money = (net: Decimal): string => moneyText(net, line.currency);
+      return {
+        difference: {
+          lineId: partId,
+          parentLineId: partId === line.lineId ? null : line.lineId,
+          tenantId,
+          deploymentId: line.deploymentId,
+          billingKind: line.billingKind,
+          currency: line.currency,
+          period: part.period,
+          before: old === undefined ? null : money(old.net),
+          after: now === undefined ? null : money(now.net),
+          difference: money((now?.net ?? ZERO).minus(old?.net ?? ZERO)),
+        },
+        positions: positions[index] ?? [],
+      };
+    }),
+  );
+}
+
+const isSame = (old: RatedAt | undefined, now: RatedAt | undefined): boolean =>
+  old !== undefined && now !== undefined && old.net.eq(now.net) && old.part.period.end === now.part.period.end;
+
+/** Where that changed which each line is rated from: its readings and their rates, its plans, contract and cuts. */
+async function positionsOfLines(span: Span, lines: readonly LineDefinition[]): Promise<readonly (readonly number[])[]> {
+  if (lines.length === 0) return [];
+  const { core } = span.context;
+  const stretchOf = ({ deploymentId, billingKind, period }: LineDefinition) => ({
+    deploymentId,
+    billingKind,
+    ...period,
+  });
+  const found = await withPruned(core, lines.map(stretchOf), async (pruned) => {
+    const rated = lines.map((line) => ({
+      ...line,
+      planIds: line.segments.map(({ planId }) => planId),
+      logged: within(pruned, stretchOf(line)),
+    }));
+    return readLineChanges(core.db, changedIn(span), rated);
+  });
+  const ofLine = Map.groupBy(found, ({ index }) => index);
+  return lines.map((_, index) => (ofLine.get(index) ?? []).map(({ position }) => position));
 }
 
 interface Figures {
@@ -185,66 +160,60 @@ export interface MarginDifference extends Explaining {
   readonly after: Figures;
 }
 
-/** Months of which the margin is another now, overall and by tenant. */
+/** Months whose margin differs, overall and by tenant. */
 export async function marginDifferences(span: Span): Promise<MarginDifference[]> {
   const { context, from, to } = span;
   const differences: MarginDifference[] = [];
-  for (const { month, currency } of await marginMonths({ ...context, position: to }, from)) {
-    const period = monthNamed(month);
-    const [before, after] = [
-      await marginIn({ ...context, position: from }, period, currency),
-      await marginIn({ ...context, position: to }, period, currency),
-    ];
-    const nothing = {
-      revenue: moneyText(ZERO, currency),
-      cogs: moneyText(ZERO, currency),
-      margin: moneyText(ZERO, currency),
-    };
-    const figures = (of: Figures | undefined): Figures =>
-      of === undefined ? nothing : { revenue: of.revenue, cogs: of.cogs, margin: of.margin };
-    const tenants = [...new Set([...before.byTenant, ...after.byTenant].map(({ tenantId }) => tenantId))].sort();
-    const pairs = [
-      { tenantId: null, old: figures(before.overall), now: figures(after.overall) },
-      ...tenants.map((tenantId) => ({
-        tenantId,
-        old: figures(before.byTenant.find((each) => each.tenantId === tenantId)),
-        now: figures(after.byTenant.find((each) => each.tenantId === tenantId)),
-      })),
-    ];
-    for (const { tenantId, old, now } of pairs) {
-      if (old.revenue === now.revenue && old.cogs === now.cogs) continue;
-      differences.push({
-        month,
-        currency,
-        tenantId,
-        before: old,
-        after: now,
-        ...(await explaining(span, await positionsOfMonth(span, month, currency, tenantId))),
-      });
-    }
-  }
+  for (const { month, currency } of await marginMonths({ ...context, position: to }, from))
+    differences.push(...(await marginDifferencesOf(span, month, currency)));
   return differences;
 }
 
-/** Where revenue was booked and cost recorded, and where it changed who bears it. */
+async function marginDifferencesOf(span: Span, month: string, currency: string): Promise<MarginDifference[]> {
+  const { context, from, to } = span;
+  const period = monthNamed(month);
+  const before = await marginIn({ ...context, position: from }, period, currency);
+  const after = await marginIn({ ...context, position: to }, period, currency);
+  const nothing = moneyText(ZERO, currency);
+  const figures = (of: Figures = { revenue: nothing, cogs: nothing, margin: nothing }): Figures => ({
+    revenue: of.revenue,
+    cogs: of.cogs,
+    margin: of.margin,
+  });
+  const ofTenant = ({ byTenant }: typeof before, tenantId: string): Figures =>
+    figures(byTenant.find((each) => each.tenantId === tenantId));
+  const tenants = [...new Set([...before.byTenant, ...after.byTenant].map(({ tenantId }) => tenantId))].sort();
+  const all = [
+    { tenantId: null, before: figures(before.overall), after: figures(after.overall) },
+    ...tenants.map((tenantId) => ({
+      tenantId,
+      before: ofTenant(before, tenantId),
+      after: ofTenant(after, tenantId),
+    })),
+  ];
+  const changed = all.filter(({ before: old, after: now }) => old.revenue !== now.revenue || old.cogs !== now.cogs);
+  if (changed.length === 0) return [];
+  const positionsOf = await positionsOfMonth(span, month, currency);
+  return explained(
+    span,
+    changed.map((difference) => ({
+      difference: { month, currency, ...difference },
+      positions: positionsOf(difference.tenantId),
+    })),
+  );
+}
+
+/** Where a tenant's revenue (null: anyone's) was booked and cost recorded, and where it changed who bears the cost. */
 async function positionsOfMonth(
-  { context, from, to }: Span,
+  span: Span,
   month: string,
   currency: string,
-  tenantId: string | null,
-): Promise<number[]> {
-  const { start, end } = monthNamed(month);
-  const { rows } = await context.core.pool.query<{ position: number }>(
-    `WITH costs AS (SELECT * FROM cost_lines WHERE currency = $4 AND charge_period_start < $7 AND charge_period_end > $6 AND position_from <= $2),
-       charged AS (SELECT DISTINCT provider, resource_id AS provider_id FROM costs)
-     SELECT DISTINCT p AS position FROM (
-       SELECT position_from, position_to FROM revenue WHERE month = $3 AND currency = $4 AND ($5::text IS NULL OR tenant_id = $5)
-       UNION ALL SELECT position_from, position_to FROM costs
-       UNION ALL SELECT position_from, position_to FROM deployment_assignments WHERE effective_from < $7
-       UNION ALL SELECT position_from, position_to FROM resource_sightings JOIN charged USING (provider, provider_id) WHERE seen_at < $7
-       UNION ALL SELECT position_from, position_to FROM resource_corrections JOIN charged USING (provider, provider_id) WHERE effective_from < $7
-     ) v, unnest(ARRAY[position_from, position_to]) p WHERE p > $1 AND p <= $2`,
-    [from, to, month, currency, tenantId, start, end],
-  );
-  return rows.map(({ position }) => position);
+): Promise<(tenantId: string | null) => readonly number[]> {
+  const { db } = span.context.core;
+  const revenue = await readRevenueChanges(db, changedIn(span), { month, currency });
+  const costs = await readCostChanges(db, changedIn(span), { period: monthNamed(month), currency });
+  return (tenantId) => [
+    ...costs,
+    ...revenue.flatMap((row) => (tenantId === null || row.tenant_id === tenantId ? [row.position] : [])),
+  ];
 }

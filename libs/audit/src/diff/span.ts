@@ -1,6 +1,6 @@
-import { rowsInForce } from '#read-model/table';
 import { eventsOf, reference, type Reference } from '../explain/evidence.js';
 import type { QueryContext } from '#ledger/query';
+import type { Positions } from '#read-model/at';
 
 /** What was known at one position, against what was known at a later one. */
 export interface Span {
@@ -9,7 +9,10 @@ export interface Span {
   readonly to: number;
 }
 
-/** Of more events than these, the first are named, and the number of all. */
+/** The positions after `from`, up to `to`. */
+export const changedIn = ({ from, to }: Span): Positions => ({ first: from + 1, last: to });
+
+/** If a difference has more events, only the first ones are listed, and all are counted. */
 const MOST_EVENTS = 50;
 
 /** The events that explain a difference, in order, with who and why. */
@@ -18,21 +21,19 @@ export interface Explaining {
   readonly eventCount: number;
 }
 
-export async function explaining({ context, from, to }: Span, positions: Iterable<number>): Promise<Explaining> {
+async function explaining({ context, from, to }: Span, positions: Iterable<number>): Promise<Explaining> {
   const within = [...new Set(positions)].filter((position) => position > from && position <= to).sort((a, b) => a - b);
   const events = await eventsOf(context.core.log, to, within.slice(0, MOST_EVENTS), []);
   return { events: events.map(reference), eventCount: within.length };
 }
 
-/** SQL: a version began or ended within (`$1`, `$2`]. */
-export const CHANGED = '((position_from > $1 AND position_from <= $2) OR (position_to > $1 AND position_to <= $2))';
-export const at = (table: string, position: '$1' | '$2'): string => rowsInForce(table, position);
-
-export async function inTurn<Item, Result>(
-  items: readonly Item[],
-  work: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  for (const item of items) results.push(await work(item));
-  return results;
+/** Each difference with the events that explain it, one after the other. `positions`: where it changed. */
+export async function explained<Difference extends object>(
+  span: Span,
+  differences: readonly { readonly difference: Difference; readonly positions: Iterable<number> }[],
+): Promise<(Difference & Explaining)[]> {
+  const all: (Difference & Explaining)[] = [];
+  for (const { difference, positions } of differences)
+    all.push({ ...difference, ...(await explaining(span, positions)) });
+  return all;
 }

@@ -1,6 +1,7 @@
-import type { FrozenRow, Series } from '#domain/invoices/invoice';
+import type { FrozenRow } from '#domain/invoices/invoice';
 import type { QueryContext } from '#ledger/query';
-import { type IssuedRow, NOW, numberOf } from './issued.js';
+import { type IssuedRow, type RowOfLine, readRowsOfLines } from '#projections/invoices/issued-rows.read';
+import { numberOf } from './issued.js';
 
 /** A row that another corrects, or that corrects it: where it stands. */
 export interface RelatedRow {
@@ -18,16 +19,7 @@ export interface Relations {
   readonly knownBefore: number | null;
 }
 
-interface Found {
-  readonly row_id: string;
-  readonly series: Series;
-  readonly ordinal: number | null;
-  readonly computed_at: number;
-  readonly kind: FrozenRow['kind'];
-  readonly corrects: readonly string[] | null;
-}
-
-const related = ({ row_id: rowId, series, ordinal, kind }: Found): RelatedRow => ({
+const related = ({ row_id: rowId, series, ordinal, kind }: RowOfLine): RelatedRow => ({
   rowId,
   number: numberOf(ordinal, series),
   kind,
@@ -38,13 +30,8 @@ export async function relationsOf(
   { core, position }: QueryContext,
   rows: readonly IssuedRow[],
 ): Promise<(row: IssuedRow) => Relations> {
-  const shown = "r.row_id, r.row ->> 'kind' AS kind, r.row -> 'corrects' AS corrects";
-  const { rows: found } = await core.pool.query<Found>(
-    `SELECT 'INV' AS series, i.ordinal, i.computed_at, ${shown} FROM invoice_rows r JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND ${NOW('i')} WHERE r.line_id = ANY($2::uuid[])
-     UNION ALL SELECT 'CN', c.ordinal, c.position_from, ${shown} FROM invoice_rows r JOIN credit_notes c ON c.credit_note_id = r.invoice_id AND c.rows_attempt = r.attempt AND ${NOW('c')} WHERE r.line_id = ANY($2::uuid[])
-     ORDER BY computed_at, row_id`,
-    [position, [...new Set(rows.map(({ row }) => row.lineId))]],
-  );
+  const lineIds = [...new Set(rows.map(({ row }) => row.lineId))];
+  const found = await readRowsOfLines(core.db, position, lineIds);
   const byId = new Map(found.map((each) => [each.row_id, each]));
   const corrections = found.flatMap((by) => (by.corrects ?? []).map((id) => ({ id, by })));
   const correctors = Map.groupBy(corrections, ({ id }) => id);

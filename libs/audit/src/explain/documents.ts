@@ -1,9 +1,10 @@
 import { documentNumber, type InvoiceStatus } from '#domain/invoices/invoice';
 import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
 import type { QueryContext } from '#ledger/query';
+import { type IssuedRow, readDocuments } from '#projections/invoices/issued-rows.read';
 import { amountText } from './arithmetic.js';
 import { eventsOfDocument, type Reference, reference } from './evidence.js';
-import { type IssuedRow, NOW, numberOf } from './issued.js';
+import { numberOf } from './issued.js';
 
 /** An invoice or a credit note as a whole. */
 export interface ExplainedDocument {
@@ -21,36 +22,28 @@ export interface ExplainedDocument {
   readonly events: readonly Reference[];
 }
 
-interface Head {
-  readonly document_id: string;
-  readonly invoice_id: string;
-  readonly status: InvoiceStatus;
-  readonly invoice_ordinal: number | null;
-  readonly reason: string | null;
-}
-
-/** The documents that rows stand on, in their order; the sums are those of `all`, the rows of each as a whole. */
+/** The documents that rows stand on, in the order of the rows. A document's sums are those of all its rows. */
 export async function documentsOf(context: QueryContext, rows: readonly IssuedRow[]): Promise<ExplainedDocument[]> {
-  const ids = [...new Set(rows.map((row) => row.invoice_id))];
-  const heads = new Map((await headsOf(context, ids)).map((head) => [head.document_id, head]));
-  const sums = new Map((await sumsOf(context, ids)).map((sum) => [sum.document_id, sum]));
+  const ofDocument = Map.groupBy(rows, ({ document_id }) => document_id);
+  const found = await readDocuments(context.core.db, context.position, [...ofDocument.keys()]);
+  const documentById = new Map(found.map((document) => [document.document_id, document]));
   const documents: ExplainedDocument[] = [];
-  for (const [id, [first]] of Map.groupBy(rows, (row) => row.invoice_id)) {
-    const [head, sum] = [heads.get(id), sums.get(id)];
-    if (first === undefined || head === undefined) continue;
+  for (const [documentId, [first]] of ofDocument) {
+    const document = documentById.get(documentId);
+    if (first === undefined || document === undefined) continue;
     const { series, ordinal, tenant_id: tenantId, currency } = first;
+    const { invoice_id: invoiceId, invoice_ordinal: invoiceOrdinal, status, reason, subtotal, tax } = document;
+    const events = await eventsOfDocument(context, { documentId, invoiceId, tenantId, currency });
     documents.push({
-      documentId: id,
+      documentId,
       number: numberOf(ordinal, series),
-      status: head.status,
+      status,
       tenantId,
       currency,
-      credits: series === 'CN' && head.invoice_ordinal !== null ? documentNumber('INV', head.invoice_ordinal) : null,
-      arithmetic: sumText(decimal(sum?.subtotal ?? '0'), decimal(sum?.tax ?? '0'), currency),
-      reason: head.reason,
-      events: (await eventsOfDocument(context, { documentId: id, invoiceId: head.invoice_id, tenantId, currency })).map(
-        reference,
-      ),
+      credits: series === 'CN' && invoiceOrdinal !== null ? documentNumber('INV', invoiceOrdinal) : null,
+      arithmetic: sumText(decimal(subtotal ?? '0'), decimal(tax ?? '0'), currency),
+      reason,
+      events: events.map(reference),
     });
   }
   return documents;
@@ -61,29 +54,4 @@ export function sumText(subtotal: Decimal, tax: Decimal, currency: string): stri
   const money = (amount: Decimal): string => amountText(amount, currency);
   if (tax.eq(ZERO)) return money(subtotal);
   return `${money(subtotal)} ${tax.lt(ZERO) ? '−' : '+'} ${money(tax.abs())} = ${money(subtotal.plus(tax))}`;
-}
-
-async function headsOf({ core, position }: QueryContext, ids: readonly string[]): Promise<Head[]> {
-  const { rows } = await core.pool.query<Head>(
-    `SELECT i.invoice_id AS document_id, i.invoice_id, i.status, i.ordinal AS invoice_ordinal, NULL AS reason FROM invoices i WHERE i.invoice_id = ANY($2::uuid[]) AND ${NOW('i')}
-     UNION ALL SELECT c.credit_note_id, c.invoice_id, 'issued', i.ordinal, c.reason FROM credit_notes c JOIN invoices i ON i.invoice_id = c.invoice_id AND ${NOW('i')}
-     WHERE c.credit_note_id = ANY($2::uuid[]) AND ${NOW('c')}`,
-    [position, ids],
-  );
-  return rows;
-}
-
-/** Of all rows of a document, also where only one of them is explained. */
-async function sumsOf(
-  { core, position }: QueryContext,
-  ids: readonly string[],
-): Promise<{ document_id: string; subtotal: string; tax: string }[]> {
-  const { rows } = await core.pool.query<{ document_id: string; subtotal: string; tax: string }>(
-    `SELECT r.invoice_id AS document_id, sum((r.row ->> 'net')::numeric)::text AS subtotal, sum((r.row ->> 'tax')::numeric)::text AS tax FROM invoice_rows r
-     WHERE r.invoice_id = ANY($2::uuid[]) AND r.attempt IN (
-       SELECT rows_attempt FROM invoices WHERE invoice_id = r.invoice_id AND position_from <= $1 UNION ALL SELECT rows_attempt FROM credit_notes WHERE credit_note_id = r.invoice_id AND position_from <= $1)
-     GROUP BY r.invoice_id`,
-    [position, ids],
-  );
-  return rows;
 }

@@ -4,11 +4,11 @@ import type { Selection } from '#domain/invoices/invoice';
 import { tenantAccount } from '#billing/invoices/accounts';
 import { isUuid } from '#domain/uuid';
 import { claimedParts, rated } from '#billing/invoices/rated-invoice';
-import { inForceAt } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
+import { readInvoices } from '#projections/invoices/invoices.read';
+import type { IssuedRow } from '#projections/invoices/issued-rows.read';
 import { type ExplainedDocument, sumText } from './documents.js';
 import { eventsOfDocument, reference } from './evidence.js';
-import type { IssuedRow } from './issued.js';
 
 /** A draft as it would be issued from what is known at the context's position; null where the id is of none. */
 export async function draftOf(
@@ -17,14 +17,8 @@ export async function draftOf(
 ): Promise<{ document: ExplainedDocument; rows: IssuedRow[] } | null> {
   const { core, position } = context;
   if (!isUuid(id)) return null;
-  const draft = await core.db
-    .selectFrom('invoices')
-    .select(['tenant_id', 'currency', 'as_of', 'selection'])
-    .where('invoice_id', '=', id)
-    .where('status', '=', 'draft')
-    .where(inForceAt(position))
-    .executeTakeFirst();
-  if (draft === undefined) return null;
+  const [draft] = await readInvoices(core.db, position, [id]);
+  if (draft?.status !== 'draft') return null;
   const { tenant_id: tenantId, currency } = draft;
   const invoice = await ratedDraft(context, id, draft);
   const document: ExplainedDocument = {
@@ -41,12 +35,13 @@ export async function draftOf(
   return {
     document,
     rows: invoice.rows.map((row): IssuedRow => ({
-      invoice_id: id,
+      document_id: id,
       series: 'INV',
       ordinal: null,
       computed_at: position,
       tenant_id: tenantId,
       currency,
+      credited_invoice_id: null,
       row,
     })),
   };

@@ -5,15 +5,17 @@ import { planStream } from '#domain/plans/plan';
 import { rateKeyText, rateStream } from '#domain/rates/rate';
 import { deploymentStream } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
-import { instant } from '#domain/time/instant';
+import { earlier, type Instant, later } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
 import { EventCodec, type LoggedEvent } from '#event-store/codec';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { rowAt } from '#ledger/file-rows';
 import { givenKey } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { asJsonb, recordVersions, within, withPruned } from '#billing/usage/pruned-usage';
+import { within, withPruned } from '#billing/usage/pruned-usage';
 import type { QueryContext } from '#ledger/query';
+import { readLineStarts } from '#projections/invoice-lines/invoice-lines.read';
+import { readReadings, type Readings, type ReadingsOf } from '#projections/usage-records/usage-history.read';
 import { type IssuedInvoice, issuedRows } from './issued.js';
 
 /** An event as evidence: where it stands, when it was recorded, by whom, and why. */
@@ -83,52 +85,10 @@ export function fileRow({ metadata: { source } }: RecordedEvent, n: number): Fil
 }
 
 /** The readings that a row counts: those of its line from the line's start to the end of its charge period. */
-export interface Readings {
-  readonly quantity: string;
-  readonly count: number;
-  /** Of the events that they stand in. */
-  readonly positions: readonly number[];
-  /** The rate keys that they name. */
-  readonly keys: readonly RateKey[];
-}
-
-export async function readingsOf(
-  core: LedgerCore,
-  position: number,
-  {
-    deploymentId,
-    billingKind,
-    since,
-    until,
-    filter,
-  }: { deploymentId: string; billingKind: string; since: string; until: string; filter: object | null },
-): Promise<Readings> {
-  const where =
-    'deployment_id = $2 AND billing_kind = $3 AND period_start >= $4 AND period_start < $5 AND ($6::jsonb IS NULL OR attributes @> $6::jsonb)';
-  const stretch = { deploymentId, billingKind, start: instant(since), end: instant(until) };
-  const { rows } = await withPruned(core, [stretch], async (pruned) =>
-    core.pool.query<{ quantity: string; readings: number; positions: number[] | null; keys: RateKey[] | null }>(
-      `SELECT coalesce(sum(quantity), 0)::text AS quantity, count(*)::int AS readings, array_agg(DISTINCT position_from) AS positions,
-       jsonb_agg(DISTINCT jsonb_build_object('resourceType', resource_type, 'resourceFamily', resource_family, 'location', location)) FILTER (WHERE resource_type IS NOT NULL) AS keys
-     FROM ${recordVersions(`position_from <= $1 AND (position_to IS NULL OR position_to > $1) AND ${where}`, '$7')} u`,
-      [
-        position,
-        deploymentId,
-        billingKind,
-        since,
-        until,
-        filter === null ? null : JSON.stringify(filter),
-        asJsonb(within(pruned, stretch)),
-      ],
-    ),
-  );
-  const [found] = rows;
-  return {
-    quantity: found?.quantity ?? '0',
-    count: found?.readings ?? 0,
-    positions: found?.positions ?? [],
-    keys: found?.keys ?? [],
-  };
+export async function readingsOf(core: LedgerCore, position: number, of: ReadingsOf): Promise<Readings> {
+  const { deploymentId, billingKind, start, end } = of;
+  const stretch = { deploymentId, billingKind, start, end };
+  return withPruned(core, [stretch], async (pruned) => readReadings(core.db, position, of, within(pruned, stretch)));
 }
 
 /** A rate-card row names its key; other rows rest on no rate. */
@@ -170,28 +130,27 @@ export const inOrder = <Event extends { readonly position: number }>(upTo: numbe
     (a, b) => a.position - b.position,
   );
 
-/** What an invoice rests on, set-wise over its rows; and its own events, from the draft to what became of it: as they are hashed. */
+/** The events that an invoice rests on, and its own, from the draft to what became of it: as they are hashed. */
 export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedInvoice): Promise<StoredEvent[]> {
   const { core, position } = context;
   const rows = (await issuedRows(context, invoice.invoiceId)).map(({ row }) => row);
+  const startOf = await lineStarts(core, invoice.computedAt, rows);
   const streams = new Set([tenantStream(invoice.tenantId)]);
   const positions = new Set<number>();
-  // The lines of an invoice are of some few deployments: each kind's readings are looked up once, from the earliest line to the latest.
+  // An invoice's lines belong to a few deployments: the readings of each kind are looked up once, from the earliest line to the latest.
   for (const group of Map.groupBy(rows, ({ deploymentId, billingKind }) =>
     JSON.stringify([deploymentId, billingKind]),
   ).values()) {
     const [first] = group;
     if (first === undefined) continue;
-    const since = await earliestStart(core, invoice.computedAt, group);
-    const until = group.reduce(
-      (latest, { chargePeriod }) => (chargePeriod.end > latest ? chargePeriod.end : latest),
-      first.chargePeriod.end,
-    );
+    const { deploymentId, billingKind } = first;
+    const start = group.map(startOf).reduce(earlier);
+    const end = group.map(({ chargePeriod }) => chargePeriod.end).reduce(later);
     const readings = await readingsOf(core, invoice.computedAt, {
-      deploymentId: first.deploymentId,
-      billingKind: first.billingKind,
-      since,
-      until,
+      deploymentId,
+      billingKind,
+      start,
+      end,
       filter: null,
     });
     for (const each of readings.positions) positions.add(each);
@@ -202,14 +161,16 @@ export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedIn
   return inOrder(position, [...grounds, ...own.map(({ stored }) => stored)]);
 }
 
-async function earliestStart(core: LedgerCore, position: number, rows: readonly FrozenRow[]): Promise<string> {
-  const { rows: found } = await core.pool.query<{ start: string | null }>(
-    `SELECT min(period_start) AS start FROM invoice_lines WHERE root_line_id = ANY($2::uuid[]) AND position_from <= $1 AND (position_to IS NULL OR position_to > $1)`,
-    [position, rows.map(({ lineId }) => lineId)],
-  );
-  const earliest = rows.map(({ chargePeriod }) => chargePeriod.start).reduce((a, b) => (a < b ? a : b));
-  const start = found[0]?.start ?? earliest;
-  return start < earliest ? start : earliest;
+/** Where the line of a row begins, or its charge period, if that is earlier. */
+async function lineStarts(
+  core: LedgerCore,
+  position: number,
+  rows: readonly FrozenRow[],
+): Promise<(row: FrozenRow) => Instant> {
+  const lineIds = [...new Set(rows.map(({ lineId }) => lineId))];
+  const starts = await readLineStarts(core.db, position, lineIds);
+  const byLine = new Map(starts.map(({ root_line_id, start }) => [root_line_id, start]));
+  return ({ lineId, chargePeriod: { start } }) => earlier(byLine.get(lineId) ?? start, start);
 }
 
 /** The invoice and the credit note that an event names: of a billing stream each names one of them. */

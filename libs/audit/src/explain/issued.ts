@@ -1,54 +1,27 @@
 import { conflict, notFound } from '#domain/errors';
-import { documentNumber, type FrozenRow, type InvoiceStatus, type Series } from '#domain/invoices/invoice';
+import { documentNumber, type InvoiceStatus, type Series } from '#domain/invoices/invoice';
 import { isUuid } from '#domain/uuid';
-import { isInForce } from '#read-model/table';
 import type { QueryContext } from '#ledger/query';
+import { readCreditNoteNumbered, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
+import { type IssuedRow, readIssuedRows } from '#projections/invoices/issued-rows.read';
+import { readInvoices } from '#projections/invoices/invoices.read';
 
-/** A row of an invoice or a credit note, and what it was computed from: a credit note's, what its invoice was. */
-export interface IssuedRow {
-  /** The credit note's own, of one. */
-  readonly invoice_id: string;
-  readonly series: Series;
-  readonly ordinal: number | null;
-  readonly computed_at: number;
-  readonly tenant_id: string;
-  readonly currency: string;
-  readonly row: FrozenRow;
-}
+const INVOICE_NUMBER = /^INV-(\d{6,9})$/;
+const CREDIT_NOTE_NUMBER = /^CN-(\d{6,9})$/;
 
-const NUMBER = /^INV-(\d{6,9})$/;
-
-const NOTE_NUMBER = /^CN-(\d{6,9})$/;
-
-/** SQL: a row of a table, by its alias, is in force at `$1`. */
-export const NOW = (table: string): string => isInForce('$1', table);
-const ISSUED_ROWS = `SELECT i.invoice_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.currency, r.row, r.n FROM invoices i
-  JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
-  WHERE ${NOW('i')} AND $2::uuid IN (i.invoice_id, r.line_id, r.part_id, r.row_id)
-  UNION ALL SELECT c.credit_note_id, 'CN', c.ordinal, i.computed_at, c.tenant_id, c.currency, r.row, r.n FROM credit_notes c
-  JOIN invoices i ON i.invoice_id = c.invoice_id AND ${NOW('i')}
-  JOIN invoice_rows r ON r.invoice_id = c.credit_note_id AND r.attempt = c.rows_attempt
-  WHERE ${NOW('c')} AND $2::uuid IN (c.credit_note_id, r.line_id, r.part_id, r.row_id)`;
-
-/** Of an invoice or a credit note (by its number too), line, part or row: the rows that were issued, in order. */
+/** The issued rows of an invoice or a credit note (by id or number), of a line or a part, or one row. */
 export async function issuedRows(context: QueryContext, idOrNumber: string): Promise<IssuedRow[]> {
-  const { core, position } = context;
   const id = await documentId(context, idOrNumber);
-  if (!isUuid(id)) return [];
-  const { rows } = await core.pool.query<IssuedRow>(`${ISSUED_ROWS} ORDER BY series DESC, ordinal, n`, [position, id]);
-  return rows;
+  return isUuid(id) ? readIssuedRows(context.core.db, context.position, id) : [];
 }
 
 async function documentId(context: QueryContext, idOrNumber: string): Promise<string> {
-  if (NUMBER.test(idOrNumber)) return (await issuedInvoice(context, idOrNumber)).invoiceId;
-  const ordinal = NOTE_NUMBER.exec(idOrNumber)?.[1];
+  if (INVOICE_NUMBER.test(idOrNumber)) return (await issuedInvoice(context, idOrNumber)).invoiceId;
+  const ordinal = CREDIT_NOTE_NUMBER.exec(idOrNumber)?.[1];
   if (ordinal === undefined) return idOrNumber;
-  const { rows } = await context.core.pool.query<{ id: string }>(
-    `SELECT credit_note_id AS id FROM credit_notes c WHERE ordinal = $2 AND ${NOW('c')}`,
-    [context.position, Number(ordinal)],
-  );
-  if (rows[0] === undefined) throw notFound('unknown_credit_note', `there is no credit note ${idOrNumber}`);
-  return rows[0].id;
+  const note = await readCreditNoteNumbered(context.core.db, context.position, Number(ordinal));
+  if (note === undefined) throw notFound('unknown_credit_note', `there is no credit note ${idOrNumber}`);
+  return note.credit_note_id;
 }
 
 export const numberOf = (ordinal: number | null, series: Series = 'INV'): string | null =>
@@ -64,21 +37,8 @@ export interface IssuedInvoice {
 }
 
 /** By id or number. Errors: `unknown_invoice`, `invoice_not_issued`. */
-export async function issuedInvoice({ core, position }: QueryContext, idOrNumber: string): Promise<IssuedInvoice> {
-  const ordinal = NUMBER.exec(idOrNumber)?.[1];
-  const { rows } = await core.pool.query<{
-    invoice_id: string;
-    ordinal: number | null;
-    status: InvoiceStatus;
-    tenant_id: string;
-    currency: string;
-    computed_at: number | null;
-  }>(
-    `SELECT invoice_id, ordinal, status, tenant_id, currency, computed_at FROM invoices
-     WHERE (ordinal = $2 OR invoice_id = $3) AND position_from <= $1 AND (position_to IS NULL OR position_to > $1)`,
-    [position, ordinal === undefined ? null : Number(ordinal), isUuid(idOrNumber) ? idOrNumber : null],
-  );
-  const [found] = rows;
+export async function issuedInvoice(context: QueryContext, idOrNumber: string): Promise<IssuedInvoice> {
+  const found = await invoiceNamed(context, idOrNumber);
   if (found === undefined)
     throw notFound(
       'unknown_invoice',
@@ -95,4 +55,10 @@ export async function issuedInvoice({ core, position }: QueryContext, idOrNumber
     currency,
     computedAt: found.computed_at,
   };
+}
+
+async function invoiceNamed({ core, position }: QueryContext, idOrNumber: string) {
+  const ordinal = INVOICE_NUMBER.exec(idOrNumber)?.[1];
+  if (ordinal !== undefined) return readInvoiceNumbered(core.db, position, Number(ordinal));
+  return isUuid(idOrNumber) ? (await readInvoices(core.db, position, [idOrNumber]))[0] : undefined;
 }

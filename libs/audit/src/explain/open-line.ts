@@ -2,8 +2,8 @@ import type { Instant } from '#domain/time/instant';
 import { couponsOfLines } from '#billing/invoices/billing-facts';
 import { allLines } from '#billing/invoices/contracts';
 import { recordedParts } from '#billing/invoices/parts';
-import { inForceAt } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
+import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
 import { printRated, rateLines } from '#billing/invoices/rated-lines';
 import { eventsOf, readingsOf, type Reference, reference, streamsOfRow } from './evidence.js';
 
@@ -45,8 +45,8 @@ export async function explainOpenLine(
   const readings = await readingsOf(core, position, {
     deploymentId,
     billingKind,
-    since: period.start,
-    until: period.end,
+    start: period.start,
+    end: period.end,
     filter,
   });
   const streams = line.segments.flatMap(({ planId }) =>
@@ -71,13 +71,8 @@ export async function explainOpenLine(
   };
 }
 
-/** The line that an id names, or is a part of: one that is only derived so far is no part yet. */
+/** The line that an id names, or is a part of. A line that is only derived so far is not recorded. */
 async function lineOf({ core, position }: QueryContext, id: string): Promise<string> {
-  const part = await core.db
-    .selectFrom('invoice_lines')
-    .select('root_line_id')
-    .where('line_id', '=', id)
-    .where(inForceAt(position))
-    .executeTakeFirst();
-  return part?.root_line_id ?? id;
+  const [recorded] = await readLinesById(core.db, position, [id]);
+  return recorded?.root_line_id ?? id;
 }

@@ -10,6 +10,8 @@ import { tenantAccount } from '#billing/invoices/accounts';
 import { linesOfTenant } from '#billing/invoices/contracts';
 import { loadUsage } from '#billing/invoices/line-usage';
 import type { QueryContext } from '#ledger/query';
+import type { IssuedRow } from '#projections/invoices/issued-rows.read';
+import type { Readings, ReadingsOf } from '#projections/usage-records/usage-history.read';
 import { printFrozen } from '#billing/invoices/rated-lines';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
 import { type Relations, relationsOf } from './corrected.js';
@@ -18,23 +20,25 @@ import {
   inOrder,
   keysOfRow,
   readEvent,
-  type Readings,
   readingsOf,
   type Reference,
   reference,
   streamsOfRow,
 } from './evidence.js';
-import { type IssuedRow, numberOf } from './issued.js';
+import { numberOf } from './issued.js';
+
+/** A row of a credit note. */
+type NotedRow = Pick<IssuedRow, 'document_id' | 'credited_invoice_id' | 'tenant_id' | 'currency'>;
 
 /** What rows rest on: an invoice may have 20,000 of them, and many rest on the same. Each is looked up once. */
 interface Grounds {
   readonly lines: (of: Pick<IssuedRow, 'computed_at' | 'tenant_id'>) => Promise<ReadonlyMap<string, LineDefinition>>;
   readonly readings: (
-    of: Parameters<typeof readingsOf>[2] & { readonly position: number },
+    of: ReadingsOf & { readonly position: number },
   ) => Promise<Readings & { readonly events: readonly Reference[] }>;
   readonly stream: (name: string) => Promise<readonly RecordedEvent[]>;
   /** The event that issued a credit note: it says why. */
-  readonly note: (of: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>) => Promise<readonly RecordedEvent[]>;
+  readonly note: (of: NotedRow) => Promise<readonly RecordedEvent[]>;
   readonly counted: (of: {
     readonly position: number;
     readonly line: LineDefinition;
@@ -81,7 +85,7 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
       async (name) => Array.fromAsync(core.log.read(name), readEvent),
     ),
     note: remembering(
-      ({ invoice_id }) => invoice_id,
+      ({ document_id }) => document_id,
       async (of) => noteEvents(context, of),
     ),
     counted: remembering(
@@ -105,7 +109,7 @@ function remembering<Of, Found>(
 }
 
 async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, correctedBy, knownBefore }: Relations) {
-  const { invoice_id, series, ordinal, computed_at, currency, row } = issued;
+  const { document_id, series, ordinal, computed_at, currency, row } = issued;
   const line = (await grounds.lines(issued)).get(row.lineId);
   const since = line?.period.start ?? row.chargePeriod.start;
   const until = row.chargePeriod.end;
@@ -113,8 +117,8 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
     position: computed_at,
     deploymentId: row.deploymentId,
     billingKind: row.billingKind,
-    since,
-    until,
+    start: since,
+    end: until,
     filter: line?.filter ?? null,
   });
   const ofStreams = inOrder(
@@ -130,7 +134,7 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
   const counted =
     line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
   return {
-    invoiceId: invoice_id,
+    invoiceId: document_id,
     number: numberOf(ordinal, series),
     computedAt: computed_at,
     row: { ...row, ...printFrozen(row, currency) },
@@ -150,20 +154,10 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
 
 async function noteEvents(
   context: QueryContext,
-  { invoice_id, tenant_id, currency }: Pick<IssuedRow, 'invoice_id' | 'tenant_id' | 'currency'>,
+  { document_id: documentId, credited_invoice_id: invoiceId, tenant_id: tenantId, currency }: NotedRow,
 ): Promise<RecordedEvent[]> {
-  const { rows } = await context.core.pool.query<{ invoice_id: string }>(
-    'SELECT invoice_id FROM credit_notes WHERE credit_note_id = $1 AND position_from <= $2',
-    [invoice_id, context.position],
-  );
-  const [note] = rows;
-  if (note === undefined) return [];
-  const own = await eventsOfDocument(context, {
-    documentId: invoice_id,
-    invoiceId: note.invoice_id,
-    tenantId: tenant_id,
-    currency,
-  });
+  if (invoiceId === null) return [];
+  const own = await eventsOfDocument(context, { documentId, invoiceId, tenantId, currency });
   return own.filter(({ type }) => type === 'CreditNoteIssued');
 }
 

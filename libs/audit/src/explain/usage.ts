@@ -3,10 +3,15 @@ import { decimal, text } from '#domain/money/decimal';
 import { zInstant } from '#domain/schema';
 import { monthOf } from '#domain/time/period';
 import type { ReadingKey } from '#domain/usage/usage';
-import { asJsonb, recordVersions, within, withPruned } from '#billing/usage/pruned-usage';
+import { within, withPruned } from '#billing/usage/pruned-usage';
+import type { LedgerCore } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
-import { eventsOf, type FileRow, fileRow, type Reference, reference } from './evidence.js';
-import { byInvoice, rowsOfReadings, type UsedIn } from './used-in.js';
+import { readMeteredFrom } from '#projections/inventory/inventory.read';
+import { readRowsOf } from '#projections/invoices/issued-rows.read';
+import { readVersionsOfReading } from '#projections/usage-records/usage-history.read';
+import { isAt } from '#read-model/at';
+import { eventsOf, type FileRow, fileRow, readEvent, type Reference, reference } from './evidence.js';
+import { byInvoice, type UsedIn } from './used-in.js';
 import { looseKey } from '#projections/usage-records/usage-records.lookups';
 import type { RecordVersion } from '#projections/usage-records/usage-records.read';
 
@@ -47,39 +52,40 @@ export async function explainUsage(context: QueryContext, id: string): Promise<E
   if (deploymentId === undefined || billingKind === undefined || resourceId === undefined || !at.success) return null;
   const { core, position } = context;
   const stretch = { deploymentId, billingKind, ...monthOf(at.data) };
-  const { rows } = await withPruned(core, [stretch], async (pruned) =>
-    core.pool.query<RecordVersion>(
-      `SELECT * FROM ${recordVersions('deployment_id = $2 AND billing_kind = $3 AND resource_id = $4 AND period_start = $5::timestamptz AND position_from <= $1', '$6')} u ORDER BY period_end, granularity, provider, source_id, position_from`,
-      [position, deploymentId, billingKind, resourceId, at.data, asJsonb(within(pruned, stretch))],
-    ),
+  const reading = {
+    deployment_id: deploymentId,
+    billing_kind: billingKind,
+    resource_id: resourceId,
+    period_start: at.data,
+  };
+  const rows = await withPruned(core, [stretch], async (pruned) =>
+    readVersionsOfReading(core.db, position, reading, within(pruned, stretch)),
   );
-  const [first] = rows;
-  if (first === undefined) return null;
+  if (rows.length === 0) return null;
   const positions = rows.flatMap((row) => [row.position_from, ...(row.position_to === null ? [] : [row.position_to])]);
-  const events = new Map((await eventsOf(core.log, position, positions, [])).map((event) => [event.position, event]));
-  const versions: UsageVersion[] = [];
-  for (const row of rows) versions.push(await versionOf(context, row, events));
+  const events = byPosition(await eventsOf(core.log, position, positions, []));
+  const meteredFrom = await meteredFromOf(core, rows);
   const since = Math.min(...rows.map(({ position_from }) => position_from));
   return {
     is: 'usage record',
-    versions,
+    versions: rows.map((row) => versionOf(row, position, events, meteredFrom(row))),
     usedIn: byInvoice(
-      await rowsOfReadings(context, since, first.deployment_id, [
-        { billingKind: first.billing_kind, period: { start: first.period_start } },
-      ]),
+      await readRowsOf(core.db, position, { since, readings: [{ deploymentId, billingKind, start: at.data }] }),
     ),
   };
 }
 
-async function versionOf(
-  context: QueryContext,
+const byPosition = (events: readonly RecordedEvent[]): ReadonlyMap<number, RecordedEvent> =>
+  new Map(events.map((event) => [event.position, event]));
+
+function versionOf(
   row: RecordVersion,
+  position: number,
   events: ReadonlyMap<number, RecordedEvent>,
-): Promise<UsageVersion> {
-  const [event, until] = [
-    events.get(row.position_from),
-    row.position_to === null ? undefined : events.get(row.position_to),
-  ];
+  metered: readonly Reference[],
+): UsageVersion {
+  const event = events.get(row.position_from);
+  const until = row.position_to === null ? undefined : events.get(row.position_to);
   return {
     deploymentId: row.deployment_id,
     billingKind: row.billing_kind,
@@ -90,11 +96,11 @@ async function versionOf(
     sourceId: row.source_id === '' ? null : row.source_id,
     quantity: text(decimal(row.quantity)),
     origin: row.origin,
-    isInForce: row.position_to === null || row.position_to > context.position,
+    isInForce: isAt(row, position),
     file: event === undefined ? null : fileRow(event, placeIn(event, row)),
     event: event === undefined ? null : reference(event),
     until: until === undefined ? null : reference(until),
-    metered: row.origin === 'metering' ? await meteredFrom(context, row) : [],
+    metered,
   };
 }
 
@@ -118,23 +124,25 @@ function readingsIn({ type, data }: RecordedEvent): readonly ReadingKey[] {
   return type === 'UsageCorrected' ? data.corrections : [];
 }
 
-/** What was known of the resource at the reading's start, or when it was first seen within it: its last sighting, the last that said whose it was, and corrections. */
-async function meteredFrom({ core }: QueryContext, row: RecordVersion): Promise<Reference[]> {
-  const { rows } = await core.pool.query<{ position: number }>(
-    `WITH seen AS (SELECT * FROM resource_sightings WHERE provider = $2 AND provider_id = $3 AND position_from <= $1 AND (position_to IS NULL OR position_to > $1)),
-       by_then AS (SELECT * FROM seen WHERE seen_at <= greatest($4::timestamptz, (SELECT min(seen_at) FROM seen)))
-     SELECT DISTINCT position_from AS position FROM (
-       (SELECT position_from FROM by_then ORDER BY seen_at DESC, position_from DESC LIMIT 1)
-       UNION ALL (SELECT position_from FROM by_then WHERE deployment_id IS NOT NULL ORDER BY seen_at DESC, position_from DESC LIMIT 1)
-       UNION ALL SELECT recorded_position FROM resource_corrections WHERE provider = $2 AND provider_id = $3 AND recorded_position <= $1 AND effective_from < $5
-         AND (effective_until IS NULL OR effective_until > $4)) p`,
-    [row.position_from, row.provider, row.resource_id, row.period_start, row.period_end],
+/** The sightings and corrections of its resource that a metered version was metered from. */
+async function meteredFromOf(
+  core: LedgerCore,
+  rows: readonly RecordVersion[],
+): Promise<(row: RecordVersion) => Reference[]> {
+  const metered = rows.filter(({ origin }) => origin === 'metering');
+  if (metered.length === 0) return () => [];
+  const found = await readMeteredFrom(
+    core.db,
+    metered.map((row) => ({
+      position: row.position_from,
+      provider: row.provider,
+      providerId: row.resource_id,
+      start: row.period_start,
+      end: row.period_end,
+    })),
   );
-  const events = await eventsOf(
-    core.log,
-    row.position_from,
-    rows.map(({ position }) => position),
-    [],
-  );
-  return events.map(reference);
+  const positions = Map.groupBy(found, ({ index }) => metered[index]);
+  const recorded = found.map(({ position }) => position);
+  const events = byPosition(await Array.fromAsync(core.log.readAt(recorded), readEvent));
+  return (row) => (positions.get(row) ?? []).flatMap(({ position }) => events.get(position) ?? []).map(reference);
 }

@@ -1,13 +1,15 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { decimal, sum, text } from '#domain/money/decimal';
+import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { rateKeyText } from '#domain/rates/rate';
 import type { RecordedEvent } from '#domain/events';
 import { instant } from '#domain/time/instant';
 import { dayOf } from '#domain/time/period';
-import type { RateKey } from '#domain/usage/usage';
+import type { RateKey, ReadingKey } from '#domain/usage/usage';
 import type { QueryContext } from '#ledger/query';
-import { type IssuedRow, numberOf } from './issued.js';
+import { type IssuedRow, type ReadingStart, readRowsOf, type RowsOf } from '#projections/invoices/issued-rows.read';
+import { type MeteredWanted, readMeteredStarts } from '#projections/usage-records/usage-history.read';
+import { numberOf } from './issued.js';
 
 /** An invoice that something ended up in, and in which of its rows. */
 export interface UsedIn {
@@ -26,39 +28,50 @@ export interface UsedIn {
   readonly net: string;
 }
 
-/** What an event ended up in: the rows whose inputs it is among, on invoices that were computed after it; null: what it says is on no invoice. */
+/** The rows that an event is an input of, by invoice. null: what it records is on no invoice. */
 export async function usedIn(context: QueryContext, event: RecordedEvent): Promise<UsedIn[] | null> {
-  const { type, data, position } = event;
+  const wanted = wantedBy(event);
+  if (wanted === null) return null;
+  const { core, position } = context;
+  const of =
+    'metered' in wanted ? { readings: await startsOfMetered(context, wanted.metered), since: wanted.since } : wanted;
+  return byInvoice(await readRowsOf(core.db, position, of));
+}
+
+/** Rows of what was metered of resources. */
+type RowsOfMetered = { readonly metered: MeteredWanted };
+
+/** The rows that an event is an input of: those computed at or after `since`. null: none. */
+function wantedBy({
+  type,
+  data,
+  position: since,
+}: RecordedEvent): ((RowsOf | RowsOfMetered) & { readonly since: number }) | null {
   switch (type) {
     case 'UsageObserved':
-      return byInvoice(await rowsOfReadings(context, position, data.deploymentId, data.observations));
+      return { since, readings: startsOf(data.deploymentId, data.observations) };
     case 'UsageCorrected':
-      return byInvoice(await rowsOfReadings(context, position, data.deploymentId, data.corrections));
+      return { since, readings: startsOf(data.deploymentId, data.corrections) };
+    case 'UsageProviderNamed':
+      return { since, readings: startsOf(data.deploymentId, data.readings) };
     case 'RateSet':
     case 'RateCorrected':
-      return byInvoice(await rowsOfRate(context, position, data, data.effectiveFrom, data.effectiveUntil));
+      return { since, ref: refOf(data), from: data.effectiveFrom, until: data.effectiveUntil };
     case 'RateWithdrawn':
-      return byInvoice(await rowsOfRate(context, position, data, data.from, null));
+      return { since, ref: refOf(data), from: data.from, until: null };
     case 'PlanPublished':
     case 'PlanPriceCorrected':
-      return byInvoice(
-        await issuedWhere(
-          context,
-          position,
-          "r.row ->> 'planId' = $3 AND (r.row -> 'chargePeriod' ->> 'end')::timestamptz > $4",
-          [data.planId, data.effectiveFrom],
-        ),
-      );
+      return { since, planId: data.planId, from: data.effectiveFrom };
     case 'SubscriptionStarted':
     case 'SubscriptionPlanChanged':
     case 'SubscriptionCancelled':
-      return byInvoice(await issuedWhere(context, position, "r.row ->> 'subscriptionId' = $3", [data.subscriptionId]));
+      return { since, subscriptionId: data.subscriptionId };
     case 'DeploymentRegistered':
     case 'DeploymentAssigned':
-      return byInvoice(await issuedWhere(context, position, "r.row ->> 'deploymentId' = $3", [data.deploymentId]));
+      return { since, deploymentId: data.deploymentId };
     case 'LineOpened':
     case 'LineSplit':
-      return byInvoice(await issuedWhere(context, 0, 'r.line_id = $3', [data.lineId]));
+      return { since: 0, lineId: data.lineId };
     case 'InvoicePartsClaimed':
     case 'InvoiceDrafted':
     case 'InvoiceRowsFrozen':
@@ -66,33 +79,25 @@ export async function usedIn(context: QueryContext, event: RecordedEvent): Promi
     case 'InvoiceVoided':
     case 'InvoicePaid':
     case 'CreditNoteIssued':
-      return byInvoice(await issuedWhere(context, 0, 'i.invoice_id = $3', [data.invoiceId]));
+      return { since: 0, invoiceId: data.invoiceId };
     case 'TenantRegistered':
     case 'TenantTaxSet':
     case 'TenantGracePeriodSet':
     case 'CouponGranted':
     case 'CreditGranted':
     case 'CreditRevoked':
-      return byInvoice(await issuedWhere(context, position, 'i.tenant_id = $3', [data.tenantId]));
-    case 'UsageProviderNamed':
-      return byInvoice(await rowsOfReadings(context, position, data.deploymentId, data.readings));
-    case 'ResourcesObserved':
-      return byInvoice(
-        await rowsOfMetered(
-          context,
-          position,
-          data.provider,
-          data.resources.map(({ providerId }) => providerId),
-          { start: data.seenAt, end: null },
-        ),
-      );
-    case 'ResourceCorrected':
-      return byInvoice(
-        await rowsOfMetered(context, position, data.provider, [data.providerId], { start: data.from, end: data.until }),
-      );
+      return { since, tenantId: data.tenantId };
+    case 'ResourcesObserved': {
+      const resourceIds = data.resources.map(({ providerId }) => providerId);
+      return { since, metered: { provider: data.provider, resourceIds, start: data.seenAt, end: null } };
+    }
+    case 'ResourceCorrected': {
+      const { provider, providerId, from: start, until: end } = data;
+      return { since, metered: { provider, resourceIds: [providerId], start, end } };
+    }
     case 'DayMetered':
-      return byInvoice(await rowsOfMetered(context, position, null, null, dayOf(instant(`${data.date}T00:00:00Z`))));
-    // What is gone has no readings. Cost is in the margin; the others change nothing by themselves.
+      return { since, metered: { provider: null, resourceIds: null, ...dayOf(instant(`${data.date}T00:00:00Z`)) } };
+    // A removed resource and pruned usage have no readings. Cost is in the margin. The others change nothing by themselves.
     case 'ResourceRemoved':
     case 'UsagePruned':
     case 'UsageWaived':
@@ -105,90 +110,31 @@ export async function usedIn(context: QueryContext, event: RecordedEvent): Promi
   }
 }
 
-async function issuedWhere(
-  { core, position }: QueryContext,
-  since: number,
-  condition: string,
-  values: readonly unknown[],
-): Promise<IssuedRow[]> {
-  const { rows } = await core.pool.query<IssuedRow>(
-    `SELECT i.invoice_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.currency, r.row FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
-     WHERE i.position_from <= $1 AND (i.position_to IS NULL OR i.position_to > $1) AND i.computed_at >= $2 AND ${condition} ORDER BY i.ordinal, r.n`,
-    [position, since, ...values],
-  );
-  return rows;
-}
+const startsOf = (deploymentId: string, readings: readonly ReadingKey[]): ReadingStart[] =>
+  readings.map(({ billingKind, period }) => ({ deploymentId, billingKind, start: period.start }));
 
-/** A reading counts in the rows of the part that holds its start: those billed first, and their corrections. */
-export async function rowsOfReadings(
-  context: QueryContext,
-  since: number,
-  deploymentId: string,
-  readings: readonly { readonly billingKind: string; readonly period: { readonly start: string } }[],
-): Promise<IssuedRow[]> {
-  const condition = `r.line_id IN (SELECT l.line_id FROM invoice_lines l JOIN unnest($4::text[], $5::timestamptz[]) AS u(kind, at) ON u.kind = l.billing_kind
-       AND l.deployment_id = $3 AND l.parent_line_id IS NULL AND u.at >= l.period_start
-     WHERE u.at >= (r.row -> 'chargePeriod' ->> 'start')::timestamptz AND u.at < (r.row -> 'chargePeriod' ->> 'end')::timestamptz)`;
-  return issuedWhere(context, since, condition, [
-    deploymentId,
-    readings.map(({ billingKind }) => billingKind),
-    readings.map(({ period }) => period.start),
-  ]);
-}
+/** How the reference of a rate's rows begins. */
+const refOf = (key: RateKey): string => `${rateKeyText(key)}@`;
 
-/** Rows that count what was metered of resources (null: of all) over a stretch of time, up to their next sighting. */
-async function rowsOfMetered(
-  context: QueryContext,
-  since: number,
-  provider: string | null,
-  resourceIds: readonly string[] | null,
-  { start, end }: { readonly start: string; readonly end: string | null },
-): Promise<IssuedRow[]> {
-  const { rows } = await context.core.pool.query<{ deployment_id: string; billing_kind: string; period_start: string }>(
-    `SELECT DISTINCT u.deployment_id, u.billing_kind, u.period_start FROM usage_records u
-     WHERE u.origin = 'metering' AND u.position_from <= $1 AND (u.position_to IS NULL OR u.position_to > $1)
-       AND ($2::text IS NULL OR u.provider = $2) AND ($3::text[] IS NULL OR u.resource_id = ANY($3)) AND u.period_end > $4 AND ($5::timestamptz IS NULL OR u.period_start < $5)
-       AND ($2::text IS NULL OR u.period_start < coalesce((SELECT min(s.seen_at) FROM resource_sightings s WHERE s.provider = u.provider AND s.provider_id = u.resource_id
-         AND s.seen_at > $4 AND s.position_from <= $1 AND (s.position_to IS NULL OR s.position_to > $1)), 'infinity'))`,
-    [context.position, provider, resourceIds, start, end],
-  );
-  const found: IssuedRow[] = [];
-  for (const [deploymentId, group] of Map.groupBy(rows, (row) => row.deployment_id))
-    found.push(
-      ...(await rowsOfReadings(
-        context,
-        since,
-        deploymentId,
-        group.map((row) => ({ billingKind: row.billing_kind, period: { start: row.period_start } })),
-      )),
-    );
-  return found;
+async function startsOfMetered({ core, position }: QueryContext, metered: MeteredWanted): Promise<ReadingStart[]> {
+  const starts = await readMeteredStarts(core.db, position, metered);
+  return starts.map((row) => ({
+    deploymentId: row.deployment_id,
+    billingKind: row.billing_kind,
+    start: row.period_start,
+  }));
 }
-
-const rowsOfRate = async (
-  context: QueryContext,
-  since: number,
-  key: RateKey,
-  from: string,
-  until: string | null,
-): Promise<IssuedRow[]> =>
-  issuedWhere(
-    context,
-    since,
-    `starts_with(r.row ->> 'ref', $3) AND (r.row -> 'chargePeriod' ->> 'end')::timestamptz > $4 AND ($5::timestamptz IS NULL OR (r.row -> 'chargePeriod' ->> 'start')::timestamptz < $5)`,
-    [`${rateKeyText(key)}@`, from, until],
-  );
 
 export function byInvoice(rows: readonly IssuedRow[]): UsedIn[] {
-  return [...Map.groupBy(rows, ({ invoice_id }) => invoice_id)].flatMap(([invoiceId, group]): UsedIn[] => {
+  return [...Map.groupBy(rows, ({ document_id }) => document_id)].flatMap(([invoiceId, group]): UsedIn[] => {
     const [first] = group;
     if (first === undefined) return [];
-    const net = (row: FrozenRow): string => moneyText(decimal(row.net), first.currency);
+    const { ordinal, series, tenant_id: tenantId, currency } = first;
     return [
       {
         invoiceId,
-        number: numberOf(first.ordinal, first.series),
-        tenantId: first.tenant_id,
+        number: numberOf(ordinal, series),
+        tenantId,
         rows: group.map(({ row }) => ({
           rowId: row.rowId,
           lineId: row.lineId,
@@ -196,9 +142,9 @@ export function byInvoice(rows: readonly IssuedRow[]): UsedIn[] {
           ref: row.ref,
           kind: row.kind,
           chargePeriod: row.chargePeriod,
-          net: net(row),
+          net: moneyText(decimal(row.net), currency),
         })),
-        net: moneyText(decimal(text(sum(group.map(({ row }) => decimal(row.net))))), first.currency),
+        net: moneyText(sum(group.map(({ row }) => decimal(row.net))), currency),
       },
     ];
   });

@@ -2,6 +2,7 @@ import { invalid } from '#domain/errors';
 import { LogUntil } from '#event-store/until';
 import { Projector } from '#read-model/projector';
 import type { TableDefinition } from '#read-model/table';
+import type { LedgerCore } from '#ledger/ledger-core';
 import { visibleTenant, type QueryContext } from '#ledger/query';
 import { differingTables } from './replay-compare.js';
 import { keepOnly } from './replay-tenant.js';
@@ -64,7 +65,11 @@ async function clear({ core }: QueryContext, schema: string): Promise<void> {
       'schema_exists',
       `the schema ${schema} is there, and no replay made it: nothing was changed; name another with --into, or drop it`,
     );
-  await core.pool.query(`DROP SCHEMA ${schema} CASCADE`);
+  await dropSchema(core, schema);
+}
+
+export async function dropSchema({ pool }: Pick<LedgerCore, 'pool'>, schema: string): Promise<void> {
+  await pool.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
 }
 
 async function countsOf(

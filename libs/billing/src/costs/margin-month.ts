@@ -21,12 +21,18 @@ export async function marginIn(context: QueryContext, period: Period, currency: 
   return marginOf(shares, await costsIn(context, period, currency), currency);
 }
 
-/** The month's cost, tax left out, each share with whose it was then, and the line that it is of. */
+/** A share of a cost line, and the log position at which the line was recorded. */
+export interface CostLineShare extends CostShare {
+  readonly costLine: string;
+  readonly position: number;
+}
+
+/** The month's cost without tax: each share with whose it was then. */
 export async function costsIn(
   { core, position }: QueryContext,
   period: Period,
   currency: string,
-): Promise<(CostShare & { readonly costLine: string })[]> {
+): Promise<CostLineShare[]> {
   const rows = await readCostLines(core.db, position, { period, currency });
   const resourceIds = [...new Set(rows.flatMap(({ resource_id }) => (resource_id === null ? [] : [resource_id])))];
   const timelines = new Map(
@@ -54,6 +60,7 @@ export async function costsIn(
       ...share,
       kind: row.kind,
       costLine: `${row.provider}/${row.invoice_ref}/${row.line_key}`,
+      position: row.position_from,
     }));
   });
 }

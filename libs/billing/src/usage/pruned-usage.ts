@@ -1,8 +1,7 @@
 import type { RecordedEvent } from '#domain/events';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { type Observation, type Origin, type ReadingKey, usageStream } from '#domain/usage/usage';
-import { usageRecords, type UsageProviderRow } from '#projections/usage-records/usage-records.table';
-import { inForce, isInForce, versionColumns } from '#read-model/table';
+import type { UsageProviderRow } from '#projections/usage-records/usage-records.table';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readPrunedOfMonth } from '#projections/usage-records/pruned-usage.read';
 import type { PrunedMonth, Stretch } from '#projections/usage-records/usage-records.lookups';
@@ -133,27 +132,6 @@ function correct(versions: RecordVersion[], origin: Origin, quantity: string | n
       position_to: null,
     });
 }
-
-const COLUMNS = { ...usageRecords.columns, ...versionColumns };
-const names = Object.keys(COLUMNS).join(', ');
-
-/** Rows of `from_log`, a jsonb parameter or column, as SQL. */
-const rowsOf = (jsonb: string): string =>
-  `jsonb_to_recordset(${jsonb}) AS from_log(${Object.entries(COLUMNS)
-    .map(([name, { type }]) => `${name} ${type}`)
-    .join(', ')})`;
-
-/** The records in force at a position, of the table and of `jsonb` (`readingsIn`), as a subquery for FROM. */
-export const recordsInForce = (position: string, where: string, jsonb: string): string =>
-  `(SELECT ${Object.keys(usageRecords.columns).join(', ')} FROM ${inForce(usageRecords, position, where)} kept` +
-  ` UNION ALL SELECT ${Object.keys(usageRecords.columns).join(', ')} FROM ${rowsOf(jsonb)} WHERE ${isInForce(position)} AND ${where})`;
-
-/** Every version, of the table and of `jsonb`, as a subquery for FROM. */
-export const recordVersions = (where: string, jsonb: string): string =>
-  `(SELECT ${names} FROM ${usageRecords.name} WHERE ${where} UNION ALL SELECT ${names} FROM ${rowsOf(jsonb)} WHERE ${where})`;
-
-/** Versions as the parameter that `recordsInForce` and `recordVersions` read. */
-export const asJsonb = (versions: readonly RecordVersion[]): string => JSON.stringify(versions);
 
 /** Those of one deployment and kind (null: any) that begin within a stretch. */
 export const within = (

@@ -1,6 +1,7 @@
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
 import { type Instant, isBefore } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { readTenantsHolding } from '#projections/deployments/deployments.read';
 
 /** What one row is about. */
 export interface Surveyed {
@@ -28,8 +29,8 @@ export interface Survey {
   readonly tenants: readonly string[];
 }
 
-/** The stretch of time that rows are about. */
-export class Stretch {
+/** The time that rows are about, from the first to the last. */
+export class CoveredTime {
   from: Instant | null = null;
   until: Instant | null = null;
 
@@ -41,7 +42,7 @@ export class Stretch {
 
 /** Adds rows up, in the memory of their kinds, deployments and tenants. */
 export class Surveyor {
-  private readonly stretch = new Stretch();
+  private readonly covered = new CoveredTime();
   private readonly kinds = new Map<
     string,
     { readonly kind: string; readonly currency: string | null; rows: number; sum: Decimal | null }
@@ -50,7 +51,7 @@ export class Surveyor {
   private readonly tenants = new Set<string>();
 
   add({ kind, from, until, deploymentId, tenantId, amount, currency }: Surveyed): void {
-    this.stretch.add({ from, until });
+    this.covered.add({ from, until });
     if (deploymentId !== undefined) this.deployments.add(deploymentId);
     if (tenantId !== undefined) this.tenants.add(tenantId);
     const name = JSON.stringify([kind, currency ?? null]);
@@ -65,17 +66,13 @@ export class Surveyor {
     this.kinds.set(name, known);
   }
 
-  /** With the tenants whose the deployments are, or were. */
-  async of({ pool }: LedgerCore): Promise<Survey> {
-    const { rows } = await pool.query<{ tenant_id: string }>(
-      'SELECT DISTINCT tenant_id FROM deployment_assignments WHERE deployment_id = ANY($1) AND position_to IS NULL',
-      [[...this.deployments]],
-    );
-    for (const { tenant_id } of rows) this.tenants.add(tenant_id);
+  /** With the tenants that hold or held the deployments. */
+  async of({ db }: LedgerCore): Promise<Survey> {
+    for (const tenantId of await readTenantsHolding(db, [...this.deployments])) this.tenants.add(tenantId);
     const kinds = [...this.kinds.values()].map((each) => ({ ...each, sum: each.sum === null ? null : text(each.sum) }));
     return {
-      from: this.stretch.from,
-      until: this.stretch.until,
+      from: this.covered.from,
+      until: this.covered.until,
       kinds: kinds.sort((a, b) => compareText(a.kind, b.kind) || compareText(a.currency ?? '', b.currency ?? '')),
       deployments: this.deployments.size,
       tenants: [...this.tenants].sort(compareText),

@@ -1,16 +1,13 @@
-import { documentNumber, type FrozenRow } from '#domain/invoices/invoice';
-import type { Instant } from '#domain/time/instant';
+import { documentNumber } from '#domain/invoices/invoice';
 import { type Period, samePeriod } from '#domain/time/period';
-import { type CostLineRow, costLines } from '#projections/costs/costs.table';
-import { resources } from '#projections/inventory/inventory.table';
-import { tenants } from '#projections/tenants/tenants.table';
-import { inForce } from '#read-model/table';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { type AfterCostLine, readNamedCostLines } from '#projections/costs/costs.read';
+import { type AfterRow, readExportedRows } from '#projections/invoices/issued-rows.read';
 import { billingMonthOf, type ExportedCost, type FocusRow, focusOfCost, focusOfIssued } from './focus-row.js';
 
 const PAGE_ROWS = 1000;
 
-/** A month's cost and revenue as rows of FOCUS 1.2, as known at a position; page by page, whatever their number. */
+/** A month's cost and revenue as rows of FOCUS 1.2, as known at a position. Rows are read page by page, whatever their number. */
 export async function* focusRows(
   core: LedgerCore,
   position: number,
@@ -21,24 +18,11 @@ export async function* focusRows(
   yield* issuedOf(core, position, month, issuer);
 }
 
-type CostRecord = CostLineRow & {
-  readonly resource_name: string | null;
-  readonly resource_kind: string | null;
-  readonly details_ref: string | null;
-};
-
-async function* costsOf({ pool, details }: LedgerCore, position: number, month: Period): AsyncGenerator<ExportedCost> {
+async function* costsOf({ db, details }: LedgerCore, position: number, month: Period): AsyncGenerator<ExportedCost> {
   const names = new Names(details);
-  let after: readonly string[] = ['', '', ''];
+  let after: AfterCostLine = { provider: '', invoice_ref: '', line_key: '' };
   for (;;) {
-    const { rows } = await pool.query<CostRecord>(
-      `SELECT c.*, r.name AS resource_name, r.kind AS resource_kind, t.details_ref FROM ${inForce(costLines, '$1')} c` +
-        ` LEFT JOIN ${inForce(resources, '$1')} r ON r.provider = c.provider AND r.provider_id = c.resource_id` +
-        ` LEFT JOIN ${inForce(tenants, '$1')} t ON t.tenant_id = c.tenant_id` +
-        ' WHERE c.charge_period_start >= $2 AND c.charge_period_start < $3' +
-        ' AND (c.provider, c.invoice_ref, c.line_key) > ($4, $5, $6) ORDER BY c.provider, c.invoice_ref, c.line_key LIMIT $7',
-      [position, month.start, month.end, ...after, PAGE_ROWS],
-    );
+    const rows = await readNamedCostLines(db, position, month, { after, limit: PAGE_ROWS });
     await names.learn(rows.flatMap(({ details_ref }) => details_ref ?? []));
     for (const row of rows)
       yield {
@@ -49,11 +33,11 @@ async function* costsOf({ pool, details }: LedgerCore, position: number, month: 
       };
     const last = rows.at(-1);
     if (last === undefined || rows.length < PAGE_ROWS) return;
-    after = [last.provider, last.invoice_ref, last.line_key];
+    after = last;
   }
 }
 
-/** Tenants' names, each asked for once; of one that was erased there is none. */
+/** Tenants' names. Each is looked up once; an erased tenant has none. */
 class Names {
   private readonly known = new Map<string, string>();
   constructor(private readonly details: LedgerCore['details']) {}
@@ -68,47 +52,18 @@ class Names {
   }
 }
 
-interface IssuedRecord {
-  readonly document_id: string;
-  readonly series: 'INV' | 'CN';
-  readonly ordinal: number;
-  readonly issued_at: Instant;
-  readonly tenant_id: string;
-  readonly currency: string;
-  readonly details_ref: string;
-  readonly n: number;
-  readonly row_id: string;
-  readonly row: FrozenRow;
-}
-
-/** Invoices that are issued and not void, and credit notes, each with the attempt that its rows are of. */
-const DOCUMENTS =
-  "(SELECT invoice_id AS document_id, 'INV' AS series, ordinal, issued_at, tenant_id, currency, rows_attempt FROM invoices" +
-  " WHERE position_from <= $1 AND (position_to IS NULL OR position_to > $1) AND status IN ('issued', 'paid')" +
-  " UNION ALL SELECT creditnote.credit_note_id, 'CN', creditnote.ordinal, creditnote.issued_at, creditnote.tenant_id, creditnote.currency, creditnote.rows_attempt FROM credit_notes creditnote" +
-  ' WHERE creditnote.position_from <= $1 AND (creditnote.position_to IS NULL OR creditnote.position_to > $1)) d';
+const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 
 async function* issuedOf(
-  { pool, details }: LedgerCore,
+  { db, details }: LedgerCore,
   position: number,
   month: Period,
   issuer: string,
 ): AsyncGenerator<FocusRow> {
   const names = new Names(details);
-  let after: readonly [string, string] = [
-    '00000000-0000-0000-0000-000000000000',
-    '00000000-0000-0000-0000-000000000000',
-  ];
+  let after: AfterRow = { documentId: NIL_UUID, rowId: NIL_UUID };
   for (;;) {
-    const { rows } = await pool.query<IssuedRecord>(
-      `SELECT d.document_id, d.series, d.ordinal, d.issued_at, d.tenant_id, d.currency, t.details_ref, r.n, r.row_id, r.row FROM ${DOCUMENTS}` +
-        ' JOIN invoice_rows r ON r.invoice_id = d.document_id AND r.attempt = d.rows_attempt' +
-        ' JOIN tenants t ON t.tenant_id = d.tenant_id AND t.position_from <= $1 AND (t.position_to IS NULL OR t.position_to > $1)' +
-        // Issued or charged within the month: which of the two counts, the row says.
-        " WHERE ((r.row -> 'chargePeriod' ->> 'start')::timestamptz >= $2 AND (r.row -> 'chargePeriod' ->> 'start')::timestamptz < $3 OR d.issued_at >= $2 AND d.issued_at < $3)" +
-        ' AND (d.document_id, r.row_id) > ($4::uuid, $5::uuid) ORDER BY d.document_id, r.row_id LIMIT $6',
-      [position, month.start, month.end, ...after, PAGE_ROWS],
-    );
+    const rows = await readExportedRows(db, position, month, { after, limit: PAGE_ROWS });
     await names.learn(rows.map(({ details_ref }) => details_ref));
     for (const { series, ordinal, issued_at: issuedAt, tenant_id: tenantId, currency, details_ref, row } of rows) {
       const issued = {
@@ -123,6 +78,6 @@ async function* issuedOf(
     }
     const last = rows.at(-1);
     if (last === undefined || rows.length < PAGE_ROWS) return;
-    after = [last.document_id, last.row_id];
+    after = { documentId: last.document_id, rowId: last.row_id };
   }
 }

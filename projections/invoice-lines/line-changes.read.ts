@@ -1,0 +1,73 @@
+import { type Kysely, sql } from 'kysely';
+import type { Period } from '#domain/time/period';
+import type { Positions } from '#read-model/at';
+import type { ReadModels } from '../database.js';
+import { asJsonb, type RecordVersion, recordVersions } from '../usage-records/usage-records.read.js';
+
+/** What a line is rated from. */
+export interface RatedLine {
+  readonly lineId: string;
+  readonly tenantId: string;
+  readonly currency: string;
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  readonly subscriptionId: string;
+  readonly planIds: readonly string[];
+  readonly period: Period;
+  /** What the log alone has of its readings. */
+  readonly logged: readonly RecordVersion[];
+}
+
+/**
+ * Where something changed that lines are rated from: their readings and the rates of those, their plans, contracts, coupons and cuts.
+ * `index`: of the line, from 0 on.
+ */
+export async function readLineChanges(
+  db: Kysely<ReadModels>,
+  { first, last }: Positions,
+  lines: readonly RatedLine[],
+): Promise<{ readonly index: number; readonly position: number }[]> {
+  const readings = recordVersions(
+    sql`deployment_id = l.deployment_id AND billing_kind = l.billing_kind
+      AND period_start >= l.start_at AND period_start < l.end_at AND position_from <= ${last}`,
+    sql.ref('l.logged'),
+  );
+  // Line by line, each a look into an index.
+  const { rows } = await sql<{ index: number; position: number }>`
+    SELECT (l.n - 1)::int AS index, c.position
+    FROM unnest(${lines.map(({ lineId }) => lineId)}::uuid[], ${lines.map(({ tenantId }) => tenantId)}::text[],
+      ${lines.map(({ currency }) => currency)}::text[], ${lines.map(({ deploymentId }) => deploymentId)}::text[],
+      ${lines.map(({ billingKind }) => billingKind)}::text[],
+      ${lines.map(({ subscriptionId }) => subscriptionId)}::text[],
+      ${lines.map(({ planIds }) => JSON.stringify(planIds))}::jsonb[],
+      ${lines.map(({ period }) => period.start)}::timestamptz[], ${lines.map(({ period }) => period.end)}::timestamptz[],
+      ${lines.map(({ logged }) => asJsonb(logged))}::jsonb[]) WITH ORDINALITY
+      AS l(line_id, tenant_id, currency, deployment_id, billing_kind, subscription_id, plan_ids, start_at, end_at, logged, n)
+    CROSS JOIN LATERAL (
+      WITH readings AS (SELECT * FROM ${readings} u)
+      SELECT DISTINCT p AS position
+      FROM (
+        SELECT position_from, position_to FROM readings
+        UNION ALL
+        SELECT r.position_from, r.position_to
+        FROM rates r JOIN (SELECT DISTINCT resource_type, resource_family, location FROM readings) k
+          USING (resource_type, resource_family, location)
+        UNION ALL
+        SELECT position_from, position_to FROM plan_versions v
+        WHERE v.plan_id IN (SELECT jsonb_array_elements_text(l.plan_ids))
+        UNION ALL
+        SELECT position_from, position_to FROM subscriptions s WHERE s.subscription_id = l.subscription_id
+        UNION ALL
+        SELECT position_from, position_to FROM subscription_plans s WHERE s.subscription_id = l.subscription_id
+        UNION ALL
+        SELECT position_from, position_to FROM deployment_assignments a WHERE a.deployment_id = l.deployment_id
+        UNION ALL
+        SELECT position_from, position_to FROM invoice_lines i WHERE i.root_line_id = l.line_id
+        UNION ALL
+        SELECT position_from, position_to FROM credits c
+        WHERE c.kind = 'coupon' AND c.tenant_id = l.tenant_id AND c.currency = l.currency) v,
+        unnest(ARRAY[v.position_from, v.position_to]) p
+      WHERE p BETWEEN ${first} AND ${last}) c
+    ORDER BY index, c.position`.execute(db);
+  return rows;
+}

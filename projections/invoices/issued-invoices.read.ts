@@ -1,0 +1,99 @@
+import { type Kysely, sql } from 'kysely';
+import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
+import type { Instant } from '#domain/time/instant';
+import { at, changedAt, type Positions } from '#read-model/at';
+import type { History, ReadModels } from '../database.js';
+import { isBooked } from './invoices.read.js';
+import type { CreditNoteRow, InvoiceRow, TenantCreditRow } from './invoices.table.js';
+
+type Db = Kysely<ReadModels>;
+
+export const readInvoiceNumbered = async (
+  db: Db,
+  position: number,
+  ordinal: number,
+): Promise<History<InvoiceRow> | undefined> =>
+  db.selectFrom('invoices').selectAll().where('ordinal', '=', ordinal).where(at(position)).executeTakeFirst();
+
+export const readCreditNoteNumbered = async (
+  db: Db,
+  position: number,
+  ordinal: number,
+): Promise<History<CreditNoteRow> | undefined> =>
+  db.selectFrom('credit_notes').selectAll().where('ordinal', '=', ordinal).where(at(position)).executeTakeFirst();
+
+/** An account that has issued invoices, and the last instant up to which one of them bills. */
+export interface InvoicedAccount {
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly until: Instant;
+}
+
+export async function readInvoicedAccounts(db: Db, position: number): Promise<InvoicedAccount[]> {
+  const { rows } = await sql<InvoicedAccount>`
+    SELECT i.tenant_id, i.currency, max(i.as_of) AS until
+    FROM invoices i WHERE ${isBooked(position, 'i')}
+    GROUP BY i.tenant_id, i.currency ORDER BY i.tenant_id, i.currency`.execute(db);
+  return rows;
+}
+
+export type ComputedInvoice = InvoiceRow & { readonly computed_at: number; readonly rows: readonly FrozenRow[] };
+
+/** Every invoice that was ever issued, with its rows, in the order of their numbers. */
+export async function readComputedInvoices(db: Db, position: number): Promise<ComputedInvoice[]> {
+  const { rows } = await sql<ComputedInvoice>`
+    SELECT i.*, coalesce((
+      SELECT jsonb_agg(r.row ORDER BY r.n)
+      FROM invoice_rows r WHERE r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt), '[]') AS rows
+    FROM invoices i
+    WHERE i.rows_attempt IS NOT NULL AND i.computed_at IS NOT NULL AND ${at(position, 'i')}
+    ORDER BY i.ordinal`.execute(db);
+  return rows;
+}
+
+export type SettledInvoice = Pick<InvoiceRow, 'invoice_id' | 'credit_taken' | 'amount_due'>;
+
+/** What issued, non-void invoices take of credit, and what is due of them. */
+export const readSettledInvoices = async (db: Db, position: number): Promise<SettledInvoice[]> =>
+  db
+    .selectFrom('invoices as i')
+    .select(['i.invoice_id', 'i.credit_taken', 'i.amount_due'])
+    .where(isBooked(position, 'i'))
+    .execute();
+
+/** What every tenant has in credit, by currency. */
+export const readAllTenantCredits = async (db: Db, position: number): Promise<History<TenantCreditRow>[]> =>
+  db.selectFrom('tenant_credits').selectAll().where(at(position)).execute();
+
+/** An invoice before and after some log positions; null: it did not exist then. */
+export interface InvoiceChange {
+  readonly invoice_id: string;
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly ordinal: number | null;
+  /** Where it changed. */
+  readonly positions: readonly number[];
+  readonly before_status: InvoiceStatus | null;
+  readonly before_total: string | null;
+  readonly before_due: string | null;
+  readonly after_status: InvoiceStatus | null;
+  readonly after_total: string | null;
+  readonly after_due: string | null;
+}
+
+/** Invoices that changed at one of these positions, by tenant and number. */
+export async function readInvoiceChanges(db: Db, changed: Positions): Promise<InvoiceChange[]> {
+  const { rows } = await sql<InvoiceChange>`
+    SELECT k.invoice_id, k.tenant_id, k.currency, a.ordinal, k.positions,
+      b.status AS before_status, b.total AS before_total, b.amount_due AS before_due,
+      a.status AS after_status, a.total AS after_total, a.amount_due AS after_due
+    FROM (
+      SELECT invoice_id, tenant_id, currency, array_agg(DISTINCT p) AS positions
+      FROM invoices, unnest(ARRAY[position_from, position_to]) p
+      WHERE ${changedAt(changed)} AND p IS NOT NULL
+      GROUP BY invoice_id, tenant_id, currency) k
+    LEFT JOIN invoices b ON b.invoice_id = k.invoice_id AND ${at(changed.first - 1, 'b')}
+    LEFT JOIN invoices a ON a.invoice_id = k.invoice_id AND ${at(changed.last, 'a')}
+    ORDER BY k.tenant_id, a.ordinal, k.invoice_id`.execute(db);
+  return rows;
+}

@@ -1,0 +1,205 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { FrozenRow, InvoiceStatus, Series } from '#domain/invoices/invoice';
+import type { Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import { anyOf } from '#read-model/any-of';
+import { at } from '#read-model/at';
+import type { ReadModels } from '../database.js';
+
+type Db = Kysely<ReadModels>;
+
+/** A row of an issued invoice or of a credit note, and what it was computed from. */
+export interface IssuedRow {
+  /** The invoice's id, or the credit note's own. */
+  readonly document_id: string;
+  readonly series: Series;
+  readonly ordinal: number | null;
+  /** A credit note's row was computed from the log position of its invoice. */
+  readonly computed_at: number;
+  readonly tenant_id: string;
+  readonly currency: string;
+  /** The invoice that a credit note credits. null: the document is an invoice. */
+  readonly credited_invoice_id: string | null;
+  readonly row: FrozenRow;
+}
+
+const OF_INVOICE = sql`i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.currency,
+  NULL::uuid AS credited_invoice_id, r.row`;
+
+/** The issued rows of an invoice, a credit note, a line or a part, or the one row with this id: invoices first, in their order. */
+export async function readIssuedRows(db: Db, position: number, id: string): Promise<IssuedRow[]> {
+  const { rows } = await sql<IssuedRow>`
+    SELECT ${OF_INVOICE}, r.n
+    FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+    WHERE ${at(position, 'i')} AND ${id}::uuid IN (i.invoice_id, r.line_id, r.part_id, r.row_id)
+    UNION ALL
+    SELECT c.credit_note_id, 'CN', c.ordinal, i.computed_at, c.tenant_id, c.currency, c.invoice_id, r.row, r.n
+    FROM credit_notes c
+    JOIN invoices i ON i.invoice_id = c.invoice_id AND ${at(position, 'i')}
+    JOIN invoice_rows r ON r.invoice_id = c.credit_note_id AND r.attempt = c.rows_attempt
+    WHERE ${at(position, 'c')} AND ${id}::uuid IN (c.credit_note_id, r.line_id, r.part_id, r.row_id)
+    ORDER BY series DESC, ordinal, n`.execute(db);
+  return rows;
+}
+
+/** The start of a reading. */
+export interface ReadingStart {
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  readonly start: Instant;
+}
+
+/** What rows of invoices were computed from, or belong to. */
+export type RowsOf =
+  | { readonly tenantId: string }
+  | { readonly deploymentId: string }
+  | { readonly subscriptionId: string }
+  | { readonly invoiceId: string }
+  | { readonly lineId: string }
+  /** A plan's terms from an instant on. */
+  | { readonly planId: string; readonly from: Instant }
+  /** A rate over a time: `ref` is how a row's reference begins. An end that is null is open. */
+  | { readonly ref: string; readonly from: Instant; readonly until: Instant | null }
+  /** A reading counts in the rows whose charge period holds its start: those billed first, and their corrections. */
+  | { readonly readings: readonly ReadingStart[] };
+
+const CHARGED_FROM = sql`(r.row -> 'chargePeriod' ->> 'start')::timestamptz`;
+const CHARGED_UNTIL = sql`(r.row -> 'chargePeriod' ->> 'end')::timestamptz`;
+
+function conditionOf(of: RowsOf): RawBuilder<unknown> {
+  if ('tenantId' in of) return sql`i.tenant_id = ${of.tenantId}`;
+  if ('deploymentId' in of) return sql`r.row ->> 'deploymentId' = ${of.deploymentId}`;
+  if ('subscriptionId' in of) return sql`r.row ->> 'subscriptionId' = ${of.subscriptionId}`;
+  if ('invoiceId' in of) return sql`i.invoice_id = ${of.invoiceId}`;
+  if ('lineId' in of) return sql`r.line_id = ${of.lineId}`;
+  if ('planId' in of) return sql`r.row ->> 'planId' = ${of.planId} AND ${CHARGED_UNTIL} > ${of.from}`;
+  if ('ref' in of)
+    return sql`starts_with(r.row ->> 'ref', ${of.ref}) AND ${CHARGED_UNTIL} > ${of.from}
+      AND (${of.until}::timestamptz IS NULL OR ${CHARGED_FROM} < ${of.until})`;
+  const { readings } = of;
+  return sql`r.line_id IN (
+    SELECT l.line_id
+    FROM unnest(${readings.map(({ deploymentId }) => deploymentId)}::text[],
+      ${readings.map(({ billingKind }) => billingKind)}::text[],
+      ${readings.map(({ start }) => start)}::timestamptz[]) AS u(deployment_id, billing_kind, start_at)
+    JOIN invoice_lines l ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind
+      AND l.parent_line_id IS NULL AND u.start_at >= l.period_start
+    WHERE u.start_at >= ${CHARGED_FROM} AND u.start_at < ${CHARGED_UNTIL})`;
+}
+
+/** Rows of invoices that were computed at or after the position `since`, in order. */
+export async function readRowsOf(
+  db: Db,
+  position: number,
+  { since, ...of }: RowsOf & { readonly since: number },
+): Promise<IssuedRow[]> {
+  const { rows } = await sql<IssuedRow>`
+    SELECT ${OF_INVOICE}
+    FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+    WHERE ${at(position, 'i')} AND i.computed_at >= ${since} AND ${conditionOf(of)}
+    ORDER BY i.ordinal, r.n`.execute(db);
+  return rows;
+}
+
+/** A row of an invoice or a credit note, and the rows that it corrects. */
+export interface RowOfLine {
+  readonly row_id: string;
+  readonly series: Series;
+  readonly ordinal: number | null;
+  /** A credit note's: where it was recorded. */
+  readonly computed_at: number;
+  readonly kind: FrozenRow['kind'];
+  readonly corrects: readonly string[] | null;
+}
+
+/** All issued rows of lines, in the order in which they were computed. */
+export async function readRowsOfLines(db: Db, position: number, lineIds: readonly string[]): Promise<RowOfLine[]> {
+  const shown = sql`r.row_id, r.row ->> 'kind' AS kind, r.row -> 'corrects' AS corrects`;
+  const { rows } = await sql<RowOfLine>`
+    SELECT 'INV' AS series, i.ordinal, i.computed_at, ${shown}
+    FROM invoice_rows r
+    JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND ${at(position, 'i')}
+    WHERE r.line_id = ${anyOf(lineIds, 'uuid')}
+    UNION ALL
+    SELECT 'CN', c.ordinal, c.position_from, ${shown}
+    FROM invoice_rows r
+    JOIN credit_notes c ON c.credit_note_id = r.invoice_id AND c.rows_attempt = r.attempt AND ${at(position, 'c')}
+    WHERE r.line_id = ${anyOf(lineIds, 'uuid')}
+    ORDER BY computed_at, row_id`.execute(db);
+  return rows;
+}
+
+/** An invoice or a credit note as a whole. */
+export interface DocumentRow {
+  readonly document_id: string;
+  /** Of a credit note: the invoice that it credits. */
+  readonly invoice_id: string;
+  readonly status: InvoiceStatus;
+  readonly invoice_ordinal: number | null;
+  /** A credit note's. */
+  readonly reason: string | null;
+  /** The sums of its rows; null: it has none. */
+  readonly subtotal: string | null;
+  readonly tax: string | null;
+}
+
+export async function readDocuments(db: Db, position: number, ids: readonly string[]): Promise<DocumentRow[]> {
+  const { rows } = await sql<DocumentRow>`
+    SELECT d.document_id, d.invoice_id, d.status, d.invoice_ordinal, d.reason, s.subtotal, s.tax
+    FROM (
+      SELECT i.invoice_id AS document_id, i.invoice_id, i.status, i.ordinal AS invoice_ordinal, NULL AS reason,
+        i.rows_attempt
+      FROM invoices i WHERE i.invoice_id = ${anyOf(ids, 'uuid')} AND ${at(position, 'i')}
+      UNION ALL
+      SELECT c.credit_note_id, c.invoice_id, 'issued', i.ordinal, c.reason, c.rows_attempt
+      FROM credit_notes c JOIN invoices i ON i.invoice_id = c.invoice_id AND ${at(position, 'i')}
+      WHERE c.credit_note_id = ${anyOf(ids, 'uuid')} AND ${at(position, 'c')}) d
+    CROSS JOIN LATERAL (
+      SELECT sum((r.row ->> 'net')::numeric) AS subtotal, sum((r.row ->> 'tax')::numeric) AS tax
+      FROM invoice_rows r WHERE r.invoice_id = d.document_id AND r.attempt = d.rows_attempt) s`.execute(db);
+  return rows;
+}
+
+/** A row of a document that is issued and not void, with what names the document and its tenant. */
+export interface ExportedRow {
+  readonly document_id: string;
+  readonly series: Series;
+  readonly ordinal: number;
+  readonly issued_at: Instant;
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly details_ref: string;
+  readonly row_id: string;
+  readonly row: FrozenRow;
+}
+
+/** Where a page of issued rows goes on: after this row. */
+export interface AfterRow {
+  readonly documentId: string;
+  readonly rowId: string;
+}
+
+/** Rows charged within a month or issued within it: which of the two counts, the row says. In the order of document and row. */
+export async function readExportedRows(
+  db: Db,
+  position: number,
+  month: Period,
+  { after, limit }: { readonly after: AfterRow; readonly limit: number },
+): Promise<ExportedRow[]> {
+  const { start, end } = month;
+  const { rows } = await sql<ExportedRow>`
+    SELECT d.document_id, d.series, d.ordinal, d.issued_at, d.tenant_id, d.currency, t.details_ref, r.row_id, r.row
+    FROM (
+      SELECT i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.issued_at, i.tenant_id, i.currency,
+        i.rows_attempt
+      FROM invoices i WHERE i.status IN ('issued', 'paid') AND ${at(position, 'i')}
+      UNION ALL
+      SELECT c.credit_note_id, 'CN', c.ordinal, c.issued_at, c.tenant_id, c.currency, c.rows_attempt
+      FROM credit_notes c WHERE ${at(position, 'c')}) d
+    JOIN invoice_rows r ON r.invoice_id = d.document_id AND r.attempt = d.rows_attempt
+    JOIN tenants t ON t.tenant_id = d.tenant_id AND ${at(position, 't')}
+    WHERE (${CHARGED_FROM} >= ${start} AND ${CHARGED_FROM} < ${end} OR d.issued_at >= ${start} AND d.issued_at < ${end})
+      AND (d.document_id, r.row_id) > (${after.documentId}::uuid, ${after.rowId}::uuid)
+    ORDER BY d.document_id, r.row_id LIMIT ${limit}`.execute(db);
+  return rows;
+}

@@ -1,0 +1,205 @@
+import { type Kysely, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import type { RateKey } from '#domain/usage/usage';
+import { anyOf } from '#read-model/any-of';
+import { at, changedAt, type Positions } from '#read-model/at';
+import type { ReadModels } from '../database.js';
+import type { ResourceRow } from '../inventory/inventory.table.js';
+import { asJsonb, recordsInForce, type RecordVersion, recordVersions } from './usage-records.read.js';
+import type { UsageRecordRow } from './usage-records.table.js';
+
+type Db = Kysely<ReadModels>;
+
+/** Readings of a deployment and kind that begin within `[start, end)`. */
+export interface ReadingsOf {
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  readonly start: Instant;
+  readonly end: Instant;
+  /** Attributes that a reading must have; null: any reading. */
+  readonly filter: object | null;
+}
+
+/** What readings come to, and where they were recorded. */
+export interface Readings {
+  readonly quantity: string;
+  readonly count: number;
+  /** Of the events that they stand in. */
+  readonly positions: readonly number[];
+  /** The rate keys that they name. */
+  readonly keys: readonly RateKey[];
+}
+
+/** Readings in force at a position; `logged`: what the log alone has of them. */
+export async function readReadings(
+  db: Db,
+  position: number,
+  { deploymentId, billingKind, start, end, filter }: ReadingsOf,
+  logged: readonly RecordVersion[],
+): Promise<Readings> {
+  const attributes = filter === null ? null : JSON.stringify(filter);
+  const wanted = sql`deployment_id = ${deploymentId} AND billing_kind = ${billingKind}
+    AND period_start >= ${start} AND period_start < ${end}
+    AND (${attributes}::jsonb IS NULL OR attributes @> ${attributes}::jsonb) AND ${at(position)}`;
+  const { rows } = await sql<{ quantity: string; count: number; positions: number[] | null; keys: RateKey[] | null }>`
+    SELECT coalesce(sum(quantity), 0) AS quantity, count(*)::int AS count, array_agg(DISTINCT position_from) AS positions,
+      jsonb_agg(DISTINCT jsonb_build_object(
+        'resourceType', resource_type, 'resourceFamily', resource_family, 'location', location))
+        FILTER (WHERE resource_type IS NOT NULL) AS keys
+    FROM ${recordVersions(wanted, sql`${asJsonb(logged)}::jsonb`)} u`.execute(db);
+  const [found] = rows;
+  return {
+    quantity: found?.quantity ?? '0',
+    count: found?.count ?? 0,
+    positions: found?.positions ?? [],
+    keys: found?.keys ?? [],
+  };
+}
+
+/** Every version up to a position of a resource's readings of a kind that begin at one instant. */
+export async function readVersionsOfReading(
+  db: Db,
+  position: number,
+  reading: Pick<UsageRecordRow, 'deployment_id' | 'billing_kind' | 'resource_id' | 'period_start'>,
+  logged: readonly RecordVersion[],
+): Promise<RecordVersion[]> {
+  const wanted = sql`deployment_id = ${reading.deployment_id} AND billing_kind = ${reading.billing_kind}
+    AND resource_id = ${reading.resource_id} AND period_start = ${reading.period_start}::timestamptz
+    AND position_from <= ${position}`;
+  const { rows } = await sql<RecordVersion>`
+    SELECT * FROM ${recordVersions(wanted, sql`${asJsonb(logged)}::jsonb`)} u
+    ORDER BY period_end, granularity, provider, source_id, position_from`.execute(db);
+  return rows;
+}
+
+/** Usage of a deployment, kind and UTC month before and after some log positions. */
+export interface UsageChange {
+  readonly deployment_id: string;
+  readonly billing_kind: string;
+  /** `2026-04` */
+  readonly month: string;
+  /** The quantity of those readings alone that changed. */
+  readonly before: string;
+  readonly after: string;
+  /** How many readings changed. */
+  readonly readings: number;
+  /** Where they did. */
+  readonly positions: readonly number[];
+}
+
+/** Readings of which a version began or ended at one of these positions. */
+export async function readUsageChanges(
+  db: Db,
+  changed: Positions,
+  logged: readonly RecordVersion[],
+): Promise<UsageChange[]> {
+  const versions = recordVersions(changedAt(changed), sql`${asJsonb(logged)}::jsonb`);
+  const { rows } = await sql<UsageChange>`
+    SELECT deployment_id, billing_kind, to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
+      coalesce(sum(quantity) FILTER (WHERE ${at(changed.first - 1)}), 0) AS before,
+      coalesce(sum(quantity) FILTER (WHERE ${at(changed.last)}), 0) AS after,
+      count(DISTINCT (resource_id, period_start, period_end, granularity, provider, source_id))::int AS readings,
+      array_agg(position_from) || array_agg(position_to) FILTER (WHERE position_to IS NOT NULL) AS positions
+    FROM ${versions} u GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`.execute(db);
+  return rows;
+}
+
+/** Which metered readings are asked for: null stands for all, and an open end. */
+export interface MeteredWanted {
+  readonly provider: string | null;
+  readonly resourceIds: readonly string[] | null;
+  readonly start: Instant;
+  readonly end: Instant | null;
+}
+
+export type MeteredStart = Pick<UsageRecordRow, 'deployment_id' | 'billing_kind' | 'period_start'>;
+
+/** Where readings begin that were metered of resources within a time; of one provider, up to the resource's next sighting after `start`. */
+export async function readMeteredStarts(
+  db: Db,
+  position: number,
+  { provider, resourceIds, start, end }: MeteredWanted,
+): Promise<MeteredStart[]> {
+  const ofProvider =
+    provider === null
+      ? sql`true`
+      : sql`u.provider = ${provider} AND u.period_start < coalesce((
+          SELECT min(s.seen_at) FROM resource_sightings s
+          WHERE s.provider = u.provider AND s.provider_id = u.resource_id AND s.seen_at > ${start}
+            AND ${at(position, 's')}), 'infinity')`;
+  const { rows } = await sql<MeteredStart>`
+    SELECT DISTINCT u.deployment_id, u.billing_kind, u.period_start
+    FROM usage_records u
+    WHERE u.origin = 'metering' AND u.period_end > ${start} AND ${at(position, 'u')}
+      AND (${end}::timestamptz IS NULL OR u.period_start < ${end})
+      AND ${resourceIds === null ? sql`true` : sql`u.resource_id = ${anyOf(resourceIds)}`} AND ${ofProvider}`.execute(
+    db,
+  );
+  return rows;
+}
+
+/** A line's readings that are on several lines of an item. */
+export interface UsageOnLines {
+  readonly deployment_id: string;
+  readonly billing_kind: string;
+  readonly line_ids: readonly string[];
+  readonly readings: number;
+}
+
+/** The readings that a line covers. */
+export interface LineOfItem {
+  readonly lineId: string;
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  /** Readings are on one line of each item. */
+  readonly itemKey: string;
+  readonly start: Instant;
+  readonly end: Instant;
+  readonly filter: object | null;
+}
+
+/** Readings that several lines of one item cover; `logged`: what the log alone has of them. */
+export async function readUsageOnSeveralLines(
+  db: Db,
+  position: number,
+  lines: readonly LineOfItem[],
+  logged: readonly RecordVersion[],
+): Promise<UsageOnLines[]> {
+  const filters = lines.map(({ filter }) => (filter === null ? null : JSON.stringify(filter)));
+  const { rows } = await sql<UsageOnLines>`
+    WITH lines AS (
+      SELECT * FROM unnest(${lines.map(({ lineId }) => lineId)}::text[],
+        ${lines.map(({ deploymentId }) => deploymentId)}::text[],
+        ${lines.map(({ billingKind }) => billingKind)}::text[], ${lines.map(({ itemKey }) => itemKey)}::text[],
+        ${lines.map(({ start }) => start)}::timestamptz[], ${lines.map(({ end }) => end)}::timestamptz[],
+        ${filters}::jsonb[])
+        AS l(line_id, deployment_id, billing_kind, item_key, start_at, end_at, filter)),
+    covered AS (
+      SELECT u.deployment_id, u.billing_kind, array_agg(l.line_id ORDER BY l.line_id) AS line_ids
+      FROM ${recordsInForce(position, sql`true`, sql`${asJsonb(logged)}::jsonb`)} u
+      JOIN lines l ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind
+        AND u.period_start >= l.start_at AND u.period_start < l.end_at
+        AND (l.filter IS NULL OR u.attributes @> l.filter)
+      GROUP BY u.deployment_id, u.billing_kind, u.period_start, u.resource_id, u.period_end, u.granularity, u.provider,
+        u.source_id, l.item_key
+      HAVING count(*) > 1)
+    SELECT deployment_id, billing_kind, line_ids, count(*)::int AS readings
+    FROM covered GROUP BY deployment_id, billing_kind, line_ids ORDER BY 1, 2, 3`.execute(db);
+  return rows;
+}
+
+export type UnmeteredResource = Pick<ResourceRow, 'provider' | 'provider_id' | 'kind'> & {
+  readonly deployment_id: string;
+};
+
+/** Resources that are in a deployment, and of which the table has no record. */
+export async function readResourcesWithoutUsage(db: Db, position: number): Promise<UnmeteredResource[]> {
+  const { rows } = await sql<UnmeteredResource>`
+    SELECT r.provider, r.provider_id, r.kind, r.deployment_id
+    FROM resources r
+    WHERE r.deployment_id IS NOT NULL AND r.deleted_at IS NULL AND ${at(position, 'r')} AND NOT EXISTS (
+      SELECT FROM ${recordsInForce(position, sql`true`)} u
+      WHERE u.deployment_id = r.deployment_id AND u.resource_id = r.provider_id AND u.provider IN ('', r.provider))
+    ORDER BY r.provider, r.provider_id`.execute(db);
+  return rows;
+}
