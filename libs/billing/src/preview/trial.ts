@@ -2,8 +2,10 @@ import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import type { Instant } from '#domain/time/instant';
 import { EventCodec } from '#event-store/codec';
+import { passes } from '#event-store/filter';
 import {
   type Appended,
+  type EventFilter,
   type EventLog,
   NO_STREAM,
   type NewEvent,
@@ -79,9 +81,9 @@ class TrialLog implements EventLog {
     yield* this.captured.filter((event) => event.stream === stream && event.revision >= fromRevision);
   }
 
-  async *readAll(after: number): AsyncIterable<StoredEvent> {
-    for await (const event of this.log.readAll(after)) if (event.position <= this.from) yield event;
-    yield* this.captured.filter(({ position }) => position > after);
+  async *readAll(after: number, filter?: EventFilter): AsyncIterable<StoredEvent> {
+    for await (const event of this.log.readAll(after, filter)) if (event.position <= this.from) yield event;
+    yield* this.captured.filter((event) => event.position > after && passes(event, filter));
   }
 
   async revisionOf(stream: string): Promise<number> {
