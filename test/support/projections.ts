@@ -7,7 +7,7 @@ import { EventCodec } from '#event-store/codec';
 import { ensurePartitions } from '#read-model/partitions';
 import type { Projection } from '#read-model/projection';
 import { createReadModels } from '#read-model/schema';
-import { isInForce, type RowOf, type TableDefinition, type Versioned } from '#read-model/table';
+import { type RowOf, type TableDefinition, type Versioned } from '#read-model/table';
 import { type TestDatabase, testDatabase } from './postgres.js';
 
 /** An event as a spec writes it: its data under its type. */
@@ -69,7 +69,7 @@ export function projected(...projections: readonly Projection[]): Projected {
     async rows<Of extends TableDefinition>(table: Of, asOf = position) {
       const { rows } = await client.query<RowOf<Of>>(
         `SELECT ${Object.keys(table.columns).join(', ')} FROM ${table.name}` +
-          ` WHERE ${isInForce('$1')} ORDER BY ${table.key.join(', ')}`,
+          ` WHERE position_from <= $1 AND (position_to IS NULL OR position_to > $1) ORDER BY ${table.key.join(', ')}`,
         [asOf],
       );
       return rows.map(withoutNulls);

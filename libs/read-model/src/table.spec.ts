@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
 import { jsonb, numeric, oneOf, text, timestamptz } from './column.js';
-import { createIndexesSql, createTableSql, defineTable, inForce, isInForce } from './table.js';
+import { createIndexesSql, createTableSql, defineTable } from './table.js';
 
 const prices = defineTable({
   name: 'prices',
@@ -68,8 +68,6 @@ describe('on Postgres', () => {
     database = await testDatabase();
     await database.pool.query('CREATE EXTENSION btree_gist');
     for (const statement of [createTableSql(prices), ...createIndexesSql(prices)]) await database.pool.query(statement);
-    await database.pool.query(createTableSql(readings));
-    await database.pool.query('CREATE TABLE readings_all PARTITION OF readings DEFAULT');
   });
   afterAll(async () => database.drop());
 
@@ -81,24 +79,5 @@ describe('on Postgres', () => {
     await price('2026-01-01T00:00:00Z', '2026-07-01T00:00:00Z', 2);
     await price('2026-07-01T00:00:00Z', null, 2);
     await expect(price('2026-06-01T00:00:00Z', '2026-06-02T00:00:00Z', 3)).rejects.toThrow('exclusion constraint');
-  });
-
-  it('a row is in force from its position on, and before the one at which it was superseded', async () => {
-    await database.pool.query(
-      "INSERT INTO readings VALUES ('a', '2026-04-01T00:00:00Z', 'meter', 5, 8), ('a', '2026-04-01T00:00:00Z', 'person', 8, NULL)",
-    );
-    const originsAt = async (position: number) => {
-      const [plain, halves] = [`readings WHERE ${isInForce('$1')}`, inForce(readings, '$1', "id = 'a'")];
-      const found = await Promise.all(
-        [plain, `${halves} r`].map(async (from) =>
-          database.pool.query<{ origin: string }>(`SELECT origin FROM ${from}`, [position]),
-        ),
-      );
-      return found.map(({ rows }) => rows.map(({ origin }) => origin));
-    };
-    expect(await originsAt(4)).toEqual([[], []]);
-    expect(await originsAt(5)).toEqual([['meter'], ['meter']]);
-    expect(await originsAt(7)).toEqual([['meter'], ['meter']]);
-    expect(await originsAt(8)).toEqual([['person'], ['person']]);
   });
 });
