@@ -39,10 +39,10 @@ ${types.join('\n')}
 
 /** Every operation of the API. Errors: LedgerlineProblem. */
 export class Ledgerline {
-  readonly #requester: Requester;
+  private readonly requester: Requester;
 
   constructor(options: ClientOptions) {
-    this.#requester = new Requester(options);
+    this.requester = new Requester(options);
   }
 
 ${operations.join('\n\n')}
@@ -116,6 +116,6 @@ function methodOf(path: string, method: string, operation: Operation): string {
   ];
   return `  /** ${summary}. */
   async ${operationId}(${[...(body === undefined ? [] : [`body: ${typeOf(body)}`]), ...given].join(', ')}): Promise<${answer === undefined ? 'unknown' : typeOf(answer)}> {
-${taken}    return this.#requester.send({ ${call.join(', ')} });
+${taken}    return this.requester.send({ ${call.join(', ')} });
   }`;
 }

@@ -148,170 +148,170 @@ export type IngestError = { readonly code: string; readonly message: string; rea
 
 /** Every operation of the API. Errors: LedgerlineProblem. */
 export class Ledgerline {
-  readonly #requester: Requester;
+  private readonly requester: Requester;
 
   constructor(options: ClientOptions) {
-    this.#requester = new Requester(options);
+    this.requester = new Requester(options);
   }
 
   /** Who is billed. */
   async tenants(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/tenants', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/tenants', query: question });
   }
 
   /** What tenants run, and whose each was when. */
   async deployments(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/deployments', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/deployments', query: question });
   }
 
   /** Which deployment is on which plan, from when to when, and for whom. */
   async subscriptions(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; subscriptionId?: string | undefined; subscriptionIds?: readonly (string)[] | string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanSubscriptionPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/subscriptions', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/subscriptions', query: question });
   }
 
   /** The inventory: what providers run for us, as last seen; or with its kind, status, size and holder at an instant, and what there was then. */
   async resources(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; provider?: string | undefined; providerId?: string | undefined; kind?: string | undefined; deploymentId?: string | undefined; tenantId?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ResourcePage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/resources', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/resources', query: question });
   }
 
   /** Which days were metered, with the number of records and what was skipped. */
   async meteredDays(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MeteredDayPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/metered-days', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/metered-days', query: question });
   }
 
   /** The observations in force: one row per deployment, resource, billing kind, period and granularity. */
   async usageRecords(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; resourceId?: string | undefined; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UsageRecordPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/usage-records', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/usage-records', query: question });
   }
 
   /** Quantity by billing kind of one deployment over a period: the shape that a quote takes. */
   async usage(question: { asOf?: string | undefined; knownAt?: string | undefined; deploymentId: string; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<UsageAnswer> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/usage', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/usage', query: question });
   }
 
   /** Takes observations and CloudEvents 1.0, one or many; each is answered by itself, and may be sent again for ever. */
   async ingest(body: SentObservation | { readonly deploymentId: string; readonly observations: readonly (Readonly<Record<string, unknown>>)[] } | CloudEvent | readonly (SentObservation | CloudEvent)[]): Promise<Ingested> {
-    return this.#requester.send({ method: 'POST', path: '/api/v1/usage', body });
+    return this.requester.send({ method: 'POST', path: '/api/v1/usage', body });
   }
 
   /** Usage that no line covers: its deployment had no subscription then, or the plan no item for its billing kind. */
   async unbilled(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UnbilledUsagePage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/unbilled', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/unbilled', query: question });
   }
 
   /** The prices of rate keys, with the periods over which they are in force; as known at a position or instant. */
   async rates(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; resourceType?: string | undefined; resourceFamily?: string | undefined; location?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<RatePage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/rates', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/rates', query: question });
   }
 
   /** Plans with the periods over which their terms are in force. */
   async plans(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/plans', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/plans', query: question });
   }
 
   /** What usage would come to under a plan, for a whole period; stored nowhere. */
   async quote(body: QuoteQuestion): Promise<Quote> {
-    return this.#requester.send({ method: 'POST', path: '/api/v1/quotes', body });
+    return this.requester.send({ method: 'POST', path: '/api/v1/quotes', body });
   }
 
   /** Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`). */
   async lines(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/lines', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/lines', query: question });
   }
 
   /** One line or part; a line that was cut comes with its parts. */
   async line(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<LineWithParts> {
     const { id, ...query } = question;
-    return this.#requester.send({ method: 'GET', path: `/api/v1/lines/${encodeURIComponent(id)}`, query });
+    return this.requester.send({ method: 'GET', path: `/api/v1/lines/${encodeURIComponent(id)}`, query });
   }
 
   /** Invoices: issued ones as they were frozen, drafts as they rate now. */
   async invoices(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/invoices', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/invoices', query: question });
   }
 
   /** One invoice with its lines and rows. */
   async invoice(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Invoice> {
     const { id, ...query } = question;
-    return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}`, query });
+    return this.requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}`, query });
   }
 
   /** The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored. */
   async invoicePreview(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
   }
 
   /** One invoice as a page of HTML to print or to send. */
   async invoiceDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
     const { id, ...query } = question;
-    return this.#requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
+    return this.requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
   }
 
   /** Credit notes, each of one issued invoice. */
   async creditNotes(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; invoiceId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditNotePage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/credit-notes', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/credit-notes', query: question });
   }
 
   /** One credit note with its rows. */
   async creditNote(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteWithRows> {
     const { id, ...query } = question;
-    return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}`, query });
+    return this.requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}`, query });
   }
 
   /** One credit note as a page of HTML to print or to send. */
   async creditNoteDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteDocumentAnswer> {
     const { id, ...query } = question;
-    return this.#requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/document`, query });
+    return this.requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/document`, query });
   }
 
   /** Coupons and credits, and what issued invoices have taken of each. */
   async credits(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/credits', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/credits', query: question });
   }
 
   /** Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across. */
   async margin(question: { asOf?: string | undefined; knownAt?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/margin', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/margin', query: question });
   }
 
   /** What the open period of each active subscription comes to so far, by the engine of the invoice; not billed. */
   async accrual(question: { asOf?: string | undefined; knownAt?: string | undefined; at?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/dashboard/accrual', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/accrual', query: question });
   }
 
   /** An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in. */
   async explain(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Explained> {
     const { id, ...query } = question;
-    return this.#requester.send({ method: 'GET', path: `/api/v1/audit/explain/${encodeURIComponent(id)}`, query });
+    return this.requester.send({ method: 'GET', path: `/api/v1/audit/explain/${encodeURIComponent(id)}`, query });
   }
 
   /** The log itself: events of a stream, or all, after a position. */
   async events(question: { asOf?: string | undefined; knownAt?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/audit/events', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/audit/events', query: question });
   }
 
   /** What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events. */
   async diff(question: { asOf?: string | undefined; knownAt?: string | undefined; from: string; to?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Differences> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/audit/diff', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/audit/diff', query: question });
   }
 
   /** Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy. */
   async check(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Checked> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/audit/check', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/audit/check', query: question });
   }
 
   /** Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. With asOf: of the events up to then. */
   async projections(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
-    return this.#requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
+    return this.requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
   }
 
   /** Executes one command, or an array of them in order; a refusal does not stop the rest. */
   async commands(body: Command | readonly (Command)[]): Promise<CommandOutcome | readonly (CommandOutcome)[]> {
-    return this.#requester.send({ method: 'POST', path: '/api/v1/commands', body });
+    return this.requester.send({ method: 'POST', path: '/api/v1/commands', body });
   }
 
   /** What commands would change, in money, were they carried out now; nothing is kept. */
   async preview(body: { readonly commands: readonly (Command)[]; readonly at?: string; readonly period?: string; readonly currency?: string }): Promise<Preview> {
-    return this.#requester.send({ method: 'POST', path: '/api/v1/preview', body });
+    return this.requester.send({ method: 'POST', path: '/api/v1/preview', body });
   }
 }

@@ -44,18 +44,19 @@ const SHED = [429, 503];
 const FIRST_WAIT_MS = 200;
 
 export class Requester {
-  readonly #options: ClientOptions;
+  /** A function, so that a client that is logged does not show its token. */
+  private readonly options: () => ClientOptions;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
+    this.options = () => options;
   }
 
   /** Errors: LedgerlineProblem; a TypeError of fetch where there is no answer, after all retries. */
   async send<Answer>(call: Call): Promise<Answer> {
-    const retries = this.#options.retries ?? 5;
+    const { retries = 5 } = this.options();
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const response = await this.#fetch(call);
+        const response = await this.fetch(call);
         if (response.ok) return (await response.json()) as Answer;
         const problem = await problemOf(response);
         if (!SHED.includes(response.status) || attempt >= retries) throw problem;
@@ -67,12 +68,13 @@ export class Requester {
     }
   }
 
-  #fetch({ method, path, query = {}, body }: Call): Promise<Response> {
-    const url = new URL(path, this.#options.url);
+  private fetch({ method, path, query = {}, body }: Call): Promise<Response> {
+    const { url: base, token } = this.options();
+    const url = new URL(path, base);
     for (const [name, value] of Object.entries(query))
       for (const each of Array.isArray(value) ? (value as unknown[]) : [value])
         if (each !== undefined) url.searchParams.append(name, typeof each === 'string' ? each : JSON.stringify(each));
-    const headers: Record<string, string> = { authorization: `Bearer ${this.#options.token}` };
+    const headers: Record<string, string> = { authorization: `Bearer ${token}` };
     if (body !== undefined) headers['content-type'] = 'application/json';
     return fetch(url, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
   }

@@ -73,6 +73,10 @@ describe('sources', () => {
     expect(linesWith(/\bmodel\s*[!=]==/).filter((line) => !line.startsWith('libs/domain/src/prices/'))).toEqual([]);
   });
 
+  it('have one style of privacy: private, never #', () => {
+    expect(linesWith(/this\.#\w/)).toEqual([]);
+  });
+
   it('read what an event says through the codec, which lifts an old shape to the present one', () => {
     expect(
       linesWith(/JSON\.parse\([^)]*\b(data|metadata)\b/).filter((line) => !/^test\/|\.spec\.ts/.test(line)),

@@ -31,96 +31,96 @@ const RECORD_BYTES = 137;
  * the client, with the real server's rules for expected revisions and repeated appends. It can also fail as a node does.
  */
 export class EventStoreDbNode {
-  readonly #log: Recorded[] = [];
-  readonly #subscribers = new Set<(event: Recorded) => void>();
-  readonly #sockets = new Set<net.Socket>();
-  readonly #late = new Set<NodeJS.Timeout>();
-  readonly #server = new grpc.Server();
+  private readonly log: Recorded[] = [];
+  private readonly subscribers = new Set<(event: Recorded) => void>();
+  private readonly sockets = new Set<net.Socket>();
+  private readonly late = new Set<NodeJS.Timeout>();
+  private readonly server = new grpc.Server();
   /** Clients come through a proxy, so that their connections can be cut like a cable, without a word. */
-  readonly #proxy: net.Server;
-  #grpcPort = 0;
-  #lateMs = 0;
-  #refusals = 0;
-  #appends = 0;
-  #nextPosition = 0;
+  private readonly proxy: net.Server;
+  private grpcPort = 0;
+  private lateMs = 0;
+  private refusals = 0;
+  private appended = 0;
+  private nextPosition = 0;
 
   private constructor() {
-    this.#server.addService(StreamsService, {
-      append: (call: AppendCall, answer: grpc.sendUnaryData<AppendResp>) => this.#append(call, answer),
-      read: (call: ReadCall) => this.#read(call),
+    this.server.addService(StreamsService, {
+      append: (call: AppendCall, answer: grpc.sendUnaryData<AppendResp>) => this.append(call, answer),
+      read: (call: ReadCall) => this.read(call),
     });
-    this.#proxy = net.createServer({ noDelay: true }, (client) => this.#forward(client));
+    this.proxy = net.createServer({ noDelay: true }, (client) => this.forward(client));
   }
 
   static async start(): Promise<EventStoreDbNode> {
     const node = new EventStoreDbNode();
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    node.#server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
+    node.server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
       if (error === null) resolve(port);
       else reject(error);
     });
-    node.#grpcPort = await promise;
-    node.#proxy.listen(0, '127.0.0.1');
-    await once(node.#proxy, 'listening');
+    node.grpcPort = await promise;
+    node.proxy.listen(0, '127.0.0.1');
+    await once(node.proxy, 'listening');
     // A real log begins with events of its own.
-    node.#record('$users', NO_STREAM, [proposal('$UserCreated')]);
+    node.record('$users', NO_STREAM, [proposal('$UserCreated')]);
     return node;
   }
 
   get connectionString(): string {
-    return `esdb://127.0.0.1:${this.#port()}?tls=false`;
+    return `esdb://127.0.0.1:${this.port()}?tls=false`;
   }
 
   /** How many appends were written; repetitions are not. */
   get appends(): number {
-    return this.#appends;
+    return this.appended;
   }
 
   dropConnections(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.sockets) socket.destroy();
   }
 
   /** From now on appends are written at once and answered so much later. */
   answerLate(ms: number): void {
-    this.#lateMs = ms;
+    this.lateMs = ms;
   }
 
   /** The next n appends are refused, with the leader's address: this node's. */
   refuseAsNotLeader(n: number): void {
-    this.#refusals = n;
+    this.refusals = n;
   }
 
   async stop(): Promise<void> {
-    for (const timer of this.#late) clearTimeout(timer);
-    this.#server.forceShutdown();
+    for (const timer of this.late) clearTimeout(timer);
+    this.server.forceShutdown();
     this.dropConnections();
-    this.#proxy.close();
-    await once(this.#proxy, 'close');
+    this.proxy.close();
+    await once(this.proxy, 'close');
   }
 
-  #port(): number {
-    const address = this.#proxy.address();
+  private port(): number {
+    const address = this.proxy.address();
     if (address === null || typeof address === 'string') throw new Error('the node does not listen');
     return address.port;
   }
 
-  #forward(client: net.Socket): void {
-    const server = net.connect({ port: this.#grpcPort, host: '127.0.0.1', noDelay: true });
+  private forward(client: net.Socket): void {
+    const server = net.connect({ port: this.grpcPort, host: '127.0.0.1', noDelay: true });
     for (const [socket, other] of [
       [client, server],
       [server, client],
     ] as const) {
-      this.#sockets.add(socket);
+      this.sockets.add(socket);
       socket.on('error', () => undefined);
       socket.on('close', () => {
-        this.#sockets.delete(socket);
+        this.sockets.delete(socket);
         other.destroy();
       });
       socket.pipe(other);
     }
   }
 
-  #append(call: AppendCall, answer: grpc.sendUnaryData<AppendResp>): void {
+  private append(call: AppendCall, answer: grpc.sendUnaryData<AppendResp>): void {
     let options: AppendReq.Options | undefined;
     const proposals: AppendReq.ProposedMessage[] = [];
     call.on('data', (request: AppendReq) => {
@@ -130,37 +130,37 @@ export class EventStoreDbNode {
     });
     call.on('end', () => {
       if (options === undefined) return answer({ code: grpc.status.INVALID_ARGUMENT, details: 'no options' });
-      if (this.#refusals > 0) {
-        this.#refusals -= 1;
-        return answer(notLeader(this.#port()));
+      if (this.refusals > 0) {
+        this.refusals -= 1;
+        return answer(notLeader(this.port()));
       }
-      const decided = this.#decide(options, proposals);
+      const decided = this.decide(options, proposals);
       const send = (): void => (decided instanceof streamsPb.AppendResp ? answer(null, decided) : answer(decided));
-      if (this.#lateMs === 0) return send();
+      if (this.lateMs === 0) return send();
       const timer = setTimeout(() => {
-        this.#late.delete(timer);
+        this.late.delete(timer);
         send();
-      }, this.#lateMs);
-      this.#late.add(timer);
+      }, this.lateMs);
+      this.late.add(timer);
     });
     call.on('error', () => undefined);
   }
 
   /** The real server's rules for an exact revision, which hold for ever: at it, append; below it, compare; above it, refuse. */
-  #decide(
+  private decide(
     options: AppendReq.Options,
     proposals: readonly AppendReq.ProposedMessage[],
   ): AppendResp | Partial<grpc.StatusObject> {
     const stream = text(options.getStreamIdentifier()?.getStreamName_asU8());
     const expected = options.hasNoStream() ? NO_STREAM : Number(options.getRevision());
-    const written = this.#log.filter((event) => event.stream === stream);
+    const written = this.log.filter((event) => event.stream === stream);
     const current = written.length - 1;
     if (expected === current) {
-      const last = this.#record(stream, expected, proposals);
-      this.#appends += 1;
+      const last = this.record(stream, expected, proposals);
+      this.appended += 1;
       // The server's own events come between ours.
-      if (this.#appends % 3 === 0)
-        this.#record('$stats-127.0.0.1:2113', this.#appends / 3 - 2, [proposal('$statsCollected')]);
+      if (this.appended % 3 === 0)
+        this.record('$stats-127.0.0.1:2113', this.appended / 3 - 2, [proposal('$statsCollected')]);
       return success(last);
     }
     if (expected > current) return wrongExpectedVersion(expected, current);
@@ -171,9 +171,13 @@ export class EventStoreDbNode {
     return wrongExpectedVersion(expected, current);
   }
 
-  #record(stream: string, expected: number, proposals: readonly AppendReq.ProposedMessage[]): Recorded | undefined {
+  private record(
+    stream: string,
+    expected: number,
+    proposals: readonly AppendReq.ProposedMessage[],
+  ): Recorded | undefined {
     const now = BigInt(Date.now()) * TICKS_PER_MS + 1_234n;
-    const createdTicks = [now, this.#log.at(-1)?.createdTicks ?? now].reduce((a, b) => (a > b ? a : b));
+    const createdTicks = [now, this.log.at(-1)?.createdTicks ?? now].reduce((a, b) => (a > b ? a : b));
     for (const [i, proposed] of proposals.entries()) {
       const map = proposed.getMetadataMap();
       const event = {
@@ -184,29 +188,29 @@ export class EventStoreDbNode {
         contentType: map.get('content-type') ?? '',
         data: proposed.getData_asU8(),
         metadata: proposed.getCustomMetadata_asU8(),
-        position: this.#nextPosition,
+        position: this.nextPosition,
         createdTicks,
       };
-      this.#nextPosition += RECORD_BYTES + event.data.length + event.metadata.length;
-      this.#log.push(event);
-      for (const deliver of this.#subscribers) deliver(event);
+      this.nextPosition += RECORD_BYTES + event.data.length + event.metadata.length;
+      this.log.push(event);
+      for (const deliver of this.subscribers) deliver(event);
     }
-    return this.#log.at(-1);
+    return this.log.at(-1);
   }
 
-  #read(call: ReadCall): void {
+  private read(call: ReadCall): void {
     const options = call.request.getOptions() ?? new streamsPb.ReadReq.Options();
     const all = options.getAll();
     call.on('error', () => undefined);
-    if (options.hasSubscription() && all !== undefined) return this.#subscribe(call, all, options.getFilter());
-    for (const event of all === undefined ? this.#ofStream(call, options) : this.#ofAll(all, options))
+    if (options.hasSubscription() && all !== undefined) return this.subscribe(call, all, options.getFilter());
+    for (const event of all === undefined ? this.ofStream(call, options) : this.ofAll(all, options))
       call.write(readEvent(event));
     call.end();
   }
 
-  #ofStream(call: ReadCall, options: ReadReq.Options): Recorded[] {
+  private ofStream(call: ReadCall, options: ReadReq.Options): Recorded[] {
     const identifier = options.getStream()?.getStreamIdentifier();
-    const stream = this.#log.filter((event) => event.stream === text(identifier?.getStreamName_asU8()));
+    const stream = this.log.filter((event) => event.stream === text(identifier?.getStreamName_asU8()));
     if (stream.length === 0) {
       call.write(
         new streamsPb.ReadResp().setStreamNotFound(
@@ -220,18 +224,22 @@ export class EventStoreDbNode {
   }
 
   /** From the position on, itself included; or from the end back. */
-  #ofAll(all: ReadReq.Options.AllOptions, options: ReadReq.Options): Recorded[] {
+  private ofAll(all: ReadReq.Options.AllOptions, options: ReadReq.Options): Recorded[] {
     const from = Number(all.getPosition()?.getCommitPosition() ?? 0);
-    const events = all.hasEnd() ? this.#log.toReversed() : this.#log.filter((event) => event.position >= from);
+    const events = all.hasEnd() ? this.log.toReversed() : this.log.filter((event) => event.position >= from);
     return events.slice(0, Number(options.getCount()));
   }
 
-  #subscribe(call: ReadCall, all: ReadReq.Options.AllOptions, filter: ReadReq.Options.FilterOptions | undefined): void {
+  private subscribe(
+    call: ReadCall,
+    all: ReadReq.Options.AllOptions,
+    filter: ReadReq.Options.FilterOptions | undefined,
+  ): void {
     const after = Number(all.getPosition()?.getCommitPosition() ?? -1);
     const deliver = (event: Recorded): void => {
       if (isWanted(event, filter)) call.write(readEvent(event));
       // As the real server's, these run ahead of what the consumer has in hand.
-      const position = String(this.#nextPosition);
+      const position = String(this.nextPosition);
       const checkpoint = new streamsPb.ReadResp.Checkpoint().setCommitPosition(position).setPreparePosition(position);
       call.write(new streamsPb.ReadResp().setCheckpoint(checkpoint));
     };
@@ -240,11 +248,11 @@ export class EventStoreDbNode {
         new streamsPb.ReadResp.SubscriptionConfirmation().setSubscriptionId('one'),
       ),
     );
-    for (const event of this.#log) if (event.position > after) deliver(event);
+    for (const event of this.log) if (event.position > after) deliver(event);
     call.write(new streamsPb.ReadResp().setCaughtUp(new streamsPb.ReadResp.CaughtUp()));
-    this.#subscribers.add(deliver);
-    call.on('cancelled', () => this.#subscribers.delete(deliver));
-    call.on('close', () => this.#subscribers.delete(deliver));
+    this.subscribers.add(deliver);
+    call.on('cancelled', () => this.subscribers.delete(deliver));
+    call.on('close', () => this.subscribers.delete(deliver));
   }
 }
 

@@ -7,12 +7,12 @@ const EVERY_MS = 200;
 
 /** Keeps the Merkle tree up behind the log, for as long as the signal lasts, whenever it is woken. */
 export class TreeKeeper {
-  #woken = Promise.withResolvers<void>();
+  private woken = Promise.withResolvers<void>();
 
   constructor(private readonly tree: KeptTree) {}
 
   wake(): void {
-    this.#woken.resolve();
+    this.woken.resolve();
   }
 
   /** Errors: BrokenLog. */
@@ -21,7 +21,7 @@ export class TreeKeeper {
       this.wake();
     });
     while (!signal.aborted) {
-      this.#woken = Promise.withResolvers();
+      this.woken = Promise.withResolvers();
       try {
         await this.tree.keepUp();
       } catch (error) {
@@ -29,7 +29,7 @@ export class TreeKeeper {
         if (!isConnectionLost(error)) throw error;
         this.wake();
       }
-      await Promise.all([this.#woken.promise, delay(EVERY_MS)]);
+      await Promise.all([this.woken.promise, delay(EVERY_MS)]);
     }
   }
 }

@@ -5,16 +5,16 @@ const LONGEST_MS = 5_000;
 
 /** Waits longer after each failure in a row: 50 ms, 100 ms, 200 ms … 5 s. */
 export class Backoff {
-  #failures = 0;
+  private failures = 0;
 
   reset(): void {
-    this.#failures = 0;
+    this.failures = 0;
   }
 
   /** Ends early when the signal aborts. */
   async wait(signal: AbortSignal): Promise<void> {
-    const ms = Math.min(FIRST_MS * 2 ** this.#failures, LONGEST_MS);
-    this.#failures += 1;
+    const ms = Math.min(FIRST_MS * 2 ** this.failures, LONGEST_MS);
+    this.failures += 1;
     await new Bell().wait(0, signal, ms);
   }
 }

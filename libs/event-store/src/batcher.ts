@@ -19,40 +19,37 @@ interface Waiting {
  * the log can decide on all of its appends set-wise; a second append to the stream waits for the batch after.
  */
 export class Batcher {
-  #queue: Waiting[] = [];
-  #running: Promise<void> | undefined;
-  readonly #write: (appends: readonly Append[]) => Promise<readonly Outcome[]>;
+  private queue: Waiting[] = [];
+  private running: Promise<void> | undefined;
 
-  constructor(write: (appends: readonly Append[]) => Promise<readonly Outcome[]>) {
-    this.#write = write;
-  }
+  constructor(private readonly write: (appends: readonly Append[]) => Promise<readonly Outcome[]>) {}
 
   add(append: Append): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ append, resolve, reject });
-      this.#running ??= this.#run();
+      this.queue.push({ append, resolve, reject });
+      this.running ??= this.run();
     });
   }
 
   /** Until everything that was added has its answer. */
   async idle(): Promise<void> {
-    await this.#running;
+    await this.running;
   }
 
-  async #run(): Promise<void> {
+  private async run(): Promise<void> {
     // One turn of the microtask queue first: appends made in one go then share the first batch too.
     await Promise.resolve();
-    for (let batch = this.#take(); batch.length > 0; batch = this.#take()) await this.#send(batch);
-    this.#running = undefined;
+    for (let batch = this.take(); batch.length > 0; batch = this.take()) await this.send(batch);
+    this.running = undefined;
   }
 
-  #take(): Waiting[] {
+  private take(): Waiting[] {
     const batch: Waiting[] = [];
     const kept: Waiting[] = [];
     const streams = new Set<string>();
     let bytes = 0;
     let full = false;
-    for (const waiting of this.#queue) {
+    for (const waiting of this.queue) {
       const { stream, bytes: size } = waiting.append;
       full ||= batch.length === MAX_APPENDS || (batch.length > 0 && bytes + size > MAX_BYTES);
       if (full || streams.has(stream)) {
@@ -63,13 +60,13 @@ export class Batcher {
       bytes += size;
       batch.push(waiting);
     }
-    this.#queue = kept;
+    this.queue = kept;
     return batch;
   }
 
-  async #send(batch: readonly Waiting[]): Promise<void> {
+  private async send(batch: readonly Waiting[]): Promise<void> {
     try {
-      const outcomes = await this.#write(batch.map((waiting) => waiting.append));
+      const outcomes = await this.write(batch.map((waiting) => waiting.append));
       for (const [i, waiting] of batch.entries()) {
         const outcome = outcomes[i] ?? new Error(`the log gave no answer to an append to ${waiting.append.stream}`);
         if (outcome instanceof Error) waiting.reject(outcome);

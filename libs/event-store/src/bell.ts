@@ -3,27 +3,27 @@
  * at once if there was another since.
  */
 export class Bell {
-  #rings = 0;
-  readonly #waiting = new Set<() => void>();
+  private count = 0;
+  private readonly waiting = new Set<() => void>();
 
   get rings(): number {
-    return this.#rings;
+    return this.count;
   }
 
   ring(): void {
-    this.#rings += 1;
-    for (const wake of [...this.#waiting]) wake();
+    this.count += 1;
+    for (const wake of [...this.waiting]) wake();
   }
 
   /** Until the next ring after `seen`, the signal's abort, or the time out (milliseconds; none by default). */
   async wait(seen: number, signal: AbortSignal, timeoutMs?: number): Promise<void> {
-    if (this.#rings !== seen || signal.aborted) return;
+    if (this.count !== seen || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timeoutMs);
-    this.#waiting.add(resolve);
+    this.waiting.add(resolve);
     signal.addEventListener('abort', () => resolve(), { once: true });
     await promise;
     clearTimeout(timer);
-    this.#waiting.delete(resolve);
+    this.waiting.delete(resolve);
   }
 }

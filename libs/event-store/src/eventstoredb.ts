@@ -47,51 +47,51 @@ const NO_ANSWER = [UnavailableError, CancelledError, DeadlineExceededError, Time
  * are not looked at: they run ahead of what was handed over.
  */
 export class EventStoreDbLog implements EventLog {
-  readonly #wire: EventStoreDbWire;
-  readonly #appendTimeoutMs: number;
-  readonly #closing = new AbortController();
+  private readonly wire: EventStoreDbWire;
+  private readonly appendTimeoutMs: number;
+  private readonly closing = new AbortController();
 
   constructor(connectionString: string, options: EventStoreDbLogOptions = {}) {
-    this.#wire = new EventStoreDbWire(connectionString);
-    this.#appendTimeoutMs = options.appendTimeoutMs ?? 5_000;
+    this.wire = new EventStoreDbWire(connectionString);
+    this.appendTimeoutMs = options.appendTimeoutMs ?? 5_000;
   }
 
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
     const append = checkedAppend(stream, expectedRevision, events);
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#appendTimeoutMs)]);
+    const signal = AbortSignal.any([this.closing.signal, AbortSignal.timeout(this.appendTimeoutMs)]);
     const backoff = new Backoff();
     const started = performance.now();
     for (;;) {
-      const left = this.#appendTimeoutMs - (performance.now() - started);
-      if (left <= 0 || this.#closing.signal.aborted)
+      const left = this.appendTimeoutMs - (performance.now() - started);
+      if (left <= 0 || this.closing.signal.aborted)
         throw new UnknownOutcome(`an append to ${stream} found no leader in time`);
       try {
-        return await this.#answer(append, await this.#wire.append(append, Math.ceil(left)));
+        return await this.answer(append, await this.wire.append(append, Math.ceil(left)));
       } catch (error) {
         // Not the leader: nothing was written, and the client now turns to the leader that the answer named.
-        if (!(commandError(error) instanceof NotLeaderError)) return await this.#afterError(append, error);
+        if (!(commandError(error) instanceof NotLeaderError)) return await this.afterError(append, error);
       }
       await backoff.wait(signal);
     }
   }
 
   async *read(stream: string, fromRevision = 0): AsyncIterable<StoredEvent> {
-    yield* this.#events(streamFrom(stream, fromRevision));
+    yield* this.events(streamFrom(stream, fromRevision));
   }
 
   async *readAll(after: number, filter?: EventFilter): AsyncIterable<StoredEvent> {
-    for await (const event of this.#events(allFrom(after))) {
+    for await (const event of this.events(allFrom(after))) {
       if (event.position > after && passes(event, filter)) yield event;
     }
   }
 
   async *subscribe(after: number, options: { signal: AbortSignal; filter?: EventFilter }): AsyncIterable<StoredEvent> {
-    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    const signal = AbortSignal.any([options.signal, this.closing.signal]);
     const backoff = new Backoff();
     let last = after;
     while (!signal.aborted) {
       try {
-        for await (const event of this.#events(allAfter(last, options.filter?.streamPrefixes), signal)) {
+        for await (const event of this.events(allAfter(last, options.filter?.streamPrefixes), signal)) {
           if (signal.aborted) return;
           backoff.reset();
           if (event.position <= last) continue;
@@ -107,24 +107,24 @@ export class EventStoreDbLog implements EventLog {
   }
 
   async revisionOf(stream: string): Promise<number> {
-    for await (const event of this.#events(streamBackwards(stream))) return event.revision;
+    for await (const event of this.events(streamBackwards(stream))) return event.revision;
     return NO_STREAM;
   }
 
   async head(): Promise<number> {
-    for await (const event of this.#events(allBackwards())) return event.position;
+    for await (const event of this.events(allBackwards())) return event.position;
     return 0;
   }
 
   /** Looked for from the end, since the server has no index of time. Its clock may go back: the last event that is not after it counts. */
   async positionAt(at: Instant): Promise<number> {
-    for await (const event of this.#events(allBackwards())) if (!isBefore(at, event.recordedAt)) return event.position;
+    for await (const event of this.events(allBackwards())) if (!isBefore(at, event.recordedAt)) return event.position;
     return 0;
   }
 
   async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     for (const position of new Set([...positions].sort((a, b) => a - b))) {
-      for await (const event of this.#events(allFrom(position))) {
+      for await (const event of this.events(allFrom(position))) {
         if (event.position === position) yield event;
         break;
       }
@@ -133,13 +133,13 @@ export class EventStoreDbLog implements EventLog {
 
   /** Ends the subscriptions and closes the connection; an append under way is of unknown outcome. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#wire.close();
+    this.closing.abort();
+    await this.wire.close();
   }
 
-  async *#events(options: ReadReq.Options, signal?: AbortSignal): AsyncIterable<StoredEvent> {
+  private async *events(options: ReadReq.Options, signal?: AbortSignal): AsyncIterable<StoredEvent> {
     try {
-      for await (const response of this.#wire.read(options, signal)) {
+      for await (const response of this.wire.read(options, signal)) {
         const event = storedEvent(response);
         if (event !== undefined) yield event;
       }
@@ -150,7 +150,7 @@ export class EventStoreDbLog implements EventLog {
     }
   }
 
-  async #answer(append: Append, answer: AppendResp): Promise<Appended> {
+  private async answer(append: Append, answer: AppendResp): Promise<Appended> {
     const refused = answer.getWrongExpectedVersion();
     if (refused !== undefined) {
       const actual = refused.hasCurrentRevision() ? safeNumber(refused.getCurrentRevision()) : NO_STREAM;
@@ -158,14 +158,14 @@ export class EventStoreDbLog implements EventLog {
     }
     const position = answer.getSuccess()?.getPosition();
     // A server that recognised a repetition may leave the position out: the stream has it.
-    if (position === undefined) return this.#settle(append);
+    if (position === undefined) return this.settle(append);
     return {
       revision: append.expectedRevision + append.events.length,
       position: safeNumber(position.getCommitPosition()),
     };
   }
 
-  async #afterError(append: Append, error: unknown): Promise<Appended> {
+  private async afterError(append: Append, error: unknown): Promise<Appended> {
     if (error instanceof WrongExpectedRevision || error instanceof UnknownOutcome) throw error;
     const answer = commandError(error);
     if (answer instanceof MaxAppendSizeExceededError) throw new AppendTooLarge(append.stream, append.bytes);
@@ -176,12 +176,12 @@ export class EventStoreDbLog implements EventLog {
     )
       throw answer;
     // Neither yes nor no, as where a part of the events is there and the rest differs.
-    if (answer instanceof UnknownError && !this.#closing.signal.aborted) return this.#settle(append);
+    if (answer instanceof UnknownError && !this.closing.signal.aborted) return this.settle(append);
     throw new UnknownOutcome(`an append to ${append.stream} got no answer: ${answer.message}`, { cause: error });
   }
 
   /** Where the answer does not say it: what became of an append, by what its stream holds now. */
-  async #settle({ stream, expectedRevision, events }: Append): Promise<Appended> {
+  private async settle({ stream, expectedRevision, events }: Append): Promise<Appended> {
     let actual = expectedRevision;
     let same = 0;
     let last: StoredEvent | undefined;

@@ -18,23 +18,23 @@ import { NO_STREAM } from './port.js';
  *   appends of every client, and an answer that comes after that throws outside of any call.
  */
 export class EventStoreDbWire {
-  readonly #client: EventStoreDBClient;
-  readonly #internals: ClientInternals;
+  private readonly client: EventStoreDBClient;
+  private readonly internals: ClientInternals;
 
   constructor(connectionString: string) {
-    this.#client = EventStoreDBClient.connectionString(connectionString);
-    this.#internals = this.#client as unknown as ClientInternals;
+    this.client = EventStoreDBClient.connectionString(connectionString);
+    this.internals = this.client as unknown as ClientInternals;
   }
 
   /** One append, answered within the deadline or rejected with what gRPC says. */
   append({ stream, expectedRevision, events }: Append, deadlineMs: number): Promise<AppendResp> {
-    return this.#internals.execute(
+    return this.internals.execute(
       StreamsClient,
       'append',
       (client) =>
         new Promise((resolve, reject) => {
           const call = client.append(
-            ...this.#internals.callArguments({ requiresLeader: true, deadline: deadlineMs }),
+            ...this.internals.callArguments({ requiresLeader: true, deadline: deadlineMs }),
             (error, answer) => {
               if (error !== null) reject(error);
               else resolve(answer);
@@ -54,8 +54,8 @@ export class EventStoreDbWire {
     const request = new streamsPb.ReadReq().setOptions(
       options.setUuidOption(new streamsPb.ReadReq.Options.UUIDOption().setString(new sharedPb.Empty())),
     );
-    const open = this.#internals.GRPCStreamCreator(StreamsClient, 'read', (client) =>
-      client.read(request, ...this.#internals.callArguments({}, { deadline: Infinity })),
+    const open = this.internals.GRPCStreamCreator(StreamsClient, 'read', (client) =>
+      client.read(request, ...this.internals.callArguments({}, { deadline: Infinity })),
     );
     const call = await open();
     const cancel = (): void => call.cancel();
@@ -71,9 +71,9 @@ export class EventStoreDbWire {
   }
 
   async close(): Promise<void> {
-    await this.#client.dispose();
+    await this.client.dispose();
     // `dispose` leaves the channel open. Where none could be made, there is none to close.
-    const channel = await this.#internals.getChannel().catch(() => undefined);
+    const channel = await this.internals.getChannel().catch(() => undefined);
     channel?.close();
   }
 }

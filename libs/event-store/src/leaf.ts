@@ -18,7 +18,7 @@ const LEAF_PREFIX = 0x00;
 
 /** An event's leaf behind the byte that it is hashed with. */
 export class Leaf {
-  #position: number | undefined;
+  private knownPosition: number | undefined;
 
   /** `prefixed`: what is hashed; the leaf itself begins at its second byte. */
   constructor(readonly prefixed: Buffer) {}
@@ -34,20 +34,20 @@ export class Leaf {
   }
 
   field(name: Field): Buffer {
-    const at = this.#startOf(name);
+    const at = this.startOf(name);
     return this.prefixed.subarray(at, at + this.prefixed.readUInt32BE(at - LENGTH_BYTES));
   }
 
   /** Whether a field is this text. Without a view of its bytes: of each event it is asked. */
   is(name: Field, text: Buffer): boolean {
-    const at = this.#startOf(name);
+    const at = this.startOf(name);
     return (
       this.prefixed.readUInt32BE(at - LENGTH_BYTES) === text.length &&
       this.prefixed.compare(text, 0, text.length, at, at + text.length) === 0
     );
   }
 
-  #startOf(name: Field): number {
+  private startOf(name: Field): number {
     let at = 2 + LENGTH_BYTES;
     for (const each of FIELDS) {
       if (each === name) return at;
@@ -75,7 +75,7 @@ export class Leaf {
   }
 
   get position(): number {
-    return (this.#position ??= Number(this.text('position')));
+    return (this.knownPosition ??= Number(this.text('position')));
   }
 }
 
@@ -87,24 +87,24 @@ function lengthOf(field: Buffer): Buffer {
 
 /** Postgres writes a row in binary as the number of fields in two bytes, then each field behind its length: a leaf and its prefix. */
 export class LeafReader {
-  #rest: Buffer = Buffer.alloc(0);
-  #begun = false;
+  private rest: Buffer = Buffer.alloc(0);
+  private begun = false;
 
   /** The leaves that are whole with these bytes. */
   read(chunk: Buffer): Leaf[] {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
     const leaves: Leaf[] = [];
-    let at = this.#begun ? 0 : COPY_HEADER_BYTES;
+    let at = this.begun ? 0 : COPY_HEADER_BYTES;
     if (bytes.length < at) {
-      this.#rest = bytes;
+      this.rest = bytes;
       return [];
     }
-    this.#begun = true;
+    this.begun = true;
     for (let end = endOfRow(bytes, at); end !== undefined; end = endOfRow(bytes, at)) {
       leaves.push(new Leaf(bytes.subarray(at, end - asInstant(bytes, end))));
       at = end;
     }
-    this.#rest = bytes.subarray(at);
+    this.rest = bytes.subarray(at);
     return leaves;
   }
 }

@@ -13,24 +13,21 @@ import {
 
 /** The log in memory, for specs: the same contract as the others, and a clock of the test's own. */
 export class MemoryLog implements EventLog {
-  readonly #all: StoredEvent[] = [];
-  readonly #streams = new Map<string, StoredEvent[]>();
-  readonly #bell = new Bell();
-  readonly #closing = new AbortController();
-  readonly #now: () => Instant;
+  private readonly all: StoredEvent[] = [];
+  private readonly streams = new Map<string, StoredEvent[]>();
+  private readonly bell = new Bell();
+  private readonly closing = new AbortController();
 
-  constructor(now: () => Instant) {
-    this.#now = now;
-  }
+  constructor(private readonly now: () => Instant) {}
 
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
     checkedAppend(stream, expectedRevision, events);
-    const written = this.#streams.get(stream) ?? [];
+    const written = this.streams.get(stream) ?? [];
     const actual = written.length - 1;
     if (expectedRevision < actual) return repetition(stream, expectedRevision, events, written);
     if (expectedRevision > actual) throw new WrongExpectedRevision(stream, expectedRevision, actual);
-    const previous = this.#all.at(-1)?.recordedAt;
-    const now = this.#now();
+    const previous = this.all.at(-1)?.recordedAt;
+    const now = this.now();
     const recordedAt = previous === undefined ? now : later(previous, now);
     for (const { id, type, data, metadata } of events) {
       const event = {
@@ -40,57 +37,57 @@ export class MemoryLog implements EventLog {
         metadata,
         stream,
         revision: written.length,
-        position: this.#all.length + 1,
+        position: this.all.length + 1,
         recordedAt,
       };
       written.push(event);
-      this.#all.push(event);
+      this.all.push(event);
     }
-    this.#streams.set(stream, written);
-    this.#bell.ring();
-    return { revision: written.length - 1, position: this.#all.length };
+    this.streams.set(stream, written);
+    this.bell.ring();
+    return { revision: written.length - 1, position: this.all.length };
   }
 
   async *read(stream: string, fromRevision = 0): AsyncIterable<StoredEvent> {
-    yield* (this.#streams.get(stream) ?? []).slice(fromRevision);
+    yield* (this.streams.get(stream) ?? []).slice(fromRevision);
   }
 
   async *readAll(after: number, filter?: EventFilter): AsyncIterable<StoredEvent> {
-    for (const event of this.#all.slice(after)) if (passes(event, filter)) yield event;
+    for (const event of this.all.slice(after)) if (passes(event, filter)) yield event;
   }
 
   async *subscribe(after: number, options: { signal: AbortSignal; filter?: EventFilter }): AsyncIterable<StoredEvent> {
-    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    const signal = AbortSignal.any([options.signal, this.closing.signal]);
     let next = after;
     while (!signal.aborted) {
-      const seen = this.#bell.rings;
-      for (let event = this.#all[next]; event !== undefined && !signal.aborted; event = this.#all[next]) {
+      const seen = this.bell.rings;
+      for (let event = this.all[next]; event !== undefined && !signal.aborted; event = this.all[next]) {
         next += 1;
         if (passes(event, options.filter)) yield event;
       }
-      await this.#bell.wait(seen, signal);
+      await this.bell.wait(seen, signal);
     }
   }
 
   async revisionOf(stream: string): Promise<number> {
-    return (this.#streams.get(stream)?.length ?? 0) - 1;
+    return (this.streams.get(stream)?.length ?? 0) - 1;
   }
 
   async head(): Promise<number> {
-    return this.#all.length;
+    return this.all.length;
   }
 
   async positionAt(at: Instant): Promise<number> {
-    return this.#all.findLast(({ recordedAt }) => !isBefore(at, recordedAt))?.position ?? 0;
+    return this.all.findLast(({ recordedAt }) => !isBefore(at, recordedAt))?.position ?? 0;
   }
 
   async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     const wanted = new Set(positions);
-    yield* this.#all.filter(({ position }) => wanted.has(position));
+    yield* this.all.filter(({ position }) => wanted.has(position));
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.closing.abort();
   }
 }
 

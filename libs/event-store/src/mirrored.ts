@@ -35,24 +35,24 @@ export class MirrorStopped extends Error {
  * stops for good, whoever waits for it is told (MirrorStopped).
  */
 export class MirroredLog implements EventLog {
-  readonly #closing = new AbortController();
-  readonly #stopped = new AbortController();
-  readonly #mirroring: Promise<void>;
+  private readonly closing = new AbortController();
+  private readonly stopped = new AbortController();
+  private readonly mirroring: Promise<void>;
 
   constructor(
     private readonly source: EventStoreDbLog,
     private readonly mirror: PostgresLog,
   ) {
-    this.#mirroring = mirrorLog(source, mirror, { signal: this.#closing.signal }).catch((error: unknown) => {
-      this.#stopped.abort(new MirrorStopped(error));
+    this.mirroring = mirrorLog(source, mirror, { signal: this.closing.signal }).catch((error: unknown) => {
+      this.stopped.abort(new MirrorStopped(error));
     });
   }
 
   /** The position is the event's ordinal, so the answer waits until the mirror has it. */
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
-    this.#stopped.signal.throwIfAborted();
+    this.stopped.signal.throwIfAborted();
     const { revision, position } = await this.source.append(stream, expectedRevision, events);
-    const { ordinal } = await this.#mirrored(position, async () => ({
+    const { ordinal } = await this.mirrored(position, async () => ({
       ordinal: await this.mirror.positionOfSource(position),
     }));
     if (ordinal === undefined) throw new UnknownOutcome(`the mirror passed over position ${position} of ${stream}`);
@@ -60,23 +60,23 @@ export class MirroredLog implements EventLog {
   }
 
   async *read(stream: string, fromRevision?: number): AsyncIterable<StoredEvent> {
-    await this.#current();
+    await this.current();
     yield* this.mirror.read(stream, fromRevision);
   }
 
   async *readAll(after: number, filter?: EventFilter): AsyncIterable<StoredEvent> {
-    await this.#current();
+    await this.current();
     yield* this.mirror.readAll(after, filter);
   }
 
   async *subscribe(after: number, options: { signal: AbortSignal; filter?: EventFilter }): AsyncIterable<StoredEvent> {
-    const signal = AbortSignal.any([options.signal, this.#stopped.signal]);
+    const signal = AbortSignal.any([options.signal, this.stopped.signal]);
     yield* this.mirror.subscribe(after, { ...options, signal });
-    if (!options.signal.aborted) this.#stopped.signal.throwIfAborted();
+    if (!options.signal.aborted) this.stopped.signal.throwIfAborted();
   }
 
   async positionAt(at: Instant): Promise<number> {
-    await this.#current();
+    await this.current();
     return this.mirror.positionAt(at);
   }
 
@@ -90,28 +90,28 @@ export class MirroredLog implements EventLog {
   }
 
   async head(): Promise<number> {
-    await this.#current();
+    await this.current();
     return this.mirror.head();
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.closing.abort();
     await this.source.close();
-    await this.#mirroring;
+    await this.mirroring;
     await this.mirror.close();
   }
 
   /** Until the mirror has all that the source has now. */
-  async #current(): Promise<void> {
-    await this.#mirrored(await this.source.head(), async () => true);
+  private async current(): Promise<void> {
+    await this.mirrored(await this.source.head(), async () => true);
   }
 
   /** Asks the mirror once it has copied the source up to a commit position; as often as the connection to it is lost meanwhile. */
-  async #mirrored<Answer>(sourcePosition: number, ask: () => Promise<Answer>): Promise<Answer> {
+  private async mirrored<Answer>(sourcePosition: number, ask: () => Promise<Answer>): Promise<Answer> {
     const deadline = performance.now() + MIRROR_TIMEOUT_MS;
     const backoff = new Backoff();
     for (;;) {
-      this.#stopped.signal.throwIfAborted();
+      this.stopped.signal.throwIfAborted();
       let lost: unknown;
       try {
         if ((await this.mirror.lastSourcePosition()) >= sourcePosition) return await ask();
@@ -120,11 +120,11 @@ export class MirroredLog implements EventLog {
         if (!isConnectionLost(error)) throw error;
         lost = error;
       }
-      if (this.#closing.signal.aborted || performance.now() > deadline)
+      if (this.closing.signal.aborted || performance.now() > deadline)
         throw new UnknownOutcome(`the mirror did not reach position ${sourcePosition} of EventStoreDB in time`, {
           cause: lost,
         });
-      await (lost === undefined ? delay(POLL_MS) : backoff.wait(this.#closing.signal));
+      await (lost === undefined ? delay(POLL_MS) : backoff.wait(this.closing.signal));
     }
   }
 }

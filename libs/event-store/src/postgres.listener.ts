@@ -8,37 +8,35 @@ import { Bell } from './bell.js';
  */
 export class LogListener {
   readonly bell = new Bell();
-  readonly #config: pg.ClientConfig;
-  readonly #channel: string;
-  readonly #stop = new AbortController();
-  #running: Promise<void> | undefined;
+  private readonly stopping = new AbortController();
+  private running: Promise<void> | undefined;
 
-  constructor(config: pg.ClientConfig, channel: string) {
-    this.#config = config;
-    this.#channel = channel;
-  }
+  constructor(
+    private readonly config: pg.ClientConfig,
+    private readonly channel: string,
+  ) {}
 
   start(): void {
-    this.#running ??= this.#run();
+    this.running ??= this.run();
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    this.stopping.abort();
+    await this.running;
   }
 
-  async #run(): Promise<void> {
+  private async run(): Promise<void> {
     const backoff = new Backoff();
-    while (!this.#stop.signal.aborted) {
-      const listened = await this.#listen();
+    while (!this.stopping.signal.aborted) {
+      const listened = await this.listen();
       if (listened) backoff.reset();
-      await backoff.wait(this.#stop.signal);
+      await backoff.wait(this.stopping.signal);
     }
   }
 
   /** Until the connection ends; answers whether there was one. */
-  async #listen(): Promise<boolean> {
-    const client = new pg.Client(this.#config);
+  private async listen(): Promise<boolean> {
+    const client = new pg.Client(this.config);
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     // Also for its own sake: without a listener, a connection that dies would end the process.
     client.on('error', () => end());
@@ -46,15 +44,15 @@ export class LogListener {
     client.on('notification', () => this.bell.ring());
     try {
       await client.connect();
-      await client.query(`listen ${this.#channel}`);
+      await client.query(`listen ${this.channel}`);
     } catch {
       await client.end().catch(() => undefined);
       return false;
     }
     // What was appended while nobody listened.
     this.bell.ring();
-    this.#stop.signal.addEventListener('abort', () => end(), { once: true });
-    if (!this.#stop.signal.aborted) await ended;
+    this.stopping.signal.addEventListener('abort', () => end(), { once: true });
+    if (!this.stopping.signal.aborted) await ended;
     await client.end().catch(() => undefined);
     return true;
   }

@@ -41,45 +41,46 @@ const POLL_MS = 1_000;
  * does not end it.
  */
 export class PostgresLog implements EventLog {
-  readonly #pool: pg.Pool;
-  readonly #schema: string;
-  readonly #batcher = new Batcher((appends) => this.#write(appends));
-  readonly #revisions = new Gathered(async (streams: readonly string[]) => this.#revisionsOf(streams));
-  readonly #listener: LogListener;
-  readonly #closing = new AbortController();
+  private readonly schema: string;
+  private readonly batcher = new Batcher((appends) => this.write(appends));
+  private readonly revisions = new Gathered(async (streams: readonly string[]) => this.revisionsOf(streams));
+  private readonly listener: LogListener;
+  private readonly closing = new AbortController();
 
-  constructor(pool: pg.Pool, options: PostgresLogOptions = {}) {
+  constructor(
+    private readonly pool: pg.Pool,
+    options: PostgresLogOptions = {},
+  ) {
     const schema = options.schema ?? 'ledgerline_log';
     if (!PLAIN_IDENTIFIER.test(schema))
       throw new Error(`${JSON.stringify(schema)} is not a plain identifier for the log's schema`);
-    this.#pool = pool;
-    this.#schema = schema;
-    this.#listener = new LogListener(pool.options, schema);
+    this.schema = schema;
+    this.listener = new LogListener(pool.options, schema);
     if (!pool.listeners('error').includes(survive)) pool.on('error', survive);
   }
 
   /** Creates the schema, or brings it up to date; any number of processes may do so at once. */
   async migrate(): Promise<void> {
     // Several statements in one query are one transaction.
-    await this.#pool.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK}); ${schemaSql(this.#schema)}`);
+    await this.pool.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK}); ${schemaSql(this.schema)}`);
   }
 
   /** Whether the schema was made. */
   async exists(): Promise<boolean> {
-    const { rows } = await this.#pool.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [
-      `${this.#schema}.events`,
+    const { rows } = await this.pool.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [
+      `${this.schema}.events`,
     ]);
     return rows[0]?.exists === true;
   }
 
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
-    return this.#batcher.add(checkedAppend(stream, expectedRevision, events));
+    return this.batcher.add(checkedAppend(stream, expectedRevision, events));
   }
 
   async *read(stream: string, fromRevision = 0): AsyncIterable<StoredEvent> {
     for (let from = fromRevision; ;) {
       const where = 'stream = $1 and revision >= $2 and revision < $3';
-      const { events, isCut } = await this.#page(where, 'revision', [stream, from, from + PAGE_ROWS]);
+      const { events, isCut } = await this.page(where, 'revision', [stream, from, from + PAGE_ROWS]);
       yield* events;
       const last = events.at(-1);
       if (last === undefined || !isCut) return;
@@ -89,28 +90,28 @@ export class PostgresLog implements EventLog {
 
   async *readAll(after: number, filter?: EventFilter): AsyncIterable<StoredEvent> {
     if (filter !== undefined) {
-      yield* this.#range(after, await this.head(), filter);
+      yield* this.range(after, await this.head(), filter);
       return;
     }
     // Positions are dense: a page that is not full ends at the head. Who follows closely need not ask where that is.
     const end = after + PAGE_ROWS;
-    const first = await this.#positions(after, end, undefined);
+    const first = await this.positions(after, end, undefined);
     yield* first.events;
     if (first.events.length === PAGE_ROWS || first.done < end)
-      yield* this.#range(first.done, await this.head(), undefined);
+      yield* this.range(first.done, await this.head(), undefined);
   }
 
   async *subscribe(after: number, options: { signal: AbortSignal; filter?: EventFilter }): AsyncIterable<StoredEvent> {
-    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    const { bell } = this.#listener;
+    const signal = AbortSignal.any([options.signal, this.closing.signal]);
+    const { bell } = this.listener;
     const backoff = new Backoff();
-    this.#listener.start();
+    this.listener.start();
     let last = after;
     while (!signal.aborted) {
       const seen = bell.rings;
       try {
         const head = await this.head();
-        for await (const event of this.#range(last, head, options.filter)) {
+        for await (const event of this.range(last, head, options.filter)) {
           if (signal.aborted) return;
           last = event.position;
           yield event;
@@ -118,7 +119,7 @@ export class PostgresLog implements EventLog {
         last = Math.max(last, head);
         backoff.reset();
       } catch (error) {
-        if (!isConnectionLost(error) || this.#pool.ended) throw error;
+        if (!isConnectionLost(error) || this.pool.ended) throw error;
         await backoff.wait(signal);
         continue;
       }
@@ -127,17 +128,17 @@ export class PostgresLog implements EventLog {
   }
 
   async revisionOf(stream: string): Promise<number> {
-    return this.#revisions.ask(stream);
+    return this.revisions.ask(stream);
   }
 
   async head(): Promise<number> {
-    const { rows } = await this.#pool.query<{ position: Int8 }>(`select position from ${this.#schema}.head`);
+    const { rows } = await this.pool.query<{ position: Int8 }>(`select position from ${this.schema}.head`);
     return safeNumber(rows[0]?.position ?? '0');
   }
 
   async positionAt(at: Instant): Promise<number> {
-    const { rows } = await this.#pool.query<{ position: Int8 }>(
-      `select ${this.#schema}.position_at($1::timestamptz) as position`,
+    const { rows } = await this.pool.query<{ position: Int8 }>(
+      `select ${this.schema}.position_at($1::timestamptz) as position`,
       [at],
     );
     return safeNumber(rows[0]?.position ?? '0');
@@ -146,7 +147,7 @@ export class PostgresLog implements EventLog {
   async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     const wanted = [...new Set(positions)].sort((a, b) => a - b);
     for (let from = 0; from < wanted.length;) {
-      const { events, isCut } = await this.#page('position = any ($1::bigint[])', 'position', [
+      const { events, isCut } = await this.page('position = any ($1::bigint[])', 'position', [
         wanted.slice(from, from + PAGE_ROWS),
       ]);
       yield* events;
@@ -157,14 +158,14 @@ export class PostgresLog implements EventLog {
 
   /** The bytes of events that are hashed, in the order of their positions, whatever these are: in (after, upTo], or all. */
   leaves(range?: { readonly after: number; readonly upTo: number }): AsyncIterable<Leaf[]> {
-    return leavesOf(this.#pool, this.#schema, range);
+    return leavesOf(this.pool, this.schema, range);
   }
 
   /** Waits for the appends under way, and ends the subscriptions. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#batcher.idle();
-    await this.#listener.stop();
+    this.closing.abort();
+    await this.batcher.idle();
+    await this.listener.stop();
   }
 
   // As the mirror of another log. Its events come at dense positions, each with its position in the source beside it.
@@ -185,36 +186,36 @@ export class PostgresLog implements EventLog {
       events.map((event) => event.metadata),
       events.map((event) => event.recordedAt),
     ];
-    const query = `select ${this.#schema}.append_mirrored($1::bigint[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::text[],
+    const query = `select ${this.schema}.append_mirrored($1::bigint[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::text[],
       $7::text[], $8::timestamptz[])`;
-    await this.#settled(() => this.#pool.query(query, columns));
+    await this.settled(() => this.pool.query(query, columns));
   }
 
   /** The position in the source of the last event copied; 0 where there is none. */
   async lastSourcePosition(): Promise<number> {
-    const { rows } = await this.#pool.query<{ source_position: Int8 | null }>(
-      `select source_position from ${this.#schema}.head`,
+    const { rows } = await this.pool.query<{ source_position: Int8 | null }>(
+      `select source_position from ${this.schema}.head`,
     );
     return safeNumber(rows[0]?.source_position ?? '0');
   }
 
   /** The position here of the event at a position in the source; undefined where it is not copied (yet). */
   async positionOfSource(sourcePosition: number): Promise<number | undefined> {
-    const query = `select position from ${this.#schema}.events where source_position = $1`;
-    const { rows } = await this.#pool.query<{ position: Int8 }>(query, [sourcePosition]);
+    const query = `select position from ${this.schema}.events where source_position = $1`;
+    const { rows } = await this.pool.query<{ position: Int8 }>(query, [sourcePosition]);
     return rows[0] === undefined ? undefined : safeNumber(rows[0].position);
   }
 
-  async #revisionsOf(streams: readonly string[]): Promise<readonly number[]> {
-    const { rows } = await this.#pool.query<{ name: string; revision: Int8 }>(
-      `select name, revision from ${this.#schema}.streams where name = any ($1)`,
+  private async revisionsOf(streams: readonly string[]): Promise<readonly number[]> {
+    const { rows } = await this.pool.query<{ name: string; revision: Int8 }>(
+      `select name, revision from ${this.schema}.streams where name = any ($1)`,
       [streams],
     );
     const known = new Map(rows.map(({ name, revision }) => [name, safeNumber(revision)]));
     return streams.map((stream) => known.get(stream) ?? NO_STREAM);
   }
 
-  async #write(appends: readonly Append[]): Promise<readonly Outcome[]> {
+  private async write(appends: readonly Append[]): Promise<readonly Outcome[]> {
     const events = appends.flatMap(({ events: own }, n) =>
       own.map((event, i) => ({ event, append: n + 1, place: i + 1 })),
     );
@@ -229,14 +230,14 @@ export class PostgresLog implements EventLog {
       events.map(({ event }) => event.data),
       events.map(({ event }) => event.metadata),
     ];
-    const query = `select * from ${this.#schema}.append($1::text[], $2::bigint[], $3::integer[], $4::integer[], $5::integer[], $6::uuid[],
+    const query = `select * from ${this.schema}.append($1::text[], $2::bigint[], $3::integer[], $4::integer[], $5::integer[], $6::uuid[],
       $7::text[], $8::text[], $9::text[])`;
-    const { rows } = await this.#settled(() => this.#pool.query<AnswerRow>(query, columns));
+    const { rows } = await this.settled(() => this.pool.query<AnswerRow>(query, columns));
     return rows.map((row, n) => outcome(row, appends[n]));
   }
 
   /** A write's outcome is unknown when its connection breaks: the commit may have come before. */
-  async #settled<T>(write: () => Promise<T>): Promise<T> {
+  private async settled<T>(write: () => Promise<T>): Promise<T> {
     try {
       return await write();
     } catch (error) {
@@ -246,9 +247,9 @@ export class PostgresLog implements EventLog {
   }
 
   /** The events in (after, upTo]; the next page is fetched while this one is used. */
-  async *#range(after: number, upTo: number, filter: EventFilter | undefined): AsyncIterable<StoredEvent> {
+  private async *range(after: number, upTo: number, filter: EventFilter | undefined): AsyncIterable<StoredEvent> {
     const fetch = (from: number): Promise<Positions> => {
-      const page = this.#positions(from, upTo, filter);
+      const page = this.positions(from, upTo, filter);
       // Whoever waits for it gets the error; where nobody does any more, it must not end the process.
       page.catch(() => undefined);
       return page;
@@ -265,12 +266,12 @@ export class PostgresLog implements EventLog {
    * The events of the next positions, at most `upTo`. Positions are dense, so a range of them bounds the page: by a mere limit, a
    * planner without fresh statistics would sort the rest of the log for each page.
    */
-  async #positions(after: number, upTo: number, filter: EventFilter | undefined): Promise<Positions> {
+  private async positions(after: number, upTo: number, filter: EventFilter | undefined): Promise<Positions> {
     const where = `position > $1 and position <= $2
       and ($3::text[] is null or exists (select from unnest($3::text[]) as prefix where starts_with(stream, prefix)))
       and ($4::text[] is null or type = any ($4::text[]))`;
     const end = Math.min(upTo, after + (filter === undefined ? PAGE_ROWS : FILTERED_PAGE_POSITIONS));
-    const page = await this.#page(where, 'position', [
+    const page = await this.page(where, 'position', [
       after,
       end,
       filter?.streamPrefixes ?? null,
@@ -280,15 +281,15 @@ export class PostgresLog implements EventLog {
     return { events: page.events, done: page.isCut && last !== undefined ? last.position : end };
   }
 
-  async #page(where: string, order: 'position' | 'revision', parameters: readonly unknown[]): Promise<Page> {
+  private async page(where: string, order: 'position' | 'revision', parameters: readonly unknown[]): Promise<Page> {
     // recorded_at as text, from SQL: a JavaScript Date would cut the microseconds off.
-    const { rows } = await this.#pool.query<EventRow>(
+    const { rows } = await this.pool.query<EventRow>(
       `select position, stream, revision, event_id, type, data, metadata, page_bytes,
          rtrim(rtrim(to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z' as recorded_at
        from (
          select e.*, octet_length(data) + octet_length(metadata) as bytes,
            sum(octet_length(data) + octet_length(metadata)) over (order by ${order} rows unbounded preceding) as page_bytes
-         from ${this.#schema}.events e
+         from ${this.schema}.events e
          where ${where}
          order by ${order}
          limit ${PAGE_ROWS}

@@ -13,11 +13,11 @@ export class LogUntil implements EventLog {
   }
 
   read(stream: string, fromRevision?: number): AsyncIterable<StoredEvent> {
-    return this.#upTo(this.log.read(stream, fromRevision));
+    return this.upTo(this.log.read(stream, fromRevision));
   }
 
   readAll(after: number, filter?: EventFilter): AsyncIterable<StoredEvent> {
-    return this.#upTo(this.log.readAll(after, filter));
+    return this.upTo(this.log.readAll(after, filter));
   }
 
   readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
@@ -46,7 +46,7 @@ export class LogUntil implements EventLog {
     // The log that it reads is not its own.
   }
 
-  async *#upTo(events: AsyncIterable<StoredEvent>): AsyncIterable<StoredEvent> {
+  private async *upTo(events: AsyncIterable<StoredEvent>): AsyncIterable<StoredEvent> {
     for await (const event of events) {
       if (event.position > this.until) return;
       yield event;

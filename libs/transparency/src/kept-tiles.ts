@@ -10,20 +10,20 @@ const MAX_CACHED = 512;
 
 /** Tiles as they are kept in Postgres; only read here. Full ones never change, and are kept in memory a while. */
 export class KeptTiles implements Tiles {
-  readonly #full = new Map<string, Uint8Array>();
+  private readonly full = new Map<string, Uint8Array>();
 
   constructor(private readonly pool: pg.Pool) {}
 
   async tile(level: number, n: number): Promise<Uint8Array> {
-    const known = this.#full.get(`${level}/${n}`);
+    const known = this.full.get(`${level}/${n}`);
     if (known !== undefined) return known;
     const { rows } = await this.pool.query<{ n: number; hashes: Buffer }>(
       `SELECT n, hashes FROM ${SCHEMA}.tiles WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n`,
       [level, n, n + TILES_AT_ONCE],
     );
-    if (this.#full.size > MAX_CACHED) this.#full.clear();
+    if (this.full.size > MAX_CACHED) this.full.clear();
     for (const row of rows)
-      if (row.hashes.length === TILE_WIDTH * HASH_BYTES) this.#full.set(`${level}/${row.n}`, row.hashes);
+      if (row.hashes.length === TILE_WIDTH * HASH_BYTES) this.full.set(`${level}/${row.n}`, row.hashes);
     return rows.find((row) => row.n === n)?.hashes ?? new Uint8Array();
   }
 }

@@ -19,16 +19,16 @@ export interface SizedRoot {
  * it is derived from the log alone, and each writes only on top of the size that it has read.
  */
 export class KeptTree {
-  readonly #tiles: KeptTiles;
+  private readonly tiles: KeptTiles;
   /** Undefined where what is kept is to be looked up first. */
-  #growing: GrowingTree | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  private growing: GrowingTree | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly pool: pg.Pool,
     private readonly log: PostgresLog,
   ) {
-    this.#tiles = new KeptTiles(pool);
+    this.tiles = new KeptTiles(pool);
   }
 
   async migrate(): Promise<void> {
@@ -44,15 +44,15 @@ export class KeptTree {
 
   /** Adds what the log has beyond the tree, up to its head as it is now. Answers the size. */
   async keepUp(): Promise<number> {
-    return this.#inTurn(async () => this.#grow(await this.log.head()));
+    return this.inTurn(async () => this.grow(await this.log.head()));
   }
 
   /** The root over the first events, which the log has. */
   async rootAt(size: number): Promise<Buffer> {
-    return this.#inTurn(async () => {
+    return this.inTurn(async () => {
       // Up to the head: where many ask at once, each for what it has just read, the first grows the tree for all.
-      if ((this.#growing?.size ?? 0) < size) await this.#grow(Math.max(size, await this.log.head()));
-      return rootOf(this.#growing ?? this.#tiles, size);
+      if ((this.growing?.size ?? 0) < size) await this.grow(Math.max(size, await this.log.head()));
+      return rootOf(this.growing ?? this.tiles, size);
     });
   }
 
@@ -64,17 +64,17 @@ export class KeptTree {
 
   /** That the event at a position is among the first `size`. */
   async inclusion(position: number, size: number): Promise<Buffer[]> {
-    return this.#inTurn(async () => {
-      await this.#grow(size);
-      return inclusionProof(this.#growing ?? this.#tiles, position - 1, size);
+    return this.inTurn(async () => {
+      await this.grow(size);
+      return inclusionProof(this.growing ?? this.tiles, position - 1, size);
     });
   }
 
   /** That the first `from` events are the first of `to`. */
   async consistency(from: number, to: number): Promise<Buffer[]> {
-    return this.#inTurn(async () => {
-      await this.#grow(to);
-      return consistencyProof(this.#growing ?? this.#tiles, from, to);
+    return this.inTurn(async () => {
+      await this.grow(to);
+      return consistencyProof(this.growing ?? this.tiles, from, to);
     });
   }
 
@@ -91,39 +91,39 @@ export class KeptTree {
   }
 
   /** One after the other: what is read of the edge of the tree must not move meanwhile. */
-  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => undefined);
+  private async inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.turn.then(work);
+    this.turn = done.catch(() => undefined);
     return done;
   }
 
-  async #grow(upTo: number): Promise<number> {
+  private async grow(upTo: number): Promise<number> {
     try {
-      let growing = this.#growing ?? (await this.#asKept());
+      let growing = this.growing ?? (await this.asKept());
       while (growing.size < upTo) {
         const from = growing.size;
-        await this.#addLeaves(growing, Math.min(upTo, from + LEAVES_AT_ONCE));
-        if (!(await this.#write(from, growing.size, growing.take()))) {
+        await this.addLeaves(growing, Math.min(upTo, from + LEAVES_AT_ONCE));
+        if (!(await this.write(from, growing.size, growing.take()))) {
           // Another process was quicker: go on from what it has written.
-          growing = await this.#asKept();
+          growing = await this.asKept();
         }
       }
       return growing.size;
     } catch (error) {
-      this.#growing = undefined;
+      this.growing = undefined;
       throw error;
     }
   }
 
-  async #asKept(): Promise<GrowingTree> {
-    this.#growing = undefined;
-    const growing = new GrowingTree(this.#tiles);
+  private async asKept(): Promise<GrowingTree> {
+    this.growing = undefined;
+    const growing = new GrowingTree(this.tiles);
     await growing.resume(await sizeOf(this.pool));
-    this.#growing = growing;
+    this.growing = growing;
     return growing;
   }
 
-  async #addLeaves(growing: GrowingTree, upTo: number): Promise<void> {
+  private async addLeaves(growing: GrowingTree, upTo: number): Promise<void> {
     for await (const leaves of this.log.leaves({ after: growing.size, upTo })) {
       for (const leaf of leaves) {
         if (leaf.position !== growing.size + 1) throw new BrokenLog(growing.size + 1);
@@ -137,7 +137,7 @@ export class KeptTree {
    * False where the tree has moved on since. It does not wait for the disk: what a crash of the machine takes of it, its size included,
    * is computed again from the log.
    */
-  async #write(from: number, to: number, tiles: readonly Tile[]): Promise<boolean> {
+  private async write(from: number, to: number, tiles: readonly Tile[]): Promise<boolean> {
     const { rowCount } = await this.pool.query(
       `WITH moved AS (UPDATE ${SCHEMA}.tree SET size = $2 WHERE size = $1 AND set_config('synchronous_commit', 'off', true) = 'off' RETURNING size)
        INSERT INTO ${SCHEMA}.tiles AS kept (level, n, hashes) SELECT t.* FROM moved, unnest($3::int[], $4::bigint[], $5::bytea[]) AS t

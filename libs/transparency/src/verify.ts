@@ -107,9 +107,9 @@ class Recomputed {
   readonly failures: Failure[] = [];
   readonly marks: Mark[] = [];
   readonly naming: NamingEvent[] = [];
-  readonly #tree = new GrowingTree(this.tiles);
-  #keptTile: { n: number; hashes: Uint8Array } | undefined;
-  #changed = 0;
+  private readonly tree = new GrowingTree(this.tiles);
+  private keptTile: { n: number; hashes: Uint8Array } | undefined;
+  private changed = 0;
 
   constructor(
     private readonly stored: KeptTiles,
@@ -121,25 +121,25 @@ class Recomputed {
 
   /** Whether what it is compared with is at hand: to wait at each event would take longer than to hash it. */
   isReadyFor({ position }: Leaf): boolean {
-    return position === this.#tree.size + 1 && (position > this.kept || this.#keptTile?.n === tileOf(position));
+    return position === this.tree.size + 1 && (position > this.kept || this.keptTile?.n === tileOf(position));
   }
 
   async prepare({ position }: Leaf): Promise<void> {
-    if (position > this.#tree.size + 1) await this.#passOver(position);
-    if (position > 0 && position <= this.kept) await this.#load(position);
+    if (position > this.tree.size + 1) await this.passOver(position);
+    if (position > 0 && position <= this.kept) await this.load(position);
   }
 
   add(leaf: Leaf): void {
     const { position } = leaf;
-    if (position <= this.#tree.size) {
+    if (position <= this.tree.size) {
       this.failures.push(
         ofLeaf(leaf, 'event_inserted', `an event stands at position ${position}, where nothing is ever appended`),
       );
       return;
     }
     const hash = prefixedLeafHash(leaf.prefixed);
-    if (position <= this.kept && !hash.equals(this.#keptHash(position))) this.#isChanged(leaf);
-    this.#tree.add(hash);
+    if (position <= this.kept && !hash.equals(this.keptHash(position))) this.isChanged(leaf);
+    this.tree.add(hash);
     if (this.invoiceId !== null && leaf.prefixed.includes(this.invoiceId))
       this.naming.push({ position, type: leaf.text('type'), hash });
     const mark = markIn(leaf);
@@ -149,21 +149,19 @@ class Recomputed {
   }
 
   flush(): void {
-    this.tiles.put(this.#tree.take());
+    this.tiles.put(this.tree.take());
   }
 
   /** `head`: the log's, after all was read. */
   async end(head: number): Promise<{ size: number; kept: number }> {
-    const size = this.#tree.size;
+    const size = this.tree.size;
     if (size > head) this.failures.push(inserted(head + 1, size));
     const due = Math.max(this.head, this.kept);
     if (size < due) this.failures.push(missing(size + 1, due));
-    if (this.#changed > MOST_CHANGED)
-      this.failures.push(
-        failure('events_changed', null, `${this.#changed - MOST_CHANGED} more events differ`, RESTORE),
-      );
+    if (this.changed > MOST_CHANGED)
+      this.failures.push(failure('events_changed', null, `${this.changed - MOST_CHANGED} more events differ`, RESTORE));
     this.flush();
-    if (this.failures.length === 0) await this.#compareNodes();
+    if (this.failures.length === 0) await this.compareNodes();
     if (this.kept === 0 && size > 0)
       this.failures.push(
         failure(
@@ -177,34 +175,34 @@ class Recomputed {
   }
 
   /** Positions that the log leaves out: with the hashes that were kept of them, what comes after can be checked all the same. */
-  async #passOver(position: number): Promise<void> {
-    this.failures.push(missing(this.#tree.size + 1, position - 1));
-    for (let left = this.#tree.size + 1; left < position; left += 1) {
-      if (left <= this.kept) await this.#load(left);
-      this.#tree.add(left <= this.kept ? this.#keptHash(left) : NO_HASH);
+  private async passOver(position: number): Promise<void> {
+    this.failures.push(missing(this.tree.size + 1, position - 1));
+    for (let left = this.tree.size + 1; left < position; left += 1) {
+      if (left <= this.kept) await this.load(left);
+      this.tree.add(left <= this.kept ? this.keptHash(left) : NO_HASH);
     }
   }
 
-  #isChanged(leaf: Leaf): void {
-    this.#changed += 1;
-    if (this.#changed <= MOST_CHANGED)
+  private isChanged(leaf: Leaf): void {
+    this.changed += 1;
+    if (this.changed <= MOST_CHANGED)
       this.failures.push(
         ofLeaf(leaf, 'event_changed', `the event at position ${leaf.position} is not the one that was recorded there`),
       );
   }
 
-  async #load(position: number): Promise<void> {
+  private async load(position: number): Promise<void> {
     const n = tileOf(position);
-    if (this.#keptTile?.n !== n) this.#keptTile = { n, hashes: await this.stored.tile(0, n) };
+    if (this.keptTile?.n !== n) this.keptTile = { n, hashes: await this.stored.tile(0, n) };
   }
 
-  #keptHash(position: number): Uint8Array {
+  private keptHash(position: number): Uint8Array {
     const offset = ((position - 1) % TILE_WIDTH) * HASH_BYTES;
-    return this.#keptTile?.hashes.subarray(offset, offset + HASH_BYTES) ?? NO_HASH;
+    return this.keptTile?.hashes.subarray(offset, offset + HASH_BYTES) ?? NO_HASH;
   }
 
   /** The hashes above the leaves: whoever changed these wanted a proof to fit something else. */
-  async #compareNodes(): Promise<void> {
+  private async compareNodes(): Promise<void> {
     for (
       let level = 1, nodes = Math.floor(this.kept / TILE_WIDTH);
       nodes > 0;
