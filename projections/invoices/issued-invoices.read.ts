@@ -97,3 +97,15 @@ export async function readInvoiceChanges(db: Db, changed: Positions): Promise<In
     ORDER BY k.tenant_id, a.ordinal, k.invoice_id`.execute(db);
   return rows;
 }
+
+/** Issued, non-void invoices that correct rows of this one. */
+export async function readCorrectingInvoices(db: Db, position: number, invoiceId: string): Promise<string[]> {
+  const { rows } = await sql<{ invoice_id: string }>`
+    SELECT DISTINCT i.invoice_id
+    FROM invoices own
+    JOIN invoice_rows mine ON mine.invoice_id = own.invoice_id AND mine.attempt = own.rows_attempt
+    JOIN invoice_rows r ON r.part_id = mine.part_id AND r.row -> 'corrects' ? mine.row_id::text
+    JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND ${isBooked(position, 'i')}
+    WHERE own.invoice_id = ${invoiceId} AND own.position_to IS NULL AND i.invoice_id <> own.invoice_id`.execute(db);
+  return rows.map(({ invoice_id }) => invoice_id);
+}

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
@@ -120,7 +120,3 @@ async function locked<Result>(client: pg.ClientBase, name: string, work: () => P
     await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [`ledgerline:${name}`]);
   }
 }
-
-/** The rows of a read model in force at a log position. */
-export const inForceAt = (position: number) =>
-  sql<boolean>`position_from <= ${position} AND (position_to IS NULL OR position_to > ${position})`;

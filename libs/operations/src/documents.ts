@@ -10,8 +10,8 @@ import {
   type Parties,
 } from '#exchange/documents/invoice-document';
 import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
-import { inForceAt } from '#ledger/ledger-core';
 import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
+import { at } from '#read-model/at';
 import { zHtml } from './answers.js';
 import { creditNoteRows, visibleCreditNote } from './credit-notes.js';
 import { visibleInvoice } from './invoices.js';
@@ -89,7 +89,7 @@ async function partiesOf(
     .selectFrom('tenants')
     .select(['time_zone', 'details_ref'])
     .where('tenant_id', '=', invoice.tenant_id)
-    .where(inForceAt(known))
+    .where(at(known))
     .executeTakeFirstOrThrow();
   const ref = (await frozenDetailsRef(context, invoice)) ?? tenant.details_ref;
   const ids = deploymentIds.filter((id) => id !== null);
@@ -100,7 +100,7 @@ async function partiesOf(
           .selectFrom('deployments')
           .select(['deployment_id', 'name'])
           .where('deployment_id', 'in', [...new Set(ids)])
-          .where(inForceAt(known))
+          .where(at(known))
           .execute();
   return {
     seller: core.seller,
@@ -119,15 +119,15 @@ async function frozenDetailsRef(
   { invoice_id: invoiceId, ordinal }: InvoiceRow,
 ): Promise<string | null> {
   if (ordinal === null) return null;
-  const { at } = await core.db
+  const { issuedAt } = await core.db
     .selectFrom('invoices')
-    .select((each) => each.fn.min('position_from').as('at'))
+    .select((each) => each.fn.min('position_from').as('issuedAt'))
     .where('invoice_id', '=', invoiceId)
     .where('ordinal', 'is not', null)
     .executeTakeFirstOrThrow();
-  for await (const stored of core.log.readAt([at]))
+  for await (const stored of core.log.readAt([issuedAt]))
     return ofType(codec.decode(stored), 'InvoiceIssued').data.detailsRef;
-  throw new Error(`the log has no event at position ${at}, where invoice ${invoiceId} was issued`);
+  throw new Error(`the log has no event at position ${issuedAt}, where invoice ${invoiceId} was issued`);
 }
 
 async function grantsOf(
@@ -145,7 +145,7 @@ async function grantsOf(
     .where('tenant_id', '=', tenantId)
     .where('currency', '=', currency)
     .where('credit_id', 'in', [...ids])
-    .where(inForceAt(position))
+    .where(at(position))
     .execute();
   return new Map(rows.map(({ credit_id, kind, percent, reason }) => [credit_id, { kind, percent, reason }]));
 }

@@ -9,6 +9,7 @@ import { Invoicing } from '#billing/invoices/invoicing';
 import { isUuid } from '#domain/uuid';
 import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { readCorrectingInvoices } from '#projections/invoices/issued-invoices.read';
 import { INVOICE_ORDER, readInvoicePage, readInvoices } from '#projections/invoices/invoices.read';
 import {
   type AnswerOf,
@@ -104,15 +105,7 @@ export const payInvoice = defineCommand({
 /** Issued invoices that correct rows of this one. */
 async function correctedBy(core: LedgerCore, invoiceId: string): Promise<string[]> {
   const position = await core.projector.catchUp();
-  const { rows } = await core.pool.query<{ invoice_id: string }>(
-    `SELECT DISTINCT i.invoice_id FROM invoice_rows mine JOIN invoices own ON own.invoice_id = mine.invoice_id AND own.rows_attempt = mine.attempt
-     JOIN invoice_rows r ON r.part_id = mine.part_id AND r.row -> 'corrects' ? mine.row_id::text
-     JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND i.status IN ('issued', 'paid')
-       AND i.position_from <= $2 AND (i.position_to IS NULL OR i.position_to > $2)
-     WHERE own.invoice_id = $1 AND own.position_to IS NULL AND i.invoice_id <> $1`,
-    [invoiceId, position],
-  );
-  return rows.map(({ invoice_id }) => invoice_id);
+  return readCorrectingInvoices(core.db, position, invoiceId);
 }
 
 const zInvoiceLine = z

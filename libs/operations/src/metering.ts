@@ -21,9 +21,10 @@ import { fromLog, prunedOfMonth } from '#billing/usage/pruned-usage';
 import { writeUsage } from '#billing/usage/usage-writer';
 import { canonicalJson, type CommandCall, type CommandDone, stepOf } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { at } from '#read-model/at';
 import { defineQuery, STAFF, zAsOf } from '#ledger/query';
-import { readMeteredDays } from '#projections/metering/metering.read';
+import { readMeteredDays, readMeteringConfigurations } from '#projections/metering/metering.read';
 import { listOf } from './answers.js';
 import { APRIL } from './story.js';
 
@@ -92,16 +93,16 @@ export const runMetering = defineCommand({
 
 /** What a day comes to, by the inventory and the configuration that are known now. */
 async function meteredFrom(core: LedgerCore, day: Period): Promise<ReturnType<typeof meterDay>> {
-  const at = await core.projector.catchUp();
-  const resources = await timelinesOf(core, at, { before: day.end });
-  const configured = await core.db.selectFrom('metering_configurations').selectAll().where(inForceAt(at)).execute();
+  const position = await core.projector.catchUp();
+  const resources = await timelinesOf(core, position, { before: day.end });
+  const configured = await readMeteringConfigurations(core.db, position);
   const configurations = configured.map((row) => ({
     billingKind: row.billing_kind,
     granularity: row.granularity,
     retentionDays: row.retention_days,
     from: row.effective_from,
   }));
-  const registered = await core.db.selectFrom('deployments').select('deployment_id').where(inForceAt(at)).execute();
+  const registered = await core.db.selectFrom('deployments').select('deployment_id').where(at(position)).execute();
   return withoutUnknown(
     meterDay(day, resources, configurations),
     new Set(registered.map(({ deployment_id }) => deployment_id)),
@@ -246,7 +247,7 @@ async function markDay(
       .selectFrom('metered_days')
       .selectAll()
       .where('date', '=', date)
-      .where(inForceAt(position))
+      .where(at(position))
       .executeTakeFirst();
     const same = known?.record_count === recordCount && canonicalJson(known.skipped) === canonicalJson(skipped);
     return {

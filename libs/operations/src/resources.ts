@@ -20,7 +20,7 @@ import type { ResourceRow } from '#projections/inventory/inventory.table';
 import { type Known, knownResources, timelinesOf } from '#billing/inventory/timelines';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
-import { inForceAt, type LedgerCore } from '#ledger/ledger-core';
+import type { LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
 import { defineQuery, pageOfAll, STAFF, zAt, zOptionalId, zPage, pageOfRows } from '#ledger/query';
 import { readResourcePage, readResources, RESOURCE_ORDER } from '#projections/inventory/inventory.read';
@@ -162,12 +162,7 @@ async function observe(
         data: { provider, seenAt, resources: batch },
       }));
       if (!complete) return { events };
-      const rows = await core.db
-        .selectFrom('resources')
-        .selectAll()
-        .where('provider', '=', provider)
-        .where(inForceAt(position))
-        .execute();
+      const rows = await readResources(core.db, position, { provider });
       const listed = new Set(seen.map(({ providerId }) => providerId));
       const strikes = strikesOf(
         rows.map((row) => ({

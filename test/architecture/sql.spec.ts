@@ -1,0 +1,54 @@
+import { describe, expect, it } from '@jest/globals';
+import { sourcesIn } from './sources.js';
+
+/** A statement is a function beside its table (`projections/x/x.read.ts`). Jest runs in the root of the repository. */
+
+/** Below the read models: the log, its tree, and the tools that readers are made of. */
+const FOUNDATIONS = /^(projections|libs\/(read-model|event-store|transparency|postgres))\//;
+
+/** Statements on something else than rows of read models. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'apps/cli/src/demo/directory.ts': 'makes and drops the database of the demo',
+  'libs/audit/src/check/books.checks.ts': 'invariants over several tables, which nothing else asks',
+  'libs/audit/src/check/terms.checks.ts': 'one invariant over several tables',
+  'libs/audit/src/replay/replay-compare.ts': 'compares whole schemas',
+  'libs/audit/src/replay/replay-tenant.ts': 'deletes rows from a schema of its own',
+  'libs/audit/src/replay/replay.ts': 'makes and drops schemas',
+  'libs/billing/src/preview/trial.ts': 'begins a transaction and rolls it back',
+  'libs/ledger/src/ledger-core.ts': 'advisory locks, and the keys of commands',
+  'libs/ledger/src/tenant-details.ts': 'the private table of names is its own',
+};
+
+/** They still hold statements on read models. This list only gets shorter. */
+const TO_BE_MOVED: readonly string[] = [
+  'libs/ledger/src/query.ts',
+  'libs/operations/src/documents.ts',
+  'libs/operations/src/lines.ts',
+  'libs/operations/src/metering.ts',
+  'libs/operations/src/resources.ts',
+  'libs/operations/src/subscriptions.ts',
+];
+
+const STATEMENT = /\.selectFrom\(|\.(query|execute)\(\s*['"`]|\.query<|\bsql(<[^`]*>)?`/;
+
+const holding = (pattern: RegExp): string[] =>
+  ['apps', 'libs']
+    .flatMap(sourcesIn)
+    .filter(({ path }) => !path.endsWith('.spec.ts') && !FOUNDATIONS.test(path))
+    .filter(({ text }) => pattern.test(text))
+    .map(({ path }) => path);
+
+describe('SQL', () => {
+  it('stands beside the table that it reads', () => {
+    const found = holding(STATEMENT);
+    expect(found.filter((path) => !(path in ELSEWHERE) && !TO_BE_MOVED.includes(path))).toEqual([]);
+    // The reasons are of files that hold a statement.
+    expect(Object.keys(ELSEWHERE).filter((path) => !found.includes(path))).toEqual([]);
+  });
+
+  it('says "in force at a position" by at() alone', () => {
+    // A projection looks at the rows before its event in its own way: it is below at().
+    const byHand = sourcesIn('libs').filter(({ text }) => /position_to IS NULL OR/i.test(text));
+    expect(byHand.map(({ path }) => path)).toEqual([]);
+  });
+});
