@@ -479,7 +479,7 @@ describe('subscriptions', () => {
           said: [
             [
               {
-                message: expect.stringContaining(`not for the role ${role}`),
+                message: expect.stringContaining(`role "${role}" may not use ${field}`),
                 extensions: { code: 'forbidden', status: 403 },
               },
             ],

@@ -77,7 +77,7 @@ describe('a parameter', () => {
       'asOf',
       'is neither a log position such as "1207" nor an instant such as "2026-04-01T00:00:00Z"',
     ],
-    ['rates', { asOf: '900' }, 'asOf', 'is beyond the end of the log, position 2'],
+    ['rates', { asOf: '900' }, 'asOf', 'is beyond the end of the log at position 2'],
     ['margin', { period: '2026' }, 'period', 'is not a month or date such as "2026-04" or "2026-04-15"'],
     ['margin', {}, 'period', 'must be given'],
     ['usage', { deploymentId: 'd', start: T('2026-05-01'), end: T('2026-04-01') }, 'end', 'must be after start'],

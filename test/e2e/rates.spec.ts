@@ -154,8 +154,8 @@ describe('corrections of two operators', () => {
     expect(await outcome({ ...right, basedOn: position })).toBe('done');
     const second = { ...right, unitPrice: '0.02', basedOn: position };
     expect(await outcome(second)).toBe(
-      'overtaken: correct-rate is based on what stood at position 1; since then VmVCpu/standard/hel1 over [2026-04-01T00:00:00Z, 2026-05-01T00:00:00Z) became 0.01' +
-        ' (position 2, by test). Nothing was changed: look again, and correct what stands now',
+      'overtaken: correct-rate: prepared at position 1, but since then VmVCpu/standard/hel1 over [2026-04-01T00:00:00Z, 2026-05-01T00:00:00Z) became 0.01' +
+        ' (position 2, by test). Nothing was recorded. Preview again and resubmit.',
     );
     expect(await prices({ at: T('2026-04-15') })).toEqual(['0.01 2026-04-01/2026-05-01']);
     // Looked at again it is a correction of a correction; the same again is no news.
@@ -271,7 +271,7 @@ describe('corrections of two operators', () => {
     ] as const) {
       expect(await outcome({ ...first, basedOn })).toBe('done');
       expect(await outcome({ ...second, basedOn })).toMatch(
-        /^overtaken: correct-\w+ is based on what stood at position \d+; since then /,
+        /^overtaken: correct-\w+: prepared at position \d+, but since then /,
       );
       expect(await outcome(second)).toBe('done');
     }
@@ -291,7 +291,7 @@ describe('corrections of two operators', () => {
 
   it('says what a basis must be', async () => {
     expect(await outcome({ ...right, basedOn: 99_999 })).toBe(
-      'position_ahead: basedOn is beyond the end of the log, position 1',
+      'position_ahead: basedOn is beyond the end of the log at position 1',
     );
     expect(await outcome({ ...right, basedOn: 'yesterday' })).toMatch(/^invalid_input: .*basedOn/);
     expect(

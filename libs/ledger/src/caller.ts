@@ -4,34 +4,35 @@ import type { Instant } from '#domain/time/instant';
 export const ROLES = ['platform_admin', 'operator', 'auditor', 'tenant', 'ingest'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Who asks, with what right, and what the time is: nothing below the apps looks at the clock. */
+/** Who makes a request, with which role, and at what time. Code below the apps does not read the clock. */
 export interface Caller {
   readonly actor: string;
   readonly role: Role;
-  /** The tenant whose rows a `tenant` sees, and whose usage an `ingest` appends. */
+  /** For role `tenant`: whose rows the caller sees. For role `ingest`: whose usage it may append. */
   readonly tenantId?: string;
   readonly now: Instant;
   readonly correlationId?: string;
   readonly requestId?: string;
-  /** The trace that it is asked in, as W3C's trace context writes it down. */
+  /** The trace of the request, in the format of W3C Trace Context. */
   readonly traceparent?: string;
 }
 
-const forbidden = (what: string, role: Role): DomainError =>
-  new DomainError('forbidden', `${what} is not for the role ${role}`, 'forbidden');
+const forbidden = (what: string, role: Role, allowed: readonly Role[]): DomainError =>
+  new DomainError('forbidden', `role "${role}" may not ${what} (allowed: ${allowed.join(', ')})`, 'forbidden');
 
+/** `what`: a verb and its object, such as `read margin`. Errors: `forbidden`. */
 export function assertRole(caller: Caller, allowed: readonly Role[], what: string): void {
-  if (!allowed.includes(caller.role)) throw forbidden(what, caller.role);
+  if (!allowed.includes(caller.role)) throw forbidden(what, caller.role, allowed);
 }
 
 /**
- * The tenant to which a caller is confined; null: to none. A tenant token that names no tenant sees nothing; an ingest token may
- * name the one whose usage alone it appends.
+ * The only tenant that the caller may see or write to. null: no restriction. A token with role `tenant` must name its
+ * tenant; a token with role `ingest` may.
  */
 export function confinedTo(caller: Caller): string | null {
   if (caller.role === 'ingest') return caller.tenantId ?? null;
   if (caller.role !== 'tenant') return null;
   if (caller.tenantId === undefined)
-    throw new DomainError('forbidden', `the token has the role ${caller.role} but names no tenant`, 'forbidden');
+    throw new DomainError('forbidden', `the token has role "${caller.role}" but no tenantId`, 'forbidden');
   return caller.tenantId;
 }

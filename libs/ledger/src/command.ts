@@ -4,7 +4,7 @@ import type { ErrorKind, FieldError } from '#domain/errors';
 import type { Instant } from '#domain/time/instant';
 import type { Caller } from './caller.js';
 
-/** What a command came to: `done` with the position of its last event, `unchanged` where it was known already. */
+/** The outcome of a command: `done` with the position of its last event, or `unchanged` if it was recorded before. */
 export interface CommandDone {
   readonly status: 'done' | 'unchanged';
   readonly result?: object;
@@ -24,27 +24,27 @@ export type CommandOutcome =
       };
     };
 
-/** A command as given: its fields checked, and what identifies it. A key is remembered by the events that carry it. */
+/** A command with checked fields, and what identifies it. The events that it records carry its key. */
 export interface CommandCall<Fields = unknown> {
   readonly name: string;
   readonly fields: Fields;
   readonly occurredAt: Instant | null;
   /** The natural key, the idempotency key of a correction, or a hash of the body. */
   readonly key: string;
-  /** Whether the key makes the command known: not where its handler recognises what is known by itself. */
+  /** Whether a command with the same key is a repetition. If not, the handler itself recognises repetitions. */
   readonly isKeyed: boolean;
   readonly idempotencyKey: string | null;
   readonly bodyHash: string;
-  /** The log position that a correction was decided on; null: whatever stands when it comes. */
+  /** The log position that a correction was prepared at. null: the current position. */
   readonly basedOn: number | null;
   readonly caller: Caller;
-  /** Where in a file each of its facts was read; undefined: in none. */
+  /** The place in a file that each event was read from. undefined: there is no file. */
   readonly sourceOf?: (event: LedgerEvent) => EventSource | undefined;
-  /** Awaited right before its facts are appended: who carries out several commands at once keeps their order in the log so. */
+  /** Awaited right before the append. Commands that run at the same time use it to keep their order in the log. */
   readonly inTurn?: () => Promise<void>;
 }
 
-/** JSON with its keys in order: equal values have equal text. */
+/** JSON with sorted keys: equal values have equal text. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value ?? null);
@@ -57,19 +57,22 @@ export function canonicalJson(value: unknown): string {
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** The command's name alone, for messages about one that can't be read. */
+/** The name of a command, for messages about commands that can't be read. */
 export const nameOf = (input: unknown): string =>
   typeof input === 'object' && input !== null && 'command' in input && typeof input.command === 'string'
     ? input.command
     : '(no command)';
 
-/** No id and no key has it. It divides a tenant from the key that the tenant's device gave. */
+/** Separates a tenant from the key that its device gave. No id and no key contains this character. */
 export const OF_TENANT = '\u0001';
 
-/** A key as it was given. */
+/** The key as the caller gave it. */
 export const givenKey = (key: string): string => key.slice(key.indexOf(OF_TENANT) + 1);
 
-/** A step of a command's work, named as its own in the log; only the last one, the call itself, makes the command known by its key. */
+/**
+ * A step of a command, with a key of its own in the log. Only the last append, by the call itself, records the key of
+ * the command.
+ */
 export const stepOf = (call: CommandCall): CommandCall => ({
   ...call,
   key: `${call.name}:${call.bodyHash}`,

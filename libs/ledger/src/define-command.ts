@@ -5,24 +5,31 @@ import { type Caller, confinedTo, type Role } from './caller.js';
 import { canonicalJson, type CommandCall, type CommandDone, OF_TENANT, sha256 } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
 
-/** Who may execute a command that names no roles of its own. */
+/** The roles that may execute a command that names no roles. */
 export const WRITERS: readonly Role[] = ['platform_admin', 'operator'];
 
-/** A command, whole: REST, GraphQL, the OpenAPI document, the typed client and the command line are made from it. */
+/**
+ * The complete declaration of a command. REST, GraphQL, the OpenAPI document, the typed client and the CLI are made
+ * from it.
+ */
 export interface CommandDefinition<Fields extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   readonly summary: string;
   readonly fields: Fields;
   /**
-   * A function: the fields of its natural key. The same again is `unchanged`, another body a conflict. `body`: the whole body is the key, unless the
-   * command has an idempotency key of its own. `none`: `handle` recognises what is known.
+   * A function returns the fields of the natural key: the same body again is `unchanged`, a different body is a
+   * conflict. `body`: the whole body is the key, unless the command has an idempotency key. `none`: `handle` recognises
+   * repetitions itself.
    */
   readonly key: NaturalKey<Fields>['of'] | 'body' | 'none';
-  /** Fields about a person. Their hash is not recorded: it would outlive their erasure. */
+  /** Fields about a person. No hash of them is recorded, because it would outlive their erasure. */
   readonly personal?: Personal<Fields>;
   /** `WRITERS` unless given. */
   readonly roles?: readonly Role[];
-  /** A preview takes facts that change what is owed. It refuses commands that bill these, or that repair the read models. */
+  /**
+   * false: a preview refuses the command. A preview accepts facts that change what is owed, not commands that bill
+   * these facts or repair read models.
+   */
   readonly isPreviewed?: false;
   /** Fields that the documentation shows. The examples of all operations tell one story. */
   readonly example: z.input<Fields>;
@@ -36,7 +43,9 @@ interface NaturalKey<Fields extends z.ZodObject> {
 
 interface Personal<Fields extends z.ZodObject> {
   readonly fields: readonly (keyof z.output<Fields>)[];
-  /** The hash does not cover these fields, so this compares them for a command that is known. Errors: `conflicting_body`. */
+  /**
+   * Compares these fields if the command was recorded before: the hash does not cover them. Errors: `conflicting_body`.
+   */
   assertSame(call: CommandCall<z.output<Fields>>, core: LedgerCore): Promise<void>;
 }
 
@@ -45,27 +54,27 @@ export const defineCommand = <Fields extends z.ZodObject>(
 ): CommandDefinition<Fields> => definition;
 
 const zEnvelope = z.looseObject({
-  command: z.string('must name a command'),
+  command: z.string('must be the name of a command'),
   idempotencyKey: zId.optional(),
   occurredAt: zInstant.optional(),
 });
-/** What a correction may carry besides. */
+/** An additional field of corrections. */
 export const zBasedOn = z.object({
   basedOn: z
     .int()
     .nonnegative()
     .optional()
-    .describe('The log position that it was decided on: overtaken, where another came in between'),
+    .describe('The log position that the correction was prepared at. If the same was changed since: overtaken'),
 });
 export const isCorrection = (name: string): boolean => name.startsWith('correct-');
 
-/** A command that was read: its definition, and the call with its fields checked. */
+/** A command with checked fields, and its definition. */
 export interface ReadCommand {
   readonly definition: CommandDefinition;
   readonly call: CommandCall<Record<string, unknown>>;
 }
 
-/** Checks a command against its schema. Errors: `unknown_command`, `invalid_input` with every field at fault. */
+/** Checks a command against its schema. Errors: `unknown_command`, `invalid_input` with every faulty field. */
 export function readCommand(
   definitions: ReadonlyMap<string, CommandDefinition>,
   input: unknown,
@@ -76,7 +85,7 @@ export function readCommand(
   if (definition === undefined) {
     throw invalid(
       'unknown_command',
-      `there is no command ${JSON.stringify(envelope.command)}; there are ${[...definitions.keys()].join(', ')}`,
+      `unknown command ${JSON.stringify(envelope.command)}. Commands: ${[...definitions.keys()].join(', ')}`,
     );
   }
   const { command: name, idempotencyKey: keyGiven, occurredAt, ...given } = envelope;
@@ -98,7 +107,10 @@ export function readCommand(
   return { definition, call };
 }
 
-/** A tenant's device has keys of its own: it can neither take an operator's, nor learn from a conflict which keys there are. */
+/**
+ * The keys of a tenant's device are separate: the device can neither use the key of an operator nor learn from a
+ * conflict that it exists.
+ */
 function ownKey(caller: Caller, key: string | null): string | null {
   const tenantId = confinedTo(caller);
   return key === null || tenantId === null ? key : `${tenantId}${OF_TENANT}${key}`;
@@ -109,7 +121,7 @@ function withoutPersonal({ personal }: CommandDefinition, fields: Record<string,
   return Object.fromEntries(Object.entries(fields).filter(([field]) => !personal.fields.includes(field)));
 }
 
-/** What a correction is based on is no part of what it says. */
+/** `basedOn` is not part of the body: it does not change what the correction says. */
 function withoutBasis(
   name: string,
   { basedOn, ...body }: Record<string, unknown>,
@@ -117,7 +129,9 @@ function withoutBasis(
   return { basedOn: shaped(zBasedOn, { basedOn }, name).basedOn ?? null, body };
 }
 
-/** Any command may give a reason. Where its schema has none of its own, the reason is checked and belongs to the envelope. */
+/**
+ * Any command may have a reason. If its schema has no such field, the reason is checked and belongs to the envelope.
+ */
 function withReason(fields: z.ZodObject, body: Record<string, unknown>): z.ZodObject {
   if ('reason' in fields.shape || !('reason' in body)) return fields;
   return fields.extend({ reason: zText });

@@ -5,7 +5,7 @@ import { type Deployment, type DeploymentEvent, deploymentEvents, foldDeployment
 export const isDeploymentEvent = (event: RecordedEvent): event is Extract<RecordedEvent, DeploymentEvent> =>
   Object.hasOwn(deploymentEvents, event.type);
 
-/** The deployment of a stream's events. Errors: `unknown_deployment`. */
+/** The deployment that the events of a stream describe. Errors: `unknown_deployment`. */
 export function deploymentOf(events: readonly RecordedEvent[], deploymentId: string): Deployment {
   const deployment = foldDeployment(events.filter(isDeploymentEvent));
   if (deployment === null) throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);

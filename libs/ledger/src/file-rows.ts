@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { EventSource } from '#domain/events';
 
-/** Rows of a file, in order; neighbours as a range: `4-9,12`. */
+/** Row numbers of a file in order, with neighbours as a range: `4-9,12`. */
 function rowsText(rows: readonly number[]): string {
   const ranges: { from: number; to: number }[] = [];
   for (const row of rows) {
@@ -12,7 +12,7 @@ function rowsText(rows: readonly number[]): string {
   return ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
 }
 
-/** Its folders are those of whoever imported it, and nobody else's concern. */
+/** The name without folders: the folders of whoever imported the file are private. */
 export const sourceInFile = (
   { name, digest }: { readonly name: string; readonly digest?: string },
   rows: readonly number[],
@@ -22,7 +22,7 @@ export const sourceInFile = (
   rows: rowsText(rows),
 });
 
-/** The row of the n-th of what an event holds; undefined where there are fewer. */
+/** The file row of the n-th item of an event. undefined: there are fewer rows. */
 export function rowAt({ rows }: EventSource, n: number): number | undefined {
   let before = 0;
   for (const range of rows.split(',')) {

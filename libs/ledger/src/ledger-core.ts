@@ -13,7 +13,7 @@ import { Tail } from './appending/tail.js';
 import { TenantDetails } from './tenant-details.js';
 import { UsageLookups } from '#projections/usage-records/usage-records.lookups';
 
-/** What the handlers of commands and queries work with: the log, the projections, and the read models. */
+/** What handlers of commands and queries work with: the log, the projections and the read models. */
 export class LedgerCore {
   readonly book: EventBook;
   readonly db: Kysely<ReadModels>;
@@ -27,17 +27,20 @@ export class LedgerCore {
     readonly log: EventLog,
     readonly projector: Projecting,
     readonly pool: pg.Pool,
-    private readonly apart: {
-      /** Connections that only hold locks: apart, so that those who hold one never wait for those who want one. null: nothing is kept apart. */
+    private readonly parts: {
+      /**
+       * A separate pool for locks, so that the holder of a lock never waits for a connection behind those who want the
+       * lock. null: locks are not used.
+       */
       readonly locks: pg.Pool | null;
       /** A pool of one connection, for a trial's transaction. */
       readonly trialPool: () => pg.Pool;
-      /** null: the read models are not this process's to rebuild. */
+      /** null: this process must not rebuild the read models. */
       readonly rebuilder: Rebuilder | null;
-      /** The Merkle tree over the log. null: of a trial's events there is none. */
+      /** The Merkle tree of the log. null: a trial has none. */
       readonly tree: KeptTree | null;
     },
-    /** Who bills, as documents say: free text, with its lines. null: not configured. */
+    /** The seller as documents show it: free text with line breaks. null: not configured. */
     readonly seller: string | null = null,
   ) {
     this.db = readModels(pool);
@@ -47,18 +50,18 @@ export class LedgerCore {
     this.usage = new UsageLookups(pool);
   }
 
-  /** Errors: where the read models are not to be rebuilt, as in a trial. */
+  /** Errors: a trial does not rebuild read models. */
   get rebuilder(): Rebuilder {
-    if (this.apart.rebuilder === null) throw new Error('a trial has no read models of its own to rebuild');
-    return this.apart.rebuilder;
+    if (this.parts.rebuilder === null) throw new Error('a trial does not rebuild read models');
+    return this.parts.rebuilder;
   }
 
   get trialPool(): () => pg.Pool {
-    return this.apart.trialPool;
+    return this.parts.trialPool;
   }
 
   get tree(): KeptTree | null {
-    return this.apart.tree;
+    return this.parts.tree;
   }
 
   /** The command that was recorded under this key, if there is one. */
@@ -78,18 +81,20 @@ export class LedgerCore {
       : { key: row.key, bodyHash: row.body_hash, ...(row.result === null ? {} : { result: row.result }) };
   }
 
-  /** Runs while no other process does the same for this name: keeps apart what no one stream can. */
+  /**
+   * Runs `work` while no other process runs work under the same name. For exclusion that a single stream can't give.
+   */
   async exclusively<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-    // Work within such work takes its lock on the connection that is held already: no one waits for a second one.
+    // Nested work takes its lock on the same connection, so that it never waits for a second one.
     const outer = this.held.getStore();
     if (outer !== undefined) return locked(outer, name, work);
-    if (this.apart.locks === null) return work();
-    const client = await this.apart.locks.connect();
+    if (this.parts.locks === null) return work();
+    const client = await this.parts.locks.connect();
     let broken: Error | undefined;
     try {
       return await this.held.run(client, async () => locked(client, name, work));
     } catch (error) {
-      // A refusal says nothing of the connection; anything else may have left its lock behind, which goes with it.
+      // After a refusal the connection is fine. After any other error its lock may remain, so the connection is closed.
       if (!isDomainError(error)) broken = error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
@@ -98,7 +103,7 @@ export class LedgerCore {
   }
 }
 
-/** The first with a key makes it known. */
+/** The first event with a key records the command. */
 function commandIn(events: readonly RecordedEvent[], key: string): KnownCommand {
   for (const { metadata } of events) {
     const { command } = metadata;

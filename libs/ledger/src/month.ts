@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { instant } from '#domain/time/instant';
 import { monthOf, type Period } from '#domain/time/period';
 
-/** The UTC month that holds a date: `2026-04-15` and `2026-04` are both April. */
+/** The UTC month of a date: `2026-04-15` and `2026-04` both mean April. */
 export const zMonth = z.string().transform((value, context): Period => {
   const date = /^\d{4}-\d{2}$/.test(value) ? `${value}-01` : value;
   try {

@@ -4,8 +4,9 @@ import type { CommandCall } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
 
 /**
- * The log position that a correction is based on: the one that its preview was made at, else where the log was when it came. Of two that
- * come at once, neither knows of what the other appends while it asks for that. Errors: `position_ahead`.
+ * The log position that a correction is based on: the position of its preview, or else the end of the log when the
+ * command arrived. If two corrections arrive at the same time, each position is before the events of the other. Errors:
+ * `position_ahead`.
  */
 export async function basisOf(core: LedgerCore, call: CommandCall): Promise<number> {
   const meanwhile = core.book.watchAppends();
@@ -13,16 +14,16 @@ export async function basisOf(core: LedgerCore, call: CommandCall): Promise<numb
   const first = await meanwhile.end();
   if (call.basedOn === null) return first === null ? head : Math.min(head, first - 1);
   if (call.basedOn > head)
-    throw invalid('position_ahead', `basedOn is beyond the end of the log, position ${head}`, [
-      { field: 'basedOn', message: `is beyond the end of the log, position ${head}` },
+    throw invalid('position_ahead', `basedOn is beyond the end of the log at position ${head}`, [
+      { field: 'basedOn', message: `is beyond the end of the log at position ${head}` },
     ]);
   return call.basedOn;
 }
 
 /**
- * Whoever corrects something has looked at it. Where another has recorded something over the same ground since, what was looked at is no
- * more: neither correction silently overrules the other. `what` tells what such an event says; null: it says nothing of that.
- * Errors: `overtaken`.
+ * A correction is made by someone who saw the current state. If another event changed the same thing since, that state
+ * is out of date, and the correction is refused: no correction silently overrules another. `what` describes what an
+ * event changed. null: nothing of this. Errors: `overtaken`.
  */
 export function assertNotOvertaken<Event extends RecordedEvent>(
   call: CommandCall,
@@ -37,9 +38,10 @@ export function assertNotOvertaken<Event extends RecordedEvent>(
   }
 }
 
-/** `said`: what was recorded since. */
+/** `said`: what was recorded since the basis, such as `the price became 2`. */
 export const overtaken = ({ name }: CommandCall, basis: number, said: string): DomainError =>
   conflict(
     'overtaken',
-    `${name} is based on what stood at position ${basis}; since then ${said}. Nothing was changed: look again, and correct what stands now`,
+    `${name}: prepared at position ${basis}, but since then ${said}. ` +
+      'Nothing was recorded. Preview again and resubmit.',
   );

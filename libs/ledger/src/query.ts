@@ -8,12 +8,12 @@ import { type Caller, confinedTo, type Role } from './caller.js';
 import { canonicalJson } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
 
-/** What every query is asked with: the position up to which the log counts, who asks, and their tenant if confined to one. */
+/** What a query works with: the ledger, the log position that it answers as of, and the caller. */
 export interface QueryContext {
   readonly core: LedgerCore;
   readonly position: number;
   readonly caller: Caller;
-  /** The tenant to whose rows the answer is confined; null: all. */
+  /** The only tenant whose rows the answer may contain. null: all tenants. */
   readonly confinedTo: string | null;
 }
 
@@ -59,34 +59,33 @@ export const defineQuery = <Params extends z.ZodObject, Answer extends z.ZodType
   definition: QueryDefinition<Params, Answer>,
 ): DefinedQuery<Params, Answer> => ({ ...definition, closedParams: definition.params.strict() });
 
-/** All but the appender of usage. */
+/** Every role except `ingest`, which only appends usage. */
 export const READERS: readonly Role[] = ['platform_admin', 'operator', 'auditor', 'tenant'];
-/** Those who see all tenants. */
+/** The roles that see all tenants. */
 export const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
-/** Margin and cost. */
+/** The role that sees margin and cost. */
 export const ADMIN: readonly Role[] = ['platform_admin'];
 
 /**
- * Every query may be asked as of a log position or an instant of recording: as it would have been answered then. `knownAt` is its name
- * beside `at`, the other axis of time.
+ * Any query can be answered as of an earlier log position or instant of recording. `knownAt` is the second name of this
+ * parameter: it reads well next to `at`, the instant in the world.
  */
 export const zAsOf = z.object({
-  asOf: z
-    .string()
-    .optional()
-    .describe('A log position, or an instant of recording: what would have been answered then'),
-  knownAt: z.string().optional().describe('The same as asOf; of both the earlier counts'),
+  asOf: z.string().optional().describe('A log position or an instant of recording: the answer is what was known then'),
+  knownAt: z.string().optional().describe('The same as asOf. If both are given, the earlier one applies'),
 });
 
-/** What holds at an instant in the world, for a query whose answer changes with it: now, unless given. */
+/** The instant in the world that the answer is about. Default: now. */
 export const zAt = {
-  at: zInstant.optional().describe('What holds at this instant; knownAt says as it was known when'),
+  at: zInstant
+    .optional()
+    .describe('The instant that the answer is about. Default: now. knownAt says when it was known'),
 };
 
 export const DEFAULT_LIMIT = 1000;
 export const MAX_LIMIT = 10_000;
 
-/** A whole number, as a text where it comes from a URL or a command line. */
+/** A whole number. In a URL or on a command line it is a text. */
 const zWhole = (min: number, max: number, message: string): z.ZodCoercedNumber<string | number> =>
   z.coerce.number<string | number>(message).int(message).min(min, message).max(max, message);
 
@@ -96,18 +95,18 @@ export const zAfter = zWhole(0, Number.MAX_SAFE_INTEGER, 'must be a log position
   0,
 );
 
-/** Paging by opaque cursor; a page after the first is as of the same position as the first. */
+/** Pages with an opaque cursor. All pages are as of the position of the first page. */
 export const zPage = zAsOf.extend({
   limit: zLimit(DEFAULT_LIMIT),
   cursor: z.string().optional(),
 });
 
 export const zOptionalId = zId.optional();
-/** One id, or several: as an array, or as a parameter given more than once. Unknown ones are in no answer. */
+/** One id or several: as an array, or as a parameter given more than once. Unknown ids match nothing. */
 export const zOptionalIds = z.union([z.array(zId).min(1).max(1000), zId.transform((id) => [id])]).optional();
 const zOptionalInstant = zInstant.optional();
 
-/** A stretch of time that is asked for, either end left open; `inOrder` is its check, once all fields are. */
+/** A period to ask for. Each end may be left out. `inOrder` checks the two ends. */
 export const zStretch = { start: zOptionalInstant, end: zOptionalInstant };
 export const inOrder = ({ start, end }: { start?: Instant | undefined; end?: Instant | undefined }): boolean =>
   start === undefined || end === undefined || isBefore(start, end);
@@ -138,15 +137,18 @@ function jsonIn(text: string): unknown {
   throw invalidCursor();
 }
 
-/** What the caller is given: the list that it is of, what was asked of it, and where it goes on. */
+/** The cursor that a caller gets: the list, the parameters of its first page, and where the next page starts. */
 const zPageCursor = z.object({ list: z.string(), asked: z.record(z.string(), z.json()), next: z.string() });
 
-/** Not of what is asked, but of how much of it, and as of when, which the cursor itself says. */
+/** These say how much to answer, and as of when. They do not select rows. */
 const BESIDE: readonly string[] = ['cursor', 'limit', 'asOf', 'knownAt'];
 const askedIn = (params: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(params).filter(([name]) => !BESIDE.includes(name)));
 
-/** The parameters of a page: with a cursor those of the first one, which need not be said again. Errors: `invalid_cursor`, also where it is of another list, or of other parameters. */
+/**
+ * The parameters of a page. With a cursor these are the parameters of the first page, which need not be repeated.
+ * Errors: `invalid_cursor`, also for a cursor of another list or of other parameters.
+ */
 export function withCursor(list: string, params: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { cursor } = params;
   if (typeof cursor !== 'string') return params;
@@ -159,13 +161,13 @@ export function withCursor(list: string, params: Readonly<Record<string, unknown
   if (other !== undefined)
     throw invalid(
       'invalid_cursor',
-      `cursor is of the same list asked with another ${other[0]}: begin anew without it`,
-      [{ field: other[0], message: 'is another than that of the first page' }],
+      `The cursor belongs to a list with a different ${other[0]}. Omit it to start over.`,
+      [{ field: other[0], message: 'differs from the first page of this list' }],
     );
   return { ...asked, ...params, cursor: next };
 }
 
-/** An answer whose next page is asked for with the same parameters. */
+/** The answer, with a cursor that remembers the parameters. */
 export function pagedOn<Answer>(list: string, params: Readonly<Record<string, unknown>>, answer: Answer): Answer {
   if (
     typeof answer !== 'object' ||
@@ -183,8 +185,8 @@ export function pagedOn<Answer>(list: string, params: Readonly<Record<string, un
 }
 
 export const invalidCursor = (): DomainError =>
-  invalid('invalid_cursor', 'cursor is not one that this list gave out', [
-    { field: 'cursor', message: 'is not one that this list gave out' },
+  invalid('invalid_cursor', 'The cursor does not belong to this list. Omit it to start over.', [
+    { field: 'cursor', message: 'does not belong to this list' },
   ]);
 
 export interface Page<Item> {
@@ -192,7 +194,7 @@ export interface Page<Item> {
   readonly nextCursor: string | null;
 }
 
-/** A page of rows that are in the order of their keys; `rows` holds one more than the limit where there are more. */
+/** A page of rows in the order of their keys. `rows` has one row more than the limit if there are more rows. */
 export function pageOf<Row, Item>(
   rows: readonly Row[],
   limit: number,
@@ -206,7 +208,10 @@ export function pageOf<Row, Item>(
   return { items: items.map(toItem), nextCursor: more ? encodeCursor({ position, after: keyOf(last) }) : null };
 }
 
-/** A page of a list whose rows are read in their order: those of the page alone, and one more that says whether there is another. */
+/**
+ * A page of a list whose rows are read in order: only those of the page, and one more that shows whether another page
+ * follows.
+ */
 export async function pageOfRows<Row extends object, Item>(list: {
   readonly order: Keyset<Row>;
   readonly page: { readonly limit: number; readonly cursor?: string | undefined };
@@ -226,13 +231,13 @@ export async function pageOfRows<Row extends object, Item>(list: {
   };
 }
 
-/** The sets of ids that a list is asked for: by one id, by several, or by both, which narrow each other. */
+/** The sets of ids that select rows of a list: one id, several ids, or both. Both must match. */
 export const idSets = (id: string | null | undefined, ids?: readonly string[]): (readonly string[])[] => [
   ...(id === null || id === undefined ? [] : [[id]]),
   ...(ids === undefined ? [] : [ids]),
 ];
 
-/** A page of what had to be computed whole, in the order of its keys. */
+/** A page of a list that had to be computed as a whole, in the order of its keys. */
 export function pageOfAll<Item>(
   all: readonly Item[],
   { limit, cursor }: { limit: number; cursor?: string | undefined },
@@ -252,9 +257,9 @@ export function pageOfAll<Item>(
 }
 
 /**
- * The position that a query is asked as of: the cursor's, that of the last event recorded at or before an instant, the
- * one named, else what is projected now. As of one position nothing is known of a later one: of `asOf` and `knownAt` the earlier counts.
- * Errors: `position_ahead`, `invalid_as_of`.
+ * The position that a query answers as of: the position in the cursor, the position that the parameter names, the
+ * position of the last event recorded at or before the instant that it names, or else the position that is projected
+ * now. If both `asOf` and `knownAt` are given, the earlier one applies. Errors: `position_ahead`, `invalid_as_of`.
  */
 export async function positionOf(
   core: LedgerCore,
@@ -263,7 +268,7 @@ export async function positionOf(
   return positionUpTo(core, await core.projector.catchUp(), asked);
 }
 
-/** The same, where the log is asked of and not what is projected: `head` is the last position there is. */
+/** The same for a query that reads the log and not the read models. `head` is the last position of the log. */
 export async function positionUpTo(
   core: LedgerCore,
   head: number,
@@ -276,7 +281,10 @@ export async function positionUpTo(
   return Math.min(head, ...(await Promise.all(asked)));
 }
 
-/** The position that a parameter names, or that of the last event recorded at or before the instant that it names. */
+/**
+ * The position that a parameter names, or the position of the last event recorded at or before the instant that it
+ * names.
+ */
 export async function knownPosition(core: LedgerCore, field: string, value: string): Promise<number> {
   return namedPosition(core, await core.projector.catchUp(), field, value);
 }
@@ -287,7 +295,7 @@ async function namedPosition(core: LedgerCore, head: number, field: string, valu
   };
   if (/^\d{1,15}$/.test(value))
     return Number(value) > head
-      ? refuse('position_ahead', `is beyond the end of the log, position ${head}`)
+      ? refuse('position_ahead', `is beyond the end of the log at position ${head}`)
       : Number(value);
   const parsed = zInstant.safeParse(value);
   if (!parsed.success)
@@ -299,8 +307,8 @@ async function namedPosition(core: LedgerCore, head: number, field: string, valu
 }
 
 /**
- * The tenant asked for, within what the caller may see: another's is as if it did not exist. null: all. Errors: `unknown_tenant`,
- * where the log knows none at all; as of before it was registered the answer is that there is nothing.
+ * The tenant to answer for, if the caller may see it. null: all tenants. Errors: `unknown_tenant`, also for a tenant
+ * that the caller may not see. As of a position before the tenant was registered, the answer is empty.
  */
 export async function visibleTenant(
   { core, confinedTo: own }: QueryContext,
@@ -313,7 +321,10 @@ export async function visibleTenant(
   return asked;
 }
 
-/** The deployment is registered, whenever that was, and for a confined caller is or was their tenant's. Errors: `unknown_deployment`. */
+/**
+ * Refuses a deployment that was never registered, or never belonged to the tenant of a confined caller. Errors:
+ * `unknown_deployment`.
+ */
 export async function assertVisibleDeployment(
   { core, confinedTo: own }: QueryContext,
   deploymentId: string,

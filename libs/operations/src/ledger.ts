@@ -109,7 +109,7 @@ async function answered<Answer extends z.ZodType>(
   caller: Caller,
 ): Promise<Answered<AnswerOf<Answer>>> {
   const { name } = query;
-  assertRole(caller, query.roles, `the query ${name}`);
+  assertRole(caller, query.roles, `read ${name}`);
   const sent = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
   const given = 'cursor' in query.params.shape ? withCursor(name, sent) : sent;
   const checked = parse(query.closedParams, given, name, 'invalid_parameter');
@@ -209,7 +209,7 @@ export class Ledger {
     caller: Caller,
     options: { at?: Instant; margin?: Record<string, unknown> } = {},
   ): Promise<Preview> {
-    assertRole(caller, WRITERS, 'a preview');
+    assertRole(caller, WRITERS, 'preview commands');
     for (const input of inputs) assertPreviewable(nameOf(input));
     return onTrial(this.core, caller.now, async (trial) => {
       const carryOut = async (input: unknown): Promise<CommandOutcome> =>
@@ -237,7 +237,7 @@ export class Ledger {
 
   /** Imports files. Errors: `forbidden`, `unreadable_file`, `invalid_mapping`, `missing_column`; a row that can't be taken is told, and the rest goes on. */
   async backfill(request: BackfillRequest, caller: Caller): Promise<Imported> {
-    assertRole(caller, WRITERS, 'a backfill');
+    assertRole(caller, WRITERS, 'import files');
     const run = asRun(caller);
     const carryOut: CarryOut = (commands, sources) => this.executeInOrder(commands, run, undefined, sources);
     return withSources(request, async (sources) => imported(this.core, sources, request, { caller: run, carryOut }));
@@ -245,7 +245,7 @@ export class Ledger {
 
   /** What an import would do; nothing of it is kept. Errors as of backfill, and `too_large_for_dry_run`. */
   async backfillDryRun(request: BackfillRequest, caller: Caller): Promise<DryRun> {
-    assertRole(caller, WRITERS, 'a dry run');
+    assertRole(caller, WRITERS, 'import files');
     const carryOutOn = (core: LedgerCore): CarryOut =>
       async function* (commands) {
         for (const command of commands) yield await executed(core, command, caller, carriedOutOn(core));
@@ -255,7 +255,7 @@ export class Ledger {
 
   /** Rows to be written to a file, as of now. Errors: `forbidden`, `invalid_parameter`. */
   async export(kind: ExportKind, params: Record<string, unknown>, caller: Caller): Promise<Export> {
-    assertRole(caller, kind === 'focus' || kind === 'margin' ? ADMIN : STAFF, `the export of ${kind}`);
+    assertRole(caller, kind === 'focus' || kind === 'margin' ? ADMIN : STAFF, `export ${kind}`);
     const of =
       <Answer extends z.ZodType>(query: DefinedQuery<z.ZodObject, Answer>) =>
       async (asked: Readonly<Record<string, unknown>>): Promise<AnswerOf<Answer>> =>
@@ -376,7 +376,7 @@ async function executed(
 ): Promise<CommandOutcome> {
   const name = nameOf(input);
   try {
-    assertRole(caller, COMMANDS.get(name)?.roles ?? WRITERS, `the command ${name}`);
+    assertRole(caller, COMMANDS.get(name)?.roles ?? WRITERS, `execute ${name}`);
     const command = readCommand(COMMANDS, input, caller);
     const done = await once(core, command, carryOut);
     if (done.status === 'unchanged') await command.definition.personal?.assertSame(command.call, core);

@@ -14,19 +14,22 @@ export class AccessGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const access = accessOf(context.getHandler());
-    if (access === undefined) throw new Error(`${context.getHandler().name} has no access decorator`);
-    if (access.roles === 'everyone') return true;
+    const handler = context.getHandler();
+    const access = accessOf(handler);
+    if (access === undefined) throw new Error(`${handler.name} has no access decorator`);
+    const { roles, query } = access;
+    if (roles === 'everyone') return true;
     const asked = graphQlCaller(context);
     if (asked !== undefined) {
-      assertRole(asked, access.roles, context.getHandler().name);
+      assertRole(asked, roles, query === undefined ? `use ${handler.name}` : `read ${query.name}`);
       return true;
     }
     const request = context.switchToHttp().getRequest<Request>();
     const { authorization } = request.headers;
     const header = typeof authorization === 'string' ? authorization : undefined;
     request.caller = await this.tokens.callerOf(header, this.clock.now(), idsOf(request));
-    assertRole(request.caller, access.roles, `${request.method} ${request.url.split('?')[0] ?? ''}`);
+    const path = request.url.split('?')[0] ?? '';
+    assertRole(request.caller, roles, query === undefined ? `${request.method} ${path}` : `read ${query.name}`);
     return true;
   }
 }

@@ -49,7 +49,7 @@ export class UsageIntake {
 
   /** Errors: `forbidden`; all else is the verdict on a reading. */
   async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
-    assertRole(caller, INGESTERS, 'sending usage');
+    assertRole(caller, INGESTERS, 'send usage');
     const verdicts = new Array<Ingested>(incoming.length);
     const indexed = incoming.map((each, index) => ({ ...each, index }));
     await Promise.all(

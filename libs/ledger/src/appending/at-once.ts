@@ -1,21 +1,21 @@
 import { z } from 'zod';
 
-/** What a command decides on and changes: its subjects, by name. */
+/** The subjects that a command reads and writes, by name. */
 interface Footprint {
   readonly reads: readonly string[];
   readonly writes: string;
 }
 
 const MOST_AT_ONCE = 32;
-/** One append holds them for sure. */
+/** This many fit into one append. */
 const MOST_READINGS = 100;
 
 const zMonth = z.string().transform((start) => start.slice(0, 7));
 const id = z.string();
 
 /**
- * Small commands of which a file may hold very many, and whose subjects their fields name. Any other is carried out alone: one with an
- * idempotency key too, since it holds a lock, and readings of several months, which are several appends.
+ * Small commands that files have many of, and whose fields name their subjects. Any other command runs alone. So do a
+ * command with an idempotency key, which holds a lock, and readings of several months, which need several appends.
  */
 const FOOTPRINTS = z.discriminatedUnion('command', [
   z
@@ -52,8 +52,8 @@ function footprintOf(command: unknown): Footprint | null {
 }
 
 /**
- * Divides commands, in their order, into groups of which each may be carried out at once: none of a group reads or writes what another of
- * it writes, so that each comes to what it would come to after the ones before it.
+ * Divides commands in order into groups that can run at the same time: no command of a group reads or writes what
+ * another of the group writes, so each has the same outcome as in sequence.
  */
 export function* groupsAtOnce<Command>(commands: readonly Command[]): Generator<Command[]> {
   let group: Command[] = [];
@@ -61,13 +61,13 @@ export function* groupsAtOnce<Command>(commands: readonly Command[]): Generator<
   let read = new Set<string>();
   for (const command of commands) {
     const footprint = footprintOf(command);
-    const isApart =
+    const isIndependent =
       footprint !== null &&
       group.length < MOST_AT_ONCE &&
       !written.has(footprint.writes) &&
       !read.has(footprint.writes) &&
       !footprint.reads.some((subject) => written.has(subject));
-    if (group.length > 0 && !isApart) {
+    if (group.length > 0 && !isIndependent) {
       yield group;
       group = [];
       [written, read] = [new Set(), new Set()];

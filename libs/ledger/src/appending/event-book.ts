@@ -17,25 +17,27 @@ import type { Tail } from './tail.js';
 
 const MAX_ATTEMPTS = 20;
 
-/** Facts in and out of the log: load a stream, decide, append at exactly the revision that was decided on. */
+/** Reads and appends events: load a stream, decide, append at exactly the revision of the decision. */
 export class EventBook {
   private readonly codec = new EventCodec();
-  /** Who wants to know what this process appends meanwhile: the position of the first event, once there is one. */
+  /**
+   * Watchers of the appends of this process. `first`: the position of the first event appended since the watch began.
+   */
   private readonly watching = new Set<{ first: number | null }>();
-  /** Appends that were begun here and are not answered yet: the log may hold their events already. */
+  /** Appends without an answer yet. The log may already hold their events. */
   private readonly underWay = new Set<Promise<unknown>>();
 
   constructor(
     private readonly log: EventLog,
     private readonly projector: Projecting,
     private readonly tail: Tail,
-    /** The command that read models know by a key. */
+    /** The command that the read models have under a key. */
     private readonly commandOf: (key: string) => Promise<KnownCommand>,
   ) {}
 
   /**
-   * Watches what this process appends from now on, and what is under way; `end` answers the position of the first event, null where
-   * there was none. It waits for what is under way: its events may be in the log, and whoever read the log's end has then seen them.
+   * Watches the appends of this process, including those under way. `end` waits for the appends under way, then answers
+   * the position of the first event. null: there was none.
    */
   watchAppends(): { end(): Promise<number | null> } {
     const watch: { first: number | null } = { first: null };
@@ -56,9 +58,10 @@ export class EventBook {
   }
 
   /**
-   * Decides on a whole stream and appends what was decided; anew where another writer was quicker. A command that the
-   * stream already knows by its key is `unchanged`, or a conflict where its body differs. `undoes` says whether an event undid an earlier
-   * one: what was undone may be done again under the same key, unless it is the very command, body and occurredAt, that comes again.
+   * Decides on a whole stream and appends the decision; decides again if another writer was faster. A command that the
+   * stream has under the same key is `unchanged`, or a conflict if its body differs. `undoes` says whether an event
+   * undid an earlier one. A command that was undone may be repeated under the same key, unless body and occurredAt are
+   * the same too.
    */
   async decide(
     stream: string,
@@ -83,9 +86,10 @@ export class EventBook {
   }
 
   /**
-   * Decides on read models that cover the stream's last event. For streams that are too long to fold: the revision is
-   * read first, so that whatever is recorded while deciding refuses the append, and it is decided anew. `matters` says
-   * whether an event of the stream changes what is decided; where none that is not projected yet does, nothing is waited for.
+   * Decides on read models that include the last event of the stream. For streams that are too long to load. The
+   * revision is read first: an event recorded during the decision refuses the append, and the decision is made again.
+   * `matters` says whether an event of the stream affects the decision. If no event that is not projected yet does, the
+   * decision does not wait for projections.
    */
   async decideOnReadModels(
     stream: string,
@@ -98,7 +102,7 @@ export class EventBook {
       const beyond = await this.tail.read();
       const own = beyond.events.filter((event) => event.stream === stream);
       const position = own.some(matters) ? await this.projector.catchUp() : beyond.position;
-      // Anew each time: who was quicker may have done this very command.
+      // Checked in every attempt: the faster writer may have recorded this very command.
       const known = call.isKeyed
         ? answerIfKnown(call, [await this.commandOf(call.key), ...own.map(({ metadata }) => metadata.command)])
         : undefined;
@@ -108,7 +112,7 @@ export class EventBook {
     });
   }
 
-  /** Known by its natural key: an idempotency key that comes with it now becomes its own too. */
+  /** The command was recorded under its natural key. The idempotency key that it has now is recorded too. */
   private async knownAs(known: CommandDone, stream: string, revision: number, call: CommandCall): Promise<CommandDone> {
     if (call.idempotencyKey !== null) await this.remember(stream, revision, call, known.result);
     return known;
@@ -124,8 +128,8 @@ export class EventBook {
   }
 
   /**
-   * Appends what was decided at the revision that it was decided on. Where that is nothing, a command with a key is recorded all
-   * the same, in the stream that it was decided on: the key stays its own, and the same command later finds nothing to do either.
+   * Appends the decision at its revision. If there are no events, a command with a key is still recorded in the stream:
+   * its key is then used, and a repetition also finds nothing to do.
    */
   async append(stream: string, revision: number, call: CommandCall, decision: Decision): Promise<CommandDone> {
     const { events, result, causes } = decision;
@@ -139,7 +143,10 @@ export class EventBook {
     return { status: 'unchanged', ...withResult };
   }
 
-  /** Several appends where one can't hold all; the command's key goes with the last, so that a half-done one is done again. */
+  /**
+   * Appends several times if one append can't hold all events. The last append has the key of the command, so a command
+   * that was interrupted is carried out again.
+   */
   async appendAll(
     stream: string,
     revision: number,
@@ -164,7 +171,10 @@ export class EventBook {
     return at;
   }
 
-  /** Errors: WrongExpectedRevision. An outcome that stays unknown is retried with the same ids, which the log recognises. */
+  /**
+   * Errors: WrongExpectedRevision. If the outcome is unknown, the append is repeated with the same ids, which the log
+   * recognises.
+   */
   async appendAt(
     stream: string,
     revision: number,
@@ -173,7 +183,7 @@ export class EventBook {
     result?: object,
     causes?: ReadonlyMap<LedgerEvent, AppendCause>,
   ): Promise<Appended> {
-    // Derived from place and content: the same decision, made again after a lost answer, is the same event.
+    // The id is derived from stream, revision and content: the same decision after a lost answer gives the same event.
     const encoded = events.map((event, index) => {
       const unnamed = this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, event, result));
       return {
@@ -197,20 +207,20 @@ export class EventBook {
   }
 
   private async tracked(append: Promise<Appended>, count: number): Promise<Appended> {
-    const told = append.then((appended) => {
+    const watched = append.then((appended) => {
       for (const watch of this.watching) watch.first = Math.min(watch.first ?? Infinity, appended.position - count + 1);
       return appended;
     });
-    this.underWay.add(told);
+    this.underWay.add(watched);
     try {
-      return await told;
+      return await watched;
     } finally {
-      this.underWay.delete(told);
+      this.underWay.delete(watched);
     }
   }
 }
 
-/** Whether an event is of the very command that comes again. */
+/** Whether the event was recorded by the same command, with the same body and occurredAt. */
 const isVery = (call: CommandCall, { metadata }: RecordedEvent): boolean =>
   metadata.command?.bodyHash === call.bodyHash && (metadata.occurredAt ?? null) === call.occurredAt;
 
@@ -239,25 +249,25 @@ function sourceIn(call: AppendCause, event: LedgerEvent): Pick<EventMetadata, 's
   return source === undefined ? {} : { source };
 }
 
-/** The command behind an append; without a key, a step of its work that alone does not make it known. */
+/** The command behind an append. key null: a step of a command, which does not record its key. */
 export type AppendCause = Pick<
   CommandCall,
   'name' | 'bodyHash' | 'occurredAt' | 'idempotencyKey' | 'isKeyed' | 'caller' | 'sourceOf'
 > & { readonly key: string | null };
 
-/** Whether the same command again is known by its key: else its handler recognises what is known by itself. */
+/** Whether the key is recorded. If not, the handler itself recognises repetitions. */
 const isRemembered = ({ isKeyed, idempotencyKey }: AppendCause): boolean => isKeyed || idempotencyKey !== null;
 
-/** An answer stands in the metadata of each of the command's events: one that is longer is not worth that. */
+/** The result is stored in the metadata of every event of the command. A longer result is not stored. */
 const LONGEST_RESULT = 16_384;
 const isKept = (result: object | undefined): result is object =>
   result !== undefined && JSON.stringify(result).length <= LONGEST_RESULT;
 
 const utf8 = new TextEncoder();
 
-/** Groups events into appends below the log's limit, with room for ids and metadata. */
+/** Groups events into appends below the size limit of the log, with room for ids and metadata. */
 function byAppend(events: readonly LedgerEvent[]): LedgerEvent[][] {
-  // There is nothing to divide: a single event was packed below the limit.
+  // A single event is below the limit and can't be divided.
   if (events.length === 1) return [[...events]];
   const batches: LedgerEvent[][] = [[]];
   let bytes = 0;
@@ -273,17 +283,20 @@ function byAppend(events: readonly LedgerEvent[]): LedgerEvent[][] {
   return batches;
 }
 
-/** What a decision yields: the facts, and what the command answers. */
+/** The outcome of a decision: the events, and the result of the command. */
 export interface Decision {
   readonly events: readonly LedgerEvent[];
   readonly result?: object;
-  /** Where several callers' facts are appended together: whose each is; the deciding call's, where it is not said. */
+  /** If events of several callers are appended together: the cause of each event. Default: the deciding call. */
   readonly causes?: ReadonlyMap<LedgerEvent, AppendCause>;
 }
 
 export type KnownCommand = { readonly key: string; readonly bodyHash: string; readonly result?: object } | undefined;
 
-/** `unchanged`, with the answer of the first time, where the command is recorded by its key; `conflicting_body` where it was another. */
+/**
+ * `unchanged` with the first result if the command was recorded under the same key. Errors: `conflicting_body`, if its
+ * body differs.
+ */
 export function answerIfKnown(call: CommandCall, known: readonly KnownCommand[]): CommandDone | undefined {
   const same = known.find((command) => command?.key === call.key);
   if (same === undefined) return undefined;
@@ -292,7 +305,7 @@ export function answerIfKnown(call: CommandCall, known: readonly KnownCommand[])
 }
 
 export const conflictingBody = ({ name }: Pick<CommandCall, 'name'>): DomainError =>
-  conflict('conflicting_body', `${name}: the same key was recorded before with another body; nothing was changed`);
+  conflict('conflicting_body', `${name}: the same key was recorded with a different body. Nothing was changed.`);
 
 async function retried<Result>(stream: string, attempt: () => Promise<Result>): Promise<Result> {
   for (let attempts = 1; ; attempts += 1) {
@@ -301,7 +314,7 @@ async function retried<Result>(stream: string, attempt: () => Promise<Result>): 
     } catch (error) {
       if (!(error instanceof WrongExpectedRevision)) throw error;
       if (attempts === MAX_ATTEMPTS)
-        throw conflict('busy_stream', `${stream} was changed by others ${MAX_ATTEMPTS} times over: try again`);
+        throw conflict('busy_stream', `${stream} was changed by others during ${MAX_ATTEMPTS} attempts. Retry.`);
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Works on all items at once; each calls `inTurn` before it appends, and goes on when all before it have got there, or have ended. The
- * log takes appends in the order in which they are made, so that it holds them in the order of the items.
+ * Works on all items at the same time. Each calls `inTurn` before it appends, which waits until all items before it
+ * have called it or have ended. So the log holds the events in the order of the items.
  */
 export async function inOrder<Item, Result>(
   items: readonly Item[],

@@ -3,23 +3,23 @@ import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { EventLog } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
 
-/** So many events, or characters of them, are looked through for each command; of more, projecting them all at once costs each less. */
+/** Above these limits, projecting the backlog once is cheaper than scanning it for every command. */
 const MOST_EVENTS = 200;
 const MOST_CHARACTERS = 4 * 1024 * 1024;
 
-/** What is recorded beyond the read models: they are at `position`, or have gone further meanwhile; the events follow it. */
+/** The events after the position of the read models. The read models may be further by now. */
 export interface Beyond {
   readonly position: number;
   readonly events: readonly RecordedEvent[];
 }
 
 /**
- * The end of the log that is not projected yet, kept in memory. Whoever decides on read models asks it for what they lack: projecting
- * each command's few events before the next command is what takes the time, where many commands follow each other.
+ * The end of the log that is not projected yet, in memory. Decisions on read models take the missing events from here:
+ * waiting for the projections before every command would take most of the time.
  */
 export class Tail {
   private readonly codec = new EventCodec();
-  /** The events after one position, up to another, and how long each was: at first, none after none. */
+  /** The events after one position up to another, and the length of each. At the start: none. */
   private kept: { readonly event: RecordedEvent; readonly characters: number }[] = [];
   private after = 0;
   private upTo = 0;
@@ -32,9 +32,10 @@ export class Tail {
     private readonly projector: Projecting,
   ) {}
 
-  /** Up to the log's head as it is now, or further. */
+  /** Reads up to the current head of the log, or further. */
   async read(): Promise<Beyond> {
-    // One after the other, as each goes on from what the one before it has read; who comes while one waits to begin is served by it.
+    // One read at a time, because each continues where the one before ended. Callers that arrive before a read begins
+    // share it.
     this.waiting ??= this.reading.then(async () => {
       this.waiting = undefined;
       return this.readOn();
@@ -46,7 +47,7 @@ export class Tail {
 
   private async readOn(): Promise<Beyond> {
     const [position, isWhole] = await Promise.all([this.projector.position(), this.readFurther()]);
-    // Too much; or the read models were put back to an earlier position than what is kept begins at.
+    // Too many events, or the read models were restored to a position before the kept events.
     if (!isWhole || position < this.after) return this.projected();
     this.after = position;
     this.kept = this.kept.filter(({ event }) => event.position > position);
@@ -54,7 +55,10 @@ export class Tail {
     return { position, events: this.kept.map(({ event }) => event) };
   }
 
-  /** Reads what was recorded since. False where that is too much to keep, or can't be read: the projections halt at it, and say more. */
+  /**
+   * Reads the events recorded since. false: there are too many to keep, or one can't be read; then the projections halt
+   * at it and report more.
+   */
   private async readFurther(): Promise<boolean> {
     try {
       for await (const stored of this.log.readAll(this.upTo)) {
