@@ -12,7 +12,10 @@ const HERE = 'test/architecture/architecture.spec.ts';
 const sources = ['apps', 'libs', 'projections', 'test'].flatMap(sourcesIn);
 const codec = new EventCodec();
 
-/** How many versions of an event's shape the codec knows: it refuses the first one beyond by its version, whatever the data. */
+/**
+ * How many versions of an event's shape the codec knows: it refuses the first one beyond by its version, whatever the
+ * data.
+ */
 function versionsOf(type: string): number {
   for (let v = 1; ; v += 1) {
     const metadata = JSON.stringify({ actor: 'test', v });
@@ -29,7 +32,8 @@ describe('events', () => {
     const files = (type: string): string[] =>
       Array.from({ length: versionsOf(type) }, (_, index) => `${type}.v${index + 1}.json`);
     const wanted = Object.keys(eventSchemas).flatMap(files);
-    // A field that was added later, as one that may be absent, has a file of its own beside: InvoiceIssued.v1.quarantined.json
+    // A field that was added later, as one that may be absent, has a file of its own beside:
+    // InvoiceIssued.v1.quarantined.json
     const found = new Set(
       readdirSync('test/golden/events').map((file) => file.replace(/^(\w+\.v\d+)\.[a-z]+\.json$/, '$1.json')),
     );

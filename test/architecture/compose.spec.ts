@@ -4,7 +4,9 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { sourcesIn } from './sources.js';
 
-/** What can be said of docker-compose.yml and its Dockerfile without an engine. Jest runs in the root of the repository. */
+/**
+ * What can be said of docker-compose.yml and its Dockerfile without an engine. Jest runs in the root of the repository.
+ */
 
 const zService = z.strictObject({
   image: z.string(),
@@ -159,7 +161,8 @@ describe('docker-compose.yml', () => {
       mounts.map((mount) => mount.split(':')[0]),
     );
     expect(mounted.sort()).toEqual(Object.keys(volumes).sort());
-    // From 18 on, the image of Postgres declares its volume one folder higher than before; data elsewhere is lost with the container.
+    // From 18 on, the image of Postgres declares its volume one folder higher than before; data elsewhere is lost with
+    // the container.
     expect(services['postgres']?.volumes).toEqual(['postgres-data:/var/lib/postgresql']);
   });
 });

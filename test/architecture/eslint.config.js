@@ -3,7 +3,9 @@ import tseslint from 'typescript-eslint';
 
 const specs = ['**/*.spec.ts', 'test/**/*.ts'];
 
-/** Time is passed in below apps (a spec may do as it likes): only the calendar knows Date, and it never asks the clock. */
+/**
+ * Time is passed in below apps (a spec may do as it likes): only the calendar knows Date, and it never asks the clock.
+ */
 const noClock = [
   { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: 'Time is passed in.' },
   { selector: 'CallExpression[callee.name="Date"]', message: 'Time is passed in.' },
@@ -61,7 +63,8 @@ export default defineConfig(
       'object-shorthand': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
-      // A `default` branch would answer for an event type, a price model or an error kind that nobody has thought about yet.
+      // A `default` branch would answer for an event type, a price model or an error kind that nobody has thought about
+      // yet.
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
         {
@@ -77,7 +80,8 @@ export default defineConfig(
       ],
       // `async` without `await` keeps a promise's promise: what throws in it is a rejection.
       '@typescript-eslint/require-await': 'off',
-      // These are wrong where a signal is aborted during an await, in `withResolvers<void>()`, and on enums of generated code.
+      // These are wrong where a signal is aborted during an await, in `withResolvers<void>()`, and on enums of
+      // generated code.
       '@typescript-eslint/no-unnecessary-condition': 'off',
       '@typescript-eslint/no-invalid-void-type': 'off',
       '@typescript-eslint/no-unsafe-enum-assignment': 'off',

@@ -5,8 +5,9 @@ import { z } from 'zod';
 import { sourcesIn } from './sources.js';
 
 /**
- * Which folders import which. dependency-cruiser finds circles of files; a circle of folders means that none of them can be read, or
- * moved, without the others. A file that lies directly in a root is a folder of its own. Jest runs in the root of the repository.
+ * Which folders import which. dependency-cruiser finds circles of files; a circle of folders means that none of them
+ * can be read, or moved, without the others. A file that lies directly in a root is a folder of its own. Jest runs in
+ * the root of the repository.
  */
 
 const zPackage = z.object({ imports: z.record(z.string(), z.object({ source: z.string() })) });
@@ -25,7 +26,10 @@ function isSource(folder: string): boolean {
   return folder.endsWith('/src');
 }
 
-/** A table is what others may know of a projection: so it is a room of its own, below the database that is made of all tables. */
+/**
+ * A table is what others may know of a projection: so it is a room of its own, below the database that is made of all
+ * tables.
+ */
 const isTable = (file: string): boolean => /\.table\.(js|ts)$/.test(file);
 const roomOf = (file: string): string =>
   isTable(file) || roots.has(path.dirname(file)) ? file.replace(/\.(js|ts)$/, '') : path.dirname(file);

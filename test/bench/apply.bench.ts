@@ -53,7 +53,10 @@ const reading = (id: string, hour: number): object => ({
   ],
 });
 
-/** Small commands, as `ledgerline apply` carries them out, read models caught up; against rows that are committed one by one. */
+/**
+ * Small commands, as `ledgerline apply` carries them out, read models caught up; against rows that are committed one by
+ * one.
+ */
 export const applyBench: Bench = {
   name: 'apply',
   summary: `N small commands in order: of tenants with their first ${HOURS} hours each, then hour by hour of all of them`,

@@ -61,7 +61,10 @@ async function writeUsage(file: string, size: number): Promise<void> {
   }
 }
 
-/** A file of usage → events → usage records, end to end; against COPY of the same rows into the same table with its indexes. */
+/**
+ * A file of usage → events → usage records, end to end; against COPY of the same rows into the same table with its
+ * indexes.
+ */
 export const backfillBench: Bench = {
   name: 'backfill',
   summary: `a CSV of N hourly readings of ${RESOURCES} resources, imported and projected, and imported again; against COPY of the same rows into an equal, indexed table`,

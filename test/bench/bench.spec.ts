@@ -14,7 +14,9 @@ async function bench(...args: string[]): Promise<{ code: number | null; stdout: 
   return { code, stdout, stderr };
 }
 
-/** Several processes, one after the other, each with a server of its own: on a machine that others use it takes a while. */
+/**
+ * Several processes, one after the other, each with a server of its own: on a machine that others use it takes a while.
+ */
 describe('npm run bench', () => {
   it('measures the named ones at a size, checks what they came to, and answers one JSON document', async () => {
     const { code, stdout } = await bench(

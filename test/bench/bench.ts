@@ -2,7 +2,9 @@ import type { Caller } from '#ledger/caller';
 import { instant } from '#domain/time/instant';
 import type { Bound, Held } from './bounds.js';
 
-/** What a bench found at one size. Figures are decimals or counts; a ratio is against a limit measured in the same run. */
+/**
+ * What a bench found at one size. Figures are decimals or counts; a ratio is against a limit measured in the same run.
+ */
 export interface Measured {
   readonly name: string;
   readonly size: number;

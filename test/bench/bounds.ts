@@ -1,6 +1,9 @@
 import type { Measured } from './bench.js';
 
-/** What a ratio or a figure must not fall below, or exceed; from this size on: below it, what is the same at any size is most of what is measured. */
+/**
+ * What a ratio or a figure must not fall below, or exceed; from this size on: below it, what is the same at any size is
+ * most of what is measured.
+ */
 export interface Bound {
   readonly of: string;
   readonly least?: number;

@@ -12,7 +12,9 @@ import { createPool } from '#postgres/pool';
 
 let count = 0;
 
-/** An embedded Postgres for the whole run, as a user's: with its own settings, durability included. Removed at the end. */
+/**
+ * An embedded Postgres for the whole run, as a user's: with its own settings, durability included. Removed at the end.
+ */
 export async function withServer<Result>(say: (message: string) => void, work: () => Promise<Result>): Promise<Result> {
   const dataDir = await mkdtemp(join(tmpdir(), 'ledgerline-bench-'));
   const server = await startEmbeddedPostgres({ dataDir, log: say });

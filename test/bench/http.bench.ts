@@ -167,7 +167,10 @@ async function recorded(pool: pg.Pool): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** From a reading's sending to where it is in the read model, by another connection: the slowest of a hundred, one after the other. */
+/**
+ * From a reading's sending to where it is in the read model, by another connection: the slowest of a hundred, one after
+ * the other.
+ */
 async function visibleAfterMs(api: Running, pool: pg.Pool): Promise<number> {
   const times: number[] = [];
   for (let n = 0; n < 100; n += 1) {

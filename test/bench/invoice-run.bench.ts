@@ -52,7 +52,10 @@ const PLAN = {
     { billingKind: 'seats', price: { model: 'unit', unitAmount: '0.02' }, included: '10' },
   ],
 };
-/** 5.00 + 40 × 0.01 + (10 × 0.10 + 30 × 0.05) + 4 × 1.00 + 40 × 0.10 + (40 − 10) × 0.02 = 5.00 + 0.40 + 2.50 + 4.00 + 4.00 + 0.60 */
+/**
+ * 5.00 + 40 × 0.01 + (10 × 0.10 + 30 × 0.05) + 4 × 1.00 + 40 × 0.10 + (40 − 10) × 0.02 = 5.00 + 0.40 + 2.50 + 4.00 +
+ * 4.00 + 0.60
+ */
 const PER_SUBSCRIPTION = '16.50';
 /** The metered lines, and the base fee's. */
 const LINES_PER_SUBSCRIPTION = 6;

@@ -19,7 +19,10 @@ const RECORDS_PER_SECOND = 10_000;
 const INGEST_SECONDS = 20;
 const SAMPLE_MS = 20;
 
-/** The projections as a worker runs them: from behind, as fast as they can; then beside an ingest, and how far behind they are at most. */
+/**
+ * The projections as a worker runs them: from behind, as fast as they can; then beside an ingest, and how far behind
+ * they are at most.
+ */
 export const liveBench: Bench = {
   name: 'live',
   summary: `N readings projected live, against a plain COPY of the same rows; then the lag beside an ingest of ${RECORDS_PER_SECOND} readings a second`,

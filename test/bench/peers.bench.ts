@@ -14,7 +14,10 @@ const run = promisify(execFile);
 const SOURCES = fileURLToPath(new URL('emmett', import.meta.url));
 const zTook = z.object({ ms: z.number() });
 
-/** Its packages conflict with ours: they are installed in a folder of their own, away from the checkout, and removed with it. */
+/**
+ * Its packages conflict with ours: they are installed in a folder of their own, away from the checkout, and removed
+ * with it.
+ */
 async function withPeer<Result>(
   say: (message: string) => void,
   work: (script: string) => Promise<Result>,

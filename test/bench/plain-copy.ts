@@ -10,8 +10,8 @@ import { createIndexesSql, createTableSql, type TableDefinition } from '#read-mo
 import { timed } from './bench.js';
 
 /**
- * The limit: the rows of these tables, as they stand in a schema, by a plain COPY from a file into identical tables with their
- * indexes, one after the other. Answers the milliseconds of the COPYs alone.
+ * The limit: the rows of these tables, as they stand in a schema, by a plain COPY from a file into identical tables
+ * with their indexes, one after the other. Answers the milliseconds of the COPYs alone.
  */
 export async function plainCopy(
   pool: pg.Pool,

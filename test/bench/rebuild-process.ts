@@ -4,7 +4,10 @@ import { Ledger } from '#operations/ledger';
 import { LedgerModule } from '#operations/ledger.module';
 import { keepHeapSmall } from '#runtime/small-heap';
 
-/** `rebuild-process.ts URL [NAMES]`: a rebuild in a process of its own, so that its memory is its own; tells what it took. */
+/**
+ * `rebuild-process.ts URL [NAMES]`: a rebuild in a process of its own, so that its memory is its own; tells what it
+ * took.
+ */
 // As the command does.
 keepHeapSmall();
 const [databaseUrl = '', only] = process.argv.slice(2);

@@ -44,7 +44,10 @@ export const phaseFigures = ({ phases, peakMiB }: Rebuilt): Record<string, numbe
   peakMiB: figure(peakMiB),
 });
 
-/** `projections rebuild --only usage-records`, against a plain COPY of the same rows into an identical table with its indexes. */
+/**
+ * `projections rebuild --only usage-records`, against a plain COPY of the same rows into an identical table with its
+ * indexes.
+ */
 export const rebuildBench: Bench = {
   name: 'rebuild',
   summary: `usage_records of N readings, packed ${READINGS_PER_EVENT} to an event, rebuilt; against a plain COPY of the same rows into an identical table with its indexes`,

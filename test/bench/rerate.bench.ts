@@ -43,7 +43,10 @@ const CORRECTION = {
   reason: 'ten times too high',
 };
 
-/** A rate corrected in the past: previewed, applied, and booked on the next invoices, against one read of the records that it touches. */
+/**
+ * A rate corrected in the past: previewed, applied, and booked on the next invoices, against one read of the records
+ * that it touches.
+ */
 export const rerateBench: Bench = {
   name: 'rerate',
   summary: `a rate corrected under N usage records, ${RECORDS_OF_A_TENANT} a tenant, all invoiced: previewed, applied, booked; against one read of these records`,

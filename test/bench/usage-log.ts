@@ -43,7 +43,10 @@ export function usageEvent(n: number): NewEvent {
   return { id: idOf(n), type: 'UsageObserved', data: JSON.stringify(data), metadata: METADATA };
 }
 
-/** Appends packed readings, whole events of them: as many as make up at least `records`. Answers how many records there are. */
+/**
+ * Appends packed readings, whole events of them: as many as make up at least `records`. Answers how many records there
+ * are.
+ */
 export async function appendUsage(log: PostgresLog, records: number): Promise<number> {
   const events = Math.ceil(records / READINGS_PER_EVENT);
   let next = 0;

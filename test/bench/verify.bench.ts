@@ -36,7 +36,10 @@ async function fill(pool: pg.Pool, size: number): Promise<void> {
   await pool.query('UPDATE ledgerline_log.head SET position = $1, recorded_at = now()', [size]);
 }
 
-/** The same bytes, one event after the other, by plain SHA-256 as one writes it in Node, and by its quickest call: milliseconds. */
+/**
+ * The same bytes, one event after the other, by plain SHA-256 as one writes it in Node, and by its quickest call:
+ * milliseconds.
+ */
 async function plain(log: PostgresLog, size: number): Promise<{ plainMs: number; quickestMs: number }> {
   const bytes: Buffer[] = [];
   for await (const leaves of log.leaves({ after: 0, upTo: size }))
@@ -50,7 +53,10 @@ async function plain(log: PostgresLog, size: number): Promise<{ plainMs: number;
   return { plainMs: plainly.ms, quickestMs: quickest.ms };
 }
 
-/** Appends per second while the tree is kept up behind them, as the worker does, and without it; in turns, the best of each. */
+/**
+ * Appends per second while the tree is kept up behind them, as the worker does, and without it; in turns, the best of
+ * each.
+ */
 async function ingested(size: number): Promise<{ withTree: number; without: number }> {
   const best = { withTree: 0, without: 0 };
   for (const kind of ['without', 'withTree', 'withTree', 'without', 'without', 'withTree'] as const)

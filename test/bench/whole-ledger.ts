@@ -40,7 +40,10 @@ const resourceId = (deployment: number, n: number): string =>
   String(400_000_000 + deployment * RESOURCES_PER_DEPLOYMENT + n);
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
-/** A ledger with something of all that grows: tenants, resources, rates, usage, lines, issued invoices and costs. Answers the number of readings. */
+/**
+ * A ledger with something of all that grows: tenants, resources, rates, usage, lines, issued invoices and costs.
+ * Answers the number of readings.
+ */
 export async function wholeLedger(ledger: Ledger, core: LedgerCore, records: number): Promise<number> {
   const deployments = Math.ceil(records / READINGS_PER_EVENT);
   mustBe('the plan', (await ledger.execute(PLAN, BENCHER)).status, 'done');

@@ -8,8 +8,9 @@ import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 import { BEGINNING, live, step } from '../support/random-history.js';
 
-// A long history of whatever happens: usage, late and corrected, other prices, invoices in between, some of them voided. What each query
-// answered at the time is what it answers later, asked as of then; and every invoice comes out again.
+// A long history of whatever happens: usage, late and corrected, other prices, invoices in between, some of them
+// voided. What each query answered at the time is what it answers later, asked as of then; and every invoice comes out
+// again.
 
 const STEPS = 120;
 /** How often all queries are asked on the way. */

@@ -5,7 +5,8 @@ import { createPool } from '#postgres/pool';
 import { history } from '../support/history.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
-// Read models may agree with each other and still not be what was recorded: `check` replays the log, and names the rows that differ.
+// Read models may agree with each other and still not be what was recorded: `check` replays the log, and names the rows
+// that differ.
 
 let test: TestLedger;
 let audit: Audit;

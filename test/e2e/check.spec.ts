@@ -6,7 +6,8 @@ import { onTrial } from '#billing/preview/trial';
 import { history } from '../support/history.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
-// `check` is only worth what it finds: each fault is put into a copy of the read models (a transaction that is rolled back).
+// `check` is only worth what it finds: each fault is put into a copy of the read models (a transaction that is rolled
+// back).
 
 let test: TestLedger;
 let core: LedgerCore;

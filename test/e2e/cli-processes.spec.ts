@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { cli, folder, type Ran, startCli } from '../support/cli.js';
 
-// What the CLI does as a process among others: interrupted, piped, beside `up`, on a directory that another command uses.
+// What the CLI does as a process among others: interrupted, piped, beside `up`, on a directory that another command
+// uses.
 
 let files: Awaited<ReturnType<typeof folder>>;
 let dataDir: string;

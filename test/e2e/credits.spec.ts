@@ -94,7 +94,8 @@ describe('credits', () => {
     );
     await use('2026-04-02', '30');
     const invoice = await bill('2026-04-10');
-    // 50.00: coupon 5.00, then 10.00 of the ending credit and 35.00 of the lasting one; hours 30 × 0.10 = 3.00, all of it credit
+    // 50.00: coupon 5.00, then 10.00 of the ending credit and 35.00 of the lasting one; hours 30 × 0.10 = 3.00, all of
+    // it credit
     expect(shown(invoice)).toEqual([
       ['base_fee', 'charge', '50.00', '50.00', '0.00'],
       ['hours', 'charge', '3.00', '3.00', '0.00'],

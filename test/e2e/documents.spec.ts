@@ -12,7 +12,9 @@ import { cli, folder } from '../support/cli.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 import { on } from '../support/log.js';
 
-/** Invoices and credit notes as a tenant gets them: a month in two invoices, with corrections, and what came of them. */
+/**
+ * Invoices and credit notes as a tenant gets them: a month in two invoices, with corrections, and what came of them.
+ */
 
 const SECRET = 'a secret of the specs, longer than 32 characters';
 const SELLER = 'Cloud & Sons GmbH\nHauptstr. 1\n10115 Berlin';

@@ -5,7 +5,8 @@ import { folder } from '../support/cli.js';
 import { deployment, subscription, tenant } from '../support/commands.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
-// What else an auditor asks of: drafts, credit notes, what is not billed yet, and the files and sightings that usage came from.
+// What else an auditor asks of: drafts, credit notes, what is not billed yet, and the files and sightings that usage
+// came from.
 
 const T = (date: string) => `${date}T00:00:00Z`;
 let test: TestLedger;

@@ -58,7 +58,10 @@ const READ: readonly Role[] = ['platform_admin', 'operator', 'auditor', 'tenant'
 const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
 const ADMIN: readonly Role[] = ['platform_admin'];
 
-/** Whom each root field is for, an example of asking it, and the same by REST. A field that is not in the table fails below. */
+/**
+ * Whom each root field is for, an example of asking it, and the same by REST. A field that is not in the table fails
+ * below.
+ */
 const TABLE: ReadonlyMap<
   string,
   { readonly for: readonly Role[]; readonly given?: () => string; readonly rest: () => string }

@@ -4,7 +4,8 @@ import { LedgerCore } from '#ledger/ledger-core';
 import { ADMIN, LOGS, type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
-// Commands that follow each other fast: what is not projected yet, and what is carried out at once, is as if each had waited for the last.
+// Commands that follow each other fast: what is not projected yet, and what is carried out at once, is as if each had
+// waited for the last.
 
 const T = (day: string) => `2026-04-${day}T00:00:00Z`;
 const tenant = (tenantId: string, currency = 'USD') => ({

@@ -10,8 +10,8 @@ import { folder } from '../support/cli.js';
 import { subscription } from '../support/commands.js';
 import { testLedger, type TestLedger } from '../support/ledger.js';
 
-// Sums that were computed apart from any of our code, of files that are public: from files of as many rows that the test writes, and, where
-// LEDGERLINE_TEST_DATA names a folder that has them, from the files themselves.
+// Sums that were computed apart from any of our code, of files that are public: from files of as many rows that the
+// test writes, and, where LEDGERLINE_TEST_DATA names a folder that has them, from the files themselves.
 
 let test: TestLedger;
 let files: Awaited<ReturnType<typeof folder>>;

@@ -51,7 +51,10 @@ afterAll(async () => {
   await api.close();
 });
 
-/** Where the document says nothing of further fields, the test allows none: an answer may not have what is not described. */
+/**
+ * Where the document says nothing of further fields, the test allows none: an answer may not have what is not
+ * described.
+ */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== 'object' || schema === null) return schema;

@@ -83,7 +83,8 @@ describe('the preview of a corrected rate', () => {
     await bill('t1', '2026-04-10');
     await test.apply(use('d1', '2026-04-12', '300'));
     const seen = await preview([right], '2026-04-20');
-    // t1: 100 at 0.10 stay 10.00, 200 from 20.00 to 2.00 (issued), 300 from 30.00 to 3.00 (open); t2: 50 from 5.00 to 0.50 (open)
+    // t1: 100 at 0.10 stay 10.00, 200 from 20.00 to 2.00 (issued), 300 from 30.00 to 3.00 (open); t2: 50 from 5.00 to
+    // 0.50 (open)
     expect(shown(seen)).toEqual([
       ['t1', 'issued', '04-01/04-10', '30.00', '12.00', '-18.00'],
       ['t1', 'open', '04-10/05-01', '30.00', '3.00', '-27.00'],

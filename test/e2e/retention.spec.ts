@@ -5,7 +5,10 @@ import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
-/** Raw usage records are pruned once nothing that is still to be issued uses them; what they came to, and their keys, stay known. */
+/**
+ * Raw usage records are pruned once nothing that is still to be issued uses them; what they came to, and their keys,
+ * stay known.
+ */
 
 const T = (date: string) => `${date}T00:00:00Z`;
 const day = (number: number): string => String(number).padStart(2, '0');

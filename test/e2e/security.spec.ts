@@ -160,7 +160,8 @@ describe('published keys', () => {
     );
     await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
     const { port } = z.object({ port: z.number() }).parse(keys.address());
-    // A second API stands for the first one once its keys have aged: those are kept for a while, so that not each request fetches them.
+    // A second API stands for the first one once its keys have aged: those are kept for a while, so that not each
+    // request fetches them.
     const started = () =>
       startApi({
         ...on(api().database.url),

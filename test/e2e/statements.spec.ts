@@ -23,8 +23,9 @@ import { usage } from '#operations/usage';
 import { NOW, TestApi } from '../support/api.js';
 
 /**
- * A list costs the same number of statements whatever its length. How many that are depends on what is on it (a draft is rated, an
- * issued invoice is not; usage is read once for each way of counting), so the first row of each list here is of all the kinds there are.
+ * A list costs the same number of statements whatever its length. How many that are depends on what is on it (a draft
+ * is rated, an issued invoice is not; usage is read once for each way of counting), so the first row of each list here
+ * is of all the kinds there are.
  */
 
 const TENANTS = 30;

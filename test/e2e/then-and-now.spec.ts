@@ -231,7 +231,8 @@ describe('diff', () => {
     ]);
     const because = [['RateCorrected', 'test', 'ten times too high']];
     expect(rates.map(why)).toEqual([because, because]);
-    // The reading that names a provider is the one that named none: 40 × 0.3 = 12.00 and 40 × 0.03 = 1.20, less the coupon's 10 %
+    // The reading that names a provider is the one that named none: 40 × 0.3 = 12.00 and 40 × 0.03 = 1.20, less the
+    // coupon's 10 %
     expect(lines.map(({ billingKind, before, after, difference }) => [billingKind, before, after, difference])).toEqual(
       [['vm', '10.80', '1.08', '-9.72']],
     );

@@ -6,7 +6,9 @@ import { writeUsage } from '#billing/usage/usage-writer';
 import { deployment, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
-/** What was observed, corrected and metered, again and in any order: each is counted once, and what a person said stays. */
+/**
+ * What was observed, corrected and metered, again and in any order: each is counted once, and what a person said stays.
+ */
 
 const T = (date: string) => `${date}T00:00:00Z`;
 const DAY = { start: T('2026-04-02'), end: T('2026-04-03') };

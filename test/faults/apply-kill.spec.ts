@@ -200,7 +200,9 @@ async function applied(url: string): Promise<void> {
   expect({ code, complaints }).toEqual({ code: 0, complaints: [] });
 }
 
-/** Starts on the file, and dies some milliseconds after its n-th line of output; whether it did, or was through before. */
+/**
+ * Starts on the file, and dies some milliseconds after its n-th line of output; whether it did, or was through before.
+ */
 async function killed(url: string, afterLine: number, ms: number): Promise<boolean> {
   const child = startCli(['apply', '-'], { DATABASE_URL: url });
   if (child.stdin === null || child.stdout === null) throw new Error('the process has no pipes');
@@ -221,7 +223,10 @@ async function killed(url: string, afterLine: number, ms: number): Promise<boole
 }
 
 const random = randoms(SEED);
-/** Spread over the file, each somewhere in its stretch; the moment after the line may be within any step of what comes next. */
+/**
+ * Spread over the file, each somewhere in its stretch; the moment after the line may be within any step of what comes
+ * next.
+ */
 const MOMENTS = Array.from({ length: ROUNDS }, (_, round): [number, number] => [
   1 + Math.floor(((round + random.next().value) * (COMMANDS.length - 6)) / ROUNDS),
   Math.floor(random.next().value * 25),

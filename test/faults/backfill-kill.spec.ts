@@ -8,8 +8,8 @@ import { dropDatabaseConnections } from '../support/drop-connections.js';
 import { ledgerOn } from '../support/ledger.js';
 import { testDatabase, type TestDatabase } from '../support/postgres.js';
 
-// An import is ended at seeded moments, as the log grows: by kill -9, by Ctrl-C, by a database that goes away. The same file again
-// comes to what it comes to undisturbed.
+// An import is ended at seeded moments, as the log grows: by kill -9, by Ctrl-C, by a database that goes away. The same
+// file again comes to what it comes to undisturbed.
 
 const SEED = Number(process.env['FAULT_SEED'] ?? '20261121');
 const SITES = 10;
@@ -83,7 +83,8 @@ describe('an import that is interrupted', () => {
       expect(JSON.parse(last.stdout)).toMatchObject({ read: ROWS, correction: 0, rejected: 0 });
       expect(await head(database)).toBeGreaterThan(from);
       const again = await ledgerOn(database.url);
-      // Row by row: another file of the same rows would be other events, so the mark of the whole file is passed by with a mapping.
+      // Row by row: another file of the same rows would be other events, so the mark of the whole file is passed by
+      // with a mapping.
       expect(countsOf(await backfilled(again, 'usage', file, { format: 'csv' }))).toEqual([ROWS, 0, ROWS, 0, 0]);
       await again.close();
       const { rows } = await database.pool.query(

@@ -5,7 +5,8 @@ import { createPool } from '#postgres/pool';
 import { deployment, plan, subscription } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
-// The same command from several at once is done once; the same key with other bodies is done once and refused otherwise.
+// The same command from several at once is done once; the same key with other bodies is done once and refused
+// otherwise.
 
 const T = (date: string) => `${date}T00:00:00Z`;
 const seen = (providerId: string, more: object = {}) => ({
@@ -44,7 +45,8 @@ describe('commands at once', () => {
       seenAt: T('2026-04-02'),
       resources: [{ providerId: '1', kind: 'droplet', name: '1', status: 'active' }],
     };
-    // Who decides the same at the same revision appends the same events, which the log recognises: `done`, at the one position.
+    // Who decides the same at the same revision appends the same events, which the log recognises: `done`, at the one
+    // position.
     const outcomes = await atOnce(sync, sync, sync, sync);
     const positions = outcomes.flatMap((outcome) => (outcome.status === 'done' ? [outcome.position] : []));
     expect(new Set(positions).size).toBe(1);

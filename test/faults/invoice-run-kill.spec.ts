@@ -6,7 +6,8 @@ import { cli, startCli } from '../support/cli.js';
 import { ADMIN, testLedger, type TestLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
-// `kill -9` of `ledgerline invoice --issue` after so many of its events, then the same again: what an undisturbed run comes to.
+// `kill -9` of `ledgerline invoice --issue` after so many of its events, then the same again: what an undisturbed run
+// comes to.
 
 const TENANTS = 16;
 const DAYS = Array.from({ length: 30 }, (_, index) => `2026-04-${String(index + 1).padStart(2, '0')}`);
@@ -124,7 +125,9 @@ async function killedAt(args: readonly string[], events: number): Promise<string
   return ended;
 }
 
-/** All invoices, but for the position at which each was computed: how many events were recorded before it may differ. */
+/**
+ * All invoices, but for the position at which each was computed: how many events were recorded before it may differ.
+ */
 async function invoicesOf(test: TestLedger): Promise<Omit<Invoice, 'computedAt'>[]> {
   const { items } = await test.ask<{ items: Invoice[] }>('invoices');
   return items.map(({ computedAt: _computedAt, ...invoice }) => invoice);

@@ -15,8 +15,8 @@ import { tenant } from '../support/commands.js';
 import { ledgerOn } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
-// `kill -9` of a worker, the API or Postgres at seeded moments while usage is recorded over HTTP: what was answered is there, once, and
-// the read models are those of a replay from nothing. Nightly: FAULT_ROUNDS=50.
+// `kill -9` of a worker, the API or Postgres at seeded moments while usage is recorded over HTTP: what was answered is
+// there, once, and the read models are those of a replay from nothing. Nightly: FAULT_ROUNDS=50.
 
 const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? '4');
 const SEED = Number(process.env['FAULT_SEED'] ?? '20261121');

@@ -196,7 +196,10 @@ describe('a rebuild', () => {
   );
 });
 
-/** Sends the same again where the answer says to: of a connection that was dropped, the next who takes it may be the first to learn. */
+/**
+ * Sends the same again where the answer says to: of a connection that was dropped, the next who takes it may be the
+ * first to learn.
+ */
 async function asTold(send: () => Promise<Response>): Promise<{ status: number; body: unknown }> {
   for (let left = 9; ; left -= 1) {
     const response = await send();

@@ -4,7 +4,8 @@ import { deployment, tenant } from '../support/commands.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
-// A batch that waits for an exchange has made sure of its partitions, and resolved names, on tables that are not the live ones any more.
+// A batch that waits for an exchange has made sure of its partitions, and resolved names, on tables that are not the
+// live ones any more.
 
 let test: TestLedger;
 beforeAll(async () => {

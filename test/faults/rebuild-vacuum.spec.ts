@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { deployment, tenant } from '../support/commands.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
-// What Postgres vacuums by itself is locked for as long as that takes, and given up only for who has waited a second (deadlock_timeout).
+// What Postgres vacuums by itself is locked for as long as that takes, and given up only for who has waited a second
+// (deadlock_timeout).
 
 let test: TestLedger;
 beforeAll(async () => {

@@ -3,7 +3,10 @@ import { decimal } from '#domain/money/decimal';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 import { commandsOf, type ListChange, PriceList, priceListHistory } from './price-list.js';
 
-/** Three years of a real price list, as it was recorded: what was believed after each change, and invoices that were issued on what was wrong. */
+/**
+ * Three years of a real price list, as it was recorded: what was believed after each change, and invoices that were
+ * issued on what was wrong.
+ */
 
 interface Rate {
   readonly resourceType: string;
@@ -206,8 +209,8 @@ describe('three years of a price list', () => {
 
 describe('invoices that were issued at the wrong price', () => {
   it('ten times too high: the next one takes it back', () => {
-    // ten days: 7,372,800 × 0.00004215 = 310.76352, then 7,372,800 × 0.000004215 = 31.076352; all 22: 16,220,160 × 0.000004215 = 68.3679744
-    // 31.08 − 310.76 + (68.37 − 31.08) = −242.39; 310.76 − 242.39 = 68.37
+    // ten days: 7,372,800 × 0.00004215 = 310.76352, then 7,372,800 × 0.000004215 = 31.076352; all 22: 16,220,160 ×
+    // 0.000004215 = 68.3679744 31.08 − 310.76 + (68.37 − 31.08) = −242.39; 310.76 − 242.39 = 68.37
     expect(invoiced['october']).toEqual([
       { total: '310.76', corrects: false },
       { total: '-242.39', corrects: true },
@@ -215,7 +218,8 @@ describe('invoices that were issued at the wrong price', () => {
   });
 
   it('64 times too high', () => {
-    // four days: 2,949,120 × 0.0001904762 = 561.737…; the month: 22,855,680 × 0.0000029761 = 68.0207…; 68.02 − 561.74 = −493.72
+    // four days: 2,949,120 × 0.0001904762 = 561.737…; the month: 22,855,680 × 0.0000029761 = 68.0207…; 68.02 − 561.74 =
+    // −493.72
     expect(invoiced['january']).toEqual([
       { total: '561.74', corrects: false },
       { total: '-493.72', corrects: true },
@@ -223,8 +227,8 @@ describe('invoices that were issued at the wrong price', () => {
   });
 
   it('fixed, reverted by accident, and fixed again: it ends at the right total', () => {
-    // May 22,855,680 × 0.0000031 = 70.852608; in June it is believed to be × 0.00000281 = 64.2244608: −6.63 beside June's 62.15;
-    // then May +6.63, June 68.57 − 62.15 = +6.42, and July 70.85. In all 210.27 = 70.85 + 68.57 + 70.85
+    // May 22,855,680 × 0.0000031 = 70.852608; in June it is believed to be × 0.00000281 = 64.2244608: −6.63 beside
+    // June's 62.15; then May +6.63, June 68.57 − 62.15 = +6.42, and July 70.85. In all 210.27 = 70.85 + 68.57 + 70.85
     expect(invoiced['us']).toEqual([
       { total: '70.85', corrects: false },
       { total: '55.52', corrects: true },

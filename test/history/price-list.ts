@@ -3,8 +3,9 @@ import { instant, type Instant } from '#domain/time/instant';
 import { decimal } from '#domain/money/decimal';
 
 /**
- * A cloud provider's public price list as it was kept for three years: every change of it (facts from the file's history, in the order in
- * which they were recorded), edited in place, with its typos, their fixes, and a fix that was reverted by accident.
+ * A cloud provider's public price list as it was kept for three years: every change of it (facts from the file's
+ * history, in the order in which they were recorded), edited in place, with its typos, their fixes, and a fix that was
+ * reverted by accident.
  */
 export interface ListChange {
   /** When it was written: not always in order. */
@@ -40,7 +41,10 @@ interface Entry {
   readonly basis: 'duration' | 'amount';
 }
 
-/** The price list at one moment: of a key, the entry holds that begins last, up to the next one. Written for tests, apart from the product. */
+/**
+ * The price list at one moment: of a key, the entry holds that begins last, up to the next one. Written for tests,
+ * apart from the product.
+ */
 export class PriceList {
   private readonly entries = new Map<number, Entry>();
 

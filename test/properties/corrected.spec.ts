@@ -4,8 +4,8 @@ import { decimal, sum } from '#domain/money/decimal';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
 /**
- * Histories of usage and corrections, invoiced along the way, through the whole stack: what was billed and then corrected comes to what
- * would have been billed, had all been known.
+ * Histories of usage and corrections, invoiced along the way, through the whole stack: what was billed and then
+ * corrected comes to what would have been billed, had all been known.
  */
 
 const RUNS = {

@@ -146,7 +146,10 @@ const created = z.object({
 const noted = z.object({ result: z.object({ creditNoteId: z.string() }) });
 const withLines = z.object({ lines: z.array(z.object({ lineId: z.string() })) });
 
-/** The API over HTTP, on a database of its own, where the story has happened; one token a role, of tenant acme where it needs one. */
+/**
+ * The API over HTTP, on a database of its own, where the story has happened; one token a role, of tenant acme where it
+ * needs one.
+ */
 export class TestApi {
   url = '';
   invoiceId = '';

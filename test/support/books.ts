@@ -41,7 +41,10 @@ interface Booked {
   readonly rows: readonly FrozenRow[];
 }
 
-/** A tenant's books: what is known, and the invoices that were issued on it. The engine alone, without log or read models. */
+/**
+ * A tenant's books: what is known, and the invoices that were issued on it. The engine alone, without log or read
+ * models.
+ */
 export class Books {
   plan: PlanVersion = STUDIO;
   /** The versions that follow it. */

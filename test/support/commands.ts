@@ -1,4 +1,7 @@
-/** The commands of most stories: a tenant on a plan from 1 April 2026. Names are the ids; `more` adds to the body, or takes its place. */
+/**
+ * The commands of most stories: a tenant on a plan from 1 April 2026. Names are the ids; `more` adds to the body, or
+ * takes its place.
+ */
 
 const APRIL = '2026-04-01T00:00:00Z';
 

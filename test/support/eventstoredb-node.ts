@@ -27,8 +27,9 @@ const NO_STREAM = -1;
 const RECORD_BYTES = 137;
 
 /**
- * A node of EventStoreDB in memory, for specs only: append, read and subscribe over real gRPC, by the generated services of
- * the client, with the real server's rules for expected revisions and repeated appends. It can also fail as a node does.
+ * A node of EventStoreDB in memory, for specs only: append, read and subscribe over real gRPC, by the generated
+ * services of the client, with the real server's rules for expected revisions and repeated appends. It can also fail as
+ * a node does.
  */
 export class EventStoreDbNode {
   private readonly log: Recorded[] = [];
@@ -146,7 +147,10 @@ export class EventStoreDbNode {
     call.on('error', () => undefined);
   }
 
-  /** The real server's rules for an exact revision, which hold for ever: at it, append; below it, compare; above it, refuse. */
+  /**
+   * The real server's rules for an exact revision, which hold for ever: at it, append; below it, compare; above it,
+   * refuse.
+   */
   private decide(
     options: AppendReq.Options,
     proposals: readonly AppendReq.ProposedMessage[],

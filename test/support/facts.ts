@@ -1,6 +1,9 @@
 import { type Fact, id } from './projections.js';
 
-/** The events of a line and of its invoice, where a spec is about something else than their data. `more` takes its place. */
+/**
+ * The events of a line and of its invoice, where a spec is about something else than their data. `more` takes its
+ * place.
+ */
 
 export const APRIL = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
 

@@ -58,7 +58,8 @@ const equalTo = (id: string, column: string, where: string, when: (row: FocusCel
   holds: (row) => !when(row) || row[column] === row['BilledCost'],
 });
 
-// DateTimeFormat-A-001 to -006; NumericFormat-A-002 to -011: a sign only before a negative value, no symbol, no separator.
+// DateTimeFormat-A-001 to -006; NumericFormat-A-002 to -011: a sign only before a negative value, no symbol, no
+// separator.
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 const NUMBER = /^-?\d+(\.\d+)?([eE]-?\d+)?$/;
 const isTax = (row: FocusCells): boolean => is(row, 'ChargeCategory', 'Tax');
@@ -70,10 +71,10 @@ const FOCUS_NAMES =
   /^(Billed|Billing|Charge|Consumed|Contracted|Effective|Invoice|List|Pricing|Provider|Publisher|Resource|Service|Sku|SubAccount)/;
 
 /**
- * The rules of FOCUS 1.2 that a single row of ours must satisfy: all MUST and MUST NOT of the columns that we write, for a provider that
- * names accounts, measures usage, has sub accounts, and bills for resources that have types. We publish no price list (no list or contracted
- * unit prices, no SKU meters), and have no commitments, capacity reservations, virtual or second currencies, regions and tags: their
- * rules don't apply.
+ * The rules of FOCUS 1.2 that a single row of ours must satisfy: all MUST and MUST NOT of the columns that we write,
+ * for a provider that names accounts, measures usage, has sub accounts, and bills for resources that have types. We
+ * publish no price list (no list or contracted unit prices, no SKU meters), and have no commitments, capacity
+ * reservations, virtual or second currencies, regions and tags: their rules don't apply.
  */
 const FOCUS_RULES: readonly FocusRule[] = [
   present('005-M', 'BillingAccountName'),

@@ -24,8 +24,8 @@ export default function globalSetup() {
 }
 
 /**
- * Removes the server when the run ends, in whatever way: its input ends with the process that holds the other end, also when that
- * is killed. Detached, so that a Ctrl-C for Jest does not end it before its work is done.
+ * Removes the server when the run ends, in whatever way: its input ends with the process that holds the other end, also
+ * when that is killed. Detached, so that a Ctrl-C for Jest does not end it before its work is done.
  */
 function watchOver(dataDir) {
   const script = `

@@ -3,7 +3,9 @@ import { deployment, plan, subscription, tenant } from './commands.js';
 
 const T = (date: string) => `${date}T00:00:00Z`;
 
-/** A history with something of everything: splits, late usage, corrections of rates, usage and resources, voids, costs. */
+/**
+ * A history with something of everything: splits, late usage, corrections of rates, usage and resources, voids, costs.
+ */
 export async function history(test: TestLedger): Promise<void> {
   const key = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
   const reading = (day: string, billingKind: string, quantity: string, more: object = {}) => ({

@@ -1,6 +1,9 @@
 import { EventStoreDbNode } from './eventstoredb-node.js';
 
-/** `eventstoredb`: whatever the specs open, the ledger, the API or the CLI on a database of theirs, has its log behind gRPC (npm run test:grpc). */
+/**
+ * `eventstoredb`: whatever the specs open, the ledger, the API or the CLI on a database of theirs, has its log behind
+ * gRPC (npm run test:grpc).
+ */
 export const isBehindGrpc = process.env['LEDGERLINE_TEST_LOG'] === 'eventstoredb';
 
 /** By the database that its mirror is in. */
@@ -9,7 +12,9 @@ const nodes = new Map<string, EventStoreDbNode>();
 // A proxy in front of the server is another host of the same database.
 const placeOf = (databaseUrl: string): string => new URL(databaseUrl).pathname;
 
-/** Starts EventStoreDB for a database that is to be its mirror, until `stop`; `recorded` says whether it has any event. */
+/**
+ * Starts EventStoreDB for a database that is to be its mirror, until `stop`; `recorded` says whether it has any event.
+ */
 export async function logBehindGrpc(
   databaseUrl: string,
 ): Promise<{ readonly node: EventStoreDbNode; stop(recorded: boolean): Promise<void> }> {
@@ -33,7 +38,10 @@ export function on(databaseUrl: string): { readonly databaseUrl: string; readonl
   return node === undefined ? { databaseUrl } : { databaseUrl, eventStoreUrl: node.connectionString };
 }
 
-/** The log of a process on a database, as its environment names it. What has a data directory of its own has its log there. */
+/**
+ * The log of a process on a database, as its environment names it. What has a data directory of its own has its log
+ * there.
+ */
 export function logEnvironment({ DATABASE_URL: url }: Readonly<Record<string, string>>): { EVENT_STORE_URL?: string } {
   const eventStoreUrl = url !== undefined && URL.canParse(url) ? on(url).eventStoreUrl : undefined;
   return eventStoreUrl === undefined ? {} : { EVENT_STORE_URL: eventStoreUrl };

@@ -31,7 +31,9 @@ export async function testDatabase(template?: string): Promise<TestDatabase> {
   };
 }
 
-/** Makes a database that others are copied from: once a run, also where several workers ask for it. Returns its name. */
+/**
+ * Makes a database that others are copied from: once a run, also where several workers ask for it. Returns its name.
+ */
 export async function templateDatabase(name: string, make: (url: string) => Promise<void>): Promise<string> {
   await onServer(async (admin) => {
     await admin.query('SELECT pg_advisory_lock(hashtext($1))', [name]);

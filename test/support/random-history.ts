@@ -158,7 +158,10 @@ export const step: fc.Arbitrary<object> = fc.oneof(
   },
 );
 
-/** Carries out what happens; refusals are part of life. `bill` drafts and issues, `void` voids the last or the one before. */
+/**
+ * Carries out what happens; refusals are part of life. `bill` drafts and issues, `void` voids the last or the one
+ * before.
+ */
 export async function live({ ledger }: TestLedger, happening: object, issued: string[]): Promise<void> {
   const run = async (command: object) => ledger.execute(command, ADMIN);
   if ('bill' in happening) {

@@ -1,6 +1,7 @@
 /**
- * `node --conditions=source --import test/support/typescript.js FILE.ts` runs the sources in a process of its own, for specs that
- * need one (to kill it, or to run as another user): node itself neither finds `./x.ts` by `./x.js` nor compiles all of TypeScript.
+ * `node --conditions=source --import test/support/typescript.js FILE.ts` runs the sources in a process of its own, for
+ * specs that need one (to kill it, or to run as another user): node itself neither finds `./x.ts` by `./x.js` nor
+ * compiles all of TypeScript.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';

@@ -48,8 +48,9 @@ interface Issued {
 }
 
 /**
- * A ledger made of the domain's functions alone: events in memory, decided, folded and rated by libs/domain. It keeps no
- * marks: every line that was ever billed is restated on every invoice, so that a mark too few shows in the whole stack.
+ * A ledger made of the domain's functions alone: events in memory, decided, folded and rated by libs/domain. It keeps
+ * no marks: every line that was ever billed is restated on every invoice, so that a mark too few shows in the whole
+ * stack.
  */
 export class DomainLedger implements Ledger {
   private readonly tenants = new Map<string, Tenant>();

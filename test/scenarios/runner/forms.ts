@@ -6,7 +6,8 @@ import { type Block, ScenarioError } from './blocks.js';
 
 /**
  * The lines that a story may have, each written as it is used: `DATE use QUANTITY KIND on DEPLOYMENT [until UNTIL]`.
- * A word in capitals stands for what is read there, a word in small letters for itself, and what is in brackets may be left out.
+ * A word in capitals stands for what is read there, a word in small letters for itself, and what is in brackets may be
+ * left out.
  */
 const DATE = String.raw`\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z)?`;
 const NUMBER = String.raw`-?\d+(?:\.\d+)?`;
@@ -111,7 +112,10 @@ export const form = <Result>(usage: string, read: Form<Result>['read']): Form<Re
   read,
 });
 
-/** Reads a line by the first form that it has. What it says must also make sense: a date that exists, a period that ends after it starts. */
+/**
+ * Reads a line by the first form that it has. What it says must also make sense: a date that exists, a period that ends
+ * after it starts.
+ */
 export function readBlock<Result>(block: Block, forms: readonly Form<Result>[]): Result {
   for (const { pattern, read } of forms) {
     const found = pattern.exec(block.text);

@@ -175,7 +175,9 @@ function rateKey(written: string, { place }: Block): RateKey {
   return { resourceType, resourceFamily, location };
 }
 
-/** A reading is of its day, unless it says until when; a correction names it by its day, kind, deployment and quantity. */
+/**
+ * A reading is of its day, unless it says until when; a correction names it by its day, kind, deployment and quantity.
+ */
 function usageForms({ readings }: Told): readonly Entry[] {
   return [
     action('DATE use QUANTITY KIND on DEPLOYMENT [at RATE] [with ATTRIBUTES] [until UNTIL]', (words, block) => {

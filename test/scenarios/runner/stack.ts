@@ -37,7 +37,9 @@ interface Quarantined {
   readonly code: string;
 }
 
-/** The whole stack, as its users meet it: commands through the bus into the log, and queries of read models in Postgres. */
+/**
+ * The whole stack, as its users meet it: commands through the bus into the log, and queries of read models in Postgres.
+ */
 export class StackLedger implements Ledger {
   private readonly currencies = new Map<string, string>();
   private constructor(private readonly test: TestLedger) {}

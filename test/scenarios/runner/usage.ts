@@ -14,7 +14,10 @@ export interface Reading extends Observation {
   readonly deploymentId: string;
 }
 
-/** Whether a reading is of a line: its deployment and kind, begun within its period, with the attributes that its item is for. */
+/**
+ * Whether a reading is of a line: its deployment and kind, begun within its period, with the attributes that its item
+ * is for.
+ */
 export const isCovered = (reading: Reading, line: LineDefinition): boolean =>
   reading.deploymentId === line.deploymentId &&
   reading.billingKind === line.billingKind &&
