@@ -1,0 +1,52 @@
+import { describe, expect, it } from '@jest/globals';
+import { instant } from '#domain/time/instant';
+import { Dates } from './dates.js';
+import { byDeployment, refText, taxText } from './rows.js';
+
+describe('rows of a document', () => {
+  it('name what they are for in words, and the key of a rate as it is', () => {
+    expect(
+      ['usage', 'tier-2', 'tier-2-flat', 'flat', 'fixed', 'minimum-commitment', 'VmVCpu/standard/hel1@x'].map(refText),
+    ).toEqual([
+      'Usage',
+      'Tier 2',
+      'Tier 2, flat amount',
+      'Flat amount',
+      'Fixed amount',
+      'Minimum commitment',
+      'VmVCpu/standard/hel1@x',
+    ]);
+  });
+
+  it('name the tax, or that there is none', () => {
+    expect([taxText('GST', '10'), taxText(null, '10'), taxText(null, '0.0')]).toEqual([
+      'GST 10 %',
+      'Tax 10 %',
+      'No tax',
+    ]);
+  });
+
+  it('stand under their deployments, in the order of the names; an id that is no name stands alone', () => {
+    const items = [{ deploymentId: 'z' }, { deploymentId: null }, { deploymentId: 'a' }];
+    const names = new Map([
+      ['z', 'Production'],
+      ['a', 'a'],
+    ]);
+    expect(byDeployment(items, names).map(({ title }) => title)).toEqual(['Other', 'Production (z)', 'a']);
+  });
+});
+
+describe('dates of a document', () => {
+  const dates = new Dates('Europe/Berlin');
+
+  it('have the time of day only where it is not midnight there', () => {
+    expect(dates.instant(instant('2026-03-31T22:00:00Z'))).toBe('2026-04-01');
+    expect(dates.instant(instant('2026-04-01T10:30:00Z'))).toBe('2026-04-01 12:30');
+  });
+
+  it('of whole days are the first and the last of them', () => {
+    const day = { start: instant('2026-03-31T22:00:00Z'), end: instant('2026-04-01T22:00:00Z') };
+    expect(dates.period(day)).toBe('2026-04-01');
+    expect(dates.period({ ...day, end: instant('2026-04-30T22:00:00Z') })).toBe('2026-04-01 to 2026-04-30');
+  });
+});

@@ -1,0 +1,181 @@
+import { describe, expect, it } from '@jest/globals';
+import { RowFault } from '../rows/row.js';
+import { awsCostReport } from './aws.js';
+import { digitalOceanInvoiceCsv } from './digitalocean-invoice.js';
+import { focusCosts } from './focus.js';
+import { cellsFor, type Preset } from './preset.js';
+import { ubicloudRates } from './rates.js';
+import { genericUsage } from './usage.js';
+
+/** What a preset makes of a row of these columns, and what it notes. */
+function read<Item>(preset: Preset<Item>, fields: Readonly<Record<string, string>>) {
+  const cells = cellsFor(preset, {}, 'file.csv', Object.keys(fields)).on({ row: 1, line: 2, fields });
+  const item = preset.read(cells);
+  return { item, notes: cells.noted().map(({ code, field }) => [code, field]) };
+}
+
+const AWS = {
+  'identity/LineItemId': 'li1',
+  'identity/TimeInterval': '2026-04-01T00:00:00Z/2026-04-01T01:00:00Z',
+  'bill/BillType': 'Anniversary',
+  'bill/PayerAccountId': '123456789012',
+  'bill/BillingPeriodStartDate': '2026-04-01T00:00:00Z',
+  'lineItem/LineItemType': 'Usage',
+  'lineItem/UsageStartDate': '2026-04-01T00:00:00Z',
+  'lineItem/UsageEndDate': '2026-04-01T01:00:00Z',
+  'lineItem/ProductCode': 'AmazonEC2',
+  'lineItem/ResourceId': 'i-1',
+  'lineItem/UnblendedCost': '1.16E-2',
+  'lineItem/CurrencyCode': 'USD',
+  'lineItem/LineItemDescription': 't3.micro, an hour',
+};
+
+describe('a row of AWS’s cost and usage report', () => {
+  it('is a cost line of its payer’s month, known by its id and interval', () => {
+    const { item, notes } = read(awsCostReport, AWS);
+    expect(item).toEqual({
+      provider: 'aws',
+      invoiceRef: '123456789012 2026-04 Anniversary',
+      line: {
+        kind: 'AmazonEC2',
+        chargePeriod: { start: '2026-04-01T00:00:00Z', end: '2026-04-01T01:00:00Z' },
+        amount: '0.0116',
+        currency: 'USD',
+        category: 'usage',
+        resourceId: 'i-1',
+        description: 't3.micro, an hour',
+      },
+      key: 'li1|2026-04-01T00:00:00Z/2026-04-01T01:00:00Z',
+      isOwnId: true,
+    });
+    expect(notes).toEqual([['exponent', 'amount']]);
+  });
+
+  it('keeps the amortised amount of a reservation beside what was billed', () => {
+    const { item } = read(awsCostReport, {
+      ...AWS,
+      'lineItem/LineItemType': 'DiscountedUsage',
+      'lineItem/UnblendedCost': '0',
+      'reservation/EffectiveCost': '0.0075',
+    });
+    expect(item.line).toMatchObject({ category: 'usage', amount: '0', effectiveAmount: '0.0075' });
+  });
+
+  it('is refused where its type is not known: it must not be taken for usage', () => {
+    expect(() => read(awsCostReport, { ...AWS, 'lineItem/LineItemType': 'Gift' })).toThrow(RowFault);
+  });
+});
+
+const FOCUS = {
+  ProviderName: 'Hetzner',
+  BillingAccountId: 'acc',
+  BillingPeriodStart: '2026-04-01T00:00:00Z',
+  BillingPeriodEnd: '2026-05-01T00:00:00Z',
+  ChargePeriodStart: '2026-04-02T00:00:00Z',
+  ChargePeriodEnd: '2026-04-03T00:00:00Z',
+  ChargeCategory: 'Usage',
+  ChargeClass: '',
+  ServiceName: 'Compute',
+  ResourceId: 'srv1',
+  BilledCost: '1.50',
+  EffectiveCost: '1.20',
+  BillingCurrency: 'EUR',
+};
+
+describe('a row of FOCUS', () => {
+  it('is a cost line of its account’s month, known by all that does not measure it', () => {
+    const { item, notes } = read(focusCosts, FOCUS);
+    expect(item).toMatchObject({
+      provider: 'Hetzner',
+      invoiceRef: 'acc 2026-04',
+      line: {
+        kind: 'Compute',
+        amount: '1.5',
+        effectiveAmount: '1.2',
+        currency: 'EUR',
+        category: 'usage',
+        resourceId: 'srv1',
+      },
+      isOwnId: false,
+    });
+    expect(item.key).toContain('srv1');
+    expect(item.key).not.toContain('1.5');
+    expect(notes).toEqual([]);
+  });
+
+  it('is taken where it bends the rules, and each oddity noted', () => {
+    const odd = { ...FOCUS, ChargeCategory: 'usage', BilledCost: '-1.50', ChargePeriodStart: '2026-03-31T00:00:00Z' };
+    expect(read(focusCosts, odd).notes.map(([code]) => code)).toEqual(['spelling', 'other_period', 'negative_usage']);
+  });
+});
+
+const DIGITAL_OCEAN = {
+  product: 'Droplets',
+  group_description: 'web',
+  description: 's-1vcpu-1gb',
+  start: '2026-04-01 00:00:00 +0000',
+  end: '2026-04-30 23:59:59 +0000',
+  USD: '$1,006.00',
+  project_name: 'Site',
+};
+
+describe('a row of DigitalOcean’s invoice', () => {
+  it('ends with its day where it ends in the last second of it', () => {
+    const { item, notes } = read(digitalOceanInvoiceCsv, DIGITAL_OCEAN);
+    expect(item).toEqual({
+      provider: 'digitalocean',
+      invoiceRef: '2026-04',
+      line: {
+        kind: 'Droplets',
+        chargePeriod: { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' },
+        amount: '1006',
+        currency: 'USD',
+        category: 'usage',
+        description: 's-1vcpu-1gb',
+      },
+      key: 'Droplets||s-1vcpu-1gb|web|Site|2026-04-01T00:00:00Z',
+      isOwnId: false,
+    });
+    expect(notes).toEqual([['last_second', 'end']]);
+  });
+
+  it('below zero is a credit, however it is written; tax is tax', () => {
+    const amounts = ['-$5.00', '($5.00)'].map(
+      (USD) => read(digitalOceanInvoiceCsv, { ...DIGITAL_OCEAN, USD }).item.line,
+    );
+    expect(amounts).toMatchObject([
+      { amount: '-5', category: 'credit' },
+      { amount: '-5', category: 'credit' },
+    ]);
+    expect(read(digitalOceanInvoiceCsv, { ...DIGITAL_OCEAN, product: 'Taxes' }).item.line.category).toBe('tax');
+  });
+});
+
+describe('other rows', () => {
+  it('of a price list have byoc in the family, and no date is from ever', () => {
+    const { item } = read(ubicloudRates, {
+      resource_type: 'VmVCpu',
+      resource_family: 'standard',
+      location: 'hetzner-hel1',
+      byoc: 'true',
+      unit_price: '0.000171296',
+      active_from: '',
+    });
+    expect(item.command).toMatchObject({
+      command: 'set-rate',
+      resourceFamily: 'standard+byoc',
+      unitPrice: '0.000171296',
+      effectiveFrom: '0001-01-01T00:00:00Z',
+    });
+    expect(item.correction).toMatchObject({ command: 'correct-rate', reason: 're-delivered' });
+  });
+
+  it('of usage are a day, an hour or an event by their period', () => {
+    const reading = (start: string, end: string) =>
+      read(genericUsage, { deployment: 'd', resource: 'r', kind: 'hours', start, end, quantity: '24' }).item.observation
+        .granularity;
+    expect(reading('2026-04-01T00:00:00Z', '2026-04-02T00:00:00Z')).toBe('day');
+    expect(reading('2026-04-01T05:00:00Z', '2026-04-01T06:00:00Z')).toBe('hour');
+    expect(reading('2026-04-01T05:00:00Z', '2026-04-01T05:30:00Z')).toBe('event');
+  });
+});
