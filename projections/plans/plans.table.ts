@@ -18,7 +18,7 @@ export const planVersions = defineTable({
   },
   key: ['plan_id', 'effective_from'],
   group: ['plan_id'],
-  apart: { by: ['plan_id'], from: 'effective_from', until: 'effective_until' },
+  exclusion: { by: ['plan_id'], from: 'effective_from', until: 'effective_until' },
 });
 
 export type PlanVersionRow = RowOf<typeof planVersions>;

@@ -17,7 +17,7 @@ export const rates = defineTable({
   },
   key: ['resource_type', 'resource_family', 'location', 'effective_from'],
   group: ['resource_type', 'resource_family', 'location'],
-  apart: { by: ['resource_type', 'resource_family', 'location'], from: 'effective_from', until: 'effective_until' },
+  exclusion: { by: ['resource_type', 'resource_family', 'location'], from: 'effective_from', until: 'effective_until' },
 });
 
 export type RateRow = RowOf<typeof rates>;

@@ -34,12 +34,12 @@ export async function rebuiltInProcess(databaseUrl: string, only: readonly strin
 
 /** Reading, rows, indexes and the last events: what stands against the COPY. Comparing and exchanging come on top. */
 export const buildMs = ({ phases }: Rebuilt): number =>
-  (phases['fold'] ?? 0) + (phases['start'] ?? 0) + (phases['index'] ?? 0) + (phases['catch up'] ?? 0);
+  (phases['fill'] ?? 0) + (phases['start'] ?? 0) + (phases['index'] ?? 0) + (phases['catch up'] ?? 0);
 
 /** Where the time went, in seconds, and the memory that it took. */
 export const phaseFigures = ({ phases, peakMiB }: Rebuilt): Record<string, number> => ({
   ...Object.fromEntries(
-    ['fold', 'index', 'compare', 'swap'].map((phase) => [`${phase}Seconds`, figure((phases[phase] ?? 0) / 1000)]),
+    ['fill', 'index', 'compare', 'swap'].map((phase) => [`${phase}Seconds`, figure((phases[phase] ?? 0) / 1000)]),
   ),
   peakMiB: figure(peakMiB),
 });

@@ -112,7 +112,7 @@ describe('projections of other versions', () => {
     const partly = await cli(['projections', 'rebuild', '--only', 'tenants'], at);
     expect({ code: partly.code, stderr: partly.stderr }).toEqual({
       code: 1,
-      stderr: expect.stringContaining('rebuild all of them, without --only'),
+      stderr: expect.stringContaining('Rebuild all of them, without --only.'),
     });
     const opened = await ledgerOn(test.url);
     expect(await opened.ask('tenants')).toMatchObject({ items: [{ tenantId: 't1' }] });

@@ -127,7 +127,7 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
       },
     ]);
     expect(await sql('SELECT amount FROM ledgerline.revenue')).toEqual([{ amount: '2.5' }]);
-    // The shadow is kept: nothing is folded again.
+    // The shadow is kept: no event is applied again.
     const accepted = await test.ledger.rebuilder.rebuild({ accept: true });
     expect(accepted).toMatchObject({ outcome: 'swapped', resumedFrom: refused.position });
     await expectReplayToBeLive(test.url);
@@ -166,7 +166,7 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
 
   it('is refused for names that there are not, and while another is under way', async () => {
     await expect(test.ledger.rebuilder.rebuild({ only: ['nothing'] })).rejects.toThrow(
-      'there is no projection nothing; there are tenants, deployments',
+      'Unknown projection nothing. Projections: tenants, deployments',
     );
     const both = await Promise.allSettled([
       test.ledger.rebuilder.rebuild({ preview: true }),

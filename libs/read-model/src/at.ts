@@ -17,8 +17,9 @@ export const positionsOf = (positions: readonly number[]): Positions => ({
 });
 
 /**
- * The one way to say "in force at a log position": a row is the truth over `[position_from, position_to)`. Of several positions, the row
- * was in force at one of them at least: `isAt` says whether it was at a given one. `alias`: of the table, where a statement has several.
+ * The one way to say "in force at a log position": a row is the truth over `[position_from, position_to)`. Of several
+ * positions, the row was in force at one of them at least: `isAt` says whether it was at a given one. `alias`: of the
+ * table, where a statement has several.
  */
 export function at(asOf: AsOf | Expression<number>, alias?: string): RawBuilder<boolean> {
   const column = (name: keyof Versioned) => sql.ref(alias === undefined ? name : `${alias}.${name}`);

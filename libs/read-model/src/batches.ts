@@ -3,7 +3,7 @@ import type { StoredEvent } from '#event-store/port';
 const MAX_BATCH_EVENTS = 1000;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
-/** Groups events by number and size; what is at hand goes as one batch, nothing is waited for. */
+/** Groups events into batches by number and size. A batch ends when the next event is not ready yet. */
 export async function* batched(
   events: AsyncIterable<StoredEvent>,
   maxBytes = MAX_BATCH_BYTES,
@@ -36,7 +36,7 @@ export async function* batched(
   }
 }
 
-/** Resolves after what is ready now has run: an event that is not at hand by then belongs to the next batch. */
+/** Resolves after all callbacks that are ready now. An event that comes later belongs to the next batch. */
 const turn = (): Promise<null> =>
   new Promise((resolve) =>
     setImmediate(() => {

@@ -1,15 +1,15 @@
 import type { Instant } from '#domain/time/instant';
 
-/** A column of a read model: its Postgres type, and the type of its values as they are written and read. */
+/** A column of a read model: its Postgres type and the TypeScript type of its values. */
 export interface Column<Value> {
-  /** As in CREATE TABLE. */
+  /** The Postgres type. */
   readonly type: string;
-  /** Never there: it carries the type of the values. */
+  /** Never set: it only carries the type of the values. */
   readonly value?: Value;
 }
 
 interface NotNull<Value> extends Column<Value> {
-  /** The column whose values may be missing. */
+  /** The same column, whose values may be null. */
   nullable(): Column<Value | null>;
 }
 
@@ -22,14 +22,14 @@ const column = <Value>(type: string): NotNull<Value> => ({ type, nullable: () =>
 
 export const text = column<string>('text');
 export const uuid = column<string>('uuid');
-/** An exact decimal, as a text. */
+/** An exact decimal, as text. */
 export const numeric = column<string>('numeric');
 export const int = column<number>('int');
-/** A log position, which a number holds exactly. */
+/** A log position. A JavaScript number holds it exactly. */
 export const bigint = column<number>('bigint');
 export const boolean = column<boolean>('boolean');
 export const timestamptz = column<Instant>('timestamptz');
-/** One of some texts: `oneOf<'day' | 'hour'>()`. */
+/** One of several texts: `oneOf<'day' | 'hour'>()`. */
 export const oneOf = <Value extends string>(): NotNull<Value> => column<Value>('text');
 /** JSON of a known shape. */
 export const jsonb = <Value extends object>(): NotNull<Value> => column<Value>('jsonb');

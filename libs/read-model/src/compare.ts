@@ -3,21 +3,21 @@ import { decimal, text } from '#domain/money/decimal';
 import type { Projection } from './projection.js';
 import type { TableDefinition } from './table.js';
 
-/** One table in the live schema and in another, at the same log position. Counts are of rows, every version of them. */
+/** One table in the live schema and in the shadow, at the same log position. The numbers count all versions of rows. */
 export interface TableDifference {
   readonly table: string;
   readonly rows: number;
-  /** Rows that only one of them has, by key and the position from which they hold; and those that both have, with other values. */
+  /** Rows in one schema only, by key and `position_from`; and rows in both schemas, with different values. */
   readonly onlyLive: number;
   readonly onlyShadow: number;
   readonly different: number;
-  /** Columns that only one of them has: they are not compared. */
+  /** Columns in one schema only. They are not compared. */
   readonly columnsApart: readonly string[];
-  /** Some of the rows that are not the same, with their values in the live schema and in the shadow. */
+  /** Some of the rows that differ, with their values in the live schema and in the shadow. */
   readonly examples: readonly { readonly live: unknown; readonly shadow: unknown }[];
 }
 
-/** A sum of money of one tenant and month that is not the same in both. */
+/** A sum of money of one tenant and month that differs. */
 export interface MoneyDifference {
   readonly of: string;
   readonly tenantId: string;
@@ -42,7 +42,7 @@ export const isEqual = ({ tables, money }: Comparison): boolean =>
       onlyLive + onlyShadow + different + columnsApart.length === 0,
   );
 
-/** Compares within the client's snapshot; both schemas must be at one position in it. */
+/** Compares in the client's snapshot, in which both schemas must be at the same position. */
 export async function compareSchemas(
   client: pg.ClientBase,
   live: string,
@@ -55,7 +55,7 @@ export async function compareSchemas(
     const own: TableDifference[] = [];
     for (const table of projection.tables) own.push(await compareTable(client, live, shadow, table));
     tables.push(...own);
-    // What an earlier version's tables lack can't be summed: that they differ is said.
+    // A sum may need a column that the tables of an earlier version do not have. The report names these columns.
     if (own.some(({ columnsApart }) => columnsApart.length > 0)) continue;
     for (const { of, sql } of projection.money ?? [])
       money.push(...(await compareMoney(client, live, shadow, of, sql)));
@@ -65,7 +65,8 @@ export async function compareSchemas(
 
 async function columnsOf(client: pg.ClientBase, schema: string, table: string): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
-    'SELECT attname AS name FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum',
+    'SELECT attname AS name FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0' +
+      ' AND NOT attisdropped ORDER BY attnum',
     [`${schema}.${table}`],
   );
   return rows.map(({ name }) => name);
@@ -82,7 +83,7 @@ async function compareTable(
   const columns = shadowColumns.filter((column) => liveColumns.includes(column));
   const columnsApart = [...new Set([...liveColumns, ...shadowColumns])].filter((column) => !columns.includes(column));
   const selected = columns.map((column) => `"${column}"`).join(', ');
-  // Two scans say that all is equal, which is what it nearly always is.
+  // Nearly always both are equal, and two scans are enough to know it.
   const digest = async (schema: string, of: string): Promise<Digest> =>
     digestOf(client, `SELECT ${of} FROM ${schema}.${name}`);
   const ofShadow = await digest(shadow, selected === '' ? '*' : selected);
@@ -103,13 +104,13 @@ async function compareTable(
 
 interface Digest {
   readonly rows: number;
-  /** A sum of hashes: it does not depend on the order of rows. */
+  /** A sum of hashes, which does not depend on the order of rows. */
   readonly hash: string;
 }
 
 const NO_ROWS: Digest = { rows: 0, hash: '0' };
 
-/** What tells the rows of a query from any others, but by ill luck. */
+/** Number and hash of the rows of a query. Different rows almost certainly have different hashes. */
 export async function digestOf(
   client: pg.ClientBase | pg.Pool,
   query: string,
@@ -134,17 +135,20 @@ async function rowByRow(
   const rowsOf = (schema: string): string =>
     `(SELECT ${key.join(', ')}, t AS r FROM (SELECT ${selected} FROM ${schema}.${table.name}) t)`;
   const joined =
-    `FROM ${rowsOf(live)} l FULL JOIN ${rowsOf(shadow)} s ON ${key.map((column) => `l.${column} = s.${column}`).join(' AND ')}` +
+    `FROM ${rowsOf(live)} l FULL JOIN ${rowsOf(shadow)} s` +
+    ` ON ${key.map((column) => `l.${column} = s.${column}`).join(' AND ')}` +
     ' WHERE l.r::text IS DISTINCT FROM s.r::text';
   const { rows: counted } = await client.query<{ onlyLive: number; onlyShadow: number; different: number }>(
-    'SELECT count(*) FILTER (WHERE s.r::text IS NULL) AS "onlyLive", count(*) FILTER (WHERE l.r::text IS NULL) AS "onlyShadow",' +
+    'SELECT count(*) FILTER (WHERE s.r::text IS NULL) AS "onlyLive",' +
+      ' count(*) FILTER (WHERE l.r::text IS NULL) AS "onlyShadow",' +
       ` count(*) FILTER (WHERE l.r::text IS NOT NULL AND s.r::text IS NOT NULL) AS different ${joined}`,
   );
-  // Values as text: JSON would make numbers of decimals.
+  // Values as text: JSON would turn decimals into floating-point numbers.
   const shown = (row: string): string =>
     `(SELECT jsonb_object_agg(k, v) FROM jsonb_each_text(to_jsonb(${row}.r)) AS e(k, v))`;
   const { rows: examples } = await client.query<{ live: unknown; shadow: unknown }>(
-    `SELECT ${shown('l')} AS live, ${shown('s')} AS shadow ${joined} ORDER BY coalesce(l.r::text, s.r::text) LIMIT ${MOST_EXAMPLES}`,
+    `SELECT ${shown('l')} AS live, ${shown('s')} AS shadow ${joined}` +
+      ` ORDER BY coalesce(l.r::text, s.r::text) LIMIT ${MOST_EXAMPLES}`,
   );
   return { ...(counted[0] ?? { onlyLive: 0, onlyShadow: 0, different: 0 }), examples };
 }

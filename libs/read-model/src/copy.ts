@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 
-/** What rows are copied into: a table of the search path, and the columns that a line has, in their order. */
+/** The target of lines: a table in the search path, and the columns of a line, in their order. */
 export interface CopyTarget {
   readonly table: string;
   readonly columns: readonly string[];
@@ -9,7 +9,10 @@ export interface CopyTarget {
 
 const LINES_PER_CHUNK = 1000;
 
-/** Lines of COPY's text format, by target. Kept as bytes: as very many short strings they would cost more to collect than to make. */
+/**
+ * Lines in the text format of COPY, by target. They are kept as bytes: very many short strings would slow garbage
+ * collection.
+ */
 export class CopyLines {
   private readonly targets = new Map<CopyTarget, { lines: string[]; readonly chunks: Buffer[] }>();
 
@@ -24,7 +27,7 @@ export class CopyLines {
     known.lines = [];
   }
 
-  /** Within the client's transaction. */
+  /** Copies the lines in the client's transaction. */
   async copy(client: pg.ClientBase): Promise<void> {
     for (const [{ table, columns }, { lines, chunks }] of this.targets) {
       await copyIn(
@@ -37,8 +40,9 @@ export class CopyLines {
 }
 
 /**
- * Not by `pipeline`: where the server refuses the statement, or the connection breaks before it answers, pg-copy-streams never ends the
- * stream that `pipeline` waits for. One chunk at a time, since after a failure it would write the rest to a connection that it let go.
+ * Does not use `pipeline`: if the server refuses the statement, or the connection breaks before the answer,
+ * pg-copy-streams never ends the stream. Writes one chunk at a time: after a failure it would write the rest to a
+ * connection that it no longer owns.
  */
 async function copyIn(client: pg.ClientBase, statement: string, chunks: readonly Buffer[]): Promise<void> {
   const stream = client.query(copyFrom(statement));
@@ -63,7 +67,7 @@ const bytesOf = (lines: readonly string[]): Buffer => Buffer.from(`${lines.join(
 const SPECIAL = /[\\\n\r\t]/;
 const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** A text as COPY reads it. */
+/** A text in the format of COPY. */
 export const copyText = (value: string): string =>
   SPECIAL.test(value) ? value.replace(/[\\\n\r\t]/g, (character) => ESCAPED[character] ?? character) : value;
 export const COPY_NULL = '\\N';

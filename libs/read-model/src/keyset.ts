@@ -3,8 +3,8 @@ import { instant } from '#domain/time/instant';
 import { isUuid } from '#domain/uuid';
 
 /**
- * The kinds of column that lists are ordered by. A text is ordered by its bytes, whatever the database's collation; `indexed text` by that
- * collation, which its index has: a table too large to be sorted for each page.
+ * The kinds of column that lists are ordered by. A text is ordered by its bytes, whatever the database's collation;
+ * `indexed text` by that collation, which its index has: a table too large to be sorted for each page.
  */
 export type KeysetType = 'text' | 'indexed text' | 'timestamptz' | 'uuid' | 'int';
 
@@ -15,7 +15,9 @@ export interface Rows {
   readonly limit: number;
 }
 
-/** The order of a list, by columns that identify a row: a page goes on after the key of the last row of the one before. */
+/**
+ * The order of a list, by columns that identify a row: a page goes on after the key of the last row of the one before.
+ */
 export interface Keyset<Row extends object> {
   /** The key of a row, as texts. */
   keyOf(row: Row): string[];

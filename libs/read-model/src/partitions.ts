@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { TableDefinition } from './table.js';
 
-/** The rows of one UTC month, `2026-04`, of a table that is divided by months. */
+/** The rows of one UTC month, `2026-04`, of a table that is partitioned by month. */
 export interface Partition {
   readonly table: TableDefinition;
   readonly month: string;
@@ -9,7 +9,7 @@ export interface Partition {
 
 const nameOf = ({ table, month }: Partition): string => `${table.name}_${month.replace('-', '_')}`;
 
-/** `2026-04` to `2026-05`. */
+/** `2026-05` for `2026-04`. */
 function following(month: string): string {
   const [year = 0, number = 0] = month.split('-').map(Number);
   return number === 12
@@ -18,8 +18,8 @@ function following(month: string): string {
 }
 
 /**
- * Makes the partitions that are not there yet, in a transaction of their own: an empty one changes nothing for anyone, and neither who
- * writes into it nor who reads the others waits for it (attaching keeps out only other changes of the table).
+ * Makes the missing partitions, in a transaction of its own. An empty partition changes no result, and neither readers
+ * nor writers wait for it: attaching it only blocks other changes of the table.
  */
 export async function ensurePartitions(
   client: pg.ClientBase,
@@ -37,7 +37,8 @@ export async function ensurePartitions(
       const [parent, name] = [`${schema}.${table.name}`, `${schema}.${nameOf(partition)}`];
       await client.query(`CREATE TABLE ${name} (LIKE ${parent})`);
       await client.query(
-        `ALTER TABLE ${parent} ATTACH PARTITION ${name} FOR VALUES FROM ('${month}-01T00:00:00Z') TO ('${following(month)}-01T00:00:00Z')`,
+        `ALTER TABLE ${parent} ATTACH PARTITION ${name}` +
+          ` FOR VALUES FROM ('${month}-01T00:00:00Z') TO ('${following(month)}-01T00:00:00Z')`,
       );
     }
     await client.query('COMMIT');
@@ -52,19 +53,21 @@ async function missingOf(
   schema: string,
   partitions: readonly Partition[],
 ): Promise<Partition[]> {
-  // Not by to_regclass: it may answer from a cache that does not know yet what another has just committed.
+  // Not by to_regclass: its cache may not know yet what another session has just committed.
   const { rows } = await client.query<{ name: string }>(
-    'SELECT relname AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = $1 AND relname = ANY($2)',
+    'SELECT relname AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace' +
+      ' WHERE nspname = $1 AND relname = ANY($2)',
     [schema, partitions.map(nameOf)],
   );
   const there = new Set(rows.map(({ name }) => name));
   return partitions.filter((partition) => !there.has(nameOf(partition)));
 }
 
-/** The names of a table's partitions. */
+/** The names of the partitions of a table. */
 export async function partitionsOf(client: pg.ClientBase | pg.Pool, schema: string, table: string): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
-    'SELECT relname AS name FROM pg_class JOIN pg_inherits ON inhrelid = pg_class.oid WHERE inhparent = $1::regclass ORDER BY 1',
+    'SELECT relname AS name FROM pg_class JOIN pg_inherits ON inhrelid = pg_class.oid' +
+      ' WHERE inhparent = $1::regclass ORDER BY 1',
     [`${schema}.${table}`],
   );
   return rows.map(({ name }) => name);

@@ -6,64 +6,64 @@ import type { Partition } from './partitions.js';
 import type { TableDefinition } from './table.js';
 
 /**
- * Read models from the log. A projection is a pure function of the events, in order: no clock, no chance, no calls.
- * Which events pass it is said by the flow, and the types of its handlers follow from that.
+ * Makes read models from the log. A projection is a pure function of the events, in order: no clock, no randomness, no
+ * calls. The flow lists the events that pass it, and the types of its handlers follow from the flow.
  */
 export interface Projection<Name extends string = string> {
   readonly name: Name;
-  /** Raised when its tables or what it makes of an event change: its read models are then built anew. */
+  /** To be raised when its tables change, or the rows that it makes of an event. Its read models are then rebuilt. */
   readonly version: number;
   readonly tables: readonly TableDefinition[];
-  /** The types of the events that it handles; it passes over all others. */
+  /** The event types that it handles. It skips all others. */
   readonly handles: ReadonlySet<string>;
-  /** Sums of money that a rebuild compares: queries over its tables that answer tenant_id, month, currency and amount. */
+  /** Sums of money that a rebuild compares: queries on its tables that return tenant_id, month, currency and amount. */
   readonly money?: readonly { readonly of: string; readonly sql: string }[];
-  /** The partitions that rows of these events go into: they are made before `project` is called. */
+  /** The partitions for the rows of these events. They are made before `project` is called. */
   partitions(batch: readonly RecordedEvent[]): readonly Partition[];
   /** How a rebuild fills its tables by COPY. */
   readonly bulk?: Bulk;
-  /** Applies the batch's events in order, within the caller's transaction; the checkpoint moves in the same one. */
+  /** Applies the events in order, in the transaction of the caller, which also moves the checkpoint. */
   project(batch: readonly RecordedEvent[], client: pg.ClientBase): Promise<void>;
 }
 
-/** Rows of events without a look at what is there, in any order; what depends on others is told at the end. */
+/** Makes rows of events in any order and without look-ups. `finish` adds what depends on other rows. */
 export interface Bulk<Type extends EventType = EventType> {
-  /** Tables beside its own, until `finish`. */
+  /** Further tables, which exist until `finish`. */
   readonly staging: readonly TableDefinition[];
-  /** Of one event that it handles, whose data is as it was written; a value that is not what it must be is thrown. */
+  /** The rows of one event, whose data is as it was written. Throws if a value has a wrong type. */
   rows(event: RecordedEvent<Type>, lines: CopyLines): void;
-  /** Once all rows are there, set-wise, within the caller's transaction and its search path; the tables have no index yet. */
+  /** Runs once all rows are there, in the caller's transaction and search path. The tables have no index yet. */
   finish(client: pg.ClientBase): Promise<void>;
 }
 
-/** Event type → the names of the projections that it passes, in their order. */
+/** For each event type, the names of the projections that it passes, in their order. */
 export type Flow<Name extends string = string> = Readonly<Record<EventType, readonly Name[]>>;
 
-/** The event types whose line in a flow names a projection. */
+/** The event types whose line in the flow names the projection. */
 export type Passing<Events extends Flow, Name extends string> = {
   [Type in EventType]: Name extends Events[Type][number] ? Type : never;
 }[EventType];
 
-/** A function for each of some event types: one that is missing and one too many are compile errors. */
+/** One function for each of these event types. A missing function and one too many are compile errors. */
 export type Answers<Type extends EventType, Result, Args extends readonly unknown[] = []> = {
   readonly [Each in Type]: (event: RecordedEvent<Each>, ...args: Args) => Result;
 };
 
-/** The answer to one event. */
+/** Calls the function of the event's type. */
 export const answer = <Type extends EventType, Result, Args extends readonly unknown[]>(
   answers: Answers<Type, Result, Args>,
   event: RecordedEvent<Type>,
   ...args: Args
 ): Result => answers[event.type](event, ...args);
 
-/** A projection as it is written: for the events that pass it, and no others. */
+/** The code of a projection: for the events that pass it, and no others. */
 export interface ProjectionOf<Type extends EventType> extends Pick<Projection, 'version' | 'tables' | 'money'> {
   partitions?(batch: readonly RecordedEvent<Type>[]): readonly Partition[];
   readonly bulk?: Bulk<Type>;
   project(batch: readonly RecordedEvent<Type>[], client: pg.ClientBase): Promise<void>;
 }
 
-/** `handles`: the event types of `Type`. */
+/** Makes a projection of its code. `handles`: the event types of `Type`. */
 export function projectionOf<Name extends string, Type extends EventType>(
   name: Name,
   handles: ReadonlySet<string>,
@@ -88,15 +88,15 @@ export function projectionOf<Name extends string, Type extends EventType>(
   };
 }
 
-/** How far the projections are: on the order in which events passed the log, for one's own write to be read. */
+/** Projecting, and its progress, so that a caller can wait until its own events are projected. */
 export interface Projecting {
   /** The projections, in their order. */
   list(): readonly Projection[];
-  /** The position of the last event that is projected. */
+  /** The position of the last projected event. */
   position(): Promise<number>;
-  /** Projects up to the log's head, or waits until whoever projects has reached the position. */
+  /** Projects up to the log's head, or waits until another process has projected the position. */
   catchUp(position?: number): Promise<number>;
-  /** Projects for as long as the signal lasts. */
+  /** Projects until the signal aborts. */
   run(
     signal: AbortSignal,
     onProgress?: (progress: Progress) => void,
@@ -104,7 +104,7 @@ export interface Projecting {
   ): Promise<void>;
 }
 
-/** After a batch: how far it is, what was in it, and how long it took, in milliseconds. */
+/** After a batch: the position reached, the head of the log, the events, and the duration in milliseconds. */
 export interface Progress {
   readonly position: number;
   readonly head: number;

@@ -11,7 +11,7 @@ import { skippedPositions } from './skips.js';
 
 const textOf = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason));
 
-/** An event that can't be applied halts the projections there: an operator decides, nothing is guessed and nothing is lost. */
+/** The projections halt at an event that they can't apply. An operator decides what to do; no event is lost. */
 export class ProjectionHalted extends Error {
   override readonly name = 'ProjectionHalted';
   constructor(
@@ -20,8 +20,9 @@ export class ProjectionHalted extends Error {
     reason: unknown,
   ) {
     super(
-      `the projections halted at position ${position} (${projection}): ${textOf(reason)}; all before it is projected, and they go on there once this` +
-        ` is mended, or after "ledgerline projections skip ${position} --reason …"`,
+      `The projections halted at position ${position} (${projection}): ${textOf(reason).replace(/\.$/, '')}.` +
+        ' All earlier events are projected. Correct the cause, or run' +
+        ` "ledgerline projections skip ${position} --reason …" to continue without this event.`,
       { cause: reason },
     );
   }
@@ -31,51 +32,53 @@ export class ProjectionHalted extends Error {
   }
 }
 
-/** Another process moved the checkpoint: this one is no longer the writer. */
+/** Another process moved the checkpoint, so this one is no longer the writer. */
 class LostWriter extends Error {
   override readonly name: string = 'LostWriter';
 }
 
-/** The read models are those of projections of other versions: this process neither reads nor writes them. */
+/** The read models are of other versions of the projections. This process neither reads nor writes them. */
 export class OtherVersions extends LostWriter {
   override readonly name = 'OtherVersions';
   constructor(schema: string) {
     super(
-      `the read models in ${schema} were made by other versions of the projections than this process has: they are being rebuilt for it` +
-        ' ("ledgerline projections status" says how far that is), or a newer one took over, and this one is to be stopped',
+      `The read models in ${schema} were made by other versions of the projections than this process has.` +
+        ' If they are being rebuilt for this version, wait ("ledgerline projections status" shows the progress).' +
+        ' If a newer version took over, stop this process.',
     );
   }
 }
 
-/** What passes by itself, or by what an operator does about it. */
+/** Failures that pass by themselves, or that an operator can remove. */
 const isTrouble = (error: Error): boolean =>
   isNotNow(error) ||
   error instanceof UnknownOutcome ||
   error instanceof LostWriter ||
   error instanceof ProjectionHalted;
 
-/** How often a writer that stands by looks whether it may take over. */
+/** How often a process on standby tries to become the writer. */
 const STANDBY_MS = 250;
-/** How often one that waits for another writer looks how far that is. */
+/** How often a process looks at the progress of another writer. */
 const POLL_MS = 3;
 
 /**
- * Runs the projections in their one order: one subscription, one transaction a batch, one checkpoint in it, so that read
- * models never disagree and each event takes effect exactly once, whatever dies. One writer at a time, by an advisory lock
- * on the schema; the checkpoint's update names the position that it replaces, so that a writer that lost its lock fails.
+ * Runs the projections in their order: one subscription, one transaction per batch, with the checkpoint in it. So read
+ * models always agree, and each event takes effect exactly once, even if a process dies. An advisory lock on the schema
+ * allows one writer at a time. The update of the checkpoint names the position that it replaces, so a writer that lost
+ * its lock fails.
  */
 export class Projector implements Projecting {
   private readonly codec = new EventCodec();
   private underWay: Promise<number | undefined> | undefined;
 
-  /** Positions of events that operators decided to skip. */
+  /** The positions of the events that operators decided to skip. */
   private skipped: ReadonlySet<number> = new Set();
   private hasLookedForSkips = false;
 
-  /** The read models that the last batch went into, and which partitions these were seen to have: none is ever removed. */
+  /** The generation that the last batch was written to, and its known partitions. Partitions are never removed. */
   private known: { readonly generation: string; readonly partitions: Set<string> } | undefined;
 
-  /** `searchPath`: where projections look for tables, if not in their own schema alone. */
+  /** `searchPath`: the schemas in which projections look for tables, if not only in their own. */
   constructor(
     private readonly log: EventLog,
     private readonly pool: pg.Pool,
@@ -84,7 +87,7 @@ export class Projector implements Projecting {
     private readonly searchPath = schema,
   ) {}
 
-  /** Creates the schema and its tables where they are not there yet. Returns false where they were made by other versions. */
+  /** Creates the schema and its tables if they do not exist. Returns false if other versions made them. */
   async prepare(): Promise<boolean> {
     const client = await this.pool.connect();
     try {
@@ -112,7 +115,7 @@ export class Projector implements Projecting {
     return versionsOf(this.projections);
   }
 
-  /** The position of the last event that is projected. Errors: OtherVersions. */
+  /** The position of the last projected event. Errors: OtherVersions. */
   async position(): Promise<number> {
     const { rows } = await this.pool.query<{ position: number; versions: string }>(
       `SELECT position, versions FROM ${this.schema}.checkpoint`,
@@ -121,7 +124,9 @@ export class Projector implements Projecting {
     return rows[0]?.position ?? 0;
   }
 
-  /** Projects up to the log's head if no other process does; then waits until `position` is projected, by whomever. */
+  /**
+   * Projects up to the log's head if no other process does; then waits until `position` is projected by any process.
+   */
   async catchUp(position?: number, options: { timeoutMs?: number } = {}): Promise<number> {
     const [target, at] = await Promise.all([position ?? this.log.head(), this.position()]);
     if (at >= target) return at;
@@ -132,19 +137,20 @@ export class Projector implements Projecting {
       if (reached >= target) return reached;
       if (performance.now() > deadline)
         throw new Error(
-          `the projections are at position ${reached} of ${target}: another process holds them; is its worker stuck?`,
+          `The projections are at position ${reached} of ${target}, and another process is their writer.` +
+            ' Check whether its worker is stuck.',
         );
       if (done === undefined) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 
   /**
-   * One pass up to a position, or undefined where another process is the writer. Within this process one pass is under way at a
-   * time: who comes meanwhile waits for it, and what was recorded meanwhile is projected by the next one, for all who wait.
+   * One pass up to a position. Returns undefined if another process is the writer. This process runs one pass at a
+   * time: later callers wait for it, and the next pass projects the newer events for all of them.
    */
   private async pass(target: number): Promise<number | undefined> {
     while (this.underWay !== undefined) {
-      // Who began it hears of its failure; the others try for themselves.
+      // Its failure goes to the caller that started the pass; the others try again.
       const reached = await this.underWay.catch(() => undefined);
       if (reached !== undefined && reached >= target) return reached;
     }
@@ -155,20 +161,20 @@ export class Projector implements Projecting {
   }
 
   /**
-   * Projects for as long as the signal lasts. Where another process is the writer it stands by and takes over. What keeps it from
-   * projecting is told, each thing once: an event that can't be applied (it goes on when that is mended, or skipped), a database that
-   * is away, full or read-only. Nothing is lost by it: the checkpoint says where to go on.
+   * Projects until the signal aborts. While another process is the writer, it stands by, ready to take over. It reports
+   * each trouble once: an event that can't be applied (until it is corrected or skipped), a database that is
+   * unreachable, full or read-only. No event is lost: the checkpoint says where to continue.
    */
   async run(
     signal: AbortSignal,
     onProgress: (progress: Progress) => void = () => undefined,
     onTrouble: (error: Error) => void = () => undefined,
   ): Promise<void> {
-    let told: string | undefined;
+    let reported: string | undefined;
     while (!signal.aborted) {
       try {
         await this.asWriter(async (client) => {
-          // With the connection the lock is gone: another may be the writer at once.
+          // The lock ends with the connection, and another process may become the writer at once.
           const lost = new AbortController();
           client.once('end', () => {
             lost.abort();
@@ -182,24 +188,25 @@ export class Projector implements Projecting {
               const position = await this.apply(client, batch);
               onProgress({ position, head: await this.log.head(), batch, ms: performance.now() - start });
             } catch (error) {
-              // The subscription waits for its next event, and leaving the loop would wait with it, with the lock in hand.
+              // Without this, leaving the loop would wait for the next event of the subscription while the lock is
+              // held.
               lost.abort();
               throw error;
             }
-            told = undefined;
+            reported = undefined;
           }
         });
       } catch (error) {
         if (!(error instanceof Error) || !isTrouble(error)) throw error;
-        if ((!(error instanceof LostWriter) || error instanceof OtherVersions) && error.message !== told)
+        if ((!(error instanceof LostWriter) || error instanceof OtherVersions) && error.message !== reported)
           onTrouble(error);
-        told = error.message;
+        reported = error.message;
       }
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, STANDBY_MS));
     }
   }
 
-  /** Runs with the writer's lock, where no other process has it. */
+  /** Runs the work with the writer's lock, unless another process has it. */
   private async asWriter(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
     await this.connected(async (client) => {
       const { rows } = await client.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${this.lock}) AS locked`);
@@ -221,7 +228,7 @@ export class Projector implements Projecting {
       broken = error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
-      // A client that failed is closed, not pooled: its lock and its settings go with it.
+      // A client that failed is closed, not returned to the pool: its lock and settings end with it.
       client.release(broken);
     }
   }
@@ -231,8 +238,8 @@ export class Projector implements Projecting {
   }
 
   /**
-   * Projects up to a position and not beyond. Answers the position reached: less where the signal aborted, undefined where another
-   * process is the writer.
+   * Projects up to a position and not beyond. Returns the position reached, which is lower if the signal aborted;
+   * undefined if another process is the writer.
    */
   async projectExactly(
     upTo: number,
@@ -241,7 +248,7 @@ export class Projector implements Projecting {
     return this.projectTo(upTo, { ...options, upTo });
   }
 
-  /** The position reached, or undefined where another process is the writer. */
+  /** Returns the position reached, or undefined if another process is the writer. */
   private async projectTo(
     target: number,
     {
@@ -269,8 +276,9 @@ export class Projector implements Projecting {
   }
 
   /**
-   * One transaction: every projection's rows and the checkpoint. A batch that fails is taken apart to name the event. Events that
-   * an operator decided to skip are passed over, by all projections: the decision is looked up before one is given up.
+   * One transaction: the rows of every projection and the checkpoint. If a batch fails, its events are applied one by
+   * one to find the event. All projections skip the events that an operator decided to skip; the decisions are read
+   * again before a halt.
    */
   private async apply(client: pg.ClientBase, stored: readonly StoredEvent[]): Promise<number> {
     if (!this.hasLookedForSkips) await this.lookForSkips();
@@ -282,14 +290,15 @@ export class Projector implements Projecting {
       const rest = stored.filter(({ position }) => position >= error.position);
       if (this.skipped.has(error.position)) return this.apply(client, rest);
       await this.pool.query(
-        `UPDATE ${this.schema}.checkpoint SET halted = $1 WHERE position = $2 AND halted IS DISTINCT FROM $1::jsonb`,
+        `UPDATE ${this.schema}.checkpoint SET halted = $1` +
+          ' WHERE position = $2 AND halted IS DISTINCT FROM $1::jsonb',
         [JSON.stringify(error.halt), error.position - 1],
       );
       throw error;
     }
   }
 
-  /** Very many readings in few events: their values are checked where they become rows. */
+  /** Events with very many readings. Their values are checked when they become rows. */
   private isBulk(type: string): boolean {
     return this.projections.some(({ bulk, handles }) => bulk !== undefined && handles.has(type));
   }
@@ -342,7 +351,8 @@ export class Projector implements Projecting {
       }
       const eventsPerSecond = Math.round((stored.length * 1000) / Math.max(performance.now() - start, 1));
       const moved = await client.query(
-        `UPDATE ${this.schema}.checkpoint SET position = $1, moved_at = clock_timestamp(), events_per_second = $2, halted = NULL` +
+        `UPDATE ${this.schema}.checkpoint SET position = $1, moved_at = clock_timestamp(), events_per_second = $2,` +
+          ' halted = NULL' +
           ' WHERE position = $3 AND generation = $4 AND versions = $5',
         [last.position, eventsPerSecond, first.position - 1, generation, this.versions],
       );
@@ -351,13 +361,13 @@ export class Projector implements Projecting {
       return last.position;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
-      // Nothing is taken for known of tables that something failed on; that another process is the writer is no such thing.
+      // After a failure nothing is assumed about the tables. Another writer is not a failure of the tables.
       if (!(error instanceof LostWriter)) this.known = undefined;
       throw error;
     }
   }
 
-  /** Makes the partitions that a batch needs, where they are not there. Returns the generation of the read models that have them. */
+  /** Makes the missing partitions of a batch. Returns the generation of the read models that have them. */
   private async ensurePartitions(client: pg.ClientBase, events: readonly RecordedEvent[]): Promise<string> {
     this.known ??= { generation: await this.generation(client), partitions: new Set() };
     const { generation, partitions } = this.known;
@@ -375,24 +385,25 @@ export class Projector implements Projecting {
     return checkpoint.generation;
   }
 
-  /** The checkpoint is not the one that the batch began at: another schema took this one's place, or was made by others. */
+  /** The checkpoint is not the one at which the batch began: the read models were swapped, or are of other versions. */
   private async fenced(client: pg.ClientBase): Promise<never> {
     this.known = undefined;
     const now = await checkpointOf(client, this.schema);
     if (now !== undefined && now.versions !== this.versions) throw new OtherVersions(this.schema);
-    throw new LostWriter(`the read models in ${this.schema} were exchanged while a batch was being written`);
+    throw new LostWriter(`The read models in ${this.schema} were swapped while a batch was being written.`);
   }
 
   /**
-   * Begins a batch's transaction as its only writer, in one round trip. It does not wait for the disk: what a crash of the machine
-   * takes of it, checkpoint included, is projected again, and whatever is decided on it and appended waits for all before it.
-   * The checkpoint is locked from the first on: whoever exchanges the schema waits for the batch, or the batch for the exchange,
-   * and then it finds another generation than its own, whose partitions and names it does not know.
+   * Begins the transaction of a batch as the only writer, in one round trip. Its commit does not wait for the disk:
+   * after a crash of the machine, lost rows are projected again, and a later append waits for everything before it. The
+   * checkpoint is locked from the start. So a swap waits for the batch, or the batch waits for the swap and then finds
+   * another generation, whose partitions it does not know.
    */
   private async begin(client: pg.ClientBase, after: number, generation: string): Promise<void> {
     const answers = (await client.query(
       `BEGIN; SET LOCAL search_path TO ${this.searchPath}; SET LOCAL synchronous_commit TO off;` +
-        ` SELECT pg_try_advisory_xact_lock(${this.lock}) AS locked; SELECT position, generation FROM ${this.schema}.checkpoint FOR UPDATE`,
+        ` SELECT pg_try_advisory_xact_lock(${this.lock}) AS locked;` +
+        ` SELECT position, generation FROM ${this.schema}.checkpoint FOR UPDATE`,
     )) as unknown as readonly {
       readonly rows: readonly { readonly locked?: boolean; readonly position?: number; readonly generation?: string }[];
     }[];
@@ -400,7 +411,8 @@ export class Projector implements Projecting {
     if (checkpoint?.generation !== generation) await this.fenced(client);
     if (locked?.locked !== true || checkpoint?.position !== after)
       throw new LostWriter(
-        `another process projects into ${this.schema}, from position ${checkpoint?.position ?? 'unknown'} on, not ${after}`,
+        `Another process projects into ${this.schema},` +
+          ` from position ${checkpoint?.position ?? 'unknown'}, not ${after}.`,
       );
   }
 }

@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import { conflict, invalid } from '#domain/errors';
 import type { EventLog } from '#event-store/port';
+import { bulkPosition, BulkRebuild, indexesBefore, prepareBulkRebuild } from './bulk-rebuild.js';
 import { type Comparison, compareSchemas, isEqual } from './compare.js';
 import type { Projection } from './projection.js';
-import { Fold, foldedTo, indexesBefore, prepareFold } from './fold.js';
 import { Projector } from './projector.js';
 import { type Checkpoint, checkpointOf, completeCheckpoint, createReadModels, versionsOf } from './schema.js';
 import { stopped, swap } from './swap.js';
@@ -11,20 +11,20 @@ import { stopped, swap } from './swap.js';
 export interface RebuildOptions {
   /** Names of projections; null: all. */
   readonly only?: readonly string[] | null;
-  /** Builds and compares, and puts nothing in the live one's place. */
+  /** Builds and compares only: the live read models stay. */
   readonly preview?: boolean;
-  /** Takes the new read models also where they differ from the live ones. */
+  /** Accepts the new read models even if they differ from the live ones. */
   readonly accept?: boolean;
-  /** Aborted: what is built is kept, and the same rebuild goes on from it. */
+  /** If it aborts, the finished work is kept, and the same rebuild continues from it. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RebuildProgress) => void;
-  /** Told what differs before anything is exchanged. */
+  /** Receives the differences before the swap. */
   readonly onCompared?: (report: Omit<RebuildReport, 'outcome'>) => void;
 }
 
 export interface RebuildProgress {
-  readonly phase: 'fold' | 'index' | 'catch up' | 'compare' | 'swap';
-  /** The log position reached, and the one to be reached. */
+  readonly phase: 'fill' | 'index' | 'catch up' | 'compare' | 'swap';
+  /** The log position reached, and the target. */
   readonly position: number;
   readonly target: number;
   readonly eventsPerSecond: number | null;
@@ -32,24 +32,25 @@ export interface RebuildProgress {
 }
 
 export interface RebuildReport extends Comparison {
-  /** `interrupted`, and `refused` for its differences: the shadow is kept, and the same command goes on with it. */
+  /** After `interrupted`, and `refused` because of differences, the shadow is kept and the same command continues. */
   readonly outcome: 'swapped' | 'previewed' | 'refused' | 'interrupted';
   readonly projections: readonly string[];
-  /** The position at which both were compared. */
+  /** The position of the comparison. */
   readonly position: number;
-  /** Where an earlier, unfinished rebuild was gone on with; 0: from nothing. */
+  /** The position from which an unfinished rebuild was continued; 0: it began from nothing. */
   readonly resumedFrom: number;
   readonly seconds: number;
 }
 
 const isAborted = ({ signal }: { readonly signal?: AbortSignal }): boolean => signal?.aborted === true;
 
-/** The lag at which the live read models are made to wait for the shadow: some milliseconds' work. */
+/** Below this lag, in events, the live read models wait for the shadow: some milliseconds of work. */
 const SMALL_LAG = 500;
 
 /**
- * Rebuilds read models from the log into a shadow schema while the live one serves and goes on; compares the two at one position, and
- * exchanges them. The replaced schema is kept for a rollback, until the next rebuild. One rebuild at a time, by an advisory lock.
+ * Rebuilds read models from the log into a shadow schema while the live schema serves; compares both at one position,
+ * and swaps them. The previous schema is kept for a rollback, until the next rebuild. An advisory lock allows one
+ * rebuild at a time.
  */
 export class Rebuilder {
   readonly shadow: string;
@@ -82,7 +83,7 @@ export class Rebuilder {
         seconds: Math.round(performance.now() - start) / 1000,
         ...comparison,
       });
-      await this.fold(part, options);
+      await this.fill(part, options);
       const reached = isAborted(options) ? await this.reached() : await this.follow(projector, options);
       if (isAborted(options)) return report('interrupted', reached, { tables: [], money: [] });
       const { position, comparison } = await this.compared(client, projector, built, options);
@@ -99,8 +100,8 @@ export class Rebuilder {
   }
 
   /**
-   * Puts the kept schema back, once it has caught up with the live one, which is kept in its turn. Errors: `nothing_to_roll_back`,
-   * `other_versions` where another program made it, `rebuild_under_way`.
+   * Brings the previous schema up to date and swaps it with the live one, which is then kept as the previous one.
+   * Errors: `nothing_to_roll_back`, `other_versions` if another version of the program made it, `rebuild_under_way`.
    */
   async rollback(
     options: Pick<RebuildOptions, 'signal' | 'onProgress'> = {},
@@ -110,24 +111,28 @@ export class Rebuilder {
       if (kept === undefined)
         throw conflict(
           'nothing_to_roll_back',
-          `no read models are kept in ${this.previous}: nothing was rebuilt since they were last removed`,
+          `Nothing to roll back: ${this.previous} has no read models. A rebuild keeps the previous ones there.`,
         );
       const part = this.chosen(kept.only);
       if (kept.versions !== versionsOf(part ?? this.projections)) {
         throw conflict(
           'other_versions',
-          `the read models kept in ${this.previous} were made by other versions of the projections (${kept.versions}): start the program that made them; it puts them back by itself`,
+          `The read models in ${this.previous} were made by other versions of the projections (${kept.versions}).` +
+            ' Start the version of the program that made them; it restores them.',
         );
       }
       const projector = this.projectorOn(this.previous, part);
       await this.follow(projector, options);
       if (isAborted(options))
-        throw conflict('interrupted', 'the rollback was interrupted; the live read models are as they were');
+        throw conflict('interrupted', 'The rollback was interrupted. The live read models did not change.');
       return { position: await this.exchange(client, this.previous, part, projector), keptFrom: kept.position };
     });
   }
 
-  /** Replaces read models of other versions: by the kept ones where those are of this program's versions, else by new ones, however they differ. */
+  /**
+   * Replaces read models of other versions: by the previous ones if they are of this program's versions, otherwise by
+   * new ones, even if these differ.
+   */
   async takeOver(options: Pick<RebuildOptions, 'signal' | 'onProgress'>): Promise<void> {
     const { previous } = await this.status();
     if (previous !== null && previous.only === null && previous.versions === versionsOf(this.projections))
@@ -135,7 +140,7 @@ export class Rebuilder {
     else await this.rebuild({ ...options, accept: true });
   }
 
-  /** The read models that serve, the unfinished rebuild, and the kept ones, where there are any. */
+  /** The live read models, the unfinished rebuild and the previous read models; null: there are none. */
   async status(): Promise<{
     readonly live: Checkpoint | null;
     readonly shadow: Checkpoint | null;
@@ -144,10 +149,10 @@ export class Rebuilder {
     const [live, shadow, previous] = await Promise.all(
       [this.live, this.shadow, this.previous].map(async (schema) => (await checkpointOf(this.pool, schema)) ?? null),
     );
-    const folded = await foldedTo(this.pool, this.shadow);
+    const filled = await bulkPosition(this.pool, this.shadow);
     return {
       live: live ?? null,
-      shadow: shadow === null || shadow === undefined ? null : { ...shadow, position: folded ?? shadow.position },
+      shadow: shadow === null || shadow === undefined ? null : { ...shadow, position: filled ?? shadow.position },
       previous: previous ?? null,
     };
   }
@@ -159,7 +164,7 @@ export class Rebuilder {
     if (unknown.length > 0 || only.length === 0)
       throw invalid(
         'unknown_projection',
-        `there is no projection ${unknown.join(', ') || '""'}; there are ${names.join(', ')}`,
+        `Unknown projection ${unknown.join(', ') || '""'}. Projections: ${names.join(', ')}.`,
       );
     return this.projections.filter(({ name }) => only.includes(name));
   }
@@ -169,11 +174,11 @@ export class Rebuilder {
     if (live !== undefined && live.versions !== versionsOf(this.projections))
       throw conflict(
         'other_versions',
-        'the read models were made by other versions of the projections: rebuild all of them, without --only',
+        'The read models were made by other versions of the projections. Rebuild all of them, without --only.',
       );
   }
 
-  /** A part reads the tables of the others where they are: in the live schema. */
+  /** Some projections alone read the tables of the others in the live schema. */
   private projectorOn(schema: string, part: readonly Projection[] | null): Projector {
     return new Projector(this.log, this.pool, part ?? this.projections, schema, this.searchPathOf(schema, part));
   }
@@ -192,7 +197,7 @@ export class Rebuilder {
       if (rows[0]?.locked !== true)
         throw conflict(
           'rebuild_under_way',
-          'another rebuild or rollback is under way: "ledgerline projections status" says how far it is',
+          'Another rebuild or rollback is running. Run "ledgerline projections status" to see its progress.',
         );
       try {
         return await work(client);
@@ -207,7 +212,9 @@ export class Rebuilder {
     }
   }
 
-  /** The position of an unfinished rebuild of the same projections, which is gone on with; else 0, and the shadow is empty. */
+  /**
+   * The position of an unfinished rebuild of the same projections, which continues; otherwise 0, with an empty shadow.
+   */
   private async prepareShadow(client: pg.ClientBase, part: readonly Projection[] | null): Promise<number> {
     await completeCheckpoint(client, this.live);
     const left = await checkpointOf(client, this.shadow);
@@ -217,13 +224,14 @@ export class Rebuilder {
       left !== undefined &&
       left.versions === versionsOf(part ?? this.projections) &&
       JSON.stringify(left.only) === JSON.stringify(only);
-    if (isSame && left.position <= (live?.position ?? 0)) return (await foldedTo(client, this.shadow)) ?? left.position;
+    if (isSame && left.position <= (live?.position ?? 0))
+      return (await bulkPosition(client, this.shadow)) ?? left.position;
     await client.query('BEGIN');
     try {
       await client.query(`DROP SCHEMA IF EXISTS ${this.shadow} CASCADE`);
       const built = part ?? this.projections;
       await createReadModels(client, this.shadow, built, only, indexesBefore(built));
-      await prepareFold(client, this.shadow, built);
+      await prepareBulkRebuild(client, this.shadow, built);
       await client.query('COMMIT');
     } catch (error) {
       await client.query('ROLLBACK');
@@ -237,15 +245,15 @@ export class Rebuilder {
   }
 
   private async reached(): Promise<number> {
-    return (await foldedTo(this.pool, this.shadow)) ?? (await checkpointOf(this.pool, this.shadow))?.position ?? 0;
+    return (await bulkPosition(this.pool, this.shadow)) ?? (await checkpointOf(this.pool, this.shadow))?.position ?? 0;
   }
 
-  /** From nothing to where the live read models are now; where that is done, nothing. */
-  private async fold(part: readonly Projection[] | null, { signal, onProgress }: RebuildOptions): Promise<void> {
-    if ((await foldedTo(this.pool, this.shadow)) === null) return;
+  /** From nothing up to the position of the live read models. Does nothing if that was done before. */
+  private async fill(part: readonly Projection[] | null, { signal, onProgress }: RebuildOptions): Promise<void> {
+    if ((await bulkPosition(this.pool, this.shadow)) === null) return;
     const [target, start] = [await this.livePosition(), performance.now()];
     let from: number | undefined;
-    const fold = new Fold({
+    const rebuild = new BulkRebuild({
       log: this.log,
       pool: this.pool,
       projections: part ?? this.projections,
@@ -255,20 +263,20 @@ export class Rebuilder {
       onProgress: ({ phase, position }) => {
         from ??= position;
         const perMs = (position - from) / (performance.now() - start);
-        const isFolding = phase === 'fold' && perMs > 0;
+        const isFilling = phase === 'fill' && perMs > 0;
         onProgress?.({
           phase,
           position,
           target,
-          eventsPerSecond: isFolding ? Math.round(perMs * 1000) : null,
-          secondsLeft: isFolding ? Math.round((target - position) / perMs / 1000) : null,
+          eventsPerSecond: isFilling ? Math.round(perMs * 1000) : null,
+          secondsLeft: isFilling ? Math.round((target - position) / perMs / 1000) : null,
         });
       },
     });
-    await fold.run(target);
+    await rebuild.run(target);
   }
 
-  /** Projects until hardly anything is missing of what is live; where the signal aborts, less. */
+  /** Projects until the lag behind the live read models is small, or the signal aborts. */
   private async follow(projector: Projector, options: Pick<RebuildOptions, 'signal' | 'onProgress'>): Promise<number> {
     const [from, start] = [await projector.position(), performance.now()];
     for (;;) {
@@ -287,12 +295,15 @@ export class Rebuilder {
         onBatch,
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });
-      if (reached === undefined) throw conflict('rebuild_under_way', 'another process writes to the same schema');
+      if (reached === undefined)
+        throw conflict('rebuild_under_way', 'Another process writes to the same schema. Retry when it has finished.');
       if (isAborted(options) || (await this.livePosition()) - reached < SMALL_LAG) return reached;
     }
   }
 
-  /** What differs at one position: the live read models wait until both are at it, and go on once a snapshot of both is taken. */
+  /**
+   * The differences at one position. The live read models wait until both are at it and a snapshot of both is taken.
+   */
   private async compared(
     client: pg.ClientBase,
     projector: Projector,

@@ -2,16 +2,16 @@ import type pg from 'pg';
 import type { Projection } from './projection.js';
 import { createIndexesSql, createTableSql, type TableDefinition } from './table.js';
 
-/** Where a schema's read models are: one row, moved in the transaction of each batch. */
+/** The position of a schema's read models: one row, updated in the transaction of each batch. */
 export interface Checkpoint {
   readonly position: number;
   readonly versions: string;
-  /** Told apart from any other schema that ever had the same name. */
+  /** Differs from that of any other schema that had the same name. */
   readonly generation: string;
-  /** Which projections the schema holds; null: all. */
+  /** The projections in the schema; null: all. */
   readonly only: readonly string[] | null;
   readonly eventsPerSecond: number | null;
-  /** The event at which the projections stand, and why. */
+  /** The event at which the projections halted, and why. */
   readonly halted: Halt | null;
 }
 
@@ -30,7 +30,7 @@ interface CheckpointRow {
   readonly halted: Halt | null;
 }
 
-/** Columns that a checkpoint made by an earlier program lacks. */
+/** Columns that a checkpoint of an earlier program does not have. */
 const ADDED = {
   generation: 'uuid NOT NULL DEFAULT gen_random_uuid()',
   part: 'jsonb',
@@ -41,7 +41,7 @@ const ADDED = {
 export const versionsOf = (projections: readonly Projection[]): string =>
   projections.map(({ name, version }) => `${name}@${version}`).join(' ');
 
-/** The checkpoint of a schema; undefined where the schema is not there. */
+/** The checkpoint of a schema; undefined if the schema does not exist. */
 export async function checkpointOf(client: pg.ClientBase | pg.Pool, schema: string): Promise<Checkpoint | undefined> {
   const { rows: there } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
     `${schema}.checkpoint`,
@@ -54,7 +54,7 @@ export async function checkpointOf(client: pg.ClientBase | pg.Pool, schema: stri
   return row === undefined ? undefined : { ...row, only: row.part, eventsPerSecond: row.events_per_second };
 }
 
-/** Makes a schema with empty tables, at position 0, within the caller's transaction. */
+/** Makes a schema with empty tables, at position 0, in the transaction of the caller. */
 export async function createReadModels(
   client: pg.ClientBase,
   schema: string,
@@ -65,9 +65,10 @@ export async function createReadModels(
   const added = Object.entries(ADDED).map(([name, type]) => `${name} ${type}`);
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
   await client.query(
-    `CREATE TABLE ${schema}.checkpoint (position bigint NOT NULL, versions text NOT NULL, moved_at timestamptz NOT NULL, ${added.join(', ')})`,
+    `CREATE TABLE ${schema}.checkpoint (position bigint NOT NULL, versions text NOT NULL,` +
+      ` moved_at timestamptz NOT NULL, ${added.join(', ')})`,
   );
-  // For constraints over a key and a range; in public, so that it outlives any one schema of read models.
+  // For constraints on a key and a range. It is in public, so that it stays when a schema of read models is dropped.
   await client.query('CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public');
   await client.query(`SET LOCAL search_path TO ${schema}`);
   for (const table of projections.flatMap(({ tables }) => tables)) {
@@ -80,7 +81,10 @@ export async function createReadModels(
   );
 }
 
-/** Adds what a checkpoint of an earlier program lacks. Looked up first: an ALTER TABLE would wait for every reader, also where it changes nothing. */
+/**
+ * Adds the columns that a checkpoint of an earlier program does not have. ALTER TABLE only if needed: it waits for all
+ * readers.
+ */
 export async function completeCheckpoint(client: pg.ClientBase, schema: string): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     'SELECT attname AS name FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped',

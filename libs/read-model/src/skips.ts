@@ -2,7 +2,7 @@ import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { EventCodec } from '#event-store/codec';
 import type { EventLog } from '#event-store/port';
 
-/** The positions of the events that operators decided to skip: they take effect in no read model, also where they could be applied by now. */
+/** The positions of the events that operators decided to skip. No read model applies them, even if it could by now. */
 export async function skippedPositions(log: EventLog): Promise<ReadonlySet<number>> {
   const codec = new EventCodec();
   const positions = new Set<number>();

@@ -15,7 +15,7 @@ const prices = defineTable({
   key: ['key', 'from_at'],
   group: ['key'],
   indexes: [['price']],
-  apart: { by: ['key'], from: 'from_at', until: 'until_at' },
+  exclusion: { by: ['key'], from: 'from_at', until: 'until_at' },
 });
 const readings = defineTable({
   name: 'readings',

@@ -1,44 +1,48 @@
 import { bigint, type Columns, type ValueOf } from './column.js';
 
-/** A read-model table: its rows keep their history, each with the range of log positions in which it was the truth. */
+/**
+ * A table of a read model. It keeps the history of its rows, each with the log positions over which it was in force.
+ */
 export interface TableDefinition {
   readonly name: string;
   readonly columns: Columns;
-  /** Identifies a row among those in force at one position. */
+  /** The columns that identify a row among those in force at one position. */
   readonly key: readonly string[];
-  /** Rows that are changed together: columns of the key. */
+  /** Columns of the key: rows with equal values in them are read and changed together. */
   readonly group: readonly string[];
-  /** Further indexes: the columns of each. */
+  /** The columns of each further index. */
   readonly indexes?: readonly (readonly string[])[];
-  /** Rows of the same values in `by` whose `[from, until)` overlap are refused by the database, among those in force at one position. */
-  readonly apart?: { readonly by: readonly string[]; readonly from: string; readonly until: string };
-  /** Indexes of some rows only: no other look-up can be led into them, whatever a planner without statistics takes them for. */
+  /** The database refuses rows with equal values in `by` whose `[from, until)` overlap while both are in force. */
+  readonly exclusion?: { readonly by: readonly string[]; readonly from: string; readonly until: string };
+  /** Indexes of some rows. The planner can't choose them for other look-ups, even without statistics. */
   readonly partialIndexes?: readonly {
     readonly name: string;
     readonly columns: readonly string[];
     readonly where: string;
   }[];
-  /** Rows superseded are few beside those in force: they are indexed apart, and each look-up reads both (`recordsInForce`). */
+  /**
+   * Few rows are superseded. They have an index of their own, and each look-up reads both indexes (`recordsInForce`).
+   */
   readonly fewSuperseded?: boolean;
-  /** No other projection looks into it, and its own only for the rows in force: a rebuild makes all indexes but theirs at its end. */
+  /** Only its own projection reads it, and only the rows in force. A rebuild makes its other indexes at the end. */
   readonly readByItsOwn?: boolean;
-  /** A timestamptz of the key: rows of each UTC month are a partition of their own. */
+  /** A timestamptz column of the key: the rows of each UTC month are one partition. */
   readonly byMonthOf?: string;
 }
 
-/** A table whose name and columns are known to the compiler. */
+/** A table whose name and columns the compiler knows. */
 export interface Table<Name extends string, Of extends Columns> extends TableDefinition {
   readonly name: Name;
   readonly columns: Of;
 }
 
-/** The rows of a table, as its columns say. */
+/** The type of a table's rows, by its columns. */
 export type RowOf<Of extends { readonly columns: Columns }> = {
   readonly [Name in keyof Of['columns']]: ValueOf<Of['columns'][Name]>;
 };
 
 type ColumnOf<Of extends Columns> = keyof Of & string;
-/** Keys are never null: null tells no two rows apart. */
+/** Columns of a key are never null, because null equals nothing. */
 type KeyOf<Of extends Columns> = {
   [Name in ColumnOf<Of>]: null extends ValueOf<Of[Name]> ? never : Name;
 }[ColumnOf<Of>];
@@ -50,10 +54,10 @@ export const defineTable = <const Name extends string, Of extends Columns>({
   readonly name: Name;
   readonly columns: Of;
   readonly key: readonly KeyOf<Of>[];
-  /** Without it: each row by itself. */
+  /** By default the key: each row is a group. */
   readonly group?: readonly KeyOf<Of>[];
   readonly indexes?: readonly (readonly ColumnOf<Of>[])[];
-  readonly apart?: {
+  readonly exclusion?: {
     readonly by: readonly ColumnOf<Of>[];
     readonly from: ColumnOf<Of>;
     readonly until: ColumnOf<Of>;
@@ -68,34 +72,35 @@ export const defineTable = <const Name extends string, Of extends Columns>({
   readonly byMonthOf?: KeyOf<Of>;
 }): Table<Name, Of> => ({ ...definition, group: group ?? definition.key });
 
-/** `[position_from, position_to)`: the log positions in which the row was the truth; null: it still is. */
+/** `[position_from, position_to)`: the log positions over which a row was in force; null: it still is. */
 export const versionColumns = { position_from: bigint, position_to: bigint.nullable() };
 
 export type Versioned = RowOf<{ readonly columns: typeof versionColumns }>;
 
-/** Keys are never null: null tells no two rows apart. */
+/** Columns of the key are NOT NULL. */
 export function createTableSql(table: TableDefinition): string {
   const columns = Object.entries(table.columns).map(
     ([name, { type }]) => `${name} ${type}${table.key.includes(name) ? ' NOT NULL' : ''}`,
   );
   const partitioned = table.byMonthOf === undefined ? '' : ` PARTITION BY RANGE (${table.byMonthOf})`;
-  return `CREATE TABLE ${table.name} (${[...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ')})${partitioned}`;
+  const all = [...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ');
+  return `CREATE TABLE ${table.name} (${all})${partitioned}`;
 }
 
 /**
- * The statements that index a table, or one partition of it; each by itself can be carried out beside the others. Of a table whose
- * partitions are indexed, the statement takes up what is there.
+ * The statements that index a table, or one partition of it. They can run in parallel. On a partitioned table they use
+ * the existing indexes of the partitions.
  */
 export const createIndexesSql = (table: TableDefinition, on = table.name): string[] => [
   currentIndexSql(table, on),
   ...furtherIndexesSql(table, on),
 ];
 
-/** That of the rows in force. */
+/** The index of the rows in force. */
 export const currentIndexSql = (table: TableDefinition, on = table.name): string =>
   `CREATE UNIQUE INDEX IF NOT EXISTS ${on}_current ON ${on} (${table.key.join(', ')}) WHERE position_to IS NULL`;
 
-/** All others. */
+/** All other indexes. */
 export function furtherIndexesSql(table: TableDefinition, on = table.name): string[] {
   const key = table.key.join(', ');
   const history =
@@ -104,7 +109,7 @@ export function furtherIndexesSql(table: TableDefinition, on = table.name): stri
       : `CREATE UNIQUE INDEX IF NOT EXISTS ${on}_history ON ${on} (${key}, position_from)`;
   return [
     history,
-    ...(table.apart === undefined ? [] : [apartSql(on, table.apart)]),
+    ...(table.exclusion === undefined ? [] : [exclusionSql(on, table.exclusion)]),
     ...(table.partialIndexes ?? []).map(
       ({ name, columns, where }) =>
         `CREATE INDEX IF NOT EXISTS ${on}_${name} ON ${on} (${columns.join(', ')}) WHERE ${where}`,
@@ -115,8 +120,18 @@ export function furtherIndexesSql(table: TableDefinition, on = table.name): stri
   ];
 }
 
-/** One batch may write several versions of a row, in any order: only what it leaves is looked at. */
-const apartSql = (on: string, { by, from, until }: NonNullable<TableDefinition['apart']>): string =>
-  `DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = '${on}'::regclass AND conname = '${on}_apart') THEN` +
-  ` ALTER TABLE ${on} ADD CONSTRAINT ${on}_apart EXCLUDE USING gist (${by.map((column) => `${column} WITH =`).join(', ')},` +
-  ` tstzrange(${from}, ${until}) WITH &&, int8range(position_from, position_to) WITH &&) DEFERRABLE INITIALLY DEFERRED; END IF; END $$`;
+/**
+ * Checked at the end of the transaction: a batch may write several versions of a row, in any order. The constraint's
+ * name stays as it is in existing databases.
+ */
+const exclusionSql = (on: string, { by, from, until }: NonNullable<TableDefinition['exclusion']>): string => {
+  const name = `${on}_apart`;
+  const equal = by.map((column) => `${column} WITH =`).join(', ');
+  return (
+    'DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_constraint' +
+    ` WHERE conrelid = '${on}'::regclass AND conname = '${name}') THEN` +
+    ` ALTER TABLE ${on} ADD CONSTRAINT ${name} EXCLUDE USING gist (${equal},` +
+    ` tstzrange(${from}, ${until}) WITH &&, int8range(position_from, position_to) WITH &&)` +
+    ' DEFERRABLE INITIALLY DEFERRED; END IF; END $$'
+  );
+};

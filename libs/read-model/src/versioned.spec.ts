@@ -106,7 +106,7 @@ it('keeps no version of what one event both made and replaced: it was never in f
 });
 
 it('refuses to read or change a group that touches does not name', async () => {
-  const message = 'notes: group ["b"] is changed but not named in touches';
+  const message = 'notes: touches does not name group ["b"], which is read or changed';
   doing((rows) => {
     rows.get(notes, 'b');
   });
@@ -126,5 +126,5 @@ it('refuses two rows of one key', async () => {
 
 it("refuses a table that is not the projection's", async () => {
   doing(() => undefined, [{ table: elsewhere, group: ['a'] }]);
-  await expect(when(EVENT)).rejects.toThrow("table elsewhere is not this projection's");
+  await expect(when(EVENT)).rejects.toThrow('Table elsewhere does not belong to this projection');
 });

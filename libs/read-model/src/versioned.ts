@@ -3,29 +3,29 @@ import type { EventType, RecordedEvent } from '#domain/events';
 import { type Projection, projectionOf } from './projection.js';
 import type { RowOf, TableDefinition } from './table.js';
 
-/** A group of rows of one table that an event changes. */
+/** A group of rows of one table that an event reads or changes. */
 export interface Touch {
   readonly table: TableDefinition;
   readonly group: readonly unknown[];
 }
 
-/** The rows in force while a batch is folded in memory. */
+/** The rows in force, in memory, while the events of a batch are applied. */
 export interface Rows {
   get<Of extends TableDefinition>(table: Of, ...group: readonly unknown[]): readonly RowOf<Of>[];
-  /** Replaces the group's rows, from this event's position on. */
+  /** Replaces the rows of the group, from the position of the event. */
   set<Of extends TableDefinition>(table: Of, group: readonly unknown[], rows: readonly RowOf<Of>[]): void;
 }
 
 export interface Handler<Type extends EventType> {
-  /** Every group that `apply` reads or changes: they are loaded set-wise for the whole batch. */
+  /** Every group that `apply` reads or changes. They are loaded together for the whole batch. */
   touches(event: RecordedEvent<Type>): readonly Touch[];
   apply(event: RecordedEvent<Type>, rows: Rows): void;
 }
 
-/** A handler for each of some event types: one that is missing and one too many are compile errors. */
+/** One handler for each of these event types. A missing handler and one too many are compile errors. */
 export type Handlers<Type extends EventType> = { readonly [Each in Type]: Handler<Each> };
 
-/** The most common handler: one group of one table, from its rows to its next rows. */
+/** The most common handler: makes the next rows of one group of one table. */
 export const changing = <Type extends EventType, Of extends TableDefinition>(
   table: Of,
   groupOf: (event: RecordedEvent<Type>) => readonly unknown[],
@@ -50,8 +50,8 @@ const apply = <Type extends EventType>(on: Handlers<Type>, event: RecordedEvent<
 };
 
 /**
- * A projection whose events are folded in memory over the rows they touch, and written set-wise, every version of a row kept.
- * `handles`: the event types of `Type`.
+ * A projection whose events are applied in memory to the rows that they touch. The changes are written together, and
+ * every version of a row is kept. `handles`: the event types of `Type`.
  */
 export const versionedProjectionOf = <Name extends string, Type extends EventType>(
   name: Name,
@@ -94,7 +94,7 @@ class TableRows {
   group(group: readonly unknown[]): Map<string, Version> {
     const found = this.groups.get(keyText(group));
     if (found === undefined)
-      throw new Error(`${this.table.name}: group ${keyText(group)} is changed but not named in touches`);
+      throw new Error(`${this.table.name}: touches does not name group ${keyText(group)}, which is read or changed`);
     return found;
   }
 
@@ -112,7 +112,7 @@ class TableRows {
       if (row !== undefined && sameRow(row, version.row)) next.delete(key);
       else {
         current.delete(key);
-        // What one event both made and replaced was never in force.
+        // A version that the same event made was never in force.
         if (version.from < position) this.closed.push({ ...version, to: position });
       }
     }
@@ -120,7 +120,7 @@ class TableRows {
   }
 }
 
-/** Values are compared as they are written: key order of an object counts, absent and null are the same. */
+/** Compares values as they are written: the order of keys in an object counts, and a missing value equals null. */
 function sameRow(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
   const columns = new Set([...Object.keys(a), ...Object.keys(b)]);
   return [...columns].every((column) => JSON.stringify(a[column] ?? null) === JSON.stringify(b[column] ?? null));
@@ -134,7 +134,7 @@ class BatchRows {
 
   private of(table: TableDefinition): TableRows {
     const rows = this.tables.get(table.name);
-    if (rows === undefined) throw new Error(`table ${table.name} is not this projection's`);
+    if (rows === undefined) throw new Error(`Table ${table.name} does not belong to this projection`);
     return rows;
   }
 
@@ -170,18 +170,20 @@ class BatchRows {
 }
 
 /**
- * The rows in force of one group or key, `v`'s, looked up by the index for each: a planner that knows a table only as it was when it was
- * empty would join the whole of it.
+ * The rows in force of the group or key `v`, looked up through the index one by one. The planner knows the table as it
+ * was when it was empty, and would join all of it.
  */
 const inForceOf = (table: TableDefinition, by: readonly string[], columns: string): string =>
-  `(SELECT ${columns} FROM ${table.name} t WHERE t.position_to IS NULL AND ${by.map((column) => `t.${column} = v.${column}`).join(' AND ')} OFFSET 0)`;
+  `(SELECT ${columns} FROM ${table.name} t WHERE t.position_to IS NULL` +
+  ` AND ${by.map((column) => `t.${column} = v.${column}`).join(' AND ')} OFFSET 0)`;
 
 async function loadGroups(client: pg.ClientBase, rows: TableRows): Promise<void> {
   const { table } = rows;
   const groups = [...rows.groups.keys()].map((key) => JSON.parse(key) as unknown[]);
   const columns = table.group.map((_, index) => groups.map((group) => group[index]));
   const { rows: found } = await client.query<Record<string, unknown>>(
-    `SELECT t.* FROM unnest(${unnested(table, table.group)}) AS v(${table.group.join(', ')}) CROSS JOIN LATERAL ${inForceOf(table, table.group, '*')} t`,
+    `SELECT t.* FROM unnest(${unnested(table, table.group)}) AS v(${table.group.join(', ')})` +
+      ` CROSS JOIN LATERAL ${inForceOf(table, table.group, '*')} t`,
     columns,
   );
   for (const { position_from: from, position_to: _open, ...row } of found) {
@@ -197,7 +199,8 @@ async function closeVersions(
   if (versions.length === 0) return;
   await client.query(
     `UPDATE ${table.name} t SET position_to = closed.position_to FROM (SELECT v.position_to, t.place` +
-      ` FROM unnest(${unnested(table, table.key)}, $${table.key.length + 1}::bigint[]) AS v(${table.key.join(', ')}, position_to)` +
+      ` FROM unnest(${unnested(table, table.key)}, $${table.key.length + 1}::bigint[])` +
+      ` AS v(${table.key.join(', ')}, position_to)` +
       ` CROSS JOIN LATERAL ${inForceOf(table, table.key, 'ctid AS place')} t) closed WHERE t.ctid = closed.place`,
     [...table.key.map((column) => versions.map(({ row }) => row[column])), versions.map(({ to }) => to)],
   );
@@ -225,7 +228,10 @@ async function insertVersions(
   );
 }
 
-/** `$1::text[], $2::numeric[], …`: the array parameters of these columns. An array column can't be unnested: use jsonb. */
+/**
+ * `$1::text[], $2::numeric[], …`: the array parameters of these columns. Use jsonb for lists: array columns can't be
+ * unnested.
+ */
 const unnested = (table: TableDefinition, columns: readonly string[]): string =>
   columns
     .map((column, index) => {

@@ -11,63 +11,70 @@ import { ProjectionHalted } from './projector.js';
 import { skippedPositions } from './skips.js';
 import { createIndexesSql, createTableSql, currentIndexSql, furtherIndexesSql, type TableDefinition } from './table.js';
 
-/** Copies that are under way at once: while one waits for the server, the other's lines are made. */
+/** How many copies run at once: while one waits for the server, the lines of the other are made. */
 const COPY_LANES = 2;
 const INDEX_LANES = 2;
-/** Of the log's text: what is under way at once is in memory. */
+/** Bytes of the log's text. The running batches are in memory. */
 const BATCH_BYTES = 2 * 1024 * 1024;
-/** Tables that were empty a moment ago have no statistics, and a planner without any would read the whole of them for each look-up. */
+/** New tables have no statistics yet, and without them the planner would read a whole table for each look-up. */
 const BY_INDEX = 'SET LOCAL enable_seqscan TO off';
+/**
+ * The ranges that are done, while the rebuild runs. A rebuild that an earlier program began has it too: do not rename
+ * it.
+ */
+const PROGRESS = 'folded';
 const MAIN = 'main';
 const COPY = 'copy';
 
-/** The indexes of a table that is to be folded into: those that the fold itself looks into, and at its end the rest. */
+/** The indexes that a table needs while it is filled. The other indexes are made at the end. */
 export function indexesBefore(projections: readonly Projection[]): (table: TableDefinition) => readonly string[] {
   const bulk = new Set(bulkTables(projections).map(({ name }) => name));
   return (table) =>
     bulk.has(table.name) ? [] : table.readByItsOwn === true ? [currentIndexSql(table)] : createIndexesSql(table);
 }
 
-/** Tables that are filled by COPY, and indexed once they are. */
+/** Tables that are filled by COPY and indexed afterwards. */
 const bulkTables = (projections: readonly Projection[]): readonly TableDefinition[] =>
   projections.flatMap(({ bulk, tables }) => (bulk === undefined ? [] : tables));
 
-/** What a fold keeps beside the tables until it is done: which positions are in them. */
-export async function prepareFold(
+/** Makes the tables that exist only until the rebuild is done: its progress, and the staging tables. */
+export async function prepareBulkRebuild(
   client: pg.ClientBase,
   schema: string,
   projections: readonly Projection[],
 ): Promise<void> {
-  await client.query(`CREATE TABLE ${schema}.folded (lane text NOT NULL, first bigint NOT NULL, last bigint NOT NULL)`);
+  await client.query(
+    `CREATE TABLE ${schema}.${PROGRESS} (lane text NOT NULL, first bigint NOT NULL, last bigint NOT NULL)`,
+  );
   await client.query(`SET LOCAL search_path TO ${schema}`);
   for (const table of projections.flatMap(({ bulk }) => bulk?.staging ?? [])) await client.query(createTableSql(table));
 }
 
-/** How far an unfinished fold is; null where the read models are whole. */
-export async function foldedTo(client: pg.ClientBase | pg.Pool, schema: string): Promise<number | null> {
+/** The position of an unfinished bulk rebuild; null if there is none. */
+export async function bulkPosition(client: pg.ClientBase | pg.Pool, schema: string): Promise<number | null> {
   const { rows: there } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
-    `${schema}.folded`,
+    `${schema}.${PROGRESS}`,
   ]);
   if (there[0]?.there !== true) return null;
   const { rows } = await client.query<{ position: number | null }>(
-    `SELECT max(last) AS position FROM ${schema}.folded WHERE lane = '${MAIN}'`,
+    `SELECT max(last) AS position FROM ${schema}.${PROGRESS} WHERE lane = '${MAIN}'`,
   );
   return rows[0]?.position ?? 0;
 }
 
-export interface FoldProgress {
-  readonly phase: 'fold' | 'index';
+export interface BulkProgress {
+  readonly phase: 'fill' | 'index';
   readonly position: number;
 }
 
-interface FoldOptions {
+interface BulkRebuildOptions {
   readonly log: EventLog;
   readonly pool: pg.Pool;
   readonly projections: readonly Projection[];
   readonly schema: string;
   readonly searchPath: string;
   readonly signal: AbortSignal | undefined;
-  readonly onProgress: (progress: FoldProgress) => void;
+  readonly onProgress: (progress: BulkProgress) => void;
 }
 
 interface Prepared {
@@ -84,26 +91,27 @@ interface Range {
 }
 
 /**
- * Fills empty read models from the log as fast as the database takes them: the great tables by COPY, in any order, without an index and
- * without a look at what is there; all others in the log's order, as live; then the indexes, and what can only be told once they are
- * there. Each transaction says which positions it holds, so that a fold that was killed goes on and takes no event twice.
+ * Fills empty read models from the log as fast as the database accepts rows. The large tables are filled by COPY, in
+ * any order, without indexes and without look-ups. All others are filled in the order of the log, as live. Then come
+ * the indexes. Each transaction records its positions, so that a rebuild that was killed continues and applies no event
+ * twice.
  */
-export class Fold {
+export class BulkRebuild {
   private readonly codec = new EventCodec();
   private skipped: ReadonlySet<number> = new Set();
   private mainDone = 0;
   private copied: readonly Range[] = [];
-  /** The partitions that are made, or being made: nobody else makes or removes any here. */
+  /** Partitions that exist or are being made. No other process makes or removes partitions here. */
   private readonly months = new Map<string, Promise<void>>();
 
-  constructor(private readonly options: FoldOptions) {}
+  constructor(private readonly options: BulkRebuildOptions) {}
 
-  /** Up to a position of the log. Answers false where the signal aborted: what is done is kept. Errors: ProjectionHalted. */
+  /** Up to a log position. Returns false if the signal aborted; the finished work is kept. Errors: ProjectionHalted. */
   async run(target: number): Promise<boolean> {
     const { pool, schema, onProgress } = this.options;
     this.skipped = await skippedPositions(this.options.log);
     await this.readMarks();
-    if (!(await this.foldAll(target))) return false;
+    if (!(await this.fill(target))) return false;
     onProgress({ phase: 'index', position: target });
     await this.once('finish', async (client) => {
       for (const { bulk } of this.options.projections) await bulk?.finish(client);
@@ -113,7 +121,7 @@ export class Fold {
       await client.query(`UPDATE ${schema}.checkpoint SET position = $1, moved_at = clock_timestamp()`, [target]);
       for (const table of this.options.projections.flatMap(({ bulk }) => bulk?.staging ?? []))
         await client.query(`DROP TABLE ${schema}.${table.name}`);
-      await client.query(`DROP TABLE ${schema}.folded`);
+      await client.query(`DROP TABLE ${schema}.${PROGRESS}`);
     });
     await pool.query(
       this.tables()
@@ -129,7 +137,7 @@ export class Fold {
 
   private async readMarks(): Promise<void> {
     const { rows } = await this.options.pool.query<{ lane: string; first: number; last: number }>(
-      `SELECT lane, first, last FROM ${this.options.schema}.folded ORDER BY first`,
+      `SELECT lane, first, last FROM ${this.options.schema}.${PROGRESS} ORDER BY first`,
     );
     this.mainDone = Math.max(0, ...rows.filter(({ lane }) => lane === MAIN).map(({ last }) => last));
     this.copied = merged(rows.filter(({ lane }) => lane === COPY));
@@ -139,13 +147,13 @@ export class Fold {
     return this.copied.some(({ first, last }) => position >= first && position <= last);
   }
 
-  /** The position up to which both are done without a gap. */
+  /** The position up to which both lanes are done without a gap. */
   private resumeFrom(): number {
     const [whole] = this.copied;
     return whole === undefined || whole.first > 1 ? 0 : Math.min(this.mainDone, whole.last);
   }
 
-  private async foldAll(target: number): Promise<boolean> {
+  private async fill(target: number): Promise<boolean> {
     const { log, signal, onProgress } = this.options;
     const from = this.resumeFrom();
     if (from >= target) return true;
@@ -163,7 +171,7 @@ export class Fold {
         turn = (turn + 1) % COPY_LANES;
         await main;
         main = handled(this.project(prepared));
-        onProgress({ phase: 'fold', position: last.position });
+        onProgress({ phase: 'fill', position: last.position });
       }
     } finally {
       await Promise.allSettled([main, ...lanes]);
@@ -172,7 +180,9 @@ export class Fold {
     return signal?.aborted !== true;
   }
 
-  /** The batch as the lanes take it. What goes into the great tables becomes lines at once, and is not kept in memory as objects. */
+  /**
+   * The batch for both lanes. Rows of the large tables become lines at once; they are not kept in memory as objects.
+   */
   private prepared(stored: readonly StoredEvent[], range: Range): Prepared {
     const [lines, partitions] = [new CopyLines(), new Map<string, Partition>()];
     const bulk = this.options.projections.filter((projection) => projection.bulk !== undefined);
@@ -192,7 +202,7 @@ export class Fold {
     return this.read(stored, () => this.codec.decode(stored));
   }
 
-  /** Its values are checked where the lines are made, and by the server. */
+  /** The values are checked when the lines are made, and by the server. */
   private decodedAsWritten(stored: StoredEvent): RecordedEvent {
     return this.read(stored, () => this.codec.decodeAsWritten(stored));
   }
@@ -220,12 +230,12 @@ export class Fold {
     await this.partitions(partitions);
     await this.inTransaction(async (client) => {
       await lines.copy(client);
-      if (!keep) throw new TriedOnly();
+      if (!keep) throw new Trial();
       await this.mark(client, COPY, range);
     });
   }
 
-  /** The first event whose rows the server does not take: each is tried by itself, and kept nowhere. */
+  /** The first event whose rows the server refuses. Each event is tried alone, and rolled back. */
   private async culprit({ stored }: Prepared, cause: unknown): Promise<unknown> {
     for (const event of stored) {
       const failure = await this.copyLines(
@@ -235,7 +245,7 @@ export class Fold {
         () => undefined,
         (error: unknown) => error,
       );
-      if (!(failure instanceof TriedOnly)) return new ProjectionHalted(event.position, 'copy', failure);
+      if (!(failure instanceof Trial)) return new ProjectionHalted(event.position, 'copy', failure);
     }
     return cause;
   }
@@ -247,7 +257,7 @@ export class Fold {
       await this.projectAtOnce(fresh, range);
     } catch (error) {
       if (isNotNow(error) || fresh.length <= 1) throw error;
-      // One by one: all before the one that can't be applied is kept, and it is named.
+      // One by one: the events before the failing one are kept, and the error names the failing one.
       for (const event of fresh) await this.projectAtOnce([event], { first: event.position, last: event.position });
     }
   }
@@ -278,7 +288,9 @@ export class Fold {
     }
   }
 
-  /** Partitions and tables beside each other; then the partitioned tables, which take up what is there. */
+  /**
+   * First tables and partitions, in parallel; then the partitioned tables, which use the indexes of their partitions.
+   */
   private async index(): Promise<void> {
     const { pool, schema } = this.options;
     const parts: string[] = this.tables().flatMap((table) =>
@@ -310,7 +322,7 @@ export class Fold {
     );
   }
 
-  /** Both lanes may need the same one: the second waits for the first to have made it. */
+  /** Both lanes may need the same partition: the second lane waits until the first has made it. */
   private async partitions(partitions: readonly Partition[]): Promise<void> {
     await Promise.all(
       partitions.map(async (partition) => {
@@ -331,10 +343,10 @@ export class Fold {
     }
   }
 
-  /** Work that is done once, also where the fold is gone on with. */
+  /** Does the work once, even if the rebuild is interrupted and continued. */
   private async once(lane: string, work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
     await this.inTransaction(async (client) => {
-      const { rows } = await client.query(`SELECT FROM ${this.options.schema}.folded WHERE lane = $1`, [lane]);
+      const { rows } = await client.query(`SELECT FROM ${this.options.schema}.${PROGRESS} WHERE lane = $1`, [lane]);
       if (rows.length > 0) return;
       await work(client);
       await this.mark(client, lane, { first: 0, last: 0 });
@@ -342,7 +354,7 @@ export class Fold {
   }
 
   private async mark(client: pg.ClientBase, lane: string, { first, last }: Range): Promise<void> {
-    await client.query(`INSERT INTO ${this.options.schema}.folded VALUES ($1, $2, $3)`, [lane, first, last]);
+    await client.query(`INSERT INTO ${this.options.schema}.${PROGRESS} VALUES ($1, $2, $3)`, [lane, first, last]);
   }
 
   private async inTransaction(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
@@ -366,19 +378,19 @@ export class Fold {
   }
 }
 
-/** Ranges in the order of their first positions, those that touch or overlap as one. */
+/** Ranges in the order of their first positions. Ranges that touch or overlap become one. */
 function merged(ranges: readonly Range[]): Range[] {
-  const apart: Range[] = [];
+  const separate: Range[] = [];
   for (const { first, last } of ranges) {
-    const before = apart.at(-1);
-    if (before === undefined || first > before.last + 1) apart.push({ first, last });
-    else apart[apart.length - 1] = { first: before.first, last: Math.max(before.last, last) };
+    const before = separate.at(-1);
+    if (before === undefined || first > before.last + 1) separate.push({ first, last });
+    else separate[separate.length - 1] = { first: before.first, last: Math.max(before.last, last) };
   }
-  return apart;
+  return separate;
 }
 
-/** Ends a transaction that was only tried. */
-class TriedOnly extends Error {}
+/** Ends a transaction that only tests whether its rows are accepted. */
+class Trial extends Error {}
 
 function addRows(
   projection: Projection,
@@ -395,13 +407,13 @@ function addRows(
   }
 }
 
-/** The event with its data read again where someone asks for it, which is seldom. */
+/** The event, whose data is read again on access, which is rare. */
 function lazily(event: RecordedEvent, data: () => unknown): RecordedEvent {
   const { data: _read, ...rest } = event;
   return Object.defineProperty({ ...rest }, 'data', { get: data, enumerable: true }) as RecordedEvent;
 }
 
-/** Awaited later: until then its failure must not end the process as unhandled. */
+/** A promise that is awaited later. Until then its failure must not end the process as unhandled. */
 function handled<Result>(promise: Promise<Result>): Promise<Result> {
   promise.catch(() => undefined);
   return promise;
