@@ -25,7 +25,9 @@ const newEvent = (n: number): NewEvent => ({
 /** Single events through the log's port, against the same rows put into a plain table of the same columns and keys. */
 export const appendBench: Bench = {
   name: 'append',
-  summary: `N appends of one event each to streams of their own, ${AT_ONCE} at a time; against the same rows inserted ${ROWS_PER_INSERT} at a time`,
+  summary:
+    `N appends of one event each to streams of their own, ${AT_ONCE} at a time; against the same rows inserted ` +
+    `${ROWS_PER_INSERT} at a time`,
   size: 50_000,
   async measure(size) {
     return onDatabase(async (_url, pool) => {
@@ -38,7 +40,8 @@ export const appendBench: Bench = {
       const totals = async (table: string): Promise<unknown> =>
         (
           await pool.query(
-            `SELECT count(*)::int AS rows, count(DISTINCT event_id)::int AS ids, sum(length(data))::int AS characters, max(position)::int AS head FROM ${table}`,
+            `SELECT count(*)::int AS rows, count(DISTINCT event_id)::int AS ids, sum(length(data))::int AS ` +
+              `characters, max(position)::int AS head FROM ${table}`,
           )
         ).rows;
       mustBe('what the log holds', await totals('ledgerline_log.events'), await totals('plain'));
@@ -64,13 +67,15 @@ async function appendAll(log: PostgresLog, events: readonly NewEvent[]): Promise
 
 async function insertAll(pool: pg.Pool, events: readonly NewEvent[]): Promise<void> {
   await pool.query(
-    'CREATE TABLE plain (position bigint PRIMARY KEY, stream text COLLATE "C" NOT NULL, revision bigint NOT NULL, event_id uuid NOT NULL, type text NOT NULL,' +
+    'CREATE TABLE plain (position bigint PRIMARY KEY, stream text COLLATE "C" NOT NULL, revision bigint NOT ' +
+      'NULL, event_id uuid NOT NULL, type text NOT NULL,' +
       ' data text NOT NULL, metadata text NOT NULL, recorded_at timestamptz NOT NULL, UNIQUE (stream, revision))',
   );
   for (let from = 0; from < events.length; from += ROWS_PER_INSERT) {
     const page = events.slice(from, from + ROWS_PER_INSERT);
     await pool.query(
-      'INSERT INTO plain SELECT p, s, 0, i, t, d, m, now() FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[]) AS r(p, s, i, t, d, m)',
+      'INSERT INTO plain SELECT p, s, 0, i, t, d, m, now() FROM unnest($1::bigint[], $2::text[], $3::uuid[], ' +
+        '$4::text[], $5::text[], $6::text[]) AS r(p, s, i, t, d, m)',
       [
         page.map((_, index) => from + index + 1),
         page.map((_, index) => `usage-${from + index}`),

@@ -59,7 +59,7 @@ const reading = (id: string, hour: number): object => ({
  */
 export const applyBench: Bench = {
   name: 'apply',
-  summary: `N small commands in order: of tenants with their first ${HOURS} hours each, then hour by hour of all of them`,
+  summary: `N small commands in order: tenants with their first ${HOURS} hours each, then all tenants hour by hour`,
   size: 7_000,
   async measure(size) {
     const tenants = Math.max(1, Math.floor(size / COMMANDS_PER_TENANT));
@@ -72,7 +72,8 @@ export const applyBench: Bench = {
       mustBe('metered', metered.result, { done: tenants * HOURS });
       mustBe('metered again', again.result, { unchanged: tenants * HOURS });
       const { rows } = await pool.query(
-        'SELECT count(*)::int AS readings, sum(quantity)::text AS quantity FROM ledgerline.usage_records WHERE position_to IS NULL',
+        'SELECT count(*)::int AS readings, sum(quantity)::text AS quantity FROM ledgerline.usage_records ' +
+          'WHERE position_to IS NULL',
       );
       mustBe('readings', rows, [{ readings: tenants * 2 * HOURS, quantity: String(tenants * 2 * HOURS * 3) }]);
       const [enteredPerSecond, meteredPerSecond] = [

@@ -107,7 +107,8 @@ const asked = async (ledger: Ledger, asOf: object): Promise<string> =>
 export const asOfBench: Bench = {
   name: 'as-of',
   summary:
-    'a month’s invoices of one tenant, and its margin, as of a year ago, with N usage records in the log; against the same asked at that time',
+    'a month’s invoices of one tenant, and its margin, as of a year ago, with N usage records in the log; ' +
+    'against the same asked at that time',
   size: 1_000_000,
   bounds: [
     { of: 'asOfMs', most: 2000, from: 1 },
@@ -128,7 +129,8 @@ export const asOfBench: Bench = {
       const asOf = await best(() => asked(ledger, { asOf: String(position) }));
       mustBe('the answer as of then', asOf.result, then.result);
       const { rows } = await pool.query<{ n: number; recorded_at: Instant }>(
-        `SELECT (SELECT count(*)::int FROM ledgerline.usage_records) AS n, recorded_at FROM ledgerline_log.events WHERE position = $1`,
+        `SELECT (SELECT count(*)::int FROM ledgerline.usage_records) AS n, recorded_at FROM ` +
+          `ledgerline_log.events WHERE position = $1`,
         [position],
       );
       mustBe('usage records', rows[0]?.n, perTenant * TENANTS * MONTHS);

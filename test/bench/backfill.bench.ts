@@ -67,7 +67,9 @@ async function writeUsage(file: string, size: number): Promise<void> {
  */
 export const backfillBench: Bench = {
   name: 'backfill',
-  summary: `a CSV of N hourly readings of ${RESOURCES} resources, imported and projected, and imported again; against COPY of the same rows into an equal, indexed table`,
+  summary:
+    `a CSV of N hourly readings of ${RESOURCES} resources, imported and projected, and imported again; against ` +
+    `COPY of the same rows into an equal, indexed table`,
   size: 1_000_000,
   bounds: [
     { of: 'backfill', least: 0.3, from: 1_000_000 },
@@ -166,7 +168,8 @@ async function copyRows(pool: pg.Pool, size: number): Promise<void> {
       }
     };
     const columns =
-      'deployment_id, billing_kind, period_start, resource_id, period_end, granularity, provider, source_id, quantity, origin, position_from';
+      'deployment_id, billing_kind, period_start, resource_id, period_end, granularity, provider, source_id, ' +
+      'quantity, origin, position_from';
     await pipeline(Readable.from(text()), client.query(copyFrom(`COPY ledgerline.copied (${columns}) FROM STDIN`)));
   } finally {
     client.release();
@@ -175,7 +178,8 @@ async function copyRows(pool: pg.Pool, size: number): Promise<void> {
 
 async function totals(pool: pg.Pool, table: string): Promise<unknown> {
   const { rows } = await pool.query(
-    `SELECT deployment_id, count(*)::int AS rows, sum(quantity)::text AS quantity, min(period_start) AS first, max(period_end) AS last FROM ledgerline.${table} WHERE position_to IS NULL GROUP BY 1 ORDER BY 1`,
+    `SELECT deployment_id, count(*)::int AS rows, sum(quantity)::text AS quantity, min(period_start) AS ` +
+      `first, max(period_end) AS last FROM ledgerline.${table} WHERE position_to IS NULL GROUP BY 1 ORDER BY 1`,
   );
   return rows;
 }

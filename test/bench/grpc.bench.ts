@@ -34,7 +34,9 @@ async function bareReadAll(connectionString: string): Promise<number> {
 /** The log behind gRPC: read through our adapter, and mirrored into Postgres, against a bare loop with the client. */
 export const grpcBench: Bench = {
   name: 'grpc',
-  summary: `N readings, packed ${READINGS_PER_EVENT} to an event, read from EventStoreDB and mirrored; against a bare readAll loop with the client`,
+  summary:
+    `N readings, packed ${READINGS_PER_EVENT} to an event, read from EventStoreDB and mirrored; against a bare ` +
+    `readAll loop with the client`,
   size: 1_000_000,
   bounds: [{ of: 'read', least: 0.8, from: 100_000 }],
   async measure(size, say) {

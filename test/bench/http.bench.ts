@@ -188,7 +188,8 @@ async function isVisible(
   { deploymentId, resourceId }: { deploymentId: string; resourceId: string },
 ): Promise<boolean> {
   const { rowCount } = await pool.query(
-    'SELECT FROM ledgerline.usage_records WHERE position_to IS NULL AND deployment_id = $1 AND billing_kind = $2 AND period_start = $3 AND resource_id = $4',
+    'SELECT FROM ledgerline.usage_records WHERE position_to IS NULL AND deployment_id = $1 AND billing_kind = ' +
+      '$2 AND period_start = $3 AND resource_id = $4',
     [deploymentId, DAY.billingKind, DAY.period.start, resourceId],
   );
   return rowCount === 1;
@@ -198,7 +199,8 @@ async function isVisible(
 export const httpBench: Bench = {
   name: 'http',
   summary:
-    'the running API under load: usage in batches of 100 and one by one, reads in a table of N records, and an overload',
+    'the running API under load: usage in batches of 100 and one by one, reads in a table of N records, and ' +
+    'an overload',
   size: 100_000,
   async measure(size, say) {
     return onDatabase(async (databaseUrl, pool) =>

@@ -53,7 +53,8 @@ const PLAN = {
   ],
 };
 /**
- * 5.00 + 40 × 0.01 + (10 × 0.10 + 30 × 0.05) + 4 × 1.00 + 40 × 0.10 + (40 − 10) × 0.02 = 5.00 + 0.40 + 2.50 + 4.00 +
+ * 5.00 + 40 × 0.01 + (10 × 0.10 + 30 × 0.05) + 4 × 1.00 + 40 × 0.10 + (40 − 10) × 0.02
+ * = 5.00 + 0.40 + 2.50 + 4.00 +
  * 4.00 + 0.60
  */
 const PER_SUBSCRIPTION = '16.50';
@@ -70,7 +71,9 @@ interface Invoice {
 /** `ledgerline invoice --as-of T`, then with `--issue`, of one month of all tenants. */
 export const invoiceRunBench: Bench = {
   name: 'invoice-run',
-  summary: `a month of N subscriptions of 5 metered lines each, ${SUBSCRIPTIONS_PER_TENANT} a tenant: drafted, then issued; and of a tenth of them`,
+  summary:
+    `a month of N subscriptions of 5 metered lines each, ${SUBSCRIPTIONS_PER_TENANT} a tenant: drafted, then ` +
+    `issued; and of a tenth of them`,
   size: 10_000,
   // 1 is linear; the rest is what one run differs from the next.
   bounds: [

@@ -25,7 +25,9 @@ const SAMPLE_MS = 20;
  */
 export const liveBench: Bench = {
   name: 'live',
-  summary: `N readings projected live, against a plain COPY of the same rows; then the lag beside an ingest of ${RECORDS_PER_SECOND} readings a second`,
+  summary:
+    `N readings projected live, against a plain COPY of the same rows; then the lag beside an ingest of ` +
+    `${RECORDS_PER_SECOND} readings a second`,
   size: 1_000_000,
   bounds: [
     { of: 'live', least: 0.3, from: 1_000_000 },

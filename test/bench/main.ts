@@ -54,7 +54,10 @@ function requested(args: readonly string[]): Request | string {
   });
   const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
   if (unknown.length > 0)
-    return `there is no bench ${unknown.join(', ')}; there are\n${BENCHES.map(({ name, summary }) => `  ${name}: ${summary}`).join('\n')}`;
+    return (
+      `there is no bench ${unknown.join(', ')}; there ` +
+      `are\n${BENCHES.map(({ name, summary }) => `  ${name}: ${summary}`).join('\n')}`
+    );
   const { size, json = false } = values;
   if (size !== undefined && !/^[1-9]\d{0,8}$/.test(size))
     return `--size: ${JSON.stringify(size)} is no whole number from 1 on`;

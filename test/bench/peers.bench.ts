@@ -36,7 +36,9 @@ async function withPeer<Result>(
 /** The same readings appended and projected, by us and by Emmett, each in the way that it is meant for. */
 export const peersBench: Bench = {
   name: 'peers',
-  summary: `N readings appended and projected: ours packed ${READINGS_PER_EVENT} to an event; Emmett 0.42, an event each, 100 to an append, with an inline projection that inserts set-wise`,
+  summary:
+    `N readings appended and projected: ours packed ${READINGS_PER_EVENT} to an event; Emmett 0.42, an event ` +
+    `each, 100 to an append, with an inline projection that inserts set-wise`,
   size: 50_000,
   async measure(size, say) {
     const readings = Math.ceil(size / READINGS_PER_EVENT) * READINGS_PER_EVENT;

@@ -10,7 +10,8 @@ import { wholeLedger } from './whole-ledger.js';
 export const rebuildAllBench: Bench = {
   name: 'rebuild-all',
   summary:
-    'all read models of N readings, with their tenants, resources, rates, lines, issued invoices and costs, rebuilt; against plain COPYs of all their rows',
+    'all read models of N readings, with their tenants, resources, rates, lines, issued invoices and costs, ' +
+    'rebuilt; against plain COPYs of all their rows',
   size: 1_000_000,
   bounds: [
     { of: 'rebuildAll', least: 0.5, from: 1_000_000 },

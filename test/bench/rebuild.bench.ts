@@ -50,7 +50,9 @@ export const phaseFigures = ({ phases, peakMiB }: Rebuilt): Record<string, numbe
  */
 export const rebuildBench: Bench = {
   name: 'rebuild',
-  summary: `usage_records of N readings, packed ${READINGS_PER_EVENT} to an event, rebuilt; against a plain COPY of the same rows into an identical table with its indexes`,
+  summary:
+    `usage_records of N readings, packed ${READINGS_PER_EVENT} to an event, rebuilt; against a plain COPY of ` +
+    `the same rows into an identical table with its indexes`,
   size: 1_000_000,
   bounds: [
     { of: 'rebuild', least: 0.8, from: 1_000_000 },

@@ -49,7 +49,9 @@ const CORRECTION = {
  */
 export const rerateBench: Bench = {
   name: 'rerate',
-  summary: `a rate corrected under N usage records, ${RECORDS_OF_A_TENANT} a tenant, all invoiced: previewed, applied, booked; against one read of these records`,
+  summary:
+    `a rate corrected under N usage records, ${RECORDS_OF_A_TENANT} a tenant, all invoiced: previewed, applied, ` +
+    `booked; against one read of these records`,
   size: 1_000_000,
   bounds: [{ of: 'previewToRead', most: 5, from: 100_000 }],
   async measure(size, say) {
@@ -109,7 +111,8 @@ async function readAll(pool: pg.Pool): Promise<number> {
   try {
     await client.query('BEGIN');
     await client.query(
-      'DECLARE records CURSOR FOR SELECT deployment_id, billing_kind, period_start, period_end, quantity, resource_type, resource_family, location' +
+      'DECLARE records CURSOR FOR SELECT deployment_id, billing_kind, period_start, period_end, quantity, ' +
+        'resource_type, resource_family, location' +
         ' FROM ledgerline.usage_records WHERE position_to IS NULL',
     );
     for (let count = 0; ;) {

@@ -65,7 +65,8 @@ export async function appendUsage(log: PostgresLog, records: number): Promise<nu
 /** What usage_records, or a copy of it, holds. */
 export async function usageTotals(pool: pg.Pool, table: string): Promise<unknown> {
   const { rows } = await pool.query(
-    `SELECT count(*)::text AS rows, sum(quantity)::text AS quantity, count(DISTINCT resource_id)::text AS resources, max(position_from)::text AS last FROM ${table}`,
+    `SELECT count(*)::text AS rows, sum(quantity)::text AS quantity, count(DISTINCT resource_id)::text AS ` +
+      `resources, max(position_from)::text AS last FROM ${table}`,
   );
   return rows[0];
 }

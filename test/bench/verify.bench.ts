@@ -29,7 +29,8 @@ const DATA = JSON.stringify({
 async function fill(pool: pg.Pool, size: number): Promise<void> {
   for (let from = 1; from <= size; from += EVENTS_AT_ONCE) {
     await pool.query(
-      `INSERT INTO ledgerline_log.events SELECT n, 'usage-' || n, 0, gen_random_uuid(), 'UsageObserved', $3, '{"actor":"bench"}', now() FROM generate_series($1::bigint, $2::bigint) n`,
+      `INSERT INTO ledgerline_log.events SELECT n, 'usage-' || n, 0, gen_random_uuid(), 'UsageObserved', $3, ` +
+        `'{"actor":"bench"}', now() FROM generate_series($1::bigint, $2::bigint) n`,
       [from, Math.min(size, from + EVENTS_AT_ONCE - 1), DATA],
     );
   }
@@ -97,7 +98,8 @@ async function appendedPerSecond(size: number, keepsTree: boolean): Promise<numb
 export const verifyBench: Bench = {
   name: 'verify',
   summary:
-    'the whole log verified, against plain SHA-256 over the bytes of its events; and what keeping its tree up costs appends',
+    'the whole log verified, against plain SHA-256 over the bytes of its events; and what keeping its tree up ' +
+    'costs appends',
   size: 200_000,
   bounds: [
     { of: 'verifiedAgainstSha256', least: 0.3, from: 50_000 },

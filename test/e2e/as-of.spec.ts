@@ -124,7 +124,8 @@ describe('projections', () => {
 describe('every issued invoice', () => {
   it('comes out again from the log, byte for byte', async () => {
     const { rows } = await core.pool.query<InvoiceRow & { computed_at: number; rows: FrozenRow[] }>(
-      `SELECT i.*, (SELECT coalesce(jsonb_agg(r.row ORDER BY r.n), '[]') FROM invoice_rows r WHERE r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt) AS rows
+      `SELECT i.*, (SELECT coalesce(jsonb_agg(r.row ORDER BY r.n), '[]') FROM invoice_rows r
+           WHERE r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt) AS rows
        FROM invoices i WHERE i.position_to IS NULL AND i.rows_attempt IS NOT NULL ORDER BY i.ordinal`,
     );
     expect(rows.length).toBeGreaterThan(5);

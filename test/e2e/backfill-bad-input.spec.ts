@@ -95,7 +95,8 @@ describe('bad input is told by file, row and remedy', () => {
 
   it('decimals in exponent form', async () => {
     expect(await said(with_(QUANTITY, '1.5E-7'))).toEqual([
-      'usage.csv, row 1 (line 2): quantity "1.5E-7" is in exponent form, in which spreadsheets lose digits: write it plainly (0.00000015), or say {"exponents": true} in a mapping file (--map)',
+      'usage.csv, row 1 (line 2): quantity "1.5E-7" is in exponent form, in which spreadsheets lose digits: ' +
+        'write it plainly (0.00000015), or say {"exponents": true} in a mapping file (--map)',
     ]);
     const file = await files.write('exponents.csv', `${HEADER}\n${with_(QUANTITY, '1.5E-7')}\n`);
     expect(countsOf(await backfilled(test, 'usage', file, { exponents: true }))).toEqual([1, 1, 0, 0, 0]);
@@ -130,7 +131,8 @@ describe('bad input is told by file, row and remedy', () => {
   it('times without a zone', async () => {
     for (const written of ['2026-04-01 01:00:00', '2026-04-01T01:00', '2026-04-01'])
       expect(await said(with_(START, written))).toEqual([
-        `usage.csv, row 1 (line 2): start "${written}" has no zone: write it as 2026-04-01T00:00:00Z, or say what the file is in, {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map)`,
+        `usage.csv, row 1 (line 2): start "${written}" has no zone: write it as 2026-04-01T00:00:00Z, or say ` +
+          `what the file is in, {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map)`,
       ]);
   });
 

@@ -117,24 +117,27 @@ describe('backfill costs', () => {
     expect(await notes(file)).toEqual([expect.objectContaining({ row: 1, code: 'last_second', field: 'end' })]);
   });
 
-  it('books the differences of a month that is delivered again as corrections, and knows the first delivery still', async () => {
-    const [first, second] = [
-      await files.write('do.csv', DO_INVOICE),
-      await files.write('do-2.csv', `${DO_INVOICE.replace('$8.84', '$8.94')}Taxes,,VAT,,${FIRST},${LAST},$1.00,\n`),
-    ];
-    await backfilled(test, 'costs', first);
-    expect(countsOf(await backfilled(test, 'costs', second))).toEqual([8, 1, 6, 1, 0]);
-    expect(countsOf(await backfilled(test, 'costs', first))).toEqual([7, 0, 7, 0, 0]);
-    // 122.11 + 0.10; the tax is no cost of goods.
-    expect(await cogs('2019-01-15')).toBe('122.21');
-    const { items } = await test.ask<{
-      items: { type: string; data: { reason?: string; lines: { amount: string }[] } }[];
-    }>('events', { stream: 'cost-digitalocean-2019-01' });
-    expect(items.find(({ type }) => type === 'CostCorrected')?.data).toMatchObject({
-      reason: 're-delivered',
-      lines: [{ amount: '8.94' }],
-    });
-  });
+  it(
+    'books the differences of a month that is delivered again as corrections, and knows the first delivery ' + 'still',
+    async () => {
+      const [first, second] = [
+        await files.write('do.csv', DO_INVOICE),
+        await files.write('do-2.csv', `${DO_INVOICE.replace('$8.84', '$8.94')}Taxes,,VAT,,${FIRST},${LAST},$1.00,\n`),
+      ];
+      await backfilled(test, 'costs', first);
+      expect(countsOf(await backfilled(test, 'costs', second))).toEqual([8, 1, 6, 1, 0]);
+      expect(countsOf(await backfilled(test, 'costs', first))).toEqual([7, 0, 7, 0, 0]);
+      // 122.11 + 0.10; the tax is no cost of goods.
+      expect(await cogs('2019-01-15')).toBe('122.21');
+      const { items } = await test.ask<{
+        items: { type: string; data: { reason?: string; lines: { amount: string }[] } }[];
+      }>('events', { stream: 'cost-digitalocean-2019-01' });
+      expect(items.find(({ type }) => type === 'CostCorrected')?.data).toMatchObject({
+        reason: 're-delivered',
+        lines: [{ amount: '8.94' }],
+      });
+    },
+  );
 
   it('counts equal lines of one invoice as several', async () => {
     const line = `Floating IPs,,Unused Floating IP,100,${FIRST},${LAST},$3.11,\n`;
@@ -171,7 +174,7 @@ describe('backfill costs', () => {
     expect(await cogs('2020-01-15')).toBe('46.79');
   });
 
-  it('takes FOCUS rows as odd as the official sample’s, all of them, and reports each oddity with its row', async () => {
+  it('takes FOCUS rows as odd as the official sample’s, all, and reports each oddity with its row', async () => {
     const file = await files.write(
       'focus.csv',
       focus(
@@ -281,40 +284,42 @@ describe('backfill costs', () => {
     expect(rows).toEqual([{ effective: '1.25' }]);
   });
 
-  it('reads FOCUS 1.3, whose provider has another name, and a month that is delivered again once it has an invoice', async () => {
-    const columns = FOCUS_COLUMNS.map((column) => (column === 'ProviderName' ? 'ServiceProviderName' : column)).concat(
-      'HostProviderName',
-      'InvoiceId',
-    );
-    const month = (invoice: string, ...costs: string[]): string =>
-      [
-        columns.join(','),
-        ...costs.map((cost, n) =>
-          columns
-            .map((column) =>
-              cell(
-                {
-                  ...FOCUS_ROW,
-                  ServiceProviderName: 'AWS',
-                  HostProviderName: 'AWS',
-                  InvoiceId: invoice,
-                  SkuId: `sku-${n}`,
-                  BilledCost: cost,
-                }[column] ?? '',
-              ),
-            )
-            .join(','),
-        ),
-      ].join('\n');
-    const [open, closed] = [
-      await files.write('open.csv', month('', '1.00', '2.00')),
-      await files.write('closed.csv', month('INV-7', '1.00', '2.50', '0.25')),
-    ];
-    expect(countsOf(await backfilled(test, 'costs', open))).toEqual([2, 2, 0, 0, 0]);
-    expect(countsOf(await backfilled(test, 'costs', closed))).toEqual([3, 1, 1, 1, 0]);
-    // 1.00 + 2.50 + 0.25
-    expect(await cogs('2024-09-15')).toBe('3.75');
-  });
+  it(
+    'reads FOCUS 1.3, whose provider has another name, and a month that is delivered again once it has an ' + 'invoice',
+    async () => {
+      const columns = FOCUS_COLUMNS.map((column) =>
+        column === 'ProviderName' ? 'ServiceProviderName' : column,
+      ).concat('HostProviderName', 'InvoiceId');
+      const month = (invoice: string, ...costs: string[]): string =>
+        [
+          columns.join(','),
+          ...costs.map((cost, n) =>
+            columns
+              .map((column) =>
+                cell(
+                  {
+                    ...FOCUS_ROW,
+                    ServiceProviderName: 'AWS',
+                    HostProviderName: 'AWS',
+                    InvoiceId: invoice,
+                    SkuId: `sku-${n}`,
+                    BilledCost: cost,
+                  }[column] ?? '',
+                ),
+              )
+              .join(','),
+          ),
+        ].join('\n');
+      const [open, closed] = [
+        await files.write('open.csv', month('', '1.00', '2.00')),
+        await files.write('closed.csv', month('INV-7', '1.00', '2.50', '0.25')),
+      ];
+      expect(countsOf(await backfilled(test, 'costs', open))).toEqual([2, 2, 0, 0, 0]);
+      expect(countsOf(await backfilled(test, 'costs', closed))).toEqual([3, 1, 1, 1, 0]);
+      // 1.00 + 2.50 + 0.25
+      expect(await cogs('2024-09-15')).toBe('3.75');
+    },
+  );
 
   it('reads any bill with a column for each field', async () => {
     const header = 'provider,invoice_ref,line_key,kind,start,end,amount,currency,category\n';
@@ -325,7 +330,8 @@ describe('backfill costs', () => {
     const summary = await backfilled(test, 'costs', file);
     expect(countsOf(summary)).toEqual([3, 1, 0, 0, 2]);
     expect(summary.said).toEqual([
-      'costs.csv, row 2 (line 3): chargePeriod "2026-04-01T00:00:00Z/2026-04-01T00:00:00Z" ends before or when it starts: a charge period is [start, end)',
+      'costs.csv, row 2 (line 3): chargePeriod "2026-04-01T00:00:00Z/2026-04-01T00:00:00Z" ends before or ' +
+        'when it starts: a charge period is [start, end)',
       'costs.csv, row 3 (line 4): category "gift" must be one of usage, purchase, tax, credit, adjustment',
     ]);
     expect(await cogs('2026-04-15')).toBe('4.15');

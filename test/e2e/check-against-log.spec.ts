@@ -66,10 +66,14 @@ const differing = async (): Promise<readonly Finding[]> =>
   (await audit.check(ADMIN, { replays: true })).failures.filter(({ code }) => code === 'read_model_differs');
 
 describe('check, against the log', () => {
-  it('finds nothing wrong with a history of splits, late usage, corrections, voids and costs, and leaves nothing behind', async () => {
-    expect(await audit.check(ADMIN, { replays: true })).toMatchObject({ ok: true, failures: [] });
-    expect(await run("SELECT FROM pg_namespace WHERE nspname = 'ledgerline_check'")).toBe(0);
-  });
+  it(
+    'finds nothing wrong with a history of splits, late usage, corrections, voids and costs, and leaves nothing ' +
+      'behind',
+    async () => {
+      expect(await audit.check(ADMIN, { replays: true })).toMatchObject({ ok: true, failures: [] });
+      expect(await run("SELECT FROM pg_namespace WHERE nspname = 'ledgerline_check'")).toBe(0);
+    },
+  );
 
   // None of these breaks an invariant among the read models themselves.
   it.each([
@@ -82,7 +86,10 @@ describe('check, against the log', () => {
     [
       'usage_records',
       'a reading that nobody recorded',
-      "INSERT INTO usage_records SELECT deployment_id, billing_kind, period_start, 'other', period_end, granularity, provider, source_id, quantity, origin, corrected_by, superseded_by, resource_type, resource_family, location, attributes, sub_attribution, position_from, position_to FROM usage_records WHERE resource_id = 'late'",
+      "INSERT INTO usage_records SELECT deployment_id, billing_kind, period_start, 'other', period_end, " +
+        'granularity, provider, source_id, quantity, origin, corrected_by, superseded_by, resource_type, ' +
+        'resource_family, location, attributes, sub_attribution, position_from, position_to FROM usage_records ' +
+        "WHERE resource_id = 'late'",
     ],
     ['revenue', 'revenue in another month', "UPDATE revenue SET month = '2026-03' WHERE billing_kind = 'requests'"],
     ['revenue', 'revenue of another tenant', "UPDATE revenue SET tenant_id = 't2' WHERE billing_kind = 'requests'"],

@@ -44,9 +44,12 @@ async function found(
 }
 
 const LIVE = 'position_to IS NULL';
-const A_PART = `(SELECT line_id FROM invoice_lines WHERE parent_line_id IS NOT NULL AND ${LIVE} ORDER BY line_id LIMIT 1)`;
+const A_PART = `(SELECT line_id FROM invoice_lines
+  WHERE parent_line_id IS NOT NULL AND ${LIVE} ORDER BY line_id LIMIT 1)`;
 const AN_INVOICE = `(SELECT invoice_id FROM invoices WHERE status = 'issued' AND ordinal = 1 AND ${LIVE})`;
-const A_ROW = `(SELECT r.row_id FROM invoice_rows r JOIN invoices i ON i.invoice_id = r.invoice_id AND i.ordinal = 1 AND i.${LIVE} ORDER BY (r.row ->> 'net')::numeric DESC LIMIT 1)`;
+const A_ROW =
+  `(SELECT r.row_id FROM invoice_rows r JOIN invoices i ON i.invoice_id = r.invoice_id AND i.ordinal = 1 AND ` +
+  `i.${LIVE} ORDER BY (r.row ->> 'net')::numeric DESC LIMIT 1)`;
 const set = (field: string, value: string): string =>
   `UPDATE invoice_rows SET row = jsonb_set(row, '{${field}}', '"${value}"') WHERE row_id = ${A_ROW}`;
 
@@ -60,7 +63,8 @@ describe('check', () => {
       'parts_do_not_tile',
       'a part that begins late',
       [
-        `UPDATE invoice_lines SET period_start = period_start + interval '1 hour' WHERE line_id = ${A_PART} AND ${LIVE}`,
+        `UPDATE invoice_lines SET period_start = period_start + interval '1 hour' WHERE line_id = ${A_PART} ` +
+          `AND ${LIVE}`,
       ],
     ],
     ['parts_do_not_tile', 'a part that is gone', [`DELETE FROM invoice_lines WHERE line_id = ${A_PART}`]],
@@ -73,8 +77,11 @@ describe('check', () => {
       'part_claimed_twice',
       'a part on two invoices',
       [
-        `INSERT INTO invoice_parts SELECT i.invoice_id, i.parts_attempt, p.part_id, p.line_id, p.period_start, p.period_end, p.position_from, p.position_to
-         FROM invoices i, invoice_parts p WHERE i.ordinal = 2 AND i.${LIVE} AND p.invoice_id = ${AN_INVOICE} ON CONFLICT DO NOTHING`,
+        `INSERT INTO invoice_parts
+          SELECT i.invoice_id, i.parts_attempt, p.part_id, p.line_id, p.period_start, p.period_end,
+            p.position_from, p.position_to
+         FROM invoices i, invoice_parts p
+          WHERE i.ordinal = 2 AND i.${LIVE} AND p.invoice_id = ${AN_INVOICE} ON CONFLICT DO NOTHING`,
       ],
     ],
     ['row_does_not_add_up', 'a row whose net is another', [set('net', '7.77')]],
@@ -95,7 +102,8 @@ describe('check', () => {
       'revenue_differs',
       'revenue that no invoice bills',
       [
-        `UPDATE revenue SET amount = amount + 0.01 WHERE invoice_id = ${AN_INVOICE} AND cause = 'issued' AND billing_kind = 'base_fee'`,
+        `UPDATE revenue SET amount = amount + 0.01 WHERE invoice_id = ${AN_INVOICE} AND cause = 'issued' AND ` +
+          `billing_kind = 'base_fee'`,
       ],
     ],
     [
@@ -115,29 +123,36 @@ describe('check', () => {
       'rates_overlap',
       'two prices at once',
       [
-        "INSERT INTO rates SELECT resource_type, resource_family, location, effective_from + interval '1 day', effective_until, unit_price, unit, currency, basis, position_from, position_to FROM rates WHERE position_to IS NULL LIMIT 1",
+        "INSERT INTO rates SELECT resource_type, resource_family, location, effective_from + interval '1 " +
+          "day', effective_until, unit_price, unit, currency, basis, position_from, position_to FROM rates " +
+          'WHERE position_to IS NULL LIMIT 1',
       ],
     ],
     [
       'plan_versions_overlap',
       'two versions of a plan at once',
       [
-        "INSERT INTO plan_versions SELECT plan_id, effective_from + interval '1 day', effective_until, name, currency, base_fee, payment_term, interval, items, position_from, position_to FROM plan_versions WHERE position_to IS NULL",
+        "INSERT INTO plan_versions SELECT plan_id, effective_from + interval '1 day', effective_until, name, " +
+          'currency, base_fee, payment_term, interval, items, position_from, position_to FROM plan_versions ' +
+          'WHERE position_to IS NULL',
       ],
     ],
     [
       'subscriptions_overlap',
       'two subscriptions at once',
       [
-        "INSERT INTO subscriptions SELECT 's9', deployment_id, started_at, anchor, cancelled_at, position_from, position_to FROM subscriptions WHERE position_to IS NULL",
+        "INSERT INTO subscriptions SELECT 's9', deployment_id, started_at, anchor, cancelled_at, " +
+          'position_from, position_to FROM subscriptions WHERE position_to IS NULL',
       ],
     ],
     [
       'usage_on_two_lines',
       'usage billed by two subscriptions',
       [
-        "INSERT INTO subscriptions SELECT 's9', deployment_id, started_at, anchor, cancelled_at, position_from, position_to FROM subscriptions WHERE position_to IS NULL",
-        "INSERT INTO subscription_plans SELECT 's9', effective_from, plan_id, position_from, position_to FROM subscription_plans WHERE position_to IS NULL",
+        "INSERT INTO subscriptions SELECT 's9', deployment_id, started_at, anchor, cancelled_at, " +
+          'position_from, position_to FROM subscriptions WHERE position_to IS NULL',
+        "INSERT INTO subscription_plans SELECT 's9', effective_from, plan_id, position_from, position_to FROM " +
+          'subscription_plans WHERE position_to IS NULL',
       ],
     ],
     [
@@ -195,7 +210,9 @@ describe('check', () => {
   it('only notices cost of nobody, and a resource that no usage is known of', async () => {
     const { failures, notices } = await found([
       'UPDATE cost_lines SET resource_id = NULL',
-      "INSERT INTO resources SELECT provider, 'new', kind, name, region, project, status, size_slug, size_gb, tenant_id, 'd1', tags, attrs, first_seen_at, last_seen_at, 0, NULL, position_from, NULL FROM resources LIMIT 1",
+      "INSERT INTO resources SELECT provider, 'new', kind, name, region, project, status, size_slug, size_gb, " +
+        "tenant_id, 'd1', tags, attrs, first_seen_at, last_seen_at, 0, NULL, position_from, NULL " +
+        'FROM resources LIMIT 1',
     ]);
     expect([failures, notices]).toEqual([[], ['cost_without_tenant', 'resource_without_usage']]);
   });

@@ -179,7 +179,8 @@ describe('root fields', () => {
   it('answer each for itself: one that is refused leaves the others', async () => {
     const { status, data, errors } = await query(
       'tenant',
-      '{ tenants { items { tenantId } } margin(period: "2026-04") { currency } usage(deploymentId: "nope") limited: tenants(limit: 0) { nextCursor } }',
+      '{ tenants { items { tenantId } } margin(period: "2026-04") { currency } usage(deploymentId: "nope") ' +
+        'limited: tenants(limit: 0) { nextCursor } }',
     );
     expect({ status, data }).toEqual({
       status: 200,
@@ -206,7 +207,8 @@ function withoutNulls(value: unknown): unknown {
 
 describe('relations', () => {
   const DEEP =
-    '{ tenants { items { tenantId name deployments { deploymentId tenant { name } subscriptions { subscriptionId tenant { name } planVersions { name } } } } } }';
+    '{ tenants { items { tenantId name deployments { deploymentId tenant { name } subscriptions { ' +
+    'subscriptionId tenant { name } planVersions { name } } } } } }';
 
   it('lead to what a thing names, and to what names it', async () => {
     const { data } = await query('operator', DEEP);
@@ -246,7 +248,8 @@ describe('relations', () => {
     // 1: acme is registered, 3: acme-prod, 5: its subscription.
     const { data } = await query(
       'operator',
-      '{ then: tenants(asOf: "3") { items { tenantId deployments { deploymentId subscriptions { subscriptionId } } } } now: tenants { items { deployments { subscriptions { subscriptionId } } } } }',
+      '{ then: tenants(asOf: "3") { items { tenantId deployments { deploymentId subscriptions { ' +
+        'subscriptionId } } } } now: tenants { items { deployments { subscriptions { subscriptionId } } } } }',
     );
     expect(data).toEqual({
       then: {
@@ -272,7 +275,9 @@ describe('relations', () => {
     ]);
     const { data } = await query(
       'globex',
-      '{ tenants { items { tenantId deployments { deploymentId assignments { tenantId tenant { name } } } } } hidden: tenants(tenantIds: ["acme", "globex"]) { items { tenantId } } before: deployments(tenantIds: ["acme"]) { items { deploymentId } } }',
+      '{ tenants { items { tenantId deployments { deploymentId assignments { tenantId tenant { name } } } } } ' +
+        'hidden: tenants(tenantIds: ["acme", "globex"]) { items { tenantId } } before: deployments(tenantIds: ' +
+        '["acme"]) { items { deploymentId } } }',
     );
     expect(data).toEqual({
       tenants: {
@@ -349,9 +354,15 @@ describe('limits', () => {
 
   it('refuse what is too deep, too much, too long or no query, before anything is asked', async () => {
     const deep = `{ tenants { items ${'{ tenantId deployments { tenant '.repeat(7)} { name } ${'} }'.repeat(7)} } }`;
-    const many = `{ ${Array.from({ length: 40 }, (_, n) => `t${n}: tenants(limit: 10000) { items { tenantId name } }`).join(' ')} }`;
+    const one = (n: number): string => `t${n}: tenants(limit: 10000) { items { tenantId name } }`;
+    const many = `{ ${Array.from({ length: 40 }, (_, n) => one(n)).join(' ')} }`;
     const byVariable =
-      'query($limit: Int) { lines(limit: $limit) { items { rows { ref quantity unitAmount gross discount credit net rowId kind reason tax taxRatePercent } lineId net quantity status tenantId currency billingKind subscriptionId deploymentId invoiceId parentLineId period { start end } a: period { start end } b: period { start end } c: period { start end } d: period { start end } e: period { start end } f: period { start end } g: period { start end } h: period { start end } i: period { start end } j: period { start end } } } }';
+      'query($limit: Int) { lines(limit: $limit) { items { rows { ref quantity unitAmount gross discount ' +
+      'credit net rowId kind reason tax taxRatePercent } lineId net quantity status tenantId currency ' +
+      'billingKind subscriptionId deploymentId invoiceId parentLineId period { start end } a: period { start ' +
+      'end } b: period { start end } c: period { start end } d: period { start end } e: period { start end } ' +
+      'f: period { start end } g: period { start end } h: period { start end } i: period { start end } j: ' +
+      'period { start end } } } }';
     const refusals = [
       [deep, undefined, 'invalid_query', /depth/],
       [many, undefined, 'query_too_costly', /give a smaller limit/],
@@ -395,7 +406,8 @@ describe('limits', () => {
 describe('mutations', () => {
   it('execute commands in order, by the roles of POST /commands', async () => {
     const text =
-      'mutation($commands: [JSON!]!) { execute(commands: $commands) { index command status result error { code errors { field } } } }';
+      'mutation($commands: [JSON!]!) { execute(commands: $commands) { index command status result error { ' +
+      'code errors { field } } } }';
     const tenant = { command: 'register-tenant', tenantId: 'umbrella', name: 'Umbrella', currency: 'USD' };
     const { data } = await query('operator', text, { commands: [tenant, tenant, { ...tenant, tenantId: '' }] });
     expect(data).toMatchObject({

@@ -190,7 +190,8 @@ describe('every answer', () => {
 /** Until so many of the API's statements wait for a lock. */
 async function waitForLocks(count: number): Promise<void> {
   const asked =
-    "SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    'SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND ' +
+    "wait_event_type = 'Lock'";
   const zCount = z.tuple([z.object({ count: z.int() })]);
   while (zCount.parse((await api().database.pool.query(asked)).rows)[0].count < count)
     await new Promise((resolve) => setImmediate(resolve));
@@ -397,39 +398,42 @@ describe('load', () => {
     });
   });
 
-  it('counts a request as under way until its work is done, also where who asked has hung up, and no longer', async () => {
-    const small = await startApi({
-      ...on(api().database.url),
-      jwtSecret: SECRET,
-      ...LISTENING,
-      requestsAtOnce: 2,
-      patienceMs: 10,
-      logger,
-      clock,
-    });
-    const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` };
-    const blocker = await api().database.pool.connect();
-    try {
-      await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
-      const hangUp = new AbortController();
-      const gone = [1, 2].map(async () =>
-        fetch(`${small.url}/api/v1/tenants`, { headers, signal: hangUp.signal }).catch(() => null),
-      );
-      await waitForLocks(2);
-      hangUp.abort();
-      expect(await Promise.all(gone)).toEqual([null, null]);
-      // Their work is not done.
-      expect(await statusOf(`${small.url}/api/v1/rates`, headers)).toBe(503);
-      await blocker.query('ROLLBACK');
-      const statuses: number[] = [];
-      while (statuses.at(-1) !== 200 && statuses.length < 1000)
-        statuses.push(await statusOf(`${small.url}/api/v1/rates`, headers));
-      expect(statuses.at(-1)).toBe(200);
-    } finally {
-      blocker.release();
-      await small.close();
-    }
-  });
+  it(
+    'counts a request as under way until its work is done, also where who asked has hung up, and no ' + 'longer',
+    async () => {
+      const small = await startApi({
+        ...on(api().database.url),
+        jwtSecret: SECRET,
+        ...LISTENING,
+        requestsAtOnce: 2,
+        patienceMs: 10,
+        logger,
+        clock,
+      });
+      const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` };
+      const blocker = await api().database.pool.connect();
+      try {
+        await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
+        const hangUp = new AbortController();
+        const gone = [1, 2].map(async () =>
+          fetch(`${small.url}/api/v1/tenants`, { headers, signal: hangUp.signal }).catch(() => null),
+        );
+        await waitForLocks(2);
+        hangUp.abort();
+        expect(await Promise.all(gone)).toEqual([null, null]);
+        // Their work is not done.
+        expect(await statusOf(`${small.url}/api/v1/rates`, headers)).toBe(503);
+        await blocker.query('ROLLBACK');
+        const statuses: number[] = [];
+        while (statuses.at(-1) !== 200 && statuses.length < 1000)
+          statuses.push(await statusOf(`${small.url}/api/v1/rates`, headers));
+        expect(statuses.at(-1)).toBe(200);
+      } finally {
+        blocker.release();
+        await small.close();
+      }
+    },
+  );
 
   it('leaves WebSockets open beside what it answers at once', async () => {
     const small = await startApi({

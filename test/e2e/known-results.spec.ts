@@ -138,7 +138,9 @@ if (DATA !== undefined && existsSync(DATA)) {
   const costs = async (): Promise<unknown> =>
     (
       await test.core.pool.query(
-        'SELECT count(*)::int AS lines, trim_scale(sum(amount))::text AS amount, trim_scale(sum(coalesce(effective_amount, amount)))::text AS effective FROM cost_lines WHERE position_to IS NULL',
+        'SELECT count(*)::int AS lines, trim_scale(sum(amount))::text AS amount, ' +
+          'trim_scale(sum(coalesce(effective_amount, amount)))::text AS effective FROM cost_lines WHERE ' +
+          'position_to IS NULL',
       )
     ).rows[0];
 
@@ -151,14 +153,17 @@ if (DATA !== undefined && existsSync(DATA)) {
       expect(await costs()).toMatchObject({ lines: 7, amount: '122.11' });
     });
 
-    it('FOCUS’s official sample: 1,000 odd rows, all taken, billed 20.52022672899 and effective 14.97651418586', async () => {
-      const file = await copied('focus', 'focus_1.0_sample_official.csv');
-      const summary = await backfilled(test, 'costs', file);
-      expect(countsOf(summary)).toEqual([1000, 1000, 0, 0, 0]);
-      expect(summary.odd.find(({ code }) => code === 'price_times_quantity')).toMatchObject({ rows: 25 });
-      expect(countsOf(await backfilled(test, 'costs', file))).toEqual([1000, 0, 1000, 0, 0]);
-      expect(await costs()).toEqual({ lines: 1000, amount: '20.52022672899', effective: '14.97651418586' });
-    });
+    it(
+      'FOCUS’s official sample: 1,000 odd rows, all taken, billed 20.52022672899 and effective ' + '14.97651418586',
+      async () => {
+        const file = await copied('focus', 'focus_1.0_sample_official.csv');
+        const summary = await backfilled(test, 'costs', file);
+        expect(countsOf(summary)).toEqual([1000, 1000, 0, 0, 0]);
+        expect(summary.odd.find(({ code }) => code === 'price_times_quantity')).toMatchObject({ rows: 25 });
+        expect(countsOf(await backfilled(test, 'costs', file))).toEqual([1000, 0, 1000, 0, 0]);
+        expect(await costs()).toEqual({ lines: 1000, amount: '20.52022672899', effective: '14.97651418586' });
+      },
+    );
 
     it('an AWS report: 1,281 rows, of which 893 repeat a line’s id', async () => {
       const file = await copied('aws_cur', 'aws_cur_sample_anonymous.csv');
@@ -180,7 +185,8 @@ if (DATA !== undefined && existsSync(DATA)) {
       expect(
         (
           await test.core.pool.query(
-            'SELECT count(DISTINCT (resource_type, resource_family, location))::int AS keys FROM rates WHERE position_to IS NULL',
+            'SELECT count(DISTINCT (resource_type, resource_family, location))::int AS keys FROM rates WHERE ' +
+              'position_to IS NULL',
           )
         ).rows,
       ).toEqual([{ keys: 872 }]);

@@ -341,7 +341,7 @@ describe('what is refused', () => {
       });
   });
 
-  it('has a code that is in the document: those of the sources, all of them; UPDATE_CODES=1 writes them anew', async () => {
+  it('has a code that is in the document: all codes of the sources; UPDATE_CODES=1 writes them', async () => {
     const file = new URL('../../apps/api/src/error-codes.ts', import.meta.url);
     const raised = /\b(?:invalid|notFound|conflict|unavailable|DomainError|refuse)\(\s*'([a-z][a-z0-9_]+)'/g;
     const codes = new Set<string>([
@@ -362,7 +362,9 @@ describe('what is refused', () => {
       if (!path.endsWith('.spec.ts'))
         for (const [, code] of text.matchAll(raised)) if (code !== undefined) codes.add(code);
     const lines = [...codes].sort().map((code) => `  '${code}',\n`);
-    const listed = `/** Every code that a refusal may have; a test finds them in the sources. */\nexport const ERROR_CODES: readonly string[] = [\n${lines.join('')}];\n`;
+    const listed =
+      `/** Every code that a refusal may have; a test finds them in the sources. */\nexport const ERROR_CODES: ` +
+      `readonly string[] = [\n${lines.join('')}];\n`;
     if (process.env['UPDATE_CODES'] === '1') await writeFile(file, listed);
     expect(await readFile(file, 'utf8')).toBe(listed);
     for (const code of codes) expect(JSON.stringify(document.components.schemas['Problem'])).toContain(`"${code}"`);

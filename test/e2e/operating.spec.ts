@@ -111,7 +111,8 @@ describe('ids', () => {
       '/graphql',
       {
         query:
-          'mutation { execute(commands: [{ command: "register-tenant", tenantId: "traced-2", name: "T", currency: "USD" }]) { status } }',
+          'mutation { execute(commands: [{ command: "register-tenant", tenantId: "traced-2", name: "T", ' +
+          'currency: "USD" }]) { status } }',
       },
       { 'x-request-id': 'request-8' },
     );

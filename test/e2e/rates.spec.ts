@@ -37,8 +37,10 @@ describe('two rates of a key', () => {
     const pool = createPool(test.url, { schema: 'ledgerline' });
     try {
       await pool.query(
-        `INSERT INTO rates (resource_type, resource_family, location, effective_from, effective_until, unit_price, currency, basis, position_from, position_to)
-         VALUES ('VmVCpu', 'standard', 'hel1', '${from}', ${until === null ? 'NULL' : `'${until}'`}, 1, 'USD', 'duration', ${positions})`,
+        `INSERT INTO rates (resource_type, resource_family, location, effective_from, effective_until, unit_price,
+            currency, basis, position_from, position_to)
+         VALUES ('VmVCpu', 'standard', 'hel1', '${from}', ${until === null ? 'NULL' : `'${until}'`}, 1,
+            'USD', 'duration', ${positions})`,
       );
       return 'taken';
     } catch (error) {
@@ -62,16 +64,19 @@ describe('a rate that was withdrawn', () => {
   const set = { command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') };
   const withdraw = { command: 'withdraw-rate', ...RATE, from: T('2026-01-01'), reason: 'no longer sold' };
 
-  it('can be set again from the same date, and withdrawn again; each of these commands, sent once more, is known', async () => {
-    const again = { ...set, unitPrice: '0.20' };
-    const late = { ...set, occurredAt: T('2026-03-01') };
-    const story = [set, withdraw, again, { ...withdraw, reason: 'once more' }, late];
-    expect(await Promise.all([outcome(set)])).toEqual(['unchanged']);
-    for (const command of story.slice(1)) expect(await outcome(command)).toBe('done');
-    expect(await prices()).toEqual(['0.1 2026-01-01/']);
-    for (const command of story) expect(await outcome(command)).toBe('unchanged');
-    expect(await prices()).toEqual(['0.1 2026-01-01/']);
-  });
+  it(
+    'can be set again from the same date, and withdrawn again; each of these commands, sent once more, is ' + 'known',
+    async () => {
+      const again = { ...set, unitPrice: '0.20' };
+      const late = { ...set, occurredAt: T('2026-03-01') };
+      const story = [set, withdraw, again, { ...withdraw, reason: 'once more' }, late];
+      expect(await Promise.all([outcome(set)])).toEqual(['unchanged']);
+      for (const command of story.slice(1)) expect(await outcome(command)).toBe('done');
+      expect(await prices()).toEqual(['0.1 2026-01-01/']);
+      for (const command of story) expect(await outcome(command)).toBe('unchanged');
+      expect(await prices()).toEqual(['0.1 2026-01-01/']);
+    },
+  );
 
   it('stays withdrawn where all is applied again', async () => {
     expect(await outcome(withdraw)).toBe('done');
@@ -154,7 +159,8 @@ describe('corrections of two operators', () => {
     expect(await outcome({ ...right, basedOn: position })).toBe('done');
     const second = { ...right, unitPrice: '0.02', basedOn: position };
     expect(await outcome(second)).toBe(
-      'overtaken: correct-rate: prepared at position 1, but since then VmVCpu/standard/hel1 over [2026-04-01T00:00:00Z, 2026-05-01T00:00:00Z) became 0.01' +
+      'overtaken: correct-rate: prepared at position 1, but since then VmVCpu/standard/hel1 over ' +
+        '[2026-04-01T00:00:00Z, 2026-05-01T00:00:00Z) became 0.01' +
         ' (position 2, by test). Nothing was recorded. Preview again and resubmit.',
     );
     expect(await prices({ at: T('2026-04-15') })).toEqual(['0.01 2026-04-01/2026-05-01']);

@@ -230,7 +230,7 @@ describe('terms that change after they were billed', () => {
     expect(await draft('2026-04-20')).toBe('none');
   });
 
-  it('leave what was billed under a unit price where a volume price follows, and bill that at the period’s end', async () => {
+  it('leave what a unit price billed where a volume price follows, and bill that at the period’s end', async () => {
     await use('2026-04-02', '1588');
     await bill('2026-04-10');
     await test.apply(
@@ -679,30 +679,37 @@ describe('a run that died between claiming a part and cutting its line', () => {
 });
 
 describe('a draft that has become nothing', () => {
-  it('is voided when it is issued, takes no number, and what it claimed is billed when it comes to something', async () => {
-    await test.apply({ command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-01') });
-    await test.apply(subscription('s2', 'd1', 'p2'));
-    await use('2026-04-02', '300');
-    const invoiceId = await draft('2026-04-10');
-    const reading = {
-      deploymentId: 'd1',
-      resourceId: 'r1',
-      billingKind: 'hours',
-      period: { start: T('2026-04-02'), end: '2026-04-02T01:00:00Z' },
-      granularity: 'hour',
-    };
-    await test.apply({ command: 'correct-usage', ...reading, quantity: '0', reason: 'a test' });
-    const [issued] = await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-04-10') });
-    expect(issued).toMatchObject({
-      status: 'done',
-      result: { invoiceId, status: 'void', reason: 'nothing is due of it any more' },
-    });
-    expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({ status: 'void', number: null, total: '0.00' });
-    expect(await draft('2026-04-10')).toBe('none');
-    await test.apply({ command: 'correct-usage', ...reading, quantity: '200', reason: 'no test' });
-    // 200 × 0.02, and the first number
-    expect(await bill('2026-04-11')).toMatchObject({ number: 'INV-000001', total: '4.00' });
-  });
+  it(
+    'is voided when it is issued, takes no number, and what it claimed is billed when it comes to ' + 'something',
+    async () => {
+      await test.apply({ command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-01') });
+      await test.apply(subscription('s2', 'd1', 'p2'));
+      await use('2026-04-02', '300');
+      const invoiceId = await draft('2026-04-10');
+      const reading = {
+        deploymentId: 'd1',
+        resourceId: 'r1',
+        billingKind: 'hours',
+        period: { start: T('2026-04-02'), end: '2026-04-02T01:00:00Z' },
+        granularity: 'hour',
+      };
+      await test.apply({ command: 'correct-usage', ...reading, quantity: '0', reason: 'a test' });
+      const [issued] = await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-04-10') });
+      expect(issued).toMatchObject({
+        status: 'done',
+        result: { invoiceId, status: 'void', reason: 'nothing is due of it any more' },
+      });
+      expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({
+        status: 'void',
+        number: null,
+        total: '0.00',
+      });
+      expect(await draft('2026-04-10')).toBe('none');
+      await test.apply({ command: 'correct-usage', ...reading, quantity: '200', reason: 'no test' });
+      // 200 × 0.02, and the first number
+      expect(await bill('2026-04-11')).toMatchObject({ number: 'INV-000001', total: '4.00' });
+    },
+  );
 
   it('because it can’t be rated any more says so', async () => {
     await test.apply(

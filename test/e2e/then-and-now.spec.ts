@@ -187,24 +187,39 @@ describe('the replay of one tenant', () => {
     expect([t1[0]?.n, t1[0]?.first]).toEqual([(whole[0]?.n ?? 0) - 3, T('2026-04-02')]);
   });
 
-  it('has the resources and costs of the tenant, not those of another that have the same id with another provider', async () => {
-    const of = async (schema: string) => [
-      await query(`select provider, tenant_id from ${schema}.resources where provider_id = 'same'`),
-      await query(`select provider from ${schema}.cost_lines where resource_id = 'same'`),
-      await query(
-        `select s ->> 'provider' as provider from ${schema}.metered_days, jsonb_array_elements(skipped) s where s ->> 'providerId' = 'same'`,
-      ),
-    ];
-    expect(await of('of_t2')).toEqual([[{ provider: 'x', tenant_id: 't2' }], [{ provider: 'x' }], [{ provider: 'x' }]]);
-    expect(await of('of_t1')).toEqual([[{ provider: 'y', tenant_id: 't1' }], [{ provider: 'y' }], [{ provider: 'y' }]]);
-  });
+  it(
+    'has the resources and costs of the tenant, not those of another that have the same id with another ' + 'provider',
+    async () => {
+      const of = async (schema: string) => [
+        await query(`select provider, tenant_id from ${schema}.resources where provider_id = 'same'`),
+        await query(`select provider from ${schema}.cost_lines where resource_id = 'same'`),
+        await query(
+          `select s ->> 'provider' as provider from ${schema}.metered_days, jsonb_array_elements(skipped) s ` +
+            `where s ->> 'providerId' = 'same'`,
+        ),
+      ];
+      expect(await of('of_t2')).toEqual([
+        [{ provider: 'x', tenant_id: 't2' }],
+        [{ provider: 'x' }],
+        [{ provider: 'x' }],
+      ]);
+      expect(await of('of_t1')).toEqual([
+        [{ provider: 'y', tenant_id: 't1' }],
+        [{ provider: 'y' }],
+        [{ provider: 'y' }],
+      ]);
+    },
+  );
 
   it('is a state that sums agree in: what invoices of it bill is its revenue', async () => {
     for (const schema of ['of_t1', 'of_t2']) {
       const [sums] = await query<{ billed: string; revenue: string }>(
-        `select (select coalesce(sum((r.row ->> 'net')::numeric), 0) from ${schema}.invoice_rows r join ${schema}.invoices i on i.invoice_id = r.invoice_id and i.rows_attempt = r.attempt and i.position_to is null and i.status <> 'void')
-           + (select coalesce(sum((r.row ->> 'net')::numeric), 0) from ${schema}.invoice_rows r join ${schema}.credit_notes c on c.credit_note_id = r.invoice_id) as billed,
-           (select coalesce(sum(amount), 0) from ${schema}.revenue) as revenue`,
+        `SELECT (SELECT coalesce(sum((r.row ->> 'net')::numeric), 0) FROM ${schema}.invoice_rows r
+             JOIN ${schema}.invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt
+               AND i.position_to IS NULL AND i.status <> 'void')
+           + (SELECT coalesce(sum((r.row ->> 'net')::numeric), 0) FROM ${schema}.invoice_rows r
+             JOIN ${schema}.credit_notes c ON c.credit_note_id = r.invoice_id) AS billed,
+           (SELECT coalesce(sum(amount), 0) FROM ${schema}.revenue) AS revenue`,
       );
       expect(sums?.billed).toBe(sums?.revenue);
     }

@@ -53,7 +53,8 @@ describe('the worker', () => {
     await pool.query('ALTER TABLE ledgerline_audit.tree_away RENAME TO tree');
     await test.apply(tenant('c'));
     await pool.query(
-      'BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM ledgerline_log.events WHERE position = 2; COMMIT',
+      'BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM ledgerline_log.events WHERE position ' +
+        '= 2; COMMIT',
     );
     await expect(test.ledger.project(AbortSignal.timeout(300_000))).rejects.toThrow(
       'the log has no event at position 2',

@@ -79,7 +79,8 @@ describe('an observation again', () => {
     await test.apply(observe('5', { subAttribution: { team: 'a' } }));
     const where = 'requests of r1 over [2026-04-02T00:00:00Z, 2026-04-03T00:00:00Z) is recorded';
     const message = (difference: string) =>
-      `1 of the observations contradict what is recorded; nothing was appended. ${where} ${difference}: use correct-usage to change a quantity`;
+      `1 of the observations contradict what is recorded; nothing was appended. ${where} ${difference}: use ` +
+      `correct-usage to change a quantity`;
     expect(await execute(observe('6', { subAttribution: { team: 'a' } }))).toEqual([
       'usage_conflict',
       message('with quantity 5, not 6'),
@@ -226,31 +227,34 @@ describe('metering again', () => {
     expect(await records()).toEqual([]);
   });
 
-  it('moves the reading of a resource that was another deployment’s, also one that a person had corrected', async () => {
-    await test.apply(droplet('d1'), meter, correct('12', metered), {
-      command: 'correct-resource',
-      provider: 'do',
-      providerId: 'r1',
-      from: T('2026-04-01'),
-      deploymentId: 'd2',
-      reason: 'it was never ours',
-    });
-    await test.apply(meter);
-    expect(await records()).toEqual([['d2', 'r1', '24']]);
-    // and back: metered anew
-    await test.apply(
-      {
+  it(
+    'moves the reading of a resource that was another deployment’s, also one that a person had ' + 'corrected',
+    async () => {
+      await test.apply(droplet('d1'), meter, correct('12', metered), {
         command: 'correct-resource',
         provider: 'do',
         providerId: 'r1',
         from: T('2026-04-01'),
-        deploymentId: 'd1',
-        reason: 'it was after all',
-      },
-      meter,
-    );
-    expect(await records()).toEqual([['d1', 'r1', '24']]);
-  });
+        deploymentId: 'd2',
+        reason: 'it was never ours',
+      });
+      await test.apply(meter);
+      expect(await records()).toEqual([['d2', 'r1', '24']]);
+      // and back: metered anew
+      await test.apply(
+        {
+          command: 'correct-resource',
+          provider: 'do',
+          providerId: 'r1',
+          from: T('2026-04-01'),
+          deploymentId: 'd1',
+          reason: 'it was after all',
+        },
+        meter,
+      );
+      expect(await records()).toEqual([['d1', 'r1', '24']]);
+    },
+  );
 
   it('leaves what a person corrected of a resource that nothing else is metered for', async () => {
     await test.apply(droplet('d1'), meter, correct('12', metered), {
@@ -286,7 +290,7 @@ describe('metering again', () => {
     expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ droplet_hours: '24' });
   });
 
-  it('counts a resource again that is seen again after its third strike: what a sighting leaves out is as it was', async () => {
+  it('counts a resource again after its third strike: what a sighting leaves out is as it was', async () => {
     const { deploymentId: _, ...listed } = droplet('d1');
     const sync = (day: string, resources: object[]) => ({
       command: 'sync-resources',

@@ -75,7 +75,8 @@ describe('verify', () => {
 
   it('names the event that was changed, and ends with 1', async () => {
     await database.pool.query(
-      "begin; set local session_replication_role = replica; update ledgerline_log.events set data = replace(data, 'USD', 'EUR') where position = 2; commit",
+      'begin; set local session_replication_role = replica; update ledgerline_log.events set data = ' +
+        "replace(data, 'USD', 'EUR') where position = 2; commit",
     );
     expect(await verified()).toMatchObject({
       code: 1,

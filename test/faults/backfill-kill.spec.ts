@@ -88,7 +88,8 @@ describe('an import that is interrupted', () => {
       expect(countsOf(await backfilled(again, 'usage', file, { format: 'csv' }))).toEqual([ROWS, 0, ROWS, 0, 0]);
       await again.close();
       const { rows } = await database.pool.query(
-        'SELECT count(*)::int AS readings, sum(quantity)::text AS quantity FROM ledgerline.usage_records WHERE position_to IS NULL',
+        'SELECT count(*)::int AS readings, sum(quantity)::text AS quantity FROM ledgerline.usage_records ' +
+          'WHERE position_to IS NULL',
       );
       // 24,000 × 0.5
       expect(rows).toEqual([{ readings: ROWS, quantity: '12000.0' }]);

@@ -101,7 +101,8 @@ describe('the projections’ writer', () => {
     try {
       await test.apply(seen('1'));
       const holders =
-        "SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND a.datname = current_database()";
+        "SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND " +
+        'a.datname = current_database()';
       const { rows } = await admin.query<{ pid: number }>(holders);
       expect(rows.length).toBeGreaterThan(0);
       for (const { pid } of rows) await admin.query('SELECT pg_terminate_backend($1)', [pid]);

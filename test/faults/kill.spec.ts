@@ -215,7 +215,8 @@ describe('kill -9', () => {
       const second = start('worker');
       // It has connected, and found the lock taken.
       const standingBy =
-        "SELECT FROM pg_stat_activity WHERE application_name = 'ledgerline worker' AND query LIKE '%pg_try_advisory_lock%'";
+        "SELECT FROM pg_stat_activity WHERE application_name = 'ledgerline worker' AND query LIKE " +
+        "'%pg_try_advisory_lock%'";
       while ((await test.core.pool.query(standingBy)).rowCount === 0) await delay(10);
       await kill(first);
       expect(await projected(await record())).toBeLessThan(120_000);

@@ -32,7 +32,8 @@ describe('projections of other versions', () => {
   const outdate = async (): Promise<void> => {
     // A database that an earlier program left: its checkpoint lacks columns too, and a table has another shape.
     await test.core.pool.query(
-      "UPDATE ledgerline.checkpoint SET versions = 'tenants@1'; ALTER TABLE ledgerline.checkpoint DROP generation, DROP halted, DROP events_per_second, DROP part;" +
+      "UPDATE ledgerline.checkpoint SET versions = 'tenants@1'; ALTER TABLE ledgerline.checkpoint DROP " +
+        'generation, DROP halted, DROP events_per_second, DROP part;' +
         ' ALTER TABLE ledgerline.tenants DROP COLUMN time_zone',
     );
   };

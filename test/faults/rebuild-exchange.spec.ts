@@ -31,7 +31,8 @@ const observed = (day: string, until: string, quantity: string): object => ({
 const isAnyoneWaiting = async (): Promise<boolean> =>
   (
     await test.core.pool.query(
-      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'relation'",
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND " +
+        "wait_event = 'relation'",
     )
   ).rowCount !== 0;
 

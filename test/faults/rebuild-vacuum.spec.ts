@@ -24,7 +24,8 @@ async function vacuuming(): Promise<{ givenWay: Promise<void> }> {
   const isWaitedFor = async (): Promise<boolean> =>
     (
       await client.query(
-        "SELECT FROM pg_locks WHERE NOT granted AND relation = 'ledgerline.usage_records'::regclass AND clock_timestamp() - waitstart >= interval '1 s'",
+        "SELECT FROM pg_locks WHERE NOT granted AND relation = 'ledgerline.usage_records'::regclass AND " +
+          "clock_timestamp() - waitstart >= interval '1 s'",
       )
     ).rowCount !== 0;
   const givenWay = (async () => {

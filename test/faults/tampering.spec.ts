@@ -137,14 +137,17 @@ describe('tampering with the log in Postgres', () => {
   });
 
   it('an inserted event, and all after it moved down', async () => {
-    const insert = `insert into ledgerline_log.events select 595, 's', 5000, '${id(7_777)}', type, data, metadata, recorded_at from ledgerline_log.events where position = 1`;
+    const insert =
+      `insert into ledgerline_log.events select 595, 's', 5000, '${id(7_777)}', type, data, metadata, ` +
+      `recorded_at from ledgerline_log.events where position = 1`;
     await tamper(...renumber(595, 1), insert);
     expect(await failures()).toEqual(Array.from({ length: 6 }, (_, index) => ['event_changed', 595 + index]));
   });
 
   it('an inserted event where none is appended: before the first, or behind the end', async () => {
     const insert = (position: number) =>
-      `insert into ledgerline_log.events select ${position}, 's', ${position} + 5000, '${id(position + 7_777)}', type, data, metadata, recorded_at from ledgerline_log.events where position = 1`;
+      `insert into ledgerline_log.events select ${position}, 's', ${position} + 5000, ` +
+      `'${id(position + 7_777)}', type, data, metadata, recorded_at from ledgerline_log.events where position = 1`;
     await tamper(insert(0), insert(601));
     expect(await failures()).toEqual([
       ['event_inserted', 0],
@@ -270,7 +273,8 @@ describe('verification', () => {
   it('needs no right but to read', async () => {
     const role = `reader_${process.pid}`;
     await database.pool.query(
-      `create role ${role}; grant usage on schema ledgerline_log, ledgerline_audit to ${role}; grant select on all tables in schema ledgerline_log, ledgerline_audit to ${role}`,
+      `create role ${role}; grant usage on schema ledgerline_log, ledgerline_audit to ${role}; grant select ` +
+        `on all tables in schema ledgerline_log, ledgerline_audit to ${role}`,
     );
     const pool = createPool(`${database.url}?options=${encodeURIComponent(`-c role=${role}`)}`);
     const reading = new PostgresLog(pool);

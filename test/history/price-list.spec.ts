@@ -218,7 +218,8 @@ describe('invoices that were issued at the wrong price', () => {
   });
 
   it('64 times too high', () => {
-    // four days: 2,949,120 × 0.0001904762 = 561.737…; the month: 22,855,680 × 0.0000029761 = 68.0207…; 68.02 − 561.74 =
+    // four days: 2,949,120 × 0.0001904762 = 561.737…; the month: 22,855,680 × 0.0000029761 = 68.0207…;
+    // 68.02 − 561.74 =
     // −493.72
     expect(invoiced['january']).toEqual([
       { total: '561.74', corrects: false },
@@ -247,7 +248,8 @@ describe('a price that is missing', () => {
     expect(items.find(({ billingKind }) => billingKind === 'storage')?.quarantine).toEqual({
       code: 'missing_rate',
       message:
-        'storage of subscription early: PostgresVCpu/standard-m8gd/ap-southeast-2 has no price at 2025-07-01T00:00:00Z: set one with set-rate',
+        'storage of subscription early: PostgresVCpu/standard-m8gd/ap-southeast-2 has no price at ' +
+        '2025-07-01T00:00:00Z: set one with set-rate',
     });
   });
 });

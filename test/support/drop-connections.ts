@@ -5,6 +5,7 @@ export async function dropDatabaseConnections(url: string): Promise<void> {
   const admin = new pg.Client(url);
   await admin.connect();
   await admin.query(`
-    select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`);
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()`);
   await admin.end();
 }

@@ -128,7 +128,8 @@ export function readBlock<Result>(block: Block, forms: readonly Form<Result>[]):
   }
   throw new ScenarioError(
     block.place,
-    `can't read ${JSON.stringify(block.text)}; a line here is one of\n${forms.map(({ usage }) => `    ${usage}`).join('\n')}`,
+    `can't read ${JSON.stringify(block.text)}; a line here is one ` +
+      `of\n${forms.map(({ usage }) => `    ${usage}`).join('\n')}`,
   );
 }
 

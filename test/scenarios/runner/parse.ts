@@ -212,7 +212,8 @@ function usageForms({ readings }: Told): readonly Entry[] {
       if (found === undefined || more.length > 0)
         throw new ScenarioError(
           block.place,
-          `${more.length === 0 ? 'no' : 'more than one'} reading of ${before} ${words.of('KIND')} on ${deploymentId} at ${day}`,
+          `${more.length === 0 ? 'no' : 'more than one'} reading of ${before} ${words.of('KIND')} on ` +
+            `${deploymentId} at ${day}`,
         );
       const { quantity: _quantity, rateKey: _rateKey, attributes: _attributes, ...key } = found.observation;
       const quantity = words.of('AFTER') === 'nothing' ? null : text(decimal(words.of('AFTER')));

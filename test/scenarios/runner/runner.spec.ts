@@ -37,10 +37,12 @@ expect unbilled
   const FOUND = [
     'wrong.ledger:13: total is 35.00, not 35.01',
     'wrong.ledger:12: there is no such row',
-    'wrong.ledger:10: the story does not say this row: billingKind requests, deploymentId site, period 2026-04-01..2026-04-11, kind charge, ref usage, quantity 10, unitAmount 0.5, discount 0.00, net 5.00, tax 0.00',
+    'wrong.ledger:10: the story does not say this row: billingKind requests, deploymentId site, period ' +
+      '2026-04-01..2026-04-11, kind charge, ref usage, quantity 10, unitAmount 0.5, discount 0.00, net 5.00, tax 0.00',
     'wrong.ledger:14: 35.00 is billed, not 34.99',
     'wrong.ledger:17: there is no such part',
-    'wrong.ledger:15: the story does not say this part: period 2026-04-11..2026-05-01, quantity 0, net 0.00, state open',
+    'wrong.ledger:15: the story does not say this part: period 2026-04-11..2026-05-01, quantity 0, net 0.00, ' +
+      'state open',
     'wrong.ledger:19: there is no such unbilled',
   ];
 
@@ -57,7 +59,7 @@ expect unbilled
     }
   });
 
-  it('differs where nothing is due, or something is, and where a quarantine or a refusal is not as it says', async () => {
+  it('differs where nothing or something is due, and where a quarantine or a refusal is not as it says', async () => {
     const text = `${ACME}2026-04-11 invoice acme
     nothing due
     quarantined requests missing_rate
@@ -176,7 +178,8 @@ describe('a story that can not be read', () => {
     ],
     [
       'tiers without an open one',
-      'plan p from 2026-01-01\n    currency USD\n    base fee 0 monthly in advance\n    item x\n        price volume\n            up to 10 at 1.00',
+      'plan p from 2026-01-01\n    currency USD\n    base fee 0 monthly in advance\n    item x\n        price ' +
+        'volume\n            up to 10 at 1.00',
       'wrong.ledger:5: price: tiers[0].upTo must be null in the last tier: it holds whatever exceeds the others',
     ],
   ])('for %s', (_what, text, message) => {
