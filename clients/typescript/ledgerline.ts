@@ -154,37 +154,37 @@ export class Ledgerline {
     this.requester = new Requester(options);
   }
 
-  /** Who is billed. */
+  /** Tenants, with their taxes and credits. */
   async tenants(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/tenants', query: question });
   }
 
-  /** What tenants run, and whose each was when. */
+  /** Deployments, and the tenants that they were assigned to over time. */
   async deployments(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/deployments', query: question });
   }
 
-  /** Which deployment is on which plan, from when to when, and for whom. */
+  /** Subscriptions of deployments to plans, with their periods and tenants. */
   async subscriptions(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; subscriptionId?: string | undefined; subscriptionIds?: readonly (string)[] | string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanSubscriptionPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/subscriptions', query: question });
   }
 
-  /** The inventory: what providers run for us, as last seen; or with its kind, status, size and holder at an instant, and what there was then. */
+  /** The inventory of resources: as last seen, or with `at` as they were at an instant. */
   async resources(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; provider?: string | undefined; providerId?: string | undefined; kind?: string | undefined; deploymentId?: string | undefined; tenantId?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ResourcePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/resources', query: question });
   }
 
-  /** Which days were metered, with the number of records and what was skipped. */
+  /** The metered days, with the number of records and the skipped resources. */
   async meteredDays(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MeteredDayPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/metered-days', query: question });
   }
 
-  /** The observations in force: one row per deployment, resource, billing kind, period and granularity. */
+  /** The usage records in force: one per deployment, resource, billing kind, period and granularity. */
   async usageRecords(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; resourceId?: string | undefined; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UsageRecordPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/usage-records', query: question });
   }
 
-  /** Quantity by billing kind of one deployment over a period: the shape that a quote takes. */
+  /** Quantity by billing kind of one deployment for a period, in the form that a quote takes. */
   async usage(question: { asOf?: string | undefined; knownAt?: string | undefined; deploymentId: string; start?: string | undefined; end?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<UsageAnswer> {
     return this.requester.send({ method: 'GET', path: '/api/v1/usage', query: question });
   }
@@ -194,38 +194,38 @@ export class Ledgerline {
     return this.requester.send({ method: 'POST', path: '/api/v1/usage', body });
   }
 
-  /** Usage that no line covers: its deployment had no subscription then, or the plan no item for its billing kind. */
+  /** Usage without a line: the deployment had no subscription, or its plan has no item for the billing kind. */
   async unbilled(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UnbilledUsagePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/unbilled', query: question });
   }
 
-  /** The prices of rate keys, with the periods over which they are in force; as known at a position or instant. */
+  /** The prices of rate keys, with the periods in which they are in force. */
   async rates(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; resourceType?: string | undefined; resourceFamily?: string | undefined; location?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<RatePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/rates', query: question });
   }
 
-  /** Plans with the periods over which their terms are in force. */
+  /** Plans, with the periods in which their terms are in force. */
   async plans(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; planId?: string | undefined; planIds?: readonly (string)[] | string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<PlanPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/plans', query: question });
   }
 
-  /** What usage would come to under a plan, for a whole period; stored nowhere. */
+  /** The price of usage under a plan for a whole period. Nothing is stored. */
   async quote(body: QuoteQuestion): Promise<Quote> {
     return this.requester.send({ method: 'POST', path: '/api/v1/quotes', body });
   }
 
-  /** Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`). */
+  /** Invoice lines and their parts: billed ones as frozen, open ones as rated up to now (`at`). */
   async lines(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/lines', query: question });
   }
 
-  /** One line or part; a line that was cut comes with its parts. */
+  /** One line or part. A split line includes its parts. */
   async line(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<LineWithParts> {
     const { id, ...query } = question;
     return this.requester.send({ method: 'GET', path: `/api/v1/lines/${encodeURIComponent(id)}`, query });
   }
 
-  /** Invoices: issued ones as they were frozen, drafts as they rate now. */
+  /** Invoices: issued ones as frozen, drafts as rated now. */
   async invoices(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/invoices', query: question });
   }
@@ -236,18 +236,18 @@ export class Ledgerline {
     return this.requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}`, query });
   }
 
-  /** The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored. */
+  /** The invoice that a tenant would get as of an instant (`at`) if it were created now. Nothing is stored. */
   async invoicePreview(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
     return this.requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
   }
 
-  /** One invoice as a page of HTML to print or to send. */
+  /** One invoice as an HTML page, to print or to send. */
   async invoiceDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
     const { id, ...query } = question;
     return this.requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
   }
 
-  /** Credit notes, each of one issued invoice. */
+  /** Credit notes of issued invoices. */
   async creditNotes(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; invoiceId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditNotePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/credit-notes', query: question });
   }
@@ -258,49 +258,49 @@ export class Ledgerline {
     return this.requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}`, query });
   }
 
-  /** One credit note as a page of HTML to print or to send. */
+  /** One credit note as an HTML page, to print or to send. */
   async creditNoteDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteDocumentAnswer> {
     const { id, ...query } = question;
     return this.requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/document`, query });
   }
 
-  /** Coupons and credits, and what issued invoices have taken of each. */
+  /** Coupons and credits, with the amounts that issued invoices have taken. */
   async credits(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/credits', query: question });
   }
 
-  /** Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across. */
+  /** Revenue, cost and margin of a month, overall and by tenant, deployment and kind, in one currency. */
   async margin(question: { asOf?: string | undefined; knownAt?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
     return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/margin', query: question });
   }
 
-  /** What the open period of each active subscription comes to so far, by the engine of the invoice; not billed. */
+  /** The amount of the open period of each active subscription so far, computed like an invoice; not billed. */
   async accrual(question: { asOf?: string | undefined; knownAt?: string | undefined; at?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
     return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/accrual', query: question });
   }
 
-  /** An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in. */
+  /** Traces an invoice, line, part, row, usage record or margin to its events, or an event to the invoices that use it. */
   async explain(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Explained> {
     const { id, ...query } = question;
     return this.requester.send({ method: 'GET', path: `/api/v1/audit/explain/${encodeURIComponent(id)}`, query });
   }
 
-  /** The log itself: events of a stream, or all, after a position. */
+  /** The events of the log, or of one stream, after a position. */
   async events(question: { asOf?: string | undefined; knownAt?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/audit/events', query: question });
   }
 
-  /** What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events. */
+  /** Changes of rates, usage, lines, invoices and margin between two moments of recording, each with its events. */
   async diff(question: { asOf?: string | undefined; knownAt?: string | undefined; from: string; to?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Differences> {
     return this.requester.send({ method: 'GET', path: '/api/v1/audit/diff', query: question });
   }
 
-  /** Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy. */
+  /** Checks all invariants of the recorded data: failures and notices, each with ids and a remedy. */
   async check(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Checked> {
     return this.requester.send({ method: 'GET', path: '/api/v1/audit/check', query: question });
   }
 
-  /** Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. With asOf: of the events up to then. */
+  /** The position, lag and version of each projection, and the state of a rebuild. With asOf: counts events up to then. */
   async projections(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
   }

@@ -88,7 +88,7 @@ describe('what is read', () => {
     expect(problemIn(late)).toMatchObject({
       status: 503,
       code: 'position_not_reached',
-      detail: expect.stringContaining(`the read models are at ${position}`),
+      detail: expect.stringContaining(`read models are at ${position}`),
     });
     expect(late.headers.get('retry-after')).toBe('1');
     // Someone else's write, while the read waits.

@@ -236,7 +236,7 @@ describe('a pruned month', () => {
     expect(await records({ start: T('2026-05-01'), end: T('2026-06-01') })).toEqual({ items: [], nextCursor: null });
     await expect(records({ asOf: String(before) })).rejects.toMatchObject({
       code: 'usage_pruned',
-      message: expect.stringContaining(`what was in force at position ${before} can't be listed any more`),
+      message: expect.stringContaining(`so those in force at position ${before} can't be listed`),
     });
   });
 

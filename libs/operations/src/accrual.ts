@@ -46,7 +46,7 @@ const zAccrual = z
 
 export const accrual = defineQuery({
   name: 'accrual',
-  summary: 'What the open period of each active subscription comes to so far, by the engine of the invoice; not billed',
+  summary: 'The amount of the open period of each active subscription so far, computed like an invoice; not billed',
   path: 'dashboard/accrual',
   params: zAsOf.extend({ ...zAt, currency: zCurrency.default('USD') }),
   roles: ADMIN,
@@ -56,7 +56,7 @@ export const accrual = defineQuery({
     const { core, position, caller } = context;
     const at = asked ?? caller.now;
     const lines = (await openLines(context, at)).filter((line) => line.currency === currency);
-    // Of one currency: a plan in another than its tenant's is on no invoice, and says so there.
+    // All lines are in one currency: a plan in a currency other than its tenant's is quarantined when it is invoiced.
     const couponsOf = await couponsOfLines(core, position, null);
     const rated = await rateLines(
       core,
@@ -97,6 +97,6 @@ export const accrual = defineQuery({
   },
 });
 
-/** The lines whose billing period holds the instant, of every subscription active then. */
+/** The lines of all active subscriptions whose billing period contains the instant. */
 const openLines = async ({ core, position }: QueryContext, at: Instant): Promise<LineDefinition[]> =>
   (await allLines(core, position, at)).filter((line) => contains(line.period, at));

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * What several answers are made of. `id` names a type in the OpenAPI document, in GraphQL and in the typed client; `format` names a kind
- * of text or number.
+ * Building blocks of several answers. `id` names a type in the OpenAPI document, in GraphQL and in the typed client.
+ * `format` names a kind of text or number.
  */
 
 export const zMoney = z
@@ -14,36 +14,36 @@ export const zQuantity = z
   .regex(/^-?\d+(\.\d+)?$/)
   .meta({ format: 'decimal', description: 'A decimal' });
 export const zTimestamp = z.string().meta({ format: 'date-time', description: 'RFC 3339, UTC' });
-/** More than 32 bits: a log only grows. */
-export const zPosition = z.int().meta({ format: 'int64', description: 'In the log' });
-/** JSON whose shape is not the ledger's to say. The compiler checks nothing of it. */
+/** A position can be larger than 32 bits. */
+export const zPosition = z.int().meta({ format: 'int64', description: 'A log position' });
+/** JSON of any shape. The compiler does not check it. */
 export const zAny: z.ZodType<Record<string, unknown>> = z.record(z.string(), z.unknown()).describe('As it came');
 
 export const zSpan = z.object({ start: zTimestamp, end: zTimestamp }).meta({ id: 'Period', description: 'Half-open' });
 export const zOpenSpan = z
   .object({ start: zTimestamp, end: zTimestamp.nullable() })
-  .meta({ id: 'OpenPeriod', description: 'Half-open; end null: it goes on' });
+  .meta({ id: 'OpenPeriod', description: 'Half-open. end null: no end yet' });
 
-export const zNextCursor = z.string().nullable().describe('Opaque; null: this is the last page');
+export const zNextCursor = z.string().nullable().describe('Opaque. null: this is the last page');
 
-/** A page of a list, named after its items. */
+/** A page of a list. Its type is named after its items. */
 export const listOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), nextCursor: zNextCursor }).meta({ id: `${nameOf(item)}Page` });
 
 function nameOf(item: z.ZodType): string {
   const id = z.globalRegistry.get(item)?.id;
-  if (id === undefined) throw new Error('the items of a list need a named type: give their schema an id');
+  if (id === undefined) throw new Error('the items of a list need a named type. Give their schema an id.');
   return id;
 }
 
 /** A document as HTML. */
-export const zHtml = z.string().describe('One file: no script, no resource from elsewhere; it prints on A4');
+export const zHtml = z.string().describe('One HTML file without scripts and external resources, for A4 paper');
 
 export const zQuarantine = z
   .object({ code: z.string(), message: z.string() })
-  .meta({ id: 'Quarantine', description: 'Why a line can’t be rated: all others are' });
+  .meta({ id: 'Quarantine', description: 'Why a line can’t be rated. The other lines are rated' });
 
-/** A rated row. A row that an invoice has frozen also says what it is of, its tax, and what it corrects. */
+/** A rated row. A row of an invoice also has its id, kind, tax, and the rows that it corrects. */
 export const zRow = z
   .object({
     ref: z.string(),
@@ -58,7 +58,7 @@ export const zRow = z
     credits: z
       .array(z.object({ creditId: z.string(), amount: zMoney }).meta({ id: 'CreditTaken' }))
       .optional()
-      .describe('What `credit` was taken from'),
+      .describe('The credits and coupons that `credit` was taken from'),
     taxRatePercent: zQuantity.optional(),
     tax: zMoney.optional(),
     corrects: z.array(z.string()).optional().describe('The ids of the rows that it corrects'),
@@ -67,7 +67,7 @@ export const zRow = z
   })
   .meta({ id: 'Row', description: 'gross − discount − credit = net' });
 
-/** From when to when a price or the terms of a plan are in force. */
+/** The period in which a price or the terms of a plan are in force. */
 export const inForce = {
   effectiveFrom: zTimestamp,
   effectiveUntil: zTimestamp.nullable(),
@@ -83,21 +83,21 @@ const reference = {
   recordedAt: zTimestamp,
   actor: z.string(),
   occurredAt: zTimestamp.nullable(),
-  command: z.string().nullable().describe('The command that it was recorded for'),
+  command: z.string().nullable().describe('The command that recorded it'),
   idempotencyKey: z.string().nullable(),
   reason: z.string().nullable(),
   source: z
     .object({
       file: z.string(),
       sha256: z.string().optional(),
-      rows: z.string().describe('`4-9,12`: in the order of what the event holds'),
+      rows: z.string().describe('Row numbers such as `4-9,12`, in the order of the items of the event'),
     })
     .meta({ id: 'EventSource' })
     .nullable()
-    .describe('The file that it was read from'),
+    .describe('The file that the data was read from'),
 };
 
-/** An event as evidence: where it stands, when it was recorded, by whom, and why. */
+/** An event as evidence: its place in the log, when and by whom it was recorded, and why. */
 export const zReference = z.object(reference).meta({ id: 'EventReference' });
 
 export const zEvent = z
@@ -106,13 +106,13 @@ export const zEvent = z
     correlationId: z
       .string()
       .nullable()
-      .describe('As in the API’s log: the request’s own, or what it said to be part of'),
-    requestId: z.string().nullable().describe('null: the correlation id is the request’s own, or it came by none'),
-    data: zAny.nullable().describe('null: not for this role'),
+      .describe('The id in the log of the API: of the request, or the one that the request was sent with'),
+    requestId: z.string().nullable().describe('null: same as the correlation id, or recorded without a request'),
+    data: zAny.nullable().describe('null: this role may not see it'),
   })
   .meta({ id: 'Event' });
 
-/** The fields that a request is refused for. */
+/** The faulty fields of a request. */
 export const zFieldErrors = z
   .array(z.object({ field: z.string(), message: z.string() }).meta({ id: 'FieldError' }))
   .describe('The faulty fields, by JSON path');
@@ -121,14 +121,14 @@ const zRefusal = z
   .object({ code: z.string(), kind: z.string(), message: z.string(), errors: zFieldErrors.optional() })
   .meta({ id: 'Refusal' });
 
-/** What became of a command. */
+/** The outcome of a command. */
 export const zOutcome = z
   .object({
-    index: z.int().optional().describe('In the array that was posted'),
+    index: z.int().optional().describe('Place in the posted array'),
     command: z.string(),
     status: z.enum(['done', 'unchanged', 'refused']),
     result: zAny.optional(),
-    position: zPosition.optional().describe('In the log, of its last event'),
+    position: zPosition.optional().describe('Log position of its last event'),
     error: zRefusal.optional(),
   })
   .meta({ id: 'CommandOutcome' });

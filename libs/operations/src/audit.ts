@@ -29,11 +29,11 @@ import { INVOICE } from './story.js';
 
 const zFinding = z
   .object({ code: z.string(), message: z.string(), ids: zAny, remedy: z.string() })
-  .meta({ id: 'Finding', description: 'Of what, and what to do about it' });
+  .meta({ id: 'Finding', description: 'A violated invariant, the ids involved, and the remedy' });
 
 const zChecked = z
   .object({
-    ok: z.boolean().describe('There are no failures'),
+    ok: z.boolean().describe('true: there are no failures'),
     position: zPosition,
     failures: z.array(zFinding),
     notices: z.array(zFinding),
@@ -45,7 +45,7 @@ const DEFAULT_EVENTS = 100;
 
 export const events = defineQuery({
   name: 'events',
-  summary: 'The log itself: events of a stream, or all, after a position',
+  summary: 'The events of the log, or of one stream, after a position',
   path: 'audit/events',
   params: zAsOf.extend({
     stream: zText.optional(),
@@ -71,7 +71,7 @@ export const events = defineQuery({
 export const explain = defineQuery({
   name: 'explain',
   summary:
-    'An invoice, line, part, row, usage record or margin figure down to its events; an event up to what it ended up in',
+    'Traces an invoice, line, part, row, usage record or margin to its events, or an event to the invoices that use it',
   path: 'audit/explain/:id',
   params: zAsOf.extend({ id: zId, ...zAt }),
   roles: ['platform_admin', 'auditor', 'operator'],
@@ -82,8 +82,7 @@ export const explain = defineQuery({
 
 export const diff = defineQuery({
   name: 'diff',
-  summary:
-    'What changed in rates, usage, lines, invoices and margin from one position or instant of recording to another, each with its events',
+  summary: 'Changes of rates, usage, lines, invoices and margin between two moments of recording, each with its events',
   path: 'audit/diff',
   params: zAsOf.extend({ from: z.string(), to: z.string().optional() }),
   roles: STAFF,
@@ -101,8 +100,7 @@ export const diff = defineQuery({
 
 export const check = defineQuery({
   name: 'check',
-  summary:
-    'Whether all invariants hold over everything that is recorded: failures, and notices, each with ids and the remedy',
+  summary: 'Checks all invariants of the recorded data: failures and notices, each with ids and a remedy',
   path: 'audit/check',
   params: zAsOf,
   roles: STAFF,
@@ -117,13 +115,13 @@ function cursorOf(cursor: string): number {
   return Number(position);
 }
 
-/** The log's events after a position and up to another, in order; of all that there are, `count` is enough. */
+/** Events after one position up to another, in order. `count` events are enough. */
 async function* eventsIn(
   log: EventLog,
   { after, upTo }: { after: number; upTo: number },
   { stream, type, count }: { stream: string | undefined; type: string | undefined; count: number },
 ): AsyncIterable<StoredEvent> {
-  // Positions are dense: without a condition, the next events are those at the next positions.
+  // Positions have no gaps: without a filter, the next events are at the next positions.
   const next = Array.from({ length: Math.max(0, Math.min(count, upTo - after)) }, (_, index) => after + 1 + index);
   const events =
     stream !== undefined
@@ -143,5 +141,5 @@ async function firstOf(events: AsyncIterable<StoredEvent>, count: number): Promi
   return first;
 }
 
-/** Cost is for who may see margin: others see that there was such an event, and not what it says. */
+/** Only roles that see margin see the data of cost events. Others see that there was an event. */
 const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role) || !Object.hasOwn(costEvents, type);

@@ -8,7 +8,7 @@ import { APRIL } from './story.js';
 
 export const recordCost = defineCommand({
   name: 'record-cost',
-  summary: 'Records lines of the invoice of a provider',
+  summary: 'Records lines of a provider invoice',
   fields: z.strictObject({
     provider: zId,
     invoiceRef: zId,
@@ -42,8 +42,8 @@ function assertKeysOnce(lines: readonly CostLine[]): void {
   const seen = new Set<string>();
   for (const [index, { lineKey }] of lines.entries()) {
     if (seen.has(lineKey))
-      throw invalid('duplicate_line_key', `lines[${index}]: the line key ${lineKey} occurs twice`, [
-        { field: `lines[${index}].lineKey`, message: 'occurs twice' },
+      throw invalid('duplicate_line_key', `lines[${index}]: duplicate lineKey ${lineKey}`, [
+        { field: `lines[${index}].lineKey`, message: 'is a duplicate' },
       ]);
     seen.add(lineKey);
   }

@@ -28,10 +28,12 @@ import {
 import { listOf, zMoney, zRow, zSpan, zTimestamp } from './answers.js';
 import { APRIL, CREDIT_NOTE, INVOICE } from './story.js';
 
-/** The same body again is the same credit note. A second one on purpose has an idempotency key of its own. */
+/**
+ * The same body again finds the same credit note. For a second credit note with the same body, use an idempotency key.
+ */
 export const createCreditNote = defineCommand({
   name: 'create-credit-note',
-  summary: 'Credits an issued invoice: all that is left of it, an amount, or some rows',
+  summary: 'Credits an issued invoice: in full, by an amount, or by rows',
   fields: z
     .strictObject({
       invoiceId: zId,
@@ -45,7 +47,7 @@ export const createCreditNote = defineCommand({
     })
     .refine(({ amount, rows }) => amount === undefined || rows === undefined, {
       path: ['rows'],
-      message: 'can’t be given beside amount: one or the other',
+      message: 'can’t be combined with amount. Give one of them.',
     }),
   key: 'body',
   isPreviewed: false,
@@ -67,7 +69,7 @@ export const createCreditNote = defineCommand({
 
 const creditNoteFields = {
   creditNoteId: z.string(),
-  number: z.string().describe('Gapless, in a series of its own'),
+  number: z.string().describe('Gapless, in a separate series'),
   invoiceId: z.string(),
   tenantId: z.string(),
   currency: z.string(),
@@ -88,7 +90,7 @@ const zCreditNoteWithRows = z
 
 export const creditNotes = defineQuery({
   name: 'credit-notes',
-  summary: 'Credit notes, each of one issued invoice',
+  summary: 'Credit notes of issued invoices',
   path: 'credit-notes',
   params: zPage.extend({ tenantId: zOptionalId, invoiceId: zOptionalId }),
   roles: READERS,
@@ -125,7 +127,7 @@ export const creditNote = defineQuery({
   },
 });
 
-/** Errors: `unknown_credit_note`, also where it is another tenant's. */
+/** Errors: `unknown_credit_note`, also for the credit note of another tenant. */
 export async function visibleCreditNote(
   { core, position, confinedTo }: QueryContext,
   id: string,

@@ -28,7 +28,7 @@ const zGrant = z.strictObject({
 
 export const grantCredit = defineCommand({
   name: 'grant-credit',
-  summary: 'Grants a tenant an amount that its invoices take before they are paid',
+  summary: 'Grants a tenant a credit that reduces its next invoices',
   fields: zGrant.extend({ amount: zDecimal }),
   key: ({ tenantId, currency, creditId }) => [tenantId, currency, creditId],
   example: { creditId: 'welcome', tenantId: 'acme', currency: 'USD', amount: '1.00', from: APRIL.start },
@@ -41,7 +41,7 @@ export const grantCredit = defineCommand({
 
 export const grantCoupon = defineCommand({
   name: 'grant-coupon',
-  summary: 'Grants a tenant a percentage off all or some billing kinds',
+  summary: 'Grants a tenant a percentage discount on all or some billing kinds',
   fields: zGrant.extend({ percent: zDecimal, billingKinds: z.array(zId).min(1).optional() }),
   key: ({ tenantId, currency, creditId }) => [tenantId, currency, creditId],
   example: {
@@ -83,7 +83,7 @@ export const revokeCredit = defineCommand({
 const isCreditEvent = (event: RecordedEvent): event is Extract<RecordedEvent, CreditEvent> =>
   Object.hasOwn(creditEvents, event.type);
 
-/** A tenant is billed in its own currency: a credit in another could never be taken. */
+/** A tenant is billed in one currency, so a credit in another currency could never be used. */
 async function decide(
   core: LedgerCore,
   call: CommandCall,
@@ -109,7 +109,7 @@ const zCredit = z
     amount: zMoney.optional(),
     left: zMoney.optional(),
     percent: zQuantity.optional(),
-    billingKinds: z.array(z.string()).nullable().optional().describe('null: of all'),
+    billingKinds: z.array(z.string()).nullable().optional().describe('null: all'),
     taken: zMoney,
     period: zOpenSpan,
     reason: z.string().nullable(),
@@ -118,7 +118,7 @@ const zCredit = z
 
 export const credits = defineQuery({
   name: 'credits',
-  summary: 'Coupons and credits, and what issued invoices have taken of each',
+  summary: 'Coupons and credits, with the amounts that issued invoices have taken',
   path: 'credits',
   params: zPage.extend({ tenantId: zOptionalId }),
   roles: READERS,
@@ -137,7 +137,7 @@ export const credits = defineQuery({
 
 const keyOf = (row: Pick<CreditRow, 'tenant_id' | 'currency'>): string => JSON.stringify([row.tenant_id, row.currency]);
 
-/** Each with what issued invoices have taken of it. */
+/** The credits with the amounts that issued invoices have taken. */
 async function withTaken({ core, position }: QueryContext, rows: readonly CreditRow[]) {
   const accounts = new Map(
     rows.map((row) => [keyOf(row), { tenantId: row.tenant_id, currency: row.currency }] as const),

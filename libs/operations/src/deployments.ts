@@ -36,7 +36,7 @@ export const registerDeployment = defineCommand({
     const { deploymentId, tenantId } = call.fields;
     return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
       if (events.length > 0)
-        throw conflict('deployment_exists', `deployment ${deploymentId} is registered already, with another body`);
+        throw conflict('deployment_exists', `deployment ${deploymentId} is already registered with a different body`);
       assertTenant(await core.book.load(tenantStream(tenantId)), tenantId);
       return { events: [{ type: 'DeploymentRegistered', data: call.fields }] };
     });
@@ -62,7 +62,10 @@ export const assignDeployment = defineCommand({
   },
 });
 
-/** Its subscriptions go on for the new tenant. Each plan, from when it is in force for them, must be in that tenant's currency. */
+/**
+ * The subscriptions of the deployment continue for the new tenant. Each plan must be in the currency of that tenant
+ * from when it is in force for it.
+ */
 async function assertCurrencyOf(
   core: LedgerCore,
   deployment: Deployment,
@@ -85,14 +88,14 @@ const zDeployment = z
   .object({
     deploymentId: z.string(),
     name: z.string(),
-    tenantId: z.string().nullable().describe('Whose it is now'),
+    tenantId: z.string().nullable().describe('The current tenant'),
     assignments: z.array(z.object({ tenantId: z.string(), from: zTimestamp }).meta({ id: 'Assignment' })),
   })
   .meta({ id: 'Deployment' });
 
 export const deployments = defineQuery({
   name: 'deployments',
-  summary: 'What tenants run, and whose each was when',
+  summary: 'Deployments, and the tenants that they were assigned to over time',
   path: 'deployments',
   params: zPage.extend({
     deploymentId: zOptionalId,
@@ -108,7 +111,7 @@ export const deployments = defineQuery({
     const visible = await visibleTenant(context, tenantId);
     if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
     const own = context.confinedTo;
-    // Of what they may see only: whose it was before is not to be found out by asking for it.
+    // Only assignments that the caller may see: the filter must not reveal earlier holders.
     const seen = own === null ? tenantIds : tenantIds?.filter((id) => id === own);
     return pageOfRows({
       ...{ order: DEPLOYMENT_ORDER, page, position },
@@ -139,7 +142,7 @@ async function withAssignments({ core, position, caller, confinedTo }: QueryCont
   });
 }
 
-/** A deployment as one of its tenants may see it: when it was theirs, and of others nothing. */
+/** A deployment as one of its tenants may see it: only the assignments to this tenant. */
 const ownView = <Item extends { tenantId: string | null; assignments: readonly { tenantId: string; from: Instant }[] }>(
   item: Item,
   own: string,

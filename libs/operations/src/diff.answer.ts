@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { zMoney, zPosition, zQuantity, zSpan, zReference, zTimestamp } from './answers.js';
 
-/** What changed from one log position to another. */
+/** What changed between two log positions. */
 
 const because = {
-  events: z.array(zReference).describe('That explain it: the first 50'),
-  eventCount: z.int().describe('Of all that do'),
+  events: z.array(zReference).describe('The events that explain the change: the first 50'),
+  eventCount: z.int().describe('The number of all events that explain the change'),
 };
 const zThenRate = z
   .object({
@@ -39,7 +39,7 @@ const zUsageDifference = z
     month: z.string(),
     before: zQuantity,
     after: zQuantity,
-    readings: z.int().describe('How many came, went or changed'),
+    readings: z.int().describe('How many readings were added, removed or changed'),
     ...because,
   })
   .meta({ id: 'UsageDifference' });
@@ -52,8 +52,8 @@ const zLineDifference = z
     billingKind: z.string(),
     currency: z.string(),
     period: zSpan,
-    before: zMoney.nullable().describe('null: it was not there'),
-    after: zMoney.nullable().describe('null: it is no longer there'),
+    before: zMoney.nullable().describe('null: it did not exist'),
+    after: zMoney.nullable().describe('null: it no longer exists'),
     difference: zMoney,
     ...because,
   })
@@ -88,6 +88,6 @@ export const zDifferences = z
     usage: z.array(zUsageDifference),
     lines: z.array(zLineDifference),
     invoices: z.array(zInvoiceDifference),
-    margin: z.array(zMarginDifference).nullable().describe('null: not for this role'),
+    margin: z.array(zMarginDifference).nullable().describe('null: this role may not see it'),
   })
   .meta({ id: 'Differences' });

@@ -19,7 +19,7 @@ import { CREDIT_NOTE, INVOICE } from './story.js';
 
 export const invoiceDocument = defineQuery({
   name: 'invoice-document',
-  summary: 'One invoice as a page of HTML to print or to send',
+  summary: 'One invoice as an HTML page, to print or to send',
   path: 'invoices/:id/document',
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
@@ -46,7 +46,7 @@ export const invoiceDocument = defineQuery({
 
 export const creditNoteDocument = defineQuery({
   name: 'credit-note-document',
-  summary: 'One credit note as a page of HTML to print or to send',
+  summary: 'One credit note as an HTML page, to print or to send',
   path: 'credit-notes/:id/document',
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
@@ -67,10 +67,10 @@ export const creditNoteDocument = defineQuery({
   },
 });
 
-/** As they were when the invoice was computed; of a draft, as they are. */
+/** The parties as they were when the invoice was computed. For a draft: as they are now. */
 type AsOf = Pick<z.output<typeof zAsOf>, 'asOf' | 'knownAt'>;
 
-/** As it was asked for; where both were, what came of it. */
+/** The moment as the caller gave it. If two were given: the resulting position. */
 function shownAsOf({ asOf, knownAt }: AsOf, position: number): string | null {
   if (asOf !== undefined && knownAt !== undefined) return `log position ${position}`;
   const asked = asOf ?? knownAt ?? null;
@@ -113,7 +113,10 @@ async function partiesOf(
 
 const codec = new EventCodec();
 
-/** The reference to the tenant's details that its `InvoiceIssued` froze: the event stands where the invoice's number begins. */
+/**
+ * The reference to the details of the tenant in the `InvoiceIssued` event, which is at the position where the invoice
+ * got its number.
+ */
 async function frozenDetailsRef(
   { core }: QueryContext,
   { invoice_id: invoiceId, ordinal }: InvoiceRow,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { zAny, zEvent, zMoney, zPosition, zQuantity, zRow, zSpan, zReference, zTimestamp } from './answers.js';
 
-/** What an id is explained as, by what it names. */
+/** The explanation of an id, by the kind of thing that it names. */
 
 const zIssuedRow = z
   .object({
@@ -19,7 +19,7 @@ const zIssuedRow = z
 
 const zFileRow = z
   .object({ file: z.string(), sha256: z.string().nullable(), row: z.int() })
-  .meta({ id: 'FileRow', description: 'The row of the file that it was read from' });
+  .meta({ id: 'FileRow', description: 'The file row that the data was read from' });
 
 const zUsed = z
   .object({ since: zTimestamp, until: zTimestamp, quantity: zQuantity, readings: z.int() })
@@ -37,15 +37,15 @@ const zExplainedRow = z
   .object({
     invoiceId: z.string(),
     number: z.string().nullable(),
-    computedAt: zPosition.describe('In the log: what is recorded later was not known'),
+    computedAt: zPosition.describe('A log position: later events were not known'),
     row: zIssuedRow,
-    arithmetic: z.string().describe('As one would write it down: (3600 − 1488) × 0.01 = 21.12'),
-    tax: z.string().describe('The same of its tax: 19 % of 21.12 = 4.0128, booked 4.01'),
+    arithmetic: z.string().describe('The calculation: (3600 − 1488) × 0.01 = 21.12'),
+    tax: z.string().describe('The calculation of the tax: 19 % of 21.12 = 4.0128, booked 4.01'),
     price: z
       .object({
         planId: z.string(),
         effectiveFrom: zTimestamp,
-        terms: zAny.nullable().describe('The price and what goes with it, as the plan has them'),
+        terms: zAny.nullable().describe('The item of the plan with its price'),
       })
       .meta({ id: 'ExplainedPrice' }),
     rates: z.array(
@@ -56,14 +56,14 @@ const zExplainedRow = z
           location: z.string(),
           effectiveFrom: zTimestamp,
           unitPrice: zMoney,
-          event: zReference.nullable().describe('That set it'),
+          event: zReference.nullable().describe('The event that set the rate'),
         })
         .meta({ id: 'ExplainedRate' }),
     ),
     usage: zUsed,
-    corrects: z.array(zRelatedRow).describe('Rows of earlier invoices that it takes back, or books as they should be'),
-    correctedBy: z.array(zRelatedRow).describe('Rows of later invoices and credit notes'),
-    because: z.array(zReference).describe('Of a correction: what was recorded since the corrected rows were computed'),
+    corrects: z.array(zRelatedRow).describe('Rows of earlier invoices that it reverses or rebooks'),
+    correctedBy: z.array(zRelatedRow).describe('Rows of later invoices and credit notes that correct it'),
+    because: z.array(zReference).describe('For a correction: events recorded since the corrected rows were computed'),
     events: z.array(zReference),
   })
   .meta({ id: 'ExplainedRow' });
@@ -88,7 +88,7 @@ const zUsedIn = z
     ),
     net: zMoney,
   })
-  .meta({ id: 'UsedIn', description: 'An invoice that it ended up in, and in which of its rows' });
+  .meta({ id: 'UsedIn', description: 'An invoice that uses it, and the rows that do' });
 
 const zVersion = z
   .object({
@@ -102,10 +102,10 @@ const zVersion = z
     sourceId: z.string().nullable(),
     origin: z.enum(['command', 'metering', 'backfill']),
     isInForce: z.boolean(),
-    file: zFileRow.nullable().describe('Where it was read'),
-    event: zReference.nullable().describe('That gave it this quantity'),
-    until: zReference.nullable().describe('The event that took it back'),
-    metered: z.array(zReference).describe('Of what was metered: the sightings and corrections of its resource'),
+    file: zFileRow.nullable().describe('Where it was read from'),
+    event: zReference.nullable().describe('The event that set this quantity'),
+    until: zReference.nullable().describe('The event that replaced or withdrew it'),
+    metered: z.array(zReference).describe('For a metered record: the observations and corrections of its resource'),
   })
   .meta({ id: 'UsageVersion' });
 
@@ -133,7 +133,7 @@ const zCost = z
     file: zFileRow.nullable(),
     event: zReference.nullable(),
   })
-  .meta({ id: 'ExplainedCost', description: 'A provider’s line, as far as it is in the month and the tenant’s' });
+  .meta({ id: 'ExplainedCost', description: 'The share of a provider line in the month and of the tenant' });
 
 const openLine = {
   lineId: z.string(),
@@ -153,10 +153,10 @@ const zDocument = z
     status: z.enum(['draft', 'issued', 'paid', 'void']),
     tenantId: z.string(),
     currency: z.string(),
-    credits: z.string().nullable().describe('The number of the invoice that a credit note is of'),
-    arithmetic: z.string().describe('Its rows, tax, and total: 58.74 + 11.16 = 69.90'),
+    credits: z.string().nullable().describe('For a credit note: the number of its invoice'),
+    arithmetic: z.string().describe('Subtotal, tax and total: 58.74 + 11.16 = 69.90'),
     reason: z.string().nullable(),
-    events: z.array(zReference).describe('Its own, from the draft to what became of it'),
+    events: z.array(zReference).describe('The events of the document itself, from draft to final state'),
   })
   .meta({ id: 'ExplainedDocument', description: 'An invoice or a credit note as a whole' });
 
@@ -164,12 +164,12 @@ const onDocuments = {
   documents: z.array(zDocument),
   rows: z
     .array(zExplainedRow)
-    .describe('Of an invoice, credit note, line, part or row; of a draft, those that it comes to now'),
+    .describe('Rows of the invoice, credit note, line, part or row. For a draft: the rows that it would have now'),
   open: z
     .object({ is: z.literal('open line'), ...openLine })
     .meta({ id: 'ExplainedOpenLine' })
     .nullable()
-    .describe('What of the line is not billed yet; null: nothing, or the id names no line'),
+    .describe('The part of the line that is not billed yet. null: none, or the id is not of a line'),
 };
 
 export const zExplained = z
@@ -183,7 +183,7 @@ export const zExplained = z
       is: z.literal('margin'),
       month: z.string(),
       currency: z.string(),
-      tenantId: z.string().nullable().describe('null: of all'),
+      tenantId: z.string().nullable().describe('null: all tenants'),
       arithmetic: z.string(),
       revenue: z.array(zRevenue),
       costs: z.array(zCost),
@@ -192,10 +192,8 @@ export const zExplained = z
       id: z.string(),
       is: z.literal('event'),
       event: zEvent,
-      usedIn: z.array(zUsedIn).nullable().describe('null: what it says is on no invoice'),
-      margin: z
-        .array(z.string())
-        .describe('Of a cost: the months of the margin that it is in, to be explained in turn'),
+      usedIn: z.array(zUsedIn).nullable().describe('null: such events are not on invoices'),
+      margin: z.array(z.string()).describe('For a cost: ids of the margins that include it, to explain next'),
     }),
   ])
-  .meta({ id: 'Explained', description: '`is` says what the id names, and so which fields there are' });
+  .meta({ id: 'Explained', description: '`is` says what the id names. The other fields depend on it' });

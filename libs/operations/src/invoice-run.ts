@@ -9,21 +9,21 @@ import { tenants } from './tenants.js';
 export interface InvoiceRun {
   readonly asOf: Instant;
   readonly tenantIds: readonly string[];
-  /** Issues what it creates, and what it finds as drafts of the same instant. */
+  /** Also issues the drafts: new ones, and existing ones of the same instant. */
   readonly issue: boolean;
 }
 
-/** What a run came to for one tenant. */
+/** The result of a run for one tenant. */
 export interface TenantBilled<Billed = Invoice> {
   readonly tenantId: string;
   readonly invoices: readonly Billed[];
   /** Lines that could not be billed, and why. */
   readonly quarantined: readonly { readonly lineId: string; readonly code: string; readonly message: string }[];
-  /** Why it ended early; the invoices that there are by then are kept. Null: it did not. */
+  /** Why the run failed for this tenant. Invoices created before are kept. null: it did not fail. */
   readonly failure: Error | null;
 }
 
-/** Every tenant, in order. */
+/** The ids of all tenants, in order. */
 export async function tenantIds(ledger: Ledger, caller: Caller): Promise<string[]> {
   const ids: string[] = [];
   for (let cursor: string | null | undefined; cursor !== null;) {
@@ -38,10 +38,13 @@ export async function tenantIds(ledger: Ledger, caller: Caller): Promise<string[
   return ids;
 }
 
-/** Tenants that are billed at the same time: what they record is then written, and projected, together. */
+/** Tenants billed at the same time: their events are appended and projected together. */
 const AT_ONCE = 32;
 
-/** Bills tenants as of an instant, and issues in their order. The same again finds what is there; one tenant's refusal does not keep the others from being billed. */
+/**
+ * Bills tenants as of an instant and issues their invoices in order. A second run finds the same invoices. A failure of
+ * one tenant does not stop the others.
+ */
 export async function* invoiceRun(ledger: Ledger, caller: Caller, run: InvoiceRun): AsyncGenerator<TenantBilled> {
   for (let from = 0; from < run.tenantIds.length; from += AT_ONCE) {
     const drafted = await Promise.all(
@@ -54,10 +57,10 @@ export async function* invoiceRun(ledger: Ledger, caller: Caller, run: InvoiceRu
   }
 }
 
-/** By this command at another instant, or paid since. */
+/** Issued before at another instant, or paid. */
 const ISSUED_ALREADY: readonly string[] = ['conflicting_body', 'invoice_not_draft'];
 
-/** How far a tenant's billing is: ids of its invoices. */
+/** The progress for one tenant: the ids of its invoices. */
 type Billing = TenantBilled<string>;
 
 async function draft(ledger: Ledger, caller: Caller, tenantId: string, asOf: Instant): Promise<Billing> {
@@ -82,7 +85,7 @@ async function issue(
     for (const invoiceId of billing.invoices) {
       const outcome = await ledger.execute({ command: 'issue-invoice', invoiceId, at: asOf }, caller, { inTurn });
       if (outcome.status === 'refused' && !ISSUED_ALREADY.includes(outcome.error.code)) throw refusal(outcome.error);
-      // What could be drafted, and can't be rated any more by now.
+      // Lines that were rated in the draft and can't be rated now.
       if (outcome.status !== 'refused')
         for (const each of zIssued.parse(outcome.result).quarantined) quarantined.set(each.lineId, each);
     }
@@ -97,7 +100,7 @@ async function viewed(ledger: Ledger, caller: Caller, { invoices, ...billing }: 
   }));
 }
 
-/** One tenant's failure is its own; what there is by then is kept. */
+/** Records a failure in the result of its tenant, with what was done before. */
 async function unlessFailed<Billed extends TenantBilled<unknown>>(
   billed: Billed,
   work: () => Promise<Billed>,

@@ -26,21 +26,21 @@ import {
 import { listOf, zAny, zMoney, zPosition, zQuantity, zRow, zSpan, zTimestamp } from './answers.js';
 import { APRIL, INVOICE, MID_APRIL } from './story.js';
 
-/** acme's invoice in the middle of April: the story voids it. */
+/** The invoice of acme as of the middle of April, which the examples void. */
 const FIRST_INVOICE = 'a9437568-4bb4-5f9b-820d-b9dab82599d0';
 
 const quarantined = z.array(z.object({ lineId: z.string(), code: z.string(), message: z.string() })).default([]);
-/** What create-invoice answers. */
+/** The result of create-invoice. */
 export const zDrafted = z.object({
   invoices: z.array(z.object({ invoiceId: z.string() })),
   quarantined,
 });
-/** What issue-invoice answers: lines that a draft had, and that can't be rated any more. */
+/** The result of issue-invoice. `quarantined`: lines of the draft that can no longer be rated. */
 export const zIssued = z.object({ quarantined }).default({ quarantined: [] });
 
 export const createInvoice = defineCommand({
   name: 'create-invoice',
-  summary: 'Creates the drafts of what is due for a tenant as of an instant; the same again finds them',
+  summary: 'Creates a draft of what is due for a tenant as of an instant. The same command again finds it',
   fields: z.strictObject({ tenantId: zId, asOf: zInstant, select: zSelection.optional() }),
   key: 'none',
   isPreviewed: false,
@@ -55,7 +55,7 @@ const zOnInvoice = z.strictObject({ invoiceId: zId, at: zInstant, reason: zText.
 
 export const issueInvoice = defineCommand({
   name: 'issue-invoice',
-  summary: 'Issues a draft: it gets its number, and its rows are frozen',
+  summary: 'Issues a draft: assigns its number and freezes its rows',
   fields: zOnInvoice,
   key: ({ invoiceId }) => [invoiceId],
   isPreviewed: false,
@@ -67,7 +67,7 @@ export const issueInvoice = defineCommand({
 
 export const voidInvoice = defineCommand({
   name: 'void-invoice',
-  summary: 'Voids a draft or an issued invoice: its lines are open again',
+  summary: 'Voids a draft or an issued invoice. Its lines become open again',
   fields: zOnInvoice,
   key: ({ invoiceId }) => [invoiceId],
   isPreviewed: false,
@@ -88,7 +88,7 @@ export const voidInvoice = defineCommand({
 
 export const payInvoice = defineCommand({
   name: 'pay-invoice',
-  summary: 'Records that an issued invoice was paid',
+  summary: 'Records the payment of an issued invoice',
   fields: zOnInvoice,
   key: ({ invoiceId }) => [invoiceId],
   isPreviewed: false,
@@ -102,7 +102,7 @@ export const payInvoice = defineCommand({
   },
 });
 
-/** Issued invoices that correct rows of this one. */
+/** Issued invoices that correct rows of this invoice. */
 async function correctedBy(core: LedgerCore, invoiceId: string): Promise<string[]> {
   const position = await core.projector.catchUp();
   return readCorrectingInvoices(core.db, position, invoiceId);
@@ -112,18 +112,18 @@ const zInvoiceLine = z
   .object({
     lineId: z.string(),
     parentLineId: z.string().nullable(),
-    parentPeriod: zSpan.nullable().describe('The whole charge period of the line that was cut; null where none was'),
+    parentPeriod: zSpan.nullable().describe('The whole charge period of the split line. null: the line was not split'),
     subscriptionId: z.string().nullable(),
     deploymentId: z.string().nullable(),
     billingKind: z.string(),
     period: zSpan,
     quantity: zQuantity,
-    included: zQuantity.nullable().describe('Of the whole charge period, in units of the conversion'),
+    included: zQuantity.nullable().describe('Included quantity of the whole charge period, in converted units'),
     unitConversion: zAny.nullable(),
     rows: z.array(zRow),
     net: zMoney,
     tax: zMoney,
-    correction: z.boolean().describe('It corrects what an earlier invoice billed'),
+    correction: z.boolean().describe('true: corrects an earlier invoice'),
   })
   .meta({ id: 'InvoiceLine' });
 
@@ -141,25 +141,25 @@ const invoiceFields = {
         .object({ name: z.string().nullable(), ratePercent: zQuantity, net: zMoney, tax: zMoney })
         .meta({ id: 'InvoiceTax' }),
     )
-    .describe('By name and rate'),
+    .describe('Tax amounts by name and rate'),
   quarantined: z
     .array(z.object({ lineId: z.string(), code: z.string(), message: z.string() }).meta({ id: 'QuarantinedLine' }))
-    .describe('Lines that could not be rated: they stay open'),
+    .describe('Lines that could not be rated. They stay open'),
 };
 
 export type Invoice = AnswerOf<typeof zInvoice>;
 export const zInvoice = z
   .object({
     invoiceId: z.string(),
-    number: z.string().nullable().describe('Gapless; from issuing on'),
+    number: z.string().nullable().describe('Gapless. null: not issued yet'),
     status: z.enum(INVOICE_STATUSES),
     ...invoiceFields,
-    selection: zAny.nullable().describe('Of an invoice of some lines only: which'),
+    selection: zAny.nullable().describe('Which lines were selected. null: all'),
     issuedAt: zTimestamp.nullable(),
     paidAt: zTimestamp.nullable(),
     voidedAt: zTimestamp.nullable(),
-    computedAt: zPosition.nullable().describe('The log position that it was frozen from'),
-    creditTaken: zMoney.describe('What it takes of the tenant’s credit: invoices below zero'),
+    computedAt: zPosition.nullable().describe('The log position that the invoice was computed at'),
+    creditTaken: zMoney.describe('Amount taken from the credit of the tenant, which comes from invoices below zero'),
     amountDue: zMoney.describe('total − creditTaken, never below 0'),
     creditNotes: z.array(
       z
@@ -181,7 +181,7 @@ const zInvoicePreview = z
 
 export const invoices = defineQuery({
   name: 'invoices',
-  summary: 'Invoices: issued ones as they were frozen, drafts as they rate now',
+  summary: 'Invoices: issued ones as frozen, drafts as rated now',
   path: 'invoices',
   params: zPage.extend({ tenantId: zOptionalId, status: z.enum(INVOICE_STATUSES).optional() }),
   roles: READERS,
@@ -213,7 +213,7 @@ export const invoice = defineQuery({
 
 export const invoicePreview = defineQuery({
   name: 'invoice-preview',
-  summary: 'The invoice that a tenant would get as of an instant (`at`), were it made now; nothing is stored',
+  summary: 'The invoice that a tenant would get as of an instant (`at`) if it were created now. Nothing is stored',
   path: 'invoices/preview',
   params: zAsOf.extend({ tenantId: zId, ...zAt }),
   roles: READERS,
@@ -225,7 +225,7 @@ export const invoicePreview = defineQuery({
   },
 });
 
-/** Errors: `unknown_invoice`, also where it is another tenant's. */
+/** Errors: `unknown_invoice`, also for the invoice of another tenant. */
 export async function visibleInvoice({ core, position, confinedTo }: QueryContext, id: string): Promise<InvoiceRow> {
   const [row] = isUuid(id) ? await readInvoices(core.db, position, [id]) : [];
   if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))

@@ -21,20 +21,20 @@ import { takeOver, type WhenOutdated } from './outdated.js';
 
 export interface LedgerOptions {
   readonly databaseUrl: string;
-  /** `esdb://…`: EventStoreDB is the log, and Postgres holds its mirror; else Postgres is the log. */
+  /** `esdb://…`: EventStoreDB is the log, and Postgres has a mirror of it. Without it, Postgres is the log. */
   readonly eventStoreUrl?: string;
   readonly applicationName?: string;
-  /** After how long a statement is given up, in milliseconds; never, unless given. Who waits for a lock is not meant. */
+  /** The timeout of a statement, in milliseconds. Default: none. It does not apply to waiting for a lock. */
   readonly statementTimeoutMs?: number;
-  /** Told of appends and of waiting for the read models. */
+  /** Receives measurements of appends and of waiting for the read models. */
   readonly measuring?: Measuring;
-  /** `wait` unless given. */
+  /** Default: `wait`. */
   readonly whenOutdated?: WhenOutdated;
-  /** Gives up waiting. */
+  /** Stops waiting. */
   readonly signal?: AbortSignal;
-  /** Told how the building of read models goes on, in words. */
+  /** Receives progress messages while read models are built. */
   readonly report?: (message: string) => void;
-  /** Who bills, as documents say: name, address, tax number, a line each. */
+  /** The seller on documents: name, address, tax number, one per line. */
   readonly seller?: string;
 }
 
@@ -46,7 +46,7 @@ interface Opened {
   close(): Promise<void>;
 }
 
-/** How long after a failure the building of read models is tried again, by a process that serves meanwhile. */
+/** After a failure, a serving process tries to build the read models again in this time. */
 const TRY_AGAIN_MS = 5_000;
 
 async function becomeCurrent(
@@ -68,7 +68,7 @@ async function becomeCurrent(
       return;
     } catch (error) {
       if (signal.aborted) return;
-      report(`${reason(error)}: tried again in ${TRY_AGAIN_MS / 1000} s`);
+      report(`${reason(error)}. Retrying in ${TRY_AGAIN_MS / 1000} s.`);
       await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -77,7 +77,7 @@ async function becomeCurrent(
 async function open(options: LedgerOptions): Promise<Opened> {
   const named = options.applicationName === undefined ? {} : { applicationName: options.applicationName };
   const pool = createPool(options.databaseUrl, { schema: READ_MODELS, ...named });
-  // What is asked is bounded; building and projecting read models takes as long as it takes.
+  // Queries have a timeout. Building and projecting read models do not.
   const { statementTimeoutMs, measuring } = options;
   const asked =
     statementTimeoutMs === undefined

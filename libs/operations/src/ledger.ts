@@ -54,16 +54,16 @@ import {
 import { TreeKeeper } from '#audit/tree-keeper';
 import { onTrial } from '#billing/preview/trial';
 
-/** How often one that waits for a position looks for it, in milliseconds. */
+/** Interval in which a waiting caller checks the position, in milliseconds. */
 const WAIT_MS = 20;
 
-/** An answer, and the log position that it is as of. */
+/** An answer and the log position that it is as of. */
 export interface Answered<Answer = unknown> {
   readonly position: number;
   readonly answer: Answer;
 }
 
-/** A command on its way over the command bus. */
+/** A command on the command bus. */
 export class LedgerCommand extends Command<CommandDone> {
   constructor(
     readonly definition: CommandDefinition,
@@ -82,7 +82,7 @@ export class LedgerCommandHandler implements ICommandHandler<LedgerCommand> {
   }
 }
 
-/** A query on its way over the query bus. */
+/** A query on the query bus. */
 export class LedgerQuery<Answer extends z.ZodType = z.ZodType> extends Query<Answered<AnswerOf<Answer>>> {
   constructor(
     readonly query: DefinedQuery<z.ZodObject, Answer>,
@@ -125,26 +125,26 @@ async function answered<Answer extends z.ZodType>(
 function queryNamed(name: string): DefinedQuery {
   const query = QUERIES.get(name);
   if (query !== undefined) return query;
-  throw notFound(
-    'unknown_query',
-    `there is no query ${JSON.stringify(name)}; there are ${[...QUERIES.keys()].join(', ')}`,
-  );
+  throw notFound('unknown_query', `unknown query ${JSON.stringify(name)}. Queries: ${[...QUERIES.keys()].join(', ')}`);
 }
 
 type MarginAnswer = AnswerOf<typeof margin.answer>;
 
-/** What commands would come to: what became of each, and what they would change in money. */
+/** The preview of commands: their outcomes, and the changes in money. */
 export interface Preview extends Effect {
-  /** The log position that it is made at: a correction that is `basedOn` it is refused where another came in between. */
+  /**
+   * The log position of the preview. A correction with this position as `basedOn` is refused if the same was changed
+   * since.
+   */
   readonly position: number;
   readonly commands: readonly (CommandOutcome & { readonly index: number })[];
-  /** Days that were metered already and are metered again in the preview, for a correction of a resource. */
+  /** Days that were metered before and are metered again in the preview, because a resource was corrected. */
   readonly remetered: readonly string[];
-  /** Where a month was asked for: its margin without the commands, and with them. */
+  /** If a month was given: its margin without and with the commands. */
   readonly margin?: { readonly before: MarginAnswer; readonly after: MarginAnswer };
 }
 
-/** The ledger as the apps use it: commands in, queries out. */
+/** The facade of the ledger for the apps: executes commands and answers queries. */
 @Injectable()
 export class Ledger {
   private readonly intake: UsageIntake;
@@ -158,7 +158,7 @@ export class Ledger {
     this.intake = new UsageIntake(core);
   }
 
-  /** Carries out one command. A refusal is an answer; only a failure of ours is thrown. */
+  /** Executes one command. A refusal is an outcome. Only failures of the system are thrown. */
   async execute(
     input: unknown,
     caller: Caller,
@@ -170,8 +170,9 @@ export class Ledger {
   }
 
   /**
-   * Carries out commands in order, each with the outcome that it has after those before it; where they have nothing to do with each
-   * other, several at once. An aborted signal leaves out the rest. What came before one that fails is kept. `sources`: where in a file each stands.
+   * Executes commands in order. Independent commands run at the same time, with the same outcomes. If the signal
+   * aborts, the remaining commands are left out. Commands before a failure stay recorded. `sources`: the place of each
+   * command in a file.
    */
   async *executeInOrder(
     inputs: readonly unknown[],
@@ -192,17 +193,17 @@ export class Ledger {
   }
 
   /**
-   * Takes readings, each with its own verdict: what is wrong with one leaves the others. Where several write one deployment's month at
-   * the same time, they are written together. Errors: `forbidden`.
+   * Records readings and answers a verdict for each: a faulty reading does not affect the others. Readings for the same
+   * deployment and month that arrive at the same time are appended together. Errors: `forbidden`.
    */
   async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
     return this.intake.ingest(incoming, caller);
   }
 
   /**
-   * What commands would change, in money, were they carried out now; nothing of it is kept. `at` is up to when open lines are
-   * rated; `margin` asks for that of a month besides (platform_admin). Errors: `forbidden`, `not_previewed`; a command that is
-   * refused is told so in its outcome, as when it is carried out.
+   * Previews commands: the changes in money if they were executed now. Nothing is recorded. Open lines are rated up to
+   * `at`. `margin` adds the margin of a month (platform_admin). Errors: `forbidden`, `not_previewed`. A command that
+   * would be refused says so in its outcome.
    */
   async preview(
     inputs: readonly unknown[],
@@ -235,7 +236,10 @@ export class Ledger {
     });
   }
 
-  /** Imports files. Errors: `forbidden`, `unreadable_file`, `invalid_mapping`, `missing_column`; a row that can't be taken is told, and the rest goes on. */
+  /**
+   * Imports files. A faulty row is reported and does not stop the import. Errors: `forbidden`, `unreadable_file`,
+   * `invalid_mapping`, `missing_column`.
+   */
   async backfill(request: BackfillRequest, caller: Caller): Promise<Imported> {
     assertRole(caller, WRITERS, 'import files');
     const run = asRun(caller);
@@ -253,7 +257,7 @@ export class Ledger {
     return withSources(request, async (sources) => dryRun(this.core, caller, carryOutOn, sources, request));
   }
 
-  /** Rows to be written to a file, as of now. Errors: `forbidden`, `invalid_parameter`. */
+  /** Exports rows as of now. Errors: `forbidden`, `invalid_parameter`. */
   async export(kind: ExportKind, params: Record<string, unknown>, caller: Caller): Promise<Export> {
     assertRole(caller, kind === 'focus' || kind === 'margin' ? ADMIN : STAFF, `export ${kind}`);
     const of =
@@ -270,8 +274,8 @@ export class Ledger {
   }
 
   /**
-   * Answers a query: one that is declared with its own answer, one that is named with JSON. Errors: `unknown_query`, `invalid_parameter`,
-   * `forbidden`, and the query's own.
+   * Answers a query. With a declaration the answer is typed. With a name the answer is JSON. Errors: `unknown_query`,
+   * `invalid_parameter`, `forbidden`, and the errors of the query.
    */
   ask<Params extends z.ZodObject, Answer extends z.ZodType>(
     query: DefinedQuery<Params, Answer>,
@@ -283,7 +287,7 @@ export class Ledger {
     return (await this.answer(typeof query === 'string' ? queryNamed(query) : query, params, caller)).answer;
   }
 
-  /** As `ask`, with the position that the answer is as of: asked as of that position again, it is the same. */
+  /** Like `ask`, with the position of the answer. Asked again as of this position, the answer is the same. */
   async answer<Params extends z.ZodObject, Answer extends z.ZodType>(
     query: DefinedQuery<Params, Answer>,
     params: z.input<Params>,
@@ -292,15 +296,12 @@ export class Ledger {
     return this.queries.execute(new LedgerQuery<Answer>(query, params, caller));
   }
 
-  /** Projects up to the log's head, or waits until whoever projects has reached the position. */
+  /** Projects up to the head of the log, or waits until another process has reached the position. */
   async catchUp(position?: number): Promise<number> {
     return this.core.projector.catchUp(position);
   }
 
-  /**
-   * Until a position is projected, wherever it was appended. Errors: `position_not_reached`, where it is not within the time: the same
-   * may be asked again.
-   */
+  /** Waits until a position is projected. Errors: `position_not_reached`, after the timeout. */
   async waitFor(position: number, timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (let at = await this.core.projector.position(); at < position; at = await this.core.projector.position()) {
@@ -308,17 +309,17 @@ export class Ledger {
       if (left <= 0)
         throw new DomainError(
           'position_not_reached',
-          `position ${position} is not there within ${timeoutMs} ms; the read models are at ${at}: ask again`,
+          `Position ${position} was not projected within ${timeoutMs} ms (read models are at ${at}). Retry.`,
           'unavailable',
         );
-      // Beyond the log's head there is nothing to project yet; and who projects may be another, who is slow.
+      // A position after the head of the log can't be projected yet. Another process may be the one that projects.
       if ((await this.core.log.head()) >= position)
         await Promise.race([this.core.projector.catchUp(position), delay(left)]);
       else await delay(Math.min(WAIT_MS, left));
     }
   }
 
-  /** Runs the projections, and keeps the log's Merkle tree up, until the signal aborts: what the worker does. */
+  /** Runs the projections and updates the Merkle tree of the log until the signal aborts. The worker calls this. */
   async project(
     signal: AbortSignal,
     onProgress?: (progress: Progress) => void,
@@ -327,7 +328,7 @@ export class Ledger {
     const keeper = new TreeKeeper(this.tree);
     const ended = new AbortController();
     const both = AbortSignal.any([signal, ended.signal]);
-    // Where one of them fails, so does the worker: it says why, and whoever runs it looks.
+    // If one of them fails, the worker fails with its error.
     const works = [
       keeper.run(both),
       this.core.projector.run(
@@ -347,7 +348,7 @@ export class Ledger {
     }
   }
 
-  /** What exchanges the read models for others, built anew from the log. */
+  /** Rebuilds the read models and replaces the live ones. */
   get rebuilder(): Rebuilder {
     return this.core.rebuilder;
   }
@@ -362,7 +363,7 @@ export class Ledger {
 
 type CarriedOut = (command: ReadCommand) => Promise<CommandDone>;
 
-/** Carries commands out on another ledger than the bus does: a trial. */
+/** Executes commands on another core: the core of a trial. */
 const carriedOutOn =
   (core: LedgerCore): CarriedOut =>
   async ({ definition, call }) =>
@@ -392,7 +393,7 @@ async function executed(
   }
 }
 
-/** An idempotency key belongs to one command, whatever it is and wherever else it is being carried out. */
+/** An idempotency key belongs to one command. The lock applies to all processes. */
 async function once(core: LedgerCore, command: ReadCommand, carryOut: CarriedOut): Promise<CommandDone> {
   const { call } = command;
   if (call.idempotencyKey === null) return carryOut(command);
@@ -403,17 +404,14 @@ async function once(core: LedgerCore, command: ReadCommand, carryOut: CarriedOut
   );
 }
 
-/** Errors: `not_previewed`, for a command that bills facts or repairs read models. */
+/** Errors: `not_previewed`, for a command with `isPreviewed: false`. */
 function assertPreviewable(name: string): void {
   if (COMMANDS.get(name)?.isPreviewed === false)
-    throw invalid(
-      'not_previewed',
-      `${name} is not previewed: a preview says what facts would change; for an invoice see invoice-preview`,
-    );
+    throw invalid('not_previewed', `${name} can't be previewed. For an invoice, use the query invoice-preview.`);
 }
 
 /**
- * Ids of events are derived from what they say: by this, each event says which import recorded it. Of two imports of one file at the same
- * time, the log would else take the second one's events for the first one's, sent again, and both would count them as accepted.
+ * Gives each import a correlation id of its own. Event ids are derived from content: without it, two imports of the
+ * same file at the same time would record the same events, and both would count them as accepted.
  */
 const asRun = (caller: Caller): Caller => ({ ...caller, correlationId: caller.correlationId ?? randomUUID() });

@@ -12,7 +12,7 @@ import { LINE, MID_APRIL } from './story.js';
 const zLine = z
   .object({
     lineId: z.string(),
-    parentLineId: z.string().nullable().describe('Of a part: the line that was cut'),
+    parentLineId: z.string().nullable().describe('For a part: the line that was split'),
     status: z.enum(['valid', 'split']),
     invoiceId: z.string().nullable(),
     tenantId: z.string(),
@@ -30,21 +30,21 @@ const zLine = z
 const zLineWithParts = z
   .object({
     ...zLine.shape,
-    parts: z.array(zLine).optional().describe('Of a line that was cut'),
-    partsNet: zMoney.optional().describe('What its parts come to'),
+    parts: z.array(zLine).optional().describe('The parts of a split line'),
+    partsNet: zMoney.optional().describe('The total of its parts'),
   })
   .meta({ id: 'LineWithParts' });
 
 export const lines = defineQuery({
   name: 'lines',
-  summary: 'Invoice lines and their parts: what is billed as it was frozen, what is open as it rates up to now (`at`)',
+  summary: 'Invoice lines and their parts: billed ones as frozen, open ones as rated up to now (`at`)',
   path: 'lines',
   params: zPage.extend({
     tenantId: zOptionalId,
     subscriptionId: zOptionalId,
     billingKind: zOptionalId,
     status: z.enum(['valid', 'split']).optional(),
-    /** Only those that can't be rated, or only those that can. */
+    /** `true`: only lines that can't be rated. `false`: only lines that can. */
     quarantined: z.enum(['true', 'false']).optional(),
     ...zAt,
   }),
@@ -65,7 +65,7 @@ export const lines = defineQuery({
 
 export const line = defineQuery({
   name: 'line',
-  summary: 'One line or part; a line that was cut comes with its parts',
+  summary: 'One line or part. A split line includes its parts',
   path: 'lines/:id',
   params: zAsOf.extend({ id: zId, ...zAt }),
   roles: READERS,
@@ -91,7 +91,10 @@ async function assertVisibleSubscription({ core, confinedTo }: QueryContext, sub
     throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
 }
 
-/** Whose line it is, where it was opened; one that is only derived so far is looked for among all that the caller may see. */
+/**
+ * The tenant and subscription of a line that was opened. A line that is only derived so far is searched in all that the
+ * caller may see.
+ */
 async function ownerOf(
   { core, position, confinedTo }: QueryContext,
   id: string,

@@ -10,7 +10,7 @@ const figures = {
   revenue: zMoney,
   cogs: zMoney,
   margin: zMoney,
-  marginPct: z.string().nullable().describe('null where revenue is 0'),
+  marginPct: z.string().nullable().describe('null: revenue is 0'),
 };
 
 const zMargin = z
@@ -21,7 +21,11 @@ const zMargin = z
     byTenant: z.array(z.object({ tenantId: z.string(), ...figures }).meta({ id: 'TenantMargin' })),
     byDeployment: z.array(
       z
-        .object({ tenantId: z.string(), deploymentId: z.string().nullable().describe('null: standalone'), ...figures })
+        .object({
+          tenantId: z.string(),
+          deploymentId: z.string().nullable().describe('null: not of a deployment'),
+          ...figures,
+        })
         .meta({ id: 'DeploymentMargin' }),
     ),
     byKind: z
@@ -31,13 +35,13 @@ const zMargin = z
       })
       .meta({ id: 'MarginByKind' }),
     unattributed: z.object({ cogs: zMoney }).meta({ id: 'UnattributedCogs' }),
-    otherCurrencies: z.array(z.string()).describe('In which there is revenue or cost too'),
+    otherCurrencies: z.array(z.string()).describe('Other currencies with revenue or cost'),
   })
   .meta({ id: 'Margin' });
 
 export const margin = defineQuery({
   name: 'margin',
-  summary: 'Revenue against cost of a month, overall, by tenant, deployment and kind; one currency, never added across',
+  summary: 'Revenue, cost and margin of a month, overall and by tenant, deployment and kind, in one currency',
   path: 'dashboard/margin',
   params: zAsOf.extend({ period: zMonth, currency: zCurrency.default('USD') }),
   roles: ADMIN,

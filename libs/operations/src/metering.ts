@@ -30,7 +30,7 @@ import { APRIL } from './story.js';
 
 export const configureMetering = defineCommand({
   name: 'configure-metering',
-  summary: 'Sets how finely a billing kind is metered from an instant on, and how long its raw records are kept',
+  summary: 'Sets the granularity of metering and the retention of raw records for a billing kind, from an instant on',
   fields: z.strictObject({
     billingKind: zId,
     granularity: z.enum(METERING_GRANULARITIES),
@@ -41,11 +41,12 @@ export const configureMetering = defineCommand({
   example: { billingKind: 'droplet_hours', granularity: 'day', from: APRIL.start },
   async handle(call, core) {
     const { billingKind, granularity, retentionDays, from } = call.fields;
-    // Of a kind that others meter, retention is all that there is to configure.
+    // For a kind that is not metered here, only retention can be configured.
     if (!METERED_BILLING_KINDS.includes(billingKind) && retentionDays === undefined)
       throw invalid(
         'unmetered_billing_kind',
-        `${billingKind} is not metered from the inventory, and without retentionDays nothing is configured; metered are ${METERED_BILLING_KINDS.join(', ')}`,
+        `${billingKind} is not metered from the inventory. Give retentionDays, or one of these billing kinds: ` +
+          METERED_BILLING_KINDS.join(', '),
         [{ field: 'billingKind', message: 'is not metered from the inventory' }],
       );
     return core.book.decide(meteringStream(billingKind), call, () => ({
@@ -56,12 +57,12 @@ export const configureMetering = defineCommand({
   },
 });
 
-/** What run-metering answers. */
+/** The result of run-metering. */
 export const zMetered = z.object({ count: z.int() });
 
 export const runMetering = defineCommand({
   name: 'run-metering',
-  summary: 'Meters a UTC day from the inventory as it stood during it; again, only what has changed since',
+  summary: 'Meters a UTC day from the inventory. Again: records only what changed since',
   fields: z.strictObject({ date: zDate }),
   key: 'none',
   example: { date: '2026-04-02' },
@@ -69,7 +70,7 @@ export const runMetering = defineCommand({
     const { date } = call.fields;
     const day = dayOf(instant(`${date}T00:00:00Z`));
     const { readings, skipped } = await meteredFrom(core, day);
-    // The command's key goes with what is done last, the mark of the day.
+    // The last append, which marks the day, records the key of the command.
     const step = stepOf(call);
     const written = await writeReadings(core, step, readings);
     const withdrawn = await withdraw(core, step, day, readings);
@@ -91,7 +92,7 @@ export const runMetering = defineCommand({
   },
 });
 
-/** What a day comes to, by the inventory and the configuration that are known now. */
+/** The readings of a day, from the inventory and configuration known now. */
 async function meteredFrom(core: LedgerCore, day: Period): Promise<ReturnType<typeof meterDay>> {
   const position = await core.projector.catchUp();
   const resources = await timelinesOf(core, position, { before: day.end });
@@ -139,7 +140,10 @@ async function writeReadings(
   return written;
 }
 
-/** A resource may name a deployment that nobody registered, a typo: it is reported, and metered once that deployment is there. */
+/**
+ * Leaves out readings of unregistered deployments (a typo in a resource) and reports them. They are metered once the
+ * deployment is registered.
+ */
 function withoutUnknown(
   { readings, skipped }: ReturnType<typeof meterDay>,
   registered: ReadonlySet<string>,
@@ -168,8 +172,8 @@ function withoutUnknown(
 }
 
 /**
- * Whether a record that metering made is not what the day comes to. What others have corrected since is theirs: it stays as they
- * said, unless the same resource is metered under another key, where it would be counted twice.
+ * Whether a metered record no longer matches the day. A record corrected by others stays as it is, unless the same
+ * resource is metered under another key: it would be counted twice.
  */
 function staleness(readings: readonly MeteredReading[]): (row: UsageRecordRow) => boolean {
   const expected = new Set(
@@ -194,7 +198,10 @@ interface Withdrawn {
   readonly position: number | null;
 }
 
-/** What was metered for the day and turns out not to have been: another deployment's, another granularity's, or gone. */
+/**
+ * Withdraws metered records that no longer match the day: the deployment or granularity changed, or the resource is
+ * gone.
+ */
 async function withdraw(
   core: LedgerCore,
   call: CommandCall,
@@ -202,7 +209,8 @@ async function withdraw(
   readings: readonly MeteredReading[],
 ): Promise<Withdrawn> {
   const { rows } = await core.pool.query<UsageRecordRow>(
-    "SELECT * FROM usage_records WHERE origin = 'metering' AND position_to IS NULL AND period_start >= $1::timestamptz AND period_start < $2::timestamptz",
+    "SELECT * FROM usage_records WHERE origin = 'metering' AND position_to IS NULL" +
+      ' AND period_start >= $1::timestamptz AND period_start < $2::timestamptz',
     [day.start, day.end],
   );
   const pruned = await fromLog(core, await prunedOfMonth(core, monthOf(day.start).start));
@@ -235,7 +243,7 @@ async function withdraw(
   return withdrawn;
 }
 
-/** Says that the day was metered, once, and again only where the outcome is another. */
+/** Records that the day was metered. Again only if the outcome changed. */
 async function markDay(
   core: LedgerCore,
   call: CommandCall,
@@ -257,7 +265,7 @@ async function markDay(
   });
 }
 
-/** What could not be metered, and why. It may say more. */
+/** What could not be metered, and why. It has more fields. */
 const zSkipped: z.ZodType<unknown, { readonly reason: string }> = z.looseObject({ reason: z.string() });
 
 const zMeteredDay = z
@@ -266,7 +274,7 @@ const zMeteredDay = z
 
 export const meteredDays = defineQuery({
   name: 'metered-days',
-  summary: 'Which days were metered, with the number of records and what was skipped',
+  summary: 'The metered days, with the number of records and the skipped resources',
   path: 'metered-days',
   params: zAsOf,
   roles: STAFF,

@@ -23,7 +23,10 @@ import { registerTenant, setGracePeriod, setTax, tenants } from './tenants.js';
 import { unbilled, waiveUsage } from './unbilled.js';
 import { correctUsage, observeUsage, usage, usageRecords } from './usage.js';
 
-/** What the ledger offers, by name. REST, GraphQL, their documents, the typed client and the CLI are made from these two lists. */
+/**
+ * All operations of the ledger, by name. REST, GraphQL, the OpenAPI document, the typed client and the CLI are made
+ * from these lists.
+ */
 
 export const COMMANDS: ReadonlyMap<string, CommandDefinition> = byName([
   registerTenant,
@@ -92,7 +95,7 @@ export const QUERIES: ReadonlyMap<string, DefinedQuery> = byName([
   projections,
 ]);
 
-/** Everyone who may execute some command: which one, its own roles say. */
+/** The roles that may execute at least one command. */
 export const COMMAND_ROLES: readonly Role[] = ROLES.filter((role) =>
   [...COMMANDS.values()].some(({ roles = WRITERS }) => roles.includes(role)),
 );

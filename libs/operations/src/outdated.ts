@@ -4,8 +4,9 @@ import type { Projector } from '#read-model/projector';
 import type { Rebuilder, RebuildProgress } from '#read-model/rebuild';
 
 /**
- * What a start does where the read models were made by other versions of the projections. `wait`: builds its own, or waits for the
- * process that does, and then serves. `serve`: does so while it runs, and says of itself that it is not ready. `leave`: neither.
+ * What a process does at start if the read models were built by other versions of the projections. `wait`: builds its
+ * own, or waits for the process that does. `serve`: the same in the background, while it reports that it is not ready.
+ * `leave`: nothing.
  */
 export type WhenOutdated = 'wait' | 'serve' | 'leave';
 
@@ -18,8 +19,8 @@ const LOOK_AGAIN_MS = 250;
 const REPORT_EVERY_MS = 5_000;
 
 /**
- * Makes the live read models those of this process's versions: by putting kept ones back that are, else by a rebuild. Processes of the
- * other versions serve until then, and say from then on that they are outdated. Errors: ProjectionHalted, and what the database throws.
+ * Replaces the live read models with those of this process's versions: restores kept ones, or rebuilds. Until then,
+ * processes of the other versions serve. Errors: ProjectionHalted, and database errors.
  */
 export async function takeOver(
   projector: Projector,
@@ -27,18 +28,20 @@ export async function takeOver(
   { signal, report }: TakeOver,
 ): Promise<void> {
   report(
-    'the read models were made by other versions of the projections: building those of this one; the others serve meanwhile',
+    'the read models were built by other versions of the projections. ' +
+      'Building new ones; processes of the other versions serve until then.',
   );
   const onProgress = every(REPORT_EVERY_MS, ({ phase, position, target, secondsLeft }: RebuildProgress) => {
     report(
-      `building the read models: ${phase}, position ${position} of ${target}${secondsLeft === null ? '' : `, ${secondsLeft} s left`}`,
+      `building the read models: ${phase}, position ${position} of ${target}` +
+        (secondsLeft === null ? '' : `, ${secondsLeft} s left`),
     );
   });
   while (!(await projector.prepare())) {
     try {
       await rebuilder.takeOver({ signal, onProgress });
     } catch (error) {
-      // Another process builds the very same: it is waited for.
+      // Another process builds the same read models: wait for it.
       if (!isDomainError(error) || error.code !== 'rebuild_under_way') throw error;
       await delay(LOOK_AGAIN_MS, undefined, { signal });
     }

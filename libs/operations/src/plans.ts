@@ -33,7 +33,7 @@ import { APRIL, MID_APRIL } from './story.js';
 
 export const publishPlan = defineCommand({
   name: 'publish-plan',
-  summary: 'Publishes a plan, or new terms of one, from an instant on',
+  summary: 'Publishes a plan, or new terms of a plan, from an instant on',
   fields: zPublishedPlan,
   key: ({ planId, effectiveFrom }) => [planId, effectiveFrom],
   example: {
@@ -52,7 +52,7 @@ export const publishPlan = defineCommand({
 
 export const correctPrice = defineCommand({
   name: 'correct-price',
-  summary: 'Corrects the price of an item of a plan over a period in the past',
+  summary: 'Corrects the price of a plan item for a past period',
   fields: z.strictObject({
     planId: zId,
     billingKind: zId,
@@ -101,7 +101,7 @@ async function decide(
   });
 }
 
-/** What an event says of an item's price over a stretch; null: nothing. */
+/** What an event changes in the price of an item within a period. null: nothing. */
 function saidOf({ type, data }: RecordedPlanEvent, item: string, meant: OpenPeriod): string | null {
   const stretch = { start: data.effectiveFrom, end: type === 'PlanPublished' ? null : data.effectiveUntil };
   if (!overlaps(stretch, meant)) return null;
@@ -112,8 +112,8 @@ function saidOf({ type, data }: RecordedPlanEvent, item: string, meant: OpenPeri
 }
 
 /**
- * The plan is published for that instant, in the currency of the tenant who then holds the deployment. Errors: `unknown_plan`,
- * `plan_not_in_force`, `currency_mismatch`.
+ * Refuses a plan that has no terms at the instant, or is in another currency than the tenant who holds the deployment
+ * then. Errors: `unknown_plan`, `plan_not_in_force`, `currency_mismatch`.
  */
 export async function assertPlan(
   core: LedgerCore,
@@ -131,12 +131,12 @@ export async function assertPlan(
   if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
   const version = planAt(versions, at);
   if (version === undefined)
-    throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}: publish it from then on`);
+    throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}. Publish it from then on.`);
   const registered = tenant?.find((event) => event.type === 'TenantRegistered');
   if (registered?.type === 'TenantRegistered' && registered.data.currency !== version.currency) {
     throw conflict(
       'currency_mismatch',
-      `plan ${planId} is in ${version.currency}, tenant ${tenantId} pays in ${registered.data.currency}: nothing is converted`,
+      `plan ${planId} is in ${version.currency}, but tenant ${tenantId} is billed in ${registered.data.currency}`,
     );
   }
 }
@@ -144,7 +144,7 @@ export async function assertPlan(
 const zPlanItem = z
   .object({
     billingKind: z.string(),
-    price: zAny.describe('A price model with its figures: { model, … }'),
+    price: zAny.describe('A price model with its parameters: { model, … }'),
     aggregation: z.string(),
     included: zQuantity.optional(),
     unitConversion: zAny.optional(),
@@ -170,7 +170,7 @@ const zPlan = z
 
 export const plans = defineQuery({
   name: 'plans',
-  summary: 'Plans with the periods over which their terms are in force',
+  summary: 'Plans, with the periods in which their terms are in force',
   path: 'plans',
   params: zPage.extend({ planId: zOptionalId, planIds: zOptionalIds, ...zAt }),
   roles: READERS,
@@ -182,7 +182,7 @@ export const plans = defineQuery({
       read: async (rows) => readPlanPage(core.db, position, { ids: idSets(planId, planIds), at }, rows),
       toItems: (rows) => rows.map(toItem),
     });
-    // As of before it was published there is nothing; a plan that never was is a mistake of who asks.
+    // As of a position before its publication, a plan is not listed. A plan that was never published is an error.
     if (planId !== undefined && found.items.length === 0 && !(await isEverPublished(core.db, planId)))
       throw notFound('unknown_plan', `plan ${planId} is not published`);
     return found;

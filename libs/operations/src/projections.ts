@@ -12,7 +12,7 @@ import { zAny, zNextCursor, zPosition } from './answers.js';
 
 export const skipEvent = defineCommand({
   name: 'skip-event',
-  summary: 'Skips the event at which the projections halt',
+  summary: 'Skips the event at which the projections halted',
   fields: z.strictObject({ position: z.int().positive(), reason: zText.min(1) }),
   key: ({ position }) => [position],
   isPreviewed: false,
@@ -28,7 +28,10 @@ export const skipEvent = defineCommand({
   },
 });
 
-/** An event that takes effect can't be taken back by leaving it out. One that has not been tried may well be applied. */
+/**
+ * Only an event that halts the projections can be skipped. An applied event needs a correction, and an event that was
+ * not tried yet may work.
+ */
 async function assertHaltedAt(core: LedgerCore, position: number): Promise<void> {
   try {
     await core.projector.catchUp();
@@ -37,12 +40,13 @@ async function assertHaltedAt(core: LedgerCore, position: number): Promise<void>
     if (error.position === position) return;
     throw conflict(
       'not_halted',
-      `the projections stand at position ${error.position}, not at ${position}: ${error.message}`,
+      `the projections halted at position ${error.position}, not at ${position}: ${error.message}`,
     );
   }
   throw conflict(
     'not_halted',
-    `the projections do not stand at position ${position}: only an event that can't be applied is skipped; to undo one, append its correction`,
+    `the projections did not halt at position ${position}. ` +
+      'Only an event that can’t be applied can be skipped. To undo an event, append a correction.',
   );
 }
 
@@ -51,18 +55,18 @@ export const zProjection = z
     name: z.string(),
     version: z.int(),
     position: zPosition,
-    head: zPosition.describe('Of the log'),
-    lag: zPosition.describe('Events that are recorded and not projected'),
-    lagSeconds: z.int().describe('Since the oldest event was recorded that is not projected'),
-    eventsPerSecond: z.int().nullable().describe('Over the last batch'),
+    head: zPosition.describe('The last position of the log'),
+    lag: zPosition.describe('Number of events not projected yet'),
+    lagSeconds: z.int().describe('Age of the oldest event not projected yet'),
+    eventsPerSecond: z.int().nullable().describe('Rate of the last batch'),
   })
   .meta({ id: 'Projection' });
 
-const zBeside = z
+const zSpare = z
   .object({
-    projections: zAny.describe('Their names, or "all"'),
+    projections: zAny.describe('The names, or "all"'),
     position: zPosition,
-    lag: zPosition.describe('Events behind the read models that serve'),
+    lag: zPosition.describe('Number of events behind the live read models'),
     eventsPerSecond: z.int().nullable(),
   })
   .meta({ id: 'ReadModelsBeside' });
@@ -77,15 +81,15 @@ const zProjections = z
       .meta({ id: 'Halt' })
       .nullable()
       .describe('The event that can’t be applied'),
-    rebuild: zBeside.nullable().describe('What is being built beside those that serve'),
-    kept: zBeside.nullable().describe('What projections rollback puts back'),
+    rebuild: zSpare.nullable().describe('Read models that are being built'),
+    kept: zSpare.nullable().describe('Read models that `projections rollback` restores'),
   })
   .meta({ id: 'ProjectionPage' });
 
 export const projections = defineQuery({
   name: 'projections',
   summary:
-    "Each projection with its version, position, the log's head, and its lag in events and seconds; what is being rebuilt, and what is kept. With asOf: of the events up to then",
+    'The position, lag and version of each projection, and the state of a rebuild. With asOf: counts events up to then',
   path: 'projections',
   params: zAsOf,
   roles: STAFF,
@@ -98,9 +102,10 @@ export const projections = defineQuery({
 const MICROS_PER_SECOND = 1_000_000n;
 
 /**
- * Where the read models are, of the events up to `head`; what is being built beside them, and what is kept of the ones before. `lag` is in events; `lagSeconds` is
- * how long ago the oldest event that is not projected was recorded; `eventsPerSecond` is of the last batch. `state`: `rebuilding` where
- * the read models are those of other versions than this process has, so that it answers nothing until its own are built.
+ * The progress of the read models, counting events up to `head`, of a rebuild, and of the kept read models. `lag` is in
+ * events. `lagSeconds` is the age of the oldest event that is not projected. `eventsPerSecond` is the rate of the last
+ * batch. `state` `rebuilding`: the read models were built by other versions of the projections, so this process answers
+ * nothing until its own are built.
  */
 async function projectionsStatus(core: LedgerCore, now: Instant, head: number): Promise<AnswerOf<typeof zProjections>> {
   const { live, shadow, previous } = await core.rebuilder.status();
@@ -119,12 +124,12 @@ async function projectionsStatus(core: LedgerCore, now: Instant, head: number): 
     nextCursor: null,
     state: isOurs ? (halted === null ? 'current' : 'halted') : 'rebuilding',
     halted,
-    rebuild: shadow === null ? null : beside(shadow, { position, head }),
-    kept: previous === null ? null : beside(previous, { position, head }),
+    rebuild: shadow === null ? null : spare(shadow, { position, head }),
+    kept: previous === null ? null : spare(previous, { position, head }),
   };
 }
 
-const beside = (
+const spare = (
   { only, position, eventsPerSecond }: Checkpoint,
   live: { readonly position: number; readonly head: number },
 ) => ({
@@ -134,7 +139,7 @@ const beside = (
   eventsPerSecond,
 });
 
-/** In whole seconds. A clock that went back makes it no less than 0. */
+/** Whole seconds, at least 0 even if the clock was set back. */
 async function secondsSince({ log }: LedgerCore, position: number, now: Instant): Promise<number> {
   for await (const { recordedAt } of log.readAt([position]))
     return Math.max(0, Number((micros(now) - micros(recordedAt)) / MICROS_PER_SECOND));

@@ -3,7 +3,7 @@ import { applyPlanEvent, type PlanVersion, publishPlan, zPlanItem } from '#domai
 import { parse, zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { FROM_EVER } from '#domain/time/instant';
 
-/** A plan as publish-plan takes it, and as a quote may bring one of its own. */
+/** A plan, for publish-plan and for quotes with a plan of their own. */
 export const zPublishedPlan = z.strictObject({
   planId: zId,
   name: zText,
@@ -15,13 +15,13 @@ export const zPublishedPlan = z.strictObject({
   items: z.array(zPlanItem),
 });
 
-/** As a file may have it: with the command's name still on it, and without the date from which it would be in force. */
+/** A plan in a file: it may have the name of the command, and needs no date. */
 const zPlanFile = zPublishedPlan.extend({
   command: z.literal('publish-plan').optional(),
   effectiveFrom: zInstant.default(FROM_EVER),
 });
 
-/** The plan as one version, guarded as publishing it would be. */
+/** The plan as one version, with the checks of publish-plan. */
 export function planOfItsOwn(plan: z.output<typeof zPublishedPlan>): PlanVersion {
   const [event] = publishPlan([], plan);
   const [version] = event === undefined ? [] : applyPlanEvent([], event);

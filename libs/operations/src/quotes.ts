@@ -32,13 +32,13 @@ const zQuote = z
     total: zMoney,
     unbilled: z
       .array(z.object({ billingKind: z.string(), quantity: zQuantity }).meta({ id: 'UnbilledQuantity' }))
-      .describe('Usage that the plan has no item for'),
+      .describe('Usage without an item in the plan'),
   })
   .meta({ id: 'Quote' });
 
 export const quote = defineQuery({
   name: 'quote',
-  summary: 'What usage would come to under a plan, for a whole period; stored nowhere',
+  summary: 'The price of usage under a plan for a whole period. Nothing is stored',
   path: 'quotes',
   method: 'POST',
   params: zAsOf.extend({
@@ -58,8 +58,8 @@ export const quote = defineQuery({
     const version =
       plan === undefined ? planAt((await plansById(core, position)).get(planId ?? '') ?? [], at) : planOfItsOwn(plan);
     if (planId === undefined && plan === undefined)
-      throw invalid('plan_missing', 'a quote needs planId, or a plan of its own', [
-        { field: 'planId', message: 'must be given, or plan' },
+      throw invalid('plan_missing', 'a quote needs planId or plan', [
+        { field: 'planId', message: 'must be given unless plan is' },
       ]);
     if (version === undefined) throw notFound('unknown_plan', `plan ${planId ?? ''} has no terms at ${at}`);
     const payer = await visibleTenant(context, tenantId);

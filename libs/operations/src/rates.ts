@@ -64,7 +64,7 @@ export const setRate = defineCommand({
 
 export const correctRate = defineCommand({
   name: 'correct-rate',
-  summary: 'Corrects the price of a rate key over a period in the past',
+  summary: 'Corrects the price of a rate key for a past period',
   fields: zRateKey.extend({
     unitPrice: zPrice,
     effectiveFrom: zInstant,
@@ -85,7 +85,7 @@ export const correctRate = defineCommand({
     return decide(core, call, fields, (segments, history) => {
       const input = { ...fields, effectiveUntil: effectiveUntil ?? null };
       const corrected = decideCorrection(segments, input, history);
-      // As it was meant at the basis: a change by another since must not shorten it unseen.
+      // The period as meant at the basis: a later change by others must not shorten it unnoticed.
       const meant = correctionStretch(foldRates(history.filter(({ position }) => position <= basis)), input);
       if (corrected.length > 0) assertNotOvertaken(call, basis, history, (event) => saidOf(event, meant));
       return corrected;
@@ -125,7 +125,7 @@ async function decide(
   );
 }
 
-/** A withdrawal undoes what was set or corrected from its instant on; a price that is set after a withdrawal's instant undoes that. */
+/** A withdrawal undoes prices from its instant on. A price set for a time after a withdrawal undoes the withdrawal. */
 function undoes(later: RecordedEvent, earlier: RecordedEvent): boolean {
   if (later.type === 'RateWithdrawn' && (earlier.type === 'RateSet' || earlier.type === 'RateCorrected'))
     return compareInstants(later.data.from, earlier.data.effectiveFrom) <= 0;
@@ -133,7 +133,7 @@ function undoes(later: RecordedEvent, earlier: RecordedEvent): boolean {
   return overlaps(stretchOf(later.data), stretchOf(earlier.data));
 }
 
-/** What an event says of a key's price over a stretch; null: nothing. */
+/** What an event changes in the price of a key within a period. null: nothing. */
 function saidOf({ data }: RecordedRateEvent, stretch: OpenPeriod): string | null {
   if (!overlaps(stretchOf(data), stretch)) return null;
   const over = `${rateKeyText(data)} over ${periodText(stretchOf(data))}`;
@@ -158,7 +158,7 @@ const zRate = z
 
 export const rates = defineQuery({
   name: 'rates',
-  summary: 'The prices of rate keys, with the periods over which they are in force; as known at a position or instant',
+  summary: 'The prices of rate keys, with the periods in which they are in force',
   path: 'rates',
   params: zPage.extend({
     resourceType: zOptionalId,

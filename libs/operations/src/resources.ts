@@ -27,7 +27,7 @@ import { readResourcePage, readResources, RESOURCE_ORDER } from '#projections/in
 import { listOf, zAny, zQuantity, zTimestamp } from './answers.js';
 import { DAY } from './story.js';
 
-/** What an observation leaves out stays as it was; null says: none. */
+/** A field left out keeps its value. null removes the value. */
 const zSeenResource = z.strictObject({
   ...zObservedResource.shape,
   sizeGb: zObservedResource.shape.sizeGb.nullable(),
@@ -47,7 +47,7 @@ const RESOURCE = {
 
 export const observeResource = defineCommand({
   name: 'observe-resource',
-  summary: 'Records one resource as its provider shows it',
+  summary: 'Records an observation of one resource',
   fields: zSeenResource.extend({ provider: zId, seenAt: zInstant }),
   key: ({ provider, providerId, seenAt }) => [provider, providerId, seenAt],
   example: { provider: 'digitalocean', ...RESOURCE, seenAt: DAY.start },
@@ -59,7 +59,7 @@ export const observeResource = defineCommand({
 
 export const syncResources = defineCommand({
   name: 'sync-resources',
-  summary: 'Records the complete listing of a provider: a resource that is missing again and again is removed',
+  summary: 'Records the complete listing of a provider. A resource missing in several listings is removed',
   fields: z.strictObject({ provider: zId, seenAt: zInstant, resources: z.array(zSeenResource) }),
   key: ({ provider, seenAt }) => [provider, seenAt],
   example: { provider: 'digitalocean', seenAt: DAY.end, resources: [RESOURCE] },
@@ -70,7 +70,7 @@ export const syncResources = defineCommand({
 
 export const removeResource = defineCommand({
   name: 'remove-resource',
-  summary: 'Records that a resource was removed at an instant',
+  summary: 'Records the removal of a resource at an instant',
   fields: z.strictObject({ provider: zId, providerId: zId, at: zInstant }),
   key: ({ provider, providerId, at }) => [provider, providerId, at],
   example: { provider: 'digitalocean', providerId: 'droplet-1', at: '2026-04-20T00:00:00Z' },
@@ -85,7 +85,7 @@ export const removeResource = defineCommand({
 
 export const correctResource = defineCommand({
   name: 'correct-resource',
-  summary: 'Corrects the status, size or holder of a resource over a period in the past',
+  summary: 'Corrects the status, size or holder of a resource for a past period',
   fields: z.strictObject({
     provider: zId,
     providerId: zId,
@@ -107,7 +107,7 @@ export const correctResource = defineCommand({
     if (Object.keys(changes).length === 0)
       throw invalid(
         'nothing_to_correct',
-        'correct-resource: name at least one of status, sizeGb, deploymentId, tenantId',
+        'correct-resource: give at least one of status, sizeGb, deploymentId, tenantId',
       );
     const basis = await basisOf(core, call);
     return core.book.decideOnReadModels(inventoryStream(provider), call, async (position) => {
@@ -122,7 +122,8 @@ export const correctResource = defineCommand({
         throw overtaken(
           call,
           basis,
-          `${providerId} was corrected over ${periodText(other.stretch)}: ${JSON.stringify(other.changes)} (position ${other.position})`,
+          `${providerId} was corrected over ${periodText(other.stretch)}: ` +
+            `${JSON.stringify(other.changes)} (position ${other.position})`,
         );
       return {
         events: [
@@ -213,7 +214,7 @@ async function correctionsSince(
   }));
 }
 
-/** Events of the same provider that say something of one of these resources: an observation of others leaves them as they are. */
+/** Events of the provider that concern one of these resources. Observations of other resources do not matter. */
 function concerning(seen: readonly SeenResource[]): (event: RecordedEvent) => boolean {
   const ids = new Set(seen.map(({ providerId }) => providerId));
   return ({ type, data }) => {
@@ -232,14 +233,14 @@ function assertListedOnce(seen: readonly SeenResource[]): void {
   const ids = new Set<string>();
   for (const [index, { providerId }] of seen.entries()) {
     if (ids.has(providerId))
-      throw invalid('duplicate_resource', `resources[${index}]: ${providerId} is listed twice`, [
-        { field: `resources[${index}].providerId`, message: 'is listed twice' },
+      throw invalid('duplicate_resource', `resources[${index}]: duplicate providerId ${providerId}`, [
+        { field: `resources[${index}].providerId`, message: 'is a duplicate' },
       ]);
     ids.add(providerId);
   }
 }
 
-/** The observation with what it left out carried over from what was known at that time: of one that was gone, from when it was last there. */
+/** Fills the fields that the observation leaves out with the last known values at that time. */
 function completed(seen: SeenResource, known: Known | undefined, seenAt: Instant): ObservedResource {
   const state = known === undefined ? undefined : lastStateAt(known.timeline, seenAt);
   const pick = (given: string | null | undefined, before: string | null | undefined): string | undefined =>
@@ -275,15 +276,14 @@ const zResource = z
     attrs: zAny,
     firstSeenAt: zTimestamp,
     lastSeenAt: zTimestamp,
-    staleStrikeCount: z.int().describe('Complete listings in a row that lacked it'),
+    staleStrikeCount: z.int().describe('Number of complete listings in a row without it'),
     deletedAt: zTimestamp.nullable(),
   })
   .meta({ id: 'Resource' });
 
 export const resources = defineQuery({
   name: 'resources',
-  summary:
-    'The inventory: what providers run for us, as last seen; or with its kind, status, size and holder at an instant, and what there was then',
+  summary: 'The inventory of resources: as last seen, or with `at` as they were at an instant',
   path: 'resources',
   params: zPage.extend({
     provider: zOptionalId,
@@ -339,7 +339,10 @@ const toItem = (row: ResourceRow) => ({
   deletedAt: row.deleted_at,
 });
 
-/** Those that there were at an instant, as they were then; what has no history, as its name, is as last seen. */
+/**
+ * The resources that existed at an instant, with their state then. Fields without a history, such as the name, are as
+ * last seen.
+ */
 async function rowsAt(
   core: LedgerCore,
   position: number,

@@ -14,10 +14,10 @@ import { type Kept, type Prunable, retentionOf } from '#billing/retention/retent
 import { MID_APRIL } from './story.js';
 
 const AT_ONCE = 32;
-/** Of what is kept, so much is named: its number is told. */
+/** This many kept records are named. Of more, only the number is reported. */
 const MOST_NAMED = 20;
 
-/** What prune-usage answers. */
+/** The result of prune-usage. */
 export const zPruned = z.object({
   month: z.string(),
   records: z.int(),
@@ -26,18 +26,21 @@ export const zPruned = z.object({
   keptCount: z.int(),
 });
 
-/** Deployment by deployment: killed half-way, the same again goes on. Errors: `usage_in_use`, `retention_not_over`, where nothing can be pruned. */
+/**
+ * Prunes one deployment after another. After an interruption, the same command continues. Errors: `usage_in_use`,
+ * `retention_not_over`, if nothing can be pruned.
+ */
 export const pruneUsage = defineCommand({
   name: 'prune-usage',
-  summary: 'Drops the raw usage records of a month whose retention is over',
+  summary: 'Deletes the raw usage records of a month after their retention',
   fields: z.strictObject({ month: zMonth, at: zInstant, deploymentId: zId.optional() }),
   key: 'none',
   example: { month: '2026-04', at: MID_APRIL },
   async handle(call, core) {
     const { month, at, deploymentId } = call.fields;
     if (isBefore(call.caller.now, at))
-      throw invalid('not_yet', `prune-usage: at ${at} is still to come: nothing is pruned ahead of time`, [
-        { field: 'at', message: 'is still to come' },
+      throw invalid('not_yet', `prune-usage: at ${at} is in the future`, [
+        { field: 'at', message: 'is in the future' },
       ]);
     const context = contextFor(core, await core.projector.catchUp(), call.caller);
     const { prunable, kept } = await retentionOf(context, month, at, deploymentId ?? null);
@@ -60,7 +63,7 @@ export const pruneUsage = defineCommand({
       deployments: pruned.length,
       ...keptShown(kept),
     };
-    // The command's key, where it has one, goes with what is done last.
+    // The last append records the key of the command.
     const last = await core.book.decide(METERED_DAYS_STREAM, call, () => ({ events: [], result }));
     const position = Math.max(...pruned.map((each) => each.position ?? 0));
     return pruned.length === 0 ? last : { status: 'done', position, result };
@@ -108,5 +111,6 @@ function refusal(month: string, kept: readonly Kept[]): DomainError {
 
 function refusalText(month: string, kept: readonly Kept[]): string {
   const shown = kept.slice(0, MOST_NAMED).map(({ message }) => message);
-  return `no raw usage records of ${month} can be pruned, and none were: ${shown.join('; ')}${kept.length > shown.length ? `; and ${kept.length - shown.length} more` : ''}`;
+  const more = kept.length > shown.length ? `; and ${kept.length - shown.length} more` : '';
+  return `no raw usage records of ${month} can be pruned: ${shown.join('; ')}${more}`;
 }

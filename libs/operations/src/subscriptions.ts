@@ -38,7 +38,7 @@ import { APRIL } from './story.js';
 
 export const startSubscription = defineCommand({
   name: 'start-subscription',
-  summary: 'Puts a deployment on a plan from an instant on',
+  summary: 'Subscribes a deployment to a plan from an instant on',
   fields: z.strictObject({
     subscriptionId: zId,
     deploymentId: zId,
@@ -57,7 +57,7 @@ export const startSubscription = defineCommand({
         if (elsewhere !== undefined)
           throw conflict(
             'subscription_exists',
-            `subscription ${subscriptionId} exists already, of deployment ${elsewhere}`,
+            `subscription ${subscriptionId} already exists, for deployment ${elsewhere}`,
           );
         const decided = decideStart(deployment, {
           subscriptionId,
@@ -75,7 +75,7 @@ export const startSubscription = defineCommand({
 
 export const changePlan = defineCommand({
   name: 'change-plan',
-  summary: 'Puts a subscription on another plan from an instant on',
+  summary: 'Changes the plan of a subscription from an instant on',
   fields: z.strictObject({ subscriptionId: zId, planId: zId, at: zInstant }),
   key: ({ subscriptionId, at }) => [subscriptionId, at],
   example: { subscriptionId: 'acme-sub', planId: 'standard', at: '2026-06-01T00:00:00Z' },
@@ -90,7 +90,7 @@ export const changePlan = defineCommand({
 
 export const cancelSubscription = defineCommand({
   name: 'cancel-subscription',
-  summary: 'Ends a subscription at an instant',
+  summary: 'Cancels a subscription at an instant',
   fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
   key: ({ subscriptionId, at }) => [subscriptionId, at],
   example: { subscriptionId: 'acme-sub', at: '2027-01-01T00:00:00Z' },
@@ -148,7 +148,7 @@ const zSubscription = z
 
 export const subscriptions = defineQuery({
   name: 'subscriptions',
-  summary: 'Which deployment is on which plan, from when to when, and for whom',
+  summary: 'Subscriptions of deployments to plans, with their periods and tenants',
   path: 'subscriptions',
   params: zPage.extend({
     subscriptionId: zOptionalId,

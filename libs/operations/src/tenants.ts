@@ -30,12 +30,12 @@ const zPercent = zDecimal.refine(
 );
 const zTax = z.strictObject({ name: zText, ratePercent: zPercent, from: zInstant });
 
-/** A longer wait than a period has no use. */
+/** More than a period makes no sense. */
 const MAX_GRACE_HOURS = 31 * 24;
 
 export const registerTenant = defineCommand({
   name: 'register-tenant',
-  summary: 'Registers a tenant: who is billed, in which currency, and in which time zone days begin',
+  summary: 'Registers a tenant with its currency and time zone',
   fields: z.strictObject({
     tenantId: zId,
     name: zText,
@@ -46,7 +46,7 @@ export const registerTenant = defineCommand({
   key: ({ tenantId }) => [tenantId],
   personal: {
     fields: ['name'],
-    // Where the name was erased, nobody can tell any more: the rest of the command then says whether it is the same.
+    // If the name was erased, it can't be compared. The other fields then decide.
     async assertSame(call, core) {
       const { tenantId, name } = call.fields;
       const registered = (await core.book.load(tenantStream(tenantId))).find(
@@ -92,7 +92,7 @@ export const setTax = defineCommand({
       if (same !== undefined)
         throw conflict(
           'tax_exists',
-          `tenant ${tenantId} has ${same.name} of ${same.ratePercent} % from ${from} already`,
+          `tenant ${tenantId} already has ${same.name} of ${same.ratePercent} % from ${from}`,
         );
       return { events: [{ type: 'TenantTaxSet', data: { tenantId, name, ratePercent, from } }] };
     });
@@ -101,7 +101,7 @@ export const setTax = defineCommand({
 
 export const setGracePeriod = defineCommand({
   name: 'set-grace-period',
-  summary: 'Sets how many hours after the end of a period a tenant is billed for it',
+  summary: 'Sets the grace period of a tenant: hours between the end of a period and its billing',
   fields: z.strictObject({ tenantId: zId, hours: z.int().min(0).max(MAX_GRACE_HOURS), from: zInstant }),
   key: ({ tenantId, from }) => [tenantId, from],
   example: { tenantId: 'acme', hours: 6, from: '2026-07-01T00:00:00Z' },
@@ -123,13 +123,13 @@ const zTenant = z
     taxes: z.array(z.object({ name: z.string(), ratePercent: zQuantity, from: zTimestamp }).meta({ id: 'Tax' })),
     credits: z
       .array(z.object({ currency: z.string(), amount: zMoney }).meta({ id: 'TenantCredit' }))
-      .describe('What invoices below zero have left to its credit'),
+      .describe('Credit from invoices below zero'),
   })
   .meta({ id: 'Tenant' });
 
 export const tenants = defineQuery({
   name: 'tenants',
-  summary: 'Who is billed',
+  summary: 'Tenants, with their taxes and credits',
   path: 'tenants',
   params: zPage.extend({ tenantId: zOptionalId, tenantIds: zOptionalIds }),
   roles: READERS,
@@ -161,7 +161,7 @@ async function withDetails({ core, position }: QueryContext, rows: readonly Tena
   const credits = Map.groupBy(await readTenantCredits(core.db, position, ids), ({ tenant_id }) => tenant_id);
   return rows.map((row) => ({
     tenantId: row.tenant_id,
-    // null: the tenant's details were erased.
+    // null: the details of the tenant were erased.
     name: names.get(row.details_ref) ?? null,
     currency: row.currency,
     timeZone: row.time_zone,

@@ -9,7 +9,7 @@ import { listOf, zQuantity, zSpan } from './answers.js';
 
 export const waiveUsage = defineCommand({
   name: 'waive-usage',
-  summary: 'Waives usage that no line covers: it is no longer listed as unbilled',
+  summary: 'Waives usage without a line: it is no longer listed as unbilled',
   fields: z.strictObject({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText.min(1) }),
   key: ({ deploymentId, billingKind, period }) => [deploymentId, billingKind, period.start, period.end],
   example: {
@@ -18,7 +18,7 @@ export const waiveUsage = defineCommand({
     period: { start: '2026-05-01T00:00:00Z', end: '2026-06-01T00:00:00Z' },
     reason: 'a trial',
   },
-  /** A line that covers the usage later bills it all the same. */
+  /** A later line that covers the usage still bills it. */
   async handle(call, core) {
     const { deploymentId } = call.fields;
     return core.book.decide(deploymentStream(deploymentId), call, (events) => {
@@ -39,11 +39,10 @@ const zUnbilled = z
   })
   .meta({ id: 'UnbilledUsage' });
 
-/** Usage that no line covers is on no invoice: it is listed, with the reason, until a command covers it or waives it. */
+/** Usage without a line is on no invoice. It is listed with the reason until a command covers or waives it. */
 export const unbilled = defineQuery({
   name: 'unbilled',
-  summary:
-    'Usage that no line covers: its deployment had no subscription then, or the plan no item for its billing kind',
+  summary: 'Usage without a line: the deployment had no subscription, or its plan has no item for the billing kind',
   path: 'unbilled',
   params: zPage,
   roles: STAFF,

@@ -45,7 +45,7 @@ const READING = { resourceId: 'gw-1', billingKind: 'gateway', period: DAY, granu
 
 export const observeUsage = defineCommand({
   name: 'observe-usage',
-  summary: 'Records readings of a deployment',
+  summary: 'Records usage readings of a deployment',
   fields: z.strictObject({
     deploymentId: zId,
     observations: z.array(z.strictObject(zObservation.shape)).min(1).max(10_000),
@@ -63,7 +63,7 @@ export const observeUsage = defineCommand({
     const { deploymentId, observations } = call.fields;
     await assertDeployment(core, call, deploymentId, observations);
     const { position, ...counts } = await writeUsage(core, call, deploymentId, observations, 'command');
-    // A reading that was known stays known where only its provider is named now.
+    // A known reading that only got its provider named counts as unchanged.
     if (position === null || counts.accepted + counts.corrected === 0) return { status: 'unchanged', result: counts };
     return { status: 'done', position, result: counts };
   },
@@ -71,7 +71,7 @@ export const observeUsage = defineCommand({
 
 export const correctUsage = defineCommand({
   name: 'correct-usage',
-  summary: 'Corrects the quantity of a reading; null withdraws it',
+  summary: 'Corrects the quantity of a reading. null withdraws it',
   fields: z.strictObject({
     deploymentId: zId,
     ...zReadingKey.shape,
@@ -93,7 +93,8 @@ export const correctUsage = defineCommand({
       if (known === undefined)
         throw notFound(
           'unknown_usage',
-          `there is no ${key.billingKind} of ${key.resourceId} over [${key.period.start}, ${key.period.end}) to correct`,
+          `there is no ${key.billingKind} of ${key.resourceId} over ` +
+            `[${key.period.start}, ${key.period.end}) to correct`,
         );
       const { last, isWithdrawn, holder } = known;
       if ((isWithdrawn ? null : last.quantity) === quantity) return { events: [] };
@@ -102,7 +103,8 @@ export const correctUsage = defineCommand({
         throw overtaken(
           call,
           basis,
-          `it ${isWithdrawn ? 'was withdrawn' : `became ${last.quantity}`} (position ${changedAt}; query events after=${changedAt - 1} says by whom)`,
+          `it ${isWithdrawn ? 'was withdrawn' : `became ${last.quantity}`} ` +
+            `(position ${changedAt}; to see by whom, query events after=${changedAt - 1})`,
         );
       const named = holder === '' && key.provider !== undefined ? [namedReading(key, key.provider)] : [];
       const correction = { ...keyOfRow(last), quantity };
@@ -119,10 +121,13 @@ export const correctUsage = defineCommand({
   },
 });
 
-/** Deployments that were found, by ledger: a deployment that is registered once, stays so. */
+/** Deployments known to be registered, by ledger. A registration is permanent. */
 const registered = new WeakMap<LedgerCore, Set<string>>();
 
-/** An ingest token appends what its own tenant used: readings of when the deployment was theirs. Another's is as if it did not exist. */
+/**
+ * A confined token may only append usage of its own tenant, from when the deployment was assigned to it. Other
+ * deployments are unknown to it.
+ */
 async function assertDeployment(
   core: LedgerCore,
   call: CommandCall,
@@ -157,8 +162,8 @@ const zUsageRecord = z
     rateKey: zRateKeyOf.nullable(),
     attributes: zAny.nullable(),
     subAttribution: zAny.nullable(),
-    origin: zOrigin.describe('Who observed it'),
-    correctedBy: zOrigin.nullable().describe('Who corrected it last'),
+    origin: zOrigin.describe('Where the record came from'),
+    correctedBy: zOrigin.nullable().describe('Where the last correction came from'),
   })
   .meta({ id: 'UsageRecord' });
 
@@ -170,12 +175,15 @@ const zUsageRecords = z
       .array(z.string())
       .optional()
       .describe(
-        'Months of those asked for, such as "2026-04", of which raw records were pruned: these are not among the items, and `usage` still knows the quantities',
+        'Months such as "2026-04" without their raw records, which were pruned. The query `usage` has the quantities',
       ),
   })
   .meta({ id: 'UsageRecordPage' });
 
-/** A confined caller sees what their deployments used while these were theirs; another's deployment is as if it did not exist. null: all. */
+/**
+ * The usage that the caller may see. A confined caller sees usage of its deployments from when they were assigned to
+ * it. null: all usage.
+ */
 async function visibleUsage(context: QueryContext, deploymentId: string | undefined): Promise<VisibleStretch[] | null> {
   if (deploymentId !== undefined) return visibleOf(context, deploymentId);
   return context.confinedTo === null ? null : ownUsage(context, context.confinedTo);
@@ -198,7 +206,7 @@ async function ownUsage({ core, position }: QueryContext, own: string): Promise<
 
 export const usageRecords = defineQuery({
   name: 'usage-records',
-  summary: 'The observations in force: one row per deployment, resource, billing kind, period and granularity',
+  summary: 'The usage records in force: one per deployment, resource, billing kind, period and granularity',
   path: 'usage-records',
   params: zPage
     .extend({ deploymentId: zOptionalId, billingKind: zOptionalId, resourceId: zOptionalId, ...zStretch })
@@ -220,8 +228,8 @@ export const usageRecords = defineQuery({
 });
 
 /**
- * Of which months of those asked for raw records are kept no more. Errors: `usage_pruned` where they were, as of the position: what was
- * in force then can't be listed.
+ * The months among those asked for whose raw records were pruned. Errors: `usage_pruned`, if they were pruned after the
+ * position: the records in force then can't be listed.
  */
 async function prunedOf(
   { core, position }: QueryContext,
@@ -239,8 +247,9 @@ async function prunedOf(
   if (gone !== undefined)
     throw conflict(
       'usage_pruned',
-      `raw records of ${gone.billing_kind} of ${gone.month} were pruned at position ${gone.since}: what was in force at position ${position} can't be listed any more.` +
-        ' Ask for later months alone (start), for quantities (query usage), or for the readings themselves (query events stream=usage-<deployment>-<month>)',
+      `raw records of ${gone.billing_kind} for ${gone.month} were pruned at position ${gone.since}, ` +
+        `so those in force at position ${position} can't be listed. Ask for later months (start), for quantities ` +
+        '(query usage), or for the events (query events stream=usage-<deployment>-<month>).',
     );
   return [...new Set(rows.map(({ month }) => month))];
 }
@@ -266,7 +275,7 @@ const toRecord = (row: UsageRecordRow) => ({
 
 export const usage = defineQuery({
   name: 'usage',
-  summary: 'Quantity by billing kind of one deployment over a period: the shape that a quote takes',
+  summary: 'Quantity by billing kind of one deployment for a period, in the form that a quote takes',
   path: 'usage',
   params: zAsOf.extend({ deploymentId: zId, ...zStretch }).refine(inOrder, IN_ORDER),
   roles: READERS,
