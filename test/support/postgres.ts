@@ -1,8 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import type pg from 'pg';
 import { createPool } from '#postgres/pool';
 
 /** Set by global-setup.js, and inherited by Jest's workers. */
-const SERVER_URL = 'LEDGERLINE_TEST_POSTGRES_URL';
+const DATA_DIR = 'LEDGERLINE_TEST_POSTGRES_DIR';
+const SETTINGS = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: '200' };
 
 let count = 0;
 
@@ -46,11 +50,45 @@ export async function templateDatabase(name: string, make: (url: string) => Prom
   return name;
 }
 
+/**
+ * The URL of this run's server. Its first user starts it and writes the URL down; of two at once, one adopts what the
+ * other starts.
+ */
 function serverUrl(): string {
-  const url = process.env[SERVER_URL];
-  if (url === undefined)
-    throw new Error(`${SERVER_URL} is not set: run the specs with --config test/support/jest.config.js`);
-  return url;
+  const dataDir = process.env[DATA_DIR];
+  if (dataDir === undefined)
+    throw new Error(`${DATA_DIR} is not set: run the specs with --config test/support/jest.config.js`);
+  const file = path.join(dataDir, 'url');
+  if (existsSync(file)) return readFileSync(file, 'utf8');
+  const starting = path.join(dataDir, `starting-${process.pid}`);
+  writeFileSync(starting, '');
+  try {
+    const url = startServer(dataDir);
+    writeFileSync(`${file}-${process.pid}`, url);
+    renameSync(`${file}-${process.pid}`, file);
+    return url;
+  } finally {
+    rmSync(starting);
+  }
+}
+
+/** In a process of its own, as a command starts it: the server outlives that process. */
+function startServer(dataDir: string): string {
+  const program = [
+    '--conditions=source',
+    '--import',
+    './test/support/typescript.js',
+    'test/support/embedded-process.ts',
+  ];
+  const answer: unknown = JSON.parse(
+    execFileSync(process.execPath, [...program, JSON.stringify({ dataDir, settings: SETTINGS })], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
+  if (typeof answer === 'object' && answer !== null && 'url' in answer && typeof answer.url === 'string')
+    return answer.url;
+  throw new Error('test/support/embedded-process.ts did not answer with a URL');
 }
 
 function urlOf(database: string): string {

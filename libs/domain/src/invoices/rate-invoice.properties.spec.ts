@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { Books, MAY, plan, T } from '../../../../test/support/books.js';
 import { decimal, sum, text, ZERO } from '../money/decimal.js';
 import { creditUsed } from './credits.js';
@@ -7,7 +8,7 @@ import type { PlanItem } from '../plans/plan.js';
 import { quotePlan } from '../quotes/quote.js';
 import { fromMicros, micros } from '../time/instant.js';
 
-const RUNS = { numRuns: 1000, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(150);
 
 describe('whatever is billed when', () => {
   const second = fc

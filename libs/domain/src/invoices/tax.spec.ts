@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { decimal, divide, integer, sum, text } from '../money/decimal.js';
 import { taxShares } from './tax.js';
 
-const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(200);
 
 const shares = (nets: readonly string[], ratePercent: string, currency = 'USD'): string[] =>
   taxShares(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { decimal, sum, text } from '../money/decimal.js';
 import { scaleOf } from '../money/money.js';
 import type { PlanItem, PlanVersion } from '../plans/plan.js';
@@ -8,7 +9,7 @@ import { type Instant, instant } from '../time/instant.js';
 import { cutAt, monthOf, type Period } from '../time/period.js';
 import { billedHow, isBaseFee, type LineDefinition, linesOf, prorated } from './line.js';
 
-const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(200);
 
 const T = (day: string) => instant(`2026-${day}T00:00:00Z`);
 const hours: PlanItem = {
@@ -243,7 +244,7 @@ describe('a plan of another interval', () => {
           expect(bounds.slice(1).map(({ start }) => start)).toEqual(bounds.slice(0, -1).map(({ end }) => end));
         }
       }),
-      { ...RUNS, numRuns: 100 },
+      checkedOn(50),
     );
   });
 });

@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import type { PlanItem, PlanVersion } from '../plans/plan.js';
 import { fromMicros, type Instant, instant, isBefore, micros } from '../time/instant.js';
 import { lengthMicros, type Period } from '../time/period.js';
 import { type LineDefinition, linesOf, partIdOf } from './line.js';
 import { duePartsOf, type RecordedPart, splitParts, tiles } from './parts.js';
 
-const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(150);
 
 const T = (day: string) => instant(`2026-04-${day}T00:00:00Z`);
 const MAY = instant('2026-05-01T00:00:00Z');

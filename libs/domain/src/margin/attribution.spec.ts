@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import type { ResourceState, ResourceTimeline } from '../inventory/resource.js';
 import { decimal, sum, text } from '../money/decimal.js';
 import type { Assignment } from '../tenants/deployment.js';
@@ -7,7 +8,7 @@ import { type Instant, instant } from '../time/instant.js';
 import { cutAt, type Period } from '../time/period.js';
 import { type AttributableCost, attributedShares } from './attribution.js';
 
-const RUNS = { numRuns: 300, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(100);
 
 const T = (day: string) => instant(`2026-${day}T00:00:00Z`);
 const APRIL: Period = { start: T('04-01'), end: T('05-01') };

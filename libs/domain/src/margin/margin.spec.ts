@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { decimal, sum, text } from '../money/decimal.js';
 import { instant } from '../time/instant.js';
 import { period } from '../time/period.js';
 import { type CostShare, exactMoney, marginOf, marginPercent, type RevenueShare } from './margin.js';
 import { byMonth } from './months.js';
 
-const RUNS = { numRuns: 300, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(100);
 
 const d = (value: string) => decimal(value);
 const earned = (tenantId: string, deploymentId: string, billingKind: string, amount: string): RevenueShare => ({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import type { ResourceCorrection, ResourceState, Sighting } from '../inventory/resource.js';
 import { decimal, sum, text } from '../money/decimal.js';
 import { type Instant, instant } from '../time/instant.js';
@@ -14,7 +15,7 @@ import {
   telescopingPart,
 } from './metering.js';
 
-const RUNS = { numRuns: 300, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(100);
 
 const at = (text: string) => instant(text);
 const FROM = at('2026-03-01T00:00:00Z');
@@ -262,7 +263,7 @@ describe('a month', () => {
           expect(total(metered(days, [bucket], [hourly('spaces_gb_month', change)]))).toBe(sizeGb);
         },
       ),
-      { ...RUNS, numRuns: 40 },
+      checkedOn(20),
     );
   });
 

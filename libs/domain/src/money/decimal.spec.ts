@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import {
   ceiling,
   decimal,
@@ -15,7 +16,7 @@ import {
   ZERO,
 } from './decimal.js';
 
-const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(200);
 
 const d = (value: string) => decimal(value);
 

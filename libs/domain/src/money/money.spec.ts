@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { decimal, integer, sum, text } from './decimal.js';
 import { allocate, isCurrency, money, moneyText, scaleOf, toMoney } from './money.js';
 
-const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(200);
 
 const d = (value: string) => decimal(value);
 const shares = (amount: string, weights: readonly string[], scale = 2): string[] =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { decimal, sum, text } from '../money/decimal.js';
 import { isDomainError } from '../schema.js';
 import { fromMicros, type Instant, instant, isBefore } from '../time/instant.js';
@@ -18,7 +19,7 @@ import {
   withdrawRate,
 } from './rate.js';
 
-const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(200);
 
 const KEY = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hetzner-fsn1' };
 const T = (day: string) => instant(`2026-${day}T00:00:00Z`);

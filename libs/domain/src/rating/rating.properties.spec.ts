@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { decimal, type Decimal, text, ZERO } from '../money/decimal.js';
 import { scaleOf, toMoney } from '../money/money.js';
 import type { CardUsage, Usage } from '../prices/model.js';
@@ -11,7 +12,7 @@ import { netOf, type RatedRow } from './row.js';
 import { add } from './subtract.js';
 import type { ItemTerms } from './terms.js';
 
-const RUNS = { numRuns: 1000, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(250);
 
 /** Decimals in text, built digit by digit: 1234 at scale 2 is "12.34". */
 const written = (digits: number, scale: number): string => {

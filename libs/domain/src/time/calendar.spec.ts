@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { billingPeriodAt, clockAt } from './calendar.js';
 import { fromMicros, instant } from './instant.js';
 
@@ -64,7 +65,7 @@ describe('billingPeriodAt', () => {
           billingPeriodAt(time, interval, 'Etc/UTC', anchor),
         );
       }),
-      { seed: Number(process.env['PROPERTY_SEED'] ?? '20261121') },
+      checkedOn(100),
     );
   });
 });

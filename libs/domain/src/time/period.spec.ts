@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { fromMicros, instant, isBefore } from './instant.js';
 import {
   comparePeriods,
@@ -18,7 +19,7 @@ import {
   samePeriod,
 } from './period.js';
 
-const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(200);
 
 const at = (text: string) => instant(text);
 const T = (day: string) => instant(`2026-04-${day}T00:00:00Z`);

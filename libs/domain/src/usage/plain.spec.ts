@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { instant } from '../time/instant.js';
 import { isPlainlyObserved, packedReadings } from './plain.js';
 import { eventSchemas } from '../events.js';
 import { type Observation, packed } from './usage.js';
 
-const RUNS = { numRuns: 500, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(200);
 
 const reading = (more: object = {}): Observation => ({
   resourceId: 'vm-1',
@@ -93,7 +94,7 @@ describe('plainly observed', () => {
           .slice(0, 1100);
         expect(packedReadings(many)).toEqual(packed(many));
       }),
-      { ...RUNS, numRuns: 30 },
+      checkedOn(20),
     );
     // 1,000 of 6 × 80 bytes of ids at the most, and no more than 80 in fact.
     expect(

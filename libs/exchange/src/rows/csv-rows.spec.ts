@@ -2,13 +2,14 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
+import { checkedOn } from '../../../../test/support/properties.js';
 import { folder } from '../../../../test/support/cli.js';
 import { csvRows } from './csv-rows.js';
 import { type CsvRecord, PlainLines } from './plain-lines.js';
 import type { SourceRow } from './row.js';
 import { openSource } from './source.js';
 
-const RUNS = { numRuns: 200, seed: Number(process.env['PROPERTY_SEED'] ?? '20260401') };
+const RUNS = checkedOn(100);
 const LONGEST = 1024;
 
 let files: Awaited<ReturnType<typeof folder>>;
