@@ -18,7 +18,7 @@ import type * as restatements from './restatements/restatements.table.js';
 import type * as tenants from './tenants/tenants.table.js';
 import type * as usageRecords from './usage-records/usage-records.table.js';
 
-/** All files of tables. */
+/** All table files. */
 type Files =
   | typeof commands
   | typeof costs
@@ -41,10 +41,10 @@ type TableIn<File> = File extends unknown ? Extract<File[keyof File], TableDefin
 
 export type History<Row> = Row & Versioned;
 
-/** The schema of the read models that serve. */
+/** The schema of the live read models. */
 export const READ_MODELS = 'ledgerline';
 
-/** The read models, as queries see them. */
+/** The read models for queries: one entry per table. */
 export type ReadModels = { [Of in TableIn<Files> as Of['name']]: History<RowOf<Of>> } & {
   checkpoint: { position: number; versions: string; moved_at: Instant };
 };

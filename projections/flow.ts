@@ -8,7 +8,7 @@ import {
 } from '#read-model/projection';
 import { type VersionedProjection, versionedProjectionOf } from '#read-model/versioned';
 
-/** In their order: each may read the tables of those before it. */
+/** In their order. Each may read the tables of the projections before it. */
 export const PROJECTIONS = [
   'tenants',
   'deployments',
@@ -29,12 +29,12 @@ export const PROJECTIONS = [
 
 export type ProjectionName = (typeof PROJECTIONS)[number];
 
-/** Any event may carry the key of the command that caused it, so every line ends with `commands`. */
+/** Any event may carry the key of its command, so every line ends with `commands`. */
 type Line = readonly [...Exclude<ProjectionName, 'commands'>[], 'commands'];
 
 /**
- * Which projections each event passes, in their order, all in one transaction. A projection has a handler for each event
- * whose line names it, and for no other: what the two do not agree on does not compile.
+ * The projections that each event passes, in their order, all in one transaction. A projection has one handler for each
+ * event whose line names it, and no others. If the flow and the handlers disagree, the code does not compile.
  */
 export const flow = {
   TenantRegistered: ['tenants', 'commands'],
@@ -56,7 +56,7 @@ export const flow = {
   DayMetered: ['metering', 'commands'],
 
   UsageObserved: ['usage-records', 'rate-key-usage', 'restatements', 'commands'],
-  // A correction leaves the reading's rate key and period as they are.
+  // A correction does not change the rate key and the period of a reading.
   UsageCorrected: ['usage-records', 'restatements', 'commands'],
   UsageProviderNamed: ['usage-records', 'commands'],
   UsagePruned: ['usage-records', 'commands'],
@@ -80,7 +80,7 @@ export const flow = {
   CreditNoteIssued: ['invoices', 'margins', 'commands'],
 
   CouponGranted: ['credits', 'restatements', 'commands'],
-  // What is charged is the same without a credit: it changes only what is left to pay.
+  // A credit does not change the charges, only the amount due.
   CreditGranted: ['credits', 'commands'],
   CreditRevoked: ['credits', 'restatements', 'commands'],
 
@@ -99,13 +99,13 @@ function eventsOf(name: ProjectionName): ReadonlySet<string> {
   return new Set(Object.entries(lines).flatMap(([type, names]) => (names.includes(name) ? [type] : [])));
 }
 
-/** A projection whose tables keep every version of a row, by a handler for each event that passes it. */
+/** A projection that keeps every version of its rows. Each handler changes rows in memory. */
 export const versionedProjection = <Name extends ProjectionName>(
   name: Name,
   definition: VersionedProjection<Passing<Name>>,
 ): Projection<Name> => versionedProjectionOf(name, eventsOf(name), definition);
 
-/** A projection that writes its tables itself. */
+/** A projection with SQL of its own. */
 export const projection = <Name extends ProjectionName>(
   name: Name,
   definition: ProjectionOf<Passing<Name>>,

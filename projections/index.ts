@@ -34,5 +34,5 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   commands: commandsProjection,
 };
 
-/** In the order of the flow. */
+/** The projections, in the order of the flow. */
 export const projections: readonly Projection[] = PROJECTIONS.map((name) => byName[name]);

@@ -1,7 +1,7 @@
 import { projection } from '../flow.js';
 import { commandKeys } from './commands.table.js';
 
-/** Any event may carry the key of the command that caused it: the first with a key makes it known. */
+/** Any event may carry the key of its command. The first event with a key makes the key known. */
 export const commandsProjection = projection('commands', {
   version: 2,
   tables: [commandKeys],

@@ -23,7 +23,7 @@ const toRow = (provider: string, invoiceRef: string, line: Line): CostLineRow =>
   description: line.description ?? null,
 });
 
-/** A correction states its lines as they should be: both events set them. */
+/** Both events set lines: a correction contains the corrected lines as a whole. */
 const setLines: Handler<CostEvents> = {
   touches: ({ data }) =>
     data.lines.map(({ lineKey }) => ({ table: costLines, group: [data.provider, data.invoiceRef, lineKey] })),

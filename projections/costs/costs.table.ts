@@ -1,7 +1,7 @@
 import { numeric, text, timestamptz } from '#read-model/column';
 import { defineTable, type RowOf } from '#read-model/table';
 
-/** What a provider charged us, as it is known. */
+/** The costs that providers charged, as known now. */
 export const costLines = defineTable({
   name: 'cost_lines',
   columns: {

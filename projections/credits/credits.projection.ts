@@ -13,7 +13,7 @@ export const toCredit = (row: CreditRow): Coupon | Credit => {
   return { kind: 'credit', ...shared, amount: row.amount ?? '0' };
 };
 
-/** The fold that also decided the event. */
+/** The rows after an event, by the same function that decided the event. */
 function next(event: RecordedEvent<CreditEvents>, rows: readonly CreditRow[]): CreditRow[] {
   const { tenantId, currency } = event.data;
   return applyCreditEvent(rows.map(toCredit), event).map((credit) => ({

@@ -1,7 +1,7 @@
 import { bigint, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import { defineTable, type RowOf } from '#read-model/table';
 
-/** A tenant's coupon (a percentage) or credit (an amount). What invoices took of it is on their rows. */
+/** Coupons (a percentage) and credits (an amount) of tenants. The rows of invoices say what they took. */
 export const credits = defineTable({
   name: 'credits',
   columns: {
@@ -11,11 +11,11 @@ export const credits = defineTable({
     kind: oneOf<'coupon' | 'credit'>(),
     percent: numeric.nullable(),
     amount: numeric.nullable(),
-    /** A coupon's; null: all. */
+    /** The billing kinds of a coupon; null: all. */
     billing_kinds: jsonb<readonly string[]>().nullable(),
     effective_from: timestamptz,
     effective_until: timestamptz.nullable(),
-    /** Log position: the order in which credits are taken where they end alike. */
+    /** Log position. Credits with the same end are taken in this order. */
     granted_position: bigint,
     reason: text.nullable(),
   },

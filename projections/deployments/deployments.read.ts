@@ -22,7 +22,10 @@ function idsOf(db: Db, which: Deployments) {
 
 export const DEPLOYMENT_ORDER = keyset<DeploymentRow>({ deployment_id: 'text' });
 
-/** Deployments that each of the sets of ids holds, and that were one tenant's at least of each set of holders; in the order of their list. */
+/**
+ * Deployments that each of the sets of ids holds, and that were one tenant's at least of each set of holders; in the
+ * order of their list.
+ */
 export async function readDeploymentPage(
   db: Db,
   position: number,

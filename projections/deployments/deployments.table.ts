@@ -12,7 +12,7 @@ export const deployments = defineTable({
 
 export type DeploymentRow = RowOf<typeof deployments>;
 
-/** From effective_from on the deployment is this tenant's. */
+/** From `effective_from` the deployment belongs to this tenant. */
 export const deploymentAssignments = defineTable({
   name: 'deployment_assignments',
   columns: {
@@ -41,7 +41,7 @@ export const subscriptions = defineTable({
 
 export type SubscriptionRow = RowOf<typeof subscriptions>;
 
-/** From effective_from on the subscription is on this plan. */
+/** From `effective_from` the subscription has this plan. */
 export const subscriptionPlans = defineTable({
   name: 'subscription_plans',
   columns: {
@@ -55,7 +55,7 @@ export const subscriptionPlans = defineTable({
 
 export type SubscriptionPlanRow = RowOf<typeof subscriptionPlans>;
 
-/** Usage that nothing covers and that is not going to be billed. */
+/** Usage that is not covered and will not be billed. */
 export const usageWaivers = defineTable({
   name: 'usage_waivers',
   columns: {

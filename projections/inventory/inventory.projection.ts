@@ -38,7 +38,8 @@ const seen = (
     first_seen_at: earlier(known.first_seen_at, seenAt),
     last_seen_at: later(known.last_seen_at, seenAt),
   };
-  // Seen again: the strikes go back to 0 and it is there again. An older sighting, learnt late, moves nothing but first_seen_at.
+  // A resource that is seen again has 0 strikes and is no longer deleted. An older sighting that arrives late only
+  // changes `first_seen_at`.
   if (!isLatest) return { ...known, ...dates };
   const goneSince = known.deleted_at !== null && isBefore(seenAt, known.deleted_at) ? known.deleted_at : null;
   return { ...fields, ...dates, stale_strike_count: 0, deleted_at: goneSince };

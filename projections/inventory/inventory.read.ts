@@ -28,7 +28,9 @@ export async function readResources(
 
 export const RESOURCE_ORDER = keyset<ResourceRow>({ provider: 'text', provider_id: 'text' });
 
-/** Resources as they were last seen, of one kind, deployment and tenant (undefined: of any), in the order of their list. */
+/**
+ * Resources as they were last seen, of one kind, deployment and tenant (undefined: of any), in the order of their list.
+ */
 export async function readResourcePage(
   db: Db,
   position: number,
@@ -79,8 +81,9 @@ export interface MeteredReading {
 }
 
 /**
- * Where that was recorded which each reading was metered from: the resource's last sighting at the reading's start (or its first one,
- * if that came later), the last one that names a deployment, and the corrections in effect. `index`: of the reading, from 0 on.
+ * Where that was recorded which each reading was metered from: the resource's last sighting at the reading's start (or
+ * its first one, if that came later), the last one that names a deployment, and the corrections in effect. `index`: of
+ * the reading, from 0 on.
  */
 export async function readMeteredFrom(
   db: Db,

@@ -2,7 +2,7 @@ import type { ResourceChanges } from '#domain/inventory/resource';
 import { bigint, boolean, int, jsonb, numeric, text, timestamptz } from '#read-model/column';
 import { defineTable, type RowOf } from '#read-model/table';
 
-/** A resource as it was last seen. */
+/** Resources as they were last seen. */
 export const resources = defineTable({
   name: 'resources',
   columns: {
@@ -30,7 +30,7 @@ export const resources = defineTable({
 
 export type ResourceRow = RowOf<typeof resources>;
 
-/** From seen_at on the resource was in this state, or gone. position_from orders what was recorded. */
+/** From `seen_at` the resource was in this state, or gone. `position_from` gives the order of recording. */
 export const resourceSightings = defineTable({
   name: 'resource_sightings',
   columns: {

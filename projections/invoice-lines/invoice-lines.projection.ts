@@ -33,7 +33,7 @@ export const invoiceLinesProjection = versionedProjection('invoice-lines', {
       ({ data }) => [data.lineId],
       ({ data }, rows): InvoiceLineRow[] => {
         const line = rows.find(({ parent_line_id }) => parent_line_id === null);
-        if (line === undefined) throw new Error(`line ${data.lineId} is split but was never opened`);
+        if (line === undefined) throw new Error(`Line ${data.lineId} is split but was never opened`);
         const parts = rows
           .filter(({ parent_line_id }) => parent_line_id !== null)
           .sort((a, b) => compareInstants(a.period_start, b.period_start));

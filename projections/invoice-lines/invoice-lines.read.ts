@@ -31,7 +31,10 @@ function wantedLines(which: LinesWanted) {
   return sql`l.root_line_id = ${anyOf(which.lineIds, 'uuid')}`;
 }
 
-/** The valid parts of lines, each with the invoice that claims it. An issued one claims nothing of a line that it could not rate. */
+/**
+ * The valid parts of lines, each with the invoice that claims it. An issued one claims nothing of a line that it could
+ * not rate.
+ */
 export async function readRecordedParts(db: Db, position: number, which: LinesWanted): Promise<ClaimablePartRow[]> {
   const { rows } = await sql<ClaimablePartRow>`
     SELECT l.tenant_id, l.deployment_id, l.root_line_id, l.line_id, l.period_start, c.invoice_id, c.issued

@@ -53,5 +53,5 @@ it('cuts a line into parts, and the last part at the next cut: one level, whatev
 });
 
 it('refuses a cut of a line that was never opened', async () => {
-  await expect(when(split(day(10), 101, 102))).rejects.toThrow(`line ${id(100)} is split but was never opened`);
+  await expect(when(split(day(10), 101, 102))).rejects.toThrow(`Line ${id(100)} is split but was never opened`);
 });

@@ -2,13 +2,14 @@ import { oneOf, text, timestamptz, uuid } from '#read-model/column';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /**
- * Lines and their parts, one level: a line that was cut is `split` and only groups; its parts, with the line as parent,
- * are `valid` and count. Which invoice claims a part is in invoice_parts; what it comes to is rated, or frozen there.
+ * Lines and their parts, in one level. A line that was cut is `split` and only groups its parts. The parts have the
+ * line as parent, are `valid` and count. `invoice_parts` says which invoice claims a part. Amounts are rated on read,
+ * or frozen on the invoice.
  */
 export const invoiceLines = defineTable({
   name: 'invoice_lines',
   columns: {
-    /** The line, or the line that a part belongs to. */
+    /** The line itself, or the line of the part. */
     root_line_id: uuid,
     line_id: uuid,
     parent_line_id: uuid.nullable(),

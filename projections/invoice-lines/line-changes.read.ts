@@ -19,8 +19,8 @@ export interface RatedLine {
 }
 
 /**
- * Where something changed that lines are rated from: their readings and the rates of those, their plans, contracts, coupons and cuts.
- * `index`: of the line, from 0 on.
+ * Where something changed that lines are rated from: their readings and the rates of those, their plans, contracts,
+ * coupons and cuts. `index`: of the line, from 0 on.
  */
 export async function readLineChanges(
   db: Kysely<ReadModels>,
@@ -40,9 +40,11 @@ export async function readLineChanges(
       ${lines.map(({ billingKind }) => billingKind)}::text[],
       ${lines.map(({ subscriptionId }) => subscriptionId)}::text[],
       ${lines.map(({ planIds }) => JSON.stringify(planIds))}::jsonb[],
-      ${lines.map(({ period }) => period.start)}::timestamptz[], ${lines.map(({ period }) => period.end)}::timestamptz[],
+      ${lines.map(({ period }) => period.start)}::timestamptz[],
+      ${lines.map(({ period }) => period.end)}::timestamptz[],
       ${lines.map(({ logged }) => asJsonb(logged))}::jsonb[]) WITH ORDINALITY
-      AS l(line_id, tenant_id, currency, deployment_id, billing_kind, subscription_id, plan_ids, start_at, end_at, logged, n)
+      AS l(line_id, tenant_id, currency, deployment_id, billing_kind, subscription_id, plan_ids,
+        start_at, end_at, logged, n)
     CROSS JOIN LATERAL (
       WITH readings AS (SELECT * FROM ${readings} u)
       SELECT DISTINCT p AS position

@@ -49,7 +49,7 @@ function voidInvoice({ data }: RecordedEvent<'InvoiceVoided'>, rows: Rows): void
   );
 }
 
-/** Gapless by construction: the number of a document is its ordinal in its series, in log order. */
+/** The number of a document is its place in its series, in the order of the log, so there are no gaps. */
 function nextOrdinal(series: Series, rows: Rows): number {
   const ordinal = (rows.get(invoiceSeries, series)[0]?.last_ordinal ?? 0) + 1;
   rows.set(invoiceSeries, [series], [{ series, last_ordinal: ordinal }]);

@@ -132,7 +132,10 @@ export async function readCreditableRows(
   return rows;
 }
 
-/** A correction's row, as known at a position: what it corrects is a row, or where it names none, what was issued of its part. */
+/**
+ * A correction's row, as known at a position: what it corrects is a row, or where it names none, what was issued of its
+ * part.
+ */
 export interface CorrectingRow {
   readonly rowId: string;
   readonly position: number;
@@ -183,7 +186,10 @@ export const readTenantCredits = async (
 
 export const CREDIT_NOTE_ORDER = keyset<CreditNoteRow>({ ordinal: 'int' });
 
-/** Credit notes of one tenant (null: of all) and one invoice (undefined: of any), in the order in which they were issued. */
+/**
+ * Credit notes of one tenant (null: of all) and one invoice (undefined: of any), in the order in which they were
+ * issued.
+ */
 export async function readCreditNotePage(
   db: Db,
   position: number,
@@ -235,7 +241,8 @@ export async function readBookedRows(db: Db, position: number, accounts: readonl
     SELECT i.tenant_id, i.currency, r.row
     FROM ${unnestedAccounts(accounts)}
     CROSS JOIN LATERAL (
-      SELECT * FROM invoices i WHERE i.tenant_id = a.tenant_id AND i.currency = a.currency AND ${isBooked(position, 'i')}
+      SELECT * FROM invoices i
+      WHERE i.tenant_id = a.tenant_id AND i.currency = a.currency AND ${isBooked(position, 'i')}
       OFFSET 0) i
     CROSS JOIN LATERAL (
       SELECT * FROM invoice_rows r WHERE r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt

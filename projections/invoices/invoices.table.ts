@@ -11,23 +11,23 @@ export const invoices = defineTable({
     currency: text,
     as_of: timestamptz,
     status: oneOf<InvoiceStatus>(),
-    /** Which chunks of parts belong to the invoice: those of the attempt that `InvoiceDrafted` named. */
+    /** The attempt that `InvoiceDrafted` names: only its chunks of parts belong to the invoice. */
     parts_attempt: uuid,
-    /** Likewise the rows, named by `InvoiceIssued`. */
+    /** The attempt that `InvoiceIssued` names: only its chunks of rows belong to the invoice. */
     rows_attempt: uuid.nullable(),
-    /** Its ordinal in its series, in log order: gapless by construction. A void invoice keeps its own. */
+    /** Its number in its series, in the order of the log, without gaps. A void invoice keeps its number. */
     ordinal: int.nullable(),
     issued_at: timestamptz.nullable(),
     computed_at: bigint.nullable(),
     subtotal: numeric.nullable(),
     tax: numeric.nullable(),
     total: numeric.nullable(),
-    /** What it takes of the tenant's credit, and what is left to pay; null while it is a draft. */
+    /** The part of the tenant's credit that it takes, and the rest that is due; null for a draft and a void invoice. */
     credit_taken: numeric.nullable(),
     amount_due: numeric.nullable(),
-    /** Lines that could not be rated on issuing: what was claimed of them is open. */
+    /** Lines that could not be rated on issue. Their claimed parts stay open. */
     quarantined: jsonb<readonly Quarantined[]>().nullable(),
-    /** Which of the tenant's lines it was made of; null: all. */
+    /** The lines of the tenant that were selected; null: all. */
     selection: jsonb<Selection>().nullable(),
     paid_at: timestamptz.nullable(),
     voided_at: timestamptz.nullable(),
@@ -38,7 +38,7 @@ export const invoices = defineTable({
 
 export type InvoiceRow = RowOf<typeof invoices>;
 
-/** What a tenant has in credit: invoices below zero, less what later ones took. */
+/** The credit of a tenant: the amounts of invoices below zero, less what later invoices took. */
 export const tenantCredits = defineTable({
   name: 'tenant_credits',
   columns: {
@@ -51,7 +51,7 @@ export const tenantCredits = defineTable({
 
 export type TenantCreditRow = RowOf<typeof tenantCredits>;
 
-/** A credit note; its rows are in invoice_rows, under its own id. */
+/** Credit notes. Their rows are in `invoice_rows`, under their own ids. */
 export const creditNotes = defineTable({
   name: 'credit_notes',
   columns: {
@@ -84,7 +84,7 @@ export const invoiceSeries = defineTable({
 
 export type InvoiceSeriesRow = RowOf<typeof invoiceSeries>;
 
-/** The parts that an invoice claims; they count while its status is not void. */
+/** The parts that an invoice claims. They count unless the invoice is void. */
 export const invoiceParts = defineTable({
   name: 'invoice_parts',
   columns: {
@@ -101,7 +101,7 @@ export const invoiceParts = defineTable({
 
 export type InvoicePartRow = RowOf<typeof invoiceParts>;
 
-/** Frozen rows, as they stand in the log. */
+/** Frozen rows, as they are in the log. */
 export const invoiceRows = defineTable({
   name: 'invoice_rows',
   columns: {

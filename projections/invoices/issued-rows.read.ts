@@ -26,7 +26,10 @@ export interface IssuedRow {
 const OF_INVOICE = sql`i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.currency,
   NULL::uuid AS credited_invoice_id, r.row`;
 
-/** The issued rows of an invoice, a credit note, a line or a part, or the one row with this id: invoices first, in their order. */
+/**
+ * The issued rows of an invoice, a credit note, a line or a part, or the one row with this id: invoices first, in their
+ * order.
+ */
 export async function readIssuedRows(db: Db, position: number, id: string): Promise<IssuedRow[]> {
   const { rows } = await sql<IssuedRow>`
     SELECT ${OF_INVOICE}, r.n
@@ -179,7 +182,10 @@ export interface AfterRow {
   readonly rowId: string;
 }
 
-/** Rows charged within a month or issued within it: which of the two counts, the row says. In the order of document and row. */
+/**
+ * Rows charged within a month or issued within it: which of the two counts, the row says. In the order of document and
+ * row.
+ */
 export async function readExportedRows(
   db: Db,
   position: number,

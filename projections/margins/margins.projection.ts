@@ -24,7 +24,11 @@ export const marginsProjection = projection('margins', {
   },
 });
 
-/** The frozen rows were written by the invoices projection, which comes before this one, in the same transaction. */
+const INSERT =
+  'INSERT INTO revenue (invoice_id, cause, deployment_id, billing_kind, month, tenant_id, currency, amount,' +
+  ' position_from)';
+
+/** The projection `invoices` comes earlier in the flow, and has written the frozen rows. */
 async function recognise(
   client: pg.ClientBase,
   { data, position }: RecordedEvent<'InvoiceIssued' | 'CreditNoteIssued'>,
@@ -46,8 +50,8 @@ async function recognise(
     return { deploymentId, billingKind, month, amount: text(sum(group.map(({ amount }) => amount))) };
   });
   await client.query(
-    'INSERT INTO revenue (invoice_id, cause, deployment_id, billing_kind, month, tenant_id, currency, amount, position_from)' +
-      ' SELECT $1, $9, d, k, m, $2, $3, a, $4 FROM unnest($5::text[], $6::text[], $7::text[], $8::numeric[]) AS s(d, k, m, a)',
+    `${INSERT} SELECT $1, $9, d, k, m, $2, $3, a, $4` +
+      ' FROM unnest($5::text[], $6::text[], $7::text[], $8::numeric[]) AS s(d, k, m, a)',
     [
       documentId,
       data.tenantId,
@@ -64,8 +68,8 @@ async function recognise(
 
 async function takeBack(client: pg.ClientBase, { data, position }: RecordedEvent<'InvoiceVoided'>): Promise<void> {
   await client.query(
-    'INSERT INTO revenue (invoice_id, cause, deployment_id, billing_kind, month, tenant_id, currency, amount, position_from)' +
-      " SELECT invoice_id, 'voided', deployment_id, billing_kind, month, tenant_id, currency, -amount, $2 FROM revenue WHERE invoice_id = $1 AND cause = 'issued'",
+    `${INSERT} SELECT invoice_id, 'voided', deployment_id, billing_kind, month, tenant_id, currency, -amount, $2` +
+      " FROM revenue WHERE invoice_id = $1 AND cause = 'issued'",
     [data.invoiceId, position],
   );
 }

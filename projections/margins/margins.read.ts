@@ -9,7 +9,9 @@ type Db = Kysely<ReadModels>;
 
 export type RevenueSum = Pick<RevenueRow, 'tenant_id' | 'deployment_id' | 'billing_kind' | 'amount'>;
 
-/** A month's revenue in one currency. Rows are deltas that stay: as of a position, it is the sum of those up to there. */
+/**
+ * A month's revenue in one currency. Rows are deltas that stay: as of a position, it is the sum of those up to there.
+ */
 export async function readRevenue(
   db: Db,
   position: number,
@@ -70,7 +72,9 @@ export interface BookedRevenue extends RevenueRow {
   readonly position_from: number;
 }
 
-/** A month's revenue in one currency, row by row, in the order in which it was booked; `tenantId`: null for that of all. */
+/**
+ * A month's revenue in one currency, row by row, in the order in which it was booked; `tenantId`: null for that of all.
+ */
 export async function readBookedRevenue(
   db: Db,
   position: number,

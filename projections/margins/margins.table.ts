@@ -2,15 +2,16 @@ import { numeric, oneOf, text, uuid } from '#read-model/column';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /**
- * Revenue by charge month, ex tax: what issued invoices bill, as signed deltas. A row crossing a month is divided by
- * seconds; a voided invoice takes its deltas back. As of a position is the sum of the deltas up to it.
+ * Revenue by charge month, without tax: the amounts of issued invoices, as signed deltas. A row that crosses a month is
+ * divided by seconds. A voided invoice takes back its deltas. Revenue as of a position is the sum of the deltas up to
+ * it.
  */
 export const revenue = defineTable({
   name: 'revenue',
   columns: {
-    /** The invoice's, or the credit note's. */
+    /** The id of the invoice or credit note. */
     invoice_id: uuid,
-    /** `issued`, `credited` by a credit note, or `voided` for what is taken back. */
+    /** `issued`; `credited` by a credit note; `voided` for amounts taken back. */
     cause: oneOf<'issued' | 'credited' | 'voided'>(),
     deployment_id: text,
     billing_kind: text,

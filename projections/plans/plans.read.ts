@@ -18,7 +18,10 @@ export async function readPlanVersions(
 
 export const PLAN_ORDER = keyset<PlanVersionRow>({ plan_id: 'text', effective_from: 'timestamptz' });
 
-/** The terms of plans that each of the sets holds, in force at an instant (undefined: whenever), in the order of their list. */
+/**
+ * The terms of plans that each of the sets holds, in force at an instant (undefined: whenever), in the order of their
+ * list.
+ */
 export async function readPlanPage(
   db: Kysely<ReadModels>,
   position: number,

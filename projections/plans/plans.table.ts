@@ -2,7 +2,7 @@ import type { PlanItem } from '#domain/plans/plan';
 import { jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import { defineTable, type RowOf } from '#read-model/table';
 
-/** A plan's terms over `[effective_from, effective_until)`. */
+/** The terms of a plan over `[effective_from, effective_until)`. */
 export const planVersions = defineTable({
   name: 'plan_versions',
   columns: {

@@ -10,7 +10,10 @@ const collecting: Answers<Passing<'rate-key-usage'>, void, [Map<string, readonly
   UsageObserved: collect,
 };
 
-/** A row says that there are such readings, from the first on; it is never taken back: who is asked in vain has nothing to say. */
+/**
+ * A row means that such readings exist, from the first one. Rows are never removed: a row too many only costs a
+ * look-up.
+ */
 export const rateKeyUsageProjection = projection('rate-key-usage', {
   version: 1,
   tables: [rateKeyUsage],
@@ -21,7 +24,7 @@ export const rateKeyUsageProjection = projection('rate-key-usage', {
   },
 });
 
-/** Adds what an event's readings say, by their own position; most of them say what the one before them said. */
+/** Adds the rows of an event's readings. Most readings have the same row as the reading before them. */
 function collect({ data, position }: RecordedEvent<'UsageObserved'>, used: Map<string, readonly unknown[]>): void {
   let last = '';
   for (const { rateKey, billingKind, period } of data.observations) {
@@ -44,7 +47,7 @@ function collect({ data, position }: RecordedEvent<'UsageObserved'>, used: Map<s
 
 const firstOf = (at: Instant): string => `${at.slice(0, 7)}-01T00:00:00Z`;
 
-/** The month in which a reading ends; one that ends where a month begins ended with the month before. */
+/** The month in which a reading ends. If it ends exactly where a month begins, it is the month before. */
 function lastMonth({ start, end }: Period): string {
   if (start.slice(0, 7) === end.slice(0, 7) || end === monthOf(start).end) return firstOf(start);
   return firstOf(fromMicros(micros(end) - 1n));
@@ -53,8 +56,10 @@ function lastMonth({ start, end }: Period): string {
 async function insert(client: pg.ClientBase, rows: readonly (readonly unknown[])[]): Promise<void> {
   const column = (index: number): unknown[] => rows.map((row) => row[index]);
   await client.query(
-    'INSERT INTO rate_key_usage (resource_type, resource_family, location, deployment_id, billing_kind, first_month, last_month, position_from)' +
-      ' SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::bigint[]) ON CONFLICT DO NOTHING',
+    'INSERT INTO rate_key_usage (resource_type, resource_family, location, deployment_id, billing_kind,' +
+      ' first_month, last_month, position_from)' +
+      ' SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],' +
+      ' $6::timestamptz[], $7::timestamptz[], $8::bigint[]) ON CONFLICT DO NOTHING',
     Array.from({ length: 8 }, (_, index) => column(index)),
   );
 }

@@ -2,8 +2,8 @@ import { text, timestamptz } from '#read-model/column';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /**
- * Which deployments a change of a rate concerns. A row says that a deployment has readings of a kind under a rate key that
- * begin in one month (UTC) and end in the same or a later one. A million readings make a few rows.
+ * Which deployments a change of a rate concerns. A row says that a deployment has readings of a kind under a rate key
+ * that begin in one month (UTC) and end in the same or a later one. A million readings make a few rows.
  */
 export const rateKeyUsage = defineTable({
   name: 'rate_key_usage',

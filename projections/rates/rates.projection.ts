@@ -34,7 +34,7 @@ const keyOf = ({ data }: RecordedEvent<RateEvents>): readonly string[] => [
   data.location,
 ];
 
-/** The rows of a key after an event: the fold that also decided it. */
+/** The rows of a key after an event, by the same function that decided the event. */
 const next = (event: RecordedEvent<RateEvents>, rows: readonly RateRow[]): RateRow[] => {
   const segments = rows.map(toSegment).sort((a, b) => (a.effectiveFrom < b.effectiveFrom ? -1 : 1));
   return applyRateEvent(segments, event).map((segment) => toRow(event.data, segment));

@@ -29,7 +29,9 @@ export const RATE_ORDER = keyset<RateRow>({
   effective_from: 'timestamptz',
 });
 
-/** Prices of some keys (undefined: of any), in force at an instant (undefined: whenever), in the order of their list. */
+/**
+ * Prices of some keys (undefined: of any), in force at an instant (undefined: whenever), in the order of their list.
+ */
 export async function readRatePage(
   db: Kysely<ReadModels>,
   position: number,

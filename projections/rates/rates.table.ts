@@ -1,7 +1,7 @@
 import { numeric, oneOf, text, timestamptz } from '#read-model/column';
 import { defineTable, type RowOf } from '#read-model/table';
 
-/** A price over `[effective_from, effective_until)`; the rows of a key in force at one position never overlap. */
+/** Prices over `[effective_from, effective_until)`. Those of a key never overlap at one position. */
 export const rates = defineTable({
   name: 'rates',
   columns: {

@@ -5,7 +5,7 @@ import { answer, type Answers } from '#read-model/projection';
 import { type Passing, projection } from '../flow.js';
 import { restatements } from './restatements.table.js';
 
-/** Why lines are marked, and which: those that a query finds, or those that bill some readings. */
+/** The reason of a mark and its lines: those that a query finds, or those that bill the readings. */
 type Mark = { readonly reason: string } & (
   { readonly query: Query } | { readonly deploymentId: string; readonly readings: readonly Reading[] }
 );
@@ -66,8 +66,8 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
 };
 
 /**
- * Every look-up is as of the event's own position, whatever else its batch holds: the size of batches makes no difference.
- * A line is marked too often rather than too seldom: where nothing differs, nothing is booked.
+ * Every look-up is as of the position of its event, so that the size of batches makes no difference. Marks may be too
+ * many: if nothing differs, invoicing books nothing. Marks that are missing would lose money.
  */
 export const restatementsProjection = projection('restatements', {
   version: 4,
@@ -107,8 +107,8 @@ const LINES =
   '(SELECT * FROM invoice_lines WHERE parent_line_id IS NULL AND position_from < $1::bigint' +
   ' AND (position_to IS NULL OR position_to >= $1::bigint)) l';
 /**
- * Some part of the line is on an invoice, as of a position. A draft counts too: what is recorded while it is being issued
- * is late for it.
+ * Some part of the line is on an invoice, as of a position. A draft counts too: an event during its issue is late for
+ * it.
  */
 const claimedAt = (position: string): string =>
   'EXISTS (SELECT FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt' +
@@ -119,7 +119,7 @@ const ON_PLAN =
   'l.subscription_id IN (SELECT subscription_id FROM subscription_plans' +
   ' WHERE plan_id = $3 AND position_from < $1::bigint)';
 
-/** Lines that a coupon reaches from an instant on. A credit has none: what is charged is the same without it. */
+/** Lines that a coupon reaches from an instant. A credit reaches none, because it does not change the charges. */
 const couponedBy = (
   { creditId, tenantId, currency }: { creditId: string; tenantId: string; currency: string },
   from: Instant,
@@ -128,19 +128,21 @@ const couponedBy = (
     `${LINES} JOIN credits c ON c.tenant_id = l.tenant_id AND c.currency = $4 AND c.credit_id = $5` +
     " AND c.kind = 'coupon' AND c.position_from <= $1::bigint" +
     ' AND (c.billing_kinds IS NULL OR c.billing_kinds ? l.billing_kind)' +
-    // Every version of the coupon counts: the one that was granted may have lasted longer.
+    // Every version of the coupon counts: before it was revoked, it may have lasted longer.
     ' AND (c.effective_until IS NULL OR c.effective_until > l.period_start)' +
     ` WHERE l.tenant_id = $3 AND l.period_end > $6::timestamptz AND ${CLAIMED}`,
   values: [tenantId, currency, creditId, from],
 });
 
-/** Lines that meet a condition on `$3`, and whose period ends at or after an instant: one that ended there may go on now. */
+/**
+ * Lines that meet a condition on `$3` and end at or after an instant. A line that ended there may now continue.
+ */
 const endingAfter = (condition: string, value: string, from: Instant): Query => ({
   from: `${LINES} WHERE ${condition} AND l.period_end >= $4::timestamptz AND ${CLAIMED}`,
   values: [value, from],
 });
 
-/** Lines of deployments that used the rate's key in months that the span touches. */
+/** Lines of deployments that used the rate key in a month of the span. */
 const ratedBy = ({ resourceType, resourceFamily, location }: RateKey, from: Instant, until: Instant | null): Query => ({
   from:
     `rate_key_usage u JOIN ${LINES} ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind` +
@@ -151,7 +153,7 @@ const ratedBy = ({ resourceType, resourceFamily, location }: RateKey, from: Inst
   values: [resourceType, resourceFamily, location, from, until],
 });
 
-/** Lines that an invoice corrected: without it their corrections are owed again. */
+/** Lines that an invoice corrected. If it is void, their corrections are due again. */
 const correctedOn = (invoiceId: string): Query => ({
   from:
     `${LINES} JOIN invoice_rows r ON r.line_id = l.line_id` +
@@ -173,7 +175,7 @@ function ofUsage(
   return { deploymentId, reason, readings: [...distinct.values()] };
 }
 
-/** Marks the lines that bill the readings of a whole batch, set-wise. */
+/** Marks the lines that bill the readings of a whole batch, with one statement. */
 async function markUsage(client: pg.ClientBase, marked: readonly UsageMark[]): Promise<void> {
   const claimed = await withClaims(
     client,
@@ -190,7 +192,7 @@ async function markUsage(client: pg.ClientBase, marked: readonly UsageMark[]): P
       ' JOIN invoice_lines l ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind' +
       ' AND l.parent_line_id IS NULL' +
       ' AND l.position_from < u.position AND (l.position_to IS NULL OR l.position_to >= u.position)' +
-      // A line that ended within its month when it was opened may go on to the month's end by now.
+      // A line that ended within its month when it was opened may now continue to the end of the month.
       ' AND u.period_start >= l.period_start' +
       " AND u.period_start < greatest(l.period_end, l.period_start + interval '1 month')" +
       ` WHERE ${claimedAt('u.position')} ON CONFLICT DO NOTHING`,
@@ -205,8 +207,7 @@ async function markUsage(client: pg.ClientBase, marked: readonly UsageMark[]): P
 }
 
 /**
- * The deployments that had a line on an invoice by the end of the batch. Most usage is of other deployments, and marks
- * nothing.
+ * The deployments that have had a line on an invoice. Most usage is of other deployments and marks nothing.
  */
 async function withClaims(client: pg.ClientBase, deploymentIds: readonly string[]): Promise<ReadonlySet<string>> {
   if (deploymentIds.length === 0) return new Set();

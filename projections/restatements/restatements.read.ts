@@ -24,7 +24,8 @@ export async function readPendingMarks(
     SELECT m.tenant_id, m.currency, m.line_id, array_agg(m.reason ORDER BY m.first_at) AS reasons
     FROM (
       SELECT a.tenant_id, a.currency, r.line_id, r.reason, min(r.marked_at) AS first_at
-      FROM ${unnestedAccounts(accounts)} JOIN restatements r ON r.tenant_id = a.tenant_id AND r.position_from <= ${position}
+      FROM ${unnestedAccounts(accounts)}
+      JOIN restatements r ON r.tenant_id = a.tenant_id AND r.position_from <= ${position}
       WHERE NOT EXISTS (
         SELECT FROM invoices i
         WHERE i.tenant_id = a.tenant_id AND i.currency = a.currency AND ${isBooked(position, 'i')}
@@ -67,7 +68,10 @@ export interface MarkedTenantRow {
   readonly lines: number;
 }
 
-/** Lines that were marked after a position, of issued invoices whose parts overlap a period; an end that is null is open. */
+/**
+ * Lines that were marked after a position, of issued invoices whose parts overlap a period; an end that is null is
+ * open.
+ */
 export async function readMarkedSince(
   db: Kysely<ReadModels>,
   since: number,

@@ -72,7 +72,10 @@ const published = (planId: string, from: string): Fact => ({
   },
 });
 
-/** Line 100 of April, on plan p, with a reading under a rate key, and a coupon. An invoice has claimed it, and not line 101. */
+/**
+ * Line 100 of April, on plan p, with a reading under a rate key, and a coupon. An invoice has claimed it, and not line
+ * 101.
+ */
 const CLAIMED: readonly Fact[] = [
   { SubscriptionStarted: { ...SUBSCRIPTION, planId: 'p', from: at('04-01'), anchor: null } },
   lineOpened(100),

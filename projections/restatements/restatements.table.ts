@@ -2,8 +2,8 @@ import { bigint, text, uuid } from '#read-model/column';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /**
- * Marks: an issued line whose inputs changed at this log position, and why. Corrections are found by these, not by
- * searching; a mark is settled by the tenant's next invoice that was computed at or after it.
+ * Marks of claimed lines whose inputs changed at a log position, with the reason. Invoicing finds corrections by these
+ * marks, without a search. The tenant's next invoice that was computed at or after a mark settles it.
  */
 export const restatements = defineTable({
   name: 'restatements',

@@ -7,7 +7,7 @@ export const tenants = defineTable({
     tenant_id: text,
     currency: text,
     time_zone: text,
-    /** The tenant's personal details live in an erasable table; this is their reference. */
+    /** A reference to the personal details of the tenant, which are in a table that can be erased. */
     details_ref: uuid,
     details_hash: text,
   },

@@ -25,7 +25,10 @@ export interface PrunedKind {
   readonly since: number;
 }
 
-/** Of which months and kinds records were pruned, by any position: of some deployments (null: of all), one kind, within `[start, end)`. */
+/**
+ * Of which months and kinds records were pruned, by any position: of some deployments (null: of all), one kind, within
+ * `[start, end)`.
+ */
 export async function readPrunedKinds(
   db: Db,
   of: {

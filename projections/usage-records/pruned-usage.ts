@@ -7,9 +7,9 @@ import { prunedUsage, usageProviders, usageRecords } from './usage-records.table
 
 export type UsageEvent = RecordedEvent<Passing<'usage-records'>>;
 
-/** What of a batch concerns months whose raw records are kept no more, also from within the batch on. */
+/** The pruned months that events of a batch belong to. A pruning within the batch counts from its event. */
 export interface Pruned {
-  /** The event with what the tables keep of it; null: nothing. */
+  /** The event without its pruned readings; null: nothing is left. */
   without(event: UsageEvent): UsageEvent | null;
 }
 
@@ -20,7 +20,7 @@ export async function prunedAmong(client: pg.ClientBase, batch: readonly UsageEv
   };
 }
 
-/** Deployments, months and billing kinds, as texts. */
+/** Deployment, month and billing kind, as one text each. */
 type PrunedKeys = Set<string>;
 
 interface MonthOfDeployment {
@@ -31,7 +31,7 @@ interface MonthOfDeployment {
 const keyOf = ({ deploymentId, month }: MonthOfDeployment, billingKind: string): string =>
   JSON.stringify([deploymentId, month, billingKind]);
 
-/** What was pruned before the batch, of the months that its events are of. */
+/** What was pruned before the batch, in the months of its events. */
 async function prunedBefore(client: pg.ClientBase, batch: readonly UsageEvent[]): Promise<PrunedKeys> {
   const months = new Map(
     batch.map(({ data: { deploymentId, month } }) => [`${deploymentId}\n${month}`, { deploymentId, month }]),
@@ -50,7 +50,7 @@ async function prunedBefore(client: pg.ClientBase, batch: readonly UsageEvent[])
   return new Set(rows.map((row) => keyOf(row, row.billingKind)));
 }
 
-/** A pruning holds from its event on. Of other events, only the readings of what is not pruned stay; null: none. */
+/** A pruning counts from its event. Other events keep only readings that are not pruned; null: none is left. */
 const kept: Answers<Passing<'usage-records'>, UsageEvent | null, [PrunedKeys]> = {
   UsageObserved(event, pruned) {
     const observations = unpruned(event.data, event.data.observations, pruned);
@@ -76,7 +76,10 @@ const unpruned = <Reading extends { readonly billingKind: string }>(
   pruned: PrunedKeys,
 ): Reading[] => readings.filter(({ billingKind }) => !pruned.has(keyOf(month, billingKind)));
 
-/** Takes the records away, a month's and kind's of all deployments at once: by the index of those in force, and of those superseded. */
+/**
+ * Deletes the records of a month and billing kind, for all deployments at once. Each half uses its own index: the
+ * records in force, and those superseded.
+ */
 export async function pruneUsage(
   client: pg.ClientBase,
   events: readonly RecordedEvent<'UsagePruned'>[],
@@ -91,7 +94,8 @@ export async function pruneUsage(
     const { start, end } = monthNamed(first.month);
     const values = [group.map(({ deploymentId }) => deploymentId), first.billingKind, start, end];
     const which =
-      'deployment_id = ANY($1::text[]) AND billing_kind = $2 AND period_start >= $3::timestamptz AND period_start < $4::timestamptz';
+      'deployment_id = ANY($1::text[]) AND billing_kind = $2' +
+      ' AND period_start >= $3::timestamptz AND period_start < $4::timestamptz';
     for (const { name } of [usageRecords, usageProviders])
       for (const half of ['IS NULL', 'IS NOT NULL'])
         await client.query(`DELETE FROM ${name} WHERE position_to ${half} AND ${which}`, values);

@@ -54,7 +54,9 @@ export interface Coverage {
   readonly among: Among | null;
 }
 
-/** Usage that no line covers and nothing waives, by deployment, kind and reason, in that order; `rows`: null for all. */
+/**
+ * Usage that no line covers and nothing waives, by deployment, kind and reason, in that order; `rows`: null for all.
+ */
 export async function readUncoveredUsage(
   db: Db,
   position: number,
@@ -70,7 +72,8 @@ export async function readUncoveredUsage(
   const result = await sql<UncoveredRow>`
     WITH lines AS (
       SELECT * FROM unnest(${lines.map(({ deploymentId }) => deploymentId)}::text[],
-        ${lines.map(({ billingKind }) => billingKind)}::text[], ${lines.map(({ period }) => period.start)}::timestamptz[],
+        ${lines.map(({ billingKind }) => billingKind)}::text[],
+        ${lines.map(({ period }) => period.start)}::timestamptz[],
         ${lines.map(({ period }) => period.end)}::timestamptz[], ${filters}::jsonb[])
         AS l(deployment_id, kind, start_at, end_at, filter))
     SELECT g.* FROM (

@@ -42,7 +42,8 @@ export async function readReadings(
     AND period_start >= ${start} AND period_start < ${end}
     AND (${attributes}::jsonb IS NULL OR attributes @> ${attributes}::jsonb) AND ${at(position)}`;
   const { rows } = await sql<{ quantity: string; count: number; positions: number[] | null; keys: RateKey[] | null }>`
-    SELECT coalesce(sum(quantity), 0) AS quantity, count(*)::int AS count, array_agg(DISTINCT position_from) AS positions,
+    SELECT coalesce(sum(quantity), 0) AS quantity, count(*)::int AS count,
+      array_agg(DISTINCT position_from) AS positions,
       jsonb_agg(DISTINCT jsonb_build_object(
         'resourceType', resource_type, 'resourceFamily', resource_family, 'location', location))
         FILTER (WHERE resource_type IS NOT NULL) AS keys
@@ -114,7 +115,10 @@ export interface MeteredWanted {
 
 export type MeteredStart = Pick<UsageRecordRow, 'deployment_id' | 'billing_kind' | 'period_start'>;
 
-/** Where readings begin that were metered of resources within a time; of one provider, up to the resource's next sighting after `start`. */
+/**
+ * Where readings begin that were metered of resources within a time; of one provider, up to the resource's next
+ * sighting after `start`.
+ */
 export async function readMeteredStarts(
   db: Db,
   position: number,

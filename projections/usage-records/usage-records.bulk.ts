@@ -19,7 +19,7 @@ const KEY = [
 ] as const;
 const BODY = ['quantity', 'origin', 'resource_type', 'resource_family', 'location', 'attributes', 'sub_attribution'];
 
-/** Corrections as they come: what each does to a record is told once all are there. */
+/** Corrections in any order. They are applied once all are there. */
 const staging = defineTable({
   name: 'usage_corrections_staged',
   columns: {
@@ -48,9 +48,9 @@ const PRUNED: CopyTarget = {
 };
 const PROVIDERS: CopyTarget = { table: usageProviders.name, columns: ['deployment_id', ...KEY, 'position_from'] };
 
-/** The event's data is as it was written: a value that is missing must not become the text "undefined". */
+/** The data is as it was written, unchecked: a missing value must not become the text "undefined". */
 function required(value: unknown, field: string): string {
-  if (typeof value !== 'string') throw new Error(`${field} must be a text, and is ${JSON.stringify(value)}`);
+  if (typeof value !== 'string') throw new Error(`${field} must be a text, but is ${JSON.stringify(value)}`);
   return copyText(value);
 }
 const optional = (value: unknown, field: string, absent: string): string =>
@@ -59,8 +59,10 @@ const json = (value: object | undefined): string => (value === undefined ? COPY_
 
 function keyLine({ billingKind, period, resourceId, granularity, provider, sourceId }: ReadingKey): string {
   return (
-    `${required(billingKind, 'billingKind')}\t${required(period.start, 'period.start')}\t${required(resourceId, 'resourceId')}\t${required(period.end, 'period.end')}\t` +
-    `${required(granularity, 'granularity')}\t${optional(provider, 'provider', '')}\t${optional(sourceId, 'sourceId', '')}`
+    `${required(billingKind, 'billingKind')}\t${required(period.start, 'period.start')}\t` +
+    `${required(resourceId, 'resourceId')}\t${required(period.end, 'period.end')}\t` +
+    `${required(granularity, 'granularity')}\t` +
+    `${optional(provider, 'provider', '')}\t${optional(sourceId, 'sourceId', '')}`
   );
 }
 
@@ -68,7 +70,8 @@ function bodyLine({ quantity, rateKey, attributes, subAttribution }: Observation
   const rate =
     rateKey === undefined
       ? `${COPY_NULL}\t${COPY_NULL}\t${COPY_NULL}`
-      : `${required(rateKey.resourceType, 'resourceType')}\t${required(rateKey.resourceFamily, 'resourceFamily')}\t${required(rateKey.location, 'location')}`;
+      : `${required(rateKey.resourceType, 'resourceType')}\t${required(rateKey.resourceFamily, 'resourceFamily')}\t` +
+        required(rateKey.location, 'location');
   return `${required(quantity, 'quantity')}\t${origin}\t${rate}\t${json(attributes)}\t${json(subAttribution)}`;
 }
 
@@ -80,11 +83,10 @@ function observedRows({ data, position }: RecordedEvent<'UsageObserved'>, lines:
 
 function correctedRows({ data, position }: RecordedEvent<'UsageCorrected'>, lines: CopyLines): void {
   const [deployment, origin] = [required(data.deploymentId, 'deploymentId'), required(data.origin, 'origin')];
-  for (const correction of data.corrections)
-    lines.add(
-      STAGED,
-      `${deployment}\t${keyLine(correction)}\t${optional(correction.quantity, 'quantity', COPY_NULL)}\t${origin}\t${position}`,
-    );
+  for (const correction of data.corrections) {
+    const quantity = optional(correction.quantity, 'quantity', COPY_NULL);
+    lines.add(STAGED, `${deployment}\t${keyLine(correction)}\t${quantity}\t${origin}\t${position}`);
+  }
 }
 
 function namedRows({ data, position }: RecordedEvent<'UsageProviderNamed'>, lines: CopyLines): void {
@@ -105,7 +107,7 @@ function prunedRows({ data, position }: RecordedEvent<'UsagePruned'>, lines: Cop
     );
 }
 
-/** An event's rows as lines to copy. */
+/** The rows of an event, as lines for COPY. */
 export const copied: Answers<Passing<'usage-records'>, void, [CopyLines]> = {
   UsageObserved: observedRows,
   UsageCorrected: correctedRows,
@@ -117,7 +119,7 @@ const keyOf = (alias: string): string => ['deployment_id', ...KEY].map((column) 
 const sameKey = (a: string, b: string): string =>
   ['deployment_id', ...KEY].map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
 
-/** What only the whole can tell: what corrections did, and of which months nothing is kept, whenever it came. */
+/** Applies what needs all rows: corrections and prunings. */
 async function finish(client: pg.ClientBase): Promise<void> {
   await correct(client);
   await prune(client);
@@ -132,48 +134,58 @@ async function prune(client: pg.ClientBase): Promise<void> {
   await client.query(`ANALYZE ${prunedUsage.name}`);
   for (const { name } of [usageRecords, usageProviders])
     await client.query(
-      `DELETE FROM ${name} u USING ${prunedUsage.name} p WHERE u.deployment_id = p.deployment_id AND u.billing_kind = p.billing_kind` +
+      `DELETE FROM ${name} u USING ${prunedUsage.name} p` +
+        ' WHERE u.deployment_id = p.deployment_id AND u.billing_kind = p.billing_kind' +
         " AND u.period_start >= p.month AND u.period_start < p.month + interval '1 month'" +
-        // The months that are to be looked at.
+        // Limits the look-up to partitions of these months.
         " AND u.period_start >= $1::timestamptz AND u.period_start < $2::timestamptz + interval '1 month'",
       [first, last],
     );
 }
 
-/** A correction closes the version before it, by whomever, and opens its own unless it withdraws: the chain of each record's, set-wise. */
+/**
+ * Each correction closes the version before it and opens the next, unless it withdraws the record. All records at once.
+ */
 async function correct(client: pg.ClientBase): Promise<void> {
   const { rows: staged } = await client.query(`SELECT FROM ${staging.name} LIMIT 1`);
   if (staged.length === 0) return;
   await client.query(`ANALYZE ${staging.name}`);
   await assertKnown(client);
   await client.query(
-    `WITH chain AS (SELECT s.*, lead(s.position_from) OVER own AS next_position, lead(s.origin) OVER own AS next_origin` +
+    'WITH chain AS (SELECT s.*, lead(s.position_from) OVER own AS next_position,' +
+      ' lead(s.origin) OVER own AS next_origin' +
       ` FROM ${staging.name} s WINDOW own AS (PARTITION BY ${keyOf('s')} ORDER BY s.position_from))` +
-      ` INSERT INTO usage_records (deployment_id, ${KEY.join(', ')}, quantity, origin, corrected_by, superseded_by, resource_type, resource_family, location,` +
-      ' attributes, sub_attribution, position_from, position_to)' +
-      ` SELECT ${keyOf('u')}, c.quantity, u.origin, c.origin, c.next_origin, u.resource_type, u.resource_family, u.location, u.attributes, u.sub_attribution,` +
-      ` c.position_from, c.next_position FROM chain c JOIN usage_records u ON ${sameKey('u', 'c')} WHERE c.quantity IS NOT NULL`,
+      ` INSERT INTO usage_records (deployment_id, ${KEY.join(', ')}, quantity, origin, corrected_by, superseded_by,` +
+      ' resource_type, resource_family, location, attributes, sub_attribution, position_from, position_to)' +
+      ` SELECT ${keyOf('u')}, c.quantity, u.origin, c.origin, c.next_origin,` +
+      ' u.resource_type, u.resource_family, u.location, u.attributes, u.sub_attribution,' +
+      ` c.position_from, c.next_position FROM chain c JOIN usage_records u ON ${sameKey('u', 'c')}` +
+      ' WHERE c.quantity IS NOT NULL',
   );
   await client.query(
-    `WITH first AS (SELECT DISTINCT ON (${keyOf('s')}) s.* FROM ${staging.name} s ORDER BY ${keyOf('s')}, s.position_from)` +
-      ` UPDATE usage_records u SET position_to = f.position_from, superseded_by = f.origin FROM first f WHERE ${sameKey('u', 'f')} AND u.position_from < f.position_from`,
+    `WITH first AS (SELECT DISTINCT ON (${keyOf('s')}) s.* FROM ${staging.name} s` +
+      ` ORDER BY ${keyOf('s')}, s.position_from)` +
+      ' UPDATE usage_records u SET position_to = f.position_from, superseded_by = f.origin FROM first f' +
+      ` WHERE ${sameKey('u', 'f')} AND u.position_from < f.position_from`,
   );
 }
 
-/** As live, where a correction of what was never observed halts. */
+/** As in live projecting, a correction of an unknown reading halts. */
 async function assertKnown(client: pg.ClientBase): Promise<void> {
   const { rows: unknown } = await client.query<{ position_from: number; deployment_id: string; n: number }>(
     `SELECT s.position_from, s.deployment_id, count(*)::int AS n FROM ${staging.name} s` +
-      ` WHERE NOT EXISTS (SELECT FROM usage_records u WHERE ${sameKey('u', 's')} AND u.position_from < s.position_from) GROUP BY 1, 2 ORDER BY 1 LIMIT 1`,
+      ` WHERE NOT EXISTS (SELECT FROM usage_records u WHERE ${sameKey('u', 's')}` +
+      ' AND u.position_from < s.position_from) GROUP BY 1, 2 ORDER BY 1 LIMIT 1',
   );
   const [first] = unknown;
   if (first !== undefined)
     throw new Error(
-      `position ${first.position_from}: ${first.n} corrected readings of deployment ${first.deployment_id} are not in usage_records`,
+      `Position ${first.position_from}: usage_records does not have ${first.n} corrected readings` +
+        ` of deployment ${first.deployment_id}`,
     );
 }
 
-/** Usage is nearly all there is: it is copied in without a look at what is there. */
+/** Nearly all events are usage, so it is copied without look-ups. */
 export const usageRecordsBulk: Bulk<Passing<'usage-records'>> = {
   staging: [staging],
   rows(event, lines) {

@@ -5,7 +5,7 @@ import { Gathered } from '#postgres/gathered';
 import type { RecordVersion } from './usage-records.read.js';
 import type { UsageProviderRow } from './usage-records.table.js';
 
-/** A deployment's usage of one kind (null: of any) over a stretch of time; an end that is null is open. */
+/** The usage of a deployment and billing kind (null: of any) over a span of time. A null start or end is open. */
 export interface Stretch {
   readonly deploymentId: string;
   readonly billingKind: string | null;
@@ -18,31 +18,35 @@ export interface PrunedMonth {
   readonly billingKind: string;
   /** `2026-04` */
   readonly month: string;
-  /** The position at which its records were pruned. */
+  /** The position of the pruning. */
   readonly position: number;
 }
 
-/** Readings of one deployment, by their keys without a provider. */
+/** Readings of one deployment, by keys without a provider. */
 interface Keys {
   readonly deploymentId: string;
   readonly keys: readonly ReadingKey[];
 }
 
-/** Ids have no control characters: this one keeps them apart. */
-const APART = '\u0001';
-export const looseKey = (key: ReadingKey): string =>
-  `${key.resourceId}${APART}${key.billingKind}${APART}${key.period.start}${APART}${key.period.end}${APART}${key.granularity}${APART}${key.sourceId ?? ''}`;
+/** A separator. Ids contain no control characters. */
+const SEPARATOR = '\u0001';
+export const looseKey = ({ resourceId, billingKind, period, granularity, sourceId = '' }: ReadingKey): string =>
+  [resourceId, billingKind, period.start, period.end, granularity, sourceId].join(SEPARATOR);
 export const looseKeyOfRow = (row: Omit<UsageProviderRow, 'provider'>): string =>
-  `${row.resource_id}${APART}${row.billing_kind}${APART}${row.period_start}${APART}${row.period_end}${APART}${row.granularity}${APART}${row.source_id}`;
+  [row.resource_id, row.billing_kind, row.period_start, row.period_end, row.granularity, row.source_id].join(SEPARATOR);
 
 const KEYS =
-  'WITH k AS (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])' +
+  'WITH k AS (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[],' +
+  ' $6::text[], $7::text[])' +
   ' AS k(deployment_id, billing_kind, period_start, resource_id, period_end, granularity, source_id))';
 const SAME_KEY =
-  'u.deployment_id = k.deployment_id AND u.billing_kind = k.billing_kind AND u.period_start = k.period_start AND u.resource_id = k.resource_id' +
-  ' AND u.period_end = k.period_end AND u.granularity = k.granularity AND u.source_id = k.source_id' +
-  // The months that are to be looked at.
+  'u.deployment_id = k.deployment_id AND u.billing_kind = k.billing_kind AND u.period_start = k.period_start' +
+  ' AND u.resource_id = k.resource_id AND u.period_end = k.period_end AND u.granularity = k.granularity' +
+  ' AND u.source_id = k.source_id' +
+  // Limits the look-up to partitions of these months.
   ' AND u.period_start >= $8::timestamptz AND u.period_start <= $9::timestamptz';
+
+const recordsOf = (half: string): string => `(SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND ${half} OFFSET 0)`;
 
 function keyValues(asked: readonly Keys[]): unknown[] {
   const all = asked.flatMap(({ deploymentId, keys }) => keys.map((key) => ({ ...key, deploymentId })));
@@ -60,8 +64,8 @@ function keyValues(asked: readonly Keys[]): unknown[] {
   ];
 }
 
-/** Of the rows that were found for all who asked, to each theirs. */
-function apart<Row extends UsageProviderRow>(asked: readonly Keys[], rows: readonly Row[]): Row[][] {
+/** The rows of each question, out of the rows found for all. */
+function divided<Row extends UsageProviderRow>(asked: readonly Keys[], rows: readonly Row[]): Row[][] {
   const ofDeployment = Map.groupBy(rows, ({ deployment_id }) => deployment_id);
   return asked.map(({ deploymentId, keys }) => {
     const found = ofDeployment.get(deploymentId) ?? [];
@@ -70,10 +74,10 @@ function apart<Row extends UsageProviderRow>(asked: readonly Keys[], rows: reado
   });
 }
 
-/** SQL: the month of a row of pruned_usage `p`, as `2026-04`. */
+/** SQL: the month of a row of `pruned_usage p`, as `2026-04`. */
 export const MONTH_NAME = "to_char(p.month AT TIME ZONE 'UTC', 'YYYY-MM')";
 
-/** What each reading that is sent is held against. Those of many senders are looked up together. */
+/** What is known of incoming readings. Look-ups for many senders run as one. */
 export class UsageLookups {
   private readonly kept: Gathered<Keys, RecordVersion[]>;
   private readonly named: Gathered<Keys, UsageProviderRow[]>;
@@ -81,25 +85,27 @@ export class UsageLookups {
 
   constructor(private readonly pool: pg.Pool) {
     const sizeOf = ({ keys }: Keys): number => keys.length;
-    this.kept = new Gathered(async (asked) => apart(asked, await this.keptOf(asked)), sizeOf);
-    this.named = new Gathered(async (asked) => apart(asked, await this.namedOf(asked)), sizeOf);
+    this.kept = new Gathered(async (asked) => divided(asked, await this.keptOf(asked)), sizeOf);
+    this.named = new Gathered(async (asked) => divided(asked, await this.namedOf(asked)), sizeOf);
     this.pruned = new Gathered(
       async (asked) => this.prunedOf(asked),
       (stretches) => stretches.length,
     );
   }
 
-  /** Every version of readings that the tables keep, whatever their provider, in order of position. */
+  /** All kept versions of the readings, of any provider, in the order of positions. */
   async versions(deploymentId: string, keys: readonly ReadingKey[]): Promise<RecordVersion[]> {
     return this.kept.ask({ deploymentId, keys });
   }
 
-  /** Of readings that were recorded without a provider: the one that was named since. */
+  /** The providers that were named later for readings recorded without one. */
   async namedProviders(deploymentId: string, keys: readonly ReadingKey[]): Promise<UsageProviderRow[]> {
     return keys.length === 0 ? [] : this.named.ask({ deploymentId, keys });
   }
 
-  /** The months whose records were pruned, of these stretches; whatever the position that is asked as of, they are not here now. */
+  /**
+   * The pruned months of these spans, as of now: pruned records are gone as of every position.
+   */
   async prunedMonths(stretches: readonly Stretch[]): Promise<PrunedMonth[]> {
     return this.pruned.ask(stretches);
   }
@@ -108,9 +114,11 @@ export class UsageLookups {
     const { rows } = await this.pool.query<RecordVersion>({
       name: 'usage_records_by_key',
       text:
-        // Key by key, each a look into an index: planned as one join, a table that grows quicker than its statistics is read whole.
-        `${KEYS} SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NULL OFFSET 0) u` +
-        ` UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL (SELECT u.* FROM usage_records u WHERE ${SAME_KEY} AND u.position_to IS NOT NULL OFFSET 0) u ORDER BY position_from`,
+        // Key by key through the index: as one join, the planner would read the whole of a table that grows faster than
+        // its statistics.
+        `${KEYS} SELECT u.* FROM k CROSS JOIN LATERAL ${recordsOf('u.position_to IS NULL')} u` +
+        ` UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL ${recordsOf('u.position_to IS NOT NULL')} u` +
+        ' ORDER BY position_from',
       values: keyValues(asked),
     });
     return rows;
@@ -130,10 +138,14 @@ export class UsageLookups {
     const { rows } = await this.pool.query<PrunedMonth & { question: number }>({
       name: 'pruned_months',
       text:
-        `SELECT DISTINCT n.question, p.deployment_id AS "deploymentId", p.billing_kind AS "billingKind", ${MONTH_NAME} AS month, p.position_from AS position` +
-        ' FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[]) AS n(question, deployment_id, billing_kind, start_at, end_at)' +
-        ' JOIN pruned_usage p ON p.deployment_id = n.deployment_id AND p.billing_kind = coalesce(n.billing_kind, p.billing_kind)' +
-        " AND (n.end_at IS NULL OR p.month < n.end_at) AND (n.start_at IS NULL OR p.month + interval '1 month' > n.start_at) ORDER BY 1, 2, 4, 3",
+        'SELECT DISTINCT n.question, p.deployment_id AS "deploymentId", p.billing_kind AS "billingKind",' +
+        ` ${MONTH_NAME} AS month, p.position_from AS position` +
+        ' FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])' +
+        ' AS n(question, deployment_id, billing_kind, start_at, end_at)' +
+        ' JOIN pruned_usage p ON p.deployment_id = n.deployment_id' +
+        ' AND p.billing_kind = coalesce(n.billing_kind, p.billing_kind)' +
+        ' AND (n.end_at IS NULL OR p.month < n.end_at)' +
+        " AND (n.start_at IS NULL OR p.month + interval '1 month' > n.start_at) ORDER BY 1, 2, 4, 3",
       values: [
         all.map(({ question }) => question),
         all.map(({ deploymentId }) => deploymentId),

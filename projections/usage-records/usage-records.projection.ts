@@ -10,8 +10,8 @@ import { copied, usageRecordsBulk } from './usage-records.bulk.js';
 import { prunedUsage, usageProviders, usageRecords } from './usage-records.table.js';
 
 /**
- * Written for speed, because usage is nearly all there is: an observation's key is new (that was decided), so it is
- * inserted without looking; only a correction looks its record up, closes that version and opens the next.
+ * Written for speed, because nearly all events are usage. The key of an observation is new (the decision checked it),
+ * so it is inserted without a look-up. Only a correction looks up its record, closes that version and opens the next.
  */
 export const usageRecordsProjection = projection('usage-records', {
   version: 5,
@@ -55,15 +55,19 @@ async function copyIn(client: pg.ClientBase, events: readonly UsageEvent[]): Pro
 const KEY = ['billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'];
 const keyOf = (table: string): string => KEY.map((column) => `${table}.${column}`).join(', ');
 const CORRECTED =
-  '(SELECT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::numeric[])' +
+  '(SELECT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[],' +
+  ' $6::text[], $7::text[], $8::text[], $9::numeric[])' +
   ` AS c(${KEY.join(', ')}, quantity)) c`;
-/** All of a record but what a correction changes. */
+/** The columns that a correction does not change. */
 const KEPT = 'resource_type, resource_family, location, attributes, sub_attribution';
 
-/** The months that are to be looked at. */
+/** Limits the look-up to partitions of these months. */
 const WITHIN = 'u.period_start >= $12::timestamptz AND u.period_start <= $13::timestamptz';
 
-/** Closes the versions in force of the corrected keys, then opens the next of those that still are: one that was withdrawn goes on from its last. */
+/**
+ * Closes the versions in force of the corrected keys, then opens the next versions. A withdrawal opens none. A
+ * withdrawn record continues from its last version.
+ */
 async function applyCorrection(
   client: pg.ClientBase,
   { data, position }: RecordedEvent<'UsageCorrected'>,
@@ -96,16 +100,20 @@ async function applyCorrection(
     name: 'open_corrected_usage_records',
     text:
       `WITH last AS (SELECT DISTINCT ON (${keyOf('u')}) u.*, c.quantity AS corrected FROM ${CORRECTED}` +
-      ` JOIN usage_records u ON u.position_to IS NOT NULL AND u.deployment_id = $1 AND (${keyOf('u')}) = (${keyOf('c')}) AND ${WITHIN}` +
+      ' JOIN usage_records u ON u.position_to IS NOT NULL AND u.deployment_id = $1' +
+      ` AND (${keyOf('u')}) = (${keyOf('c')}) AND ${WITHIN}` +
       ` ORDER BY ${keyOf('u')}, u.position_from DESC),` +
-      ` opened AS (INSERT INTO usage_records (deployment_id, ${KEY.join(', ')}, quantity, origin, corrected_by, ${KEPT}, position_from)` +
-      ` SELECT deployment_id, ${KEY.join(', ')}, corrected, origin, $11, ${KEPT}, $10::bigint FROM last WHERE corrected IS NOT NULL)` +
+      ` opened AS (INSERT INTO usage_records (deployment_id, ${KEY.join(', ')},` +
+      ` quantity, origin, corrected_by, ${KEPT}, position_from)` +
+      ` SELECT deployment_id, ${KEY.join(', ')}, corrected, origin, $11, ${KEPT}, $10::bigint` +
+      ' FROM last WHERE corrected IS NOT NULL)' +
       ' SELECT count(*)::int AS found FROM last',
     values,
   });
   const found = (result.rows[0] as { found: number } | undefined)?.found ?? 0;
   if (found !== corrections.length)
     throw new Error(
-      `${corrections.length - found} of ${corrections.length} corrected readings of deployment ${deploymentId} are not in usage_records`,
+      `usage_records does not have ${corrections.length - found} of ${corrections.length} corrected readings` +
+        ` of deployment ${deploymentId}`,
     );
 }

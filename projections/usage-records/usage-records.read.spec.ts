@@ -94,10 +94,13 @@ describe('usage_records by month', () => {
       readUsageRecordPage(db, 100, april, { after: null, limit: 10 }),
     );
     expect(monthsIn(ofMonth)).toEqual(['usage_records_2026_04']);
-    const readings = `('{d}', '{cpu}', '{2026-04-01T00:00:00Z}', '{r}', '{2026-04-02T00:00:00Z}', '{day}', '{NULL}', '2026-04-01T00:00:00Z', '2026-04-01T00:00:00Z')`;
+    const readings =
+      `('{d}', '{cpu}', '{2026-04-01T00:00:00Z}', '{r}', '{2026-04-02T00:00:00Z}', '{day}', '{NULL}',` +
+      ` '2026-04-01T00:00:00Z', '2026-04-01T00:00:00Z')`;
     const plan = await planOf(test.core.pool, 'UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL', readings);
     expect(monthsIn(plan)).toEqual(['usage_records_2026_04']);
-    // By the whole key, also while the table has no statistics: an index of the time alone would read all that was used at the same hour.
+    // By the whole key, also while the table has no statistics: an index of the time alone would read all that was used
+    // at the same hour.
     expect(plan.match(/Index Cond: [^\n]*/g)?.every((condition) => condition.includes('resource_id'))).toBe(true);
   });
 });

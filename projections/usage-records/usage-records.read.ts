@@ -29,8 +29,8 @@ const fromLog = (jsonb: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`jsonb_to_recordset(${jsonb}) AS from_log(${columnTypes})`;
 
 /**
- * SQL, for FROM: the records in force at a position that meet `where`, of the table and of `logged` (jsonb). Superseded records are few,
- * and indexed by themselves: each half of the table is looked up by its own index.
+ * SQL, for FROM: the records in force at a position that meet `where`, of the table and of `logged` (jsonb). Superseded
+ * records are few, and indexed by themselves: each half of the table is looked up by its own index.
  */
 export const recordsInForce = (
   position: number | Expression<number>,
@@ -165,7 +165,10 @@ export interface HeldRecords {
   readonly records: number;
 }
 
-/** How many records there are of readings that begin within a period, whatever the position; `deploymentId`: null for all. */
+/**
+ * How many records there are of readings that begin within a period, whatever the position; `deploymentId`: null for
+ * all.
+ */
 export async function readHeldRecords(
   db: Kysely<ReadModels>,
   { start, end }: Period,

@@ -88,7 +88,7 @@ it('has a withdrawn record no more, until a correction puts it back', async () =
 it('refuses a correction of a reading that it does not have', async () => {
   await given(observed('a', '24'));
   await expect(when(corrected('b', '12'))).rejects.toThrow(
-    '1 of 1 corrected readings of deployment d are not in usage_records',
+    'usage_records does not have 1 of 1 corrected readings of deployment d',
   );
 });
 

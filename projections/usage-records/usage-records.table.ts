@@ -2,7 +2,9 @@ import type { Granularity, Origin } from '#domain/usage/usage';
 import { jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import { defineTable, type RowOf } from '#read-model/table';
 
-/** The observation now in force of a deployment, resource, billing kind, period and granularity. '' stands for: not given. */
+/**
+ * The observation in force for a deployment, resource, billing kind, period and granularity. '' means: not given.
+ */
 export const usageRecords = defineTable({
   name: 'usage_records',
   columns: {
@@ -15,11 +17,14 @@ export const usageRecords = defineTable({
     provider: text,
     source_id: text,
     quantity: numeric,
-    /** Who observed it: `command`, `metering`, `backfill`. */
+    /** The source of the observation. */
     origin: oneOf<Origin>(),
-    /** Who gave it this quantity by a correction; null: it is as it was observed. */
+    /** The source of the correction that set this quantity; null: it was not corrected. */
     corrected_by: oneOf<Origin>().nullable(),
-    /** Who superseded this version, by a correction; null while it is in force. A last version that was closed was withdrawn: it never was. */
+    /**
+     * The source of the correction that superseded this version; null while it is in force. If the last version is
+     * superseded, the reading was withdrawn.
+     */
     superseded_by: text.nullable(),
     resource_type: text.nullable(),
     resource_family: text.nullable(),
@@ -27,7 +32,7 @@ export const usageRecords = defineTable({
     attributes: jsonb<object>().nullable(),
     sub_attribution: jsonb<object>().nullable(),
   },
-  // In the order in which usage is asked for: one deployment's, of a kind, over a stretch of time.
+  // In the order of the queries: one deployment, one billing kind, a span of time.
   key: [
     'deployment_id',
     'billing_kind',
@@ -39,10 +44,10 @@ export const usageRecords = defineTable({
     'source_id',
   ],
   partialIndexes: [
-    // A day's metering, when it is metered again. Of all records, this index was taken for every look-up by key while the table had no
-    // statistics yet, and read all that was used at the same hour.
+    // For metering a day again. It must be partial: with all records in it, the planner chose it for look-ups by key
+    // while the table had no statistics, and read all usage of the same hour.
     { name: 'metered', columns: ['period_start'], where: "origin = 'metering'" },
-    // An event that is sent again is known by its source's own id, whatever time it is given then.
+    // A repeated event is recognised by the id of its source, even if its time differs.
     { name: 'source', columns: ['deployment_id', 'source_id'], where: "source_id <> ''" },
   ],
   fewSuperseded: true,
@@ -51,7 +56,7 @@ export const usageRecords = defineTable({
 
 export type UsageRecordRow = RowOf<typeof usageRecords>;
 
-/** Whose a reading is that was recorded without a provider: the one that a later reading of its key named. */
+/** The provider of a reading that was recorded without one: a later reading of the same key named it. */
 export const usageProviders = defineTable({
   name: 'usage_providers',
   columns: {
@@ -69,14 +74,17 @@ export const usageProviders = defineTable({
 
 export type UsageProviderRow = RowOf<typeof usageProviders>;
 
-/** A deployment's raw records of a kind and UTC month that are kept here no more: there are none in usage_records, also of what came since. */
+/**
+ * Months whose raw records were pruned, by deployment and billing kind. `usage_records` has none of them, not even
+ * later ones.
+ */
 export const prunedUsage = defineTable({
   name: 'pruned_usage',
   columns: {
     deployment_id: text,
     billing_kind: text,
     month: timestamptz,
-    /** By when their retention was over. */
+    /** The instant at which their retention had ended. */
     pruned_at: timestamptz,
   },
   key: ['deployment_id', 'billing_kind', 'month'],

@@ -62,7 +62,8 @@ export interface UsageMeasureWanted extends ReadingsWanted {
 
 /** The measure of each, in the order of `wanted`; null: there are no readings. */
 export async function readUsageMeasures(db: Db, wanted: readonly UsageMeasureWanted[]): Promise<(string | null)[]> {
-  // An aggregate of values in order sorts all readings, also those of other measures, where it is of plain columns alone.
+  // An aggregate of values in order sorts all readings, also those of other measures, where it is of plain columns
+  // alone.
   const { rows } = await sql<{ value: string | null }>`
     SELECT a.value
     FROM unnest(${wantedRows(wanted)}, ${wanted.map(({ aggregation }) => aggregation)}::text[],
@@ -100,8 +101,8 @@ export interface CardReading {
 }
 
 /**
- * Readings with their rate key. Those of a key that lie between the same two price changes and wanted instants are one sum: of a million,
- * a few rows.
+ * Readings with their rate key. Those of a key that lie between the same two price changes and wanted instants are one
+ * sum: of a million, a few rows.
  */
 export async function readCardReadings(db: Db, wanted: readonly CardReadingsWanted[]): Promise<CardReading[]> {
   const positions = [...new Set(wanted.map(({ position }) => position))];
