@@ -152,3 +152,35 @@ export async function readDeploymentsByTenant(
     GROUP BY tenant_id ORDER BY tenant_id`.execute(db);
   return rows;
 }
+
+/** Deployments as registered by then; `ids`: null for all. */
+export async function readDeployments(
+  db: Db,
+  asOf: AsOf,
+  ids: readonly string[] | null,
+): Promise<History<DeploymentRow>[]> {
+  const query = db.selectFrom('deployments').selectAll().where(at(asOf)).orderBy('deployment_id');
+  return (ids === null ? query : query.where('deployment_id', '=', anyOf(ids))).execute();
+}
+
+/** Whether a deployment ever was a tenant's (null: anyone's), as of whatever position. */
+export async function isEverHeld(db: Db, deploymentId: string, tenantId: string | null): Promise<boolean> {
+  const query = db
+    .selectFrom('deployment_assignments')
+    .select('deployment_id')
+    .where('deployment_id', '=', deploymentId)
+    .limit(1);
+  const held = tenantId === null ? query : query.where('tenant_id', '=', tenantId);
+  return (await held.executeTakeFirst()) !== undefined;
+}
+
+/** The deployment that a subscription is of, as of whatever position; undefined: there never was such a subscription. */
+export async function readDeploymentOfSubscription(db: Db, subscriptionId: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('subscriptions')
+    .select('deployment_id')
+    .where('subscription_id', '=', subscriptionId)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.deployment_id;
+}

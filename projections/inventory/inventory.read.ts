@@ -112,3 +112,17 @@ export async function readMeteredFrom(
     ORDER BY index, position`.execute(db);
   return rows;
 }
+
+/** Corrections of one resource that were recorded after a position. */
+export const readCorrectionsSince = async (
+  db: Db,
+  since: number,
+  { provider, providerId }: { readonly provider: string; readonly providerId: string },
+): Promise<History<ResourceCorrectionRow>[]> =>
+  db
+    .selectFrom('resource_corrections')
+    .selectAll()
+    .where('provider', '=', provider)
+    .where('provider_id', '=', providerId)
+    .where('recorded_position', '>', since)
+    .execute();

@@ -228,6 +228,19 @@ export const readCreditNotesOf = async (
     .orderBy('ordinal')
     .execute();
 
+/** The position at which an invoice was issued: from there on it has its number. Undefined: it was not. */
+export async function readIssuedPosition(db: Db, invoiceId: string): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('invoices')
+    .select('position_from')
+    .where('invoice_id', '=', invoiceId)
+    .where('ordinal', 'is not', null)
+    .orderBy('position_from')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.position_from;
+}
+
 export interface BookedRow {
   readonly tenant_id: string;
   readonly currency: string;

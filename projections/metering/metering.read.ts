@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
+import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
 import type { History, ReadModels } from '../database.js';
 import type { MeteredDayRow, MeteringConfigurationRow } from './metering.table.js';
@@ -9,8 +10,15 @@ type Db = Kysely<ReadModels>;
 export const readMeteringConfigurations = async (db: Db, asOf: AsOf): Promise<History<MeteringConfigurationRow>[]> =>
   db.selectFrom('metering_configurations').selectAll().where(at(asOf)).orderBy('effective_from').execute();
 
-export const readMeteredDays = async (db: Db, position: number): Promise<History<MeteredDayRow>[]> =>
-  db.selectFrom('metered_days').selectAll().where(at(position)).orderBy('date').execute();
+/** The days that were metered, in order; `dates`: null for all. */
+export async function readMeteredDays(
+  db: Db,
+  position: number,
+  dates: readonly string[] | null,
+): Promise<History<MeteredDayRow>[]> {
+  const query = db.selectFrom('metered_days').selectAll().where(at(position)).orderBy('date');
+  return (dates === null ? query : query.where('date', '=', anyOf(dates))).execute();
+}
 
 /** A stretch of time; an end that is null is open. */
 export interface Since {

@@ -57,3 +57,9 @@ export const readGracePeriods = async (
     .where(at(asOf))
     .orderBy('effective_from')
     .execute();
+
+/** Whether a tenant was ever registered, as of whatever position. */
+export async function isEverRegistered(db: Db, tenantId: string): Promise<boolean> {
+  const query = db.selectFrom('tenants').select('tenant_id').where('tenant_id', '=', tenantId).limit(1);
+  return (await query.executeTakeFirst()) !== undefined;
+}

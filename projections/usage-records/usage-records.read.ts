@@ -182,3 +182,12 @@ export async function readHeldRecords(
     GROUP BY 1, 2 ORDER BY 1, 2`.execute(db);
   return rows;
 }
+
+/** What was metered from the inventory within a period and is in force now. */
+export async function readMeteredRecords(db: Kysely<ReadModels>, { start, end }: Period): Promise<RecordVersion[]> {
+  const { rows } = await sql<RecordVersion>`
+    SELECT * FROM usage_records
+    WHERE origin = 'metering' AND position_to IS NULL
+      AND period_start >= ${start}::timestamptz AND period_start < ${end}::timestamptz`.execute(db);
+  return rows;
+}

@@ -7,6 +7,7 @@ import type { EventLog } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import type { KeptTree } from '#transparency/kept-tree';
+import { readCommand } from '#projections/commands/commands.read';
 import { type ReadModels, readModels } from '#projections/database';
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
@@ -71,11 +72,7 @@ export class LedgerCore {
   }
 
   private async commandOf(key: string): Promise<KnownCommand> {
-    const row = await this.db
-      .selectFrom('command_keys')
-      .select(['key', 'body_hash', 'result'])
-      .where('key', '=', key)
-      .executeTakeFirst();
+    const row = await readCommand(this.db, key);
     return row === undefined
       ? undefined
       : { key: row.key, bodyHash: row.body_hash, ...(row.result === null ? {} : { result: row.result }) };

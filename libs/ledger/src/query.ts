@@ -4,6 +4,8 @@ import { zId, zInstant } from '#domain/schema';
 import { unstorableIn } from '#domain/storable';
 import { type Instant, isBefore } from '#domain/time/instant';
 import type { Keyset, Rows } from '#read-model/keyset';
+import { isEverHeld } from '#projections/deployments/deployments.read';
+import { isEverRegistered } from '#projections/tenants/tenants.read';
 import { type Caller, confinedTo, type Role } from './caller.js';
 import { canonicalJson } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
@@ -315,8 +317,7 @@ export async function visibleTenant(
   asked: string | undefined,
 ): Promise<string | null> {
   if (asked === undefined) return own;
-  const row = await core.db.selectFrom('tenants').select('tenant_id').where('tenant_id', '=', asked).executeTakeFirst();
-  if (row === undefined || (own !== null && asked !== own))
+  if ((own !== null && asked !== own) || !(await isEverRegistered(core.db, asked)))
     throw notFound('unknown_tenant', `tenant ${asked} is not registered`);
   return asked;
 }
@@ -329,12 +330,7 @@ export async function assertVisibleDeployment(
   { core, confinedTo: own }: QueryContext,
   deploymentId: string,
 ): Promise<void> {
-  let query = core.db
-    .selectFrom('deployment_assignments')
-    .select('deployment_id')
-    .where('deployment_id', '=', deploymentId);
-  if (own !== null) query = query.where('tenant_id', '=', own);
-  if ((await query.executeTakeFirst()) === undefined)
+  if (!(await isEverHeld(core.db, deploymentId, own)))
     throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
 }
 

@@ -1,3 +1,4 @@
+import { notFound } from '#domain/errors';
 import type { z } from 'zod';
 import { zId } from '#domain/schema';
 import { EventCodec, ofType } from '#event-store/codec';
@@ -10,8 +11,11 @@ import {
   type Parties,
 } from '#exchange/documents/invoice-document';
 import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
+import { readCredits } from '#projections/credits/credits.read';
+import { readDeployments } from '#projections/deployments/deployments.read';
+import { readIssuedPosition } from '#projections/invoices/invoices.read';
+import { readTenants } from '#projections/tenants/tenants.read';
 import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
-import { at } from '#read-model/at';
 import { zHtml } from './answers.js';
 import { creditNoteRows, visibleCreditNote } from './credit-notes.js';
 import { visibleInvoice } from './invoices.js';
@@ -85,23 +89,11 @@ async function partiesOf(
 ): Promise<Parties> {
   const { core, position } = context;
   const known = invoice.computed_at ?? position;
-  const tenant = await core.db
-    .selectFrom('tenants')
-    .select(['time_zone', 'details_ref'])
-    .where('tenant_id', '=', invoice.tenant_id)
-    .where(at(known))
-    .executeTakeFirstOrThrow();
+  const [tenant] = await readTenants(core.db, known, [invoice.tenant_id]);
+  if (tenant === undefined) throw notFound('unknown_tenant', `tenant ${invoice.tenant_id} is not registered`);
   const ref = (await frozenDetailsRef(context, invoice)) ?? tenant.details_ref;
   const ids = deploymentIds.filter((id) => id !== null);
-  const deployments =
-    ids.length === 0
-      ? []
-      : await core.db
-          .selectFrom('deployments')
-          .select(['deployment_id', 'name'])
-          .where('deployment_id', 'in', [...new Set(ids)])
-          .where(at(known))
-          .execute();
+  const deployments = await readDeployments(core.db, known, [...new Set(ids)]);
   return {
     seller: core.seller,
     tenantName: (await core.details.names([ref])).get(ref) ?? null,
@@ -122,15 +114,11 @@ async function frozenDetailsRef(
   { invoice_id: invoiceId, ordinal }: InvoiceRow,
 ): Promise<string | null> {
   if (ordinal === null) return null;
-  const { issuedAt } = await core.db
-    .selectFrom('invoices')
-    .select((each) => each.fn.min('position_from').as('issuedAt'))
-    .where('invoice_id', '=', invoiceId)
-    .where('ordinal', 'is not', null)
-    .executeTakeFirstOrThrow();
-  for await (const stored of core.log.readAt([issuedAt]))
+  const at = await readIssuedPosition(core.db, invoiceId);
+  if (at === undefined) throw new Error(`invoice ${invoiceId} has a number, and was not issued`);
+  for await (const stored of core.log.readAt([at]))
     return ofType(codec.decode(stored), 'InvoiceIssued').data.detailsRef;
-  throw new Error(`the log has no event at position ${issuedAt}, where invoice ${invoiceId} was issued`);
+  throw new Error(`the log has no event at position ${at}, where invoice ${invoiceId} was issued`);
 }
 
 async function grantsOf(
@@ -142,13 +130,8 @@ async function grantsOf(
     lines.flatMap(({ rows }) => rows.flatMap(({ credits = [] }) => credits.map(({ creditId }) => creditId))),
   );
   if (ids.size === 0) return new Map();
-  const rows = await core.db
-    .selectFrom('credits')
-    .select(['credit_id', 'kind', 'percent', 'reason'])
-    .where('tenant_id', '=', tenantId)
-    .where('currency', '=', currency)
-    .where('credit_id', 'in', [...ids])
-    .where(at(position))
-    .execute();
+  const rows = (await readCredits(core.db, position, [tenantId])).filter(
+    (row) => row.currency === currency && ids.has(row.credit_id),
+  );
   return new Map(rows.map(({ credit_id, kind, percent, reason }) => [credit_id, { kind, percent, reason }]));
 }

@@ -5,6 +5,7 @@ import { isUuid } from '#domain/uuid';
 import { lineViews, lineWithParts } from '#billing/invoices/line-views';
 import { netText } from '#billing/invoices/rated-lines';
 import { defineQuery, type QueryContext, READERS, visibleTenant, zAsOf, zAt, zOptionalId, zPage } from '#ledger/query';
+import { isEverHeld, readDeploymentOfSubscription } from '#projections/deployments/deployments.read';
 import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
 import { listOf, zMoney, zQuantity, zQuarantine, zRow, zSpan } from './answers.js';
 import { LINE, MID_APRIL } from './story.js';
@@ -81,14 +82,10 @@ export const line = defineQuery({
 });
 
 async function assertVisibleSubscription({ core, confinedTo }: QueryContext, subscriptionId: string): Promise<void> {
-  let query = core.db
-    .selectFrom('subscriptions')
-    .innerJoin('deployment_assignments', 'deployment_assignments.deployment_id', 'subscriptions.deployment_id')
-    .select('subscription_id')
-    .where('subscription_id', '=', subscriptionId);
-  if (confinedTo !== null) query = query.where('tenant_id', '=', confinedTo);
-  if ((await query.executeTakeFirst()) === undefined)
-    throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
+  const deploymentId = await readDeploymentOfSubscription(core.db, subscriptionId);
+  const isVisible =
+    deploymentId !== undefined && (confinedTo === null || (await isEverHeld(core.db, deploymentId, confinedTo)));
+  if (!isVisible) throw notFound('unknown_subscription', `there is no subscription ${subscriptionId}`);
 }
 
 /**

@@ -22,9 +22,10 @@ import { writeUsage } from '#billing/usage/usage-writer';
 import { canonicalJson, type CommandCall, type CommandDone, stepOf } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { at } from '#read-model/at';
 import { defineQuery, STAFF, zAsOf } from '#ledger/query';
+import { readDeployments } from '#projections/deployments/deployments.read';
 import { readMeteredDays, readMeteringConfigurations } from '#projections/metering/metering.read';
+import { readMeteredRecords } from '#projections/usage-records/usage-records.read';
 import { listOf } from './answers.js';
 import { APRIL } from './story.js';
 
@@ -103,7 +104,7 @@ async function meteredFrom(core: LedgerCore, day: Period): Promise<ReturnType<ty
     retentionDays: row.retention_days,
     from: row.effective_from,
   }));
-  const registered = await core.db.selectFrom('deployments').select('deployment_id').where(at(position)).execute();
+  const registered = await readDeployments(core.db, position, null);
   return withoutUnknown(
     meterDay(day, resources, configurations),
     new Set(registered.map(({ deployment_id }) => deployment_id)),
@@ -208,11 +209,7 @@ async function withdraw(
   day: Period,
   readings: readonly MeteredReading[],
 ): Promise<Withdrawn> {
-  const { rows } = await core.pool.query<UsageRecordRow>(
-    "SELECT * FROM usage_records WHERE origin = 'metering' AND position_to IS NULL" +
-      ' AND period_start >= $1::timestamptz AND period_start < $2::timestamptz',
-    [day.start, day.end],
-  );
+  const rows = await readMeteredRecords(core.db, day);
   const pruned = await fromLog(core, await prunedOfMonth(core, monthOf(day.start).start));
   rows.push(
     ...pruned.versions.filter(
@@ -251,12 +248,7 @@ async function markDay(
   result: object,
 ): Promise<CommandDone> {
   return core.book.decideOnReadModels(METERED_DAYS_STREAM, call, async (position) => {
-    const known = await core.db
-      .selectFrom('metered_days')
-      .selectAll()
-      .where('date', '=', date)
-      .where(at(position))
-      .executeTakeFirst();
+    const [known] = await readMeteredDays(core.db, position, [date]);
     const same = known?.record_count === recordCount && canonicalJson(known.skipped) === canonicalJson(skipped);
     return {
       events: same ? [] : [{ type: 'DayMetered', data: { date, recordCount, skipped: [...skipped] } }],
@@ -281,7 +273,7 @@ export const meteredDays = defineQuery({
   answer: listOf(zMeteredDay),
   example: {},
   async handle(_params, { core, position }) {
-    const rows = await readMeteredDays(core.db, position);
+    const rows = await readMeteredDays(core.db, position, null);
     return {
       items: rows.map((row) => ({ date: row.date, recordCount: row.record_count, skipped: row.skipped })),
       nextCursor: null,

@@ -23,7 +23,12 @@ import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
 import { defineQuery, pageOfAll, STAFF, zAt, zOptionalId, zPage, pageOfRows } from '#ledger/query';
-import { readResourcePage, readResources, RESOURCE_ORDER } from '#projections/inventory/inventory.read';
+import {
+  readCorrectionsSince,
+  readResourcePage,
+  readResources,
+  RESOURCE_ORDER,
+} from '#projections/inventory/inventory.read';
 import { listOf, zAny, zQuantity, zTimestamp } from './answers.js';
 import { DAY } from './story.js';
 
@@ -200,13 +205,7 @@ async function correctionsSince(
   provider: string,
   providerId: string,
 ): Promise<{ position: number; stretch: OpenPeriod; changes: ResourceChanges }[]> {
-  const rows = await core.db
-    .selectFrom('resource_corrections')
-    .select(['recorded_position', 'effective_from', 'effective_until', 'changes'])
-    .where('provider', '=', provider)
-    .where('provider_id', '=', providerId)
-    .where('recorded_position', '>', basis)
-    .execute();
+  const rows = await readCorrectionsSince(core.db, basis, { provider, providerId });
   return rows.map((row) => ({
     position: row.recorded_position,
     stretch: { start: row.effective_from, end: row.effective_until },

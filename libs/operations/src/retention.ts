@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import { z } from 'zod';
 import { conflict, type DomainError, invalid } from '#domain/errors';
 import { METERED_DAYS_STREAM } from '#domain/metering/metering';
@@ -13,7 +14,7 @@ import { contextFor } from '#ledger/query';
 import { type Kept, type Prunable, retentionOf } from '#billing/retention/retention';
 import { MID_APRIL } from './story.js';
 
-const AT_ONCE = 32;
+const DEPLOYMENTS_AT_ONCE = { concurrency: 32 };
 /** This many kept records are named. Of more, only the number is reported. */
 const MOST_NAMED = 20;
 
@@ -47,15 +48,11 @@ export const pruneUsage = defineCommand({
     const name = usageMonth(month.start);
     if (prunable.length === 0 && kept.length > 0) throw refusal(name, kept);
     const deployments = [...Map.groupBy(prunable, (each) => each.deploymentId)];
-    const done: PrunedOne[] = [];
-    for (let from = 0; from < deployments.length; from += AT_ONCE)
-      done.push(
-        ...(await Promise.all(
-          deployments
-            .slice(from, from + AT_ONCE)
-            .map(async ([id, records]) => pruneOne(core, stepOf(call), id, name, records, at)),
-        )),
-      );
+    const done = await pMap(
+      deployments,
+      async ([id, records]) => pruneOne(core, stepOf(call), id, { month: name, records, at }),
+      DEPLOYMENTS_AT_ONCE,
+    );
     const pruned = done.filter(({ status }) => status === 'done');
     const result = {
       month: name,
@@ -78,9 +75,7 @@ async function pruneOne(
   core: LedgerCore,
   call: CommandCall,
   deploymentId: string,
-  month: string,
-  records: readonly Prunable[],
-  at: Instant,
+  { month, records, at }: { readonly month: string; readonly records: readonly Prunable[]; readonly at: Instant },
 ): Promise<PrunedOne> {
   const whole = monthNamed(month);
   const stretches = records.map(({ billingKind }) => ({ deploymentId, billingKind, ...whole }));

@@ -30,7 +30,11 @@ import {
   zOptionalIds,
   zPage,
 } from '#ledger/query';
-import { readSubscriptionPage, SUBSCRIPTION_ORDER } from '#projections/deployments/deployments.read';
+import {
+  readDeploymentOfSubscription,
+  readSubscriptionPage,
+  SUBSCRIPTION_ORDER,
+} from '#projections/deployments/deployments.read';
 import type { SubscriptionRow } from '#projections/deployments/deployments.table';
 import { listOf, zOpenSpan, zTimestamp } from './answers.js';
 import { assertPlan } from './plans.js';
@@ -122,12 +126,7 @@ async function deploymentOfSubscription(core: LedgerCore, subscriptionId: string
     (event) => event.type === 'SubscriptionStarted' && event.data.subscriptionId === subscriptionId,
   );
   if (started?.type === 'SubscriptionStarted') return started.data.deploymentId;
-  const row = await core.db
-    .selectFrom('subscriptions')
-    .select('deployment_id')
-    .where('subscription_id', '=', subscriptionId)
-    .executeTakeFirst();
-  return row?.deployment_id;
+  return readDeploymentOfSubscription(core.db, subscriptionId);
 }
 
 const unknownSubscription = (subscriptionId: string): DomainError =>
