@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { earlier, type Instant, later } from '#domain/time/instant';
 import type { ReadingKey } from '#domain/usage/usage';
-import { Gathered } from '#postgres/gathered';
+import { BatchLoader } from '#postgres/batch-loader';
 import type { RecordVersion } from './usage-records.read.js';
 import type { UsageProviderRow } from './usage-records.table.js';
 
@@ -35,6 +35,7 @@ export const looseKey = ({ resourceId, billingKind, period, granularity, sourceI
 export const looseKeyOfRow = (row: Omit<UsageProviderRow, 'provider'>): string =>
   [row.resource_id, row.billing_kind, row.period_start, row.period_end, row.granularity, row.source_id].join(SEPARATOR);
 
+/** Ingest looks up every reading here. These named statements stay on pg: kysely would build each of them again. */
 const KEYS =
   'WITH k AS (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[],' +
   ' $6::text[], $7::text[])' +
@@ -79,15 +80,15 @@ export const MONTH_NAME = "to_char(p.month AT TIME ZONE 'UTC', 'YYYY-MM')";
 
 /** What is known of incoming readings. Look-ups for many senders run as one. */
 export class UsageLookups {
-  private readonly kept: Gathered<Keys, RecordVersion[]>;
-  private readonly named: Gathered<Keys, UsageProviderRow[]>;
-  private readonly pruned: Gathered<readonly Stretch[], PrunedMonth[]>;
+  private readonly kept: BatchLoader<Keys, RecordVersion[]>;
+  private readonly named: BatchLoader<Keys, UsageProviderRow[]>;
+  private readonly pruned: BatchLoader<readonly Stretch[], PrunedMonth[]>;
 
   constructor(private readonly pool: pg.Pool) {
     const sizeOf = ({ keys }: Keys): number => keys.length;
-    this.kept = new Gathered(async (asked) => divided(asked, await this.keptOf(asked)), sizeOf);
-    this.named = new Gathered(async (asked) => divided(asked, await this.namedOf(asked)), sizeOf);
-    this.pruned = new Gathered(
+    this.kept = new BatchLoader(async (asked) => divided(asked, await this.keptOf(asked)), sizeOf);
+    this.named = new BatchLoader(async (asked) => divided(asked, await this.namedOf(asked)), sizeOf);
+    this.pruned = new BatchLoader(
       async (asked) => this.prunedOf(asked),
       (stretches) => stretches.length,
     );
@@ -95,19 +96,19 @@ export class UsageLookups {
 
   /** All kept versions of the readings, of any provider, in the order of positions. */
   async versions(deploymentId: string, keys: readonly ReadingKey[]): Promise<RecordVersion[]> {
-    return this.kept.ask({ deploymentId, keys });
+    return this.kept.load({ deploymentId, keys });
   }
 
   /** The providers that were named later for readings recorded without one. */
   async namedProviders(deploymentId: string, keys: readonly ReadingKey[]): Promise<UsageProviderRow[]> {
-    return keys.length === 0 ? [] : this.named.ask({ deploymentId, keys });
+    return keys.length === 0 ? [] : this.named.load({ deploymentId, keys });
   }
 
   /**
    * The pruned months of these spans, as of now: pruned records are gone as of every position.
    */
   async prunedMonths(stretches: readonly Stretch[]): Promise<PrunedMonth[]> {
-    return this.pruned.ask(stretches);
+    return this.pruned.load(stretches);
   }
 
   private async keptOf(asked: readonly Keys[]): Promise<RecordVersion[]> {

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Instant } from '#domain/time/instant';
 import { isConnectionLost } from '#postgres/connection';
-import { Gathered } from '#postgres/gathered';
+import { BatchLoader } from '#postgres/batch-loader';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
 import { Batcher, type Outcome } from './batcher.js';
@@ -43,7 +43,7 @@ const POLL_MS = 1_000;
 export class PostgresLog implements EventLog {
   private readonly schema: string;
   private readonly batcher = new Batcher((appends) => this.write(appends));
-  private readonly revisions = new Gathered(async (streams: readonly string[]) => this.revisionsOf(streams));
+  private readonly revisions = new BatchLoader(async (streams: readonly string[]) => this.revisionsOf(streams));
   private readonly listener: LogListener;
   private readonly closing = new AbortController();
 
@@ -128,7 +128,7 @@ export class PostgresLog implements EventLog {
   }
 
   async revisionOf(stream: string): Promise<number> {
-    return this.revisions.ask(stream);
+    return this.revisions.load(stream);
   }
 
   async head(): Promise<number> {

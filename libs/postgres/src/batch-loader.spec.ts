@@ -1,38 +1,38 @@
 import { describe, expect, it } from '@jest/globals';
-import { Gathered } from './gathered.js';
+import { BatchLoader } from './batch-loader.js';
 
-/** Answers twice a number, a turn later; `statements`: what it was asked at once. */
+/** Loads twice a number, a turn later; `statements`: the keys of each batch. */
 const doubled = (refuses: (question: number) => Error | undefined = () => undefined) => {
   const statements: number[][] = [];
-  const gathered = new Gathered<number, number>(async (questions) => {
+  const loader = new BatchLoader<number, number>(async (questions) => {
     statements.push([...questions]);
     await new Promise((resolve) => setImmediate(resolve));
     const refusal = questions.map(refuses).find((error) => error !== undefined);
     if (refusal !== undefined) throw refusal;
     return questions.map((question) => question * 2);
   });
-  return { gathered, statements };
+  return { loader, statements };
 };
 
-describe('gathered look-ups', () => {
-  it('asks at once what is asked in one go, and what is asked meanwhile, each with its own answer', async () => {
-    const { gathered, statements } = doubled();
-    const first = [1, 2].map(async (question) => gathered.ask(question));
+describe('a batch loader', () => {
+  it('loads keys of one turn together, and those that come while a batch runs, each with its own value', async () => {
+    const { loader, statements } = doubled();
+    const first = [1, 2].map(async (question) => loader.load(question));
     await Promise.resolve();
     await Promise.resolve();
-    const later = [3, 4, 5].map(async (question) => gathered.ask(question));
+    const later = [3, 4, 5].map(async (question) => loader.load(question));
     expect(await Promise.all([...first, ...later])).toEqual([2, 4, 6, 8, 10]);
     expect(statements).toEqual([
       [1, 2],
       [3, 4, 5],
     ]);
-    expect(await gathered.ask(6)).toBe(12);
+    expect(await loader.load(6)).toBe(12);
     expect(statements.at(-1)).toEqual([6]);
   });
 
-  it('asks no more than so much at once, and what is large by itself, without waiting', async () => {
+  it('limits the size of a batch, and loads a large key alone, without waiting', async () => {
     const statements: number[][] = [];
-    const gathered = new Gathered<number, number>(
+    const loader = new BatchLoader<number, number>(
       async (questions) => {
         statements.push([...questions]);
         await new Promise((resolve) => setImmediate(resolve));
@@ -42,47 +42,47 @@ describe('gathered look-ups', () => {
     );
     // 1000 at once: 90 × 11 = 990; 100 and more alone.
     const sizes = [...Array.from({ length: 12 }, () => 90), 100, 5000];
-    expect(await Promise.all(sizes.map(async (size) => gathered.ask(size)))).toEqual(sizes);
+    expect(await Promise.all(sizes.map(async (size) => loader.load(size)))).toEqual(sizes);
     expect(statements).toEqual([[100], [5000], Array.from({ length: 11 }, () => 90), [90]]);
   });
 
-  it('refuses the question alone that it is refused for', async () => {
-    const { gathered } = doubled((question) => (question === 2 ? new Error('2 is refused') : undefined));
-    expect(await Promise.allSettled([1, 2, 3].map(async (question) => gathered.ask(question)))).toMatchObject([
+  it('fails only for the key that fails', async () => {
+    const { loader } = doubled((question) => (question === 2 ? new Error('2 is refused') : undefined));
+    expect(await Promise.allSettled([1, 2, 3].map(async (question) => loader.load(question)))).toMatchObject([
       { value: 2 },
       { reason: { message: '2 is refused' } },
       { value: 6 },
     ]);
   });
 
-  it('asks each again by itself where they took too long together', async () => {
-    const { gathered, statements } = doubled((question) =>
+  it('loads each key again alone where the batch timed out', async () => {
+    const { loader, statements } = doubled((question) =>
       question === 2
         ? Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' })
         : undefined,
     );
-    expect(await Promise.allSettled([1, 2, 3].map(async (question) => gathered.ask(question)))).toMatchObject([
+    expect(await Promise.allSettled([1, 2, 3].map(async (question) => loader.load(question)))).toMatchObject([
       { value: 2 },
       { reason: { code: '57014' } },
       { value: 6 },
     ]);
     expect(statements).toEqual([[1, 2, 3], [1], [2], [3]]);
-    // Who comes meanwhile does not wait for them.
-    const [slow, next] = [gathered.ask(2).catch(() => 'refused'), gathered.ask(4)];
+    // A key that comes later does not wait for them.
+    const [slow, next] = [loader.load(2).catch(() => 'refused'), loader.load(4)];
     expect(await Promise.all([slow, next])).toEqual(['refused', 8]);
   });
 
-  it('refuses all where the database is away, and answers again once it is back', async () => {
+  it('fails for all keys while the database is away, and loads again once it is back', async () => {
     let isAway = true;
-    const { gathered, statements } = doubled(() =>
+    const { loader, statements } = doubled(() =>
       isAway ? Object.assign(new Error('away'), { code: 'ECONNREFUSED' }) : undefined,
     );
-    expect(await Promise.allSettled([1, 2].map(async (question) => gathered.ask(question)))).toMatchObject([
+    expect(await Promise.allSettled([1, 2].map(async (question) => loader.load(question)))).toMatchObject([
       { reason: { message: 'away' } },
       { reason: { message: 'away' } },
     ]);
     isAway = false;
-    expect(await gathered.ask(3)).toBe(6);
+    expect(await loader.load(3)).toBe(6);
     expect(statements).toEqual([[1, 2], [3]]);
   });
 });

@@ -1,0 +1,70 @@
+import { isNotNow } from './connection.js';
+
+interface Waiting<Key, Value> {
+  readonly key: Key;
+  readonly resolve: (value: Value) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A statement looks up this much at most: more would delay the small keys in it, and they would fail with it if it times out. */
+const MAX_BATCH_SIZE = 1000;
+/** A key of this size has a statement to itself: it gains nothing from a batch. */
+const LARGE = 100;
+
+/**
+ * Looks many keys up with few statements, as dataloader does. It differs in when it sends a batch: while one statement runs, keys wait
+ * for the next. A single key never waits; under load, a statement for a dozen keys costs about as much as for one.
+ */
+export class BatchLoader<Key, Value> {
+  private waiting: Waiting<Key, Value>[] = [];
+  private isRunning = false;
+
+  constructor(
+    /** The value of each key, in their order. */
+    private readonly loadBatch: (keys: readonly Key[]) => Promise<readonly Value[]>,
+    /** How much one key looks up. */
+    private readonly sizeOf: (key: Key) => number = () => 1,
+  ) {}
+
+  /** The database is read after the call, never before. */
+  async load(key: Key): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      const waiting = { key, resolve, reject };
+      if (this.sizeOf(key) >= LARGE) {
+        void this.send([waiting]);
+        return;
+      }
+      this.waiting.push(waiting);
+      if (!this.isRunning) void this.run();
+    });
+  }
+
+  private async run(): Promise<void> {
+    this.isRunning = true;
+    // Keys of the same turn of the event loop share the first statement too.
+    await Promise.resolve();
+    while (this.waiting.length > 0) await this.send(this.next());
+    this.isRunning = false;
+  }
+
+  private next(): Waiting<Key, Value>[] {
+    let size = 0;
+    const beyond = this.waiting.findIndex(({ key }) => (size += this.sizeOf(key)) > MAX_BATCH_SIZE);
+    return this.waiting.splice(0, beyond === -1 ? this.waiting.length : beyond);
+  }
+
+  private async send(batch: readonly Waiting<Key, Value>[]): Promise<void> {
+    try {
+      const values = await this.loadBatch(batch.map(({ key }) => key));
+      if (values.length !== batch.length) throw new Error(`${values.length} values for ${batch.length} keys`);
+      for (const [index, { resolve }] of batch.entries()) resolve(values[index] as Value);
+    } catch (error) {
+      if (batch.length === 1 || (isNotNow(error) && !isTimeout(error))) for (const { reject } of batch) reject(error);
+      // The fault, or the slowness, of one key is not that of the others: each is sent again alone, and new keys don't wait for them.
+      else for (const each of batch) void this.send([each]);
+    }
+  }
+}
+
+/** A statement that ran longer than it may: 57014. */
+const isTimeout = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === '57014';
