@@ -328,7 +328,12 @@ describe('a file delivered again', () => {
       fields: {},
     };
     const readings = zObservation.array().parse(quantities.map((quantity) => ({ ...KEY, quantity })));
-    const { accepted, duplicate, corrected } = await writeUsage(core, call, 'd1', readings, 'backfill', 're-delivered');
+    const { accepted, duplicate, corrected } = await writeUsage(core, call, {
+      deploymentId: 'd1',
+      observations: readings,
+      origin: 'backfill',
+      reason: 're-delivered',
+    });
     await test.ledger.catchUp();
     return [accepted, duplicate, corrected];
   };

@@ -124,14 +124,12 @@ async function writeReadings(
 ): Promise<Written> {
   let written: Written = { accepted: 0, corrected: 0, position: null };
   for (const [deploymentId, group] of Map.groupBy(readings, (reading) => reading.deploymentId)) {
-    const done = await writeUsage(
-      core,
-      step,
+    const done = await writeUsage(core, step, {
       deploymentId,
-      group.map(({ observation }) => observation),
-      'metering',
-      're-metered',
-    );
+      observations: group.map(({ observation }) => observation),
+      origin: 'metering',
+      reason: 're-metered',
+    });
     written = {
       accepted: written.accepted + done.accepted,
       corrected: written.corrected + done.corrected,

@@ -8,7 +8,8 @@ import type { Period } from '#domain/time/period';
 import { usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { ambiguousProvider, fitting, keyOfRow, knownReadings } from '#billing/usage/known-usage';
-import { namedReading, namings, writeUsage } from '#billing/usage/usage-writer';
+import { namedReading } from '#billing/usage/compared-usage';
+import { namings, writeUsage } from '#billing/usage/usage-writer';
 import { confinedTo } from '#ledger/caller';
 import type { CommandCall } from '#ledger/command';
 import { defineCommand, WRITERS } from '#ledger/define-command';
@@ -62,7 +63,7 @@ export const observeUsage = defineCommand({
   async handle(call, core) {
     const { deploymentId, observations } = call.fields;
     await assertDeployment(core, call, deploymentId, observations);
-    const { position, ...counts } = await writeUsage(core, call, deploymentId, observations, 'command');
+    const { position, ...counts } = await writeUsage(core, call, { deploymentId, observations, origin: 'command' });
     // A known reading that only got its provider named counts as unchanged.
     if (position === null || counts.accepted + counts.corrected === 0) return { status: 'unchanged', result: counts };
     return { status: 'done', position, result: counts };

@@ -1,5 +1,5 @@
 import type { LedgerEvent } from '#domain/events';
-import { DomainError, notFound } from '#domain/errors';
+import { conflict, notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
 import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
 import { packedReadings } from '#domain/usage/plain';
@@ -9,16 +9,17 @@ import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
 import { deploymentOf } from '#ledger/deployment';
 import { bodyOf, bodyOfRow, type KnownReading, knownBySource } from './known-usage.js';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { contradiction, decideEach, namings, touching, type Verdict } from './usage-writer.js';
+import { conflictWithRecord } from './usage-conflicts.js';
+import { decideEach, namings, touching, type Verdict } from './usage-writer.js';
 
-/** A reading on its way in. `isEvent`: its sourceId names it for ever, also where it comes again with another time. */
+/** A reading on its way in. `isEvent`: its sourceId identifies it, also when it is sent again with another time. */
 export interface Incoming {
   readonly deploymentId: string;
   readonly observation: Observation;
   readonly isEvent: boolean;
 }
 
-/** What became of a reading; `position`: of the event that it was recorded by, or with. */
+/** The verdict on a reading; `position`: of the event that recorded it. */
 export type Ingested = Verdict & { readonly position?: number };
 
 interface Job {
@@ -27,7 +28,7 @@ interface Job {
   readonly done: PromiseWithResolvers<readonly Ingested[]>;
 }
 
-/** One append holds the readings of this many, if they are small. */
+/** One append holds this many small readings. */
 const MOST_READINGS = 5000;
 const INGESTERS: readonly Role[] = ['platform_admin', 'operator', 'ingest'];
 
@@ -37,17 +38,17 @@ const rejected = (error: unknown): Ingested => {
 };
 
 /**
- * Takes readings of any deployments, each with its own verdict. Those of a deployment and month that come while others of it are
- * written are written together, in one append, each as its own caller's: so many may send little, and it costs what a batch does.
+ * Takes readings of any deployments, each with its own verdict. While one append of a deployment and month runs, the readings that arrive
+ * for it wait, and are written together in the next. So many callers may send little, at the cost of one batch.
  */
 export class UsageIntake {
   private readonly waiting = new Map<string, Job[]>();
-  /** Deployments that were found: what is registered once, stays so. */
+  /** Deployments that were found: a registered deployment stays registered. */
   private readonly registered = new Set<string>();
 
   constructor(private readonly core: LedgerCore) {}
 
-  /** Errors: `forbidden`; all else is the verdict on a reading. */
+  /** Errors: `forbidden`. Any other error is the verdict on a reading. */
   async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
     assertRole(caller, INGESTERS, 'send usage');
     const verdicts = new Array<Ingested>(incoming.length);
@@ -75,7 +76,7 @@ export class UsageIntake {
     } catch (error) {
       return readings.map(() => rejected(error));
     }
-    // Another tenant's deployment is as if it did not exist.
+    // A caller learns nothing about another tenant's deployment.
     const isOwn = ({ observation }: Incoming): boolean =>
       tenantId === null || tenantAt(assignments, observation.period.start) === tenantId;
     const foreign = (): Ingested =>
@@ -92,7 +93,9 @@ export class UsageIntake {
     return readings.map((reading) => (isOwn(reading) ? (rest.next().value ?? missing()) : foreign()));
   }
 
-  /** Events are known by their source's id, in whatever month: so one at a time of a deployment looks them up and writes them. */
+  /**
+   * An event is known by the id of its source, in any month. So one caller at a time looks the events of a deployment up and writes them.
+   */
   private async events(
     deploymentId: string,
     readings: readonly Incoming[],
@@ -115,13 +118,7 @@ export class UsageIntake {
         const isSame = sameEvent(bodyOf(earlier), earlier, observation);
         return isSame
           ? { status: 'duplicate' }
-          : rejected(
-              new DomainError(
-                'usage_conflict',
-                `event ${sourceId} stands twice in the batch, with different contents`,
-                'conflict',
-              ),
-            );
+          : rejected(conflict('usage_conflict', `event ${sourceId} is twice in the batch, with different contents`));
       });
       const fresh = readings.filter((_, index) => verdicts[index] === null).map(({ observation }) => observation);
       const rest = (await this.byMonth(deploymentId, fresh, caller)).values();
@@ -186,9 +183,9 @@ export class UsageIntake {
     return done.promise;
   }
 
-  /** Until none waits: whoever comes while a batch is written is in the next one. */
+  /** Until none waits: what arrives while a batch is written is in the next one. */
   private async drain(deploymentId: string, month: string, stream: string): Promise<void> {
-    // What is sent in one go is together in the first batch too.
+    // Readings of the same turn of the event loop share the first batch too.
     await Promise.resolve();
     for (let jobs = this.take(stream); jobs.length > 0; jobs = this.take(stream)) {
       try {
@@ -249,12 +246,12 @@ const missing = (): never => {
   throw new Error('a reading has no verdict');
 };
 
-/** An event that is sent again is the same whatever its time says: a sender that gives none is given the time of arrival. */
+/** An event that is sent again is the same at any time: without a time of its own it has that of its arrival. */
 function standing(known: KnownReading, observation: Observation): Ingested {
   const isKnown = known.versions.some((version) =>
     sameEvent(bodyOfRow(version), { resourceId: version.resource_id, billingKind: version.billing_kind }, observation),
   );
-  return isKnown ? { status: 'duplicate' } : { status: 'conflict', error: contradiction({ observation, known }) };
+  return isKnown ? { status: 'duplicate' } : { status: 'conflict', error: conflictWithRecord({ observation, known }) };
 }
 
 const sameEvent = (
@@ -266,7 +263,7 @@ const sameEvent = (
   billingKind === observation.billingKind &&
   canonicalJson(body) === canonicalJson(bodyOf(observation));
 
-/** In the log it stands as the command that it is the same as. */
+/** In the log it is recorded as the command `observe-usage`. */
 function callFor(deploymentId: string, observations: readonly Observation[], caller: Caller): CommandCall {
   const name = 'observe-usage';
   const fields = { deploymentId, observations };

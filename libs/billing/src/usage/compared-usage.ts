@@ -1,0 +1,172 @@
+import { type DomainError, invalid } from '#domain/errors';
+import type { NamedReading, Observation, ReadingKey, UsageOrigin } from '#domain/usage/usage';
+import { canonicalJson } from '#ledger/command';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { looseKey } from '#projections/usage-records/usage-records.lookups';
+import {
+  ambiguousProvider,
+  bodyOf,
+  fitting,
+  type Held,
+  knownReadings,
+  type KnownReading,
+  sameBody,
+} from './known-usage.js';
+import { conflictWithOther, conflictWithRecord, type Different, type Indexed } from './usage-conflicts.js';
+
+/** What becomes of readings that were compared with what is known of their keys. */
+export interface Compared {
+  readonly fresh: Observation[];
+  readonly different: Different[];
+  /** Readings that are recorded without a provider, and whose provider a reading of this batch names. */
+  readonly named: NamedReading[];
+  same: number;
+}
+
+export const nothingCompared = (): Compared => ({ fresh: [], different: [], named: [], same: 0 });
+
+/** A reading of a key, known or of this batch, while the batch is compared. */
+interface Entry extends Held {
+  holder: string;
+  readonly known: KnownReading | null;
+  /** What this batch says of it; null: nothing yet. */
+  said: Observation | null;
+}
+
+/** What is known of each key, and what the batch says of it as it goes on. */
+export type Entries = Map<string, Entry[]>;
+
+/** Compares readings with what is known. A batch that says a thing twice must say the same. Errors: `usage_conflict`. */
+export async function compare(
+  core: LedgerCore,
+  deploymentId: string,
+  readings: readonly Indexed[],
+  origin: UsageOrigin,
+): Promise<Compared> {
+  const entries = await entriesOf(core, deploymentId, readings);
+  const compared = nothingCompared();
+  for (const reading of readings) compareOne(compared, entries, reading, origin);
+  return compared;
+}
+
+export async function entriesOf(
+  core: LedgerCore,
+  deploymentId: string,
+  readings: readonly Pick<Indexed, 'observation'>[],
+): Promise<Entries> {
+  const keys = readings.map(({ observation }) => observation);
+  const known = await knownReadings(core, deploymentId, keys);
+  return new Map(
+    [...known].map(([key, each]) => [
+      key,
+      each.map((reading) => ({ provider: reading.provider, holder: reading.holder, known: reading, said: null })),
+    ]),
+  );
+}
+
+function compareOne(compared: Compared, entries: Entries, reading: Indexed, origin: UsageOrigin): void {
+  const found = findIn(entries, reading, origin);
+  const { observation, index } = reading;
+  if (found?.comparison === 'contradicting') {
+    const { billingKind, resourceId, period } = observation;
+    const what = `${billingKind} of ${resourceId} over [${period.start}, ${period.end})`;
+    throw invalid('usage_conflict', `observations[${index}] contradicts another of the same batch: ${what}`, [
+      { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
+    ]);
+  }
+  take(compared, entries, reading, found);
+}
+
+/** The entry that a reading is compared with, and the result; undefined: the reading is the first of its key. */
+export type Found = { readonly entry: Entry; readonly comparison: Comparison | 'contradicting' } | undefined;
+
+export function findIn(entries: Entries, reading: Indexed, origin: UsageOrigin): Found {
+  const entry = entryOf(entries.get(looseKey(reading.observation)) ?? [], reading, origin);
+  return entry === undefined ? undefined : { entry, comparison: compareWith(entry, reading.observation, origin) };
+}
+
+/** Why a reading is refused by itself: it contradicts what is recorded, or is being recorded with it; null: it does not. */
+export function conflictOf(found: Found, observation: Observation): DomainError | null {
+  if (found === undefined) return null;
+  const { entry, comparison } = found;
+  if (comparison === 'different' && entry.known !== null)
+    return conflictWithRecord({ observation, known: entry.known });
+  if (comparison === 'contradicting' && entry.said !== null) return conflictWithOther(entry.said, observation);
+  return null;
+}
+
+/** Takes a reading into the result, and into the entries that later readings of the batch are compared with. */
+export function take(compared: Compared, entries: Entries, reading: Indexed, found: Found): void {
+  const { observation } = reading;
+  const provider = observation.provider ?? '';
+  if (found === undefined) {
+    const key = looseKey(observation);
+    const entry = { provider, holder: provider, known: null, said: observation };
+    entries.set(key, [...(entries.get(key) ?? []), entry]);
+    compared.fresh.push(observation);
+    return;
+  }
+  const { entry, comparison } = found;
+  if (comparison === 'same') compared.same += 1;
+  else if (comparison === 'different' && entry.known !== null)
+    compared.different.push({ ...reading, known: entry.known });
+  else compared.fresh.push(observation);
+  entry.said = observation;
+  if (entry.holder !== '' || provider === '') return;
+  entry.holder = provider;
+  compared.named.push(namedReading(observation, provider));
+}
+
+/** The reading among those of its key; undefined: it is another. Without a provider it is any reading that says the same. */
+function entryOf(ofKey: readonly Entry[], { observation, index }: Indexed, origin: UsageOrigin): Entry | undefined {
+  const candidates = fitting(ofKey, observation.provider ?? '');
+  if (candidates.length <= 1) return candidates[0];
+  const same = candidates.find((entry) => compareWith(entry, observation, origin) === 'same');
+  if (same !== undefined) return same;
+  const where = `observations[${index}]`;
+  throw ambiguousProvider(where, `${where}.provider`, observation.resourceId, candidates);
+}
+
+export const namedReading = (
+  { resourceId, billingKind, period, granularity, sourceId }: ReadingKey,
+  provider: string,
+): NamedReading => ({
+  provider,
+  resourceId,
+  billingKind,
+  period,
+  granularity,
+  ...(sourceId === undefined ? {} : { sourceId }),
+});
+
+type Comparison = 'fresh' | 'same' | 'different';
+
+function compareWith(
+  { known, said }: Entry,
+  observation: Observation,
+  origin: UsageOrigin,
+): Comparison | 'contradicting' {
+  if (said !== null)
+    return canonicalJson(bodyOf(said)) === canonicalJson(bodyOf(observation)) ? 'same' : 'contradicting';
+  return known === null ? 'fresh' : compareWithKnown(known, observation, origin);
+}
+
+/**
+ * Compares a reading with what is recorded under its key. One that was observed or delivered so before is known, whatever corrections
+ * were made since. Metering follows the inventory, but does not overrule a person's observation, correction or withdrawal.
+ */
+function compareWithKnown(
+  { versions, last, isWithdrawn }: KnownReading,
+  observation: Observation,
+  origin: UsageOrigin,
+): Comparison {
+  if (origin !== 'metering') {
+    // A command that said what was true at its time is known when it comes again, whatever was corrected since.
+    const isStated = (by: string | null): boolean => by === null || origin === 'command' || by === origin;
+    const saidBefore = versions.some((version) => isStated(version.corrected_by) && sameBody(version, observation));
+    return saidBefore || (!isWithdrawn && sameBody(last, observation)) ? 'same' : 'different';
+  }
+  if (isWithdrawn) return last.superseded_by === 'metering' ? 'fresh' : 'same';
+  const isMetered = last.origin === 'metering' && (last.corrected_by === null || last.corrected_by === 'metering');
+  return !isMetered || sameBody(last, observation) ? 'same' : 'different';
+}
