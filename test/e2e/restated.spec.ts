@@ -636,7 +636,7 @@ describe('a run that died between claiming a part and cutting its line', () => {
     const lineId = items.find(({ status }) => status === 'split')?.lineId ?? '';
     const core = test.app.get(LedgerCore);
     const asOf = instant(T('2026-04-23'));
-    const invoiceId = invoiceIdOf('t1', 'USD', asOf, 0);
+    const invoiceId = invoiceIdOf({ tenantId: 't1', currency: 'USD', asOf, selection: null }, 0);
     const attempt = '4f1f7a52-5d0e-4b7a-9a44-0e6c1d2b3a49';
     const parts = [
       {

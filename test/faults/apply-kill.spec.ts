@@ -45,7 +45,8 @@ const sync = (day: number, ...resources: object[]) => ({
   seenAt: T(april(day)),
   resources,
 });
-const invoiceId = (day: number, voids = 0): string => invoiceIdOf('t', 'USD', instant(T(april(day))), voids);
+const invoiceId = (day: number, voids = 0): string =>
+  invoiceIdOf({ tenantId: 't', currency: 'USD', asOf: instant(T(april(day))), selection: null }, voids);
 const create = (day: number, idempotencyKey: string) => ({
   command: 'create-invoice',
   tenantId: 't',

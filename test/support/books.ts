@@ -80,7 +80,7 @@ export class Books {
     const plans = new Map([
       ['p1', [{ ...this.plan, effectiveUntil: this.later[0]?.effectiveFrom ?? null }, ...this.later]],
     ]);
-    return linesOf(subscription, this.assignments, plans, () => 'UTC', until).filter(
+    return linesOf(subscription, { assignments: this.assignments, plans, timeZoneOf: () => 'UTC' }, until).filter(
       ({ tenantId }) => tenantId === 't1',
     );
   }

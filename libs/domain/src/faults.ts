@@ -91,8 +91,8 @@ export function fieldErrors(error: z.ZodError): FieldError[] {
     return [{ field: fieldPath(issue.path), message: isMissing ? 'must be given' : issue.message, ofType }];
   });
   const ofWrongType = new Set(errors.filter(({ ofType }) => ofType).map(({ field }) => field));
-  const told = errors.filter(({ field, ofType }) => ofType || !ofWrongType.has(field));
-  const seen = new Map(told.map(({ field, message }) => [`${field} ${message}`, { field, message }]));
+  const kept = errors.filter(({ field, ofType }) => ofType || !ofWrongType.has(field));
+  const seen = new Map(kept.map(({ field, message }) => [`${field} ${message}`, { field, message }]));
   return [...seen.values()];
 }
 

@@ -10,7 +10,7 @@ import {
   type PlanEvent,
   planStream,
   type PlanVersion,
-  priceCorrectionStretch,
+  priceCorrectionPeriod,
   publishPlan as decidePublication,
 } from '#domain/plans/plan';
 import { zPrice } from '#domain/prices/price';
@@ -77,7 +77,7 @@ export const correctPrice = defineCommand({
     const basis = await basisOf(core, call);
     return decide(core, call, fields.planId, (versions, history) => {
       const corrected = decidePriceCorrection(versions, input);
-      const meant = priceCorrectionStretch(foldPlan(history.filter(({ position }) => position <= basis)), input);
+      const meant = priceCorrectionPeriod(foldPlan(history.filter(({ position }) => position <= basis)), input);
       if (corrected.length > 0)
         assertNotOvertaken(call, basis, history, (other) => saidOf(other, itemKey(input), meant));
       return corrected;

@@ -10,7 +10,7 @@ import {
   foldDeployment,
   startSubscription as decideStart,
   type Subscription,
-  subscriptionSpans,
+  subscriptionPeriods,
   tenantAt,
 } from '#domain/tenants/deployment';
 import type { CommandCall, CommandDone } from '#ledger/command';
@@ -201,7 +201,7 @@ async function withContracts({ core, position, caller, confinedTo }: QueryContex
       period: { start: subscription.from, end: subscription.cancelledAt },
       anchor: subscription.anchor,
       plans: subscription.plans,
-      tenancies: subscriptionSpans(subscription, assignments),
+      tenancies: subscriptionPeriods(subscription, assignments),
     };
     return confinedTo === null ? item : ownSubscription(item, confinedTo);
   });

@@ -56,8 +56,9 @@ export async function inclusionOf(
   const failures: Failure[] = [];
   for (const { position, type, hash } of naming) {
     const signed = agreed.filter((mark) => mark.invoiceId === undefined && mark.size >= position).at(-1);
-    const [upTo, root] = signed === undefined ? [size, await rootOf(tiles, size)] : [signed.size, signed.root];
-    const isIncluded = includes(hash, position - 1, upTo, await inclusionProof(tiles, position - 1, upTo), root);
+    const tree = signed ?? { size, root: await rootOf(tiles, size) };
+    const index = position - 1;
+    const isIncluded = includes(tree, { index, hash }, await inclusionProof(tiles, index, tree.size));
     events.push({ position, type, includedIn: isIncluded ? (signed?.said ?? `the log of ${size} events`) : null });
     if (!isIncluded)
       failures.push(

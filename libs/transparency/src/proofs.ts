@@ -1,20 +1,23 @@
 import { EMPTY_ROOT, nodeHash } from './hash.js';
 
+/** A tree of so many leaves. */
+export interface TreeHead {
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
 /**
- * Whether a leaf is where it is said to be among the leaves of a root (RFC 9162, section 2.1.3.2; the same tree as RFC 6962's).
- * `index` counts from 0.
+ * Whether a leaf is at an index of a tree (RFC 9162, section 2.1.3.2; the same tree as RFC 6962's). `index` counts from 0.
  */
 export function includes(
-  leafHash: Uint8Array,
-  index: number,
-  size: number,
+  tree: TreeHead,
+  leaf: { readonly index: number; readonly hash: Uint8Array },
   proof: readonly Uint8Array[],
-  root: Uint8Array,
 ): boolean {
-  if (index >= size) return false;
-  let node = index;
-  let last = size - 1;
-  let hash: Uint8Array = leafHash;
+  if (leaf.index >= tree.size) return false;
+  let node = leaf.index;
+  let last = tree.size - 1;
+  let { hash } = leaf;
   for (const sibling of proof) {
     if (last === 0) return false;
     if (node % 2 === 1 || node === last) {
@@ -23,15 +26,13 @@ export function includes(
     } else hash = nodeHash(hash, sibling);
     [node, last] = [half(node), half(last)];
   }
-  return last === 0 && same(hash, root);
+  return last === 0 && same(hash, tree.root);
 }
 
-/** Whether the leaves of one root are the first of those of another (RFC 9162, section 2.1.4.2). */
+/** Whether the leaves of one tree are the first leaves of another (RFC 9162, section 2.1.4.2). */
 export function isExtendedBy(
-  from: number,
-  fromRoot: Uint8Array,
-  to: number,
-  toRoot: Uint8Array,
+  { size: from, root: fromRoot }: TreeHead,
+  { size: to, root: toRoot }: TreeHead,
   proof: readonly Uint8Array[],
 ): boolean {
   if (from === 0) return proof.length === 0 && same(fromRoot, EMPTY_ROOT);

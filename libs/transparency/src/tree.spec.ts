@@ -52,6 +52,7 @@ function definition(leaves: readonly Uint8Array[]): Uint8Array {
 }
 
 describe('the tree of RFC 6962', () => {
+  const headOf = (size: number) => ({ size, root: Buffer.from(ROOTS[size] ?? '', 'hex') });
   const hashes = LEAVES.map((leaf) => leafHash(Buffer.from(leaf, 'hex')));
 
   it('has the known roots', async () => {
@@ -68,9 +69,7 @@ describe('the tree of RFC 6962', () => {
   ])('has the known proof that leaf %d of %d is in it', async (leaf, size, expected) => {
     const proof = await inclusionProof(await treeOf(hashes), leaf - 1, size);
     expect(hex(proof)).toEqual(expected);
-    expect(includes(hashes[leaf - 1] ?? EMPTY_ROOT, leaf - 1, size, proof, Buffer.from(ROOTS[size] ?? '', 'hex'))).toBe(
-      true,
-    );
+    expect(includes(headOf(size), { index: leaf - 1, hash: hashes[leaf - 1] ?? EMPTY_ROOT }, proof)).toBe(true);
   });
 
   it.each([
@@ -80,9 +79,7 @@ describe('the tree of RFC 6962', () => {
   ])('has the known proof that %d leaves grew to %d', async (from, to, expected) => {
     const proof = await consistencyProof(await treeOf(hashes), from, to);
     expect(hex(proof)).toEqual(expected);
-    expect(
-      isExtendedBy(from, Buffer.from(ROOTS[from] ?? '', 'hex'), to, Buffer.from(ROOTS[to] ?? '', 'hex'), proof),
-    ).toBe(true);
+    expect(isExtendedBy(headOf(from), headOf(to), proof)).toBe(true);
   });
 });
 
@@ -107,11 +104,11 @@ describe('any tree', () => {
         const index = at % size;
         const root = await rootOf(await whole, size);
         const proof = await inclusionProof(await whole, index, size);
-        const leaf = leaves[index] ?? EMPTY_ROOT;
-        expect(includes(leaf, index, size, proof, root)).toBe(true);
-        expect(includes(EMPTY_ROOT, index, size, proof, root)).toBe(false);
-        expect(includes(leaf, index, size, [...proof, root], root)).toBe(false);
-        if (size > 1) expect(includes(leaf, (index + 1) % size, size, proof, root)).toBe(false);
+        const [tree, hash] = [{ size, root }, leaves[index] ?? EMPTY_ROOT];
+        expect(includes(tree, { index, hash }, proof)).toBe(true);
+        expect(includes(tree, { index, hash: EMPTY_ROOT }, proof)).toBe(false);
+        expect(includes(tree, { index, hash }, [...proof, root])).toBe(false);
+        if (size > 1) expect(includes(tree, { index: (index + 1) % size, hash }, proof)).toBe(false);
       }),
     );
   });
@@ -121,9 +118,11 @@ describe('any tree', () => {
       fc.asyncProperty(sizes, async ([from, to]) => {
         const [before, after] = [await rootOf(await whole, from), await rootOf(await whole, to)];
         const proof = await consistencyProof(await whole, from, to);
-        expect(isExtendedBy(from, before, to, after, proof)).toBe(true);
-        if (from > 0) expect(isExtendedBy(from, EMPTY_ROOT, to, after, proof)).toBe(false);
-        if (from > 0) expect(isExtendedBy(from, before, to, EMPTY_ROOT, proof)).toBe(false);
+        expect(isExtendedBy({ size: from, root: before }, { size: to, root: after }, proof)).toBe(true);
+        if (from > 0)
+          expect(isExtendedBy({ size: from, root: EMPTY_ROOT }, { size: to, root: after }, proof)).toBe(false);
+        if (from > 0)
+          expect(isExtendedBy({ size: from, root: before }, { size: to, root: EMPTY_ROOT }, proof)).toBe(false);
       }),
     );
   });

@@ -180,7 +180,15 @@ export class DomainLedger implements Ledger {
     return [...this.deployments.keys()].flatMap((id) => {
       const deployment = this.deployment(id);
       return (deployment?.subscriptions ?? []).flatMap((each) =>
-        linesOf(each, deployment?.assignments ?? [], plans, (tenantId) => this.tenant(tenantId).timeZone, until),
+        linesOf(
+          each,
+          {
+            assignments: deployment?.assignments ?? [],
+            plans,
+            timeZoneOf: (tenantId) => this.tenant(tenantId).timeZone,
+          },
+          until,
+        ),
       );
     });
   }

@@ -128,7 +128,7 @@ export async function readLines(core: LedgerCore, asOf: AsOf, tenantIds: readonl
   return ({ account: { tenantId, timeZone }, position, until }) =>
     contracts(position, tenantId)
       .flatMap(({ subscription, assignments }) =>
-        linesOf(subscription, assignments, plans(position), () => timeZone, until),
+        linesOf(subscription, { assignments, plans: plans(position), timeZoneOf: () => timeZone }, until),
       )
       .filter((line) => line.tenantId === tenantId);
 }
@@ -158,9 +158,7 @@ export async function allLines(
   return (await contractsOf(core, position, which)).flatMap(({ subscription, assignments }) =>
     linesOf(
       subscription,
-      assignments,
-      plans,
-      zoneOf,
+      { assignments, plans, timeZoneOf: zoneOf },
       typeof until === 'string' ? until : until(subscription.deploymentId),
     ),
   );

@@ -62,7 +62,7 @@ export class Invoicing {
         const at = (await this.finishClaims(call, account, invoices, position))
           ? await this.core.projector.catchUp()
           : position;
-        const { live, nextId } = invoiceFor(invoices, tenantId, currency, asOf, selection);
+        const { live, nextId } = invoiceFor(invoices, { tenantId, currency, asOf, selection });
         if (live !== undefined)
           return await this.core.book.append(stream, revision, call, {
             events: [],

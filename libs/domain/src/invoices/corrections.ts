@@ -34,7 +34,7 @@ function correctionsOfPart(
     const before = bookedByKey.get(key) ?? [];
     if (areEqual(after, before, couponIds)) return [];
     // A component that was not booked yet corrects the part as it stands; a part issued with nothing to pay has no row to name.
-    const corrected = standing(before.length > 0 ? before : booked);
+    const corrected = notReversed(before.length > 0 ? before : booked);
     const shared = {
       taxRatePercent: (before[0] ?? booked[0])?.taxRatePercent ?? null,
       ...(corrected.length === 0 ? {} : { corrects: corrected.map(({ rowId }) => rowId) }),
@@ -74,7 +74,7 @@ function reversalOf(booked: readonly FrozenRow[], couponIds: ReadonlySet<string>
 }
 
 /** The rows that no other takes back. */
-function standing(rows: readonly FrozenRow[]): FrozenRow[] {
+function notReversed(rows: readonly FrozenRow[]): FrozenRow[] {
   const reversed = new Set(rows.flatMap(({ kind, corrects }) => (kind === 'reversal' ? (corrects ?? []) : [])));
   const left = rows.filter(({ kind, rowId }) => kind !== 'reversal' && !reversed.has(rowId));
   // All taken back: what comes anew corrects the rows that took them back.

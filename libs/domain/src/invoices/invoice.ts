@@ -9,13 +9,16 @@ import type { Instant } from '../time/instant.js';
 export const billingStream = (tenantId: string, currency: string): string =>
   streamName('billing', [tenantId], { end: `-${currency}` });
 
-export const invoiceIdOf = (
-  tenantId: string,
-  currency: string,
-  asOf: Instant,
-  voidedBefore: number,
-  selection: Selection | null = null,
-): string =>
+/** What an invoice is of: there is at most one live invoice of each. */
+export interface InvoiceSubject {
+  readonly tenantId: string;
+  readonly currency: string;
+  readonly asOf: Instant;
+  /** null: all lines. */
+  readonly selection: Selection | null;
+}
+
+export const invoiceIdOf = ({ tenantId, currency, asOf, selection }: InvoiceSubject, voidedBefore: number): string =>
   selection === null
     ? derivedId('invoice', tenantId, currency, asOf, voidedBefore)
     : derivedId('invoice', tenantId, currency, asOf, voidedBefore, selectionText(selection));
@@ -208,18 +211,15 @@ export function foldInvoices(events: Iterable<InvoiceEvent>): Map<string, Invoic
 /** The live invoice of an instant and a selection of lines, if there is one, and the id that the next one for it would have. */
 export function invoiceFor(
   invoices: ReadonlyMap<string, InvoiceState>,
-  tenantId: string,
-  currency: string,
-  asOf: Instant,
-  selection: Selection | null = null,
+  subject: InvoiceSubject,
 ): { live: InvoiceState | undefined; nextId: string } {
   const same = [...invoices.values()].filter(
-    (each) => each.asOf === asOf && selectionText(each.selection) === selectionText(selection),
+    (each) => each.asOf === subject.asOf && selectionText(each.selection) === selectionText(subject.selection),
   );
   const voided = same.filter(({ status }) => status === 'void').length;
   return {
     live: same.find(({ status }) => status !== 'void'),
-    nextId: invoiceIdOf(tenantId, currency, asOf, voided, selection),
+    nextId: invoiceIdOf(subject, voided),
   };
 }
 

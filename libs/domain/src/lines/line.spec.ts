@@ -58,9 +58,7 @@ const lines = ({
 }: Given): LineDefinition[] =>
   linesOf(
     subscription(of),
-    assignments,
-    Map.groupBy(versions, ({ planId }) => planId),
-    () => timeZone,
+    { assignments, plans: Map.groupBy(versions, ({ planId }) => planId), timeZoneOf: () => timeZone },
     until,
   );
 

@@ -10,7 +10,7 @@ import { flatPrice } from '../prices/flat.js';
 import { billedWhen, isPerPeriod, needsRates as priceNeedsRates } from '../prices/price.js';
 import type { ItemTerms } from '../rating/terms.js';
 import { type IdSchema, zInstant, zPeriod } from '../schema.js';
-import { type Assignment, type Subscription, subscriptionSpans } from '../tenants/deployment.js';
+import { type Assignment, type Subscription, subscriptionPeriods } from '../tenants/deployment.js';
 import { billingPeriodAt, type Interval } from '../time/calendar.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 import { cutAt, intersection, lengthMicros, type Period } from '../time/period.js';
@@ -102,47 +102,47 @@ export function billedHow(line: Pick<LineDefinition, 'aggregation' | 'segments'>
 /** A hundred years of months: an instant further off is a typo, and would be billed for. */
 const MAX_PERIODS = 1200;
 
-/**
- * Every line of a subscription whose charge period starts at or before `until`, in order of time.
- * `plans` are the plans' versions by plan id; `timeZone` is the zone of the tenant.
- */
+/** What the lines of a subscription follow from: who holds its deployment, each plan's versions by id, and time zones. */
+export interface LineTerms {
+  readonly assignments: readonly Assignment[];
+  readonly plans: Plans;
+  readonly timeZoneOf: (tenantId: string) => string;
+}
+type Plans = ReadonlyMap<string, readonly PlanVersion[]>;
+
+/** Every line of a subscription whose charge period starts at or before `until`, in order of time. */
 export function linesOf(
   subscription: Subscription,
-  assignments: readonly Assignment[],
-  plans: ReadonlyMap<string, readonly PlanVersion[]>,
-  timeZoneOf: (tenantId: string) => string,
+  { assignments, plans, timeZoneOf }: LineTerms,
   until: Instant,
 ): LineDefinition[] {
   const changes = changesOf(subscription, plans);
-  return subscriptionSpans(subscription, assignments).flatMap(({ tenantId, period: span }) => {
+  return subscriptionPeriods(subscription, assignments).flatMap(({ tenantId, period: { start, end } }) => {
     const lines: LineDefinition[] = [];
     let periods = 0;
-    for (let at = span.start; !isBefore(until, at) && (span.end === null || isBefore(at, span.end));) {
+    for (let at = start; !isBefore(until, at) && (end === null || isBefore(at, end));) {
       periods += 1;
       if (periods > MAX_PERIODS)
         throw invalid(
           'too_many_periods',
-          `subscription ${subscription.subscriptionId} has more than ${MAX_PERIODS} billing periods from ${span.start} to ${until}: is that instant right?`,
+          `subscription ${subscription.subscriptionId} has more than ${MAX_PERIODS} billing periods from ${start} to ${until}: is that instant right?`,
         );
       const interval = intervalAt(subscription, plans, at);
       const billingPeriod = billingPeriodAt(at, interval, timeZoneOf(tenantId), subscription.anchor);
       // A plan of another interval begins a billing period of its own.
       const rest = cutAt({ start: at, end: billingPeriod.end }, changes);
-      const end =
-        rest.find(({ start }) => intervalAt(subscription, plans, start) !== interval)?.start ?? billingPeriod.end;
-      const charged = intersection({ start: at, end }, span);
-      if (charged !== null) lines.push(...linesOver(subscription, tenantId, charged, billingPeriod, plans, changes));
-      at = end;
+      const next =
+        rest.find((piece) => intervalAt(subscription, plans, piece.start) !== interval)?.start ?? billingPeriod.end;
+      const charged = intersection({ start: at, end: next }, { start, end });
+      if (charged !== null)
+        lines.push(...linesOver({ subscription, tenantId, charged, billingPeriod }, plans, changes));
+      at = next;
     }
     return lines;
   });
 }
 
-function planVersionAt(
-  subscription: Subscription,
-  plans: ReadonlyMap<string, readonly PlanVersion[]>,
-  at: Instant,
-): PlanVersion | undefined {
+function planVersionAt(subscription: Subscription, plans: Plans, at: Instant): PlanVersion | undefined {
   const planId = planIdAt(subscription, at);
   return planId === undefined ? undefined : planAt(plans.get(planId) ?? [], at);
 }
@@ -151,14 +151,11 @@ const planIdAt = (subscription: Subscription, at: Instant): string | undefined =
   subscription.plans.findLast(({ from }) => compareInstants(from, at) <= 0)?.planId;
 
 /** A plan without terms yet has none of its own: months. */
-const intervalAt = (
-  subscription: Subscription,
-  plans: ReadonlyMap<string, readonly PlanVersion[]>,
-  at: Instant,
-): Interval => planVersionAt(subscription, plans, at)?.interval ?? 'month';
+const intervalAt = (subscription: Subscription, plans: Plans, at: Instant): Interval =>
+  planVersionAt(subscription, plans, at)?.interval ?? 'month';
 
 /** Every instant at which the terms of a subscription may change. */
-const changesOf = (subscription: Subscription, plans: ReadonlyMap<string, readonly PlanVersion[]>): Instant[] => [
+const changesOf = (subscription: Subscription, plans: Plans): Instant[] => [
   ...subscription.plans.map(({ from }) => from),
   ...subscription.plans
     .flatMap(({ planId }) => plans.get(planId) ?? [])
@@ -167,18 +164,19 @@ const changesOf = (subscription: Subscription, plans: ReadonlyMap<string, readon
     ),
 ];
 
-function linesOver(
-  subscription: Subscription,
-  tenantId: string,
-  charged: Period,
-  billingPeriod: Period,
-  plans: ReadonlyMap<string, readonly PlanVersion[]>,
-  changes: readonly Instant[],
-): LineDefinition[] {
+/** A billing period of a subscription, as far as it is charged to a tenant. */
+interface Charge {
+  readonly subscription: Subscription;
+  readonly tenantId: string;
+  readonly charged: Period;
+  readonly billingPeriod: Period;
+}
+
+function linesOver(charge: Charge, plans: Plans, changes: readonly Instant[]): LineDefinition[] {
   const drafts: Draft[] = [];
   const open = new Map<string, Draft>();
-  for (const piece of cutAt(charged, changes)) {
-    const version = planVersionAt(subscription, plans, piece.start);
+  for (const piece of cutAt(charge.charged, changes)) {
+    const version = planVersionAt(charge.subscription, plans, piece.start);
     const items = version === undefined ? [] : [baseFeeItem(version), ...version.items];
     const present = new Set<string>();
     for (const item of items) {
@@ -197,7 +195,7 @@ function linesOver(
     // An item missing from the new plan ends there; should it come back, that is another line.
     for (const key of open.keys()) if (!present.has(key)) open.delete(key);
   }
-  return drafts.map((draft) => toDefinition(draft, subscription, tenantId, charged, billingPeriod));
+  return drafts.map((draft) => toDefinition(draft, charge));
 }
 
 /**
@@ -226,13 +224,7 @@ const baseFeeItem = (version: PlanVersion): PlanItem => ({
   aggregation: 'sum',
 });
 
-function toDefinition(
-  draft: Draft,
-  subscription: Subscription,
-  tenantId: string,
-  charged: Period,
-  billingPeriod: Period,
-): LineDefinition {
+function toDefinition(draft: Draft, { subscription, tenantId, charged, billingPeriod }: Charge): LineDefinition {
   const [first] = draft.segments;
   const last = draft.segments.at(-1) ?? first;
   const period = { start: first.piece.start, end: last.piece.end };
@@ -267,16 +259,14 @@ function termsOf(item: PlanItem): ItemTerms {
   };
 }
 
-/** Each stretch of one fee is prorated as a whole: a version that leaves the fee as it was makes no piece of its own. */
+/** The period of one fee is prorated as a whole: a version that leaves the fee as it was makes no piece of its own. */
 function baseFeeSegments({ segments }: Draft, billingPeriod: Period): LineSegment[] {
-  const stretches = merged(
+  const fees = merged(
     segments,
     (a, b) => a.version.baseFee === b.version.baseFee && a.version.paymentTerm === b.version.paymentTerm,
     joined,
   );
-  return stretches.map(({ piece, version }) =>
-    segmentOf(piece, version, proratedBaseFee(version, piece, billingPeriod)),
-  );
+  return fees.map(({ piece, version }) => segmentOf(piece, version, proratedBaseFee(version, piece, billingPeriod)));
 }
 const joined = (first: Segment, next: Segment): Segment => ({
   ...first,

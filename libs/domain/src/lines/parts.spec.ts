@@ -30,9 +30,7 @@ function lineOf(price: PlanItem['price'], cancelledAt: Instant | null = null): L
   const subscription = { subscriptionId: 's1', deploymentId: 'd1', from: T('01'), anchor: null, plans, cancelledAt };
   const [, line] = linesOf(
     subscription,
-    [{ tenantId: 't1', from: T('01') }],
-    new Map([['p1', [plan]]]),
-    () => 'UTC',
+    { assignments: [{ tenantId: 't1', from: T('01') }], plans: new Map([['p1', [plan]]]), timeZoneOf: () => 'UTC' },
     T('01'),
   );
   if (line === undefined) throw new Error('the plan has no line');

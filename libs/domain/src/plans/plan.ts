@@ -73,13 +73,13 @@ export interface PlanVersion {
   readonly items: readonly PlanItem[];
 }
 
-const span = (version: PlanVersion): { start: Instant; end: Instant | null } => ({
+const periodOf = (version: PlanVersion): OpenPeriod => ({
   start: version.effectiveFrom,
   end: version.effectiveUntil,
 });
 
 export const planAt = (versions: readonly PlanVersion[], at: Instant): PlanVersion | undefined =>
-  versions.find((version) => contains(span(version), at));
+  versions.find((version) => contains(periodOf(version), at));
 
 /** An item of a plan across its versions: the billing kind, and the filter where it has one. */
 export const itemKey = ({ billingKind, filter }: Pick<PlanItem, 'billingKind' | 'filter'>): string =>
@@ -106,12 +106,12 @@ export const foldPlan = (events: Iterable<PlanEvent>): PlanVersion[] =>
   [...events].reduce<PlanVersion[]>(applyPlanEvent, []);
 
 const endedBy = (version: PlanVersion, at: Instant): PlanVersion =>
-  contains(span(version), at) ? { ...version, effectiveUntil: at } : version;
+  contains(periodOf(version), at) ? { ...version, effectiveUntil: at } : version;
 
 /** The version cut at the correction's edges, the price replaced in the piece between. */
 function corrected(version: PlanVersion, correction: PlanPriceCorrected): PlanVersion[] {
   const { effectiveFrom: from, effectiveUntil: until } = correction;
-  if (!overlaps(span(version), { start: from, end: until })) return [version];
+  if (!overlaps(periodOf(version), { start: from, end: until })) return [version];
   const start = isBefore(version.effectiveFrom, from) ? from : version.effectiveFrom;
   const end =
     until === null
@@ -211,7 +211,7 @@ export function publishPlan(versions: readonly PlanVersion[], input: PlanPublish
       'interval_mismatch',
       `plan ${input.planId} is billed by the ${first.interval}, not the ${input.interval}: publish another plan`,
     );
-  const inTheWay = versions.find((version) => overlaps(span(version), { start: input.effectiveFrom, end: null }));
+  const inTheWay = versions.find((version) => overlaps(periodOf(version), { start: input.effectiveFrom, end: null }));
   const latest = changes(versions).at(-1);
   if (
     inTheWay !== undefined &&
@@ -221,13 +221,13 @@ export function publishPlan(versions: readonly PlanVersion[], input: PlanPublish
   )
     throw conflict(
       'plan_overlap',
-      `plan ${input.planId} has terms over ${periodText(span(inTheWay))}; to change a price before ${latest}, use correct-price`,
+      `plan ${input.planId} has terms over ${periodText(periodOf(inTheWay))}; to change a price before ${latest}, use correct-price`,
     );
   return [{ type: 'PlanPublished', data: input }];
 }
 
-/** The stretch that a correction is meant for, as the plan's terms stand: without an end it goes to the next version. */
-export const priceCorrectionStretch = (
+/** The period that a price correction is for. Without an end it ends at the next version of the plan. */
+export const priceCorrectionPeriod = (
   versions: readonly PlanVersion[],
   { effectiveFrom, effectiveUntil }: Pick<PlanPriceCorrected, 'effectiveFrom' | 'effectiveUntil'>,
 ): OpenPeriod => ({
@@ -235,14 +235,14 @@ export const priceCorrectionStretch = (
   end: effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null,
 });
 
-/** The right price of an item over a stretch; without an end until the plan's next version. Where it is so already, nothing. */
+/** Corrects the price of an item over a period. Without an end it holds until the plan's next version. A price that is right already yields nothing. */
 export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceCorrected): PlanEvent[] {
   const { planId, billingKind, effectiveFrom, effectiveUntil } = input;
   if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
   if (effectiveUntil !== null && !isBefore(effectiveFrom, effectiveUntil))
     throw invalid('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`);
-  const until = priceCorrectionStretch(versions, input).end;
-  const touched = versions.filter((version) => overlaps(span(version), { start: effectiveFrom, end: until }));
+  const until = priceCorrectionPeriod(versions, input).end;
+  const touched = versions.filter((version) => overlaps(periodOf(version), { start: effectiveFrom, end: until }));
   const has = touched.some(({ items }) => billingKind === BASE_FEE || items.some((item) => isCorrected(item, input)));
   if (!has)
     throw notFound(

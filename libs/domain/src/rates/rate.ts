@@ -48,7 +48,7 @@ export interface RateSegment {
   readonly basis: (typeof RATE_BASES)[number];
 }
 
-const span = (segment: RateSegment): { start: Instant; end: Instant | null } => ({
+const periodOf = (segment: RateSegment): OpenPeriod => ({
   start: segment.effectiveFrom,
   end: segment.effectiveUntil,
 });
@@ -60,7 +60,7 @@ export function applyRateEvent(segments: readonly RateSegment[], event: RateEven
       const { unit, unitPrice, currency, basis, effectiveFrom, effectiveUntil } = event.data;
       // It closes the one before it, for good: after an end of its own the key has no price.
       const closed = segments.flatMap((segment) =>
-        contains(span(segment), effectiveFrom) ? remainderOutside([segment], effectiveFrom, null) : [segment],
+        contains(periodOf(segment), effectiveFrom) ? remainderOutside([segment], effectiveFrom, null) : [segment],
       );
       return inOrder([...closed, { effectiveFrom, effectiveUntil, unitPrice, unit, currency, basis }]);
     }
@@ -172,12 +172,12 @@ export function setRate(segments: readonly RateSegment[], input: SetRate): RateE
   assertPeriod(input);
   const latest = changes(segments).at(-1);
   const effectiveUntil = input.effectiveUntil ?? nextChange(segments, input.effectiveFrom);
-  const stretch = { start: input.effectiveFrom, end: effectiveUntil };
-  const inTheWay = segments.find((segment) => overlaps(span(segment), stretch));
+  const wanted = { start: input.effectiveFrom, end: effectiveUntil };
+  const inTheWay = segments.find((segment) => overlaps(periodOf(segment), wanted));
   if (latest !== undefined && isBefore(input.effectiveFrom, latest) && inTheWay !== undefined)
     throw conflict(
       'rate_overlap',
-      `${rateKeyText(input)} has the price ${inTheWay.unitPrice} over ${periodText(span(inTheWay))}; to change it before ${latest}, use correct-rate`,
+      `${rateKeyText(input)} has the price ${inTheWay.unitPrice} over ${periodText(periodOf(inTheWay))}; to change it before ${latest}, use correct-rate`,
     );
   return [{ type: 'RateSet', data: { ...input, effectiveUntil } }];
 }
@@ -242,7 +242,7 @@ function assertPeriod({
 
 /** The segment in force at an instant; at the very instant of effectiveFrom the new price holds. */
 export const rateAt = (segments: readonly RateSegment[], at: Instant): RateSegment | undefined =>
-  segments.find((segment) => contains(span(segment), at));
+  segments.find((segment) => contains(periodOf(segment), at));
 
 /** total = unit price × amount × duration, exactly: 0.000171296 × 4 × 1000 = 0.685184. Rounded by nobody here. */
 export const rateTotal = (unitPrice: string, amount: string, duration: string): Decimal =>

@@ -8,7 +8,7 @@ import {
   foldDeployment,
   startSubscription,
   type Subscription,
-  subscriptionSpans,
+  subscriptionPeriods,
   tenancies,
   tenantAt,
 } from './deployment.js';
@@ -160,9 +160,9 @@ describe('a subscription', () => {
   });
 });
 
-describe('the spans of a subscription', () => {
+describe('the periods of a subscription', () => {
   const spansOf = (deployment: Deployment) =>
-    subscriptionSpans(subscriptionOf(deployment), deployment.assignments).map(({ tenantId, period }) => [
+    subscriptionPeriods(subscriptionOf(deployment), deployment.assignments).map(({ tenantId, period }) => [
       tenantId,
       period.start,
       period.end,

@@ -114,7 +114,7 @@ export function tenantAt(assignments: readonly Assignment[], at: Instant): strin
   return holder;
 }
 
-/** The stretches in which the deployment was one tenant's, in order. */
+/** The periods in which the deployment was one tenant's, in order. */
 export function tenancies(assignments: readonly Assignment[]): { tenantId: string; period: OpenPeriod }[] {
   const merged = assignments.filter((each, index) => index === 0 || assignments[index - 1]?.tenantId !== each.tenantId);
   return merged.map((each, index) => ({
@@ -123,8 +123,8 @@ export function tenancies(assignments: readonly Assignment[]): { tenantId: strin
   }));
 }
 
-/** The stretches in which the subscription ran for one tenant: assigning the deployment elsewhere ends one and begins another. */
-export function subscriptionSpans(
+/** The periods in which the subscription ran for one tenant. An assignment to another tenant ends one and begins the next. */
+export function subscriptionPeriods(
   subscription: Subscription,
   assignments: readonly Assignment[],
 ): { tenantId: string; period: OpenPeriod }[] {

@@ -14,7 +14,16 @@ export const FROM_EVER = '0001-01-01T00:00:00Z' as Instant;
 
 const MICROS_PER_MS = 1000n;
 
-function utcMillis(year: number, month: number, day: number, hour: number, minute: number, second: number): number {
+interface DateAndTime {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+  readonly hour: number;
+  readonly minute: number;
+  readonly second: number;
+}
+
+function utcMillis({ year, month, day, hour, minute, second }: DateAndTime): number {
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute, second, 0);
@@ -73,7 +82,7 @@ function parsed(text: string): Instant | InstantFault {
     number,
     number,
   ];
-  const millis = utcMillis(year, month, day, hour, minute, second);
+  const millis = utcMillis({ year, month, day, hour, minute, second });
   const local = new Date(millis);
   const exists =
     year >= 1 &&

@@ -98,7 +98,7 @@ async function importSource(
       if (report.counts.rejected === 0) await marks?.reached(rows, report.counts);
     },
     mapping: request.mapping,
-    told: report,
+    report,
     note: (note) => report.note(note),
     onRead(bytes) {
       read += bytes;

@@ -1,7 +1,7 @@
 import type { EventSource } from '#domain/events';
 import type { CommandOutcome } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
-import type { Importer, Told } from '../rows/outcome.js';
+import type { Importer, RowReport } from '../rows/outcome.js';
 import type { CommandItem } from '../presets/resources.js';
 import type { SourceRow } from '../rows/row.js';
 import type { Source } from '../rows/source.js';
@@ -22,7 +22,7 @@ export class CommandImport implements Importer<CommandItem> {
   constructor(
     private readonly carryOut: CarryOut,
     private readonly source: Source,
-    private readonly told: Told,
+    private readonly report: RowReport,
   ) {}
 
   add(item: CommandItem, row: SourceRow): Promise<void> | undefined {
@@ -55,7 +55,7 @@ export class CommandImport implements Importer<CommandItem> {
 
   private async tell(row: SourceRow, { correction }: CommandItem, outcome: CommandOutcome): Promise<void> {
     if (outcome.status !== 'refused') {
-      this.told.count(outcome.status === 'done' ? 'accepted' : 'duplicate');
+      this.report.count(outcome.status === 'done' ? 'accepted' : 'duplicate');
       return;
     }
     const { code, message, errors = [] } = outcome.error;
@@ -64,13 +64,13 @@ export class CommandImport implements Importer<CommandItem> {
         code === 'conflicting_body'
           ? '; it was seen at that time as something else: give the time of this listing, {"values": {"seenAt": "…"}}, in a mapping file (--map)'
           : '';
-      this.told.reject(row, { field: errors[0]?.field ?? null, value: null, reason: `${message}${hint}` });
+      this.report.reject(row, { field: errors[0]?.field ?? null, value: null, reason: `${message}${hint}` });
       return;
     }
     for await (const corrected of this.carryOut([correction], [this.sourceOf(row)])) {
       if (corrected.status === 'refused')
-        this.told.reject(row, { field: null, value: null, reason: corrected.error.message });
-      else this.told.count(corrected.status === 'done' ? 'correction' : 'duplicate');
+        this.report.reject(row, { field: null, value: null, reason: corrected.error.message });
+      else this.report.count(corrected.status === 'done' ? 'correction' : 'duplicate');
     }
   }
 }

@@ -5,7 +5,7 @@ import { decideCosts, writeCosts } from '#billing/costs/cost-writer';
 import { sourceInFile } from '#ledger/file-rows';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { Occurrences } from '../rows/occurrences.js';
-import { type Importer, RE_DELIVERED, type Told } from '../rows/outcome.js';
+import { type Importer, RE_DELIVERED, type RowReport } from '../rows/outcome.js';
 import type { CostItem } from '../presets/costs.js';
 import type { SourceRow } from '../rows/row.js';
 import type { Source } from '../rows/source.js';
@@ -36,7 +36,7 @@ export class CostsImport implements Importer<CostItem> {
     private readonly core: LedgerCore,
     private readonly call: CommandCall,
     private readonly source: Source,
-    private readonly told: Told,
+    private readonly report: RowReport,
     private readonly isDry: boolean,
   ) {}
 
@@ -76,9 +76,9 @@ export class CostsImport implements Importer<CostItem> {
 
   /** A line's own id a second time: the same line, or another that is none. */
   private again(known: Kept, { row, line }: Kept): void {
-    if (canonicalJson(known.line) === canonicalJson(line)) this.told.count('duplicate');
+    if (canonicalJson(known.line) === canonicalJson(line)) this.report.count('duplicate');
     else
-      this.told.reject(row, {
+      this.report.reject(row, {
         field: 'lineKey',
         value: line.lineKey,
         reason: `is the id of row ${known.row.row} too, with another body: one of them is wrong`,
@@ -97,9 +97,9 @@ export class CostsImport implements Importer<CostItem> {
         const written = this.isDry
           ? await decideCosts(this.core, delivered, RE_DELIVERED)
           : await writeCosts(this.core, call, delivered, RE_DELIVERED);
-        this.told.count('accepted', written.accepted);
-        this.told.count('duplicate', written.duplicate);
-        this.told.count('correction', written.corrected);
+        this.report.count('accepted', written.accepted);
+        this.report.count('duplicate', written.duplicate);
+        this.report.count('correction', written.corrected);
       }
     }
   }

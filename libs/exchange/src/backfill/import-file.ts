@@ -3,7 +3,7 @@ import type { Cells } from '../rows/cells.js';
 import { csvRows, type SourceRows } from '../rows/csv-rows.js';
 import { jsonDocument, jsonLines, startOf } from '../rows/json-rows.js';
 import type { Mapping } from '../rows/mapping.js';
-import type { Importer, NotedRow, Told } from '../rows/outcome.js';
+import type { Importer, NotedRow, RowReport } from '../rows/outcome.js';
 import { ROWS_PER_MARK } from './progress-marks.js';
 import { cellsFor, type Preset, presetFor } from '../presets/preset.js';
 import { RowFault, type SourceRow } from '../rows/row.js';
@@ -15,7 +15,7 @@ export interface FileImport<Item> {
   readonly importer: Importer<Item>;
   /** Told of each row that can be read. */
   readonly survey: (item: Item) => void;
-  readonly told: Told;
+  readonly report: RowReport;
   readonly note: (note: NotedRow) => void;
   readonly onRead: (bytes: number) => void;
   readonly signal: AbortSignal;
@@ -96,12 +96,12 @@ function importRow<Item>(
   source: Source,
   { cells, preset }: Reading<Item>,
   row: SourceRow,
-  { importer, survey, told, note }: FileImport<Item>,
+  { importer, survey, report, note }: FileImport<Item>,
   isDone: boolean,
 ): Promise<void> | undefined {
-  told.count('read');
+  report.count('read');
   if (row.fault !== undefined) {
-    told.reject(row, { field: null, value: null, reason: row.fault });
+    report.reject(row, { field: null, value: null, reason: row.fault });
     return undefined;
   }
   let item: Item;
@@ -109,7 +109,7 @@ function importRow<Item>(
     item = preset.read(cells.on(row));
   } catch (error) {
     if (!(error instanceof RowFault)) throw error;
-    told.reject(row, { field: error.field, value: error.value, reason: error.message });
+    report.reject(row, { field: error.field, value: error.value, reason: error.message });
     return undefined;
   }
   survey(item);
@@ -117,7 +117,7 @@ function importRow<Item>(
   const identity = row.identity ?? identityOf(source, row);
   if (!isDone) return importer.add(item, row, identity);
   importer.skip(item, row, identity);
-  told.count('duplicate');
+  report.count('duplicate');
   return undefined;
 }
 

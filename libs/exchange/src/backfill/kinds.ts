@@ -31,7 +31,7 @@ export async function importKind(
   common: Omit<FileImport<never>, 'presets' | 'importer' | 'survey'>,
 ): Promise<void> {
   const { core, carryOut, isDry, surveyor } = work;
-  const { told } = common;
+  const { report } = common;
   const surveying =
     <Item>(of: (item: Item) => Surveyed) =>
     (item: Item): void =>
@@ -41,28 +41,28 @@ export async function importKind(
       return importFile(source, {
         ...common,
         presets: USAGE,
-        importer: new UsageImport(core, call, source, told, isDry),
+        importer: new UsageImport(core, call, source, report, isDry),
         survey: surveying(usageSurveyed),
       });
     case 'costs':
       return importFile(source, {
         ...common,
         presets: COSTS,
-        importer: new CostsImport(core, call, source, told, isDry),
+        importer: new CostsImport(core, call, source, report, isDry),
         survey: surveying(costSurveyed),
       });
     case 'resources':
       return importFile(source, {
         ...common,
         presets: RESOURCES,
-        importer: new CommandImport(carryOut, source, told),
+        importer: new CommandImport(carryOut, source, report),
         survey: surveying(commandSurveyed('kind')),
       });
     case 'rates':
       return importFile(source, {
         ...common,
         presets: RATES,
-        importer: new CommandImport(carryOut, source, told),
+        importer: new CommandImport(carryOut, source, report),
         survey: surveying(commandSurveyed('resourceType')),
       });
   }

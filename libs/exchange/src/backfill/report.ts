@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { identityOf } from './import-file.js';
-import type { Counts, NotedRow, Outcome, Reject, Told } from '../rows/outcome.js';
+import type { Counts, NotedRow, Outcome, Reject, RowReport } from '../rows/outcome.js';
 import { placeOf, quoted, type SourceRow } from '../rows/row.js';
 import type { Source } from '../rows/source.js';
 
@@ -45,7 +45,7 @@ class SideFile {
 }
 
 /** What became of a file's rows. */
-export class FileReport implements Told {
+export class FileReport implements RowReport {
   readonly counts: Record<keyof Counts, number> = { read: 0, accepted: 0, duplicate: 0, correction: 0, rejected: 0 };
   private readonly rejects: SideFile;
   private readonly notes: SideFile;

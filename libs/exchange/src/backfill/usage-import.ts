@@ -4,7 +4,7 @@ import { type Observation, usageMonth } from '#domain/usage/usage';
 import type { CommandCall } from '#ledger/command';
 import { deploymentOf } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
-import type { Importer, Told } from '../rows/outcome.js';
+import type { Importer, RowReport } from '../rows/outcome.js';
 import type { UsageItem } from '../presets/usage.js';
 import type { SourceRow } from '../rows/row.js';
 import type { Source } from '../rows/source.js';
@@ -41,7 +41,7 @@ export class UsageImport implements Importer<UsageItem> {
     private readonly core: LedgerCore,
     call: CommandCall,
     source: Source,
-    private readonly told: Told,
+    private readonly report: RowReport,
     isDry: boolean,
   ) {
     this.delivery = new UsageDelivery(core, call, source, isDry);
@@ -113,7 +113,7 @@ export class UsageImport implements Importer<UsageItem> {
   private async takesUsage({ deploymentId, kept }: Group): Promise<boolean> {
     const reason = await this.refusalOf(deploymentId);
     if (reason === null) return true;
-    for (const { row } of kept) this.told.reject(row, { field: 'deploymentId', value: deploymentId, reason });
+    for (const { row } of kept) this.report.reject(row, { field: 'deploymentId', value: deploymentId, reason });
     return false;
   }
 
@@ -143,9 +143,9 @@ export class UsageImport implements Importer<UsageItem> {
         },
         isRepeated,
       );
-      this.told.count('accepted', accepted);
-      this.told.count('duplicate', duplicate);
-      this.told.count('correction', corrected);
+      this.report.count('accepted', accepted);
+      this.report.count('duplicate', duplicate);
+      this.report.count('correction', corrected);
     } catch (error) {
       if (!isDomainError(error)) throw error;
       const faults = new Map(
@@ -155,7 +155,8 @@ export class UsageImport implements Importer<UsageItem> {
       if (sound.length === kept.length) throw error;
       for (const [index, { row, observation }] of kept.entries()) {
         const message = faults.get(index);
-        if (message !== undefined) this.told.reject(row, { field: null, value: observation.quantity, reason: message });
+        if (message !== undefined)
+          this.report.reject(row, { field: null, value: observation.quantity, reason: message });
       }
       await this.write(deploymentId, sound, isRepeated);
     }

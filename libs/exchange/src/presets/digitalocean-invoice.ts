@@ -78,8 +78,8 @@ export const digitalOceanInvoiceItems: Preset<CostItem> = {
   read: (cells) => invoiceLine(cells, [cells.optional('group')]),
 };
 
-/** The parts that tell lines of one product and description apart go into the key. */
-function invoiceLine(cells: Cells, apart: readonly (string | undefined)[]): CostItem {
+/** `distinguishing`: what differs between lines of one product and description; it goes into the key. */
+function invoiceLine(cells: Cells, distinguishing: readonly (string | undefined)[]): CostItem {
   const [start, product, description] = [cells.instant('start'), cells.id('product'), cells.optional('description')];
   const amount = amountOf(cells, 'amount');
   const resourceId = cells.optionalId('resourceId');
@@ -95,7 +95,7 @@ function invoiceLine(cells: Cells, apart: readonly (string | undefined)[]): Cost
       category: categoryOf(product, amount),
       ...given({ resourceId, tenantId: cells.optionalId('tenantId'), description }),
     },
-    key: keyOf(product, resourceId, description, ...apart, start),
+    key: keyOf(product, resourceId, description, ...distinguishing, start),
     isOwnId: false,
   };
 }

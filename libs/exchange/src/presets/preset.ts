@@ -73,7 +73,7 @@ export function cellsFor<Item>(
   const resolved = new Map(
     preset.fields.map((field): [string, readonly string[]] => [field.name, columnsOf(field, mapping, columns)]),
   );
-  if (columns !== null) assertColumns(preset, mapping, file, columns, resolved);
+  if (columns !== null) assertColumns({ preset, mapping, file, columns, resolved });
   const options: CellOptions = {
     columns: resolved,
     values: mapping.values ?? {},
@@ -100,13 +100,19 @@ function columnsOf(
   return [...new Set(spelt)];
 }
 
-function assertColumns<Item>(
-  preset: Preset<Item>,
-  mapping: Mapping,
-  file: string,
-  columns: readonly string[],
-  resolved: ReadonlyMap<string, readonly string[]>,
-): void {
+function assertColumns<Item>({
+  preset,
+  mapping,
+  file,
+  columns,
+  resolved,
+}: {
+  readonly preset: Preset<Item>;
+  readonly mapping: Mapping;
+  readonly file: string;
+  readonly columns: readonly string[];
+  readonly resolved: ReadonlyMap<string, readonly string[]>;
+}): void {
   const gone = Object.entries(mapping.columns ?? {}).filter(([, column]) => !columns.includes(column));
   const missing = preset.fields.filter(
     ({ name, isRequired }) =>

@@ -29,8 +29,8 @@ export interface Reject {
 /** An odd row that was taken, as it stands in `FILE.notes.jsonl`. */
 export type NotedRow = RowNote & { readonly row: number; readonly line: number | null };
 
-/** Where what becomes of rows is told. */
-export interface Told {
+/** Takes down what becomes of the rows. */
+export interface RowReport {
   reject(
     row: SourceRow,
     fault: { readonly field: string | null; readonly value: unknown; readonly reason: string },
