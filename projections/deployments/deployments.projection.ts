@@ -45,7 +45,6 @@ export const deploymentsProjection = versionedProjection('deployments', {
               deployment_id: deploymentId,
               started_at: from,
               anchor,
-              cancelled_at: null,
             },
           ],
         );

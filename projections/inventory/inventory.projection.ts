@@ -61,11 +61,6 @@ function markGone(rows: Rows, provider: string, providerId: string, at: Instant)
         provider_id: providerId,
         seen_at: at,
         gone: true,
-        kind: null,
-        status: null,
-        size_gb: null,
-        deployment_id: null,
-        tenant_id: null,
       },
     ],
   );

@@ -2,6 +2,7 @@ import type { RecordedEvent } from '#domain/events';
 import type { Series } from '#domain/invoices/invoice';
 import { creditAfterVoid, credited, settle } from '#domain/invoices/settlement';
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
+import type { NewRowOf } from '#read-model/table';
 import { changing, type Rows } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import {
@@ -142,7 +143,7 @@ export const invoicesProjection = versionedProjection('invoices', {
     InvoiceDrafted: changing(
       invoices,
       ({ data }) => [data.invoiceId],
-      ({ data }): InvoiceRow[] => [
+      ({ data }): NewRowOf<typeof invoices>[] => [
         {
           invoice_id: data.invoiceId,
           tenant_id: data.tenantId,
@@ -150,19 +151,7 @@ export const invoicesProjection = versionedProjection('invoices', {
           as_of: data.asOf,
           status: 'draft',
           parts_attempt: data.attempt,
-          rows_attempt: null,
-          ordinal: null,
-          issued_at: null,
-          computed_at: null,
-          subtotal: null,
-          tax: null,
-          total: null,
-          credit_taken: null,
-          amount_due: null,
-          quarantined: null,
           selection: data.selection ?? null,
-          paid_at: null,
-          voided_at: null,
         },
       ],
     ),

@@ -75,7 +75,7 @@ it('has a corrected record from the correction on, with who observed it and who 
   expect(await rows(usageRecords, 2)).toEqual([record('a', '24', { superseded_by: 'command' }), record('b', '24')]);
 });
 
-it('has a withdrawn record no more, until a correction puts it back', async () => {
+it('has no record that was withdrawn, until a correction restores it', async () => {
   await given(observed('a', '24'));
   await when(corrected('a', null));
   expect(await rows(usageRecords)).toEqual([]);
@@ -92,7 +92,7 @@ it('refuses a correction of a reading that it does not have', async () => {
   );
 });
 
-it('has the provider that was named for a reading beside its record', async () => {
+it('keeps the provider that was named for a reading, and does not change its record', async () => {
   await given(observed('a', '24'));
   await when(named);
 
@@ -102,7 +102,7 @@ it('has the provider that was named for a reading beside its record', async () =
   expect(await rows(usageRecords)).toEqual([record('a', '24')]);
 });
 
-it('has no record of a pruned month and billing kind, as of no position', async () => {
+it('has no record of a pruned month and billing kind, as of any position', async () => {
   await given(observed('a', '24'), observed('b', '1', { billingKind: 'disk' }), named);
   await when(pruning);
 

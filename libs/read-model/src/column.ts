@@ -4,6 +4,7 @@ import type { Instant } from '#domain/time/instant';
 export interface Column<Value> {
   /** The Postgres type. */
   readonly type: string;
+  readonly isNullable: boolean;
   /** Never set: it only carries the type of the values. */
   readonly value?: Value;
 }
@@ -18,7 +19,11 @@ export type Columns = Readonly<Record<string, Column<unknown>>>;
 /** The type of a column's values. */
 export type ValueOf<Of extends Column<unknown>> = Of extends Column<infer Value> ? Value : never;
 
-const column = <Value>(type: string): NotNull<Value> => ({ type, nullable: () => ({ type }) });
+const column = <Value>(type: string): NotNull<Value> => ({
+  type,
+  isNullable: false,
+  nullable: () => ({ type, isNullable: true }),
+});
 
 export const text = column<string>('text');
 export const uuid = column<string>('uuid');

@@ -41,6 +41,10 @@ export type RowOf<Of extends { readonly columns: Columns }> = {
   readonly [Name in keyof Of['columns']]: ValueOf<Of['columns'][Name]>;
 };
 
+/** The type of a row to write: a nullable column that is left out is null. */
+export type NewRowOf<Of extends { readonly columns: Columns }> = Pick<RowOf<Of>, KeyOf<Of['columns']>> &
+  Partial<RowOf<Of>>;
+
 type ColumnOf<Of extends Columns> = keyof Of & string;
 /** Columns of a key are never null, because null equals nothing. */
 type KeyOf<Of extends Columns> = {

@@ -72,6 +72,18 @@ it('gives an event the rows of its group, those of earlier events of the batch i
   ]);
 });
 
+it('takes a nullable column that is left out for null, also for later events of the batch', async () => {
+  const seen: unknown[] = [];
+  doing((rows) => {
+    seen.push(...rows.get(notes, 'a'));
+    rows.set(notes, ['a'], [{ tag: 'a', n: 1, said: 'x' }]);
+  });
+  await when(EVENT, EVENT);
+
+  expect(seen).toEqual([note(1, 'x')]);
+  expect(await versions(notes)).toEqual([{ tag: 'a', n: 1, said: 'x', position_from: 1 }]);
+});
+
 it('closes the version of a row that is left out', async () => {
   doing((rows, { position }) => {
     rows.set(notes, ['a'], position === 1 ? [note(1, 'x'), note(2, 'y')] : [note(2, 'y')]);

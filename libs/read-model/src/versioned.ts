@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { EventType, RecordedEvent } from '#domain/events';
 import { type Projection, projectionOf } from './projection.js';
-import type { RowOf, TableDefinition } from './table.js';
+import type { NewRowOf, RowOf, TableDefinition } from './table.js';
 
 /** A group of rows of one table that an event reads or changes. */
 export interface Touch {
@@ -12,8 +12,8 @@ export interface Touch {
 /** The rows in force, in memory, while the events of a batch are applied. */
 export interface Rows {
   get<Of extends TableDefinition>(table: Of, ...group: readonly unknown[]): readonly RowOf<Of>[];
-  /** Replaces the rows of the group, from the position of the event. */
-  set<Of extends TableDefinition>(table: Of, group: readonly unknown[], rows: readonly RowOf<Of>[]): void;
+  /** Replaces the rows of the group, from the position of the event. A nullable column that is left out is null. */
+  set<Of extends TableDefinition>(table: Of, group: readonly unknown[], rows: readonly NewRowOf<Of>[]): void;
 }
 
 export interface Handler<Type extends EventType> {
@@ -29,7 +29,7 @@ export type Handlers<Type extends EventType> = { readonly [Each in Type]: Handle
 export const changing = <Type extends EventType, Of extends TableDefinition>(
   table: Of,
   groupOf: (event: RecordedEvent<Type>) => readonly unknown[],
-  next: (event: RecordedEvent<Type>, rows: readonly RowOf<Of>[]) => readonly RowOf<Of>[],
+  next: (event: RecordedEvent<Type>, rows: readonly RowOf<Of>[]) => readonly NewRowOf<Of>[],
 ): Handler<Type> => ({
   touches: (event) => [{ table, group: groupOf(event) }],
   apply: (event, rows) => {
@@ -86,7 +86,12 @@ const keyText = (values: readonly unknown[]): string => JSON.stringify(values);
 class TableRows {
   readonly groups = new Map<string, Map<string, Version>>();
   readonly closed: ClosedVersion[] = [];
-  constructor(readonly table: TableDefinition) {}
+  private readonly nulls: Record<string, unknown>;
+
+  constructor(readonly table: TableDefinition) {
+    const nullable = Object.entries(table.columns).filter(([, { isNullable }]) => isNullable);
+    this.nulls = Object.fromEntries(nullable.map(([name]) => [name, null]));
+  }
 
   private readonly keyColumns = (row: Record<string, unknown>): unknown[] =>
     this.table.key.map((column) => row[column]);
@@ -104,7 +109,7 @@ class TableRows {
 
   replace(group: readonly unknown[], rows: readonly Record<string, unknown>[], position: number): void {
     const current = this.group(group);
-    const next = new Map(rows.map((row) => [keyText(this.keyColumns(row)), row]));
+    const next = new Map(rows.map((row) => [keyText(this.keyColumns(row)), { ...this.nulls, ...row }]));
     if (next.size !== rows.length)
       throw new Error(`${this.table.name}: two rows of group ${keyText(group)} have the same key`);
     for (const [key, version] of current) {
