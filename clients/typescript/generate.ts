@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Makes the typed client of the OpenAPI document: a type for each schema, a method for each operation. */
+/** Generates the typed client from the OpenAPI document: a type for each schema, a method for each operation. */
 
 type Schema = Readonly<Record<string, unknown>>;
 const zSchema = z.record(z.string(), z.unknown());
@@ -50,10 +50,10 @@ ${operations.join('\n\n')}
 `;
 }
 
-/** What zod calls `…__schema0` is any JSON. */
+/** zod names schemas of any JSON `…__schema0`. */
 const isAnyJson = (name: string): boolean => name.includes('__schema');
 
-/** `observe-usage` is ObserveUsage. */
+/** `observe-usage` becomes ObserveUsage. */
 const typeName = (name: string): string =>
   name
     .split(/[^A-Za-z0-9]+/)
@@ -94,7 +94,7 @@ type Operation = z.output<typeof zOperation>;
 
 function methodOf(path: string, method: string, operation: Operation): string {
   const { operationId, summary, requestBody, responses } = operation;
-  // Headers are for who has nothing else: here, an event is an object.
+  // Headers are only for clients that can't send a body: here, an event is an object.
   const parameters = operation.parameters.filter((each) => each.in !== 'header');
   const answer = Object.values(responses[200].content)[0]?.schema;
   const body = requestBody?.content['application/json']?.schema;
@@ -114,8 +114,9 @@ function methodOf(path: string, method: string, operation: Operation): string {
     ...(parameters.length === 0 ? [] : [query === 'query' ? 'query' : `query: ${query}`]),
     ...(body === undefined ? [] : ['body']),
   ];
+  const taking = [...(body === undefined ? [] : [`body: ${typeOf(body)}`]), ...given].join(', ');
   return `  /** ${summary}. */
-  async ${operationId}(${[...(body === undefined ? [] : [`body: ${typeOf(body)}`]), ...given].join(', ')}): Promise<${answer === undefined ? 'unknown' : typeOf(answer)}> {
+  async ${operationId}(${taking}): Promise<${answer === undefined ? 'unknown' : typeOf(answer)}> {
 ${taken}    return this.requester.send({ ${call.join(', ')} });
   }`;
 }

@@ -189,7 +189,7 @@ export class Ledgerline {
     return this.requester.send({ method: 'GET', path: '/api/v1/usage', query: question });
   }
 
-  /** Takes observations and CloudEvents 1.0, one or many; each is answered by itself, and may be sent again for ever. */
+  /** Receives observations and CloudEvents 1.0, one or many. Each has its own result and can be sent again. */
   async ingest(body: SentObservation | { readonly deploymentId: string; readonly observations: readonly (Readonly<Record<string, unknown>>)[] } | CloudEvent | readonly (SentObservation | CloudEvent)[]): Promise<Ingested> {
     return this.requester.send({ method: 'POST', path: '/api/v1/usage', body });
   }
@@ -305,12 +305,12 @@ export class Ledgerline {
     return this.requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
   }
 
-  /** Executes one command, or an array of them in order; a refusal does not stop the rest. */
+  /** Executes one command, or an array of commands in order. A refusal does not stop the rest. */
   async commands(body: Command | readonly (Command)[]): Promise<CommandOutcome | readonly (CommandOutcome)[]> {
     return this.requester.send({ method: 'POST', path: '/api/v1/commands', body });
   }
 
-  /** What commands would change, in money, were they carried out now; nothing is kept. */
+  /** Previews the changes in money that commands would make now. Nothing is recorded. */
   async preview(body: { readonly commands: readonly (Command)[]; readonly at?: string; readonly period?: string; readonly currency?: string }): Promise<Preview> {
     return this.requester.send({ method: 'POST', path: '/api/v1/preview', body });
   }

@@ -185,7 +185,7 @@ describe('roles', () => {
     }
     const module = { module: Naked, imports: [DiscoveryModule], controllers: [Naked], providers: [Routes] };
     await expect(NestFactory.createApplicationContext(module, { logger: false, abortOnError: false })).rejects.toThrow(
-      /^\/naked .* does not say whom it is for/,
+      /^\/naked .* does not declare who may use it/,
     );
   });
 });

@@ -365,7 +365,7 @@ describe('limits', () => {
       'period { start end } } } }';
     const refusals = [
       [deep, undefined, 'invalid_query', /depth/],
-      [many, undefined, 'query_too_costly', /give a smaller limit/],
+      [many, undefined, 'query_too_costly', /Use a smaller limit/],
       [byVariable, { limit: 10_000 }, 'query_too_costly', /limit × fields/],
       [`{ ${'__typename '.repeat(6000)} }`, undefined, 'invalid_query', /tokens/],
       ['{ margn { currency } }', undefined, 'invalid_query', /Did you mean "margin"/],
@@ -566,7 +566,7 @@ describe('subscriptions', () => {
       .setSubject('x')
       .sign(new TextEncoder().encode(SECRET));
     const refused = [
-      [{}, 4401, 'unauthenticated: send { "authorization": "Bearer …" } as payload of connection_init'],
+      [{}, 4401, 'unauthenticated: no token. Send { "authorization": "Bearer …" } as payload of connection_init.'],
       [{ authorization: 'Bearer nonsense' }, 4401, 'unauthenticated: the token is not valid'],
       [{ authorization: `Bearer ${stranger}` }, 4403, expect.stringContaining('unknown_role: ')],
     ] as const;
@@ -610,7 +610,7 @@ describe('subscriptions', () => {
       });
     }
     socket.send('subscribe', { id: '5', payload: { query: INVOICES } });
-    expect(await socket.closed).toEqual([4409, 'subscriber_exists: there is a subscription 5 already']);
+    expect(await socket.closed).toEqual([4409, 'subscriber_exists: subscription 5 already exists']);
 
     const sockets = await Promise.all(Array.from({ length: 20 }, async () => connected('auditor')));
     const more = dial();

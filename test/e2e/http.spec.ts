@@ -225,7 +225,7 @@ describe('load', () => {
       expect(problemIn(refused)).toMatchObject({
         status: 429,
         code: 'too_many_requests',
-        detail: expect.stringMatching(/more than 3 requests in a minute: go on in \d+ s/),
+        detail: expect.stringMatching(/More than 3 requests in a minute. Retry after \d+ s/),
       });
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
       expect((await ask('auditor')).status).toBe(200);

@@ -348,8 +348,8 @@ describe('CloudEvents', () => {
   it('are what their content type says that is sent: one, or an array', async () => {
     const observation = of(hour(12));
     for (const [type, body, detail] of [
-      ['application/cloudevents+json', [EVENT], 'an array of them is application/cloudevents-batch+json'],
-      ['application/cloudevents-batch+json', EVENT, 'one alone is application/cloudevents+json'],
+      ['application/cloudevents+json', [EVENT], 'For an array, use application/cloudevents-batch+json'],
+      ['application/cloudevents-batch+json', EVENT, 'For one event, use application/cloudevents+json'],
     ] as const)
       expect(problemIn(await api().post('ingest', '/api/v1/usage', body, { 'content-type': type }))).toMatchObject({
         status: 400,

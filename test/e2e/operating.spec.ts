@@ -419,9 +419,9 @@ describe('the environment', () => {
       '  LEDGERLINE_JWT_SECRET must have at least 32 characters',
       '  LEDGERLINE_JWKS_URL must be a URL that starts with https:// or http://',
       '  LEDGERLINE_PORT must be a port number from 0 to 65535',
-      '  LEDGERLINE_REQUESTS_PER_MINUTE must be a whole number from 1 on',
-      '  LEDGERLINE_REQUESTS_AT_ONCE must be a whole number from 1 on',
-      '  LEDGERLINE_QUERY_TIMEOUT_MS must be a whole number from 1 on',
+      '  LEDGERLINE_REQUESTS_PER_MINUTE must be a whole number of at least 1',
+      '  LEDGERLINE_REQUESTS_AT_ONCE must be a whole number of at least 1',
+      '  LEDGERLINE_QUERY_TIMEOUT_MS must be a whole number of at least 1',
       '  LEDGERLINE_LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent',
       '  OTEL_EXPORTER_OTLP_ENDPOINT must be a URL that starts with https:// or http://',
     ]);

@@ -37,7 +37,7 @@ type LedgerSettings = Pick<
   'databaseUrl' | 'eventStoreUrl' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs'
 >;
 
-/** While the read models of this version are being built it answers that it is not ready, rather than not at all. */
+/** While the read models of this version are being built, the API runs and reports that it is not ready. */
 const ledgerModule = ({
   databaseUrl,
   eventStoreUrl,
@@ -58,7 +58,7 @@ const ledgerModule = ({
     },
   });
 
-/** Who asks, and when. */
+/** Provides the clock and the reader of tokens. */
 @Module({})
 class AccessModule {}
 

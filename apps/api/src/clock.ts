@@ -1,6 +1,6 @@
 import { type Instant, instant } from '#domain/time/instant';
 
-/** The one place where the API looks at the clock; tests pass their own. */
+/** The only place where the API reads the clock. Tests pass their own. */
 export interface Clock {
   now(): Instant;
 }

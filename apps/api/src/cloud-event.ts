@@ -6,7 +6,7 @@ import { fromMicros, type Instant, micros } from '#domain/time/instant';
 import { zObservation, zRateKey } from '#domain/usage/usage';
 import type { Incoming } from '#billing/usage/ingest';
 
-/** Numbers are exact up to so many digits; what has more is sent as text. */
+/** JSON numbers are exact up to this many digits. Longer ones must be sent as strings. */
 const EXACT_DIGITS = 15;
 
 const zQuantity = z.union(
@@ -16,7 +16,7 @@ const zQuantity = z.union(
       .number()
       .refine(
         (value) => String(value).replace(/[-.]/g, '').length <= EXACT_DIGITS && isDecimalText(String(value)),
-        `has more than ${EXACT_DIGITS} digits: send it as a string`,
+        `has more than ${EXACT_DIGITS} digits. Send it as a string.`,
       )
       .transform(String)
       .pipe(zDecimal),
@@ -33,40 +33,43 @@ const zData = z.looseObject({
   subAttribution: zJsonObject.optional(),
 });
 
-/** Some senders give nanoseconds: what is finer than instants are is cut off. */
+/** Some senders give nanoseconds. Instants have microseconds, so the rest is cut off. */
 const zTime = z
   .string('must be an instant as a string, such as "2026-04-01T00:00:00Z"')
   .transform((text) => text.replace(/(\.\d{6})\d+/, '$1'))
   .pipe(zInstant);
 
-/** CloudEvents 1.0 in JSON, as OpenMeter's users send it; attributes that mean nothing here are passed over. */
+/** CloudEvents 1.0 in JSON, as users of OpenMeter send them. Other attributes are ignored. */
 export const zCloudEvent = z
   .looseObject({
     specversion: z.literal('1.0', 'must be "1.0"'),
-    id: zId.describe('With the source, names the event for ever: sent again, whatever its time, it is a duplicate'),
-    source: zId.describe('The resource, unless data names one'),
+    id: zId.describe('Identifies the event together with the source: sent again, it is a duplicate, whatever its time'),
+    source: zId.describe('The resource, unless data has resourceId'),
     type: zId.describe('The billing kind'),
     subject: zId.describe('The deployment'),
-    time: zTime.nullish().describe('When it happened, to the microsecond; on arrival, unless given'),
+    time: zTime.nullish().describe('When it happened, to the microsecond. Default: the time of arrival'),
     datacontenttype: z.literal('application/json', 'must be application/json').nullish(),
     data: zData
       .nullish()
       .describe(
-        'quantity (or value; 1 unless given), resourceId, provider, rateKey, subAttribution; anything else is an attribute',
+        'quantity (or value; default 1), resourceId, provider, rateKey, subAttribution. Other fields are attributes',
       ),
   })
-  .refine((event) => !('data_base64' in event), { path: ['data_base64'], message: 'is not taken: send JSON as data' })
+  .refine((event) => !('data_base64' in event), {
+    path: ['data_base64'],
+    message: 'is not supported. Send JSON as data.',
+  })
   .meta({ id: 'CloudEvent' });
 
-/** The content types of events as JSON, one and many. */
+/** The content types of one event and of a batch, as JSON. */
 export const EVENT_TYPE = 'application/cloudevents+json';
 export const EVENTS_TYPE = 'application/cloudevents-batch+json';
 
 const ATTRIBUTE = /^ce-(.*)/;
 
 /**
- * In binary mode an event's attributes are headers (`ce-id`), and the body is its data alone. null: no header of the request says that it
- * is one.
+ * Reads an event in binary mode: its attributes are headers (`ce-id`) and the body is its data. null: the headers are
+ * not of an event.
  */
 export function eventOfHeaders(
   headers: Readonly<Record<string, string | string[] | undefined>>,
@@ -80,7 +83,7 @@ export function eventOfHeaders(
   return { ...Object.fromEntries(attributes), data: body };
 }
 
-/** Headers hold no letter beyond ASCII: such are sent with percent signs. What is none such is meant as it is. */
+/** Headers are ASCII: other characters are sent percent-encoded. Text that is not percent-encoded stays as it is. */
 function unescaped(value: string): string {
   try {
     return decodeURIComponent(value);
@@ -93,15 +96,15 @@ export const isCloudEvent = (item: unknown): boolean =>
   typeof item === 'object' && item !== null && 'specversion' in item;
 
 /**
- * An event as a reading: one point in time, a microsecond long; its own id, with its source's, is what it is known by. Errors:
- * `invalid_input`, with every field at fault.
+ * An event as a reading: its period is one microsecond, and its key is its id together with its source. Errors:
+ * `invalid_input`, with every faulty field.
  */
 export function readingOf(input: unknown, arrivedAt: Instant): Incoming {
   const { id, source, type, subject, time, data } = parse(zCloudEvent, input, 'event');
   const { quantity, value, resourceId, provider, rateKey, subAttribution, ...attributes } = data ?? {};
   if (quantity !== undefined && value !== undefined && quantity !== value)
-    throw invalid('invalid_input', 'event: data.quantity and data.value contradict each other', [
-      { field: 'data.value', message: 'is another than data.quantity: give one of them' },
+    throw invalid('invalid_input', 'event: data.quantity and data.value differ. Give one of them.', [
+      { field: 'data.value', message: 'differs from data.quantity' },
     ]);
   const start = time ?? arrivedAt;
   const observation = {

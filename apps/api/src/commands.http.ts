@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { AllowedTo, AskedBy } from './auth/access.js';
 import { V1 } from './http.js';
 
-/** A batch is answered as a whole: more would keep the asker waiting past any proxy's patience. */
+/** A batch has one response. A larger batch could exceed the timeout of a proxy. */
 export const MAX_COMMANDS = 10_000;
 
 @Controller(V1)
@@ -18,8 +18,9 @@ export class CommandsController {
   constructor(private readonly ledger: Ledger) {}
 
   /**
-   * One command answers with its outcome, or the problem that it is refused for. An array is executed in order, a refusal does not
-   * stop the rest, and each answers for itself. Whoever gets no answer sends the same again: what was done is `unchanged`.
+   * One command responds with its outcome, or with a problem if it is refused. An array is executed in order: a refusal
+   * does not stop the rest, and each command has its own outcome. Without a response, the same request can be sent
+   * again: recorded commands are `unchanged`.
    */
   @Post('commands')
   @HttpCode(200)
@@ -33,17 +34,17 @@ export class CommandsController {
     if (key !== undefined)
       throw invalid(
         'invalid_input',
-        'Idempotency-Key is of one command: in an array, give each its own idempotencyKey, and send no header',
+        'Idempotency-Key is for one command. In an array, give each command an idempotencyKey and omit the header.',
       );
     if (body.length > MAX_COMMANDS)
-      throw invalid('too_many_commands', `${body.length} commands at once; send at most ${MAX_COMMANDS}`);
+      throw invalid('too_many_commands', `${body.length} commands in one request. Send at most ${MAX_COMMANDS}.`);
     const outcomes: object[] = [];
     for await (const outcome of this.ledger.executeInOrder(body, caller))
       outcomes.push({ index: outcomes.length, ...outcome });
     return outcomes;
   }
 
-  /** What commands would change, in money, were they carried out now: `{ commands, at?, period?, currency? }`. Nothing is kept. */
+  /** Previews the changes in money: `{ commands, at?, period?, currency? }`. Nothing is recorded. */
   @Post('preview')
   @HttpCode(200)
   @AllowedTo(...WRITERS)
@@ -54,15 +55,13 @@ export class CommandsController {
   }
 }
 
-/** A command with the key of its header. Errors: `invalid_input`, where it has another of its own. */
+/** Adds the key of the header to the command. Errors: `invalid_input`, if the command has a different key. */
 function withKey(command: unknown, key: string | undefined): unknown {
   if (key === undefined || typeof command !== 'object' || command === null) return command;
   if ('idempotencyKey' in command && command.idempotencyKey !== key)
-    throw invalid(
-      'invalid_input',
-      'the command has another idempotencyKey than the header Idempotency-Key: send one of them',
-      [{ field: 'idempotencyKey', message: 'is not that of the header Idempotency-Key' }],
-    );
+    throw invalid('invalid_input', 'idempotencyKey differs from the header Idempotency-Key. Send one of them.', [
+      { field: 'idempotencyKey', message: 'differs from the header Idempotency-Key' },
+    ]);
   return { ...command, idempotencyKey: key };
 }
 

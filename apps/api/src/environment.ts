@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#runtime/environment';
 import type { Limits } from './protection.js';
 
-/** As many as HS256 has bytes: a shorter secret can be guessed from one token. */
+/** The length of an HS256 hash: a shorter secret can be guessed from one token. */
 const MIN_SECRET_CHARS = 32;
 
-const fromOne = zCount(999_999_999, 'must be a whole number from 1 on').refine(
+const fromOne = zCount(999_999_999, 'must be a whole number of at least 1').refine(
   (value) => value > 0,
-  'must be a whole number from 1 on',
+  'must be a whole number of at least 1',
 );
 
 const isNetwork = (text: string): boolean => {
@@ -18,7 +18,7 @@ const isNetwork = (text: string): boolean => {
 };
 const areNetworks = (text: string): boolean => text.split(',').every((each) => isNetwork(each.trim()));
 
-/** Every variable that the API reads; docs/running.md has them in one table, which a test holds against this. */
+/** Every variable that the API reads. A test compares the table in docs/running.md with this. */
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
   EVENT_STORE_URL: zUrl('esdb', 'esdb+discover').optional(),
@@ -29,7 +29,7 @@ const zEnvironment = z.object({
   LEDGERLINE_PORT: zCount(65_535, 'must be a port number from 0 to 65535').default(3000),
   LEDGERLINE_TRUSTED_PROXIES: z
     .string()
-    .refine(areNetworks, 'must be addresses or networks with commas between them, such as "127.0.0.1,10.0.0.0/8"')
+    .refine(areNetworks, 'must be addresses or networks separated by commas, such as "127.0.0.1,10.0.0.0/8"')
     .optional(),
   LEDGERLINE_REQUESTS_PER_MINUTE: fromOne.default(120_000),
   LEDGERLINE_REQUESTS_AT_ONCE: fromOne.default(64),
@@ -45,21 +45,21 @@ export interface ApiSettings extends Limits {
   /** HS256, at least 32 characters. */
   readonly jwtSecret: string;
   readonly jwksUrl?: string;
-  /** Who bills, as invoices say. */
+  /** The seller on invoices. */
   readonly seller?: string;
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
-  /** Addresses and networks of proxies, with commas between them, whose X-Forwarded-For says who asks; without any, nobody's does. */
+  /** Addresses and networks of trusted proxies, separated by commas. Only their X-Forwarded-For header is used. */
   readonly trustedProxies?: string;
-  /** After how long a query is given up, in milliseconds. */
+  /** Timeout of a query, in milliseconds. */
   readonly queryTimeoutMs: number;
   readonly logLevel?: LogLevel;
-  /** Traces are sent there; without it none are made. */
+  /** Collector of traces. Without it, there are no traces. */
   readonly otlpEndpoint?: string;
 }
 
-/** The settings from the environment. Errors: all its faults, in one. */
+/** Reads the settings from the environment. Errors: all faults in one error. */
 export function settingsFrom(environment: Readonly<Record<string, string | undefined>>): ApiSettings {
   const data = readEnvironment(zEnvironment, environment);
   return {

@@ -5,8 +5,8 @@ import { V1 } from './http.js';
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
 /**
- * What a read answers has a tag, of its content: asked again with `If-None-Match`, it is 304 while it is the same. Figures as of now
- * and someone's own: kept by who asked, and asked for again each time.
+ * Adds an ETag made of the content to reads. A request with `If-None-Match` gets 304 if the content is the same.
+ * Responses are private and change at any time: clients may keep them but must revalidate.
  */
 export function tagReads(fastify: Fastify): void {
   fastify.addHook('onSend', (request, reply, payload, done) => {
@@ -19,7 +19,7 @@ export function tagReads(fastify: Fastify): void {
       done(null, payload);
       return;
     }
-    // Weak: compressed or not, it says the same.
+    // Weak: the compressed response has the same content.
     const tag = `W/"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
     void reply.header('etag', tag).header('cache-control', 'private, no-cache');
     if (!isAmong(request.headers['if-none-match'], tag)) {
@@ -27,7 +27,7 @@ export function tagReads(fastify: Fastify): void {
       return;
     }
     void reply.code(304).removeHeader('content-type').removeHeader('content-length');
-    // Of HEAD, the body that is not sent is still measured.
+    // For HEAD, the body is not sent but its length is.
     done(null, request.method === 'HEAD' ? payload : '');
   });
 }

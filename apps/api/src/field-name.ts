@@ -1,3 +1,3 @@
-/** An operation's name as an identifier: `usage-records` is `usageRecords`. */
+/** The name of an operation as an identifier: `usage-records` becomes `usageRecords`. */
 export const fieldName = (operation: string): string =>
   operation.replace(/-(\w)/g, (_all, letter: string) => letter.toUpperCase());

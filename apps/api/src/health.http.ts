@@ -5,10 +5,10 @@ import { projections } from '#operations/projections';
 import { OpenToAll } from './auth/access.js';
 import { CLOCK, type Clock } from './clock.js';
 
-/** A probe that hangs tells nothing: after this, the database counts as gone. */
+/** A probe must not hang: after this time, the database counts as unavailable. */
 const PATIENCE_MS = 2000;
 
-/** The read models that this process answers from are being built. */
+/** State of read models that are being built. */
 const REBUILDING = 'rebuilding';
 
 @Controller('health')
@@ -18,14 +18,14 @@ export class HealthController {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** The process answers; nothing else is looked at, so that a database's failure does not restart every API. */
+  /** The process responds. The database is not checked, so that its failure does not restart every API. */
   @Get('live')
   @OpenToAll()
   live(): object {
     return { status: 'live' };
   }
 
-  /** The database answers, the read models are of this version, and how far they are behind is known. */
+  /** The database responds and the read models are of this version. The answer has their lag. */
   @Get('ready')
   @OpenToAll()
   async ready(): Promise<object> {
@@ -37,11 +37,11 @@ export class HealthController {
       const { position, head, lag, lagSeconds } = first;
       if (state !== REBUILDING) return { status: 'ready', position, head, lag, lagSeconds };
     } catch {
-      throw new DomainError('not_ready', 'the database does not answer', 'unavailable');
+      throw new DomainError('not_ready', 'The database does not respond.', 'unavailable');
     }
     throw new DomainError(
       'not_ready',
-      'the read models of this version are being built: it serves as soon as they are',
+      'The read models of this version are being built. The API is ready once they are complete.',
       'unavailable',
     );
   }
@@ -50,7 +50,7 @@ export class HealthController {
 async function withinPatience<Answer>(asked: Promise<Answer>): Promise<Answer> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    reject(new Error(`no answer in ${PATIENCE_MS} ms`));
+    reject(new Error(`no response within ${PATIENCE_MS} ms`));
   }, PATIENCE_MS);
   try {
     return await Promise.race([asked, late]);

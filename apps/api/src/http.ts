@@ -1,6 +1,6 @@
 import type { Caller } from '#ledger/caller';
 
-/** Of Fastify's request and reply, what this application uses. */
+/** The parts of Fastify's request and reply that this application uses. */
 export interface Request {
   readonly id: string;
   readonly method: string;
@@ -9,7 +9,7 @@ export interface Request {
   readonly query: Readonly<Record<string, unknown>>;
   readonly params: Readonly<Record<string, unknown>>;
   readonly body: unknown;
-  /** Set by the guard, once the token has been read. */
+  /** Set by the guard after it has read the token. */
   caller?: Caller;
 }
 
@@ -20,10 +20,10 @@ export interface Reply {
   send(body: unknown): this;
 }
 
-/** Everything the API answers with stands under this path, but for health and the console. */
+/** Path of all routes except health and the console. */
 export const V1 = 'api/v1';
 
-/** Ids go into the log for ever: one that is given must look like one. */
+/** Given ids are recorded in the log permanently, so their form is checked. */
 const ID = /^[\w.:-]{1,128}$/;
 
 export function givenId(headers: Request['headers'], name: string): string | undefined {
@@ -31,11 +31,11 @@ export function givenId(headers: Request['headers'], name: string): string | und
   return typeof given === 'string' && ID.test(given) ? given : undefined;
 }
 
-/** What the request is part of, in the words of who asks; else the request itself. It stands in the metadata of what is recorded. */
+/** The correlation id that the caller gave, or else the id of the request. Events record it in their metadata. */
 export const correlationIdOf = ({ id, headers }: Pick<Request, 'id' | 'headers'>): string =>
   givenId(headers, 'x-correlation-id') ?? id;
 
-/** What is recorded by a request names both, where they are two. */
+/** Events record both ids if they differ. */
 export type RequestIds = Pick<Caller, 'correlationId' | 'requestId'>;
 export function idsOf(request: Pick<Request, 'id' | 'headers'>): RequestIds {
   const correlationId = correlationIdOf(request);

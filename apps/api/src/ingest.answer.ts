@@ -6,8 +6,8 @@ export const zIngested = z
     items: z.array(
       z
         .object({
-          index: z.int().describe('In what was sent'),
-          id: z.string().optional().describe('Of a CloudEvent'),
+          index: z.int().describe('Place in the request'),
+          id: z.string().optional().describe('The id of the CloudEvent'),
           status: z.enum(['accepted', 'duplicate', 'conflict', 'rejected']),
           error: z
             .object({ code: z.string(), message: z.string(), errors: zFieldErrors.optional() })
@@ -17,9 +17,9 @@ export const zIngested = z
         .meta({ id: 'IngestedItem' }),
     ),
     accepted: z.int(),
-    duplicate: z.int().describe('Recorded before, and the same'),
-    conflict: z.int().describe('Recorded before, and another: correct-usage changes a quantity'),
-    rejected: z.int().describe('Wrong in itself'),
-    position: zPosition.nullable().describe('In the log, of the last that was accepted; null: none was'),
+    duplicate: z.int().describe('Recorded before with the same content'),
+    conflict: z.int().describe('Recorded before with different content. To change a quantity, use correct-usage'),
+    rejected: z.int().describe('Invalid'),
+    position: zPosition.nullable().describe('Log position of the last accepted item. null: none'),
   })
-  .meta({ id: 'Ingested', description: 'Each item is answered by itself: what is wrong with one leaves the others' });
+  .meta({ id: 'Ingested', description: 'Each item has its own result: an invalid item does not affect the others' });

@@ -13,18 +13,18 @@ import { type Request, V1 } from './http.js';
 import type { zIngested } from './ingest.answer.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
-/** A batch is answered as a whole: more would keep the asker waiting, and weigh on the others. */
+/** A batch has one response. A larger batch would slow down other requests. */
 export const MAX_ITEMS = 10_000;
 
-/** One reading, with the deployment that it is of. */
+/** One reading and its deployment. */
 export const zSentObservation = z
   .strictObject({ deploymentId: zId, ...zObservation.shape })
   .meta({ id: 'SentObservation' });
-/** Readings of one deployment, each of which is looked at by itself. */
+/** Readings of one deployment. Each has its own result. */
 const zObservationBatch = z.strictObject({ deploymentId: zId });
 
 type Answer = z.output<typeof zIngested>;
-/** An item that can be decided on, or the verdict that it has before it is. */
+/** A readable item, or the verdict for an invalid one. */
 type Read = { readonly incoming: Incoming } | { readonly verdict: Ingested };
 
 @Controller(V1)
@@ -35,7 +35,7 @@ export class IngestController {
     private readonly telemetry: Telemetry,
   ) {}
 
-  /** Observations and CloudEvents, one or many. */
+  /** Receives observations and CloudEvents, one or many. */
   @Post('usage')
   @HttpCode(200)
   @AllowedTo('platform_admin', 'operator', 'ingest')
@@ -77,22 +77,22 @@ function next(verdicts: Iterator<Ingested, undefined>): Ingested {
 
 interface Sent {
   readonly items: readonly unknown[];
-  /** It was said that they are events; else each shows what it is. */
+  /** true: the headers say that they are events. false: each item is examined. */
   readonly areEvents: boolean;
 }
 
-/** As the headers say: an event in binary mode, or events as JSON; else what the body is. */
+/** Reads the body as the headers say: an event in binary mode, or events as JSON. Otherwise by its content. */
 function sentItems(headers: Request['headers'], body: unknown): Sent {
   const type = headers['content-type']?.toString().split(';')[0]?.trim().toLowerCase();
   if (type === EVENTS_TYPE && !Array.isArray(body))
     throw invalid(
       'invalid_input',
-      `the body must be an array of CloudEvents, as its content type says; one alone is ${EVENT_TYPE}`,
+      `for this content type, the body must be an array of CloudEvents. For one event, use ${EVENT_TYPE}.`,
     );
   if (type === EVENT_TYPE && Array.isArray(body))
     throw invalid(
       'invalid_input',
-      `the body must be one CloudEvent, as its content type says; an array of them is ${EVENTS_TYPE}`,
+      `for this content type, the body must be one CloudEvent. For an array, use ${EVENTS_TYPE}.`,
     );
   if (type === EVENTS_TYPE || type === EVENT_TYPE)
     return { items: itemsOf(Array.isArray(body) ? body : [body]), areEvents: true };
@@ -104,7 +104,7 @@ function sentItems(headers: Request['headers'], body: unknown): Sent {
 function itemsOf(body: unknown): readonly unknown[] {
   const items: readonly unknown[] = Array.isArray(body) ? body : ofOneDeployment(body);
   if (items.length > MAX_ITEMS)
-    throw invalid('too_many_items', `${items.length} items at once; send at most ${MAX_ITEMS}`);
+    throw invalid('too_many_items', `${items.length} items in one request. Send at most ${MAX_ITEMS}.`);
   return items;
 }
 

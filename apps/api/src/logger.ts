@@ -4,7 +4,7 @@ import { correlationIdOf } from './http.js';
 import { isWatched } from './protection.js';
 import type { RequestEnds } from './request-ends.js';
 
-/** Nest's own messages, in our log: what it maps at start is of no interest, what it complains of is. */
+/** Writes Nest's messages to our log. Its start messages are debug output; its warnings and errors are not. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 
@@ -22,9 +22,12 @@ export class NestLogger implements LoggerService {
   }
 }
 
-/** A line for each request: where, how it ended, how long it took. Neither headers nor bodies, and of the URL no parameters: who asks may put a secret there. */
+/**
+ * Logs one line per request: path, status and duration. Not headers, bodies or URL parameters: they may contain
+ * secrets.
+ */
 export function logRequests(ends: RequestEnds, logger: Logger): void {
-  ends.tell((request, reply, hungUp) => {
+  ends.onEnd((request, reply, hungUp) => {
     const { id: requestId, method } = request;
     const [path] = request.url.split('?');
     const correlationId = correlationIdOf(request);

@@ -1,19 +1,19 @@
 import { settingsFrom } from './environment.js';
 import { startApi } from './start.js';
 
-/** The one that started us may be killed, and nobody else would end us: its channel to us is then closed. */
+/** If the parent process is killed, the channel closes and this process ends. */
 let orphaned = (): void => process.exit(0);
 process.once('disconnect', () => {
   orphaned();
 });
 
-/** Serves until it is told to stop; then answers what it was asked and ends. */
+/** Serves until a signal; then finishes the open requests and ends. */
 try {
   const api = await startApi(settingsFrom(process.env));
   process.stdout.write(`${api.url}\n`);
   let stopping = false;
   const stop = (): void => {
-    // Ctrl-C in a terminal, and whoever started us, may both say so.
+    // Both Ctrl-C in a terminal and the parent process may send a signal.
     if (stopping) return;
     stopping = true;
     api.close().then(

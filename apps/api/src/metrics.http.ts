@@ -12,7 +12,7 @@ export class MetricsController {
     telemetry.metrics.watch(core);
   }
 
-  /** Totals of the process: nothing of who asked, and nothing of what is recorded. */
+  /** Totals of the process, without data about callers or recorded data. */
   @Get()
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   @OpenToAll()

@@ -3,7 +3,9 @@ import type { Logger } from 'pino';
 import type { Reply, Request } from './http.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 
-/** Answers whatever was thrown as problem+json. Defects and outages are logged: a refusal is the asker's business. */
+/**
+ * Responds to every error with problem+json. Defects and outages are logged. Refusals are not: they concern the caller.
+ */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
@@ -11,7 +13,7 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): unknown {
     if (host.getType<'http' | 'graphql'>() === 'graphql') {
       if (problemOf(error).status >= 500) this.logger.error({ err: error }, 'a field of a query failed');
-      // GraphQL takes an error that is answered as one that is thrown, and says where in the query it is.
+      // GraphQL treats a returned error as thrown, and adds its path in the query.
       return error;
     }
     answerProblem(

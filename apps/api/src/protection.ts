@@ -10,27 +10,27 @@ import { Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
 export interface Limits {
-  /** Requests that one token may make in a minute, or one address without a token or with refused ones. */
+  /** Requests per minute of one token, or of one address without a valid token. */
   readonly requestsPerMinute: number;
-  /** Requests that are answered at once; what comes on top waits for a moment, and is then refused rather than answered late. */
+  /** Requests processed at the same time. A request above this limit waits for a short time and is then refused. */
   readonly requestsAtOnce: number;
-  /** How long it waits, in milliseconds; 250 unless given. */
+  /** How long such a request waits, in milliseconds. Default: 250. */
   readonly patienceMs?: number;
 }
 
-/** Below this the bytes saved are not worth the time. */
+/** Compressing smaller responses is not worth the time. */
 const COMPRESS_FROM_BYTES = 1024;
-/** Probes and metrics are looked at when all else is too much. */
+/** Probes and metrics must work under overload. */
 export const isWatched = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');
 
-/** Headers, compression, and a limit for each who asks. Registered before any route. */
+/** Sets security headers, compression, and the rate limit. Registered before any route. */
 export function protect(
   fastify: Fastify,
   { requestsPerMinute }: Limits,
   goodTokenIn: (authorization: string | undefined) => Promise<string | undefined>,
 ): void {
   void fastify.register(helmet, {
-    // Pages load nothing from elsewhere and run nothing inline; nothing may frame them. A document has its one style within.
+    // Pages load nothing external, have no inline script, and can't be framed. A document has one inline style.
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -44,7 +44,7 @@ export function protect(
         frameAncestors: ["'none'"],
       },
     },
-    // On loopback there is no TLS; whoever ends TLS in front says so.
+    // There is no TLS on loopback. A proxy that ends TLS sets this header.
     strictTransportSecurity: false,
   });
   void fastify.register(compress, {
@@ -55,35 +55,32 @@ export function protect(
   void fastify.register(rateLimit, {
     max: requestsPerMinute,
     timeWindow: 60_000,
-    // By a token that was not checked yet, whoever makes one up for each request would never be at the end. A token is a secret: it is not kept.
+    // Only a valid token has its own limit: made-up tokens would each get a new one. The key is a hash, because a token
+    // is a secret.
     keyGenerator: async ({ headers, ip }) => {
       const token = await goodTokenIn(headers.authorization);
       return token === undefined ? ip : createHash('sha256').update(token).digest('base64url');
     },
     allowList: ({ url }) => isWatched(url),
     errorResponseBuilder: (_request, { ttl, max }) =>
-      new TooManyRequests(`more than ${max} requests in a minute: go on in ${Math.ceil(ttl / 1000)} s`),
+      new TooManyRequests(`More than ${max} requests in a minute. Retry after ${Math.ceil(ttl / 1000)} s.`),
   });
 }
 
-/** The answer is made once: what sheds load must cost next to nothing. */
+/** Built once: refusing load must cost next to nothing. */
 const OVERLOADED = JSON.stringify(
-  problemOf(
-    new Overloaded(
-      'as many requests as can be answered in time are being answered: nothing was done of this one; send it again',
-    ),
-  ),
+  problemOf(new Overloaded('Server busy. This request was not processed; retry after 1 s.')),
 );
 
 /**
- * A burst is answered, and who sends the same again at once, as many do who are refused, is held up. Refused at once, they came so often
- * that hardly anything was done but refusing them.
+ * A short wait absorbs bursts, and slows down clients that retry at once. Without it, such clients retried so often
+ * that the server did little but refuse.
  */
 const PATIENCE_MS = 250;
 
 /**
- * A queue that grows makes every answer late, and then useless: above so many at once, who comes waits for a place for a moment, and is
- * then told to come again. To be registered before any other hook. Probes are answered always, and a WebSocket is no request under way.
+ * Refuses load above a limit: a growing queue would make every response late. Must be registered before any other hook.
+ * Probes are exempt, and an open WebSocket does not count as a request.
  */
 export function shedAbove(
   fastify: Fastify,
@@ -92,7 +89,7 @@ export function shedAbove(
   onShed: () => void,
 ): void {
   const answering = new WeakSet<object>();
-  /** In the order in which they came: what lets each go on. */
+  /** Waiting requests in order of arrival. Calling an entry lets it continue. */
   const line = new Set<() => void>();
   let underWay = 0;
   fastify.addHook('onRequest', (request, reply, done) => {
@@ -128,7 +125,7 @@ export function shedAbove(
     line.add(goOn);
     reply.raw.once('close', leave);
   });
-  ends.tell((request) => {
+  ends.onEnd((request) => {
     if (!answering.delete(request)) return;
     underWay -= 1;
     const [next] = line;

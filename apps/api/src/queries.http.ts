@@ -6,7 +6,7 @@ import { AnswersQuery, type Asked, Question } from './auth/access.js';
 import { fieldName } from './field-name.js';
 import { V1 } from './http.js';
 
-/** A route for every query, made from its declaration. */
+/** Has a route for every query, made from its declaration. */
 @Controller(V1)
 export class QueriesController {
   constructor(readonly ledger: Ledger) {}
@@ -31,7 +31,7 @@ function decoratorsOf(query: DefinedQuery): MethodDecorator[] {
   const { path, method, media } = query;
   return [
     AnswersQuery(query),
-    // A query that is posted writes nothing: 200, not 201.
+    // A posted query creates nothing: 200, not 201.
     ...(method === 'POST' ? [Post(path), HttpCode(200)] : [Get(path)]),
     ...(media === undefined ? [] : [Header('content-type', `${media}; charset=utf-8`)]),
   ];

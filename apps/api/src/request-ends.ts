@@ -6,7 +6,7 @@ type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['
 type Asked = Pick<Request, 'id' | 'method' | 'url' | 'headers'> & {
   readonly routeOptions: { readonly url?: string | undefined };
 };
-/** `hungUp`: whoever asked was gone before the answer was there. `elapsedTime` is in milliseconds. */
+/** `hungUp`: the client closed the connection before the response. `elapsedTime` is in milliseconds. */
 type OnEnd = (
   request: Asked,
   reply: { readonly statusCode: number; readonly elapsedTime: number },
@@ -14,15 +14,15 @@ type OnEnd = (
 ) => void;
 
 /**
- * The end of each request: its work is done, and its connection has the answer or is gone. Fastify's `onResponse` tells nothing of one
- * whose asker has hung up: what is counted with it would be under way for ever.
+ * Reports the end of each request: its work is done, and the response was sent or the connection closed. Fastify's
+ * `onResponse` is not called if the client closes the connection, so counters based on it would never go down.
  */
 export class RequestEnds {
-  private readonly told: OnEnd[] = [];
+  private readonly listeners: OnEnd[] = [];
   private underWay = 0;
   private readonly waiting: (() => void)[] = [];
 
-  /** What a hook that was added before ends by itself never began. */
+  /** Requests that an earlier hook ends are not counted. */
   attach(fastify: Fastify): void {
     const worked = new WeakSet<object>();
     const closed = new WeakMap<object, () => void>();
@@ -31,11 +31,11 @@ export class RequestEnds {
       if (isCounted) this.underWay += 1;
       const end = (hungUp: boolean): void => {
         if (isCounted) this.underWay -= 1;
-        for (const tell of this.told) tell(request, reply, hungUp);
+        for (const listener of this.listeners) listener(request, reply, hungUp);
         if (this.underWay === 0) for (const resolve of this.waiting.splice(0)) resolve();
       };
       reply.raw.once('close', () => {
-        // Hijacked, the response is someone else's, as a WebSocket's is.
+        // A hijacked response, such as a WebSocket, ends elsewhere.
         if (worked.has(request) || reply.sent) end(false);
         else
           closed.set(request, () => {
@@ -49,18 +49,18 @@ export class RequestEnds {
       closed.get(request)?.();
       done(null, payload);
     });
-    // Who has hung up is waited for too: their work needs what is closed next.
+    // Also waits for the work of clients that closed the connection: it still needs the database.
     fastify.addHook('onClose', async () => {
       if (this.underWay > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
     });
   }
 
-  /** Told of each request once. */
-  tell(of: OnEnd): void {
-    this.told.push(of);
+  /** Calls the listener once for each request. */
+  onEnd(listener: OnEnd): void {
+    this.listeners.push(listener);
   }
 }
 
-/** A WebSocket stays open for as long as it likes: it is no request that is being answered. */
+/** An open WebSocket is not a request under way. */
 export const isUpgrade = ({ headers, url }: Pick<Request, 'headers' | 'url'>): boolean =>
   url.startsWith('/graphql') && headers['upgrade']?.toString().toLowerCase() === 'websocket';

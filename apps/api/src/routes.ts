@@ -3,7 +3,7 @@ import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { type Access, accessOf } from './auth/access.js';
 
-/** A route as its controller declares it. */
+/** A route, as its controller declares it. */
 export interface Route {
   readonly method: 'GET' | 'POST';
   /** `/api/v1/invoices/:id` */
@@ -11,7 +11,10 @@ export interface Route {
   readonly access: Access;
 }
 
-/** All routes of the application. It does not start while one does not say whom it is for: nothing is open by oversight. */
+/**
+ * All routes of the application. It does not start if a route does not declare who may use it, so that no route is open
+ * by mistake.
+ */
 @Injectable()
 export class Routes implements OnModuleInit {
   all: readonly Route[] = [];
@@ -37,7 +40,7 @@ export class Routes implements OnModuleInit {
       const access = accessOf(handler);
       if (access === undefined)
         throw new Error(
-          `${path} (${name}) does not say whom it is for: give it @AnswersQuery, @AllowedTo or @OpenToAll`,
+          `${path} (${name}) does not declare who may use it. Add @AnswersQuery, @AllowedTo or @OpenToAll.`,
         );
       return [{ method: methodOf(handler, path), path, access }];
     });

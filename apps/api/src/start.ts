@@ -25,16 +25,16 @@ export interface ApiOptions extends ApiSettings {
 export interface RunningApi {
   /** `http://127.0.0.1:3000` */
   readonly url: string;
-  /** What is being answered is answered; then the ledger's connections are closed. */
+  /** Finishes the open requests, then closes the connections of the ledger. */
   close(): Promise<void>;
 }
 
-/** A complete cost invoice or listing fits; what is larger is sent in parts, or by backfill. */
+/** Large enough for a complete provider invoice or listing. Send more in parts, or import a file. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
-/** An id is at most 512 characters, each up to twelve when escaped; Fastify's own limit is 100. */
+/** An id has at most 512 characters, each up to twelve when escaped. Fastify's default is 100. */
 const MAX_PARAM_CHARS = 6144;
 
-/** Figures as of now, and someone's own: neither a proxy nor a browser keeps them. */
+/** Responses are private and change at any time: proxies and browsers must not store them. */
 const NOT_KEPT = { 'cache-control': 'no-store' };
 
 const idHeadersOf = (request: Pick<Request, 'id' | 'headers'>) => ({
@@ -43,8 +43,8 @@ const idHeadersOf = (request: Pick<Request, 'id' | 'headers'>) => ({
 });
 
 /**
- * Nest sets its handler of errors when all is started. A plugin that is loaded before that (GraphQL's) makes Fastify take the handler
- * that there is by then, for every route: so it is set at once, and stays.
+ * Nest sets its error handler at the end of the start. A plugin loaded before (GraphQL's) makes Fastify use the handler
+ * that is set by then for every route. So the handler is set first, and Nest's call does nothing.
  */
 class Adapter extends FastifyAdapter {
   override setErrorHandler() {
@@ -52,7 +52,7 @@ class Adapter extends FastifyAdapter {
   }
 }
 
-/** The Nest application, not listening yet. */
+/** Creates the Nest application, without listening. */
 export async function createApi({
   logLevel = 'info',
   logger = pino({ name: 'ledgerline-api', level: logLevel }, pino.destination(2)),
@@ -64,7 +64,7 @@ export async function createApi({
     trustProxy: settings.trustedProxies ?? false,
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     genReqId: ({ headers }: Pick<Request, 'headers'>) => givenId(headers, 'x-request-id') ?? randomUUID(),
-    // A URL that can't be read has no route, so it comes by no hook and no filter.
+    // An invalid URL has no route, so neither hooks nor filters run for it.
     frameworkErrors: (
       error: Error,
       request: Pick<Request, 'id' | 'headers'>,
@@ -89,9 +89,9 @@ export async function createApi({
   });
   ends.attach(fastify);
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
-  // JSON is all that the API takes; Nest's own parsers would also take forms.
+  // The API accepts only JSON. Nest's parsers would also accept forms.
   fastify.removeContentTypeParser('text/plain');
-  // The parser that JSON has, with its refusal of poisoned prototypes.
+  // The parser of JSON, which rejects poisoned prototypes.
   fastify.addContentTypeParser(
     [EVENT_TYPE, EVENTS_TYPE],
     { parseAs: 'string' },

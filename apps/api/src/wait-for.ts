@@ -6,28 +6,28 @@ import { Ledger } from '#operations/ledger';
 import { accessOf } from './auth/access.js';
 import type { Request } from './http.js';
 
-/** The longest that a read waits, in milliseconds, and how long it does unless told. */
+/** The longest and the default wait of a read, in milliseconds. */
 const LONGEST_MS = 30_000;
 const UNLESS_TOLD_MS = 5000;
 
-/** Digits alone: what else JavaScript takes for a number, as nothing at all for 0, is a mistake of who asks. */
+/** Accepts only digits: JavaScript would also read an empty text as 0. */
 const whole = (message: string, most: number) =>
   z.preprocess(
     (given) => (typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given),
     z.int(message).min(0, message).max(most, message),
   );
 
-/** What every read takes besides the parameters of its query. */
+/** Parameters of every read besides those of its query. */
 export const zWaiting = z.object({
-  waitFor: whole('must be a log position, as a command answers it', Number.MAX_SAFE_INTEGER)
+  waitFor: whole('must be a log position, such as a command returns', Number.MAX_SAFE_INTEGER)
     .optional()
-    .describe('A log position, as commands answer it: the answer waits until it is projected'),
+    .describe('A log position, such as a command returns: the read waits until it is projected'),
   waitTimeoutMs: whole(`must be milliseconds from 0 to ${LONGEST_MS}`, LONGEST_MS)
     .default(UNLESS_TOLD_MS)
-    .describe('How long it waits; then 503, position_not_reached'),
+    .describe('How long the read waits. After that: 503, position_not_reached'),
 });
 
-/** Reading one's own write: a read that names a position waits for it, for a while. */
+/** For reading one's own writes: a read can wait until a position is projected. */
 @Injectable()
 export class WaitForPosition implements NestInterceptor {
   constructor(private readonly ledger: Ledger) {}

@@ -3,7 +3,7 @@ import { cell, isPeriod, print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked, WrongUsage } from './wrong-usage.js';
 
-/** Asks a read model: the same answers as REST. */
+/** Queries a read model, with the same answers as REST. */
 export async function run(
   [name = '', ...parameters]: readonly string[],
   options: { dataDir: string; json: boolean; asOf?: unknown },
@@ -19,7 +19,7 @@ export async function run(
   });
 }
 
-/** The query for one item of a list, as its path says: `invoices id=…` asks `invoice`. */
+/** The query for one item of a list, by its path: `invoices id=…` becomes `invoice`. */
 function oneOf(list: string): string {
   const path = QUERIES.get(list)?.path;
   return [...QUERIES.values()].find((query) => query.path === `${path ?? ''}/:id`)?.name ?? list;
@@ -37,14 +37,15 @@ function show(answer: unknown): void {
     if (answer.nextCursor !== null) print(`more: cursor=${answer.nextCursor}`);
     if (answer.pruned !== undefined)
       say(
-        `raw usage records of ${answer.pruned.join(', ')} were pruned: these are not listed; query usage still knows the quantities`,
+        `raw usage records of ${answer.pruned.join(', ')} were pruned and are not listed. ` +
+          'The query usage has the quantities.',
       );
   } else if (isObject(answer)) {
     for (const [key, value] of Object.entries(answer)) showField(key, value);
   } else print(cell(answer));
 }
 
-/** A field of an answer; one within another by its path: `byKind.revenue`. */
+/** Prints a field. A nested field has a path: `byKind.revenue`. */
 function showField(path: string, value: unknown): void {
   if (Array.isArray(value) && value.every(isObject)) {
     print(value.length === 0 ? `${path}: none` : `${path}:\n${table(value.map(flat)).replace(/^/gm, '  ')}`);
@@ -59,7 +60,7 @@ function showField(path: string, value: unknown): void {
     );
 }
 
-/** Rows within a row are many: their number says enough, --json has them. */
+/** Nested rows are shown as their number. --json has them all. */
 const flat = (item: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(item).map(([key, value]) => [key, isRows(value) ? `${value.length}` : value]));
 

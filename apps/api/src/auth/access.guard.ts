@@ -5,7 +5,7 @@ import { idsOf, type Request } from '../http.js';
 import { accessOf, graphQlCaller } from './access.js';
 import { TokenReader } from './token.js';
 
-/** The one guard, before every route and every root field of GraphQL: the token first (401), then the role (403). */
+/** The guard of every route and every root field of GraphQL: first the token (401), then the role (403). */
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(

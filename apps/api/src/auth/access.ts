@@ -5,7 +5,7 @@ import type { Caller, Role } from '#ledger/caller';
 import type { DefinedQuery } from '#ledger/query';
 import type { Request } from '../http.js';
 
-/** Who may call a route; and the query that it answers, if it answers one. */
+/** The roles that may use a route, and the query that it answers, if any. */
 export interface Access {
   readonly roles: readonly Role[] | 'everyone';
   readonly query?: DefinedQuery;
@@ -13,11 +13,11 @@ export interface Access {
 
 const ACCESS = 'ledgerline:access';
 
-/** The route answers this query, for the roles that the query is for. */
+/** The route answers this query, with the roles of the query. */
 export const AnswersQuery = (query: DefinedQuery): CustomDecorator => access({ roles: query.roles, query });
 
 export const AllowedTo = (...roles: readonly Role[]): CustomDecorator => access({ roles });
-/** Without a token: health, docs, and the console's empty page. */
+/** No token needed: health, docs, and the empty page of the console. */
 export const OpenToAll = (): CustomDecorator => access({ roles: 'everyone' });
 
 const access = (value: Access): CustomDecorator => SetMetadata(ACCESS, value);
@@ -30,33 +30,33 @@ export function accessOf(handler: object): Access | undefined {
 const isAccess = (value: unknown): value is Access => typeof value === 'object' && value !== null && 'roles' in value;
 
 function callerOf({ caller, url }: Pick<Request, 'caller' | 'url'>): Caller {
-  if (caller === undefined) throw new Error(`the guard has let ${url} pass without a caller`);
+  if (caller === undefined) throw new Error(`the guard accepted ${url} without a caller`);
   return caller;
 }
 
 const isGraphQl = (context: ExecutionContext): boolean => context.getType<'http' | 'graphql'>() === 'graphql';
 
-/** Who asks by GraphQL: the token is read before the query is. */
+/** The caller of a GraphQL request. Its token was read before the query. */
 export function graphQlCaller(context: ExecutionContext): Caller | undefined {
   return isGraphQl(context)
     ? callerOf({ url: '/graphql', ...GqlExecutionContext.create(context).getContext<Pick<Request, 'caller'>>() })
     : undefined;
 }
 
-/** Who asks, as the token says. */
+/** The caller, from the token. */
 export const AskedBy = createParamDecorator(
   (_: undefined, context: ExecutionContext): Caller =>
     graphQlCaller(context) ?? callerOf(context.switchToHttp().getRequest<Request>()),
 );
 
-/** What `Ledger.ask` needs besides the query. */
+/** The arguments of `Ledger.ask` besides the query. */
 export type Asked = readonly [params: Readonly<Record<string, unknown>>, caller: Caller];
 
-/** A query's parameters, from the URL or posted, and who asks. */
+/** The parameters of a query, from the URL or the body, and the caller. */
 export const Question = createParamDecorator((_: undefined, context: ExecutionContext): Asked => {
   const request = context.switchToHttp().getRequest<Request>();
   const posted = request.method === 'POST' ? bodyOf(request) : {};
-  // These two are the transport's: it has waited by now.
+  // These two are for the transport, which has waited by now.
   const { waitFor: _waitFor, waitTimeoutMs: _waitTimeoutMs, ...asked } = request.query;
   return [{ ...posted, ...asked, ...request.params }, callerOf(request)];
 });

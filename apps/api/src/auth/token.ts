@@ -16,13 +16,16 @@ import type { RequestIds } from '../http.js';
 import { Unauthenticated } from '../problem.js';
 
 const SHARED = 'HS256';
-/** By public key only. HS256 is not among them, so that no one can sign with a published key as if it were the secret. */
+/** Only algorithms with public keys. Without HS256, nobody can sign with a published key as the secret. */
 const PUBLISHED = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
 
-/** A token by a key that is not known yet has the keys fetched anew, at most so often: a new key is good at once, and nobody can ask for more. */
+/**
+ * An unknown key id fetches the keys again, at most once in this time: a new key works at once, and nobody can cause
+ * many requests.
+ */
 const COOLDOWN_MS = 1000;
 
-/** As many as a fleet of collectors has; more begin anew. */
+/** Enough for a fleet of collectors. Above this, the cache starts again empty. */
 const MOST_KNOWN = 10_000;
 
 const zClaims = z.object({
@@ -37,7 +40,7 @@ const bearerIn = (authorization: string | undefined): string | undefined =>
 const dateOf = (at: Instant): Date => new Date(at);
 const secretOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** A token that is good, whose it is, and until when. */
+/** A valid token, its caller, and its expiry. */
 export interface Held {
   readonly caller: Caller;
   readonly token: string;
@@ -45,11 +48,11 @@ export interface Held {
   readonly expires: Date | null;
 }
 
-/** Reads bearer tokens: HS256 by the shared secret, anything else by the published keys. */
+/** Reads bearer tokens: HS256 with the shared secret, other algorithms with the published keys. */
 export class TokenReader {
   private readonly secret: Uint8Array;
   private readonly published: JWTVerifyGetKey | undefined;
-  /** Tokens whose signature by the shared secret was found right: it stays so, and their times are looked at each time. */
+  /** Tokens with a verified HS256 signature. Their times are still checked on every use. */
   private readonly known = new Map<string, JWTPayload>();
 
   constructor(secret: string, jwksUrl: string | undefined) {
@@ -58,20 +61,23 @@ export class TokenReader {
       jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { cooldownDuration: COOLDOWN_MS });
   }
 
-  /** Who asks. Errors: as of `read`. */
+  /** The caller. Errors: see `read`. */
   async callerOf(authorization: string | undefined, now: Instant, ids: RequestIds): Promise<Caller> {
     return (await this.read(authorization, now, ids)).caller;
   }
 
-  /** Who asks, and for how long they may. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable` (503), the keys could not be fetched. */
+  /**
+   * The caller and the expiry of the token. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable`
+   * (503), if the keys can't be fetched.
+   */
   async read(authorization: string | undefined, now: Instant, ids: RequestIds): Promise<Held> {
     const token = bearerIn(authorization);
-    if (token === undefined) throw new Unauthenticated('send a token: Authorization: Bearer …');
+    if (token === undefined) throw new Unauthenticated('no token. Send Authorization: Bearer …');
     const payload = await this.verified(token, now);
     const claims = zClaims.safeParse(payload);
     if (!claims.success)
       throw new Unauthenticated(
-        'the token lacks a claim or has a wrong one: it needs sub, role, and for a tenant tenantId',
+        'the token has a missing or invalid claim. It needs sub and role, and for role tenant a tenantId.',
       );
     const { sub, roles, tenantId } = claims.data;
     const role = claims.data.role ?? roles?.[0];
@@ -79,7 +85,7 @@ export class TokenReader {
     if (known === undefined)
       throw new DomainError('unknown_role', `the token's role must be one of ${ROLES.join(', ')}`, 'forbidden');
     if (known === 'tenant' && tenantId === undefined)
-      throw new DomainError('no_tenant', 'a tenant token must name its tenantId', 'forbidden');
+      throw new DomainError('no_tenant', 'a token with role tenant must have a tenantId', 'forbidden');
     const traceparent = traceparentNow();
     const caller = {
       actor: sub,
@@ -92,7 +98,7 @@ export class TokenReader {
     return { caller, token, expires: payload.exp === undefined ? null : new Date(payload.exp * 1000) };
   }
 
-  /** The token itself, where it can be checked and is good. */
+  /** The token, if it is valid. */
   async goodTokenIn(authorization: string | undefined, now: Instant): Promise<string | undefined> {
     const token = bearerIn(authorization);
     if (token === undefined) return undefined;
@@ -108,7 +114,7 @@ export class TokenReader {
     if (known !== undefined && isValidAt(known, at.currentDate)) return known;
     const alg = algorithmOf(token);
     try {
-      // By published keys each time: one that is withdrawn must not go on.
+      // Verified on every use: a withdrawn key must stop working.
       if (alg !== SHARED && this.published !== undefined)
         return (await jwtVerify(token, this.published, { ...at, algorithms: PUBLISHED })).payload;
       const { payload } = await jwtVerify(token, this.secret, { ...at, algorithms: [SHARED] });
@@ -118,11 +124,7 @@ export class TokenReader {
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new Unauthenticated('the token has expired');
       if (isFault(error)) throw new Unauthenticated('the token is not valid');
-      throw new DomainError(
-        'keys_unavailable',
-        'the keys that tokens are checked by could not be fetched',
-        'unavailable',
-      );
+      throw new DomainError('keys_unavailable', 'The keys for verifying tokens could not be fetched.', 'unavailable');
     }
   }
 }
@@ -130,7 +132,7 @@ export class TokenReader {
 const isValidAt = ({ exp, nbf }: JWTPayload, at: Date): boolean =>
   (exp === undefined || at.getTime() < exp * 1000) && (nbf === undefined || at.getTime() >= nbf * 1000);
 
-/** Errors: `Unauthenticated`, where the text is no token at all. */
+/** Errors: `Unauthenticated`, if the text is not a token. */
 function algorithmOf(token: string): string | undefined {
   try {
     return decodeProtectedHeader(token).alg;
@@ -139,7 +141,7 @@ function algorithmOf(token: string): string | undefined {
   }
 }
 
-/** Whether the token is at fault. The rest is the key server: no answer, or not one with keys. */
+/** Whether the error is caused by the token, not by the key server. */
 function isFault(error: unknown): boolean {
   if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return false;
   return error instanceof errors.JOSEError && error.code !== 'ERR_JOSE_GENERIC';

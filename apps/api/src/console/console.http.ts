@@ -4,7 +4,7 @@ import { CONSOLE_PAGE } from './page.js';
 import { CONSOLE_SCRIPT } from './script.js';
 import { CONSOLE_STYLE } from './style.js';
 
-/** The page is empty until someone pastes a token: it asks the API like anyone else, with that token's rights. */
+/** The page is empty without a token. It uses the API with the rights of the token. */
 @Controller()
 export class ConsoleController {
   @Get()

@@ -1,4 +1,4 @@
-/** A string, so that the build has no files to copy. What it shows is put in by the script, as text, never as markup. */
+/** A string, so that the build copies no files. The script inserts data as text, never as markup. */
 export const CONSOLE_PAGE = `<!doctype html>
 <html lang="en">
 <head>
@@ -27,7 +27,8 @@ export const CONSOLE_PAGE = `<!doctype html>
 <button id="sign-out" hidden>Sign out</button>
 </header>
 <main id="view" aria-live="polite">
-<p>Paste a bearer token to see the ledger. It stays in this tab, and goes only to this API. <a href="/api/docs">API docs</a></p>
+<p>Paste a bearer token to see the ledger. It stays in this tab, and goes only to this API.
+<a href="/api/docs">API docs</a></p>
 </main>
 <noscript><p>The console needs JavaScript. The <a href="/api/docs">API docs</a> do not.</p></noscript>
 </body>

@@ -1,10 +1,11 @@
-/** Of the console and of the docs. */
+/** The style of the console and the docs. */
 export const CONSOLE_STYLE = `
 :root { color-scheme: light dark; --line: light-dark(#d8dce2, #3a3f47); --soft: light-dark(#f4f6f8, #1d2126);
   --quiet: light-dark(#5b6470, #9aa3ae); --field: light-dark(#fff, #22272d);
   --accent: light-dark(#0b5cad, #7ab8ff); --bad: light-dark(#a4161a, #ff8f8f); }
 * { box-sizing: border-box; }
-body { margin: 0; font: 15px/1.5 system-ui, sans-serif; background: light-dark(#fff, #14171a); color: light-dark(#16191d, #e6e9ed); }
+body { margin: 0; font: 15px/1.5 system-ui, sans-serif; background: light-dark(#fff, #14171a);
+  color: light-dark(#16191d, #e6e9ed); }
 header { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1.5rem; padding: 0.6rem 1.5rem; }
 header { border-bottom: 1px solid var(--line); background: var(--soft); }
 header h1 { margin: 0; font-size: 1.15rem; }
@@ -29,7 +30,8 @@ tr.parent td { background: var(--soft); }
 .quiet { color: var(--quiet); }
 .problem { border-left: 4px solid var(--bad); padding: 0.5rem 1rem; background: var(--soft); }
 .problem strong { color: var(--bad); }
-input, select, button { font: inherit; padding: 0.25rem 0.6rem; border: 1px solid var(--line); border-radius: 4px; color: inherit; }
+input, select, button { font: inherit; padding: 0.25rem 0.6rem; border: 1px solid var(--line); border-radius: 4px;
+  color: inherit; }
 input, select, button { background: var(--field); }
 button { cursor: pointer; }
 form { display: flex; flex-wrap: wrap; gap: 0.6rem 1rem; align-items: end; margin: 0.5rem 0; }

@@ -16,9 +16,9 @@ const outcomeType = answerType(zOutcome);
 export class CommandsResolver {
   constructor(private readonly ledger: Ledger) {}
 
-  /** In order; a refusal is told in its outcome and does not stop the rest, as with POST /api/v1/commands. */
+  /** Executes commands in order, like POST /api/v1/commands. A refusal is an outcome and does not stop the rest. */
   @Mutation(() => [outcomeType()], {
-    description: 'Executes commands in order, each `{ command, …fields }`; a refusal does not stop the rest',
+    description: 'Executes commands in order, each `{ command, …fields }`. A refusal does not stop the rest',
   })
   @AllowedTo(...COMMAND_ROLES)
   async execute(
@@ -26,7 +26,7 @@ export class CommandsResolver {
     @AskedBy() caller: Caller,
   ): Promise<object[]> {
     if (commands.length > MAX_COMMANDS)
-      throw invalid('too_many_commands', `${commands.length} commands at once; send at most ${MAX_COMMANDS}`);
+      throw invalid('too_many_commands', `${commands.length} commands in one request. Send at most ${MAX_COMMANDS}.`);
     const outcomes: (CommandOutcome & { index: number })[] = [];
     for await (const outcome of this.ledger.executeInOrder(commands, caller))
       outcomes.push({ index: outcomes.length, ...outcome });

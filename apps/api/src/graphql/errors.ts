@@ -4,24 +4,24 @@ import { z } from 'zod';
 import { isDomainError } from '#domain/schema';
 import { type Problem, problemOf } from '../problem.js';
 
-/** A refusal in GraphQL says what it says in REST: the code, the status it would have, and the fields at fault. */
+/** A refusal in GraphQL has the same code, status and faulty fields as in REST. */
 const extensionsOf = ({ code, status, errors }: Problem): Record<string, unknown> => ({
   code,
   status,
   ...(errors.length === 0 ? {} : { errors }),
 });
 
-/** Where nothing formats what is thrown, as where a subscription begins. */
+/** For errors that nothing formats, such as at the start of a subscription. */
 export function coded(error: unknown): GraphQLError {
   const problem = problemOf(error);
   return new GraphQLError(problem.detail, { extensions: extensionsOf(problem) });
 }
 
 const zStatus = z.looseObject({ statusCode: z.int() });
-/** What mercurius refuses: the query, by each rule that it breaks. */
+/** A query that mercurius refuses, with one error per violated rule. */
 const zRefused = z.looseObject({ statusCode: z.literal([400, 405]), errors: z.array(z.instanceof(Error)).min(1) });
 
-/** Of the query itself, or a refusal before anything was asked; else of the request that it came in. */
+/** Whether the error concerns the query. Otherwise it concerns the request. */
 export const isAboutQuery = (error: unknown): boolean => zRefused.safeParse(error).success || isDomainError(error);
 
 function formatted(error: GraphQLError): GraphQLFormattedError[] {
@@ -40,8 +40,8 @@ function formatted(error: GraphQLError): GraphQLFormattedError[] {
 }
 
 /**
- * Errors as they are answered. Where any of the data could be answered the status is 200, and each error says what it is of; where
- * nothing could, because the query itself is wrong, it is the error's.
+ * Formats errors. If some data was answered, the status is 200 and each error has its path. If the query itself is
+ * invalid, the status is that of the error.
  */
 export function formatErrors(execution: ExecutionResult & Required<Pick<ExecutionResult, 'errors'>>): {
   statusCode: number;

@@ -13,7 +13,7 @@ import { assertValid, guardCost, MAX_DEPTH, MAX_TOKENS } from './limits.js';
 import { resolveRelations } from './relations.js';
 import { countSubscriptions, type Socket, Sockets } from './sockets.js';
 
-/** Of a request as it arrives, by HTTP or to become a WebSocket. */
+/** A request on arrival, by HTTP or as an upgrade to WebSocket. */
 type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'caller'> & {
   readonly ws?: boolean;
   readonly raw: { readonly socket: { destroy(): unknown } };
@@ -39,7 +39,7 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
     graphql: { parseOptions: { maxLexicalTokens: MAX_TOKENS } },
     errorFormatter: formatErrors,
     errorHandler: (error: Error, request: Arriving, reply: Reply) => {
-      // What is not about the query, as a body that can't be read, is a problem, as elsewhere.
+      // An error outside the query, such as an unreadable body, is a problem like elsewhere.
       if (!isAboutQuery(error)) {
         answerProblem(error, request, reply, logger);
         return;
@@ -55,15 +55,15 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
       },
       preSubscriptionExecution: (schema, document) => {
         assertValid(schema, document);
-        // Its variables are not told here: where a limit is one, the largest counts.
+        // Variables are not available here: if a limit is a variable, the maximum is assumed.
         guardCost(schema, document, {});
       },
     },
     context: (request: Arriving) => ({ caller: request.caller }),
     additionalRouteOptions: {
-      // Before the query is read: without a token there is not even a schema to see.
+      // Before the query is read: without a token, even the schema is hidden.
       preHandler: (request: Arriving, reply: Reply, next: () => void) => {
-        // Who comes by WebSocket can't send headers from a browser, and says who it is in its first message.
+        // Browsers can't send headers with a WebSocket: the token comes in the first message.
         if (request.ws === true) {
           sockets.arrive(request.raw.socket, next);
           return;

@@ -18,13 +18,13 @@ import { invalid } from '#domain/errors';
 import { DEFAULT_LIMIT, MAX_LIMIT } from '#ledger/query';
 import { RELATION_FIELDS } from './relations.js';
 
-/** From the root to a row's credits through a relation is 8; the standard introspection query is 15. */
+/** A row's credits through a relation have depth 8, the standard introspection query has 15. */
 export const MAX_DEPTH = 16;
-/** As text, before anything is made of it. */
+/** Counted in the text, before it is parsed. */
 export const MAX_TOKENS = 5000;
-/** Some 10,000 items with fifty fields each. */
+/** About 10,000 items with 50 fields each. */
 const MAX_COST = 500_000;
-/** What a question to the ledger costs, in fields that are printed. */
+/** The cost of one query to the ledger, in printed fields. */
 const COST_OF_QUESTION = 500;
 
 interface Size {
@@ -35,8 +35,8 @@ const NOTHING: Size = { printed: 0, questions: 0 };
 const sumOf = (a: Size, b: Size): Size => ({ printed: a.printed + b.printed, questions: a.questions + b.questions });
 
 /**
- * Refuses a query that asks for too much, before anything is asked: each root field and each relation is a question, each field
- * of up to `limit` items is printed. Errors: `query_too_costly`.
+ * Refuses a GraphQL query that costs too much before anything is read. Each root field and each relation costs one
+ * query to the ledger, and each field of up to `limit` items is printed. Errors: `query_too_costly`.
  */
 export function guardCost(
   schema: GraphQLSchema,
@@ -46,7 +46,7 @@ export function guardCost(
   const fragments = new Map(
     document.definitions.filter(isFragment).map((each) => [each.name.value, each.selectionSet]),
   );
-  // A fragment counts once in a set, however often it is spread there: so it is carried out, and else this took exponentially long.
+  // A fragment counts once per selection set, as in execution. Counting every spread could take exponential time.
   const fieldsOf = (set: SelectionSetNode, spread = new Set<string>()): FieldNode[] =>
     set.selections.flatMap((each) => {
       if (each.kind === Kind.FIELD) return [each];
@@ -68,7 +68,7 @@ export function guardCost(
   let cost = 0;
   for (const operation of document.definitions.filter(isOperation)) {
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
-    // Introspection is about the schema: the depth bounds it.
+    // Introspection reads only the schema, and its depth is limited.
     for (const root of fieldsOf(operation.selectionSet).filter(({ name }) => !name.value.startsWith('__'))) {
       const { printed, questions } = sizeOf(root);
       cost += COST_OF_QUESTION * (1 + questions) + limitOf(schema, root, coerced) * printed;
@@ -77,13 +77,14 @@ export function guardCost(
   if (cost > MAX_COST)
     throw invalid(
       'query_too_costly',
-      `the query costs up to ${cost} (limit × fields, and ${COST_OF_QUESTION} for each question); ${MAX_COST} is the most: give a smaller limit, or ask for less at once`,
+      `the query costs up to ${cost} (limit × fields, plus ${COST_OF_QUESTION} per root field and relation). ` +
+        `The maximum is ${MAX_COST}. Use a smaller limit, or ask for less in one query.`,
     );
 }
 
 /**
- * A subscription is held against the schema here: Mercurius does that for queries only. It takes a document that is no text too,
- * and one that is too long; what is read here is neither. Errors: `invalid_query`.
+ * Validates a subscription against the schema: mercurius validates only queries. It also accepts documents that are not
+ * text or too long, so the text is parsed again here. Errors: `invalid_query`.
  */
 export function assertValid(schema: GraphQLSchema, sent: DocumentNode): void {
   const faults = faultsOf(schema, sent);
@@ -103,7 +104,10 @@ function faultsOf(schema: GraphQLSchema, sent: DocumentNode): string[] {
 const isFragment = (each: DefinitionNode): each is FragmentDefinitionNode => each.kind === Kind.FRAGMENT_DEFINITION;
 const isOperation = (each: DefinitionNode): each is OperationDefinitionNode => each.kind === Kind.OPERATION_DEFINITION;
 
-/** How many items a root field answers at most: one, where it takes no limit. `variables`: with their defaults; undefined, where they are wrong. */
+/**
+ * The maximum number of items of a root field: 1, if it has no limit. `variables`: with defaults; undefined if they are
+ * invalid.
+ */
 function limitOf(
   schema: GraphQLSchema,
   { name, arguments: given }: FieldNode,

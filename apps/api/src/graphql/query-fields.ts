@@ -8,7 +8,7 @@ import { fieldName } from '../field-name.js';
 import { addRelations, remembered } from './relations.js';
 import { answerType, argumentsType } from './types.js';
 
-/** A root field for every query: its parameters, its roles, and the ledger's one answer. A new query is one by itself. */
+/** Has a root field for every query, made from its declaration: its parameters, roles and answer. */
 @Resolver()
 export class QueryFields {
   constructor(readonly ledger: Ledger) {}
@@ -18,16 +18,16 @@ function addQuery(query: DefinedQuery): void {
   const { summary, params, answer } = query;
   const field = fieldName(query.name);
   const ask = async function (this: QueryFields, asked: object, caller: Caller): Promise<unknown> {
-    // null and nothing are the same: a parameter that is not given.
+    // null means that a parameter is not given.
     const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null));
     return remembered(await this.ledger.answer(query, given, caller));
   };
-  // Refusals say what is not for a role by the method's name.
+  // The method needs a name: it appears in errors.
   Object.defineProperty(ask, 'name', { value: field });
   const method = { value: ask, writable: true, configurable: true };
   Object.defineProperty(QueryFields.prototype, field, method);
   const given = argumentsType(params);
-  // What the compiler would say of a method that is written out.
+  // The metadata that the compiler emits for a written method.
   Reflect.defineMetadata('design:paramtypes', [given, Object], QueryFields.prototype, field);
   Args({ type: () => given })(QueryFields.prototype, field, 0);
   AskedBy()(QueryFields.prototype, field, 1);

@@ -11,27 +11,30 @@ import { subscriptions } from '#operations/subscriptions';
 import { tenants } from '#operations/tenants';
 import { type Class, objectTypes, typeNamed } from './types.js';
 
-/** From what is answered to what it names, asked by the query that lists these: with its roles and its tenant filter. */
+/**
+ * A field that leads from an answer to the things it names. It is read with the query that lists them, so with the
+ * roles and tenant filter of that query.
+ */
 interface Relation {
   readonly field: string;
-  /** The types that have it: those with this field. */
+  /** All types with this field have the relation. */
   readonly from: string;
   readonly to: string;
   readonly query: Listing;
-  /** The parameter of the query that takes several, and what in its answers they are. */
+  /** The parameter that takes several ids. */
   readonly parameter: string;
   readonly keysOf: (item: Item) => readonly unknown[];
   readonly many: boolean;
 }
 type Item = Readonly<Record<string, unknown>>;
-/** A query that answers page by page. */
+/** A query that answers in pages. */
 type Listing = DefinedQuery<z.ZodObject, z.ZodType<unknown, { items: Item[]; nextCursor: string | null }>>;
 
 const of = (field: string) => (item: Item) => [item[field]];
 const zHeld = z.array(z.object({ tenantId: z.string() }));
 const holders = (field: string) => (item: Item) => zHeld.parse(item[field]).map(({ tenantId }) => tenantId);
 
-/** A type that names a thing has the thing. */
+/** Every type with such an id has the relation. */
 const ONE: readonly Relation[] = [
   {
     field: 'tenant',
@@ -109,12 +112,12 @@ const relationsOf = (type: string, fields: readonly string[]): Relation[] => [
   ...(MANY[type] ?? []),
 ];
 
-/** The names of the fields that are relations: each costs a question, whatever the number of those that have it. */
+/** The names of relation fields. Each costs one query to the ledger, however many items have it. */
 export const RELATION_FIELDS: ReadonlySet<string> = new Set(
   [...ONE, ...Object.values(MANY).flat()].map(({ field }) => field),
 );
 
-/** Adds the relations to all types that answers are made of. */
+/** Adds the relations to all types of answers. */
 export function addRelations(): void {
   for (const { name, made, fields } of objectTypes())
     for (const relation of relationsOf(name, fields)) {
@@ -123,10 +126,10 @@ export function addRelations(): void {
     }
 }
 
-/** As of which position each thing was answered: what it leads to is asked as of the same. */
+/** The position of each answered object. Its relations are read as of the same position. */
 const positions = new WeakMap<object, number>();
 
-/** Remembers the position of an answer, and of all that is in it. */
+/** Remembers the position for an answer and all objects in it. */
 export function remembered({ answer, position }: Answered): unknown {
   const remember = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return;
@@ -137,7 +140,7 @@ export function remembered({ answer, position }: Answered): unknown {
   return answer;
 }
 
-/** Gives each relation's field its way to the answer. */
+/** Sets the resolver of each relation. */
 export function resolveRelations(schema: GraphQLSchema, ledger: Ledger): GraphQLSchema {
   const loaders = new RelationLoaders(ledger);
   for (const { name, fields } of objectTypes())
@@ -151,12 +154,12 @@ export function resolveRelations(schema: GraphQLSchema, ledger: Ledger): GraphQL
   return schema;
 }
 
-/** As many ids as a query takes at once. */
+/** The maximum number of ids of one query. */
 const MOST_IDS = 1000;
 
 type RelationLoader = DataLoader<string, readonly Item[]>;
 
-/** One question for all that has a relation, not one for each: of one request, and as of one position. */
+/** Reads a relation with one query for all items of a request, as of one position. */
 class RelationLoaders {
   private readonly ofContext = new WeakMap<object, Map<string, RelationLoader>>();
 
@@ -166,7 +169,7 @@ class RelationLoaders {
     const id = item[relation.from];
     if (typeof id !== 'string') return relation.many ? [] : null;
     const position = positions.get(item);
-    if (position === undefined) throw new Error(`${relation.field} is asked of what no query has answered`);
+    if (position === undefined) throw new Error(`${relation.field}: the object is not part of an answer`);
     const found = await this.loaderFor(relation, position, context).load(id);
     return relation.many ? found : (found[0] ?? null);
   }
@@ -179,18 +182,18 @@ class RelationLoaders {
     if (known !== undefined) return known;
     const loader: RelationLoader = new DataLoader(
       async (ids) => {
-        // A subscription's context lives for as long as its socket: a loader serves once, so that none is kept.
+        // The context of a subscription lives as long as its socket, so a loader is used for one batch only.
         loaders.delete(name);
         return this.find(relation, ids, position, context.caller);
       },
-      // A batch is what is asked for until the event loop comes round again.
+      // A batch has all ids requested in one turn of the event loop.
       { maxBatchSize: MOST_IDS, batchScheduleFn: (dispatch) => setImmediate(dispatch) },
     );
     loaders.set(name, loader);
     return loader;
   }
 
-  /** What each of the ids has. */
+  /** The related items of each id. */
   private async find(
     relation: Relation,
     ids: readonly string[],

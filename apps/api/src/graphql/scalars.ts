@@ -4,34 +4,34 @@ const text = (name: string, description: string): GraphQLScalarType<string, unkn
   new GraphQLScalarType<string, unknown>({
     name,
     description,
-    // What it must look like is the query's to say, with the field's name and an example.
+    // The query checks the format, because its message has the field name and an example.
     parseValue: (value) => {
       if (typeof value === 'string') return value;
-      throw new GraphQLError(`${name} is given as a string`);
+      throw new GraphQLError(`${name} must be a string`);
     },
   });
 
 export const GqlDecimal = text('Decimal', 'An exact decimal as a string: "12.50"');
 export const GqlInstant = text('Instant', 'RFC 3339 in UTC, to the microsecond: "2026-04-01T00:00:00Z"');
 
-/** GraphQL's own Int ends at 32 bits; a log does not. */
+/** GraphQL's Int has 32 bits. A log position can be larger. */
 export const GqlPosition = new GraphQLScalarType<number, unknown>({
   name: 'Position',
-  description: 'A whole number: a position in the log, or a count of events',
+  description: 'A whole number: a log position or a number of events',
   parseValue: (value) => {
     if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
-    throw new GraphQLError('a position is a whole number');
+    throw new GraphQLError('a position must be a whole number');
   },
 });
 
 export const GqlJson = new GraphQLScalarType<unknown, unknown>({
   name: 'JSON',
-  description: 'JSON as it came',
+  description: 'JSON',
   parseValue: (value) => value,
   parseLiteral: (node, variables) => literalOf(node, variables ?? {}),
 });
 
-/** A literal in the query's own text as JSON. Figures keep their text only as strings: a number is what JSON makes of it. */
+/** A literal in the query as JSON. A number loses its exact text, a string does not. */
 function literalOf(node: ValueNode, variables: Readonly<Record<string, unknown>>): unknown {
   switch (node.kind) {
     case Kind.OBJECT:

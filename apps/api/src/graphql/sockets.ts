@@ -9,18 +9,18 @@ import type { Clock } from '../clock.js';
 import { problemOf, Unauthenticated } from '../problem.js';
 import { coded } from './errors.js';
 
-/** A page shows a few; each asks of the database what has changed, for as long as it is open. */
+/** A page needs a few. Each subscription queries the database while it is open. */
 const MOST_SUBSCRIPTIONS = 10;
-/** The pages and processes that share a token; more are a client that opens a socket anew and does not close the last. */
+/** Enough for the pages and processes that share a token. A client with more does not close its old sockets. */
 const MOST_SOCKETS = 20;
-/** As long as clients of graphql-transport-ws have by default to say who they are. */
+/** The default time that clients of graphql-transport-ws have to send the first message. */
 const INIT_WITHIN_MS = 3000;
-/** The longest that setTimeout takes. */
+/** The maximum of setTimeout. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** RFC 6455 has no place for more in a close frame. */
+/** The maximum in a close frame, by RFC 6455. */
 const MAX_REASON_BYTES = 123;
 
-/** Of a WebSocket, what is used here. */
+/** The parts of a WebSocket that are used here. */
 export interface Socket {
   readonly readyState: number;
   close(code: number, reason: string): void;
@@ -30,9 +30,9 @@ const IS_OPEN = 1;
 
 const zInit = z.object({ authorization: z.string().optional() }).catch({});
 
-/** The WebSockets that subscriptions come by: who may have how many, and until when. */
+/** The WebSockets of subscriptions: limits per token, and expiry. */
 export class Sockets {
-  /** Mercurius asks whether someone may come in, and doesn't say by which socket: so all that it does for one is done within this. */
+  /** The connection of the current callback: mercurius does not say which socket its callbacks are for. */
   private readonly within = new AsyncLocalStorage<Connection>();
   private readonly ofToken = new Map<string, number>();
 
@@ -42,7 +42,7 @@ export class Sockets {
     private readonly logger: Logger,
   ) {}
 
-  /** Before the socket is there; `transport` is what it will be on. */
+  /** Called before the socket exists. `transport` is its connection. */
   arrive(transport: { destroy(): unknown }, next: () => void): void {
     this.within.run(new Connection(transport, this.logger), next);
   }
@@ -53,13 +53,13 @@ export class Sockets {
     return connection;
   }
 
-  /** Who comes, by the token in their first message; false: refused, and the socket is closed with the reason. */
+  /** The caller, from the token in the first message. false: refused, and the socket was closed with the reason. */
   async welcome(payload: unknown): Promise<{ readonly caller: Caller } | false> {
     const connection = this.current();
     try {
       const { authorization } = zInit.parse(payload);
       if (authorization === undefined)
-        throw new Unauthenticated('send { "authorization": "Bearer …" } as payload of connection_init');
+        throw new Unauthenticated('no token. Send { "authorization": "Bearer …" } as payload of connection_init.');
       const held = await this.tokens.read(authorization, this.clock.now(), { correlationId: 'websocket' });
       return this.letIn(connection, held) ? { caller: held.caller } : false;
     } catch (error) {
@@ -72,10 +72,7 @@ export class Sockets {
     if (connection.isOver) return false;
     const others = this.ofToken.get(token) ?? 0;
     if (others >= MOST_SOCKETS)
-      throw invalid(
-        'too_many_websockets',
-        `the token has ${MOST_SOCKETS} WebSockets open, the most it may have: close one`,
-      );
+      throw invalid('too_many_websockets', `the token has ${MOST_SOCKETS} open WebSockets, the maximum. Close one.`);
     const leave = (): void => {
       const left = (this.ofToken.get(token) ?? 1) - 1;
       if (left === 0) this.ofToken.delete(token);
@@ -97,12 +94,12 @@ export class Sockets {
 
   private current(): Connection {
     const connection = this.within.getStore();
-    if (connection === undefined) throw new Error('a WebSocket came by another way than the route of /graphql');
+    if (connection === undefined) throw new Error('a WebSocket did not come through the route /graphql');
     return connection;
   }
 }
 
-/** One WebSocket, and what is open on it. */
+/** One WebSocket and its open subscriptions. */
 class Connection {
   isOver = false;
   private socket: Socket | undefined;
@@ -129,7 +126,10 @@ class Connection {
 
   letIn(leave: () => void): void {
     if (this.leave !== undefined)
-      throw conflict('already_connected', 'connection_init came already: open another WebSocket for another token');
+      throw conflict(
+        'already_connected',
+        'connection_init was already sent. For another token, open another WebSocket.',
+      );
     this.leave = leave;
   }
 
@@ -138,9 +138,9 @@ class Connection {
     this.timer = setTimeout(then, milliseconds).unref();
   }
 
-  /** Closes it, with 4000 + the status that HTTP has for it, as graphql-transport-ws does; 1013 is to try again later. */
+  /** Closes the socket with code 4000 + HTTP status, like graphql-transport-ws. 1013 means: try again later. */
   refuse(error: unknown): void {
-    const { status, code, detail } = this.told(error);
+    const { status, code, detail } = this.logged(error);
     const reason = Buffer.from(`${code}: ${detail}`)
       .subarray(0, MAX_REASON_BYTES)
       .toString()
@@ -149,11 +149,11 @@ class Connection {
     this.end();
   }
 
-  /** Begins one subscription. Errors: `too_many_subscriptions`, and its own; each with its code. */
+  /** Starts a subscription. Errors: `too_many_subscriptions` and those of the subscription, each with its code. */
   async begin(id: string, begun: () => unknown): Promise<AsyncIterableIterator<unknown>> {
     if (this.open.has(id)) {
-      const error = conflict('subscriber_exists', `there is a subscription ${id} already`);
-      // Mercurius would forget the other one, and never end it.
+      const error = conflict('subscriber_exists', `subscription ${id} already exists`);
+      // Mercurius would lose the other subscription and never end it.
       this.refuse(error);
       throw coded(error);
     }
@@ -161,7 +161,7 @@ class Connection {
       throw coded(
         invalid(
           'too_many_subscriptions',
-          `${MOST_SUBSCRIPTIONS} subscriptions are open on this WebSocket, the most there may be: complete one`,
+          `this WebSocket has ${MOST_SUBSCRIPTIONS} open subscriptions, the maximum. Complete one.`,
         ),
       );
     this.open.set(id, undefined);
@@ -189,7 +189,7 @@ class Connection {
           return result;
         } catch (error) {
           ended();
-          this.told(error);
+          this.logged(error);
           throw coded(error);
         }
       },
@@ -203,7 +203,7 @@ class Connection {
     };
   }
 
-  private told(error: unknown): ReturnType<typeof problemOf> {
+  private logged(error: unknown): ReturnType<typeof problemOf> {
     const problem = problemOf(error);
     if (problem.status >= 500) this.logger.error({ err: error }, 'a WebSocket or a subscription failed');
     return problem;
@@ -216,7 +216,7 @@ class Connection {
     this.leave = () => undefined;
     for (const values of this.open.values())
       values?.return?.().catch((error: unknown) => {
-        this.logger.warn({ err: error }, 'a subscription did not end as it should');
+        this.logger.warn({ err: error }, 'a subscription did not end cleanly');
       });
     this.open.clear();
   }
@@ -227,11 +227,11 @@ const isIterator = (value: unknown): value is AsyncIterator<unknown> =>
 
 type Begin = GraphQLFieldResolver<unknown, { readonly connection: Connection; readonly id: string }>;
 
-/** Has each subscription begun by the connection that it comes by. */
+/** Starts each subscription through its connection, which counts them. */
 export function countSubscriptions(schema: GraphQLSchema): GraphQLSchema {
   for (const field of Object.values(schema.getSubscriptionType()?.getFields() ?? {})) {
     const begin = field.subscribe as Begin | undefined;
-    if (begin === undefined) throw new Error(`the subscription ${field.name} begins nowhere`);
+    if (begin === undefined) throw new Error(`the subscription ${field.name} has no source`);
     const counted: Begin = async (root, args, context, info) =>
       context.connection.begin(context.id, () => begin(root, args, context, info));
     field.subscribe = counted;

@@ -1,4 +1,4 @@
-/** A generator that waits for its next value ends only with that; told to stop, this one also ends what it waits for. */
+/** Makes a generator stop at once: `return` also aborts what the generator waits for. */
 export function stoppable<Value>(source: (signal: AbortSignal) => AsyncGenerator<Value>): AsyncIterableIterator<Value> {
   const stopping = new AbortController();
   const values = source(stopping.signal);

@@ -18,7 +18,7 @@ import { remembered } from './relations.js';
 import { stoppable } from './stoppable.js';
 import { answerType } from './types.js';
 
-/** How often the lag is looked at, in milliseconds; it is told when it has changed. */
+/** Interval in which the lag is checked, in milliseconds. Only changes are sent. */
 const LAG_EVERY_MS = 500;
 const INVOICE_STATES = ['InvoiceDrafted', 'InvoiceIssued', 'InvoicePaid', 'InvoiceVoided'] as const;
 const codec = new EventCodec();
@@ -39,7 +39,7 @@ export class SubscriptionsResolver {
   }
 
   @Subscription(lags, {
-    description: 'How far each projection is, now and whenever that changes',
+    description: 'The position and lag of each projection, now and on every change',
     resolve: itself,
   })
   @AllowedTo(...STAFF)
@@ -48,17 +48,17 @@ export class SubscriptionsResolver {
   }
 
   private async *lags(caller: Caller, signal: AbortSignal): AsyncGenerator {
-    for (let told = ''; !signal.aborted;) {
+    for (let sent = ''; !signal.aborted;) {
       const { items } = await this.ledger.ask(projections, {}, this.asOfNow(caller));
       const now = JSON.stringify(items);
-      if (now !== told) yield items;
-      told = now;
+      if (now !== sent) yield items;
+      sent = now;
       await delay(LAG_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
   @Subscription(answerType(zInvoice), {
-    description: 'Each invoice that is drafted, issued, paid or voided from now on, as it is right after',
+    description: 'Each invoice that is drafted, issued, paid or voided from now on, as of its event',
     resolve: itself,
   })
   @AllowedTo(...READERS)
@@ -66,7 +66,7 @@ export class SubscriptionsResolver {
     @Args('tenantId', { type: () => String, nullable: true }) tenantId: string | null | undefined,
     @AskedBy() caller: Caller,
   ): Promise<AsyncIterator<unknown>> {
-    // Of a tenant that there is not, or not for who asks, silence would say nothing.
+    // An unknown tenant is an error: without one, the subscription would never send anything.
     if (typeof tenantId === 'string') await this.ledger.ask(tenants, { tenantId }, this.asOfNow(caller));
     return stoppable((signal) => this.states(tenantId ?? null, caller, signal));
   }
@@ -85,7 +85,7 @@ export class SubscriptionsResolver {
           await this.ledger.answer(invoice, { id: of.invoiceId, asOf: String(position) }, this.asOfNow(caller)),
         );
       } catch (error) {
-        // An attempt to draft that came to nothing leaves no invoice.
+        // A draft that was never completed is not an invoice.
         if (!isDomainError(error) || error.kind !== 'not_found') throw error;
       }
     }

@@ -4,9 +4,9 @@ import { z } from 'zod';
 import { zDecimal, zInstant } from '#domain/schema';
 import { GqlDecimal, GqlInstant, GqlJson, GqlPosition } from './scalars.js';
 
-/** GraphQL types made of the schemas that answers are described by and questions are checked by: written once, as for OpenAPI. */
+/** Makes GraphQL types from the schemas of answers and parameters, as the OpenAPI document does. */
 
-/** A class by which Nest describes a type. */
+/** A class that describes a GraphQL type to Nest. */
 export interface Class {
   new (): object;
   readonly prototype: object;
@@ -27,7 +27,7 @@ const SCALARS: ReadonlyMap<unknown, Named> = new Map<unknown, Named>([
 
 const scalar = (named: Named): TypeOf => ({ named, isList: false, isNullable: false });
 
-/** What an answer's schema is in GraphQL. An object without a name of its own, or with keys that are data, is JSON. */
+/** The GraphQL type of an answer's schema. An object without a name, or with data as keys, is JSON. */
 function typeOf(schema: z.core.$ZodType): TypeOf {
   if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional || schema instanceof z.ZodDefault)
     return { ...typeOf(schema.unwrap()), isNullable: true };
@@ -46,14 +46,14 @@ function typeOf(schema: z.core.$ZodType): TypeOf {
   return scalar(GqlJson);
 }
 
-/** What a question's parameter is. Texts that mean something are checked by the query, which says what is wrong with them. */
+/** The GraphQL type of a parameter. The query checks the format of texts, with a better message. */
 function argumentOf(schema: z.core.$ZodType): TypeOf {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable)
     return { ...argumentOf(schema.unwrap()), isNullable: true };
   if (schema === zInstant) return scalar(GqlInstant);
   if (schema === zDecimal) return scalar(GqlDecimal);
   if (schema instanceof z.ZodPipe) return argumentOf(schema.in);
-  // One or several.
+  // One id or several.
   if (schema instanceof z.ZodUnion) return { ...scalar(String), isList: true };
   if (schema instanceof z.ZodString || schema instanceof z.ZodEnum) return scalar(String);
   if (schema instanceof z.ZodNumber)
@@ -70,14 +70,17 @@ const metaOf = (schema: z.core.$ZodType): { id?: string; description?: string; f
   };
 };
 
-/** Of a nullable or optional one, what is said of it outside, else of what is in it. */
+/** The description of the schema, or else of the schema that it wraps. */
 const descriptionOf = (schema: z.core.$ZodType): string | undefined =>
   metaOf(schema).description ??
   (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional || schema instanceof z.ZodDefault
     ? descriptionOf(schema.unwrap())
     : undefined);
 
-/** One type for all choices, whose discriminator says which fields there are: what not each of them has may be null. */
+/**
+ * One type for all choices of a union. Fields that not every choice has are nullable; the discriminator says which
+ * exist.
+ */
 function shapeOfAll({ options, def }: z.ZodDiscriminatedUnion): Record<string, z.ZodType> {
   const shapes = options.map((option): Record<string, z.ZodType> =>
     option instanceof z.ZodObject ? option.shape : {},
@@ -91,7 +94,7 @@ function shapeOfAll({ options, def }: z.ZodDiscriminatedUnion): Record<string, z
   );
 }
 
-/** Nest describes types by classes; none of these is ever made, since answers come as they are. */
+/** Nest describes types by classes. None is instantiated: answers are plain objects. */
 const emptyClass = (): Class =>
   class Described {
     readonly described = true;
@@ -99,7 +102,7 @@ const emptyClass = (): Class =>
 
 const objects = new Map<string, { readonly made: Class; readonly fields: readonly string[] }>();
 
-/** Nest's own decorators, applied to a class that is made here: its schema builder then knows the type. */
+/** Applies Nest's decorators to a class made here, so that its schema builder knows the type. */
 function objectType(id: string, schema: z.ZodObject, description = descriptionOf(schema)): Class {
   const known = objects.get(id);
   if (known !== undefined) return known.made;
@@ -126,10 +129,10 @@ const reference =
   (): Named | [Named] =>
     isList ? [named] : named;
 
-/** The type of an answer, as Nest's `Query(…)` takes it. */
+/** The type of an answer, in the form that Nest's `Query(…)` takes. */
 export const answerType = (answer: z.ZodType): (() => Named | [Named]) => reference(typeOf(answer));
 
-/** The arguments of a question: those of REST by the same names. */
+/** The arguments of a query, with the same names as in REST. */
 export function argumentsType(params: z.ZodObject): Class {
   const made = emptyClass();
   ArgsType()(made);
@@ -137,7 +140,7 @@ export function argumentsType(params: z.ZodObject): Class {
   return made;
 }
 
-/** All types that answers are made of so far: each with its own fields. */
+/** All object types so far, with their fields. */
 export const objectTypes = (): readonly {
   readonly name: string;
   readonly made: Class;
@@ -146,6 +149,6 @@ export const objectTypes = (): readonly {
 
 export const typeNamed = (name: string): Class => {
   const type = objects.get(name);
-  if (type === undefined) throw new Error(`no answer is made of ${name}`);
+  if (type === undefined) throw new Error(`unknown type ${name}`);
   return type.made;
 };

@@ -9,8 +9,8 @@ import { aboutCommands, aboutIngest, aboutPreview, graphQlPaths } from './operat
 import { json, problemResponse, refusals } from './responses.js';
 
 /**
- * The OpenAPI 3.1 document, made of what runs: the routes of the application, the schemas that queries and commands are checked
- * by, the roles that the guard asks. Nothing in it is written a second time.
+ * Builds the OpenAPI 3.1 document from the routes of the application, the schemas of queries and commands, and their
+ * roles. Nothing in it is written twice.
  */
 export function openApiDocument(routes: readonly Route[]): JsonObject {
   const components: Record<string, Json> = {};
@@ -27,7 +27,8 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
       description:
         'An event-sourced billing ledger for cloud usage.' +
         ' Decimals and money are strings; instants are RFC 3339 in UTC; periods are half-open.' +
-        ' Every read may be asked as of an earlier instant or log position. Every write may be sent again: it changes nothing.',
+        ' Every read can be as of an earlier instant or log position.' +
+        ' Every write can be sent again: it changes nothing.',
     },
     servers: [{ url: '/' }],
     paths,
@@ -84,7 +85,7 @@ function aboutQuery(route: Route, query: DefinedQuery, components: Record<string
   }
   return {
     ...about,
-    responses: { ...about.responses, 304: { description: 'It is what If-None-Match names' } },
+    responses: { ...about.responses, 304: { description: 'Not changed since the ETag in If-None-Match' } },
     parameters: [...fieldsOf(asked), ...fieldsOf(jsonSchema('Waiting', zWaiting, 'input', components))].map(
       ({ name: field, required, schema }) =>
         route.path.includes(`:${field}`)
@@ -97,7 +98,7 @@ function aboutQuery(route: Route, query: DefinedQuery, components: Record<string
 const exampleOf = (example: Readonly<Record<string, unknown>>, field: string): JsonObject =>
   field in example ? { example: z.json().parse(example[field]) } : {};
 
-/** The routes that answer no query: a page, a probe, or the commands. */
+/** The routes that answer no query: pages, probes, and those for commands and usage. */
 function aboutRoute(route: Route, components: Record<string, Json>): OperationObject {
   if (route.path.endsWith('/commands')) return aboutCommands(components);
   if (route.path.endsWith('/usage')) return aboutIngest(components);
@@ -119,15 +120,15 @@ function aboutRoute(route: Route, components: Record<string, Json>): OperationOb
 
 const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema?: JsonObject]> = new Map([
   ['/', ['The console', 'text/html']],
-  ['/console/console.js', ['The console, its script', 'text/javascript']],
+  ['/console/console.js', ['The script of the console', 'text/javascript']],
   ['/console/console.css', ['The style of the console and the docs', 'text/css']],
-  ['/api/docs', ['This document, to read', 'text/html']],
-  ['/api/docs-json', ['This document', 'application/json']],
-  ['/metrics', ['Figures for Prometheus', 'text/plain']],
+  ['/api/docs', ['This document as a web page', 'text/html']],
+  ['/api/docs-json', ['This document as JSON', 'application/json']],
+  ['/metrics', ['Metrics for Prometheus', 'text/plain']],
   [
     '/health/live',
     [
-      'The process answers',
+      'The process responds',
       'application/json',
       { type: 'object', properties: { status: { const: 'live' } }, required: ['status'] },
     ],
@@ -135,7 +136,7 @@ const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema
   [
     '/health/ready',
     [
-      'The database answers; how far the read models are behind: lag in events, lagSeconds in time',
+      'The database responds. The lag of the read models: lag in events, lagSeconds in time',
       'application/json',
       {
         type: 'object',

@@ -2,14 +2,15 @@ import { z } from 'zod';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
-/** An operation of OpenAPI. */
+/** An operation of the OpenAPI document. */
 export type OperationObject = JsonObject & { readonly responses: JsonObject };
 
 const zJsonObject = z.record(z.string(), z.json());
 
 /**
- * What a schema accepts (`input`) or answers (`output`), as JSON Schema 2020-12, which OpenAPI 3.1 speaks. The definitions that it
- * refers to are moved under `components/schemas`, those without a name of their own named after it, since `$ref` counts from the document's root.
+ * What a schema accepts (`input`) or answers (`output`) as JSON Schema 2020-12, the version of OpenAPI 3.1. Its
+ * definitions are moved to `components/schemas`, because `$ref` starts at the root of the document. Unnamed definitions
+ * are named after the schema.
  */
 export function jsonSchema(
   name: string,
@@ -17,7 +18,7 @@ export function jsonSchema(
   io: 'input' | 'output',
   components: Record<string, Json>,
 ): JsonObject {
-  // A check in code has no JSON Schema; what is left of it is its type.
+  // Checks written in code have no JSON Schema: only the type remains.
   const {
     $schema: _,
     $defs: definitions = {},
@@ -27,17 +28,17 @@ export function jsonSchema(
     if (reference === '#') return `#/components/schemas/${name}`;
     return reference.replace(/^#\/\$defs\/(.*)$/, (_all, id: string) => `#/components/schemas/${placeOf(name, id)}`);
   };
-  // What has a name of its own comes as a definition too, and the root refers to it.
+  // A named schema is a definition too, and the root refers to it.
   const root = rest['$ref'] === `#/$defs/${name}` ? zJsonObject.parse(zJsonObject.parse(definitions)[name]) : rest;
   for (const [id, definition] of Object.entries(zJsonObject.parse(definitions)))
     components[placeOf(name, id)] = withReferences(withoutId(definition), moved);
   return zJsonObject.parse(withReferences(withoutId(root), moved));
 }
 
-/** zod calls a definition without a name `__schema0`. */
+/** zod names an unnamed definition `__schema0`. */
 const placeOf = (name: string, id: string): string => (id.startsWith('__') ? `${name}.${id}` : id);
 
-/** The name stands where the definition does; as a keyword, `id` means nothing to JSON Schema 2020-12. */
+/** The name is the key of the definition. As a keyword, `id` has no meaning in JSON Schema 2020-12. */
 function withoutId(definition: Json): Json {
   const { id: _, ...rest } = zJsonObject.parse(definition);
   return rest;
@@ -54,7 +55,7 @@ function withReferences(value: Json, moved: (reference: string) => string): Json
   );
 }
 
-/** The fields of an object's schema; each with whether it must be given. */
+/** The fields of an object schema, and whether each is required. */
 export function fieldsOf(
   schema: JsonObject,
 ): { readonly name: string; readonly required: boolean; readonly schema: Json }[] {

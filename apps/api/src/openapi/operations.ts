@@ -12,12 +12,14 @@ import { PROBLEM_TYPE, zProblem } from '../problem.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject, type OperationObject } from './json-schema.js';
 import { json, media, PROBLEM, refusals } from './responses.js';
 
-/** What is asked with a body of its own: commands, usage, a preview, and GraphQL. */
+/** The operations with a body that are not queries: commands, usage, preview and GraphQL. */
 
-/** What any command may carry besides its own fields. */
+/** The fields of every command besides its own. */
 const zEnvelope = z.object({
-  idempotencyKey: zId.optional().describe('The same again is unchanged; with another body a conflict'),
-  occurredAt: zInstant.optional().describe('When it happened; otherwise the time of recording'),
+  idempotencyKey: zId
+    .optional()
+    .describe('The same command again is unchanged. With a different body it is a conflict'),
+  occurredAt: zInstant.optional().describe('When it happened. Default: the time of recording'),
   reason: zText.optional(),
 });
 
@@ -44,13 +46,13 @@ export function aboutCommands(components: Record<string, Json>): OperationObject
   return {
     operationId: 'commands',
     tags: ['commands'],
-    summary: 'Executes one command, or an array of them in order; a refusal does not stop the rest',
+    summary: 'Executes one command, or an array of commands in order. A refusal does not stop the rest',
     parameters: [
       {
         name: 'Idempotency-Key',
         in: 'header',
         required: false,
-        description: 'The idempotencyKey of a single command that has none in its body',
+        description: 'The idempotencyKey of a single command, instead of the field in its body',
         schema: { type: 'string' },
       },
     ],
@@ -63,7 +65,8 @@ export function aboutCommands(components: Record<string, Json>): OperationObject
     },
     responses: {
       200: {
-        description: 'The outcome of the one, or of each: a single command that is refused answers with its problem',
+        description:
+          'The outcome of the command, or of each command of an array. If a single command is refused: its problem',
         content: json({ oneOf: [outcome, { type: 'array', items: outcome }] }),
       },
     },
@@ -106,9 +109,8 @@ export function aboutIngest(components: Record<string, Json>): OperationObject {
   return {
     operationId: 'ingest',
     tags: ['usage'],
-    summary:
-      'Takes observations and CloudEvents 1.0, one or many; each is answered by itself, and may be sent again for ever',
-    description: 'A CloudEvent in binary mode has its attributes in headers, and its data alone as the body.',
+    summary: 'Receives observations and CloudEvents 1.0, one or many. Each has its own result and can be sent again',
+    description: 'A CloudEvent in binary mode has its attributes in headers and its data as the body.',
     parameters: ['specversion', 'id', 'source', 'type', 'subject', 'time'].map((name) => ({
       name: `ce-${name}`,
       in: 'header',
@@ -126,7 +128,9 @@ export function aboutIngest(components: Record<string, Json>): OperationObject {
         [EVENTS_TYPE]: media(many(event), { batch: [EVENT_EXAMPLE] }),
       },
     },
-    responses: { 200: { description: 'What became of each', content: json(named('Ingested', zIngested, 'output')) } },
+    responses: {
+      200: { description: 'The result of each item', content: json(named('Ingested', zIngested, 'output')) },
+    },
   };
 }
 
@@ -154,15 +158,15 @@ export function aboutPreview(components: Record<string, Json>): OperationObject 
     minItems: 1,
     maxItems: MAX_COMMANDS,
   };
-  const at = { type: 'string', description: 'Up to when open lines are rated; now unless given' };
+  const at = { type: 'string', description: 'The instant up to which open lines are rated. Default: now' };
   const period = {
     type: 'string',
-    description: 'The month whose margin is answered, without the commands and with them (platform_admin)',
+    description: 'A month: the answer has its margin without and with the commands (platform_admin)',
   };
   return {
     operationId: 'preview',
     tags: ['commands'],
-    summary: 'What commands would change, in money, were they carried out now; nothing is kept',
+    summary: 'Previews the changes in money that commands would make now. Nothing is recorded',
     requestBody: {
       required: true,
       content: json(
@@ -183,10 +187,7 @@ const zPreviewed = z.looseObject({
   lines: z.array(
     z.looseObject({
       tenantId: z.string(),
-      invoiceId: z
-        .string()
-        .nullable()
-        .describe('The issued invoice that the difference would correct; null: the part is open'),
+      invoiceId: z.string().nullable().describe('The issued invoice that would be corrected. null: the part is open'),
       lineId: z.string(),
       before: z.string(),
       after: z.string(),
@@ -194,14 +195,14 @@ const zPreviewed = z.looseObject({
     }),
   ),
   byTenant: z.array(z.looseObject({ tenantId: z.string(), currency: z.string(), difference: z.string() })),
-  total: z.string().nullable().describe('null where the lines are in several currencies'),
+  total: z.string().nullable().describe('null: the lines are in several currencies'),
 });
 
 const GRAPHQL_EXAMPLE = {
   query: '{ tenants(limit: 10) { items { tenantId name deployments { deploymentId } } nextCursor } }',
 };
 
-/** Served by Mercurius itself, beside the controllers. */
+/** Served by mercurius, not by a controller. */
 export function graphQlPaths(): Record<string, Json> {
   const asked = { query: { type: 'string' }, operationName: { type: ['string', 'null'] } };
   const refusal = {
@@ -228,7 +229,7 @@ export function graphQlPaths(): Record<string, Json> {
     type: 'object',
     properties: { data: { type: ['object', 'null'] }, errors: { type: 'array', items: error } },
   };
-  /** Of the query, GraphQL's own answer; of the request that it came in, a problem. */
+  /** A GraphQL response if the query is at fault, a problem if the request is. */
   const refused = (description: string): Json => ({
     description,
     content: { ...json(answer), [PROBLEM_TYPE]: media(PROBLEM) },
@@ -240,14 +241,14 @@ export function graphQlPaths(): Record<string, Json> {
     ...about,
     responses: {
       200: {
-        description: 'Data, and the errors of fields that have none: each with its code and status',
+        description: 'The data, and an error with code and status for each field without data',
         content: json(answer),
       },
-      400: refused('The query is wrong, too deep (`invalid_query`) or too costly'),
+      400: refused('Invalid query (`invalid_query`, also too deep), or too costly'),
       401: refusals[401],
-      403: refused('Not for this role, where the query leaves no other data'),
+      403: refused('Not allowed for this role, and the query has no other data'),
       429: refusals[429],
-      503: refused('Try again later'),
+      503: refused('Temporarily unavailable'),
       default: refusals.default,
       ...more,
     },
@@ -263,15 +264,15 @@ export function graphQlPaths(): Record<string, Json> {
     get: of(
       {
         operationId: 'graphqlQuery',
-        summary: 'A GraphQL query; with an upgrade to WebSocket, GraphQL subscriptions',
+        summary: 'Executes a GraphQL query. With an upgrade to WebSocket: GraphQL subscriptions',
         parameters: [inQuery('query', GRAPHQL_EXAMPLE.query), inQuery('variables'), inQuery('operationName')],
       },
-      { 405: refused('A mutation: send it by POST') },
+      { 405: refused('A mutation. Send it by POST') },
     ),
     post: of({
       operationId: 'graphql',
       summary:
-        'A GraphQL query or mutation: every query of this document by the same names and parameters, with relations',
+        'Executes a GraphQL query or mutation: all queries of this document, with the same parameters, and relations',
       requestBody: {
         required: true,
         content: json(
@@ -283,7 +284,7 @@ export function graphQlPaths(): Record<string, Json> {
   };
 }
 
-/** A command as it is sent: its name, its own fields, and the envelope. */
+/** A command in a request: its name, its own fields, and the envelope. */
 function commandSchema(name: string, schema: JsonObject, envelope: JsonObject): JsonObject {
   const own = fieldsOf(schema);
   const common = fieldsOf(envelope).filter((field) => own.every((each) => each.name !== field.name));

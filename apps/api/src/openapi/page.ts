@@ -18,7 +18,7 @@ const zDocument = z.object({
   components: z.object({ schemas: z.record(z.string(), z.json()) }),
 });
 
-/** The OpenAPI document to read: no script, nothing from elsewhere. Tools take /api/docs-json. */
+/** The OpenAPI document as a web page without scripts and external resources. Tools read /api/docs-json. */
 export function docsPage(document: JsonObject): string {
   const { info, paths, components } = zDocument.parse(document);
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
@@ -40,7 +40,10 @@ export function docsPage(document: JsonObject): string {
         <link rel="stylesheet" href="/console/console.css" />
       </head>
       <body>
-        <header><h1>${info.title} API</h1><nav><a href="/api/docs-json">OpenAPI 3.1 as JSON</a> <a href="/">Console</a></nav></header>
+        <header>
+          <h1>${info.title} API</h1>
+          <nav><a href="/api/docs-json">OpenAPI 3.1 as JSON</a> <a href="/">Console</a></nav>
+        </header>
         <main>
           <p>${info.description}</p>
           ${subjects}
@@ -58,7 +61,8 @@ function operationBlock({ path, method, operation }: { path: string; method: str
   const parameters = operation.parameters.map(
     ({ name, in: where, required, schema }) =>
       html`<tr>
-        <td><code>${name}</code></td><td>${where}${required ? ', required' : ''}</td><td><code>${JSON.stringify(schema)}</code></td>
+        <td><code>${name}</code></td><td>${where}${required ? ', required' : ''}</td>
+        <td><code>${JSON.stringify(schema)}</code></td>
       </tr>`,
   );
   return html`<article>
@@ -89,8 +93,8 @@ function problems(): Html {
       html`<tr id="${anchor}"><td><code>${anchor}</code></td><td>${status}</td><td>${title}</td></tr>`,
   );
   return html`<p>
-      Refusals are <code>application/problem+json</code> (RFC 9457), with a stable <code>code</code> and the faulty fields in
-      <code>errors</code>.
+      Refusals are <code>application/problem+json</code> (RFC 9457), with a stable <code>code</code> and the faulty
+      fields in <code>errors</code>.
     </p>
     ${table(['Type', 'Status', 'Meaning'], rows)}`;
 }

@@ -10,16 +10,16 @@ export const problemResponse = (description: string): Json => ({
 });
 
 export const refusals = {
-  401: problemResponse('No valid token'),
+  401: problemResponse('Missing or invalid token'),
   ...Object.fromEntries(Object.values(KINDS).map(({ status, title }) => [String(status), problemResponse(title)])),
-  429: problemResponse('Too many requests: Retry-After says when to go on'),
+  429: problemResponse('Too many requests. Retry after the time in Retry-After'),
   default: problemResponse('Any other problem'),
 } satisfies JsonObject;
 
 const zJson = z.json();
 type Examples = Readonly<Record<string, unknown>>;
 
-/** JSON of a schema; with examples, by name. */
+/** JSON with a schema, and named examples. */
 export const json = (schema: Json, examples?: Examples): JsonObject => ({
   'application/json': media(schema, examples),
 });

@@ -5,39 +5,39 @@ import type { RequestEnds } from '../request-ends.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
-/** Figures for Prometheus: those of the ledger, and of requests. */
+/** Metrics for Prometheus: those of the ledger, and those of requests. */
 export class Metrics extends LedgerMetrics {
   private readonly requests = new Histogram({
     name: 'ledgerline_http_request_duration_seconds',
-    help: 'From a request’s arrival to its answer, by route: never by what is in it',
+    help: 'Time from the arrival of a request to its response, by route',
     labelNames: ['method', 'route', 'status'] as const,
     buckets: SECONDS,
     registers: [this.registry],
   });
   private readonly underWay = new Gauge({
     name: 'ledgerline_http_requests_under_way',
-    help: 'Requests that are being answered',
+    help: 'Requests being processed',
     registers: [this.registry],
   });
   readonly shed = new Counter({
     name: 'ledgerline_http_requests_shed_total',
-    help: 'Requests refused unread, with 503: too many were being answered',
+    help: 'Requests refused with 503 because the server was busy',
     registers: [this.registry],
   });
   readonly ingested = new Counter({
     name: 'ledgerline_ingested_total',
-    help: 'Readings sent to POST /usage, by what became of them',
+    help: 'Readings sent to POST /usage, by result',
     labelNames: ['status'] as const,
     registers: [this.registry],
   });
 
-  /** Times every request. */
+  /** Measures every request. */
   attach(fastify: Fastify, ends: RequestEnds): void {
     fastify.addHook('onRequest', (_request, _reply, done) => {
       this.underWay.inc();
       done();
     });
-    ends.tell((request, reply) => {
+    ends.onEnd((request, reply) => {
       this.underWay.dec();
       const route = request.routeOptions.url ?? 'none';
       this.requests.observe(

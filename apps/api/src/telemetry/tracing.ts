@@ -5,11 +5,11 @@ import type { RequestEnds } from '../request-ends.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
-/** Traces from request to append to projection; sent to a collector where one is named, and else not made. */
+/** Traces from request to append and projection, sent to a collector. Without a collector there are no traces. */
 export class Tracing extends LedgerTracing {
   private readonly spans = new WeakMap<object, Span>();
 
-  /** Each request is a span, of the trace that its `traceparent` names; all that is done for it is below. */
+  /** Each request is a span in the trace of its `traceparent` header. Its work has spans below it. */
   attach(fastify: Fastify, ends: RequestEnds): void {
     fastify.addHook('onRequest', (request, _reply, done) => {
       const parent = propagation.extract(context.active(), request.headers);
@@ -22,7 +22,7 @@ export class Tracing extends LedgerTracing {
       this.spans.set(request, span);
       context.with(trace.setSpan(parent, span), done);
     });
-    ends.tell((request, reply) => {
+    ends.onEnd((request, reply) => {
       const span = this.spans.get(request);
       span?.setAttribute('http.response.status_code', reply.statusCode);
       if (reply.statusCode >= 500) span?.setStatus({ code: SpanStatusCode.ERROR });
