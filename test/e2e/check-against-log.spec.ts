@@ -85,7 +85,7 @@ describe('check, against the log', () => {
     ['usage_records', 'an unbilled reading that is gone', "DELETE FROM usage_records WHERE resource_id = 'late'"],
     [
       'usage_records',
-      'a reading that nobody recorded',
+      'a reading that was never recorded',
       "INSERT INTO usage_records SELECT deployment_id, billing_kind, period_start, 'other', period_end, " +
         'granularity, provider, source_id, quantity, origin, corrected_by, superseded_by, resource_type, ' +
         'resource_family, location, attributes, sub_attribution, position_from, position_to FROM usage_records ' +
@@ -135,6 +135,6 @@ describe('check, against the log', () => {
       ],
     });
     expect(found?.message).toContain('late');
-    expect(found?.message).toContain('quantity 4 is shown, 3 was recorded');
+    expect(found?.message).toContain('quantity is 4, but 3 was recorded');
   });
 });

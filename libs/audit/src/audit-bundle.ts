@@ -14,15 +14,20 @@ import { contextFor } from '#ledger/query';
 const codec = new EventCodec();
 const FORMAT = 'ledgerline-audit-bundle/1';
 
-/** An invoice with all that proves it, to be checked without us. Hashes are in base64, of RFC 6962's tree over the events in global order. */
+/**
+ * An invoice with all that proves it, so that anyone can check it without this program. Hashes are in base64, of the
+ * RFC 6962 tree over the events in global order.
+ */
 export interface AuditBundle {
   readonly format: typeof FORMAT;
   readonly publicKey: string;
   readonly checkpoint: string;
-  /** Signed before: each is of the same log, as its proof says. */
+  /** Checkpoints signed before. The proof of each shows that it is of the same log. */
   readonly earlier: readonly { readonly checkpoint: string; readonly consistency: readonly string[] }[];
   readonly invoice: Pick<IssuedInvoice, 'invoiceId' | 'number'> & {
-    /** What the invoice itself says of the log that it was computed from; null on one issued before there was a tree. */
+    /**
+     * The tree over the log that the invoice was computed from. null: the invoice was issued before there was a tree.
+     */
     readonly tree: { readonly size: number; readonly root: string; readonly consistency: readonly string[] } | null;
   };
   readonly events: readonly BundledEvent[];
@@ -53,7 +58,8 @@ export async function auditBundle(
   if (issued === undefined)
     throw notFound(
       'unknown_invoice',
-      `the log has no InvoiceIssued of ${invoice.invoiceId} in ${billingStream(invoice.tenantId, invoice.currency)}: run ledgerline verify`,
+      `the log has no InvoiceIssued of ${invoice.invoiceId} in` +
+        ` ${billingStream(invoice.tenantId, invoice.currency)}: run ledgerline verify`,
     );
   const said = issued.data.tree;
   const bundled: BundledEvent[] = [];
@@ -91,7 +97,7 @@ async function proven(
 ): Promise<AuditBundle['earlier']> {
   const earlier: { checkpoint: string; consistency: string[] }[] = [];
   for (const note of notes) {
-    // Those of another key are another's word.
+    // Notes of another key were signed by someone else.
     if (!isNamedIn(note, verifier)) continue;
     const before = readCheckpoint(note, verifier);
     if (before.size < size)

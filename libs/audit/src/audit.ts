@@ -10,7 +10,7 @@ import { signCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint'
 import { KeptTree, rootText } from '#transparency/kept-tree';
 import type { Signer } from '#transparency/note';
 
-/** The log as evidence: its Merkle tree, and what is signed of it. */
+/** The log as evidence: its Merkle tree and the signed checkpoints. */
 @Injectable()
 export class Audit {
   constructor(
@@ -18,12 +18,12 @@ export class Audit {
     private readonly tree: KeptTree,
   ) {}
 
-  /** Takes what was recorded into the tree. Errors: BrokenLog. */
+  /** Adds recorded events to the tree. Errors: BrokenLog. */
   async keepUp(): Promise<void> {
     await this.tree.keepUp();
   }
 
-  /** Signs what the log holds now, and keeps the note beside the tree. */
+  /** Signs the current size and root of the log, and stores the note with the tree. */
   async checkpoint(signer: Signer): Promise<SignedCheckpoint> {
     const { size, root } = await this.tree.head();
     const note = signCheckpoint({ size, root }, signer);
@@ -31,7 +31,10 @@ export class Audit {
     return { size, root: rootText(root), note, publicKey: signer.verifier.text };
   }
 
-  /** The whole state as it was at a position or instant of recording, in a schema of its own. Errors: those of `replayInto`, `position_ahead`, `invalid_as_of`. */
+  /**
+   * Rebuilds the whole state as of a position or an instant of recording, in a separate schema. Errors: those of
+   * `replayInto`, `position_ahead`, `invalid_as_of`.
+   */
   async replay(
     { asOf, into, tenantId }: { asOf: string; into?: string | undefined; tenantId?: string | undefined },
     caller: Caller,
@@ -41,8 +44,8 @@ export class Audit {
   }
 
   /**
-   * All invariants over the live data, and unless `replays` is false that the read models are what the log says. Errors: `forbidden`,
-   * `position_ahead`, `invalid_as_of`.
+   * Checks all invariants over the live data, and that the read models equal a replay of the log (unless `replays` is
+   * false). Errors: `forbidden`, `position_ahead`, `invalid_as_of`.
    */
   async check(caller: Caller, { asOf, replays }: { asOf?: string | undefined; replays: boolean }): Promise<Checked> {
     assertRole(caller, STAFF, 'check');
@@ -52,7 +55,7 @@ export class Audit {
     return { ...checked, ok: failures.length === 0, failures };
   }
 
-  /** An issued invoice, by id or number, with all that proves it. Errors: `unknown_invoice`, `invoice_not_issued`. */
+  /** An issued invoice (by id or number) with all that proves it. Errors: `unknown_invoice`, `invoice_not_issued`. */
   async bundle(invoice: string, signer: Signer, caller: Caller): Promise<AuditBundle> {
     const now = await this.checkpoint(signer);
     return auditBundle(this.core, this.tree, invoice, caller, {

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isConnectionLost } from '#postgres/connection';
 import type { KeptTree } from '#transparency/kept-tree';
 
-/** What comes in meanwhile is hashed at once: a round for each batch would cost the ingest more than the hashing. */
+/** Events of this interval are hashed together: a round for each batch would cost the ingest more than the hashing. */
 const EVERY_MS = 200;
 
-/** Keeps the Merkle tree up behind the log, for as long as the signal lasts, whenever it is woken. */
+/** Adds new events to the Merkle tree whenever it is woken, until the signal aborts. */
 export class TreeKeeper {
   private woken = Promise.withResolvers<void>();
 
@@ -25,7 +25,7 @@ export class TreeKeeper {
       try {
         await this.tree.keepUp();
       } catch (error) {
-        // The database is away: what is missed is hashed when it is back.
+        // The connection is lost. The missing events are hashed when it is back.
         if (!isConnectionLost(error)) throw error;
         this.wake();
       }

@@ -4,19 +4,19 @@ import { dropSchema, project } from '../replay/replay.js';
 import { type DifferingRow, differingRows, differingTables } from '../replay/replay-compare.js';
 import { type Finding, REBUILD } from './finding.js';
 
-/** The schema of a replay that is dropped when it is compared. */
+/** The schema of the replay. It is dropped after the comparison. */
 const SCRATCH = 'ledgerline_check';
-/** Of a table, so many rows are named. */
+/** At most this many rows of a table are listed. */
 const MOST_ROWS = 20;
 
 /**
- * Replaying the log gives the live read models, row for row: what agrees with itself may still not be what was recorded. Takes about as
- * long as a rebuild, and as much disk.
+ * Replays the log and compares the read models row by row: data that is consistent may still differ from what was
+ * recorded. Takes as long as a rebuild, and as much disk space.
  */
 export async function differencesFromLog(context: QueryContext): Promise<Finding[]> {
   const { core } = context;
   return core.exclusively('check', async () => {
-    // What a check that was killed has left.
+    // An interrupted check may have left the schema.
     await dropSchema(core, SCRATCH);
     try {
       await project(context, SCRATCH);
@@ -32,21 +32,24 @@ export async function differencesFromLog(context: QueryContext): Promise<Finding
 async function differs(context: QueryContext, table: TableDefinition): Promise<Finding> {
   const { count, rows: examples } = await differingRows(context, SCRATCH, table, MOST_ROWS);
   const [first] = examples;
-  const where = first === undefined ? '' : `; the first: ${told(first)}`;
+  const where = first === undefined ? '' : `; the first: ${differenceText(first)}`;
   return {
     code: 'read_model_differs',
-    message: `${count} row versions of ${table.name} are not what the log says${where}`,
+    message: `${count} row versions of ${table.name} differ from the log${where}`,
     ids: { table: table.name, rows: count, examples },
     remedy: REBUILD,
   };
 }
 
-function told({ key, shown, recorded }: DifferingRow): string {
+function differenceText({ key, shown, recorded }: DifferingRow): string {
   const row = Object.values(key)
     .filter((value) => value !== null && value !== '')
     .join(' ');
-  if (recorded === null) return `${row}, which nobody recorded`;
+  if (recorded === null) return `${row}, which was never recorded`;
   if (shown === null) return `${row}, which is missing`;
   const columns = [...new Set([...Object.keys(shown), ...Object.keys(recorded)])];
-  return `${row}: ${columns.map((column) => `${column} ${shown[column] ?? 'nothing'} is shown, ${recorded[column] ?? 'nothing'} was recorded`).join('; ')}`;
+  const differences = columns.map(
+    (column) => `${column} is ${shown[column] ?? 'nothing'}, but ${recorded[column] ?? 'nothing'} was recorded`,
+  );
+  return `${row}: ${differences.join('; ')}`;
 }

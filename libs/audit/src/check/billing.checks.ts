@@ -17,9 +17,12 @@ import {
 } from '#projections/invoices/issued-invoices.read';
 import { type Check, type Finding, REBUILD } from './finding.js';
 
-/** What is billed, computed once more by the engine. */
+/** What is billed, computed again by the rating engine. */
 
-/** Observed = billed + corrected + listed as unbilled: what was billed is rated anew, and what differs must be marked, else it is lost. */
+/**
+ * Observed = billed + corrected + listed as unbilled. Billed lines are rated again: a line that comes to another amount
+ * must have a mark, or its difference is lost.
+ */
 const marks: Check = async (context) => {
   const findings: Finding[] = [];
   for (const account of await readInvoicedAccounts(context.core.db, context.position))
@@ -43,7 +46,7 @@ async function unmarked(
     creditsLeft: [],
     marks: new Map([...all].map((lineId) => [lineId, 'check'])),
   };
-  // As of ever, nothing is due: what remains are the lines that are compared with their bookings.
+  // At the earliest instant nothing is due: the marked lines remain, and are compared with their bookings.
   const billing = billingAsOf(asMarked, FROM_EVER).filter(({ lineId }) => all.has(lineId));
   const usage = await loadUsage(core, position, usageNeeded(billing));
   const { rows } = rateInvoice('check', asMarked, billing, usage);
@@ -57,7 +60,9 @@ function missingMark(tenantId: string, currency: string, lineId: string, rows: r
   const difference = moneyText(sum(rows.map(({ net }) => decimal(net))), currency);
   return {
     code: 'missing_mark',
-    message: `line ${lineId} of ${tenantId} comes to ${difference} ${currency} more than it is billed for, and nothing marks it: no invoice will correct it`,
+    message:
+      `line ${lineId} of ${tenantId} comes to ${difference} ${currency} more than was billed, and has no mark:` +
+      ' no invoice will correct it',
     ids: {
       tenantId,
       lineId,
@@ -67,28 +72,30 @@ function missingMark(tenantId: string, currency: string, lineId: string, rows: r
       difference,
       currency,
     },
-    remedy: `Rebuild the read models: marks are made anew from the log. Where it is still missing, a rule of restatements is wrong: report it with the line's id.`,
+    remedy:
+      'Rebuild the read models: marks are made from the log. If the mark is still missing, report the line’s id:' +
+      ' a rule of restatements is wrong.',
   };
 }
 
-/** Every issued invoice comes out the same when it is computed again from what was known then. */
+/** Every issued invoice is the same when it is computed again from what was known then. */
 const reissues: Check = async ({ core, position }) => {
   const findings: Finding[] = [];
   for (const invoice of await readComputedInvoices(core.db, position)) {
     if ((await reissued(core, invoice)) === canonicalInvoice(invoice.invoice_id, invoice.rows)) continue;
     const { invoice_id: invoiceId, tenant_id: tenantId, computed_at: computedAt } = invoice;
-    const message = `invoice ${invoiceId} comes out otherwise when it is computed again from position ${computedAt}`;
+    const message = `invoice ${invoiceId} differs when it is computed again from position ${computedAt}`;
     findings.push({
       code: 'invoice_not_reproduced',
       message,
       ids: { invoiceId, tenantId, computedAt },
-      remedy: `${REBUILD} Where it stays, the engine has changed since: compare with ledgerline explain ${invoiceId}.`,
+      remedy: `${REBUILD} If it still differs, the rating engine has changed: run ledgerline explain ${invoiceId}.`,
     });
   }
   return findings;
 };
 
-/** A missing price is never 0: the line is kept from billing until there is one. */
+/** A missing price is never 0: the line is not billed until it has a price. */
 const prices: Check = async ({ core, position, caller }) => {
   const lines = await allLines(core, position, caller.now);
   const rated = await rateLines(
@@ -101,8 +108,8 @@ const prices: Check = async ({ core, position, caller }) => {
     const { lineId, tenantId, deploymentId, billingKind, period } = line;
     const remedy =
       quarantined.code === 'missing_rate'
-        ? 'Set the price with set-rate, or correct the rate key of the usage: the line is billed from then on.'
-        : 'Correct what the reason names: the line is billed from then on.';
+        ? 'Set the price with set-rate, or correct the rate key of the usage. Then the line is billed.'
+        : 'Correct what the reason names. Then the line is billed.';
     return [
       {
         code: 'usage_without_price',

@@ -5,12 +5,14 @@ import { quarantines } from '#projections/invoices/invoices.read';
 import { at } from '#read-model/at';
 import { type Check, REBUILD, sqlCheck } from './finding.js';
 
-/** What was billed: parts tile their line, rows and invoices add up, numbers have no gaps, revenue is what was issued. */
+/** Parts tile their line, rows and invoices add up, numbers have no gaps, revenue equals what was issued. */
 
 const amountOf = (field: 'gross' | 'discount' | 'credit' | 'net' | 'tax') =>
   sql`(r.row ->> ${sql.lit(field)})::numeric`;
 
-/** SQL, for FROM: issued invoices and credit notes as `d`, with the sums that they state. A credit note's rows are negative. */
+/**
+ * SQL, for FROM: issued invoices and credit notes as `d`, with their stated sums. A credit note's rows are negative.
+ */
 const documents = (position: number) => sql`(
   SELECT i.invoice_id AS document_id, i.rows_attempt, i.status, i.subtotal, i.tax, i.total, 1 AS sign
   FROM invoices i WHERE i.rows_attempt IS NOT NULL AND ${at(position, 'i')}

@@ -8,7 +8,7 @@ import { TERMS } from './terms.checks.js';
 import { USAGE, USAGE_NOTICES } from './usage.checks.js';
 
 export interface Checked {
-  /** No failures; notices are no failures. */
+  /** There are no failures. Notices do not count. */
   readonly ok: boolean;
   readonly position: number;
   readonly failures: readonly Finding[];
@@ -18,7 +18,7 @@ export interface Checked {
 const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
 const NOTICES: readonly Check[] = [...USAGE_NOTICES, ...COST_NOTICES];
 
-/** All invariants over everything there is, as of a position. */
+/** Checks all invariants over all data as of a position. */
 export async function checkAll(context: QueryContext): Promise<Checked> {
   const [failures, notices] = [await found(FAILURES, context), await found(NOTICES, context)];
   return { ok: failures.length === 0, position: context.position, failures, notices };

@@ -6,7 +6,10 @@ import { ADMIN } from '#ledger/query';
 import { readCostTotals } from '#projections/costs/costs.read';
 import { type Check, type Finding } from './finding.js';
 
-/** Tenants + unattributed = overall; deployments + standalone = tenant; kinds = overall on each axis; margin = revenue − cost. Exactly. */
+/**
+ * Tenants + unattributed = overall, deployments + standalone = tenant, kinds = overall on each axis, margin = revenue −
+ * cost. All exactly.
+ */
 const identities: Check = async (context) => {
   const findings: Finding[] = [];
   for (const { month, currency } of await marginMonths(context)) {
@@ -29,7 +32,7 @@ const identities: Check = async (context) => {
     need('cost by kind comes to', total(byKind.cogs.map(({ cogs }) => cogs)), overall.cogs);
     need('revenue less cost is', decimal(overall.revenue).minus(decimal(overall.cogs)), overall.margin);
     if (marginPercent(decimal(overall.revenue), decimal(overall.margin)) !== overall.marginPct)
-      findings.push(broken(month, currency, 'the margin’s percentage is another'));
+      findings.push(broken(month, currency, 'the margin’s percentage is wrong'));
     for (const { tenantId, revenue, cogs } of byTenant) {
       const own = byDeployment.filter((each) => each.tenantId === tenantId);
       need(`deployments of ${tenantId} earn`, total(own.map((each) => each.revenue)), revenue);
@@ -43,10 +46,10 @@ const broken = (month: string, currency: string, what: string): Finding => ({
   code: 'margin_does_not_add_up',
   message: `margin of ${month} in ${currency}: ${what}`,
   ids: { month, currency },
-  remedy: 'A view of the margin is wrong: report it with the month.',
+  remedy: 'A view of the margin is wrong: report the month.',
 });
 
-/** What the months say that was spent is what providers charged, without their tax. */
+/** The costs of all months add up to what providers charged, without their tax. */
 const costs: Check = async (context) => {
   const totals = await readCostTotals(context.core.db, context.position);
   const months = await marginMonths(context);
@@ -56,21 +59,23 @@ const costs: Check = async (context) => {
     for (const { month } of months.filter((each) => each.currency === currency))
       spent.push(...(await costsIn(context, monthNamed(month), currency)).map((share) => share.amount));
     if (sum(spent).eq(decimal(amount))) continue;
-    const message = `providers charged ${amount} ${currency} without tax, the months of the margin come to ${text(sum(spent))}`;
+    const message =
+      `providers charged ${amount} ${currency} without tax,` +
+      ` but the months of the margin come to ${text(sum(spent))}`;
     findings.push({
       code: 'cost_differs',
       message,
       ids: { currency },
-      remedy: 'A cost is lost or counted twice between months or tenants: report it with the currency.',
+      remedy: 'A cost is lost or counted twice between months or tenants: report the currency.',
     });
   }
   return findings;
 };
 
-/** Of cost that nobody bears, so many lines are named. */
+/** At most this many cost lines without a tenant are listed. */
 const MOST_LINES = 20;
 
-/** Cost is seen by those alone who see the margin. */
+/** Only those who may see the margin may see costs. */
 const unattributed: Check = async (context) => {
   if (!ADMIN.includes(context.caller.role)) return [];
   const findings: Finding[] = [];
@@ -81,10 +86,11 @@ const unattributed: Check = async (context) => {
     const costLines = [...new Set(shares.map(({ costLine }) => costLine))];
     findings.push({
       code: 'cost_without_tenant',
-      message: `${amount} ${currency} of cost in ${month} is nobody's: ${costLines.length} lines`,
+      message: `${amount} ${currency} of cost in ${month} has no tenant: ${costLines.length} lines`,
       ids: { month, currency, amount, costLines: costLines.slice(0, MOST_LINES), lines: costLines.length },
       remedy:
-        'Attribute the resource (observe-resource or correct-resource with deploymentId or tenantId), or leave it: it stands as unattributed in the margin.',
+        'Attribute the resource (observe-resource or correct-resource with deploymentId or tenantId),' +
+        ' or leave the cost unattributed in the margin.',
     });
   }
   return findings;

@@ -9,7 +9,7 @@ import { type Check, type Finding, REBUILD } from './finding.js';
 
 const SETTLING = ['InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'] as const;
 
-/** What is due of each invoice, and what a tenant has in credit, as the log itself tells it. */
+/** The amount due of each invoice and each tenant's credit are as the log has them. */
 const settlements: Check = async (context) => {
   const accounts = await settlingEvents(context);
   const { core, position } = context;
@@ -24,10 +24,13 @@ const settlements: Check = async (context) => {
     const wrongCredit = credit.eq(account.credit)
       ? []
       : [
-          differs(`tenant ${tenantId} has ${text(account.credit)} ${currency} in credit, ${text(credit)} is shown`, {
-            tenantId,
-            currency,
-          }),
+          differs(
+            `tenant ${tenantId} has ${text(account.credit)} ${currency} in credit, but ${text(credit)} is shown`,
+            {
+              tenantId,
+              currency,
+            },
+          ),
         ];
     const wrongInvoices = [...account.settlements].flatMap(([invoiceId, { creditTaken, amountDue }]) => {
       const row = shown.get(invoiceId);
@@ -39,7 +42,8 @@ const settlements: Check = async (context) => {
         return [];
       return [
         differs(
-          `of invoice ${invoiceId} ${text(amountDue)} ${currency} is due after ${text(creditTaken)} of credit, ${row?.amount_due ?? 'nothing'} is shown`,
+          `${text(amountDue)} ${currency} of invoice ${invoiceId} are due after ${text(creditTaken)} of credit,` +
+            ` but ${row?.amount_due ?? 'nothing'} is shown`,
           { tenantId, invoiceId, currency },
         ),
       ];

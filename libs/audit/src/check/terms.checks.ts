@@ -3,7 +3,7 @@ import type { Instant } from '#domain/time/instant';
 import { at } from '#read-model/at';
 import { type Check, REBUILD, sqlCheck } from './finding.js';
 
-/** What things are rated by: at any instant at most one rate of a key, one version of a plan, one subscription of a deployment. */
+/** At any instant there is at most one rate of a key, one version of a plan and one subscription of a deployment. */
 
 interface Effective {
   readonly code: string;

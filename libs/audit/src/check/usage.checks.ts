@@ -5,7 +5,7 @@ import { lastReading, unbilledUsage } from '#billing/retention/unbilled';
 import { readResourcesWithoutUsage, readUsageOnSeveralLines } from '#projections/usage-records/usage-history.read';
 import { type Check, type Finding } from './finding.js';
 
-/** Each reading is on one line of an item, or listed as unbilled, or waived: never on two. */
+/** Each reading is on one line of an item, or listed as unbilled, or waived. It is never on two lines. */
 const twice: Check = async (context) => {
   const { core, position } = context;
   const until = await lastReading(context);
@@ -23,7 +23,8 @@ const twice: Check = async (context) => {
       message: `${readings} readings of ${deploymentId} (${billingKind}) are on several lines: ${lineIds.join(', ')}`,
       ids: { deploymentId, billingKind, lineIds, readings },
       remedy:
-        'Two subscriptions, or tenants, hold the deployment at the same time: see query subscriptions, and cancel or assign as it was.',
+        'Two subscriptions or tenants hold the deployment at the same time: see query subscriptions,' +
+        ' then cancel one or assign the deployment.',
     }),
   );
 };
@@ -31,7 +32,9 @@ const twice: Check = async (context) => {
 const unbilled: Check = async (context) =>
   (await unbilledUsage(context)).map(({ deploymentId, billingKind, reason, readings, quantity, period }) => ({
     code: 'usage_unbilled',
-    message: `${quantity} ${billingKind} of ${deploymentId} are on no invoice: ${reason === 'no_subscription' ? 'it had no subscription then' : 'its plan has no such item'}`,
+    message:
+      `${quantity} ${billingKind} of ${deploymentId} are on no invoice:` +
+      ` ${reason === 'no_subscription' ? 'it had no subscription then' : 'its plan has no such item'}`,
     ids: { deploymentId, billingKind, reason, readings, quantity, period },
     remedy:
       reason === 'no_subscription'
@@ -58,7 +61,8 @@ const idle: Check = async ({ core, position }) => {
       message: `no usage was ever recorded of ${kind} ${providerId} of ${provider}, in deployment ${deploymentId}`,
       ids: { provider, providerId, kind, deploymentId },
       remedy:
-        'Meter the days since it was first seen (ledgerline meter), or map its kind: a kind without a billing kind is not metered.',
+        'Meter the days since it was first seen (ledgerline meter), or map its kind:' +
+        ' a kind without a billing kind is not metered.',
     }));
 };
 

@@ -11,18 +11,18 @@ import {
 import { type RateDifference, rateDifferences, type UsageDifference, usageDifferences } from './catalog.js';
 
 export interface Differences {
-  /** Log positions: what was known at the first, against what was known at the second. */
+  /** Log positions: what was known at `from` is compared with what was known at `to`. */
   readonly from: number;
   readonly to: number;
   readonly rates: readonly RateDifference[];
   readonly usage: readonly UsageDifference[];
   readonly lines: readonly LineDifference[];
   readonly invoices: readonly InvoiceDifference[];
-  /** null for who does not see the margin. */
+  /** null: the role may not see the margin. */
   readonly margin: readonly MarginDifference[] | null;
 }
 
-/** What is known at one position against what was known at an earlier one; each difference with the events that explain it. */
+/** What is known at one position, compared with what was known at an earlier one. Errors: `invalid_span`. */
 export async function differences(context: QueryContext, from: number, to: number): Promise<Differences> {
   if (from > to)
     throw invalid('invalid_span', `from, position ${from}, is after to, position ${to}`, [

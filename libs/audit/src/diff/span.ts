@@ -2,7 +2,7 @@ import { eventsOf, reference, type Reference } from '../explain/evidence.js';
 import type { QueryContext } from '#ledger/query';
 import type { Positions } from '#read-model/at';
 
-/** What was known at one position, against what was known at a later one. */
+/** What was known at one position is compared with what was known at a later one. */
 export interface Span {
   readonly context: QueryContext;
   readonly from: number;

@@ -66,7 +66,7 @@ describe('the arithmetic of a row', () => {
     );
   });
 
-  it('is quantity × unit amount where usage does not say the quantity: a tier, a package, a flat amount, a rate', () => {
+  it('of a tier, a package, a flat amount or a rate is quantity × unit amount', () => {
     const graduated: ItemTerms = {
       price: {
         model: 'graduated',

@@ -4,15 +4,16 @@ import { moneyText } from '#domain/money/money';
 import type { ItemTerms } from '#domain/rating/terms';
 import { unitAmountText } from '#billing/invoices/rated-lines';
 
-/** Usage of the line up to the row's charge period, and up to its end; null where the line does not count one quantity. */
+/** The line's usage before the row's charge period, and up to the end of that period. */
 export interface Counted {
   readonly before: Decimal;
   readonly upTo: Decimal;
 }
 
 /**
- * How a row came to its amount, as one would write it down: `(3600 − 1488) × 0.01 = 21.12`. Where money was rounded on the line's running
- * total, the exact product stands before it: `1 × 0.005 = 0.005, booked 0.00`.
+ * How a row came to its amount, as people write it: `(3600 − 1488) × 0.01 = 21.12`. Money is rounded on the line's
+ * running total, so the amount may differ from the exact product: `1 × 0.005 = 0.005, booked 0.00`. `counted`: null if
+ * the line does not count one quantity.
  */
 export function arithmeticOf(
   row: FrozenRow,
@@ -24,11 +25,12 @@ export function arithmeticOf(
   const amount = (value: string): string => amountText(decimal(value), currency);
   const exact = decimal(row.quantity).times(decimal(row.unitAmount));
   const isExact = exact.eq(decimal(row.gross));
-  const product = `${quantityText(row, unit, terms, counted)} = ${isExact ? amount(row.gross) : `${arithmeticSign(text(exact))}, booked ${amount(row.gross)}`}`;
+  const gross = isExact ? amount(row.gross) : `${arithmeticSign(text(exact))}, booked ${amount(row.gross)}`;
+  const product = `${quantityText(row, unit, terms, counted)} = ${gross}`;
   const taken = [row.discount, row.credit].filter((each) => !decimal(each).eq(ZERO));
-  return taken.length === 0
-    ? product
-    : `${product}; ${[amount(row.gross), ...taken.map((each) => bracketed(amount(each)))].join(' − ')} = ${amount(row.net)}`;
+  if (taken.length === 0) return product;
+  const net = [amount(row.gross), ...taken.map((each) => bracketed(amount(each)))].join(' − ');
+  return `${product}; ${net} = ${amount(row.net)}`;
 }
 
 function quantityText(row: FrozenRow, unit: string, terms: ItemTerms | null, counted: Counted | null): string {
@@ -37,7 +39,7 @@ function quantityText(row: FrozenRow, unit: string, terms: ItemTerms | null, cou
   const free = decimal(terms.included ?? '0').plus(decimal(terms.discounts?.quantity ?? '0'));
   const billable = (usage: Decimal): Decimal => (usage.gt(free) ? usage.minus(free) : ZERO);
   const [before, upTo] = [billable(counted.before), billable(counted.upTo)];
-  // A correction, or a maximum, makes it another quantity than the usage of the period.
+  // Because of a correction or a maximum, the quantity may differ from the usage of the period.
   if (!upTo.minus(before).eq(decimal(row.quantity)) || upTo.eq(ZERO)) return plain;
   const shown = (usage: Decimal): string => (free.eq(ZERO) ? text(usage) : `(${text(usage)} − ${text(free)})`);
   if (before.eq(ZERO)) return `${shown(counted.upTo)} × ${unit}`;
@@ -48,7 +50,10 @@ function quantityText(row: FrozenRow, unit: string, terms: ItemTerms | null, cou
 
 const A_HUNDREDTH = decimal('0.01');
 
-/** How a row's tax came to its amount: rounded together with those of the other rows at its rate, it may be off its own product. */
+/**
+ * How a row's tax came to its amount. The taxes of all rows at a rate are rounded together, so one may differ from its
+ * product.
+ */
 export function taxArithmeticOf(row: FrozenRow, currency: string): string {
   const exact = decimal(row.net).times(decimal(row.taxRatePercent)).times(A_HUNDREDTH);
   const amount = (value: string): string => amountText(decimal(value), currency);
@@ -63,5 +68,5 @@ const bracketed = (value: string): string => (value.startsWith('−') ? `(${valu
 /** An amount at the scale of its currency, as arithmetic writes it. */
 export const amountText = (amount: Decimal, currency: string): string => arithmeticSign(moneyText(amount, currency));
 
-/** With the minus sign of arithmetic, which a hyphen is not. */
+/** With a minus sign instead of a hyphen. */
 const arithmeticSign = (value: string): string => value.replace(/^-/, '−');

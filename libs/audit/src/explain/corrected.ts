@@ -3,7 +3,7 @@ import type { QueryContext } from '#ledger/query';
 import { type IssuedRow, type RowOfLine, readRowsOfLines } from '#projections/invoices/issued-rows.read';
 import { numberOf } from './issued.js';
 
-/** A row that another corrects, or that corrects it: where it stands. */
+/** A row that corrects another row, or is corrected by it. */
 export interface RelatedRow {
   readonly rowId: string;
   readonly number: string | null;
@@ -11,11 +11,14 @@ export interface RelatedRow {
 }
 
 export interface Relations {
-  /** Rows of earlier invoices that this one takes back, or books as they should be. */
+  /** Rows of earlier invoices that this row reverses, or books again with the right amount. */
   readonly corrects: readonly RelatedRow[];
   /** Rows of later invoices and credit notes that correct this one. */
   readonly correctedBy: readonly RelatedRow[];
-  /** Up to here the corrected rows were computed: what was recorded since is why they are corrected. null: this row corrects none. */
+  /**
+   * The log position that the corrected rows were computed from. What was recorded after it is the reason for the
+   * correction. null: this row corrects no other.
+   */
   readonly knownBefore: number | null;
 }
 
@@ -25,7 +28,7 @@ const related = ({ row_id: rowId, series, ordinal, kind }: RowOfLine): RelatedRo
   kind,
 });
 
-/** What corrects what, of the lines of these rows, looked up once for all of them. */
+/** Which rows of the same lines correct each other. They are looked up once for all rows. */
 export async function relationsOf(
   { core, position }: QueryContext,
   rows: readonly IssuedRow[],

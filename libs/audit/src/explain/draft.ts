@@ -10,7 +10,7 @@ import type { IssuedRow } from '#projections/invoices/issued-rows.read';
 import { type ExplainedDocument, sumText } from './documents.js';
 import { eventsOfDocument, reference } from './evidence.js';
 
-/** A draft as it would be issued from what is known at the context's position; null where the id is of none. */
+/** A draft as it would be issued from what is known at the context's position. null: the id is not a draft's. */
 export async function draftOf(
   context: QueryContext,
   id: string,

@@ -8,16 +8,19 @@ import { type UsedIn, usedIn } from './used-in.js';
 export interface ExplainedEvent {
   readonly is: 'event';
   readonly event: ShownEvent;
-  /** Upwards: what it ended up in; null: what it says is on no invoice. */
+  /** The invoices that it is an input of. null: what it records is on no invoice. */
   readonly usedIn: readonly UsedIn[] | null;
-  /** Of a cost: the months of the margin that it is in, to be explained in turn. */
+  /** Of a cost: the months of the margin that it is in. Each can be explained by this name. */
   readonly margin: readonly string[];
 }
 
 const codec = new EventCodec();
 const POSITION = /^#?([1-9]\d{0,14})$/;
 
-/** By position, `1207` or `#1207`, or by stream and revision, `plan-studio#0`; undefined where the id is of neither form, or there is none. */
+/**
+ * An event by position (`1207` or `#1207`) or by stream and revision (`plan-studio#0`). undefined: there is no such
+ * event.
+ */
 export async function eventNamed({ core, position }: QueryContext, id: string): Promise<StoredEvent | undefined> {
   const at = POSITION.exec(id)?.[1];
   const [stream, revision] = /^(.+)#(\d{1,15})$/.exec(id)?.slice(1) ?? [];

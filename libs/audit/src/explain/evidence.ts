@@ -18,7 +18,7 @@ import { readLineStarts } from '#projections/invoice-lines/invoice-lines.read';
 import { readReadings, type Readings, type ReadingsOf } from '#projections/usage-records/usage-history.read';
 import { type IssuedInvoice, issuedRows } from './issued.js';
 
-/** An event as evidence: where it stands, when it was recorded, by whom, and why. */
+/** An event as evidence: its place in the log, when it was recorded, by whom, and why. */
 export interface Reference {
   readonly position: number;
   readonly stream: string;
@@ -57,11 +57,11 @@ export function reference(event: LoggedEvent): Reference {
 const reasonIn = (data: unknown): string | null =>
   typeof data === 'object' && data !== null && 'reason' in data && typeof data.reason === 'string' ? data.reason : null;
 
-/** An event itself, with what is said of it in the API's log. */
+/** An event itself, with the ids that the API's log has for it. */
 export interface ShownEvent extends Reference {
   readonly correlationId: string | null;
   readonly requestId: string | null;
-  /** null: not for this role. */
+  /** null: the role may not see it. */
   readonly data: unknown;
 }
 
@@ -70,16 +70,16 @@ export function shownEvent(event: LoggedEvent, data: unknown): ShownEvent {
   return { ...reference(event), correlationId, requestId, data };
 }
 
-/** Where in a file something was read. */
+/** A row of a file. */
 export interface FileRow {
   readonly file: string;
   readonly sha256: string | null;
   readonly row: number;
 }
 
-/** The row of the n-th of what an event holds; null where it came from no file. */
+/** The row that the n-th item of an event was read from. null: it came from no file. */
 export function fileRow({ metadata: { source } }: RecordedEvent, n: number): FileRow | null {
-  // What one command recorded, it recorded from one row.
+  // Everything that one command records comes from one row.
   const row = source === undefined || n < 0 ? undefined : (rowAt(source, n) ?? rowAt(source, 0));
   return source === undefined || row === undefined ? null : { file: source.file, sha256: source.sha256 ?? null, row };
 }
@@ -91,7 +91,7 @@ export async function readingsOf(core: LedgerCore, position: number, of: Reading
   return withPruned(core, [stretch], async (pruned) => readReadings(core.db, position, of, within(pruned, stretch)));
 }
 
-/** A rate-card row names its key; other rows rest on no rate. */
+/** A rate-card row names its key. Other rows are based on no rate. */
 export const keysOfRow = (row: Pick<FrozenRow, 'ref'>, keys: readonly RateKey[]): RateKey[] =>
   keys.filter((key) => row.ref.startsWith(`${rateKeyText(key)}@`));
 
@@ -106,7 +106,7 @@ export const streamsOfRow = (
 ];
 
 const codec = new EventCodec();
-/** As evidence very many events are read, of which little is shown. */
+/** Evidence is many events, of which little is shown: they are decoded quickly, without a check of their shape. */
 export const readEvent = (stored: StoredEvent): RecordedEvent => codec.decodeAsWritten(stored);
 
 /** The events at these positions and those of these streams, up to a position, each once, in order. */
@@ -130,14 +130,14 @@ export const inOrder = <Event extends { readonly position: number }>(upTo: numbe
     (a, b) => a.position - b.position,
   );
 
-/** The events that an invoice rests on, and its own, from the draft to what became of it: as they are hashed. */
+/** The events that an invoice is based on, and its own events, from the draft on. They are as they were hashed. */
 export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedInvoice): Promise<StoredEvent[]> {
   const { core, position } = context;
   const rows = (await issuedRows(context, invoice.invoiceId)).map(({ row }) => row);
   const startOf = await lineStarts(core, invoice.computedAt, rows);
   const streams = new Set([tenantStream(invoice.tenantId)]);
   const positions = new Set<number>();
-  // An invoice's lines belong to a few deployments: the readings of each kind are looked up once, from the earliest line to the latest.
+  // An invoice has few deployments: the readings of each kind are looked up once, from the earliest line to the latest.
   for (const group of Map.groupBy(rows, ({ deploymentId, billingKind }) =>
     JSON.stringify([deploymentId, billingKind]),
   ).values()) {
@@ -173,13 +173,13 @@ async function lineStarts(
   return ({ lineId, chargePeriod: { start } }) => earlier(byLine.get(lineId) ?? start, start);
 }
 
-/** The invoice and the credit note that an event names: of a billing stream each names one of them. */
+/** The invoice and the credit note that an event of a billing stream names. */
 const namedBy = ({ data }: RecordedEvent): { invoiceId: string | null; creditNoteId: string | null } => ({
   invoiceId: 'invoiceId' in data ? data.invoiceId : null,
   creditNoteId: 'creditNoteId' in data ? data.creditNoteId : null,
 });
 
-/** The own events of an invoice, its credit notes' included, or of one credit note. */
+/** The events of an invoice and its credit notes, or of one credit note. */
 export async function eventsOfDocument(
   { core, position }: QueryContext,
   {

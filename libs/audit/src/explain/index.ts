@@ -11,12 +11,12 @@ import { explainOpenLine, type ExplainedOpenLine } from './open-line.js';
 import { explainRows } from './rows.js';
 import { type ExplainedUsage, explainUsage } from './usage.js';
 
-/** Rows of invoices and credit notes; of a draft, those that it comes to now. */
+/** Rows of invoices and credit notes. A draft's rows are as they would be issued now. */
 export interface ExplainedRows<Is extends 'issued' | 'draft' = 'issued' | 'draft'> {
   readonly is: Is;
   readonly documents: readonly ExplainedDocument[];
   readonly rows: Awaited<ReturnType<typeof explainRows>>;
-  /** What of the line is not billed yet; null: nothing, or the id names no line. */
+  /** The part of the line that is not billed yet. null: all of it is billed, or the id names no line. */
   readonly open: ExplainedOpenLine | null;
 }
 
@@ -29,7 +29,10 @@ export type Explained = { readonly id: string } & (
   | ExplainedEvent
 );
 
-/** Whatever an id names, down to its events; an event, up to what it ended up in. An open line is rated up to `at`. Errors: `nothing_to_explain`. */
+/**
+ * Explains what an id names, down to its events; an event, up to the invoices that it is an input of. An open line is
+ * rated up to `at`. Errors: `nothing_to_explain`.
+ */
 export async function explain(context: QueryContext, id: string, at: Instant): Promise<Explained> {
   const rows = await issuedRows(context, id);
   const open = isUuid(id) ? await explainOpenLine(context, id, at) : null;
@@ -53,6 +56,9 @@ export async function explain(context: QueryContext, id: string, at: Instant): P
   if (event !== undefined) return { id, ...(await explainEvent(context, event)) };
   throw notFound(
     'nothing_to_explain',
-    `there is nothing to explain under ${id}: name an invoice or a credit note (id or number), a line, part or row by its id, usage:DEPLOYMENT/KIND/RESOURCE/START, margin:2026-04[/USD[/TENANT]], or an event by its position or as STREAM#REVISION`,
+    `there is nothing to explain under ${id}: name an invoice or a credit note (id or number),` +
+      ' a line, part or row by its id,' +
+      ' usage:DEPLOYMENT/KIND/RESOURCE/START, margin:2026-04[/USD[/TENANT]],' +
+      ' or an event by its position or as STREAM#REVISION',
   );
 }

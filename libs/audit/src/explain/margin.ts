@@ -25,7 +25,9 @@ export interface ExplainedMargin {
     readonly amount: string;
     readonly event: Reference | null;
   }[];
-  /** Each provider's line as far as it is in the month and the tenant's, with the file that it came in. */
+  /**
+   * The share of each provider's line that is in the month and the tenant's, with the file that the line was read from.
+   */
   readonly costs: readonly {
     readonly costLine: string;
     readonly kind: string;
@@ -40,7 +42,10 @@ export interface ExplainedMargin {
 /** `margin:2026-04`, `margin:2026-04/EUR`, `margin:2026-04/USD/<tenant>`. */
 const MARGIN = /^margin:(\d{4}-(?:0[1-9]|1[0-2]))(?:\/([A-Z]{3}))?(?:\/(.+))?$/;
 
-/** A month's margin, of all or of one tenant, down to invoices, provider's lines and their events; null where the id is of another form. */
+/**
+ * A month's margin, of all tenants or one, down to invoices, cost lines and their events. null: the id has another
+ * form.
+ */
 export async function explainMargin(context: QueryContext, id: string): Promise<ExplainedMargin | null> {
   const { core, position } = context;
   const [month = '', currency = 'USD', encoded] = MARGIN.exec(id)?.slice(1) ?? [];

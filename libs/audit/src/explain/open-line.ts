@@ -24,7 +24,10 @@ export interface ExplainedOpenLine {
   readonly events: readonly Reference[];
 }
 
-/** What of a line no invoice has issued yet, as it rates up to `at`: of all its parts, or of the one that the id names; null where there is none. */
+/**
+ * What of a line is not issued yet, rated up to `at`: all its open parts, or the one that the id names. null: there is
+ * none.
+ */
 export async function explainOpenLine(
   context: QueryContext,
   id: string,

@@ -30,14 +30,14 @@ import { numberOf } from './issued.js';
 /** A row of a credit note. */
 type NotedRow = Pick<IssuedRow, 'document_id' | 'credited_invoice_id' | 'tenant_id' | 'currency'>;
 
-/** What rows rest on: an invoice may have 20,000 of them, and many rest on the same. Each is looked up once. */
+/** What rows are based on. An invoice may have 20,000 rows, and many have the same basis: each is looked up once. */
 interface Grounds {
   readonly lines: (of: Pick<IssuedRow, 'computed_at' | 'tenant_id'>) => Promise<ReadonlyMap<string, LineDefinition>>;
   readonly readings: (
     of: ReadingsOf & { readonly position: number },
   ) => Promise<Readings & { readonly events: readonly Reference[] }>;
   readonly stream: (name: string) => Promise<readonly RecordedEvent[]>;
-  /** The event that issued a credit note: it says why. */
+  /** The event that issued a credit note. It has the reason. */
   readonly note: (of: NotedRow) => Promise<readonly RecordedEvent[]>;
   readonly counted: (of: {
     readonly position: number;
@@ -46,7 +46,10 @@ interface Grounds {
   }) => Promise<Counted | null>;
 }
 
-/** Rows: the arithmetic of each, the terms and readings that gave it, and their events. One after the other, as each asks the database. */
+/**
+ * Each row with its arithmetic, terms, readings and events. Rows are explained one after the other, since each asks the
+ * database.
+ */
 export async function explainRows(context: QueryContext, rows: readonly IssuedRow[]) {
   const [grounds, relations] = [groundsOf(context, rows), await relationsOf(context, rows)];
   const explained: Awaited<ReturnType<typeof explainRow>>[] = [];
@@ -73,7 +76,7 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
       (of) => JSON.stringify(of),
       async ({ position, ...of }) => {
         const readings = await readingsOf(core, position, of);
-        // Of very many readings, only what is shown of their events is kept.
+        // There may be very many readings: only what is shown of their events is kept.
         return {
           ...readings,
           events: await Array.fromAsync(core.log.readAt(readings.positions), (stored) => reference(readEvent(stored))),
@@ -145,7 +148,9 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
     usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
     corrects,
     correctedBy,
-    /** Of a correction: what was recorded since the corrected rows were computed; where its line was cut makes it no other. */
+    /**
+     * Of a correction: what was recorded after the corrected rows were computed. A cut of the line changes no amount.
+     */
     because:
       knownBefore === null ? [] : events.filter(({ position, type }) => position > knownBefore && type !== 'LineSplit'),
     events,
@@ -175,7 +180,7 @@ function rateOf(row: FrozenRow, key: RateKey, events: readonly RecordedEvent[]) 
   return { ...key, effectiveFrom, unitPrice: row.unitAmount, event: setBy === undefined ? null : reference(setBy) };
 }
 
-/** What the line's usage came to when the charge period began, and when it ended. */
+/** The line's usage at the start of the charge period, and at its end. */
 async function countedUsage(
   { core }: QueryContext,
   position: number,

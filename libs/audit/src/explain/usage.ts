@@ -17,7 +17,7 @@ import type { RecordVersion } from '#projections/usage-records/usage-records.rea
 
 export interface ExplainedUsage {
   readonly is: 'usage record';
-  /** Record by record, where there are several of one resource, kind and start. */
+  /** Every version, record by record: there may be several of one resource, kind and start. */
   readonly versions: readonly UsageVersion[];
   readonly usedIn: readonly UsedIn[];
 }
@@ -35,7 +35,7 @@ export interface UsageVersion {
   readonly isInForce: boolean;
   /** Where it was read. */
   readonly file: FileRow | null;
-  /** The event that gave it this quantity; and the one that took it back, where one did. */
+  /** The event that gave it this quantity, and the one that replaced or withdrew it. */
   readonly event: Reference | null;
   readonly until: Reference | null;
   /** Of what was metered: the sightings and corrections of the resource that it was metered from. */
@@ -45,7 +45,7 @@ export interface UsageVersion {
 /** `usage:<deployment>/<billing kind>/<resource>/<period start>`, each part encoded as in a URL. */
 const USAGE = /^usage:([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)$/;
 
-/** A usage record with every version that it had; null where the id is of another form, or there is none. */
+/** A usage record with all its versions. null: there is none, or the id has another form. */
 export async function explainUsage(context: QueryContext, id: string): Promise<ExplainedUsage | null> {
   const [deploymentId, billingKind, resourceId, start] = (USAGE.exec(id)?.slice(1) ?? []).map(decodeURIComponent);
   const at = zInstant.safeParse(start);
@@ -104,7 +104,7 @@ function versionOf(
   };
 }
 
-/** Which of the readings that an event holds a record is. */
+/** The place of a record among the readings of an event. */
 function placeIn(event: RecordedEvent, row: RecordVersion): number {
   const {
     resource_id: resourceId,

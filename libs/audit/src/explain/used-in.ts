@@ -11,7 +11,7 @@ import { type IssuedRow, type ReadingStart, readRowsOf, type RowsOf } from '#pro
 import { type MeteredWanted, readMeteredStarts } from '#projections/usage-records/usage-history.read';
 import { numberOf } from './issued.js';
 
-/** An invoice that something ended up in, and in which of its rows. */
+/** An invoice, and its rows that something is an input of. */
 export interface UsedIn {
   readonly invoiceId: string;
   readonly number: string | null;
@@ -97,7 +97,8 @@ function wantedBy({
     }
     case 'DayMetered':
       return { since, metered: { provider: null, resourceIds: null, ...dayOf(instant(`${data.date}T00:00:00Z`)) } };
-    // A removed resource and pruned usage have no readings. Cost is in the margin. The others change nothing by themselves.
+    // A removed resource and pruned usage have no readings. Cost is in the margin. The others change no row by
+    // themselves.
     case 'ResourceRemoved':
     case 'UsagePruned':
     case 'UsageWaived':

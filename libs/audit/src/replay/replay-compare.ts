@@ -4,23 +4,26 @@ import { prunedUsage, usageProviders, usageRecords } from '#projections/usage-re
 import { digestOf } from '#read-model/compare';
 import type { TableDefinition } from '#read-model/table';
 
-/** The live read models, as they were at the context's position, held against what the log gives. */
+/** Compares the live read models, as of the context's position, with a replay of the log. */
 
-/** Versions that were known then, as they were then: one that ended later was in force. */
+/** SQL: the versions that were known then, as they were then. A version that ended later was in force. */
 const then = (schema: string, { name, columns }: TableDefinition): string =>
-  `SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from, CASE WHEN position_to <= $1 THEN position_to END AS position_to FROM ${schema}.${name} t WHERE position_from <= $1${PRUNED.includes(name) ? KEPT : ''}`;
+  `SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from,
+     CASE WHEN position_to <= $1 THEN position_to END AS position_to
+   FROM ${schema}.${name} t WHERE position_from <= $1${PRUNED.includes(name) ? KEPT : ''}`;
 
-/** Raw records that were pruned since are in the replay alone. */
+/** Raw records that were pruned later are only in the replay. */
 const PRUNED: readonly string[] = [usageRecords.name, usageProviders.name];
 const KEPT =
-  ` AND NOT EXISTS (SELECT FROM ${READ_MODELS}.${prunedUsage.name} p WHERE p.deployment_id = t.deployment_id AND p.billing_kind = t.billing_kind` +
+  ` AND NOT EXISTS (SELECT FROM ${READ_MODELS}.${prunedUsage.name} p` +
+  ' WHERE p.deployment_id = t.deployment_id AND p.billing_kind = t.billing_kind' +
   " AND t.period_start >= p.month AND t.period_start < p.month + interval '1 month')";
 
-/** Who superseded a version is written on it when that happens: as of then it had not. */
+/** A version's `superseded_by` is written when it is superseded: before that it was null. */
 const thenColumn = (column: string): string =>
   column === 'superseded_by' ? 'CASE WHEN position_to <= $1 THEN superseded_by END AS superseded_by' : column;
 
-/** Tables of which the replay and the live one, cut off at the position, do not have the same row versions. */
+/** Tables whose row versions up to the position differ between the replay and the live read models. */
 export async function differingTables({ core, position }: QueryContext, schema: string): Promise<TableDefinition[]> {
   const differing: TableDefinition[] = [];
   for (const table of core.projector.list().flatMap(({ tables }) => tables)) {
@@ -34,14 +37,16 @@ export async function differingTables({ core, position }: QueryContext, schema: 
 
 type Values = Readonly<Record<string, string | null>>;
 
-/** A row version that is not the same: null where the live read models, or the log, have none of this key. Values are texts. */
+/** A row version that differs. null: the live read models, or the log, have none with this key. Values are texts. */
 export interface DifferingRow {
   readonly key: Values;
   readonly shown: Values | null;
   readonly recorded: Values | null;
 }
 
-/** How many row versions of a table differ, and the first of them; of those that both have, only what differs. */
+/**
+ * How many row versions of a table differ, and the first ones. If both have the version, only the columns that differ.
+ */
 export async function differingRows(
   { core, position }: QueryContext,
   schema: string,

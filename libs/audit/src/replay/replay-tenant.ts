@@ -1,21 +1,33 @@
 import type { TableDefinition } from '#read-model/table';
 import type { LedgerCore } from '#ledger/ledger-core';
 
-/** What tells a tenant's rows apart, looked up before any row goes: whose deployments were when, resources, documents, subscriptions. */
+/**
+ * What identifies a tenant's rows: deployments over time, resources, documents. It is looked up before any row is
+ * deleted.
+ */
 const LOOK_UPS = (schema: string): Readonly<Record<string, string>> => ({
-  held: `SELECT deployment_id, effective_from, until FROM (
-     SELECT *, lead(effective_from) OVER (PARTITION BY deployment_id ORDER BY effective_from) AS until FROM ${schema}.deployment_assignments WHERE position_to IS NULL) a WHERE tenant_id = $1`,
+  held: `SELECT deployment_id, effective_from, until
+     FROM (
+       SELECT *, lead(effective_from) OVER (PARTITION BY deployment_id ORDER BY effective_from) AS until
+       FROM ${schema}.deployment_assignments WHERE position_to IS NULL) a
+     WHERE tenant_id = $1`,
   own_deployments: `SELECT DISTINCT deployment_id FROM ${schema}.deployment_assignments WHERE tenant_id = $1`,
   own_resources: `SELECT DISTINCT provider, provider_id FROM ${schema}.resource_sightings WHERE ${RESOURCE_OF(schema)}
-     UNION SELECT provider, provider_id FROM ${schema}.resource_corrections WHERE changes ->> 'tenantId' = $1 OR changes ->> 'deploymentId' IN (SELECT deployment_id FROM ${schema}.deployment_assignments WHERE tenant_id = $1)`,
-  own_documents: `SELECT invoice_id FROM ${schema}.invoices WHERE tenant_id = $1 UNION SELECT credit_note_id FROM ${schema}.credit_notes WHERE tenant_id = $1`,
+     UNION
+     SELECT provider, provider_id FROM ${schema}.resource_corrections
+     WHERE changes ->> 'tenantId' = $1 OR changes ->> 'deploymentId' IN (${DEPLOYMENTS_OF(schema)})`,
+  own_documents: `SELECT invoice_id FROM ${schema}.invoices WHERE tenant_id = $1
+     UNION SELECT credit_note_id FROM ${schema}.credit_notes WHERE tenant_id = $1`,
 });
 
-/** Of a resource in a deployment, the deployment's tenant counts; of any other, its own. */
-const RESOURCE_OF = (schema: string): string =>
-  `(deployment_id IN (SELECT deployment_id FROM ${schema}.deployment_assignments WHERE tenant_id = $1) OR (deployment_id IS NULL AND tenant_id = $1))`;
+const DEPLOYMENTS_OF = (schema: string): string =>
+  `SELECT deployment_id FROM ${schema}.deployment_assignments WHERE tenant_id = $1`;
 
-/** Leaves the tenant's rows of a replay, and what belongs to no tenant: rates, plans, metering. */
+/** A resource in a deployment is the deployment's tenant's. Any other is its own tenant's. */
+const RESOURCE_OF = (schema: string): string =>
+  `(deployment_id IN (${DEPLOYMENTS_OF(schema)}) OR (deployment_id IS NULL AND tenant_id = $1))`;
+
+/** Deletes all rows of a replay but the tenant's, and those that belong to no tenant: rates, plans, metering. */
 export async function keepOnly(
   { pool }: Pick<LedgerCore, 'pool'>,
   schema: string,
@@ -35,10 +47,11 @@ export async function keepOnly(
       condition.includes('$1') ? [tenantId] : [],
     );
   }
-  // What a day's metering passed over names everyone's resources; keys of commands name what others did.
+  // Skipped resources of a metered day may be another tenant's, and so may the keys of commands.
   await pool.query(
     `UPDATE ${schema}.metered_days SET skipped = coalesce((SELECT jsonb_agg(s) FROM jsonb_array_elements(skipped) s
-       WHERE (s ->> 'provider', s ->> 'providerId') IN (SELECT provider, provider_id FROM ${schema}.own_resources)), '[]')`,
+       WHERE (s ->> 'provider', s ->> 'providerId') IN (
+         SELECT provider, provider_id FROM ${schema}.own_resources)), '[]')`,
   );
   await pool.query(`TRUNCATE ${schema}.command_keys`);
   await pool.query(
@@ -48,7 +61,7 @@ export async function keepOnly(
   );
 }
 
-/** Whose a table's rows are, by the columns that it has; null: nobody's. */
+/** SQL: a row is the tenant's, by the columns that its table has. null: the table's rows belong to no tenant. */
 function conditionFor(schema: string, columns: readonly string[]): string | null {
   const has = (...names: readonly string[]): boolean => names.every((name) => columns.includes(name));
   const resource = (column: string): string =>
@@ -59,12 +72,15 @@ function conditionFor(schema: string, columns: readonly string[]): string | null
   if (has('provider_id')) return resource('provider_id');
   if (has('tenant_id', 'resource_id')) return `t.tenant_id = $1 OR ${resource('resource_id')}`;
   if (has('tenant_id')) return 't.tenant_id = $1';
-  // A reading is whose the deployment was when it was read.
+  // A reading belongs to the tenant that held the deployment at that time.
   if (has('deployment_id', 'period_start'))
-    return `EXISTS (SELECT FROM ${schema}.held h WHERE h.deployment_id = t.deployment_id AND t.period_start >= h.effective_from AND (h.until IS NULL OR t.period_start < h.until))`;
+    return `EXISTS (SELECT FROM ${schema}.held h
+      WHERE h.deployment_id = t.deployment_id AND t.period_start >= h.effective_from
+        AND (h.until IS NULL OR t.period_start < h.until))`;
   if (has('deployment_id')) return deployment;
   if (has('invoice_id')) return `t.invoice_id IN (SELECT invoice_id FROM ${schema}.own_documents)`;
   if (has('subscription_id'))
-    return `t.subscription_id IN (SELECT subscription_id FROM ${schema}.subscriptions WHERE deployment_id IN (SELECT deployment_id FROM ${schema}.own_deployments))`;
+    return `t.subscription_id IN (SELECT subscription_id FROM ${schema}.subscriptions
+      WHERE deployment_id IN (SELECT deployment_id FROM ${schema}.own_deployments))`;
   return null;
 }

@@ -9,12 +9,15 @@ import { keepOnly } from './replay-tenant.js';
 
 export interface Replayed {
   readonly schema: string;
-  /** The log position that it is the state of. */
+  /** The log position whose state it is. */
   readonly position: number;
   readonly tenantId: string | null;
   /** Row versions by table. */
   readonly tables: Readonly<Record<string, number>>;
-  /** Tables that the live read models, asked as of the position, do not agree with: none, unless something is wrong. null for one tenant. */
+  /**
+   * Tables that differ from the live read models as of the position: none, unless something is wrong. null: one
+   * tenant's replay.
+   */
   readonly differing: readonly string[] | null;
 }
 
@@ -22,15 +25,16 @@ const PLAIN = /^[a-z_][a-z0-9_]{0,62}$/;
 const OURS = /^(ledgerline.*|pg_.*|public|information_schema)$/;
 
 /**
- * Replays the log up to the context's position into a schema of its own, where it can be queried with SQL. A schema that an earlier replay
- * made is made anew. Errors: `invalid_schema`, `schema_exists`, `unknown_tenant`.
+ * Replays the log up to the context's position into a separate schema, which can be queried with SQL. A schema of an
+ * earlier replay is replaced. Errors: `invalid_schema`, `schema_exists`, `unknown_tenant`.
  */
 export async function replayInto(context: QueryContext, schema: string, tenantId: string | null): Promise<Replayed> {
   const { core, position } = context;
   if (!PLAIN.test(schema) || OURS.test(schema))
     throw refused(
       'invalid_schema',
-      `${JSON.stringify(schema)} can't be replayed into: use a name of a-z, 0-9 and _ that is neither Postgres's nor the ledger's`,
+      `${JSON.stringify(schema)} can't be replayed into: use a name of a-z, 0-9 and _` +
+        " that is neither Postgres's nor the ledger's",
     );
   if (tenantId !== null) await visibleTenant(context, tenantId);
   await clear(context, schema);
@@ -45,7 +49,7 @@ export async function replayInto(context: QueryContext, schema: string, tenantId
   return { schema, position, tenantId, tables: await countsOf(context, schema, tables), differing };
 }
 
-/** The read models as of the context's position, from the log alone, in a schema that is not there yet. */
+/** Builds the read models as of the context's position from the log, in a schema that does not exist yet. */
 export async function project({ core, position }: QueryContext, schema: string): Promise<void> {
   const replay = new Projector(new LogUntil(core.log, position), core.pool, core.projector.list(), schema);
   await replay.prepare();
@@ -63,7 +67,7 @@ async function clear({ core }: QueryContext, schema: string): Promise<void> {
   if (!rows[0].replay)
     throw refused(
       'schema_exists',
-      `the schema ${schema} is there, and no replay made it: nothing was changed; name another with --into, or drop it`,
+      `the schema ${schema} exists, and no replay made it. Nothing was changed. Name another with --into, or drop it`,
     );
   await dropSchema(core, schema);
 }

@@ -6,10 +6,16 @@ import type { CommandItem } from '../presets/resources.js';
 import type { SourceRow } from '../rows/row.js';
 import type { Source } from '../rows/source.js';
 
-/** So many rows are brought into the order of their dates: a price list that is longer is in that order, or has refusals. */
+/**
+ * So many rows are brought into the order of their dates: a price list that is longer is in that order, or has
+ * refusals.
+ */
 const MOST_KEPT = 50_000;
 
-/** Carries out commands in order, several at once where they have nothing to do with each other; `sources` says where each was read. */
+/**
+ * Carries out commands in order, several at once where they have nothing to do with each other; `sources` says where
+ * each was read.
+ */
 export type CarryOut = (commands: readonly object[], sources: readonly EventSource[]) => AsyncIterable<CommandOutcome>;
 
 /** What an earlier delivery of the same key said otherwise. */

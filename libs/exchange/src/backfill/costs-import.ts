@@ -26,7 +26,10 @@ interface Invoice {
   readonly kept: Map<string, Kept>;
 }
 
-/** Cost lines, by provider and invoice. A line of a month that is delivered again with another body becomes a correction. */
+/**
+ * Cost lines, by provider and invoice. A line of a month that is delivered again with another body becomes a
+ * correction.
+ */
 export class CostsImport implements Importer<CostItem> {
   private readonly occurrences = new Occurrences();
   private invoices = new Map<string, Invoice>();

@@ -29,12 +29,16 @@ export interface DryRun extends BackfillSummary {
   readonly notTried: string | null;
 }
 
-/** So many lines are carried out in a transaction that is rolled back; of more, only what is known of each row is looked up. */
+/**
+ * So many lines are carried out in a transaction that is rolled back; of more, only what is known of each row is looked
+ * up.
+ */
 const MOST_TRIED = 100_000;
 
 /**
- * What an import would do; nothing of it is kept. Small files are imported in earnest, by the same code, on a trial of the ledger, which
- * tells the money too. Errors: `too_large_for_dry_run` for resources and rates, whose rows are decided one after the other.
+ * What an import would do; nothing of it is kept. Small files are imported in earnest, by the same code, on a trial of
+ * the ledger, which tells the money too. Errors: `too_large_for_dry_run` for resources and rates, whose rows are
+ * decided one after the other.
  */
 export async function dryRun(
   core: LedgerCore,

@@ -25,7 +25,10 @@ export interface FileImport<Item> {
   readonly reached: (rows: number) => Promise<void>;
 }
 
-/** Reads a file to its end, or until the signal aborts, and has every row carried out, told as rejected, or both in part. */
+/**
+ * Reads a file to its end, or until the signal aborts, and has every row carried out, told as rejected, or both in
+ * part.
+ */
 export async function importFile<Item>(source: Source, options: FileImport<Item>): Promise<void> {
   const { columns, pages } = await rowsOf(source, options.mapping, options.onRead);
   // A header is looked at also where no row follows; of objects, the first one tells what they are.

@@ -7,8 +7,8 @@ import type { Source } from '../rows/source.js';
 import { CoveredTime } from './survey.js';
 
 /**
- * Billed lines that an import reached, and the invoices of their parts within the time that it covers. Differences are booked as
- * corrections.
+ * Billed lines that an import reached, and the invoices of their parts within the time that it covers. Differences are
+ * booked as corrections.
  */
 export interface Historic {
   readonly tenantId: string;

@@ -5,7 +5,10 @@ import type { Mapping } from '../rows/mapping.js';
 import { COUNTS, type Counts } from '../rows/outcome.js';
 import type { Source } from '../rows/source.js';
 
-/** Raised where a file is read otherwise than before: what was imported by another reading is looked at again, row by row. */
+/**
+ * Raised where a file is read otherwise than before: what was imported by another reading is looked at again, row by
+ * row.
+ */
 const READING = 1;
 /** So many rows are imported between two marks. */
 export const ROWS_PER_MARK = 200_000;
@@ -15,9 +18,9 @@ const zMark = z.object({ rows: z.number(), ...Object.fromEntries(COUNTS.map((nam
 } & Record<keyof Counts, z.ZodNumber>);
 
 /**
- * How far a file was imported, in the log itself, as the outcome of a command that the file's content and mapping are the key of. The same
- * file again is then known without looking at its rows; where it was interrupted, up to the last mark. A file of which a row was
- * rejected is never known whole: what kept the row out may be mended.
+ * How far a file was imported, in the log itself, as the outcome of a command that the file's content and mapping are
+ * the key of. The same file again is then known without looking at its rows; where it was interrupted, up to the last
+ * mark. A file of which a row was rejected is never known whole: what kept the row out may be mended.
  */
 export class ProgressMarks {
   private readonly key: string;

@@ -21,14 +21,16 @@ const MAX_ATTEMPTS = 20;
 
 interface Stream {
   revision: number;
-  /** Whether all that is in it came from this run: of its keys, which are each other's equals nowhere, nothing is known. */
+  /**
+   * Whether all that is in it came from this run: of its keys, which are each other's equals nowhere, nothing is known.
+   */
   readonly isOwn: boolean;
 }
 
 /**
- * Writes the batches of an import. A command looks at all that was recorded before it; here that is done once a stream: what the run
- * itself appends has other keys than what it appends next, so that a stream which began with it is not looked up at all. Whoever
- * else appends to one meanwhile is found by its revision, and it is looked up from then on.
+ * Writes the batches of an import. A command looks at all that was recorded before it; here that is done once a stream:
+ * what the run itself appends has other keys than what it appends next, so that a stream which began with it is not
+ * looked up at all. Whoever else appends to one meanwhile is found by its revision, and it is looked up from then on.
  */
 export class UsageDelivery {
   private readonly streams = new Map<string, Stream>();
@@ -56,8 +58,8 @@ export class UsageDelivery {
   }
 
   /**
-   * Appends what is new or corrected of an opened stream's batch; `isRepeated`: its keys came before in this run, and what was said of
-   * them is projected. Errors as in writeUsage; nothing of the batch is then appended.
+   * Appends what is new or corrected of an opened stream's batch; `isRepeated`: its keys came before in this run, and
+   * what was said of them is projected. Errors as in writeUsage; nothing of the batch is then appended.
    */
   async write(batch: UsageBatch, isRepeated: boolean): Promise<Omit<UsageDecided, 'events'>> {
     const name = nameOf(batch);

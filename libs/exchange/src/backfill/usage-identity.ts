@@ -16,9 +16,9 @@ export class UsageIdentity {
   private readonly ofAnyProvider = new Occurrences();
 
   /**
-   * A row with an id of its source's is that one. An event without one is told apart by its file and row (`identity`), since equal ones are
-   * two. The reading of an hour or a day is the same when it is delivered again in another file, so that its quantity can be
-   * corrected; what a file says of it a second time is another reading.
+   * A row with an id of its source's is that one. An event without one is told apart by its file and row (`identity`),
+   * since equal ones are two. The reading of an hour or a day is the same when it is delivered again in another file,
+   * so that its quantity can be corrected; what a file says of it a second time is another reading.
    */
   of(deploymentId: string, observation: Observation, identity: string): Identified {
     if (observation.sourceId === undefined && observation.granularity === 'event')

@@ -25,7 +25,9 @@ const COLUMNS: readonly Column[] = [
 ];
 const WIDTH = COLUMNS.length;
 
-/** A credit note as it is sent. Its rows are below zero: here they are what is credited, above. Errors: `DoesNotAddUp`. */
+/**
+ * A credit note as it is sent. Its rows are below zero: here they are what is credited, above. Errors: `DoesNotAddUp`.
+ */
 export function creditNoteDocument(document: CreditNoteDocument): string {
   const { creditNote, invoice, seller, tenantName, timeZone, shownAsOf, deploymentNames } = document;
   const { number, issuedAt, currency, reason, rows, tenantId, subtotal, tax, total } = creditNote;

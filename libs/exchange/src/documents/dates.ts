@@ -12,7 +12,9 @@ export class Dates {
     return time === '00:00' ? date : `${date} ${time}`;
   }
 
-  /** Whole days by the first and the last of them, as people count days; else the instants at which it begins and ends. */
+  /**
+   * Whole days by the first and the last of them, as people count days; else the instants at which it begins and ends.
+   */
   period({ start, end }: Period): string {
     const [from, until] = [clockAt(start, this.timeZone), clockAt(end, this.timeZone)];
     if (from.time !== '00:00' || until.time !== '00:00')

@@ -57,8 +57,8 @@ const COLUMNS: readonly Column[] = [
 const WIDTH = COLUMNS.length;
 
 /**
- * An invoice as it is sent: HTML that prints. It has the view's figures and no other; a sum that it shows is compared with the
- * view's. Errors: `DoesNotAddUp`.
+ * An invoice as it is sent: HTML that prints. It has the view's figures and no other; a sum that it shows is compared
+ * with the view's. Errors: `DoesNotAddUp`.
  */
 export function invoiceDocument(document: InvoiceDocument): string {
   const { invoice } = document;
@@ -164,7 +164,10 @@ function assertFiguresAddUp({ lines, taxes, subtotal, tax, total }: InvoiceView,
   assertAddsUp(title, 'subtotal and tax', [subtotal, tax], total);
 }
 
-/** What is due is the total less credit taken and credit notes; one after payment is the tenant's credit, and takes nothing off. */
+/**
+ * What is due is the total less credit taken and credit notes; one after payment is the tenant's credit, and takes
+ * nothing off.
+ */
 function assertSettled({ total, creditTaken, amountDue, creditNotes, status }: InvoiceView, title: string): void {
   if (status === 'void') return;
   const due = ofTotal(total).minus(decimal(creditTaken));

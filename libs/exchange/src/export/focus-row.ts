@@ -174,8 +174,8 @@ export interface IssuedRow {
 }
 
 /**
- * The month that a row is billed in: of a charge, the one in which its charge period begins, in advance or in arrears; of what corrects
- * an issued row, the one in which the correction was issued, where that is later.
+ * The month that a row is billed in: of a charge, the one in which its charge period begins, in advance or in arrears;
+ * of what corrects an issued row, the one in which the correction was issued, where that is later.
  */
 export const billingMonthOf = ({ row, issuedAt }: Pick<IssuedRow, 'row' | 'issuedAt'>): Period =>
   monthOf(row.kind === 'charge' ? row.chargePeriod.start : later(row.chargePeriod.start, issuedAt));

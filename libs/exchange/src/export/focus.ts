@@ -7,7 +7,10 @@ import { billingMonthOf, type ExportedCost, type FocusRow, focusOfCost, focusOfI
 
 const PAGE_ROWS = 1000;
 
-/** A month's cost and revenue as rows of FOCUS 1.2, as known at a position. Rows are read page by page, whatever their number. */
+/**
+ * A month's cost and revenue as rows of FOCUS 1.2, as known at a position. Rows are read page by page, whatever their
+ * number.
+ */
 export async function* focusRows(
   core: LedgerCore,
   position: number,

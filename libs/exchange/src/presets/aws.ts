@@ -3,7 +3,10 @@ import type { Preset } from './preset.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
 
-/** What AWS calls a line's type, and what that is here. Types not listed are refused by name: a new one must not be taken for usage. */
+/**
+ * What AWS calls a line's type, and what that is here. Types not listed are refused by name: a new one must not be
+ * taken for usage.
+ */
 const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
   Usage: 'usage',
   DiscountedUsage: 'usage',
@@ -29,9 +32,10 @@ const EFFECTIVE: Readonly<Record<string, string>> = {
 };
 
 /**
- * AWS cost and usage report, the legacy columns (`lineItem/UnblendedCost`) and those of CUR 2.0 (`line_item_unblended_cost`). A
- * LineItemId is unique only together with its TimeInterval. The invoice's id is empty until the month is closed, so a bill is known
- * by its payer, month and type: the closed month is then the open one delivered again.
+ * AWS cost and usage report, the legacy columns (`lineItem/UnblendedCost`) and those of CUR 2.0
+ * (`line_item_unblended_cost`). A LineItemId is unique only together with its TimeInterval. The invoice's id is empty
+ * until the month is closed, so a bill is known by its payer, month and type: the closed month is then the open one
+ * delivered again.
  */
 export const awsCostReport: Preset<CostItem> = {
   name: 'aws-cur',

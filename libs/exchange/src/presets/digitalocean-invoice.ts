@@ -6,7 +6,9 @@ import { chargePeriod, type CostItem, given, keyOf } from './costs.js';
 const PROVIDER = 'digitalocean';
 const LAST_SECOND = /:59$/;
 
-/** Some rows end in the last second of the month, `23:59:59`, others at the next month's start: both mean the latter. */
+/**
+ * Some rows end in the last second of the month, `23:59:59`, others at the next month's start: both mean the latter.
+ */
 function endOf(cells: Cells, field: string): Instant {
   const end = cells.instant(field);
   if (!end.endsWith('T23:59:59Z')) return end;
@@ -34,7 +36,9 @@ const categoryOf = (product: string, amount: string): 'tax' | 'credit' | 'usage'
   return amount.startsWith('-') || /^(credits?|promotional)/i.test(product) ? 'credit' : 'usage';
 };
 
-/** An invoice as DigitalOcean's console exports it. It has no ids: a line is known by what it is for, and since when. */
+/**
+ * An invoice as DigitalOcean's console exports it. It has no ids: a line is known by what it is for, and since when.
+ */
 export const digitalOceanInvoiceCsv: Preset<CostItem> = {
   name: 'digitalocean-invoice',
   kind: 'costs',

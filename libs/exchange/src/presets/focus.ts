@@ -25,9 +25,9 @@ const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * What tells two charges apart. FOCUS has no id of a row; all that names the charge without measuring it does: a row that is delivered
- * again with another cost is then the same charge. Names and tags change in retrospect and are left out; so is the invoice's id,
- * which is empty until the month is closed.
+ * What tells two charges apart. FOCUS has no id of a row; all that names the charge without measuring it does: a row
+ * that is delivered again with another cost is then the same charge. Names and tags change in retrospect and are left
+ * out; so is the invoice's id, which is empty until the month is closed.
  */
 const KEY = [
   'SubAccountId',
@@ -55,7 +55,9 @@ const IN_KEY = KEY.map((name) => ({ name, columns: [name] }));
 /** Beyond this, unit price × quantity and cost differ by more than the rounding of prices that are shown. */
 const TOLERANCE = decimal('0.000001');
 
-/** Cost and usage in the FOCUS format, 1.0 to 1.3. Files bend its rules: what is usable is taken, and each oddity noted. */
+/**
+ * Cost and usage in the FOCUS format, 1.0 to 1.3. Files bend its rules: what is usable is taken, and each oddity noted.
+ */
 export const focusCosts: Preset<CostItem> = {
   name: 'focus',
   kind: 'costs',

@@ -86,7 +86,9 @@ export function cellsFor<Item>(
   return new Cells(options);
 }
 
-/** A mapping's column for this field; else those of the file that are spelt alike, whatever their case and underscores. */
+/**
+ * A mapping's column for this field; else those of the file that are spelt alike, whatever their case and underscores.
+ */
 function columnsOf(
   { name, columns: own }: PresetField,
   mapping: Mapping,

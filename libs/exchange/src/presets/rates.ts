@@ -67,7 +67,10 @@ export const genericRates: Preset<CommandItem> = {
     ),
 };
 
-/** Ubicloud's price list: `byoc` is part of the family, since only with it no two rows share key and date; no date is from ever. */
+/**
+ * Ubicloud's price list: `byoc` is part of the family, since only with it no two rows share key and date; no date is
+ * from ever.
+ */
 export const ubicloudRates: Preset<CommandItem> = {
   name: 'ubicloud-rates',
   kind: 'rates',

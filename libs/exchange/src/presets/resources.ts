@@ -85,8 +85,8 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Droplets, snapshots, volumes and domains as DigitalOcean's API lists them. A listing does not say when it was made: a resource is seen at its
- * creation, unless a mapping gives `seenAt`; a domain, which has no time of its own, needs it.
+ * Droplets, snapshots, volumes and domains as DigitalOcean's API lists them. A listing does not say when it was made: a
+ * resource is seen at its creation, unless a mapping gives `seenAt`; a domain, which has no time of its own, needs it.
  */
 export const digitalOceanApi: Preset<CommandItem> = {
   name: 'digitalocean-api',

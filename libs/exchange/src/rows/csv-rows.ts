@@ -15,7 +15,10 @@ export interface SourceRows {
   readonly pages: AsyncIterable<readonly SourceRow[]>;
 }
 
-/** A CSV file with a header: BOM, Windows newlines and quoted newlines are borne. Errors: `unreadable_file`, with the line. */
+/**
+ * A CSV file with a header: BOM, Windows newlines and quoted newlines are borne. Errors: `unreadable_file`, with the
+ * line.
+ */
 export async function csvRows(
   source: Source,
   delimiter: string | undefined,

@@ -91,7 +91,9 @@ function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
 const isReject = (value: Fields): value is { readonly record: Fields; readonly identity?: string } =>
   isObject(value['record']) && typeof value['row'] === 'number' && typeof value['reason'] === 'string';
 
-/** The items of a provider's API answer: of its lists, or of the answers that it holds by name, as files of examples do. */
+/**
+ * The items of a provider's API answer: of its lists, or of the answers that it holds by name, as files of examples do.
+ */
 function itemsOf(value: unknown): Fields[] | null {
   if (!isObject(value)) return null;
   const lists = LISTS.filter((name) => Array.isArray(value[name]));

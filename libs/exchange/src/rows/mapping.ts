@@ -21,7 +21,10 @@ const zMapping = z.strictObject({
   columns: z.record(z.string(), z.string()).optional(),
   /** Field → what it is in every row, whatever the row says. */
   values: z.record(z.string(), z.string()).optional(),
-  /** Start of a tag → the field that the rest of it is: {"tenant:": "tenantId"}. A tag of key and value reads `key:value`. */
+  /**
+   * Start of a tag → the field that the rest of it is: {"tenant:": "tenantId"}. A tag of key and value reads
+   * `key:value`.
+   */
   tags: z.record(z.string(), z.enum(['tenantId', 'deploymentId'])).optional(),
 });
 

@@ -6,8 +6,9 @@ const MOST_SLOTS = 1 << 24;
 const MOST_KEYS = (MOST_SLOTS / 4) * 3;
 
 /**
- * How often a key has come in a file, in 12 bytes a key: only a hash of 64 bits of it is kept. That two of ten million keys have the
- * same is one chance in 300,000; the later of them is then numbered as a second one, which counts it all the same.
+ * How often a key has come in a file, in 12 bytes a key: only a hash of 64 bits of it is kept. That two of ten million
+ * keys have the same is one chance in 300,000; the later of them is then numbered as a second one, which counts it all
+ * the same.
  */
 export class Occurrences {
   private slots = FIRST_SLOTS;
@@ -63,7 +64,10 @@ export class Occurrences {
   }
 }
 
-/** cyrb53's two halves (public domain): fast, and good enough to tell keys apart; nothing rests on it that an attacker could gain by. */
+/**
+ * cyrb53's two halves (public domain): fast, and good enough to tell keys apart; nothing rests on it that an attacker
+ * could gain by.
+ */
 function hashOf(text: string): readonly [number, number] {
   let high = 0xdeadbeef;
   let low = 0x41c6ce57;

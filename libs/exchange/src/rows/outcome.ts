@@ -14,7 +14,10 @@ export interface Counts {
 export const COUNTS = ['read', 'accepted', 'duplicate', 'correction', 'rejected'] as const;
 export type Outcome = Exclude<keyof Counts, 'read'>;
 
-/** A row that was not taken, as it stands in `FILE.rejects.jsonl`: `record` can be mended there, and the file imported again. */
+/**
+ * A row that was not taken, as it stands in `FILE.rejects.jsonl`: `record` can be mended there, and the file imported
+ * again.
+ */
 export interface Reject {
   readonly row: number;
   readonly line: number | null;
@@ -40,7 +43,10 @@ export interface RowReport {
 
 /** Carries out the rows of one kind. */
 export interface Importer<Item> {
-  /** Takes a row; it may be kept until `flush`. Where that is a promise, the next row waits for it; most rows need none. `identity` is what identifies it where it has no id of its own. */
+  /**
+   * Takes a row; it may be kept until `flush`. Where that is a promise, the next row waits for it; most rows need none.
+   * `identity` is what identifies it where it has no id of its own.
+   */
   add(item: Item, row: SourceRow, identity: string): Promise<void> | undefined;
   /** Knows of a row that was carried out by an earlier run: what tells rows apart counts it. */
   skip(item: Item, row: SourceRow, identity: string): void;

@@ -5,9 +5,9 @@ export interface CsvRecord {
 }
 
 /**
- * The lines of a CSV for as long as none has a quote, which is most usage there is: such a line is its fields with the delimiter between
- * them, and to split it takes a fifth of the time that a parser of quotes does. At the first chunk that is not so plain it gives up, and
- * `rest` is where to go on.
+ * The lines of a CSV for as long as none has a quote, which is most usage there is: such a line is its fields with the
+ * delimiter between them, and to split it takes a fifth of the time that a parser of quotes does. At the first chunk
+ * that is not so plain it gives up, and `rest` is where to go on.
  */
 export class PlainLines {
   /** What was read and is no whole line yet. */
@@ -23,7 +23,10 @@ export class PlainLines {
     private readonly longest: number,
   ) {}
 
-  /** The records that are whole with this chunk; null where it is not plain: then it is added to `rest`, and none of it is taken. */
+  /**
+   * The records that are whole with this chunk; null where it is not plain: then it is added to `rest`, and none of it
+   * is taken.
+   */
   take(chunk: string): CsvRecord[] | null {
     const text =
       this.rest + (this.lines === 0 && this.rest === '' && chunk.startsWith('\uFEFF') ? chunk.slice(1) : chunk);

@@ -28,8 +28,9 @@ const STDIN = '-';
 const GZIP = Buffer.from([0x1f, 0x8b]);
 
 /**
- * Reads a file to its end before anything is made of it; stdin (`-`) and a pipe, which can be read but once, are kept in a temporary file.
- * Errors, `unreadable_file`: there is none, it is a directory, empty, cut off within its compression, or not text in UTF-8.
+ * Reads a file to its end before anything is made of it; stdin (`-`) and a pipe, which can be read but once, are kept
+ * in a temporary file. Errors, `unreadable_file`: there is none, it is a directory, empty, cut off within its
+ * compression, or not text in UTF-8.
  */
 export async function openSource(file: string, stdin: () => Readable): Promise<Source> {
   if (file === STDIN) return kept('stdin', stdin);
