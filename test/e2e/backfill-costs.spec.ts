@@ -257,7 +257,7 @@ describe('backfill costs', () => {
       /^aws\.csv, row 4 \(line 5\): lineItemType "Barter" is no type of line that is known: Usage, /,
     );
     expect(summary.said[1]).toMatch(
-      /^aws\.csv, row 6 \(line 7\): lineKey ".*" is the id of row 1 too, with another body: one of them is wrong$/,
+      /^aws\.csv, row 6 \(line 7\): lineKey ".*" is also the id of row 1, whose content differs: one of them is wrong$/,
     );
     // 0.0000000181 + 0.25, tax apart
     expect(await cogs('2023-11-15')).toBe('0.2500000181');

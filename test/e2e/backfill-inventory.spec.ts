@@ -95,7 +95,7 @@ describe('backfill resources', () => {
       expect(countsOf(await backfilled(test, 'resources', file))).toEqual([1, 1, 0, 0, 0]);
       const again = await backfilled(test, 'resources', other);
       expect(countsOf(again)).toEqual([1, 0, 0, 0, 1]);
-      expect(again.said[0]).toMatch(/it was seen at that time as something else: give the time of this listing/);
+      expect(again.said[0]).toMatch(/it was recorded with other content at that time: give the time of this listing/);
       expect(await resources()).toEqual([['vm-1', 'droplet', '40', null]]);
     },
   );

@@ -16,11 +16,11 @@ export interface BackfillRequest {
   readonly mapping: Mapping;
   readonly stdin: () => Readable;
   readonly signal: AbortSignal;
-  /** How far it is: of all bytes. */
+  /** Reports the share of all bytes that are read. */
   readonly onProgress: (progress: { readonly share: number; readonly rows: number; readonly file: string }) => void;
   /** A rejected row, as a sentence. */
   readonly onReject: (sentence: string) => void;
-  /** Whether rows that an interrupted import of the same file was done with are passed over, unlooked at. */
+  /** Whether rows that an interrupted import of the same file completed are skipped. */
   readonly resume: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface BackfillSummary extends Counts {
   readonly interrupted: boolean;
 }
 
-/** Opens files for some work, each read to its end first: what can't be read is told before anything is done. */
+/** Opens files for some work. Each is read to its end first, so that an unreadable file is reported before any work. */
 export async function withSources<Result>(
   { files, stdin }: Pick<BackfillRequest, 'files' | 'stdin'>,
   work: (sources: readonly Source[]) => Promise<Result>,
@@ -44,7 +44,7 @@ export async function withSources<Result>(
   }
 }
 
-/** Imports files. What was done before it is interrupted, or fails, is kept: the same again goes on. */
+/** Imports files. If it is interrupted or fails, the imported rows are kept: the same import again continues. */
 export async function importSources(
   sources: readonly Source[],
   request: BackfillRequest,
@@ -83,7 +83,7 @@ async function importSource(
   onRead: (bytes: number) => void,
 ): Promise<FileSummary> {
   const call = callOf(request.kind, source, work.caller);
-  // What a trial does is no progress.
+  // A trial makes no progress marks.
   const marks = work.keepsFiles ? new ProgressMarks(work.core, call, source, request.mapping) : null;
   const whole = (await marks?.whole()) ?? null;
   if (whole !== null) {
@@ -116,7 +116,7 @@ async function importSource(
   return report.summary();
 }
 
-/** What the events of an import say caused them. */
+/** The command that events of an import name as their cause. */
 const callOf = (kind: BackfillKind, { digest }: Source, caller: Caller): CommandCall => ({
   name: `backfill-${kind}`,
   fields: {},

@@ -7,19 +7,18 @@ import type { SourceRow } from '../rows/row.js';
 import type { Source } from '../rows/source.js';
 
 /**
- * So many rows are brought into the order of their dates: a price list that is longer is in that order, or has
- * refusals.
+ * At most this many rows are sorted by date. A longer price list must be in that order, or some of its rows are
+ * refused.
  */
 const MOST_KEPT = 50_000;
 
 /**
- * Carries out commands in order, several at once where they have nothing to do with each other; `sources` says where
- * each was read.
+ * Carries out commands in order, several at once if they are independent. `sources`: the row that each was read from.
  */
 export type CarryOut = (commands: readonly object[], sources: readonly EventSource[]) => AsyncIterable<CommandOutcome>;
 
-/** What an earlier delivery of the same key said otherwise. */
-const OTHERWISE = ['conflicting_body', 'rate_overlap'];
+/** Refusals of a row because an earlier delivery of its key had other content. */
+const DIFFERS = ['conflicting_body', 'rate_overlap'];
 
 /** Rows that are a command each: `set-rate`, `observe-resource`. */
 export class CommandImport implements Importer<CommandItem> {
@@ -41,7 +40,7 @@ export class CommandImport implements Importer<CommandItem> {
   }
 
   async flush(): Promise<void> {
-    // Prices are set from the earliest on; of equal dates in the file's order.
+    // Prices are set from the earliest date on. Equal dates keep the file's order.
     const kept = this.kept.sort((a, b) => (a.item.order < b.item.order ? -1 : a.item.order > b.item.order ? 1 : 0));
     this.kept = [];
     let index = 0;
@@ -51,7 +50,7 @@ export class CommandImport implements Importer<CommandItem> {
     )) {
       const each = kept[index];
       index += 1;
-      if (each !== undefined) await this.tell(each.row, each.item, outcome);
+      if (each !== undefined) await this.reportOutcome(each.row, each.item, outcome);
     }
   }
 
@@ -59,16 +58,17 @@ export class CommandImport implements Importer<CommandItem> {
     return sourceInFile(this.source, [row]);
   }
 
-  private async tell(row: SourceRow, { correction }: CommandItem, outcome: CommandOutcome): Promise<void> {
+  private async reportOutcome(row: SourceRow, { correction }: CommandItem, outcome: CommandOutcome): Promise<void> {
     if (outcome.status !== 'refused') {
       this.report.count(outcome.status === 'done' ? 'accepted' : 'duplicate');
       return;
     }
     const { code, message, errors = [] } = outcome.error;
-    if (correction === null || !OTHERWISE.includes(code)) {
+    if (correction === null || !DIFFERS.includes(code)) {
       const hint =
         code === 'conflicting_body'
-          ? '; it was seen at that time as something else: give the time of this listing, {"values": {"seenAt": "…"}}, in a mapping file (--map)'
+          ? '; it was recorded with other content at that time: give the time of this listing,' +
+            ' {"values": {"seenAt": "…"}}, in a mapping file (--map)'
           : '';
       this.report.reject(row, { field: errors[0]?.field ?? null, value: null, reason: `${message}${hint}` });
       return;

@@ -12,7 +12,7 @@ import type { Source } from '../rows/source.js';
 
 const MOST_KEPT = 50_000;
 const LINES_PER_WRITE = 1000;
-/** Longer keys are hashed: an id has 512 characters at most, and a number is put behind it. */
+/** Longer keys are hashed: an id has at most 512 characters, and a number is appended to it. */
 const LONGEST_KEY = 400;
 
 interface Kept {
@@ -27,8 +27,7 @@ interface Invoice {
 }
 
 /**
- * Cost lines, by provider and invoice. A line of a month that is delivered again with another body becomes a
- * correction.
+ * Cost lines by provider and invoice. If a month is delivered again and a line differs, the line becomes a correction.
  */
 export class CostsImport implements Importer<CostItem> {
   private readonly occurrences = new Occurrences();
@@ -61,7 +60,7 @@ export class CostsImport implements Importer<CostItem> {
     this.named(item);
   }
 
-  /** The invoice that a line is of, and its key there: of equal keys that are no ids, each is a line of its own. */
+  /** A line's invoice, and its key there. Equal keys are separate lines, unless the key is the source's own id. */
   private named({
     provider,
     invoiceRef,
@@ -77,14 +76,14 @@ export class CostsImport implements Importer<CostItem> {
     return { name, lineKey: occurrence === 1 ? short : `${short}#${occurrence}` };
   }
 
-  /** A line's own id a second time: the same line, or another that is none. */
+  /** The same id a second time: a duplicate if the line is equal, else a reject. */
   private again(known: Kept, { row, line }: Kept): void {
     if (canonicalJson(known.line) === canonicalJson(line)) this.report.count('duplicate');
     else
       this.report.reject(row, {
         field: 'lineKey',
         value: line.lineKey,
-        reason: `is the id of row ${known.row.row} too, with another body: one of them is wrong`,
+        reason: `is also the id of row ${known.row.row}, whose content differs: one of them is wrong`,
       });
   }
 

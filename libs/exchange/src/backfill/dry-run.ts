@@ -10,9 +10,9 @@ import type { CarryOut } from './command-import.js';
 import type { Source } from '../rows/source.js';
 import { type Survey, Surveyor } from './survey.js';
 
-/** What an import would change of what is owed, by what is issued already and what is open. */
+/** How an import would change what is owed: on issued invoices, and on open lines. */
 export interface BackfillEffect {
-  /** Issued invoices that it touches: the difference would be booked as corrections on the tenant's next one. */
+  /** Issued invoices that it changes. The difference would be booked as corrections on the tenant's next invoice. */
   readonly invoices: readonly {
     readonly invoiceId: string;
     readonly tenantId: string;
@@ -24,21 +24,21 @@ export interface BackfillEffect {
 
 export interface DryRun extends BackfillSummary {
   readonly survey: Survey;
-  /** null: the files are too large to be tried out, and `notTried` says so. */
+  /** null: the files are too large for a trial. `notTried` has the reason. */
   readonly effect: BackfillEffect | null;
   readonly notTried: string | null;
 }
 
 /**
- * So many lines are carried out in a transaction that is rolled back; of more, only what is known of each row is looked
- * up.
+ * At most this many lines are imported in a transaction that is rolled back. For larger files, each row is only
+ * compared with what is recorded.
  */
 const MOST_TRIED = 100_000;
 
 /**
- * What an import would do; nothing of it is kept. Small files are imported in earnest, by the same code, on a trial of
- * the ledger, which tells the money too. Errors: `too_large_for_dry_run` for resources and rates, whose rows are
- * decided one after the other.
+ * What an import would do. Nothing is kept. Small files are imported by the same code on a trial of the ledger, so that
+ * the change in money is known too. Errors: `too_large_for_dry_run` for resources and rates, whose rows depend on each
+ * other.
  */
 export async function dryRun(
   core: LedgerCore,
@@ -54,11 +54,13 @@ export async function dryRun(
     if (request.kind === 'resources' || request.kind === 'rates')
       throw invalid(
         'too_large_for_dry_run',
-        `a dry run of ${request.kind} takes up to ${MOST_TRIED} lines, these are ${lines}: divide the files, as with split -l`,
+        `a dry run of ${request.kind} takes up to ${MOST_TRIED} lines, these are ${lines}:` +
+          ' divide the files, as with split -l',
       );
     await core.projector.catchUp();
     const summary = await importSources(sources, request, { ...work, core, carryOut: carryOutOn(core), isDry: true });
-    const notTried = `more than ${MOST_TRIED} lines: what they would change in money is not computed; a part of the file tells of its own`;
+    const notTried =
+      `more than ${MOST_TRIED} lines: the change in money is not computed;` + ' try a part of the file to see its own';
     return { ...summary, survey: await surveyor.of(core), effect: null, notTried };
   }
   return onTrial(core, caller.now, async (trial) => {

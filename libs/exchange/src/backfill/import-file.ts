@@ -13,30 +13,27 @@ export interface FileImport<Item> {
   readonly presets: readonly Preset<Item>[];
   readonly mapping: Mapping;
   readonly importer: Importer<Item>;
-  /** Told of each row that can be read. */
+  /** Called with each row that can be read. */
   readonly survey: (item: Item) => void;
   readonly report: RowReport;
   readonly note: (note: NotedRow) => void;
   readonly onRead: (bytes: number) => void;
   readonly signal: AbortSignal;
-  /** So many rows were carried out by an earlier run. */
+  /** The number of rows that an earlier run imported. */
   readonly rowsDone: number;
-  /** All rows up to this one are carried out; told every so many rows. */
+  /** Called after every `ROWS_PER_MARK` rows: all rows up to this one are imported. */
   readonly reached: (rows: number) => Promise<void>;
 }
 
-/**
- * Reads a file to its end, or until the signal aborts, and has every row carried out, told as rejected, or both in
- * part.
- */
+/** Reads a file to its end, or until the signal aborts. Each row is imported or reported as rejected. */
 export async function importFile<Item>(source: Source, options: FileImport<Item>): Promise<void> {
   const { columns, pages } = await rowsOf(source, options.mapping, options.onRead);
-  // A header is looked at also where no row follows; of objects, the first one tells what they are.
+  // A header is checked even if no row follows. For objects, the first one decides the preset.
   const reading = columns === null ? undefined : readingOf(source, options, columns, columns);
   try {
     await importPages(source, options, pages, reading);
   } catch (error) {
-    // The file can't be read beyond this row: what came before it is carried out all the same.
+    // The file can't be read beyond this row. The rows before it are imported all the same.
     if (isDomainError(error)) await options.importer.flush();
     throw error;
   }
@@ -126,7 +123,7 @@ function importRow<Item>(
 
 const DIGEST_CHARACTERS = 16;
 
-/** What a row is where it has no id of its own: the same row of the same file. */
+/** What identifies a row that has no id of its own: the file's content and the row's number. */
 export const identityOf = ({ digest }: Pick<Source, 'digest'>, { row }: SourceRow): string =>
   `${digest.slice(0, DIGEST_CHARACTERS)}:${row}`;
 

@@ -16,13 +16,13 @@ import type { Surveyed } from './survey.js';
 import { UsageImport } from './usage-import.js';
 import type { Work } from './work.js';
 
-// The last of a kind is the generic one: it takes what no other recognises.
+// The last preset of a kind is the generic one, which reads what no other recognises.
 const USAGE = [genericUsage];
 const COSTS = [focusCosts, awsCostReport, digitalOceanInvoiceCsv, digitalOceanInvoiceItems, genericCosts];
 const RESOURCES = [digitalOceanApi, genericResources];
 const RATES = [ubicloudRates, genericRates];
 
-/** Imports a file of one kind: which presets read it, what carries it out, and what a row is about. */
+/** Imports a file of one kind: its presets, its importer, and the subject of a row. */
 export async function importKind(
   kind: BackfillKind,
   source: Source,

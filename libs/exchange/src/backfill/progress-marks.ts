@@ -5,12 +5,9 @@ import type { Mapping } from '../rows/mapping.js';
 import { COUNTS, type Counts } from '../rows/outcome.js';
 import type { Source } from '../rows/source.js';
 
-/**
- * Raised where a file is read otherwise than before: what was imported by another reading is looked at again, row by
- * row.
- */
+/** Raised when files are read in another way than before: files that were imported in the old way are read again. */
 const READING = 1;
-/** So many rows are imported between two marks. */
+/** Rows between two marks. */
 export const ROWS_PER_MARK = 200_000;
 
 const zMark = z.object({ rows: z.number(), ...Object.fromEntries(COUNTS.map((name) => [name, z.number()])) } as {
@@ -18,9 +15,9 @@ const zMark = z.object({ rows: z.number(), ...Object.fromEntries(COUNTS.map((nam
 } & Record<keyof Counts, z.ZodNumber>);
 
 /**
- * How far a file was imported, in the log itself, as the outcome of a command that the file's content and mapping are
- * the key of. The same file again is then known without looking at its rows; where it was interrupted, up to the last
- * mark. A file of which a row was rejected is never known whole: what kept the row out may be mended.
+ * How far a file was imported. It is recorded in the log as the outcome of a command whose key is the file's content
+ * and mapping. So the same file is recognised without reading its rows again, and an interrupted import continues after
+ * the last mark. A file with a rejected row never counts as complete: the cause of the reject may be repaired.
  */
 export class ProgressMarks {
   private readonly key: string;
@@ -36,12 +33,12 @@ export class ProgressMarks {
     this.stream = `backfill-${digest.slice(0, 32)}`;
   }
 
-  /** What the import of the whole file came to; null: it was never finished, or not all rows were taken. */
+  /** The counts of the completed import. null: it was never completed, or some rows were rejected. */
   async whole(): Promise<Counts | null> {
     return this.at('whole');
   }
 
-  /** After how many rows an interrupted import can go on. */
+  /** The number of rows after which an interrupted import can continue. */
   async rowsDone(): Promise<number> {
     let rows = 0;
     while ((await this.at(`${rows + ROWS_PER_MARK}`)) !== null) rows += ROWS_PER_MARK;
@@ -49,7 +46,7 @@ export class ProgressMarks {
   }
 
   async reached(rows: number | 'whole', counts: Counts): Promise<void> {
-    // Who imports the same file at the same time may have been quicker: it is the same mark.
+    // If the same file is imported twice at the same time, both make the same mark.
     await this.core.book.decide(this.stream, { ...this.call, key: `${this.key}:${rows}`, isKeyed: true }, () => ({
       events: [],
       result: { rows: counts.read, ...counts },

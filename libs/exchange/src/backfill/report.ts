@@ -9,12 +9,12 @@ import type { Source } from '../rows/source.js';
 
 export interface FileSummary extends Counts {
   readonly file: string;
-  /** Where the rejected rows stand; null: there are none, or nothing is written. */
+  /** The file of rejected rows. null: there are none, or nothing is written. */
   readonly rejects: string | null;
   readonly notes: string | null;
 }
 
-/** What was odd in rows that were taken, and in how many. */
+/** An oddity of rows that were imported, and the number of those rows. */
 export interface Odd {
   readonly code: string;
   readonly field: string;
@@ -22,7 +22,7 @@ export interface Odd {
   readonly rows: number;
 }
 
-/** A file of JSON lines that is there only where it has any. */
+/** A file of JSON lines, which is only created when it has a line. */
 class SideFile {
   private stream: WriteStream | null = null;
   constructor(readonly path: string) {}
@@ -34,7 +34,7 @@ class SideFile {
 
   async close(): Promise<string | null> {
     if (this.stream === null) {
-      // Of an earlier run: what it lists is mended.
+      // The file of an earlier run lists rows that are repaired now.
       await rm(this.path, { force: true });
       return null;
     }
@@ -44,7 +44,7 @@ class SideFile {
   }
 }
 
-/** What became of a file's rows. */
+/** The outcome of a file's rows. */
 export class FileReport implements RowReport {
   readonly counts: Record<keyof Counts, number> = { read: 0, accepted: 0, duplicate: 0, correction: 0, rejected: 0 };
   private readonly rejects: SideFile;
@@ -92,7 +92,7 @@ export class FileReport implements RowReport {
     this.odd.set(key, { code, field, message, rows: (this.odd.get(key)?.rows ?? 0) + 1 });
   }
 
-  /** All rows of the file are known: what was written beside it when it was imported stays. */
+  /** All rows of the file are known: its rejects and notes of the first import stay. */
   known(rows: number): void {
     this.count('read', rows);
     this.count('duplicate', rows);

@@ -3,7 +3,7 @@ import { type Instant, isBefore } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readTenantsHolding } from '#projections/deployments/deployments.read';
 
-/** What one row is about. */
+/** The subject of one row. */
 export interface Surveyed {
   readonly kind: string;
   readonly from: Instant | null;
@@ -15,7 +15,7 @@ export interface Surveyed {
   readonly currency?: string;
 }
 
-/** What the readable rows of files are about, whether they are known already or not. */
+/** The subjects of all readable rows, whether they are known already or not. */
 export interface Survey {
   readonly from: Instant | null;
   readonly until: Instant | null;
@@ -29,7 +29,7 @@ export interface Survey {
   readonly tenants: readonly string[];
 }
 
-/** The time that rows are about, from the first to the last. */
+/** The time that rows cover, from the first start to the last end. */
 export class CoveredTime {
   from: Instant | null = null;
   until: Instant | null = null;
@@ -40,7 +40,7 @@ export class CoveredTime {
   }
 }
 
-/** Adds rows up, in the memory of their kinds, deployments and tenants. */
+/** Adds rows up. Its memory grows with the number of kinds, deployments and tenants, not with that of rows. */
 export class Surveyor {
   private readonly covered = new CoveredTime();
   private readonly kinds = new Map<

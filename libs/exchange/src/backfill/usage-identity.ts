@@ -4,15 +4,15 @@ import { looseKey } from '#projections/usage-records/usage-records.lookups';
 
 export interface Identified {
   readonly identified: Observation;
-  /** How many rows of this file said something of its key before. */
+  /** How many rows before it in this file have its key. */
   readonly before: number;
 }
 
-/** What tells the rows of a file apart, and finds them again. */
+/** Identifies the rows of a file, so that equal rows stay separate and a second import finds them again. */
 export class UsageIdentity {
   private readonly unnamed = new Occurrences();
   private readonly named = new Occurrences();
-  /** Keys, whatever provider they named: a reading that names none may be that of one which does. */
+  /** Keys of rows that name a provider: a reading without a provider may be the same as one with it. */
   private readonly ofAnyProvider = new Occurrences();
 
   /**

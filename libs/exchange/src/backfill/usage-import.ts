@@ -11,7 +11,7 @@ import type { Source } from '../rows/source.js';
 import { UsageDelivery } from './usage-delivery.js';
 import { UsageIdentity } from './usage-identity.js';
 
-/** Rows that are kept until they are written: the more, the better they pack. */
+/** Rows that are kept until they are written: with more rows, events are packed better. */
 const MOST_KEPT = 20_000;
 const READINGS_PER_WRITE = 1000;
 const WRITES_AT_ONCE = 4;
@@ -25,13 +25,16 @@ interface Group {
   readonly kept: Kept[];
 }
 
-/** Readings, packed by deployment and month. One of another quantity than is recorded becomes a correction. */
+/**
+ * Readings, packed by deployment and month. A reading whose quantity differs from the recorded one becomes a
+ * correction.
+ */
 export class UsageImport implements Importer<UsageItem> {
   private readonly identity = new UsageIdentity();
   private readonly delivery: UsageDelivery;
-  /** Why deployments take no usage; null: they do. */
+  /** Why a deployment takes no usage. null: it takes usage. */
   private readonly refused = new Map<string, string | null>();
-  /** By how often their keys came before in this run, then by deployment and month. */
+  /** By the number of earlier rows with the same key in this run, then by deployment and month. */
   private rounds: Map<string, Group>[] = [];
   private kept = 0;
   private writing: Promise<unknown> = Promise.resolve();
@@ -68,24 +71,24 @@ export class UsageImport implements Importer<UsageItem> {
     await this.projected;
   }
 
-  /** What is kept is written while the next rows are read: one such piece at a time, so that memory is bounded. */
+  /** Kept rows are written while the next rows are read, one batch at a time, so that memory is bounded. */
   private async beginWriting(): Promise<void> {
     await this.writing;
     const rounds = this.rounds;
     this.rounds = [];
     this.kept = 0;
     this.writing = this.writeRounds(rounds);
-    // Whoever waits for it hears of its failure.
+    // `flush` and the next batch report its failure.
     this.writing.catch(() => undefined);
   }
 
   private async writeRounds(rounds: readonly (Map<string, Group> | undefined)[]): Promise<void> {
     for (const [before, round] of rounds.entries()) {
-      // What says more of a key than was said before is decided when that is projected.
+      // A further row of a key is decided after the earlier one is projected.
       if (before > 0) await this.core.projector.catchUp();
       if (round !== undefined) await this.writeRound([...round.values()], before > 0);
     }
-    // Projected while the next piece is written.
+    // Projected while the next batch is written.
     await this.projected;
     this.projected = this.core.projector.catchUp();
     this.projected.catch(() => undefined);
@@ -131,7 +134,7 @@ export class UsageImport implements Importer<UsageItem> {
     return reason;
   }
 
-  /** Readings that can't be taken are told, and the others taken without them. */
+  /** Readings that are refused are reported, and the others are written without them. */
   private async write(deploymentId: string, kept: readonly Kept[], isRepeated: boolean): Promise<void> {
     if (kept.length === 0) return;
     try {

@@ -8,10 +8,10 @@ export interface Work {
   readonly core: LedgerCore;
   readonly caller: Caller;
   readonly carryOut: CarryOut;
-  /** Decides, and appends nothing. */
+  /** Decides what each row would do, and appends nothing. */
   readonly isDry: boolean;
-  /** Whether rejects and notes are written beside the files. */
+  /** Whether files of rejects and notes are written. */
   readonly keepsFiles: boolean;
-  /** Told of every row that can be read. */
+  /** Gets every row that can be read. */
   readonly surveyor: Pick<Surveyor, 'add'>;
 }

@@ -1,16 +1,17 @@
 import { decimal, sum } from '#domain/money/decimal';
 
-/** The figures of a document contradict each other: it is not made, so that nobody is sent it. */
+/** The figures of a document contradict each other: it is not made, so that it can't be sent. */
 class DoesNotAddUp extends Error {
   override readonly name = 'DoesNotAddUp';
   constructor(document: string, what: string, parts: string, whole: string) {
     super(
-      `${document} is not rendered: ${what} come to ${parts}, and it says ${whole}. Compare its rows with its events (explain) before anything is sent`,
+      `${document} is not rendered: ${what} come to ${parts}, and it says ${whole}.` +
+        ' Compare its rows with its events (explain) before anything is sent',
     );
   }
 }
 
-/** Refuses to go on where the parts of a document's figure do not come to it. `what` are the parts, in the plural. */
+/** Throws if the parts of a document's figure do not add up to it. `what`: the parts, in the plural. */
 export function assertAddsUp(document: string, what: string, parts: Iterable<string>, whole: string): void {
   const all = sum([...parts].map((part) => decimal(part)));
   if (!all.eq(decimal(whole))) throw new DoesNotAddUp(document, what, all.toFixed(), whole);

@@ -57,7 +57,8 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
       ['Issued', dates.instant(issuedAt)],
       [
         'Credits',
-        `Invoice ${invoice.number ?? creditNote.invoiceId}${invoice.issuedAt === null ? '' : `, issued ${dates.instant(invoice.issuedAt)}`}`,
+        `Invoice ${invoice.number ?? creditNote.invoiceId}` +
+          (invoice.issuedAt === null ? '' : `, issued ${dates.instant(invoice.issuedAt)}`),
       ],
       ['Reason', reason],
       ['Currency', currency],
@@ -67,13 +68,18 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
     bodies: [
       ...byDeployment(inOrder(rows), deploymentNames).map(
         ({ title: name, items }) =>
-          html`<tbody>${headingRow('section', WIDTH, name)}${items.map((row) => creditedRow(row, currency, dates))}</tbody>`,
+          html`<tbody>${[
+            headingRow('section', WIDTH, name),
+            ...items.map((row) => creditedRow(row, currency, dates)),
+          ]}</tbody>`,
       ),
       totalsBody(document),
     ],
     notes: [
-      `All amounts are in ${currency}. Days and times are those of ${timeZone}; a period of whole days is given by its first and its last day.`,
-      'What is credited lowers the amount due of the invoice; what goes beyond that, or comes after payment, is your credit and is taken from the amount due of later invoices.',
+      `All amounts are in ${currency}. Days and times are those of ${timeZone};` +
+        ' a period of whole days is given by its first and its last day.',
+      'What is credited lowers the amount due of the invoice; what goes beyond that, or comes after payment,' +
+        ' is your credit and is taken from the amount due of later invoices.',
     ],
     forStaff: [],
   });
@@ -95,7 +101,8 @@ const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 
 
 function creditedRow(row: CreditNoteView['rows'][number], currency: string, dates: Dates): Html {
   const of = `${kindText(row.billingKind)}, ${dates.period(row.period)}: ${refText(row.ref)}`;
-  return html`<tr class="row"><td>${of}</td>${[`${row.taxRatePercent} %`, negated(row.tax, currency), negated(row.net, currency)].map(figure)}</tr>`;
+  const figures = [`${row.taxRatePercent} %`, negated(row.tax, currency), negated(row.net, currency)];
+  return html`<tr class="row"><td>${of}</td>${figures.map(figure)}</tr>`;
 }
 
 function totalsBody({ creditNote: { rows, currency, subtotal, total }, invoice }: CreditNoteDocument): Html {
@@ -112,5 +119,10 @@ function totalsBody({ creditNote: { rows, currency, subtotal, total }, invoice }
       credited('tax'),
     );
   });
-  return html`<tbody class="totals">${sumRow('row', WIDTH, 'Subtotal', subtotal)}${taxes}${sumRow('total', WIDTH, `Total credited, ${currency}`, total)}</tbody>`;
+  const rowsOf = [
+    sumRow('row', WIDTH, 'Subtotal', subtotal),
+    ...taxes,
+    sumRow('total', WIDTH, `Total credited, ${currency}`, total),
+  ];
+  return html`<tbody class="totals">${rowsOf}</tbody>`;
 }

@@ -135,7 +135,8 @@ describe('invoiceDocument', () => {
 
   it('is refused where figures contradict each other', () => {
     expect(() => rendered({ subtotal: '28.00', total: '30.70' })).toThrow(
-      'Invoice INV-000007 is not rendered: the lines come to 27, and it says 28.00. Compare its rows with its events (explain) before anything is sent',
+      'Invoice INV-000007 is not rendered: the lines come to 27, and it says 28.00.' +
+        ' Compare its rows with its events (explain) before anything is sent',
     );
     expect(() => rendered({ total: '29.71' })).toThrow('subtotal and tax come to 29.7, and it says 29.71');
     expect(() => rendered({ lines: [{ ...LINE, rows: [{ ...ROW, discount: '4.00' }] }] })).toThrow(

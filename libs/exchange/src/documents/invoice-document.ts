@@ -102,7 +102,7 @@ const titleOf = ({ number, status, invoiceId }: InvoiceView): string => {
   return status === 'draft' ? 'Draft of an invoice' : `Invoice draft ${invoiceId}`;
 };
 
-/** What could not be rated is not billed, and no news for the tenant: it stands on the invoice that bills it. */
+/** Lines that could not be rated are not billed, and not shown to the tenant: a later invoice bills them. */
 function billedLines({ lines, quarantined }: InvoiceView): Line[] {
   const setAside = new Set(quarantined.map(({ lineId }) => lineId));
   return lines.filter(({ lineId, parentLineId, rows }) => rows.length > 0 || !setAside.has(parentLineId ?? lineId));
@@ -180,7 +180,7 @@ function assertSettled({ total, creditTaken, amountDue, creditNotes, status }: I
 /** `--1.00` is 1.00. */
 const plain = (amount: string): string => amount.replace(/^--/, '');
 
-/** What is to be paid of a total, before any credit. */
+/** What must be paid of a total, before any credit. */
 const ofTotal = (total: string): Decimal => (decimal(total).gt(ZERO) ? decimal(total) : ZERO);
 
 function markOf({ status, voidedAt }: InvoiceView, dates: Dates): Mark | null {
@@ -192,7 +192,9 @@ function markOf({ status, voidedAt }: InvoiceView, dates: Dates): Mark | null {
   if (status === 'void')
     return {
       word: 'VOID',
-      says: `This invoice was voided${voidedAt === null ? '' : ` on ${dates.instant(voidedAt)}`}. Nothing is to be paid on it.`,
+      says:
+        `This invoice was voided${voidedAt === null ? '' : ` on ${dates.instant(voidedAt)}`}.` +
+        ' Nothing is to be paid on it.',
     };
   return null;
 }
@@ -231,10 +233,15 @@ function deploymentBody(title: string, lines: readonly Line[], currency: string,
     ...families.filter(([first]) => first?.billingKind !== BASE_FEE),
   ];
   const net = moneyText(sum(lines.map((line) => decimal(line.net))), currency);
-  return html`<tbody>${headingRow('section', WIDTH, title)}${ordered.flatMap((family) => familyRows(family, currency, dates))}${sumRow('sum', WIDTH, `Net, ${title}`, net)}</tbody>`;
+  const rows = [
+    headingRow('section', WIDTH, title),
+    ...ordered.flatMap((family) => familyRows(family, currency, dates)),
+    sumRow('sum', WIDTH, `Net, ${title}`, net),
+  ];
+  return html`<tbody>${rows}</tbody>`;
 }
 
-/** A line that was cut groups its parts, and is counted nowhere. */
+/** A line that was cut is a heading of its parts. It is not counted itself. */
 function familyRows(family: readonly Line[], currency: string, dates: Dates): Html[] {
   const [first] = family;
   if (first === undefined) return [];
@@ -280,23 +287,31 @@ function rowsOf({ rows }: Line, currency: string, kind: string): Html[] {
   ];
 }
 
-const amountsRow = (kind: string, description: string, row: Row): Html =>
-  html`<tr class="${kind}"><td>${description}</td>${[`${row.taxRatePercent} %`, row.quantity, row.unitAmount, row.gross, row.discount, row.credit, row.net].map(figure)}</tr>`;
+function amountsRow(kind: string, description: string, row: Row): Html {
+  const { taxRatePercent, quantity, unitAmount, gross, discount, credit, net } = row;
+  const figures = [`${taxRatePercent} %`, quantity, unitAmount, gross, discount, credit, net];
+  return html`<tr class="${kind}"><td>${description}</td>${figures.map(figure)}</tr>`;
+}
 
-/** What earlier invoices billed and should not have, or should have and did not. */
+/** Corrections of what earlier invoices billed too much, or too little. */
 function correctionsBody(lines: readonly Line[], { invoice, deploymentNames }: InvoiceDocument, dates: Dates): Html[] {
   if (lines.length === 0) return [];
   const net = moneyText(sum(lines.map((line) => decimal(line.net))), invoice.currency);
   const rows = lines.flatMap((line) => {
     const reasons = [...new Set(line.rows.flatMap(({ reason }) => (reason === undefined ? [] : [reason])))];
-    const of = `${deploymentText(deploymentNames, line.deploymentId)}: ${kindText(line.billingKind)}, ${dates.period(line.period)}`;
+    const name = deploymentText(deploymentNames, line.deploymentId);
+    const of = `${name}: ${kindText(line.billingKind)}, ${dates.period(line.period)}`;
     return [
       headingRow('line', WIDTH, of, reasons.length === 0 ? '' : `because of: ${reasons.join('; ')}`),
       ...line.rows.map((row) => amountsRow('row', correctionText(row), row)),
     ];
   });
   return [
-    html`<tbody>${headingRow('section', WIDTH, 'Corrections of earlier invoices')}${rows}${sumRow('sum', WIDTH, 'Net, corrections', net)}</tbody>`,
+    html`<tbody>${[
+      headingRow('section', WIDTH, 'Corrections of earlier invoices'),
+      ...rows,
+      sumRow('sum', WIDTH, 'Net, corrections', net),
+    ]}</tbody>`,
   ];
 }
 
@@ -307,7 +322,7 @@ function correctionText({ kind, ref, correctsInvoices = [] }: Row): string {
   return `${refText(ref)}: ${numbers === '' ? 'as it should be' : `as it should be, instead of ${numbers}`}`;
 }
 
-/** In the rows above already: here by what they came from. */
+/** Coupons and credits by their origin. The rows above contain them already. */
 function creditsBody({ invoice, grants }: InvoiceDocument, title: string): Html[] {
   const rows = invoice.lines.flatMap((line) => line.rows);
   const taken = [
@@ -327,13 +342,12 @@ function creditsBody({ invoice, grants }: InvoiceDocument, title: string): Html[
     taken.map(({ amount }) => amount),
     all,
   );
-  const named = taken.map(
-    ({ creditId, amount }) =>
-      html`<tr class="row"><td colspan="6">${grantText(creditId, grants.get(creditId))}</td>${figure(amount)}<td></td></tr>`,
-  );
-  return [
-    html`<tbody>${headingRow('section', WIDTH, 'Coupons and credits taken', 'contained in the rows above')}${named}</tbody>`,
-  ];
+  const heading = headingRow('section', WIDTH, 'Coupons and credits taken', 'contained in the rows above');
+  const named = taken.map(({ creditId, amount }) => {
+    const grant = grantText(creditId, grants.get(creditId));
+    return html`<tr class="row"><td colspan="6">${grant}</td>${figure(amount)}<td></td></tr>`;
+  });
+  return [html`<tbody>${heading}${named}</tbody>`];
 }
 
 function grantText(
@@ -342,7 +356,8 @@ function grantText(
 ): string {
   if (grant === undefined) return creditId;
   const percent = grant.percent === null ? '' : `, ${grant.percent} %`;
-  return `${grant.kind === 'coupon' ? 'Coupon' : 'Credit'} ${creditId}${percent}${grant.reason === null ? '' : `: ${grant.reason}`}`;
+  const reason = grant.reason === null ? '' : `: ${grant.reason}`;
+  return `${grant.kind === 'coupon' ? 'Coupon' : 'Credit'} ${creditId}${percent}${reason}`;
 }
 
 function totalsBody(invoice: InvoiceView, dates: Dates): Html {
@@ -387,15 +402,18 @@ function creditNotesBody({ creditNotes }: InvoiceView, dates: Dates): Html[] {
 
 function notesOf({ currency }: InvoiceView, { timeZone }: Dates, lines: readonly Line[]): string[] {
   return [
-    `All amounts are in ${currency}. Days and times are those of ${timeZone}; a period of whole days is given by its first and its last day.`,
+    `All amounts are in ${currency}. Days and times are those of ${timeZone};` +
+      ' a period of whole days is given by its first and its last day.',
     ...(lines.some(({ parentLineId }) => parentLineId !== null)
       ? [
-          'Where only a part of a period is billed, the rest is on other invoices. Rounding is over the whole period, so a part may differ by a cent from quantity × unit amount.',
+          'Where only a part of a period is billed, the rest is on other invoices. Rounding is over the whole period,' +
+            ' so a part may differ by a cent from quantity × unit amount.',
         ]
       : []),
     ...(lines.some(({ correction }) => correction)
       ? [
-          'A correction takes back what an earlier invoice billed and bills it as it should be. The earlier invoice itself stays as it is.',
+          'A correction takes back what an earlier invoice billed and bills it as it should be.' +
+            ' The earlier invoice itself stays as it is.',
         ]
       : []),
   ];

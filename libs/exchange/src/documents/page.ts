@@ -5,7 +5,7 @@ import { DOCUMENT_STYLE } from './style.js';
 /** What a content security policy has to allow for a document to be shown: its one inline style, and nothing else. */
 export const DOCUMENT_STYLE_SOURCE = `'sha256-${createHash('sha256').update(DOCUMENT_STYLE).digest('base64')}'`;
 
-/** DRAFT or VOID: what no one may take for a document to be paid. It stands across every page. */
+/** DRAFT or VOID, across every page: nobody must take the document for one to be paid. */
 export interface Mark {
   readonly word: string;
   readonly says: string;
@@ -28,10 +28,10 @@ export interface DocumentPage {
   readonly tenantId: string;
   readonly facts: readonly (readonly [name: string, value: string])[];
   readonly columns: readonly Column[];
-  /** Bodies of the one table: so its head stands on every page. */
+  /** Bodies of one table, so that its head is repeated on every page. */
   readonly bodies: readonly Html[];
   readonly notes: readonly string[];
-  /** What the tenant is not told; never printed. */
+  /** For staff only; never printed. */
   readonly forStaff: readonly string[];
 }
 
@@ -40,6 +40,10 @@ export function documentPage(page: DocumentPage): string {
   const { title, mark, seller, tenantId, facts } = page;
   const name = page.tenantName ?? '[name erased]';
   const running = [mark?.word, title, name].filter((each) => each !== undefined).join(' · ');
+  const from = seller === null ? '' : html`<div><h2>From</h2><p class="seller">${seller}</p></div>`;
+  const forStaff = page.forStaff.map((each) => html`<p>${each}</p>`);
+  const staff =
+    forStaff.length === 0 ? '' : html`<aside class="staff"><h2>For staff; not printed</h2>${forStaff}</aside>`;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -51,7 +55,7 @@ export function documentPage(page: DocumentPage): string {
 </head>
 <body>
 ${mark === null ? '' : html`<div class="watermark" aria-hidden="true"><span>${mark.word}</span></div>`}
-<header class="heading"><h1>${title}</h1>${seller === null ? '' : html`<div><h2>From</h2><p class="seller">${seller}</p></div>`}</header>
+<header class="heading"><h1>${title}</h1>${from}</header>
 ${mark === null ? '' : html`<p class="mark"><strong>${mark.word}</strong>${mark.says}</p>`}
 <section class="parties">
 <div><h2>To</h2><p class="tenant">${name}</p><p>Account ${tenantId}</p></div>
@@ -59,7 +63,7 @@ ${mark === null ? '' : html`<p class="mark"><strong>${mark.word}</strong>${mark.
 </section>
 ${tableOf(page, running)}
 <footer class="notes">${page.notes.map((note) => html`<p>${note}</p>`)}</footer>
-${page.forStaff.length === 0 ? '' : html`<aside class="staff"><h2>For staff; not printed</h2>${page.forStaff.map((each) => html`<p>${each}</p>`)}</aside>`}
+${staff}
 </body>
 </html>`.text;
 }

@@ -37,8 +37,11 @@ export const isZero = (amount: string): boolean => decimal(amount).eq(decimal('0
 export const figure = (value: string): Html => html`<td class="figure">${value}</td>`;
 
 /** A row of the table that is a heading, over all its columns. */
-export const headingRow = (kind: 'section' | 'line' | 'part', columns: number, title: string, quiet = ''): Html =>
-  html`<tr class="${kind}"><th colspan="${columns}" scope="${kind === 'section' ? 'rowgroup' : 'row'}">${title}${quiet === '' ? '' : html` <span class="quiet">· ${quiet}</span>`}</th></tr>`;
+export function headingRow(kind: 'section' | 'line' | 'part', columns: number, title: string, quiet = ''): Html {
+  const scope = kind === 'section' ? 'rowgroup' : 'row';
+  const note = quiet === '' ? '' : html` <span class="quiet">· ${quiet}</span>`;
+  return html`<tr class="${kind}"><th colspan="${columns}" scope="${scope}">${title}${note}</th></tr>`;
+}
 
 /** A row with a name and a figure in the last column. */
 export const sumRow = (kind: 'row' | 'sum' | 'total', columns: number, name: string, amount: string): Html =>

@@ -8,12 +8,14 @@ export const DOCUMENT_STYLE = `
   @bottom-right { content: counter(page) " / " counter(pages); font: 8pt system-ui, sans-serif; color: #555; } }
 * { box-sizing: border-box; }
 html { color-scheme: light; background: #fff; }
-body { margin: 0 auto; padding: 2rem 1.5rem 3rem; max-width: 62rem; font: 10pt/1.4 system-ui, sans-serif; color: #16191d; }
+body { margin: 0 auto; padding: 2rem 1.5rem 3rem; max-width: 62rem; font: 10pt/1.4 system-ui, sans-serif;
+  color: #16191d; }
 body { overflow-wrap: anywhere; }
 h1 { margin: 0; font-size: 1.7em; }
 h2 { margin: 0 0 0.2rem; font-size: 0.85em; font-weight: 600; color: #555; }
 p { margin: 0.2rem 0; }
-.heading, .parties { display: flex; justify-content: space-between; gap: 2rem; margin-bottom: 1.4rem; break-inside: avoid; }
+.heading, .parties { display: flex; justify-content: space-between; gap: 2rem; margin-bottom: 1.4rem;
+  break-inside: avoid; }
 .heading > *, .parties > * { flex: 1; min-width: 0; }
 .seller { white-space: pre-line; }
 .tenant { font-size: 1.15em; font-weight: 600; }
@@ -22,15 +24,18 @@ dt { color: #555; }
 dd { margin: 0; }
 .mark { margin: 0 0 1.2rem; padding: 0.5rem 0.9rem; border: 3px solid #a4161a; color: #a4161a; break-inside: avoid; }
 .mark strong { font-size: 1.5em; letter-spacing: 0.15em; margin-right: 0.6rem; }
-.watermark { position: fixed; inset: 0; display: flex; align-items: center; justify-content: center; pointer-events: none; }
-.watermark { font-size: 9rem; font-weight: 700; letter-spacing: 0.1em; color: rgb(164 22 26 / 14%); print-color-adjust: exact; }
+.watermark { position: fixed; inset: 0; display: flex; align-items: center; justify-content: center;
+  pointer-events: none; }
+.watermark { font-size: 9rem; font-weight: 700; letter-spacing: 0.1em; color: rgb(164 22 26 / 14%);
+  print-color-adjust: exact; }
 .watermark span { transform: rotate(-35deg); }
 table { width: 100%; border-collapse: collapse; font-size: 0.92em; }
 col.name { width: 100%; }
 thead { display: table-header-group; }
 tr { break-inside: avoid; }
 th, td { padding: 0.22rem 0.45rem; text-align: left; vertical-align: top; font-weight: 400; }
-thead th { color: #555; font-weight: 600; border-bottom: 1px solid #16191d; vertical-align: bottom; overflow-wrap: normal; }
+thead th { color: #555; font-weight: 600; border-bottom: 1px solid #16191d; vertical-align: bottom;
+  overflow-wrap: normal; }
 tr.running th { border-bottom: 0; }
 td.figure { white-space: nowrap; }
 .figure { text-align: right; font-variant-numeric: tabular-nums; }

@@ -11,9 +11,9 @@ export interface CostItem {
   readonly provider: string;
   readonly invoiceRef: string;
   readonly line: Omit<CostLine, 'lineKey'>;
-  /** What the line is known by within its invoice: never an amount, since that is what a later delivery corrects. */
+  /** What identifies the line within its invoice: never an amount, which a later delivery may correct. */
   readonly key: string;
-  /** Whether that is an id which the source gives each line; otherwise equal keys are several lines. */
+  /** Whether the source gives each line this id. Otherwise equal keys are several lines. */
   readonly isOwnId: boolean;
 }
 
@@ -38,7 +38,7 @@ export function currencyOf(cells: Cells, field: string): string {
   return currency;
 }
 
-/** What a cost line has only where the source says so. */
+/** The fields that have a value. */
 export const given = <Fields extends object>(fields: Fields): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)) as {
     [Name in keyof Fields]?: NonNullable<Fields[Name]>;
@@ -46,7 +46,7 @@ export const given = <Fields extends object>(fields: Fields): { [Name in keyof F
 
 const LONGEST_DESCRIPTION = 2000;
 
-/** A description as long as it may be: nothing is computed from it. */
+/** A description, cut to the maximal length: nothing is computed from it. */
 export function descriptionOf(cells: Cells, field: string): string | undefined {
   const text = cells.optional(field);
   if (text === undefined || text.length <= LONGEST_DESCRIPTION) return text;

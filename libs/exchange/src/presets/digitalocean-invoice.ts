@@ -89,7 +89,7 @@ function invoiceLine(cells: Cells, distinguishing: readonly (string | undefined)
   const resourceId = cells.optionalId('resourceId');
   return {
     provider: PROVIDER,
-    // An invoice is a month's, and its file does not say its number.
+    // An invoice covers a month, and its file has no number.
     invoiceRef: cells.optionalId('invoiceRef') ?? start.slice(0, 7),
     line: {
       kind: product,

@@ -6,15 +6,21 @@ import { chargePeriod, COST_CATEGORIES, type CostItem, currencyOf, descriptionOf
 
 /** Columns of FOCUS 1.0 to 1.3. Others must begin with `x_`. */
 const COLUMNS = new Set(
-  (
-    'AllocatedMethodDetails AllocatedMethodId AllocatedResourceId AllocatedResourceName AllocatedTags AvailabilityZone BilledCost BillingAccountId BillingAccountName' +
-    ' BillingAccountType BillingCurrency BillingPeriodEnd BillingPeriodStart CapacityReservationId CapacityReservationStatus ChargeCategory ChargeClass ChargeDescription' +
-    ' ChargeFrequency ChargePeriodEnd ChargePeriodStart CommitmentDiscountCategory CommitmentDiscountId CommitmentDiscountName CommitmentDiscountQuantity' +
-    ' CommitmentDiscountStatus CommitmentDiscountType CommitmentDiscountUnit ConsumedQuantity ConsumedUnit ContractApplied ContractedCost ContractedUnitPrice EffectiveCost' +
-    ' HostProviderName InvoiceId InvoiceIssuerName ListCost ListUnitPrice PricingCategory PricingCurrency PricingCurrencyContractedUnitPrice PricingCurrencyEffectiveCost' +
-    ' PricingCurrencyListUnitPrice PricingQuantity PricingUnit ProviderName PublisherName RegionId RegionName ResourceId ResourceName ResourceType ServiceCategory' +
-    ' ServiceName ServiceProviderName ServiceSubcategory SkuId SkuMeter SkuPriceDetails SkuPriceId SubAccountId SubAccountName SubAccountType Tags'
-  ).split(' '),
+  `
+    AllocatedMethodDetails AllocatedMethodId AllocatedResourceId AllocatedResourceName AllocatedTags
+    AvailabilityZone BilledCost BillingAccountId BillingAccountName BillingAccountType BillingCurrency
+    BillingPeriodEnd BillingPeriodStart CapacityReservationId CapacityReservationStatus ChargeCategory
+    ChargeClass ChargeDescription ChargeFrequency ChargePeriodEnd ChargePeriodStart CommitmentDiscountCategory
+    CommitmentDiscountId CommitmentDiscountName CommitmentDiscountQuantity CommitmentDiscountStatus
+    CommitmentDiscountType CommitmentDiscountUnit ConsumedQuantity ConsumedUnit ContractApplied ContractedCost
+    ContractedUnitPrice EffectiveCost HostProviderName InvoiceId InvoiceIssuerName ListCost ListUnitPrice
+    PricingCategory PricingCurrency PricingCurrencyContractedUnitPrice PricingCurrencyEffectiveCost
+    PricingCurrencyListUnitPrice PricingQuantity PricingUnit ProviderName PublisherName RegionId RegionName
+    ResourceId ResourceName ResourceType ServiceCategory ServiceName ServiceProviderName ServiceSubcategory
+    SkuId SkuMeter SkuPriceDetails SkuPriceId SubAccountId SubAccountName SubAccountType Tags
+  `
+    .trim()
+    .split(/\s+/),
 );
 
 /** Values that FOCUS spells in one way only, and files in several. */
@@ -52,7 +58,7 @@ const KEY = [
 ];
 
 const IN_KEY = KEY.map((name) => ({ name, columns: [name] }));
-/** Beyond this, unit price × quantity and cost differ by more than the rounding of prices that are shown. */
+/** A larger difference between unit price × quantity and cost is more than the rounding of shown prices. */
 const TOLERANCE = decimal('0.000001');
 
 /**
@@ -173,7 +179,7 @@ function noteOdd(cells: Cells, { amount, category, isCorrection, chargedFrom, bi
     );
 }
 
-/** Tags as `key:value`. They are no amounts: what can't be read of them is noted, and the row taken. */
+/** Tags as `key:value`. Unreadable tags are noted and the row is imported, since tags are no amounts. */
 function tagsOf(cells: Cells): string[] {
   const written = cells.optional('Tags');
   if (written === undefined) return [];

@@ -4,7 +4,7 @@ import type { BackfillKind, Mapping } from '../rows/mapping.js';
 
 export interface PresetField {
   readonly name: string;
-  /** Columns that hold it, unless a mapping says otherwise: the first that has a value. */
+  /** Columns that may hold it, unless a mapping names one: the first that has a value counts. */
   readonly columns: readonly string[];
   readonly isRequired?: boolean;
 }
@@ -19,9 +19,9 @@ export interface Preset<Item> {
   readonly zone?: string;
   readonly exponents?: boolean;
   readonly nulls?: readonly string[];
-  /** Odd but usable values are expected of this source: they are taken, and noted. */
+  /** This source is known for odd but usable values: they are accepted and noted. */
   readonly isLenient?: boolean;
-  /** Whether the source defines this column; others are noted, and not read. */
+  /** Whether the source defines this column. Other columns are noted and not read. */
   readonly isKnownColumn?: (column: string) => boolean;
   /** Errors: RowFault. */
   read(cells: Cells): Item;
@@ -45,7 +45,7 @@ export function presetFor<Item>(
   }
   const given = new Set(columns);
   const found = presets.find((preset) => preset.recognises(given));
-  // The last one is the generic one: what it lacks is said by name.
+  // The last one is the generic one: its missing columns are reported by name.
   const preset = found ?? presets.at(-1);
   if (preset === undefined) throw new Error('a kind of backfill has no preset');
   return preset;
@@ -68,7 +68,8 @@ export function cellsFor<Item>(
   if (unknown.length > 0)
     throw invalid(
       'invalid_mapping',
-      `the mapping names ${unknown.join(', ')}, which ${preset.name} does not have; its fields are ${[...named.keys()].join(', ')}`,
+      `the mapping names ${unknown.join(', ')}, which ${preset.name} does not have;` +
+        ` its fields are ${[...named.keys()].join(', ')}`,
     );
   const resolved = new Map(
     preset.fields.map((field): [string, readonly string[]] => [field.name, columnsOf(field, mapping, columns)]),
@@ -96,7 +97,7 @@ function columnsOf(
 ): readonly string[] {
   const mapped = mapping.columns?.[name];
   if (mapped !== undefined) return [mapped];
-  // Each object has keys of its own: those that it may have are tried.
+  // Objects may differ in their keys: all names that a field may have are tried.
   if (columns === null) return [...new Set(own.flatMap((each) => [each, snakeCase(each)]))];
   const spelt = own.flatMap((each) => columns.filter((column) => column === each || simple(column) === simple(each)));
   return [...new Set(spelt)];
@@ -125,7 +126,10 @@ function assertColumns<Item>({
   const field = missing[0]?.name ?? gone[0]?.[0] ?? '';
   throw invalid(
     'missing_column',
-    `${file}, line 1: ${names.map((name) => JSON.stringify(name)).join(', ')} ${names.length === 1 ? 'is' : 'are'} missing (read as ${preset.name}); the columns are ${columns.join(', ')}.` +
-      ` Say which column holds it, {"columns": {"${field}": "…"}}, or what it is in all rows, {"values": {"${field}": "…"}}, in a mapping file (--map)`,
+    `${file}, line 1: ${names.map((name) => JSON.stringify(name)).join(', ')}` +
+      ` ${names.length === 1 ? 'is' : 'are'} missing` +
+      ` (read as ${preset.name}); the columns are ${columns.join(', ')}.` +
+      ` Say which column holds it, {"columns": {"${field}": "…"}},` +
+      ` or what it is in all rows, {"values": {"${field}": "…"}}, in a mapping file (--map)`,
   );
 }

@@ -120,14 +120,15 @@ export const digitalOceanApi: Preset<CommandItem> = {
       throw new RowFault(
         'seenAt',
         null,
-        'is missing: the listing has no time of its own; say when it was made, {"values": {"seenAt": "2026-04-01T00:00:00Z"}}, in a mapping file (--map)',
+        'is missing: the listing has no time of its own; say when it was made,' +
+          ' {"values": {"seenAt": "2026-04-01T00:00:00Z"}}, in a mapping file (--map)',
       );
     return seen({
       provider: 'digitalocean',
       providerId: cells.id('id'),
       kind,
       name: cells.text('name'),
-      // Only droplets have a state; what else is listed is there.
+      // Only droplets have a status. Everything else that is listed is active.
       status: cells.optionalId('status') ?? 'active',
       seenAt,
       ...given({

@@ -7,28 +7,28 @@ import { exactly } from './json-rows.js';
 import { RowFault, type RowNote, type SourceRow } from './row.js';
 
 export interface CellOptions {
-  /** Field → the columns that may hold it; a field that is not in it is looked up under its own name. */
+  /** Field → the columns that may hold it. A field without an entry is looked up under its own name. */
   readonly columns: ReadonlyMap<string, readonly string[]>;
   readonly values: Readonly<Record<string, string>>;
-  /** Start of a tag → the field that the rest of it is. */
+  /** Start of a tag → the field whose value follows. */
   readonly tags: Readonly<Record<string, 'tenantId' | 'deploymentId'>>;
   readonly zone: string | null;
   readonly exponents: boolean;
-  /** Texts that stand for nothing, beside the empty one. */
+  /** Texts that mean empty, besides the empty text. */
   readonly nulls: ReadonlySet<string>;
-  /** Whether times without zone, exponents and nulls are odd in this source: then each is noted. */
+  /** Whether times without zone, exponents and nulls are accepted from this source, with a note for each. */
   readonly isLenient: boolean;
 }
 
-/** A decimal but for its length. */
+/** A decimal that is only too long. */
 const TOO_LONG = /^-?\d+(?:\.\d+)?$/;
 const EXPONENT = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
 const WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$/;
 const LOOSE_OFFSET = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?([+-]\d{2}):?(\d{2})$/;
-/** Times repeat from row to row: so many are kept as they were read. */
+/** Times repeat from row to row: at most this many are cached. */
 const MOST_KEPT = 10_000;
 
-/** A row's fields by our names, each checked as the ledger will: what is wrong is a RowFault that names the field. */
+/** A row's fields by our names, each with the ledger's own checks. A wrong value is a RowFault that names the field. */
 export class Cells {
   private row: SourceRow = { row: 0, line: null, fields: {} };
   private exact: Readonly<Record<string, unknown>> | null = null;
@@ -37,7 +37,7 @@ export class Cells {
 
   constructor(private readonly options: CellOptions) {}
 
-  /** Goes on to a row. */
+  /** Moves to a row. */
   on(row: SourceRow): this {
     this.row = row;
     this.exact = null;
@@ -45,7 +45,7 @@ export class Cells {
     return this;
   }
 
-  /** What was odd in this row. */
+  /** The oddities of this row. */
   noted(): readonly RowNote[] {
     return this.notes;
   }
@@ -54,12 +54,12 @@ export class Cells {
     this.notes.push({ code, field, value, message });
   }
 
-  /** All fields of the row, as they stand there. */
+  /** All fields of the row, unchanged. */
   fields(): Readonly<Record<string, unknown>> {
     return this.row.fields;
   }
 
-  /** The value as it stands there: undefined where there is none. */
+  /** The value, unchanged. undefined: there is none. */
   raw(field: string): unknown {
     const { columns, values, nulls } = this.options;
     const fixed = values[field];
@@ -90,7 +90,7 @@ export class Cells {
     return trimmed;
   }
 
-  /** The text as it stands there, without a note of what is odd about it. */
+  /** The text, without notes of its oddities. */
   quietly(field: string): string | undefined {
     const noted = this.notes.length;
     const value = this.optional(field);
@@ -98,7 +98,7 @@ export class Cells {
     return value;
   }
 
-  /** What tags say of a field, by the mapping. */
+  /** A field's value from tags, by the mapping. */
   tagged(field: 'tenantId' | 'deploymentId', tags: readonly string[]): string | undefined {
     for (const [start, named] of Object.entries(this.options.tags)) {
       const tag =
@@ -163,7 +163,8 @@ export class Cells {
       throw new RowFault(
         field,
         value,
-        `is in exponent form, in which spreadsheets lose digits: write it plainly (${plain}), or say {"exponents": true} in a mapping file (--map)`,
+        `is in exponent form, in which spreadsheets lose digits: write it plainly (${plain}),` +
+          ' or say {"exponents": true} in a mapping file (--map)',
       );
     if (this.options.isLenient)
       this.note('exponent', field, value, 'a decimal in exponent form; taken as it is written, exactly');
@@ -200,7 +201,8 @@ export class Cells {
       throw new RowFault(
         field,
         value,
-        'has no zone: write it as 2026-04-01T00:00:00Z, or say what the file is in, {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map)',
+        'has no zone: write it as 2026-04-01T00:00:00Z, or say what the file is in,' +
+          ' {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map)',
       );
     if (isLenient) this.note('no_zone', field, value, `a time without zone; taken as ${zone === 'Z' ? 'UTC' : zone}`);
     const [date = '', time = '00:00:00'] = value.split(/[Tt ]/);
@@ -227,7 +229,7 @@ export class Cells {
     return found;
   }
 
-  /** A JSON object: as such, or as text in a CSV cell. */
+  /** A JSON object, in JSON or as text in a CSV cell. */
   optionalObject(field: string): Record<string, unknown> | undefined {
     const value = this.raw(field);
     if (value === undefined) return undefined;
@@ -237,7 +239,7 @@ export class Cells {
     return read as Record<string, unknown>;
   }
 
-  /** A number of JSON, as it was written: a float is not exact. */
+  /** A JSON number as it was written: a float is not exact. */
   private exactText(field: string, value: unknown): string {
     const { text } = this.row;
     if (typeof value !== 'number' || text === undefined) return String(value);
@@ -251,7 +253,7 @@ export class Cells {
   }
 }
 
-/** Errors: RowFault, where the log can't keep it. */
+/** Errors: RowFault, if the log can't store the value. */
 export function storable<Value>(field: string, value: Value): Value {
   const found = unstorableIn(value);
   if (found === undefined) return value;
@@ -266,7 +268,7 @@ function objectOf(value: string): unknown {
   }
 }
 
-/** A column by its name; of JSON, also within an object: `period.start`. */
+/** A column by its name. In JSON, also within an object: `period.start`. */
 function lookUp(fields: Readonly<Record<string, unknown>>, column: string): unknown {
   const value = fields[column];
   if (value !== undefined || !column.includes('.')) return value;

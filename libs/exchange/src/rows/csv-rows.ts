@@ -5,7 +5,7 @@ import { type CsvRecord, PlainLines } from './plain-lines.js';
 import type { SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
 
-/** A field that is longer is no field: a quote was opened and never closed. */
+/** A longer field means that a quote was opened and never closed. */
 const LONGEST_RECORD = 1024 * 1024;
 const OTHER_DELIMITERS = [';', '\t', '|', ','];
 
@@ -62,7 +62,7 @@ async function* pagesOf(
   }
 }
 
-/** Records in blocks: by the splitting of lines as far as that goes, from there on by a parser. */
+/** Records in blocks: lines are split while they are plain, and parsed from the first one that is not. */
 async function* csvRecords(source: Source, content: Readable, delimiter: string): AsyncGenerator<readonly CsvRecord[]> {
   const plain = new PlainLines(delimiter, LONGEST_RECORD);
   const chunks = content[Symbol.asyncIterator]() as AsyncIterator<string, undefined>;
@@ -98,14 +98,14 @@ async function* parsedRecords(
     relax_quotes: true,
     skip_empty_lines: true,
     max_record_size: LONGEST_RECORD,
-    // Taken here, and not from the stream, which forgets those that it holds once it meets an error.
+    // Collected here, not from the stream: the stream discards its records when it meets an error.
     on_record(record: readonly string[], info) {
       records.push({ record, line: lineAfter(info) });
       [lines, blank] = [info.lines, info.empty_lines];
       return null;
     },
   });
-  // Told to the callback of what was written too.
+  // The callback of `write` gets the error too.
   parser.on('error', () => undefined);
   const taken = (): readonly CsvRecord[] => {
     const each = records;
@@ -138,7 +138,9 @@ function rowOf(columns: readonly string[], record: readonly string[], row: numbe
   const read = Math.min(columns.length, record.length);
   for (let index = 0; index < read; index += 1) fields[columns[index] ?? ''] = record[index] ?? '';
   if (record.length === columns.length) return { row, line, fields };
-  const fault = `has ${record.length} fields where the header has ${columns.length}: is a delimiter or a newline in it not quoted?`;
+  const fault =
+    `has ${record.length} fields where the header has ${columns.length}:` +
+    ' is a delimiter or a newline in it not quoted?';
   return {
     row,
     line,
@@ -154,7 +156,8 @@ function assertHeader(source: Source, columns: readonly string[], used: string):
   if (other !== undefined)
     throw invalid(
       'unreadable_file',
-      `${source.name}, line 1: the header is one column, ${JSON.stringify(only.slice(0, 80))}: the delimiter is ${JSON.stringify(other)}, not ${JSON.stringify(used)};` +
+      `${source.name}, line 1: the header is one column, ${JSON.stringify(only.slice(0, 80))}:` +
+        ` the delimiter is ${JSON.stringify(other)}, not ${JSON.stringify(used)};` +
         ` say {"delimiter": ${JSON.stringify(other)}} in a mapping file (--map)`,
     );
   const twice = columns.find((name, index) => name !== '' && columns.indexOf(name) !== index);
@@ -165,12 +168,13 @@ function assertHeader(source: Source, columns: readonly string[], used: string):
     );
 }
 
-/** `line`: where the record begins that can't be read. */
+/** `line`: the first line of the record that can't be read. */
 function unreadable(source: Source, error: unknown, line: number): Error {
   if (!(error instanceof CsvError)) return error instanceof Error ? error : new Error(String(error));
   const isOpen = error.code === 'CSV_QUOTE_NOT_CLOSED' || error.code === 'CSV_MAX_RECORD_SIZE';
   const why = isOpen
-    ? 'a quote is opened in the row that begins here and never closed: close it, or double it where it is part of the text'
+    ? 'a quote is opened in the row that begins here and never closed:' +
+      ' close it, or double it where it is part of the text'
     : error.message;
   return invalid(
     'unreadable_file',

@@ -6,18 +6,18 @@ import type { SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
 
 const PAGE_ROWS = 1000;
-/** A JSON document is read whole; lines of JSON may be any number. */
+/** A JSON document is read into memory. JSON lines may be any number. */
 const LONGEST_DOCUMENT = 64 * 1024 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Which list of a provider's API answer an item stood in: `droplets`, `invoice_items`, … */
+/** The list of a provider's API answer that an item is from: `droplets`, `invoice_items`, … */
 const LIST = '$list';
 const LISTS = ['droplets', 'snapshots', 'volumes', 'domains', 'invoice_items'];
 
-/** The first character of a file that is no space, and its first line. */
+/** The first line of a file that is not blank, and its first character. */
 export async function startOf(source: Source): Promise<{ readonly first: string; readonly line: string }> {
   const content = contentOf(source);
   try {
@@ -31,7 +31,7 @@ export async function startOf(source: Source): Promise<{ readonly first: string;
   }
 }
 
-/** Lines of JSON, an object each; or a page of a provider's API on each line. */
+/** JSON lines: an object on each, or a page of a provider's API. */
 export function jsonLines(source: Source, onRead: (bytes: number) => void): SourceRows {
   return { columns: null, pages: linePages(source, onRead) };
 }
@@ -87,7 +87,7 @@ function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
   ];
 }
 
-/** A line of a file of rejects: the row itself, mended, and what identified it. */
+/** A line of a file of rejects: the repaired row, and its identity. */
 const isReject = (value: Fields): value is { readonly record: Fields; readonly identity?: string } =>
   isObject(value['record']) && typeof value['row'] === 'number' && typeof value['reason'] === 'string';
 
@@ -108,11 +108,11 @@ function itemsOf(value: unknown): Fields[] | null {
   );
 }
 
-/** What Node gives a reviver beside key and value; its types do not know it yet. */
+/** Node gives a reviver the source text too; its types lack it so far. */
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 const asWritten: Reviver = (_key, value, context) => (typeof value === 'number' ? context?.source : value);
 
-/** JSON with its numbers as the text that they were written in: a float would not be exact. */
+/** JSON with its numbers as their written text: a float would not be exact. */
 export const exactly = (text: string): unknown => JSON.parse(text, asWritten as Parameters<typeof JSON.parse>[1]);
 
 /** One JSON document: a list of objects, or a provider's API answer. Errors: `unreadable_file`. */
@@ -120,7 +120,8 @@ export async function jsonDocument(source: Source, onRead: (bytes: number) => vo
   if (source.bytes > LONGEST_DOCUMENT)
     throw invalid(
       'unreadable_file',
-      `${source.name} is one JSON document of ${source.bytes} bytes, and is read whole up to ${LONGEST_DOCUMENT}: make lines of it, as with jq -c '.[]'`,
+      `${source.name} is one JSON document of ${source.bytes} bytes, and is read whole up to ${LONGEST_DOCUMENT}:` +
+        " make lines of it, as with jq -c '.[]'",
     );
   const text = (await wholeOf(contentOf(source, onRead))).replace(/^\uFEFF/, '');
   let value: unknown;
@@ -136,7 +137,8 @@ export async function jsonDocument(source: Source, onRead: (bytes: number) => vo
   if (items === null)
     throw invalid(
       'unreadable_file',
-      `${source.name} is neither a list of objects nor an API answer with one of the lists ${LISTS.join(', ')}: nothing was imported`,
+      `${source.name} is neither a list of objects nor an API answer with one of the lists ${LISTS.join(', ')}:` +
+        ' nothing was imported',
     );
   return { columns: null, pages: documentPages(items) };
 }

@@ -4,22 +4,22 @@ import { parse } from '#domain/schema';
 export const BACKFILL_KINDS = ['usage', 'costs', 'resources', 'rates'] as const;
 export type BackfillKind = (typeof BACKFILL_KINDS)[number];
 
-/** How to read a file whose columns are not named as ours: the mapping file of `--map` (docs/importing.md). */
+/** How to read a file whose columns have other names: the mapping file of `--map` (docs/importing.md). */
 const zMapping = z.strictObject({
-  /** Which source it is; otherwise its columns tell. */
+  /** The source of the file. Without it, the columns decide. */
   preset: z.string().optional(),
   format: z.enum(['csv', 'jsonl', 'json']).optional(),
   delimiter: z.string().length(1, 'must be one character').optional(),
-  /** What times without a zone are in: `Z`, `+02:00`. */
+  /** The zone of times that have none: `Z`, `+02:00`. */
   zone: z
     .string()
     .regex(/^(Z|[+-]\d{2}:\d{2})$/, 'must be Z or an offset such as +02:00')
     .optional(),
-  /** Whether decimals in exponent form, 1.5E-7, are taken. */
+  /** Whether decimals in exponent form (1.5E-7) are accepted. */
   exponents: z.boolean().optional(),
   /** Field → the column that holds it. */
   columns: z.record(z.string(), z.string()).optional(),
-  /** Field → what it is in every row, whatever the row says. */
+  /** Field → its value in every row, whatever the row has. */
   values: z.record(z.string(), z.string()).optional(),
   /**
    * Start of a tag → the field that the rest of it is: {"tenant:": "tenantId"}. A tag of key and value reads

@@ -30,7 +30,7 @@ export class Occurrences {
     return this.counts[slot] ?? 0;
   }
 
-  /** How often a key has come so far. */
+  /** How often a key has occurred so far. */
   count(key: string): number {
     return this.taken === 0 ? 0 : (this.counts[this.find(...hashOf(key))] ?? 0);
   }
@@ -47,7 +47,8 @@ export class Occurrences {
     if (this.slots === MOST_SLOTS)
       throw invalid(
         'too_many_keys',
-        `one file has more than ${MOST_KEYS} rows without an id of their own: divide it, as with split -l; what was imported is kept`,
+        `one file has more than ${MOST_KEYS} rows without an id of their own:` +
+          ' divide it, as with split -l; what was imported is kept',
       );
     const [hashes, counts] = [this.hashes, this.counts];
     this.slots *= 2;

@@ -1,9 +1,9 @@
 import type { RowNote, SourceRow } from './row.js';
 
-/** Why a delivery corrects an earlier one. */
+/** The reason of a correction by a later delivery. */
 export const RE_DELIVERED = 're-delivered';
 
-/** What became of the rows; the four add up to those read. */
+/** The outcomes of rows. The other four add up to those read. */
 export interface Counts {
   readonly read: number;
   readonly accepted: number;
@@ -24,12 +24,12 @@ export interface Reject {
   readonly field: string | null;
   readonly value: unknown;
   readonly reason: string;
-  /** What identifies the row where it has no id of its own: the file that it came from, and its number. */
+  /** What identifies the row if it has no id of its own: the file and the row's number. */
   readonly identity?: string;
   readonly record: Readonly<Record<string, unknown>>;
 }
 
-/** An odd row that was taken, as it stands in `FILE.notes.jsonl`. */
+/** An odd row that was imported, as in `FILE.notes.jsonl`. */
 export type NotedRow = RowNote & { readonly row: number; readonly line: number | null };
 
 /** Takes down what becomes of the rows. */
@@ -41,15 +41,15 @@ export interface RowReport {
   count(outcome: Outcome | 'read', rows?: number): void;
 }
 
-/** Carries out the rows of one kind. */
+/** Imports the rows of one kind. */
 export interface Importer<Item> {
   /**
    * Takes a row; it may be kept until `flush`. Where that is a promise, the next row waits for it; most rows need none.
    * `identity` is what identifies it where it has no id of its own.
    */
   add(item: Item, row: SourceRow, identity: string): Promise<void> | undefined;
-  /** Knows of a row that was carried out by an earlier run: what tells rows apart counts it. */
+  /** Counts a row that an earlier run imported, since rows are identified by their number. */
   skip(item: Item, row: SourceRow, identity: string): void;
-  /** Carries out all that is kept. */
+  /** Imports all rows that are kept. */
   flush(): Promise<void>;
 }

@@ -1,19 +1,19 @@
-/** A row of a file, as it was read: nothing is known of it yet but where it stands. */
+/** A row of a file as it was read. Only its place is known so far. */
 export interface SourceRow {
-  /** Data rows are counted from 1; a CSV's header is none. */
+  /** Data rows are counted from 1, without a CSV's header. */
   readonly row: number;
   /** The line of the file that it begins on; null where the file has no lines of its own (a JSON document). */
   readonly line: number | null;
   readonly fields: Readonly<Record<string, unknown>>;
-  /** What its JSON said, to read a number as it was written. */
+  /** Its JSON text, to read numbers exactly as they were written. */
   readonly text?: string;
-  /** It could not be read as a row: why. */
+  /** Why it could not be read as a row. */
   readonly fault?: string;
-  /** Of a mended reject: what identified it in the file that it came from. */
+  /** Of a repaired reject: its identity in the original file. */
   readonly identity?: string;
 }
 
-/** A row that can't be taken: the field, what it says, and what to do about it. */
+/** A row that can't be imported: the field, its value, and what to do. */
 export class RowFault extends Error {
   override readonly name = 'RowFault';
   constructor(
@@ -25,9 +25,9 @@ export class RowFault extends Error {
   }
 }
 
-/** Something odd in a row that was taken all the same. */
+/** An oddity in a row that is imported all the same. */
 export interface RowNote {
-  /** The same for all notes of this sort. */
+  /** The same for all notes of this kind. */
   readonly code: string;
   readonly field: string;
   readonly value: string;
@@ -38,7 +38,7 @@ export interface RowNote {
 export const placeOf = (file: string, { row, line }: Pick<SourceRow, 'row' | 'line'>): string =>
   `${file}, row ${row}${line === null ? '' : ` (line ${line})`}`;
 
-/** What a message shows of a value. */
+/** A value as messages show it: shortened. */
 export const quoted = (value: unknown): string => {
   const text = typeof value === 'string' ? value : JSON.stringify(value ?? null);
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -8,19 +8,19 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { invalid } from '#domain/errors';
 
-/** A file to read more than once: first whole, for its digest, then row by row. */
+/** A file that is read twice: first as a whole for its digest, then row by row. */
 export interface Source {
-  /** As messages and rejects name it. */
+  /** Its name in messages and rejects. */
   readonly name: string;
   readonly path: string;
-  /** Of the file as it lies there, compressed or not. */
+  /** The size of the file itself, compressed or not. */
   readonly bytes: number;
   readonly isGzip: boolean;
-  /** As many as the content has; of most files, a row more than it has rows. */
+  /** The number of lines of the content: usually one more than its rows. */
   readonly lines: number;
-  /** SHA-256 of the content, uncompressed: the same rows are the same file, packed or not. */
+  /** SHA-256 of the uncompressed content, so that a compressed copy is the same file. */
   readonly digest: string;
-  /** Removes what was only kept to be read again. */
+  /** Removes the temporary copy, if there is one. */
   dispose(): Promise<void>;
 }
 
@@ -108,10 +108,16 @@ async function contentsOf(source: Pick<Source, 'name' | 'path' | 'isGzip'>): Pro
 function causeOf(error: unknown, lines: number): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'Z_BUF_ERROR')
-    return `the gzip data ends too early, after some ${lines} lines: nothing was imported; copy the file again, it is cut off`;
+    return (
+      `the gzip data ends too early, after some ${lines} lines:` +
+      ' nothing was imported; copy the file again, it is cut off'
+    );
   if (code?.startsWith('Z_') === true)
     return `the gzip data is damaged after some ${lines} lines (${message}): nothing was imported; copy the file again`;
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
-    return `it is not text in UTF-8, after some ${lines} lines: nothing was imported; convert it, as with iconv -f LATIN1 -t UTF-8 or -f UTF-16`;
+    return (
+      `it is not text in UTF-8, after some ${lines} lines:` +
+      ' nothing was imported; convert it, as with iconv -f LATIN1 -t UTF-8 or -f UTF-16'
+    );
   return `it can't be read: ${message}`;
 }
