@@ -41,8 +41,8 @@ export type Flow<Name extends string = string> = Readonly<Record<EventType, read
 
 /** The event types whose line in the flow names the projection. */
 export type Passing<Events extends Flow, Name extends string> = {
-  [Type in EventType]: Name extends Events[Type][number] ? Type : never;
-}[EventType];
+  [Type in keyof Events & EventType]: Name extends Events[Type][number] ? Type : never;
+}[keyof Events & EventType];
 
 /** One function for each of these event types. A missing function and one too many are compile errors. */
 export type Answers<Type extends EventType, Result, Args extends readonly unknown[] = []> = {
