@@ -174,7 +174,7 @@ export async function isEverHeld(db: Db, deploymentId: string, tenantId: string 
   return (await held.executeTakeFirst()) !== undefined;
 }
 
-/** The deployment that a subscription is of, as of whatever position; undefined: there never was such a subscription. */
+/** The deployment of a subscription, as of any position. undefined: no such subscription was ever started. */
 export async function readDeploymentOfSubscription(db: Db, subscriptionId: string): Promise<string | undefined> {
   const row = await db
     .selectFrom('subscriptions')

@@ -218,7 +218,7 @@ describe('what may be pruned', () => {
     });
     expect(await prune('2026-08-01')).toMatchObject({
       status: 'refused',
-      error: { code: 'retention_not_over', message: expect.stringContaining('droplet_hours are kept for ever') },
+      error: { code: 'retention_not_over', message: expect.stringContaining('droplet_hours have no retention limit') },
     });
   });
 });

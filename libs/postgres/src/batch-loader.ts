@@ -6,14 +6,18 @@ interface Waiting<Key, Value> {
   readonly reject: (error: unknown) => void;
 }
 
-/** A statement looks up this much at most: more would delay the small keys in it, and they would fail with it if it times out. */
+/**
+ * A statement looks up this much at most. More would delay the small keys in it, and they would fail together if it
+ * times out.
+ */
 const MAX_BATCH_SIZE = 1000;
 /** A key of this size has a statement to itself: it gains nothing from a batch. */
 const LARGE = 100;
 
 /**
- * Looks many keys up with few statements, as dataloader does. It differs in when it sends a batch: while one statement runs, keys wait
- * for the next. A single key never waits; under load, a statement for a dozen keys costs about as much as for one.
+ * Looks many keys up with few statements, as dataloader does. It differs in when it sends a batch: while one statement
+ * runs, keys wait for the next. A single key never waits. Under load, a statement for a dozen keys costs about as much
+ * as for one.
  */
 export class BatchLoader<Key, Value> {
   private waiting: Waiting<Key, Value>[] = [];
@@ -60,7 +64,8 @@ export class BatchLoader<Key, Value> {
       for (const [index, { resolve }] of batch.entries()) resolve(values[index] as Value);
     } catch (error) {
       if (batch.length === 1 || (isNotNow(error) && !isTimeout(error))) for (const { reject } of batch) reject(error);
-      // The fault, or the slowness, of one key is not that of the others: each is sent again alone, and new keys don't wait for them.
+      // The fault or slowness of one key is not that of the others: each is sent again alone, and new keys do not wait
+      // for them.
       else for (const each of batch) void this.send([each]);
     }
   }

@@ -26,8 +26,9 @@ interface KnownLine {
 }
 
 /**
- * Appends lines of one provider's invoice. One that was recorded so before appends nothing, whatever was corrected since; one with
- * another body is refused, with all of its command (`cost_conflict`), or where `reason` is given becomes a correction.
+ * Appends lines of one provider's invoice. A line that was recorded with the same body appends nothing, whatever was
+ * corrected since. A line with another body is refused together with its whole command (`cost_conflict`). With a
+ * `reason`, it becomes a correction instead.
  */
 export async function writeCosts(
   core: LedgerCore,
@@ -51,7 +52,7 @@ export async function writeCosts(
   };
 }
 
-/** What lines come to, beside what the read models know of them. Errors as in writeCosts. */
+/** What lines come to, compared with what the read models know of them. Errors as in writeCosts. */
 export async function decideCosts(
   core: LedgerCore,
   { provider, invoiceRef, lines }: DeliveredCosts,
@@ -79,7 +80,7 @@ export async function decideCosts(
   };
 }
 
-/** Events of the same invoice that say something of one of these lines. */
+/** Events of the same invoice that concern one of these lines. */
 function touching(lines: readonly CostLine[]): (event: RecordedEvent) => boolean {
   const keys = new Set(lines.map(({ lineKey }) => lineKey));
   return ({ type, data }) => {
@@ -116,7 +117,8 @@ function refuse(lines: readonly CostLine[], different: readonly CostLine[]): voi
     field: `lines[${lines.indexOf(line)}]`,
     message: `line ${line.lineKey} is recorded with another body`,
   }));
-  const message = `${errors.length} of the lines contradict what is recorded; nothing was appended. ${errors[0]?.message ?? ''}`;
+  const first = errors[0]?.message ?? '';
+  const message = `${errors.length} of the lines contradict what is recorded; nothing was appended. ${first}`;
   throw conflict('cost_conflict', message, errors);
 }
 

@@ -27,7 +27,7 @@ export interface CostLineShare extends CostShare {
   readonly position: number;
 }
 
-/** The month's cost without tax: each share with whose it was then. */
+/** The month's cost without tax. Each share names the tenant and the deployment that held the resource then. */
 export async function costsIn(
   { core, position }: QueryContext,
   period: Period,
@@ -65,7 +65,10 @@ export async function costsIn(
   });
 }
 
-/** Every month and currency that has revenue or cost; with `since`, those alone whose figures may have changed after that position. */
+/**
+ * Every month and currency that has revenue or cost. With `since`: only those whose figures may have changed after
+ * that position.
+ */
 export async function marginMonths(
   { core, position }: QueryContext,
   since?: number,

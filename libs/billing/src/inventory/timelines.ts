@@ -10,7 +10,7 @@ export interface Known {
   readonly timeline: ResourceTimeline;
 }
 
-/** Which resources' timelines, and up to when. */
+/** Which timelines to read, and up to when. */
 export interface TimelineFilter {
   readonly provider?: string | undefined;
   readonly providerIds?: readonly string[] | undefined;
@@ -61,7 +61,7 @@ export async function timelinesOf(
   );
 }
 
-/** Resources as they are known, and their timelines, by provider id. */
+/** Known resources with their timelines, by provider id. */
 export async function knownResources(
   core: LedgerCore,
   position: number,

@@ -20,7 +20,7 @@ export interface TenantAt {
   readonly position: number;
 }
 
-/** What is known of tenants, each at its own position. Asked for one that is not registered then, it throws `unknown_tenant`. */
+/** Tenants, each as known at its position. For a tenant that was not registered then, it throws `unknown_tenant`. */
 export type Accounts = (tenant: TenantAt) => TenantAccount;
 
 export async function accountsOf({ db }: LedgerCore, tenants: readonly TenantAt[]): Promise<Accounts> {

@@ -28,7 +28,10 @@ export interface BillingUpTo {
   readonly until: Instant;
 }
 
-/** What billing starts from, for each account, all as of one position: a constant number of statements. `known`: lines read already. */
+/**
+ * What each account is billed from, all as of one position, in a constant number of statements. `known`: lines that
+ * were read already.
+ */
 export async function billingFactsOf(
   core: LedgerCore,
   position: number,
@@ -43,7 +46,7 @@ export async function billingFactsOf(
   const marks = await pendingMarks(core, position, accounts);
   const grants = Map.groupBy(await readCredits(db, position, tenantIds), keyOfRow);
 
-  // What is billed of later periods already (a fee in advance) is a line too, also for an invoice of an earlier instant.
+  // A fee in advance may be billed of a later period. Its line counts too, also for an invoice of an earlier instant.
   const horizonOf = ({ account: { tenantId }, until }: BillingUpTo): Instant =>
     (parts.get(tenantId) ?? []).reduce((at, { issued, start }) => (issued ? later(at, start) : at), until);
   const lines = known ?? (await readLines(core, position, tenantIds));
@@ -65,7 +68,7 @@ export async function billingFactsOf(
   });
 }
 
-/** What billing one account up to an instant starts from. */
+/** What one account is billed from. */
 export async function billingFacts(
   core: LedgerCore,
   position: number,
@@ -77,7 +80,7 @@ export async function billingFacts(
   return facts;
 }
 
-/** The coupons of these tenants (null: of all), in the order in which they were granted, for each of their lines. */
+/** Finds the coupons of a line, in the order of granting. `tenantIds`: of these tenants only, or null for all. */
 export async function couponsOfLines(
   { db }: LedgerCore,
   position: number,
@@ -87,7 +90,7 @@ export async function couponsOfLines(
   return (line) => couponsOf((credits.get(keyOf(line)) ?? []).map(toCredit));
 }
 
-/** Rows on issued, non-void invoices of accounts, in the order in which they were issued. */
+/** The rows of issued, non-void invoices of accounts, in the order of issuing. */
 export async function bookedRows(
   { db }: LedgerCore,
   position: number,
@@ -97,7 +100,7 @@ export async function bookedRows(
   return (account) => (booked.get(keyOf(account)) ?? []).map(({ row }) => row);
 }
 
-/** Lines with marks that no issued invoice of all of an account's lines has settled yet, with the reasons. */
+/** Marked lines that no later invoice of the whole account has settled yet, with the reasons. */
 export async function pendingMarks(
   { db }: LedgerCore,
   position: number,
@@ -111,7 +114,7 @@ export async function pendingMarks(
 }
 
 const MAX_REASONS = 5;
-/** In the order in which they came. */
+/** In the order of the marks. */
 const reasonsText = (reasons: readonly string[]): string =>
   reasons.length <= MAX_REASONS
     ? reasons.join('; ')

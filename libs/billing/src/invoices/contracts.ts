@@ -17,13 +17,13 @@ import { readTenants } from '#projections/tenants/tenants.read';
 import { type AsOf, isAt } from '#read-model/at';
 import type { TenantAccount } from './accounts.js';
 
-/** A subscription, with who held its deployment when. */
+/** A subscription, and who held its deployment when. */
 export interface Contract {
   readonly subscription: Subscription;
   readonly assignments: readonly Assignment[];
 }
 
-/** The contracts that were read as they were known at one of the positions: of one tenant's deployments, or of all. */
+/** The contracts as known at one of the positions read: of one tenant, or of all. */
 type Contracts = (position: number, tenantId?: string) => Contract[];
 
 async function readContracts({ db }: LedgerCore, asOf: AsOf, which: Deployments): Promise<Contracts> {
@@ -48,7 +48,7 @@ async function readContracts({ db }: LedgerCore, asOf: AsOf, which: Deployments)
       [...deploymentIds]
         .flatMap((deploymentId) => subscriptions.get(deploymentId) ?? [])
         .filter(([, row]) => isAt(row, position))
-        // In the order of the database, on which the order of an invoice's rows, and so their ids, rest.
+        // In the order of the database: the order of rows on an invoice, and so their ids, follows from it.
         .sort(([a], [b]) => a - b)
         .map(([, row]) => ({
           subscription: toSubscription(row, plansOf(row.subscription_id, position)),
@@ -69,7 +69,7 @@ const toSubscription = (row: SubscriptionRow, plans: readonly SubscriptionPlanRo
   cancelledAt: row.cancelled_at,
 });
 
-/** The subscriptions of some deployments, by id. */
+/** The contracts of some deployments, in the order of their subscriptions. */
 const contractsOf = async (core: LedgerCore, position: number, which: Deployments): Promise<Contract[]> =>
   (await readContracts(core, position, which))(position);
 
@@ -92,7 +92,7 @@ export async function contractsOfSubscriptions(
 
 type Plans = ReadonlyMap<string, readonly PlanVersion[]>;
 
-/** The plans as known at one of the positions that they were read as of. */
+/** The plans as known at one of the positions read. */
 async function readPlans({ db }: LedgerCore, asOf: AsOf): Promise<(position: number) => Plans> {
   const versions = (await readPlanVersions(db, asOf, null)).map((row) => ({ row, version: toVersion(row) }));
   const known = new Map<number, Plans>();
@@ -111,17 +111,20 @@ async function readPlans({ db }: LedgerCore, asOf: AsOf): Promise<(position: num
 export const plansById = async (core: LedgerCore, position: number): Promise<Plans> =>
   (await readPlans(core, position))(position);
 
-/** A tenant's lines whose charge period starts at or before `until`, as subscriptions and plans are known at a position. */
+/**
+ * The lines of a tenant whose charge period starts at or before `until`, as subscriptions and plans are known at a
+ * position.
+ */
 export interface LinesUpTo {
   readonly account: Pick<TenantAccount, 'tenantId' | 'timeZone'>;
   readonly position: number;
   readonly until: Instant;
 }
 
-/** The lines of one tenant at one position: read once for many. */
+/** Finds the lines of one tenant at one position, in what was read for many. */
 export type Lines = (wanted: LinesUpTo) => LineDefinition[];
 
-/** The lines of tenants (null: of all) at any of the positions: a constant number of statements, however many. */
+/** Reads the lines of tenants (null: of all) for any of the positions, in a constant number of statements. */
 export async function readLines(core: LedgerCore, asOf: AsOf, tenantIds: readonly string[] | null): Promise<Lines> {
   const contracts = await readContracts(core, asOf, tenantIds === null ? null : { tenantIds });
   const plans = await readPlans(core, asOf);

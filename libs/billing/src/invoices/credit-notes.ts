@@ -28,7 +28,7 @@ type Heading = Pick<
   'creditNoteId' | 'invoiceId' | 'tenantId' | 'currency' | 'issuedAt' | 'reason'
 >;
 
-/** A credit note is frozen as an invoice is: its rows in chunks, then the event that makes them count. */
+/** A credit note is frozen like an invoice: its rows in chunks, then the event that makes them valid. */
 export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[]): LedgerEvent[] {
   const attempt = randomUUID();
   const chunks = packed(rows);
@@ -56,7 +56,7 @@ export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[]): 
 
 export type CreditNoteView = ReturnType<typeof creditNoteView>;
 
-/** A credit note as people and programs see it: what it credits, above zero; its rows below. */
+/** A credit note as shown. Its totals are positive amounts, its rows negative ones. */
 export function creditNoteView(row: CreditNoteRow, rows: readonly FrozenRow[]) {
   const shown = (amount: string): string => moneyText(decimal(amount), row.currency);
   return {

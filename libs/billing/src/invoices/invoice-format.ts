@@ -11,14 +11,17 @@ import type { Period } from '#domain/time/period';
 import type { CreditNoteRow, InvoiceRow } from '#projections/invoices/invoices.table';
 import { netText, printFrozen } from './rated-lines.js';
 
-/** What stands on an invoice: the parts it bills, and its rows, which are of these and of parts that they correct. */
+/**
+ * The contents of an invoice: the parts that it bills, and its rows. A row belongs to one of these parts, or corrects
+ * another.
+ */
 export interface InvoiceContents {
   readonly claimed: readonly ClaimedPart[];
   readonly rows: readonly FrozenRow[];
   readonly lines: readonly LineDefinition[];
   /** Usage within each claimed part. */
   readonly quantities: ReadonlyMap<string, string>;
-  /** The numbers of the invoices that a correction's row corrects, by its id. */
+  /** By the id of a correction's row: the numbers of the invoices that it corrects. */
   readonly corrected: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -63,7 +66,7 @@ export function printLines(
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** By how much a correction moves what is billed. */
+/** By how much a correction changes the billed quantity. */
 const meteredQuantity = (rows: readonly FrozenRow[]): string =>
   text(sum(rows.filter(({ ref }) => isForUsage(ref)).map(({ quantity }) => decimal(quantity))));
 
@@ -80,14 +83,14 @@ function lineView(
   return {
     lineId: of.partId,
     parentLineId: isPart ? of.lineId : null,
-    /** The whole charge period of the line that was cut; null where none was, or the line is no more. */
+    /** The whole charge period of the line that was cut. null: it was not cut, or no longer exists. */
     parentPeriod: (isPart ? of.line?.period : undefined) ?? null,
     subscriptionId: known?.subscriptionId ?? null,
     deploymentId: known?.deploymentId ?? null,
     billingKind: known?.billingKind ?? '',
     period: of.period,
     quantity,
-    /** Of the whole charge period, in units of the conversion: the last terms in it. */
+    /** Of the whole charge period, in converted units: the last terms in it. */
     included: terms?.included ?? null,
     unitConversion: terms?.unitConversion ?? null,
     rows: rows.map((row) => ({
@@ -100,7 +103,7 @@ function lineView(
   };
 }
 
-/** As it was frozen; null: of a draft, which has none yet. */
+/** The frozen totals. null: a draft has none. */
 function printHeader({ subtotal, tax, total, currency }: InvoiceRow) {
   if (subtotal === null || tax === null || total === null) return null;
   return {
@@ -110,7 +113,10 @@ function printHeader({ subtotal, tax, total, currency }: InvoiceRow) {
   };
 }
 
-/** The tax of each name and rate, and what it is on. A row has the rate frozen; its name is that of the tax then in force at that rate. */
+/**
+ * Taxes by name and rate, with their base. A row has its rate frozen. Its name is that of the tax at this rate which
+ * was in force then.
+ */
 export function printTaxes(rows: readonly FrozenRow[], taxes: readonly TaxRate[], currency: string) {
   const nameOf = (row: FrozenRow): string | null => {
     const isAtRate = ({ ratePercent }: TaxRate): boolean => decimal(ratePercent).eq(decimal(row.taxRatePercent));
@@ -139,7 +145,7 @@ export function printTotals(rows: readonly FrozenRow[], currency: string) {
   };
 }
 
-/** What is to be paid: of a draft, were it issued now, with the tenant's credit; of a void invoice nothing. */
+/** What is left to pay: of a draft, as if issued now with the tenant's credit; of a void invoice, nothing. */
 function printSettlement(row: InvoiceRow, rows: readonly FrozenRow[], tenantCredit: Decimal) {
   const shown = (taken: string, due: string) => ({
     creditTaken: moneyText(decimal(taken), row.currency),
@@ -162,7 +168,7 @@ const printNote = (note: CreditNoteRow, currency: string) => ({
 
 export type InvoiceView = ReturnType<typeof printInvoice>;
 
-/** An invoice as people and programs see it. */
+/** An invoice as shown. */
 export function printInvoice(
   row: InvoiceRow,
   of: {

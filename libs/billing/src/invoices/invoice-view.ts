@@ -31,17 +31,17 @@ import { type PartsOfLine, quantitiesOf, usageOfParts } from './rated-lines.js';
 
 export type { InvoiceView } from './invoice-format.js';
 
-/** What is read of an invoice before its usage is. */
+/** What is known of an invoice before usage is read. */
 interface Found {
   readonly row: InvoiceRow;
-  /** The position as of which the tenant and its lines are shown. */
+  /** The tenant and its lines are shown as of this position. */
   readonly known: number;
   readonly account: TenantAccount;
   readonly claimed: readonly ClaimedPart[];
   readonly lines: readonly LineDefinition[];
 }
 
-/** Issued invoices as they were frozen, drafts as they rate now: a constant number of statements, however many. */
+/** Issued invoices as they were frozen, and drafts as they rate now, in a constant number of statements. */
 export async function invoiceViews(context: QueryContext, rows: readonly InvoiceRow[]): Promise<InvoiceView[]> {
   const { core, position } = context;
   const ids = rows.map(({ invoice_id }) => invoice_id);
@@ -79,7 +79,7 @@ export async function invoiceView(context: QueryContext, row: InvoiceRow): Promi
   return view;
 }
 
-/** What was learnt of the tenant after an invoice was computed is not on it: it is shown as of then. */
+/** An issued invoice shows its tenant as known when the invoice was computed. */
 const knownOf = (position: number, { computed_at: computedAt }: InvoiceRow): number => computedAt ?? position;
 
 const linesFor = async ({ core, position }: QueryContext, rows: readonly InvoiceRow[]): Promise<Lines> =>
@@ -113,7 +113,7 @@ const toRate = ({ row, account, claimed }: Found): InvoiceToRate => ({
   select: (facts) => billingOfClaim(facts, claimed),
 });
 
-/** The parts that an invoice claims, by their lines as these are known. */
+/** The parts that an invoice claims, by line. */
 function partsOf({ claimed, lines, known }: Omit<Found, 'row' | 'account'>): PartsOfLine[] {
   const byLine = Map.groupBy(claimed, ({ lineId }) => lineId);
   return lines.flatMap((line) => {
@@ -133,7 +133,7 @@ async function frozenRows(
   return (invoiceId) => (frozen.get(invoiceId) ?? []).map(({ row }) => row);
 }
 
-/** What tenants have in credit, which drafts would take. */
+/** The credit of tenants, which their drafts would take. */
 async function tenantCredits(
   { core, position }: QueryContext,
   drafts: readonly Found[],
@@ -146,15 +146,15 @@ async function tenantCredits(
   };
 }
 
-/** The rows of an invoice that correct others, as known at a position. */
+/** The rows of an invoice that correct others. */
 const correcting = (rows: readonly FrozenRow[], position: number): CorrectingRow[] =>
   rows
     .filter(({ kind }) => kind !== 'charge')
     .map(({ rowId, partId, corrects }) => ({ rowId, partId, corrects, position }));
 
 /**
- * The numbers of the invoices that rows correct, by row. Where a part was issued with nothing to pay there is no row to name: then it is
- * the invoice that claims the part.
+ * The numbers of the invoices that rows correct, by row. A part issued with nothing to pay has no row to name: then
+ * the number is that of the invoice that claims the part.
  */
 async function correctedBy(
   { db }: LedgerCore,
@@ -165,7 +165,7 @@ async function correctedBy(
   return new Map([...byRow].map(([rowId, of]) => [rowId, of.map(({ ordinal }) => documentNumber('INV', ordinal))]));
 }
 
-/** What an invoice as of an instant would be, were it made now. Nothing is stored. */
+/** The invoice that would be made as of an instant. Nothing is stored. */
 export async function invoicePreview(context: QueryContext, tenantId: string, at: Instant) {
   const { core, position } = context;
   const account = await tenantAccount(core, position, tenantId);

@@ -32,7 +32,7 @@ import { answerIfKnown, type AppendCause, type Decision } from '#ledger/appendin
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readInvoices, readUncutClaims } from '#projections/invoices/invoices.read';
 
-/** Lines that could not be billed, named in the answer of whoever bills: silence would be a price of 0. */
+/** Lines that could not be billed. The answer names them, since leaving them out silently would bill them at 0. */
 const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } =>
   quarantined.length === 0 ? {} : { quarantined: [...quarantined] };
 
@@ -40,14 +40,17 @@ const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, I
   Object.hasOwn(invoiceEvents, event.type);
 
 /**
- * Invoicing is a process over streams, each step of which can be done again: (1) the draft claims parts, at the exact
- * revision of the tenant's billing stream; (2) each line's stream records the cut; (3) issuing freezes the rows. Any process
- * may die between them: whoever invoices the tenant next finishes what it finds half done.
+ * Invoicing is a process over several streams, and each step can be repeated: (1) the draft claims parts, at the exact
+ * revision of the tenant's billing stream; (2) the stream of each line records the cut; (3) issuing freezes the rows.
+ * A process may stop between any two steps. The next run for the tenant finishes what is half done.
  */
 export class Invoicing {
   constructor(private readonly core: LedgerCore) {}
 
-  /** Creates the draft of what is due as of an instant; `unchanged` with the same answer where there is one, or nothing is due. */
+  /**
+   * Creates the draft of what is due as of an instant. Where it exists, or nothing is due, the answer is the same and
+   * `unchanged`.
+   */
   async create(call: CommandCall, tenantId: string, asOf: Instant, selection: Selection | null): Promise<CommandDone> {
     for (;;) {
       const account = await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId);
@@ -56,7 +59,7 @@ export class Invoicing {
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
       const revision = events.at(-1)?.revision ?? NO_STREAM;
-      // After the stream was read: a position that covers all of it.
+      // Read after the stream, so that the position covers all of it.
       const position = await this.core.projector.catchUp();
       try {
         const at = (await this.finishClaims(call, account, invoices, position))
@@ -92,20 +95,23 @@ export class Invoicing {
         await this.cutLines(call, nextId, facts, invoice.claimed);
         return { status: 'done', position: drafted.position, result };
       } catch (error) {
-        // Another run was quicker: look again at what there is.
+        // Another run appended first: start again from what is recorded now.
         if (!(error instanceof WrongExpectedRevision)) throw error;
       }
     }
   }
 
-  /** Freezes a draft (one that comes to nothing by now is voided instead): rated at a position that covers its stream's last event, appended at that revision; else rated anew. */
+  /**
+   * Freezes a draft. It is rated at a position that covers the last event of its stream, and appended at that
+   * revision. After a conflict it is rated again. A draft that comes to nothing by now is voided instead.
+   */
   async issue(call: CommandCall, invoiceId: string, issuedAt: Instant): Promise<CommandDone> {
     const { tenantId, currency } = await this.invoiceRow(invoiceId);
     const stream = billingStream(tenantId, currency);
     return this.core.book.decideOnReadModels(stream, call, async () => {
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
-      // Another run did this very command: the append is refused for it, and the command is known by then.
+      // Another run carried out this command: the append is refused, and the command is known then.
       if (
         answerIfKnown(
           call,
@@ -157,7 +163,7 @@ export class Invoicing {
     return { tenantId: row.tenant_id, currency: row.currency };
   }
 
-  /** Decides on one invoice of its billing stream: void, pay, credit. */
+  /** Decides on one invoice in its billing stream: void, pay or credit it. */
   async onInvoice(
     call: CommandCall,
     invoiceId: string,
@@ -216,7 +222,7 @@ export class Invoicing {
     return this.core.book.appendAll(stream, revision, call, [...parts, drafted], result);
   }
 
-  /** Lines are opened by an event, so that read models, which have no clock, know them. Opened already is fine. */
+  /** An event opens each line, because read models have no clock. A line that is open already stays as it is. */
   private async openLines(
     call: CommandCall,
     { lines, recorded }: BillingFacts,
@@ -237,7 +243,10 @@ export class Invoicing {
     );
   }
 
-  /** Records the cuts that claimed parts make, each in its line's stream: at the revision that the number of parts implies. */
+  /**
+   * Records the cuts that claimed parts make, each in the stream of its line, at the revision that follows from the
+   * number of parts.
+   */
   private async cutLines(
     call: CommandCall,
     invoiceId: string,
@@ -249,7 +258,7 @@ export class Invoicing {
       claimed,
       async ({ lineId, partId, period }) => {
         const line = lineOf.get(lineId);
-        // A line that ended earlier since is not cut beyond its end.
+        // A line that turned out to end earlier is not cut after its end.
         if (line === undefined || !isBefore(period.end, line.period.end) || partId === lineId) return;
         const parts = recorded.get(lineId) ?? [];
         if (parts.some(({ start }) => start === period.end)) return;
@@ -263,14 +272,14 @@ export class Invoicing {
             invoiceId,
           },
         };
-        // Its stream: opened, then cut once for every part but the first.
+        // The stream holds the opening, then one cut for each part but the first.
         await this.appendOnce(call, lineStream(lineId), Math.max(parts.length - 1, 0), split);
       },
       APPENDS_AT_ONCE,
     );
   }
 
-  /** A step of the process; where another run has done it in the meantime there is nothing left to do. */
+  /** One step of the process. Where another run has done it, nothing is left to do. */
   private async appendOnce(call: CommandCall, stream: string, revision: number, event: LedgerEvent): Promise<void> {
     const step: AppendCause = { ...call, key: null, idempotencyKey: null };
     try {
@@ -285,7 +294,7 @@ export class Invoicing {
     }
   }
 
-  /** Cuts the lines of claims whose process died before it did. Returns whether there were any. */
+  /** Cuts the lines of claims whose process stopped before doing so. Returns whether there were any. */
   private async finishClaims(
     call: CommandCall,
     account: TenantAccount,
@@ -303,7 +312,7 @@ export class Invoicing {
   }
 }
 
-/** Parts that a tenant's drafts claim up to some instant within their line, where no other part of it begins yet: by draft. */
+/** Parts that drafts claim up to an instant within their line, where no other part begins yet: by draft. */
 async function uncutClaims(
   { db }: LedgerCore,
   position: number,
@@ -316,7 +325,7 @@ async function uncutClaims(
   return new Map([...claims].map(([invoiceId, of]) => [invoiceId, of.map(toClaimedPart)]));
 }
 
-/** A draft that has become nothing takes no number; what it claimed is open again. */
+/** A draft that comes to nothing takes no number. Its parts are open again. */
 const voided = (
   invoiceId: string,
   { tenantId, currency }: TenantAccount,
@@ -327,7 +336,10 @@ const voided = (
   data: { invoiceId, tenantId, currency, at, reason },
 });
 
-/** What the invoice says of the log that it is computed from, in the event itself: so that the log can't be made to fit it later. */
+/**
+ * The root of the log's tree at the position that the invoice is computed from. In the event itself, so that the log
+ * can't be changed to fit later.
+ */
 async function treeAt({ tree }: LedgerCore, size: number): Promise<{ tree?: { size: number; root: string } }> {
   return tree === null ? {} : { tree: { size, root: rootText(await tree.rootAt(size)) } };
 }
@@ -368,5 +380,5 @@ function issuedEvents(
   ];
 }
 
-/** As many appends at a time, which the log's batcher makes one transaction. */
+/** This many appends at a time. The batcher of the log makes one transaction of them. */
 const APPENDS_AT_ONCE = { concurrency: 32 };

@@ -23,7 +23,7 @@ import {
 import { isAt, positionsOf } from '#read-model/at';
 import { type FromLog, within, withPruned } from '../usage/pruned-usage.js';
 
-/** Usage of a line up to instants, which rating it needs. */
+/** The instants up to which rating needs the usage of a line. */
 export interface UsageNeed {
   readonly line: LineDefinition;
   readonly instants: readonly Instant[];
@@ -37,7 +37,7 @@ export interface UsageNeedAt extends UsageNeed {
 /** The usage of a line, as known at a position. */
 export type LineUsage = (line: LineDefinition, position: number) => UsageUpTo;
 
-/** Usage of each line up to the instants: set-wise reads, one for each way of counting, whatever the number of lines. */
+/** Loads the usage of lines up to instants: one statement for each way of counting, however many lines. */
 export async function loadUsageAt(core: LedgerCore, wanted: readonly UsageNeedAt[]): Promise<LineUsage> {
   const needs = merged(wanted);
   const scalars = needs.filter(({ line }) => !needsRates(line));
@@ -49,7 +49,7 @@ export async function loadUsageAt(core: LedgerCore, wanted: readonly UsageNeedAt
   return (line, position) => (at) => (needsRates(line) ? cardAt : scalarAt)({ line, position, at });
 }
 
-/** Each line once a position: readings that are read twice would count twice. */
+/** Each line once per position: readings that are read twice would count twice. */
 const merged = (needs: readonly UsageNeedAt[]): UsageNeedAt[] =>
   [...Map.groupBy(needs, keyOfNeed).values()].flatMap((of) => {
     const [first] = of;
@@ -93,7 +93,7 @@ const stretchOf = ({ line, instants }: UsageNeed): Stretch => ({
   end: instants.reduce((last, at) => later(last, at), line.period.start),
 });
 
-/** What the log alone has of the readings of a need; null: nothing. */
+/** Readings of a need that only the log has. null: none. */
 function loggedOf(pruned: FromLog, need: UsageNeed): string | null {
   const versions = pruned.versions.length === 0 ? [] : within(pruned, stretchOf(need));
   return versions.length === 0 ? null : asJsonb(versions);
@@ -151,7 +151,7 @@ function totalOf({ aggregation }: LineDefinition, total: UsageTotal | undefined)
   return aggregation === 'average' && !readings.eq(ZERO) ? divide(quantity, readings, AVERAGE_SCALE) : quantity;
 }
 
-/** Rate-card usage: each reading at the rate of its key in force, divided at a price change within its period. */
+/** Rate-card usage: each reading at the rate in force for its key, divided at a price change within its period. */
 async function cardUsage(core: LedgerCore, needs: readonly UsageNeedAt[], pruned: FromLog): Promise<UsageAt> {
   if (needs.length === 0) return missing;
   const wanted = needs.map((need) => {
@@ -200,7 +200,7 @@ function keyOf({ resource_type, resource_family, location }: CardReading): RateK
   return { resourceType: resource_type, resourceFamily: resource_family, location };
 }
 
-/** A reading's pieces with their unit amounts. Errors: `missing_rate_key`, `missing_rate`, `currency_mismatch`. */
+/** The pieces of a reading with their unit amounts. Errors: `missing_rate_key`, `missing_rate`, `currency_mismatch`. */
 function priced(
   line: LineDefinition,
   reading: CardReading,

@@ -28,7 +28,7 @@ import {
   usageToRate,
 } from './rated-lines.js';
 
-/** A line or part as people and programs see it. */
+/** A line or part as shown. */
 export interface LineView {
   readonly lineId: string;
   readonly parentLineId: string | null;
@@ -46,7 +46,7 @@ export interface LineView {
   readonly quarantine: { readonly code: string; readonly message: string } | null;
 }
 
-/** Which lines; what is not given does not count. */
+/** Which lines. What is not given does not limit them. */
 export interface LinesAsked {
   /** null: of all tenants. */
   readonly tenantId: string | null;
@@ -59,7 +59,7 @@ export interface LinesAsked {
   readonly at: Instant;
 }
 
-/** A line, or a part of one, with its place in the list: before anything of it is rated. */
+/** A line or part with its place in the list, before it is rated. */
 interface Entry {
   readonly id: string;
   readonly line: LineDefinition;
@@ -69,7 +69,7 @@ interface Entry {
   readonly key: string;
 }
 
-/** Lines and their parts, a page of them. Only what is on the page is rated, unless it is rating that decides what is on it. */
+/** A page of lines and their parts. Only lines on the page are rated, unless the filter itself needs rating. */
 export async function lineViews(
   context: QueryContext,
   asked: LinesAsked,
@@ -83,7 +83,7 @@ export async function lineViews(
   return { items: await viewsOf(context, asked.at, items), nextCursor };
 }
 
-/** A line or part by its id, with the parts of a line that was cut; empty: there is none. */
+/** A line or part by its id, followed by the parts of a line that was cut. Empty: it does not exist. */
 export async function lineWithParts(
   context: QueryContext,
   asked: Pick<LinesAsked, 'tenantId' | 'subscriptionId' | 'at'>,
@@ -96,7 +96,7 @@ export async function lineWithParts(
   return viewsOf(context, asked.at, [found, ...parts.filter((part) => part !== found)]);
 }
 
-/** All lines up to an instant and their parts, as they are known: contracts and cuts, and no usage. */
+/** All lines up to an instant with their parts, from contracts and cuts. No usage is read. */
 async function entriesOf(
   { core, position }: QueryContext,
   { tenantId, subscriptionId, at }: Pick<LinesAsked, 'tenantId' | 'subscriptionId' | 'at'>,
@@ -116,7 +116,7 @@ async function entriesOf(
   );
 }
 
-/** By tenant, subscription and billing kind, then in order of time: each cut line is followed by its parts. */
+/** By tenant, subscription and billing kind, then by time. The parts of a cut line follow it. */
 function entriesOfLine(line: LineDefinition, recorded: readonly RecordedPart[], currency: string): Entry[] {
   const keyOf = (start: Instant | ''): string =>
     JSON.stringify([line.tenantId, line.subscriptionId, line.billingKind, line.period.start, line.lineId, start]);
@@ -155,7 +155,7 @@ async function toBeRated(
   }));
 }
 
-/** The view of each entry: a constant number of statements, however many. */
+/** The view of each entry, in a constant number of statements. */
 async function viewsOf(context: QueryContext, at: Instant, entries: readonly Entry[]): Promise<LineView[]> {
   const { core, position } = context;
   const toRate = await toBeRated(context, at, entries);
@@ -175,8 +175,8 @@ async function viewsOf(context: QueryContext, at: Instant, entries: readonly Ent
 }
 
 /**
- * The parts of lines that are billed in part. Every issued invoice restates what changed before it, so what stands of a part is as it was
- * known when the tenant's last was computed: its quantity too.
+ * The parts of lines that have an issued part. Every issued invoice restates what changed before it. So a part, and
+ * its quantity, stand as known when the last invoice of the tenant was computed.
  */
 async function billedParts({ core, position }: QueryContext, lines: readonly LineToRate[]): Promise<PartsOfLine[]> {
   const billed = lines.filter(({ recorded }) => recorded.some(({ issued }) => issued));
@@ -198,13 +198,13 @@ async function bookedByPart(
   return new Map([...parts].map(([partId, of]) => [partId, of.flatMap(({ row }) => row ?? [])]));
 }
 
-/** What is billed, by part: the frozen rows, and the quantity that they were last computed from. */
+/** By part: the frozen rows, and the quantity that they were last computed from. */
 interface Booked {
   readonly rows: ReadonlyMap<string, readonly FrozenRow[]>;
   readonly quantities: ReadonlyMap<string, string>;
 }
 
-/** A cut line groups and counts in no calculation: its parts follow it, with their amounts. */
+/** A cut line groups its parts, and counts in no calculation. The parts follow it with their amounts. */
 function printLine({ line, parts, quarantined }: RatedLine, booked: Booked): LineView[] {
   const shared = {
     tenantId: line.tenantId,
@@ -240,7 +240,7 @@ function printLine({ line, parts, quarantined }: RatedLine, booked: Booked): Lin
   return [parent, ...valid];
 }
 
-/** What is billed is frozen: those rows, with the corrections booked since. What is open is rated. */
+/** A billed part shows its frozen rows, with the corrections booked since. An open part is rated. */
 function amountsOf(
   part: RatedTile,
   line: LineDefinition,

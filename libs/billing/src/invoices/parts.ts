@@ -2,7 +2,7 @@ import type { RecordedPart } from '#domain/lines/parts';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { type LinesWanted, readRecordedParts } from '#projections/invoice-lines/invoice-lines.read';
 
-/** A part as its line's stream cut it, with the live invoice that claims it. */
+/** A part as the stream of its line cut it, and the live invoice that claims it. */
 export interface LinePart extends RecordedPart {
   readonly tenantId: string;
   readonly deploymentId: string;

@@ -18,7 +18,7 @@ import { billingFactsOf } from './billing-facts.js';
 import type { Lines } from './contracts.js';
 import { type LineUsage, loadUsage, loadUsageAt, type UsageNeedAt } from './line-usage.js';
 
-/** An invoice to be rated: which of an account's lines, up to when, and which of their parts. */
+/** An invoice to be rated: the lines of an account, up to an instant, and which of their parts. */
 export interface InvoiceToRate {
   readonly invoiceId: string;
   readonly account: TenantAccount;
@@ -29,7 +29,7 @@ export interface InvoiceToRate {
   readonly select: (facts: BillingFacts) => LineBilling[];
 }
 
-/** An invoice with what it is rated from, but its usage. */
+/** What an invoice is rated from, except for its usage. */
 export interface InvoiceBilling {
   readonly invoiceId: string;
   readonly position: number;
@@ -37,7 +37,10 @@ export interface InvoiceBilling {
   readonly billing: readonly LineBilling[];
 }
 
-/** What invoices are rated from, all as known at one position: a constant number of statements. `known`: lines read already. */
+/**
+ * What invoices are rated from, as known at one position, in a constant number of statements. `known`: lines that were
+ * read already.
+ */
 export async function billingsOf(
   core: LedgerCore,
   position: number,
@@ -65,14 +68,14 @@ export interface Rated {
   readonly facts: BillingFacts;
 }
 
-/** Rates what is due of a tenant as of an instant, or what a draft claims, as known at one position. Stores nothing. */
+/** Rates what is due of a tenant, or what a draft claims, as known at one position. Nothing is stored. */
 export async function rated(core: LedgerCore, position: number, invoice: InvoiceToRate, known?: Lines): Promise<Rated> {
   const [billing] = await billingsOf(core, position, [invoice], known);
   if (billing === undefined) throw new Error(`invoice ${invoice.invoiceId} was not rated`);
   return { invoice: rate(billing, await loadUsageAt(core, usageNeededFor(billing))), facts: billing.facts };
 }
 
-/** Lines that are due as of an invoice's instant and that it does not claim, because they can't be rated: it says so. */
+/** Due lines that an invoice does not claim, because they can't be rated. Its answer names them. */
 export async function leftOut(
   core: LedgerCore,
   position: number,
@@ -85,7 +88,7 @@ export async function leftOut(
   return [...rateInvoice('left out', facts, due, usage).quarantined];
 }
 
-/** The lines of tenants that are due as of an instant, where all of a tenant's come to nothing: create-invoice makes none of them. */
+/** The due lines of those tenants for whom all due lines come to nothing. create-invoice makes no invoice of them. */
 export async function dueForNothing(
   core: LedgerCore,
   position: number,
@@ -119,7 +122,7 @@ export const toClaimedPart = ({ line_id, part_id, period_start, period_end }: Cl
   period: { start: period_start, end: period_end },
 });
 
-/** The parts that invoices claim, as known at a position, by invoice. */
+/** By invoice, the parts that it claims, as known at a position. */
 export async function claimedPartsOf(
   { db }: LedgerCore,
   position: number,

@@ -13,7 +13,7 @@ import type { Period } from '#domain/time/period';
 import { type LineUsage, loadUsageAt, type UsageNeedAt } from './line-usage.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 
-/** A line's parts with what each comes to so far, up to an instant. */
+/** A line, and the amounts of its parts up to an instant. */
 export interface RatedLine {
   readonly line: LineDefinition;
   readonly parts: readonly RatedTile[];
@@ -22,11 +22,11 @@ export interface RatedLine {
 
 export interface RatedTile extends TiledPart {
   readonly rows: readonly RatedRow[];
-  /** Usage within the part, up to the instant; the base fee is one. */
+  /** Usage within the part, up to the instant. The base fee is 1. */
   readonly quantity: string;
 }
 
-/** A line to be rated up to an instant: what has not begun by then comes to nothing. */
+/** A line to be rated up to an instant. What has not begun by then is 0. */
 export interface LineToRate {
   readonly line: LineDefinition;
   /** What was recorded of its parts. */
@@ -76,7 +76,7 @@ export function rateOne({ line, recorded, at, currency, coupons }: LineToRate, u
   };
 }
 
-/** The rows that say something, by part, less what coupons take of them. */
+/** By part, the rows that are not 0, less what coupons take of them. */
 function withCouponsTaken(
   { billingKind }: LineDefinition,
   parts: readonly TiledPart[],
@@ -112,7 +112,10 @@ function withCouponsTaken(
   );
 }
 
-/** All of a line's parts, and those that have begun by an instant, the last cut off there; a flat amount is whole at once. */
+/**
+ * All parts of a line, and those that have begun by an instant. The last of these ends there. A flat amount is whole
+ * at once.
+ */
 function tilesUpTo(
   line: LineDefinition,
   recorded: readonly RecordedPart[],
@@ -135,16 +138,16 @@ function quantityIn(
   quarantined: boolean,
 ): string {
   if (period === undefined) return '0';
-  // The amount of a period is one, whatever is used.
+  // A line that counts no usage has the quantity 1.
   if (!countsUsage(line)) return '1';
-  // A line that can't be priced may not know its usage by rate either.
+  // Without its rates, the usage of a rate-card line may be unknown too.
   if (quarantined && needsRates(line)) return '0';
   const upTo = (at: Instant): Decimal =>
     compareInstants(at, line.period.start) <= 0 ? decimal('0') : scalar(usageUpTo(at));
   return text(upTo(period.end).minus(upTo(period.start)));
 }
 
-/** Parts of a line, and the position as of which their usage is asked for. */
+/** Parts of a line, and the position at which their usage is read. */
 export interface PartsOfLine {
   readonly line: LineDefinition;
   readonly parts: readonly Part[];
@@ -162,7 +165,7 @@ export function usageOfParts({ line, parts, position }: PartsOfLine): UsageNeedA
 export const quantitiesOf = ({ line, parts, position }: PartsOfLine, usage: LineUsage): (readonly [string, string])[] =>
   parts.map(({ partId, period }) => [partId, pricedQuantity(line, period, usage(line, position))] as const);
 
-/** Usage by rate is known only with its rates: where one is missing the line is quarantined, which says so. */
+/** Rate-card usage is known only with its rates. A line without one is quarantined, which says so. */
 function pricedQuantity(line: LineDefinition, period: Period, usage: UsageUpTo): string {
   try {
     return quantityIn(line, period, usage, false);
@@ -172,7 +175,7 @@ function pricedQuantity(line: LineDefinition, period: Period, usage: UsageUpTo):
   }
 }
 
-/** A unit amount as people read it: at the currency's scale at least, however its price writes it. */
+/** A unit amount as shown: with at least the decimals of the currency. */
 export function unitAmountText(unitAmount: Decimal, currency: string): string {
   const plain = text(unitAmount);
   const decimals = plain.includes('.') ? plain.length - plain.indexOf('.') - 1 : 0;

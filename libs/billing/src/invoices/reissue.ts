@@ -7,13 +7,13 @@ import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { claimedParts, rated } from './rated-invoice.js';
 
-/** An issued invoice as bytes: its rows and what they come to, in one canonical form. */
+/** An issued invoice in one canonical form: its rows and totals. */
 export const canonicalInvoice = (invoiceId: string, rows: readonly FrozenRow[]): string => {
   const total = (field: 'net' | 'tax'): string => text(sum(rows.map((row) => decimal(row[field]))));
   return canonicalJson({ invoiceId, rows, subtotal: total('net'), tax: total('tax') });
 };
 
-/** The invoice computed once more, from what was known when it was issued. */
+/** Computes the invoice again, from what was known when it was issued. */
 export async function reissued(
   core: LedgerCore,
   invoice: Pick<InvoiceRow, 'invoice_id' | 'tenant_id' | 'as_of' | 'selection'> & { readonly computed_at: number },

@@ -20,10 +20,12 @@ import { readTenants } from '#projections/tenants/tenants.read';
 import { type RatedLine, rateLines } from '../invoices/rated-lines.js';
 import type { Trial } from './trial.js';
 
-/** A part that comes to something else. Before and after are what it comes to as known now, and as it would be known. */
+/**
+ * A part whose amount changes. `before` is its amount as known now, `after` its amount with the commands carried out.
+ */
 export interface PreviewedLine {
   readonly tenantId: string;
-  /** The invoice that the part is issued on, which the difference would correct; null: it is open. */
+  /** The invoice that issued the part, which the difference would correct. null: the part is open. */
   readonly invoiceId: string | null;
   readonly lineId: string;
   readonly subscriptionId: string;
@@ -34,7 +36,7 @@ export interface PreviewedLine {
   readonly before: string;
   readonly after: string;
   readonly difference: string;
-  /** Why it can't be rated then, or now: it comes to nothing there. */
+  /** Why it can't be rated before, or after. Its amount is then 0. */
   readonly quarantine?: { readonly before: string | null; readonly after: string | null };
 }
 
@@ -43,12 +45,14 @@ export interface Effect {
   readonly byTenant: readonly { readonly tenantId: string; readonly currency: string; readonly difference: string }[];
   /** By UTC month of the charge period. */
   readonly byMonth: readonly { readonly month: string; readonly currency: string; readonly difference: string }[];
-  /** Of all lines; null where they are in several currencies, which `totals` has apart. */
+  /** The total of all lines. null: they have several currencies, see `totals`. */
   readonly total: string | null;
   readonly totals: readonly { readonly currency: string; readonly total: string }[];
 }
 
-/** What a trial's events make of every line that they reach, up to an instant: each is rated without them and with them. */
+/**
+ * What the events of a trial change, up to an instant: each line that they reach is rated without them and with them.
+ */
 export async function effectOf(trial: Trial, at: Instant): Promise<Effect> {
   const deployments = [...(await reachedDeployments(trial))].sort();
   const lines: PreviewedLine[] = [];
@@ -57,10 +61,10 @@ export async function effectOf(trial: Trial, at: Instant): Promise<Effect> {
   return summed(lines);
 }
 
-/** Set-wise, and in bounded memory however many a correction reaches. */
+/** Rates sets of deployments, so that memory stays bounded however many a correction reaches. */
 const DEPLOYMENTS_AT_ONCE = 500;
 
-/** Deployments whose lines may come to something else. One too many costs a comparison. */
+/** Deployments whose lines may change. A deployment too many costs one comparison. */
 async function reachedDeployments(trial: Trial): Promise<ReadonlySet<string>> {
   const keys: RateKeySince[] = [];
   const [planIds, tenantIds, reached] = [new Set<string>(), new Set<string>(), new Set<string>()];
@@ -116,7 +120,7 @@ export interface RatedAt {
   readonly quarantined: string | null;
 }
 
-/** What each part of the lines of these deployments comes to, as known at a position. */
+/** The amount of each part of the lines of these deployments, as known at a position. */
 export async function ratedAt(
   core: LedgerCore,
   position: number,
@@ -124,7 +128,7 @@ export async function ratedAt(
   at: Instant,
 ): Promise<Map<string, RatedAt>> {
   const parts = await recordedPartsOf(core, position, { deploymentIds });
-  // What is issued of later periods, a fee in advance, counts too.
+  // An issued fee in advance of a later period counts too.
   const issued = new Map<string, Instant>();
   for (const part of parts)
     if (part.issued) issued.set(part.deploymentId, later(issued.get(part.deploymentId) ?? at, part.start));
@@ -201,7 +205,7 @@ function summed(all: readonly PreviewedLine[]): Effect {
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Books what issued parts would be corrected by, as revenue of the trial: its margin is then the one that there would be. */
+/** Books the corrections of issued parts as revenue of the trial, so that its margin includes them. */
 export async function bookDifferences({ core }: Trial, lines: readonly PreviewedLine[]): Promise<void> {
   const rows = lines.flatMap(({ invoiceId, tenantId, deploymentId, billingKind, currency, period, difference }) =>
     (invoiceId === null ? [] : byMonth(decimal(difference), period, currency)).map(({ month, amount }): RevenueRow => ({
@@ -212,7 +216,7 @@ export async function bookDifferences({ core }: Trial, lines: readonly Previewed
   await addRevenue(core.db, await core.projector.position(), rows);
 }
 
-/** The days that were metered already and that corrections of resources reach: metered again they come out otherwise. */
+/** Metered days that corrections of resources reach. Metered again, they have other quantities. */
 export async function daysToMeterAgain(trial: Trial): Promise<string[]> {
   const within = trial.events().flatMap((event) => {
     if (event.type !== 'ResourceCorrected' && event.type !== 'ResourcesObserved' && event.type !== 'ResourceRemoved')

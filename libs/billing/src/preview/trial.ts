@@ -19,18 +19,18 @@ import { READ_MODELS, readModels } from '#projections/database';
 import { LedgerCore } from '#ledger/ledger-core';
 
 /**
- * The ledger as it would be: commands are carried out and projected by the very code that does it in earnest, in a transaction
- * that is rolled back at the end, with events that no log ever sees. Whoever uses the ledger meanwhile notices nothing.
+ * The ledger with commands carried out that are not kept. The same code executes and projects them, in a transaction
+ * that is rolled back at the end. Their events reach no log, and no other user of the ledger sees them.
  */
 export interface Trial {
   readonly core: LedgerCore;
-  /** The position of the log that it goes on from. */
+  /** The log position that the trial starts from. */
   readonly from: number;
-  /** What was appended to it, in order. */
+  /** The events that were appended to the trial, in order. */
   events(): readonly RecordedEvent[];
 }
 
-/** Runs work on a trial that goes on from what is projected now. `now` is when its events would be recorded. */
+/** Runs work on a trial that starts from what is projected now. `now`: the recording time of the trial's events. */
 export async function onTrial<Result>(
   core: LedgerCore,
   now: Instant,
@@ -39,7 +39,7 @@ export async function onTrial<Result>(
   await core.projector.catchUp();
   const pool = core.trialPool();
   try {
-    // One connection, one snapshot: what others record meanwhile is not in it.
+    // One connection and one snapshot: what others record during the trial is not in it.
     await pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     const from = await readPosition(readModels(pool));
     const log = new TrialLog(core.log, from, now);
@@ -57,7 +57,7 @@ export async function onTrial<Result>(
   }
 }
 
-/** The log up to a position, and what is appended to it since, which is kept nowhere. */
+/** The log up to a position, followed by the events of the trial, which are not stored. */
 class TrialLog implements EventLog {
   readonly captured: StoredEvent[] = [];
   constructor(
@@ -90,7 +90,7 @@ class TrialLog implements EventLog {
     const last = this.captured.findLast((event) => event.stream === stream);
     if (last !== undefined) return last.revision;
     let revision = await this.log.revisionOf(stream);
-    // A stream that others went on with since is as it was.
+    // What others appended to the stream after the start does not count.
     while (revision > NO_STREAM && (await this.positionIn(stream, revision)) > this.from) revision -= 1;
     return revision;
   }
@@ -118,11 +118,11 @@ class TrialLog implements EventLog {
   }
 
   async close(): Promise<void> {
-    // The log that it reads is not its own.
+    // The log belongs to the ledger, and stays open.
   }
 }
 
-/** Projects what was appended to the trial, within its transaction; the checkpoint stays where it is. */
+/** Projects the events of the trial, within its transaction. The checkpoint does not move. */
 class TrialProjector implements Projecting {
   private readonly codec = new EventCodec();
   private done = 0;
@@ -131,7 +131,7 @@ class TrialProjector implements Projecting {
     private readonly pool: pg.Pool,
     private readonly projections: readonly Projection[],
     private readonly from: number,
-    /** The ledger's own: a partition that is made in the trial's transaction would keep others from making it. */
+    /** The ledger's own pool. A partition that the trial's transaction makes would block others who make it. */
     private readonly outside: pg.Pool,
   ) {}
 

@@ -5,8 +5,8 @@ import { readPrunedBeside } from '#projections/usage-records/pruned-usage.read';
 import type { RecordVersion } from '#projections/usage-records/usage-records.read';
 
 /**
- * Readings of pruned months that may be on no line or on several, as known at a position. Where lines without a filter, and waivers, cover
- * a month once, each of its readings is on one of them, and its stream is not read.
+ * Readings of pruned months that may be on no line or on several lines, as known at a position. Where lines without a
+ * filter and waivers cover a month exactly once, each reading is on one of them, so its stream is not read.
  */
 export async function prunedBesideLines(
   core: LedgerCore,

@@ -16,7 +16,10 @@ import type { QueryContext } from '#ledger/query';
 /** Raw records of one deployment and kind in the month. */
 export type Prunable = HeldRecords;
 
-/** Why raw records stay. `retention`: of all deployments; else of one, with the invoices that are not issued or the lines that are on none. */
+/**
+ * Why raw records are kept. `retention` applies to all deployments. The other reasons apply to one deployment, and
+ * name its unissued invoices, or its lines that are on no invoice.
+ */
 export interface Kept {
   readonly reason: 'retention' | 'draft' | 'not_billed' | 'correction_owed' | 'unbilled';
   readonly billingKind: string;
@@ -32,8 +35,9 @@ export interface Retention {
 }
 
 /**
- * Of which raw records of a UTC month the retention is over at an instant, and which of them nothing that is still to be issued uses: all
- * parts of their lines are on issued invoices, or come to nothing that an invoice could have, no correction of these is owed, and no reading is left without a line (docs/domain.md).
+ * Which raw records of a UTC month can be pruned: their retention is over at an instant, and no invoice to come uses
+ * them. That is so when all parts of their lines are on issued invoices, or come to nothing; no correction of these
+ * parts is owed; and every reading is on a line (docs/domain.md).
  */
 export async function retentionOf(
   context: QueryContext,
@@ -78,7 +82,8 @@ async function byRetention(
   const isOver = (end: Instant | null): boolean => end !== null && !isBefore(at, end);
   const message = (billingKind: string, end: Instant | null): string =>
     end === null
-      ? `raw records of ${billingKind} are kept for ever: no retentionDays are configured for all of ${periodText(month)} (configure-metering)`
+      ? `raw records of ${billingKind} have no retention limit: no retentionDays are configured for all of` +
+        ` ${periodText(month)} (configure-metering)`
       : `raw records of ${billingKind} are kept until ${end}, as configured (configure-metering)`;
   return {
     over: held.filter(({ billingKind }) => isOver(until.get(billingKind) ?? null)),
@@ -123,14 +128,16 @@ async function usesOf(
     ...(await owed(context, deploymentIds, month)).filter((each) => asked.has(keyOf(each))),
     ...unbilled.map(({ deploymentId, billingKind, readings, quantity }): Kept => ({
       ...{ reason: 'unbilled', billingKind, deploymentId, invoiceIds: [], lineIds: [] },
-      message: `${readings} readings of ${billingKind} of ${deploymentId} (${quantity}) are on no line: start a subscription that covers them, or waive-usage`,
+      message:
+        `${readings} readings of ${billingKind} of ${deploymentId} (${quantity}) are on no line:` +
+        ' start a subscription that covers them, or waive-usage',
     })),
   ];
 }
 
 /**
- * Without the lines that have ended and come to nothing, as all of their tenant's do that are due: no invoice is made of them. What is found
- * of them later is billed all the same, from the log.
+ * Leaves out lines that ended and come to nothing, where all due lines of their tenant come to nothing: no invoice is
+ * made of them. What is found out about them later is billed from the log all the same.
  */
 async function withoutNothings(
   { core, position }: QueryContext,
@@ -139,13 +146,13 @@ async function withoutNothings(
 ): Promise<Kept[]> {
   const isOver = ({ kept, line }: (typeof open)[number]): boolean =>
     kept.reason === 'not_billed' && !isBefore(at, line.period.end);
-  // Within the grace period of its tenant a line is not due yet: it may come to something.
+  // Within the grace period of its tenant a line is not due yet: it may still come to something.
   const tenantIds = [...new Set(open.filter(isOver).map(({ line }) => line.tenantId))];
   const nothing = tenantIds.length === 0 ? new Set<string>() : await dueForNothing(core, position, tenantIds, at);
   return open.filter((each) => !(isOver(each) && nothing.has(each.line.lineId))).map(({ kept }) => kept);
 }
 
-/** A line counts from its start: until its last part is issued, its next invoice uses all of its readings. */
+/** Usage of a line counts from its start: until its last part is issued, the next invoice uses all readings. */
 function unissued(line: LineDefinition, recorded: readonly LinePart[]): Kept[] {
   const open = tiles(line, recorded).filter(({ issued }) => !issued);
   if (open.length === 0) return [];
@@ -173,7 +180,7 @@ function unissued(line: LineDefinition, recorded: readonly LinePart[]): Kept[] {
   ];
 }
 
-/** Issued lines whose inputs changed since, and which no invoice has been compared with yet. */
+/** Issued lines whose inputs changed, and which no later invoice has compared yet. */
 async function owed(
   { core, position }: QueryContext,
   deploymentIds: readonly string[],

@@ -13,11 +13,14 @@ import { asJsonb } from '#projections/usage-records/usage-records.read';
 import { allLines } from '../invoices/contracts.js';
 import { prunedBesideLines } from './pruned-beside-lines.js';
 
-/** Up to when lines matter to the readings that there are, pruned ones included; null: there are none. */
+/**
+ * Lines matter up to this instant: the last reading begins then, or the last pruned month ends. null: there are no
+ * readings.
+ */
 export const lastReading = async ({ core, position }: QueryContext): Promise<Instant | null> =>
   readLastReading(core.db, position);
 
-/** What covers the readings that there are; null: there are none. */
+/** What covers the readings. null: there are no readings. */
 async function coverageOf(context: QueryContext, among: Among | null): Promise<Coverage | null> {
   const { core, position } = context;
   const until = await lastReading(context);
@@ -26,14 +29,14 @@ async function coverageOf(context: QueryContext, among: Among | null): Promise<C
   return { lines, logged: asJsonb(await prunedBesideLines(core, position, lines)), among };
 }
 
-/** Usage that no line covers, by deployment and billing kind; of all, or of some deployments' readings that begin within a period. */
+/** Usage that no line covers, by deployment and billing kind. With `among`: of some deployments and a period only. */
 export async function unbilledUsage(context: QueryContext, among: Among | null = null): Promise<UnbilledUsage[]> {
   const coverage = await coverageOf(context, among);
   if (coverage === null) return [];
   return (await readUncoveredUsage(context.core.db, context.position, coverage, null)).map(toUnbilled);
 }
 
-/** The same, a page of it. */
+/** A page of the same. */
 export async function unbilledPage(
   context: QueryContext,
   page: { readonly limit: number; readonly cursor?: string | undefined },

@@ -36,7 +36,10 @@ interface Entry extends Held {
 /** What is known of each key, and what the batch says of it as it goes on. */
 export type Entries = Map<string, Entry[]>;
 
-/** Compares readings with what is known. A batch that says a thing twice must say the same. Errors: `usage_conflict`. */
+/**
+ * Compares readings with what is known. Two readings of a batch with the same key must be equal. Errors:
+ * `usage_conflict`.
+ */
 export async function compare(
   core: LedgerCore,
   deploymentId: string,
@@ -85,7 +88,9 @@ export function findIn(entries: Entries, reading: Indexed, origin: UsageOrigin):
   return entry === undefined ? undefined : { entry, comparison: compareWith(entry, reading.observation, origin) };
 }
 
-/** Why a reading is refused by itself: it contradicts what is recorded, or is being recorded with it; null: it does not. */
+/**
+ * Why a reading is refused: it contradicts what is recorded, or another reading of the same batch. null: it does not.
+ */
 export function conflictOf(found: Found, observation: Observation): DomainError | null {
   if (found === undefined) return null;
   const { entry, comparison } = found;
@@ -117,7 +122,10 @@ export function take(compared: Compared, entries: Entries, reading: Indexed, fou
   compared.named.push(namedReading(observation, provider));
 }
 
-/** The reading among those of its key; undefined: it is another. Without a provider it is any reading that says the same. */
+/**
+ * The entry of a reading among those of its key. undefined: it is new. Without a provider, it is any reading that is
+ * equal.
+ */
 function entryOf(ofKey: readonly Entry[], { observation, index }: Indexed, origin: UsageOrigin): Entry | undefined {
   const candidates = fitting(ofKey, observation.provider ?? '');
   if (candidates.length <= 1) return candidates[0];
@@ -152,8 +160,8 @@ function compareWith(
 }
 
 /**
- * Compares a reading with what is recorded under its key. One that was observed or delivered so before is known, whatever corrections
- * were made since. Metering follows the inventory, but does not overrule a person's observation, correction or withdrawal.
+ * Compares a reading with what is recorded under its key. A reading that was observed or delivered before is known,
+ * whatever was corrected since. Metering follows the inventory, but does not overrule a person.
  */
 function compareWithKnown(
   { versions, last, isWithdrawn }: KnownReading,

@@ -38,8 +38,9 @@ const rejected = (error: unknown): Ingested => {
 };
 
 /**
- * Takes readings of any deployments, each with its own verdict. While one append of a deployment and month runs, the readings that arrive
- * for it wait, and are written together in the next. So many callers may send little, at the cost of one batch.
+ * Takes readings of any deployments, each with its own verdict. While one append of a deployment and month runs,
+ * readings that arrive for it wait, and are written together in the next one. So many callers may send little, at the
+ * cost of one batch.
  */
 export class UsageIntake {
   private readonly waiting = new Map<string, Job[]>();
@@ -94,7 +95,8 @@ export class UsageIntake {
   }
 
   /**
-   * An event is known by the id of its source, in any month. So one caller at a time looks the events of a deployment up and writes them.
+   * An event is known by the id of its source, in any month. So one caller at a time looks up and writes the events of
+   * a deployment.
    */
   private async events(
     deploymentId: string,

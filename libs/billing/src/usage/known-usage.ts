@@ -8,23 +8,23 @@ import { withPruned } from './pruned-usage.js';
 import { looseKey, looseKeyOfRow, type Stretch } from '#projections/usage-records/usage-records.lookups';
 import { readRecordsBySource, type RecordVersion } from '#projections/usage-records/usage-records.read';
 
-/** A reading among those of its key. */
+/** One of the readings of a key. */
 export interface Held {
-  /** The provider that it was recorded with; '' for none. */
+  /** The provider that it was recorded with. '': none. */
   readonly provider: string;
-  /** Whose it is: the provider that it was recorded with, else the one that a later reading named; '' while nobody has. */
+  /** The provider that it was recorded with, or else the provider that a later reading named. '': none so far. */
   readonly holder: string;
 }
 
-/** What is known under a reading's key: every version of its record, from the first on. */
+/** What is known under the key of a reading: every version of its record, in order. */
 export interface KnownReading extends Held {
   readonly versions: readonly RecordVersion[];
   readonly last: RecordVersion;
-  /** It was said never to have been. */
+  /** A correction withdrew it. */
   readonly isWithdrawn: boolean;
 }
 
-/** What is known of these readings' keys, by key without provider: set-wise, whatever their number. */
+/** What is known of the keys of these readings, by key without a provider. The read is set-wise. */
 export async function knownReadings(
   core: LedgerCore,
   deploymentId: string,
@@ -50,7 +50,7 @@ function stretchesOf(deploymentId: string, keys: readonly ReadingKey[]): Stretch
   return [...apart.values()].map(({ billingKind, start }) => ({ deploymentId, billingKind, ...monthOf(start) }));
 }
 
-/** What is known of readings that have one of these source ids, whatever their time. */
+/** What is known of readings with one of these source ids, of any time. */
 export async function knownBySource(
   core: LedgerCore,
   deploymentId: string,
@@ -72,7 +72,7 @@ export async function knownBySource(
   );
 }
 
-/** Versions of readings, those of each in order of position, as what is known under each key; `providers`: those that were named, as the log alone says. */
+/** Groups versions of readings by key. `providers`: named providers that only the log has. */
 async function byKey(
   core: LedgerCore,
   deploymentId: string,
@@ -96,8 +96,9 @@ async function byKey(
 }
 
 /**
- * Which of the readings of a key one with this provider ('' for none) may be. Two are one unless both name a provider and these
- * differ; one that names none is that of the first provider that is named, and no other's. Several only for one that names none.
+ * The readings of a key that one with this provider ('' for none) may be. Two readings are the same unless they name
+ * different providers. A reading without a provider belongs to the first provider that is named. The result has
+ * several only for a reading without a provider.
  */
 export function fitting<Reading extends Held>(readings: readonly Reading[], provider: string): Reading[] {
   const exact = readings.find((each) => each.provider === provider);
@@ -107,7 +108,9 @@ export function fitting<Reading extends Held>(readings: readonly Reading[], prov
   return own === undefined ? [] : [own];
 }
 
-/** A reading that names no provider, where it may be that of several. `where`: of which part of the command, `field`: what is to be named. */
+/**
+ * A reading names no provider, and several have one. `where`: the part of the command, `field`: the field to fill in.
+ */
 export const ambiguousProvider = (
   where: string,
   field: string,
@@ -152,7 +155,7 @@ export const bodyOfRow = (row: UsageRecordRow): Body => ({
 export const sameBody = (row: UsageRecordRow, observation: Observation): boolean =>
   canonicalJson(bodyOfRow(row)) === canonicalJson(bodyOf(observation));
 
-/** The key under which a record is stored: a correction names exactly that. */
+/** The key that a record is stored with: a correction must name exactly this key. */
 export const keyOfRow = (row: UsageRecordRow): ReadingKey => ({
   ...(row.provider === '' ? {} : { provider: row.provider }),
   resourceId: row.resource_id,

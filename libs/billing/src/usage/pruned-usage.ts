@@ -8,15 +8,15 @@ import type { PrunedMonth, Stretch } from '#projections/usage-records/usage-reco
 import type { RecordVersion } from '#projections/usage-records/usage-records.read';
 
 /**
- * Raw records that the read models keep no more. Their readings are in the log for ever, and whoever needs them asks their stream: a month
- * of which records were pruned has none in usage_records, so that stream and table never hold the same reading.
+ * Raw records that were pruned from the read models. The log keeps their readings, in the stream of deployment and
+ * month. The table has no record of a pruned month and kind, so a reading is never in both.
  */
 
-/** Those of a month, of whatever deployment. */
+/** The pruned records of a month, of any deployment. */
 export const prunedOfMonth = async ({ db }: LedgerCore, month: Instant): Promise<PrunedMonth[]> =>
   readPrunedOfMonth(db, month);
 
-/** What the streams of pruned months say of them, as the tables would. */
+/** The readings of pruned months, as the tables would have them. */
 export interface FromLog {
   readonly versions: readonly RecordVersion[];
   readonly providers: readonly UsageProviderRow[];
@@ -24,7 +24,7 @@ export interface FromLog {
 
 export const NOTHING: FromLog = { versions: [], providers: [] };
 
-/** Reads the pruned months from their streams: each once, whatever the number of its kinds. */
+/** Reads the streams of pruned months, each once for all its kinds. */
 export async function fromLog(core: LedgerCore, months: readonly PrunedMonth[]): Promise<FromLog> {
   const found: FromLog[] = [];
   for (const group of Map.groupBy(months, ({ deploymentId, month }) => usageStream(deploymentId, month))) {
@@ -38,8 +38,8 @@ export async function fromLog(core: LedgerCore, months: readonly PrunedMonth[]):
 }
 
 /**
- * Reads usage of these stretches as `read` does, with what the log alone has of them. First as if nothing had been pruned, and looked up
- * after that: what was looked for in the tables might have gone from there at any moment.
+ * Reads usage with `read`, together with readings that only the log has. It first reads as if nothing was pruned, and
+ * looks up pruned months afterwards: records might have been pruned during the read.
  */
 export async function withPruned<Result>(
   core: LedgerCore,
@@ -54,7 +54,7 @@ export async function withPruned<Result>(
   }
 }
 
-/** A stream's readings of these kinds, every version, in order of position: what the projection makes of the same events. */
+/** All versions of the readings of these kinds in a stream, in order of position, as the projection makes them. */
 function folded(events: readonly RecordedEvent[], billingKinds: ReadonlySet<string>): FromLog {
   const histories = new Map<string, RecordVersion[]>();
   const providers: UsageProviderRow[] = [];
@@ -117,7 +117,10 @@ const named = (
   provider,
 });
 
-/** Closes the version in force, and opens the next one unless the reading is withdrawn: one that was goes on from its last. */
+/**
+ * Closes the version in force and opens the next. A withdrawal opens none; after a withdrawal, the next version
+ * follows from the last.
+ */
 function correct(versions: RecordVersion[], origin: Origin, quantity: string | null, position: number): void {
   const last = versions.pop();
   if (last === undefined) return;
@@ -133,7 +136,7 @@ function correct(versions: RecordVersion[], origin: Origin, quantity: string | n
     });
 }
 
-/** Those of one deployment and kind (null: any) that begin within a stretch. */
+/** The versions of one deployment and kind (null: of any) that begin within a range. */
 export const within = (
   { versions }: FromLog,
   { deploymentId, billingKind, start, end }: Stretch,

@@ -14,7 +14,9 @@ export interface Different extends Indexed {
   readonly known: KnownReading;
 }
 
-/** Without a reason, all of them are conflicts. With one, only those that differ in a field that no correction changes. */
+/**
+ * Without a reason all of them are conflicts. With one, only those that differ in a field which no correction changes.
+ */
 export const conflicting = (different: readonly Different[], reason: string | undefined): readonly Different[] =>
   reason === undefined
     ? different

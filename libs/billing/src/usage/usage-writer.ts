@@ -35,8 +35,9 @@ export interface UsageToWrite {
 }
 
 /**
- * Appends readings. Known ones append nothing. A reading with another body is refused together with its whole batch (`usage_conflict`).
- * With a reason, another quantity becomes a correction instead. The keys of the batch are looked up set-wise.
+ * Appends readings. Known ones append nothing. A reading with another body is refused together with its whole batch
+ * (`usage_conflict`). With a reason, another quantity becomes a correction instead. The keys of the batch are looked
+ * up set-wise.
  */
 export async function writeUsage(core: LedgerCore, call: CommandCall, usage: UsageToWrite): Promise<UsageWritten> {
   const { deploymentId, observations, origin, reason } = usage;
@@ -91,8 +92,8 @@ export interface UsageDecided extends Counts {
 }
 
 /**
- * What readings of one deployment and month come to, next to what the read models know of their keys. `isFirst`: no two readings have the
- * same key and none is known, so nothing is looked up. Errors as in writeUsage.
+ * Decides on the readings of one deployment and month. `isFirst`: no two have the same key and none is known, so
+ * nothing is looked up. Errors as in writeUsage.
  */
 export async function decideUsage(
   core: LedgerCore,
@@ -137,7 +138,10 @@ export interface Verdicts {
   readonly named: ReadonlyMap<number, readonly NamedReading[]>;
 }
 
-/** Decides on each reading by itself, in order: `writeUsage` refuses a whole batch for one. `batches` come from several callers. */
+/**
+ * Decides on each reading by itself, in order, while `writeUsage` refuses a whole batch for one. `batches`: of several
+ * callers.
+ */
 export async function decideEach(
   core: LedgerCore,
   deploymentId: string,
@@ -174,7 +178,9 @@ function listFor<Key, Value>(lists: Map<Key, Value[]>, key: Key): Value[] {
   return list;
 }
 
-/** Events of the same stream that concern a key of these readings. Other events leave what is known of them as it is. */
+/**
+ * Events of the same stream that concern a key of these readings. Other events change nothing that is known of them.
+ */
 export function touching(readings: readonly Pick<Indexed, 'observation'>[]): (event: RecordedEvent) => boolean {
   const keys = new Set(readings.map(({ observation }) => looseKey(observation)));
   const touches = (named: readonly ReadingKey[]): boolean => named.some((key) => keys.has(looseKey(key)));
