@@ -20,13 +20,13 @@ export async function readMeteredDays(
   return (dates === null ? query : query.where('date', '=', anyOf(dates))).execute();
 }
 
-/** A stretch of time; an end that is null is open. */
+/** A span of time; an end that is null is open. */
 export interface Since {
   readonly from: Instant;
   readonly until: Instant | null;
 }
 
-/** The UTC days that were ever metered and lie within one of the stretches, a day in which one begins included. */
+/** The UTC days that were ever metered and lie within one of the spans, a day in which one begins included. */
 export async function readMeteredDates(db: Db, within: readonly Since[]): Promise<string[]> {
   const { rows } = await sql<{ date: string }>`
     SELECT DISTINCT d.date

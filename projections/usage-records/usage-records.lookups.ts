@@ -6,7 +6,7 @@ import type { RecordVersion } from './usage-records.read.js';
 import type { UsageProviderRow } from './usage-records.table.js';
 
 /** The usage of a deployment and billing kind (null: of any) over a span of time. A null start or end is open. */
-export interface Stretch {
+export interface UsageSpan {
   readonly deploymentId: string;
   readonly billingKind: string | null;
   readonly start: Instant | null;
@@ -82,7 +82,7 @@ export const MONTH_NAME = "to_char(p.month AT TIME ZONE 'UTC', 'YYYY-MM')";
 export class UsageLookups {
   private readonly kept: BatchLoader<Keys, RecordVersion[]>;
   private readonly named: BatchLoader<Keys, UsageProviderRow[]>;
-  private readonly pruned: BatchLoader<readonly Stretch[], PrunedMonth[]>;
+  private readonly pruned: BatchLoader<readonly UsageSpan[], PrunedMonth[]>;
 
   constructor(private readonly pool: pg.Pool) {
     const sizeOf = ({ keys }: Keys): number => keys.length;
@@ -90,7 +90,7 @@ export class UsageLookups {
     this.named = new BatchLoader(async (asked) => divided(asked, await this.namedOf(asked)), sizeOf);
     this.pruned = new BatchLoader(
       async (asked) => this.prunedOf(asked),
-      (stretches) => stretches.length,
+      (spans) => spans.length,
     );
   }
 
@@ -107,8 +107,8 @@ export class UsageLookups {
   /**
    * The pruned months of these spans, as of now: pruned records are gone as of every position.
    */
-  async prunedMonths(stretches: readonly Stretch[]): Promise<PrunedMonth[]> {
-    return this.pruned.load(stretches);
+  async prunedMonths(spans: readonly UsageSpan[]): Promise<PrunedMonth[]> {
+    return this.pruned.load(spans);
   }
 
   private async keptOf(asked: readonly Keys[]): Promise<RecordVersion[]> {
@@ -134,8 +134,8 @@ export class UsageLookups {
     return rows;
   }
 
-  private async prunedOf(asked: readonly (readonly Stretch[])[]): Promise<PrunedMonth[][]> {
-    const all = asked.flatMap((stretches, question) => stretches.map((stretch) => ({ ...stretch, question })));
+  private async prunedOf(asked: readonly (readonly UsageSpan[])[]): Promise<PrunedMonth[][]> {
+    const all = asked.flatMap((spans, question) => spans.map((span) => ({ ...span, question })));
     const { rows } = await this.pool.query<PrunedMonth & { question: number }>({
       name: 'pruned_months',
       text:

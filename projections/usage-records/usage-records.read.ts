@@ -53,14 +53,14 @@ export const recordVersions = (where: RawBuilder<unknown>, logged: RawBuilder<un
   SELECT ${versionColumns} FROM usage_records WHERE ${where}
   UNION ALL
   SELECT ${versionColumns} FROM ${fromLog(logged)} WHERE ${where})`;
-/** A deployment's readings that begin within a stretch of time, whose end may be open. */
-export interface VisibleStretch {
+/** A deployment's readings that begin within a span of time, whose end may be open. */
+export interface VisibleUsage {
   readonly deploymentId: string;
   readonly period: OpenPeriod;
 }
 
-/** SQL, for FROM: stretches as `v(id, start_at, end_at)`. */
-const stretches = (visible: readonly VisibleStretch[]) => sql`
+/** SQL, for FROM: spans as `v(id, start_at, end_at)`. */
+const spans = (visible: readonly VisibleUsage[]) => sql`
   unnest(${visible.map(({ deploymentId }) => deploymentId)}::text[],
     ${visible.map(({ period }) => period.start)}::timestamptz[],
     ${visible.map(({ period }) => period.end)}::timestamptz[]) AS v(id, start_at, end_at)`;
@@ -97,7 +97,7 @@ export async function readUsageRecordPage(
   db: Kysely<ReadModels>,
   position: number,
   of: Within & {
-    readonly visible: readonly VisibleStretch[] | null;
+    readonly visible: readonly VisibleUsage[] | null;
     readonly billingKind?: string | undefined;
     readonly resourceId?: string | undefined;
   },
@@ -110,7 +110,7 @@ export async function readUsageRecordPage(
       : [
           sql`deployment_id = ${anyOf(visible.map(({ deploymentId }) => deploymentId))}`,
           sql`EXISTS (
-            SELECT FROM ${stretches(visible)}
+            SELECT FROM ${spans(visible)}
             WHERE deployment_id = v.id AND period_start >= v.start_at
               AND (v.end_at IS NULL OR period_start < v.end_at))`,
         ]),
@@ -125,20 +125,20 @@ export async function readUsageRecordPage(
   return rows;
 }
 
-/** The quantity of each billing kind within stretches; `logged`: what the log alone has of it, as JSON. */
+/** The quantity of each billing kind within spans; `logged`: what the log alone has of it, as JSON. */
 export async function readUsageByKind(
   db: Kysely<ReadModels>,
   position: number,
-  of: Within & { readonly visible: readonly VisibleStretch[]; readonly logged: string },
+  of: Within & { readonly visible: readonly VisibleUsage[]; readonly logged: string },
 ): Promise<Pick<UsageRecordRow, 'billing_kind' | 'quantity'>[]> {
-  // Stretch by stretch, each by the index: as a condition on every row it cost more than adding the rows up.
+  // Span by span, each by the index: as a condition on every row it cost more than adding the rows up.
   const where = all([
     sql`deployment_id = v.id AND period_start >= v.start_at AND period_start < coalesce(v.end_at, 'infinity')`,
     ...beginsWithin(of),
   ]);
   const { rows } = await sql<Pick<UsageRecordRow, 'billing_kind' | 'quantity'>>`
     SELECT u.billing_kind, sum(u.quantity) AS quantity
-    FROM ${stretches(of.visible)}
+    FROM ${spans(of.visible)}
     CROSS JOIN LATERAL ${recordsInForce(position, where, sql`${of.logged}::jsonb`)} u
     GROUP BY u.billing_kind
     ORDER BY u.billing_kind`.execute(db);

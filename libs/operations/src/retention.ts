@@ -78,10 +78,10 @@ async function pruneOne(
   { month, records, at }: { readonly month: string; readonly records: readonly Prunable[]; readonly at: Instant },
 ): Promise<PrunedOne> {
   const whole = monthNamed(month);
-  const stretches = records.map(({ billingKind }) => ({ deploymentId, billingKind, ...whole }));
+  const spans = records.map(({ billingKind }) => ({ deploymentId, billingKind, ...whole }));
   let pruned = 0;
   const done = await core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
-    const gone = new Set((await core.usage.prunedMonths(stretches)).map(({ billingKind }) => billingKind));
+    const gone = new Set((await core.usage.prunedMonths(spans)).map(({ billingKind }) => billingKind));
     const left = records.filter(({ billingKind }) => !gone.has(billingKind));
     const billingKinds = left.map(({ billingKind }) => billingKind);
     pruned = left.reduce((total, each) => total + each.records, 0);

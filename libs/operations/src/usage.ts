@@ -26,7 +26,7 @@ import {
   readUsageByKind,
   readUsageRecordPage,
   USAGE_RECORD_ORDER,
-  type VisibleStretch,
+  type VisibleUsage,
 } from '#projections/usage-records/usage-records.read';
 import {
   assertVisibleDeployment,
@@ -185,18 +185,18 @@ const zUsageRecords = z
  * The usage that the caller may see. A confined caller sees usage of its deployments from when they were assigned to
  * it. null: all usage.
  */
-async function visibleUsage(context: QueryContext, deploymentId: string | undefined): Promise<VisibleStretch[] | null> {
+async function visibleUsage(context: QueryContext, deploymentId: string | undefined): Promise<VisibleUsage[] | null> {
   if (deploymentId !== undefined) return visibleOf(context, deploymentId);
   return context.confinedTo === null ? null : ownUsage(context, context.confinedTo);
 }
 
-async function visibleOf(context: QueryContext, deploymentId: string): Promise<VisibleStretch[]> {
+async function visibleOf(context: QueryContext, deploymentId: string): Promise<VisibleUsage[]> {
   await assertVisibleDeployment(context, deploymentId);
   if (context.confinedTo === null) return [{ deploymentId, period: { start: FROM_EVER, end: null } }];
   return (await ownUsage(context, context.confinedTo)).filter((each) => each.deploymentId === deploymentId);
 }
 
-async function ownUsage({ core, position }: QueryContext, own: string): Promise<VisibleStretch[]> {
+async function ownUsage({ core, position }: QueryContext, own: string): Promise<VisibleUsage[]> {
   const rows = await readAssignments(core.db, position, { tenantIds: [own] });
   return [...Map.groupBy(rows, ({ deployment_id }) => deployment_id)].flatMap(([deploymentId, assigned]) =>
     tenancies(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from })))
@@ -234,7 +234,7 @@ export const usageRecords = defineQuery({
  */
 async function prunedOf(
   { core, position }: QueryContext,
-  visible: readonly VisibleStretch[] | null,
+  visible: readonly VisibleUsage[] | null,
   asked: {
     readonly billingKind?: string | undefined;
     readonly start?: Instant | undefined;
@@ -285,10 +285,10 @@ export const usage = defineQuery({
   async handle(params, context) {
     const visible = await visibleOf(context, params.deploymentId);
     const { deploymentId, start, end } = params;
-    const stretch = { deploymentId, billingKind: null, start: start ?? null, end: end ?? null };
+    const span = { deploymentId, billingKind: null, start: start ?? null, end: end ?? null };
     const { core, position } = context;
-    const rows = await withPruned(core, [stretch], async (pruned) =>
-      readUsageByKind(core.db, position, { visible, start, end, logged: asJsonb(within(pruned, stretch)) }),
+    const rows = await withPruned(core, [span], async (pruned) =>
+      readUsageByKind(core.db, position, { visible, start, end, logged: asJsonb(within(pruned, span)) }),
     );
     return Object.fromEntries(rows.map((row) => [row.billing_kind, text(decimal(row.quantity))]));
   },

@@ -129,16 +129,16 @@ const isSame = (old: RatedAt | undefined, now: RatedAt | undefined): boolean =>
 async function positionsOfLines(span: Span, lines: readonly LineDefinition[]): Promise<readonly (readonly number[])[]> {
   if (lines.length === 0) return [];
   const { core } = span.context;
-  const stretchOf = ({ deploymentId, billingKind, period }: LineDefinition) => ({
+  const spanOf = ({ deploymentId, billingKind, period }: LineDefinition) => ({
     deploymentId,
     billingKind,
     ...period,
   });
-  const found = await withPruned(core, lines.map(stretchOf), async (pruned) => {
+  const found = await withPruned(core, lines.map(spanOf), async (pruned) => {
     const rated = lines.map((line) => ({
       ...line,
       planIds: line.segments.map(({ planId }) => planId),
-      logged: within(pruned, stretchOf(line)),
+      logged: within(pruned, spanOf(line)),
     }));
     return readLineChanges(core.db, changedIn(span), rated);
   });

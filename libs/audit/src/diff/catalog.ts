@@ -8,7 +8,7 @@ import { readIsAnyPruned } from '#projections/usage-records/pruned-usage.read';
 import { readUsageChanges } from '#projections/usage-records/usage-history.read';
 import { readEvent } from '../explain/evidence.js';
 import { changedIn, explained, type Explaining, type Span } from './span.js';
-import type { Stretch } from '#projections/usage-records/usage-records.lookups';
+import type { UsageSpan } from '#projections/usage-records/usage-records.lookups';
 
 type RateBasis = RateSegment['basis'];
 
@@ -97,7 +97,7 @@ const USAGE_EVENTS = ['UsageObserved', 'UsageCorrected'] as const;
 /** Readings of pruned months of which some changed. */
 async function prunedUsageOf({ context: { core }, from, to }: Span): Promise<FromLog> {
   if (!(await readIsAnyPruned(core.db))) return NOTHING;
-  const streams = new Map<string, Stretch>();
+  const streams = new Map<string, UsageSpan>();
   for await (const stored of core.log.readAll(from, { types: USAGE_EVENTS })) {
     if (stored.position > to) break;
     const { deploymentId, month } = ofType(readEvent(stored), ...USAGE_EVENTS).data;

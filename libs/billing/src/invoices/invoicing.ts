@@ -36,6 +36,15 @@ import { readInvoices, readUncutClaims } from '#projections/invoices/invoices.re
 const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } =>
   quarantined.length === 0 ? {} : { quarantined: [...quarantined] };
 
+/** What a draft claims, and the answer of its command. */
+interface Claim {
+  readonly invoiceId: string;
+  readonly asOf: Instant;
+  readonly selection: Selection | null;
+  readonly claimed: readonly ClaimedPart[];
+  readonly result: object;
+}
+
 const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> =>
   Object.hasOwn(invoiceEvents, event.type);
 
@@ -85,7 +94,7 @@ export class Invoicing {
           });
         const result = { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) };
         await this.openLines(call, facts, invoice.claimed);
-        const drafted = await this.claim(call, stream, revision, account, {
+        const drafted = await this.claim(call, { stream, revision }, account, {
           invoiceId: nextId,
           asOf,
           selection,
@@ -149,8 +158,9 @@ export class Invoicing {
           result: { invoiceId, status: 'void', reason, ...quarantinedIn(invoice) },
         };
       }
+      const tree = await treeAt(this.core, position);
       return {
-        events: issuedEvents(invoiceId, account, issuedAt, position, invoice, await treeAt(this.core, position)),
+        events: issuedEvents(invoice, { invoiceId, account, issuedAt, computedAt: position, tree }),
         result: { invoiceId, ...quarantinedIn(invoice) },
       };
     });
@@ -183,22 +193,9 @@ export class Invoicing {
 
   private async claim(
     call: CommandCall,
-    stream: string,
-    revision: number,
+    at: { readonly stream: string; readonly revision: number },
     { tenantId, currency }: TenantAccount,
-    {
-      invoiceId,
-      asOf,
-      selection,
-      claimed,
-      result,
-    }: {
-      invoiceId: string;
-      asOf: Instant;
-      selection: Selection | null;
-      claimed: readonly ClaimedPart[];
-      result: object;
-    },
+    { invoiceId, asOf, selection, claimed, result }: Claim,
   ): Promise<{ position: number }> {
     const attempt = randomUUID();
     const chunks = packed(claimed);
@@ -219,7 +216,7 @@ export class Invoicing {
         ...(selection === null ? {} : { selection }),
       },
     };
-    return this.core.book.appendAll(stream, revision, call, [...parts, drafted], result);
+    return this.core.book.appendAll(at.stream, at.revision, call, [...parts, drafted], result);
   }
 
   /** An event opens each line, because read models have no clock. A line that is open already stays as it is. */
@@ -344,13 +341,18 @@ async function treeAt({ tree }: LedgerCore, size: number): Promise<{ tree?: { si
   return tree === null ? {} : { tree: { size, root: rootText(await tree.rootAt(size)) } };
 }
 
+/** What an invoice is issued with. */
+interface Issuing {
+  readonly invoiceId: string;
+  readonly account: TenantAccount;
+  readonly issuedAt: Instant;
+  readonly computedAt: number;
+  readonly tree: { readonly tree?: { readonly size: number; readonly root: string } };
+}
+
 function issuedEvents(
-  invoiceId: string,
-  account: TenantAccount,
-  issuedAt: Instant,
-  computedAt: number,
   invoice: RatedInvoice,
-  tree: { readonly tree?: { readonly size: number; readonly root: string } },
+  { invoiceId, account, issuedAt, computedAt, tree }: Issuing,
 ): LedgerEvent[] {
   const { tenantId, currency, detailsRef, detailsHash } = account;
   const attempt = randomUUID();

@@ -9,7 +9,7 @@ import type { RateKey } from '#domain/usage/usage';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { toSegment } from '#projections/rates/rates.projection';
 import { readRatesOfKeys } from '#projections/rates/rates.read';
-import type { Stretch } from '#projections/usage-records/usage-records.lookups';
+import type { UsageSpan } from '#projections/usage-records/usage-records.lookups';
 import { asJsonb } from '#projections/usage-records/usage-records.read';
 import {
   type CardReading,
@@ -42,7 +42,7 @@ export async function loadUsageAt(core: LedgerCore, wanted: readonly UsageNeedAt
   const needs = merged(wanted);
   const scalars = needs.filter(({ line }) => !needsRates(line));
   const cards = needs.filter(({ line }) => needsRates(line));
-  const [scalarAt, cardAt] = await withPruned(core, needs.map(stretchOf), async (pruned) => [
+  const [scalarAt, cardAt] = await withPruned(core, needs.map(spanOf), async (pruned) => [
     await scalarUsage(core, scalars, pruned),
     await cardUsage(core, cards, pruned),
   ]);
@@ -86,7 +86,7 @@ const missing = ({ line, at, position }: Point): never => {
   throw new Error(`usage of line ${line.lineId} up to ${at} was not loaded as of position ${position}`);
 };
 
-const stretchOf = ({ line, instants }: UsageNeed): Stretch => ({
+const spanOf = ({ line, instants }: UsageNeed): UsageSpan => ({
   deploymentId: line.deploymentId,
   billingKind: line.billingKind,
   start: line.period.start,
@@ -95,7 +95,7 @@ const stretchOf = ({ line, instants }: UsageNeed): Stretch => ({
 
 /** Readings of a need that only the log has. null: none. */
 function loggedOf(pruned: FromLog, need: UsageNeed): string | null {
-  const versions = pruned.versions.length === 0 ? [] : within(pruned, stretchOf(need));
+  const versions = pruned.versions.length === 0 ? [] : within(pruned, spanOf(need));
   return versions.length === 0 ? null : asJsonb(versions);
 }
 

@@ -221,13 +221,13 @@ export async function daysToMeterAgain(trial: Trial): Promise<string[]> {
   const within = trial.events().flatMap((event) => {
     if (event.type !== 'ResourceCorrected' && event.type !== 'ResourcesObserved' && event.type !== 'ResourceRemoved')
       return [];
-    const [from, until] = stretchOf(event);
+    const [from, until] = spanOf(event);
     return [{ from, until }];
   });
   return within.length === 0 ? [] : readMeteredDates(trial.core.db, within);
 }
 
-function stretchOf(
+function spanOf(
   event: RecordedEvent<'ResourceCorrected' | 'ResourcesObserved' | 'ResourceRemoved'>,
 ): [Instant, Instant | null] {
   switch (event.type) {

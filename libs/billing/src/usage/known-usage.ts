@@ -5,7 +5,7 @@ import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-record
 import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { withPruned } from './pruned-usage.js';
-import { looseKey, looseKeyOfRow, type Stretch } from '#projections/usage-records/usage-records.lookups';
+import { looseKey, looseKeyOfRow, type UsageSpan } from '#projections/usage-records/usage-records.lookups';
 import { readRecordsBySource, type RecordVersion } from '#projections/usage-records/usage-records.read';
 
 /** One of the readings of a key. */
@@ -30,7 +30,7 @@ export async function knownReadings(
   deploymentId: string,
   keys: readonly ReadingKey[],
 ): Promise<Map<string, KnownReading[]>> {
-  return withPruned(core, stretchesOf(deploymentId, keys), async ({ versions, providers }) => {
+  return withPruned(core, spansOf(deploymentId, keys), async ({ versions, providers }) => {
     const asked = versions.length === 0 ? new Set<string>() : new Set(keys.map(looseKey));
     const isAsked = (row: Omit<UsageProviderRow, 'provider'>): boolean => asked.has(looseKeyOfRow(row));
     return byKey(
@@ -43,7 +43,7 @@ export async function knownReadings(
 }
 
 /** The months and kinds that keys are of. */
-function stretchesOf(deploymentId: string, keys: readonly ReadingKey[]): Stretch[] {
+function spansOf(deploymentId: string, keys: readonly ReadingKey[]): UsageSpan[] {
   const apart = new Map(
     keys.map(({ billingKind, period: { start } }) => [`${usageMonth(start)} ${billingKind}`, { billingKind, start }]),
   );

@@ -4,7 +4,7 @@ import { type Observation, type Origin, type ReadingKey, usageStream } from '#do
 import type { UsageProviderRow } from '#projections/usage-records/usage-records.table';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readPrunedOfMonth } from '#projections/usage-records/pruned-usage.read';
-import type { PrunedMonth, Stretch } from '#projections/usage-records/usage-records.lookups';
+import type { PrunedMonth, UsageSpan } from '#projections/usage-records/usage-records.lookups';
 import type { RecordVersion } from '#projections/usage-records/usage-records.read';
 
 /**
@@ -43,12 +43,12 @@ export async function fromLog(core: LedgerCore, months: readonly PrunedMonth[]):
  */
 export async function withPruned<Result>(
   core: LedgerCore,
-  stretches: readonly Stretch[],
+  spans: readonly UsageSpan[],
   read: (pruned: FromLog, months: readonly PrunedMonth[]) => Promise<Result>,
 ): Promise<Result> {
   for (let months: readonly PrunedMonth[] = []; ;) {
     const result = await read(months.length === 0 ? NOTHING : await fromLog(core, months), months);
-    const now = await core.usage.prunedMonths(stretches);
+    const now = await core.usage.prunedMonths(spans);
     if (now.length === months.length) return result;
     months = now;
   }
@@ -139,7 +139,7 @@ function correct(versions: RecordVersion[], origin: Origin, quantity: string | n
 /** The versions of one deployment and kind (null: of any) that begin within a range. */
 export const within = (
   { versions }: FromLog,
-  { deploymentId, billingKind, start, end }: Stretch,
+  { deploymentId, billingKind, start, end }: UsageSpan,
 ): readonly RecordVersion[] =>
   versions.filter(
     (row) =>
