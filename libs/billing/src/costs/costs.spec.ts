@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { deployment, plan, subscription, tenant } from '../../../../test/support/commands.js';
+import { ADMIN, type TestLedger, testLedger } from '../../../../test/support/ledger.js';
+import { instant } from '#domain/time/instant';
+import { monthOf } from '#domain/time/period';
+import { contextFor } from '#ledger/query';
+import { decideCosts } from './cost-writer.js';
+import { marginIn, marginMonths } from './margin-month.js';
+
+const APRIL = monthOf(instant('2026-04-01T00:00:00Z'));
+const MAY = '2026-05-01T00:00:00Z';
+const line = (lineKey: string, amount: string, more: object = {}) => ({
+  lineKey,
+  kind: 'droplet',
+  chargePeriod: APRIL,
+  amount,
+  currency: 'USD',
+  category: 'usage' as const,
+  ...more,
+});
+const delivered = (...lines: ReturnType<typeof line>[]) => ({ provider: 'do', invoiceRef: '2026-04', lines });
+
+let test: TestLedger;
+let costed = 0;
+beforeAll(async () => {
+  test = await testLedger();
+  await test.apply(
+    tenant('t'),
+    deployment('d', 't'),
+    plan('p', '50.00', []),
+    subscription('s', 'd', 'p'),
+    {
+      command: 'observe-resource',
+      ...{ provider: 'do', providerId: 'vm', kind: 'droplet', name: 'vm', status: 'active' },
+      ...{ seenAt: APRIL.start, deploymentId: 'd' },
+    },
+    {
+      command: 'record-cost',
+      ...delivered(line('1', '30.53', { resourceId: 'vm' }), line('2', '6.39'), line('3', '9.00', { category: 'tax' })),
+    },
+    { command: 'create-invoice', tenantId: 't', asOf: APRIL.start },
+  );
+  costed = await test.core.projector.catchUp();
+  const { items } = await test.ask<{ items: { invoiceId: string }[] }>('invoices');
+  await test.apply({ command: 'issue-invoice', invoiceId: items[0]?.invoiceId ?? '', at: MAY });
+  await test.core.projector.catchUp();
+});
+afterAll(async () => test.close());
+
+describe('the margin of a month', () => {
+  const marginAt = async (position: number) => marginIn(contextFor(test.core, position, ADMIN), APRIL, 'USD');
+
+  it('is revenue less attributed cost; tax is no cost, and what nobody held is unattributed', async () => {
+    // 50.00 − 30.53 = 19.47, of 50.00: 38.9 %. Overall also 6.39 that no tenant held: 50.00 − 36.92 = 13.08, 26.2 %.
+    expect(await marginAt(await test.core.projector.position())).toMatchObject({
+      overall: { revenue: '50.00', cogs: '36.92', margin: '13.08', marginPct: '26.2' },
+      byTenant: [{ tenantId: 't', revenue: '50.00', cogs: '30.53', margin: '19.47', marginPct: '38.9' }],
+      unattributed: { cogs: '6.39' },
+    });
+  });
+
+  it('is as known at its position: before the invoice was issued, only the cost', async () => {
+    expect(await marginAt(costed)).toMatchObject({
+      overall: { revenue: '0.00', cogs: '36.92', margin: '-36.92', marginPct: null },
+    });
+  });
+
+  it('has changed since a position only where something was recorded after it', async () => {
+    const position = await test.core.projector.position();
+    const context = contextFor(test.core, position, ADMIN);
+    expect(await marginMonths(context)).toEqual([{ month: '2026-04', currency: 'USD' }]);
+    expect(await marginMonths(context, costed)).toEqual([{ month: '2026-04', currency: 'USD' }]);
+    expect(await marginMonths(context, position)).toEqual([]);
+  });
+});
+
+describe('cost lines of a delivery', () => {
+  it('are known where they were recorded so, and new otherwise', async () => {
+    const { events, ...counts } = await decideCosts(test.core, delivered(line('2', '6.39'), line('4', '1.00')));
+    expect(counts).toEqual({ accepted: 1, duplicate: 1, corrected: 0 });
+    expect(events).toMatchObject([{ type: 'CostRecorded', data: { lines: [{ lineKey: '4' }] } }]);
+  });
+
+  it('are refused with another body, and with a reason are corrections', async () => {
+    await expect(decideCosts(test.core, delivered(line('2', '7.00')))).rejects.toMatchObject({
+      code: 'cost_conflict',
+      errors: [{ field: 'lines[0]', message: 'line 2 is recorded with another body' }],
+    });
+    const { events, ...counts } = await decideCosts(test.core, delivered(line('2', '7.00')), 're-delivered');
+    expect(counts).toEqual({ accepted: 0, duplicate: 0, corrected: 1 });
+    expect(events).toMatchObject([
+      { type: 'CostCorrected', data: { reason: 're-delivered', lines: [{ amount: '7.00' }] } },
+    ]);
+  });
+});
