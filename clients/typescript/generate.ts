@@ -70,7 +70,7 @@ function typeOf(schema: Schema): string {
   if (Array.isArray(schema['enum'])) return schema['enum'].map((value) => JSON.stringify(value)).join(' | ');
   const choices = anyOf ?? oneOf;
   if (Array.isArray(choices)) return union(choices.map((each) => typeOf(zSchema.parse(each))));
-  if (Array.isArray(type)) return union(type.map((each) => typeOf({ ...schema, type: each as unknown })));
+  if (Array.isArray(type)) return union(type.map((each: unknown) => typeOf({ ...schema, type: each })));
   if (type === 'array') return `readonly (${typeOf(zSchema.catch({}).parse(schema['items']))})[]`;
   if (type === 'object' || 'properties' in schema) return objectOf(schema);
   if (type === 'string' || type === 'boolean' || type === 'null') return type;

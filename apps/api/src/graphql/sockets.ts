@@ -230,7 +230,7 @@ type Begin = GraphQLFieldResolver<unknown, { readonly connection: Connection; re
 /** Starts each subscription through its connection, which counts them. */
 export function countSubscriptions(schema: GraphQLSchema): GraphQLSchema {
   for (const field of Object.values(schema.getSubscriptionType()?.getFields() ?? {})) {
-    const begin = field.subscribe as Begin | undefined;
+    const begin: Begin | undefined = field.subscribe;
     if (begin === undefined) throw new Error(`the subscription ${field.name} has no source`);
     const counted: Begin = async (root, args, context, info) =>
       context.connection.begin(context.id, () => begin(root, args, context, info));
