@@ -1,8 +1,7 @@
 /**
- * What a command, a request or a row can be refused for.
- * `invalid`: the input itself is wrong · `not_found`: it names what does not exist · `conflict`: it contradicts what
- * is recorded · `forbidden`: not for this actor · `unavailable`: nothing is wrong with it, try again later.
- * The API has one table from kind to HTTP status.
+ * The reasons to refuse a command, a request or a row. `invalid`: the input itself is wrong · `not_found`: it names
+ * something that does not exist · `conflict`: it conflicts with recorded data · `forbidden`: the actor may not do it ·
+ * `unavailable`: the input is right, retry later. The API maps each kind to one HTTP status.
  */
 export type ErrorKind = 'invalid' | 'not_found' | 'conflict' | 'forbidden' | 'unavailable';
 
@@ -12,7 +11,7 @@ export interface FieldError {
   readonly message: string;
 }
 
-/** A refusal with a stable code. Anything else that is thrown is a defect of ours. */
+/** A refusal with a stable code. Any other error that is thrown is an internal error. */
 export class DomainError extends Error {
   override readonly name = 'DomainError';
   constructor(

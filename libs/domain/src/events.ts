@@ -16,8 +16,8 @@ import type { Instant } from './time/instant.js';
 import { usageEventsWith } from './usage/usage.js';
 
 /**
- * Every event there is. Names and shapes are for ever: a changed shape is a new version with an upcaster (the codec), and
- * test/golden/events keeps a file of each shape ever written.
+ * All events. Names and shapes are permanent: a changed shape is a new version with an upcaster (the codec), and
+ * test/golden/events has a file of each shape ever written.
  */
 const schemasWith = (id: IdSchema) => ({
   ...tenantEventsWith(id),
@@ -43,39 +43,42 @@ export const recordedSchemas = schemasWith(zRecordedId);
 export type EventType = keyof typeof eventSchemas;
 export type EventData<Type extends EventType> = z.infer<(typeof eventSchemas)[Type]>;
 
-/** A fact as a decision yields it. */
+/** An event as a decision returns it. */
 export type LedgerEvent = { [Type in EventType]: { readonly type: Type; readonly data: EventData<Type> } }[EventType];
 
 /** Who caused an event, and by which command. */
 export interface EventMetadata {
   readonly actor: string;
-  /** When it happened in the world, where the command said so. */
+  /** When it happened in the world, if the command says so. */
   readonly occurredAt?: Instant;
   readonly command?: {
     readonly name: string;
     readonly key: string;
     readonly bodyHash: string;
     readonly idempotencyKey?: string;
-    /** What the command answered: whoever asks again is told the same. */
+    /** The answer of the command. A repeated command gets the same answer. */
     readonly result?: object;
   };
   readonly correlationId?: string;
-  /** The request that it was recorded by, where it is part of something greater, which the correlation id names. */
+  /** The request that recorded the event, where the correlation id names a larger piece of work. */
   readonly requestId?: string;
-  /** The trace that it was recorded in, for whoever projects it to go on with. */
+  /** The trace in which the event was recorded. Projections continue it. */
   readonly traceparent?: string;
   /** The file that it was read from. */
   readonly source?: EventSource;
 }
 
-/** Where a fact stands in a file: its name without folders, the content's hash where it was known, and its rows, `4-9,12`, in the order of what the event holds. */
+/**
+ * The place of an event in a file: the file's name without folders, the hash of its content if known, and the row
+ * numbers, `4-9,12`, in the order of the event's items.
+ */
 export interface EventSource {
   readonly file: string;
   readonly sha256?: string;
   readonly rows: string;
 }
 
-/** A fact as the log holds it. */
+/** An event as the log holds it. */
 export type RecordedEvent<Type extends EventType = EventType> = {
   readonly [Each in Type]: {
     readonly type: Each;

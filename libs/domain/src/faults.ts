@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { FieldError } from './errors.js';
 
-/** What a schema refuses, as people read it: each fault with its field, saying what is expected there. */
+/** The faults that a schema finds, in words for people: each names its field and what is expected there. */
 
 type Issue = z.core.$ZodRawIssue;
 
-/** What JSON calls a value's type. */
+/** The names of JSON types. */
 const KINDS: Readonly<Record<string, string>> = {
   string: 'a string',
   number: 'a number',
@@ -22,16 +22,24 @@ const kindOf = (value: unknown): string => {
   return KINDS[type] ?? type;
 };
 
+function wrongType({ expected, input }: { readonly expected: string; readonly input?: unknown }): string {
+  const wanted = `must be ${KINDS[expected] ?? expected}`;
+  // For 1.5 in place of a whole number, "not a number" would be wrong.
+  return typeof input === 'number' && expected !== 'string' ? wanted : `${wanted}, not ${kindOf(input)}`;
+}
+
 const oneOf = (values: readonly unknown[]): string => {
   const texts = values.map(String);
   return texts.length === 1 ? `must be ${texts.join()}` : `must be one of ${texts.join(', ')}`;
 };
 
-/** Zod's own words speak of types and of what was "received"; where a schema has words of its own, those are used. */
+/**
+ * Replaces zod's own messages, which name types and "received" values. A message of the schema itself is used as it is.
+ */
 function words(issue: Issue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      return `must be ${KINDS[issue.expected] ?? issue.expected}${typeof issue.input === 'number' && issue.expected !== 'string' ? '' : `, not ${kindOf(issue.input)}`}`;
+      return wrongType(issue);
     case 'invalid_value':
       return oneOf(issue.values);
     case 'too_small':
@@ -45,12 +53,13 @@ function words(issue: Issue): string | undefined {
       if (issue.origin === 'array') return `must have at most ${issue.maximum} entries`;
       return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
     case 'invalid_union':
-      return Array.isArray(issue.options) ? oneOf(issue.options) : 'is none of the kinds that it may be';
+      return Array.isArray(issue.options) ? oneOf(issue.options) : 'has none of the allowed forms';
     case 'invalid_format':
-      return `is not in the form that is expected (${issue.format})`;
+      return `must have the format ${issue.format}`;
     case 'invalid_key':
-      return 'has a key that it may not have';
-    // The first is told key by key; the others have words of their own, or none of our schemas asks for them.
+      return 'has a key that is not allowed';
+    // Unrecognized keys are reported key by key. The others have a message of the schema, or no schema of ours uses
+    // them.
     case 'unrecognized_keys':
     case 'custom':
     case 'invalid_element':
@@ -59,7 +68,7 @@ function words(issue: Issue): string | undefined {
   }
 }
 
-/** Checks an input; its faults have our words, and know which fields were not given. */
+/** Checks an input. Its faults have our messages, and they know which fields are missing. */
 export const checked = <Schema extends z.ZodType>(
   schema: Schema,
   input: unknown,
@@ -74,8 +83,8 @@ export const fieldPath = (path: readonly PropertyKey[]): string =>
   );
 
 /**
- * The faults that `checked` found, field by field. A field that does not belong is named itself; a field of a wrong type has
- * no other fault.
+ * The faults that `checked` found, field by field. An unknown field is named itself. A field of a wrong type has no
+ * other fault.
  */
 export function fieldErrors(error: z.ZodError): FieldError[] {
   const errors = error.issues.flatMap((issue): (FieldError & { readonly ofType: boolean })[] => {

@@ -6,18 +6,21 @@ import { DomainError, invalid } from './errors.js';
 import { checked, fieldErrors, fieldPath, listed } from './faults.js';
 import { isStorable, unstorableIn } from './storable.js';
 
-/** The building blocks of every schema, of commands, events and requests alike. What they accept they also bring to one canonical form. */
+/**
+ * The building blocks of all schemas: of commands, events and requests. They also bring what they accept to one
+ * canonical form.
+ */
 
-/** Five of them, with the times beside them, are what an index of Postgres takes. */
+/** A Postgres index entry holds five ids of this length and the times of a record. */
 const LONGEST_ID_BYTES = 512;
 const utf8 = new TextEncoder();
-/** One of too many characters has that fault already. */
+/** A longer id has the fault "too many characters" already. */
 const fits = (id: string): boolean =>
   id.length * 3 <= LONGEST_ID_BYTES || id.length > LONGEST_ID_BYTES || utf8.encode(id).length <= LONGEST_ID_BYTES;
 
 /**
- * An id as an event of the log has it. The limits that zId adds came later, and an event that was recorded before them must
- * stay readable: else no read model could be built any more.
+ * The schema of an id in a recorded event. zId adds limits that came later, and an event that was recorded before them
+ * must stay readable: else no read model could be built from the log.
  */
 export const zRecordedId = z
   .string()
@@ -25,10 +28,10 @@ export const zRecordedId = z
   .max(512, 'is longer than 512 characters')
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'contains control characters');
 
-/** Free text id of a tenant, a resource, …, as it comes in: 1 to 512 bytes of UTF-8, without control characters. */
+/** The schema of an id as input: free text of 1 to 512 bytes in UTF-8, without control characters. */
 export const zId = zRecordedId
-  .refine(isStorable, 'contains half a surrogate pair, and is no text that can be kept')
-  .refine(fits, `is longer than ${LONGEST_ID_BYTES} bytes: letters beyond ASCII take two to four`);
+  .refine(isStorable, 'contains half a surrogate pair, which cannot be stored')
+  .refine(fits, `is longer than ${LONGEST_ID_BYTES} bytes: letters outside ASCII take two to four`);
 
 /** The schema of the ids in an event: zId where it is written, zRecordedId where it is read. */
 export type IdSchema = typeof zId;
@@ -44,7 +47,7 @@ export type EventOf<Schemas extends EventSchemas> = {
   [Type in keyof ReturnType<Schemas>]: { readonly type: Type; readonly data: EventDataOf<Schemas, Type> };
 }[keyof ReturnType<Schemas>];
 
-/** Whether it is an id as zId takes it. */
+/** Whether a value is an id, as zId accepts it. */
 export const isId = (value: unknown): boolean =>
   typeof value === 'string' && ID.test(value) && isStorable(value) && fits(value);
 const ID = /^[^\u0000-\u001f\u007f]{1,512}$/;
@@ -54,7 +57,7 @@ export const zText = z
   .max(2000, 'is longer than 2000 characters')
   .refine((value) => !value.includes('\u0000'), 'contains a NUL character');
 
-/** A plain decimal as a string; comes out without trailing zeros: "0.010" is "0.01". */
+/** A plain decimal as a string. Its output has no trailing zeros: "0.010" becomes "0.01". */
 export const zDecimal = z
   .string('must be a decimal as a string, such as "12.50"')
   .refine(isDecimalText, 'is not a plain decimal such as "12.50"')
@@ -81,10 +84,13 @@ export const zDate = z
   .regex(/^\d{4}-\d{2}-\d{2}$/, 'is not a date such as "2026-04-15"')
   .refine((value) => typeof readInstant(`${value}T00:00:00Z`) === 'string', 'does not exist in the calendar');
 
-/** JSON as it came; carried through untouched. */
+/** A JSON object that is kept unchanged. */
 export const zJsonObject = z.record(z.string(), z.json());
 
-/** Checks an input against its schema, and that the log and the read models can keep it; every fault is named with its field (`code`, by default `invalid_input`). */
+/**
+ * Checks that an input fits its schema and can be stored. Every fault names its field. `code`: the code of the refusal,
+ * by default `invalid_input`.
+ */
 export function parse<Schema extends z.ZodType>(
   schema: Schema,
   input: unknown,
@@ -99,7 +105,7 @@ export function parse<Schema extends z.ZodType>(
   return shaped(schema, input, what, code);
 }
 
-/** The same, of what was a part of an input that `parse` has taken: very many readings are searched once. */
+/** The same for a part of an input that `parse` has accepted: large batches of readings are searched only once. */
 export function shaped<Schema extends z.ZodType>(
   schema: Schema,
   input: unknown,

@@ -1,7 +1,9 @@
-/** What a text must be to be kept and found again by its bytes: Unicode, without the NUL that Postgres has no place for. */
+/**
+ * Whether a text can be stored and found again by its bytes: valid Unicode without NUL, which Postgres cannot store.
+ */
 export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
 
-/** Of JSON; a schema that calls itself for each level must not run out of stack. */
+/** The depth limit of JSON: a recursive schema must not run out of stack. */
 const DEEPEST = 64;
 
 export interface Unstorable {
@@ -9,15 +11,15 @@ export interface Unstorable {
   readonly message: string;
 }
 
-/** The first place in JSON, at any depth, that can't be kept; undefined where all of it can. */
+/** The first place in JSON, at any depth, that cannot be stored; undefined if all of it can. */
 export const unstorableIn = (value: unknown): Unstorable | undefined => search(value, []);
 
-/** `path`: to the value; changed while it is searched, as very many readings are. */
+/** `path` leads to the value. It is changed in place, as large batches of readings are searched. */
 function search(value: unknown, path: PropertyKey[]): Unstorable | undefined {
   if (typeof value === 'string')
     return isStorable(value)
       ? undefined
-      : { path, message: 'contains a NUL character or half a surrogate pair, and is no text that can be kept' };
+      : { path, message: 'contains a NUL character or half a surrogate pair, which cannot be stored' };
   if (typeof value !== 'object' || value === null) return undefined;
   if (path.length === DEEPEST) return { path, message: `is nested deeper than ${DEEPEST} levels` };
   for (const [key, each] of Array.isArray(value) ? value.entries() : Object.entries(value)) {

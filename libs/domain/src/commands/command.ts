@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { IdSchema } from '../schema.js';
 
-// Stored for ever. A command that found nothing to do: its key, its body's hash and its answer are in the metadata, as of any other.
+// Stored permanently. Recorded for a command that changed nothing. Its metadata has the key, the hash of the body and
+// the answer, as for any other command.
 export const commandEventsWith = (zId: IdSchema) => ({ CommandUnchanged: z.object({ command: zId }) });

@@ -19,13 +19,13 @@ const costLineWith = (zId: IdSchema) =>
     category: z.enum(COST_CATEGORIES),
     class: z.literal('correction').nullable().optional(),
     tenantId: zId.optional(),
-    /** Amortised; kept beside the billed amount, never added to it. */
+    /** The amortised amount. It is shown with the billed amount and never added to it. */
     effectiveAmount: zDecimal.optional(),
     description: zText.optional(),
   });
 export const zCostLine = costLineWith(zId);
 
-// Stored for ever. CostCorrected states the lines as they should be.
+// Stored permanently. CostCorrected states the lines as they should be.
 export const costEventsWith = (zId: IdSchema) => ({
   CostRecorded: z.object({ provider: zId, invoiceRef: zId, lines: z.array(costLineWith(zId)).min(1) }),
   CostCorrected: z.object({ provider: zId, invoiceRef: zId, lines: z.array(costLineWith(zId)).min(1), reason: zText }),

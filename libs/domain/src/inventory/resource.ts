@@ -5,12 +5,12 @@ import { streamName } from '../stream-name.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 
 /**
- * The inventory: what a provider runs for us. One stream a provider, so that a complete listing and what it misses are
- * decided in one order.
+ * The inventory: the resources that a provider runs for us. Each provider has one stream, so a complete listing and the
+ * resources it lacks are decided in one order.
  */
 export const inventoryStream = (provider: string): string => streamName('inventory', [provider]);
 
-/** A resource as it was seen, with what an observation left out already carried over from the one before. */
+/** A resource as it was seen. Fields that an observation left out are copied from the one before. */
 const observedResourceWith = (zId: IdSchema) =>
   z.object({
     providerId: zId,
@@ -37,7 +37,8 @@ const resourceChangesWith = (zId: IdSchema) =>
   });
 export const zResourceChanges = resourceChangesWith(zId);
 
-// Stored for ever. `missed` and `removed` are decided when a complete listing is taken: a strike, or the last of them.
+// Stored permanently. `missed` and `removed` are decided when a complete listing is recorded: a missing resource gets a
+// strike, and its last strike removes it.
 export const inventoryEventsWith = (zId: IdSchema) => ({
   ResourcesObserved: z.object({
     provider: zId,
@@ -60,7 +61,7 @@ export const inventoryEventsWith = (zId: IdSchema) => ({
 export type ObservedResource = z.infer<typeof zObservedResource>;
 export type ResourceChanges = z.infer<typeof zResourceChanges>;
 
-/** What metering and attribution need to know of a resource at an instant. */
+/** The state of a resource at an instant, as metering and attribution need it. */
 export interface ResourceState {
   readonly kind: string;
   readonly status: string;
@@ -69,7 +70,7 @@ export interface ResourceState {
   readonly tenantId: string | null;
 }
 
-/** From `seenAt` on the resource was so; null: it was gone. `position` orders what was recorded. */
+/** The state of a resource from `seenAt` on; null: it was gone. `position` orders the records. */
 export interface Sighting {
   readonly seenAt: Instant;
   readonly state: ResourceState | null;
@@ -91,14 +92,16 @@ export interface ResourceTimeline {
   readonly corrections: readonly ResourceCorrection[];
 }
 
-/** The state at an instant: the last sighting at or before it, corrected. Undefined before the first, null when gone. */
+/**
+ * The state at an instant: the last sighting at or before it, corrected. Undefined before the first, null when gone.
+ */
 export function stateAt(timeline: ResourceTimeline, at: Instant): ResourceState | null | undefined {
   const last = timeline.sightings.findLast(({ seenAt }) => !isBefore(at, seenAt));
   if (last === undefined) return undefined;
   return last.state === null ? null : corrected(timeline, last.state, last.position, at);
 }
 
-/** The same of a resource that is gone: the state in which it was last there. Undefined before the first sighting. */
+/** The state of a resource when it was last there, also if it is gone now. Undefined before the first sighting. */
 export function lastStateAt(timeline: ResourceTimeline, at: Instant): ResourceState | undefined {
   const last = timeline.sightings.findLast(({ seenAt, state }) => state !== null && !isBefore(at, seenAt));
   return last === undefined || last.state === null ? undefined : corrected(timeline, last.state, last.position, at);
@@ -141,8 +144,8 @@ export function changesWithin(timeline: ResourceTimeline, start: Instant, end: I
 export const DEFAULT_STRIKES_UNTIL_REMOVED = 3;
 
 /**
- * What a complete listing means for the resources that it does not name: a strike each, and removal at the last one.
- * Resources seen later than the listing, or gone already, are none of its business.
+ * The result of a complete listing for the resources that it lacks: one strike each, and removal at the last strike. It
+ * does not change resources that were seen later or are already gone.
  */
 export function strikesOf(
   known: readonly { providerId: string; lastSeenAt: Instant; staleStrikeCount: number; deletedAt: Instant | null }[],

@@ -3,8 +3,9 @@ import { type Coupon, creditUsed } from './credits.js';
 import type { DraftRow, FrozenRow } from './invoice.js';
 
 /**
- * What issued parts come to now against what is booked for them: where a component differs, the booked row is reversed
- * and the row as it should be is booked, both with the part's own charge period. A part that comes to the same books nothing.
+ * Compares what issued parts come to now with what is booked for them. Where a component differs, the booked row is
+ * reversed and the right row is booked, both with the part's own charge period. A part with equal amounts books
+ * nothing.
  */
 export function corrections(
   now: readonly DraftRow[],
@@ -33,7 +34,7 @@ function correctionsOfPart(
     const after = nowByKey.get(key) ?? [];
     const before = bookedByKey.get(key) ?? [];
     if (areEqual(after, before, couponIds)) return [];
-    // A component that was not booked yet corrects the part as it stands; a part issued with nothing to pay has no row to name.
+    // A new component corrects the rows of its part. A part that was issued without rows has no row to name.
     const corrected = notReversed(before.length > 0 ? before : booked);
     const shared = {
       taxRatePercent: (before[0] ?? booked[0])?.taxRatePercent ?? null,
@@ -50,7 +51,7 @@ function correctionsOfPart(
   });
 }
 
-/** Takes back what a component has booked so far, as one row; nothing where that is nothing. */
+/** Reverses all that a component has booked so far, in one row. No row if nothing is booked. */
 function reversalOf(booked: readonly FrozenRow[], couponIds: ReadonlySet<string>): DraftRow[] {
   const last = booked.at(-1);
   if (last === undefined || areEqual([], booked, couponIds)) return [];
@@ -73,11 +74,11 @@ function reversalOf(booked: readonly FrozenRow[], couponIds: ReadonlySet<string>
   ];
 }
 
-/** The rows that no other takes back. */
+/** The rows that no other row reverses. */
 function notReversed(rows: readonly FrozenRow[]): FrozenRow[] {
   const reversed = new Set(rows.flatMap(({ kind, corrects }) => (kind === 'reversal' ? (corrects ?? []) : [])));
   const left = rows.filter(({ kind, rowId }) => kind !== 'reversal' && !reversed.has(rowId));
-  // All taken back: what comes anew corrects the rows that took them back.
+  // If all rows are reversed, a new row corrects the rows that reversed them.
   return left.length > 0 ? left : [...rows];
 }
 
@@ -88,7 +89,10 @@ type Amounts = Pick<FrozenRow, Amount>;
 const sumOf = (rows: readonly Amounts[], field: Amount) =>
   rows.length === 0 ? ZERO : sum(rows.map((row) => decimal(row[field])));
 
-/** What coupons took: like a discount it follows from the charge, where credits are taken from a corrected row anew. */
+/**
+ * The amount that coupons took. Like a discount it follows from the charge; credits are taken again from a corrected
+ * row.
+ */
 const couponsIn = (rows: readonly DraftRow[] | readonly FrozenRow[], couponIds: ReadonlySet<string>) =>
   sum(
     rows.flatMap(({ credits }) =>
@@ -96,11 +100,11 @@ const couponsIn = (rows: readonly DraftRow[] | readonly FrozenRow[], couponIds: 
     ),
   );
 
-/** What is charged, before credits. */
+/** The charge before credits. */
 const chargeOf = (rows: readonly DraftRow[] | readonly FrozenRow[], couponIds: ReadonlySet<string>) =>
   sumOf(rows, 'gross').minus(sumOf(rows, 'discount')).minus(couponsIn(rows, couponIds));
 
-/** A quantity that moved without moving money books nothing. */
+/** A change of quantity without a change of money books nothing. */
 const areEqual = (
   a: readonly DraftRow[] | readonly FrozenRow[],
   b: readonly FrozenRow[],

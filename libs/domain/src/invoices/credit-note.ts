@@ -5,13 +5,16 @@ import { type Decimal, decimal, min, sum, text, ZERO } from '../money/decimal.js
 import type { FrozenRow } from './invoice.js';
 import { taxShares } from './tax.js';
 
-/** What is to be credited, ex tax: an amount of the whole invoice, or of some of its rows; all that is left where neither is given. */
+/**
+ * The amount to credit, without tax: an amount of the whole invoice, or of some of its rows. If neither is given, all
+ * that is left.
+ */
 export interface CreditRequest {
   readonly amount?: string | undefined;
   readonly rows?: readonly { readonly rowId: string; readonly amount: string }[] | undefined;
 }
 
-/** `rows` stand on an issued invoice, `noted` on its credit notes so far. */
+/** `rows` are those of an issued invoice, `noted` those of its credit notes so far. */
 export interface Creditable {
   readonly invoiceId: string;
   readonly currency: string;
@@ -20,9 +23,9 @@ export interface Creditable {
 }
 
 /**
- * The rows of a credit note: what is credited of each row of its invoice, below zero, with its tax at the rate frozen on it.
- * Credit notes of an invoice together never exceed it, nor those of a row the row. Errors: `nothing_to_credit`,
- * `credit_note_exceeds_invoice`, `credit_note_exceeds_row`, `unknown_row`, `invalid_amount`.
+ * The rows of a credit note: the negative amount credited for each row of its invoice, with tax at the rate frozen on
+ * that row. All credit notes of an invoice together never exceed the invoice, nor those of a row the row. Errors:
+ * `nothing_to_credit`, `credit_note_exceeds_invoice`, `credit_note_exceeds_row`, `unknown_row`, `invalid_amount`.
  */
 export function creditNoteRows(
   creditNoteId: string,
@@ -32,7 +35,7 @@ export function creditNoteRows(
 ): FrozenRow[] {
   const { rows, noted } = of;
   const all = sum([...rows, ...noted].map(({ net }) => decimal(net)));
-  if (all.lte(ZERO)) throw conflict('nothing_to_credit', `nothing is left to credit of invoice ${of.invoiceId}`);
+  if (all.lte(ZERO)) throw conflict('nothing_to_credit', `invoice ${of.invoiceId} has nothing left to credit`);
   const left = new Map(rows.map((row) => [row.rowId, leftOf(row, noted)]));
   const shares = sharesOf(of, left, request);
   const credited = rows.flatMap((row): Credited[] => {
@@ -52,11 +55,14 @@ function sharesOf(
 ): Map<string, Decimal> {
   if (rows !== undefined) return byRow(of, left, rows);
   if (amount !== undefined) return overall(of, left, amount);
-  // All that is left: of every row, what it gave back included.
+  // All that is left of every row, less what its credit notes gave back.
   return new Map([...left].map(([rowId, { net }]) => [rowId, net]));
 }
 
-/** Neither ex tax nor with it more than is left of the invoice: rows below zero may be taxed otherwise than those that are credited. */
+/**
+ * Refuses more than is left of the invoice, both without and with tax: negative rows may have another tax rate than the
+ * credited rows.
+ */
 function assertWithin({ rows, noted, currency, invoiceId }: Creditable, note: readonly FrozenRow[]): void {
   const net = (of: readonly FrozenRow[]): Decimal => sum(of.map((row) => decimal(row.net)));
   const gross = (of: readonly FrozenRow[]): Decimal => sum(of.map((row) => decimal(row.net).plus(decimal(row.tax))));
@@ -64,7 +70,8 @@ function assertWithin({ rows, noted, currency, invoiceId }: Creditable, note: re
   if (net(note).neg().lte(net(all)) && gross(note).neg().lte(gross(all))) return;
   throw conflict(
     'credit_note_exceeds_invoice',
-    `${text(net(note).neg())} (with tax ${text(gross(note).neg())}) is more than the ${text(net(all))} (${text(gross(all))}) ${currency} that are left of invoice ${invoiceId}`,
+    `a credit note of ${text(net(note).neg())} (${text(gross(note).neg())} with tax) exceeds what is left of invoice` +
+      ` ${invoiceId}: ${text(net(all))} (${text(gross(all))} with tax) ${currency}`,
   );
 }
 
@@ -74,7 +81,10 @@ interface Credited {
   readonly left: Left;
 }
 
-/** Of a row that is credited whole, the tax that is left of it; of the others at each rate by largest remainder, as on the invoice. */
+/**
+ * A row that is credited in full takes the rest of its tax. For the other rows the tax of each rate is divided by
+ * largest remainder, as on the invoice.
+ */
 function taxesOf(credited: readonly Credited[], currency: string): Map<Credited, Decimal> {
   const taxes = new Map<Credited, Decimal>();
   const inPart = credited.filter(({ amount, left }) => !amount.eq(left.net));
@@ -113,7 +123,7 @@ function money(amount: string, currency: string, field: string): Decimal {
   return value;
 }
 
-/** In proportion to what is left of each row that charges. */
+/** In proportion to what is left of each row with a charge. */
 function overall(
   { rows, currency, invoiceId }: Creditable,
   left: ReadonlyMap<string, Left>,
@@ -128,7 +138,7 @@ function overall(
   if (asked.gt(most))
     throw conflict(
       'credit_note_exceeds_invoice',
-      `${amount} is more than the ${text(most)} ${currency} (ex tax) that are left of invoice ${invoiceId}`,
+      `${amount} exceeds what is left of invoice ${invoiceId}: ${text(most)} ${currency} without tax`,
     );
   const shares = allocate(
     asked,
@@ -156,7 +166,7 @@ function byRow(
     if (of !== undefined && value.gt(of.net))
       fault(
         'credit_note_exceeds_row',
-        `${amount} is more than the ${text(of.net)} ${currency} that are left of the row`,
+        `${amount} exceeds what is left of the row: ${text(of.net)} ${currency}`,
         'amount',
       );
     shares.set(rowId, value);

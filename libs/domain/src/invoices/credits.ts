@@ -7,7 +7,10 @@ import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import type { DraftRow, FrozenRow } from './invoice.js';
 
-/** A tenant's coupons and credits in one currency. What invoices take of them is on their rows. */
+/**
+ * The stream of a tenant's coupons and credits in one currency. The amounts that invoices take of them are on the
+ * invoices' rows.
+ */
 export const creditStream = (tenantId: string, currency: string): string =>
   streamName('credits', [tenantId], { end: `-${currency}` });
 
@@ -20,13 +23,13 @@ const grantedWith = (zId: IdSchema) => ({
   reason: zText.optional(),
 });
 
-// Stored for ever.
+// Stored permanently.
 export const creditEventsWith = (zId: IdSchema) => ({
-  /** A share of what is charged for periods that begin from `from` on, before `until`. */
+  /** A share of the charges for periods that begin at or after `from` and before `until`. */
   CouponGranted: z.object({ ...grantedWith(zId), percent: zDecimal, billingKinds: z.array(zId).optional() }),
-  /** An amount that invoices as of instants from `from` on, before `until`, use up. */
+  /** An amount that invoices use up if they are as of an instant at or after `from` and before `until`. */
   CreditGranted: z.object({ ...grantedWith(zId), amount: zDecimal }),
-  /** What is not used of it yet is gone. */
+  /** The unused rest is gone. */
   CreditRevoked: z.object({ creditId: zId, tenantId: zId, currency: zCurrency, at: zInstant, reason: zText }),
 });
 export const creditEvents = creditEventsWith(zId);
@@ -36,7 +39,7 @@ export type CreditEvent = EventOf<typeof creditEventsWith>;
 interface Granted {
   readonly creditId: string;
   readonly from: Instant;
-  /** Not included; null: without end. A revoked one ends when it was revoked. */
+  /** Exclusive; null: without end. A revoked coupon or credit ends when it is revoked. */
   readonly until: Instant | null;
 }
 export interface Coupon extends Granted {
@@ -80,7 +83,7 @@ export function grant(
 ): CreditEvent[] {
   const { creditId, from, until } = event.data;
   if (foldCredits(events).some((each) => each.creditId === creditId))
-    throw conflict('credit_exists', `there is a credit ${creditId} already`);
+    throw conflict('credit_exists', `credit ${creditId} exists already`);
   if (until !== null && !isBefore(from, until))
     throw invalid('empty_period', `until ${until} is not after from ${from}`, [
       { field: 'until', message: 'is not after from' },
@@ -92,7 +95,7 @@ export function grant(
   if (decimal(value).lte(ZERO))
     throw invalid('invalid_amount', `${field} ${value} must be above 0`, [{ field, message: 'must be above 0' }]);
   if (event.type === 'CouponGranted' && decimal(value).gt(decimal('100')))
-    throw invalid('invalid_amount', `a coupon of ${value} % is more than everything`, [
+    throw invalid('invalid_amount', `a coupon of ${value} % exceeds 100 %`, [
       { field, message: 'must be at most 100' },
     ]);
   if (event.type === 'CreditGranted' && !decimal(value).eq(toMoney(decimal(value), event.data.currency)))
@@ -108,18 +111,18 @@ export function revoke(
   revoked: EventDataOf<typeof creditEventsWith, 'CreditRevoked'>,
 ): CreditEvent[] {
   const found = foldCredits(events).find(({ creditId }) => creditId === revoked.creditId);
-  if (found === undefined) throw notFound('unknown_credit', `there is no credit ${revoked.creditId}`);
+  if (found === undefined) throw notFound('unknown_credit', `credit ${revoked.creditId} does not exist`);
   if (events.some(({ type, data }) => type === 'CreditRevoked' && data.creditId === revoked.creditId))
     throw conflict('credit_revoked', `credit ${revoked.creditId} is revoked already`);
   if (found.until !== null && !isBefore(revoked.at, found.until))
     throw conflict(
       'credit_ended',
-      `credit ${revoked.creditId} ended at ${found.until} already: there is nothing to revoke at ${revoked.at}`,
+      `credit ${revoked.creditId} ended at ${found.until}: nothing is left to revoke at ${revoked.at}`,
     );
   return [{ type: 'CreditRevoked', data: revoked }];
 }
 
-/** What of each credit live invoices have taken, corrections set off. */
+/** The amount that live invoices have taken of each credit, less corrections. */
 export function creditUsed(rows: Iterable<FrozenRow>): Map<string, Decimal> {
   const used = new Map<string, Decimal>();
   for (const { credits } of rows)
@@ -131,7 +134,10 @@ export function creditUsed(rows: Iterable<FrozenRow>): Map<string, Decimal> {
 const inForce = ({ from, until }: Granted, at: Instant): boolean =>
   !isBefore(at, from) && (until === null || isBefore(at, until));
 
-/** The credits that an invoice may take, with what is left of each: the first to end first, then in the order in which they were granted. */
+/**
+ * The credits that an invoice may take, with the rest of each: the first to end first, then in the order in which they
+ * were granted.
+ */
 export function creditsLeft(
   credits: readonly (Coupon | Credit)[],
   used: ReadonlyMap<string, Decimal>,
@@ -154,13 +160,14 @@ const compareEnds = (a: Instant | null, b: Instant | null): number => {
   return a === null ? 1 : b === null ? -1 : compareInstants(a, b);
 };
 
-/** The coupons among what was granted, in the order in which they were granted. */
+/** The coupons, in the order in which they were granted. */
 export const couponsOf = (grants: readonly (Coupon | Credit)[]): Coupon[] =>
   grants.filter((each): each is Coupon => each.kind === 'coupon');
 
 /**
- * What coupons take from the parts of a line, in their order. Of each component a coupon's share is rounded once, on the cumulative charge that
- * it applies to, and a part has what that grew by: half of ten parts of 0.01 is 0.05, however the line was cut.
+ * What coupons take from the parts of a line, in their order. A coupon's share of a component is rounded once, on the
+ * cumulative charge; a part gets the growth of that share. So half of ten parts of 0.01 is 0.05, however the line is
+ * cut.
  */
 export function couponShares(
   parts: readonly CouponedPart[],
@@ -192,20 +199,20 @@ export function couponShares(
   );
 }
 
-/** A part of a line before coupons: when its charge period starts, and what its components come to. */
+/** A part of a line before coupons: the start of its charge period, and its components. */
 export interface CouponedPart {
   readonly start: Instant;
   readonly billingKind: string;
   readonly rows: readonly { readonly ref: string; readonly unitAmount: string; readonly net: Decimal }[];
 }
 
-/** What a coupon or a credit takes of a row. */
+/** The amount that a coupon or a credit takes of a row. */
 export interface Share {
   readonly creditId: string;
   readonly amount: Decimal;
 }
 
-/** The rows of a line's parts, in their order, with coupons taken. */
+/** The rows of a line's parts, in their order, after coupons. */
 export function withCoupons(
   parts: readonly { readonly start: Instant; readonly rows: readonly DraftRow[] }[],
   billingKind: string,
@@ -221,7 +228,7 @@ export function withCoupons(
   return parts.map(({ rows }, part) => rows.map((row, index) => taking(row, shares[part]?.[index] ?? [])));
 }
 
-/** A row with these shares taken from it, besides what was. */
+/** A row after these shares are taken from it as well. */
 function taking(row: DraftRow, shares: readonly Share[]): DraftRow {
   const taken = shares.filter(({ amount }) => !amount.eq(ZERO));
   if (taken.length === 0) return row;
@@ -235,8 +242,8 @@ function taking(row: DraftRow, shares: readonly Share[]): DraftRow {
 }
 
 /**
- * Takes credits from what each row charges once coupons are taken, row by row in their order. What a reversal gives back may be taken
- * again by the same part, also where its credit has ended since: a correction alone costs no one their credit.
+ * Takes credits from the charge of each row after coupons, row by row in their order. What a reversal gives back, the
+ * same part may take again, also if its credit has ended since: a correction alone never costs a tenant a credit.
  */
 export function withCredits(
   rows: readonly DraftRow[],
@@ -255,7 +262,7 @@ export function withCredits(
   }
   return rows.map((row) => {
     let open = decimal(row.net);
-    // Credits pay for what is charged; a row below zero gives back nothing of them.
+    // Credits pay charges only. A negative row gives nothing back to them.
     if (row.kind === 'reversal' || open.lte(ZERO)) return row;
     const shares: Share[] = [];
     for (const from of [returned.get(row.partId) ?? new Map<string, Decimal>(), pool]) {

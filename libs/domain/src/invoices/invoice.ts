@@ -5,11 +5,11 @@ import { type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zPerio
 import { streamName } from '../stream-name.js';
 import type { Instant } from '../time/instant.js';
 
-/** Puts a tenant's invoices of one currency in order. */
+/** The stream of a tenant's invoices in one currency, which puts them in order. */
 export const billingStream = (tenantId: string, currency: string): string =>
   streamName('billing', [tenantId], { end: `-${currency}` });
 
-/** What an invoice is of: there is at most one live invoice of each. */
+/** The subject of an invoice. Each subject has at most one live invoice. */
 export interface InvoiceSubject {
   readonly tenantId: string;
   readonly currency: string;
@@ -30,7 +30,7 @@ const selectionText = (selection: Selection | null): string =>
 
 export const zClaimedPart = z.object({ lineId: z.uuid(), partId: z.uuid(), period: zPeriod });
 
-/** A row as it was frozen: prices, tax and what it corrects included. */
+/** A row as it was frozen, with its price, its tax and the rows that it corrects. */
 const frozenRowWith = (zId: IdSchema) =>
   z.object({
     rowId: z.uuid(),
@@ -39,7 +39,7 @@ const frozenRowWith = (zId: IdSchema) =>
     subscriptionId: zId,
     deploymentId: zId,
     billingKind: zId,
-    /** The part's own charge period, also where the row corrects it. */
+    /** The charge period of the part itself, also on a correction. */
     chargePeriod: zPeriod,
     ref: z.string(),
     quantity: zDecimal,
@@ -48,20 +48,23 @@ const frozenRowWith = (zId: IdSchema) =>
     discount: zDecimal,
     credit: zDecimal,
     net: zDecimal,
-    /** The coupons and credits that `credit` was taken from; a reversal gives them back. */
+    /** The coupons and credits that make up `credit`. A reversal gives them back. */
     credits: z.array(z.object({ creditId: zId, amount: zDecimal })).optional(),
     taxRatePercent: zDecimal,
     tax: zDecimal,
     planId: zId,
     planEffectiveFrom: zInstant,
-    /** `charge`: billed for the first time · `reversal`: takes an issued row back · `rebooked`: as it should be · `credit_note`. */
+    /**
+     * `charge`: billed for the first time · `reversal`: reverses an issued row · `rebooked`: the right row in its place
+     * · `credit_note`.
+     */
     kind: z.enum(['charge', 'reversal', 'rebooked', 'credit_note']),
     /** The issued rows that a reversal, a rebooked row or a credit note corrects. */
     corrects: z.array(z.uuid()).optional(),
     reason: zText.optional(),
   });
 
-/** Some of a tenant's lines: those of these subscriptions and of these billing kinds. */
+/** A selection of a tenant's lines: those of these subscriptions and these billing kinds. */
 const selectionWith = (zId: IdSchema) =>
   z.strictObject({
     subscriptionIds: z.array(zId).min(1).optional(),
@@ -78,8 +81,8 @@ export const isSelected = (
 
 const zQuarantined = z.object({ lineId: z.uuid(), code: z.string(), message: z.string() });
 
-// Stored for ever. Chunks come first and count only once the event that names their attempt follows: an invoice of
-// 20,000 rows fits no single event.
+// Stored permanently. An invoice of 20,000 rows does not fit into one event, so its chunks are recorded first. They
+// count only once the event that names their attempt follows.
 export const invoiceEventsWith = (zId: IdSchema) => ({
   InvoicePartsClaimed: z.object({
     invoiceId: z.uuid(),
@@ -98,7 +101,7 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     /** Absent: all lines. */
     selection: selectionWith(zId).optional(),
   }),
-  /** `invoiceId` is the invoice's, or the credit note's. */
+  /** The id of the invoice, or of the credit note. */
   InvoiceRowsFrozen: z.object({
     invoiceId: z.uuid(),
     attempt: z.uuid(),
@@ -110,7 +113,7 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     tenantId: zId,
     currency: zCurrency,
     issuedAt: zInstant,
-    /** The log position that all was computed from: what is recorded later is late for this invoice. */
+    /** The log position from which the invoice was computed. What is recorded later is late for this invoice. */
     computedAt: z.number().int(),
     attempt: z.uuid(),
     chunks: z.number().int().nonnegative(),
@@ -120,9 +123,15 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     total: zDecimal,
     detailsRef: z.uuid(),
     detailsHash: z.string(),
-    /** Lines that could not be rated: what the draft claims of them is not billed, and stays open. Absent: none. */
+    /**
+     * Lines that could not be rated. The parts that the draft claims of them are not billed and stay open. Absent:
+     * none.
+     */
     quarantined: z.array(zQuarantined).optional(),
-    /** The Merkle tree over the log up to `computedAt`: what all was computed from. `root` in base64. Absent: issued before there was one. */
+    /**
+     * The Merkle tree over the log up to `computedAt`, with `root` in base64. Absent: the invoice is older than the
+     * tree.
+     */
     tree: z.object({ size: z.number().int(), root: z.string() }).optional(),
   }),
   InvoiceVoided: z.object({
@@ -133,7 +142,7 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     reason: zText.optional(),
   }),
   InvoicePaid: z.object({ invoiceId: z.uuid(), tenantId: zId, currency: zCurrency, at: zInstant }),
-  /** Amounts are what is credited, above zero; the rows are below. */
+  /** Credited amounts, above zero; the amounts of the rows are below zero. */
   CreditNoteIssued: z.object({
     creditNoteId: z.uuid(),
     invoiceId: z.uuid(),
@@ -154,7 +163,7 @@ export const invoiceEvents = invoiceEventsWith(zId);
 export type ClaimedPart = z.infer<typeof zClaimedPart>;
 export type FrozenRow = z.infer<ReturnType<typeof frozenRowWith>>;
 
-/** A row before its id and its tax. `taxRatePercent` is given where the row corrects one: that row's rate. */
+/** A row before it has an id and a tax. On a correction `taxRatePercent` is the rate of the corrected row. */
 export type DraftRow = Omit<FrozenRow, 'rowId' | 'tax' | 'taxRatePercent'> & { readonly taxRatePercent: string | null };
 
 export type InvoiceEvent = EventOf<typeof invoiceEventsWith>;
@@ -170,7 +179,7 @@ export interface InvoiceState {
   readonly hasCreditNotes: boolean;
 }
 
-/** The invoices of a billing stream, in the order in which they were drafted. Chunks alone decide nothing. */
+/** The invoices of a billing stream, in the order in which they were drafted. Chunks change no state. */
 export function foldInvoices(events: Iterable<InvoiceEvent>): Map<string, InvoiceState> {
   const invoices = new Map<string, InvoiceState>();
   const change = (invoiceId: string, next: Partial<InvoiceState>): void => {
@@ -208,7 +217,7 @@ export function foldInvoices(events: Iterable<InvoiceEvent>): Map<string, Invoic
   return invoices;
 }
 
-/** The live invoice of an instant and a selection of lines, if there is one, and the id that the next one for it would have. */
+/** The live invoice of a subject, if there is one, and the id of its next invoice. */
 export function invoiceFor(
   invoices: ReadonlyMap<string, InvoiceState>,
   subject: InvoiceSubject,
@@ -229,7 +238,7 @@ export function assertIssuable(invoice: InvoiceState | undefined, invoiceId: str
     throw conflict('invoice_not_draft', `invoice ${invoiceId} is ${invoice.status}: only a draft can be issued`);
 }
 
-/** `correctedBy`: issued invoices that correct rows of this one. */
+/** `correctedBy`: the issued invoices that correct rows of this one. */
 export function assertVoidable(
   invoice: InvoiceState | undefined,
   invoiceId: string,
@@ -240,11 +249,11 @@ export function assertVoidable(
     throw conflict('invoice_paid', `invoice ${invoiceId} is paid and can't be voided: issue a credit note instead`);
   if (invoice.status === 'void') throw conflict('invoice_void', `invoice ${invoiceId} is void already`);
   if (invoice.hasCreditNotes)
-    throw conflict('invoice_credited', `invoice ${invoiceId} has credit notes: credit what is left of it instead`);
+    throw conflict('invoice_credited', `invoice ${invoiceId} has credit notes: credit the rest of it instead`);
   if (correctedBy.length > 0)
     throw conflict(
       'invoice_corrected',
-      `invoice ${invoiceId} is corrected by ${correctedBy.join(', ')}: void that first`,
+      `invoice ${invoiceId} is corrected by ${correctedBy.join(', ')}: void those first`,
     );
 }
 
@@ -266,9 +275,9 @@ export function assertCreditable(invoice: InvoiceState | undefined, invoiceId: s
     );
 }
 
-const unknownInvoice = (invoiceId: string) => notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
+const unknownInvoice = (invoiceId: string) => notFound('unknown_invoice', `invoice ${invoiceId} does not exist`);
 
-/** Invoices and credit notes are numbered apart, each without gaps. */
+/** Invoices and credit notes have a series of numbers each, without gaps. */
 export type Series = 'INV' | 'CN';
 
 export function documentNumber(series: Series, ordinal: number): string {

@@ -72,7 +72,7 @@ describe('what is learnt late', () => {
     return books;
   };
 
-  it('takes the issued row back and books it as it should be, with its own charge period, linked, with the reason', () => {
+  it('reverses the issued row and books the right one, with its own charge period, linked, with the reason', () => {
     const books = billed();
     const charge = books.issued[0]?.rows.find(({ billingKind }) => billingKind === 'droplet_hours');
     books.use(T('03'), '24');
@@ -248,7 +248,7 @@ describe('a subscription that ends early', () => {
 });
 
 describe('tax', () => {
-  it('is at the rate in force at the start of the row’s charge period; a correction’s at the rate of the row that it corrects', () => {
+  it('is at the rate in force when the charge period starts; a correction has the rate of the corrected row', () => {
     const books = new Books({ taxes: [VAT] }).use(T('02'), '1800');
     // 50.00 × 19 % + 3.12 × 19 % = 9.50 + 0.5928 → 10.09
     expect(money(books.bill(T('16')))).toEqual(['53.12', '10.09', '63.21']);

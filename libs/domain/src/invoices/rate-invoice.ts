@@ -14,8 +14,8 @@ import { type ClaimedPart, type DraftRow, type FrozenRow, isSelected, type Selec
 import { taxShares } from './tax.js';
 
 /**
- * What an invoice comes to, from facts as of one log position. Preview, draft and issued invoice are all this
- * computation: nothing here is stored but what `InvoiceIssued` freezes.
+ * The computation of an invoice from facts as of one log position. Preview, draft and issued invoice all use it. It
+ * stores nothing: `InvoiceIssued` freezes its result.
  */
 export interface BillingFacts {
   readonly currency: string;
@@ -24,29 +24,32 @@ export interface BillingFacts {
   readonly lines: readonly LineDefinition[];
   /** Recorded parts by line. */
   readonly recorded: ReadonlyMap<string, readonly RecordedPart[]>;
-  /** Rows on issued, non-void invoices, by line: what is booked. */
+  /** The booked rows by line: rows on issued invoices that are not void. */
   readonly booked: ReadonlyMap<string, readonly FrozenRow[]>;
-  /** Coupons and credits of the tenant, in the order in which they were granted, and what is left of those that it may take now. */
+  /**
+   * The tenant's coupons and credits, in the order in which they were granted, and the rest of those that may be taken
+   * now.
+   */
   readonly grants: readonly (Coupon | Credit)[];
   readonly creditsLeft: readonly CreditLeft[];
-  /** Lines with an issued part whose inputs changed since, and why. */
+  /** Lines with an issued part whose inputs have changed since, with the reason. */
   readonly marks: ReadonlyMap<string, string>;
 }
 
-/** What is to be billed of one line, and what of it is to be compared with its bookings. */
+/** The billing of one line: what is billed now, and what is compared with its bookings. */
 export interface LineBilling {
   readonly line: LineDefinition | null;
   readonly lineId: string;
-  /** The line's parts, from its start to the last that is due or issued. */
+  /** The line's parts, from its start to the last part that is due or issued. */
   readonly parts: readonly Part[];
-  /** Ids of the parts that are billed for the first time. */
+  /** The ids of the parts that are billed for the first time. */
   readonly due: ReadonlySet<string>;
   readonly cut: Cut | null;
-  /** Ids of the parts that stand on an issued invoice, also where it booked nothing for them. */
+  /** The ids of the parts on an issued invoice, also where it booked nothing for them. */
   readonly issued: ReadonlySet<string>;
 }
 
-/** The facts of some of a tenant's lines alone. */
+/** The facts about a selection of a tenant's lines. */
 export function selectedFacts(facts: BillingFacts, selection: Selection | null): BillingFacts {
   if (selection === null) return facts;
   const lines = facts.lines.filter((line) => isSelected(selection, line));
@@ -54,23 +57,23 @@ export function selectedFacts(facts: BillingFacts, selection: Selection | null):
   return { ...facts, lines, marks: new Map([...facts.marks].filter(([lineId]) => ids.has(lineId))) };
 }
 
-/** The billing of an instant: what is due as of it, and every line that is marked. */
+/** The billing as of an instant: the parts that are due then, and every marked line. */
 export const billingAsOf = (facts: BillingFacts, asOf: Instant): LineBilling[] =>
   billings(facts, (line, recorded) => duePartsOf(line, recorded, asOf, collectedUntil(line, facts.gracePeriods)));
 
-/** Until when late usage of a line is waited for; a flat amount has none. */
+/** How long a line waits for late usage. A line that counts no usage does not wait. */
 function collectedUntil(line: LineDefinition, gracePeriods: readonly GracePeriod[]): Instant {
   const { end } = line.period;
   return countsUsage(line) ? plusHours(end, graceHoursAt(gracePeriods, end)) : end;
 }
 
-/** The billing of a draft: the parts that it claims, whatever else has become due since. */
+/** The billing of a draft: the parts that it claims, whatever has become due since. */
 export function billingOfClaim(facts: BillingFacts, claimed: readonly ClaimedPart[]): LineBilling[] {
   const byLine = Map.groupBy(claimed, ({ lineId }) => lineId);
   return billings(facts, (line, recorded) => {
     const parts = byLine.get(line.lineId);
     if (parts === undefined) return null;
-    // A claim whose cut is not recorded yet (it is finished before anything else is billed) is cut as claimed.
+    // A claim is completed before anything else is billed. Until its cut is recorded, the line is cut as claimed.
     const tiled = parts.reduce<readonly Part[]>(
       (current, { partId, period }) => cutAsClaimed(line.lineId, current, partId, period),
       tiles(line, recorded),
@@ -80,7 +83,7 @@ export function billingOfClaim(facts: BillingFacts, claimed: readonly ClaimedPar
 }
 
 function cutAsClaimed(lineId: string, current: readonly Part[], partId: string, claimed: Period): readonly Part[] {
-  // A line that was claimed whole is billed whole, also where it turned out to go on: nothing else would ever bill the rest.
+  // A line that was claimed whole is billed whole, also if it turned out to go on: nothing else would bill the rest.
   if (partId === lineId) return current;
   const holder = current.find(({ period }) => isBefore(period.start, claimed.end) && isBefore(claimed.end, period.end));
   if (holder?.period.start !== claimed.start) return current;
@@ -94,8 +97,8 @@ function cutAsClaimed(lineId: string, current: readonly Part[], partId: string, 
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * A line that is billed or marked is rated up to its last part that is due or issued, so that what was learnt of a part is
- * owed at once, whatever the order in which its parts are issued.
+ * A billed or marked line is rated up to its last part that is due or issued. So a correction of any part is owed at
+ * once, in whatever order its parts are issued.
  */
 function billings(
   facts: BillingFacts,
@@ -112,7 +115,7 @@ function billings(
     const last = selected.parts.findLastIndex(({ partId }) => selected.due.has(partId) || issued.has(partId));
     return [{ ...selected, line, lineId: line.lineId, parts: selected.parts.slice(0, last + 1), issued }];
   });
-  // A line that is no more (its subscription turned out to be another tenant's): all that it booked comes back.
+  // If a line no longer exists (its subscription turned out to be another tenant's), all that it booked is reversed.
   const vanished = [...facts.marks.keys()].filter((lineId) => !known.has(lineId));
   return [
     ...ofLines,
@@ -120,7 +123,7 @@ function billings(
   ];
 }
 
-/** The usage that must be known before `rateInvoice`: for each line, up to these instants. */
+/** The usage that `rateInvoice` needs: each line with the instants up to which its usage must be known. */
 export const usageNeeded = (billing: readonly LineBilling[]): { line: LineDefinition; instants: Instant[] }[] =>
   billing.flatMap(({ line, parts }) => {
     if (line === null) return [];
@@ -209,7 +212,10 @@ function chargeRow(line: LineDefinition, part: { partId: string; period: Period 
   };
 }
 
-/** Tax at the rate of the row's charge period (a correction: the rate frozen on what it corrects), per line, then per row. */
+/**
+ * Tax at the rate of the row's charge period; a correction has the rate frozen on the row that it corrects. It is
+ * computed per line, then divided over the line's rows.
+ */
 function withTax(invoiceId: string, drafts: readonly DraftRow[], facts: BillingFacts): FrozenRow[] {
   const rated = drafts.map((row, index) => ({
     row,
@@ -224,7 +230,8 @@ function withTax(invoiceId: string, drafts: readonly DraftRow[], facts: BillingF
     const nets = lines.map((rows) => sum(rows.map(({ row }) => decimal(row.net))));
     for (const [lineIndex, lineTax] of taxShares(nets, ratePercent, facts.currency).entries()) {
       const rows = lines[lineIndex] ?? [];
-      // Within a line the rows' own shares, the first taking what their rounding leaves: the rows add up to the line.
+      // Within a line each row has its own share, and the first row takes the rounding difference, so that the rows add
+      // up to the line.
       const shares = taxShares(
         rows.map(({ row }) => decimal(row.net)),
         ratePercent,

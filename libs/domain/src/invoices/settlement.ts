@@ -2,7 +2,7 @@ import { type Decimal, decimal, max, min, ZERO } from '../money/decimal.js';
 import { conflict } from '../errors.js';
 import type { InvoiceEvent } from './invoice.js';
 
-/** What is to be paid of an issued invoice, tax included, in its currency: total − creditTaken, never below 0. */
+/** The amount to pay of an issued invoice, with tax, in its currency: total − creditTaken, never below 0. */
 export interface Settlement {
   readonly total: Decimal;
   readonly creditTaken: Decimal;
@@ -10,15 +10,16 @@ export interface Settlement {
 }
 
 /**
- * What a tenant has in credit in one currency, and what each of its issued invoices takes of it. An invoice below zero is
- * credit; later ones take it from their amounts due, in the order in which they were issued, never from their totals.
+ * A tenant's credit in one currency, and the part of it that each issued invoice takes. A negative invoice becomes
+ * credit. Later invoices take it from their amounts due, in the order in which they were issued, never from their
+ * totals.
  */
 export interface Account {
   readonly credit: Decimal;
   readonly settlements: ReadonlyMap<string, Settlement>;
 }
 
-/** −30.00, then 100.00: the first is 30.00 of credit, the second takes it and has 70.00 due. */
+/** Invoices of −30.00, then 100.00: the first gives 30.00 of credit; the second takes it, and 70.00 is due. */
 export function settle(total: Decimal, credit: Decimal): Settlement & { readonly creditLeft: Decimal } {
   const creditTaken = max(ZERO, min(credit, total));
   const creditGiven = max(ZERO, total.neg());
@@ -30,13 +31,13 @@ export function settle(total: Decimal, credit: Decimal): Settlement & { readonly
   };
 }
 
-/** What a void invoice took is credit again; what it gave is none. */
+/** Credit that a void invoice took is credit again. Credit that it gave is gone. */
 export const creditAfterVoid = (
   credit: Decimal,
   { total, creditTaken }: Pick<Settlement, 'total' | 'creditTaken'>,
 ): Decimal => credit.plus(creditTaken).minus(max(ZERO, total.neg()));
 
-/** What a credit note takes off an invoice that is not paid is due no more; the rest is the tenant's credit. */
+/** A credit note first reduces the amount due of an unpaid invoice. The rest is the tenant's credit. */
 export function credited(
   credit: Decimal,
   amountDue: Decimal,
@@ -47,7 +48,7 @@ export function credited(
   return { amountDue: amountDue.minus(off), creditLeft: credit.plus(amount).minus(off) };
 }
 
-/** The account as a billing stream tells it. Drafts owe nothing. */
+/** The account after the events of a billing stream. Nothing is due of a draft. */
 export function foldAccount(events: Iterable<InvoiceEvent>): Account {
   const settlements = new Map<string, Settlement>();
   const paid = new Set<string>();
@@ -80,12 +81,9 @@ export function foldAccount(events: Iterable<InvoiceEvent>): Account {
   return { credit, settlements };
 }
 
-/** An invoice whose credit others have taken stays: voiding it would leave them short. */
+/** Refuses to void an invoice if later invoices have taken its credit: they would lack it. */
 export function assertCreditUntaken({ credit, settlements }: Account, invoiceId: string): void {
   const settlement = settlements.get(invoiceId);
   if (settlement === undefined || creditAfterVoid(credit, settlement).gte(ZERO)) return;
-  throw conflict(
-    'credit_taken',
-    `the credit of invoice ${invoiceId} was taken from the amount due of later invoices: void these first`,
-  );
+  throw conflict('credit_taken', `later invoices have taken the credit of invoice ${invoiceId}: void those first`);
 }

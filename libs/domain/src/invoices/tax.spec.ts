@@ -17,7 +17,8 @@ describe('tax on lines', () => {
   it('adds up to the header’s: what rounding leaves goes to the largest remainders, ties in order', () => {
     // 0.05 × 10 % = 0.005 each, 0.01 in all
     expect(shares(['0.05', '0.05'], '10')).toEqual(['0.01', '0']);
-    // 10.01 × 19 % = 1.9019, 20.03 × 19 % = 3.8057, 5.05 × 19 % = 0.9595; together 6.6671 → 6.67, floors 1.90 + 3.80 + 0.95 = 6.65
+    // 10.01 × 19 % = 1.9019, 20.03 × 19 % = 3.8057, 5.05 × 19 % = 0.9595; together 6.6671 → 6.67, floors 1.90 + 3.80 +
+    // 0.95 = 6.65
     expect(shares(['10.01', '20.03', '5.05'], '19')).toEqual(['1.9', '3.81', '0.96']);
   });
 

@@ -121,7 +121,7 @@ describe('the lines of a subscription', () => {
     expect(fees(both)).toEqual(['25.00', '25.00']);
   });
 
-  it('of two tenants are never one line, even where the deployment turns out to have been the other’s from the start', () => {
+  it('of two tenants are never one line, even if the deployment was the other’s from the start', () => {
     const before = lines({}).map(({ lineId }) => lineId);
     const after = lines({ assignments: [{ tenantId: 't2', from: T('01-01') }] }).map(({ lineId }) => lineId);
     expect(after.filter((lineId) => before.includes(lineId))).toEqual([]);

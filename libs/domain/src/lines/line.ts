@@ -18,7 +18,7 @@ import { cutAt, intersection, lengthMicros, type Period } from '../time/period.j
 /** A line: what is owed for one plan item over one charge period. All its parts live in its one stream. */
 export const lineStream = (lineId: string): string => `line-${lineId}`;
 
-// Stored for ever. What a line comes to is not here: amounts are derived, and frozen only on an issued invoice.
+// Stored permanently. Amounts are not here: they are derived, and frozen only on an issued invoice.
 export const lineEventsWith = (zId: IdSchema) => ({
   LineOpened: z.object({
     lineId: z.uuid(),
@@ -30,7 +30,7 @@ export const lineEventsWith = (zId: IdSchema) => ({
     currency: z.string(),
     period: zPeriod,
   }),
-  /** The line, or the part of it that holds `at`, was cut there: `billedPartId` ends, `remainingPartId` begins. */
+  /** The line, or its part that holds `at`, was cut there: `billedPartId` ends, `remainingPartId` begins. */
   LineSplit: z.object({
     lineId: z.uuid(),
     at: zInstant,
@@ -40,12 +40,15 @@ export const lineEventsWith = (zId: IdSchema) => ({
   }),
 });
 
-/** With the tenant: a deployment that turns out to have been another's from the start gives that tenant lines of its own. */
+/**
+ * The id depends on the tenant: if a deployment turns out to have been another tenant's from the start, that tenant
+ * gets lines of its own.
+ */
 const lineIdOf = (subscriptionId: string, tenantId: string, item: string, start: Instant): string =>
   derivedId('line', subscriptionId, tenantId, item, start);
 export const partIdOf = (lineId: string, start: Instant): string => derivedId('part', lineId, start);
 
-/** The terms of a line over a piece of its period: a plan may change within it. */
+/** The terms of a line over a segment of its period: a plan may change within it. */
 export interface LineSegment {
   readonly period: Period;
   readonly planId: string;
@@ -53,7 +56,7 @@ export interface LineSegment {
   readonly terms: ItemTerms;
 }
 
-/** A line as subscriptions and plans define it. */
+/** A line as it follows from subscriptions and plans. */
 export interface LineDefinition {
   readonly lineId: string;
   readonly tenantId: string;
@@ -65,7 +68,10 @@ export interface LineDefinition {
   readonly aggregation: Aggregation;
   readonly filter: Readonly<Record<string, string>> | null;
   readonly uniqueBy: string | null;
-  /** The charge period: the billing period, as far as the subscription runs for this tenant and the item is in its plan. */
+  /**
+   * The charge period: the part of the billing period in which the subscription runs for this tenant and the plan has
+   * the item.
+   */
   readonly period: Period;
   readonly billingPeriod: Period;
   /** They tile the period. */
@@ -76,22 +82,26 @@ export const isBaseFee = (line: Pick<LineDefinition, 'itemKey'>): boolean => lin
 
 type Priced = Pick<LineDefinition, 'segments'>;
 
-/** Whether any of the line's prices is applied to usage; else its amount is that of the period as such. */
+/** Whether any price of the line is applied to usage. Else its amount is for the period itself. */
 export const countsUsage = ({ segments }: Priced): boolean => segments.some(({ terms }) => !isPerPeriod(terms.price));
 
-/** Whether the line's usage is divided by rate. Its prices are then all such: another price begins another line. */
+/**
+ * Whether the line's usage is divided by rate. Then all its prices are rate cards: any other price begins another line.
+ */
 export const needsRates = ({ segments }: Priced): boolean => segments.some(({ terms }) => priceNeedsRates(terms.price));
 
 const GROWING: readonly Aggregation[] = ['sum', 'count', 'max', 'unique_count'];
 
-/** Whether a running value only grows, so that a part can bill its growth; else it is only known when the period ends. */
+/**
+ * Whether the running value only grows, so that a part can bill its growth. Else it is known only when the period ends.
+ */
 export const isGrowing = ({ aggregation }: Pick<LineDefinition, 'aggregation'>): boolean =>
   GROWING.includes(aggregation);
 
 /**
- * How a line becomes due: in advance with its period's start, progressively up to any instant, or when its period ends.
- * It is cut where any of its segments bills progressively; what of it waits for the period's end (a volume price from
- * mid-month on) stands in the last part all the same. One that is billed in advance is so as a whole.
+ * How a line becomes due: in advance when its period starts, progressively up to any instant, or when its period ends.
+ * It is cut if any segment bills progressively. An amount that is due at the period's end (a volume price from
+ * mid-month on) is then on the last part. A line that is billed in advance is billed whole.
  */
 export function billedHow(line: Pick<LineDefinition, 'aggregation' | 'segments'>): BilledWhen {
   const when = line.segments.map(({ terms }) => billedWhen(terms.price));
@@ -99,10 +109,13 @@ export function billedHow(line: Pick<LineDefinition, 'aggregation' | 'segments'>
   return when.includes('progressively') && isGrowing(line) ? 'progressively' : 'at_period_end';
 }
 
-/** A hundred years of months: an instant further off is a typo, and would be billed for. */
+/** A hundred years of months. An instant beyond that is a typo, and would be billed. */
 const MAX_PERIODS = 1200;
 
-/** What the lines of a subscription follow from: who holds its deployment, each plan's versions by id, and time zones. */
+/**
+ * What the lines of a subscription depend on: the tenants of its deployment, each plan's versions by id, and time
+ * zones.
+ */
 export interface LineTerms {
   readonly assignments: readonly Assignment[];
   readonly plans: Plans;
@@ -125,11 +138,12 @@ export function linesOf(
       if (periods > MAX_PERIODS)
         throw invalid(
           'too_many_periods',
-          `subscription ${subscription.subscriptionId} has more than ${MAX_PERIODS} billing periods from ${start} to ${until}: is that instant right?`,
+          `subscription ${subscription.subscriptionId} has more than ${MAX_PERIODS} billing periods from ${start}` +
+            ` to ${until}: check that instant`,
         );
       const interval = intervalAt(subscription, plans, at);
       const billingPeriod = billingPeriodAt(at, interval, timeZoneOf(tenantId), subscription.anchor);
-      // A plan of another interval begins a billing period of its own.
+      // A plan with another interval begins a billing period of its own.
       const rest = cutAt({ start: at, end: billingPeriod.end }, changes);
       const next =
         rest.find((piece) => intervalAt(subscription, plans, piece.start) !== interval)?.start ?? billingPeriod.end;
@@ -150,7 +164,7 @@ function planVersionAt(subscription: Subscription, plans: Plans, at: Instant): P
 const planIdAt = (subscription: Subscription, at: Instant): string | undefined =>
   subscription.plans.findLast(({ from }) => compareInstants(from, at) <= 0)?.planId;
 
-/** A plan without terms yet has none of its own: months. */
+/** A plan that has no terms yet is billed by the month. */
 const intervalAt = (subscription: Subscription, plans: Plans, at: Instant): Interval =>
   planVersionAt(subscription, plans, at)?.interval ?? 'month';
 
@@ -164,7 +178,7 @@ const changesOf = (subscription: Subscription, plans: Plans): Instant[] => [
     ),
 ];
 
-/** A billing period of a subscription, as far as it is charged to a tenant. */
+/** A billing period of a subscription, and the part of it that a tenant is charged for. */
 interface Charge {
   readonly subscription: Subscription;
   readonly tenantId: string;
@@ -192,15 +206,16 @@ function linesOver(charge: Charge, plans: Plans, changes: readonly Instant[]): L
         drafts.push(draft);
       }
     }
-    // An item missing from the new plan ends there; should it come back, that is another line.
+    // An item that the new plan lacks ends there. If it comes back later, it begins another line.
     for (const key of open.keys()) if (!present.has(key)) open.delete(key);
   }
   return drafts.map((draft) => toDefinition(draft, charge));
 }
 
 /**
- * An item of the next version goes on in the same line, whose counters follow the period. Measured otherwise, or due at
- * another time (a base fee that was in advance and is in arrears now), it is another line, which begins there.
+ * Whether an item of the next version continues the same line, whose counters follow the period. An item that is
+ * measured otherwise or due at another time (a base fee that changes from in advance to in arrears) begins another
+ * line.
  */
 const isContinued = ({ segments: [{ item }] }: Draft, next: PlanItem): boolean =>
   item.aggregation === next.aggregation &&
@@ -259,7 +274,7 @@ function termsOf(item: PlanItem): ItemTerms {
   };
 }
 
-/** The period of one fee is prorated as a whole: a version that leaves the fee as it was makes no piece of its own. */
+/** The whole period of a fee is prorated at once: a version with the same fee adds no segment. */
 function baseFeeSegments({ segments }: Draft, billingPeriod: Period): LineSegment[] {
   const fees = merged(
     segments,
@@ -273,7 +288,7 @@ const joined = (first: Segment, next: Segment): Segment => ({
   piece: { start: first.piece.start, end: next.piece.end },
 });
 
-/** The minimum is the one in force at the period's end: an item that left the plan before has none. */
+/** The minimum in force at the period's end applies. An item that left the plan before then has none. */
 function itemSegments({ segments }: Draft, charged: Period, billingPeriod: Period): LineSegment[] {
   const reachesEnd = segments.at(-1)?.piece.end === charged.end;
   const all = segments.map(({ piece, version, item }) => {
@@ -282,7 +297,7 @@ function itemSegments({ segments }: Draft, charged: Period, billingPeriod: Perio
       : withoutMinimum(termsOf(item));
     return segmentOf(piece, version, terms);
   });
-  // A new plan version that leaves an item as it was changes nothing for it.
+  // A plan version that leaves an item unchanged adds no segment.
   return merged(
     all,
     (a, b) => JSON.stringify(a.terms) === JSON.stringify(b.terms),
@@ -303,7 +318,7 @@ function withoutMinimum(terms: ItemTerms): ItemTerms {
   return { ...terms, commitments };
 }
 
-/** Neighbours that are alike, made one. */
+/** Merges neighbours that are alike. */
 function merged<Item>(
   items: readonly Item[],
   alike: (a: Item, b: Item) => boolean,

@@ -3,12 +3,12 @@ import type { Period } from '../time/period.js';
 import { billedHow, type LineDefinition, partIdOf } from './line.js';
 import type { Part } from './rate.js';
 
-/** A part as its line's stream recorded it, and the live invoice that claims it. */
+/** A part as recorded in its line's stream, with the live invoice that claims it. */
 export interface RecordedPart {
   readonly partId: string;
   readonly start: Instant;
   readonly invoiceId: string | null;
-  /** Whether that invoice is issued: a draft's claim books nothing. */
+  /** Whether that invoice is issued. The claim of a draft books nothing. */
   readonly issued: boolean;
 }
 
@@ -18,8 +18,8 @@ export interface TiledPart extends Part {
 }
 
 /**
- * The parts that tile a line: the recorded cuts, over the line's period as it is known now. A line that ended early has
- * shorter parts, or none where a part began after its end.
+ * The parts that tile a line: the recorded cuts, applied to the line's period as it is known now. If the line ended
+ * early, its parts are shorter, and a part that began after the end is gone.
  */
 export function tiles(line: LineDefinition, recorded: readonly RecordedPart[]): TiledPart[] {
   if (recorded.length === 0) return [{ partId: line.lineId, period: line.period, invoiceId: null, issued: false }];
@@ -30,7 +30,7 @@ export function tiles(line: LineDefinition, recorded: readonly RecordedPart[]): 
   });
 }
 
-/** A cut that billing up to an instant makes in a line. */
+/** The cut that billing up to an instant makes in a line. */
 export interface Cut {
   readonly lineId: string;
   readonly at: Instant;
@@ -39,17 +39,17 @@ export interface Cut {
 }
 
 export interface DueParts {
-  /** The parts that tile the line, in order, once the cut is made. */
+  /** The parts that tile the line after the cut, in order. */
   readonly parts: readonly Part[];
-  /** Ids of those that are to be billed now. */
+  /** The ids of the parts to bill now. */
   readonly due: ReadonlySet<string>;
   readonly cut: Cut | null;
 }
 
 /**
- * What of a line is due as of an instant: in advance with the period's start, when its period has ended, or any
- * unclaimed stretch of it up to the instant, which cuts the part that holds it in two. A cut at the line's start or end,
- * or outside it, makes no empty part. What ends with the period waits for late usage until `collectedUntil`.
+ * The parts of a line that are due as of an instant: in advance when the period starts, at the period's end, or all
+ * that is not claimed yet up to the instant, which cuts the part that holds it. A cut at the line's start or end, or
+ * outside it, makes no empty part. An amount due at the period's end waits for late usage until `collectedUntil`.
  */
 export function duePartsOf(
   line: LineDefinition,
@@ -87,8 +87,9 @@ export function duePartsOf(
 }
 
 /**
- * A line and its parts, as shown to people: the cut line groups, its parts count. One level, whatever the number of cuts.
- * The part that holds the cut is divided: the last one, unless a voided invoice gave back an earlier one.
+ * A line and its parts as people see them: the cut line groups them, and only the parts count. There is one level,
+ * whatever the number of cuts. The cut divides the part that holds it: the last one, unless a voided invoice gave back
+ * an earlier one.
  */
 export function splitParts(
   lineId: string,

@@ -9,7 +9,7 @@ import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 import { intersection, type Period } from '../time/period.js';
 import { isBaseFee, isGrowing, type LineDefinition, needsRates } from './line.js';
 
-/** A part of a line as the line's stream has cut it; a line without cuts is one part, with the line's own id. */
+/** A part of a line, as recorded in the line's stream. A line without cuts is one part with the line's own id. */
 export interface Part {
   readonly partId: string;
   readonly period: Period;
@@ -18,7 +18,7 @@ export interface Part {
 /** Usage from the line's period.start up to an instant, as its aggregation and filter measure it. */
 export type UsageUpTo = (at: Instant) => Usage;
 
-/** A line that can't be billed, and why: billing of all others goes on. */
+/** A line that cannot be billed, and the reason. All other lines are billed. */
 export interface Quarantined {
   readonly lineId: string;
   readonly code: string;
@@ -28,7 +28,7 @@ export interface Quarantined {
 export type LineRating =
   { readonly rows: ReadonlyMap<string, readonly RatedRow[]> } | { readonly quarantined: Quarantined };
 
-/** The stretches of a line between its parts' and its segments' bounds: each lies in one part and in one segment. */
+/** The pieces of a line between the bounds of its parts and segments: each is within one part and one segment. */
 function pieces(line: LineDefinition, parts: readonly Part[]): { segment: number; part: number; period: Period }[] {
   return line.segments.flatMap((segment, segmentIndex) =>
     parts.flatMap((part, partIndex) => {
@@ -38,7 +38,7 @@ function pieces(line: LineDefinition, parts: readonly Part[]): { segment: number
   );
 }
 
-/** The instants up to which a line's usage must be known to rate these parts. */
+/** The instants up to which the line's usage must be known to rate these parts. */
 export function usageInstants(line: LineDefinition, parts: readonly Part[]): Instant[] {
   if (isBaseFee(line)) return [];
   const needed = pieces(line, parts).flatMap(({ period }) => [period.start, period.end]);
@@ -46,8 +46,8 @@ export function usageInstants(line: LineDefinition, parts: readonly Part[]): Ins
 }
 
 /**
- * The rows of every part of a line, as now known, by part id. `parts` are the line's from its start on, in order,
- * without gaps; where the last of them ends with the line, the period is over. `currency` is the tenant's.
+ * The rows of every part of a line by part id, as now known. `parts` begin at the line's start and have no gaps. If the
+ * last part ends with the line, the period is over. `currency` is the tenant's.
  */
 export function rateLine(
   line: LineDefinition,
@@ -59,7 +59,8 @@ export function rateLine(
     if (line.currency !== currency)
       throw invalid(
         'currency_mismatch',
-        `plan ${line.segments[0]?.planId ?? '?'} is in ${line.currency}, tenant ${line.tenantId} is billed in ${currency}: nothing is converted`,
+        `plan ${line.segments[0]?.planId ?? '?'} is in ${line.currency}, but tenant ${line.tenantId} is billed in` +
+          ` ${currency}: currencies are not converted`,
       );
     return { rows: isBaseFee(line) ? baseFeeRows(line, parts) : usageRows(line, parts, usageUpTo) };
   } catch (error) {
@@ -105,18 +106,18 @@ function usageRows(
 
 const nothingUsed = (line: LineDefinition): Usage => (needsRates(line) ? [] : ZERO);
 
-/** Each segment of a base fee is a prorated piece of its own; together they are the fee. It is never split. */
+/** Each segment of a base fee is prorated, and together they are the fee. A base fee is never split. */
 function baseFeeRows(line: LineDefinition, parts: readonly Part[]): Map<string, readonly RatedRow[]> {
   const [only] = parts;
   if (only === undefined || parts.length > 1)
-    throw invalid('base_fee_split', `the base fee ${line.lineId} is billed whole, in one part`);
+    throw invalid('base_fee_split', `base fee ${line.lineId} cannot be split: it is billed in one part`);
   const rows = line.segments.flatMap(({ terms }) => {
     const piece: Segment = { terms, usedBefore: null, pieces: [{ part: 0, cumulative: ZERO }] };
     return ratedParts({ currency: line.currency, segments: [piece], final: isFinal(line, parts) }).flatMap(
       (part) => part.rows,
     );
   });
-  // Pieces of the same amount are one component, as everywhere: a row is told from another by reference and unit amount.
+  // Pieces with the same reference and unit amount are one row, as everywhere.
   return new Map([[only.partId, add([], rows)]]);
 }
 

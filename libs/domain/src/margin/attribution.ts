@@ -6,27 +6,28 @@ import type { Instant } from '../time/instant.js';
 import { cutAt, intersection, type Period } from '../time/period.js';
 import { decimals, shareUpTo } from './months.js';
 
-/** Whose a cost is: a deployment and its tenant, a tenant's own (standalone), or nobody's. */
+/** The owner of a cost: a deployment and its tenant, a tenant without a deployment (standalone), or nobody. */
 export interface Attribution {
   readonly tenantId: string | null;
   readonly deploymentId: string | null;
 }
 
-/** A cost over its charge period, with what is needed to say whose it is. */
+/** A cost over its charge period, with what attribution needs. */
 export interface AttributableCost {
   readonly amount: Decimal;
   readonly currency: string;
   readonly chargePeriod: Period;
-  /** The tenant that the cost line itself names. */
+  /** The tenant that the cost line names itself. */
   readonly tenantId: string | null;
-  /** The resource that caused it; null where it names none, or one that was never seen. */
+  /** The resource that caused the cost. null: the line names none, or one that was never seen. */
   readonly resource: ResourceTimeline | null;
 }
 
 /**
- * A cost's shares within a period (a month), each with whose it was **then**: the deployment that held the resource and
- * that deployment's tenant; else the resource's own tenant; else the tenant that the line names; else nobody's. A cost
- * whose resource changed hands within its charge period is divided by time, telescoping, so that the shares add up to it.
+ * The shares of a cost within a period (a month), each with its owner **then**: the deployment that held the resource
+ * and that deployment's tenant; else the resource's own tenant; else the tenant that the line names; else nobody. If
+ * the resource changed hands within the charge period, the cost is divided by time. The shares telescope, so they add
+ * up to the cost.
  */
 export function attributedShares(
   cost: AttributableCost,
@@ -56,8 +57,8 @@ function changesOf(
 }
 
 /**
- * A provider's bill may reach back before the resource was first seen: then its first state counts; and beyond its end: then
- * the last, since who held it last caused what came after.
+ * A provider's bill may begin before the resource was first seen: then its first state counts. It may also go on after
+ * the resource ended: then the last state counts, as its last owner caused the cost.
  */
 const stateFrom = (resource: ResourceTimeline, at: Instant): ResourceState | null =>
   lastStateAt(resource, at) ?? resource.sightings.find(({ state }) => state !== null)?.state ?? null;

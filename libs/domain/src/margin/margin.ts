@@ -11,7 +11,7 @@ export interface RevenueShare {
 }
 
 export interface CostShare extends Attribution {
-  /** The provider's kind: it does not map one to one to billing kinds. */
+  /** The provider's kind. It does not map one to one to billing kinds. */
   readonly kind: string;
   readonly amount: Decimal;
 }
@@ -37,19 +37,19 @@ export interface Margin {
   readonly unattributed: { readonly cogs: string };
 }
 
-/** margin / revenue in percent, to one decimal, half away from zero; null where revenue is 0: no share of nothing. */
+/** margin / revenue in percent, to one decimal, half away from zero; null where revenue is 0. */
 export const marginPercent = (revenue: Decimal, margin: Decimal): string | null =>
   revenue.eq(ZERO) ? null : divide(margin.times(decimal('100')), revenue, 1).toFixed(1);
 
-/** Exact: at the currency's scale, or with as many decimals as the amount has (a provider's cost may have 18). */
+/** The exact amount: at the currency's scale, or with all decimals that it has (a provider's cost may have 18). */
 export const exactMoney = (amount: Decimal, currency: string): string =>
   amount.eq(ZERO)
     ? ZERO.toFixed(scaleOf(currency))
     : amount.toFixed(Math.max(scaleOf(currency), decimals(decimal(text(amount)))));
 
 /**
- * Revenue against cost, exactly: tenants + unattributed = overall, deployments + standalone = tenant, kinds = overall on
- * each axis. Revenue and cost are of one month and one currency.
+ * Revenue against cost, exactly: tenants + unattributed = overall, deployments + standalone = tenant, kinds = overall
+ * on each axis. Revenue and cost are of one month and one currency.
  */
 export function marginOf(revenue: readonly RevenueShare[], costs: readonly CostShare[], currency: string): Margin {
   const figures = (earned: readonly { amount: Decimal }[], spent: readonly { amount: Decimal }[]): MarginFigures => {

@@ -8,15 +8,15 @@ import { compareInstants, type Instant, isBefore, micros } from '../time/instant
 import { contains, dayOf, hourOf, lengthMicros, monthOf, type Period, piecesOf } from '../time/period.js';
 import type { Observation } from '../usage/usage.js';
 
-/** How a billing kind is metered, from a day on. */
+/** The stream of how a billing kind is metered. */
 export const meteringStream = (billingKind: string): string => streamName('metering', [billingKind]);
-/** Which days were metered. */
+/** The stream of the days that were metered. */
 export const METERED_DAYS_STREAM = 'metered-days';
 
 export const METERING_GRANULARITIES = ['day', 'hour'] as const;
 export type MeteringGranularity = (typeof METERING_GRANULARITIES)[number];
 
-// Stored for ever.
+// Stored permanently.
 export const meteringEventsWith = (zId: IdSchema) => ({
   MeteringConfigured: z.object({
     billingKind: zId,
@@ -38,7 +38,7 @@ export interface MeteringConfiguration {
   readonly from: Instant;
 }
 
-/** A granularity takes effect at a day boundary, so that no day is counted twice: the day that begins at or after `from`. */
+/** A granularity takes effect at the start of the first day at or after `from`, so that no day is counted twice. */
 export function granularityOn(
   configurations: readonly MeteringConfiguration[],
   billingKind: string,
@@ -54,13 +54,13 @@ export function granularityOn(
 
 interface KindMapping {
   readonly billingKind: string;
-  /** Whole-month total that telescopes over the month's parts; null: counted by the hour while active. */
+  /** The total of a whole month, which telescopes over its parts; null: counted by the hour while active. */
   readonly monthTotal: ((state: ResourceState) => Decimal | null) | null;
 }
 
 const bySize = (state: ResourceState): Decimal | null => (state.sizeGb === null ? null : decimal(state.sizeGb));
 
-/** Inventory kind → billing kind. A kind that isn't here is reported and skipped. */
+/** Inventory kind → billing kind. Any other kind is reported and skipped. */
 const KINDS: ReadonlyMap<string, KindMapping> = new Map(
   Object.entries({
     droplet: { billingKind: 'droplet_hours', monthTotal: null },
@@ -81,7 +81,7 @@ const HOUR = 3_600_000_000n;
  * a zone's 31 days are 31 × about 0.032258064516 and together 1, which 1/31 at no fixed scale is.
  */
 export function telescopingPart(total: Decimal, d: bigint, n: bigint): Decimal {
-  if (d < 1n || d > n) throw invalid('part_outside_whole', `part ${d} of ${n} does not exist`);
+  if (d < 1n || d > n) throw invalid('part_outside_whole', `there is no part ${d} of ${n} parts`);
   const upTo = (parts: bigint): Decimal => divide(total.times(integer(parts)), integer(n), FRACTION_SCALE);
   return upTo(d).minus(upTo(d - 1n));
 }
@@ -114,7 +114,10 @@ export interface SkippedResource {
   readonly reason: string;
 }
 
-/** The state that counts for a day or hour: at its start, or at first sight for a resource first seen within it. */
+/**
+ * The state that counts for a day or hour: the state at its start, or the first state of a resource first seen within
+ * it.
+ */
 function stateFor(timeline: ResourceTimeline, piece: Period): ResourceState | null {
   const atStart = stateAt(timeline, piece.start);
   if (atStart !== undefined) return atStart;
@@ -123,15 +126,15 @@ function stateFor(timeline: ResourceTimeline, piece: Period): ResourceState | nu
   return stateAt(timeline, firstSeen) ?? null;
 }
 
-/** The kinds that a resource is during a day: one, but for what was observed as another. */
+/** The kinds of a resource during a day: one, unless it was observed with another. */
 function kindsOn(timeline: ResourceTimeline, day: Period): string[] {
   const within = timeline.sightings.filter(({ seenAt }) => contains(day, seenAt)).map(({ state }) => state);
   return [...new Set([stateFor(timeline, day), ...within].flatMap((state) => (state === null ? [] : [state.kind])))];
 }
 
 /**
- * What a UTC day comes to, from the inventory as it stood during that day: one reading per attributed resource, or one
- * per hour where its billing kind is metered by the hour. Pure: the same inventory gives the same readings.
+ * The readings of a UTC day, from the inventory as it was during that day: one per attributed resource, or one per hour
+ * where its billing kind is metered by the hour. The same inventory gives the same readings.
  */
 export function meterDay(
   day: Period,

@@ -5,8 +5,9 @@ import { contains, type Period } from '../time/period.js';
 const DAY_MICROS = 86_400_000_000n;
 
 /**
- * Until when the raw records of a kind's month are kept: its end, and the longest retention of the configurations in force within it.
- * null: for ever, where some stretch of the month has no configuration, or one without a retention (docs/domain.md, Retention).
+ * The instant until which the raw records of a kind's month are kept: the month's end plus the longest retention in
+ * force within it. null: they are kept permanently, as part of the month has no configuration or no retention
+ * (docs/domain.md, Retention).
  */
 export function keptUntil(
   configurations: readonly MeteringConfiguration[],

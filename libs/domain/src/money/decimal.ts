@@ -7,8 +7,8 @@ import { invalid } from '../errors.js';
  */
 export type Decimal = Big;
 
-// Strict: a JavaScript number can't become a decimal by accident. 20 decimals and half away from zero
-// are what a dividing unit conversion keeps; no other division uses these defaults.
+// Strict mode refuses JavaScript numbers. A dividing unit conversion keeps 20 decimals, half away from zero; no other
+// division uses these defaults.
 const Exact = Big();
 Exact.strict = true;
 Exact.DP = 20;
@@ -25,10 +25,10 @@ export function decimal(text: string, what = 'value'): Decimal {
   return new Exact(text);
 }
 
-/** Plain, and without a zero that could be left out: as `text` gives it. */
+/** A plain decimal in canonical form, as `text` gives it. */
 const CANONICAL = /^(?:0|-?(?:[1-9]\d{0,59}|0(?=\.))(?:\.\d{0,59}[1-9])?)$/;
 
-/** A plain decimal's one canonical text: "0.010" is "0.01". Errors as of decimal. */
+/** The canonical text of a plain decimal: "0.010" is "0.01". Errors as in `decimal`. */
 export const canonicalText = (value: string, what?: string): string =>
   CANONICAL.test(value) ? value : text(decimal(value, what));
 

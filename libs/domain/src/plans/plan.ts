@@ -8,12 +8,14 @@ import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import { contains, type OpenPeriod, overlaps, periodText } from '../time/period.js';
 
-/** A plan: base fee, and per billing kind what is included and what the rest costs. One stream a plan. */
+/**
+ * A plan: its base fee, and per billing kind the included quantity and the price of the rest. Each plan has one stream.
+ */
 export const planStream = (planId: string): string => streamName('plan', [planId]);
 
 export const BASE_FEE = 'base_fee';
 
-/** How readings of a period become one quantity. The first four only grow, so their parts bill their growth. */
+/** How the readings of a period become one quantity. The first four only grow, so their parts bill the growth. */
 export const AGGREGATIONS = ['sum', 'count', 'max', 'unique_count', 'latest', 'average', 'minimum'] as const;
 export type Aggregation = (typeof AGGREGATIONS)[number];
 
@@ -22,7 +24,7 @@ const planItemWith = (zId: IdSchema) =>
     billingKind: zId.refine((kind) => kind !== BASE_FEE, "base_fee is the plan's own: use baseFee"),
     ...zItemTerms.shape,
     aggregation: z.enum(AGGREGATIONS).default('sum'),
-    /** Only readings whose attributes have exactly these values. */
+    /** Counts only readings whose attributes have exactly these values. */
     filter: z.record(z.string(), z.string()).optional(),
     uniqueBy: z.string().optional(),
   });
@@ -40,13 +42,13 @@ const planWith = (zId: IdSchema) =>
     items: z.array(planItemWith(zId)),
   });
 
-// Stored for ever.
+// Stored permanently.
 export const planEventsWith = (zId: IdSchema) => ({
   PlanPublished: planWith(zId),
   PlanPriceCorrected: z.object({
     planId: zId,
     billingKind: zId,
-    /** Of several items of the billing kind, the one with this filter. */
+    /** The item with this filter, where the billing kind has several items. */
     filter: z.record(z.string(), z.string()).optional(),
     price: zPrice,
     effectiveFrom: zInstant,
@@ -60,7 +62,7 @@ export type PlanEvent = EventOf<typeof planEventsWith>;
 type PlanPublished = EventDataOf<typeof planEventsWith, 'PlanPublished'>;
 type PlanPriceCorrected = EventDataOf<typeof planEventsWith, 'PlanPriceCorrected'>;
 
-/** A plan's terms over `[effectiveFrom, effectiveUntil)`; the versions of a plan never overlap. */
+/** The terms of a plan over `[effectiveFrom, effectiveUntil)`. The versions of a plan never overlap. */
 export interface PlanVersion {
   readonly planId: string;
   readonly effectiveFrom: Instant;
@@ -81,7 +83,7 @@ const periodOf = (version: PlanVersion): OpenPeriod => ({
 export const planAt = (versions: readonly PlanVersion[], at: Instant): PlanVersion | undefined =>
   versions.find((version) => contains(periodOf(version), at));
 
-/** An item of a plan across its versions: the billing kind, and the filter where it has one. */
+/** The key of an item across the plan's versions: its billing kind, and its filter where it has one. */
 export const itemKey = ({ billingKind, filter }: Pick<PlanItem, 'billingKind' | 'filter'>): string =>
   filter === undefined
     ? billingKind
@@ -108,7 +110,7 @@ export const foldPlan = (events: Iterable<PlanEvent>): PlanVersion[] =>
 const endedBy = (version: PlanVersion, at: Instant): PlanVersion =>
   contains(periodOf(version), at) ? { ...version, effectiveUntil: at } : version;
 
-/** The version cut at the correction's edges, the price replaced in the piece between. */
+/** The version, cut at the bounds of the correction, with the new price between them. */
 function corrected(version: PlanVersion, correction: PlanPriceCorrected): PlanVersion[] {
   const { effectiveFrom: from, effectiveUntil: until } = correction;
   if (!overlaps(periodOf(version), { start: from, end: until })) return [version];
@@ -161,7 +163,7 @@ const changes = (versions: readonly PlanVersion[]): Instant[] =>
     ),
   ].sort(compareInstants);
 
-/** An item that can be billed as it says; `at` is where it stands in the input. */
+/** Refuses an item that cannot be billed as it says. `at`: its path in the input. */
 function guardItem(item: PlanItem, currency: string, at: string): void {
   const { billingKind, aggregation, filter, uniqueBy, price } = item;
   const refuse = (code: string, field: string, fault: string): never => {
@@ -173,25 +175,23 @@ function guardItem(item: PlanItem, currency: string, at: string): void {
   if (counts && (uniqueBy === undefined || uniqueBy === ''))
     refuse('unique_by_missing', 'uniqueBy', 'must name the attribute whose values are counted');
   if (!counts && uniqueBy !== undefined)
-    refuse(
-      'unique_by_unused',
-      'uniqueBy',
-      `is for the aggregation unique_count, and this is ${aggregation}: leave it out`,
-    );
+    refuse('unique_by_unused', 'uniqueBy', `applies to the aggregation unique_count, not to ${aggregation}: omit it`);
   if (filter !== undefined && Object.keys(filter).length === 0)
-    refuse('empty_filter', 'filter', 'names no attribute: leave it out');
+    refuse('empty_filter', 'filter', 'names no attribute: omit it');
   guardAggregation(price, aggregation, `the item for ${billingKind}`, `${at}aggregation`);
   guardCommitments(item, currency, at);
 }
 
-/** Each reading has its own rate: what is not a sum of readings has none. */
+/** A rate card needs the sum of readings: each reading has a rate of its own. */
 function guardAggregation(price: PlanItem['price'], aggregation: Aggregation, what: string, field: string): void {
   if (!needsRates(price) || aggregation === 'sum') return;
-  const fault = `a rate card prices each reading at its rate, so its readings are summed: there is no ${aggregation} of them`;
+  const fault = `a rate card needs the aggregation sum, not ${aggregation}: each reading has its own rate`;
   throw invalid('rate_card_aggregation', `${what}: ${fault}`, [{ field, message: fault }]);
 }
 
-/** Publishes a plan, or its next version. One that begins before the latest is a correction, and is refused. */
+/**
+ * Publishes a plan, or its next version. A version that begins before the latest one is a correction, and is refused.
+ */
 export function publishPlan(versions: readonly PlanVersion[], input: PlanPublished): PlanEvent[] {
   const keys = input.items.map(itemKey);
   const twice = keys.findIndex((key, index) => keys.indexOf(key) !== index);
@@ -221,7 +221,8 @@ export function publishPlan(versions: readonly PlanVersion[], input: PlanPublish
   )
     throw conflict(
       'plan_overlap',
-      `plan ${input.planId} has terms over ${periodText(periodOf(inTheWay))}; to change a price before ${latest}, use correct-price`,
+      `plan ${input.planId} has terms over ${periodText(periodOf(inTheWay))}: use correct-price to change a price` +
+        ` before ${latest}`,
     );
   return [{ type: 'PlanPublished', data: input }];
 }
@@ -235,7 +236,10 @@ export const priceCorrectionPeriod = (
   end: effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null,
 });
 
-/** Corrects the price of an item over a period. Without an end it holds until the plan's next version. A price that is right already yields nothing. */
+/**
+ * Corrects the price of an item over a period. Without an end it holds until the plan's next version. A price that is
+ * right already yields nothing.
+ */
 export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceCorrected): PlanEvent[] {
   const { planId, billingKind, effectiveFrom, effectiveUntil } = input;
   if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
@@ -254,12 +258,12 @@ export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceC
       guardAggregation(input.price, item.aggregation, `plan ${planId}, ${billingKind}`, 'price');
   }
   if (billingKind === BASE_FEE && !isFlat(input.price))
-    throw invalid('base_fee_is_flat', 'a base fee is corrected with a flat price');
+    throw invalid('base_fee_is_flat', 'a base fee needs a flat price: correct it with the model flat');
   if (touched.some(({ items }) => items.filter((item) => isCorrected(item, input)).length > 1))
     throw invalid(
       'ambiguous_plan_item',
-      `plan ${planId} has several items for ${billingKind}: name the filter of the one that is meant`,
-      [{ field: 'filter', message: 'must be given: there are several items of this billing kind' }],
+      `plan ${planId} has several items for ${billingKind}: name the filter of one`,
+      [{ field: 'filter', message: 'must be given: the plan has several items of this billing kind' }],
     );
   const data = { ...input, effectiveUntil: until };
   const isRight = touched.every(

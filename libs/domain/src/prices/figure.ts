@@ -5,11 +5,11 @@ import { decimal, integer, isDecimalText } from '../money/decimal.js';
 
 /**
  * The figures of prices and terms: decimals as strings, kept exactly as written ("1.00" stays "1.00"), because a rated
- * row prints the unit amount in the price's own text. Each fault carries a code of its own in `params.code`.
+ * row prints the unit amount in the price's own text. Each fault has its own code in `params.code`.
  */
 export const figure = z
   .string('must be a decimal as a string, such as "12.50"')
-  // abort: what is not a decimal is not compared with anything
+  // abort: a text that is no decimal is not compared with other figures
   .refine(isDecimalText, {
     error: 'is not a plain decimal such as "12.50"',
     params: { code: 'not_a_decimal' },
@@ -17,8 +17,8 @@ export const figure = z
   });
 
 /**
- * No price, allowance, discount or commitment is below zero: money goes back as a credit note or a correction, which
- * names what it gives back. A negative price would also let a maximum be crossed downwards.
+ * No price, allowance, discount or commitment is below zero. Money goes back by a credit note or a correction, which
+ * names the rows that it corrects. A negative price could also cross a maximum downwards.
  */
 export const nonNegative = figure.refine((text) => !text.startsWith('-'), {
   error: 'must not be negative',
@@ -27,17 +27,17 @@ export const nonNegative = figure.refine((text) => !text.startsWith('-'), {
 
 const HUNDRED = integer(100);
 
-/** 0 to 100: a discount of more than everything would pay for being used. */
+/** 0 to 100: a larger discount would pay the tenant for usage. */
 export const discountPercent = nonNegative.refine((text) => decimal(text).lte(HUNDRED), {
   error: 'must be at most 100',
   params: { code: 'percentage_above_100' },
 });
 
-/** Above zero; `code` names what is at fault. */
+/** Above zero; `code` names the fault. */
 export const positive = (code: string): typeof figure =>
   figure.refine((text) => decimal(text).gt(integer(0)), { error: 'must be greater than 0', params: { code } });
 
-/** The code of the first fault that has one of its own. */
+/** The first fault's own code, if any has one. */
 function codeOf(error: z.ZodError): string | undefined {
   for (const issue of error.issues) {
     if (issue.code === 'unrecognized_keys') return 'unknown_field';
@@ -48,7 +48,10 @@ function codeOf(error: z.ZodError): string | undefined {
   return undefined;
 }
 
-/** Checks an input against its schema; refused with the code of its first fault, else `code`, and every field at fault. */
+/**
+ * Checks an input against its schema. A refusal has the code of the first fault, else `code`, and names every faulty
+ * field.
+ */
 export function readNamed<Schema extends z.ZodType>(
   schema: Schema,
   input: unknown,

@@ -6,8 +6,8 @@ import { tiers } from './tiers.js';
 const schema = z.strictObject({ model: z.literal('graduated'), tiers });
 
 /**
- * Each part of Q at its tier's unit amount, and a tier's flat amount once the tier is entered; tier 1 is entered at 0 already.
- * 14 of tiers (up to 10 at 1.00, then 0.50) = 10 × 1.00 + 4 × 0.50 = 12.00.
+ * Each part of Q at the unit amount of its tier, and a tier's flat amount once the tier is entered. Tier 1 is entered
+ * at 0. Example: 14 of tiers (up to 10 at 1.00, then 0.50) = 10 × 1.00 + 4 × 0.50 = 12.00.
  */
 export const graduated: PriceModel<z.infer<typeof schema>> & { schema: typeof schema } = {
   schema,

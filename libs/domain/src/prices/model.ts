@@ -2,14 +2,14 @@ import type { z } from 'zod';
 import { type Decimal, decimal } from '../money/decimal.js';
 import type { Ref } from './refs.js';
 
-/** Cumulative usage of one rate: `ref` names its key (and rate segment, where the caller keeps those apart). */
+/** Cumulative usage of one rate. `ref` names its key, and its rate segment if the caller separates those. */
 export interface CardUsage {
   readonly ref: string;
   readonly quantity: Decimal;
   readonly unitAmount: Decimal;
 }
 
-/** What was used from the period's start on: one quantity, or for a rate card one per rate. */
+/** The usage since the period's start: one quantity, or for a rate card one per rate. */
 export type Usage = Decimal | readonly CardUsage[];
 
 /** One priced component of a cumulative quantity, before any rounding. */
@@ -26,20 +26,21 @@ export interface Component {
 export type BilledWhen = 'in_advance' | 'progressively' | 'at_period_end';
 
 /**
- * What a price is applied to. `quantity`: one billable quantity · `card_usage`: quantities that already carry their rate ·
- * `period`: the period as such; included units, quantity discounts, conversions and commitments then mean nothing.
+ * What a price is applied to. `quantity`: one billable quantity · `card_usage`: quantities that already have their rate
+ * · `period`: the period itself. Included units, quantity discounts, conversions and commitments do not apply to a
+ * period.
  */
 export type PricedBy = 'quantity' | 'card_usage' | 'period';
 
-/** What a price model says of its prices. A price of the period as such is never split. */
+/** What a price model states about its prices. A price of the period itself is never split. */
 export type PriceRules<Price> =
   | { readonly pricedBy: 'period'; billedWhen(price: Price): Exclude<BilledWhen, 'progressively'> }
   | { readonly pricedBy: Exclude<PricedBy, 'period'>; billedWhen(price: Price): BilledWhen };
 
 /**
- * A price model: what its JSON looks like, its rules, and the components that a cumulative quantity is made of.
- * `components` is a pure function of the cumulative quantity: what a part owes is found by subtraction, never by the model.
- * Other folders ask a price by the functions of price.ts, never for the name of its model.
+ * A price model: its JSON, its rules, and the components of a cumulative quantity. `components` is a pure function of
+ * the cumulative quantity: a part's amount is found by subtraction, never by the model. Other folders use the functions
+ * of price.ts, and never the name of a model.
  */
 export type PriceModel<Price, Billable extends Usage = Decimal> = PriceRules<Price> & {
   readonly schema: z.ZodType<Price>;

@@ -10,8 +10,8 @@ const schema = z.strictObject({
 });
 
 /**
- * The whole packages that hold the quantity. The quotient is corrected by comparison, since at 20 decimals
- * one package too few or too many can come of a quantity a hair above or below a multiple.
+ * The number of whole packages that hold the quantity. The quotient has 20 decimals, so a quantity very close to a
+ * multiple could give one package too few or too many: a comparison corrects it.
  */
 function packagesFor(quantity: Decimal, size: Decimal): Decimal {
   let packages = ceiling(quantity.div(size), 0);

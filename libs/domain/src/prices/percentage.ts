@@ -11,7 +11,7 @@ const schema = z.strictObject({
 
 const HUNDREDTH = decimal('0.01');
 
-/** Q × percent / 100, and the fixed amount once Q first exceeds 0: 5 % of 200 + 0.30 = 10.00 + 0.30. May exceed 100 %. */
+/** Q × percent / 100, plus the fixed amount once Q exceeds 0: 5 % of 200 + 0.30 = 10.00 + 0.30. It may exceed 100 %. */
 export const percentage: PriceModel<z.infer<typeof schema>> & { schema: typeof schema } = {
   schema,
   pricedBy: 'quantity',

@@ -92,9 +92,9 @@ describe('the components of a cumulative quantity', () => {
 
   it('refuses usage of the wrong kind', () => {
     expect(() => components({ model: 'rate_card' }, decimal('1'))).toThrow(
-      'a rate_card price is applied to usage divided by rate',
+      'a rate_card price needs usage divided by rate',
     );
-    expect(() => components({ model: 'unit', unitAmount: '1' }, [])).toThrow('a unit price is applied to one quantity');
+    expect(() => components({ model: 'unit', unitAmount: '1' }, [])).toThrow('a unit price needs one quantity');
   });
 });
 

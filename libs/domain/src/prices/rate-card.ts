@@ -4,7 +4,10 @@ import { type CardUsage, type Component, type PriceModel } from './model.js';
 
 const schema = z.strictObject({ model: z.literal('rate_card') });
 
-/** Usage of one reference and unit amount is one quantity, in the order of first use: money, and a conversion, is of the cumulative. */
+/**
+ * Adds up usage with the same reference and unit amount, in the order of first use: conversion and money need the
+ * cumulative quantity.
+ */
 export function byRate(usage: readonly CardUsage[]): CardUsage[] {
   const quantities = new Map<string, CardUsage>();
   for (const each of usage) {
@@ -15,7 +18,7 @@ export function byRate(usage: readonly CardUsage[]): CardUsage[] {
   return [...quantities.values()];
 }
 
-/** Q × the rate in force. The price itself has no figures: usage arrives divided by rate, each piece with its unit amount. */
+/** Q × the rate in force. The price has no figures: usage comes divided by rate, each piece with its unit amount. */
 export const rateCard: PriceModel<z.infer<typeof schema>, readonly CardUsage[]> & { schema: typeof schema } = {
   schema,
   pricedBy: 'card_usage',

@@ -1,12 +1,12 @@
-/** What a row of money is for. The texts stand on issued invoices, so they are stored for ever. */
+/** What a row is for. These texts are on issued invoices, so they are permanent. */
 export type Ref = 'usage' | 'flat' | 'fixed' | 'minimum-commitment' | `tier-${number}` | `tier-${number}-flat`;
 
-/** A reference without the number of its tier; `rate`: the key of a rate, whose rows carry that. */
+/** A reference without the number of its tier. `rate`: a row of a rate card, whose reference is the key of its rate. */
 export type RefKind = 'usage' | 'tier' | 'tier-flat' | 'flat' | 'fixed' | 'minimum-commitment' | 'rate';
 
 /**
- * What the quantity of a row counts. `usage`: units that were used · `once`: one, when a condition is met ·
- * `period`: one, for the period itself.
+ * What the quantity of a row counts. `usage`: used units · `once`: 1, if a condition is met · `period`: 1, for the
+ * period itself.
  */
 const COUNTS: Readonly<Record<RefKind, 'usage' | 'once' | 'period'>> = {
   usage: 'usage',
@@ -35,7 +35,7 @@ export function readRef(ref: string): { readonly kind: RefKind; readonly tier?: 
   }
 }
 
-/** Whether the row's quantity is usage; else it is 1, for the period or once in it. */
+/** Whether the row's quantity is usage. Else it is 1. */
 export const isForUsage = (ref: string): boolean => COUNTS[readRef(ref).kind] === 'usage';
 
 /** Whether the row is for the period itself, whatever was used. */

@@ -7,7 +7,7 @@ import { rateCard } from './rate-card.js';
 import { unit } from './unit.js';
 import { volume } from './volume.js';
 
-/** Every price model by the name that a price carries in `model`. A new one is its file and a line here. */
+/** All price models, by the name in a price's `model` field. To add one, add its file and a line here. */
 export const MODELS = {
   flat,
   unit,

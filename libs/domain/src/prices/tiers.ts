@@ -3,13 +3,16 @@ import { type Decimal, decimal } from '../money/decimal.js';
 import { nonNegative } from './figure.js';
 
 const tier = z.strictObject({
-  /** The last quantity that the tier holds, itself included; null: without end. */
+  /** The last quantity of the tier, inclusive; null: without end. */
   upTo: nonNegative.nullable(),
   unitAmount: nonNegative,
   flatAmount: nonNegative.optional(),
 });
 
-/** At least one tier, each ending above the one before it, only the last one open: every quantity is in exactly one tier. */
+/**
+ * At least one tier. Each ends above the one before it and only the last is open, so every quantity is in exactly one
+ * tier.
+ */
 export const tiers = z.array(tier).superRefine((list, context) => {
   const refuse = (code: string, message: string, index: number): void =>
     context.addIssue({ code: 'custom', message, path: [index, 'upTo'], params: { code } });

@@ -6,8 +6,8 @@ import { tiers } from './tiers.js';
 const schema = z.strictObject({ model: z.literal('volume'), tiers });
 
 /**
- * All of Q at the unit amount of the one tier that holds it, plus that tier's flat amount.
- * Which tier that is is not known before the period ends, so nothing is billed before.
+ * All of Q at the unit amount of the one tier that holds it, plus that tier's flat amount. The tier is not known before
+ * the period ends, so nothing is billed before then.
  */
 export const volume: PriceModel<z.infer<typeof schema>> & { schema: typeof schema } = {
   schema,

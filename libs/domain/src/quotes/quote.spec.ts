@@ -159,8 +159,8 @@ describe('a quote on other plans', () => {
       expect.objectContaining({
         code: 'rate_card_quote',
         message:
-          'VmCores is priced by rate keys, which a quantity alone does not name: quote without it, and see its rates',
-        errors: [{ field: 'usage.VmCores', message: 'can’t be quoted by quantity alone' }],
+          'VmCores is priced by rate keys, which a quantity does not name: quote without it, and query its rates',
+        errors: [{ field: 'usage.VmCores', message: 'cannot be quoted by quantity' }],
       }),
     );
   });
@@ -172,7 +172,7 @@ describe('a quote on other plans', () => {
     expect(() => quotePlan(plan, { hours: '4' })).toThrow(
       expect.objectContaining({
         code: 'filtered_quote',
-        errors: [{ field: 'usage.hours', message: 'belongs to several items of the plan' }],
+        errors: [{ field: 'usage.hours', message: 'has several items in the plan' }],
       }),
     );
     // One filter: the quantity is of what it lets through.

@@ -22,14 +22,14 @@ export interface Quote {
   readonly subtotal: string;
   readonly tax: string;
   readonly total: string;
-  /** Usage of billing kinds that the plan has no item for. */
+  /** Usage of billing kinds for which the plan has no item. */
   readonly unbilled: readonly { readonly billingKind: string; readonly quantity: string }[];
 }
 
 /**
- * What a whole period under a plan comes to for a usage map (quantity by billing kind): the same engine as an invoice's,
- * nothing stored. Errors: `not_a_decimal`; `rate_card_quote` for usage of an item priced by rate keys, and `filtered_quote` for
- * usage that several items divide by filters: a map says neither.
+ * The price of a whole period under a plan for a usage map (quantity by billing kind). It uses the engine of invoices
+ * and stores nothing. Errors: `not_a_decimal`; `rate_card_quote`, as a map names no rate keys; `filtered_quote`, as a
+ * map does not say which item's filter applies.
  */
 export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, string>>, taxRatePercent = '0'): Quote {
   const { currency } = plan;
@@ -70,19 +70,19 @@ export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, stri
   };
 }
 
-/** A quantity alone must say what is owed for it. */
+/** Refuses usage whose price a quantity alone does not determine. */
 function guardQuantity(plan: PlanVersion, { billingKind, price }: Pick<PlanItem, 'billingKind' | 'price'>): void {
   const field = `usage.${billingKind}`;
   if (needsRates(price))
     throw invalid(
       'rate_card_quote',
-      `${billingKind} is priced by rate keys, which a quantity alone does not name: quote without it, and see its rates`,
-      [{ field, message: 'can’t be quoted by quantity alone' }],
+      `${billingKind} is priced by rate keys, which a quantity does not name: quote without it, and query its rates`,
+      [{ field, message: 'cannot be quoted by quantity' }],
     );
   if (plan.items.filter((item) => item.billingKind === billingKind).length > 1)
     throw invalid(
       'filtered_quote',
-      `${billingKind} belongs to several items of the plan, by their filters, which a quantity alone does not tell apart`,
-      [{ field, message: 'belongs to several items of the plan' }],
+      `${billingKind} has several items in the plan, whose filters a quantity does not choose from`,
+      [{ field, message: 'has several items in the plan' }],
     );
 }

@@ -17,7 +17,7 @@ export const rateKeyText = ({ resourceType, resourceFamily, location }: RateKey)
 /** `duration`: a quantity is amount × duration in the rate's unit; `amount`: a plain amount. */
 export const RATE_BASES = ['duration', 'amount'] as const;
 
-// Stored for ever. The end of a correction is the one decided: the key's next change where none was given.
+// Stored permanently. A correction without an end has the one that was decided: the key's next change.
 export const rateEventsWith = (zId: IdSchema) => ({
   RateSet: rateKeyWith(zId).extend({
     unit: zText.nullable(),
@@ -38,7 +38,7 @@ export const rateEventsWith = (zId: IdSchema) => ({
 
 export type RateEvent = EventOf<typeof rateEventsWith>;
 
-/** A price over `[effectiveFrom, effectiveUntil)`; the segments of a key never overlap. */
+/** A price over `[effectiveFrom, effectiveUntil)`. The segments of a key never overlap. */
 export interface RateSegment {
   readonly effectiveFrom: Instant;
   readonly effectiveUntil: Instant | null;
@@ -58,7 +58,7 @@ export function applyRateEvent(segments: readonly RateSegment[], event: RateEven
   switch (event.type) {
     case 'RateSet': {
       const { unit, unitPrice, currency, basis, effectiveFrom, effectiveUntil } = event.data;
-      // It closes the one before it, for good: after an end of its own the key has no price.
+      // It ends the price before it permanently: after its own end the key has no price.
       const closed = segments.flatMap((segment) =>
         contains(periodOf(segment), effectiveFrom) ? remainderOutside([segment], effectiveFrom, null) : [segment],
       );
@@ -68,7 +68,8 @@ export function applyRateEvent(segments: readonly RateSegment[], event: RateEven
       const { unitPrice, effectiveFrom, effectiveUntil } = event.data;
       const like = likeAt(segments, effectiveFrom);
       if (like === undefined) return [...segments];
-      // A correction that is taken back leaves no trace. What was set stands apart: from its date the key's next change is counted.
+      // A reversed correction leaves no trace. A price that was set stays separate: its start counts as a change of the
+      // key.
       return joined(
         replaceOver(segments, { ...like, effectiveFrom, effectiveUntil, unitPrice }),
         (at) => at === effectiveFrom || at === effectiveUntil,
@@ -82,7 +83,10 @@ export function applyRateEvent(segments: readonly RateSegment[], event: RateEven
 export const foldRates = (events: Iterable<RateEvent>): RateSegment[] =>
   [...events].reduce<RateSegment[]>(applyRateEvent, []);
 
-/** Unit, currency and basis of a correction are those of the segment it corrects, else of the nearest before, else after. */
+/**
+ * The unit, currency and basis of a correction are those of the segment that it corrects; else of the nearest before;
+ * else of the nearest after.
+ */
 function likeAt(segments: readonly RateSegment[], at: Instant): RateSegment | undefined {
   const before = segments.filter(({ effectiveFrom }) => compareInstants(effectiveFrom, at) <= 0);
   return before.at(-1) ?? segments[0];
@@ -95,7 +99,7 @@ function replaceOver(segments: readonly RateSegment[], added: RateSegment): Rate
 const inOrder = (segments: readonly RateSegment[]): RateSegment[] =>
   [...segments].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
 
-/** The segments with neighbours of the same terms made one, from the earlier one's start on; `where`: only at these instants. */
+/** Merges neighbouring segments with the same terms. `where`: only at these instants. */
 function joined(segments: readonly RateSegment[], where: (at: Instant) => boolean = () => true): RateSegment[] {
   const result: RateSegment[] = [];
   for (const segment of segments) {
@@ -165,8 +169,8 @@ type CorrectRate = Extract<RateEvent, { type: 'RateCorrected' }>['data'];
 type WithdrawRate = Extract<RateEvent, { type: 'RateWithdrawn' }>['data'];
 
 /**
- * Sets a price from an instant on. It closes the one before it; without an end it holds until the key's next change.
- * Over a stretch that has a price and begins before the key's latest change it is refused: that is a correction.
+ * Sets a price from an instant on, and ends the price before it. Without an end it holds until the key's next change.
+ * It is refused if that period has a price already and begins before the key's latest change: that is a correction.
  */
 export function setRate(segments: readonly RateSegment[], input: SetRate): RateEvent[] {
   assertPeriod(input);
@@ -177,14 +181,16 @@ export function setRate(segments: readonly RateSegment[], input: SetRate): RateE
   if (latest !== undefined && isBefore(input.effectiveFrom, latest) && inTheWay !== undefined)
     throw conflict(
       'rate_overlap',
-      `${rateKeyText(input)} has the price ${inTheWay.unitPrice} over ${periodText(periodOf(inTheWay))}; to change it before ${latest}, use correct-rate`,
+      `${rateKeyText(input)} has the price ${inTheWay.unitPrice} over ${periodText(periodOf(inTheWay))}:` +
+        ` use correct-rate to change it before ${latest}`,
     );
   return [{ type: 'RateSet', data: { ...input, effectiveUntil } }];
 }
 
 /**
- * The right price over a stretch of the past (or future). Without an end it holds until the key's next change. Where it holds already,
- * nothing. A key whose prices were all withdrawn, by mistake, is priced again as it was last set (`history`).
+ * Corrects the price over a period, past or future. Without an end it holds until the key's next change. A price that
+ * is right already yields nothing. A key whose prices were all withdrawn by mistake is priced again as it was last set
+ * (`history`).
  */
 export function correctRate(
   segments: readonly RateSegment[],
@@ -195,7 +201,7 @@ export function correctRate(
   if (segments.length === 0) {
     const last = history.findLast((event) => event.type === 'RateSet')?.data;
     if (last === undefined)
-      throw notFound('unknown_rate', `${rateKeyText(input)} has no price to correct; use set-rate`);
+      throw notFound('unknown_rate', `${rateKeyText(input)} has no price to correct: use set-rate`);
     const { reason: _, ...price } = input;
     return [{ type: 'RateSet', data: { ...price, unit: last.unit, currency: last.currency, basis: last.basis } }];
   }
@@ -206,7 +212,7 @@ export function correctRate(
   return samePrices(segments, applyRateEvent(segments, event)) ? [] : [event];
 }
 
-/** The stretch that a correction is meant for, as the key's price stands: without an end it goes to the next change. */
+/** The period that a correction is for. Without an end it ends at the key's next change. */
 export const correctionStretch = (
   segments: readonly RateSegment[],
   { effectiveFrom, effectiveUntil }: Pick<CorrectRate, 'effectiveFrom' | 'effectiveUntil'>,
@@ -215,7 +221,7 @@ export const correctionStretch = (
   end: effectiveUntil ?? nextChange(segments, effectiveFrom),
 });
 
-/** Ends a key: from that instant on it has no price. */
+/** Ends a key: it has no price from that instant on. */
 export function withdrawRate(segments: readonly RateSegment[], input: WithdrawRate): RateEvent[] {
   const last = segments.at(-1);
   if (last === undefined) throw notFound('unknown_rate', `${rateKeyText(input)} has no price to withdraw`);
@@ -240,20 +246,20 @@ function assertPeriod({
     );
 }
 
-/** The segment in force at an instant; at the very instant of effectiveFrom the new price holds. */
+/** The segment in force at an instant. At the instant of effectiveFrom the new price holds. */
 export const rateAt = (segments: readonly RateSegment[], at: Instant): RateSegment | undefined =>
   segments.find((segment) => contains(periodOf(segment), at));
 
-/** total = unit price × amount × duration, exactly: 0.000171296 × 4 × 1000 = 0.685184. Rounded by nobody here. */
+/** total = unit price × amount × duration, exactly: 0.000171296 × 4 × 1000 = 0.685184. It is not rounded. */
 export const rateTotal = (unitPrice: string, amount: string, duration: string): Decimal =>
   decimal(unitPrice, 'unitPrice').times(decimal(amount, 'amount')).times(decimal(duration, 'duration'));
 
 const SPLIT_SCALE = 12;
 
 /**
- * A reading's quantity divided at the price changes within its period, in proportion to time. The pieces telescope to
- * 12 decimals, R(q × elapsed at end) − R(q × elapsed at start), so that they add up to the quantity. A price that was set
- * again at what it was is no change: the piece's segment is that of the price as it first held.
+ * The quantity of a reading, divided at the price changes within its period in proportion to time. The pieces telescope
+ * to 12 decimals, R(q × elapsed at end) − R(q × elapsed at start), so they add up to the quantity. Setting the same
+ * price again is no change: the piece has the segment in which the price first held.
  */
 export function divideAtRateChanges(
   quantity: Decimal,

@@ -5,13 +5,14 @@ import { byRate } from '../prices/rate-card.js';
 import { convert } from './convert.js';
 import type { ItemTerms } from './terms.js';
 
-/** Units that are not billed: the included ones and the usage discount, in converted units. */
+/** Units that are not billed: included units and the usage discount, in converted units. */
 const allowanceOf = ({ included, discounts }: ItemTerms): Decimal =>
   decimal(included ?? '0', 'included').plus(decimal(discounts?.quantity ?? '0', 'discounts.quantity'));
 
 /**
- * Steps 1 and 2: billable = max(0, converted − included − usage discount), of a cumulative quantity; below 0 counts as 0.
- * Usage by rate is converted rate by rate, and uses the allowance up in the order given. A flat price takes neither step.
+ * Steps 1 and 2: billable = max(0, converted − included − usage discount) of a cumulative quantity; a negative quantity
+ * counts as 0. Usage by rate is converted rate by rate, and uses up the allowance in the order given. A price per
+ * period takes neither step.
  */
 export function billable(terms: ItemTerms, used: Usage): Usage {
   guardUsage(terms.price, used);

@@ -1,12 +1,12 @@
 import { ceiling, type Decimal, decimal, divide, floor, round } from '../money/decimal.js';
 import type { UnitConversion } from './terms.js';
 
-/** A quotient is kept to 20 decimals, half away from zero, before its own rounding. */
+/** The quotient has 20 decimals, half away from zero, before its own rounding. */
 const QUOTIENT_SCALE = 20;
 
 /**
- * Converts a cumulative quantity: never a part's own, or the parts would round up one by one.
- * 1400 then 1300 at ÷ 1000, ceiling: 1400 → 2, 2700 → 3, so the parts are 2 + 1.
+ * Converts a cumulative quantity, never the quantity of a part: else each part would be rounded up. 1400 then 1300 at ÷
+ * 1000, ceiling: 1400 → 2, 2700 → 3, so the parts are 2 + 1.
  */
 export function convert(quantity: Decimal, conversion: UnitConversion | undefined): Decimal {
   if (conversion === undefined) return quantity;

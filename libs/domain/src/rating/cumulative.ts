@@ -14,7 +14,7 @@ function priced(component: Component, percent: Decimal, scale: number): RatedRow
   return { ...component, gross, discount, credit: ZERO, net: gross.minus(discount) };
 }
 
-/** Steps 1 to 4, of what was used from the period's start on: conversion → allowance → price → percentage discount per row. */
+/** Steps 1 to 4 of the usage since the period's start: conversion → allowance → price → percentage discount per row. */
 export function cumulativeRows(terms: ItemTerms, used: Usage, scale: number): RatedRow[] {
   const percent =
     terms.discounts?.percentage === undefined

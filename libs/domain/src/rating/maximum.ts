@@ -4,7 +4,10 @@ import { isPerPeriod } from '../prices/price.js';
 import { netOf, type RatedRow } from './row.js';
 import type { ItemTerms } from './terms.js';
 
-/** What the terms' maximum leaves room for beside what the period already came to; null without one. A flat price takes none. */
+/**
+ * The amount that the maximum still allows, after what the period has come to; null without a maximum. A price per
+ * period has none.
+ */
 export function headroom(terms: ItemTerms, netBefore: Decimal, currency: string): Decimal | null {
   const maximum = terms.commitments?.maximum;
   if (maximum === undefined || isPerPeriod(terms.price)) return null;
@@ -12,9 +15,9 @@ export function headroom(terms: ItemTerms, netBefore: Decimal, currency: string)
 }
 
 /**
- * Step 5: rows that come to no more than `room`. The excess becomes discount, of the last rows first: so it stands
- * on the row that crosses the maximum and on all after it. Rows of 60.00 and 70.00 with room for 100.00: the second's
- * discount is 30.00. Negative rows (a tier left again) give nothing off, and leave more to the others.
+ * Step 5: limits the rows to `room`. The excess becomes discount, of the last rows first: of the row that crosses the
+ * maximum, and of all rows after it. Rows of 60.00 and 70.00 with room for 100.00: the second row's discount is 30.00.
+ * A negative row (a tier left again) takes no discount and leaves more room to the others.
  */
 export function capped(rows: readonly RatedRow[], room: Decimal | null): RatedRow[] {
   if (room === null) return [...rows];

@@ -4,7 +4,10 @@ import { isPerPeriod } from '../prices/price.js';
 import type { RatedRow } from './row.js';
 import type { ItemTerms } from './terms.js';
 
-/** Step 6, once the period is over: what its net lacks to the terms' minimum, as a row that no discount applies to; null if nothing. */
+/**
+ * Step 6, once the period is over: the amount that its net lacks to the minimum, as a row without discounts; null if it
+ * lacks nothing.
+ */
 export function minimumCommitment(terms: ItemTerms, net: Decimal, currency: string): RatedRow | null {
   const minimum = terms.commitments?.minimum;
   if (minimum === undefined || isPerPeriod(terms.price)) return null;

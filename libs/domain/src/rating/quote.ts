@@ -7,11 +7,11 @@ import { netOf, type RatedRow, rowsWithMoney } from './row.js';
 import type { ItemTerms } from './terms.js';
 
 export interface QuotedItem {
-  /** As used, before any conversion. */
+  /** The used quantity, before any conversion. */
   readonly quantity: Decimal;
-  /** The terms' allowance, in converted units; 0 for a flat price, which takes none. */
+  /** The included quantity, in converted units; 0 for a price per period. */
   readonly included: Decimal;
-  /** What is priced, in converted units; 0 for a flat price. */
+  /** The priced quantity, in converted units; 0 for a price per period. */
   readonly billable: Decimal;
   readonly rows: readonly RatedRow[];
   readonly net: Decimal;
@@ -19,7 +19,7 @@ export interface QuotedItem {
 
 const quantityOf = (usage: Usage): Decimal => (isCardUsage(usage) ? sum(usage.map(({ quantity }) => quantity)) : usage);
 
-/** A whole period at once, as when it is over. `used` is a quantity, or for a rate card the usage of each rate. */
+/** Prices a whole period that is over. `used` is a quantity, or for a rate card the usage of each rate. */
 export function quoteItem(terms: ItemTerms, used: Usage, currency: string): QuotedItem {
   const parts = ratedParts({
     currency,

@@ -250,9 +250,9 @@ describe('terms that change within the period', () => {
       (...segments: Segment[]): (() => unknown) =>
       () =>
         parts({ segments, final: true });
-    expect(rating(segment(unit('1'), '3', '1:8'))).toThrow('is needed for all but the line');
+    expect(rating(segment(unit('1'), '3', '1:8'))).toThrow('is needed for every segment but the first');
     expect(rating(segment(unit('1'), null, '1:8'), segment(unit('1'), null, '2:9'))).toThrow(
-      'is needed for all but the line',
+      'is needed for every segment but the first',
     );
     expect(rating(segment(unit('1'), null, '2:8 1:9'))).toThrow('part 1 comes after part 2');
   });

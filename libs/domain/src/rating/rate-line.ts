@@ -10,19 +10,21 @@ import { netOf, type RatedRow } from './row.js';
 import { add, subtract } from './subtract.js';
 import { guardCommitments, type ItemTerms } from './terms.js';
 
-/** A stretch of a part within one segment. `cumulative` is the usage from the period's start to the end of this piece. */
+/** A piece of a part within one segment. `cumulative` is the usage from the period's start to the end of this piece. */
 export interface Piece {
   readonly part: number;
   readonly cumulative: Usage;
 }
 
-/** A stretch of the period under one version of the terms, cut into pieces that tile it. */
+/** A segment of the period under one version of the terms, cut into pieces that tile it. */
 export interface Segment {
   readonly terms: ItemTerms;
-  /** What was used from the period's start to where this segment begins, as these terms measure it; null at the line's start. */
+  /**
+   * The usage from the period's start to the start of this segment, measured by these terms; null at the line's start.
+   */
   readonly usedBefore: Usage | null;
   readonly pieces: readonly Piece[];
-  /** True where the quantity itself is only known at the end (average, minimum, latest): then nothing is billed before. */
+  /** True if the quantity is known only at the end (average, minimum, latest): then nothing is billed before. */
   readonly billedAtPeriodEnd?: boolean;
 }
 
@@ -38,7 +40,7 @@ export interface RatedPart {
   readonly rows: readonly RatedRow[];
 }
 
-/** What the parts have come to so far, part by part and in all. */
+/** The amounts booked so far, by part and in total. */
 class Booking {
   private readonly rowsByPart = new Map<number, RatedRow[]>();
   private total: Decimal = netOf([]);
@@ -55,10 +57,10 @@ class Booking {
 }
 
 /**
- * The rows of every part of a line, as now known. A piece comes to its cumulative rows minus those
- * at its start. Where the line starts these are none, so that tier 1's flat amount and a flat price fall due at once;
- * where a later segment starts they are its own terms applied to what was used before it.
- * What ends a period stands in the last part, and not before `final`.
+ * The rows of every part of a line, as now known. A piece comes to its cumulative rows minus those at its start. At the
+ * line's start there are none, so a flat price and the flat amount of tier 1 are due at once. At the start of a later
+ * segment they are its own terms, applied to the usage before it. Amounts due at the period's end are on the last part,
+ * and only if `final`.
  */
 export function ratedParts({ currency, segments, final }: LineUsage): RatedPart[] {
   const scale = scaleOf(currency);
@@ -86,7 +88,7 @@ export function ratedParts({ currency, segments, final }: LineUsage): RatedPart[
   return booking.parts();
 }
 
-/** What falls due at the period's end is booked last, so the commitments in force then apply to it. */
+/** Books amounts due at the period's end last, so that the commitments in force then apply to them. */
 function bookPeriodEnd(
   booking: Booking,
   atPeriodEnd: readonly RatedRow[][],
@@ -108,7 +110,7 @@ function guardSegments(segments: readonly Segment[], currency: string): void {
     if ((index === 0) !== (usedBefore === null)) {
       throw invalid(
         'segment_without_start',
-        `segments[${index}]: what was used before a segment is needed for all but the line's first`,
+        `segments[${index}]: the usage before a segment is needed for every segment but the first`,
       );
     }
     for (const { part } of pieces) {

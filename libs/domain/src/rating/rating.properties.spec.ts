@@ -157,7 +157,10 @@ describe('whatever the cuts', () => {
   });
 });
 
-/** Steps in which every reading may turn out otherwise than it first looked, the last one final, then once more the same. */
+/**
+ * Steps in which every reading may turn out otherwise than it first looked, the last one final, then once more the
+ * same.
+ */
 const readings = fc
   .integer({ min: 1, max: 5 })
   .chain((count) =>

@@ -10,7 +10,7 @@ import { netOf, type PrintedRow, printRow, type RatedRow, rowsWithMoney } from '
 import { add, subtract } from './subtract.js';
 import { guardCommitments, type ItemTerms, zItemTerms } from './terms.js';
 
-/** One line over one period, as it is billed step by step. Below 0 a cumulative counts as 0. */
+/** One line over one period, billed step by step. A negative cumulative counts as 0. */
 const zRateRequest = zItemTerms.extend({
   id: z.string(),
   currency: z.string(),
@@ -26,7 +26,7 @@ export type RateAnswer =
   | { readonly id: string; readonly steps: readonly RatedStep[]; readonly net: string }
   | { readonly id: string | null; readonly error: { readonly code: string; readonly message: string } };
 
-/** Step i has i cumulatives until the period is over, and from then on always as many. */
+/** Step i has i cumulatives until the period is over. From then on the number stays the same. */
 function guardCounts(steps: RateRequest['steps']): void {
   let closedAt: number | undefined;
   for (const [index, { cumulatives, final }] of steps.entries()) {
@@ -41,7 +41,7 @@ function guardCounts(steps: RateRequest['steps']): void {
   }
 }
 
-/** Each step restates all parts as then known and books what differs from their rows of earlier steps. */
+/** Each step computes all parts again as then known, and books the difference to their rows of earlier steps. */
 function rateSteps(request: RateRequest, terms: ItemTerms): { steps: RatedStep[]; net: Decimal } {
   const { currency } = request;
   const booked = new Map<number, RatedRow[]>();
@@ -54,7 +54,7 @@ function rateSteps(request: RateRequest, terms: ItemTerms): { steps: RatedStep[]
     const owed = ratedParts({ currency, segments: [{ terms, usedBefore: null, pieces }], final: over }).map(
       ({ part, rows }) => {
         const before = booked.get(part) ?? [];
-        // what is left out is not booked either: its quantity waits until there is money to it
+        // a row without money is not booked either: its quantity waits for a later step with money
         const emitted = rowsWithMoney(subtract(rows, before));
         booked.set(part, add(before, emitted));
         return { part, rows: emitted };
@@ -86,25 +86,28 @@ function rated(input: unknown): RateAnswer {
   return { id, steps: result.steps, net: moneyText(result.net, currency) };
 }
 
-/** Of a request that is refused. Ids are texts; one that is given as a number is answered as its digits, so that it can be found again. */
+/**
+ * The id of a refused request. Ids are texts; a numeric id is answered as its digits, so that the caller finds it
+ * again.
+ */
 function idOf(input: unknown): string | null {
   if (typeof input !== 'object' || input === null || !('id' in input)) return null;
   const { id } = input;
   return typeof id === 'string' ? id : typeof id === 'number' ? String(id) : null;
 }
 
-/** Rates one request; what can't be rated is answered with its code and message, never thrown. */
+/** Rates one request. If it cannot be rated, the answer has the code and message; nothing is thrown. */
 export function rateRequest(input: unknown): RateAnswer {
   try {
     return rated(input);
   } catch (error) {
-    // anything else is a defect of ours, and must not pass for an answer
+    // any other error is an internal one, and no answer
     if (!isDomainError(error)) throw error;
     return { id: idOf(input), error: { code: error.code, message: error.message } };
   }
 }
 
-/** Rates every request of a JSON array, in order; one that is refused does not stop the others. */
+/** Rates every request of a JSON array, in order. A refused request does not stop the others. */
 export function rateRequests(json: unknown): RateAnswer[] {
   if (!Array.isArray(json)) throw invalid('not_an_array', 'the document must be a JSON array of rate requests');
   return json.map(rateRequest);

@@ -1,9 +1,11 @@
 import { type Decimal, text, ZERO } from '../money/decimal.js';
 import { moneyText } from '../money/money.js';
 
-/** One priced component of a line. gross − discount − credit = net, always; a correction's may be negative. */
+/**
+ * One priced component of a line: gross − discount − credit = net, always. The amounts of a correction may be negative.
+ */
 export interface RatedRow {
-  /** `usage`, `tier-N`, `tier-N-flat`, `flat`, `fixed`, `minimum-commitment`, or a rate's own. */
+  /** A `Ref`, or the key of a rate. */
   readonly ref: string;
   readonly quantity: Decimal;
   readonly unitAmount: Decimal;
@@ -39,10 +41,10 @@ export const printRow = (row: RatedRow, currency: string): PrintedRow => ({
 const hasMoney = ({ gross, discount, credit, net }: RatedRow): boolean =>
   [gross, discount, credit, net].some((amount) => !amount.eq(ZERO));
 
-/** The rows that a document shows and books: those whose money is not all zero. */
+/** The rows that documents show and invoices book: those with any amount other than zero. */
 export const rowsWithMoney = (rows: readonly RatedRow[]): RatedRow[] => rows.filter(hasMoney);
 
-/** A row that says nothing: no quantity and no money. */
+/** Whether a row has neither quantity nor money. */
 export const isNothing = (row: RatedRow): boolean => row.quantity.eq(ZERO) && !hasMoney(row);
 
 export const netOf = (rows: Iterable<RatedRow>): Decimal => {

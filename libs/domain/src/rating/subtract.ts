@@ -1,7 +1,7 @@
 import { text } from '../money/decimal.js';
 import { isNothing, type RatedRow } from './row.js';
 
-/** Rows are the same component where reference and unit amount are: "1.00" and "1" are one. */
+/** Rows with the same reference and unit amount are the same component: "1.00" and "1" are equal. */
 const keyOf = (row: RatedRow): string => `${row.ref}\n${text(row.unitAmount)}`;
 
 const negated = (row: RatedRow): RatedRow => ({
@@ -22,7 +22,10 @@ const plus = (a: RatedRow, b: RatedRow): RatedRow => ({
   net: a.net.plus(b.net),
 });
 
-/** The rows of both, component by component, in the order of `rows`, then what only `more` has. Rows of nothing vanish. */
+/**
+ * The sum of both, component by component: in the order of `rows`, then the components of `more` alone. Empty rows are
+ * left out.
+ */
 export function add(rows: readonly RatedRow[], more: readonly RatedRow[]): RatedRow[] {
   if (more.length === 0) return rows.filter((row) => !isNothing(row));
   const byKey = new Map<string, RatedRow>();

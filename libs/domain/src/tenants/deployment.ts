@@ -11,7 +11,7 @@ import type { OpenPeriod } from '../time/period.js';
  */
 export const deploymentStream = (deploymentId: string): string => streamName('deployment', [deploymentId]);
 
-// Stored for ever.
+// Stored permanently.
 export const deploymentEventsWith = (zId: IdSchema) => ({
   DeploymentRegistered: z.object({ deploymentId: zId, tenantId: zId, name: zText, from: zInstant }),
   DeploymentAssigned: z.object({ deploymentId: zId, tenantId: zId, from: zInstant }),
@@ -24,7 +24,7 @@ export const deploymentEventsWith = (zId: IdSchema) => ({
   }),
   SubscriptionPlanChanged: z.object({ subscriptionId: zId, deploymentId: zId, planId: zId, at: zInstant }),
   SubscriptionCancelled: z.object({ subscriptionId: zId, deploymentId: zId, at: zInstant }),
-  /** Usage that nothing covers is not going to be billed: it is listed as unbilled no more. */
+  /** Usage without a plan will not be billed: it is no longer listed as unbilled. */
   UsageWaived: z.object({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText }),
 });
 export const deploymentEvents = deploymentEventsWith(zId);
@@ -49,7 +49,7 @@ export interface Subscription {
 export interface Deployment {
   readonly deploymentId: string;
   readonly name: string;
-  /** In order of time, by their instant; of two for the same instant the later recorded holds. */
+  /** In order of time. If two have the same instant, the later recorded one holds. */
   readonly assignments: readonly Assignment[];
   readonly subscriptions: readonly Subscription[];
 }
@@ -107,14 +107,14 @@ const withPlan = (subscription: Subscription, planId: string, from: Instant): Su
   ),
 });
 
-/** Who holds the deployment at an instant; null before it is anyone's. */
+/** The tenant of the deployment at an instant; null before it has one. */
 export function tenantAt(assignments: readonly Assignment[], at: Instant): string | null {
   let holder: string | null = null;
   for (const each of assignments) if (!isBefore(at, each.from)) holder = each.tenantId;
   return holder;
 }
 
-/** The periods in which the deployment was one tenant's, in order. */
+/** The periods in which the deployment was a tenant's, in order. */
 export function tenancies(assignments: readonly Assignment[]): { tenantId: string; period: OpenPeriod }[] {
   const merged = assignments.filter((each, index) => index === 0 || assignments[index - 1]?.tenantId !== each.tenantId);
   return merged.map((each, index) => ({
@@ -123,7 +123,10 @@ export function tenancies(assignments: readonly Assignment[]): { tenantId: strin
   }));
 }
 
-/** The periods in which the subscription ran for one tenant. An assignment to another tenant ends one and begins the next. */
+/**
+ * The periods in which the subscription ran for one tenant. An assignment to another tenant ends one and begins the
+ * next.
+ */
 export function subscriptionPeriods(
   subscription: Subscription,
   assignments: readonly Assignment[],
@@ -142,7 +145,7 @@ export function startSubscription(
 ): DeploymentEvent[] {
   if (deployment === null) throw notFound('unknown_deployment', `deployment ${input.deploymentId} is not registered`);
   if (tenantAt(deployment.assignments, input.from) === null)
-    throw invalid('deployment_not_assigned', `deployment ${input.deploymentId} belongs to no tenant at ${input.from}`);
+    throw invalid('deployment_not_assigned', `deployment ${input.deploymentId} has no tenant at ${input.from}`);
   const overlapping = deployment.subscriptions.find(
     (each) => each.cancelledAt === null || (isBefore(input.from, each.cancelledAt) && each.from !== each.cancelledAt),
   );
@@ -155,7 +158,7 @@ export function startSubscription(
   return [{ type: 'SubscriptionStarted', data: input }];
 }
 
-/** At its very start, it was never on another plan. */
+/** A change at the subscription's start replaces its first plan. */
 export function changePlan(subscription: Subscription, planId: string, at: Instant): DeploymentEvent[] {
   assertRunning(subscription, at);
   if (isBefore(at, subscription.from))
@@ -171,7 +174,7 @@ export function cancelSubscription(subscription: Subscription, at: Instant): Dep
   if (subscription.cancelledAt !== null)
     throw conflict(
       'subscription_cancelled',
-      `subscription ${subscription.subscriptionId} is cancelled already, at ${subscription.cancelledAt}`,
+      `subscription ${subscription.subscriptionId} was cancelled at ${subscription.cancelledAt} already`,
     );
   if (isBefore(at, subscription.from))
     throw invalid(

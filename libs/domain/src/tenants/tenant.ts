@@ -4,10 +4,11 @@ import { type IdSchema, zCurrency, zDecimal, zInstant, zText } from '../schema.j
 import { streamName } from '../stream-name.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 
-/** A tenant: who is billed. One stream holds what is decided about it. */
+/** A tenant: who is billed. One stream has all decisions about it. */
 export const tenantStream = (tenantId: string): string => streamName('tenant', [tenantId]);
 
-// Stored for ever. A name is personal data: it lives in an erasable table, the event holds its reference and a salted hash.
+// Stored permanently. A name is personal data: it is in a table from which it can be erased. The event has a reference
+// to it and a salted hash.
 export const tenantEventsWith = (zId: IdSchema) => ({
   TenantRegistered: z.object({
     tenantId: zId,
@@ -17,11 +18,11 @@ export const tenantEventsWith = (zId: IdSchema) => ({
     detailsHash: z.string(),
   }),
   TenantTaxSet: z.object({ tenantId: zId, name: zText, ratePercent: zDecimal, from: zInstant }),
-  /** For periods that end at or after `from`: how long late usage is waited for before their last part is billed. */
+  /** For periods that end at or after `from`: how long their last part waits for late usage before it is billed. */
   TenantGracePeriodSet: z.object({ tenantId: zId, hours: z.number().int().nonnegative(), from: zInstant }),
 });
 
-/** IANA names only, as the platform knows them. */
+/** Whether the platform knows the IANA time zone. */
 export function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
@@ -42,7 +43,7 @@ export interface GracePeriod {
   readonly from: Instant;
 }
 
-/** The last of these that is from before or at an instant; null where there is none. */
+/** The last of these at or before an instant; null if there is none. */
 function lastFrom<Dated extends { readonly from: Instant }>(dated: readonly Dated[], at: Instant): Dated | null {
   let found: Dated | null = null;
   for (const each of dated) {
@@ -51,14 +52,14 @@ function lastFrom<Dated extends { readonly from: Instant }>(dated: readonly Date
   return found;
 }
 
-/** The tax in force at an instant; null where the tenant has none yet. */
+/** The tax in force at an instant; null if the tenant has none yet. */
 export const taxAt = (taxes: readonly TaxRate[], at: Instant): TaxRate | null => lastFrom(taxes, at);
 
-/** The grace period for a period that ends at an instant, in hours; 0 unless set. */
+/** The grace period in hours of a period that ends at an instant; default 0. */
 export const graceHoursAt = (periods: readonly GracePeriod[], end: Instant): number =>
   lastFrom(periods, end)?.hours ?? 0;
 
-/** Guards first: a second registration or a second tax from the same instant is a conflict. */
+/** Refuses a second registration of a tenant with other details. */
 export function assertNotRegistered(registered: boolean, tenantId: string): void {
   if (registered) throw conflict('tenant_exists', `tenant ${tenantId} is registered already, with other details`);
 }

@@ -40,7 +40,7 @@ function formatterOf(timeZone: string): Intl.DateTimeFormat {
   return formatter;
 }
 
-/** Most tenants' zone, whose local time is the instant itself: asking Intl for it took a third of an invoice run. */
+/** The zone of most tenants. Its local time is the instant itself; Intl took a third of the time of an invoice run. */
 const UTC = 'UTC';
 
 function localTime(at: Instant, timeZone: string): LocalTime {
@@ -69,7 +69,10 @@ const asIfUtc = ({ year, month, day, timeMicros }: LocalTime): bigint => {
   return BigInt(date.getTime()) * 1000n + timeMicros;
 };
 
-/** The instant of a local time: of two (clocks put back) the earlier, of none (clocks put forward) the first after the gap. */
+/**
+ * The instant of a local time: of two (clocks put back) the earlier, of none (clocks put forward) the first after the
+ * gap.
+ */
 function instantOf(local: LocalTime, timeZone: string): Instant {
   const target = asIfUtc(local);
   if (timeZone === UTC) return fromMicros(target);
@@ -79,7 +82,8 @@ function instantOf(local: LocalTime, timeZone: string): Instant {
   );
   const exact = candidates.filter((value) => value + offsetAt(value) === target);
   if (exact.length > 0) return fromMicros(exact.reduce((a, b) => (a < b ? a : b)));
-  // In the gap: the change lies between the two readings of the clock; the first instant after it is found by bisection.
+  // In the gap: the change lies between the two readings of the clock; the first instant after it is found by
+  // bisection.
   let [low, high] = [target - offsetAt(target + DAY) - DAY, target + DAY];
   while (high - low > 1n) {
     const middle = (low + high) / 2n;

@@ -9,7 +9,7 @@ export type Instant = string & { readonly __instant: true };
 const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,6})0*)?(Z|z|[+-]\d{2}:\d{2})$/;
 const CANONICAL = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{0,5}[1-9])?Z$/;
 
-/** The earliest instant there is: "from ever". */
+/** The earliest instant: "since ever". */
 export const FROM_EVER = '0001-01-01T00:00:00Z' as Instant;
 
 const MICROS_PER_MS = 1000n;
@@ -30,12 +30,12 @@ function utcMillis({ year, month, day, hour, minute, second }: DateAndTime): num
   return date.getTime();
 }
 
-/** What was given, as far as a message needs it. */
+/** The given text, shortened for a message. */
 const quoted = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
 /**
- * Why a text is no instant. `form`: it is not RFC 3339 with a zone · `calendar`: no such date or time · `offset`: no such
- * offset from UTC · `range`: outside the years 0001 to 9999.
+ * Why a text is no instant. `form`: it is not RFC 3339 with a zone · `calendar`: no such date or time · `offset`: no
+ * such offset from UTC · `range`: outside the years 0001 to 9999.
  */
 export interface InstantFault {
   readonly code: 'form' | 'calendar' | 'offset' | 'range';
@@ -43,8 +43,9 @@ export interface InstantFault {
 }
 
 /**
- * Reads RFC 3339 with a zone (`Z` or an offset), to at most microseconds; `what` names it in the error (`not_an_instant`).
- * A date that does not exist (31 February), a leap second or a time without zone is refused, never moved.
+ * Reads RFC 3339 with a zone (`Z` or an offset), to at most microseconds; `what` names it in the error
+ * (`not_an_instant`). A date that does not exist (31 February), a leap second or a time without zone is refused, never
+ * moved.
  */
 export function instant(text: string, what = 'instant'): Instant {
   const found = readInstant(text);
@@ -52,7 +53,7 @@ export function instant(text: string, what = 'instant'): Instant {
   throw invalid('not_an_instant', `${what}: ${found.message}`);
 }
 
-/** The same for a caller that reports the fault itself. */
+/** Reads an instant for a caller that reports the fault itself. */
 export function readInstant(text: string): Instant | InstantFault {
   const known = read.get(text);
   if (known !== undefined) return known;
@@ -63,7 +64,7 @@ export function readInstant(text: string): Instant | InstantFault {
   return found;
 }
 
-/** Texts that were read, with their instants: the readings of an hour all name the same. */
+/** The instants of texts that were read before: the readings of an hour have the same texts. */
 const read = new Map<string, Instant>();
 const MOST_READ = 10_000;
 
@@ -110,7 +111,9 @@ function canonical(millis: number, fraction: string): Instant | null {
 
 export const isInstant = (text: string): text is Instant => CANONICAL.test(text);
 
-/** Negative, zero or positive as `a` is before, at or after `b`. Canonical text sorts by time once its `Z` is cut off. */
+/**
+ * Negative, zero or positive as `a` is before, at or after `b`. Canonical text sorts by time once its `Z` is cut off.
+ */
 export function compareInstants(a: Instant, b: Instant): number {
   if (a === b) return 0;
   return a.slice(0, -1) < b.slice(0, -1) ? -1 : 1;
@@ -125,7 +128,7 @@ export function micros(at: Instant): bigint {
   return BigInt(Date.parse(`${seconds}Z`)) * MICROS_PER_MS + BigInt(fraction.padEnd(6, '0'));
 }
 
-/** The instant so many microseconds since 1970. */
+/** The instant so many microseconds after 1970-01-01T00:00:00Z. */
 export function fromMicros(value: bigint): Instant {
   const perSecond = 1_000_000n;
   let seconds = value / perSecond;

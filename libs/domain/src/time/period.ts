@@ -1,19 +1,19 @@
 import { invalid } from '../errors.js';
 import { compareInstants, earlier, fromMicros, type Instant, instant, isBefore, later, micros } from './instant.js';
 
-/** `[start, end)`: start included, end not, UTC. Every period is one of these; it is never empty. */
+/** `[start, end)`: start inclusive, end exclusive, UTC. Every period has this form, and none is empty. */
 export interface Period {
   readonly start: Instant;
   readonly end: Instant;
 }
 
-/** `[start, end)` where `end` null means: until further notice. */
+/** `[start, end)`, where `end` null means: until further notice. */
 export interface OpenPeriod {
   readonly start: Instant;
   readonly end: Instant | null;
 }
 
-/** `empty_period` where the end is not after the start. */
+/** Errors: `empty_period`, if the end is not after the start. */
 export function period(start: Instant, end: Instant): Period {
   if (!isBefore(start, end)) throw invalid('empty_period', `a period must end after it starts: [${start}, ${end})`);
   return { start, end };
@@ -29,7 +29,7 @@ export const contains = (within: OpenPeriod, at: Instant): boolean =>
 export const overlaps = (a: OpenPeriod, b: OpenPeriod): boolean =>
   (b.end === null || isBefore(a.start, b.end)) && (a.end === null || isBefore(b.start, a.end));
 
-/** The part of `a` within `b`, or null where they have none in common. */
+/** The common part of two periods; null if there is none. */
 export function intersection(a: Period, b: OpenPeriod): Period | null {
   const start = later(a.start, b.start);
   const end = b.end === null ? a.end : earlier(a.end, b.end);
@@ -41,7 +41,10 @@ export const comparePeriods = (a: Period, b: Period): number =>
   compareInstants(a.start, b.start) || compareInstants(a.end, b.end);
 export const periodText = (value: OpenPeriod): string => `[${value.start}, ${value.end ?? 'open'})`;
 
-/** Cuts a period at the instants strictly inside it: the pieces tile it. Cuts outside or at its edges make no empty piece. */
+/**
+ * Cuts a period at the instants strictly inside it: the pieces tile it. Cuts outside or at its edges make no empty
+ * piece.
+ */
 export function cutAt(whole: Period, cuts: readonly Instant[]): Period[] {
   const inside = [...new Set(cuts)]
     .filter((cut) => isBefore(whole.start, cut) && isBefore(cut, whole.end))
@@ -79,7 +82,7 @@ export const monthNamed = (name: string): Period => monthOf(instant(`${name}-01T
 const monthStart = (year: number, month: number): Instant =>
   instant(`${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-01T00:00:00Z`);
 
-/** The pieces of `whole` of one such length each: its days, hours or months. */
+/** The pieces of `whole` of one length: its days, hours or months. */
 export function piecesOf(whole: Period, pieceHolding: (at: Instant) => Period): Period[] {
   const pieces: Period[] = [];
   for (let at = whole.start; isBefore(at, whole.end); at = pieceHolding(at).end) {

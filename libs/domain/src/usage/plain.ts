@@ -12,8 +12,8 @@ import {
 } from './usage.js';
 
 /**
- * Readings that have no more than a quantity. Nearly all that is ever recorded is that, so that what holds of them is found without the
- * means that are right for any reading.
+ * Plain readings have only a quantity. Nearly all readings are plain, so they are checked by faster means than the
+ * schema.
  */
 const FIELDS: ReadonlySet<string> = new Set([
   'provider',
@@ -38,8 +38,8 @@ interface Observed {
 }
 
 /**
- * Whether the schema of UsageObserved takes this as it is; false also where only the schema can tell. To find that so costs a tenth.
- * Errors: `not_an_instant`, `not_a_decimal`, where the schema would refuse it too.
+ * Whether the schema of UsageObserved accepts this unchanged; false also if only the schema can tell. This check costs
+ * a tenth of the schema's. Errors: `not_an_instant`, `not_a_decimal`, where the schema would refuse it too.
  */
 export function isPlainlyObserved({ deploymentId, month, origin, observations, ...more }: Observed): boolean {
   if (Object.keys(more).length > 0 || !isId(deploymentId) || typeof month !== 'string' || !ORIGINS.includes(origin))
@@ -60,10 +60,10 @@ function isPlain(reading: Observation): boolean {
 
 /** Names of all fields, quotes, braces and commas. */
 const BYTES_BESIDE_VALUES = 144;
-/** A character of an id at the most: half a surrogate pair is written `\ud800`. */
+/** The most bytes of a character in an id: half a surrogate pair is written `\ud800`. */
 const BYTES_PER_CHARACTER = 6;
 
-/** As `packed`: most readings fit together, and that is seen without writing them. */
+/** As `packed`. Most batches fit into one event, and this shows it without writing them as JSON. */
 export function packedReadings(readings: readonly Observation[]): Observation[][] {
   if (readings.length === 0 || readings.length > MAX_READINGS_PER_EVENT || !readings.every(hasPlainFields))
     return packed(readings);
@@ -71,7 +71,7 @@ export function packedReadings(readings: readonly Observation[]): Observation[][
   return bytes <= MAX_EVENT_BYTES ? [[...readings]] : packed(readings);
 }
 
-/** What a plain reading takes as JSON at the most. */
+/** The most bytes of a plain reading in JSON. */
 function bytesAtMost({
   provider = '',
   resourceId,

@@ -3,7 +3,9 @@ import { type IdSchema, zDecimal, zId, zInstant, zJsonObject, zPeriod, zText } f
 import { streamName } from '../stream-name.js';
 import type { Instant } from '../time/instant.js';
 
-/** A key has one stream for ever: the deployment's, of the UTC month of the reading's period.start. */
+/**
+ * The stream of a reading's key, permanently: that of the deployment and the UTC month of the reading's period.start.
+ */
 export const usageStream = (deploymentId: string, month: string): string =>
   streamName('usage', [deploymentId], { end: `-${month}` });
 export const usageMonth = (periodStart: Instant): string => periodStart.slice(0, 7);
@@ -17,7 +19,7 @@ export const rateKeyWith = (zId: IdSchema) => z.strictObject({ resourceType: zId
 export const zRateKey = rateKeyWith(zId);
 export type RateKey = z.infer<typeof zRateKey>;
 
-/** What identifies a reading, beside its deployment. */
+/** The fields that identify a reading within its deployment. */
 const readingKeyWith = (zId: IdSchema) =>
   z.object({
     provider: zId.optional(),
@@ -40,13 +42,13 @@ export const zObservation = observationWith(zId);
 
 const usageCorrectionWith = (zId: IdSchema) =>
   readingKeyWith(zId).extend({
-    /** null: it never was. */
+    /** null: there was no such reading. */
     quantity: zDecimal.nullable(),
   });
 
 const namedReadingWith = (zId: IdSchema) => readingKeyWith(zId).extend({ provider: zId });
 
-// Stored for ever. Packed: one event carries a batch of one deployment's readings of one month.
+// Stored permanently. One event has a batch of readings of one deployment and one month.
 export const usageEventsWith = (zId: IdSchema) => ({
   UsageObserved: z.object({
     deploymentId: zId,
@@ -61,13 +63,19 @@ export const usageEventsWith = (zId: IdSchema) => ({
     corrections: z.array(usageCorrectionWith(zId)).min(1).max(1000),
     reason: zText,
   }),
-  /** What is recorded under these keys without a provider is this provider's: a reading that names it came, and was known. */
+  /**
+   * The readings recorded under these keys without a provider belong to this provider: a known reading came again with
+   * its name.
+   */
   UsageProviderNamed: z.object({
     deploymentId: zId,
     month: z.string(),
     readings: z.array(namedReadingWith(zId)).min(1).max(1000),
   }),
-  /** The read models keep no raw records of these kinds in this month any more, as their retention was over by `at`: this stream does. */
+  /**
+   * The read models no longer keep raw records of these kinds in this month, as their retention ended by `at`. This
+   * stream still does.
+   */
   UsagePruned: z.object({ deploymentId: zId, month: z.string(), billingKinds: z.array(zId).min(1), at: zInstant }),
 });
 
@@ -84,7 +92,7 @@ const utf8 = new TextEncoder();
 /** Packs items into batches of at most 1,000 and 512 KiB of JSON, in their order. */
 export function packed<Item>(items: readonly Item[]): Item[][] {
   if (items.length === 0) return [];
-  // Most fit together: measured at once, not one by one.
+  // Most batches fit into one event, so they are measured at once.
   if (items.length <= MAX_READINGS_PER_EVENT && utf8.encode(JSON.stringify(items)).length <= MAX_EVENT_BYTES)
     return [[...items]];
   const batches: Item[][] = [];
