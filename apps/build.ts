@@ -4,8 +4,8 @@ import { chmodSync, existsSync, globSync, mkdtempSync, renameSync, rmSync, statS
 import path from 'node:path';
 
 /**
- * Builds all apps into a folder of its own, and then puts that folder in the place of `dist`. An interrupted build leaves `dist` as it
- * was, two builds at once do not mix, and running processes always find their files in `dist`.
+ * Builds all apps into a folder of its own, and then puts that folder in the place of `dist`. An interrupted build
+ * leaves `dist` as it was, two builds at once do not mix, and running processes always find their files in `dist`.
  */
 const ROOT = path.resolve(import.meta.dirname, '..');
 const DIST = path.join(ROOT, 'dist');

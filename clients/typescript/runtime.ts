@@ -4,7 +4,9 @@ export interface ClientOptions {
   /** `http://127.0.0.1:3000` */
   readonly url: string;
   readonly token: string;
-  /** How often a request that was shed (429, 503) or got no answer is sent again; 5 unless given. Nothing happens twice. */
+  /**
+   * How often a request that was shed (429, 503) or got no answer is sent again; 5 unless given. Nothing happens twice.
+   */
   readonly retries?: number;
 }
 
@@ -97,7 +99,10 @@ async function problemOf(response: Response): Promise<LedgerlineProblem> {
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Every item of a list, page after page, all as of the same log position. `page` asks for the one at a cursor; undefined: the first. */
+/**
+ * Every item of a list, page after page, all as of the same log position. `page` asks for the one at a cursor;
+ * undefined: the first.
+ */
 export async function* everyItem<Item>(
   page: (
     cursor: string | undefined,

@@ -59,9 +59,11 @@ describe('sources', () => {
       .flatMap(({ path, text }) => text.split('\n').map((line, index) => ({ line, place: `${path}:${index + 1}` })))
       .flatMap(({ line, place }) => (pattern.test(line) ? [`${place} ${line.trim()}`] : []));
 
-  it('have at most 600 lines a file, a spec 750', () => {
+  it('have at most 425 lines a file, a spec 750', () => {
     const lengths = sources.map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }));
-    expect(lengths.filter(({ path, lines }) => lines > (path.endsWith('.spec.ts') ? 750 : 600))).toEqual([]);
+    const tooLong = lengths.filter(({ path, lines }) => lines > (path.endsWith('.spec.ts') ? 750 : 425));
+    // The console becomes an application of its own.
+    expect(tooLong.map(({ path }) => path)).toEqual(['apps/api/src/console/browser/console.ts']);
   });
 
   it('know the tables of the log in its adapter alone', () => {
@@ -85,6 +87,11 @@ describe('sources', () => {
     expect(
       linesWith(/JSON\.parse\([^)]*\b(data|metadata)\b/).filter((line) => !/^test\/|\.spec\.ts/.test(line)),
     ).toEqual([]);
+  });
+
+  it('have no line over 120 characters; in tests, quoted data and patterns may be longer', () => {
+    const isProse = (line: string): boolean => /^\S+ (\/\/|\*|\/\*\*) |\b(SELECT|INSERT|UPDATE|DELETE) /.test(line);
+    expect(linesWith(/^.{121}/).filter((line) => !line.startsWith('test/') || isProse(line))).toEqual([]);
   });
 
   it('leave out no test, and run none alone', () => {

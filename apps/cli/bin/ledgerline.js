@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The entry point for npx. It is in a separate workspace package: with a `bin` in the package of the checkout itself, npx
- * would install the checkout into its cache and build it again there.
+ * The entry point for npx. It is in a separate workspace package: with a `bin` in the package of the checkout itself,
+ * npx would install the checkout into its cache and build it again there.
  */
 const main = new URL('../../../dist/apps/cli/src/main.js', import.meta.url);
 

@@ -11,7 +11,10 @@ process.once('disconnect', () => {
   orphaned();
 });
 
-/** Runs until it is told to stop. An event that can't be projected is reported, with the reason, and tried again until it can or is skipped. */
+/**
+ * Runs until it is told to stop. An event that can't be projected is reported, with the reason, and tried again until
+ * it can or is skipped.
+ */
 try {
   const { logLevel, ...settings } = settingsFrom(process.env);
   logger.level = logLevel;

@@ -27,8 +27,8 @@ const dayBefore = (start: Instant): string =>
 const dayAfter = (date: string): string => dayOf(instant(`${date}T00:00:00Z`)).end.slice(0, 10);
 
 /**
- * Meters every complete UTC day that was not metered yet, from the first on which anything was seen up to yesterday, gaps
- * included. Logs each day and its count. An aborted signal leaves the rest to the next time.
+ * Meters every complete UTC day that was not metered yet, from the first on which anything was seen up to yesterday,
+ * gaps included. Logs each day and its count. An aborted signal leaves the rest to the next time.
  */
 export async function catchUpMetering(
   ledger: Ledger,
@@ -61,7 +61,9 @@ async function firstSighting(ledger: Ledger, caller: Caller): Promise<string | n
   return first?.slice(0, 10) ?? null;
 }
 
-/** The daily job, kept in Postgres by pg-boss: missed while nothing ran, it runs at start; failed, it is tried again. */
+/**
+ * The daily job, kept in Postgres by pg-boss: missed while nothing ran, it runs at start; failed, it is tried again.
+ */
 export async function scheduleMetering(
   databaseUrl: string,
   ledger: Ledger,
@@ -78,7 +80,8 @@ export async function scheduleMetering(
   });
   const stopping = new AbortController();
   await boss.start();
-  // `short`: one waits at most, and catches up for all. One that is at work keeps none from it: its worker may have been killed.
+  // `short`: one waits at most, and catches up for all. One that is at work keeps none from it: its worker may have
+  // been killed.
   await boss.createQueue(DAILY_METERING, {
     policy: 'short',
     retryLimit: ATTEMPTS - 1,

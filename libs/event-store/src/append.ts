@@ -18,8 +18,8 @@ export class InvalidAppend extends Error {
 }
 
 /**
- * The guards that all adapters share, so that an append refused by one is refused by each of them, and so that nothing in
- * it can make a database refuse the batch that it shares with others.
+ * The guards that all adapters share, so that an append refused by one is refused by each of them, and so that nothing
+ * in it can make a database refuse the batch that it shares with others.
  */
 export function checkedAppend(stream: string, expectedRevision: number, events: readonly NewEvent[]): Append {
   // EventStoreDB keeps `$` for its own streams and types, and readAll leaves those out.

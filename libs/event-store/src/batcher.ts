@@ -14,9 +14,9 @@ interface Waiting {
 }
 
 /**
- * Group commit: while one batch is written, the appends that come in gather for the next one, so that a commit's wait for
- * the disk is shared by all of them. One batch is in flight at a time, and a batch holds a stream once at most, so that
- * the log can decide on all of its appends set-wise; a second append to the stream waits for the batch after.
+ * Group commit: while one batch is written, the appends that come in gather for the next one, so that a commit's wait
+ * for the disk is shared by all of them. One batch is in flight at a time, and a batch holds a stream once at most, so
+ * that the log can decide on all of its appends set-wise; a second append to the stream waits for the batch after.
  */
 export class Batcher {
   private queue: Waiting[] = [];

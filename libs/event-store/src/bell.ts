@@ -1,6 +1,6 @@
 /**
- * Wakes those who wait for more events. No ring is missed: a waiter names the ring up to which it has looked, and goes on
- * at once if there was another since.
+ * Wakes those who wait for more events. No ring is missed: a waiter names the ring up to which it has looked, and goes
+ * on at once if there was another since.
  */
 export class Bell {
   private count = 0;

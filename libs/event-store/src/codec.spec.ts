@@ -83,7 +83,8 @@ describe('an event', () => {
 
   it('of a wrong shape is not read; every fault is named', () => {
     expect(complaint(codec, stored({ data: '{"tenantId":"","name":"VAT","ratePercent":19}' }))).toBe(
-      `event TenantTaxSet ${PLACE}tenantId must not be empty; ratePercent must be a decimal as a string, such as "12.50"; ` +
+      `event TenantTaxSet ${PLACE}tenantId must not be empty; ratePercent must be a decimal as a string, such ` +
+        `as "12.50"; ` +
         'from must be given',
     );
   });

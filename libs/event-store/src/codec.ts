@@ -54,15 +54,21 @@ export class UnreadableEvent extends Error {
     reason: string,
   ) {
     super(
-      `event ${event.type} at position ${event.position} (${event.stream}, revision ${event.revision}) can't be read: ${reason}`,
+      `event ${event.type} at position ${event.position} (${event.stream}, revision ${event.revision}) can't ` +
+        `be read: ${reason}`,
     );
   }
 }
 
-/** What JSON writes as an escape, after an even number of backslashes: the bytes are text, what is read of them is not. */
+/**
+ * What JSON writes as an escape, after an even number of backslashes: the bytes are text, what is read of them is not.
+ */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 
-/** An event as it stands in the log, in the version of its shape in which it was written, and of a type that may be unknown. */
+/**
+ * An event as it stands in the log, in the version of its shape in which it was written, and of a type that may be
+ * unknown.
+ */
 export interface LoggedEvent extends Omit<StoredEvent, 'data' | 'metadata'> {
   readonly data: unknown;
   readonly metadata: EventMetadata;
@@ -113,7 +119,10 @@ export class EventCodec {
     return result.data;
   }
 
-  /** For a reader that shows the log itself, also where it can't be applied. Errors: UnreadableEvent, where it is not JSON. */
+  /**
+   * For a reader that shows the log itself, also where it can't be applied. Errors: UnreadableEvent, where it is not
+   * JSON.
+   */
   asLogged(stored: StoredEvent): LoggedEvent {
     const { v: _version, ...metadata } = this.metadataOf(stored);
     return { ...stored, data: json(stored, stored.data), metadata };

@@ -39,12 +39,12 @@ const TICKS_PER_MICROSECOND = 10n;
 const NO_ANSWER = [UnavailableError, CancelledError, DeadlineExceededError, TimeoutError];
 
 /**
- * The log in EventStoreDB (or KurrentDB), by a connection string `esdb://…`, which also holds the credentials. Positions are
- * commit positions: in order, not dense. System events (`$…`) are left out everywhere.
+ * The log in EventStoreDB (or KurrentDB), by a connection string `esdb://…`, which also holds the credentials.
+ * Positions are commit positions: in order, not dense. System events (`$…`) are left out everywhere.
  *
- * What the client does not do is done here: every append is bounded in time, with an exact revision and ids of our own; a
- * subscription that dies goes on after the last event that was handed over. The server's checkpoints and caught-up notes
- * are not looked at: they run ahead of what was handed over.
+ * What the client does not do is done here: every append is bounded in time, with an exact revision and ids of our own;
+ * a subscription that dies goes on after the last event that was handed over. The server's checkpoints and caught-up
+ * notes are not looked at: they run ahead of what was handed over.
  */
 export class EventStoreDbLog implements EventLog {
   private readonly wire: EventStoreDbWire;
@@ -116,7 +116,10 @@ export class EventStoreDbLog implements EventLog {
     return 0;
   }
 
-  /** Looked for from the end, since the server has no index of time. Its clock may go back: the last event that is not after it counts. */
+  /**
+   * Looked for from the end, since the server has no index of time. Its clock may go back: the last event that is not
+   * after it counts.
+   */
   async positionAt(at: Instant): Promise<number> {
     for await (const event of this.events(allBackwards())) if (!isBefore(at, event.recordedAt)) return event.position;
     return 0;

@@ -9,8 +9,8 @@ import type { Append } from './append.js';
 import { NO_STREAM } from './port.js';
 
 /**
- * The gRPC calls of the log, made with the client's own channel, credentials, leader discovery and generated messages, but
- * below its commands, because those
+ * The gRPC calls of the log, made with the client's own channel, credentials, leader discovery and generated messages,
+ * but below its commands, because those
  * - parse JSON data and write it anew, which loses its bytes (order of keys survives, white space and `1.0` do not);
  *   binary events would keep them, but then the server's own tools could not show or query the ledger;
  * - cut `created` to milliseconds;
@@ -48,7 +48,9 @@ export class EventStoreDbWire {
     );
   }
 
-  /** What the server sends for a read or a subscription, until it ends, breaks (throws), or the signal aborts (throws). */
+  /**
+   * What the server sends for a read or a subscription, until it ends, breaks (throws), or the signal aborts (throws).
+   */
   async *read(options: ReadReq.Options, signal?: AbortSignal): AsyncIterable<ReadResp> {
     if (signal?.aborted === true) return;
     const request = new streamsPb.ReadReq().setOptions(
@@ -78,7 +80,10 @@ export class EventStoreDbWire {
   }
 }
 
-/** What the client declares as protected, for its own commands. It is pinned to 6.2.1, and the contract suite runs over it. */
+/**
+ * What the client declares as protected, for its own commands. It is pinned to 6.2.1, and the contract suite runs over
+ * it.
+ */
 interface ClientInternals {
   execute<C extends Client, T>(
     client: ClientConstructor<C>,

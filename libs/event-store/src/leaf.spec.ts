@@ -20,7 +20,8 @@ describe('a leaf', () => {
   it('has each field behind its length, and the event once more out of them', () => {
     const event = { ...EVENT, stream: 's', revision: 0, position: 12, recordedAt: instant('2026-04-01T09:00:00.5Z') };
     const leaf = Leaf.of(event);
-    // 8 fields; '12', 's', '0', the id's 36 bytes = 0x24, 'Née' in 4 bytes, 9 bytes of data, '{}', 22 bytes = 0x16 of time
+    // 8 fields; '12', 's', '0', the id's 36 bytes = 0x24, 'Née' in 4 bytes, 9 bytes of data, '{}', 22 bytes = 0x16 of
+    // time
     const hex = (text: string) => Buffer.from(text).toString('hex');
     expect(leaf.bytes.toString('hex')).toBe(
       `0800000002${hex('12')}00000001${hex('s')}00000001${hex('0')}00000024${hex(EVENT.id)}` +

@@ -2,11 +2,13 @@ import { instant } from '#domain/time/instant';
 import type { StoredEvent } from './port.js';
 
 /**
- * The bytes of an event that are hashed: the number of fields in one byte, then each field as its length in four bytes, the highest
- * first, and its UTF-8 text. No two events have the same bytes, since every length says where its field ends.
+ * The bytes of an event that are hashed: the number of fields in one byte, then each field as its length in four bytes,
+ * the highest first, and its UTF-8 text. No two events have the same bytes, since every length says where its field
+ * ends.
  *
- * The fields, in this order for ever: position, stream, revision, id, type, data, metadata, recordedAt. Numbers are decimal; id, data and
- * metadata are as they were appended; recordedAt is RFC 3339 in UTC without trailing zeros (`2026-04-01T09:00:00.5Z`).
+ * The fields, in this order for ever: position, stream, revision, id, type, data, metadata, recordedAt. Numbers are
+ * decimal; id, data and metadata are as they were appended; recordedAt is RFC 3339 in UTC without trailing zeros
+ * (`2026-04-01T09:00:00.5Z`).
  */
 const FIELDS = ['position', 'stream', 'revision', 'id', 'type', 'data', 'metadata', 'recordedAt'] as const;
 
@@ -85,7 +87,10 @@ function lengthOf(field: Buffer): Buffer {
   return length;
 }
 
-/** Postgres writes a row in binary as the number of fields in two bytes, then each field behind its length: a leaf and its prefix. */
+/**
+ * Postgres writes a row in binary as the number of fields in two bytes, then each field behind its length: a leaf and
+ * its prefix.
+ */
 export class LeafReader {
   private rest: Buffer = Buffer.alloc(0);
   private begun = false;

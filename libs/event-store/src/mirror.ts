@@ -9,9 +9,9 @@ const MAX_EVENTS = 1_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Copies all events of EventStoreDB into the Postgres log, in order, each exactly once, until the signal aborts; goes on where
- * an earlier run ended, whatever ended it. Several may run: what one has copied, the others pass over.
- * Ends with an error where the source skips a revision of a stream, because a mirror with a hole proves nothing.
+ * Copies all events of EventStoreDB into the Postgres log, in order, each exactly once, until the signal aborts; goes
+ * on where an earlier run ended, whatever ended it. Several may run: what one has copied, the others pass over. Ends
+ * with an error where the source skips a revision of a stream, because a mirror with a hole proves nothing.
  */
 export async function mirrorLog(
   source: EventStoreDbLog,

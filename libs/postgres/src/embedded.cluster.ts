@@ -69,7 +69,8 @@ async function usableFolder(dataDir: string): Promise<string> {
 const unusable = (folder: string, error: unknown): DatabaseError =>
   new DatabaseError(
     'data_directory_unusable',
-    `the data directory can't be used: ${reason(error)}: make ${folder} readable and writable for you, or give another with --data-dir`,
+    `the data directory can't be used: ${reason(error)}: make ${folder} readable and writable for you, or ` +
+      `give another with --data-dir`,
     { cause: error },
   );
 

@@ -95,7 +95,8 @@ export async function placementOf(nativeFolder: string, clusterFolder: string): 
   if (uid !== ROOT_UID && uid !== owner.uid) {
     throw new DatabaseError(
       'data_directory_unusable',
-      `${dataFolder} belongs to user ${owner.uid}, and you are user ${uid}: run as that user or as root, or give another data directory`,
+      `${dataFolder} belongs to user ${owner.uid}, and you are user ${uid}: run as that user or as root, or ` +
+        `give another data directory`,
     );
   }
   if (uid !== ROOT_UID && hasName()) return { runner: { nativeFolder, prefix: [] }, dataFolder };
@@ -111,7 +112,8 @@ export async function placementOf(nativeFolder: string, clusterFolder: string): 
       : (tried?.output ?? 'no account but root in /etc/passwd');
   throw new DatabaseError(
     'embedded_placement_impossible',
-    `Postgres can't be run on ${dataFolder} (${why}): it was made where user namespaces are allowed or by another user; ` +
+    `Postgres can't be run on ${dataFolder} (${why}): it was made where user namespaces are allowed or by ` +
+      `another user; ` +
       'run it there or as that user, or set DATABASE_URL to a Postgres of your own',
   );
 }

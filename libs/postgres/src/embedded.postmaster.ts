@@ -28,7 +28,9 @@ export async function readPostmaster(dataFolder: string): Promise<Postmaster | u
 
 const pidFile = (dataFolder: string): string => path.join(dataFolder, 'postmaster.pid');
 
-/** Whether the process is (still) the server of this data directory, and not another that was given its number since. */
+/**
+ * Whether the process is (still) the server of this data directory, and not another that was given its number since.
+ */
 export async function isServing(dataFolder: string, { pid }: Postmaster): Promise<boolean> {
   if (!isAlive(pid)) return false;
   if (process.platform !== 'linux') return true;
@@ -39,8 +41,9 @@ export async function isServing(dataFolder: string, { pid }: Postmaster): Promis
 
 /**
  * Postgres takes over the pid file of a dead process, but not where the number was given to another process since.
- * It is therefore given a number that nobody has; the rest stays, by which Postgres finds children of the dead server that
- * still use its memory. Written to the file that was read: one that a new server has put there since is not touched.
+ * It is therefore given a number that nobody has; the rest stays, by which Postgres finds children of the dead server
+ * that still use its memory. Written to the file that was read: one that a new server has put there since is not
+ * touched.
  */
 export async function disownPidFile(dataFolder: string, { pid }: Postmaster): Promise<void> {
   if (!isAlive(pid)) return;
@@ -132,7 +135,9 @@ export async function stopPostmaster(cluster: Cluster, postmaster: Postmaster, t
   try {
     process.kill(postmaster.pid, 'SIGINT');
   } catch (error) {
-    const message = `the embedded Postgres (process ${postmaster.pid}) can't be told to stop: ${reason(error)}; end that process yourself`;
+    const message =
+      `the embedded Postgres (process ${postmaster.pid}) can't be told to stop: ${reason(error)}; end that ` +
+      `process yourself`;
     throw new DatabaseError('embedded_stop_failed', message, { cause: error });
   }
   const deadline = AbortSignal.timeout(timeoutMs);
@@ -140,7 +145,8 @@ export async function stopPostmaster(cluster: Cluster, postmaster: Postmaster, t
     if (deadline.aborted) {
       throw new DatabaseError(
         'embedded_stop_failed',
-        `the embedded Postgres (process ${postmaster.pid}) did not stop within ${timeoutMs / 1000} s: see the end of ${cluster.logFile}`,
+        `the embedded Postgres (process ${postmaster.pid}) did not stop within ${timeoutMs / 1000} s: see the ` +
+          `end of ${cluster.logFile}`,
       );
     }
     await delay(POLL_MS);

@@ -50,8 +50,8 @@ export function unprivilegedUser(passwd = readFileSync('/etc/passwd', 'utf8')): 
 }
 
 /**
- * In a user namespace of its own, the program sees itself as `user`, and is to the file system who we are: Postgres finds that
- * it is not root, and yet enters the checkout below root's home.
+ * In a user namespace of its own, the program sees itself as `user`, and is to the file system who we are: Postgres
+ * finds that it is not root, and yet enters the checkout below root's home.
  */
 export function inNamespace(nativeFolder: string, { uid, gid }: User): Runner {
   return { nativeFolder, prefix: ['unshare', '-U', `--map-user=${uid}`, `--map-group=${gid}`, '--'] };

@@ -13,7 +13,9 @@ import { readPostmaster } from './embedded.postmaster.js';
 import { startEmbeddedPostgres, type EmbeddedOptions } from './embedded.js';
 
 const isRoot = process.getuid?.() === 0;
-/** The ways that this user has; where a machine forbids user namespaces, root has one less, and the product falls back. */
+/**
+ * The ways that this user has; where a machine forbids user namespaces, root has one less, and the product falls back.
+ */
 const METHODS: readonly PlacementMethod[] = isRoot ? ['namespace', 'elsewhere'] : ['plain'];
 const NOBODY = 65534;
 /** Has no name in /etc/passwd, as in containers that run as any user. */
@@ -187,7 +189,8 @@ describe('the embedded Postgres', () => {
     const settings = ['TimeZone', 'server_encoding', 'lc_collate', ...memory, 'jit', 'fsync', 'listen_addresses'];
     const rows = await query(
       server.url,
-      `select coalesce(current_setting(name, true), (select datcollate from pg_database where datname = 'postgres')) as value
+      `select coalesce(current_setting(name, true), (select datcollate from pg_database where datname =
+        'postgres')) as value
        from unnest(array['${settings.join(`', '`)}']) with ordinality as s (name, n) order by n`,
     );
     expect(rows.map(({ value }) => value)).toEqual([

@@ -46,16 +46,17 @@ const STARTS_AT_MOST = 5;
 const LOG_LINES_SHOWN = 12;
 
 /**
- * Whoever uses the server holds this advisory lock shared, by a session of its own, from finding the server until stop();
- * who wants to stop it takes it alone first. So nobody adopts a server that is about to stop, and an adopter without
- * an open query is still seen.
+ * Whoever uses the server holds this advisory lock shared, by a session of its own, from finding the server until
+ * stop(); who wants to stop it takes it alone first. So nobody adopts a server that is about to stop, and an adopter
+ * without an open query is still seen.
  */
 const PRESENCE_LOCK = 0x1ed6e2;
 const PRESENCE_NAME = 'ledgerline presence';
 
 /**
- * A Postgres server on the data directory, from the binaries that npm installed: adopted if it runs, started if not, made if there
- * is none. It listens on 127.0.0.1 only, at a free port, and outlives this process if that is killed; the next call adopts it.
+ * A Postgres server on the data directory, from the binaries that npm installed: adopted if it runs, started if not,
+ * made if there is none. It listens on 127.0.0.1 only, at a free port, and outlives this process if that is killed; the
+ * next call adopts it.
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const cluster = await openCluster({ ...options, nativeFolder: findNativeFolder() });
@@ -101,7 +102,8 @@ async function attach(cluster: Cluster, { log, settings = {} }: EmbeddedOptions)
   }
   throw new DatabaseError(
     'embedded_start_failed',
-    `the embedded Postgres on ${cluster.dataFolder} can't be started or reached (${problem}); mend what its log says and try again. ` +
+    `the embedded Postgres on ${cluster.dataFolder} can't be started or reached (${problem}); mend what its ` +
+      `log says and try again. ` +
       `The end of ${cluster.logFile}:\n${await lastLines(cluster.logFile)}`,
   );
 }
@@ -166,8 +168,9 @@ async function leave(
 }
 
 /**
- * Whether no one else uses the server; if so, the presence lock is held alone, and keeps others out. Of several that leave at once,
- * the last to let go of its share gets it, and the others needn't wait: whoever holds it decides for all.
+ * Whether no one else uses the server; if so, the presence lock is held alone, and keeps others out. Of several that
+ * leave at once, the last to let go of its share gets it, and the others needn't wait: whoever holds it decides for
+ * all.
  */
 async function isLast(presence: pg.Client): Promise<boolean> {
   try {
@@ -191,7 +194,8 @@ async function isLast(presence: pg.Client): Promise<boolean> {
 /** Presence sessions aside: one without its share is leaving, and one that waits for it starts the server again. */
 async function othersAreConnected(presence: pg.Client): Promise<boolean> {
   const { rowCount } = await presence.query(
-    `select from pg_stat_activity where backend_type in ('client backend', 'walsender') and application_name <> $1 limit 1`,
+    `select from pg_stat_activity where backend_type in ('client backend', 'walsender') and application_name ` +
+      `<> $1 limit 1`,
     [PRESENCE_NAME],
   );
   return rowCount !== 0;

@@ -21,7 +21,10 @@ export class DatabaseError extends Error {
   }
 }
 
-/** What was thrown, in one line: Node's errors of several attempts (`AggregateError`) have an empty message of their own. */
+/**
+ * What was thrown, in one line: Node's errors of several attempts (`AggregateError`) have an empty message of their
+ * own.
+ */
 export function reason(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reason).join('; ');
   return error instanceof Error ? error.message : String(error);

@@ -85,7 +85,8 @@ describe('a pool', () => {
     try {
       await pool.query(`insert into t values ('2026-04-01')`);
       const { rows } =
-        await pool.query(`select at, current_setting('statement_timeout') as timeout, current_setting('TimeZone') as zone,
+        await pool.query(`select at, current_setting('statement_timeout') as timeout, current_setting('TimeZone')
+          as zone,
         current_setting('application_name') as name from t`);
       expect(rows).toEqual([{ at: '2026-04-01T00:00:00Z', timeout: '1234ms', zone: 'UTC', name: 'a spec' }]);
     } finally {

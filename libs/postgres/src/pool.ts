@@ -61,7 +61,8 @@ export function createPool(
     options: [...(options === null ? [] : [options]), ...settings].join(' '),
     keepAlive: true,
   });
-  // The pool drops an idle connection that breaks, and the next query opens another or fails; unheard, it would end the process.
+  // The pool drops an idle connection that breaks, and the next query opens another or fails; unheard, it would end the
+  // process.
   pool.on('error', () => undefined);
   // The same for one that is in use and idle, as one that only holds a lock: its next query says that it is gone.
   pool.on('connect', (client) => {
@@ -98,7 +99,9 @@ export interface OpenDatabase {
 
 const REACH_TIMEOUT_MS = 10_000;
 
-/** The database at `databaseUrl`, which must be reachable; without one, an embedded Postgres under the data directory. */
+/**
+ * The database at `databaseUrl`, which must be reachable; without one, an embedded Postgres under the data directory.
+ */
 export async function openDatabase({
   databaseUrl,
   dataDir,

@@ -19,8 +19,9 @@ function named([statement, values, ...rest]: readonly unknown[]): unknown[] {
 }
 
 /**
- * A client that prepares each statement with values once, and later only sends its values: planning our joins takes Postgres
- * longer than carrying them out. Their texts are constants of the program, so that there are some dozens of them.
+ * A client that prepares each statement with values once, and later only sends its values: planning our joins takes
+ * Postgres longer than carrying them out. Their texts are constants of the program, so that there are some dozens of
+ * them.
  */
 export class PreparingClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {

@@ -12,7 +12,8 @@ function instantOf(text: string): Instant {
   if (parts === null) {
     throw new DatabaseError(
       'value_out_of_range',
-      `timestamptz ${JSON.stringify(text)} is no instant of the years 0001 to 9999 in UTC: store a bounded instant, or null for "open"; ` +
+      `timestamptz ${JSON.stringify(text)} is no instant of the years 0001 to 9999 in UTC: store a bounded ` +
+        `instant, or null for "open"; ` +
         'if it has another zone, the session changed its TimeZone, which createPool sets to UTC',
     );
   }
@@ -54,7 +55,9 @@ const PARSERS: ReadonlyMap<number, Parse> = new Map([
   [1182, arrayOf(asWritten)],
 ]);
 
-/** Ours alone, and never `pg.types.setTypeParser`, which would change every other user of pg in the process (pg-boss). */
+/**
+ * Ours alone, and never `pg.types.setTypeParser`, which would change every other user of pg in the process (pg-boss).
+ */
 export const types: pg.CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary'): Parse {
     const parse = format === 'binary' ? undefined : PARSERS.get(oid);

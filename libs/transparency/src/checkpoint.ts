@@ -1,7 +1,9 @@
 import { HASH_BYTES } from './hash.js';
 import { NoteError, openNote, signNote, type Signer, type Verifier } from './note.js';
 
-/** C2SP tlog-checkpoint: what a log says of itself at one moment. Whoever keeps one can prove later what came after it. */
+/**
+ * C2SP tlog-checkpoint: what a log says of itself at one moment. Whoever keeps one can prove later what came after it.
+ */
 export interface Checkpoint {
   /** Names the log: that of the key that signs. */
   readonly origin: string;

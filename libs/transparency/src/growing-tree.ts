@@ -15,8 +15,8 @@ interface Edge {
 }
 
 /**
- * A tree that leaves are added to. What it needs to know of the leaves before is the tiles at its edge, one for each level: the frontier.
- * Tiles are handed out as they change; a full one never does again.
+ * A tree that leaves are added to. What it needs to know of the leaves before is the tiles at its edge, one for each
+ * level: the frontier. Tiles are handed out as they change; a full one never does again.
  */
 export class GrowingTree implements Tiles {
   private readonly edges: Edge[] = [];

@@ -1,6 +1,9 @@
 import { hash } from 'node:crypto';
 
-/** RFC 6962, section 2.1: leaves and inner nodes are told apart by their first byte, so that neither can pass for the other. */
+/**
+ * RFC 6962, section 2.1: leaves and inner nodes are told apart by their first byte, so that neither can pass for the
+ * other.
+ */
 const LEAF = 0x00;
 const NODE = 0x01;
 

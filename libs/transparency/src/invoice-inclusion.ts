@@ -19,7 +19,10 @@ export interface InvoiceIncluded {
   readonly events: readonly {
     readonly position: number;
     readonly type: string;
-    /** What it is shown to be in, by an RFC 6962 proof: the largest signed checkpoint that covers it, else the log as it is. */
+    /**
+     * What it is shown to be in, by an RFC 6962 proof: the largest signed checkpoint that covers it, else the log as it
+     * is.
+     */
     readonly includedIn: string | null;
   }[];
 }
@@ -27,7 +30,10 @@ export interface InvoiceIncluded {
 const codec = new EventCodec();
 const NUMBER = /^INV-(\d{6,9})$/;
 
-/** The id of an issued invoice that is named by it or by its number, which is how many were issued up to it. Errors: `unknown_invoice`. */
+/**
+ * The id of an issued invoice that is named by it or by its number, which is how many were issued up to it. Errors:
+ * `unknown_invoice`.
+ */
 export async function invoiceNamed(
   log: PostgresLog,
   named: string,
@@ -46,7 +52,10 @@ export async function invoiceNamed(
   );
 }
 
-/** Of each event, what it is included in; those that are in nothing are failures. `agreed`: the checkpoints that the log bears out. */
+/**
+ * Of each event, what it is included in; those that are in nothing are failures. `agreed`: the checkpoints that the log
+ * bears out.
+ */
 export async function inclusionOf(
   invoice: Pick<InvoiceIncluded, 'invoiceId' | 'number'>,
   naming: readonly NamingEvent[],

@@ -15,8 +15,8 @@ export interface SizedRoot {
 }
 
 /**
- * The Merkle tree over the log's events, kept up behind it in Postgres: event n is leaf n − 1. Any number of processes may keep it up;
- * it is derived from the log alone, and each writes only on top of the size that it has read.
+ * The Merkle tree over the log's events, kept up behind it in Postgres: event n is leaf n − 1. Any number of processes
+ * may keep it up; it is derived from the log alone, and each writes only on top of the size that it has read.
  */
 export class KeptTree {
   private readonly tiles: KeptTiles;
@@ -35,10 +35,14 @@ export class KeptTree {
     await this.pool.query(
       `SELECT pg_advisory_xact_lock(hashtext('ledgerline:audit'));
        CREATE SCHEMA IF NOT EXISTS ${SCHEMA};
-       CREATE TABLE IF NOT EXISTS ${SCHEMA}.tree (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), size bigint NOT NULL);
+       CREATE TABLE IF NOT EXISTS ${SCHEMA}.tree (
+         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), size bigint NOT NULL);
        INSERT INTO ${SCHEMA}.tree (size) VALUES (0) ON CONFLICT DO NOTHING;
-       CREATE TABLE IF NOT EXISTS ${SCHEMA}.tiles (level int NOT NULL, n bigint NOT NULL, hashes bytea NOT NULL, PRIMARY KEY (level, n));
-       CREATE TABLE IF NOT EXISTS ${SCHEMA}.checkpoints (size bigint NOT NULL, note text NOT NULL, made_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (size, note))`,
+       CREATE TABLE IF NOT EXISTS ${SCHEMA}.tiles (level int NOT NULL, n bigint NOT NULL, hashes bytea NOT NULL,
+         PRIMARY KEY (level, n));
+       CREATE TABLE IF NOT EXISTS ${SCHEMA}.checkpoints (
+         size bigint NOT NULL, note text NOT NULL, made_at timestamptz NOT NULL DEFAULT now(),
+         PRIMARY KEY (size, note))`,
     );
   }
 
@@ -134,13 +138,15 @@ export class KeptTree {
   }
 
   /**
-   * False where the tree has moved on since. It does not wait for the disk: what a crash of the machine takes of it, its size included,
-   * is computed again from the log.
+   * False where the tree has moved on since. It does not wait for the disk: what a crash of the machine takes of it,
+   * its size included, is computed again from the log.
    */
   private async write(from: number, to: number, tiles: readonly Tile[]): Promise<boolean> {
     const { rowCount } = await this.pool.query(
-      `WITH moved AS (UPDATE ${SCHEMA}.tree SET size = $2 WHERE size = $1 AND set_config('synchronous_commit', 'off', true) = 'off' RETURNING size)
-       INSERT INTO ${SCHEMA}.tiles AS kept (level, n, hashes) SELECT t.* FROM moved, unnest($3::int[], $4::bigint[], $5::bytea[]) AS t
+      `WITH moved AS (UPDATE ${SCHEMA}.tree SET size = $2
+         WHERE size = $1 AND set_config('synchronous_commit', 'off', true) = 'off' RETURNING size)
+       INSERT INTO ${SCHEMA}.tiles AS kept (level, n, hashes)
+         SELECT t.* FROM moved, unnest($3::int[], $4::bigint[], $5::bytea[]) AS t
        ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes`,
       [from, to, tiles.map(({ level }) => level), tiles.map(({ n }) => n), tiles.map(({ hashes }) => hashes)],
     );
@@ -153,7 +159,8 @@ class BrokenLog extends Error {
   override readonly name = 'BrokenLog';
   constructor(readonly position: number) {
     super(
-      `the log has no event at position ${position}, though it goes on after it: run ledgerline verify, and restore the log from a copy`,
+      `the log has no event at position ${position}, though it goes on after it: run ledgerline verify, and ` +
+        `restore the log from a copy`,
     );
   }
 }

@@ -16,7 +16,10 @@ export interface Mark {
   readonly invoiceId?: string;
 }
 
-/** What an issued invoice says of the events before it; undefined of any other event, and of invoices older than the tree. */
+/**
+ * What an issued invoice says of the events before it; undefined of any other event, and of invoices older than the
+ * tree.
+ */
 export function markIn(leaf: Leaf): Mark | Failure | undefined {
   if (!leaf.is('type', ISSUED)) return undefined;
   try {
@@ -31,7 +34,9 @@ export function markIn(leaf: Leaf): Mark | Failure | undefined {
           invoiceId,
         };
   } catch (error) {
-    const message = `the InvoiceIssued at position ${leaf.position} can't be read: ${error instanceof Error ? error.message : String(error)}`;
+    const message =
+      `the InvoiceIssued at position ${leaf.position} can't be read: ` +
+      (error instanceof Error ? error.message : String(error));
     return failure('event_unreadable', leaf.position, message, 'Restore the log from a copy in which it can.');
   }
 }

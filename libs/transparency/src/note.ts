@@ -9,8 +9,8 @@ import {
 } from 'node:crypto';
 
 /**
- * Signed notes (C2SP signed-note): a text that ends in a newline, an empty line, and signature lines. Keys are written as Go's
- * sumdb/note writes them, so that other tools read them too.
+ * Signed notes (C2SP signed-note): a text that ends in a newline, an empty line, and signature lines. Keys are written
+ * as Go's sumdb/note writes them, so that other tools read them too.
  */
 
 const ED25519 = 0x01;
@@ -55,7 +55,8 @@ function signerOf(name: string, seed: Buffer): Signer {
     name,
     createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(PUBLIC_DER.length),
   );
-  const secret = `PRIVATE+KEY+${name}+${verifier.keyId.toString('hex')}+${Buffer.concat([Buffer.of(ED25519), seed]).toString('base64')}`;
+  const key = Buffer.concat([Buffer.of(ED25519), seed]).toString('base64');
+  const secret = `PRIVATE+KEY+${name}+${verifier.keyId.toString('hex')}+${key}`;
   return { verifier, privateKey, secret };
 }
 

@@ -7,7 +7,8 @@ export interface TreeHead {
 }
 
 /**
- * Whether a leaf is at an index of a tree (RFC 9162, section 2.1.3.2; the same tree as RFC 6962's). `index` counts from 0.
+ * Whether a leaf is at an index of a tree (RFC 9162, section 2.1.3.2; the same tree as RFC 6962's). `index` counts from
+ * 0.
  */
 export function includes(
   tree: TreeHead,

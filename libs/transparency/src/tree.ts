@@ -5,8 +5,8 @@ export const TILE_WIDTH = 256;
 const TILE_LEVELS = 8;
 
 /**
- * Tile n of a level: the hashes of nodes n × 256 … n × 256 + 255 at tree level 8 × level, one after the other; shorter at the tree's
- * edge. Level 0 is the leaves.
+ * Tile n of a level: the hashes of nodes n × 256 … n × 256 + 255 at tree level 8 × level, one after the other; shorter
+ * at the tree's edge. Level 0 is the leaves.
  */
 export interface Tiles {
   tile(level: number, n: number): Promise<Uint8Array>;

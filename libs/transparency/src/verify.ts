@@ -38,8 +38,9 @@ const MOST_CHANGED = 20;
 const NO_HASH = Buffer.alloc(HASH_BYTES);
 
 /**
- * Computes the tree again from the log's own bytes and holds against it whatever was said of the log before: the hashes that were kept, the
- * roots on issued invoices, and signed checkpoints, those of the database and those that are given. Only reads. Memory: 32 bytes an event. Errors: `unknown_invoice`.
+ * Computes the tree again from the log's own bytes and holds against it whatever was said of the log before: the hashes
+ * that were kept, the roots on issued invoices, and signed checkpoints, those of the database and those that are given.
+ * Only reads. Memory: 32 bytes an event. Errors: `unknown_invoice`.
  */
 export async function verifyLog(
   log: PostgresLog,
@@ -67,7 +68,8 @@ export async function verifyLog(
   const stored = (await keptCheckpoints(pool))
     .filter((note) => !named.has(note))
     .map((note) => ({ name: `the kept checkpoint of ${note.split('\n')[1] ?? '?'} events`, note }));
-  // Nobody can tell who signed those of another key, or without a key any: a key that was lost or replaced leaves its own behind.
+  // Nobody can tell who signed those of another key, or without a key any: a key that was lost or replaced leaves its
+  // own behind.
   const { verifier } = given;
   const own = stored.filter(({ note }) => verifier !== null && isNamedIn(note, verifier));
   const { marks, failures } = marksOf([...own, ...given.notes], verifier);
@@ -168,13 +170,17 @@ class Recomputed {
           'no_tree',
           1,
           `the log has ${size} events, and no tree was kept of them: nothing says whether they were changed`,
-          'Was the schema ledgerline_audit dropped? Compare the root with a checkpoint that was kept elsewhere; any command that writes keeps a tree from then on.',
+          'Was the schema ledgerline_audit dropped? Compare the root with a checkpoint that was kept ' +
+            'elsewhere; any command that writes keeps a tree from then on.',
         ),
       );
     return { size, kept: this.kept };
   }
 
-  /** Positions that the log leaves out: with the hashes that were kept of them, what comes after can be checked all the same. */
+  /**
+   * Positions that the log leaves out: with the hashes that were kept of them, what comes after can be checked all the
+   * same.
+   */
   private async passOver(position: number): Promise<void> {
     this.failures.push(missing(this.tree.size + 1, position - 1));
     for (let left = this.tree.size + 1; left < position; left += 1) {
@@ -213,7 +219,9 @@ class Recomputed {
         const [computed, stored] = [await this.tiles.tile(level, n), await this.stored.tile(level, n)];
         if (Buffer.compare(computed.subarray(0, bytes), stored.subarray(0, bytes)) === 0) continue;
         const leaves = TILE_WIDTH ** (level + 1);
-        const message = `the log is as it was, but the hashes kept over positions ${n * leaves + 1} to ${(n + 1) * leaves} are not`;
+        const message =
+          `the log is as it was, but the hashes kept over positions ${n * leaves + 1} to ${(n + 1) * leaves} ` +
+          `are not`;
         this.failures.push(
           failure(
             'tree_changed',
@@ -230,7 +238,8 @@ class Recomputed {
 const tileOf = (position: number): number => Math.floor((position - 1) / TILE_WIDTH);
 
 const RESTORE =
-  'Compare it with a copy of the log from before, restore that, and find out who changed it: the log is only ever appended to.';
+  'Compare it with a copy of the log from before, restore that, and find out who changed it: the log is only ' +
+  'ever appended to.';
 
 const missing = (from: number, to: number): Failure =>
   failure(
