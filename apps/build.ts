@@ -5,7 +5,7 @@ import path from 'node:path';
 
 /**
  * Builds all apps into a folder of its own, and then puts that folder in the place of `dist`. An interrupted build
- * leaves `dist` as it was, two builds at once do not mix, and running processes always find their files in `dist`.
+ * leaves `dist` as it was, and two builds at once do not mix.
  */
 const ROOT = path.resolve(import.meta.dirname, '..');
 const DIST = path.join(ROOT, 'dist');
@@ -14,6 +14,7 @@ const EXECUTABLE = 'apps/cli/src/main.js';
 const BROWSER = 'apps/api/src/console/browser';
 /** A build takes some ten seconds: an older folder is left from one that was killed. */
 const ABANDONED_MS = 3_600_000;
+const MOST_ATTEMPTS = 10;
 
 for (const folder of globSync(path.join(ROOT, '.build-*')))
   if (Date.now() - statSync(folder).mtimeMs > ABANDONED_MS) rmSync(folder, { recursive: true, force: true });
@@ -34,9 +35,23 @@ async function build(target: string): Promise<number> {
     (await compile('typescript/bin/tsc', '-p', BROWSER, '--outDir', path.join(target, BROWSER)));
   if (code !== 0) return code;
   chmodSync(path.join(target, EXECUTABLE), 0o755);
-  if (existsSync(DIST)) renameSync(DIST, path.join(work, 'before'));
-  renameSync(target, DIST);
+  takePlace(target);
   return 0;
+}
+
+/** Where another build takes the place of `dist` at the same moment, the later one stays. */
+function takePlace(target: string): void {
+  for (let attempt = 1; ; attempt += 1) {
+    const before = path.join(work, `before-${attempt}`);
+    try {
+      if (existsSync(DIST)) renameSync(DIST, before);
+      renameSync(target, DIST);
+      return;
+    } catch (error) {
+      if (existsSync(before) && !existsSync(DIST)) renameSync(before, DIST);
+      if (attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** Its exit code. */

@@ -33,7 +33,7 @@ export type ProjectionName = (typeof PROJECTIONS)[number];
 type Line = readonly [...Exclude<ProjectionName, 'commands'>[], 'commands'];
 
 /**
- * The projections that each event passes, in their order, all in one transaction. A projection has one handler for each
+ * The projections that handle each event, in their order, all in one transaction. A projection has one handler for each
  * event whose line names it, and no others. If the flow and the handlers disagree, the code does not compile.
  */
 export const flow = {

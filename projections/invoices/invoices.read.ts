@@ -264,14 +264,14 @@ export async function readBookedRows(db: Db, position: number, accounts: readonl
   return rows;
 }
 
-/** What issued, non-void invoices have of parts: the parts that they claim, and their rows in the order of issue. */
+/** A part that an issued, non-void invoice claims, or one of its rows. Rows come in the order of issue. */
 export interface IssuedPart {
   readonly part_id: string;
   /** Null: it is claimed. */
   readonly row: FrozenRow | null;
 }
 
-/** A billed part of nothing has no rows: its claim is what makes it billed. */
+/** A part billed at zero has no rows. Its claim shows that it is billed. */
 export async function readIssuedParts(db: Db, position: number, partIds: readonly string[]): Promise<IssuedPart[]> {
   const { rows } = await sql<IssuedPart>`
     SELECT b.part_id, b.row

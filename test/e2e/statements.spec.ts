@@ -42,7 +42,7 @@ beforeAll(async () => {
   lineId = zLines.parse(await api.app.get(Ledger).ask(lines, { at: MAY, limit: 1 }, ADMIN)).items[0]?.lineId ?? '';
   // The roles of tokens, the types of columns and such are looked up once.
   for (const list of LISTS) await api.app.get(Ledger).ask(list, exampleOf(list.name), ADMIN);
-}, 120_000);
+});
 afterAll(async () => {
   await api.close();
   statements.mockRestore();

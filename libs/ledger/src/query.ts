@@ -142,10 +142,10 @@ function jsonIn(text: string): unknown {
 /** The cursor that a caller gets: the list, the parameters of its first page, and where the next page starts. */
 const zPageCursor = z.object({ list: z.string(), asked: z.record(z.string(), z.json()), next: z.string() });
 
-/** These say how much to answer, and as of when. They do not select rows. */
-const BESIDE: readonly string[] = ['cursor', 'limit', 'asOf', 'knownAt'];
+/** These set the page size and the moment. They select no rows. */
+const NOT_SELECTING: readonly string[] = ['cursor', 'limit', 'asOf', 'knownAt'];
 const askedIn = (params: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(params).filter(([name]) => !BESIDE.includes(name)));
+  Object.fromEntries(Object.entries(params).filter(([name]) => !NOT_SELECTING.includes(name)));
 
 /**
  * The parameters of a page. With a cursor these are the parameters of the first page, which need not be repeated.

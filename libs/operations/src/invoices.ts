@@ -160,7 +160,7 @@ export const zInvoice = z
     voidedAt: zTimestamp.nullable(),
     computedAt: zPosition.nullable().describe('The log position that the invoice was computed at'),
     creditTaken: zMoney.describe('Amount taken from the credit of the tenant, which comes from invoices below zero'),
-    amountDue: zMoney.describe('total − creditTaken, never below 0'),
+    amountDue: zMoney.describe('Amount to pay: total − creditTaken, less credit notes, never below 0; 0 where void'),
     creditNotes: z.array(
       z
         .object({

@@ -85,7 +85,7 @@ export const correctRate = defineCommand({
     return decide(core, call, fields, (segments, history) => {
       const input = { ...fields, effectiveUntil: effectiveUntil ?? null };
       const corrected = decideCorrection(segments, input, history);
-      // The period as meant at the basis: a later change by others must not shorten it unnoticed.
+      // The period that the caller saw at `basis`. A later change by others must not shorten it.
       const meant = correctionStretch(foldRates(history.filter(({ position }) => position <= basis)), input);
       if (corrected.length > 0) assertNotOvertaken(call, basis, history, (event) => saidOf(event, meant));
       return corrected;

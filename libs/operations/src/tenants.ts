@@ -30,7 +30,7 @@ const zPercent = zDecimal.refine(
 );
 const zTax = z.strictObject({ name: zText, ratePercent: zPercent, from: zInstant });
 
-/** More than a period makes no sense. */
+/** At most 31 days: no month is longer. */
 const MAX_GRACE_HOURS = 31 * 24;
 
 export const registerTenant = defineCommand({

@@ -11,15 +11,16 @@ export interface Positions {
 /** As of one log position, or of each of several. */
 export type AsOf = number | Positions;
 
+/** The range that contains these positions. */
 export const positionsOf = (positions: readonly number[]): Positions => ({
   first: positions.reduce((first, each) => Math.min(first, each), positions[0] ?? 0),
   last: positions.reduce((last, each) => Math.max(last, each), 0),
 });
 
 /**
- * The one way to say "in force at a log position": a row is the truth over `[position_from, position_to)`. Of several
- * positions, the row was in force at one of them at least: `isAt` says whether it was at a given one. `alias`: of the
- * table, where a statement has several.
+ * The one way to say "in force at a log position". A row is valid from position_from up to, but not including,
+ * position_to. For a range of positions: the row was in force at one of them at least, and `isAt` tells at which.
+ * `alias`: that of the table, where a statement has several tables.
  */
 export function at(asOf: AsOf | Expression<number>, alias?: string): RawBuilder<boolean> {
   const column = (name: keyof Versioned) => sql.ref(alias === undefined ? name : `${alias}.${name}`);
@@ -39,6 +40,6 @@ export function changedAt({ first, last }: Positions, alias?: string): RawBuilde
     OR ${column('position_to')} BETWEEN ${first} AND ${last})`;
 }
 
-/** SQL: the row takes effect over an instant in the world, by `[effective_from, effective_until)`. */
+/** SQL: the row is in force at this instant: `[effective_from, effective_until)` contains it. */
 export const isEffectiveAt = (instant: Instant): RawBuilder<boolean> =>
   sql<boolean>`(effective_from <= ${instant} AND (effective_until IS NULL OR effective_until > ${instant}))`;
