@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { ReadModels } from './database.js';
+import type { ReadModels } from '#read-model/read-models';
 
 /** The log position that the read models are at. */
 export async function readPosition(db: Kysely<ReadModels>): Promise<number> {

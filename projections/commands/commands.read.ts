@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import type { CommandKeyRow } from './commands.table.js';
 
 /** The command that was recorded under a key; undefined: none was. */

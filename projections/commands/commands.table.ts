@@ -1,4 +1,5 @@
 import { jsonb, text } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /** Commands by their keys. A repeated command changes nothing, and the same key with another body is a conflict. */
@@ -16,3 +17,9 @@ export const commandKeys = defineTable({
 });
 
 export type CommandKeyRow = RowOf<typeof commandKeys>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    command_keys: History<CommandKeyRow>;
+  }
+}

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at, type Positions } from '#read-model/at';
-import type { History, ReadModels } from '../database.js';
+import type { History, ReadModels } from '#read-model/read-models';
 import type { CostLineRow } from './costs.table.js';
 
 type Db = Kysely<ReadModels>;

@@ -1,4 +1,5 @@
 import { numeric, text, timestamptz } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /** The costs that providers charged, as known now. */
@@ -26,3 +27,9 @@ export const costLines = defineTable({
 });
 
 export type CostLineRow = RowOf<typeof costLines>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    cost_lines: History<CostLineRow>;
+  }
+}

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
-import type { History, ReadModels } from '../database.js';
+import type { History, ReadModels } from '#read-model/read-models';
 import type { CreditRow } from './credits.table.js';
 
 /** Coupons and credits, in the order in which they were granted; `tenantIds`: null for those of all. */

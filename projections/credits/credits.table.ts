@@ -1,4 +1,5 @@
 import { bigint, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /** Coupons (a percentage) and credits (an amount) of tenants. The rows of invoices say what they took. */
@@ -23,3 +24,9 @@ export const credits = defineTable({
 });
 
 export type CreditRow = RowOf<typeof credits>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    credits: History<CreditRow>;
+  }
+}

@@ -1,4 +1,5 @@
 import { text, timestamptz } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 export const deployments = defineTable({
@@ -69,3 +70,13 @@ export const usageWaivers = defineTable({
 });
 
 export type UsageWaiverRow = RowOf<typeof usageWaivers>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    deployments: History<DeploymentRow>;
+    deployment_assignments: History<AssignmentRow>;
+    subscriptions: History<SubscriptionRow>;
+    subscription_plans: History<SubscriptionPlanRow>;
+    usage_waivers: History<UsageWaiverRow>;
+  }
+}

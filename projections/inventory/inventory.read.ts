@@ -3,7 +3,7 @@ import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
-import type { History, ReadModels } from '../database.js';
+import type { History, ReadModels } from '#read-model/read-models';
 import type { ResourceCorrectionRow, ResourceRow, SightingRow } from './inventory.table.js';
 
 type Db = Kysely<ReadModels>;

@@ -1,5 +1,6 @@
 import type { ResourceChanges } from '#domain/inventory/resource';
 import { bigint, boolean, int, jsonb, numeric, text, timestamptz } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /** Resources as they were last seen. */
@@ -65,3 +66,11 @@ export const resourceCorrections = defineTable({
 });
 
 export type ResourceCorrectionRow = RowOf<typeof resourceCorrections>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    resources: History<ResourceRow>;
+    resource_sightings: History<SightingRow>;
+    resource_corrections: History<ResourceCorrectionRow>;
+  }
+}

@@ -1,4 +1,5 @@
 import { oneOf, text, timestamptz, uuid } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /**
@@ -29,3 +30,9 @@ export const invoiceLines = defineTable({
 });
 
 export type InvoiceLineRow = RowOf<typeof invoiceLines>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    invoice_lines: History<InvoiceLineRow>;
+  }
+}

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Period } from '#domain/time/period';
 import type { Positions } from '#read-model/at';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import { asJsonb, type RecordVersion, recordVersions } from '../usage-records/usage-records.read.js';
 
 /** What a line is rated from. */

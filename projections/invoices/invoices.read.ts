@@ -3,7 +3,7 @@ import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
-import type { History, ReadModels } from '../database.js';
+import type { History, ReadModels } from '#read-model/read-models';
 import type { CreditNoteRow, InvoicePartRow, InvoiceRow, TenantCreditRow } from './invoices.table.js';
 
 type Db = Kysely<ReadModels>;

@@ -1,6 +1,7 @@
 import type { FrozenRow, InvoiceStatus, Selection, Series } from '#domain/invoices/invoice';
 import type { Quarantined } from '#domain/lines/rate';
 import { bigint, int, jsonb, numeric, oneOf, text, timestamptz, uuid } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 export const invoices = defineTable({
@@ -118,3 +119,14 @@ export const invoiceRows = defineTable({
 });
 
 export type InvoiceRowRow = RowOf<typeof invoiceRows>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    invoices: History<InvoiceRow>;
+    tenant_credits: History<TenantCreditRow>;
+    credit_notes: History<CreditNoteRow>;
+    invoice_series: History<InvoiceSeriesRow>;
+    invoice_parts: History<InvoicePartRow>;
+    invoice_rows: History<InvoiceRowRow>;
+  }
+}

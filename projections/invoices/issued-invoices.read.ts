@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
 import type { Instant } from '#domain/time/instant';
 import { at, changedAt, type Positions } from '#read-model/at';
-import type { History, ReadModels } from '../database.js';
+import type { History, ReadModels } from '#read-model/read-models';
 import { isBooked } from './invoices.read.js';
 import type { CreditNoteRow, InvoiceRow, TenantCreditRow } from './invoices.table.js';
 

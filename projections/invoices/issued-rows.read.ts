@@ -4,7 +4,7 @@ import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 
 type Db = Kysely<ReadModels>;
 

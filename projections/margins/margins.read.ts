@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Series } from '#domain/invoices/invoice';
 import type { Period } from '#domain/time/period';
 import { at, type Positions } from '#read-model/at';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import type { RevenueRow } from './margins.table.js';
 
 type Db = Kysely<ReadModels>;

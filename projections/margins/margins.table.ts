@@ -1,4 +1,5 @@
 import { numeric, oneOf, text, uuid } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /**
@@ -26,3 +27,9 @@ export const revenue = defineTable({
 });
 
 export type RevenueRow = RowOf<typeof revenue>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    revenue: History<RevenueRow>;
+  }
+}

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import type { RevenueRow } from './margins.table.js';
 
 /** Adds revenue that no event books: to a trial, which is rolled back. */

@@ -1,5 +1,6 @@
 import type { SkippedResource } from '#domain/metering/metering';
 import { int, jsonb, oneOf, text, timestamptz } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 export const meteringConfigurations = defineTable({
@@ -26,3 +27,10 @@ export const meteredDays = defineTable({
 });
 
 export type MeteredDayRow = RowOf<typeof meteredDays>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    metering_configurations: History<MeteringConfigurationRow>;
+    metered_days: History<MeteredDayRow>;
+  }
+}

@@ -3,7 +3,7 @@ import { anyOf } from '#read-model/any-of';
 import type { Instant } from '#domain/time/instant';
 import { type AsOf, at, isEffectiveAt } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
-import type { History, ReadModels } from '../database.js';
+import type { History, ReadModels } from '#read-model/read-models';
 import type { PlanVersionRow } from './plans.table.js';
 
 /** The terms of plans, in the order in which they take effect; `planIds`: null for all. */

@@ -1,5 +1,6 @@
 import type { PlanItem } from '#domain/plans/plan';
 import { jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /** The terms of a plan over `[effective_from, effective_until)`. */
@@ -22,3 +23,9 @@ export const planVersions = defineTable({
 });
 
 export type PlanVersionRow = RowOf<typeof planVersions>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    plan_versions: History<PlanVersionRow>;
+  }
+}

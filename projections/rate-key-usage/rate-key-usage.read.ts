@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 
 /** A rate key from an instant on. */
 export interface RateKeySince extends RateKey {

@@ -1,4 +1,5 @@
 import { text, timestamptz } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /**
@@ -20,3 +21,9 @@ export const rateKeyUsage = defineTable({
 });
 
 export type RateKeyUsageRow = RowOf<typeof rateKeyUsage>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    rate_key_usage: History<RateKeyUsageRow>;
+  }
+}

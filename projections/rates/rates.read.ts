@@ -3,7 +3,7 @@ import type { Instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
 import { type AsOf, at, changedAt, isEffectiveAt, type Positions } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
-import type { History, ReadModels } from '../database.js';
+import type { History, ReadModels } from '#read-model/read-models';
 import type { RateRow } from './rates.table.js';
 
 /** The prices of rate keys, in the order in which they take effect. */

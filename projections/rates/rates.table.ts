@@ -1,4 +1,5 @@
 import { numeric, oneOf, text, timestamptz } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /** Prices over `[effective_from, effective_until)`. Those of a key never overlap at one position. */
@@ -21,3 +22,9 @@ export const rates = defineTable({
 });
 
 export type RateRow = RowOf<typeof rates>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    rates: History<RateRow>;
+  }
+}

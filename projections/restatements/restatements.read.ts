@@ -3,7 +3,7 @@ import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import { type AccountKey, isBooked, quarantines, unnestedAccounts } from '../invoices/invoices.read.js';
 
 export interface PendingMarkRow {

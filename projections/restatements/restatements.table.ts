@@ -1,4 +1,5 @@
 import { bigint, text, uuid } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /**
@@ -18,3 +19,9 @@ export const restatements = defineTable({
 });
 
 export type RestatementRow = RowOf<typeof restatements>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    restatements: History<RestatementRow>;
+  }
+}

@@ -1,4 +1,5 @@
 import { int, numeric, text, timestamptz, uuid } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 export const tenants = defineTable({
@@ -40,3 +41,11 @@ export const tenantGracePeriods = defineTable({
 });
 
 export type TenantGracePeriodRow = RowOf<typeof tenantGracePeriods>;
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    tenants: History<TenantRow>;
+    tenant_taxes: History<TenantTaxRow>;
+    tenant_grace_periods: History<TenantGracePeriodRow>;
+  }
+}

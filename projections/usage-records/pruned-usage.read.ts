@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import { at } from '#read-model/at';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import { MONTH_NAME, type PrunedMonth } from './usage-records.lookups.js';
 
 type Db = Kysely<ReadModels>;

@@ -4,7 +4,7 @@ import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import { recordsInForce } from './usage-records.read.js';
 
 type Db = Kysely<ReadModels>;

@@ -3,7 +3,7 @@ import type { Instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
 import { anyOf } from '#read-model/any-of';
 import { at, changedAt, type Positions } from '#read-model/at';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import type { ResourceRow } from '../inventory/inventory.table.js';
 import { asJsonb, recordsInForce, type RecordVersion, recordVersions } from './usage-records.read.js';
 import type { UsageRecordRow } from './usage-records.table.js';

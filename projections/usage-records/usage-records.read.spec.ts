@@ -3,7 +3,7 @@ import { type CompiledQuery, Kysely, type LogEvent, PostgresDialect } from 'kyse
 import type pg from 'pg';
 import { FROM_EVER, instant } from '#domain/time/instant';
 import { type TestLedger, testLedger } from '../../test/support/ledger.js';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import { readUsageByKind, readUsageRecordPage } from './usage-records.read.js';
 
 const T = (date: string) => instant(`${date}T00:00:00Z`);

@@ -6,7 +6,7 @@ import { at } from '#read-model/at';
 import { bigint } from '#read-model/column';
 import { keyset, type Rows } from '#read-model/keyset';
 import type { Versioned } from '#read-model/table';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import { usageRecords, type UsageRecordRow } from './usage-records.table.js';
 
 /** A reading's record over the positions in which it was in force. */

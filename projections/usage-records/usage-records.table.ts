@@ -1,5 +1,6 @@
 import type { Granularity, Origin } from '#domain/usage/usage';
 import { jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
+import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /**
@@ -90,3 +91,11 @@ export const prunedUsage = defineTable({
   key: ['deployment_id', 'billing_kind', 'month'],
   indexes: [['month']],
 });
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    usage_records: History<UsageRecordRow>;
+    usage_providers: History<UsageProviderRow>;
+    pruned_usage: History<RowOf<typeof prunedUsage>>;
+  }
+}

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
-import type { ReadModels } from '../database.js';
+import type { ReadModels } from '#read-model/read-models';
 import { at } from '#read-model/at';
 import { recordsInForce } from './usage-records.read.js';
 

@@ -1,4 +1,4 @@
-import { existsSync, globSync, readdirSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { eventSchemas } from '#domain/events';
 import { FROM_EVER } from '#domain/time/instant';
@@ -48,6 +48,15 @@ describe('projections', () => {
     for (const name of PROJECTIONS) {
       const files = ['table', 'projection', 'spec'].map((kind) => `projections/${name}/${name}.${kind}.ts`);
       expect(files.filter((file) => !existsSync(file))).toEqual([]);
+    }
+  });
+
+  it('give each of their tables a place among the read models, by its own name', () => {
+    for (const path of globSync('projections/*/*.table.ts')) {
+      const text = readFileSync(path, 'utf8');
+      const named = [...text.matchAll(/defineTable\(\{\s*name: '(\w+)'/g)].map(([, name]) => name);
+      const [, listed = ''] = /interface ReadModels \{([^}]*)\}/.exec(text) ?? [];
+      expect([path, [...listed.matchAll(/(\w+): History</g)].map(([, name]) => name)]).toEqual([path, named]);
     }
   });
 });

@@ -26,13 +26,8 @@ function isSource(folder: string): boolean {
   return folder.endsWith('/src');
 }
 
-/**
- * A table is what others may know of a projection: so it is a room of its own, below the database that is made of all
- * tables.
- */
-const isTable = (file: string): boolean => /\.table\.(js|ts)$/.test(file);
 const roomOf = (file: string): string =>
-  isTable(file) || roots.has(path.dirname(file)) ? file.replace(/\.(js|ts)$/, '') : path.dirname(file);
+  roots.has(path.dirname(file)) ? file.replace(/\.(js|ts)$/, '') : path.dirname(file);
 
 function target(importer: string, name: string): string | undefined {
   if (name.startsWith('.')) return path.join(path.dirname(importer), name);

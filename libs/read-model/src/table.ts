@@ -24,7 +24,10 @@ export interface TableDefinition {
    * Few rows are superseded. They have an index of their own, and each look-up reads both indexes (`recordsInForce`).
    */
   readonly fewSuperseded?: boolean;
-  /** No query and no other projection reads this table: its own reads the rows in force. A rebuild makes its other indexes at the end. */
+  /**
+   * No query and no other projection reads this table: its own reads the rows in force. A rebuild makes its other
+   * indexes at the end.
+   */
   readonly readByItsOwn?: boolean;
   /** A timestamptz column of the key: the rows of each UTC month are one partition. */
   readonly byMonthOf?: string;
