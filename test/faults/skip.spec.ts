@@ -68,7 +68,7 @@ describe('an event that can not be applied', () => {
     await expect(test.apply({ command: 'skip-event', position: 1, reason: 'no' })).rejects.toThrow('not_halted');
     const position = await append('a-stream', POISON);
     await expect(test.apply({ command: 'skip-event', position: position + 1, reason: 'no' })).rejects.toThrow(
-      `stand at position ${position}`,
+      `halted at position ${position}`,
     );
     expect((await test.apply({ command: 'skip-event', position, reason: 'of a later version' }))[0]).toMatchObject({
       status: 'done',
