@@ -1,4 +1,7 @@
+import type { LedgerEvent } from '#domain/events';
+import { type Appended, NO_STREAM } from '#event-store/port';
 import type { Caller } from '#ledger/caller';
+import type { LedgerCore } from '#ledger/ledger-core';
 import { instant } from '#domain/time/instant';
 import type { Bound, Held } from './bounds.js';
 
@@ -27,6 +30,20 @@ export interface Bench {
 }
 
 export const BENCHER: Caller = { actor: 'bench', role: 'platform_admin', now: instant('2026-06-01T00:00:00Z') };
+
+/** Records facts in a new stream, as the commands would, and without deciding on them. */
+export function appendingTo({ book }: LedgerCore): (stream: string, ...events: LedgerEvent[]) => Promise<Appended> {
+  const cause = {
+    name: 'bench',
+    key: null,
+    bodyHash: '',
+    occurredAt: null,
+    isKeyed: false,
+    idempotencyKey: null,
+    caller: BENCHER,
+  };
+  return (stream, ...events) => book.appendAt(stream, NO_STREAM, cause, events);
+}
 
 /** Milliseconds that some work takes. */
 export async function timed<Result>(work: () => Promise<Result>): Promise<{ ms: number; result: Result }> {

@@ -4,11 +4,10 @@ import { deploymentStream } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
 import { instant } from '#domain/time/instant';
 import { usageStream } from '#domain/usage/usage';
-import { NO_STREAM } from '#event-store/port';
 import type { Ledger } from '#operations/ledger';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { invoiceRun, tenantIds } from '#operations/invoice-run';
-import { BENCHER, type Bench, figure, inTurns, mustBe, timed } from './bench.js';
+import { appendingTo, BENCHER, type Bench, figure, inTurns, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
 
 const FROM = instant('2026-04-01T00:00:00Z');
@@ -167,16 +166,7 @@ function check(invoices: readonly Invoice[], subscriptions: number, status: stri
 async function setUp(ledger: Ledger, core: LedgerCore, subscriptions: number): Promise<void> {
   const published = await ledger.execute(PLAN, BENCHER);
   mustBe('the plan', published.status, 'done');
-  const cause = {
-    name: 'bench',
-    key: null,
-    bodyHash: '',
-    occurredAt: null,
-    isKeyed: false,
-    idempotencyKey: null,
-    caller: BENCHER,
-  };
-  const append = (stream: string, ...events: LedgerEvent[]) => core.book.appendAt(stream, NO_STREAM, cause, events);
+  const append = appendingTo(core);
   const tenants = Array.from({ length: Math.ceil(subscriptions / SUBSCRIPTIONS_PER_TENANT) }, (_, index) =>
     tenantId(index),
   );

@@ -5,11 +5,10 @@ import { deploymentStream } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
 import { instant, plusHours } from '#domain/time/instant';
 import { usageStream } from '#domain/usage/usage';
-import { NO_STREAM } from '#event-store/port';
 import { invoiceRun, tenantIds } from '#operations/invoice-run';
 import type { Ledger } from '#operations/ledger';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { BENCHER, type Bench, figure, inTurns, mustBe, timed } from './bench.js';
+import { appendingTo, BENCHER, type Bench, figure, inTurns, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
 
 const RECORDS_OF_A_TENANT = 1_000;
@@ -143,16 +142,7 @@ async function invoices(ledger: Ledger, asOf: typeof MAY): Promise<string> {
 /** Not timed: the facts as the commands would record them, many streams at a time. */
 async function setUp(ledger: Ledger, core: LedgerCore, tenants: number, perTenant: number): Promise<void> {
   for (const command of SET_UP) mustBe(command.command, (await ledger.execute(command, BENCHER)).status, 'done');
-  const cause = {
-    name: 'bench',
-    key: null,
-    bodyHash: '',
-    occurredAt: null,
-    isKeyed: false,
-    idempotencyKey: null,
-    caller: BENCHER,
-  };
-  const append = (stream: string, ...events: LedgerEvent[]) => core.book.appendAt(stream, NO_STREAM, cause, events);
+  const append = appendingTo(core);
   await inTurns([...Array(tenants).keys()], async (index) => {
     const [tenantId, deploymentId] = [`t-${index}`, `d-${index}`];
     await append(tenantStream(tenantId), {

@@ -6,12 +6,12 @@ import { rateStream } from '#domain/rates/rate';
 import { deploymentStream } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
 import { instant } from '#domain/time/instant';
-import { NO_STREAM, type EventLog } from '#event-store/port';
+import type { EventLog } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
 import { invoiceRun, tenantIds } from '#operations/invoice-run';
 import type { Ledger } from '#operations/ledger';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { BENCHER, mustBe } from './bench.js';
+import { appendingTo, BENCHER, mustBe } from './bench.js';
 import { appendUsage, deploymentId, QUANTITY_PER_EVENT, READINGS_PER_EVENT } from './usage-log.js';
 
 const FROM = instant('2026-04-01T00:00:00Z');
@@ -47,16 +47,7 @@ const numbers = (count: number): number[] => Array.from({ length: count }, (_, n
 export async function wholeLedger(ledger: Ledger, core: LedgerCore, records: number): Promise<number> {
   const deployments = Math.ceil(records / READINGS_PER_EVENT);
   mustBe('the plan', (await ledger.execute(PLAN, BENCHER)).status, 'done');
-  const cause = {
-    name: 'bench',
-    key: null,
-    bodyHash: '',
-    occurredAt: null,
-    isKeyed: false,
-    idempotencyKey: null,
-    caller: BENCHER,
-  };
-  const append = (stream: string, ...events: LedgerEvent[]) => core.book.appendAt(stream, NO_STREAM, cause, events);
+  const append = appendingTo(core);
   for (const n of numbers(Math.ceil(deployments / DEPLOYMENTS_PER_TENANT))) {
     const id = tenantId(n);
     await append(tenantStream(id), {

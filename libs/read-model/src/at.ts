@@ -17,13 +17,18 @@ export const positionsOf = (positions: readonly number[]): Positions => ({
   last: positions.reduce((last, each) => Math.max(last, each), 0),
 });
 
+const columnOf =
+  (alias: string | undefined) =>
+  (name: keyof Versioned): RawBuilder<unknown> =>
+    sql.ref(alias === undefined ? name : `${alias}.${name}`);
+
 /**
  * The one way to say "in force at a log position". A row is valid from position_from up to, but not including,
  * position_to. For a range of positions: the row was in force at one of them at least, and `isAt` tells at which.
  * `alias`: that of the table, where a statement has several tables.
  */
 export function at(asOf: AsOf | Expression<number>, alias?: string): RawBuilder<boolean> {
-  const column = (name: keyof Versioned) => sql.ref(alias === undefined ? name : `${alias}.${name}`);
+  const column = columnOf(alias);
   const { first, last } = typeof asOf === 'object' && 'first' in asOf ? asOf : { first: asOf, last: asOf };
   const to = column('position_to');
   return sql<boolean>`(${column('position_from')} <= ${last} AND (${to} IS NULL OR ${to} > ${first}))`;
@@ -35,7 +40,7 @@ export const isAt = ({ position_from: from, position_to: to }: Versioned, positi
 
 /** A version of a row began or ended at one of these positions. `alias`: see `at`. */
 export function changedAt({ first, last }: Positions, alias?: string): RawBuilder<boolean> {
-  const column = (name: keyof Versioned) => sql.ref(alias === undefined ? name : `${alias}.${name}`);
+  const column = columnOf(alias);
   return sql<boolean>`(${column('position_from')} BETWEEN ${first} AND ${last}
     OR ${column('position_to')} BETWEEN ${first} AND ${last})`;
 }

@@ -6,17 +6,11 @@ import { type Instant, later } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { toCredit } from '#projections/credits/credits.projection';
 import { readCredits } from '#projections/credits/credits.read';
-import { readBookedRows } from '#projections/invoices/invoices.read';
+import { type AccountKey, readBookedRows } from '#projections/invoices/invoices.read';
 import { readPendingMarks } from '#projections/restatements/restatements.read';
 import type { TenantAccount } from './accounts.js';
 import { type Lines, readLines } from './contracts.js';
 import { recordedPartsOf } from './parts.js';
-
-/** A tenant's account in one currency. */
-export interface AccountKey {
-  readonly tenantId: string;
-  readonly currency: string;
-}
 
 const keyOf = ({ tenantId, currency }: AccountKey): string => JSON.stringify([tenantId, currency]);
 const keyOfRow = (row: { readonly tenant_id: string; readonly currency: string }): string =>
