@@ -48,11 +48,11 @@ export type InvoiceTax = { readonly name: string | null; readonly ratePercent: s
 export type QuarantinedLine = { readonly lineId: string; readonly code: string; readonly message: string };
 export type CreditNoteReference = { readonly creditNoteId: string; readonly number: string; readonly issuedAt: string; readonly reason: string; readonly total: string };
 export type InvoicePreview = { readonly invoiceId: null; readonly number: null; readonly status: "preview"; readonly tenantId: string; readonly currency: string; readonly asOf: string; readonly lines: readonly (InvoiceLine)[]; readonly subtotal: string; readonly tax: string; readonly total: string; readonly taxes: readonly (InvoiceTax)[]; readonly quarantined: readonly (QuarantinedLine)[] };
-export type InvoiceDocumentAnswer = string;
 export type CreditNotePage = { readonly items: readonly (CreditNote)[]; readonly nextCursor: string | null };
 export type CreditNote = { readonly creditNoteId: string; readonly number: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string; readonly issuedAt: string; readonly reason: string; readonly subtotal: string; readonly tax: string; readonly total: string };
 export type CreditNoteWithRows = { readonly creditNoteId: string; readonly number: string; readonly invoiceId: string; readonly tenantId: string; readonly currency: string; readonly issuedAt: string; readonly reason: string; readonly subtotal: string; readonly tax: string; readonly total: string; readonly rows: readonly (CreditNoteRow)[] };
 export type CreditNoteRow = { readonly lineId: string; readonly deploymentId: string; readonly billingKind: string; readonly period: Period; readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly reason?: string };
+export type InvoiceDocumentAnswer = string;
 export type CreditNoteDocumentAnswer = string;
 export type CreditPage = { readonly items: readonly (Credit)[]; readonly nextCursor: string | null };
 export type Credit = { readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly kind: "coupon" | "credit"; readonly amount?: string; readonly left?: string; readonly percent?: string; readonly billingKinds?: readonly (string)[] | null; readonly taken: string; readonly period: OpenPeriod; readonly reason: string | null };
@@ -241,12 +241,6 @@ export class Ledgerline {
     return this.requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
   }
 
-  /** One invoice as an HTML page, to print or to send. */
-  async invoiceDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
-    const { id, ...query } = question;
-    return this.requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
-  }
-
   /** Credit notes of issued invoices. */
   async creditNotes(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; invoiceId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditNotePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/credit-notes', query: question });
@@ -256,6 +250,12 @@ export class Ledgerline {
   async creditNote(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteWithRows> {
     const { id, ...query } = question;
     return this.requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}`, query });
+  }
+
+  /** One invoice as an HTML page, to print or to send. */
+  async invoiceDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceDocumentAnswer> {
+    const { id, ...query } = question;
+    return this.requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/document`, query });
   }
 
   /** One credit note as an HTML page, to print or to send. */

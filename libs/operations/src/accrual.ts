@@ -10,6 +10,7 @@ import { allLines } from '#billing/invoices/contracts';
 import { ADMIN, defineQuery, type QueryContext, zAsOf, zAt } from '#ledger/query';
 import { netText, printRated, rateLines } from '#billing/invoices/rated-lines';
 import { zMoney, zQuantity, zQuarantine, zRow, zSpan, zTimestamp } from './answers.js';
+import type { Operations } from './declared.js';
 import { MID_APRIL } from './story.js';
 
 const zAccruedLine = z
@@ -100,3 +101,7 @@ export const accrual = defineQuery({
 /** The lines of all active subscriptions whose billing period contains the instant. */
 const openLines = async ({ core, position }: QueryContext, at: Instant): Promise<LineDefinition[]> =>
   (await allLines(core, position, at)).filter((line) => contains(line.period, at));
+
+export const accrualOperations: Operations = {
+  queries: [accrual],
+};

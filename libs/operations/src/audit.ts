@@ -23,6 +23,7 @@ import {
   zOptionalId,
 } from '#ledger/query';
 import { listOf, zAny, zEvent, zPosition } from './answers.js';
+import type { Operations } from './declared.js';
 import { zDifferences } from './diff.answer.js';
 import { zExplained } from './explain.answer.js';
 import { INVOICE } from './story.js';
@@ -43,7 +44,7 @@ const zChecked = z
 const codec = new EventCodec();
 const DEFAULT_EVENTS = 100;
 
-export const events = defineQuery({
+const events = defineQuery({
   name: 'events',
   summary: 'The events of the log, or of one stream, after a position',
   path: 'audit/events',
@@ -98,7 +99,7 @@ export const diff = defineQuery({
   },
 });
 
-export const check = defineQuery({
+const check = defineQuery({
   name: 'check',
   summary: 'Checks all invariants of the recorded data: failures and notices, each with ids and a remedy',
   path: 'audit/check',
@@ -143,3 +144,7 @@ async function firstOf(events: AsyncIterable<StoredEvent>, count: number): Promi
 
 /** Only roles that see margin see the data of cost events. Others see that there was an event. */
 const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role) || !Object.hasOwn(costEvents, type);
+
+export const auditOperations: Operations = {
+  queries: [explain, events, diff, check],
+};

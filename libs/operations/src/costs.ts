@@ -4,9 +4,10 @@ import { invalid } from '#domain/errors';
 import { zId } from '#domain/schema';
 import { writeCosts } from '#billing/costs/cost-writer';
 import { defineCommand } from '#ledger/define-command';
+import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
 
-export const recordCost = defineCommand({
+const recordCost = defineCommand({
   name: 'record-cost',
   summary: 'Records lines of a provider invoice',
   fields: z.strictObject({
@@ -48,3 +49,7 @@ function assertKeysOnce(lines: readonly CostLine[]): void {
     seen.add(lineKey);
   }
 }
+
+export const costOperations: Operations = {
+  commands: [recordCost],
+};

@@ -26,12 +26,13 @@ import {
   zPage,
 } from '#ledger/query';
 import { listOf, zMoney, zRow, zSpan, zTimestamp } from './answers.js';
+import type { Operations } from './declared.js';
 import { APRIL, CREDIT_NOTE, INVOICE } from './story.js';
 
 /**
  * The same body again finds the same credit note. For a second credit note with the same body, use an idempotency key.
  */
-export const createCreditNote = defineCommand({
+const createCreditNote = defineCommand({
   name: 'create-credit-note',
   summary: 'Credits an issued invoice: in full, by an amount, or by rows',
   fields: z
@@ -88,7 +89,7 @@ const zCreditNoteWithRows = z
   .object({ ...creditNoteFields, rows: z.array(zCreditNoteRow) })
   .meta({ id: 'CreditNoteWithRows' });
 
-export const creditNotes = defineQuery({
+const creditNotes = defineQuery({
   name: 'credit-notes',
   summary: 'Credit notes of issued invoices',
   path: 'credit-notes',
@@ -144,3 +145,8 @@ export async function creditNoteRows(
 ): Promise<FrozenRow[]> {
   return (await readFrozenRows(core.db, [{ documentId, attempt }])).map(({ row }) => row);
 }
+
+export const creditNoteOperations: Operations = {
+  commands: [createCreditNote],
+  queries: [creditNotes, creditNote],
+};

@@ -14,6 +14,7 @@ import { bookedRows } from '#billing/invoices/billing-facts';
 import { CREDIT_ORDER, readCreditPage } from '#projections/credits/credits.read';
 import type { CreditRow } from '#projections/credits/credits.table';
 import { listOf, zMoney, zOpenSpan, zQuantity } from './answers.js';
+import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
 import { assertTenant } from './tenants.js';
 
@@ -26,7 +27,7 @@ const zGrant = z.strictObject({
   reason: zText.optional(),
 });
 
-export const grantCredit = defineCommand({
+const grantCredit = defineCommand({
   name: 'grant-credit',
   summary: 'Grants a tenant a credit that reduces its next invoices',
   fields: zGrant.extend({ amount: zDecimal }),
@@ -39,7 +40,7 @@ export const grantCredit = defineCommand({
   },
 });
 
-export const grantCoupon = defineCommand({
+const grantCoupon = defineCommand({
   name: 'grant-coupon',
   summary: 'Grants a tenant a percentage discount on all or some billing kinds',
   fields: zGrant.extend({ percent: zDecimal, billingKinds: z.array(zId).min(1).optional() }),
@@ -63,7 +64,7 @@ export const grantCoupon = defineCommand({
   },
 });
 
-export const revokeCredit = defineCommand({
+const revokeCredit = defineCommand({
   name: 'revoke-credit',
   summary: 'Revokes a credit or a coupon from an instant on',
   fields: z.strictObject({ creditId: zId, tenantId: zId, currency: zCurrency, at: zInstant, reason: zText.min(1) }),
@@ -116,7 +117,7 @@ const zCredit = z
   })
   .meta({ id: 'Credit' });
 
-export const credits = defineQuery({
+const credits = defineQuery({
   name: 'credits',
   summary: 'Coupons and credits, with the amounts that issued invoices have taken',
   path: 'credits',
@@ -165,3 +166,8 @@ async function withTaken({ core, position }: QueryContext, rows: readonly Credit
     };
   });
 }
+
+export const creditOperations: Operations = {
+  commands: [grantCredit, grantCoupon, revokeCredit],
+  queries: [credits],
+};

@@ -22,11 +22,12 @@ import {
 import { DEPLOYMENT_ORDER, readAssignments, readDeploymentPage } from '#projections/deployments/deployments.read';
 import type { DeploymentRow } from '#projections/deployments/deployments.table';
 import { listOf, zTimestamp } from './answers.js';
+import type { Operations } from './declared.js';
 import { assertPlan } from './plans.js';
 import { APRIL } from './story.js';
 import { assertTenant } from './tenants.js';
 
-export const registerDeployment = defineCommand({
+const registerDeployment = defineCommand({
   name: 'register-deployment',
   summary: 'Registers a deployment of a tenant',
   fields: z.strictObject({ deploymentId: zId, tenantId: zId, name: zText, from: zInstant }),
@@ -43,7 +44,7 @@ export const registerDeployment = defineCommand({
   },
 });
 
-export const assignDeployment = defineCommand({
+const assignDeployment = defineCommand({
   name: 'assign-deployment',
   summary: 'Assigns a deployment to another tenant from an instant on',
   fields: z.strictObject({ deploymentId: zId, tenantId: zId, from: zInstant }),
@@ -151,3 +152,8 @@ const ownView = <Item extends { tenantId: string | null; assignments: readonly {
   tenantId: item.tenantId === own ? own : null,
   assignments: item.assignments.filter((each) => each.tenantId === own),
 });
+
+export const deploymentOperations: Operations = {
+  commands: [registerDeployment, assignDeployment],
+  queries: [deployments],
+};

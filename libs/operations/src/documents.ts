@@ -18,6 +18,7 @@ import { readTenants } from '#projections/tenants/tenants.read';
 import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
 import { zHtml } from './answers.js';
 import { creditNoteRows, visibleCreditNote } from './credit-notes.js';
+import type { Operations } from './declared.js';
 import { visibleInvoice } from './invoices.js';
 import { CREDIT_NOTE, INVOICE } from './story.js';
 
@@ -135,3 +136,7 @@ async function grantsOf(
   );
   return new Map(rows.map(({ credit_id, kind, percent, reason }) => [credit_id, { kind, percent, reason }]));
 }
+
+export const documentOperations: Operations = {
+  queries: [invoiceDocument, creditNoteDocument],
+};

@@ -24,6 +24,7 @@ import {
   zPage,
 } from '#ledger/query';
 import { listOf, zAny, zMoney, zPosition, zQuantity, zRow, zSpan, zTimestamp } from './answers.js';
+import type { Operations } from './declared.js';
 import { APRIL, INVOICE, MID_APRIL } from './story.js';
 
 /** The invoice of acme as of the middle of April, which the examples void. */
@@ -38,7 +39,7 @@ export const zDrafted = z.object({
 /** The result of issue-invoice. `quarantined`: lines of the draft that can no longer be rated. */
 export const zIssued = z.object({ quarantined }).default({ quarantined: [] });
 
-export const createInvoice = defineCommand({
+const createInvoice = defineCommand({
   name: 'create-invoice',
   summary: 'Creates a draft of what is due for a tenant as of an instant. The same command again finds it',
   fields: z.strictObject({ tenantId: zId, asOf: zInstant, select: zSelection.optional() }),
@@ -53,7 +54,7 @@ export const createInvoice = defineCommand({
 
 const zOnInvoice = z.strictObject({ invoiceId: zId, at: zInstant, reason: zText.optional() });
 
-export const issueInvoice = defineCommand({
+const issueInvoice = defineCommand({
   name: 'issue-invoice',
   summary: 'Issues a draft: assigns its number and freezes its rows',
   fields: zOnInvoice,
@@ -65,7 +66,7 @@ export const issueInvoice = defineCommand({
   },
 });
 
-export const voidInvoice = defineCommand({
+const voidInvoice = defineCommand({
   name: 'void-invoice',
   summary: 'Voids a draft or an issued invoice. Its lines become open again',
   fields: zOnInvoice,
@@ -86,7 +87,7 @@ export const voidInvoice = defineCommand({
   },
 });
 
-export const payInvoice = defineCommand({
+const payInvoice = defineCommand({
   name: 'pay-invoice',
   summary: 'Records the payment of an issued invoice',
   fields: zOnInvoice,
@@ -232,3 +233,8 @@ export async function visibleInvoice({ core, position, confinedTo }: QueryContex
     throw notFound('unknown_invoice', `there is no invoice ${id}`);
   return row;
 }
+
+export const invoiceOperations: Operations = {
+  commands: [createInvoice, issueInvoice, voidInvoice, payInvoice],
+  queries: [invoices, invoice, invoicePreview],
+};

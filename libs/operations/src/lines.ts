@@ -8,6 +8,7 @@ import { defineQuery, type QueryContext, READERS, visibleTenant, zAsOf, zAt, zOp
 import { isEverHeld, readDeploymentOfSubscription } from '#projections/deployments/deployments.read';
 import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
 import { listOf, zMoney, zQuantity, zQuarantine, zRow, zSpan } from './answers.js';
+import type { Operations } from './declared.js';
 import { LINE, MID_APRIL } from './story.js';
 
 const zLine = z
@@ -102,3 +103,7 @@ async function ownerOf(
     throw notFound('unknown_line', `there is no line ${id}`);
   return { tenantId: row.tenant_id, subscriptionId: row.subscription_id };
 }
+
+export const lineOperations: Operations = {
+  queries: [lines, line],
+};

@@ -5,6 +5,7 @@ import { readMarginCurrencies } from '#projections/margins/margins.read';
 import { zMonth } from '#ledger/month';
 import { ADMIN, defineQuery, zAsOf } from '#ledger/query';
 import { zMoney } from './answers.js';
+import type { Operations } from './declared.js';
 
 const figures = {
   revenue: zMoney,
@@ -59,3 +60,7 @@ export const margin = defineQuery({
     };
   },
 });
+
+export const marginOperations: Operations = {
+  queries: [margin],
+};

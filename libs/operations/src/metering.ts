@@ -27,9 +27,10 @@ import { readDeployments } from '#projections/deployments/deployments.read';
 import { readMeteredDays, readMeteringConfigurations } from '#projections/metering/metering.read';
 import { readMeteredRecords } from '#projections/usage-records/usage-records.read';
 import { listOf } from './answers.js';
+import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
 
-export const configureMetering = defineCommand({
+const configureMetering = defineCommand({
   name: 'configure-metering',
   summary: 'Sets the granularity of metering and the retention of raw records for a billing kind, from an instant on',
   fields: z.strictObject({
@@ -61,7 +62,7 @@ export const configureMetering = defineCommand({
 /** The result of run-metering. */
 export const zMetered = z.object({ count: z.int() });
 
-export const runMetering = defineCommand({
+const runMetering = defineCommand({
   name: 'run-metering',
   summary: 'Meters a UTC day from the inventory. Again: records only what changed since',
   fields: z.strictObject({ date: zDate }),
@@ -278,3 +279,8 @@ export const meteredDays = defineQuery({
     };
   },
 });
+
+export const meteringOperations: Operations = {
+  commands: [configureMetering, runMetering],
+  queries: [meteredDays],
+};

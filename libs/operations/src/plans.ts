@@ -28,10 +28,11 @@ import { unitAmountText } from '#billing/invoices/rated-lines';
 import { isEverPublished, PLAN_ORDER, readPlanPage } from '#projections/plans/plans.read';
 import type { PlanVersionRow } from '#projections/plans/plans.table';
 import { inForce, listOf, zAny, zMoney, zQuantity } from './answers.js';
+import type { Operations } from './declared.js';
 import { zPublishedPlan } from './published-plan.js';
 import { APRIL, MID_APRIL } from './story.js';
 
-export const publishPlan = defineCommand({
+const publishPlan = defineCommand({
   name: 'publish-plan',
   summary: 'Publishes a plan, or new terms of a plan, from an instant on',
   fields: zPublishedPlan,
@@ -50,7 +51,7 @@ export const publishPlan = defineCommand({
   },
 });
 
-export const correctPrice = defineCommand({
+const correctPrice = defineCommand({
   name: 'correct-price',
   summary: 'Corrects the price of a plan item for a past period',
   fields: z.strictObject({
@@ -201,3 +202,8 @@ const toItem = (row: PlanVersionRow) => ({
   period: { start: row.effective_from, end: row.effective_until },
   items: row.items,
 });
+
+export const planOperations: Operations = {
+  commands: [publishPlan, correctPrice],
+  queries: [plans],
+};

@@ -9,8 +9,9 @@ import { type Checkpoint, versionsOf } from '#read-model/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { type AnswerOf, defineQuery, STAFF, zAsOf } from '#ledger/query';
 import { zAny, zNextCursor, zPosition } from './answers.js';
+import type { Operations } from './declared.js';
 
-export const skipEvent = defineCommand({
+const skipEvent = defineCommand({
   name: 'skip-event',
   summary: 'Skips the event at which the projections halted',
   fields: z.strictObject({ position: z.int().positive(), reason: zText.min(1) }),
@@ -145,3 +146,8 @@ async function secondsSince({ log }: LedgerCore, position: number, now: Instant)
     return Math.max(0, Number((micros(now) - micros(recordedAt)) / MICROS_PER_SECOND));
   return 0;
 }
+
+export const projectionOperations: Operations = {
+  commands: [skipEvent],
+  queries: [projections],
+};

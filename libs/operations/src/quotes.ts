@@ -8,6 +8,7 @@ import { tenantAccount } from '#billing/invoices/accounts';
 import { plansById } from '#billing/invoices/contracts';
 import { planOfItsOwn, zPublishedPlan } from './published-plan.js';
 import { zMoney, zQuantity, zRow } from './answers.js';
+import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
 import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId, zAt } from '#ledger/query';
 
@@ -67,3 +68,7 @@ export const quote = defineQuery({
     return quotePlan(version, usage, tax?.ratePercent ?? '0');
   },
 });
+
+export const quoteOperations: Operations = {
+  queries: [quote],
+};

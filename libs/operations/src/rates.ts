@@ -25,12 +25,13 @@ import { defineQuery, READERS, zAt, zOptionalId, zPage, pageOfRows } from '#ledg
 import { RATE_ORDER, readRatePage } from '#projections/rates/rates.read';
 import type { RateRow } from '#projections/rates/rates.table';
 import { inForce, listOf, zMoney } from './answers.js';
+import type { Operations } from './declared.js';
 import { APRIL, MID_APRIL } from './story.js';
 
 const zPrice = zDecimal.refine((value) => !value.startsWith('-'), 'must not be negative');
 const KEY = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'fra1' };
 
-export const setRate = defineCommand({
+const setRate = defineCommand({
   name: 'set-rate',
   summary: 'Sets the price of a rate key from an instant on',
   fields: zRateKey.extend({
@@ -62,7 +63,7 @@ export const setRate = defineCommand({
   },
 });
 
-export const correctRate = defineCommand({
+const correctRate = defineCommand({
   name: 'correct-rate',
   summary: 'Corrects the price of a rate key for a past period',
   fields: zRateKey.extend({
@@ -93,7 +94,7 @@ export const correctRate = defineCommand({
   },
 });
 
-export const withdrawRate = defineCommand({
+const withdrawRate = defineCommand({
   name: 'withdraw-rate',
   summary: 'Withdraws the price of a rate key from an instant on',
   fields: zRateKey.extend({ from: zInstant, reason: zText.min(1) }),
@@ -190,3 +191,8 @@ const toItem = (row: RateRow) => ({
   effectiveUntil: row.effective_until,
   period: { start: row.effective_from, end: row.effective_until },
 });
+
+export const rateOperations: Operations = {
+  commands: [setRate, correctRate, withdrawRate],
+  queries: [rates],
+};

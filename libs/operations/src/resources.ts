@@ -30,6 +30,7 @@ import {
   RESOURCE_ORDER,
 } from '#projections/inventory/inventory.read';
 import { listOf, zAny, zQuantity, zTimestamp } from './answers.js';
+import type { Operations } from './declared.js';
 import { DAY } from './story.js';
 
 /** A field left out keeps its value. null removes the value. */
@@ -50,7 +51,7 @@ const RESOURCE = {
   deploymentId: 'acme-prod',
 };
 
-export const observeResource = defineCommand({
+const observeResource = defineCommand({
   name: 'observe-resource',
   summary: 'Records an observation of one resource',
   fields: zSeenResource.extend({ provider: zId, seenAt: zInstant }),
@@ -62,7 +63,7 @@ export const observeResource = defineCommand({
   },
 });
 
-export const syncResources = defineCommand({
+const syncResources = defineCommand({
   name: 'sync-resources',
   summary: 'Records the complete listing of a provider. A resource missing in several listings is removed',
   fields: z.strictObject({ provider: zId, seenAt: zInstant, resources: z.array(zSeenResource) }),
@@ -73,7 +74,7 @@ export const syncResources = defineCommand({
   },
 });
 
-export const removeResource = defineCommand({
+const removeResource = defineCommand({
   name: 'remove-resource',
   summary: 'Records the removal of a resource at an instant',
   fields: z.strictObject({ provider: zId, providerId: zId, at: zInstant }),
@@ -88,7 +89,7 @@ export const removeResource = defineCommand({
   },
 });
 
-export const correctResource = defineCommand({
+const correctResource = defineCommand({
   name: 'correct-resource',
   summary: 'Corrects the status, size or holder of a resource for a past period',
   fields: z.strictObject({
@@ -370,3 +371,8 @@ async function rowsAt(
     ];
   });
 }
+
+export const resourceOperations: Operations = {
+  commands: [observeResource, syncResources, removeResource, correctResource],
+  queries: [resources],
+};

@@ -12,6 +12,7 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { zMonth } from '#ledger/month';
 import { contextFor } from '#ledger/query';
 import { type Kept, type Prunable, retentionOf } from '#billing/retention/retention';
+import type { Operations } from './declared.js';
 import { MID_APRIL } from './story.js';
 
 const DEPLOYMENTS_AT_ONCE = { concurrency: 32 };
@@ -31,7 +32,7 @@ export const zPruned = z.object({
  * Prunes one deployment after another. After an interruption, the same command continues. Errors: `usage_in_use`,
  * `retention_not_over`, if nothing can be pruned.
  */
-export const pruneUsage = defineCommand({
+const pruneUsage = defineCommand({
   name: 'prune-usage',
   summary: 'Deletes the raw usage records of a month after their retention',
   fields: z.strictObject({ month: zMonth, at: zInstant, deploymentId: zId.optional() }),
@@ -109,3 +110,7 @@ function refusalText(month: string, kept: readonly Kept[]): string {
   const more = kept.length > shown.length ? `; and ${kept.length - shown.length} more` : '';
   return `no raw usage records of ${month} can be pruned: ${shown.join('; ')}${more}`;
 }
+
+export const retentionOperations: Operations = {
+  commands: [pruneUsage],
+};

@@ -37,10 +37,11 @@ import {
 } from '#projections/deployments/deployments.read';
 import type { SubscriptionRow } from '#projections/deployments/deployments.table';
 import { listOf, zOpenSpan, zTimestamp } from './answers.js';
+import type { Operations } from './declared.js';
 import { assertPlan } from './plans.js';
 import { APRIL } from './story.js';
 
-export const startSubscription = defineCommand({
+const startSubscription = defineCommand({
   name: 'start-subscription',
   summary: 'Subscribes a deployment to a plan from an instant on',
   fields: z.strictObject({
@@ -77,7 +78,7 @@ export const startSubscription = defineCommand({
   },
 });
 
-export const changePlan = defineCommand({
+const changePlan = defineCommand({
   name: 'change-plan',
   summary: 'Changes the plan of a subscription from an instant on',
   fields: z.strictObject({ subscriptionId: zId, planId: zId, at: zInstant }),
@@ -92,7 +93,7 @@ export const changePlan = defineCommand({
   },
 });
 
-export const cancelSubscription = defineCommand({
+const cancelSubscription = defineCommand({
   name: 'cancel-subscription',
   summary: 'Cancels a subscription at an instant',
   fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
@@ -215,3 +216,8 @@ const ownSubscription = <Item extends { tenantId: string | null; tenancies: read
   tenantId: own,
   tenancies: item.tenancies.filter((each) => each.tenantId === own),
 });
+
+export const subscriptionOperations: Operations = {
+  commands: [startSubscription, changePlan, cancelSubscription],
+  queries: [subscriptions],
+};

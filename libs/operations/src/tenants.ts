@@ -22,6 +22,7 @@ import { readTenantCredits } from '#projections/invoices/invoices.read';
 import { readTenantPage, readTenantTaxes, TENANT_ORDER } from '#projections/tenants/tenants.read';
 import type { TenantRow } from '#projections/tenants/tenants.table';
 import { listOf, zMoney, zQuantity, zTimestamp } from './answers.js';
+import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
 
 const zPercent = zDecimal.refine(
@@ -33,7 +34,7 @@ const zTax = z.strictObject({ name: zText, ratePercent: zPercent, from: zInstant
 /** At most 31 days: no month is longer. */
 const MAX_GRACE_HOURS = 31 * 24;
 
-export const registerTenant = defineCommand({
+const registerTenant = defineCommand({
   name: 'register-tenant',
   summary: 'Registers a tenant with its currency and time zone',
   fields: z.strictObject({
@@ -77,7 +78,7 @@ export const registerTenant = defineCommand({
   },
 });
 
-export const setTax = defineCommand({
+const setTax = defineCommand({
   name: 'set-tax',
   summary: 'Sets the tax of a tenant from an instant on',
   fields: zTax.extend({ tenantId: zId }),
@@ -99,7 +100,7 @@ export const setTax = defineCommand({
   },
 });
 
-export const setGracePeriod = defineCommand({
+const setGracePeriod = defineCommand({
   name: 'set-grace-period',
   summary: 'Sets the grace period of a tenant: hours between the end of a period and its billing',
   fields: z.strictObject({ tenantId: zId, hours: z.int().min(0).max(MAX_GRACE_HOURS), from: zInstant }),
@@ -176,3 +177,8 @@ async function withDetails({ core, position }: QueryContext, rows: readonly Tena
     })),
   }));
 }
+
+export const tenantOperations: Operations = {
+  commands: [registerTenant, setTax, setGracePeriod],
+  queries: [tenants],
+};

@@ -6,8 +6,9 @@ import { defineCommand } from '#ledger/define-command';
 import { deploymentOf } from '#ledger/deployment';
 import { defineQuery, STAFF, zPage } from '#ledger/query';
 import { listOf, zQuantity, zSpan } from './answers.js';
+import type { Operations } from './declared.js';
 
-export const waiveUsage = defineCommand({
+const waiveUsage = defineCommand({
   name: 'waive-usage',
   summary: 'Waives usage without a line: it is no longer listed as unbilled',
   fields: z.strictObject({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText.min(1) }),
@@ -40,7 +41,7 @@ const zUnbilled = z
   .meta({ id: 'UnbilledUsage' });
 
 /** Usage without a line is on no invoice. It is listed with the reason until a command covers or waives it. */
-export const unbilled = defineQuery({
+const unbilled = defineQuery({
   name: 'unbilled',
   summary: 'Usage without a line: the deployment had no subscription, or its plan has no item for the billing kind',
   path: 'unbilled',
@@ -52,3 +53,8 @@ export const unbilled = defineQuery({
     return unbilledPage(context, page);
   },
 });
+
+export const unbilledOperations: Operations = {
+  commands: [waiveUsage],
+  queries: [unbilled],
+};

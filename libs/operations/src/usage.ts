@@ -18,6 +18,7 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
 import { within, withPruned } from '#billing/usage/pruned-usage';
 import { zAny, zNextCursor, zQuantity, zSpan } from './answers.js';
+import type { Operations } from './declared.js';
 import { APRIL, DAY } from './story.js';
 import { readAssignments } from '#projections/deployments/deployments.read';
 import { readPrunedKinds } from '#projections/usage-records/pruned-usage.read';
@@ -44,7 +45,7 @@ import {
 
 const READING = { resourceId: 'gw-1', billingKind: 'gateway', period: DAY, granularity: 'day' as const };
 
-export const observeUsage = defineCommand({
+const observeUsage = defineCommand({
   name: 'observe-usage',
   summary: 'Records usage readings of a deployment',
   fields: z.strictObject({
@@ -70,7 +71,7 @@ export const observeUsage = defineCommand({
   },
 });
 
-export const correctUsage = defineCommand({
+const correctUsage = defineCommand({
   name: 'correct-usage',
   summary: 'Corrects the quantity of a reading. null withdraws it',
   fields: z.strictObject({
@@ -293,3 +294,8 @@ export const usage = defineQuery({
     return Object.fromEntries(rows.map((row) => [row.billing_kind, text(decimal(row.quantity))]));
   },
 });
+
+export const usageOperations: Operations = {
+  commands: [observeUsage, correctUsage],
+  queries: [usageRecords, usage],
+};
