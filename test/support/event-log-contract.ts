@@ -19,23 +19,23 @@ import {
 
 interface LogUnderTest {
   readonly log: EventLog;
-  /** Positions are 1, 2, 3 …, and no one else appends to this log. */
+  /** Positions are 1, 2, 3 …, and nobody else appends to this log. */
   readonly dense: boolean;
   close(): Promise<void>;
 }
 
-/** A log whose connections a test can break; the log may make new ones at once. */
+/** A log whose connections a test can break. The log may reconnect immediately. */
 export interface DroppableLog extends LogUnderTest {
   dropConnections(): Promise<void>;
 }
 
-/** What every log must do: run by the spec of each adapter. */
+/** The behaviour of every log. The spec of each adapter runs it. */
 export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTest>): void {
   describe(`${name} keeps the contract of the log:`, () => {
     let test: LogUnderTest;
     let log: EventLog;
     let start: number;
-    // A real server still holds the streams of earlier runs: every test has names of its own there.
+    // A real server still has the streams of earlier runs, so every test uses its own names.
     let prefix: string;
     const named = (stream: string): string => `${prefix}-${stream}`;
     const ours = (): { streamPrefixes: string[] } => ({ streamPrefixes: [`${prefix}-`] });
@@ -51,7 +51,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       await test.close();
     });
 
-    it('reads back what was appended, oldest first, from a revision on', async () => {
+    it('reads the appended events, oldest first, from a revision', async () => {
       const first = await log.append(named('a'), NO_STREAM, [event(1), event(2)]);
       const second = await log.append(named('a'), 1, [event(3)]);
       expect([first.revision, second.revision]).toEqual([1, 2]);
@@ -62,14 +62,14 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
         { id: id(3), revision: 2, stream: named('a') },
       ]);
       expect(events.map((each) => each.position).slice(1)).toEqual([first.position, second.position]);
-      // One meaning of position: an event has the same one wherever it is read.
+      // A position has one meaning: an event has the same position wherever it is read.
       expect(events).toEqual(await all(log.readAll(start, ours())));
       expect((await all(log.read(named('a'), 1))).map((each) => each.id)).toEqual([id(2), id(3)]);
       expect(await all(log.read(named('a'), 3))).toEqual([]);
       expect(await log.revisionOf(named('a'))).toBe(2);
     });
 
-    it('has no event in a stream that does not exist', async () => {
+    it('returns no event for a stream that does not exist', async () => {
       expect(await all(log.read(named('nowhere')))).toEqual([]);
       expect(await log.revisionOf(named('nowhere'))).toBe(NO_STREAM);
     });
@@ -94,7 +94,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       expect(kept).toEqual(odd);
     });
 
-    it('refuses an append at any other revision than the stream is at, and says which that is', async () => {
+    it('refuses an append at any other revision, and names the actual one', async () => {
       await expect(log.append(named('a'), 0, [event(1)])).rejects.toEqual(
         new WrongExpectedRevision(named('a'), 0, NO_STREAM),
       );
@@ -107,7 +107,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       expect(await all(log.read(named('a')))).toHaveLength(2);
     });
 
-    it('answers a repeated append as it did the first time, for ever, and writes nothing', async () => {
+    it('returns the first answer for a repeated append, and writes nothing', async () => {
       const first = await log.append(named('a'), NO_STREAM, [event(1), event(2)]);
       expect(await log.append(named('a'), NO_STREAM, [event(1), event(2)])).toEqual(first);
       await log.append(named('a'), 1, [event(3)]);
@@ -135,7 +135,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       expect((await all(log.readAll(start, ours()))).map((each) => each.id)).toEqual([id(1)]);
     });
 
-    it('refuses an append that is over the limit, or that no log could keep', async () => {
+    it('refuses an append that exceeds the limit, or that no log can store', async () => {
       const metadata = '{}';
       const full = 'x'.repeat(MAX_APPEND_BYTES - metadata.length);
       await expect(log.append(named('a'), NO_STREAM, [{ ...event(1), data: `${full}x`, metadata }])).rejects.toEqual(
@@ -156,7 +156,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       }
     });
 
-    it('gives all streams in one global order, after a position, by stream and by type', async () => {
+    it('reads all streams in one global order, after a position, by stream and by type', async () => {
       await log.append(named('a'), NO_STREAM, [event(1, 'Opened')]);
       const second = await log.append(named('b'), NO_STREAM, [event(2, 'Opened')]);
       await log.append(named('a'), 0, [event(3, 'Closed'), event(4, 'Opened')]);
@@ -179,7 +179,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       if (test.dense) expect(position).toBe(start + 2);
     });
 
-    it('gives the events at positions, in order, and passes over those that have none', async () => {
+    it('reads the events at positions, in order, and skips positions without one', async () => {
       await log.append(named('a'), NO_STREAM, [event(1), event(2)]);
       const { position: third } = await log.append(named('b'), NO_STREAM, [event(3)]);
       const [first] = await all(log.readAll(start, ours()));
@@ -193,7 +193,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       for (let i = 0; i < 5; i += 1) await log.append(named('a'), i - 1, [event(i)]);
       const events = await all(log.readAll(start, ours()));
       for (const { recordedAt } of events) {
-        // Events of one instant are all of it.
+        // An instant includes all of its events.
         expect(await log.positionAt(recordedAt)).toBe(
           events.findLast((each) => each.recordedAt === recordedAt)?.position,
         );
@@ -206,7 +206,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       expect(await log.positionAt(instant('9999-12-31T23:59:59Z'))).toBe(await log.head());
     });
 
-    it('gives 20 writers at once one order without gaps, also to who reads meanwhile', async () => {
+    it('gives 20 parallel writers and a reader one order without gaps', async () => {
       const writers = Array.from({ length: 20 }, (_, writer) => writer);
       const stop = new AbortController();
       const seen = take(log.subscribe(start, { signal: stop.signal, filter: ours() }), 100);
@@ -229,7 +229,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       if (test.dense) expect(positions).toEqual(positions.map((_, i) => start + 1 + i));
     });
 
-    it('lets exactly one of the writers win who race for a revision', async () => {
+    it('lets exactly one of several writers win a race for a revision', async () => {
       const race = Array.from({ length: 10 }, (_, i) => log.append(named('a'), NO_STREAM, [event(i)]));
       const lost = (await Promise.allSettled(race))
         .filter((result) => result.status === 'rejected')
@@ -246,7 +246,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       expect(times).toEqual([...times].sort(compareInstants));
     });
 
-    it('hands a subscriber what there is, then what comes, until it stops', async () => {
+    it('delivers existing events to a subscriber, then new ones, until it stops', async () => {
       const first = await log.append(named('a'), NO_STREAM, [event(1, 'Opened')]);
       await log.append(named('a'), 0, [event(2, 'Closed')]);
       const stop = new AbortController();
@@ -266,7 +266,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       expect(await Promise.all(waiting)).toEqual([undefined, undefined]);
     });
 
-    it('does not keep a subscriber who stops while it has more to come', async () => {
+    it('lets a subscriber stop while more events follow', async () => {
       await log.append(
         named('a'),
         NO_STREAM,
@@ -321,7 +321,7 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
   });
 }
 
-/** What every log must do when its connections break. */
+/** The behaviour of every log when its connections break. */
 export function droppedConnectionsContract(name: string, makeLog: () => Promise<DroppableLog>): void {
   describe(`${name} survives broken connections:`, () => {
     let test: DroppableLog;
@@ -338,7 +338,7 @@ export function droppedConnectionsContract(name: string, makeLog: () => Promise<
       await test.close();
     });
 
-    it('goes on after dropped connections, where a subscriber was, with no event twice or missing', async () => {
+    it('continues a subscription after dropped connections, with no event twice or missing', async () => {
       const stop = new AbortController();
       const seen = log.subscribe(start, { signal: stop.signal })[Symbol.asyncIterator]();
       for (let i = 0; i < 6; i += 1) {
@@ -354,7 +354,7 @@ export function droppedConnectionsContract(name: string, makeLog: () => Promise<
       expect(await all(log.readAll(start))).toHaveLength(8);
     });
 
-    it('gives many writers whose connections drop each event once, when they retry', async () => {
+    it('records each event once if many writers lose their connections and retry', async () => {
       const writers = Array.from({ length: 8 }, async (_, writer) => {
         for (let i = 0; i < 10; i += 1) await retried(() => log.append(`w${writer}`, i - 1, [event(writer * 10 + i)]));
       });
@@ -390,13 +390,13 @@ async function take(events: AsyncIterable<StoredEvent>, count: number): Promise<
   return seen;
 }
 
-/** The id of the next event; undefined at the end. */
+/** The id of the next event. undefined at the end. */
 async function next(events: AsyncIterator<StoredEvent>): Promise<string | undefined> {
   const result = await events.next();
   return result.done === true ? undefined : result.value.id;
 }
 
-/** What the port asks of a caller: an append of unknown outcome is made again, with the same ids and revision. */
+/** As the port requires: an append with an unknown outcome is made again, with the same ids and revision. */
 export async function retried(append: () => Promise<Appended>): Promise<Appended> {
   for (let attempt = 1; ; attempt += 1) {
     try {

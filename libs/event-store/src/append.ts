@@ -4,7 +4,7 @@ import { AppendTooLarge, MAX_APPEND_BYTES, NO_STREAM, type NewEvent } from './po
 
 const CANONICAL_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** One append as the adapters hand it on, its size known. */
+/** One append, with its size in bytes. The adapters pass it on. */
 export interface Append {
   readonly stream: string;
   readonly expectedRevision: number;
@@ -12,32 +12,32 @@ export interface Append {
   readonly bytes: number;
 }
 
-/** An append that no log could take: a defect of the caller, not a matter of what the log holds. */
+/** An append that no log can take, whatever the stream contains: a defect of the caller. */
 export class InvalidAppend extends Error {
   override readonly name = 'InvalidAppend';
 }
 
 /**
- * The guards that all adapters share, so that an append refused by one is refused by each of them, and so that nothing
- * in it can make a database refuse the batch that it shares with others.
+ * The checks that all adapters share: all of them refuse the same appends. An append that passes contains nothing that
+ * makes a database refuse the whole batch.
  */
 export function checkedAppend(stream: string, expectedRevision: number, events: readonly NewEvent[]): Append {
-  // EventStoreDB keeps `$` for its own streams and types, and readAll leaves those out.
+  // EventStoreDB reserves `$` for system streams and types, and readAll skips them.
   if (!isName(stream)) throw new InvalidAppend(`${JSON.stringify(stream)} can't name a stream`);
   if (!Number.isSafeInteger(expectedRevision) || expectedRevision < NO_STREAM) {
-    throw new InvalidAppend(`${expectedRevision} is no revision that stream ${stream} could be at`);
+    throw new InvalidAppend(`${expectedRevision} is not a possible revision of stream ${stream}`);
   }
-  if (events.length === 0) throw new InvalidAppend(`an append to ${stream} needs at least one event`);
+  if (events.length === 0) throw new InvalidAppend(`an append to ${stream} must have at least one event`);
   let bytes = 0;
   for (const event of events) {
-    // Only the canonical form: Postgres would give any other back in lower case.
+    // Only the canonical form: Postgres returns any other form in lower case.
     if (!CANONICAL_UUID.test(event.id))
       throw new InvalidAppend(`${stream}: ${JSON.stringify(event.id)} is not a UUID in lower case`);
     if (!isName(event.type))
-      throw new InvalidAppend(`${stream}: ${JSON.stringify(event.type)} can't name an event type`);
+      throw new InvalidAppend(`${stream}: ${JSON.stringify(event.type)} is not a valid event type`);
     if (!isStorable(event.data) || !isStorable(event.metadata)) {
       throw new InvalidAppend(
-        `${stream}: event ${event.id} holds a NUL or half a surrogate pair, whose bytes can't be kept`,
+        `${stream}: event ${event.id} contains a NUL or half a surrogate pair, which can't be stored`,
       );
     }
     bytes += Buffer.byteLength(event.data) + Buffer.byteLength(event.metadata);

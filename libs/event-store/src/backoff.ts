@@ -11,7 +11,7 @@ export class Backoff {
     this.failures = 0;
   }
 
-  /** Ends early when the signal aborts. */
+  /** Returns early if the signal aborts. */
   async wait(signal: AbortSignal): Promise<void> {
     const ms = Math.min(FIRST_MS * 2 ** this.failures, LONGEST_MS);
     this.failures += 1;

@@ -1,7 +1,7 @@
 import type { Append } from './append.js';
 import type { Appended } from './port.js';
 
-/** How one append of a batch ended: an error refuses that append alone. */
+/** The result of one append of a batch. An error refuses only that append. */
 export type Outcome = Appended | Error;
 
 const MAX_APPENDS = 200;
@@ -14,9 +14,9 @@ interface Waiting {
 }
 
 /**
- * Group commit: while one batch is written, the appends that come in gather for the next one, so that a commit's wait
- * for the disk is shared by all of them. One batch is in flight at a time, and a batch holds a stream once at most, so
- * that the log can decide on all of its appends set-wise; a second append to the stream waits for the batch after.
+ * Group commit: while one batch is written, new appends collect for the next batch, so that they share one wait for the
+ * disk. Only one batch is written at a time. A batch has at most one append per stream, so that the log can decide on
+ * all of them in one statement. A second append to the same stream waits for the following batch.
  */
 export class Batcher {
   private queue: Waiting[] = [];
@@ -31,13 +31,13 @@ export class Batcher {
     });
   }
 
-  /** Until everything that was added has its answer. */
+  /** Resolves when every added append has its result. */
   async idle(): Promise<void> {
     await this.running;
   }
 
   private async run(): Promise<void> {
-    // One turn of the microtask queue first: appends made in one go then share the first batch too.
+    // Wait one turn of the microtask queue, so that appends of the same turn share the first batch.
     await Promise.resolve();
     for (let batch = this.take(); batch.length > 0; batch = this.take()) await this.send(batch);
     this.running = undefined;
@@ -68,7 +68,7 @@ export class Batcher {
     try {
       const outcomes = await this.write(batch.map((waiting) => waiting.append));
       for (const [i, waiting] of batch.entries()) {
-        const outcome = outcomes[i] ?? new Error(`the log gave no answer to an append to ${waiting.append.stream}`);
+        const outcome = outcomes[i] ?? new Error(`no result for an append to ${waiting.append.stream}`);
         if (outcome instanceof Error) waiting.reject(outcome);
         else waiting.resolve(outcome);
       }

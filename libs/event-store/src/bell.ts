@@ -1,6 +1,6 @@
 /**
- * Wakes those who wait for more events. No ring is missed: a waiter names the ring up to which it has looked, and goes
- * on at once if there was another since.
+ * Wakes subscribers that wait for new events. No ring is missed: a subscriber passes the number of the last ring that
+ * it has seen, and returns immediately if there was a later one.
  */
 export class Bell {
   private count = 0;
@@ -15,7 +15,9 @@ export class Bell {
     for (const wake of [...this.waiting]) wake();
   }
 
-  /** Until the next ring after `seen`, the signal's abort, or the time out (milliseconds; none by default). */
+  /**
+   * Resolves at the next ring after `seen`, when the signal aborts, or after the timeout (milliseconds, default: none).
+   */
   async wait(seen: number, signal: AbortSignal, timeoutMs?: number): Promise<void> {
     if (this.count !== seen || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();

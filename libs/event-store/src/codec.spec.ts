@@ -24,7 +24,7 @@ const stored = (event: { type?: string; data?: string; metadata?: string }): Sto
   ...event,
 });
 
-/** What the codec says of an event that it can't read. */
+/** The error message for an event that the codec can't read. */
 function complaint(codec: EventCodec, event: StoredEvent): string {
   try {
     codec.decode(event);
@@ -40,7 +40,7 @@ const PLACE = "at position 1207 (tenant-t1, revision 4) can't be read: ";
 describe('an event', () => {
   const codec = new EventCodec();
 
-  it('comes back from the log as it went in', () => {
+  it('is read from the log as it was written', () => {
     const { data, metadata } = codec.encode(ID, TAX, {
       ...METADATA,
       occurredAt: instant('2026-01-01T00:00:00Z'),
@@ -57,31 +57,31 @@ describe('an event', () => {
     });
   });
 
-  it('is written in one canonical form: decimals without trailing zeros, fields that do not belong left out', () => {
+  it('is written in one canonical form: decimals without trailing zeros, without unknown fields', () => {
     const loose: LedgerEvent = { ...TAX, data: { ...TAX.data, ratePercent: '19.00', ...{ extra: true } } };
     expect(codec.encode(ID, loose, METADATA).data).toBe(
       '{"tenantId":"t1","name":"VAT","ratePercent":"19","from":"2026-01-01T00:00:00Z"}',
     );
   });
 
-  it('of a wrong shape is not written', () => {
+  it('with invalid data is not written', () => {
     const broken: LedgerEvent = { ...TAX, data: { ...TAX.data, ratePercent: 'a fifth' } };
     expect(() => codec.encode(ID, broken, METADATA)).toThrow(
-      'TenantTaxSet has a wrong shape: ratePercent is not a plain decimal such as "12.50"',
+      'TenantTaxSet has invalid data: ratePercent is not a plain decimal such as "12.50"',
     );
   });
 
-  it('of an unknown type is not read', () => {
+  it('with an unknown type is not read', () => {
     expect(complaint(codec, stored({ type: 'TenantMerged' }))).toBe(
       `event TenantMerged ${PLACE}its type is unknown to this version`,
     );
-    // not even one whose name every object has
+    // Not even with a name that every object has.
     expect(complaint(codec, stored({ type: 'constructor' }))).toBe(
       `event constructor ${PLACE}its type is unknown to this version`,
     );
   });
 
-  it('of a wrong shape is not read; every fault is named', () => {
+  it('with invalid data is not read, and the error names every fault', () => {
     expect(complaint(codec, stored({ data: '{"tenantId":"","name":"VAT","ratePercent":19}' }))).toBe(
       `event TenantTaxSet ${PLACE}tenantId must not be empty; ratePercent must be a decimal as a string, such ` +
         `as "12.50"; ` +
@@ -102,12 +102,12 @@ describe('an event', () => {
 
   it('of a newer version is not read', () => {
     expect(complaint(codec, stored({ metadata: '{"actor":"a","v":2}' }))).toBe(
-      `event TenantTaxSet ${PLACE}its shape has version 2, this program knows 1`,
+      `event TenantTaxSet ${PLACE}its shape has version 2, but this program knows version 1`,
     );
     expect(complaint(codec, stored({ metadata: '{"actor":"a","v":0}' }))).toMatch(/its metadata: v /);
   });
 
-  it('names its place to programs too', () => {
+  it('gives programs its position in the error', () => {
     expect(() => codec.decode(stored({ data: '[]' }))).toThrow(
       expect.objectContaining({
         name: 'UnreadableEvent',
@@ -140,7 +140,7 @@ describe('a shape that was changed twice', () => {
     ).data;
   const from = '2026-01-01T00:00:00Z';
 
-  it('is lifted from version 1 by both upcasters, from version 2 by the second', () => {
+  it('is converted from version 1 by both upcasters, from version 2 by the second', () => {
     // 0.19 × 100 = 19
     expect(read(null, { tenantId: 't1', fraction: '0.19', from })).toEqual({
       tenantId: 't1',
@@ -168,12 +168,12 @@ describe('a shape that was changed twice', () => {
     });
   });
 
-  it('is written in version 3, and says so', () => {
+  it('is written in version 3, with that number', () => {
     expect(codec.encode(ID, TAX, METADATA).metadata).toBe('{"actor":"operator:mira","v":3}');
     expect(codec.decode(stored(codec.encode(ID, TAX, METADATA))).metadata).toEqual(METADATA);
   });
 
-  it('leaves other types alone', () => {
+  it('does not change other types', () => {
     const other: LedgerEvent = {
       type: 'DeploymentAssigned',
       data: { deploymentId: 'd1', tenantId: 't1', from: instant(from) },
@@ -181,12 +181,12 @@ describe('a shape that was changed twice', () => {
     expect(codec.encode(ID, other, METADATA).metadata).toBe('{"actor":"operator:mira"}');
   });
 
-  it('is not read where lifting gives no known shape, nor beyond version 3', () => {
+  it('is not read if the conversion gives an invalid shape, or if its version is above 3', () => {
     expect(complaint(codec, stored({ data: '{"tenantId":"t1"}', metadata: '{"actor":"a","v":2}' }))).toContain(
       'ratePercent must be given',
     );
     expect(complaint(codec, stored({ metadata: '{"actor":"a","v":4}' }))).toContain(
-      'its shape has version 4, this program knows 3',
+      'its shape has version 4, but this program knows version 3',
     );
   });
 });

@@ -14,8 +14,8 @@ import { isPlainlyObserved } from '#domain/usage/plain';
 import type { NewEvent, StoredEvent } from './port.js';
 
 /**
- * Between facts and the bytes in the log. Every event is checked against its schema when it is written and when it is
- * read; an old shape is lifted to the present one by its upcaster before the check.
+ * Converts between events and the bytes in the log. Every event is checked against its schema when it is written and
+ * when it is read. An old version is first converted to the current version by its upcasters.
  */
 
 const zMetadata = z.object({
@@ -34,14 +34,14 @@ const zMetadata = z.object({
   requestId: z.string().exactOptional(),
   traceparent: z.string().exactOptional(),
   source: z.object({ file: z.string(), sha256: z.string().exactOptional(), rows: z.string() }).exactOptional(),
-  /** Version of the event's shape; 1 unless it says so. */
+  /** Version of the event's shape. Default: 1. */
   v: z.number().int().positive().exactOptional(),
 });
 
-/** Lifts the data of one version of an event's shape to the next. */
+/** Converts the data of one version of an event's shape to the next version. */
 type Upcaster = (data: unknown) => unknown;
 
-/** By event type: the upcasters from version 1 on, in order. The present version is their number + 1. */
+/** The upcasters of each event type, in order, from version 1. The current version is their number + 1. */
 export type Upcasters = { readonly [Type in EventType]?: readonly Upcaster[] };
 
 /** No shape has changed yet. */
@@ -61,20 +61,18 @@ export class UnreadableEvent extends Error {
 }
 
 /**
- * What JSON writes as an escape, after an even number of backslashes: the bytes are text, what is read of them is not.
+ * An escaped character in JSON, after an even number of backslashes. The JSON itself is valid text, but the parsed
+ * string is not.
  */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 
-/**
- * An event as it stands in the log, in the version of its shape in which it was written, and of a type that may be
- * unknown.
- */
+/** An event as it is stored, in the version in which it was written. Its type may be unknown. */
 export interface LoggedEvent extends Omit<StoredEvent, 'data' | 'metadata'> {
   readonly data: unknown;
   readonly metadata: EventMetadata;
 }
 
-/** The event, of one of these types, as it was asked for. Errors: an Error, a defect, where it is of another. */
+/** Checks that the event has one of these types. Errors: an Error (a defect) if it has another type. */
 export function ofType<Type extends EventType>(
   event: RecordedEvent,
   ...types: readonly Type[]
@@ -97,7 +95,7 @@ export class EventCodec {
     return (this.upcasters[type]?.length ?? 0) + 1;
   }
 
-  /** Refuses a fact whose shape is not its schema's: that is a defect of the decision that made it. */
+  /** Refuses an event that does not match its schema: a defect of the decision that made it. */
   encode(id: string, event: LedgerEvent, metadata: EventMetadata): NewEvent {
     const data = isPlain(event) ? event.data : this.canonical(event);
     const version = this.version(event.type);
@@ -108,19 +106,19 @@ export class EventCodec {
     for (const [where, text] of Object.entries(encoded))
       if (text.includes('\\u') && UNSTORABLE.test(text))
         throw new Error(
-          `${event.type} holds a NUL or half a surrogate pair in its ${where}: no read model could keep it`,
+          `${event.type} contains a NUL or half a surrogate pair in ${where}, which no read model can store`,
         );
     return { id, type: event.type, ...encoded };
   }
 
   private canonical({ type, data }: LedgerEvent): unknown {
     const result = checked(eventSchemas[type], data);
-    if (!result.success) throw new Error(`${type} has a wrong shape: ${listed(fieldErrors(result.error))}`);
+    if (!result.success) throw new Error(`${type} has invalid data: ${listed(fieldErrors(result.error))}`);
     return result.data;
   }
 
   /**
-   * For a reader that shows the log itself, also where it can't be applied. Errors: UnreadableEvent, where it is not
+   * For readers that show the log itself, including events that can't be applied. Errors: UnreadableEvent if it is not
    * JSON.
    */
   asLogged(stored: StoredEvent): LoggedEvent {
@@ -129,8 +127,8 @@ export class EventCodec {
   }
 
   /**
-   * The data as it stands, unchecked: it was checked when it was written. For a reader of very many events; a shape of
-   * another version is lifted and checked as by `decode`.
+   * The data without a check: it was checked when it was written. For readers of very many events. An older version is
+   * converted and checked as in `decode`.
    */
   decodeAsWritten(stored: StoredEvent): RecordedEvent {
     const { type, id, stream, revision, position, recordedAt } = stored;
@@ -155,20 +153,26 @@ export class EventCodec {
     throw new UnreadableEvent(stored, `its metadata: ${listed(fieldErrors(metadata.error))}`);
   }
 
-  /** Refuses what has no schema or does not fit it (UnreadableEvent): a projection halts there rather than guess. */
+  /**
+   * Refuses an event that has no schema or does not match it (UnreadableEvent). The projection then stops instead of
+   * guessing.
+   */
   decode(stored: StoredEvent): RecordedEvent {
     const { type } = stored;
     if (!isEventType(type)) throw new UnreadableEvent(stored, 'its type is unknown to this version');
     const { v = 1, ...known } = this.metadataOf(stored);
     if (v > this.version(type))
-      throw new UnreadableEvent(stored, `its shape has version ${v}, this program knows ${this.version(type)}`);
+      throw new UnreadableEvent(
+        stored,
+        `its shape has version ${v}, but this program knows ` + `version ${this.version(type)}`,
+      );
     const lifted = (this.upcasters[type] ?? [])
       .slice(v - 1)
       .reduce<unknown>((data, upcast) => upcast(data), json(stored, stored.data));
     const data = checked(recordedSchemas[type], lifted);
     if (!data.success) throw new UnreadableEvent(stored, listed(fieldErrors(data.error)));
     const { id, stream, revision, position, recordedAt } = stored;
-    // The schema that was looked up by `type` checked the data: the pair belongs together.
+    // The schema was selected by `type` and checked the data, so the two belong together.
     return {
       type,
       data: data.data as EventData<EventType>,
@@ -182,7 +186,7 @@ export class EventCodec {
   }
 }
 
-/** Very many readings in few events: where they are plain, that is seen at less cost than by the schema. */
+/** For very many readings in few events: for plain readings this check costs less than the schema. */
 const isPlain = (event: LedgerEvent): boolean => event.type === 'UsageObserved' && isPlainlyObserved(event.data);
 
 function json(stored: StoredEvent, text: string): unknown {

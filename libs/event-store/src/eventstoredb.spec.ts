@@ -25,7 +25,7 @@ droppedConnectionsContract('EventStoreDB, as a node in memory,', onNode);
 
 const realServer = process.env['EVENT_STORE_URL'];
 if (realServer === undefined) {
-  // To stderr itself: Jest's console would bury it under a stack.
+  // Written to stderr directly: Jest's console would hide it under a stack trace.
   process.stderr.write(
     '\n!! EVENT_STORE_URL is not set: the log was tested on a node in memory, NOT on a real EventStoreDB server.\n\n',
   );
@@ -52,9 +52,9 @@ describe('EventStoreDB', () => {
     await node.stop();
   });
 
-  it('says that the outcome of an append without an answer is unknown; a retry is recognised', async () => {
+  it('reports an unknown outcome for an append without an answer, and recognises a retry', async () => {
     node.answerLate(60_000);
-    // On a busy machine the time may be over before the node has the append: then it is sent again.
+    // On a busy machine the timeout may pass before the node has the append: then it is sent again.
     while (node.appends === 0)
       await expect(hasty.append('a', NO_STREAM, [event(1)])).rejects.toBeInstanceOf(UnknownOutcome);
     node.answerLate(0);
@@ -64,7 +64,7 @@ describe('EventStoreDB', () => {
     expect((await all(log.read('a'))).map((each) => each.position)).toEqual([again.position]);
   });
 
-  it('says so too where the connection breaks before the answer', async () => {
+  it('reports the same if the connection breaks before the answer', async () => {
     node.answerLate(60_000);
     const append = log.append('a', NO_STREAM, [event(1)]);
     const broken = (async (): Promise<void> => {
@@ -78,20 +78,20 @@ describe('EventStoreDB', () => {
     expect(node.appends).toBe(1);
   });
 
-  it('turns to the leader that a node names', async () => {
+  it('connects to the leader that a node names', async () => {
     node.refuseAsNotLeader(2);
     expect((await log.append('a', NO_STREAM, [event(1)])).revision).toBe(0);
     expect(node.appends).toBe(1);
   });
 
-  it('gives up in time where no node is the leader', async () => {
+  it('gives up in time if no node is the leader', async () => {
     node.refuseAsNotLeader(1_000);
     await expect(hasty.append('a', NO_STREAM, [event(1)])).rejects.toBeInstanceOf(UnknownOutcome);
     node.refuseAsNotLeader(0);
     expect((await log.append('a', NO_STREAM, [event(1)])).revision).toBe(0);
   });
 
-  it('says of a read that finds no server that it got no answer', async () => {
+  it('reports a read without a server as unanswered', async () => {
     const nowhere = new EventStoreDbLog('esdb://127.0.0.1:1?tls=false');
     await expect(nowhere.head()).rejects.toBeInstanceOf(UnknownOutcome);
     await expect(nowhere.revisionOf('a')).rejects.toBeInstanceOf(UnknownOutcome);
@@ -108,7 +108,7 @@ describe('EventStoreDB', () => {
     expect(seen).toEqual([[true, { n: 1 }, {}]]);
   });
 
-  it('reads the time of recording beyond milliseconds', async () => {
+  it('reads the recording time with microseconds', async () => {
     await log.append('a', NO_STREAM, [event(1)]);
     // The node adds 1,234 ticks of 100 ns to its clock: 123 microseconds.
     expect((await all(log.read('a')))[0]?.recordedAt).toMatch(/123Z$/);

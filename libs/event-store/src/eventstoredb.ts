@@ -30,21 +30,21 @@ import {
 } from './port.js';
 
 interface EventStoreDbLogOptions {
-  /** How long an append may take until its outcome counts as unknown. */
+  /** Time limit of an append. After it, the outcome is unknown. */
   readonly appendTimeoutMs?: number;
 }
 
 const TICKS_PER_MICROSECOND = 10n;
-/** The server is not there, or went away. */
+/** The server can't be reached, or the connection was lost. */
 const NO_ANSWER = [UnavailableError, CancelledError, DeadlineExceededError, TimeoutError];
 
 /**
- * The log in EventStoreDB (or KurrentDB), by a connection string `esdb://…`, which also holds the credentials.
- * Positions are commit positions: in order, not dense. System events (`$…`) are left out everywhere.
+ * The log in EventStoreDB (or KurrentDB). The connection string `esdb://…` contains the credentials. Positions are
+ * commit positions: ordered, with gaps. System events (`$…`) are skipped everywhere.
  *
- * What the client does not do is done here: every append is bounded in time, with an exact revision and ids of our own;
- * a subscription that dies goes on after the last event that was handed over. The server's checkpoints and caught-up
- * notes are not looked at: they run ahead of what was handed over.
+ * This class adds what the client lacks: every append has a time limit, an exact revision and our own event ids, and a
+ * subscription that fails continues after the last event that was delivered. It ignores the checkpoint and caught-up
+ * messages of the server, because they run ahead of the delivered events.
  */
 export class EventStoreDbLog implements EventLog {
   private readonly wire: EventStoreDbWire;
@@ -64,11 +64,12 @@ export class EventStoreDbLog implements EventLog {
     for (;;) {
       const left = this.appendTimeoutMs - (performance.now() - started);
       if (left <= 0 || this.closing.signal.aborted)
-        throw new UnknownOutcome(`an append to ${stream} found no leader in time`);
+        throw new UnknownOutcome(`no leader was found in time for an append to ${stream}`);
       try {
         return await this.answer(append, await this.wire.append(append, Math.ceil(left)));
       } catch (error) {
-        // Not the leader: nothing was written, and the client now turns to the leader that the answer named.
+        // This node is not the leader. Nothing was written, and the client now connects to the leader that the answer
+        // names.
         if (!(commandError(error) instanceof NotLeaderError)) return await this.afterError(append, error);
       }
       await backoff.wait(signal);
@@ -117,8 +118,8 @@ export class EventStoreDbLog implements EventLog {
   }
 
   /**
-   * Looked for from the end, since the server has no index of time. Its clock may go back: the last event that is not
-   * after it counts.
+   * Searches from the end, because the server has no index of time. Its clock may go back: the result is the last event
+   * that is not after the instant.
    */
   async positionAt(at: Instant): Promise<number> {
     for await (const event of this.events(allBackwards())) if (!isBefore(at, event.recordedAt)) return event.position;
@@ -134,7 +135,7 @@ export class EventStoreDbLog implements EventLog {
     }
   }
 
-  /** Ends the subscriptions and closes the connection; an append under way is of unknown outcome. */
+  /** Ends the subscriptions and closes the connection. The outcome of an append in progress is unknown. */
   async close(): Promise<void> {
     this.closing.abort();
     await this.wire.close();
@@ -160,7 +161,7 @@ export class EventStoreDbLog implements EventLog {
       throw new WrongExpectedRevision(append.stream, append.expectedRevision, actual);
     }
     const position = answer.getSuccess()?.getPosition();
-    // A server that recognised a repetition may leave the position out: the stream has it.
+    // A server that recognises a repetition may omit the position. The stream has it.
     if (position === undefined) return this.settle(append);
     return {
       revision: append.expectedRevision + append.events.length,
@@ -178,12 +179,12 @@ export class EventStoreDbLog implements EventLog {
       answer instanceof InvalidArgumentError
     )
       throw answer;
-    // Neither yes nor no, as where a part of the events is there and the rest differs.
+    // Neither yes nor no: for example, some of the events are stored and the rest differ.
     if (answer instanceof UnknownError && !this.closing.signal.aborted) return this.settle(append);
     throw new UnknownOutcome(`an append to ${append.stream} got no answer: ${answer.message}`, { cause: error });
   }
 
-  /** Where the answer does not say it: what became of an append, by what its stream holds now. */
+  /** Determines the outcome of an append from the present events of the stream, if the answer does not say it. */
   private async settle({ stream, expectedRevision, events }: Append): Promise<Appended> {
     let actual = expectedRevision;
     let same = 0;
@@ -195,12 +196,12 @@ export class EventStoreDbLog implements EventLog {
       last = event;
       if (same === events.length) return { revision: last.revision, position: last.position };
     }
-    if (actual === expectedRevision) throw new UnknownOutcome(`an append to ${stream} was neither taken nor refused`);
+    if (actual === expectedRevision) throw new UnknownOutcome(`an append to ${stream} was neither stored nor refused`);
     throw new WrongExpectedRevision(stream, expectedRevision, actual);
   }
 }
 
-/** undefined: not an event, or one of the system's own. */
+/** undefined: not an event, or a system event. */
 function storedEvent(response: ReadResp): StoredEvent | undefined {
   const event = response.getEvent()?.getEvent();
   if (event === undefined) return undefined;
@@ -224,10 +225,9 @@ const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? [])
 const commandError = (error: unknown): Error =>
   convertToCommandError(error instanceof Error ? error : new Error(String(error)));
 
-/** 2^53 bytes of log are 8 PiB; beyond that a JavaScript number would be another position. */
+/** 2^53 bytes of log are 8 PiB. A JavaScript number can't hold a larger position exactly. */
 function safeNumber(value: string): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number))
-    throw new RangeError(`${value} is not a position or revision that can be counted exactly`);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${value} is too large for a position or revision`);
   return number;
 }

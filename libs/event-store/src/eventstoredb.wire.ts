@@ -9,13 +9,13 @@ import type { Append } from './append.js';
 import { NO_STREAM } from './port.js';
 
 /**
- * The gRPC calls of the log, made with the client's own channel, credentials, leader discovery and generated messages,
- * but below its commands, because those
- * - parse JSON data and write it anew, which loses its bytes (order of keys survives, white space and `1.0` do not);
- *   binary events would keep them, but then the server's own tools could not show or query the ledger;
- * - cut `created` to milliseconds;
- * - put appends of all clients of the process into one map of promises, so that one broken connection rejects the
- *   appends of every client, and an answer that comes after that throws outside of any call.
+ * The gRPC calls of the log. They use the client's channel, credentials, leader discovery and generated messages, but
+ * not its commands, because the commands
+ * - parse JSON data and write it again, which changes its bytes (the order of keys is kept, white space and `1.0` are
+ *   not). Binary events would keep the bytes, but then the server's own tools could not show or query the ledger.
+ * - cut `created` to milliseconds.
+ * - keep the appends of all clients of the process in one map of promises: one broken connection rejects the appends of
+ *   every client, and a late answer throws outside of any call.
  */
 export class EventStoreDbWire {
   private readonly client: EventStoreDBClient;
@@ -26,7 +26,7 @@ export class EventStoreDbWire {
     this.internals = this.client as unknown as ClientInternals;
   }
 
-  /** One append, answered within the deadline or rejected with what gRPC says. */
+  /** One append. It is answered before the deadline, or rejected with the gRPC error. */
   append({ stream, expectedRevision, events }: Append, deadlineMs: number): Promise<AppendResp> {
     return this.internals.execute(
       StreamsClient,
@@ -49,7 +49,8 @@ export class EventStoreDbWire {
   }
 
   /**
-   * What the server sends for a read or a subscription, until it ends, breaks (throws), or the signal aborts (throws).
+   * The messages of the server for a read or a subscription, until the call ends, breaks (throws), or the signal aborts
+   * (throws).
    */
   async *read(options: ReadReq.Options, signal?: AbortSignal): AsyncIterable<ReadResp> {
     if (signal?.aborted === true) return;
@@ -61,7 +62,8 @@ export class EventStoreDbWire {
     );
     const call = await open();
     const cancel = (): void => call.cancel();
-    // The error of a call that was left early comes when nobody iterates any more: unheard, it would end the process.
+    // If a call is left early, its error arrives when nobody iterates any more. Without a listener it would end the
+    // process.
     call.on('error', () => undefined);
     signal?.addEventListener('abort', cancel, { once: true });
     try {
@@ -74,15 +76,15 @@ export class EventStoreDbWire {
 
   async close(): Promise<void> {
     await this.client.dispose();
-    // `dispose` leaves the channel open. Where none could be made, there is none to close.
+    // `dispose` keeps the channel open. If no channel could be made, there is none to close.
     const channel = await this.internals.getChannel().catch(() => undefined);
     channel?.close();
   }
 }
 
 /**
- * What the client declares as protected, for its own commands. It is pinned to 6.2.1, and the contract suite runs over
- * it.
+ * What the client declares as protected, for its own commands. The client is pinned to 6.2.1, and the contract suite
+ * tests this.
  */
 interface ClientInternals {
   execute<C extends Client, T>(
@@ -116,7 +118,7 @@ function proposed(event: Append['events'][number]): InstanceType<typeof streamsP
   return message;
 }
 
-/** A plain Uint8Array: the messages take no Buffer. */
+/** A plain Uint8Array: the messages do not accept a Buffer. */
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'utf8'));
 const streamIdentifier = (stream: string): InstanceType<typeof sharedPb.StreamIdentifier> =>
   new sharedPb.StreamIdentifier().setStreamName(bytes(stream));
@@ -125,7 +127,7 @@ const FORWARDS = 0;
 const BACKWARDS = 1;
 const EVERYTHING = String(Number.MAX_SAFE_INTEGER);
 
-/** A stream from a revision on. */
+/** A stream from a revision. */
 export function streamFrom(stream: string, revision: number, count = EVERYTHING): ReadReq.Options {
   const from = new streamsPb.ReadReq.Options.StreamOptions()
     .setStreamIdentifier(streamIdentifier(stream))
@@ -149,7 +151,7 @@ export function streamBackwards(stream: string): ReadReq.Options {
     .setNoFilter(new sharedPb.Empty());
 }
 
-/** The whole log from a position on, the event there included; 0: from the start. */
+/** The whole log from a position, including the event there. 0: from the start. */
 export const allFrom = (position: number): ReadReq.Options =>
   new streamsPb.ReadReq.Options()
     .setAll(allOptions(position))
@@ -157,7 +159,7 @@ export const allFrom = (position: number): ReadReq.Options =>
     .setCount(EVERYTHING)
     .setNoFilter(new sharedPb.Empty());
 
-/** The whole log from its end back. */
+/** The whole log, backwards from its end. */
 export const allBackwards = (): ReadReq.Options =>
   new streamsPb.ReadReq.Options()
     .setAll(new streamsPb.ReadReq.Options.AllOptions().setEnd(new sharedPb.Empty()))
@@ -165,7 +167,7 @@ export const allBackwards = (): ReadReq.Options =>
     .setCount(EVERYTHING)
     .setNoFilter(new sharedPb.Empty());
 
-/** A subscription to what comes after a position, to streams with one of the prefixes, or to all but system events. */
+/** A subscription to the events after a position: of streams with one of the prefixes, or all except system events. */
 export function allAfter(position: number, streamPrefixes: readonly string[] | undefined): ReadReq.Options {
   const { FilterOptions } = streamsPb.ReadReq.Options;
   const filter = new FilterOptions().setCheckpointintervalmultiplier(1000).setMax(1000);
@@ -180,7 +182,7 @@ export function allAfter(position: number, streamPrefixes: readonly string[] | u
 function allOptions(position: number): InstanceType<typeof streamsPb.ReadReq.Options.AllOptions> {
   const options = new streamsPb.ReadReq.Options.AllOptions();
   if (position === 0) return options.setStart(new sharedPb.Empty());
-  // Commit and prepare position differ in explicit transactions alone, which no gRPC client can write.
+  // Commit and prepare position differ only in explicit transactions, which no gRPC client can write.
   const text = String(position);
   return options.setPosition(new streamsPb.ReadReq.Options.Position().setCommitPosition(text).setPreparePosition(text));
 }

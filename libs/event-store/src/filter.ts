@@ -1,6 +1,6 @@
 import type { EventFilter } from './port.js';
 
-/** Whether an event passes a filter; without one, all do. An empty list lets nothing pass. */
+/** Whether an event passes a filter. Without a filter, every event passes. An empty list passes none. */
 export function passes(
   event: { readonly stream: string; readonly type: string },
   filter: EventFilter | undefined,

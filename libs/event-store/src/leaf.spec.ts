@@ -17,7 +17,7 @@ const EVENT = {
 const digest = (bytes: Buffer): string => `${bytes.length} ${hash('sha256', bytes)}`;
 
 describe('a leaf', () => {
-  it('has each field behind its length, and the event once more out of them', () => {
+  it('has the length before each field, and can be read back into the event', () => {
     const event = { ...EVENT, stream: 's', revision: 0, position: 12, recordedAt: instant('2026-04-01T09:00:00.5Z') };
     const leaf = Leaf.of(event);
     // 8 fields; '12', 's', '0', the id's 36 bytes = 0x24, 'Née' in 4 bytes, 9 bytes of data, '{}', 22 bytes = 0x16 of
@@ -40,7 +40,7 @@ describe('leaves out of Postgres', () => {
     log = new PostgresLog(database.pool);
     await log.migrate();
     const event = (n: number) => ({ ...EVENT, id: `3f0c8a52-5d0e-5b7a-9a44-${String(n).padStart(12, '0')}` });
-    // One is larger than the chunks that come over the wire.
+    // One is larger than the chunks of the wire.
     for (let n = 0; n < 30; n += 1)
       await log.append('s', n === 0 ? NO_STREAM : n - 1, [
         { ...event(n), data: JSON.stringify('ä'.repeat(n === 7 ? 200_000 : n)) },
@@ -57,7 +57,7 @@ describe('leaves out of Postgres', () => {
     return leaves;
   };
 
-  it('are the bytes of the events as they are read', async () => {
+  it('are the bytes of the events that are read', async () => {
     const events = await all(log.readAll(0));
     const leaves = await leavesIn();
     expect(leaves.map(({ bytes }) => digest(bytes))).toEqual(events.map((event) => digest(Leaf.of(event).bytes)));
@@ -65,7 +65,7 @@ describe('leaves out of Postgres', () => {
     expect(await leavesIn({ after: 30, upTo: 40 })).toEqual([]);
   });
 
-  it('may be left half-way', async () => {
+  it('may be abandoned halfway', async () => {
     for await (const batch of log.leaves()) if (batch.length > 0) break;
     expect(await log.head()).toBe(30);
   });

@@ -2,12 +2,11 @@ import { instant } from '#domain/time/instant';
 import type { StoredEvent } from './port.js';
 
 /**
- * The bytes of an event that are hashed: the number of fields in one byte, then each field as its length in four bytes,
- * the highest first, and its UTF-8 text. No two events have the same bytes, since every length says where its field
- * ends.
+ * The bytes of an event that are hashed: the number of fields in one byte, then each field as its length in four bytes
+ * (big-endian) and its UTF-8 text. No two events have the same bytes, because the lengths show where each field ends.
  *
- * The fields, in this order for ever: position, stream, revision, id, type, data, metadata, recordedAt. Numbers are
- * decimal; id, data and metadata are as they were appended; recordedAt is RFC 3339 in UTC without trailing zeros
+ * The order of the fields never changes: position, stream, revision, id, type, data, metadata, recordedAt. Numbers are
+ * decimal. id, data and metadata are as they were appended. recordedAt is RFC 3339 in UTC without trailing zeros
  * (`2026-04-01T09:00:00.5Z`).
  */
 const FIELDS = ['position', 'stream', 'revision', 'id', 'type', 'data', 'metadata', 'recordedAt'] as const;
@@ -15,14 +14,14 @@ const FIELDS = ['position', 'stream', 'revision', 'id', 'type', 'data', 'metadat
 type Field = (typeof FIELDS)[number];
 
 const LENGTH_BYTES = 4;
-/** A leaf is hashed behind this byte (RFC 6962). */
+/** The prefix byte of a hashed leaf (RFC 6962). */
 const LEAF_PREFIX = 0x00;
 
-/** An event's leaf behind the byte that it is hashed with. */
+/** The leaf of an event, after its prefix byte. */
 export class Leaf {
   private knownPosition: number | undefined;
 
-  /** `prefixed`: what is hashed; the leaf itself begins at its second byte. */
+  /** `prefixed`: the hashed bytes. The leaf starts at the second byte. */
   constructor(readonly prefixed: Buffer) {}
 
   static of(event: StoredEvent): Leaf {
@@ -40,7 +39,7 @@ export class Leaf {
     return this.prefixed.subarray(at, at + this.prefixed.readUInt32BE(at - LENGTH_BYTES));
   }
 
-  /** Whether a field is this text. Without a view of its bytes: of each event it is asked. */
+  /** Whether a field equals this text. It makes no view of the bytes, because it runs for every event. */
   is(name: Field, text: Buffer): boolean {
     const at = this.startOf(name);
     return (
@@ -62,7 +61,7 @@ export class Leaf {
     return this.field(name).toString('utf8');
   }
 
-  /** The event that the leaf is of. Errors: `not_an_instant`, where the bytes are of none. */
+  /** The event of this leaf. Errors: `not_an_instant` if the bytes are not those of an event. */
   event(): StoredEvent {
     return {
       position: this.position,
@@ -88,14 +87,14 @@ function lengthOf(field: Buffer): Buffer {
 }
 
 /**
- * Postgres writes a row in binary as the number of fields in two bytes, then each field behind its length: a leaf and
- * its prefix.
+ * A row in Postgres' binary format is the number of fields in two bytes, then each field after its length: the same as
+ * a leaf and its prefix.
  */
 export class LeafReader {
   private rest: Buffer = Buffer.alloc(0);
   private begun = false;
 
-  /** The leaves that are whole with these bytes. */
+  /** The leaves that are complete with these bytes. */
   read(chunk: Buffer): Leaf[] {
     const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
     const leaves: Leaf[] = [];
@@ -115,8 +114,9 @@ export class LeafReader {
 }
 
 /**
- * Makes an instant of the time that a row ends with: `2026-04-01 09:00:00.5+00`, as a session in UTC writes it, becomes
- * `2026-04-01T09:00:00.5Z`, in place. Answers by how many bytes it is shorter. Byte by byte: it is done for each event.
+ * Converts the time at the end of a row in place: `2026-04-01 09:00:00.5+00`, as a session in UTC writes it, becomes
+ * `2026-04-01T09:00:00.5Z`. Returns by how many bytes it became shorter. It works byte by byte, because it runs for
+ * every event.
  */
 function asInstant(bytes: Buffer, end: number): number {
   const start = bytes.lastIndexOf(SPACE, end) - DATE_BYTES;
@@ -133,11 +133,11 @@ function asInstant(bytes: Buffer, end: number): number {
 const [SPACE, PLUS, ZERO, LETTER_T, LETTER_Z] = [0x20, 0x2b, 0x30, 0x54, 0x5a];
 const DATE_BYTES = '2026-04-01'.length;
 
-/** Signature, flags, and the length of an extension that there is not. */
+/** Signature, flags, and the length of an extension, which is empty. */
 const COPY_HEADER_BYTES = 19;
 
 function endOfRow(bytes: Buffer, from: number): number | undefined {
-  // The end of all rows is a field count of -1: nothing follows it.
+  // A field count of -1 marks the end of all rows: nothing follows it.
   if (bytes.length < from + 2 || bytes.readInt16BE(from) !== FIELDS.length) return undefined;
   let at = from + 2;
   for (let field = 0; field < FIELDS.length; field += 1) {

@@ -11,7 +11,7 @@ eventLogContract('the log in memory', async () => {
 });
 
 describe('the log in memory', () => {
-  it('does not let recordedAt go back with its clock', async () => {
+  it('keeps recordedAt from going back with its clock', async () => {
     const clock = ['2026-04-01T00:00:00Z', '2026-03-31T23:59:59.999999Z', '2026-04-01T00:00:00.5Z'].map((text) =>
       instant(text),
     );

@@ -11,7 +11,7 @@ import {
   WrongExpectedRevision,
 } from './port.js';
 
-/** The log in memory, for specs: the same contract as the others, and a clock of the test's own. */
+/** The log in memory, for specs: the same contract as the other logs, with a clock that the test passes in. */
 export class MemoryLog implements EventLog {
   private readonly all: StoredEvent[] = [];
   private readonly streams = new Map<string, StoredEvent[]>();
@@ -91,7 +91,7 @@ export class MemoryLog implements EventLog {
   }
 }
 
-/** The answer of the first append where the stream went on with exactly these events, else a conflict. */
+/** The answer of the first append if the stream continued with exactly these events. Otherwise a conflict. */
 function repetition(
   stream: string,
   expected: number,

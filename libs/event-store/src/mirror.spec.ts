@@ -28,7 +28,7 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     await database.drop();
   });
 
-  it('equals its source, but for positions, which are dense', async () => {
+  it('equals its source except for positions, which are dense', async () => {
     await appendTo(source, 0, 10);
     const odd = '{ "b": 1.0, "a":\t"ü𝄞\\u0000" }';
     await source.append('odd', NO_STREAM, [{ ...event(1), data: odd, metadata: odd }]);
@@ -43,7 +43,7 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     expect((await all(target.read('s0', 13))).map((each) => each.revision)).toEqual([13, 14]);
   });
 
-  it('knows the position of each event of its source, and which is the last', async () => {
+  it('knows the source position of each event, and the last one', async () => {
     expect(await target.lastSourcePosition()).toBe(0);
     const first = await source.append('a', NO_STREAM, [event(1)]);
     const second = await source.append('b', NO_STREAM, [event(2)]);
@@ -57,7 +57,7 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     ]);
   });
 
-  it('goes on where it was stopped, and copies nothing twice where two run at once', async () => {
+  it('continues where it was stopped, and copies nothing twice if two run at the same time', async () => {
     await appendTo(source, 0, 5);
     const first = run();
     await arrived(7);
@@ -69,7 +69,7 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     await expectEqual(60);
   });
 
-  it('goes on after broken connections on either side', async () => {
+  it('continues after broken connections on either side', async () => {
     const mirror = run();
     for (let round = 0; round < 4; round += 1) {
       await appendTo(source, round * 5, 5);
@@ -81,7 +81,7 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     await expectEqual(80);
   });
 
-  it('passes over what it has, when a batch is sent again', async () => {
+  it('skips events that it has when a batch is sent again', async () => {
     await appendTo(source, 0, 3);
     const events = await all(source.readAll(0));
     await target.appendMirrored(events.slice(0, 5));
@@ -90,7 +90,7 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     await expectEqual(12);
   });
 
-  it('stops where the source skips a revision', async () => {
+  it('stops if the source skips a revision', async () => {
     await appendTo(source, 0, 3);
     const events = await all(source.readAll(0));
     const hole = events.filter((each) => each.stream !== 's1' || each.revision !== 1);
@@ -100,7 +100,7 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     expect(await target.head()).toBe(0);
   });
 
-  it('is not appended to, and does not begin in a log that has events of its own', async () => {
+  it('refuses appends, and does not start in a log that has its own events', async () => {
     await source.append('a', NO_STREAM, [event(1)]);
     await target.appendMirrored(await all(source.readAll(0)));
     await expect(target.append('a', 0, [event(2)])).rejects.toThrow('this log is a mirror: append to its source');
@@ -108,12 +108,12 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     await own.migrate();
     await own.append('a', NO_STREAM, [event(1)]);
     await expect(mirrorLog(source, own, { signal: AbortSignal.timeout(10_000) })).rejects.toThrow(
-      'this log has events of its own',
+      'this log has its own events',
     );
     await own.close();
   });
 
-  it('lets recordedAt stand still where the clock of its source went back', async () => {
+  it('keeps the earlier recordedAt if the clock of its source went back', async () => {
     await appendTo(source, 0, 1);
     const [first, second, third] = await all(source.readAll(0));
     if (first === undefined || second === undefined || third === undefined)
@@ -156,7 +156,7 @@ describe('the mirror of EventStoreDB in Postgres', () => {
   }
 });
 
-/** So many events to each of four streams that hold `from` events so far. */
+/** Appends this many events to each of four streams that have `from` events so far. */
 async function appendTo(log: EventLog, from: number, count: number): Promise<void> {
   for (let i = from; i < from + count; i += 1) {
     for (const n of [0, 1, 2, 3]) await retried(() => log.append(`s${n}`, i - 1, [event(i * 4 + n)]));

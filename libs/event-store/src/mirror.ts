@@ -4,14 +4,14 @@ import type { EventStoreDbLog } from './eventstoredb.js';
 import { type StoredEvent, UnknownOutcome } from './port.js';
 import type { PostgresLog } from './postgres.js';
 
-/** One write holds what has come in, up to these; more would only make each commit longer. */
+/** One write contains what has arrived, up to these limits. A larger write would only make each commit longer. */
 const MAX_EVENTS = 1_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Copies all events of EventStoreDB into the Postgres log, in order, each exactly once, until the signal aborts; goes
- * on where an earlier run ended, whatever ended it. Several may run: what one has copied, the others pass over. Ends
- * with an error where the source skips a revision of a stream, because a mirror with a hole proves nothing.
+ * Copies all events of EventStoreDB into the Postgres log, in order, each exactly once, until the signal aborts. It
+ * continues where an earlier run ended. Several mirrors may run: each skips what another has copied. Errors: it ends
+ * with an error if the source skips a revision of a stream, because a mirror with a gap proves nothing.
  */
 export async function mirrorLog(
   source: EventStoreDbLog,
@@ -20,7 +20,7 @@ export async function mirrorLog(
 ): Promise<void> {
   const backoff = new Backoff();
   while (!signal.aborted) {
-    // Stops the subscription when a write fails, without stopping the mirror.
+    // Stops the subscription after a failed write, without stopping the mirror.
     const attempt = new AbortController();
     try {
       const copied = await lastSourcePosition(target);
@@ -31,7 +31,7 @@ export async function mirrorLog(
         backoff.reset();
       }
     } catch (error) {
-      // The target says how far it came: what it did not take is read again.
+      // The target says how far it is. Events that it did not store are read again.
       if (!(error instanceof UnknownOutcome)) throw error;
     } finally {
       attempt.abort();
@@ -49,12 +49,12 @@ async function lastSourcePosition(target: PostgresLog): Promise<number> {
   }
 }
 
-/** What has come in while the batch before was used, at least one event. */
+/** The events that arrived while the previous batch was written: at least one. */
 async function* gathered(events: AsyncIterable<StoredEvent>): AsyncIterable<readonly StoredEvent[]> {
   const iterator = events[Symbol.asyncIterator]();
   const pull = (): Promise<IteratorResult<StoredEvent>> => {
     const pulled = iterator.next();
-    // An error comes out where the event is awaited; until then the batch before is written, and nobody listens.
+    // The error is thrown where the event is awaited. Until then the previous batch is written, and nobody listens.
     pulled.catch(() => undefined);
     return pulled;
   };
@@ -77,5 +77,5 @@ async function* gathered(events: AsyncIterable<StoredEvent>): AsyncIterable<read
 }
 
 const size = (event: StoredEvent): number => event.data.length + event.metadata.length;
-/** One turn of the event loop: whatever has arrived is handed over before it ends. */
+/** One turn of the event loop. Everything that has arrived is delivered before it ends. */
 const nothingMore = (): Promise<undefined> => new Promise((resolve) => setImmediate(() => resolve(undefined)));

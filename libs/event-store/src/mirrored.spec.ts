@@ -44,7 +44,7 @@ describe('EventStoreDB whose mirror stops', () => {
     database = await testDatabase();
     const mirror = new PostgresLog(database.pool);
     await mirror.migrate();
-    // A log with events of its own can't become a mirror: copying the first event fails, for good.
+    // A log with its own events can't become a mirror: copying the first event fails permanently.
     await mirror.append('own', NO_STREAM, [event(1)]);
     log = new MirroredLog(new EventStoreDbLog(node.connectionString), mirror);
   });
@@ -54,11 +54,11 @@ describe('EventStoreDB whose mirror stops', () => {
     await database.drop();
   });
 
-  it('says so, with the reason, to whoever waits, and to whoever comes later', async () => {
+  it('fails the waiting calls and all later ones, with the reason', async () => {
     const stopped = expect.objectContaining({
       name: 'MirrorStopped',
       message: expect.stringMatching(
-        /^the mirror of EventStoreDB in Postgres stopped: this log has events of its own: it can't become a mirror; /,
+        /^the mirror of EventStoreDB in Postgres stopped: this log has its own events: it can't become a mirror. Repair that/,
       ),
     });
     const subscriber = all(log.subscribe(1, { signal: AbortSignal.timeout(60_000) }));
@@ -74,7 +74,7 @@ describe('EventStoreDB whose mirror stops', () => {
     expect(node.appends).toBe(before);
   });
 
-  it('ends a subscription that its subscriber ends, without a word', async () => {
+  it('ends a subscription without an error if its subscriber ends it', async () => {
     expect(await all(log.subscribe(1, { signal: AbortSignal.abort() }))).toEqual([]);
   });
 });

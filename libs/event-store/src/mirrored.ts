@@ -18,22 +18,22 @@ import type { PostgresLog } from './postgres.js';
 const POLL_MS = 5;
 const MIRROR_TIMEOUT_MS = 30_000;
 
-/** Copying failed for good: until someone has looked, nothing is written, and nothing that is new can be read. */
+/** Copying failed permanently. Until someone repairs it, nothing is written, and no new event can be read. */
 export class MirrorStopped extends Error {
   override readonly name = 'MirrorStopped';
   constructor(cause: unknown) {
     super(
-      `the mirror of EventStoreDB in Postgres stopped: ${reason(cause)}; mend that and start again: it goes ` +
-        `on where it was`,
+      `the mirror of EventStoreDB in Postgres stopped: ${reason(cause)}. Repair that and restart. Copying ` +
+        `continues where it stopped.`,
       { cause },
     );
   }
 }
 
 /**
- * EventStoreDB as the log, with its mirror in Postgres: what is written goes to the source, what is read comes from the
- * mirror, whose dense ordinals are the one meaning of position. A connection that is lost on either side is waited for;
- * where the mirror stops for good, whoever waits for it is told (MirrorStopped).
+ * EventStoreDB as the log, with a mirror in Postgres: events are written to the source and read from the mirror. A
+ * position is always the dense ordinal of the mirror. A lost connection on either side is retried. If the mirror stops
+ * permanently, waiting calls fail with MirrorStopped.
  */
 export class MirroredLog implements EventLog {
   private readonly closing = new AbortController();
@@ -49,14 +49,14 @@ export class MirroredLog implements EventLog {
     });
   }
 
-  /** The position is the event's ordinal, so the answer waits until the mirror has it. */
+  /** The position is the ordinal of the event, so the answer waits until the mirror has it. */
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
     this.stopped.signal.throwIfAborted();
     const { revision, position } = await this.source.append(stream, expectedRevision, events);
     const { ordinal } = await this.mirrored(position, async () => ({
       ordinal: await this.mirror.positionOfSource(position),
     }));
-    if (ordinal === undefined) throw new UnknownOutcome(`the mirror passed over position ${position} of ${stream}`);
+    if (ordinal === undefined) throw new UnknownOutcome(`the mirror skipped position ${position} of ${stream}`);
     return { revision, position: ordinal };
   }
 
@@ -81,7 +81,7 @@ export class MirroredLog implements EventLog {
     return this.mirror.positionAt(at);
   }
 
-  /** A position is only known once the mirror has given it. */
+  /** A position is known only after the mirror has assigned it. */
   readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     return this.mirror.readAt(positions);
   }
@@ -102,14 +102,13 @@ export class MirroredLog implements EventLog {
     await this.mirror.close();
   }
 
-  /** Until the mirror has all that the source has now. */
+  /** Resolves when the mirror has everything that the source has now. */
   private async current(): Promise<void> {
     await this.mirrored(await this.source.head(), async () => true);
   }
 
   /**
-   * Asks the mirror once it has copied the source up to a commit position; as often as the connection to it is lost
-   * meanwhile.
+   * Asks the mirror after it has copied the source up to a commit position. It asks again after every lost connection.
    */
   private async mirrored<Answer>(sourcePosition: number, ask: () => Promise<Answer>): Promise<Answer> {
     const deadline = performance.now() + MIRROR_TIMEOUT_MS;

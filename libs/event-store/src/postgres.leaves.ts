@@ -2,10 +2,12 @@ import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { type Leaf, LeafReader } from './leaf.js';
 
-/** In the order of a leaf's fields. recorded_at as Postgres writes it: to_char would take longer than all the rest. */
+/**
+ * In the order of a leaf's fields. recorded_at is as Postgres writes it: to_char would take longer than all the rest.
+ */
 const COLUMNS = 'position::text, stream, revision::text, event_id::text, type, data, metadata, recorded_at::text';
 
-/** By COPY: some times quicker than rows, and the bytes are hashed as they come. */
+/** With COPY: several times faster than rows, and the bytes are hashed as they come. */
 export async function* leavesOf(
   pool: pg.Pool,
   schema: string,
@@ -23,13 +25,14 @@ export async function* leavesOf(
     for await (const chunk of rows) yield reader.read(chunk as Buffer);
     whole = true;
   } finally {
-    // Left half-way, the rest of the rows would still come over this connection: it is closed, not pooled.
+    // If it is abandoned halfway, the remaining rows would still arrive on this connection. So it is closed, not
+    // pooled.
     client.release(!whole);
   }
 }
 
 /** COPY takes no parameters. */
 function safe(position: number): number {
-  if (!Number.isSafeInteger(position)) throw new RangeError(`${position} is no log position`);
+  if (!Number.isSafeInteger(position)) throw new RangeError(`${position} is not a log position`);
   return position;
 }

@@ -3,8 +3,8 @@ import { Backoff } from './backoff.js';
 import { Bell } from './bell.js';
 
 /**
- * Rings when the log has grown: LISTEN on a connection of its own, which it makes anew whenever it dies. A ring only
- * says "look now"; whoever waits also looks by itself now and then, so that a lost notification costs time and never an
+ * Rings when the log has grown. It uses LISTEN on its own connection, and reconnects after every failure. A ring only
+ * means "look now". A waiting subscriber also looks from time to time, so a lost notification costs time and never an
  * event.
  */
 export class LogListener {
@@ -35,11 +35,11 @@ export class LogListener {
     }
   }
 
-  /** Until the connection ends; answers whether there was one. */
+  /** Resolves when the connection ends. Returns whether there was one. */
   private async listen(): Promise<boolean> {
     const client = new pg.Client(this.config);
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    // Also for its own sake: without a listener, a connection that dies would end the process.
+    // Required: without a listener, a broken connection would end the process.
     client.on('error', () => end());
     client.on('end', () => end());
     client.on('notification', () => this.bell.ring());
@@ -50,7 +50,7 @@ export class LogListener {
       await client.end().catch(() => undefined);
       return false;
     }
-    // What was appended while nobody listened.
+    // For events that were appended while nobody listened.
     this.bell.ring();
     this.stopping.signal.addEventListener('abort', () => end(), { once: true });
     if (!this.stopping.signal.aborted) await ended;

@@ -1,11 +1,11 @@
 /**
  * The log in Postgres, as SQL. `schema` is a plain identifier (PostgresLog checks it).
  *
- * - `head`, one row, is the lock that puts all appends in one order: positions are dense and in commit order, which a
- *   sequence would not give (a later number may be seen before an earlier one, and a reader that has passed it loses
- * it).
+ * - `head`, one row, is the lock that puts all appends in one order, so that positions are dense and in commit order. A
+ *   sequence would not give this: a later number can be visible before an earlier one, and a reader that has passed the
+ *   earlier one loses it.
  * - `data` and `metadata` are text, because jsonb does not keep bytes and these bytes are hashed.
- * - `source_position` is set where the log is a mirror: the commit position of the event in its source.
+ * - `source_position` is set if the log is a mirror: the commit position of the event in its source.
  */
 export const schemaSql = (schema: string): string => `
 create schema if not exists ${schema};
@@ -65,11 +65,11 @@ begin
 end
 $position$;
 
--- One batch of appends, each to another stream; event k belongs to append append_no[k], as its event_no[k]-th (from 1).
--- Answers per append, in order: 'appended'; 'repeated' (the stream went on from there with exactly these event ids:
--- nothing is written, the answer is that of the first time); or 'conflict', with the stream's actual revision. What
--- is looked up in a table is looked up row by row (a subquery, a limited lateral join): a batch is small, and a
--- planner without fresh statistics would read the whole table instead.
+-- One batch of appends, each to a different stream. Event k belongs to append append_no[k], as its event_no[k]-th (from
+-- 1). One answer per append, in order: 'appended'; 'repeated' (the stream continued from there with exactly these event
+-- ids: nothing is written, the answer is that of the first append); or 'conflict', with the actual revision of the
+-- stream. Tables are read row by row (a subquery, a limited lateral join): a batch is small, and a planner without
+-- fresh statistics would read the whole table instead.
 create or replace function ${schema}.append(
   streams text[], expected bigint[], sizes integer[],
   append_no integer[], event_no integer[], event_ids uuid[], types text[], datas text[], metadatas text[]
@@ -146,9 +146,10 @@ begin
 end
 $append$;
 
--- Copies events of another log, in its order, at the next dense positions. Those up to the last one copied are passed
--- over, so that a batch may be sent again. recordedAt is the source's; only where the source's clock went back does
--- it stand still instead, because here an instant must stand for one position. Answers the last position.
+-- Copies events of another log, in its order, to the next dense positions. Events up to the last copied one are
+-- skipped, so that a batch may be sent again. recordedAt is that of the source, except if the clock of the source went
+-- back: then the earlier instant is kept, because an instant must identify one position here. Returns the last
+-- position.
 create or replace function ${schema}.append_mirrored(
   source_positions bigint[], streams text[], revisions bigint[], event_ids uuid[], types text[], datas text[],
     metadatas text[],
@@ -163,7 +164,7 @@ begin
   select h.position, h.recorded_at, h.source_position into strict last_position, last_recorded, last_source
     from ${schema}.head h for update;
   if last_source is null and last_position > 0 then
-    raise exception 'this log has events of its own: it can''t become a mirror'
+    raise exception 'this log has its own events: it can''t become a mirror'
       using errcode = 'object_not_in_prerequisite_state';
   end if;
 

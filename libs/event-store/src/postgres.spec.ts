@@ -39,13 +39,13 @@ describe('the log in Postgres', () => {
     await database.drop();
   });
 
-  it('is made by any number of processes at once, and again', async () => {
+  it('is created by any number of processes at the same time, and repeatedly', async () => {
     await log.append('a', NO_STREAM, [event(1)]);
     await Promise.all(Array.from({ length: 4 }, () => log.migrate()));
     expect(await all(log.readAll(0))).toHaveLength(1);
   });
 
-  it('lives in the schema that it is given', async () => {
+  it('uses the given schema', async () => {
     const other = new PostgresLog(database.pool, { schema: 'other_log' });
     await other.migrate();
     await other.append('a', NO_STREAM, [event(1)]);
@@ -54,7 +54,7 @@ describe('the log in Postgres', () => {
     expect(() => new PostgresLog(database.pool, { schema: 'x; drop' })).toThrow('not a plain identifier');
   });
 
-  it('refuses to change or remove what was appended', async () => {
+  it('refuses to change or remove events', async () => {
     await log.append('a', NO_STREAM, [event(1)]);
     const changes = [
       'update ledgerline_log.events set data = data',
@@ -65,7 +65,7 @@ describe('the log in Postgres', () => {
     expect(await all(log.readAll(0))).toHaveLength(1);
   });
 
-  it('keeps positions dense and every event once with writers in several processes', async () => {
+  it('keeps positions dense and stores every event once with writers in several processes', async () => {
     const pools = [1, 2, 3].map(() => new pg.Pool({ connectionString: database.url, max: 2 }));
     const logs = pools.map((pool) => new PostgresLog(pool));
     const wins = logs.map(async (each, writer) => {
@@ -82,7 +82,7 @@ describe('the log in Postgres', () => {
     for (const pool of pools) await pool.end();
   });
 
-  it('refuses one append of a batch without harm to its neighbours', async () => {
+  it('refuses one append of a batch and records the others', async () => {
     await log.append('taken', NO_STREAM, [event(1)]);
     const appends = [
       log.append('a', NO_STREAM, [event(2), event(3)]),
@@ -115,7 +115,7 @@ describe('the log in Postgres', () => {
   it(
     'says that the outcome is unknown where the connection breaks before the answer; a retry is ' + 'recognised',
     async () => {
-      // Held at the head's lock, the append is under way for as long as the test needs.
+      // The lock of the head keeps the append in progress for as long as the test needs.
       const holder = new pg.Client(database.url);
       await holder.connect();
       await holder.query('begin; select * from ledgerline_log.head for update');
@@ -151,14 +151,14 @@ describe('the log in Postgres', () => {
     expect(filtered).toEqual([...Array.from({ length: 12 }, () => 'large'), 'last']);
   });
 
-  it('does not let recordedAt go back, and keeps its microseconds', async () => {
+  it('keeps recordedAt from going back, with microseconds', async () => {
     await database.pool.query(`update ledgerline_log.head set recorded_at = '2999-12-31T23:59:59.123450Z'`);
     await log.append('a', NO_STREAM, [event(1)]);
     expect((await all(log.read('a'))).map((each) => each.recordedAt)).toEqual(['2999-12-31T23:59:59.12345Z']);
   });
 });
 
-/** Appends to the stream that all writers want, wherever it is by then. */
+/** Appends to the stream that all writers use, at its current revision. */
 async function contend(log: PostgresLog, writer: number, i: number): Promise<void> {
   const revision = (await all(log.read('contended'))).length - 1;
   try {

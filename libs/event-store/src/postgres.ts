@@ -21,24 +21,24 @@ import {
 } from './port.js';
 
 interface PostgresLogOptions {
-  /** The schema that holds the log, and the channel that it notifies: a plain identifier. */
+  /** The schema of the log, which is also the channel of its notifications: a plain identifier. */
   readonly schema?: string;
 }
 
 const PLAIN_IDENTIFIER = /^[a-z_][a-z0-9_]{0,62}$/;
-/** Any fixed number: migrations of the log wait for each other on it. */
+/** Any fixed number: migrations of the log wait for each other with this lock. */
 const MIGRATION_LOCK = 5_061_727_368;
-/** A page ends at the first of these; of an event of 500 KiB, 2,000 would not fit in memory. */
+/** A page ends at the first of these limits. 2,000 events of 500 KiB would not fit in memory. */
 const PAGE_ROWS = 2_000;
 const PAGE_BYTES = 8 * 1024 * 1024;
-/** How many positions are looked through at once where a filter passes a part of them. */
+/** Number of positions that one statement reads if a filter is set. */
 const FILTERED_PAGE_POSITIONS = 20_000;
-/** How long a subscriber trusts the notifications before it looks by itself. */
+/** Interval in which a subscriber looks without a notification. */
 const POLL_MS = 1_000;
 
 /**
- * The log in a Postgres schema of its own: positions are 1, 2, 3 … in commit order. The pool stays its owner's: `close`
- * does not end it.
+ * The log in its own Postgres schema. Positions are 1, 2, 3 … in commit order. `close` does not end the pool, which
+ * belongs to the caller.
  */
 export class PostgresLog implements EventLog {
   private readonly schema: string;
@@ -59,13 +59,13 @@ export class PostgresLog implements EventLog {
     if (!pool.listeners('error').includes(survive)) pool.on('error', survive);
   }
 
-  /** Creates the schema, or brings it up to date; any number of processes may do so at once. */
+  /** Creates the schema, or updates it. Any number of processes may do so at the same time. */
   async migrate(): Promise<void> {
     // Several statements in one query are one transaction.
     await this.pool.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK}); ${schemaSql(this.schema)}`);
   }
 
-  /** Whether the schema was made. */
+  /** Whether the schema exists. */
   async exists(): Promise<boolean> {
     const { rows } = await this.pool.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [
       `${this.schema}.events`,
@@ -93,7 +93,8 @@ export class PostgresLog implements EventLog {
       yield* this.range(after, await this.head(), filter);
       return;
     }
-    // Positions are dense: a page that is not full ends at the head. Who follows closely need not ask where that is.
+    // Positions are dense: a page that is not full ends at the head. A subscriber close to the head need not ask for
+    // it.
     const end = after + PAGE_ROWS;
     const first = await this.positions(after, end, undefined);
     yield* first.events;
@@ -156,26 +157,23 @@ export class PostgresLog implements EventLog {
     }
   }
 
-  /**
-   * The bytes of events that are hashed, in the order of their positions, whatever these are: in (after, upTo], or all.
-   */
+  /** The bytes of events that are hashed, in (after, upTo] or all, in the order of their positions. */
   leaves(range?: { readonly after: number; readonly upTo: number }): AsyncIterable<Leaf[]> {
     return leavesOf(this.pool, this.schema, range);
   }
 
-  /** Waits for the appends under way, and ends the subscriptions. */
+  /** Waits for the appends in progress, and ends the subscriptions. */
   async close(): Promise<void> {
     this.closing.abort();
     await this.batcher.idle();
     await this.listener.stop();
   }
 
-  // As the mirror of another log. Its events come at dense positions, each with its position in the source beside it.
+  // As the mirror of another log: its events get dense positions, and each keeps its position in the source.
 
   /**
-   * Copies events as the source gave them out (`position` is their position there), in its order. Those already copied
-   * are passed over, so a batch may be sent again. Refused where the log has events of its own, or where the source
-   * skips a revision.
+   * Copies events in the order of the source. `position` is their position there. Events that are already copied are
+   * skipped, so a batch may be sent again. Refused if the log has its own events, or if the source skips a revision.
    */
   async appendMirrored(events: readonly StoredEvent[]): Promise<void> {
     if (events.length === 0) return;
@@ -195,7 +193,7 @@ export class PostgresLog implements EventLog {
     await this.settled(() => this.pool.query(query, columns));
   }
 
-  /** The position in the source of the last event copied; 0 where there is none. */
+  /** The source position of the last copied event. 0 if there is none. */
   async lastSourcePosition(): Promise<number> {
     const { rows } = await this.pool.query<{ source_position: Int8 | null }>(
       `select source_position from ${this.schema}.head`,
@@ -203,7 +201,7 @@ export class PostgresLog implements EventLog {
     return safeNumber(rows[0]?.source_position ?? '0');
   }
 
-  /** The position here of the event at a position in the source; undefined where it is not copied (yet). */
+  /** The position here of the event at a source position. undefined: not copied (yet). */
   async positionOfSource(sourcePosition: number): Promise<number | undefined> {
     const query = `select position from ${this.schema}.events where source_position = $1`;
     const { rows } = await this.pool.query<{ position: Int8 }>(query, [sourcePosition]);
@@ -241,7 +239,7 @@ export class PostgresLog implements EventLog {
     return rows.map((row, n) => outcome(row, appends[n]));
   }
 
-  /** A write's outcome is unknown when its connection breaks: the commit may have come before. */
+  /** The outcome of a write is unknown if its connection breaks: the commit may have come before. */
   private async settled<T>(write: () => Promise<T>): Promise<T> {
     try {
       return await write();
@@ -251,11 +249,11 @@ export class PostgresLog implements EventLog {
     }
   }
 
-  /** The events in (after, upTo]; the next page is fetched while this one is used. */
+  /** The events in (after, upTo]. The next page is fetched while the current page is used. */
   private async *range(after: number, upTo: number, filter: EventFilter | undefined): AsyncIterable<StoredEvent> {
     const fetch = (from: number): Promise<Positions> => {
       const page = this.positions(from, upTo, filter);
-      // Whoever waits for it gets the error; where nobody does any more, it must not end the process.
+      // A caller that waits for it gets the error. If nobody waits any more, it must not end the process.
       page.catch(() => undefined);
       return page;
     };
@@ -268,8 +266,8 @@ export class PostgresLog implements EventLog {
   }
 
   /**
-   * The events of the next positions, at most `upTo`. Positions are dense, so a range of them bounds the page: by a
-   * mere limit, a planner without fresh statistics would sort the rest of the log for each page.
+   * The events at the next positions, up to `upTo`. Positions are dense, so a range of positions limits the page. With
+   * a LIMIT only, a planner without fresh statistics would sort the rest of the log for each page.
    */
   private async positions(after: number, upTo: number, filter: EventFilter | undefined): Promise<Positions> {
     const where = `position > $1 and position <= $2
@@ -287,7 +285,7 @@ export class PostgresLog implements EventLog {
   }
 
   private async page(where: string, order: 'position' | 'revision', parameters: readonly unknown[]): Promise<Page> {
-    // recorded_at as text, from SQL: a JavaScript Date would cut the microseconds off.
+    // recorded_at as text from SQL: a JavaScript Date would cut off the microseconds.
     const { rows } = await this.pool.query<EventRow>(
       `select position, stream, revision, event_id, type, data, metadata, page_bytes,
          rtrim(rtrim(to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z' as
@@ -312,13 +310,13 @@ export class PostgresLog implements EventLog {
 
 interface Page {
   readonly events: readonly StoredEvent[];
-  /** The page ends because it is full: there may be more in the range that was asked for. */
+  /** The page ends because it is full. The range may have more. */
   readonly isCut: boolean;
 }
 
 interface Positions {
   readonly events: readonly StoredEvent[];
-  /** The last position that was looked at. */
+  /** The last position that was read. */
   readonly done: number;
 }
 
@@ -352,25 +350,24 @@ interface AnswerRow {
 }
 
 function outcome(row: AnswerRow, append: Append | undefined): Outcome {
-  if (append === undefined) return new Error('the log answered an append that was not made');
+  if (append === undefined) return new Error('the log returned a result for an append that was not made');
   const revision = safeNumber(row.at_revision);
   if (row.at_position === null) return new WrongExpectedRevision(append.stream, append.expectedRevision, revision);
   return { revision, position: safeNumber(row.at_position) };
 }
 
-/** bigint comes as pg reads it, or as the pool's own types do. */
+/** A bigint as pg returns it, or as the pool's own types do. */
 type Int8 = string | number;
 
-/** Beyond 2^53 a JavaScript number would be another one. */
+/** A JavaScript number can't hold more than 2^53 exactly. */
 function safeNumber(int8: Int8): number {
   const value = Number(int8);
-  if (!Number.isSafeInteger(value))
-    throw new RangeError(`${int8} is not a position or revision that can be counted exactly`);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${int8} is too large for a position or revision`);
   return value;
 }
 
 /**
- * Without a listener, an idle connection that dies would end the process, also while the pool ends; it makes new ones
- * by itself.
+ * Without a listener, a broken idle connection would end the process, even while the pool closes. The pool opens new
+ * connections by itself.
  */
 const survive = (): void => undefined;

@@ -1,10 +1,7 @@
 import type { Instant } from '#domain/time/instant';
 import { type EventFilter, type EventLog, NO_STREAM, type StoredEvent } from './port.js';
 
-/**
- * A log as it was when its last event was at a position: what was recorded since is not in it, and nothing is appended
- * to it.
- */
+/** A log as it was when its last event was at a position. Later events are not in it, and nothing is appended to it. */
 export class LogUntil implements EventLog {
   constructor(
     private readonly log: EventLog,
@@ -12,7 +9,7 @@ export class LogUntil implements EventLog {
   ) {}
 
   append(): never {
-    throw new Error(`the log as of position ${this.until} is only read`);
+    throw new Error(`the log as of position ${this.until} is read-only`);
   }
 
   read(stream: string, fromRevision?: number): AsyncIterable<StoredEvent> {
@@ -28,7 +25,7 @@ export class LogUntil implements EventLog {
   }
 
   subscribe(): never {
-    throw new Error(`nothing follows in the log as of position ${this.until}`);
+    throw new Error(`the log as of position ${this.until} can't be subscribed to`);
   }
 
   async revisionOf(stream: string): Promise<number> {
@@ -46,7 +43,7 @@ export class LogUntil implements EventLog {
   }
 
   async close(): Promise<void> {
-    // The log that it reads is not its own.
+    // Does nothing: the underlying log belongs to the caller.
   }
 
   private async *upTo(events: AsyncIterable<StoredEvent>): AsyncIterable<StoredEvent> {
