@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#runtime/environment';
 import type { WorkerSettings } from './worker.js';
 
-/** Every variable that the worker reads; docs/running.md has them in one table. */
+/** Every variable that the worker reads. docs/running.md lists them in one table. */
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
   EVENT_STORE_URL: zUrl('esdb', 'esdb+discover').optional(),
@@ -13,7 +13,7 @@ const zEnvironment = z.object({
 });
 export const VARIABLES: readonly string[] = Object.keys(zEnvironment.shape);
 
-/** The settings from the environment. Errors: all its faults, in one. */
+/** The settings from the environment. Errors: all faults in one error. */
 export function settingsFrom(
   environment: Readonly<Record<string, string | undefined>>,
 ): WorkerSettings & { readonly logLevel: LogLevel } {

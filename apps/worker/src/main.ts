@@ -5,15 +5,15 @@ import { startWorker } from './worker.js';
 
 const logger = pino({ name: 'ledgerline-worker' });
 
-/** The one that started us may be killed, and nobody else would end us: its channel to us is then closed. */
+/** If the parent process is killed, its channel closes and this process ends. */
 let orphaned = (): void => process.exit(0);
 process.once('disconnect', () => {
   orphaned();
 });
 
 /**
- * Runs until it is told to stop. An event that can't be projected is reported, with the reason, and tried again until
- * it can or is skipped.
+ * Runs until a signal. An event that can't be projected is reported with the reason, and retried until it succeeds or
+ * is skipped.
  */
 try {
   const { logLevel, ...settings } = settingsFrom(process.env);
@@ -26,6 +26,6 @@ try {
   process.once('SIGTERM', stop).once('SIGINT', stop);
   await worker.ended;
 } catch (error) {
-  logger.fatal({ error: error instanceof Error ? error.message : String(error) }, 'the worker ends');
+  logger.fatal({ error: error instanceof Error ? error.message : String(error) }, 'the worker stopped');
   process.exit(1);
 }

@@ -9,15 +9,15 @@ import { meteredDays } from '#operations/metering';
 import { resources } from '#operations/resources';
 
 const DAILY_METERING = 'daily-metering';
-/** 01:10 UTC: the last complete day, with an hour and ten minutes for what comes late. */
+/** 01:10 UTC: meters the last complete day, an hour and ten minutes after its end, for late data. */
 const CRON = '10 1 * * *';
 const ATTEMPTS = 3;
-/** Years of days may be missed: a job that takes longer than this is taken for dead, and tried again. */
+/** Catching up may cover years. A job that runs longer than this counts as dead and is retried. */
 const CATCH_UP_LIMIT_S = 4 * 3600;
 
 const callerAt = (now: Instant): Caller => ({ actor: 'scheduler', role: 'operator', now });
 
-/** The UTC day that was complete at an instant. */
+/** The last UTC day that was complete at an instant. */
 const lastCompleteDay = (now: Instant): string => {
   const today = dayOf(now).start;
   return dayBefore(today);
@@ -27,8 +27,8 @@ const dayBefore = (start: Instant): string =>
 const dayAfter = (date: string): string => dayOf(instant(`${date}T00:00:00Z`)).end.slice(0, 10);
 
 /**
- * Meters every complete UTC day that was not metered yet, from the first on which anything was seen up to yesterday,
- * gaps included. Logs each day and its count. An aborted signal leaves the rest to the next time.
+ * Meters every complete UTC day that was not metered yet, including gaps: from the first day with a sighting to
+ * yesterday. Logs each day and its count. If the signal aborts, the rest is left to the next run.
  */
 export async function catchUpMetering(
   ledger: Ledger,
@@ -61,9 +61,7 @@ async function firstSighting(ledger: Ledger, caller: Caller): Promise<string | n
   return first?.slice(0, 10) ?? null;
 }
 
-/**
- * The daily job, kept in Postgres by pg-boss: missed while nothing ran, it runs at start; failed, it is tried again.
- */
+/** The daily job, scheduled in Postgres by pg-boss. A missed job runs at the next start. A failed job is retried. */
 export async function scheduleMetering(
   databaseUrl: string,
   ledger: Ledger,
@@ -76,12 +74,12 @@ export async function scheduleMetering(
     application_name: 'ledgerline scheduler',
   });
   boss.on('error', (error) => {
-    logger.error({ error: error.message }, 'the scheduler has a fault');
+    logger.error({ error: error.message }, 'the scheduler reported an error');
   });
   const stopping = new AbortController();
   await boss.start();
-  // `short`: one waits at most, and catches up for all. One that is at work keeps none from it: its worker may have
-  // been killed.
+  // `short`: at most one job waits, and it catches up for all. A running job does not block it, because its worker may
+  // have been killed.
   await boss.createQueue(DAILY_METERING, {
     policy: 'short',
     retryLimit: ATTEMPTS - 1,
@@ -93,14 +91,14 @@ export async function scheduleMetering(
     try {
       await catchUpMetering(ledger, now(), logger, stopping.signal);
     } catch (error) {
-      // The queue keeps why it failed and tries again, but tells no one.
+      // The queue stores the reason of a failure and retries, but reports nothing.
       const reason = error instanceof Error ? error.message : String(error);
-      logger.error({ error: reason }, `the daily metering failed; it is tried ${ATTEMPTS} times`);
+      logger.error({ error: reason }, `the daily metering failed (at most ${ATTEMPTS} attempts)`);
       throw error;
     }
   });
   await boss.schedule(DAILY_METERING, CRON, null, { tz: 'UTC' });
-  // What was missed while no worker ran.
+  // Catches up what was missed while no worker ran.
   await boss.send(DAILY_METERING, {});
   return {
     async stop() {

@@ -5,7 +5,7 @@ import { LedgerTelemetry } from '#runtime/telemetry/ledger-telemetry';
 import { LedgerTracing } from '#runtime/telemetry/ledger-tracing';
 import type { Progress } from '#read-model/projection';
 
-/** Figures of the worker, and traces where a collector is named. */
+/** Metrics of the worker, and traces if a collector is set. */
 export class WorkerTelemetry extends LedgerTelemetry {
   private server: Server | undefined;
 
@@ -21,7 +21,7 @@ export class WorkerTelemetry extends LedgerTelemetry {
     this.tracing?.progressed(progress, Date.now());
   }
 
-  /** Answers `GET /metrics`, and nothing else. Returns its address. */
+  /** Serves `GET /metrics` only. Returns its address. */
   async serve(core: LedgerCore, { host, port }: { readonly host: string; readonly port: number }): Promise<string> {
     this.metrics.watch(core);
     const server = createServer((request, response) => {

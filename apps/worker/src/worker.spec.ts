@@ -40,13 +40,13 @@ describe('the daily metering', () => {
       ['2026-04-01', 1],
       ['2026-04-02', 1],
     ]);
-    // The 3rd is not over yet; two days later the 3rd and 4th are.
+    // The 3rd is not over yet. Two days later, the 3rd and 4th are.
     expect(await catchUpMetering(test.ledger, instant('2026-04-03T23:59:59Z'), silent)).toBe(0);
     expect(await catchUpMetering(test.ledger, instant('2026-04-05T01:10:00Z'), silent)).toBe(2);
     expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ droplet_hours: '96' });
   });
 
-  it('fills the gaps that were left, and is not put off by a day ahead of time', async () => {
+  it('fills gaps, also after a day that was metered too early', async () => {
     await test.apply({ command: 'run-metering', date: '2026-04-03' }, { command: 'run-metering', date: '2027-01-01' });
     expect(await catchUpMetering(test.ledger, instant('2026-04-05T01:10:00Z'), silent)).toBe(3);
     expect((await metered()).map(([date]) => date)).toEqual([
@@ -58,8 +58,8 @@ describe('the daily metering', () => {
     ]);
   });
 
-  it('meters each day once, however the clock jumps', async () => {
-    // A day ahead, back by two, and on again: 1 to 3 April, then nothing that is not metered, then the 4th.
+  it('meters each day once if the clock jumps', async () => {
+    // One day ahead, two days back, and ahead again: 1 to 3 April, then nothing new, then the 4th.
     expect(await catchUpMetering(test.ledger, instant('2026-04-04T01:10:00Z'), silent)).toBe(3);
     expect(await catchUpMetering(test.ledger, instant('2026-04-02T01:10:00Z'), silent)).toBe(0);
     expect(await catchUpMetering(test.ledger, instant('2026-04-05T01:10:00Z'), silent)).toBe(1);
@@ -67,7 +67,7 @@ describe('the daily metering', () => {
     expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ droplet_hours: '96' });
   });
 
-  it('is done by a worker when it starts, and what is recorded is projected by it', async () => {
+  it('runs when a worker starts, which also projects what is recorded', async () => {
     const done = Promise.withResolvers<void>();
     const logger = pino(
       { level: 'info' },

@@ -12,9 +12,9 @@ import { WorkerTelemetry } from './telemetry.js';
 export interface WorkerSettings {
   readonly databaseUrl: string;
   readonly eventStoreUrl?: string;
-  /** Where figures for Prometheus are served; without it they are not. */
+  /** Where Prometheus metrics are served. Without it, they are not served. */
   readonly metrics?: { readonly host: string; readonly port: number };
-  /** Traces are sent there; without it none are made. */
+  /** Where traces are sent. Without it, there are none. */
   readonly otlpEndpoint?: string;
 }
 
@@ -24,16 +24,16 @@ export interface WorkerOptions extends WorkerSettings {
 }
 
 export interface RunningWorker {
-  /** Ends when the worker is stopped, or with an error that is a defect. */
+  /** Resolves when the worker is stopped. Rejects with the error of a defect. */
   readonly ended: Promise<void>;
-  /** Of its figures, `http://127.0.0.1:9464/metrics`; null where they are not served. */
+  /** URL of the metrics, `http://127.0.0.1:9464/metrics`. null: they are not served. */
   readonly metricsUrl: string | null;
   stop(): Promise<void>;
 }
 
 const systemNow = (): Instant => instant(new Date().toISOString());
 
-/** Errors: where nothing can be served there; the worker is then closed. */
+/** Errors: the address can't be served. The worker is then closed. */
 async function served(
   app: INestApplicationContext,
   telemetry: WorkerTelemetry,
@@ -43,7 +43,7 @@ async function served(
     return `${await telemetry.serve(app.get(LedgerCore), at)}/metrics`;
   } catch (error) {
     await app.close();
-    throw new Error(`the figures can't be served on ${at.host}:${at.port}, as LEDGERLINE_WORKER_PORT says`, {
+    throw new Error(`metrics can't be served on ${at.host}:${at.port} (LEDGERLINE_WORKER_PORT)`, {
       cause: error,
     });
   }
@@ -72,21 +72,21 @@ export async function startWorker({
   const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   const ledger = app.get(Ledger);
   const metricsUrl = metrics === undefined ? null : await served(app, telemetry, metrics);
-  if (metricsUrl !== null) logger.info(`figures for Prometheus are at ${metricsUrl}`);
+  if (metricsUrl !== null) logger.info(`Prometheus metrics are at ${metricsUrl}`);
   const stopping = new AbortController();
   const onProgress = (progress: Progress): void => {
     const { position, head } = progress;
     logger.debug({ position, head }, 'projected');
     telemetry.progressed(progress);
   };
-  // Told once each; it goes on by itself once that is mended.
+  // Each problem is reported once. The worker continues by itself after the repair.
   const ended = ledger.project(stopping.signal, onProgress, ({ message }) => {
     logger.error(message);
   });
-  // Reported where it is awaited; until then it must not end the process as unhandled.
+  // The error is reported where it is awaited. Until then it must not end the process as unhandled.
   ended.catch(() => undefined);
   const schedule = await scheduleMetering(databaseUrl, ledger, now, logger);
-  logger.info('the worker runs');
+  logger.info('the worker is running');
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await schedule.stop();
@@ -95,6 +95,6 @@ export async function startWorker({
     await app.close();
     await telemetry.close();
   };
-  // Ctrl-C in a terminal, and whoever started us, may both say so.
+  // Both Ctrl-C in a terminal and the parent process may send a signal.
   return { ended, metricsUrl, stop: () => (stopped ??= stop()) };
 }

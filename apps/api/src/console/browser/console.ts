@@ -1,6 +1,6 @@
 /**
- * The console's program, for the browser. It makes elements and sets their text: it has no way from data to markup.
- * Its types are the fields of the API's answers that it shows.
+ * The program of the console, for the browser. It makes elements and sets their text, so data never becomes markup. Its
+ * types have only the fields of API responses that it shows.
  */
 
 interface Period {
@@ -111,7 +111,7 @@ interface Accrual {
   }[];
 }
 
-/** What the API answers, by what is asked for. */
+/** The API responses, by the name of the request. */
 interface Answers {
   readonly projections: List<Projection>;
   readonly tenants: List<Tenant>;
@@ -143,7 +143,7 @@ interface Question {
 const KEY = 'ledgerline-token';
 const token = (): string | null => sessionStorage.getItem(KEY);
 
-/** Errors: Problem, with what the API says is wrong. */
+/** Errors: Problem, with the reason that the API gives. */
 async function ask<Name extends keyof Answers>(
   name: Name,
   { id = '', parameters = {} }: Question = {},
@@ -154,7 +154,7 @@ async function ask<Name extends keyof Answers>(
   const response = await fetch(url, { headers: { authorization: `Bearer ${token() ?? ''}` } });
   const answer: unknown = await response.json().catch(() => UNREADABLE);
   if (!response.ok || answer === UNREADABLE) throw problemOf(answer, response.status);
-  // The API answers in the shapes that its document states.
+  // The API responds in the shapes that its OpenAPI document declares.
   return answer as Answers[Name];
 }
 const UNREADABLE = Symbol('not JSON');
@@ -169,7 +169,7 @@ class Problem extends Error {
   }
 }
 
-/** What of a problem document is shown; other answers have none. */
+/** The fields of a problem document that are shown. Other responses do not have them. */
 interface ProblemDocument {
   readonly title: string;
   readonly detail: string;
@@ -185,11 +185,11 @@ const problemOf = (answer: unknown, status: number): Problem =>
         answer.detail,
         answer.errors.map(({ field, message }) => `${field}: ${message}`),
       )
-    : new Problem('The answer of the API is unreadable', `HTTP ${status}`, []);
+    : new Problem('The API sent an unreadable response', `HTTP ${status}`, []);
 
 type Child = Node | string | number | null | undefined;
 
-/** An element: its name (with classes), its attributes or properties, its children; text stays text. */
+/** An element with a name (and classes), attributes or properties, and children. Text is never parsed as markup. */
 function element(
   name: string,
   properties: Readonly<Record<string, string | number>> = {},
@@ -215,7 +215,7 @@ function byId(id: string): HTMLElement {
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function problemBox(error: unknown): HTMLElement {
-  const { title, faults } = error instanceof Problem ? error : { title: 'The API does not answer', faults: [] };
+  const { title, faults } = error instanceof Problem ? error : { title: 'The API does not respond', faults: [] };
   return element(
     'div.problem',
     { role: 'alert' },
@@ -231,7 +231,7 @@ function problemBox(error: unknown): HTMLElement {
   );
 }
 
-/** A column of a table: its heading, the value of a row, whether that is a figure. */
+/** A column of a table: its heading, the value of a row, and whether it is a figure. */
 type Column<Item> = readonly [heading: string, value: (item: Item) => Child, kind?: 'figure'];
 
 const cells = <Item>(columns: readonly Column<Item>[], item: Item): HTMLElement[] =>
@@ -297,7 +297,7 @@ const projections: View = async () => {
         ['Name', (each) => each.name],
         ['Version', (each) => each.version, 'figure'],
         ['Position', (each) => each.position, 'figure'],
-        ['Head of the log', (each) => each.head, 'figure'],
+        ['Log head', (each) => each.head, 'figure'],
         ['Lag', (each) => each.lag, 'figure'],
       ],
       items,
@@ -367,7 +367,7 @@ const rowLine = (row: Row): HTMLElement =>
     element('td.figure', {}, row.net),
   );
 
-/** One invoice: a part stands under the line that it was cut from, its rows under it. */
+/** One invoice: each part is below the line that it was cut from, with its rows below it. */
 async function invoice(id: string): ReturnType<View> {
   const found = await ask('invoice', { id });
   const body = element('tbody');
@@ -391,19 +391,19 @@ async function invoice(id: string): ReturnType<View> {
       ],
       [found],
     ),
-    found.quarantined.map(({ message }) => element('p.problem', {}, element('strong', {}, 'Set aside: '), message)),
-    element('p', {}, link(`explain?id=${encodeURIComponent(found.invoiceId)}`, 'Explain, down to its events')),
+    found.quarantined.map(({ message }) => element('p.problem', {}, element('strong', {}, 'Quarantined: '), message)),
+    element('p', {}, link(`explain?id=${encodeURIComponent(found.invoiceId)}`, 'Explain this invoice with its events')),
   ];
 }
 
-/** The line that was cut is on no invoice itself: it groups its parts, of which this invoice may hold only some. */
+/** A split line is not on an invoice itself. It groups its parts. This invoice may have only some of them. */
 async function parentRow(id: string, family: readonly InvoiceLine[]): Promise<HTMLElement> {
   const whole = await ask('line', { id }).catch(() => null);
   const [first] = family;
   const figures = whole ?? (first === undefined ? null : { ...first, quantity: '', net: '' });
   if (figures === null) return element('tr.parent');
   const parts = whole?.parts;
-  const status = parts === undefined ? 'split' : `split, ${family.length} of ${parts.length} parts here`;
+  const status = parts === undefined ? 'split' : `split, ${family.length} of ${parts.length} parts on this invoice`;
   return element('tr.parent', {}, cells(LINE_COLUMNS, { ...figures, correction: false, status }));
 }
 
@@ -438,7 +438,7 @@ const MARGIN_FIGURES: readonly Column<MarginFigures>[] = [
   ['%', (each) => each.marginPct, 'figure'],
 ];
 
-/** Today, where the operator sits: a suggestion only, the API is told the date. */
+/** Today's date in UTC, as the default of the form. The API receives the date as a parameter. */
 const today = (): string => new Date().toISOString().slice(0, 10);
 
 interface Field {
@@ -448,7 +448,7 @@ interface Field {
   readonly value: string;
 }
 
-/** A form that shows a view for other values of its fields. */
+/** A form that shows a view with other values of its fields. */
 function choice(view: keyof typeof VIEWS, fields: readonly Field[]): HTMLElement {
   const form = document.createElement('form');
   for (const { name, label, type, value } of fields)
@@ -467,16 +467,16 @@ const margin: View = async (parameters) => {
   const period = parameters.get('period') ?? today();
   const currency = parameters.get('currency') ?? 'USD';
   const found = await ask('margin', { parameters: { period, currency } });
-  const others = found.otherCurrencies.length === 0 ? '' : `; there is also ${found.otherCurrencies.join(', ')}`;
+  const others = found.otherCurrencies.length === 0 ? '' : `; other currencies: ${found.otherCurrencies.join(', ')}`;
   return [
     element('h2', {}, 'Margin'),
     choice('margin', [
-      { name: 'period', label: 'Month that holds', type: 'date', value: period },
+      { name: 'period', label: 'Month (any day of it)', type: 'date', value: period },
       { name: 'currency', label: 'Currency', type: 'text', value: currency },
     ]),
     element('p', {}, `${found.period}, ${found.currency}${others}`),
     table(MARGIN_FIGURES, [found.overall]),
-    element('p', {}, `Cost of no tenant: ${money(found.unattributed.cogs, found.currency)}`),
+    element('p', {}, `Unattributed cost: ${money(found.unattributed.cogs, found.currency)}`),
     element('h3', {}, 'By tenant'),
     table<TenantMargin>([['Tenant', (each) => each.tenantId], ...MARGIN_FIGURES], found.byTenant),
     element('h3', {}, 'By deployment'),
@@ -512,7 +512,7 @@ const accrual: View = async (parameters) => {
   return [
     element('h2', {}, 'Accrual'),
     choice('accrual', [{ name: 'at', label: 'At (RFC 3339)', type: 'text', value: found.at }]),
-    element('p', {}, `The open periods come to ${money(found.total, found.currency)} so far.`),
+    element('p', {}, `Accrued in the open periods so far: ${money(found.total, found.currency)}`),
     table<Accrual['subscriptions'][number]>(
       [
         ['Subscription', (each) => each.subscriptionId],
@@ -529,7 +529,7 @@ const accrual: View = async (parameters) => {
 const VIEWS = { projections, tenants, invoices, resources, margin, accrual, explain };
 const isView = (name: string): name is keyof typeof VIEWS => Object.hasOwn(VIEWS, name);
 
-/** Counts the views that were asked for: a late answer to an earlier one is dropped. */
+/** Counts the requested views. A late response for an earlier view is dropped. */
 let asked = 0;
 
 async function show(): Promise<void> {
