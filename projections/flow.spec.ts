@@ -26,12 +26,15 @@ describe('handlers that do not agree with the flow', () => {
   });
 
   it('do not compile where an event has no line', () => {
-    const errors = errorsOf([FLOW], ["  TenantTaxSet: ['tenants', 'commands'],\n", '']);
-    expect(errors[0]).toContain("Property 'TenantTaxSet' is missing in type");
+    const errors = errorsOf([FLOW], ["  TenantGracePeriodSet: ['tenants', 'commands'],\n", '']);
+    expect(errors[0]).toContain("Property 'TenantGracePeriodSet' is missing in type");
   });
 
   it('do not compile where a line leaves out what every event passes', () => {
-    const errors = errorsOf([FLOW], ["TenantTaxSet: ['tenants', 'commands']", "TenantTaxSet: ['tenants']"]);
+    const errors = errorsOf(
+      [FLOW],
+      ["TenantGracePeriodSet: ['tenants', 'commands']", "TenantGracePeriodSet: ['tenants']"],
+    );
     expect(errors[0]).toContain(`Type 'readonly ["tenants"]' is not assignable to type 'Line'`);
   });
 
@@ -50,11 +53,11 @@ describe('handlers that do not agree with the flow', () => {
   it('do not compile where a projection has a handler for an event that does not pass it', () => {
     const errors = errorsOf(
       [TENANTS, MARGINS],
-      ["TenantTaxSet: ['tenants', 'commands']", "TenantTaxSet: ['commands']"],
+      ["TenantGracePeriodSet: ['tenants', 'commands']", "TenantGracePeriodSet: ['commands']"],
       ["InvoiceVoided: ['invoices', 'restatements', 'margins', 'commands']", "InvoiceVoided: ['commands']"],
     );
     expect(errors.filter((error) => error.includes('does not exist in type'))).toEqual([
-      expect.stringContaining("'TenantTaxSet' does not exist in type"),
+      expect.stringContaining("'TenantGracePeriodSet' does not exist in type"),
       expect.stringContaining("'InvoiceVoided' does not exist in type"),
     ]);
   });

@@ -38,7 +38,7 @@ type Line = readonly [...Exclude<ProjectionName, 'commands'>[], 'commands'];
  */
 export const flow = {
   TenantRegistered: ['tenants', 'commands'],
-  TenantTaxSet: ['tenants', 'commands'],
+  TenantTaxSet: ['tenants', 'restatements', 'commands'],
   TenantGracePeriodSet: ['tenants', 'commands'],
 
   DeploymentRegistered: ['deployments', 'commands'],

@@ -5,7 +5,7 @@ import { versionedProjection } from '../flow.js';
 import { type InvoiceLineRow, invoiceLines } from './invoice-lines.table.js';
 
 export const invoiceLinesProjection = versionedProjection('invoice-lines', {
-  version: 1,
+  version: 2,
   tables: [invoiceLines],
   on: {
     LineOpened: changing(
@@ -37,9 +37,12 @@ export const invoiceLinesProjection = versionedProjection('invoice-lines', {
         const parts = rows
           .filter(({ parent_line_id }) => parent_line_id !== null)
           .sort((a, b) => compareInstants(a.period_start, b.period_start));
-        const before = (parts.length === 0 ? [line] : parts).map((row) => ({
+        const end = data.lineEnd ?? line.period_end;
+        const recorded = parts.length === 0 ? [line] : parts;
+        const before = recorded.map((row, index) => ({
           partId: row.line_id,
-          period: { start: row.period_start, end: row.period_end },
+          // The line may have continued since.
+          period: { start: row.period_start, end: recorded[index + 1]?.period_start ?? end },
         }));
         const after = splitParts(data.lineId, before, data).map(({ partId, period }): InvoiceLineRow => ({
           ...line,
@@ -49,7 +52,7 @@ export const invoiceLinesProjection = versionedProjection('invoice-lines', {
           period_start: period.start,
           period_end: period.end,
         }));
-        return [{ ...line, status: 'split' }, ...after];
+        return [{ ...line, status: 'split', period_end: end }, ...after];
       },
     ),
   },

@@ -17,6 +17,7 @@ export interface ClaimablePartRow {
   readonly period_start: Instant;
   readonly invoice_id: string | null;
   readonly issued: boolean | null;
+  readonly claimed_until: Instant | null;
 }
 
 /** Some lines: of tenants, of deployments, or these. */
@@ -37,30 +38,17 @@ function wantedLines(which: LinesWanted) {
  */
 export async function readRecordedParts(db: Db, position: number, which: LinesWanted): Promise<ClaimablePartRow[]> {
   const { rows } = await sql<ClaimablePartRow>`
-    SELECT l.tenant_id, l.deployment_id, l.root_line_id, l.line_id, l.period_start, c.invoice_id, c.issued
+    SELECT l.tenant_id, l.deployment_id, l.root_line_id, l.line_id, l.period_start,
+      c.invoice_id, c.issued, c.claimed_until
     FROM invoice_lines l
     LEFT JOIN LATERAL (
-      SELECT p.invoice_id, i.status IN ('issued', 'paid') AS issued
+      SELECT p.invoice_id, i.status IN ('issued', 'paid') AS issued, p.period_end AS claimed_until
       FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
       WHERE p.part_id = l.line_id AND i.status <> 'void' AND ${at(position, 'i')}
         AND (i.quarantined IS NULL OR NOT ${quarantines('i', 'p.line_id')})
       LIMIT 1) c ON true
     WHERE ${wantedLines(which)} AND l.status = 'valid' AND ${at(position, 'l')}`.execute(db);
   return rows;
-}
-
-/** Where the valid parts of lines begin, by tenant (null: of all), whoever claims them. */
-export async function readPartStarts(
-  db: Db,
-  position: number,
-  tenantIds: readonly string[] | null,
-): Promise<Pick<InvoiceLineRow, 'root_line_id' | 'line_id' | 'period_start'>[]> {
-  const query = db
-    .selectFrom('invoice_lines')
-    .select(['root_line_id', 'line_id', 'period_start'])
-    .where('status', '=', 'valid')
-    .where(at(position));
-  return (tenantIds === null ? query : query.where('tenant_id', '=', anyOf(tenantIds))).execute();
 }
 
 /** Lines or parts by their ids, as they are recorded. */

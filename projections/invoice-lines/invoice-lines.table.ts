@@ -24,7 +24,8 @@ export const invoiceLines = defineTable({
     period_start: timestamptz,
     period_end: timestamptz,
   },
-  key: ['root_line_id', 'line_id'],
+  // A line that was billed whole and then continues is cut: its first part keeps the id of the line.
+  key: ['root_line_id', 'line_id', 'status'],
   group: ['root_line_id'],
   indexes: [['tenant_id'], ['subscription_id'], ['deployment_id', 'billing_kind', 'period_start'], ['line_id']],
 });

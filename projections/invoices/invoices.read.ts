@@ -84,12 +84,15 @@ export async function readUncutClaims(
   const { rows } = await sql<ClaimedPartRow>`
     SELECT i.invoice_id, p.line_id, p.part_id, p.period_start, p.period_end
     FROM invoices i JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
-    JOIN invoice_lines l ON l.root_line_id = p.line_id AND l.parent_line_id IS NULL AND l.period_end > p.period_end
-      AND ${at(position, 'l')}
+    JOIN invoice_lines l ON l.root_line_id = p.line_id AND l.parent_line_id IS NULL AND ${at(position, 'l')}
     WHERE i.tenant_id = ${tenantId} AND i.currency = ${currency} AND i.status = 'draft' AND ${at(position, 'i')}
-      AND NOT EXISTS (
-        SELECT FROM invoice_lines c
-        WHERE c.root_line_id = p.line_id AND c.period_start = p.period_end AND ${at(position, 'c')})`.execute(db);
+      AND (
+        NOT EXISTS (
+          SELECT FROM invoice_lines c
+          WHERE c.root_line_id = p.line_id AND c.period_start = p.period_start AND ${at(position, 'c')})
+        OR l.period_end > p.period_end AND NOT EXISTS (
+          SELECT FROM invoice_lines c
+          WHERE c.root_line_id = p.line_id AND c.period_start = p.period_end AND ${at(position, 'c')}))`.execute(db);
   return rows;
 }
 

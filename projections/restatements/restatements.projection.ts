@@ -50,6 +50,10 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
     reason: 'the subscription was cancelled',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.at),
   }),
+  TenantTaxSet: ({ data }) => ({
+    reason: `the tax ${data.name} was set`,
+    query: endingAfter('l.tenant_id = $3', data.tenantId, data.from),
+  }),
   DeploymentAssigned: ({ data }) => ({
     reason: 'the deployment was assigned',
     query: endingAfter('l.deployment_id = $3', data.deploymentId, data.from),
@@ -70,7 +74,7 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
  * many: if nothing differs, invoicing books nothing. Marks that are missing would lose money.
  */
 export const restatementsProjection = projection('restatements', {
-  version: 4,
+  version: 5,
   tables: [restatements],
   async project(batch, client) {
     const first = await firstClaim(client);

@@ -341,7 +341,7 @@ describe('a line that goes on after it was billed to its end', () => {
     expect(await billed()).toBe('10.00 7.00 3.00');
   });
 
-  it('is billed whole by a draft that had claimed it shorter', async () => {
+  it('is billed by a draft as far as it claims it, and by the next one for the rest', async () => {
     await test.apply(plan('with', '2026-01-01', [hours]), plan('without', '2026-01-01', []), {
       command: 'change-plan',
       subscriptionId: 's1',
@@ -354,8 +354,10 @@ describe('a line that goes on after it was billed to its end', () => {
     const drafted = await draft('2026-05-01');
     await test.apply(plan('without', '2026-04-20', [hours]));
     await issue(drafted);
-    expect(await billed()).toBe('17.00');
-    expect(await draft('2026-05-02')).toBe('none');
+    expect(await billed()).toBe('10.00');
+    await bill('2026-05-02');
+    expect(await billed()).toBe('10.00 7.00');
+    expect(await draft('2026-05-03')).toBe('none');
   });
 });
 

@@ -52,6 +52,8 @@ export class Books {
   taxes: readonly TaxRate[] = [];
   assignments: readonly Assignment[] = [{ tenantId: 't1', from: T('01') }];
   cancelledAt: Instant | null = null;
+  from: Instant = T('01');
+  anchor: Instant | null = null;
   /** Billing kinds that can't be rated for want of a price. */
   unpriced = new Set<string>();
   grants: readonly (Coupon | Credit)[] = [];
@@ -72,9 +74,9 @@ export class Books {
     const subscription: Subscription = {
       subscriptionId: 's1',
       deploymentId: 'd1',
-      from: T('01'),
-      anchor: null,
-      plans: [{ planId: 'p1', from: T('01') }],
+      from: this.from,
+      anchor: this.anchor,
+      plans: [{ planId: 'p1', from: this.from }],
       cancelledAt: this.cancelledAt,
     };
     const plans = new Map([
@@ -88,15 +90,17 @@ export class Books {
   /** Every line that has booked anything, or claims a part, is marked, unless told which. */
   facts(until: Instant, marked?: ReadonlyMap<string, string>): BillingFacts {
     const claims = new Map(
-      this.issued.flatMap(({ invoiceId, claimed }) => claimed.map(({ partId }) => [partId, invoiceId])),
+      this.issued.flatMap(({ invoiceId, claimed }) =>
+        claimed.map(({ partId, period }) => [partId, { invoiceId, claimedUntil: period.end }]),
+      ),
     );
     const lineIds = new Set(this.issued.flatMap(({ claimed }) => claimed.map(({ lineId }) => lineId)));
     const recorded = new Map(
       [...this.cuts].map(([lineId, parts]): [string, RecordedPart[]] => [
         lineId,
         parts.map(({ partId, period: { start } }) => {
-          const invoiceId = claims.get(partId) ?? null;
-          return { partId, start, invoiceId, issued: invoiceId !== null };
+          const claim = claims.get(partId);
+          return { partId, start, issued: claim !== undefined, ...(claim ?? { invoiceId: null, claimedUntil: null }) };
         }),
       ]),
     );

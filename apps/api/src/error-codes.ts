@@ -5,7 +5,6 @@ export const ERROR_CODES: readonly string[] = [
   'ambiguous_provider',
   'amount_not_at_scale',
   'base_fee_is_flat',
-  'base_fee_split',
   'before_subscription',
   'body_too_large',
   'busy_stream',

@@ -55,6 +55,7 @@ export const zRow = z
     net: zMoney,
     rowId: z.string().optional(),
     kind: z.enum(['charge', 'reversal', 'rebooked', 'credit_note']).optional(),
+    chargePeriod: zSpan.optional().describe('What the charge is for: a part of the period of its line'),
     credits: z
       .array(z.object({ creditId: z.string(), amount: zMoney }).meta({ id: 'CreditTaken' }))
       .optional()

@@ -201,13 +201,15 @@ export class DomainLedger implements Ledger {
     const claims = new Map(
       this.issued
         .filter(this.isLive)
-        .flatMap(({ invoiceId, claimed }) => claimed.map(({ partId }) => [partId, invoiceId])),
+        .flatMap(({ invoiceId, claimed }) =>
+          claimed.map(({ partId, period }) => [partId, { invoiceId, claimedUntil: period.end }]),
+        ),
     );
     return new Map(
       [...this.cuts].map(([lineId, parts]) => {
         const recordedPart = ({ partId, period: { start } }: { partId: string; period: Period }): RecordedPart => {
-          const invoiceId = claims.get(partId) ?? null;
-          return { partId, start, invoiceId, issued: invoiceId !== null };
+          const claim = claims.get(partId);
+          return { partId, start, issued: claim !== undefined, ...(claim ?? { invoiceId: null, claimedUntil: null }) };
         };
         return [lineId, parts.map(recordedPart)];
       }),
@@ -318,7 +320,7 @@ export class DomainLedger implements Ledger {
     return lines.flatMap((line) => {
       const parts = tiles(line, recorded.get(line.lineId) ?? []);
       const rating = rateLine(line, parts, this.usageOf(line), line.currency);
-      const netIfOpen = ({ partId }: TiledPart) => ('rows' in rating ? netOf(rating.rows.get(partId) ?? []) : ZERO);
+      const netIfOpen = (part: TiledPart) => ('rows' in rating ? netOf(rating.rows[parts.indexOf(part)] ?? []) : ZERO);
       const booked = Map.groupBy(this.rowsOf(line.tenantId), ({ partId }) => partId);
       return parts.map((part) => {
         const net = part.issued ? sum((booked.get(part.partId) ?? []).map((row) => decimal(row.net))) : netIfOpen(part);

@@ -7,12 +7,13 @@ import type { Command, InvoiceName, PartFigures, QuarantineFigures, RowFigures, 
 import { type Billed, type InvoiceFigures, type Ledger, Refused } from './tell.js';
 
 type Row = Required<RowFigures>;
-type OfLine = Pick<Row, 'billingKind' | 'deploymentId' | 'period'>;
+type OfLine = Pick<Row, 'billingKind' | 'deploymentId'>;
+type RowOfLine = Omit<Row, keyof OfLine | 'period'> & { readonly chargePeriod: Period };
 interface InvoiceView {
   readonly invoiceId: string;
   readonly number: string;
   readonly status: string;
-  readonly lines: readonly (OfLine & { readonly rows: readonly Omit<Row, keyof OfLine>[] })[];
+  readonly lines: readonly (OfLine & { readonly rows: readonly RowOfLine[] })[];
   readonly subtotal: string;
   readonly tax: string;
   readonly total: string;
@@ -157,8 +158,8 @@ export class StackLedger implements Ledger {
 }
 
 function invoiceFigures({ invoiceId, number, lines, subtotal, tax, total }: InvoiceView): InvoiceFigures {
-  const rows = lines.flatMap(({ billingKind, deploymentId, period, rows: ofLine }) =>
-    ofLine.map(({ kind, ref, quantity, unitAmount, discount, net, tax: rowTax }): Row => {
+  const rows = lines.flatMap(({ billingKind, deploymentId, rows: ofLine }) =>
+    ofLine.map(({ kind, chargePeriod: period, ref, quantity, unitAmount, discount, net, tax: rowTax }): Row => {
       const priced = { kind, ref, quantity, unitAmount: text(decimal(unitAmount)), discount, net, tax: rowTax };
       return { billingKind, deploymentId, period, ...priced };
     }),

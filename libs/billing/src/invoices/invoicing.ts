@@ -16,10 +16,11 @@ import {
 import { billingAsOf, billingOfClaim, type BillingFacts, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { type Account, foldAccount } from '#domain/invoices/settlement';
 import { notFound } from '#domain/errors';
-import { lineStream, partIdOf } from '#domain/lines/line';
+import { lineStream } from '#domain/lines/line';
+import { cutsOfClaim } from '#domain/lines/parts';
 import type { Quarantined } from '#domain/lines/rate';
 import { text } from '#domain/money/decimal';
-import { type Instant, isBefore } from '#domain/time/instant';
+import type { Instant } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { isUuid } from '#domain/uuid';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
@@ -252,25 +253,19 @@ export class Invoicing {
   ): Promise<void> {
     const lineOf = new Map(lines.map((line) => [line.lineId, line]));
     await pMap(
-      claimed,
-      async ({ lineId, partId, period }) => {
+      Map.groupBy(claimed, ({ lineId }) => lineId),
+      async ([lineId, ofLine]) => {
         const line = lineOf.get(lineId);
-        // A line that turned out to end earlier is not cut after its end.
-        if (line === undefined || !isBefore(period.end, line.period.end) || partId === lineId) return;
+        if (line === undefined) return;
         const parts = recorded.get(lineId) ?? [];
-        if (parts.some(({ start }) => start === period.end)) return;
-        const split: LedgerEvent = {
-          type: 'LineSplit',
-          data: {
-            lineId,
-            at: period.end,
-            billedPartId: partId,
-            remainingPartId: partIdOf(lineId, period.end),
-            invoiceId,
-          },
-        };
         // The stream holds the opening, then one cut for each part but the first.
-        await this.appendOnce(call, lineStream(lineId), Math.max(parts.length - 1, 0), split);
+        let revision = Math.max(parts.length - 1, 0);
+        for (const cut of cutsOfClaim(line, parts, ofLine)) {
+          const { end } = line.period;
+          const split: LedgerEvent = { type: 'LineSplit', data: { ...cut, invoiceId, lineEnd: end } };
+          await this.appendOnce(call, lineStream(lineId), revision, split);
+          revision += 1;
+        }
       },
       APPENDS_AT_ONCE,
     );

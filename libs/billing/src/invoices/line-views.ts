@@ -1,12 +1,11 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
-import { type RecordedPart, tiles } from '#domain/lines/parts';
+import { type RecordedPart, type TiledPart, tiles } from '#domain/lines/parts';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import type { PrintedRow } from '#domain/rating/row';
 import type { Instant } from '#domain/time/instant';
 import { type Page, pageOfAll, type QueryContext } from '#ledger/query';
-import { readPartStarts } from '#projections/invoice-lines/invoice-lines.read';
 import { readIssuedParts, readLastComputed } from '#projections/invoices/invoices.read';
 import { readTenants } from '#projections/tenants/tenants.read';
 import { couponsOfLines } from './billing-facts.js';
@@ -104,15 +103,12 @@ async function entriesOf(
   const tenantIds = tenantId === null ? null : [tenantId];
   const tenants = await readTenants(core.db, position, tenantIds);
   const lines = await readLines(core, position, tenantIds);
-  const starts = Map.groupBy(await readPartStarts(core.db, position, tenantIds), ({ root_line_id }) => root_line_id);
-  const recorded = (lineId: string): RecordedPart[] =>
-    (starts.get(lineId) ?? []).map(({ line_id: partId, period_start: start }) => ({
-      ...{ partId, start, invoiceId: null, issued: false },
-    }));
+  const ids = tenants.map(({ tenant_id }) => tenant_id);
+  const recorded = Map.groupBy(await recordedPartsOf(core, position, { tenantIds: ids }), ({ lineId }) => lineId);
   return tenants.flatMap(({ tenant_id, time_zone: timeZone, currency }) =>
     lines({ account: { tenantId: tenant_id, timeZone }, position, until: at })
       .filter((line) => subscriptionId === undefined || line.subscriptionId === subscriptionId)
-      .flatMap((line) => entriesOfLine(line, recorded(line.lineId), currency)),
+      .flatMap((line) => entriesOfLine(line, recorded.get(line.lineId) ?? [], currency)),
   );
 }
 
@@ -121,12 +117,16 @@ function entriesOfLine(line: LineDefinition, recorded: readonly RecordedPart[], 
   const keyOf = (start: Instant | ''): string =>
     JSON.stringify([line.tenantId, line.subscriptionId, line.billingKind, line.period.start, line.lineId, start]);
   const parts = tiles(line, recorded);
-  const isSplit = parts.some(({ partId }) => partId !== line.lineId);
+  const isSplit = isCut(line, parts);
   const valid = parts.map(({ partId, period }): Entry => ({
     ...{ id: partId, line, status: 'valid', currency, key: keyOf(isSplit ? period.start : '') },
   }));
   return isSplit ? [{ id: line.lineId, line, status: 'split', currency, key: keyOf('') }, ...valid] : valid;
 }
+
+/** A line that was billed whole and continues has two parts, of which the first has the line's id. */
+const isCut = ({ lineId }: LineDefinition, parts: readonly TiledPart[]): boolean =>
+  parts.length > 1 || parts.some(({ partId }) => partId !== lineId);
 
 async function quarantinedOf(
   context: QueryContext,
@@ -169,9 +169,11 @@ async function viewsOf(context: QueryContext, at: Instant, entries: readonly Ent
   const partIds = rated.flatMap(({ parts }) => parts.map(({ partId }) => partId));
   const rows = await bookedByPart(context, partIds);
   const views = new Map(
-    rated.flatMap((each) => printLine(each, { rows, quantities })).map((view) => [view.lineId, view]),
+    rated
+      .flatMap((each) => printLine(each, { rows, quantities }))
+      .map((view) => [`${view.status} ${view.lineId}`, view]),
   );
-  return entries.flatMap(({ id }) => views.get(id) ?? []);
+  return entries.flatMap(({ id, status }) => views.get(`${status} ${id}`) ?? []);
 }
 
 /**
@@ -214,7 +216,7 @@ function printLine({ line, parts, quarantined }: RatedLine, booked: Booked): Lin
     currency: line.currency,
     quarantine: quarantined === null ? null : { code: quarantined.code, message: quarantined.message },
   };
-  const isSplit = parts.some(({ partId }) => partId !== line.lineId);
+  const isSplit = isCut(line, parts);
   const valid = parts.map((part): LineView => ({
     lineId: part.partId,
     parentLineId: isSplit ? line.lineId : null,

@@ -19,6 +19,7 @@ export const recordedPartsOf = async ({ db }: LedgerCore, position: number, whic
     start: row.period_start,
     invoiceId: row.invoice_id,
     issued: row.issued === true,
+    claimedUntil: row.claimed_until,
   }));
 
 /** The recorded parts of a tenant's lines, by line. */

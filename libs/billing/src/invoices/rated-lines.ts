@@ -1,12 +1,21 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { type Coupon, couponShares } from '#domain/invoices/credits';
+import { type Coupon, couponChanges, couponShares } from '#domain/invoices/credits';
 import { billedHow, countsUsage, type LineDefinition, needsRates } from '#domain/lines/line';
 import { type RecordedPart, tiles, type TiledPart } from '#domain/lines/parts';
-import { type Part, rateLine, type Quarantined, usageInstants, type UsageUpTo } from '#domain/lines/rate';
+import {
+  type Charge,
+  chargesOf,
+  type Part,
+  rateLine,
+  type Quarantined,
+  usageInstants,
+  type UsageUpTo,
+} from '#domain/lines/rate';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { moneyText, scaleOf } from '#domain/money/money';
 import type { Usage } from '#domain/prices/model';
 import { printRow, type PrintedRow, type RatedRow, rowsWithMoney } from '#domain/rating/row';
+import { add } from '#domain/rating/subtract';
 import { isDomainError } from '#domain/schema';
 import { compareInstants, earlier, type Instant, isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
@@ -50,20 +59,19 @@ export async function rateLines(
 }
 
 /** The usage that must be known before `rateOne`. */
-export function usageToRate({ line, recorded, at }: LineToRate, position: number): UsageNeedAt[] {
-  const instants = usageInstants(line, tilesUpTo(line, recorded, at).begun);
+export function usageToRate(toRate: LineToRate, position: number): UsageNeedAt[] {
+  const { line } = toRate;
+  const instants = usageInstants(line, tilesUpTo(toRate).charges);
   return instants.length === 0 ? [] : [{ line, instants, position }];
 }
 
-export function rateOne({ line, recorded, at, currency, coupons }: LineToRate, usage: UsageUpTo): RatedLine {
-  const parts = tilesUpTo(line, recorded, at);
-  const rating =
-    parts.begun.length === 0
-      ? { rows: new Map<string, readonly RatedRow[]>() }
-      : rateLine(line, parts.begun, usage, currency);
+export function rateOne(toRate: LineToRate, usage: UsageUpTo): RatedLine {
+  const { line, currency, coupons } = toRate;
+  const parts = tilesUpTo(toRate);
+  const rating = parts.charges.length === 0 ? { rows: [] } : rateLine(line, parts.charges, usage, currency);
   const quarantined = 'quarantined' in rating ? rating.quarantined : null;
-  const rows = 'quarantined' in rating ? new Map<string, readonly RatedRow[]>() : rating.rows;
-  const net = withCouponsTaken(line, parts.begun, { rows, coupons, currency });
+  const rows = 'quarantined' in rating ? [] : rating.rows;
+  const net = withCouponsTaken(line, parts.charges, { rows, coupons, currency });
   const clipped = new Map(parts.begun.map((part) => [part.partId, part.period]));
   return {
     line,
@@ -76,57 +84,67 @@ export function rateOne({ line, recorded, at, currency, coupons }: LineToRate, u
   };
 }
 
-/** By part, the rows that are not 0, less what coupons take of them. */
+/** By part, the rows that are not 0, less what coupons take of them. The charges of a part are added up. */
 function withCouponsTaken(
   { billingKind }: LineDefinition,
-  parts: readonly TiledPart[],
+  charges: readonly Charge[],
   {
     rows,
     coupons,
     currency,
   }: {
-    readonly rows: ReadonlyMap<string, readonly RatedRow[]>;
+    readonly rows: readonly (readonly RatedRow[])[];
     readonly coupons: readonly Coupon[];
     readonly currency: string;
   },
 ): Map<string, RatedRow[]> {
-  const shown = parts.map(({ partId, period }) => ({
+  const shown = charges.map(({ partId, at }, index) => ({ partId, at, rows: rowsWithMoney(rows[index] ?? []) }));
+  const shares = couponShares(
+    shown.map((charge) => ({
+      ...charge,
+      billingKind,
+      rows: charge.rows.map((row) => ({ ...row, unitAmount: text(row.unitAmount) })),
+    })),
+    coupons,
+    currency,
+  );
+  const taken = shown.map(({ partId, rows: ofCharge }, charge) => ({
     partId,
-    start: period.start,
-    rows: rowsWithMoney(rows.get(partId) ?? []),
+    rows: ofCharge.map((row, index) => {
+      const off = sum((shares[charge]?.[index] ?? []).map(({ amount }) => amount));
+      return { ...row, credit: row.credit.plus(off), net: row.net.minus(off) };
+    }),
   }));
-  const charged = shown.map((part) => ({
-    ...part,
-    billingKind,
-    rows: part.rows.map((row) => ({ ...row, unitAmount: text(row.unitAmount) })),
-  }));
-  const shares = couponShares(charged, coupons, currency);
   return new Map(
-    shown.map(({ partId, rows: ofPart }, part) => [
+    [...Map.groupBy(taken, ({ partId }) => partId)].map(([partId, of]) => [
       partId,
-      ofPart.map((row, index) => {
-        const taken = sum((shares[part]?.[index] ?? []).map(({ amount }) => amount));
-        return { ...row, credit: row.credit.plus(taken), net: row.net.minus(taken) };
-      }),
+      add(
+        [],
+        of.flatMap((charge) => charge.rows),
+      ),
     ]),
   );
 }
 
 /**
- * All parts of a line, and those that have begun by an instant. The last of these ends there. A flat amount is whole
- * at once.
+ * All parts of a line, those that have begun by an instant, and their charges. The last one ends there. A flat amount
+ * is whole at once.
  */
-function tilesUpTo(
-  line: LineDefinition,
-  recorded: readonly RecordedPart[],
-  at: Instant,
-): { all: TiledPart[]; begun: TiledPart[] } {
+function tilesUpTo({ line, recorded, at, coupons }: Omit<LineToRate, 'currency'>): {
+  all: TiledPart[];
+  begun: TiledPart[];
+  charges: Charge[];
+} {
   const all = tiles(line, recorded);
-  if (billedHow(line) === 'in_advance') return { all, begun: isBefore(at, line.period.start) ? [] : all };
-  const begun = all
+  const begun = begunBy(line, all, at);
+  return { all, begun, charges: chargesOf(line, begun, couponChanges(coupons, line.billingKind)) };
+}
+
+function begunBy(line: LineDefinition, all: readonly TiledPart[], at: Instant): TiledPart[] {
+  if (billedHow(line) === 'in_advance') return isBefore(at, line.period.start) ? [] : [...all];
+  return all
     .filter(({ period }) => isBefore(period.start, at))
     .map((part) => ({ ...part, period: { start: part.period.start, end: earlier(part.period.end, at) } }));
-  return { all, begun };
 }
 
 const scalar = (usage: Usage): Decimal => ('times' in usage ? usage : sum(usage.map(({ quantity }) => quantity)));
@@ -186,6 +204,7 @@ export function unitAmountText(unitAmount: Decimal, currency: string): string {
 export const printFrozen = (row: FrozenRow, currency: string) => ({
   rowId: row.rowId,
   kind: row.kind,
+  chargePeriod: row.chargePeriod,
   ref: row.ref,
   quantity: row.quantity,
   unitAmount: unitAmountText(decimal(row.unitAmount), currency),

@@ -1,53 +1,100 @@
-import { decimal, sum, text, ZERO } from '../money/decimal.js';
+import { byMonth } from '../margin/months.js';
+import { type Decimal, decimal, sum, text, ZERO } from '../money/decimal.js';
 import { type Coupon, creditUsed } from './credits.js';
 import type { DraftRow, FrozenRow } from './invoice.js';
 
+/** Why lines are corrected, in which currency, and the coupons that reduce their charges. */
+export interface CorrectedFor {
+  readonly currency: string;
+  readonly coupons: readonly Coupon[];
+  readonly reason: string | undefined;
+}
+
 /**
  * Compares what issued parts come to now with what is booked for them. Where a component differs, the booked row is
- * reversed and the right row is booked, both with the part's own charge period. A part with equal amounts books
- * nothing.
+ * reversed, with its own charge period and tax, and the right row is booked. A part whose charges are the same in every
+ * month, at the same tax rates, books nothing.
  */
 export function corrections(
   now: readonly DraftRow[],
   booked: readonly FrozenRow[],
-  coupons: readonly Coupon[],
-  reason: string | undefined,
+  { currency, coupons, reason }: CorrectedFor,
 ): DraftRow[] {
   const couponIds = new Set(coupons.map(({ creditId }) => creditId));
   const nowByPart = Map.groupBy(now, ({ partId }) => partId);
   const bookedByPart = Map.groupBy(booked, ({ partId }) => partId);
-  return union(bookedByPart, nowByPart).flatMap((partId) =>
-    correctionsOfPart(nowByPart.get(partId) ?? [], bookedByPart.get(partId) ?? [], couponIds, reason),
-  );
+  return union(bookedByPart, nowByPart).flatMap((partId) => {
+    const [after, before] = [nowByPart.get(partId) ?? [], bookedByPart.get(partId) ?? []];
+    const isRight = areSameBooks(
+      monthlyCharges(after, couponIds, currency),
+      monthlyCharges(before, couponIds, currency),
+    );
+    return isRight ? [] : correctionsOfPart(after, before, { booked: before, couponIds, reason });
+  });
 }
 
-function correctionsOfPart(
-  now: readonly DraftRow[],
-  booked: readonly FrozenRow[],
+type Books = ReadonlyMap<string, Decimal>;
+
+/** The charge before credits of each UTC month, at each tax rate. */
+function monthlyCharges(
+  rows: readonly (DraftRow | FrozenRow)[],
   couponIds: ReadonlySet<string>,
-  reason: string | undefined,
+  currency: string,
+): Books {
+  const books = new Map<string, Decimal>();
+  for (const row of rows)
+    for (const { month, amount } of byMonth(chargeOf([row], couponIds), row.chargePeriod, currency)) {
+      const key = `${month} ${text(decimal(row.taxRatePercent))}`;
+      books.set(key, (books.get(key) ?? ZERO).plus(amount));
+    }
+  return books;
+}
+
+const areSameBooks = (a: Books, b: Books): boolean =>
+  union(a, b).every((key) => (a.get(key) ?? ZERO).eq(b.get(key) ?? ZERO));
+
+/** Amounts of different charge periods, or at different tax rates, are different charges. */
+const chargeKey = ({ chargePeriod, taxRatePercent }: DraftRow | FrozenRow): string =>
+  `${chargePeriod.start}\n${chargePeriod.end}\n${text(decimal(taxRatePercent))}`;
+
+function correctionsOfPart(now: readonly DraftRow[], booked: readonly FrozenRow[], correcting: Correcting): DraftRow[] {
+  const nowByCharge = Map.groupBy(now, chargeKey);
+  const bookedByCharge = Map.groupBy(booked, chargeKey);
+  return union(bookedByCharge, nowByCharge).flatMap((key) => {
+    const [after, before] = [nowByCharge.get(key) ?? [], bookedByCharge.get(key) ?? []];
+    const isRight = chargeOf(after, correcting.couponIds).eq(chargeOf(before, correcting.couponIds));
+    return isRight ? [] : correctionsOfCharge(after, before, correcting);
+  });
+}
+
+/** What the part of a charge has booked, and why it is corrected. */
+interface Correcting {
+  readonly booked: readonly FrozenRow[];
+  readonly couponIds: ReadonlySet<string>;
+  readonly reason: string | undefined;
+}
+
+function correctionsOfCharge(
+  now: readonly DraftRow[],
+  before: readonly FrozenRow[],
+  { booked, couponIds, reason }: Correcting,
 ): DraftRow[] {
-  if (chargeOf(now, couponIds).eq(chargeOf(booked, couponIds))) return [];
   const nowByKey = Map.groupBy(now, componentKey);
-  const bookedByKey = Map.groupBy(booked, componentKey);
-  return union(bookedByKey, nowByKey).flatMap((key): DraftRow[] => {
-    const after = nowByKey.get(key) ?? [];
-    const before = bookedByKey.get(key) ?? [];
-    if (areEqual(after, before, couponIds)) return [];
+  const beforeByKey = Map.groupBy(before, componentKey);
+  return union(beforeByKey, nowByKey).flatMap((key): DraftRow[] => {
+    const [after, reversed] = [nowByKey.get(key) ?? [], beforeByKey.get(key) ?? []];
+    if (areEqual(after, reversed, couponIds)) return [];
     // A new component corrects the rows of its part. A part that was issued without rows has no row to name.
-    const corrected = notReversed(before.length > 0 ? before : booked);
+    const alike = reversed.length > 0 ? reversed : booked.filter((row) => componentKey(row) === key);
+    const corrected = notReversed(alike.length > 0 ? alike : booked);
     const shared = {
-      taxRatePercent: (before[0] ?? booked[0])?.taxRatePercent ?? null,
       ...(corrected.length === 0 ? {} : { corrects: corrected.map(({ rowId }) => rowId) }),
       ...(reason === undefined ? {} : { reason }),
     };
-    const rebooked = after.map((row): DraftRow => ({
-      ...row,
-      ...shared,
-      chargePeriod: booked[0]?.chargePeriod ?? row.chargePeriod,
-      kind: 'rebooked',
-    }));
-    return [...reversalOf(before, couponIds).map((row) => ({ ...row, ...shared })), ...rebooked];
+    return [
+      ...reversalOf(reversed, couponIds).map((row) => ({ ...row, ...shared })),
+      ...after.map((row): DraftRow => ({ ...row, ...shared, kind: 'rebooked' })),
+    ];
   });
 }
 
@@ -93,7 +140,7 @@ const sumOf = (rows: readonly Amounts[], field: Amount) =>
  * The amount that coupons took. Like a discount it follows from the charge; credits are taken again from a corrected
  * row.
  */
-const couponsIn = (rows: readonly DraftRow[] | readonly FrozenRow[], couponIds: ReadonlySet<string>) =>
+const couponsIn = (rows: readonly (DraftRow | FrozenRow)[], couponIds: ReadonlySet<string>) =>
   sum(
     rows.flatMap(({ credits }) =>
       (credits ?? []).filter(({ creditId }) => couponIds.has(creditId)).map(({ amount }) => decimal(amount)),
@@ -101,7 +148,7 @@ const couponsIn = (rows: readonly DraftRow[] | readonly FrozenRow[], couponIds: 
   );
 
 /** The charge before credits. */
-const chargeOf = (rows: readonly DraftRow[] | readonly FrozenRow[], couponIds: ReadonlySet<string>) =>
+const chargeOf = (rows: readonly (DraftRow | FrozenRow)[], couponIds: ReadonlySet<string>) =>
   sumOf(rows, 'gross').minus(sumOf(rows, 'discount')).minus(couponsIn(rows, couponIds));
 
 /** A change of quantity without a change of money books nothing. */

@@ -164,18 +164,24 @@ const compareEnds = (a: Instant | null, b: Instant | null): number => {
 export const couponsOf = (grants: readonly (Coupon | Credit)[]): Coupon[] =>
   grants.filter((each): each is Coupon => each.kind === 'coupon');
 
+/** The instants at which a coupon for a billing kind begins or ends. */
+export const couponChanges = (coupons: readonly Coupon[], billingKind: string): Instant[] =>
+  coupons
+    .filter(({ billingKinds }) => billingKinds?.includes(billingKind) ?? true)
+    .flatMap(({ from, until }) => (until === null ? [from] : [from, until]));
+
 /**
- * What coupons take from the parts of a line, in their order. A coupon's share of a component is rounded once, on the
- * cumulative charge; a part gets the growth of that share. So half of ten parts of 0.01 is 0.05, however the line is
- * cut.
+ * What coupons take from the charges of a line, in their order. A coupon's share of a component is rounded once, on
+ * the cumulative amount; a charge gets the growth of that share. So half of ten charges of 0.01 is 0.05, however the
+ * line is cut.
  */
 export function couponShares(
-  parts: readonly CouponedPart[],
+  charges: readonly CouponedCharge[],
   coupons: readonly Coupon[],
   currency: string,
 ): Share[][][] {
   const running = new Map<string, { charged: Decimal; taken: Decimal }>();
-  const shareOf = (coupon: Coupon, { ref, unitAmount }: CouponedPart['rows'][number], open: Decimal): Decimal => {
+  const shareOf = (coupon: Coupon, { ref, unitAmount }: CouponedCharge['rows'][number], open: Decimal): Decimal => {
     const key = `${coupon.creditId}\n${ref}\n${unitAmount}`;
     const before = running.get(key) ?? { charged: ZERO, taken: ZERO };
     const charged = before.charged.plus(open);
@@ -183,12 +189,12 @@ export function couponShares(
     running.set(key, { charged, taken });
     return taken.minus(before.taken);
   };
-  return parts.map(({ start, billingKind, rows }) =>
+  return charges.map(({ at, billingKind, rows }) =>
     rows.map((row) => {
       const shares: Share[] = [];
       let open = row.net;
       for (const coupon of coupons.filter(
-        (each) => inForce(each, start) && (each.billingKinds?.includes(billingKind) ?? true),
+        (each) => inForce(each, at) && (each.billingKinds?.includes(billingKind) ?? true),
       )) {
         const amount = shareOf(coupon, row, open);
         open = open.minus(amount);
@@ -199,9 +205,9 @@ export function couponShares(
   );
 }
 
-/** A part of a line before coupons: the start of its charge period, and its components. */
-export interface CouponedPart {
-  readonly start: Instant;
+/** A charge of a line before coupons: the instant whose coupons hold, and its components. */
+export interface CouponedCharge {
+  readonly at: Instant;
   readonly billingKind: string;
   readonly rows: readonly { readonly ref: string; readonly unitAmount: string; readonly net: Decimal }[];
 }
@@ -212,20 +218,20 @@ export interface Share {
   readonly amount: Decimal;
 }
 
-/** The rows of a line's parts, in their order, after coupons. */
+/** The rows of a line's charges, in their order, after coupons. */
 export function withCoupons(
-  parts: readonly { readonly start: Instant; readonly rows: readonly DraftRow[] }[],
+  charges: readonly { readonly at: Instant; readonly rows: readonly DraftRow[] }[],
   billingKind: string,
   coupons: readonly Coupon[],
   currency: string,
 ): DraftRow[][] {
-  const charged = parts.map(({ start, rows }) => ({
-    start,
+  const charged = charges.map(({ at, rows }) => ({
+    at,
     billingKind,
     rows: rows.map(({ ref, unitAmount, net }) => ({ ref, unitAmount, net: decimal(net) })),
   }));
   const shares = couponShares(charged, coupons, currency);
-  return parts.map(({ rows }, part) => rows.map((row, index) => taking(row, shares[part]?.[index] ?? [])));
+  return charges.map(({ rows }, charge) => rows.map((row, index) => taking(row, shares[charge]?.[index] ?? [])));
 }
 
 /** A row after these shares are taken from it as well. */

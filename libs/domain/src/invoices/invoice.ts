@@ -39,7 +39,7 @@ const frozenRowWith = (zId: IdSchema) =>
     subscriptionId: zId,
     deploymentId: zId,
     billingKind: zId,
-    /** The charge period of the part itself, also on a correction. */
+    /** The period that the charge is for. A reversal has that of the row that it reverses. */
     chargePeriod: zPeriod,
     ref: z.string(),
     quantity: zDecimal,
@@ -163,8 +163,8 @@ export const invoiceEvents = invoiceEventsWith(zId);
 export type ClaimedPart = z.infer<typeof zClaimedPart>;
 export type FrozenRow = z.infer<ReturnType<typeof frozenRowWith>>;
 
-/** A row before it has an id and a tax. On a correction `taxRatePercent` is the rate of the corrected row. */
-export type DraftRow = Omit<FrozenRow, 'rowId' | 'tax' | 'taxRatePercent'> & { readonly taxRatePercent: string | null };
+/** A row before it has an id and a tax. A reversal has the tax rate of the row that it reverses. */
+export type DraftRow = Omit<FrozenRow, 'rowId' | 'tax'>;
 
 export type InvoiceEvent = EventOf<typeof invoiceEventsWith>;
 

@@ -195,24 +195,39 @@ describe('whatever is billed when', () => {
     );
   });
 
-  it('coupons take the same of a line however it is cut, and whatever comes late', () => {
+  const couponOf = (creditId: string) =>
+    fc.record({
+      kind: fc.constant('coupon' as const),
+      creditId: fc.constant(creditId),
+      from: fc.oneof(fc.constant(T('01')), second),
+      until: fc.oneof(fc.constant(null), second),
+      percent: fc.integer({ min: 1, max: 100 }).map(String),
+      billingKinds: fc.constant(null),
+    });
+  const tax = fc.record({ name: fc.constant('VAT'), ratePercent: fc.constantFrom('0', '10', '20'), from: second });
+  /** The net amounts at each tax rate. */
+  const byRate = (books: Books): [string, string][] =>
+    [
+      ...Map.groupBy(
+        books.issued.flatMap(({ rows }) => rows),
+        ({ taxRatePercent }) => taxRatePercent,
+      ),
+    ]
+      .map(([rate, rows]): [string, string] => [rate, text(sum(rows.map(({ net }) => decimal(net))))])
+      .filter(([, net]) => net !== '0')
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+
+  it('coupons, taxes and terms that begin or end anywhere come to the same however a line is cut', () => {
     fc.assert(
       fc.property(
-        terms,
-        fc.integer({ min: 1, max: 100 }),
-        fc.integer({ min: 1, max: 100 }),
+        fc.tuple(terms, terms, second),
+        fc.tuple(couponOf('first'), couponOf('second')),
+        fc.array(tax, { maxLength: 2 }),
         fc.array(step, { maxLength: 6 }),
-        (of, first, second_, steps) => {
-          const coupon = (creditId: string, percent: number) => ({
-            kind: 'coupon' as const,
-            creditId,
-            from: T('01'),
-            until: null,
-            percent: String(percent),
-            billingKinds: null,
-          });
-          const grants = [coupon('first', first), coupon('second', second_)];
-          const [asItCame, atOnce] = [new Books({ plan: planOf(of), grants }), new Books({ plan: planOf(of), grants })];
+        ([of, then, changed], grants, taxes, steps) => {
+          const later = changed === T('01') ? [] : [{ ...planOf(then), effectiveFrom: changed }];
+          const more = { plan: planOf(of), later, grants, taxes };
+          const [asItCame, atOnce] = [new Books(more), new Books(more)];
           for (const { readings, asOf } of steps) {
             for (const { at, quantity } of readings) {
               asItCame.use(at, quantity, 'requests');
@@ -223,6 +238,7 @@ describe('whatever is billed when', () => {
           asItCame.bill(MAY);
           atOnce.bill(MAY);
           expect(asItCame.total()).toBe(atOnce.total());
+          expect(byRate(asItCame)).toEqual(byRate(atOnce));
         },
       ),
       RUNS,

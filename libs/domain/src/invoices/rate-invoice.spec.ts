@@ -5,7 +5,9 @@ import { Books, HOURS, item, MAY, plan, STUDIO, T } from '../../../../test/suppo
 import { decimal, sum } from '../money/decimal.js';
 import { moneyText } from '../money/money.js';
 import type { TaxRate } from '../tenants/tenant.js';
-import { instant } from '../time/instant.js';
+import { byMonth } from '../margin/months.js';
+import { type Instant, instant } from '../time/instant.js';
+import type { Coupon } from './credits.js';
 import type { FrozenRow } from './invoice.js';
 import { billingAsOf, billingOfClaim, rateInvoice, type RatedInvoice, usageNeeded } from './rate-invoice.js';
 
@@ -226,7 +228,7 @@ describe('a subscription that ends early', () => {
     // 50.00 × 18/30 = 30.00; 100 hours from the 16th to the 19th
     expect(shown(invoice)).toEqual([
       ['base_fee', '04-01/05-01', 'reversal', '-1', '-50'],
-      ['base_fee', '04-01/05-01', 'rebooked', '1', '30'],
+      ['base_fee', '04-01/04-19', 'rebooked', '1', '30'],
       ['droplet_hours', '04-16/04-19', 'charge', '100', '1'],
     ]);
     // 30.00 + 3.12 + 1.00
@@ -247,8 +249,147 @@ describe('a subscription that ends early', () => {
   });
 });
 
+/** 1.00 each, without base fee. */
+const ONE_EACH = plan([item('droplet_hours', { model: 'unit', unitAmount: '1.00' })], '0');
+
+describe('what begins or ends within a period', () => {
+  const coupon = (more: Partial<Coupon>): Coupon => ({
+    ...{ kind: 'coupon', creditId: 'half', from: T('01'), until: null, percent: '50', billingKinds: null },
+    ...more,
+  });
+  /** 100 units on 2 April and 100 on 20 April, at 1.00. */
+  const used = (more: ConstructorParameters<typeof Books>[0]): Books =>
+    new Books({ plan: ONE_EACH, ...more }).use(T('02'), '100').use(T('20'), '100');
+  const billedAt = (books: Books, instants: readonly Instant[]): string[] => {
+    const invoices = instants.map((asOf) => books.bill(asOf));
+    const total = (amount: 'subtotal' | 'tax'): string => moneyText(sum(invoices.map((each) => each[amount])), 'USD');
+    return [total('subtotal'), total('tax')];
+  };
+
+  it.each([
+    // 100.00 + 50.00
+    ['a coupon from 16 April', { grants: [coupon({ from: T('16') })] }, ['150.00', '0.00']],
+    // 50.00 + 100.00
+    ['a coupon until 16 April', { grants: [coupon({ until: T('16') })] }, ['150.00', '0.00']],
+    // 100.00 × 10 % + 100.00 × 20 %
+    [
+      'a tax of 10 %, then 20 % from 16 April',
+      {
+        taxes: [
+          { ...VAT, ratePercent: '10' },
+          { ...VAT, ratePercent: '20', from: T('16') },
+        ],
+      },
+      ['200.00', '30.00'],
+    ],
+  ])('%s: the same amounts whatever the cuts', (_what, more, amounts) => {
+    expect(billedAt(used(more), [MAY])).toEqual(amounts);
+    expect(billedAt(used(more), [T('16'), MAY])).toEqual(amounts);
+    expect(billedAt(used(more), [T('10'), T('25'), MAY])).toEqual(amounts);
+  });
+
+  it('gives each charge its own row', () => {
+    const invoice = used({ grants: [coupon({ from: T('16') })] }).bill(MAY);
+    expect(shown(invoice)).toEqual([
+      ['droplet_hours', '04-01/04-16', 'charge', '100', '100'],
+      ['droplet_hours', '04-16/05-01', 'charge', '100', '50'],
+    ]);
+  });
+
+  it('names the terms of its plan that hold for each row', () => {
+    const books = used({});
+    books.plan = { ...ONE_EACH, effectiveUntil: T('16') };
+    books.later = [
+      { ...plan([item('droplet_hours', { model: 'unit', unitAmount: '2.00' })], '0'), effectiveFrom: T('16') },
+    ];
+    expect(books.bill(MAY).rows.map(({ planEffectiveFrom, net }) => [planEffectiveFrom, net])).toEqual([
+      [T('01'), '100'],
+      [T('16'), '200'],
+    ]);
+  });
+
+  it('applies to a minimum where it is in force at the last instant of the period', () => {
+    const committed = plan(
+      [item('droplet_hours', { model: 'unit', unitAmount: '1.00' }, { commitments: { minimum: '300.00' } })],
+      '0',
+    );
+    // 200.00 of usage and 100.00 to the minimum; half of 100.00 and of 100.00 is off
+    const grants = [coupon({ from: T('16') })];
+    expect(billedAt(used({ plan: committed, grants }), [MAY])).toEqual(['200.00', '0.00']);
+    expect(billedAt(used({ plan: committed, grants }), [T('10'), T('16'), MAY])).toEqual(['200.00', '0.00']);
+  });
+});
+
+describe('a line that ends early, or continues', () => {
+  /** What is billed of each month: the charges divided by seconds. */
+  const months = (books: Books): [string, string][] => {
+    const amounts = books.issued.flatMap(({ rows }) =>
+      rows.flatMap(({ net, chargePeriod }) => byMonth(decimal(net), chargePeriod, 'USD')),
+    );
+    return [...Map.groupBy(amounts, ({ month }) => month)].map(([month, of]) => [
+      month,
+      moneyText(sum(of.map(({ amount }) => amount)), 'USD'),
+    ]);
+  };
+  const anchored = (): Books => {
+    const books = new Books({ plan: plan([], '30') });
+    books.anchor = T('15');
+    books.from = T('15');
+    return books;
+  };
+
+  it('has revenue in the months that are left, whenever its end was learnt', () => {
+    const late = anchored();
+    late.bill(T('15'));
+    late.cancelledAt = T('20');
+    late.bill(JUNE);
+    const early = anchored();
+    early.cancelledAt = T('20');
+    early.bill(JUNE);
+    // 30.00 × 5/30 days; the advance fee of 15 April to 15 May is taken back whole
+    expect(months(early)).toEqual([['2026-04', '5.00']]);
+    expect(months(late).filter(([, amount]) => amount !== '0.00')).toEqual([['2026-04', '5.00']]);
+  });
+
+  it('is billed from its former end on, where it continues after all', () => {
+    const books = new Books({ plan: plan([HOURS], '30') }).use(T('02'), '1500');
+    books.cancelledAt = T('11');
+    // 30.00 × 10/30; 12 hours above 1488
+    expect(shown(books.bill(T('11')))).toEqual([
+      ['base_fee', '04-01/04-11', 'charge', '1', '10'],
+      ['droplet_hours', '04-01/04-11', 'charge', '12', '0.12'],
+    ]);
+    books.cancelledAt = null;
+    books.use(T('12'), '100').use(T('21'), '50');
+    expect(shown(books.bill(T('20')))).toEqual([
+      ['base_fee', '04-11/05-01', 'charge', '1', '20'],
+      ['droplet_hours', '04-11/04-20', 'charge', '100', '1'],
+    ]);
+    expect(shown(books.bill(MAY)).filter(([, period]) => period !== '05-01/06-01')).toEqual([
+      ['droplet_hours', '04-20/05-01', 'charge', '50', '0.5'],
+    ]);
+    // 30.00 + 1.62, and 30.00 of May
+    expect(books.total()).toBe('61.62');
+  });
+
+  it('has its minimum at the end alone, where it continues after all', () => {
+    const committed = plan(
+      [item('droplet_hours', { model: 'unit', unitAmount: '1.00' }, { commitments: { minimum: '300.00' } })],
+      '0',
+    );
+    const books = new Books({ plan: committed }).use(T('02'), '40');
+    books.cancelledAt = T('11');
+    // 300.00 × 10/30 = 100.00: 60.00 beside 40.00
+    expect(money(books.bill(T('11')))[0]).toBe('100.00');
+    books.cancelledAt = null;
+    // the minimum of ten days is taken back, that of the month falls due at its end
+    expect(money(books.bill(T('20')))[0]).toBe('-60.00');
+    expect(money(books.bill(MAY))[0]).toBe('260.00');
+  });
+});
+
 describe('tax', () => {
-  it('is at the rate in force when the charge period starts; a correction has the rate of the corrected row', () => {
+  it('is at the rate in force for each charge; a reversal has the rate of the row that it reverses', () => {
     const books = new Books({ taxes: [VAT] }).use(T('02'), '1800');
     // 50.00 × 19 % + 3.12 × 19 % = 9.50 + 0.5928 → 10.09
     expect(money(books.bill(T('16')))).toEqual(['53.12', '10.09', '63.21']);
@@ -264,6 +405,19 @@ describe('tax', () => {
       ['reversal', '19', '-0.59'],
       ['rebooked', '19', '0.64'],
     ]);
+    // the part of 1 to 16 April has two charges now
+    expect(shown(late).map(([, period]) => period)).toEqual(['04-16/04-20', '04-01/04-16', '04-01/04-10']);
+  });
+
+  it('is put right where a rate within an issued part is learnt late: net 0, tax the difference', () => {
+    const books = new Books({ plan: ONE_EACH, taxes: [{ ...VAT, ratePercent: '10' }] })
+      .use(T('02'), '100')
+      .use(T('20'), '100');
+    expect(money(books.bill(MAY))).toEqual(['200.00', '20.00', '220.00']);
+    books.taxes = [...books.taxes, { ...VAT, ratePercent: '20', from: T('16') }];
+    // 100.00 of April's second half at 20 % instead of 10 %
+    expect(money(books.bill(JUNE))).toEqual(['0.00', '10.00', '10.00']);
+    expect(books.bill(JUNE).rows).toEqual([]);
   });
 
   it('adds up from rows to header, whatever the rows', () => {

@@ -1,7 +1,23 @@
 import { derivedId } from '../derived-id.js';
 import { countsUsage, type LineDefinition, partIdOf } from '../lines/line.js';
-import { duePartsOf, type Cut, type DueParts, type RecordedPart, splitParts, tiles } from '../lines/parts.js';
-import { rateLine, type Part, type Quarantined, type UsageUpTo, usageInstants } from '../lines/rate.js';
+import {
+  type Cut,
+  cutsOfClaim,
+  duePartsOf,
+  type DueParts,
+  type RecordedPart,
+  splitParts,
+  tiles,
+} from '../lines/parts.js';
+import {
+  type Charge,
+  chargesOf,
+  rateLine,
+  type Part,
+  type Quarantined,
+  type UsageUpTo,
+  usageInstants,
+} from '../lines/rate.js';
 import { type Decimal, decimal, sum, text, ZERO } from '../money/decimal.js';
 import { toMoney } from '../money/money.js';
 import { type RatedRow, rowsWithMoney } from '../rating/row.js';
@@ -9,7 +25,15 @@ import { graceHoursAt, type GracePeriod, type TaxRate, taxAt } from '../tenants/
 import { compareInstants, type Instant, isBefore, plusHours } from '../time/instant.js';
 import type { Period } from '../time/period.js';
 import { corrections } from './corrections.js';
-import { type Coupon, couponsOf, type Credit, type CreditLeft, withCoupons, withCredits } from './credits.js';
+import {
+  type Coupon,
+  couponChanges,
+  couponsOf,
+  type Credit,
+  type CreditLeft,
+  withCoupons,
+  withCredits,
+} from './credits.js';
 import { type ClaimedPart, type DraftRow, type FrozenRow, isSelected, type Selection } from './invoice.js';
 import { taxShares } from './tax.js';
 
@@ -42,9 +66,10 @@ export interface LineBilling {
   readonly lineId: string;
   /** The line's parts, from its start to the last part that is due or issued. */
   readonly parts: readonly Part[];
+  /** What the parts consist of. */
+  readonly charges: readonly Charge[];
   /** The ids of the parts that are billed for the first time. */
   readonly due: ReadonlySet<string>;
-  readonly cut: Cut | null;
   /** The ids of the parts on an issued invoice, also where it booked nothing for them. */
   readonly issued: ReadonlySet<string>;
 }
@@ -78,7 +103,7 @@ export function billingOfClaim(facts: BillingFacts, claimed: readonly ClaimedPar
       (current, { partId, period }) => cutAsClaimed(line.lineId, current, partId, period),
       tiles(line, recorded),
     );
-    return { parts: tiled, due: new Set(parts.map(({ partId }) => partId)), cut: null };
+    return { parts: tiled, due: new Set(parts.map(({ partId }) => partId)) };
   });
 }
 
@@ -102,32 +127,41 @@ const NONE: ReadonlySet<string> = new Set();
  */
 function billings(
   facts: BillingFacts,
-  select: (line: LineDefinition, recorded: readonly RecordedPart[]) => DueParts | null,
+  select: (line: LineDefinition, recorded: readonly RecordedPart[]) => Pick<DueParts, 'parts' | 'due'> | null,
 ): LineBilling[] {
   const known = new Set(facts.lines.map(({ lineId }) => lineId));
   const ofLines = facts.lines.flatMap((line): LineBilling[] => {
     const recorded = facts.recorded.get(line.lineId) ?? [];
     const tiled = tiles(line, recorded);
-    const selected =
-      select(line, recorded) ?? (facts.marks.has(line.lineId) ? { parts: tiled, due: NONE, cut: null } : null);
+    const selected = select(line, recorded) ?? (facts.marks.has(line.lineId) ? { parts: tiled, due: NONE } : null);
     if (selected === null) return [];
     const issued = new Set(tiled.filter((tile) => tile.issued).map(({ partId }) => partId));
     const last = selected.parts.findLastIndex(({ partId }) => selected.due.has(partId) || issued.has(partId));
-    return [{ ...selected, line, lineId: line.lineId, parts: selected.parts.slice(0, last + 1), issued }];
+    const parts = selected.parts.slice(0, last + 1);
+    const charges = chargesOf(line, parts, changesOf(line, facts));
+    return [{ line, lineId: line.lineId, parts, charges, due: selected.due, issued }];
   });
   // If a line no longer exists (its subscription turned out to be another tenant's), all that it booked is reversed.
   const vanished = [...facts.marks.keys()].filter((lineId) => !known.has(lineId));
   return [
     ...ofLines,
-    ...vanished.map((lineId): LineBilling => ({ line: null, lineId, parts: [], due: NONE, cut: null, issued: NONE })),
+    ...vanished.map((lineId): LineBilling => ({
+      ...{ line: null, lineId, parts: [], charges: [], due: NONE, issued: NONE },
+    })),
   ];
 }
 
+/** The instants at which a tax of the tenant, or a coupon for the line, begins or ends. */
+const changesOf = (line: LineDefinition, { taxes, grants }: BillingFacts): Instant[] => [
+  ...taxes.map(({ from }) => from),
+  ...couponChanges(couponsOf(grants), line.billingKind),
+];
+
 /** The usage that `rateInvoice` needs: each line with the instants up to which its usage must be known. */
 export const usageNeeded = (billing: readonly LineBilling[]): { line: LineDefinition; instants: Instant[] }[] =>
-  billing.flatMap(({ line, parts }) => {
+  billing.flatMap(({ line, charges }) => {
     if (line === null) return [];
-    const instants = usageInstants(line, parts);
+    const instants = usageInstants(line, charges);
     return instants.length === 0 ? [] : [{ line, instants }];
   });
 
@@ -152,52 +186,51 @@ export function rateInvoice(
   const cuts: Cut[] = [];
   const quarantined: Quarantined[] = [];
   const coupons = couponsOf(facts.grants);
-  for (const { line, lineId, parts, due, cut, issued } of billing) {
+  for (const { line, lineId, parts, charges, due, issued } of billing) {
     const booked = facts.booked.get(lineId) ?? [];
     const reason = facts.marks.get(lineId);
     if (line === null) {
-      drafts.push(...corrections([], booked, coupons, reason));
+      drafts.push(...corrections([], booked, { currency: facts.currency, coupons, reason }));
       continue;
     }
-    const rating = rateLine(line, parts, usageOf(line), facts.currency);
+    const rating = rateLine(line, charges, usageOf(line), facts.currency);
     if ('quarantined' in rating) {
       quarantined.push(rating.quarantined);
       continue;
     }
-    const rowsOf = parts.map((part) => ({
-      start: part.period.start,
-      rows: rowsWithMoney(rating.rows.get(part.partId) ?? []).map((row) => chargeRow(line, part, row)),
+    const rowsOf = charges.map((charge, index) => ({
+      at: charge.at,
+      rows: rowsWithMoney(rating.rows[index] ?? []).map((row) => chargeRow(line, charge, row, facts.taxes)),
     }));
-    const charged = new Map(
-      withCoupons(rowsOf, line.billingKind, coupons, facts.currency).map((rows, index) => [parts[index]?.partId, rows]),
+    const charged = Map.groupBy(
+      withCoupons(rowsOf, line.billingKind, coupons, facts.currency).flat(),
+      ({ partId }) => partId,
     );
-    const charges = ({ partId }: Part): DraftRow[] => charged.get(partId) ?? [];
-    for (const part of parts.filter(({ partId }) => due.has(partId))) {
-      claimed.push({ lineId, partId: part.partId, period: part.period });
-      drafts.push(...charges(part));
-    }
-    if (cut !== null) cuts.push(cut);
-    drafts.push(
-      ...corrections(parts.filter(({ partId }) => issued.has(partId)).flatMap(charges), booked, coupons, reason),
-    );
+    const rowsOfPart = ({ partId }: Part): DraftRow[] => charged.get(partId) ?? [];
+    const billed = parts.filter(({ partId }) => due.has(partId));
+    claimed.push(...billed.map(({ partId, period }) => ({ lineId, partId, period })));
+    cuts.push(...cutsOfClaim(line, facts.recorded.get(lineId) ?? [], billed));
+    drafts.push(...billed.flatMap(rowsOfPart));
+    const restated = parts.filter(({ partId }) => issued.has(partId)).flatMap(rowsOfPart);
+    drafts.push(...corrections(restated, booked, { currency: facts.currency, coupons, reason }));
   }
-  const rows = withTax(invoiceId, withCredits(drafts, coupons, facts.creditsLeft), facts);
+  const rows = withTax(invoiceId, withCredits(drafts, coupons, facts.creditsLeft), facts.currency);
   const subtotal = sum(rows.map(({ net }) => decimal(net)));
   const tax = sum(rows.map((row) => decimal(row.tax)));
   return { rows, claimed, cuts, quarantined, subtotal, tax, total: subtotal.plus(tax) };
 }
 
-function chargeRow(line: LineDefinition, part: { partId: string; period: Period }, row: RatedRow): DraftRow {
+function chargeRow(line: LineDefinition, charge: Charge, row: RatedRow, taxes: readonly TaxRate[]): DraftRow {
   const segment =
-    line.segments.findLast(({ period }) => compareInstants(period.start, part.period.start) <= 0) ?? line.segments[0];
+    line.segments.findLast(({ period }) => compareInstants(period.start, charge.at) <= 0) ?? line.segments[0];
   if (segment === undefined) throw new Error(`line ${line.lineId} has no segment`);
   return {
     lineId: line.lineId,
-    partId: part.partId,
+    partId: charge.partId,
     subscriptionId: line.subscriptionId,
     deploymentId: line.deploymentId,
     billingKind: line.billingKind,
-    chargePeriod: part.period,
+    chargePeriod: charge.period,
     ref: row.ref,
     quantity: text(row.quantity),
     unitAmount: text(row.unitAmount),
@@ -208,44 +241,36 @@ function chargeRow(line: LineDefinition, part: { partId: string; period: Period 
     planId: segment.planId,
     planEffectiveFrom: segment.planEffectiveFrom,
     kind: 'charge',
-    taxRatePercent: null,
+    taxRatePercent: taxAt(taxes, charge.at)?.ratePercent ?? '0',
   };
 }
 
-/**
- * Tax at the rate of the row's charge period; a correction has the rate frozen on the row that it corrects. It is
- * computed per line, then divided over the line's rows.
- */
-function withTax(invoiceId: string, drafts: readonly DraftRow[], facts: BillingFacts): FrozenRow[] {
-  const rated = drafts.map((row, index) => ({
-    row,
-    index,
-    ratePercent: row.taxRatePercent ?? taxAt(facts.taxes, row.chargePeriod.start)?.ratePercent ?? '0',
-  }));
+/** The tax of each row at its rate. It is computed per line, then divided over the line's rows. */
+function withTax(invoiceId: string, drafts: readonly DraftRow[], currency: string): FrozenRow[] {
+  const rated = drafts.map((row, index) => ({ row, index }));
   const taxes: Decimal[] = drafts.map(() => ZERO);
-  for (const [ratePercent, group] of Map.groupBy(rated, (each) => each.ratePercent)) {
+  for (const [ratePercent, group] of Map.groupBy(rated, ({ row }) => row.taxRatePercent)) {
     const lines = [
       ...Map.groupBy(group, ({ row }) => `${row.partId}|${row.kind === 'charge' ? 'charge' : 'correction'}`).values(),
     ];
     const nets = lines.map((rows) => sum(rows.map(({ row }) => decimal(row.net))));
-    for (const [lineIndex, lineTax] of taxShares(nets, ratePercent, facts.currency).entries()) {
+    for (const [lineIndex, lineTax] of taxShares(nets, ratePercent, currency).entries()) {
       const rows = lines[lineIndex] ?? [];
       // Within a line each row has its own share, and the first row takes the rounding difference, so that the rows add
       // up to the line.
       const shares = taxShares(
         rows.map(({ row }) => decimal(row.net)),
         ratePercent,
-        facts.currency,
+        currency,
       );
       const rest = lineTax.minus(sum(shares));
       for (const [position, { index }] of rows.entries())
         taxes[index] = (shares[position] ?? ZERO).plus(position === 0 ? rest : ZERO);
     }
   }
-  return rated.map(({ row, index, ratePercent }) => ({
+  return rated.map(({ row, index }) => ({
     ...row,
     rowId: derivedId('row', invoiceId, row.partId, row.ref, row.unitAmount, row.kind, index),
-    taxRatePercent: ratePercent,
-    tax: text(toMoney(taxes[index] ?? ZERO, facts.currency)),
+    tax: text(toMoney(taxes[index] ?? ZERO, currency)),
   }));
 }

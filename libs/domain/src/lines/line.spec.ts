@@ -7,7 +7,7 @@ import type { PlanItem, PlanVersion } from '../plans/plan.js';
 import type { Assignment, Subscription } from '../tenants/deployment.js';
 import { type Instant, instant } from '../time/instant.js';
 import { cutAt, monthOf, type Period } from '../time/period.js';
-import { billedHow, isBaseFee, type LineDefinition, linesOf, prorated } from './line.js';
+import { billedHow, feeTerms, isBaseFee, type LineDefinition, linesOf, prorated } from './line.js';
 
 const RUNS = checkedOn(200);
 
@@ -70,9 +70,12 @@ const shown = (of: readonly LineDefinition[]) =>
     period.end.slice(5, 10),
   ]);
 const fees = (of: readonly LineDefinition[]): (string | undefined)[] =>
-  of
-    .filter(isBaseFee)
-    .flatMap(({ segments }) => segments.map(({ terms }) => ('amount' in terms.price ? terms.price.amount : undefined)));
+  of.filter(isBaseFee).flatMap((line) =>
+    line.segments.map((segment) => {
+      const { price } = feeTerms(line, segment, segment.period);
+      return 'amount' in price ? price.amount : undefined;
+    }),
+  );
 const only = (of: readonly LineDefinition[], billingKind: string): LineDefinition => {
   const [found, ...more] = of.filter((line) => line.billingKind === billingKind);
   if (found === undefined || more.length > 0) throw new Error(`${more.length + 1} lines of ${billingKind}`);
@@ -420,6 +423,15 @@ describe('an item', () => {
       maximum: '100.00',
     });
     expect(terms(lines({ versions: [committed] }))).toEqual({ minimum: '10.00', maximum: '100.00' });
+  });
+
+  it('has a minimum that is prorated exactly and rounded once', () => {
+    const yen = version('studio', {
+      ...{ currency: 'JPY', baseFee: '0', items: [{ ...hours, commitments: { minimum: '5.55' } }] },
+    });
+    const line = only(lines({ versions: [yen], subscription: { cancelledAt: T('04-09') } }), 'droplet_hours');
+    // 5.55 × 8/30 = 1.48; rounded before, 6 × 8/30 = 1.6 would be 2
+    expect(line.segments[0]?.terms.commitments).toEqual({ minimum: '1' });
   });
 
   it('has no minimum where it leaves the plan before the period ends: the minimum is the one in force then', () => {

@@ -3,10 +3,10 @@ import { derivedId } from '../derived-id.js';
 import { invalid } from '../errors.js';
 import type { Decimal } from '../money/decimal.js';
 import { decimal, divide, integer, text } from '../money/decimal.js';
-import { moneyText, scaleOf, toMoney } from '../money/money.js';
+import { moneyText, scaleOf } from '../money/money.js';
 import { BASE_FEE, itemKey, planAt, type Aggregation, type PlanItem, type PlanVersion } from '../plans/plan.js';
 import type { BilledWhen } from '../prices/model.js';
-import { flatPrice } from '../prices/flat.js';
+import { flatPrice, isFlat } from '../prices/flat.js';
 import { billedWhen, isPerPeriod, needsRates as priceNeedsRates } from '../prices/price.js';
 import type { ItemTerms } from '../rating/terms.js';
 import { type IdSchema, zInstant, zPeriod } from '../schema.js';
@@ -37,6 +37,8 @@ export const lineEventsWith = (zId: IdSchema) => ({
     billedPartId: z.uuid(),
     remainingPartId: z.uuid(),
     invoiceId: z.uuid(),
+    /** Where the line ended when it was cut. Absent: where it ended when it was opened. */
+    lineEnd: zInstant.optional(),
   }),
 });
 
@@ -244,8 +246,7 @@ function toDefinition(draft: Draft, { subscription, tenantId, charged, billingPe
   const last = draft.segments.at(-1) ?? first;
   const period = { start: first.piece.start, end: last.piece.end };
   const { currency } = first.version;
-  const segments =
-    draft.key === BASE_FEE ? baseFeeSegments(draft, billingPeriod) : itemSegments(draft, charged, billingPeriod);
+  const segments = draft.key === BASE_FEE ? baseFeeSegments(draft) : itemSegments(draft, charged, billingPeriod);
   return {
     lineId: lineIdOf(subscription.subscriptionId, tenantId, draft.key, period.start),
     tenantId,
@@ -274,14 +275,14 @@ function termsOf(item: PlanItem): ItemTerms {
   };
 }
 
-/** The whole period of a fee is prorated at once: a version with the same fee adds no segment. */
-function baseFeeSegments({ segments }: Draft, billingPeriod: Period): LineSegment[] {
+/** The fee of each segment is whole: `feeTerms` prorates it. A version with the same fee adds no segment. */
+function baseFeeSegments({ segments }: Draft): LineSegment[] {
   const fees = merged(
     segments,
     (a, b) => a.version.baseFee === b.version.baseFee && a.version.paymentTerm === b.version.paymentTerm,
     joined,
   );
-  return fees.map(({ piece, version }) => segmentOf(piece, version, proratedBaseFee(version, piece, billingPeriod)));
+  return fees.map(({ piece, version }) => segmentOf(piece, version, termsOf(baseFeeItem(version))));
 }
 const joined = (first: Segment, next: Segment): Segment => ({
   ...first,
@@ -346,16 +347,23 @@ export function prorated(amount: Decimal, currency: string, piece: Period, whole
   return upTo(piece.end).minus(upTo(piece.start));
 }
 
-const proratedBaseFee = (version: PlanVersion, piece: Period, billingPeriod: Period): ItemTerms => ({
-  price: flatPrice(
-    moneyText(prorated(decimal(version.baseFee), version.currency, piece, billingPeriod), version.currency),
-    version.paymentTerm,
-  ),
-});
+/** The share of a segment's base fee for a piece of it: 15 of 30 days of 30.00 are 15.00. */
+export function feeTerms(
+  { currency, billingPeriod }: Pick<LineDefinition, 'currency' | 'billingPeriod'>,
+  { terms }: LineSegment,
+  piece: Period,
+): ItemTerms {
+  if (!isFlat(terms.price)) throw new Error(`a base fee has the price model flat, not ${terms.price.model}`);
+  const { amount, paymentTerm } = terms.price;
+  const share = prorated(decimal(amount), currency, piece, billingPeriod);
+  return { ...terms, price: flatPrice(moneyText(share, currency), paymentTerm) };
+}
 
+/** A minimum is prorated exactly and rounded once: 8 of 30 days of 5.55 JPY are 1.48, which is 1. */
 function proratedMinimum(terms: ItemTerms, currency: string, charged: Period, billingPeriod: Period): ItemTerms {
   const minimum = terms.commitments?.minimum;
   if (minimum === undefined || lengthMicros(charged) === lengthMicros(billingPeriod)) return terms;
-  const part = prorated(toMoney(decimal(minimum), currency), currency, charged, billingPeriod);
-  return { ...terms, commitments: { ...terms.commitments, minimum: text(part) } };
+  const whole = integer(lengthMicros(billingPeriod));
+  const share = divide(decimal(minimum).times(integer(lengthMicros(charged))), whole, scaleOf(currency));
+  return { ...terms, commitments: { ...terms.commitments, minimum: text(share) } };
 }

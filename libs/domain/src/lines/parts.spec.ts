@@ -49,6 +49,7 @@ const recorded = (parts: readonly Stored[]): RecordedPart[] =>
     start: period.start,
     invoiceId,
     issued: invoiceId !== null,
+    claimedUntil: invoiceId === null ? null : period.end,
   }));
 
 /** Bills up to an instant: the cut is recorded, what is due is claimed. */
@@ -162,7 +163,13 @@ describe('a line that is billed whole', () => {
       due: new Set([flat.lineId]),
       cut: null,
     });
-    expect(duePartsOf(flat, [{ partId: flat.lineId, start: T('01'), invoiceId: 'i1', issued: true }], MAY)).toBeNull();
+    expect(
+      duePartsOf(
+        flat,
+        [{ partId: flat.lineId, start: T('01'), invoiceId: 'i1', issued: true, claimedUntil: MAY }],
+        MAY,
+      ),
+    ).toBeNull();
   });
 
   it('is due when its period has ended otherwise, and is never cut', () => {

@@ -10,6 +10,8 @@ export interface RecordedPart {
   readonly invoiceId: string | null;
   /** Whether that invoice is issued. The claim of a draft books nothing. */
   readonly issued: boolean;
+  /** Where the part ends as that invoice claims it; null: no live invoice claims it. */
+  readonly claimedUntil: Instant | null;
 }
 
 export interface TiledPart extends Part {
@@ -19,14 +21,26 @@ export interface TiledPart extends Part {
 
 /**
  * The parts that tile a line: the recorded cuts, applied to the line's period as it is known now. If the line ended
- * early, its parts are shorter, and a part that began after the end is gone.
+ * early, its parts are shorter, and a part that began after the end is gone. If the line continues after a part that
+ * was claimed as its last, an open part follows.
  */
 export function tiles(line: LineDefinition, recorded: readonly RecordedPart[]): TiledPart[] {
   if (recorded.length === 0) return [{ partId: line.lineId, period: line.period, invoiceId: null, issued: false }];
   const inOrder = [...recorded].sort((a, b) => compareInstants(a.start, b.start));
-  return inOrder.flatMap(({ partId, start, invoiceId, issued }, index) => {
+  return inOrder.flatMap(({ partId, start, invoiceId, issued, claimedUntil }, index): TiledPart[] => {
     const end = earlier(inOrder[index + 1]?.start ?? line.period.end, line.period.end);
-    return isBefore(start, end) ? [{ partId, period: { start, end }, invoiceId, issued }] : [];
+    if (!isBefore(start, end)) return [];
+    if (claimedUntil === null || !isBefore(claimedUntil, end))
+      return [{ partId, period: { start, end }, invoiceId, issued }];
+    return [
+      { partId, period: { start, end: claimedUntil }, invoiceId, issued },
+      {
+        partId: partIdOf(line.lineId, claimedUntil),
+        period: { start: claimedUntil, end },
+        invoiceId: null,
+        issued: false,
+      },
+    ];
   });
 }
 
@@ -74,16 +88,57 @@ export function duePartsOf(
         ({ period, invoiceId }) => invoiceId === null && isBefore(period.start, asOf) && isBefore(asOf, period.end),
       );
       if (holder === undefined) return dueOf(tiled, asOf, null);
-      const isWhole = recorded.length <= 1;
       const cut = {
         lineId: line.lineId,
         at: asOf,
-        billedPartId: isWhole ? partIdOf(line.lineId, holder.period.start) : holder.partId,
+        billedPartId: billedPartOf(line.lineId, holder),
         remainingPartId: partIdOf(line.lineId, asOf),
       };
       return dueOf(splitParts(line.lineId, tiled, cut), asOf, cut);
     }
   }
+}
+
+/** The earlier piece of a cut part keeps its id. The line's own id groups the parts. */
+const billedPartOf = (lineId: string, { partId, period }: Part): string =>
+  partId === lineId ? partIdOf(lineId, period.start) : partId;
+
+/**
+ * The cuts of a line that claimed parts need and that are not recorded yet, in order of time: where a part ends within
+ * the line, and where it follows a part that was claimed as the last one. That part keeps its id, also where it is the
+ * line's own.
+ */
+export function cutsOfClaim(
+  line: LineDefinition,
+  recorded: readonly RecordedPart[],
+  claimed: readonly { readonly partId: string; readonly period: Period }[],
+): Cut[] {
+  const known = new Set(recorded.map(({ start }) => start));
+  const before = tiles(line, recorded);
+  const cuts = claimed.flatMap(({ partId, period }): Cut[] => {
+    const previous = before.find(({ period: { end } }) => end === period.start);
+    const begun: Cut[] =
+      previous === undefined
+        ? []
+        : [
+            {
+              ...{ lineId: line.lineId, at: period.start },
+              ...{ billedPartId: previous.partId, remainingPartId: partIdOf(line.lineId, period.start) },
+            },
+          ];
+    const ended: Cut[] = isBefore(period.end, line.period.end)
+      ? [
+          {
+            ...{ lineId: line.lineId, at: period.end },
+            ...{ billedPartId: partId, remainingPartId: partIdOf(line.lineId, period.end) },
+          },
+        ]
+      : [];
+    return [...begun, ...(partId === line.lineId ? [] : ended)];
+  });
+  return [...new Map(cuts.filter(({ at }) => !known.has(at)).map((cut) => [cut.at, cut])).values()].sort((a, b) =>
+    compareInstants(a.at, b.at),
+  );
 }
 
 /**

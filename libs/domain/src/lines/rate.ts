@@ -5,14 +5,42 @@ import type { Usage } from '../prices/model.js';
 import { ratedParts, type Segment } from '../rating/rate-line.js';
 import type { RatedRow } from '../rating/row.js';
 import { add } from '../rating/subtract.js';
-import { compareInstants, type Instant, isBefore } from '../time/instant.js';
-import { intersection, type Period } from '../time/period.js';
-import { isBaseFee, isGrowing, type LineDefinition, needsRates } from './line.js';
+import { compareInstants, type Instant, isBefore, lastInstantBefore } from '../time/instant.js';
+import { cutAt, intersection, type Period } from '../time/period.js';
+import { billedHow, feeTerms, isBaseFee, isGrowing, type LineDefinition, needsRates } from './line.js';
 
 /** A part of a line, as recorded in the line's stream. A line without cuts is one part with the line's own id. */
 export interface Part {
   readonly partId: string;
   readonly period: Period;
+  /** Whether an issued invoice bills it. */
+  readonly issued?: boolean;
+}
+
+/**
+ * A segment of a part in which all that is effective-dated stays the same: plan terms, tax, coupons. It has rows of its
+ * own, so no amount depends on where invoices cut. `at`: the instant whose terms, tax and coupons hold.
+ */
+export interface Charge extends Part {
+  readonly at: Instant;
+}
+
+/**
+ * The charges of a line's parts. `changes`: the instants at which a tax or a coupon of the line begins or ends. A fee
+ * in advance has what is in force at its start; what is due at the period's end has what is in force at its last
+ * instant.
+ */
+export function chargesOf(line: LineDefinition, parts: readonly Part[], changes: readonly Instant[]): Charge[] {
+  switch (billedHow(line)) {
+    case 'in_advance':
+      return parts.map((part) => ({ ...part, at: part.period.start }));
+    case 'at_period_end':
+      return parts.map((part) => ({ ...part, at: lastInstantBefore(part.period.end) }));
+    case 'progressively': {
+      const cuts = [...changes, ...line.segments.map(({ period }) => period.start)];
+      return parts.flatMap((part) => cutAt(part.period, cuts).map((period) => ({ ...part, period, at: period.start })));
+    }
+  }
 }
 
 /** Usage from the line's period.start up to an instant, as its aggregation and filter measure it. */
@@ -25,8 +53,8 @@ export interface Quarantined {
   readonly message: string;
 }
 
-export type LineRating =
-  { readonly rows: ReadonlyMap<string, readonly RatedRow[]> } | { readonly quarantined: Quarantined };
+/** The rows of each part or charge, in their order. */
+export type LineRating = { readonly rows: readonly (readonly RatedRow[])[] } | { readonly quarantined: Quarantined };
 
 /** The pieces of a line between the bounds of its parts and segments: each is within one part and one segment. */
 function pieces(line: LineDefinition, parts: readonly Part[]): { segment: number; part: number; period: Period }[] {
@@ -46,8 +74,8 @@ export function usageInstants(line: LineDefinition, parts: readonly Part[]): Ins
 }
 
 /**
- * The rows of every part of a line by part id, as now known. `parts` begin at the line's start and have no gaps. If the
- * last part ends with the line, the period is over. `currency` is the tenant's.
+ * The rows of every part (or charge) of a line, as now known. `parts` begin at the line's start and have no gaps. If
+ * the last part ends with the line, the period is over. `currency` is the tenant's.
  */
 export function rateLine(
   line: LineDefinition,
@@ -80,11 +108,7 @@ const isFinal = (line: LineDefinition, parts: readonly Part[]): boolean => {
   return last !== undefined && !isBefore(last.period.end, line.period.end);
 };
 
-function usageRows(
-  line: LineDefinition,
-  parts: readonly Part[],
-  usageUpTo: UsageUpTo,
-): Map<string, readonly RatedRow[]> {
+function usageRows(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): (readonly RatedRow[])[] {
   const usageAt = (at: Instant): Usage =>
     compareInstants(at, line.period.start) <= 0 ? nothingUsed(line) : usageUpTo(at);
   const cut = pieces(line, parts);
@@ -101,28 +125,30 @@ function usageRows(
     ];
   });
   const rated = ratedParts({ currency: line.currency, segments, final: isFinal(line, parts) });
-  return new Map(rated.map(({ part, rows }) => [partIdAt(parts, part), rows]));
+  const rowsOf = new Map(rated.map(({ part, rows }) => [part, rows]));
+  return parts.map((_, index) => rowsOf.get(index) ?? []);
 }
 
 const nothingUsed = (line: LineDefinition): Usage => (needsRates(line) ? [] : ZERO);
 
-/** Each segment of a base fee is prorated, and together they are the fee. A base fee is never split. */
-function baseFeeRows(line: LineDefinition, parts: readonly Part[]): Map<string, readonly RatedRow[]> {
-  const [only] = parts;
-  if (only === undefined || parts.length > 1)
-    throw invalid('base_fee_split', `base fee ${line.lineId} cannot be split: it is billed in one part`);
-  const rows = line.segments.flatMap(({ terms }) => {
-    const piece: Segment = { terms, usedBefore: null, pieces: [{ part: 0, cumulative: ZERO }] };
-    return ratedParts({ currency: line.currency, segments: [piece], final: isFinal(line, parts) }).flatMap(
-      (part) => part.rows,
-    );
+/**
+ * Each piece of a base fee is prorated, and together they are the fee. A fee in arrears is due when the period ends, or
+ * when an invoice billed its part.
+ */
+function baseFeeRows(line: LineDefinition, parts: readonly Part[]): (readonly RatedRow[])[] {
+  const isOver = isFinal(line, parts);
+  return parts.map((part) => {
+    const rows = line.segments.flatMap((segment) => {
+      const piece = intersection(part.period, segment.period);
+      if (piece === null) return [];
+      const terms = feeTerms(line, segment, piece);
+      const pieces = [{ part: 0, cumulative: ZERO }];
+      const final = isOver || part.issued === true;
+      return ratedParts({ currency: line.currency, segments: [{ terms, usedBefore: null, pieces }], final }).flatMap(
+        (rated) => rated.rows,
+      );
+    });
+    // Pieces with the same reference and unit amount are one row, as everywhere.
+    return add([], rows);
   });
-  // Pieces with the same reference and unit amount are one row, as everywhere.
-  return new Map([[only.partId, add([], rows)]]);
 }
-
-const partIdAt = (parts: readonly Part[], index: number): string => {
-  const part = parts[index];
-  if (part === undefined) throw new Error(`rated part ${index} is not a part of the line`);
-  return part.partId;
-};

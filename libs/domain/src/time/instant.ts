@@ -142,6 +142,9 @@ export function fromMicros(value: bigint): Instant {
   return found;
 }
 
+/** The last instant before another: one microsecond earlier. */
+export const lastInstantBefore = (at: Instant): Instant => fromMicros(micros(at) - 1n);
+
 const MICROS_PER_HOUR = 3_600_000_000n;
 export const plusHours = (at: Instant, hours: number): Instant =>
   hours === 0 ? at : fromMicros(micros(at) + BigInt(hours) * MICROS_PER_HOUR);

@@ -6,6 +6,7 @@ import { invoiceDocument, type InvoiceDocument } from './invoice-document.js';
 const april = { start: instant('2026-04-01T00:00:00Z'), end: instant('2026-05-01T00:00:00Z') };
 
 const ROW = {
+  chargePeriod: april,
   rowId: 'r1',
   kind: 'charge' as const,
   ref: 'usage',
