@@ -180,7 +180,7 @@ describe('verify --invoice', () => {
     expect([
       code,
       stdout,
-      stderr.includes('the log has issued no invoice INV-000009: name it by its id, or by its number'),
+      stderr.includes('there is no issued invoice INV-000009. Give its id, or its number'),
     ]).toEqual([1, '', true]);
   });
 });

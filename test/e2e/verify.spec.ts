@@ -88,10 +88,10 @@ describe('verify', () => {
       ],
     });
     const { code, stdout } = await ledgerline('verify');
-    expect([
-      code,
-      stdout.includes('FAILS at 2  the event at position 2 is not the one that was recorded there'),
-    ]).toEqual([1, true]);
+    expect([code, stdout.includes('FAILS at 2  the event at position 2 is not the one recorded there')]).toEqual([
+      1,
+      true,
+    ]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { BatchLoader } from './batch-loader.js';
 
-/** Loads twice a number, a turn later; `statements`: the keys of each batch. */
+/** Returns twice the number, one turn later. `statements`: the keys of each batch. */
 const doubled = (refuses: (question: number) => Error | undefined = () => undefined) => {
   const statements: number[][] = [];
   const loader = new BatchLoader<number, number>(async (questions) => {
@@ -15,7 +15,7 @@ const doubled = (refuses: (question: number) => Error | undefined = () => undefi
 };
 
 describe('a batch loader', () => {
-  it('loads keys of one turn together, and those that come while a batch runs, each with its own value', async () => {
+  it('loads keys of one turn together, and keys that arrive during a batch, each with its own value', async () => {
     const { loader, statements } = doubled();
     const first = [1, 2].map(async (question) => loader.load(question));
     await Promise.resolve();
@@ -30,7 +30,7 @@ describe('a batch loader', () => {
     expect(statements.at(-1)).toEqual([6]);
   });
 
-  it('limits the size of a batch, and loads a large key alone, without waiting', async () => {
+  it('limits the size of a batch, and loads a large key separately without waiting', async () => {
     const statements: number[][] = [];
     const loader = new BatchLoader<number, number>(
       async (questions) => {
@@ -40,7 +40,7 @@ describe('a batch loader', () => {
       },
       (size) => size,
     );
-    // 1000 at once: 90 × 11 = 990; 100 and more alone.
+    // 1000 together: 90 × 11 = 990. 100 and more are loaded separately.
     const sizes = [...Array.from({ length: 12 }, () => 90), 100, 5000];
     expect(await Promise.all(sizes.map(async (size) => loader.load(size)))).toEqual(sizes);
     expect(statements).toEqual([[100], [5000], Array.from({ length: 11 }, () => 90), [90]]);
@@ -55,7 +55,7 @@ describe('a batch loader', () => {
     ]);
   });
 
-  it('loads each key again alone where the batch timed out', async () => {
+  it('loads each key separately if the batch timed out', async () => {
     const { loader, statements } = doubled((question) =>
       question === 2
         ? Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' })
@@ -67,12 +67,12 @@ describe('a batch loader', () => {
       { value: 6 },
     ]);
     expect(statements).toEqual([[1, 2, 3], [1], [2], [3]]);
-    // A key that comes later does not wait for them.
+    // A later key does not wait for them.
     const [slow, next] = [loader.load(2).catch(() => 'refused'), loader.load(4)];
     expect(await Promise.all([slow, next])).toEqual(['refused', 8]);
   });
 
-  it('fails for all keys while the database is away, and loads again once it is back', async () => {
+  it('fails for all keys during an outage of the database, and loads again after it', async () => {
     let isAway = true;
     const { loader, statements } = doubled(() =>
       isAway ? Object.assign(new Error('away'), { code: 'ECONNREFUSED' }) : undefined,

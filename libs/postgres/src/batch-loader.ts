@@ -6,27 +6,24 @@ interface Waiting<Key, Value> {
   readonly reject: (error: unknown) => void;
 }
 
-/**
- * A statement looks up this much at most. More would delay the small keys in it, and they would fail together if it
- * times out.
- */
+/** Maximum size of a statement. A larger one would delay its small keys, and make them fail too if it times out. */
 const MAX_BATCH_SIZE = 1000;
-/** A key of this size has a statement to itself: it gains nothing from a batch. */
+/** A key of this size gets its own statement: a batch does not help it. */
 const LARGE = 100;
 
 /**
- * Looks many keys up with few statements, as dataloader does. It differs in when it sends a batch: while one statement
- * runs, keys wait for the next. A single key never waits. Under load, a statement for a dozen keys costs about as much
- * as for one.
+ * Looks up many keys with few statements, like dataloader. It differs in when it sends a batch: while one statement
+ * runs, new keys wait for the next one. A single key never waits. Under load, a statement for a dozen keys costs about
+ * as much as a statement for one.
  */
 export class BatchLoader<Key, Value> {
   private waiting: Waiting<Key, Value>[] = [];
   private isRunning = false;
 
   constructor(
-    /** The value of each key, in their order. */
+    /** The value of each key, in the order of the keys. */
     private readonly loadBatch: (keys: readonly Key[]) => Promise<readonly Value[]>,
-    /** How much one key looks up. */
+    /** The size of one key. */
     private readonly sizeOf: (key: Key) => number = () => 1,
   ) {}
 
@@ -45,7 +42,7 @@ export class BatchLoader<Key, Value> {
 
   private async run(): Promise<void> {
     this.isRunning = true;
-    // Keys of the same turn of the event loop share the first statement too.
+    // Keys of the same turn of the event loop share the first statement.
     await Promise.resolve();
     while (this.waiting.length > 0) await this.send(this.next());
     this.isRunning = false;
@@ -64,12 +61,12 @@ export class BatchLoader<Key, Value> {
       for (const [index, { resolve }] of batch.entries()) resolve(values[index] as Value);
     } catch (error) {
       if (batch.length === 1 || (isNotNow(error) && !isTimeout(error))) for (const { reject } of batch) reject(error);
-      // The fault or slowness of one key is not that of the others: each is sent again alone, and new keys do not wait
-      // for them.
+      // A faulty or slow key must not affect the others: each is sent again separately, and new keys do not wait for
+      // them.
       else for (const each of batch) void this.send([each]);
     }
   }
 }
 
-/** A statement that ran longer than it may: 57014. */
+/** Postgres error 57014: the statement exceeded its timeout. */
 const isTimeout = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === '57014';

@@ -16,14 +16,14 @@ const thrownBy = async (work: () => Promise<unknown>): Promise<unknown> => {
 };
 const url = (port: number): string => `postgres://x:x@127.0.0.1:${port}/x`;
 
-/** Connects, and says what became of it. */
+/** Connects, and returns the error. */
 const connecting = async (connectionString: string, more: pg.ClientConfig = {}): Promise<unknown> => {
   const client = new pg.Client({ connectionString, ...more });
   client.on('error', () => undefined);
   return thrownBy(async () => client.connect()).finally(async () => client.end().catch(() => undefined));
 };
 
-/** A server on a free port that does this with whoever connects. */
+/** A server on a free port that treats each connection this way. */
 async function server(answer: (socket: net.Socket) => void): Promise<{ port: number; close: () => void }> {
   const listening = net.createServer(answer).listen(0, '127.0.0.1');
   await once(listening, 'listening');
@@ -39,17 +39,17 @@ describe('a connection is lost', () => {
   });
   afterAll(() => database.drop());
 
-  it('where no server listens', async () => {
+  it('if no server listens', async () => {
     const { port, close } = await server(() => undefined);
     close();
     expect(isConnectionLost(await connecting(url(port)))).toBe(true);
   });
 
-  it('where its host has no address', async () => {
+  it('if its host has no address', async () => {
     expect(isConnectionLost(await connecting('postgres://x:x@nowhere.invalid/x'))).toBe(true);
   });
 
-  it('where the server hangs up, or does not answer in time', async () => {
+  it('if the server closes it, or does not answer in time', async () => {
     const hanging = await server((socket) => socket.destroy());
     expect(isConnectionLost(await connecting(url(hanging.port)))).toBe(true);
     hanging.close();
@@ -58,7 +58,7 @@ describe('a connection is lost', () => {
     mute.close();
   });
 
-  it('where it is ended during a query, and for each query after', async () => {
+  it('if it ends during a query, also for every later query', async () => {
     const client = new pg.Client(database.url);
     client.on('error', () => undefined);
     await client.connect();
@@ -68,13 +68,13 @@ describe('a connection is lost', () => {
     expect(isConnectionLost(await thrownBy(async () => client.query('select 1')))).toBe(true);
   });
 
-  it('where there is no such database', async () => {
+  it('if the database does not exist', async () => {
     const other = new URL(database.url);
     other.pathname = '/nowhere';
     expect(isConnectionLost(await connecting(other.href))).toBe(true);
   });
 
-  it('where all of several attempts failed for that', () => {
+  it('if all of several attempts failed', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED ::1:5432'), { code: 'ECONNREFUSED' });
     expect(isConnectionLost(new AggregateError([refused, refused]))).toBe(true);
   });
@@ -82,12 +82,12 @@ describe('a connection is lost', () => {
 
 describe('a connection is not lost', () => {
   it.each([
-    ['where the query is wrong', Object.assign(new Error('syntax error'), { code: '42601' })],
-    ['where the protocol is broken by us', Object.assign(new Error('invalid message format'), { code: '08P01' })],
-    ['where a value is beyond what can be counted', new RangeError('9007199254740993 is not a position')],
-    ['where a file is missing', Object.assign(new Error('no such file'), { code: 'ENOENT', errno: -2 })],
-    ['where our pool has been ended', new Error('Cannot use a pool after calling end on the pool')],
-    ['by what is no error', 'Connection terminated'],
+    ['if the query is invalid', Object.assign(new Error('syntax error'), { code: '42601' })],
+    ['if our own message violates the protocol', Object.assign(new Error('invalid message format'), { code: '08P01' })],
+    ['if a value is too large', new RangeError('9007199254740993 is not a position')],
+    ['if a file is missing', Object.assign(new Error('no such file'), { code: 'ENOENT', errno: -2 })],
+    ['if our pool was ended', new Error('Cannot use a pool after calling end on the pool')],
+    ['if the thrown value is not an error', 'Connection terminated'],
   ])('%s', (_name, error) => {
     expect(isConnectionLost(error)).toBe(false);
   });

@@ -1,4 +1,4 @@
-/** What Node says of a socket: the server is not there, not reachable, or went away. */
+/** Node's socket errors: the server is not there, can't be reached, or has gone away. */
 const SOCKET_CODES = [
   'ECONNREFUSED',
   'ECONNRESET',
@@ -13,12 +13,12 @@ const SOCKET_CODES = [
   'ERR_STREAM_WRITE_AFTER_END',
 ];
 /**
- * What the server says. Class 08: connection, but for 08P01, which is a message of ours that it can't read. 57P: it
- * stops, starts, drops the database, or ended an idle session. 53300: no connection is free. 3D000: no such database
- * (yet, or again).
+ * Postgres error codes. Class 08: connection, except 08P01, a message of ours that it can't read. 57P: it stops,
+ * starts, drops the database, or ended an idle session. 53300: no free connection. 3D000: the database does not exist
+ * (yet).
  */
 const SERVER_CODE = /^(08(?!P01)...|57P0.|53300|3D000)$/;
-/** What pg throws when its socket is gone: plain errors without a code. */
+/** pg's own errors for a lost socket: plain errors without a code. */
 const MESSAGES = new RegExp(
   `^(${[
     'Connection terminated',
@@ -31,13 +31,13 @@ const MESSAGES = new RegExp(
 );
 
 /**
- * Whether an error says that the connection to the database is lost, or could not be had: nothing is wrong with what
- * was asked, and it may be asked again. What a write came to is unknown then. The one definition, for the log, the
- * projections and the API alike.
+ * Whether an error means that the connection to the database is lost or could not be made. The request was not at fault
+ * and may be sent again. The outcome of a write is then unknown. This is the only definition, for the log, the
+ * projections and the API.
  */
 export function isConnectionLost(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
-  // Node's error of several attempts to connect.
+  // Node's error for several attempts to connect.
   if (textOf(error, 'name') === 'AggregateError' && 'errors' in error && Array.isArray(error.errors))
     return error.errors.some(isConnectionLost);
   const code = textOf(error, 'code');
@@ -45,16 +45,13 @@ export function isConnectionLost(error: unknown): boolean {
 }
 
 /**
- * What the server says where it can't do its work for now, whatever it is asked: class 53, no disk, memory or
- * connections; 58, its own files; 25006, it is read-only, as a standby is; 57014, someone cancelled; 40, two
- * transactions in each other's way; 55P03, a lock that was not had in time.
+ * Postgres error codes for a temporary failure. Class 53: no disk space, memory or connections. 58: its own files.
+ * 25006: it is read-only, like a standby. 57014: someone cancelled. 40: two transactions block each other. 55P03: a
+ * lock was not available in time.
  */
 const NOT_NOW = /^(53...|58...|25006|57014|40...|55P03)$/;
 
-/**
- * Whether the database could not do it now, and nothing is wrong with what was asked: it may be asked again once that
- * is mended.
- */
+/** Whether the database failed temporarily: the request was not at fault and may be sent again after the repair. */
 export const isNotNow = (error: unknown): boolean =>
   isConnectionLost(error) || (typeof error === 'object' && error !== null && NOT_NOW.test(textOf(error, 'code')));
 

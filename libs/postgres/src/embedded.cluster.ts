@@ -19,16 +19,16 @@ import { run } from './embedded.runner.js';
 
 export interface Cluster extends Placement {
   readonly password: string;
-  /** What the server writes; in the user's data directory, wherever the cluster is. */
+  /** The log of the server, always in the user's data directory. */
   readonly logFile: string;
 }
 
 export interface ClusterOptions {
   readonly dataDir: string;
   readonly nativeFolder: string;
-  /** Instead of what suits this machine. */
+  /** Overrides the method that suits this machine. */
   readonly methods?: readonly PlacementMethod[];
-  /** Parents for a cluster `elsewhere`, instead of /var/lib and /var/tmp. */
+  /** Parent folders for a cluster `elsewhere`, instead of /var/lib and /var/tmp. */
   readonly reachable?: readonly string[];
   readonly log?: (message: string) => void;
 }
@@ -39,8 +39,9 @@ const PASSWORD_BYTES = 24;
 const DRAFT = /^postgres\.init-(\d+)-[0-9a-f]+$/;
 
 /**
- * The cluster of a data directory, made when there is none. It is made beside and renamed into place, password and all:
- * whoever is killed, and however many make it at once, `postgres/` is a whole cluster or not there.
+ * The cluster of a data directory. A missing one is made in a temporary folder and renamed into place, with its
+ * password. So `postgres/` is either complete or missing, even if processes are killed or several make it at the same
+ * time.
  */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const dataDir = await usableFolder(options.dataDir);
@@ -69,8 +70,8 @@ async function usableFolder(dataDir: string): Promise<string> {
 const unusable = (folder: string, error: unknown): DatabaseError =>
   new DatabaseError(
     'data_directory_unusable',
-    `the data directory can't be used: ${reason(error)}: make ${folder} readable and writable for you, or ` +
-      `give another with --data-dir`,
+    `the data directory can't be used: ${reason(error)}. Make ${folder} readable and writable for you, or ` +
+      `choose another one with --data-dir.`,
     { cause: error },
   );
 
@@ -86,7 +87,7 @@ async function makeCluster(clusterFolder: string, options: ClusterOptions): Prom
     const base = await readLocation(draft);
     if (base !== undefined) await removeBase(base);
     await rm(draft, { recursive: true, force: true });
-    // Another process was first; its cluster is as good as ours.
+    // Another process was first. Its cluster is used.
     if (!existsSync(clusterFolder)) throw error;
   }
 }
@@ -106,15 +107,15 @@ async function place(draft: string, options: ClusterOptions): Promise<Placement>
   }
   throw new DatabaseError(
     'embedded_placement_impossible',
-    `the embedded Postgres can't be run by this user on this machine: ${reasons.join('; ')}. ` +
-      'Run as another user, or set DATABASE_URL to a Postgres of your own',
+    `this user can't run the embedded Postgres on this machine: ${reasons.join('; ')}. ` +
+      'Run as another user, or set DATABASE_URL to your own Postgres.',
   );
 }
 
 async function initialise({ runner, dataFolder }: Placement, draft: string): Promise<void> {
   const password = randomBytes(PASSWORD_BYTES).toString('base64url');
   await writeFile(path.join(draft, PASSWORD_FILE), `${password}\n`, { mode: 0o600 });
-  // For initdb, whose user may not enter the data directory.
+  // For initdb, whose user may not be able to enter the data directory.
   const passwordForInit = path.join(dataFolder, '..', 'password.init');
   await writeFile(passwordForInit, `${password}\n`, { mode: 0o600 });
   if (runner.user !== undefined) await chown(passwordForInit, runner.user.uid, runner.user.gid);
@@ -127,18 +128,18 @@ async function initialise({ runner, dataFolder }: Placement, draft: string): Pro
     '--pwfile',
     passwordForInit,
     '--encoding=UTF8',
-    // Byte by byte, the same on every machine.
+    // Sorts byte by byte, so the same on every machine.
     '--no-locale',
   ]);
   await rm(passwordForInit);
   if (initialised.ok) return;
   throw new DatabaseError(
     'embedded_init_failed',
-    `initdb failed on ${dataFolder}; free disk space or mend what it says, and try again:\n${initialised.output}`,
+    `initdb failed on ${dataFolder}. Fix the reported problem (disk space?) and retry:\n${initialised.output}`,
   );
 }
 
-/** What processes that were killed in the middle of initdb left behind. */
+/** Removes what killed processes left in the middle of initdb. */
 async function removeDeadDrafts(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
     const pid = DRAFT.exec(name)?.[1];
@@ -150,7 +151,7 @@ async function removeDeadDrafts(dataDir: string): Promise<void> {
   }
 }
 
-/** Also true of a process that we may not signal. */
+/** Also true for a process that we may not signal. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

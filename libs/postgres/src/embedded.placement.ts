@@ -4,39 +4,40 @@ import { DatabaseError, reason } from './errors.js';
 import { currentUid, hasName, inNamespace, probe, ROOT_UID, type Runner, unprivilegedUser } from './embedded.runner.js';
 
 /**
- * Where Postgres's files are, and as whom it runs.
- * `plain`: in the data directory, as us. `namespace`: in the data directory, in a user namespace where we are not root.
- * `elsewhere`: as an unprivileged user, in a folder that this user can reach, noted in the data directory.
+ * Where the files of Postgres are, and which user runs it.
+ * `plain`: in the data directory, as the present user. `namespace`: in the data directory, in a user namespace in which
+ * we are not root. `elsewhere`: as an unprivileged user, in a folder that this user can reach. Its path is in the data
+ * directory.
  */
 export type PlacementMethod = 'plain' | 'namespace' | 'elsewhere';
 
 export interface Placement {
   readonly runner: Runner;
-  /** Postgres's own data directory. */
+  /** The data directory of Postgres. */
   readonly dataFolder: string;
 }
 
-/** Kept where the machine's own databases are; /var/tmp outlives a restart, but may be swept after a month. */
+/** /var/lib holds the databases of the machine. /var/tmp survives a restart, but may be cleaned after a month. */
 export const REACHABLE_FOLDERS: readonly string[] = ['/var/lib/ledgerline', '/var/tmp/ledgerline'];
 
 const BASE_NAME = /^ledgerline-\w{6}$/;
-/** In the cluster's folder: the path of the folder elsewhere. */
+/** A file in the folder of the cluster: the path of the folder elsewhere. */
 export const LOCATION_FILE = 'location';
 
-/** What to try for a new cluster, best first. */
+/** The methods for a new cluster, best first. */
 export function methodsHere(): readonly PlacementMethod[] {
   if (currentUid() === ROOT_UID) return ['namespace', 'elsewhere'];
   return hasName() ? ['plain'] : ['namespace'];
 }
 
-/** In a folder of ours; `impossible` says why not. */
+/** In a folder of ours. `impossible` gives the reason if it can't be used. */
 export async function placeInside(
   method: 'plain' | 'namespace',
   nativeFolder: string,
   folder: string,
 ): Promise<Placement | { readonly impossible: string }> {
   const runner = method === 'plain' ? { nativeFolder, prefix: [] } : namespaceRunner(nativeFolder);
-  if (runner === undefined) return { impossible: 'no account but root in /etc/passwd' };
+  if (runner === undefined) return { impossible: 'no account except root in /etc/passwd' };
   const tried = await probe(runner, folder);
   if (!tried.ok) return { impossible: tried.output };
   const dataFolder = path.join(folder, 'data');
@@ -49,14 +50,14 @@ function namespaceRunner(nativeFolder: string): Runner | undefined {
   return user === undefined ? undefined : inNamespace(nativeFolder, user);
 }
 
-/** In a new folder below the first of `reachable` that an unprivileged user can use; `note` is told its path first. */
+/** In a new folder below the first of `reachable` that an unprivileged user can use. `note` receives its path first. */
 export async function placeElsewhere(
   nativeFolder: string,
   reachable: readonly string[],
   note: (base: string) => Promise<void>,
 ): Promise<Placement | { readonly impossible: string }> {
   const user = unprivilegedUser();
-  if (user === undefined) return { impossible: 'no account but root in /etc/passwd' };
+  if (user === undefined) return { impossible: 'no account except root in /etc/passwd' };
   const reasons: string[] = [];
   for (const parent of reachable) {
     let base: string | undefined;
@@ -79,15 +80,15 @@ export async function placeElsewhere(
   return { impossible: reasons.join('; ') };
 }
 
-/** The placement of a cluster that exists: it runs as the owner of its files. */
+/** The placement of an existing cluster: it runs as the owner of its files. */
 export async function placementOf(nativeFolder: string, clusterFolder: string): Promise<Placement> {
   const base = await readLocation(clusterFolder);
   const dataFolder = path.join(base ?? clusterFolder, 'data');
   const owner = await stat(dataFolder).catch((error: unknown) => {
     throw new DatabaseError(
       'data_directory_unusable',
-      `the database of ${clusterFolder} is in ${dataFolder}, which can't be read (${reason(error)}): ` +
-        `put that folder back, or remove ${clusterFolder} to begin with an empty ledger`,
+      `the database of ${clusterFolder} is in ${dataFolder}, which can't be read (${reason(error)}). ` +
+        `Restore that folder, or remove ${clusterFolder} to start with an empty ledger.`,
       { cause: error },
     );
   });
@@ -95,8 +96,8 @@ export async function placementOf(nativeFolder: string, clusterFolder: string): 
   if (uid !== ROOT_UID && uid !== owner.uid) {
     throw new DatabaseError(
       'data_directory_unusable',
-      `${dataFolder} belongs to user ${owner.uid}, and you are user ${uid}: run as that user or as root, or ` +
-        `give another data directory`,
+      `${dataFolder} belongs to user ${owner.uid}, but you are user ${uid}. Run as that user or as root, or ` +
+        `choose another data directory.`,
     );
   }
   if (uid !== ROOT_UID && hasName()) return { runner: { nativeFolder, prefix: [] }, dataFolder };
@@ -109,16 +110,17 @@ export async function placementOf(nativeFolder: string, clusterFolder: string): 
   const why =
     runner !== undefined && 'impossible' in runner
       ? runner.impossible
-      : (tried?.output ?? 'no account but root in /etc/passwd');
+      : (tried?.output ?? 'no account except root in /etc/passwd');
   throw new DatabaseError(
     'embedded_placement_impossible',
-    `Postgres can't be run on ${dataFolder} (${why}): it was made where user namespaces are allowed or by ` +
-      `another user; ` +
-      'run it there or as that user, or set DATABASE_URL to a Postgres of your own',
+    `Postgres can't be run on ${dataFolder} (${why}). It was made by another user, or on a machine that allows ` +
+      'user namespaces. Run it there or as that user, or set DATABASE_URL to your own Postgres.',
   );
 }
 
-/** The runner itself, if its user reaches our node_modules; else with a copy of the binaries in `base`. */
+/**
+ * The runner itself if its user can read our node_modules. Otherwise a runner with a copy of the binaries in `base`.
+ */
 async function reachableRunner(
   runner: Runner,
   base: string | undefined,
@@ -132,7 +134,7 @@ async function reachableRunner(
   return again.ok ? copied : { impossible: again.output };
 }
 
-/** 50 MB, once for each version of the package; what only a compiler needs is left out. */
+/** 50 MB, once per version of the package. Files that only a compiler needs are not copied. */
 async function copyBinaries(nativeFolder: string, base: string, user: { uid: number; gid: number }): Promise<string> {
   const manifest: unknown = JSON.parse(await readFile(path.join(nativeFolder, '../package.json'), 'utf8'));
   const version =
@@ -144,7 +146,7 @@ async function copyBinaries(nativeFolder: string, base: string, user: { uid: num
   for (const file of [draft, ...(await readdir(draft, { recursive: true })).map((name) => path.join(draft, name))]) {
     await lchown(file, user.uid, user.gid);
   }
-  // Whole or not at all, if we are killed or another process copies too.
+  // Complete or missing, even if we are killed or another process copies too.
   await rename(draft, copy).catch(async (error: unknown) => {
     await rm(draft, { recursive: true });
     if (!(await isFolder(copy))) throw error;
@@ -158,13 +160,13 @@ const isFolder = (folder: string): Promise<boolean> =>
     () => false,
   );
 
-/** The folder elsewhere that a cluster's folder names, if it does. */
+/** The folder elsewhere that the folder of a cluster names, if any. */
 export async function readLocation(clusterFolder: string): Promise<string | undefined> {
   const text = await readFile(path.join(clusterFolder, LOCATION_FILE), 'utf8').catch(() => undefined);
   return text?.trim();
 }
 
-/** Only ever a folder that was made here by name: the path may have been read from a file. */
+/** Removes only a folder with a name made here: the path may come from a file. */
 export async function removeBase(base: string): Promise<void> {
   if (BASE_NAME.test(path.basename(base))) await rm(base, { recursive: true, force: true });
 }

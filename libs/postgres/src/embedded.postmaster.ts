@@ -8,7 +8,7 @@ import { type Cluster, isAlive } from './embedded.cluster.js';
 import { start } from './embedded.runner.js';
 import { DatabaseError, reason } from './errors.js';
 
-/** A running server, as `postmaster.pid` in its data directory tells it. */
+/** A running server, as described by `postmaster.pid` in its data directory. */
 export interface Postmaster {
   readonly pid: number;
   readonly port: number;
@@ -16,7 +16,7 @@ export interface Postmaster {
 
 const POLL_MS = 20;
 const LINES = { pid: 0, port: 3 } as const;
-/** Greater than any process id on Linux (2^22 at most, itself never given). */
+/** Greater than any process id on Linux (at most 2^22, which is never used itself). */
 const NOBODYS_PID = 4_194_304;
 
 export async function readPostmaster(dataFolder: string): Promise<Postmaster | undefined> {
@@ -29,21 +29,20 @@ export async function readPostmaster(dataFolder: string): Promise<Postmaster | u
 const pidFile = (dataFolder: string): string => path.join(dataFolder, 'postmaster.pid');
 
 /**
- * Whether the process is (still) the server of this data directory, and not another that was given its number since.
+ * Whether the process is (still) the server of this data directory, and not another process that got the same number.
  */
 export async function isServing(dataFolder: string, { pid }: Postmaster): Promise<boolean> {
   if (!isAlive(pid)) return false;
   if (process.platform !== 'linux') return true;
-  // Empty for a dead process that its parent has not yet collected. Readable for everyone, unlike /proc/<pid>/cwd.
+  // Empty for a dead process that its parent has not collected yet. Everyone can read it, unlike /proc/<pid>/cwd.
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return commandLine.split('\0').includes(dataFolder);
 }
 
 /**
- * Postgres takes over the pid file of a dead process, but not where the number was given to another process since.
- * It is therefore given a number that nobody has; the rest stays, by which Postgres finds children of the dead server
- * that still use its memory. Written to the file that was read: one that a new server has put there since is not
- * touched.
+ * Postgres takes over the pid file of a dead process, unless another process now has the same number. So the file gets
+ * a number that no process has. The rest is kept: Postgres uses it to find children of the dead server that still use
+ * its memory. Only the file that was read is changed, never a file that a new server has put there.
  */
 export async function disownPidFile(dataFolder: string, { pid }: Postmaster): Promise<void> {
   if (!isAlive(pid)) return;
@@ -60,7 +59,7 @@ export async function disownPidFile(dataFolder: string, { pid }: Postmaster): Pr
   }
 }
 
-/** What suits a ledger on one machine; some may be set otherwise for a server that is thrown away. */
+/** Settings for a ledger on one machine. A server for temporary use may override some. */
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -72,15 +71,15 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_wal_size: '2GB',
   fsync: 'on',
   synchronous_commit: 'on',
-  // Our queries are many and short: compiling one costs more than it saves.
+  // Our queries are many and short: compiling a query costs more than it saves.
   jit: 'off',
-  // With the server's own files in UTF-8 whatever the caller's language.
+  // The server's own files are in UTF-8, whatever the language of the caller.
   lc_messages: 'C',
 };
 
 /**
- * Starts the server and resolves once its pid file is there, or says how it ended: another process may have been first.
- * It outlives us, and holds none of our files or terminals.
+ * Starts the server. Resolves when its pid file exists, or with the reason why it ended: another process may have been
+ * first. The server outlives this process, and keeps none of its files or terminals open.
  */
 export async function startPostmaster(
   cluster: Cluster,
@@ -114,12 +113,15 @@ function openLog(logFile: string): number {
   try {
     return openSync(logFile, 'a', 0o600);
   } catch (error) {
-    const message = `the server's log ${logFile} can't be written: make it writable for you, or remove it`;
+    const message = `the server's log ${logFile} can't be written. Make it writable for you, or remove it.`;
     throw new DatabaseError('data_directory_unusable', message, { cause: error });
   }
 }
 
-/** Free now; the server ends at once if another took it meanwhile, and is started again with the next. */
+/**
+ * A port that is free now. If another process takes it first, the server ends immediately and is started again with the
+ * next port.
+ */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -130,14 +132,14 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Ends all sessions, writes everything down, and returns when the server has let go of its data directory. */
+/** Ends all sessions, writes everything to disk, and returns when the server has released its data directory. */
 export async function stopPostmaster(cluster: Cluster, postmaster: Postmaster, timeoutMs: number): Promise<void> {
   try {
     process.kill(postmaster.pid, 'SIGINT');
   } catch (error) {
     const message =
-      `the embedded Postgres (process ${postmaster.pid}) can't be told to stop: ${reason(error)}; end that ` +
-      `process yourself`;
+      `the embedded Postgres (process ${postmaster.pid}) can't be stopped: ${reason(error)}. End that ` +
+      `process yourself.`;
     throw new DatabaseError('embedded_stop_failed', message, { cause: error });
   }
   const deadline = AbortSignal.timeout(timeoutMs);
@@ -145,8 +147,8 @@ export async function stopPostmaster(cluster: Cluster, postmaster: Postmaster, t
     if (deadline.aborted) {
       throw new DatabaseError(
         'embedded_stop_failed',
-        `the embedded Postgres (process ${postmaster.pid}) did not stop within ${timeoutMs / 1000} s: see the ` +
-          `end of ${cluster.logFile}`,
+        `the embedded Postgres (process ${postmaster.pid}) did not stop within ${timeoutMs / 1000} s. See the ` +
+          `end of ${cluster.logFile}.`,
       );
     }
     await delay(POLL_MS);

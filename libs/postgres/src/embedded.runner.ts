@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** As whom, and from which folder, Postgres's programs are run. */
+/** The user and the folder from which the programs of Postgres are run. */
 export interface Runner {
-  /** Holds `bin/initdb` and `bin/postgres`. */
+  /** Contains `bin/initdb` and `bin/postgres`. */
   readonly nativeFolder: string;
-  /** What stands before the program: `unshare …`, or nothing. */
+  /** The command before the program: `unshare …`, or nothing. */
   readonly prefix: readonly string[];
-  /** Whom to drop to, where we are root. */
+  /** The user to switch to if we are root. */
   readonly user?: User;
 }
 
@@ -21,10 +21,10 @@ export interface User {
 
 export const ROOT_UID = 0;
 
-/** Who runs this process; on Windows nobody is root. */
+/** The user of this process. On Windows nobody is root. */
 export const currentUid = (): number => process.getuid?.() ?? -1;
 
-/** initdb asks for the name of its user, and fails where the machine knows none (a container run as some number). */
+/** initdb needs the name of its user, and fails if the machine has none (a container with an arbitrary user id). */
 export function hasName(): boolean {
   try {
     os.userInfo();
@@ -36,7 +36,7 @@ export function hasName(): boolean {
 
 const PREFERRED_NAMES = ['postgres', 'nobody', 'daemon'];
 
-/** An account without rights that this machine knows by name. */
+/** An unprivileged account that has a name on this machine. */
 export function unprivilegedUser(passwd = readFileSync('/etc/passwd', 'utf8')): User | undefined {
   const accounts = passwd
     .split('\n')
@@ -50,14 +50,14 @@ export function unprivilegedUser(passwd = readFileSync('/etc/passwd', 'utf8')): 
 }
 
 /**
- * In a user namespace of its own, the program sees itself as `user`, and is to the file system who we are: Postgres
- * finds that it is not root, and yet enters the checkout below root's home.
+ * In its own user namespace, the program sees itself as `user`, while the file system sees the present user. So
+ * Postgres finds that it is not root, and can still enter the checkout below root's home.
  */
 export function inNamespace(nativeFolder: string, { uid, gid }: User): Runner {
   return { nativeFolder, prefix: ['unshare', '-U', `--map-user=${uid}`, `--map-group=${gid}`, '--'] };
 }
 
-/** No PG… variable of the caller's reaches Postgres, nor a language that would change its messages or sorting. */
+/** Removes the caller's PG… variables, and languages that would change messages or sorting. */
 const environment = (): NodeJS.ProcessEnv => ({ PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' });
 
 export interface SpawnOptions {
@@ -65,7 +65,7 @@ export interface SpawnOptions {
   readonly detached?: boolean;
 }
 
-/** Starts one of Postgres's programs, or another by its absolute path. */
+/** Starts a program of Postgres, or another program by its absolute path. */
 export function start(
   runner: Runner,
   program: string,
@@ -73,13 +73,13 @@ export function start(
   { stdio, detached = false }: SpawnOptions,
 ): ChildProcess {
   const [command = '', ...rest] = [...runner.prefix, path.resolve(runner.nativeFolder, 'bin', program), ...args];
-  // From the root folder, since the user that we drop to may not enter the current one.
+  // From the root folder, because the user may not be able to enter the current one.
   return spawn(command, rest, { cwd: '/', env: environment(), stdio, detached, ...runner.user });
 }
 
 export interface Finished {
   readonly ok: boolean;
-  /** All it printed; or why it could not be started. */
+  /** Everything it printed, or the reason why it could not be started. */
   readonly output: string;
 }
 
@@ -96,7 +96,7 @@ export async function run(runner: Runner, program: string, args: readonly string
   }
 }
 
-/** Whether the runner can start Postgres's programs, and write to a folder. */
+/** Whether the runner can start the programs of Postgres and write to a folder. */
 export function probe(runner: Runner, folder: string): Promise<Finished> {
   const script = '"$0" --version >/dev/null || exit 1; test -w "$1" || { echo "can not write to $1"; exit 1; }';
   return run(runner, '/bin/sh', ['-c', script, path.join(runner.nativeFolder, 'bin/initdb'), folder]);

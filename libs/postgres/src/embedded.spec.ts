@@ -14,15 +14,15 @@ import { startEmbeddedPostgres, type EmbeddedOptions } from './embedded.js';
 
 const isRoot = process.getuid?.() === 0;
 /**
- * The ways that this user has; where a machine forbids user namespaces, root has one less, and the product falls back.
+ * The methods that this user has. If a machine forbids user namespaces, root has one less, and the program falls back.
  */
 const METHODS: readonly PlacementMethod[] = isRoot ? ['namespace', 'elsewhere'] : ['plain'];
 const NOBODY = 65534;
-/** Has no name in /etc/passwd, as in containers that run as any user. */
+/** Has no name in /etc/passwd, as in containers that run as an arbitrary user. */
 const NAMELESS = 54321;
 const REPOSITORY = path.resolve(import.meta.dirname, '../../..');
 
-/** One command's process (test/support/embedded-process.ts). */
+/** The process of one command (test/support/embedded-process.ts). */
 interface Process {
   readonly url: string;
   readonly adopted: boolean;
@@ -35,7 +35,7 @@ interface Process {
 describe('the embedded Postgres', () => {
   let parent: string;
   let dataDir: string;
-  /** Where everyone may enter, as /var/lib is. */
+  /** A folder that everyone can enter, like /var/lib. */
   let reachable: string;
   const processes: Process[] = [];
 
@@ -55,7 +55,7 @@ describe('the embedded Postgres', () => {
     await rm(reachable, { recursive: true, force: true });
   });
 
-  /** Postgres' own. */
+  /** The log of Postgres. */
   async function dataFolder(): Promise<string> {
     const cluster = path.join(dataDir, 'postgres');
     return path.join((await readLocation(cluster)) ?? cluster, 'data');
@@ -126,7 +126,7 @@ describe('the embedded Postgres', () => {
       expect(await isRunning()).toBe(false);
     });
 
-    it('is adopted by a second process, and stopped by the last', async () => {
+    it('is reused by a second process, and stopped by the last one', async () => {
       const first = await inProcess(options());
       const second = await inProcess(options());
       expect([first.adopted, second.adopted]).toEqual([false, true]);
@@ -137,7 +137,7 @@ describe('the embedded Postgres', () => {
       expect(await isRunning()).toBe(false);
     });
 
-    it('outlives a killed process, is adopted and stopped by the next', async () => {
+    it('survives a killed process, and is reused and stopped by the next one', async () => {
       const killed = await inProcess(options());
       await query(killed.url, 'create table kept ()');
       await killed.kill();
@@ -163,19 +163,19 @@ describe('the embedded Postgres', () => {
       await first.stop();
     });
 
-    it('works below a directory that only we can enter', async () => {
+    it('works below a directory that only this user can enter', async () => {
       await chmod(parent, 0o700);
       const server = await startEmbeddedPostgres(options());
       expect(await query(server.url, 'select 1 as one')).toEqual([{ one: 1 }]);
       await server.stop();
     });
 
-    it('is one server for processes that start at once', async () => {
+    it('is one server for processes that start at the same time', async () => {
       const started = await Promise.all([inProcess(options()), inProcess(options()), inProcess(options())]);
       expect(new Set(started.map(({ url }) => url)).size).toBe(1);
       expect(started.filter(({ adopted }) => !adopted)).toHaveLength(1);
       expect(await query(started[0]?.url ?? '', 'select 1 as one')).toEqual([{ one: 1 }]);
-      // Nothing of those that were not first is left.
+      // Processes that were not first leave nothing behind.
       expect((await readdir(dataDir)).toSorted()).toEqual(['postgres', 'postgres.log']);
       expect(await readdir(reachable)).toHaveLength(method === 'elsewhere' ? 1 : 0);
       await Promise.all(started.map((one) => one.stop()));
@@ -212,7 +212,7 @@ describe('the embedded Postgres', () => {
     await server.stop();
   });
 
-  it('is left to whoever else is connected', async () => {
+  it('keeps running for other connections', async () => {
     const server = await startEmbeddedPostgres({ dataDir });
     const other = new pg.Client(server.url);
     await other.connect();
@@ -225,7 +225,7 @@ describe('the embedded Postgres', () => {
     expect(await isRunning()).toBe(false);
   });
 
-  it('is there for a command that begins while another ends', async () => {
+  it('is available to a command that starts while another ends', async () => {
     for (let round = 0; round < 5; round += 1) {
       const ending = await startEmbeddedPostgres({ dataDir });
       const [beginning] = await Promise.all([startEmbeddedPostgres({ dataDir }), ending.stop()]);
@@ -235,14 +235,14 @@ describe('the embedded Postgres', () => {
     expect(await isRunning()).toBe(false);
   });
 
-  it('keeps no process from ending', async () => {
+  it('does not keep a process from ending', async () => {
     const started = await inProcess();
     await started.end();
     expect(started.child.exitCode).toBe(0);
     expect(await query(started.url, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
-  it('is no longer believed to run when its number is that of another process', async () => {
+  it('does not count as running if another process has its number', async () => {
     await (await startEmbeddedPostgres({ dataDir })).stop();
     const data = await dataFolder();
     await writeFile(
@@ -255,7 +255,7 @@ describe('the embedded Postgres', () => {
     await server.stop();
   });
 
-  it('clears what a killed initialisation left, and not that of a living one', async () => {
+  it('cleans up after a killed initialisation, but not after a running one', async () => {
     const dead = spawn('true');
     await once(dead, 'exit');
     const drafts = [`postgres.init-${dead.pid}-0a1b2c3d`, `postgres.init-${process.pid}-0a1b2c3d`];
@@ -265,7 +265,7 @@ describe('the embedded Postgres', () => {
     await server.stop();
   });
 
-  it('says what is wrong, where, and what to do', async () => {
+  it('reports what is wrong, where, and what to do', async () => {
     await expect(startEmbeddedPostgres({ dataDir, methods: [] })).rejects.toThrow(
       expect.objectContaining({
         code: 'embedded_placement_impossible',
@@ -286,7 +286,7 @@ describe('the embedded Postgres', () => {
   });
 
   if (isRoot) {
-    it('stays where it is noted to be', async () => {
+    it('stays in its recorded folder', async () => {
       const first = await startEmbeddedPostgres({ dataDir, methods: ['elsewhere'], reachable: [reachable] });
       await query(first.url, 'create table kept ()');
       await first.stop();
@@ -298,12 +298,12 @@ describe('the embedded Postgres', () => {
       await second.stop();
       await rm(reachable, { recursive: true });
       await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(
-        /put that folder back, or remove .* to begin with an empty ledger/,
+        /Restore that folder, or remove .* to start with an empty ledger/,
       );
     });
 
-    it('falls back to a reachable folder where the namespace has no way in', async () => {
-      // Root owns neither directory, and has no power in a namespace over the files of others.
+    it('falls back to a reachable folder if the namespace has no access', async () => {
+      // Root owns neither directory. In a namespace it has no rights on the files of others.
       await mkdir(dataDir);
       for (const directory of [dataDir, parent]) await chown(directory, NOBODY, NOBODY);
       const server = await startEmbeddedPostgres({ dataDir, reachable: [reachable] });
@@ -311,7 +311,7 @@ describe('the embedded Postgres', () => {
       await server.stop();
     });
 
-    // A user who can't enter the checkout has no command to run in it.
+    // A user who can't enter the checkout can't run a command in it.
     const users = canBeEntered(REPOSITORY) ? [NOBODY, NAMELESS] : [];
     for (const uid of users)
       it(`runs for user ${uid}, and for root after that`, async () => {

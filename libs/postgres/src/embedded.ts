@@ -15,30 +15,30 @@ import {
 import { DatabaseError, reason } from './errors.js';
 
 export interface EmbeddedOptions {
-  /** Ours: the cluster, its password and its log are kept in it. */
+  /** Our folder: it contains the cluster, its password and its log. */
   readonly dataDir: string;
   readonly log?: (message: string) => void;
-  /** How to run it, instead of what suits this user and machine: see PlacementMethod. */
+  /** Overrides the method that suits this user and machine: see PlacementMethod. */
   readonly methods?: readonly PlacementMethod[];
-  /** Parents for a cluster that can't be in the data directory, instead of /var/lib and /var/tmp. */
+  /** Parent folders for a cluster that can't be in the data directory, instead of /var/lib and /var/tmp. */
   readonly reachable?: readonly string[];
-  /** Server settings instead of ours, if this call starts it. */
+  /** Overrides our server settings, if this call starts the server. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface EmbeddedPostgres {
   readonly url: string;
-  /** It was running already. */
+  /** Whether the server was already running. */
   readonly adopted: boolean;
-  /** Stops the server if no one else is connected to it; else leaves it to them. */
+  /** Stops the server if nobody else is connected to it. */
   stop(): Promise<void>;
 }
 
 const DATABASE = 'ledgerline';
-/** Recovery after a crash is part of starting. */
+/** Starting includes recovery after a crash. */
 const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 60_000;
-/** A session that was closed is still listed until its process has ended. */
+/** A closed session is still listed until its process has ended. */
 const CLOSING_GRACE_MS = 500;
 const POLL_MS = 20;
 const ENDED_PAUSE_MS = 100;
@@ -46,17 +46,17 @@ const STARTS_AT_MOST = 5;
 const LOG_LINES_SHOWN = 12;
 
 /**
- * Whoever uses the server holds this advisory lock shared, by a session of its own, from finding the server until
- * stop(); who wants to stop it takes it alone first. So nobody adopts a server that is about to stop, and an adopter
- * without an open query is still seen.
+ * Every user of the server holds this advisory lock shared, in a session of its own, from finding the server until
+ * stop(). A process that stops the server first takes the lock exclusively. So no process uses a server that is about
+ * to stop, and a user without an open query still counts.
  */
 const PRESENCE_LOCK = 0x1ed6e2;
 const PRESENCE_NAME = 'ledgerline presence';
 
 /**
- * A Postgres server on the data directory, from the binaries that npm installed: adopted if it runs, started if not,
- * made if there is none. It listens on 127.0.0.1 only, at a free port, and outlives this process if that is killed; the
- * next call adopts it.
+ * A Postgres server on the data directory, from the binaries that npm installed. A running server is reused, a stopped
+ * one is started, a missing one is made. It listens only on 127.0.0.1, at a free port. If this process is killed, the
+ * server continues, and the next call reuses it.
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const cluster = await openCluster({ ...options, nativeFolder: findNativeFolder() });
@@ -69,7 +69,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   };
 }
 
-/** pg has `ref` and `unref`; its types don't. */
+/** pg has `ref` and `unref`, but its types do not. */
 type PresenceClient = pg.Client & { ref(): void; unref(): void };
 
 interface Attached {
@@ -78,12 +78,15 @@ interface Attached {
   readonly adopted: boolean;
 }
 
-/** Looks, starts if there is nothing, connects; and again, since other processes do the same and servers stop. */
+/**
+ * Looks for the server, starts it if needed, and connects. Repeats, because other processes do the same and servers
+ * stop.
+ */
 async function attach(cluster: Cluster, { log, settings = {} }: EmbeddedOptions): Promise<Attached> {
   const deadline = AbortSignal.timeout(START_TIMEOUT_MS);
   let adopted = true;
   let starts = 0;
-  let problem = 'it ended at once';
+  let problem = 'it ended immediately';
   while (!deadline.aborted && starts < STARTS_AT_MOST) {
     const postmaster = await readPostmaster(cluster.dataFolder);
     if (postmaster === undefined || !(await isServing(cluster.dataFolder, postmaster))) {
@@ -91,7 +94,7 @@ async function attach(cluster: Cluster, { log, settings = {} }: EmbeddedOptions)
       log?.(`starting the embedded Postgres on ${cluster.dataFolder}`);
       starts += 1;
       adopted = (await startPostmaster(cluster, settings)) === 'ended';
-      // Another process was first, or a killed server's sessions still use its memory, for the moment they take to end.
+      // Another process was first, or sessions of a killed server are still ending and use its memory.
       if (adopted) await delay(ENDED_PAUSE_MS);
       continue;
     }
@@ -102,20 +105,20 @@ async function attach(cluster: Cluster, { log, settings = {} }: EmbeddedOptions)
   }
   throw new DatabaseError(
     'embedded_start_failed',
-    `the embedded Postgres on ${cluster.dataFolder} can't be started or reached (${problem}); mend what its ` +
-      `log says and try again. ` +
+    `the embedded Postgres on ${cluster.dataFolder} can't be started or reached (${problem}). Fix the problem ` +
+      `in its log and retry. ` +
       `The end of ${cluster.logFile}:\n${await lastLines(cluster.logFile)}`,
   );
 }
 
-/** A session that holds the presence lock; or why there is none yet. */
+/** A session that holds the presence lock, or the reason why there is none yet. */
 async function connect(
   cluster: Cluster,
   postmaster: Postmaster,
 ): Promise<PresenceClient | { readonly refused: string }> {
   const url = urlOf(cluster, postmaster, 'postgres');
   const client = new pg.Client({ connectionString: url, application_name: PRESENCE_NAME }) as PresenceClient;
-  // The server may stop or be killed while we hold the session; whoever uses it then learns it from their own.
+  // The server may stop or be killed while we hold the session. Its users see that in their own sessions.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -124,9 +127,9 @@ async function connect(
       [PRESENCE_LOCK],
     );
     if (rows[0]?.folder !== cluster.dataFolder)
-      throw new Error(`port ${postmaster.port} is another server's, on ${rows[0]?.folder}`);
+      throw new Error(`port ${postmaster.port} belongs to another server, on ${rows[0]?.folder}`);
     await createDatabase(client);
-    // It must not keep a process alive that has nothing else to do.
+    // It must not keep the process alive by itself.
     client.unref();
     return client;
   } catch (error) {
@@ -168,9 +171,8 @@ async function leave(
 }
 
 /**
- * Whether no one else uses the server; if so, the presence lock is held alone, and keeps others out. Of several that
- * leave at once, the last to let go of its share gets it, and the others needn't wait: whoever holds it decides for
- * all.
+ * Whether nobody else uses the server. If so, the presence lock is held exclusively and keeps others out. If several
+ * processes leave at the same time, the last one to release its share gets the lock. The others need not wait.
  */
 async function isLast(presence: pg.Client): Promise<boolean> {
   try {
@@ -191,7 +193,10 @@ async function isLast(presence: pg.Client): Promise<boolean> {
   }
 }
 
-/** Presence sessions aside: one without its share is leaving, and one that waits for it starts the server again. */
+/**
+ * Other sessions than presence sessions. A presence session without its share is leaving, and one that waits for it
+ * starts the server again.
+ */
 async function othersAreConnected(presence: pg.Client): Promise<boolean> {
   const { rowCount } = await presence.query(
     `select from pg_stat_activity where backend_type in ('client backend', 'walsender') and application_name ` +

@@ -1,4 +1,4 @@
-/** Why a database can't be had or used; `message` says what, where, and what to do. */
+/** The reason why a database can't be used. `message` says what is wrong, where, and what to do. */
 export type DatabaseErrorCode =
   | 'database_url_invalid'
   | 'database_unreachable'
@@ -21,10 +21,7 @@ export class DatabaseError extends Error {
   }
 }
 
-/**
- * What was thrown, in one line: Node's errors of several attempts (`AggregateError`) have an empty message of their
- * own.
- */
+/** The thrown error in one line. Node's error for several attempts (`AggregateError`) has an empty message. */
 export function reason(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reason).join('; ');
   return error instanceof Error ? error.message : String(error);

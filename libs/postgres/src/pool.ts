@@ -5,25 +5,25 @@ import { PreparingClient } from './prepared.js';
 import { types } from './types.js';
 
 export interface PoolOptions {
-  /** First and only in `search_path`; the schema need not exist yet. */
+  /** The first and only schema in `search_path`. It need not exist yet. */
   readonly schema?: string;
-  /** Connections at most. */
+  /** Maximum number of connections. */
   readonly max?: number;
-  /** Names these sessions in pg_stat_activity. */
+  /** The name of the sessions in pg_stat_activity. */
   readonly applicationName?: string;
-  /** Its sessions refuse every write. */
+  /** The sessions refuse every write. */
   readonly readOnly?: boolean;
-  /** After how long an idle connection is closed, in milliseconds; 0: never. */
+  /** Time after which an idle connection is closed, in milliseconds. 0: never. */
   readonly idleTimeoutMs?: number;
-  /** After how long a statement is given up, in milliseconds; never, unless given. */
+  /** Timeout of a statement, in milliseconds. Default: none. */
   readonly statementTimeoutMs?: number;
 }
 
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
 
 /**
- * A pool whose values are ours: numeric and date as text, int8 as a safe number (else it throws `value_out_of_range`),
- * timestamptz as canonical Instant text, json and jsonb parsed. Sessions run in UTC.
+ * A pool that returns our own types: numeric and date as text, int8 as a safe number (otherwise it throws
+ * `value_out_of_range`), timestamptz as canonical Instant text, json and jsonb parsed. Sessions run in UTC.
  */
 export function createPool(
   url: string,
@@ -39,7 +39,7 @@ export function createPool(
   if (schema !== undefined && !SCHEMA.test(schema)) {
     throw new DatabaseError(
       'schema_name_invalid',
-      `${JSON.stringify(schema)} is no schema name: use a-z, 0-9 and _, 63 at most`,
+      `${JSON.stringify(schema)} is not a valid schema name: use a-z, 0-9 and _, at most 63 characters`,
     );
   }
   const { connectionString, options } = splitOptions(url);
@@ -57,21 +57,22 @@ export function createPool(
     idleTimeoutMillis: idleTimeoutMs,
     types,
     application_name: applicationName,
-    // As start-up parameters they hold from the first query on, also after RESET ALL; ours come last, so that they win.
+    // Start-up parameters apply from the first query, also after RESET ALL. Ours come last, so that they override
+    // others.
     options: [...(options === null ? [] : [options]), ...settings].join(' '),
     keepAlive: true,
   });
-  // The pool drops an idle connection that breaks, and the next query opens another or fails; unheard, it would end the
-  // process.
+  // The pool drops an idle connection that breaks, and the next query opens another or fails. Without a listener the
+  // error would end the process.
   pool.on('error', () => undefined);
-  // The same for one that is in use and idle, as one that only holds a lock: its next query says that it is gone.
+  // The same for a connection in use but idle, such as one that only holds a lock: its next query reports the loss.
   pool.on('connect', (client) => {
     client.on('error', () => undefined);
   });
   return pool;
 }
 
-/** pg lets the URL's own `options` replace ours; taken apart, both hold. */
+/** pg lets the URL's own `options` replace ours. Split like this, both apply. */
 function splitOptions(url: string): { connectionString: string; options: string | null } {
   const parsed = parseDatabaseUrl(url);
   const options = parsed.searchParams.get('options');
@@ -79,28 +80,31 @@ function splitOptions(url: string): { connectionString: string; options: string 
   return { connectionString: parsed.href, options };
 }
 
-/** A `postgres:` URL, or `database_url_invalid`; the URL itself is not repeated, as it may hold a password. */
+/**
+ * Checks that it is a `postgres:` URL. Errors: `database_url_invalid`, without the URL, because it may contain a
+ * password.
+ */
 function parseDatabaseUrl(url: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed?.protocol === 'postgres:' || parsed?.protocol === 'postgresql:') return parsed;
   const form = 'postgres://user:password@host:5432/database';
   throw new DatabaseError(
     'database_url_invalid',
-    `the database URL is not of the form "${form}": correct DATABASE_URL`,
+    `the database URL is not of the form "${form}". Correct DATABASE_URL.`,
   );
 }
 
 export interface OpenDatabase {
   readonly url: string;
   readonly embedded: boolean;
-  /** After the pools on it were ended: stops an embedded server that no one else uses. */
+  /** Call it after its pools were ended: it stops an embedded server that nobody else uses. */
   close(): Promise<void>;
 }
 
 const REACH_TIMEOUT_MS = 10_000;
 
 /**
- * The database at `databaseUrl`, which must be reachable; without one, an embedded Postgres under the data directory.
+ * The database at `databaseUrl`, which must be reachable. Without a URL: an embedded Postgres under the data directory.
  */
 export async function openDatabase({
   databaseUrl,
@@ -127,8 +131,8 @@ async function reach(databaseUrl: string, dataDir: string): Promise<void> {
   } catch (error) {
     throw new DatabaseError(
       'database_unreachable',
-      `the database ${pathname.slice(1)} at ${host}, as DATABASE_URL names it, can't be reached (${reason(error)}): ` +
-        `start it, correct DATABASE_URL, or unset it to use an embedded Postgres under ${dataDir}`,
+      `the database ${pathname.slice(1)} at ${host} (DATABASE_URL) can't be reached (${reason(error)}). ` +
+        `Start it, correct DATABASE_URL, or unset it to use an embedded Postgres under ${dataDir}.`,
       { cause: error },
     );
   } finally {

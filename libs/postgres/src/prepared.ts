@@ -12,16 +12,15 @@ function nameOf(text: string): string {
   return name;
 }
 
-/** `query(text, values)` as pg takes it, under a name that stands for its text. */
+/** `query(text, values)` of pg, with a name derived from the text. */
 function named([statement, values, ...rest]: readonly unknown[]): unknown[] {
   const isPlain = typeof statement === 'string' && Array.isArray(values) && values.length > 0;
   return isPlain ? [{ name: nameOf(statement), text: statement, values }, ...rest] : [statement, values, ...rest];
 }
 
 /**
- * A client that prepares each statement with values once, and later only sends its values: planning our joins takes
- * Postgres longer than carrying them out. Their texts are constants of the program, so that there are some dozens of
- * them.
+ * A client that prepares each statement with values once, and later sends only the values: planning our joins takes
+ * Postgres longer than running them. The texts are constants of the program, so there are only some dozens.
  */
 export class PreparingClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {

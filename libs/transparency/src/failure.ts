@@ -1,7 +1,7 @@
-/** What does not fit, where, and what to do. */
+/** A failed check: what is wrong, where, and what to do. */
 export interface Failure {
   readonly code: string;
-  /** The first event that it is about. */
+  /** The position of the first event concerned. */
   readonly position: number | null;
   readonly message: string;
   readonly remedy: string;

@@ -7,7 +7,7 @@ export interface Tile {
   readonly hashes: Uint8Array;
 }
 
-/** The last tile of a level, which grows. */
+/** The last tile of a level. It still grows. */
 interface Edge {
   n: number;
   width: number;
@@ -15,22 +15,22 @@ interface Edge {
 }
 
 /**
- * A tree that leaves are added to. What it needs to know of the leaves before is the tiles at its edge, one for each
- * level: the frontier. Tiles are handed out as they change; a full one never does again.
+ * A tree to which leaves are added. Of the earlier leaves it needs only the tiles at its edge, one per level. It
+ * returns tiles as they change. A full tile never changes again.
  */
 export class GrowingTree implements Tiles {
   private readonly edges: Edge[] = [];
   private readonly changed = new Map<string, Tile>();
   private leaves = 0;
 
-  /** `earlier` gives tiles that are full, and no longer at the edge. */
+  /** `earlier` returns full tiles that are no longer at the edge. */
   constructor(private readonly earlier: Tiles) {}
 
   get size(): number {
     return this.leaves;
   }
 
-  /** Goes on from a tree of so many leaves, which are in `earlier`. */
+  /** Continues a tree with this many leaves, which are in `earlier`. */
   async resume(size: number): Promise<void> {
     this.edges.length = 0;
     this.changed.clear();
@@ -71,7 +71,7 @@ export class GrowingTree implements Tiles {
     return this.changed.get(`${level}/${n}`)?.hashes ?? this.earlier.tile(level, n);
   }
 
-  /** The tiles that changed since they were taken last, those at the edge included. */
+  /** The tiles that changed since the last call, including those at the edge. */
   take(): Tile[] {
     const edges = this.edges.flatMap(({ n, width, hashes }, level) =>
       width === 0 ? [] : [{ level, n, hashes: Buffer.from(hashes.subarray(0, width * HASH_BYTES)) }],
@@ -84,7 +84,7 @@ export class GrowingTree implements Tiles {
 
 const newEdge = (n: number): Edge => ({ n, width: 0, hashes: Buffer.alloc(TILE_WIDTH * HASH_BYTES) });
 
-/** Tiles in memory: 32 bytes a leaf, and a little. */
+/** Tiles in memory: a little more than 32 bytes per leaf. */
 export class MemoryTiles implements Tiles {
   private readonly tiles = new Map<string, Uint8Array>();
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 
 /**
- * RFC 6962, section 2.1: leaves and inner nodes are told apart by their first byte, so that neither can pass for the
+ * RFC 6962, section 2.1: the first byte distinguishes leaves from inner nodes, so that neither can be presented as the
  * other.
  */
 const LEAF = 0x00;
@@ -12,10 +12,10 @@ export const HASH_BYTES = 32;
 /** The root of a tree without leaves. */
 export const EMPTY_ROOT: Buffer = digest(Buffer.alloc(0));
 
-/** The hash of a leaf's bytes. */
+/** The hash of a leaf. */
 export const leafHash = (leaf: Uint8Array): Buffer => digest(Buffer.concat([Buffer.of(LEAF), leaf]));
 
-/** The same, of a leaf whose bytes follow their prefix already: nothing is copied. */
+/** The same for a leaf that already has its prefix: nothing is copied. */
 export const prefixedLeafHash = (prefixed: Uint8Array): Buffer => digest(prefixed);
 
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
@@ -24,10 +24,10 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   return digest(children);
 }
 
-/** Used again for each node: nothing is awaited while it is. */
+/** Reused for every node. This is safe because no await happens while it is in use. */
 const children = Buffer.alloc(1 + 2 * HASH_BYTES, NODE);
 
-/** As a string of bytes, and then a buffer of them: four times as quick as node's own way to a buffer. */
+/** As a binary string, then as a buffer: four times as fast as node's direct conversion to a buffer. */
 function digest(bytes: Uint8Array): Buffer {
   return Buffer.from(hash('sha256', bytes, 'binary'), 'latin1');
 }

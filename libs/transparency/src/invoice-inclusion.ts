@@ -6,7 +6,7 @@ import type { Mark } from './marks.js';
 import { includes } from './proofs.js';
 import { inclusionProof, rootOf, type Tiles } from './tree.js';
 
-/** An event that names an invoice: from its draft to what became of it, and the cuts of its lines. */
+/** An event that names an invoice: from its draft to its end, including the cuts of its lines. */
 export interface NamingEvent {
   readonly position: number;
   readonly type: string;
@@ -20,8 +20,8 @@ export interface InvoiceIncluded {
     readonly position: number;
     readonly type: string;
     /**
-     * What it is shown to be in, by an RFC 6962 proof: the largest signed checkpoint that covers it, else the log as it
-     * is.
+     * What an RFC 6962 proof shows it to be included in: the largest signed checkpoint that covers it, or else the
+     * current log.
      */
     readonly includedIn: string | null;
   }[];
@@ -31,7 +31,7 @@ const codec = new EventCodec();
 const NUMBER = /^INV-(\d{6,9})$/;
 
 /**
- * The id of an issued invoice that is named by it or by its number, which is how many were issued up to it. Errors:
+ * The id of an issued invoice, given its id or its number. The number is its place among the issued invoices. Errors:
  * `unknown_invoice`.
  */
 export async function invoiceNamed(
@@ -48,13 +48,13 @@ export async function invoiceNamed(
   }
   throw notFound(
     'unknown_invoice',
-    `the log has issued no invoice ${named}: name it by its id, or by its number such as INV-000001`,
+    `there is no issued invoice ${named}. Give its id, or its number such as INV-000001`,
   );
 }
 
 /**
- * Of each event, what it is included in; those that are in nothing are failures. `agreed`: the checkpoints that the log
- * bears out.
+ * What each event is included in. An event that is in nothing is a failure. `agreed`: the checkpoints that the events
+ * of the log confirm.
  */
 export async function inclusionOf(
   invoice: Pick<InvoiceIncluded, 'invoiceId' | 'number'>,
@@ -75,7 +75,7 @@ export async function inclusionOf(
           'event_not_included',
           position,
           `the ${type} at position ${position} of ${invoice.number} is not in ${signed?.said ?? 'the log'}`,
-          'Restore the log from a copy that agrees with the checkpoint.',
+          'Restore the log from a copy that matches the checkpoint.',
         ),
       );
   }

@@ -4,11 +4,11 @@ import { TILE_WIDTH, type Tiles } from './tree.js';
 
 export const SCHEMA = 'ledgerline_audit';
 
-/** Read together: who reads one mostly reads the next. */
+/** Number of tiles read together: a caller that reads one mostly reads the next. */
 const TILES_AT_ONCE = 32;
 const MAX_CACHED = 512;
 
-/** Tiles as they are kept in Postgres; only read here. Full ones never change, and are kept in memory a while. */
+/** Reads the tiles stored in Postgres. Full tiles never change, and are cached in memory for some time. */
 export class KeptTiles implements Tiles {
   private readonly full = new Map<string, Uint8Array>();
 
@@ -28,7 +28,7 @@ export class KeptTiles implements Tiles {
   }
 }
 
-/** How many leaves the kept tree has; 0 where there is none. */
+/** Number of leaves of the stored tree. 0 if there is none. */
 export async function keptSize(pool: pg.Pool): Promise<number> {
   return (await isKept(pool)) ? sizeOf(pool) : 0;
 }

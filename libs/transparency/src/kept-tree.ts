@@ -5,22 +5,23 @@ import { HASH_BYTES, prefixedLeafHash } from './hash.js';
 import { keptCheckpoints, KeptTiles, SCHEMA, sizeOf } from './kept-tiles.js';
 import { consistencyProof, inclusionProof, rootOf } from './tree.js';
 
-/** So many leaves are hashed before their tiles are written. */
+/** Number of leaves that are hashed before their tiles are written. */
 const LEAVES_AT_ONCE = 50_000;
 
 export interface SizedRoot {
-  /** Number of events: the position of the last. */
+  /** Number of events: the position of the last event. */
   readonly size: number;
   readonly root: Buffer;
 }
 
 /**
- * The Merkle tree over the log's events, kept up behind it in Postgres: event n is leaf n − 1. Any number of processes
- * may keep it up; it is derived from the log alone, and each writes only on top of the size that it has read.
+ * The Merkle tree over the events of the log, stored in Postgres and updated after the log: event n is leaf n − 1. Any
+ * number of processes may update it. It is derived only from the log, and each process writes only on top of the size
+ * that it has read.
  */
 export class KeptTree {
   private readonly tiles: KeptTiles;
-  /** Undefined where what is kept is to be looked up first. */
+  /** undefined: the stored tree must be read first. */
   private growing: GrowingTree | undefined;
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -46,27 +47,27 @@ export class KeptTree {
     );
   }
 
-  /** Adds what the log has beyond the tree, up to its head as it is now. Answers the size. */
+  /** Adds the events that the tree lacks, up to the present head of the log. Returns the size. */
   async keepUp(): Promise<number> {
     return this.inTurn(async () => this.grow(await this.log.head()));
   }
 
-  /** The root over the first events, which the log has. */
+  /** The root over the first events, which must be in the log. */
   async rootAt(size: number): Promise<Buffer> {
     return this.inTurn(async () => {
-      // Up to the head: where many ask at once, each for what it has just read, the first grows the tree for all.
+      // Up to the head: if many ask at the same time, each for its last read, the first one updates the tree for all.
       if ((this.growing?.size ?? 0) < size) await this.grow(Math.max(size, await this.log.head()));
       return rootOf(this.growing ?? this.tiles, size);
     });
   }
 
-  /** The root over all events that the log has now. */
+  /** The root over all events in the log now. */
   async head(): Promise<SizedRoot> {
     const size = await this.keepUp();
     return { size, root: await this.rootAt(size) };
   }
 
-  /** That the event at a position is among the first `size`. */
+  /** Proof that the event at a position is among the first `size` events. */
   async inclusion(position: number, size: number): Promise<Buffer[]> {
     return this.inTurn(async () => {
       await this.grow(size);
@@ -74,7 +75,7 @@ export class KeptTree {
     });
   }
 
-  /** That the first `from` events are the first of `to`. */
+  /** Proof that the first `from` events are the first events of `to`. */
   async consistency(from: number, to: number): Promise<Buffer[]> {
     return this.inTurn(async () => {
       await this.grow(to);
@@ -89,12 +90,12 @@ export class KeptTree {
     ]);
   }
 
-  /** The notes that were kept, of whichever key. */
+  /** The stored notes, signed with any key. */
   async checkpoints(): Promise<readonly string[]> {
     return keptCheckpoints(this.pool);
   }
 
-  /** One after the other: what is read of the edge of the tree must not move meanwhile. */
+  /** Runs one call after another: the edge of the tree must not change while it is read. */
   private async inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const done = this.turn.then(work);
     this.turn = done.catch(() => undefined);
@@ -108,7 +109,7 @@ export class KeptTree {
         const from = growing.size;
         await this.addLeaves(growing, Math.min(upTo, from + LEAVES_AT_ONCE));
         if (!(await this.write(from, growing.size, growing.take()))) {
-          // Another process was quicker: go on from what it has written.
+          // Another process was faster: continue from what it has written.
           growing = await this.asKept();
         }
       }
@@ -138,8 +139,8 @@ export class KeptTree {
   }
 
   /**
-   * False where the tree has moved on since. It does not wait for the disk: what a crash of the machine takes of it,
-   * its size included, is computed again from the log.
+   * false: another process has updated the tree. It does not wait for the disk: what a crash of the machine loses,
+   * including the size, is computed again from the log.
    */
   private async write(from: number, to: number, tiles: readonly Tile[]): Promise<boolean> {
     const { rowCount } = await this.pool.query(
@@ -154,21 +155,21 @@ export class KeptTree {
   }
 }
 
-/** The log lacks an event: it is not hashed over. */
+/** The log lacks an event: the tree is not continued past the gap. */
 class BrokenLog extends Error {
   override readonly name = 'BrokenLog';
   constructor(readonly position: number) {
     super(
-      `the log has no event at position ${position}, though it goes on after it: run ledgerline verify, and ` +
+      `the log has no event at position ${position}, but has later events. Run ledgerline verify, and ` +
         `restore the log from a copy`,
     );
   }
 }
 
 export const rootText = (root: Uint8Array): string => Buffer.from(root).toString('base64');
-/** Errors: RangeError where it is none. */
+/** Errors: RangeError if it is not a root. */
 export function readRoot(text: string): Buffer {
   const root = Buffer.from(text, 'base64');
-  if (root.length !== HASH_BYTES) throw new RangeError(`${JSON.stringify(text)} is no root: 32 bytes in base64`);
+  if (root.length !== HASH_BYTES) throw new RangeError(`${JSON.stringify(text)} is not a root (32 bytes in base64)`);
   return root;
 }

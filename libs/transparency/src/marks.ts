@@ -6,18 +6,18 @@ import { readRoot } from './kept-tree.js';
 import { NoteError, type Verifier } from './note.js';
 import { rootOf, type Tiles } from './tree.js';
 
-/** What someone said once of the log's first events: an issued invoice, or a signed checkpoint. */
+/** A statement about the first events of the log: an issued invoice, or a signed checkpoint. */
 export interface Mark {
   readonly said: string;
   readonly size: number;
   readonly root: Buffer;
-  /** Where the log says it itself. */
+  /** The position of the statement, if it is in the log itself. */
   readonly position: number | null;
   readonly invoiceId?: string;
 }
 
 /**
- * What an issued invoice says of the events before it; undefined of any other event, and of invoices older than the
+ * The statement of an issued invoice about the events before it. undefined: another event, or an invoice older than the
  * tree.
  */
 export function markIn(leaf: Leaf): Mark | Failure | undefined {
@@ -37,15 +37,15 @@ export function markIn(leaf: Leaf): Mark | Failure | undefined {
     const message =
       `the InvoiceIssued at position ${leaf.position} can't be read: ` +
       (error instanceof Error ? error.message : String(error));
-    return failure('event_unreadable', leaf.position, message, 'Restore the log from a copy in which it can.');
+    return failure('event_unreadable', leaf.position, message, 'Restore the log from a copy in which it can be read.');
   }
 }
 
 const codec = new EventCodec();
 const ISSUED = Buffer.from('InvoiceIssued');
-const UNSIGNED_BY_US = 'Name the public key that signed it with --key, or ask who keeps the signing key.';
+const UNSIGNED_BY_US = 'Pass the public key that signed it with --key, or ask the keeper of the signing key for it.';
 
-/** The marks that notes are, and what is wrong with those that are none. Without a key nothing says who signed them. */
+/** Reads notes as statements, and reports the notes that are none. Without a key, nobody knows who signed them. */
 export function marksOf(
   notes: readonly { readonly name: string; readonly note: string }[],
   verifier: Verifier | null,
@@ -62,12 +62,7 @@ export function marksOf(
 
 function checkpointIn(name: string, note: string, verifier: Verifier | null): Checkpoint | Failure {
   if (verifier === null)
-    return failure(
-      'no_key',
-      null,
-      `${name} is not checked: there is no key to check its signature with`,
-      UNSIGNED_BY_US,
-    );
+    return failure('no_key', null, `${name} is not checked: no key was given to check its signature`, UNSIGNED_BY_US);
   try {
     return readCheckpoint(note, verifier);
   } catch (error) {
@@ -76,7 +71,7 @@ function checkpointIn(name: string, note: string, verifier: Verifier | null): Ch
   }
 }
 
-/** The log as it is now, and the tree that was kept of it: its size, and the first event in which they differ. */
+/** The current log, and the stored tree: its size, and the first event in which they differ. */
 export interface Compared {
   readonly tiles: Tiles;
   readonly size: number;
@@ -85,7 +80,7 @@ export interface Compared {
   readonly first: number | null;
 }
 
-/** The marks that the log's events bear out, the smallest first. */
+/** The statements that the events of the log confirm, smallest first. */
 export async function borneOut(
   marks: readonly Mark[],
   { tiles, size }: Pick<Compared, 'tiles' | 'size'>,
@@ -96,7 +91,7 @@ export async function borneOut(
   return agreed;
 }
 
-/** The marks that the log's events do not bear out. */
+/** The statements that the events of the log contradict. */
 export async function contradicted(
   marks: readonly Mark[],
   { tiles, size, stored, kept, first }: Compared,
@@ -107,7 +102,7 @@ export async function contradicted(
     if (mark.size > size) failures.push(gone(mark, size));
     else if ((await rootOf(tiles, mark.size)).equals(mark.root)) agreed = Math.max(agreed, mark.size);
     else {
-      // Where the kept tree is the one that was spoken of, it tells the very event.
+      // If the statement matches the stored tree, that tree shows exactly which event differs.
       const isKept =
         first !== null &&
         first <= mark.size &&
@@ -123,8 +118,8 @@ const gone = ({ said, size: then }: Mark, size: number): Failure =>
   failure(
     'events_gone',
     size + 1,
-    `${said} is of ${then} events, the log has ${size}: positions ${size + 1} to ${then} are gone`,
-    'The log was cut, or an older copy of it was restored: restore a copy that has them, and find out who did it.',
+    `${said} covers ${then} events, but the log has ${size}: positions ${size + 1} to ${then} are missing`,
+    'Someone cut the log or restored an older copy. Restore a copy that has these events, and find out who did it.',
   );
 
 function differs({ said, size, position, invoiceId }: Mark, agreed: number): Failure {
@@ -133,8 +128,8 @@ function differs({ said, size, position, invoiceId }: Mark, agreed: number): Fai
     ...failure(
       'root_differs',
       agreed + 1,
-      `${said} is of other events than the log has now at ${where}`,
-      `Restore the log from a copy that agrees with it, and compare ${where} with what is there now.`,
+      `${said} covers other events than the log now has at ${where}`,
+      `Restore the log from a copy that matches it, and compare ${where} with the present log.`,
     ),
     ...(invoiceId === undefined ? {} : { invoiceId, issuedAtPosition: position }),
   };

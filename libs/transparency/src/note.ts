@@ -9,19 +9,19 @@ import {
 } from 'node:crypto';
 
 /**
- * Signed notes (C2SP signed-note): a text that ends in a newline, an empty line, and signature lines. Keys are written
- * as Go's sumdb/note writes them, so that other tools read them too.
+ * Signed notes (C2SP signed-note): a text that ends in a newline, an empty line, and signature lines. Keys have the
+ * format of Go's sumdb/note, so that other tools can read them.
  */
 
 const ED25519 = 0x01;
 const SEED_BYTES = 32;
 const KEY_ID_BYTES = 4;
 const KEY_NAME = /^[^\s+]+$/u;
-/** DER headers of an Ed25519 key (RFC 8410): node takes the bare 32 bytes only within them. */
+/** DER headers of an Ed25519 key (RFC 8410): node accepts the bare 32 bytes only after them. */
 const PRIVATE_DER = Buffer.from('302e020100300506032b657004220420', 'hex');
 const PUBLIC_DER = Buffer.from('302a300506032b6570032100', 'hex');
 
-/** Who signed: the key's name and the key. */
+/** The signer: the name of the key, and the key. */
 export interface Verifier {
   readonly name: string;
   readonly keyId: Buffer;
@@ -42,7 +42,8 @@ export class NoteError extends Error {
 }
 
 function verifierOf(name: string, publicBytes: Buffer): Verifier {
-  if (!KEY_NAME.test(name)) throw new NoteError(`${JSON.stringify(name)} can't name a key: no spaces, no plus sign`);
+  if (!KEY_NAME.test(name))
+    throw new NoteError(`${JSON.stringify(name)} can't name a key. Omit spaces and plus signs.`);
   const typed = Buffer.concat([Buffer.of(ED25519), publicBytes]);
   const keyId = hash('sha256', Buffer.concat([Buffer.from(`${name}\n`), typed]), 'buffer').subarray(0, KEY_ID_BYTES);
   const publicKey = createPublicKey({ key: Buffer.concat([PUBLIC_DER, publicBytes]), format: 'der', type: 'spki' });
@@ -65,14 +66,14 @@ export function newSigner(name: string): Signer {
   return signerOf(name, privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(PRIVATE_DER.length));
 }
 
-/** Reads a secret key. Errors: NoteError; the key is not repeated in it. */
+/** Reads a secret key. Errors: NoteError, which never contains the key. */
 export function readSigner(text: string): Signer {
   const match = /^PRIVATE\+KEY\+([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text.trim());
   if (match === null) throw new NoteError('the signing key is not of the form PRIVATE+KEY+<name>+<key id>+<base64>');
   const [, name = '', keyId, key = ''] = match;
   const signer = signerOf(name, bareKey(key));
   if (signer.verifier.keyId.toString('hex') !== keyId)
-    throw new NoteError('the signing key does not have the id that it names: was it cut or mistyped?');
+    throw new NoteError('the signing key does not match its key id. Check whether it was cut off or mistyped.');
   return signer;
 }
 
@@ -83,7 +84,7 @@ export function readVerifier(text: string): Verifier {
   const [, name = '', keyId, key = ''] = match;
   const verifier = verifierOf(name, bareKey(key));
   if (verifier.keyId.toString('hex') !== keyId)
-    throw new NoteError('the public key does not have the id that it names: was it cut or mistyped?');
+    throw new NoteError('the public key does not match its key id. Check whether it was cut off or mistyped.');
   return verifier;
 }
 
@@ -93,7 +94,7 @@ function bareKey(base64: string): Buffer {
   return bytes.subarray(1);
 }
 
-/** The note that says this text, signed. `text` ends in a newline. */
+/** A signed note with this text. `text` ends in a newline. */
 export function signNote(text: string, { verifier, privateKey }: Signer): string {
   if (!text.endsWith('\n')) throw new NoteError('the text of a note ends in a newline');
   const signature = Buffer.concat([verifier.keyId, sign(null, Buffer.from(text), privateKey)]);
@@ -106,21 +107,21 @@ const isOf = ({ name, keyId }: Verifier, line: string): boolean => {
   return named === name && Buffer.from(base64, 'base64').subarray(0, KEY_ID_BYTES).equals(keyId);
 };
 
-/** Whether a note has a signature that says to be this key's: whether it fits, `openNote` finds out. */
+/** Whether a note has a signature in the name of this key. `openNote` checks whether it is valid. */
 export const isNamedIn = (note: string, verifier: Verifier): boolean =>
   note.split('\n').some((line) => isOf(verifier, line));
 
-/** The text of a note that this key signed. Errors: NoteError where it did not, or where the note was changed since. */
+/** The text of a note that this key signed. Errors: NoteError if it is not signed by the key, or was changed later. */
 export function openNote(note: string, verifier: Verifier): string {
   const split = note.lastIndexOf('\n\n');
   if (split < 0 || !note.endsWith('\n'))
-    throw new NoteError('this is no signed note: it has no empty line before its signatures');
+    throw new NoteError('this is not a signed note: it has no empty line before its signatures');
   const text = note.slice(0, split + 1);
   for (const line of note.slice(split + 2).split('\n')) {
     if (!isOf(verifier, line)) continue;
     const signature = Buffer.from(SIGNATURE.exec(line)?.[2] ?? '', 'base64');
     if (verify(null, Buffer.from(text), verifier.publicKey, signature.subarray(KEY_ID_BYTES))) return text;
-    throw new NoteError(`the signature of ${verifier.name} does not fit: the note was changed after it was signed`);
+    throw new NoteError(`the signature of ${verifier.name} does not match: the note was changed after it was signed`);
   }
   throw new NoteError(`the note is not signed by ${verifier.name}+${verifier.keyId.toString('hex')}`);
 }

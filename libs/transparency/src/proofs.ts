@@ -1,13 +1,13 @@
 import { EMPTY_ROOT, nodeHash } from './hash.js';
 
-/** A tree of so many leaves. */
+/** The size and root of a tree. */
 export interface TreeHead {
   readonly size: number;
   readonly root: Uint8Array;
 }
 
 /**
- * Whether a leaf is at an index of a tree (RFC 9162, section 2.1.3.2; the same tree as RFC 6962's). `index` counts from
+ * Whether a leaf is at an index of a tree (RFC 9162, section 2.1.3.2, the same tree as in RFC 6962). `index` starts at
  * 0.
  */
 export function includes(

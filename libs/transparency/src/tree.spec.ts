@@ -5,7 +5,7 @@ import { EMPTY_ROOT, leafHash, nodeHash } from './hash.js';
 import { includes, isExtendedBy } from './proofs.js';
 import { consistencyProof, inclusionProof, rootOf } from './tree.js';
 
-// The leaves, roots and proofs that Certificate Transparency's own reference tests use for RFC 6962's tree.
+// The leaves, roots and proofs that Certificate Transparency's reference tests use for the tree of RFC 6962.
 const LEAVES = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'];
 const ROOTS = [
   'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
@@ -26,7 +26,7 @@ const N4_7 = '6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4';
 
 const hex = (hashes: readonly Uint8Array[]): string[] => hashes.map((hash) => Buffer.from(hash).toString('hex'));
 
-/** A tree of these leaf hashes; its tiles are handed over after each so many. */
+/** A tree of these leaf hashes. Its tiles are taken after each group of this many. */
 async function treeOf(leaves: readonly Uint8Array[], each = 3): Promise<MemoryTiles> {
   const tiles = new MemoryTiles();
   const tree = new GrowingTree(tiles);
@@ -41,7 +41,7 @@ async function treeOf(leaves: readonly Uint8Array[], each = 3): Promise<MemoryTi
   return tiles;
 }
 
-/** RFC 6962's definition, word for word. */
+/** The definition in RFC 6962, word for word. */
 function definition(leaves: readonly Uint8Array[]): Uint8Array {
   const [first] = leaves;
   if (first === undefined) return EMPTY_ROOT;
@@ -86,10 +86,10 @@ describe('the tree of RFC 6962', () => {
 describe('any tree', () => {
   const leaves = Array.from({ length: 700 }, (_, index) => leafHash(Buffer.from(String(index))));
   const whole = treeOf(leaves, 97);
-  // 700 leaves fill two tiles and begin a third.
+  // 700 leaves fill two tiles and start a third.
   const sizes = fc.tuple(fc.nat(700), fc.nat(700)).map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
 
-  it('has the root that the definition gives, at any size', async () => {
+  it('has the root of the definition at any size', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(700), async (size) => {
         expect(Buffer.from(definition(leaves.slice(0, size))).equals(await rootOf(await whole, size))).toBe(true);
@@ -98,7 +98,7 @@ describe('any tree', () => {
     );
   });
 
-  it('proves each leaf where it is, and no other, nor elsewhere', async () => {
+  it('proves each leaf at its place, and no other leaf or place', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 700 }), fc.nat(699), async (size, at) => {
         const index = at % size;
@@ -113,7 +113,7 @@ describe('any tree', () => {
     );
   });
 
-  it('proves that one grew into another, and that another did not', async () => {
+  it('proves that one tree grew into another, and refuses another tree', async () => {
     await fc.assert(
       fc.asyncProperty(sizes, async ([from, to]) => {
         const [before, after] = [await rootOf(await whole, from), await rootOf(await whole, to)];
@@ -127,9 +127,9 @@ describe('any tree', () => {
     );
   });
 
-  it('has no node beyond its leaves', async () => {
+  it('has no node outside its leaves', async () => {
     await expect(rootOf(await whole, 701)).rejects.toThrow('the tree has no node');
     await expect(inclusionProof(await whole, 5, 5)).rejects.toThrow('leaf 5 is not among the first 5');
-    await expect(consistencyProof(await whole, 6, 5)).rejects.toThrow('a tree of 6 leaves does not grow into one of 5');
+    await expect(consistencyProof(await whole, 6, 5)).rejects.toThrow("a tree of 6 leaves can't grow into one of 5");
   });
 });

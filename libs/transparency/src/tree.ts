@@ -1,18 +1,18 @@
 import { EMPTY_ROOT, HASH_BYTES, nodeHash } from './hash.js';
 
-/** A tile holds up to 256 hashes: as in C2SP tlog-tiles, eight levels of the tree. */
+/** A tile has up to 256 hashes, eight levels of the tree, as in C2SP tlog-tiles. */
 export const TILE_WIDTH = 256;
 const TILE_LEVELS = 8;
 
 /**
- * Tile n of a level: the hashes of nodes n × 256 … n × 256 + 255 at tree level 8 × level, one after the other; shorter
- * at the tree's edge. Level 0 is the leaves.
+ * Tile n of a level: the hashes of nodes n × 256 … n × 256 + 255 at tree level 8 × level, in order. Shorter at the edge
+ * of the tree. Level 0 has the leaves.
  */
 export interface Tiles {
   tile(level: number, n: number): Promise<Uint8Array>;
 }
 
-/** The leaves from `begin` up to `end`, counted from 0, the end not included. */
+/** The leaves in [begin, end), counted from 0. */
 interface Range {
   readonly begin: number;
   readonly end: number;
@@ -23,15 +23,17 @@ export async function rootOf(tiles: Tiles, size: number): Promise<Buffer> {
   return size === 0 ? EMPTY_ROOT : rangeHash(tiles, { begin: 0, end: size });
 }
 
-/** RFC 6962, section 2.1.1: with the leaf's hash, they give the root of `size` leaves. `index` counts from 0. */
+/**
+ * RFC 6962, section 2.1.1: together with the hash of the leaf they give the root of `size` leaves. `index` starts at 0.
+ */
 export async function inclusionProof(tiles: Tiles, index: number, size: number): Promise<Buffer[]> {
   if (index >= size) throw new RangeError(`leaf ${index} is not among the first ${size}`);
   return hashesOf(tiles, inclusionRanges(index, { begin: 0, end: size }));
 }
 
-/** RFC 6962, section 2.1.2: that the first `from` of `to` leaves are those that the root of `from` leaves is of. */
+/** RFC 6962, section 2.1.2: proof that the first `from` of `to` leaves are the leaves of the root of size `from`. */
 export async function consistencyProof(tiles: Tiles, from: number, to: number): Promise<Buffer[]> {
-  if (from > to) throw new RangeError(`a tree of ${from} leaves does not grow into one of ${to}`);
+  if (from > to) throw new RangeError(`a tree of ${from} leaves can't grow into one of ${to}`);
   return from === 0 ? [] : hashesOf(tiles, consistencyRanges(from, { begin: 0, end: to }, true));
 }
 
@@ -49,7 +51,7 @@ function inclusionRanges(index: number, { begin, end }: Range): Range[] {
     : [...inclusionRanges(index, { begin: middle, end }), { begin, end: middle }];
 }
 
-/** `known`: the root of the first `from` leaves is a subtree that the verifier has already. */
+/** `known`: the root of the first `from` leaves is a subtree that the verifier already has. */
 function consistencyRanges(from: number, { begin, end }: Range, known: boolean): Range[] {
   if (from === end) return known ? [] : [{ begin, end }];
   const middle = begin + leftSize(end - begin);
@@ -68,7 +70,7 @@ function leftSize(leaves: number): number {
 async function rangeHash(tiles: Tiles, { begin, end }: Range): Promise<Buffer> {
   const leaves = end - begin;
   const left = leaves === 1 ? 1 : leftSize(leaves);
-  // Ranges come from halving: one whose size is a power of two is a node of the tree.
+  // Ranges come from halving, so a range whose size is a power of two is a node of the tree.
   if (leaves === 1 || left * 2 === leaves) return nodeAt(tiles, Math.log2(leaves), begin / leaves);
   return nodeHash(
     await rangeHash(tiles, { begin, end: begin + left }),
@@ -76,7 +78,7 @@ async function rangeHash(tiles: Tiles, { begin, end }: Range): Promise<Buffer> {
   );
 }
 
-/** The hash of a complete subtree: from the hashes of its tile, of which it spans 1, 2, 4 … 128. */
+/** The hash of a complete subtree, from the 1, 2, 4 … 128 hashes that it spans in its tile. */
 async function nodeAt(tiles: Tiles, level: number, index: number): Promise<Buffer> {
   const width = 2 ** (level % TILE_LEVELS);
   const first = index * width;
@@ -87,7 +89,7 @@ async function nodeAt(tiles: Tiles, level: number, index: number): Promise<Buffe
   return completeHash(tile.subarray(offset, offset + width * HASH_BYTES));
 }
 
-/** The root over hashes, one after the other, whose number is a power of two. */
+/** The root over consecutive hashes. Their number is a power of two. */
 export function completeHash(hashes: Uint8Array): Buffer {
   let level = Buffer.from(hashes);
   while (level.length > HASH_BYTES) {

@@ -13,34 +13,34 @@ import { rootOf, TILE_WIDTH } from './tree.js';
 
 export interface Verified {
   readonly ok: boolean;
-  /** How many events the log has. */
+  /** Number of events in the log. */
   readonly size: number;
-  /** The RFC 6962 root over them, in base64: what a checkpoint of this size says. */
+  /** The RFC 6962 root over them, in base64. A checkpoint of this size has the same root. */
   readonly root: string;
-  /** How many of them the kept tree has: what was recorded since is only in the log yet. */
+  /** Number of events that the stored tree covers. Later events are only in the log. */
   readonly kept: number;
-  /** What was held against the log: signed checkpoints, those that were given included, and issued invoices. */
+  /** What the log was compared with: signed checkpoints, including the given ones, and issued invoices. */
   readonly compared: {
     readonly checkpoints: number;
-    /** Kept beside the tree, and signed by another key than was given: these are not checked. */
+    /** Stored checkpoints with the signature of another key. They are not checked. */
     readonly ofOtherKeys: number;
     readonly invoices: number;
   };
-  /** Where one was asked for: the events that name it, and what each is included in. */
+  /** For an invoice that was asked for: the events that name it, and what each is included in. */
   readonly invoice?: InvoiceIncluded;
   /** In the order of the events. */
   readonly failures: readonly Failure[];
 }
 
-/** Of more changed events, only their number is told. */
+/** For more changed events, only their number is reported. */
 const MOST_CHANGED = 20;
-/** Where a hash is neither in the log nor in the tree. */
+/** For a hash that is neither in the log nor in the tree. */
 const NO_HASH = Buffer.alloc(HASH_BYTES);
 
 /**
- * Computes the tree again from the log's own bytes and holds against it whatever was said of the log before: the hashes
- * that were kept, the roots on issued invoices, and signed checkpoints, those of the database and those that are given.
- * Only reads. Memory: 32 bytes an event. Errors: `unknown_invoice`.
+ * Computes the tree again from the bytes of the log and compares it with all earlier statements about the log: the
+ * stored hashes, the roots on issued invoices, and signed checkpoints (those of the database and those given).
+ * Read-only. Memory: 32 bytes per event. Errors: `unknown_invoice`.
  */
 export async function verifyLog(
   log: PostgresLog,
@@ -48,12 +48,12 @@ export async function verifyLog(
   given: {
     readonly notes: readonly { readonly name: string; readonly note: string }[];
     readonly verifier: Verifier | null;
-    /** An issued invoice, by id or number: its events are each shown to be included. */
+    /** An issued invoice, by id or number: each of its events is proven to be included. */
     readonly invoice?: string | undefined;
   },
 ): Promise<Verified> {
   const invoice = given.invoice === undefined ? undefined : await invoiceNamed(log, given.invoice);
-  // Others append meanwhile: what was there before must be there, what came since may be.
+  // Other processes may append in the meantime: earlier events must be there, later ones may be.
   const keptTiles = new KeptTiles(pool);
   const checking = new Recomputed(keptTiles, await keptSize(pool), await log.head(), invoice?.invoiceId ?? null);
   for await (const leaves of log.leaves()) {
@@ -68,8 +68,7 @@ export async function verifyLog(
   const stored = (await keptCheckpoints(pool))
     .filter((note) => !named.has(note))
     .map((note) => ({ name: `the kept checkpoint of ${note.split('\n')[1] ?? '?'} events`, note }));
-  // Nobody can tell who signed those of another key, or without a key any: a key that was lost or replaced leaves its
-  // own behind.
+  // Without its key, the signer of a checkpoint is unknown. A lost or replaced key leaves its checkpoints here.
   const { verifier } = given;
   const own = stored.filter(({ note }) => verifier !== null && isNamedIn(note, verifier));
   const { marks, failures } = marksOf([...own, ...given.notes], verifier);
@@ -103,7 +102,7 @@ export async function verifyLog(
   };
 }
 
-/** The tree as the log's bytes give it, beside the one that was kept. */
+/** The tree as computed from the log, next to the stored one. */
 class Recomputed {
   readonly tiles = new MemoryTiles();
   readonly failures: Failure[] = [];
@@ -117,11 +116,11 @@ class Recomputed {
     private readonly stored: KeptTiles,
     private readonly kept: number,
     private readonly head: number,
-    /** The id of an invoice whose events are wanted. */
+    /** The id of an invoice whose events are collected. */
     private readonly invoiceId: string | null,
   ) {}
 
-  /** Whether what it is compared with is at hand: to wait at each event would take longer than to hash it. */
+  /** Whether the hash to compare with is in memory: waiting at each event would take longer than hashing it. */
   isReadyFor({ position }: Leaf): boolean {
     return position === this.tree.size + 1 && (position > this.kept || this.keptTile?.n === tileOf(position));
   }
@@ -135,7 +134,7 @@ class Recomputed {
     const { position } = leaf;
     if (position <= this.tree.size) {
       this.failures.push(
-        ofLeaf(leaf, 'event_inserted', `an event stands at position ${position}, where nothing is ever appended`),
+        ofLeaf(leaf, 'event_inserted', `there is an event at position ${position}, where nothing can be appended`),
       );
       return;
     }
@@ -154,7 +153,7 @@ class Recomputed {
     this.tiles.put(this.tree.take());
   }
 
-  /** `head`: the log's, after all was read. */
+  /** `head`: the head of the log after everything was read. */
   async end(head: number): Promise<{ size: number; kept: number }> {
     const size = this.tree.size;
     if (size > head) this.failures.push(inserted(head + 1, size));
@@ -169,18 +168,15 @@ class Recomputed {
         failure(
           'no_tree',
           1,
-          `the log has ${size} events, and no tree was kept of them: nothing says whether they were changed`,
-          'Was the schema ledgerline_audit dropped? Compare the root with a checkpoint that was kept ' +
-            'elsewhere; any command that writes keeps a tree from then on.',
+          `the log has ${size} events but no stored tree, so nothing shows whether they were changed`,
+          'Compare the root with a checkpoint that is stored elsewhere, and find out whether the schema ' +
+            'ledgerline_audit was dropped. The next command that writes builds a tree again.',
         ),
       );
     return { size, kept: this.kept };
   }
 
-  /**
-   * Positions that the log leaves out: with the hashes that were kept of them, what comes after can be checked all the
-   * same.
-   */
+  /** Skips positions that are missing in the log. With their stored hashes, the later events can still be checked. */
   private async passOver(position: number): Promise<void> {
     this.failures.push(missing(this.tree.size + 1, position - 1));
     for (let left = this.tree.size + 1; left < position; left += 1) {
@@ -193,7 +189,7 @@ class Recomputed {
     this.changed += 1;
     if (this.changed <= MOST_CHANGED)
       this.failures.push(
-        ofLeaf(leaf, 'event_changed', `the event at position ${leaf.position} is not the one that was recorded there`),
+        ofLeaf(leaf, 'event_changed', `the event at position ${leaf.position} is not the one recorded there`),
       );
   }
 
@@ -207,7 +203,7 @@ class Recomputed {
     return this.keptTile?.hashes.subarray(offset, offset + HASH_BYTES) ?? NO_HASH;
   }
 
-  /** The hashes above the leaves: whoever changed these wanted a proof to fit something else. */
+  /** The hashes above the leaves. A changed hash here suggests that someone wanted a false proof to match. */
   private async compareNodes(): Promise<void> {
     for (
       let level = 1, nodes = Math.floor(this.kept / TILE_WIDTH);
@@ -220,14 +216,14 @@ class Recomputed {
         if (Buffer.compare(computed.subarray(0, bytes), stored.subarray(0, bytes)) === 0) continue;
         const leaves = TILE_WIDTH ** (level + 1);
         const message =
-          `the log is as it was, but the hashes kept over positions ${n * leaves + 1} to ${(n + 1) * leaves} ` +
-          `are not`;
+          `the log is unchanged, but the stored hashes over positions ${n * leaves + 1} to ${(n + 1) * leaves} ` +
+          `are changed`;
         this.failures.push(
           failure(
             'tree_changed',
             n * leaves + 1,
             message,
-            'Drop the schema ledgerline_audit: the tree is computed again from the log. Find out who changed it.',
+            'Find out who changed it, and drop the schema ledgerline_audit: the tree is then computed again.',
           ),
         );
       }
@@ -238,14 +234,14 @@ class Recomputed {
 const tileOf = (position: number): number => Math.floor((position - 1) / TILE_WIDTH);
 
 const RESTORE =
-  'Compare it with a copy of the log from before, restore that, and find out who changed it: the log is only ' +
-  'ever appended to.';
+  'Compare it with an earlier copy of the log, restore that copy, and find out who changed it. The log is ' +
+  'append-only.';
 
 const missing = (from: number, to: number): Failure =>
   failure(
     'events_missing',
     from,
-    from === to ? `the event at position ${from} is gone` : `the events at positions ${from} to ${to} are gone`,
+    from === to ? `the event at position ${from} is missing` : `the events at positions ${from} to ${to} are missing`,
     RESTORE,
   );
 
@@ -253,7 +249,7 @@ const inserted = (from: number, to: number): Failure =>
   failure(
     'event_inserted',
     from,
-    `positions ${from} to ${to} hold events beyond position ${from - 1}, where the log ends: they were not appended`,
+    `positions ${from} to ${to} have events, but the log ends at position ${from - 1}: they were not appended`,
     RESTORE,
   );
 
@@ -261,7 +257,7 @@ const ofLeaf = (leaf: Leaf, code: string, message: string): Failure => ({
   ...failure(
     code,
     leaf.position,
-    `${message}: it reads ${leaf.text('type')}, ${leaf.text('stream')} revision ${leaf.text('revision')}`,
+    `${message} (${leaf.text('type')}, ${leaf.text('stream')} revision ${leaf.text('revision')})`,
     RESTORE,
   ),
   stream: leaf.text('stream'),
