@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { earlier, type Instant, later } from '#domain/time/instant';
-import type { ReadingKey } from '#domain/usage/usage';
+import { earlier, type Instant, instant, later, plusHours } from '#domain/time/instant';
+import { excludedGranularity, type Granularity, type ReadingKey } from '#domain/usage/usage';
 import { BatchLoader } from '#postgres/batch-loader';
 import type { RecordVersion } from './usage-records.read.js';
 import type { UsageProviderRow } from './usage-records.table.js';
@@ -35,6 +35,18 @@ export const looseKey = ({ resourceId, billingKind, period, granularity, sourceI
 export const looseKeyOfRow = (row: Omit<UsageProviderRow, 'provider'>): string =>
   [row.resource_id, row.billing_kind, row.period_start, row.period_end, row.granularity, row.source_id].join(SEPARATOR);
 
+/** The resource, kind and UTC day of a reading: the same of a day and of its hours. Sources and providers differ. */
+export const dayKey = ({ resourceId, billingKind, period: { start } }: ReadingKey): string =>
+  [resourceId, billingKind, start.slice(0, 10)].join(SEPARATOR);
+const dayKeyOfRow = (row: Omit<UsageProviderRow, 'provider'>): string =>
+  [row.resource_id, row.billing_kind, row.period_start.slice(0, 10)].join(SEPARATOR);
+
+/** Tells the rows whose granularity excludes one of these readings. */
+export function excluders(keys: readonly ReadingKey[]): (row: Omit<UsageProviderRow, 'provider'>) => boolean {
+  const days = new Set(keys.map((key) => `${excludedGranularity(key.granularity) ?? ''}${dayKey(key)}`));
+  return (row) => days.has(`${row.granularity}${dayKeyOfRow(row)}`);
+}
+
 /** Ingest looks up every reading here. These named statements stay on pg: kysely would build each of them again. */
 const KEYS =
   'WITH k AS (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[],' +
@@ -65,6 +77,58 @@ function keyValues(asked: readonly Keys[]): unknown[] {
   ];
 }
 
+/** What would exclude a reading: the day of an hour, or the hours of a day. */
+interface Excluded {
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  readonly day: Instant;
+  readonly resourceId: string;
+  /** The first period that would exclude it, from the start of its day, ends here. */
+  readonly end: Instant;
+  readonly granularity: Granularity;
+}
+
+/** Each once: 24 hours have one day. */
+function excludedOf(asked: readonly Keys[]): Excluded[] {
+  const found = new Map<string, Excluded>();
+  for (const { deploymentId, keys } of asked)
+    for (const key of keys) {
+      const granularity = excludedGranularity(key.granularity);
+      const { billingKind, resourceId } = key;
+      if (granularity === null) continue;
+      const name = [deploymentId, granularity, dayKey(key)].join(SEPARATOR);
+      if (found.has(name)) continue;
+      const day = instant(`${key.period.start.slice(0, 10)}T00:00:00Z`);
+      const end = plusHours(day, granularity === 'day' ? 24 : 1);
+      found.set(name, { deploymentId, billingKind, day, resourceId, end, granularity });
+    }
+  return [...found.values()];
+}
+
+const IN_FORCE_OF = (key: string, start: string, end: string): string =>
+  `(SELECT u.* FROM usage_records u WHERE u.deployment_id = ${key}.deployment_id` +
+  ` AND u.billing_kind = ${key}.billing_kind AND u.period_start = ${start} AND u.resource_id = ${key}.resource_id` +
+  ` AND u.period_end = ${end} AND u.granularity = ${key}.granularity AND u.position_to IS NULL` +
+  ' AND u.period_start >= $7::timestamptz AND u.period_start < $8::timestamptz OFFSET 0)';
+
+/**
+ * A day begins with its reading, or with its first hour. Further hours are looked up where the kind has any that day,
+ * which one step through the index shows for all resources: mostly a kind is metered by one granularity.
+ */
+const EXCLUDERS =
+  'WITH k AS (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[],' +
+  ' $6::text[]) AS k(deployment_id, billing_kind, day, resource_id, period_end, granularity)),' +
+  ' hourly AS MATERIALIZED (SELECT g.* FROM' +
+  " (SELECT DISTINCT deployment_id, billing_kind, day FROM k WHERE granularity = 'hour') g" +
+  ' WHERE EXISTS (SELECT FROM usage_records u WHERE u.deployment_id = g.deployment_id' +
+  ' AND u.billing_kind = g.billing_kind AND u.period_start > g.day' +
+  " AND u.period_start < g.day + interval '24 hours' AND u.granularity = 'hour' AND u.position_to IS NULL" +
+  ' AND u.period_start >= $7::timestamptz AND u.period_start < $8::timestamptz OFFSET 0))' +
+  ` SELECT u.* FROM k CROSS JOIN LATERAL ${IN_FORCE_OF('k', 'k.day', 'k.period_end')} u` +
+  ' UNION ALL SELECT u.* FROM hourly JOIN k USING (deployment_id, billing_kind, day)' +
+  " CROSS JOIN generate_series(k.day + interval '1 hour', k.day + interval '23 hours', interval '1 hour') AS hour" +
+  ` CROSS JOIN LATERAL ${IN_FORCE_OF('k', 'hour', "hour + interval '1 hour'")} u WHERE k.granularity = 'hour'`;
+
 /** The rows of each question, out of the rows found for all. */
 function divided<Row extends UsageProviderRow>(asked: readonly Keys[], rows: readonly Row[]): Row[][] {
   const ofDeployment = Map.groupBy(rows, ({ deployment_id }) => deployment_id);
@@ -75,18 +139,25 @@ function divided<Row extends UsageProviderRow>(asked: readonly Keys[], rows: rea
   });
 }
 
+function excludersOf(asked: readonly Keys[], rows: readonly RecordVersion[]): RecordVersion[][] {
+  const ofDeployment = Map.groupBy(rows, ({ deployment_id }) => deployment_id);
+  return asked.map(({ deploymentId, keys }) => (ofDeployment.get(deploymentId) ?? []).filter(excluders(keys)));
+}
+
 /** SQL: the month of a row of `pruned_usage p`, as `2026-04`. */
 export const MONTH_NAME = "to_char(p.month AT TIME ZONE 'UTC', 'YYYY-MM')";
 
 /** What is known of incoming readings. Look-ups for many senders run as one. */
 export class UsageLookups {
   private readonly kept: BatchLoader<Keys, RecordVersion[]>;
+  private readonly excluding: BatchLoader<Keys, RecordVersion[]>;
   private readonly named: BatchLoader<Keys, UsageProviderRow[]>;
   private readonly pruned: BatchLoader<readonly UsageSpan[], PrunedMonth[]>;
 
   constructor(private readonly pool: pg.Pool) {
     const sizeOf = ({ keys }: Keys): number => keys.length;
     this.kept = new BatchLoader(async (asked) => divided(asked, await this.keptOf(asked)), sizeOf);
+    this.excluding = new BatchLoader(async (asked) => excludersOf(asked, await this.excludingOf(asked)), sizeOf);
     this.named = new BatchLoader(async (asked) => divided(asked, await this.namedOf(asked)), sizeOf);
     this.pruned = new BatchLoader(
       async (asked) => this.prunedOf(asked),
@@ -97,6 +168,14 @@ export class UsageLookups {
   /** All kept versions of the readings, of any provider, in the order of positions. */
   async versions(deploymentId: string, keys: readonly ReadingKey[]): Promise<RecordVersion[]> {
     return this.kept.load({ deploymentId, keys });
+  }
+
+  /**
+   * The records in force that exclude these readings: their day, or the hours of their day. Of any provider and source.
+   */
+  async excluders(deploymentId: string, keys: readonly ReadingKey[]): Promise<RecordVersion[]> {
+    const able = keys.filter(({ granularity }) => excludedGranularity(granularity) !== null);
+    return able.length === 0 ? [] : this.excluding.load({ deploymentId, keys: able });
   }
 
   /** The providers that were named later for readings recorded without one. */
@@ -121,6 +200,27 @@ export class UsageLookups {
         ` UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL ${recordsOf('u.position_to IS NOT NULL')} u` +
         ' ORDER BY position_from',
       values: keyValues(asked),
+    });
+    return rows;
+  }
+
+  private async excludingOf(asked: readonly Keys[]): Promise<RecordVersion[]> {
+    const all = excludedOf(asked);
+    const days = all.map(({ day }) => day);
+    const last = days.reduce<Instant | null>((a, b) => (a === null ? b : later(a, b)), null);
+    const { rows } = await this.pool.query<RecordVersion>({
+      name: 'usage_records_that_exclude',
+      text: EXCLUDERS,
+      values: [
+        all.map(({ deploymentId }) => deploymentId),
+        all.map(({ billingKind }) => billingKind),
+        days,
+        all.map(({ resourceId }) => resourceId),
+        all.map(({ end }) => end),
+        all.map(({ granularity }) => granularity),
+        days.reduce<Instant | null>((a, b) => (a === null ? b : earlier(a, b)), null),
+        last === null ? null : plusHours(last, 24),
+      ],
     });
     return rows;
   }

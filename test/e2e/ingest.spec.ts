@@ -76,6 +76,15 @@ describe('POST /usage', () => {
         )
       ).body,
     ).toEqual({ gateway: '2' });
+    // Its hours are recorded: the day would count twice. And a day of one hour is none.
+    const day = { period: { start: '2026-04-10T00:00:00Z', end: '2026-04-11T00:00:00Z' }, granularity: 'day' };
+    expect(await send([of(hour(0, day)), of(hour(0, { granularity: 'day' })), of(hour(3))])).toMatchObject({
+      items: [
+        { status: 'conflict', error: { code: 'usage_overlap' } },
+        { status: 'rejected', error: { code: 'invalid_input', errors: [{ field: 'period' }] } },
+        { status: 'duplicate' },
+      ],
+    });
     // Sent again, and by someone else, in another form: nothing is counted twice.
     const again = await send({ deploymentId: 'acme-prod', observations: [hour(0), hour(3)] }, 'operator');
     expect(again).toMatchObject({ accepted: 0, duplicate: 2, position: null });

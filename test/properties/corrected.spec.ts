@@ -93,7 +93,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         quantity: fc.integer({ min: 0, max: 3000 }).map((tenths) => `${Math.floor(tenths / 10)}.${tenths % 10}`),
       })
       .map(({ at, ...use }) => ({
-        use: { ...use, resourceId: 'r', period: { start: day(at), end: day(at + 2) }, granularity: 'day' },
+        use: { ...use, resourceId: 'r', period: { start: day(at), end: day(at + 2) }, granularity: 'event' },
       })),
   },
   {

@@ -136,6 +136,7 @@ export const ERROR_CODES: readonly string[] = [
   'url_too_long',
   'usage_conflict',
   'usage_in_use',
+  'usage_overlap',
   'usage_pruned',
   'wrong_kind_of_usage',
   'wrong_number_of_cumulatives',

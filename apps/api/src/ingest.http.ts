@@ -2,7 +2,7 @@ import { Body, Controller, Headers, HttpCode, Inject, Post } from '@nestjs/commo
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
 import { isDomainError, parse, zId } from '#domain/schema';
-import { zObservation } from '#domain/usage/usage';
+import { incomingReading, zObservation } from '#domain/usage/usage';
 import type { Caller } from '#ledger/caller';
 import type { Incoming, Ingested } from '#billing/usage/ingest';
 import { Ledger } from '#operations/ledger';
@@ -17,9 +17,9 @@ import { Telemetry } from './telemetry/telemetry.js';
 export const MAX_ITEMS = 10_000;
 
 /** One reading and its deployment. */
-export const zSentObservation = z
-  .strictObject({ deploymentId: zId, ...zObservation.shape })
-  .meta({ id: 'SentObservation' });
+export const zSentObservation = incomingReading(z.strictObject({ deploymentId: zId, ...zObservation.shape })).meta({
+  id: 'SentObservation',
+});
 /** Readings of one deployment. Each has its own result. */
 const zObservationBatch = z.strictObject({ deploymentId: zId });
 

@@ -18,6 +18,7 @@ import type { UsageRecordRow } from '#projections/usage-records/usage-records.ta
 import { timelinesOf } from '#billing/inventory/timelines';
 import { keyOfRow, knownReadings } from '#billing/usage/known-usage';
 import { fromLog, prunedOfMonth } from '#billing/usage/pruned-usage';
+import { type Overlapping, unmeteredText } from '#billing/usage/usage-overlaps';
 import { writeUsage } from '#billing/usage/usage-writer';
 import { canonicalJson, type CommandCall, type CommandDone, stepOf } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
@@ -71,21 +72,24 @@ const runMetering = defineCommand({
   async handle(call, core) {
     const { date } = call.fields;
     const day = dayOf(instant(`${date}T00:00:00Z`));
-    const { readings, skipped } = await meteredFrom(core, day);
+    const { readings, skipped: unmetered } = await meteredFrom(core, day);
     // The last append, which marks the day, records the key of the command.
     const step = stepOf(call);
-    const written = await writeReadings(core, step, readings);
+    // First, as a day's reading and those of its hours exclude each other.
     const withdrawn = await withdraw(core, step, day, readings);
+    const written = await writeReadings(core, step, readings);
+    const skipped = [...unmetered, ...written.skipped];
+    const count = readings.length - written.overlapping;
     const result = {
       date,
-      count: readings.length,
+      count,
       accepted: written.accepted,
       corrected: written.corrected + withdrawn.count,
       skipped: skipped.map(({ provider, providerId, reason }) => ({ provider, providerId, reason })),
     };
-    const marked = await markDay(core, call, { date, recordCount: readings.length, skipped }, result);
+    const marked = await markDay(core, call, { date, recordCount: count, skipped }, result);
     const changed = written.accepted + written.corrected + withdrawn.count > 0 || marked.status === 'done';
-    const position = marked.position ?? withdrawn.position ?? written.position;
+    const position = marked.position ?? written.position ?? withdrawn.position;
     return {
       status: changed ? 'done' : 'unchanged',
       ...(position === null ? {} : { position }),
@@ -115,6 +119,10 @@ async function meteredFrom(core: LedgerCore, day: Period): Promise<ReturnType<ty
 interface Written {
   readonly accepted: number;
   readonly corrected: number;
+  /** How many readings were left out: others recorded the day by its other granularity. */
+  readonly overlapping: number;
+  /** Their resources. */
+  readonly skipped: readonly SkippedResource[];
   readonly position: number | null;
 }
 
@@ -123,7 +131,7 @@ async function writeReadings(
   step: CommandCall,
   readings: readonly MeteredReading[],
 ): Promise<Written> {
-  let written: Written = { accepted: 0, corrected: 0, position: null };
+  let written: Written = { accepted: 0, corrected: 0, overlapping: 0, skipped: [], position: null };
   for (const [deploymentId, group] of Map.groupBy(readings, (reading) => reading.deploymentId)) {
     const done = await writeUsage(core, step, {
       deploymentId,
@@ -134,10 +142,23 @@ async function writeReadings(
     written = {
       accepted: written.accepted + done.accepted,
       corrected: written.corrected + done.corrected,
+      overlapping: written.overlapping + done.overlapping.length,
+      skipped: [...written.skipped, ...unmeteredOf(done.overlapping)],
       position: done.position ?? written.position,
     };
   }
   return written;
+}
+
+/** The resources of readings that were left out, each once. */
+function unmeteredOf(overlapping: readonly Overlapping[]): SkippedResource[] {
+  const byResource = new Map(
+    overlapping.map(({ observation: { provider = '', resourceId, billingKind }, other }) => [
+      canonicalJson([provider, resourceId, billingKind]),
+      { provider, providerId: resourceId, kind: billingKind, reason: unmeteredText(billingKind, other) },
+    ]),
+  );
+  return [...byResource.values()];
 }
 
 /**

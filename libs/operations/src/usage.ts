@@ -5,9 +5,10 @@ import { zDecimal, zId, zText } from '#domain/schema';
 import { deploymentStream, tenancies, tenantAt } from '#domain/tenants/deployment';
 import { FROM_EVER, type Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
-import { usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
+import { incomingReading, usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import { ambiguousProvider, fitting, keyOfRow, knownReadings } from '#billing/usage/known-usage';
+import { ambiguousProvider, fitting, keyOfRow, knownWithExcluders } from '#billing/usage/known-usage';
+import { Exclusions, overlapWith } from '#billing/usage/usage-overlaps';
 import { namedReading } from '#billing/usage/compared-usage';
 import { namings, writeUsage } from '#billing/usage/usage-writer';
 import { confinedTo } from '#ledger/caller';
@@ -50,7 +51,10 @@ const observeUsage = defineCommand({
   summary: 'Records usage readings of a deployment',
   fields: z.strictObject({
     deploymentId: zId,
-    observations: z.array(z.strictObject(zObservation.shape)).min(1).max(10_000),
+    observations: z
+      .array(incomingReading(z.strictObject(zObservation.shape)))
+      .min(1)
+      .max(10_000),
   }),
   key: 'none',
   roles: [...WRITERS, 'ingest'],
@@ -88,8 +92,8 @@ const correctUsage = defineCommand({
     const month = usageMonth(key.period.start);
     const basis = await basisOf(core, call);
     return core.book.decideOnReadModels(usageStream(deploymentId, month), call, async () => {
-      const readings = [...(await knownReadings(core, deploymentId, [key])).values()].flat();
-      const candidates = fitting(readings, key.provider ?? '');
+      const { known: ofKey, excluders } = await knownWithExcluders(core, deploymentId, [key]);
+      const candidates = fitting([...ofKey.values()].flat(), key.provider ?? '');
       if (candidates.length > 1) throw ambiguousProvider('correct-usage', 'provider', key.resourceId, candidates);
       const [known] = candidates;
       if (known === undefined)
@@ -108,6 +112,9 @@ const correctUsage = defineCommand({
           `it ${isWithdrawn ? 'was withdrawn' : `became ${last.quantity}`} ` +
             `(position ${changedAt}; to see by whom, query events after=${changedAt - 1})`,
         );
+      // A withdrawn reading comes back into force.
+      const other = isWithdrawn ? new Exclusions(excluders, []).of({ ...key, ...keyOfRow(last) }) : undefined;
+      if (other !== undefined) throw overlapWith(key, other);
       const named = holder === '' && key.provider !== undefined ? [namedReading(key, key.provider)] : [];
       const correction = { ...keyOfRow(last), quantity };
       return {

@@ -8,10 +8,11 @@ import {
   bodyOf,
   fitting,
   type Held,
-  knownReadings,
   type KnownReading,
+  knownWithExcluders,
   sameBody,
 } from './known-usage.js';
+import { Exclusions, type Overlapping } from './usage-overlaps.js';
 import { conflictWithOther, conflictWithRecord, type Different, type Indexed } from './usage-conflicts.js';
 
 /** What becomes of readings that were compared with what is known of their keys. */
@@ -20,10 +21,18 @@ export interface Compared {
   readonly different: Different[];
   /** Readings that are recorded without a provider, and whose provider a reading of this batch names. */
   readonly named: NamedReading[];
+  /** Readings of a day whose hours are in force, or the reverse. */
+  readonly overlapping: Overlapping[];
   same: number;
 }
 
-export const nothingCompared = (): Compared => ({ fresh: [], different: [], named: [], same: 0 });
+export const nothingCompared = (): Compared => ({
+  fresh: [],
+  different: [],
+  named: [],
+  overlapping: [],
+  same: 0,
+});
 
 /** A reading of a key, known or of this batch, while the batch is compared. */
 interface Entry extends Held {
@@ -34,7 +43,10 @@ interface Entry extends Held {
 }
 
 /** What is known of each key, and what the batch says of it as it goes on. */
-export type Entries = Map<string, Entry[]>;
+export interface Entries {
+  readonly ofKey: Map<string, Entry[]>;
+  readonly exclusions: Exclusions;
+}
 
 /**
  * Compares readings with what is known. Two readings of a batch with the same key must be equal. Errors:
@@ -58,13 +70,14 @@ export async function entriesOf(
   readings: readonly Pick<Indexed, 'observation'>[],
 ): Promise<Entries> {
   const keys = readings.map(({ observation }) => observation);
-  const known = await knownReadings(core, deploymentId, keys);
-  return new Map(
+  const { known, excluders } = await knownWithExcluders(core, deploymentId, keys);
+  const ofKey = new Map(
     [...known].map(([key, each]) => [
       key,
       each.map((reading) => ({ provider: reading.provider, holder: reading.holder, known: reading, said: null })),
     ]),
   );
+  return { ofKey, exclusions: new Exclusions(excluders, keys) };
 }
 
 function compareOne(compared: Compared, entries: Entries, reading: Indexed, origin: UsageOrigin): void {
@@ -77,14 +90,16 @@ function compareOne(compared: Compared, entries: Entries, reading: Indexed, orig
       { field: `observations[${index}]`, message: 'has the key of an earlier observation, and another body' },
     ]);
   }
-  take(compared, entries, reading, found);
+  const other = excluderOf(entries, found, observation);
+  if (other === undefined) take(compared, entries, reading, found);
+  else compared.overlapping.push({ ...reading, other });
 }
 
 /** The entry that a reading is compared with, and the result; undefined: the reading is the first of its key. */
 export type Found = { readonly entry: Entry; readonly comparison: Comparison | 'contradicting' } | undefined;
 
 export function findIn(entries: Entries, reading: Indexed, origin: UsageOrigin): Found {
-  const entry = entryOf(entries.get(looseKey(reading.observation)) ?? [], reading, origin);
+  const entry = entryOf(entries.ofKey.get(looseKey(reading.observation)) ?? [], reading, origin);
   return entry === undefined ? undefined : { entry, comparison: compareWith(entry, reading.observation, origin) };
 }
 
@@ -100,6 +115,14 @@ export function conflictOf(found: Found, observation: Observation): DomainError 
   return null;
 }
 
+/** The reading in force that excludes one which would come into force. */
+export function excluderOf({ exclusions }: Entries, found: Found, observation: Observation): ReadingKey | undefined {
+  const isKnown = found?.comparison === 'same' || (found?.comparison === 'different' && isInForce(found.entry));
+  return isKnown ? undefined : exclusions.of(observation);
+}
+
+const isInForce = ({ known }: Entry): boolean => known?.isWithdrawn === false;
+
 /** Takes a reading into the result, and into the entries that later readings of the batch are compared with. */
 export function take(compared: Compared, entries: Entries, reading: Indexed, found: Found): void {
   const { observation } = reading;
@@ -107,11 +130,13 @@ export function take(compared: Compared, entries: Entries, reading: Indexed, fou
   if (found === undefined) {
     const key = looseKey(observation);
     const entry = { provider, holder: provider, known: null, said: observation };
-    entries.set(key, [...(entries.get(key) ?? []), entry]);
+    entries.ofKey.set(key, [...(entries.ofKey.get(key) ?? []), entry]);
+    entries.exclusions.add(observation);
     compared.fresh.push(observation);
     return;
   }
   const { entry, comparison } = found;
+  if (comparison !== 'same') entries.exclusions.add(observation);
   if (comparison === 'same') compared.same += 1;
   else if (comparison === 'different' && entry.known !== null)
     compared.different.push({ ...reading, known: entry.known });

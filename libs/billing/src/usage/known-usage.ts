@@ -5,7 +5,7 @@ import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-record
 import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { withPruned } from './pruned-usage.js';
-import { looseKey, looseKeyOfRow, type UsageSpan } from '#projections/usage-records/usage-records.lookups';
+import { excluders, looseKey, looseKeyOfRow, type UsageSpan } from '#projections/usage-records/usage-records.lookups';
 import { readRecordsBySource, type RecordVersion } from '#projections/usage-records/usage-records.read';
 
 /** One of the readings of a key. */
@@ -24,23 +24,45 @@ export interface KnownReading extends Held {
   readonly isWithdrawn: boolean;
 }
 
+export type KnownReadings = Map<string, KnownReading[]>;
+
 /** What is known of the keys of these readings, by key without a provider. The read is set-wise. */
-export async function knownReadings(
+export const knownReadings = async (
   core: LedgerCore,
   deploymentId: string,
   keys: readonly ReadingKey[],
-): Promise<Map<string, KnownReading[]>> {
+): Promise<KnownReadings> => (await knownWithExcluders(core, deploymentId, keys)).known;
+
+/** `excluders`: the readings in force that exclude those which are not in force themselves. */
+export async function knownWithExcluders(
+  core: LedgerCore,
+  deploymentId: string,
+  keys: readonly ReadingKey[],
+): Promise<{ readonly known: KnownReadings; readonly excluders: readonly KnownReading[] }> {
   return withPruned(core, spansOf(deploymentId, keys), async ({ versions, providers }) => {
     const asked = versions.length === 0 ? new Set<string>() : new Set(keys.map(looseKey));
     const isAsked = (row: Omit<UsageProviderRow, 'provider'>): boolean => asked.has(looseKeyOfRow(row));
-    return byKey(
+    const known = await byKey(
       core,
       deploymentId,
       [...(await core.usage.versions(deploymentId, keys)), ...versions.filter(isAsked)],
       providers.filter(isAsked),
     );
+    const fresh = keys.filter((key) => !isInForce(known, key));
+    const rows = fresh.length === 0 ? [] : await core.usage.excluders(deploymentId, fresh);
+    if (versions.length > 0) {
+      const excludes = excluders(fresh);
+      rows.push(...versions.filter((row) => row.position_to === null && excludes(row)));
+    }
+    return {
+      known,
+      excluders: rows.length === 0 ? [] : [...(await byKey(core, deploymentId, rows, providers)).values()].flat(),
+    };
   });
 }
+
+const isInForce = (known: KnownReadings, key: ReadingKey): boolean =>
+  fitting(known.get(looseKey(key)) ?? [], key.provider ?? '').some(({ isWithdrawn }) => !isWithdrawn);
 
 /** The months and kinds that keys are of. */
 function spansOf(deploymentId: string, keys: readonly ReadingKey[]): UsageSpan[] {

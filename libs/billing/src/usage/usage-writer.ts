@@ -3,6 +3,7 @@ import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
 import { packedReadings } from '#domain/usage/plain';
 import {
+  excludedGranularity,
   type NamedReading,
   type Observation,
   packed,
@@ -13,15 +14,27 @@ import {
 } from '#domain/usage/usage';
 import { type CommandCall, stepOf } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { looseKey } from '#projections/usage-records/usage-records.lookups';
-import { compare, type Compared, conflictOf, entriesOf, findIn, nothingCompared, take } from './compared-usage.js';
+import { dayKey, looseKey } from '#projections/usage-records/usage-records.lookups';
+import {
+  compare,
+  type Compared,
+  conflictOf,
+  entriesOf,
+  excluderOf,
+  findIn,
+  nothingCompared,
+  take,
+} from './compared-usage.js';
 import { keyOfRow } from './known-usage.js';
 import { assertNoConflict, conflicting, type Indexed } from './usage-conflicts.js';
+import { assertNoOverlap, type Overlapping, overlapWith } from './usage-overlaps.js';
 
 export interface UsageWritten {
   readonly accepted: number;
   readonly duplicate: number;
   readonly corrected: number;
+  /** What metering left out, as others recorded the day by its other granularity. */
+  readonly overlapping: readonly Overlapping[];
   readonly position: number | null;
 }
 
@@ -31,13 +44,14 @@ export interface UsageToWrite {
   readonly observations: readonly Observation[];
   readonly origin: UsageOrigin;
   /** Why another quantity is a correction. Without a reason it is refused. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 /**
  * Appends readings. Known ones append nothing. A reading with another body is refused together with its whole batch
- * (`usage_conflict`). With a reason, another quantity becomes a correction instead. The keys of the batch are looked
- * up set-wise.
+ * (`usage_conflict`). With a reason, another quantity becomes a correction instead. A day's reading and those of its
+ * hours exclude each other (`usage_overlap`); metering leaves out what others recorded. The keys of the batch are
+ * looked up set-wise.
  */
 export async function writeUsage(core: LedgerCore, call: CommandCall, usage: UsageToWrite): Promise<UsageWritten> {
   const { deploymentId, observations, origin, reason } = usage;
@@ -48,20 +62,23 @@ export async function writeUsage(core: LedgerCore, call: CommandCall, usage: Usa
   // Several months are several appends: where one is refused, none is made.
   if (byMonth.size > 1) {
     await core.projector.catchUp();
-    const { different } = await compare(core, deploymentId, [...byMonth.values()].flat(), origin);
-    assertNoConflict(conflicting(different, reason));
+    const compared = await compare(core, deploymentId, [...byMonth.values()].flat(), origin);
+    assertRecordable(compared, { origin, reason });
   }
-  let written: UsageWritten = { accepted: 0, duplicate: 0, corrected: 0, position: null };
+  let written: Counts & Pick<UsageWritten, 'position'> = { accepted: 0, duplicate: 0, corrected: 0, position: null };
+  const overlapping: Overlapping[] = [];
   const lastMonth = [...byMonth.keys()].at(-1);
   for (const [month, readings] of byMonth) {
     // The command's key goes with its last month: a command that stopped half-way is carried out again.
     const step = month === lastMonth ? call : stepOf(call);
     const before = written;
+    let left: readonly Overlapping[] = [];
     const done = await core.book.decideOnReadModels(
       usageStream(deploymentId, month),
       step,
       async () => {
         const compared = await compare(core, deploymentId, readings, origin);
+        left = compared.overlapping;
         const delivered = { deploymentId, month, origin, ...(reason === undefined ? {} : { reason }) };
         const { events, ...counts } = decided(delivered, compared);
         // The answer counts all months so far: the last month records it.
@@ -70,11 +87,21 @@ export async function writeUsage(core: LedgerCore, call: CommandCall, usage: Usa
       touching(readings),
     );
     written = { ...(done.result as Counts), position: done.position ?? written.position };
+    overlapping.push(...left);
   }
-  return written;
+  return { ...written, overlapping };
 }
 
-type Counts = Omit<UsageWritten, 'position'>;
+type Counts = Omit<UsageWritten, 'position' | 'overlapping'>;
+
+/** Errors: `usage_conflict`, `usage_overlap`. */
+function assertRecordable(
+  { different, overlapping }: Compared,
+  { origin, reason }: Pick<UsageToWrite, 'origin' | 'reason'>,
+): void {
+  assertNoConflict(conflicting(different, reason));
+  if (origin !== 'metering') assertNoOverlap(overlapping);
+}
 
 const added = (a: Counts, b: Counts): Counts => ({
   accepted: a.accepted + b.accepted,
@@ -106,11 +133,9 @@ export async function decideUsage(
   return decided(delivered, await compare(core, delivered.deploymentId, readings, delivered.origin));
 }
 
-function decided(
-  { deploymentId, month, origin, reason }: Delivered,
-  { fresh, same, different, named }: Compared,
-): UsageDecided {
-  assertNoConflict(conflicting(different, reason));
+function decided({ deploymentId, month, origin, reason }: Delivered, compared: Compared): UsageDecided {
+  assertRecordable(compared, { origin, reason });
+  const { fresh, same, different, named } = compared;
   const corrected = different.map(({ observation: { quantity }, known }) => ({ ...keyOfRow(known.last), quantity }));
   const events: LedgerEvent[] = [
     ...packedReadings(fresh).map((batch): LedgerEvent => ({
@@ -160,6 +185,8 @@ export async function decideEach(
       const refused = conflictOf(found, reading.observation);
       // A refused reading is not recorded: no later reading of its key is compared with it, and it names no provider.
       if (refused !== null) return { status: 'conflict', error: refused };
+      const other = excluderOf(entries, found, reading.observation);
+      if (other !== undefined) return { status: 'conflict', error: overlapWith(reading.observation, other) };
       take(compared, entries, reading, found);
     } catch (error) {
       if (!isDomainError(error)) throw error;
@@ -179,11 +206,24 @@ function listFor<Key, Value>(lists: Map<Key, Value[]>, key: Key): Value[] {
 }
 
 /**
- * Events of the same stream that concern a key of these readings. Other events change nothing that is known of them.
+ * Events of the same stream that concern a key of these readings, or a reading that excludes one of them. Other events
+ * change nothing that is known of them.
  */
 export function touching(readings: readonly Pick<Indexed, 'observation'>[]): (event: RecordedEvent) => boolean {
   const keys = new Set(readings.map(({ observation }) => looseKey(observation)));
-  const touches = (named: readonly ReadingKey[]): boolean => named.some((key) => keys.has(looseKey(key)));
+  const days = Map.groupBy(
+    readings.map(({ observation }) => observation),
+    ({ granularity }) => excludedGranularity(granularity) ?? 'event',
+  );
+  const excluded = {
+    day: new Set(days.get('day')?.map(dayKey)),
+    hour: new Set(days.get('hour')?.map(dayKey)),
+    event: new Set<string>(),
+  };
+  const excludes = (key: ReadingKey): boolean =>
+    excluded[key.granularity].size > 0 && excluded[key.granularity].has(dayKey(key));
+  const touches = (named: readonly ReadingKey[]): boolean =>
+    named.some((key) => keys.has(looseKey(key)) || excludes(key));
   return ({ type, data }) => {
     if (type === 'UsageObserved') return touches(data.observations);
     if (type === 'UsageCorrected') return touches(data.corrections);

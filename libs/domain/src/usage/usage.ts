@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type IdSchema, zDecimal, zId, zInstant, zJsonObject, zPeriod, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import type { Instant } from '../time/instant.js';
+import { dayOf, hourOf, type Period, periodText, samePeriod } from '../time/period.js';
 
 /**
  * The stream of a reading's key, permanently: that of the deployment and the UTC month of the reading's period.start.
@@ -12,6 +13,32 @@ export const usageMonth = (periodStart: Instant): string => periodStart.slice(0,
 
 export const GRANULARITIES = ['hour', 'day', 'event'] as const;
 export type Granularity = (typeof GRANULARITIES)[number];
+
+const PIECES: Readonly<Record<Granularity, ((at: Instant) => Period) | null>> = {
+  hour: hourOf,
+  day: dayOf,
+  event: null,
+};
+
+/**
+ * What is wrong with the period of a reading: `hour` and `day` are exactly one UTC hour or day. null: nothing.
+ */
+export function periodFault({ period, granularity }: Pick<ReadingKey, 'period' | 'granularity'>): string | null {
+  const whole = PIECES[granularity]?.(period.start) ?? period;
+  if (samePeriod(whole, period)) return null;
+  return (
+    `${periodText(period)} is not one UTC ${granularity} such as ${periodText(whole)}.` +
+    ' Send the whole period, or granularity "event", which takes any period.'
+  );
+}
+
+/**
+ * A day's reading and the readings of its hours exclude each other: together they would count twice. null: the
+ * granularity excludes none.
+ */
+export const excludedGranularity = (granularity: Granularity): 'hour' | 'day' | null =>
+  granularity === 'event' ? null : granularity === 'day' ? 'hour' : 'day';
+
 export const ORIGINS = ['command', 'metering', 'backfill'] as const;
 export type Origin = (typeof ORIGINS)[number];
 
@@ -39,6 +66,15 @@ const observationWith = (zId: IdSchema) =>
     subAttribution: zJsonObject.optional(),
   });
 export const zObservation = observationWith(zId);
+
+/** A reading as input. A recorded one may have a period that is not that of its granularity, and can be corrected. */
+export const incomingReading = <Schema extends z.ZodType<Pick<ReadingKey, 'period' | 'granularity'>>>(
+  schema: Schema,
+): Schema =>
+  schema.superRefine((reading, context) => {
+    const message = periodFault(reading);
+    if (message !== null) context.addIssue({ code: 'custom', path: ['period'], message });
+  });
 
 const usageCorrectionWith = (zId: IdSchema) =>
   readingKeyWith(zId).extend({

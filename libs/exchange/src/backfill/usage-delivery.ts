@@ -8,6 +8,7 @@ import { decideUsage, type UsageDecided } from '#billing/usage/usage-writer';
 import { RE_DELIVERED } from '../rows/outcome.js';
 import type { Source } from '../rows/source.js';
 import { looseKey } from '#projections/usage-records/usage-records.lookups';
+import { DryExclusions, SeenGranularities } from './usage-granularities.js';
 
 /** Readings of one deployment and month; no two of a run have the same key. */
 export interface UsageBatch {
@@ -25,6 +26,7 @@ interface Stream {
    * Whether all that is in it came from this run: of its keys, which are each other's equals nowhere, nothing is known.
    */
   readonly isOwn: boolean;
+  readonly granularities: SeenGranularities;
 }
 
 /**
@@ -34,6 +36,8 @@ interface Stream {
  */
 export class UsageDelivery {
   private readonly streams = new Map<string, Stream>();
+  /** What a dry run would have recorded. */
+  private readonly dry = new DryExclusions();
 
   constructor(
     private readonly core: LedgerCore,
@@ -52,7 +56,7 @@ export class UsageDelivery {
     );
     for (const name of names) {
       const revision = await this.core.log.revisionOf(name);
-      this.streams.set(name, { revision, isOwn: revision === NO_STREAM });
+      this.streams.set(name, { revision, isOwn: revision === NO_STREAM, granularities: new SeenGranularities() });
     }
     if ([...names].some((name) => this.streams.get(name)?.isOwn === false)) await this.core.projector.catchUp();
   }
@@ -73,12 +77,17 @@ export class UsageDelivery {
         origin: 'backfill' as const,
         reason: RE_DELIVERED,
       };
+      const isMixed = stream.granularities.add(batch.observations);
+      // An earlier reading of the run may exclude one of these.
+      if (isMixed && this.isDry) this.dry.assertNoOverlap(batch);
+      if (isMixed && !this.isDry) await this.core.projector.catchUp();
       const { events, ...counts } = await decideUsage(
         this.core,
         delivered,
         batch.observations,
-        stream.isOwn && !isRepeated,
+        stream.isOwn && !isRepeated && !isMixed,
       );
+      if (this.isDry) this.dry.add(batch);
       if (events.length === 0 || this.isDry) return counts;
       try {
         const { revision } = await this.core.book.appendAll(name, stream.revision, call, events);
@@ -91,7 +100,7 @@ export class UsageDelivery {
             'busy_stream',
             `${name} was changed by others ${MAX_ATTEMPTS} times over: run the same import again`,
           );
-        this.streams.set(name, { revision: await this.core.log.revisionOf(name), isOwn: false });
+        this.streams.set(name, { ...stream, revision: await this.core.log.revisionOf(name), isOwn: false });
         await this.core.projector.catchUp();
       }
     }

@@ -1,4 +1,4 @@
-import type { Observation } from '#domain/usage/usage';
+import { type Observation, periodFault } from '#domain/usage/usage';
 import { isBefore, type Instant, micros, fromMicros, plusHours } from '#domain/time/instant';
 import type { Cells } from '../rows/cells.js';
 import type { Preset } from './preset.js';
@@ -41,6 +41,8 @@ export const genericUsage: Preset<UsageItem> = {
     if (!isBefore(start, end))
       throw new RowFault('end', end, `is not after the start, ${start}: a period is [start, end)`);
     const granularity = given ?? granularityOf(start, end);
+    const fault = periodFault({ period: { start, end }, granularity });
+    if (fault !== null) throw new RowFault('start', start, fault);
     const provider = cells.optionalId('provider');
     const sourceId = cells.optionalId('sourceId');
     const rateKey = rateKeyOf(cells);
