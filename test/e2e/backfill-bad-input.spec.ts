@@ -38,7 +38,7 @@ describe('bad input is told by file, row and remedy', () => {
   it('another delimiter', async () => {
     const file = await files.write('semicolons.csv', `${HEADER}\n${ROW}\n`.replaceAll(',', ';'));
     expect(await refusal(file)).toMatch(
-      /semicolons\.csv, line 1: the header is one column, "deploymentId;.*": the delimiter is ";", not ","; say \{"delimiter": ";"\} in a mapping file \(--map\)$/,
+      /semicolons\.csv, line 1: the header is one column, "deploymentId;.*"\. The delimiter is ";", not ","\. Set \{"delimiter": ";"\} in a mapping/,
     );
   });
 
@@ -57,11 +57,11 @@ describe('bad input is told by file, row and remedy', () => {
     expect(summary.said[0]).toMatch(/^newline\.csv, row 2 \(line 4\): quantity "x"/);
   });
 
-  it('a quote that is never closed: what comes before it is kept', async () => {
+  it('a quote that is never closed: the rows before it are imported', async () => {
     const row = ROW.replace('site', 'open');
     const file = await files.write('open.csv', `${HEADER}\n${row}\n${row.replace('vm-1', '"vm-1')}\n${row}\n${row}\n`);
     expect(await refusal(file)).toMatch(
-      /open\.csv, line 3: a quote is opened in the row that begins here and never closed: close it, or double it where it is part of the text; what came before is kept, mend it and run the same again$/,
+      /open\.csv, line 3: the row that starts here opens a quote and never closes it\. Close it, or double it if it is part of the text\. The rows before it are imported\. Repair the file and import it again\.$/,
     );
     expect(
       await test.ask('usage', { deploymentId: 'open', start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' }),
@@ -71,32 +71,32 @@ describe('bad input is told by file, row and remedy', () => {
   it('a missing column', async () => {
     const file = await files.write('missing.csv', `${HEADER.replace('quantity', 'amount')}\n${ROW}\n`);
     expect(await refusal(file)).toMatch(
-      /missing\.csv, line 1: "quantity" is missing \(read as usage\); the columns are deploymentId, .*amount\. Say which column holds it, \{"columns": \{"quantity": "…"\}\}/,
+      /missing\.csv, line 1: "quantity" is missing \(read as usage\)\. The columns are deploymentId, .*amount\. In a mapping file \(--map\), name its column, \{"columns": \{"quantity": "…"\}\}, or its value for all rows/,
     );
   });
 
   it('a row with a field too many or too few', async () => {
     expect(await said(`${ROW},7`, 'site,vm-1')).toEqual([
-      'usage.csv, row 1 (line 2) has 8 fields where the header has 7: is a delimiter or a newline in it not quoted?',
-      'usage.csv, row 2 (line 3) has 2 fields where the header has 7: is a delimiter or a newline in it not quoted?',
+      'usage.csv, row 1 (line 2) has 8 fields, but the header has 7. Check for an unquoted delimiter or newline.',
+      'usage.csv, row 2 (line 3) has 2 fields, but the header has 7. Check for an unquoted delimiter or newline.',
     ]);
   });
 
-  it('a truncated gzip: nothing of it is taken', async () => {
+  it('a truncated gzip: nothing is imported', async () => {
     const packed = gzipSync(
       `${HEADER}\n${Array.from({ length: 1000 }, (_, n) => with_(RESOURCE, `vm-${n}`)).join('\n')}`,
     );
     const file = join(files.path, 'cut.csv.gz');
     await writeFile(file, packed.subarray(0, packed.length - 40));
     expect(await refusal(file)).toMatch(
-      /cut\.csv\.gz: the gzip data ends too early, after some \d+ lines: nothing was imported; copy the file again, it is cut off$/,
+      /cut\.csv\.gz: the gzip data is cut off after about \d+ lines\. Nothing was imported\. Copy the file again\.$/,
     );
   });
 
   it('decimals in exponent form', async () => {
     expect(await said(with_(QUANTITY, '1.5E-7'))).toEqual([
-      'usage.csv, row 1 (line 2): quantity "1.5E-7" is in exponent form, in which spreadsheets lose digits: ' +
-        'write it plainly (0.00000015), or say {"exponents": true} in a mapping file (--map)',
+      'usage.csv, row 1 (line 2): quantity "1.5E-7" is in exponent form, in which spreadsheets lose digits. ' +
+        'Write it as 0.00000015, or set {"exponents": true} in a mapping file (--map).',
     ]);
     const file = await files.write('exponents.csv', `${HEADER}\n${with_(QUANTITY, '1.5E-7')}\n`);
     expect(countsOf(await backfilled(test, 'usage', file, { exponents: true }))).toEqual([1, 1, 0, 0, 0]);
@@ -105,17 +105,17 @@ describe('bad input is told by file, row and remedy', () => {
   it('a decimal comma, thousands, a unit', async () => {
     for (const written of ['"1,5"', '1 000', '5h'])
       expect((await said(with_(QUANTITY, written)))[0]).toMatch(
-        /^usage\.csv, row 1 \(line 2\): quantity ".*" is not a plain decimal such as "12\.50": write it with a point/,
+        /^usage\.csv, row 1 \(line 2\): quantity ".*" is not a plain decimal such as "12\.50"\. Write it with a point/,
       );
   });
 
-  it('more digits than are kept', async () => {
+  it('more digits than the maximum', async () => {
     expect((await said(with_(QUANTITY, `0.${'1'.repeat(61)}`)))[0]).toMatch(
-      /^usage\.csv, row 1 \(line 2\): quantity "0\.1+…" has more than 60 digits before or after its point, which are the most: shorten it$/,
+      /^usage\.csv, row 1 \(line 2\): quantity "0\.1+…" has more than 60 digits before or after its point\. Shorten it\.$/,
     );
   });
 
-  it('a pipe is read as a file; one that brings nothing is told', async () => {
+  it('a pipe is read as a file; an empty one is reported', async () => {
     const pipe = join(files.path, 'pipe.csv');
     await promisify(execFile)('mkfifo', [pipe]);
     const [summary] = await Promise.all([
@@ -124,21 +124,21 @@ describe('bad input is told by file, row and remedy', () => {
     ]);
     expect([countsOf(summary), summary.files[0]?.rejects]).toEqual([[2, 1, 0, 0, 1], `${pipe}.rejects.jsonl`]);
     expect((await Promise.all([refusal(pipe), writeFile(pipe, '')]))[0]).toMatch(
-      /pipe\.csv is empty \(0 bytes\): nothing was imported/,
+      /pipe\.csv is empty \(0 bytes\)\. Nothing was imported/,
     );
   });
 
   it('times without a zone', async () => {
     for (const written of ['2026-04-01 01:00:00', '2026-04-01T01:00', '2026-04-01'])
       expect(await said(with_(START, written))).toEqual([
-        `usage.csv, row 1 (line 2): start "${written}" has no zone: write it as 2026-04-01T00:00:00Z, or say ` +
-          `what the file is in, {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map)`,
+        `usage.csv, row 1 (line 2): start "${written}" has no zone. Write it as 2026-04-01T00:00:00Z, or set ` +
+          `the zone of the file, {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map).`,
       ]);
   });
 
   it('the 31st of February', async () => {
     expect(await said(with_(START, '2026-02-31T00:00:00Z'))).toEqual([
-      'usage.csv, row 1 (line 2): start "2026-02-31T00:00:00Z" does not exist in the calendar: correct the date',
+      'usage.csv, row 1 (line 2): start "2026-02-31T00:00:00Z" does not exist in the calendar. Correct the date.',
     ]);
   });
 
@@ -158,40 +158,40 @@ describe('bad input is told by file, row and remedy', () => {
     const file = await files.write('long.csv', `${HEADER}\n${with_(RESOURCE, 'i'.repeat(200))}\n`);
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);
     expect((await said(with_(RESOURCE, 'i'.repeat(513))))[0]).toMatch(
-      /^usage\.csv, row 1 \(line 2\): resourceId "i+…" is 513 bytes long; 512 are the most$/,
+      /^usage\.csv, row 1 \(line 2\): resourceId "i+…" is 513 bytes long\. The maximum is 512\.$/,
     );
   });
 
   it('a file of 0 bytes, a directory, no file, a file that is not UTF-8', async () => {
     expect(await refusal(await files.write('empty.csv', ''))).toMatch(
-      /empty\.csv is empty \(0 bytes\): nothing was imported; was it copied completely\?$/,
+      /empty\.csv is empty \(0 bytes\)\. Nothing was imported\. Check whether the copy is complete\.$/,
     );
     const directory = join(files.path, 'folder');
     await mkdir(directory);
-    expect(await refusal(directory)).toMatch(/folder is a directory: name its files, such as .*folder\/\*\.csv$/);
-    expect(await refusal(join(files.path, 'nowhere.csv'))).toMatch(/^there is no file .*nowhere\.csv$/);
+    expect(await refusal(directory)).toMatch(/folder is a directory\. Name its files, such as .*folder\/\*\.csv$/);
+    expect(await refusal(join(files.path, 'nowhere.csv'))).toMatch(/^file .*nowhere\.csv does not exist$/);
     const latin = join(files.path, 'latin.csv');
     await writeFile(latin, Buffer.concat([Buffer.from(`${HEADER}\n`), Buffer.from([0xe9, 0x0a])]));
     expect(await refusal(latin)).toMatch(
-      /latin\.csv: it is not text in UTF-8, after some \d+ lines: nothing was imported; convert it, as with iconv/,
+      /latin\.csv: it is not UTF-8 text \(after about \d+ lines\)\. Nothing was imported\. Convert it, for example with iconv/,
     );
   });
 
   it('lines that are no JSON, or no object', async () => {
     const file = await files.write('lines.jsonl', '{"deploymentId": \n[1]\n');
     expect((await backfilled(test, 'usage', file)).said).toEqual([
-      expect.stringMatching(/^lines\.jsonl, row 1 \(line 1\) is not JSON \(.*\): mend or remove the line$/),
-      'lines.jsonl, row 2 (line 2) is no JSON object: a row is one, such as {"deploymentId": "…", …}',
+      expect.stringMatching(/^lines\.jsonl, row 1 \(line 1\) is not JSON \(.*\)\. Repair or remove the line\.$/),
+      'lines.jsonl, row 2 (line 2) is not a JSON object such as {"deploymentId": "…", …}',
     ]);
   });
 
   it('a mapping that names what is not there', async () => {
     const file = await files.write('usage.csv', `${HEADER}\n${ROW}\n`);
     await expect(backfilled(test, 'usage', file, { preset: 'focus' })).rejects.toThrow(
-      'there is no preset "focus" here; there are usage',
+      'unknown preset "focus". Known presets: usage',
     );
     await expect(backfilled(test, 'usage', file, { columns: { amount: 'quantity' } })).rejects.toThrow(
-      /^the mapping names amount, which usage does not have; its fields are deploymentId, /,
+      /^the mapping names amount, which usage does not have\. Its fields are deploymentId, /,
     );
     await expect(backfilled(test, 'usage', file, { columns: { quantity: 'volume' } })).rejects.toThrow(
       /usage\.csv, line 1: "volume" is missing/,

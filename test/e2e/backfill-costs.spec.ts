@@ -209,7 +209,7 @@ describe('backfill costs', () => {
     expect(summary.odd).toContainEqual({
       code: 'no_zone',
       field: 'ChargePeriodStart',
-      message: 'a time without zone; taken as UTC',
+      message: 'time without zone. Read as UTC.',
       rows: 5,
     });
     expect(countsOf(await backfilled(test, 'costs', file))).toEqual([5, 0, 5, 0, 0]);
@@ -254,10 +254,10 @@ describe('backfill costs', () => {
     const summary = await backfilled(test, 'costs', file);
     expect(countsOf(summary)).toEqual([6, 3, 1, 0, 2]);
     expect(summary.said[0]).toMatch(
-      /^aws\.csv, row 4 \(line 5\): lineItemType "Barter" is no type of line that is known: Usage, /,
+      /^aws\.csv, row 4 \(line 5\): lineItemType "Barter" is not a known line type\. Known types: Usage, /,
     );
     expect(summary.said[1]).toMatch(
-      /^aws\.csv, row 6 \(line 7\): lineKey ".*" is also the id of row 1, whose content differs: one of them is wrong$/,
+      /^aws\.csv, row 6 \(line 7\): lineKey ".*" is also the id of row 1, with other content\. Correct one of them\.$/,
     );
     // 0.0000000181 + 0.25, tax apart
     expect(await cogs('2023-11-15')).toBe('0.2500000181');

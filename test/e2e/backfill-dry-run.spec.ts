@@ -53,9 +53,9 @@ describe('backfill --dry-run', () => {
     const run = await dryRunOf(test, 'usage', file);
     expect(countsOf(run)).toEqual([6, 2, 1, 1, 2]);
     expect(run.said).toEqual([
-      'second.csv, row 6 (line 7): start "2026-04-31T00:00:00Z" does not exist in the calendar: correct the date',
-      'second.csv, row 5 (line 6): deploymentId "gone" is not registered: register it (register-deployment), ' +
-        'then import the file of rejects',
+      'second.csv, row 6 (line 7): start "2026-04-31T00:00:00Z" does not exist in the calendar. Correct the date.',
+      'second.csv, row 5 (line 6): deploymentId "gone" is not registered. Register it (register-deployment), ' +
+        'then import the file of rejects.',
     ]);
     expect(run.survey).toEqual({
       from: '2026-04-01T00:00:00Z',

@@ -67,7 +67,7 @@ describe('backfill resources', () => {
     const summary = await backfilled(test, 'resources', file, mapping);
     expect(countsOf(summary)).toEqual([4, 3, 0, 0, 1]);
     expect(summary.said[0]).toMatch(
-      /^inventory\.json, row 4.*: seenAt is missing: the listing has no time of its own; say when it was made/,
+      /^inventory\.json, row 4.*: seenAt is missing\. The listing has no time of its own\. Give the time when it was made/,
     );
     expect(await resources()).toEqual([
       ['3164444', 'droplet', '25', 'site'],
@@ -95,7 +95,7 @@ describe('backfill resources', () => {
       expect(countsOf(await backfilled(test, 'resources', file))).toEqual([1, 1, 0, 0, 0]);
       const again = await backfilled(test, 'resources', other);
       expect(countsOf(again)).toEqual([1, 0, 0, 0, 1]);
-      expect(again.said[0]).toMatch(/it was recorded with other content at that time: give the time of this listing/);
+      expect(again.said[0]).toMatch(/It was recorded with other content at that time\. Give the time of this listing/);
       expect(await resources()).toEqual([['vm-1', 'droplet', '40', null]]);
     },
   );

@@ -206,10 +206,10 @@ describe('backfill usage', () => {
     const first = await backfilled(test, 'usage', file);
     expect(countsOf(first)).toEqual([3, 1, 0, 0, 2]);
     expect(first.said).toEqual([
-      'mended.csv, row 2 (line 3): quantity "two" is not a plain decimal such as "12.50": write it with a ' +
-        'point, without separators or units',
-      'mended.csv, row 3 (line 4): deploymentId "nowhere" is not registered: register it ' +
-        '(register-deployment), then import the file of rejects',
+      'mended.csv, row 2 (line 3): quantity "two" is not a plain decimal such as "12.50". Write it with a ' +
+        'point, without separators or units.',
+      'mended.csv, row 3 (line 4): deploymentId "nowhere" is not registered. Register it ' +
+        '(register-deployment), then import the file of rejects.',
     ]);
     const rejects = `${file}.rejects.jsonl`;
     expect(first.files[0]?.rejects).toBe(rejects);

@@ -209,7 +209,7 @@ describe('an invoice as a document', () => {
       ['Tier 1, flat amount', '19 %', '1', '2.00', '2.00', '0.00', '0.00', '2.00'],
       ['Tier 2', '19 %', '3', '0.50', '1.50', '0.00', '0.00', '1.50'],
       ['Net, Web shop (shop)', '57.30'],
-      ['Coupons and credits taken · contained in the rows above'],
+      ['Coupons and credits used · included in the rows above'],
       ['Coupon WELCOME, 10 %: first month', '5.00', ''],
       ['Credit C-1', '5.00', ''],
       ['Subtotal', '57.30'],
@@ -235,14 +235,14 @@ describe('an invoice as a document', () => {
     const rows = rowsOf(html);
     expect(rows.slice(rows.findIndex(([name]) => name === 'Corrections of earlier invoices'))).toEqual([
       ['Corrections of earlier invoices'],
-      ['Web shop (shop): hours, 2026-04-01 to 2026-04-15 · because of: late usage'],
-      ['Usage: as billed by INV-000001, taken back', '19 %', '-380', '0.01', '-3.80', '0.00', '0.00', '-3.80'],
+      ['Web shop (shop): hours, 2026-04-01 to 2026-04-15 · reason: late usage'],
+      ['Usage: billed on INV-000001, reversed', '19 %', '-380', '0.01', '-3.80', '0.00', '0.00', '-3.80'],
       // 480 + 240 − 100
-      ['Usage: as it should be, instead of INV-000001', '19 %', '620', '0.01', '6.20', '0.00', '0.00', '6.20'],
-      ['Web shop (shop): requests, 2026-04-01 to 2026-04-15 · because of: counted <twice>'],
-      ['Tier 1: as billed by INV-000001, taken back', '19 %', '-10', '1.00', '-10.00', '0.00', '0.00', '-10.00'],
-      ['Tier 1: as it should be, instead of INV-000001', '19 %', '9', '1.00', '9.00', '0.00', '0.00', '9.00'],
-      ['Tier 2: as billed by INV-000001, taken back', '19 %', '-3', '0.50', '-1.50', '0.00', '0.00', '-1.50'],
+      ['Usage: corrected, replaces INV-000001', '19 %', '620', '0.01', '6.20', '0.00', '0.00', '6.20'],
+      ['Web shop (shop): requests, 2026-04-01 to 2026-04-15 · reason: counted <twice>'],
+      ['Tier 1: billed on INV-000001, reversed', '19 %', '-10', '1.00', '-10.00', '0.00', '0.00', '-10.00'],
+      ['Tier 1: corrected, replaces INV-000001', '19 %', '9', '1.00', '9.00', '0.00', '0.00', '9.00'],
+      ['Tier 2: billed on INV-000001, reversed', '19 %', '-3', '0.50', '-1.50', '0.00', '0.00', '-1.50'],
       ['Net, corrections', '-0.10'],
       // base fee of May 50.00 + 240 × 0.01 − 0.10
       ['Subtotal', '52.30'],
@@ -260,16 +260,16 @@ describe('an invoice as a document', () => {
     const draft = await documentOf(ids.draft);
     expect(draft).toContain('<title>DRAFT · Draft of an invoice</title>');
     expect(draft).toContain('<div class="watermark" aria-hidden="true"><span>DRAFT</span></div>');
-    expect(draft).toContain('Nothing is to be paid on it');
+    expect(draft).toContain('Do not pay it');
     const voided = await documentOf(ids.voided);
     expect(voided).toContain('<title>VOID · Invoice INV-000003</title>');
-    expect(voided).toContain('This invoice was voided on 2026-05-17. Nothing is to be paid on it.');
+    expect(voided).toContain('This invoice was voided on 2026-05-17. Do not pay it.');
     // (300 − 100) × 0.01, and the first tier's flat 2.00 of May; 4.00 × 0.19
     expect(rowsOf(voided).slice(-4)).toEqual([
       ['Subtotal', '4.00'],
       ['USt 19 % on 4.00', '0.76'],
       ['Total, EUR', '4.76'],
-      ['Amount due, EUR: none, this invoice is void', '0.00'],
+      ['Amount due, EUR: none (invoice is void)', '0.00'],
     ]);
   });
 
@@ -277,7 +277,7 @@ describe('an invoice as a document', () => {
     const before = await documentOf(ids.first, `?asOf=${beforeIssue}`);
     expect(before).toContain('<title>DRAFT · Draft of an invoice</title>');
     expect(fact(before, 'As recorded up to')).toBe(`log position ${beforeIssue}`);
-    expect(rowsOf(before).at(-1)).toEqual(['Amount due, were it issued now, EUR', '68.19']);
+    expect(rowsOf(before).at(-1)).toEqual(['Amount due if issued now, EUR', '68.19']);
   });
 
   it('is HTML that runs nothing, loads nothing, and is nobody else’s', async () => {

@@ -285,7 +285,7 @@ describe('export', () => {
     });
     const { ledger } = test;
     await expect(ledger.export('focus', {}, ADMIN)).rejects.toThrow(
-      'export focus is of a month: give --period, such as 2026-04',
+      'export focus needs a month. Give --period, such as 2026-04.',
     );
     await expect(ledger.export('focus', { period: 'April' }, ADMIN)).rejects.toThrow(/period.*is not a month or date/);
     await expect(ledger.export('margin', { period: '2026-04' }, { ...ADMIN, role: 'operator' })).rejects.toMatchObject({

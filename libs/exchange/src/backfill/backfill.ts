@@ -30,7 +30,10 @@ export interface BackfillSummary extends Counts {
   readonly interrupted: boolean;
 }
 
-/** Opens files for some work. Each is read to its end first, so that an unreadable file is reported before any work. */
+/**
+ * Opens files for some work. Each is read to its end first, so that an unreadable file is reported before any work
+ * starts.
+ */
 export async function withSources<Result>(
   { files, stdin }: Pick<BackfillRequest, 'files' | 'stdin'>,
   work: (sources: readonly Source[]) => Promise<Result>,

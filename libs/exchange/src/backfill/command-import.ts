@@ -36,7 +36,7 @@ export class CommandImport implements Importer<CommandItem> {
   }
 
   skip(): void {
-    // A command is known by its own key.
+    // The key of the command identifies it.
   }
 
   async flush(): Promise<void> {
@@ -67,7 +67,7 @@ export class CommandImport implements Importer<CommandItem> {
     if (correction === null || !DIFFERS.includes(code)) {
       const hint =
         code === 'conflicting_body'
-          ? '; it was recorded with other content at that time: give the time of this listing,' +
+          ? '. It was recorded with other content at that time. Give the time of this listing,' +
             ' {"values": {"seenAt": "…"}}, in a mapping file (--map)'
           : '';
       this.report.reject(row, { field: errors[0]?.field ?? null, value: null, reason: `${message}${hint}` });

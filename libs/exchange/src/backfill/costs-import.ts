@@ -83,7 +83,7 @@ export class CostsImport implements Importer<CostItem> {
       this.report.reject(row, {
         field: 'lineKey',
         value: line.lineKey,
-        reason: `is also the id of row ${known.row.row}, whose content differs: one of them is wrong`,
+        reason: `is also the id of row ${known.row.row}, with other content. Correct one of them.`,
       });
   }
 

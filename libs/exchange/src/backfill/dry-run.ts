@@ -54,13 +54,12 @@ export async function dryRun(
     if (request.kind === 'resources' || request.kind === 'rates')
       throw invalid(
         'too_large_for_dry_run',
-        `a dry run of ${request.kind} takes up to ${MOST_TRIED} lines, these are ${lines}:` +
-          ' divide the files, as with split -l',
+        `a dry run of ${request.kind} takes at most ${MOST_TRIED} lines, but the files have ${lines}.` +
+          ' Divide the files, for example with split -l.',
       );
     await core.projector.catchUp();
     const summary = await importSources(sources, request, { ...work, core, carryOut: carryOutOn(core), isDry: true });
-    const notTried =
-      `more than ${MOST_TRIED} lines: the change in money is not computed;` + ' try a part of the file to see its own';
+    const notTried = `more than ${MOST_TRIED} lines: the change in money is not computed. Try a part of the file.`;
     return { ...summary, survey: await surveyor.of(core), effect: null, notTried };
   }
   return onTrial(core, caller.now, async (trial) => {

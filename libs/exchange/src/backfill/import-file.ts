@@ -33,7 +33,7 @@ export async function importFile<Item>(source: Source, options: FileImport<Item>
   try {
     await importPages(source, options, pages, reading);
   } catch (error) {
-    // The file can't be read beyond this row. The rows before it are imported all the same.
+    // The file can't be read past this row. The rows before it are imported.
     if (isDomainError(error)) await options.importer.flush();
     throw error;
   }
@@ -87,7 +87,7 @@ function readingOf<Item>(
       code: 'foreign_column',
       field,
       value: '',
-      message: `a column that ${preset.name} does not define; it is not read`,
+      message: `column not defined by ${preset.name}. It is not read.`,
     });
   return { preset, cells: cellsFor(preset, mapping, source.name, columns) };
 }

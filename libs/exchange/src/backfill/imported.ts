@@ -39,7 +39,7 @@ export async function imported(
   return { ...summary, historic: await historicSince(core, from, covered) };
 }
 
-/** Issued lines that were marked after a position, also by others who wrote at the same time. */
+/** Issued lines that were marked after a position, including marks by others who wrote at the same time. */
 async function historicSince({ db }: LedgerCore, position: number, covered: CoveredTime): Promise<Historic[]> {
   const marked = await readMarkedSince(db, position, covered);
   return marked.map(({ tenant_id: tenantId, invoices, lines }) => ({ tenantId, invoices, lines }));

@@ -16,7 +16,7 @@ import type { Surveyed } from './survey.js';
 import { UsageImport } from './usage-import.js';
 import type { Work } from './work.js';
 
-// The last preset of a kind is the generic one, which reads what no other recognises.
+// The last preset of a kind is the generic one. It reads files that no other preset recognises.
 const USAGE = [genericUsage];
 const COSTS = [focusCosts, awsCostReport, digitalOceanInvoiceCsv, digitalOceanInvoiceItems, genericCosts];
 const RESOURCES = [digitalOceanApi, genericResources];

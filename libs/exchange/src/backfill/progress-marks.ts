@@ -5,7 +5,7 @@ import type { Mapping } from '../rows/mapping.js';
 import { COUNTS, type Counts } from '../rows/outcome.js';
 import type { Source } from '../rows/source.js';
 
-/** Raised when files are read in another way than before: files that were imported in the old way are read again. */
+/** Raised when files are read in a new way: files that were imported in the old way are then read again. */
 const READING = 1;
 /** Rows between two marks. */
 export const ROWS_PER_MARK = 200_000;

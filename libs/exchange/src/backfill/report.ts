@@ -14,7 +14,7 @@ export interface FileSummary extends Counts {
   readonly notes: string | null;
 }
 
-/** An oddity of rows that were imported, and the number of those rows. */
+/** An oddity of imported rows, and the number of those rows. */
 export interface Odd {
   readonly code: string;
   readonly field: string;
@@ -34,7 +34,7 @@ class SideFile {
 
   async close(): Promise<string | null> {
     if (this.stream === null) {
-      // The file of an earlier run lists rows that are repaired now.
+      // An earlier run's file lists rows that are repaired now.
       await rm(this.path, { force: true });
       return null;
     }
@@ -55,7 +55,7 @@ export class FileReport implements RowReport {
     private readonly source: Source,
     private readonly onReject: (sentence: string) => void,
     private readonly odd: Map<string, Odd>,
-    /** Whether rejects and notes are written beside the file. */
+    /** Whether rejects and notes are written to files next to the imported file. */
     private readonly isKept: boolean,
   ) {
     this.rejects = new SideFile(`${source.name}.rejects.jsonl`);
@@ -92,7 +92,7 @@ export class FileReport implements RowReport {
     this.odd.set(key, { code, field, message, rows: (this.odd.get(key)?.rows ?? 0) + 1 });
   }
 
-  /** All rows of the file are known: its rejects and notes of the first import stay. */
+  /** All rows of the file are known. The rejects and notes of the first import are kept. */
   known(rows: number): void {
     this.count('read', rows);
     this.count('duplicate', rows);

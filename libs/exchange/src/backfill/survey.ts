@@ -10,12 +10,12 @@ export interface Surveyed {
   readonly until: Instant | null;
   readonly deploymentId?: string;
   readonly tenantId?: string;
-  /** A quantity, or money where there is a currency. */
+  /** A quantity, or money if there is a currency. */
   readonly amount?: string;
   readonly currency?: string;
 }
 
-/** The subjects of all readable rows, whether they are known already or not. */
+/** The subjects of all readable rows, including rows that are already known. */
 export interface Survey {
   readonly from: Instant | null;
   readonly until: Instant | null;
@@ -40,7 +40,7 @@ export class CoveredTime {
   }
 }
 
-/** Adds rows up. Its memory grows with the number of kinds, deployments and tenants, not with that of rows. */
+/** Adds up rows. Its memory grows with the number of kinds, deployments and tenants, not of rows. */
 export class Surveyor {
   private readonly covered = new CoveredTime();
   private readonly kinds = new Map<
@@ -66,7 +66,7 @@ export class Surveyor {
     this.kinds.set(name, known);
   }
 
-  /** With the tenants that hold or held the deployments. */
+  /** With the tenants that have or had the deployments. */
   async of({ db }: LedgerCore): Promise<Survey> {
     for (const tenantId of await readTenantsHolding(db, [...this.deployments])) this.tenants.add(tenantId);
     const kinds = [...this.kinds.values()].map((each) => ({ ...each, sum: each.sum === null ? null : text(each.sum) }));

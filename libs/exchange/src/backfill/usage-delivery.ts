@@ -10,11 +10,11 @@ import type { Source } from '../rows/source.js';
 import { looseKey } from '#projections/usage-records/usage-records.lookups';
 import { DryExclusions, SeenGranularities } from './usage-granularities.js';
 
-/** Readings of one deployment and month; no two of a run have the same key. */
+/** Readings of one deployment and month. No two readings in it have the same key. */
 export interface UsageBatch {
   readonly deploymentId: string;
   readonly observations: readonly Observation[];
-  /** Of its file, as the observations. */
+  /** Places in its file, in the order of the observations. */
   readonly rows: readonly number[];
 }
 
@@ -23,16 +23,17 @@ const MAX_ATTEMPTS = 20;
 interface Stream {
   revision: number;
   /**
-   * Whether all that is in it came from this run: of its keys, which are each other's equals nowhere, nothing is known.
+   * Whether every reading in the stream came from this run. The keys of a run are distinct, so none of them is known
+   * then.
    */
   readonly isOwn: boolean;
   readonly granularities: SeenGranularities;
 }
 
 /**
- * Writes the batches of an import. A command looks at all that was recorded before it; here that is done once a stream:
- * what the run itself appends has other keys than what it appends next, so that a stream which began with it is not
- * looked up at all. Whoever else appends to one meanwhile is found by its revision, and it is looked up from then on.
+ * Writes the batches of an import. A command reads everything that was recorded before it. An import reads this once
+ * per stream: its own appends have other keys than its next ones, so a stream that it started is not read at all. If
+ * another process appends to a stream, the revision shows it, and the stream is read from then on.
  */
 export class UsageDelivery {
   private readonly streams = new Map<string, Stream>();
@@ -43,11 +44,11 @@ export class UsageDelivery {
     private readonly core: LedgerCore,
     private readonly call: CommandCall,
     private readonly source: Source,
-    /** Decides, and appends nothing. */
+    /** Decides, but appends nothing. */
     private readonly isDry: boolean,
   ) {}
 
-  /** Opens the streams of these batches: the read models then cover what others have recorded in them. */
+  /** Opens the streams of these batches. The read models then cover what others have recorded in them. */
   async open(batches: readonly OfOneMonth[]): Promise<void> {
     const names = new Set(
       batches
@@ -62,8 +63,8 @@ export class UsageDelivery {
   }
 
   /**
-   * Appends what is new or corrected of an opened stream's batch; `isRepeated`: its keys came before in this run, and
-   * what was said of them is projected. Errors as in writeUsage; nothing of the batch is then appended.
+   * Appends what is new or corrected in a batch of an opened stream. `isRepeated`: its keys came before in this run,
+   * and those earlier readings are projected. Errors: as in writeUsage. Nothing of the batch is then appended.
    */
   async write(batch: UsageBatch, isRepeated: boolean): Promise<Omit<UsageDecided, 'events'>> {
     const name = nameOf(batch);
@@ -98,7 +99,7 @@ export class UsageDelivery {
         if (attempts === MAX_ATTEMPTS)
           throw conflict(
             'busy_stream',
-            `${name} was changed by others ${MAX_ATTEMPTS} times over: run the same import again`,
+            `${name} was changed by others ${MAX_ATTEMPTS} times. Run the same import again.`,
           );
         this.streams.set(name, { ...stream, revision: await this.core.log.revisionOf(name), isOwn: false });
         await this.core.projector.catchUp();
@@ -106,13 +107,13 @@ export class UsageDelivery {
     }
   }
 
-  /** The rows that an event's readings were read from. */
+  /** The rows from which the readings of an event came. */
   private sourceOf({ observations, rows }: UsageBatch): NonNullable<CommandCall['sourceOf']> {
     const rowOf = new Map<object, number | undefined>(observations.map((each, index) => [each, rows[index]]));
     return ({ type, data }) => {
       if (type !== 'UsageObserved' && type !== 'UsageCorrected') return undefined;
       const named: readonly ReadingKey[] = type === 'UsageObserved' ? data.observations : data.corrections;
-      // Mostly the very readings that came in; else what was made of them.
+      // Usually the incoming readings themselves, otherwise what was made of them.
       const found = named.every((each) => rowOf.has(each))
         ? named.map((each) => rowOf.get(each))
         : rowsByKey(named, observations, rows);
@@ -127,7 +128,7 @@ function rowsByKey(
   observations: readonly Observation[],
   rows: readonly number[],
 ): (number | undefined)[] {
-  // Of several providers' readings of one key, each is its own.
+  // Readings of several providers with the same key are separate.
   const ofProvider = new Map(
     observations.map((each, index) => [`${each.provider ?? ''}\u0000${looseKey(each)}`, rows[index]]),
   );

@@ -4,7 +4,7 @@ import { looseKey } from '#projections/usage-records/usage-records.lookups';
 
 export interface Identified {
   readonly identified: Observation;
-  /** How many rows before it in this file have its key. */
+  /** Number of earlier rows in this file with the same key. */
   readonly before: number;
 }
 
@@ -16,9 +16,10 @@ export class UsageIdentity {
   private readonly ofAnyProvider = new Occurrences();
 
   /**
-   * A row with an id of its source's is that one. An event without one is told apart by its file and row (`identity`),
-   * since equal ones are two. The reading of an hour or a day is the same when it is delivered again in another file,
-   * so that its quantity can be corrected; what a file says of it a second time is another reading.
+   * A row with an id of its source is identified by that id. An event without an id is identified by its file and row
+   * (`identity`), because equal events are separate ones. A reading of an hour or a day is the same reading if another
+   * file delivers it again, so that its quantity can be corrected. A second such row in the same file is another
+   * reading.
    */
   of(deploymentId: string, observation: Observation, identity: string): Identified {
     if (observation.sourceId === undefined && observation.granularity === 'event')

@@ -78,13 +78,13 @@ export class UsageImport implements Importer<UsageItem> {
     this.rounds = [];
     this.kept = 0;
     this.writing = this.writeRounds(rounds);
-    // `flush` and the next batch report its failure.
+    // The next batch or `flush` reports its failure.
     this.writing.catch(() => undefined);
   }
 
   private async writeRounds(rounds: readonly (Map<string, Group> | undefined)[]): Promise<void> {
     for (const [before, round] of rounds.entries()) {
-      // A further row of a key is decided after the earlier one is projected.
+      // A further row with the same key is decided after the earlier one is projected.
       if (before > 0) await this.core.projector.catchUp();
       if (round !== undefined) await this.writeRound([...round.values()], before > 0);
     }
@@ -128,7 +128,7 @@ export class UsageImport implements Importer<UsageItem> {
       deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId);
     } catch (error) {
       if (!isDomainError(error)) throw error;
-      reason = 'is not registered: register it (register-deployment), then import the file of rejects';
+      reason = 'is not registered. Register it (register-deployment), then import the file of rejects.';
     }
     this.refused.set(deploymentId, reason);
     return reason;

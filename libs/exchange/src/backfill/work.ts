@@ -3,7 +3,7 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import type { CarryOut } from './command-import.js';
 import type { Surveyor } from './survey.js';
 
-/** What an import works with. */
+/** The inputs of an import. */
 export interface Work {
   readonly core: LedgerCore;
   readonly caller: Caller;
@@ -12,6 +12,6 @@ export interface Work {
   readonly isDry: boolean;
   /** Whether files of rejects and notes are written. */
   readonly keepsFiles: boolean;
-  /** Gets every row that can be read. */
+  /** Receives every readable row. */
   readonly surveyor: Pick<Surveyor, 'add'>;
 }

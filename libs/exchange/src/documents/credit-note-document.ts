@@ -13,7 +13,7 @@ import { byDeployment, figure, headingRow, kindText, negated, refText, sumRow, t
 
 export interface CreditNoteDocument extends Parties {
   readonly creditNote: CreditNoteView;
-  /** The one that it credits. */
+  /** The invoice that it credits. */
   readonly invoice: Pick<InvoiceView, 'number' | 'issuedAt' | 'taxes'>;
 }
 
@@ -26,7 +26,8 @@ const COLUMNS: readonly Column[] = [
 const WIDTH = COLUMNS.length;
 
 /**
- * A credit note as it is sent. Its rows are below zero: here they are what is credited, above. Errors: `DoesNotAddUp`.
+ * A credit note as sent to the tenant. Its rows are negative. Here they are shown as positive credited amounts. Errors:
+ * `DoesNotAddUp`.
  */
 export function creditNoteDocument(document: CreditNoteDocument): string {
   const { creditNote, invoice, seller, tenantName, timeZone, shownAsOf, deploymentNames } = document;
@@ -77,15 +78,15 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
     ],
     notes: [
       `All amounts are in ${currency}. Days and times are those of ${timeZone};` +
-        ' a period of whole days is given by its first and its last day.',
-      'What is credited lowers the amount due of the invoice; what goes beyond that, or comes after payment,' +
-        ' is your credit and is taken from the amount due of later invoices.',
+        ' a period of whole days is shown by its first and last day.',
+      'The credited amount lowers the amount due of the invoice. The rest, and all of it after payment,' +
+        ' is your credit. It is deducted from the amount due of later invoices.',
     ],
     forStaff: [],
   });
 }
 
-/** The fee first, then by kind and charge period: as invoices have them. */
+/** The base fee first, then by kind and charge period, as on invoices. */
 const inOrder = (rows: CreditNoteView['rows']): CreditNoteView['rows'] =>
   rows.toSorted(
     (a, b) =>

@@ -1,4 +1,4 @@
-/** HTML that may stand in a page as it is. */
+/** HTML that is inserted into a page without escaping. */
 export class Html {
   constructor(readonly text: string) {}
 }
@@ -21,7 +21,7 @@ const textOf = (part: Part): string => {
   return escaped(String(part));
 };
 
-/** A page's template: whatever is put into it is escaped, unless it is HTML already. */
+/** The template of a page: every inserted value is escaped, except HTML. */
 export const html = (literals: TemplateStringsArray, ...parts: readonly Part[]): Html =>
   new Html(
     literals.map((literal, index) => `${literal}${index < parts.length ? textOf(parts[index] ?? '') : ''}`).join(''),

@@ -35,7 +35,7 @@ const LINE: InvoiceView['lines'][number] = {
   tax: '2.70',
   correction: false,
 };
-/** 300 × 0.10 = 30.00, less 10 %: 27.00, and 10 % tax on it. */
+/** 300 × 0.10 = 30.00, minus 10 % = 27.00, plus 10 % tax. */
 const INVOICE: InvoiceView = {
   invoiceId: 'i1',
   number: 'INV-000007',
@@ -73,7 +73,7 @@ const rendered = (invoice: Partial<InvoiceView> = {}, more: Partial<InvoiceDocum
   });
 
 describe('invoiceDocument', () => {
-  it('escapes whatever it is given', () => {
+  it('escapes every value', () => {
     const evil = `<b>&"'`;
     const html = rendered(
       {
@@ -88,20 +88,20 @@ describe('invoiceDocument', () => {
     expect(html.split('&lt;b&gt;&amp;&quot;&#39;')).toHaveLength(11);
   });
 
-  it('names no seller where none is configured', () => {
+  it('shows no seller if none is configured', () => {
     expect(rendered()).toContain('<h2>From</h2><p class="seller">We</p>');
     expect(rendered({}, { seller: null })).not.toContain('From');
   });
 
-  it('shows days as the tenant counts them', () => {
+  it('shows days in the time zone of the tenant', () => {
     expect(rendered()).toContain('hours, 2026-04-01 to 2026-04-30');
-    // Berlin is two hours ahead: April of UTC is no whole days there.
+    // Berlin is two hours ahead: April in UTC does not consist of whole days there.
     expect(rendered({}, { timeZone: 'Europe/Berlin' })).toContain('hours, 2026-04-01 02:00 to 2026-05-01 02:00');
   });
 
-  it('takes credit of earlier invoices from what is due, and calls a total below zero the tenant’s credit', () => {
+  it('deducts earlier credit from the amount due, and shows a negative total as the tenant’s credit', () => {
     const due = rendered({ creditTaken: '9.70', amountDue: '20.00' });
-    expect(due).toContain('Taken from your credit of earlier invoices</th><td class="figure">-9.70</td>');
+    expect(due).toContain('Deducted from your credit of earlier invoices</th><td class="figure">-9.70</td>');
     expect(due).toContain('Amount due, USD</th><td class="figure">20.00</td>');
     const negative = { ...ROW, quantity: '-300', gross: '-30.00', discount: '-3.00', net: '-27.00', tax: '-2.70' };
     const credit = rendered({
@@ -112,13 +112,11 @@ describe('invoiceDocument', () => {
       taxes: [{ name: 'GST', ratePercent: '10', net: '-27.00', tax: '-2.70' }],
       amountDue: '0.00',
     });
-    expect(credit).toContain(
-      'Your credit, taken from the amount due of later invoices</th><td class="figure">29.70</td>',
-    );
+    expect(credit).toContain('Your credit, deducted from later invoices</th><td class="figure">29.70</td>');
     expect(credit).toContain('Amount due, USD</th><td class="figure">0.00</td>');
   });
 
-  it('tells staff alone what a draft does not bill', () => {
+  it('shows only staff what a draft does not bill', () => {
     const draft = {
       status: 'draft' as const,
       number: null,
@@ -134,17 +132,19 @@ describe('invoiceDocument', () => {
     );
   });
 
-  it('is refused where figures contradict each other', () => {
+  it('is refused if figures contradict each other', () => {
     expect(() => rendered({ subtotal: '28.00', total: '30.70' })).toThrow(
-      'Invoice INV-000007 is not rendered: the lines come to 27, and it says 28.00.' +
-        ' Compare its rows with its events (explain) before anything is sent',
+      'Invoice INV-000007 is not rendered: the sum of the lines is 27, but the document shows 28.00.' +
+        ' Compare its rows with its events (explain) before you send anything',
     );
-    expect(() => rendered({ total: '29.71' })).toThrow('subtotal and tax come to 29.7, and it says 29.71');
+    expect(() => rendered({ total: '29.71' })).toThrow(
+      'the sum of subtotal and tax is 29.7, but the document shows 29.71',
+    );
     expect(() => rendered({ lines: [{ ...LINE, rows: [{ ...ROW, discount: '4.00' }] }] })).toThrow(
-      'gross, discount and credit of row r1 come to 26, and it says 27.00',
+      'the sum of gross, discount and credit of row r1 is 26, but the document shows 27.00',
     );
     expect(() => rendered({ amountDue: '29.00' })).toThrow(
-      'total, credit taken and credit notes come to 29.7, and it says 29.00',
+      'the sum of total, credit taken and credit notes is 29.7, but the document shows 29.00',
     );
   });
 });

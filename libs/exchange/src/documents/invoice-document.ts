@@ -20,20 +20,20 @@ import {
   taxText,
 } from './rows.js';
 
-/** What a document is of besides its figures. */
+/** Details of a document other than its figures. */
 export interface Parties {
   readonly seller: string | null;
-  /** As it was when the invoice was issued; null: it was erased since. */
+  /** As it was when the invoice was issued. null: it was erased. */
   readonly tenantName: string | null;
   readonly timeZone: string;
   readonly deploymentNames: ReadonlyMap<string, string>;
-  /** Given where it was asked as of an earlier instant or position. */
+  /** Present if the document was requested as of an earlier instant or position. */
   readonly shownAsOf: string | null;
 }
 
 export interface InvoiceDocument extends Parties {
   readonly invoice: InvoiceView;
-  /** The coupons and credits that its rows took, by id. */
+  /** The coupons and credits of its rows, by id. */
   readonly grants: ReadonlyMap<
     string,
     { readonly kind: 'coupon' | 'credit'; readonly percent: string | null; readonly reason: string | null }
@@ -57,8 +57,8 @@ const COLUMNS: readonly Column[] = [
 const WIDTH = COLUMNS.length;
 
 /**
- * An invoice as it is sent: HTML that prints. It has the view's figures and no other; a sum that it shows is compared
- * with the view's. Errors: `DoesNotAddUp`.
+ * An invoice as sent to the tenant: HTML for print. It shows only figures of the view, and compares every sum that it
+ * shows with the view. Errors: `DoesNotAddUp`.
  */
 export function invoiceDocument(document: InvoiceDocument): string {
   const { invoice } = document;
@@ -102,7 +102,7 @@ const titleOf = ({ number, status, invoiceId }: InvoiceView): string => {
   return status === 'draft' ? 'Draft of an invoice' : `Invoice draft ${invoiceId}`;
 };
 
-/** Lines that could not be rated are not billed, and not shown to the tenant: a later invoice bills them. */
+/** Lines that could not be rated are not billed, and not shown to the tenant. A later invoice bills them. */
 function billedLines({ lines, quarantined }: InvoiceView): Line[] {
   const setAside = new Set(quarantined.map(({ lineId }) => lineId));
   return lines.filter(({ lineId, parentLineId, rows }) => rows.length > 0 || !setAside.has(parentLineId ?? lineId));
@@ -151,7 +151,7 @@ function assertFiguresAddUp({ lines, taxes, subtotal, tax, total }: InvoiceView,
   );
   assertAddsUp(
     title,
-    'what is taxed at each rate',
+    'the taxable amounts of each rate',
     taxes.map(({ net }) => net),
     subtotal,
   );
@@ -165,8 +165,8 @@ function assertFiguresAddUp({ lines, taxes, subtotal, tax, total }: InvoiceView,
 }
 
 /**
- * What is due is the total less credit taken and credit notes; one after payment is the tenant's credit, and takes
- * nothing off.
+ * The amount due is the total minus credit taken and credit notes. A credit note after payment becomes credit of the
+ * tenant and does not lower the amount due.
  */
 function assertSettled({ total, creditTaken, amountDue, creditNotes, status }: InvoiceView, title: string): void {
   if (status === 'void') return;
@@ -180,21 +180,19 @@ function assertSettled({ total, creditTaken, amountDue, creditNotes, status }: I
 /** `--1.00` is 1.00. */
 const plain = (amount: string): string => amount.replace(/^--/, '');
 
-/** What must be paid of a total, before any credit. */
+/** The amount to pay of a total, before any credit. */
 const ofTotal = (total: string): Decimal => (decimal(total).gt(ZERO) ? decimal(total) : ZERO);
 
 function markOf({ status, voidedAt }: InvoiceView, dates: Dates): Mark | null {
   if (status === 'draft')
     return {
       word: 'DRAFT',
-      says: 'This is not an invoice. Nothing is to be paid on it, and its figures may change until it is issued.',
+      says: 'This is not an invoice. Do not pay it. Its figures may change until it is issued.',
     };
   if (status === 'void')
     return {
       word: 'VOID',
-      says:
-        `This invoice was voided${voidedAt === null ? '' : ` on ${dates.instant(voidedAt)}`}.` +
-        ' Nothing is to be paid on it.',
+      says: `This invoice was voided${voidedAt === null ? '' : ` on ${dates.instant(voidedAt)}`}.` + ' Do not pay it.',
     };
   return null;
 }
@@ -241,7 +239,7 @@ function deploymentBody(title: string, lines: readonly Line[], currency: string,
   return html`<tbody>${rows}</tbody>`;
 }
 
-/** A line that was cut is a heading of its parts. It is not counted itself. */
+/** A split line is the heading of its parts. It is not counted itself. */
 function familyRows(family: readonly Line[], currency: string, dates: Dates): Html[] {
   const [first] = family;
   if (first === undefined) return [];
@@ -293,7 +291,7 @@ function amountsRow(kind: string, description: string, row: Row): Html {
   return html`<tr class="${kind}"><td>${description}</td>${figures.map(figure)}</tr>`;
 }
 
-/** Corrections of what earlier invoices billed too much, or too little. */
+/** Corrections of what earlier invoices billed too much or too little. */
 function correctionsBody(lines: readonly Line[], { invoice, deploymentNames }: InvoiceDocument, dates: Dates): Html[] {
   if (lines.length === 0) return [];
   const net = moneyText(sum(lines.map((line) => decimal(line.net))), invoice.currency);
@@ -302,7 +300,7 @@ function correctionsBody(lines: readonly Line[], { invoice, deploymentNames }: I
     const name = deploymentText(deploymentNames, line.deploymentId);
     const of = `${name}: ${kindText(line.billingKind)}, ${dates.period(line.period)}`;
     return [
-      headingRow('line', WIDTH, of, reasons.length === 0 ? '' : `because of: ${reasons.join('; ')}`),
+      headingRow('line', WIDTH, of, reasons.length === 0 ? '' : `reason: ${reasons.join('; ')}`),
       ...line.rows.map((row) => amountsRow('row', correctionText(row), row)),
     ];
   });
@@ -317,12 +315,11 @@ function correctionsBody(lines: readonly Line[], { invoice, deploymentNames }: I
 
 function correctionText({ kind, ref, correctsInvoices = [] }: Row): string {
   const numbers = correctsInvoices.join(', ');
-  if (kind === 'reversal')
-    return `${refText(ref)}: ${numbers === '' ? 'taken back' : `as billed by ${numbers}, taken back`}`;
-  return `${refText(ref)}: ${numbers === '' ? 'as it should be' : `as it should be, instead of ${numbers}`}`;
+  if (kind === 'reversal') return `${refText(ref)}: ${numbers === '' ? 'reversed' : `billed on ${numbers}, reversed`}`;
+  return `${refText(ref)}: ${numbers === '' ? 'corrected' : `corrected, replaces ${numbers}`}`;
 }
 
-/** Coupons and credits by their origin. The rows above contain them already. */
+/** Coupons and credits by their origin. The rows above already contain them. */
 function creditsBody({ invoice, grants }: InvoiceDocument, title: string): Html[] {
   const rows = invoice.lines.flatMap((line) => line.rows);
   const taken = [
@@ -338,11 +335,11 @@ function creditsBody({ invoice, grants }: InvoiceDocument, title: string): Html[
   const all = moneyText(sum(rows.map(({ credit }) => decimal(credit))), invoice.currency);
   assertAddsUp(
     title,
-    'coupons and credits taken',
+    'coupons and credits used',
     taken.map(({ amount }) => amount),
     all,
   );
-  const heading = headingRow('section', WIDTH, 'Coupons and credits taken', 'contained in the rows above');
+  const heading = headingRow('section', WIDTH, 'Coupons and credits used', 'included in the rows above');
   const named = taken.map(({ creditId, amount }) => {
     const grant = grantText(creditId, grants.get(creditId));
     return html`<tr class="row"><td colspan="6">${grant}</td>${figure(amount)}<td></td></tr>`;
@@ -371,14 +368,13 @@ function settlementRows(
   { status, currency, total, creditTaken, amountDue, paidAt }: InvoiceView,
   dates: Dates,
 ): Html[] {
-  if (status === 'void')
-    return [sumRow('total', WIDTH, `Amount due, ${currency}: none, this invoice is void`, amountDue)];
+  if (status === 'void') return [sumRow('total', WIDTH, `Amount due, ${currency}: none (invoice is void)`, amountDue)];
   const noted = moneyText(ofTotal(total).minus(decimal(creditTaken)).minus(decimal(amountDue)), currency);
   const credit = decimal(total).lt(ZERO)
-    ? [sumRow('row', WIDTH, 'Your credit, taken from the amount due of later invoices', negated(total, currency))]
+    ? [sumRow('row', WIDTH, 'Your credit, deducted from later invoices', negated(total, currency))]
     : [];
   const due = {
-    draft: 'Amount due, were it issued now',
+    draft: 'Amount due if issued now',
     issued: 'Amount due',
     paid: `Paid${paidAt === null ? '' : ` on ${dates.instant(paidAt)}`}`,
   }[status];
@@ -386,7 +382,7 @@ function settlementRows(
     ...credit,
     ...(isZero(creditTaken)
       ? []
-      : [sumRow('row', WIDTH, 'Taken from your credit of earlier invoices', negated(creditTaken, currency))]),
+      : [sumRow('row', WIDTH, 'Deducted from your credit of earlier invoices', negated(creditTaken, currency))]),
     ...(isZero(noted) ? [] : [sumRow('row', WIDTH, 'Credit notes', negated(noted, currency))]),
     sumRow('total', WIDTH, `${due}, ${currency}`, amountDue),
   ];
@@ -403,17 +399,17 @@ function creditNotesBody({ creditNotes }: InvoiceView, dates: Dates): Html[] {
 function notesOf({ currency }: InvoiceView, { timeZone }: Dates, lines: readonly Line[]): string[] {
   return [
     `All amounts are in ${currency}. Days and times are those of ${timeZone};` +
-      ' a period of whole days is given by its first and its last day.',
+      ' a period of whole days is shown by its first and last day.',
     ...(lines.some(({ parentLineId }) => parentLineId !== null)
       ? [
-          'Where only a part of a period is billed, the rest is on other invoices. Rounding is over the whole period,' +
+          'If only part of a period is billed, the rest is on other invoices. Rounding is over the whole period,' +
             ' so a part may differ by a cent from quantity × unit amount.',
         ]
       : []),
     ...(lines.some(({ correction }) => correction)
       ? [
-          'A correction takes back what an earlier invoice billed and bills it as it should be.' +
-            ' The earlier invoice itself stays as it is.',
+          'A correction reverses a row of an earlier invoice and bills the right amount.' +
+            ' The earlier invoice itself does not change.',
         ]
       : []),
   ];

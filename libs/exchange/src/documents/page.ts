@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { html, Html } from './html.js';
 import { DOCUMENT_STYLE } from './style.js';
 
-/** What a content security policy has to allow for a document to be shown: its one inline style, and nothing else. */
+/** The content security policy that a document needs: its one inline style, and nothing else. */
 export const DOCUMENT_STYLE_SOURCE = `'sha256-${createHash('sha256').update(DOCUMENT_STYLE).digest('base64')}'`;
 
-/** DRAFT or VOID, across every page: nobody must take the document for one to be paid. */
+/** DRAFT or VOID across every page, so that nobody pays it. */
 export interface Mark {
   readonly word: string;
   readonly says: string;
@@ -13,7 +13,7 @@ export interface Mark {
 
 export interface Column {
   readonly heading: string;
-  /** A figure stands to the right and is never broken; see the style. */
+  /** A figure is right-aligned and never broken across lines. See the style. */
   readonly kind: 'name' | 'figure';
 }
 
@@ -21,7 +21,7 @@ export interface DocumentPage {
   /** `Invoice INV-000001`. */
   readonly title: string;
   readonly mark: Mark | null;
-  /** Who bills, as configured: free text, its lines kept. null: not configured. */
+  /** The seller as configured: free text, with its line breaks. null: not configured. */
   readonly seller: string | null;
   /** null: erased. */
   readonly tenantName: string | null;
@@ -31,11 +31,11 @@ export interface DocumentPage {
   /** Bodies of one table, so that its head is repeated on every page. */
   readonly bodies: readonly Html[];
   readonly notes: readonly string[];
-  /** For staff only; never printed. */
+  /** For staff only. Never printed. */
   readonly forStaff: readonly string[];
 }
 
-/** One file that needs nothing else: no script, no resource from elsewhere, the style within. */
+/** One self-contained file: no script, no external resource, inline style. */
 export function documentPage(page: DocumentPage): string {
   const { title, mark, seller, tenantId, facts } = page;
   const name = page.tenantName ?? '[name erased]';

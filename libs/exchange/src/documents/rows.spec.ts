@@ -4,7 +4,7 @@ import { Dates } from './dates.js';
 import { byDeployment, refText, taxText } from './rows.js';
 
 describe('rows of a document', () => {
-  it('name what they are for in words, and the key of a rate as it is', () => {
+  it('have a description in words, and the unchanged key of a rate', () => {
     expect(
       ['usage', 'tier-2', 'tier-2-flat', 'flat', 'fixed', 'minimum-commitment', 'VmVCpu/standard/hel1@x'].map(refText),
     ).toEqual([
@@ -18,7 +18,7 @@ describe('rows of a document', () => {
     ]);
   });
 
-  it('name the tax, or that there is none', () => {
+  it('show the tax, or "No tax"', () => {
     expect([taxText('GST', '10'), taxText(null, '10'), taxText(null, '0.0')]).toEqual([
       'GST 10 %',
       'Tax 10 %',
@@ -26,7 +26,7 @@ describe('rows of a document', () => {
     ]);
   });
 
-  it('stand under their deployments, in the order of the names; an id that is no name stands alone', () => {
+  it('are grouped by deployment in the order of names, with the id alone if there is no name', () => {
     const items = [{ deploymentId: 'z' }, { deploymentId: null }, { deploymentId: 'a' }];
     const names = new Map([
       ['z', 'Production'],
@@ -39,12 +39,12 @@ describe('rows of a document', () => {
 describe('dates of a document', () => {
   const dates = new Dates('Europe/Berlin');
 
-  it('have the time of day only where it is not midnight there', () => {
+  it('have the time of day unless it is midnight there', () => {
     expect(dates.instant(instant('2026-03-31T22:00:00Z'))).toBe('2026-04-01');
     expect(dates.instant(instant('2026-04-01T10:30:00Z'))).toBe('2026-04-01 12:30');
   });
 
-  it('of whole days are the first and the last of them', () => {
+  it('of whole days are shown by the first and last day', () => {
     const day = { start: instant('2026-03-31T22:00:00Z'), end: instant('2026-04-01T22:00:00Z') };
     expect(dates.period(day)).toBe('2026-04-01');
     expect(dates.period({ ...day, end: instant('2026-04-30T22:00:00Z') })).toBe('2026-04-01 to 2026-04-30');

@@ -4,7 +4,7 @@ import { moneyText } from '#domain/money/money';
 import { readRef } from '#domain/prices/refs';
 import { html, type Html } from './html.js';
 
-/** A row's reference in words; the key of a rate stays as it is. */
+/** A row's reference in words. The key of a rate is not changed. */
 export function refText(ref: string): string {
   const { kind, tier } = readRef(ref);
   switch (kind) {
@@ -36,18 +36,18 @@ export const isZero = (amount: string): boolean => decimal(amount).eq(decimal('0
 
 export const figure = (value: string): Html => html`<td class="figure">${value}</td>`;
 
-/** A row of the table that is a heading, over all its columns. */
+/** A heading row over all columns of the table. */
 export function headingRow(kind: 'section' | 'line' | 'part', columns: number, title: string, quiet = ''): Html {
   const scope = kind === 'section' ? 'rowgroup' : 'row';
   const note = quiet === '' ? '' : html` <span class="quiet">· ${quiet}</span>`;
   return html`<tr class="${kind}"><th colspan="${columns}" scope="${scope}">${title}${note}</th></tr>`;
 }
 
-/** A row with a name and a figure in the last column. */
+/** A row with a name, and a figure in the last column. */
 export const sumRow = (kind: 'row' | 'sum' | 'total', columns: number, name: string, amount: string): Html =>
   html`<tr class="${kind}"><th colspan="${columns - 1}" scope="row">${name}</th>${figure(amount)}</tr>`;
 
-/** `Production (acme-prod)`: a name is for people, the id is what everything else calls it. */
+/** `Production (acme-prod)`: the name for people, and the id for everything else. */
 export function deploymentText(names: ReadonlyMap<string, string>, id: string | null): string {
   if (id === null) return 'Other';
   const name = names.get(id);

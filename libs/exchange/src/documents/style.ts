@@ -1,7 +1,7 @@
 /**
- * Of a document on paper and on screen. Black on white whatever the screen prefers: it is a sheet of paper. The table's
- * head, with the document's name in it, is repeated on every page, and no row is broken across two. Figures are never
- * broken: columns are as wide as theirs, and descriptions get what is left.
+ * The style of a document on paper and on screen. It is black on white even in dark mode, like a sheet of paper. The
+ * head of the table, with the name of the document, is repeated on every page, and no row is broken across pages.
+ * Columns are as wide as their figures, which are never broken. Descriptions get the remaining width.
  */
 export const DOCUMENT_STYLE = `
 @page { size: A4; margin: 15mm 14mm 17mm;

@@ -9,13 +9,13 @@ import { FOCUS_COLUMNS } from './focus-row.js';
 export const EXPORT_KINDS = ['focus', 'usage', 'lines', 'invoices', 'margin'] as const;
 export type ExportKind = (typeof EXPORT_KINDS)[number];
 
-/** What is exported: rows, one by one, and the columns that they have in CSV. */
+/** The exported rows, one by one, and their columns in CSV. */
 export interface Export {
   readonly columns: readonly string[];
   readonly rows: AsyncIterable<Readonly<Record<string, unknown>>>;
 }
 
-/** The queries that exports read, asked as the caller may. */
+/** The queries that exports read, with the rights of the caller. */
 export interface Sources {
   readonly tenants: Source<Page>;
   readonly usageRecords: Source<Page>;
@@ -47,7 +47,7 @@ const PAGE_ROWS = 1000;
 const zParams = z.strictObject({
   period: zMonth.optional(),
   currency: z.string().optional(),
-  /** Who bills, as FOCUS names it. */
+  /** The seller, as FOCUS names it. */
   issuer: z.string().min(1).default(DEFAULT_ISSUER),
 });
 
@@ -115,7 +115,7 @@ const MARGIN = [
   'marginPct',
 ];
 
-/** Exports as of now; reading goes page by page at that position. Errors: `invalid_parameter`, and the queries' own. */
+/** Exports as of now. All pages are read at that position. Errors: `invalid_parameter`, and those of the queries. */
 export async function exported(
   core: LedgerCore,
   kind: ExportKind,
@@ -151,22 +151,22 @@ export async function exported(
 
 function required<Value>(kind: ExportKind, value: Value | undefined): Value {
   if (value === undefined)
-    throw invalid('invalid_parameter', `export ${kind} is of a month: give --period, such as 2026-04`, [
+    throw invalid('invalid_parameter', `export ${kind} needs a month. Give --period, such as 2026-04.`, [
       { field: 'period', message: 'is missing' },
     ]);
   return value;
 }
 
-/** A file has no place to say what it lacks. */
+/** A file can't show what it lacks. */
 function whole({ pruned = [] }: Page): void {
   if (pruned.length > 0)
     throw conflict(
       'usage_pruned',
-      `export usage: raw records of ${pruned.join(', ')} were pruned: export other months, one at a time (--period)`,
+      `export usage: raw records of ${pruned.join(', ')} were pruned. Export other months, one at a time (--period).`,
     );
 }
 
-/** All items of a list, a page at a time. */
+/** All items of a list, page by page. */
 async function* pages(
   source: Source<Page>,
   params: Readonly<Record<string, unknown>>,
@@ -181,7 +181,7 @@ async function* pages(
   } while (cursor !== null);
 }
 
-/** Lines are rated by tenant, all of one at once: no more than these are in memory. */
+/** Lines are rated by tenant, all lines of a tenant together. At most this many are in memory. */
 async function* linesByTenant({ tenants, lines }: Sources, asOf: string, month: string | null): AsyncGenerator<Item> {
   for await (const tenant of pages(tenants, { asOf }))
     for await (const line of pages(lines, { asOf, tenantId: tenant['tenantId'] }))
@@ -190,7 +190,7 @@ async function* linesByTenant({ tenants, lines }: Sources, asOf: string, month: 
 const startOf = ({ period }: Item): string =>
   typeof period === 'object' && period !== null && 'start' in period ? String(period.start) : '';
 
-/** A margin's views, one after the other: each adds up to the overall one, so they are not added across. */
+/** The views of a margin, one after the other. Each adds up to the overall view, so they are not added together. */
 async function* marginRows({ margin }: Sources, params: Readonly<Record<string, unknown>>): AsyncGenerator<Item> {
   const { period, currency, overall, byTenant, byDeployment, byKind, unattributed } = await margin(params);
   const of = (view: string, rows: readonly Item[]): Item[] => rows.map((row) => ({ view, period, currency, ...row }));

@@ -6,7 +6,7 @@ import { compareInstants, type Instant, later } from '#domain/time/instant';
 import { contains, monthOf, type Period } from '#domain/time/period';
 import type { CostLineRow } from '#projections/costs/costs.table';
 
-/** The columns of FOCUS 1.2 that we fill, and then our own. null is an empty cell. */
+/** The columns of FOCUS 1.2 that we fill, then our own columns. null is an empty cell. */
 export const FOCUS_COLUMNS = [
   'BilledCost',
   'BillingAccountId',
@@ -47,11 +47,11 @@ export const FOCUS_COLUMNS = [
 ] as const;
 export type FocusRow = Readonly<Record<(typeof FOCUS_COLUMNS)[number], string | null>>;
 
-/** Of our products no category of FOCUS is known to us. */
+/** The FOCUS category of our products is not known. */
 const SERVICE = { ServiceCategory: 'Other', ServiceSubcategory: 'Other (Other)' };
-/** What quantities are counted in: of the units of a billing kind no more is known than that they are its. */
+/** The unit of quantities. All that is known about the units of a billing kind is that they belong to it. */
 const UNIT = 'Units';
-/** A provider's line of which we keep the amount, not the quantity: one charge. */
+/** A provider's line. We keep its amount but not its quantity, so it is one charge. */
 const CHARGE = { quantity: '1', unit: 'Charges' };
 
 const periodColumns = (
@@ -72,7 +72,7 @@ interface Priced {
   readonly skuPrice: string;
 }
 
-/** A tax has neither price nor quantity; what is consumed is told of usage only. */
+/** A tax has neither price nor quantity. Only usage has a consumed quantity. */
 function pricingColumns({
   category,
   quantity,
@@ -113,7 +113,7 @@ const CATEGORIES: Readonly<Record<string, string>> = {
   adjustment: 'Adjustment',
 };
 
-/** A cost line, and what is known of its resource and tenant. */
+/** A cost line, and the known details of its resource and tenant. */
 export interface ExportedCost {
   readonly row: CostLineRow;
   readonly resourceName: string | null;
@@ -121,16 +121,15 @@ export interface ExportedCost {
   readonly tenantName: string | null;
 }
 
-/** What a provider charged us, in the month in which its charge period begins. */
+/** A provider's charge, in the month in which its charge period starts. */
 export function focusOfCost({ row, resourceName, resourceKind, tenantName }: ExportedCost): FocusRow {
   const category = CATEGORIES[row.category];
-  if (category === undefined)
-    throw new Error(`a cost line has the category ${row.category}, which FOCUS does not know`);
+  if (category === undefined) throw new Error(`the category ${row.category} of a cost line is not in FOCUS`);
   const amount = text(decimal(row.amount));
   const charge = { start: row.charge_period_start, end: row.charge_period_end };
   return {
     BilledCost: amount,
-    // Of the account we know whose it is: the provider's.
+    // All that is known about the account is that it belongs to the provider.
     BillingAccountId: row.provider,
     BillingAccountName: row.provider,
     BillingCurrency: row.currency,
@@ -140,7 +139,7 @@ export function focusOfCost({ row, resourceName, resourceKind, tenantName }: Exp
     ChargeDescription: row.description ?? row.kind,
     ChargeFrequency: category === 'Usage' ? 'Usage-Based' : 'One-Time',
     ContractedCost: amount,
-    // FOCUS spreads no credit over what it is for.
+    // FOCUS does not distribute a credit over the charges that it is for.
     EffectiveCost:
       row.effective_amount === null || category === 'Credit' ? amount : text(decimal(row.effective_amount)),
     InvoiceId: row.invoice_ref,
@@ -150,7 +149,7 @@ export function focusOfCost({ row, resourceName, resourceKind, tenantName }: Exp
     ProviderName: row.provider,
     PublisherName: row.provider,
     ResourceId: row.resource_id,
-    // A name that is the id again is none.
+    // A name that equals the id is not a name.
     ResourceName: resourceName === row.resource_id ? null : resourceName,
     ResourceType: row.resource_id === null ? null : (resourceKind ?? row.kind),
     ...SERVICE,
@@ -163,7 +162,7 @@ export function focusOfCost({ row, resourceName, resourceKind, tenantName }: Exp
   };
 }
 
-/** A row of an issued invoice or credit note, and what FOCUS asks to know of that. */
+/** A row of an issued invoice or credit note, and the details that FOCUS needs. */
 export interface IssuedRow {
   readonly row: FrozenRow;
   readonly number: string;
@@ -174,8 +173,8 @@ export interface IssuedRow {
 }
 
 /**
- * The month that a row is billed in: of a charge, the one in which its charge period begins, in advance or in arrears;
- * of what corrects an issued row, the one in which the correction was issued, where that is later.
+ * The month in which a row is billed. For a charge: the month in which its charge period starts, in advance or in
+ * arrears. For a correction of an issued row: the month in which the correction was issued, if that is later.
  */
 export const billingMonthOf = ({ row, issuedAt }: Pick<IssuedRow, 'row' | 'issuedAt'>): Period =>
   monthOf(row.kind === 'charge' ? row.chargePeriod.start : later(row.chargePeriod.start, issuedAt));
@@ -186,7 +185,7 @@ function categoryOf({ kind, ref }: FrozenRow): 'Usage' | 'Purchase' | 'Credit' {
 }
 const FREQUENCIES = { Usage: 'Usage-Based', Purchase: 'Recurring', Credit: 'One-Time', Tax: 'One-Time' } as const;
 
-/** What we billed: the charge, and where it is taxed, the tax. Together they are what the invoice comes to. */
+/** Our bill: the charge, and the tax on it, if any. Together they equal the total of the invoice. */
 export function focusOfIssued(issued: IssuedRow, issuer: string): FocusRow[] {
   const { row, currency } = issued;
   const contracted = text(decimal(row.gross).minus(decimal(row.discount)));
@@ -199,7 +198,8 @@ export function focusOfIssued(issued: IssuedRow, issuer: string): FocusRow[] {
   });
   const { tax } = row;
   if (decimal(tax).eq(ZERO)) return [charged];
-  // What the tax would be on the charge before its discounts; on what is billed it is the invoice's own, to the cent.
+  // The list amount is the tax on the charge before its discounts. The billed amount is the tax of the invoice, to the
+  // cent.
   const taxOn = (amount: string): string =>
     decimal(amount).eq(decimal(row.net))
       ? tax
@@ -227,7 +227,7 @@ function focusOfCharge(
   const { row, number, tenantId, tenantName, currency } = issued;
   const billing = billingMonthOf(issued);
   const sku = `${row.planId}/${row.billingKind}`;
-  // A correction within its own billing period is none: its month is not closed.
+  // A correction within its own billing period does not count as one: its month is not closed.
   const isCorrection =
     row.kind !== 'charge' &&
     !contains(billing, row.chargePeriod.start) &&

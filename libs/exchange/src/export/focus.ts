@@ -8,8 +8,8 @@ import { billingMonthOf, type ExportedCost, type FocusRow, focusOfCost, focusOfI
 const PAGE_ROWS = 1000;
 
 /**
- * A month's cost and revenue as rows of FOCUS 1.2, as known at a position. Rows are read page by page, whatever their
- * number.
+ * The cost and revenue of a month as rows of FOCUS 1.2, as known at a position. Rows are read page by page, so their
+ * number is not limited.
  */
 export async function* focusRows(
   core: LedgerCore,
@@ -40,7 +40,7 @@ async function* costsOf({ db, details }: LedgerCore, position: number, month: Pe
   }
 }
 
-/** Tenants' names. Each is looked up once; an erased tenant has none. */
+/** Names of tenants. Each is looked up once. An erased tenant has none. */
 class Names {
   private readonly known = new Map<string, string>();
   constructor(private readonly details: LedgerCore['details']) {}

@@ -3,10 +3,7 @@ import type { Preset } from './preset.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
 
-/**
- * What AWS calls a line's type, and what that is here. Types not listed are refused by name: a new one must not be
- * taken for usage.
- */
+/** AWS line types and our categories. Other types are refused by name: a new type must not count as usage. */
 const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
   Usage: 'usage',
   DiscountedUsage: 'usage',
@@ -25,17 +22,17 @@ const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
   PrivateRateDiscount: 'adjustment',
 };
 
-/** Amortised amounts stand in a column of their own, by the type of line; elsewhere the unblended cost is it. */
+/** The column of the amortised amount, by line type. For other types it is the unblended cost. */
 const EFFECTIVE: Readonly<Record<string, string>> = {
   DiscountedUsage: 'reservationEffectiveCost',
   SavingsPlanCoveredUsage: 'savingsPlanEffectiveCost',
 };
 
 /**
- * AWS cost and usage report, the legacy columns (`lineItem/UnblendedCost`) and those of CUR 2.0
- * (`line_item_unblended_cost`). A LineItemId is unique only together with its TimeInterval. The invoice's id is empty
- * until the month is closed, so a bill is known by its payer, month and type: the closed month is then the open one
- * delivered again.
+ * AWS cost and usage report: the legacy columns (`lineItem/UnblendedCost`) and those of CUR 2.0
+ * (`line_item_unblended_cost`). A LineItemId is unique only together with its TimeInterval. The id of the invoice is
+ * empty until the month is closed, so a bill is identified by its payer, month and type: the closed month is then a
+ * second delivery of the open one.
  */
 export const awsCostReport: Preset<CostItem> = {
   name: 'aws-cur',
@@ -69,7 +66,7 @@ export const awsCostReport: Preset<CostItem> = {
       throw new RowFault(
         'lineItemType',
         type,
-        `is no type of line that is known: ${Object.keys(CATEGORIES).join(', ')}`,
+        `is not a known line type. Known types: ${Object.keys(CATEGORIES).join(', ')}`,
       );
     const effective = EFFECTIVE[type];
     const month = cells.instant('billingPeriodStart').slice(0, 7);

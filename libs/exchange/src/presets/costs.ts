@@ -11,15 +11,15 @@ export interface CostItem {
   readonly provider: string;
   readonly invoiceRef: string;
   readonly line: Omit<CostLine, 'lineKey'>;
-  /** What identifies the line within its invoice: never an amount, which a later delivery may correct. */
+  /** Identifies the line within its invoice. It never contains an amount, which a later delivery may correct. */
   readonly key: string;
-  /** Whether the source gives each line this id. Otherwise equal keys are several lines. */
+  /** Whether the id comes from the source. Otherwise, rows with equal keys are separate lines. */
   readonly isOwnId: boolean;
 }
 
 export const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustment'] as const;
 
-/** Parts of a line key, one after the other. */
+/** Parts of a line key, in order. */
 export const keyOf = (...parts: readonly (string | undefined)[]): string => parts.map((part) => part ?? '').join('|');
 
 export function chargePeriod(start: Instant, end: Instant): Period {
@@ -27,7 +27,7 @@ export function chargePeriod(start: Instant, end: Instant): Period {
     throw new RowFault(
       'chargePeriod',
       `${start}/${end}`,
-      'ends before or when it starts: a charge period is [start, end)',
+      'does not end after its start. A charge period is [start, end).',
     );
   return { start, end };
 }
@@ -46,11 +46,11 @@ export const given = <Fields extends object>(fields: Fields): { [Name in keyof F
 
 const LONGEST_DESCRIPTION = 2000;
 
-/** A description, cut to the maximal length: nothing is computed from it. */
+/** A description, cut to the maximum length. Nothing is computed from it. */
 export function descriptionOf(cells: Cells, field: string): string | undefined {
   const text = cells.optional(field);
   if (text === undefined || text.length <= LONGEST_DESCRIPTION) return text;
-  cells.note('cut', field, `${text.slice(0, 60)}…`, `is longer than ${LONGEST_DESCRIPTION} characters; cut there`);
+  cells.note('cut', field, `${text.slice(0, 60)}…`, `cut to ${LONGEST_DESCRIPTION} characters`);
   return text.slice(0, LONGEST_DESCRIPTION);
 }
 

@@ -7,7 +7,8 @@ const PROVIDER = 'digitalocean';
 const LAST_SECOND = /:59$/;
 
 /**
- * Some rows end in the last second of the month, `23:59:59`, others at the next month's start: both mean the latter.
+ * Some rows end in the last second of the month, `23:59:59`, others at the start of the next month. Both mean the
+ * latter.
  */
 function endOf(cells: Cells, field: string): Instant {
   const end = cells.instant(field);
@@ -16,7 +17,7 @@ function endOf(cells: Cells, field: string): Instant {
     'last_second',
     field,
     end.replace(LAST_SECOND, ':59'),
-    'a period that ends in the last second of a day; taken as ending with the day',
+    'period ends in the last second of a day. Read as the end of the day.',
   );
   return fromMicros(micros(end) + 1_000_000n);
 }
@@ -37,7 +38,8 @@ const categoryOf = (product: string, amount: string): 'tax' | 'credit' | 'usage'
 };
 
 /**
- * An invoice as DigitalOcean's console exports it. It has no ids: a line is known by what it is for, and since when.
+ * An invoice as exported by DigitalOcean's console. It has no line ids: a line is identified by its product and its
+ * start.
  */
 export const digitalOceanInvoiceCsv: Preset<CostItem> = {
   name: 'digitalocean-invoice',
@@ -82,7 +84,7 @@ export const digitalOceanInvoiceItems: Preset<CostItem> = {
   read: (cells) => invoiceLine(cells, [cells.optional('group')]),
 };
 
-/** `distinguishing`: what differs between lines of one product and description; it goes into the key. */
+/** `distinguishing`: differs between lines of one product and description. It becomes part of the key. */
 function invoiceLine(cells: Cells, distinguishing: readonly (string | undefined)[]): CostItem {
   const [start, product, description] = [cells.instant('start'), cells.id('product'), cells.optional('description')];
   const amount = amountOf(cells, 'amount');

@@ -23,7 +23,7 @@ const COLUMNS = new Set(
     .split(/\s+/),
 );
 
-/** Values that FOCUS spells in one way only, and files in several. */
+/** Values that have one spelling in FOCUS, and several in files. */
 const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
   ChargeCategory: ['Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment'],
   ChargeClass: ['Correction'],
@@ -31,9 +31,9 @@ const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * What tells two charges apart. FOCUS has no id of a row; all that names the charge without measuring it does: a row
- * that is delivered again with another cost is then the same charge. Names and tags change in retrospect and are left
- * out; so is the invoice's id, which is empty until the month is closed.
+ * The fields that identify a charge. FOCUS has no row id, so every field that names the charge without measuring it is
+ * used: a row that is delivered again with another cost is then the same charge. Names and tags are not used, because
+ * they change in retrospect. Neither is the id of the invoice, which is empty until the month is closed.
  */
 const KEY = [
   'SubAccountId',
@@ -58,11 +58,12 @@ const KEY = [
 ];
 
 const IN_KEY = KEY.map((name) => ({ name, columns: [name] }));
-/** A larger difference between unit price × quantity and cost is more than the rounding of shown prices. */
+/** A difference between unit price × quantity and cost above this is more than rounding of the displayed prices. */
 const TOLERANCE = decimal('0.000001');
 
 /**
- * Cost and usage in the FOCUS format, 1.0 to 1.3. Files bend its rules: what is usable is taken, and each oddity noted.
+ * Cost and usage in the FOCUS format, 1.0 to 1.3. Many files deviate from it: usable values are accepted, and each
+ * oddity is noted.
  */
 export const focusCosts: Preset<CostItem> = {
   name: 'focus',
@@ -138,7 +139,7 @@ function noteSpelling(cells: Cells, field: string, spelt: readonly string[]): vo
   const value = cells.quietly(field);
   if (value === undefined || spelt.includes(value)) return;
   const meant = spelt.find((each) => each.toLowerCase() === value.toLowerCase());
-  if (meant !== undefined) cells.note('spelling', field, value, `is spelt ${JSON.stringify(meant)}; taken as that`);
+  if (meant !== undefined) cells.note('spelling', field, value, `read as ${JSON.stringify(meant)}`);
 }
 
 interface Charge {
@@ -157,10 +158,10 @@ function noteOdd(cells: Cells, { amount, category, isCorrection, chargedFrom, bi
       'other_period',
       'ChargePeriodStart',
       chargedFrom,
-      'is outside of the billing period, and the row is no correction; taken with its own charge period',
+      'is outside the billing period, but the row is not a correction. Imported with its own charge period.',
     );
   if (amount.startsWith('-') && category === 'usage')
-    cells.note('negative_usage', 'BilledCost', amount, 'is negative, of usage; taken as it is');
+    cells.note('negative_usage', 'BilledCost', amount, 'is negative for usage. Imported unchanged.');
   const [price, quantity, cost] = ['ListUnitPrice', 'PricingQuantity', 'ListCost'].map((field) => cells.quietly(field));
   if (
     price === undefined ||
@@ -175,11 +176,13 @@ function noteOdd(cells: Cells, { amount, category, isCorrection, chargedFrom, bi
       'price_times_quantity',
       'ListCost',
       cost,
-      'is not unit price × quantity; the billed cost is taken as it stands',
+      'differs from unit price × quantity. The billed cost is imported unchanged.',
     );
 }
 
-/** Tags as `key:value`. Unreadable tags are noted and the row is imported, since tags are no amounts. */
+/**
+ * Tags as `key:value`. If the tags can't be read, that is noted and the row is imported, because tags are not amounts.
+ */
 function tagsOf(cells: Cells): string[] {
   const written = cells.optional('Tags');
   if (written === undefined) return [];
@@ -187,12 +190,12 @@ function tagsOf(cells: Cells): string[] {
   try {
     tags = JSON.parse(written);
   } catch {
-    cells.note('unreadable_tags', 'Tags', written, 'are not JSON; the row is taken without them');
+    cells.note('unreadable_tags', 'Tags', written, 'are not JSON. The row is imported without them.');
     return [];
   }
   const entries = Object.entries(tags ?? {}).map(([key, value]): [string, string] => [key, String(value)]);
   for (const [key] of entries)
     if (key !== key.trim())
-      cells.note('tag_key_spaces', 'Tags', key, 'a tag’s key has spaces around it; taken without');
+      cells.note('tag_key_spaces', 'Tags', key, 'tag key has spaces around it. Imported without them.');
   return entries.map(([key, value]) => `${key.trim()}:${value}`);
 }

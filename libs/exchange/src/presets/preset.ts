@@ -4,22 +4,22 @@ import type { BackfillKind, Mapping } from '../rows/mapping.js';
 
 export interface PresetField {
   readonly name: string;
-  /** Columns that may hold it, unless a mapping names one: the first that has a value counts. */
+  /** The possible columns, unless a mapping names one. The first one with a value is used. */
   readonly columns: readonly string[];
   readonly isRequired?: boolean;
 }
 
-/** A source whose columns are known: how to read a row of it. */
+/** A source with known columns, and how to read its rows. */
 export interface Preset<Item> {
   readonly name: string;
   readonly kind: BackfillKind;
   readonly fields: readonly PresetField[];
-  /** Whether a file with these columns is of this source. `columns` of a JSON file are those of its first row. */
+  /** Whether a file with these columns comes from this source. `columns` of a JSON file are those of its first row. */
   recognises(columns: ReadonlySet<string>): boolean;
   readonly zone?: string;
   readonly exponents?: boolean;
   readonly nulls?: readonly string[];
-  /** This source is known for odd but usable values: they are accepted and noted. */
+  /** This source is known for odd but usable values. They are accepted and noted. */
   readonly isLenient?: boolean;
   /** Whether the source defines this column. Other columns are noted and not read. */
   readonly isKnownColumn?: (column: string) => boolean;
@@ -27,7 +27,7 @@ export interface Preset<Item> {
   read(cells: Cells): Item;
 }
 
-/** The preset that a mapping names, else the first that recognises the columns. Errors: `invalid_mapping`. */
+/** The preset that a mapping names, or else the first preset that recognises the columns. Errors: `invalid_mapping`. */
 export function presetFor<Item>(
   presets: readonly Preset<Item>[],
   mapping: Mapping,
@@ -37,15 +37,12 @@ export function presetFor<Item>(
   if (mapping.preset !== undefined) {
     const named = presets.find(({ name }) => name === mapping.preset);
     if (named === undefined)
-      throw invalid(
-        'invalid_mapping',
-        `there is no preset ${JSON.stringify(mapping.preset)} here; there are ${names()}`,
-      );
+      throw invalid('invalid_mapping', `unknown preset ${JSON.stringify(mapping.preset)}. Known presets: ${names()}`);
     return named;
   }
   const given = new Set(columns);
   const found = presets.find((preset) => preset.recognises(given));
-  // The last one is the generic one: its missing columns are reported by name.
+  // The last preset is the generic one: its missing columns are reported by name.
   const preset = found ?? presets.at(-1);
   if (preset === undefined) throw new Error('a kind of backfill has no preset');
   return preset;
@@ -68,8 +65,8 @@ export function cellsFor<Item>(
   if (unknown.length > 0)
     throw invalid(
       'invalid_mapping',
-      `the mapping names ${unknown.join(', ')}, which ${preset.name} does not have;` +
-        ` its fields are ${[...named.keys()].join(', ')}`,
+      `the mapping names ${unknown.join(', ')}, which ${preset.name} does not have.` +
+        ` Its fields are ${[...named.keys()].join(', ')}`,
     );
   const resolved = new Map(
     preset.fields.map((field): [string, readonly string[]] => [field.name, columnsOf(field, mapping, columns)]),
@@ -88,7 +85,7 @@ export function cellsFor<Item>(
 }
 
 /**
- * A mapping's column for this field; else those of the file that are spelt alike, whatever their case and underscores.
+ * The mapped column of this field, or else the columns of the file with the same name, except for case and underscores.
  */
 function columnsOf(
   { name, columns: own }: PresetField,
@@ -97,7 +94,7 @@ function columnsOf(
 ): readonly string[] {
   const mapped = mapping.columns?.[name];
   if (mapped !== undefined) return [mapped];
-  // Objects may differ in their keys: all names that a field may have are tried.
+  // Objects may differ in their keys: all possible names of a field are tried.
   if (columns === null) return [...new Set(own.flatMap((each) => [each, snakeCase(each)]))];
   const spelt = own.flatMap((each) => columns.filter((column) => column === each || simple(column) === simple(each)));
   return [...new Set(spelt)];
@@ -128,8 +125,8 @@ function assertColumns<Item>({
     'missing_column',
     `${file}, line 1: ${names.map((name) => JSON.stringify(name)).join(', ')}` +
       ` ${names.length === 1 ? 'is' : 'are'} missing` +
-      ` (read as ${preset.name}); the columns are ${columns.join(', ')}.` +
-      ` Say which column holds it, {"columns": {"${field}": "…"}},` +
-      ` or what it is in all rows, {"values": {"${field}": "…"}}, in a mapping file (--map)`,
+      ` (read as ${preset.name}). The columns are ${columns.join(', ')}.` +
+      ` In a mapping file (--map), name its column, {"columns": {"${field}": "…"}},` +
+      ` or its value for all rows, {"values": {"${field}": "…"}}.`,
   );
 }

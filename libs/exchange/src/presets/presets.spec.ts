@@ -7,7 +7,7 @@ import { cellsFor, type Preset } from './preset.js';
 import { ubicloudRates } from './rates.js';
 import { genericUsage } from './usage.js';
 
-/** What a preset makes of a row of these columns, and what it notes. */
+/** What a preset makes of a row with these columns, and its notes. */
 function read<Item>(preset: Preset<Item>, fields: Readonly<Record<string, string>>) {
   const cells = cellsFor(preset, {}, 'file.csv', Object.keys(fields)).on({ row: 1, line: 2, fields });
   const item = preset.read(cells);
@@ -31,7 +31,7 @@ const AWS = {
 };
 
 describe('a row of AWS’s cost and usage report', () => {
-  it('is a cost line of its payer’s month, known by its id and interval', () => {
+  it('is a cost line of its payer’s month, identified by its id and interval', () => {
     const { item, notes } = read(awsCostReport, AWS);
     expect(item).toEqual({
       provider: 'aws',
@@ -51,7 +51,7 @@ describe('a row of AWS’s cost and usage report', () => {
     expect(notes).toEqual([['exponent', 'amount']]);
   });
 
-  it('keeps the amortised amount of a reservation beside what was billed', () => {
+  it('keeps the amortised amount of a reservation next to the billed amount', () => {
     const { item } = read(awsCostReport, {
       ...AWS,
       'lineItem/LineItemType': 'DiscountedUsage',
@@ -61,7 +61,7 @@ describe('a row of AWS’s cost and usage report', () => {
     expect(item.line).toMatchObject({ category: 'usage', amount: '0', effectiveAmount: '0.0075' });
   });
 
-  it('is refused where its type is not known: it must not be taken for usage', () => {
+  it('is refused if its type is unknown: it must not count as usage', () => {
     expect(() => read(awsCostReport, { ...AWS, 'lineItem/LineItemType': 'Gift' })).toThrow(RowFault);
   });
 });
@@ -83,7 +83,7 @@ const FOCUS = {
 };
 
 describe('a row of FOCUS', () => {
-  it('is a cost line of its account’s month, known by all that does not measure it', () => {
+  it('is a cost line of its account’s month, identified by every field that is not a measure', () => {
     const { item, notes } = read(focusCosts, FOCUS);
     expect(item).toMatchObject({
       provider: 'Hetzner',
@@ -103,7 +103,7 @@ describe('a row of FOCUS', () => {
     expect(notes).toEqual([]);
   });
 
-  it('is taken where it bends the rules, and each oddity noted', () => {
+  it('is accepted if it deviates from the format, and each oddity is noted', () => {
     const odd = { ...FOCUS, ChargeCategory: 'usage', BilledCost: '-1.50', ChargePeriodStart: '2026-03-31T00:00:00Z' };
     expect(read(focusCosts, odd).notes.map(([code]) => code)).toEqual(['spelling', 'other_period', 'negative_usage']);
   });
@@ -120,7 +120,7 @@ const DIGITAL_OCEAN = {
 };
 
 describe('a row of DigitalOcean’s invoice', () => {
-  it('ends with its day where it ends in the last second of it', () => {
+  it('ends with its day if it ends in the last second of it', () => {
     const { item, notes } = read(digitalOceanInvoiceCsv, DIGITAL_OCEAN);
     expect(item).toEqual({
       provider: 'digitalocean',
@@ -139,7 +139,7 @@ describe('a row of DigitalOcean’s invoice', () => {
     expect(notes).toEqual([['last_second', 'end']]);
   });
 
-  it('below zero is a credit, however it is written; tax is tax', () => {
+  it('below zero is a credit in every notation, and tax is tax', () => {
     const amounts = ['-$5.00', '($5.00)'].map(
       (USD) => read(digitalOceanInvoiceCsv, { ...DIGITAL_OCEAN, USD }).item.line,
     );
@@ -152,7 +152,7 @@ describe('a row of DigitalOcean’s invoice', () => {
 });
 
 describe('other rows', () => {
-  it('of a price list have byoc in the family, and no date is from ever', () => {
+  it('of a price list have byoc in the family, and no date means since always', () => {
     const { item } = read(ubicloudRates, {
       resource_type: 'VmVCpu',
       resource_family: 'standard',
@@ -170,7 +170,7 @@ describe('other rows', () => {
     expect(item.correction).toMatchObject({ command: 'correct-rate', reason: 're-delivered' });
   });
 
-  it('of usage are a day, an hour or an event by their period', () => {
+  it('of usage are a day, an hour or an event, depending on their period', () => {
     const reading = (start: string, end: string) =>
       read(genericUsage, { deployment: 'd', resource: 'r', kind: 'hours', start, end, quantity: '24' }).item.observation
         .granularity;

@@ -17,7 +17,7 @@ interface Rate {
   readonly effectiveUntil: string | undefined;
 }
 
-/** A price of the list; where it was delivered otherwise before, the price it should have been. */
+/** A price of the list. If it was delivered with other content before: the corrected price. */
 function rate({ effectiveUntil, ...key }: Rate, more: object): CommandItem {
   const fields = { ...key, ...given({ effectiveUntil }) };
   return {
@@ -68,8 +68,8 @@ export const genericRates: Preset<CommandItem> = {
 };
 
 /**
- * Ubicloud's price list: `byoc` is part of the family, since only with it no two rows share key and date; no date is
- * from ever.
+ * Ubicloud's price list. `byoc` is part of the family, because only then no two rows have the same key and date. No
+ * date means since always.
  */
 export const ubicloudRates: Preset<CommandItem> = {
   name: 'ubicloud-rates',

@@ -3,10 +3,10 @@ import { given } from './costs.js';
 import { storable } from '../rows/cells.js';
 import { RowFault } from '../rows/row.js';
 
-/** A command for each row, and the one that corrects what an earlier delivery said; null: it can't be corrected so. */
+/** The command of a row, and the command that corrects an earlier delivery. null: it can't be corrected like this. */
 export interface CommandItem {
   readonly command: Readonly<Record<string, unknown>>;
-  /** Rows of a batch are carried out in this order, as text. */
+  /** The rows of a batch are carried out in this order (as text). */
   readonly order: string;
   readonly correction: Readonly<Record<string, unknown>> | null;
 }
@@ -59,7 +59,7 @@ export const genericResources: Preset<CommandItem> = {
   },
 };
 
-/** A list of texts; in a CSV cell as JSON, or divided by semicolons. */
+/** A list of texts. In a CSV cell: JSON, or separated by semicolons. */
 function tagsOf(value: unknown): string[] | undefined {
   if (value === undefined) return undefined;
   if (Array.isArray(value)) return value.map(String);
@@ -76,7 +76,7 @@ function listOf(value: string): unknown[] {
   }
 }
 
-/** What the API's lists hold, as kinds of the inventory. */
+/** The lists of the API, and their kinds in the inventory. */
 const KINDS: Readonly<Record<string, string>> = {
   droplets: 'droplet',
   snapshots: 'snapshot',
@@ -86,7 +86,8 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /**
  * Droplets, snapshots, volumes and domains as DigitalOcean's API lists them. A listing does not say when it was made: a
- * resource is seen at its creation, unless a mapping gives `seenAt`; a domain, which has no time of its own, needs it.
+ * resource counts as seen at its creation, unless a mapping has `seenAt`. Domains have no time of their own and need
+ * it.
  */
 export const digitalOceanApi: Preset<CommandItem> = {
   name: 'digitalocean-api',
@@ -112,7 +113,7 @@ export const digitalOceanApi: Preset<CommandItem> = {
     const list = cells.text('list');
     const kind = KINDS[list];
     if (kind === undefined)
-      throw new RowFault('list', list, `is no list of resources: ${Object.keys(KINDS).join(', ')}`);
+      throw new RowFault('list', list, `is not a list of resources. Known lists: ${Object.keys(KINDS).join(', ')}`);
     const tags = tagsOf(cells.raw('tags'));
     const regions = cells.raw('regions');
     const seenAt = cells.optionalInstant('seenAt');
@@ -120,7 +121,7 @@ export const digitalOceanApi: Preset<CommandItem> = {
       throw new RowFault(
         'seenAt',
         null,
-        'is missing: the listing has no time of its own; say when it was made,' +
+        'is missing. The listing has no time of its own. Give the time when it was made,' +
           ' {"values": {"seenAt": "2026-04-01T00:00:00Z"}}, in a mapping file (--map)',
       );
     return seen({
@@ -128,7 +129,7 @@ export const digitalOceanApi: Preset<CommandItem> = {
       providerId: cells.id('id'),
       kind,
       name: cells.text('name'),
-      // Only droplets have a status. Everything else that is listed is active.
+      // Only droplets have a status. All other listed resources are active.
       status: cells.optionalId('status') ?? 'active',
       seenAt,
       ...given({

@@ -4,7 +4,7 @@ import type { Cells } from '../rows/cells.js';
 import type { Preset } from './preset.js';
 import { RowFault } from '../rows/row.js';
 
-/** A row of usage: whose it is, and the reading. */
+/** A row of usage: its deployment, and the reading. */
 export interface UsageItem {
   readonly deploymentId: string;
   readonly observation: Observation;
@@ -39,7 +39,7 @@ export const genericUsage: Preset<UsageItem> = {
     const given = cells.optional('granularity') === undefined ? undefined : cells.oneOf('granularity', GRANULARITIES);
     const end = cells.optionalInstant('end') ?? endOf(start, given);
     if (!isBefore(start, end))
-      throw new RowFault('end', end, `is not after the start, ${start}: a period is [start, end)`);
+      throw new RowFault('end', end, `is not after the start, ${start}. A period is [start, end).`);
     const granularity = given ?? granularityOf(start, end);
     const fault = periodFault({ period: { start, end }, granularity });
     if (fault !== null) throw new RowFault('start', start, fault);
@@ -59,7 +59,7 @@ export const genericUsage: Preset<UsageItem> = {
         ...(sourceId === undefined ? {} : { sourceId }),
         quantity: cells.decimal('quantity'),
         ...(rateKey === undefined ? {} : { rateKey }),
-        // The cell was parsed as JSON: it holds nothing else.
+        // The cell was parsed as JSON, so it contains nothing else.
         ...(attributes === undefined ? {} : { attributes: attributes as NonNullable<Observation['attributes']> }),
         ...(subAttribution === undefined
           ? {}
@@ -81,21 +81,21 @@ function rateKeyOf(cells: Cells): Observation['rateKey'] {
   throw new RowFault(
     'resourceType',
     null,
-    'a rate has resourceType, resourceFamily and location: give all three, or none',
+    'a rate has resourceType, resourceFamily and location. Give all three, or none.',
   );
 }
 
 const INSTANT_LENGTH = 1n;
 
-/** An hour's or a day's reading ends with it; an event that has no end lasts one microsecond. */
+/** The end of an hourly or daily reading is that of its hour or day. An event without an end lasts one microsecond. */
 function endOf(start: Instant, granularity: Granularity | undefined): Instant {
   if (granularity === undefined)
-    throw new RowFault('end', null, 'is missing: give it, or the granularity (hour, day, event)');
+    throw new RowFault('end', null, 'is missing. Give it, or the granularity (hour, day, event).');
   if (granularity === 'event') return fromMicros(micros(start) + INSTANT_LENGTH);
   return plusHours(start, granularity === 'hour' ? 1 : 24);
 }
 
-/** What a period of this length is, where the file does not say. */
+/** The granularity of a period of this length, if the file does not state it. */
 function granularityOf(start: Instant, end: Instant): Granularity {
   if (start.endsWith('T00:00:00Z') && end === plusHours(start, 24)) return 'day';
   return start.endsWith(':00:00Z') && end === plusHours(start, 1) ? 'hour' : 'event';

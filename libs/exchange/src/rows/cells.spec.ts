@@ -14,7 +14,7 @@ const cells = (fields: Record<string, unknown>, options: Partial<CellOptions> = 
     ...options,
   }).on({ row: 1, line: 2, fields, ...(text === undefined ? {} : { text }) });
 
-/** The field at fault, and why. */
+/** The faulty field, and the reason. */
 function fault(read: () => unknown): readonly [string | null, string] {
   try {
     read();
@@ -22,18 +22,18 @@ function fault(read: () => unknown): readonly [string | null, string] {
     if (error instanceof RowFault) return [error.field, error.message];
     throw error;
   }
-  throw new Error('the value was taken');
+  throw new Error('the value was accepted');
 }
 
 const LENIENT = { exponents: true, isLenient: true };
 
 describe('a decimal in a cell', () => {
-  it('is taken in its one canonical form', () => {
+  it('is converted to its canonical form', () => {
     expect(cells({ amount: '012.50' }).decimal('amount')).toBe('12.5');
     expect(cells({ amount: '-0' }).decimal('amount')).toBe('0');
   });
 
-  it('in exponent form is exact where the source writes so, and noted', () => {
+  it('in exponent form is read exactly and noted if the source uses it', () => {
     const row = cells({ amount: '1.81E-8' }, LENIENT);
     expect(row.decimal('amount')).toBe('0.0000000181');
     expect(row.noted().map(({ code, field, value }) => [code, field, value])).toEqual([
@@ -43,12 +43,12 @@ describe('a decimal in a cell', () => {
     expect(cells({ amount: '1.25e1' }, LENIENT).decimal('amount')).toBe('12.5');
   });
 
-  it('in exponent form is refused elsewhere, with the way to write it', () => {
+  it('in exponent form is refused otherwise, with the plain form', () => {
     const [field, reason] = fault(() => cells({ amount: '1.81E-8' }).decimal('amount'));
     expect([field, reason]).toEqual(['amount', expect.stringContaining('0.0000000181')]);
   });
 
-  it('is refused with separators, and where it is missing', () => {
+  it('is refused with separators, and if it is missing', () => {
     expect(fault(() => cells({ amount: '1,000.00' }).decimal('amount'))[1]).toContain('is not a plain decimal');
     expect(fault(() => cells({ amount: ' ' }).decimal('amount'))).toEqual([
       'amount',
@@ -56,7 +56,7 @@ describe('a decimal in a cell', () => {
     ]);
   });
 
-  it('of JSON has the digits that were written, which a float has not', () => {
+  it('of JSON keeps the digits that a float would lose', () => {
     const text = '{"quantity": 0.1000000000000000055511151231257827}';
     const fields = JSON.parse(text) as Record<string, unknown>;
     expect(cells(fields, {}, text).decimal('quantity')).toBe('0.1000000000000000055511151231257827');
@@ -64,30 +64,30 @@ describe('a decimal in a cell', () => {
 });
 
 describe('a time in a cell', () => {
-  it('is taken in UTC', () => {
+  it('is converted to UTC', () => {
     expect(cells({ at: '2026-04-01T02:00:00+02:00' }).instant('at')).toBe('2026-04-01T00:00:00Z');
     expect(cells({ at: '2026-04-01 02:00:00 +0200' }).instant('at')).toBe('2026-04-01T00:00:00Z');
   });
 
-  it('without a zone needs that of the file, and is noted where that is odd', () => {
+  it('without a zone needs the zone of the file, and is noted if that is odd', () => {
     expect(fault(() => cells({ at: '2026-04-01 00:00' }).instant('at'))[1]).toContain('has no zone');
     const row = cells({ at: '2026-04-01 00:00' }, { zone: '+02:00', isLenient: true });
     expect(row.instant('at')).toBe('2026-03-31T22:00:00Z');
     expect(row.noted().map(({ code }) => code)).toEqual(['no_zone']);
   });
 
-  it('is refused on a day that the calendar does not have', () => {
+  it('is refused on a day that does not exist', () => {
     expect(fault(() => cells({ at: '2026-02-30T00:00:00Z' }).instant('at'))[1]).toContain('does not exist');
   });
 });
 
 describe('a text in a cell', () => {
-  it('is taken without the spaces around it, which are noted', () => {
+  it('is read without the spaces around it, which are noted', () => {
     const row = cells({ name: ' a ' });
     expect([row.text('name'), row.noted().map(({ code }) => code)]).toEqual(['a', ['spaces']]);
   });
 
-  it('that stands for nothing is nothing', () => {
+  it('that means null is empty', () => {
     const row = cells({ name: 'NULL' }, { nulls: new Set(['NULL']) });
     expect([row.optional('name'), row.noted().map(({ code }) => code)]).toEqual([undefined, ['null_text']]);
   });
@@ -101,12 +101,12 @@ describe('a text in a cell', () => {
     );
   });
 
-  it('is one of some words, whatever its case', () => {
+  it('is one of some words, in any case', () => {
     expect(cells({ category: 'Tax' }).oneOf('category', ['usage', 'tax'])).toBe('tax');
     expect(fault(() => cells({ category: 'gift' }).oneOf('category', ['usage', 'tax']))[1]).toContain('usage, tax');
   });
 
-  it('of a tag is the id behind its start', () => {
+  it('of a tag is the id after its prefix', () => {
     const row = cells({}, { tags: { 'tenant:': 'tenantId' } });
     expect(row.tagged('tenantId', ['web', 'tenant:acme'])).toBe('acme');
     expect(row.tagged('deploymentId', ['web', 'tenant:acme'])).toBeUndefined();

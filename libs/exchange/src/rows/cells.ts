@@ -7,16 +7,16 @@ import { exactly } from './json-rows.js';
 import { RowFault, type RowNote, type SourceRow } from './row.js';
 
 export interface CellOptions {
-  /** Field → the columns that may hold it. A field without an entry is looked up under its own name. */
+  /** Field → its possible columns. A field without an entry is looked up by its own name. */
   readonly columns: ReadonlyMap<string, readonly string[]>;
   readonly values: Readonly<Record<string, string>>;
-  /** Start of a tag → the field whose value follows. */
+  /** Prefix of a tag → the field whose value follows. */
   readonly tags: Readonly<Record<string, 'tenantId' | 'deploymentId'>>;
   readonly zone: string | null;
   readonly exponents: boolean;
-  /** Texts that mean empty, besides the empty text. */
+  /** Texts that mean empty, in addition to the empty text. */
   readonly nulls: ReadonlySet<string>;
-  /** Whether times without zone, exponents and nulls are accepted from this source, with a note for each. */
+  /** Whether times without zone, exponents and nulls of this source are accepted, with a note for each. */
   readonly isLenient: boolean;
 }
 
@@ -28,7 +28,10 @@ const LOOSE_OFFSET = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) 
 /** Times repeat from row to row: at most this many are cached. */
 const MOST_KEPT = 10_000;
 
-/** A row's fields by our names, each with the ledger's own checks. A wrong value is a RowFault that names the field. */
+/**
+ * The fields of a row by our names, each with the checks of the ledger. An invalid value is a RowFault that names the
+ * field.
+ */
 export class Cells {
   private row: SourceRow = { row: 0, line: null, fields: {} };
   private exact: Readonly<Record<string, unknown>> | null = null;
@@ -59,7 +62,7 @@ export class Cells {
     return this.row.fields;
   }
 
-  /** The value, unchanged. undefined: there is none. */
+  /** The unchanged value. undefined: there is none. */
   raw(field: string): unknown {
     const { columns, values, nulls } = this.options;
     const fixed = values[field];
@@ -68,7 +71,7 @@ export class Cells {
       const value = lookUp(this.row.fields, column);
       if (value === undefined || value === null || value === '') continue;
       if (typeof value === 'string' && nulls.has(value)) {
-        this.note('null_text', field, value, 'null is written as a text; taken as empty');
+        this.note('null_text', field, value, 'null written as text. Read as empty.');
         continue;
       }
       return storable(field, value);
@@ -79,18 +82,18 @@ export class Cells {
   optional(field: string): string | undefined {
     const value = this.raw(field);
     if (value === undefined) return undefined;
-    if (typeof value === 'object') throw new RowFault(field, value, 'must be a text, not an object or a list');
+    if (typeof value === 'object') throw new RowFault(field, value, 'must be text, not an object or a list');
     const found = typeof value === 'string' ? value : this.exactText(field, value);
     const first = found.charCodeAt(0);
     const last = found.charCodeAt(found.length - 1);
     if (first > 32 && last > 32) return found;
     const trimmed = found.trim();
     if (trimmed === '') return undefined;
-    this.note('spaces', field, found, 'has spaces around it; taken without');
+    this.note('spaces', field, found, 'has spaces around it. Read without them.');
     return trimmed;
   }
 
-  /** The text, without notes of its oddities. */
+  /** The text, without notes about oddities. */
   quietly(field: string): string | undefined {
     const noted = this.notes.length;
     const value = this.optional(field);
@@ -98,7 +101,7 @@ export class Cells {
     return value;
   }
 
-  /** A field's value from tags, by the mapping. */
+  /** The value of a field from tags, by the mapping. */
   tagged(field: 'tenantId' | 'deploymentId', tags: readonly string[]): string | undefined {
     for (const [start, named] of Object.entries(this.options.tags)) {
       const tag =
@@ -110,7 +113,7 @@ export class Cells {
 
   text(field: string): string {
     const value = this.optional(field);
-    if (value === undefined) throw new RowFault(field, null, 'is missing: every row needs it');
+    if (value === undefined) throw new RowFault(field, null, 'is missing. Every row needs it.');
     return value;
   }
 
@@ -129,12 +132,12 @@ export class Cells {
       field,
       value,
       Buffer.byteLength(value) > 512
-        ? `is ${Buffer.byteLength(value)} bytes long; 512 are the most`
-        : 'contains control characters: remove them',
+        ? `is ${Buffer.byteLength(value)} bytes long. The maximum is 512.`
+        : 'contains control characters. Remove them.',
     );
   }
 
-  /** A decimal in its one canonical form. */
+  /** A decimal in its canonical form. */
   decimal(field: string): string {
     return this.asDecimal(field, this.text(field));
   }
@@ -147,27 +150,23 @@ export class Cells {
   asDecimal(field: string, value: string): string {
     if (isDecimalText(value)) return canonicalText(value);
     if (TOO_LONG.test(value))
-      throw new RowFault(
-        field,
-        value,
-        'has more than 60 digits before or after its point, which are the most: shorten it',
-      );
+      throw new RowFault(field, value, 'has more than 60 digits before or after its point. Shorten it.');
     const plain = withoutExponent(value);
     if (plain === null || !isDecimalText(plain))
       throw new RowFault(
         field,
         value,
-        'is not a plain decimal such as "12.50": write it with a point, without separators or units',
+        'is not a plain decimal such as "12.50". Write it with a point, without separators or units.',
       );
     if (!this.options.exponents)
       throw new RowFault(
         field,
         value,
-        `is in exponent form, in which spreadsheets lose digits: write it plainly (${plain}),` +
-          ' or say {"exponents": true} in a mapping file (--map)',
+        `is in exponent form, in which spreadsheets lose digits. Write it as ${plain},` +
+          ' or set {"exponents": true} in a mapping file (--map).',
       );
     if (this.options.isLenient)
-      this.note('exponent', field, value, 'a decimal in exponent form; taken as it is written, exactly');
+      this.note('exponent', field, value, 'decimal in exponent form. Read exactly as written.');
     return canonicalText(plain);
   }
 
@@ -201,10 +200,10 @@ export class Cells {
       throw new RowFault(
         field,
         value,
-        'has no zone: write it as 2026-04-01T00:00:00Z, or say what the file is in,' +
-          ' {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map)',
+        'has no zone. Write it as 2026-04-01T00:00:00Z, or set the zone of the file,' +
+          ' {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map).',
       );
-    if (isLenient) this.note('no_zone', field, value, `a time without zone; taken as ${zone === 'Z' ? 'UTC' : zone}`);
+    if (isLenient) this.note('no_zone', field, value, `time without zone. Read as ${zone === 'Z' ? 'UTC' : zone}.`);
     const [date = '', time = '00:00:00'] = value.split(/[Tt ]/);
     return `${date}T${time.length === 5 ? `${time}:00` : time}${zone}`;
   }
@@ -216,12 +215,12 @@ export class Cells {
       field,
       value,
       found.code === 'calendar'
-        ? 'does not exist in the calendar: correct the date'
+        ? 'does not exist in the calendar. Correct the date.'
         : 'is not an instant such as "2026-04-01T00:00:00Z"',
     );
   }
 
-  /** One of these words, whatever its case. */
+  /** One of these words, in any case. */
   oneOf<Word extends string>(field: string, words: readonly Word[]): Word {
     const value = this.text(field);
     const found = words.find((word) => word === value.toLowerCase());
@@ -268,7 +267,7 @@ function objectOf(value: string): unknown {
   }
 }
 
-/** A column by its name. In JSON, also within an object: `period.start`. */
+/** A column by its name. In JSON, also inside an object: `period.start`. */
 function lookUp(fields: Readonly<Record<string, unknown>>, column: string): unknown {
   const value = fields[column];
   if (value !== undefined || !column.includes('.')) return value;

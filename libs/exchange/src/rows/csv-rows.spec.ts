@@ -27,7 +27,7 @@ const read = async (content: string): Promise<{ columns: readonly string[]; rows
 };
 
 describe('rows of a CSV', () => {
-  it('each have the line that they begin on, behind blank lines and quoted newlines too', async () => {
+  it('each have their first line number, also after blank lines and quoted newlines', async () => {
     const { rows } = await read('a,b\n1,2\n\n\n3,"x\ny"\n\n4,5\n6,7');
     expect(rows.map(({ row, line, fields }) => [row, line, fields])).toEqual([
       [1, 2, { a: '1', b: '2' }],
@@ -38,7 +38,7 @@ describe('rows of a CSV', () => {
     expect((await read('\uFEFFa,b\r\n\r\n1,2\r\n')).rows).toEqual([{ row: 1, line: 3, fields: { a: '1', b: '2' } }]);
   });
 
-  it('are read up to the quote that is never closed', async () => {
+  it('are read up to a quote that is never closed', async () => {
     const source = await openSource(await files.write('open.csv', 'a,b\n1,2\n3,"4\n5,6\n'), () => Readable.from([]));
     const { pages } = await csvRows(source, undefined, () => undefined);
     const seen: SourceRow[] = [];
@@ -46,12 +46,12 @@ describe('rows of a CSV', () => {
       for await (const page of pages) seen.push(...page);
     };
     await expect(reading()).rejects.toThrow(
-      /open\.csv, line 3: a quote is opened in the row that begins here and never closed/,
+      /open\.csv, line 3: the row that starts here opens a quote and never closes it/,
     );
     expect(seen.map(({ fields }) => fields)).toEqual([{ a: '1', b: '2' }]);
   });
 
-  it('are those of a parser that looks for quotes everywhere, whatever the file', async () => {
+  it('are the same as those of a full CSV parser for any file', async () => {
     const part = fc.constantFrom('a', '7', ',', ',', '\n', '\n', '\r\n', '"', '"x"', ' ', 'é', '\uFEFF');
     await fc.assert(
       fc.asyncProperty(fc.array(part, { maxLength: 30 }), async (parts) => {
@@ -84,7 +84,7 @@ const attempted = <Result>(work: () => Result): Result | 'unreadable' => {
 };
 
 describe('plain lines', () => {
-  it('are the same however the file comes in pieces', () => {
+  it('are the same for any division into chunks', () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom('a', ',', '\n', 'bc', '\n\n'), { maxLength: 40 }),
@@ -105,7 +105,7 @@ describe('plain lines', () => {
     );
   });
 
-  it('end at a quote, at a line that ends otherwise, and at one that is too long', () => {
+  it('end at a quote, at another line ending, and at a line that is too long', () => {
     for (const chunk of [
       '1,2\n3,"4"\n',
       '1,2\n3,4\r\n',

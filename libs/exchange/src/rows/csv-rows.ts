@@ -9,14 +9,14 @@ import { contentOf, type Source } from './source.js';
 const LONGEST_RECORD = 1024 * 1024;
 const OTHER_DELIMITERS = [';', '\t', '|', ','];
 
-/** Rows in pages, and the names of their columns, where the file has them. */
+/** Rows in pages, and the names of their columns, if the file has them. */
 export interface SourceRows {
   readonly columns: readonly string[] | null;
   readonly pages: AsyncIterable<readonly SourceRow[]>;
 }
 
 /**
- * A CSV file with a header: BOM, Windows newlines and quoted newlines are borne. Errors: `unreadable_file`, with the
+ * A CSV file with a header. BOM, Windows newlines and quoted newlines are accepted. Errors: `unreadable_file`, with the
  * line.
  */
 export async function csvRows(
@@ -29,7 +29,7 @@ export async function csvRows(
   const blocks = csvRecords(source, content.setEncoding('utf8'), used);
   const first = await firstOf(blocks);
   if (first === null)
-    throw invalid('unreadable_file', `${source.name} has no rows, only blank lines: nothing was imported`);
+    throw invalid('unreadable_file', `${source.name} has only blank lines and no rows. Nothing was imported.`);
   const columns = first.header.map((name) => name.trim());
   assertHeader(source, columns, used);
   return { columns, pages: pagesOf(first.rest, blocks, columns, () => content.destroy()) };
@@ -62,7 +62,7 @@ async function* pagesOf(
   }
 }
 
-/** Records in blocks: lines are split while they are plain, and parsed from the first one that is not. */
+/** Records in blocks: lines are split while they are plain, and parsed from the first line that is not. */
 async function* csvRecords(source: Source, content: Readable, delimiter: string): AsyncGenerator<readonly CsvRecord[]> {
   const plain = new PlainLines(delimiter, LONGEST_RECORD);
   const chunks = content[Symbol.asyncIterator]() as AsyncIterator<string, undefined>;
@@ -98,7 +98,7 @@ async function* parsedRecords(
     relax_quotes: true,
     skip_empty_lines: true,
     max_record_size: LONGEST_RECORD,
-    // Collected here, not from the stream: the stream discards its records when it meets an error.
+    // Collected here, because the stream discards its records when it meets an error.
     on_record(record: readonly string[], info) {
       records.push({ record, line: lineAfter(info) });
       [lines, blank] = [info.lines, info.empty_lines];
@@ -139,8 +139,8 @@ function rowOf(columns: readonly string[], record: readonly string[], row: numbe
   for (let index = 0; index < read; index += 1) fields[columns[index] ?? ''] = record[index] ?? '';
   if (record.length === columns.length) return { row, line, fields };
   const fault =
-    `has ${record.length} fields where the header has ${columns.length}:` +
-    ' is a delimiter or a newline in it not quoted?';
+    `has ${record.length} fields, but the header has ${columns.length}.` +
+    ' Check for an unquoted delimiter or newline.';
   return {
     row,
     line,
@@ -156,15 +156,15 @@ function assertHeader(source: Source, columns: readonly string[], used: string):
   if (other !== undefined)
     throw invalid(
       'unreadable_file',
-      `${source.name}, line 1: the header is one column, ${JSON.stringify(only.slice(0, 80))}:` +
-        ` the delimiter is ${JSON.stringify(other)}, not ${JSON.stringify(used)};` +
-        ` say {"delimiter": ${JSON.stringify(other)}} in a mapping file (--map)`,
+      `${source.name}, line 1: the header is one column, ${JSON.stringify(only.slice(0, 80))}.` +
+        ` The delimiter is ${JSON.stringify(other)}, not ${JSON.stringify(used)}.` +
+        ` Set {"delimiter": ${JSON.stringify(other)}} in a mapping file (--map).`,
     );
   const twice = columns.find((name, index) => name !== '' && columns.indexOf(name) !== index);
   if (twice !== undefined)
     throw invalid(
       'unreadable_file',
-      `${source.name}, line 1: the column ${JSON.stringify(twice)} is there twice: rename one of them`,
+      `${source.name}, line 1: duplicate column ${JSON.stringify(twice)}. Rename one of them.`,
     );
 }
 
@@ -173,11 +173,11 @@ function unreadable(source: Source, error: unknown, line: number): Error {
   if (!(error instanceof CsvError)) return error instanceof Error ? error : new Error(String(error));
   const isOpen = error.code === 'CSV_QUOTE_NOT_CLOSED' || error.code === 'CSV_MAX_RECORD_SIZE';
   const why = isOpen
-    ? 'a quote is opened in the row that begins here and never closed:' +
-      ' close it, or double it where it is part of the text'
+    ? 'the row that starts here opens a quote and never closes it.' +
+      ' Close it, or double it if it is part of the text'
     : error.message;
   return invalid(
     'unreadable_file',
-    `${source.name}, line ${line}: ${why}; what came before is kept, mend it and run the same again`,
+    `${source.name}, line ${line}: ${why}. The rows before it are imported. Repair the file and import it again.`,
   );
 }

@@ -6,18 +6,18 @@ import type { SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
 
 const PAGE_ROWS = 1000;
-/** A JSON document is read into memory. JSON lines may be any number. */
+/** The maximum size of a JSON document, because it is read into memory. JSON lines have no limit. */
 const LONGEST_DOCUMENT = 64 * 1024 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The list of a provider's API answer that an item is from: `droplets`, `invoice_items`, … */
+/** The list of a provider's API response that contains an item: `droplets`, `invoice_items`, … */
 const LIST = '$list';
 const LISTS = ['droplets', 'snapshots', 'volumes', 'domains', 'invoice_items'];
 
-/** The first line of a file that is not blank, and its first character. */
+/** The first non-blank line of a file, and its first character. */
 export async function startOf(source: Source): Promise<{ readonly first: string; readonly line: string }> {
   const content = contentOf(source);
   try {
@@ -31,7 +31,7 @@ export async function startOf(source: Source): Promise<{ readonly first: string;
   }
 }
 
-/** JSON lines: an object on each, or a page of a provider's API. */
+/** JSON lines: each is an object, or a page of a provider's API. */
 export function jsonLines(source: Source, onRead: (bytes: number) => void): SourceRows {
   return { columns: null, pages: linePages(source, onRead) };
 }
@@ -67,7 +67,7 @@ function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
     return [
       {
         fields: { '': text.slice(0, 2000) },
-        fault: `is not JSON (${error instanceof Error ? error.message : String(error)}): mend or remove the line`,
+        fault: `is not JSON (${error instanceof Error ? error.message : String(error)}). Repair or remove the line.`,
       },
     ];
   }
@@ -75,7 +75,7 @@ function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
     return [
       {
         fields: { '': text.slice(0, 2000) },
-        fault: 'is no JSON object: a row is one, such as {"deploymentId": "…", …}',
+        fault: 'is not a JSON object such as {"deploymentId": "…", …}',
       },
     ];
   const items = LISTS.some((name) => name in value) ? itemsOf(exactly(text)) : null;
@@ -92,7 +92,8 @@ const isReject = (value: Fields): value is { readonly record: Fields; readonly i
   isObject(value['record']) && typeof value['row'] === 'number' && typeof value['reason'] === 'string';
 
 /**
- * The items of a provider's API answer: of its lists, or of the answers that it holds by name, as files of examples do.
+ * The items of a provider's API response: of its lists, or of the named responses that it contains, as in files of
+ * examples.
  */
 function itemsOf(value: unknown): Fields[] | null {
   if (!isObject(value)) return null;
@@ -108,20 +109,20 @@ function itemsOf(value: unknown): Fields[] | null {
   );
 }
 
-/** Node gives a reviver the source text too; its types lack it so far. */
+/** Node also passes the source text to a reviver. Its types lack it so far. */
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 const asWritten: Reviver = (_key, value, context) => (typeof value === 'number' ? context?.source : value);
 
-/** JSON with its numbers as their written text: a float would not be exact. */
+/** JSON with numbers as their original text: a float would not be exact. */
 export const exactly = (text: string): unknown => JSON.parse(text, asWritten as Parameters<typeof JSON.parse>[1]);
 
-/** One JSON document: a list of objects, or a provider's API answer. Errors: `unreadable_file`. */
+/** One JSON document: a list of objects, or a provider's API response. Errors: `unreadable_file`. */
 export async function jsonDocument(source: Source, onRead: (bytes: number) => void): Promise<SourceRows> {
   if (source.bytes > LONGEST_DOCUMENT)
     throw invalid(
       'unreadable_file',
-      `${source.name} is one JSON document of ${source.bytes} bytes, and is read whole up to ${LONGEST_DOCUMENT}:` +
-        " make lines of it, as with jq -c '.[]'",
+      `${source.name} is one JSON document of ${source.bytes} bytes. The maximum is ${LONGEST_DOCUMENT}.` +
+        " Convert it to JSON lines, for example with jq -c '.[]'.",
     );
   const text = (await wholeOf(contentOf(source, onRead))).replace(/^\uFEFF/, '');
   let value: unknown;
@@ -130,15 +131,15 @@ export async function jsonDocument(source: Source, onRead: (bytes: number) => vo
   } catch (error) {
     throw invalid(
       'unreadable_file',
-      `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}; nothing was imported`,
+      `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}. Nothing was imported.`,
     );
   }
   const items = Array.isArray(value) ? value : itemsOf(value);
   if (items === null)
     throw invalid(
       'unreadable_file',
-      `${source.name} is neither a list of objects nor an API answer with one of the lists ${LISTS.join(', ')}:` +
-        ' nothing was imported',
+      `${source.name} is neither a list of objects nor an API response with one of the lists ${LISTS.join(', ')}.` +
+        ' Nothing was imported.',
     );
   return { columns: null, pages: documentPages(items) };
 }
@@ -149,6 +150,6 @@ async function* documentPages(items: readonly unknown[]): AsyncGenerator<SourceR
       const row = from + index + 1;
       return isObject(item)
         ? { row, line: null, fields: item }
-        : { row, line: null, fields: { '': item }, fault: 'is no JSON object' };
+        : { row, line: null, fields: { '': item }, fault: 'is not a JSON object' };
     });
 }

@@ -2,12 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { readMapping } from './mapping.js';
 
 describe('a mapping', () => {
-  it('is taken as it stands', () => {
+  it('is accepted unchanged', () => {
     const mapping = { preset: 'focus', zone: '+02:00', columns: { amount: 'Cost' }, tags: { 'tenant:': 'tenantId' } };
     expect(readMapping(mapping, 'map.json')).toEqual(mapping);
   });
 
-  it('is refused with every field at fault', () => {
+  it('is refused with every faulty field', () => {
     const wrong = { zone: 'Berlin', delimiter: ';;', tags: { 'x:': 'resourceId' }, colums: {} };
     expect(() => readMapping(wrong, 'map.json')).toThrow(
       expect.objectContaining({

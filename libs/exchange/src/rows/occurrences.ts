@@ -1,14 +1,14 @@
 import { invalid } from '#domain/errors';
 
 const FIRST_SLOTS = 1 << 10;
-/** 12 bytes a slot, at most three quarters of them taken: 12.5 million keys in 200 MB is where it ends. */
+/** 12 bytes per slot, at most three quarters of them used: the limit is 12.5 million keys in 200 MB. */
 const MOST_SLOTS = 1 << 24;
 const MOST_KEYS = (MOST_SLOTS / 4) * 3;
 
 /**
- * How often a key has come in a file, in 12 bytes a key: only a hash of 64 bits of it is kept. That two of ten million
- * keys have the same is one chance in 300,000; the later of them is then numbered as a second one, which counts it all
- * the same.
+ * Counts how often each key occurs in a file, in 12 bytes per key: only a 64-bit hash is stored. The chance that two of
+ * ten million keys have the same hash is 1 in 300,000. The later one is then numbered as a second occurrence, and still
+ * counted.
  */
 export class Occurrences {
   private slots = FIRST_SLOTS;
@@ -16,7 +16,7 @@ export class Occurrences {
   private hashes = new Uint32Array(2 * FIRST_SLOTS);
   private counts = new Uint32Array(FIRST_SLOTS);
 
-  /** 1 for the first of a key, 2 for the second, … Errors: `too_many_keys`. */
+  /** 1 for the first occurrence of a key, 2 for the second, … Errors: `too_many_keys`. */
   next(key: string): number {
     if (this.taken * 4 >= this.slots * 3) this.grow();
     const [high, low] = hashOf(key);
@@ -47,8 +47,8 @@ export class Occurrences {
     if (this.slots === MOST_SLOTS)
       throw invalid(
         'too_many_keys',
-        `one file has more than ${MOST_KEYS} rows without an id of their own:` +
-          ' divide it, as with split -l; what was imported is kept',
+        `one file has more than ${MOST_KEYS} rows without an id of their own.` +
+          ' Divide it, for example with split -l. The imported rows are kept.',
       );
     const [hashes, counts] = [this.hashes, this.counts];
     this.slots *= 2;
@@ -66,8 +66,8 @@ export class Occurrences {
 }
 
 /**
- * cyrb53's two halves (public domain): fast, and good enough to tell keys apart; nothing rests on it that an attacker
- * could gain by.
+ * The two halves of cyrb53 (public domain): fast, and good enough to distinguish keys. An attacker gains nothing from a
+ * collision.
  */
 function hashOf(text: string): readonly [number, number] {
   let high = 0xdeadbeef;

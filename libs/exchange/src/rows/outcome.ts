@@ -3,7 +3,7 @@ import type { RowNote, SourceRow } from './row.js';
 /** The reason of a correction by a later delivery. */
 export const RE_DELIVERED = 're-delivered';
 
-/** The outcomes of rows. The other four add up to those read. */
+/** The outcomes of rows. The other four add up to the rows read. */
 export interface Counts {
   readonly read: number;
   readonly accepted: number;
@@ -14,17 +14,14 @@ export interface Counts {
 export const COUNTS = ['read', 'accepted', 'duplicate', 'correction', 'rejected'] as const;
 export type Outcome = Exclude<keyof Counts, 'read'>;
 
-/**
- * A row that was not taken, as it stands in `FILE.rejects.jsonl`: `record` can be mended there, and the file imported
- * again.
- */
+/** A rejected row, as in `FILE.rejects.jsonl`. Its `record` can be repaired there, and that file imported. */
 export interface Reject {
   readonly row: number;
   readonly line: number | null;
   readonly field: string | null;
   readonly value: unknown;
   readonly reason: string;
-  /** What identifies the row if it has no id of its own: the file and the row's number. */
+  /** Identifies a row without an id of its own: the file and the row's number. */
   readonly identity?: string;
   readonly record: Readonly<Record<string, unknown>>;
 }
@@ -32,7 +29,7 @@ export interface Reject {
 /** An odd row that was imported, as in `FILE.notes.jsonl`. */
 export type NotedRow = RowNote & { readonly row: number; readonly line: number | null };
 
-/** Takes down what becomes of the rows. */
+/** Records the outcomes of rows. */
 export interface RowReport {
   reject(
     row: SourceRow,
@@ -44,11 +41,11 @@ export interface RowReport {
 /** Imports the rows of one kind. */
 export interface Importer<Item> {
   /**
-   * Takes a row; it may be kept until `flush`. Where that is a promise, the next row waits for it; most rows need none.
-   * `identity` is what identifies it where it has no id of its own.
+   * Accepts a row, which may be kept until `flush`. If it returns a promise, the next row waits for it. Most rows need
+   * none. `identity` identifies a row without an id of its own.
    */
   add(item: Item, row: SourceRow, identity: string): Promise<void> | undefined;
-  /** Counts a row that an earlier run imported, since rows are identified by their number. */
+  /** Counts a row that an earlier run imported, because rows are identified by their number. */
   skip(item: Item, row: SourceRow, identity: string): void;
   /** Imports all rows that are kept. */
   flush(): Promise<void>;

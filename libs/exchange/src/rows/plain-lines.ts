@@ -1,31 +1,31 @@
-/** A record of a CSV file, and the line that it begins on. */
+/** A record of a CSV file, and the line on which it starts. */
 export interface CsvRecord {
   readonly record: readonly string[];
   readonly line: number;
 }
 
 /**
- * The lines of a CSV for as long as none has a quote, which is most usage there is: such a line is its fields with the
- * delimiter between them, and to split it takes a fifth of the time that a parser of quotes does. At the first chunk
- * that is not so plain it gives up, and `rest` is where to go on.
+ * The lines of a CSV file as long as none has a quote. Most usage files have none. Splitting such a line at the
+ * delimiter takes a fifth of the time of a CSV parser. It stops at the first chunk that is not plain. Parsing then
+ * continues from `rest`.
  */
 export class PlainLines {
-  /** What was read and is no whole line yet. */
+  /** The text that is not a complete line yet. */
   rest = '';
-  /** Lines that were taken. */
+  /** Number of lines read. */
   lines = 0;
-  /** As the first line ends, all do; null: none has ended yet. */
+  /** The newline of the first line. All lines must have it. null: no line has ended yet. */
   newline: '\n' | '\r\n' | null = null;
 
   constructor(
     private readonly delimiter: string,
-    /** A longer line is none. */
+    /** A longer line is not plain. */
     private readonly longest: number,
   ) {}
 
   /**
-   * The records that are whole with this chunk; null where it is not plain: then it is added to `rest`, and none of it
-   * is taken.
+   * The records that are complete with this chunk. null: the chunk is not plain. It is then added to `rest`, and none
+   * of it is read.
    */
   take(chunk: string): CsvRecord[] | null {
     const text =
@@ -33,18 +33,18 @@ export class PlainLines {
     this.rest = text;
     if (chunk.includes('"')) return null;
     const end = text.lastIndexOf('\n');
-    // A newline may be cut in two.
+    // A newline may be split between chunks.
     if (end === -1) return text.length > this.longest || text.slice(0, -1).includes('\r') ? null : [];
     this.newline ??= text[text.indexOf('\n') - 1] === '\r' ? '\r\n' : '\n';
     const lines = text.slice(0, this.newline === '\n' ? end : end - 1).split(this.newline);
-    // A line that ends otherwise than the first one, or a newline within a field.
+    // A line with another ending than the first, or a newline within a field.
     if (text.includes('\r') && !this.areWhole(lines, text[end - 1])) return null;
     if (lines.some(({ length }) => length > this.longest)) return null;
     this.rest = text.slice(end + 1);
     return this.recordsOf(lines);
   }
 
-  /** The last line, where it does not end. */
+  /** The last line, if it has no newline. */
   end(): CsvRecord[] {
     const { rest } = this;
     this.rest = '';

@@ -1,15 +1,15 @@
-/** A row of a file as it was read. Only its place is known so far. */
+/** A row as it was read from a file. Only its place is known so far. */
 export interface SourceRow {
-  /** Data rows are counted from 1, without a CSV's header. */
+  /** Data rows are counted from 1, without the header of a CSV file. */
   readonly row: number;
-  /** The line of the file that it begins on; null where the file has no lines of its own (a JSON document). */
+  /** The line on which it starts. null: the file has no lines of its own (a JSON document). */
   readonly line: number | null;
   readonly fields: Readonly<Record<string, unknown>>;
   /** Its JSON text, to read numbers exactly as they were written. */
   readonly text?: string;
-  /** Why it could not be read as a row. */
+  /** The reason why it could not be read. */
   readonly fault?: string;
-  /** Of a repaired reject: its identity in the original file. */
+  /** For a repaired reject: its identity in the original file. */
   readonly identity?: string;
 }
 
@@ -25,7 +25,7 @@ export class RowFault extends Error {
   }
 }
 
-/** An oddity in a row that is imported all the same. */
+/** An oddity in a row that is imported nevertheless. */
 export interface RowNote {
   /** The same for all notes of this kind. */
   readonly code: string;

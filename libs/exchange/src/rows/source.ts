@@ -16,7 +16,7 @@ export interface Source {
   /** The size of the file itself, compressed or not. */
   readonly bytes: number;
   readonly isGzip: boolean;
-  /** The number of lines of the content: usually one more than its rows. */
+  /** Number of lines of the content: usually one more than its rows. */
   readonly lines: number;
   /** SHA-256 of the uncompressed content, so that a compressed copy is the same file. */
   readonly digest: string;
@@ -28,17 +28,17 @@ const STDIN = '-';
 const GZIP = Buffer.from([0x1f, 0x8b]);
 
 /**
- * Reads a file to its end before anything is made of it; stdin (`-`) and a pipe, which can be read but once, are kept
- * in a temporary file. Errors, `unreadable_file`: there is none, it is a directory, empty, cut off within its
- * compression, or not text in UTF-8.
+ * Reads a file to its end before it is processed. stdin (`-`) and pipes, which can be read only once, are stored in a
+ * temporary file. Errors, `unreadable_file`: it does not exist, is a directory, is empty, is cut off within its
+ * compression, or is not UTF-8 text.
  */
 export async function openSource(file: string, stdin: () => Readable): Promise<Source> {
   if (file === STDIN) return kept('stdin', stdin);
   const found = await stat(file).catch(() => undefined);
-  if (found === undefined) throw unreadable(`there is no file ${file}`);
+  if (found === undefined) throw unreadable(`file ${file} does not exist`);
   if (found.isDirectory())
-    throw unreadable(`${file} is a directory: name its files, such as ${file.replace(/\/$/, '')}/*.csv`);
-  // `<(zcat usage.csv.gz)` is /dev/fd/63: beside that, no rejects can be written.
+    throw unreadable(`${file} is a directory. Name its files, such as ${file.replace(/\/$/, '')}/*.csv`);
+  // `<(zcat usage.csv.gz)` is /dev/fd/63. No rejects can be written next to it.
   if (!found.isFile()) return kept(/^\/(dev|proc)\//.test(file) ? 'pipe' : file, () => createReadStream(file));
   return inspected(file, file, async () => undefined);
 }
@@ -57,7 +57,8 @@ async function kept(name: string, content: () => Readable): Promise<Source> {
 
 async function inspected(name: string, path: string, dispose: () => Promise<void>): Promise<Source> {
   const { size } = await stat(path);
-  if (size === 0) throw unreadable(`${name} is empty (0 bytes): nothing was imported; was it copied completely?`);
+  if (size === 0)
+    throw unreadable(`${name} is empty (0 bytes). Nothing was imported. Check whether the copy is complete.`);
   const source = { name, path, bytes: size, isGzip: await isGzip(path), dispose };
   return { ...source, ...(await contentsOf(source)) };
 }
@@ -74,7 +75,7 @@ async function isGzip(path: string): Promise<boolean> {
   }
 }
 
-/** The content, uncompressed; `onRead` is told how many bytes of the file itself have been read. */
+/** The uncompressed content. `onRead` receives the number of bytes read from the file itself. */
 export function contentOf(
   { path, isGzip: isPacked }: Pick<Source, 'path' | 'isGzip'>,
   onRead: (bytes: number) => void = () => undefined,
@@ -108,16 +109,13 @@ async function contentsOf(source: Pick<Source, 'name' | 'path' | 'isGzip'>): Pro
 function causeOf(error: unknown, lines: number): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'Z_BUF_ERROR')
-    return (
-      `the gzip data ends too early, after some ${lines} lines:` +
-      ' nothing was imported; copy the file again, it is cut off'
-    );
+    return `the gzip data is cut off after about ${lines} lines.` + ' Nothing was imported. Copy the file again.';
   if (code?.startsWith('Z_') === true)
-    return `the gzip data is damaged after some ${lines} lines (${message}): nothing was imported; copy the file again`;
+    return `the gzip data is damaged after about ${lines} lines (${message}). Nothing was imported. Copy it again.`;
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
     return (
-      `it is not text in UTF-8, after some ${lines} lines:` +
-      ' nothing was imported; convert it, as with iconv -f LATIN1 -t UTF-8 or -f UTF-16'
+      `it is not UTF-8 text (after about ${lines} lines).` +
+      ' Nothing was imported. Convert it, for example with iconv -f LATIN1 -t UTF-8 or -f UTF-16.'
     );
   return `it can't be read: ${message}`;
 }
