@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ReadModels } from '#read-model/read-models';
 
-/** The log position that the read models are at. */
+/** The log position of the read models. */
 export async function readPosition(db: Kysely<ReadModels>): Promise<number> {
   const row = await db.selectFrom('checkpoint').select('position').executeTakeFirst();
   return row?.position ?? 0;

@@ -9,28 +9,28 @@ const MARGINS = path.resolve('projections/margins/margins.projection.ts');
 const TENANTS = path.resolve('projections/tenants/tenants.projection.ts');
 
 describe('the flow', () => {
-  it.each(Object.entries(flow))('names what %s passes in the order of the projections', (_type, line) => {
+  it.each(Object.entries(flow))('names the projections of %s in their order', (_type, line) => {
     expect(line).toEqual(PROJECTIONS.filter((name) => new Set<string>(line).has(name)));
   });
 
-  it('leads some event to every projection', () => {
+  it('sends at least one event to every projection', () => {
     expect(projections.filter(({ handles }) => handles.size === 0)).toEqual([]);
   });
 });
 
-describe('handlers that do not agree with the flow', () => {
+describe('handlers that do not match the flow', () => {
   const errorsOf = compiler();
 
-  it('compile as they are', () => {
+  it('compile unchanged', () => {
     expect(errorsOf([FLOW, TENANTS, MARGINS])).toEqual([]);
   });
 
-  it('do not compile where an event has no line', () => {
+  it('do not compile if an event has no line', () => {
     const errors = errorsOf([FLOW], ["  TenantGracePeriodSet: ['tenants', 'commands'],\n", '']);
     expect(errors[0]).toContain("Property 'TenantGracePeriodSet' is missing in type");
   });
 
-  it('do not compile where a line leaves out what every event passes', () => {
+  it('do not compile if a line omits the projection of every event', () => {
     const errors = errorsOf(
       [FLOW],
       ["TenantGracePeriodSet: ['tenants', 'commands']", "TenantGracePeriodSet: ['tenants']"],
@@ -38,7 +38,7 @@ describe('handlers that do not agree with the flow', () => {
     expect(errors[0]).toContain(`Type 'readonly ["tenants"]' is not assignable to type 'Line'`);
   });
 
-  it('do not compile where a projection has no handler for an event that passes it', () => {
+  it('do not compile if a projection lacks a handler for one of its events', () => {
     const errors = errorsOf(
       [TENANTS, MARGINS],
       ["InvoiceDrafted: ['invoices', 'commands']", "InvoiceDrafted: ['tenants', 'invoices', 'commands']"],
@@ -50,7 +50,7 @@ describe('handlers that do not agree with the flow', () => {
     ]);
   });
 
-  it('do not compile where a projection has a handler for an event that does not pass it', () => {
+  it('do not compile if a projection handles an event that is not one of its events', () => {
     const errors = errorsOf(
       [TENANTS, MARGINS],
       ["TenantGracePeriodSet: ['tenants', 'commands']", "TenantGracePeriodSet: ['commands']"],
@@ -63,7 +63,7 @@ describe('handlers that do not agree with the flow', () => {
   });
 });
 
-/** What the compiler finds wrong in some files, with texts of the flow replaced. */
+/** The compiler errors in some files, after texts of the flow were replaced. */
 function compiler(): (files: readonly string[], ...replaced: readonly (readonly [string, string])[]) => string[] {
   const config = ts.readJsonConfigFile('tsconfig.json', (name) => ts.sys.readFile(name));
   const { options } = ts.parseJsonSourceFileConfigFileContent(config, ts.sys, '.');

@@ -1,5 +1,5 @@
 /**
- * Sends usage to Ledgerline and reads it back, with what it comes to so far:
+ * Sends usage to Ledgerline, reads it back, and shows its price so far:
  *
  *   LEDGERLINE_URL=http://127.0.0.1:3000 LEDGERLINE_TOKEN=… node example.js acme-prod
  */
@@ -29,11 +29,11 @@ try {
     data: { quantity: '2' },
   };
   const sent = await ledgerline.ingest([reading, event]);
-  console.log(`sent: ${sent.accepted} accepted, ${sent.duplicate} known already`);
+  console.log(`sent: ${sent.accepted} accepted, ${sent.duplicate} already known`);
 
-  // Once more, as after a lost answer: nothing is counted twice.
+  // Once more, as after a lost response: nothing is counted twice.
   const again = await ledgerline.ingest([reading, event]);
-  console.log(`again: ${again.accepted} accepted, ${again.duplicate} known already`);
+  console.log(`again: ${again.accepted} accepted, ${again.duplicate} already known`);
 
   const waitFor = sent.position ?? undefined;
   for await (const record of everyItem((cursor) =>
@@ -43,7 +43,7 @@ try {
 
   const usage = await ledgerline.usage({ deploymentId });
   const quote = await ledgerline.quote({ planId: 'standard', usage });
-  console.log(`under the plan standard: ${quote.total} ${quote.currency}`);
+  console.log(`price under the plan standard: ${quote.total} ${quote.currency}`);
   await ledgerline.usage({ deploymentId: 'nobody' });
 } catch (error) {
   if (!(error instanceof LedgerlineProblem)) throw error;

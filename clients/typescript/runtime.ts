@@ -1,16 +1,17 @@
-/** What the generated client stands on: one request, its refusal, and going on after being told to wait. */
+/** The runtime of the generated client: requests, refusals, and retries. */
 
 export interface ClientOptions {
   /** `http://127.0.0.1:3000` */
   readonly url: string;
   readonly token: string;
   /**
-   * How often a request that was shed (429, 503) or got no answer is sent again; 5 unless given. Nothing happens twice.
+   * Number of retries of a request that was refused under load (429, 503) or got no response. Default: 5. Retrying is
+   * safe.
    */
   readonly retries?: number;
 }
 
-/** A refusal, as the API tells it (RFC 9457): `code` is stable, `errors` are the fields at fault. */
+/** A refusal as the API reports it (RFC 9457). `code` is stable, and `errors` has the faulty fields. */
 export class LedgerlineProblem extends Error {
   override readonly name = 'LedgerlineProblem';
   readonly status: number;
@@ -46,14 +47,14 @@ const SHED = [429, 503];
 const FIRST_WAIT_MS = 200;
 
 export class Requester {
-  /** A function, so that a client that is logged does not show its token. */
+  /** A function, so that a logged client does not show its token. */
   private readonly options: () => ClientOptions;
 
   constructor(options: ClientOptions) {
     this.options = () => options;
   }
 
-  /** Errors: LedgerlineProblem; a TypeError of fetch where there is no answer, after all retries. */
+  /** Errors: LedgerlineProblem, or fetch's TypeError if there is no response after all retries. */
   async send<Answer>(call: Call): Promise<Answer> {
     const { retries = 5 } = this.options();
     for (let attempt = 0; ; attempt += 1) {
@@ -100,8 +101,8 @@ async function problemOf(response: Response): Promise<LedgerlineProblem> {
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Every item of a list, page after page, all as of the same log position. `page` asks for the one at a cursor;
- * undefined: the first.
+ * Every item of a list, page by page, all as of the same log position. `page` requests the page at a cursor. undefined:
+ * the first page.
  */
 export async function* everyItem<Item>(
   page: (

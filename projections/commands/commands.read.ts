@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { ReadModels } from '#read-model/read-models';
 import type { CommandKeyRow } from './commands.table.js';
 
-/** The command that was recorded under a key; undefined: none was. */
+/** The command that was recorded under a key. undefined: none. */
 export const readCommand = async (
   db: Kysely<ReadModels>,
   key: string,

@@ -10,7 +10,7 @@ const by = (key: string, bodyHash: string, more: object = {}): Fact => ({
   metadata: { command: { name: 'run-metering', key, bodyHash, ...more } },
 });
 
-it('knows a command by its own key and by the idempotency key that it came with', async () => {
+it('finds a command by its own key and by its idempotency key', async () => {
   await given(by('run-metering:2026-04-01', 'a1'));
   await when(by('run-metering:2026-04-02', 'b2', { idempotencyKey: 'k', result: { recordCount: 7 } }));
 
@@ -31,7 +31,7 @@ it('keeps the first event of a key, within a batch and after it', async () => {
   expect(await rows(commandKeys)).toEqual([{ key: 'k', command: 'run-metering', body_hash: 'a1' }]);
 });
 
-it('takes a key from any event, and nothing from an event without one', async () => {
+it('records the key of any event, and nothing for an event without one', async () => {
   await given({ TenantTaxSet: { tenantId: 't', name: 'VAT', ratePercent: '21', from: '2026-01-01T00:00:00Z' } });
   await when({
     TenantTaxSet: { tenantId: 't', name: 'VAT', ratePercent: '19', from: '2026-01-01T00:00:00Z' },

@@ -7,7 +7,7 @@ import type { CostLineRow } from './costs.table.js';
 
 type Db = Kysely<ReadModels>;
 
-/** Every version of lines of one provider's invoice, in the order in which they were recorded. */
+/** Every version of the lines of one provider invoice, in the order of recording. */
 export const readCostLineVersions = async (
   db: Db,
   { provider, invoiceRef }: { readonly provider: string; readonly invoiceRef: string },
@@ -22,7 +22,7 @@ export const readCostLineVersions = async (
     .orderBy('position_from')
     .execute();
 
-/** What was charged for a period, without tax, in one currency. */
+/** The cost of a period, without tax, in one currency. */
 export const readCostLines = async (
   db: Db,
   position: number,
@@ -42,7 +42,7 @@ export const readCostLines = async (
     .orderBy('line_key')
     .execute();
 
-/** What providers charged by currency, without tax, whatever the period. */
+/** The cost by currency, without tax, for all periods. */
 export async function readCostTotals(
   db: Db,
   position: number,
@@ -54,7 +54,7 @@ export async function readCostTotals(
   return rows;
 }
 
-/** Where costs of a period were recorded or changed, and where it changed who bears them. */
+/** The positions at which costs of a period were recorded or changed, or their tenant or deployment changed. */
 export async function readCostChanges(
   db: Db,
   { first, last }: Positions,
@@ -81,17 +81,17 @@ export async function readCostChanges(
   return rows.map(({ position }) => position);
 }
 
-/** A cost line, and what is known of its resource and tenant. */
+/** A cost line, and the known details of its resource and tenant. */
 export type NamedCostLine = CostLineRow & {
   readonly resource_name: string | null;
   readonly resource_kind: string | null;
   readonly details_ref: string | null;
 };
 
-/** Which cost line a page goes on after. */
+/** The cost line after which a page continues. */
 export type AfterCostLine = Pick<CostLineRow, 'provider' | 'invoice_ref' | 'line_key'>;
 
-/** Cost lines whose charge period begins within a period, by provider, invoice and line. */
+/** Cost lines whose charge period starts within a period, by provider, invoice and line. */
 export async function readNamedCostLines(
   db: Db,
   position: number,

@@ -17,7 +17,7 @@ const ROW = {
   currency: 'USD',
 };
 
-it('keeps what a provider charged, and a line as it was corrected', async () => {
+it('keeps a provider’s cost, and the corrected version of a line', async () => {
   const tax = { lineKey: 'tax', kind: 'tax', chargePeriod: APRIL, amount: '4.56', currency: 'USD', category: 'tax' };
   await given({
     CostRecorded: {

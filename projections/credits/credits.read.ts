@@ -5,7 +5,7 @@ import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '#read-model/read-models';
 import type { CreditRow } from './credits.table.js';
 
-/** Coupons and credits, in the order in which they were granted; `tenantIds`: null for those of all. */
+/** Coupons and credits, in the order of granting. `tenantIds`: null for all tenants. */
 export async function readCredits(
   db: Kysely<ReadModels>,
   asOf: AsOf,
@@ -17,7 +17,7 @@ export async function readCredits(
 
 export const CREDIT_ORDER = keyset<CreditRow>({ tenant_id: 'text', currency: 'text', credit_id: 'text' });
 
-/** Coupons and credits of one tenant (null: of all), in the order of their list. */
+/** Coupons and credits of one tenant (null: all), in the order of their list. */
 export async function readCreditPage(
   db: Kysely<ReadModels>,
   position: number,

@@ -9,7 +9,7 @@ const ACCOUNT = { tenantId: 't', currency: 'USD' } as const;
 const ROW = { tenant_id: 't', currency: 'USD' };
 const [APRIL, MAY, JULY] = ['2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z', '2026-07-01T00:00:00Z'];
 
-it('keeps coupons and credits, in the order in which they were granted', async () => {
+it('keeps coupons and credits in the order of granting', async () => {
   await given({
     CreditGranted: { ...ACCOUNT, creditId: 'welcome', amount: '25', from: APRIL, until: JULY, reason: 'welcome' },
   });
@@ -42,7 +42,7 @@ it('keeps coupons and credits, in the order in which they were granted', async (
   expect(await rows(credits, 1)).toEqual([welcome]);
 });
 
-it('ends a credit where it is revoked, and leaves why it was granted', async () => {
+it('ends a credit when it is revoked, and keeps the reason of the grant', async () => {
   await given({
     CreditGranted: { ...ACCOUNT, creditId: 'welcome', amount: '25', from: APRIL, until: JULY, reason: 'welcome' },
   });

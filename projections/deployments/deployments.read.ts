@@ -7,11 +7,11 @@ import type { AssignmentRow, DeploymentRow, SubscriptionPlanRow, SubscriptionRow
 
 type Db = Kysely<ReadModels>;
 
-/** Some deployments: those that are or were some tenants', or these, or (null) all. */
+/** A selection of deployments: those that belong or belonged to some tenants, those with these ids, or all (null). */
 export type Deployments =
   { readonly tenantIds: readonly string[] } | { readonly deploymentIds: readonly string[] } | null;
 
-/** Their ids, as a subquery. What a tenant ever held is looked at, as of whatever position. */
+/** Their ids, as a subquery. It includes every tenant that a deployment ever had, at any position. */
 function idsOf(db: Db, which: Deployments) {
   const all = db.selectFrom('deployment_assignments').select('deployment_id').distinct();
   if (which === null) return all;
@@ -23,8 +23,8 @@ function idsOf(db: Db, which: Deployments) {
 export const DEPLOYMENT_ORDER = keyset<DeploymentRow>({ deployment_id: 'text' });
 
 /**
- * Deployments that each of the sets of ids holds, and that were one tenant's at least of each set of holders; in the
- * order of their list.
+ * Deployments that are in each of the sets of ids, and that belonged to at least one tenant of each set of holders, in
+ * the order of their list.
  */
 export async function readDeploymentPage(
   db: Db,
@@ -47,7 +47,7 @@ export async function readDeploymentPage(
 
 export const SUBSCRIPTION_ORDER = keyset<SubscriptionRow>({ subscription_id: 'text' });
 
-/** Which subscriptions: that each of the sets holds, and that ran for one tenant at least of each set of holders. */
+/** A selection of subscriptions: in each of the sets, and running for at least one tenant of each set of holders. */
 export interface SubscriptionsOf {
   readonly ids: readonly (readonly string[])[];
   readonly deploymentIds: readonly (readonly string[])[];
@@ -68,7 +68,7 @@ export async function readSubscriptionPage(
     .where(SUBSCRIPTION_ORDER.after(after, 's'));
   for (const each of ids) query = query.where('s.subscription_id', '=', anyOf(each));
   for (const each of deploymentIds) query = query.where('s.deployment_id', '=', anyOf(each));
-  // It ran for a holder from the start of either on until the end of either, whichever is later and earlier.
+  // A subscription ran for a holder from the later of the two starts to the earlier of the two ends.
   for (const each of holders)
     query = query.where(sql<boolean>`EXISTS (
       SELECT FROM (
@@ -79,7 +79,7 @@ export async function readSubscriptionPage(
   return query.orderBy(SUBSCRIPTION_ORDER.order('s')).limit(limit).execute();
 }
 
-/** Who holds each deployment from when on, in order of time. */
+/** The tenants of each deployment with their start, in order of time. */
 export const readAssignments = async (db: Db, asOf: AsOf, which: Deployments): Promise<History<AssignmentRow>[]> =>
   db
     .selectFrom('deployment_assignments')
@@ -98,7 +98,7 @@ export const readSubscriptions = async (db: Db, asOf: AsOf, which: Deployments):
     .orderBy('subscription_id')
     .execute();
 
-/** Which plan each subscription is on from when on, in order of time. */
+/** The plans of each subscription with their start, in order of time. */
 export const readSubscriptionPlans = async (
   db: Db,
   asOf: AsOf,
@@ -112,7 +112,7 @@ export const readSubscriptionPlans = async (
     .orderBy('effective_from')
     .execute();
 
-/** The deployments that ever were these tenants', or ever had a subscription to one of these plans. */
+/** The deployments that ever belonged to these tenants, or ever had a subscription to one of these plans. */
 export async function readDeploymentsEver(
   db: Db,
   { tenantIds, planIds }: { readonly tenantIds: readonly string[]; readonly planIds: readonly string[] },
@@ -129,7 +129,7 @@ export async function readDeploymentsEver(
   return rows.map((row) => row.deployment_id);
 }
 
-/** The tenants that hold or held these deployments, as it is known now. */
+/** The tenants that have or had these deployments, as known now. */
 export async function readTenantsHolding(db: Db, deploymentIds: readonly string[]): Promise<string[]> {
   const rows = await db
     .selectFrom('deployment_assignments')
@@ -141,7 +141,7 @@ export async function readTenantsHolding(db: Db, deploymentIds: readonly string[
   return rows.map(({ tenant_id }) => tenant_id);
 }
 
-/** Every tenant with the deployments that were ever theirs, as of a position or an earlier one. */
+/** Every tenant with the deployments that ever belonged to it, as of a position or an earlier one. */
 export async function readDeploymentsByTenant(
   db: Db,
   position: number,
@@ -153,7 +153,7 @@ export async function readDeploymentsByTenant(
   return rows;
 }
 
-/** Deployments as registered by then; `ids`: null for all. */
+/** Deployments as registered by then. `ids`: null for all. */
 export async function readDeployments(
   db: Db,
   asOf: AsOf,
@@ -163,7 +163,7 @@ export async function readDeployments(
   return (ids === null ? query : query.where('deployment_id', '=', anyOf(ids))).execute();
 }
 
-/** Whether a deployment ever was a tenant's (null: anyone's), as of whatever position. */
+/** Whether a deployment ever belonged to a tenant (null: any tenant), at any position. */
 export async function isEverHeld(db: Db, deploymentId: string, tenantId: string | null): Promise<boolean> {
   const query = db
     .selectFrom('deployment_assignments')
@@ -174,7 +174,7 @@ export async function isEverHeld(db: Db, deploymentId: string, tenantId: string 
   return (await held.executeTakeFirst()) !== undefined;
 }
 
-/** The deployment of a subscription, as of any position. undefined: no such subscription was ever started. */
+/** The deployment of a subscription, at any position. undefined: the subscription was never started. */
 export async function readDeploymentOfSubscription(db: Db, subscriptionId: string): Promise<string | undefined> {
   const row = await db
     .selectFrom('subscriptions')

@@ -14,7 +14,7 @@ const { given, when, rows } = projected(deploymentsProjection);
 const APRIL = '2026-04-01T00:00:00Z';
 const MAY = '2026-05-01T00:00:00Z';
 
-it('keeps whose a deployment is, from which instant on', async () => {
+it('keeps the tenants of a deployment with their start', async () => {
   await given({ DeploymentRegistered: { deploymentId: 'd', tenantId: 't1', name: 'Dash', from: APRIL } });
   await when({ DeploymentAssigned: { deploymentId: 'd', tenantId: 't2', from: MAY } });
 
@@ -27,7 +27,7 @@ it('keeps whose a deployment is, from which instant on', async () => {
   expect(await rows(deploymentAssignments, 1)).toEqual([first]);
 });
 
-it('takes a later assignment from the same instant for the one that holds', async () => {
+it('uses the later of two assignments from the same instant', async () => {
   await given({ DeploymentRegistered: { deploymentId: 'd', tenantId: 't1', name: 'Dash', from: APRIL } });
   await when({ DeploymentAssigned: { deploymentId: 'd', tenantId: 't2', from: APRIL } });
 
@@ -37,7 +37,7 @@ it('takes a later assignment from the same instant for the one that holds', asyn
   ]);
 });
 
-it('keeps a subscription and its plans, from which instant on', async () => {
+it('keeps a subscription and its plans with their start', async () => {
   await given({
     SubscriptionStarted: {
       subscriptionId: 's',
@@ -57,7 +57,7 @@ it('keeps a subscription and its plans, from which instant on', async () => {
   expect(await rows(subscriptionPlans, 1)).toEqual([first]);
 });
 
-it('keeps when a subscription was cancelled', async () => {
+it('keeps the cancellation of a subscription', async () => {
   await given({
     SubscriptionStarted: { subscriptionId: 's', deploymentId: 'd', planId: 'p', from: APRIL, anchor: null },
   });
@@ -68,7 +68,7 @@ it('keeps when a subscription was cancelled', async () => {
   expect(await rows(subscriptions, 1)).toEqual([started]);
 });
 
-it('keeps which usage is waived', async () => {
+it('keeps waived usage', async () => {
   const waived = (reason: string) => ({
     UsageWaived: { deploymentId: 'd', billingKind: 'cpu', period: { start: APRIL, end: MAY }, reason },
   });

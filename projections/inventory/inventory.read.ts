@@ -8,13 +8,13 @@ import type { ResourceCorrectionRow, ResourceRow, SightingRow } from './inventor
 
 type Db = Kysely<ReadModels>;
 
-/** Some resources; what is not given does not count. */
+/** A selection of resources. Omitted fields select nothing. */
 export interface Resources {
   readonly provider?: string | undefined;
   readonly providerIds?: readonly string[] | undefined;
 }
 
-/** Resources as they were last seen. */
+/** Resources as last seen. */
 export async function readResources(
   db: Db,
   asOf: AsOf,
@@ -28,9 +28,7 @@ export async function readResources(
 
 export const RESOURCE_ORDER = keyset<ResourceRow>({ provider: 'text', provider_id: 'text' });
 
-/**
- * Resources as they were last seen, of one kind, deployment and tenant (undefined: of any), in the order of their list.
- */
+/** Resources as last seen, of one kind, deployment and tenant (undefined: any), in the order of their list. */
 export async function readResourcePage(
   db: Db,
   position: number,
@@ -45,7 +43,7 @@ export async function readResourcePage(
   return query.orderBy(RESOURCE_ORDER.order()).limit(limit).execute();
 }
 
-/** What was seen of resources before an instant, each one's in order of time. */
+/** The sightings of resources before an instant, those of each resource in order of time. */
 export async function readSightings(
   db: Db,
   asOf: AsOf,
@@ -58,7 +56,7 @@ export async function readSightings(
   return query.orderBy('provider').orderBy('provider_id').orderBy('seen_at').orderBy('position_from').execute();
 }
 
-/** Corrections of resources that take effect before an instant, in the order in which they were recorded. */
+/** Corrections of resources that take effect before an instant, in the order of recording. */
 export async function readResourceCorrections(
   db: Db,
   asOf: AsOf,
@@ -81,9 +79,9 @@ export interface MeteredReading {
 }
 
 /**
- * Where that was recorded which each reading was metered from: the resource's last sighting at the reading's start (or
- * its first one, if that came later), the last one that names a deployment, and the corrections in effect. `index`: of
- * the reading, from 0 on.
+ * The positions of the events from which each reading was metered: the last sighting of the resource at the start of
+ * the reading (or its first sighting, if that was later), the last sighting that names a deployment, and the
+ * corrections in effect. `index`: the number of the reading, from 0.
  */
 export async function readMeteredFrom(
   db: Db,

@@ -29,7 +29,7 @@ const FIELDS = {
 };
 const STATE = { provider: 'do', provider_id: 'r', gone: false, kind: 'droplet', size_gb: '80', deployment_id: 'd' };
 
-it('keeps a resource as it was last seen, and each sighting', async () => {
+it('keeps a resource as last seen, and each sighting', async () => {
   await given(seen(1, 'active'));
   await when(seen(3, 'off', { tags: ['web'], attrs: { vcpus: 2 } }));
 
@@ -44,7 +44,7 @@ it('keeps a resource as it was last seen, and each sighting', async () => {
   ]);
 });
 
-it('takes from an older sighting that comes late only when the resource was first seen', async () => {
+it('changes only the first sighting if an older sighting arrives late', async () => {
   await given(seen(3, 'off'));
   await when(seen(1, 'active'));
 
@@ -53,7 +53,7 @@ it('takes from an older sighting that comes late only when the resource was firs
   ]);
 });
 
-it('counts the listings that missed a resource, from 0 again once it is seen', async () => {
+it('counts the listings that missed a resource, from 0 again after it is seen', async () => {
   await given(seen(1, 'active'));
   await when(listed(2, { missed: ['r'] }), listed(3, { missed: ['r'] }), seen(4, 'active'));
 
@@ -61,7 +61,7 @@ it('counts the listings that missed a resource, from 0 again once it is seen', a
   expect([await strikes(2), await strikes(3), await strikes(4)]).toEqual([1, 2, 0]);
 });
 
-it('keeps since when a resource is gone: a listing removed it', async () => {
+it('keeps the deletion time of a resource that a listing removed', async () => {
   await given(seen(1, 'active'));
   await when(listed(2, { removed: ['r'] }));
 
@@ -74,7 +74,7 @@ it('keeps since when a resource is gone: a listing removed it', async () => {
   ]);
 });
 
-it('keeps since when a resource is gone: a person removed it, until it is seen again', async () => {
+it('keeps the deletion time of a resource that a person removed, until it is seen again', async () => {
   await given(seen(1, 'active'));
   await when({ ResourceRemoved: { provider: 'do', providerId: 'r', at: day(2) } }, seen(3, 'active'));
 
@@ -84,7 +84,7 @@ it('keeps since when a resource is gone: a person removed it, until it is seen a
   ]);
 });
 
-it('leaves a resource as it is where it was seen after it was removed', async () => {
+it('does not change a resource that was seen after its removal', async () => {
   await given(seen(3, 'active'));
   await when({ ResourceRemoved: { provider: 'do', providerId: 'r', at: day(2) } });
 
@@ -95,7 +95,7 @@ it('leaves a resource as it is where it was seen after it was removed', async ()
   ]);
 });
 
-it('keeps every correction, by the position at which it was recorded', async () => {
+it('keeps every correction with its position', async () => {
   const corrected = (status: string): Fact => ({
     ResourceCorrected: {
       provider: 'do',

@@ -20,7 +20,7 @@ export interface ClaimablePartRow {
   readonly claimed_until: Instant | null;
 }
 
-/** Some lines: of tenants, of deployments, or these. */
+/** A selection of lines: of tenants, of deployments, or these. */
 export type LinesWanted =
   | { readonly tenantIds: readonly string[] }
   | { readonly deploymentIds: readonly string[] }
@@ -33,8 +33,8 @@ function wantedLines(which: LinesWanted) {
 }
 
 /**
- * The valid parts of lines, each with the invoice that claims it. An issued one claims nothing of a line that it could
- * not rate.
+ * The valid parts of lines, each with the invoice that claims it. An issued invoice does not claim a part of a line
+ * that it could not rate.
  */
 export async function readRecordedParts(db: Db, position: number, which: LinesWanted): Promise<ClaimablePartRow[]> {
   const { rows } = await sql<ClaimablePartRow>`
@@ -51,7 +51,7 @@ export async function readRecordedParts(db: Db, position: number, which: LinesWa
   return rows;
 }
 
-/** Lines or parts by their ids, as they are recorded. */
+/** Lines or parts by their ids, as recorded. */
 export const readLinesById = async (
   db: Db,
   position: number,
@@ -59,7 +59,7 @@ export const readLinesById = async (
 ): Promise<History<InvoiceLineRow>[]> =>
   db.selectFrom('invoice_lines').selectAll().where('line_id', '=', anyOf(ids, 'uuid')).where(at(position)).execute();
 
-/** Where each line begins: the earliest start of it and its parts. */
+/** The start of each line: the earliest start of the line and its parts. */
 export async function readLineStarts(
   db: Db,
   position: number,

@@ -32,7 +32,7 @@ const part = (n: number, period_start: string, period_end: string) => ({
   period_end,
 });
 
-it('cuts a line into parts, and the last part at the next cut: one level, whatever the number of cuts', async () => {
+it('cuts a line into parts, and the last part at the next cut: one level for any number of cuts', async () => {
   await given(lineOpened(100));
   await when(split(day(10), 101, 102));
   await when(split(day(20), 103, 104));
@@ -43,7 +43,7 @@ it('cuts a line into parts, and the last part at the next cut: one level, whatev
     part(101, LINE.period_start, day(10)),
     part(102, day(10), LINE.period_end),
   ]);
-  // Part 102 is shortened by the second cut; it is part 103 from then on.
+  // The second cut shortens part 102 and adds part 103.
   expect(await rows(invoiceLines)).toEqual([
     { ...LINE, status: 'split' },
     part(101, LINE.period_start, day(10)),

@@ -4,7 +4,7 @@ import type { Positions } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
 import { asJsonb, type RecordVersion, recordVersions } from '../usage-records/usage-records.read.js';
 
-/** What a line is rated from. */
+/** The inputs of a line. */
 export interface RatedLine {
   readonly lineId: string;
   readonly tenantId: string;
@@ -14,13 +14,13 @@ export interface RatedLine {
   readonly subscriptionId: string;
   readonly planIds: readonly string[];
   readonly period: Period;
-  /** What the log alone has of its readings. */
+  /** The readings of the line that are only in the log. */
   readonly logged: readonly RecordVersion[];
 }
 
 /**
- * Where something changed that lines are rated from: their readings and the rates of those, their plans, contracts,
- * coupons and cuts. `index`: of the line, from 0 on.
+ * The positions at which inputs of lines changed: their readings and the rates of those, their plans, subscriptions,
+ * coupons and cuts. `index`: the number of the line, from 0.
  */
 export async function readLineChanges(
   db: Kysely<ReadModels>,
@@ -32,7 +32,7 @@ export async function readLineChanges(
       AND period_start >= l.start_at AND period_start < l.end_at AND position_from <= ${last}`,
     sql.ref('l.logged'),
   );
-  // Line by line, each a look into an index.
+  // Line by line, each with an index look-up.
   const { rows } = await sql<{ index: number; position: number }>`
     SELECT (l.n - 1)::int AS index, c.position
     FROM unnest(${lines.map(({ lineId }) => lineId)}::uuid[], ${lines.map(({ tenantId }) => tenantId)}::text[],

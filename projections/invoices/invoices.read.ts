@@ -8,22 +8,22 @@ import type { CreditNoteRow, InvoicePartRow, InvoiceRow, TenantCreditRow } from 
 
 type Db = Kysely<ReadModels>;
 
-/** A tenant's account in one currency. */
+/** The account of a tenant in one currency. */
 export interface AccountKey {
   readonly tenantId: string;
   readonly currency: string;
 }
 
-/** SQL: accounts as `a(tenant_id, currency)`, each once. */
+/** SQL: accounts as `a(tenant_id, currency)`, without duplicates. */
 export const unnestedAccounts = (accounts: readonly AccountKey[]): RawBuilder<unknown> => sql`
   unnest(${accounts.map(({ tenantId }) => tenantId)}::text[], ${accounts.map(({ currency }) => currency)}::text[])
     AS a(tenant_id, currency)`;
 
-/** SQL: an invoice is issued and not void, so that its rows count. */
+/** SQL: the invoice is issued and not void, so that its rows count. */
 export const isBooked = (position: number, invoice: string): RawBuilder<boolean> =>
   sql<boolean>`(${sql.ref(`${invoice}.status`)} IN ('issued', 'paid') AND ${at(position, invoice)})`;
 
-/** SQL: an issued invoice leaves a line as it was, since it could not be rated. */
+/** SQL: the issued invoice did not bill a line, because it could not be rated. */
 export const quarantines = (invoice: string, lineId: string): RawBuilder<boolean> =>
   sql<boolean>`(${sql.ref(`${invoice}.quarantined`)}
     @> jsonb_build_array(jsonb_build_object('lineId', ${sql.ref(lineId)})))`;
@@ -42,7 +42,7 @@ export const readInvoices = async (
 
 export const INVOICE_ORDER = keyset<InvoiceRow>({ tenant_id: 'text', as_of: 'timestamptz', invoice_id: 'uuid' });
 
-/** Invoices of one tenant (null: of all) and one status (undefined: of any), in the order of their list. */
+/** Invoices of one tenant (null: all) and one status (undefined: any), in the order of their list. */
 export async function readInvoicePage(
   db: Db,
   position: number,
@@ -75,7 +75,10 @@ export const readClaimedParts = async (
     .orderBy('p.part_id')
     .execute();
 
-/** Parts that an account's drafts claim up to some instant within their line, where no other part of it begins yet. */
+/**
+ * Parts that drafts of an account claim up to an instant within their line, if no other part of the line starts there
+ * yet.
+ */
 export async function readUncutClaims(
   db: Db,
   position: number,
@@ -96,7 +99,7 @@ export async function readUncutClaims(
   return rows;
 }
 
-/** The rows of an invoice or credit note, as an attempt froze them. */
+/** The rows of an invoice or credit note, as frozen by an attempt. */
 export interface FrozenRows {
   readonly documentId: string;
   readonly attempt: string;
@@ -118,7 +121,7 @@ export async function readFrozenRows(
   return rows;
 }
 
-/** An invoice's rows, and (`noted`) those of its credit notes. */
+/** The rows of an invoice, and with `noted` those of its credit notes. */
 export async function readCreditableRows(
   db: Db,
   position: number,
@@ -135,10 +138,7 @@ export async function readCreditableRows(
   return rows;
 }
 
-/**
- * A correction's row, as known at a position: what it corrects is a row, or where it names none, what was issued of its
- * part.
- */
+/** A correction row, as known at a position. It corrects a row, or, if it names none, the issued rows of its part. */
 export interface CorrectingRow {
   readonly rowId: string;
   readonly position: number;
@@ -173,7 +173,7 @@ export async function readCorrectedInvoices(
   return rows;
 }
 
-/** What tenants have in credit, by currency. */
+/** The credit of tenants, by currency. */
 export const readTenantCredits = async (
   db: Db,
   position: number,
@@ -189,10 +189,7 @@ export const readTenantCredits = async (
 
 export const CREDIT_NOTE_ORDER = keyset<CreditNoteRow>({ ordinal: 'int' });
 
-/**
- * Credit notes of one tenant (null: of all) and one invoice (undefined: of any), in the order in which they were
- * issued.
- */
+/** Credit notes of one tenant (null: all) and one invoice (undefined: any), in the order of issue. */
 export async function readCreditNotePage(
   db: Db,
   position: number,
@@ -217,7 +214,7 @@ export const readCreditNotes = async (
     .where(at(position))
     .execute();
 
-/** The credit notes of invoices, in the order in which they were issued. */
+/** The credit notes of invoices, in the order of issue. */
 export const readCreditNotesOf = async (
   db: Db,
   asOf: AsOf,
@@ -231,7 +228,7 @@ export const readCreditNotesOf = async (
     .orderBy('ordinal')
     .execute();
 
-/** The position at which an invoice was issued: from there on it has its number. Undefined: it was not. */
+/** The position at which an invoice was issued and got its number. undefined: it was not issued. */
 export async function readIssuedPosition(db: Db, invoiceId: string): Promise<number | undefined> {
   const row = await db
     .selectFrom('invoices')
@@ -250,9 +247,9 @@ export interface BookedRow {
   readonly row: FrozenRow;
 }
 
-/** Rows on issued, non-void invoices, in the order in which they were issued. */
+/** Rows on issued, non-void invoices, in the order of issue. */
 export async function readBookedRows(db: Db, position: number, accounts: readonly AccountKey[]): Promise<BookedRow[]> {
-  // Account by account and invoice by invoice, each a look into an index: joined, a table that grew is read whole.
+  // Account by account and invoice by invoice, each with an index look-up: a join would read a grown table completely.
   const { rows } = await sql<BookedRow>`
     SELECT i.tenant_id, i.currency, r.row
     FROM ${unnestedAccounts(accounts)}
@@ -267,10 +264,10 @@ export async function readBookedRows(db: Db, position: number, accounts: readonl
   return rows;
 }
 
-/** A part that an issued, non-void invoice claims, or one of its rows. Rows come in the order of issue. */
+/** A part that an issued, non-void invoice claims, or one of its rows. Rows are in the order of issue. */
 export interface IssuedPart {
   readonly part_id: string;
-  /** Null: it is claimed. */
+  /** null: it is claimed. */
   readonly row: FrozenRow | null;
 }
 
@@ -292,7 +289,7 @@ export async function readIssuedParts(db: Db, position: number, partIds: readonl
   return rows;
 }
 
-/** The log position that each tenant's last issued, non-void invoice was computed at. */
+/** The log position that the last issued, non-void invoice of each tenant was computed at. */
 export async function readLastComputed(
   db: Db,
   position: number,

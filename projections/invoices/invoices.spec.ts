@@ -63,7 +63,7 @@ describe('an invoice', () => {
     ]);
   });
 
-  it('has its rows in the order of their chunks, and of each chunk', async () => {
+  it('has its rows in the order of the chunks', async () => {
     const [first, second, third] = [frozenRow(201, 100), frozenRow(202, 100), frozenRow(203, 101)];
     await given(rowsFrozen([first, second]));
     await when(rowsFrozen([third], { n: 1 }));
@@ -89,7 +89,7 @@ describe('an invoice', () => {
     expect(await rows(invoices, 2)).toEqual([ISSUED]);
   });
 
-  it('keeps its number when it is void: the next one has the next number', async () => {
+  it('keeps its number when it is voided, and the next one has the next number', async () => {
     await given(...issued(1, '12.1'));
     await when(invoiceVoided(), ...issued(2, '12.1'));
 
@@ -101,7 +101,7 @@ describe('an invoice', () => {
     expect(await rows(invoices, 2)).toEqual([ISSUED]);
   });
 
-  it('has no number and owes nothing when its draft is void', async () => {
+  it('has no number and no amount due when its draft is voided', async () => {
     await given(invoiceDrafted());
     await when(invoiceVoided());
 
@@ -117,12 +117,12 @@ describe('the credit of a tenant', () => {
     return [row?.credit_taken, row?.amount_due];
   };
 
-  it('is what an invoice below zero gives, and what later ones take', async () => {
+  it('comes from an invoice below zero, and is used by later ones', async () => {
     await given(...issued(1, '-30'));
     await when(...issued(2, '20'), ...issued(3, '15'));
 
     expect(await rows(tenantCredits, 2)).toEqual([{ tenant_id: 't', currency: 'USD', credit: '30' }]);
-    // 30 − 20 = 10 is left; of the next 15, 10 are taken and 5 are due.
+    // 30 − 20 = 10 is left. The next invoice of 15 uses 10, and 5 are due.
     expect(await credit(4)).toEqual(['10']);
     expect([await due(1), await due(2), await due(3)]).toEqual([
       ['0', '0'],
@@ -132,7 +132,7 @@ describe('the credit of a tenant', () => {
     expect(await credit()).toEqual([]);
   });
 
-  it('is given back by an invoice that is void', async () => {
+  it('is returned by a voided invoice', async () => {
     await given(...issued(1, '-30'), ...issued(2, '20'));
     await when(invoiceVoided({ invoiceId: id(2) }));
 
@@ -143,7 +143,7 @@ describe('the credit of a tenant', () => {
 });
 
 describe('a credit note', () => {
-  it('has a number of its own series, and takes its amount from what is due', async () => {
+  it('has a number of its own series, and lowers the amount due', async () => {
     await given(...issued(1, '12.1'));
     await when(creditNoteIssued());
 
@@ -168,7 +168,7 @@ describe('a credit note', () => {
     expect([await rows(creditNotes, 2), await rows(invoices, 2)]).toEqual([[], [ISSUED]]);
   });
 
-  it('is credit where the invoice is paid', async () => {
+  it('becomes credit if the invoice is paid', async () => {
     const paid = { invoiceId: id(1), tenantId: 't', currency: 'USD', at: '2026-05-03T00:00:00Z' } as const;
     await given(...issued(1, '12.1'), { InvoicePaid: paid });
     await when(creditNoteIssued());

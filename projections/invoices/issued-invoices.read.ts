@@ -22,7 +22,7 @@ export const readCreditNoteNumbered = async (
 ): Promise<History<CreditNoteRow> | undefined> =>
   db.selectFrom('credit_notes').selectAll().where('ordinal', '=', ordinal).where(at(position)).executeTakeFirst();
 
-/** An account that has issued invoices, and the last instant up to which one of them bills. */
+/** An account with issued invoices, and the last instant up to which one of them bills. */
 export interface InvoicedAccount {
   readonly tenant_id: string;
   readonly currency: string;
@@ -39,7 +39,7 @@ export async function readInvoicedAccounts(db: Db, position: number): Promise<In
 
 export type ComputedInvoice = InvoiceRow & { readonly computed_at: number; readonly rows: readonly FrozenRow[] };
 
-/** Every invoice that was ever issued, with its rows, in the order of their numbers. */
+/** Every invoice that was ever issued, with its rows, in the order of the numbers. */
 export async function readComputedInvoices(db: Db, position: number): Promise<ComputedInvoice[]> {
   const { rows } = await sql<ComputedInvoice>`
     SELECT i.*, coalesce((
@@ -53,7 +53,7 @@ export async function readComputedInvoices(db: Db, position: number): Promise<Co
 
 export type SettledInvoice = Pick<InvoiceRow, 'invoice_id' | 'credit_taken' | 'amount_due'>;
 
-/** What issued, non-void invoices take of credit, and what is due of them. */
+/** The credit that issued, non-void invoices use, and their amounts due. */
 export const readSettledInvoices = async (db: Db, position: number): Promise<SettledInvoice[]> =>
   db
     .selectFrom('invoices as i')
@@ -61,17 +61,17 @@ export const readSettledInvoices = async (db: Db, position: number): Promise<Set
     .where(isBooked(position, 'i'))
     .execute();
 
-/** What every tenant has in credit, by currency. */
+/** The credit of every tenant, by currency. */
 export const readAllTenantCredits = async (db: Db, position: number): Promise<History<TenantCreditRow>[]> =>
   db.selectFrom('tenant_credits').selectAll().where(at(position)).execute();
 
-/** An invoice before and after some log positions; null: it did not exist then. */
+/** An invoice before and after some log positions. null: it did not exist then. */
 export interface InvoiceChange {
   readonly invoice_id: string;
   readonly tenant_id: string;
   readonly currency: string;
   readonly ordinal: number | null;
-  /** Where it changed. */
+  /** The position of the change. */
   readonly positions: readonly number[];
   readonly before_status: InvoiceStatus | null;
   readonly before_total: string | null;

@@ -8,13 +8,13 @@ import type { ReadModels } from '#read-model/read-models';
 
 type Db = Kysely<ReadModels>;
 
-/** A row of an issued invoice or of a credit note, and what it was computed from. */
+/** A row of an issued invoice or credit note, and the state that it was computed from. */
 export interface IssuedRow {
-  /** The invoice's id, or the credit note's own. */
+  /** The id of the invoice or credit note. */
   readonly document_id: string;
   readonly series: Series;
   readonly ordinal: number | null;
-  /** A credit note's row was computed from the log position of its invoice. */
+  /** The log position of the invoice, also for a row of a credit note. */
   readonly computed_at: number;
   readonly tenant_id: string;
   readonly currency: string;
@@ -27,8 +27,8 @@ const OF_INVOICE = sql`i.invoice_id AS document_id, 'INV' AS series, i.ordinal, 
   NULL::uuid AS credited_invoice_id, r.row`;
 
 /**
- * The issued rows of an invoice, a credit note, a line or a part, or the one row with this id: invoices first, in their
- * order.
+ * The issued rows of an invoice, a credit note, a line or a part, or the one row with this id. Invoices come first, in
+ * their order.
  */
 export async function readIssuedRows(db: Db, position: number, id: string): Promise<IssuedRow[]> {
   const { rows } = await sql<IssuedRow>`
@@ -52,18 +52,18 @@ export interface ReadingStart {
   readonly start: Instant;
 }
 
-/** What rows of invoices were computed from, or belong to. */
+/** The input or owner of invoice rows. */
 export type RowsOf =
   | { readonly tenantId: string }
   | { readonly deploymentId: string }
   | { readonly subscriptionId: string }
   | { readonly invoiceId: string }
   | { readonly lineId: string }
-  /** A plan's terms from an instant on. */
+  /** The terms of a plan from an instant. */
   | { readonly planId: string; readonly from: Instant }
-  /** A rate over a time: `ref` is how a row's reference begins. An end that is null is open. */
+  /** A rate over a period. `ref` is the prefix of a row's reference. null: no end. */
   | { readonly ref: string; readonly from: Instant; readonly until: Instant | null }
-  /** A reading counts in the rows whose charge period holds its start: those billed first, and their corrections. */
+  /** A reading counts in the rows whose charge period contains its start: those billed first, and their corrections. */
   | { readonly readings: readonly ReadingStart[] };
 
 const CHARGED_FROM = sql`(r.row -> 'chargePeriod' ->> 'start')::timestamptz`;
@@ -109,13 +109,13 @@ export interface RowOfLine {
   readonly row_id: string;
   readonly series: Series;
   readonly ordinal: number | null;
-  /** A credit note's: where it was recorded. */
+  /** For a credit note: the position at which it was recorded. */
   readonly computed_at: number;
   readonly kind: FrozenRow['kind'];
   readonly corrects: readonly string[] | null;
 }
 
-/** All issued rows of lines, in the order in which they were computed. */
+/** All issued rows of lines, in the order of computation. */
 export async function readRowsOfLines(db: Db, position: number, lineIds: readonly string[]): Promise<RowOfLine[]> {
   const shown = sql`r.row_id, r.row ->> 'kind' AS kind, r.row -> 'corrects' AS corrects`;
   const { rows } = await sql<RowOfLine>`
@@ -132,16 +132,16 @@ export async function readRowsOfLines(db: Db, position: number, lineIds: readonl
   return rows;
 }
 
-/** An invoice or a credit note as a whole. */
+/** A complete invoice or credit note. */
 export interface DocumentRow {
   readonly document_id: string;
-  /** Of a credit note: the invoice that it credits. */
+  /** For a credit note: the invoice that it credits. */
   readonly invoice_id: string;
   readonly status: InvoiceStatus;
   readonly invoice_ordinal: number | null;
-  /** A credit note's. */
+  /** For a credit note only. */
   readonly reason: string | null;
-  /** The sums of its rows; null: it has none. */
+  /** The sums of its rows. null: it has none. */
   readonly subtotal: string | null;
   readonly tax: string | null;
 }
@@ -163,7 +163,7 @@ export async function readDocuments(db: Db, position: number, ids: readonly stri
   return rows;
 }
 
-/** A row of a document that is issued and not void, with what names the document and its tenant. */
+/** A row of an issued, non-void document, with the names of the document and its tenant. */
 export interface ExportedRow {
   readonly document_id: string;
   readonly series: Series;
@@ -176,14 +176,14 @@ export interface ExportedRow {
   readonly row: FrozenRow;
 }
 
-/** Where a page of issued rows goes on: after this row. */
+/** The row after which a page of issued rows continues. */
 export interface AfterRow {
   readonly documentId: string;
   readonly rowId: string;
 }
 
 /**
- * Rows charged within a month or issued within it: which of the two counts, the row says. In the order of document and
+ * Rows charged within a month or issued within it. The row shows which of the two applies. In the order of document and
  * row.
  */
 export async function readExportedRows(

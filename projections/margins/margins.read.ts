@@ -10,7 +10,8 @@ type Db = Kysely<ReadModels>;
 export type RevenueSum = Pick<RevenueRow, 'tenant_id' | 'deployment_id' | 'billing_kind' | 'amount'>;
 
 /**
- * A month's revenue in one currency. Rows are deltas that stay: as of a position, it is the sum of those up to there.
+ * The revenue of a month in one currency. Rows are permanent deltas: the revenue as of a position is their sum up to
+ * it.
  */
 export async function readRevenue(
   db: Db,
@@ -29,11 +30,11 @@ export async function readRevenue(
 export interface MarginMonth {
   readonly month: string;
   readonly currency: string;
-  /** Its figures may have changed after the position `since`. */
+  /** Months whose figures may have changed after the position `since`. */
   readonly changed: boolean;
 }
 
-/** Every month and currency that has revenue or cost. */
+/** Every month and currency with revenue or cost. */
 export async function readMarginMonths(db: Db, position: number, since: number): Promise<MarginMonth[]> {
   const isNew = (table: string) => sql`EXISTS (
     SELECT FROM ${sql.table(table)} WHERE position_from > ${since} AND position_from <= ${position})`;
@@ -54,7 +55,7 @@ export async function readMarginMonths(db: Db, position: number, since: number):
   return rows;
 }
 
-/** The currencies that a UTC month has revenue or cost in, tax included. */
+/** The currencies of a UTC month with revenue or cost, including tax. */
 export async function readMarginCurrencies(db: Db, position: number, { start, end }: Period): Promise<string[]> {
   const { rows } = await sql<{ currency: string }>`
     SELECT currency FROM revenue WHERE month = ${start.slice(0, 7)} AND position_from <= ${position}
@@ -65,16 +66,14 @@ export async function readMarginCurrencies(db: Db, position: number, { start, en
   return rows.map(({ currency }) => currency);
 }
 
-/** Revenue as it was booked, and the number of the invoice or credit note that books it. */
+/** Booked revenue, and the number of the invoice or credit note that books it. */
 export interface BookedRevenue extends RevenueRow {
   readonly series: Series;
   readonly ordinal: number | null;
   readonly position_from: number;
 }
 
-/**
- * A month's revenue in one currency, row by row, in the order in which it was booked; `tenantId`: null for that of all.
- */
+/** The revenue of a month in one currency, row by row, in the order of booking. `tenantId`: null for all tenants. */
 export async function readBookedRevenue(
   db: Db,
   position: number,
@@ -96,7 +95,7 @@ export async function readBookedRevenue(
   return rows;
 }
 
-/** Where a month's revenue changed, by tenant. */
+/** The positions at which the revenue of a month changed, by tenant. */
 export async function readRevenueChanges(
   db: Db,
   { first, last }: Positions,

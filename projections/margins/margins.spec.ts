@@ -24,7 +24,7 @@ const REVENUE = {
   currency: 'USD',
 };
 
-it('is what an issued invoice bills without tax, by billing kind and month of its charge period', async () => {
+it('is the amount of an issued invoice without tax, by billing kind and month of the charge period', async () => {
   const acrossMonths = { chargePeriod: { start: '2026-04-16T00:00:00Z', end: '2026-05-16T00:00:00Z' } };
   await given(
     rowsFrozen([
@@ -45,14 +45,14 @@ it('is what an issued invoice bills without tax, by billing kind and month of it
   expect(await rows(revenue, 1)).toEqual([]);
 });
 
-it('does not count rows of an attempt that was given up', async () => {
+it('does not count rows of an abandoned attempt', async () => {
   await given(rowsFrozen([frozenRow(201, 100)]), rowsFrozen([frozenRow(201, 100, { net: '99' })], { attempt: id(19) }));
   await when(invoiceIssued());
 
   expect(await rows(revenue)).toEqual([{ ...REVENUE, amount: '10' }]);
 });
 
-it('is taken back where the invoice is void', async () => {
+it('is reversed if the invoice is voided', async () => {
   await given(rowsFrozen([frozenRow(201, 100)]), invoiceIssued());
   await when(invoiceVoided());
 
@@ -61,7 +61,7 @@ it('is taken back where the invoice is void', async () => {
   expect(await rows(revenue, 2)).toEqual([issued]);
 });
 
-it('is less by what a credit note gives', async () => {
+it('is reduced by a credit note', async () => {
   await given(rowsFrozen([frozenRow(201, 100)]), invoiceIssued());
   const credited = frozenRow(301, 100, { net: '-4', kind: 'credit_note', chargePeriod: APRIL });
   await when(rowsFrozen([credited], { invoiceId: id(2), attempt: id(13) }), creditNoteIssued());

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { ReadModels } from '#read-model/read-models';
 import type { RevenueRow } from './margins.table.js';
 
-/** Adds revenue that no event books: to a trial, which is rolled back. */
+/** Adds revenue that no event books. Only for a trial, which is rolled back. */
 export async function addRevenue(db: Kysely<ReadModels>, position: number, rows: readonly RevenueRow[]): Promise<void> {
   await sql`
     INSERT INTO revenue (invoice_id, cause, deployment_id, billing_kind, month, tenant_id, currency, amount,

@@ -10,7 +10,7 @@ type Db = Kysely<ReadModels>;
 export const readMeteringConfigurations = async (db: Db, asOf: AsOf): Promise<History<MeteringConfigurationRow>[]> =>
   db.selectFrom('metering_configurations').selectAll().where(at(asOf)).orderBy('effective_from').execute();
 
-/** The days that were metered, in order; `dates`: null for all. */
+/** The metered days, in order. `dates`: null for all. */
 export async function readMeteredDays(
   db: Db,
   position: number,
@@ -20,13 +20,13 @@ export async function readMeteredDays(
   return (dates === null ? query : query.where('date', '=', anyOf(dates))).execute();
 }
 
-/** A span of time; an end that is null is open. */
+/** A span of time. null: no end. */
 export interface Since {
   readonly from: Instant;
   readonly until: Instant | null;
 }
 
-/** The UTC days that were ever metered and lie within one of the spans, a day in which one begins included. */
+/** The UTC days that were ever metered and lie within one of the spans, including the day in which a span starts. */
 export async function readMeteredDates(db: Db, within: readonly Since[]): Promise<string[]> {
   const { rows } = await sql<{ date: string }>`
     SELECT DISTINCT d.date

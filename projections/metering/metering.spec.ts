@@ -7,7 +7,7 @@ const { given, when, rows } = projected(meteringProjection);
 
 const MAY = '2026-05-01T00:00:00Z';
 
-it('keeps how a billing kind is metered, by the date from which it holds', async () => {
+it('keeps the metering configuration of a billing kind by its start', async () => {
   await given({
     MeteringConfigured: { billingKind: 'cpu', granularity: 'day', retentionDays: null, from: MAY },
   });
@@ -23,7 +23,7 @@ it('keeps how a billing kind is metered, by the date from which it holds', async
   ]);
 });
 
-it('keeps which days were metered, and what of them was skipped', async () => {
+it('keeps the metered days, and the resources skipped on them', async () => {
   const skipped = [{ provider: 'do', providerId: 'lb', kind: 'load_balancer', reason: 'no billing kind' }];
   await given({ DayMetered: { date: '2026-04-01', recordCount: 7, skipped } });
   await when({ DayMetered: { date: '2026-04-01', recordCount: 8, skipped: [] } });

@@ -6,7 +6,7 @@ import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '#read-model/read-models';
 import type { PlanVersionRow } from './plans.table.js';
 
-/** The terms of plans, in the order in which they take effect; `planIds`: null for all. */
+/** The terms of plans, in the order of their start. `planIds`: null for all. */
 export async function readPlanVersions(
   db: Kysely<ReadModels>,
   asOf: AsOf,
@@ -19,8 +19,8 @@ export async function readPlanVersions(
 export const PLAN_ORDER = keyset<PlanVersionRow>({ plan_id: 'text', effective_from: 'timestamptz' });
 
 /**
- * The terms of plans that each of the sets holds, in force at an instant (undefined: whenever), in the order of their
- * list.
+ * The terms of plans that are in each of the sets, in force at an instant (undefined: at any time), in the order of
+ * their list.
  */
 export async function readPlanPage(
   db: Kysely<ReadModels>,
@@ -34,7 +34,7 @@ export async function readPlanPage(
   return query.orderBy(PLAN_ORDER.order()).limit(limit).execute();
 }
 
-/** Whether a plan was ever published, as of whatever position. */
+/** Whether a plan was ever published, at any position. */
 export async function isEverPublished(db: Kysely<ReadModels>, planId: string): Promise<boolean> {
   const row = await db.selectFrom('plan_versions').select('plan_id').where('plan_id', '=', planId).executeTakeFirst();
   return row !== undefined;

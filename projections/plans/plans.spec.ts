@@ -30,7 +30,7 @@ const version = (base_fee: string, unitAmount: string, from: number, until?: num
   items: [{ billingKind: 'cpu', price: { model: 'unit', unitAmount }, aggregation: 'sum' }],
 });
 
-it('ends the terms of a plan where the next ones begin', async () => {
+it('ends the terms of a plan at the start of the next ones', async () => {
   await given(published('50', '0.01', 1));
   await when(published('60', '0.02', 7));
 
@@ -38,7 +38,7 @@ it('ends the terms of a plan where the next ones begin', async () => {
   expect(await rows(planVersions, 1)).toEqual([version('50', '0.01', 1)]);
 });
 
-it('replaces a price over the period of a correction alone', async () => {
+it('replaces a price only within the period of a correction', async () => {
   await given(published('50', '0.1', 1));
   await when({
     PlanPriceCorrected: {

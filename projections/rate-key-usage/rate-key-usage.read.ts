@@ -3,12 +3,12 @@ import type { Instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
 import type { ReadModels } from '#read-model/read-models';
 
-/** A rate key from an instant on. */
+/** A rate key from an instant. */
 export interface RateKeySince extends RateKey {
   readonly from: Instant;
 }
 
-/** The deployments that have ever used one of these keys at or after its instant, or in the month that holds it. */
+/** The deployments that ever used one of these keys at or after its instant, or in the month that contains it. */
 export async function readDeploymentsUsing(db: Kysely<ReadModels>, keys: readonly RateKeySince[]): Promise<string[]> {
   const { rows } = await sql<{ deployment_id: string }>`
     SELECT DISTINCT u.deployment_id

@@ -31,7 +31,7 @@ const used = (first_month: string, last_month: string) => ({
   last_month: `${last_month}-01T00:00:00Z`,
 });
 
-it('says once which months a deployment has readings of under a rate key', async () => {
+it('has each month once in which a deployment has readings with a rate key', async () => {
   await given(
     observed(['2026-04-02T00:00:00Z', '2026-04-03T00:00:00Z'], ['2026-04-05T00:00:00Z', '2026-04-06T00:00:00Z']),
   );
@@ -43,7 +43,7 @@ it('says once which months a deployment has readings of under a rate key', async
   expect(await rows(rateKeyUsage, 1)).toEqual([used('2026-04', '2026-04')]);
 });
 
-it('takes a reading that ends where a month begins for one of the month before', async () => {
+it('counts a reading that ends at the start of a month in the month before', async () => {
   await when(
     observed(['2026-04-30T00:00:00Z', '2026-05-01T00:00:00Z']),
     observed(['2026-04-30T00:00:00Z', '2026-06-01T00:00:00Z']),
@@ -57,7 +57,7 @@ it('takes a reading that ends where a month begins for one of the month before',
   ]);
 });
 
-it('says nothing of readings without a rate key', async () => {
+it('ignores readings without a rate key', async () => {
   await when({
     UsageObserved: {
       deploymentId: 'd',

@@ -6,7 +6,7 @@ import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '#read-model/read-models';
 import type { RateRow } from './rates.table.js';
 
-/** The prices of rate keys, in the order in which they take effect. */
+/** The prices of rate keys, in the order of their start. */
 export async function readRatesOfKeys(
   db: Kysely<ReadModels>,
   asOf: AsOf,
@@ -30,7 +30,7 @@ export const RATE_ORDER = keyset<RateRow>({
 });
 
 /**
- * Prices of some keys (undefined: of any), in force at an instant (undefined: whenever), in the order of their list.
+ * Prices of some keys (undefined: any), in force at an instant (undefined: at any time), in the order of their list.
  */
 export async function readRatePage(
   db: Kysely<ReadModels>,
@@ -46,9 +46,9 @@ export async function readRatePage(
   return query.orderBy(RATE_ORDER.order()).limit(limit).execute();
 }
 
-/** A rate before and after some log positions; null: it did not exist then. */
+/** A rate before and after some log positions. null: it did not exist then. */
 export interface RateChange extends Pick<RateRow, 'resource_type' | 'resource_family' | 'location' | 'effective_from'> {
-  /** Where it changed. */
+  /** The position of the change. */
   readonly positions: readonly number[];
   readonly before_price: string | null;
   readonly before_currency: string | null;

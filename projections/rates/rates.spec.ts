@@ -30,7 +30,7 @@ const rate = (unit_price: string, from: number, until?: number) => ({
   ...(until === undefined ? {} : { effective_until: month(until) }),
 });
 
-it('ends a price where the next one is set', async () => {
+it('ends a price at the start of the next one', async () => {
   await given(rateSet('0.3', 1));
   await when(rateSet('0.4', 7));
 
@@ -38,7 +38,7 @@ it('ends a price where the next one is set', async () => {
   expect(await rows(rates, 1)).toEqual([rate('0.3', 1)]);
 });
 
-it('replaces a price over the period of a correction alone', async () => {
+it('replaces a price only within the period of a correction', async () => {
   await given(rateSet('0.3', 1));
   const correction = { effectiveFrom: month(3), effectiveUntil: month(4), reason: 'ten times too high' };
   await when({ RateCorrected: { ...KEY, unitPrice: '0.03', ...correction } });
@@ -47,7 +47,7 @@ it('replaces a price over the period of a correction alone', async () => {
   expect(await rows(rates, 1)).toEqual([rate('0.3', 1)]);
 });
 
-it('has no price from the date from which it was withdrawn', async () => {
+it('has no price from the date of its withdrawal', async () => {
   await given(rateSet('0.3', 1), rateSet('0.4', 7));
   await when({ RateWithdrawn: { ...KEY, from: month(5), reason: 'the location closes' } });
 

@@ -10,11 +10,11 @@ export interface PendingMarkRow {
   readonly tenant_id: string;
   readonly currency: string;
   readonly line_id: string;
-  /** In the order in which they came. */
+  /** In the order of recording. */
   readonly reasons: readonly string[];
 }
 
-/** Lines with marks that no issued invoice of all of the account's lines has settled yet. */
+/** Lines with marks that no issued invoice for all lines of the account has settled yet. */
 export async function readPendingMarks(
   db: Kysely<ReadModels>,
   position: number,
@@ -43,7 +43,7 @@ export interface MarkedLineRow {
   readonly billing_kind: string;
 }
 
-/** Lines of deployments that overlap a period and were ever marked, in each currency that they are invoiced in. */
+/** Lines of deployments that overlap a period and were ever marked, in each currency in which they are invoiced. */
 export async function readMarkedLines(
   db: Kysely<ReadModels>,
   position: number,
@@ -61,17 +61,14 @@ export async function readMarkedLines(
   return rows;
 }
 
-/** A tenant's billed lines that were marked, and the invoices of their parts. */
+/** Marked billed lines of a tenant, and the invoices of their parts. */
 export interface MarkedTenantRow {
   readonly tenant_id: string;
   readonly invoices: readonly string[];
   readonly lines: number;
 }
 
-/**
- * Lines that were marked after a position, of issued invoices whose parts overlap a period; an end that is null is
- * open.
- */
+/** Lines on issued invoices that were marked after a position and whose parts overlap a period. null: no end. */
 export async function readMarkedSince(
   db: Kysely<ReadModels>,
   since: number,

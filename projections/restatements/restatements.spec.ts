@@ -73,8 +73,7 @@ const published = (planId: string, from: string): Fact => ({
 });
 
 /**
- * Line 100 of April, on plan p, with a reading under a rate key, and a coupon. An invoice has claimed it, and not line
- * 101.
+ * Line 100 of April, on plan p, with a reading under a rate key, and a coupon. An invoice claims it, but not line 101.
  */
 const CLAIMED: readonly Fact[] = [
   { SubscriptionStarted: { ...SUBSCRIPTION, planId: 'p', from: at('04-01'), anchor: null } },
@@ -195,7 +194,7 @@ describe('a line is not marked', () => {
     expect(await rows(restatements)).toEqual([]);
   });
 
-  it('once the invoice that claimed it is void', async () => {
+  it('after the invoice that claimed it was voided', async () => {
     await given(...CLAIMED, invoiceVoided());
     await when(read('04-03'), rateSet('04-10', null));
 

@@ -7,7 +7,7 @@ import type { TenantGracePeriodRow, TenantRow, TenantTaxRow } from './tenants.ta
 
 type Db = Kysely<ReadModels>;
 
-/** Tenants as registered by then; `tenantIds`: null for all. */
+/** Tenants as registered by then. `tenantIds`: null for all. */
 export async function readTenants(
   db: Db,
   asOf: AsOf,
@@ -19,7 +19,7 @@ export async function readTenants(
 
 export const TENANT_ORDER = keyset<TenantRow>({ tenant_id: 'text' });
 
-/** Tenants, each of the sets of ids holding them, in the order of their list. */
+/** Tenants that are in each of the sets of ids, in the order of their list. */
 export async function readTenantPage(
   db: Db,
   position: number,
@@ -31,7 +31,7 @@ export async function readTenantPage(
   return query.orderBy(TENANT_ORDER.order()).limit(limit).execute();
 }
 
-/** In the order in which they take effect. */
+/** In the order of their start. */
 export const readTenantTaxes = async (
   db: Db,
   asOf: AsOf,
@@ -58,7 +58,7 @@ export const readGracePeriods = async (
     .orderBy('effective_from')
     .execute();
 
-/** Whether a tenant was ever registered, as of whatever position. */
+/** Whether a tenant was ever registered, at any position. */
 export async function isEverRegistered(db: Db, tenantId: string): Promise<boolean> {
   const query = db.selectFrom('tenants').select('tenant_id').where('tenant_id', '=', tenantId).limit(1);
   return (await query.executeTakeFirst()) !== undefined;

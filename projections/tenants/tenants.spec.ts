@@ -9,7 +9,7 @@ const registered = (timeZone: string): Fact => ({
   TenantRegistered: { tenantId: 't', currency: 'USD', timeZone, detailsRef: id(7), detailsHash: 'a1' },
 });
 
-it('keeps a tenant as it was registered last', async () => {
+it('keeps a tenant as last registered', async () => {
   await given(registered('UTC'));
   await when(registered('Europe/Berlin'));
 
@@ -18,7 +18,7 @@ it('keeps a tenant as it was registered last', async () => {
   expect(await rows(tenants, 1)).toEqual([{ ...tenant, time_zone: 'UTC' }]);
 });
 
-it('keeps the tax of a tenant by the date from which it holds', async () => {
+it('keeps the tax of a tenant by its start', async () => {
   await given({ TenantTaxSet: { tenantId: 't', name: 'VAT', ratePercent: '21', from: '2026-01-01T00:00:00Z' } });
   await when(
     { TenantTaxSet: { tenantId: 't', name: 'VAT', ratePercent: '19', from: '2026-01-01T00:00:00Z' } },
@@ -34,7 +34,7 @@ it('keeps the tax of a tenant by the date from which it holds', async () => {
   ]);
 });
 
-it('keeps the grace period of a tenant by the date from which it holds', async () => {
+it('keeps the grace period of a tenant by its start', async () => {
   await given({ TenantGracePeriodSet: { tenantId: 't', hours: 24, from: '2026-01-01T00:00:00Z' } });
   await when({ TenantGracePeriodSet: { tenantId: 't', hours: 48, from: '2026-01-01T00:00:00Z' } });
 

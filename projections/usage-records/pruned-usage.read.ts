@@ -17,7 +17,7 @@ export async function readPrunedOfMonth(db: Db, start: Instant): Promise<PrunedM
   return rows;
 }
 
-/** The last position at which a month's records of a kind were pruned. */
+/** The last position at which records of a kind and month were pruned. */
 export interface PrunedKind {
   /** `2026-04` */
   readonly month: string;
@@ -26,7 +26,7 @@ export interface PrunedKind {
 }
 
 /**
- * Of which months and kinds records were pruned, by any position: of some deployments (null: of all), one kind, within
+ * The months and kinds with pruned records, at any position: of some deployments (null: all) and one kind, within
  * `[start, end)`.
  */
 export async function readPrunedKinds(
@@ -51,13 +51,13 @@ export async function readPrunedKinds(
   return rows;
 }
 
-/** The stretch of usage that a line covers. */
+/** The period of usage that a line covers. */
 export interface Covered {
   readonly deploymentId: string;
   readonly billingKind: string;
   readonly start: Instant;
   readonly end: Instant;
-  /** It covers readings with certain attributes only. */
+  /** It covers only readings with certain attributes. */
   readonly isFiltered: boolean;
 }
 

@@ -9,7 +9,7 @@ import { recordsInForce } from './usage-records.read.js';
 
 type Db = Kysely<ReadModels>;
 
-/** When the last reading begins, or the last pruned month ends; null: there are none. */
+/** The start of the last reading, or the end of the last pruned month. null: there are none. */
 export async function readLastReading(db: Db, position: number): Promise<Instant | null> {
   const { rows } = await sql<{ at: Instant | null }>`
     SELECT greatest(
@@ -29,7 +29,7 @@ export interface CoveringLine {
 export interface UncoveredRow {
   readonly deployment_id: string;
   readonly billing_kind: string;
-  /** `no_plan_item`: the deployment had a subscription then, whose plan has no item of the kind. */
+  /** `no_plan_item`: the deployment had a subscription then, but its plan has no item for the kind. */
   readonly reason: 'no_subscription' | 'no_plan_item';
   readonly readings: number;
   readonly quantity: string;
@@ -37,7 +37,7 @@ export interface UncoveredRow {
   readonly last: Instant;
 }
 
-/** Some deployments' readings that begin within a period. */
+/** Readings of some deployments that start within a period. */
 export interface Among {
   readonly deploymentIds: readonly string[];
   readonly period: Period;
@@ -45,17 +45,17 @@ export interface Among {
 
 export const UNCOVERED_ORDER = keyset<UncoveredRow>({ deployment_id: 'text', billing_kind: 'text', reason: 'text' });
 
-/** What covers usage, and which usage is looked at. */
+/** The covering lines, and the usage to examine. */
 export interface Coverage {
   readonly lines: readonly CoveringLine[];
-  /** What the log alone has of usage, as JSON. */
+  /** Usage that is only in the log, as JSON. */
   readonly logged: string;
   /** null: all usage. */
   readonly among: Among | null;
 }
 
 /**
- * Usage that no line covers and nothing waives, by deployment, kind and reason, in that order; `rows`: null for all.
+ * Usage that no line covers and no waiver waives, in the order of deployment, kind and reason. `rows`: null for all.
  */
 export async function readUncoveredUsage(
   db: Db,

@@ -10,27 +10,27 @@ import type { UsageRecordRow } from './usage-records.table.js';
 
 type Db = Kysely<ReadModels>;
 
-/** Readings of a deployment and kind that begin within `[start, end)`. */
+/** Readings of a deployment and kind that start within `[start, end)`. */
 export interface ReadingsOf {
   readonly deploymentId: string;
   readonly billingKind: string;
   readonly start: Instant;
   readonly end: Instant;
-  /** Attributes that a reading must have; null: any reading. */
+  /** Attributes that a reading must have. null: any reading. */
   readonly filter: object | null;
 }
 
-/** What readings come to, and where they were recorded. */
+/** The sum of readings, and the positions at which they were recorded. */
 export interface Readings {
   readonly quantity: string;
   readonly count: number;
-  /** Of the events that they stand in. */
+  /** Of the events that contain them. */
   readonly positions: readonly number[];
-  /** The rate keys that they name. */
+  /** The rate keys of the readings. */
   readonly keys: readonly RateKey[];
 }
 
-/** Readings in force at a position; `logged`: what the log alone has of them. */
+/** Readings in force at a position. `logged`: those that are only in the log. */
 export async function readReadings(
   db: Db,
   position: number,
@@ -57,7 +57,7 @@ export async function readReadings(
   };
 }
 
-/** Every version up to a position of a resource's readings of a kind that begin at one instant. */
+/** Every version, up to a position, of a resource's readings of a kind that start at one instant. */
 export async function readVersionsOfReading(
   db: Db,
   position: number,
@@ -79,16 +79,16 @@ export interface UsageChange {
   readonly billing_kind: string;
   /** `2026-04` */
   readonly month: string;
-  /** The quantity of those readings alone that changed. */
+  /** The quantity of the changed readings only. */
   readonly before: string;
   readonly after: string;
-  /** How many readings changed. */
+  /** Number of changed readings. */
   readonly readings: number;
-  /** Where they did. */
+  /** The positions of the changes. */
   readonly positions: readonly number[];
 }
 
-/** Readings of which a version began or ended at one of these positions. */
+/** Readings with a version that started or ended at one of these positions. */
 export async function readUsageChanges(
   db: Db,
   changed: Positions,
@@ -105,7 +105,7 @@ export async function readUsageChanges(
   return rows;
 }
 
-/** Which metered readings are asked for: null stands for all, and an open end. */
+/** A selection of metered readings. null: all, or no end. */
 export interface MeteredWanted {
   readonly provider: string | null;
   readonly resourceIds: readonly string[] | null;
@@ -116,8 +116,8 @@ export interface MeteredWanted {
 export type MeteredStart = Pick<UsageRecordRow, 'deployment_id' | 'billing_kind' | 'period_start'>;
 
 /**
- * Where readings begin that were metered of resources within a time; of one provider, up to the resource's next
- * sighting after `start`.
+ * The starts of readings that were metered from resources within a period. For one provider: up to the next sighting of
+ * the resource after `start`.
  */
 export async function readMeteredStarts(
   db: Db,
@@ -142,7 +142,7 @@ export async function readMeteredStarts(
   return rows;
 }
 
-/** A line's readings that are on several lines of an item. */
+/** Readings that are on several lines of an item. */
 export interface UsageOnLines {
   readonly deployment_id: string;
   readonly billing_kind: string;
@@ -155,14 +155,14 @@ export interface LineOfItem {
   readonly lineId: string;
   readonly deploymentId: string;
   readonly billingKind: string;
-  /** Readings are on one line of each item. */
+  /** A reading must be on exactly one line of each item. */
   readonly itemKey: string;
   readonly start: Instant;
   readonly end: Instant;
   readonly filter: object | null;
 }
 
-/** Readings that several lines of one item cover; `logged`: what the log alone has of them. */
+/** Readings that several lines of one item cover. `logged`: those that are only in the log. */
 export async function readUsageOnSeveralLines(
   db: Db,
   position: number,
@@ -196,7 +196,7 @@ export type UnmeteredResource = Pick<ResourceRow, 'provider' | 'provider_id' | '
   readonly deployment_id: string;
 };
 
-/** Resources that are in a deployment, and of which the table has no record. */
+/** Resources in a deployment that have no record in the table. */
 export async function readResourcesWithoutUsage(db: Db, position: number): Promise<UnmeteredResource[]> {
   const { rows } = await sql<UnmeteredResource>`
     SELECT r.provider, r.provider_id, r.kind, r.deployment_id

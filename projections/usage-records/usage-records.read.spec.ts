@@ -21,7 +21,7 @@ beforeAll(async () => {
   await test.apply(
     { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
     { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: T('2026-01-01') },
-    // The last day of December is a reading of December, wherever it ends.
+    // The last day of December is a reading of December, although it ends in January.
     ...[
       reading('2025-12-31', '2026-01-01'),
       reading('2026-03-31', '2026-04-01'),
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => test.close());
 
-/** The plan of a prepared statement of the ledger's own, with these values, on the connection that has it. */
+/** The plan of one of the ledger's own prepared statements, with these values, on the connection that prepared it. */
 async function planOf(pool: pg.Pool, contains: string, values: string): Promise<string> {
   const clients: pg.PoolClient[] = [];
   try {
@@ -54,7 +54,7 @@ async function planOf(pool: pg.Pool, contains: string, values: string): Promise<
   }
 }
 
-/** The plan of the last statement that readers make of a database of this pool. */
+/** The plan of the last statement that readers sent to a database through this pool. */
 async function planOfLast(pool: pg.Pool, read: (db: Kysely<ReadModels>) => Promise<unknown>): Promise<string> {
   const statements: CompiledQuery[] = [];
   const log = ({ query }: LogEvent): void => void statements.push(query);
@@ -68,7 +68,7 @@ async function planOfLast(pool: pg.Pool, read: (db: Kysely<ReadModels>) => Promi
 const monthsIn = (plan: string): string[] => [...new Set(plan.match(/usage_records_\d{4}_\d{2}(?=[\s_])/g))].sort();
 
 describe('usage_records by month', () => {
-  it('has a partition for each month that a reading starts in', async () => {
+  it('has a partition for each month in which a reading starts', async () => {
     const { rows } = await test.core.pool.query<{ month: string; rows: number }>(
       'SELECT tableoid::regclass::text AS month, count(*) AS rows FROM usage_records GROUP BY 1 ORDER BY 1',
     );
@@ -77,7 +77,7 @@ describe('usage_records by month', () => {
     );
   });
 
-  it('is read in one month only for the usage of a month', async () => {
+  it('reads only one partition for the usage of a month', async () => {
     expect(await test.ask('usage', { deploymentId: 'd', start: T('2026-04-01'), end: T('2026-05-01') })).toEqual({
       cpu: '1',
     });
@@ -88,7 +88,7 @@ describe('usage_records by month', () => {
     expect(monthsIn(plan)).toEqual(['usage_records_2026_04']);
   });
 
-  it('is read in one month only for the records of a month, and for what is known of readings of a month', async () => {
+  it('reads only one partition for the records of a month, and for look-ups of known readings of a month', async () => {
     const april = { visible: null, start: T('2026-04-01'), end: T('2026-05-01') };
     const ofMonth = await planOfLast(test.core.pool, async (db) =>
       readUsageRecordPage(db, 100, april, { after: null, limit: 10 }),
@@ -99,8 +99,8 @@ describe('usage_records by month', () => {
       ` '2026-04-01T00:00:00Z', '2026-04-01T00:00:00Z')`;
     const plan = await planOf(test.core.pool, 'UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL', readings);
     expect(monthsIn(plan)).toEqual(['usage_records_2026_04']);
-    // By the whole key, also while the table has no statistics: an index of the time alone would read all that was used
-    // at the same hour.
+    // By the whole key, even if the table has no statistics: an index on the time only would read all usage of the same
+    // hour.
     expect(plan.match(/Index Cond: [^\n]*/g)?.every((condition) => condition.includes('resource_id'))).toBe(true);
   });
 });

@@ -9,7 +9,7 @@ import type { Versioned } from '#read-model/table';
 import type { ReadModels } from '#read-model/read-models';
 import { usageRecords, type UsageRecordRow } from './usage-records.table.js';
 
-/** A reading's record over the positions in which it was in force. */
+/** The record of a reading over the positions at which it was in force. */
 export type RecordVersion = UsageRecordRow & Versioned;
 
 const COLUMNS = { ...usageRecords.columns, position_from: bigint, position_to: bigint };
@@ -21,7 +21,7 @@ const columnTypes = sql.raw(
     .join(', '),
 );
 
-/** Record versions as the parameter that `recordsInForce` reads beside the table. */
+/** Record versions as the parameter that `recordsInForce` reads in addition to the table. */
 export const asJsonb = (versions: readonly RecordVersion[]): string => JSON.stringify(versions);
 
 /** SQL: the rows of such a parameter, or of a column of them. */
@@ -29,8 +29,8 @@ const fromLog = (jsonb: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`jsonb_to_recordset(${jsonb}) AS from_log(${columnTypes})`;
 
 /**
- * SQL, for FROM: the records in force at a position that meet `where`, of the table and of `logged` (jsonb). Superseded
- * records are few, and indexed by themselves: each half of the table is looked up by its own index.
+ * SQL, for FROM: the records in force at a position that meet `where`, from the table and from `logged` (jsonb).
+ * Superseded records are few and have their own index, so each half of the table is read by its own index.
  */
 export const recordsInForce = (
   position: number | Expression<number>,
@@ -48,12 +48,12 @@ export const recordsInForce = (
   SELECT ${columns} FROM ${fromLog(logged)} WHERE ${at(position)} AND ${where}`
   })`;
 
-/** SQL, for FROM: every version of records that meet `where`, of the table and of `logged` (jsonb). */
+/** SQL, for FROM: every version of records that meet `where`, from the table and from `logged` (jsonb). */
 export const recordVersions = (where: RawBuilder<unknown>, logged: RawBuilder<unknown>): RawBuilder<unknown> => sql`(
   SELECT ${versionColumns} FROM usage_records WHERE ${where}
   UNION ALL
   SELECT ${versionColumns} FROM ${fromLog(logged)} WHERE ${where})`;
-/** A deployment's readings that begin within a span of time, whose end may be open. */
+/** Readings of a deployment that start within a span of time, which may have no end. */
 export interface VisibleUsage {
   readonly deploymentId: string;
   readonly period: OpenPeriod;
@@ -65,7 +65,7 @@ const spans = (visible: readonly VisibleUsage[]) => sql`
     ${visible.map(({ period }) => period.start)}::timestamptz[],
     ${visible.map(({ period }) => period.end)}::timestamptz[]) AS v(id, start_at, end_at)`;
 
-/** Readings that begin within `[start, end)`; undefined: open. */
+/** Readings that start within `[start, end)`. undefined: no limit. */
 interface Within {
   readonly start?: Instant | undefined;
   readonly end?: Instant | undefined;
@@ -92,7 +92,7 @@ export const USAGE_RECORD_ORDER = keyset<UsageRecordRow>({
   source_id: 'indexed text',
 });
 
-/** Records in the order of their list; `visible`: null for those of all deployments. */
+/** Records in the order of their list. `visible`: null for all deployments. */
 export async function readUsageRecordPage(
   db: Kysely<ReadModels>,
   position: number,
@@ -125,13 +125,13 @@ export async function readUsageRecordPage(
   return rows;
 }
 
-/** The quantity of each billing kind within spans; `logged`: what the log alone has of it, as JSON. */
+/** The quantity of each billing kind within spans. `logged`: usage that is only in the log, as JSON. */
 export async function readUsageByKind(
   db: Kysely<ReadModels>,
   position: number,
   of: Within & { readonly visible: readonly VisibleUsage[]; readonly logged: string },
 ): Promise<Pick<UsageRecordRow, 'billing_kind' | 'quantity'>[]> {
-  // Span by span, each by the index: as a condition on every row it cost more than adding the rows up.
+  // Span by span, each by the index: as a condition on every row it cost more than adding up the rows.
   const where = all([
     sql`deployment_id = v.id AND period_start >= v.start_at AND period_start < coalesce(v.end_at, 'infinity')`,
     ...beginsWithin(of),
@@ -145,7 +145,7 @@ export async function readUsageByKind(
   return rows;
 }
 
-/** Every version of a deployment's readings that have one of these source ids, in order of position. */
+/** Every version of a deployment's readings with one of these source ids, in the order of positions. */
 export async function readRecordsBySource(
   db: Kysely<ReadModels>,
   deploymentId: string,
@@ -165,10 +165,7 @@ export interface HeldRecords {
   readonly records: number;
 }
 
-/**
- * How many records there are of readings that begin within a period, whatever the position; `deploymentId`: null for
- * all.
- */
+/** Number of records of readings that start within a period, at any position. `deploymentId`: null for all. */
 export async function readHeldRecords(
   db: Kysely<ReadModels>,
   { start, end }: Period,
@@ -183,7 +180,7 @@ export async function readHeldRecords(
   return rows;
 }
 
-/** What was metered from the inventory within a period and is in force now. */
+/** Readings metered from the inventory within a period that are in force now. */
 export async function readMeteredRecords(db: Kysely<ReadModels>, { start, end }: Period): Promise<RecordVersion[]> {
   const { rows } = await sql<RecordVersion>`
     SELECT * FROM usage_records

@@ -67,7 +67,7 @@ it('has a record for each reading', async () => {
   expect(await rows(usageRecords, 1)).toEqual([record('a', '24')]);
 });
 
-it('has a corrected record from the correction on, with who observed it and who corrected it', async () => {
+it('has a corrected record from the correction, with its observer and its corrector', async () => {
   await given(observed('a', '24'), observed('b', '24'));
   await when(corrected('a', '20.5'));
 
@@ -75,7 +75,7 @@ it('has a corrected record from the correction on, with who observed it and who 
   expect(await rows(usageRecords, 2)).toEqual([record('a', '24', { superseded_by: 'command' }), record('b', '24')]);
 });
 
-it('has no record that was withdrawn, until a correction restores it', async () => {
+it('has no withdrawn record until a correction restores it', async () => {
   await given(observed('a', '24'));
   await when(corrected('a', null));
   expect(await rows(usageRecords)).toEqual([]);
@@ -92,7 +92,7 @@ it('refuses a correction of a reading that it does not have', async () => {
   );
 });
 
-it('keeps the provider that was named for a reading, and does not change its record', async () => {
+it('keeps the provider that was named for a reading without changing its record', async () => {
   await given(observed('a', '24'));
   await when(named);
 
@@ -118,7 +118,7 @@ it('has no record of a pruned month and billing kind, as of any position', async
 it.each([
   ['in the same batch', true],
   ['in a later batch', false],
-])('keeps nothing that comes after the pruning, %s', async (_when, inOneBatch) => {
+])('keeps nothing that arrives after the pruning, %s', async (_when, inOneBatch) => {
   const late = [observed('b', '24'), corrected('a', '12'), named];
   await given(observed('a', '24'));
   if (inOneBatch) await when(pruning, ...late);

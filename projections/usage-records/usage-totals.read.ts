@@ -6,20 +6,20 @@ import { recordsInForce } from './usage-records.read.js';
 
 type Db = Kysely<ReadModels>;
 
-/** The readings of a deployment and kind that begin within `[start, end)`, in force at a position. */
+/** The readings of a deployment and kind that start within `[start, end)`, in force at a position. */
 export interface ReadingsWanted {
   readonly position: number;
   readonly deploymentId: string;
   readonly billingKind: string;
   readonly start: Instant;
   readonly end: Instant;
-  /** Attributes that a reading must have, as JSON; null: any reading. */
+  /** Attributes that a reading must have, as JSON. null: any reading. */
   readonly filter: string | null;
-  /** What the log alone has of them, as JSON (`asJsonb`); null: nothing. */
+  /** Readings that are only in the log, as JSON (`asJsonb`). null: none. */
   readonly logged: string | null;
 }
 
-/** SQL, for FROM: what is wanted as rows `n`, numbered from 1 on, with further columns. */
+/** SQL, for FROM: the wanted usage as rows `n`, numbered from 1, with further columns. */
 const wantedRows = (wanted: readonly ReadingsWanted[]) => sql`
   ${wanted.map(({ position }) => position)}::bigint[], ${wanted.map(({ deploymentId }) => deploymentId)}::text[],
   ${wanted.map(({ billingKind }) => billingKind)}::text[], ${wanted.map(({ start }) => start)}::timestamptz[],
@@ -36,7 +36,7 @@ const READINGS = recordsInForce(
 );
 
 export interface UsageTotal {
-  /** Null: there are no readings. */
+  /** null: there are no readings. */
   readonly quantity: string | null;
   readonly readings: string;
 }
@@ -53,17 +53,16 @@ export async function readUsageTotals(db: Db, wanted: readonly ReadingsWanted[])
   return rows;
 }
 
-/** How readings are counted where neither their sum nor their number says it. */
+/** Aggregations other than sum and count. */
 export interface UsageMeasureWanted extends ReadingsWanted {
   readonly aggregation: 'max' | 'minimum' | 'unique_count' | 'latest';
-  /** Of `unique_count`: the attribute whose values are counted. */
+  /** For `unique_count`: the attribute whose values are counted. */
   readonly uniqueBy: string | null;
 }
 
-/** The measure of each, in the order of `wanted`; null: there are no readings. */
+/** The measure of each, in the order of `wanted`. null: there are no readings. */
 export async function readUsageMeasures(db: Db, wanted: readonly UsageMeasureWanted[]): Promise<(string | null)[]> {
-  // An aggregate of values in order sorts all readings, also those of other measures, where it is of plain columns
-  // alone.
+  // An ordered aggregate on plain columns only would sort all readings, including those of other measures.
   const { rows } = await sql<{ value: string | null }>`
     SELECT a.value
     FROM unnest(${wantedRows(wanted)}, ${wanted.map(({ aggregation }) => aggregation)}::text[],
@@ -88,9 +87,9 @@ export interface CardReadingsWanted extends ReadingsWanted {
   readonly instants: readonly Instant[];
 }
 
-/** Readings of one key over a stretch without price changes; or those of one period, which a price change divides. */
+/** Readings of one key over a span without price changes, or the readings of one period that a price change divides. */
 export interface CardReading {
-  /** Of what is wanted, from 0 on. */
+  /** Index in the wanted usage, from 0. */
   readonly index: number;
   readonly resource_type: string | null;
   readonly resource_family: string | null;
@@ -101,8 +100,8 @@ export interface CardReading {
 }
 
 /**
- * Readings with their rate key. Those of a key that lie between the same two price changes and wanted instants are one
- * sum: of a million, a few rows.
+ * Readings with their rate key. Readings of a key between the same two price changes and wanted instants become one
+ * sum: a million readings become a few rows.
  */
 export async function readCardReadings(db: Db, wanted: readonly CardReadingsWanted[]): Promise<CardReading[]> {
   const positions = [...new Set(wanted.map(({ position }) => position))];

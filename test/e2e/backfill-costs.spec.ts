@@ -330,8 +330,8 @@ describe('backfill costs', () => {
     const summary = await backfilled(test, 'costs', file);
     expect(countsOf(summary)).toEqual([3, 1, 0, 0, 2]);
     expect(summary.said).toEqual([
-      'costs.csv, row 2 (line 3): chargePeriod "2026-04-01T00:00:00Z/2026-04-01T00:00:00Z" ends before or ' +
-        'when it starts: a charge period is [start, end)',
+      'costs.csv, row 2 (line 3): chargePeriod "2026-04-01T00:00:00Z/2026-04-01T00:00:00Z" does not ' +
+        'end after its start. A charge period is [start, end).',
       'costs.csv, row 3 (line 4): category "gift" must be one of usage, purchase, tax, credit, adjustment',
     ]);
     expect(await cogs('2026-04-15')).toBe('4.15');
