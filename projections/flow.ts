@@ -14,6 +14,7 @@ export const PROJECTIONS = [
   'deployments',
   'inventory',
   'metering',
+  'days-to-meter',
   'usage-records',
   'rate-key-usage',
   'rates',
@@ -41,19 +42,19 @@ export const flow = {
   TenantTaxSet: ['tenants', 'restatements', 'commands'],
   TenantGracePeriodSet: ['tenants', 'commands'],
 
-  DeploymentRegistered: ['deployments', 'commands'],
+  DeploymentRegistered: ['deployments', 'days-to-meter', 'commands'],
   DeploymentAssigned: ['deployments', 'restatements', 'commands'],
   SubscriptionStarted: ['deployments', 'commands'],
   SubscriptionPlanChanged: ['deployments', 'restatements', 'commands'],
   SubscriptionCancelled: ['deployments', 'restatements', 'commands'],
   UsageWaived: ['deployments', 'commands'],
 
-  ResourcesObserved: ['inventory', 'commands'],
-  ResourceRemoved: ['inventory', 'commands'],
-  ResourceCorrected: ['inventory', 'commands'],
+  ResourcesObserved: ['inventory', 'days-to-meter', 'commands'],
+  ResourceRemoved: ['inventory', 'days-to-meter', 'commands'],
+  ResourceCorrected: ['inventory', 'days-to-meter', 'commands'],
 
-  MeteringConfigured: ['metering', 'commands'],
-  DayMetered: ['metering', 'commands'],
+  MeteringConfigured: ['metering', 'days-to-meter', 'commands'],
+  DayMetered: ['metering', 'days-to-meter', 'commands'],
 
   UsageObserved: ['usage-records', 'rate-key-usage', 'restatements', 'commands'],
   // A correction does not change the rate key and the period of a reading.

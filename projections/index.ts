@@ -2,6 +2,7 @@ import type { Projection } from '#read-model/projection';
 import { commandsProjection } from './commands/commands.projection.js';
 import { costsProjection } from './costs/costs.projection.js';
 import { creditsProjection } from './credits/credits.projection.js';
+import { daysToMeterProjection } from './days-to-meter/days-to-meter.projection.js';
 import { deploymentsProjection } from './deployments/deployments.projection.js';
 import { type ProjectionName, PROJECTIONS } from './flow.js';
 import { inventoryProjection } from './inventory/inventory.projection.js';
@@ -21,6 +22,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   deployments: deploymentsProjection,
   inventory: inventoryProjection,
   metering: meteringProjection,
+  'days-to-meter': daysToMeterProjection,
   'usage-records': usageRecordsProjection,
   'rate-key-usage': rateKeyUsageProjection,
   rates: ratesProjection,

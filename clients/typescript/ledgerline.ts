@@ -19,6 +19,9 @@ export type ResourcePage = { readonly items: readonly (Resource)[]; readonly nex
 export type Resource = { readonly provider: string; readonly providerId: string; readonly kind: string; readonly name: string; readonly region: string | null; readonly project: string | null; readonly status: string; readonly sizeSlug: string | null; readonly sizeGb: string | null; readonly tenantId: string | null; readonly deploymentId: string | null; readonly tags: readonly (string)[]; readonly attrs: Readonly<Record<string, unknown>>; readonly firstSeenAt: string; readonly lastSeenAt: string; readonly staleStrikeCount: number; readonly deletedAt: string | null };
 export type MeteredDayPage = { readonly items: readonly (MeteredDay)[]; readonly nextCursor: string | null };
 export type MeteredDay = { readonly date: string; readonly recordCount: number; readonly skipped: readonly ({ readonly reason: string })[] };
+export type DayToMeterPage = { readonly items: readonly (DayToMeter)[]; readonly nextCursor: string | null };
+export type DayToMeter = { readonly date: string; readonly reason: "not_metered" | "changed_since"; readonly causes: readonly (string)[]; readonly readings: number; readonly resources: readonly (ResourceToMeter)[] };
+export type ResourceToMeter = { readonly provider: string; readonly resourceId: string; readonly deploymentId: string; readonly billingKind: string };
 export type UsageRecordPage = { readonly items: readonly (UsageRecord)[]; readonly nextCursor: string | null; readonly pruned?: readonly (string)[] };
 export type UsageRecord = { readonly deploymentId: string; readonly provider: string | null; readonly resourceId: string; readonly billingKind: string; readonly period: Period; readonly granularity: "hour" | "day" | "event"; readonly sourceId: string | null; readonly quantity: string; readonly rateKey: RateKey | null; readonly attributes: Readonly<Record<string, unknown>> | null; readonly subAttribution: Readonly<Record<string, unknown>> | null; readonly origin: "command" | "metering" | "backfill"; readonly correctedBy: "command" | "metering" | "backfill" | null };
 export type Period = { readonly start: string; readonly end: string };
@@ -177,6 +180,11 @@ export class Ledgerline {
   /** The metered days, with the number of records and the skipped resources. */
   async meteredDays(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MeteredDayPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/metered-days', query: question });
+  }
+
+  /** The complete UTC days until an instant (`at`) that must be metered, or metered again. Default: the days that the daily job may meter now. */
+  async daysToMeter(question: { asOf?: string | undefined; knownAt?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DayToMeterPage> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/days-to-meter', query: question });
   }
 
   /** The usage records in force: one per deployment, resource, billing kind, period and granularity. */

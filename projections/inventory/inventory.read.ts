@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import type { ResourceTimeline } from '#domain/inventory/resource';
 import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
@@ -67,6 +68,57 @@ export async function readResourceCorrections(
   if (providerIds !== undefined) query = query.where('provider_id', '=', anyOf(providerIds));
   if (before !== undefined) query = query.where('effective_from', '<', before);
   return query.orderBy('recorded_position').execute();
+}
+
+/** The timeline of one resource: its sightings in order of time, its corrections in order of recording. */
+export const toTimeline = (
+  sightings: readonly History<SightingRow>[],
+  corrections: readonly History<ResourceCorrectionRow>[],
+): ResourceTimeline => ({
+  sightings: sightings.map((row) => ({
+    seenAt: row.seen_at,
+    position: row.position_from,
+    state: row.gone
+      ? null
+      : {
+          kind: row.kind ?? '',
+          status: row.status ?? '',
+          sizeGb: row.size_gb,
+          deploymentId: row.deployment_id,
+          tenantId: row.tenant_id,
+        },
+  })),
+  corrections: corrections.map((row) => ({
+    from: row.effective_from,
+    until: row.effective_until,
+    changes: row.changes,
+    position: row.recorded_position,
+  })),
+});
+
+/** When the first resource was seen. null: none was. */
+export async function readFirstSighting(db: Db, position: number): Promise<Instant | null> {
+  const found = await db
+    .selectFrom('resources')
+    .select(({ fn }) => fn.min('first_seen_at').as('first'))
+    .where(at(position))
+    .executeTakeFirst();
+  return found?.first ?? null;
+}
+
+/** The resources that one of these deployments ever held, as known at a position. */
+export async function readResourcesHeld(
+  db: Db,
+  position: number,
+  deploymentIds: readonly string[],
+): Promise<{ readonly provider: string; readonly provider_id: string }[]> {
+  const { rows } = await sql<{ provider: string; provider_id: string }>`
+    SELECT provider, provider_id FROM resource_sightings
+    WHERE deployment_id = ANY(${deploymentIds}::text[]) AND ${at(position)}
+    UNION
+    SELECT provider, provider_id FROM resource_corrections
+    WHERE changes ->> 'deploymentId' = ANY(${deploymentIds}::text[]) AND ${at(position)}`.execute(db);
+  return rows;
 }
 
 /** A metered reading, and the log position at which it was recorded. */

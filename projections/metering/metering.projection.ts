@@ -3,7 +3,7 @@ import { versionedProjection } from '../flow.js';
 import { meteredDays, meteringConfigurations } from './metering.table.js';
 
 export const meteringProjection = versionedProjection('metering', {
-  version: 1,
+  version: 2,
   tables: [meteringConfigurations, meteredDays],
   on: {
     MeteringConfigured: changing(
@@ -21,7 +21,14 @@ export const meteringProjection = versionedProjection('metering', {
     DayMetered: changing(
       meteredDays,
       ({ data }) => [data.date],
-      ({ data }) => [{ date: data.date, record_count: data.recordCount, skipped: data.skipped }],
+      ({ data, position }) => [
+        {
+          date: data.date,
+          record_count: data.recordCount,
+          skipped: data.skipped,
+          inventory_at: data.inventoryAt ?? position,
+        },
+      ],
     ),
   },
 });

@@ -27,7 +27,11 @@ it('keeps the metered days, and the resources skipped on them', async () => {
   const skipped = [{ provider: 'do', providerId: 'lb', kind: 'load_balancer', reason: 'no billing kind' }];
   await given({ DayMetered: { date: '2026-04-01', recordCount: 7, skipped } });
   await when({ DayMetered: { date: '2026-04-01', recordCount: 8, skipped: [] } });
+  await when({ DayMetered: { date: '2026-04-02', recordCount: 8, inventoryAt: 1, skipped: [] } });
 
-  expect(await rows(meteredDays)).toEqual([{ date: '2026-04-01', record_count: 8, skipped: [] }]);
-  expect(await rows(meteredDays, 1)).toEqual([{ date: '2026-04-01', record_count: 7, skipped }]);
+  expect(await rows(meteredDays)).toEqual([
+    { date: '2026-04-01', record_count: 8, skipped: [], inventory_at: 2 },
+    { date: '2026-04-02', record_count: 8, skipped: [], inventory_at: 1 },
+  ]);
+  expect(await rows(meteredDays, 1)).toEqual([{ date: '2026-04-01', record_count: 7, skipped, inventory_at: 1 }]);
 });

@@ -1,5 +1,5 @@
 import type { SkippedResource } from '#domain/metering/metering';
-import { int, jsonb, oneOf, text, timestamptz } from '#read-model/column';
+import { bigint, int, jsonb, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -22,6 +22,8 @@ export const meteredDays = defineTable({
     date: text,
     record_count: int,
     skipped: jsonb<readonly SkippedResource[]>(),
+    /** The log position that the inventory was read at. */
+    inventory_at: bigint,
   },
   key: ['date'],
 });

@@ -188,3 +188,27 @@ export async function readMeteredRecords(db: Kysely<ReadModels>, { start, end }:
       AND period_start >= ${start}::timestamptz AND period_start < ${end}::timestamptz`.execute(db);
   return rows;
 }
+
+/** Every version of the records of deployments that begin within a period, in order, as known at a position. */
+export async function readVersionsWithin(
+  db: Kysely<ReadModels>,
+  position: number,
+  of: {
+    readonly deploymentIds: readonly string[];
+    readonly billingKinds: readonly string[];
+    readonly period: Period;
+  },
+): Promise<RecordVersion[]> {
+  const { start, end } = of.period;
+  const { rows } = await sql<RecordVersion>`
+    SELECT u.* FROM unnest(${of.deploymentIds}::text[]) AS d(deployment_id)
+    CROSS JOIN unnest(${of.billingKinds}::text[]) AS k(billing_kind)
+    CROSS JOIN LATERAL (
+      SELECT * FROM usage_records r
+      WHERE r.deployment_id = d.deployment_id AND r.billing_kind = k.billing_kind
+        AND r.period_start >= ${start}::timestamptz AND r.period_start < ${end}::timestamptz
+        AND r.position_from <= ${position}
+      OFFSET 0) u
+    ORDER BY u.position_from`.execute(db);
+  return rows;
+}

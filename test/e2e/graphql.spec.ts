@@ -106,6 +106,7 @@ const TABLE: ReadonlyMap<
   ],
   ['unbilled', { for: STAFF, rest: () => '/unbilled' }],
   ['meteredDays', { for: STAFF, rest: () => '/metered-days' }],
+  ['daysToMeter', { for: STAFF, rest: () => '/days-to-meter' }],
   ['lines', { for: READ, given: () => '(subscriptionId: "acme-sub")', rest: () => '/lines?subscriptionId=acme-sub' }],
   ['line', { for: READ, given: () => `(id: "${api().lineId}")`, rest: () => `/lines/${api().lineId}` }],
   ['margin', { for: ADMIN, given: () => '(period: "2026-04-15")', rest: () => '/dashboard/margin?period=2026-04-15' }],

@@ -1,15 +1,17 @@
 import type { Logger } from 'pino';
 import { PgBoss } from 'pg-boss';
+import { reportedUntil } from '#domain/metering/metering';
 import { type Instant, instant } from '#domain/time/instant';
 import { dayOf } from '#domain/time/period';
 import type { Caller } from '#ledger/caller';
 import { type AnswerOf, MAX_LIMIT } from '#ledger/query';
 import type { Ledger } from '#operations/ledger';
 import { meteredDays } from '#operations/metering';
+import { meterDue } from '#operations/metering-run';
 import { resources } from '#operations/resources';
 
 const DAILY_METERING = 'daily-metering';
-/** 01:10 UTC: meters the last complete day, an hour and ten minutes after its end, for late data. */
+/** 01:10 UTC: from then on the inventory of the day before counts as reported. A worker that starts earlier waits. */
 const CRON = '10 1 * * *';
 const ATTEMPTS = 3;
 /** Catching up may cover years. A job that runs longer than this counts as dead and is retried. */
@@ -17,18 +19,12 @@ const CATCH_UP_LIMIT_S = 4 * 3600;
 
 const callerAt = (now: Instant): Caller => ({ actor: 'scheduler', role: 'operator', now });
 
-/** The last UTC day that was complete at an instant. */
-const lastCompleteDay = (now: Instant): string => {
-  const today = dayOf(now).start;
-  return dayBefore(today);
-};
-const dayBefore = (start: Instant): string =>
-  dayOf(instant(new Date(Date.parse(start) - 1).toISOString())).start.slice(0, 10);
 const dayAfter = (date: string): string => dayOf(instant(`${date}T00:00:00Z`)).end.slice(0, 10);
 
 /**
- * Meters every complete UTC day that was not metered yet, including gaps: from the first day with a sighting to
- * yesterday. Logs each day and its count. If the signal aborts, the rest is left to the next run.
+ * Meters every reported UTC day that was not metered yet, including gaps, from the first day with a sighting. Then
+ * meters again the days that changed after they were metered. Logs each day and its count. If the signal aborts, the
+ * rest is left to the next run.
  */
 export async function catchUpMetering(
   ledger: Ledger,
@@ -37,16 +33,22 @@ export async function catchUpMetering(
   signal?: AbortSignal,
 ): Promise<number> {
   const caller = callerAt(now);
-  const last = lastCompleteDay(now);
+  const until = reportedUntil(now);
   const metered = await ledger.ask(meteredDays, {}, caller);
   const done = new Set(metered.items.map(({ date }) => date));
   let days = 0;
-  for (let date = await firstSighting(ledger, caller); date !== null && date <= last; date = dayAfter(date)) {
-    if (signal?.aborted === true) break;
+  const end = until.slice(0, 10);
+  for (let date = await firstSighting(ledger, caller); date !== null && date < end; date = dayAfter(date)) {
+    if (signal?.aborted === true) return days;
     if (done.has(date)) continue;
     const { count } = await ledger.meter(date, caller);
     logger.info({ date, count }, `metered ${date}: ${count} records`);
     days += 1;
+  }
+  for await (const { date, count } of meterDue(ledger, caller, until)) {
+    logger.info({ date, count }, `metered ${date} again: ${count} records`);
+    days += 1;
+    if (signal?.aborted === true) break;
   }
   return days;
 }

@@ -8,22 +8,22 @@ import { startWorker } from './worker.js';
 
 const silent = pino({ level: 'silent' });
 
+const resource = (providerId: string, more: object): object => ({
+  ...{ command: 'observe-resource', provider: 'digitalocean', providerId, name: providerId, status: 'active' },
+  ...{ seenAt: '2026-04-01T12:00:00Z', deploymentId: 'd' },
+  ...more,
+});
+const droplet = (providerId: string, more: object = {}): object => resource(providerId, { kind: 'droplet', ...more });
+const snapshot = (more: object): object => resource('s', { kind: 'snapshot', ...more });
+const APRIL = { deploymentId: 'd', start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
+
 let test: TestLedger;
 beforeEach(async () => {
   test = await testLedger();
   await test.apply(
     { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
     { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'd', from: '2026-04-01T00:00:00Z' },
-    {
-      command: 'observe-resource',
-      provider: 'digitalocean',
-      providerId: 'a',
-      kind: 'droplet',
-      name: 'a',
-      status: 'active',
-      seenAt: '2026-04-01T12:00:00Z',
-      deploymentId: 'd',
-    },
+    droplet('a'),
   );
 });
 afterEach(async () => test.close());
@@ -65,6 +65,107 @@ describe('the daily metering', () => {
     expect(await catchUpMetering(test.ledger, instant('2026-04-05T01:10:00Z'), silent)).toBe(1);
     // 4 days × 24 h.
     expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ droplet_hours: '96' });
+  });
+
+  it('waits until 01:10 for what is reported of a day, also where the worker starts at midnight', async () => {
+    expect(await catchUpMetering(test.ledger, instant('2026-04-03T00:00:00Z'), silent)).toBe(1);
+    expect(await catchUpMetering(test.ledger, instant('2026-04-03T01:09:59Z'), silent)).toBe(0);
+    // Reported at 01:05 of the last minute of the 2nd.
+    await test.apply(droplet('late', { seenAt: '2026-04-02T23:59:00Z' }));
+    expect(await catchUpMetering(test.ledger, instant('2026-04-03T01:10:00Z'), silent)).toBe(1);
+    expect(await metered()).toEqual([
+      ['2026-04-01', 1],
+      ['2026-04-02', 2],
+    ]);
+  });
+
+  it('meters days again whose inventory was corrected, and those days only', async () => {
+    await test.apply(snapshot({ sizeGb: '301' }));
+    await catchUpMetering(test.ledger, instant('2026-05-01T01:10:00Z'), silent);
+    // 30 days × 24 h; 301 GB over the whole month.
+    expect(await test.ask('usage', APRIL)).toEqual({ droplet_hours: '720', snapshot_gb_month: '301' });
+
+    // The droplet was off from the 2nd on: 24 h of the 1st are left. The snapshot has 8 GB: 301 was a typing error.
+    const [corrected] = [{ command: 'correct-resource', provider: 'digitalocean', reason: 'a mistake' }];
+    await test.apply(
+      { ...corrected, providerId: 'a', from: '2026-04-02T00:00:00Z', until: '2026-04-03T00:00:00Z', status: 'off' },
+      { ...corrected, providerId: 's', from: '2026-04-01T00:00:00Z', sizeGb: '8' },
+    );
+    const due = await test.ask<{ items: { date: string; reason: string }[] }>('days-to-meter', {
+      at: '2026-05-01T00:00:00Z',
+    });
+    expect(due.items).toHaveLength(30);
+    expect(due.items[1]).toEqual({
+      date: '2026-04-02',
+      reason: 'changed_since',
+      causes: [
+        'resource a of digitalocean was corrected: a mistake',
+        'resource s of digitalocean was corrected: a mistake',
+      ],
+      readings: 2,
+      resources: [
+        { provider: 'digitalocean', resourceId: 'a', deploymentId: 'd', billingKind: 'droplet_hours' },
+        { provider: 'digitalocean', resourceId: 's', deploymentId: 'd', billingKind: 'snapshot_gb_month' },
+      ],
+    });
+    expect(await catchUpMetering(test.ledger, instant('2026-05-02T01:10:00Z'), silent)).toBe(31);
+    // 29 days of April × 24 h + 24 h of 1 May.
+    expect(await test.ask('usage', APRIL)).toEqual({ droplet_hours: '696', snapshot_gb_month: '8' });
+    expect(await catchUpMetering(test.ledger, instant('2026-05-02T01:10:00Z'), silent)).toBe(0);
+  });
+
+  it('meters days again of which it learns late: 48 h become 24', async () => {
+    await catchUpMetering(test.ledger, instant('2026-04-03T01:10:00Z'), silent);
+    // 2 days × 24 h.
+    expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ droplet_hours: '48' });
+    await test.apply(droplet('a', { status: 'off', seenAt: '2026-04-01T18:00:00Z' }));
+    expect(await catchUpMetering(test.ledger, instant('2026-04-03T02:10:00Z'), silent)).toBe(1);
+    expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ droplet_hours: '24' });
+  });
+
+  it('records that a changed day was metered again, also where nothing differs in the end', async () => {
+    await catchUpMetering(test.ledger, instant('2026-04-03T01:10:00Z'), silent);
+    const status = {
+      command: 'correct-resource',
+      provider: 'digitalocean',
+      providerId: 'a',
+      from: '2026-04-01T00:00:00Z',
+    };
+    await test.apply(
+      { ...status, status: 'off', reason: 'it was off' },
+      { ...status, status: 'active', reason: 'it was on' },
+    );
+    expect(await catchUpMetering(test.ledger, instant('2026-04-03T02:10:00Z'), silent)).toBe(2);
+    expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ droplet_hours: '48' });
+    expect(await catchUpMetering(test.ledger, instant('2026-04-03T03:10:00Z'), silent)).toBe(0);
+  });
+
+  it('meters days again from which a late configuration holds, with the same total', async () => {
+    await catchUpMetering(test.ledger, instant('2026-04-04T01:10:00Z'), silent);
+    await test.apply({
+      ...{ command: 'configure-metering', billingKind: 'droplet_hours', granularity: 'hour' },
+      from: '2026-04-02T00:00:00Z',
+    });
+    expect(await catchUpMetering(test.ledger, instant('2026-04-04T02:10:00Z'), silent)).toBe(2);
+    // 1 day and 48 hours.
+    expect((await test.ask<{ items: unknown[] }>('usage-records', { deploymentId: 'd' })).items).toHaveLength(49);
+    expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ droplet_hours: '72' });
+  });
+
+  it('meters days again on which a deployment was not registered yet', async () => {
+    await test.apply(droplet('b', { deploymentId: 'later' }));
+    await catchUpMetering(test.ledger, instant('2026-04-03T01:10:00Z'), silent);
+    await test.apply({
+      ...{
+        command: 'register-deployment',
+        deploymentId: 'later',
+        tenantId: 't',
+        name: 'l',
+        from: '2026-04-01T00:00:00Z',
+      },
+    });
+    expect(await catchUpMetering(test.ledger, instant('2026-04-03T02:10:00Z'), silent)).toBe(2);
+    expect(await test.ask('usage', { deploymentId: 'later' })).toEqual({ droplet_hours: '48' });
   });
 
   it('runs when a worker starts, which also projects what is recorded', async () => {

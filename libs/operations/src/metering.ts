@@ -1,21 +1,24 @@
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
-import type { LedgerEvent } from '#domain/events';
+import type { EventData, EventType, LedgerEvent } from '#domain/events';
 import {
+  completeUntil,
   METERED_BILLING_KINDS,
   METERED_DAYS_STREAM,
-  meterDay,
   METERING_GRANULARITIES,
   type MeteredReading,
   meteringStream,
+  reportedUntil,
   type SkippedResource,
 } from '#domain/metering/metering';
 import { zDate, zId, zInstant } from '#domain/schema';
-import { instant } from '#domain/time/instant';
-import { contains, dayOf, intersection, monthOf, type Period } from '#domain/time/period';
+import { instant, isBefore } from '#domain/time/instant';
+import { contains, dayOf, monthOf, type Period } from '#domain/time/period';
 import { packed, usageMonth, usageStream } from '#domain/usage/usage';
-import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
+import { EventCodec } from '#event-store/codec';
 import { timelinesOf } from '#billing/inventory/timelines';
+import { DUE_REASONS, pendingDays, type PendingReading } from '#billing/metering/days-to-meter';
+import { meteringOf, staleness } from '#billing/metering/metered-day';
 import { keyOfRow, knownReadings } from '#billing/usage/known-usage';
 import { fromLog, prunedOfMonth } from '#billing/usage/pruned-usage';
 import { type Overlapping, unmeteredText } from '#billing/usage/usage-overlaps';
@@ -23,9 +26,8 @@ import { writeUsage } from '#billing/usage/usage-writer';
 import { canonicalJson, type CommandCall, type CommandDone, stepOf } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { defineQuery, STAFF, zAsOf } from '#ledger/query';
-import { readDeployments } from '#projections/deployments/deployments.read';
-import { readMeteredDays, readMeteringConfigurations } from '#projections/metering/metering.read';
+import { defineQuery, STAFF, zAsOf, zAt } from '#ledger/query';
+import { readChangedDays, readMeteredDays } from '#projections/metering/metering.read';
 import { readMeteredRecords } from '#projections/usage-records/usage-records.read';
 import { listOf } from './answers.js';
 import type { Operations } from './declared.js';
@@ -72,48 +74,82 @@ const runMetering = defineCommand({
   async handle(call, core) {
     const { date } = call.fields;
     const day = dayOf(instant(`${date}T00:00:00Z`));
-    const { readings, skipped: unmetered } = await meteredFrom(core, day);
-    // The last append, which marks the day, records the key of the command.
-    const step = stepOf(call);
-    // First, as a day's reading and those of its hours exclude each other.
-    const withdrawn = await withdraw(core, step, day, readings);
-    const written = await writeReadings(core, step, readings);
-    const skipped = [...unmetered, ...written.skipped];
-    const count = readings.length - written.overlapping;
-    const result = {
-      date,
-      count,
-      accepted: written.accepted,
-      corrected: written.corrected + withdrawn.count,
-      skipped: skipped.map(({ provider, providerId, reason }) => ({ provider, providerId, reason })),
-    };
-    const marked = await markDay(core, call, { date, recordCount: count, skipped }, result);
-    const changed = written.accepted + written.corrected + withdrawn.count > 0 || marked.status === 'done';
-    const position = marked.position ?? written.position ?? withdrawn.position;
+    let metered = await meterOnce(core, call, day);
+    // What changed the day in the meantime is not in its records, and may have found no metered day to mark.
+    while (await hasChangedSince(core, metered, day)) {
+      const { accepted, corrected, ...again } = await meterOnce(core, stepOf(call), day);
+      metered = { ...again, accepted: metered.accepted + accepted, corrected: metered.corrected + corrected };
+    }
+    const { status, position, result, accepted, corrected } = metered;
     return {
-      status: changed ? 'done' : 'unchanged',
+      status: accepted + corrected > 0 ? 'done' : status,
       ...(position === null ? {} : { position }),
-      result,
+      result: { ...result, accepted, corrected },
     };
   },
 });
 
-/** The readings of a day, from the inventory and configuration known now. */
-async function meteredFrom(core: LedgerCore, day: Period): Promise<ReturnType<typeof meterDay>> {
-  const position = await core.projector.catchUp();
-  const resources = await timelinesOf(core, position, { before: day.end });
-  const configured = await readMeteringConfigurations(core.db, position);
-  const configurations = configured.map((row) => ({
-    billingKind: row.billing_kind,
-    granularity: row.granularity,
-    retentionDays: row.retention_days,
-    from: row.effective_from,
-  }));
-  const registered = await readDeployments(core.db, position, null);
-  return withoutUnknown(
-    meterDay(day, resources, configurations),
-    new Set(registered.map(({ deployment_id }) => deployment_id)),
-  );
+/** What metering a day once did, and the log position that it read the inventory at. */
+interface MeteredOnce {
+  readonly inventoryAt: number;
+  readonly accepted: number;
+  readonly corrected: number;
+  readonly status: CommandDone['status'];
+  readonly position: number | null;
+  readonly result: object;
+  readonly skipped: readonly SkippedResource[];
+}
+
+const codec = new EventCodec();
+
+async function meterOnce(core: LedgerCore, call: CommandCall, day: Period): Promise<MeteredOnce> {
+  const date = day.start.slice(0, 10);
+  const inventoryAt = await core.projector.catchUp();
+  const resources = await timelinesOf(core, inventoryAt, { before: day.end });
+  const { readings, skipped: unmetered } = (await meteringOf(core, inventoryAt, resources))(day);
+  // The last append, which records the day, records the key of the command.
+  const step = stepOf(call);
+  // First, as a day's reading and those of its hours exclude each other.
+  const withdrawn = await withdraw(core, step, day, readings);
+  const written = await writeReadings(core, step, readings);
+  const skipped = [...unmetered, ...written.skipped];
+  const count = readings.length - written.overlapping;
+  const changed = { accepted: written.accepted, corrected: written.corrected + withdrawn.count };
+  const result = {
+    date,
+    count,
+    ...changed,
+    skipped: skipped.map(({ provider, providerId, reason }) => ({ provider, providerId, reason })),
+  };
+  const recorded = await recordDay(core, call, { date, recordCount: count, inventoryAt, skipped }, result);
+  const position = recorded.position ?? written.position ?? withdrawn.position;
+  return { inventoryAt, ...changed, status: recorded.status, position, result, skipped };
+}
+
+/** The events that may change what is metered of a day. */
+const INVENTORY_EVENTS = [
+  'ResourcesObserved',
+  'ResourceRemoved',
+  'ResourceCorrected',
+  'MeteringConfigured',
+  'DeploymentRegistered',
+] as const satisfies readonly EventType[];
+
+/** Whether an event that was recorded since may change what is metered of a day. A listing of a later day does not. */
+async function hasChangedSince(
+  core: LedgerCore,
+  { inventoryAt, skipped }: Pick<MeteredOnce, 'inventoryAt' | 'skipped'>,
+  day: Period,
+): Promise<boolean> {
+  for await (const stored of core.log.readAll(inventoryAt, { types: INVENTORY_EVENTS })) {
+    const { type, data } = codec.decode(stored);
+    if (type === 'ResourcesObserved' && isBefore(data.seenAt, day.end)) return true;
+    if (type === 'ResourceRemoved' && isBefore(data.at, day.end)) return true;
+    if (type === 'DeploymentRegistered' && skipped.some(({ deploymentId }) => deploymentId === data.deploymentId))
+      return true;
+    if ((type === 'ResourceCorrected' || type === 'MeteringConfigured') && isBefore(data.from, day.end)) return true;
+  }
+  return false;
 }
 
 interface Written {
@@ -159,59 +195,6 @@ function unmeteredOf(overlapping: readonly Overlapping[]): SkippedResource[] {
     ]),
   );
   return [...byResource.values()];
-}
-
-/**
- * Leaves out readings of unregistered deployments (a typo in a resource) and reports them. They are metered once the
- * deployment is registered.
- */
-function withoutUnknown(
-  { readings, skipped }: ReturnType<typeof meterDay>,
-  registered: ReadonlySet<string>,
-): ReturnType<typeof meterDay> {
-  const unknown = new Map(
-    readings.flatMap(({ deploymentId, observation: { provider = '', resourceId, billingKind } }) =>
-      registered.has(deploymentId)
-        ? []
-        : [
-            [
-              `${provider}/${resourceId}`,
-              {
-                provider,
-                providerId: resourceId,
-                kind: billingKind,
-                reason: `deployment ${deploymentId} is not registered`,
-              },
-            ],
-          ],
-    ),
-  );
-  return {
-    readings: readings.filter(({ deploymentId }) => registered.has(deploymentId)),
-    skipped: [...skipped, ...unknown.values()],
-  };
-}
-
-/**
- * Whether a metered record no longer matches the day. A record corrected by others stays as it is, unless the same
- * resource is metered under another key: it would be counted twice.
- */
-function staleness(readings: readonly MeteredReading[]): (row: UsageRecordRow) => boolean {
-  const expected = new Set(
-    readings.map(({ deploymentId, observation: { quantity: _quantity, ...key } }) =>
-      canonicalJson([deploymentId, key]),
-    ),
-  );
-  const byResource = Map.groupBy(readings, ({ observation: { provider, resourceId } }) =>
-    canonicalJson([provider, resourceId]),
-  );
-  return (row) => {
-    const key = keyOfRow(row);
-    if (expected.has(canonicalJson([row.deployment_id, key]))) return false;
-    if (row.corrected_by === null || row.corrected_by === 'metering') return true;
-    const others = byResource.get(canonicalJson([key.provider, key.resourceId])) ?? [];
-    return others.some(({ observation }) => intersection(observation.period, key.period) !== null);
-  };
 }
 
 interface Withdrawn {
@@ -260,20 +243,19 @@ async function withdraw(
   return withdrawn;
 }
 
-/** Records that the day was metered. Again only if the outcome changed. */
-async function markDay(
+/** Records that the day was metered. Again only if the outcome changed, or the day was to be metered again. */
+async function recordDay(
   core: LedgerCore,
   call: CommandCall,
-  { date, recordCount, skipped }: { date: string; recordCount: number; skipped: readonly SkippedResource[] },
+  day: EventData<'DayMetered'>,
   result: object,
 ): Promise<CommandDone> {
+  const { date, recordCount, skipped } = day;
   return core.book.decideOnReadModels(METERED_DAYS_STREAM, call, async (position) => {
     const [known] = await readMeteredDays(core.db, position, [date]);
     const same = known?.record_count === recordCount && canonicalJson(known.skipped) === canonicalJson(skipped);
-    return {
-      events: same ? [] : [{ type: 'DayMetered', data: { date, recordCount, skipped: [...skipped] } }],
-      result,
-    };
+    const isDone = same && (await readChangedDays(core.db, position, { dates: [date] })).length === 0;
+    return { events: isDone ? [] : [{ type: 'DayMetered', data: day }], result };
   });
 }
 
@@ -301,7 +283,66 @@ export const meteredDays = defineQuery({
   },
 });
 
+/** At most this many resources of a day are named. */
+const MOST_RESOURCES = 20;
+
+const zDayToMeter = z
+  .object({
+    date: z.string(),
+    reason: z
+      .enum(DUE_REASONS)
+      .describe(
+        'not_metered: never metered. changed_since: its inventory or configuration changed after it was metered',
+      ),
+    causes: z.array(z.string()).describe('What changed it'),
+    readings: z.int().describe('Number of usage records that metering the day adds or corrects'),
+    resources: z
+      .array(
+        z
+          .object({ provider: z.string(), resourceId: z.string(), deploymentId: z.string(), billingKind: z.string() })
+          .meta({ id: 'ResourceToMeter' }),
+      )
+      .describe(`The resources of these records, at most ${MOST_RESOURCES}`),
+  })
+  .meta({ id: 'DayToMeter' });
+
+export const daysToMeter = defineQuery({
+  name: 'days-to-meter',
+  summary:
+    'The complete UTC days until an instant (`at`) that must be metered, or metered again.' +
+    ' Default: the days that the daily job may meter now',
+  path: 'days-to-meter',
+  params: zAsOf.extend(zAt),
+  roles: STAFF,
+  answer: listOf(zDayToMeter),
+  example: {},
+  async handle({ at }, { core, position, caller }) {
+    const days = await pendingDays(core, position, at === undefined ? reportedUntil(caller.now) : completeUntil(at));
+    return {
+      items: days.map(({ date, reason, causes, readings }) => ({
+        date,
+        reason,
+        causes: [...causes],
+        readings: readings.length,
+        resources: distinctResources(readings),
+      })),
+      nextCursor: null,
+    };
+  },
+});
+
+/** Each resource once. An hourly metered resource has up to 24 readings a day. */
+const distinctResources = (readings: readonly PendingReading[]) =>
+  [
+    ...new Map(
+      readings.map(({ provider, resourceId, deploymentId, billingKind }) => [
+        canonicalJson([provider, resourceId, deploymentId, billingKind]),
+        { provider, resourceId, deploymentId, billingKind },
+      ]),
+    ).values(),
+  ].slice(0, MOST_RESOURCES);
+
 export const meteringOperations: Operations = {
   commands: [configureMetering, runMetering],
-  queries: [meteredDays],
+  queries: [meteredDays, daysToMeter],
 };

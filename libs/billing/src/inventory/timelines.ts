@@ -2,7 +2,12 @@ import type { ResourceTimeline } from '#domain/inventory/resource';
 import type { MeteredResource } from '#domain/metering/metering';
 import type { Instant } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { readResourceCorrections, readResources, readSightings } from '#projections/inventory/inventory.read';
+import {
+  readResourceCorrections,
+  readResources,
+  readSightings,
+  toTimeline,
+} from '#projections/inventory/inventory.read';
 import type { ResourceRow } from '#projections/inventory/inventory.table';
 
 export interface Known {
@@ -35,27 +40,7 @@ export async function timelinesOf(
       return {
         provider,
         providerId,
-        timeline: {
-          sightings: rows.map((row) => ({
-            seenAt: row.seen_at,
-            position: row.position_from,
-            state: row.gone
-              ? null
-              : {
-                  kind: row.kind ?? '',
-                  status: row.status ?? '',
-                  sizeGb: row.size_gb,
-                  deploymentId: row.deployment_id,
-                  tenantId: row.tenant_id,
-                },
-          })),
-          corrections: (correctionsOf.get(key) ?? []).map((row) => ({
-            from: row.effective_from,
-            until: row.effective_until,
-            changes: row.changes,
-            position: row.recorded_position,
-          })),
-        },
+        timeline: toTimeline(rows, correctionsOf.get(key) ?? []),
       };
     },
   );

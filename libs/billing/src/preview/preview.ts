@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { RecordedEvent } from '#domain/events';
 import type { LineDefinition } from '#domain/lines/line';
 import { byMonth } from '#domain/margin/months';
 import { type Decimal, decimal, sum, text, ZERO } from '#domain/money/decimal';
@@ -14,7 +13,7 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { readDeploymentsEver } from '#projections/deployments/deployments.read';
 import type { RevenueRow } from '#projections/margins/margins.table';
 import { addRevenue } from '#projections/margins/margins.trial';
-import { readMeteredDates } from '#projections/metering/metering.read';
+import { readChangedDays } from '#projections/metering/metering.read';
 import { type RateKeySince, readDeploymentsUsing } from '#projections/rate-key-usage/rate-key-usage.read';
 import { readTenants } from '#projections/tenants/tenants.read';
 import { type RatedLine, rateLines } from '../invoices/rated-lines.js';
@@ -216,26 +215,8 @@ export async function bookDifferences({ core }: Trial, lines: readonly Previewed
   await addRevenue(core.db, await core.projector.position(), rows);
 }
 
-/** Metered days that corrections of resources reach. Metered again, they have other quantities. */
-export async function daysToMeterAgain(trial: Trial): Promise<string[]> {
-  const within = trial.events().flatMap((event) => {
-    if (event.type !== 'ResourceCorrected' && event.type !== 'ResourcesObserved' && event.type !== 'ResourceRemoved')
-      return [];
-    const [from, until] = spanOf(event);
-    return [{ from, until }];
-  });
-  return within.length === 0 ? [] : readMeteredDates(trial.core.db, within);
-}
-
-function spanOf(
-  event: RecordedEvent<'ResourceCorrected' | 'ResourcesObserved' | 'ResourceRemoved'>,
-): [Instant, Instant | null] {
-  switch (event.type) {
-    case 'ResourceCorrected':
-      return [event.data.from, event.data.until];
-    case 'ResourcesObserved':
-      return [event.data.seenAt, null];
-    case 'ResourceRemoved':
-      return [event.data.at, null];
-  }
+/** Metered days that the events of a trial change. Metered again, they have other quantities. */
+export async function daysToMeterAgain({ core, from }: Trial): Promise<string[]> {
+  const days = await readChangedDays(core.db, await core.projector.position(), { dates: null, since: from });
+  return days.map(({ date }) => date);
 }

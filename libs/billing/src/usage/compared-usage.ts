@@ -199,6 +199,14 @@ function compareWithKnown(
     const saidBefore = versions.some((version) => isStated(version.corrected_by) && sameBody(version, observation));
     return saidBefore || (!isWithdrawn && sameBody(last, observation)) ? 'same' : 'different';
   }
+  return compareMetered({ last, isWithdrawn }, observation);
+}
+
+/** What metering makes of a reading whose record is known. Only what it recorded itself does it correct. */
+export function compareMetered(
+  { last, isWithdrawn }: Pick<KnownReading, 'last' | 'isWithdrawn'>,
+  observation: Observation,
+): Comparison {
   if (isWithdrawn) return last.superseded_by === 'metering' ? 'fresh' : 'same';
   const isMetered = last.origin === 'metering' && (last.corrected_by === null || last.corrected_by === 'metering');
   return !isMetered || sameBody(last, observation) ? 'same' : 'different';

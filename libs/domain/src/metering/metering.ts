@@ -4,7 +4,7 @@ import { invalid } from '../errors.js';
 import { type Decimal, decimal, divide, integer, text, ZERO } from '../money/decimal.js';
 import { type IdSchema, zDate, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
-import { compareInstants, type Instant, isBefore, micros } from '../time/instant.js';
+import { compareInstants, fromMicros, type Instant, isBefore, micros } from '../time/instant.js';
 import { contains, dayOf, hourOf, lengthMicros, monthOf, type Period, piecesOf } from '../time/period.js';
 import type { Observation } from '../usage/usage.js';
 
@@ -27,7 +27,18 @@ export const meteringEventsWith = (zId: IdSchema) => ({
   DayMetered: z.object({
     date: zDate,
     recordCount: z.number().int().nonnegative(),
-    skipped: z.array(z.object({ provider: zId, providerId: zId, kind: zId, reason: zText })),
+    /** The log position that the inventory was read at. What is recorded later is not in the records of the day. */
+    inventoryAt: z.number().int().nonnegative().optional(),
+    skipped: z.array(
+      z.object({
+        provider: zId,
+        providerId: zId,
+        kind: zId,
+        /** The deployment that is not registered, if that is the reason. */
+        deploymentId: zId.optional(),
+        reason: zText,
+      }),
+    ),
   }),
 });
 
@@ -111,6 +122,7 @@ export interface SkippedResource {
   readonly provider: string;
   readonly providerId: string;
   readonly kind: string;
+  readonly deploymentId?: string | undefined;
   readonly reason: string;
 }
 
@@ -183,3 +195,12 @@ export function daysFrom(first: string, last: string): Period[] {
   if (!isBefore(start, end)) throw invalid('empty_period', `${last} is before ${first}`);
   return piecesOf({ start, end }, dayOf);
 }
+
+/** A day's inventory is complete so long after its end: providers report late. */
+const REPORTED_AFTER_MICROS = 70n * 60_000_000n;
+
+/** The end of the last UTC day that was over at an instant. */
+export const completeUntil = (at: Instant): Instant => dayOf(at).start;
+
+/** The end of the last UTC day whose inventory was reported at an instant: from 01:10 on that of the day before. */
+export const reportedUntil = (at: Instant): Instant => completeUntil(fromMicros(micros(at) - REPORTED_AFTER_MICROS));
