@@ -91,6 +91,16 @@ interface Excluded {
 /** Each once: 24 hours have one day. */
 function excludedOf(asked: readonly Keys[]): Excluded[] {
   const found = new Map<string, Excluded>();
+  // Many readings are of few days.
+  const known = new Map<string, Pick<Excluded, 'day' | 'end'>>();
+  const firstOf = (date: string, granularity: Granularity): Pick<Excluded, 'day' | 'end'> => {
+    const before = known.get(granularity + date);
+    if (before !== undefined) return before;
+    const day = instant(`${date}T00:00:00Z`);
+    const first = { day, end: plusHours(day, granularity === 'day' ? 24 : 1) };
+    known.set(granularity + date, first);
+    return first;
+  };
   for (const { deploymentId, keys } of asked)
     for (const key of keys) {
       const granularity = excludedGranularity(key.granularity);
@@ -98,9 +108,8 @@ function excludedOf(asked: readonly Keys[]): Excluded[] {
       if (granularity === null) continue;
       const name = [deploymentId, granularity, dayKey(key)].join(SEPARATOR);
       if (found.has(name)) continue;
-      const day = instant(`${key.period.start.slice(0, 10)}T00:00:00Z`);
-      const end = plusHours(day, granularity === 'day' ? 24 : 1);
-      found.set(name, { deploymentId, billingKind, day, resourceId, end, granularity });
+      const bounds = firstOf(key.period.start.slice(0, 10), granularity);
+      found.set(name, { deploymentId, billingKind, resourceId, granularity, ...bounds });
     }
   return [...found.values()];
 }

@@ -145,6 +145,9 @@ export function fromMicros(value: bigint): Instant {
 /** The last instant before another: one microsecond earlier. */
 export const lastInstantBefore = (at: Instant): Instant => fromMicros(micros(at) - 1n);
 
+/** From one instant to another, both without a fraction of a second. Much faster than `micros`. */
+export const millisBetween = (start: Instant, end: Instant): number => Date.parse(end) - Date.parse(start);
+
 const MICROS_PER_HOUR = 3_600_000_000n;
 export const plusHours = (at: Instant, hours: number): Instant =>
   hours === 0 ? at : fromMicros(micros(at) + BigInt(hours) * MICROS_PER_HOUR);
