@@ -28,7 +28,7 @@ function versionsOf(type: string): number {
 }
 
 describe('events', () => {
-  it('each have one golden file per version ever written, and no file is of another', () => {
+  it('each have one golden file per version ever written, and no other files', () => {
     const files = (type: string): string[] =>
       Array.from({ length: versionsOf(type) }, (_, index) => `${type}.v${index + 1}.json`);
     const wanted = Object.keys(eventSchemas).flatMap(files);
@@ -42,7 +42,7 @@ describe('events', () => {
 });
 
 describe('projections', () => {
-  it('each have a folder with tables, a projection and a spec, and a place in the flow', () => {
+  it('each have a folder with tables, a projection and a spec, and are in the flow', () => {
     const folders = readdirSync('projections', { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(folders.map(({ name }) => name).sort()).toEqual([...PROJECTIONS].sort());
     for (const name of PROJECTIONS) {
@@ -51,7 +51,7 @@ describe('projections', () => {
     }
   });
 
-  it('give each of their tables a place among the read models, by its own name', () => {
+  it('register each of their tables as a read model under its own name', () => {
     for (const path of globSync('projections/*/*.table.ts')) {
       const text = readFileSync(path, 'utf8');
       const named = [...text.matchAll(/defineTable\(\{\s*name: '(\w+)'/g)].map(([, name]) => name);
@@ -68,14 +68,14 @@ describe('sources', () => {
       .flatMap(({ path, text }) => text.split('\n').map((line, index) => ({ line, place: `${path}:${index + 1}` })))
       .flatMap(({ line, place }) => (pattern.test(line) ? [`${place} ${line.trim()}`] : []));
 
-  it('have at most 425 lines a file, a spec 750', () => {
+  it('have at most 425 lines per file, and 750 per spec', () => {
     const lengths = sources.map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }));
     const tooLong = lengths.filter(({ path, lines }) => lines > (path.endsWith('.spec.ts') ? 750 : 425));
     // The console becomes an application of its own.
     expect(tooLong.map(({ path }) => path)).toEqual(['apps/api/src/console/browser/console.ts']);
   });
 
-  it('know the tables of the log in its adapter alone', () => {
+  it('name the tables of the log only in its adapter', () => {
     // Whoever tests that tampering is noticed tampers.
     expect(
       linesWith(/ledgerline_log\b/).filter(
@@ -84,7 +84,7 @@ describe('sources', () => {
     ).toEqual([]);
   });
 
-  it('ask a price for what it is, never for the name of its model', () => {
+  it('ask a price for its properties, never for the name of its model', () => {
     expect(linesWith(/\bmodel\s*[!=]==/).filter((line) => !line.startsWith('libs/domain/src/prices/'))).toEqual([]);
   });
 
@@ -92,7 +92,7 @@ describe('sources', () => {
     expect(linesWith(/this\.#\w/)).toEqual([]);
   });
 
-  it('read what an event says through the codec, which lifts an old shape to the present one', () => {
+  it('read events only through the codec, which converts old versions', () => {
     expect(
       linesWith(/JSON\.parse\([^)]*\b(data|metadata)\b/).filter((line) => !/^test\/|\.spec\.ts/.test(line)),
     ).toEqual([]);
@@ -103,17 +103,17 @@ describe('sources', () => {
     expect(linesWith(/^.{121}/).filter((line) => !line.startsWith('test/') || isProse(line))).toEqual([]);
   });
 
-  it('leave out no test, and run none alone', () => {
+  it('skip no test, and focus none', () => {
     expect(linesWith(/\b(describe|it|test)(\.\w+)*\.(only|skip|todo|failing)\b|\b[fx](describe|it|test)\(/)).toEqual(
       [],
     );
   });
 
-  it('switch no check off, and put nothing off', () => {
+  it('disable no check, and leave no TODO', () => {
     expect(linesWith(/eslint-disable|@ts-(ignore|nocheck|expect-error)|\b(TODO|FIXME|XXX)\b/)).toEqual([]);
   });
 
-  it('are TypeScript, but for what a tool loads itself', () => {
+  it('are TypeScript, except files that a tool loads itself', () => {
     // npx runs it as it is.
     expect(globSync('{apps,libs,projections}/**/*.{js,mjs,cjs}')).toEqual(['apps/cli/bin/ledgerline.js']);
   });

@@ -80,7 +80,7 @@ describe('docker-compose.yml', () => {
     expect(new Set(ours.map(([, { image }]) => image))).toEqual(new Set([`ledgerline:${manifest.version}`]));
   });
 
-  it('runs files that the repository has the sources of', () => {
+  it('runs only files that are built from sources here', () => {
     for (const [, { command = [], healthcheck }] of ours) {
       expect(command[0]).toBe('node');
       expect(builtIn(command)).toHaveLength(1);
@@ -89,12 +89,12 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('starts the apps once both stores answer', () => {
+  it('starts the apps after both stores respond', () => {
     for (const [, { depends_on: stores = {} }] of ours)
       expect(Object.keys(stores).sort()).toEqual(['eventstore', 'postgres']);
   });
 
-  it('tells the apps where everything is, in variables that they read', () => {
+  it('configures the apps with variables that they read', () => {
     const names = [
       'DATABASE_URL',
       'EVENT_STORE_URL',
@@ -110,7 +110,7 @@ describe('docker-compose.yml', () => {
     expect(ofWorker.filter((name) => !sources.some(({ text }) => text.includes(name)))).toEqual([]);
   });
 
-  it('reaches the stores by the names of their services', () => {
+  it('connects to the stores by their service names', () => {
     for (const [, { environment }] of ours) {
       const database = new URL(environment['DATABASE_URL'] ?? '');
       expect([database.protocol, database.hostname, database.port]).toEqual(['postgres:', 'postgres', '5432']);
@@ -128,7 +128,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('holds no secret: each is required from outside', () => {
+  it('contains no secrets: each is required from outside', () => {
     for (const [name, { environment }] of Object.entries(services)) {
       for (const [variable, value] of Object.entries(environment)) {
         const place = `${name} ${variable}`;
@@ -180,7 +180,7 @@ describe('Dockerfile', () => {
     for (const base of bases) expect(base).toMatch(PINNED);
   });
 
-  it('copies what is there, and not what .dockerignore leaves out', () => {
+  it('copies only existing files that .dockerignore does not exclude', () => {
     const copied = texts('COPY')
       .filter((text) => !text.startsWith('--from='))
       .flatMap((text) => text.split(' ').slice(0, -1));
@@ -190,11 +190,11 @@ describe('Dockerfile', () => {
     expect(copied.filter((source) => !existsSync(source) || ignored.includes(source))).toEqual([]);
   });
 
-  it('leaves out of the image what is built or installed in it', () => {
+  it('excludes what is built or installed in the image', () => {
     expect(ignored).toEqual(expect.arrayContaining(['.git', '.ledgerline', 'dist', 'node_modules']));
   });
 
-  it('installs what is locked, runs scripts of the package, and not as root', () => {
+  it('installs from the lock file, runs scripts of the package, and does not run as root', () => {
     expect(texts('RUN')[0]).toMatch(/^npm ci\b/);
     expect(texts('RUN').flatMap((text) => /npm run (\S+)/.exec(text)?.[1] ?? [])).toEqual(['build']);
     expect(Object.keys(manifest.scripts)).toContain('build');
@@ -204,7 +204,7 @@ describe('Dockerfile', () => {
     );
   });
 
-  it('runs the API unless told otherwise', () => {
+  it('runs the API by default', () => {
     const command = z.array(z.string()).parse(JSON.parse(texts('CMD')[0] ?? ''));
     expect(command).toEqual(services['api']?.command);
   });

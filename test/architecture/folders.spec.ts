@@ -77,7 +77,7 @@ describe('folders', () => {
     expect(inCircle).toEqual([]);
   });
 
-  it('lie in roots of which none has more than a fifth of the lines', () => {
+  it('are in roots with at most a fifth of the lines each', () => {
     const lines = new Map<string, number>();
     for (const { path: file, text } of sources) {
       const root = file

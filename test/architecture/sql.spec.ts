@@ -29,12 +29,12 @@ const holding = (pattern: RegExp): string[] =>
     .map(({ path }) => path);
 
 describe('SQL', () => {
-  it('stands beside the table that it reads', () => {
+  it('is in the folder of the table that it reads', () => {
     const found = holding(STATEMENT);
     expect(found.sort()).toEqual(Object.keys(ELSEWHERE).sort());
   });
 
-  it('says "in force at a position" by at() alone', () => {
+  it('expresses "in force at a position" only with at()', () => {
     // A projection looks at the rows before its event in its own way: it is below at().
     const byHand = sourcesIn('libs').filter(({ text }) => /position_to IS NULL OR/i.test(text));
     expect(byHand.map(({ path }) => path)).toEqual([]);

@@ -18,7 +18,7 @@ async function bench(...args: string[]): Promise<{ code: number | null; stdout: 
  * Several processes, one after the other, each with a server of its own: on a machine that others use it takes a while.
  */
 describe('npm run bench', () => {
-  it('measures the named ones at a size, checks what they came to, and answers one JSON document', async () => {
+  it('measures the named benches at a size, checks their results, and prints one JSON document', async () => {
     const { code, stdout } = await bench(
       'apply',
       'append',
@@ -96,7 +96,7 @@ describe('npm run bench', () => {
     ]);
   });
 
-  it('refuses a name or a size that it does not know, with those that it does', async () => {
+  it('refuses an unknown name or size, and lists the known ones', async () => {
     expect(await bench('append', 'faster')).toMatchObject({
       code: 2,
       stdout: '',

@@ -7,7 +7,7 @@ describe('the bounds of a bench', () => {
     { of: 'ms', most: 2000, from: 1 },
   ];
 
-  it('hold at the bound itself, and fail beyond it', () => {
+  it('pass at the bound itself, and fail beyond it', () => {
     const at = (ratio: number, ms: number) =>
       held({ size: 100, ratios: { ratio }, figures: { ms } }, bounds).map(({ holds }) => holds);
     expect([at(0.3, 2000), at(0.299, 1), at(1, 2001)]).toEqual([
@@ -21,7 +21,7 @@ describe('the bounds of a bench', () => {
     ]);
   });
 
-  it('count from their size on, and must be of something that was measured', () => {
+  it('apply from their size, and only to measured values', () => {
     expect(held({ size: 99, ratios: {}, figures: { ms: 1 } }, bounds).map(({ of }) => of)).toEqual(['ms']);
     expect(() => held({ size: 100, ratios: {}, figures: { ms: 1 } }, bounds)).toThrow(
       'a bound of ratio, which was not measured',

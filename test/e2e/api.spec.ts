@@ -147,7 +147,7 @@ const askCase = (who: string | null, { route, example, body }: (typeof cases)[nu
   route.startsWith('POST') ? post(who, example(), body) : get(who, example());
 
 describe('roles', () => {
-  it('has every route that is served in the table, and no other', () => {
+  it('has every served route in the table, and no other', () => {
     expect([...TABLE.keys()].sort()).toEqual([...api().served].sort());
   });
 
@@ -167,7 +167,7 @@ describe('roles', () => {
     }
   });
 
-  it.each(cases.filter(({ query }) => query !== undefined))('$route answers what it promises', async (each) => {
+  it.each(cases.filter(({ query }) => query !== undefined))('$route answers as its schema says', async (each) => {
     const { body } = await askCase('platform_admin', each);
     const { answer } = QUERIES.get(each.query ?? '') ?? {};
     expect(answer?.safeParse(body).error?.issues).toBeUndefined();
@@ -175,7 +175,7 @@ describe('roles', () => {
     if (typeof body === 'object' && body !== null && 'items' in body) expect(body.items).not.toEqual([]);
   });
 
-  it('does not start with a route that does not say whom it is for', async () => {
+  it('does not start if a route does not declare its roles', async () => {
     @Controller('naked')
     class Naked {
       @Get()
@@ -193,7 +193,7 @@ describe('roles', () => {
 describe('tokens', () => {
   const bad = async (token: string) => problemIn(await get(token, '/api/v1/tenants'));
 
-  it('refuses what is no token, another secret, no signature, and one that has expired', async () => {
+  it('refuses an invalid token, another secret, a missing signature, and an expired token', async () => {
     const expired = await mintToken(
       SECRET,
       { sub: 'late', role: 'operator', ttl: '1h' },
@@ -207,7 +207,7 @@ describe('tokens', () => {
     expect((await bad(expired)).detail).toBe('the token has expired');
   });
 
-  it('refuses a role that there is not, and a tenant of nothing', async () => {
+  it('refuses an unknown role, and role tenant without a tenant', async () => {
     const sign = (claims: Record<string, unknown>) =>
       new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setSubject('x').sign(new TextEncoder().encode(SECRET));
     expect(await bad(await sign({ role: 'root' }))).toMatchObject({ status: 403, code: 'unknown_role' });
@@ -272,8 +272,8 @@ describe('tokens', () => {
   );
 });
 
-describe("another tenant's things", () => {
-  it('are not found', async () => {
+describe('data of another tenant', () => {
+  it('is not found', async () => {
     const paths = [
       `/api/v1/invoices/${api().invoiceId}`,
       `/api/v1/lines/${api().lineId}`,
@@ -292,7 +292,7 @@ describe("another tenant's things", () => {
       expect({ path, ...problemIn(await get('globex', path)) }).toMatchObject({ path, status: 404 });
   });
 
-  it('are in no list', async () => {
+  it('is in no list', async () => {
     expect(await get('globex', '/api/v1/tenants')).toMatchObject({
       status: 200,
       body: { items: [{ tenantId: 'globex' }] },
@@ -309,7 +309,7 @@ describe("another tenant's things", () => {
 describe('commands', () => {
   const tenant = { command: 'register-tenant', tenantId: 'initech', name: 'Initech', currency: 'EUR' };
 
-  it('answers one with its outcome: done, unchanged, and a conflict as a problem', async () => {
+  it('responds to one command with its outcome: done, unchanged, or a conflict as a problem', async () => {
     expect(await post('operator', '/api/v1/commands', tenant)).toMatchObject({
       status: 200,
       body: { command: 'register-tenant', status: 'done' },
@@ -321,7 +321,7 @@ describe('commands', () => {
     expect(problemIn(await post('operator', '/api/v1/commands', { ...tenant, currency: 'USD' })).status).toBe(409);
   });
 
-  it('says of a wrong one which fields are', async () => {
+  it('names the faulty fields of an invalid command', async () => {
     const problem = problemIn(await post('operator', '/api/v1/commands', { ...tenant, tenantId: '', colour: 'red' }));
     expect(problem).toMatchObject({ status: 400, code: 'invalid_input', type: '/api/docs#invalid' });
     expect(problem.errors.map(({ field }) => field).sort()).toEqual(['colour', 'tenantId']);
@@ -363,7 +363,7 @@ describe('commands', () => {
     expect(await post('operator', '/api/v1/commands', [])).toMatchObject({ status: 200, body: [] });
   });
 
-  it('lets ingest append usage of its own tenant only', async () => {
+  it('lets role ingest append usage of its own tenant only', async () => {
     expect(problemIn(await post('ingest', '/api/v1/commands', tenant))).toMatchObject({
       status: 403,
       code: 'forbidden',
@@ -384,7 +384,7 @@ describe('commands', () => {
 });
 
 describe('figures', () => {
-  it('bill 8 gateway units at 0.50, and the base fee in arrears not before the month is over', async () => {
+  it('bill 8 gateway units at 0.50, and the base fee in arrears only after the month', async () => {
     // 8 × 0.50 = 4.00
     const { body } = await get('tenant', `/api/v1/invoices/${api().invoiceId}`);
     expect(body).toMatchObject({
@@ -396,7 +396,7 @@ describe('figures', () => {
     });
   });
 
-  it('set what was billed against what it cost', async () => {
+  it('compare revenue with cost', async () => {
     // 4.00 − 0.01 credited = 3.99; 3.99 − 3.00 = 0.99, 24.8 % of 3.99
     const { body } = await get('platform_admin', '/api/v1/dashboard/margin?period=2026-04-15');
     expect(body).toMatchObject({
@@ -406,7 +406,7 @@ describe('figures', () => {
     });
   });
 
-  it('goes on with a page’s own parameters, said again or not, and with no others', async () => {
+  it('continues a list with the parameters of its first page, repeated or not, and refuses others', async () => {
     const path = '/api/v1/usage-records?limit=1';
     const zPage = z.object({ items: z.array(z.unknown()), nextCursor: z.string().nullable() });
     const first = zPage.parse((await get('operator', `${path}&deploymentId=acme-prod&start=${april.start}`)).body);
@@ -476,7 +476,7 @@ describe('problems', () => {
     expect(problemIn(await ask('operator', method, path, body))).toMatchObject({ status, code });
   });
 
-  it('takes JSON only, and not more than it can hold', async () => {
+  it('accepts only JSON, up to the maximum size', async () => {
     const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` };
     for (const type of ['text/plain', 'application/x-www-form-urlencoded']) {
       const response = await fetch(`${api().url}/api/v1/commands`, {
@@ -490,14 +490,14 @@ describe('problems', () => {
     expect(problemIn(large)).toMatchObject({ status: 413, code: 'body_too_large' });
   });
 
-  it('carries the id of the request, the asker’s if it looks like one', async () => {
+  it('has the id of the request, or that of the caller if it is valid', async () => {
     const idFor = async (id: string) =>
       (await fetch(`${api().url}/health/live`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
     expect(await idFor('trace-1')).toBe('trace-1');
     expect(await idFor('<b>')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('is unavailable and not ready without its database, and tells nothing of it', async () => {
+  it('is unavailable and not ready without its database, without details', async () => {
     const other = await testDatabase();
     const failing = await startApi({ ...on(other.url), jwtSecret: SECRET, ...LISTENING, logger, clock });
     const status = async (path: string) => {
@@ -523,14 +523,14 @@ describe('problems', () => {
   });
 });
 
-describe('what is thrown', () => {
-  it('leaks nothing, unless it is a refusal', () => {
+describe('a thrown error', () => {
+  it('leaks nothing unless it is a refusal', () => {
     const problem = problemOf(new Error('password=hunter2 in SELECT * FROM tenants'));
     expect(problem).toMatchObject({ status: 500, code: 'internal', errors: [] });
     expect(JSON.stringify(problem)).not.toMatch(/hunter2|SELECT/);
   });
 
-  it('is unavailable where the database or the log does not answer', () => {
+  it('is "unavailable" if the database or the log does not respond', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:5432'), { code: 'ECONNREFUSED' });
     expect(problemOf(new AggregateError([refused]))).toMatchObject({ status: 503, code: 'database_unavailable' });
     expect(problemOf(new Error('Connection terminated unexpectedly'))).toMatchObject({
@@ -542,7 +542,7 @@ describe('what is thrown', () => {
 });
 
 describe('pages', () => {
-  it('documents every route that is served, by the roles of the guard', async () => {
+  it('documents every served route with the roles of the guard', async () => {
     const zDocument = z.looseObject({
       openapi: z.string(),
       paths: z.record(z.string(), z.record(z.string(), z.looseObject({ 'x-roles': z.array(z.string()).optional() }))),
@@ -560,7 +560,7 @@ describe('pages', () => {
       expect(body).toHaveProperty(['components', 'schemas', pointer ?? '']);
   });
 
-  it('shows the docs without a script, and the problem types that problems point to', async () => {
+  it('shows the docs without a script, and the types that problems link to', async () => {
     const { body, headers } = await get(null, '/api/docs');
     expect(headers.get('content-type')).toMatch(/^text\/html/);
     expect(body).toContain('GET /api/v1/usage-records');
@@ -569,7 +569,7 @@ describe('pages', () => {
       expect(body).toContain(`id="${kind}"`);
   });
 
-  it('serves a console that runs nothing inline and knows no way from text to markup', async () => {
+  it('serves a console without inline scripts that never turns text into markup', async () => {
     const page = await get(null, '/');
     expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
     expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
@@ -598,7 +598,7 @@ describe('the environment', () => {
     });
   });
 
-  it('is refused with all its faults at once', () => {
+  it('is refused with all its faults in one error', () => {
     const faults =
       /DATABASE_URL is not set\n.*LEDGERLINE_JWT_SECRET must have at least 32 characters\n.*LEDGERLINE_PORT must be a port/;
     expect(() => settingsFrom({ LEDGERLINE_JWT_SECRET: 'short', LEDGERLINE_PORT: '70000' })).toThrow(faults);

@@ -87,7 +87,7 @@ afterAll(async () => test.close());
 
 describe('as of', () => {
   it.each([...QUERIES.keys()].filter((name) => !NOT_OF_THE_LOG.includes(name)))(
-    '%s answers what it answered then',
+    '%s gives the same answer as then',
     async (name) => {
       const asked = taken.filter((each) => each.name === name);
       expect(asked).toHaveLength(STEPS / EACH);
@@ -103,7 +103,7 @@ describe('as of', () => {
 });
 
 describe('projections', () => {
-  it('as of a position or an instant are told of the events up to then alone', async () => {
+  it('as of a position or an instant show only the events up to it', async () => {
     const head = await core.log.head();
     const standing = async (params: object) =>
       new Set(
@@ -122,7 +122,7 @@ describe('projections', () => {
 });
 
 describe('every issued invoice', () => {
-  it('comes out again from the log, byte for byte', async () => {
+  it('is computed again from the log, byte for byte', async () => {
     const { rows } = await core.pool.query<InvoiceRow & { computed_at: number; rows: FrozenRow[] }>(
       `SELECT i.*, (SELECT coalesce(jsonb_agg(r.row ORDER BY r.n), '[]') FROM invoice_rows r
            WHERE r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt) AS rows
@@ -141,7 +141,7 @@ describe('every issued invoice', () => {
       ]);
   });
 
-  it('leaves a ledger of which every invariant holds', async () => {
+  it('leaves a ledger in which every invariant holds', async () => {
     const { failures } = await test.ask<{ failures: object[] }>('check');
     expect(failures).toEqual([]);
   });

@@ -92,7 +92,7 @@ afterAll(async () => {
 });
 
 describe('an audit bundle', () => {
-  it('has the invoice’s grounds, its own events, and the checkpoints before', () => {
+  it('has the inputs of the invoice, its own events, and the earlier checkpoints', () => {
     expect(bundle.invoice).toMatchObject({ number: 'INV-000002' });
     expect(bundle.earlier.map(({ checkpoint }) => checkpoint.split('\n')[1])).toEqual(['6']);
     expect([...new Set(bundle.events.map(({ type }) => type))].sort()).toEqual([
@@ -113,7 +113,7 @@ describe('an audit bundle', () => {
     expect(JSON.stringify(bundle)).not.toContain('Zoë');
   });
 
-  it('proves each event, each earlier root, and who signed', () => {
+  it('proves each event, each earlier root, and the signer', () => {
     const verifier = readVerifier(bundle.publicKey);
     const { size, root } = readCheckpoint(bundle.checkpoint, verifier);
     const decoded = (proof: readonly string[]) => proof.map((hash) => Buffer.from(hash, 'base64'));
@@ -152,7 +152,7 @@ describe('verify --invoice', () => {
     };
   };
 
-  it('shows each event of an invoice to be in the checkpoints that cover it, else in the log', async () => {
+  it('proves that each event of an invoice is in the checkpoints that cover it, or else in the log', async () => {
     const early = join(dir.path, 'early');
     const { code, invoice } = await verified('--checkpoint', early, '--invoice', bundle.invoice.invoiceId);
     expect([code, invoice?.number]).toEqual([0, 'INV-000002']);
@@ -175,7 +175,7 @@ describe('verify --invoice', () => {
     expect((await verified('--invoice', 'INV-000002')).invoice).toEqual(invoice);
   });
 
-  it('says that there is no such invoice', async () => {
+  it('reports an unknown invoice', async () => {
     const { code, stdout, stderr } = await ledgerline('verify', '--invoice', 'INV-000009');
     expect([
       code,
@@ -248,7 +248,7 @@ describe('the verifier in Python', () => {
       expect(stdout.trim().split('\n')).toEqual(vectors.map(([, , , fits]) => fits));
     }));
 
-  it('is content with the bundle, and with the key that one was given', async () =>
+  it('accepts the bundle, and the given key', async () =>
     needsPython(async () => {
       // 13 × 0.07 stands on the first invoice; 9 + 1 late and new on this one: 10 × 0.07 = 0.70, with 21 % tax 0.15.
       const { status, said } = await python(bundle, bundle.publicKey);
@@ -335,7 +335,7 @@ describe('the verifier in Python', () => {
     }),
   );
 
-  it('says what is wrong with a file that is no bundle, or one that was cut', async () =>
+  it('reports a file that is not a bundle, or one that was cut off', async () =>
     needsPython(async () => {
       const { events: _events, ...cut } = bundle;
       expect(await python(cut as AuditBundle)).toEqual({
@@ -355,7 +355,7 @@ describe('the verifier in Python', () => {
       });
     }));
 
-  it('is signed by whoever wrote it: another who signs his own log is found by the key that was given', async () =>
+  it('detects another signer by the given key', async () =>
     needsPython(async () => {
       const theirs = newSigner('ledgerline/theirs');
       const { size, root } = readCheckpoint(bundle.checkpoint, readVerifier(bundle.publicKey));
@@ -375,7 +375,7 @@ describe('the verifier in Python', () => {
       });
     }));
 
-  it('refuses a key that is not the one that was given', async () =>
+  it('refuses another key than the given one', async () =>
     needsPython(async () => {
       const { status, said } = await python(bundle, 'other+00000000+AAAA');
       expect([status, said]).toEqual([1, expect.stringContaining('signed with another key than yours')]);

@@ -57,7 +57,7 @@ describe.each(LOGS)('the log in %s', (_name, makeLedger) => {
 
   const shown = ({ items }: Page) => items.map(({ position, type }) => [position, type]);
 
-  it('is read in pages, of a stream, of a type, after a position, and as of one', async () => {
+  it('is read in pages: of a stream, of a type, after a position, and as of one', async () => {
     const all = await test.ask<Page>('events');
     expect(shown(all)).toEqual([
       [1, 'TenantRegistered'],
@@ -83,7 +83,7 @@ describe.each(LOGS)('the log in %s', (_name, makeLedger) => {
     expect(shown(await test.ask<Page>('events', { after: '900' }))).toEqual([]);
   });
 
-  it('is asked as of an instant of recording', async () => {
+  it('is read as of an instant of recording', async () => {
     const { items } = await test.ask<Page>('events');
     const asOf = items[2]?.recordedAt;
     const tenants = await test.ask<Page>('events', { asOf });
@@ -92,7 +92,7 @@ describe.each(LOGS)('the log in %s', (_name, makeLedger) => {
     );
   });
 
-  it('has the events that an invoice’s row rests on', async () => {
+  it('has the input events of an invoice row', async () => {
     const rateKey = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hel1' };
     const period = { start: T('2026-04-03'), end: T('2026-04-04') };
     await test.apply(

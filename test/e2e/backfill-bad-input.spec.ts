@@ -13,7 +13,7 @@ const ROW = 'site,vm-1,cpu_hours,2026-04-01T01:00:00Z,2026-04-01T02:00:00Z,hour,
 const with_ = (column: number, value: string): string => ROW.split(',').with(column, value).join(',');
 const [RESOURCE, START, QUANTITY] = [1, 3, 6];
 
-describe('bad input is told by file, row and remedy', () => {
+describe('bad input is reported with file, row and remedy', () => {
   let test: TestLedger;
   let files: Awaited<ReturnType<typeof folder>>;
   beforeAll(async () => {
@@ -42,7 +42,7 @@ describe('bad input is told by file, row and remedy', () => {
     );
   });
 
-  it('a BOM and Windows newlines are borne', async () => {
+  it('a BOM and Windows newlines are accepted', async () => {
     const file = await files.write('marked.csv', `\uFEFF${HEADER}\r\n${ROW.replace('site', 'marked')}\r\n`);
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);
   });
@@ -154,7 +154,7 @@ describe('bad input is told by file, row and remedy', () => {
     expect(items.find(({ resourceId }) => resourceId === 'vm-18')?.quantity).toBe('0.123456789012345678');
   });
 
-  it('ids of 200 characters are taken, of 513 not', async () => {
+  it('ids of 200 characters are accepted, of 513 not', async () => {
     const file = await files.write('long.csv', `${HEADER}\n${with_(RESOURCE, 'i'.repeat(200))}\n`);
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);
     expect((await said(with_(RESOURCE, 'i'.repeat(513))))[0]).toMatch(
@@ -177,7 +177,7 @@ describe('bad input is told by file, row and remedy', () => {
     );
   });
 
-  it('lines that are no JSON, or no object', async () => {
+  it('lines that are not JSON, or not an object', async () => {
     const file = await files.write('lines.jsonl', '{"deploymentId": \n[1]\n');
     expect((await backfilled(test, 'usage', file)).said).toEqual([
       expect.stringMatching(/^lines\.jsonl, row 1 \(line 1\) is not JSON \(.*\)\. Repair or remove the line\.$/),
@@ -185,7 +185,7 @@ describe('bad input is told by file, row and remedy', () => {
     ]);
   });
 
-  it('a mapping that names what is not there', async () => {
+  it('a mapping that names unknown fields or columns', async () => {
     const file = await files.write('usage.csv', `${HEADER}\n${ROW}\n`);
     await expect(backfilled(test, 'usage', file, { preset: 'focus' })).rejects.toThrow(
       'unknown preset "focus". Known presets: usage',

@@ -37,7 +37,7 @@ describe('ledgerline backfill', () => {
     return [[read, accepted, duplicate, correction, rejected], each.map(({ file }) => file.replace(files.path, ''))];
   };
 
-  it('reads all files of a pattern, plain and packed, and not what it wrote beside them', async () => {
+  it('reads all files of a pattern, plain and compressed, except the files that it wrote', async () => {
     await writeFile(join(files.path, 'a.csv.gz'), gzipSync(HEADER + row('a')));
     await files.write('b.csv', HEADER + row('b') + row('b', 'two'));
     const pattern = join(files.path, '*.csv*');
@@ -61,7 +61,7 @@ describe('ledgerline backfill', () => {
     ]);
   });
 
-  it('reads a file whose name would be a pattern, and stdin', async () => {
+  it('reads a file whose name is also a pattern, and stdin', async () => {
     expect(counts(await backfill(await files.write('april [1].csv', HEADER + row('c'))))).toEqual([
       [1, 1, 0, 0, 0],
       ['/april [1].csv'],
@@ -70,7 +70,7 @@ describe('ledgerline backfill', () => {
     expect([piped.code, counts(piped)]).toEqual([0, [[2, 1, 1, 0, 0], ['stdin']]]);
   });
 
-  it('says that a pattern matches nothing', async () => {
+  it('reports a pattern that matches nothing', async () => {
     const { code, stderr } = await backfill(join(files.path, 'may-*.csv'));
     expect([code, stderr]).toEqual([1, expect.stringMatching(/no file matches .*may-\*\.csv/)]);
   });

@@ -94,7 +94,7 @@ describe('backfill costs', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as { row: number; code: string; field: string });
 
-  it('counts each line once, also where two import the same bill at the same time', async () => {
+  it('counts each line once, also if two import the same bill at the same time', async () => {
     const rows = Array.from({ length: 1500 }, (_, n) => aws(`line-${n}`, 1, '0.01'));
     const file = await files.write('both.csv', AWS_HEADER + rows.join(''));
     const both = await Promise.all([backfilled(test, 'costs', file), backfilled(test, 'costs', file)]);
@@ -139,7 +139,7 @@ describe('backfill costs', () => {
     },
   );
 
-  it('counts equal lines of one invoice as several', async () => {
+  it('counts equal lines of one invoice separately', async () => {
     const line = `Floating IPs,,Unused Floating IP,100,${FIRST},${LAST},$3.11,\n`;
     const file = await files.write('do.csv', DO_HEADER + line + line);
     expect(countsOf(await backfilled(test, 'costs', file))).toEqual([2, 2, 0, 0, 0]);
@@ -174,7 +174,7 @@ describe('backfill costs', () => {
     expect(await cogs('2020-01-15')).toBe('46.79');
   });
 
-  it('takes FOCUS rows as odd as the official sample’s, all, and reports each oddity with its row', async () => {
+  it('imports all FOCUS rows of the official sample, and reports each oddity with its row', async () => {
     const file = await files.write(
       'focus.csv',
       focus(
@@ -215,7 +215,7 @@ describe('backfill costs', () => {
     expect(countsOf(await backfilled(test, 'costs', file))).toEqual([5, 0, 5, 0, 0]);
   });
 
-  it('knows a FOCUS charge by what names it, not by what measures it: another cost is a correction', async () => {
+  it('identifies a FOCUS charge by its names, not its measures: another cost is a correction', async () => {
     const [first, second] = [
       await files.write('a.csv', focus({}, { BilledCost: '2' })),
       await files.write('b.csv', focus({ ListCost: '9', Tags: '{}' }, { BilledCost: '3' })),
@@ -227,7 +227,7 @@ describe('backfill costs', () => {
     expect(await cogs('2024-09-15')).toBe('3.0000008');
   });
 
-  it('gives a cost to the tenant that a tag names', async () => {
+  it('assigns a cost to the tenant that a tag names', async () => {
     await test.apply(tenant('acme'));
     const file = await files.write(
       'focus.csv',
@@ -240,7 +240,7 @@ describe('backfill costs', () => {
     });
   });
 
-  it('knows an AWS line by its id and interval, and refuses a type that it does not know', async () => {
+  it('identifies an AWS line by its id and interval, and refuses an unknown type', async () => {
     const file = await files.write(
       'aws.csv',
       AWS_HEADER +
@@ -263,7 +263,7 @@ describe('backfill costs', () => {
     expect(await cogs('2023-11-15')).toBe('0.2500000181');
   });
 
-  it('reads an AWS report in the columns of CUR 2.0, and knows a line of the legacy report again', async () => {
+  it('reads an AWS report in the columns of CUR 2.0, and recognises a line of the legacy report', async () => {
     const legacy = await files.write('legacy.csv', AWS_HEADER + aws('a', 1, '0.50'));
     expect(countsOf(await backfilled(test, 'costs', legacy))).toEqual([1, 1, 0, 0, 0]);
     const header =

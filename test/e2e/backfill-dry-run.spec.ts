@@ -96,7 +96,7 @@ describe('backfill --dry-run', () => {
     },
   );
 
-  it('tells of costs what they add up to by kind and currency, and of rates what they do to open lines', async () => {
+  it('reports the sum of costs by kind and currency, and the effect of rates on open lines', async () => {
     const costs = await files.write(
       'costs.csv',
       'provider,invoice,kind,start,end,amount,currency,category\nh,1,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,4.15,USD,usage\nh,1,server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,2,EUR,usage\n',

@@ -12,7 +12,7 @@ const hour = (site: string, at: number, quantity: string): string =>
   `${site},vm-1,cpu_hours,2026-04-01T0${at}:00:00Z,2026-04-01T0${at + 1}:00:00Z,hour,${quantity}\n`;
 
 describe.each(LOGS)('backfill into %s', (_name, open) => {
-  it('takes each row once, also where two import the same file at the same time', async () => {
+  it('imports each row once, also if two import the same file at the same time', async () => {
     const [test, files] = await Promise.all([open(), folder()]);
     try {
       await test.apply(TENANT, deployment('site'));
@@ -53,7 +53,7 @@ describe('backfill usage', () => {
   const used = async (deploymentId: string): Promise<unknown> =>
     test.ask('usage', { deploymentId, start: '2026-01-01T00:00:00Z', end: '2027-01-01T00:00:00Z' });
 
-  it('takes each row once, however often the file is read', async () => {
+  it('imports each row once if the file is imported repeatedly', async () => {
     const file = await files.write('once.csv', HEADER + hour('once', 1, '2') + hour('once', 2, '0.50'));
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([2, 2, 0, 0, 0]);
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([2, 0, 2, 0, 0]);
@@ -61,7 +61,7 @@ describe('backfill usage', () => {
     expect(await used('once')).toEqual({ cpu_hours: '2.5' });
   });
 
-  it('says in its events which import recorded them', async () => {
+  it('records in its events which import made them', async () => {
     const [a, b] = [
       await files.write('run-a.csv', HEADER + hour('runs', 1, '1') + hour('runs', 2, '1')),
       await files.write('run-b.csv', HEADER + hour('runs', 3, '1')),
@@ -73,7 +73,7 @@ describe('backfill usage', () => {
     expect(new Set(runs).size).toBe(2);
   });
 
-  it('reads gzip and stdin as the file that they hold', async () => {
+  it('reads gzip and stdin as the file that they contain', async () => {
     const content = HEADER + hour('packed', 1, '3');
     const packed = join(files.path, 'packed.csv.gz');
     await writeFile(packed, gzipSync(content));
@@ -120,7 +120,7 @@ describe('backfill usage', () => {
     },
   );
 
-  it('tells events without ids apart by file and row', async () => {
+  it('identifies events without ids by file and row', async () => {
     const request = 'events,api,requests,2026-04-01T10:00:00Z,,event,1\n';
     const [a, b] = [
       await files.write('events-a.csv', HEADER + request + request),
@@ -132,7 +132,7 @@ describe('backfill usage', () => {
     expect(await used('events')).toEqual({ requests: '3' });
   });
 
-  it('knows a row by the id of its source, in whatever file', async () => {
+  it('identifies a row by the id of its source, in any file', async () => {
     const row = (id: string, quantity: string): string =>
       `ids,api,requests,2026-04-01T10:00:00Z,event,${quantity},${id}\n`;
     const header = 'deployment_id,resource_id,billing_kind,start,granularity,quantity,source_id\n';
@@ -146,7 +146,7 @@ describe('backfill usage', () => {
     expect(await used('ids')).toEqual({ requests: '5' });
   });
 
-  it('takes many readings at once as it takes few, whatever stands in their attributes', async () => {
+  it('imports many readings together like few, with any attributes', async () => {
     const attributes = { path: 'C:\\temp\t"x"\n', tab: '\\N' };
     const lines = Array.from({ length: 700 }, (_, n) =>
       JSON.stringify({
@@ -174,7 +174,7 @@ describe('backfill usage', () => {
     expect(items[0]?.resourceId).toBe('vm\\0');
   });
 
-  it('reads columns of other names by a mapping, and times in the zone that it says', async () => {
+  it('reads columns with other names by a mapping, and times in its zone', async () => {
     const file = await files.write(
       'trace.csv',
       'TIMESTAMP;ContextTokens\n2026-04-01 18:17:03.9799600;4808\n2026-04-01 18:17:04.0319600;3180\n',
@@ -198,7 +198,7 @@ describe('backfill usage', () => {
     expect(await used('lines')).toEqual({ gb: '1.1234567890123456789' });
   });
 
-  it('writes what it rejects to a file that can be mended and imported', async () => {
+  it('writes rejected rows to a file that can be repaired and imported', async () => {
     const file = await files.write(
       'mended.csv',
       HEADER + hour('mended', 1, '2') + hour('mended', 2, 'two') + hour('nowhere', 3, '1'),

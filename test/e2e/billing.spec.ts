@@ -95,7 +95,7 @@ const rowsOf = (invoice: Invoice) =>
   );
 
 describe('an invoice', () => {
-  it('is the same for the same tenant and instant until it is voided; voiding gives its usage back', async () => {
+  it('is the same for the same tenant and instant until it is voided, which opens its usage again', async () => {
     await onPlan(plan('p1'));
     await test.apply(usage('2026-04-03', '10'));
     const [first] = await create('2026-04-10');
@@ -109,7 +109,7 @@ describe('an invoice', () => {
     expect([again.number, again.total]).toEqual(['INV-000002', '35.00']);
   });
 
-  it('is none where nothing is due', async () => {
+  it('is not made if nothing is due', async () => {
     await onPlan(plan('p1', { baseFee: '0' }));
     expect(await create('2026-04-10')).toEqual([]);
   });
@@ -132,7 +132,7 @@ describe('an invoice', () => {
     expect(invoice.lines.map(({ tax }) => tax).sort()).toEqual(['0.00', '0.01', '0.01']);
   });
 
-  it('can not be voided once paid, nor paid twice', async () => {
+  it('can’t be voided after payment, nor paid twice', async () => {
     await onPlan(plan('p1'));
     const { invoiceId } = await issue('2026-04-10');
     await test.apply({ command: 'pay-invoice', invoiceId, at: T('2026-04-20') });
@@ -144,7 +144,7 @@ describe('an invoice', () => {
 });
 
 describe('a subscription', () => {
-  it('that is cancelled is billed up to its instant, and the unused advance fee comes back', async () => {
+  it('that is cancelled is billed up to that instant, and the unused advance fee is returned', async () => {
     await onPlan(plan('p1'));
     await test.apply(usage('2026-04-03', '10'));
     expect((await issue('2026-04-10')).total).toBe('35.00');
@@ -160,7 +160,7 @@ describe('a subscription', () => {
     expect(last.total).toBe('-13.00');
   });
 
-  it('whose deployment moves to another tenant ends for the one and begins for the other', async () => {
+  it('whose deployment moves to another tenant ends for the one and starts for the other', async () => {
     await onPlan(plan('p1'));
     await test.apply(
       { command: 'register-tenant', tenantId: 't2', name: 'Other', currency: 'USD' },
@@ -182,7 +182,7 @@ describe('a subscription', () => {
     ]);
   });
 
-  it('overlapping another of the same deployment is refused', async () => {
+  it('that overlaps another of the same deployment is refused', async () => {
     await onPlan(plan('p1'));
     const second = {
       command: 'start-subscription',
@@ -221,7 +221,7 @@ describe('a subscription', () => {
 });
 
 describe('a plan published again with the same fee', () => {
-  it('takes nothing of the fee back: 25.00 + 25.00 is 50.00', async () => {
+  it('does not change the fee: 25.00 + 25.00 is 50.00', async () => {
     await onPlan(plan('p1', { baseFee: '50.00' }));
     expect((await issue('2026-04-01')).total).toBe('50.00');
     await test.apply(plan('p1', { baseFee: '50.00', effectiveFrom: T('2026-04-16') }));
@@ -236,7 +236,7 @@ describe('usage priced by a rate card', () => {
   const key = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
   const vm = (day: string, quantity: string) => usage(day, quantity, { billingKind: 'vm', rateKey: key });
 
-  it('follows the rate by its dates; a corrected rate is booked for the issued period as a correction', async () => {
+  it('follows the dates of the rate, and books a corrected rate as a correction of the issued period', async () => {
     await onPlan(card);
     await test.apply(
       { command: 'set-rate', ...key, unitPrice: '0.10', effectiveFrom: T('2026-01-01') },
@@ -263,7 +263,7 @@ describe('usage priced by a rate card', () => {
     expect(next.total).toBe('-8.50');
   });
 
-  it('books nothing where a rate is set or corrected to what it is', async () => {
+  it('books nothing if a rate is set or corrected to its present value', async () => {
     await onPlan(card);
     await test.apply(
       { command: 'set-rate', ...key, unitPrice: '0.10', effectiveFrom: T('2026-01-01') },
@@ -294,7 +294,7 @@ describe('usage priced by a rate card', () => {
     ]);
   });
 
-  it('without a rate is quarantined, that line alone, until the rate is set', async () => {
+  it('without a rate quarantines only its own line until the rate is set', async () => {
     await onPlan({
       ...card,
       items: [...card.items, { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.50' } }],
@@ -335,7 +335,7 @@ describe('commands', () => {
     });
   });
 
-  it('with the same idempotency key and another body conflict, whatever they are', async () => {
+  it('with the same idempotency key and another body conflict, also if the names differ', async () => {
     await test.apply({
       command: 'register-tenant',
       tenantId: 't1',
@@ -347,7 +347,7 @@ describe('commands', () => {
     expect(await test.ledger.execute(other, ADMIN)).toMatchObject({ status: 'refused', error: { kind: 'conflict' } });
   });
 
-  it('name every field at fault', async () => {
+  it('name every faulty field', async () => {
     const outcome = await test.ledger.execute(
       { command: 'register-tenant', tenantId: '', currency: 'QQQ', nmae: 'x' },
       ADMIN,
@@ -420,7 +420,7 @@ describe('usage that no line covers', () => {
 });
 
 describe('what was believed', () => {
-  it('is answered as of a position, for usage, rates, invoices and margin alike', async () => {
+  it('is answered as of a position, for usage, rates, invoices and margin', async () => {
     await onPlan(plan('p1'));
     await test.apply(usage('2026-04-03', '10'));
     const before = await test.ledger.catchUp();

@@ -111,7 +111,7 @@ describe('check, against the log', () => {
       expect([message.includes(table), remedy.includes('projections rebuild')]).toEqual([true, true]);
   });
 
-  it('names the row, and what differs in it', async () => {
+  it('names the row and the difference', async () => {
     await run("UPDATE usage_records SET quantity = 4 WHERE resource_id = 'late'");
     const [found] = await differing();
     expect(found?.ids).toEqual({

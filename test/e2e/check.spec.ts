@@ -174,7 +174,7 @@ describe('check', () => {
     expect((await found(statements)).failures).toContain(code);
   });
 
-  it('finds a mark that is missing, and is content while it is there', async () => {
+  it('finds a missing mark, and reports nothing if it is there', async () => {
     const late = async (trial: LedgerCore): Promise<void> => {
       const observations = [
         {
@@ -207,7 +207,7 @@ describe('check', () => {
     expect((await found(['DELETE FROM rates'])).failures).toContain('usage_without_price');
   });
 
-  it('only notices cost of nobody, and a resource that no usage is known of', async () => {
+  it('reports unattributed cost and resources without usage only as notices', async () => {
     const { failures, notices } = await found([
       'UPDATE cost_lines SET resource_id = NULL',
       "INSERT INTO resources SELECT provider, 'new', kind, name, region, project, status, size_slug, size_gb, " +
@@ -217,7 +217,7 @@ describe('check', () => {
     expect([failures, notices]).toEqual([[], ['cost_without_tenant', 'resource_without_usage']]);
   });
 
-  it('is asked by whoever sees all tenants; cost is for who sees the margin', async () => {
+  it('is for roles that see all tenants, with cost only for roles that see the margin', async () => {
     const asked = async (role: 'auditor' | 'tenant') =>
       test.ledger.ask('check', {}, { ...ADMIN, role, tenantId: 't1' });
     expect(await asked('auditor')).toMatchObject({ ok: true, failures: [] });

@@ -48,7 +48,7 @@ describe('ledgerline demo --json', () => {
     story = await cli(['demo', '--json', '--data-dir', dataDir]);
   });
 
-  it('answers one document with the figures, and tells the story meanwhile', () => {
+  it('prints one document with the figures, and the story as progress', () => {
     expect(story.code).toBe(0);
     expect(JSON.parse(story.stdout)).toMatchObject({
       rates: { count: 1025, keys: 872, keysWithSeveralDates: 128, zeroPrices: 594 },
@@ -78,7 +78,7 @@ describe('ledgerline demo --json', () => {
     expect(story.stderr).toContain('7. A rate corrected in the past');
   });
 
-  it('ends with commands that work on the ledger that it leaves', async () => {
+  it('ends with commands that work on its ledger', async () => {
     const { next } = JSON.parse(story.stdout) as { next: string[] };
     for (const command of next.filter((line) => !line.includes(' up'))) {
       const [npx, name, ...args] = command.split(' ');
@@ -120,7 +120,7 @@ describe('ledgerline up', () => {
     expect((await stat(join(dataDir, 'jwt-secret'))).mode & 0o777).toBe(0o600);
   });
 
-  it('shares its Postgres with other commands, and what they write is served', async () => {
+  it('shares its Postgres with other commands, and serves what they write', async () => {
     expect((await cli(['apply', '-', '--data-dir', dataDir], { input: tenant('beside-up') })).code).toBe(0);
     const tenants = await fetch(`${served.api}/tenants?tenantId=beside-up`, {
       headers: { authorization: `Bearer ${served.token}` },
@@ -128,7 +128,7 @@ describe('ledgerline up', () => {
     expect(await tenants.json()).toMatchObject({ items: [{ tenantId: 'beside-up' }] });
   });
 
-  it('keeps the demo from beginning afresh beneath it', async () => {
+  it('keeps the demo from replacing its ledger', async () => {
     const { code, stderr } = await cli(['demo', '--data-dir', dataDir]);
     expect(code).toBe(1);
     expect(stderr).toContain('another command, such as ledgerline up, is using');
@@ -136,14 +136,14 @@ describe('ledgerline up', () => {
     expect(JSON.parse(stdout)).toMatchObject({ items: [{ tenantId: 'beside-up' }] });
   });
 
-  it('stops all at Ctrl-C', async () => {
+  it('stops everything at Ctrl-C', async () => {
     up.kill('SIGINT');
     expect(await exited).toBe(0);
     await expect(fetch(served.console)).rejects.toThrow();
     expect(isServed(dataDir)).toBe(false);
   });
 
-  it.each(['api', 'worker'])('ends, and says so, where its %s dies', async (app) => {
+  it.each(['api', 'worker'])('ends with a message if its %s dies', async (app) => {
     await start();
     process.kill(await childOf(up, `/${app}/src/main.js`), 'SIGKILL');
     expect(await exited).toBe(1);
@@ -152,7 +152,7 @@ describe('ledgerline up', () => {
     expect(isServed(dataDir)).toBe(false);
   });
 
-  it('leaves no process behind when it is killed, and a Postgres that the next command adopts and stops', async () => {
+  it('leaves only Postgres running when it is killed, which the next command reuses and stops', async () => {
     await start();
     up.kill('SIGKILL');
     // API and worker hold the other end of its messages: they end with the last of them.
@@ -163,7 +163,7 @@ describe('ledgerline up', () => {
     expect(isServed(dataDir)).toBe(false);
   });
 
-  it('refuses a port that is none', async () => {
+  it('refuses an invalid port', async () => {
     expect((await cli(['up', '--port', '65536', '--data-dir', dataDir])).code).toBe(2);
   });
 });
@@ -178,7 +178,7 @@ async function childOf({ pid }: ChildProcess, program: string): Promise<number> 
 
 describe('an interrupted command', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
-    'apply stops at %s after its command, also where it waits for input; what is done is kept',
+    'apply stops at %s after its command, also while it waits for input, and keeps finished commands',
     async (signal) => {
       const own = join(files.path, signal);
       const { code, stdout, stderr } = await interrupted(['apply', '-', '--data-dir', own], `${tenant('a')}\n`, signal);
@@ -190,7 +190,7 @@ describe('an interrupted command', () => {
     },
   );
 
-  it('meter gives up the rest of its days, and leaves no Postgres behind', async () => {
+  it('meter skips the rest of its days, and leaves no Postgres running', async () => {
     const own = join(files.path, 'meter');
     const { code, stderr } = await interrupted(
       ['meter', '--date', '2001-01-01', '--to', '2025-12-31', '--data-dir', own],
@@ -204,7 +204,7 @@ describe('an interrupted command', () => {
 });
 
 describe('results', () => {
-  it('may be read in part: a closed pipe is no failure', async () => {
+  it('may be read in part: a closed pipe is not a failure', async () => {
     const child = startCli(['query', 'rates', '--data-dir', dataDir]);
     const { stdin, stdout, stderr } = pipesOf(child);
     stdin.end();
@@ -236,7 +236,7 @@ describe('values on the command line', () => {
     expect((await cli([...args, '--data-dir', dataDir])).code).toBe(2);
   });
 
-  it('name files that are all looked for before anything is done', async () => {
+  it('name files that must all exist before anything is done', async () => {
     const own = join(files.path, 'none');
     const { code, stderr } = await cli([
       'apply',

@@ -51,7 +51,7 @@ describe('ledgerline demo', () => {
     );
   });
 
-  it('leaves a ledger that the other commands work on', async () => {
+  it('leaves a ledger for the other commands', async () => {
     const margin = await cli(['query', 'margin', 'period=2026-04-15', '--json', '--data-dir', dataDir]);
     expect(JSON.parse(margin.stdout)).toMatchObject({
       overall: { revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2' },
@@ -90,7 +90,7 @@ describe('ledgerline apply', () => {
     '{"command":"register-deployment","deploymentId":"d","tenantId":"t","name":"d","from":"2026-04-01T02:00:00+02:00"}',
   ].join('\n');
 
-  it('answers each command; a refusal does not stop the rest, and makes the exit code 1', async () => {
+  it('reports each command, continues after a refusal, and then exits 1', async () => {
     const file = await files.write('commands.jsonl', commands);
     const { code, stdout, stderr } = await cli(['apply', file, '--json'], { env });
     expect(code).toBe(1);
@@ -104,7 +104,7 @@ describe('ledgerline apply', () => {
     expect(stderr).toContain('commands.jsonl:4: (not JSON) was refused');
   });
 
-  it('changes nothing when the same is applied again, and reads from stdin', async () => {
+  it('changes nothing if the same file is applied again, and reads from stdin', async () => {
     const again = await cli(['apply', '-', '--json'], { env, input: commands });
     expect((JSON.parse(again.stdout) as { status: string }[]).map(({ status }) => status)).toEqual([
       'unchanged',
@@ -115,7 +115,7 @@ describe('ledgerline apply', () => {
     ]);
   });
 
-  it('is seen by the next query, as REST would answer it', async () => {
+  it('is visible to the next query, with the answer of REST', async () => {
     const { stdout } = await cli(['query', 'deployments', '--json'], { env });
     expect(JSON.parse(stdout)).toEqual({
       items: [
@@ -151,7 +151,7 @@ describe('ledgerline apply', () => {
 });
 
 describe('ledgerline rate and quote', () => {
-  it('rates each request of a batch, the bad ones too', async () => {
+  it('rates each request of a batch, also the invalid ones', async () => {
     const requests = [
       {
         id: 'x1',
@@ -209,7 +209,7 @@ describe('wrong usage', () => {
     expect((await cli(args)).code).toBe(2);
   });
 
-  it('differs from a failure, which exits 1 and prints the error', async () => {
+  it('exits 2, while a failure exits 1 and prints the error', async () => {
     const missing = await cli(['rate', join(files.path, 'missing.json')]);
     expect([missing.code, missing.stderr]).toEqual([
       1,

@@ -9,14 +9,14 @@ const api = apiForAll();
 const folder = new URL('../../clients/typescript/', import.meta.url);
 
 describe('the TypeScript client', () => {
-  it('is that of the API as it is; UPDATE_CLIENT=1 writes it anew', async () => {
+  it('is up to date with the API (UPDATE_CLIENT=1 writes it again)', async () => {
     const file = new URL('ledgerline.ts', folder);
     const generated = clientOf((await api().get(null, '/api/docs-json')).body);
     if (process.env['UPDATE_CLIENT'] === '1') await writeFile(file, generated);
     expect(await readFile(file, 'utf8')).toBe(generated);
   });
 
-  it('does what its example shows: sends usage, knows it again, reads it back, and is told of a refusal', async () => {
+  it('does what its example shows: sends usage twice, reads it back, and reports a refusal', async () => {
     const environment = {
       ...process.env,
       LEDGERLINE_URL: api().url,

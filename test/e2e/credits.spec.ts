@@ -86,7 +86,7 @@ const refused = async (command: object): Promise<string> => {
 };
 
 describe('credits', () => {
-  it('come after coupons, the first to end first, and lower the tax', async () => {
+  it('are used after coupons, the earliest end first, and lower the tax', async () => {
     await test.apply(
       grant('lasting', '100.00'),
       grant('ending', '10.00', { until: T('2026-05-01') }),
@@ -111,7 +111,7 @@ describe('credits', () => {
     ]);
   });
 
-  it('are taken once: what is used up is not there for the next', async () => {
+  it('are used once: the used amount is not available to the next invoice', async () => {
     await test.apply(grant('welcome', '52.00'));
     await use('2026-04-02', '30');
     expect(shown(await bill('2026-04-10'))).toEqual([
@@ -130,7 +130,7 @@ describe('credits', () => {
     expect(shown(await bill('2026-04-01'))).toEqual([['base_fee', 'charge', '50.00', '20.00', '30.00']]);
   });
 
-  it('that ended still pay for the corrected row that they had paid for', async () => {
+  it('that ended still pay for a corrected row that they paid for before', async () => {
     await test.apply(grant('april', '2.00', { until: T('2026-04-15') }));
     await use('2026-04-02', '20');
     await bill('2026-04-01');
@@ -151,7 +151,7 @@ describe('credits', () => {
     ]);
   });
 
-  it('do not make a correction of their own', async () => {
+  it('do not cause a correction by themselves', async () => {
     await bill('2026-04-01');
     await test.apply(grant('late', '20.00'));
     await test.apply({
@@ -194,7 +194,7 @@ describe('credits', () => {
     },
   );
 
-  it('a coupon that has ended is not prolonged by being revoked', async () => {
+  it('a coupon that has ended is not prolonged by a later revocation', async () => {
     await test.apply(coupon('april', '50', { until: T('2026-04-15') }));
     const revoked = {
       command: 'revoke-credit',
@@ -209,7 +209,7 @@ describe('credits', () => {
     expect(shown(await bill('2026-05-01'))).toEqual([['base_fee', 'charge', '50.00', '0.00', '50.00']]);
   });
 
-  it('half of a line is half of it, however it is cut', async () => {
+  it('half of a line is half of it for any cuts', async () => {
     await test.apply(coupon('half', '50', { billingKinds: ['hours'] }));
     const taken: string[] = [];
     for (const day of ['02', '03', '04', '05']) {
@@ -223,7 +223,7 @@ describe('credits', () => {
     expect(taken).toEqual(['0.01 0.01', '0.01 0.00', '0.01 0.01', '0.01 0.00']);
   });
 
-  it('give back the share of a coupon where a row is below zero', async () => {
+  it('return the share of a coupon if a row is below zero', async () => {
     await test.apply(coupon('half', '50', { billingKinds: ['hours'] }));
     await use('2026-04-02', '1000');
     await bill('2026-04-10');
@@ -232,7 +232,7 @@ describe('credits', () => {
     expect(shown(await bill('2026-04-20'))).toEqual([['hours', 'charge', '-100.00', '-50.00', '-50.00']]);
   });
 
-  it('end when they are revoked, and are refused where they could never be taken', async () => {
+  it('end when they are revoked, and are refused if they could never be used', async () => {
     await test.apply(grant('oops', '20.00'), {
       command: 'revoke-credit',
       creditId: 'oops',
@@ -252,7 +252,7 @@ describe('credits', () => {
 });
 
 describe('a credit note', () => {
-  it('takes from each row in proportion, with its tax, and lowers the amount due', async () => {
+  it('credits each row in proportion, with its tax, and lowers the amount due', async () => {
     await use('2026-04-02', '500');
     const { invoiceId } = await bill('2026-04-10');
     // 50.00 + 50.00, 10.00 of tax
@@ -281,7 +281,7 @@ describe('a credit note', () => {
     expect(await test.ask('margin', { period: '2026-04-15' })).toMatchObject({ overall: { revenue: '89.99' } });
   });
 
-  it('is of one row, is all that is left, and never more than the invoice', async () => {
+  it('credits one row, or all that is left, and never more than the invoice', async () => {
     await use('2026-04-02', '100');
     const { invoiceId, lines } = await bill('2026-04-10');
     const fee = lines[0]?.rows[0]?.rowId ?? '';
@@ -305,7 +305,7 @@ describe('a credit note', () => {
     expect(await refused({ command: 'void-invoice', invoiceId, at: T('2026-04-13') })).toBe('invoice_credited');
   });
 
-  it('is never more than its invoice with tax, where what it gave back is taxed otherwise', async () => {
+  it('is never more than its invoice with tax, even if the credited amount is taxed differently', async () => {
     await test.apply({ command: 'set-tax', tenantId: 't1', name: 'VAT', ratePercent: '20', from: T('2026-05-01') });
     await use('2026-04-02', '500');
     await bill('2026-04-10');
@@ -336,7 +336,7 @@ describe('a credit note', () => {
     ]);
   });
 
-  it('of a paid invoice is the tenant’s credit, taken from the next amount due', async () => {
+  it('of a paid invoice becomes the tenant’s credit, deducted from the next amount due', async () => {
     const { invoiceId } = await bill('2026-04-01');
     await test.apply(
       { command: 'pay-invoice', invoiceId, at: T('2026-04-02') },
@@ -347,7 +347,7 @@ describe('a credit note', () => {
     expect([next.total, next.amountDue]).toEqual(['55.00', '44.00']);
   });
 
-  it('is not one of a draft', async () => {
+  it('is refused for a draft', async () => {
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-10') });
     const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
     expect(
@@ -362,7 +362,7 @@ describe('a credit note', () => {
 });
 
 describe('an invoice of some lines', () => {
-  it('takes these alone, and leaves the rest to the next', async () => {
+  it('bills only these, and leaves the rest to the next', async () => {
     await use('2026-04-02', '30');
     const some = await bill('2026-04-10', { select: { billingKinds: ['hours'] } });
     expect(shown(some)).toEqual([['hours', 'charge', '3.00', '0.00', '3.00']]);
@@ -375,7 +375,7 @@ describe('an invoice of some lines', () => {
     ]);
   });
 
-  it('does not settle what is owed on others', async () => {
+  it('does not settle corrections owed on other lines', async () => {
     await use('2026-04-02', '30');
     await bill('2026-04-10');
     await use('2026-04-03', '10');
@@ -385,7 +385,7 @@ describe('an invoice of some lines', () => {
 });
 
 describe('a grace period', () => {
-  it('waits for late usage before the last part of a period is billed, and for nothing else', async () => {
+  it('delays only the last part of a period, for late usage', async () => {
     await test.apply({ command: 'set-grace-period', tenantId: 't1', hours: 48, from: T('2026-04-01') });
     await use('2026-04-02', '30');
     // mid-period nothing waits

@@ -87,7 +87,7 @@ const why = (each: { events: readonly { type: string; reason: string | null }[] 
   each?.events.map(({ type, reason }) => [type, reason]);
 
 describe('diff', () => {
-  it('names the sighting that says whose a resource was, where that moves a cost', async () => {
+  it('names the sighting that assigned a resource, if that moves a cost', async () => {
     const { margin } = await after(seen('2026-04-01', { tenantId: 'u' }));
     // u's for 19 of 30 days: 6 × 19 / 30 = 3.80.
     expect(margin?.map(({ tenantId, before, after: now }) => [tenantId, before.cogs, now.cogs])).toEqual([
@@ -112,7 +112,7 @@ describe('diff', () => {
     expect(why(margin?.[0])).toEqual([['ResourceCorrected', 'it was theirs']]);
   });
 
-  it('names the coupon that makes a line another', async () => {
+  it('names the coupon that changes a line', async () => {
     const { lines } = await after({
       command: 'grant-coupon',
       creditId: 'c',
@@ -161,7 +161,7 @@ describe('diff', () => {
     ]);
   });
 
-  it('names a rate that is the same figure in another currency', async () => {
+  it('names a rate that has the same figure in another currency', async () => {
     const { rates, lines } = await after(
       { command: 'withdraw-rate', ...key, from: T('2026-01-01'), reason: 'wrong currency' },
       { command: 'set-rate', ...key, unitPrice: '2', currency: 'EUR', effectiveFrom: T('2026-01-01') },

@@ -192,7 +192,7 @@ afterAll(async () => {
 });
 
 describe('an invoice as a document', () => {
-  it('shows a line that was cut with the part that it bills, and taxes and totals', async () => {
+  it('shows a split line with the billed part, and taxes and totals', async () => {
     const html = await documentOf(ids.first);
     expect(rowsOf(html).slice(2)).toEqual([
       ['Web shop (shop)'],
@@ -256,7 +256,7 @@ describe('an invoice as a document', () => {
     ]);
   });
 
-  it('is unmistakably no invoice while a draft, and when void', async () => {
+  it('is clearly marked as a draft, or as void', async () => {
     const draft = await documentOf(ids.draft);
     expect(draft).toContain('<title>DRAFT · Draft of an invoice</title>');
     expect(draft).toContain('<div class="watermark" aria-hidden="true"><span>DRAFT</span></div>');
@@ -273,14 +273,14 @@ describe('an invoice as a document', () => {
     ]);
   });
 
-  it('is as it was known: a draft before it was issued', async () => {
+  it('is shown as known then: a draft before it was issued', async () => {
     const before = await documentOf(ids.first, `?asOf=${beforeIssue}`);
     expect(before).toContain('<title>DRAFT · Draft of an invoice</title>');
     expect(fact(before, 'As recorded up to')).toBe(`log position ${beforeIssue}`);
     expect(rowsOf(before).at(-1)).toEqual(['Amount due if issued now, EUR', '68.19']);
   });
 
-  it('is HTML that runs nothing, loads nothing, and is nobody else’s', async () => {
+  it('is HTML without scripts or external resources, visible only to its tenant', async () => {
     const { headers, text } = await get(`invoices/${ids.first}/document`);
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
     const source = /style-src ('sha256-[^']+')/.exec(text)?.[1] ?? 'none';
@@ -297,7 +297,7 @@ describe('an invoice as a document', () => {
 });
 
 describe('a credit note as a document', () => {
-  it('says what it credits, of which invoice, and why', async () => {
+  it('shows the credited amounts, the invoice and the reason', async () => {
     const { text, headers } = await get(`credit-notes/${ids.creditNote}/document`);
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(['Number', 'Issued', 'Credits', 'Reason'].map((name) => fact(text, name))).toEqual([
@@ -334,7 +334,7 @@ describe('ledgerline document', () => {
     expect(JSON.parse(stdout)).toEqual({ html: await documentOf(ids.first, `?asOf=${beforeIssue}`) });
   });
 
-  it('says which document there is not', async () => {
+  it('names the document that does not exist', async () => {
     const { code, stdout, stderr } = await ran('nonsense');
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toContain('there is no invoice or credit note nonsense');
@@ -342,7 +342,7 @@ describe('ledgerline document', () => {
 });
 
 describe('a tenant whose details were erased', () => {
-  it('has its documents still, and they say so', async () => {
+  it('still has its documents, with the name marked as erased', async () => {
     const client = new pg.Client({ connectionString: test.url });
     await client.connect();
     await client.query(`DELETE FROM ledgerline_private.tenant_details WHERE tenant_id = 't1'`);

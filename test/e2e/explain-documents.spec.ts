@@ -94,7 +94,7 @@ afterAll(async () => {
 });
 
 describe('explain', () => {
-  it('adds an invoice up, with its tax, and says who issued it', async () => {
+  it('adds up an invoice, with its tax, and names who issued it', async () => {
     const { documents, rows } = await explain('INV-000001', 'issued');
     // 50.00 + (72 − 48) × 0.01 + 17 × 0.50 = 58.74; 19 % of it are 11.1606, so 11.16
     expect(documents).toMatchObject([{ number: 'INV-000001', status: 'issued', arithmetic: '58.74 + 11.16 = 69.90' }]);
@@ -114,7 +114,7 @@ describe('explain', () => {
     ]);
   });
 
-  it('takes a draft, by what it comes to now', async () => {
+  it('explains a draft with its present amounts', async () => {
     const { documents, rows } = await explain(draft, 'draft');
     // 9 × 0.50 = 4.50, and 24 hours of the 4th are off: 0; 19 % of 4.50 = 0.855, so 0.86
     expect(documents).toMatchObject([
@@ -125,7 +125,7 @@ describe('explain', () => {
     ]);
   });
 
-  it('takes a credit note by number, id and row', async () => {
+  it('explains a credit note by number, id and row', async () => {
     const { documents, rows } = await explain('CN-000001', 'issued');
     expect(documents).toMatchObject([
       { number: 'CN-000001', status: 'issued', credits: 'INV-000001', arithmetic: '−2.00 − 0.38 = −2.38' },
@@ -147,7 +147,7 @@ describe('explain', () => {
     expect([...new Set(revenue.revenue.map(({ number }) => number))]).toEqual(['INV-000001', 'CN-000001']);
   });
 
-  it('takes what of a line is open beside what is billed of it, and an open part by its own id', async () => {
+  it('explains the open and the billed parts of a line, and an open part by its own id', async () => {
     const { items } = await test.ask<{
       items: { lineId: string; parentLineId: string | null; billingKind: string; invoiceId: string | null }[];
     }>('lines', { tenantId: 't', at: T('2026-04-20') });
@@ -213,7 +213,7 @@ describe('explain', () => {
     ]);
   });
 
-  it('names the sightings that a metered reading rests on, and follows a sighting up', async () => {
+  it('names the sightings behind a metered reading, and the uses of a sighting', async () => {
     const because = async (day: string) =>
       (await explain(`usage:d/droplet_hours/web/${T(day)}`, 'usage record')).versions.map(({ quantity, metered }) => [
         quantity,

@@ -94,7 +94,7 @@ beforeAll(async () => {
 afterAll(async () => test.close());
 
 describe('explain', () => {
-  it('asks the database no more often for many rows of a line than for one', async () => {
+  it('sends no more statements for many rows of a line than for one', async () => {
     const tiers = [
       ...Array.from({ length: 9 }, (_, n) => ({ upTo: String((n + 1) * 10), unitAmount: '1' })),
       { upTo: null, unitAmount: '1' },
@@ -133,7 +133,7 @@ describe('explain', () => {
     expect(many.queries).toBe(few.queries);
   });
 
-  it('writes out how each row came to its amount', async () => {
+  it('writes out the arithmetic of each row', async () => {
     const shown = async (number: string) =>
       (await explain(number, 'issued')).rows.map(({ row, arithmetic }) => [row.billingKind, row.kind, arithmetic]);
     expect((await shown('INV-000001')).sort()).toEqual([
@@ -166,7 +166,7 @@ describe('explain', () => {
     ]);
   });
 
-  it('names what a correction corrects, and why; and what a corrected row is corrected by', async () => {
+  it('names the corrected row and the reason of a correction, and the corrections of a row', async () => {
     const { rows } = await explain('INV-000002', 'issued');
     const of = (billingKind: string, kind: string) =>
       rows.find(({ row }) => row.billingKind === billingKind && row.kind === kind);
@@ -192,7 +192,7 @@ describe('explain', () => {
     ]);
   });
 
-  it('takes an invoice, a line and a row, by id', async () => {
+  it('explains an invoice, a line and a row by id', async () => {
     const { rows } = await explain(invoices[0] ?? '', 'issued');
     // 50.00 + 8.00 + 10.56, without tax.
     expect((await explain(invoices[0] ?? '', 'issued')).documents.map(({ arithmetic }) => arithmetic)).toEqual([
@@ -209,7 +209,7 @@ describe('explain', () => {
     ]);
   });
 
-  it('takes a line that is not billed yet', async () => {
+  it('explains a line that is not billed yet', async () => {
     const { items } = await test.ask<{ items: { lineId: string; billingKind: string }[] }>('lines', {
       tenantId: 't',
       at: T('2026-05-02'),
@@ -222,7 +222,7 @@ describe('explain', () => {
     ]);
   });
 
-  it('takes a usage record, up and down', async () => {
+  it('explains a usage record with its events and its invoices', async () => {
     await test.apply({
       command: 'correct-usage',
       deploymentId: 'd',
@@ -248,7 +248,7 @@ describe('explain', () => {
     expect(usedIn.map(({ number, rows }) => [number, rows.map(({ net }) => net)])).toEqual([['INV-000002', ['0.50']]]);
   });
 
-  it('takes a month of the margin, of all or of a tenant', async () => {
+  it('explains a month of the margin, of all tenants or of one', async () => {
     // 50.00 + 10.56 + 8.00, then −8.00 + 0.80 − 10.56 + 10.68 + 0.50 = 61.98
     for (const id of ['margin:2026-04', 'margin:2026-04/USD/t'])
       expect(await explain(id, 'margin')).toMatchObject({
@@ -257,7 +257,7 @@ describe('explain', () => {
       });
   });
 
-  it('follows an event up to the invoices that it is in', async () => {
+  it('follows an event to the invoices that use it', async () => {
     const upwards = async (id: string) =>
       (await explain(id, 'event')).usedIn?.map(({ number, rows }) => [
         number,
@@ -278,7 +278,7 @@ describe('explain', () => {
     expect(await explain('1', 'event')).toMatchObject({ event: { type: 'TenantRegistered', actor: 'test' } });
   });
 
-  it('keeps cost from those who do not see the margin, and says what an id may be', async () => {
+  it('hides cost from roles that do not see the margin, and lists the possible ids', async () => {
     const asAuditor = async (id: string) => test.ledger.ask('explain', { id }, { ...ADMIN, role: 'auditor' });
     await expect(asAuditor('margin:2026-04')).rejects.toMatchObject({ code: 'nothing_to_explain' });
     expect(await asAuditor('cost-digitalocean-april#0')).toMatchObject({ event: { data: null }, margin: [] });

@@ -111,7 +111,7 @@ describe('export', () => {
   const shown = (rows: readonly Row[], ...columns: string[]): unknown =>
     rows.map((row) => columns.map((column) => row[column])).sort();
 
-  it('writes cost and revenue of a month as FOCUS 1.2 rows, which keep the rules that apply', async () => {
+  it('writes cost and revenue of a month as FOCUS 1.2 rows that follow its rules', async () => {
     const rows = await exportedCsv('focus', '--period', '2026-04', '--issuer', 'Acme Cloud');
     expect(rows.flatMap(brokenRules)).toEqual([]);
     expect(
@@ -128,7 +128,7 @@ describe('export', () => {
     ]);
   });
 
-  it('names the resource and the tenant of a cost, and keeps the rules for each category', async () => {
+  it('names the resource and the tenant of a cost, and follows the rules of each category', async () => {
     const march = await exportedCsv('focus', '--period', '2026-03');
     expect(march.flatMap(brokenRules)).toEqual([]);
     expect(
@@ -151,7 +151,7 @@ describe('export', () => {
     ).toEqual([['vm-2', 'acme', 'Acme', 'do']]);
   });
 
-  it('has one SKU to a SKU price, and one category to a service', async () => {
+  it('has one SKU per SKU price, and one category per service', async () => {
     const rows = (
       await Promise.all(
         ['2026-03', '2026-04', '2026-05', '2026-06'].map((month) => exportedCsv('focus', '--period', month)),
@@ -169,7 +169,7 @@ describe('export', () => {
     }
   });
 
-  it('breaks a rule that is named where a row is wrong', () => {
+  it('reports the broken rule of an invalid row', () => {
     expect(brokenRules({ BilledCost: '1,00' })).toEqual(
       expect.arrayContaining([
         'CostAndUsage-D-005-M: BillingAccountName is present',
@@ -261,7 +261,7 @@ describe('export', () => {
     ]);
   });
 
-  it('writes lines of JSON, to a file if asked to', async () => {
+  it('writes JSON lines, also to a file', async () => {
     const file = join(files.path, 'usage.jsonl');
     const { code, stdout, stderr } = await cli(
       ['export', 'usage', '--format', 'jsonl', '--out', file, '--data-dir', files.path],
@@ -278,7 +278,7 @@ describe('export', () => {
     ]);
   });
 
-  it('refuses a kind that there is not, a month that is none, and who may not see cost', async () => {
+  it('refuses an unknown kind, an invalid month, and roles that may not see cost', async () => {
     expect(await cli(['export', 'everything'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('known: focus, usage, lines, invoices, margin') as unknown,
@@ -295,7 +295,7 @@ describe('export', () => {
 });
 
 describe('export of a discounted charge', () => {
-  it('tells the tax on what is listed and contracted beside the tax that is billed', async () => {
+  it('shows the tax on list and contracted cost next to the billed tax', async () => {
     const test = await testLedger();
     try {
       await test.apply(

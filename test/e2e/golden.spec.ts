@@ -95,7 +95,7 @@ describe.each(LOGS)('ten days of March, the log in %s,', (_log, testLedger) => {
     });
   });
 
-  it('appends nothing when it is metered again', async () => {
+  it('appends nothing if it is metered again', async () => {
     const again = await test.apply(...days('2026-03', 10).map((date) => ({ command: 'run-metering', date })));
     expect(again.map(({ status }) => status)).toEqual(Array(10).fill('unchanged'));
     expect((await test.ask<Items<unknown>>('usage-records', { deploymentId: 'd1' })).items).toHaveLength(70);
@@ -177,7 +177,7 @@ describe.each(LOGS)('April of the dashboard pilot, the log in %s,', (_log, testL
     ]);
   });
 
-  it('earns a margin of 40.59 (57.1 %), and −15.80 over all', async () => {
+  it('earns a margin of 40.59 (57.1 %), and −15.80 overall', async () => {
     const period = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
     const cost = (lineKey: string, amount: string, more: object = {}) => ({
       lineKey,

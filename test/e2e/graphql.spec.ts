@@ -131,14 +131,14 @@ const asked = ({ field, given }: (typeof cases)[number]): string =>
   `{ ${field}${given?.() ?? ''} ${selectionOf(field)} }`;
 
 describe('root fields', () => {
-  it('are all in the table: one for each query', () => {
+  it('are all in the table, one for each query', () => {
     const fields = Object.keys(schema().getQueryType()?.getFields() ?? {});
     expect([...TABLE.keys()].sort()).toEqual(fields.sort());
     expect([...QUERIES.keys()].map(fieldName).sort()).toEqual(fields);
     expect(Object.keys(schema().getMutationType()?.getFields() ?? {})).toEqual(['execute']);
   });
 
-  it('take the parameters of REST, asOf among them', () => {
+  it('have the parameters of REST, including asOf', () => {
     for (const { name, params } of QUERIES.values()) {
       const args =
         schema()
@@ -169,7 +169,7 @@ describe('root fields', () => {
     }
   });
 
-  it('without a token are not even named', async () => {
+  it('are not even named without a token', async () => {
     for (const ask of [
       api().post(null, '/graphql', { query: '{ __schema { types { name } } }' }),
       api().get(null, '/graphql?query={__typename}'),
@@ -177,7 +177,7 @@ describe('root fields', () => {
       expect(await ask).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
   });
 
-  it('answer each for itself: one that is refused leaves the others', async () => {
+  it('are independent: a refused field does not affect the others', async () => {
     const { status, data, errors } = await query(
       'tenant',
       '{ tenants { items { tenantId } } margin(period: "2026-04") { currency } usage(deploymentId: "nope") ' +
@@ -211,7 +211,7 @@ describe('relations', () => {
     '{ tenants { items { tenantId name deployments { deploymentId tenant { name } subscriptions { ' +
     'subscriptionId tenant { name } planVersions { name } } } } } }';
 
-  it('lead to what a thing names, and to what names it', async () => {
+  it('lead from an object to related objects, in both directions', async () => {
     const { data } = await query('operator', DEEP);
     expect(data).toMatchObject({
       tenants: {
@@ -245,7 +245,7 @@ describe('relations', () => {
     });
   });
 
-  it('are as of the position that the thing was answered as of', async () => {
+  it('are as of the position of their object', async () => {
     // 1: acme is registered, 3: acme-prod, 5: its subscription.
     const { data } = await query(
       'operator',
@@ -263,7 +263,7 @@ describe('relations', () => {
     });
   });
 
-  it('show a tenant nothing of another', async () => {
+  it('show a tenant nothing of another tenant', async () => {
     await api().command([
       {
         command: 'register-deployment',
@@ -294,7 +294,7 @@ describe('relations', () => {
     });
   });
 
-  it('cost the same SQL for two tenants and for forty', async () => {
+  it('cost the same statements for two tenants and for forty', async () => {
     let queries = 0;
     const { pool } = api().app.get(LedgerCore);
     const count = (): void => {
@@ -334,7 +334,7 @@ describe('relations', () => {
 });
 
 describe('limits', () => {
-  it('page by cursor, each page as of the first', async () => {
+  it('page by cursor, with all pages as of the first', async () => {
     const zPage = z.object({
       tenants: z.object({ items: z.array(z.object({ tenantId: z.string() })), nextCursor: z.string() }),
     });
@@ -353,7 +353,7 @@ describe('limits', () => {
     ]);
   });
 
-  it('refuse what is too deep, too much, too long or no query, before anything is asked', async () => {
+  it('refuse a query that is too deep, too costly, too long or invalid before anything is read', async () => {
     const deep = `{ tenants { items ${'{ tenantId deployments { tenant '.repeat(7)} { name } ${'} }'.repeat(7)} } }`;
     const one = (n: number): string => `t${n}: tenants(limit: 10000) { items { tenantId name } }`;
     const many = `{ ${Array.from({ length: 40 }, (_, n) => one(n)).join(' ')} }`;
@@ -398,7 +398,7 @@ describe('limits', () => {
     expect((await query('operator', `{ ...F0 } ${nested}`)).status).toBe(200);
   });
 
-  it('let the schema be asked for', async () => {
+  it('allow introspection', async () => {
     const { getIntrospectionQuery } = await import('graphql');
     expect(await query('tenant', getIntrospectionQuery())).toMatchObject({ status: 200, errors: [] });
   });
@@ -425,7 +425,7 @@ describe('mutations', () => {
     });
   });
 
-  it('are not carried out by GET', async () => {
+  it('are not executed by GET', async () => {
     const { status } = await api().get(
       'operator',
       `/graphql?query=${encodeURIComponent('mutation { execute(commands: []) { status } }')}`,
@@ -435,7 +435,7 @@ describe('mutations', () => {
 });
 
 describe('subscriptions', () => {
-  it('tell of each invoice of who asks, as it is right after', async () => {
+  it('send each changed invoice that the caller may see, right after the change', async () => {
     const subscribed = await subscribe(
       'tenant',
       'subscription { invoiceState { invoiceId status number total tenant { name } } }',
@@ -463,7 +463,7 @@ describe('subscriptions', () => {
     others.close();
   });
 
-  it('tell how far the projections are', async () => {
+  it('send the position of the projections', async () => {
     const lag = await subscribe('operator', 'subscription { projectionLag { name position head lag } }');
     const [first] = await lag.next(1);
     expect(first).toMatchObject({
@@ -482,7 +482,7 @@ describe('subscriptions', () => {
     ['invoiceState', { for: READ, asks: 'invoiceState { invoiceId }' }],
   ]);
 
-  it('are for their roles, and for nobody without a token', async () => {
+  it('are for their roles, and need a token', async () => {
     expect(Object.keys(schema().getSubscriptionType()?.getFields() ?? {}).sort()).toEqual(
       [...SUBSCRIPTIONS.keys()].sort(),
     );
@@ -521,7 +521,7 @@ describe('subscriptions', () => {
   const INVOICES = 'subscription { invoiceState { invoiceId } }';
   const LAG = 'subscription { projectionLag { lag } }';
 
-  it('are held against the schema as they begin, and against what who asks may see', async () => {
+  it('are validated at their start, against the schema and the rights of the caller', async () => {
     const wrong = [
       [
         'tenant',
@@ -555,7 +555,7 @@ describe('subscriptions', () => {
     }
   });
 
-  it('end with the token, and without a good one do not begin: why, the close frame says', async () => {
+  it('end with the token, and do not start without a valid one, with the reason in the close frame', async () => {
     const lasting = async (ttl: string) => mintToken(SECRET, { sub: 'brief', role: 'operator', ttl }, NOW);
     const brief = dial();
     brief.send('connection_init', { payload: { authorization: `Bearer ${await lasting('1s')}` } });
@@ -589,7 +589,7 @@ describe('subscriptions', () => {
     forEver.close();
   });
 
-  it('are so many on a socket, and sockets so many of a token', async () => {
+  it('are limited per socket, and sockets per token', async () => {
     const socket = await connected('tenant');
     for (let n = 0; n < 11; n += 1) socket.send('subscribe', { id: `${n}`, payload: { query: INVOICES } });
     expect(await socket.told('error')).toMatchObject({ payload: [{ extensions: { code: 'too_many_subscriptions' } }] });
@@ -704,7 +704,7 @@ async function subscribe(who: string, text: string) {
 }
 
 describe('the schema', () => {
-  it('is the one in apps/api/schema.graphql; UPDATE_SCHEMA=1 writes it anew', async () => {
+  it('is the one in apps/api/schema.graphql (UPDATE_SCHEMA=1 writes it again)', async () => {
     const file = new URL('../../apps/api/schema.graphql', import.meta.url);
     const printed = `${printSchema(schema())}\n`;
     if (process.env['UPDATE_SCHEMA'] === '1') await writeFile(file, printed);

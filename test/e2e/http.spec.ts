@@ -10,8 +10,8 @@ import { on } from '../support/log.js';
 const api = apiForAll();
 const zDone = z.object({ position: z.int() });
 
-describe('what is read', () => {
-  it('has a tag, and is not sent again while it is the same', async () => {
+describe('a read', () => {
+  it('has an ETag, and is not sent again while it is unchanged', async () => {
     const first = await api().get('operator', '/api/v1/tenants');
     const tag = first.headers.get('etag') ?? '';
     expect(tag).toMatch(/^W\/"[\w-]{27}"$/);
@@ -48,7 +48,7 @@ describe('what is read', () => {
     expect((await api().get('operator', '/api/v1/tenants?asOf=1', { 'if-none-match': tag })).status).toBe(200);
   });
 
-  it('comes compressed to who takes that, and large', async () => {
+  it('is compressed if it is large and the client accepts that', async () => {
     const raw = await new Promise<{ encoding: string | undefined; body: Buffer }>((resolve, reject) => {
       request(`${api().url}/api/docs-json`, { headers: { 'accept-encoding': 'gzip' } }, (response) => {
         const chunks: Buffer[] = [];
@@ -64,7 +64,7 @@ describe('what is read', () => {
     expect((await api().get(null, '/health/live')).headers.get('content-encoding')).toBeNull();
   });
 
-  it('pages stably: what is written between two pages is on neither', async () => {
+  it('has stable pages: a write between two pages is on neither', async () => {
     const zPage = z.object({ items: z.array(z.object({ tenantId: z.string() })), nextCursor: z.string().nullable() });
     const before = zPage
       .parse((await api().get('operator', '/api/v1/tenants')).body)
@@ -81,7 +81,7 @@ describe('what is read', () => {
     expect(paged).toEqual(before);
   });
 
-  it('waits for a position that a command answered, and not for ever', async () => {
+  it('waits for the position of a command, up to a time limit', async () => {
     const { position } = zDone.parse((await api().command(tenant('waited-for'))).body);
     expect((await api().get('operator', `/api/v1/tenants?tenantId=waited-for&waitFor=${position}`)).status).toBe(200);
     const late = await api().get('operator', `/api/v1/tenants?waitFor=${position + 1}&waitTimeoutMs=100`);
@@ -113,8 +113,8 @@ describe('what is read', () => {
   });
 });
 
-describe('what is written', () => {
-  it('with an idempotency key is done once: the same again has the same answer, another body is refused', async () => {
+describe('a write', () => {
+  it('with an idempotency key is done once: a repetition gets the same answer, another body is refused', async () => {
     const command = { ...tenant('keyed'), idempotencyKey: 'key-1' };
     const [first, again] = [await api().command(command), await api().command(command)];
     expect(first).toMatchObject({ status: 200, body: { status: 'done' } });
@@ -128,7 +128,7 @@ describe('what is written', () => {
     });
   });
 
-  it('takes the key of one command from its header, and refuses one that it can not be', async () => {
+  it('reads the key of one command from its header, and refuses an invalid one', async () => {
     const send = async (body: unknown, key: string) =>
       api().post('operator', '/api/v1/commands', body, { 'idempotency-key': key });
     expect([await send(tenant('by-header'), 'key-2'), await send(tenant('by-header'), 'key-2')]).toMatchObject([
@@ -150,8 +150,8 @@ describe('what is written', () => {
   });
 });
 
-describe('every answer', () => {
-  it('says which request it is of, also where its URL can not be read', async () => {
+describe('every response', () => {
+  it('has the id of its request, also if the URL is invalid', async () => {
     for (const path of ['/', '/api/v1/nothing', '/api/v1/invoices/%zz']) {
       const { headers } = await api().get(null, path, { 'x-request-id': 'asked-1', 'x-correlation-id': 'run-1' });
       expect({ path, ids: [headers.get('x-request-id'), headers.get('x-correlation-id')] }).toEqual({
@@ -162,7 +162,7 @@ describe('every answer', () => {
     }
   });
 
-  it('says what a browser may do with it', async () => {
+  it('has the security headers for browsers', async () => {
     for (const path of ['/', '/api/v1/tenants', '/health/live', '/api/v1/nothing']) {
       const { headers } = await api().get(null, path);
       expect(
@@ -204,7 +204,7 @@ async function statusOf(url: string, headers: Record<string, string>): Promise<n
 }
 
 describe('load', () => {
-  it('is limited for each token apart: 429, and when to go on', async () => {
+  it('is limited per token: 429 with Retry-After', async () => {
     const limited = await startApi({
       ...on(api().database.url),
       jwtSecret: SECRET,
@@ -235,7 +235,7 @@ describe('load', () => {
     }
   });
 
-  it('is limited by the token itself, however its header is written, and refused tokens by their address', async () => {
+  it('is limited by the token in any spelling of its header, and refused tokens by their address', async () => {
     const limited = await startApi({
       ...on(api().database.url),
       jwtSecret: SECRET,
@@ -327,7 +327,7 @@ describe('load', () => {
       .filter((id) => id.startsWith(prefix))
       .sort();
 
-  it('above what can be answered at once is shed with 503, probes excepted, and nothing of it was done', async () => {
+  it('above the limit is refused with 503 and not processed, except probes', async () => {
     await whileNothingIsAppended(50, async (url, headers, release) => {
       let refusals = 0;
       const refused = Promise.withResolvers<undefined>();
@@ -361,7 +361,7 @@ describe('load', () => {
     });
   });
 
-  it('that comes in a burst waits for its turn, also behind one that has hung up', async () => {
+  it('that comes in a burst waits for its turn, also behind a closed connection', async () => {
     await whileNothingIsAppended(60_000, async (url, headers, release) => {
       const hangUp = new AbortController();
       const send = async (n: number, signal?: AbortSignal) =>
@@ -435,7 +435,7 @@ describe('load', () => {
     },
   );
 
-  it('leaves WebSockets open beside what it answers at once', async () => {
+  it('does not count open WebSockets', async () => {
     const small = await startApi({
       ...on(api().database.url),
       jwtSecret: SECRET,

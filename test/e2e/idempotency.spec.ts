@@ -77,7 +77,7 @@ const NOTHING_TO_DO: readonly (readonly [string, object, object])[] = [
 ];
 
 describe('an idempotency key', () => {
-  it('of a token that is bound to a tenant is that tenant’s own', async () => {
+  it('of a token with a tenant belongs to that tenant', async () => {
     const bound = { ...ADMIN, role: 'ingest' as const, tenantId: 't', actor: 'device' };
     const send = async (quantity: string, kind: string) =>
       test.ledger.execute({ ...observe(quantity, kind), idempotencyKey: 'april-run' }, bound);
@@ -89,7 +89,7 @@ describe('an idempotency key', () => {
     expect(await send('2', 'others')).toMatchObject(conflicting);
   });
 
-  it.each(NOTHING_TO_DO)('of %s is kept where it changed nothing', async (_name, command, other) => {
+  it.each(NOTHING_TO_DO)('of %s is kept if it changed nothing', async (_name, command, other) => {
     const first = await execute({ ...command, idempotencyKey: 'k' });
     expect(first.status).toBe('unchanged');
     const position = await head();
@@ -99,7 +99,7 @@ describe('an idempotency key', () => {
     await expectReplayToBeLive(test.url);
   });
 
-  it('of usage of two months, the last of which was known, is kept', async () => {
+  it('of usage of two months is kept if the last month was known', async () => {
     const march = { ...reading('1'), period: { start: T('2026-03-03'), end: T('2026-03-04') } };
     const both = {
       command: 'observe-usage',
@@ -119,7 +119,7 @@ describe('an idempotency key', () => {
     expect(inMarch?.metadata.command?.idempotencyKey).toBeUndefined();
   });
 
-  it('is kept where the command was known by its natural key', async () => {
+  it('is kept if the command was known by its natural key', async () => {
     const known = { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD', idempotencyKey: 'k' };
     expect((await execute(known)).status).toBe('unchanged');
     expect((await execute(known)).status).toBe('unchanged');
@@ -128,7 +128,7 @@ describe('an idempotency key', () => {
     ).toMatchObject(conflicting);
   });
 
-  it('gives the answer of the first time: who lost it learns the invoice’s id', async () => {
+  it('returns the first answer again, with the id of the invoice', async () => {
     await test.apply(plan('p', '50.00', []), subscription('s', 'd', 'p'));
     const create = { command: 'create-invoice', tenantId: 't', asOf: T('2026-04-15'), idempotencyKey: 'k' };
     const first = await execute(create);
@@ -139,7 +139,7 @@ describe('an idempotency key', () => {
     expect(await execute(create)).toEqual({ command: 'create-invoice', status: 'unchanged', result });
   });
 
-  it('is that of one of several at once that all change nothing', async () => {
+  it('belongs to one of several simultaneous commands that change nothing', async () => {
     const commands = NOTHING_TO_DO.map(([, command]) => ({ ...command, idempotencyKey: 'k' }));
     const outcomes = await Promise.all(commands.map(execute));
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['refused', 'refused', 'refused', 'unchanged']);
@@ -147,7 +147,7 @@ describe('an idempotency key', () => {
 });
 
 describe('a natural key', () => {
-  it('is kept where the command changed nothing, so that the same file again ends where it ended', async () => {
+  it('is kept if the command changed nothing, so that the same file has the same result again', async () => {
     const file = [
       // t holds it already
       { command: 'assign-deployment', deploymentId: 'd', tenantId: 't', from: T('2026-04-20') },

@@ -163,7 +163,7 @@ async function oneByOne(): Promise<{ outcomes: CommandOutcome[]; log: string[] }
 }
 
 describe.each(LOGS)('commands in order, on %s', (name, open) => {
-  it('come to what they come to when each waits for the one before it', async () => {
+  it('have the same result as one after the other', async () => {
     const expected = await oneByOne();
     const test = await open();
     try {
@@ -186,7 +186,7 @@ describe.each(LOGS)('commands in order, on %s', (name, open) => {
 });
 
 describe('many small commands', () => {
-  it('stand in the log in the order of the file, however many are carried out at once', async () => {
+  it('are in the log in the order of the file, also if many are executed in parallel', async () => {
     const test = await testLedger();
     try {
       const names = Array.from({ length: 100 }, (_, index) => `t${index}`);

@@ -37,7 +37,7 @@ const records = async (query: string) =>
   zRecords.parse((await api().get('operator', `/api/v1/usage-records?deploymentId=acme-prod&${query}`)).body).items;
 
 describe('POST /usage', () => {
-  it('answers each observation by itself: accepted, duplicate, conflict, rejected', async () => {
+  it('gives each observation its own result: accepted, duplicate, conflict, rejected', async () => {
     const body = [
       of(hour(0)),
       of(hour(0)),
@@ -95,7 +95,7 @@ describe('POST /usage', () => {
     expect(await records('billingKind=gateway&start=2026-04-10T00:00:00Z')).toHaveLength(2);
   });
 
-  it('takes several deployments and months at once', async () => {
+  it('accepts several deployments and months in one request', async () => {
     await api().command({
       command: 'register-deployment',
       deploymentId: 'acme-test',
@@ -114,7 +114,7 @@ describe('POST /usage', () => {
     ).toMatchObject({ accepted: 4 });
   });
 
-  it('lets a token append usage of its own tenant only, while the deployment was theirs', async () => {
+  it('lets a token append usage only while the deployment belonged to its tenant', async () => {
     api().tokens.set(
       'ingest of globex',
       await mintToken(SECRET, { sub: 'agent', role: 'ingest', tenantId: 'globex', ttl: '1h' }, NOW),
@@ -133,7 +133,7 @@ describe('POST /usage', () => {
     });
   });
 
-  it('refuses as a whole what is no usage, or too much', async () => {
+  it('refuses a body that is not usage, or too large, as a whole', async () => {
     for (const [body, code] of [
       [null, 'invalid_input'],
       ['usage', 'invalid_input'],
@@ -144,7 +144,7 @@ describe('POST /usage', () => {
     expect(await send([])).toMatchObject({ items: [], accepted: 0, position: null });
   });
 
-  it('holds each of many deployments that send at once against what is known of its own', async () => {
+  it('compares simultaneous readings of many deployments each with its own deployment', async () => {
     const names = Array.from({ length: 20 }, (_, n) => `fleet-${n}`);
     await api().command(
       names.map((deploymentId) => ({
@@ -170,7 +170,7 @@ describe('POST /usage', () => {
       if (n % 6 === 3) expect(items[0]?.error?.message).toContain(`is recorded with quantity ${n}, not ${n + 100}`);
   });
 
-  it('rejects by itself what no read model could keep', async () => {
+  it('rejects only the reading that no read model can store', async () => {
     const observations = [
       hour(10),
       hour(11, { attributes: { a: '\u0000' } }),
@@ -199,7 +199,7 @@ describe('POST /usage', () => {
     expect((await api().get('operator', '/api/v1/projections')).body).toMatchObject({ state: 'current' });
   });
 
-  it('holds a reading against what is recorded, never against one that was refused', async () => {
+  it('compares a reading with recorded ones, never with a refused one', async () => {
     const at = (quantity: string) => of(hour(9, { resourceId: 'gw-9', quantity }));
     expect(await send(at('1'))).toMatchObject({ accepted: 1 });
     const statuses = async (body: object[]) => (await send(body)).items.map(({ status }) => status);
@@ -225,7 +225,7 @@ describe('POST /usage', () => {
     expect(answers[4]?.items[0]?.error?.message).toContain('is recorded with quantity 1, not 8');
   });
 
-  it('takes what many send at once into one deployment, whoever they are, each fact under its own name', async () => {
+  it('records what many callers send to one deployment at the same time, each with its own actor', async () => {
     const day = (n: number) => ({
       resourceId: `r-${n}`,
       billingKind: 'gateway',
@@ -270,7 +270,7 @@ describe('POST /usage', () => {
 });
 
 describe('CloudEvents', () => {
-  it('are taken as they are sent to OpenMeter: one, and a batch', async () => {
+  it('are accepted as sent to OpenMeter: one, and a batch', async () => {
     expect(await send(EVENT, 'ingest', 'application/cloudevents+json')).toMatchObject({
       items: [{ id: '00001', status: 'accepted' }],
     });
@@ -306,7 +306,7 @@ describe('CloudEvents', () => {
     );
   });
 
-  it('are taken in binary mode: attributes in headers, the data as the body, or none', async () => {
+  it('are accepted in binary mode: attributes in headers, and data as the body or none', async () => {
     const sent = async (headers: Record<string, string>, body?: string) => {
       const answer = await api().ask('ingest', 'POST', '/api/v1/usage', body, headers);
       expect({ status: answer.status, body: answer.body }).toMatchObject({ status: 200 });
@@ -348,13 +348,13 @@ describe('CloudEvents', () => {
     });
   });
 
-  it('may leave out with null what they need not have', async () => {
+  it('may have null for optional fields', async () => {
     expect(
       await send({ ...EVENT, id: 'nulls', time: null, datacontenttype: null, dataschema: null, data: null }),
     ).toMatchObject({ accepted: 1 });
   });
 
-  it('are what their content type says that is sent: one, or an array', async () => {
+  it('are one or an array, as their content type says', async () => {
     const observation = of(hour(12));
     for (const [type, body, detail] of [
       ['application/cloudevents+json', [EVENT], 'For an array, use application/cloudevents-batch+json'],
@@ -371,7 +371,7 @@ describe('CloudEvents', () => {
     });
   });
 
-  it('are known for ever by their source and id, whatever their time', async () => {
+  it('are identified by source and id without a time limit, also with another time', async () => {
     const event = { ...EVENT, id: 'once', data: { quantity: '5' } };
     expect(await send(event)).toMatchObject({ accepted: 1 });
     const { time: _, ...untimed } = event;
@@ -390,7 +390,7 @@ describe('CloudEvents', () => {
     ).toMatchObject({ accepted: 1, duplicate: 1, conflict: 1 });
   });
 
-  it('without a time, sent by many at once, are counted once', async () => {
+  it('without a time are counted once, also if many send them at the same time', async () => {
     const { time: _, ...untimed } = EVENT;
     const months = ['2026-04-01', '2026-05-01', '2026-06-01'].map((day) => `${day}T00:00:00Z`);
     const events = [{ ...untimed, id: 'raced' }, ...months.map((time) => ({ ...untimed, id: 'raced', time }))];
@@ -399,7 +399,7 @@ describe('CloudEvents', () => {
     expect(answers.map(({ duplicate }) => duplicate).reduce((a, b) => a + b)).toBe(11);
   });
 
-  it('are refused with every field at fault', async () => {
+  it('are refused with every faulty field', async () => {
     const wrong = {
       specversion: '0.3',
       id: '',

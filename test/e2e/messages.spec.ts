@@ -37,7 +37,7 @@ const RAW = /Invalid|expected \w|received|Too (small|big)|Unrecognized|NaN|undef
 const SENTENCE = /^("[^"]*" )?(is|must|has|contains|does|names|ends) /;
 
 describe('a parameter', () => {
-  it.each([...QUERIES.keys()])('of %s says what it must be', async (name) => {
+  it.each([...QUERIES.keys()])('of %s has a message that says what it must be', async (name) => {
     const fields = Object.keys(QUERIES.get(name)?.params.shape ?? {});
     for (const field of [...fields, 'nonsense']) {
       for (const value of [
@@ -111,7 +111,7 @@ describe('a parameter', () => {
     expect(await asked(name, params)).toMatchObject({ kind: 'not_found', code, message });
   });
 
-  it('that filters by what is not ours to register gives an empty list', async () => {
+  it('that filters by free text gives an empty list', async () => {
     // A provider's listing may name a deployment or a tenant that nobody registered: that is to be found, too.
     for (const params of [{ deploymentId: 'x' }, { tenantId: 'x' }, { kind: 'x' }])
       expect(await test.ask('resources', params)).toMatchObject({ items: [] });
@@ -139,7 +139,7 @@ describe('a field', () => {
     'y'.repeat(3000),
   ];
 
-  it.each([...COMMANDS.keys()])('of %s says what it must be', async (command) => {
+  it.each([...COMMANDS.keys()])('of %s has a message that says what it must be', async (command) => {
     const { fields } = COMMANDS.get(command) ?? {};
     for (const field of [...Object.keys(fields?.shape ?? {}), 'idempotencyKey', 'occurredAt', 'reason', 'nonsense']) {
       for (const value of VALUES) {

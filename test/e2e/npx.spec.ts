@@ -20,7 +20,7 @@ describe('npx ledgerline', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  it('runs what is built, also twice at once, and installs and builds nothing', async () => {
+  it('runs the built program, also twice at the same time, and installs and builds nothing', async () => {
     const before = statSync(MAIN).mtimeMs;
     const env = { ...process.env, npm_config_cache: directory };
     const both = await Promise.all([1, 2].map(async () => run('npx', ['--offline', 'ledgerline', '--help'], { env })));
@@ -29,14 +29,14 @@ describe('npx ledgerline', () => {
     expect(statSync(MAIN).mtimeMs).toBe(before);
   });
 
-  it('says what to do where nothing is built', async () => {
+  it('says what to do if nothing is built', async () => {
     const bin = path.join(directory, 'apps/cli/bin');
     cpSync('apps/cli/bin', bin, { recursive: true });
     const refused = run(process.execPath, [path.join(bin, 'ledgerline.js'), '--help']);
     await expect(refused).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/not built[^]*Run: npm ci/) });
   });
 
-  it('works on after a build that was interrupted', async () => {
+  it('still works after an interrupted build', async () => {
     const build = spawn(process.execPath, ['apps/build.ts'], { stdio: 'ignore' });
     const ended = once(build, 'exit');
     while (globSync('.build-*/tsconfig.json').length === 0) await new Promise((resolve) => setTimeout(resolve, 5));

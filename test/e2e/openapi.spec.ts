@@ -148,7 +148,7 @@ const REFUSED = new Map([
 ]);
 
 describe('the examples', () => {
-  it('of commands: there is one of each, and in their order each is carried out', async () => {
+  it('of commands: each command has one, and all are executed in order', async () => {
     const told = STORY.filter((each) => typeof each === 'string');
     expect([...told].sort()).toEqual([...COMMANDS.keys()].sort());
     const commands = operationAt('/api/v1/commands', 'post');
@@ -170,7 +170,7 @@ describe('the examples', () => {
     }
   });
 
-  it('of every other operation are answered as the document says', async () => {
+  it('of every other operation get the documented response', async () => {
     for (const { path, method, operation } of operations) {
       const ok = operation.responses['200'];
       expect({ path, ok: ok !== undefined }).toEqual({ path, ok: true });
@@ -195,7 +195,7 @@ describe('the examples', () => {
     }
   });
 
-  it('of an explanation: whatever an id names is explained as the document says', async () => {
+  it('of an explanation: every kind of id is explained as documented', async () => {
     const valid = validator(answerSchema(operationAt('/api/v1/audit/explain/{id}', 'get'), 200));
     const zOpen = z.object({ items: z.array(z.object({ lineId: z.string(), invoiceId: z.string().nullable() })) });
     const zEvents = z.object({ items: z.array(z.object({ position: z.int(), type: z.string() })) });
@@ -225,7 +225,7 @@ describe('the examples', () => {
     expect(explained).toEqual(['issued', 'open line', 'usage record', 'margin', 'event', 'event']);
   });
 
-  it('of commands may carry what any command may, and of corrections what they are based on', () => {
+  it('of commands may have the common fields, and those of corrections basedOn', () => {
     const zFields = z.looseObject({ properties: z.record(z.string(), z.unknown()) });
     const zChoices = z.looseObject({ anyOf: z.array(zFields) }).or(z.looseObject({ oneOf: z.array(zFields) }));
     for (const name of COMMANDS.keys()) {
@@ -245,7 +245,7 @@ describe('the examples', () => {
     }
   });
 
-  it('of each request are what its schema accepts', () => {
+  it('of each request match its schema', () => {
     for (const { path, operation } of operations) {
       for (const [type, { schema, examples = {} }] of Object.entries(operation.requestBody?.content ?? {})) {
         expect({ path, type, examples: Object.keys(examples).length > 0 }).toEqual({ path, type, examples: true });
@@ -285,7 +285,7 @@ function bodiesOf(operation: Operation): [string, { type: string; text: string }
   );
 }
 
-describe('what is refused', () => {
+describe('a refusal', () => {
   const refusals: readonly [string, string | null, string, string, string | undefined, number][] = [
     ['no token', null, 'GET', '/api/v1/tenants', undefined, 401],
     ['another role', 'tenant', 'GET', '/api/v1/resources', undefined, 403],
@@ -322,7 +322,7 @@ describe('what is refused', () => {
     ],
     ['a mutation by GET', 'operator', 'GET', '/graphql?query=mutation{execute(commands:[]){status}}', undefined, 405],
   ];
-  it.each(refusals)('%s is a problem that is documented', async (_, who, method, path, body, status) => {
+  it.each(refusals)('%s is a documented problem', async (_, who, method, path, body, status) => {
     const answer = await api.ask(who, method, path, body);
     const operation = operationAt(path.split('?')[0]?.replace('/none', '/{id}') ?? '', method.toLowerCase());
     expect(answer.status).toBe(status);
@@ -332,7 +332,7 @@ describe('what is refused', () => {
     expect(validator(schema)(answer.body)).toEqual([]);
   });
 
-  it('wherever a token is asked for, is also a token too often, or at a bad time', () => {
+  it('is also too many requests or unavailable on every route with a token', () => {
     for (const { path, method, operation } of operations.filter(({ operation: { security } }) => security.length > 0))
       expect({ path, method, statuses: Object.keys(operation.responses) }).toEqual({
         path,
@@ -341,7 +341,7 @@ describe('what is refused', () => {
       });
   });
 
-  it('has a code that is in the document: all codes of the sources; UPDATE_CODES=1 writes them', async () => {
+  it('has a documented code: all codes of the sources (UPDATE_CODES=1 writes them)', async () => {
     const file = new URL('../../apps/api/src/error-codes.ts', import.meta.url);
     const raised = /\b(?:invalid|notFound|conflict|unavailable|DomainError|refuse)\(\s*'([a-z][a-z0-9_]+)'/g;
     const codes = new Set<string>([

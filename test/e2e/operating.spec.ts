@@ -49,7 +49,7 @@ async function metrics(): Promise<Map<string, number>> {
 }
 
 describe('metrics', () => {
-  it('count requests by route, appends with their size, readings by verdict, and the lag', async () => {
+  it('count requests by route, appends with their size, readings by result, and the lag', async () => {
     const route =
       'ledgerline_http_request_duration_seconds_count{method="GET",route="/api/v1/invoices/:id",status="404"}';
     const before = await metrics();
@@ -74,7 +74,7 @@ describe('metrics', () => {
 });
 
 describe('a rebuild', () => {
-  it('shows in the metrics how far it is, while there is one', async () => {
+  it('shows its progress in the metrics while it runs', async () => {
     const names = ['ledgerline_rebuild_position', 'ledgerline_rebuild_lag_events'];
     const before = await metrics();
     expect(names.map((name) => before.get(name))).toEqual([undefined, undefined]);
@@ -97,7 +97,7 @@ describe('a rebuild', () => {
 });
 
 describe('ids', () => {
-  it('of the request and of what it is part of come back, and stand with the actor in what is recorded', async () => {
+  it('of the request and its correlation are returned, and recorded with the actor', async () => {
     const answer = await api().post('operator', '/api/v1/commands', tenant('traced'), {
       'x-request-id': 'request-7',
       'x-correlation-id': 'import:2026-04',
@@ -127,7 +127,7 @@ describe('ids', () => {
 });
 
 describe('the log', () => {
-  it('has a line for each request, and no secret in any; what is sent to forge lines stays within one', async () => {
+  it('has one line per request without secrets, and input can’t forge further lines', async () => {
     const { log, written } = lines();
     const logged = await startApi({ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, logger: log, clock });
     const forged = '\n{"level":60,"msg":"forged"}\r\n';
@@ -215,7 +215,7 @@ describe('traces', () => {
     traceparent: `00-${traceId}-b7ad6b7169203331-01`,
   });
 
-  it('go on in the worker that projects what a request recorded', async () => {
+  it('continue in the worker that projects the events of a request', async () => {
     const database = await testDatabase();
     const spans = await collecting(async (otlpEndpoint) => {
       const traced = await startApi({
@@ -275,7 +275,7 @@ describe('traces', () => {
     ]);
   });
 
-  it('go from the request to the append and the projection, to the collector that is named', async () => {
+  it('go from the request to the append and the projection, and to the configured collector', async () => {
     const spans = await collecting(async (otlpEndpoint) => {
       const traced = await startApi({
         ...on(api().database.url),
@@ -307,7 +307,7 @@ describe('traces', () => {
 });
 
 describe('a query that takes too long', () => {
-  it('is given up: 503, and the next one is answered', async () => {
+  it('is aborted with 503, and the next one is answered', async () => {
     const impatient = await startApi({
       ...on(api().database.url),
       jwtSecret: SECRET,
@@ -337,7 +337,7 @@ describe('a query that takes too long', () => {
 });
 
 describe('stopping', () => {
-  it('under load answers what it took, and drops nothing that it answered', async () => {
+  it('under load responds to every accepted request, and keeps what it confirmed', async () => {
     const database = await testDatabase();
     const stopping = await startApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, logger, clock });
     const headers = { ...bearer('operator'), 'content-type': 'application/json' };
@@ -383,7 +383,7 @@ describe('stopping', () => {
 });
 
 describe('the environment', () => {
-  it('stands in one table of docs/running.md, each variable of it', async () => {
+  it('is one table in docs/running.md with every variable', async () => {
     const page = await readFile(new URL('../../docs/running.md', import.meta.url), 'utf8');
     const table = page.slice(
       page.indexOf('## Configuration'),
@@ -392,7 +392,7 @@ describe('the environment', () => {
     expect([...VARIABLES, ...WORKER_VARIABLES].filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
   });
 
-  it('names every fault in one message, in words, and no value', () => {
+  it('names every fault in one message, without values', () => {
     const wrong = {
       DATABASE_URL: 'mysql://user:sesame@db',
       EVENT_STORE_URL: 'http://x',
@@ -428,7 +428,7 @@ describe('the environment', () => {
     expect(message).not.toContain('sesame');
   });
 
-  it('of the worker is checked at its start too', () => {
+  it('of the worker is also checked at its start', () => {
     expect(() => workerSettingsFrom({ DATABASE_URL: '', LEDGERLINE_WORKER_PORT: 'http' })).toThrow(
       '  DATABASE_URL is not set\n  LEDGERLINE_WORKER_PORT must be a port number from 0 to 65535',
     );

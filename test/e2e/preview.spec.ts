@@ -78,7 +78,7 @@ describe('the preview of a corrected rate', () => {
     reason: 'ten times too high',
   };
 
-  it('shows every line, issued and open, by tenant and month, and is what the correction then does', async () => {
+  it('shows every line, issued and open, by tenant and month, and equals the later correction', async () => {
     await test.apply(use('d1', '2026-04-02', '100'), use('d1', '2026-04-06', '200'), use('d2', '2026-04-07', '50'));
     await bill('t1', '2026-04-10');
     await test.apply(use('d1', '2026-04-12', '300'));
@@ -112,7 +112,7 @@ describe('the preview of a corrected rate', () => {
     expect((await preview([{ ...right, reason: 'again' }], '2026-04-20')).lines).toEqual([]);
   });
 
-  it('is less what coupons take, as the correction then is; and a coupon is previewed like anything else', async () => {
+  it('deducts coupons like the later correction, and also previews a coupon itself', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
     const coupon = {
       command: 'grant-coupon',
@@ -138,7 +138,7 @@ describe('the preview of a corrected rate', () => {
     });
   });
 
-  it('shows that taking it back comes to nothing', async () => {
+  it('shows no difference if the correction is reversed', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
     await bill('t1', '2026-04-10');
     const back = { ...right, unitPrice: '0.10', reason: 'it was right' };
@@ -146,7 +146,7 @@ describe('the preview of a corrected rate', () => {
     expect([seen.lines, seen.total]).toEqual([[], '0.00']);
   });
 
-  it('tells what is refused, and carries out the rest', async () => {
+  it('reports refused commands, and executes the rest', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
     const seen = await preview([{ ...right, location: 'mars' }, right], '2026-04-20');
     expect(seen.commands.map(({ index, status }) => [index, status])).toEqual([
@@ -156,7 +156,7 @@ describe('the preview of a corrected rate', () => {
     expect(seen.total).toBe('-18.00');
   });
 
-  it('names what could not be rated then', async () => {
+  it('names the lines that could not be rated then', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
     const seen = await preview(
       [{ command: 'withdraw-rate', ...RATE, from: T('2026-04-01'), reason: 'no longer sold' }],
@@ -167,7 +167,7 @@ describe('the preview of a corrected rate', () => {
     ]);
   });
 
-  it('is not for who can’t apply it', async () => {
+  it('is refused to roles that can’t apply it', async () => {
     await expect(test.ledger.preview([right], { ...ADMIN, role: 'auditor' })).rejects.toMatchObject({
       code: 'forbidden',
     });
@@ -216,7 +216,7 @@ describe('the preview of', () => {
     expect(shown(seen)).toEqual([['t1', 'issued', '04-01/04-10', '20.00', '0.00', '-20.00']]);
   });
 
-  it('a resource that was another’s in the past: its days are metered again', async () => {
+  it('a resource that belonged to another in the past: its days are metered again', async () => {
     await test.apply(
       {
         command: 'observe-resource',
@@ -249,7 +249,7 @@ describe('the preview of', () => {
     expect(seen.total).toBe('0.00');
   });
 
-  it('what is not in force: a rate card of last month, in revenue and margin', async () => {
+  it('a hypothetical rate card of last month, in revenue and margin', async () => {
     await test.apply(use('d1', '2026-04-06', '200'), {
       command: 'record-cost',
       provider: 'do',
@@ -287,7 +287,7 @@ describe('the preview of', () => {
     expect(await test.ask('margin', { period: '2026-04' })).toMatchObject({ overall: { revenue: '70.00' } });
   });
 
-  it('what is not in force: another price of a plan, by one command for all who are on it', async () => {
+  it('a hypothetical price of a plan, with one command for all its subscriptions', async () => {
     const dearer = {
       command: 'publish-plan',
       planId: 'p1',
@@ -306,7 +306,7 @@ describe('the preview of', () => {
     expect(seen.total).toBe('20.00');
   });
 
-  it('what is not in force: a plan that nobody is on', async () => {
+  it('a hypothetical plan without subscriptions', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
     await bill('t1', '2026-05-01');
     const generous = {

@@ -50,7 +50,7 @@ describe('two rates of a key', () => {
     }
   };
 
-  it('that overlap are refused by the database too', async () => {
+  it('that overlap are also refused by the database', async () => {
     await test.ask('rates');
     expect(await inserted(T('2026-02-01'), null)).toBe('23P01');
     expect(await inserted(T('2025-12-01'), T('2026-01-02'))).toBe('23P01');
@@ -78,13 +78,13 @@ describe('a rate that was withdrawn', () => {
     },
   );
 
-  it('stays withdrawn where all is applied again', async () => {
+  it('stays withdrawn if all commands are applied again', async () => {
     expect(await outcome(withdraw)).toBe('done');
     for (const command of [set, withdraw]) expect(await outcome(command)).toBe('unchanged');
     expect(await prices()).toEqual([]);
   });
 
-  it('is in conflict while it stands', async () => {
+  it('conflicts while it is in force', async () => {
     expect(await outcome({ ...set, unitPrice: '0.30' })).toMatch(/^conflicting_body: /);
     expect(await outcome(withdraw)).toBe('done');
     expect(await outcome({ ...withdraw, reason: 'another' })).toMatch(/^conflicting_body: /);
@@ -92,7 +92,7 @@ describe('a rate that was withdrawn', () => {
 });
 
 describe('both axes of time', () => {
-  it('what a line comes to, with the prices that were believed then', async () => {
+  it('the amount of a line with the prices known then', async () => {
     await test.apply(
       plan('p1', '0', [{ billingKind: 'cores', price: { model: 'rate_card' } }]),
       tenant('t1'),
@@ -154,7 +154,7 @@ describe('corrections of two operators', () => {
     reason: 'ten times too high',
   };
 
-  it('over the same stretch, from the same preview: the second is told why it is refused', async () => {
+  it('of the same period, from the same preview: the second is refused with the reason', async () => {
     const { position } = await test.ledger.preview([right], ADMIN);
     expect(await outcome({ ...right, basedOn: position })).toBe('done');
     const second = { ...right, unitPrice: '0.02', basedOn: position };
@@ -170,7 +170,7 @@ describe('corrections of two operators', () => {
     expect(await prices({ at: T('2026-04-15') })).toEqual(['0.02 2026-04-01/2026-05-01']);
   });
 
-  it('over other stretches, or to the same price, are both taken', async () => {
+  it('of different periods, or to the same price, are both accepted', async () => {
     expect(await outcome({ ...right, basedOn: 1 })).toBe('done');
     expect(
       await outcome({
@@ -184,7 +184,7 @@ describe('corrections of two operators', () => {
     expect(await outcome({ ...right, reason: 'me too', basedOn: 1 })).toBe('unchanged');
   });
 
-  it('without an end: the first must not shorten the second unseen', async () => {
+  it('without an end: the first must not silently shorten the second', async () => {
     const open = {
       command: 'correct-rate',
       ...RATE,
@@ -201,7 +201,7 @@ describe('corrections of two operators', () => {
     );
   });
 
-  it('are not refused for what was there before they came, whatever else is recorded meanwhile', async () => {
+  it('are not refused because of earlier data, or unrelated events in between', async () => {
     const other = await ledgerOn(test.url);
     try {
       for (let n = 0; n < 5; n += 1) {
@@ -219,7 +219,7 @@ describe('corrections of two operators', () => {
     }
   });
 
-  it('at the very same time: one is carried out, the other told, and who comes later may', async () => {
+  it('at the same time: one is executed, the other refused, and a later one accepted', async () => {
     const attempts = await Promise.all(
       ['0.01', '0.02', '0.03', '0.04'].map(async (unitPrice) => outcome({ ...right, unitPrice })),
     );
@@ -228,7 +228,7 @@ describe('corrections of two operators', () => {
     expect(await outcome({ ...right, unitPrice: '0.05', reason: 'later' })).toBe('done');
   });
 
-  it('of a plan, a reading or a resource are kept apart likewise', async () => {
+  it('of a plan, a reading or a resource behave in the same way', async () => {
     await test.apply(
       plan('p1', '50.00', [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '0.01' } }]),
       tenant('t1'),
@@ -316,7 +316,7 @@ describe('a correction that the log has, and whose answer is under way', () => {
     reason: 'ten times too high',
   };
 
-  it('is not what another of this moment is based on: who sent that one has not heard of it', async () => {
+  it('is not the basis of a simultaneous one, whose sender has not seen it', async () => {
     const database = await testDatabase();
     const log = await logBehindGrpc(database.url);
     const late = await ledgerOn(database.url);

@@ -109,7 +109,7 @@ const shown = ({ lines }: Invoice) =>
     .sort();
 
 describe('late usage', () => {
-  it('is owed for a part that was issued with nothing to pay', async () => {
+  it('is owed for a part that was issued with amount zero', async () => {
     await use('2026-04-02', '1000');
     expect(shown(await bill('2026-04-10'))).toEqual([['base_fee', '04-01/05-01', 'charge', '50.00']]);
     await use('2026-04-03', '600');
@@ -122,7 +122,7 @@ describe('late usage', () => {
     expect(next.total).toBe('51.12');
   });
 
-  it('is not owed twice where the part stands on another draft', async () => {
+  it('is not owed twice if the part is on another draft', async () => {
     await use('2026-04-02', '1000');
     const first = await draft('2026-04-10');
     await use('2026-04-03', '600');
@@ -136,8 +136,8 @@ describe('late usage', () => {
   });
 });
 
-describe('what is late for two invoices at once', () => {
-  it('is not lost where an older draft is issued after a later part was', async () => {
+describe('usage that is late for two invoices', () => {
+  it('is not lost if an older draft is issued after a later part', async () => {
     const older = await draft('2026-04-10');
     await use('2026-04-02', '1488');
     await bill('2026-05-01');
@@ -150,7 +150,7 @@ describe('what is late for two invoices at once', () => {
     expect(shown(await bill('2026-06-01'))).toEqual([['base_fee', '06-01/07-01', 'charge', '50.00']]);
   });
 
-  it('comes out the same where the first part was voided and is billed anew', async () => {
+  it('has the same result if the first part was voided and is billed again', async () => {
     await test.apply({
       command: 'publish-plan',
       planId: 'p1',
@@ -189,7 +189,7 @@ describe('what is late for two invoices at once', () => {
     expect(items.filter(({ status }) => status === 'valid').map(({ net }) => net)).toEqual(['10.00', '2.50', '0.00']);
   });
 
-  it('is corrected with every reason that there was since', async () => {
+  it('is corrected with every reason since then', async () => {
     await use('2026-04-02', '1600');
     await bill('2026-04-10');
     const correct = (quantity: string, reason: string) => ({
@@ -224,13 +224,13 @@ describe('terms that change after they were billed', () => {
     ...more,
   });
 
-  it('owe nothing where they come to the same', async () => {
+  it('owe nothing if the amount is the same', async () => {
     await bill('2026-04-01');
     await test.apply(republish({ name: 'same again' }));
     expect(await draft('2026-04-20')).toBe('none');
   });
 
-  it('leave what a unit price billed where a volume price follows, and bill that at the period’s end', async () => {
+  it('keep the amount of a unit price if a volume price follows, which is billed at the period’s end', async () => {
     await use('2026-04-02', '1588');
     await bill('2026-04-10');
     await test.apply(
@@ -247,7 +247,7 @@ describe('terms that change after they were billed', () => {
     ]);
   });
 
-  it('bill a fee in arrears from when it is so, when its period ends', async () => {
+  it('bill a fee that is now in arrears when its period ends', async () => {
     await bill('2026-04-01');
     await test.apply(republish({ baseFee: '80.00', paymentTerm: 'in_arrears' }));
     // half of the 50.00 in advance comes back now, half of the 80.00 in arrears is due on 1 May
@@ -260,7 +260,7 @@ describe('terms that change after they were billed', () => {
 });
 
 describe('a line that can’t be rated', () => {
-  it('is named in the answers and on the invoice that leaves it out', async () => {
+  it('is named in the answers and on the invoice without it', async () => {
     await test.apply({
       command: 'publish-plan',
       planId: 'p1',
@@ -288,7 +288,7 @@ describe('a line that can’t be rated', () => {
     ]);
   });
 
-  it('is one in another currency than its tenant’s', async () => {
+  it('includes one in another currency than its tenant’s', async () => {
     await test.apply(
       { command: 'register-tenant', tenantId: 'euro', name: 'Euro', currency: 'EUR' },
       deployment('d2', 't1'),
@@ -300,7 +300,7 @@ describe('a line that can’t be rated', () => {
   });
 });
 
-describe('a line that goes on after it was billed to its end', () => {
+describe('a line that continues after it was billed to its end', () => {
   const plan = (planId: string, effectiveFrom: string, items: object[]) => ({
     command: 'publish-plan',
     planId,
@@ -320,7 +320,7 @@ describe('a line that goes on after it was billed to its end', () => {
     return lines.map(({ net }) => net).join(' ');
   };
 
-  it('is billed for the rest, and for what comes late of it', async () => {
+  it('is billed for the rest, and for its late usage', async () => {
     await test.apply(plan('with', '2026-01-01', [hours]), plan('without', '2026-01-01', []), {
       command: 'change-plan',
       subscriptionId: 's1',
@@ -341,7 +341,7 @@ describe('a line that goes on after it was billed to its end', () => {
     expect(await billed()).toBe('10.00 7.00 3.00');
   });
 
-  it('is billed by a draft as far as it claims it, and by the next one for the rest', async () => {
+  it('is billed by a draft for the claimed part, and by the next one for the rest', async () => {
     await test.apply(plan('with', '2026-01-01', [hours]), plan('without', '2026-01-01', []), {
       command: 'change-plan',
       subscriptionId: 's1',
@@ -362,7 +362,7 @@ describe('a line that goes on after it was billed to its end', () => {
 });
 
 describe('usage that is recorded while an invoice is being issued', () => {
-  it('is late for it: the line is marked though it stands on a draft only', async () => {
+  it('is late for it: the line is marked although it is only on a draft', async () => {
     await use('2026-04-02', '1488');
     const drafted = await draft('2026-05-01');
     await use('2026-04-04', '100');
@@ -376,7 +376,7 @@ describe('usage that is recorded while an invoice is being issued', () => {
 });
 
 describe('a line that can’t be rated when its draft is issued', () => {
-  it('is named on the invoice, and is billed by the next once it can', async () => {
+  it('is named on the invoice, and billed by the next one that can rate it', async () => {
     const rate = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'hel1' };
     await test.apply(
       {
@@ -441,7 +441,7 @@ describe('an invoice below zero', () => {
   ];
   const due = ({ total, creditTaken, amountDue }: Invoice) => [total, creditTaken, amountDue];
 
-  it('is the tenant’s credit, which the next takes from its amount due, not from its total', async () => {
+  it('is the tenant’s credit, which the next one deducts from its amount due, not from its total', async () => {
     expect(due(await bill('2026-04-01'))).toEqual(['50.00', '0.00', '50.00']);
     await test.apply(cancel, ...second);
     // half of the fee in advance comes back
@@ -454,7 +454,7 @@ describe('an invoice below zero', () => {
     expect(due(await bill('2026-06-01'))).toEqual(['50.00', '0.00', '50.00']);
   });
 
-  it('can’t be voided once its credit was taken', async () => {
+  it('can’t be voided after its credit was used', async () => {
     await bill('2026-04-01');
     await test.apply(cancel, ...second);
     const below = await draft('2026-04-20');
@@ -474,8 +474,8 @@ describe('an invoice below zero', () => {
   });
 });
 
-describe('what is shown of a part that is billed', () => {
-  it('is what was billed: usage that came later counts once it is corrected', async () => {
+describe('a billed part', () => {
+  it('shows the billed amounts: later usage counts after its correction', async () => {
     await use('2026-04-02', '1500');
     await bill('2026-04-10');
     await use('2026-04-03', '100');
@@ -501,7 +501,7 @@ describe('what is shown of a part that is billed', () => {
     expect((await shownLine())[0]).toEqual(['1600', '1.12']);
   });
 
-  it('is in the order of time', async () => {
+  it('is shown in the order of time', async () => {
     const { items } = await test.ask<{ items: readonly Line[] }>('lines', {
       tenantId: 't1',
       billingKind: 'hours',
@@ -514,7 +514,7 @@ describe('what is shown of a part that is billed', () => {
 });
 
 describe('a question as of before there was anything', () => {
-  it('is answered: there was nothing', async () => {
+  it('has an empty answer', async () => {
     await bill('2026-04-01');
     const names = [
       'invoices',
@@ -545,7 +545,7 @@ describe('a question as of before there was anything', () => {
 });
 
 describe('a preview', () => {
-  it('is the invoice that there would be, and leaves nothing behind', async () => {
+  it('is the invoice that would result, and leaves nothing behind', async () => {
     await use('2026-04-02', '1600');
     const preview = await test.ask<Invoice & { invoiceId: null; status: string }>('invoice-preview', {
       tenantId: 't1',
@@ -563,7 +563,7 @@ describe('a preview', () => {
 });
 
 describe('an invoice of an earlier instant', () => {
-  it('restates what begins later too, and does not take it back', async () => {
+  it('also restates later lines, without reversing them', async () => {
     await bill('2026-05-01');
     await test.apply({
       command: 'correct-price',
@@ -583,7 +583,7 @@ describe('an invoice of an earlier instant', () => {
     expect(await draft('2026-05-02')).toBe('none');
   });
 
-  it('follows a voided one, and divides the part that it gave back', async () => {
+  it('follows a voided one, and splits its reopened part', async () => {
     await use('2026-04-02', '1800');
     await use('2026-04-12', '100');
     const first = await draft('2026-04-16');
@@ -606,8 +606,8 @@ describe('an invoice of an earlier instant', () => {
   });
 });
 
-describe('a deployment that turns out to have been another tenant’s from the start', () => {
-  it('gives the first its money back, and bills the second in parts of its own', async () => {
+describe('a deployment that belonged to another tenant from the start', () => {
+  it('credits the first tenant, and bills the second in its own parts', async () => {
     await use('2026-04-02', '1800');
     await bill('2026-04-16');
     await test.apply({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-04-01') });
@@ -624,8 +624,8 @@ describe('a deployment that turns out to have been another tenant’s from the s
   });
 });
 
-describe('a run that died between claiming a part and cutting its line', () => {
-  it('is finished by the next, also where the part had been cut before', async () => {
+describe('a run that was killed between claiming a part and cutting its line', () => {
+  it('is finished by the next, also if the part was cut before', async () => {
     await use('2026-04-02', '1800');
     await bill('2026-04-16');
     await use('2026-04-17', '100');
@@ -680,7 +680,7 @@ describe('a run that died between claiming a part and cutting its line', () => {
   });
 });
 
-describe('a draft that has become nothing', () => {
+describe('a draft that has become empty', () => {
   it(
     'is voided when it is issued, takes no number, and what it claimed is billed when it comes to ' + 'something',
     async () => {
@@ -713,7 +713,7 @@ describe('a draft that has become nothing', () => {
     },
   );
 
-  it('because it can’t be rated any more says so', async () => {
+  it('reports that it can’t be rated any more', async () => {
     await test.apply(
       { command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-01') },
       subscription('s2', 'd1', 'p3'),

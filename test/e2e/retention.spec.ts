@@ -77,7 +77,7 @@ const records = async (params: object = {}) =>
   });
 const head = async (): Promise<number> => test.ledger.catchUp();
 
-describe('what may be pruned', () => {
+describe('pruning', () => {
   it('keeps what an open line or a draft uses, naming the line or the invoice', async () => {
     expect(await prune('2026-08-01')).toMatchObject({
       status: 'refused',
@@ -101,7 +101,7 @@ describe('what may be pruned', () => {
     expect((await records()).items).toHaveLength(150);
   });
 
-  it('keeps what retention keeps, and says until when', async () => {
+  it('keeps usage within its retention, and reports its end', async () => {
     await bill('2026-05-01');
     // April ends on 1 May; 30 days after that is 31 May.
     expect(await prune('2026-05-30')).toMatchObject({
@@ -116,7 +116,7 @@ describe('what may be pruned', () => {
     expect(await prune('2026-10-01')).toMatchObject({ status: 'refused', error: { code: 'not_yet' } });
   });
 
-  it('keeps what a correction is owed on, and usage that is on no line', async () => {
+  it('keeps usage with an owed correction, and usage without a line', async () => {
     await bill('2026-05-01');
     await test.apply({ command: 'correct-usage', deploymentId: 'd1', ...reading('r1', 2, '0'), reason: 'was off' });
     expect(await prune('2026-08-01')).toMatchObject({
@@ -152,7 +152,7 @@ describe('what may be pruned', () => {
     expect((await records()).items).toMatchObject([{ billingKind: 'dns_zones', quantity: '7' }]);
   });
 
-  it('takes what comes to nothing, which no invoice will ever have, and bills what is found of it later', async () => {
+  it('prunes usage of amount zero that is on no invoice, and bills later usage of it', async () => {
     const free = plan('free', '0', [
       { billingKind: 'droplet_hours', included: '1000', price: { model: 'unit', unitAmount: '0.01' } },
     ]);
@@ -177,7 +177,7 @@ describe('what may be pruned', () => {
     expect(await test.ask('invoice', { id: invoices[0]?.invoiceId })).toMatchObject({ total: '10.10' });
   });
 
-  it('keeps what is not due yet because its tenant has a grace period, though nothing else is due', async () => {
+  it('keeps usage within the grace period of its tenant', async () => {
     await test.apply(
       tenant('t3'),
       { command: 'set-grace-period', tenantId: 't3', hours: 72, from: T('2026-01-01') },
@@ -208,7 +208,7 @@ describe('what may be pruned', () => {
     });
   });
 
-  it('keeps a kind for ever that has no retention in some of the month', async () => {
+  it('keeps a kind that has no retention in a part of the month', async () => {
     await bill('2026-05-01');
     await test.apply({
       command: 'configure-metering',
@@ -231,7 +231,7 @@ describe('a pruned month', () => {
     expect(await prune('2026-08-01')).toMatchObject({ status: 'done', result: { records: 150 } });
   });
 
-  it('says that its raw records are gone, and as of before that they can’t be listed', async () => {
+  it('reports that its raw records are gone, also as of an earlier position', async () => {
     expect(await records()).toEqual({ items: [], nextCursor: null, pruned: ['2026-04'] });
     expect(await records({ start: T('2026-05-01'), end: T('2026-06-01') })).toEqual({ items: [], nextCursor: null });
     await expect(records({ asOf: String(before) })).rejects.toMatchObject({
@@ -262,7 +262,7 @@ describe('a pruned month', () => {
     expect(await test.ask('margin', { period: '2026-04-01' })).toMatchObject({ overall: { revenue: '71.12' } });
   });
 
-  it('knows its readings again, one whose provider was named since too', async () => {
+  it('recognises its readings, also one whose provider was named later', async () => {
     const observe = async (observation: object) =>
       test.ledger.execute({ command: 'observe-usage', deploymentId: 'd1', observations: [observation] }, ADMIN);
     expect(await observe(reading('r2', 2))).toMatchObject({ status: 'unchanged' });
@@ -279,7 +279,7 @@ describe('a pruned month', () => {
     expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ droplet_hours: '3601' });
   });
 
-  it('knows the events of a source by their ids, whatever their time', async () => {
+  it('recognises the events of a source by their ids, also with another time', async () => {
     const event = (date: number, sourceId: string) => ({
       deploymentId: 'd1',
       observation: {
@@ -299,7 +299,7 @@ describe('a pruned month', () => {
     ]);
   });
 
-  it('takes late usage and corrections, and the next invoice books them', async () => {
+  it('accepts late usage and corrections, and the next invoice books them', async () => {
     await test.apply(
       // 25 h more, and 24 h less: + 0.25 − 0.24 = 0.01.
       { command: 'observe-usage', deploymentId: 'd1', observations: [reading('r6', 10, '25')] },
@@ -316,7 +316,7 @@ describe('a pruned month', () => {
     expect(await prune('2026-08-01')).toMatchObject({ status: 'unchanged' });
   });
 
-  it('lists usage that a later command leaves on no line', async () => {
+  it('lists usage that has no line after a later command', async () => {
     await test.apply({ command: 'cancel-subscription', subscriptionId: 's1', at: T('2026-04-30') });
     // 5 droplets × 24 h of 30 April.
     expect(await test.ask('unbilled')).toMatchObject({

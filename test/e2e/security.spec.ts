@@ -146,7 +146,7 @@ describe('SQL in parameters', () => {
 });
 
 describe('published keys', () => {
-  it('rotate: the new one is fetched when a token names it, and what the old one signed ends with it', async () => {
+  it('rotate: a new key is fetched when a token names it, and tokens of the old key end with it', async () => {
     const pair = async (kid: string) => {
       const { publicKey, privateKey } = await generateKeyPair('ES256');
       const sign = () =>

@@ -212,10 +212,10 @@ function relationsOf(type: GraphQLObjectType): { path: string; selection: string
   });
 }
 
-describe('a list costs the same number of statements whatever its length', () => {
+describe('a list costs the same number of statements for any length', () => {
   const names = LISTS.map(({ name }) => name);
 
-  it.each(LISTS)('$name, asked of the facade, as the command line does', async (list) => {
+  it.each(LISTS)('$name by the facade, like the command line', async (list) => {
     const ledger = api.app.get(Ledger);
     await expectSameCost(async (limit) => ledger.ask(list, { ...exampleOf(list.name), limit }, ADMIN));
   });
@@ -231,7 +231,7 @@ describe('a list costs the same number of statements whatever its length', () =>
     await expectSameCost(async (limit) => graphQlPage(name, limit, `{ ${leavesOf(itemOf(name)).join(' ')} }`));
   });
 
-  it.each(names)('%s by GraphQL, with all that its items are related to', async (name) => {
+  it.each(names)('%s by GraphQL, with all relations of its items', async (name) => {
     for (const { selection } of relationsOf(itemOf(name)))
       await expectSameCost(async (limit) => graphQlPage(name, limit, selection));
   });
@@ -241,7 +241,7 @@ describe('a list costs the same number of statements whatever its length', () =>
     await expectSameCost(async (limit) => ledger.ask(resources, { at: MAY, limit }, ADMIN));
   });
 
-  it('lines of all kinds, where a page has a line of each', async () => {
+  it('lines of all kinds, with one of each on a page', async () => {
     const ledger = api.app.get(Ledger);
     const page = async (limit: number) => ledger.ask(lines, { at: MAY, limit }, ADMIN);
     const ofOneSubscription = 2 + 3 * KINDS.length;

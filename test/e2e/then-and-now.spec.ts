@@ -31,7 +31,7 @@ const positionOf = async (type: string): Promise<number> => {
 };
 
 describe('replay', () => {
-  it('is the state as it was, which the live read models asked as of then agree with, at any position', async () => {
+  it('equals the live read models as of then, at any position', async () => {
     const head = await test.ledger.catchUp();
     for (const position of [1, Math.floor(head / 3), Math.floor((2 * head) / 3), head]) {
       const replayed = await audit.replay({ asOf: String(position) }, ADMIN);
@@ -41,7 +41,7 @@ describe('replay', () => {
     expect(rates).toEqual({ n: 1 });
   });
 
-  it('goes into the schema that is named, again where a replay made it, and into no other', async () => {
+  it('uses the named schema, replaces an earlier replay in it, and refuses any other schema', async () => {
     await audit.replay({ asOf: '5', into: 'april' }, ADMIN);
     expect(await audit.replay({ asOf: '9', into: 'april' }, ADMIN)).toMatchObject({
       schema: 'april',
@@ -55,7 +55,7 @@ describe('replay', () => {
     await expect(audit.replay({ asOf: '900000' }, ADMIN)).rejects.toMatchObject({ code: 'position_ahead' });
   });
 
-  it('finds read models that are not what the log says', async () => {
+  it('finds read models that differ from the log', async () => {
     await query('update ledgerline.rates set unit_price = unit_price + 1 where position_to is not null');
     expect(await audit.replay({ asOf: String(await test.ledger.catchUp()) }, ADMIN)).toMatchObject({
       differing: ['rates'],
@@ -63,7 +63,7 @@ describe('replay', () => {
     await query('update ledgerline.rates set unit_price = unit_price - 1 where position_to is not null');
   });
 
-  it('keeps one tenant’s rows where that is asked', async () => {
+  it('keeps only the rows of one tenant if requested', async () => {
     await audit.replay({ asOf: String(await test.ledger.catchUp()), into: 'only_t2', tenantId: 't2' }, ADMIN);
     expect(
       await query(
@@ -94,7 +94,7 @@ describe('resources', () => {
       ({ status, deploymentId, lastSeenAt }) => `${status} in ${deploymentId}, last seen ${lastSeenAt?.slice(5, 10)}`,
     );
 
-  it('are asked for on both axes of time: whose they were at an instant, as it was known when', async () => {
+  it('are answered on both axes of time: their owner at an instant, as known at a moment', async () => {
     await test.apply(
       { command: 'register-deployment', deploymentId: 'h-a', tenantId: 't1', name: 'A', from: '2026-03-01T00:00:00Z' },
       { command: 'register-deployment', deploymentId: 'h-b', tenantId: 't1', name: 'B', from: '2026-03-01T00:00:00Z' },
@@ -174,7 +174,7 @@ describe('the replay of one tenant', () => {
     position = String(await test.ledger.catchUp());
   });
 
-  it('has the usage of a deployment for as long as it was the tenant’s', async () => {
+  it('has the usage of a deployment while it belonged to the tenant', async () => {
     await audit.replay({ asOf: position, into: 'of_t2', tenantId: 't2' }, ADMIN);
     await audit.replay({ asOf: position, into: 'of_t1', tenantId: 't1' }, ADMIN);
     const usage = async (schema: string) =>
@@ -211,7 +211,7 @@ describe('the replay of one tenant', () => {
     },
   );
 
-  it('is a state that sums agree in: what invoices of it bill is its revenue', async () => {
+  it('has consistent sums: its invoices add up to its revenue', async () => {
     for (const schema of ['of_t1', 'of_t2']) {
       const [sums] = await query<{ billed: string; revenue: string }>(
         `SELECT (SELECT coalesce(sum((r.row ->> 'net')::numeric), 0) FROM ${schema}.invoice_rows r
@@ -232,7 +232,7 @@ describe('diff', () => {
   const why = ({ events }: { events: readonly { type: string; actor: string; reason: string | null }[] }) =>
     events.map(({ type, actor, reason }) => [type, actor, reason]);
 
-  it('has a corrected rate, and the line that it makes another, with who did it and why', async () => {
+  it('has a corrected rate, and the line that it changes, with actor and reason', async () => {
     const corrected = await positionOf('RateCorrected');
     const { rates, usage, lines, invoices, margin } = await diff(corrected - 1, corrected);
     // 0.3 until 1 April, 0.03 from then on.
@@ -270,7 +270,7 @@ describe('diff', () => {
     expect(Number(usage[0]?.before) - Number(usage[0]?.after)).toBe(24);
   });
 
-  it('has an invoice from draft to issued, and what it makes of the margin', async () => {
+  it('has an invoice from draft to issued, and its effect on the margin', async () => {
     const issued = await positionOf('InvoiceIssued');
     const { invoices, margin } = await diff(issued - 1, issued);
     expect(invoices).toMatchObject([
@@ -291,7 +291,7 @@ describe('diff', () => {
     expect(why(overall ?? { events: [] })).toEqual([['InvoiceIssued', 'test', null]]);
   });
 
-  it('has nothing between a position and itself, and all of it from the beginning', async () => {
+  it('is empty between a position and itself, and complete from the start', async () => {
     const head = await test.ledger.catchUp();
     expect(await diff(head)).toEqual({
       from: head,

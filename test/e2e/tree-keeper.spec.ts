@@ -26,7 +26,7 @@ afterEach(async () => {
   await test.close();
 });
 
-/** Waits until the tree has as many leaves, or the worker ends. */
+/** Waits until the tree has as many leaves, or the worker stops. */
 async function untilKept(size: number): Promise<void> {
   for (;;) {
     const { rows } = await pool.query<{ size: number }>('SELECT size FROM ledgerline_audit.tree');
@@ -36,14 +36,14 @@ async function untilKept(size: number): Promise<void> {
 }
 
 describe('the worker', () => {
-  it('keeps the tree up behind the log', async () => {
+  it('keeps the tree up to date with the log', async () => {
     await test.apply(tenant('a'), tenant('b'));
     await untilKept(2);
     await test.apply(tenant('c'));
     await untilKept(3);
   });
 
-  it('ends where the log lacks an event, and says which', async () => {
+  it('stops if the log lacks an event, and names it', async () => {
     await test.apply(tenant('a'));
     await untilKept(1);
     // Without its table the tree is not kept, which ends the worker too; meanwhile an event is taken out.

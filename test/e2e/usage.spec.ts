@@ -51,8 +51,8 @@ const records = async (): Promise<string[][]> =>
     quantity,
   ]);
 
-describe('an observation again', () => {
-  it('is unchanged after it was corrected to another quantity', async () => {
+describe('a repeated observation', () => {
+  it('is unchanged after a correction to another quantity', async () => {
     await test.apply(observe('5'), correct('7'));
     expect(await execute(observe('5'))).toEqual(['unchanged']);
     // and so is one that says what is true now
@@ -62,20 +62,20 @@ describe('an observation again', () => {
     expect(await records()).toEqual([['d1', 'r1', '9']]);
   });
 
-  it('is unchanged after it was withdrawn, and does not come back', async () => {
+  it('is unchanged after its withdrawal, and does not come back', async () => {
     await test.apply(observe('5'), correct(null));
     expect(await execute(observe('5'))).toEqual(['unchanged']);
     expect(await records()).toEqual([]);
   });
 
-  it('lets what is new beside it be taken', async () => {
+  it('does not block new observations in the same command', async () => {
     await test.apply(observe('5'), correct(null));
     const more = { ...KEY, resourceId: 'r2', quantity: '3' };
     expect(await execute({ ...observe('5'), observations: [{ ...KEY, quantity: '5' }, more] })).toEqual(['done']);
     expect(await records()).toEqual([['d1', 'r2', '3']]);
   });
 
-  it('with another body is a conflict that says in what', async () => {
+  it('with another body is a conflict that names the difference', async () => {
     await test.apply(observe('5', { subAttribution: { team: 'a' } }));
     const where = 'requests of r1 over [2026-04-02T00:00:00Z, 2026-04-03T00:00:00Z) is recorded';
     const message = (difference: string) =>
@@ -102,7 +102,7 @@ describe('an observation again', () => {
 });
 
 describe('a reading that was withdrawn', () => {
-  it('is put back by a correction', async () => {
+  it('is restored by a correction', async () => {
     await test.apply(observe('5', { rateKey: RATE }), correct(null), correct('4'));
     const { items } = await test.ask<{ items: object[] }>('usage-records');
     expect(items).toMatchObject([{ quantity: '4', rateKey: RATE, origin: 'command', correctedBy: 'command' }]);
@@ -116,7 +116,7 @@ describe('a reading that was withdrawn', () => {
   });
 });
 
-describe('readings of one key of which some name a provider', () => {
+describe('readings of one key, some with a provider', () => {
   const NONE = {};
   const A = { provider: 'a' };
   const B = { provider: 'b' };
@@ -154,13 +154,13 @@ describe('readings of one key of which some name a provider', () => {
     expect(await execute(batch(...given))).toEqual(['unchanged']);
   });
 
-  it('are known whatever the inventory learns meanwhile', async () => {
+  it('are recognised after any change of the inventory', async () => {
     await test.apply(batch(NONE), batch(A), seen('a'), seen('b'));
     expect(await execute(batch(A))).toEqual(['unchanged']);
     expect(await total()).toEqual({ requests: '5' });
   });
 
-  it('are one where only one provider is named', async () => {
+  it('are one reading if only one provider is named', async () => {
     await test.apply(batch(NONE));
     expect(await execute(batch(A))).toEqual(['unchanged']);
     expect(await execute({ ...batch(A), observations: [one(A, '6')] })).toMatchObject([
@@ -171,7 +171,7 @@ describe('readings of one key of which some name a provider', () => {
     expect(await total()).toEqual({ requests: '11' });
   });
 
-  it('are refused where one without a provider says what none of several does', async () => {
+  it('are refused if one without a provider differs from all of several', async () => {
     await test.apply(batch(A, B));
     expect(await execute({ ...batch(A), observations: [one(NONE, '6')] })).toMatchObject([
       'ambiguous_provider',
@@ -182,7 +182,7 @@ describe('readings of one key of which some name a provider', () => {
     expect(refused).toMatchObject({ error: { errors: [{ field: 'provider', message: 'must be one of a, b' }] } });
   });
 
-  it('are refused within a batch where they contradict each other', async () => {
+  it('are refused within a batch if they contradict each other', async () => {
     expect(await execute({ ...batch(A), observations: [one(NONE), one(A, '6')] })).toMatchObject([
       'usage_conflict',
       expect.anything(),
@@ -190,7 +190,7 @@ describe('readings of one key of which some name a provider', () => {
     expect(await total()).toEqual({});
   });
 
-  it('are corrected as whose they are', async () => {
+  it('are corrected for their own provider', async () => {
     await test.apply(batch(NONE), batch(A), batch(B), correct('7', A), correct('1', B));
     expect((await test.ask<{ items: object[] }>('usage-records')).items).toMatchObject([
       { provider: null, quantity: '7' },
@@ -220,7 +220,7 @@ describe('metering again', () => {
   const meter = { command: 'run-metering', date: '2026-04-02' };
   const metered = { billingKind: 'droplet_hours', provider: 'do' };
 
-  it('leaves what a person corrected or withdrew', async () => {
+  it('keeps a person’s corrections and withdrawals', async () => {
     await test.apply(droplet('d1'), meter, correct('12', metered), meter);
     expect(await records()).toEqual([['d1', 'r1', '12']]);
     await test.apply(correct(null, metered), meter);
@@ -256,7 +256,7 @@ describe('metering again', () => {
     },
   );
 
-  it('leaves what a person corrected of a resource that nothing else is metered for', async () => {
+  it('keeps a person’s correction of a resource that is not metered otherwise', async () => {
     await test.apply(droplet('d1'), meter, correct('12', metered), {
       command: 'remove-resource',
       provider: 'do',
@@ -269,7 +269,7 @@ describe('metering again', () => {
     expect(await records()).toEqual([['d1', 'r1', '12']]);
   });
 
-  it('takes back what was metered of a resource that turns out to have been gone', async () => {
+  it('withdraws readings of a resource that was deleted earlier', async () => {
     await test.apply(
       droplet('d1'),
       meter,
@@ -279,7 +279,7 @@ describe('metering again', () => {
     expect(await records()).toEqual([]);
   });
 
-  it('moves what a person corrected also where the day is metered by the hour since', async () => {
+  it('moves a person’s correction also if the day is now metered by the hour', async () => {
     await test.apply(
       droplet('d1'),
       meter,
@@ -290,7 +290,7 @@ describe('metering again', () => {
     expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ droplet_hours: '24' });
   });
 
-  it('counts a resource again after its third strike: what a sighting leaves out is as it was', async () => {
+  it('counts a resource again after its third strike: a sighting keeps the fields that it omits', async () => {
     const { deploymentId: _, ...listed } = droplet('d1');
     const sync = (day: string, resources: object[]) => ({
       command: 'sync-resources',
@@ -313,7 +313,7 @@ describe('metering again', () => {
   });
 });
 
-describe('a file delivered again', () => {
+describe('a file that is delivered again', () => {
   const deliver = async (...quantities: string[]) => {
     const core = test.app.get(LedgerCore);
     const call = {
@@ -338,7 +338,7 @@ describe('a file delivered again', () => {
     return [accepted, duplicate, corrected];
   };
 
-  it('corrects what it says otherwise, and what it said before is known', async () => {
+  it('corrects changed rows, and recognises their earlier content', async () => {
     expect(await deliver('5')).toEqual([1, 0, 0]);
     expect(await deliver('7')).toEqual([0, 0, 1]);
     expect([await deliver('7'), await deliver('5')]).toEqual([
@@ -348,7 +348,7 @@ describe('a file delivered again', () => {
     expect(await records()).toEqual([['d1', 'r1', '7']]);
   });
 
-  it('leaves what a person corrected since, until it says something new', async () => {
+  it('keeps a person’s later correction until its own content changes', async () => {
     await deliver('5');
     await deliver('7');
     await test.apply(correct('6'));
@@ -359,14 +359,14 @@ describe('a file delivered again', () => {
     expect([await deliver('8'), await records()]).toEqual([[0, 1, 0], []]);
   });
 
-  it('says one thing of a reading, however often it names it', async () => {
+  it('counts a reading once, also if it has several rows of it', async () => {
     await deliver('5');
     expect(await deliver('7', '7')).toEqual([0, 1, 1]);
     await expect(deliver('8', '9')).rejects.toMatchObject({ code: 'usage_conflict' });
     expect(await records()).toEqual([['d1', 'r1', '7']]);
   });
 
-  it('is refused where it contradicts what no correction can change', async () => {
+  it('is refused if it contradicts what no correction can change', async () => {
     await test.apply(observe('5', { subAttribution: { team: 'a' } }));
     await expect(deliver('5')).rejects.toMatchObject({
       code: 'usage_conflict',
@@ -397,7 +397,7 @@ describe('commands of one key, in any order', () => {
   };
   let run = 0;
 
-  it('change nothing when what was taken of them is sent again', async () => {
+  it('change nothing if the accepted ones are sent again', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.oneof(seen, seen, corrected), { minLength: 1, maxLength: 8 }), async (commands) => {
         const deploymentId = `again-${(run += 1)}`;
@@ -410,7 +410,7 @@ describe('commands of one key, in any order', () => {
     );
   });
 
-  it('count one reading for each provider that is named, and one where none is', async () => {
+  it('count one reading per named provider, and one without a provider', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(provider, { minLength: 1, maxLength: 6 }), async (given) => {
         const deploymentId = `orders-${(run += 1)}`;

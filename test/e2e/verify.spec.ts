@@ -35,14 +35,14 @@ afterAll(async () => {
 });
 
 describe('verify', () => {
-  it('says that there is nothing to verify, and makes nothing', async () => {
+  it('reports that there is nothing to verify, and creates nothing', async () => {
     const { code, stderr } = await ledgerline('verify');
     expect([code, stderr.includes('there is no log in this database')]).toEqual([1, true]);
     const { rows } = await database.pool.query("select nspname from pg_namespace where nspname like 'ledgerline%'");
     expect(rows).toEqual([]);
   });
 
-  it('finds a log as it was recorded, from the command on that wrote it', async () => {
+  it('finds the log unchanged right after the command that wrote it', async () => {
     const commands = [1, 2, 3]
       .map((n) => JSON.stringify({ command: 'register-tenant', tenantId: `t${n}`, name: `T ${n}`, currency: 'USD' }))
       .join('\n');
@@ -53,7 +53,7 @@ describe('verify', () => {
     expect(await verified()).toMatchObject({ code: 0, ok: true, size: 3, failures: [] });
   });
 
-  it('takes a checkpoint that was kept, signed with a key that only its owner reads', async () => {
+  it('accepts a stored checkpoint, signed with a key that only its owner can read', async () => {
     const kept = join(dir.path, 'kept.checkpoint');
     const { code, stdout } = await ledgerline('checkpoint', '--out', kept, '--json');
     const { root, publicKey } = JSON.parse(stdout) as { root: string; publicKey: string };
@@ -73,7 +73,7 @@ describe('verify', () => {
     expect((await ledgerline('verify', '--checkpoint', join(dir.path, 'none'))).code).toBe(2);
   });
 
-  it('names the event that was changed, and ends with 1', async () => {
+  it('names the changed event, and exits 1', async () => {
     await database.pool.query(
       'begin; set local session_replication_role = replica; update ledgerline_log.events set data = ' +
         "replace(data, 'USD', 'EUR') where position = 2; commit",
@@ -95,7 +95,7 @@ describe('verify', () => {
   });
 });
 
-describe('a moment that can’t be meant', () => {
+describe('an invalid moment', () => {
   it.each([
     [['replay', '--as-of', 'then']],
     [['replay', '--as-of', '1', '--into', 'public']],

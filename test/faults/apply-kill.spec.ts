@@ -247,7 +247,7 @@ describe('apply, killed', () => {
     });
   });
 
-  it('has an undisturbed run to be compared with: something of everything', () => {
+  it('has an undisturbed run for comparison, with some of everything', () => {
     const items = (name: string) => (undisturbed.get(name) as { items: object[] }).items;
     for (const name of ['tenants', 'plans', 'rates', 'resources', 'metered-days', 'usage-records', 'unbilled', 'lines'])
       expect([name, items(name).length > 0]).toEqual([name, true]);
@@ -277,7 +277,7 @@ describe('apply, killed', () => {
     },
   );
 
-  it('was met at work, not only before or after it', () => {
+  it('was killed during its work, not only before or after it', () => {
     expect(kills).toBeGreaterThan(0);
   });
 });

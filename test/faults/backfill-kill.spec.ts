@@ -60,7 +60,7 @@ async function disturbed(
 }
 
 describe('an import that is interrupted', () => {
-  it(`comes to the same when it is run again (FAULT_SEED=${SEED})`, async () => {
+  it(`has the same result when it is run again (FAULT_SEED=${SEED})`, async () => {
     const random = randoms(SEED);
     const [database, files] = await Promise.all([testDatabase(), folder()]);
     try {

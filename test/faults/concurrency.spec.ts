@@ -36,7 +36,7 @@ const atOnce = async (...commands: object[]) =>
   Promise.all(commands.map(async (command) => test.ledger.execute(command, ADMIN)));
 const statuses = (outcomes: readonly { status: string }[]) => outcomes.map(({ status }) => status).sort();
 
-describe('commands at once', () => {
+describe('simultaneous commands', () => {
   it('give one listing one strike', async () => {
     await test.apply(seen('1'), seen('2'));
     const sync = {
@@ -58,7 +58,7 @@ describe('commands at once', () => {
     ]);
   });
 
-  it('take one of several bodies under one key, natural or given', async () => {
+  it('accept one of several bodies with one key, natural or given', async () => {
     expect(statuses(await atOnce(seen('3'), seen('3', { status: 'off' }), seen('3', { status: 'new' })))).toEqual([
       'done',
       'refused',
@@ -79,7 +79,7 @@ describe('commands at once', () => {
     ]);
   });
 
-  it('never starve one another of connections', async () => {
+  it('never starve each other of connections', async () => {
     await test.apply(plan('p', '1', []));
     const starts = Array.from({ length: 12 }, (_, index) => ({
       command: 'start-subscription',
@@ -94,7 +94,7 @@ describe('commands at once', () => {
 });
 
 describe('the projections’ writer', () => {
-  it('that loses its connection takes over again, and nothing is lost', async () => {
+  it('takes over again after it loses its connection, and nothing is lost', async () => {
     const stopping = new AbortController();
     const projecting = test.ledger.project(stopping.signal);
     const admin = createPool(test.url);
@@ -137,7 +137,7 @@ describe('a deployment that moves to another tenant', () => {
     ],
   });
 
-  it('shows each of them what was used in their time, and takes from each only that', async () => {
+  it('shows and bills each tenant only the usage in its own time', async () => {
     await test.apply(
       { command: 'assign-deployment', deploymentId: 'd', tenantId: 'u', from: T('2026-05-01') },
       usage('2026-04-10'),
@@ -162,8 +162,8 @@ describe('a deployment that moves to another tenant', () => {
   });
 });
 
-describe('what cost says', () => {
-  it('is for the platform’s admin alone, in the log too', async () => {
+describe('cost data', () => {
+  it('is only for the platform’s admin, also in the log', async () => {
     const line = {
       lineKey: '1',
       kind: 'droplet',
@@ -187,8 +187,8 @@ describe('what cost says', () => {
   });
 });
 
-describe('an instant far off', () => {
-  it('is refused as the typo that it is, and writes nothing', async () => {
+describe('an instant far away', () => {
+  it('is refused as a typo, and writes nothing', async () => {
     await test.apply(
       {
         command: 'publish-plan',

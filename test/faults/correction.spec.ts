@@ -108,7 +108,7 @@ const count = async (type: string): Promise<number> => {
 };
 
 describe('while a correction is applied', () => {
-  it('usage is taken and questions are answered, and it all comes to the same', async () => {
+  it('usage is accepted and queries are answered, with the same final result', async () => {
     let isBooked = false;
     let [recorded, answered] = [0, 0];
     const ingest = async (): Promise<void> => {

@@ -141,7 +141,7 @@ const counted = async (test: TestLedger): Promise<Record<string, number>> => {
 
 describe('invoice --issue of all tenants, killed', () => {
   it.each(RUNS)(
-    'as of $asOf after $killedAfter of its events: again, it ends where an undisturbed run does',
+    'as of $asOf after $killedAfter of its events: run again, it ends like an undisturbed run',
     async ({ asOf, killedAfter, total }) => {
       const events = await billed(asOf);
       const args = ['invoice', '--as-of', asOf, '--issue', '--json'];
@@ -159,7 +159,7 @@ describe('invoice --issue of all tenants, killed', () => {
     },
   );
 
-  it('leaves numbers without a gap, in the order of the tenants, and nothing for a fourth run', async () => {
+  it('leaves numbers without gaps, in the order of the tenants, and nothing for a fourth run', async () => {
     const numbered = (await invoicesOf(killed))
       .sort((a, b) => (a.asOf === b.asOf ? 0 : a.asOf < b.asOf ? -1 : 1))
       .map(({ number }) => number);

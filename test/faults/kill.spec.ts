@@ -131,7 +131,7 @@ afterAll(async () => {
 
 describe('kill -9', () => {
   it(
-    `of a worker, Postgres or the API, ${ROUNDS} times, loses nothing that was answered and does nothing twice`,
+    `of a worker, Postgres or the API, ${ROUNDS} times, loses nothing that was confirmed and does nothing twice`,
     async () => {
       const random = randoms(SEED);
       let api = await startApi();
@@ -187,7 +187,7 @@ describe('kill -9', () => {
     60_000 + ROUNDS * 30_000,
   );
 
-  it('of the worker that projects: the one that stands by takes over within seconds', async () => {
+  it('of the projecting worker: the standby takes over within seconds', async () => {
     const first = start('worker');
     const test = await ledgerOn(server.url);
     const CAUSE = {
@@ -226,7 +226,7 @@ describe('kill -9', () => {
     }
   });
 
-  it('of a rebuild: the same command goes on with what is there, and finds nothing different', async () => {
+  it('of a rebuild: the same command continues it, and finds no difference', async () => {
     const random = randoms(SEED);
     const test = await ledgerOn(server.url);
     try {

@@ -38,7 +38,7 @@ describe('projections of other versions', () => {
     );
   };
 
-  it('take over while the earlier program serves, which then says so; and give back to it, caught up', async () => {
+  it('take over while the earlier program serves, which reports it, and give back to it after a catch-up', async () => {
     const later = {
       projector: new Projector(test.core.log, test.core.pool, LATER, 'ledgerline'),
       rebuilder: new Rebuilder(test.core.log, test.core.pool, LATER, 'ledgerline'),
@@ -68,7 +68,7 @@ describe('projections of other versions', () => {
     await expectReplayToBeLive(test.url);
   });
 
-  it('are built by an API that starts, which is not ready until then', async () => {
+  it('are built by an API at its start, which is not ready until then', async () => {
     await outdate();
     // Someone else is at it: it is waited for.
     const lock = await test.core.pool.connect();
@@ -97,7 +97,7 @@ describe('projections of other versions', () => {
     await expectReplayToBeLive(test.url);
   });
 
-  it('are built by whatever starts and waits for them; the status and a preview do not', async () => {
+  it('are built by any command that waits for them, but not by the status and a preview', async () => {
     await outdate();
     const at = { env: { DATABASE_URL: test.url } };
     const status = await cli(['projections', 'status', '--json'], at);

@@ -95,7 +95,7 @@ describe('a worker', () => {
     while ((await test.core.projector.position()) < head) await test.core.pool.query('SELECT 1');
   };
 
-  it('whose disk is full says so once, blames no event, and goes on where it was', async () => {
+  it('with a full disk reports it once, blames no event, and continues where it stopped', async () => {
     const { logger, messages, hear } = listening();
     const worker = await startWorker({ ...on(proxy.url), logger, now: () => START });
     try {
@@ -118,7 +118,7 @@ describe('a worker', () => {
     }
   });
 
-  it('on a database that became read-only says so once, and goes on where it was', async () => {
+  it('on a database that became read-only reports it once, and continues where it stopped', async () => {
     const { logger, messages, hear } = listening();
     const name = new URL(test.url).pathname.slice(1);
     const worker = await startWorker({ ...on(proxy.url), logger, now: () => START });
@@ -146,7 +146,7 @@ describe('a worker', () => {
     }
   });
 
-  it('whose connections break in the middle of its batches loses nothing and does nothing twice', async () => {
+  it('with broken connections in the middle of batches loses nothing and does nothing twice', async () => {
     const worker = await startWorker({ ...on(proxy.url), logger: silent, now: () => START });
     try {
       for (let n = 0; n < 60; n += 1) {

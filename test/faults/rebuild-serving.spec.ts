@@ -28,7 +28,7 @@ const reading = (n: number) => {
 };
 
 describe('read models that are exchanged under load', () => {
-  it('answer each request without an error, with all that was recorded before it', async () => {
+  it('answer each request without an error, with everything recorded before it', async () => {
     const database = await testDatabase();
     const url = database.url;
     const api = await startApi({ ...on(url), jwtSecret: SECRET, ...LISTENING, logger });

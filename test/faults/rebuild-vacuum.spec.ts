@@ -37,7 +37,7 @@ async function vacuuming(): Promise<{ givenWay: Promise<void> }> {
 }
 
 describe('a rebuild of tables that are being vacuumed', () => {
-  it('waits until that gives way', async () => {
+  it('waits until the vacuum ends', async () => {
     const { givenWay } = await vacuuming();
     expect(await test.ledger.rebuilder.rebuild({ only: ['usage-records'] })).toMatchObject({ outcome: 'swapped' });
     await givenWay;

@@ -50,7 +50,7 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
 
   const sql = async <Row extends object>(text: string): Promise<Row[]> => (await test.core.pool.query<Row>(text)).rows;
 
-  it('finds nothing different, takes the place of the live read models, and keeps those', async () => {
+  it('finds no difference, replaces the live read models, and keeps the old ones', async () => {
     const report = await test.ledger.rebuilder.rebuild();
     expect(report).toMatchObject({ outcome: 'swapped', resumedFrom: 0, money: [] });
     expect(report.tables.find(({ table }) => table === 'usage_records')).toMatchObject({
@@ -70,7 +70,7 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
     await expectReplayToBeLive(test.url);
   });
 
-  it('has the indexes and constraints that the live ones were made with, whenever it makes them', async () => {
+  it('has the same indexes and constraints as the live ones, whenever it makes them', async () => {
     // Those of partitions are named by us, or by Postgres.
     const indexesOf = async (schema: string) =>
       sql<{ on: string; is: string }>(
@@ -82,7 +82,7 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
     expect(await indexesOf('ledgerline')).toEqual(made);
   });
 
-  it('puts the kept ones back after they caught up, and so again', async () => {
+  it('restores the kept ones after they caught up, and again', async () => {
     const { position } = await test.ledger.rebuilder.rollback();
     expect(position).toBe(await test.core.log.head());
     expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ cpu: '264' });
@@ -137,7 +137,7 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
     },
   );
 
-  it('rebuilds some projections alone, and rolls these back', async () => {
+  it('rebuilds only some projections, and rolls these back', async () => {
     await sql(`UPDATE ledgerline.revenue SET amount = 2.5 WHERE amount = 2.4`);
     const report = await test.ledger.rebuilder.rebuild({ only: ['margins', 'usage-records'], accept: true });
     expect(report).toMatchObject({ outcome: 'swapped', projections: ['usage-records', 'margins'] });
@@ -151,7 +151,7 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
     await expectReplayToBeLive(test.url);
   });
 
-  it('that is interrupted goes on where it was; another one begins anew', async () => {
+  it('that is interrupted continues where it stopped, while another one starts over', async () => {
     const stopping = new AbortController();
     const onProgress = (): void => {
       stopping.abort();
@@ -168,7 +168,7 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
     });
   });
 
-  it('is refused for names that there are not, and while another is under way', async () => {
+  it('is refused for unknown names, and while another is running', async () => {
     await expect(test.ledger.rebuilder.rebuild({ only: ['nothing'] })).rejects.toThrow(
       'Unknown projection nothing. Projections: tenants, deployments',
     );

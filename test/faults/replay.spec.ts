@@ -47,7 +47,7 @@ describe('a replay from nothing', () => {
     ]);
   });
 
-  it('gives them whatever the size of its batches', async () => {
+  it('gives them with any size of batches', async () => {
     const head = await test.core.log.head();
     const cuts = fc
       .uniqueArray(fc.integer({ min: 1, max: head }), { maxLength: 12 })
@@ -64,7 +64,7 @@ describe('a replay from nothing', () => {
     );
   });
 
-  it('finds what a rate touches as of then, though the batch holds usage of it', async () => {
+  it('finds the lines of a rate as of then, also if the batch has usage of it', async () => {
     const later = { resourceType: 'gpu', resourceFamily: 'standard', location: 'de' };
     // On a line that is billed already; nothing has used the key when its rate is set.
     await test.apply({
@@ -93,7 +93,7 @@ describe('a replay from nothing', () => {
     await expectReplayToBeLive(test.url, 'replayed_again');
   });
 
-  it('gives them also as a rebuild does it, by COPY and set-wise', async () => {
+  it('gives them also like a rebuild, by COPY and set-wise', async () => {
     const { tables, money } = await test.ledger.rebuilder.rebuild({ preview: true });
     expect(tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0)).toEqual([]);
     expect(money).toEqual([]);

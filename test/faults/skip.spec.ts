@@ -21,7 +21,7 @@ const IMPOSSIBLE = {
   metadata: '{"actor":"test"}',
 };
 
-describe('an event that can not be applied', () => {
+describe('an event that can’t be applied', () => {
   let test: TestLedger;
   beforeEach(async () => {
     test = await testLedger();
@@ -51,7 +51,7 @@ describe('an event that can not be applied', () => {
     },
   );
 
-  it('is skipped by a decision with a reason, which holds in a rebuild too', async () => {
+  it('is skipped by a decision with a reason, also in a rebuild', async () => {
     const position = await append('a-stream', IMPOSSIBLE);
     await expect(test.ledger.catchUp()).rejects.toThrow('halted');
     const command = { command: 'skip-event', position, reason: 'written by hand' };
@@ -64,7 +64,7 @@ describe('an event that can not be applied', () => {
     expect(await test.ledger.rebuilder.rebuild()).toMatchObject({ outcome: 'swapped' });
   });
 
-  it('only: one that took effect, or was not tried, is not skipped', async () => {
+  it('is the only kind that is skipped, not one that took effect or was not tried', async () => {
     await expect(test.apply({ command: 'skip-event', position: 1, reason: 'no' })).rejects.toThrow('not_halted');
     const position = await append('a-stream', POISON);
     await expect(test.apply({ command: 'skip-event', position: position + 1, reason: 'no' })).rejects.toThrow(

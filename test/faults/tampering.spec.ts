@@ -63,7 +63,7 @@ const renumber = (from: number, by: number) => [
 ];
 
 describe('a log that nobody touched', () => {
-  it('fits its tree, at any size, and the checkpoints taken on the way', async () => {
+  it('matches its tree at any size, and the checkpoints signed on the way', async () => {
     const early = await checkpoint();
     await append(EVENTS + 1, EVENTS + 10);
     const verified = await verifyLog(log, database.pool, {
@@ -82,7 +82,7 @@ describe('a log that nobody touched', () => {
     expect(size).toBe(610);
   });
 
-  it('fits while others append', async () => {
+  it('matches while others append', async () => {
     const appending = (async () => {
       for (let n = 601; n <= 640; n += 1) await append(n, n);
     })();
@@ -91,7 +91,7 @@ describe('a log that nobody touched', () => {
     expect(await failures()).toEqual([]);
   });
 
-  it('has one tree, however many keep it up', async () => {
+  it('has one tree, also if many processes update it', async () => {
     const other = new KeptTree(database.pool, log);
     for (let n = 601; n <= 900; n += 50) {
       await append(n, n + 49);
@@ -122,12 +122,12 @@ describe('tampering with the log in Postgres', () => {
     expect(await failures()).toEqual([['event_changed', 300]]);
   });
 
-  it('a deleted event, its place left empty', async () => {
+  it('a deleted event that leaves a gap', async () => {
     await tamper('delete from ledgerline_log.events where position = 42');
     expect(await failures()).toEqual([['events_missing', 42]]);
   });
 
-  it('a deleted event, and all after it moved up', async () => {
+  it('a deleted event, with all later events moved up', async () => {
     await tamper('delete from ledgerline_log.events where position = 590', ...renumber(591, -1));
     // 590 to 599 are others than recorded, and the last is missing.
     expect(await failures()).toEqual([
@@ -136,7 +136,7 @@ describe('tampering with the log in Postgres', () => {
     ]);
   });
 
-  it('an inserted event, and all after it moved down', async () => {
+  it('an inserted event, with all later events moved down', async () => {
     const insert =
       `insert into ledgerline_log.events select 595, 's', 5000, '${id(7_777)}', type, data, metadata, ` +
       `recorded_at from ledgerline_log.events where position = 1`;
@@ -144,7 +144,7 @@ describe('tampering with the log in Postgres', () => {
     expect(await failures()).toEqual(Array.from({ length: 6 }, (_, index) => ['event_changed', 595 + index]));
   });
 
-  it('an inserted event where none is appended: before the first, or behind the end', async () => {
+  it('an inserted event before the first, or after the end', async () => {
     const insert = (position: number) =>
       `insert into ledgerline_log.events select ${position}, 's', ${position} + 5000, ` +
       `'${id(position + 7_777)}', type, data, metadata, recorded_at from ledgerline_log.events where position = 1`;
@@ -175,7 +175,7 @@ describe('tampering with the log in Postgres', () => {
     expect(await failures()).toEqual([['events_missing', 581]]);
   });
 
-  it('an older copy of the log, which something else was appended to', async () => {
+  it('an older copy of the log with other events appended', async () => {
     await tamper('create table copy as select * from ledgerline_log.events');
     const kept = await checkpoint();
     await tamper(
@@ -204,7 +204,7 @@ describe('tampering with the log in Postgres', () => {
     ]);
   });
 
-  it('an older copy of the whole database: only a checkpoint kept elsewhere knows', async () => {
+  it('an older copy of the whole database: only a checkpoint stored elsewhere shows it', async () => {
     const [early, late] = [signCheckpoint({ size: 580, root: await tree.rootAt(580) }, signer), await checkpoint()];
     const older = 'delete from ledgerline_log.events where position > 590';
     await tamper(older, 'update ledgerline_log.head set position = 590', 'drop schema ledgerline_audit cascade');
@@ -223,7 +223,7 @@ describe('tampering with the log in Postgres', () => {
     expect(await failures(early, late)).toEqual([['root_differs', 581]]);
   });
 
-  it('an edited event, and the tree made anew to fit it: a checkpoint knows', async () => {
+  it('an edited event with a new tree to match: a checkpoint shows it', async () => {
     const before = await checkpoint();
     await tamper(
       `update ledgerline_log.events set data = '{}' where position = 7`,
@@ -257,7 +257,7 @@ describe('tampering with the log in Postgres', () => {
 });
 
 describe('verification', () => {
-  it('checks the kept checkpoints of the key that it is given, and says how many are of others', async () => {
+  it('checks the stored checkpoints of the given key, and counts those of other keys', async () => {
     const later = newSigner('ledgerline/later');
     for (const key of [signer, later]) await tree.keepCheckpoint(600, signCheckpoint(await tree.head(), key));
     await tree.keepCheckpoint(590, signCheckpoint({ size: 590, root: Buffer.alloc(32) }, later));
@@ -270,7 +270,7 @@ describe('verification', () => {
     });
   });
 
-  it('needs no right but to read', async () => {
+  it('needs only read access', async () => {
     const role = `reader_${process.pid}`;
     await database.pool.query(
       `create role ${role}; grant usage on schema ledgerline_log, ledgerline_audit to ${role}; grant select ` +

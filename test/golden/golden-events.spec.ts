@@ -53,7 +53,7 @@ function pathsOf(value: unknown, path = ''): string[] {
 describe.each(files)('%s', (file) => {
   const event = stored(file);
 
-  it('is of the type that its name says', () => {
+  it('has the type in its name', () => {
     expect(file.startsWith(`${event.type}.v`)).toBe(true);
   });
 
@@ -73,7 +73,7 @@ describe.each(files)('%s', (file) => {
     expect(encoded.metadata).toBe(event.metadata);
   });
 
-  it('uses every field of the metadata', () => {
+  it('has every field of the metadata', () => {
     // The answer of a command is optional, and of its own shape for each.
     const metadata = pathsOf(JSON.parse(event.metadata))
       .filter((path) => !path.startsWith('command.result'))
@@ -91,7 +91,7 @@ describe.each(files)('%s', (file) => {
   });
 });
 
-it.each(Object.keys(eventSchemas))('%s: its files use every field of its shape between them', (type) => {
+it.each(Object.keys(eventSchemas))('%s: its files together use every field of its shape', (type) => {
   const used = new Set(
     files.filter((file) => file.startsWith(`${type}.v`)).flatMap((file) => pathsOf(JSON.parse(stored(file).data))),
   );

@@ -134,7 +134,7 @@ describe('three years of a price list', () => {
     ).toBe(true);
   });
 
-  it('are known as they were after every change', async () => {
+  it('are known as of every change', async () => {
     for (const { position, list, change } of recorded) {
       const known = Map.groupBy(await rates({ knownAt: String(position) }), keyOf);
       const wrong = [...new Set([...known.keys(), ...list.keys()])].filter((key) => {
@@ -159,7 +159,7 @@ describe('three years of a price list', () => {
     }
   });
 
-  it('end in a catalog without overlap in which every key has a price, and zero is one', async () => {
+  it('end in a catalog without overlap in which every key has a price, including zero', async () => {
     const catalog = await rates();
     const list = recorded.at(-1)?.list ?? new PriceList();
     expect(list.keys().length).toBe(872);
@@ -176,7 +176,7 @@ describe('three years of a price list', () => {
     expect(catalog.some(({ unitPrice }) => unitPrice === '0')).toBe(true);
   });
 
-  it('know a price that was ten, and one that was 64 times too high', async () => {
+  it('include a price that was 10 times, and one that was 64 times too high', async () => {
     expect(await priceOf(LANTERN, '2024-10-15', 'Update lantern pricing')).toBe('0.00004215');
     expect(await priceOf(LANTERN, '2024-10-15', 'Update lantern storage pricing')).toBe('0.000004215');
     expect(await priceOf(LANTERN, '2025-01-03', 'Fix typo in lantern storage pricing')).toBe('0.0000029761');
@@ -184,7 +184,7 @@ describe('three years of a price list', () => {
     expect(now?.unitPrice).toBe('0.0000029761');
   });
 
-  it('know the fix that was reverted by accident', async () => {
+  it('include the fix that was reverted by accident', async () => {
     const subjects = [
       'Update PostgreSQL storage prices for US regions',
       'Enable us-east-a2 region for VMs and PG',
@@ -208,7 +208,7 @@ describe('three years of a price list', () => {
 });
 
 describe('invoices that were issued at the wrong price', () => {
-  it('ten times too high: the next one takes it back', () => {
+  it('ten times too high: the next one reverses it', () => {
     // ten days: 7,372,800 × 0.00004215 = 310.76352, then 7,372,800 × 0.000004215 = 31.076352; all 22: 16,220,160 ×
     // 0.000004215 = 68.3679744 31.08 − 310.76 + (68.37 − 31.08) = −242.39; 310.76 − 242.39 = 68.37
     expect(invoiced['october']).toEqual([
@@ -227,7 +227,7 @@ describe('invoices that were issued at the wrong price', () => {
     ]);
   });
 
-  it('fixed, reverted by accident, and fixed again: it ends at the right total', () => {
+  it('fixed, reverted by accident, and fixed again: the final total is right', () => {
     // May 22,855,680 × 0.0000031 = 70.852608; in June it is believed to be × 0.00000281 = 64.2244608: −6.63 beside
     // June's 62.15; then May +6.63, June 68.57 − 62.15 = +6.42, and July 70.85. In all 210.27 = 70.85 + 68.57 + 70.85
     expect(invoiced['us']).toEqual([

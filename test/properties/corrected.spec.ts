@@ -188,7 +188,7 @@ async function billed(steps: readonly Step[], alongTheWay: boolean): Promise<str
 
 describe('a random history of usage, invoices and corrections', () => {
   it(
-    `bill-then-correct comes to the same as correct-then-bill, ${RUNS.numRuns} of them`,
+    `bill-then-correct has the same result as correct-then-bill, ${RUNS.numRuns} of them`,
     async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 24 }), async (steps) => {

@@ -83,9 +83,9 @@ async function lived(
   }
 }
 
-describe('a random history of which raw records are pruned', () => {
+describe('a random history with pruned raw records', () => {
   it(
-    `comes to the same as one that keeps them, ${RUNS.numRuns} of them`,
+    `has the same result as one that keeps them, ${RUNS.numRuns} of them`,
     async () => {
       let records = 0;
       await fc.assert(

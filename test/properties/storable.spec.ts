@@ -155,8 +155,8 @@ beforeAll(async () => {
 });
 afterAll(async () => test.close());
 
-describe('what is taken', () => {
-  it('can be projected, whatever text stands in it, and is known when it comes again', async () => {
+describe('accepted input', () => {
+  it('can be projected with any text in it, and is recognised if it is repeated', async () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...PLACES), text, async ({ command, path }, value) => {
         const changed = replaced(command, path, value) as object;
@@ -173,7 +173,7 @@ describe('what is taken', () => {
     );
   });
 
-  it('in a reading of the longest ids is projected as well', async () => {
+  it('with the longest ids is also projected', async () => {
     // 512 letters that don't compress: hashes in base64.
     const random = (seed: number): string =>
       Array.from({ length: 12 }, (_, n) => createHash('sha256').update(`${seed} ${n}`).digest('base64'))
@@ -222,7 +222,7 @@ describe('what is taken', () => {
     expect(outcome).toMatchObject({ status: 'refused', error: { code: 'invalid_input', errors: [{ field: place }] } });
   });
 
-  it('is read where it was recorded before the limit came', () => {
+  it('is read if it was recorded before the limit existed', () => {
     const codec = new EventCodec();
     const at = {
       id: '00000000-0000-4000-8000-000000000001',
@@ -248,7 +248,7 @@ describe('what is taken', () => {
     );
   });
 
-  it('is refused by the codec, where it came by another way', () => {
+  it('is refused by the codec if it arrives in another way', () => {
     const codec = new EventCodec();
     const encoded = (text: string, actor = 'a') => {
       const { rateKey: _, ...kept } = { ...observation, granularity: 'day' as const, attributes: { text } };

@@ -11,11 +11,11 @@ const STORIES = globSync('test/scenarios/*.ledger').sort();
 describe.each(STORIES)('%s', (file) => {
   const text = readFileSync(file, 'utf8');
 
-  it('has the figures of the engine alone', async () => {
+  it('has the figures of the engine', async () => {
     expect((await tell(parseScenario(file, text), new DomainLedger())).differences).toEqual([]);
   });
 
-  it('has the figures of the whole stack, row for row those of the engine', async () => {
+  it('has the figures of the whole stack, equal to the engine row by row', async () => {
     const stack = await StackLedger.start();
     try {
       const steps = parseScenario(file, text);

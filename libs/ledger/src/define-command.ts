@@ -24,7 +24,7 @@ export interface CommandDefinition<Fields extends z.ZodObject = z.ZodObject> {
   readonly key: NaturalKey<Fields>['of'] | 'body' | 'none';
   /** Fields about a person. No hash of them is recorded, because it would outlive their erasure. */
   readonly personal?: Personal<Fields>;
-  /** `WRITERS` unless given. */
+  /** Default: `WRITERS`. */
   readonly roles?: readonly Role[];
   /**
    * false: a preview refuses the command. A preview accepts facts that change what is owed, not commands that bill

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { rowAt, sourceInFile } from './file-rows.js';
 
 describe('rows of a file', () => {
-  it('are written as ranges, without the folders of whoever imported it', () => {
+  it('are written as ranges, without the folders of the importing user', () => {
     expect(sourceInFile({ name: '/home/ada/late.csv', digest: 'ab' }, [4, 5, 6, 12, 11, 20])).toEqual({
       file: 'late.csv',
       sha256: 'ab',
@@ -11,7 +11,7 @@ describe('rows of a file', () => {
     });
   });
 
-  it('are found again, each at its place', () => {
+  it('are found again at their places', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 60 }), (rows) => {
         const source = sourceInFile({ name: 'f' }, rows);

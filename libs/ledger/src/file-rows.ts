@@ -12,7 +12,7 @@ function rowsText(rows: readonly number[]): string {
   return ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
 }
 
-/** The name without folders: the folders of whoever imported the file are private. */
+/** The name without folders: the folders of the importing user are private. */
 export const sourceInFile = (
   { name, digest }: { readonly name: string; readonly digest?: string },
   rows: readonly number[],

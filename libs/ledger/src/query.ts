@@ -34,7 +34,7 @@ export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject, Answe
   readonly summary: string;
   /** Below `/api/v1/`, with parameters of the path as `:id`. */
   readonly path: string;
-  /** GET unless given. POST where the parameters are too large for a URL. */
+  /** Default: GET. POST if the parameters are too large for a URL. */
   readonly method?: 'POST';
   readonly roles: readonly Role[];
   readonly params: Params;

@@ -25,19 +25,19 @@ describe('rows with positions', () => {
     return rows.map(({ origin }) => origin);
   };
 
-  it('are in force from their position on, and before the one at which they were superseded', async () => {
+  it('are in force from their position until they are superseded', async () => {
     expect(await originsAt(4)).toEqual([]);
     expect(await originsAt(5)).toEqual(['meter']);
     expect(await originsAt(7)).toEqual(['meter']);
     expect(await originsAt(8)).toEqual(['person']);
   });
 
-  it('are in force at one of several positions at least', async () => {
+  it('are in force at one or more of several positions', async () => {
     expect(await originsAt(positionsOf([9, 6]))).toEqual(['meter', 'person']);
     expect(await originsAt(positionsOf([2, 4]))).toEqual([]);
   });
 
-  it('say the same once they are read', async () => {
+  it('give the same result after they are read', async () => {
     const rows = await db.selectFrom('readings').selectAll().orderBy('position_from').execute();
     expect([4, 5, 7, 8].map((position) => rows.map((row) => isAt(row, position)))).toEqual([
       [false, false],
@@ -47,7 +47,7 @@ describe('rows with positions', () => {
     ]);
   });
 
-  it('change where a version begins or ends', async () => {
+  it('change at the start or end of a version', async () => {
     const changed = async (positions: Positions): Promise<string[]> => {
       const rows = await db.selectFrom('readings').select('origin').where(changedAt(positions)).execute();
       return rows.map(({ origin }) => origin).sort();

@@ -24,7 +24,7 @@ async function* at(...positions: readonly number[]): AsyncIterable<StoredEvent> 
   for (const position of positions) yield event(position, 'x'.repeat(10));
 }
 
-it('takes what is there as one batch, of at most 1000 events', async () => {
+it('reads the available events as one batch of at most 1000', async () => {
   const all = Array.from({ length: 1001 }, (_, index) => index + 1);
   expect(await positionsOf(at(...all))).toEqual([all.slice(0, 1000), [1001]]);
 });

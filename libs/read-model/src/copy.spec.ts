@@ -36,11 +36,11 @@ it('keeps every character of a text, and null', async () => {
   ]);
 });
 
-it('copies more lines than it keeps as texts at once', async () => {
+it('copies more lines than it keeps in memory', async () => {
   const rows = await copied(...Array.from({ length: 2500 }, (_, n) => `${n}\tx`));
   expect([rows.length, rows.at(-1)]).toEqual([2500, { n: 2499, said: 'x' }]);
 });
 
-it('says what the server refuses', async () => {
+it('reports the refusal of the server', async () => {
   await expect(copied('1\tx', 'not a number\tx')).rejects.toThrow('invalid input syntax for type integer');
 });

@@ -3,8 +3,8 @@ import { instant } from '#domain/time/instant';
 import { isUuid } from '#domain/uuid';
 
 /**
- * The kinds of column that lists are ordered by. A text is ordered by its bytes, whatever the database's collation;
- * `indexed text` by that collation, which its index has: a table too large to be sorted for each page.
+ * The column types of list keys. `text` is ordered by its bytes, in any collation of the database. `indexed text` is
+ * ordered by the database's collation, like its index: for a table that is too large to be sorted for each page.
  */
 export type KeysetType = 'text' | 'indexed text' | 'timestamptz' | 'uuid' | 'int';
 

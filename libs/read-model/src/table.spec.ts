@@ -47,7 +47,7 @@ describe('SQL of a table', () => {
     ]);
   });
 
-  it('indexes superseded rows by themselves where they are few, and a partition under its own name', () => {
+  it('indexes few superseded rows separately, and a partition under its own name', () => {
     expect(createIndexesSql(readings, 'readings_2026_04')).toEqual([
       'CREATE UNIQUE INDEX IF NOT EXISTS readings_2026_04_current ON readings_2026_04 (id, at)' +
         ' WHERE position_to IS NULL',
@@ -57,7 +57,7 @@ describe('SQL of a table', () => {
     ]);
   });
 
-  it('groups rows by their key where nothing else is said', () => {
+  it('groups rows by their key by default', () => {
     expect([prices.group, readings.group]).toEqual([['key'], ['id', 'at']]);
   });
 });

@@ -61,7 +61,7 @@ it.each([
   ]);
 });
 
-it('gives an event the rows of its group, those of earlier events of the batch included', async () => {
+it('gives an event the rows of its group, including those of earlier events of the batch', async () => {
   await when(skipped(7));
   await when(skipped(8), skipped(9));
 
@@ -72,7 +72,7 @@ it('gives an event the rows of its group, those of earlier events of the batch i
   ]);
 });
 
-it('takes a nullable column that is left out for null, also for later events of the batch', async () => {
+it('reads an omitted nullable column as null, also for later events of the batch', async () => {
   const seen: unknown[] = [];
   doing((rows) => {
     seen.push(...rows.get(notes, 'a'));
@@ -84,7 +84,7 @@ it('takes a nullable column that is left out for null, also for later events of 
   expect(await versions(notes)).toEqual([{ tag: 'a', n: 1, said: 'x', position_from: 1 }]);
 });
 
-it('closes the version of a row that is left out', async () => {
+it('closes the version of an omitted row', async () => {
   doing((rows, { position }) => {
     rows.set(notes, ['a'], position === 1 ? [note(1, 'x'), note(2, 'y')] : [note(2, 'y')]);
   });
@@ -97,7 +97,7 @@ it('closes the version of a row that is left out', async () => {
   ]);
 });
 
-it('keeps the version of a row that is set to what it is', async () => {
+it('keeps the version of a row that is set to its present value', async () => {
   doing((rows) => {
     rows.set(notes, ['a'], [note(1, null, { at: [1, null] })]);
   });
@@ -107,7 +107,7 @@ it('keeps the version of a row that is set to what it is', async () => {
   expect(await versions(notes)).toEqual([{ tag: 'a', n: 1, more: { at: [1, null] }, position_from: 1 }]);
 });
 
-it('keeps no version of what one event both made and replaced: it was never in force', async () => {
+it('keeps no version that one event both made and replaced: it was never in force', async () => {
   doing((rows) => {
     rows.set(notes, ['a'], [note(1, 'first'), note(2, 'gone')]);
     rows.set(notes, ['a'], [note(1, 'second')]);
@@ -117,7 +117,7 @@ it('keeps no version of what one event both made and replaced: it was never in f
   expect(await versions(notes)).toEqual([{ tag: 'a', n: 1, said: 'second', position_from: 1 }]);
 });
 
-it('refuses to read or change a group that touches does not name', async () => {
+it('refuses to read or change a group that is not in touches', async () => {
   const message = 'notes: touches does not name group ["b"], which is read or changed';
   doing((rows) => {
     rows.get(notes, 'b');

@@ -46,7 +46,7 @@ expect unbilled
     'wrong.ledger:19: there is no such unbilled',
   ];
 
-  it('differs from the engine at the lines that say it', async () => {
+  it('differs from the engine at its lines', async () => {
     expect(await differences(WRONG)).toEqual(FOUND);
   });
 
@@ -59,7 +59,7 @@ expect unbilled
     }
   });
 
-  it('differs where nothing or something is due, and where a quarantine or a refusal is not as it says', async () => {
+  it('differs if nothing or something is due, or if a quarantine or a refusal differs', async () => {
     const text = `${ACME}2026-04-11 invoice acme
     nothing due
     quarantined requests missing_rate
@@ -87,7 +87,7 @@ const COMMENT = /(^|\s+)#.*$/;
 
 describe('every figure of every story', () => {
   it.each(globSync('test/scenarios/*.ledger').sort())(
-    'counts: another one makes %s fail, at its line',
+    'is checked: another figure makes %s fail at its line',
     async (file) => {
       const lines = readFileSync(file, 'utf8')
         .split('\n')
@@ -111,7 +111,7 @@ describe('every figure of every story', () => {
   );
 });
 
-describe('a story that can not be read', () => {
+describe('a story that can’t be read', () => {
   const errorOf = (text: string): string => {
     try {
       parseScenario(FILE, text);
@@ -122,7 +122,7 @@ describe('a story that can not be read', () => {
     return 'none';
   };
 
-  it('names the file and the line, and what may stand there', () => {
+  it('names the file, the line, and what is allowed there', () => {
     expect(errorOf('tenant acme\n    curency USD\n')).toBe(
       `wrong.ledger:2: can't read "curency USD"; a line here is one of
     currency CURRENCY
@@ -180,7 +180,7 @@ describe('a story that can not be read', () => {
       'tiers without an open one',
       'plan p from 2026-01-01\n    currency USD\n    base fee 0 monthly in advance\n    item x\n        price ' +
         'volume\n            up to 10 at 1.00',
-      'wrong.ledger:5: price: tiers[0].upTo must be null in the last tier: it holds whatever exceeds the others',
+      'wrong.ledger:5: price: tiers[0].upTo must be null in the last tier, which has no upper bound',
     ],
   ])('for %s', (_what, text, message) => {
     expect(errorOf(text)).toBe(message);

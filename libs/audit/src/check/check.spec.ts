@@ -23,7 +23,7 @@ afterAll(async () => test.close());
 const checked = async () => checkAll(contextFor(test.core, await test.core.projector.position(), ADMIN));
 
 describe('check', () => {
-  it('finds nothing wrong with an invoice as it was issued', async () => {
+  it('finds nothing wrong with an unchanged invoice', async () => {
     expect(await checked()).toMatchObject({ ok: true, failures: [] });
   });
 

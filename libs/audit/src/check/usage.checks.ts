@@ -42,7 +42,7 @@ const unbilled: Check = async (context) =>
         : 'Publish the plan with the item, or waive-usage.',
   }));
 
-/** Resources of deployments of which no usage was ever recorded, also not in a pruned month of the deployment. */
+/** Resources of deployments without any recorded usage, also not in a pruned month of the deployment. */
 const idle: Check = async ({ core, position }) => {
   const found = await readResourcesWithoutUsage(core.db, position);
   const deploymentIds = [...new Set(found.map(({ deployment_id }) => deployment_id))];

@@ -94,7 +94,7 @@ export async function usageDifferences(span: Span): Promise<UsageDifference[]> {
 
 const USAGE_EVENTS = ['UsageObserved', 'UsageCorrected'] as const;
 
-/** Readings of pruned months of which some changed. */
+/** Pruned months with changed readings. */
 async function prunedUsageOf({ context: { core }, from, to }: Span): Promise<FromLog> {
   if (!(await readIsAnyPruned(core.db))) return NOTHING;
   const streams = new Map<string, UsageSpan>();

@@ -57,7 +57,7 @@ describe('a corrected price', () => {
     expect(found.lines[0]?.events).toMatchObject([{ type: 'RateCorrected', reason: 'a typo', position: after }]);
   });
 
-  it('is no difference between two positions before it', async () => {
+  it('is not a difference between two positions before it', async () => {
     const position = await test.core.projector.catchUp();
     const found = await differences(contextFor(test.core, position, ADMIN), position - 1, position - 1);
     expect([found.rates, found.usage, found.lines, found.invoices, found.margin]).toEqual([[], [], [], [], []]);

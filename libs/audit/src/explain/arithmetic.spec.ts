@@ -46,7 +46,7 @@ describe('the arithmetic of a row', () => {
     expect(arithmeticOf(usage, 'USD', perUnit, counted('0', '2112'))).toBe('2112 × 0.01 = 21.12');
   });
 
-  it('takes the allowance from the usage: included units, and a discount of units', () => {
+  it('deducts included units and a discount of units from the usage', () => {
     // 3600 − 1488 = 2112
     const usage = row({ quantity: '2112', unitAmount: '0.01', gross: '21.12' });
     expect(arithmeticOf(usage, 'USD', withAllowance, counted('0', '3600'))).toBe('(3600 − 1488) × 0.01 = 21.12');
@@ -121,7 +121,7 @@ describe('the arithmetic of a row', () => {
     );
   });
 
-  it('states the discount and the credit that are taken off', () => {
+  it('shows the deducted discount and credit', () => {
     // 30.00 − 3.00 − 2.00 = 25.00
     const less = row({ quantity: '300', unitAmount: '0.1', gross: '30.00', discount: '3', credit: '2', net: '25.00' });
     expect(arithmeticOf(less, 'USD', null, null)).toBe('300 × 0.10 = 30.00; 30.00 − 3.00 − 2.00 = 25.00');
@@ -141,7 +141,7 @@ describe('the arithmetic of a row', () => {
 });
 
 describe('the arithmetic of tax', () => {
-  it('is the rate of the net, or what it was booked as', () => {
+  it('is the rate on the net amount, or the booked amount', () => {
     // 19 % of 100.00 = 19.00; 19 % of 0.33 = 0.0627
     expect(taxArithmeticOf(row({ gross: '100.00', tax: '19.00' }), 'USD')).toBe('19 % of 100.00 = 19.00');
     expect(taxArithmeticOf(row({ gross: '0.33', tax: '0.07' }), 'USD')).toBe('19 % of 0.33 = 0.0627, booked 0.07');

@@ -106,7 +106,7 @@ export const streamsOfRow = (
 ];
 
 const codec = new EventCodec();
-/** Evidence is many events, of which little is shown: they are decoded quickly, without a check of their shape. */
+/** Evidence is many events with few displayed details, so they are decoded fast, without a check of their shape. */
 export const readEvent = (stored: StoredEvent): RecordedEvent => codec.decodeAsWritten(stored);
 
 /** The events at these positions and those of these streams, up to a position, each once, in order. */

@@ -26,9 +26,9 @@ interface KnownLine {
 }
 
 /**
- * Appends lines of one provider's invoice. A line that was recorded with the same body appends nothing, whatever was
- * corrected since. A line with another body is refused together with its whole command (`cost_conflict`). With a
- * `reason`, it becomes a correction instead.
+ * Appends lines of one provider's invoice. A line that was ever recorded with the same body appends nothing. A line
+ * with another body is refused together with its whole command (`cost_conflict`). With a `reason`, it becomes a
+ * correction instead.
  */
 export async function writeCosts(
   core: LedgerCore,

@@ -50,7 +50,7 @@ afterAll(async () => test.close());
 describe('the margin of a month', () => {
   const marginAt = async (position: number) => marginIn(contextFor(test.core, position, ADMIN), APRIL, 'USD');
 
-  it('is revenue less attributed cost; tax is no cost, and what nobody held is unattributed', async () => {
+  it('is revenue minus attributed cost, without tax and without unattributed cost', async () => {
     // 50.00 − 30.53 = 19.47, of 50.00: 38.9 %. Overall also 6.39 that no tenant held: 50.00 − 36.92 = 13.08, 26.2 %.
     expect(await marginAt(await test.core.projector.position())).toMatchObject({
       overall: { revenue: '50.00', cogs: '36.92', margin: '13.08', marginPct: '26.2' },
@@ -65,7 +65,7 @@ describe('the margin of a month', () => {
     });
   });
 
-  it('has changed since a position only where something was recorded after it', async () => {
+  it('has changed since a position only if something was recorded after it', async () => {
     const position = await test.core.projector.position();
     const context = contextFor(test.core, position, ADMIN);
     expect(await marginMonths(context)).toEqual([{ month: '2026-04', currency: 'USD' }]);
@@ -75,13 +75,13 @@ describe('the margin of a month', () => {
 });
 
 describe('cost lines of a delivery', () => {
-  it('are known where they were recorded so, and new otherwise', async () => {
+  it('are known if they were recorded with the same content, and new otherwise', async () => {
     const { events, ...counts } = await decideCosts(test.core, delivered(line('2', '6.39'), line('4', '1.00')));
     expect(counts).toEqual({ accepted: 1, duplicate: 1, corrected: 0 });
     expect(events).toMatchObject([{ type: 'CostRecorded', data: { lines: [{ lineKey: '4' }] } }]);
   });
 
-  it('are refused with another body, and with a reason are corrections', async () => {
+  it('are refused with another body, and become corrections with a reason', async () => {
     await expect(decideCosts(test.core, delivered(line('2', '7.00')))).rejects.toMatchObject({
       code: 'cost_conflict',
       errors: [{ field: 'lines[0]', message: 'line 2 is recorded with another body' }],

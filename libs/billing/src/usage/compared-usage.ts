@@ -185,8 +185,8 @@ function compareWith(
 }
 
 /**
- * Compares a reading with what is recorded under its key. A reading that was observed or delivered before is known,
- * whatever was corrected since. Metering follows the inventory, but does not overrule a person.
+ * Compares a reading with the recorded readings of its key. A reading that was ever observed or delivered is known,
+ * even after a correction. Metering follows the inventory, but does not overrule a person.
  */
 function compareWithKnown(
   { versions, last, isWithdrawn }: KnownReading,
@@ -194,7 +194,7 @@ function compareWithKnown(
   origin: UsageOrigin,
 ): Comparison {
   if (origin !== 'metering') {
-    // A command that said what was true at its time is known when it comes again, whatever was corrected since.
+    // A command that was true at its time is known when it is repeated, even after a correction.
     const isStated = (by: string | null): boolean => by === null || origin === 'command' || by === origin;
     const saidBefore = versions.some((version) => isStated(version.corrected_by) && sameBody(version, observation));
     return saidBefore || (!isWithdrawn && sameBody(last, observation)) ? 'same' : 'different';

@@ -8,8 +8,8 @@ const nameless: Held = { provider: '', holder: '' };
 /** Recorded without a provider; a later reading named aws. */
 const namedAws: Held = { provider: '', holder: 'aws' };
 
-describe('fitting: which readings of a key a new one may be', () => {
-  it('is none where no reading is known', () => {
+describe('fitting: the readings of a key that a new one may equal', () => {
+  it('is none if no reading is known', () => {
     expect(fitting([], 'aws')).toEqual([]);
     expect(fitting([], '')).toEqual([]);
   });
@@ -20,7 +20,7 @@ describe('fitting: which readings of a key a new one may be', () => {
     expect(fitting([aws, nameless], '')).toEqual([nameless]);
   });
 
-  it('is none where the known readings name other providers', () => {
+  it('is none if the known readings name other providers', () => {
     expect(fitting([aws], 'gcp')).toEqual([]);
     expect(fitting([namedAws], 'gcp')).toEqual([]);
   });

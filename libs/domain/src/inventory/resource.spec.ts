@@ -45,16 +45,16 @@ describe('a complete listing', () => {
     ...more,
   });
 
-  it('gives a strike to what it misses, and removes at the third', () => {
+  it('gives a strike to a missing resource, and removes it at the third', () => {
     const resources = [known('a', 0), known('b', 1), known('c', 2), known('listed', 2)];
     expect(strikesOf(resources, new Set(['listed', 'new']), T('05'))).toEqual({ missed: ['a', 'b'], removed: ['c'] });
   });
 
-  it('begins anew once a resource is seen again: its strikes are 0 then', () => {
+  it('starts over at 0 strikes when a resource is seen again', () => {
     expect(strikesOf([known('c', 0)], new Set(), T('05'))).toEqual({ missed: ['c'], removed: [] });
   });
 
-  it('does not count for what was seen later, at the same time, or is gone already', () => {
+  it('does not count for a resource seen later or at the same time, or already deleted', () => {
     const resources = [
       known('later', 2, { lastSeenAt: T('06') }),
       known('now', 2, { lastSeenAt: T('05') }),
@@ -63,7 +63,7 @@ describe('a complete listing', () => {
     expect(strikesOf(resources, new Set(), T('05'))).toEqual({ missed: [], removed: [] });
   });
 
-  it('removes at another number where it is configured', () => {
+  it('removes at another number if configured', () => {
     expect(strikesOf([known('a', 0)], new Set(), T('05'), 1)).toEqual({ missed: [], removed: ['a'] });
     expect(strikesOf([known('a', 2)], new Set(), T('05'), 5)).toEqual({ missed: ['a'], removed: [] });
     expect(() => strikesOf([], new Set(), T('05'), 0)).toThrow(
@@ -71,7 +71,7 @@ describe('a complete listing', () => {
     );
   });
 
-  it('names what it misses in order', () => {
+  it('names the missing resources in order', () => {
     expect(strikesOf([known('z', 0), known('a', 0), known('y', 2), known('b', 2)], new Set(), T('05'))).toEqual({
       missed: ['a', 'z'],
       removed: ['b', 'y'],
@@ -93,7 +93,7 @@ describe('the state at an instant', () => {
     expect(stateAt(moved, T('05'))?.deploymentId).toBe('d2');
   });
 
-  it('is null while it is gone, and a state again when it is seen again', () => {
+  it('is null while the resource is deleted, and a state again when it is seen again', () => {
     const back = timeline([seen('02', 1), seen('05', 2, null), seen('08', 3)]);
     expect([stateAt(back, T('04')), stateAt(back, T('05')), stateAt(back, T('07')), stateAt(back, T('08'))]).toEqual([
       state(),
@@ -103,7 +103,7 @@ describe('the state at an instant', () => {
     ]);
   });
 
-  it('of one that is gone is the last in which it was there, where that is asked for', () => {
+  it('of a deleted resource is its last state, if requested', () => {
     const gone = timeline([seen('02', 1), { seenAt: T('05'), state: null, position: 2 }]);
     expect(lastStateAt(gone, T('06'))).toEqual(state());
     expect(lastStateAt(gone, T('01'))).toBeUndefined();
@@ -120,7 +120,7 @@ describe('the state at an instant', () => {
     expect(stateAt(fixed, T('05'))).toEqual(state({ deploymentId: null }));
   });
 
-  it('takes of two corrections the one recorded later', () => {
+  it('uses the later recorded of two corrections', () => {
     const twice = timeline(
       [seen('02', 1)],
       [corrected('03', null, 2, { sizeGb: '32', status: 'off' }), corrected('03', null, 3, { sizeGb: '64' })],
@@ -128,7 +128,7 @@ describe('the state at an instant', () => {
     expect(stateAt(twice, T('03'))).toEqual(state({ sizeGb: '64', status: 'off' }));
   });
 
-  it('is what a sighting recorded after the correction says', () => {
+  it('follows a sighting recorded after the correction', () => {
     const reseen = timeline(
       [seen('02', 1), seen('06', 3, state({ sizeGb: '20' }))],
       [corrected('03', null, 2, { sizeGb: '32' })],
@@ -136,13 +136,13 @@ describe('the state at an instant', () => {
     expect([stateAt(reseen, T('05'))?.sizeGb, stateAt(reseen, T('06'))?.sizeGb]).toEqual(['32', '20']);
   });
 
-  it('is corrected where the sighting was recorded before, whenever it was seen', () => {
+  it('is corrected if the sighting was recorded earlier, at any time of sighting', () => {
     // seen for the 6th, but known (position 2) before the correction (position 3)
     const known = timeline([seen('02', 1), seen('06', 2)], [corrected('03', null, 3, { sizeGb: '32' })]);
     expect(stateAt(known, T('06'))?.sizeGb).toBe('32');
   });
 
-  it('is not brought back by a correction while it is gone', () => {
+  it('is not restored by a correction while the resource is deleted', () => {
     expect(
       stateAt(timeline([seen('02', 1), seen('05', 2, null)], [corrected('01', null, 3, { status: 'off' })]), T('05')),
     ).toBeNull();
@@ -151,7 +151,7 @@ describe('the state at an instant', () => {
 });
 
 describe('changes within a period', () => {
-  it('are sightings and the edges of corrections, strictly inside, each once', () => {
+  it('are sightings and edges of corrections strictly within it, each once', () => {
     const timeline = {
       sightings: [seen('01', 1), seen('05', 2), seen('10', 3, null), seen('20', 4)],
       corrections: [corrected('05', '07', 5, { status: 'off' }), corrected('08', null, 6, { status: 'off' })],

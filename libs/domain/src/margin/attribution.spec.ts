@@ -51,11 +51,11 @@ const shares = (of: AttributableCost, within: Period = APRIL) =>
   ]);
 
 describe('a cost', () => {
-  it('is of the deployment that held the resource, and of that deployment’s tenant', () => {
+  it('belongs to the deployment that held the resource, and to that deployment’s tenant', () => {
     expect(shares(cost(timeline(['01-01', state('d1', 't9')])))).toEqual([['t1', 'd1', '30']]);
   });
 
-  it('is else of the resource’s own tenant, else of the tenant that its line names, else nobody’s', () => {
+  it('otherwise belongs to the resource’s tenant, else to the tenant on its line, else to nobody', () => {
     expect(shares(cost(timeline(['01-01', state(null, 't3')]), { tenantId: 't4' }))).toEqual([['t3', null, '30']]);
     expect(shares(cost(timeline(['01-01', state(null)]), { tenantId: 't4' }))).toEqual([['t4', null, '30']]);
     expect(shares(cost(null, { tenantId: 't4' }))).toEqual([['t4', null, '30']]);
@@ -63,7 +63,7 @@ describe('a cost', () => {
     expect(shares(cost(timeline(['01-01', state('unknown')])))).toEqual([[null, null, '30']]);
   });
 
-  it('is divided by time where the resource changed hands within its charge period', () => {
+  it('is divided by time if the resource moved within its charge period', () => {
     // 30.00 × 10/30 and 20/30
     expect(shares(cost(timeline(['01-01', state('d1')], ['04-11', state('d2')])))).toEqual([
       ['t1', 'd1', '10'],
@@ -75,7 +75,7 @@ describe('a cost', () => {
     ]);
   });
 
-  it('is divided where the deployment changed hands', () => {
+  it('is divided if the deployment moved', () => {
     expect(shares(cost(timeline(['01-01', state('moving')])))).toEqual([
       ['t1', 'moving', '10'],
       ['t2', 'moving', '20'],
@@ -87,7 +87,7 @@ describe('a cost', () => {
     ]);
   });
 
-  it('is divided where a correction says that it was another’s', () => {
+  it('is divided if a correction names another owner', () => {
     const corrected: ResourceTimeline = {
       ...timeline(['01-01', state('d1')]),
       corrections: [{ from: T('04-11'), until: T('04-21'), changes: { deploymentId: 'd2' }, position: 9 }],
@@ -99,13 +99,13 @@ describe('a cost', () => {
     ]);
   });
 
-  it('stays where it was when the resource is moved later', () => {
+  it('stays unchanged when the resource moves later', () => {
     const before = timeline(['01-01', state('d1')]);
     const after = timeline(['01-01', state('d1')], ['05-01', state('d2')]);
     expect(shares(cost(after))).toEqual(shares(cost(before)));
   });
 
-  it('of a time after the resource was gone is of who held it last', () => {
+  it('of a time after the deletion of the resource belongs to its last holder', () => {
     const gone = timeline(['01-01', state('d1')], ['04-11', null]);
     expect(shares(cost(gone)).map(([tenantId, deploymentId]) => [tenantId, deploymentId])).toEqual([
       ['t1', 'd1'],
@@ -119,7 +119,7 @@ describe('a cost', () => {
     ]);
   });
 
-  it('of a time before the resource was first seen counts as its first state', () => {
+  it('of a time before the first sighting counts for the first state', () => {
     expect(shares(cost(timeline(['06-15', state('d1')])))).toEqual([['t1', 'd1', '30']]);
     expect(shares(cost(timeline(['04-21', state('d1')])))).toEqual([
       ['t1', 'd1', '20'],
@@ -131,21 +131,21 @@ describe('a cost', () => {
 describe('a cost that crosses a month', () => {
   const quarter: Period = { start: T('03-15'), end: T('06-13') };
 
-  it('has in each month the share of its time', () => {
+  it('has in each month the share of that time', () => {
     const over = cost(timeline(['01-01', state('d1')]), { amount: decimal('10.00'), chargePeriod: quarter });
     // 90 days: 10 × 17/90 = 1.89 by April, 10 × 47/90 = 5.22 by May, 10 × 78/90 = 8.67 by June
     expect([shares(over, APRIL), shares(over, MAY)]).toEqual([[['t1', 'd1', '3.33']], [['t1', 'd1', '3.45']]]);
     expect(shares(over, { start: T('07-01'), end: T('08-01') })).toEqual([]);
   });
 
-  it('keeps a provider’s own decimals', () => {
+  it('keeps all decimals of the provider', () => {
     const chargePeriod = { start: T('04-30'), end: T('05-02') };
     const over = cost(timeline(['01-01', state('d1')]), { amount: decimal('0.0003'), chargePeriod });
     // half of 0.0003 at its own four decimals: 0.0002, and the rest
     expect([shares(over, APRIL), shares(over, MAY)]).toEqual([[['t1', 'd1', '0.0002']], [['t1', 'd1', '0.0001']]]);
   });
 
-  it('adds up over its months, whoever held it when', () => {
+  it('adds up over its months for any holders', () => {
     const day = fc.integer({ min: 1, max: 30 }).map((each) => String(each).padStart(2, '0'));
     const instants = fc
       .tuple(fc.constantFrom('03', '04', '05', '06'), day)

@@ -51,7 +51,7 @@ describe('the margin of April', () => {
     ]);
   });
 
-  it('is −15.80 over all: 56.39 is nobody’s', () => {
+  it('is −15.80 overall: 56.39 is unattributed', () => {
     // 30.53 + 56.39 = 86.92; 71.12 − 86.92; −15.80 / 71.12 = −22.2 %
     expect(april.overall).toEqual({ revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2' });
     expect(april.unattributed).toEqual({ cogs: '56.39' });
@@ -72,7 +72,7 @@ describe('the margin of April', () => {
 });
 
 describe('a margin', () => {
-  it('of a tenant’s own resource stands beside its deployments', () => {
+  it('of a tenant’s own resource is listed next to its deployments', () => {
     const costs = [spent('t1', null, 'bucket', '4'), spent('t1', 'd1', 'droplet', '3')];
     const margin = marginOf([earned('t1', 'd1', 'hours', '10')], costs, 'USD');
     expect(margin.byDeployment.map(({ deploymentId, margin: of }) => [deploymentId, of])).toEqual([
@@ -83,7 +83,7 @@ describe('a margin', () => {
     expect(margin.unattributed.cogs).toBe('0.00');
   });
 
-  it('has no percentage where there is no revenue', () => {
+  it('has no percentage without revenue', () => {
     const margin = marginOf([], [spent('t1', 'd1', 'droplet', '3')], 'USD');
     expect(margin.overall).toEqual({ revenue: '0.00', cogs: '3.00', margin: '-3.00', marginPct: null });
     expect(marginPercent(d('0'), d('5'))).toBeNull();
@@ -105,7 +105,7 @@ describe('a margin', () => {
     expect(marginPercent(d('-10'), d('-1'))).toBe('10.0');
   });
 
-  it('is empty where there is nothing', () => {
+  it('is empty without data', () => {
     expect(marginOf([], [], 'JPY')).toEqual({
       overall: { revenue: '0', cogs: '0', margin: '0', marginPct: null },
       byTenant: [],
@@ -124,7 +124,7 @@ describe('a margin', () => {
     );
   });
 
-  it('adds up: tenants and unattributed are all, deployments and standalone are the tenant, kinds are all', () => {
+  it('adds up: tenants and unattributed to overall, deployments and standalone to the tenant, kinds to overall', () => {
     const amount = fc
       .tuple(fc.integer({ min: -(10 ** 6), max: 10 ** 6 }), fc.constantFrom('0.01', '0.000001'))
       .map(([units, unit]) => text(d(String(units)).times(d(unit))));
@@ -180,12 +180,12 @@ describe('an amount over several months', () => {
     ]);
   });
 
-  it('within one month is that month’s, as it is', () => {
+  it('within one month belongs to that month, unchanged', () => {
     const april = period(at('2026-04-01T00:00:00Z'), at('2026-05-01T00:00:00Z'));
     expect(shown(byMonth(d('0.005'), april, 'USD'))).toEqual([['2026-04', '0.005']]);
   });
 
-  it('keeps the decimals that it has', () => {
+  it('keeps its decimals', () => {
     // 1 day of 2: 0.0003 / 2 = 0.00015 → 0.0002 at its own four decimals
     const over = period(at('2026-04-30T00:00:00Z'), at('2026-05-02T00:00:00Z'));
     expect(shown(byMonth(d('0.0003'), over, 'USD'))).toEqual([
@@ -198,7 +198,7 @@ describe('an amount over several months', () => {
     ]);
   });
 
-  it('adds up, whatever the period', () => {
+  it('adds up for any period', () => {
     const second = fc
       .integer({ min: 1_760_000_000, max: 1_800_000_000 })
       .map((each) => at(new Date(each * 1000).toISOString()));

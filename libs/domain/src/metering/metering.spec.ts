@@ -63,7 +63,7 @@ const MARCH_10 = dayOf(at('2026-03-10T00:00:00Z'));
 const march = piecesOf(monthOf(FROM), dayOf);
 
 describe('a day', () => {
-  it('is one reading a resource, of its kind’s quantity', () => {
+  it('has one reading per resource, with the quantity of its kind', () => {
     const size = { sizeGb: '31' };
     const resources = [
       one('droplet'),
@@ -92,7 +92,7 @@ describe('a day', () => {
     });
   });
 
-  it('is 70 readings in ten for 2 droplets, 2 zones and 3 snapshots of 16 GB', () => {
+  it('has 7 readings, so ten days have 70, for 2 droplets, 2 zones and 3 snapshots of 16 GB', () => {
     const resources = [
       ...['a', 'b'].map((id) => one('droplet', {}, id)),
       ...['c', 'd'].map((id) => one('dns_zone', {}, id)),
@@ -110,17 +110,17 @@ describe('a day', () => {
     ]);
   });
 
-  it('is a record of 0 for a droplet that is off', () => {
+  it('has a reading of 0 for a droplet that is off', () => {
     expect(quantities(meterDay(MARCH_10, [one('droplet', { status: 'off' })], []).readings)).toEqual(['0']);
   });
 
-  it('counts a bucket or zone whatever its status', () => {
+  it('counts a bucket or zone with any status', () => {
     expect(quantities(meterDay(MARCH_10, [one('dns_zone', { status: 'off' })], []).readings)).toEqual([
       '0.032258064516',
     ]);
   });
 
-  it('leaves out what is in no deployment, not seen yet, or gone', () => {
+  it('skips resources without a deployment, not seen yet, or deleted', () => {
     const gone = resource('gone', [seen(FROM, state('droplet')), seen(at('2026-03-09T12:00:00Z'), null, 2)]);
     const later = resource('later', [seen(at('2026-03-11T00:00:00Z'), state('droplet'))]);
     expect(meterDay(MARCH_10, [one('droplet', { deploymentId: null }), gone, later], [])).toEqual({
@@ -129,7 +129,7 @@ describe('a day', () => {
     });
   });
 
-  it('reports and skips an unknown kind, and a size that is not known', () => {
+  it('reports and skips an unknown kind, and an unknown size', () => {
     const { readings, skipped } = meterDay(
       MARCH_10,
       [one('load_balancer'), one('snapshot'), one('constructor'), one('dns_zone')],
@@ -153,7 +153,7 @@ describe('a day', () => {
     expect(shown(readings)).toEqual([['dns_zones', '2026-03-10T00:00:00Z', 'd1', '0.032258064516']]);
   });
 
-  it('reports an unknown kind once a day, by the hour too, and only while it is there', () => {
+  it('reports an unknown kind once per day, also by the hour, and only while the resource exists', () => {
     const gone = resource('lb', [seen(FROM, state('load_balancer')), seen(at('2026-03-02T00:00:00Z'), null, 2)]);
     expect(meterDay(MARCH_10, [gone], []).skipped).toEqual([]);
     expect(meterDay(MARCH_10, [one('snapshot')], [hourly('snapshot_gb_month')]).skipped).toHaveLength(1);
@@ -161,7 +161,7 @@ describe('a day', () => {
 });
 
 describe('the state that counts', () => {
-  it('is that at the start of the day: what changes within it changes nothing', () => {
+  it('is that at the start of the day: later changes have no effect', () => {
     const changed = resource('x', [
       seen(FROM, state('droplet')),
       seen(at('2026-03-10T00:00:00.000001Z'), state('droplet', { status: 'off', deploymentId: 'd2' }), 2),
@@ -182,7 +182,7 @@ describe('the state that counts', () => {
     ]);
   });
 
-  it('is that at first sight for a resource first seen within the day', () => {
+  it('is that at the first sighting for a resource first seen within the day', () => {
     const fresh = resource('x', [
       seen(at('2026-03-10T18:00:00Z'), state('snapshot', { sizeGb: '31' })),
       seen(at('2026-03-10T19:00:00Z'), state('snapshot', { sizeGb: '62', deploymentId: 'd2' }), 2),
@@ -192,7 +192,7 @@ describe('the state that counts', () => {
     ]);
   });
 
-  it('meters a resource that moves once, for who held it', () => {
+  it('meters a moving resource once, for its holder at the start', () => {
     const moving = resource(
       'x',
       march.map(({ start }, index) =>
@@ -205,7 +205,7 @@ describe('the state that counts', () => {
     expect(readings.filter(({ deploymentId }) => deploymentId === 'd1')).toHaveLength(16);
   });
 
-  it('has the kind of the day, not the one that was seen first', () => {
+  it('has the kind of the day, not the first one', () => {
     const rebuilt = resource('x', [
       seen(FROM, state('load_balancer')),
       seen(at('2026-03-09T12:00:00Z'), state('droplet'), 2),
@@ -221,7 +221,7 @@ describe('the state that counts', () => {
     ]);
   });
 
-  it('is as inventory learnt later says: the day comes out otherwise when it is metered again', () => {
+  it('follows inventory that is learnt later: metering the day again has another result', () => {
     const size = (from: string, until: string | null): ResourceCorrection => ({
       from: at(from),
       until: until === null ? null : at(until),
@@ -237,7 +237,7 @@ describe('the state that counts', () => {
 });
 
 describe('a month', () => {
-  it('of a zone sums to exactly 1, in each of its lengths', () => {
+  it('of a zone sums to exactly 1, for each length', () => {
     for (const month of ['2026-02', '2028-02', '2026-04', '2026-03']) {
       const days = piecesOf(monthOf(at(`${month}-01T00:00:00Z`)), dayOf);
       const zone = resource('z', [seen(at('2025-01-01T00:00:00Z'), state('dns_zone'))]);
@@ -267,7 +267,7 @@ describe('a month', () => {
     );
   });
 
-  it('is divided into parts of which none is lost', () => {
+  it('is divided into parts that add up', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 10n ** 15n }), fc.integer({ min: 1, max: 60 }), (units, count) => {
         const whole = decimal(String(units)).times(decimal('0.000000000001'));
@@ -289,7 +289,7 @@ describe('a month', () => {
 });
 
 describe('by the hour', () => {
-  it('a droplet is 1 or 0 an hour, as it is at the hour’s start', () => {
+  it('a droplet counts 1 or 0 per hour, by its state at the start of the hour', () => {
     const stopped = resource('x', [
       seen(FROM, state('droplet')),
       seen(at('2026-03-10T05:30:00Z'), state('droplet', { status: 'off' }), 2),
@@ -304,7 +304,7 @@ describe('by the hour', () => {
     });
   });
 
-  it('a resource first seen within an hour counts from that hour on', () => {
+  it('a resource first seen within an hour counts from that hour', () => {
     const fresh = resource('x', [seen(at('2026-03-10T21:59:59Z'), state('droplet'))]);
     const { readings } = meterDay(MARCH_10, [fresh], [hourly('droplet_hours')]);
     expect(readings.map(({ observation }) => observation.period.start)).toEqual([
@@ -329,7 +329,7 @@ describe('by the hour', () => {
 describe('a granularity', () => {
   const changed = [hourly('droplet_hours', at('2026-03-10T15:00:00Z')), hourly('dns_zones')];
 
-  it('takes effect at the next day’s start, so that no day is counted twice', () => {
+  it('takes effect at the start of the next day, so that no day is counted twice', () => {
     const readings = metered(march.slice(9, 11), [one('droplet')], changed);
     expect(readings.map(({ observation }) => observation.granularity)).toEqual([
       'day',
@@ -338,11 +338,11 @@ describe('a granularity', () => {
     expect(total(readings)).toBe('48');
   });
 
-  it('at a day’s very start takes effect on that day', () => {
+  it('takes effect on the same day if set exactly at its start', () => {
     expect(granularityOn([hourly('droplet_hours', MARCH_10.start)], 'droplet_hours', MARCH_10)).toBe('hour');
   });
 
-  it('is the latest in force, of its own billing kind, whatever their order', () => {
+  it('is the latest in force of its billing kind, in any order of the list', () => {
     const back: MeteringConfiguration = { ...hourly('droplet_hours', at('2026-03-09T00:00:00Z')), granularity: 'day' };
     expect(granularityOn([back, hourly('droplet_hours')], 'droplet_hours', MARCH_10)).toBe('day');
     expect(granularityOn([hourly('droplet_hours'), back], 'droplet_hours', MARCH_10)).toBe('day');
@@ -351,7 +351,7 @@ describe('a granularity', () => {
 });
 
 describe('the days to meter', () => {
-  it('are both ends included', () => {
+  it('include both ends', () => {
     expect(daysFrom('2026-02-27', '2026-03-02').map(({ start }) => start.slice(0, 10))).toEqual([
       '2026-02-27',
       '2026-02-28',

@@ -50,13 +50,13 @@ describe('a decimal', () => {
     expect(() => d(written)).toThrow(expect.objectContaining({ code: 'not_a_decimal', kind: 'invalid' }));
   });
 
-  it('names in its error what it is of', () => {
+  it('names its subject in the error', () => {
     expect(() => decimal('ten', 'items[2].quantity')).toThrow(
       'items[2].quantity: "ten" is not a plain decimal such as "12.50"',
     );
   });
 
-  it('prints without trailing zeros, and never as minus nothing', () => {
+  it('prints without trailing zeros, and never as minus zero', () => {
     expect(['0.010', '3600.000', '-1.50', '-0', '-0.000', '00.1'].map((each) => text(d(each)))).toEqual([
       '0.01',
       '3600',
@@ -78,7 +78,7 @@ describe('a decimal', () => {
     expect(text(sum([]))).toBe('0');
   });
 
-  it('is not made of a JavaScript number by accident', () => {
+  it('is never made from a JavaScript number by accident', () => {
     // arithmetic with a float is a defect: it throws
     const float = JSON.parse('0.1') as ReturnType<typeof d>;
     expect(() => d('1').plus(float)).toThrow();
@@ -98,7 +98,7 @@ describe('rounding', () => {
     expect(['0.5', '1.5', '-0.5', '-1.5'].map((each) => text(round(d(each), 0)))).toEqual(['1', '2', '-1', '-2']);
   });
 
-  it('floor goes down and ceiling up, below zero too', () => {
+  it('floor goes down and ceiling up, also below zero', () => {
     expect(['1.29', '-1.21', '1.2', '-1.2'].map((each) => text(floor(d(each), 1)))).toEqual([
       '1.2',
       '-1.3',
@@ -125,7 +125,7 @@ describe('rounding', () => {
     expect(text(divide(integer(40), integer(1), 0))).toBe('40');
   });
 
-  it('of what comes to nothing prints as nothing', () => {
+  it('of a result of zero prints as zero', () => {
     // −0.00001 / 1 rounds to 0
     expect(divide(d('-0.00001'), integer(1), 1).toFixed(1)).toBe('0.0');
     expect(text(round(d('-0.001'), 2))).toBe('0');
@@ -152,7 +152,7 @@ describe('rounding', () => {
 });
 
 describe('max and min', () => {
-  it('take the greater and the lesser', () => {
+  it('return the greater and the lesser', () => {
     expect([text(max(d('-2'), d('-1'))), text(min(d('-2'), d('-1'))), text(max(ZERO, ZERO))]).toEqual([
       '-1',
       '-2',

@@ -15,7 +15,7 @@ describe('a currency', () => {
     expect(['USD', 'EUR', 'JPY', 'KRW', 'KWD', 'TND', 'CLF'].map(scaleOf)).toEqual([2, 2, 0, 0, 3, 3, 4]);
   });
 
-  it('is one of ISO 4217, in capitals', () => {
+  it('must be in ISO 4217, in capitals', () => {
     expect(['USD', 'XYZ', 'usd', '', 'DEM', 'constructor'].map(isCurrency)).toEqual([
       true,
       false,
@@ -39,7 +39,7 @@ describe('money', () => {
     expect(() => money('ten', 'USD', 'commitments.minimum')).toThrow(/^commitments\.minimum: /);
   });
 
-  it('prints at its currency, and never as minus nothing', () => {
+  it('prints at the scale of its currency, and never as minus zero', () => {
     expect([moneyText(d('50'), 'USD'), moneyText(d('455'), 'JPY'), moneyText(d('-1.5'), 'KWD')]).toEqual([
       '50.00',
       '455',
@@ -50,7 +50,7 @@ describe('money', () => {
 });
 
 describe('allocate', () => {
-  it('gives what is left over to the largest remainders, ties in order', () => {
+  it('gives the remainder to the largest fractions, ties in order', () => {
     // 0.10 / 3 = 0.0333…: 0.03 each, and one cent left
     expect(shares('0.10', ['1', '1', '1'])).toEqual(['0.04', '0.03', '0.03']);
     // 100 × 1/6, 2/6, 3/6 = 16.666, 33.333, 50: the cent goes to the first
@@ -63,12 +63,12 @@ describe('allocate', () => {
     expect(shares('-0.10', ['1', '1', '1'])).toEqual(['-0.04', '-0.03', '-0.03']);
   });
 
-  it('is even where all weights are 0, and gives a weight of 0 nothing where they are not', () => {
+  it('is even if all weights are 0, and otherwise gives a weight of 0 nothing', () => {
     expect(shares('0.05', ['0', '0'])).toEqual(['0.03', '0.02']);
     expect(shares('0.05', ['0', '1', '0'])).toEqual(['0', '0.05', '0']);
   });
 
-  it('refuses what it can not divide', () => {
+  it('refuses weights that it can’t divide by', () => {
     expect(() => shares('1', [])).toThrow(expect.objectContaining({ code: 'nothing_to_allocate_to' }));
     expect(() => shares('1', ['1', '-1'])).toThrow(expect.objectContaining({ code: 'negative_weight' }));
     expect(() => shares('0.005', ['1'])).toThrow(expect.objectContaining({ code: 'amount_not_at_scale' }));
@@ -107,7 +107,7 @@ describe('allocate', () => {
     );
   });
 
-  it('gives the greater weight no less', () => {
+  it('gives the greater weight at least as much', () => {
     fc.assert(
       fc.property(fc.nat(10 ** 6), fc.array(fc.nat(50), { minLength: 2, maxLength: 8 }), (cents, weights) => {
         const sorted = weights.sort((a, b) => b - a);

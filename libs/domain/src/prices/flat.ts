@@ -17,10 +17,10 @@ export const flatPrice = (amount: string, paymentTerm: FlatPrice['paymentTerm'])
   paymentTerm,
 });
 
-/** Whether a price can be a base fee, of which a plan has only an amount and a payment term. */
+/** Whether a price can be a base fee: a plan has only an amount and a payment term for it. */
 export const isFlat = (price: { readonly model: string }): price is FlatPrice => price.model === 'flat';
 
-/** The amount, once a period, whatever is used. It is billed in the first or the last part, and never split. */
+/** The amount, once per period, with or without usage. It is billed in the first or the last part, and never split. */
 export const flat: PriceModel<FlatPrice> & { schema: typeof schema } = {
   schema,
   pricedBy: 'period',

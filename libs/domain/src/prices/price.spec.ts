@@ -15,7 +15,7 @@ const tiers = [
 ];
 
 describe('the components of a cumulative quantity', () => {
-  it('flat: the amount, whatever the quantity', () => {
+  it('flat: the amount, for any quantity', () => {
     const price: Price = { model: 'flat', amount: '100.00', paymentTerm: 'in_advance' };
     expect(printed(price, '0')).toEqual(['flat: 1 × 100.00']);
     expect(printed(price, '7')).toEqual(['flat: 1 × 100.00']);
@@ -44,7 +44,7 @@ describe('the components of a cumulative quantity', () => {
     ]);
   });
 
-  it('volume: all of Q at the one tier that holds it', () => {
+  it('volume: all of Q at the tier that contains it', () => {
     const price: Price = { model: 'volume', tiers };
     expect(printed(price, '0')).toEqual(['tier-1: 0 × 1.00', 'tier-1-flat: 1 × 5']);
     expect(printed(price, '20')).toEqual(['tier-2: 20 × 0.50', 'tier-2-flat: 1 × 3']);
@@ -98,7 +98,7 @@ describe('the components of a cumulative quantity', () => {
   });
 });
 
-it('knows when each model may be billed', () => {
+it('states when each model may be billed', () => {
   const when = (price: unknown): string => billedWhen(parsePrice(price));
   expect(when({ model: 'flat', amount: '1', paymentTerm: 'in_advance' })).toBe('in_advance');
   expect(when({ model: 'flat', amount: '1', paymentTerm: 'in_arrears' })).toBe('at_period_end');
@@ -107,7 +107,7 @@ it('knows when each model may be billed', () => {
   expect(when({ model: 'rate_card' })).toBe('progressively');
 });
 
-describe('what is no price', () => {
+describe('an invalid price', () => {
   const refusal = (price: unknown): { code: string; fields: string[]; message: string } => {
     try {
       parsePrice(price);
@@ -164,7 +164,7 @@ describe('what is no price', () => {
     expect(refusal(price)).toMatchObject({ code, fields });
   });
 
-  it('says which field is wrong, and how', () => {
+  it('names the faulty field and the reason', () => {
     expect(refusal({ model: 'unit', unitAmount: '1,5' }).message).toBe(
       'price: unitAmount is not a plain decimal such as "12.50"',
     );

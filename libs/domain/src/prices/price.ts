@@ -25,7 +25,7 @@ type AnyModel = PriceRules<Price> & { components(price: Price, billable: Usage):
 
 const modelOf = (price: Price): AnyModel => MODELS[price.model];
 
-/** Whether the price is for the period itself, whatever is used in it. */
+/** Whether the price is for the period itself, with or without usage. */
 export const isPerPeriod = (price: Price): boolean => modelOf(price).pricedBy === 'period';
 /** Whether the price is applied to usage divided by rate; else to one quantity. */
 export const needsRates = (price: Price): boolean => modelOf(price).pricedBy === 'card_usage';

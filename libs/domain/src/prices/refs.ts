@@ -38,5 +38,5 @@ export function readRef(ref: string): { readonly kind: RefKind; readonly tier?: 
 /** Whether the row's quantity is usage. Else it is 1. */
 export const isForUsage = (ref: string): boolean => COUNTS[readRef(ref).kind] === 'usage';
 
-/** Whether the row is for the period itself, whatever was used. */
+/** Whether the row is for the period itself, with or without usage. */
 export const isForPeriod = (ref: string): boolean => COUNTS[readRef(ref).kind] === 'period';

@@ -25,8 +25,7 @@ export const tiers = z.array(tier).superRefine((list, context) => {
       if (index < last) refuse('open_tier_not_last', 'is null (open), but only the last tier is', index);
       continue;
     }
-    if (index === last)
-      refuse('last_tier_not_open', 'must be null in the last tier: it holds whatever exceeds the others', index);
+    if (index === last) refuse('last_tier_not_open', 'must be null in the last tier, which has no upper bound', index);
     const bound = decimal(upTo);
     if (previous?.gte(bound) === true)
       refuse('tiers_out_of_order', `must be above ${previous.toFixed()}, the tier before it`, index);

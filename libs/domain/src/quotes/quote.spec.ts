@@ -69,7 +69,7 @@ describe('a quote on Studio', () => {
     expect(quote.lines.map(({ net }) => net)).toEqual(['50.00', '0.00', '0.00', '0.00', '0.00', '0.00']);
   });
 
-  it('bills nothing for exactly what is included, and the first unit above it', () => {
+  it('bills nothing for exactly the included quantity, and the first unit above it', () => {
     expect(quotePlan(STUDIO, { droplet_hours: '1488' }).total).toBe('50.00');
     expect(quotePlan(STUDIO, { droplet_hours: '1489' }).total).toBe('50.01');
   });
@@ -83,24 +83,24 @@ describe('a quote on Studio', () => {
     });
   });
 
-  it('lists usage that the plan has no item for, unless it is none', () => {
+  it('lists usage without a plan item, unless it is zero', () => {
     expect(quotePlan(STUDIO, { VmCores: '4.50', gpu_hours: '0.0' }).unbilled).toEqual([
       { billingKind: 'VmCores', quantity: '4.5' },
     ]);
   });
 
-  it('takes usage of the base fee’s name for nothing', () => {
+  it('ignores usage with the name of the base fee', () => {
     expect(quotePlan(STUDIO, { base_fee: '7' }).total).toBe('50.00');
   });
 
-  it('refuses what is no quantity', () => {
+  it('refuses an invalid quantity', () => {
     expect(() => quotePlan(STUDIO, { droplet_hours: 'many' })).toThrow(
       'usage.droplet_hours: "many" is not a plain decimal',
     );
     expect(() => quotePlan(STUDIO, { VmCores: 'many' })).toThrow(expect.objectContaining({ code: 'not_a_decimal' }));
   });
 
-  it('does not take for usage what every object has', () => {
+  it('does not read properties of every object as usage', () => {
     expect(quotePlan({ ...STUDIO, items: [item('constructor', '0', '1')] }, {}).total).toBe('50.00');
   });
 });
@@ -112,7 +112,7 @@ describe('a quote on other plans', () => {
     expect(quotePlan(yen, { hours: '12.5' })).toMatchObject({ subtotal: '5046', total: '5046' });
   });
 
-  it('has what falls due at a period’s end: it is of a whole period', () => {
+  it('includes amounts due at the end of the period, because it covers a whole period', () => {
     const volume: PlanItem = {
       billingKind: 'hours',
       price: {
@@ -137,7 +137,7 @@ describe('a quote on other plans', () => {
     ]);
   });
 
-  it('has nothing for an item priced by rate keys; usage of it is refused, since a usage map names none', () => {
+  it('has nothing for an item priced by rate keys, and refuses its usage, because a usage map has no keys', () => {
     const card: PlanItem = {
       billingKind: 'VmCores',
       price: { model: 'rate_card' },
@@ -165,7 +165,7 @@ describe('a quote on other plans', () => {
     );
   });
 
-  it('is refused for usage that several items divide by their filters, which a usage map does not say', () => {
+  it('is refused for usage that several items divide by filters, because a usage map has no attributes', () => {
     const filtered = (region: string): PlanItem => ({ ...item('hours', '0', '1'), filter: { region } });
     const plan: PlanVersion = { ...STUDIO, items: [filtered('fra1'), filtered('nyc3')] };
     expect(quotePlan(plan, {}).total).toBe('50.00');

@@ -78,14 +78,14 @@ describe('set-rate', () => {
     ]);
   });
 
-  it('closes the price before it for good: after an end of its own there is none', () => {
+  it('closes the price before it permanently: after its own end there is none', () => {
     expect(shown(after(set('0.10', '01-01'), set('0.12', '04-01', '05-01')))).toEqual([
       ['0.10', '01-01', '04-01'],
       ['0.12', '04-01', '05-01'],
     ]);
   });
 
-  it('states in its event the end that was decided', () => {
+  it('has the decided end in its event', () => {
     // the key begins on 1 April: a price set before that holds until then
     expect(setRate(after(set('0.12', '04-01')), price('0.10', '01-01'))).toEqual([
       { type: 'RateSet', data: expect.objectContaining({ effectiveUntil: '2026-04-01T00:00:00Z' }) },
@@ -93,7 +93,7 @@ describe('set-rate', () => {
     expect(setRate([], price('0.10', '01-01'))[0]?.data).toMatchObject({ effectiveUntil: null });
   });
 
-  it('is refused over a stretch that has a price and begins before the latest change', () => {
+  it('is refused for a period that has a price and starts before the latest change', () => {
     const refused = expect.objectContaining({ code: 'rate_overlap', kind: 'conflict' });
     expect(() => after(set('0.10', '01-01'), set('0.12', '04-01'), set('0.11', '02-01'))).toThrow(refused);
     expect(() => after(set('0.10', '01-01', '04-01'), set('0.11', '02-01'))).toThrow(refused);
@@ -101,7 +101,7 @@ describe('set-rate', () => {
     expect(() => after(set('0.10', '02-01', '04-01'), set('0.11', '01-01', '03-01'))).toThrow(refused);
   });
 
-  it('is taken into a stretch without a price, before, between or after', () => {
+  it('is accepted for a period without a price, before, between or after others', () => {
     expect(shown(after(set('0.10', '04-01'), set('0.08', '01-01')))).toEqual([
       ['0.08', '01-01', '04-01'],
       ['0.10', '04-01', null],
@@ -117,7 +117,7 @@ describe('set-rate', () => {
     ]);
   });
 
-  it('takes a price of 0: it is a price', () => {
+  it('accepts a price of 0: it is a price', () => {
     const segments = after(set('0', '01-01'));
     expect(rateAt(segments, T('02-01'))?.unitPrice).toBe('0');
     expect(() => after(set('0', '01-01', '04-01'), set('0.10', '02-01', '03-01'))).toThrow(
@@ -125,7 +125,7 @@ describe('set-rate', () => {
     );
   });
 
-  it('at the price that holds already is a rate of its own: its date stays the key’s latest change', () => {
+  it('at the price already in force is a separate rate: its date stays the key’s latest change', () => {
     const segments = after(set('0.10', '01-01'), set('0.10', '04-01'));
     expect(shown(segments)).toEqual([
       ['0.10', '01-01', '04-01'],
@@ -135,7 +135,7 @@ describe('set-rate', () => {
     expect(() => setRate(segments, price('0.12', '02-01'))).toThrow(expect.objectContaining({ code: 'rate_overlap' }));
   });
 
-  it('is refused where it would end before it begins', () => {
+  it('is refused if it would end before it starts', () => {
     expect(() => after(set('0.10', '02-01', '02-01'))).toThrow(
       expect.objectContaining({
         code: 'empty_period',
@@ -148,7 +148,7 @@ describe('set-rate', () => {
 describe('correct-rate', () => {
   const history = [set('0.10', '01-01'), set('1.20', '04-01'), set('0.15', '07-01')];
 
-  it('holds until the key’s next change where no end is given', () => {
+  it('lasts until the key’s next change by default', () => {
     expect(shown(after(...history, correct('0.12', '04-01')))).toEqual([
       ['0.10', '01-01', '04-01'],
       ['0.12', '04-01', '07-01'],
@@ -157,7 +157,7 @@ describe('correct-rate', () => {
     expect(shown(after(...history, correct('0.16', '08-01'))).at(-1)).toEqual(['0.16', '08-01', null]);
   });
 
-  it('reaches over a stretch of its own, across other prices, and leaves what is around as it was', () => {
+  it('covers its own period, across other prices, and does not change the prices around it', () => {
     expect(shown(after(...history, correct('0.11', '02-01', '05-01')))).toEqual([
       ['0.10', '01-01', '02-01'],
       ['0.11', '02-01', '05-01'],
@@ -166,7 +166,7 @@ describe('correct-rate', () => {
     ]);
   });
 
-  it('of a correction is one more correction', () => {
+  it('of a correction is another correction', () => {
     expect(shown(after(...history, correct('12.00', '04-01'), correct('0.12', '04-01'))).at(1)).toEqual([
       '0.12',
       '04-01',
@@ -183,7 +183,7 @@ describe('correct-rate', () => {
     expect(corrected).toMatchObject({ unitPrice: '0.11', unit: 'GB', currency: 'EUR', basis: 'amount' });
   });
 
-  it('to the price that holds already is nothing', () => {
+  it('to the price already in force changes nothing', () => {
     expect(correctRate(after(...history), right('0.100', '02-01', '03-01'))).toEqual([]);
     expect(correctRate(after(...history), right('0.15', '07-01'))).toEqual([]);
     // the price that it would extend is over by then
@@ -192,7 +192,7 @@ describe('correct-rate', () => {
     expect(correctRate(after(...history), right('0.10', '03-01', '05-01'))).toHaveLength(1);
   });
 
-  it('leaves no trace where it is taken back: equal neighbours are one price again', () => {
+  it('leaves no trace when it is reversed: equal neighbours become one price again', () => {
     expect(
       shown(after(set('0.10', '01-01'), correct('0.12', '02-01', '03-01'), correct('0.10', '02-01', '03-01'))),
     ).toEqual([['0.10', '01-01', null]]);
@@ -212,7 +212,7 @@ describe('correct-rate', () => {
     ]);
   });
 
-  it('leaves apart what is not the same: another unit', () => {
+  it('keeps different prices separate: another unit', () => {
     const gigabytes: Decision = (segments) => setRate(segments, { ...price('0.10', '04-01'), unit: 'GB' });
     expect(shown(after(set('0.20', '01-01'), gigabytes, correct('0.10', '01-01', '04-01')))).toEqual([
       ['0.10', '01-01', '04-01'],
@@ -220,14 +220,14 @@ describe('correct-rate', () => {
     ]);
   });
 
-  it('prices a key again whose prices were all withdrawn, as it was last set', () => {
+  it('restores a key whose prices were all withdrawn, with its last terms', () => {
     const gigabytes = setRate([], { ...price('0.20', '01-01'), unit: 'GB' });
     expect(
       correctRate([], right('0.20', '01-01'), [...gigabytes, ...withdrawRate(foldRates(gigabytes), ended('01-01'))]),
     ).toEqual([{ type: 'RateSet', data: { ...price('0.20', '01-01'), unit: 'GB' } }]);
   });
 
-  it('is refused where the key has no price at all', () => {
+  it('is refused if the key never had a price', () => {
     expect(() => after(correct('0.12', '04-01'))).toThrow(
       expect.objectContaining({ code: 'unknown_rate', kind: 'not_found' }),
     );
@@ -238,7 +238,7 @@ describe('correct-rate', () => {
 });
 
 describe('withdraw-rate', () => {
-  it('ends the key: from then on it has no price', () => {
+  it('ends the key: it then has no price', () => {
     const segments = after(set('0.10', '01-01'), set('0.12', '04-01'), withdraw('06-01'));
     expect(shown(segments)).toEqual([
       ['0.10', '01-01', '04-01'],
@@ -249,20 +249,20 @@ describe('withdraw-rate', () => {
     );
   });
 
-  it('takes back prices that were to follow', () => {
+  it('withdraws future prices', () => {
     expect(shown(after(set('0.10', '01-01'), set('0.12', '04-01'), withdraw('02-01')))).toEqual([
       ['0.10', '01-01', '02-01'],
     ]);
   });
 
-  it('is not for ever: a price can be set again', () => {
+  it('is not final: a price can be set again', () => {
     expect(shown(after(set('0.10', '01-01'), withdraw('02-01'), set('0.20', '03-01')))).toEqual([
       ['0.10', '01-01', '02-01'],
       ['0.20', '03-01', null],
     ]);
   });
 
-  it('is refused where there is nothing to end', () => {
+  it('is refused if there is nothing to end', () => {
     expect(() => after(withdraw('02-01'))).toThrow(expect.objectContaining({ code: 'unknown_rate' }));
     expect(() => after(set('0.10', '01-01'), withdraw('02-01'), withdraw('02-01'))).toThrow(
       expect.objectContaining({ code: 'rate_ended' }),
@@ -271,7 +271,7 @@ describe('withdraw-rate', () => {
 });
 
 describe('the rate in force', () => {
-  it('is the new one at the very instant of its effectiveFrom', () => {
+  it('is the new one exactly at its effectiveFrom', () => {
     const segments = after(set('0.10', '01-01'), set('0.12', '04-01'));
     expect(
       [rateAt(segments, instant('2026-03-31T23:59:59.999999Z')), rateAt(segments, T('04-01'))].map(
@@ -280,12 +280,12 @@ describe('the rate in force', () => {
     ).toEqual(['0.10', '0.12']);
   });
 
-  it('is missing, not 0, where there is none', () => {
+  it('is missing, not 0, if there is none', () => {
     expect(rateAt(after(set('0.10', '02-01')), T('01-31'))).toBeUndefined();
     expect(rateAt([], T('01-31'))).toBeUndefined();
   });
 
-  it('is of a key that is compared byte by byte', () => {
+  it('is found by a key that is compared byte by byte', () => {
     const streams = [
       KEY,
       { ...KEY, resourceType: 'vmvcpu' },
@@ -308,7 +308,7 @@ describe('a total', () => {
   });
 });
 
-describe('a reading that straddles price changes', () => {
+describe('a reading across price changes', () => {
   const segments = after(set('0.10', '01-01'), set('0.12', '04-01'), withdraw('04-02'));
 
   it('is divided at them in proportion to time', () => {
@@ -333,12 +333,12 @@ describe('a reading that straddles price changes', () => {
     expect(pieces.map(({ quantity }) => text(quantity))).toEqual(['0.333333333333', '0.666666666667']);
   });
 
-  it('is one piece where no price changes strictly within it', () => {
+  it('is one piece if no price changes strictly within it', () => {
     const pieces = divideAtRateChanges(decimal('10'), period(T('04-01'), T('04-02')), segments);
     expect(pieces.map((piece) => [text(piece.quantity), piece.segment?.unitPrice])).toEqual([['10', '0.12']]);
   });
 
-  it('is one piece, of the price as it first held, where a price is set again at what it was', () => {
+  it('is one piece with the first price if the same price is set again', () => {
     const again = after(set('0.10', '01-01'), set('0.10', '04-01'), set('0.12', '05-01'));
     const pieces = divideAtRateChanges(decimal('10'), period(T('03-31'), T('04-03')), again);
     expect(pieces.map((piece) => [text(piece.quantity), piece.segment?.effectiveFrom])).toEqual([
@@ -348,7 +348,7 @@ describe('a reading that straddles price changes', () => {
     expect(later.map((piece) => piece.segment?.effectiveFrom)).toEqual(['2026-01-01T00:00:00Z']);
   });
 
-  it('adds up, whatever the changes', () => {
+  it('adds up for any changes', () => {
     const instants = fc
       .integer({ min: 0, max: 10 ** 9 })
       .map((each) => fromMicros(1_774_000_000_000_000n + BigInt(each) * 1_000n));
@@ -377,7 +377,7 @@ describe('a reading that straddles price changes', () => {
   });
 });
 
-describe('any row of commands', () => {
+describe('any sequence of commands', () => {
   const day = fc
     .integer({ min: 0, max: 40 })
     .map((each) => fromMicros(1_774_000_000_000_000n + BigInt(each) * 86_400_000_000n));
@@ -426,7 +426,7 @@ describe('any row of commands', () => {
     );
   });
 
-  it('changes a price only where a decision says so', () => {
+  it('changes a price only by a decision', () => {
     fc.assert(
       fc.property(
         fc.array(command, { maxLength: 10 }),

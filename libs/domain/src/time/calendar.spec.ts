@@ -7,7 +7,7 @@ import { fromMicros, instant } from './instant.js';
 const at = (text: string) => instant(text);
 
 describe('billingPeriodAt', () => {
-  it('is the calendar month in UTC unless told otherwise', () => {
+  it('is the calendar month in UTC by default', () => {
     expect(billingPeriodAt(at('2026-04-15T12:00:00Z'), 'month', 'UTC', null)).toEqual({
       start: '2026-04-01T00:00:00Z',
       end: '2026-05-01T00:00:00Z',
@@ -16,7 +16,7 @@ describe('billingPeriodAt', () => {
     expect(billingPeriodAt(at('2028-02-29T23:59:59.999999Z'), 'month', 'UTC', null).end).toBe('2028-03-01T00:00:00Z');
   });
 
-  it('begins at local midnight, through summer time', () => {
+  it('starts at local midnight, also in summer time', () => {
     // Berlin is UTC+1 until 29 March 2026, 01:00 UTC, then UTC+2: March there is an hour short.
     expect(billingPeriodAt(at('2026-03-10T00:00:00Z'), 'month', 'Europe/Berlin', null)).toEqual({
       start: '2026-02-28T23:00:00Z',
@@ -28,7 +28,7 @@ describe('billingPeriodAt', () => {
     );
   });
 
-  it('takes the first instant after a midnight that does not exist', () => {
+  it('starts at the first instant after a midnight that does not exist', () => {
     // Beirut put its clocks forward from 00:00 to 01:00 on 29 March 2026, so the 29th began at 22:00 UTC of the 28th.
     expect(billingPeriodAt(at('2026-04-01T00:00:00Z'), 'month', 'Asia/Beirut', at('2026-01-28T22:00:00Z')).start).toBe(
       '2026-03-28T22:00:00Z',
@@ -56,7 +56,7 @@ describe('billingPeriodAt', () => {
     expect(billingPeriodAt(at('2028-03-01T00:00:00Z'), 'year', 'UTC', anchor).start).toBe('2028-02-29T00:00:00Z');
   });
 
-  it('counts in UTC, without asking Intl, as Intl does', () => {
+  it('counts in UTC like Intl, without using it', () => {
     // 1900 to 2100, in microseconds. Etc/UTC is UTC by another name, which Intl is asked for.
     const instants = fc.bigInt({ min: -2_208_988_800_000_000n, max: 4_102_444_800_000_000n }).map(fromMicros);
     fc.assert(
@@ -71,7 +71,7 @@ describe('billingPeriodAt', () => {
 });
 
 describe('clockAt', () => {
-  it('is what clocks in the zone show, no finer than need be', () => {
+  it('shows the local time of the zone, no finer than needed', () => {
     expect(clockAt(at('2026-04-01T00:00:00Z'), 'UTC')).toEqual({ date: '2026-04-01', time: '00:00' });
     expect(clockAt(at('2026-04-01T07:05:09.5Z'), 'UTC')).toEqual({ date: '2026-04-01', time: '07:05:09.5' });
     expect(clockAt(at('2026-04-01T07:05:00.000001Z'), 'UTC')).toEqual({ date: '2026-04-01', time: '07:05:00.000001' });

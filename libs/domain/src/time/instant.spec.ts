@@ -63,7 +63,7 @@ describe('an instant', () => {
     expect(() => instant(written)).toThrow(expect.objectContaining({ code: 'not_an_instant', kind: 'invalid' }));
   });
 
-  it('names in its error what it is of', () => {
+  it('names its subject in the error', () => {
     expect(() => instant('2026-02-31T00:00:00Z', 'period.start')).toThrow(
       'period.start: "2026-02-31T00:00:00Z" does not exist in the calendar',
     );
@@ -92,7 +92,7 @@ describe('the order of instants', () => {
     expect(texts.toReversed().sort(compareInstants)).toEqual(inOrder);
   });
 
-  it('has an earlier and a later of two, and FROM_EVER before all', () => {
+  it('has an earlier and a later of two, and FROM_EVER before all others', () => {
     const [a, b] = [instant('2026-04-01T00:00:00Z'), instant('2026-04-01T00:00:00.5Z')];
     expect([earlier(a, b), earlier(b, a), later(a, b), later(b, a)]).toEqual([a, a, b, b]);
     expect([isBefore(a, a), isBefore(a, b), isBefore(FROM_EVER, a), compareInstants(a, a)]).toEqual([

@@ -53,7 +53,7 @@ describe('a period', () => {
     expect(contains({ start: T('01'), end: null }, at('9999-12-31T00:00:00Z'))).toBe(true);
   });
 
-  it('overlaps what shares an instant with it; touching is not overlapping', () => {
+  it('overlaps a period with a common instant, but not one that only touches it', () => {
     expect([
       overlaps(p('01', '10'), p('10', '20')),
       overlaps(p('01', '11'), p('10', '20')),
@@ -84,7 +84,7 @@ describe('a period', () => {
 });
 
 describe('cutAt', () => {
-  it('makes no empty piece: cuts at the edges, outside, or given twice make none', () => {
+  it('makes no empty piece from cuts at the edges, outside, or given twice', () => {
     expect(
       cutAt(p('01', '30'), [
         T('16'),
@@ -103,7 +103,7 @@ describe('cutAt', () => {
     expect(cutAt(p('01', '30'), [])).toEqual([p('01', '30')]);
   });
 
-  it('tiles the whole, whatever the cuts', () => {
+  it('tiles the whole for any cuts', () => {
     fc.assert(
       fc.property(aPeriod, fc.array(anInstant, { maxLength: 8 }), (whole, cuts) => {
         const pieces = cutAt(whole, [...cuts, whole.start, whole.end]);
@@ -126,7 +126,7 @@ describe('cutAt', () => {
 });
 
 describe('days, hours and months', () => {
-  it('are those of UTC that hold the instant', () => {
+  it('are those in UTC that contain the instant', () => {
     expect(dayOf(at('2026-04-15T23:59:59.999999Z'))).toEqual({ start: T('15'), end: T('16') });
     expect(dayOf(T('15')).start).toBe(T('15'));
     expect(hourOf(at('1969-12-31T23:30:00Z'))).toEqual({ start: '1969-12-31T23:00:00Z', end: '1970-01-01T00:00:00Z' });
@@ -134,7 +134,7 @@ describe('days, hours and months', () => {
     expect(monthOf(at('2028-02-29T00:00:00Z'))).toEqual({ start: '2028-02-01T00:00:00Z', end: '2028-03-01T00:00:00Z' });
   });
 
-  it('are what a period is made of, the first and the last cut off at its edges', () => {
+  it('divide a period, with the first and the last cut at its edges', () => {
     expect(piecesOf(period(at('2026-04-29T12:00:00Z'), at('2026-05-01T06:00:00Z')), dayOf)).toEqual([
       { start: '2026-04-29T12:00:00Z', end: '2026-04-30T00:00:00Z' },
       { start: '2026-04-30T00:00:00Z', end: '2026-05-01T00:00:00Z' },
@@ -144,7 +144,7 @@ describe('days, hours and months', () => {
     expect(piecesOf(dayOf(T('15')), hourOf)).toHaveLength(24);
   });
 
-  it('tile it', () => {
+  it('tile the period', () => {
     fc.assert(
       fc.property(aPeriod, (whole) => {
         const months = piecesOf(whole, monthOf);

@@ -27,11 +27,11 @@ const observed = (...observations: Observation[]) => ({
 const bySchema = (data: unknown): unknown => eventSchemas.UsageObserved.safeParse(data).data;
 
 describe('plainly observed', () => {
-  it('are readings of a quantity, with a provider and an id of their source or without', () => {
+  it('are readings of a quantity, with or without a provider and a source id', () => {
     expect(isPlainlyObserved(observed(reading(), reading({ provider: 'do', sourceId: 'x-1' })))).toBe(true);
   });
 
-  it('are not those that the schema refuses or brings into another form', () => {
+  it('are not readings that the schema refuses or converts', () => {
     const others: object[] = [
       { resourceId: '' },
       { resourceId: 7 },
@@ -74,7 +74,7 @@ describe('plainly observed', () => {
     { requiredKeys: ['resourceId', 'billingKind', 'period', 'granularity', 'quantity'] },
   ) as fc.Arbitrary<Observation>;
 
-  it('are what the schema takes as it is, whatever they say', () => {
+  it('are exactly the readings that the schema accepts unchanged', () => {
     fc.assert(
       fc.property(fc.array(arbitrary, { minLength: 1, maxLength: 3 }), (readings) => {
         const data = observed(...readings);
@@ -86,7 +86,7 @@ describe('plainly observed', () => {
     );
   });
 
-  it('are packed as they would be if they were measured', () => {
+  it('are packed as if they were measured', () => {
     fc.assert(
       fc.property(fc.array(arbitrary, { maxLength: 5 }), fc.nat(1100), (readings, times) => {
         const many = Array.from({ length: times }, () => readings)

@@ -42,13 +42,13 @@ describe('groupsAtOnce', () => {
     expect([...groupsAtOnce(commands)].flat()).toEqual(commands);
   });
 
-  it('puts together what has other subjects', () => {
+  it('groups commands with different subjects', () => {
     expect(
       sizes(tenant('a'), tenant('b'), deployment('d', 'c'), usage('e', '2026-04-01'), usage('f', '2026-04-01')),
     ).toEqual([5]);
   });
 
-  it('parts what writes what another reads or writes', () => {
+  it('separates commands that write what another reads or writes', () => {
     expect(sizes(tenant('a'), deployment('d', 'a'))).toEqual([1, 1]);
     expect(sizes(deployment('d', 'a'), tenant('a'))).toEqual([1, 1]);
     expect(sizes(tenant('a'), tenant('a'))).toEqual([1, 1]);
@@ -56,7 +56,7 @@ describe('groupsAtOnce', () => {
     expect(sizes(usage('d', '2026-04-01'), usage('e', '2026-04-01'), usage('d', '2026-04-02'))).toEqual([2, 1]);
   });
 
-  it('leaves alone what holds a lock, is several appends, or names no subject', () => {
+  it('keeps separate a command that holds a lock, makes several appends, or names no subject', () => {
     expect(sizes(tenant('a'), tenant('b', { idempotencyKey: 'k' }), tenant('c'))).toEqual([1, 1, 1]);
     expect(sizes(usage('d', '2026-04-30', '2026-05-01'), usage('e', '2026-04-01'))).toEqual([1, 1]);
     expect(
@@ -64,7 +64,7 @@ describe('groupsAtOnce', () => {
     ).toEqual([1, 1, 1, 1]);
   });
 
-  it('puts at most 32 together', () => {
+  it('groups at most 32 commands', () => {
     expect(sizes(...Array.from({ length: 70 }, (_, index) => tenant(`t${index}`)))).toEqual([32, 32, 6]);
   });
 });

@@ -27,7 +27,7 @@ describe('the tail of the log', () => {
     await test.close();
   });
 
-  it('is what is not projected yet, however much was read before', async () => {
+  it('contains the events that are not projected yet, after any number of reads', async () => {
     const { core } = test;
     await core.projector.catchUp();
     // 30 × 170 KB = 5.1 MB in all: more than is kept at a time, and never more than one batch of it is.
@@ -35,7 +35,7 @@ describe('the tail of the log', () => {
       await test.apply(batch(n));
       const head = await core.log.head();
       const beyond = await core.tail.read();
-      // It waits for whoever projects: to decide beside it, nobody else has to.
+      // It waits for the running projection. Nobody else needs to decide from the tail.
       expect({ n, position: beyond.position, events: beyond.events.map(({ position }) => position) }).toEqual({
         n,
         position: head - 1,
