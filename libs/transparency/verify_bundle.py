@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Checks an audit bundle offline: python3 verify_bundle.py BUNDLE [PUBLIC_KEY]
 
-Written apart from the ledger, in another language, with nothing but the standard library: Ed25519 (RFC 8032), the Merkle
-tree (RFC 6962), signed notes (C2SP), and the invoice's own arithmetic. PUBLIC_KEY is the key that you were given elsewhere;
-without it, the bundle is only shown to agree with itself. Exit 0 where all fits; 1 where not, with the reason.
+It is independent of the ledger: another language, and only the standard library. It implements Ed25519 (RFC 8032), the
+Merkle tree (RFC 6962), signed notes (C2SP), and the arithmetic of the invoice. PUBLIC_KEY is the key that you received from
+another source. Without it, only the consistency of the bundle is checked. Exits 0 if everything matches, otherwise 1 with the
+reason.
 """
 import base64, hashlib, json, sys
 from decimal import Decimal
@@ -89,7 +90,7 @@ def leaf(event):
 
 
 def included_root(hash_, index, size, proof):
-    """RFC 6962, 2.1.1: the root of `size` leaves that has this leaf at `index`, if the proof is one."""
+    """RFC 6962, 2.1.1: the root of `size` leaves with this leaf at `index`, if the proof is valid."""
     if size == 1:
         return hash_ if not proof else None
     k = 1 << (size - 1).bit_length() - 1
@@ -100,7 +101,7 @@ def included_root(hash_, index, size, proof):
 
 
 def grown_roots(old, m, n, proof, known=True):
-    """RFC 6962, 2.1.2: the roots of m and of n leaves, if the proof is one that m grew to n."""
+    """RFC 6962, 2.1.2: the roots of m and of n leaves, if the proof shows that m grew to n."""
     if m == n:
         return (old, old) if known and not proof else (proof[0], proof[0]) if len(proof) == 1 and not known else (None, None)
     if not proof:
@@ -118,7 +119,7 @@ def decoded(proof):
 
 
 def check_invoice(bundle, events):
-    """The rows that were frozen are those that the issued invoice counts, and add up to what it says."""
+    """Checks that the frozen rows are those of the issued invoice, and add up to its totals."""
     issued = [e for e in events if e['type'] == 'InvoiceIssued' and e['data']['invoiceId'] == bundle['invoice']['invoiceId']]
     need(len(issued) == 1, 'the invoice is not issued exactly once')
     said = issued[0]['data']
@@ -137,7 +138,7 @@ def check_invoice(bundle, events):
 def main(path, key=None):
     with open(path, encoding='utf-8') as file:
         bundle = json.load(file)
-    need(bundle['format'] == 'ledgerline-audit-bundle/1', 'this is no audit bundle')
+    need(bundle['format'] == 'ledgerline-audit-bundle/1', 'this is not an audit bundle')
     need(key in (None, bundle['publicKey']), 'the bundle is signed with another key than yours')
     size, root = open_note(bundle['checkpoint'], bundle['publicKey'])
     for event in bundle['events']:
@@ -164,4 +165,4 @@ if __name__ == '__main__':
     try:
         main(*sys.argv[1:])
     except (OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
-        sys.exit(f'DOES NOT FIT: {sys.argv[1]} is no audit bundle, or was cut or changed ({type(error).__name__}: {error})')
+        sys.exit(f'DOES NOT FIT: {sys.argv[1]} is not an audit bundle, or was cut off or changed ({type(error).__name__}: {error})')

@@ -43,7 +43,9 @@ const zTime = z
 export const zCloudEvent = z
   .looseObject({
     specversion: z.literal('1.0', 'must be "1.0"'),
-    id: zId.describe('Identifies the event together with the source: sent again, it is a duplicate, whatever its time'),
+    id: zId.describe(
+      'Identifies the event together with the source: sent again, it is a duplicate, also with another time',
+    ),
     source: zId.describe('The resource, unless data has resourceId'),
     type: zId.describe('The billing kind'),
     subject: zId.describe('The deployment'),

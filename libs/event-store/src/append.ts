@@ -12,7 +12,7 @@ export interface Append {
   readonly bytes: number;
 }
 
-/** An append that no log can take, whatever the stream contains: a defect of the caller. */
+/** An append that no log can store: a defect of the caller. */
 export class InvalidAppend extends Error {
   override readonly name = 'InvalidAppend';
 }

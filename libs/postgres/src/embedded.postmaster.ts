@@ -73,7 +73,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   synchronous_commit: 'on',
   // Our queries are many and short: compiling a query costs more than it saves.
   jit: 'off',
-  // The server's own files are in UTF-8, whatever the language of the caller.
+  // The server's own files are in UTF-8, for any language of the caller.
   lc_messages: 'C',
 };
 

@@ -73,7 +73,8 @@ export const unmeteredText = (billingKind: string, { granularity, period }: Excl
   `${billingKind} is recorded by the ${granularity} already, as over ${periodText(period)}: ${REMEDY}`;
 
 const REMEDY =
-  'a day and its hours would count twice. To replace that reading, withdraw it first (correct-usage with quantity null).';
+  'a day and its hours would count twice. ' +
+  'To replace that reading, withdraw it first (correct-usage with quantity null).';
 
 const overlapText = ({ billingKind, resourceId, period, granularity }: ReadingKey, other: Excluder): string =>
   `${billingKind} of ${resourceId} over ${periodText(period)}, granularity ${granularity}, overlaps the reading of ` +
