@@ -89,6 +89,7 @@ const TABLE: ReadonlyMap<
   ],
   ['GET /api/v1/unbilled', { for: STAFF, query: 'unbilled', example: () => '/api/v1/unbilled' }],
   ['GET /api/v1/metered-days', { for: STAFF, query: 'metered-days', example: () => '/api/v1/metered-days' }],
+  ['GET /api/v1/days-to-meter', { for: STAFF, query: 'days-to-meter', example: () => '/api/v1/days-to-meter' }],
   ['GET /api/v1/lines', { for: READ, query: 'lines', example: () => '/api/v1/lines?subscriptionId=acme-sub' }],
   ['GET /api/v1/lines/:id', { for: READ, query: 'line', example: () => `/api/v1/lines/${api().lineId}` }],
   [
