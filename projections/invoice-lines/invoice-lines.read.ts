@@ -3,7 +3,7 @@ import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
 import type { History, ReadModels } from '#read-model/read-models';
-import { quarantines } from '../invoices/invoices.read.js';
+import { isIssued, quarantines } from '../invoices/invoices.read.js';
 import type { InvoiceLineRow } from './invoice-lines.table.js';
 
 type Db = Kysely<ReadModels>;
@@ -42,7 +42,7 @@ export async function readRecordedParts(db: Db, position: number, which: LinesWa
       c.invoice_id, c.issued, c.claimed_until
     FROM invoice_lines l
     LEFT JOIN LATERAL (
-      SELECT p.invoice_id, i.status IN ('issued', 'paid') AS issued, p.period_end AS claimed_until
+      SELECT p.invoice_id, ${isIssued('i')} AS issued, p.period_end AS claimed_until
       FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
       WHERE p.part_id = l.line_id AND i.status <> 'void' AND ${at(position, 'i')}
         AND (i.quarantined IS NULL OR NOT ${quarantines('i', 'p.line_id')})

@@ -1,4 +1,4 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { type Expression, type Kysely, type RawBuilder, sql } from 'kysely';
 import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
@@ -20,8 +20,12 @@ export const unnestedAccounts = (accounts: readonly AccountKey[]): RawBuilder<un
     AS a(tenant_id, currency)`;
 
 /** SQL: the invoice is issued and not void, so that its rows count. */
-export const isBooked = (position: number, invoice: string): RawBuilder<boolean> =>
-  sql<boolean>`(${sql.ref(`${invoice}.status`)} IN ('issued', 'paid') AND ${at(position, invoice)})`;
+export const isBooked = (position: number | Expression<number>, invoice: string): RawBuilder<boolean> =>
+  sql<boolean>`(${isIssued(invoice)} AND ${at(position, invoice)})`;
+
+/** SQL: the same for a version of the invoice that is known to be in force. */
+export const isIssued = (invoice: string): RawBuilder<boolean> =>
+  sql<boolean>`${sql.ref(`${invoice}.status`)} IN ('issued', 'paid')`;
 
 /** SQL: the issued invoice did not bill a line, because it could not be rated. */
 export const quarantines = (invoice: string, lineId: string): RawBuilder<boolean> =>
@@ -168,7 +172,7 @@ export async function readCorrectedInvoices(
       ${unnamed.map(({ partId }) => partId)}::uuid[]) AS c(row_id, position, part_id)
     JOIN invoice_parts p ON p.part_id = c.part_id
     JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
-    WHERE i.status IN ('issued', 'paid') AND ${at(sql.ref<number>('c.position'), 'i')}
+    WHERE ${isBooked(sql.ref<number>('c.position'), 'i')}
     ORDER BY ordinal`.execute(db);
   return rows;
 }

@@ -5,6 +5,7 @@ import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
+import { isBooked } from './invoices.read.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -198,7 +199,7 @@ export async function readExportedRows(
     FROM (
       SELECT i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.issued_at, i.tenant_id, i.currency,
         i.rows_attempt
-      FROM invoices i WHERE i.status IN ('issued', 'paid') AND ${at(position, 'i')}
+      FROM invoices i WHERE ${isBooked(position, 'i')}
       UNION ALL
       SELECT c.credit_note_id, 'CN', c.ordinal, c.issued_at, c.tenant_id, c.currency, c.rows_attempt
       FROM credit_notes c WHERE ${at(position, 'c')}) d

@@ -4,7 +4,7 @@ import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
-import { type AccountKey, isBooked, quarantines, unnestedAccounts } from '../invoices/invoices.read.js';
+import { type AccountKey, isBooked, isIssued, quarantines, unnestedAccounts } from '../invoices/invoices.read.js';
 
 export interface PendingMarkRow {
   readonly tenant_id: string;
@@ -79,7 +79,7 @@ export async function readMarkedSince(
       count(DISTINCT m.line_id)::int AS lines
     FROM restatements m
     JOIN invoice_parts p ON p.line_id = m.line_id AND p.position_to IS NULL
-    JOIN invoices i ON i.invoice_id = p.invoice_id AND i.position_to IS NULL AND i.status IN ('issued', 'paid')
+    JOIN invoices i ON i.invoice_id = p.invoice_id AND i.position_to IS NULL AND ${isIssued('i')}
     WHERE m.marked_at > ${since} AND (${from}::timestamptz IS NULL OR p.period_end > ${from})
       AND (${until}::timestamptz IS NULL OR p.period_start < ${until})
     GROUP BY m.tenant_id ORDER BY m.tenant_id`.execute(db);

@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import type { LedgerEvent } from '#domain/events';
 import { type Appended, NO_STREAM } from '#event-store/port';
 import type { Caller } from '#ledger/caller';
@@ -65,10 +66,5 @@ const AT_ONCE = 400;
 
 /** Works on many items at a time. */
 export async function inTurns<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
-      for (const item of queue) await work(item);
-    }),
-  );
+  await pMap(items, work, { concurrency: AT_ONCE });
 }

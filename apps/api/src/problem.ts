@@ -39,21 +39,16 @@ const OF_HTTP: ReadonlyMap<number, { readonly code: string; readonly title: stri
   [415, { code: 'unsupported_media_type', title: 'Body is not JSON' }],
 ]);
 
-const problem = (
-  kind: string,
-  status: number,
-  title: string,
-  detail: string,
-  code: string,
-  errors: readonly FieldError[] = [],
-): Problem => ({
-  type: `/api/docs#${kind}`,
-  title,
-  status,
-  detail,
+/** `kind`: the anchor in the docs. Default: the code. */
+const problem = ({
   code,
-  errors: [...errors],
-});
+  kind = code,
+  errors = [],
+  ...shown
+}: Pick<Problem, 'code' | 'status' | 'title' | 'detail'> & {
+  readonly kind?: string;
+  readonly errors?: readonly FieldError[];
+}): Problem => ({ type: `/api/docs#${kind}`, ...shown, code, errors: [...errors] });
 
 /** The token is missing or invalid: 401. The message says why and never contains a secret. */
 export class Unauthenticated extends Error {}
@@ -77,28 +72,26 @@ const httpStatus = (error: unknown): number | undefined => {
 export function problemOf(error: unknown): Problem {
   const refusal = error instanceof DomainError ? error : outageOf(error);
   if (refusal !== undefined) {
-    const { status, title } = KINDS[refusal.kind];
-    return problem(refusal.kind, status, title, refusal.message, refusal.code, refusal.errors);
+    const { kind, code, message: detail, errors } = refusal;
+    return problem({ kind, code, ...KINDS[kind], detail, errors });
   }
   const status = httpStatus(error);
   const known = status === undefined ? undefined : OF_HTTP.get(status);
   if (status !== undefined && known !== undefined && error instanceof Error)
-    return problem(known.code, status, known.title, error.message, known.code);
+    return problem({ ...known, status, detail: error.message });
   if (status !== undefined && status >= 400 && status < 500)
-    return problem(
-      'malformed_request',
+    return problem({
+      code: 'malformed_request',
       status,
-      'Invalid request',
-      'The request is not valid HTTP.',
-      'malformed_request',
-    );
-  return problem(
-    'internal',
-    500,
-    'Internal error',
-    'The request failed. The log of the server has the reason under the x-request-id.',
-    'internal',
-  );
+      title: 'Invalid request',
+      detail: 'The request is not valid HTTP.',
+    });
+  return problem({
+    code: 'internal',
+    status: 500,
+    title: 'Internal error',
+    detail: 'The request failed. The log of the server has the reason under the x-request-id.',
+  });
 }
 
 /** For the docs: every anchor that the `type` of a problem links to. */

@@ -41,13 +41,19 @@ type BundledEvent = Pick<
 const texts = (hashes: readonly Buffer[]): string[] => hashes.map((hash) => rootText(hash));
 
 /** Errors: `unknown_invoice`, `invoice_not_issued`. */
-export async function auditBundle(
-  core: LedgerCore,
-  tree: KeptTree,
-  idOrNumber: string,
-  caller: Caller,
-  signed: { readonly now: SignedCheckpoint; readonly before: readonly string[]; readonly verifier: Verifier },
-): Promise<AuditBundle> {
+export async function auditBundle({
+  core,
+  tree,
+  idOrNumber,
+  caller,
+  signed,
+}: {
+  readonly core: LedgerCore;
+  readonly tree: KeptTree;
+  readonly idOrNumber: string;
+  readonly caller: Caller;
+  readonly signed: { readonly now: SignedCheckpoint; readonly before: readonly string[]; readonly verifier: Verifier };
+}): Promise<AuditBundle> {
   const { size } = signed.now;
   const context = contextFor(core, await core.projector.catchUp(size), caller);
   const invoice = await issuedInvoice(context, idOrNumber);

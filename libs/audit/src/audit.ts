@@ -58,10 +58,7 @@ export class Audit {
   /** An issued invoice (by id or number) with all that proves it. Errors: `unknown_invoice`, `invoice_not_issued`. */
   async bundle(invoice: string, signer: Signer, caller: Caller): Promise<AuditBundle> {
     const now = await this.checkpoint(signer);
-    return auditBundle(this.core, this.tree, invoice, caller, {
-      now,
-      before: await this.tree.checkpoints(),
-      verifier: signer.verifier,
-    });
+    const signed = { now, before: await this.tree.checkpoints(), verifier: signer.verifier };
+    return auditBundle({ core: this.core, tree: this.tree, idOrNumber: invoice, caller, signed });
   }
 }

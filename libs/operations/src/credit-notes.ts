@@ -103,7 +103,9 @@ const creditNotes = defineQuery({
     if (invoiceId !== undefined && !isUuid(invoiceId))
       throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
     return pageOfRows({
-      ...{ order: CREDIT_NOTE_ORDER, page, position },
+      order: CREDIT_NOTE_ORDER,
+      page,
+      position,
       read: async (rows) => readCreditNotePage(core.db, position, { tenantId: visible, invoiceId }, rows),
       toItems: (rows) =>
         rows.map((row) => {

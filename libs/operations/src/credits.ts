@@ -129,7 +129,9 @@ const credits = defineQuery({
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     return pageOfRows({
-      ...{ order: CREDIT_ORDER, page, position },
+      order: CREDIT_ORDER,
+      page,
+      position,
       read: async (rows) => readCreditPage(core.db, position, visible, rows),
       toItems: async (rows) => withTaken(context, rows),
     });

@@ -115,7 +115,9 @@ export const deployments = defineQuery({
     // Only assignments that the caller may see: the filter must not reveal earlier holders.
     const seen = own === null ? tenantIds : tenantIds?.filter((id) => id === own);
     return pageOfRows({
-      ...{ order: DEPLOYMENT_ORDER, page, position },
+      order: DEPLOYMENT_ORDER,
+      page,
+      position,
       read: async (rows) =>
         readDeploymentPage(
           core.db,

@@ -30,7 +30,10 @@ import { APRIL, INVOICE, MID_APRIL } from './story.js';
 /** The invoice of acme as of the middle of April, which the examples void. */
 const FIRST_INVOICE = 'a9437568-4bb4-5f9b-820d-b9dab82599d0';
 
-const quarantined = z.array(z.object({ lineId: z.string(), code: z.string(), message: z.string() })).default([]);
+const zQuarantinedLine = z
+  .object({ lineId: z.string(), code: z.string(), message: z.string() })
+  .meta({ id: 'QuarantinedLine' });
+const quarantined = z.array(zQuarantinedLine).default([]);
 /** The result of create-invoice. */
 export const zDrafted = z.object({
   invoices: z.array(z.object({ invoiceId: z.string() })),
@@ -143,9 +146,7 @@ const invoiceFields = {
         .meta({ id: 'InvoiceTax' }),
     )
     .describe('Tax amounts by name and rate'),
-  quarantined: z
-    .array(z.object({ lineId: z.string(), code: z.string(), message: z.string() }).meta({ id: 'QuarantinedLine' }))
-    .describe('Lines that could not be rated. They stay open'),
+  quarantined: z.array(zQuarantinedLine).describe('Lines that could not be rated. They stay open'),
 };
 
 export type Invoice = AnswerOf<typeof zInvoice>;
@@ -192,7 +193,9 @@ export const invoices = defineQuery({
     const visible = await visibleTenant(context, tenantId);
     const { core, position } = context;
     return pageOfRows({
-      ...{ order: INVOICE_ORDER, page, position },
+      order: INVOICE_ORDER,
+      page,
+      position,
       read: async (rows) => readInvoicePage(core.db, position, { tenantId: visible, status }, rows),
       toItems: async (rows) => invoiceViews(context, rows),
     });

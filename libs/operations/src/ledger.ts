@@ -254,7 +254,7 @@ export class Ledger {
       async function* (commands) {
         for (const command of commands) yield await executed(core, command, caller, carriedOutOn(core));
       };
-    return withSources(request, async (sources) => dryRun(this.core, caller, carryOutOn, sources, request));
+    return withSources(request, async (sources) => dryRun({ core: this.core, caller, carryOutOn, sources, request }));
   }
 
   /** Exports rows as of now. Errors: `forbidden`, `invalid_parameter`. */

@@ -179,7 +179,9 @@ export const plans = defineQuery({
   example: { planId: 'standard', at: MID_APRIL },
   async handle({ planId, planIds, at, ...page }, { core, position }) {
     const found = await pageOfRows({
-      ...{ order: PLAN_ORDER, page, position },
+      order: PLAN_ORDER,
+      page,
+      position,
       read: async (rows) => readPlanPage(core.db, position, { ids: idSets(planId, planIds), at }, rows),
       toItems: (rows) => rows.map(toItem),
     });

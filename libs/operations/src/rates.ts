@@ -172,7 +172,9 @@ export const rates = defineQuery({
   example: { resourceType: 'VmVCpu', at: MID_APRIL },
   async handle({ resourceType, resourceFamily, location, at, ...page }, { core, position }) {
     return pageOfRows({
-      ...{ order: RATE_ORDER, page, position },
+      order: RATE_ORDER,
+      page,
+      position,
       read: async (rows) => readRatePage(core.db, position, { resourceType, resourceFamily, location, at }, rows),
       toItems: (rows) => rows.map(toItem),
     });

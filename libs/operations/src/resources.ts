@@ -312,7 +312,9 @@ export const resources = defineQuery({
       ...(tenantId === undefined ? {} : { tenant_id: tenantId }),
     };
     return pageOfRows({
-      ...{ order: RESOURCE_ORDER, page, position },
+      order: RESOURCE_ORDER,
+      page,
+      position,
       read: async (rows) => readResourcePage(core.db, position, of, rows),
       toItems: (rows) => rows.map(toItem),
     });

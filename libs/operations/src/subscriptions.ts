@@ -171,7 +171,9 @@ export const subscriptions = defineQuery({
     const own = context.confinedTo;
     const seen = own === null ? tenantIds : tenantIds?.filter((id) => id === own);
     const found = await pageOfRows({
-      ...{ order: SUBSCRIPTION_ORDER, page, position },
+      order: SUBSCRIPTION_ORDER,
+      page,
+      position,
       read: async (rows) =>
         readSubscriptionPage(
           core.db,

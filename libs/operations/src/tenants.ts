@@ -140,7 +140,9 @@ export const tenants = defineQuery({
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     return pageOfRows({
-      ...{ order: TENANT_ORDER, page, position },
+      order: TENANT_ORDER,
+      page,
+      position,
       read: async (rows) => readTenantPage(core.db, position, idSets(visible, tenantIds), rows),
       toItems: async (rows) => withDetails(context, rows),
     });

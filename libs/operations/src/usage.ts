@@ -227,7 +227,9 @@ export const usageRecords = defineQuery({
     const visible = await visibleUsage(context, params.deploymentId);
     const { core, position } = context;
     const page = await pageOfRows({
-      ...{ order: USAGE_RECORD_ORDER, page: params, position },
+      order: USAGE_RECORD_ORDER,
+      page: params,
+      position,
       read: async (rows) => readUsageRecordPage(core.db, position, { ...params, visible }, rows),
       toItems: (rows) => rows.map(toRecord),
     });

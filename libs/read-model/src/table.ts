@@ -84,15 +84,18 @@ export const versionColumns = { position_from: bigint, position_to: bigint.nulla
 
 export type Versioned = RowOf<{ readonly columns: typeof versionColumns }>;
 
-/** Columns of the key are NOT NULL. */
+/** Columns of the key and the first position are NOT NULL. */
 export function createTableSql(table: TableDefinition): string {
-  const columns = Object.entries(table.columns).map(
-    ([name, { type }]) => `${name} ${type}${table.key.includes(name) ? ' NOT NULL' : ''}`,
-  );
+  const columns = [
+    ...Object.entries(table.columns).map(([name, { type }]) => columnSql(name, type, !table.key.includes(name))),
+    ...Object.entries(versionColumns).map(([name, { type, isNullable }]) => columnSql(name, type, isNullable)),
+  ];
   const partitioned = table.byMonthOf === undefined ? '' : ` PARTITION BY RANGE (${table.byMonthOf})`;
-  const all = [...columns, 'position_from bigint NOT NULL', 'position_to bigint'].join(', ');
-  return `CREATE TABLE ${table.name} (${all})${partitioned}`;
+  return `CREATE TABLE ${table.name} (${columns.join(', ')})${partitioned}`;
 }
+
+const columnSql = (name: string, type: string, isNullable: boolean): string =>
+  `${name} ${type}${isNullable ? '' : ' NOT NULL'}`;
 
 /**
  * The statements that index a table, or one partition of it. They can run in parallel. On a partitioned table they use

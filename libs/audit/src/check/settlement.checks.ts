@@ -17,8 +17,7 @@ const settlements: Check = async (context) => {
   const invoices = await readSettledInvoices(core.db, position);
   const shown = new Map(invoices.map((row) => [row.invoice_id, row]));
   const creditOf = new Map(credits.map((row) => [JSON.stringify([row.tenant_id, row.currency]), row.credit]));
-  return [...accounts].flatMap(([key, events]): Finding[] => {
-    const [tenantId, currency] = JSON.parse(key) as [string, string];
+  return [...accounts].flatMap(([key, { tenantId, currency, events }]): Finding[] => {
     const account = foldAccount(events);
     const credit = decimal(creditOf.get(key) ?? '0');
     const wrongCredit = credit.eq(account.credit)
@@ -59,19 +58,23 @@ const differs = (message: string, ids: Finding['ids']): Finding => ({
   remedy: REBUILD,
 });
 
-async function settlingEvents({
-  core,
-  position,
-}: QueryContext): Promise<Map<string, Extract<RecordedEvent, InvoiceEvent>[]>> {
+interface SettledAccount {
+  readonly tenantId: string;
+  readonly currency: string;
+  readonly events: Extract<RecordedEvent, InvoiceEvent>[];
+}
+
+async function settlingEvents({ core, position }: QueryContext): Promise<Map<string, SettledAccount>> {
   const codec = new EventCodec();
-  const accounts = new Map<string, Extract<RecordedEvent, InvoiceEvent>[]>();
+  const accounts = new Map<string, SettledAccount>();
   for await (const stored of core.log.readAll(0, { types: SETTLING })) {
     if (stored.position > position) break;
     const event = ofType(codec.decode(stored), ...SETTLING);
-    const key = JSON.stringify([event.data.tenantId, event.data.currency]);
+    const { tenantId, currency } = event.data;
+    const key = JSON.stringify([tenantId, currency]);
     const own = accounts.get(key);
-    if (own === undefined) accounts.set(key, [event]);
-    else own.push(event);
+    if (own === undefined) accounts.set(key, { tenantId, currency, events: [event] });
+    else own.events.push(event);
   }
   return accounts;
 }

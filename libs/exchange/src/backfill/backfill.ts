@@ -62,7 +62,7 @@ export async function importSources(
     const report = new FileReport(source, request.onReject, odd, work.keepsFiles);
     const onRead = (bytes: number): void =>
       request.onProgress({ share: Math.min(1, (before + bytes) / total), rows: report.counts.read, file: source.name });
-    files.push(await importSource(source, request, work, report, onRead));
+    files.push(await importSource({ source, request, work, report, onRead }));
     before += source.bytes;
   }
   const summed = (name: keyof Counts): number => files.reduce((sum, counts) => sum + counts[name], 0);
@@ -78,13 +78,19 @@ export async function importSources(
   };
 }
 
-async function importSource(
-  source: Source,
-  request: BackfillRequest,
-  work: Work,
-  report: FileReport,
-  onRead: (bytes: number) => void,
-): Promise<FileSummary> {
+async function importSource({
+  source,
+  request,
+  work,
+  report,
+  onRead,
+}: {
+  readonly source: Source;
+  readonly request: BackfillRequest;
+  readonly work: Work;
+  readonly report: FileReport;
+  readonly onRead: (bytes: number) => void;
+}): Promise<FileSummary> {
   const call = callOf(request.kind, source, work.caller);
   // A trial makes no progress marks.
   const marks = work.keepsFiles ? new ProgressMarks(work.core, call, source, request.mapping) : null;
@@ -110,7 +116,7 @@ async function importSource(
     signal: request.signal,
   };
   try {
-    await importKind(request.kind, source, call, work, common);
+    await importKind({ kind: request.kind, source, call, work, common });
     if (!request.signal.aborted && report.counts.rejected === 0) await marks?.reached('whole', report.counts);
     await work.core.projector.catchUp();
   } finally {

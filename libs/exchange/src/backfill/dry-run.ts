@@ -40,13 +40,19 @@ const MOST_TRIED = 100_000;
  * the change in money is known too. Errors: `too_large_for_dry_run` for resources and rates, whose rows depend on each
  * other.
  */
-export async function dryRun(
-  core: LedgerCore,
-  caller: Caller,
-  carryOutOn: (core: LedgerCore) => CarryOut,
-  sources: readonly Source[],
-  request: BackfillRequest,
-): Promise<DryRun> {
+export async function dryRun({
+  core,
+  caller,
+  carryOutOn,
+  sources,
+  request,
+}: {
+  readonly core: LedgerCore;
+  readonly caller: Caller;
+  readonly carryOutOn: (core: LedgerCore) => CarryOut;
+  readonly sources: readonly Source[];
+  readonly request: BackfillRequest;
+}): Promise<DryRun> {
   const surveyor = new Surveyor();
   const lines = sources.reduce((total, source) => total + source.lines, 0);
   const work = { caller, surveyor, keepsFiles: false };

@@ -56,7 +56,7 @@ async function importPages<Item>(
     );
     for (const row of page) {
       rows += 1;
-      const taken = importRow(source, reading, row, options, rows <= options.rowsDone);
+      const taken = importRow({ source, reading, row, options, isDone: rows <= options.rowsDone });
       if (taken !== undefined) await taken;
       if (rows % ROWS_PER_MARK !== 0 || rows <= options.rowsDone) continue;
       await options.importer.flush();
@@ -92,13 +92,19 @@ function readingOf<Item>(
   return { preset, cells: cellsFor(preset, mapping, source.name, columns) };
 }
 
-function importRow<Item>(
-  source: Source,
-  { cells, preset }: Reading<Item>,
-  row: SourceRow,
-  { importer, survey, report, note }: FileImport<Item>,
-  isDone: boolean,
-): Promise<void> | undefined {
+function importRow<Item>({
+  source,
+  reading: { cells, preset },
+  row,
+  options: { importer, survey, report, note },
+  isDone,
+}: {
+  readonly source: Source;
+  readonly reading: Reading<Item>;
+  readonly row: SourceRow;
+  readonly options: FileImport<Item>;
+  readonly isDone: boolean;
+}): Promise<void> | undefined {
   report.count('read');
   if (row.fault !== undefined) {
     report.reject(row, { field: null, value: null, reason: row.fault });

@@ -23,14 +23,19 @@ const RESOURCES = [digitalOceanApi, genericResources];
 const RATES = [ubicloudRates, genericRates];
 
 /** Imports a file of one kind: its presets, its importer, and the subject of a row. */
-export async function importKind(
-  kind: BackfillKind,
-  source: Source,
-  call: CommandCall,
-  work: Work,
-  common: Omit<FileImport<never>, 'presets' | 'importer' | 'survey'>,
-): Promise<void> {
-  const { core, carryOut, isDry, surveyor } = work;
+export async function importKind({
+  kind,
+  source,
+  call,
+  work: { core, carryOut, isDry, surveyor },
+  common,
+}: {
+  readonly kind: BackfillKind;
+  readonly source: Source;
+  readonly call: CommandCall;
+  readonly work: Work;
+  readonly common: Omit<FileImport<never>, 'presets' | 'importer' | 'survey'>;
+}): Promise<void> {
   const { report } = common;
   const surveying =
     <Item>(of: (item: Item) => Surveyed) =>

@@ -97,24 +97,34 @@ const isReject = (value: Fields): value is { readonly record: Fields; readonly i
  */
 function itemsOf(value: unknown): Fields[] | null {
   if (!isObject(value)) return null;
-  const lists = LISTS.filter((name) => Array.isArray(value[name]));
-  if (lists.length === 0) {
-    const nested = Object.values(value).flatMap((answer) =>
-      isObject(answer) && LISTS.some((name) => Array.isArray(answer[name])) ? [itemsOf(answer) ?? []] : [],
+  const lists = listsIn(value);
+  if (lists.length > 0)
+    return lists.flatMap(({ name, items }) =>
+      items.map((item) => ({ ...(isObject(item) ? item : { '': item }), [LIST]: name })),
     );
-    return nested.length === 0 ? null : nested.flat();
-  }
-  return lists.flatMap((name) =>
-    (value[name] as unknown[]).map((item) => ({ ...(isObject(item) ? item : { '': item }), [LIST]: name })),
+  const nested = Object.values(value).flatMap((answer) =>
+    isObject(answer) && listsIn(answer).length > 0 ? [itemsOf(answer) ?? []] : [],
   );
+  return nested.length === 0 ? null : nested.flat();
 }
+
+interface ApiList {
+  readonly name: string;
+  readonly items: readonly unknown[];
+}
+
+const listsIn = (value: Fields): ApiList[] =>
+  LISTS.flatMap((name): ApiList[] => {
+    const items = value[name];
+    return Array.isArray(items) ? [{ name, items }] : [];
+  });
 
 /** Node also passes the source text to a reviver. Its types lack it so far. */
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 const asWritten: Reviver = (_key, value, context) => (typeof value === 'number' ? context?.source : value);
 
 /** JSON with numbers as their original text: a float would not be exact. */
-export const exactly = (text: string): unknown => JSON.parse(text, asWritten as Parameters<typeof JSON.parse>[1]);
+export const exactly = (text: string): unknown => JSON.parse(text, asWritten);
 
 /** One JSON document: a list of objects, or a provider's API response. Errors: `unreadable_file`. */
 export async function jsonDocument(source: Source, onRead: (bytes: number) => void): Promise<SourceRows> {
