@@ -134,7 +134,9 @@ describe('the preview of a corrected rate', () => {
     // 20.00 are taken back, and half of 2.00 is charged
     expect((await bill('t1', '2026-04-20')).total).toBe('-19.00');
     expect(await test.ask('accrual', { at: T('2026-04-20') })).toMatchObject({
-      subscriptions: expect.arrayContaining([expect.objectContaining({ subscriptionId: 's1', total: '51.00' })]),
+      subscriptions: expect.arrayContaining([
+        expect.objectContaining({ subscriptionId: 's1', accrued: '51.00', issued: '51.00', total: '0.00' }),
+      ]),
     });
   });
 

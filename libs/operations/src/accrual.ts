@@ -1,17 +1,26 @@
 import { z } from 'zod';
 import type { LineDefinition } from '#domain/lines/line';
-import { decimal, sum } from '#domain/money/decimal';
+import { type Decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { contains } from '#domain/time/period';
-import { couponsOfLines } from '#billing/invoices/billing-facts';
+import { type AccruedLine, accruedLines } from '#billing/invoices/accrued-lines';
 import { allLines } from '#billing/invoices/contracts';
 import { ADMIN, defineQuery, type QueryContext, zAsOf, zAt } from '#ledger/query';
-import { netText, printRated, rateLines } from '#billing/invoices/rated-lines';
+import { printRated } from '#billing/invoices/rated-lines';
 import { zMoney, zQuantity, zQuarantine, zRow, zSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { MID_APRIL } from './story.js';
+
+const figures = {
+  accrued: zMoney.describe('What it comes to so far, computed like an invoice'),
+  issued: zMoney.describe('What issued invoices billed of it, with corrections, before credits'),
+  unbilled: zMoney.describe('accrued − issued'),
+  dueAtPeriodEnd: zMoney.describe(
+    'Of accrued, what falls due only at the end of its period: it is in it from the last second of the period on',
+  ),
+};
 
 const zAccruedLine = z
   .object({
@@ -20,10 +29,12 @@ const zAccruedLine = z
     period: zSpan,
     quantity: zQuantity,
     rows: z.array(zRow),
-    net: zMoney,
-    quarantine: zQuarantine.nullable(),
+    ...figures,
+    quarantine: zQuarantine.nullable().describe('Why it can not be rated. It then counts what is issued'),
   })
   .meta({ id: 'AccruedLine' });
+
+const zTotal = zMoney.describe('As unbilled');
 
 const zAccruedSubscription = z
   .object({
@@ -31,7 +42,8 @@ const zAccruedSubscription = z
     tenantId: z.string(),
     deploymentId: z.string(),
     lines: z.array(zAccruedLine),
-    total: zMoney,
+    ...figures,
+    total: zTotal,
   })
   .meta({ id: 'AccruedSubscription' });
 
@@ -39,64 +51,90 @@ const zAccrual = z
   .object({
     at: zTimestamp,
     currency: z.string(),
-    billed: z.literal(false),
     subscriptions: z.array(zAccruedSubscription),
-    total: zMoney,
+    ...figures,
+    total: zTotal,
+    otherCurrencies: z.array(z.string()).describe('Other currencies with an open period'),
   })
   .meta({ id: 'Accrual' });
 
 export const accrual = defineQuery({
   name: 'accrual',
-  summary: 'The amount of the open period of each active subscription so far, computed like an invoice; not billed',
+  summary:
+    'What the open period of each active subscription comes to so far, what is issued of it, and what is unbilled, ' +
+    'in one currency',
   path: 'dashboard/accrual',
-  params: zAsOf.extend({ ...zAt, currency: zCurrency.default('USD') }),
+  params: zAsOf.extend({
+    ...zAt,
+    currency: zCurrency
+      .optional()
+      .describe('Default: USD, or the first currency that has an open period, if USD has none'),
+  }),
   roles: ADMIN,
   answer: zAccrual,
   example: { at: MID_APRIL },
-  async handle({ at: asked, currency }, context) {
+  async handle({ at: asked, currency: wanted }, context) {
     const { core, position, caller } = context;
     const at = asked ?? caller.now;
-    const lines = (await openLines(context, at)).filter((line) => line.currency === currency);
-    // All lines are in one currency: a plan in a currency other than its tenant's is quarantined when it is invoiced.
-    const couponsOf = await couponsOfLines(core, position, null);
-    const rated = await rateLines(
+    const lines = await openLines(context, at);
+    const currencies = [...new Set(lines.map((line) => line.currency))].sort();
+    const currency = wanted ?? defaultOf(currencies);
+    const accrued = await accruedLines(
       core,
       position,
-      lines.map((line) => ({ line, recorded: [], at, currency: line.currency, coupons: couponsOf(line) })),
+      lines.filter((line) => line.currency === currency),
+      at,
     );
-    const subscriptions = [...Map.groupBy(rated, ({ line }) => line.subscriptionId)].flatMap(
-      ([subscriptionId, group]) => {
-        const [first] = group;
-        if (first === undefined) return [];
-        const { tenantId, deploymentId } = first.line;
-        const shown = group.map(({ line, parts, quarantined }) => {
-          const rows = printRated(
-            parts.flatMap((part) => part.rows),
-            currency,
-          );
-          return {
-            lineId: line.lineId,
-            billingKind: line.billingKind,
-            period: line.period,
-            quantity: parts[0]?.quantity ?? '0',
-            rows,
-            net: netText(rows, currency),
-            quarantine: quarantined === null ? null : { code: quarantined.code, message: quarantined.message },
-          };
-        });
-        return [{ subscriptionId, tenantId, deploymentId, lines: shown, total: netText(shown, currency) }];
-      },
-    );
-    const total = moneyText(sum(subscriptions.map((each) => decimal(each.total))), currency);
+    const subscriptions = [...Map.groupBy(accrued, ({ line }) => line.subscriptionId).values()].flatMap((group) => {
+      const [first] = group;
+      if (first === undefined) return [];
+      const { subscriptionId, tenantId, deploymentId } = first.line;
+      return [{ subscriptionId, tenantId, deploymentId, lines: group.map(printLine), ...totalOf(group, currency) }];
+    });
     return {
       at,
       currency,
-      billed: false as const,
       subscriptions: subscriptions.sort((a, b) => (a.subscriptionId < b.subscriptionId ? -1 : 1)),
-      total,
+      ...totalOf(accrued, currency),
+      otherCurrencies: currencies.filter((other) => other !== currency),
     };
   },
 });
+
+/** A ledger without a USD tenant is not asked about USD. */
+const defaultOf = (currencies: readonly string[]): string =>
+  currencies.includes('USD') ? 'USD' : (currencies[0] ?? 'USD');
+
+type Figures = Pick<AccruedLine, 'accrued' | 'issued' | 'dueAtPeriodEnd'>;
+
+function printFigures(of: readonly Figures[], currency: string) {
+  const shown = (figure: (each: Figures) => Decimal): string => moneyText(sum(of.map(figure)), currency);
+  return {
+    accrued: shown(({ accrued }) => accrued),
+    issued: shown(({ issued }) => issued),
+    unbilled: shown(({ accrued, issued }) => accrued.minus(issued)),
+    dueAtPeriodEnd: shown((each) => each.dueAtPeriodEnd),
+  };
+}
+
+function totalOf(of: readonly Figures[], currency: string) {
+  const printed = printFigures(of, currency);
+  return { ...printed, total: printed.unbilled };
+}
+
+function printLine(accrued: AccruedLine) {
+  const { line, parts, quarantined } = accrued;
+  const rows = parts.flatMap((part) => part.rows);
+  return {
+    lineId: line.lineId,
+    billingKind: line.billingKind,
+    period: line.period,
+    quantity: parts[0]?.quantity ?? '0',
+    rows: printRated(rows, line.currency),
+    ...printFigures([accrued], line.currency),
+    quarantine: quarantined === null ? null : { code: quarantined.code, message: quarantined.message },
+  };
+}
 
 /** The lines of all active subscriptions whose billing period contains the instant. */
 const openLines = async ({ core, position }: QueryContext, at: Instant): Promise<LineDefinition[]> =>

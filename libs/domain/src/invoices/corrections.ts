@@ -148,7 +148,7 @@ const couponsIn = (rows: readonly (DraftRow | FrozenRow)[], couponIds: ReadonlyS
   );
 
 /** The charge before credits. */
-const chargeOf = (rows: readonly (DraftRow | FrozenRow)[], couponIds: ReadonlySet<string>) =>
+export const chargeOf = (rows: readonly (DraftRow | FrozenRow)[], couponIds: ReadonlySet<string>) =>
   sumOf(rows, 'gross').minus(sumOf(rows, 'discount')).minus(couponsIn(rows, couponIds));
 
 /** A change of quantity without a change of money books nothing. */

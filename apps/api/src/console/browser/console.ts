@@ -98,17 +98,25 @@ interface Margin {
     readonly cogs: readonly { readonly kind: string; readonly cogs: string }[];
   };
 }
-interface Accrual {
+interface AccruedFigures {
+  readonly accrued: string;
+  readonly issued: string;
+  readonly unbilled: string;
+  readonly dueAtPeriodEnd: string;
+}
+interface Accrual extends AccruedFigures {
   readonly at: string;
   readonly currency: string;
-  readonly total: string;
-  readonly subscriptions: readonly {
+  readonly subscriptions: readonly (AccruedFigures & {
     readonly subscriptionId: string;
     readonly tenantId: string;
     readonly deploymentId: string;
-    readonly lines: readonly unknown[];
-    readonly total: string;
-  }[];
+    readonly lines: readonly (AccruedFigures & {
+      readonly billingKind: string;
+      readonly quarantine: { readonly message: string } | null;
+    })[];
+  })[];
+  readonly otherCurrencies: readonly string[];
 }
 
 /** The API responses, by the name of the request. */
@@ -463,18 +471,20 @@ function choice(view: keyof typeof VIEWS, fields: readonly Field[]): HTMLElement
   return form;
 }
 
+const others = (currencies: readonly string[]): string =>
+  currencies.length === 0 ? '' : `; other currencies: ${currencies.join(', ')}`;
+
 const margin: View = async (parameters) => {
   const period = parameters.get('period') ?? today();
   const currency = parameters.get('currency') ?? 'USD';
   const found = await ask('margin', { parameters: { period, currency } });
-  const others = found.otherCurrencies.length === 0 ? '' : `; other currencies: ${found.otherCurrencies.join(', ')}`;
   return [
     element('h2', {}, 'Margin'),
     choice('margin', [
       { name: 'period', label: 'Month (any day of it)', type: 'date', value: period },
       { name: 'currency', label: 'Currency', type: 'text', value: currency },
     ]),
-    element('p', {}, `${found.period}, ${found.currency}${others}`),
+    element('p', {}, `${found.period}, ${found.currency}${others(found.otherCurrencies)}`),
     table(MARGIN_FIGURES, [found.overall]),
     element('p', {}, `Unattributed cost: ${money(found.unattributed.cogs, found.currency)}`),
     element('h3', {}, 'By tenant'),
@@ -508,20 +518,45 @@ const margin: View = async (parameters) => {
 };
 
 const accrual: View = async (parameters) => {
-  const found = await ask('accrual', { parameters: { at: parameters.get('at') } });
+  const asked = { at: parameters.get('at'), currency: parameters.get('currency') };
+  const found = await ask('accrual', { parameters: asked });
+  const amount = (value: string): string => money(value, found.currency);
+  const figures: Column<AccruedFigures>[] = [
+    ['Accrued', (each) => amount(each.accrued), 'figure'],
+    ['Issued', (each) => amount(each.issued), 'figure'],
+    ['Unbilled', (each) => amount(each.unbilled), 'figure'],
+    ['Due at the end', (each) => amount(each.dueAtPeriodEnd), 'figure'],
+  ];
+  const lines = found.subscriptions.flatMap(({ subscriptionId, lines: of }) =>
+    of.map((line) => ({ subscriptionId, ...line })),
+  );
   return [
     element('h2', {}, 'Accrual'),
-    choice('accrual', [{ name: 'at', label: 'At (RFC 3339)', type: 'text', value: found.at }]),
-    element('p', {}, `Accrued in the open periods so far: ${money(found.total, found.currency)}`),
+    choice('accrual', [
+      { name: 'at', label: 'At (RFC 3339)', type: 'text', value: found.at },
+      { name: 'currency', label: 'Currency', type: 'text', value: found.currency },
+    ]),
+    element('p', {}, `Unbilled of the open periods: ${amount(found.unbilled)}${others(found.otherCurrencies)}`),
+    table(figures, [found]),
+    element('h3', {}, 'By subscription'),
     table<Accrual['subscriptions'][number]>(
       [
         ['Subscription', (each) => each.subscriptionId],
         ['Tenant', (each) => each.tenantId],
         ['Deployment', (each) => each.deploymentId],
-        ['Lines', (each) => each.lines.length, 'figure'],
-        ['Total', (each) => money(each.total, found.currency), 'figure'],
+        ...figures,
       ],
       found.subscriptions,
+    ),
+    element('h3', {}, 'By line'),
+    table<(typeof lines)[number]>(
+      [
+        ['Subscription', (each) => each.subscriptionId],
+        ['Kind', (each) => each.billingKind],
+        ...figures,
+        ['Not rated', (each) => each.quarantine?.message ?? ''],
+      ],
+      lines,
     ),
   ];
 };

@@ -1,0 +1,83 @@
+import type { Coupon } from '#domain/invoices/credits';
+import { chargeOf } from '#domain/invoices/corrections';
+import type { LineDefinition } from '#domain/lines/line';
+import { type Decimal, sum, ZERO } from '#domain/money/decimal';
+import { fromMicros, type Instant, isBefore, micros } from '#domain/time/instant';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { readIssuedParts } from '#projections/invoices/invoices.read';
+import { couponsOfLines } from './billing-facts.js';
+import { recordedPartsOf } from './parts.js';
+import { type RatedLine, rateLines } from './rated-lines.js';
+
+/** An open line, and what it comes to so far. Money of the line's currency. */
+export interface AccruedLine extends RatedLine {
+  /** Before credits, after coupons. Of a line that can't be rated: what is issued. */
+  readonly accrued: Decimal;
+  /** What issued, non-void invoices booked of it, with their corrections. Without credit notes, as corrections are. */
+  readonly issued: Decimal;
+  /** Of `accrued`, what falls due only when the line ends. 0 until its last instant. */
+  readonly dueAtPeriodEnd: Decimal;
+}
+
+/** Rates open lines up to an instant as known at a position, and reads what is issued of them. Nothing is stored. */
+export async function accruedLines(
+  core: LedgerCore,
+  position: number,
+  lines: readonly LineDefinition[],
+  at: Instant,
+): Promise<AccruedLine[]> {
+  const couponsOf = await couponsOfLines(core, position, null);
+  const issued = await issuedOf(core, position, lines, couponsOf);
+  const toRate = (line: LineDefinition, until: Instant) => ({
+    ...{ line, recorded: [], at: until, currency: line.currency, coupons: couponsOf(line) },
+  });
+  const ending = lines.filter((line) => isLastInstant(line, at));
+  const rated = await rateLines(core, position, [
+    ...lines.map((line) => toRate(line, isLastInstant(line, at) ? line.period.end : at)),
+    // The same, as if they went on: the rest falls due at the end.
+    ...ending.map((line) => toRate(goingOn(line), line.period.end)),
+  ]);
+  const unended = new Map(rated.slice(lines.length).map((each) => [each.line.lineId, netOf(each)]));
+  return rated.slice(0, lines.length).map((each): AccruedLine => {
+    const { lineId } = each.line;
+    const booked = issued.get(lineId) ?? ZERO;
+    if (each.quarantined !== null) return { ...each, accrued: booked, issued: booked, dueAtPeriodEnd: ZERO };
+    const accrued = netOf(each);
+    return { ...each, accrued, issued: booked, dueAtPeriodEnd: accrued.minus(unended.get(lineId) ?? accrued) };
+  });
+}
+
+const ONE_SECOND = 1_000_000n;
+
+/**
+ * Whether an instant is the last of a line's period. An instant is often given to the second, so 23:59:59 stands for
+ * all of the last second.
+ */
+const isLastInstant = ({ period }: LineDefinition, at: Instant): boolean =>
+  !isBefore(at, fromMicros(micros(period.end) - ONE_SECOND));
+
+const goingOn = (line: LineDefinition): LineDefinition => ({
+  ...line,
+  period: { start: line.period.start, end: fromMicros(micros(line.period.end) + 1n) },
+});
+
+const netOf = ({ parts }: RatedLine): Decimal => sum(parts.flatMap(({ rows }) => rows.map(({ net }) => net)));
+
+/** What live issued invoices booked of lines, with corrections, before credits. */
+async function issuedOf(
+  core: LedgerCore,
+  position: number,
+  lines: readonly LineDefinition[],
+  couponsOf: (line: LineDefinition) => readonly Coupon[],
+): Promise<ReadonlyMap<string, Decimal>> {
+  const parts = await recordedPartsOf(core, position, { lineIds: lines.map(({ lineId }) => lineId) });
+  const ids = parts.map(({ partId }) => partId);
+  const booked = (await readIssuedParts(core.db, position, ids)).flatMap(({ row }) => row ?? []);
+  const byLine = Map.groupBy(booked, ({ lineId }) => lineId);
+  return new Map(
+    lines.map((line) => {
+      const coupons = new Set(couponsOf(line).map(({ creditId }) => creditId));
+      return [line.lineId, chargeOf(byLine.get(line.lineId) ?? [], coupons)];
+    }),
+  );
+}
