@@ -41,12 +41,14 @@ export const flow = {
   TenantRegistered: ['tenants', 'commands'],
   TenantTaxSet: ['tenants', 'restatements', 'commands'],
   TenantGracePeriodSet: ['tenants', 'commands'],
+  TenantCorrected: ['tenants', 'restatements', 'commands'],
 
   DeploymentRegistered: ['deployments', 'days-to-meter', 'commands'],
   DeploymentAssigned: ['deployments', 'restatements', 'commands'],
-  SubscriptionStarted: ['deployments', 'commands'],
+  SubscriptionStarted: ['deployments', 'restatements', 'commands'],
   SubscriptionPlanChanged: ['deployments', 'restatements', 'commands'],
   SubscriptionCancelled: ['deployments', 'restatements', 'commands'],
+  DeploymentCorrected: ['deployments', 'restatements', 'commands'],
   UsageWaived: ['deployments', 'commands'],
 
   ResourcesObserved: ['inventory', 'days-to-meter', 'commands'],
@@ -68,6 +70,7 @@ export const flow = {
 
   PlanPublished: ['plans', 'restatements', 'commands'],
   PlanPriceCorrected: ['plans', 'restatements', 'commands'],
+  PlanCorrected: ['plans', 'restatements', 'commands'],
 
   LineOpened: ['invoice-lines', 'commands'],
   LineSplit: ['invoice-lines', 'commands'],

@@ -1,13 +1,21 @@
 import { projection } from '../flow.js';
 import { commandKeys } from './commands.table.js';
 
-/** Any event may carry the key of its command. The first event with a key makes the key known. */
+/**
+ * Any event may carry the key of its command. The first event with a key makes the key known. The key of a command that
+ * is withdrawn is free again.
+ */
 export const commandsProjection = projection('commands', {
-  version: 2,
+  version: 3,
   tables: [commandKeys],
   async project(batch, client) {
     const firsts = new Map<string, { command: string; bodyHash: string; result: string | null; position: number }>();
-    for (const { metadata, position } of batch) {
+    const freed = new Set<string>();
+    for (const { metadata, position, data } of batch) {
+      if ('withdrawn' in data && data.withdrawn !== undefined) {
+        firsts.delete(data.withdrawn);
+        freed.add(data.withdrawn);
+      }
       const { command } = metadata;
       if (command === undefined) continue;
       const { name, key, bodyHash, idempotencyKey } = command;
@@ -15,6 +23,7 @@ export const commandsProjection = projection('commands', {
       const keys = idempotencyKey === undefined ? [key] : [key, `idempotency:${idempotencyKey}`];
       for (const each of keys) if (!firsts.has(each)) firsts.set(each, { command: name, bodyHash, result, position });
     }
+    if (freed.size > 0) await client.query('DELETE FROM command_keys WHERE key = ANY($1::text[])', [[...freed]]);
     if (firsts.size === 0) return;
     const known = [...firsts.values()];
     await client.query(

@@ -1,70 +1,114 @@
 import type { RecordedEvent } from '#domain/events';
-import { changing } from '#read-model/versioned';
+import type { TableDefinition } from '#read-model/table';
+import { changing, type Touch } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import {
+  type AssignmentRow,
   deploymentAssignments,
   deployments,
+  type SubscriptionPlanRow,
   subscriptionPlans,
+  type SubscriptionRow,
   subscriptions,
   usageWaivers,
 } from './deployments.table.js';
 
-const assignment = ({ data }: RecordedEvent<'DeploymentRegistered' | 'DeploymentAssigned'>) => [
-  { deployment_id: data.deploymentId, effective_from: data.from, tenant_id: data.tenantId },
-];
+type Corrected = RecordedEvent<'DeploymentCorrected'>['data'];
+
+const toAssignment = (deploymentId: string, { tenantId, from }: Corrected['assignments'][number]): AssignmentRow => ({
+  ...{ deployment_id: deploymentId, effective_from: from, tenant_id: tenantId },
+});
+const toSubscription = (
+  deploymentId: string,
+  { subscriptionId, from, anchor, cancelledAt }: Omit<Corrected['subscriptions'][number], 'plans'>,
+): SubscriptionRow => ({
+  ...{
+    deployment_id: deploymentId,
+    subscription_id: subscriptionId,
+    started_at: from,
+    anchor,
+    cancelled_at: cancelledAt,
+  },
+});
+const toPlan = (
+  { deploymentId, subscriptionId }: { readonly deploymentId: string; readonly subscriptionId: string },
+  { planId, from }: Corrected['subscriptions'][number]['plans'][number],
+): SubscriptionPlanRow => ({
+  ...{ deployment_id: deploymentId, subscription_id: subscriptionId, effective_from: from, plan_id: planId },
+});
+
+const touching =
+  (...tables: readonly TableDefinition[]) =>
+  ({ data }: { readonly data: { readonly deploymentId: string } }): Touch[] =>
+    tables.map((table) => ({ table, group: [data.deploymentId] }));
 
 export const deploymentsProjection = versionedProjection('deployments', {
-  version: 2,
+  version: 3,
   tables: [deployments, deploymentAssignments, subscriptions, subscriptionPlans, usageWaivers],
   on: {
     DeploymentRegistered: {
-      touches: ({ data }) => [
-        { table: deployments, group: [data.deploymentId] },
-        { table: deploymentAssignments, group: [data.deploymentId, data.from] },
-      ],
-      apply: (event, rows) => {
-        const { deploymentId, name, from } = event.data;
+      touches: touching(deployments, deploymentAssignments),
+      apply: ({ data }, rows) => {
+        const { deploymentId, name } = data;
         rows.set(deployments, [deploymentId], [{ deployment_id: deploymentId, name }]);
-        rows.set(deploymentAssignments, [deploymentId, from], assignment(event));
+        rows.set(deploymentAssignments, [deploymentId], [toAssignment(deploymentId, data)]);
       },
     },
-    DeploymentAssigned: changing(deploymentAssignments, ({ data }) => [data.deploymentId, data.from], assignment),
-    SubscriptionStarted: {
-      touches: ({ data }) => [
-        { table: subscriptions, group: [data.subscriptionId] },
-        { table: subscriptionPlans, group: [data.subscriptionId, data.from] },
+    DeploymentAssigned: changing(
+      deploymentAssignments,
+      ({ data }) => [data.deploymentId],
+      ({ data }, rows) => [
+        ...rows.filter((row) => row.effective_from !== data.from),
+        toAssignment(data.deploymentId, data),
       ],
+    ),
+    SubscriptionStarted: {
+      touches: touching(subscriptions, subscriptionPlans),
       apply: ({ data }, rows) => {
-        const { subscriptionId, deploymentId, planId, from, anchor } = data;
-        rows.set(
-          subscriptions,
-          [subscriptionId],
-          [
-            {
-              subscription_id: subscriptionId,
-              deployment_id: deploymentId,
-              started_at: from,
-              anchor,
-            },
-          ],
-        );
-        rows.set(
-          subscriptionPlans,
-          [subscriptionId, from],
-          [{ subscription_id: subscriptionId, effective_from: from, plan_id: planId }],
-        );
+        const { deploymentId } = data;
+        const started = toSubscription(deploymentId, { ...data, cancelledAt: null });
+        rows.set(subscriptions, [deploymentId], [...rows.get(subscriptions, deploymentId), started]);
+        rows.set(subscriptionPlans, [deploymentId], [...rows.get(subscriptionPlans, deploymentId), toPlan(data, data)]);
       },
     },
     SubscriptionPlanChanged: changing(
       subscriptionPlans,
-      ({ data }) => [data.subscriptionId, data.at],
-      ({ data }) => [{ subscription_id: data.subscriptionId, effective_from: data.at, plan_id: data.planId }],
+      ({ data }) => [data.deploymentId],
+      ({ data }, rows) => [
+        ...rows.filter((row) => row.subscription_id !== data.subscriptionId || row.effective_from !== data.at),
+        toPlan(data, { planId: data.planId, from: data.at }),
+      ],
     ),
     SubscriptionCancelled: changing(
       subscriptions,
-      ({ data }) => [data.subscriptionId],
-      ({ data }, rows) => rows.map((row) => ({ ...row, cancelled_at: data.at })),
+      ({ data }) => [data.deploymentId],
+      ({ data }, rows) =>
+        rows.map((row) => (row.subscription_id === data.subscriptionId ? { ...row, cancelled_at: data.at } : row)),
     ),
+    DeploymentCorrected: {
+      touches: touching(deployments, deploymentAssignments, subscriptions, subscriptionPlans),
+      apply: ({ data }, rows) => {
+        const { deploymentId, name, assignments, subscriptions: corrected } = data;
+        rows.set(deployments, [deploymentId], [{ deployment_id: deploymentId, name }]);
+        rows.set(
+          deploymentAssignments,
+          [deploymentId],
+          assignments.map((each) => toAssignment(deploymentId, each)),
+        );
+        rows.set(
+          subscriptions,
+          [deploymentId],
+          corrected.map((each) => toSubscription(deploymentId, each)),
+        );
+        rows.set(
+          subscriptionPlans,
+          [deploymentId],
+          corrected.flatMap(({ subscriptionId, plans }) =>
+            plans.map((plan) => toPlan({ deploymentId, subscriptionId }, plan)),
+          ),
+        );
+      },
+    },
     UsageWaived: changing(
       usageWaivers,
       ({ data }) => [data.deploymentId, data.billingKind, data.period.start, data.period.end],

@@ -174,13 +174,13 @@ export async function isEverHeld(db: Db, deploymentId: string, tenantId: string 
   return (await held.executeTakeFirst()) !== undefined;
 }
 
-/** The deployment of a subscription, at any position. undefined: the subscription was never started. */
+/** The deployment of a subscription, as it is known now. undefined: there is no such subscription. */
 export async function readDeploymentOfSubscription(db: Db, subscriptionId: string): Promise<string | undefined> {
   const row = await db
     .selectFrom('subscriptions')
     .select('deployment_id')
     .where('subscription_id', '=', subscriptionId)
-    .limit(1)
+    .where('position_to', 'is', null)
     .executeTakeFirst();
   return row?.deployment_id;
 }

@@ -52,8 +52,11 @@ it('keeps a subscription and its plans with their start', async () => {
   expect(await rows(subscriptions)).toEqual([
     { subscription_id: 's', deployment_id: 'd', started_at: APRIL, anchor: '2026-03-31T00:00:00Z' },
   ]);
-  const first = { subscription_id: 's', effective_from: APRIL, plan_id: 'p1' };
-  expect(await rows(subscriptionPlans)).toEqual([first, { subscription_id: 's', effective_from: MAY, plan_id: 'p2' }]);
+  const first = { deployment_id: 'd', subscription_id: 's', effective_from: APRIL, plan_id: 'p1' };
+  expect(await rows(subscriptionPlans)).toEqual([
+    first,
+    { deployment_id: 'd', subscription_id: 's', effective_from: MAY, plan_id: 'p2' },
+  ]);
   expect(await rows(subscriptionPlans, 1)).toEqual([first]);
 });
 

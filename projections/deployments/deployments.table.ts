@@ -22,6 +22,7 @@ export const deploymentAssignments = defineTable({
     tenant_id: text,
   },
   key: ['deployment_id', 'effective_from'],
+  group: ['deployment_id'],
   indexes: [['tenant_id']],
 });
 
@@ -36,8 +37,9 @@ export const subscriptions = defineTable({
     anchor: timestamptz.nullable(),
     cancelled_at: timestamptz.nullable(),
   },
-  key: ['subscription_id'],
-  indexes: [['deployment_id']],
+  key: ['deployment_id', 'subscription_id'],
+  group: ['deployment_id'],
+  indexes: [['subscription_id']],
 });
 
 export type SubscriptionRow = RowOf<typeof subscriptions>;
@@ -46,12 +48,14 @@ export type SubscriptionRow = RowOf<typeof subscriptions>;
 export const subscriptionPlans = defineTable({
   name: 'subscription_plans',
   columns: {
+    deployment_id: text,
     subscription_id: text,
     effective_from: timestamptz,
     plan_id: text,
   },
-  key: ['subscription_id', 'effective_from'],
-  indexes: [['plan_id']],
+  key: ['deployment_id', 'subscription_id', 'effective_from'],
+  group: ['deployment_id'],
+  indexes: [['subscription_id'], ['plan_id']],
 });
 
 export type SubscriptionPlanRow = RowOf<typeof subscriptionPlans>;

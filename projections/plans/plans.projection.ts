@@ -5,7 +5,7 @@ import { changing, type Handler } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { type PlanVersionRow, planVersions } from './plans.table.js';
 
-type PlanEvents = 'PlanPublished' | 'PlanPriceCorrected';
+type PlanEvents = 'PlanPublished' | 'PlanPriceCorrected' | 'PlanCorrected';
 
 export const toVersion = (row: PlanVersionRow): PlanVersion => ({
   planId: row.plan_id,
@@ -47,5 +47,6 @@ export const plansProjection = versionedProjection('plans', {
   on: {
     PlanPublished: decided,
     PlanPriceCorrected: decided,
+    PlanCorrected: decided,
   },
 });

@@ -5,9 +5,9 @@ import { answer, type Answers } from '#read-model/projection';
 import { type Passing, projection } from '../flow.js';
 import { restatements } from './restatements.table.js';
 
-/** The reason of a mark and its lines: those that a query finds, or those that bill the readings. */
+/** The reason of a mark and its lines: those that a query finds (null: none), or those that bill the readings. */
 type Mark = { readonly reason: string } & (
-  { readonly query: Query } | { readonly deploymentId: string; readonly readings: readonly Reading[] }
+  { readonly query: Query | null } | { readonly deploymentId: string; readonly readings: readonly Reading[] }
 );
 
 /** A FROM clause with the lines as `l`. `$1` is the event's position and `$2` the reason; its own values follow. */
@@ -42,6 +42,11 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
     reason: data.reason,
     query: endingAfter(ON_PLAN, data.planId, data.effectiveFrom),
   }),
+  // A subscription that was withdrawn and starts again has its lines again.
+  SubscriptionStarted: ({ data }) => ({
+    reason: 'the subscription was started',
+    query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.from),
+  }),
   SubscriptionPlanChanged: ({ data }) => ({
     reason: 'the plan was changed',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.at),
@@ -54,6 +59,9 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
     reason: `the tax ${data.name} was set`,
     query: endingAfter('l.tenant_id = $3', data.tenantId, data.from),
   }),
+  TenantCorrected: ({ data }) => corrected('l.tenant_id = $3', data.tenantId, data),
+  DeploymentCorrected: ({ data }) => corrected('l.deployment_id = $3', data.deploymentId, data),
+  PlanCorrected: ({ data }) => corrected(ON_PLAN, data.planId, data),
   DeploymentAssigned: ({ data }) => ({
     reason: 'the deployment was assigned',
     query: endingAfter('l.deployment_id = $3', data.deploymentId, data.from),
@@ -84,8 +92,8 @@ export const restatementsProjection = projection('restatements', {
     for (const event of batch) {
       if (event.position <= first) continue;
       const mark = { position: event.position, ...answer(marks, event) };
-      if ('query' in mark) queries.push(mark);
-      else usage.push(mark);
+      if (!('query' in mark)) usage.push(mark);
+      else if (mark.query !== null) queries.push({ ...mark, query: mark.query });
     }
     await markUsage(client, usage);
     for (const { position, reason, query } of queries)
@@ -145,6 +153,12 @@ const endingAfter = (condition: string, value: string, from: Instant): Query => 
   from: `${LINES} WHERE ${condition} AND l.period_end >= $4::timestamptz AND ${CLAIMED}`,
   values: [value, from],
 });
+
+const corrected = (
+  condition: string,
+  value: string,
+  { reason, changedFrom }: { readonly reason: string; readonly changedFrom: Instant | null },
+): Mark => ({ reason, query: changedFrom === null ? null : endingAfter(condition, value, changedFrom) });
 
 /** Lines of deployments that used the rate key in a month of the span. */
 const ratedBy = ({ resourceType, resourceFamily, location }: RateKey, from: Instant, until: Instant | null): Query => ({

@@ -11,6 +11,7 @@ export const tenants = defineTable({
     /** A reference to the personal details of the tenant, which are in a table that can be erased. */
     details_ref: uuid,
     details_hash: text,
+    payment_terms_days: int.nullable(),
   },
   key: ['tenant_id'],
 });
@@ -26,6 +27,7 @@ export const tenantTaxes = defineTable({
     rate_percent: numeric,
   },
   key: ['tenant_id', 'effective_from'],
+  group: ['tenant_id'],
 });
 
 export type TenantTaxRow = RowOf<typeof tenantTaxes>;
@@ -38,6 +40,7 @@ export const tenantGracePeriods = defineTable({
     hours: int,
   },
   key: ['tenant_id', 'effective_from'],
+  group: ['tenant_id'],
 });
 
 export type TenantGracePeriodRow = RowOf<typeof tenantGracePeriods>;

@@ -173,7 +173,7 @@ async function setUp(ledger: Ledger, core: LedgerCore, subscriptions: number): P
   await inTurns(tenants, async (id) => {
     await append(tenantStream(id), {
       type: 'TenantRegistered',
-      data: { tenantId: id, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(id, id)) },
+      data: { tenantId: id, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(id, { name: id })) },
     });
   });
   await inTurns([...Array(subscriptions).keys()], async (index) => {

@@ -147,7 +147,7 @@ async function setUp(ledger: Ledger, core: LedgerCore, tenants: number, perTenan
     const [tenantId, deploymentId] = [`t-${index}`, `d-${index}`];
     await append(tenantStream(tenantId), {
       type: 'TenantRegistered',
-      data: { tenantId, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(tenantId, tenantId)) },
+      data: { tenantId, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(tenantId, { name: tenantId })) },
     });
     await append(
       deploymentStream(deploymentId),

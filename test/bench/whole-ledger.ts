@@ -52,7 +52,7 @@ export async function wholeLedger(ledger: Ledger, core: LedgerCore, records: num
     const id = tenantId(n);
     await append(tenantStream(id), {
       type: 'TenantRegistered',
-      data: { tenantId: id, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(id, id)) },
+      data: { tenantId: id, currency: 'USD', timeZone: 'UTC', ...(await core.details.keep(id, { name: id })) },
     });
   }
   for (const n of numbers(RATES)) {

@@ -98,6 +98,9 @@ const answerSchema = (operation: Operation, status: number, type?: string): unkn
 const STORY: readonly (string | { readonly command: string; readonly [field: string]: string })[] = [
   'register-tenant',
   'set-tax',
+  'withdraw',
+  'correct-tax',
+  'correct-tenant',
   'set-grace-period',
   'register-deployment',
   { command: 'register-tenant', tenantId: 'globex', name: 'Globex', currency: 'USD' },
@@ -109,6 +112,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
     from: '2026-04-01T00:00:00Z',
   },
   'assign-deployment',
+  'correct-assignment',
+  'correct-deployment',
   'publish-plan',
   'start-subscription',
   'set-rate',
@@ -133,10 +138,12 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'create-credit-note',
   'pay-invoice',
   'correct-price',
+  'correct-plan',
   'prune-usage',
   'skip-event',
   'change-plan',
   'cancel-subscription',
+  'correct-subscription',
   'waive-usage',
 ];
 const exampleOf = (name: string): { readonly command: string } => ({ command: name, ...COMMANDS.get(name)?.example });
@@ -240,7 +247,8 @@ describe('the examples', () => {
           name,
           fields: expect.arrayContaining(['command', 'idempotencyKey', 'occurredAt', 'reason']),
         });
-        expect({ name, basedOn: 'basedOn' in properties }).toEqual({ name, basedOn: name.startsWith('correct-') });
+        const isCorrection = name.startsWith('correct-') || name === 'withdraw';
+        expect({ name, basedOn: 'basedOn' in properties }).toEqual({ name, basedOn: isCorrection });
       }
     }
   });

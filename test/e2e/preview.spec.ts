@@ -91,8 +91,8 @@ describe('the preview of a corrected rate', () => {
       ['t2', 'open', '04-01/05-01', '5.00', '0.50', '-4.50'],
     ]);
     expect(seen.byTenant).toEqual([
-      { tenantId: 't1', currency: 'USD', difference: '-45.00' },
-      { tenantId: 't2', currency: 'USD', difference: '-4.50' },
+      { tenantId: 't1', currency: 'USD', difference: '-45.00', taxDifference: '0.00' },
+      { tenantId: 't2', currency: 'USD', difference: '-4.50', taxDifference: '0.00' },
     ]);
     expect([seen.byMonth, seen.total]).toEqual([
       [{ month: '2026-04', currency: 'USD', difference: '-49.50' }],

@@ -4,6 +4,7 @@ import type { Caller } from '#ledger/caller';
 import type { CommandOutcome } from '#ledger/command';
 import { Ledger } from '#operations/ledger';
 import { LedgerCore } from '#ledger/ledger-core';
+import { check } from '#operations/audit';
 import { LedgerModule } from '#operations/ledger.module';
 import { instant } from '#domain/time/instant';
 import { isBehindGrpc, logBehindGrpc, on } from './log.js';
@@ -19,7 +20,10 @@ export interface TestLedger {
   readonly url: string;
   /** Carries out commands, in order; each must not be refused. */
   apply(...commands: object[]): Promise<CommandOutcome[]>;
+  /** Carries out a command that must be refused, and answers why. */
+  refused(command: object): Promise<{ readonly code: string; readonly message: string }>;
   ask<Answer>(name: string, params?: Record<string, unknown>): Promise<Answer>;
+  check(): Promise<{ readonly failures: readonly object[] }>;
   close(): Promise<void>;
 }
 
@@ -57,6 +61,15 @@ export async function ledgerOn(databaseUrl: string): Promise<TestLedger> {
         outcomes.push(outcome);
       }
       return outcomes;
+    },
+    async refused(command) {
+      const outcome = await ledger.execute(command, ADMIN);
+      if (outcome.status !== 'refused')
+        throw new Error(`${JSON.stringify(command)} was not refused: ${outcome.status}`);
+      return outcome.error;
+    },
+    async check() {
+      return ledger.ask(check, {}, ADMIN);
     },
     async ask<Answer>(name: string, params: Record<string, unknown> = {}) {
       return (await ledger.ask(name, params, ADMIN)) as Answer;

@@ -56,19 +56,21 @@ function show({ position, lines, byTenant, byMonth, totals, remetered, margin }:
   else {
     print(
       table(
-        lines.map(({ tenantId, invoiceId, billingKind, period, before, after, difference, currency, quarantine }) => ({
-          tenantId,
+        lines.map(({ invoiceId, before, after, difference, tax, quarantine, ...line }) => ({
+          tenantId: line.tenantId,
           invoice: invoiceId ?? 'open',
-          billingKind,
-          period,
+          billingKind: line.billingKind,
+          period: line.period,
           before: quarantine?.before ?? before,
           after: quarantine?.after ?? after,
           difference,
-          currency,
+          tax: tax.difference,
+          currency: line.currency,
         })),
       ),
     );
-    for (const { tenantId, currency, difference } of byTenant) print(`tenant ${tenantId}  ${difference} ${currency}`);
+    for (const { tenantId, currency, difference, taxDifference } of byTenant)
+      print(`tenant ${tenantId}  ${difference} ${currency}  tax ${taxDifference} ${currency}`);
     for (const { month, currency, difference } of byMonth) print(`month ${month}  ${difference} ${currency}`);
     for (const { currency, total } of totals) print(`total  ${total} ${currency}`);
   }

@@ -72,6 +72,15 @@ export const zInstant = z
     return z.NEVER;
   });
 
+/** What an event that corrects or withdraws recorded facts says besides the state that is true now. */
+export const correctionFields = {
+  /** The first instant from which what is owed may change; null: nothing of it does. */
+  changedFrom: zInstant.nullable(),
+  /** The key of the command that is withdrawn. Its facts may be stated again. */
+  withdrawn: z.string().optional(),
+  reason: zText,
+};
+
 export const zPeriod = z
   .strictObject({ start: zInstant, end: zInstant })
   .refine(({ start, end }) => isBefore(start, end), 'must end after it starts');

@@ -26,6 +26,10 @@ export interface CommandDefinition<Fields extends z.ZodObject = z.ZodObject> {
   readonly personal?: Personal<Fields>;
   /** Default: `WRITERS`. */
   readonly roles?: readonly Role[];
+  /** How a fact that was stated wrongly is put right. */
+  readonly mistakes: Mistakes;
+  /** Withdraws what the command recorded: it never was. */
+  readonly withdrawal?: Withdrawal;
   /**
    * false: a preview refuses the command. A preview accepts facts that change what is owed, not commands that bill
    * these facts or repair read models.
@@ -36,6 +40,23 @@ export interface CommandDefinition<Fields extends z.ZodObject = z.ZodObject> {
   /** Loads, decides, appends. `core` is the ledger's own, or a trial's. */
   handle(call: CommandCall<z.output<Fields>>, core: LedgerCore): Promise<CommandDone>;
 }
+
+/** The commands that correct what a command recorded, or why nothing can. */
+export type Mistakes = { readonly correctedBy: readonly [string, ...string[]] } | { readonly final: string };
+
+/** How the command `withdraw` withdraws what another command recorded. */
+export interface Withdrawal<Fields extends z.ZodObject = z.ZodObject> {
+  /** The natural key of the command to withdraw. */
+  readonly fields: Fields;
+  /** `withdrawn`: the key under which the command was recorded. */
+  handle(
+    call: CommandCall<z.output<Fields>>,
+    core: LedgerCore,
+    correction: { readonly reason: string; readonly withdrawn: string },
+  ): Promise<CommandDone>;
+}
+
+export const defineWithdrawal = <Fields extends z.ZodObject>(definition: Withdrawal<Fields>): Withdrawal => definition;
 
 interface NaturalKey<Fields extends z.ZodObject> {
   of(fields: z.output<Fields>): readonly unknown[];
@@ -66,7 +87,7 @@ export const zBasedOn = z.object({
     .optional()
     .describe('The log position that the correction was prepared at. If the same was changed since: overtaken'),
 });
-export const isCorrection = (name: string): boolean => name.startsWith('correct-');
+export const isCorrection = (name: string): boolean => name.startsWith('correct-') || name === 'withdraw';
 
 /** A command with checked fields, and its definition. */
 export interface ReadCommand {
@@ -143,6 +164,9 @@ function keyOf(
   idempotencyKey: string | null,
   bodyHash: string,
 ): string {
-  if (typeof key === 'function') return `${name}:${JSON.stringify(key(fields))}`;
+  if (typeof key === 'function') return naturalKey(name, key(fields));
   return idempotencyKey === null ? `${name}:${bodyHash}` : `idempotency:${idempotencyKey}`;
 }
+
+/** The key under which a command with a natural key is recorded. */
+export const naturalKey = (name: string, values: readonly unknown[]): string => `${name}:${JSON.stringify(values)}`;

@@ -1,5 +1,21 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import { z } from 'zod';
+import { canonicalJson } from './command.js';
+
+/** What is known of a tenant as a person or company. */
+export interface Details {
+  readonly name: string;
+  readonly address?: string | undefined;
+  readonly taxNumber?: string | undefined;
+  readonly email?: string | undefined;
+}
+
+const zMore = z.object({
+  address: z.string().optional(),
+  taxNumber: z.string().optional(),
+  email: z.string().optional(),
+});
 
 /**
  * Personal details of tenants, in a separate table. Events hold a reference and a salted hash: erasing a row erases the
@@ -13,8 +29,11 @@ export class TenantDetails {
       "SELECT pg_advisory_xact_lock(hashtext('ledgerline:private')); CREATE SCHEMA IF NOT EXISTS ledgerline_private;" +
         ' CREATE TABLE IF NOT EXISTS ledgerline_private.tenant_details' +
         ' (ref uuid PRIMARY KEY, tenant_id text NOT NULL, name text NOT NULL, salt text NOT NULL);' +
-        ' CREATE UNIQUE INDEX IF NOT EXISTS tenant_details_once' +
-        ' ON ledgerline_private.tenant_details (tenant_id, md5(name))',
+        // Address, tax number and e-mail, as canonical JSON.
+        " ALTER TABLE ledgerline_private.tenant_details ADD COLUMN IF NOT EXISTS more text NOT NULL DEFAULT '{}';" +
+        ' DROP INDEX IF EXISTS ledgerline_private.tenant_details_once;' +
+        ' CREATE UNIQUE INDEX IF NOT EXISTS tenant_details_each' +
+        ' ON ledgerline_private.tenant_details (tenant_id, md5(name), md5(more))',
     );
   }
 
@@ -22,24 +41,32 @@ export class TenantDetails {
    * Stores details. The same details of the same tenant have the same reference and hash. Neither can be computed from
    * the details, so nobody can confirm a guessed name.
    */
-  async keep(tenantId: string, name: string): Promise<{ detailsRef: string; detailsHash: string }> {
+  async keep(tenantId: string, { name, ...others }: Details): Promise<{ detailsRef: string; detailsHash: string }> {
+    const more = canonicalJson(others);
     // An existing row does not change: the update only makes it return its values.
     const { rows } = await this.pool.query<{ ref: string; salt: string }>(
-      'INSERT INTO ledgerline_private.tenant_details AS kept VALUES ($1, $2, $3, $4)' +
-        ' ON CONFLICT (tenant_id, md5(name)) DO UPDATE SET ref = kept.ref RETURNING ref, salt',
-      [randomUUID(), tenantId, name, randomBytes(16).toString('hex')],
+      'INSERT INTO ledgerline_private.tenant_details AS kept (ref, tenant_id, name, salt, more)' +
+        ' VALUES ($1, $2, $3, $4, $5)' +
+        ' ON CONFLICT (tenant_id, md5(name), md5(more)) DO UPDATE SET ref = kept.ref RETURNING ref, salt',
+      [randomUUID(), tenantId, name, randomBytes(16).toString('hex'), more],
     );
     const [kept] = rows;
     if (kept === undefined) throw new Error(`the details of tenant ${tenantId} were not stored`);
-    return { detailsRef: kept.ref, detailsHash: createHash('sha256').update(`${kept.salt}\n${name}`).digest('hex') };
+    const hashed = more === '{}' ? `${kept.salt}\n${name}` : `${kept.salt}\n${name}\n${more}`;
+    return { detailsRef: kept.ref, detailsHash: createHash('sha256').update(hashed).digest('hex') };
+  }
+
+  /** Details by reference, without erased ones. */
+  async read(refs: readonly string[]): Promise<Map<string, Details>> {
+    const { rows } = await this.pool.query<{ ref: string; name: string; more: string }>(
+      'SELECT ref, name, more FROM ledgerline_private.tenant_details WHERE ref = ANY($1)',
+      [refs],
+    );
+    return new Map(rows.map(({ ref, name, more }) => [ref, { name, ...zMore.parse(JSON.parse(more)) }]));
   }
 
   /** Names by reference, without erased ones. */
   async names(refs: readonly string[]): Promise<Map<string, string>> {
-    const { rows } = await this.pool.query<{ ref: string; name: string }>(
-      'SELECT ref, name FROM ledgerline_private.tenant_details WHERE ref = ANY($1)',
-      [refs],
-    );
-    return new Map(rows.map(({ ref, name }) => [ref, name]));
+    return new Map([...(await this.read(refs))].map(([ref, { name }]) => [ref, name]));
   }
 }

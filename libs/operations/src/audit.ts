@@ -99,7 +99,7 @@ export const diff = defineQuery({
   },
 });
 
-const check = defineQuery({
+export const check = defineQuery({
   name: 'check',
   summary: 'Checks all invariants of the recorded data: failures and notices, each with ids and a remedy',
   path: 'audit/check',

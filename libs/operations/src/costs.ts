@@ -16,6 +16,7 @@ const recordCost = defineCommand({
     lines: z.array(z.strictObject(zCostLine.shape)).min(1).max(50_000),
   }),
   key: 'none',
+  mistakes: { correctedBy: ['record-cost'] },
   example: {
     provider: 'digitalocean',
     invoiceRef: '2026-04',

@@ -52,6 +52,7 @@ const createCreditNote = defineCommand({
     }),
   key: 'body',
   isPreviewed: false,
+  mistakes: { final: 'A credit note is a document that went out. Bill the amount again.' },
   example: { invoiceId: INVOICE, at: APRIL.end, amount: '1.00', reason: 'an outage' },
   async handle(call, core) {
     const { invoiceId, at, reason, ...request } = call.fields;

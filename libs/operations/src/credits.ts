@@ -16,7 +16,7 @@ import type { CreditRow } from '#projections/credits/credits.table';
 import { listOf, zMoney, zOpenSpan, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
-import { assertTenant } from './tenants.js';
+import { tenantOf } from './tenants.js';
 
 const zGrant = z.strictObject({
   creditId: zId,
@@ -32,6 +32,7 @@ const grantCredit = defineCommand({
   summary: 'Grants a tenant a credit that reduces its next invoices',
   fields: zGrant.extend({ amount: zDecimal }),
   key: ({ tenantId, currency, creditId }) => [tenantId, currency, creditId],
+  mistakes: { correctedBy: ['revoke-credit'] },
   example: { creditId: 'welcome', tenantId: 'acme', currency: 'USD', amount: '1.00', from: APRIL.start },
   async handle(call, core) {
     const { until = null, reason, ...data } = call.fields;
@@ -45,6 +46,7 @@ const grantCoupon = defineCommand({
   summary: 'Grants a tenant a percentage discount on all or some billing kinds',
   fields: zGrant.extend({ percent: zDecimal, billingKinds: z.array(zId).min(1).optional() }),
   key: ({ tenantId, currency, creditId }) => [tenantId, currency, creditId],
+  mistakes: { correctedBy: ['revoke-credit'] },
   example: {
     creditId: 'spring',
     tenantId: 'acme',
@@ -69,6 +71,7 @@ const revokeCredit = defineCommand({
   summary: 'Revokes a credit or a coupon from an instant on',
   fields: z.strictObject({ creditId: zId, tenantId: zId, currency: zCurrency, at: zInstant, reason: zText.min(1) }),
   key: ({ tenantId, currency, creditId }) => [tenantId, currency, creditId],
+  mistakes: { correctedBy: ['grant-credit', 'grant-coupon'] },
   example: {
     creditId: 'spring',
     tenantId: 'acme',
@@ -92,10 +95,8 @@ async function decide(
   decision: (events: readonly CreditEvent[]) => CreditEvent[],
 ): Promise<CommandDone> {
   const tenant = await core.book.load(tenantStream(tenantId));
-  assertTenant(tenant, tenantId);
-  const own = tenant.find((event) => event.type === 'TenantRegistered')?.data.currency;
-  if (own !== currency)
-    throw conflict('currency_mismatch', `tenant ${tenantId} is billed in ${own ?? 'no currency'}, not ${currency}`);
+  const own = tenantOf(tenant, tenantId).currency;
+  if (own !== currency) throw conflict('currency_mismatch', `tenant ${tenantId} is billed in ${own}, not ${currency}`);
   return core.book.decide(creditStream(tenantId, currency), call, (events) => ({
     events: decision(events.filter(isCreditEvent)),
   }));

@@ -1,12 +1,23 @@
 import { z } from 'zod';
 import { conflict } from '#domain/errors';
 import { zId, zInstant, zText } from '#domain/schema';
-import { type Deployment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
+import type { Correction } from '#domain/correction';
+import {
+  type Deployment,
+  type DeploymentEvent,
+  deploymentStream,
+  tenancies,
+  tenantAt,
+} from '#domain/tenants/deployment';
+import { correctDeployment, withHolderOver, withoutAssignment } from '#domain/tenants/deployment-correction';
 import { tenantStream } from '#domain/tenants/tenant';
 import { type Instant, isBefore, later } from '#domain/time/instant';
-import { defineCommand } from '#ledger/define-command';
-import { deploymentOf } from '#ledger/deployment';
+import { overlaps } from '#domain/time/period';
+import type { CommandCall, CommandDone } from '#ledger/command';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
+import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import {
   assertVisibleDeployment,
   defineQuery,
@@ -24,21 +35,22 @@ import type { DeploymentRow } from '#projections/deployments/deployments.table';
 import { listOf, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { assertPlan } from './plans.js';
-import { APRIL } from './story.js';
-import { assertTenant } from './tenants.js';
+import { APRIL, MID_APRIL } from './story.js';
+import { tenantOf } from './tenants.js';
 
 const registerDeployment = defineCommand({
   name: 'register-deployment',
   summary: 'Registers a deployment of a tenant',
   fields: z.strictObject({ deploymentId: zId, tenantId: zId, name: zText, from: zInstant }),
   key: ({ deploymentId }) => [deploymentId],
+  mistakes: { correctedBy: ['correct-assignment', 'correct-deployment'] },
   example: { deploymentId: 'acme-prod', tenantId: 'acme', name: 'Production', from: APRIL.start },
   async handle(call, core) {
     const { deploymentId, tenantId } = call.fields;
     return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
       if (events.length > 0)
         throw conflict('deployment_exists', `deployment ${deploymentId} is already registered with a different body`);
-      assertTenant(await core.book.load(tenantStream(tenantId)), tenantId);
+      tenantOf(await core.book.load(tenantStream(tenantId)), tenantId);
       return { events: [{ type: 'DeploymentRegistered', data: call.fields }] };
     });
   },
@@ -49,19 +61,98 @@ const assignDeployment = defineCommand({
   summary: 'Assigns a deployment to another tenant from an instant on',
   fields: z.strictObject({ deploymentId: zId, tenantId: zId, from: zInstant }),
   key: ({ deploymentId, from }) => [deploymentId, from],
+  mistakes: { correctedBy: ['correct-assignment', 'withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ deploymentId: zId, from: zInstant }),
+    async handle(call, core, correction) {
+      const { deploymentId, from } = call.fields;
+      return correctedDeployment(core, call, deploymentId, correction, async (deployment) => {
+        const after = withoutAssignment(deployment, from);
+        await assertCurrencies(core, after, from);
+        return after;
+      });
+    },
+  }),
   example: { deploymentId: 'trial', tenantId: 'globex', from: APRIL.end },
   async handle(call, core) {
     const { deploymentId, tenantId, from } = call.fields;
     return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
       const deployment = deploymentOf(events, deploymentId);
-      const tenant = await core.book.load(tenantStream(tenantId));
-      assertTenant(tenant, tenantId);
+      tenantOf(await core.book.load(tenantStream(tenantId)), tenantId);
       if (tenantAt(deployment.assignments, from) === tenantId) return { events: [] };
       await assertCurrencyOf(core, deployment, tenantId, from);
       return { events: [{ type: 'DeploymentAssigned', data: { deploymentId, tenantId, from } }] };
     });
   },
 });
+
+const correctAssignment = defineCommand({
+  name: 'correct-assignment',
+  summary: 'Corrects the tenant of a deployment for a period',
+  fields: z.strictObject({
+    deploymentId: zId,
+    tenantId: zId,
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.optional(),
+    reason: zText.min(1),
+  }),
+  key: 'body',
+  mistakes: { correctedBy: ['correct-assignment'] },
+  example: {
+    deploymentId: 'trial',
+    tenantId: 'globex',
+    effectiveFrom: MID_APRIL,
+    effectiveUntil: APRIL.end,
+    reason: 'moved two weeks earlier',
+  },
+  async handle(call, core) {
+    const { deploymentId, tenantId, effectiveFrom: from, effectiveUntil: until = null, reason } = call.fields;
+    return correctedDeployment(core, call, deploymentId, { reason }, async (deployment) => {
+      tenantOf(await core.book.load(tenantStream(tenantId)), tenantId);
+      const after = withHolderOver(deployment, { tenantId, from, until });
+      await assertCurrencies(core, after, from);
+      return after;
+    });
+  },
+});
+
+const correctName = defineCommand({
+  name: 'correct-deployment',
+  summary: 'Corrects the name of a deployment',
+  fields: z.strictObject({ deploymentId: zId, name: zText, reason: zText.min(1) }),
+  key: 'body',
+  mistakes: { correctedBy: ['correct-deployment'] },
+  example: { deploymentId: 'trial', name: 'Trial of Globex', reason: 'a typo' },
+  async handle(call, core) {
+    const { deploymentId, name, reason } = call.fields;
+    return correctedDeployment(core, call, deploymentId, { reason }, (deployment) => ({ ...deployment, name }));
+  },
+});
+
+/**
+ * Corrects a deployment and its subscriptions, unless another correction has overtaken this one. Errors:
+ * `unknown_deployment`, `overtaken`.
+ */
+export async function correctedDeployment(
+  core: LedgerCore,
+  call: CommandCall,
+  deploymentId: string,
+  correction: Correction,
+  change: (deployment: Deployment) => Deployment | Promise<Deployment>,
+): Promise<CommandDone> {
+  const basis = await basisOf(core, call);
+  return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
+    const before = deploymentOf(events, deploymentId);
+    const decided = correctDeployment(before, await change(before), correction);
+    if (decided.length > 0) assertNotOvertaken(call, basis, events.filter(isDeploymentEvent), saidOf);
+    return { events: decided };
+  });
+}
+
+const saidOf = ({ type, data }: DeploymentEvent): string =>
+  type === 'DeploymentCorrected'
+    ? `deployment ${data.deploymentId} was corrected: ${data.reason}`
+    : `deployment ${data.deploymentId} changed (${type})`;
 
 /**
  * The subscriptions of the deployment continue for the new tenant. Each plan must be in the currency of that tenant
@@ -73,14 +164,20 @@ async function assertCurrencyOf(
   tenantId: string,
   from: Instant,
 ): Promise<void> {
-  const running = deployment.subscriptions.filter(
-    ({ cancelledAt }) => cancelledAt === null || isBefore(from, cancelledAt),
-  );
-  for (const { plans } of running) {
+  await assertCurrencies(core, { ...deployment, assignments: [{ tenantId, from }] }, from);
+}
+
+/** From an instant on, each plan must be in the currency of the tenant for whom it is in force. */
+async function assertCurrencies(core: LedgerCore, deployment: Deployment, from: Instant): Promise<void> {
+  for (const { plans, cancelledAt } of deployment.subscriptions) {
     for (const [index, plan] of plans.entries()) {
-      const until = plans[index + 1]?.from;
-      if (until === undefined || isBefore(from, until))
-        await assertPlan(core, plan.planId, later(from, plan.from), [{ tenantId, from }]);
+      const over = { start: plan.from, end: plans[index + 1]?.from ?? cancelledAt };
+      if (over.end !== null && !isBefore(later(from, over.start), over.end)) continue;
+      for (const { tenantId, period } of tenancies(deployment.assignments))
+        if (overlaps(period, over) && (period.end === null || isBefore(from, period.end)))
+          await assertPlan(core, plan.planId, [from, period.start, plan.from].reduce(later), [
+            { tenantId, from: period.start },
+          ]);
     }
   }
 }
@@ -156,6 +253,6 @@ const ownView = <Item extends { tenantId: string | null; assignments: readonly {
 });
 
 export const deploymentOperations: Operations = {
-  commands: [registerDeployment, assignDeployment],
+  commands: [registerDeployment, assignDeployment, correctAssignment, correctName],
   queries: [deployments],
 };

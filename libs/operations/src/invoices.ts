@@ -48,6 +48,7 @@ const createInvoice = defineCommand({
   fields: z.strictObject({ tenantId: zId, asOf: zInstant, select: zSelection.optional() }),
   key: 'none',
   isPreviewed: false,
+  mistakes: { correctedBy: ['void-invoice'] },
   example: { tenantId: 'acme', asOf: APRIL.end },
   async handle(call, core) {
     const { tenantId, asOf, select = null } = call.fields;
@@ -63,6 +64,7 @@ const issueInvoice = defineCommand({
   fields: zOnInvoice,
   key: ({ invoiceId }) => [invoiceId],
   isPreviewed: false,
+  mistakes: { correctedBy: ['void-invoice', 'create-credit-note'] },
   example: { invoiceId: INVOICE, at: APRIL.end },
   async handle(call, core) {
     return new Invoicing(core).issue(call, call.fields.invoiceId, call.fields.at);
@@ -75,6 +77,7 @@ const voidInvoice = defineCommand({
   fields: zOnInvoice,
   key: ({ invoiceId }) => [invoiceId],
   isPreviewed: false,
+  mistakes: { final: 'A void invoice stays void. Create an invoice again: it bills the same.' },
   example: { invoiceId: FIRST_INVOICE, at: MID_APRIL, reason: 'too early' },
   async handle(call, core) {
     const { invoiceId, at, reason } = call.fields;
@@ -96,6 +99,7 @@ const payInvoice = defineCommand({
   fields: zOnInvoice,
   key: ({ invoiceId }) => [invoiceId],
   isPreviewed: false,
+  mistakes: { correctedBy: ['create-credit-note'] },
   example: { invoiceId: INVOICE, at: '2026-05-10T00:00:00Z' },
   async handle(call, core) {
     const { invoiceId, at } = call.fields;

@@ -43,6 +43,7 @@ const configureMetering = defineCommand({
     from: zInstant,
   }),
   key: ({ billingKind, from }) => [billingKind, from],
+  mistakes: { correctedBy: ['configure-metering'] },
   example: { billingKind: 'droplet_hours', granularity: 'day', from: APRIL.start },
   async handle(call, core) {
     const { billingKind, granularity, retentionDays, from } = call.fields;
@@ -70,6 +71,7 @@ const runMetering = defineCommand({
   summary: 'Meters a UTC day from the inventory. Again: records only what changed since',
   fields: z.strictObject({ date: zDate }),
   key: 'none',
+  mistakes: { final: 'It follows from the inventory: correct the resource, and meter the day again.' },
   example: { date: '2026-04-02' },
   async handle(call, core) {
     const { date } = call.fields;

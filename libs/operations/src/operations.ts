@@ -23,6 +23,7 @@ import { subscriptionOperations } from './subscriptions.js';
 import { tenantOperations } from './tenants.js';
 import { unbilledOperations } from './unbilled.js';
 import { usageOperations } from './usage.js';
+import { withdrawOf } from './withdraw.js';
 
 /** The operations of the ledger: each subject file ends with its own list. The documentation keeps this order. */
 const SUBJECTS: readonly Operations[] = [
@@ -49,9 +50,9 @@ const SUBJECTS: readonly Operations[] = [
   projectionOperations,
 ];
 
-export const COMMANDS: ReadonlyMap<string, CommandDefinition> = byName(
-  SUBJECTS.flatMap(({ commands = [] }) => commands),
-);
+const STATING = SUBJECTS.flatMap(({ commands = [] }) => commands);
+
+export const COMMANDS: ReadonlyMap<string, CommandDefinition> = byName([...STATING, withdrawOf(STATING)]);
 
 export const QUERIES: ReadonlyMap<string, DefinedQuery> = byName(SUBJECTS.flatMap(({ queries = [] }) => queries));
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { conflict, notFound } from '#domain/errors';
+import { conflict, invalid, notFound } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import { decimal } from '#domain/money/decimal';
 import {
@@ -8,19 +8,25 @@ import {
   itemKey,
   planAt,
   type PlanEvent,
+  planEvents,
   planStream,
   type PlanVersion,
   priceCorrectionPeriod,
   publishPlan as decidePublication,
 } from '#domain/plans/plan';
+import {
+  correctPlan as decidePlanCorrection,
+  withoutPublication,
+  zItemCorrection,
+} from '#domain/plans/plan-correction';
 import { zPrice } from '#domain/prices/price';
 import { zId, zInstant, zText } from '#domain/schema';
 import { type Assignment, tenantAt } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
-import type { Instant } from '#domain/time/instant';
+import { compareInstants, type Instant, isBefore } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import type { CommandCall, CommandDone } from '#ledger/command';
-import { defineCommand } from '#ledger/define-command';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, READERS, zAt, zOptionalId, zOptionalIds, zPage, idSets, pageOfRows } from '#ledger/query';
@@ -37,6 +43,17 @@ const publishPlan = defineCommand({
   summary: 'Publishes a plan, or new terms of a plan, from an instant on',
   fields: zPublishedPlan,
   key: ({ planId, effectiveFrom }) => [planId, effectiveFrom],
+  mistakes: { correctedBy: ['correct-plan', 'correct-price', 'withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ planId: zId, effectiveFrom: zInstant }),
+    async handle(call, core, correction) {
+      const { planId, effectiveFrom } = call.fields;
+      return corrected(core, call, planId, (versions, history) => {
+        const next = publications(history).find((from) => isBefore(effectiveFrom, from)) ?? null;
+        return withoutPublication(versions, { planId, effectiveFrom, next }, correction);
+      });
+    },
+  }),
   example: {
     planId: 'standard',
     name: 'Standard',
@@ -64,6 +81,7 @@ const correctPrice = defineCommand({
     reason: zText.min(1),
   }),
   key: 'body',
+  mistakes: { correctedBy: ['correct-price', 'correct-plan'] },
   example: {
     planId: 'standard',
     billingKind: 'gateway',
@@ -86,9 +104,73 @@ const correctPrice = defineCommand({
   },
 });
 
+const correctPlan = defineCommand({
+  name: 'correct-plan',
+  summary: 'Corrects terms of a plan for a period: its base fee, payment term and items',
+  fields: z.strictObject({
+    planId: zId,
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.optional(),
+    name: zText.optional(),
+    baseFee: zPublishedPlan.shape.baseFee.optional(),
+    paymentTerm: zPublishedPlan.shape.paymentTerm.optional(),
+    items: z
+      .array(zItemCorrection)
+      .min(1)
+      .optional()
+      .describe('Items by billing kind and filter. Terms that are absent stay; null takes a term away, or the item'),
+    reason: zText.min(1),
+  }),
+  key: 'body',
+  mistakes: { correctedBy: ['correct-plan'] },
+  example: {
+    planId: 'standard',
+    effectiveFrom: APRIL.start,
+    effectiveUntil: APRIL.end,
+    items: [{ billingKind: 'gateway', included: '3' }],
+    reason: 'as agreed',
+  },
+  async handle(call, core) {
+    const { effectiveUntil = null, reason, ...changes } = call.fields;
+    const { name, baseFee, paymentTerm, items } = changes;
+    if ([name, baseFee, paymentTerm, items].every((value) => value === undefined))
+      throw invalid('nothing_to_correct', 'correct-plan: give at least one of name, baseFee, paymentTerm, items');
+    return corrected(core, call, changes.planId, (versions) =>
+      decidePlanCorrection(versions, { ...changes, effectiveUntil }, { reason }),
+    );
+  },
+});
+
+/** Corrects a plan, unless another correction has overtaken this one. Errors: `overtaken`. */
+async function corrected(
+  core: LedgerCore,
+  call: CommandCall,
+  planId: string,
+  decision: (versions: readonly PlanVersion[], history: readonly RecordedPlanEvent[]) => PlanEvent[],
+): Promise<CommandDone> {
+  const basis = await basisOf(core, call);
+  return decide(core, call, planId, (versions, history) => {
+    const decided = decision(versions, history);
+    if (decided.length > 0) assertNotOvertaken(call, basis, history, anyChange);
+    return decided;
+  });
+}
+
+const anyChange = ({ type, data }: RecordedPlanEvent): string =>
+  'reason' in data ? `plan ${data.planId} was corrected: ${data.reason}` : `plan ${data.planId} changed (${type})`;
+
+/** The instants from which terms were published, in order of time, without those that were withdrawn. */
+function publications(history: readonly RecordedPlanEvent[]): Instant[] {
+  const from = new Map<string, Instant>();
+  for (const { type, data, metadata } of history) {
+    if (type === 'PlanPublished') from.set(metadata.command?.key ?? data.effectiveFrom, data.effectiveFrom);
+    if (type === 'PlanCorrected' && data.withdrawn !== undefined) from.delete(data.withdrawn);
+  }
+  return [...from.values()].sort(compareInstants);
+}
+
 type RecordedPlanEvent = Extract<RecordedEvent, PlanEvent>;
-const isPlanEvent = (event: RecordedEvent): event is RecordedPlanEvent =>
-  event.type === 'PlanPublished' || event.type === 'PlanPriceCorrected';
+const isPlanEvent = (event: RecordedEvent): event is RecordedPlanEvent => Object.hasOwn(planEvents, event.type);
 
 async function decide(
   core: LedgerCore,
@@ -103,7 +185,12 @@ async function decide(
 }
 
 /** What an event changes in the price of an item within a period. null: nothing. */
-function saidOf({ type, data }: RecordedPlanEvent, item: string, meant: OpenPeriod): string | null {
+function saidOf(event: RecordedPlanEvent, item: string, meant: OpenPeriod): string | null {
+  if (event.type === 'PlanCorrected') {
+    const { changedFrom } = event.data;
+    return changedFrom !== null && overlaps({ start: changedFrom, end: null }, meant) ? anyChange(event) : null;
+  }
+  const { type, data } = event;
   const stretch = { start: data.effectiveFrom, end: type === 'PlanPublished' ? null : data.effectiveUntil };
   if (!overlaps(stretch, meant)) return null;
   if (type === 'PlanPublished') return `plan ${data.planId} was published from ${data.effectiveFrom} on`;
@@ -206,6 +293,6 @@ const toItem = (row: PlanVersionRow) => ({
 });
 
 export const planOperations: Operations = {
-  commands: [publishPlan, correctPrice],
+  commands: [publishPlan, correctPrice, correctPlan],
   queries: [plans],
 };

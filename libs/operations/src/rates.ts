@@ -48,6 +48,7 @@ const setRate = defineCommand({
     location,
     effectiveFrom,
   ],
+  mistakes: { correctedBy: ['correct-rate', 'withdraw-rate'] },
   example: {
     ...KEY,
     unitPrice: '0.000171296',
@@ -73,6 +74,7 @@ const correctRate = defineCommand({
     reason: zText.min(1),
   }),
   key: 'body',
+  mistakes: { correctedBy: ['correct-rate'] },
   example: {
     ...KEY,
     unitPrice: '0.00017',
@@ -99,6 +101,7 @@ const withdrawRate = defineCommand({
   summary: 'Withdraws the price of a rate key from an instant on',
   fields: zRateKey.extend({ from: zInstant, reason: zText.min(1) }),
   key: ({ resourceType, resourceFamily, location, from }) => [resourceType, resourceFamily, location, from],
+  mistakes: { correctedBy: ['correct-rate', 'set-rate'] },
   example: { ...KEY, from: '2027-01-01T00:00:00Z', reason: 'no longer sold' },
   async handle(call, core) {
     return decide(core, call, call.fields, (segments) => decideWithdrawal(segments, call.fields));

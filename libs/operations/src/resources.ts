@@ -56,6 +56,7 @@ const observeResource = defineCommand({
   summary: 'Records an observation of one resource',
   fields: zSeenResource.extend({ provider: zId, seenAt: zInstant }),
   key: ({ provider, providerId, seenAt }) => [provider, providerId, seenAt],
+  mistakes: { correctedBy: ['correct-resource'] },
   example: { provider: 'digitalocean', ...RESOURCE, seenAt: DAY.start },
   async handle(call, core) {
     const { provider, seenAt, ...resource } = call.fields;
@@ -68,6 +69,7 @@ const syncResources = defineCommand({
   summary: 'Records the complete listing of a provider. A resource missing in several listings is removed',
   fields: z.strictObject({ provider: zId, seenAt: zInstant, resources: z.array(zSeenResource) }),
   key: ({ provider, seenAt }) => [provider, seenAt],
+  mistakes: { correctedBy: ['correct-resource'] },
   example: { provider: 'digitalocean', seenAt: DAY.end, resources: [RESOURCE] },
   async handle(call, core) {
     return observe(core, call, call.fields, true);
@@ -79,6 +81,7 @@ const removeResource = defineCommand({
   summary: 'Records the removal of a resource at an instant',
   fields: z.strictObject({ provider: zId, providerId: zId, at: zInstant }),
   key: ({ provider, providerId, at }) => [provider, providerId, at],
+  mistakes: { correctedBy: ['observe-resource'] },
   example: { provider: 'digitalocean', providerId: 'droplet-1', at: '2026-04-20T00:00:00Z' },
   async handle(call, core) {
     const { provider, providerId } = call.fields;
@@ -101,6 +104,7 @@ const correctResource = defineCommand({
     reason: zText.min(1),
   }),
   key: 'body',
+  mistakes: { correctedBy: ['correct-resource'] },
   example: {
     provider: 'digitalocean',
     providerId: 'droplet-1',

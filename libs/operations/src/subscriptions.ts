@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { conflict, type DomainError, notFound } from '#domain/errors';
-import { zId, zInstant } from '#domain/schema';
+import type { Correction } from '#domain/correction';
+import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
+import { zId, zInstant, zText } from '#domain/schema';
 import {
   cancelSubscription as decideCancellation,
   changePlan as decidePlanChange,
@@ -13,8 +14,14 @@ import {
   subscriptionPeriods,
   tenantAt,
 } from '#domain/tenants/deployment';
+import {
+  withoutCancellation,
+  withoutPlanChange,
+  withSubscription,
+  withTimeline,
+} from '#domain/tenants/deployment-correction';
 import type { CommandCall, CommandDone } from '#ledger/command';
-import { defineCommand } from '#ledger/define-command';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { contractsOfSubscriptions } from '#billing/invoices/contracts';
@@ -38,6 +45,7 @@ import {
 import type { SubscriptionRow } from '#projections/deployments/deployments.table';
 import { listOf, zOpenSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
+import { correctedDeployment } from './deployments.js';
 import { assertPlan } from './plans.js';
 import { APRIL } from './story.js';
 
@@ -52,6 +60,13 @@ const startSubscription = defineCommand({
     anchor: zInstant.optional(),
   }),
   key: ({ subscriptionId }) => [subscriptionId],
+  mistakes: { correctedBy: ['correct-subscription', 'withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ subscriptionId: zId }),
+    async handle(call, core, correction) {
+      return corrected(core, call, call.fields.subscriptionId, correction, () => null);
+    },
+  }),
   example: { subscriptionId: 'acme-sub', deploymentId: 'acme-prod', planId: 'standard', from: APRIL.start },
   async handle(call, core) {
     const { subscriptionId, deploymentId, planId, from, anchor } = call.fields;
@@ -83,6 +98,14 @@ const changePlan = defineCommand({
   summary: 'Changes the plan of a subscription from an instant on',
   fields: z.strictObject({ subscriptionId: zId, planId: zId, at: zInstant }),
   key: ({ subscriptionId, at }) => [subscriptionId, at],
+  mistakes: { correctedBy: ['correct-subscription', 'withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
+    async handle(call, core, correction) {
+      const { subscriptionId, at } = call.fields;
+      return corrected(core, call, subscriptionId, correction, (subscription) => withoutPlanChange(subscription, at));
+    },
+  }),
   example: { subscriptionId: 'acme-sub', planId: 'standard', at: '2026-06-01T00:00:00Z' },
   async handle(call, core) {
     const { subscriptionId, planId, at } = call.fields;
@@ -98,12 +121,75 @@ const cancelSubscription = defineCommand({
   summary: 'Cancels a subscription at an instant',
   fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
   key: ({ subscriptionId, at }) => [subscriptionId, at],
+  mistakes: { correctedBy: ['correct-subscription', 'withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
+    async handle(call, core, correction) {
+      const { subscriptionId, at } = call.fields;
+      return corrected(core, call, subscriptionId, correction, (subscription) => withoutCancellation(subscription, at));
+    },
+  }),
   example: { subscriptionId: 'acme-sub', at: '2027-01-01T00:00:00Z' },
   async handle(call, core) {
     const { subscriptionId, at } = call.fields;
     return onSubscription(core, call, subscriptionId, (subscription) => decideCancellation(subscription, at));
   },
 });
+
+const correctSubscription = defineCommand({
+  name: 'correct-subscription',
+  summary: 'Corrects the time line of a subscription: its start, anchor, plans and end',
+  fields: z.strictObject({
+    subscriptionId: zId,
+    from: zInstant.optional(),
+    anchor: zInstant.nullable().optional(),
+    plans: z
+      .array(z.strictObject({ planId: zId, at: zInstant }))
+      .optional()
+      .describe('All plans after the first one'),
+    cancelledAt: zInstant.nullable().optional().describe('null: it was not cancelled'),
+    reason: zText.min(1),
+  }),
+  key: 'body',
+  mistakes: { correctedBy: ['correct-subscription'] },
+  example: { subscriptionId: 'acme-sub', cancelledAt: null, reason: 'the customer stays' },
+  async handle(call, core) {
+    const { subscriptionId, reason, ...changes } = call.fields;
+    if (Object.values(changes).every((value) => value === undefined))
+      throw invalid(
+        'nothing_to_correct',
+        'correct-subscription: give at least one of from, anchor, plans, cancelledAt',
+      );
+    return corrected(core, call, subscriptionId, { reason }, async (subscription, deployment) => {
+      const after = withTimeline(subscription, changes);
+      for (const { planId, from } of after.plans) await assertPlan(core, planId, from, deployment.assignments);
+      return after;
+    });
+  },
+});
+
+/** Corrects a subscription; null: it never was. Errors: `unknown_subscription`, `overtaken`. */
+async function corrected(
+  core: LedgerCore,
+  call: CommandCall,
+  subscriptionId: string,
+  correction: Correction,
+  change: (subscription: Subscription, deployment: Deployment) => Subscription | null | Promise<Subscription | null>,
+): Promise<CommandDone> {
+  const deploymentId = await deploymentOfSubscription(core, subscriptionId);
+  if (deploymentId === undefined) throw unknownSubscription(subscriptionId);
+  return correctedDeployment(core, call, deploymentId, correction, async (deployment) => {
+    const before = subscriptionIn(deployment, subscriptionId);
+    return withSubscription(deployment, subscriptionId, await change(before, deployment));
+  });
+}
+
+/** Errors: `unknown_subscription`. */
+function subscriptionIn({ subscriptions: all }: Deployment, subscriptionId: string): Subscription {
+  const found = all.find((each) => each.subscriptionId === subscriptionId);
+  if (found === undefined) throw unknownSubscription(subscriptionId);
+  return found;
+}
 
 async function onSubscription(
   core: LedgerCore,
@@ -115,19 +201,22 @@ async function onSubscription(
   if (deploymentId === undefined) throw unknownSubscription(subscriptionId);
   return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
     const deployment = deploymentOf(events, deploymentId);
-    const subscription = deployment.subscriptions.find((each) => each.subscriptionId === subscriptionId);
-    if (subscription === undefined) throw unknownSubscription(subscriptionId);
-    return { events: await decide(subscription, deployment) };
+    return { events: await decide(subscriptionIn(deployment, subscriptionId), deployment) };
   });
 }
 
 async function deploymentOfSubscription(core: LedgerCore, subscriptionId: string): Promise<string | undefined> {
   const { events } = await core.tail.read();
-  const started = events.find(
-    (event) => event.type === 'SubscriptionStarted' && event.data.subscriptionId === subscriptionId,
-  );
-  if (started?.type === 'SubscriptionStarted') return started.data.deploymentId;
-  return readDeploymentOfSubscription(core.db, subscriptionId);
+  let deploymentId = await readDeploymentOfSubscription(core.db, subscriptionId);
+  for (const { type, data } of events) {
+    if (type === 'SubscriptionStarted' && data.subscriptionId === subscriptionId) deploymentId = data.deploymentId;
+    if (type === 'DeploymentCorrected') {
+      const isThere = data.subscriptions.some((each) => each.subscriptionId === subscriptionId);
+      if (isThere) ({ deploymentId } = data);
+      else if (data.deploymentId === deploymentId) deploymentId = undefined;
+    }
+  }
+  return deploymentId;
 }
 
 const unknownSubscription = (subscriptionId: string): DomainError =>
@@ -220,6 +309,6 @@ const ownSubscription = <Item extends { tenantId: string | null; tenancies: read
 });
 
 export const subscriptionOperations: Operations = {
-  commands: [startSubscription, changePlan, cancelSubscription],
+  commands: [startSubscription, changePlan, cancelSubscription, correctSubscription],
   queries: [subscriptions],
 };

@@ -1,12 +1,28 @@
 import { z } from 'zod';
-import { conflict, notFound } from '#domain/errors';
+import type { Correction } from '#domain/correction';
+import { conflict, invalid, notFound } from '#domain/errors';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
-import { assertNotRegistered, isTimeZone, type TaxRate, tenantStream } from '#domain/tenants/tenant';
+import {
+  assertNotRegistered,
+  correctTenant as decideTenant,
+  foldTenant,
+  isTimeZone,
+  type Tenant,
+  type TenantEvent,
+  tenantEvents,
+  tenantStream,
+  withoutGracePeriod,
+  withoutTax,
+  withTaxOver,
+} from '#domain/tenants/tenant';
 import { conflictingBody } from '#ledger/appending/event-book';
-import { defineCommand } from '#ledger/define-command';
+import { canonicalJson, type CommandCall, type CommandDone } from '#ledger/command';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import {
   defineQuery,
   READERS,
@@ -19,8 +35,9 @@ import {
   type QueryContext,
 } from '#ledger/query';
 import { readTenantCredits } from '#projections/invoices/invoices.read';
-import { readTenantPage, readTenantTaxes, TENANT_ORDER } from '#projections/tenants/tenants.read';
+import { readGracePeriods, readTenantPage, readTenantTaxes, TENANT_ORDER } from '#projections/tenants/tenants.read';
 import type { TenantRow } from '#projections/tenants/tenants.table';
+import type { Details } from '#ledger/tenant-details';
 import { listOf, zMoney, zQuantity, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
@@ -33,6 +50,21 @@ const zTax = z.strictObject({ name: zText, ratePercent: zPercent, from: zInstant
 
 /** At most 31 days: no month is longer. */
 const MAX_GRACE_HOURS = 31 * 24;
+const MAX_PAYMENT_TERMS_DAYS = 365;
+
+const zTimeZone = z.string().refine(isTimeZone, 'is not a time zone such as "Europe/Berlin"');
+/** Details that can be erased, and the payment terms. */
+const detailFields = {
+  address: zText.optional(),
+  taxNumber: zText.optional(),
+  email: zText.optional(),
+  paymentTermsDays: z
+    .int()
+    .min(0)
+    .max(MAX_PAYMENT_TERMS_DAYS)
+    .optional()
+    .describe('Days from the issue of an invoice until it is due'),
+};
 
 const registerTenant = defineCommand({
   name: 'register-tenant',
@@ -41,23 +73,25 @@ const registerTenant = defineCommand({
     tenantId: zId,
     name: zText,
     currency: zCurrency,
-    timeZone: z.string().refine(isTimeZone, 'is not a time zone such as "Europe/Berlin"').default('UTC'),
+    timeZone: zTimeZone.default('UTC'),
     tax: zTax.optional(),
+    ...detailFields,
   }),
   key: ({ tenantId }) => [tenantId],
   personal: {
-    fields: ['name'],
-    // If the name was erased, it can't be compared. The other fields then decide.
+    fields: ['name', 'address', 'taxNumber', 'email'],
+    // Details that were erased can't be compared. The other fields then decide.
     async assertSame(call, core) {
-      const { tenantId, name } = call.fields;
+      const { tenantId, name, address, taxNumber, email } = call.fields;
       const registered = (await core.book.load(tenantStream(tenantId))).find(
         (event) => event.type === 'TenantRegistered',
       );
-      const ref = registered?.data.detailsRef ?? '';
-      const kept = registered === undefined ? undefined : (await core.details.names([ref])).get(ref);
-      if (kept !== undefined && kept !== name) throw conflictingBody(call);
+      const kept = registered === undefined ? undefined : await detailsOf(core, registered.data);
+      if (kept !== undefined && canonicalJson(kept) !== canonicalJson({ name, address, taxNumber, email }))
+        throw conflictingBody(call);
     },
   },
+  mistakes: { correctedBy: ['correct-tenant', 'correct-tax'] },
   example: {
     tenantId: 'acme',
     name: 'Acme',
@@ -66,11 +100,15 @@ const registerTenant = defineCommand({
     tax: { name: 'VAT', ratePercent: '10', from: APRIL.start },
   },
   async handle(call, core) {
-    const { tenantId, name, currency, timeZone, tax } = call.fields;
+    const { tenantId, currency, timeZone, tax, paymentTermsDays, ...details } = call.fields;
     return core.book.decide(tenantStream(tenantId), call, async (events) => {
       assertNotRegistered(events.length > 0, tenantId);
-      const details = await core.details.keep(tenantId, name);
-      const registered: LedgerEvent = { type: 'TenantRegistered', data: { tenantId, currency, timeZone, ...details } };
+      const kept = await core.details.keep(tenantId, details);
+      const terms = paymentTermsDays === undefined ? {} : { paymentTermsDays };
+      const registered: LedgerEvent = {
+        type: 'TenantRegistered',
+        data: { tenantId, currency, timeZone, ...kept, ...terms },
+      };
       return {
         events: tax === undefined ? [registered] : [registered, { type: 'TenantTaxSet', data: { tenantId, ...tax } }],
       };
@@ -83,19 +121,100 @@ const setTax = defineCommand({
   summary: 'Sets the tax of a tenant from an instant on',
   fields: zTax.extend({ tenantId: zId }),
   key: ({ tenantId, from }) => [tenantId, from],
+  mistakes: { correctedBy: ['correct-tax', 'withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ tenantId: zId, from: zInstant }),
+    async handle(call, core, correction) {
+      return corrected(core, call, call.fields.tenantId, correction, (tenant) => withoutTax(tenant, call.fields.from));
+    },
+  }),
   example: { tenantId: 'acme', name: 'VAT', ratePercent: '20', from: '2026-07-01T00:00:00Z' },
   async handle(call, core) {
     const { tenantId, name, ratePercent, from } = call.fields;
     return core.book.decide(tenantStream(tenantId), call, (events) => {
-      assertTenant(events, tenantId);
-      const same = taxesOf(events).find((tax) => tax.from === from);
+      const same = tenantOf(events, tenantId).taxes.find((tax) => tax.from === from);
       if (same !== undefined && same.name === name && same.ratePercent === ratePercent) return { events: [] };
       if (same !== undefined)
         throw conflict(
           'tax_exists',
-          `tenant ${tenantId} already has ${same.name} of ${same.ratePercent} % from ${from}`,
+          `tenant ${tenantId} already has ${same.name} of ${same.ratePercent} % from ${from}: use correct-tax`,
         );
       return { events: [{ type: 'TenantTaxSet', data: { tenantId, name, ratePercent, from } }] };
+    });
+  },
+});
+
+const correctTax = defineCommand({
+  name: 'correct-tax',
+  summary: 'Corrects the tax rate of a tenant for a period',
+  fields: z.strictObject({
+    tenantId: zId,
+    name: zText.optional(),
+    ratePercent: zPercent,
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.optional(),
+    reason: zText.min(1),
+  }),
+  key: 'body',
+  mistakes: { correctedBy: ['correct-tax'] },
+  example: {
+    tenantId: 'acme',
+    ratePercent: '19',
+    effectiveFrom: APRIL.start,
+    effectiveUntil: APRIL.end,
+    reason: 'a typo in the tax rate',
+  },
+  async handle(call, core) {
+    const {
+      tenantId,
+      name = null,
+      ratePercent,
+      effectiveFrom: from,
+      effectiveUntil: until = null,
+      reason,
+    } = call.fields;
+    return corrected(core, call, tenantId, { reason }, (tenant) =>
+      withTaxOver(tenant, { name, ratePercent, from, until }),
+    );
+  },
+});
+
+const correctTenant = defineCommand({
+  name: 'correct-tenant',
+  summary: 'Corrects the name, the time zone, the details or the payment terms of a tenant',
+  fields: z.strictObject({
+    tenantId: zId,
+    name: zText.optional(),
+    timeZone: zTimeZone.optional(),
+    ...detailFields,
+    reason: zText.min(1),
+  }),
+  key: 'none',
+  personal: {
+    fields: ['name', 'address', 'taxNumber', 'email'],
+    // Whether they are the same is decided with the details that are kept.
+    assertSame: async () => undefined,
+  },
+  mistakes: { correctedBy: ['correct-tenant'] },
+  example: { tenantId: 'acme', timeZone: 'UTC', paymentTermsDays: 14, reason: 'as agreed' },
+  async handle(call, core) {
+    const { tenantId, timeZone, paymentTermsDays, reason, name, ...others } = call.fields;
+    return corrected(core, call, tenantId, { reason }, async (tenant) => {
+      const known = await detailsOf(core, tenant);
+      const named = name ?? known?.name;
+      if (named === undefined)
+        throw invalid('details_erased', `the details of tenant ${tenantId} were erased: give its name`, [
+          { field: 'name', message: 'must be given: it was erased' },
+        ]);
+      const stated = Object.fromEntries(Object.entries(others).filter(([, value]) => value !== undefined));
+      const details = { ...known, ...stated, name: named };
+      const isSame = known !== undefined && canonicalJson(details) === canonicalJson(known);
+      return {
+        ...tenant,
+        timeZone: timeZone ?? tenant.timeZone,
+        ...(isSame ? {} : await core.details.keep(tenantId, details)),
+        paymentTermsDays: paymentTermsDays ?? tenant.paymentTermsDays,
+      };
     });
   },
 });
@@ -105,15 +224,59 @@ const setGracePeriod = defineCommand({
   summary: 'Sets the grace period of a tenant: hours between the end of a period and its billing',
   fields: z.strictObject({ tenantId: zId, hours: z.int().min(0).max(MAX_GRACE_HOURS), from: zInstant }),
   key: ({ tenantId, from }) => [tenantId, from],
+  mistakes: { correctedBy: ['withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ tenantId: zId, from: zInstant }),
+    async handle(call, core, correction) {
+      const { tenantId, from } = call.fields;
+      return corrected(core, call, tenantId, correction, (tenant) => withoutGracePeriod(tenant, from));
+    },
+  }),
   example: { tenantId: 'acme', hours: 6, from: '2026-07-01T00:00:00Z' },
   async handle(call, core) {
     const { tenantId } = call.fields;
     return core.book.decide(tenantStream(tenantId), call, (events) => {
-      assertTenant(events, tenantId);
+      tenantOf(events, tenantId);
       return { events: [{ type: 'TenantGracePeriodSet', data: call.fields }] };
     });
   },
 });
+
+/** The details of a tenant that events refer to; undefined: they were erased. */
+const detailsOf = async (core: LedgerCore, { detailsRef }: Pick<Tenant, 'detailsRef'>): Promise<Details | undefined> =>
+  (await core.details.read([detailsRef])).get(detailsRef);
+
+/** Corrects a tenant, unless another correction has overtaken this one. Errors: `unknown_tenant`, `overtaken`. */
+async function corrected(
+  core: LedgerCore,
+  call: CommandCall,
+  tenantId: string,
+  correction: Correction,
+  change: (tenant: Tenant) => Tenant | Promise<Tenant>,
+): Promise<CommandDone> {
+  const basis = await basisOf(core, call);
+  return core.book.decide(tenantStream(tenantId), call, async (events) => {
+    const before = tenantOf(events, tenantId);
+    const decided = decideTenant(before, await change(before), correction);
+    if (decided.length > 0) assertNotOvertaken(call, basis, events.filter(isTenantEvent), saidOf);
+    return { events: decided };
+  });
+}
+
+const saidOf = ({ type, data }: TenantEvent): string =>
+  type === 'TenantCorrected'
+    ? `tenant ${data.tenantId} was corrected: ${data.reason}`
+    : `tenant ${data.tenantId} changed (${type})`;
+
+const isTenantEvent = (event: RecordedEvent): event is Extract<RecordedEvent, TenantEvent> =>
+  Object.hasOwn(tenantEvents, event.type);
+
+/** The tenant that the events of its stream describe. Errors: `unknown_tenant`. */
+export function tenantOf(events: readonly RecordedEvent[], tenantId: string): Tenant {
+  const tenant = foldTenant(events.filter(isTenantEvent));
+  if (tenant === null) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
+  return tenant;
+}
 
 const zTenant = z
   .object({
@@ -121,6 +284,11 @@ const zTenant = z
     name: z.string().nullable().describe('null: erased'),
     currency: z.string(),
     timeZone: z.string(),
+    address: z.string().nullable(),
+    taxNumber: z.string().nullable(),
+    email: z.string().nullable(),
+    paymentTermsDays: z.int().nullable(),
+    gracePeriods: z.array(z.object({ hours: z.int(), from: zTimestamp }).meta({ id: 'GracePeriod' })),
     taxes: z.array(z.object({ name: z.string(), ratePercent: zQuantity, from: zTimestamp }).meta({ id: 'Tax' })),
     credits: z
       .array(z.object({ currency: z.string(), amount: zMoney }).meta({ id: 'TenantCredit' }))
@@ -149,25 +317,23 @@ export const tenants = defineQuery({
   },
 });
 
-const taxesOf = (events: readonly RecordedEvent[]): TaxRate[] =>
-  events.flatMap((event) => (event.type === 'TenantTaxSet' ? [event.data] : []));
-
-/** Errors: `unknown_tenant`. */
-export function assertTenant(events: readonly RecordedEvent[], tenantId: string): void {
-  if (events.length === 0) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
-}
-
 async function withDetails({ core, position }: QueryContext, rows: readonly TenantRow[]) {
-  const names = await core.details.names(rows.map(({ details_ref }) => details_ref));
+  const details = await core.details.read(rows.map(({ details_ref }) => details_ref));
   const ids = rows.map(({ tenant_id }) => tenant_id);
   const taxes = Map.groupBy(await readTenantTaxes(core.db, position, ids), ({ tenant_id }) => tenant_id);
+  const grace = Map.groupBy(await readGracePeriods(core.db, position, ids), ({ tenant_id }) => tenant_id);
   const credits = Map.groupBy(await readTenantCredits(core.db, position, ids), ({ tenant_id }) => tenant_id);
   return rows.map((row) => ({
     tenantId: row.tenant_id,
     // null: the details of the tenant were erased.
-    name: names.get(row.details_ref) ?? null,
+    name: details.get(row.details_ref)?.name ?? null,
     currency: row.currency,
     timeZone: row.time_zone,
+    address: details.get(row.details_ref)?.address ?? null,
+    taxNumber: details.get(row.details_ref)?.taxNumber ?? null,
+    email: details.get(row.details_ref)?.email ?? null,
+    paymentTermsDays: row.payment_terms_days,
+    gracePeriods: (grace.get(row.tenant_id) ?? []).map(({ hours, effective_from: from }) => ({ hours, from })),
     taxes: (taxes.get(row.tenant_id) ?? []).map((tax) => ({
       name: tax.name,
       ratePercent: tax.rate_percent,
@@ -181,6 +347,6 @@ async function withDetails({ core, position }: QueryContext, rows: readonly Tena
 }
 
 export const tenantOperations: Operations = {
-  commands: [registerTenant, setTax, setGracePeriod],
+  commands: [registerTenant, setTax, correctTax, setGracePeriod, correctTenant],
   queries: [tenants],
 };

@@ -58,6 +58,7 @@ const observeUsage = defineCommand({
   }),
   key: 'none',
   roles: [...WRITERS, 'ingest'],
+  mistakes: { correctedBy: ['correct-usage'] },
   example: {
     deploymentId: 'acme-prod',
     observations: [
@@ -85,6 +86,7 @@ const correctUsage = defineCommand({
     reason: zText.min(1),
   }),
   key: 'body',
+  mistakes: { correctedBy: ['correct-usage'] },
   example: { deploymentId: 'acme-prod', ...READING, quantity: '10', reason: 'the meter was reset' },
   async handle(call, core) {
     const { deploymentId, quantity, reason, ...key } = call.fields;

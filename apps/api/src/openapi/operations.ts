@@ -192,9 +192,12 @@ const zPreviewed = z.looseObject({
       before: z.string(),
       after: z.string(),
       difference: z.string(),
+      tax: z.looseObject({ before: z.string(), after: z.string(), difference: z.string() }),
     }),
   ),
-  byTenant: z.array(z.looseObject({ tenantId: z.string(), currency: z.string(), difference: z.string() })),
+  byTenant: z.array(
+    z.looseObject({ tenantId: z.string(), currency: z.string(), difference: z.string(), taxDifference: z.string() }),
+  ),
   total: z.string().nullable().describe('null: the lines are in several currencies'),
 });
 

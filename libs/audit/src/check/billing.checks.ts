@@ -101,7 +101,7 @@ const prices: Check = async ({ core, position, caller }) => {
   const rated = await rateLines(
     core,
     position,
-    lines.map((line) => ({ line, recorded: [], at: caller.now, currency: line.currency, coupons: [] })),
+    lines.map((line) => ({ line, recorded: [], at: caller.now, currency: line.currency, coupons: [], taxes: [] })),
   );
   return rated.flatMap(({ line, quarantined }): Finding[] => {
     if (quarantined === null) return [];

@@ -40,7 +40,7 @@ export async function explainOpenLine(
   const recorded = await recordedParts(core, position, line.tenantId);
   const coupons = (await couponsOfLines(core, position, [line.tenantId]))(line);
   const [rated] = await rateLines(core, position, [
-    { line, recorded: recorded.get(line.lineId) ?? [], at, currency: line.currency, coupons },
+    { line, recorded: recorded.get(line.lineId) ?? [], at, currency: line.currency, coupons, taxes: [] },
   ]);
   const parts = (rated?.parts ?? []).filter(({ partId, issued }) => !issued && (id === lineId || id === partId));
   if (parts.length === 0) return null;

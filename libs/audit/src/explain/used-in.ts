@@ -62,12 +62,15 @@ function wantedBy({
     case 'PlanPublished':
     case 'PlanPriceCorrected':
       return { since, planId: data.planId, from: data.effectiveFrom };
+    case 'PlanCorrected':
+      return data.changedFrom === null ? null : { since, planId: data.planId, from: data.changedFrom };
     case 'SubscriptionStarted':
     case 'SubscriptionPlanChanged':
     case 'SubscriptionCancelled':
       return { since, subscriptionId: data.subscriptionId };
     case 'DeploymentRegistered':
     case 'DeploymentAssigned':
+    case 'DeploymentCorrected':
       return { since, deploymentId: data.deploymentId };
     case 'LineOpened':
     case 'LineSplit':
@@ -82,6 +85,7 @@ function wantedBy({
       return { since: 0, invoiceId: data.invoiceId };
     case 'TenantRegistered':
     case 'TenantTaxSet':
+    case 'TenantCorrected':
     case 'TenantGracePeriodSet':
     case 'CouponGranted':
     case 'CreditGranted':

@@ -29,7 +29,7 @@ export async function accruedLines(
   const couponsOf = await couponsOfLines(core, position, null);
   const issued = await issuedOf(core, position, lines, couponsOf);
   const toRate = (line: LineDefinition, until: Instant) => ({
-    ...{ line, recorded: [], at: until, currency: line.currency, coupons: couponsOf(line) },
+    ...{ line, recorded: [], at: until, currency: line.currency, coupons: couponsOf(line), taxes: [] },
   });
   const ending = lines.filter((line) => isLastInstant(line, at));
   const rated = await rateLines(core, position, [

@@ -151,7 +151,7 @@ async function toBeRated(
   const tenantIds = [...new Set(lines.map(({ line }) => line.tenantId))];
   const couponsOf = await couponsOfLines(core, position, tenantIds);
   return lines.map(({ line, currency }) => ({
-    ...{ line, recorded: recorded.get(line.lineId) ?? [], at, currency, coupons: couponsOf(line) },
+    ...{ line, recorded: recorded.get(line.lineId) ?? [], at, currency, coupons: couponsOf(line), taxes: [] },
   }));
 }
 

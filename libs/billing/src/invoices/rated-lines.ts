@@ -1,5 +1,7 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { type Coupon, couponChanges, couponShares } from '#domain/invoices/credits';
+import { taxShares } from '#domain/invoices/tax';
+import { type TaxRate, taxAt } from '#domain/tenants/tenant';
 import { billedHow, countsUsage, type LineDefinition, needsRates } from '#domain/lines/line';
 import { type RecordedPart, tiles, type TiledPart } from '#domain/lines/parts';
 import {
@@ -14,7 +16,7 @@ import {
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { moneyText, scaleOf } from '#domain/money/money';
 import type { Usage } from '#domain/prices/model';
-import { printRow, type PrintedRow, type RatedRow, rowsWithMoney } from '#domain/rating/row';
+import { netOf, printRow, type PrintedRow, type RatedRow, rowsWithMoney } from '#domain/rating/row';
 import { add } from '#domain/rating/subtract';
 import { isDomainError } from '#domain/schema';
 import { compareInstants, earlier, type Instant, isBefore } from '#domain/time/instant';
@@ -31,6 +33,8 @@ export interface RatedLine {
 
 export interface RatedTile extends TiledPart {
   readonly rows: readonly RatedRow[];
+  /** The tax on the rows. */
+  readonly tax: Decimal;
   /** Usage within the part, up to the instant. The base fee is 1. */
   readonly quantity: string;
 }
@@ -43,6 +47,8 @@ export interface LineToRate {
   readonly at: Instant;
   readonly currency: string;
   readonly coupons: readonly Coupon[];
+  /** The taxes of the tenant; empty if nobody asks for tax. */
+  readonly taxes: readonly TaxRate[];
 }
 
 /** Rates lines as known at a position. Nothing is stored. */
@@ -78,13 +84,35 @@ export function rateOne(toRate: LineToRate, usage: UsageUpTo): RatedLine {
     quarantined,
     parts: parts.all.map((part) => ({
       ...part,
-      rows: net.get(part.partId) ?? [],
+      rows: sumOfCharges(net.get(part.partId) ?? []),
+      tax: taxOf(net.get(part.partId) ?? [], toRate),
       quantity: quantityIn(line, clipped.get(part.partId), usage, quarantined !== null),
     })),
   };
 }
 
-/** By part, the rows that are not 0, less what coupons take of them. The charges of a part are added up. */
+/** A charge with its rows. */
+interface RatedCharge extends Charge {
+  readonly rows: readonly RatedRow[];
+}
+
+const sumOfCharges = (charges: readonly RatedCharge[]): RatedRow[] =>
+  add(
+    [],
+    charges.flatMap(({ rows }) => rows),
+  );
+
+/** At each rate, the tax on what the charges come to together. */
+function taxOf(charges: readonly RatedCharge[], { taxes, currency }: LineToRate): Decimal {
+  const byRate = Map.groupBy(charges, ({ at }) => taxAt(taxes, at)?.ratePercent ?? '0');
+  return sum(
+    [...byRate].flatMap(([ratePercent, of]) =>
+      taxShares([netOf(of.flatMap(({ rows }) => rows))], ratePercent, currency),
+    ),
+  );
+}
+
+/** By part, its charges with the rows that are not 0, less what coupons take of them. */
 function withCouponsTaken(
   { billingKind }: LineDefinition,
   charges: readonly Charge[],
@@ -97,8 +125,8 @@ function withCouponsTaken(
     readonly coupons: readonly Coupon[];
     readonly currency: string;
   },
-): Map<string, RatedRow[]> {
-  const shown = charges.map(({ partId, at }, index) => ({ partId, at, rows: rowsWithMoney(rows[index] ?? []) }));
+): Map<string, RatedCharge[]> {
+  const shown = charges.map((charge, index) => ({ ...charge, rows: rowsWithMoney(rows[index] ?? []) }));
   const shares = couponShares(
     shown.map((charge) => ({
       ...charge,
@@ -108,36 +136,29 @@ function withCouponsTaken(
     coupons,
     currency,
   );
-  const taken = shown.map(({ partId, rows: ofCharge }, charge) => ({
-    partId,
-    rows: ofCharge.map((row, index) => {
-      const off = sum((shares[charge]?.[index] ?? []).map(({ amount }) => amount));
+  const taken = shown.map((charge, n) => ({
+    ...charge,
+    rows: charge.rows.map((row, index) => {
+      const off = sum((shares[n]?.[index] ?? []).map(({ amount }) => amount));
       return { ...row, credit: row.credit.plus(off), net: row.net.minus(off) };
     }),
   }));
-  return new Map(
-    [...Map.groupBy(taken, ({ partId }) => partId)].map(([partId, of]) => [
-      partId,
-      add(
-        [],
-        of.flatMap((charge) => charge.rows),
-      ),
-    ]),
-  );
+  return Map.groupBy(taken, ({ partId }) => partId);
 }
 
 /**
  * All parts of a line, those that have begun by an instant, and their charges. The last one ends there. A flat amount
  * is whole at once.
  */
-function tilesUpTo({ line, recorded, at, coupons }: Omit<LineToRate, 'currency'>): {
+function tilesUpTo({ line, recorded, at, coupons, taxes }: LineToRate): {
   all: TiledPart[];
   begun: TiledPart[];
   charges: Charge[];
 } {
   const all = tiles(line, recorded);
   const begun = begunBy(line, all, at);
-  return { all, begun, charges: chargesOf(line, begun, couponChanges(coupons, line.billingKind)) };
+  const changes = [...couponChanges(coupons, line.billingKind), ...taxes.map(({ from }) => from)];
+  return { all, begun, charges: chargesOf(line, begun, changes) };
 }
 
 function begunBy(line: LineDefinition, all: readonly TiledPart[], at: Instant): TiledPart[] {

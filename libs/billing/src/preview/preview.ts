@@ -6,6 +6,7 @@ import { moneyText } from '#domain/money/money';
 import { netOf } from '#domain/rating/row';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
+import { accountsOf } from '../invoices/accounts.js';
 import { couponsOfLines } from '../invoices/billing-facts.js';
 import { allLines } from '../invoices/contracts.js';
 import { recordedPartsOf } from '../invoices/parts.js';
@@ -35,13 +36,20 @@ export interface PreviewedLine {
   readonly before: string;
   readonly after: string;
   readonly difference: string;
+  /** The tax, which is not in the amounts. */
+  readonly tax: { readonly before: string; readonly after: string; readonly difference: string };
   /** Why it can't be rated before, or after. Its amount is then 0. */
   readonly quarantine?: { readonly before: string | null; readonly after: string | null };
 }
 
 export interface Effect {
   readonly lines: readonly PreviewedLine[];
-  readonly byTenant: readonly { readonly tenantId: string; readonly currency: string; readonly difference: string }[];
+  readonly byTenant: readonly {
+    readonly tenantId: string;
+    readonly currency: string;
+    readonly difference: string;
+    readonly taxDifference: string;
+  }[];
   /** By UTC month of the charge period. */
   readonly byMonth: readonly { readonly month: string; readonly currency: string; readonly difference: string }[];
   /** The total of all lines. null: they have several currencies, see `totals`. */
@@ -70,13 +78,17 @@ async function reachedDeployments(trial: Trial): Promise<ReadonlySet<string>> {
   for (const { type, data } of trial.events()) {
     if (type === 'RateSet' || type === 'RateCorrected') keys.push({ ...data, from: data.effectiveFrom });
     else if (type === 'RateWithdrawn') keys.push(data);
-    else if (type === 'PlanPublished' || type === 'PlanPriceCorrected') planIds.add(data.planId);
-    else if (type === 'CouponGranted' || type === 'CreditRevoked') tenantIds.add(data.tenantId);
+    else if (type === 'PlanPublished' || type === 'PlanPriceCorrected' || type === 'PlanCorrected')
+      planIds.add(data.planId);
+    else if (TENANTS_OWN.has(type) && 'tenantId' in data) tenantIds.add(data.tenantId);
     else if ('deploymentId' in data) reached.add(data.deploymentId);
   }
   const ever = await readDeploymentsEver(trial.core.db, { planIds: [...planIds], tenantIds: [...tenantIds] });
   return new Set([...reached, ...ever, ...(await readDeploymentsUsing(trial.core.db, keys))]);
 }
+
+/** Events that may change what any deployment of their tenant owes. */
+const TENANTS_OWN: ReadonlySet<string> = new Set(['CouponGranted', 'CreditRevoked', 'TenantTaxSet', 'TenantCorrected']);
 
 async function differencesOf(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<PreviewedLine[]> {
   const head = await trial.core.projector.position();
@@ -90,8 +102,9 @@ async function differencesOf(trial: Trial, deploymentIds: readonly string[], at:
     if (shown === undefined) return [];
     const { line, part } = shown;
     const [from, to] = [old?.net ?? ZERO, now?.net ?? ZERO];
+    const [taxFrom, taxTo] = [old?.part.tax ?? ZERO, now?.part.tax ?? ZERO];
     const quarantine = { before: old?.quarantined ?? null, after: now?.quarantined ?? null };
-    if (from.eq(to) && quarantine.before === quarantine.after) return [];
+    if (from.eq(to) && taxFrom.eq(taxTo) && quarantine.before === quarantine.after) return [];
     const money = (amount: Decimal): string => moneyText(amount, line.currency);
     return [
       {
@@ -106,6 +119,7 @@ async function differencesOf(trial: Trial, deploymentIds: readonly string[], at:
         before: money(from),
         after: money(to),
         difference: money(to.minus(from)),
+        tax: { before: money(taxFrom), after: money(taxTo), difference: money(taxTo.minus(taxFrom)) },
         ...(quarantine.before === null && quarantine.after === null ? {} : { quarantine }),
       },
     ];
@@ -133,7 +147,11 @@ export async function ratedAt(
     if (part.issued) issued.set(part.deploymentId, later(issued.get(part.deploymentId) ?? at, part.start));
   const untilOf = (deploymentId: string): Instant => issued.get(deploymentId) ?? at;
   const tenants = await readTenants(core.db, position, null);
-  const currencies = new Map(tenants.map((row) => [row.tenant_id, row.currency]));
+  const ids = tenants.map((row) => row.tenant_id);
+  const accounts = await accountsOf(
+    core,
+    ids.map((tenantId) => ({ tenantId, position })),
+  );
   const recorded = Map.groupBy(parts, ({ lineId }) => lineId);
   const lines = await allLines(core, position, untilOf, { deploymentIds });
   const couponsOf = await couponsOfLines(core, position, [...new Set(lines.map(({ tenantId }) => tenantId))]);
@@ -144,8 +162,9 @@ export async function ratedAt(
       line,
       recorded: recorded.get(line.lineId) ?? [],
       at: untilOf(line.deploymentId),
-      currency: currencies.get(line.tenantId) ?? line.currency,
+      currency: accounts({ tenantId: line.tenantId, position }).currency,
       coupons: couponsOf(line),
+      taxes: accounts({ tenantId: line.tenantId, position }).taxes,
     })),
   );
   return new Map(
@@ -188,9 +207,11 @@ function summed(all: readonly PreviewedLine[]): Effect {
   return {
     lines,
     byTenant: groups(lines, ({ tenantId }) => tenantId).map(({ of, currency, difference }) => ({
-      tenantId: of,
-      currency,
-      difference,
+      ...{ tenantId: of, currency, difference },
+      taxDifference: taxDifference(
+        lines.filter((line) => line.tenantId === of && line.currency === currency),
+        currency,
+      ),
     })),
     byMonth: groups(months, ({ month }) => month).map(({ of, currency, difference }) => ({
       month: of,
@@ -201,6 +222,9 @@ function summed(all: readonly PreviewedLine[]): Effect {
     totals,
   };
 }
+
+const taxDifference = (lines: readonly PreviewedLine[], currency: string): string =>
+  moneyText(sum(lines.map(({ tax }) => decimal(tax.difference))), currency);
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

@@ -3,7 +3,17 @@ import { conflict, invalid, notFound } from '../errors.js';
 import { isFlat } from '../prices/flat.js';
 import { needsRates, zPrice } from '../prices/price.js';
 import { guardCommitments, zItemTerms } from '../rating/terms.js';
-import { type EventDataOf, type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import {
+  correctionFields,
+  type EventDataOf,
+  type EventOf,
+  type IdSchema,
+  zCurrency,
+  zDecimal,
+  zId,
+  zInstant,
+  zText,
+} from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import { contains, type OpenPeriod, overlaps, periodText } from '../time/period.js';
@@ -55,7 +65,15 @@ export const planEventsWith = (zId: IdSchema) => ({
     effectiveUntil: zInstant.nullable(),
     reason: zText,
   }),
+  /** The terms of a plan as they are true now. */
+  PlanCorrected: z.object({
+    planId: zId,
+    versions: z.array(planWith(zId).omit({ planId: true }).extend({ effectiveUntil: zInstant.nullable() })),
+    ...correctionFields,
+  }),
 });
+
+export const planEvents = planEventsWith(zId);
 
 export type PlanItem = z.infer<typeof zPlanItem>;
 export type PlanEvent = EventOf<typeof planEventsWith>;
@@ -75,7 +93,7 @@ export interface PlanVersion {
   readonly items: readonly PlanItem[];
 }
 
-const periodOf = (version: PlanVersion): OpenPeriod => ({
+export const periodOf = (version: PlanVersion): OpenPeriod => ({
   start: version.effectiveFrom,
   end: version.effectiveUntil,
 });
@@ -100,7 +118,9 @@ export function applyPlanEvent(versions: readonly PlanVersion[], event: PlanEven
       return [...before, added].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
     }
     case 'PlanPriceCorrected':
-      return versions.flatMap((version) => corrected(version, event.data));
+      return changedOver(versions, event.data, (version) => withPrice(version, event.data));
+    case 'PlanCorrected':
+      return event.data.versions.map((version) => ({ planId: event.data.planId, ...version }));
   }
 }
 
@@ -110,26 +130,26 @@ export const foldPlan = (events: Iterable<PlanEvent>): PlanVersion[] =>
 const endedBy = (version: PlanVersion, at: Instant): PlanVersion =>
   contains(periodOf(version), at) ? { ...version, effectiveUntil: at } : version;
 
-/** The version, cut at the bounds of the correction, with the new price between them. */
-function corrected(version: PlanVersion, correction: PlanPriceCorrected): PlanVersion[] {
-  const { effectiveFrom: from, effectiveUntil: until } = correction;
-  if (!overlaps(periodOf(version), { start: from, end: until })) return [version];
-  const start = isBefore(version.effectiveFrom, from) ? from : version.effectiveFrom;
-  const end =
-    until === null
-      ? version.effectiveUntil
-      : version.effectiveUntil === null
-        ? until
-        : earlier(version.effectiveUntil, until);
-  const before: PlanVersion[] = start === version.effectiveFrom ? [] : [{ ...version, effectiveUntil: start }];
-  const after: PlanVersion[] =
-    end === null || end === version.effectiveUntil ? [] : [{ ...version, effectiveFrom: end }];
-  return [
-    ...before,
-    { ...version, effectiveFrom: start, effectiveUntil: end, ...withPrice(version, correction) },
-    ...after,
-  ];
-}
+/** The versions, cut at the bounds of a correction, with other terms between them. */
+export const changedOver = (
+  versions: readonly PlanVersion[],
+  { effectiveFrom: from, effectiveUntil: until }: Pick<PlanVersion, 'effectiveFrom' | 'effectiveUntil'>,
+  change: (version: PlanVersion) => Partial<PlanVersion>,
+): PlanVersion[] =>
+  versions.flatMap((version): PlanVersion[] => {
+    if (!overlaps(periodOf(version), { start: from, end: until })) return [version];
+    const start = isBefore(version.effectiveFrom, from) ? from : version.effectiveFrom;
+    const end =
+      until === null
+        ? version.effectiveUntil
+        : version.effectiveUntil === null
+          ? until
+          : earlier(version.effectiveUntil, until);
+    const before: PlanVersion[] = start === version.effectiveFrom ? [] : [{ ...version, effectiveUntil: start }];
+    const after: PlanVersion[] =
+      end === null || end === version.effectiveUntil ? [] : [{ ...version, effectiveFrom: end }];
+    return [...before, { ...version, effectiveFrom: start, effectiveUntil: end, ...change(version) }, ...after];
+  });
 
 function withPrice(
   version: PlanVersion,
@@ -154,7 +174,7 @@ const isCorrected = (
 ): boolean =>
   item.billingKind === billingKind && (filter === undefined || itemKey(item) === itemKey({ billingKind, filter }));
 
-const changes = (versions: readonly PlanVersion[]): Instant[] =>
+export const changes = (versions: readonly PlanVersion[]): Instant[] =>
   [
     ...new Set(
       versions.flatMap(({ effectiveFrom, effectiveUntil }) =>
@@ -164,7 +184,7 @@ const changes = (versions: readonly PlanVersion[]): Instant[] =>
   ].sort(compareInstants);
 
 /** Refuses an item that cannot be billed as it says. `at`: its path in the input. */
-function guardItem(item: PlanItem, currency: string, at: string): void {
+export function guardItem(item: PlanItem, currency: string, at: string): void {
   const { billingKind, aggregation, filter, uniqueBy, price } = item;
   const refuse = (code: string, field: string, fault: string): never => {
     throw invalid(code, `the item for ${billingKind}: ${at}${field} ${fault}`, [
@@ -221,7 +241,7 @@ export function publishPlan(versions: readonly PlanVersion[], input: PlanPublish
   )
     throw conflict(
       'plan_overlap',
-      `plan ${input.planId} has terms over ${periodText(periodOf(inTheWay))}: use correct-price to change a price` +
+      `plan ${input.planId} has terms over ${periodText(periodOf(inTheWay))}: use correct-plan to change them` +
         ` before ${latest}`,
     );
   return [{ type: 'PlanPublished', data: input }];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
-import { type EventOf, type IdSchema, zId, zInstant, zPeriod, zText } from '../schema.js';
+import { correctionFields, type EventOf, type IdSchema, zId, zInstant, zPeriod, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore, later } from '../time/instant.js';
 import type { OpenPeriod } from '../time/period.js';
@@ -24,6 +24,22 @@ export const deploymentEventsWith = (zId: IdSchema) => ({
   }),
   SubscriptionPlanChanged: z.object({ subscriptionId: zId, deploymentId: zId, planId: zId, at: zInstant }),
   SubscriptionCancelled: z.object({ subscriptionId: zId, deploymentId: zId, at: zInstant }),
+  /** The deployment, its holders and its subscriptions as they are true now. */
+  DeploymentCorrected: z.object({
+    deploymentId: zId,
+    name: zText,
+    assignments: z.array(z.object({ tenantId: zId, from: zInstant })).min(1),
+    subscriptions: z.array(
+      z.object({
+        subscriptionId: zId,
+        from: zInstant,
+        anchor: zInstant.nullable(),
+        plans: z.array(z.object({ planId: zId, from: zInstant })).min(1),
+        cancelledAt: zInstant.nullable(),
+      }),
+    ),
+    ...correctionFields,
+  }),
   /** Usage without a plan will not be billed: it is no longer listed as unbilled. */
   UsageWaived: z.object({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText }),
 });
@@ -85,6 +101,15 @@ function evolve(state: Deployment | null, event: DeploymentEvent): Deployment | 
       return change(state, event.data.subscriptionId, (current) => withPlan(current, event.data.planId, event.data.at));
     case 'SubscriptionCancelled':
       return change(state, event.data.subscriptionId, (current) => ({ ...current, cancelledAt: event.data.at }));
+    case 'DeploymentCorrected': {
+      const { deploymentId, name, assignments, subscriptions } = event.data;
+      return {
+        deploymentId,
+        name,
+        assignments,
+        subscriptions: subscriptions.map((each) => ({ ...each, deploymentId })),
+      };
+    }
     case 'UsageWaived':
       return state;
   }

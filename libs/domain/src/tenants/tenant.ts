@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import { conflict } from '../errors.js';
-import { type IdSchema, zCurrency, zDecimal, zInstant, zText } from '../schema.js';
+import { conflict, invalid, notFound } from '../errors.js';
+import { correctionFields, type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
-import { compareInstants, type Instant, isBefore } from '../time/instant.js';
+import { type Fact, firstDifference, replacedOver, valueAt, withoutValueFrom } from '../time/dated.js';
+import type { Correction } from '../correction.js';
+import { FROM_EVER, type Instant, isBefore } from '../time/instant.js';
 
 /** A tenant: who is billed. One stream has all decisions about it. */
 export const tenantStream = (tenantId: string): string => streamName('tenant', [tenantId]);
@@ -16,11 +18,26 @@ export const tenantEventsWith = (zId: IdSchema) => ({
     timeZone: z.string(),
     detailsRef: z.uuid(),
     detailsHash: z.string(),
+    /** The days from issue until an invoice is due. Absent: it says no due date. */
+    paymentTermsDays: z.number().int().nonnegative().optional(),
   }),
   TenantTaxSet: z.object({ tenantId: zId, name: zText, ratePercent: zDecimal, from: zInstant }),
   /** For periods that end at or after `from`: how long their last part waits for late usage before it is billed. */
   TenantGracePeriodSet: z.object({ tenantId: zId, hours: z.number().int().nonnegative(), from: zInstant }),
+  /** The tenant as it is true now. */
+  TenantCorrected: z.object({
+    tenantId: zId,
+    timeZone: z.string(),
+    detailsRef: z.uuid(),
+    detailsHash: z.string(),
+    taxes: z.array(z.object({ name: zText, ratePercent: zDecimal, from: zInstant })),
+    gracePeriods: z.array(z.object({ hours: z.number().int().nonnegative(), from: zInstant })),
+    paymentTermsDays: z.number().int().nonnegative().optional(),
+    ...correctionFields,
+  }),
 });
+export const tenantEvents = tenantEventsWith(zId);
+export type TenantEvent = EventOf<typeof tenantEventsWith>;
 
 /** Whether the platform knows the IANA time zone. */
 export function isTimeZone(name: string): boolean {
@@ -43,21 +60,114 @@ export interface GracePeriod {
   readonly from: Instant;
 }
 
-/** The last of these at or before an instant; null if there is none. */
-function lastFrom<Dated extends { readonly from: Instant }>(dated: readonly Dated[], at: Instant): Dated | null {
-  let found: Dated | null = null;
-  for (const each of dated) {
-    if (!isBefore(at, each.from) && (found === null || compareInstants(found.from, each.from) <= 0)) found = each;
-  }
-  return found;
-}
-
 /** The tax in force at an instant; null if the tenant has none yet. */
-export const taxAt = (taxes: readonly TaxRate[], at: Instant): TaxRate | null => lastFrom(taxes, at);
+export const taxAt = (taxes: readonly TaxRate[], at: Instant): TaxRate | null => valueAt(taxes, at);
 
 /** The grace period in hours of a period that ends at an instant; default 0. */
 export const graceHoursAt = (periods: readonly GracePeriod[], end: Instant): number =>
-  lastFrom(periods, end)?.hours ?? 0;
+  valueAt(periods, end)?.hours ?? 0;
+
+/** A tenant, as its events describe it. */
+export interface Tenant {
+  readonly tenantId: string;
+  readonly currency: string;
+  readonly timeZone: string;
+  readonly detailsRef: string;
+  readonly detailsHash: string;
+  readonly taxes: readonly TaxRate[];
+  readonly gracePeriods: readonly GracePeriod[];
+  readonly paymentTermsDays: number | null;
+}
+
+export function foldTenant(events: Iterable<TenantEvent>): Tenant | null {
+  let tenant: Tenant | null = null;
+  for (const event of events) tenant = evolve(tenant, event);
+  return tenant;
+}
+
+function evolve(tenant: Tenant | null, event: TenantEvent): Tenant | null {
+  if (event.type === 'TenantRegistered') return registered(event.data);
+  if (tenant === null) return null;
+  switch (event.type) {
+    case 'TenantTaxSet': {
+      const { tenantId: _, ...tax } = event.data;
+      return { ...tenant, taxes: replacedOver(tenant.taxes, tax, null, () => null) };
+    }
+    case 'TenantGracePeriodSet': {
+      const { tenantId: _, ...grace } = event.data;
+      return { ...tenant, gracePeriods: replacedOver(tenant.gracePeriods, grace, null, () => null) };
+    }
+    case 'TenantCorrected': {
+      const { timeZone, detailsRef, detailsHash, taxes, gracePeriods, paymentTermsDays = null } = event.data;
+      return { ...tenant, timeZone, detailsRef, detailsHash, taxes, gracePeriods, paymentTermsDays };
+    }
+  }
+}
+
+function registered(data: Extract<TenantEvent, { type: 'TenantRegistered' }>['data']): Tenant {
+  const { tenantId, currency, timeZone, detailsRef, detailsHash, paymentTermsDays = null } = data;
+  return { tenantId, currency, timeZone, detailsRef, detailsHash, taxes: [], gracePeriods: [], paymentTermsDays };
+}
+
+/** Corrects a tenant. Nothing happens if it is right already. */
+export function correctTenant(before: Tenant, after: Tenant, correction: Correction): TenantEvent[] {
+  if (JSON.stringify(after) === JSON.stringify(before)) return [];
+  const { currency: _, taxes, gracePeriods, paymentTermsDays, ...state } = after;
+  const data = {
+    ...state,
+    ...{ taxes: [...taxes], gracePeriods: [...gracePeriods] },
+    ...(paymentTermsDays === null ? {} : { paymentTermsDays }),
+    changedFrom: firstDifference(factsOf(before), factsOf(after)),
+    ...correction,
+  };
+  return [{ type: 'TenantCorrected', data }];
+}
+
+/** What amounts depend on: taxes, and the time zone, which has always held. */
+const factsOf = ({ timeZone, taxes }: Tenant): Fact[] => [
+  { text: `time zone ${timeZone}`, from: FROM_EVER },
+  ...taxes.map((tax) => ({ text: `${tax.ratePercent} from ${tax.from}`, from: tax.from })),
+];
+
+/**
+ * The taxes with a rate over a period; without an end it holds until the next change. Without a name it has that of the
+ * tax that it corrects. Errors: `unknown_tax`, `empty_period`.
+ */
+export function withTaxOver(
+  tenant: Tenant,
+  {
+    name,
+    ratePercent,
+    from,
+    until,
+  }: Omit<TaxRate, 'name'> & { readonly name: string | null; readonly until: Instant | null },
+): Tenant {
+  if (until !== null && !isBefore(from, until))
+    throw invalid('empty_period', `effectiveUntil ${until} is not after effectiveFrom ${from}`, [
+      { field: 'effectiveUntil', message: 'must be after effectiveFrom' },
+    ]);
+  const named = name ?? taxAt(tenant.taxes, from)?.name ?? tenant.taxes[0]?.name;
+  if (named === undefined)
+    throw notFound('unknown_tax', `tenant ${tenant.tenantId} has no tax to correct: use set-tax, or give its name`);
+  const none = (at: Instant): TaxRate => ({ name: named, ratePercent: '0', from: at });
+  return { ...tenant, taxes: replacedOver(tenant.taxes, { name: named, ratePercent, from }, until, none) };
+}
+
+/** The tenant without the tax that was set from an instant on. Errors: `unknown_tax`. */
+export function withoutTax(tenant: Tenant, from: Instant): Tenant {
+  const taxes = withoutValueFrom(tenant.taxes, from);
+  if (taxes.length === tenant.taxes.length)
+    throw notFound('unknown_tax', `tenant ${tenant.tenantId} has no tax that was set from ${from}`);
+  return { ...tenant, taxes };
+}
+
+/** The tenant without the grace period that was set from an instant on. Errors: `unknown_grace_period`. */
+export function withoutGracePeriod(tenant: Tenant, from: Instant): Tenant {
+  const gracePeriods = withoutValueFrom(tenant.gracePeriods, from);
+  if (gracePeriods.length === tenant.gracePeriods.length)
+    throw notFound('unknown_grace_period', `tenant ${tenant.tenantId} has no grace period that was set from ${from}`);
+  return { ...tenant, gracePeriods };
+}
 
 /** Refuses a second registration of a tenant with other details. */
 export function assertNotRegistered(registered: boolean, tenantId: string): void {

@@ -60,14 +60,14 @@ export class EventBook {
   /**
    * Decides on a whole stream and appends the decision; decides again if another writer was faster. A command that the
    * stream has under the same key is `unchanged`, or a conflict if its body differs. `undoes` says whether an event
-   * undid an earlier one. A command that was undone may be repeated under the same key, unless body and occurredAt are
-   * the same too.
+   * undid an earlier one, as a withdrawal does. A command that was undone may be repeated under the same key, unless
+   * body and occurredAt are the same too.
    */
   async decide(
     stream: string,
     call: CommandCall,
     decision: (events: readonly RecordedEvent[]) => Promise<Decision> | Decision,
-    undoes: (later: RecordedEvent, earlier: RecordedEvent) => boolean = () => false,
+    undoes: (later: RecordedEvent, earlier: RecordedEvent) => boolean = withdraws,
   ): Promise<CommandDone> {
     return retried(stream, async () => {
       const events = await this.load(stream);
@@ -219,6 +219,13 @@ export class EventBook {
     }
   }
 }
+
+/** Whether an event withdraws the command of another one, or states again what the other one withdrew. */
+const withdraws = (later: RecordedEvent, earlier: RecordedEvent): boolean =>
+  isWithdrawnBy(earlier, later) || isWithdrawnBy(later, earlier);
+
+const isWithdrawnBy = ({ metadata }: RecordedEvent, { data }: RecordedEvent): boolean =>
+  metadata.command !== undefined && 'withdrawn' in data && data.withdrawn === metadata.command.key;
 
 /** Whether the event was recorded by the same command, with the same body and occurredAt. */
 const isVery = (call: CommandCall, { metadata }: RecordedEvent): boolean =>

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { conflict, invalid } from '#domain/errors';
+import { shaped, zText } from '#domain/schema';
+import { type CommandDefinition, defineCommand, naturalKey } from '#ledger/define-command';
+
+/** Withdraws what one of these commands recorded. Each of them that can be withdrawn says how. */
+export function withdrawOf(commands: readonly CommandDefinition[]): CommandDefinition {
+  const known = new Map(commands.map((command) => [command.name, command]));
+  const withdrawable = commands.filter(({ withdrawal }) => withdrawal !== undefined).map(({ name }) => name);
+  return defineCommand({
+    name: 'withdraw',
+    summary: 'Withdraws what a command recorded: it never was',
+    fields: z.looseObject({
+      what: zText.describe(`The name of the command: ${withdrawable.join(', ')}. Its natural key stands beside it`),
+      reason: zText.min(1),
+    }),
+    key: 'body',
+    mistakes: { final: 'State the fact again with the command that recorded it.' },
+    example: { what: 'set-tax', tenantId: 'acme', from: '2026-07-01T00:00:00Z', reason: 'meant for another tenant' },
+    async handle(call, core) {
+      const { what, reason, ...given } = call.fields;
+      const command = known.get(what);
+      if (command === undefined || typeof command.key !== 'function' || command.withdrawal === undefined)
+        throw notWithdrawable(what, command, withdrawable);
+      const { withdrawal } = command;
+      const fields = shaped(withdrawal.fields, given, `withdraw ${what}`);
+      const withdrawn = naturalKey(what, command.key(fields));
+      return withdrawal.handle({ ...call, fields }, core, { reason, withdrawn });
+    },
+  });
+}
+
+/** Names what corrects the command instead. */
+function notWithdrawable(what: string, command: CommandDefinition | undefined, withdrawable: readonly string[]) {
+  if (command === undefined)
+    return invalid(
+      'unknown_command',
+      `withdraw: there is no command ${what}. What can be withdrawn: ${withdrawable.join(', ')}`,
+      [{ field: 'what', message: 'is not the name of a command' }],
+    );
+  const { mistakes } = command;
+  return conflict(
+    'not_withdrawable',
+    `withdraw: ${what} can't be withdrawn. ` +
+      ('final' in mistakes ? mistakes.final : `Use ${mistakes.correctedBy.join(' or ')}.`),
+  );
+}
