@@ -32,7 +32,7 @@ describe('events', () => {
     const files = (type: string): string[] =>
       Array.from({ length: versionsOf(type) }, (_, index) => `${type}.v${index + 1}.json`);
     const wanted = Object.keys(eventSchemas).flatMap(files);
-    // A field that was added later, as one that may be absent, has a file of its own beside:
+    // A field that was added later, as one that may be absent, has a separate file:
     // InvoiceIssued.v1.quarantined.json
     const found = new Set(
       readdirSync('test/golden/events').map((file) => file.replace(/^(\w+\.v\d+)\.[a-z]+\.json$/, '$1.json')),
@@ -76,7 +76,7 @@ describe('sources', () => {
   });
 
   it('name the tables of the log only in its adapter', () => {
-    // Whoever tests that tampering is noticed tampers.
+    // A spec that tests the detection of tampering must tamper.
     expect(
       linesWith(/ledgerline_log\b/).filter(
         (line) => !/^((libs\/event-store|test)\/|libs\/transparency\/src\/verify\.spec\.ts)/.test(line),

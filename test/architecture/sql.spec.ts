@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { sourcesIn } from './sources.js';
 
-/** A statement is a function beside its table (`projections/x/x.read.ts`). Jest runs in the root of the repository. */
+/** A statement is a function next to its table (`projections/x/x.read.ts`). Jest runs in the root of the repository. */
 
 /** Below the read models: the log, its tree, and the tools that readers are made of. */
 const FOUNDATIONS = /^(projections|libs\/(read-model|event-store|transparency|postgres))\//;

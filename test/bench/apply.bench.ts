@@ -18,7 +18,7 @@ const PLAN = {
   items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.01' } }],
 };
 
-/** One tenant after the other, as whoever enters them would write it: each command needs the one before it. */
+/** One tenant after the other, as a person would enter them: each command needs the one before it. */
 const commandsOf = (tenants: number): object[] =>
   names(tenants).flatMap((id) => [...opened(id), ...Array.from({ length: HOURS }, (_, hour) => reading(id, hour))]);
 

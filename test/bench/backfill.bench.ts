@@ -186,7 +186,7 @@ async function totals(pool: pg.Pool, table: string): Promise<unknown> {
 
 const WATCH_MS = 100;
 
-/** The most memory that this process has resident meanwhile, the bench itself included. */
+/** The peak resident memory of this process in the meantime, including the bench itself. */
 function memoryWatch(): { stop(): number } {
   let peak = 0;
   const look = (): void => {

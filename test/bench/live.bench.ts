@@ -26,7 +26,7 @@ const SAMPLE_MS = 20;
 export const liveBench: Bench = {
   name: 'live',
   summary:
-    `N readings projected live, against a plain COPY of the same rows; then the lag beside an ingest of ` +
+    `N readings projected live, against a plain COPY of the same rows; then the lag during an ingest of ` +
     `${RECORDS_PER_SECOND} readings a second`,
   size: 1_000_000,
   bounds: [

@@ -45,7 +45,7 @@ interface Request {
   readonly json: boolean;
 }
 
-/** What is asked for, or why it can't be. */
+/** The requested benches, or the reason why they can't be run. */
 function requested(args: readonly string[]): Request | string {
   const { values, positionals } = parseArgs({
     args: [...args],

@@ -84,7 +84,7 @@ describe('accrual', () => {
       ['requests', '5.00', '5.00', '0.00'],
     ]);
     expect(await test.ask('margin', { period: '2026-04-16' })).toMatchObject({ overall: { revenue: '55.00' } });
-    // 200 more, of which an invoice would bill 2.00
+    // 200 more: an invoice would bill 2.00 of them
     await test.apply(use('04-20', '200'));
     expect(figures(await accrual('04-21'))).toEqual(['57.00', '55.00', '2.00']);
     expect(await bill('04-21')).toBe('2.00');
@@ -205,7 +205,7 @@ describe('the currency of accrual', () => {
 });
 
 describe('accrual at the last instant of a period', () => {
-  // 30.00 in arrears; 1,817 × 0.01 = 18.17 by volume; 10.00 at least; beside 5,440 × 0.01 = 54.40 as it comes up.
+  // 30.00 in arrears; 1,817 × 0.01 = 18.17 by volume; 10.00 minimum; next to 5,440 × 0.01 = 54.40 as it comes up.
   const CLOSING = '58.17';
   beforeEach(async () => {
     await test.apply(

@@ -224,61 +224,56 @@ describe('tokens', () => {
     expect((await get(await sign({ roles: ['auditor'] }), '/api/v1/tenants')).status).toBe(200);
   });
 
-  it(
-    'reads tokens by published keys, never by a published key as the secret, and says when the keys are out of ' +
-      'reach',
-    async () => {
-      const { publicKey, privateKey } = await generateKeyPair('ES256');
-      const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' };
-      const keys = createServer((_, response) =>
-        response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] })),
-      );
-      await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
-      const address = z.object({ port: z.number() }).parse(keys.address());
-      const keyed = await startApi({
-        ...on(api().database.url),
-        jwtSecret: SECRET,
-        jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
-        ...LISTENING,
-        logger,
-        clock,
-      });
-      const statusOf = async (token: string) =>
-        (await fetch(`${keyed.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
-      const sign = (kid: string) =>
-        new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'ES256', kid }).setSubject('x').sign(privateKey);
-      try {
-        expect(await statusOf(await sign('k1'))).toBe(200);
-        expect(await statusOf(await sign('k2'))).toBe(401);
-        expect(await statusOf(api().tokens.get('operator') ?? '')).toBe(200);
-        const confused = await new SignJWT({ role: 'operator' })
-          .setProtectedHeader({ alg: 'HS256', kid: 'k1' })
-          .setSubject('x')
-          .sign(new TextEncoder().encode(JSON.stringify(jwk)));
-        expect(await statusOf(confused)).toBe(401);
-      } finally {
-        await keyed.close();
-      }
-      keys.closeAllConnections();
-      await new Promise((resolve) => keys.close(resolve));
-      const cut = await startApi({
-        ...on(api().database.url),
-        jwtSecret: SECRET,
-        jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
-        ...LISTENING,
-        logger,
-        clock,
-      });
-      try {
-        expect(
-          (await fetch(`${cut.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${await sign('k1')}` } }))
-            .status,
-        ).toBe(503);
-      } finally {
-        await cut.close();
-      }
-    },
-  );
+  it('verifies tokens with published keys, never uses such a key as secret, and reports missing keys', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256');
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' };
+    const keys = createServer((_, response) =>
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] })),
+    );
+    await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
+    const address = z.object({ port: z.number() }).parse(keys.address());
+    const keyed = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
+      ...LISTENING,
+      logger,
+      clock,
+    });
+    const statusOf = async (token: string) =>
+      (await fetch(`${keyed.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
+    const sign = (kid: string) =>
+      new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'ES256', kid }).setSubject('x').sign(privateKey);
+    try {
+      expect(await statusOf(await sign('k1'))).toBe(200);
+      expect(await statusOf(await sign('k2'))).toBe(401);
+      expect(await statusOf(api().tokens.get('operator') ?? '')).toBe(200);
+      const confused = await new SignJWT({ role: 'operator' })
+        .setProtectedHeader({ alg: 'HS256', kid: 'k1' })
+        .setSubject('x')
+        .sign(new TextEncoder().encode(JSON.stringify(jwk)));
+      expect(await statusOf(confused)).toBe(401);
+    } finally {
+      await keyed.close();
+    }
+    keys.closeAllConnections();
+    await new Promise((resolve) => keys.close(resolve));
+    const cut = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      jwksUrl: `http://127.0.0.1:${address.port}/jwks`,
+      ...LISTENING,
+      logger,
+      clock,
+    });
+    try {
+      expect(
+        (await fetch(`${cut.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${await sign('k1')}` } })).status,
+      ).toBe(503);
+    } finally {
+      await cut.close();
+    }
+  });
 });
 
 describe('data of another tenant', () => {

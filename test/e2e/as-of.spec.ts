@@ -39,7 +39,7 @@ const issued: string[] = [];
 /** Its answer, or why it has none. */
 async function answerOf(name: string, params: Record<string, unknown>): Promise<string> {
   try {
-    // A document that is asked for as of a moment says so; else it is the same.
+    // A document as of a moment says so. Everything else in it is the same.
     return JSON.stringify(await test.ask(name, params)).replace(/<dt>As recorded up to<\/dt><dd>[^<]*<\/dd>/, '');
   } catch (error) {
     return `refused: ${error instanceof Error ? error.message : String(error)}`;
@@ -50,7 +50,7 @@ beforeAll(async () => {
   test = await testLedger();
   core = test.app.get(LedgerCore);
   await test.apply(...BEGINNING);
-  // Of what is asked for by its id there is one from the start.
+  // An object that is requested by its id exists from the start.
   await live(test, { bill: 't1', at: '2026-04-02T00:00:00Z' }, issued);
   await test.apply({
     command: 'create-credit-note',
@@ -93,7 +93,7 @@ describe('as of', () => {
       expect(asked).toHaveLength(STEPS / EACH);
       for (const { position, params, answer } of asked)
         expect([position, await answerOf(name, { ...params, asOf: String(position) })]).toEqual([position, answer]);
-      // By the name that it has beside `at`, too.
+      // Also with the second name of the parameter, next to `at`.
       for (const { position, params, answer } of asked.slice(0, 1))
         expect([position, await answerOf(name, { ...params, knownAt: String(position) })]).toEqual([position, answer]);
       // It was asked something: not each answer is a refusal.

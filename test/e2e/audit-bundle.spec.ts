@@ -192,7 +192,7 @@ async function python(changed: AuditBundle, ...args: string[]) {
   return { status, said: stdout + stderr };
 }
 
-/** Where there is no Python, nothing is tested of its verifier, and whoever reads the output learns it. */
+/** Without Python, the verifier is not tested, and the output says so. */
 async function needsPython(work: () => Promise<void>): Promise<void> {
   if (hasPython) await work();
   else

@@ -117,27 +117,24 @@ describe('backfill costs', () => {
     expect(await notes(file)).toEqual([expect.objectContaining({ row: 1, code: 'last_second', field: 'end' })]);
   });
 
-  it(
-    'books the differences of a month that is delivered again as corrections, and knows the first delivery ' + 'still',
-    async () => {
-      const [first, second] = [
-        await files.write('do.csv', DO_INVOICE),
-        await files.write('do-2.csv', `${DO_INVOICE.replace('$8.84', '$8.94')}Taxes,,VAT,,${FIRST},${LAST},$1.00,\n`),
-      ];
-      await backfilled(test, 'costs', first);
-      expect(countsOf(await backfilled(test, 'costs', second))).toEqual([8, 1, 6, 1, 0]);
-      expect(countsOf(await backfilled(test, 'costs', first))).toEqual([7, 0, 7, 0, 0]);
-      // 122.11 + 0.10; the tax is no cost of goods.
-      expect(await cogs('2019-01-15')).toBe('122.21');
-      const { items } = await test.ask<{
-        items: { type: string; data: { reason?: string; lines: { amount: string }[] } }[];
-      }>('events', { stream: 'cost-digitalocean-2019-01' });
-      expect(items.find(({ type }) => type === 'CostCorrected')?.data).toMatchObject({
-        reason: 're-delivered',
-        lines: [{ amount: '8.94' }],
-      });
-    },
-  );
+  it('books differences of a second delivery as corrections, and still knows the first delivery', async () => {
+    const [first, second] = [
+      await files.write('do.csv', DO_INVOICE),
+      await files.write('do-2.csv', `${DO_INVOICE.replace('$8.84', '$8.94')}Taxes,,VAT,,${FIRST},${LAST},$1.00,\n`),
+    ];
+    await backfilled(test, 'costs', first);
+    expect(countsOf(await backfilled(test, 'costs', second))).toEqual([8, 1, 6, 1, 0]);
+    expect(countsOf(await backfilled(test, 'costs', first))).toEqual([7, 0, 7, 0, 0]);
+    // 122.11 + 0.10; the tax is no cost of goods.
+    expect(await cogs('2019-01-15')).toBe('122.21');
+    const { items } = await test.ask<{
+      items: { type: string; data: { reason?: string; lines: { amount: string }[] } }[];
+    }>('events', { stream: 'cost-digitalocean-2019-01' });
+    expect(items.find(({ type }) => type === 'CostCorrected')?.data).toMatchObject({
+      reason: 're-delivered',
+      lines: [{ amount: '8.94' }],
+    });
+  });
 
   it('counts equal lines of one invoice separately', async () => {
     const line = `Floating IPs,,Unused Floating IP,100,${FIRST},${LAST},$3.11,\n`;
@@ -220,7 +217,7 @@ describe('backfill costs', () => {
       await files.write('a.csv', focus({}, { BilledCost: '2' })),
       await files.write('b.csv', focus({ ListCost: '9', Tags: '{}' }, { BilledCost: '3' })),
     ];
-    // Two rows that no column tells apart but their cost are two charges.
+    // Two rows that differ only in their cost are two charges.
     expect(countsOf(await backfilled(test, 'costs', first))).toEqual([2, 2, 0, 0, 0]);
     expect(countsOf(await backfilled(test, 'costs', second))).toEqual([2, 0, 1, 1, 0]);
     // 0.0000008 + 3
@@ -259,7 +256,7 @@ describe('backfill costs', () => {
     expect(summary.said[1]).toMatch(
       /^aws\.csv, row 6 \(line 7\): lineKey ".*" is also the id of row 1, with other content\. Correct one of them\.$/,
     );
-    // 0.0000000181 + 0.25, tax apart
+    // 0.0000000181 + 0.25, without tax
     expect(await cogs('2023-11-15')).toBe('0.2500000181');
   });
 
@@ -284,42 +281,40 @@ describe('backfill costs', () => {
     expect(rows).toEqual([{ effective: '1.25' }]);
   });
 
-  it(
-    'reads FOCUS 1.3, whose provider has another name, and a month that is delivered again once it has an ' + 'invoice',
-    async () => {
-      const columns = FOCUS_COLUMNS.map((column) =>
-        column === 'ProviderName' ? 'ServiceProviderName' : column,
-      ).concat('HostProviderName', 'InvoiceId');
-      const month = (invoice: string, ...costs: string[]): string =>
-        [
-          columns.join(','),
-          ...costs.map((cost, n) =>
-            columns
-              .map((column) =>
-                cell(
-                  {
-                    ...FOCUS_ROW,
-                    ServiceProviderName: 'AWS',
-                    HostProviderName: 'AWS',
-                    InvoiceId: invoice,
-                    SkuId: `sku-${n}`,
-                    BilledCost: cost,
-                  }[column] ?? '',
-                ),
-              )
-              .join(','),
-          ),
-        ].join('\n');
-      const [open, closed] = [
-        await files.write('open.csv', month('', '1.00', '2.00')),
-        await files.write('closed.csv', month('INV-7', '1.00', '2.50', '0.25')),
-      ];
-      expect(countsOf(await backfilled(test, 'costs', open))).toEqual([2, 2, 0, 0, 0]);
-      expect(countsOf(await backfilled(test, 'costs', closed))).toEqual([3, 1, 1, 1, 0]);
-      // 1.00 + 2.50 + 0.25
-      expect(await cogs('2024-09-15')).toBe('3.75');
-    },
-  );
+  it('reads FOCUS 1.3, with another provider name, and a second delivery with the invoice', async () => {
+    const columns = FOCUS_COLUMNS.map((column) => (column === 'ProviderName' ? 'ServiceProviderName' : column)).concat(
+      'HostProviderName',
+      'InvoiceId',
+    );
+    const month = (invoice: string, ...costs: string[]): string =>
+      [
+        columns.join(','),
+        ...costs.map((cost, n) =>
+          columns
+            .map((column) =>
+              cell(
+                {
+                  ...FOCUS_ROW,
+                  ServiceProviderName: 'AWS',
+                  HostProviderName: 'AWS',
+                  InvoiceId: invoice,
+                  SkuId: `sku-${n}`,
+                  BilledCost: cost,
+                }[column] ?? '',
+              ),
+            )
+            .join(','),
+        ),
+      ].join('\n');
+    const [open, closed] = [
+      await files.write('open.csv', month('', '1.00', '2.00')),
+      await files.write('closed.csv', month('INV-7', '1.00', '2.50', '0.25')),
+    ];
+    expect(countsOf(await backfilled(test, 'costs', open))).toEqual([2, 2, 0, 0, 0]);
+    expect(countsOf(await backfilled(test, 'costs', closed))).toEqual([3, 1, 1, 1, 0]);
+    // 1.00 + 2.50 + 0.25
+    expect(await cogs('2024-09-15')).toBe('3.75');
+  });
 
   it('reads any bill with a column for each field', async () => {
     const header = 'provider,invoice_ref,line_key,kind,start,end,amount,currency,category\n';

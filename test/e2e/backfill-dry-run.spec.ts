@@ -72,29 +72,25 @@ describe('backfill --dry-run', () => {
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([6, 2, 1, 1, 2]);
   });
 
-  it(
-    'says which issued invoices usage of their period touches, with how much money, and afterwards that it is ' +
-      'booked as corrections',
-    async () => {
-      await backfilled(test, 'usage', await files.write('first.csv', HEADER + day('site', '01', '100')));
-      const [outcome] = await test.apply({ command: 'create-invoice', tenantId: 'acme', asOf: '2026-05-01T00:00:00Z' });
-      const { invoices } = (outcome as unknown as { result: { invoices: { invoiceId: string }[] } }).result;
-      const invoiceId = invoices[0]?.invoiceId ?? '';
-      await test.apply({ command: 'issue-invoice', invoiceId, at: '2026-05-01T00:00:00Z' });
-      const late = await files.write('late.csv', HEADER + day('site', '01', '90') + day('site', '02', '50'));
-      // (90 − 100 + 50) × 0.10
-      expect((await dryRunOf(test, 'usage', late)).effect).toEqual({
-        invoices: [{ invoiceId, tenantId: 'acme', currency: 'USD', difference: '4.00' }],
-        open: [],
-      });
-      const done = await backfilled(test, 'usage', late);
-      expect(countsOf(done)).toEqual([2, 1, 0, 1, 0]);
-      expect(done.historic).toEqual([{ tenantId: 'acme', invoices: [invoiceId], lines: 1 }]);
-      await test.apply({ command: 'create-invoice', tenantId: 'acme', asOf: '2026-05-02T00:00:00Z' });
-      const { items } = await test.ask<{ items: { total: string }[] }>('invoices', { tenantId: 'acme' });
-      expect(items.map(({ total }) => total).sort()).toEqual(['10.00', '4.00']);
-    },
-  );
+  it('reports the issued invoices that usage changes, with amounts, then that it is booked', async () => {
+    await backfilled(test, 'usage', await files.write('first.csv', HEADER + day('site', '01', '100')));
+    const [outcome] = await test.apply({ command: 'create-invoice', tenantId: 'acme', asOf: '2026-05-01T00:00:00Z' });
+    const { invoices } = (outcome as unknown as { result: { invoices: { invoiceId: string }[] } }).result;
+    const invoiceId = invoices[0]?.invoiceId ?? '';
+    await test.apply({ command: 'issue-invoice', invoiceId, at: '2026-05-01T00:00:00Z' });
+    const late = await files.write('late.csv', HEADER + day('site', '01', '90') + day('site', '02', '50'));
+    // (90 − 100 + 50) × 0.10
+    expect((await dryRunOf(test, 'usage', late)).effect).toEqual({
+      invoices: [{ invoiceId, tenantId: 'acme', currency: 'USD', difference: '4.00' }],
+      open: [],
+    });
+    const done = await backfilled(test, 'usage', late);
+    expect(countsOf(done)).toEqual([2, 1, 0, 1, 0]);
+    expect(done.historic).toEqual([{ tenantId: 'acme', invoices: [invoiceId], lines: 1 }]);
+    await test.apply({ command: 'create-invoice', tenantId: 'acme', asOf: '2026-05-02T00:00:00Z' });
+    const { items } = await test.ask<{ items: { total: string }[] }>('invoices', { tenantId: 'acme' });
+    expect(items.map(({ total }) => total).sort()).toEqual(['10.00', '4.00']);
+  });
 
   it('reports the sum of costs by kind and currency, and the effect of rates on open lines', async () => {
     const costs = await files.write(

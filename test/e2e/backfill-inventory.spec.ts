@@ -80,25 +80,22 @@ describe('backfill resources', () => {
     ).toEqual([4, 4, 0, 0, 0]);
   });
 
-  it(
-    'reads any inventory with a column for each field, and says what a row seen otherwise at the same time ' + 'needs',
-    async () => {
-      const header = 'provider,provider_id,kind,name,status,seen_at,size_gb,tags\n';
-      const file = await files.write(
-        'a.csv',
-        `${header}hetzner,vm-1,droplet,web,active,2026-04-01T00:00:00Z,40,web;prod\n`,
-      );
-      const other = await files.write(
-        'b.csv',
-        `${header}hetzner,vm-1,droplet,web,active,2026-04-01T00:00:00Z,80,web;prod\n`,
-      );
-      expect(countsOf(await backfilled(test, 'resources', file))).toEqual([1, 1, 0, 0, 0]);
-      const again = await backfilled(test, 'resources', other);
-      expect(countsOf(again)).toEqual([1, 0, 0, 0, 1]);
-      expect(again.said[0]).toMatch(/It was recorded with other content at that time\. Give the time of this listing/);
-      expect(await resources()).toEqual([['vm-1', 'droplet', '40', null]]);
-    },
-  );
+  it('reads any inventory with a column for each field, and says what a row with changed content needs', async () => {
+    const header = 'provider,provider_id,kind,name,status,seen_at,size_gb,tags\n';
+    const file = await files.write(
+      'a.csv',
+      `${header}hetzner,vm-1,droplet,web,active,2026-04-01T00:00:00Z,40,web;prod\n`,
+    );
+    const other = await files.write(
+      'b.csv',
+      `${header}hetzner,vm-1,droplet,web,active,2026-04-01T00:00:00Z,80,web;prod\n`,
+    );
+    expect(countsOf(await backfilled(test, 'resources', file))).toEqual([1, 1, 0, 0, 0]);
+    const again = await backfilled(test, 'resources', other);
+    expect(countsOf(again)).toEqual([1, 0, 0, 0, 1]);
+    expect(again.said[0]).toMatch(/It was recorded with other content at that time\. Give the time of this listing/);
+    expect(await resources()).toEqual([['vm-1', 'droplet', '40', null]]);
+  });
 });
 
 describe('backfill rates', () => {
@@ -117,35 +114,32 @@ describe('backfill rates', () => {
       effectiveUntil,
     ]);
 
-  it(
-    'reads Ubicloud’s list in whatever order, byoc as part of the family, and an edited price as a ' + 'correction',
-    async () => {
-      const file = await files.write(
-        'rates.csv',
-        header +
-          rate('standard', false, '0.0003843751', '2024-12-01T00:00:00Z') +
-          rate('standard', false, '0.000171296', '2023-01-01T00:00:00Z') +
-          rate('standard', true, '0', '2023-01-01T00:00:00Z'),
-      );
-      expect(countsOf(await backfilled(test, 'rates', file))).toEqual([3, 3, 0, 0, 0]);
-      expect(countsOf(await backfilled(test, 'rates', file))).toEqual([3, 0, 3, 0, 0]);
-      const edited = await files.write(
-        'edited.csv',
-        header +
-          rate('standard', false, '0.0003843751', '2024-12-01T00:00:00Z') +
-          rate('standard', false, '0.000171297', '2023-01-01T00:00:00Z') +
-          rate('standard', false, '0.00018', '2024-06-01T00:00:00Z'),
-      );
-      expect(countsOf(await backfilled(test, 'rates', edited))).toEqual([3, 0, 1, 2, 0]);
-      expect(countsOf(await backfilled(test, 'rates', edited))).toEqual([3, 0, 3, 0, 0]);
-      expect(await rates()).toEqual([
-        ['standard', '0.000171297', '2023-01-01T00:00:00Z', '2024-06-01T00:00:00Z'],
-        ['standard', '0.00018', '2024-06-01T00:00:00Z', '2024-12-01T00:00:00Z'],
-        ['standard', '0.0003843751', '2024-12-01T00:00:00Z', null],
-        ['standard+byoc', '0', '2023-01-01T00:00:00Z', null],
-      ]);
-    },
-  );
+  it('reads Ubicloud’s list in any order, byoc in the family, and an edited price as a correction', async () => {
+    const file = await files.write(
+      'rates.csv',
+      header +
+        rate('standard', false, '0.0003843751', '2024-12-01T00:00:00Z') +
+        rate('standard', false, '0.000171296', '2023-01-01T00:00:00Z') +
+        rate('standard', true, '0', '2023-01-01T00:00:00Z'),
+    );
+    expect(countsOf(await backfilled(test, 'rates', file))).toEqual([3, 3, 0, 0, 0]);
+    expect(countsOf(await backfilled(test, 'rates', file))).toEqual([3, 0, 3, 0, 0]);
+    const edited = await files.write(
+      'edited.csv',
+      header +
+        rate('standard', false, '0.0003843751', '2024-12-01T00:00:00Z') +
+        rate('standard', false, '0.000171297', '2023-01-01T00:00:00Z') +
+        rate('standard', false, '0.00018', '2024-06-01T00:00:00Z'),
+    );
+    expect(countsOf(await backfilled(test, 'rates', edited))).toEqual([3, 0, 1, 2, 0]);
+    expect(countsOf(await backfilled(test, 'rates', edited))).toEqual([3, 0, 3, 0, 0]);
+    expect(await rates()).toEqual([
+      ['standard', '0.000171297', '2023-01-01T00:00:00Z', '2024-06-01T00:00:00Z'],
+      ['standard', '0.00018', '2024-06-01T00:00:00Z', '2024-12-01T00:00:00Z'],
+      ['standard', '0.0003843751', '2024-12-01T00:00:00Z', null],
+      ['standard+byoc', '0', '2023-01-01T00:00:00Z', null],
+    ]);
+  });
 
   it('rates tokens by the list: 18,059,974 + 245,896 tokens at 0.00000088 are 16.1091656', async () => {
     await test.apply(TENANT, deployment('site'));

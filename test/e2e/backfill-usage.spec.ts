@@ -83,42 +83,35 @@ describe('backfill usage', () => {
     ]);
   });
 
-  it(
-    'counts equal rows of one file as two, and a second file of the same hour as the same delivered ' + 'again',
-    async () => {
-      const file = await files.write(
-        'twice.csv',
-        HEADER + hour('twice', 1, '2') + hour('twice', 1, '2') + hour('twice', 1, '7'),
-      );
-      expect(countsOf(await backfilled(test, 'usage', file))).toEqual([3, 3, 0, 0, 0]);
-      expect(countsOf(await backfilled(test, 'usage', file))).toEqual([3, 0, 3, 0, 0]);
-      // 2 + 2 + 7
-      expect(await used('twice')).toEqual({ cpu_hours: '11' });
-    },
-  );
+  it('counts equal rows of one file as two, and a second file of the same hour as a second delivery', async () => {
+    const file = await files.write(
+      'twice.csv',
+      HEADER + hour('twice', 1, '2') + hour('twice', 1, '2') + hour('twice', 1, '7'),
+    );
+    expect(countsOf(await backfilled(test, 'usage', file))).toEqual([3, 3, 0, 0, 0]);
+    expect(countsOf(await backfilled(test, 'usage', file))).toEqual([3, 0, 3, 0, 0]);
+    // 2 + 2 + 7
+    expect(await used('twice')).toEqual({ cpu_hours: '11' });
+  });
 
-  it(
-    'books another quantity of a reading that is delivered again as a correction, and knows the first delivery ' +
-      'still',
-    async () => {
-      const [first, second] = [
-        await files.write('again.csv', HEADER + hour('again', 1, '2') + hour('again', 2, '2')),
-        await files.write('again-2.csv', HEADER + hour('again', 1, '2') + hour('again', 2, '5')),
-      ];
-      expect(countsOf(await backfilled(test, 'usage', first))).toEqual([2, 2, 0, 0, 0]);
-      expect(countsOf(await backfilled(test, 'usage', second))).toEqual([2, 0, 1, 1, 0]);
-      expect(countsOf(await backfilled(test, 'usage', first))).toEqual([2, 0, 2, 0, 0]);
-      // 2 + 5
-      expect(await used('again')).toEqual({ cpu_hours: '7' });
-      const { items } = await test.ask<{ items: { type: string; data: { reason?: string } }[] }>('events', {
-        stream: 'usage-again-2026-04',
-      });
-      expect(items.at(-1)).toMatchObject({
-        type: 'UsageCorrected',
-        data: { reason: 're-delivered', origin: 'backfill' },
-      });
-    },
-  );
+  it('books another quantity of a reading as a correction, and still knows the first delivery', async () => {
+    const [first, second] = [
+      await files.write('again.csv', HEADER + hour('again', 1, '2') + hour('again', 2, '2')),
+      await files.write('again-2.csv', HEADER + hour('again', 1, '2') + hour('again', 2, '5')),
+    ];
+    expect(countsOf(await backfilled(test, 'usage', first))).toEqual([2, 2, 0, 0, 0]);
+    expect(countsOf(await backfilled(test, 'usage', second))).toEqual([2, 0, 1, 1, 0]);
+    expect(countsOf(await backfilled(test, 'usage', first))).toEqual([2, 0, 2, 0, 0]);
+    // 2 + 5
+    expect(await used('again')).toEqual({ cpu_hours: '7' });
+    const { items } = await test.ask<{ items: { type: string; data: { reason?: string } }[] }>('events', {
+      stream: 'usage-again-2026-04',
+    });
+    expect(items.at(-1)).toMatchObject({
+      type: 'UsageCorrected',
+      data: { reason: 're-delivered', origin: 'backfill' },
+    });
+  });
 
   it('identifies events without ids by file and row', async () => {
     const request = 'events,api,requests,2026-04-01T10:00:00Z,,event,1\n';

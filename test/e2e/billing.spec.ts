@@ -215,7 +215,7 @@ describe('a subscription', () => {
       usage('2026-04-03', '120'),
       usage('2026-04-20', '80'),
     );
-    // Until the 16th 20 above 100 at 1; then up to 200, of which 150 are included: 50 × 2 − 0 = 100.
+    // Until the 16th 20 above 100 at 1; then up to 200, 150 included: 50 × 2 − 0 = 100.
     expect((await issue('2026-05-01')).total).toBe('120.00');
   });
 });
@@ -301,7 +301,7 @@ describe('usage priced by a rate card', () => {
     });
     await test.apply(vm('2026-04-03', '100'), usage('2026-04-03', '2'));
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-10') });
-    // Whoever bills is told what could not be.
+    // The answer to the billing command names what could not be billed.
     expect(created).toMatchObject({ result: { quarantined: [{ code: 'missing_rate' }] } });
     const [draft = ''] = await create('2026-04-10');
     const invoice = await test.ask<Invoice>('invoice', { id: draft });

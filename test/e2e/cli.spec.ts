@@ -163,7 +163,7 @@ describe('ledgerline rate and quote', () => {
     ];
     const { code, stdout } = await cli(['rate', await files.write('requests.json', JSON.stringify(requests))]);
     expect(code).toBe(0);
-    // 0.333 is 0.33; 0.666 is 0.67, of which 0.33 is booked: 0.34.
+    // 0.333 is 0.33; 0.666 is 0.67, minus the booked 0.33: 0.34.
     expect(JSON.parse(stdout)).toMatchObject([
       { id: 'x1', net: '0.67', steps: [{ net: '0.33' }, { net: '0.34' }] },
       { id: 'x2', error: { code: 'package_size_not_positive' } },

@@ -168,31 +168,28 @@ describe('credits', () => {
     expect(created).toMatchObject({ result: { invoices: [] } });
   });
 
-  it(
-    'a coupon for periods that are billed is owed on the next invoice, and taken back where it is ' + 'revoked',
-    async () => {
-      await bill('2026-04-01');
-      await test.apply(coupon('half', '50'));
-      expect(shown(await bill('2026-04-02'))).toEqual([
-        ['base_fee', 'reversal', '-50.00', '0.00', '-50.00'],
-        ['base_fee', 'rebooked', '50.00', '25.00', '25.00'],
-      ]);
-      await test.apply({
-        command: 'revoke-credit',
-        creditId: 'half',
-        tenantId: 't1',
-        currency: 'USD',
-        at: T('2026-04-01'),
-        reason: 'not for them',
-      });
-      expect(shown(await bill('2026-04-03'))).toEqual([
-        ['base_fee', 'reversal', '-50.00', '-25.00', '-25.00'],
-        ['base_fee', 'rebooked', '50.00', '0.00', '50.00'],
-      ]);
-      const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-04') });
-      expect(created).toMatchObject({ result: { invoices: [] } });
-    },
-  );
+  it('a coupon for billed periods is owed on the next invoice, and reversed if it is revoked', async () => {
+    await bill('2026-04-01');
+    await test.apply(coupon('half', '50'));
+    expect(shown(await bill('2026-04-02'))).toEqual([
+      ['base_fee', 'reversal', '-50.00', '0.00', '-50.00'],
+      ['base_fee', 'rebooked', '50.00', '25.00', '25.00'],
+    ]);
+    await test.apply({
+      command: 'revoke-credit',
+      creditId: 'half',
+      tenantId: 't1',
+      currency: 'USD',
+      at: T('2026-04-01'),
+      reason: 'not for them',
+    });
+    expect(shown(await bill('2026-04-03'))).toEqual([
+      ['base_fee', 'reversal', '-50.00', '-25.00', '-25.00'],
+      ['base_fee', 'rebooked', '50.00', '0.00', '50.00'],
+    ]);
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-04') });
+    expect(created).toMatchObject({ result: { invoices: [] } });
+  });
 
   it('a coupon that has ended is not prolonged by a later revocation', async () => {
     await test.apply(coupon('april', '50', { until: T('2026-04-15') }));

@@ -3,7 +3,7 @@ import type { Differences } from '#audit/diff/index';
 import { deployment, subscription, tenant } from '../support/commands.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
-// Whatever makes a figure another one is named: each kind of cause by itself, with who did it and why.
+// Every cause of a changed figure is named: each kind of cause separately, with its actor and reason.
 
 const T = (date: string) => `${date}T00:00:00Z`;
 let test: TestLedger;

@@ -103,7 +103,7 @@ function rowsOf(html: string): string[][] {
     [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell = '']) => plain(cell)),
   );
 }
-/** Of a fact beside the address. */
+/** The value of a fact next to the address. */
 const fact = (html: string, name: string): string | undefined =>
   new RegExp(`<dt>${name}</dt><dd>(.*?)</dd>`).exec(html)?.[1];
 

@@ -504,7 +504,7 @@ describe('subscriptions', () => {
         refused.close();
       }
       for (const role of roles) {
-        // Who may subscribe is told nothing wrong: of the lag at once, of invoices once there is one.
+        // A caller with the right role gets no error: the lag immediately, and invoices when there is one.
         const allowed = await subscribe(role, `subscription { ${asks} }`);
         if (field === 'projectionLag')
           expect({ role, said: await allowed.next(1) }).toMatchObject({

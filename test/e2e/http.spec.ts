@@ -292,7 +292,10 @@ describe('load', () => {
     }
   });
 
-  /** An API that answers two at once, and what is asked of it while nothing can be appended; `release` ends that. */
+  /**
+   * An API that processes two requests at a time, and requests that wait because nothing can be appended. `release`
+   * ends that.
+   */
   const whileNothingIsAppended = async (
     patienceMs: number,
     ask: (url: string, headers: Record<string, string>, release: () => Promise<unknown>) => Promise<void>,
@@ -398,42 +401,39 @@ describe('load', () => {
     });
   });
 
-  it(
-    'counts a request as under way until its work is done, also where who asked has hung up, and no ' + 'longer',
-    async () => {
-      const small = await startApi({
-        ...on(api().database.url),
-        jwtSecret: SECRET,
-        ...LISTENING,
-        requestsAtOnce: 2,
-        patienceMs: 10,
-        logger,
-        clock,
-      });
-      const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` };
-      const blocker = await api().database.pool.connect();
-      try {
-        await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
-        const hangUp = new AbortController();
-        const gone = [1, 2].map(async () =>
-          fetch(`${small.url}/api/v1/tenants`, { headers, signal: hangUp.signal }).catch(() => null),
-        );
-        await waitForLocks(2);
-        hangUp.abort();
-        expect(await Promise.all(gone)).toEqual([null, null]);
-        // Their work is not done.
-        expect(await statusOf(`${small.url}/api/v1/rates`, headers)).toBe(503);
-        await blocker.query('ROLLBACK');
-        const statuses: number[] = [];
-        while (statuses.at(-1) !== 200 && statuses.length < 1000)
-          statuses.push(await statusOf(`${small.url}/api/v1/rates`, headers));
-        expect(statuses.at(-1)).toBe(200);
-      } finally {
-        blocker.release();
-        await small.close();
-      }
-    },
-  );
+  it('counts a request exactly until its work is done, also after the client closed the connection', async () => {
+    const small = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      ...LISTENING,
+      requestsAtOnce: 2,
+      patienceMs: 10,
+      logger,
+      clock,
+    });
+    const headers = { authorization: `Bearer ${api().tokens.get('operator') ?? ''}` };
+    const blocker = await api().database.pool.connect();
+    try {
+      await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
+      const hangUp = new AbortController();
+      const gone = [1, 2].map(async () =>
+        fetch(`${small.url}/api/v1/tenants`, { headers, signal: hangUp.signal }).catch(() => null),
+      );
+      await waitForLocks(2);
+      hangUp.abort();
+      expect(await Promise.all(gone)).toEqual([null, null]);
+      // Their work is not done.
+      expect(await statusOf(`${small.url}/api/v1/rates`, headers)).toBe(503);
+      await blocker.query('ROLLBACK');
+      const statuses: number[] = [];
+      while (statuses.at(-1) !== 200 && statuses.length < 1000)
+        statuses.push(await statusOf(`${small.url}/api/v1/rates`, headers));
+      expect(statuses.at(-1)).toBe(200);
+    } finally {
+      blocker.release();
+      await small.close();
+    }
+  });
 
   it('does not count open WebSockets', async () => {
     const small = await startApi({

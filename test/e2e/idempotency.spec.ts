@@ -5,7 +5,7 @@ import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
-// A key is one command's for ever: also of one that changed nothing, and the same again has the same answer.
+// A key belongs to one command permanently, even if that command changed nothing. A repetition has the same answer.
 
 const T = (date: string) => `${date}T00:00:00Z`;
 const DAY = { start: T('2026-04-03'), end: T('2026-04-04') };

@@ -92,7 +92,7 @@ const COMMANDS: readonly unknown[] = [
   usage('d', reading('01', '1')),
   usage('e', reading('01', '1')),
   usage('d', reading('02', '2')),
-  // Known, contradicting, and both beside a new one.
+  // Known, contradicting, and both next to a new one.
   usage('d', reading('01', '1')),
   usage('d', reading('01', '5')),
   usage('d', reading('02', '2'), reading('03', '3')),

@@ -132,7 +132,7 @@ const DATA = process.env['LEDGERLINE_TEST_DATA'];
 const real = (...path: string[]): string => join(DATA ?? '', ...path);
 
 if (DATA !== undefined && existsSync(DATA)) {
-  /** A copy, since rejects and notes are written beside a file. */
+  /** A copy, because rejects and notes are written next to a file. */
   const copied = async (...path: string[]): Promise<string> =>
     files.write(path.at(-1) ?? '', await readFile(real(...path), 'utf8'));
   const costs = async (): Promise<unknown> =>
@@ -153,19 +153,16 @@ if (DATA !== undefined && existsSync(DATA)) {
       expect(await costs()).toMatchObject({ lines: 7, amount: '122.11' });
     });
 
-    it(
-      'FOCUS’s official sample: 1,000 odd rows, all taken, billed 20.52022672899 and effective ' + '14.97651418586',
-      async () => {
-        const file = await copied('focus', 'focus_1.0_sample_official.csv');
-        const summary = await backfilled(test, 'costs', file);
-        expect(countsOf(summary)).toEqual([1000, 1000, 0, 0, 0]);
-        expect(summary.odd.find(({ code }) => code === 'price_times_quantity')).toMatchObject({ rows: 25 });
-        expect(countsOf(await backfilled(test, 'costs', file))).toEqual([1000, 0, 1000, 0, 0]);
-        expect(await costs()).toEqual({ lines: 1000, amount: '20.52022672899', effective: '14.97651418586' });
-      },
-    );
+    it('FOCUS’s official sample: 1,000 odd rows imported, billed 20.52022672899, effective 14.97651418586', async () => {
+      const file = await copied('focus', 'focus_1.0_sample_official.csv');
+      const summary = await backfilled(test, 'costs', file);
+      expect(countsOf(summary)).toEqual([1000, 1000, 0, 0, 0]);
+      expect(summary.odd.find(({ code }) => code === 'price_times_quantity')).toMatchObject({ rows: 25 });
+      expect(countsOf(await backfilled(test, 'costs', file))).toEqual([1000, 0, 1000, 0, 0]);
+      expect(await costs()).toEqual({ lines: 1000, amount: '20.52022672899', effective: '14.97651418586' });
+    });
 
-    it('an AWS report: 1,281 rows, of which 893 repeat a line’s id', async () => {
+    it('an AWS report: 1,281 rows, 893 of them with a repeated line id', async () => {
       const file = await copied('aws_cur', 'aws_cur_sample_anonymous.csv');
       const rows: Record<string, string>[] = parse(await readFile(file), { columns: true });
       // Some are written as 1.81E-8: numeric takes them exactly.

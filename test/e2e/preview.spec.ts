@@ -101,7 +101,7 @@ describe('the preview of a corrected rate', () => {
     // nothing of it is kept
     expect(shown(await preview([right], '2026-04-20'))).toEqual(shown(seen));
     expect(await test.ask('rates', { at: T('2026-04-06') })).toMatchObject({ items: [{ unitPrice: '0.1' }] });
-    // and applied: the issued part is corrected by −18.00 beside 3.00 for what was open
+    // and applied: the issued part is corrected by −18.00, next to 3.00 for the open part
     await test.apply(right);
     const { lines } = await bill('t1', '2026-04-20');
     expect(lines.map(({ billingKind, net }) => [billingKind, net])).toEqual([

@@ -64,19 +64,16 @@ describe('a rate that was withdrawn', () => {
   const set = { command: 'set-rate', ...RATE, unitPrice: '0.10', effectiveFrom: T('2026-01-01') };
   const withdraw = { command: 'withdraw-rate', ...RATE, from: T('2026-01-01'), reason: 'no longer sold' };
 
-  it(
-    'can be set again from the same date, and withdrawn again; each of these commands, sent once more, is ' + 'known',
-    async () => {
-      const again = { ...set, unitPrice: '0.20' };
-      const late = { ...set, occurredAt: T('2026-03-01') };
-      const story = [set, withdraw, again, { ...withdraw, reason: 'once more' }, late];
-      expect(await Promise.all([outcome(set)])).toEqual(['unchanged']);
-      for (const command of story.slice(1)) expect(await outcome(command)).toBe('done');
-      expect(await prices()).toEqual(['0.1 2026-01-01/']);
-      for (const command of story) expect(await outcome(command)).toBe('unchanged');
-      expect(await prices()).toEqual(['0.1 2026-01-01/']);
-    },
-  );
+  it('can be set again from the same date, and withdrawn again, and each repeated command is recognised', async () => {
+    const again = { ...set, unitPrice: '0.20' };
+    const late = { ...set, occurredAt: T('2026-03-01') };
+    const story = [set, withdraw, again, { ...withdraw, reason: 'once more' }, late];
+    expect(await Promise.all([outcome(set)])).toEqual(['unchanged']);
+    for (const command of story.slice(1)) expect(await outcome(command)).toBe('done');
+    expect(await prices()).toEqual(['0.1 2026-01-01/']);
+    for (const command of story) expect(await outcome(command)).toBe('unchanged');
+    expect(await prices()).toEqual(['0.1 2026-01-01/']);
+  });
 
   it('stays withdrawn if all commands are applied again', async () => {
     expect(await outcome(withdraw)).toBe('done');
@@ -139,7 +136,7 @@ describe('both axes of time', () => {
       ['0.1 2026-01-01/'],
       ['0.01 2026-04-01/'],
     ]);
-    // As of before a correction, nothing of it is known, whatever is asked.
+    // As of a position before a correction, nothing shows it.
     expect(await prices({ at, asOf: before, knownAt: String(Number(before) + 1) })).toEqual(['0.1 2026-01-01/']);
   });
 });

@@ -11,7 +11,7 @@ import { on } from '../support/log.js';
 
 const api = apiForAll();
 
-/** Where a query is asked by REST, with these parameters. */
+/** The REST route of a query, with these parameters. */
 function restOf(
   name: string,
   params: Readonly<Record<string, unknown>>,
@@ -54,7 +54,7 @@ const idsOf = (name: string): Readonly<Record<string, unknown>> => {
 describe('a tenant', () => {
   it.each(
     [...QUERIES.values()].filter(({ roles }) => roles.includes('tenant')).map(({ name, params }) => ({ name, params })),
-  )('sees of $name nothing of another, whatever it asks with', async ({ name, params }) => {
+  )('sees nothing of another tenant in $name, with any parameters', async ({ name, params }) => {
     const fields = new Set(Object.keys(params.shape));
     const asks = [
       {},
@@ -95,7 +95,7 @@ describe('SQL in parameters', () => {
   ];
 
   it.each([...QUERIES.keys()])(
-    'of %s is text: nothing is executed, nothing fails, nothing more is seen',
+    'of %s is text: nothing is executed, nothing fails, and no more data is shown',
     async (name) => {
       const { params } = QUERIES.get(name) ?? {};
       const example = idsOf(name);

@@ -58,7 +58,7 @@ async function costOf(work: () => Promise<unknown>): Promise<number> {
 const LISTS: readonly DefinedQuery[] = [...QUERIES.values()].filter(({ params }) => 'limit' in params.shape);
 
 const MAY = '2026-05-01T00:00:00Z';
-/** What a list is asked with, where that is needed for its rows to be of all kinds, or alike. */
+/** The parameters of a list that gives it rows of all kinds, or of one kind. */
 const exampleOf = (list: string): Record<string, string> =>
   list === 'lines' ? { billingKind: 'requests', at: MAY } : {};
 

@@ -187,29 +187,18 @@ describe('the replay of one tenant', () => {
     expect([t1[0]?.n, t1[0]?.first]).toEqual([(whole[0]?.n ?? 0) - 3, T('2026-04-02')]);
   });
 
-  it(
-    'has the resources and costs of the tenant, not those of another that have the same id with another ' + 'provider',
-    async () => {
-      const of = async (schema: string) => [
-        await query(`select provider, tenant_id from ${schema}.resources where provider_id = 'same'`),
-        await query(`select provider from ${schema}.cost_lines where resource_id = 'same'`),
-        await query(
-          `select s ->> 'provider' as provider from ${schema}.metered_days, jsonb_array_elements(skipped) s ` +
-            `where s ->> 'providerId' = 'same'`,
-        ),
-      ];
-      expect(await of('of_t2')).toEqual([
-        [{ provider: 'x', tenant_id: 't2' }],
-        [{ provider: 'x' }],
-        [{ provider: 'x' }],
-      ]);
-      expect(await of('of_t1')).toEqual([
-        [{ provider: 'y', tenant_id: 't1' }],
-        [{ provider: 'y' }],
-        [{ provider: 'y' }],
-      ]);
-    },
-  );
+  it('has the resources and costs of the tenant, not those with the same id at another provider', async () => {
+    const of = async (schema: string) => [
+      await query(`select provider, tenant_id from ${schema}.resources where provider_id = 'same'`),
+      await query(`select provider from ${schema}.cost_lines where resource_id = 'same'`),
+      await query(
+        `select s ->> 'provider' as provider from ${schema}.metered_days, jsonb_array_elements(skipped) s ` +
+          `where s ->> 'providerId' = 'same'`,
+      ),
+    ];
+    expect(await of('of_t2')).toEqual([[{ provider: 'x', tenant_id: 't2' }], [{ provider: 'x' }], [{ provider: 'x' }]]);
+    expect(await of('of_t1')).toEqual([[{ provider: 'y', tenant_id: 't1' }], [{ provider: 'y' }], [{ provider: 'y' }]]);
+  });
 
   it('has consistent sums: its invoices add up to its revenue', async () => {
     for (const schema of ['of_t1', 'of_t2']) {

@@ -5,7 +5,7 @@ import { createPool } from '#postgres/pool';
 import { tenant } from '../support/commands.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
-// Whoever projects keeps the Merkle tree up, and does not hash over a hole.
+// The projecting process updates the Merkle tree, and does not hash over a gap.
 
 let test: TestLedger;
 let pool: pg.Pool;
@@ -46,7 +46,7 @@ describe('the worker', () => {
   it('stops if the log lacks an event, and names it', async () => {
     await test.apply(tenant('a'));
     await untilKept(1);
-    // Without its table the tree is not kept, which ends the worker too; meanwhile an event is taken out.
+    // Without its table the tree is not updated, and the worker stops. Then an event is removed.
     await pool.query('ALTER TABLE ledgerline_audit.tree RENAME TO tree_away');
     await test.apply(tenant('b'));
     await expect(working).rejects.toThrow('ledgerline_audit.tree');

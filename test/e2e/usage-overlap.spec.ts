@@ -126,7 +126,7 @@ describe('a day and its hours', () => {
         'To replace that reading, withdraw it first (correct-usage with quantity null).',
     );
     expect(await used()).toEqual({ cpu_hours: '24' });
-    // The days beside it are free.
+    // The days next to it are free.
     expect(await execute(observe(hour('01T23', '1'), hour('03T00', '2')))).toBe('done');
     expect(await used()).toEqual({ cpu_hours: '27' });
   });
@@ -178,7 +178,7 @@ describe('a day and its hours', () => {
     expect(await used()).toEqual({ cpu_hours: '27' });
   });
 
-  it('exclude each other whatever their sources, but not those of another resource, provider, kind or deployment', async () => {
+  it('exclude each other for any sources, within one resource, provider, kind and deployment', async () => {
     await test.apply(observe({ ...DAY, provider: 'a' }));
     expect(await execute(observe(hour('02T05', '1', { provider: 'a', sourceId: 'other' })))).toBe('usage_overlap');
     expect(await execute(observe(hour('02T05', '1')))).toBe('usage_overlap');

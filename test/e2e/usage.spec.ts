@@ -137,7 +137,7 @@ describe('readings of one key, some with a provider', () => {
   });
   const total = async () => test.ask('usage', { deploymentId: 'd1' });
 
-  // The one without is a’s or b’s, whoever is named first: 5 of a and 5 of b, however they arrive.
+  // The reading without a provider belongs to the provider that is named first: 5 of a and 5 of b, in any order.
   it.each([
     ['none, a, b', [NONE, A, B]],
     ['none, b, a', [NONE, B, A]],
@@ -227,34 +227,31 @@ describe('metering again', () => {
     expect(await records()).toEqual([]);
   });
 
-  it(
-    'moves the reading of a resource that was another deployment’s, also one that a person had ' + 'corrected',
-    async () => {
-      await test.apply(droplet('d1'), meter, correct('12', metered), {
+  it('moves the reading of a resource of another deployment, also one that a person had corrected', async () => {
+    await test.apply(droplet('d1'), meter, correct('12', metered), {
+      command: 'correct-resource',
+      provider: 'do',
+      providerId: 'r1',
+      from: T('2026-04-01'),
+      deploymentId: 'd2',
+      reason: 'it was never ours',
+    });
+    await test.apply(meter);
+    expect(await records()).toEqual([['d2', 'r1', '24']]);
+    // and back: metered again
+    await test.apply(
+      {
         command: 'correct-resource',
         provider: 'do',
         providerId: 'r1',
         from: T('2026-04-01'),
-        deploymentId: 'd2',
-        reason: 'it was never ours',
-      });
-      await test.apply(meter);
-      expect(await records()).toEqual([['d2', 'r1', '24']]);
-      // and back: metered anew
-      await test.apply(
-        {
-          command: 'correct-resource',
-          provider: 'do',
-          providerId: 'r1',
-          from: T('2026-04-01'),
-          deploymentId: 'd1',
-          reason: 'it was after all',
-        },
-        meter,
-      );
-      expect(await records()).toEqual([['d1', 'r1', '24']]);
-    },
-  );
+        deploymentId: 'd1',
+        reason: 'it was after all',
+      },
+      meter,
+    );
+    expect(await records()).toEqual([['d1', 'r1', '24']]);
+  });
 
   it('keeps a person’s correction of a resource that is not metered otherwise', async () => {
     await test.apply(droplet('d1'), meter, correct('12', metered), {

@@ -265,7 +265,7 @@ describe('apply, killed', () => {
   });
 
   it.each(MOMENTS)(
-    'after line %i and %i ms: the same file again ends where an undisturbed run does',
+    'after line %i and %i ms: the same file again ends like an undisturbed run',
     async (afterLine, ms) => {
       await withDatabase(async (url) => {
         if (await killed(url, afterLine, ms)) kills += 1;

@@ -138,7 +138,7 @@ describe('while a correction is applied', () => {
     // 12 × 100 × (0.01 − 0.10)
     expect(total).toBe('-108.00');
     expect([recorded >= 24, answered > 0]).toEqual([true, true]);
-    // and all that came meanwhile is billed at May's price: 0.10
+    // and all usage since then is billed at May's price: 0.10
     expect(await run(JUNE)).toBe(decimal(String(recorded)).times(decimal('0.10')).toFixed(2));
     await expectReplayToBeLive(test.url);
   });
@@ -148,7 +148,7 @@ describe('while a correction is applied', () => {
     { ms: 700, events: 7 },
     { ms: 1100, events: 33 },
   ])(
-    'a kill -9 of the correction after $ms ms, and of the run after $events events, is made good by the same again',
+    'recovers by a repetition after a kill -9 of the correction after $ms ms and of the run after $events events',
     async ({ ms, events }) => {
       const { log } = test.app.get(LedgerCore);
       const started = performance.now();

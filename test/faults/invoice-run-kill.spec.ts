@@ -35,7 +35,7 @@ const PLAN = {
   ],
 };
 
-/** Each tenant has two deployments, each of which uses 5 of either kind a day. */
+/** Each tenant has two deployments. Each deployment uses 5 of either kind per day. */
 const COMMANDS = Array.from({ length: TENANTS }, (_, index) => `t${String(index).padStart(2, '0')}`).flatMap(
   (tenantId) => [
     { command: 'register-tenant', tenantId, name: tenantId, currency: 'USD' },

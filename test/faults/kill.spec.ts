@@ -40,7 +40,7 @@ let server: EmbeddedPostgres;
 let token: string;
 const children = new Set<ChildProcess>();
 
-/** On the same port again, so that whoever lost it finds it. */
+/** On the same port again, so that clients find it again. */
 async function startPostgres(): Promise<void> {
   const port = (server as EmbeddedPostgres | undefined) === undefined ? undefined : new URL(server.url).port;
   server = await startEmbeddedPostgres({

@@ -49,7 +49,7 @@ describe('projections of other versions', () => {
     expect(await later.projector.catchUp()).toBe(1);
     await expect(test.ask('tenants')).rejects.toThrow('made by other versions');
     expect(await test.ask('projections')).toMatchObject({ state: 'rebuilding' });
-    // What is recorded meanwhile is not in the kept read models yet.
+    // The kept read models do not have the events recorded since then yet.
     await test.core.log.append('tenant-t2', -1, [
       {
         id: '7d0c8a52-5d0e-4b7a-9a44-0e6c1d2b3a49',

@@ -167,7 +167,7 @@ describe('a rebuild', () => {
     ['while it copies', /^COPY usage_records /],
     ['while it indexes', /CREATE UNIQUE INDEX IF NOT EXISTS usage_records_/],
   ])(
-    'whose disk is full %s leaves the live read models as they are, and goes on when there is room',
+    'with a full disk %s does not change the live read models, and continues when there is space',
     async (_when, statement) => {
       const test = await testLedger();
       const proxy = await postgresProxy(test.url);
@@ -221,47 +221,43 @@ describe('an API', () => {
   });
   afterEach(async () => test.close());
 
-  it(
-    'on a database that became read-only answers what is projected, and says of a write that nothing is wrong ' +
-      'with it',
-    async () => {
-      const api = await startApi({ ...on(test.url), jwtSecret: SECRET, ...LISTENING, logger: silent });
-      try {
-        const token = await mintToken(
-          SECRET,
-          { sub: 'spec', role: 'platform_admin', ttl: '1h' },
-          instant(new Date().toISOString()),
+  it('on a database that became read-only answers reads, and reports that a write can be sent again', async () => {
+    const api = await startApi({ ...on(test.url), jwtSecret: SECRET, ...LISTENING, logger: silent });
+    try {
+      const token = await mintToken(
+        SECRET,
+        { sub: 'spec', role: 'platform_admin', ttl: '1h' },
+        instant(new Date().toISOString()),
+      );
+      const authorization = `Bearer ${token}`;
+      const url = `${api.url}/api/v1`;
+      const read = async () =>
+        (await asTold(async () => fetch(`${url}/usage?deploymentId=d`, { headers: { authorization } }))).body;
+      const write = async () =>
+        asTold(async () =>
+          fetch(`${url}/commands`, {
+            method: 'POST',
+            headers: { authorization, 'content-type': 'application/json' },
+            body: JSON.stringify(usage(1)),
+          }),
         );
-        const authorization = `Bearer ${token}`;
-        const url = `${api.url}/api/v1`;
-        const read = async () =>
-          (await asTold(async () => fetch(`${url}/usage?deploymentId=d`, { headers: { authorization } }))).body;
-        const write = async () =>
-          asTold(async () =>
-            fetch(`${url}/commands`, {
-              method: 'POST',
-              headers: { authorization, 'content-type': 'application/json' },
-              body: JSON.stringify(usage(1)),
-            }),
-          );
-        const name = new URL(test.url).pathname.slice(1);
-        await test.core.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
-        await dropDatabaseConnections(test.url);
-        expect(await read()).toEqual({ cpu: '1' });
-        expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
-        await test.core.pool.query(
-          `BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`,
-        );
-        await dropDatabaseConnections(test.url);
-        expect(await write()).toMatchObject({ status: 200 });
-        expect(await read()).toEqual({ cpu: '2' });
-      } finally {
-        await api.close();
-      }
-      const again = await ledgerOn(test.url);
-      await again.ledger.catchUp();
-      await again.close();
-      await expectReplayToBeLive(test.url);
-    },
-  );
+      const name = new URL(test.url).pathname.slice(1);
+      await test.core.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+      await dropDatabaseConnections(test.url);
+      expect(await read()).toEqual({ cpu: '1' });
+      expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
+      await test.core.pool.query(
+        `BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`,
+      );
+      await dropDatabaseConnections(test.url);
+      expect(await write()).toMatchObject({ status: 200 });
+      expect(await read()).toEqual({ cpu: '2' });
+    } finally {
+      await api.close();
+    }
+    const again = await ledgerOn(test.url);
+    await again.ledger.catchUp();
+    await again.close();
+    await expectReplayToBeLive(test.url);
+  });
 });

@@ -91,51 +91,48 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
     await expectReplayToBeLive(test.url);
   });
 
-  it(
-    'says what differs, in rows and money by tenant and month, and changes nothing unless that is ' + 'accepted',
-    async () => {
-      await sql(`UPDATE ledgerline.revenue SET amount = 2.5 WHERE amount = 2.4`);
-      await sql(`DELETE FROM ledgerline.usage_records WHERE period_start = '2026-04-03'`);
-      const refused = await test.ledger.rebuilder.rebuild();
-      expect(refused.outcome).toBe('refused');
-      expect(
-        refused.tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0),
-      ).toMatchObject([
-        {
-          table: 'usage_records',
-          rows: 11,
-          onlyLive: 0,
-          onlyShadow: 1,
-          different: 0,
-          examples: [{ live: null, shadow: { quantity: '24', period_start: '2026-04-03T00:00:00+00:00' } }],
-        },
-        {
-          table: 'revenue',
-          rows: 1,
-          onlyLive: 0,
-          onlyShadow: 0,
-          different: 1,
-          examples: [{ live: { amount: '2.5' }, shadow: { amount: '2.4' } }],
-        },
-      ]);
-      expect(refused.money).toEqual([
-        {
-          of: 'revenue',
-          tenantId: 't1',
-          month: '2026-04',
-          currency: 'USD',
-          live: '2.5',
-          shadow: '2.4',
-          difference: '-0.1',
-        },
-      ]);
-      expect(await sql('SELECT amount FROM ledgerline.revenue')).toEqual([{ amount: '2.5' }]);
-      // The shadow is kept: no event is applied again.
-      const accepted = await test.ledger.rebuilder.rebuild({ accept: true });
-      expect(accepted).toMatchObject({ outcome: 'swapped', resumedFrom: refused.position });
-      await expectReplayToBeLive(test.url);
-    },
-  );
+  it('reports differences in rows and money, and changes nothing until they are accepted', async () => {
+    await sql(`UPDATE ledgerline.revenue SET amount = 2.5 WHERE amount = 2.4`);
+    await sql(`DELETE FROM ledgerline.usage_records WHERE period_start = '2026-04-03'`);
+    const refused = await test.ledger.rebuilder.rebuild();
+    expect(refused.outcome).toBe('refused');
+    expect(
+      refused.tables.filter(({ onlyLive, onlyShadow, different }) => onlyLive + onlyShadow + different > 0),
+    ).toMatchObject([
+      {
+        table: 'usage_records',
+        rows: 11,
+        onlyLive: 0,
+        onlyShadow: 1,
+        different: 0,
+        examples: [{ live: null, shadow: { quantity: '24', period_start: '2026-04-03T00:00:00+00:00' } }],
+      },
+      {
+        table: 'revenue',
+        rows: 1,
+        onlyLive: 0,
+        onlyShadow: 0,
+        different: 1,
+        examples: [{ live: { amount: '2.5' }, shadow: { amount: '2.4' } }],
+      },
+    ]);
+    expect(refused.money).toEqual([
+      {
+        of: 'revenue',
+        tenantId: 't1',
+        month: '2026-04',
+        currency: 'USD',
+        live: '2.5',
+        shadow: '2.4',
+        difference: '-0.1',
+      },
+    ]);
+    expect(await sql('SELECT amount FROM ledgerline.revenue')).toEqual([{ amount: '2.5' }]);
+    // The shadow is kept: no event is applied again.
+    const accepted = await test.ledger.rebuilder.rebuild({ accept: true });
+    expect(accepted).toMatchObject({ outcome: 'swapped', resumedFrom: refused.position });
+    await expectReplayToBeLive(test.url);
+  });
 
   it('rebuilds only some projections, and rolls these back', async () => {
     await sql(`UPDATE ledgerline.revenue SET amount = 2.5 WHERE amount = 2.4`);

@@ -37,7 +37,7 @@ describe('an event that can’t be applied', () => {
     ['is of an unknown type', POISON, 'codec', 'its type is unknown to this version'],
     ['contradicts what is projected', IMPOSSIBLE, 'invoice-lines', 'is split but was never opened'],
   ])(
-    'because it %s: all before it is projected, and the status says where and why',
+    'because it %s: all earlier events are projected, and the status has its position and the reason',
     async (_, event, projection, reason) => {
       const position = await append('a-stream', event);
       await expect(test.ledger.catchUp()).rejects.toThrow(`halted at position ${position} (${projection})`);

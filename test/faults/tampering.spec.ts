@@ -8,7 +8,8 @@ import { KeptTree, rootText } from '#transparency/kept-tree';
 import { newSigner } from '#transparency/note';
 import { verifyLog } from '#transparency/verify';
 
-// Whoever may write to the tables of the log, past its trigger, changes it: each is found, and where.
+// An attacker with write access to the tables of the log, past its trigger, changes it. Each change is found and
+// located.
 
 const signer = newSigner('ledgerline/test');
 const EVENTS = 600;

@@ -6,7 +6,7 @@ import { instant } from '#domain/time/instant';
 import { EventCodec } from '#event-store/codec';
 import type { StoredEvent } from '#event-store/port';
 
-/** One file per event type and version of its shape: what the log may hold for ever must be readable for ever. */
+/** One file per event type and version: every event that a log may contain must stay readable. */
 
 const FOLDER = 'test/golden/events';
 const zFile = z.strictObject({ type: z.string(), data: z.unknown(), metadata: z.unknown() });

@@ -228,7 +228,7 @@ describe('invoices that were issued at the wrong price', () => {
   });
 
   it('fixed, reverted by accident, and fixed again: the final total is right', () => {
-    // May 22,855,680 × 0.0000031 = 70.852608; in June it is believed to be × 0.00000281 = 64.2244608: −6.63 beside
+    // May 22,855,680 × 0.0000031 = 70.852608; in June it is believed to be × 0.00000281 = 64.2244608: −6.63 next to
     // June's 62.15; then May +6.63, June 68.57 − 62.15 = +6.42, and July 70.85. In all 210.27 = 70.85 + 68.57 + 70.85
     expect(invoiced['us']).toEqual([
       { total: '70.85', corrects: false },

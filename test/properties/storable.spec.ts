@@ -5,7 +5,7 @@ import { instant } from '#domain/time/instant';
 import { EventCodec } from '#event-store/codec';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
-// Whatever is taken can be projected and read: one value that could not would halt the read models of all.
+// Everything that is accepted can be projected and read: one other value would halt the read models of all tenants.
 
 const T = (date: string) => instant(`${date}T00:00:00Z`);
 const period = { start: T('2026-04-02'), end: T('2026-04-03') };

@@ -23,7 +23,7 @@ type ReadCall = grpc.ServerWritableStream<ReadReq, ReadResp>;
 
 const TICKS_PER_MS = 10_000n;
 const NO_STREAM = -1;
-/** What a record takes in the log beside its data; positions are byte offsets, as in the real server. */
+/** The size of a record in the log in addition to its data. Positions are byte offsets, as in the real server. */
 const RECORD_BYTES = 137;
 
 /**

@@ -24,7 +24,7 @@ const SYNC = 'S';
 /** A start-up message has no type: it begins with its length. */
 const HEAD_BYTES = 5;
 
-/** A server in front of Postgres that passes on what it gets, but for the statements that it is told to refuse. */
+/** A server in front of Postgres that forwards everything except the statements that it must refuse. */
 export async function postgresProxy(databaseUrl: string): Promise<PostgresProxy> {
   const target = new URL(databaseUrl);
   const connections = new Set<net.Socket>();
@@ -65,7 +65,7 @@ export async function postgresProxy(databaseUrl: string): Promise<PostgresProxy>
   };
 }
 
-/** Takes the client's bytes apart into messages, and passes on each that is not refused. */
+/** Splits the client's bytes into messages, and forwards each message that is not refused. */
 function passOn(client: net.Socket, upstream: net.Socket, refusalOf: (text: string) => Refusal | null): void {
   let pending = Buffer.alloc(0);
   let hasStarted = false;

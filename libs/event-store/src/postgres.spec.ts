@@ -112,27 +112,24 @@ describe('the log in Postgres', () => {
     expect(rows).toEqual([{ commits: 1 }]);
   });
 
-  it(
-    'says that the outcome is unknown where the connection breaks before the answer; a retry is ' + 'recognised',
-    async () => {
-      // The lock of the head keeps the append in progress for as long as the test needs.
-      const holder = new pg.Client(database.url);
-      await holder.connect();
-      await holder.query('begin; select * from ledgerline_log.head for update');
-      const append = log.append('a', NO_STREAM, [event(1)]);
-      const waiting = `select pid from pg_stat_activity
+  it('reports an unknown outcome if the connection breaks before the answer, and recognises a retry', async () => {
+    // The lock of the head keeps the append in progress for as long as the test needs.
+    const holder = new pg.Client(database.url);
+    await holder.connect();
+    await holder.query('begin; select * from ledgerline_log.head for update');
+    const append = log.append('a', NO_STREAM, [event(1)]);
+    const waiting = `select pid from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'`;
-      const pids = async (): Promise<number[]> =>
-        (await holder.query<{ pid: number }>(waiting)).rows.map(({ pid }) => pid);
-      while ((await pids()).length === 0);
-      await holder.query('select pg_terminate_backend($1)', [(await pids())[0]]);
-      await expect(append).rejects.toBeInstanceOf(UnknownOutcome);
-      await holder.query('commit');
-      await holder.end();
-      expect(await log.append('a', NO_STREAM, [event(1)])).toEqual({ revision: 0, position: 1 });
-      expect(await log.append('a', NO_STREAM, [event(1)])).toEqual({ revision: 0, position: 1 });
-    },
-  );
+    const pids = async (): Promise<number[]> =>
+      (await holder.query<{ pid: number }>(waiting)).rows.map(({ pid }) => pid);
+    while ((await pids()).length === 0);
+    await holder.query('select pg_terminate_backend($1)', [(await pids())[0]]);
+    await expect(append).rejects.toBeInstanceOf(UnknownOutcome);
+    await holder.query('commit');
+    await holder.end();
+    expect(await log.append('a', NO_STREAM, [event(1)])).toEqual({ revision: 0, position: 1 });
+    expect(await log.append('a', NO_STREAM, [event(1)])).toEqual({ revision: 0, position: 1 });
+  });
 
   it('reads pages bounded by rows and by bytes', async () => {
     const large = 'x'.repeat(800_000);

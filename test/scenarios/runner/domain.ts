@@ -334,7 +334,7 @@ export class DomainLedger implements Ledger {
     });
   }
 
-  /** A flat amount is one, whatever is used. */
+  /** A flat amount counts once, with or without usage. */
   private quantityIn(line: LineDefinition, period: Period): string {
     if (!countsUsage(line)) return '1';
     const upTo = (at: Instant) => {

@@ -36,7 +36,7 @@ const entryForms = (told: Told): readonly Entry[] => [
 const REFUSED: readonly Form<string>[] = [form('refused CODE', (words) => words.of('CODE'))];
 const refusedIn = (block: Block): string | null => readChildren(block, REFUSED)[0] ?? null;
 
-/** An action: one command, or several of which the last may be refused. */
+/** An action: one command, or several commands. The last one may be refused. */
 const action = (usage: string, read: (words: Words, block: Block) => Command | readonly [Command, Command]): Entry =>
   form(usage, (words, block) => {
     const commands: readonly Command[] = [read(words, block)].flat();
@@ -120,7 +120,7 @@ const DECLARATIONS: readonly Entry[] = [
 const subscriptionId = (deploymentId: string, ordinal: number): string =>
   ordinal === 1 ? deploymentId : `${deploymentId}-${ordinal}`;
 
-/** A deployment's first subscription also registers it; its subscriptions are told apart by their order. */
+/** A deployment's first subscription also registers it. Its subscriptions are numbered in their order. */
 function subscriptionForms({ subscriptions }: Told): readonly Entry[] {
   const current = (words: Words): string => {
     const deploymentId = words.of('DEPLOYMENT');

@@ -80,7 +80,7 @@ expect unbilled
   });
 });
 
-/** Lines that say what must come out, and the figures on them: dates and names apart. */
+/** Lines with expected results, and their figures except dates and names. */
 const SAYS = /^ {4}(subtotal|tax|total|number) \S+$|^expect billed | = |^ {4}\S+ \S+ on \S+ with no /;
 const FIGURES = /(?<=\s)(INV-|-)?\d+(\.\d+)?(?=\s|$)/g;
 const COMMENT = /(^|\s+)#.*$/;

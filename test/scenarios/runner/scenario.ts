@@ -88,7 +88,7 @@ export interface ReadingKey {
   readonly billingKind: string;
   readonly period: Period;
   readonly granularity: 'event';
-  /** The line of the story: readings of one day are told apart by it. */
+  /** The line in the story. It distinguishes readings of the same day. */
   readonly sourceId: string;
 }
 export interface Observation extends ReadingKey {

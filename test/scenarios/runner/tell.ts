@@ -37,7 +37,7 @@ export interface Billed {
   readonly quarantined: readonly QuarantineFigures[];
 }
 
-/** Whoever can be told a story: commands in, figures out. The pure engine is one, the whole stack the other. */
+/** Runs a story: commands in, figures out. There are two: the pure engine, and the whole stack. */
 export interface Ledger {
   /** Carries out a command; throws Refused. */
   apply(command: Command): Promise<void>;
@@ -135,7 +135,7 @@ class Telling implements Told {
     }
   }
 
-  /** The rows of an invoice come to its header, whatever the story says of them. */
+  /** The rows of an invoice add up to its header, even if the story does not mention them. */
   private addsUp(place: Place, { rows, subtotal, tax, total }: InvoiceFigures): void {
     const [net, taxes] = [sum(rows.map((row) => decimal(row.net))), sum(rows.map((row) => decimal(row.tax)))];
     const header = [subtotal, tax, total].map((amount) => decimal(amount));

@@ -57,7 +57,7 @@ describe('billingPeriodAt', () => {
   });
 
   it('counts in UTC like Intl, without using it', () => {
-    // 1900 to 2100, in microseconds. Etc/UTC is UTC by another name, which Intl is asked for.
+    // 1900 to 2100, in microseconds. Etc/UTC is another name of UTC, for which Intl is used.
     const instants = fc.bigInt({ min: -2_208_988_800_000_000n, max: 4_102_444_800_000_000n }).map(fromMicros);
     fc.assert(
       fc.property(instants, fc.option(instants), fc.constantFrom('month', 'year'), (time, anchor, interval) => {

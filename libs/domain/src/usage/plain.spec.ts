@@ -102,7 +102,7 @@ describe('plainly observed', () => {
         ({ length }) => length,
       ),
     ).toEqual([1000]);
-    // Each 512 × 2 bytes and 153 beside, with its comma: 524,288 / 1,177 = 445.4.
+    // Each has 512 × 2 bytes plus 153, with its comma: 524,288 / 1,177 = 445.4.
     expect(
       packedReadings(Array.from({ length: 1000 }, () => reading({ resourceId: 'é'.repeat(512) }))).map(
         ({ length }) => length,
