@@ -105,8 +105,9 @@ const resourcesOf = (n: number, id: string): LedgerEvent => ({
     seenAt: FROM,
     resources: numbers(RESOURCES_PER_DEPLOYMENT).map((resource) => ({
       providerId: resourceId(n, resource),
-      kind: 'droplet',
-      name: `droplet-${n}-${resource}`,
+      // Not metered from the inventory: the usage log has the readings.
+      kind: 'server',
+      name: `server-${n}-${resource}`,
       status: 'active',
       region: 'nyc3',
       sizeSlug: 's-2vcpu-4gb',

@@ -92,6 +92,7 @@ const TABLE: ReadonlyMap<
     { for: READ, query: 'credit-note-document', example: () => `/api/v1/credit-notes/${api().creditNoteId}/document` },
   ],
   ['GET /api/v1/unbilled', { for: STAFF, query: 'unbilled', example: () => '/api/v1/unbilled' }],
+  ['GET /api/v1/days-to-meter', { for: STAFF, query: 'days-to-meter', example: () => '/api/v1/days-to-meter' }],
   ['GET /api/v1/metered-days', { for: STAFF, query: 'metered-days', example: () => '/api/v1/metered-days' }],
   [
     'GET /api/v1/days-to-meter',

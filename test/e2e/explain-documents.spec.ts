@@ -19,7 +19,8 @@ const explain = async <Is extends Explained['is']>(id: string, is: Is): Promise<
   return explained as Extract<Explained, { is: Is }>;
 };
 const drafted = async (asOf: string): Promise<string> => {
-  const [created] = await test.apply({ command: 'create-invoice', tenantId: 't', asOf: T(asOf) });
+  // Only the first four days are metered.
+  const [created] = await test.apply({ command: 'create-invoice', tenantId: 't', asOf: T(asOf), unmetered: 'bill' });
   return (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result.invoices[0]?.invoiceId ?? '';
 };
 

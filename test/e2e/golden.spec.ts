@@ -246,6 +246,8 @@ describe.each(LOGS)('April of the dashboard pilot, the log in %s,', (_log, testL
         },
       ],
     });
+    // Within the allowance of May.
+    await test.apply({ command: 'run-metering', date: '2026-05-01' });
     // 24 more hours in the first part: 336 above the allowance instead of 312, 3.36 instead of 3.12.
     const next = await invoice('2026-05-02T00:00:00Z');
     expect(next.total).toBe('0.24');

@@ -230,7 +230,7 @@ describe('the preview of', () => {
         seenAt: T('2026-04-01'),
         deploymentId: 'd1',
       },
-      ...['02', '03', '04'].map((day) => ({ command: 'run-metering', date: `2026-04-${day}` })),
+      ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((day) => ({ command: 'run-metering', date: `2026-04-0${day}` })),
     );
     await bill('t1', '2026-04-10');
     const moved = {
@@ -242,11 +242,11 @@ describe('the preview of', () => {
       reason: 'it is theirs',
     };
     const seen = await preview([moved], '2026-04-20');
-    expect(seen.remetered).toEqual(['2026-04-03', '2026-04-04']);
-    // 48 hours at 0.01
+    expect(seen.remetered).toEqual([3, 4, 5, 6, 7, 8, 9].map((day) => `2026-04-0${day}`));
+    // 7 of 9 days × 24 hours at 0.01
     expect(shown(seen)).toEqual([
-      ['t1', 'issued', '04-01/04-10', '0.72', '0.24', '-0.48'],
-      ['t2', 'open', '04-01/05-01', '0.00', '0.48', '0.48'],
+      ['t1', 'issued', '04-01/04-10', '2.16', '0.48', '-1.68'],
+      ['t2', 'open', '04-01/05-01', '0.00', '1.68', '1.68'],
     ]);
     expect(seen.total).toBe('0.00');
   });

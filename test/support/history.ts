@@ -33,7 +33,10 @@ export async function history(test: TestLedger): Promise<void> {
     ...more,
   });
   const create = async (asOf: string, issue = true): Promise<string> => {
-    const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T(asOf) });
+    // Only some days are metered.
+    const [created] = await test.apply({
+      ...{ command: 'create-invoice', tenantId: 't1', asOf: T(asOf), unmetered: 'bill' },
+    });
     const invoiceId =
       (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result.invoices[0]?.invoiceId ?? '';
     if (issue) await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });

@@ -63,6 +63,7 @@ export const ERROR_CODES: readonly string[] = [
   'not_an_array',
   'not_an_instant',
   'not_halted',
+  'not_metered',
   'not_previewed',
   'not_ready',
   'not_withdrawable',

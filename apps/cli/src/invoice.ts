@@ -1,16 +1,23 @@
+import { z } from 'zod';
 import { parse, zInstant } from '#domain/schema';
 import { invoiceRun, tenantIds } from '#operations/invoice-run';
 import type { Invoice } from '#operations/invoices';
-import { print, printJson, progress, say, table } from './output.js';
+import { counted, print, printJson, progress, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { readOption } from './wrong-usage.js';
 
-/** Creates (and with --issue issues) the invoices due as of an instant. A second run finds the same invoices. */
+const zUnmetered = z.literal('bill').optional();
+
+/**
+ * Meters what is due, then creates (and with --issue issues) the invoices due as of an instant. A second run finds the
+ * same invoices.
+ */
 export async function run(
   _args: readonly string[],
-  options: { dataDir: string; json: boolean; asOf?: unknown; tenant?: unknown; issue?: unknown },
+  options: { dataDir: string; json: boolean; asOf?: unknown; tenant?: unknown; issue?: unknown; unmetered?: unknown },
 ): Promise<number> {
   const asOf = readOption(() => parse(zInstant, options.asOf, '--as-of'));
+  const unmetered = readOption(() => parse(zUnmetered, options.unmetered, '--unmetered'));
   return withLedger(options, async (ledger) => {
     const caller = cliCaller();
     const tenants = typeof options.tenant === 'string' ? [options.tenant] : await tenantIds(ledger, caller);
@@ -21,6 +28,10 @@ export async function run(
       asOf,
       tenantIds: tenants,
       issue: options.issue === true,
+      unmetered,
+      onMetered: ({ date, count }) => {
+        say(`metered ${date}: ${counted(count, 'record')}`);
+      },
     })) {
       for (const { code, message } of quarantined) say(`not billed (${code}): ${message}`);
       if (failure !== null) say(`tenant ${tenantId}: ${failure.message}`);

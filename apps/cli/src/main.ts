@@ -100,13 +100,14 @@ command(
   .option('--at <instant>', 'the instant by which the retention must be over (default: now)');
 command(
   'invoice',
-  'create (and issue) the invoices that are due as of an instant',
+  'meter the days that are due, then create (and issue) the invoices that are due as of an instant',
   'ledgerline invoice --as-of 2026-05-01T00:00:00Z --issue',
   () => import('./invoice.js'),
 )
   .requiredOption('--as-of <instant>', 'bill what is due as of this instant')
   .option('--tenant <id>', 'only this tenant')
-  .option('--issue', 'issue the invoices too', false);
+  .option('--issue', 'issue the invoices too', false)
+  .option('--unmetered <bill>', 'bill: bill days that are not metered as 0; else refused');
 command(
   'rates',
   'correct a rate in the past, or show what the correction would change',

@@ -1,9 +1,10 @@
-import type { Instant } from '#domain/time/instant';
+import { earlier, type Instant } from '#domain/time/instant';
 import type { Caller } from '#ledger/caller';
 import { inOrder, valueOf } from '#ledger/appending/in-order';
 import type { AnswerOf } from '#ledger/query';
 import { type Invoice, invoice, zDrafted, zIssued } from './invoices.js';
 import type { Ledger } from './ledger.js';
+import { meterDue } from './metering-run.js';
 import { tenants } from './tenants.js';
 
 export interface InvoiceRun {
@@ -11,6 +12,10 @@ export interface InvoiceRun {
   readonly tenantIds: readonly string[];
   /** Also issues the drafts: new ones, and existing ones of the same instant. */
   readonly issue: boolean;
+  /** `bill`: also bills days that can't be metered. Default: a tenant with such days is not billed (`not_metered`). */
+  readonly unmetered?: 'bill' | undefined;
+  /** Called for each day that the run metered. */
+  readonly onMetered?: (day: { readonly date: string; readonly count: number }) => void;
 }
 
 /** The result of a run for one tenant. */
@@ -42,13 +47,14 @@ export async function tenantIds(ledger: Ledger, caller: Caller): Promise<string[
 const AT_ONCE = 32;
 
 /**
- * Bills tenants as of an instant and issues their invoices in order. A second run finds the same invoices. A failure of
- * one tenant does not stop the others.
+ * Meters the days that are due, then bills tenants as of an instant and issues their invoices in order. A second run
+ * finds the same invoices. A failure of one tenant does not stop the others.
  */
 export async function* invoiceRun(ledger: Ledger, caller: Caller, run: InvoiceRun): AsyncGenerator<TenantBilled> {
+  for await (const day of meterDue(ledger, caller, earlier(run.asOf, caller.now))) run.onMetered?.(day);
   for (let from = 0; from < run.tenantIds.length; from += AT_ONCE) {
     const drafted = await Promise.all(
-      run.tenantIds.slice(from, from + AT_ONCE).map((tenantId) => draft(ledger, caller, tenantId, run.asOf)),
+      run.tenantIds.slice(from, from + AT_ONCE).map((tenantId) => draft(ledger, caller, tenantId, run)),
     );
     const issued = run.issue
       ? (await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, run.asOf, inTurn))).map(valueOf)
@@ -63,10 +69,18 @@ const ISSUED_ALREADY: readonly string[] = ['conflicting_body', 'invoice_not_draf
 /** The progress for one tenant: the ids of its invoices. */
 type Billing = TenantBilled<string>;
 
-async function draft(ledger: Ledger, caller: Caller, tenantId: string, asOf: Instant): Promise<Billing> {
+async function draft(
+  ledger: Ledger,
+  caller: Caller,
+  tenantId: string,
+  { asOf, unmetered }: InvoiceRun,
+): Promise<Billing> {
   const billing: Billing = { tenantId, invoices: [], quarantined: [], failure: null };
   return unlessFailed(billing, async () => {
-    const outcome = await ledger.execute({ command: 'create-invoice', tenantId, asOf }, caller);
+    const outcome = await ledger.execute(
+      { command: 'create-invoice', tenantId, asOf, ...(unmetered === undefined ? {} : { unmetered }) },
+      caller,
+    );
     if (outcome.status === 'refused') throw refusal(outcome.error);
     const { invoices, quarantined } = zDrafted.parse(outcome.result);
     return { ...billing, invoices: invoices.map(({ invoiceId }) => invoiceId), quarantined };

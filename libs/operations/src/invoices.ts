@@ -45,14 +45,22 @@ export const zIssued = z.object({ quarantined }).default({ quarantined: [] });
 const createInvoice = defineCommand({
   name: 'create-invoice',
   summary: 'Creates a draft of what is due for a tenant as of an instant. The same command again finds it',
-  fields: z.strictObject({ tenantId: zId, asOf: zInstant, select: zSelection.optional() }),
+  fields: z.strictObject({
+    tenantId: zId,
+    asOf: zInstant,
+    select: zSelection.optional(),
+    unmetered: z
+      .literal('bill')
+      .optional()
+      .describe('Bill days without metering as 0. Otherwise such days are refused: not_metered'),
+  }),
   key: 'none',
   isPreviewed: false,
   mistakes: { correctedBy: ['void-invoice'] },
   example: { tenantId: 'acme', asOf: APRIL.end },
   async handle(call, core) {
-    const { tenantId, asOf, select = null } = call.fields;
-    return new Invoicing(core).create(call, tenantId, asOf, select);
+    const { tenantId, asOf, select: selection = null, unmetered } = call.fields;
+    return new Invoicing(core).create(call, { tenantId, asOf, selection, unmetered });
   },
 });
 

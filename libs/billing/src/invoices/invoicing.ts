@@ -28,6 +28,7 @@ import { rootText } from '#transparency/kept-tree';
 import { type TenantAccount, tenantAccount } from './accounts.js';
 import { billingFacts } from './billing-facts.js';
 import { claimedParts, isNothing, leftOut, rated, toClaimedPart } from './rated-invoice.js';
+import { assertMetered } from '../metering/not-metered.js';
 import { canonicalJson, type CommandCall, type CommandDone, sha256 } from '#ledger/command';
 import { answerIfKnown, type AppendCause, type Decision } from '#ledger/appending/event-book';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -46,6 +47,14 @@ interface Claim {
   readonly result: object;
 }
 
+export interface InvoiceToCreate {
+  readonly tenantId: string;
+  readonly asOf: Instant;
+  readonly selection: Selection | null;
+  /** `bill`: also bills days that are not metered, as if there was nothing on them. */
+  readonly unmetered?: 'bill' | undefined;
+}
+
 const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> =>
   Object.hasOwn(invoiceEvents, event.type);
 
@@ -59,9 +68,9 @@ export class Invoicing {
 
   /**
    * Creates the draft of what is due as of an instant. Where it exists, or nothing is due, the answer is the same and
-   * `unchanged`.
+   * `unchanged`. Errors: `not_metered`, unless days that are not metered are to be billed too.
    */
-  async create(call: CommandCall, tenantId: string, asOf: Instant, selection: Selection | null): Promise<CommandDone> {
+  async create(call: CommandCall, { tenantId, asOf, selection, unmetered }: InvoiceToCreate): Promise<CommandDone> {
     for (;;) {
       const account = await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId);
       const { currency } = account;
@@ -88,6 +97,7 @@ export class Invoicing {
           selection,
           select: (each) => billingAsOf(each, asOf),
         });
+        if (unmetered !== 'bill') await assertMetered(this.core, at, facts, asOf);
         if (isNothing(invoice))
           return await this.core.book.append(stream, revision, call, {
             events: [],

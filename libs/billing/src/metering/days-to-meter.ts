@@ -1,4 +1,9 @@
-import { METERED_BILLING_KINDS, type MeteredReading, type MeteredResource } from '#domain/metering/metering';
+import {
+  isMeteredKind,
+  METERED_BILLING_KINDS,
+  type MeteredReading,
+  type MeteredResource,
+} from '#domain/metering/metering';
 import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { contains, dayOf, type Period } from '#domain/time/period';
@@ -44,13 +49,13 @@ export interface PendingDay extends DueDay {
 }
 
 const dateOf = (at: Instant): string => at.slice(0, 10);
-const dayNamed = (date: string): Period => dayOf(`${date}T00:00:00Z` as Instant);
+export const dayNamed = (date: string): Period => dayOf(`${date}T00:00:00Z` as Instant);
 
 /**
  * The days of a span that were never metered, or changed after they were metered, in order. Whether metering them would
  * record anything is another question: `pendingDays`.
  */
-async function dueDays(core: LedgerCore, position: number, { start, end }: Period): Promise<DueDay[]> {
+export async function dueDays(core: LedgerCore, position: number, { start, end }: Period): Promise<DueDay[]> {
   const span = { first: dateOf(start), last: dateOf(dayBefore(end)) };
   const unmetered = await readUnmeteredDates(core.db, position, span);
   const changed = await readChangedDays(core.db, position, { dates: null });
@@ -84,7 +89,7 @@ export async function pendingDays(core: LedgerCore, position: number, until: Ins
 }
 
 /** What metering these days would change, of some deployments or of all (null). */
-async function pendingOf(
+export async function pendingOf(
   core: LedgerCore,
   position: number,
   days: readonly DueDay[],
@@ -92,7 +97,9 @@ async function pendingOf(
 ): Promise<PendingDay[]> {
   const last = days.at(-1);
   if (last === undefined) return [];
-  const resources = await resourcesOf(core, position, deploymentIds, dayNamed(last.date).end);
+  const resources = (await resourcesOf(core, position, deploymentIds, dayNamed(last.date).end)).filter(({ timeline }) =>
+    timeline.sightings.some(({ state }) => state !== null && isMeteredKind(state.kind)),
+  );
   if (resources.length === 0) return days.map((day) => ({ ...day, readings: [] }));
   const meter = await meteringOf(core, position, resources);
   const asked = deploymentIds === null ? null : new Set(deploymentIds);

@@ -84,6 +84,9 @@ const KINDS: ReadonlyMap<string, KindMapping> = new Map(
 
 export const METERED_BILLING_KINDS: readonly string[] = [...KINDS.values()].map(({ billingKind }) => billingKind);
 
+/** Whether resources of this inventory kind are metered. */
+export const isMeteredKind = (kind: string): boolean => KINDS.has(kind);
+
 const FRACTION_SCALE = 12;
 const HOUR = 3_600_000_000n;
 
