@@ -29,7 +29,7 @@ export type Period = { readonly start: string; readonly end: string };
 export type RateKey = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string };
 export type UsageAnswer = Readonly<Record<string, string>>;
 export type UnbilledUsagePage = { readonly items: readonly (UnbilledUsage)[]; readonly nextCursor: string | null };
-export type UnbilledUsage = { readonly deploymentId: string; readonly billingKind: string; readonly reason: "no_subscription" | "no_plan_item"; readonly readings: number; readonly quantity: string; readonly period: Period };
+export type UnbilledUsage = { readonly deploymentId: string; readonly billingKind: string; readonly reason: "no_subscription" | "no_plan_item" | "not_metered" | "changed_since"; readonly readings: number; readonly quantity: string; readonly period: Period };
 export type RatePage = { readonly items: readonly (Rate)[]; readonly nextCursor: string | null };
 export type Rate = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly unit: string | null; readonly unitPrice: string; readonly currency: string; readonly basis: "duration" | "amount"; readonly effectiveFrom: string; readonly effectiveUntil: string | null; readonly period: OpenPeriod };
 export type PlanPage = { readonly items: readonly (Plan)[]; readonly nextCursor: string | null };
@@ -210,7 +210,7 @@ export class Ledgerline {
     return this.requester.send({ method: 'POST', path: '/api/v1/usage', body });
   }
 
-  /** Usage without a line: the deployment had no subscription, or its plan has no item for the billing kind. */
+  /** Usage without a line: the deployment had no subscription, or its plan has no item for the billing kind. Also usage of days that must be metered first. */
   async unbilled(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UnbilledUsagePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/unbilled', query: question });
   }

@@ -43,7 +43,9 @@ export interface Among {
   readonly period: Period;
 }
 
-export const UNCOVERED_ORDER = keyset<UncoveredRow>({ deployment_id: 'text', billing_kind: 'text', reason: 'text' });
+export const UNCOVERED_ORDER = keyset<
+  Pick<UncoveredRow, 'deployment_id' | 'billing_kind'> & { readonly reason: string }
+>({ deployment_id: 'text', billing_kind: 'text', reason: 'text' });
 
 /** The covering lines, and the usage to examine. */
 export interface Coverage {

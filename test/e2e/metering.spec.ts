@@ -193,3 +193,63 @@ describe('an invoice run', () => {
     ]);
   });
 });
+
+describe('days to be metered', () => {
+  const unbilled = async (params: object = {}) =>
+    test.ask<{ items: object[]; nextCursor: string | null }>('unbilled', { ...params });
+
+  it('are unbilled usage, by deployment, kind and reason', async () => {
+    const period = { start: '2026-05-31T00:00:00Z', end: JUNE };
+    await test.apply(
+      droplet(1, { seenAt: '2026-05-29T00:00:00Z' }),
+      ...['2026-05-29', '2026-05-30'].map((date) => ({ command: 'run-metering', date })),
+      {
+        ...{ command: 'observe-usage', deploymentId: 'd' },
+        observations: [{ resourceId: 'r', billingKind: 'emails', period, granularity: 'day', quantity: '5' }],
+      },
+      correction({ from: '2026-05-30T00:00:00Z', until: '2026-05-31T00:00:00Z', status: 'off' }),
+    );
+    const reasons = [
+      // 24 h are recorded of the 30th, and none are right.
+      {
+        ...{ deploymentId: 'd', billingKind: 'droplet_hours', reason: 'changed_since', readings: 1, quantity: '-24' },
+        period: { start: '2026-05-30T00:00:00Z', end: '2026-05-31T00:00:00Z' },
+      },
+      { deploymentId: 'd', billingKind: 'emails', reason: 'no_plan_item', readings: 1, quantity: '5', period },
+    ];
+    // At midnight the 31st may not be reported yet.
+    expect((await unbilled()).items).toEqual(reasons);
+    const first = await unbilled({ limit: 1 });
+    expect(first.items).toEqual(reasons.slice(0, 1));
+    expect(await unbilled({ limit: 1, cursor: first.nextCursor })).toEqual({
+      items: reasons.slice(1),
+      nextCursor: null,
+    });
+    const later = await test.ledger.ask('unbilled', {}, { ...ADMIN, now: instant('2026-06-01T01:10:00Z') });
+    expect(later).toEqual({
+      items: [reasons[0], { ...reasons[0], reason: 'not_metered', quantity: '24', period }, reasons[1]],
+      nextCursor: null,
+    });
+  });
+
+  it('fail the check while a metered day is marked', async () => {
+    await test.apply(...droplets(1));
+    await meter(1, 3);
+    expect(await test.ask('check')).toMatchObject({ ok: true });
+    const [corrected] = await test.apply(correction({ from: '2026-04-03T00:00:00Z', status: 'off' }));
+    expect(await test.ask('check')).toMatchObject({
+      ok: false,
+      failures: [
+        {
+          code: 'metered_day_changed',
+          message:
+            '2026-04-03 was metered, and changed afterwards: resource droplet-1 of digitalocean was corrected: a mistake',
+          ids: { date: '2026-04-03', markedAt: (corrected as { position: number }).position },
+          remedy: 'Meter it again: ledgerline meter --date 2026-04-03. The daily job does so for days that are over.',
+        },
+      ],
+    });
+    await meter(3, 3);
+    expect(await test.ask('check')).toMatchObject({ ok: true, failures: [] });
+  });
+});

@@ -138,6 +138,19 @@ export const STORY: readonly object[] = [
     ],
   },
   { command: 'run-metering', date: '2026-04-02' },
+  // Learnt after its day was metered.
+  {
+    command: 'observe-resource',
+    provider: 'digitalocean',
+    providerId: 'snapshot-1',
+    kind: 'snapshot',
+    name: 'snapshot 1',
+    status: 'active',
+    sizeGb: '8',
+    seenAt: '2026-04-02T12:00:00Z',
+    tenantId: 'acme',
+    deploymentId: 'acme-prod',
+  },
 ];
 
 const created = z.object({

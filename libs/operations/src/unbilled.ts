@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { zId, zPeriod, zText } from '#domain/schema';
 import { deploymentStream } from '#domain/tenants/deployment';
+import { DUE_REASONS } from '#billing/metering/days-to-meter';
 import { unbilledPage } from '#billing/retention/unbilled';
 import { defineCommand } from '#ledger/define-command';
 import { deploymentOf } from '#ledger/deployment';
@@ -34,9 +35,11 @@ const zUnbilled = z
   .object({
     deploymentId: z.string(),
     billingKind: z.string(),
-    reason: z.enum(['no_subscription', 'no_plan_item']),
+    reason: z
+      .enum(['no_subscription', 'no_plan_item', ...DUE_REASONS])
+      .describe('not_metered, changed_since: the days must be metered, or metered again (days-to-meter)'),
     readings: z.int(),
-    quantity: zQuantity,
+    quantity: zQuantity.describe('Of days to meter: by how much the recorded usage would change'),
     period: zSpan,
   })
   .meta({ id: 'UnbilledUsage' });
@@ -44,7 +47,9 @@ const zUnbilled = z
 /** Usage without a line is on no invoice. It is listed with the reason until a command covers or waives it. */
 const unbilled = defineQuery({
   name: 'unbilled',
-  summary: 'Usage without a line: the deployment had no subscription, or its plan has no item for the billing kind',
+  summary:
+    'Usage without a line: the deployment had no subscription, or its plan has no item for the billing kind.' +
+    ' Also usage of days that must be metered first',
   path: 'unbilled',
   params: zPage,
   roles: STAFF,

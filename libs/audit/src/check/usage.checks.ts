@@ -2,6 +2,7 @@ import { allLines } from '#billing/invoices/contracts';
 import { prunedBesideLines } from '#billing/retention/pruned-beside-lines';
 import { fromLog } from '#billing/usage/pruned-usage';
 import { lastReading, unbilledUsage } from '#billing/retention/unbilled';
+import { readChangedDays } from '#projections/metering/metering.read';
 import { readResourcesWithoutUsage, readUsageOnSeveralLines } from '#projections/usage-records/usage-history.read';
 import { type Check, type Finding } from './finding.js';
 
@@ -28,6 +29,15 @@ const twice: Check = async (context) => {
     }),
   );
 };
+
+/** What changes a metered day marks it, and metering it again ends the mark. */
+const changedDays: Check = async ({ core, position }) =>
+  (await readChangedDays(core.db, position, { dates: null })).map(({ date, marked_at: markedAt, causes }) => ({
+    code: 'metered_day_changed',
+    message: `${date} was metered, and changed afterwards: ${causes.join('; ')}`,
+    ids: { date, markedAt, causes },
+    remedy: `Meter it again: ledgerline meter --date ${date}. The daily job does so for days that are over.`,
+  }));
 
 const unbilled: Check = async (context) =>
   (await unbilledUsage(context)).map(({ deploymentId, billingKind, reason, readings, quantity, period }) => ({
@@ -66,5 +76,5 @@ const idle: Check = async ({ core, position }) => {
     }));
 };
 
-export const USAGE: readonly Check[] = [twice];
+export const USAGE: readonly Check[] = [twice, changedDays];
 export const USAGE_NOTICES: readonly Check[] = [unbilled, idle];
