@@ -112,6 +112,15 @@ describe('the preview of a corrected rate', () => {
     expect((await preview([{ ...right, reason: 'again' }], '2026-04-20')).lines).toEqual([]);
   });
 
+  it('shows issued parts whole, also if their usage is after its instant', async () => {
+    await test.apply(use('d1', '2026-04-06', '3'), use('d1', '2026-04-20', '24'));
+    await bill('t1', '2026-05-01');
+    // 3 and 24 at 0.01 instead of 0.10, on 10 April too
+    expect(shown(await preview([right], '2026-04-10'))).toEqual([
+      ['t1', 'issued', '04-01/05-01', '2.70', '0.27', '-2.43'],
+    ]);
+  });
+
   it('deducts coupons like the later correction, and also previews a coupon itself', async () => {
     await test.apply(use('d1', '2026-04-06', '200'));
     const coupon = {

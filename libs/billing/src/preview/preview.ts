@@ -146,13 +146,19 @@ export async function ratedAt(
   for (const part of parts)
     if (part.issued) issued.set(part.deploymentId, later(issued.get(part.deploymentId) ?? at, part.start));
   const untilOf = (deploymentId: string): Instant => issued.get(deploymentId) ?? at;
+  const recorded = Map.groupBy(parts, ({ lineId }) => lineId);
+  // What is issued is rated to its end, also where that lies after the instant.
+  const ratedUntil = (lineId: string): Instant =>
+    (recorded.get(lineId) ?? []).reduce(
+      (until, part) => (part.issued && part.claimedUntil !== null ? later(until, part.claimedUntil) : until),
+      at,
+    );
   const tenants = await readTenants(core.db, position, null);
   const ids = tenants.map((row) => row.tenant_id);
   const accounts = await accountsOf(
     core,
     ids.map((tenantId) => ({ tenantId, position })),
   );
-  const recorded = Map.groupBy(parts, ({ lineId }) => lineId);
   const lines = await allLines(core, position, untilOf, { deploymentIds });
   const couponsOf = await couponsOfLines(core, position, [...new Set(lines.map(({ tenantId }) => tenantId))]);
   const rated = await rateLines(
@@ -161,7 +167,7 @@ export async function ratedAt(
     lines.map((line) => ({
       line,
       recorded: recorded.get(line.lineId) ?? [],
-      at: untilOf(line.deploymentId),
+      at: ratedUntil(line.lineId),
       currency: accounts({ tenantId: line.tenantId, position }).currency,
       coupons: couponsOf(line),
       taxes: accounts({ tenantId: line.tenantId, position }).taxes,
