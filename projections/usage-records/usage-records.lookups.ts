@@ -114,29 +114,30 @@ function excludedOf(asked: readonly Keys[]): Excluded[] {
   return [...found.values()];
 }
 
-const IN_FORCE_OF = (key: string, start: string, end: string): string =>
+const excluderIn = (key: string, start: string, end: string): string =>
   `(SELECT u.* FROM usage_records u WHERE u.deployment_id = ${key}.deployment_id` +
   ` AND u.billing_kind = ${key}.billing_kind AND u.period_start = ${start} AND u.resource_id = ${key}.resource_id` +
   ` AND u.period_end = ${end} AND u.granularity = ${key}.granularity AND u.position_to IS NULL` +
-  ' AND u.period_start >= $7::timestamptz AND u.period_start < $8::timestamptz OFFSET 0)';
+  ' AND u.period_start >= $16::timestamptz AND u.period_start < $17::timestamptz OFFSET 0)';
 
 /**
  * A day begins with its reading, or with its first hour. Further hours are looked up where the kind has any that day,
  * which one step through the index shows for all resources: mostly a kind is metered by one granularity.
  */
-const EXCLUDERS =
-  'WITH k AS (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[],' +
-  ' $6::text[]) AS k(deployment_id, billing_kind, day, resource_id, period_end, granularity)),' +
+const EXCLUDED =
+  'e AS (SELECT * FROM unnest($10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::timestamptz[],' +
+  ' $15::text[]) AS e(deployment_id, billing_kind, day, resource_id, period_end, granularity)),' +
   ' hourly AS MATERIALIZED (SELECT g.* FROM' +
-  " (SELECT DISTINCT deployment_id, billing_kind, day FROM k WHERE granularity = 'hour') g" +
+  " (SELECT DISTINCT deployment_id, billing_kind, day FROM e WHERE granularity = 'hour') g" +
   ' WHERE EXISTS (SELECT FROM usage_records u WHERE u.deployment_id = g.deployment_id' +
   ' AND u.billing_kind = g.billing_kind AND u.period_start > g.day' +
   " AND u.period_start < g.day + interval '24 hours' AND u.granularity = 'hour' AND u.position_to IS NULL" +
-  ' AND u.period_start >= $7::timestamptz AND u.period_start < $8::timestamptz OFFSET 0))' +
-  ` SELECT u.* FROM k CROSS JOIN LATERAL ${IN_FORCE_OF('k', 'k.day', 'k.period_end')} u` +
-  ' UNION ALL SELECT u.* FROM hourly JOIN k USING (deployment_id, billing_kind, day)' +
-  " CROSS JOIN generate_series(k.day + interval '1 hour', k.day + interval '23 hours', interval '1 hour') AS hour" +
-  ` CROSS JOIN LATERAL ${IN_FORCE_OF('k', 'hour', "hour + interval '1 hour'")} u WHERE k.granularity = 'hour'`;
+  ' AND u.period_start >= $16::timestamptz AND u.period_start < $17::timestamptz OFFSET 0))';
+const EXCLUDERS =
+  `SELECT u.*, true AS excludes FROM e CROSS JOIN LATERAL ${excluderIn('e', 'e.day', 'e.period_end')} u` +
+  ' UNION ALL SELECT u.*, true FROM hourly JOIN e USING (deployment_id, billing_kind, day)' +
+  " CROSS JOIN generate_series(e.day + interval '1 hour', e.day + interval '23 hours', interval '1 hour') AS hour" +
+  ` CROSS JOIN LATERAL ${excluderIn('e', 'hour', "hour + interval '1 hour'")} u WHERE e.granularity = 'hour'`;
 
 /** The rows of each question, out of the rows found for all. */
 function divided<Row extends UsageProviderRow>(asked: readonly Keys[], rows: readonly Row[]): Row[][] {
@@ -148,9 +149,45 @@ function divided<Row extends UsageProviderRow>(asked: readonly Keys[], rows: rea
   });
 }
 
-function excludersOf(asked: readonly Keys[], rows: readonly RecordVersion[]): RecordVersion[][] {
-  const ofDeployment = Map.groupBy(rows, ({ deployment_id }) => deployment_id);
-  return asked.map(({ deploymentId, keys }) => (ofDeployment.get(deploymentId) ?? []).filter(excluders(keys)));
+type Found = RecordVersion & { readonly excludes: boolean };
+
+/** The readings of one deployment that are kept. */
+interface KeptReadings {
+  /** All versions of the readings, in the order of positions. */
+  readonly versions: RecordVersion[];
+  /** The records in force that exclude the readings: their day, or the hours of their day. */
+  readonly excluders: RecordVersion[];
+}
+
+function keptOf(asked: readonly Keys[], found: readonly Found[]): KeptReadings[] {
+  const versions = divided(
+    asked,
+    found.filter(({ excludes }) => !excludes),
+  );
+  const others = Map.groupBy(
+    found.filter(({ excludes }) => excludes),
+    ({ deployment_id }) => deployment_id,
+  );
+  return asked.map(({ deploymentId, keys }, index) => ({
+    versions: versions[index] ?? [],
+    excluders: others.size === 0 ? [] : (others.get(deploymentId) ?? []).filter(excluders(keys)),
+  }));
+}
+
+function excludedValues(asked: readonly Keys[]): unknown[] {
+  const all = excludedOf(asked);
+  const days = all.map(({ day }) => day);
+  const last = days.reduce<Instant | null>((a, b) => (a === null ? b : later(a, b)), null);
+  return [
+    all.map(({ deploymentId }) => deploymentId),
+    all.map(({ billingKind }) => billingKind),
+    days,
+    all.map(({ resourceId }) => resourceId),
+    all.map(({ end }) => end),
+    all.map(({ granularity }) => granularity),
+    days.reduce<Instant | null>((a, b) => (a === null ? b : earlier(a, b)), null),
+    last === null ? null : plusHours(last, 24),
+  ];
 }
 
 /** SQL: the month of a row of `pruned_usage p`, as `2026-04`. */
@@ -158,15 +195,13 @@ export const MONTH_NAME = "to_char(p.month AT TIME ZONE 'UTC', 'YYYY-MM')";
 
 /** What is known of incoming readings. Look-ups for many senders run as one. */
 export class UsageLookups {
-  private readonly kept: BatchLoader<Keys, RecordVersion[]>;
-  private readonly excluding: BatchLoader<Keys, RecordVersion[]>;
+  private readonly loader: BatchLoader<Keys, KeptReadings>;
   private readonly named: BatchLoader<Keys, UsageProviderRow[]>;
   private readonly pruned: BatchLoader<readonly UsageSpan[], PrunedMonth[]>;
 
   constructor(private readonly pool: pg.Pool) {
     const sizeOf = ({ keys }: Keys): number => keys.length;
-    this.kept = new BatchLoader(async (asked) => divided(asked, await this.keptOf(asked)), sizeOf);
-    this.excluding = new BatchLoader(async (asked) => excludersOf(asked, await this.excludingOf(asked)), sizeOf);
+    this.loader = new BatchLoader(async (asked) => keptOf(asked, await this.foundOf(asked)), sizeOf);
     this.named = new BatchLoader(async (asked) => divided(asked, await this.namedOf(asked)), sizeOf);
     this.pruned = new BatchLoader(
       async (asked) => this.prunedOf(asked),
@@ -174,17 +209,9 @@ export class UsageLookups {
     );
   }
 
-  /** All kept versions of the readings, of any provider, in the order of positions. */
-  async versions(deploymentId: string, keys: readonly ReadingKey[]): Promise<RecordVersion[]> {
-    return this.kept.load({ deploymentId, keys });
-  }
-
-  /**
-   * The records in force that exclude these readings: their day, or the hours of their day. Of any provider and source.
-   */
-  async excluders(deploymentId: string, keys: readonly ReadingKey[]): Promise<RecordVersion[]> {
-    const able = keys.filter(({ granularity }) => excludedGranularity(granularity) !== null);
-    return able.length === 0 ? [] : this.excluding.load({ deploymentId, keys: able });
+  /** What is kept of the readings, of any provider, and what excludes them. One statement. */
+  async kept(deploymentId: string, keys: readonly ReadingKey[]): Promise<KeptReadings> {
+    return this.loader.load({ deploymentId, keys });
   }
 
   /** The providers that were named later for readings recorded without one. */
@@ -199,37 +226,17 @@ export class UsageLookups {
     return this.pruned.load(spans);
   }
 
-  private async keptOf(asked: readonly Keys[]): Promise<RecordVersion[]> {
-    const { rows } = await this.pool.query<RecordVersion>({
+  private async foundOf(asked: readonly Keys[]): Promise<Found[]> {
+    const { rows } = await this.pool.query<Found>({
       name: 'usage_records_by_key',
       text:
         // Key by key through the index: as one join, the planner would read the whole of a table that grows faster than
         // its statistics.
-        `${KEYS} SELECT u.* FROM k CROSS JOIN LATERAL ${recordsOf('u.position_to IS NULL')} u` +
-        ` UNION ALL SELECT u.* FROM k CROSS JOIN LATERAL ${recordsOf('u.position_to IS NOT NULL')} u` +
-        ' ORDER BY position_from',
-      values: keyValues(asked),
-    });
-    return rows;
-  }
-
-  private async excludingOf(asked: readonly Keys[]): Promise<RecordVersion[]> {
-    const all = excludedOf(asked);
-    const days = all.map(({ day }) => day);
-    const last = days.reduce<Instant | null>((a, b) => (a === null ? b : later(a, b)), null);
-    const { rows } = await this.pool.query<RecordVersion>({
-      name: 'usage_records_that_exclude',
-      text: EXCLUDERS,
-      values: [
-        all.map(({ deploymentId }) => deploymentId),
-        all.map(({ billingKind }) => billingKind),
-        days,
-        all.map(({ resourceId }) => resourceId),
-        all.map(({ end }) => end),
-        all.map(({ granularity }) => granularity),
-        days.reduce<Instant | null>((a, b) => (a === null ? b : earlier(a, b)), null),
-        last === null ? null : plusHours(last, 24),
-      ],
+        `${KEYS}, ${EXCLUDED}` +
+        ` SELECT u.*, false AS excludes FROM k CROSS JOIN LATERAL ${recordsOf('u.position_to IS NULL')} u` +
+        ` UNION ALL SELECT u.*, false FROM k CROSS JOIN LATERAL ${recordsOf('u.position_to IS NOT NULL')} u` +
+        ` UNION ALL ${EXCLUDERS} ORDER BY position_from`,
+      values: [...keyValues(asked), ...excludedValues(asked)],
     });
     return rows;
   }

@@ -42,18 +42,15 @@ export async function knownWithExcluders(
   return withPruned(core, spansOf(deploymentId, keys), async ({ versions, providers }) => {
     const asked = versions.length === 0 ? new Set<string>() : new Set(keys.map(looseKey));
     const isAsked = (row: Omit<UsageProviderRow, 'provider'>): boolean => asked.has(looseKeyOfRow(row));
+    const kept = await core.usage.kept(deploymentId, keys);
     const known = await byKey(
       core,
       deploymentId,
-      [...(await core.usage.versions(deploymentId, keys)), ...versions.filter(isAsked)],
+      [...kept.versions, ...versions.filter(isAsked)],
       providers.filter(isAsked),
     );
-    const fresh = keys.filter((key) => !isInForce(known, key));
-    const rows = fresh.length === 0 ? [] : await core.usage.excluders(deploymentId, fresh);
-    if (versions.length > 0) {
-      const excludes = excluders(fresh);
-      rows.push(...versions.filter((row) => row.position_to === null && excludes(row)));
-    }
+    const others = [...kept.excluders, ...versions.filter(({ position_to }) => position_to === null)];
+    const rows = others.length === 0 ? [] : others.filter(excluders(keys.filter((key) => !isInForce(known, key))));
     return {
       known,
       excluders: rows.length === 0 ? [] : [...(await byKey(core, deploymentId, rows, providers)).values()].flat(),
