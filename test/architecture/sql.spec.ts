@@ -11,6 +11,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'apps/cli/src/demo/directory.ts': 'makes and drops the database of the demo',
   'libs/audit/src/check/books.checks.ts': 'invariants over several tables, which nothing else asks',
   'libs/audit/src/check/terms.checks.ts': 'one invariant over several tables',
+  'libs/audit/src/reissue/reissue.ts': 'reads a replay, in a schema of its own',
   'libs/audit/src/replay/replay-compare.ts': 'compares whole schemas',
   'libs/audit/src/replay/replay-tenant.ts': 'deletes rows from a schema of its own',
   'libs/audit/src/replay/replay.ts': 'makes and drops schemas',

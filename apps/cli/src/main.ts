@@ -216,6 +216,12 @@ command(
   .option('--into <schema>', 'name of the schema (default: replay_<position>)')
   .option('--tenant <id>', 'only the rows of this tenant, and rows that belong to no tenant');
 command(
+  'reissue',
+  'compute an issued invoice again from the log alone and compare it, byte for byte, with what was frozen',
+  'ledgerline reissue INV-000003 --json',
+  () => import('./reissue.js'),
+).argument('<number|id>');
+command(
   'diff',
   'show what changed between two moments of recording, and the events that explain it',
   'ledgerline diff --from 1131 --to 1160',

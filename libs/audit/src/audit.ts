@@ -5,6 +5,7 @@ import { differencesFromLog } from './check/against-log.js';
 import { type Checked, checkAll } from './check/index.js';
 import { LedgerCore } from '#ledger/ledger-core';
 import { contextFor, knownPosition, positionOf, STAFF } from '#ledger/query';
+import { reissue, type Reissued } from './reissue/reissue.js';
 import { type Replayed, replayInto } from './replay/replay.js';
 import { signCheckpoint, type SignedCheckpoint } from '#transparency/checkpoint';
 import { KeptTree, rootText } from '#transparency/kept-tree';
@@ -53,6 +54,15 @@ export class Audit {
     const checked = await checkAll(context);
     const failures = [...(replays ? await differencesFromLog(context) : []), ...checked.failures];
     return { ...checked, ok: failures.length === 0, failures };
+  }
+
+  /**
+   * Computes an issued invoice (by id or number) again from the log alone, and compares it with what was frozen. Errors:
+   * `forbidden`, `unknown_invoice`, `invoice_not_issued`.
+   */
+  async reissue(invoice: string, caller: Caller): Promise<Reissued> {
+    assertRole(caller, STAFF, 'reissue invoices');
+    return reissue(this.core, invoice);
   }
 
   /** An issued invoice (by id or number) with all that proves it. Errors: `unknown_invoice`, `invoice_not_issued`. */

@@ -1,5 +1,5 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { billingOfClaim } from '#domain/invoices/rate-invoice';
+import { billingOfClaim, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { decimal, sum, text } from '#domain/money/decimal';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { tenantAccount } from './accounts.js';
@@ -13,20 +13,26 @@ export const canonicalInvoice = (invoiceId: string, rows: readonly FrozenRow[]):
   return canonicalJson({ invoiceId, rows, subtotal: total('net'), tax: total('tax') });
 };
 
+/** An invoice to compute again: what it is of, and the log position that it was computed at. */
+export type ComputedAt = Pick<InvoiceRow, 'invoice_id' | 'tenant_id' | 'as_of' | 'selection'> & {
+  readonly computed_at: number;
+};
+
 /** Computes the invoice again, from what was known when it was issued. */
-export async function reissued(
-  core: LedgerCore,
-  invoice: Pick<InvoiceRow, 'invoice_id' | 'tenant_id' | 'as_of' | 'selection'> & { readonly computed_at: number },
-): Promise<string> {
+export async function recomputed(core: LedgerCore, invoice: ComputedAt): Promise<RatedInvoice> {
   const { invoice_id: invoiceId, computed_at: known } = invoice;
   const account = await tenantAccount(core, known, invoice.tenant_id);
   const claimed = await claimedParts(core, known, invoiceId);
-  const { invoice: again } = await rated(core, known, {
+  const again = await rated(core, known, {
     invoiceId,
     account,
     until: invoice.as_of,
     selection: invoice.selection,
     select: (facts) => billingOfClaim(facts, claimed),
   });
-  return canonicalInvoice(invoiceId, again.rows);
+  return again.invoice;
 }
+
+/** The canonical form of the invoice, computed again. */
+export const reissued = async (core: LedgerCore, invoice: ComputedAt): Promise<string> =>
+  canonicalInvoice(invoice.invoice_id, (await recomputed(core, invoice)).rows);

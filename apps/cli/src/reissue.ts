@@ -1,0 +1,37 @@
+import type { Difference } from '#audit/reissue/reissue';
+import { print, printJson, say } from './output.js';
+import { cliCaller, withLedger } from './session.js';
+import { asked } from './wrong-usage.js';
+
+/** Computes an issued invoice again from the log alone. Exits 1 if it is not what was frozen. */
+export async function run(
+  [invoice = '']: readonly string[],
+  options: { dataDir: string; json: boolean },
+): Promise<number> {
+  return withLedger(options, async (_ledger, audit) => {
+    say('replaying the log up to the position that the invoice was computed at');
+    const reissued = await asked(audit.reissue(invoice, cliCaller()));
+    const { ok, number, computedAt, differences } = reissued;
+    if (options.json) printJson(reissued);
+    else {
+      for (const difference of differences) print(textOf(difference));
+      print(
+        ok
+          ? `${number} comes out as it was frozen, byte for byte, from the log up to position ${computedAt}`
+          : `${number} does not come out as it was frozen: ${differences.length} differences. Run ledgerline verify.`,
+      );
+    }
+    return ok ? 0 : 1;
+  });
+}
+
+function textOf({ row, field, frozen, computed }: Difference): string {
+  const where =
+    row === null
+      ? 'the invoice'
+      : `${row.billingKind} ${row.ref} [${row.chargePeriod.start}, ${row.chargePeriod.end}) ${row.kind}, row ${row.rowId}`;
+  return `${where}: ${field} was frozen as ${shown(frozen)}, and ${shown(computed)} comes out`;
+}
+
+const shown = (value: unknown): string =>
+  value === null ? 'nothing' : typeof value === 'string' ? value : JSON.stringify(value);
