@@ -47,10 +47,12 @@ const sync = (day: number, ...resources: object[]) => ({
 });
 const invoiceId = (day: number, voids = 0): string =>
   invoiceIdOf({ tenantId: 't', currency: 'USD', asOf: instant(T(april(day))), selection: null }, voids);
+/** Only four days are metered. */
 const create = (day: number, idempotencyKey: string) => ({
   command: 'create-invoice',
   tenantId: 't',
   asOf: T(april(day)),
+  unmetered: 'bill',
   idempotencyKey,
 });
 const issue = (day: number, voids = 0) => ({
