@@ -109,6 +109,41 @@ describe('an invoice', () => {
     expect([again.number, again.total]).toEqual(['INV-000002', '35.00']);
   });
 
+  it('that is void or paid refuses to be issued for that reason, at any instant', async () => {
+    await onPlan(plan('p1'));
+    const on = (command: string, invoiceId: string | undefined, day: string) => ({ command, invoiceId, at: T(day) });
+    const [first] = await create('2026-04-10');
+    await test.apply(on('issue-invoice', first, '2026-04-10'));
+    // It is issued: the same command contradicts itself.
+    expect((await test.refused(on('issue-invoice', first, '2026-04-12'))).code).toBe('conflicting_body');
+    await test.apply(on('void-invoice', first, '2026-04-11'));
+    const refused = await test.refused(on('issue-invoice', first, '2026-04-12'));
+    expect(refused.code).toBe('invoice_not_draft');
+    expect(refused.message).toContain('is void and stays void');
+    expect((await test.refused(on('pay-invoice', first, '2026-04-12'))).code).toBe('invoice_not_issued');
+    // A list of commands that is applied again changes nothing.
+    expect(await test.apply(on('issue-invoice', first, '2026-04-10'))).toMatchObject([{ status: 'unchanged' }]);
+    const [second] = await create('2026-04-10');
+    await test.apply(on('issue-invoice', second, '2026-04-10'), on('pay-invoice', second, '2026-04-15'));
+    const paid = await test.refused(on('issue-invoice', second, '2026-04-12'));
+    expect([paid.code, paid.message]).toEqual(['invoice_not_draft', expect.stringContaining('is paid')]);
+    expect((await test.refused(on('void-invoice', second, '2026-04-16'))).code).toBe('invoice_paid');
+    // A draft that is voided was never issued.
+    const [third] = await create('2026-05-01');
+    await test.apply(on('void-invoice', third, '2026-05-01'));
+    expect((await test.refused(on('issue-invoice', third, '2026-05-01'))).code).toBe('invoice_not_draft');
+    expect((await test.refused(on('void-invoice', third, '2026-05-02'))).code).toBe('conflicting_body');
+  });
+
+  it('answers the position of its last event, which cuts a line', async () => {
+    await onPlan(plan('p1'));
+    await test.apply(usage('2026-04-03', '10'));
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-10') });
+    const { items } = await test.ask<{ items: { type: string; position: number }[] }>('events', { limit: 100 });
+    expect(items.at(-1)).toMatchObject({ type: 'LineSplit', position: await test.ledger.catchUp() });
+    expect(created).toMatchObject({ status: 'done', position: items.at(-1)?.position });
+  });
+
   it('is not made if nothing is due', async () => {
     await onPlan(plan('p1', { baseFee: '0' }));
     expect(await create('2026-04-10')).toEqual([]);

@@ -79,8 +79,13 @@ const runMetering = defineCommand({
     let metered = await meterOnce(core, call, day);
     // What changed the day in the meantime is not in its records, and may have found no metered day to mark.
     while (await hasChangedSince(core, metered, day)) {
-      const { accepted, corrected, ...again } = await meterOnce(core, stepOf(call), day);
-      metered = { ...again, accepted: metered.accepted + accepted, corrected: metered.corrected + corrected };
+      const { accepted, corrected, position: last, ...again } = await meterOnce(core, stepOf(call), day);
+      metered = {
+        ...again,
+        accepted: metered.accepted + accepted,
+        corrected: metered.corrected + corrected,
+        position: last ?? metered.position,
+      };
     }
     const { status, position, result, accepted, corrected } = metered;
     return {

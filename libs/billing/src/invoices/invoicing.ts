@@ -16,6 +16,7 @@ import {
 import { billingAsOf, billingOfClaim, type BillingFacts, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { type Account, foldAccount } from '#domain/invoices/settlement';
 import { notFound } from '#domain/errors';
+import { isDomainError } from '#domain/schema';
 import { lineStream } from '#domain/lines/line';
 import { cutsOfClaim } from '#domain/lines/parts';
 import type { Quarantined } from '#domain/lines/rate';
@@ -112,8 +113,8 @@ export class Invoicing {
           claimed: invoice.claimed,
           result,
         });
-        await this.cutLines(call, nextId, facts, invoice.claimed);
-        return { status: 'done', position: drafted.position, result };
+        const cut = await this.cutLines(call, nextId, facts, invoice.claimed);
+        return { status: 'done', position: Math.max(drafted.position, cut), result };
       } catch (error) {
         // Another run appended first: start again from what is recorded now.
         if (!(error instanceof WrongExpectedRevision)) throw error;
@@ -128,6 +129,24 @@ export class Invoicing {
   async issue(call: CommandCall, invoiceId: string, issuedAt: Instant): Promise<CommandDone> {
     const { tenantId, currency } = await this.invoiceRow(invoiceId);
     const stream = billingStream(tenantId, currency);
+    try {
+      return await this.issueOnce(call, stream, invoiceId, issuedAt);
+    } catch (error) {
+      if (!isDomainError(error) || error.code !== 'conflicting_body') throw error;
+      // It was issued at another instant. If it was voided or paid since, that is the reason why it can't be issued.
+      const state = foldInvoices((await this.core.book.load(stream)).filter(isInvoiceEvent)).get(invoiceId);
+      if (state?.status !== 'issued') assertIssuable(state, invoiceId);
+      throw error;
+    }
+  }
+
+  private async issueOnce(
+    call: CommandCall,
+    stream: string,
+    invoiceId: string,
+    issuedAt: Instant,
+  ): Promise<CommandDone> {
+    const { tenantId } = await this.invoiceRow(invoiceId);
     return this.core.book.decideOnReadModels(stream, call, async () => {
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
@@ -253,46 +272,50 @@ export class Invoicing {
 
   /**
    * Records the cuts that claimed parts make, each in the stream of its line, at the revision that follows from the
-   * number of parts.
+   * number of parts. Returns the position of the last one; 0: there was none.
    */
   private async cutLines(
     call: CommandCall,
     invoiceId: string,
     { lines, recorded }: BillingFacts,
     claimed: readonly ClaimedPart[],
-  ): Promise<void> {
+  ): Promise<number> {
     const lineOf = new Map(lines.map((line) => [line.lineId, line]));
-    await pMap(
+    const positions = await pMap(
       Map.groupBy(claimed, ({ lineId }) => lineId),
       async ([lineId, ofLine]) => {
         const line = lineOf.get(lineId);
-        if (line === undefined) return;
+        if (line === undefined) return 0;
         const parts = recorded.get(lineId) ?? [];
         // The stream holds the opening, then one cut for each part but the first.
         let revision = Math.max(parts.length - 1, 0);
+        let position = 0;
         for (const cut of cutsOfClaim(line, parts, ofLine)) {
           const { end } = line.period;
           const split: LedgerEvent = { type: 'LineSplit', data: { ...cut, invoiceId, lineEnd: end } };
-          await this.appendOnce(call, lineStream(lineId), revision, split);
+          position = await this.appendOnce(call, lineStream(lineId), revision, split);
           revision += 1;
         }
+        return position;
       },
       APPENDS_AT_ONCE,
     );
+    return positions.reduce((last, each) => Math.max(last, each), 0);
   }
 
-  /** One step of the process. Where another run has done it, nothing is left to do. */
-  private async appendOnce(call: CommandCall, stream: string, revision: number, event: LedgerEvent): Promise<void> {
+  /** One step of the process, and its position. Where another run has done it, nothing is left to do. */
+  private async appendOnce(call: CommandCall, stream: string, revision: number, event: LedgerEvent): Promise<number> {
     const step: AppendCause = { ...call, key: null, idempotencyKey: null };
     try {
-      await this.core.book.appendAt(stream, revision, step, [event]);
+      return (await this.core.book.appendAt(stream, revision, step, [event])).position;
     } catch (error) {
       if (!(error instanceof WrongExpectedRevision)) throw error;
       const now = await this.core.book.load(stream);
-      const done = now.some(
+      const done = now.find(
         (each) => each.type === event.type && canonicalJson(each.data) === canonicalJson(event.data),
       );
-      if (!done) throw error;
+      if (done === undefined) throw error;
+      return done.position;
     }
   }
 

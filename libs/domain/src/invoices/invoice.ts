@@ -234,6 +234,11 @@ export function invoiceFor(
 
 export function assertIssuable(invoice: InvoiceState | undefined, invoiceId: string): void {
   if (invoice === undefined) throw unknownInvoice(invoiceId);
+  if (invoice.status === 'void')
+    throw conflict(
+      'invoice_not_draft',
+      `invoice ${invoiceId} is void and stays void. To bill the same again, run create-invoice as of ${invoice.asOf}.`,
+    );
   if (invoice.status !== 'draft')
     throw conflict('invoice_not_draft', `invoice ${invoiceId} is ${invoice.status}: only a draft can be issued`);
 }
