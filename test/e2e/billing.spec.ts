@@ -255,6 +255,29 @@ describe('a subscription', () => {
   });
 });
 
+describe('a tier with a flat amount alone', () => {
+  it('has the unit amount 0, in publish-plan, correct-price and quotes', async () => {
+    const tiers = (first: string) => [
+      { upTo: '100', flatAmount: first },
+      { upTo: null, unitAmount: '0.10' },
+    ];
+    const price = { model: 'graduated', tiers: tiers('20.00') };
+    const items = [{ billingKind: 'requests', price }];
+    await onPlan(plan('p1', { baseFee: '0', items }));
+    await test.apply(usage('2026-04-03', '130'));
+    expect(await test.ask('quote', { planId: 'p1', usage: { requests: '130' }, at: T('2026-04-01') })).toMatchObject({
+      total: '23.00',
+    });
+    // 20.00 + 30 × 0.10
+    expect((await issue('2026-05-01')).total).toBe('23.00');
+    await test.apply({
+      ...{ command: 'correct-price', planId: 'p1', billingKind: 'requests', effectiveFrom: T('2026-01-01') },
+      ...{ price: { model: 'graduated', tiers: tiers('25.00') }, reason: 'the price list says 25' },
+    });
+    expect((await issue('2026-06-01')).subtotal).toBe('5.00');
+  });
+});
+
 describe('a plan published again with the same fee', () => {
   it('does not change the fee: 25.00 + 25.00 is 50.00', async () => {
     await onPlan(plan('p1', { baseFee: '50.00' }));

@@ -30,7 +30,7 @@ import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, READERS, zAt, zOptionalId, zOptionalIds, zPage, idSets, pageOfRows } from '#ledger/query';
-import { unitAmountText } from '#billing/invoices/rated-lines';
+import { unitAmountText } from '#domain/money/money';
 import { isEverPublished, PLAN_ORDER, readPlanPage } from '#projections/plans/plans.read';
 import type { PlanVersionRow } from '#projections/plans/plans.table';
 import { inForce, listOf, zAny, zMoney, zQuantity } from './answers.js';

@@ -1,8 +1,7 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
-import { moneyText } from '#domain/money/money';
+import { moneyText, unitAmountText } from '#domain/money/money';
 import type { ItemTerms } from '#domain/rating/terms';
-import { unitAmountText } from '#billing/invoices/rated-lines';
 
 /** The line's usage before the row's charge period, and up to the end of that period. */
 export interface Counted {

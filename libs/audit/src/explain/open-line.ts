@@ -1,10 +1,11 @@
 import type { Instant } from '#domain/time/instant';
+import { printRated } from '#domain/rating/row';
 import { couponsOfLines } from '#billing/invoices/billing-facts';
 import { allLines } from '#billing/invoices/contracts';
 import { recordedParts } from '#billing/invoices/parts';
 import type { QueryContext } from '#ledger/query';
 import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
-import { printRated, rateLines } from '#billing/invoices/rated-lines';
+import { rateLines } from '#billing/invoices/rated-lines';
 import { eventsOf, readingsOf, type Reference, reference, streamsOfRow } from './evidence.js';
 
 export interface ExplainedOpenLine {

@@ -3,7 +3,7 @@ import type { LineDefinition } from '#domain/lines/line';
 import { type RecordedPart, type TiledPart, tiles } from '#domain/lines/parts';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
-import type { PrintedRow } from '#domain/rating/row';
+import { printRated, type PrintedRow } from '#domain/rating/row';
 import type { Instant } from '#domain/time/instant';
 import { type Page, pageOfAll, type QueryContext } from '#ledger/query';
 import { readIssuedParts, readLastComputed } from '#projections/invoices/invoices.read';
@@ -17,7 +17,6 @@ import {
   netText,
   type PartsOfLine,
   printFrozen,
-  printRated,
   quantitiesOf,
   type RatedLine,
   type RatedTile,

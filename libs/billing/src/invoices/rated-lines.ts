@@ -14,9 +14,9 @@ import {
   type UsageUpTo,
 } from '#domain/lines/rate';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
-import { moneyText, scaleOf } from '#domain/money/money';
+import { moneyText, unitAmountText } from '#domain/money/money';
 import type { Usage } from '#domain/prices/model';
-import { netOf, printRow, type PrintedRow, type RatedRow, rowsWithMoney } from '#domain/rating/row';
+import { netOf, type RatedRow, rowsWithMoney } from '#domain/rating/row';
 import { add } from '#domain/rating/subtract';
 import { isDomainError } from '#domain/schema';
 import { compareInstants, earlier, type Instant, isBefore } from '#domain/time/instant';
@@ -214,13 +214,6 @@ function pricedQuantity(line: LineDefinition, period: Period, usage: UsageUpTo):
   }
 }
 
-/** A unit amount as shown: with at least the decimals of the currency. */
-export function unitAmountText(unitAmount: Decimal, currency: string): string {
-  const plain = text(unitAmount);
-  const decimals = plain.includes('.') ? plain.length - plain.indexOf('.') - 1 : 0;
-  return decimals >= scaleOf(currency) ? plain : unitAmount.toFixed(scaleOf(currency));
-}
-
 /** A frozen row as JSON, money at the currency's scale. */
 export const printFrozen = (row: FrozenRow, currency: string) => ({
   rowId: row.rowId,
@@ -247,7 +240,5 @@ export const printFrozen = (row: FrozenRow, currency: string) => ({
   ...(row.reason === undefined ? {} : { reason: row.reason }),
 });
 
-export const printRated = (rows: readonly RatedRow[], currency: string): PrintedRow[] =>
-  rows.map((row) => ({ ...printRow(row, currency), unitAmount: unitAmountText(row.unitAmount, currency) }));
 export const netText = (rows: readonly { readonly net: string }[], currency: string): string =>
   moneyText(sum(rows.map(({ net }) => decimal(net))), currency);

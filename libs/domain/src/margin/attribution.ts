@@ -1,10 +1,10 @@
 import { changesWithin, lastStateAt, type ResourceState, type ResourceTimeline } from '../inventory/resource.js';
-import type { Decimal } from '../money/decimal.js';
+import { type Decimal, decimals } from '../money/decimal.js';
 import { scaleOf } from '../money/money.js';
 import { type Assignment, tenantAt } from '../tenants/deployment.js';
 import type { Instant } from '../time/instant.js';
 import { cutAt, intersection, type Period } from '../time/period.js';
-import { decimals, shareUpTo } from './months.js';
+import { shareUpTo } from './months.js';
 
 /** The owner of a cost: a deployment and its tenant, a tenant without a deployment (standalone), or nobody. */
 export interface Attribution {

@@ -1,7 +1,6 @@
-import { type Decimal, decimal, divide, sum, text, ZERO } from '../money/decimal.js';
+import { type Decimal, decimal, decimals, divide, sum, text, ZERO } from '../money/decimal.js';
 import { scaleOf } from '../money/money.js';
 import type { Attribution } from './attribution.js';
-import { decimals } from './months.js';
 
 export interface RevenueShare {
   readonly tenantId: string;

@@ -1,4 +1,4 @@
-import { type Decimal, divide, integer } from '../money/decimal.js';
+import { type Decimal, decimals, divide, integer } from '../money/decimal.js';
 import { scaleOf } from '../money/money.js';
 import { lengthMicros, monthOf, type Period, piecesOf } from '../time/period.js';
 import type { Instant } from '../time/instant.js';
@@ -16,8 +16,6 @@ export function byMonth(amount: Decimal, over: Period, currency: string): { mont
 }
 
 const monthText = (at: Instant): string => at.slice(0, 7);
-
-export const decimals = (amount: Decimal): number => (amount.toFixed().split('.')[1] ?? '').length;
 
 /** The share of an amount that has elapsed at an instant of its period. */
 export const shareUpTo =

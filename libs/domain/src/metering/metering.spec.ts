@@ -248,8 +248,8 @@ describe('a month', () => {
 
   it('of any size sums to that size, by the day, by the hour, and changing from one to the other', () => {
     const size = fc
-      .tuple(fc.nat(10 ** 9), fc.nat(6))
-      .map(([digits, scale]) => text(decimal(String(digits)).div(decimal(`1${'0'.repeat(scale)}`))));
+      .tuple(fc.nat(10 ** 9), fc.nat(20))
+      .map(([digits, scale]) => text(decimal(String(digits)).times(decimal(`0.${'0'.repeat(scale)}1`))));
     fc.assert(
       fc.property(
         size,
@@ -267,10 +267,21 @@ describe('a month', () => {
     );
   });
 
+  it('of a size with more than 12 decimals sums to that size, and no day is below zero', () => {
+    const days = piecesOf(monthOf(at('2026-04-01T00:00:00Z')), dayOf);
+    // 0.0000000000006 × 29 ÷ 30 rounds to 0.000000000001 at 12 decimals, which is more than the whole.
+    for (const sizeGb of ['16.0000000000001', '0.0000000000006', '1.123456789012345678']) {
+      const bucket = resource('b', [seen(at('2025-01-01T00:00:00Z'), state('spaces_bucket', { sizeGb }))]);
+      const readings = metered(days, [bucket]);
+      expect(total(readings)).toBe(sizeGb);
+      expect(quantities(readings).filter((quantity) => quantity.startsWith('-'))).toEqual([]);
+    }
+  });
+
   it('is divided into parts that add up', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 10n ** 15n }), fc.integer({ min: 1, max: 60 }), (units, count) => {
-        const whole = decimal(String(units)).times(decimal('0.000000000001'));
+        const whole = decimal(String(units)).times(decimal('0.000000000000000001'));
         const parts = Array.from({ length: count }, (_each, index) =>
           telescopingPart(whole, BigInt(index + 1), BigInt(count)),
         );

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { stateAt, type ResourceState, type ResourceTimeline } from '../inventory/resource.js';
 import { invalid } from '../errors.js';
-import { type Decimal, decimal, divide, integer, text, ZERO } from '../money/decimal.js';
+import { type Decimal, decimal, decimals, divide, integer, text, ZERO } from '../money/decimal.js';
 import { type IdSchema, zDate, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, fromMicros, type Instant, isBefore, micros } from '../time/instant.js';
@@ -91,12 +91,14 @@ const FRACTION_SCALE = 12;
 const HOUR = 3_600_000_000n;
 
 /**
- * Part d of n of a month's total T: R(T·d/n) − R(T·(d−1)/n), to 12 decimals. The parts of a month sum exactly to T:
- * a zone's 31 days are 31 × about 0.032258064516 and together 1, which 1/31 at no fixed scale is.
+ * Part d of n of a month's total T: R(T·d/n) − R(T·(d−1)/n), to 12 decimals, or to T's own where it has more. The parts
+ * of a month sum exactly to T: a zone's 31 days are 31 × about 0.032258064516 and together 1, which 1/31 at no fixed
+ * scale is.
  */
 export function telescopingPart(total: Decimal, d: bigint, n: bigint): Decimal {
   if (d < 1n || d > n) throw invalid('part_outside_whole', `there is no part ${d} of ${n} parts`);
-  const upTo = (parts: bigint): Decimal => divide(total.times(integer(parts)), integer(n), FRACTION_SCALE);
+  const scale = Math.max(FRACTION_SCALE, decimals(total));
+  const upTo = (parts: bigint): Decimal => divide(total.times(integer(parts)), integer(n), scale);
   return upTo(d).minus(upTo(d - 1n));
 }
 

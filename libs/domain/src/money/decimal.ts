@@ -39,6 +39,9 @@ export const integer = (value: bigint | number): Decimal => new Exact(value.toSt
 /** Plain text without trailing zeros: `0.645161290322`, `3600`, `-1.5`. */
 export const text = (value: Decimal): string => (value.eq(ZERO) ? '0' : value.toFixed());
 
+/** How many decimals a value has: 2 for 1.25. */
+export const decimals = (value: Decimal): number => (value.toFixed().split('.')[1] ?? '').length;
+
 const HALF_AWAY_FROM_ZERO = 1;
 const DOWN = 0;
 const AWAY = 3;

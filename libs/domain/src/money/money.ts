@@ -1,5 +1,5 @@
 import { invalid } from '../errors.js';
-import { type Decimal, decimal, floor, integer, max, min, round, sum, ZERO } from './decimal.js';
+import { type Decimal, decimal, decimals, floor, integer, max, min, round, sum, text, ZERO } from './decimal.js';
 
 /** Active ISO 4217 currencies whose minor unit does not have two decimals. */
 const SCALES: Readonly<Record<string, number>> = {
@@ -54,6 +54,10 @@ export const toMoney = (amount: Decimal, currency: string): Decimal => round(amo
 /** Prints money at its currency's scale: `21.12`, `455` (JPY). The amount must already be at that scale. */
 export const moneyText = (amount: Decimal, currency: string): string =>
   amount.toFixed(scaleOf(currency)).replace(/^-(0(\.0*)?)$/, '$1');
+
+/** A unit amount as shown: with at least the decimals of the currency. USD 0.5 is `0.50`, 0.000171 stays. */
+export const unitAmountText = (unitAmount: Decimal, currency: string): string =>
+  decimals(unitAmount) >= scaleOf(currency) ? text(unitAmount) : unitAmount.toFixed(scaleOf(currency));
 
 export const money = (text: string, currency: string, what = 'amount'): Decimal =>
   toMoney(decimal(text, what), currency);

@@ -51,6 +51,26 @@ describe('the components of a cumulative quantity', () => {
     expect(printed(price, '20.1')).toEqual(['tier-3: 20.1 × 0.25']);
   });
 
+  it('a tier with a flat amount alone has the unit amount 0', () => {
+    const flat = [
+      { upTo: '10', flatAmount: '5' },
+      { upTo: null, flatAmount: '9' },
+    ];
+    expect(parsePrice({ model: 'volume', tiers: flat })).toEqual({
+      model: 'volume',
+      tiers: [
+        { upTo: '10', unitAmount: '0', flatAmount: '5' },
+        { upTo: null, unitAmount: '0', flatAmount: '9' },
+      ],
+    });
+    expect(printed(parsePrice({ model: 'graduated', tiers: flat }), '12')).toEqual([
+      'tier-1: 10 × 0',
+      'tier-1-flat: 1 × 5',
+      'tier-2: 2 × 0',
+      'tier-2-flat: 1 × 9',
+    ]);
+  });
+
   it('package: whole packages', () => {
     const price: Price = { model: 'package', packageSize: '10', packageAmount: '15' };
     expect(printed(price, '0')).toEqual(['usage: 0 × 15']);
@@ -133,6 +153,12 @@ describe('an invalid price', () => {
       { model: 'package', packageSize: '0', packageAmount: '1' },
       'package_size_not_positive',
       ['packageSize'],
+    ],
+    [
+      'a tier without an amount',
+      { model: 'graduated', tiers: [{ upTo: '5', flatAmount: '1' }, { upTo: null }] },
+      'tier_without_amount',
+      ['tiers[1].unitAmount'],
     ],
     ['no tier', { model: 'volume', tiers: [] }, 'no_tiers', ['tiers']],
     [

@@ -2,12 +2,20 @@ import { z } from 'zod';
 import { type Decimal, decimal } from '../money/decimal.js';
 import { nonNegative } from './figure.js';
 
-const tier = z.strictObject({
-  /** The last quantity of the tier, inclusive; null: without end. */
-  upTo: nonNegative.nullable(),
-  unitAmount: nonNegative,
-  flatAmount: nonNegative.optional(),
-});
+/** A tier with a flat amount alone has the unit amount 0. A tier with neither is refused: no price is not free. */
+const tier = z
+  .strictObject({
+    /** The last quantity of the tier, inclusive; null: without end. */
+    upTo: nonNegative.nullable(),
+    unitAmount: nonNegative.optional(),
+    flatAmount: nonNegative.optional(),
+  })
+  .refine(({ unitAmount, flatAmount }) => unitAmount !== undefined || flatAmount !== undefined, {
+    error: 'is missing: a tier needs unitAmount, flatAmount or both',
+    path: ['unitAmount'],
+    params: { code: 'tier_without_amount' },
+  })
+  .transform(({ upTo, unitAmount = '0', ...flat }) => ({ upTo, unitAmount, ...flat }));
 
 /**
  * At least one tier. Each ends above the one before it and only the last is open, so every quantity is in exactly one

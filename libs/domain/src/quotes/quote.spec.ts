@@ -106,6 +106,12 @@ describe('a quote on Studio', () => {
 });
 
 describe('a quote on other plans', () => {
+  it('prints unit amounts as invoices do: with the decimals of the currency', () => {
+    const plan: PlanVersion = { ...STUDIO, items: [item('hours', '0', '0.5'), item('calls', '0', '0.0001250')] };
+    const [fee, hours, calls] = quotePlan(plan, { hours: '3', calls: '1000' }).lines;
+    expect([fee, hours, calls].map((line) => line?.rows[0]?.unitAmount)).toEqual(['50.00', '0.50', '0.000125']);
+  });
+
   it('is in the plan’s currency', () => {
     // 12.5 × 3.7 = 46.25 → 46 JPY
     const yen: PlanVersion = { ...STUDIO, currency: 'JPY', baseFee: '5000', items: [item('hours', '0', '3.7')] };

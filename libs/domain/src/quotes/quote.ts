@@ -5,7 +5,7 @@ import { moneyText } from '../money/money.js';
 import { flatPrice } from '../prices/flat.js';
 import { needsRates } from '../prices/price.js';
 import { quoteItem } from '../rating/quote.js';
-import { type PrintedRow, printRow } from '../rating/row.js';
+import { type PrintedRow, printRated } from '../rating/row.js';
 import { BASE_FEE, type PlanItem, type PlanVersion } from '../plans/plan.js';
 
 export interface Quote {
@@ -56,7 +56,7 @@ export function quotePlan(plan: PlanVersion, usage: Readonly<Record<string, stri
       quantity: text(quantity),
       included: text(included),
       billable: text(billable),
-      rows: rows.map((row) => printRow(row, currency)),
+      rows: printRated(rows, currency),
       net: moneyText(net, currency),
     })),
     subtotal: moneyText(subtotal, currency),

@@ -1,5 +1,5 @@
 import { type Decimal, text, ZERO } from '../money/decimal.js';
-import { moneyText } from '../money/money.js';
+import { moneyText, unitAmountText } from '../money/money.js';
 
 /**
  * One priced component of a line: gross − discount − credit = net, always. The amounts of a correction may be negative.
@@ -37,6 +37,10 @@ export const printRow = (row: RatedRow, currency: string): PrintedRow => ({
   credit: moneyText(row.credit, currency),
   net: moneyText(row.net, currency),
 });
+
+/** Rows as invoices, open lines and quotes show them: a unit amount has at least the decimals of the currency. */
+export const printRated = (rows: readonly RatedRow[], currency: string): PrintedRow[] =>
+  rows.map((row) => ({ ...printRow(row, currency), unitAmount: unitAmountText(row.unitAmount, currency) }));
 
 const hasMoney = ({ gross, discount, credit, net }: RatedRow): boolean =>
   [gross, discount, credit, net].some((amount) => !amount.eq(ZERO));
