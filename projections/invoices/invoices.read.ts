@@ -268,6 +268,33 @@ export async function readBookedRows(db: Db, position: number, accounts: readonl
   return rows;
 }
 
+export interface VoidedRow extends BookedRow {
+  readonly invoice_id: string;
+}
+
+/** Rows on void invoices that took coupons or credits, in the order of issue. */
+export async function readVoidedCredits(
+  db: Db,
+  position: number,
+  accounts: readonly AccountKey[],
+): Promise<VoidedRow[]> {
+  if (accounts.length === 0) return [];
+  const { rows } = await sql<VoidedRow>`
+    SELECT i.invoice_id, i.tenant_id, i.currency, r.row
+    FROM ${unnestedAccounts(accounts)}
+    CROSS JOIN LATERAL (
+      SELECT * FROM invoices i
+      WHERE i.tenant_id = a.tenant_id AND i.currency = a.currency AND i.status = 'void'
+        AND i.rows_attempt IS NOT NULL AND ${at(position, 'i')}
+      OFFSET 0) i
+    CROSS JOIN LATERAL (
+      SELECT * FROM invoice_rows r WHERE r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+      OFFSET 0) r
+    WHERE r.row -> 'credits' IS NOT NULL
+    ORDER BY i.ordinal, r.n`.execute(db);
+  return rows;
+}
+
 /** A part that an issued, non-void invoice claims, or one of its rows. Rows are in the order of issue. */
 export interface IssuedPart {
   readonly part_id: string;

@@ -274,7 +274,8 @@ describe('a tier with a flat amount alone', () => {
       ...{ command: 'correct-price', planId: 'p1', billingKind: 'requests', effectiveFrom: T('2026-01-01') },
       ...{ price: { model: 'graduated', tiers: tiers('25.00') }, reason: 'the price list says 25' },
     });
-    expect((await issue('2026-06-01')).subtotal).toBe('5.00');
+    // 5.00 more for April, and May's 25.00: tier 1's flat amount falls due at 0 already.
+    expect((await issue('2026-06-01')).subtotal).toBe('30.00');
   });
 });
 

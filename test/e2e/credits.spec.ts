@@ -130,6 +130,40 @@ describe('credits', () => {
     expect(shown(await bill('2026-04-01'))).toEqual([['base_fee', 'charge', '50.00', '20.00', '30.00']]);
   });
 
+  it('that ended since go to the invoice that replaces a voided one', async () => {
+    await test.apply(
+      tenant('t2'),
+      deployment('d2', 't2'),
+      plan('p2', '45.00', []),
+      subscription('s2', 'd2', 'p2'),
+      grant('april', '35.00', { tenantId: 't2', until: T('2026-04-15') }),
+    );
+    const first = await bill('2026-04-01', { tenantId: 't2' });
+    // 45.00 − 35.00
+    expect(first.total).toBe('10.00');
+    const voiding = (invoiceId: string, day: string) => ({ command: 'void-invoice', invoiceId, at: T(day) });
+    await test.apply(voiding(first.invoiceId, '2026-04-20'));
+    const second = await bill('2026-04-20', { tenantId: 't2' });
+    expect(second.total).toBe('10.00');
+    await test.apply(voiding(second.invoiceId, '2026-04-21'));
+    // The part of April takes its 35.00 again; what begins after the credit's end takes nothing: 10.00 + 45.00.
+    const third = await bill('2026-05-01', { tenantId: 't2' });
+    expect(third.total).toBe('55.00');
+    expect(await test.ask('credits', { tenantId: 't2' })).toMatchObject({ items: [{ taken: '35.00', left: '0.00' }] });
+    expect((await test.check()).failures).toEqual([]);
+  });
+
+  it('that others took since a void are not taken twice', async () => {
+    await test.apply(grant('april', '30.00', { until: T('2026-04-15') }));
+    // 50.00 − 30.00
+    const { invoiceId } = await bill('2026-04-01');
+    await test.apply({ command: 'void-invoice', invoiceId, at: T('2026-04-02') });
+    await use('2026-04-02', '200');
+    // 20.00 of hours take 20.00 of the credit, so 10.00 of it are left for the fee.
+    await bill('2026-04-10', { select: { billingKinds: ['hours'] } });
+    expect(shown(await bill('2026-04-20'))).toEqual([['base_fee', 'charge', '50.00', '10.00', '40.00']]);
+  });
+
   it('that ended still pay for a corrected row that they paid for before', async () => {
     await test.apply(grant('april', '2.00', { until: T('2026-04-15') }));
     await use('2026-04-02', '20');

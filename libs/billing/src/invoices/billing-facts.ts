@@ -1,4 +1,4 @@
-import { type Coupon, couponsOf, creditsLeft, creditUsed } from '#domain/invoices/credits';
+import { type Coupon, couponsOf, creditsLeft, creditUsed, hasEnded } from '#domain/invoices/credits';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { BillingFacts } from '#domain/invoices/rate-invoice';
 import type { LineDefinition } from '#domain/lines/line';
@@ -6,7 +6,7 @@ import { type Instant, later } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { toCredit } from '#projections/credits/credits.projection';
 import { readCredits } from '#projections/credits/credits.read';
-import { type AccountKey, readBookedRows } from '#projections/invoices/invoices.read';
+import { type AccountKey, readBookedRows, readVoidedCredits } from '#projections/invoices/invoices.read';
 import { readPendingMarks } from '#projections/restatements/restatements.read';
 import type { TenantAccount } from './accounts.js';
 import { type Lines, readLines } from './contracts.js';
@@ -39,6 +39,13 @@ export async function billingFactsOf(
   const parts = Map.groupBy(await recordedPartsOf(core, position, { tenantIds }), ({ tenantId }) => tenantId);
   const marks = await pendingMarks(core, position, accounts);
   const grants = Map.groupBy(await readCredits(db, position, tenantIds), keyOfRow);
+  const grantsOf = (account: AccountKey) => (grants.get(keyOf(account)) ?? []).map(toCredit);
+  // Void invoices matter only to those for whom a credit has ended.
+  const ended = wanted.filter(({ account, until }) => grantsOf(account).some((each) => hasEnded(each, until)));
+  const voided = Map.groupBy(
+    await readVoidedCredits(db, position, [...new Map(ended.map(({ account }) => [keyOf(account), account])).values()]),
+    keyOfRow,
+  );
 
   // A fee in advance may be billed of a later period. Its line counts too, also for an invoice of an earlier instant.
   const horizonOf = ({ account: { tenantId }, until }: BillingUpTo): Instant =>
@@ -47,7 +54,9 @@ export async function billingFactsOf(
   return wanted.map((each) => {
     const { account, until } = each;
     const rows = (booked.get(keyOf(account)) ?? []).map(({ row }) => row);
-    const granted = (grants.get(keyOf(account)) ?? []).map(toCredit);
+    const granted = grantsOf(account);
+    const ofVoid = Map.groupBy(voided.get(keyOf(account)) ?? [], ({ invoice_id }) => invoice_id);
+    const rowsOfVoid = [...ofVoid.values()].map((of) => of.map(({ row }) => row));
     return {
       currency: account.currency,
       taxes: account.taxes,
@@ -56,7 +65,7 @@ export async function billingFactsOf(
       recorded: Map.groupBy(parts.get(account.tenantId) ?? [], ({ lineId }) => lineId),
       booked: Map.groupBy(rows, ({ lineId }) => lineId),
       grants: granted,
-      creditsLeft: creditsLeft(granted, creditUsed(rows), until),
+      creditsLeft: creditsLeft(granted, creditUsed(rows), until, rowsOfVoid),
       marks: marks(account),
     };
   });

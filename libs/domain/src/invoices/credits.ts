@@ -136,23 +136,44 @@ const inForce = ({ from, until }: Granted, at: Instant): boolean =>
 
 /**
  * The credits that an invoice may take, with the rest of each: the first to end first, then in the order in which they
- * were granted.
+ * were granted. `voided`: the rows of void invoices, invoice by invoice. A part for which one of them took a credit may
+ * take it again, also if the credit has ended since: voiding an invoice never costs a tenant a credit.
  */
 export function creditsLeft(
   credits: readonly (Coupon | Credit)[],
   used: ReadonlyMap<string, Decimal>,
   asOf: Instant,
+  voided: readonly (readonly FrozenRow[])[] = [],
 ): CreditLeft[] {
   return credits
     .filter((each): each is Credit => each.kind === 'credit')
-    .filter((each) => inForce(each, asOf))
+    .filter((each) => inForce(each, asOf) || hasEnded(each, asOf))
     .sort((a, b) => compareEnds(a.until, b.until))
-    .map(({ creditId, amount }) => ({ creditId, left: max(ZERO, decimal(amount).minus(used.get(creditId) ?? ZERO)) }));
+    .map((each) => ({
+      creditId: each.creditId,
+      left: max(ZERO, decimal(each.amount).minus(used.get(each.creditId) ?? ZERO)),
+      parts: inForce(each, asOf) ? null : takenByPart(each, voided),
+    }));
 }
 
 export interface CreditLeft {
   readonly creditId: string;
   readonly left: Decimal;
+  /** Of a credit that has ended: the amount for each part that may take it. null: any part may take what is left. */
+  readonly parts: ReadonlyMap<string, Decimal> | null;
+}
+
+/** Whether invoices as of an instant may take a credit only again. */
+export const hasEnded = ({ until }: Pick<Granted, 'until'>, asOf: Instant): boolean =>
+  until !== null && !isBefore(asOf, until);
+
+/** The amount that void invoices took of a credit for each part: the largest, where several did. */
+function takenByPart({ creditId }: Credit, voided: readonly (readonly FrozenRow[])[]): Map<string, Decimal> {
+  const taken = new Map<string, Decimal>();
+  for (const rows of voided)
+    for (const [partId, ofPart] of Map.groupBy(rows, (row) => row.partId))
+      taken.set(partId, max(taken.get(partId) ?? ZERO, creditUsed(ofPart).get(creditId) ?? ZERO));
+  return taken;
 }
 
 const compareEnds = (a: Instant | null, b: Instant | null): number => {
@@ -256,7 +277,7 @@ export function withCredits(
   coupons: readonly Coupon[],
   left: readonly CreditLeft[],
 ): DraftRow[] {
-  const pool = new Map(left.map(({ creditId, left: amount }) => [creditId, amount]));
+  const pool = left.map((each) => ({ ...each, parts: each.parts === null ? null : new Map(each.parts) }));
   const couponIds = new Set(coupons.map(({ creditId }) => creditId));
   const returned = new Map<string, Map<string, Decimal>>();
   for (const { kind, partId, credits } of rows) {
@@ -271,13 +292,20 @@ export function withCredits(
     // Credits pay charges only. A negative row gives nothing back to them.
     if (row.kind === 'reversal' || open.lte(ZERO)) return row;
     const shares: Share[] = [];
-    for (const from of [returned.get(row.partId) ?? new Map<string, Decimal>(), pool]) {
-      for (const [creditId, available] of from) {
-        const amount = min(available, open);
-        from.set(creditId, available.minus(amount));
-        open = open.minus(amount);
-        shares.push({ creditId, amount });
-      }
+    const ofPart = returned.get(row.partId) ?? new Map<string, Decimal>();
+    for (const [creditId, available] of ofPart) {
+      const amount = min(available, open);
+      ofPart.set(creditId, available.minus(amount));
+      open = open.minus(amount);
+      shares.push({ creditId, amount });
+    }
+    for (const credit of pool) {
+      const ofThis = credit.parts?.get(row.partId) ?? ZERO;
+      const amount = min(credit.parts === null ? credit.left : min(credit.left, ofThis), open);
+      credit.left = credit.left.minus(amount);
+      credit.parts?.set(row.partId, ofThis.minus(amount));
+      open = open.minus(amount);
+      shares.push({ creditId: credit.creditId, amount });
     }
     return taking(row, shares);
   });
