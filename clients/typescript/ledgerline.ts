@@ -4,7 +4,7 @@ import { type ClientOptions, Requester } from './runtime.js';
 export type FieldError = { readonly field: string; readonly message: string };
 export type Problem = { readonly type: string; readonly title: string; readonly status: number; readonly detail: string; readonly code: string; readonly errors: readonly (FieldError)[] };
 export type TenantPage = { readonly items: readonly (Tenant)[]; readonly nextCursor: string | null };
-export type Tenant = { readonly tenantId: string; readonly name: string | null; readonly currency: string; readonly timeZone: string; readonly address: string | null; readonly taxNumber: string | null; readonly email: string | null; readonly paymentTermsDays: number | null; readonly gracePeriods: readonly (GracePeriod)[]; readonly taxes: readonly (Tax)[]; readonly credits: readonly (TenantCredit)[] };
+export type Tenant = { readonly tenantId: string; readonly name: string | null; readonly currency: string; readonly currencies: readonly (string)[]; readonly timeZone: string; readonly address: string | null; readonly taxNumber: string | null; readonly email: string | null; readonly paymentTermsDays: number | null; readonly gracePeriods: readonly (GracePeriod)[]; readonly taxes: readonly (Tax)[]; readonly credits: readonly (TenantCredit)[] };
 export type GracePeriod = { readonly hours: number; readonly from: string };
 export type Tax = { readonly name: string; readonly ratePercent: string; readonly from: string };
 export type TenantCredit = { readonly currency: string; readonly amount: string };
@@ -107,11 +107,11 @@ export type ProjectionPage = { readonly items: readonly (Projection)[]; readonly
 export type Projection = { readonly name: string; readonly version: number; readonly position: number; readonly head: number; readonly lag: number; readonly lagSeconds: number; readonly eventsPerSecond: number | null };
 export type Halt = { readonly position: number; readonly projection: string; readonly reason: string };
 export type ReadModelsBeside = { readonly projections: Readonly<Record<string, unknown>>; readonly position: number; readonly lag: number; readonly eventsPerSecond: number | null };
-export type RegisterTenant = { readonly command: "register-tenant"; readonly tenantId: string; readonly name: string; readonly currency: string; readonly timeZone?: string; readonly tax?: { readonly name: string; readonly ratePercent: string; readonly from: string }; readonly address?: string; readonly taxNumber?: string; readonly email?: string; readonly paymentTermsDays?: number; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type RegisterTenant = { readonly command: "register-tenant"; readonly tenantId: string; readonly name: string; readonly currency: string; readonly currencies?: readonly (string)[]; readonly timeZone?: string; readonly tax?: { readonly name: string; readonly ratePercent: string; readonly from: string }; readonly address?: string; readonly taxNumber?: string; readonly email?: string; readonly paymentTermsDays?: number; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type SetTax = { readonly command: "set-tax"; readonly name: string; readonly ratePercent: string; readonly from: string; readonly tenantId: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type CorrectTax = { readonly command: "correct-tax"; readonly tenantId: string; readonly name?: string; readonly ratePercent: string; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
 export type SetGracePeriod = { readonly command: "set-grace-period"; readonly tenantId: string; readonly hours: number; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
-export type CorrectTenant = { readonly command: "correct-tenant"; readonly tenantId: string; readonly name?: string; readonly timeZone?: string; readonly address?: string; readonly taxNumber?: string; readonly email?: string; readonly paymentTermsDays?: number; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
+export type CorrectTenant = { readonly command: "correct-tenant"; readonly tenantId: string; readonly name?: string; readonly timeZone?: string; readonly currencies?: readonly (string)[]; readonly address?: string; readonly taxNumber?: string; readonly email?: string; readonly paymentTermsDays?: number; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
 export type RegisterDeployment = { readonly command: "register-deployment"; readonly deploymentId: string; readonly tenantId: string; readonly name: string; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type AssignDeployment = { readonly command: "assign-deployment"; readonly deploymentId: string; readonly tenantId: string; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type CorrectAssignment = { readonly command: "correct-assignment"; readonly deploymentId: string; readonly tenantId: string; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
@@ -253,7 +253,7 @@ export class Ledgerline {
   }
 
   /** The invoice that a tenant would get as of an instant (`at`) if it were created now. Nothing is stored. */
-  async invoicePreview(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
+  async invoicePreview(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId: string; currency?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoicePreview> {
     return this.requester.send({ method: 'GET', path: '/api/v1/invoices/preview', query: question });
   }
 

@@ -28,6 +28,7 @@ export const tenantsProjection = versionedProjection('tenants', {
         {
           tenant_id: data.tenantId,
           currency: data.currency,
+          currencies: data.currencies ?? [],
           time_zone: data.timeZone,
           details_ref: data.detailsRef,
           details_hash: data.detailsHash,
@@ -52,7 +53,7 @@ export const tenantsProjection = versionedProjection('tenants', {
         const { tenantId, timeZone, detailsRef, detailsHash, taxes, gracePeriods } = data;
         const details = {
           ...{ time_zone: timeZone, details_ref: detailsRef, details_hash: detailsHash },
-          payment_terms_days: data.paymentTermsDays ?? null,
+          ...{ currencies: data.currencies ?? [], payment_terms_days: data.paymentTermsDays ?? null },
         };
         const known = rows.get(tenants, tenantId);
         rows.set(

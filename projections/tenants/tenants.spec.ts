@@ -13,7 +13,7 @@ it('keeps a tenant as last registered', async () => {
   await given(registered('UTC'));
   await when(registered('Europe/Berlin'));
 
-  const tenant = { tenant_id: 't', currency: 'USD', details_ref: id(7), details_hash: 'a1' };
+  const tenant = { tenant_id: 't', currency: 'USD', currencies: [], details_ref: id(7), details_hash: 'a1' };
   expect(await rows(tenants)).toEqual([{ ...tenant, time_zone: 'Europe/Berlin' }]);
   expect(await rows(tenants, 1)).toEqual([{ ...tenant, time_zone: 'UTC' }]);
 });

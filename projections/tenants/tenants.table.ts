@@ -1,4 +1,4 @@
-import { int, numeric, text, timestamptz, uuid } from '#read-model/column';
+import { int, jsonb, numeric, text, timestamptz, uuid } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -7,6 +7,8 @@ export const tenants = defineTable({
   columns: {
     tenant_id: text,
     currency: text,
+    /** Further currencies that it is billed in. */
+    currencies: jsonb<readonly string[]>(),
     time_zone: text,
     /** A reference to the personal details of the tenant, which are in a table that can be erased. */
     details_ref: uuid,

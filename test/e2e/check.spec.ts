@@ -141,7 +141,8 @@ describe('check', () => {
       'subscriptions_overlap',
       'two subscriptions at once',
       [
-        "INSERT INTO subscriptions SELECT 's9', deployment_id, started_at, anchor, cancelled_at, " +
+        'INSERT INTO subscriptions (subscription_id, deployment_id, started_at, anchor, cancelled_at, position_from,' +
+          " position_to) SELECT 's9', deployment_id, started_at, anchor, cancelled_at, " +
           'position_from, position_to FROM subscriptions WHERE position_to IS NULL',
       ],
     ],
@@ -151,8 +152,9 @@ describe('check', () => {
       [
         "INSERT INTO subscriptions SELECT 's9', deployment_id, started_at, anchor, cancelled_at, " +
           'position_from, position_to FROM subscriptions WHERE position_to IS NULL',
-        "INSERT INTO subscription_plans SELECT 's9', effective_from, plan_id, position_from, position_to FROM " +
-          'subscription_plans WHERE position_to IS NULL',
+        'INSERT INTO subscription_plans (subscription_id, deployment_id, effective_from, plan_id, position_from,' +
+          " position_to) SELECT 's9', deployment_id, effective_from, plan_id, position_from, position_to" +
+          ' FROM subscription_plans WHERE position_to IS NULL',
       ],
     ],
     [

@@ -5,10 +5,11 @@ import { type CreditEvent, creditEvents, creditStream, creditUsed, grant, revoke
 import { decimal, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
-import { tenantStream } from '#domain/tenants/tenant';
+import { currenciesOf, tenantStream } from '#domain/tenants/tenant';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { tenantOf } from '#ledger/tenant';
 import { defineQuery, READERS, visibleTenant, zOptionalId, zPage, pageOfRows, type QueryContext } from '#ledger/query';
 import { bookedRows } from '#billing/invoices/billing-facts';
 import { CREDIT_ORDER, readCreditPage } from '#projections/credits/credits.read';
@@ -16,7 +17,6 @@ import type { CreditRow } from '#projections/credits/credits.table';
 import { listOf, zMoney, zOpenSpan, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
-import { tenantOf } from './tenants.js';
 
 const zGrant = z.strictObject({
   creditId: zId,
@@ -95,8 +95,12 @@ async function decide(
   decision: (events: readonly CreditEvent[]) => CreditEvent[],
 ): Promise<CommandDone> {
   const tenant = await core.book.load(tenantStream(tenantId));
-  const own = tenantOf(tenant, tenantId).currency;
-  if (own !== currency) throw conflict('currency_mismatch', `tenant ${tenantId} is billed in ${own}, not ${currency}`);
+  const currencies = currenciesOf(tenantOf(tenant, tenantId));
+  if (!currencies.includes(currency))
+    throw conflict(
+      'currency_mismatch',
+      `tenant ${tenantId} is billed in ${currencies.join(' and ')}, not ${currency}: add it with correct-tenant`,
+    );
   return core.book.decide(creditStream(tenantId, currency), call, (events) => ({
     events: decision(events.filter(isCreditEvent)),
   }));

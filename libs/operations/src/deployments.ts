@@ -17,6 +17,7 @@ import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { tenantOf } from '#ledger/tenant';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import {
   assertVisibleDeployment,
@@ -36,7 +37,6 @@ import { listOf, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { assertPlan } from './plans.js';
 import { APRIL, MID_APRIL } from './story.js';
-import { tenantOf } from './tenants.js';
 
 const registerDeployment = defineCommand({
   name: 'register-deployment',

@@ -6,6 +6,7 @@ import { zId, zInstant, zText } from '#domain/schema';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { invoicePreview as previewOf, invoiceView, invoiceViews } from '#billing/invoices/invoice-view';
 import { Invoicing } from '#billing/invoices/invoicing';
+import { zCurrency } from '#domain/schema';
 import { isUuid } from '#domain/uuid';
 import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -231,13 +232,17 @@ export const invoicePreview = defineQuery({
   name: 'invoice-preview',
   summary: 'The invoice that a tenant would get as of an instant (`at`) if it were created now. Nothing is stored',
   path: 'invoices/preview',
-  params: zAsOf.extend({ tenantId: zId, ...zAt }),
+  params: zAsOf.extend({
+    tenantId: zId,
+    currency: zCurrency.optional().describe('By default the currency of the tenant'),
+    ...zAt,
+  }),
   roles: READERS,
   answer: zInvoicePreview,
   example: { tenantId: 'acme', at: '2026-06-01T00:00:00Z' },
-  async handle({ tenantId, at }, context) {
+  async handle({ tenantId, currency, at }, context) {
     await visibleTenant(context, tenantId);
-    return previewOf(context, tenantId, at ?? context.caller.now);
+    return previewOf(context, { tenantId, currency, at: at ?? context.caller.now });
   },
 });
 

@@ -22,12 +22,13 @@ import {
 import { zPrice } from '#domain/prices/price';
 import { zId, zInstant, zText } from '#domain/schema';
 import { type Assignment, tenantAt } from '#domain/tenants/deployment';
-import { tenantStream } from '#domain/tenants/tenant';
+import { currenciesOf, foldTenant, tenantStream } from '#domain/tenants/tenant';
 import { compareInstants, type Instant, isBefore } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { isTenantEvent } from '#ledger/tenant';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, READERS, zAt, zOptionalId, zOptionalIds, zPage, idSets, pageOfRows } from '#ledger/query';
 import { unitAmountText } from '#domain/money/money';
@@ -220,13 +221,13 @@ export async function assertPlan(
   const version = planAt(versions, at);
   if (version === undefined)
     throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}. Publish it from then on.`);
-  const registered = tenant?.find((event) => event.type === 'TenantRegistered');
-  if (registered?.type === 'TenantRegistered' && registered.data.currency !== version.currency) {
+  const billed = tenantId === null ? null : foldTenant((tenant ?? []).filter(isTenantEvent));
+  if (billed !== null && !currenciesOf(billed).includes(version.currency))
     throw conflict(
       'currency_mismatch',
-      `plan ${planId} is in ${version.currency}, but tenant ${tenantId} is billed in ${registered.data.currency}`,
+      `plan ${planId} is in ${version.currency}, but tenant ${tenantId} is billed in ` +
+        `${currenciesOf(billed).join(' and ')}: add ${version.currency} to its currencies with correct-tenant`,
     );
-  }
 }
 
 const zPlanItem = z

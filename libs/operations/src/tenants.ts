@@ -1,18 +1,16 @@
 import { z } from 'zod';
 import type { Correction } from '#domain/correction';
-import { conflict, invalid, notFound } from '#domain/errors';
-import type { LedgerEvent, RecordedEvent } from '#domain/events';
+import { conflict, invalid } from '#domain/errors';
+import type { LedgerEvent } from '#domain/events';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import {
   assertNotRegistered,
   correctTenant as decideTenant,
-  foldTenant,
   isTimeZone,
   type Tenant,
   type TenantEvent,
-  tenantEvents,
   tenantStream,
   withoutGracePeriod,
   withoutTax,
@@ -22,6 +20,7 @@ import { conflictingBody } from '#ledger/appending/event-book';
 import { canonicalJson, type CommandCall, type CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { isTenantEvent, tenantOf } from '#ledger/tenant';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import {
   defineQuery,
@@ -53,6 +52,9 @@ const MAX_GRACE_HOURS = 31 * 24;
 const MAX_PAYMENT_TERMS_DAYS = 365;
 
 const zTimeZone = z.string().refine(isTimeZone, 'is not a time zone such as "Europe/Berlin"');
+const zCurrencies = z
+  .array(zCurrency)
+  .describe('Further currencies that the tenant is billed in: each subscription is billed in that of its plan');
 /** Details that can be erased, and the payment terms. */
 const detailFields = {
   address: zText.optional(),
@@ -73,6 +75,7 @@ const registerTenant = defineCommand({
     tenantId: zId,
     name: zText,
     currency: zCurrency,
+    currencies: zCurrencies.optional(),
     timeZone: zTimeZone.default('UTC'),
     tax: zTax.optional(),
     ...detailFields,
@@ -100,11 +103,14 @@ const registerTenant = defineCommand({
     tax: { name: 'VAT', ratePercent: '10', from: APRIL.start },
   },
   async handle(call, core) {
-    const { tenantId, currency, timeZone, tax, paymentTermsDays, ...details } = call.fields;
+    const { tenantId, currency, currencies, timeZone, tax, paymentTermsDays, ...details } = call.fields;
     return core.book.decide(tenantStream(tenantId), call, async (events) => {
       assertNotRegistered(events.length > 0, tenantId);
       const kept = await core.details.keep(tenantId, details);
-      const terms = paymentTermsDays === undefined ? {} : { paymentTermsDays };
+      const terms = {
+        ...(currencies === undefined ? {} : { currencies }),
+        ...(paymentTermsDays === undefined ? {} : { paymentTermsDays }),
+      };
       const registered: LedgerEvent = {
         type: 'TenantRegistered',
         data: { tenantId, currency, timeZone, ...kept, ...terms },
@@ -186,6 +192,7 @@ const correctTenant = defineCommand({
     tenantId: zId,
     name: zText.optional(),
     timeZone: zTimeZone.optional(),
+    currencies: zCurrencies.optional(),
     ...detailFields,
     reason: zText.min(1),
   }),
@@ -198,7 +205,7 @@ const correctTenant = defineCommand({
   mistakes: { correctedBy: ['correct-tenant'] },
   example: { tenantId: 'acme', timeZone: 'UTC', paymentTermsDays: 14, reason: 'as agreed' },
   async handle(call, core) {
-    const { tenantId, timeZone, paymentTermsDays, reason, name, ...others } = call.fields;
+    const { tenantId, timeZone, currencies, paymentTermsDays, reason, name, ...others } = call.fields;
     return corrected(core, call, tenantId, { reason }, async (tenant) => {
       const known = await detailsOf(core, tenant);
       const named = name ?? known?.name;
@@ -212,6 +219,7 @@ const correctTenant = defineCommand({
       return {
         ...tenant,
         timeZone: timeZone ?? tenant.timeZone,
+        currencies: currencies ?? tenant.currencies,
         ...(isSame ? {} : await core.details.keep(tenantId, details)),
         paymentTermsDays: paymentTermsDays ?? tenant.paymentTermsDays,
       };
@@ -268,21 +276,12 @@ const saidOf = ({ type, data }: TenantEvent): string =>
     ? `tenant ${data.tenantId} was corrected: ${data.reason}`
     : `tenant ${data.tenantId} changed (${type})`;
 
-const isTenantEvent = (event: RecordedEvent): event is Extract<RecordedEvent, TenantEvent> =>
-  Object.hasOwn(tenantEvents, event.type);
-
-/** The tenant that the events of its stream describe. Errors: `unknown_tenant`. */
-export function tenantOf(events: readonly RecordedEvent[], tenantId: string): Tenant {
-  const tenant = foldTenant(events.filter(isTenantEvent));
-  if (tenant === null) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
-  return tenant;
-}
-
 const zTenant = z
   .object({
     tenantId: z.string(),
     name: z.string().nullable().describe('null: erased'),
     currency: z.string(),
+    currencies: z.array(z.string()).describe('Further currencies that it is billed in'),
     timeZone: z.string(),
     address: z.string().nullable(),
     taxNumber: z.string().nullable(),
@@ -328,6 +327,7 @@ async function withDetails({ core, position }: QueryContext, rows: readonly Tena
     // null: the details of the tenant were erased.
     name: details.get(row.details_ref)?.name ?? null,
     currency: row.currency,
+    currencies: row.currencies,
     timeZone: row.time_zone,
     address: details.get(row.details_ref)?.address ?? null,
     taxNumber: details.get(row.details_ref)?.taxNumber ?? null,

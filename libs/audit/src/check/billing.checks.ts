@@ -34,7 +34,7 @@ async function unmarked(
   { core, position }: QueryContext,
   { tenant_id: tenantId, currency, until }: InvoicedAccount,
 ): Promise<Finding[]> {
-  const account = { ...(await tenantAccount(core, position, tenantId)), currency };
+  const account = await tenantAccount(core, position, tenantId, currency);
   const facts = await billingFacts(core, position, account, until);
   const billed = [...facts.recorded]
     .filter(([, parts]) => parts.some(({ issued }) => issued))
@@ -42,7 +42,6 @@ async function unmarked(
   const all = new Set([...facts.booked.keys(), ...billed].filter((lineId) => !facts.marks.has(lineId)));
   const asMarked = {
     ...facts,
-    grants: [],
     creditsLeft: [],
     marks: new Map([...all].map((lineId) => [lineId, 'check'])),
   };

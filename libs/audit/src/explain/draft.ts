@@ -50,9 +50,14 @@ export async function draftOf(
 async function ratedDraft(
   { core, position }: QueryContext,
   id: string,
-  draft: { readonly tenant_id: string; readonly as_of: Instant; readonly selection: Selection | null },
+  draft: {
+    readonly tenant_id: string;
+    readonly currency: string;
+    readonly as_of: Instant;
+    readonly selection: Selection | null;
+  },
 ) {
-  const account = await tenantAccount(core, position, draft.tenant_id);
+  const account = await tenantAccount(core, position, draft.tenant_id, draft.currency);
   const claimed = await claimedParts(core, position, id);
   const { invoice } = await rated(core, position, {
     invoiceId: id,

@@ -52,6 +52,7 @@ export async function reissue(core: LedgerCore, idOrNumber: string): Promise<Rei
       recomputed(then, {
         invoice_id: invoiceId,
         tenant_id: issued.tenantId,
+        currency: issued.currency,
         as_of: drafted.asOf,
         selection: drafted.selection ?? null,
         computed_at: computedAt,

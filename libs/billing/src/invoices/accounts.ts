@@ -1,12 +1,15 @@
 import { notFound } from '#domain/errors';
-import type { GracePeriod, TaxRate } from '#domain/tenants/tenant';
+import { currenciesOf, type GracePeriod, type TaxRate } from '#domain/tenants/tenant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readGracePeriods, readTenants, readTenantTaxes } from '#projections/tenants/tenants.read';
 import { isAt, positionsOf } from '#read-model/at';
 
 export interface TenantAccount {
   readonly tenantId: string;
+  /** The currency of this account. */
   readonly currency: string;
+  /** All currencies that the tenant is billed in, its own first. Lines in any other are billed in none. */
+  readonly currencies: readonly string[];
   readonly timeZone: string;
   readonly detailsRef: string;
   readonly detailsHash: string;
@@ -18,6 +21,8 @@ export interface TenantAccount {
 export interface TenantAt {
   readonly tenantId: string;
   readonly position: number;
+  /** By default the tenant's own. */
+  readonly currency?: string | undefined;
 }
 
 /** Tenants, each as known at its position. For a tenant that was not registered then, it throws `unknown_tenant`. */
@@ -30,12 +35,13 @@ export async function accountsOf({ db }: LedgerCore, tenants: readonly TenantAt[
   const rows = Map.groupBy(await readTenants(db, asOf, ids), byTenant);
   const taxes = Map.groupBy(await readTenantTaxes(db, asOf, ids), byTenant);
   const gracePeriods = Map.groupBy(await readGracePeriods(db, asOf, ids), byTenant);
-  return ({ tenantId, position }) => {
+  return ({ tenantId, position, currency }) => {
     const row = rows.get(tenantId)?.find((each) => isAt(each, position));
     if (row === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
     return {
       tenantId,
-      currency: row.currency,
+      currency: currency ?? row.currency,
+      currencies: currenciesOf(row),
       timeZone: row.time_zone,
       detailsRef: row.details_ref,
       detailsHash: row.details_hash,
@@ -49,6 +55,25 @@ export async function accountsOf({ db }: LedgerCore, tenants: readonly TenantAt[
   };
 }
 
-/** A tenant as known at a position. Errors: `unknown_tenant`. */
-export const tenantAccount = async (core: LedgerCore, position: number, tenantId: string): Promise<TenantAccount> =>
-  (await accountsOf(core, [{ tenantId, position }]))({ tenantId, position });
+/** A tenant's account in its own currency (or another), as known at a position. Errors: `unknown_tenant`. */
+export const tenantAccount = async (
+  core: LedgerCore,
+  position: number,
+  tenantId: string,
+  currency?: string,
+): Promise<TenantAccount> => (await accountsOf(core, [{ tenantId, position }]))({ tenantId, position, currency });
+
+/** The currency that a line is billed in: its own, if its tenant is billed in it; else the tenant's. */
+export const billedCurrency = (
+  tenant: Pick<TenantAccount, 'currency' | 'currencies'>,
+  line: { readonly currency: string },
+): string => (currenciesOf(tenant).includes(line.currency) ? line.currency : tenant.currency);
+
+/**
+ * Whether an account bills a line. A line in a currency that its tenant is not billed in belongs to the account in the
+ * tenant's own currency, which quarantines it.
+ */
+export const isBilledIn = (
+  { currency, currencies }: Pick<TenantAccount, 'currency' | 'currencies'>,
+  line: { readonly currency: string },
+): boolean => line.currency === currency || (currency === currencies[0] && !currencies.includes(line.currency));

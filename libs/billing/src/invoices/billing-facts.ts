@@ -8,7 +8,7 @@ import { toCredit } from '#projections/credits/credits.projection';
 import { readCredits } from '#projections/credits/credits.read';
 import { type AccountKey, readBookedRows, readVoidedCredits } from '#projections/invoices/invoices.read';
 import { readPendingMarks } from '#projections/restatements/restatements.read';
-import type { TenantAccount } from './accounts.js';
+import { isBilledIn, type TenantAccount } from './accounts.js';
 import { type Lines, readLines } from './contracts.js';
 import { recordedPartsOf } from './parts.js';
 
@@ -61,7 +61,7 @@ export async function billingFactsOf(
       currency: account.currency,
       taxes: account.taxes,
       gracePeriods: account.gracePeriods,
-      lines: lines({ account, position, until: horizonOf(each) }),
+      lines: lines({ account, position, until: horizonOf(each) }).filter((line) => isBilledIn(account, line)),
       recorded: Map.groupBy(parts.get(account.tenantId) ?? [], ({ lineId }) => lineId),
       booked: Map.groupBy(rows, ({ lineId }) => lineId),
       grants: granted,

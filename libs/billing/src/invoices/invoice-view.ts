@@ -15,7 +15,7 @@ import {
 } from '#projections/invoices/invoices.read';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { positionsOf } from '#read-model/at';
-import { accountsOf, type TenantAccount, tenantAccount } from './accounts.js';
+import { accountsOf, isBilledIn, type TenantAccount, tenantAccount } from './accounts.js';
 import { type Lines, readLines } from './contracts.js';
 import {
   type InvoiceContents,
@@ -94,7 +94,7 @@ async function find({ core, position }: QueryContext, rows: readonly InvoiceRow[
   const claimed = await claimedPartsOf(core, position, ids);
   return rows.map((row) => {
     const known = knownOf(position, row);
-    const account = accounts({ tenantId: row.tenant_id, position: known });
+    const account = accounts({ tenantId: row.tenant_id, position: known, currency: row.currency });
     return {
       row,
       known,
@@ -166,9 +166,12 @@ async function correctedBy(
 }
 
 /** The invoice that would be made as of an instant. Nothing is stored. */
-export async function invoicePreview(context: QueryContext, tenantId: string, at: Instant) {
+export async function invoicePreview(
+  context: QueryContext,
+  { tenantId, at, currency: asked }: { tenantId: string; at: Instant; currency: string | undefined },
+) {
   const { core, position } = context;
-  const account = await tenantAccount(core, position, tenantId);
+  const account = await tenantAccount(core, position, tenantId, asked);
   const { currency, taxes } = account;
   const known = await readLines(core, position, [tenantId]);
   const toBill: InvoiceToRate = {
@@ -178,7 +181,7 @@ export async function invoicePreview(context: QueryContext, tenantId: string, at
   const { invoice } = await rated(core, position, toBill, known);
   const { claimed, rows } = invoice;
   const quarantined: readonly Quarantined[] = invoice.quarantined;
-  const lines = known({ account, position, until: at });
+  const lines = known({ account, position, until: at }).filter((line) => isBilledIn(account, line));
   const parts = partsOf({ claimed, lines, known: position });
   const usage = await loadUsageAt(core, parts.flatMap(usageOfParts));
   const contents: InvoiceContents = {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
+import { z } from 'zod';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import {
   billingStream,
@@ -30,7 +31,7 @@ import { type TenantAccount, tenantAccount } from './accounts.js';
 import { billingFacts } from './billing-facts.js';
 import { claimedParts, isNothing, leftOut, rated, toClaimedPart } from './rated-invoice.js';
 import { assertMetered } from '../metering/not-metered.js';
-import { canonicalJson, type CommandCall, type CommandDone, sha256 } from '#ledger/command';
+import { canonicalJson, type CommandCall, type CommandDone, sha256, stepOf } from '#ledger/command';
 import { answerIfKnown, type AppendCause, type Decision } from '#ledger/appending/event-book';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readInvoices, readUncutClaims } from '#projections/invoices/invoices.read';
@@ -38,6 +39,12 @@ import { readInvoices, readUncutClaims } from '#projections/invoices/invoices.re
 /** Lines that could not be billed. The answer names them, since leaving them out silently would bill them at 0. */
 const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } =>
   quarantined.length === 0 ? {} : { quarantined: [...quarantined] };
+
+const zCreated = z.object({
+  invoices: z.array(z.object({ invoiceId: z.string(), currency: z.string() })).default([]),
+  quarantined: z.array(z.object({ lineId: z.string(), code: z.string(), message: z.string() })).default([]),
+});
+type DraftedInvoice = z.infer<typeof zCreated>['invoices'][number];
 
 /** What a draft claims, and the answer of its command. */
 interface Claim {
@@ -68,13 +75,34 @@ export class Invoicing {
   constructor(private readonly core: LedgerCore) {}
 
   /**
-   * Creates the draft of what is due as of an instant. Where it exists, or nothing is due, the answer is the same and
-   * `unchanged`. Errors: `not_metered`, unless days that are not metered are to be billed too.
+   * Creates the drafts of what is due as of an instant, one for each currency. Where it exists, or nothing is due, the
+   * answer is the same and `unchanged`. Errors: `not_metered`, unless days that are not metered are to be billed too.
    */
-  async create(call: CommandCall, { tenantId, asOf, selection, unmetered }: InvoiceToCreate): Promise<CommandDone> {
+  async create(call: CommandCall, wanted: InvoiceToCreate): Promise<CommandDone> {
+    const { currencies } = await tenantAccount(this.core, await this.core.projector.catchUp(), wanted.tenantId);
+    const [own = '', ...others] = currencies;
+    let before: CommandDone | null = null;
+    // The tenant's own currency comes last: its append records the key of the command, with the whole answer.
+    for (const currency of others) before = await this.createIn(currency, stepOf(call), wanted, before);
+    return this.createIn(own, call, wanted, before);
+  }
+
+  /** `before`: what was created in other currencies. The answer names it too. */
+  private async createIn(
+    currency: string,
+    call: CommandCall,
+    { tenantId, asOf, selection, unmetered }: InvoiceToCreate,
+    before: CommandDone | null,
+  ): Promise<CommandDone> {
+    const withBefore = (invoices: readonly DraftedInvoice[], { quarantined }: Pick<RatedInvoice, 'quarantined'>) => {
+      const known = zCreated.parse(before?.result ?? {});
+      const all = [...known.quarantined, ...quarantined];
+      return { invoices: [...invoices, ...known.invoices], ...(all.length === 0 ? {} : { quarantined: all }) };
+    };
+    const ended = (done: CommandDone): CommandDone =>
+      done.status === 'unchanged' && before?.status === 'done' ? { ...before, ...done, status: 'done' } : done;
     for (;;) {
-      const account = await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId);
-      const { currency } = account;
+      const account = await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId, currency);
       const stream = billingStream(tenantId, currency);
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
@@ -87,10 +115,12 @@ export class Invoicing {
           : position;
         const { live, nextId } = invoiceFor(invoices, { tenantId, currency, asOf, selection });
         if (live !== undefined)
-          return await this.core.book.append(stream, revision, call, {
-            events: [],
-            result: { invoices: [{ invoiceId: live.invoiceId, currency }] },
-          });
+          return ended(
+            await this.core.book.append(stream, revision, call, {
+              events: [],
+              result: withBefore([{ invoiceId: live.invoiceId, currency }], { quarantined: [] }),
+            }),
+          );
         const { invoice, facts } = await rated(this.core, at, {
           invoiceId: nextId,
           account,
@@ -100,11 +130,10 @@ export class Invoicing {
         });
         if (unmetered !== 'bill') await assertMetered(this.core, at, facts, asOf);
         if (isNothing(invoice))
-          return await this.core.book.append(stream, revision, call, {
-            events: [],
-            result: { invoices: [], ...quarantinedIn(invoice) },
-          });
-        const result = { invoices: [{ invoiceId: nextId, currency }], ...quarantinedIn(invoice) };
+          return ended(
+            await this.core.book.append(stream, revision, call, { events: [], result: withBefore([], invoice) }),
+          );
+        const result = withBefore([{ invoiceId: nextId, currency }], invoice);
         await this.openLines(call, facts, invoice.claimed);
         const drafted = await this.claim(call, { stream, revision }, account, {
           invoiceId: nextId,
@@ -146,7 +175,7 @@ export class Invoicing {
     invoiceId: string,
     issuedAt: Instant,
   ): Promise<CommandDone> {
-    const { tenantId } = await this.invoiceRow(invoiceId);
+    const { tenantId, currency } = await this.invoiceRow(invoiceId);
     return this.core.book.decideOnReadModels(stream, call, async () => {
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
@@ -161,7 +190,7 @@ export class Invoicing {
       const state = invoices.get(invoiceId);
       assertIssuable(state, invoiceId);
       const known = await this.core.projector.catchUp();
-      const account = await tenantAccount(this.core, known, tenantId);
+      const account = await tenantAccount(this.core, known, tenantId, currency);
       const position = (await this.finishClaims(call, account, invoices, known))
         ? await this.core.projector.catchUp()
         : known;

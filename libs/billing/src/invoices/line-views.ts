@@ -8,6 +8,7 @@ import type { Instant } from '#domain/time/instant';
 import { type Page, pageOfAll, type QueryContext } from '#ledger/query';
 import { readIssuedParts, readLastComputed } from '#projections/invoices/invoices.read';
 import { readTenants } from '#projections/tenants/tenants.read';
+import { billedCurrency } from './accounts.js';
 import { couponsOfLines } from './billing-facts.js';
 import { readLines } from './contracts.js';
 import { loadUsageAt } from './line-usage.js';
@@ -62,7 +63,7 @@ interface Entry {
   readonly id: string;
   readonly line: LineDefinition;
   readonly status: 'valid' | 'split';
-  /** The currency of the line's tenant. */
+  /** The currency that the line is billed in. */
   readonly currency: string;
   readonly key: string;
 }
@@ -104,10 +105,10 @@ async function entriesOf(
   const lines = await readLines(core, position, tenantIds);
   const ids = tenants.map(({ tenant_id }) => tenant_id);
   const recorded = Map.groupBy(await recordedPartsOf(core, position, { tenantIds: ids }), ({ lineId }) => lineId);
-  return tenants.flatMap(({ tenant_id, time_zone: timeZone, currency }) =>
+  return tenants.flatMap(({ tenant_id, time_zone: timeZone, ...billed }) =>
     lines({ account: { tenantId: tenant_id, timeZone }, position, until: at })
       .filter((line) => subscriptionId === undefined || line.subscriptionId === subscriptionId)
-      .flatMap((line) => entriesOfLine(line, recorded.get(line.lineId) ?? [], currency)),
+      .flatMap((line) => entriesOfLine(line, recorded.get(line.lineId) ?? [], billedCurrency(billed, line))),
   );
 }
 

@@ -101,7 +101,11 @@ export async function dueForNothing(
   const billings = await billingsOf(
     core,
     position,
-    tenants.map((each) => ({ invoiceId: 'nothing', account: accounts(each), until: asOf, selection: null, select })),
+    tenants.flatMap((each) =>
+      accounts(each).currencies.map((currency) => ({
+        ...{ invoiceId: 'nothing', account: accounts({ ...each, currency }), until: asOf, selection: null, select },
+      })),
+    ),
   );
   const usage = await loadUsageAt(core, billings.flatMap(usageNeededFor));
   return new Set(

@@ -14,14 +14,14 @@ export const canonicalInvoice = (invoiceId: string, rows: readonly FrozenRow[]):
 };
 
 /** An invoice to compute again: what it is of, and the log position that it was computed at. */
-export type ComputedAt = Pick<InvoiceRow, 'invoice_id' | 'tenant_id' | 'as_of' | 'selection'> & {
+export type ComputedAt = Pick<InvoiceRow, 'invoice_id' | 'tenant_id' | 'currency' | 'as_of' | 'selection'> & {
   readonly computed_at: number;
 };
 
 /** Computes the invoice again, from what was known when it was issued. */
 export async function recomputed(core: LedgerCore, invoice: ComputedAt): Promise<RatedInvoice> {
   const { invoice_id: invoiceId, computed_at: known } = invoice;
-  const account = await tenantAccount(core, known, invoice.tenant_id);
+  const account = await tenantAccount(core, known, invoice.tenant_id, invoice.currency);
   const claimed = await claimedParts(core, known, invoiceId);
   const again = await rated(core, known, {
     invoiceId,

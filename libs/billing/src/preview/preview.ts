@@ -6,7 +6,7 @@ import { moneyText } from '#domain/money/money';
 import { netOf } from '#domain/rating/row';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
-import { accountsOf } from '../invoices/accounts.js';
+import { accountsOf, billedCurrency } from '../invoices/accounts.js';
 import { couponsOfLines } from '../invoices/billing-facts.js';
 import { allLines } from '../invoices/contracts.js';
 import { recordedPartsOf } from '../invoices/parts.js';
@@ -168,7 +168,7 @@ export async function ratedAt(
       line,
       recorded: recorded.get(line.lineId) ?? [],
       at: ratedUntil(line.lineId),
-      currency: accounts({ tenantId: line.tenantId, position }).currency,
+      currency: billedCurrency(accounts({ tenantId: line.tenantId, position }), line),
       coupons: couponsOf(line),
       taxes: accounts({ tenantId: line.tenantId, position }).taxes,
     })),

@@ -201,7 +201,7 @@ function linesOver(charge: Charge, plans: Plans, changes: readonly Instant[]): L
       const segment: Segment = { piece, version, item };
       const line = open.get(key);
       present.add(key);
-      if (line !== undefined && isContinued(line, item)) line.segments.push(segment);
+      if (line !== undefined && isContinued(line, item, version)) line.segments.push(segment);
       else {
         const draft: Draft = { key, segments: [segment] };
         open.set(key, draft);
@@ -216,10 +216,11 @@ function linesOver(charge: Charge, plans: Plans, changes: readonly Instant[]): L
 
 /**
  * Whether an item of the next version continues the same line, whose counters follow the period. An item that is
- * measured otherwise or due at another time (a base fee that changes from in advance to in arrears) begins another
- * line.
+ * measured otherwise, due at another time (a base fee that changes from in advance to in arrears) or in another
+ * currency begins another line.
  */
-const isContinued = ({ segments: [{ item }] }: Draft, next: PlanItem): boolean =>
+const isContinued = ({ segments: [{ item, version }] }: Draft, next: PlanItem, { currency }: PlanVersion): boolean =>
+  version.currency === currency &&
   item.aggregation === next.aggregation &&
   item.uniqueBy === next.uniqueBy &&
   (billedWhen(item.price) === 'in_advance') === (billedWhen(next.price) === 'in_advance') &&

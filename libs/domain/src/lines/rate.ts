@@ -88,7 +88,7 @@ export function rateLine(
       throw invalid(
         'currency_mismatch',
         `plan ${line.segments[0]?.planId ?? '?'} is in ${line.currency}, but tenant ${line.tenantId} is billed in` +
-          ` ${currency}: currencies are not converted`,
+          ` ${currency}: currencies are not converted. Add ${line.currency} to its currencies with correct-tenant`,
       );
     return { rows: isBaseFee(line) ? baseFeeRows(line, parts) : usageRows(line, parts, usageUpTo) };
   } catch (error) {

@@ -18,6 +18,8 @@ export const tenantEventsWith = (zId: IdSchema) => ({
     timeZone: z.string(),
     detailsRef: z.uuid(),
     detailsHash: z.string(),
+    /** Further currencies that it is billed in. Absent: none. */
+    currencies: z.array(zCurrency).optional(),
     /** The days from issue until an invoice is due. Absent: it says no due date. */
     paymentTermsDays: z.number().int().nonnegative().optional(),
   }),
@@ -32,6 +34,7 @@ export const tenantEventsWith = (zId: IdSchema) => ({
     detailsHash: z.string(),
     taxes: z.array(z.object({ name: zText, ratePercent: zDecimal, from: zInstant })),
     gracePeriods: z.array(z.object({ hours: z.number().int().nonnegative(), from: zInstant })),
+    currencies: z.array(zCurrency).optional(),
     paymentTermsDays: z.number().int().nonnegative().optional(),
     ...correctionFields,
   }),
@@ -71,6 +74,8 @@ export const graceHoursAt = (periods: readonly GracePeriod[], end: Instant): num
 export interface Tenant {
   readonly tenantId: string;
   readonly currency: string;
+  /** Further currencies that it is billed in. */
+  readonly currencies: readonly string[];
   readonly timeZone: string;
   readonly detailsRef: string;
   readonly detailsHash: string;
@@ -99,23 +104,30 @@ function evolve(tenant: Tenant | null, event: TenantEvent): Tenant | null {
     }
     case 'TenantCorrected': {
       const { timeZone, detailsRef, detailsHash, taxes, gracePeriods, paymentTermsDays = null } = event.data;
-      return { ...tenant, timeZone, detailsRef, detailsHash, taxes, gracePeriods, paymentTermsDays };
+      const { currencies = [] } = event.data;
+      return { ...tenant, currencies, timeZone, detailsRef, detailsHash, taxes, gracePeriods, paymentTermsDays };
     }
   }
 }
 
 function registered(data: Extract<TenantEvent, { type: 'TenantRegistered' }>['data']): Tenant {
-  const { tenantId, currency, timeZone, detailsRef, detailsHash, paymentTermsDays = null } = data;
-  return { tenantId, currency, timeZone, detailsRef, detailsHash, taxes: [], gracePeriods: [], paymentTermsDays };
+  const { currencies = [], paymentTermsDays = null, ...tenant } = data;
+  return { ...tenant, currencies, taxes: [], gracePeriods: [], paymentTermsDays };
 }
+
+/** The currencies that a tenant is billed in, its own first. */
+export const currenciesOf = ({ currency, currencies }: Pick<Tenant, 'currency' | 'currencies'>): readonly string[] => [
+  ...new Set([currency, ...currencies]),
+];
 
 /** Corrects a tenant. Nothing happens if it is right already. */
 export function correctTenant(before: Tenant, after: Tenant, correction: Correction): TenantEvent[] {
   if (JSON.stringify(after) === JSON.stringify(before)) return [];
-  const { currency: _, taxes, gracePeriods, paymentTermsDays, ...state } = after;
+  const { currency: _, currencies, taxes, gracePeriods, paymentTermsDays, ...state } = after;
   const data = {
     ...state,
     ...{ taxes: [...taxes], gracePeriods: [...gracePeriods] },
+    ...(currencies.length === 0 ? {} : { currencies: [...currencies] }),
     ...(paymentTermsDays === null ? {} : { paymentTermsDays }),
     changedFrom: firstDifference(factsOf(before), factsOf(after)),
     ...correction,
@@ -123,9 +135,10 @@ export function correctTenant(before: Tenant, after: Tenant, correction: Correct
   return [{ type: 'TenantCorrected', data }];
 }
 
-/** What amounts depend on: taxes, and the time zone, which has always held. */
-const factsOf = ({ timeZone, taxes }: Tenant): Fact[] => [
+/** What amounts depend on: taxes, and the time zone and the currencies, which have always held. */
+const factsOf = ({ timeZone, currencies, taxes }: Tenant): Fact[] => [
   { text: `time zone ${timeZone}`, from: FROM_EVER },
+  ...currencies.map((currency) => ({ text: `currency ${currency}`, from: FROM_EVER })),
   ...taxes.map((tax) => ({ text: `${tax.ratePercent} from ${tax.from}`, from: tax.from })),
 ];
 
