@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
+import type { FrozenRow, InvoiceStatus, Series } from '#domain/invoices/invoice';
 import type { Instant } from '#domain/time/instant';
 import { at, changedAt, type Positions } from '#read-model/at';
 import type { History, ReadModels } from '#read-model/read-models';
@@ -7,6 +7,12 @@ import { isBooked } from './invoices.read.js';
 import type { CreditNoteRow, InvoiceRow, TenantCreditRow } from './invoices.table.js';
 
 type Db = Kysely<ReadModels>;
+
+/** The ordinal in a number such as `INV-000001`. null: not a number of this series. */
+export function ordinalIn(series: Series, number: string): number | null {
+  const digits = /^(?:INV|CN)-(\d{6,9})$/.exec(number)?.[1];
+  return digits !== undefined && number.startsWith(`${series}-`) ? Number(digits) : null;
+}
 
 export const readInvoiceNumbered = async (
   db: Db,

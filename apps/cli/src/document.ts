@@ -10,10 +10,14 @@ import { cliCaller, withLedger } from './session.js';
 /** Writes an invoice or a credit note as printable HTML, to stdout or to a file. */
 export async function run(
   [id = '']: readonly string[],
-  options: { dataDir: string; json: boolean; out?: unknown; asOf?: unknown },
+  options: { dataDir: string; json: boolean; out?: unknown; asOf?: unknown; withoutZeroLines?: unknown },
 ): Promise<number> {
   return withLedger(options, async (ledger) => {
-    const html = await documentOf(ledger, { id, ...(typeof options.asOf === 'string' ? { asOf: options.asOf } : {}) });
+    const html = await documentOf(ledger, {
+      id,
+      ...(typeof options.asOf === 'string' ? { asOf: options.asOf } : {}),
+      ...(options.withoutZeroLines === true ? { withoutZeroLines: 'true' as const } : {}),
+    });
     if (typeof options.out === 'string') await write(options.out, html);
     if (options.json) printJson({ html });
     else if (options.out === undefined) print(html);
@@ -21,9 +25,15 @@ export async function run(
   });
 }
 
-async function documentOf(ledger: Ledger, params: { readonly id: string; readonly asOf?: string }): Promise<string> {
+interface Asked {
+  readonly id: string;
+  readonly asOf?: string;
+  readonly withoutZeroLines?: 'true';
+}
+
+async function documentOf(ledger: Ledger, { withoutZeroLines, ...params }: Asked): Promise<string> {
   try {
-    return await ledger.ask(invoiceDocument, params, cliCaller());
+    return await ledger.ask(invoiceDocument, { ...params, withoutZeroLines }, cliCaller());
   } catch (error) {
     if (!isUnknown(error, 'unknown_invoice')) throw error;
   }

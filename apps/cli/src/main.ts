@@ -174,11 +174,12 @@ const query = command(
 command(
   'document',
   'write an invoice or a credit note as HTML, to print or to send',
-  'ledgerline document 0198c2d4-… --out invoice.html',
+  'ledgerline document INV-000003 --out invoice.html',
   () => import('./document.js'),
 )
-  .argument('<id>')
+  .argument('<id|number>')
   .option('--out <file>', 'write to this file instead of stdout')
+  .option('--without-zero-lines', 'leave out lines whose amounts are all 0', false)
   .option('--as-of <instant|position>', 'the document as it was known then');
 command(
   'explain',

@@ -26,12 +26,11 @@ export async function run(
 }
 
 function textOf({ row, field, frozen, computed }: Difference): string {
-  const where =
-    row === null
-      ? 'the invoice'
-      : `${row.billingKind} ${row.ref} [${row.chargePeriod.start}, ${row.chargePeriod.end}) ${row.kind}, row ${row.rowId}`;
-  return `${where}: ${field} was frozen as ${shown(frozen)}, and ${shown(computed)} comes out`;
+  return `${row === null ? 'the invoice' : nameOf(row)}: ${field} was frozen as ${shown(frozen)}, and ${shown(computed)} comes out`;
 }
+
+const nameOf = ({ rowId, billingKind, ref, kind, chargePeriod: { start, end } }: NonNullable<Difference['row']>) =>
+  `${billingKind} ${ref} [${start}, ${end}) ${kind}, row ${rowId}`;
 
 const shown = (value: unknown): string =>
   value === null ? 'nothing' : typeof value === 'string' ? value : JSON.stringify(value);

@@ -57,8 +57,8 @@ export class Audit {
   }
 
   /**
-   * Computes an issued invoice (by id or number) again from the log alone, and compares it with what was frozen. Errors:
-   * `forbidden`, `unknown_invoice`, `invoice_not_issued`.
+   * Computes an issued invoice (by id or number) again from the log alone, and compares it with what was frozen.
+   * Errors: `forbidden`, `unknown_invoice`, `invoice_not_issued`.
    */
   async reissue(invoice: string, caller: Caller): Promise<Reissued> {
     assertRole(caller, STAFF, 'reissue invoices');

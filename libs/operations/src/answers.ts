@@ -36,6 +36,9 @@ function nameOf(item: z.ZodType): string {
   return id;
 }
 
+/** Which usage of its kind a line bills. */
+export const zFilter = zAny.nullable().describe('The attributes that select its usage. null: all usage of the kind');
+
 /** A document as HTML. */
 export const zHtml = z.string().describe('One HTML file without scripts and external resources, for A4 paper');
 

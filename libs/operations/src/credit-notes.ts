@@ -5,6 +5,7 @@ import { creditNoteRows as decideRows } from '#domain/invoices/credit-note';
 import { assertCreditable, type FrozenRow } from '#domain/invoices/invoice';
 import { zDecimal, zId, zInstant, zText } from '#domain/schema';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
+import { ordinalIn, readCreditNoteNumbered } from '#projections/invoices/issued-invoices.read';
 import { creditable, creditNoteEvents, creditNoteView } from '#billing/invoices/credit-notes';
 import { Invoicing } from '#billing/invoices/invoicing';
 import { isUuid } from '#domain/uuid';
@@ -131,15 +132,19 @@ export const creditNote = defineQuery({
   },
 });
 
-/** Errors: `unknown_credit_note`, also for the credit note of another tenant. */
-export async function visibleCreditNote(
-  { core, position, confinedTo }: QueryContext,
-  id: string,
-): Promise<CreditNoteRow> {
-  const [row] = isUuid(id) ? await readCreditNotes(core.db, position, [id]) : [];
+/** By id or number. Errors: `unknown_credit_note`, also for the credit note of another tenant. */
+export async function visibleCreditNote(context: QueryContext, id: string): Promise<CreditNoteRow> {
+  const { confinedTo } = context;
+  const row = await creditNoteNamed(context, id);
   if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))
     throw notFound('unknown_credit_note', `there is no credit note ${id}`);
   return row;
+}
+
+async function creditNoteNamed({ core, position }: QueryContext, id: string): Promise<CreditNoteRow | undefined> {
+  const ordinal = ordinalIn('CN', id);
+  if (ordinal !== null) return readCreditNoteNumbered(core.db, position, ordinal);
+  return isUuid(id) ? (await readCreditNotes(core.db, position, [id]))[0] : undefined;
 }
 
 export async function creditNoteRows(

@@ -1,5 +1,5 @@
 import { notFound } from '#domain/errors';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { zId } from '#domain/schema';
 import { EventCodec, ofType } from '#event-store/codec';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
@@ -24,14 +24,17 @@ import { CREDIT_NOTE, INVOICE } from './story.js';
 
 export const invoiceDocument = defineQuery({
   name: 'invoice-document',
-  summary: 'One invoice as an HTML page, to print or to send',
+  summary: 'One invoice, by id or number, as an HTML page, to print or to send',
   path: 'invoices/:id/document',
-  params: zAsOf.extend({ id: zId }),
+  params: zAsOf.extend({
+    id: zId,
+    withoutZeroLines: z.enum(['true', 'false']).optional().describe('true: without lines whose amounts are all 0'),
+  }),
   roles: READERS,
   media: 'text/html',
   answer: zHtml,
   example: { id: INVOICE },
-  async handle({ id, ...asOf }, context) {
+  async handle({ id, withoutZeroLines, ...asOf }, context) {
     const row = await visibleInvoice(context, id);
     const invoice = await invoiceView(context, row);
     const parties = await partiesOf(
@@ -45,13 +48,14 @@ export const invoiceDocument = defineQuery({
       ...parties,
       grants: await grantsOf(context, row, invoice),
       forStaff: context.confinedTo === null,
+      withoutZeroLines: withoutZeroLines === 'true',
     });
   },
 });
 
 export const creditNoteDocument = defineQuery({
   name: 'credit-note-document',
-  summary: 'One credit note as an HTML page, to print or to send',
+  summary: 'One credit note, by id or number, as an HTML page, to print or to send',
   path: 'credit-notes/:id/document',
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
@@ -97,7 +101,7 @@ async function partiesOf(
   const deployments = await readDeployments(core.db, known, [...new Set(ids)]);
   return {
     seller: core.seller,
-    tenantName: (await core.details.names([ref])).get(ref) ?? null,
+    tenant: (await core.details.read([ref])).get(ref) ?? null,
     timeZone: tenant.time_zone,
     deploymentNames: new Map(deployments.map(({ deployment_id, name }) => [deployment_id, name])),
     shownAsOf: shownAsOf(asOf, context.position),

@@ -10,7 +10,7 @@ import { zCurrency } from '#domain/schema';
 import { isUuid } from '#domain/uuid';
 import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { readCorrectingInvoices } from '#projections/invoices/issued-invoices.read';
+import { ordinalIn, readCorrectingInvoices, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
 import { INVOICE_ORDER, readInvoicePage, readInvoices } from '#projections/invoices/invoices.read';
 import {
   type AnswerOf,
@@ -24,7 +24,7 @@ import {
   zOptionalId,
   zPage,
 } from '#ledger/query';
-import { listOf, zAny, zMoney, zPosition, zQuantity, zRow, zSpan, zTimestamp } from './answers.js';
+import { listOf, zAny, zFilter, zMoney, zPosition, zQuantity, zRow, zSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL, INVOICE, MID_APRIL } from './story.js';
 
@@ -133,6 +133,7 @@ const zInvoiceLine = z
     subscriptionId: z.string().nullable(),
     deploymentId: z.string().nullable(),
     billingKind: z.string(),
+    filter: zFilter,
     period: zSpan,
     quantity: zQuantity,
     included: zQuantity.nullable().describe('Included quantity of the whole charge period, in converted units'),
@@ -217,7 +218,7 @@ export const invoices = defineQuery({
 
 export const invoice = defineQuery({
   name: 'invoice',
-  summary: 'One invoice with its lines and rows',
+  summary: 'One invoice, by id or number, with its lines and rows',
   path: 'invoices/:id',
   params: zAsOf.extend({ id: zId }),
   roles: READERS,
@@ -246,12 +247,19 @@ export const invoicePreview = defineQuery({
   },
 });
 
-/** Errors: `unknown_invoice`, also for the invoice of another tenant. */
-export async function visibleInvoice({ core, position, confinedTo }: QueryContext, id: string): Promise<InvoiceRow> {
-  const [row] = isUuid(id) ? await readInvoices(core.db, position, [id]) : [];
+/** By id or number. Errors: `unknown_invoice`, also for the invoice of another tenant. */
+export async function visibleInvoice(context: QueryContext, id: string): Promise<InvoiceRow> {
+  const { confinedTo } = context;
+  const row = await invoiceNamed(context, id);
   if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))
     throw notFound('unknown_invoice', `there is no invoice ${id}`);
   return row;
+}
+
+async function invoiceNamed({ core, position }: QueryContext, id: string): Promise<InvoiceRow | undefined> {
+  const ordinal = ordinalIn('INV', id);
+  if (ordinal !== null) return readInvoiceNumbered(core.db, position, ordinal);
+  return isUuid(id) ? (await readInvoices(core.db, position, [id]))[0] : undefined;
 }
 
 export const invoiceOperations: Operations = {

@@ -7,7 +7,7 @@ import { netText } from '#billing/invoices/rated-lines';
 import { defineQuery, type QueryContext, READERS, visibleTenant, zAsOf, zAt, zOptionalId, zPage } from '#ledger/query';
 import { isEverHeld, readDeploymentOfSubscription } from '#projections/deployments/deployments.read';
 import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
-import { listOf, zMoney, zQuantity, zQuarantine, zRow, zSpan } from './answers.js';
+import { listOf, zFilter, zMoney, zQuantity, zQuarantine, zRow, zSpan } from './answers.js';
 import type { Operations } from './declared.js';
 import { LINE, MID_APRIL } from './story.js';
 
@@ -21,6 +21,7 @@ const zLine = z
     subscriptionId: z.string(),
     deploymentId: z.string(),
     billingKind: z.string(),
+    filter: zFilter,
     currency: z.string(),
     period: zSpan,
     quantity: zQuantity,

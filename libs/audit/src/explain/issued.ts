@@ -2,12 +2,9 @@ import { conflict, notFound } from '#domain/errors';
 import { documentNumber, type InvoiceStatus, type Series } from '#domain/invoices/invoice';
 import { isUuid } from '#domain/uuid';
 import type { QueryContext } from '#ledger/query';
-import { readCreditNoteNumbered, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
+import { ordinalIn, readCreditNoteNumbered, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
 import { type IssuedRow, readIssuedRows } from '#projections/invoices/issued-rows.read';
 import { readInvoices } from '#projections/invoices/invoices.read';
-
-const INVOICE_NUMBER = /^INV-(\d{6,9})$/;
-const CREDIT_NOTE_NUMBER = /^CN-(\d{6,9})$/;
 
 /** The issued rows of an invoice or a credit note (by id or number), of a line or a part, or one row. */
 export async function issuedRows(context: QueryContext, idOrNumber: string): Promise<IssuedRow[]> {
@@ -16,10 +13,10 @@ export async function issuedRows(context: QueryContext, idOrNumber: string): Pro
 }
 
 async function documentId(context: QueryContext, idOrNumber: string): Promise<string> {
-  if (INVOICE_NUMBER.test(idOrNumber)) return (await issuedInvoice(context, idOrNumber)).invoiceId;
-  const ordinal = CREDIT_NOTE_NUMBER.exec(idOrNumber)?.[1];
-  if (ordinal === undefined) return idOrNumber;
-  const note = await readCreditNoteNumbered(context.core.db, context.position, Number(ordinal));
+  if (ordinalIn('INV', idOrNumber) !== null) return (await issuedInvoice(context, idOrNumber)).invoiceId;
+  const ordinal = ordinalIn('CN', idOrNumber);
+  if (ordinal === null) return idOrNumber;
+  const note = await readCreditNoteNumbered(context.core.db, context.position, ordinal);
   if (note === undefined) throw notFound('unknown_credit_note', `there is no credit note ${idOrNumber}`);
   return note.credit_note_id;
 }
@@ -58,7 +55,7 @@ export async function issuedInvoice(context: QueryContext, idOrNumber: string): 
 }
 
 async function invoiceNamed({ core, position }: QueryContext, idOrNumber: string) {
-  const ordinal = INVOICE_NUMBER.exec(idOrNumber)?.[1];
-  if (ordinal !== undefined) return readInvoiceNumbered(core.db, position, Number(ordinal));
+  const ordinal = ordinalIn('INV', idOrNumber);
+  if (ordinal !== null) return readInvoiceNumbered(core.db, position, ordinal);
   return isUuid(idOrNumber) ? (await readInvoices(core.db, position, [idOrNumber]))[0] : undefined;
 }

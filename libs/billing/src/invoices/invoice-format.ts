@@ -88,6 +88,7 @@ function lineView(
     subscriptionId: known?.subscriptionId ?? null,
     deploymentId: known?.deploymentId ?? null,
     billingKind: known?.billingKind ?? '',
+    filter: of.line?.filter ?? null,
     period: of.period,
     quantity,
     /** Of the whole charge period, in converted units: the last terms in it. */

@@ -37,6 +37,7 @@ export interface LineView {
   readonly subscriptionId: string;
   readonly deploymentId: string;
   readonly billingKind: string;
+  readonly filter: LineDefinition['filter'];
   readonly currency: string;
   readonly period: { readonly start: Instant; readonly end: Instant };
   readonly quantity: string;
@@ -213,6 +214,7 @@ function printLine({ line, parts, quarantined }: RatedLine, booked: Booked): Lin
     subscriptionId: line.subscriptionId,
     deploymentId: line.deploymentId,
     billingKind: line.billingKind,
+    filter: line.filter,
     currency: line.currency,
     quarantine: quarantined === null ? null : { code: quarantined.code, message: quarantined.message },
   };

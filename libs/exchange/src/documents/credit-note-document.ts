@@ -30,7 +30,7 @@ const WIDTH = COLUMNS.length;
  * `DoesNotAddUp`.
  */
 export function creditNoteDocument(document: CreditNoteDocument): string {
-  const { creditNote, invoice, seller, tenantName, timeZone, shownAsOf, deploymentNames } = document;
+  const { creditNote, invoice, seller, tenant, timeZone, shownAsOf, deploymentNames } = document;
   const { number, issuedAt, currency, reason, rows, tenantId, subtotal, tax, total } = creditNote;
   const title = `Credit note ${number}`;
   assertAddsUp(
@@ -51,7 +51,7 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
     title,
     mark: null,
     seller,
-    tenantName,
+    tenant,
     tenantId,
     facts: [
       ['Number', number],

@@ -26,6 +26,7 @@ const LINE: InvoiceView['lines'][number] = {
   subscriptionId: 's1',
   deploymentId: 'd1',
   billingKind: 'hours',
+  filter: null,
   period: april,
   quantity: '300',
   included: null,
@@ -63,12 +64,13 @@ const rendered = (invoice: Partial<InvoiceView> = {}, more: Partial<InvoiceDocum
   invoiceDocument({
     invoice: { ...INVOICE, ...invoice },
     seller: 'We',
-    tenantName: 'Tenant',
+    tenant: { name: 'Tenant' },
     timeZone: 'UTC',
     deploymentNames: new Map(),
     shownAsOf: null,
     grants: new Map(),
     forStaff: false,
+    withoutZeroLines: false,
     ...more,
   });
 
@@ -81,7 +83,7 @@ describe('invoiceDocument', () => {
         lines: [{ ...LINE, billingKind: evil, rows: [{ ...ROW, ref: evil }] }],
         taxes: [{ name: evil, ratePercent: '10', net: '27.00', tax: '2.70' }],
       },
-      { seller: evil, tenantName: evil, shownAsOf: evil, deploymentNames: new Map([['d1', evil]]) },
+      { seller: evil, tenant: { name: evil }, shownAsOf: evil, deploymentNames: new Map([['d1', evil]]) },
     );
     expect(html).not.toContain('<b>');
     // seller, running head, addressee, account, as-of, deployment twice, line, row, tax
@@ -114,6 +116,22 @@ describe('invoiceDocument', () => {
     });
     expect(credit).toContain('Your credit, deducted from later invoices</th><td class="figure">29.70</td>');
     expect(credit).toContain('Amount due, USD</th><td class="figure">0.00</td>');
+  });
+
+  it('shows the period of a charge where it is only a part of the line’s', () => {
+    // A tax rate that changed on 16 April divides the line into two charges.
+    const [first, second] = [
+      { ...ROW, chargePeriod: { start: april.start, end: instant('2026-04-16T00:00:00Z') } },
+      { ...ROW, rowId: 'r2', chargePeriod: { start: instant('2026-04-16T00:00:00Z'), end: april.end } },
+    ];
+    const html = rendered({
+      lines: [{ ...LINE, rows: [first, second], net: '54.00', tax: '5.40' }],
+      ...{ subtotal: '54.00', tax: '5.40', total: '59.40', amountDue: '59.40' },
+      taxes: [{ name: 'GST', ratePercent: '10', net: '54.00', tax: '5.40' }],
+    });
+    expect(html).toContain('<td>Usage, 2026-04-01 to 2026-04-15</td>');
+    expect(html).toContain('<td>Usage, 2026-04-16 to 2026-04-30</td>');
+    expect(rendered()).toContain('<td>Usage</td>');
   });
 
   it('shows only staff what a draft does not bill', () => {

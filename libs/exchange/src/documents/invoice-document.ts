@@ -1,10 +1,12 @@
 import { BASE_FEE } from '#domain/plans/plan';
-import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
+import { decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { isForPeriod } from '#domain/prices/refs';
 import { html, type Html } from './html.js';
 import type { InvoiceView } from '#billing/invoices/invoice-view';
+import type { Details } from '#ledger/tenant-details';
 import { assertAddsUp } from './adds-up.js';
+import { assertFiguresAddUp, assertSettled, ofTotal } from './invoice-sums.js';
 import { Dates } from './dates.js';
 import { type Column, documentPage, type Mark } from './page.js';
 import {
@@ -13,6 +15,7 @@ import {
   figure,
   headingRow,
   isZero,
+  itemText,
   kindText,
   negated,
   refText,
@@ -24,7 +27,7 @@ import {
 export interface Parties {
   readonly seller: string | null;
   /** As it was when the invoice was issued. null: it was erased. */
-  readonly tenantName: string | null;
+  readonly tenant: Details | null;
   readonly timeZone: string;
   readonly deploymentNames: ReadonlyMap<string, string>;
   /** Present if the document was requested as of an earlier instant or position. */
@@ -39,6 +42,8 @@ export interface InvoiceDocument extends Parties {
     { readonly kind: 'coupon' | 'credit'; readonly percent: string | null; readonly reason: string | null }
   >;
   readonly forStaff: boolean;
+  /** Lines whose amounts are all 0 are not shown. */
+  readonly withoutZeroLines: boolean;
 }
 
 type Line = InvoiceView['lines'][number];
@@ -66,12 +71,13 @@ export function invoiceDocument(document: InvoiceDocument): string {
   assertFiguresAddUp(invoice, title);
   assertSettled(invoice, title);
   const dates = new Dates(document.timeZone);
-  const shown = billedLines(invoice);
+  const billed = billedLines(invoice);
+  const shown = document.withoutZeroLines ? billed.filter(({ rows }) => !rows.every(isNothing)) : billed;
   return documentPage({
     title,
     mark: markOf(invoice, dates),
     seller: document.seller,
-    tenantName: document.tenantName,
+    tenant: document.tenant,
     tenantId: invoice.tenantId,
     facts: factsOf(document, dates),
     columns: COLUMNS,
@@ -108,80 +114,8 @@ function billedLines({ lines, quarantined }: InvoiceView): Line[] {
   return lines.filter(({ lineId, parentLineId, rows }) => rows.length > 0 || !setAside.has(parentLineId ?? lineId));
 }
 
-function assertFiguresAddUp({ lines, taxes, subtotal, tax, total }: InvoiceView, title: string): void {
-  for (const { billingKind, rows, net, tax: lineTax } of lines) {
-    for (const row of rows) {
-      assertAddsUp(
-        title,
-        `gross, discount and credit of row ${row.rowId}`,
-        [row.gross, `-${row.discount}`, `-${row.credit}`].map(plain),
-        row.net,
-      );
-      assertAddsUp(
-        title,
-        `coupons and credits of row ${row.rowId}`,
-        (row.credits ?? []).map(({ amount }) => amount),
-        row.credit,
-      );
-    }
-    assertAddsUp(
-      title,
-      `the rows of ${billingKind}`,
-      rows.map((row) => row.net),
-      net,
-    );
-    assertAddsUp(
-      title,
-      `the taxes of the rows of ${billingKind}`,
-      rows.map((row) => row.tax),
-      lineTax,
-    );
-  }
-  assertAddsUp(
-    title,
-    'the lines',
-    lines.map(({ net }) => net),
-    subtotal,
-  );
-  assertAddsUp(
-    title,
-    'the taxes of the lines',
-    lines.map((line) => line.tax),
-    tax,
-  );
-  assertAddsUp(
-    title,
-    'the taxable amounts of each rate',
-    taxes.map(({ net }) => net),
-    subtotal,
-  );
-  assertAddsUp(
-    title,
-    'the taxes at each rate',
-    taxes.map((each) => each.tax),
-    tax,
-  );
-  assertAddsUp(title, 'subtotal and tax', [subtotal, tax], total);
-}
-
-/**
- * The amount due is the total minus credit taken and credit notes. A credit note after payment becomes credit of the
- * tenant and does not lower the amount due.
- */
-function assertSettled({ total, creditTaken, amountDue, creditNotes, status }: InvoiceView, title: string): void {
-  if (status === 'void') return;
-  const due = ofTotal(total).minus(decimal(creditTaken));
-  const rest = due.minus(sum(creditNotes.map((note) => decimal(note.total))));
-  const least = rest.gt(ZERO) ? rest : ZERO;
-  if (status === 'paid' && decimal(amountDue).gte(least) && decimal(amountDue).lte(due)) return;
-  assertAddsUp(title, 'total, credit taken and credit notes', [least.toFixed()], amountDue);
-}
-
-/** `--1.00` is 1.00. */
-const plain = (amount: string): string => amount.replace(/^--/, '');
-
-/** The amount to pay of a total, before any credit. */
-const ofTotal = (total: string): Decimal => (decimal(total).gt(ZERO) ? decimal(total) : ZERO);
+const isNothing = ({ gross, discount, credit, net, tax }: Row): boolean =>
+  [gross, discount, credit, net, tax].every(isZero);
 
 function markOf({ status, voidedAt }: InvoiceView, dates: Dates): Mark | null {
   if (status === 'draft')
@@ -243,12 +177,12 @@ function deploymentBody(title: string, lines: readonly Line[], currency: string,
 function familyRows(family: readonly Line[], currency: string, dates: Dates): Html[] {
   const [first] = family;
   if (first === undefined) return [];
-  const kind = kindText(first.billingKind);
+  const kind = itemText(first);
   if (first.parentLineId === null) {
     const said = [usedText(first), includedText(first)].filter((each) => each !== '').join(', ');
     return [
       headingRow('line', WIDTH, `${kind}, ${dates.period(first.period)}`, said),
-      ...rowsOf(first, currency, 'row'),
+      ...rowsOf(first, currency, { kind: 'row', dates }),
     ];
   }
   const whole = first.parentPeriod === null ? kind : `${kind}, ${dates.period(first.parentPeriod)}`;
@@ -257,7 +191,7 @@ function familyRows(family: readonly Line[], currency: string, dates: Dates): Ht
     headingRow('line', WIDTH, whole, included === '' ? 'on this invoice:' : `${included}; on this invoice:`),
     ...family.flatMap((part) => [
       headingRow('part', WIDTH, dates.period(part.period), usedText(part)),
-      ...rowsOf(part, currency, 'row of-part'),
+      ...rowsOf(part, currency, { kind: 'row of-part', dates }),
     ]),
   ];
 }
@@ -278,11 +212,18 @@ const ROUNDED = { none: '', ceiling: ', rounded up', floor: ', rounded down', ha
 const includedText = (line: Line): string =>
   line.included === null || isFlat(line) ? '' : `${line.included} included in the whole period`;
 
-function rowsOf({ rows }: Line, currency: string, kind: string): Html[] {
-  if (rows.length > 0) return rows.map((row) => amountsRow(kind, refText(row.ref), row));
+function rowsOf(line: Line, currency: string, { kind, dates }: { kind: string; dates: Dates }): Html[] {
+  const { rows } = line;
+  if (rows.length > 0) return rows.map((row) => amountsRow(kind, within(line, row, refText(row.ref), dates), row));
   return [
     html`<tr class="${kind}"><td colspan="${WIDTH - 1}">Nothing to pay</td>${figure(moneyText(ZERO, currency))}</tr>`,
   ];
+}
+
+/** With the period of the charge, where that is only a part of the line's. */
+function within({ period }: Line, { chargePeriod }: Row, description: string, dates: Dates): string {
+  const isWhole = chargePeriod.start === period.start && chargePeriod.end === period.end;
+  return isWhole ? description : `${description}, ${dates.period(chargePeriod)}`;
 }
 
 function amountsRow(kind: string, description: string, row: Row): Html {
@@ -298,10 +239,10 @@ function correctionsBody(lines: readonly Line[], { invoice, deploymentNames }: I
   const rows = lines.flatMap((line) => {
     const reasons = [...new Set(line.rows.flatMap(({ reason }) => (reason === undefined ? [] : [reason])))];
     const name = deploymentText(deploymentNames, line.deploymentId);
-    const of = `${name}: ${kindText(line.billingKind)}, ${dates.period(line.period)}`;
+    const of = `${name}: ${itemText(line)}, ${dates.period(line.period)}`;
     return [
       headingRow('line', WIDTH, of, reasons.length === 0 ? '' : `reason: ${reasons.join('; ')}`),
-      ...line.rows.map((row) => amountsRow('row', correctionText(row), row)),
+      ...line.rows.map((row) => amountsRow('row', within(line, row, correctionText(row), dates), row)),
     ];
   });
   return [

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Details } from '#ledger/tenant-details';
 import { html, Html } from './html.js';
 import { DOCUMENT_STYLE } from './style.js';
 
@@ -24,7 +25,7 @@ export interface DocumentPage {
   /** The seller as configured: free text, with its line breaks. null: not configured. */
   readonly seller: string | null;
   /** null: erased. */
-  readonly tenantName: string | null;
+  readonly tenant: Details | null;
   readonly tenantId: string;
   readonly facts: readonly (readonly [name: string, value: string])[];
   readonly columns: readonly Column[];
@@ -38,7 +39,7 @@ export interface DocumentPage {
 /** One self-contained file: no script, no external resource, inline style. */
 export function documentPage(page: DocumentPage): string {
   const { title, mark, seller, tenantId, facts } = page;
-  const name = page.tenantName ?? '[name erased]';
+  const name = page.tenant?.name ?? '[name erased]';
   const running = [mark?.word, title, name].filter((each) => each !== undefined).join(' · ');
   const from = seller === null ? '' : html`<div><h2>From</h2><p class="seller">${seller}</p></div>`;
   const forStaff = page.forStaff.map((each) => html`<p>${each}</p>`);
@@ -58,7 +59,7 @@ ${mark === null ? '' : html`<div class="watermark" aria-hidden="true"><span>${ma
 <header class="heading"><h1>${title}</h1>${from}</header>
 ${mark === null ? '' : html`<p class="mark"><strong>${mark.word}</strong>${mark.says}</p>`}
 <section class="parties">
-<div><h2>To</h2><p class="tenant">${name}</p><p>Account ${tenantId}</p></div>
+<div><h2>To</h2><p class="tenant">${name}</p>${detailsOf(page.tenant)}<p>Account ${tenantId}</p></div>
 <dl>${facts.map(([fact, value]) => html`<dt>${fact}</dt><dd>${value}</dd>`)}</dl>
 </section>
 ${tableOf(page, running)}
@@ -66,6 +67,15 @@ ${tableOf(page, running)}
 ${staff}
 </body>
 </html>`.text;
+}
+
+function detailsOf(tenant: Details | null): Html[] {
+  const { address, taxNumber, email } = tenant ?? {};
+  return [
+    ...(address === undefined ? [] : [html`<p class="address">${address}</p>`]),
+    ...(taxNumber === undefined ? [] : [html`<p>Tax number ${taxNumber}</p>`]),
+    ...(email === undefined ? [] : [html`<p>${email}</p>`]),
+  ];
 }
 
 function tableOf({ columns, bodies }: DocumentPage, running: string): Html {

@@ -27,6 +27,18 @@ export function refText(ref: string): string {
 
 export const kindText = (billingKind: string): string => (billingKind === BASE_FEE ? 'Base fee' : billingKind);
 
+/** The kind of a line, with the filter of its item: `vm (size: small)`. */
+export function itemText({
+  billingKind,
+  filter,
+}: {
+  readonly billingKind: string;
+  readonly filter: Readonly<Record<string, string>> | null;
+}): string {
+  const attributes = Object.entries(filter ?? {}).map(([name, value]) => `${name}: ${value}`);
+  return attributes.length === 0 ? kindText(billingKind) : `${kindText(billingKind)} (${attributes.sort().join(', ')})`;
+}
+
 export const taxText = (name: string | null, ratePercent: string): string =>
   name === null && decimal(ratePercent).eq(decimal('0')) ? 'No tax' : `${name ?? 'Tax'} ${ratePercent} %`;
 

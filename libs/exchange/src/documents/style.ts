@@ -17,7 +17,7 @@ p { margin: 0.2rem 0; }
 .heading, .parties { display: flex; justify-content: space-between; gap: 2rem; margin-bottom: 1.4rem;
   break-inside: avoid; }
 .heading > *, .parties > * { flex: 1; min-width: 0; }
-.seller { white-space: pre-line; }
+.seller, .address { white-space: pre-line; }
 .tenant { font-size: 1.15em; font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; margin: 0; }
 dt { color: #555; }
