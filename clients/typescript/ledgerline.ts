@@ -211,7 +211,7 @@ export class Ledgerline {
   }
 
   /** Usage without a line: the deployment had no subscription, or its plan has no item for the billing kind. Also usage of days that must be metered first. */
-  async unbilled(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UnbilledUsagePage> {
+  async unbilled(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; deploymentId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<UnbilledUsagePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/unbilled', query: question });
   }
 

@@ -5,7 +5,7 @@ import type { Period } from '#domain/time/period';
 import { at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
 import type { ReadModels } from '#read-model/read-models';
-import { recordsInForce } from './usage-records.read.js';
+import { isAmong, recordsInForce, type VisibleUsage } from './usage-records.read.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -37,12 +37,6 @@ export interface UncoveredRow {
   readonly last: Instant;
 }
 
-/** Readings of some deployments that start within a period. */
-export interface Among {
-  readonly deploymentIds: readonly string[];
-  readonly period: Period;
-}
-
 export const UNCOVERED_ORDER = keyset<
   Pick<UncoveredRow, 'deployment_id' | 'billing_kind'> & { readonly reason: string }
 >({ deployment_id: 'text', billing_kind: 'text', reason: 'text' });
@@ -53,7 +47,7 @@ export interface Coverage {
   /** Usage that is only in the log, as JSON. */
   readonly logged: string;
   /** null: all usage. */
-  readonly among: Among | null;
+  readonly among: readonly VisibleUsage[] | null;
 }
 
 /**
@@ -65,11 +59,7 @@ export async function readUncoveredUsage(
   { lines, logged, among }: Coverage,
   rows: Rows | null,
 ): Promise<UncoveredRow[]> {
-  const chosen =
-    among === null
-      ? sql`true`
-      : sql`deployment_id = ANY(${among.deploymentIds}::text[])
-        AND period_start >= ${among.period.start}::timestamptz AND period_start < ${among.period.end}::timestamptz`;
+  const chosen = among === null ? sql`true` : isAmong(among);
   const filters = lines.map(({ filter }) => (filter === null ? null : JSON.stringify(filter)));
   const result = await sql<UncoveredRow>`
     WITH lines AS (

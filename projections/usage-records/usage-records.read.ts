@@ -65,6 +65,13 @@ const spans = (visible: readonly VisibleUsage[]) => sql`
     ${visible.map(({ period }) => period.start)}::timestamptz[],
     ${visible.map(({ period }) => period.end)}::timestamptz[]) AS v(id, start_at, end_at)`;
 
+/** SQL: whether a reading is one of these. By the index of deployments first. */
+export const isAmong = (visible: readonly VisibleUsage[]): RawBuilder<unknown> => sql`
+  deployment_id = ${anyOf([...new Set(visible.map(({ deploymentId }) => deploymentId))])}
+  AND EXISTS (
+    SELECT FROM ${spans(visible)}
+    WHERE deployment_id = v.id AND period_start >= v.start_at AND (v.end_at IS NULL OR period_start < v.end_at))`;
+
 /** Readings that start within `[start, end)`. undefined: no limit. */
 interface Within {
   readonly start?: Instant | undefined;
@@ -105,15 +112,7 @@ export async function readUsageRecordPage(
 ): Promise<UsageRecordRow[]> {
   const { visible, billingKind, resourceId } = of;
   const where = all([
-    ...(visible === null
-      ? []
-      : [
-          sql`deployment_id = ${anyOf(visible.map(({ deploymentId }) => deploymentId))}`,
-          sql`EXISTS (
-            SELECT FROM ${spans(visible)}
-            WHERE deployment_id = v.id AND period_start >= v.start_at
-              AND (v.end_at IS NULL OR period_start < v.end_at))`,
-        ]),
+    ...(visible === null ? [] : [isAmong(visible)]),
     ...(billingKind === undefined ? [] : [sql`billing_kind = ${billingKind}`]),
     ...(resourceId === undefined ? [] : [sql`resource_id = ${resourceId}`]),
     ...beginsWithin(of),

@@ -464,6 +464,24 @@ describe('usage that no line covers', () => {
       ],
       nextCursor: null,
     });
+    // A tenant's usage is that of its deployments while it held them.
+    await test.apply(
+      { command: 'register-tenant', tenantId: 't2', name: 'Other', currency: 'USD' },
+      { command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-05-01') },
+      deployment('d2', 't2'),
+      usage('2026-05-03', '2', { billingKind: 'calls' }),
+      { ...usage('2026-05-03', '3'), deploymentId: 'd2' },
+    );
+    const quantities = async (params: object) =>
+      (await test.ask<{ items: { quantity: string }[] }>('unbilled', { ...params })).items.map(
+        ({ quantity }) => quantity,
+      );
+    expect(await quantities({})).toEqual(['6', '7', '3']);
+    expect(await quantities({ tenantId: 't1' })).toEqual(['4', '7']);
+    expect(await quantities({ tenantId: 't2' })).toEqual(['2', '3']);
+    expect(await quantities({ deploymentId: 'd1' })).toEqual(['6', '7']);
+    expect(await quantities({ tenantId: 't2', deploymentId: 'd1' })).toEqual(['2']);
+    await expect(quantities({ deploymentId: 'none' })).rejects.toMatchObject({ code: 'unknown_deployment' });
     await test.apply(
       plan('p1', {
         effectiveFrom: T('2026-04-02'),
@@ -474,7 +492,7 @@ describe('usage that no line covers', () => {
       }),
     );
     const { items } = await test.ask<{ items: { billingKind: string }[] }>('unbilled');
-    expect(items.map(({ billingKind }) => billingKind)).toEqual(['requests']);
+    expect(items.map(({ billingKind }) => billingKind)).toEqual(['requests', 'requests']);
   });
 });
 

@@ -219,6 +219,8 @@ describe('days to be metered', () => {
     ];
     // At midnight the 31st may not be reported yet.
     expect((await unbilled()).items).toEqual(reasons);
+    expect((await unbilled({ deploymentId: 'd' })).items).toEqual(reasons);
+    expect((await unbilled({ tenantId: 't', limit: 1 })).items).toEqual(reasons.slice(0, 1));
     const first = await unbilled({ limit: 1 });
     expect(first.items).toEqual(reasons.slice(0, 1));
     expect(await unbilled({ limit: 1, cursor: first.nextCursor })).toEqual({

@@ -1,13 +1,24 @@
 import { z } from 'zod';
 import { zId, zPeriod, zText } from '#domain/schema';
 import { deploymentStream } from '#domain/tenants/deployment';
+import { FROM_EVER } from '#domain/time/instant';
 import { DUE_REASONS } from '#billing/metering/days-to-meter';
 import { unbilledPage } from '#billing/retention/unbilled';
 import { defineCommand } from '#ledger/define-command';
 import { deploymentOf } from '#ledger/deployment';
-import { defineQuery, STAFF, zPage } from '#ledger/query';
+import {
+  assertVisibleDeployment,
+  defineQuery,
+  type QueryContext,
+  STAFF,
+  visibleTenant,
+  zOptionalId,
+  zPage,
+} from '#ledger/query';
+import type { VisibleUsage } from '#projections/usage-records/usage-records.read';
 import { listOf, zQuantity, zSpan } from './answers.js';
 import type { Operations } from './declared.js';
+import { ownUsage } from './usage.js';
 
 const waiveUsage = defineCommand({
   name: 'waive-usage',
@@ -51,14 +62,34 @@ const unbilled = defineQuery({
     'Usage without a line: the deployment had no subscription, or its plan has no item for the billing kind.' +
     ' Also usage of days that must be metered first',
   path: 'unbilled',
-  params: zPage,
+  params: zPage.extend({
+    tenantId: zOptionalId.describe(
+      'Usage of deployments while they were assigned to this tenant. Usage before the first assignment counts as its',
+    ),
+    deploymentId: zOptionalId,
+  }),
   roles: STAFF,
   answer: listOf(zUnbilled),
-  example: { limit: 10 },
-  async handle(page, context) {
-    return unbilledPage(context, page);
+  example: { tenantId: 'acme' },
+  async handle({ tenantId, deploymentId, ...page }, context) {
+    return unbilledPage(context, await usageOf(context, tenantId, deploymentId), page);
   },
 });
+
+/** The usage of a tenant, a deployment or both. null: all usage. Errors: `unknown_tenant`, `unknown_deployment`. */
+async function usageOf(
+  context: QueryContext,
+  tenantId: string | undefined,
+  deploymentId: string | undefined,
+): Promise<VisibleUsage[] | null> {
+  if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
+  if (tenantId !== undefined) {
+    await visibleTenant(context, tenantId);
+    const own = await ownUsage(context, tenantId, FROM_EVER);
+    return deploymentId === undefined ? own : own.filter((each) => each.deploymentId === deploymentId);
+  }
+  return deploymentId === undefined ? null : [{ deploymentId, period: { start: FROM_EVER, end: null } }];
+}
 
 export const unbilledOperations: Operations = {
   commands: [waiveUsage],

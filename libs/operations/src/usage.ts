@@ -206,10 +206,22 @@ async function visibleOf(context: QueryContext, deploymentId: string): Promise<V
   return (await ownUsage(context, context.confinedTo)).filter((each) => each.deploymentId === deploymentId);
 }
 
-async function ownUsage({ core, position }: QueryContext, own: string): Promise<VisibleUsage[]> {
+/**
+ * Usage of a tenant's deployments while they were assigned to it. `before`: usage before a deployment's first
+ * assignment, from this instant on, counts as its first tenant's. null: as nobody's.
+ */
+export async function ownUsage(
+  { core, position }: QueryContext,
+  own: string,
+  before: Instant | null = null,
+): Promise<VisibleUsage[]> {
   const rows = await readAssignments(core.db, position, { tenantIds: [own] });
   return [...Map.groupBy(rows, ({ deployment_id }) => deployment_id)].flatMap(([deploymentId, assigned]) =>
     tenancies(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from })))
+      .map(({ tenantId, period }, index) => ({
+        tenantId,
+        period: index === 0 && before !== null ? { ...period, start: before } : period,
+      }))
       .filter(({ tenantId }) => tenantId === own)
       .map(({ period }) => ({ deploymentId, period })),
   );

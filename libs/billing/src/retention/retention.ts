@@ -119,9 +119,12 @@ async function usesOf(
     (line) => asked.has(keyOf(line)) && overlaps(line.period, month),
   );
   const parts = Map.groupBy(await recordedPartsOf(core, position, { deploymentIds }), ({ lineId }) => lineId);
-  const unbilled = (await unbilledUsage(context, { deploymentIds, period: month })).filter((each) =>
-    asked.has(keyOf(each)),
-  );
+  const unbilled = (
+    await unbilledUsage(
+      context,
+      deploymentIds.map((deploymentId) => ({ deploymentId, period: month })),
+    )
+  ).filter((each) => asked.has(keyOf(each)));
   const open = lines.flatMap((line) => unissued(line, parts.get(line.lineId) ?? []).map((kept) => ({ kept, line })));
   return [
     ...(await withoutNothings(context, open, at)),

@@ -1,16 +1,16 @@
 import { reportedUntil } from '#domain/metering/metering';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { earlier, type Instant, later } from '#domain/time/instant';
+import { contains } from '#domain/time/period';
 import { type Page, pageOfRows, type QueryContext } from '#ledger/query';
 import {
-  type Among,
   type Coverage,
   readLastReading,
   readUncoveredUsage,
   UNCOVERED_ORDER,
   type UncoveredRow,
 } from '#projections/usage-records/uncovered-usage.read';
-import { asJsonb } from '#projections/usage-records/usage-records.read';
+import { asJsonb, type VisibleUsage } from '#projections/usage-records/usage-records.read';
 import { type DueDay, type PendingDay, pendingDays } from '../metering/days-to-meter.js';
 import { allLines } from '../invoices/contracts.js';
 import { prunedBesideLines } from './pruned-beside-lines.js';
@@ -23,16 +23,20 @@ export const lastReading = async ({ core, position }: QueryContext): Promise<Ins
   readLastReading(core.db, position);
 
 /** What covers the readings. null: there are no readings. */
-async function coverageOf(context: QueryContext, among: Among | null): Promise<Coverage | null> {
+async function coverageOf(context: QueryContext, among: readonly VisibleUsage[] | null): Promise<Coverage | null> {
   const { core, position } = context;
   const until = await lastReading(context);
   if (until === null) return null;
-  const lines = await allLines(core, position, until, among);
+  const which = among === null ? null : { deploymentIds: [...new Set(among.map(({ deploymentId }) => deploymentId))] };
+  const lines = await allLines(core, position, until, which);
   return { lines, logged: asJsonb(await prunedBesideLines(core, position, lines)), among };
 }
 
-/** Usage that no line covers, by deployment and billing kind. With `among`: of some deployments and a period only. */
-export async function unbilledUsage(context: QueryContext, among: Among | null = null): Promise<UnbilledUsage[]> {
+/** Usage that no line covers, by deployment and billing kind. With `among`: of some deployments and times only. */
+export async function unbilledUsage(
+  context: QueryContext,
+  among: readonly VisibleUsage[] | null = null,
+): Promise<UnbilledUsage[]> {
   const coverage = await coverageOf(context, among);
   if (coverage === null) return [];
   return (await readUncoveredUsage(context.core.db, context.position, coverage, null)).map(toUnbilled);
@@ -41,11 +45,12 @@ export async function unbilledUsage(context: QueryContext, among: Among | null =
 /** A page of the same, and of usage that is not recorded because its days must be metered first. */
 export async function unbilledPage(
   context: QueryContext,
+  among: readonly VisibleUsage[] | null,
   page: { readonly limit: number; readonly cursor?: string | undefined },
 ): Promise<Page<UnbilledUsage>> {
   const { core, position, caller } = context;
-  const coverage = await coverageOf(context, null);
-  const pending = toMeter(await pendingDays(core, position, reportedUntil(caller.now)));
+  const coverage = await coverageOf(context, among);
+  const pending = toMeter(await pendingDays(core, position, reportedUntil(caller.now)), among);
   return pageOfRows<UnbilledRow, UnbilledUsage>({
     ...{ order: UNCOVERED_ORDER, page, position },
     read: async (rows) => {
@@ -69,8 +74,12 @@ const compareKeys = (a: readonly string[], b: readonly string[]): number => {
 };
 
 /** What metering would record or change, by deployment, billing kind and reason. */
-function toMeter(days: readonly PendingDay[]): UnbilledRow[] {
-  const readings = days.flatMap(({ reason, readings: of }) => of.map((reading) => ({ ...reading, reason })));
+function toMeter(days: readonly PendingDay[], among: readonly VisibleUsage[] | null): UnbilledRow[] {
+  const isWanted = (deploymentId: string, at: Instant): boolean =>
+    among === null || among.some((each) => each.deploymentId === deploymentId && contains(each.period, at));
+  const readings = days
+    .flatMap(({ reason, readings: of }) => of.map((reading) => ({ ...reading, reason })))
+    .filter(({ deploymentId, period }) => isWanted(deploymentId, period.start));
   const groups = Map.groupBy(readings, ({ deploymentId, billingKind, reason }) =>
     JSON.stringify([deploymentId, billingKind, reason]),
   );
