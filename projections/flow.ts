@@ -50,12 +50,14 @@ export const flow = {
   SubscriptionCancelled: ['deployments', 'restatements', 'commands'],
   DeploymentCorrected: ['deployments', 'restatements', 'commands'],
   UsageWaived: ['deployments', 'commands'],
+  UsageWaiverWithdrawn: ['deployments', 'commands'],
 
   ResourcesObserved: ['inventory', 'days-to-meter', 'commands'],
   ResourceRemoved: ['inventory', 'days-to-meter', 'commands'],
   ResourceCorrected: ['inventory', 'days-to-meter', 'commands'],
 
   MeteringConfigured: ['metering', 'days-to-meter', 'commands'],
+  MeteringCorrected: ['metering', 'days-to-meter', 'commands'],
   DayMetered: ['metering', 'days-to-meter', 'commands'],
 
   UsageObserved: ['usage-records', 'rate-key-usage', 'restatements', 'commands'],
@@ -67,6 +69,7 @@ export const flow = {
   RateSet: ['rates', 'restatements', 'commands'],
   RateCorrected: ['rates', 'restatements', 'commands'],
   RateWithdrawn: ['rates', 'restatements', 'commands'],
+  RateKeyCorrected: ['rates', 'restatements', 'commands'],
 
   PlanPublished: ['plans', 'restatements', 'commands'],
   PlanPriceCorrected: ['plans', 'restatements', 'commands'],
@@ -81,12 +84,15 @@ export const flow = {
   InvoiceIssued: ['invoices', 'margins', 'commands'],
   InvoiceVoided: ['invoices', 'restatements', 'margins', 'commands'],
   InvoicePaid: ['invoices', 'commands'],
+  InvoicePaymentWithdrawn: ['invoices', 'commands'],
   CreditNoteIssued: ['invoices', 'margins', 'commands'],
 
   CouponGranted: ['credits', 'restatements', 'commands'],
   // A credit does not change the charges, only the amount due.
   CreditGranted: ['credits', 'commands'],
   CreditRevoked: ['credits', 'restatements', 'commands'],
+  GrantWithdrawn: ['credits', 'restatements', 'commands'],
+  RevocationWithdrawn: ['credits', 'restatements', 'commands'],
 
   CostRecorded: ['costs', 'commands'],
   CostCorrected: ['costs', 'commands'],

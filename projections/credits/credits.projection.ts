@@ -1,13 +1,16 @@
-import { applyCreditEvent, type Coupon, type Credit } from '#domain/invoices/credits';
+import { applyCreditEvent, type Coupon, type Credit, type CreditEvent } from '#domain/invoices/credits';
 import type { RecordedEvent } from '#domain/events';
 import { changing, type Handler } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { type CreditRow, credits } from './credits.table.js';
 
-type CreditEvents = 'CouponGranted' | 'CreditGranted' | 'CreditRevoked';
+type CreditEvents = CreditEvent['type'];
 
 export const toCredit = (row: CreditRow): Coupon | Credit => {
-  const shared = { creditId: row.credit_id, from: row.effective_from, until: row.effective_until };
+  const shared = {
+    ...{ creditId: row.credit_id, from: row.effective_from, until: row.effective_until },
+    isWithdrawn: row.is_withdrawn,
+  };
   if (row.kind === 'coupon')
     return { kind: 'coupon', ...shared, percent: row.percent ?? '0', billingKinds: row.billing_kinds };
   return { kind: 'credit', ...shared, amount: row.amount ?? '0' };
@@ -16,6 +19,7 @@ export const toCredit = (row: CreditRow): Coupon | Credit => {
 /** The rows after an event, by the same function that decided the event. */
 function next(event: RecordedEvent<CreditEvents>, rows: readonly CreditRow[]): CreditRow[] {
   const { tenantId, currency } = event.data;
+  const isGrant = event.type === 'CouponGranted' || event.type === 'CreditGranted';
   return applyCreditEvent(rows.map(toCredit), event).map((credit) => ({
     credit_id: credit.creditId,
     tenant_id: tenantId,
@@ -26,8 +30,9 @@ function next(event: RecordedEvent<CreditEvents>, rows: readonly CreditRow[]): C
     billing_kinds: credit.kind === 'coupon' ? credit.billingKinds : null,
     effective_from: credit.from,
     effective_until: credit.until,
-    granted_position: rows[0]?.granted_position ?? event.position,
-    reason: rows[0]?.reason ?? event.data.reason ?? null,
+    is_withdrawn: credit.isWithdrawn ?? false,
+    granted_position: isGrant ? event.position : (rows[0]?.granted_position ?? event.position),
+    reason: isGrant ? (event.data.reason ?? null) : (rows[0]?.reason ?? null),
   }));
 }
 
@@ -40,11 +45,13 @@ const keyOf = ({ data }: RecordedEvent<CreditEvents>): readonly string[] => [
 const decided: Handler<CreditEvents> = changing(credits, keyOf, next);
 
 export const creditsProjection = versionedProjection('credits', {
-  version: 1,
+  version: 2,
   tables: [credits],
   on: {
     CouponGranted: decided,
     CreditGranted: decided,
     CreditRevoked: decided,
+    GrantWithdrawn: decided,
+    RevocationWithdrawn: decided,
   },
 });

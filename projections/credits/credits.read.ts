@@ -5,7 +5,7 @@ import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '#read-model/read-models';
 import type { CreditRow } from './credits.table.js';
 
-/** Coupons and credits, in the order of granting. `tenantIds`: null for all tenants. */
+/** Coupons and credits, in the order of granting, also those that were withdrawn. `tenantIds`: null for all tenants. */
 export async function readCredits(
   db: Kysely<ReadModels>,
   asOf: AsOf,
@@ -17,14 +17,19 @@ export async function readCredits(
 
 export const CREDIT_ORDER = keyset<CreditRow>({ tenant_id: 'text', currency: 'text', credit_id: 'text' });
 
-/** Coupons and credits of one tenant (null: all), in the order of their list. */
+/** Coupons and credits of one tenant (null: all), in the order of their list, without those that were withdrawn. */
 export async function readCreditPage(
   db: Kysely<ReadModels>,
   position: number,
   tenantId: string | null,
   { after, limit }: Rows,
 ): Promise<History<CreditRow>[]> {
-  const query = db.selectFrom('credits').selectAll().where(at(position)).where(CREDIT_ORDER.after(after));
+  const query = db
+    .selectFrom('credits')
+    .selectAll()
+    .where(at(position))
+    .where('is_withdrawn', '=', false)
+    .where(CREDIT_ORDER.after(after));
   return (tenantId === null ? query : query.where('tenant_id', '=', tenantId))
     .orderBy(CREDIT_ORDER.order())
     .limit(limit)

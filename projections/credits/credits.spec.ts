@@ -6,7 +6,7 @@ import { credits } from './credits.table.js';
 const { given, when, rows } = projected(creditsProjection);
 
 const ACCOUNT = { tenantId: 't', currency: 'USD' } as const;
-const ROW = { tenant_id: 't', currency: 'USD' };
+const ROW = { tenant_id: 't', currency: 'USD', is_withdrawn: false };
 const [APRIL, MAY, JULY] = ['2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z', '2026-07-01T00:00:00Z'];
 
 it('keeps coupons and credits in the order of granting', async () => {

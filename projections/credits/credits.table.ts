@@ -1,4 +1,4 @@
-import { bigint, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
+import { bigint, boolean, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -19,6 +19,8 @@ export const credits = defineTable({
     /** Log position. Credits with the same end are taken in this order. */
     granted_position: bigint,
     reason: text.nullable(),
+    /** true: it was never granted. Issued rows may still name a coupon. */
+    is_withdrawn: boolean,
   },
   key: ['tenant_id', 'currency', 'credit_id'],
 });

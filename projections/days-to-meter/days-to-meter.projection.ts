@@ -51,15 +51,12 @@ const reaches: Answers<Marking, Reach> = {
   MeteringConfigured: ({ data, position }) => ({
     cause: `the metering of ${data.billingKind} was configured from ${data.from}`,
     from: dateOf(data.from),
-    find: async (days, client) => {
-      const [before, after] = [await configurationsAt(client, position - 1), await configurationsAt(client, position)];
-      const changed = days.from(dateOf(data.from), position).filter((date) => {
-        const day = dayOf(`${date}T00:00:00Z` as Instant);
-        return granularityOn(before, data.billingKind, day) !== granularityOn(after, data.billingKind, day);
-      });
-      const [first] = changed;
-      return first === undefined ? null : { first, last: changed.at(-1) ?? first };
-    },
+    find: ofConfiguration(data.billingKind, data.from, position),
+  }),
+  MeteringCorrected: ({ data, position }) => ({
+    cause: `the metering of ${data.billingKind} was corrected: ${data.reason}`,
+    from: data.changedFrom === null ? NEVER : dateOf(data.changedFrom),
+    find: data.changedFrom === null ? async () => null : ofConfiguration(data.billingKind, data.changedFrom, position),
   }),
 };
 
@@ -160,6 +157,18 @@ const ofResources =
     }
     return dates;
   };
+
+function ofConfiguration(billingKind: string, from: Instant, position: number): Reach['find'] {
+  return async (days, client) => {
+    const [before, after] = [await configurationsAt(client, position - 1), await configurationsAt(client, position)];
+    const changed = days.from(dateOf(from), position).filter((date) => {
+      const day = dayOf(`${date}T00:00:00Z` as Instant);
+      return granularityOn(before, billingKind, day) !== granularityOn(after, billingKind, day);
+    });
+    const [first] = changed;
+    return first === undefined ? null : { first, last: changed.at(-1) ?? first };
+  };
+}
 
 async function configurationsAt(client: pg.ClientBase, position: number): Promise<MeteringConfiguration[]> {
   const { rows } = await client.query<MeteringConfiguration>(

@@ -122,5 +122,10 @@ export const deploymentsProjection = versionedProjection('deployments', {
         },
       ],
     ),
+    UsageWaiverWithdrawn: changing(
+      usageWaivers,
+      ({ data }) => [data.deploymentId, data.billingKind, data.period.start, data.period.end],
+      () => [],
+    ),
   },
 });

@@ -212,5 +212,10 @@ export const invoicesProjection = versionedProjection('invoices', {
       ({ data }) => [data.invoiceId],
       ({ data }, rows) => rows.map((row): InvoiceRow => ({ ...row, status: 'paid', paid_at: data.at })),
     ),
+    InvoicePaymentWithdrawn: changing(
+      invoices,
+      ({ data }) => [data.invoiceId],
+      (_event, rows) => rows.map((row): InvoiceRow => ({ ...row, status: 'issued', paid_at: null })),
+    ),
   },
 });

@@ -46,6 +46,24 @@ export async function readIssuedRows(db: Db, position: number, id: string): Prom
   return rows;
 }
 
+/** The ordinals of the invoices that took a credit, unless all of it was given back. */
+export async function readInvoicesTaking(
+  db: Db,
+  position: number,
+  of: { readonly tenantId: string; readonly currency: string; readonly creditId: string },
+): Promise<number[]> {
+  const { rows } = await sql<{ ordinal: number }>`
+    WITH taken AS (
+      SELECT i.ordinal, sum((c ->> 'amount')::numeric) AS amount
+      FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+      CROSS JOIN LATERAL jsonb_array_elements(r.row -> 'credits') c
+      WHERE i.tenant_id = ${of.tenantId} AND i.currency = ${of.currency} AND ${isBooked(position, 'i')}
+        AND c ->> 'creditId' = ${of.creditId}
+      GROUP BY i.ordinal)
+    SELECT ordinal FROM taken WHERE amount > 0 AND (SELECT sum(amount) FROM taken) > 0 ORDER BY ordinal`.execute(db);
+  return rows.map(({ ordinal }) => ordinal);
+}
+
 /** The start of a reading. */
 export interface ReadingStart {
   readonly deploymentId: string;

@@ -1,22 +1,30 @@
+import type { RecordedEvent } from '#domain/events';
 import { changing } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
-import { meteredDays, meteringConfigurations } from './metering.table.js';
+import { meteredDays, type MeteringConfigurationRow, meteringConfigurations } from './metering.table.js';
+
+type Configuration = RecordedEvent<'MeteringCorrected'>['data']['configurations'][number];
+
+const toRow = (billingKind: string, { from, granularity, retentionDays }: Configuration): MeteringConfigurationRow => ({
+  billing_kind: billingKind,
+  effective_from: from,
+  granularity,
+  retention_days: retentionDays,
+});
 
 export const meteringProjection = versionedProjection('metering', {
-  version: 2,
+  version: 3,
   tables: [meteringConfigurations, meteredDays],
   on: {
     MeteringConfigured: changing(
       meteringConfigurations,
-      ({ data }) => [data.billingKind, data.from],
-      ({ data }) => [
-        {
-          billing_kind: data.billingKind,
-          effective_from: data.from,
-          granularity: data.granularity,
-          retention_days: data.retentionDays,
-        },
-      ],
+      ({ data }) => [data.billingKind],
+      ({ data }, rows) => [...rows.filter((row) => row.effective_from !== data.from), toRow(data.billingKind, data)],
+    ),
+    MeteringCorrected: changing(
+      meteringConfigurations,
+      ({ data }) => [data.billingKind],
+      ({ data }) => data.configurations.map((each) => toRow(data.billingKind, each)),
     ),
     DayMetered: changing(
       meteredDays,

@@ -12,6 +12,7 @@ export const meteringConfigurations = defineTable({
     retention_days: int.nullable(),
   },
   key: ['billing_kind', 'effective_from'],
+  group: ['billing_kind'],
 });
 
 export type MeteringConfigurationRow = RowOf<typeof meteringConfigurations>;

@@ -5,7 +5,7 @@ import { changing, type Handler } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { type RateRow, rates } from './rates.table.js';
 
-type RateEvents = 'RateSet' | 'RateCorrected' | 'RateWithdrawn';
+type RateEvents = 'RateSet' | 'RateCorrected' | 'RateWithdrawn' | 'RateKeyCorrected';
 
 export const toSegment = (row: RateRow): RateSegment => ({
   effectiveFrom: row.effective_from,
@@ -49,5 +49,6 @@ export const ratesProjection = versionedProjection('rates', {
     RateSet: decided,
     RateCorrected: decided,
     RateWithdrawn: decided,
+    RateKeyCorrected: decided,
   },
 });

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { RecordedEvent } from '#domain/events';
 import type { Instant } from '#domain/time/instant';
 import type { RateKey, ReadingKey } from '#domain/usage/usage';
 import { answer, type Answers } from '#read-model/projection';
@@ -34,6 +35,10 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
     query: ratedBy(data, data.effectiveFrom, data.effectiveUntil),
   }),
   RateWithdrawn: ({ data }) => ({ reason: data.reason, query: ratedBy(data, data.from, null) }),
+  RateKeyCorrected: ({ data }) => ({
+    reason: data.reason,
+    query: data.changedFrom === null ? null : ratedBy(data, data.changedFrom, null),
+  }),
   PlanPublished: ({ data }) => ({
     reason: 'the plan was published',
     query: endingAfter(ON_PLAN, data.planId, data.effectiveFrom),
@@ -71,6 +76,8 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
     query: couponedBy(data, data.from),
   }),
   CreditRevoked: ({ data }) => ({ reason: data.reason, query: couponedBy(data, data.at) }),
+  GrantWithdrawn: ({ data }) => couponCorrected(data),
+  RevocationWithdrawn: ({ data }) => couponCorrected(data),
   InvoiceVoided: ({ data }) => ({
     reason: `invoice ${data.invoiceId} was voided`,
     query: correctedOn(data.invoiceId),
@@ -82,7 +89,7 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
  * many: if nothing differs, invoicing books nothing. Marks that are missing would lose money.
  */
 export const restatementsProjection = projection('restatements', {
-  version: 5,
+  version: 6,
   tables: [restatements],
   async project(batch, client) {
     const first = await firstClaim(client);
@@ -144,6 +151,11 @@ const couponedBy = (
     ' AND (c.effective_until IS NULL OR c.effective_until > l.period_start)' +
     ` WHERE l.tenant_id = $3 AND l.period_end > $6::timestamptz AND ${CLAIMED}`,
   values: [tenantId, currency, creditId, from],
+});
+
+const couponCorrected = (data: RecordedEvent<'GrantWithdrawn' | 'RevocationWithdrawn'>['data']): Mark => ({
+  reason: data.reason,
+  query: data.changedFrom === null ? null : couponedBy(data, data.changedFrom),
 });
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Correction } from '#domain/correction';
 import { invalid } from '#domain/errors';
 import { parse, shaped, zId, zInstant, zText } from '#domain/schema';
 import { type Caller, confinedTo, type Role } from './caller.js';
@@ -48,12 +49,8 @@ export type Mistakes = { readonly correctedBy: readonly [string, ...string[]] } 
 export interface Withdrawal<Fields extends z.ZodObject = z.ZodObject> {
   /** The natural key of the command to withdraw. */
   readonly fields: Fields;
-  /** `withdrawn`: the key under which the command was recorded. */
-  handle(
-    call: CommandCall<z.output<Fields>>,
-    core: LedgerCore,
-    correction: { readonly reason: string; readonly withdrawn: string },
-  ): Promise<CommandDone>;
+  /** `correction.withdrawn`: the key under which the command was recorded; absent if its key is not a natural one. */
+  handle(call: CommandCall<z.output<Fields>>, core: LedgerCore, correction: Correction): Promise<CommandDone>;
 }
 
 export const defineWithdrawal = <Fields extends z.ZodObject>(definition: Withdrawal<Fields>): Withdrawal => definition;

@@ -1,19 +1,33 @@
 import { z } from 'zod';
 import { conflict } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
-import { type CreditEvent, creditEvents, creditStream, creditUsed, grant, revoke } from '#domain/invoices/credits';
+import {
+  type CreditEvent,
+  creditEvents,
+  type CreditKey,
+  creditStream,
+  creditUsed,
+  grant,
+  revoke,
+  withdrawGrant,
+  withdrawRevocation,
+} from '#domain/invoices/credits';
+import { documentNumber } from '#domain/invoices/invoice';
 import { decimal, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { currenciesOf, tenantStream } from '#domain/tenants/tenant';
 import type { CommandCall, CommandDone } from '#ledger/command';
-import { defineCommand } from '#ledger/define-command';
+import { withdraws } from '#ledger/appending/withdrawals';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { tenantOf } from '#ledger/tenant';
 import { defineQuery, READERS, visibleTenant, zOptionalId, zPage, pageOfRows, type QueryContext } from '#ledger/query';
 import { bookedRows } from '#billing/invoices/billing-facts';
 import { CREDIT_ORDER, readCreditPage } from '#projections/credits/credits.read';
 import type { CreditRow } from '#projections/credits/credits.table';
+import { readInvoicesTaking } from '#projections/invoices/issued-rows.read';
 import { listOf, zMoney, zOpenSpan, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
@@ -27,12 +41,28 @@ const zGrant = z.strictObject({
   reason: zText.optional(),
 });
 
+const zCreditKey = z.strictObject({ creditId: zId, tenantId: zId, currency: zCurrency });
+
+const ofGrant = defineWithdrawal({
+  fields: zCreditKey,
+  async handle(call, core, correction) {
+    const { fields } = call;
+    return corrected(core, call, fields, async (events) => {
+      const position = await core.projector.catchUp();
+      const ordinals = await readInvoicesTaking(core.db, position, fields);
+      const takenBy = ordinals.map((ordinal) => documentNumber('INV', ordinal));
+      return withdrawGrant(events, fields, takenBy, correction);
+    });
+  },
+});
+
 const grantCredit = defineCommand({
   name: 'grant-credit',
   summary: 'Grants a tenant a credit that reduces its next invoices',
   fields: zGrant.extend({ amount: zDecimal }),
   key: ({ tenantId, currency, creditId }) => [tenantId, currency, creditId],
-  mistakes: { correctedBy: ['revoke-credit'] },
+  mistakes: { correctedBy: ['withdraw', 'revoke-credit'] },
+  withdrawal: ofGrant,
   example: { creditId: 'welcome', tenantId: 'acme', currency: 'USD', amount: '1.00', from: APRIL.start },
   async handle(call, core) {
     const { until = null, reason, ...data } = call.fields;
@@ -46,7 +76,8 @@ const grantCoupon = defineCommand({
   summary: 'Grants a tenant a percentage discount on all or some billing kinds',
   fields: zGrant.extend({ percent: zDecimal, billingKinds: z.array(zId).min(1).optional() }),
   key: ({ tenantId, currency, creditId }) => [tenantId, currency, creditId],
-  mistakes: { correctedBy: ['revoke-credit'] },
+  mistakes: { correctedBy: ['withdraw', 'revoke-credit'] },
+  withdrawal: ofGrant,
   example: {
     creditId: 'spring',
     tenantId: 'acme',
@@ -71,7 +102,13 @@ const revokeCredit = defineCommand({
   summary: 'Revokes a credit or a coupon from an instant on',
   fields: z.strictObject({ creditId: zId, tenantId: zId, currency: zCurrency, at: zInstant, reason: zText.min(1) }),
   key: ({ tenantId, currency, creditId }) => [tenantId, currency, creditId],
-  mistakes: { correctedBy: ['grant-credit', 'grant-coupon'] },
+  mistakes: { correctedBy: ['withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: zCreditKey,
+    async handle(call, core, correction) {
+      return corrected(core, call, call.fields, (events) => withdrawRevocation(events, call.fields, correction));
+    },
+  }),
   example: {
     creditId: 'spring',
     tenantId: 'acme',
@@ -84,15 +121,15 @@ const revokeCredit = defineCommand({
   },
 });
 
-const isCreditEvent = (event: RecordedEvent): event is Extract<RecordedEvent, CreditEvent> =>
-  Object.hasOwn(creditEvents, event.type);
+type RecordedCreditEvent = Extract<RecordedEvent, CreditEvent>;
+const isCreditEvent = (event: RecordedEvent): event is RecordedCreditEvent => Object.hasOwn(creditEvents, event.type);
 
 /** A tenant is billed in one currency, so a credit in another currency could never be used. */
 async function decide(
   core: LedgerCore,
   call: CommandCall,
   { tenantId, currency }: { tenantId: string; currency: string },
-  decision: (events: readonly CreditEvent[]) => CreditEvent[],
+  decision: (events: readonly RecordedCreditEvent[]) => CreditEvent[] | Promise<CreditEvent[]>,
 ): Promise<CommandDone> {
   const tenant = await core.book.load(tenantStream(tenantId));
   const currencies = currenciesOf(tenantOf(tenant, tenantId));
@@ -101,9 +138,35 @@ async function decide(
       'currency_mismatch',
       `tenant ${tenantId} is billed in ${currencies.join(' and ')}, not ${currency}: add it with correct-tenant`,
     );
-  return core.book.decide(creditStream(tenantId, currency), call, (events) => ({
-    events: decision(events.filter(isCreditEvent)),
-  }));
+  return core.book.decide(
+    creditStream(tenantId, currency),
+    call,
+    async (events) => ({ events: await decision(events.filter(isCreditEvent)) }),
+    undoes,
+  );
+}
+
+/** With its grant, the revocation of a credit never was either. */
+const undoes = (later: RecordedEvent, earlier: RecordedEvent): boolean =>
+  withdraws(later, earlier) ||
+  (later.type === 'GrantWithdrawn' &&
+    earlier.type === 'CreditRevoked' &&
+    later.data.creditId === earlier.data.creditId);
+
+/** Corrects a coupon or a credit, unless another command has overtaken this one. Errors: `overtaken`. */
+async function corrected(
+  core: LedgerCore,
+  call: CommandCall,
+  key: CreditKey,
+  decision: (events: readonly CreditEvent[]) => CreditEvent[] | Promise<CreditEvent[]>,
+): Promise<CommandDone> {
+  const basis = await basisOf(core, call);
+  return decide(core, call, key, async (events) => {
+    assertNotOvertaken(call, basis, events, ({ type, data }) =>
+      data.creditId === key.creditId ? `credit ${data.creditId} changed (${type})` : null,
+    );
+    return decision(events);
+  });
 }
 
 const zCredit = z

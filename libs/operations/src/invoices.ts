@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { notFound } from '#domain/errors';
-import { assertPayable, assertVoidable, INVOICE_STATUSES, zSelection } from '#domain/invoices/invoice';
+import {
+  assertPayable,
+  assertPaymentWithdrawable,
+  assertVoidable,
+  INVOICE_STATUSES,
+  zSelection,
+} from '#domain/invoices/invoice';
 import { assertCreditUntaken } from '#domain/invoices/settlement';
 import { zId, zInstant, zText } from '#domain/schema';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
@@ -8,8 +14,9 @@ import { invoicePreview as previewOf, invoiceView, invoiceViews } from '#billing
 import { Invoicing } from '#billing/invoices/invoicing';
 import { zCurrency } from '#domain/schema';
 import { isUuid } from '#domain/uuid';
-import { defineCommand } from '#ledger/define-command';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { ordinalIn, readCorrectingInvoices, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
 import { INVOICE_ORDER, readInvoicePage, readInvoices } from '#projections/invoices/invoices.read';
 import {
@@ -108,7 +115,21 @@ const payInvoice = defineCommand({
   fields: zOnInvoice,
   key: ({ invoiceId }) => [invoiceId],
   isPreviewed: false,
-  mistakes: { correctedBy: ['create-credit-note'] },
+  mistakes: { correctedBy: ['withdraw', 'create-credit-note'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ invoiceId: zId }),
+    async handle(call, core, correction) {
+      const { invoiceId } = call.fields;
+      const basis = await basisOf(core, call);
+      return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of, events }) => {
+        assertPaymentWithdrawable(state, invoiceId);
+        assertNotOvertaken(call, basis, events, ({ type, data }) =>
+          data.invoiceId === invoiceId ? `invoice ${invoiceId} changed (${type})` : null,
+        );
+        return { events: [{ type: 'InvoicePaymentWithdrawn', data: { invoiceId, ...of, ...correction } }] };
+      });
+    },
+  }),
   example: { invoiceId: INVOICE, at: '2026-05-10T00:00:00Z' },
   async handle(call, core) {
     const { invoiceId, at } = call.fields;

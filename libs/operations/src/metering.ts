@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
-import type { EventData, EventType, LedgerEvent } from '#domain/events';
+import type { EventData, EventType, LedgerEvent, RecordedEvent } from '#domain/events';
 import {
   completeUntil,
+  type ConfigurationEvent,
   METERED_BILLING_KINDS,
   METERED_DAYS_STREAM,
   METERING_GRANULARITIES,
@@ -10,6 +11,7 @@ import {
   meteringStream,
   reportedUntil,
   type SkippedResource,
+  withdrawConfiguration,
 } from '#domain/metering/metering';
 import { zDate, zId, zInstant } from '#domain/schema';
 import { instant, isBefore } from '#domain/time/instant';
@@ -24,8 +26,9 @@ import { fromLog, prunedOfMonth } from '#billing/usage/pruned-usage';
 import { type Overlapping, unmeteredText } from '#billing/usage/usage-overlaps';
 import { writeUsage } from '#billing/usage/usage-writer';
 import { canonicalJson, type CommandCall, type CommandDone, stepOf } from '#ledger/command';
-import { defineCommand } from '#ledger/define-command';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, STAFF, zAsOf, zAt } from '#ledger/query';
 import { readChangedDays, readMeteredDays } from '#projections/metering/metering.read';
 import { readMeteredRecords } from '#projections/usage-records/usage-records.read';
@@ -43,7 +46,20 @@ const configureMetering = defineCommand({
     from: zInstant,
   }),
   key: ({ billingKind, from }) => [billingKind, from],
-  mistakes: { correctedBy: ['configure-metering'] },
+  mistakes: { correctedBy: ['withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ billingKind: zId, from: zInstant }),
+    async handle(call, core, correction) {
+      const basis = await basisOf(core, call);
+      return core.book.decide(meteringStream(call.fields.billingKind), call, (events) => {
+        const own = events.filter(isConfiguration);
+        assertNotOvertaken(call, basis, own, ({ type, data }) =>
+          'changedFrom' in data || data.from === call.fields.from ? `the metering changed (${type})` : null,
+        );
+        return { events: withdrawConfiguration(own, call.fields, correction) };
+      });
+    },
+  }),
   example: { billingKind: 'droplet_hours', granularity: 'day', from: APRIL.start },
   async handle(call, core) {
     const { billingKind, granularity, retentionDays, from } = call.fields;
@@ -62,6 +78,10 @@ const configureMetering = defineCommand({
     }));
   },
 });
+
+type RecordedConfiguration = Extract<RecordedEvent, ConfigurationEvent>;
+const isConfiguration = (event: RecordedEvent): event is RecordedConfiguration =>
+  event.type === 'MeteringConfigured' || event.type === 'MeteringCorrected';
 
 /** The result of run-metering. */
 export const zMetered = z.object({ count: z.int() });
@@ -139,6 +159,7 @@ const INVENTORY_EVENTS = [
   'ResourceRemoved',
   'ResourceCorrected',
   'MeteringConfigured',
+  'MeteringCorrected',
   'DeploymentRegistered',
 ] as const satisfies readonly EventType[];
 
@@ -154,6 +175,7 @@ async function hasChangedSince(
     if (type === 'ResourceRemoved' && isBefore(data.at, day.end)) return true;
     if (type === 'DeploymentRegistered' && skipped.some(({ deploymentId }) => deploymentId === data.deploymentId))
       return true;
+    if (type === 'MeteringCorrected' && data.changedFrom !== null && isBefore(data.changedFrom, day.end)) return true;
     if ((type === 'ResourceCorrected' || type === 'MeteringConfigured') && isBefore(data.from, day.end)) return true;
   }
   return false;

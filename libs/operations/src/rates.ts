@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Correction } from '#domain/correction';
+import { notFound } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
 import {
@@ -7,18 +9,21 @@ import {
   foldRates,
   RATE_BASES,
   type RateEvent,
+  rateEvents,
   type RateSegment,
   rateKeyText,
   rateStream,
   setRate as decideRate,
   withdrawRate as decideWithdrawal,
 } from '#domain/rates/rate';
+import { withdrawRateEvents } from '#domain/rates/rate-withdrawal';
 import { zCurrency, zDecimal, zInstant, zText } from '#domain/schema';
-import { compareInstants } from '#domain/time/instant';
+import { compareInstants, FROM_EVER } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { type RateKey, zRateKey } from '#domain/usage/usage';
 import type { CommandCall, CommandDone } from '#ledger/command';
-import { defineCommand } from '#ledger/define-command';
+import { notWithdrawn, recordedUnder, withdraws } from '#ledger/appending/withdrawals';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, READERS, zAt, zOptionalId, zPage, pageOfRows } from '#ledger/query';
@@ -48,7 +53,13 @@ const setRate = defineCommand({
     location,
     effectiveFrom,
   ],
-  mistakes: { correctedBy: ['correct-rate', 'withdraw-rate'] },
+  mistakes: { correctedBy: ['correct-rate', 'withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ ...zRateKey.shape, effectiveFrom: zInstant }),
+    async handle(call, core, correction) {
+      return withdrawEvents(core, call, call.fields, correction);
+    },
+  }),
   example: {
     ...KEY,
     unitPrice: '0.000171296',
@@ -101,7 +112,13 @@ const withdrawRate = defineCommand({
   summary: 'Withdraws the price of a rate key from an instant on',
   fields: zRateKey.extend({ from: zInstant, reason: zText.min(1) }),
   key: ({ resourceType, resourceFamily, location, from }) => [resourceType, resourceFamily, location, from],
-  mistakes: { correctedBy: ['correct-rate', 'set-rate'] },
+  mistakes: { correctedBy: ['withdraw', 'correct-rate'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ ...zRateKey.shape, from: zInstant }),
+    async handle(call, core, correction) {
+      return withdrawEvents(core, call, call.fields, correction);
+    },
+  }),
   example: { ...KEY, from: '2027-01-01T00:00:00Z', reason: 'no longer sold' },
   async handle(call, core) {
     return decide(core, call, call.fields, (segments) => decideWithdrawal(segments, call.fields));
@@ -109,8 +126,27 @@ const withdrawRate = defineCommand({
 });
 
 type RecordedRateEvent = Extract<RecordedEvent, RateEvent>;
-const isRateEvent = (event: RecordedEvent): event is RecordedRateEvent =>
-  event.type === 'RateSet' || event.type === 'RateCorrected' || event.type === 'RateWithdrawn';
+const isRateEvent = (event: RecordedEvent): event is RecordedRateEvent => Object.hasOwn(rateEvents, event.type);
+
+/** Withdraws what a command recorded: the prices of the key are then those without it. Errors: `unknown_rate`. */
+async function withdrawEvents(
+  core: LedgerCore,
+  call: CommandCall,
+  key: RateKey,
+  correction: Correction,
+): Promise<CommandDone> {
+  const basis = await basisOf(core, call);
+  return decide(core, call, key, (segments, history) => {
+    const withdrawn = recordedUnder(history, correction.withdrawn);
+    const [first] = withdrawn;
+    if (first === undefined)
+      throw notFound('unknown_rate', `${rateKeyText(key)}: nothing was recorded by ${correction.withdrawn ?? ''}`);
+    assertNotOvertaken(call, basis, history, (event) => saidOf(event, stretchOf(first)));
+    const standing = new Set(notWithdrawn(history));
+    const never = new Set(history.filter((event) => !standing.has(event) || withdrawn.includes(event)));
+    return withdrawRateEvents(key, history, { before: segments, never }, correction);
+  });
+}
 
 async function decide(
   core: LedgerCore,
@@ -131,21 +167,27 @@ async function decide(
 
 /** A withdrawal undoes prices from its instant on. A price set for a time after a withdrawal undoes the withdrawal. */
 function undoes(later: RecordedEvent, earlier: RecordedEvent): boolean {
+  if (withdraws(later, earlier)) return true;
   if (later.type === 'RateWithdrawn' && (earlier.type === 'RateSet' || earlier.type === 'RateCorrected'))
     return compareInstants(later.data.from, earlier.data.effectiveFrom) <= 0;
   if (earlier.type !== 'RateWithdrawn' || (later.type !== 'RateSet' && later.type !== 'RateCorrected')) return false;
-  return overlaps(stretchOf(later.data), stretchOf(earlier.data));
+  return overlaps(stretchOf(later), stretchOf(earlier));
 }
 
 /** What an event changes in the price of a key within a period. null: nothing. */
-function saidOf({ data }: RecordedRateEvent, stretch: OpenPeriod): string | null {
-  if (!overlaps(stretchOf(data), stretch)) return null;
-  const over = `${rateKeyText(data)} over ${periodText(stretchOf(data))}`;
+function saidOf(event: RecordedRateEvent, stretch: OpenPeriod): string | null {
+  const { data } = event;
+  if (!overlaps(stretchOf(event), stretch)) return null;
+  const over = `${rateKeyText(data)} over ${periodText(stretchOf(event))}`;
+  if (event.type === 'RateKeyCorrected') return `${over} was corrected: ${event.data.reason}`;
   return 'unitPrice' in data ? `${over} became ${data.unitPrice}` : `${over} was withdrawn`;
 }
 
-const stretchOf = (data: RateEvent['data']): OpenPeriod =>
-  'from' in data ? { start: data.from, end: null } : { start: data.effectiveFrom, end: data.effectiveUntil };
+function stretchOf({ type, data }: RateEvent): OpenPeriod {
+  if (type === 'RateKeyCorrected') return { start: data.changedFrom ?? FROM_EVER, end: null };
+  if (type === 'RateWithdrawn') return { start: data.from, end: null };
+  return { start: data.effectiveFrom, end: data.effectiveUntil };
+}
 
 const zRate = z
   .object({

@@ -1,11 +1,15 @@
 import { z } from 'zod';
+import { notFound } from '#domain/errors';
 import { zId, zPeriod, zText } from '#domain/schema';
 import { deploymentStream } from '#domain/tenants/deployment';
 import { FROM_EVER } from '#domain/time/instant';
 import { DUE_REASONS } from '#billing/metering/days-to-meter';
+import { periodText } from '#domain/time/period';
 import { unbilledPage } from '#billing/retention/unbilled';
-import { defineCommand } from '#ledger/define-command';
+import { recordedUnder } from '#ledger/appending/withdrawals';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf } from '#ledger/deployment';
+import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import {
   assertVisibleDeployment,
   defineQuery,
@@ -25,7 +29,32 @@ const waiveUsage = defineCommand({
   summary: 'Waives usage without a line: it is no longer listed as unbilled',
   fields: z.strictObject({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText.min(1) }),
   key: ({ deploymentId, billingKind, period }) => [deploymentId, billingKind, period.start, period.end],
-  mistakes: { correctedBy: ['start-subscription'] },
+  mistakes: { correctedBy: ['withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ deploymentId: zId, billingKind: zId, period: zPeriod }),
+    async handle(call, core, { reason, withdrawn }) {
+      const { deploymentId, billingKind, period } = call.fields;
+      const basis = await basisOf(core, call);
+      return core.book.decide(deploymentStream(deploymentId), call, (events) => {
+        deploymentOf(events, deploymentId);
+        const waived = recordedUnder(events, withdrawn);
+        if (waived.length === 0)
+          throw notFound(
+            'unknown_waiver',
+            `${billingKind} of deployment ${deploymentId} was not waived over ${periodText(period)}`,
+          );
+        assertNotOvertaken(call, basis, waived, () => 'the usage was waived again');
+        return {
+          events: [
+            {
+              type: 'UsageWaiverWithdrawn',
+              data: { ...call.fields, reason, ...(withdrawn === undefined ? {} : { withdrawn }) },
+            },
+          ],
+        };
+      });
+    },
+  }),
   example: {
     deploymentId: 'acme-prod',
     billingKind: 'zones',

@@ -20,12 +20,11 @@ export function withdrawOf(commands: readonly CommandDefinition[]): CommandDefin
     async handle(call, core) {
       const { what, reason, ...given } = call.fields;
       const command = known.get(what);
-      if (command === undefined || typeof command.key !== 'function' || command.withdrawal === undefined)
-        throw notWithdrawable(what, command, withdrawable);
-      const { withdrawal } = command;
+      if (command?.withdrawal === undefined) throw notWithdrawable(what, command, withdrawable);
+      const { withdrawal, key } = command;
       const fields = shaped(withdrawal.fields, given, `withdraw ${what}`);
-      const withdrawn = naturalKey(what, command.key(fields));
-      return withdrawal.handle({ ...call, fields }, core, { reason, withdrawn });
+      const withdrawn = typeof key === 'function' ? { withdrawn: naturalKey(what, key(fields)) } : {};
+      return withdrawal.handle({ ...call, fields }, core, { reason, ...withdrawn });
     },
   });
 }

@@ -20,7 +20,13 @@ import { answerType } from './types.js';
 
 /** Interval in which the lag is checked, in milliseconds. Only changes are sent. */
 const LAG_EVERY_MS = 500;
-const INVOICE_STATES = ['InvoiceDrafted', 'InvoiceIssued', 'InvoicePaid', 'InvoiceVoided'] as const;
+const INVOICE_STATES = [
+  'InvoiceDrafted',
+  'InvoiceIssued',
+  'InvoicePaid',
+  'InvoicePaymentWithdrawn',
+  'InvoiceVoided',
+] as const;
 const codec = new EventCodec();
 
 const lags = answerType(z.array(zProjection));

@@ -7,7 +7,13 @@ import type { QueryContext } from '#ledger/query';
 import { readAllTenantCredits, readSettledInvoices } from '#projections/invoices/issued-invoices.read';
 import { type Check, type Finding, REBUILD } from './finding.js';
 
-const SETTLING = ['InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'CreditNoteIssued'] as const;
+const SETTLING = [
+  'InvoiceIssued',
+  'InvoiceVoided',
+  'InvoicePaid',
+  'InvoicePaymentWithdrawn',
+  'CreditNoteIssued',
+] as const;
 
 /** The amount due of each invoice and each tenant's credit are as the log has them. */
 const settlements: Check = async (context) => {

@@ -170,14 +170,21 @@ async function noteEvents(
 function rateOf(row: FrozenRow, key: RateKey, events: readonly RecordedEvent[]) {
   const effectiveFrom = row.ref.slice(row.ref.lastIndexOf('@') + 1);
   const setBy = events.findLast(
-    ({ stream, type, data }) =>
-      stream === rateStream(key) &&
-      (type === 'RateSet' || type === 'RateCorrected') &&
-      decimal(data.unitPrice).eq(decimal(row.unitAmount)) &&
-      data.effectiveFrom <= effectiveFrom &&
-      (data.effectiveUntil === null || data.effectiveUntil > effectiveFrom),
+    (event) =>
+      event.stream === rateStream(key) &&
+      pricesOf(event).some(
+        (price) =>
+          decimal(price.unitPrice).eq(decimal(row.unitAmount)) &&
+          price.effectiveFrom <= effectiveFrom &&
+          (price.effectiveUntil === null || price.effectiveUntil > effectiveFrom),
+      ),
   );
   return { ...key, effectiveFrom, unitPrice: row.unitAmount, event: setBy === undefined ? null : reference(setBy) };
+}
+
+function pricesOf({ type, data }: RecordedEvent) {
+  if (type === 'RateKeyCorrected') return data.segments;
+  return type === 'RateSet' || type === 'RateCorrected' ? [data] : [];
 }
 
 /** The line's usage at the start of the charge period, and at its end. */

@@ -59,6 +59,8 @@ function wantedBy({
       return { since, ref: refOf(data), from: data.effectiveFrom, until: data.effectiveUntil };
     case 'RateWithdrawn':
       return { since, ref: refOf(data), from: data.from, until: null };
+    case 'RateKeyCorrected':
+      return data.changedFrom === null ? null : { since, ref: refOf(data), from: data.changedFrom, until: null };
     case 'PlanPublished':
     case 'PlanPriceCorrected':
       return { since, planId: data.planId, from: data.effectiveFrom };
@@ -81,6 +83,7 @@ function wantedBy({
     case 'InvoiceIssued':
     case 'InvoiceVoided':
     case 'InvoicePaid':
+    case 'InvoicePaymentWithdrawn':
     case 'CreditNoteIssued':
       return { since: 0, invoiceId: data.invoiceId };
     case 'TenantRegistered':
@@ -90,6 +93,8 @@ function wantedBy({
     case 'CouponGranted':
     case 'CreditGranted':
     case 'CreditRevoked':
+    case 'GrantWithdrawn':
+    case 'RevocationWithdrawn':
       return { since, tenantId: data.tenantId };
     case 'ResourcesObserved': {
       const resourceIds = data.resources.map(({ providerId }) => providerId);
@@ -106,7 +111,9 @@ function wantedBy({
     case 'ResourceRemoved':
     case 'UsagePruned':
     case 'UsageWaived':
+    case 'UsageWaiverWithdrawn':
     case 'MeteringConfigured':
+    case 'MeteringCorrected':
     case 'CostRecorded':
     case 'CostCorrected':
     case 'CommandUnchanged':

@@ -63,7 +63,8 @@ export interface InvoiceToCreate {
   readonly unmetered?: 'bill' | undefined;
 }
 
-const isInvoiceEvent = (event: RecordedEvent): event is Extract<RecordedEvent, InvoiceEvent> =>
+type RecordedInvoiceEvent = Extract<RecordedEvent, InvoiceEvent>;
+const isInvoiceEvent = (event: RecordedEvent): event is RecordedInvoiceEvent =>
   Object.hasOwn(invoiceEvents, event.type);
 
 /**
@@ -240,12 +241,13 @@ export class Invoicing {
       state: InvoiceState | undefined;
       invoice: { tenantId: string; currency: string };
       account: Account;
+      events: readonly RecordedInvoiceEvent[];
     }) => Promise<Decision>,
   ): Promise<CommandDone> {
     const invoice = await this.invoiceRow(invoiceId);
     return this.core.book.decide(billingStream(invoice.tenantId, invoice.currency), call, async (events) => {
       const own = events.filter(isInvoiceEvent);
-      const found = { state: foldInvoices(own).get(invoiceId), invoice, account: foldAccount(own) };
+      const found = { state: foldInvoices(own).get(invoiceId), invoice, account: foldAccount(own), events: own };
       return { result: { invoiceId }, ...(await decision(found)) };
     });
   }

@@ -4,7 +4,7 @@ import { byMonth } from '#domain/margin/months';
 import { type Decimal, decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { netOf } from '#domain/rating/row';
-import { compareInstants, type Instant, later } from '#domain/time/instant';
+import { compareInstants, FROM_EVER, type Instant, later } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { accountsOf, billedCurrency } from '../invoices/accounts.js';
 import { couponsOfLines } from '../invoices/billing-facts.js';
@@ -78,6 +78,7 @@ async function reachedDeployments(trial: Trial): Promise<ReadonlySet<string>> {
   for (const { type, data } of trial.events()) {
     if (type === 'RateSet' || type === 'RateCorrected') keys.push({ ...data, from: data.effectiveFrom });
     else if (type === 'RateWithdrawn') keys.push(data);
+    else if (type === 'RateKeyCorrected') keys.push({ ...data, from: data.changedFrom ?? FROM_EVER });
     else if (type === 'PlanPublished' || type === 'PlanPriceCorrected' || type === 'PlanCorrected')
       planIds.add(data.planId);
     else if (TENANTS_OWN.has(type) && 'tenantId' in data) tenantIds.add(data.tenantId);
@@ -88,7 +89,14 @@ async function reachedDeployments(trial: Trial): Promise<ReadonlySet<string>> {
 }
 
 /** Events that may change what any deployment of their tenant owes. */
-const TENANTS_OWN: ReadonlySet<string> = new Set(['CouponGranted', 'CreditRevoked', 'TenantTaxSet', 'TenantCorrected']);
+const TENANTS_OWN: ReadonlySet<string> = new Set([
+  'CouponGranted',
+  'CreditRevoked',
+  'GrantWithdrawn',
+  'RevocationWithdrawn',
+  'TenantTaxSet',
+  'TenantCorrected',
+]);
 
 async function differencesOf(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<PreviewedLine[]> {
   const head = await trial.core.projector.position();

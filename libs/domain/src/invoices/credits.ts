@@ -2,7 +2,18 @@ import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
 import { type Decimal, decimal, max, min, sum, text, ZERO } from '../money/decimal.js';
 import { toMoney } from '../money/money.js';
-import { type EventDataOf, type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import type { Correction } from '../correction.js';
+import {
+  correctionFields,
+  type EventDataOf,
+  type EventOf,
+  type IdSchema,
+  zCurrency,
+  zDecimal,
+  zId,
+  zInstant,
+  zText,
+} from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import type { DraftRow, FrozenRow } from './invoice.js';
@@ -31,6 +42,16 @@ export const creditEventsWith = (zId: IdSchema) => ({
   CreditGranted: z.object({ ...grantedWith(zId), amount: zDecimal }),
   /** The unused rest is gone. */
   CreditRevoked: z.object({ creditId: zId, tenantId: zId, currency: zCurrency, at: zInstant, reason: zText }),
+  /** The coupon or the credit was never granted. */
+  GrantWithdrawn: z.object({ creditId: zId, tenantId: zId, currency: zCurrency, ...correctionFields }),
+  /** The coupon or the credit was never revoked: it ends at `until`, as it was granted. */
+  RevocationWithdrawn: z.object({
+    creditId: zId,
+    tenantId: zId,
+    currency: zCurrency,
+    until: zInstant.nullable(),
+    ...correctionFields,
+  }),
 });
 export const creditEvents = creditEventsWith(zId);
 
@@ -41,6 +62,11 @@ interface Granted {
   readonly from: Instant;
   /** Exclusive; null: without end. A revoked coupon or credit ends when it is revoked. */
   readonly until: Instant | null;
+  /**
+   * It was never granted, so it is never in force. A coupon is still known, because issued rows name what it took:
+   * that is taken back with the charge, and is no credit.
+   */
+  readonly isWithdrawn?: boolean;
 }
 export interface Coupon extends Granted {
   readonly kind: 'coupon';
@@ -58,17 +84,27 @@ export function applyCreditEvent(credits: readonly (Coupon | Credit)[], event: C
   switch (event.type) {
     case 'CouponGranted': {
       const { creditId, from, until, percent, billingKinds } = event.data;
-      return [...credits, { kind: 'coupon', creditId, from, until, percent, billingKinds: billingKinds ?? null }];
+      const coupon = { creditId, from, until, percent, billingKinds: billingKinds ?? null };
+      return [...credits.filter((each) => each.creditId !== creditId), { kind: 'coupon', ...coupon }];
     }
     case 'CreditGranted': {
       const { creditId, from, until, amount } = event.data;
-      return [...credits, { kind: 'credit', creditId, from, until, amount }];
+      const credit = { creditId, from, until, amount };
+      return [...credits.filter((each) => each.creditId !== creditId), { kind: 'credit', ...credit }];
     }
     case 'CreditRevoked': {
       const { creditId, at } = event.data;
       return credits.map((each) =>
         each.creditId === creditId ? { ...each, until: each.until === null ? at : earlier(each.until, at) } : each,
       );
+    }
+    case 'GrantWithdrawn': {
+      const { creditId } = event.data;
+      return credits.map((each) => (each.creditId === creditId ? { ...each, isWithdrawn: true } : each));
+    }
+    case 'RevocationWithdrawn': {
+      const { creditId, until } = event.data;
+      return credits.map((each) => (each.creditId === creditId ? { ...each, until } : each));
     }
   }
 }
@@ -79,11 +115,17 @@ const foldCredits = (events: Iterable<CreditEvent>): (Coupon | Credit)[] =>
 /** Grants a coupon or a credit. Errors: `credit_exists`, `empty_period`, `invalid_amount`. */
 export function grant(
   events: Iterable<CreditEvent>,
-  event: Exclude<CreditEvent, { type: 'CreditRevoked' }>,
+  event: Extract<CreditEvent, { type: 'CouponGranted' | 'CreditGranted' }>,
 ): CreditEvent[] {
   const { creditId, from, until } = event.data;
-  if (foldCredits(events).some((each) => each.creditId === creditId))
-    throw conflict('credit_exists', `credit ${creditId} exists already`);
+  const kind = event.type === 'CouponGranted' ? 'coupon' : 'credit';
+  const known = foldCredits(events).find((each) => each.creditId === creditId);
+  // What issued rows say of a coupon must not be taken for a credit.
+  if (known !== undefined && (known.isWithdrawn !== true || known.kind !== kind))
+    throw conflict(
+      'credit_exists',
+      `${known.kind} ${creditId} ${known.isWithdrawn === true ? 'was withdrawn' : 'exists'}: use another creditId`,
+    );
   if (until !== null && !isBefore(from, until))
     throw invalid('empty_period', `until ${until} is not after from ${from}`, [
       { field: 'until', message: 'is not after from' },
@@ -110,9 +152,8 @@ export function revoke(
   events: readonly CreditEvent[],
   revoked: EventDataOf<typeof creditEventsWith, 'CreditRevoked'>,
 ): CreditEvent[] {
-  const found = foldCredits(events).find(({ creditId }) => creditId === revoked.creditId);
-  if (found === undefined) throw notFound('unknown_credit', `credit ${revoked.creditId} does not exist`);
-  if (events.some(({ type, data }) => type === 'CreditRevoked' && data.creditId === revoked.creditId))
+  const found = grantedIn(events, revoked.creditId);
+  if (isRevoked(events, revoked.creditId))
     throw conflict('credit_revoked', `credit ${revoked.creditId} is revoked already`);
   if (found.until !== null && !isBefore(revoked.at, found.until))
     throw conflict(
@@ -120,6 +161,62 @@ export function revoke(
       `credit ${revoked.creditId} ended at ${found.until}: nothing is left to revoke at ${revoked.at}`,
     );
   return [{ type: 'CreditRevoked', data: revoked }];
+}
+
+/** Errors: `unknown_credit`. */
+function grantedIn(events: Iterable<CreditEvent>, id: string): Coupon | Credit {
+  const found = foldCredits(events).find(({ creditId, isWithdrawn }) => creditId === id && isWithdrawn !== true);
+  if (found === undefined) throw notFound('unknown_credit', `credit ${id} does not exist`);
+  return found;
+}
+
+const isRevoked = (events: readonly CreditEvent[], creditId: string): boolean =>
+  events.findLast(({ data }) => data.creditId === creditId)?.type === 'CreditRevoked';
+
+/** The key of a coupon or a credit. */
+export type CreditKey = Pick<
+  EventDataOf<typeof creditEventsWith, 'CreditRevoked'>,
+  'creditId' | 'tenantId' | 'currency'
+>;
+
+/**
+ * The coupon or the credit was never granted. `takenBy`: the numbers of the invoices that have taken the credit. They
+ * would lack it. Errors: `unknown_credit`, `credit_taken`.
+ */
+export function withdrawGrant(
+  events: readonly CreditEvent[],
+  { creditId, tenantId, currency }: CreditKey,
+  takenBy: readonly string[],
+  correction: Correction,
+): CreditEvent[] {
+  const { kind, from } = grantedIn(events, creditId);
+  if (kind === 'credit' && takenBy.length > 0)
+    throw conflict(
+      'credit_taken',
+      `credit ${creditId} was taken by ${takenBy.join(', ')}: void these first, or take back the rest with revoke-credit`,
+    );
+  const changedFrom = kind === 'coupon' ? from : null;
+  return [{ type: 'GrantWithdrawn', data: { creditId, tenantId, currency, changedFrom, ...correction } }];
+}
+
+/** The coupon or the credit was never revoked. Errors: `unknown_credit`, `credit_not_revoked`. */
+export function withdrawRevocation(
+  events: readonly CreditEvent[],
+  { creditId, tenantId, currency }: CreditKey,
+  correction: Correction,
+): CreditEvent[] {
+  const { kind, until } = grantedIn(events, creditId);
+  if (!isRevoked(events, creditId)) throw conflict('credit_not_revoked', `${kind} ${creditId} is not revoked`);
+  const granted = events.findLast(
+    ({ type, data }) => data.creditId === creditId && (type === 'CouponGranted' || type === 'CreditGranted'),
+  );
+  const data = {
+    ...{ creditId, tenantId, currency },
+    until: granted !== undefined && 'until' in granted.data ? granted.data.until : null,
+    changedFrom: kind === 'coupon' ? until : null,
+    ...correction,
+  };
+  return [{ type: 'RevocationWithdrawn', data }];
 }
 
 /** The amount that live invoices have taken of each credit, less corrections. */
@@ -131,8 +228,8 @@ export function creditUsed(rows: Iterable<FrozenRow>): Map<string, Decimal> {
   return used;
 }
 
-const inForce = ({ from, until }: Granted, at: Instant): boolean =>
-  !isBefore(at, from) && (until === null || isBefore(at, until));
+const inForce = ({ from, until, isWithdrawn }: Granted, at: Instant): boolean =>
+  isWithdrawn !== true && !isBefore(at, from) && (until === null || isBefore(at, until));
 
 /**
  * The credits that an invoice may take, with the rest of each: the first to end first, then in the order in which they
@@ -188,7 +285,7 @@ export const couponsOf = (grants: readonly (Coupon | Credit)[]): Coupon[] =>
 /** The instants at which a coupon for a billing kind begins or ends. */
 export const couponChanges = (coupons: readonly Coupon[], billingKind: string): Instant[] =>
   coupons
-    .filter(({ billingKinds }) => billingKinds?.includes(billingKind) ?? true)
+    .filter(({ billingKinds, isWithdrawn }) => isWithdrawn !== true && (billingKinds?.includes(billingKind) ?? true))
     .flatMap(({ from, until }) => (until === null ? [from] : [from, until]));
 
 /**

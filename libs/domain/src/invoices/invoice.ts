@@ -142,6 +142,14 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     reason: zText.optional(),
   }),
   InvoicePaid: z.object({ invoiceId: z.uuid(), tenantId: zId, currency: zCurrency, at: zInstant }),
+  /** It was not paid: it is issued again. `withdrawn`: the key of the command that said so. */
+  InvoicePaymentWithdrawn: z.object({
+    invoiceId: z.uuid(),
+    tenantId: zId,
+    currency: zCurrency,
+    withdrawn: z.string().optional(),
+    reason: zText,
+  }),
   /** Credited amounts, above zero; the amounts of the rows are below zero. */
   CreditNoteIssued: z.object({
     creditNoteId: z.uuid(),
@@ -177,6 +185,8 @@ export interface InvoiceState {
   readonly selection: Selection | null;
   readonly status: InvoiceStatus;
   readonly hasCreditNotes: boolean;
+  /** Whether a credit note was issued after its payment. */
+  readonly isCreditedWhenPaid: boolean;
 }
 
 /** The invoices of a billing stream, in the order in which they were drafted. Chunks change no state. */
@@ -198,6 +208,7 @@ export function foldInvoices(events: Iterable<InvoiceEvent>): Map<string, Invoic
           selection: data.selection ?? null,
           status: 'draft',
           hasCreditNotes: false,
+          isCreditedWhenPaid: false,
         });
         break;
       case 'InvoiceIssued':
@@ -209,8 +220,14 @@ export function foldInvoices(events: Iterable<InvoiceEvent>): Map<string, Invoic
       case 'InvoicePaid':
         change(data.invoiceId, { status: 'paid' });
         break;
+      case 'InvoicePaymentWithdrawn':
+        change(data.invoiceId, { status: 'issued' });
+        break;
       case 'CreditNoteIssued':
-        change(data.invoiceId, { hasCreditNotes: true });
+        change(data.invoiceId, {
+          hasCreditNotes: true,
+          isCreditedWhenPaid: invoices.get(data.invoiceId)?.status === 'paid',
+        });
         break;
     }
   }
@@ -268,6 +285,19 @@ export function assertPayable(invoice: InvoiceState | undefined, invoiceId: stri
     throw conflict(
       'invoice_not_issued',
       `invoice ${invoiceId} is ${invoice.status}: only an issued invoice can be paid`,
+    );
+}
+
+/** Errors: `unknown_invoice`, `invoice_not_paid`, `invoice_credited`. */
+export function assertPaymentWithdrawable(invoice: InvoiceState | undefined, invoiceId: string): void {
+  if (invoice === undefined) throw unknownInvoice(invoiceId);
+  if (invoice.status !== 'paid')
+    throw conflict('invoice_not_paid', `invoice ${invoiceId} is ${invoice.status}: there is no payment to withdraw`);
+  if (invoice.isCreditedWhenPaid)
+    throw conflict(
+      'invoice_credited',
+      `invoice ${invoiceId} has a credit note after its payment, which became credit of the tenant:` +
+        ' its payment can no longer be withdrawn',
     );
 }
 

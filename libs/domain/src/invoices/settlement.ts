@@ -65,6 +65,7 @@ export function foldAccount(events: Iterable<InvoiceEvent>): Account {
       settlements.delete(data.invoiceId);
     }
     if (type === 'InvoicePaid') paid.add(data.invoiceId);
+    if (type === 'InvoicePaymentWithdrawn') paid.delete(data.invoiceId);
     if (type === 'CreditNoteIssued') {
       const settlement = settlements.get(data.invoiceId);
       if (settlement === undefined) continue;

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { stateAt, type ResourceState, type ResourceTimeline } from '../inventory/resource.js';
-import { invalid } from '../errors.js';
+import type { Correction } from '../correction.js';
+import { invalid, notFound } from '../errors.js';
 import { type Decimal, decimal, decimals, divide, integer, text, ZERO } from '../money/decimal.js';
-import { type IdSchema, zDate, zInstant, zText } from '../schema.js';
+import { correctionFields, type EventOf, type IdSchema, zDate, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
+import { withoutValueFrom } from '../time/dated.js';
 import { compareInstants, fromMicros, type Instant, isBefore, micros } from '../time/instant.js';
 import { contains, dayOf, hourOf, lengthMicros, monthOf, type Period, piecesOf } from '../time/period.js';
 import type { Observation } from '../usage/usage.js';
@@ -23,6 +25,18 @@ export const meteringEventsWith = (zId: IdSchema) => ({
     granularity: z.enum(METERING_GRANULARITIES),
     retentionDays: z.number().int().positive().nullable(),
     from: zInstant,
+  }),
+  /** All configurations of the billing kind as they are true now. */
+  MeteringCorrected: z.object({
+    billingKind: zId,
+    configurations: z.array(
+      z.object({
+        granularity: z.enum(METERING_GRANULARITIES),
+        retentionDays: z.number().int().positive().nullable(),
+        from: zInstant,
+      }),
+    ),
+    ...correctionFields,
   }),
   DayMetered: z.object({
     date: zDate,
@@ -47,6 +61,39 @@ export interface MeteringConfiguration {
   readonly granularity: MeteringGranularity;
   readonly retentionDays: number | null;
   readonly from: Instant;
+}
+
+export type ConfigurationEvent = Extract<
+  EventOf<typeof meteringEventsWith>,
+  { type: 'MeteringConfigured' | 'MeteringCorrected' }
+>;
+
+type Configuration = Omit<MeteringConfiguration, 'billingKind'>;
+
+/** The configurations of a billing kind, in the order of recording. */
+function foldConfigurations(events: Iterable<ConfigurationEvent>): Configuration[] {
+  let configurations: Configuration[] = [];
+  for (const { type, data } of events) {
+    if (type === 'MeteringCorrected') configurations = [...data.configurations];
+    else {
+      const { granularity, retentionDays, from } = data;
+      configurations = [...withoutValueFrom(configurations, from), { granularity, retentionDays, from }];
+    }
+  }
+  return configurations;
+}
+
+/** A configuration from an instant on never was: the one before it holds on. Errors: `unknown_configuration`. */
+export function withdrawConfiguration(
+  events: Iterable<ConfigurationEvent>,
+  { billingKind, from }: { readonly billingKind: string; readonly from: Instant },
+  correction: Correction,
+): ConfigurationEvent[] {
+  const before = foldConfigurations(events);
+  const configurations = withoutValueFrom(before, from);
+  if (configurations.length === before.length)
+    throw notFound('unknown_configuration', `the metering of ${billingKind} was not configured from ${from}`);
+  return [{ type: 'MeteringCorrected', data: { billingKind, configurations, changedFrom: from, ...correction } }];
 }
 
 /** A granularity takes effect at the start of the first day at or after `from`, so that no day is counted twice. */

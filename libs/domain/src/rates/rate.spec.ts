@@ -452,7 +452,7 @@ describe('any sequence of commands', () => {
             const is = rateAt(segments, at)?.unitPrice;
             if (event === undefined) expect(is).toBe(was);
             else if (event.type === 'RateWithdrawn') expect(is).toBe(isBefore(at, event.data.from) ? was : undefined);
-            else {
+            else if (event.type !== 'RateKeyCorrected') {
               const { effectiveFrom, effectiveUntil } = event.data;
               const within = !isBefore(at, effectiveFrom) && (effectiveUntil === null || isBefore(at, effectiveUntil));
               // A price that is set closes the one that it follows: after an end of its own there is none.

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { conflict, notFound, DomainError } from '../errors.js';
 import { type Decimal, decimal, divide, integer } from '../money/decimal.js';
-import { type EventOf, type IdSchema, zCurrency, zDecimal, zInstant, zText } from '../schema.js';
+import { correctionFields, type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
 import { contains, cutAt, lengthMicros, type OpenPeriod, overlaps, type Period, periodText } from '../time/period.js';
@@ -34,7 +34,23 @@ export const rateEventsWith = (zId: IdSchema) => ({
     reason: zText,
   }),
   RateWithdrawn: z.object({ resourceType: zId, resourceFamily: zId, location: zId, from: zInstant, reason: zText }),
+  /** All prices of the key as they are true now. */
+  RateKeyCorrected: rateKeyWith(zId).extend({
+    segments: z.array(
+      z.object({
+        unit: zText.nullable(),
+        unitPrice: zDecimal,
+        currency: zCurrency,
+        basis: z.enum(RATE_BASES),
+        effectiveFrom: zInstant,
+        effectiveUntil: zInstant.nullable(),
+      }),
+    ),
+    ...correctionFields,
+  }),
 });
+
+export const rateEvents = rateEventsWith(zId);
 
 export type RateEvent = EventOf<typeof rateEventsWith>;
 
@@ -77,6 +93,8 @@ export function applyRateEvent(segments: readonly RateSegment[], event: RateEven
     }
     case 'RateWithdrawn':
       return remainderOutside(segments, event.data.from, null);
+    case 'RateKeyCorrected':
+      return [...event.data.segments];
   }
 }
 
@@ -152,7 +170,7 @@ function remainderOutside(segments: readonly RateSegment[], from: Instant, until
 }
 
 /** Every instant at which the key's price changes, its ends included. */
-const changes = (segments: readonly RateSegment[]): Instant[] =>
+export const changes = (segments: readonly RateSegment[]): Instant[] =>
   [
     ...new Set(
       segments.flatMap(({ effectiveFrom, effectiveUntil }) =>
@@ -161,7 +179,7 @@ const changes = (segments: readonly RateSegment[]): Instant[] =>
     ),
   ].sort(compareInstants);
 
-const nextChange = (segments: readonly RateSegment[], after: Instant): Instant | null =>
+export const nextChange = (segments: readonly RateSegment[], after: Instant): Instant | null =>
   changes(segments).find((at) => isBefore(after, at)) ?? null;
 
 type SetRate = Extract<RateEvent, { type: 'RateSet' }>['data'];

@@ -42,6 +42,14 @@ export const deploymentEventsWith = (zId: IdSchema) => ({
   }),
   /** Usage without a plan will not be billed: it is no longer listed as unbilled. */
   UsageWaived: z.object({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText }),
+  /** The usage was never waived. `withdrawn`: the key of the command that said so. */
+  UsageWaiverWithdrawn: z.object({
+    deploymentId: zId,
+    billingKind: zId,
+    period: zPeriod,
+    withdrawn: z.string().optional(),
+    reason: zText,
+  }),
 });
 export const deploymentEvents = deploymentEventsWith(zId);
 
@@ -111,6 +119,7 @@ function evolve(state: Deployment | null, event: DeploymentEvent): Deployment | 
       };
     }
     case 'UsageWaived':
+    case 'UsageWaiverWithdrawn':
       return state;
   }
 }

@@ -14,6 +14,7 @@ import {
 import type { Projecting } from '#read-model/projection';
 import { sha256, type CommandCall, type CommandDone } from '../command.js';
 import type { Tail } from './tail.js';
+import { notWithdrawn, withdraws } from './withdrawals.js';
 
 const MAX_ATTEMPTS = 20;
 
@@ -104,7 +105,13 @@ export class EventBook {
       const position = own.some(matters) ? await this.projector.catchUp() : beyond.position;
       // Checked in every attempt: the faster writer may have recorded this very command.
       const known = call.isKeyed
-        ? answerIfKnown(call, [await this.commandOf(call.key), ...own.map(({ metadata }) => metadata.command)])
+        ? answerIfKnown(call, [
+            // The read models do not know yet what the end of the log withdraws.
+            own.some(({ data }) => 'withdrawn' in data && data.withdrawn === call.key)
+              ? undefined
+              : await this.commandOf(call.key),
+            ...notWithdrawn(own).map(({ metadata }) => metadata.command),
+          ])
         : undefined;
       return known === undefined
         ? this.append(stream, revision, call, await decision(position))
@@ -219,13 +226,6 @@ export class EventBook {
     }
   }
 }
-
-/** Whether an event withdraws the command of another one, or states again what the other one withdrew. */
-const withdraws = (later: RecordedEvent, earlier: RecordedEvent): boolean =>
-  isWithdrawnBy(earlier, later) || isWithdrawnBy(later, earlier);
-
-const isWithdrawnBy = ({ metadata }: RecordedEvent, { data }: RecordedEvent): boolean =>
-  metadata.command !== undefined && 'withdrawn' in data && data.withdrawn === metadata.command.key;
 
 /** Whether the event was recorded by the same command, with the same body and occurredAt. */
 const isVery = (call: CommandCall, { metadata }: RecordedEvent): boolean =>

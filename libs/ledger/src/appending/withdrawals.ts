@@ -1,0 +1,18 @@
+import type { RecordedEvent } from '#domain/events';
+
+/** Whether an event withdraws the command of another one, or states again what the other one withdrew. */
+export const withdraws = (later: RecordedEvent, earlier: RecordedEvent): boolean =>
+  isWithdrawnBy(earlier, later) || isWithdrawnBy(later, earlier);
+
+export const isWithdrawnBy = ({ metadata }: RecordedEvent, { data }: RecordedEvent): boolean =>
+  metadata.command !== undefined && 'withdrawn' in data && data.withdrawn === metadata.command.key;
+
+/** The events that no later event of the list withdrew. */
+export const notWithdrawn = <Event extends RecordedEvent>(events: readonly Event[]): Event[] =>
+  events.filter((event, index) => !events.slice(index + 1).some((later) => isWithdrawnBy(event, later)));
+
+/** The events that a command recorded under a key and that were not withdrawn. */
+export const recordedUnder = <Event extends RecordedEvent>(
+  events: readonly Event[],
+  key: string | undefined,
+): Event[] => notWithdrawn(events).filter(({ metadata }) => metadata.command?.key === key && key !== undefined);
