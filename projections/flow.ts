@@ -54,6 +54,7 @@ export const flow = {
 
   ResourcesObserved: ['inventory', 'days-to-meter', 'commands'],
   ResourceRemoved: ['inventory', 'days-to-meter', 'commands'],
+  ResourceSightingWithdrawn: ['inventory', 'days-to-meter', 'commands'],
   ResourceCorrected: ['inventory', 'days-to-meter', 'commands'],
 
   MeteringConfigured: ['metering', 'days-to-meter', 'commands'],
@@ -96,6 +97,7 @@ export const flow = {
 
   CostRecorded: ['costs', 'commands'],
   CostCorrected: ['costs', 'commands'],
+  CostWithdrawn: ['costs', 'commands'],
 
   CommandUnchanged: ['commands'],
   EventSkipped: ['commands'],

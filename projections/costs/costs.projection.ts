@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '#domain/events';
-import type { Handler } from '#read-model/versioned';
+import { changing, type Handler } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { type CostLineRow, costLines } from './costs.table.js';
 
@@ -44,5 +44,10 @@ export const costsProjection = versionedProjection('costs', {
   on: {
     CostRecorded: setLines,
     CostCorrected: setLines,
+    CostWithdrawn: changing(
+      costLines,
+      ({ data }) => [data.provider, data.invoiceRef, data.lineKey],
+      () => [],
+    ),
   },
 });

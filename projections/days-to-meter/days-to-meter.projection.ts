@@ -41,6 +41,13 @@ const reaches: Answers<Marking, Reach> = {
     from: dateOf(data.at),
     find: ofResources([{ provider: data.provider, providerId: data.providerId, from: data.at, position }]),
   }),
+  ResourceSightingWithdrawn: ({ data, position }) => ({
+    cause:
+      `the ${data.gone ? 'removal' : 'sighting'} of resource ${data.providerId} of ${data.provider} as of ${data.at} ` +
+      `was withdrawn: ${data.reason}`,
+    from: dateOf(data.at),
+    find: ofResources([{ provider: data.provider, providerId: data.providerId, from: data.at, position }]),
+  }),
   ResourceCorrected: ({ data, position }) => ({
     cause: `resource ${data.providerId} of ${data.provider} was corrected: ${data.reason}`,
     from: dateOf(data.from),

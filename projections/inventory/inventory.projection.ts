@@ -10,6 +10,23 @@ const touchesOf = (provider: string, providerId: string, at: Instant, gone: bool
   { table: resourceSightings, group: [provider, providerId, at, gone] },
 ];
 
+/** The columns of a resource as it was seen. */
+const columnsOf = (provider: string, resource: ObservedResource) => ({
+  provider,
+  provider_id: resource.providerId,
+  kind: resource.kind,
+  name: resource.name,
+  region: resource.region ?? null,
+  project: resource.project ?? null,
+  status: resource.status,
+  size_slug: resource.sizeSlug ?? null,
+  size_gb: resource.sizeGb ?? null,
+  tenant_id: resource.tenantId ?? null,
+  deployment_id: resource.deploymentId ?? null,
+  tags: resource.tags ?? [],
+  attrs: resource.attrs ?? {},
+});
+
 const seen = (
   provider: string,
   resource: ObservedResource,
@@ -17,21 +34,7 @@ const seen = (
   known: ResourceRow | undefined,
 ): ResourceRow => {
   const isLatest = known === undefined || !isBefore(seenAt, known.last_seen_at);
-  const fields = {
-    provider,
-    provider_id: resource.providerId,
-    kind: resource.kind,
-    name: resource.name,
-    region: resource.region ?? null,
-    project: resource.project ?? null,
-    status: resource.status,
-    size_slug: resource.sizeSlug ?? null,
-    size_gb: resource.sizeGb ?? null,
-    tenant_id: resource.tenantId ?? null,
-    deployment_id: resource.deploymentId ?? null,
-    tags: resource.tags ?? [],
-    attrs: resource.attrs ?? {},
-  };
+  const fields = columnsOf(provider, resource);
   if (known === undefined)
     return { ...fields, first_seen_at: seenAt, last_seen_at: seenAt, stale_strike_count: 0, deleted_at: null };
   const dates = {
@@ -128,6 +131,29 @@ export const inventoryProjection = versionedProjection('inventory', {
       touches: ({ data }) => touchesOf(data.provider, data.providerId, data.at, true),
       apply: ({ data }, rows) => {
         markGone(rows, data.provider, data.providerId, data.at);
+      },
+    },
+    ResourceSightingWithdrawn: {
+      touches: ({ data }) => touchesOf(data.provider, data.providerId, data.at, data.gone),
+      apply: ({ data }, rows) => {
+        const { provider, providerId, at, gone, lastSeen } = data;
+        const strikes = gone ? 0 : (rows.get(resources, provider, providerId)[0]?.stale_strike_count ?? 0);
+        rows.set(resourceSightings, [provider, providerId, at, gone], []);
+        rows.set(
+          resources,
+          [provider, providerId],
+          lastSeen === null
+            ? []
+            : [
+                {
+                  ...columnsOf(provider, lastSeen.resource),
+                  first_seen_at: lastSeen.firstSeenAt,
+                  last_seen_at: lastSeen.seenAt,
+                  stale_strike_count: strikes,
+                  deleted_at: lastSeen.deletedAt,
+                },
+              ],
+        );
       },
     },
     ResourceCorrected: changing(

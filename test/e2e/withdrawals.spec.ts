@@ -184,6 +184,135 @@ describe('a metering configuration', () => {
   });
 });
 
+describe('a sighting or a removal of a resource', () => {
+  const APRIL_1_TO_3 = ['2026-04-01', '2026-04-02', '2026-04-03'];
+  const resource = async () => (await items<object>('resources'))[0];
+
+  it('a removal that never was: the metered days since are metered again, and billed', async () => {
+    await test.apply(seen('2026-04-01', { region: 'fra1' }), {
+      ...{ command: 'remove-resource', provider: 'do', providerId: 'vm', at: T('2026-04-02') },
+    });
+    await meter(...APRIL_1_TO_3);
+    expect(await readings()).toEqual(['04-01T00 24']);
+    // 30.00 and 24 × 0.10
+    expect(subtotal(await bill('2026-04-04'))).toBe('32.40');
+    const never = withdraw('remove-resource', { provider: 'do', providerId: 'vm', at: T('2026-04-02') });
+    const { remetered, lines } = await preview(never, '2026-04-04');
+    expect(remetered).toEqual(['2026-04-02', '2026-04-03']);
+    // 2 days of 24 × 0.10
+    expect(lines.map(({ difference }) => difference)).toEqual(['4.80']);
+    await test.apply(never);
+    expect(await resource()).toMatchObject({ region: 'fra1', deletedAt: null, lastSeenAt: T('2026-04-01') });
+    expect(await toMeter()).toEqual(['2026-04-02', '2026-04-03']);
+    await meter('2026-04-02', '2026-04-03', '2026-04-04');
+    // 2.40 of the 4th, and 4.80 of the two days before
+    expect(rows(await bill('2026-04-05'))).toEqual([
+      'droplet_hours 04-01/04-04 rebooked 7.20',
+      'droplet_hours 04-01/04-04 reversal -2.40',
+      'droplet_hours 04-04/04-05 charge 2.40',
+    ]);
+    await isSound();
+    await test.apply({
+      command: 'remove-resource',
+      provider: 'do',
+      providerId: 'vm',
+      at: T('2026-04-02'),
+      reason: 'x',
+    });
+    expect(await resource()).toMatchObject({ deletedAt: T('2026-04-02') });
+    await meter('2026-04-02', '2026-04-03', '2026-04-04');
+    expect(await readings()).toEqual(['04-01T00 24']);
+    await isSound();
+  });
+
+  it('a sighting that never was, also one of a listing: the one before it holds on', async () => {
+    const { command: _, provider, seenAt, ...listed } = seen('2026-04-02', { status: 'off', name: 'renamed' });
+    await test.apply(seen('2026-04-01', { tags: ['web'] }), {
+      ...{ command: 'sync-resources', provider, seenAt, resources: [listed] },
+    });
+    await meter(...APRIL_1_TO_3);
+    expect(await readings()).toEqual(['04-01T00 24', '04-02T00 0', '04-03T00 0']);
+    const key = { provider: 'do', providerId: 'vm', seenAt: T('2026-04-02') };
+    await test.apply(withdraw('observe-resource', key));
+    expect(await resource()).toMatchObject({
+      name: 'vm',
+      status: 'active',
+      tags: ['web'],
+      lastSeenAt: T('2026-04-01'),
+    });
+    expect(await toMeter()).toEqual(['2026-04-02', '2026-04-03']);
+    await meter('2026-04-02', '2026-04-03');
+    expect(await readings()).toEqual(['04-01T00 24', '04-02T00 24', '04-03T00 24']);
+    expect(await test.refused(withdraw('observe-resource', key, 'again'))).toMatchObject({ code: 'unknown_sighting' });
+    await isSound();
+  });
+
+  it('a resource that never was: its key is free, also before the read models know it', async () => {
+    const key = { provider: 'do', providerId: 'vm', seenAt: T('2026-04-01') };
+    await test.apply(seen('2026-04-01'));
+    expect(await test.refused(seen('2026-04-01', { status: 'off' }))).toMatchObject({ code: 'conflicting_body' });
+    await test.apply(withdraw('observe-resource', key), seen('2026-04-01', { status: 'off' }));
+    expect(await resource()).toMatchObject({ status: 'off' });
+    await test.apply(withdraw('observe-resource', key, 'again'));
+    expect(await resource()).toBeUndefined();
+    await isSound();
+  });
+});
+
+describe('a cost line', () => {
+  const OF = { provider: 'do', invoiceRef: '2026-04' };
+  const line = (amount: string, more: object = {}) => ({
+    ...{ lineKey: '1', kind: 'droplet', chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') } },
+    ...{ amount, currency: 'USD', category: 'usage', tenantId: 'a', ...more },
+  });
+  const record = (amount: string) => ({ command: 'record-cost', ...OF, lines: [line(amount)] });
+  const correct = (more: object) => ({ command: 'correct-cost', ...OF, lineKey: '1', reason: 'a typo', ...more });
+  const cogs = async (): Promise<string> => {
+    const { overall } = await test.ask<{ overall: { cogs: string } }>('margin', { period: '2026-04' });
+    return overall.cogs;
+  };
+
+  it('is corrected, in any field', async () => {
+    await test.apply(record('30.00'));
+    expect(await cogs()).toBe('30.00');
+    await test.apply(correct({ amount: '3.00', description: 'a droplet', tenantId: null }));
+    expect(await cogs()).toBe('3.00');
+    expect(await test.ask<object>('margin', { period: '2026-04' })).toMatchObject({ unattributed: { cogs: '3.00' } });
+    const repeated = await test.ledger.execute(correct({ amount: '3.00', reason: 'again' }), ADMIN);
+    expect(repeated.status).toBe('unchanged');
+    expect(await test.refused(correct({}))).toMatchObject({ code: 'nothing_to_correct' });
+    expect(await test.refused(correct({ lineKey: '2', amount: '1' }))).toMatchObject({ code: 'unknown_cost' });
+    await isSound();
+  });
+
+  it('never was: the same body changes nothing then, another is taken, and a correction brings it back', async () => {
+    const never = withdraw('record-cost', { ...OF, lineKey: '1' });
+    await test.apply(record('30.00'), never);
+    expect(await cogs()).toBe('0.00');
+    const [same] = await test.apply(record('30.00'));
+    expect([same?.status, await cogs()]).toEqual(['unchanged', '0.00']);
+    expect(await test.refused({ ...never, reason: 'again' })).toMatchObject({ code: 'unknown_cost' });
+    await test.apply(record('20.00'));
+    expect(await cogs()).toBe('20.00');
+    expect(await test.refused(record('10.00'))).toMatchObject({ code: 'cost_conflict' });
+    await test.apply({ ...never, reason: 'not that either' });
+    expect(await cogs()).toBe('0.00');
+    await test.apply(correct({ amount: '5.00' }));
+    expect(await cogs()).toBe('5.00');
+    await isSound();
+  });
+
+  it('is not corrected by someone who did not see the last correction', async () => {
+    await test.apply(record('30.00'));
+    const { position } = await preview(correct({ amount: '3.00' }), '2026-05-01');
+    await test.apply(correct({ amount: '4.00' }));
+    expect(await test.refused(correct({ amount: '3.00', basedOn: position }))).toMatchObject({ code: 'overtaken' });
+    expect(
+      await test.refused({ ...withdraw('record-cost', { ...OF, lineKey: '1' }), basedOn: position }),
+    ).toMatchObject({ code: 'overtaken' });
+  });
+});
+
 describe('waived usage', () => {
   it('is listed as unbilled again', async () => {
     const waived = {

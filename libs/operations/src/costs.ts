@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { type CostLine, zCostLine } from '#domain/costs/cost';
 import { invalid } from '#domain/errors';
-import { zId } from '#domain/schema';
-import { writeCosts } from '#billing/costs/cost-writer';
-import { defineCommand } from '#ledger/define-command';
+import { shaped, zId, zText } from '#domain/schema';
+import { bodyOfRow, decideOnCostLine, unknownCost, writeCosts } from '#billing/costs/cost-writer';
+import { canonicalJson } from '#ledger/command';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
 
@@ -16,7 +17,16 @@ const recordCost = defineCommand({
     lines: z.array(z.strictObject(zCostLine.shape)).min(1).max(50_000),
   }),
   key: 'none',
-  mistakes: { correctedBy: ['record-cost'] },
+  mistakes: { correctedBy: ['correct-cost', 'withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ provider: zId, invoiceRef: zId, lineKey: zId }),
+    async handle(call, core, { reason }) {
+      return decideOnCostLine(core, call, call.fields, ({ isWithdrawn }) => {
+        if (isWithdrawn) throw unknownCost(call.fields);
+        return [{ type: 'CostWithdrawn', data: { ...call.fields, reason } }];
+      });
+    },
+  }),
   example: {
     provider: 'digitalocean',
     invoiceRef: '2026-04',
@@ -40,6 +50,39 @@ const recordCost = defineCommand({
   },
 });
 
+const { lineKey, kind, chargePeriod, amount, currency, category, ...others } = zCostLine.shape;
+
+const correctCost = defineCommand({
+  name: 'correct-cost',
+  summary: 'Corrects a line of a provider invoice. Absent fields stay, null removes a value. A withdrawn line is back',
+  fields: z.strictObject({
+    ...{ provider: zId, invoiceRef: zId, lineKey },
+    ...z.object({ kind, chargePeriod, amount, currency, category }).partial().shape,
+    resourceId: others.resourceId.nullable(),
+    class: others.class,
+    tenantId: others.tenantId.nullable(),
+    effectiveAmount: others.effectiveAmount.nullable(),
+    description: others.description.nullable(),
+    reason: zText.min(1),
+  }),
+  key: 'body',
+  mistakes: { correctedBy: ['correct-cost'] },
+  example: { provider: 'digitalocean', invoiceRef: '2026-04', lineKey: '1', amount: '3.50', reason: 'a typo' },
+  async handle(call, core) {
+    const { provider, invoiceRef, reason, ...changes } = call.fields;
+    const stated = Object.entries(changes).filter(([, value]) => value !== undefined);
+    return decideOnCostLine(core, call, { provider, invoiceRef, lineKey: changes.lineKey }, ({ last, isWithdrawn }) => {
+      if (stated.length === 1 && !isWithdrawn)
+        throw invalid('nothing_to_correct', 'correct-cost: give at least one field of the line');
+      const before = bodyOfRow(last);
+      const after = { ...before, ...Object.fromEntries(stated.map(([field, value]) => [field, value ?? undefined])) };
+      if (!isWithdrawn && canonicalJson(after) === canonicalJson(before)) return [];
+      const line = shaped(zCostLine, after, 'correct-cost');
+      return [{ type: 'CostCorrected', data: { provider, invoiceRef, lines: [line], reason } }];
+    });
+  },
+});
+
 function assertKeysOnce(lines: readonly CostLine[]): void {
   const seen = new Set<string>();
   for (const [index, { lineKey }] of lines.entries()) {
@@ -52,5 +95,5 @@ function assertKeysOnce(lines: readonly CostLine[]): void {
 }
 
 export const costOperations: Operations = {
-  commands: [recordCost],
+  commands: [recordCost, correctCost],
 };

@@ -157,6 +157,7 @@ async function meterOnce(core: LedgerCore, call: CommandCall, day: Period): Prom
 const INVENTORY_EVENTS = [
   'ResourcesObserved',
   'ResourceRemoved',
+  'ResourceSightingWithdrawn',
   'ResourceCorrected',
   'MeteringConfigured',
   'MeteringCorrected',
@@ -172,7 +173,7 @@ async function hasChangedSince(
   for await (const stored of core.log.readAll(inventoryAt, { types: INVENTORY_EVENTS })) {
     const { type, data } = codec.decode(stored);
     if (type === 'ResourcesObserved' && isBefore(data.seenAt, day.end)) return true;
-    if (type === 'ResourceRemoved' && isBefore(data.at, day.end)) return true;
+    if ((type === 'ResourceRemoved' || type === 'ResourceSightingWithdrawn') && isBefore(data.at, day.end)) return true;
     if (type === 'DeploymentRegistered' && skipped.some(({ deploymentId }) => deploymentId === data.deploymentId))
       return true;
     if (type === 'MeteringCorrected' && data.changedFrom !== null && isBefore(data.changedFrom, day.end)) return true;

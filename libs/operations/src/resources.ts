@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Correction } from '#domain/correction';
 import { invalid, notFound } from '#domain/errors';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import {
@@ -6,7 +7,6 @@ import {
   inventoryStream,
   lastStateAt,
   type ObservedResource,
-  type ResourceChanges,
   stateAt,
   strikesOf,
   zObservedResource,
@@ -14,21 +14,18 @@ import {
 } from '#domain/inventory/resource';
 import { zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
-import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
+import { overlaps } from '#domain/time/period';
 import { packed } from '#domain/usage/usage';
 import type { ResourceRow } from '#projections/inventory/inventory.table';
+import { assertNotCorrectedSince } from '#billing/inventory/corrections-since';
 import { type Known, knownResources, timelinesOf } from '#billing/inventory/timelines';
+import { type SightingKey, withoutSighting } from '#billing/inventory/withdrawn-sighting';
 import type { CommandCall, CommandDone } from '#ledger/command';
-import { defineCommand } from '#ledger/define-command';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
 import { defineQuery, pageOfAll, STAFF, zAt, zOptionalId, zPage, pageOfRows } from '#ledger/query';
-import {
-  readCorrectionsSince,
-  readResourcePage,
-  readResources,
-  RESOURCE_ORDER,
-} from '#projections/inventory/inventory.read';
+import { readResourcePage, readResources, RESOURCE_ORDER } from '#projections/inventory/inventory.read';
 import { listOf, zAny, zQuantity, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { DAY } from './story.js';
@@ -56,7 +53,14 @@ const observeResource = defineCommand({
   summary: 'Records an observation of one resource',
   fields: zSeenResource.extend({ provider: zId, seenAt: zInstant }),
   key: ({ provider, providerId, seenAt }) => [provider, providerId, seenAt],
-  mistakes: { correctedBy: ['correct-resource'] },
+  mistakes: { correctedBy: ['correct-resource', 'withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ provider: zId, providerId: zId, seenAt: zInstant }),
+    async handle(call, core, correction) {
+      const { seenAt, ...resource } = call.fields;
+      return withdrawSighting(core, call, { ...resource, at: seenAt, gone: false }, correction);
+    },
+  }),
   example: { provider: 'digitalocean', ...RESOURCE, seenAt: DAY.start },
   async handle(call, core) {
     const { provider, seenAt, ...resource } = call.fields;
@@ -81,7 +85,13 @@ const removeResource = defineCommand({
   summary: 'Records the removal of a resource at an instant',
   fields: z.strictObject({ provider: zId, providerId: zId, at: zInstant }),
   key: ({ provider, providerId, at }) => [provider, providerId, at],
-  mistakes: { correctedBy: ['observe-resource'] },
+  mistakes: { correctedBy: ['withdraw', 'observe-resource'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ provider: zId, providerId: zId, at: zInstant }),
+    async handle(call, core, correction) {
+      return withdrawSighting(core, call, { ...call.fields, gone: true }, correction);
+    },
+  }),
   example: { provider: 'digitalocean', providerId: 'droplet-1', at: '2026-04-20T00:00:00Z' },
   async handle(call, core) {
     const { provider, providerId } = call.fields;
@@ -122,19 +132,14 @@ const correctResource = defineCommand({
     const basis = await basisOf(core, call);
     return core.book.decideOnReadModels(inventoryStream(provider), call, async (position) => {
       await assertKnown(core, position, provider, providerId);
-      const others = await correctionsSince(core, basis, provider, providerId);
-      const other = others.find(
-        (each) =>
-          overlaps(each.stretch, { start: from, end: until ?? null }) &&
-          Object.keys(each.changes).some((field) => Object.hasOwn(changes, field)),
+      await assertNotCorrectedSince(
+        core,
+        call,
+        { basis, provider, providerId },
+        (other) =>
+          overlaps(other.stretch, { start: from, end: until ?? null }) &&
+          Object.keys(other.changes).some((field) => Object.hasOwn(changes, field)),
       );
-      if (other !== undefined)
-        throw overtaken(
-          call,
-          basis,
-          `${providerId} was corrected over ${periodText(other.stretch)}: ` +
-            `${JSON.stringify(other.changes)} (position ${other.position})`,
-        );
       return {
         events: [
           { type: 'ResourceCorrected', data: { provider, providerId, from, until: until ?? null, changes, reason } },
@@ -204,18 +209,23 @@ async function assertKnown(core: LedgerCore, position: number, provider: string,
   if (timelines.length === 0) throw notFound('unknown_resource', `provider ${provider} has no resource ${providerId}`);
 }
 
-async function correctionsSince(
+/** Withdraws a sighting or a removal, also one from a listing. Errors: `unknown_sighting`, `overtaken`. */
+async function withdrawSighting(
   core: LedgerCore,
-  basis: number,
-  provider: string,
-  providerId: string,
-): Promise<{ position: number; stretch: OpenPeriod; changes: ResourceChanges }[]> {
-  const rows = await readCorrectionsSince(core.db, basis, { provider, providerId });
-  return rows.map((row) => ({
-    position: row.recorded_position,
-    stretch: { start: row.effective_from, end: row.effective_until },
-    changes: row.changes,
-  }));
+  call: CommandCall,
+  key: SightingKey,
+  correction: Correction,
+): Promise<CommandDone> {
+  const { provider, providerId, at } = key;
+  const basis = await basisOf(core, call);
+  return core.book.decideOnReadModels(inventoryStream(provider), call, async (position) => {
+    const { recordedAt, lastSeen } = await withoutSighting(core, position, key);
+    if (recordedAt > basis) throw overtaken(call, basis, `it was recorded again (position ${recordedAt})`);
+    await assertNotCorrectedSince(core, call, { basis, provider, providerId }, ({ stretch }) =>
+      overlaps(stretch, { start: at, end: null }),
+    );
+    return { events: [{ type: 'ResourceSightingWithdrawn', data: { ...key, lastSeen, ...correction } }] };
+  });
 }
 
 /** Events of the provider that concern one of these resources. Observations of other resources do not matter. */
@@ -228,7 +238,8 @@ function concerning(seen: readonly SeenResource[]): (event: RecordedEvent) => bo
         ...(data.missed ?? []),
         ...(data.removed ?? []),
       ].some((id) => ids.has(id));
-    if (type === 'ResourceRemoved' || type === 'ResourceCorrected') return ids.has(data.providerId);
+    if (type === 'ResourceRemoved' || type === 'ResourceCorrected' || type === 'ResourceSightingWithdrawn')
+      return ids.has(data.providerId);
     return type !== 'CommandUnchanged';
   };
 }

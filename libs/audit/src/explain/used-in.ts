@@ -100,6 +100,10 @@ function wantedBy({
       const resourceIds = data.resources.map(({ providerId }) => providerId);
       return { since, metered: { provider: data.provider, resourceIds, start: data.seenAt, end: null } };
     }
+    case 'ResourceSightingWithdrawn': {
+      const { provider, providerId, at: start } = data;
+      return { since, metered: { provider, resourceIds: [providerId], start, end: null } };
+    }
     case 'ResourceCorrected': {
       const { provider, providerId, from: start, until: end } = data;
       return { since, metered: { provider, resourceIds: [providerId], start, end } };
@@ -116,6 +120,7 @@ function wantedBy({
     case 'MeteringCorrected':
     case 'CostRecorded':
     case 'CostCorrected':
+    case 'CostWithdrawn':
     case 'CommandUnchanged':
     case 'EventSkipped':
       return null;

@@ -1,11 +1,13 @@
 import { type CostLine, costStream } from '#domain/costs/cost';
-import { conflict, type FieldError } from '#domain/errors';
+import { conflict, type DomainError, type FieldError, notFound } from '#domain/errors';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { packed } from '#domain/usage/usage';
 import { readCostLineVersions } from '#projections/costs/costs.read';
 import type { CostLineRow } from '#projections/costs/costs.table';
-import { canonicalJson, type CommandCall } from '#ledger/command';
+import { canonicalJson, type CommandCall, type CommandDone } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { basisOf, overtaken } from '#ledger/overtaken';
+import type { History } from '#read-model/read-models';
 
 export interface CostsWritten {
   readonly accepted: number;
@@ -20,15 +22,17 @@ export interface DeliveredCosts {
   readonly lines: readonly CostLine[];
 }
 
-interface KnownLine {
+/** A line that was ever recorded. */
+export interface KnownLine {
   readonly versions: readonly CostLineRow[];
-  readonly last: CostLineRow;
+  readonly last: History<CostLineRow>;
+  readonly isWithdrawn: boolean;
 }
 
 /**
- * Appends lines of one provider's invoice. A line that was ever recorded with the same body appends nothing. A line
- * with another body is refused together with its whole command (`cost_conflict`). With a `reason`, it becomes a
- * correction instead.
+ * Appends lines of one provider's invoice. A line that was ever recorded with the same body appends nothing, also if it
+ * was withdrawn. A line with another body is refused together with its whole command (`cost_conflict`), unless it was
+ * withdrawn. With a `reason`, it becomes a correction instead.
  */
 export async function writeCosts(
   core: LedgerCore,
@@ -59,8 +63,10 @@ export async function decideCosts(
   reason?: string,
 ): Promise<CostsWritten & { readonly events: readonly LedgerEvent[] }> {
   const known = await knownLines(core, provider, invoiceRef, lines);
-  const fresh = lines.filter(({ lineKey }) => !known.has(lineKey));
-  const different = lines.filter((line) => isDifferent(line, known.get(line.lineKey)));
+  const changed = lines.filter((line) => isDifferent(line, known.get(line.lineKey)));
+  const isRecorded = ({ lineKey }: CostLine): boolean => known.get(lineKey)?.isWithdrawn === false;
+  const different = changed.filter(isRecorded);
+  const fresh = lines.filter((line) => !known.has(line.lineKey) || (!isRecorded(line) && changed.includes(line)));
   if (reason === undefined) refuse(lines, different);
   const events = [
     ...packed(fresh).map((batch): LedgerEvent => ({
@@ -81,26 +87,28 @@ export async function decideCosts(
 }
 
 /** Events of the same invoice that concern one of these lines. */
-function touching(lines: readonly CostLine[]): (event: RecordedEvent) => boolean {
+function touching(lines: readonly Pick<CostLine, 'lineKey'>[]): (event: RecordedEvent) => boolean {
   const keys = new Set(lines.map(({ lineKey }) => lineKey));
   return ({ type, data }) => {
+    if (type === 'CostWithdrawn') return keys.has(data.lineKey);
     if (type === 'CostRecorded' || type === 'CostCorrected') return data.lines.some(({ lineKey }) => keys.has(lineKey));
     return type !== 'CommandUnchanged';
   };
 }
 
+/** The lines of these keys that were ever recorded, also those that were withdrawn. */
 async function knownLines(
   { db }: LedgerCore,
   provider: string,
   invoiceRef: string,
-  lines: readonly CostLine[],
+  lines: readonly Pick<CostLine, 'lineKey'>[],
 ): Promise<ReadonlyMap<string, KnownLine>> {
   const keys = lines.map(({ lineKey }) => lineKey);
   const rows = Map.groupBy(await readCostLineVersions(db, { provider, invoiceRef }, keys), ({ line_key }) => line_key);
   return new Map(
     [...rows].flatMap(([key, versions]): [string, KnownLine][] => {
       const last = versions.at(-1);
-      return last === undefined ? [] : [[key, { versions, last }]];
+      return last === undefined ? [] : [[key, { versions, last, isWithdrawn: last.position_to !== null }]];
     }),
   );
 }
@@ -122,8 +130,46 @@ function refuse(lines: readonly CostLine[], different: readonly CostLine[]): voi
   throw conflict('cost_conflict', message, errors);
 }
 
+/**
+ * Decides on one recorded line. `known`: also a line that was withdrawn. Errors: `unknown_cost`, `overtaken` if the line
+ * changed since the basis and the decision has events.
+ */
+export async function decideOnCostLine(
+  core: LedgerCore,
+  call: CommandCall,
+  { provider, invoiceRef, lineKey }: CostLineKey,
+  decision: (known: KnownLine) => LedgerEvent[],
+): Promise<CommandDone> {
+  const basis = await basisOf(core, call);
+  const lines = [{ lineKey }];
+  return core.book.decideOnReadModels(
+    costStream(provider, invoiceRef),
+    call,
+    async () => {
+      const known = (await knownLines(core, provider, invoiceRef, lines)).get(lineKey);
+      if (known === undefined) throw unknownCost({ provider, invoiceRef, lineKey });
+      const events = decision(known);
+      const { position_from: since, position_to: until, amount, currency } = known.last;
+      if (events.length > 0 && (until ?? since) > basis)
+        throw overtaken(call, basis, known.isWithdrawn ? 'it was withdrawn' : `it became ${amount} ${currency}`);
+      return { events };
+    },
+    touching(lines),
+  );
+}
+
+export interface CostLineKey {
+  readonly provider: string;
+  readonly invoiceRef: string;
+  readonly lineKey: string;
+}
+
+export const unknownCost = ({ provider, invoiceRef, lineKey }: CostLineKey): DomainError =>
+  notFound('unknown_cost', `there is no cost line ${lineKey} on invoice ${invoiceRef} of provider ${provider}`);
+
 const bodyOf = (line: CostLine): object => ({ ...line, class: line.class ?? undefined });
-const bodyOfRow = (row: CostLineRow): object => ({
+/** The line as its row has it. Fields without a value are undefined. */
+export const bodyOfRow = (row: CostLineRow): Record<string, unknown> => ({
   lineKey: row.line_key,
   resourceId: row.resource_id ?? undefined,
   kind: row.kind,

@@ -25,10 +25,12 @@ const costLineWith = (zId: IdSchema) =>
   });
 export const zCostLine = costLineWith(zId);
 
-// Stored permanently. CostCorrected states the lines as they should be.
+// Stored permanently. CostCorrected states the lines as they should be, also one that was withdrawn.
 export const costEventsWith = (zId: IdSchema) => ({
   CostRecorded: z.object({ provider: zId, invoiceRef: zId, lines: z.array(costLineWith(zId)).min(1) }),
   CostCorrected: z.object({ provider: zId, invoiceRef: zId, lines: z.array(costLineWith(zId)).min(1), reason: zText }),
+  /** The line never was. */
+  CostWithdrawn: z.object({ provider: zId, invoiceRef: zId, lineKey: zId, reason: zText }),
 });
 export const costEvents = costEventsWith(zId);
 

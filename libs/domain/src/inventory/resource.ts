@@ -48,6 +48,23 @@ export const inventoryEventsWith = (zId: IdSchema) => ({
     removed: z.array(zId).optional(),
   }),
   ResourceRemoved: z.object({ provider: zId, providerId: zId, at: zInstant }),
+  /** A sighting never was, or (`gone`) a removal. `lastSeen`: the resource as last seen without it; null: never. */
+  ResourceSightingWithdrawn: z.object({
+    provider: zId,
+    providerId: zId,
+    at: zInstant,
+    gone: z.boolean(),
+    lastSeen: z
+      .object({
+        firstSeenAt: zInstant,
+        seenAt: zInstant,
+        deletedAt: zInstant.nullable(),
+        resource: observedResourceWith(zId),
+      })
+      .nullable(),
+    withdrawn: z.string().optional(),
+    reason: zText,
+  }),
   ResourceCorrected: z.object({
     provider: zId,
     providerId: zId,
