@@ -302,7 +302,7 @@ describe('a correction', () => {
   it('names what corrects a command that can not be withdrawn', async () => {
     expect(await test.refused({ command: 'withdraw', what: 'observe-usage', reason: 'no' })).toMatchObject({
       code: 'not_withdrawable',
-      message: "withdraw: observe-usage can't be withdrawn. Use correct-usage.",
+      message: "withdraw: observe-usage can't be withdrawn. To correct what is recorded, use correct-usage.",
     });
   });
 });

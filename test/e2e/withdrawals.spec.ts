@@ -425,3 +425,59 @@ describe('coupons and credits', () => {
     await isSound();
   });
 });
+
+describe('a refusal that tells of a recorded fact', () => {
+  const CORRECT = 'Nothing was changed. To correct what is recorded, use';
+  const message = async (command: object): Promise<string> => (await test.refused(command)).message;
+
+  it('says which field differs and what is recorded, and names what corrects it', async () => {
+    const tax = { command: 'set-tax', tenantId: 'a', name: 'VAT', ratePercent: '91', from: T('2026-04-01') };
+    await test.apply(tax, seen('2026-04-01'));
+    expect(await message({ ...tax, ratePercent: '7' })).toBe(
+      'set-tax: the same key was recorded with another body: ratePercent is "91", not "7". ' +
+        `${CORRECT} correct-tax or withdraw.`,
+    );
+    expect(await message(seen('2026-04-01', { status: 'off' }))).toBe(
+      'observe-resource: the same key was recorded with another body: status is "active", not "off". ' +
+        `${CORRECT} correct-resource or withdraw.`,
+    );
+    await test.core.projector.catchUp();
+    expect(await message(seen('2026-04-01', { status: 'off' }))).toContain('status is "active", not "off"');
+  });
+
+  it('names no detail of a person', async () => {
+    const register = { command: 'register-tenant', tenantId: 'b', name: 'Anna', currency: 'USD' };
+    await test.apply(register);
+    const said = [await message({ ...register, name: 'Bert' }), await message({ ...register, currency: 'EUR' })];
+    expect(said.join()).not.toMatch(/Anna|Bert/);
+    expect(said[1]).toContain('currency is "USD", not "EUR"');
+  });
+
+  it('says that another command has the idempotency key', async () => {
+    const tax = { tenantId: 'a', name: 'VAT', ratePercent: '7', from: T('2026-04-01') };
+    await test.apply({ command: 'set-tax', ...tax, idempotencyKey: 'k' });
+    expect(
+      await message({
+        command: 'set-grace-period',
+        tenantId: 'a',
+        hours: 6,
+        from: T('2026-04-01'),
+        idempotencyKey: 'k',
+      }),
+    ).toBe(
+      'set-grace-period: set-tax was recorded with the same idempotency key. Nothing was changed. ' +
+        'Give another key.',
+    );
+  });
+
+  it('names what corrects it, whatever the code', async () => {
+    const refused = [
+      await message(subscription('s2', 'd', 'p')),
+      await message({ command: 'register-tenant', tenantId: 'a', name: 'X', currency: 'EUR' }),
+    ];
+    expect(refused.map((said) => / use (correct-[a-z]+)/.exec(said)?.[1])).toEqual([
+      'correct-subscription',
+      'correct-tenant',
+    ]);
+  });
+});

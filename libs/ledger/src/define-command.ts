@@ -45,6 +45,10 @@ export interface CommandDefinition<Fields extends z.ZodObject = z.ZodObject> {
 /** The commands that correct what a command recorded, or why nothing can. */
 export type Mistakes = { readonly correctedBy: readonly [string, ...string[]] } | { readonly final: string };
 
+/** What to do about a fact that was stated wrongly. */
+export const remedyText = (mistakes: Mistakes): string =>
+  'final' in mistakes ? mistakes.final : `To correct what is recorded, use ${mistakes.correctedBy.join(' or ')}.`;
+
 /** How the command `withdraw` withdraws what another command recorded. */
 export interface Withdrawal<Fields extends z.ZodObject = z.ZodObject> {
   /** The natural key of the command to withdraw. */

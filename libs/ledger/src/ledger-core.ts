@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
+import { EventCodec } from '#event-store/codec';
 import type { EventLog } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
@@ -72,6 +73,17 @@ export class LedgerCore {
     return (await this.commandOf(key)) ?? commandIn(events, key);
   }
 
+  /** The event that recorded a command under this key, if there is one. */
+  async eventUnder(key: string): Promise<RecordedEvent | undefined> {
+    const { events } = await this.tail.read();
+    const recent = events.findLast(({ metadata: { command } }) => command !== undefined && hasKey(command, key));
+    if (recent !== undefined) return recent;
+    const row = await readCommand(this.db, key);
+    for await (const stored of this.log.readAt(row === undefined ? [] : [row.position_from]))
+      return new EventCodec().decode(stored);
+    return undefined;
+  }
+
   private async commandOf(key: string): Promise<KnownCommand> {
     const row = await readCommand(this.db, key);
     return row === undefined
@@ -103,17 +115,17 @@ export class LedgerCore {
 
 /** The first event with a key records the command. */
 function commandIn(events: readonly RecordedEvent[], key: string): KnownCommand {
-  for (const { metadata } of events) {
-    const { command } = metadata;
-    if (command === undefined) continue;
-    if (
-      command.key === key ||
-      (command.idempotencyKey !== undefined && `idempotency:${command.idempotencyKey}` === key)
-    )
-      return { ...command, key };
-  }
+  for (const { metadata } of events)
+    if (metadata.command !== undefined && hasKey(metadata.command, key)) return { ...metadata.command, key };
   return undefined;
 }
+
+/** Whether a command was recorded under a key of its own, or an idempotency key. */
+const hasKey = (
+  command: { readonly key: string; readonly idempotencyKey?: string | undefined },
+  key: string,
+): boolean =>
+  command.key === key || (command.idempotencyKey !== undefined && `idempotency:${command.idempotencyKey}` === key);
 
 async function locked<Result>(client: pg.ClientBase, name: string, work: () => Promise<Result>): Promise<Result> {
   await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${name}`]);

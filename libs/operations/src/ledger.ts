@@ -37,6 +37,7 @@ import { lines } from './lines.js';
 import { margin } from './margin.js';
 import { zMetered } from './metering.js';
 import { COMMANDS, QUERIES } from './operations.js';
+import { refusalOf } from './refusal.js';
 import { tenants } from './tenants.js';
 import { usageRecords } from './usage.js';
 import { bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
@@ -376,20 +377,16 @@ async function executed(
   carryOut: CarriedOut,
 ): Promise<CommandOutcome> {
   const name = nameOf(input);
+  let command: ReadCommand | undefined;
   try {
     assertRole(caller, COMMANDS.get(name)?.roles ?? WRITERS, `execute ${name}`);
-    const command = readCommand(COMMANDS, input, caller);
+    command = readCommand(COMMANDS, input, caller);
     const done = await once(core, command, carryOut);
     if (done.status === 'unchanged') await command.definition.personal?.assertSame(command.call, core);
     return { command: name, ...done };
   } catch (error) {
     if (!isDomainError(error)) throw error;
-    const { code, kind, message, errors } = error;
-    return {
-      command: name,
-      status: 'refused',
-      error: { code, kind, message, ...(errors.length === 0 ? {} : { errors }) },
-    };
+    return { command: name, status: 'refused', error: await refusalOf(core, command, error) };
   }
 }
 

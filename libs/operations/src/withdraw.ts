@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { conflict, invalid } from '#domain/errors';
 import { shaped, zText } from '#domain/schema';
-import { type CommandDefinition, defineCommand, naturalKey } from '#ledger/define-command';
+import { type CommandDefinition, defineCommand, naturalKey, remedyText } from '#ledger/define-command';
 
 /** Withdraws what one of these commands recorded. Each of them that can be withdrawn says how. */
 export function withdrawOf(commands: readonly CommandDefinition[]): CommandDefinition {
@@ -37,10 +37,5 @@ function notWithdrawable(what: string, command: CommandDefinition | undefined, w
       `withdraw: there is no command ${what}. What can be withdrawn: ${withdrawable.join(', ')}`,
       [{ field: 'what', message: 'is not the name of a command' }],
     );
-  const { mistakes } = command;
-  return conflict(
-    'not_withdrawable',
-    `withdraw: ${what} can't be withdrawn. ` +
-      ('final' in mistakes ? mistakes.final : `Use ${mistakes.correctedBy.join(' or ')}.`),
-  );
+  return conflict('not_withdrawable', `withdraw: ${what} can't be withdrawn. ${remedyText(command.mistakes)}`);
 }

@@ -268,7 +268,10 @@ export function assertVoidable(
 ): void {
   if (invoice === undefined) throw unknownInvoice(invoiceId);
   if (invoice.status === 'paid')
-    throw conflict('invoice_paid', `invoice ${invoiceId} is paid and can't be voided: issue a credit note instead`);
+    throw conflict(
+      'invoice_paid',
+      `invoice ${invoiceId} is paid and can't be voided: issue a credit note instead, or withdraw pay-invoice if it never was`,
+    );
   if (invoice.status === 'void') throw conflict('invoice_void', `invoice ${invoiceId} is void already`);
   if (invoice.hasCreditNotes)
     throw conflict('invoice_credited', `invoice ${invoiceId} has credit notes: credit the rest of it instead`);

@@ -22,7 +22,7 @@ export function withdrawRateEvents(
 }
 
 /** The prices of a key without some of its events. What earlier withdrawals came to is computed again. */
-export function ratesWithout(events: readonly RateEvent[], never: ReadonlySet<RateEvent>): RateSegment[] {
+function ratesWithout(events: readonly RateEvent[], never: ReadonlySet<RateEvent>): RateSegment[] {
   let segments: RateSegment[] = [];
   const withdrawn = new Set<Instant>();
   for (const event of events) {

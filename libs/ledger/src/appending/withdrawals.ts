@@ -4,7 +4,7 @@ import type { RecordedEvent } from '#domain/events';
 export const withdraws = (later: RecordedEvent, earlier: RecordedEvent): boolean =>
   isWithdrawnBy(earlier, later) || isWithdrawnBy(later, earlier);
 
-export const isWithdrawnBy = ({ metadata }: RecordedEvent, { data }: RecordedEvent): boolean =>
+const isWithdrawnBy = ({ metadata }: RecordedEvent, { data }: RecordedEvent): boolean =>
   metadata.command !== undefined && 'withdrawn' in data && data.withdrawn === metadata.command.key;
 
 /** The events that no later event of the list withdrew. */

@@ -1,0 +1,91 @@
+import type { DomainError } from '#domain/errors';
+import type { RecordedEvent } from '#domain/events';
+import { canonicalJson, type CommandOutcome } from '#ledger/command';
+import { type ReadCommand, remedyText } from '#ledger/define-command';
+import type { LedgerCore } from '#ledger/ledger-core';
+
+type Refusal = Extract<CommandOutcome, { status: 'refused' }>['error'];
+
+/** The codes of refusals that tell of a fact of the same kind that is recorded. */
+const TELLING_OF_RECORDED: ReadonlySet<string> = new Set([
+  'conflicting_body',
+  'cost_conflict',
+  'credit_ended',
+  'credit_exists',
+  'credit_revoked',
+  'deployment_exists',
+  'plan_overlap',
+  'rate_ended',
+  'rate_overlap',
+  'subscription_cancelled',
+  'subscription_exists',
+  'subscription_overlap',
+  'tax_exists',
+  'tenant_exists',
+  'usage_conflict',
+  'usage_overlap',
+]);
+
+/**
+ * The refusal of a command. If it tells of a recorded fact, it names the command that corrects the fact. If the body
+ * differs, it names the fields and what is recorded. `command`: undefined if it could not be read.
+ */
+export async function refusalOf(
+  core: LedgerCore,
+  command: ReadCommand | undefined,
+  { code, kind, message, errors }: DomainError,
+): Promise<Refusal> {
+  const listed = errors.length === 0 ? {} : { errors };
+  if (command === undefined || !TELLING_OF_RECORDED.has(code)) return { code, kind, message, ...listed };
+  const known = code === 'conflicting_body' ? await recordedWith(core, command) : undefined;
+  const { name } = command.call;
+  const by = known?.metadata.command?.name ?? name;
+  if (by !== name) {
+    const said = `${name}: ${by} was recorded with the same idempotency key. Nothing was changed. Give another key.`;
+    return { code, kind, message: said, ...listed };
+  }
+  const said = known === undefined ? message : recordedText(command, known, message);
+  const { mistakes } = command.definition;
+  const isNamed = 'correctedBy' in mistakes && mistakes.correctedBy.some((each) => said.includes(each));
+  return { code, kind, message: isNamed ? said : `${said} ${remedyText(mistakes)}`, ...listed };
+}
+
+/** The event that was recorded under the key of the command, or under its idempotency key. */
+const recordedWith = async (core: LedgerCore, { call }: ReadCommand): Promise<RecordedEvent | undefined> =>
+  (await core.eventUnder(call.key)) ??
+  (call.idempotencyKey === null ? undefined : core.eventUnder(`idempotency:${call.idempotencyKey}`));
+
+function recordedText(command: ReadCommand, known: RecordedEvent, message: string): string {
+  const { name } = command.call;
+  const differences = differencesIn(command, known);
+  return differences.length === 0
+    ? message
+    : `${name}: the same key was recorded with another body: ${differences.join(', ')}. Nothing was changed.`;
+}
+
+/** Longer values are not printed. */
+const LONGEST_VALUE = 80;
+
+/** The given fields that the event has with other values. Details of persons are in no event. */
+function differencesIn({ definition, call }: ReadCommand, { data }: RecordedEvent): string[] {
+  const personal = new Set<string>(definition.personal?.fields ?? []);
+  const recorded = valuesOf(data);
+  return Object.entries(call.fields).flatMap(([field, given]) => {
+    if (given === undefined || personal.has(field) || !recorded.has(field)) return [];
+    const [was, is] = [canonicalJson(recorded.get(field)), canonicalJson(given)];
+    if (was === is) return [];
+    return [was.length > LONGEST_VALUE || is.length > LONGEST_VALUE ? field : `${field} is ${was}, not ${is}`];
+  });
+}
+
+/** The fields of an event. Those of the only item of a list, such as a resource, count too. */
+function valuesOf(data: object): Map<string, unknown> {
+  const values = new Map<string, unknown>();
+  for (const [field, value] of Object.entries(data) as [string, unknown][]) {
+    const only: unknown = Array.isArray(value) && value.length === 1 ? value[0] : undefined;
+    if (typeof only === 'object' && only !== null)
+      for (const [inner, each] of Object.entries(only) as [string, unknown][]) values.set(inner, each);
+    values.set(field, value);
+  }
+  return values;
+}
