@@ -39,7 +39,16 @@ beforeAll(async () => {
     reading('a', '10', { size: 'small', region: 'us' }),
     reading('b', '4', { size: 'large', region: 'us' }),
   );
-  expect(published).toMatchObject({ status: 'done' });
+  // The third filter takes what is in eu, whatever its size: it overlaps both others.
+  expect(published).toMatchObject({
+    status: 'done',
+    result: {
+      notices: [
+        { code: 'items_overlap', billingKind: 'vm', filters: [{ size: 'small' }, { region: 'eu' }] },
+        { code: 'items_overlap', billingKind: 'vm', filters: [{ size: 'large' }, { region: 'eu' }] },
+      ],
+    },
+  });
   await test.apply({ command: 'create-invoice', tenantId: 't', asOf: T('2026-05-01') });
   const { items } = await test.ask<{ items: { invoiceId: string }[] }>('invoices');
   invoiceId = items[0]?.invoiceId ?? '';
@@ -56,6 +65,17 @@ beforeAll(async () => {
 afterAll(async () => test.close());
 
 const document = async (params: object): Promise<string> => test.ask('invoice-document', { ...params });
+
+describe('items whose filters overlap', () => {
+  it('are noticed by check, which does not fail', async () => {
+    const { ok, notices } = await test.ask<{ ok: boolean; notices: { code: string }[] }>('check');
+    expect(ok).toBe(true);
+    expect(notices.filter(({ code }) => code === 'items_overlap')).toMatchObject([
+      { ids: { planId: 'p', billingKind: 'vm', filters: [{ size: 'small' }, { region: 'eu' }] } },
+      { ids: { planId: 'p', billingKind: 'vm', filters: [{ size: 'large' }, { region: 'eu' }] } },
+    ]);
+  });
+});
 
 interface Named {
   readonly filter: object | null;

@@ -19,6 +19,7 @@ import {
   withoutPublication,
   zItemCorrection,
 } from '#domain/plans/plan-correction';
+import { type ItemsOverlap, overlapsOf } from '#domain/plans/overlap';
 import { zPrice } from '#domain/prices/price';
 import { zId, zInstant, zText } from '#domain/schema';
 import { type Assignment, tenantAt } from '#domain/tenants/deployment';
@@ -65,7 +66,8 @@ const publishPlan = defineCommand({
     items: [{ billingKind: 'gateway', included: '2', price: { model: 'unit', unitAmount: '0.50' } }],
   },
   async handle(call, core) {
-    return decide(core, call, call.fields.planId, (versions) => decidePublication(versions, call.fields));
+    const decision = (versions: readonly PlanVersion[]): PlanEvent[] => decidePublication(versions, call.fields);
+    return decide(core, call, call.fields.planId, decision, overlapsOf(call.fields.items));
   },
 });
 
@@ -178,10 +180,14 @@ async function decide(
   call: CommandCall,
   planId: string,
   decision: (versions: readonly PlanVersion[], history: readonly RecordedPlanEvent[]) => PlanEvent[],
+  notices: readonly ItemsOverlap[] = [],
 ): Promise<CommandDone> {
   return core.book.decide(planStream(planId), call, (events) => {
     const history = events.filter(isPlanEvent);
-    return { events: decision(foldPlan(history), history) };
+    return {
+      events: decision(foldPlan(history), history),
+      ...(notices.length === 0 ? {} : { result: { planId, notices } }),
+    };
   });
 }
 

@@ -4,7 +4,7 @@ import { BOOKS } from './books.checks.js';
 import type { Check, Finding } from './finding.js';
 import { COST_NOTICES, MARGIN } from './margin.checks.js';
 import { SETTLEMENTS } from './settlement.checks.js';
-import { TERMS } from './terms.checks.js';
+import { TERM_NOTICES, TERMS } from './terms.checks.js';
 import { USAGE, USAGE_NOTICES } from './usage.checks.js';
 
 export interface Checked {
@@ -16,7 +16,7 @@ export interface Checked {
 }
 
 const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
-const NOTICES: readonly Check[] = [...USAGE_NOTICES, ...COST_NOTICES];
+const NOTICES: readonly Check[] = [...TERM_NOTICES, ...USAGE_NOTICES, ...COST_NOTICES];
 
 /** Checks all invariants over all data as of a position. */
 export async function checkAll(context: QueryContext): Promise<Checked> {

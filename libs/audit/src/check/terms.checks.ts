@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
+import { overlapsOf } from '#domain/plans/overlap';
+import { readPlanVersions } from '#projections/plans/plans.read';
 import { at } from '#read-model/at';
-import { type Check, REBUILD, sqlCheck } from './finding.js';
+import { type Check, type Finding, REBUILD, sqlCheck } from './finding.js';
 
 /** At any instant there is at most one rate of a key, one version of a plan and one subscription of a deployment. */
 
@@ -35,6 +37,20 @@ const overlap = ({ code, table, key, ...columns }: Effective): Check => {
   });
 };
 
+/** Items of one plan that take the same readings. It may be meant: one reading, billed under two terms. */
+const items: Check = async ({ core, position }) => {
+  const versions = await readPlanVersions(core.db, position, null);
+  return versions.flatMap(({ plan_id: planId, effective_from: effectiveFrom, items: of }) =>
+    overlapsOf(of).map(({ code, billingKind, filters, message }): Finding => ({
+      code,
+      message: `plan ${planId} from ${effectiveFrom}: ${message}`,
+      ids: { planId, effectiveFrom, billingKind, filters },
+      remedy: 'If that is not meant, set filters that exclude each other with correct-plan or publish-plan.',
+    })),
+  );
+};
+
+export const TERM_NOTICES: readonly Check[] = [items];
 export const TERMS: readonly Check[] = [
   overlap({
     code: 'rates_overlap',
