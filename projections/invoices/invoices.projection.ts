@@ -107,6 +107,7 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
       rows_attempt: data.attempt,
       ordinal,
       issued_at: data.issuedAt,
+      due_at: data.dueAt ?? null,
       computed_at: data.computedAt,
       subtotal: data.subtotal,
       tax: data.tax,
@@ -119,7 +120,7 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
 }
 
 export const invoicesProjection = versionedProjection('invoices', {
-  version: 2,
+  version: 3,
   tables: [invoices, invoiceSeries, creditNotes, tenantCredits, invoiceParts, invoiceRows],
   on: {
     InvoicePartsClaimed: {

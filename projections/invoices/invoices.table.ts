@@ -19,6 +19,8 @@ export const invoices = defineTable({
     /** Its number in its series, in the order of the log, without gaps. A void invoice keeps its number. */
     ordinal: int.nullable(),
     issued_at: timestamptz.nullable(),
+    /** null: not issued, or without payment terms. */
+    due_at: timestamptz.nullable(),
     computed_at: bigint.nullable(),
     subtotal: numeric.nullable(),
     tax: numeric.nullable(),

@@ -32,6 +32,7 @@ beforeAll(async () => {
       address: '1 High Street\nLondon',
       taxNumber: 'GB123',
       email: 'billing@acme.example',
+      paymentTermsDays: 14,
     }),
     deployment('d', 't'),
     plan('p', '0', [item('1.00', { size: 'small' }), item('2.00', { size: 'large' }), item('3.00', { region: 'eu' })]),
@@ -124,6 +125,14 @@ describe('a bill', () => {
     expect(html).toContain('vm (size: small)');
     // 10 × 1.00 + 4 × 2.00 = 18.00
     expect(html).toContain('Net, d</th><td class="figure">18.00</td>');
+  });
+
+  it('has the due date of the payment terms when it was issued, whatever they become', async () => {
+    // 14 days after 1 May
+    expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({ dueAt: '2026-05-15T00:00:00Z' });
+    await test.apply({ command: 'correct-tenant', tenantId: 't', paymentTermsDays: 30, reason: 'as agreed' });
+    expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({ dueAt: '2026-05-15T00:00:00Z' });
+    expect(await document({ id: invoiceId })).toContain('<dt>Due</dt><dd>2026-05-15</dd>');
   });
 
   it('has the address, the tax number and the e-mail of the tenant, as long as they are not erased', async () => {

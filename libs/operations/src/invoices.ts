@@ -193,6 +193,7 @@ export const zInvoice = z
     ...invoiceFields,
     selection: zAny.nullable().describe('Which lines were selected. null: all'),
     issuedAt: zTimestamp.nullable(),
+    dueAt: zTimestamp.nullable().describe('By the payment terms when it was issued. null: no terms, or not issued'),
     paidAt: zTimestamp.nullable(),
     voidedAt: zTimestamp.nullable(),
     computedAt: zPosition.nullable().describe('The log position that the invoice was computed at'),

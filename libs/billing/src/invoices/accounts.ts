@@ -13,6 +13,8 @@ export interface TenantAccount {
   readonly timeZone: string;
   readonly detailsRef: string;
   readonly detailsHash: string;
+  /** null: not agreed. */
+  readonly paymentTermsDays: number | null;
   readonly taxes: readonly TaxRate[];
   readonly gracePeriods: readonly GracePeriod[];
 }
@@ -45,6 +47,7 @@ export async function accountsOf({ db }: LedgerCore, tenants: readonly TenantAt[
       timeZone: row.time_zone,
       detailsRef: row.details_ref,
       detailsHash: row.details_hash,
+      paymentTermsDays: row.payment_terms_days,
       taxes: (taxes.get(tenantId) ?? [])
         .filter((each) => isAt(each, position))
         .map(({ name, rate_percent: ratePercent, effective_from: from }) => ({ name, ratePercent, from })),

@@ -191,6 +191,7 @@ export function printInvoice(
     asOf: row.as_of,
     selection: row.selection,
     issuedAt: row.issued_at,
+    dueAt: row.due_at,
     paidAt: row.paid_at,
     voidedAt: row.voided_at,
     computedAt: row.computed_at,

@@ -22,6 +22,7 @@ import { lineStream } from '#domain/lines/line';
 import { cutsOfClaim } from '#domain/lines/parts';
 import type { Quarantined } from '#domain/lines/rate';
 import { text } from '#domain/money/decimal';
+import { plusDays } from '#domain/time/calendar';
 import type { Instant } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { isUuid } from '#domain/uuid';
@@ -413,7 +414,7 @@ function issuedEvents(
   invoice: RatedInvoice,
   { invoiceId, account, issuedAt, computedAt, tree }: Issuing,
 ): LedgerEvent[] {
-  const { tenantId, currency, detailsRef, detailsHash } = account;
+  const { tenantId, currency, timeZone, detailsRef, detailsHash, paymentTermsDays: days } = account;
   const attempt = randomUUID();
   const chunks: FrozenRow[][] = packed(invoice.rows);
   return [
@@ -425,6 +426,7 @@ function issuedEvents(
         tenantId,
         currency,
         issuedAt,
+        ...(days === null ? {} : { dueAt: plusDays(issuedAt, days, timeZone) }),
         computedAt,
         attempt,
         chunks: chunks.length,

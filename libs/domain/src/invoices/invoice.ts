@@ -113,6 +113,8 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     tenantId: zId,
     currency: zCurrency,
     issuedAt: zInstant,
+    /** When the amount is due, by the payment terms as they then were. Absent: the tenant had none. */
+    dueAt: zInstant.optional(),
     /** The log position from which the invoice was computed. What is recorded later is late for this invoice. */
     computedAt: z.number().int(),
     attempt: z.uuid(),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { checkedOn } from '../../../../test/support/properties.js';
-import { billingPeriodAt, clockAt } from './calendar.js';
+import { billingPeriodAt, clockAt, plusDays } from './calendar.js';
 import { fromMicros, instant } from './instant.js';
 
 const at = (text: string) => instant(text);
@@ -77,5 +77,13 @@ describe('clockAt', () => {
     expect(clockAt(at('2026-04-01T07:05:00.000001Z'), 'UTC')).toEqual({ date: '2026-04-01', time: '07:05:00.000001' });
     // Kolkata is UTC+5:30.
     expect(clockAt(at('2026-03-31T18:30:00Z'), 'Asia/Kolkata')).toEqual({ date: '2026-04-01', time: '00:00' });
+  });
+});
+
+describe('plusDays', () => {
+  it('keeps the time of day in the zone, also over the end of a month and a change of clocks', () => {
+    expect(plusDays(at('2026-04-20T08:00:00Z'), 14, 'UTC')).toBe('2026-05-04T08:00:00Z');
+    // 09:00 in Berlin is 08:00 UTC before 29 March, and 07:00 UTC after it.
+    expect(plusDays(at('2026-03-20T08:00:00Z'), 14, 'Europe/Berlin')).toBe('2026-04-03T07:00:00Z');
   });
 });

@@ -104,6 +104,12 @@ export function clockAt(at: Instant, timeZone: string): { readonly date: string;
   return { date: `${digits(year, 4)}-${digits(month, 2)}-${digits(day, 2)}`, time: `${minutes}${rest}` };
 }
 
+/** The same local time some days later. */
+export function plusDays(at: Instant, days: number, timeZone: string): Instant {
+  const local = localTime(at, timeZone);
+  return instantOf({ ...local, day: local.day + days }, timeZone);
+}
+
 const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate();
 
 /** The n-th boundary of a subscription's billing periods, counted in months or years from year 0. */

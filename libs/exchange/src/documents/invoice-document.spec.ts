@@ -46,6 +46,7 @@ const INVOICE: InvoiceView = {
   asOf: april.end,
   selection: null,
   issuedAt: april.end,
+  dueAt: null,
   paidAt: null,
   voidedAt: null,
   computedAt: 9,

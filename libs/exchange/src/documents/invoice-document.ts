@@ -139,7 +139,7 @@ const STATUS: Readonly<Record<InvoiceView['status'], string>> = {
 };
 
 function factsOf({ invoice, shownAsOf }: InvoiceDocument, dates: Dates): (readonly [string, string])[] {
-  const { number, status, issuedAt, asOf, currency, paidAt, voidedAt, selection } = invoice;
+  const { number, status, issuedAt, dueAt, asOf, currency, paidAt, voidedAt, selection } = invoice;
   const selected = [
     ...(selection?.billingKinds ?? []).map(kindText),
     ...(selection?.subscriptionIds ?? []).map((id) => `subscription ${id}`),
@@ -148,6 +148,7 @@ function factsOf({ invoice, shownAsOf }: InvoiceDocument, dates: Dates): (readon
     ['Number', number ?? 'none'],
     ['Status', STATUS[status]],
     ['Issued', issuedAt === null ? 'not issued' : dates.instant(issuedAt)],
+    ...(dueAt === null || status === 'void' ? [] : [['Due', dates.instant(dueAt)] as const]),
     ['Billed up to', dates.instant(asOf)],
     ...(selected.length === 0 ? [] : [['Bills only', selected.join(', ')] as const]),
     ['Currency', currency],

@@ -93,6 +93,7 @@ const INVOICES = [
   'currency',
   'asOf',
   'issuedAt',
+  'dueAt',
   'paidAt',
   'voidedAt',
   'subtotal',
