@@ -407,7 +407,7 @@ describe('coupons and credits', () => {
     expect(subtotal(await bill('2026-04-01'))).toBe('10.00');
     expect(await test.refused(withdraw('grant-credit', OF, 'again'))).toMatchObject({
       code: 'credit_taken',
-      message: 'credit c was taken by INV-000001: void these first, or take back the rest with revoke-credit',
+      message: 'credit c was taken by INV-000001: void these first, or revoke the rest (revoke-credit)',
     });
     const [invoice] = await items<{ invoiceId: string }>('invoices');
     await test.apply(

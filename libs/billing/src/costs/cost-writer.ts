@@ -131,7 +131,7 @@ function refuse(lines: readonly CostLine[], different: readonly CostLine[]): voi
 }
 
 /**
- * Decides on one recorded line. `known`: also a line that was withdrawn. Errors: `unknown_cost`, `overtaken` if the line
+ * Decides on one line that was ever recorded, also if it was withdrawn. Errors: `unknown_cost`, `overtaken` if the line
  * changed since the basis and the decision has events.
  */
 export async function decideOnCostLine(

@@ -18,8 +18,7 @@ export interface SightingKey {
 type LastSeen = EventData<'ResourceSightingWithdrawn'>['lastSeen'];
 
 /**
- * A recorded sighting, and the resource as last seen without it. `recordedAt`: the log position of the sighting. Errors:
- * `unknown_sighting`.
+ * A recorded sighting: its log position, and the resource as last seen without it. Errors: `unknown_sighting`.
  */
 export async function withoutSighting(
   core: LedgerCore,

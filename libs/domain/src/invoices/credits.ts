@@ -193,7 +193,7 @@ export function withdrawGrant(
   if (kind === 'credit' && takenBy.length > 0)
     throw conflict(
       'credit_taken',
-      `credit ${creditId} was taken by ${takenBy.join(', ')}: void these first, or take back the rest with revoke-credit`,
+      `credit ${creditId} was taken by ${takenBy.join(', ')}: void these first, or revoke the rest (revoke-credit)`,
     );
   const changedFrom = kind === 'coupon' ? from : null;
   return [{ type: 'GrantWithdrawn', data: { creditId, tenantId, currency, changedFrom, ...correction } }];

@@ -272,7 +272,7 @@ export function assertVoidable(
   if (invoice.status === 'paid')
     throw conflict(
       'invoice_paid',
-      `invoice ${invoiceId} is paid and can't be voided: issue a credit note instead, or withdraw pay-invoice if it never was`,
+      `invoice ${invoiceId} is paid and can't be voided: issue a credit note, or withdraw pay-invoice if it never was`,
     );
   if (invoice.status === 'void') throw conflict('invoice_void', `invoice ${invoiceId} is void already`);
   if (invoice.hasCreditNotes)
