@@ -12,20 +12,21 @@ export interface Counted {
 /**
  * How a row came to its amount, as people write it: `(3600 − 1488) × 0.01 = 21.12`. Money is rounded on the line's
  * running total, so the amount may differ from the exact product: `1 × 0.005 = 0.005, booked 0.00`. `counted`: null if
- * the line does not count one quantity.
+ * the line does not count one quantity. `share`: how the amount came about, if it is no quantity × price.
  */
 export function arithmeticOf(
   row: FrozenRow,
   currency: string,
   terms: ItemTerms | null,
   counted: Counted | null,
+  share: string | null = null,
 ): string {
   const unit = unitAmountText(decimal(row.unitAmount), currency);
   const amount = (value: string): string => amountText(decimal(value), currency);
   const exact = decimal(row.quantity).times(decimal(row.unitAmount));
   const isExact = exact.eq(decimal(row.gross));
   const gross = isExact ? amount(row.gross) : `${arithmeticSign(text(exact))}, booked ${amount(row.gross)}`;
-  const product = `${quantityText(row, unit, terms, counted)} = ${gross}`;
+  const product = share ?? `${quantityText(row, unit, terms, counted)} = ${gross}`;
   const taken = [row.discount, row.credit].filter((each) => !decimal(each).eq(ZERO));
   if (taken.length === 0) return product;
   const net = [amount(row.gross), ...taken.map((each) => bracketed(amount(each)))].join(' − ');

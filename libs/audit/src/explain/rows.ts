@@ -14,6 +14,7 @@ import type { IssuedRow } from '#projections/invoices/issued-rows.read';
 import type { Readings, ReadingsOf } from '#projections/usage-records/usage-history.read';
 import { printFrozen } from '#billing/invoices/rated-lines';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
+import { shareOf } from './shares.js';
 import { type Relations, relationsOf } from './corrected.js';
 import {
   eventsOfDocument,
@@ -136,12 +137,14 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
     )?.terms ?? null;
   const counted =
     line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
+  const isBooked = row.kind === 'charge' || row.kind === 'rebooked';
+  const share = line === undefined || !isBooked ? null : shareOf(row, currency, line);
   return {
     invoiceId: document_id,
     number: numberOf(ordinal, series),
     computedAt: computed_at,
     row: { ...row, ...printFrozen(row, currency) },
-    arithmetic: arithmeticOf(row, currency, terms, row.kind === 'charge' || row.kind === 'rebooked' ? counted : null),
+    arithmetic: arithmeticOf(row, currency, terms, isBooked ? counted : null, share),
     tax: taxArithmeticOf(row, currency),
     price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms },
     rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, ofStreams)),

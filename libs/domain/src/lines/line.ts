@@ -56,6 +56,8 @@ export interface LineSegment {
   readonly planId: string;
   readonly planEffectiveFrom: Instant;
   readonly terms: ItemTerms;
+  /** The minimum commitment that `terms` have a share of: of the whole billing period, for the period charged. */
+  readonly minimum?: { readonly whole: string; readonly charged: Period };
 }
 
 /** A line as it follows from subscriptions and plans. */
@@ -297,7 +299,9 @@ function itemSegments({ segments }: Draft, charged: Period, billingPeriod: Perio
     const terms = reachesEnd
       ? proratedMinimum(termsOf(item), version.currency, charged, billingPeriod)
       : withoutMinimum(termsOf(item));
-    return segmentOf(piece, version, terms);
+    const whole = terms.commitments?.minimum === undefined ? undefined : item.commitments?.minimum;
+    const segment = segmentOf(piece, version, terms);
+    return whole === undefined ? segment : { ...segment, minimum: { whole, charged } };
   });
   // A plan version that leaves an item unchanged adds no segment.
   return merged(
