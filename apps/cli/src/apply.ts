@@ -109,7 +109,8 @@ async function* outcomesOf(
   yield* ledger.executeInOrder(commands, cliCaller(actor), signal, sources);
 }
 
-function lineOf({ index, status, command, ...rest }: Answer): string {
+function lineOf({ index, status, command, dates = [], ...rest }: Answer): string {
   const result = 'result' in rest && rest.result !== undefined ? `\t${JSON.stringify(rest.result)}` : '';
-  return `${index}\t${status}\t${command}${result}`;
+  const read = dates.map(({ field, date, timeZone, instant }) => `\t${field} ${date} in ${timeZone} is ${instant}`);
+  return `${index}\t${status}\t${command}${result}${read.join('')}`;
 }

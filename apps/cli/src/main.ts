@@ -104,7 +104,10 @@ command(
   'ledgerline invoice --as-of 2026-05-01T00:00:00Z --issue',
   () => import('./invoice.js'),
 )
-  .requiredOption('--as-of <instant>', 'bill what is due as of this instant')
+  .requiredOption(
+    '--as-of <instant>',
+    'bill what is due as of this instant. A date is midnight in the time zone of each tenant',
+  )
   .option('--tenant <id>', 'only this tenant')
   .option('--issue', 'issue the invoices too', false)
   .option('--unmetered <bill>', 'bill: bill days that are not metered as 0; else refused');

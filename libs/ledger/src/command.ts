@@ -11,10 +11,19 @@ export interface CommandDone {
   readonly position?: number;
 }
 
+/** A date that was given in place of an instant: midnight in the time zone of a tenant. */
+export interface DateRead {
+  readonly field: string;
+  readonly date: string;
+  readonly timeZone: string;
+  readonly instant: Instant;
+}
+
 export type CommandOutcome =
-  | ({ readonly command: string } & CommandDone)
+  | ({ readonly command: string; readonly dates?: readonly DateRead[] } & CommandDone)
   | {
       readonly command: string;
+      readonly dates?: readonly DateRead[];
       readonly status: 'refused';
       readonly error: {
         readonly code: string;

@@ -131,6 +131,14 @@ export const zOutcome = z
     index: z.int().optional().describe('Place in the posted array'),
     command: z.string(),
     status: z.enum(['done', 'unchanged', 'refused']),
+    dates: z
+      .array(
+        z
+          .object({ field: z.string(), date: z.string(), timeZone: z.string(), instant: zTimestamp })
+          .meta({ id: 'DateRead' }),
+      )
+      .optional()
+      .describe('Dates that were given in place of instants: each is midnight in the time zone of the tenant'),
     result: zAny.optional(),
     position: zPosition.optional().describe('Log position of its last event'),
     error: zRefusal.optional(),

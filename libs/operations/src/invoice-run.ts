@@ -1,4 +1,6 @@
-import { earlier, type Instant } from '#domain/time/instant';
+import { parse, zDate, zInstant } from '#domain/schema';
+import { midnight } from '#domain/time/calendar';
+import { earlier, FROM_EVER, type Instant, later } from '#domain/time/instant';
 import type { Caller } from '#ledger/caller';
 import { inOrder, valueOf } from '#ledger/appending/in-order';
 import type { AnswerOf } from '#ledger/query';
@@ -8,7 +10,8 @@ import { meterDue } from './metering-run.js';
 import { tenants } from './tenants.js';
 
 export interface InvoiceRun {
-  readonly asOf: Instant;
+  /** An instant, or a date: midnight in the time zone of each tenant. */
+  readonly asOf: string;
   readonly tenantIds: readonly string[];
   /** Also issues the drafts: new ones, and existing ones of the same instant. */
   readonly issue: boolean;
@@ -21,6 +24,7 @@ export interface InvoiceRun {
 /** The result of a run for one tenant. */
 export interface TenantBilled<Billed = Invoice> {
   readonly tenantId: string;
+  readonly asOf: Instant;
   readonly invoices: readonly Billed[];
   /** Lines that could not be billed, and why. */
   readonly quarantined: readonly { readonly lineId: string; readonly code: string; readonly message: string }[];
@@ -29,18 +33,21 @@ export interface TenantBilled<Billed = Invoice> {
 }
 
 /** The ids of all tenants, in order. */
-export async function tenantIds(ledger: Ledger, caller: Caller): Promise<string[]> {
-  const ids: string[] = [];
+export const tenantIds = async (ledger: Ledger, caller: Caller): Promise<string[]> =>
+  (await allTenants(ledger, caller)).map(({ tenantId }) => tenantId);
+
+async function allTenants(ledger: Ledger, caller: Caller): Promise<AnswerOf<typeof tenants.answer>['items'][number][]> {
+  const all: AnswerOf<typeof tenants.answer>['items'][number][] = [];
   for (let cursor: string | null | undefined; cursor !== null;) {
     const page: AnswerOf<typeof tenants.answer> = await ledger.ask(
       tenants,
       cursor === undefined ? {} : { cursor },
       caller,
     );
-    ids.push(...page.items.map(({ tenantId }) => tenantId));
+    all.push(...page.items);
     cursor = page.nextCursor;
   }
-  return ids;
+  return all;
 }
 
 /** Tenants billed at the same time: their events are appended and projected together. */
@@ -51,16 +58,31 @@ const AT_ONCE = 32;
  * finds the same invoices. A failure of one tenant does not stop the others.
  */
 export async function* invoiceRun(ledger: Ledger, caller: Caller, run: InvoiceRun): AsyncGenerator<TenantBilled> {
-  for await (const day of meterDue(ledger, caller, earlier(run.asOf, caller.now))) run.onMetered?.(day);
+  const asOf = await instantsOf(ledger, caller, run.asOf);
+  const last = ['', ...run.tenantIds].map(asOf).reduce<Instant>(later, FROM_EVER);
+  for await (const day of meterDue(ledger, caller, earlier(last, caller.now))) run.onMetered?.(day);
   for (let from = 0; from < run.tenantIds.length; from += AT_ONCE) {
     const drafted = await Promise.all(
-      run.tenantIds.slice(from, from + AT_ONCE).map((tenantId) => draft(ledger, caller, tenantId, run)),
+      run.tenantIds
+        .slice(from, from + AT_ONCE)
+        .map((tenantId) => draft(ledger, caller, tenantId, { ...run, asOf: asOf(tenantId) })),
     );
     const issued = run.issue
-      ? (await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, run.asOf, inTurn))).map(valueOf)
+      ? (await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, inTurn))).map(valueOf)
       : drafted;
     yield* await Promise.all(issued.map((each) => viewed(ledger, caller, each)));
   }
+}
+
+/** The instant of each tenant. A tenant that is not registered is refused later: UTC. */
+async function instantsOf(ledger: Ledger, caller: Caller, asOf: string): Promise<(tenantId: string) => Instant> {
+  const date = zDate.safeParse(asOf);
+  if (!date.success) {
+    const at = parse(zInstant, asOf, 'asOf');
+    return () => at;
+  }
+  const zones = new Map((await allTenants(ledger, caller)).map(({ tenantId, timeZone }) => [tenantId, timeZone]));
+  return (tenantId) => midnight(date.data, zones.get(tenantId) ?? 'UTC');
 }
 
 /** Issued before at another instant, or paid. */
@@ -73,9 +95,9 @@ async function draft(
   ledger: Ledger,
   caller: Caller,
   tenantId: string,
-  { asOf, unmetered }: InvoiceRun,
+  { asOf, unmetered }: Pick<InvoiceRun, 'unmetered'> & { readonly asOf: Instant },
 ): Promise<Billing> {
-  const billing: Billing = { tenantId, invoices: [], quarantined: [], failure: null };
+  const billing: Billing = { tenantId, asOf, invoices: [], quarantined: [], failure: null };
   return unlessFailed(billing, async () => {
     const outcome = await ledger.execute(
       { command: 'create-invoice', tenantId, asOf, ...(unmetered === undefined ? {} : { unmetered }) },
@@ -87,17 +109,13 @@ async function draft(
   });
 }
 
-async function issue(
-  ledger: Ledger,
-  caller: Caller,
-  billing: Billing,
-  asOf: Instant,
-  inTurn: () => Promise<void>,
-): Promise<Billing> {
+async function issue(ledger: Ledger, caller: Caller, billing: Billing, inTurn: () => Promise<void>): Promise<Billing> {
   return unlessFailed(billing, async () => {
     const quarantined = new Map(billing.quarantined.map((each) => [each.lineId, each]));
     for (const invoiceId of billing.invoices) {
-      const outcome = await ledger.execute({ command: 'issue-invoice', invoiceId, at: asOf }, caller, { inTurn });
+      const outcome = await ledger.execute({ command: 'issue-invoice', invoiceId, at: billing.asOf }, caller, {
+        inTurn,
+      });
       if (outcome.status === 'refused' && !ISSUED_ALREADY.includes(outcome.error.code)) throw refusal(outcome.error);
       // Lines that were rated in the draft and can't be rated now.
       if (outcome.status !== 'refused')

@@ -32,6 +32,7 @@ import { type Export, exported, type ExportKind } from '#exchange/export/exports
 import { inOrder, valueOf } from '#ledger/appending/in-order';
 import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
 import { LedgerCore } from '#ledger/ledger-core';
+import { withDates } from './dates.js';
 import { invoices } from './invoices.js';
 import { lines } from './lines.js';
 import { margin } from './margin.js';
@@ -377,16 +378,19 @@ async function executed(
   carryOut: CarriedOut,
 ): Promise<CommandOutcome> {
   const name = nameOf(input);
+  let of: Pick<CommandOutcome, 'command' | 'dates'> = { command: name };
   let command: ReadCommand | undefined;
   try {
     assertRole(caller, COMMANDS.get(name)?.roles ?? WRITERS, `execute ${name}`);
-    command = readCommand(COMMANDS, input, caller);
+    const given = await withDates(core, COMMANDS, input);
+    if (given.dates.length > 0) of = { command: name, dates: given.dates };
+    command = readCommand(COMMANDS, given.input, caller);
     const done = await once(core, command, carryOut);
     if (done.status === 'unchanged') await command.definition.personal?.assertSame(command.call, core);
-    return { command: name, ...done };
+    return { ...of, ...done };
   } catch (error) {
     if (!isDomainError(error)) throw error;
-    return { command: name, status: 'refused', error: await refusalOf(core, command, error) };
+    return { ...of, status: 'refused', error: await refusalOf(core, command, error) };
   }
 }
 

@@ -205,7 +205,7 @@ async function onSubscription(
   });
 }
 
-async function deploymentOfSubscription(core: LedgerCore, subscriptionId: string): Promise<string | undefined> {
+export async function deploymentOfSubscription(core: LedgerCore, subscriptionId: string): Promise<string | undefined> {
   const { events } = await core.tail.read();
   let deploymentId = await readDeploymentOfSubscription(core.db, subscriptionId);
   for (const { type, data } of events) {

@@ -93,6 +93,12 @@ function instantOf(local: LocalTime, timeZone: string): Instant {
   return fromMicros(high);
 }
 
+/** The first instant of a date, `2026-10-01`, in a zone. The date must exist. */
+export function midnight(date: string, timeZone: string): Instant {
+  const [year = 0, month = 0, day = 0] = date.split('-').map(Number);
+  return instantOf({ year, month, day, timeMicros: 0n }, timeZone);
+}
+
 /** An instant as clocks in a zone show it: the date, and the time of day, with seconds only where there are any. */
 export function clockAt(at: Instant, timeZone: string): { readonly date: string; readonly time: string } {
   const { year, month, day, timeMicros } = localTime(at, timeZone);
