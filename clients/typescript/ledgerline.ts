@@ -59,7 +59,10 @@ export type CreditNoteRow = { readonly lineId: string; readonly deploymentId: st
 export type InvoiceDocumentAnswer = string;
 export type CreditNoteDocumentAnswer = string;
 export type CreditPage = { readonly items: readonly (Credit)[]; readonly nextCursor: string | null };
-export type Credit = { readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly kind: "coupon" | "credit"; readonly amount?: string; readonly left?: string; readonly percent?: string; readonly billingKinds?: readonly (string)[] | null; readonly taken: string; readonly period: OpenPeriod; readonly reason: string | null };
+export type Credit = { readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly kind: "coupon" | "credit"; readonly amount?: string; readonly left?: string; readonly balance?: string; readonly priority?: number; readonly planIds?: readonly (string)[] | null; readonly rollover?: Rollover | null; readonly payment?: TopUp | null; readonly percent?: string; readonly billingKinds: readonly (string)[] | null; readonly taken: string; readonly uses: readonly (CreditUse)[]; readonly period: OpenPeriod; readonly reason: string | null };
+export type Rollover = { readonly percent: string; readonly until: string };
+export type TopUp = { readonly reference: string; readonly at: string };
+export type CreditUse = { readonly invoiceId: string; readonly number: string; readonly amount: string };
 export type Margin = { readonly period: string; readonly currency: string; readonly overall: MarginFigures; readonly byTenant: readonly (TenantMargin)[]; readonly byDeployment: readonly (DeploymentMargin)[]; readonly byKind: MarginByKind; readonly unattributed: UnattributedCogs; readonly otherCurrencies: readonly (string)[] };
 export type MarginFigures = { readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null };
 export type TenantMargin = { readonly tenantId: string; readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null };
@@ -143,7 +146,7 @@ export type IssueInvoice = { readonly command: "issue-invoice"; readonly invoice
 export type VoidInvoice = { readonly command: "void-invoice"; readonly invoiceId: string; readonly at: string; readonly reason?: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type PayInvoice = { readonly command: "pay-invoice"; readonly invoiceId: string; readonly at: string; readonly reason?: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type CreateCreditNote = { readonly command: "create-credit-note"; readonly invoiceId: string; readonly at: string; readonly reason: string; readonly amount?: string; readonly rows?: readonly ({ readonly rowId: string; readonly amount: string })[]; readonly idempotencyKey?: string; readonly occurredAt?: string };
-export type GrantCredit = { readonly command: "grant-credit"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly from: string; readonly until?: string; readonly reason?: string; readonly amount: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type GrantCredit = { readonly command: "grant-credit"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly from: string; readonly until?: string; readonly reason?: string; readonly amount: string; readonly priority?: number; readonly planIds?: readonly (string)[]; readonly billingKinds?: readonly (string)[]; readonly rollover?: { readonly percent: string; readonly until: string }; readonly payment?: { readonly reference: string; readonly at: string }; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type GrantCoupon = { readonly command: "grant-coupon"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly from: string; readonly until?: string; readonly reason?: string; readonly percent: string; readonly billingKinds?: readonly (string)[]; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type RevokeCredit = { readonly command: "revoke-credit"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly at: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type SkipEvent = { readonly command: "skip-event"; readonly position: number; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
@@ -282,8 +285,8 @@ export class Ledgerline {
     return this.requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/document`, query });
   }
 
-  /** Coupons and credits, with the amounts that issued invoices have taken. */
-  async credits(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
+  /** Coupons and credits with their balance, and the amounts that issued invoices have taken. */
+  async credits(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/credits', query: question });
   }
 

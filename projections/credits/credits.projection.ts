@@ -9,11 +9,13 @@ type CreditEvents = CreditEvent['type'];
 export const toCredit = (row: CreditRow): Coupon | Credit => {
   const shared = {
     ...{ creditId: row.credit_id, from: row.effective_from, until: row.effective_until },
-    isWithdrawn: row.is_withdrawn,
+    ...{ isWithdrawn: row.is_withdrawn, isRevoked: row.is_revoked, billingKinds: row.billing_kinds },
   };
-  if (row.kind === 'coupon')
-    return { kind: 'coupon', ...shared, percent: row.percent ?? '0', billingKinds: row.billing_kinds };
-  return { kind: 'credit', ...shared, amount: row.amount ?? '0' };
+  if (row.kind === 'coupon') return { kind: 'coupon', ...shared, percent: row.percent ?? '0' };
+  return {
+    ...{ kind: 'credit', ...shared, amount: row.amount ?? '0', priority: row.priority, planIds: row.plan_ids },
+    ...{ rollover: row.rollover, payment: row.payment },
+  };
 };
 
 /** The rows after an event, by the same function that decided the event. */
@@ -27,10 +29,17 @@ function next(event: RecordedEvent<CreditEvents>, rows: readonly CreditRow[]): C
     kind: credit.kind,
     percent: credit.kind === 'coupon' ? credit.percent : null,
     amount: credit.kind === 'credit' ? credit.amount : null,
-    billing_kinds: credit.kind === 'coupon' ? credit.billingKinds : null,
+    ...(credit.kind === 'credit'
+      ? {
+          ...{ priority: credit.priority, plan_ids: credit.planIds },
+          ...{ rollover: credit.rollover, payment: credit.payment },
+        }
+      : { priority: 0, plan_ids: null, rollover: null, payment: null }),
+    billing_kinds: credit.billingKinds,
     effective_from: credit.from,
     effective_until: credit.until,
     is_withdrawn: credit.isWithdrawn ?? false,
+    is_revoked: credit.isRevoked ?? false,
     granted_position: isGrant ? event.position : (rows[0]?.granted_position ?? event.position),
     reason: isGrant ? (event.data.reason ?? null) : (rows[0]?.reason ?? null),
   }));
@@ -45,7 +54,7 @@ const keyOf = ({ data }: RecordedEvent<CreditEvents>): readonly string[] => [
 const decided: Handler<CreditEvents> = changing(credits, keyOf, next);
 
 export const creditsProjection = versionedProjection('credits', {
-  version: 2,
+  version: 3,
   tables: [credits],
   on: {
     CouponGranted: decided,

@@ -6,7 +6,7 @@ import { credits } from './credits.table.js';
 const { given, when, rows } = projected(creditsProjection);
 
 const ACCOUNT = { tenantId: 't', currency: 'USD' } as const;
-const ROW = { tenant_id: 't', currency: 'USD', is_withdrawn: false };
+const ROW = { tenant_id: 't', currency: 'USD', is_withdrawn: false, is_revoked: false, priority: 0 };
 const [APRIL, MAY, JULY] = ['2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z', '2026-07-01T00:00:00Z'];
 
 it('keeps coupons and credits in the order of granting', async () => {
@@ -50,6 +50,6 @@ it('ends a credit when it is revoked, and keeps the reason of the grant', async 
 
   const granted = { ...ROW, credit_id: 'welcome', kind: 'credit', amount: '25', effective_from: APRIL };
   const how = { granted_position: 1, reason: 'welcome' };
-  expect(await rows(credits)).toEqual([{ ...granted, ...how, effective_until: MAY }]);
+  expect(await rows(credits)).toEqual([{ ...granted, ...how, effective_until: MAY, is_revoked: true }]);
   expect(await rows(credits, 1)).toEqual([{ ...granted, ...how, effective_until: JULY }]);
 });

@@ -1,4 +1,5 @@
-import { bigint, boolean, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
+import type { Payment, Rollover } from '#domain/invoices/credits';
+import { bigint, int, boolean, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -12,7 +13,14 @@ export const credits = defineTable({
     kind: oneOf<'coupon' | 'credit'>(),
     percent: numeric.nullable(),
     amount: numeric.nullable(),
-    /** The billing kinds of a coupon; null: all. */
+    /** Of a credit: those of a lower priority are drawn first. */
+    priority: int,
+    /** The plans whose charges a credit pays; null: all. */
+    plan_ids: jsonb<readonly string[]>().nullable(),
+    rollover: jsonb<Rollover>().nullable(),
+    payment: jsonb<Payment>().nullable(),
+    is_revoked: boolean,
+    /** The billing kinds that it is for; null: all. */
     billing_kinds: jsonb<readonly string[]>().nullable(),
     effective_from: timestamptz,
     effective_until: timestamptz.nullable(),

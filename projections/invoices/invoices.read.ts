@@ -1,4 +1,5 @@
 import { type Expression, type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
 import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
@@ -248,6 +249,8 @@ export async function readIssuedPosition(db: Db, invoiceId: string): Promise<num
 export interface BookedRow {
   readonly tenant_id: string;
   readonly currency: string;
+  /** The instant that its invoice is as of. */
+  readonly as_of: Instant;
   readonly row: FrozenRow;
 }
 
@@ -255,7 +258,7 @@ export interface BookedRow {
 export async function readBookedRows(db: Db, position: number, accounts: readonly AccountKey[]): Promise<BookedRow[]> {
   // Account by account and invoice by invoice, each with an index look-up: a join would read a grown table completely.
   const { rows } = await sql<BookedRow>`
-    SELECT i.tenant_id, i.currency, r.row
+    SELECT i.tenant_id, i.currency, i.as_of, r.row
     FROM ${unnestedAccounts(accounts)}
     CROSS JOIN LATERAL (
       SELECT * FROM invoices i
@@ -280,7 +283,7 @@ export async function readVoidedCredits(
 ): Promise<VoidedRow[]> {
   if (accounts.length === 0) return [];
   const { rows } = await sql<VoidedRow>`
-    SELECT i.invoice_id, i.tenant_id, i.currency, r.row
+    SELECT i.invoice_id, i.tenant_id, i.currency, i.as_of, r.row
     FROM ${unnestedAccounts(accounts)}
     CROSS JOIN LATERAL (
       SELECT * FROM invoices i

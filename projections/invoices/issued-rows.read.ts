@@ -5,7 +5,7 @@ import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
-import { isBooked } from './invoices.read.js';
+import { type AccountKey, isBooked, unnestedAccounts } from './invoices.read.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -46,22 +46,33 @@ export async function readIssuedRows(db: Db, position: number, id: string): Prom
   return rows;
 }
 
-/** The ordinals of the invoices that took a credit, unless all of it was given back. */
-export async function readInvoicesTaking(
+/** What a live invoice took of a coupon or a credit, less what it gave back. */
+export interface CreditTaking {
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly credit_id: string;
+  readonly invoice_id: string;
+  readonly ordinal: number;
+  readonly as_of: Instant;
+  readonly amount: string;
+}
+
+/** What live invoices of accounts took of coupons and credits, in the order of issue. */
+export async function readCreditTakings(
   db: Db,
   position: number,
-  of: { readonly tenantId: string; readonly currency: string; readonly creditId: string },
-): Promise<number[]> {
-  const { rows } = await sql<{ ordinal: number }>`
-    WITH taken AS (
-      SELECT i.ordinal, sum((c ->> 'amount')::numeric) AS amount
-      FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
-      CROSS JOIN LATERAL jsonb_array_elements(r.row -> 'credits') c
-      WHERE i.tenant_id = ${of.tenantId} AND i.currency = ${of.currency} AND ${isBooked(position, 'i')}
-        AND c ->> 'creditId' = ${of.creditId}
-      GROUP BY i.ordinal)
-    SELECT ordinal FROM taken WHERE amount > 0 AND (SELECT sum(amount) FROM taken) > 0 ORDER BY ordinal`.execute(db);
-  return rows.map(({ ordinal }) => ordinal);
+  accounts: readonly AccountKey[],
+): Promise<CreditTaking[]> {
+  const { rows } = await sql<CreditTaking>`
+    SELECT i.tenant_id, i.currency, c ->> 'creditId' AS credit_id, i.invoice_id, i.ordinal, i.as_of,
+      sum((c ->> 'amount')::numeric) AS amount
+    FROM ${unnestedAccounts(accounts)}
+    JOIN invoices i ON i.tenant_id = a.tenant_id AND i.currency = a.currency AND ${isBooked(position, 'i')}
+    JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+    CROSS JOIN LATERAL jsonb_array_elements(r.row -> 'credits') c
+    GROUP BY i.tenant_id, i.currency, credit_id, i.invoice_id, i.ordinal, i.as_of
+    HAVING sum((c ->> 'amount')::numeric) <> 0 ORDER BY i.ordinal`.execute(db);
+  return rows;
 }
 
 /** The start of a reading. */

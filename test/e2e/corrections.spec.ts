@@ -299,6 +299,19 @@ describe('a correction', () => {
     expect(await test.refused({ ...right, ratePercent: '7', basedOn: position })).toMatchObject({ code: 'overtaken' });
   });
 
+  it('that is withdrawn and repeated records nothing, and says how to state it again', async () => {
+    const cancelled = { command: 'cancel-subscription', subscriptionId: 's', at: T('2026-04-20') };
+    const withdrawn = { ...cancelled, command: 'withdraw', what: 'cancel-subscription', reason: 'they stay' };
+    await test.apply(cancelled, withdrawn);
+    const repeated = await test.ledger.execute(cancelled, ADMIN);
+    expect(repeated).toMatchObject({
+      status: 'unchanged',
+      result: { notice: expect.stringContaining('To state it again, give occurredAt.') },
+    });
+    const [again] = await test.apply({ ...cancelled, occurredAt: T('2026-04-19') });
+    expect(again?.status).toBe('done');
+  });
+
   it('names what corrects a command that can not be withdrawn', async () => {
     expect(await test.refused({ command: 'withdraw', what: 'observe-usage', reason: 'no' })).toMatchObject({
       code: 'not_withdrawable',

@@ -86,6 +86,64 @@ const refused = async (command: object): Promise<string> => {
 };
 
 describe('credits', () => {
+  it('are drawn by priority, for their plans and billing kinds only, and each use is traced both ways', async () => {
+    await test.apply(
+      grant('given', '5.00', { until: T('2026-05-15') }),
+      grant('bought', '20.00', {
+        priority: -1,
+        billingKinds: ['hours'],
+        payment: { reference: 'P-1', at: T('2026-04-01') },
+      }),
+      grant('other-plan', '99.00', { priority: -9, planIds: ['p9'] }),
+    );
+    await use('2026-04-02', '120');
+    // 120 × 0.10 = 12.00 from what was bought; 5.00 of 50.00 from what was given
+    const invoice = await bill('2026-04-20');
+    expect(shown(invoice)).toEqual([
+      ['base_fee', 'charge', '50.00', '5.00', '45.00'],
+      ['hours', 'charge', '12.00', '12.00', '0.00'],
+    ]);
+    const credits = async (at: string) =>
+      (await test.ask<{ items: object[] }>('credits', { tenantId: 't1', at: T(at) })).items;
+    const uses = (amount: string) => [{ invoiceId: invoice.invoiceId, number: 'INV-000001', amount }];
+    expect(await credits('2026-04-21')).toMatchObject([
+      { creditId: 'bought', balance: '8.00', left: '8.00', uses: uses('12.00'), payment: { reference: 'P-1' } },
+      { creditId: 'given', balance: '0.00', left: '0.00', uses: uses('5.00') },
+      { creditId: 'other-plan', balance: '99.00', left: '99.00', uses: [] },
+    ]);
+    // before the invoice, nothing was drawn
+    expect(await credits('2026-04-10')).toMatchObject([
+      { balance: '20.00' },
+      { balance: '5.00' },
+      { balance: '99.00' },
+    ]);
+  });
+
+  it('roll over up to a part of them', async () => {
+    const rollover = { percent: '25', until: T('2026-06-01') };
+    await test.apply(grant('prepaid', '40.00', { until: T('2026-04-25'), rollover, billingKinds: ['hours'] }));
+    await use('2026-04-02', '100');
+    // 10.00 of 40.00; 30.00 are unused, of which 10.00 (25 % of 40.00) roll over
+    expect((await bill('2026-04-20')).total).toBe('55.00');
+    await use('2026-04-26', '120');
+    // 12.00 less 10.00, and 50.00 of May: 52.00 × 1.1
+    expect((await bill('2026-05-01')).total).toBe('57.20');
+    expect(await refused(grant('open', '1.00', { rollover }))).toBe('invalid_rollover');
+  });
+
+  it('that were revoked are not taken again by the invoice that replaces a void one', async () => {
+    await test.apply(grant('mistake', '35.00'));
+    const { invoiceId } = await bill('2026-04-20');
+    await test.apply(
+      { command: 'void-invoice', invoiceId, at: T('2026-04-21') },
+      {
+        command: 'revoke-credit',
+        ...{ creditId: 'mistake', tenantId: 't1', currency: 'USD', at: T('2026-04-20'), reason: 'a mistake' },
+      },
+    );
+    expect((await bill('2026-04-20')).total).toBe('55.00');
+  });
+
   it('are used after coupons, the earliest end first, and lower the tax', async () => {
     await test.apply(
       grant('lasting', '100.00'),

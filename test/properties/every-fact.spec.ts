@@ -9,9 +9,9 @@ import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /**
- * Histories in which every kind of fact is stated, corrected and withdrawn, with invoices of both tenants along the way,
- * through the whole stack. A fresh ledger that is given the final truth at once, and bills it once, has the same net and
- * tax of each tenant, deployment, billing kind and month at each tax rate.
+ * Histories in which every kind of fact is stated, corrected and withdrawn, with invoices of both tenants along the
+ * way, through the whole stack. A fresh ledger that is given the final truth at once, and bills it once, has the same
+ * net and tax of each tenant, deployment, billing kind and month at each tax rate.
  *
  * All amounts are such that tax is exact: fees are whole shares of 0.20 a day in April and in May, prices are multiples
  * of 0.20, coupons take half, taxes are 0, 10 and 20 %.

@@ -1,5 +1,6 @@
 import { invalid } from '#domain/errors';
-import { type Coupon, type Credit, creditsLeft, creditUsed } from '#domain/invoices/credits';
+import { creditsLeft, creditUses } from '#domain/invoices/credit-draw';
+import type { Coupon, Credit } from '#domain/invoices/credits';
 import type { ClaimedPart, FrozenRow } from '#domain/invoices/invoice';
 import { billingAsOf, type BillingFacts, rateInvoice, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { derivedId } from '#domain/derived-id';
@@ -37,6 +38,7 @@ export const STUDIO = plan([HOURS]);
 
 interface Booked {
   readonly invoiceId: string;
+  readonly asOf: Instant;
   readonly claimed: readonly ClaimedPart[];
   readonly rows: readonly FrozenRow[];
 }
@@ -115,7 +117,11 @@ export class Books {
       ),
       gracePeriods: [],
       grants: this.grants,
-      creditsLeft: creditsLeft(this.grants, creditUsed(this.issued.flatMap(({ rows }) => rows)), until),
+      creditsLeft: creditsLeft(
+        this.grants,
+        creditUses(this.issued.flatMap(({ asOf, rows }) => rows.map((row) => ({ row, asOf })))),
+        { asOf: until, currency: 'USD' },
+      ),
       marks: marked ?? new Map([...lineIds].map((lineId) => [lineId, 'late usage'])),
     };
   }
@@ -145,6 +151,7 @@ export class Books {
       this.cuts.set(cut.lineId, splitParts(cut.lineId, this.cuts.get(cut.lineId) ?? [], cut));
     this.issued.push({
       invoiceId: derivedId('invoice', asOf, this.issued.length),
+      asOf,
       claimed: invoice.claimed,
       rows: invoice.rows,
     });

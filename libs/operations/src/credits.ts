@@ -6,29 +6,39 @@ import {
   creditEvents,
   type CreditKey,
   creditStream,
-  creditUsed,
   grant,
   revoke,
   withdrawGrant,
   withdrawRevocation,
 } from '#domain/invoices/credits';
+import { balances } from '#domain/invoices/credit-draw';
 import { documentNumber } from '#domain/invoices/invoice';
-import { decimal, ZERO } from '#domain/money/decimal';
+import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { currenciesOf, tenantStream } from '#domain/tenants/tenant';
+import type { Instant } from '#domain/time/instant';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { withdraws } from '#ledger/appending/withdrawals';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { tenantOf } from '#ledger/tenant';
-import { defineQuery, READERS, visibleTenant, zOptionalId, zPage, pageOfRows, type QueryContext } from '#ledger/query';
-import { bookedRows } from '#billing/invoices/billing-facts';
+import {
+  defineQuery,
+  READERS,
+  visibleTenant,
+  zAt,
+  zOptionalId,
+  zPage,
+  pageOfRows,
+  type QueryContext,
+} from '#ledger/query';
 import { CREDIT_ORDER, readCreditPage } from '#projections/credits/credits.read';
+import { toCredit } from '#projections/credits/credits.projection';
 import type { CreditRow } from '#projections/credits/credits.table';
-import { readInvoicesTaking } from '#projections/invoices/issued-rows.read';
-import { listOf, zMoney, zOpenSpan, zQuantity } from './answers.js';
+import { readCreditTakings } from '#projections/invoices/issued-rows.read';
+import { listOf, zMoney, zOpenSpan, zQuantity, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
 
@@ -49,8 +59,10 @@ const ofGrant = defineWithdrawal({
     const { fields } = call;
     return corrected(core, call, fields, async (events) => {
       const position = await core.projector.catchUp();
-      const ordinals = await readInvoicesTaking(core.db, position, fields);
-      const takenBy = ordinals.map((ordinal) => documentNumber('INV', ordinal));
+      const all = await readCreditTakings(core.db, position, [fields]);
+      const takings = all.filter(({ credit_id: creditId }) => creditId === fields.creditId);
+      const isTaken = sum(takings.map(({ amount }) => decimal(amount))).gt(ZERO);
+      const takenBy = isTaken ? takings.map(({ ordinal }) => documentNumber('INV', ordinal)) : [];
       return withdrawGrant(events, fields, takenBy, correction);
     });
   },
@@ -59,14 +71,36 @@ const ofGrant = defineWithdrawal({
 const grantCredit = defineCommand({
   name: 'grant-credit',
   summary: 'Grants a tenant a credit that reduces its next invoices',
-  fields: zGrant.extend({ amount: zDecimal }),
+  fields: zGrant.extend({
+    amount: zDecimal,
+    priority: z.int().optional().describe('Credits of a lower priority are drawn first. Default: 0'),
+    planIds: z.array(zId).min(1).optional().describe('It pays only charges of these plans'),
+    billingKinds: z.array(zId).min(1).optional().describe('It pays only charges of these billing kinds'),
+    rollover: z
+      .strictObject({ percent: zDecimal, until: zInstant })
+      .optional()
+      .describe('Up to this part of the amount may still be used after `until`, up to this instant'),
+    payment: z
+      .strictObject({ reference: zText.min(1), at: zInstant })
+      .optional()
+      .describe('The payment that bought the credit (a top-up)'),
+  }),
   key: ({ tenantId, currency, creditId }) => [tenantId, currency, creditId],
   mistakes: { correctedBy: ['withdraw', 'revoke-credit'] },
   withdrawal: ofGrant,
   example: { creditId: 'welcome', tenantId: 'acme', currency: 'USD', amount: '1.00', from: APRIL.start },
   async handle(call, core) {
-    const { until = null, reason, ...data } = call.fields;
-    const credit = { ...data, until, ...(reason === undefined ? {} : { reason }) };
+    const { until = null, reason, priority, planIds, billingKinds, rollover, payment, ...data } = call.fields;
+    const credit = {
+      ...data,
+      until,
+      ...(reason === undefined ? {} : { reason }),
+      ...(priority === undefined ? {} : { priority }),
+      ...(planIds === undefined ? {} : { planIds }),
+      ...(billingKinds === undefined ? {} : { billingKinds }),
+      ...(rollover === undefined ? {} : { rollover }),
+      ...(payment === undefined ? {} : { payment }),
+    };
     return decide(core, call, data, (events) => grant(events, { type: 'CreditGranted', data: credit }));
   },
 });
@@ -176,10 +210,20 @@ const zCredit = z
     currency: z.string(),
     kind: z.enum(['coupon', 'credit']),
     amount: zMoney.optional(),
-    left: zMoney.optional(),
+    left: zMoney.optional().describe('What no invoice has taken'),
+    balance: zMoney
+      .optional()
+      .describe('What an invoice as of `at` may take: nothing before the start and after the end'),
+    priority: z.int().optional().describe('Credits of a lower priority are drawn first'),
+    planIds: z.array(z.string()).nullable().optional().describe('null: all'),
+    rollover: z.object({ percent: zQuantity, until: zTimestamp }).meta({ id: 'Rollover' }).nullable().optional(),
+    payment: z.object({ reference: z.string(), at: zTimestamp }).meta({ id: 'TopUp' }).nullable().optional(),
     percent: zQuantity.optional(),
-    billingKinds: z.array(z.string()).nullable().optional().describe('null: all'),
+    billingKinds: z.array(z.string()).nullable().describe('null: all'),
     taken: zMoney,
+    uses: z
+      .array(z.object({ invoiceId: z.string(), number: z.string(), amount: zMoney }).meta({ id: 'CreditUse' }))
+      .describe('What each live invoice took, in their order. Its rows name the credit'),
     period: zOpenSpan,
     reason: z.string().nullable(),
   })
@@ -187,13 +231,13 @@ const zCredit = z
 
 const credits = defineQuery({
   name: 'credits',
-  summary: 'Coupons and credits, with the amounts that issued invoices have taken',
+  summary: 'Coupons and credits with their balance, and the amounts that issued invoices have taken',
   path: 'credits',
-  params: zPage.extend({ tenantId: zOptionalId }),
+  params: zPage.extend({ tenantId: zOptionalId, ...zAt }),
   roles: READERS,
   answer: listOf(zCredit),
   example: { tenantId: 'acme' },
-  async handle({ tenantId, ...page }, context) {
+  async handle({ tenantId, at, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     return pageOfRows({
@@ -201,36 +245,47 @@ const credits = defineQuery({
       page,
       position,
       read: async (rows) => readCreditPage(core.db, position, visible, rows),
-      toItems: async (rows) => withTaken(context, rows),
+      toItems: async (rows) => withUses(context, rows, at ?? context.caller.now),
     });
   },
 });
 
 const keyOf = (row: Pick<CreditRow, 'tenant_id' | 'currency'>): string => JSON.stringify([row.tenant_id, row.currency]);
 
-/** The credits with the amounts that issued invoices have taken. */
-async function withTaken({ core, position }: QueryContext, rows: readonly CreditRow[]) {
-  const accounts = new Map(
-    rows.map((row) => [keyOf(row), { tenantId: row.tenant_id, currency: row.currency }] as const),
+/** The credits with their balance at an instant, and with the amounts that live invoices have taken. */
+async function withUses({ core, position }: QueryContext, rows: readonly CreditRow[], at: Instant) {
+  const accounts = [
+    ...new Map(rows.map((row) => [keyOf(row), { tenantId: row.tenant_id, currency: row.currency }] as const)).values(),
+  ];
+  const taken = Map.groupBy(await readCreditTakings(core.db, position, accounts), (use) =>
+    JSON.stringify([use.tenant_id, use.currency, use.credit_id]),
   );
-  const booked = await bookedRows(core, position, [...accounts.values()]);
-  const used = new Map([...accounts].map(([key, account]) => [key, creditUsed(booked(account))]));
   return rows.map((row) => {
-    const { currency } = row;
-    const taken = used.get(keyOf(row))?.get(row.credit_id) ?? ZERO;
+    const { tenant_id: tenantId, currency, credit_id: creditId } = row;
+    const money = (amount: Decimal): string => moneyText(amount, currency);
+    const uses = taken.get(JSON.stringify([tenantId, currency, creditId])) ?? [];
+    const total = sum(uses.map(({ amount }) => decimal(amount)));
+    const drawn = uses.map(({ amount, as_of: asOf }) => ({ creditId, amount: decimal(amount), asOf }));
+    const balance = balances([toCredit(row)], drawn, { asOf: at, currency }).get(creditId);
     return {
-      creditId: row.credit_id,
-      tenantId: row.tenant_id,
+      creditId,
+      tenantId,
       currency,
       kind: row.kind,
       ...(row.amount === null
         ? {}
         : {
-            amount: moneyText(decimal(row.amount), currency),
-            left: moneyText(decimal(row.amount).minus(taken), currency),
+            amount: money(decimal(row.amount)),
+            left: money(decimal(row.amount).minus(total)),
+            balance: money(balance ?? ZERO),
+            ...{ priority: row.priority, planIds: row.plan_ids, rollover: row.rollover, payment: row.payment },
           }),
-      ...(row.percent === null ? {} : { percent: row.percent, billingKinds: row.billing_kinds }),
-      taken: moneyText(taken, currency),
+      ...(row.percent === null ? {} : { percent: row.percent }),
+      billingKinds: row.billing_kinds,
+      taken: money(total),
+      uses: uses.map(({ invoice_id: invoiceId, ordinal, amount }) => ({
+        ...{ invoiceId, number: documentNumber('INV', ordinal), amount: money(decimal(amount)) },
+      })),
       period: { start: row.effective_from, end: row.effective_until },
       reason: row.reason,
     };

@@ -1,5 +1,5 @@
-import { type Coupon, couponsOf, creditsLeft, creditUsed, hasEnded } from '#domain/invoices/credits';
-import type { FrozenRow } from '#domain/invoices/invoice';
+import { creditsLeft, creditUses, hasEnded } from '#domain/invoices/credit-draw';
+import { type Coupon, couponsOf } from '#domain/invoices/credits';
 import type { BillingFacts } from '#domain/invoices/rate-invoice';
 import type { LineDefinition } from '#domain/lines/line';
 import { type Instant, later } from '#domain/time/instant';
@@ -53,7 +53,9 @@ export async function billingFactsOf(
   const lines = known ?? (await readLines(core, position, tenantIds));
   return wanted.map((each) => {
     const { account, until } = each;
-    const rows = (booked.get(keyOf(account)) ?? []).map(({ row }) => row);
+    const bookedOf = booked.get(keyOf(account)) ?? [];
+    const rows = bookedOf.map(({ row }) => row);
+    const uses = creditUses(bookedOf.map(({ row, as_of: asOf }) => ({ row, asOf })));
     const granted = grantsOf(account);
     const ofVoid = Map.groupBy(voided.get(keyOf(account)) ?? [], ({ invoice_id }) => invoice_id);
     const rowsOfVoid = [...ofVoid.values()].map((of) => of.map(({ row }) => row));
@@ -65,7 +67,9 @@ export async function billingFactsOf(
       recorded: Map.groupBy(parts.get(account.tenantId) ?? [], ({ lineId }) => lineId),
       booked: Map.groupBy(rows, ({ lineId }) => lineId),
       grants: granted,
-      creditsLeft: creditsLeft(granted, creditUsed(rows), until, rowsOfVoid),
+      creditsLeft: creditsLeft(granted, uses, {
+        ...{ asOf: until, currency: account.currency, voided: rowsOfVoid },
+      }),
       marks: marks(account),
     };
   });
@@ -91,16 +95,6 @@ export async function couponsOfLines(
 ): Promise<(line: LineDefinition) => readonly Coupon[]> {
   const credits = Map.groupBy(await readCredits(db, position, tenantIds), keyOfRow);
   return (line) => couponsOf((credits.get(keyOf(line)) ?? []).map(toCredit));
-}
-
-/** The rows of issued, non-void invoices of accounts, in the order of issuing. */
-export async function bookedRows(
-  { db }: LedgerCore,
-  position: number,
-  accounts: readonly AccountKey[],
-): Promise<(account: AccountKey) => FrozenRow[]> {
-  const booked = Map.groupBy(await readBookedRows(db, position, accounts), keyOfRow);
-  return (account) => (booked.get(keyOf(account)) ?? []).map(({ row }) => row);
 }
 
 /** Marked lines that no later invoice of the whole account has settled yet, with the reasons. */

@@ -1,6 +1,7 @@
 import { byMonth } from '../margin/months.js';
 import { type Decimal, decimal, sum, text, ZERO } from '../money/decimal.js';
-import { type Coupon, creditUsed } from './credits.js';
+import { creditUsed } from './credit-draw.js';
+import type { Coupon } from './credits.js';
 import type { DraftRow, FrozenRow } from './invoice.js';
 
 /** Why lines are corrected, in which currency, and the coupons that reduce their charges. */
@@ -102,7 +103,7 @@ function correctionsOfCharge(
 function reversalOf(booked: readonly FrozenRow[], couponIds: ReadonlySet<string>): DraftRow[] {
   const last = booked.at(-1);
   if (last === undefined || areEqual([], booked, couponIds)) return [];
-  const { rowId: _id, tax: _tax, corrects: _corrects, reason: _reason, credits: _credits, ...row } = last;
+  const { rowId: _id, corrects: _corrects, reason: _reason, credits: _credits, ...row } = last;
   const credits = [...creditUsed(booked)]
     .filter(([, amount]) => !amount.eq(ZERO))
     .map(([creditId, amount]) => ({ creditId, amount: text(amount.neg()) }));
@@ -115,6 +116,7 @@ function reversalOf(booked: readonly FrozenRow[], couponIds: ReadonlySet<string>
       discount: minus('discount'),
       credit: minus('credit'),
       net: minus('net'),
+      tax: text(sum(booked.map(({ tax }) => decimal(tax))).neg()),
       ...(credits.length === 0 ? {} : { credits }),
       kind: 'reversal',
     },

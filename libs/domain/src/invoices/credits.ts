@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
-import { type Decimal, decimal, max, min, sum, text, ZERO } from '../money/decimal.js';
+import { type Decimal, decimal, sum, text, ZERO } from '../money/decimal.js';
 import { toMoney } from '../money/money.js';
 import type { Correction } from '../correction.js';
 import {
@@ -15,8 +15,8 @@ import {
   zText,
 } from '../schema.js';
 import { streamName } from '../stream-name.js';
-import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
-import type { DraftRow, FrozenRow } from './invoice.js';
+import { earlier, type Instant, isBefore } from '../time/instant.js';
+import type { DraftRow } from './invoice.js';
 
 /**
  * The stream of a tenant's coupons and credits in one currency. The amounts that invoices take of them are on the
@@ -39,7 +39,19 @@ export const creditEventsWith = (zId: IdSchema) => ({
   /** A share of the charges for periods that begin at or after `from` and before `until`. */
   CouponGranted: z.object({ ...grantedWith(zId), percent: zDecimal, billingKinds: z.array(zId).optional() }),
   /** An amount that invoices use up if they are as of an instant at or after `from` and before `until`. */
-  CreditGranted: z.object({ ...grantedWith(zId), amount: zDecimal }),
+  CreditGranted: z.object({
+    ...grantedWith(zId),
+    amount: zDecimal,
+    /** Credits of a lower priority are drawn first. Absent: 0. */
+    priority: z.number().int().optional(),
+    /** It pays only charges of these plans and these billing kinds. Absent: of all. */
+    planIds: z.array(zId).optional(),
+    billingKinds: z.array(zId).optional(),
+    /** Up to this part of the amount may still be used after the end. */
+    rollover: z.object({ percent: zDecimal, until: zInstant }).optional(),
+    /** The payment that bought it. Absent: it was given. */
+    payment: z.object({ reference: zText, at: zInstant }).optional(),
+  }),
   /** The unused rest is gone. */
   CreditRevoked: z.object({ creditId: zId, tenantId: zId, currency: zCurrency, at: zInstant, reason: zText }),
   /** The coupon or the credit was never granted. */
@@ -57,6 +69,16 @@ export const creditEvents = creditEventsWith(zId);
 
 export type CreditEvent = EventOf<typeof creditEventsWith>;
 
+export interface Rollover {
+  readonly percent: string;
+  readonly until: Instant;
+}
+/** The payment that bought a credit. */
+export interface Payment {
+  readonly reference: string;
+  readonly at: Instant;
+}
+
 interface Granted {
   readonly creditId: string;
   readonly from: Instant;
@@ -67,6 +89,7 @@ interface Granted {
    * that is taken back with the charge, and is no credit.
    */
   readonly isWithdrawn?: boolean;
+  readonly isRevoked?: boolean;
 }
 export interface Coupon extends Granted {
   readonly kind: 'coupon';
@@ -78,6 +101,15 @@ export interface Coupon extends Granted {
 export interface Credit extends Granted {
   readonly kind: 'credit';
   readonly amount: string;
+  /** Credits of a lower priority are drawn first. */
+  readonly priority: number;
+  /** null: charges of all plans. */
+  readonly planIds: readonly string[] | null;
+  /** null: charges of all billing kinds. */
+  readonly billingKinds: readonly string[] | null;
+  /** Up to this part of the amount may be used from its end until then; null: nothing. */
+  readonly rollover: Rollover | null;
+  readonly payment: Payment | null;
 }
 
 export function applyCreditEvent(credits: readonly (Coupon | Credit)[], event: CreditEvent): (Coupon | Credit)[] {
@@ -89,13 +121,16 @@ export function applyCreditEvent(credits: readonly (Coupon | Credit)[], event: C
     }
     case 'CreditGranted': {
       const { creditId, from, until, amount } = event.data;
-      const credit = { creditId, from, until, amount };
+      const { priority = 0, planIds = null, billingKinds = null, rollover = null, payment = null } = event.data;
+      const credit = { creditId, from, until, amount, priority, planIds, billingKinds, rollover, payment };
       return [...credits.filter((each) => each.creditId !== creditId), { kind: 'credit', ...credit }];
     }
     case 'CreditRevoked': {
       const { creditId, at } = event.data;
       return credits.map((each) =>
-        each.creditId === creditId ? { ...each, until: each.until === null ? at : earlier(each.until, at) } : each,
+        each.creditId === creditId
+          ? { ...each, until: each.until === null ? at : earlier(each.until, at), isRevoked: true }
+          : each,
       );
     }
     case 'GrantWithdrawn': {
@@ -104,7 +139,7 @@ export function applyCreditEvent(credits: readonly (Coupon | Credit)[], event: C
     }
     case 'RevocationWithdrawn': {
       const { creditId, until } = event.data;
-      return credits.map((each) => (each.creditId === creditId ? { ...each, until } : each));
+      return credits.map((each) => (each.creditId === creditId ? { ...each, until, isRevoked: false } : each));
     }
   }
 }
@@ -144,7 +179,20 @@ export function grant(
     throw invalid('invalid_amount', `${value} has more decimals than ${event.data.currency}`, [
       { field, message: `has more decimals than ${event.data.currency}` },
     ]);
+  if (event.type === 'CreditGranted') guardRollover(event.data);
   return [event];
+}
+
+/** Errors: `invalid_rollover`. */
+function guardRollover({ until, rollover }: Extract<CreditEvent, { type: 'CreditGranted' }>['data']): void {
+  if (rollover === undefined) return;
+  const refuse = (field: string, message: string): never => {
+    throw invalid('invalid_rollover', `${field} ${message}`, [{ field, message }]);
+  };
+  if (until === null) return refuse('until', 'must be given: only a credit that ends rolls over');
+  if (!isBefore(until, rollover.until)) refuse('rollover.until', `must be after until, ${until}`);
+  if (decimal(rollover.percent).lte(ZERO) || decimal(rollover.percent).gt(decimal('100')))
+    refuse('rollover.percent', 'must be above 0 and at most 100');
 }
 
 /** Errors: `unknown_credit`, `credit_revoked`, `credit_ended`. */
@@ -219,64 +267,8 @@ export function withdrawRevocation(
   return [{ type: 'RevocationWithdrawn', data }];
 }
 
-/** The amount that live invoices have taken of each credit, less corrections. */
-export function creditUsed(rows: Iterable<FrozenRow>): Map<string, Decimal> {
-  const used = new Map<string, Decimal>();
-  for (const { credits } of rows)
-    for (const { creditId, amount } of credits ?? [])
-      used.set(creditId, (used.get(creditId) ?? ZERO).plus(decimal(amount)));
-  return used;
-}
-
-const inForce = ({ from, until, isWithdrawn }: Granted, at: Instant): boolean =>
+export const inForce = ({ from, until, isWithdrawn }: Granted, at: Instant): boolean =>
   isWithdrawn !== true && !isBefore(at, from) && (until === null || isBefore(at, until));
-
-/**
- * The credits that an invoice may take, with the rest of each: the first to end first, then in the order in which they
- * were granted. `voided`: the rows of void invoices, invoice by invoice. A part for which one of them took a credit may
- * take it again, also if the credit has ended since: voiding an invoice never costs a tenant a credit.
- */
-export function creditsLeft(
-  credits: readonly (Coupon | Credit)[],
-  used: ReadonlyMap<string, Decimal>,
-  asOf: Instant,
-  voided: readonly (readonly FrozenRow[])[] = [],
-): CreditLeft[] {
-  return credits
-    .filter((each): each is Credit => each.kind === 'credit')
-    .filter((each) => inForce(each, asOf) || hasEnded(each, asOf))
-    .sort((a, b) => compareEnds(a.until, b.until))
-    .map((each) => ({
-      creditId: each.creditId,
-      left: max(ZERO, decimal(each.amount).minus(used.get(each.creditId) ?? ZERO)),
-      parts: inForce(each, asOf) ? null : takenByPart(each, voided),
-    }));
-}
-
-export interface CreditLeft {
-  readonly creditId: string;
-  readonly left: Decimal;
-  /** Of a credit that has ended: the amount for each part that may take it. null: any part may take what is left. */
-  readonly parts: ReadonlyMap<string, Decimal> | null;
-}
-
-/** Whether invoices as of an instant may take a credit only again. */
-export const hasEnded = ({ until }: Pick<Granted, 'until'>, asOf: Instant): boolean =>
-  until !== null && !isBefore(asOf, until);
-
-/** The amount that void invoices took of a credit for each part: the largest, where several did. */
-function takenByPart({ creditId }: Credit, voided: readonly (readonly FrozenRow[])[]): Map<string, Decimal> {
-  const taken = new Map<string, Decimal>();
-  for (const rows of voided)
-    for (const [partId, ofPart] of Map.groupBy(rows, (row) => row.partId))
-      taken.set(partId, max(taken.get(partId) ?? ZERO, creditUsed(ofPart).get(creditId) ?? ZERO));
-  return taken;
-}
-
-const compareEnds = (a: Instant | null, b: Instant | null): number => {
-  if (a === b) return 0;
-  return a === null ? 1 : b === null ? -1 : compareInstants(a, b);
-};
 
 /** The coupons, in the order in which they were granted. */
 export const couponsOf = (grants: readonly (Coupon | Credit)[]): Coupon[] =>
@@ -353,7 +345,7 @@ export function withCoupons(
 }
 
 /** A row after these shares are taken from it as well. */
-function taking(row: DraftRow, shares: readonly Share[]): DraftRow {
+export function taking(row: DraftRow, shares: readonly Share[]): DraftRow {
   const taken = shares.filter(({ amount }) => !amount.eq(ZERO));
   if (taken.length === 0) return row;
   const total = sum(taken.map(({ amount }) => amount));
@@ -363,47 +355,4 @@ function taking(row: DraftRow, shares: readonly Share[]): DraftRow {
     net: text(decimal(row.net).minus(total)),
     credits: [...(row.credits ?? []), ...taken.map(({ creditId, amount }) => ({ creditId, amount: text(amount) }))],
   };
-}
-
-/**
- * Takes credits from the charge of each row after coupons, row by row in their order. What a reversal gives back, the
- * same part may take again, also if its credit has ended since: a correction alone never costs a tenant a credit.
- */
-export function withCredits(
-  rows: readonly DraftRow[],
-  coupons: readonly Coupon[],
-  left: readonly CreditLeft[],
-): DraftRow[] {
-  const pool = left.map((each) => ({ ...each, parts: each.parts === null ? null : new Map(each.parts) }));
-  const couponIds = new Set(coupons.map(({ creditId }) => creditId));
-  const returned = new Map<string, Map<string, Decimal>>();
-  for (const { kind, partId, credits } of rows) {
-    for (const { creditId, amount } of kind === 'reversal' ? (credits ?? []) : []) {
-      if (couponIds.has(creditId)) continue;
-      const ofPart = returned.get(partId) ?? new Map<string, Decimal>();
-      returned.set(partId, ofPart.set(creditId, (ofPart.get(creditId) ?? ZERO).minus(decimal(amount))));
-    }
-  }
-  return rows.map((row) => {
-    let open = decimal(row.net);
-    // Credits pay charges only. A negative row gives nothing back to them.
-    if (row.kind === 'reversal' || open.lte(ZERO)) return row;
-    const shares: Share[] = [];
-    const ofPart = returned.get(row.partId) ?? new Map<string, Decimal>();
-    for (const [creditId, available] of ofPart) {
-      const amount = min(available, open);
-      ofPart.set(creditId, available.minus(amount));
-      open = open.minus(amount);
-      shares.push({ creditId, amount });
-    }
-    for (const credit of pool) {
-      const ofThis = credit.parts?.get(row.partId) ?? ZERO;
-      const amount = min(credit.parts === null ? credit.left : min(credit.left, ofThis), open);
-      credit.left = credit.left.minus(amount);
-      credit.parts?.set(row.partId, ofThis.minus(amount));
-      open = open.minus(amount);
-      shares.push({ creditId: credit.creditId, amount });
-    }
-    return taking(row, shares);
-  });
 }

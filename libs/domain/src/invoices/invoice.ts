@@ -173,8 +173,8 @@ export const invoiceEvents = invoiceEventsWith(zId);
 export type ClaimedPart = z.infer<typeof zClaimedPart>;
 export type FrozenRow = z.infer<ReturnType<typeof frozenRowWith>>;
 
-/** A row before it has an id and a tax. A reversal has the tax rate of the row that it reverses. */
-export type DraftRow = Omit<FrozenRow, 'rowId' | 'tax'>;
+/** A row before it has an id and a tax. A reversal has the tax of the rows that it reverses. */
+export type DraftRow = Omit<FrozenRow, 'rowId' | 'tax'> & { readonly tax?: string };
 
 export type InvoiceEvent = EventOf<typeof invoiceEventsWith>;
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { checkedOn } from '../../../../test/support/properties.js';
 import { Books, MAY, plan, T } from '../../../../test/support/books.js';
 import { decimal, sum, text, ZERO } from '../money/decimal.js';
-import { creditUsed } from './credits.js';
+import { creditUsed } from './credit-draw.js';
 import type { PlanItem } from '../plans/plan.js';
 import { quotePlan } from '../quotes/quote.js';
 import { fromMicros, micros } from '../time/instant.js';
@@ -161,6 +161,7 @@ describe('whatever is billed when', () => {
             from: T('01'),
             until: null,
             amount: value,
+            ...{ priority: 0, planIds: null, billingKinds: null, rollover: null, payment: null },
           });
           const coupon = {
             kind: 'coupon' as const,

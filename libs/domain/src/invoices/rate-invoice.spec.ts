@@ -386,6 +386,40 @@ describe('a line that ends early, or continues', () => {
     expect(money(books.bill(T('20')))[0]).toBe('-60.00');
     expect(money(books.bill(MAY))[0]).toBe('260.00');
   });
+
+  it('has its minimum in the months of the whole period, whatever the cuts', () => {
+    const committed = plan(
+      [item('droplet_hours', { model: 'unit', unitAmount: '1.00' }, { commitments: { minimum: '300.00' } })],
+      '0',
+    );
+    const billed = (instants: readonly Instant[]) => {
+      const books = new Books({ plan: committed });
+      books.anchor = T('16');
+      books.from = T('16');
+      for (const asOf of instants) books.bill(asOf);
+      return months(books);
+    };
+    const end = instant('2026-05-16T00:00:00Z');
+    // 300.00 of 16 April to 16 May: 15 of 30 days each
+    expect(billed([end])).toEqual([
+      ['2026-04', '150.00'],
+      ['2026-05', '150.00'],
+    ]);
+    expect(billed([T('20'), MAY, end])).toEqual(billed([end]));
+  });
+
+  it('has the tax of its start on a fee in advance, also where it continues after all', () => {
+    const taxes = [
+      { ...VAT, ratePercent: '10' },
+      { ...VAT, ratePercent: '20', from: T('10') },
+    ];
+    const books = new Books({ plan: plan([], '30'), taxes });
+    books.cancelledAt = T('16');
+    expect(money(books.bill(T('16')))).toEqual(['15.00', '1.50', '16.50']);
+    books.cancelledAt = null;
+    // 15.00 at the 10 % of 1 April, as if it had never been cancelled
+    expect(money(books.bill(T('20')))).toEqual(['15.00', '1.50', '16.50']);
+  });
 });
 
 describe('tax', () => {
@@ -407,6 +441,15 @@ describe('tax', () => {
     ]);
     // the part of 1 to 16 April has two charges now
     expect(shown(late).map(([, period]) => period)).toEqual(['04-16/04-20', '04-01/04-16', '04-01/04-10']);
+  });
+
+  it('of a reversal is the tax that was frozen', () => {
+    const books = new Books({ plan: plan([item('hours', { model: 'unit', unitAmount: '0.05' })], '0') });
+    books.taxes = [{ ...VAT, ratePercent: '10' }];
+    // 0.05 × 10 % = 0.005 → 0.01
+    expect(money(books.use(T('02'), '1', 'hours').bill(T('16')))).toEqual(['0.05', '0.01', '0.06']);
+    // −0.05 and 0.10; −0.01 and 0.01: 0.10 has 0.01 of tax
+    expect(money(books.use(T('03'), '1', 'hours').bill(T('20')))).toEqual(['0.05', '0.00', '0.05']);
   });
 
   it('is put right where a rate within an issued part is learnt late: net 0, tax the difference', () => {

@@ -25,16 +25,10 @@ import { graceHoursAt, type GracePeriod, type TaxRate, taxAt } from '../tenants/
 import { compareInstants, type Instant, isBefore, plusHours } from '../time/instant.js';
 import type { Period } from '../time/period.js';
 import { corrections } from './corrections.js';
-import {
-  type Coupon,
-  couponChanges,
-  couponsOf,
-  type Credit,
-  type CreditLeft,
-  withCoupons,
-  withCredits,
-} from './credits.js';
+import { type CreditLeft, withCredits } from './credit-draw.js';
+import { type Coupon, couponChanges, couponsOf, type Credit, withCoupons } from './credits.js';
 import { type ClaimedPart, type DraftRow, type FrozenRow, isSelected, type Selection } from './invoice.js';
+import { MINIMUM_COMMITMENT } from '../prices/refs.js';
 import { taxShares } from './tax.js';
 
 /**
@@ -230,7 +224,8 @@ function chargeRow(line: LineDefinition, charge: Charge, row: RatedRow, taxes: r
     subscriptionId: line.subscriptionId,
     deploymentId: line.deploymentId,
     billingKind: line.billingKind,
-    chargePeriod: charge.period,
+    // A minimum is for the whole period, wherever the last part begins.
+    chargePeriod: row.ref === MINIMUM_COMMITMENT ? line.period : charge.chargePeriod,
     ref: row.ref,
     quantity: text(row.quantity),
     unitAmount: text(row.unitAmount),
@@ -245,11 +240,15 @@ function chargeRow(line: LineDefinition, charge: Charge, row: RatedRow, taxes: r
   };
 }
 
-/** The tax of each row at its rate. It is computed per line, then divided over the line's rows. */
+/**
+ * The tax of each row at its rate. It is computed per line, then divided over the line's rows. A reversal gives back the
+ * tax that was frozen.
+ */
 function withTax(invoiceId: string, drafts: readonly DraftRow[], currency: string): FrozenRow[] {
   const rated = drafts.map((row, index) => ({ row, index }));
-  const taxes: Decimal[] = drafts.map(() => ZERO);
-  for (const [ratePercent, group] of Map.groupBy(rated, ({ row }) => row.taxRatePercent)) {
+  const taxes: Decimal[] = drafts.map(({ tax }) => decimal(tax ?? '0'));
+  const untaxed = rated.filter(({ row }) => row.tax === undefined);
+  for (const [ratePercent, group] of Map.groupBy(untaxed, ({ row }) => row.taxRatePercent)) {
     const lines = [
       ...Map.groupBy(group, ({ row }) => `${row.partId}|${row.kind === 'charge' ? 'charge' : 'correction'}`).values(),
     ];

@@ -23,6 +23,8 @@ export interface Part {
  */
 export interface Charge extends Part {
   readonly at: Instant;
+  /** What it is for: its own period, or all of the line's where it is due at the end of that. */
+  readonly chargePeriod: Period;
 }
 
 /**
@@ -33,12 +35,17 @@ export interface Charge extends Part {
 export function chargesOf(line: LineDefinition, parts: readonly Part[], changes: readonly Instant[]): Charge[] {
   switch (billedHow(line)) {
     case 'in_advance':
-      return parts.map((part) => ({ ...part, at: part.period.start }));
-    case 'at_period_end':
-      return parts.map((part) => ({ ...part, at: lastInstantBefore(part.period.end) }));
+      return parts.map((part) => ({ ...part, at: line.period.start, chargePeriod: part.period }));
+    case 'at_period_end': {
+      const at = lastInstantBefore(line.period.end);
+      // A base fee is prorated: each part has its own share.
+      return parts.map((part) => ({ ...part, at, chargePeriod: isBaseFee(line) ? part.period : line.period }));
+    }
     case 'progressively': {
       const cuts = [...changes, ...line.segments.map(({ period }) => period.start)];
-      return parts.flatMap((part) => cutAt(part.period, cuts).map((period) => ({ ...part, period, at: period.start })));
+      return parts.flatMap((part) =>
+        cutAt(part.period, cuts).map((period) => ({ ...part, period, at: period.start, chargePeriod: period })),
+      );
     }
   }
 }

@@ -1,5 +1,8 @@
 /** What a row is for. These texts are on issued invoices, so they are permanent. */
-export type Ref = 'usage' | 'flat' | 'fixed' | 'minimum-commitment' | `tier-${number}` | `tier-${number}-flat`;
+/** What lacks to the minimum of the period. */
+export const MINIMUM_COMMITMENT = 'minimum-commitment';
+
+export type Ref = 'usage' | 'flat' | 'fixed' | typeof MINIMUM_COMMITMENT | `tier-${number}` | `tier-${number}-flat`;
 
 /** A reference without the number of its tier. `rate`: a row of a rate card, whose reference is the key of its rate. */
 export type RefKind = 'usage' | 'tier' | 'tier-flat' | 'flat' | 'fixed' | 'minimum-commitment' | 'rate';

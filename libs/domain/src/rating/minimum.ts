@@ -1,6 +1,7 @@
 import { type Decimal, ONE, ZERO } from '../money/decimal.js';
 import { money, moneyText } from '../money/money.js';
 import { isPerPeriod } from '../prices/price.js';
+import { MINIMUM_COMMITMENT } from '../prices/refs.js';
 import type { RatedRow } from './row.js';
 import type { ItemTerms } from './terms.js';
 
@@ -14,7 +15,7 @@ export function minimumCommitment(terms: ItemTerms, net: Decimal, currency: stri
   const shortfall = money(minimum, currency, 'commitments.minimum').minus(net);
   if (shortfall.lte(ZERO)) return null;
   return {
-    ref: 'minimum-commitment',
+    ref: MINIMUM_COMMITMENT,
     quantity: ONE,
     unitAmount: shortfall,
     unitAmountText: moneyText(shortfall, currency),

@@ -14,7 +14,7 @@ import {
 import type { Projecting } from '#read-model/projection';
 import { sha256, type CommandCall, type CommandDone } from '../command.js';
 import type { Tail } from './tail.js';
-import { notWithdrawn, withdraws } from './withdrawals.js';
+import { notWithdrawn, withdrawalOf, withdraws } from './withdrawals.js';
 
 const MAX_ATTEMPTS = 20;
 
@@ -82,7 +82,7 @@ export class EventBook {
       );
       return known === undefined
         ? this.append(stream, revision, call, await decision(events))
-        : this.knownAs(known, stream, revision, call);
+        : this.knownAs(withNotice(known, call, events), stream, revision, call);
     });
   }
 
@@ -225,6 +225,17 @@ export class EventBook {
       this.underWay.delete(watched);
     }
   }
+}
+
+/** A command that was withdrawn, and is repeated, records nothing: a file may be applied again. Its answer says so. */
+function withNotice(known: CommandDone, call: CommandCall, events: readonly RecordedEvent[]): CommandDone {
+  const recorded = events.findLast((event) => event.metadata.command?.key === call.key);
+  const withdrawal = recorded === undefined ? undefined : withdrawalOf(recorded, events);
+  if (recorded === undefined || withdrawal === undefined) return known;
+  const notice =
+    `${call.name} was recorded at position ${recorded.position} and withdrawn at position ${withdrawal.position}.` +
+    ' Nothing was recorded now. To state it again, give occurredAt.';
+  return { ...known, result: { ...known.result, notice } };
 }
 
 /** Whether the event was recorded by the same command, with the same body and occurredAt. */

@@ -1,0 +1,171 @@
+import { type Decimal, decimal, max, min, ZERO } from '../money/decimal.js';
+import { toMoney } from '../money/money.js';
+import { compareInstants, type Instant, isBefore } from '../time/instant.js';
+import { type Coupon, type Credit, inForce, type Share, taking } from './credits.js';
+import type { DraftRow, FrozenRow } from './invoice.js';
+
+/** What a row of a live invoice took of a credit (below 0: gave back), and the instant that the invoice is as of. */
+export interface CreditUse {
+  readonly creditId: string;
+  readonly amount: Decimal;
+  readonly asOf: Instant;
+}
+
+export const creditUses = (rows: Iterable<{ readonly row: FrozenRow; readonly asOf: Instant }>): CreditUse[] =>
+  [...rows].flatMap(({ row: { credits }, asOf }) =>
+    (credits ?? []).map(({ creditId, amount }) => ({ creditId, amount: decimal(amount), asOf })),
+  );
+
+/** The amount that live invoices have taken of each credit, less corrections. */
+export function creditUsed(rows: Iterable<FrozenRow>): Map<string, Decimal> {
+  const used = new Map<string, Decimal>();
+  for (const { credits } of rows)
+    for (const { creditId, amount } of credits ?? [])
+      used.set(creditId, (used.get(creditId) ?? ZERO).plus(decimal(amount)));
+  return used;
+}
+
+/** What a credit has left for the invoices as of an instant. */
+export interface CreditLeft extends Pick<Credit, 'creditId' | 'planIds' | 'billingKinds'> {
+  readonly left: Decimal;
+  /** Of a credit that has ended: the amount for each part that may take it. null: any part may take what is left. */
+  readonly parts: ReadonlyMap<string, Decimal> | null;
+}
+
+/**
+ * The credits that an invoice may take, with the rest of each, in the order in which they are drawn: lower priorities
+ * first, then the first to end, then the first granted. `voided`: the rows of void invoices, invoice by invoice. A part
+ * for which one of them took a credit may take it again, also if the credit has ended since: voiding an invoice never
+ * costs a tenant a credit.
+ */
+export function creditsLeft(
+  credits: readonly (Coupon | Credit)[],
+  uses: readonly CreditUse[],
+  {
+    asOf,
+    currency,
+    voided = [],
+  }: {
+    readonly asOf: Instant;
+    readonly currency: string;
+    readonly voided?: readonly (readonly FrozenRow[])[];
+  },
+): CreditLeft[] {
+  const ofCredit = Map.groupBy(uses, ({ creditId }) => creditId);
+  return credits
+    .filter((each): each is Credit => each.kind === 'credit')
+    .filter(
+      (each) => inForce(each, asOf) || (hasEnded(each, asOf) && each.isRevoked !== true && each.isWithdrawn !== true),
+    )
+    .sort((a, b) => a.priority - b.priority || compareEnds(a.until, b.until))
+    .map((each) => {
+      const used = ofCredit.get(each.creditId) ?? [];
+      const { creditId, planIds, billingKinds } = each;
+      const scope = { creditId, planIds, billingKinds };
+      if (rollsOver(each, asOf)) return { ...scope, left: rolledOver(each, used, currency), parts: null };
+      const left = max(ZERO, decimal(each.amount).minus(total(used)));
+      return { ...scope, left, parts: inForce(each, asOf) ? null : takenByPart(each, voided) };
+    });
+}
+
+/** What invoices as of an instant may take of each credit: its balance then. */
+export const balances = (
+  credits: readonly (Coupon | Credit)[],
+  uses: readonly CreditUse[],
+  at: { readonly asOf: Instant; readonly currency: string },
+): ReadonlyMap<string, Decimal> =>
+  new Map(
+    creditsLeft(
+      credits,
+      uses.filter(({ asOf }) => compareInstants(asOf, at.asOf) <= 0),
+      at,
+    ).map(({ creditId, left, parts }) => [creditId, parts === null ? left : ZERO]),
+  );
+
+const total = (uses: readonly CreditUse[]): Decimal => uses.reduce((all, { amount }) => all.plus(amount), ZERO);
+
+const rollsOver = ({ until, rollover, isRevoked, isWithdrawn }: Credit, asOf: Instant): boolean =>
+  until !== null &&
+  rollover !== null &&
+  isRevoked !== true &&
+  isWithdrawn !== true &&
+  !isBefore(asOf, until) &&
+  isBefore(asOf, rollover.until);
+
+/** Of 100.00 with 30.00 used and a rollover of 50 %: 50.00, less what was used after the end. */
+function rolledOver({ amount, until, rollover }: Credit, uses: readonly CreditUse[], currency: string): Decimal {
+  const part = toMoney(
+    decimal(amount)
+      .times(decimal(rollover?.percent ?? '0'))
+      .times(decimal('0.01')),
+    currency,
+  );
+  const isAfter = ({ asOf }: CreditUse): boolean => until !== null && !isBefore(asOf, until);
+  const unused = max(ZERO, decimal(amount).minus(total(uses.filter((use) => !isAfter(use)))));
+  return max(ZERO, min(unused, part).minus(total(uses.filter(isAfter))));
+}
+
+/** Whether invoices as of an instant may take a credit only again. */
+export const hasEnded = ({ until }: Pick<Credit, 'until'>, asOf: Instant): boolean =>
+  until !== null && !isBefore(asOf, until);
+
+/** The amount that void invoices took of a credit for each part: the largest, where several did. */
+function takenByPart({ creditId }: Credit, voided: readonly (readonly FrozenRow[])[]): Map<string, Decimal> {
+  const taken = new Map<string, Decimal>();
+  for (const rows of voided)
+    for (const [partId, ofPart] of Map.groupBy(rows, (row) => row.partId))
+      taken.set(partId, max(taken.get(partId) ?? ZERO, creditUsed(ofPart).get(creditId) ?? ZERO));
+  return taken;
+}
+
+const compareEnds = (a: Instant | null, b: Instant | null): number => {
+  if (a === b) return 0;
+  return a === null ? 1 : b === null ? -1 : compareInstants(a, b);
+};
+
+const isInScope = ({ planIds, billingKinds }: Pick<CreditLeft, 'planIds' | 'billingKinds'>, row: DraftRow): boolean =>
+  (planIds?.includes(row.planId) ?? true) && (billingKinds?.includes(row.billingKind) ?? true);
+
+/**
+ * Takes credits from the charge of each row after coupons, row by row in their order. What a reversal gives back, the
+ * same part may take again, also if its credit has ended since: a correction alone never costs a tenant a credit.
+ */
+export function withCredits(
+  rows: readonly DraftRow[],
+  coupons: readonly Coupon[],
+  left: readonly CreditLeft[],
+): DraftRow[] {
+  const pool = left.map((each) => ({ ...each, parts: each.parts === null ? null : new Map(each.parts) }));
+  const couponIds = new Set(coupons.map(({ creditId }) => creditId));
+  const returned = new Map<string, Map<string, Decimal>>();
+  for (const { kind, partId, credits } of rows) {
+    for (const { creditId, amount } of kind === 'reversal' ? (credits ?? []) : []) {
+      if (couponIds.has(creditId)) continue;
+      const ofPart = returned.get(partId) ?? new Map<string, Decimal>();
+      returned.set(partId, ofPart.set(creditId, (ofPart.get(creditId) ?? ZERO).minus(decimal(amount))));
+    }
+  }
+  return rows.map((row) => {
+    let open = decimal(row.net);
+    // Credits pay charges only. A negative row gives nothing back to them.
+    if (row.kind === 'reversal' || open.lte(ZERO)) return row;
+    const shares: Share[] = [];
+    const ofPart = returned.get(row.partId) ?? new Map<string, Decimal>();
+    for (const [creditId, available] of ofPart) {
+      const amount = min(available, open);
+      ofPart.set(creditId, available.minus(amount));
+      open = open.minus(amount);
+      shares.push({ creditId, amount });
+    }
+    for (const credit of pool) {
+      if (!isInScope(credit, row)) continue;
+      const ofThis = credit.parts?.get(row.partId) ?? ZERO;
+      const amount = min(credit.parts === null ? credit.left : min(credit.left, ofThis), open);
+      credit.left = credit.left.minus(amount);
+      credit.parts?.set(row.partId, ofThis.minus(amount));
+      open = open.minus(amount);
+      shares.push({ creditId: credit.creditId, amount });
+    }
+    return taking(row, shares);
+  });
+}
