@@ -60,9 +60,9 @@ const bill = async (
 const preview = async (commands: object[], at: string, more: object = {}): Promise<Preview> =>
   test.ledger.preview(commands, ADMIN, { at: instant(T(at)), ...more });
 const shown = ({ lines }: Preview) =>
-  lines.map(({ tenantId, invoiceId, period, before, after, difference }) => [
+  lines.map(({ tenantId, number, period, before, after, difference }) => [
     tenantId,
-    invoiceId === null ? 'open' : 'issued',
+    number ?? 'open',
     `${period.start.slice(5, 10)}/${period.end.slice(5, 10)}`,
     before,
     after,
@@ -86,7 +86,7 @@ describe('the preview of a corrected rate', () => {
     // t1: 100 at 0.10 stay 10.00, 200 from 20.00 to 2.00 (issued), 300 from 30.00 to 3.00 (open); t2: 50 from 5.00 to
     // 0.50 (open)
     expect(shown(seen)).toEqual([
-      ['t1', 'issued', '04-01/04-10', '30.00', '12.00', '-18.00'],
+      ['t1', 'INV-000001', '04-01/04-10', '30.00', '12.00', '-18.00'],
       ['t1', 'open', '04-10/05-01', '30.00', '3.00', '-27.00'],
       ['t2', 'open', '04-01/05-01', '5.00', '0.50', '-4.50'],
     ]);
@@ -117,7 +117,7 @@ describe('the preview of a corrected rate', () => {
     await bill('t1', '2026-05-01');
     // 3 and 24 at 0.01 instead of 0.10, on 10 April too
     expect(shown(await preview([right], '2026-04-10'))).toEqual([
-      ['t1', 'issued', '04-01/05-01', '2.70', '0.27', '-2.43'],
+      ['t1', 'INV-000001', '04-01/05-01', '2.70', '0.27', '-2.43'],
     ]);
   });
 
@@ -137,7 +137,7 @@ describe('the preview of a corrected rate', () => {
     expect((await preview([coupon], '2026-04-10')).total).toBe('-10.00');
     await test.apply(coupon);
     expect(shown(await preview([right], '2026-04-10'))).toEqual([
-      ['t1', 'issued', '04-01/04-10', '10.00', '1.00', '-9.00'],
+      ['t1', 'INV-000001', '04-01/04-10', '10.00', '1.00', '-9.00'],
     ]);
     await test.apply(right);
     // 20.00 are taken back, and half of 2.00 is charged
@@ -206,7 +206,7 @@ describe('the preview of', () => {
       '2026-04-20',
     );
     expect(shown(seen)).toEqual([
-      ['t1', 'issued', '04-01/05-01', '50.00', '40.00', '-10.00'],
+      ['t1', 'INV-000001', '04-01/05-01', '50.00', '40.00', '-10.00'],
       ['t2', 'open', '04-01/05-01', '50.00', '40.00', '-10.00'],
     ]);
   });
@@ -224,7 +224,7 @@ describe('the preview of', () => {
       [{ command: 'correct-usage', deploymentId: 'd1', ...key, quantity: null, reason: 'a test machine' }],
       '2026-04-20',
     );
-    expect(shown(seen)).toEqual([['t1', 'issued', '04-01/04-10', '20.00', '0.00', '-20.00']]);
+    expect(shown(seen)).toEqual([['t1', 'INV-000001', '04-01/04-10', '20.00', '0.00', '-20.00']]);
   });
 
   it('a resource that belonged to another in the past: its days are metered again', async () => {
@@ -254,7 +254,7 @@ describe('the preview of', () => {
     expect(seen.remetered).toEqual([3, 4, 5, 6, 7, 8, 9].map((day) => `2026-04-0${day}`));
     // 7 of 9 days × 24 hours at 0.01
     expect(shown(seen)).toEqual([
-      ['t1', 'issued', '04-01/04-10', '2.16', '0.48', '-1.68'],
+      ['t1', 'INV-000001', '04-01/04-10', '2.16', '0.48', '-1.68'],
       ['t2', 'open', '04-01/05-01', '0.00', '1.68', '1.68'],
     ]);
     expect(seen.total).toBe('0.00');

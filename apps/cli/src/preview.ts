@@ -56,9 +56,9 @@ function show({ position, lines, byTenant, byMonth, totals, remetered, margin }:
   else {
     print(
       table(
-        lines.map(({ invoiceId, before, after, difference, tax, quarantine, ...line }) => ({
+        lines.map(({ invoiceId, number, before, after, difference, tax, quarantine, ...line }) => ({
           tenantId: line.tenantId,
-          invoice: invoiceId ?? 'open',
+          invoice: number ?? invoiceId ?? 'open',
           billingKind: line.billingKind,
           period: line.period,
           before: quarantine?.before ?? before,

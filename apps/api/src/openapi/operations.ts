@@ -188,6 +188,7 @@ const zPreviewed = z.looseObject({
     z.looseObject({
       tenantId: z.string(),
       invoiceId: z.string().nullable().describe('The issued invoice that would be corrected. null: the part is open'),
+      number: z.string().nullable().describe('The number of this invoice'),
       lineId: z.string(),
       before: z.string(),
       after: z.string(),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { documentNumber } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
 import { byMonth } from '#domain/margin/months';
 import { type Decimal, decimal, sum, text, ZERO } from '#domain/money/decimal';
@@ -12,6 +13,7 @@ import { allLines } from '../invoices/contracts.js';
 import { recordedPartsOf } from '../invoices/parts.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readDeploymentsEver } from '#projections/deployments/deployments.read';
+import { readInvoices } from '#projections/invoices/invoices.read';
 import type { RevenueRow } from '#projections/margins/margins.table';
 import { addRevenue } from '#projections/margins/margins.trial';
 import { readChangedDays } from '#projections/metering/metering.read';
@@ -27,6 +29,8 @@ export interface PreviewedLine {
   readonly tenantId: string;
   /** The invoice that issued the part, which the difference would correct. null: the part is open. */
   readonly invoiceId: string | null;
+  /** The number of this invoice. */
+  readonly number: string | null;
   readonly lineId: string;
   readonly subscriptionId: string;
   readonly deploymentId: string;
@@ -62,10 +66,25 @@ export interface Effect {
  */
 export async function effectOf(trial: Trial, at: Instant): Promise<Effect> {
   const deployments = [...(await reachedDeployments(trial))].sort();
-  const lines: PreviewedLine[] = [];
+  const lines: UnnumberedLine[] = [];
   for (let from = 0; from < deployments.length; from += DEPLOYMENTS_AT_ONCE)
     lines.push(...(await differencesOf(trial, deployments.slice(from, from + DEPLOYMENTS_AT_ONCE), at)));
-  return summed(lines);
+  return summed(await numbered(trial, lines));
+}
+
+/** A line before the number of its invoice is known. */
+type UnnumberedLine = Omit<PreviewedLine, 'number'>;
+
+async function numbered({ core, from }: Trial, lines: readonly UnnumberedLine[]): Promise<PreviewedLine[]> {
+  const ids = [...new Set(lines.flatMap(({ invoiceId }) => invoiceId ?? []))];
+  const numbers = new Map(
+    (await readInvoices(core.db, from, ids)).flatMap(({ invoice_id, ordinal }) =>
+      ordinal === null ? [] : [[invoice_id, documentNumber('INV', ordinal)]],
+    ),
+  );
+  return lines.map(({ tenantId, invoiceId, ...line }) => {
+    return { tenantId, invoiceId, number: numbers.get(invoiceId ?? '') ?? null, ...line };
+  });
 }
 
 /** Rates sets of deployments, so that memory stays bounded however many a correction reaches. */
@@ -98,13 +117,13 @@ const TENANTS_OWN: ReadonlySet<string> = new Set([
   'TenantCorrected',
 ]);
 
-async function differencesOf(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<PreviewedLine[]> {
+async function differencesOf(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<UnnumberedLine[]> {
   const head = await trial.core.projector.position();
   const [before, after] = [
     await ratedAt(trial.core, trial.from, deploymentIds, at),
     await ratedAt(trial.core, head, deploymentIds, at),
   ];
-  return [...new Set([...before.keys(), ...after.keys()])].flatMap((partId): PreviewedLine[] => {
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((partId): UnnumberedLine[] => {
     const [old, now] = [before.get(partId), after.get(partId)];
     const shown = now ?? old;
     if (shown === undefined) return [];
