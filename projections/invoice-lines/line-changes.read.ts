@@ -1,4 +1,5 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { BASE_FEE } from '#domain/plans/plan';
 import type { Period } from '#domain/time/period';
 import type { Positions } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
@@ -17,6 +18,19 @@ export interface RatedLine {
   /** The readings of the line that are only in the log. */
   readonly logged: readonly RecordVersion[];
 }
+
+/** SQL: the part of a version's effective time that lies within the line `l`. Empty: the version does not matter. */
+const withinLine = (version: string): RawBuilder<unknown> => sql`
+  tstzrange(l.start_at, l.end_at) * tstzrange(${sql.ref(`${version}.effective_from`)},
+    ${sql.ref(`${version}.effective_until`)})`;
+
+/**
+ * SQL: where a version begins (1) or ends (-1) to be known, as `e(p, step)`. A correction of ten days of April replaces
+ * the versions before and after them too. Where the terms within the line stay the same, the steps add up to 0.
+ */
+const changesOf = (version: string): RawBuilder<unknown> => sql`
+  (SELECT * FROM (VALUES (${sql.ref(`${version}.position_from`)}, 1), (${sql.ref(`${version}.position_to`)}, -1))
+    AS e(p, step) WHERE p IS NOT NULL AND NOT isempty(${sql.ref(`${version}.clip`)})) e`;
 
 /**
  * The positions at which inputs of lines changed: their readings and the rates of those, their plans, subscriptions,
@@ -51,12 +65,23 @@ export async function readLineChanges(
       FROM (
         SELECT position_from, position_to FROM readings
         UNION ALL
-        SELECT r.position_from, r.position_to
-        FROM rates r JOIN (SELECT DISTINCT resource_type, resource_family, location FROM readings) k
-          USING (resource_type, resource_family, location)
+        SELECT p, NULL FROM (
+          SELECT r.position_from, r.position_to, to_jsonb(ARRAY[resource_type, resource_family, location,
+            r.unit_price::text, r.unit, r.currency, r.basis]) AS terms, ${withinLine('r')} AS clip
+          FROM rates r JOIN (SELECT DISTINCT resource_type, resource_family, location FROM readings) k
+            USING (resource_type, resource_family, location)) r
+        CROSS JOIN LATERAL ${changesOf('r')}
+        GROUP BY p, terms, clip HAVING sum(step) <> 0
         UNION ALL
-        SELECT position_from, position_to FROM plan_versions v
-        WHERE v.plan_id IN (SELECT jsonb_array_elements_text(l.plan_ids))
+        SELECT p, NULL FROM (
+          SELECT v.position_from, v.position_to, jsonb_build_array(v.plan_id, v.currency, v.interval,
+            CASE WHEN l.billing_kind = ${BASE_FEE} THEN jsonb_build_array(v.base_fee::text, v.payment_term)
+            ELSE (SELECT jsonb_agg(item) FROM jsonb_array_elements(v.items) item
+              WHERE item ->> 'billingKind' = l.billing_kind) END) AS terms, ${withinLine('v')} AS clip
+          FROM plan_versions v
+          WHERE v.plan_id IN (SELECT jsonb_array_elements_text(l.plan_ids))) v
+        CROSS JOIN LATERAL ${changesOf('v')}
+        GROUP BY p, terms, clip HAVING sum(step) <> 0
         UNION ALL
         SELECT position_from, position_to FROM subscriptions s WHERE s.subscription_id = l.subscription_id
         UNION ALL

@@ -1,6 +1,7 @@
 import type { LineDefinition } from '#domain/lines/line';
-import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
+import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
+import { compareInstants } from '#domain/time/instant';
 import { monthNamed, type Period } from '#domain/time/period';
 import { numberOf } from '../explain/issued.js';
 import { marginIn, marginMonths } from '#billing/costs/margin-month';
@@ -90,11 +91,18 @@ async function lineDifferencesOf(
       ),
     );
   const [before, after] = [await known(span.from), await known(span.to)];
-  const changed = [...new Set([...before.keys(), ...after.keys()])].flatMap((partId) => {
+  const parts = [...new Set([...before.keys(), ...after.keys()])].flatMap((partId) => {
     const [old, now] = [before.get(partId), after.get(partId)];
     const shown = now ?? old;
     return shown === undefined || isSame(old, now) ? [] : [{ partId, old, now, ...shown }];
   });
+  // A cut moves an amount from one part to another: it is neither a loss nor a gain, and is left out.
+  const cut = new Set(
+    [...Map.groupBy(parts, ({ line }) => line.lineId)]
+      .filter(([, ofLine]) => isMerelyCut(ofLine))
+      .map(([lineId]) => lineId),
+  );
+  const changed = parts.filter(({ line }) => !cut.has(line.lineId));
   const positions = await positionsOfLines(
     span,
     changed.map(({ line }) => line),
@@ -124,6 +132,21 @@ async function lineDifferencesOf(
 
 const isSame = (old: RatedAt | undefined, now: RatedAt | undefined): boolean =>
   old !== undefined && now !== undefined && old.net.eq(now.net) && old.part.period.end === now.part.period.end;
+
+type ChangedPart = { readonly old: RatedAt | undefined; readonly now: RatedAt | undefined };
+
+/** Whether a line was there before, and its changed parts come to the same amount up to the same end. */
+function isMerelyCut(parts: readonly ChangedPart[]): boolean {
+  const [old, now] = [parts.flatMap((each) => each.old ?? []), parts.flatMap((each) => each.now ?? [])];
+  const isAllSame = sum(old.map(({ net }) => net)).eq(sum(now.map(({ net }) => net)));
+  return old.length > 0 && now.length > old.length && isAllSame && endOf(old) === endOf(now);
+}
+
+const endOf = (parts: readonly RatedAt[]): string | undefined =>
+  parts
+    .map(({ part }) => part.period.end)
+    .sort(compareInstants)
+    .at(-1);
 
 /** Where that changed which each line is rated from: its readings and their rates, its plans, contract and cuts. */
 async function positionsOfLines(span: Span, lines: readonly LineDefinition[]): Promise<readonly (readonly number[])[]> {

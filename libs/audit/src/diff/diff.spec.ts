@@ -57,6 +57,41 @@ describe('a corrected price', () => {
     expect(found.lines[0]?.events).toMatchObject([{ type: 'RateCorrected', reason: 'a typo', position: after }]);
   });
 
+  it('is no cause of lines outside its dates, and a cut is no difference', async () => {
+    const used = (day: string) => ({
+      ...{ resourceId: 'x', billingKind: 'cores', granularity: 'event', quantity: '4', rateKey: KEY },
+      period: { start: `${day}T00:00:00Z`, end: `${day}T01:00:00Z` },
+    });
+    const observed = (day: string) => ({ command: 'observe-usage', deploymentId: 'd', observations: [used(day)] });
+    await test.apply(observed('2026-04-12'), observed('2026-05-02'));
+    const between = async (...commands: object[]) => {
+      const before = await test.core.projector.catchUp();
+      await test.apply(...commands);
+      const after = await test.core.projector.catchUp();
+      return (await differences(contextFor(test.core, after, ADMIN), before, after)).lines;
+    };
+    // 4 × 3 = 12.00 of the 12th become 4 × 5 = 20.00; May's 12.00 stay, and get a reading of 12.00 more.
+    const lines = await between(
+      {
+        ...{
+          command: 'correct-rate',
+          ...KEY,
+          unitPrice: '5',
+          reason: 'ten days',
+          effectiveFrom: '2026-04-10T00:00:00Z',
+        },
+        effectiveUntil: '2026-04-20T00:00:00Z',
+      },
+      observed('2026-05-03'),
+    );
+    expect(lines.map(({ difference, events }) => [difference, events.map(({ type }) => type)])).toEqual([
+      ['8.00', ['RateCorrected']],
+      ['12.00', ['UsageObserved']],
+    ]);
+    // Invoiced in the middle of May: April's line is billed as it is, and May's is cut in two of 24.00 in all.
+    expect(await between({ command: 'create-invoice', tenantId: 't', asOf: '2026-05-03T00:00:00Z' })).toEqual([]);
+  });
+
   it('is not a difference between two positions before it', async () => {
     const position = await test.core.projector.catchUp();
     const found = await differences(contextFor(test.core, position, ADMIN), position - 1, position - 1);
