@@ -174,6 +174,18 @@ export async function isEverHeld(db: Db, deploymentId: string, tenantId: string 
   return (await held.executeTakeFirst()) !== undefined;
 }
 
+/** Every deployment that ever had this subscription, also where it was withdrawn. */
+export async function readDeploymentsOfSubscription(db: Db, subscriptionId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('subscriptions')
+    .select('deployment_id')
+    .distinct()
+    .where('subscription_id', '=', subscriptionId)
+    .orderBy('deployment_id')
+    .execute();
+  return rows.map((row) => row.deployment_id);
+}
+
 /** The deployment of a subscription, as it is known now. undefined: there is no such subscription. */
 export async function readDeploymentOfSubscription(db: Db, subscriptionId: string): Promise<string | undefined> {
   const row = await db

@@ -39,6 +39,7 @@ import {
 } from '#ledger/query';
 import {
   readDeploymentOfSubscription,
+  readDeploymentsOfSubscription,
   readSubscriptionPage,
   SUBSCRIPTION_ORDER,
 } from '#projections/deployments/deployments.read';
@@ -79,6 +80,7 @@ const startSubscription = defineCommand({
             'subscription_exists',
             `subscription ${subscriptionId} already exists, for deployment ${elsewhere}`,
           );
+        await assertIdOf(core, subscriptionId, deploymentId);
         const decided = decideStart(deployment, {
           subscriptionId,
           deploymentId,
@@ -143,6 +145,7 @@ const correctSubscription = defineCommand({
     subscriptionId: zId,
     from: zInstant.optional(),
     anchor: zInstant.nullable().optional(),
+    planId: zId.optional().describe('The first plan'),
     plans: z
       .array(z.strictObject({ planId: zId, at: zInstant }))
       .optional()
@@ -158,7 +161,7 @@ const correctSubscription = defineCommand({
     if (Object.values(changes).every((value) => value === undefined))
       throw invalid(
         'nothing_to_correct',
-        'correct-subscription: give at least one of from, anchor, plans, cancelledAt',
+        'correct-subscription: give at least one of from, anchor, planId, plans, cancelledAt',
       );
     return corrected(core, call, subscriptionId, { reason }, async (subscription, deployment) => {
       const after = withTimeline(subscription, changes);
@@ -203,6 +206,25 @@ async function onSubscription(
     const deployment = deploymentOf(events, deploymentId);
     return { events: await decide(subscriptionIn(deployment, subscriptionId), deployment) };
   });
+}
+
+/**
+ * A withdrawn subscription keeps its id: lines are known by it, and what was issued of them stays with their deployment.
+ * Errors: `subscription_exists`.
+ */
+async function assertIdOf(core: LedgerCore, subscriptionId: string, deploymentId: string): Promise<void> {
+  // The log first: what it no longer has then, the read models have.
+  const { events } = await core.tail.read();
+  const ever = await readDeploymentsOfSubscription(core.db, subscriptionId);
+  for (const { type, data } of events)
+    if (type === 'SubscriptionStarted' && data.subscriptionId === subscriptionId) ever.push(data.deploymentId);
+  const other = ever.find((each) => each !== deploymentId);
+  if (other !== undefined)
+    throw conflict(
+      'subscription_exists',
+      `subscription ${subscriptionId} was of deployment ${other} before it was withdrawn: use another subscriptionId`,
+      [{ field: 'subscriptionId', message: 'is the id of a withdrawn subscription of another deployment' }],
+    );
 }
 
 export async function deploymentOfSubscription(core: LedgerCore, subscriptionId: string): Promise<string | undefined> {

@@ -87,6 +87,8 @@ export function withoutAssignment(deployment: Deployment, from: Instant): Deploy
 export interface SubscriptionChanges {
   readonly from?: Instant | undefined;
   readonly anchor?: Instant | null | undefined;
+  /** The first plan. */
+  readonly planId?: string | undefined;
   /** The plans after the first one. */
   readonly plans?: readonly { readonly planId: string; readonly at: Instant }[] | undefined;
   /** null: it was not cancelled. */
@@ -110,7 +112,7 @@ export function withTimeline(subscription: Subscription, changes: SubscriptionCh
     ...subscription,
     from,
     anchor: changes.anchor === undefined ? subscription.anchor : changes.anchor,
-    plans: [{ planId: firstPlan.planId, from }, ...later],
+    plans: [{ planId: changes.planId ?? firstPlan.planId, from }, ...later],
     cancelledAt,
   };
   guardTimeline(after);
@@ -175,7 +177,7 @@ export function withoutPlanChange(subscription: Subscription, at: Instant): Subs
     throw notFound(
       'unknown_plan_change',
       `subscription ${subscription.subscriptionId} does not change its plan at ${at}` +
-        (subscription.from === at ? ': it starts then. Use correct-subscription' : ''),
+        (subscription.from === at ? ': it starts then. Use correct-subscription with planId' : ''),
     );
   return { ...subscription, plans: [...subscription.plans.slice(0, 1), ...left] };
 }

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
+import { type TestLedger, testLedger } from '../support/ledger.js';
+
+/** What a person corrects or withdraws of subscriptions, tenants and plans, and states again. */
+
+const T = (date: string) => `${date}T00:00:00Z`;
+const USE = [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '1.00' } }];
+
+let test: TestLedger;
+beforeEach(async () => {
+  test = await testLedger();
+  await test.apply(tenant('a'), deployment('d1', 'a'), deployment('d2', 'a'), plan('p', '30.00', USE));
+});
+afterEach(async () => test.close());
+
+const withdraw = (what: string, key: object, reason = 'never was') => ({ command: 'withdraw', what, reason, ...key });
+const isSound = async (): Promise<void> => {
+  expect((await test.check()).failures).toEqual([]);
+};
+
+describe('a subscription id that was withdrawn', () => {
+  const used = {
+    code: 'subscription_exists',
+    message: 'subscription s was of deployment d1 before it was withdrawn: use another subscriptionId',
+  };
+
+  it('is not used on another deployment: its lines are those of the first', async () => {
+    await test.apply(subscription('s', 'd1', 'p'), withdraw('start-subscription', { subscriptionId: 's' }));
+    // The read models may not know it yet, and then they do.
+    expect(await test.refused(subscription('s', 'd2', 'p'))).toMatchObject(used);
+    expect(await test.ask('subscriptions')).toMatchObject({ items: [] });
+    expect(await test.refused(subscription('s', 'd2', 'p'))).toMatchObject(used);
+    await test.apply(subscription('s2', 'd2', 'p'));
+    await isSound();
+  });
+
+  it('is used on the same deployment again', async () => {
+    await test.apply(subscription('s', 'd1', 'p'), withdraw('start-subscription', { subscriptionId: 's' }));
+    await test.apply({ ...subscription('s', 'd1', 'p'), from: T('2026-04-02') });
+    expect(await test.ask('subscriptions')).toMatchObject({
+      items: [{ subscriptionId: 's', deploymentId: 'd1', period: { start: T('2026-04-02') } }],
+    });
+    await isSound();
+  });
+});
+
+describe('the first plan of a subscription', () => {
+  const plans = async (): Promise<string[]> => {
+    const { items } = await test.ask<{ items: { plans: { planId: string; from: string }[] }[] }>('subscriptions');
+    return (items[0]?.plans ?? []).map(({ planId, from }) => `${planId} ${from.slice(0, 10)}`);
+  };
+  const correct = (more: object) => ({
+    ...{ command: 'correct-subscription', subscriptionId: 's', reason: 'the other plan was ordered', ...more },
+  });
+
+  it('is corrected, and what was issued is put right', async () => {
+    await test.apply(plan('q', '20.00', USE), subscription('s', 'd1', 'p'));
+    await test.apply({ command: 'change-plan', subscriptionId: 's', planId: 'p', at: T('2026-05-01') });
+    const bill = async (asOf: string) => {
+      const [created] = await test.apply({ command: 'create-invoice', tenantId: 'a', asOf: T(asOf) });
+      const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+      const invoiceId = invoices[0]?.invoiceId;
+      await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
+      return test.ask<{ subtotal: string }>('invoice', { id: invoiceId });
+    };
+    expect(await bill('2026-04-01')).toMatchObject({ subtotal: '30.00' });
+    expect(await test.refused(withdraw('change-plan', { subscriptionId: 's', at: T('2026-04-01') }))).toMatchObject({
+      code: 'unknown_plan_change',
+      message: expect.stringContaining('it starts then. Use correct-subscription with planId'),
+    });
+    await test.apply(correct({ planId: 'q' }));
+    expect(await plans()).toEqual(['q 2026-04-01', 'p 2026-05-01']);
+    // 20.00 instead of 30.00
+    expect(await bill('2026-04-02')).toMatchObject({ subtotal: '-10.00' });
+    await isSound();
+  });
+
+  it('is corrected with the start, and must be a plan of then', async () => {
+    await test.apply(plan('q', '20.00', USE), subscription('s', 'd1', 'p'));
+    await test.apply(correct({ planId: 'q', from: T('2026-04-11') }));
+    expect(await plans()).toEqual(['q 2026-04-11']);
+    expect(await test.refused(correct({ planId: 'none' }))).toMatchObject({ code: 'unknown_plan' });
+    expect(await test.refused(correct({}))).toMatchObject({
+      code: 'nothing_to_correct',
+      message: 'correct-subscription: give at least one of from, anchor, planId, plans, cancelledAt',
+    });
+  });
+});
