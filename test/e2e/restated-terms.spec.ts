@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
-import { type TestLedger, testLedger } from '../support/ledger.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** What a person corrects or withdraws of subscriptions, tenants and plans, and states again. */
 
@@ -15,6 +15,9 @@ beforeEach(async () => {
 afterEach(async () => test.close());
 
 const withdraw = (what: string, key: object, reason = 'never was') => ({ command: 'withdraw', what, reason, ...key });
+const erase = async (tenantId: string): Promise<void> => {
+  await test.core.pool.query('DELETE FROM ledgerline_private.tenant_details WHERE tenant_id = $1', [tenantId]);
+};
 const isSound = async (): Promise<void> => {
   expect((await test.check()).failures).toEqual([]);
 };
@@ -85,5 +88,48 @@ describe('the first plan of a subscription', () => {
       code: 'nothing_to_correct',
       message: 'correct-subscription: give at least one of from, anchor, planId, plans, cancelledAt',
     });
+  });
+});
+
+describe('details and terms of a tenant', () => {
+  const correct = (more: object) => ({ command: 'correct-tenant', tenantId: 'c', reason: 'as agreed', ...more });
+  const first = async () => (await test.ask<{ items: object[] }>('tenants', { tenantId: 'c' })).items[0];
+
+  it('are taken away by null', async () => {
+    const details = { address: '1 Main St', taxNumber: 'DE1', email: 'c@example.org', paymentTermsDays: 14 };
+    await test.apply(tenant('c', details));
+    expect(await first()).toMatchObject(details);
+    await test.apply(correct({ address: null, paymentTermsDays: null }));
+    expect(await first()).toMatchObject({ ...details, address: null, paymentTermsDays: null });
+    await test.apply(correct({ taxNumber: null, email: null }));
+    expect(await first()).toMatchObject({ name: 'c', taxNumber: null, email: null });
+    const again = await test.ledger.execute(correct({ taxNumber: null, paymentTermsDays: null }), ADMIN);
+    expect(again.status).toBe('unchanged');
+    await isSound();
+  });
+
+  it('that were erased are asked for only where details are corrected', async () => {
+    await test.apply(tenant('c', { address: '1 Main St' }));
+    await erase('c');
+    await test.apply(correct({ timeZone: 'Europe/Paris', currencies: ['EUR'], paymentTermsDays: 30 }));
+    expect(await first()).toMatchObject({
+      ...{ name: null, timeZone: 'Europe/Paris', currencies: ['EUR'], paymentTermsDays: 30 },
+    });
+    expect(await test.refused(correct({ email: 'c@example.org' }))).toMatchObject({ code: 'details_erased' });
+    await test.apply(correct({ email: 'c@example.org', name: 'C' }));
+    expect(await first()).toMatchObject({ name: 'C', address: null, email: 'c@example.org' });
+    await isSound();
+  });
+
+  it('keep the currencies that it has: invoices, plans and credits may be in them', async () => {
+    await test.apply(tenant('c', { currencies: ['EUR'] }));
+    expect(await test.refused(correct({ currencies: [] }))).toMatchObject({
+      code: 'currency_in_use',
+      message: expect.stringContaining('EUR'),
+    });
+    expect(await test.refused(correct({ currencies: ['GBP'] }))).toMatchObject({ code: 'currency_in_use' });
+    await test.apply(correct({ currencies: ['EUR', 'GBP'] }));
+    expect(await first()).toMatchObject({ currency: 'USD', currencies: ['EUR', 'GBP'] });
+    await isSound();
   });
 });

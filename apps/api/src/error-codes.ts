@@ -16,6 +16,7 @@ export const ERROR_CODES: readonly string[] = [
   'credit_note_exceeds_invoice',
   'credit_revoked',
   'credit_taken',
+  'currency_in_use',
   'currency_mismatch',
   'database_not_writable',
   'database_unavailable',

@@ -55,18 +55,8 @@ const zTimeZone = z.string().refine(isTimeZone, 'is not a time zone such as "Eur
 const zCurrencies = z
   .array(zCurrency)
   .describe('Further currencies that the tenant is billed in: each subscription is billed in that of its plan');
-/** Details that can be erased, and the payment terms. */
-const detailFields = {
-  address: zText.optional(),
-  taxNumber: zText.optional(),
-  email: zText.optional(),
-  paymentTermsDays: z
-    .int()
-    .min(0)
-    .max(MAX_PAYMENT_TERMS_DAYS)
-    .optional()
-    .describe('Days from the issue of an invoice until it is due'),
-};
+const zPaymentTermsDays = z.int().min(0).max(MAX_PAYMENT_TERMS_DAYS);
+const PAYMENT_TERMS = 'Days from the issue of an invoice until it is due';
 
 const registerTenant = defineCommand({
   name: 'register-tenant',
@@ -78,7 +68,10 @@ const registerTenant = defineCommand({
     currencies: zCurrencies.optional(),
     timeZone: zTimeZone.default('UTC'),
     tax: zTax.optional(),
-    ...detailFields,
+    address: zText.optional(),
+    taxNumber: zText.optional(),
+    email: zText.optional(),
+    paymentTermsDays: zPaymentTermsDays.optional().describe(PAYMENT_TERMS),
   }),
   key: ({ tenantId }) => [tenantId],
   personal: {
@@ -193,7 +186,10 @@ const correctTenant = defineCommand({
     name: zText.optional(),
     timeZone: zTimeZone.optional(),
     currencies: zCurrencies.optional(),
-    ...detailFields,
+    address: zText.nullable().optional().describe('null takes it away'),
+    taxNumber: zText.nullable().optional().describe('null takes it away'),
+    email: zText.nullable().optional().describe('null takes it away'),
+    paymentTermsDays: zPaymentTermsDays.nullable().optional().describe(`${PAYMENT_TERMS}. null takes them away`),
     reason: zText.min(1),
   }),
   key: 'none',
@@ -205,27 +201,50 @@ const correctTenant = defineCommand({
   mistakes: { correctedBy: ['correct-tenant'] },
   example: { tenantId: 'acme', timeZone: 'UTC', paymentTermsDays: 14, reason: 'as agreed' },
   async handle(call, core) {
-    const { tenantId, timeZone, currencies, paymentTermsDays, reason, name, ...others } = call.fields;
-    return corrected(core, call, tenantId, { reason }, async (tenant) => {
-      const known = await detailsOf(core, tenant);
-      const named = name ?? known?.name;
-      if (named === undefined)
-        throw invalid('details_erased', `the details of tenant ${tenantId} were erased: give its name`, [
-          { field: 'name', message: 'must be given: it was erased' },
-        ]);
-      const stated = Object.fromEntries(Object.entries(others).filter(([, value]) => value !== undefined));
-      const details = { ...known, ...stated, name: named };
-      const isSame = known !== undefined && canonicalJson(details) === canonicalJson(known);
-      return {
-        ...tenant,
-        timeZone: timeZone ?? tenant.timeZone,
-        currencies: currencies ?? tenant.currencies,
-        ...(isSame ? {} : await core.details.keep(tenantId, details)),
-        paymentTermsDays: paymentTermsDays ?? tenant.paymentTermsDays,
-      };
-    });
+    const { tenantId, timeZone, currencies, paymentTermsDays, reason, ...details } = call.fields;
+    return corrected(core, call, tenantId, { reason }, async (tenant) => ({
+      ...tenant,
+      timeZone: timeZone ?? tenant.timeZone,
+      currencies: currencies ?? tenant.currencies,
+      ...(await correctedDetails(core, tenant, details)),
+      paymentTermsDays: paymentTermsDays === undefined ? tenant.paymentTermsDays : paymentTermsDays,
+    }));
   },
 });
+
+interface DetailsCorrection {
+  readonly name?: string | undefined;
+  readonly address?: string | null | undefined;
+  readonly taxNumber?: string | null | undefined;
+  readonly email?: string | null | undefined;
+}
+
+const stated = (given: string | null | undefined, known: string | undefined): string | undefined =>
+  given === undefined ? known : (given ?? undefined);
+
+/** The details with corrections: what is absent stays, and null takes a detail away. Errors: `details_erased`. */
+async function correctedDetails(
+  core: LedgerCore,
+  tenant: Tenant,
+  { name, address, taxNumber, email }: DetailsCorrection,
+): Promise<Partial<Pick<Tenant, 'detailsRef' | 'detailsHash'>>> {
+  const known = await detailsOf(core, tenant);
+  if (known === undefined && [name, address, taxNumber, email].every((each) => each === undefined || each === null))
+    return {};
+  const named = name ?? known?.name;
+  if (named === undefined)
+    throw invalid('details_erased', `the details of tenant ${tenant.tenantId} were erased: give its name`, [
+      { field: 'name', message: 'must be given: it was erased' },
+    ]);
+  const details: Details = {
+    name: named,
+    address: stated(address, known?.address),
+    taxNumber: stated(taxNumber, known?.taxNumber),
+    email: stated(email, known?.email),
+  };
+  const isSame = known !== undefined && canonicalJson(details) === canonicalJson(known);
+  return isSame ? {} : core.details.keep(tenant.tenantId, details);
+}
 
 const setGracePeriod = defineCommand({
   name: 'set-grace-period',

@@ -20,7 +20,7 @@ export const tenantEventsWith = (zId: IdSchema) => ({
     detailsHash: z.string(),
     /** Further currencies that it is billed in. Absent: none. */
     currencies: z.array(zCurrency).optional(),
-    /** The days from issue until an invoice is due. Absent: it says no due date. */
+    /** The days from issue until an invoice is due. Absent: invoices have no due date. */
     paymentTermsDays: z.number().int().nonnegative().optional(),
   }),
   TenantTaxSet: z.object({ tenantId: zId, name: zText, ratePercent: zDecimal, from: zInstant }),
@@ -120,9 +120,21 @@ export const currenciesOf = ({ currency, currencies }: Pick<Tenant, 'currency' |
   ...new Set([currency, ...currencies]),
 ];
 
-/** Corrects a tenant. Nothing happens if it is right already. */
+/**
+ * Corrects a tenant. Nothing happens if it is right already. A currency is only ever added: an invoice, a plan or a
+ * credit may be in those that it has. Errors: `currency_in_use`.
+ */
 export function correctTenant(before: Tenant, after: Tenant, correction: Correction): TenantEvent[] {
   if (JSON.stringify(after) === JSON.stringify(before)) return [];
+  const kept = currenciesOf(after);
+  const lost = currenciesOf(before).filter((each) => !kept.includes(each));
+  if (lost.length > 0)
+    throw conflict(
+      'currency_in_use',
+      `tenant ${before.tenantId} is billed in ${lost.join(' and ')}: an invoice, a plan or a credit may be in it. ` +
+        `Give it with the currencies to add`,
+      [{ field: 'currencies', message: `must include ${lost.join(' and ')}` }],
+    );
   const { currency: _, currencies, taxes, gracePeriods, paymentTermsDays, ...state } = after;
   const data = {
     ...state,
