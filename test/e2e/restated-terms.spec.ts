@@ -133,3 +133,54 @@ describe('details and terms of a tenant', () => {
     await isSound();
   });
 });
+
+describe('a publication of a plan that never was', () => {
+  const published = async (): Promise<string[]> => {
+    const { items } = await test.ask<{
+      items: { baseFee: string; effectiveFrom: string; effectiveUntil: string | null }[];
+    }>('plans', { planId: 'p' });
+    return items.map(
+      ({ baseFee, effectiveFrom, effectiveUntil }) =>
+        `${baseFee} ${effectiveFrom.slice(0, 10)}/${effectiveUntil?.slice(0, 10) ?? ''}`,
+    );
+  };
+  const publish = (date: string, baseFee: string) => plan('p', baseFee, USE, { effectiveFrom: T(date) });
+  const correct = (from: string, until: string | null, baseFee: string) => ({
+    ...{ command: 'correct-plan', planId: 'p', effectiveFrom: T(from), baseFee, reason: 'as agreed' },
+    ...(until === null ? {} : { effectiveUntil: T(until) }),
+  });
+  const never = (date: string, reason = 'never was') =>
+    withdraw('publish-plan', { planId: 'p', effectiveFrom: T(date) }, reason);
+
+  it('is withdrawn where a correction gave it the terms before it', async () => {
+    await test.apply(publish('2026-05-01', '40.00'), correct('2026-05-01', null, '30.00'));
+    expect(await published()).toEqual(['30.00 2026-01-01/']);
+    await test.apply(never('2026-05-01'));
+    expect(await published()).toEqual(['30.00 2026-01-01/']);
+    expect(await test.refused(never('2026-05-01', 'again'))).toMatchObject({ code: 'unknown_publication' });
+    // Its key is free.
+    await test.apply(publish('2026-05-01', '45.00'));
+    expect(await published()).toEqual(['30.00 2026-01-01/2026-05-01', '45.00 2026-05-01/']);
+    await isSound();
+  });
+
+  it('is withdrawn where a correction reaches over its start: those terms hold on', async () => {
+    await test.apply(publish('2026-05-01', '40.00'), correct('2026-04-01', '2026-06-01', '35.00'));
+    expect(await published()).toEqual([
+      ...['30.00 2026-01-01/2026-04-01', '35.00 2026-04-01/2026-06-01', '40.00 2026-06-01/'],
+    ]);
+    await test.apply(never('2026-05-01'));
+    expect(await published()).toEqual(['30.00 2026-01-01/2026-04-01', '35.00 2026-04-01/']);
+    await isSound();
+  });
+
+  it('leaves the next one, also where a correction gave both the same terms', async () => {
+    await test.apply(publish('2026-05-01', '40.00'), publish('2026-07-01', '50.00'));
+    await test.apply(correct('2026-07-01', null, '40.00'));
+    expect(await published()).toEqual(['30.00 2026-01-01/2026-05-01', '40.00 2026-05-01/']);
+    await test.apply(never('2026-05-01'));
+    expect(await published()).toEqual(['30.00 2026-01-01/2026-07-01', '40.00 2026-07-01/']);
+    expect(await test.refused(never('2026-06-01'))).toMatchObject({ code: 'unknown_publication' });
+    await isSound();
+  });
+});

@@ -24,7 +24,7 @@ import { zPrice } from '#domain/prices/price';
 import { zId, zInstant, zText } from '#domain/schema';
 import { type Assignment, tenantAt } from '#domain/tenants/deployment';
 import { currenciesOf, foldTenant, tenantStream } from '#domain/tenants/tenant';
-import { compareInstants, type Instant, isBefore } from '#domain/time/instant';
+import { compareInstants, type Instant } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
@@ -50,10 +50,9 @@ const publishPlan = defineCommand({
     fields: z.strictObject({ planId: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
       const { planId, effectiveFrom } = call.fields;
-      return corrected(core, call, planId, (versions, history) => {
-        const next = publications(history).find((from) => isBefore(effectiveFrom, from)) ?? null;
-        return withoutPublication(versions, { planId, effectiveFrom, next }, correction);
-      });
+      return corrected(core, call, planId, (versions, history) =>
+        withoutPublication(versions, { planId, effectiveFrom, publications: publications(history) }, correction),
+      );
     },
   }),
   example: {

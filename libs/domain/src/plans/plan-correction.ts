@@ -72,21 +72,30 @@ export function correctPlan(versions: readonly PlanVersion[], input: PlanChanges
   return planCorrected(planId, versions, after, correction);
 }
 
-/** The terms of a plan without one publication, up to the next one. Errors: `unknown_publication`. */
+/**
+ * The terms of a plan without one publication, up to the next one. `publications`: the instants from which terms were
+ * published, in order of time: the versions may not show them, since neighbours with the same terms are one. It is
+ * recorded even where no terms change, so that it is known as withdrawn. Errors: `unknown_publication`.
+ */
 export function withoutPublication(
   versions: readonly PlanVersion[],
-  { planId, effectiveFrom, next }: { planId: string; effectiveFrom: Instant; next: Instant | null },
+  { planId, effectiveFrom, publications }: { planId: string; effectiveFrom: Instant; publications: readonly Instant[] },
   correction: Correction,
 ): PlanEvent[] {
-  const removed = { start: effectiveFrom, end: next };
-  if (!versions.some(({ effectiveFrom: from }) => from === effectiveFrom))
+  if (!publications.includes(effectiveFrom))
     throw notFound('unknown_publication', `plan ${planId} was not published from ${effectiveFrom}`);
-  const kept = versions.filter(({ effectiveFrom: from }) => !contains(removed, from));
-  // The terms before the publication hold on in its place.
-  const after = kept.map((version) =>
-    version.effectiveUntil === effectiveFrom ? { ...version, effectiveUntil: next } : version,
-  );
-  return planCorrected(planId, versions, after, correction);
+  const next = publications.find((from) => isBefore(effectiveFrom, from)) ?? null;
+  const removed = { start: effectiveFrom, end: next };
+  const endsBefore = (end: Instant | null): end is Instant => end !== null && (next === null || isBefore(end, next));
+  const after = versions.flatMap((version): PlanVersion[] => {
+    const { effectiveFrom: from, effectiveUntil: until } = version;
+    if (contains(removed, from))
+      return next === null || endsBefore(until) || until === next ? [] : [{ ...version, effectiveFrom: next }];
+    // The terms before the publication hold on in its place.
+    const holdsOn = isBefore(from, effectiveFrom) && endsBefore(until) && !isBefore(until, effectiveFrom);
+    return [holdsOn ? { ...version, effectiveUntil: next } : version];
+  });
+  return [correctedEvent(planId, versions, after, correction)];
 }
 
 function planCorrected(
@@ -95,11 +104,20 @@ function planCorrected(
   after: readonly PlanVersion[],
   correction: Correction,
 ): PlanEvent[] {
+  if (JSON.stringify(joined(before)) === JSON.stringify(joined(after))) return [];
+  return [correctedEvent(planId, before, after, correction)];
+}
+
+function correctedEvent(
+  planId: string,
+  before: readonly PlanVersion[],
+  after: readonly PlanVersion[],
+  correction: Correction,
+): PlanEvent {
   const merged = joined(after);
-  if (JSON.stringify(joined(before)) === JSON.stringify(merged)) return [];
   const changedFrom = firstDifference(before.map(factOf), merged.map(factOf));
   const stored = merged.map(({ planId: _, items, ...version }) => ({ ...version, items: [...items] }));
-  return [{ type: 'PlanCorrected', data: { planId, versions: stored, changedFrom, ...correction } }];
+  return { type: 'PlanCorrected', data: { planId, versions: stored, changedFrom, ...correction } };
 }
 
 /** A name is no term: nothing that is owed depends on it. */
