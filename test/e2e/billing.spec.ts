@@ -322,6 +322,19 @@ describe('usage priced by a rate card', () => {
     expect(next.total).toBe('-8.50');
   });
 
+  it('names the unit of the rate', async () => {
+    await onPlan(card);
+    await test.apply(
+      { command: 'set-rate', ...key, unit: 'core hour', unitPrice: '0.10', effectiveFrom: T('2026-01-01') },
+      vm('2026-04-03', '100'),
+    );
+    expect((await issue('2026-04-10')).lines.flatMap(({ rows }) => rows)).toMatchObject([
+      { quantity: '100', unitAmount: '0.10', unit: 'core hour' },
+    ]);
+    const html = await test.ask<string>('invoice-document', { id: 'INV-000001' });
+    expect(html).toContain('0.10 / core hour');
+  });
+
   it('books nothing if a rate is set or corrected to its present value', async () => {
     await onPlan(card);
     await test.apply(

@@ -52,6 +52,7 @@ export const zRow = z
     ref: z.string(),
     quantity: zQuantity,
     unitAmount: zMoney,
+    unit: z.string().optional().describe('What the unit amount is for, if its rate says so'),
     gross: zMoney,
     discount: zMoney,
     credit: zMoney,

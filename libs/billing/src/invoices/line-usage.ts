@@ -223,7 +223,10 @@ function priced(
           'currency_mismatch',
           `${key} is priced in ${segment.currency}, the line is in ${line.currency}: nothing is converted`,
         );
-      return { ref: `${key}@${segment.effectiveFrom}`, quantity, unitAmount: decimal(segment.unitPrice) };
+      return {
+        ...{ ref: `${key}@${segment.effectiveFrom}`, quantity, unitAmount: decimal(segment.unitPrice) },
+        ...(segment.unit === null ? {} : { unit: segment.unit }),
+      };
     },
   );
 }

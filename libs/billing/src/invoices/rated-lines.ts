@@ -222,6 +222,7 @@ export const printFrozen = (row: FrozenRow, currency: string) => ({
   ref: row.ref,
   quantity: row.quantity,
   unitAmount: unitAmountText(decimal(row.unitAmount), currency),
+  ...(row.unit === undefined ? {} : { unit: row.unit }),
   gross: moneyText(decimal(row.gross), currency),
   discount: moneyText(decimal(row.discount), currency),
   credit: moneyText(decimal(row.credit), currency),

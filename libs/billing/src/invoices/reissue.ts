@@ -7,8 +7,9 @@ import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { claimedParts, rated } from './rated-invoice.js';
 
-/** An issued invoice in one canonical form: its rows and totals. */
-export const canonicalInvoice = (invoiceId: string, rows: readonly FrozenRow[]): string => {
+/** An issued invoice in one canonical form: its rows and totals. Rows that were issued before units had none. */
+export const canonicalInvoice = (invoiceId: string, issued: readonly FrozenRow[]): string => {
+  const rows = issued.map(({ unit: _, ...row }) => row);
   const total = (field: 'net' | 'tax'): string => text(sum(rows.map((row) => decimal(row[field]))));
   return canonicalJson({ invoiceId, rows, subtotal: total('net'), tax: total('tax') });
 };

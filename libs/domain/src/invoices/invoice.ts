@@ -44,6 +44,8 @@ const frozenRowWith = (zId: IdSchema) =>
     ref: z.string(),
     quantity: zDecimal,
     unitAmount: zDecimal,
+    /** What the unit amount is for, if the rate says so. */
+    unit: z.string().optional(),
     gross: zDecimal,
     discount: zDecimal,
     credit: zDecimal,

@@ -229,6 +229,7 @@ function chargeRow(line: LineDefinition, charge: Charge, row: RatedRow, taxes: r
     ref: row.ref,
     quantity: text(row.quantity),
     unitAmount: text(row.unitAmount),
+    ...(row.unit === undefined ? {} : { unit: row.unit }),
     gross: text(row.gross),
     discount: text(row.discount),
     credit: text(row.credit),

@@ -7,6 +7,8 @@ export interface CardUsage {
   readonly ref: string;
   readonly quantity: Decimal;
   readonly unitAmount: Decimal;
+  /** The unit of the rate, if it names one. */
+  readonly unit?: string | undefined;
 }
 
 /** The usage since the period's start: one quantity, or for a rate card one per rate. */
@@ -20,6 +22,8 @@ export interface Component {
   readonly unitAmount: Decimal;
   /** The unit amount as the price writes it: "1.00", not "1". */
   readonly unitAmountText: string;
+  /** What the unit amount is for, if its rate says so: `minute`. */
+  readonly unit?: string | undefined;
 }
 
 /** When the amount of a period is billed: in its first part, part by part, or in its last part, once it is over. */

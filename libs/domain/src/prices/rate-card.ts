@@ -24,10 +24,8 @@ export const rateCard: PriceModel<z.infer<typeof schema>, readonly CardUsage[]> 
   pricedBy: 'card_usage',
   billedWhen: () => 'progressively',
   components: (_price, usage) =>
-    byRate(usage).map(({ ref, quantity, unitAmount }): Component => ({
-      ref,
-      quantity,
-      unitAmount,
-      unitAmountText: text(unitAmount),
+    byRate(usage).map(({ ref, quantity, unitAmount, unit }): Component => ({
+      ...{ ref, quantity, unitAmount, unitAmountText: text(unitAmount) },
+      ...(unit === undefined ? {} : { unit }),
     })),
 };

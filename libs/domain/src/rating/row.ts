@@ -11,6 +11,8 @@ export interface RatedRow {
   readonly unitAmount: Decimal;
   /** The unit amount as its price writes it. */
   readonly unitAmountText: string;
+  /** What the unit amount is for, if its rate says so. */
+  readonly unit?: string | undefined;
   readonly gross: Decimal;
   readonly discount: Decimal;
   readonly credit: Decimal;
@@ -22,6 +24,7 @@ export interface PrintedRow {
   readonly ref: string;
   readonly quantity: string;
   readonly unitAmount: string;
+  readonly unit?: string | undefined;
   readonly gross: string;
   readonly discount: string;
   readonly credit: string;
@@ -32,6 +35,7 @@ export const printRow = (row: RatedRow, currency: string): PrintedRow => ({
   ref: row.ref,
   quantity: text(row.quantity),
   unitAmount: row.unitAmountText,
+  ...(row.unit === undefined ? {} : { unit: row.unit }),
   gross: moneyText(row.gross, currency),
   discount: moneyText(row.discount, currency),
   credit: moneyText(row.credit, currency),

@@ -228,8 +228,9 @@ function within({ period }: Line, { chargePeriod }: Row, description: string, da
 }
 
 function amountsRow(kind: string, description: string, row: Row): Html {
-  const { taxRatePercent, quantity, unitAmount, gross, discount, credit, net } = row;
-  const figures = [`${taxRatePercent} %`, quantity, unitAmount, gross, discount, credit, net];
+  const { taxRatePercent, quantity, unitAmount, unit, gross, discount, credit, net } = row;
+  const perUnit = unit === undefined ? unitAmount : `${unitAmount} / ${unit}`;
+  const figures = [`${taxRatePercent} %`, quantity, perUnit, gross, discount, credit, net];
   return html`<tr class="${kind}"><td>${description}</td>${figures.map(figure)}</tr>`;
 }
 
