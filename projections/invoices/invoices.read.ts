@@ -301,6 +301,8 @@ export async function readVoidedCredits(
 /** A part that an issued, non-void invoice claims, or one of its rows. Rows are in the order of issue. */
 export interface IssuedPart {
   readonly part_id: string;
+  /** Of the invoice. A line that was in another currency when it was billed has parts in both. */
+  readonly currency: string;
   /** null: it is claimed. */
   readonly row: FrozenRow | null;
 }
@@ -308,14 +310,14 @@ export interface IssuedPart {
 /** A part billed at zero has no rows. Its claim shows that it is billed. */
 export async function readIssuedParts(db: Db, position: number, partIds: readonly string[]): Promise<IssuedPart[]> {
   const { rows } = await sql<IssuedPart>`
-    SELECT b.part_id, b.row
+    SELECT b.part_id, b.currency, b.row
     FROM unnest(${partIds}::uuid[]) AS w(part_id)
     CROSS JOIN LATERAL (
-      SELECT p.part_id, NULL::jsonb AS row, i.ordinal, -1 AS n
+      SELECT p.part_id, i.currency, NULL::jsonb AS row, i.ordinal, -1 AS n
       FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
       WHERE p.part_id = w.part_id AND ${isBooked(position, 'i')}
       UNION ALL
-      SELECT r.part_id, r.row, i.ordinal, r.n
+      SELECT r.part_id, i.currency, r.row, i.ordinal, r.n
       FROM invoice_rows r JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt
       WHERE r.part_id = w.part_id AND ${isBooked(position, 'i')}
       OFFSET 0) b

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { FROM_EVER, instant } from '#domain/time/instant';
 import { type TestLedger, testLedger } from '../../test/support/ledger.js';
 import type { ReadModels } from '#read-model/read-models';
-import { readUsageByKind, readUsageRecordPage } from './usage-records.read.js';
+import { readMeteredRecords, readUsageByKind, readUsageRecordPage } from './usage-records.read.js';
 
 const T = (date: string) => instant(`${date}T00:00:00Z`);
 const reading = (start: string, end: string) => ({
@@ -105,5 +105,27 @@ describe('usage_records by month', () => {
     const broad = plan.match(/Index Cond: [^\n]*/g)?.filter((condition) => !condition.includes('resource_id'));
     // Only whether the kind has any hour that day is asked of all resources, in one step through the index.
     expect(broad?.filter((condition) => !condition.includes('(period_start > g.day)'))).toEqual([]);
+  });
+});
+
+describe('metered readings', () => {
+  it('are those in force at a position, also where another took their place since', async () => {
+    const droplet = { provider: 'do', providerId: 'vm', kind: 'droplet', name: 'vm', deploymentId: 'd' };
+    const day = { start: T('2026-06-01'), end: T('2026-06-02') };
+    const metering = { command: 'run-metering', date: '2026-06-01' };
+    await test.apply({ command: 'observe-resource', ...droplet, status: 'active', seenAt: T('2026-06-01') }, metering);
+    const before = await test.core.projector.catchUp();
+    await test.apply(
+      {
+        ...{ command: 'correct-resource', provider: 'do', providerId: 'vm', from: T('2026-06-01'), status: 'off' },
+        reason: 'a mistake',
+      },
+      metering,
+    );
+    const after = await test.core.projector.catchUp();
+    const quantities = async (position: number): Promise<string[]> =>
+      (await readMeteredRecords(test.core.db, position, day)).map(({ quantity }) => quantity);
+    expect(await quantities(before)).toEqual(['24']);
+    expect(await quantities(after)).toEqual(['0']);
   });
 });

@@ -179,11 +179,15 @@ export async function readHeldRecords(
   return rows;
 }
 
-/** Readings metered from the inventory within a period that are in force now. */
-export async function readMeteredRecords(db: Kysely<ReadModels>, { start, end }: Period): Promise<RecordVersion[]> {
+/** Readings metered from the inventory within a period that are in force at a position. */
+export async function readMeteredRecords(
+  db: Kysely<ReadModels>,
+  position: number,
+  { start, end }: Period,
+): Promise<RecordVersion[]> {
   const { rows } = await sql<RecordVersion>`
     SELECT * FROM usage_records
-    WHERE origin = 'metering' AND position_to IS NULL
+    WHERE origin = 'metering' AND ${at(position)}
       AND period_start >= ${start}::timestamptz AND period_start < ${end}::timestamptz`.execute(db);
   return rows;
 }

@@ -280,6 +280,28 @@ describe('accrual at the last instant of a period', () => {
   });
 });
 
+describe('a fee in arrears that was billed to the end of its subscription', () => {
+  it('is not negative once the cancellation never was: it is what an invoice would bill', async () => {
+    const never = { command: 'withdraw', what: 'cancel-subscription', subscriptionId: 's1', at: T('04-16') };
+    await test.apply(
+      tenant('t1'),
+      deployment('d1', 't1'),
+      plan('p', '30.00', [REQUESTS], { paymentTerm: 'in_arrears' }),
+      subscription('s1', 'd1', 'p'),
+      { command: 'cancel-subscription', subscriptionId: 's1', at: T('04-16') },
+    );
+    // 30.00 × 15 ⁄ 30
+    expect(await bill('04-16')).toBe('15.00');
+    await test.apply({ ...never, reason: 'the customer stays' });
+    const due = async (at: string) =>
+      (await test.ask<{ subtotal: string }>('invoice-preview', { tenantId: 't1', at: T(at) })).subtotal;
+    expect(await due('04-20')).toBe('0.00');
+    expect(figures(await accrual('04-20'))).toEqual(['15.00', '15.00', '0.00']);
+    expect(figures(await accrual('04-30T23:59:59'))).toEqual(['30.00', '15.00', '15.00']);
+    expect(await bill('05-01')).toBe('15.00');
+  });
+});
+
 describe('who may see it', () => {
   it('is platform_admin alone', async () => {
     await expect(test.ledger.ask('accrual', { at: T('04-16') }, { ...ADMIN, role: 'operator' })).rejects.toMatchObject({

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { instant } from '#domain/time/instant';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
-import { type TestLedger, testLedger } from '../support/ledger.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** A tenant that is billed in several currencies: each subscription in that of its plan, nothing is converted. */
 
@@ -101,4 +102,114 @@ it('has credit and previews in each', async () => {
   const preview = await test.ask<Invoice>('invoice-preview', { tenantId: 'a', currency: 'EUR', at: T('2026-04-20') });
   expect(preview).toMatchObject({ currency: 'EUR', total: '15.00' });
   expect(await bill('2026-04-20')).toEqual(['EUR 15.00', 'USD 30.00']);
+});
+
+interface Difference {
+  readonly currency: string;
+  readonly before: string | null;
+  readonly after: string | null;
+  readonly period: { readonly start: string };
+}
+
+describe('a plan in another currency that is learnt after its billing', () => {
+  const corrected = { command: 'correct-subscription', subscriptionId: 's1', planId: 'eur', reason: 'sold in euro' };
+  const booked = async (): Promise<string[]> => {
+    const { items } = await test.ask<{ items: readonly Invoice[] }>('invoices', { tenantId: 'a' });
+    return items
+      .filter(({ number }) => Number(number.slice('INV-'.length)) > 2)
+      .flatMap(({ currency, lines }) => lines.map(({ billingKind, net }) => `${billingKind} ${currency} ${net}`))
+      .filter((line) => !line.endsWith(' 0.00'))
+      .sort();
+  };
+
+  it('takes back what was billed in the one, and bills in the other: two lines of the preview', async () => {
+    await use('d1', '2026-04-03', '5');
+    await bill('2026-04-20');
+    const { lines, total, totals } = await test.ledger.preview([corrected], ADMIN, { at: instant(T('2026-04-20')) });
+    const shown = lines.map(
+      ({ billingKind, currency, before, after, difference }) =>
+        `${billingKind} ${currency} ${before} ${after} ${difference}`,
+    );
+    // 20.00 and 5 × 2.00 in EUR, instead of 30.00 and 5 × 1.00 in USD
+    expect(shown.sort()).toEqual([
+      'base_fee EUR 0.00 20.00 20.00',
+      'base_fee USD 30.00 0.00 -30.00',
+      'hours EUR 0.00 10.00 10.00',
+      'hours USD 5.00 0.00 -5.00',
+    ]);
+    expect(total).toBeNull();
+    expect(totals).toEqual([
+      { currency: 'EUR', total: '30.00' },
+      { currency: 'USD', total: '-35.00' },
+    ]);
+    const before = await test.core.projector.catchUp();
+    await test.apply(corrected);
+    const { lines: changed } = await test.ask<{ lines: readonly Difference[] }>('diff', { from: String(before) });
+    const ofApril = changed.filter(
+      ({ period, before: was, after }) => period.start < T('2026-05-01') && was !== '0.00' && after !== '0.00',
+    );
+    expect(ofApril.map(({ currency, before: was, after }) => `${currency} ${was} ${after}`).sort()).toEqual([
+      ...['EUR null 10.00', 'EUR null 20.00', 'USD 30.00 null', 'USD 5.00 null'],
+    ]);
+    expect(await bill('2026-04-21')).toEqual(['EUR 30.00', 'USD -35.00']);
+    expect(await booked()).toEqual([
+      ...['base_fee EUR 20.00', 'base_fee USD -30.00', 'hours EUR 10.00', 'hours USD -5.00'],
+    ]);
+    expect((await test.check()).failures).toEqual([]);
+  });
+
+  it('accrues in its own currency, and issued is what was billed in it', async () => {
+    await use('d1', '2026-04-03', '5');
+    await bill('2026-04-20');
+    await test.apply(corrected);
+    const { subscriptions } = await test.ask<{ subscriptions: readonly object[] }>('accrual', {
+      ...{ at: T('2026-04-20'), currency: 'EUR' },
+    });
+    expect(subscriptions).toMatchObject([
+      // 20.00 and 5 × 2.00: nothing of it was issued in EUR
+      { subscriptionId: 's1', accrued: '30.00', issued: '0.00', unbilled: '30.00' },
+      { subscriptionId: 's2', accrued: '20.00', issued: '20.00', unbilled: '0.00' },
+    ]);
+    const { items } = await test.ask<{ items: readonly { status: string; currency: string; net: string }[] }>('lines', {
+      ...{ subscriptionId: 's1', at: T('2026-04-20') },
+    });
+    expect(items.filter(({ net }) => net !== '0.00').map(({ currency, net }) => `${currency} ${net}`)).toEqual([
+      ...['EUR 20.00', 'EUR 10.00'],
+    ]);
+  });
+});
+
+describe('a day that is not metered', () => {
+  it('refuses the invoices in all currencies, before one is drafted', async () => {
+    const droplets = [{ billingKind: 'droplet_hours', price: { model: 'unit', unitAmount: '0.01' } }];
+    const droplet = { provider: 'do', providerId: 'vm', kind: 'droplet', name: 'vm', deploymentId: 'd3' };
+    await test.apply(...[deployment('d3', 'a'), plan('vm', '10.00', droplets), subscription('s3', 'd3', 'vm')], {
+      command: 'observe-resource',
+      ...droplet,
+      status: 'active',
+      seenAt: T('2026-04-01'),
+    });
+    // The droplet is billed in USD; EUR comes first.
+    const create = { command: 'create-invoice', tenantId: 'a', asOf: T('2026-04-03') };
+    expect(await test.refused(create)).toMatchObject({ code: 'not_metered' });
+    expect(await test.ask('invoices')).toMatchObject({ items: [] });
+    await test.apply({ ...create, unmetered: 'bill' });
+    expect(await test.ask('invoices')).toMatchObject({ items: [{ currency: 'EUR' }, { currency: 'USD' }] });
+  });
+});
+
+describe('the preview of an invoice', () => {
+  it('names the other currencies in which something is due', async () => {
+    await test.apply(
+      ...[tenant('b', { currencies: ['EUR', 'GBP'] }), deployment('d3', 'b'), subscription('s3', 'd3', 'eur')],
+    );
+    const preview = async (currency?: string) =>
+      test.ask('invoice-preview', {
+        tenantId: 'b',
+        at: T('2026-04-20'),
+        ...(currency === undefined ? {} : { currency }),
+      });
+    expect(await preview()).toMatchObject({ currency: 'USD', total: '0.00', otherCurrencies: ['EUR'] });
+    expect(await preview('EUR')).toMatchObject({ currency: 'EUR', total: '20.00', otherCurrencies: [] });
+  });
 });

@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import type { LineDefinition } from '#domain/lines/line';
-import { type Decimal, sum } from '#domain/money/decimal';
+import { countsUsage, type LineDefinition } from '#domain/lines/line';
+import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { contains } from '#domain/time/period';
 import { printRated } from '#domain/rating/row';
+import { add } from '#domain/rating/subtract';
 import { type AccruedLine, accruedLines } from '#billing/invoices/accrued-lines';
 import { allLines } from '#billing/invoices/contracts';
 import { ADMIN, defineQuery, type QueryContext, zAsOf, zAt } from '#ledger/query';
@@ -122,14 +123,21 @@ function totalOf(of: readonly Figures[], currency: string) {
   return { ...printed, total: printed.unbilled };
 }
 
+/** Of all parts together. A fee is 1, however it is cut. */
+const quantityOf = ({ line, parts }: AccruedLine): string =>
+  countsUsage(line) ? text(sum(parts.map(({ quantity }) => decimal(quantity)))) : (parts[0]?.quantity ?? '0');
+
 function printLine(accrued: AccruedLine) {
   const { line, parts, quarantined } = accrued;
-  const rows = parts.flatMap((part) => part.rows);
+  const rows = add(
+    [],
+    parts.flatMap((part) => part.rows),
+  );
   return {
     lineId: line.lineId,
     billingKind: line.billingKind,
     period: line.period,
-    quantity: parts[0]?.quantity ?? '0',
+    quantity: quantityOf(accrued),
     rows: printRated(rows, line.currency),
     ...printFigures([accrued], line.currency),
     quarantine: quarantined === null ? null : { code: quarantined.code, message: quarantined.message },

@@ -93,7 +93,7 @@ const voidInvoice = defineCommand({
   fields: zOnInvoice,
   key: ({ invoiceId }) => [invoiceId],
   isPreviewed: false,
-  mistakes: { final: 'A void invoice stays void. Create an invoice again: it bills the same.' },
+  mistakes: { final: 'A void invoice stays void. Run create-invoice again: it bills the same usage.' },
   example: { invoiceId: FIRST_INVOICE, at: MID_APRIL, reason: 'too early' },
   async handle(call, core) {
     const { invoiceId, at, reason } = call.fields;
@@ -214,7 +214,13 @@ export const zInvoice = z
   .meta({ id: 'Invoice' });
 
 const zInvoicePreview = z
-  .object({ invoiceId: z.null(), number: z.null(), status: z.literal('preview'), ...invoiceFields })
+  .object({
+    invoiceId: z.null(),
+    number: z.null(),
+    status: z.literal('preview'),
+    ...invoiceFields,
+    otherCurrencies: z.array(z.string()).describe('Other currencies of the tenant in which something is due'),
+  })
   .meta({ id: 'InvoicePreview' });
 
 export const invoices = defineQuery({

@@ -242,7 +242,7 @@ async function withdraw(
   day: Period,
   readings: readonly MeteredReading[],
 ): Promise<Withdrawn> {
-  const rows = await readMeteredRecords(core.db, day);
+  const rows = await readMeteredRecords(core.db, await core.projector.position(), day);
   const pruned = await fromLog(core, await prunedOfMonth(core, monthOf(day.start).start));
   rows.push(
     ...pruned.versions.filter(

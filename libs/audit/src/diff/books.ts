@@ -91,30 +91,30 @@ async function lineDifferencesOf(
       ),
     );
   const [before, after] = [await known(span.from), await known(span.to)];
-  const parts = [...new Set([...before.keys(), ...after.keys()])].flatMap((partId) => {
-    const [old, now] = [before.get(partId), after.get(partId)];
+  const parts = [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
+    const [old, now] = [before.get(key), after.get(key)];
     const shown = now ?? old;
-    return shown === undefined || isSame(old, now) ? [] : [{ partId, old, now, ...shown }];
+    return shown === undefined || isSame(old, now) ? [] : [{ old, now, ...shown }];
   });
   // A cut moves an amount from one part to another: it is neither a loss nor a gain, and is left out.
   const cut = new Set(
-    [...Map.groupBy(parts, ({ line }) => line.lineId)]
+    [...Map.groupBy(parts, ({ line }) => lineKey(line))]
       .filter(([, ofLine]) => isMerelyCut(ofLine))
-      .map(([lineId]) => lineId),
+      .map(([key]) => key),
   );
-  const changed = parts.filter(({ line }) => !cut.has(line.lineId));
+  const changed = parts.filter(({ line }) => !cut.has(lineKey(line)));
   const positions = await positionsOfLines(
     span,
     changed.map(({ line }) => line),
   );
   return explained(
     span,
-    changed.map(({ partId, old, now, line, part }, index) => {
+    changed.map(({ old, now, line, part }, index) => {
       const money = (net: Decimal): string => moneyText(net, line.currency);
       return {
         difference: {
-          lineId: partId,
-          parentLineId: partId === line.lineId ? null : line.lineId,
+          lineId: part.partId,
+          parentLineId: part.partId === line.lineId ? null : line.lineId,
           tenantId,
           deploymentId: line.deploymentId,
           billingKind: line.billingKind,
@@ -129,6 +129,8 @@ async function lineDifferencesOf(
     }),
   );
 }
+
+const lineKey = ({ lineId, currency }: LineDefinition): string => JSON.stringify([lineId, currency]);
 
 const isSame = (old: RatedAt | undefined, now: RatedAt | undefined): boolean =>
   old !== undefined && now !== undefined && old.net.eq(now.net) && old.part.period.end === now.part.period.end;

@@ -6,7 +6,7 @@ import { fromMicros, type Instant, isBefore, micros } from '#domain/time/instant
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readIssuedParts } from '#projections/invoices/invoices.read';
 import { couponsOfLines } from './billing-facts.js';
-import { recordedPartsOf } from './parts.js';
+import { type LinePart, recordedPartsOf } from './parts.js';
 import { type RatedLine, rateLines } from './rated-lines.js';
 
 /** An open line, and what it comes to so far. Money of the line's currency. */
@@ -27,23 +27,31 @@ export async function accruedLines(
   at: Instant,
 ): Promise<AccruedLine[]> {
   const couponsOf = await couponsOfLines(core, position, null);
-  const issued = await issuedOf(core, position, lines, couponsOf);
-  const toRate = (line: LineDefinition, until: Instant) => ({
-    ...{ line, recorded: [], at: until, currency: line.currency, coupons: couponsOf(line), taxes: [] },
+  const parts = await recordedPartsOf(core, position, { lineIds: lines.map(({ lineId }) => lineId) });
+  const issued = await issuedOf(core, position, { lines, parts, couponsOf });
+  const recorded = Map.groupBy(parts, ({ lineId }) => lineId);
+  const toRate = (line: LineDefinition, until: Instant, of: readonly LinePart[]) => ({
+    ...{ line, recorded: of, at: until, currency: line.currency, coupons: couponsOf(line), taxes: [] },
   });
   const ending = lines.filter((line) => isLastInstant(line, at));
   const rated = await rateLines(core, position, [
-    ...lines.map((line) => toRate(line, isLastInstant(line, at) ? line.period.end : at)),
-    // The same, as if they went on: the rest falls due at the end.
-    ...ending.map((line) => toRate(goingOn(line), line.period.end)),
+    // In their parts, as an invoice rates them: what fell due at the end of a part that was billed as the last stays.
+    ...lines.map((line) =>
+      toRate(line, isLastInstant(line, at) ? line.period.end : at, recorded.get(line.lineId) ?? []),
+    ),
+    // Whole, and whole as if they went on: the rest falls due at the end.
+    ...ending.map((line) => toRate(line, line.period.end, [])),
+    ...ending.map((line) => toRate(goingOn(line), line.period.end, [])),
   ]);
-  const unended = new Map(rated.slice(lines.length).map((each) => [each.line.lineId, netOf(each)]));
+  const netById = (of: readonly RatedLine[]) => new Map(of.map((each) => [each.line.lineId, netOf(each)]));
+  const ended = netById(rated.slice(lines.length, lines.length + ending.length));
+  const unended = netById(rated.slice(lines.length + ending.length));
   return rated.slice(0, lines.length).map((each): AccruedLine => {
     const { lineId } = each.line;
     const booked = issued.get(lineId) ?? ZERO;
     if (each.quarantined !== null) return { ...each, accrued: booked, issued: booked, dueAtPeriodEnd: ZERO };
-    const accrued = netOf(each);
-    return { ...each, accrued, issued: booked, dueAtPeriodEnd: accrued.minus(unended.get(lineId) ?? accrued) };
+    const dueAtPeriodEnd = (ended.get(lineId) ?? ZERO).minus(unended.get(lineId) ?? ZERO);
+    return { ...each, accrued: netOf(each), issued: booked, dueAtPeriodEnd };
   });
 }
 
@@ -63,21 +71,36 @@ const goingOn = (line: LineDefinition): LineDefinition => ({
 
 const netOf = ({ parts }: RatedLine): Decimal => sum(parts.flatMap(({ rows }) => rows.map(({ net }) => net)));
 
-/** What live issued invoices booked of lines, with corrections, before credits. */
+/** What live issued invoices in the currency of each line booked of it, with corrections, before credits. */
 async function issuedOf(
   core: LedgerCore,
   position: number,
-  lines: readonly LineDefinition[],
-  couponsOf: (line: LineDefinition) => readonly Coupon[],
+  {
+    lines,
+    parts,
+    couponsOf,
+  }: {
+    readonly lines: readonly LineDefinition[];
+    readonly parts: readonly LinePart[];
+    readonly couponsOf: (line: LineDefinition) => readonly Coupon[];
+  },
 ): Promise<ReadonlyMap<string, Decimal>> {
-  const parts = await recordedPartsOf(core, position, { lineIds: lines.map(({ lineId }) => lineId) });
   const ids = parts.map(({ partId }) => partId);
-  const booked = (await readIssuedParts(core.db, position, ids)).flatMap(({ row }) => row ?? []);
-  const byLine = Map.groupBy(booked, ({ lineId }) => lineId);
+  const booked = (await readIssuedParts(core.db, position, ids)).flatMap(({ currency, row }) =>
+    row === null ? [] : [{ currency, row }],
+  );
+  const byLine = Map.groupBy(booked, ({ row }) => row.lineId);
   return new Map(
     lines.map((line) => {
       const coupons = new Set(couponsOf(line).map(({ creditId }) => creditId));
-      return [line.lineId, chargeOf(byLine.get(line.lineId) ?? [], coupons)];
+      const rows = (byLine.get(line.lineId) ?? []).filter(({ currency }) => currency === line.currency);
+      return [
+        line.lineId,
+        chargeOf(
+          rows.map(({ row }) => row),
+          coupons,
+        ),
+      ];
     }),
   );
 }

@@ -26,7 +26,15 @@ import {
   printTotals,
 } from './invoice-format.js';
 import { loadUsageAt } from './line-usage.js';
-import { billingsOf, claimedPartsOf, type InvoiceToRate, rate, rated, usageNeededFor } from './rated-invoice.js';
+import {
+  billingsOf,
+  claimedPartsOf,
+  type InvoiceToRate,
+  isNothing,
+  rate,
+  rated,
+  usageNeededFor,
+} from './rated-invoice.js';
 import { type PartsOfLine, quantitiesOf, usageOfParts } from './rated-lines.js';
 
 export type { InvoiceView } from './invoice-format.js';
@@ -174,11 +182,16 @@ export async function invoicePreview(
   const account = await tenantAccount(core, position, tenantId, asked);
   const { currency, taxes } = account;
   const known = await readLines(core, position, [tenantId]);
-  const toBill: InvoiceToRate = {
-    ...{ invoiceId: 'preview', account, until: at, selection: null },
+  const toBill = (of: TenantAccount): InvoiceToRate => ({
+    ...{ invoiceId: 'preview', account: of, until: at, selection: null },
     select: (facts) => billingAsOf(facts, at),
-  };
-  const { invoice } = await rated(core, position, toBill, known);
+  });
+  const { invoice } = await rated(core, position, toBill(account), known);
+  const otherCurrencies: string[] = [];
+  for (const other of account.currencies.filter((each) => each !== currency)) {
+    const { invoice: due } = await rated(core, position, toBill({ ...account, currency: other }), known);
+    if (!isNothing(due) || due.quarantined.length > 0) otherCurrencies.push(other);
+  }
   const { claimed, rows } = invoice;
   const quarantined: readonly Quarantined[] = invoice.quarantined;
   const lines = known({ account, position, until: at }).filter((line) => isBilledIn(account, line));
@@ -202,5 +215,6 @@ export async function invoicePreview(
     ...printTotals(rows, currency),
     taxes: printTaxes(rows, taxes, currency),
     quarantined,
+    otherCurrencies,
   };
 }

@@ -30,7 +30,7 @@ import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import { rootText } from '#transparency/kept-tree';
 import { type TenantAccount, tenantAccount } from './accounts.js';
 import { billingFacts } from './billing-facts.js';
-import { claimedParts, isNothing, leftOut, rated, toClaimedPart } from './rated-invoice.js';
+import { billingsOf, claimedParts, isNothing, leftOut, rated, toClaimedPart } from './rated-invoice.js';
 import { assertMetered } from '../metering/not-metered.js';
 import { canonicalJson, type CommandCall, type CommandDone, sha256, stepOf } from '#ledger/command';
 import { answerIfKnown, type AppendCause, type Decision } from '#ledger/appending/event-book';
@@ -82,11 +82,29 @@ export class Invoicing {
    */
   async create(call: CommandCall, wanted: InvoiceToCreate): Promise<CommandDone> {
     const { currencies } = await tenantAccount(this.core, await this.core.projector.catchUp(), wanted.tenantId);
+    // Of all currencies before the first draft: a refusal leaves nothing behind.
+    if (wanted.unmetered !== 'bill' && currencies.length > 1)
+      for (const currency of currencies) await this.assertMeteredIn(currency, wanted);
     const [own = '', ...others] = currencies;
     let before: CommandDone | null = null;
     // The tenant's own currency comes last: its append records the key of the command, with the whole answer.
     for (const currency of others) before = await this.createIn(currency, stepOf(call), wanted, before);
     return this.createIn(own, call, wanted, before);
+  }
+
+  /** Errors: `not_metered`, unless the invoice in this currency was created before. */
+  private async assertMeteredIn(currency: string, { tenantId, asOf, selection }: InvoiceToCreate): Promise<void> {
+    const invoices = foldInvoices(
+      (await this.core.book.load(billingStream(tenantId, currency))).filter(isInvoiceEvent),
+    );
+    const { live, nextId } = invoiceFor(invoices, { tenantId, currency, asOf, selection });
+    if (live !== undefined) return;
+    const position = await this.core.projector.catchUp();
+    const account = await tenantAccount(this.core, position, tenantId, currency);
+    const [billing] = await billingsOf(this.core, position, [
+      { invoiceId: nextId, account, until: asOf, selection, select: (each) => billingAsOf(each, asOf) },
+    ]);
+    if (billing !== undefined) await assertMetered(this.core, position, billing.facts, asOf);
   }
 
   /** `before`: what was created in other currencies. The answer names it too. */

@@ -167,8 +167,8 @@ async function viewsOf(context: QueryContext, at: Instant, entries: readonly Ent
   ]);
   const quantities = new Map(billed.flatMap((each) => quantitiesOf(each, usage)));
   const rated = toRate.map((each) => rateOne(each, usage(each.line, position)));
-  const partIds = rated.flatMap(({ parts }) => parts.map(({ partId }) => partId));
-  const rows = await bookedByPart(context, partIds);
+  const currencyOf = new Map(rated.flatMap(({ line, parts }) => parts.map(({ partId }) => [partId, line.currency])));
+  const rows = await bookedByPart(context, currencyOf);
   const views = new Map(
     rated
       .flatMap((each) => printLine(each, { rows, quantities }))
@@ -195,9 +195,13 @@ async function billedParts({ core, position }: QueryContext, lines: readonly Lin
 
 async function bookedByPart(
   { core, position }: QueryContext,
-  partIds: readonly string[],
+  currencyOf: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, readonly FrozenRow[]>> {
-  const parts = Map.groupBy(await readIssuedParts(core.db, position, partIds), ({ part_id }) => part_id);
+  const issued = await readIssuedParts(core.db, position, [...currencyOf.keys()]);
+  const parts = Map.groupBy(
+    issued.filter(({ part_id, currency }) => currencyOf.get(part_id) === currency),
+    ({ part_id }) => part_id,
+  );
   return new Map([...parts].map(([partId, of]) => [partId, of.flatMap(({ row }) => row ?? [])]));
 }
 

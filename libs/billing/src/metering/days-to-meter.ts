@@ -212,5 +212,5 @@ async function staleRecords(
   metered: readonly MeteredReading[],
 ): Promise<RecordVersion[]> {
   const isStale = staleness(metered);
-  return (await readMeteredRecords(core.db, day)).filter((row) => row.position_from <= position && isStale(row));
+  return (await readMeteredRecords(core.db, position, day)).filter(isStale);
 }

@@ -123,8 +123,8 @@ async function differencesOf(trial: Trial, deploymentIds: readonly string[], at:
     await ratedAt(trial.core, trial.from, deploymentIds, at),
     await ratedAt(trial.core, head, deploymentIds, at),
   ];
-  return [...new Set([...before.keys(), ...after.keys()])].flatMap((partId): UnnumberedLine[] => {
-    const [old, now] = [before.get(partId), after.get(partId)];
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((key): UnnumberedLine[] => {
+    const [old, now] = [before.get(key), after.get(key)];
     const shown = now ?? old;
     if (shown === undefined) return [];
     const { line, part } = shown;
@@ -137,7 +137,7 @@ async function differencesOf(trial: Trial, deploymentIds: readonly string[], at:
       {
         tenantId: line.tenantId,
         invoiceId: part.issued ? part.invoiceId : null,
-        lineId: partId,
+        lineId: part.partId,
         subscriptionId: line.subscriptionId,
         deploymentId: line.deploymentId,
         billingKind: line.billingKind,
@@ -160,7 +160,10 @@ export interface RatedAt {
   readonly quarantined: string | null;
 }
 
-/** The amount of each part of the lines of these deployments, as known at a position. */
+/**
+ * The amount of each part of the lines of these deployments, as known at a position, by part and currency: amounts of
+ * two currencies have no difference, and a line whose plan is corrected may change its currency.
+ */
 export async function ratedAt(
   core: LedgerCore,
   position: number,
@@ -203,7 +206,7 @@ export async function ratedAt(
   return new Map(
     rated.flatMap(({ line, parts: of, quarantined }) =>
       of.map((part): [string, RatedAt] => [
-        part.partId,
+        JSON.stringify([part.partId, line.currency]),
         { line, part, net: netOf(part.rows), quarantined: quarantined?.code ?? null },
       ]),
     ),
@@ -215,7 +218,8 @@ function summed(all: readonly PreviewedLine[]): Effect {
     (a, b) =>
       compareText(a.tenantId, b.tenantId) ||
       compareInstants(a.period.start, b.period.start) ||
-      compareText(a.lineId, b.lineId),
+      compareText(a.lineId, b.lineId) ||
+      compareText(a.currency, b.currency),
   );
   const total = (group: readonly { readonly difference: string }[], currency: string): string =>
     moneyText(sum(group.map(({ difference }) => decimal(difference))), currency);
