@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { instant } from '#domain/time/instant';
+import { type Instant, instant } from '#domain/time/instant';
 import { invoiceRun, type InvoiceRun, type TenantBilled } from '#operations/invoice-run';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
@@ -234,24 +234,31 @@ describe('days to be metered', () => {
     });
   });
 
-  it('fail the check while a metered day is marked', async () => {
+  it('fail the check while a metered day stays marked after the daily job was due; before it is a notice', async () => {
     await test.apply(...droplets(1));
     await meter(1, 3);
     expect(await test.ask('check')).toMatchObject({ ok: true });
     const [corrected] = await test.apply(correction({ from: '2026-04-03T00:00:00Z', status: 'off' }));
-    expect(await test.ask('check')).toMatchObject({
-      ok: false,
-      failures: [
-        {
-          code: 'metered_day_changed',
-          message:
-            '2026-04-03 was metered, and changed afterwards: resource droplet-1 of digitalocean was corrected: a mistake',
-          ids: { date: '2026-04-03', markedAt: (corrected as { position: number }).position },
-          remedy: 'Meter it again: ledgerline meter --date 2026-04-03. The daily job does so for days that are over.',
-        },
-      ],
+    const { position: markedAt } = corrected as { position: number };
+    const marked = {
+      code: 'metered_day_changed',
+      message:
+        'The inventory of 2026-04-03 changed after it was metered:' +
+        ' resource droplet-1 of digitalocean was corrected: a mistake',
+      ids: { date: '2026-04-03', markedAt, causes: ['resource droplet-1 of digitalocean was corrected: a mistake'] },
+      remedy: 'Meter it again: ledgerline meter --date 2026-04-03. The daily job does so at 01:10 UTC.',
+    };
+    const recordedAt: Instant[] = [];
+    for await (const event of test.core.log.readAt([markedAt])) recordedAt.push(event.recordedAt);
+    const [at = APRIL] = recordedAt;
+    const checked = async (now: Instant) => test.ledger.ask('check', {}, { ...ADMIN, now });
+    // The last job due as it was recorded was before it. A day later one was due since.
+    expect(await checked(instant(at))).toMatchObject({
+      ...{ ok: true, failures: [], notices: expect.arrayContaining([expect.objectContaining(marked)]) },
     });
+    const dayLater = instant(new Date(Date.parse(at) + 24 * 3_600_000).toISOString());
+    expect(await checked(dayLater)).toMatchObject({ ok: false, failures: [marked] });
     await meter(3, 3);
-    expect(await test.ask('check')).toMatchObject({ ok: true, failures: [] });
+    expect(await checked(dayLater)).toMatchObject({ ok: true, failures: [] });
   });
 });

@@ -110,7 +110,7 @@ command(
   )
   .option('--tenant <id>', 'only this tenant')
   .option('--issue', 'issue the invoices too', false)
-  .option('--unmetered <bill>', 'bill: bill days that are not metered as 0; else refused');
+  .option('--unmetered <bill>', '"bill" bills days without metering as 0. Default: the invoice is refused');
 command(
   'rates',
   'correct a rate in the past, or show what the correction would change',

@@ -3,7 +3,7 @@ import { print, printJson, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked } from './wrong-usage.js';
 
-/** Computes an issued invoice again from the log alone. Exits 1 if it is not what was frozen. */
+/** Computes an issued invoice again from the log alone. Exits 1 if it differs from the issued one. */
 export async function run(
   [invoice = '']: readonly string[],
   options: { dataDir: string; json: boolean },
@@ -15,10 +15,12 @@ export async function run(
     if (options.json) printJson(reissued);
     else {
       for (const difference of differences) print(textOf(difference));
+      const fields = `${differences.length} ${differences.length === 1 ? 'field' : 'fields'}`;
       print(
-        ok
-          ? `${number} comes out as it was frozen, byte for byte, from the log up to position ${computedAt}`
-          : `${number} does not come out as it was frozen: ${differences.length} differences. Run ledgerline verify.`,
+        `${number}, recomputed from the log up to position ${computedAt}, ` +
+          (ok
+            ? 'is identical to the issued invoice'
+            : `differs from the issued invoice in ${fields}. Run ledgerline verify.`),
       );
     }
     return ok ? 0 : 1;
@@ -26,7 +28,7 @@ export async function run(
 }
 
 function textOf({ row, field, frozen, computed }: Difference): string {
-  return `${row === null ? 'the invoice' : nameOf(row)}: ${field} was frozen as ${shown(frozen)}, and ${shown(computed)} comes out`;
+  return `${row === null ? 'the invoice' : nameOf(row)}: ${field}: issued ${shown(frozen)}, recomputed ${shown(computed)}`;
 }
 
 const nameOf = ({ rowId, billingKind, ref, kind, chargePeriod: { start, end } }: NonNullable<Difference['row']>) =>

@@ -93,7 +93,8 @@ const unbilled = defineQuery({
   path: 'unbilled',
   params: zPage.extend({
     tenantId: zOptionalId.describe(
-      'Usage of deployments while they were assigned to this tenant. Usage before the first assignment counts as its',
+      'Usage of deployments while they were assigned to this tenant. ' +
+        'Includes usage before the first assignment, if that was to this tenant',
     ),
     deploymentId: zOptionalId,
   }),

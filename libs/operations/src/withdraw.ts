@@ -11,7 +11,10 @@ export function withdrawOf(commands: readonly CommandDefinition[]): CommandDefin
     name: 'withdraw',
     summary: 'Withdraws what a command recorded: it never was',
     fields: z.looseObject({
-      what: zText.describe(`The name of the command: ${withdrawable.join(', ')}. Its natural key stands beside it`),
+      what: zText.describe(
+        `The name of the command: ${withdrawable.join(', ')}. ` +
+          'Add the fields that identify what it recorded, for example tenantId and from',
+      ),
       reason: zText.min(1),
     }),
     key: 'body',

@@ -2,6 +2,7 @@ import { allLines } from '#billing/invoices/contracts';
 import { prunedBesideLines } from '#billing/retention/pruned-beside-lines';
 import { fromLog } from '#billing/usage/pruned-usage';
 import { lastReading, unbilledUsage } from '#billing/retention/unbilled';
+import { lastDailyJob } from '#domain/metering/metering';
 import { readChangedDays } from '#projections/metering/metering.read';
 import { readResourcesWithoutUsage, readUsageOnSeveralLines } from '#projections/usage-records/usage-history.read';
 import { type Check, type Finding } from './finding.js';
@@ -30,14 +31,25 @@ const twice: Check = async (context) => {
   );
 };
 
-/** What changes a metered day marks it, and metering it again ends the mark. */
-const changedDays: Check = async ({ core, position }) =>
-  (await readChangedDays(core.db, position, { dates: null })).map(({ date, marked_at: markedAt, causes }) => ({
-    code: 'metered_day_changed',
-    message: `${date} was metered, and changed afterwards: ${causes.join('; ')}`,
-    ids: { date, markedAt, causes },
-    remedy: `Meter it again: ledgerline meter --date ${date}. The daily job does so for days that are over.`,
-  }));
+/**
+ * What changes a metered day marks it, and metering it again ends the mark. The daily job does so: a mark that stays
+ * after the job was due is a failure, and a newer one a notice.
+ */
+const changedDays =
+  (stays: boolean): Check =>
+  async ({ core, position, caller }) => {
+    const days = await readChangedDays(core.db, position, { dates: null });
+    if (days.length === 0) return [];
+    const atLastJob = await core.log.positionAt(lastDailyJob(caller.now));
+    return days
+      .filter(({ marked_at: markedAt }) => markedAt <= atLastJob === stays)
+      .map(({ date, marked_at: markedAt, causes }) => ({
+        code: 'metered_day_changed',
+        message: `The inventory of ${date} changed after it was metered: ${causes.join('; ')}`,
+        ids: { date, markedAt, causes },
+        remedy: `Meter it again: ledgerline meter --date ${date}. The daily job does so at 01:10 UTC.`,
+      }));
+  };
 
 const unbilled: Check = async (context) =>
   (await unbilledUsage(context)).map(({ deploymentId, billingKind, reason, readings, quantity, period }) => ({
@@ -76,5 +88,5 @@ const idle: Check = async ({ core, position }) => {
     }));
 };
 
-export const USAGE: readonly Check[] = [twice, changedDays];
-export const USAGE_NOTICES: readonly Check[] = [unbilled, idle];
+export const USAGE: readonly Check[] = [twice, changedDays(true)];
+export const USAGE_NOTICES: readonly Check[] = [changedDays(false), unbilled, idle];

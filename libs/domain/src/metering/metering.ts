@@ -256,3 +256,6 @@ export const completeUntil = (at: Instant): Instant => dayOf(at).start;
 
 /** The end of the last UTC day whose inventory was reported at an instant: from 01:10 on that of the day before. */
 export const reportedUntil = (at: Instant): Instant => completeUntil(fromMicros(micros(at) - REPORTED_AFTER_MICROS));
+
+/** When the daily job was last due at an instant: 01:10 UTC. */
+export const lastDailyJob = (at: Instant): Instant => fromMicros(micros(reportedUntil(at)) + REPORTED_AFTER_MICROS);
