@@ -69,28 +69,33 @@ const subscriptionId = fc.constantFrom('s1', 's2');
 const tenantId = fc.constantFrom(...TENANTS);
 const planId = fc.constantFrom('p', 'q');
 
+/** Few enough that readings meet their corrections. */
+const reading = fc
+  .record({
+    deploymentId: of,
+    at: fc.integer({ min: 1, max: 40 }),
+    kind: fc.constantFrom('hours', 'cores'),
+    r: fc.nat(1),
+  })
+  .map(({ deploymentId, at, kind, r }) => ({
+    ...{ deploymentId, resourceId: `r${r}`, billingKind: kind, granularity: 'day' },
+    period: { start: dayAt(at), end: dayAt(at + 1) },
+  }));
+
 const facts: fc.Arbitrary<object> = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc
-      .record({
-        deploymentId: of,
-        at: date,
-        kind: fc.constantFrom('hours', 'cores'),
-        quantity: fc.nat(60),
-        r: fc.nat(999),
-      })
-      .map(({ deploymentId, at, kind, quantity, r }) => ({
-        command: 'observe-usage',
-        deploymentId,
-        observations: [
-          {
-            ...{ resourceId: `r${r}`, billingKind: kind, granularity: 'day', quantity: String(quantity) },
-            period: { start: dayAt(at), end: dayAt(at + 1) },
-            ...(kind === 'cores' ? { rateKey: KEY } : {}),
-          },
-        ],
-      })),
+    arbitrary: fc.tuple(reading, fc.nat(60)).map(([{ deploymentId, ...key }, quantity]) => ({
+      command: 'observe-usage',
+      deploymentId,
+      observations: [{ ...key, quantity: String(quantity), ...(key.billingKind === 'cores' ? { rateKey: KEY } : {}) }],
+    })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(reading, fc.option(fc.nat(60).map(String))).map(([key, quantity]) => ({
+      ...{ command: 'correct-usage', ...key, quantity, ...reason },
+    })),
   },
   fc
     .tuple(price, over)
