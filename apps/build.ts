@@ -1,15 +1,28 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, globSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 
 /**
  * Builds all apps into a folder of its own, and then puts that folder in the place of `dist`. An interrupted build
- * leaves `dist` as it was, and two builds at once do not mix.
+ * leaves `dist` as it was, and two builds at once do not mix. A `dist` that was built from the same sources is kept.
  */
 const ROOT = path.resolve(import.meta.dirname, '..');
 const DIST = path.join(ROOT, 'dist');
 const EXECUTABLE = 'apps/cli/src/main.js';
+/** The hash of the sources that `dist` was built from. */
+const BUILT_FROM = path.join(DIST, '.sources');
 /** The console's program, which runs in browsers: it has types and a configuration of its own. */
 const BROWSER = 'apps/api/src/console/browser';
 /** A build takes some ten seconds: an older folder is left from one that was killed. */
@@ -19,14 +32,29 @@ const MOST_ATTEMPTS = 10;
 for (const folder of globSync(path.join(ROOT, '.build-*')))
   if (Date.now() - statSync(folder).mtimeMs > ABANDONED_MS) rmSync(folder, { recursive: true, force: true });
 
-const work = mkdtempSync(path.join(ROOT, '.build-'));
-try {
-  process.exitCode = await build(path.join(work, 'dist'));
-} finally {
-  rmSync(work, { recursive: true, force: true });
+const sources = hashOfSources();
+if (!existsSync(BUILT_FROM) || readFileSync(BUILT_FROM, 'utf8') !== sources) {
+  const work = mkdtempSync(path.join(ROOT, '.build-'));
+  try {
+    process.exitCode = await build(work);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
-async function build(target: string): Promise<number> {
+/** Of what the compilers read, and of the versions that are installed. */
+function hashOfSources(): string {
+  const files = globSync(['{apps,libs,projections}/**/*.{ts,json}', '*.json'], {
+    cwd: ROOT,
+    exclude: (name) => name === 'node_modules',
+  });
+  const hash = createHash('sha256');
+  for (const file of files.sort()) hash.update(`${file}\n`).update(readFileSync(path.join(ROOT, file)));
+  return hash.digest('hex');
+}
+
+async function build(work: string): Promise<number> {
+  const target = path.join(work, 'dist');
   const config = path.join(work, 'tsconfig.json');
   const compilerOptions = { rootDir: '..', outDir: target };
   writeFileSync(config, JSON.stringify({ extends: '../apps/tsconfig.build.json', compilerOptions }));
@@ -35,12 +63,13 @@ async function build(target: string): Promise<number> {
     (await compile('typescript/bin/tsc', '-p', BROWSER, '--outDir', path.join(target, BROWSER)));
   if (code !== 0) return code;
   chmodSync(path.join(target, EXECUTABLE), 0o755);
-  takePlace(target);
+  writeFileSync(path.join(target, '.sources'), sources);
+  takePlace(work, target);
   return 0;
 }
 
 /** Where another build takes the place of `dist` at the same moment, the later one stays. */
-function takePlace(target: string): void {
+function takePlace(work: string, target: string): void {
   for (let attempt = 1; ; attempt += 1) {
     const before = path.join(work, `before-${attempt}`);
     try {
