@@ -16,7 +16,8 @@ import path from 'node:path';
 
 /**
  * Builds all apps into a folder of its own, and then puts that folder in the place of `dist`. An interrupted build
- * leaves `dist` as it was, and two builds at once do not mix. A `dist` that was built from the same sources is kept.
+ * leaves `dist` as it was, and two builds at once do not mix. A `dist` that was built from the same sources is kept,
+ * unless called with `--again`.
  */
 const ROOT = path.resolve(import.meta.dirname, '..');
 const DIST = path.join(ROOT, 'dist');
@@ -33,7 +34,8 @@ for (const folder of globSync(path.join(ROOT, '.build-*')))
   if (Date.now() - statSync(folder).mtimeMs > ABANDONED_MS) rmSync(folder, { recursive: true, force: true });
 
 const sources = hashOfSources();
-if (!existsSync(BUILT_FROM) || readFileSync(BUILT_FROM, 'utf8') !== sources) {
+const isBuilt = existsSync(BUILT_FROM) && readFileSync(BUILT_FROM, 'utf8') === sources;
+if (!isBuilt || process.argv.includes('--again')) {
   const work = mkdtempSync(path.join(ROOT, '.build-'));
   try {
     process.exitCode = await build(work);

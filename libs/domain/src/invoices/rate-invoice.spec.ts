@@ -443,13 +443,17 @@ describe('tax', () => {
     expect(shown(late).map(([, period]) => period)).toEqual(['04-16/04-20', '04-01/04-16', '04-01/04-10']);
   });
 
-  it('of a reversal is the tax that was frozen', () => {
+  it('of a reversal is the tax that was frozen, and the invoice has the tax of its net', () => {
     const books = new Books({ plan: plan([item('hours', { model: 'unit', unitAmount: '0.05' })], '0') });
     books.taxes = [{ ...VAT, ratePercent: '10' }];
     // 0.05 × 10 % = 0.005 → 0.01
     expect(money(books.use(T('02'), '1', 'hours').bill(T('16')))).toEqual(['0.05', '0.01', '0.06']);
-    // −0.05 and 0.10; −0.01 and 0.01: 0.10 has 0.01 of tax
-    expect(money(books.use(T('03'), '1', 'hours').bill(T('20')))).toEqual(['0.05', '0.00', '0.05']);
+    // −0.05 and 0.10: 0.05 × 10 % → 0.01 in all, of which the reversal has the −0.01 that was frozen
+    const late = books.use(T('03'), '1', 'hours').bill(T('20'));
+    expect(late.rows.map(({ kind, tax }) => [kind, tax])).toEqual([
+      ['reversal', '-0.01'],
+      ['rebooked', '0.02'],
+    ]);
   });
 
   it('is put right where a rate within an issued part is learnt late: net 0, tax the difference', () => {

@@ -243,7 +243,7 @@ function chargeRow(line: LineDefinition, charge: Charge, row: RatedRow, taxes: r
 
 /**
  * The tax of each row at its rate. It is computed per line, then divided over the line's rows. A reversal gives back the
- * tax that was frozen.
+ * tax that was frozen; what that leaves of the invoice's tax at this rate, the first other row takes.
  */
 function withTax(invoiceId: string, drafts: readonly DraftRow[], currency: string): FrozenRow[] {
   const rated = drafts.map((row, index) => ({ row, index }));
@@ -267,6 +267,13 @@ function withTax(invoiceId: string, drafts: readonly DraftRow[], currency: strin
       for (const [position, { index }] of rows.entries())
         taxes[index] = (shares[position] ?? ZERO).plus(position === 0 ? rest : ZERO);
     }
+    const atRate = rated.filter(({ row }) => row.taxRatePercent === ratePercent);
+    const [header = ZERO] = taxShares([sum(atRate.map(({ row }) => decimal(row.net)))], ratePercent, currency);
+    const [first] = group;
+    if (first !== undefined)
+      taxes[first.index] = (taxes[first.index] ?? ZERO).plus(
+        header.minus(sum(atRate.map(({ index }) => taxes[index] ?? ZERO))),
+      );
   }
   return rated.map(({ row, index }) => ({
     ...row,
