@@ -28,7 +28,8 @@ export async function run(
 }
 
 function textOf({ row, field, frozen, computed }: Difference): string {
-  return `${row === null ? 'the invoice' : nameOf(row)}: ${field}: issued ${shown(frozen)}, recomputed ${shown(computed)}`;
+  const name = row === null ? 'the invoice' : nameOf(row);
+  return `${name}: ${field}: issued ${shown(frozen)}, recomputed ${shown(computed)}`;
 }
 
 const nameOf = ({ rowId, billingKind, ref, kind, chargePeriod: { start, end } }: NonNullable<Difference['row']>) =>

@@ -209,8 +209,8 @@ async function onSubscription(
 }
 
 /**
- * A withdrawn subscription keeps its id: lines are known by it, and what was issued of them stays with their deployment.
- * Errors: `subscription_exists`.
+ * A withdrawn subscription keeps its id: lines are known by it, and what was issued of them stays with their
+ * deployment. Errors: `subscription_exists`.
  */
 async function assertIdOf(core: LedgerCore, subscriptionId: string, deploymentId: string): Promise<void> {
   // The log first: what it no longer has then, the read models have.

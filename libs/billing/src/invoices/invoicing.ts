@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import { z } from 'zod';
-import type { LedgerEvent, RecordedEvent } from '#domain/events';
+import type { LedgerEvent } from '#domain/events';
 import {
   billingStream,
   type ClaimedPart,
   foldInvoices,
-  type FrozenRow,
-  type InvoiceEvent,
-  invoiceEvents,
   invoiceFor,
   type InvoiceState,
   assertIssuable,
@@ -20,26 +17,21 @@ import { notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
 import { lineStream } from '#domain/lines/line';
 import { cutsOfClaim } from '#domain/lines/parts';
-import type { Quarantined } from '#domain/lines/rate';
-import { text } from '#domain/money/decimal';
-import { plusDays } from '#domain/time/calendar';
 import type { Instant } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { isUuid } from '#domain/uuid';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
-import { rootText } from '#transparency/kept-tree';
 import { type TenantAccount, tenantAccount } from './accounts.js';
 import { billingFacts } from './billing-facts.js';
-import { billingsOf, claimedParts, isNothing, leftOut, rated, toClaimedPart } from './rated-invoice.js';
+import { issuedEvents, quarantinedIn, treeAt, voided } from './issued-events.js';
+import { isInvoiceEvent, type RecordedInvoiceEvent } from './invoice-events.js';
+import { assertMeteredIn } from './metered-currencies.js';
+import { claimedParts, isNothing, leftOut, rated, toClaimedPart } from './rated-invoice.js';
 import { assertMetered } from '../metering/not-metered.js';
 import { canonicalJson, type CommandCall, type CommandDone, sha256, stepOf } from '#ledger/command';
 import { answerIfKnown, type AppendCause, type Decision } from '#ledger/appending/event-book';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readInvoices, readUncutClaims } from '#projections/invoices/invoices.read';
-
-/** Lines that could not be billed. The answer names them, since leaving them out silently would bill them at 0. */
-const quarantinedIn = ({ quarantined }: RatedInvoice): { quarantined?: Quarantined[] } =>
-  quarantined.length === 0 ? {} : { quarantined: [...quarantined] };
 
 const zCreated = z.object({
   invoices: z.array(z.object({ invoiceId: z.string(), currency: z.string() })).default([]),
@@ -64,10 +56,6 @@ export interface InvoiceToCreate {
   readonly unmetered?: 'bill' | undefined;
 }
 
-type RecordedInvoiceEvent = Extract<RecordedEvent, InvoiceEvent>;
-const isInvoiceEvent = (event: RecordedEvent): event is RecordedInvoiceEvent =>
-  Object.hasOwn(invoiceEvents, event.type);
-
 /**
  * Invoicing is a process over several streams, and each step can be repeated: (1) the draft claims parts, at the exact
  * revision of the tenant's billing stream; (2) the stream of each line records the cut; (3) issuing freezes the rows.
@@ -82,29 +70,12 @@ export class Invoicing {
    */
   async create(call: CommandCall, wanted: InvoiceToCreate): Promise<CommandDone> {
     const { currencies } = await tenantAccount(this.core, await this.core.projector.catchUp(), wanted.tenantId);
-    // Of all currencies before the first draft: a refusal leaves nothing behind.
-    if (wanted.unmetered !== 'bill' && currencies.length > 1)
-      for (const currency of currencies) await this.assertMeteredIn(currency, wanted);
+    if (wanted.unmetered !== 'bill' && currencies.length > 1) await assertMeteredIn(this.core, currencies, wanted);
     const [own = '', ...others] = currencies;
     let before: CommandDone | null = null;
     // The tenant's own currency comes last: its append records the key of the command, with the whole answer.
     for (const currency of others) before = await this.createIn(currency, stepOf(call), wanted, before);
     return this.createIn(own, call, wanted, before);
-  }
-
-  /** Errors: `not_metered`, unless the invoice in this currency was created before. */
-  private async assertMeteredIn(currency: string, { tenantId, asOf, selection }: InvoiceToCreate): Promise<void> {
-    const invoices = foldInvoices(
-      (await this.core.book.load(billingStream(tenantId, currency))).filter(isInvoiceEvent),
-    );
-    const { live, nextId } = invoiceFor(invoices, { tenantId, currency, asOf, selection });
-    if (live !== undefined) return;
-    const position = await this.core.projector.catchUp();
-    const account = await tenantAccount(this.core, position, tenantId, currency);
-    const [billing] = await billingsOf(this.core, position, [
-      { invoiceId: nextId, account, until: asOf, selection, select: (each) => billingAsOf(each, asOf) },
-    ]);
-    if (billing !== undefined) await assertMetered(this.core, position, billing.facts, asOf);
   }
 
   /** `before`: what was created in other currencies. The answer names it too. */
@@ -398,67 +369,6 @@ async function uncutClaims(
     ({ invoice_id }) => invoice_id,
   );
   return new Map([...claims].map(([invoiceId, of]) => [invoiceId, of.map(toClaimedPart)]));
-}
-
-/** A draft that comes to nothing takes no number. Its parts are open again. */
-const voided = (
-  invoiceId: string,
-  { tenantId, currency }: TenantAccount,
-  at: Instant,
-  reason: string,
-): LedgerEvent => ({
-  type: 'InvoiceVoided',
-  data: { invoiceId, tenantId, currency, at, reason },
-});
-
-/**
- * The root of the log's tree at the position that the invoice is computed from. In the event itself, so that the log
- * can't be changed to fit later.
- */
-async function treeAt({ tree }: LedgerCore, size: number): Promise<{ tree?: { size: number; root: string } }> {
-  return tree === null ? {} : { tree: { size, root: rootText(await tree.rootAt(size)) } };
-}
-
-/** What an invoice is issued with. */
-interface Issuing {
-  readonly invoiceId: string;
-  readonly account: TenantAccount;
-  readonly issuedAt: Instant;
-  readonly computedAt: number;
-  readonly tree: { readonly tree?: { readonly size: number; readonly root: string } };
-}
-
-function issuedEvents(
-  invoice: RatedInvoice,
-  { invoiceId, account, issuedAt, computedAt, tree }: Issuing,
-): LedgerEvent[] {
-  const { tenantId, currency, timeZone, detailsRef, detailsHash, paymentTermsDays: days } = account;
-  const attempt = randomUUID();
-  const chunks: FrozenRow[][] = packed(invoice.rows);
-  return [
-    ...chunks.map((rows, n): LedgerEvent => ({ type: 'InvoiceRowsFrozen', data: { invoiceId, attempt, n, rows } })),
-    {
-      type: 'InvoiceIssued',
-      data: {
-        invoiceId,
-        tenantId,
-        currency,
-        issuedAt,
-        ...(days === null ? {} : { dueAt: plusDays(issuedAt, days, timeZone) }),
-        computedAt,
-        attempt,
-        chunks: chunks.length,
-        rowsHash: sha256(canonicalJson(invoice.rows)),
-        subtotal: text(invoice.subtotal),
-        tax: text(invoice.tax),
-        total: text(invoice.total),
-        detailsRef,
-        detailsHash,
-        ...quarantinedIn(invoice),
-        ...tree,
-      },
-    },
-  ];
 }
 
 /** This many appends at a time. The batcher of the log makes one transaction of them. */

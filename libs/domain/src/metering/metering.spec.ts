@@ -8,6 +8,7 @@ import { dayOf, hourOf, monthOf, piecesOf } from '../time/period.js';
 import {
   daysFrom,
   granularityOn,
+  lastDailyJob,
   meterDay,
   type MeteredReading,
   type MeteredResource,
@@ -370,5 +371,13 @@ describe('the days to meter', () => {
       '2026-03-02',
     ]);
     expect(() => daysFrom('2026-03-02', '2026-03-01')).toThrow(expect.objectContaining({ code: 'empty_period' }));
+  });
+});
+
+describe('the daily job', () => {
+  it('was last due at 01:10 UTC', () => {
+    expect(lastDailyJob(at('2026-04-03T01:09:59.999999Z'))).toBe('2026-04-02T01:10:00Z');
+    expect(lastDailyJob(at('2026-04-03T01:10:00Z'))).toBe('2026-04-03T01:10:00Z');
+    expect(lastDailyJob(at('2026-04-03T23:59:59Z'))).toBe('2026-04-03T01:10:00Z');
   });
 });
