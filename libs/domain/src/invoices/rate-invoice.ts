@@ -242,8 +242,8 @@ function chargeRow(line: LineDefinition, charge: Charge, row: RatedRow, taxes: r
 }
 
 /**
- * The tax of each row at its rate. It is computed per line, then divided over the line's rows. A reversal gives back the
- * tax that was frozen; what that leaves of the invoice's tax at this rate, the first other row takes.
+ * The tax of each row at its rate. It is computed per line, then divided over the line's rows. A reversal gives back
+ * the tax that was frozen; what that leaves of the invoice's tax at this rate, the first other row takes.
  */
 function withTax(invoiceId: string, drafts: readonly DraftRow[], currency: string): FrozenRow[] {
   const rated = drafts.map((row, index) => ({ row, index }));
