@@ -158,7 +158,7 @@ const revokeCredit = defineCommand({
 type RecordedCreditEvent = Extract<RecordedEvent, CreditEvent>;
 const isCreditEvent = (event: RecordedEvent): event is RecordedCreditEvent => Object.hasOwn(creditEvents, event.type);
 
-/** A tenant is billed in one currency, so a credit in another currency could never be used. */
+/** A credit in a currency that its tenant is not billed in could never be used. */
 async function decide(
   core: LedgerCore,
   call: CommandCall,

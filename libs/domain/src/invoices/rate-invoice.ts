@@ -102,7 +102,7 @@ export function billingOfClaim(facts: BillingFacts, claimed: readonly ClaimedPar
 }
 
 function cutAsClaimed(lineId: string, current: readonly Part[], partId: string, claimed: Period): readonly Part[] {
-  // A line that was claimed whole is billed whole, also if it turned out to go on: nothing else would bill the rest.
+  // A line that was claimed whole has no cut.
   if (partId === lineId) return current;
   const holder = current.find(({ period }) => isBefore(period.start, claimed.end) && isBefore(claimed.end, period.end));
   if (holder?.period.start !== claimed.start) return current;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Correction } from '../correction.js';
-import { invalid, notFound } from '../errors.js';
+import { notFound } from '../errors.js';
 import { zItemTerms } from '../rating/terms.js';
 import { type Fact, firstDifference } from '../time/dated.js';
 import { type Instant, isBefore } from '../time/instant.js';
-import { contains, overlaps, periodText } from '../time/period.js';
+import { assertEffective, contains, overlaps, periodText } from '../time/period.js';
 import {
   changedOver,
   changes,
@@ -55,10 +55,7 @@ export interface PlanChanges {
 export function correctPlan(versions: readonly PlanVersion[], input: PlanChanges, correction: Correction): PlanEvent[] {
   const { planId, effectiveFrom, effectiveUntil } = input;
   if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
-  if (effectiveUntil !== null && !isBefore(effectiveFrom, effectiveUntil))
-    throw invalid('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`, [
-      { field: 'effectiveUntil', message: 'must be after effectiveFrom' },
-    ]);
+  assertEffective(effectiveFrom, effectiveUntil);
   const until = effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null;
   const over = { start: effectiveFrom, end: until };
   if (!versions.some((version) => overlaps(periodOf(version), over)))

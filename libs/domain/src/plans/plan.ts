@@ -16,7 +16,7 @@ import {
 } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
-import { contains, type OpenPeriod, overlaps, periodText } from '../time/period.js';
+import { assertEffective, contains, type OpenPeriod, overlaps, periodText } from '../time/period.js';
 
 /**
  * A plan: its base fee, and per billing kind the included quantity and the price of the rest. Each plan has one stream.
@@ -263,8 +263,7 @@ export const priceCorrectionPeriod = (
 export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceCorrected): PlanEvent[] {
   const { planId, billingKind, effectiveFrom, effectiveUntil } = input;
   if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
-  if (effectiveUntil !== null && !isBefore(effectiveFrom, effectiveUntil))
-    throw invalid('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`);
+  assertEffective(effectiveFrom, effectiveUntil);
   const until = priceCorrectionPeriod(versions, input).end;
   const touched = versions.filter((version) => overlaps(periodOf(version), { start: effectiveFrom, end: until }));
   const has = touched.some(({ items }) => billingKind === BASE_FEE || items.some((item) => isCorrected(item, input)));

@@ -1,10 +1,19 @@
 import { z } from 'zod';
-import { conflict, notFound, DomainError } from '../errors.js';
+import { conflict, notFound } from '../errors.js';
 import { type Decimal, decimal, divide, integer } from '../money/decimal.js';
 import { correctionFields, type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
-import { contains, cutAt, lengthMicros, type OpenPeriod, overlaps, type Period, periodText } from '../time/period.js';
+import {
+  assertEffective,
+  contains,
+  cutAt,
+  lengthMicros,
+  type OpenPeriod,
+  overlaps,
+  type Period,
+  periodText,
+} from '../time/period.js';
 import { type RateKey, rateKeyWith } from '../usage/usage.js';
 
 /** The price history of one rate key. Keys are compared byte by byte. */
@@ -191,7 +200,7 @@ type WithdrawRate = Extract<RateEvent, { type: 'RateWithdrawn' }>['data'];
  * It is refused if that period has a price already and begins before the key's latest change: that is a correction.
  */
 export function setRate(segments: readonly RateSegment[], input: SetRate): RateEvent[] {
-  assertPeriod(input);
+  assertEffective(input.effectiveFrom, input.effectiveUntil);
   const latest = changes(segments).at(-1);
   const effectiveUntil = input.effectiveUntil ?? nextChange(segments, input.effectiveFrom);
   const wanted = { start: input.effectiveFrom, end: effectiveUntil };
@@ -215,7 +224,7 @@ export function correctRate(
   input: CorrectRate,
   history: readonly RateEvent[] = [],
 ): RateEvent[] {
-  assertPeriod(input);
+  assertEffective(input.effectiveFrom, input.effectiveUntil);
   if (segments.length === 0) {
     const last = history.findLast((event) => event.type === 'RateSet')?.data;
     if (last === undefined)
@@ -246,22 +255,6 @@ export function withdrawRate(segments: readonly RateSegment[], input: WithdrawRa
   if (last.effectiveUntil !== null && !isBefore(input.from, last.effectiveUntil))
     throw conflict('rate_ended', `${rateKeyText(input)} has no price after ${last.effectiveUntil} already`);
   return [{ type: 'RateWithdrawn', data: input }];
-}
-
-function assertPeriod({
-  effectiveFrom,
-  effectiveUntil,
-}: {
-  effectiveFrom: Instant;
-  effectiveUntil: Instant | null;
-}): void {
-  if (effectiveUntil !== null && !isBefore(effectiveFrom, effectiveUntil))
-    throw new DomainError(
-      'empty_period',
-      `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`,
-      'invalid',
-      [{ field: 'effectiveUntil', message: 'must be after effectiveFrom' }],
-    );
 }
 
 /** The segment in force at an instant. At the instant of effectiveFrom the new price holds. */

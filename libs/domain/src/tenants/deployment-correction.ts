@@ -2,7 +2,7 @@ import type { Correction } from '../correction.js';
 import { conflict, invalid, notFound } from '../errors.js';
 import { type Fact, firstDifference, replacedOver, withoutValueFrom } from '../time/dated.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
-import { overlaps } from '../time/period.js';
+import { assertEffective, overlaps } from '../time/period.js';
 import { type Deployment, type DeploymentEvent, type Subscription, tenantAt } from './deployment.js';
 
 /** Corrects a deployment and its subscriptions. Nothing happens if they are right already. */
@@ -49,10 +49,7 @@ export function withHolderOver(
   deployment: Deployment,
   { tenantId, from, until }: { readonly tenantId: string; readonly from: Instant; readonly until: Instant | null },
 ): Deployment {
-  if (until !== null && !isBefore(from, until))
-    throw invalid('empty_period', `effectiveUntil ${until} is not after effectiveFrom ${from}`, [
-      { field: 'effectiveUntil', message: 'must be after effectiveFrom' },
-    ]);
+  assertEffective(from, until);
   const { deploymentId, assignments } = deployment;
   const [first] = assignments;
   if (until !== null && first !== undefined && isBefore(until, first.from))

@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { conflict, invalid, notFound } from '../errors.js';
+import { conflict, notFound } from '../errors.js';
 import { correctionFields, type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
 import { type Fact, firstDifference, replacedOver, valueAt, withoutValueFrom } from '../time/dated.js';
 import type { Correction } from '../correction.js';
-import { FROM_EVER, type Instant, isBefore } from '../time/instant.js';
+import { FROM_EVER, type Instant } from '../time/instant.js';
+import { assertEffective } from '../time/period.js';
 
 /** A tenant: who is billed. One stream has all decisions about it. */
 export const tenantStream = (tenantId: string): string => streamName('tenant', [tenantId]);
@@ -167,10 +168,7 @@ export function withTaxOver(
     until,
   }: Omit<TaxRate, 'name'> & { readonly name: string | null; readonly until: Instant | null },
 ): Tenant {
-  if (until !== null && !isBefore(from, until))
-    throw invalid('empty_period', `effectiveUntil ${until} is not after effectiveFrom ${from}`, [
-      { field: 'effectiveUntil', message: 'must be after effectiveFrom' },
-    ]);
+  assertEffective(from, until);
   const named = name ?? taxAt(tenant.taxes, from)?.name ?? tenant.taxes[0]?.name;
   if (named === undefined)
     throw notFound('unknown_tax', `tenant ${tenant.tenantId} has no tax to correct: use set-tax, or give its name`);

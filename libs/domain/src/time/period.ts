@@ -19,6 +19,14 @@ export function period(start: Instant, end: Instant): Period {
   return { start, end };
 }
 
+/** Refuses an effective period that does not end after it starts. Errors: `empty_period`. */
+export function assertEffective(effectiveFrom: Instant, effectiveUntil: Instant | null): void {
+  if (effectiveUntil === null || isBefore(effectiveFrom, effectiveUntil)) return;
+  throw invalid('empty_period', `effectiveUntil ${effectiveUntil} is not after effectiveFrom ${effectiveFrom}`, [
+    { field: 'effectiveUntil', message: 'must be after effectiveFrom' },
+  ]);
+}
+
 export const parsePeriod = (value: { start: string; end: string }, what = 'period'): Period =>
   period(instant(value.start, `${what}.start`), instant(value.end, `${what}.end`));
 
